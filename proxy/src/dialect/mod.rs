@@ -1,0 +1,157 @@
+//! What is being said: one file per wire format, and the JSON and SSE mechanics that they share.
+//!
+//! Nothing in this room parses a document into a tree. A [`json`] cursor walks the original bytes once and notes where the strings
+//! are that policies may see; an edit is a splice into those bytes, so everything that nobody touched leaves as it came.
+//! The room is pure: bytes in, values out; it knows no socket, clock or task.
+
+use std::fmt;
+
+pub mod request;
+
+/// The wire format of one LLM API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// `POST …/chat/completions`.
+    OpenaiChat,
+    /// `POST …/responses`.
+    OpenaiResponses,
+    /// `POST …/messages`.
+    AnthropicMessages,
+    /// Everything else: relayed, never read.
+    Other,
+}
+
+impl Dialect {
+    /// The name in configuration, metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai.chat",
+            Self::OpenaiResponses => "openai.responses",
+            Self::AnthropicMessages => "anthropic.messages",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Where in a conversation a passage or a delta stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Place {
+    /// The system or developer prompt, `instructions`.
+    System,
+    /// What the user said.
+    User,
+    /// What the model said.
+    Assistant,
+    /// What a tool returned.
+    ToolResult,
+    /// The arguments of a tool call: JSON source text.
+    ToolArguments,
+    /// A tool's description and its parameters' descriptions.
+    ToolDefinition,
+    /// The model's reasoning, where it is neither signed nor encrypted.
+    Reasoning,
+    /// The model's own refusal.
+    Refusal,
+    /// `metadata`, `user` and their like.
+    Metadata,
+}
+
+/// A set of places.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Places(u16);
+
+impl Places {
+    /// No place.
+    pub const NONE: Self = Self(0);
+    /// Every place.
+    pub const ALL: Self = Self(0x1ff);
+
+    /// The set with `place` in it.
+    #[must_use]
+    pub const fn with(self, place: Place) -> Self {
+        Self(self.0 | 1 << place as u16)
+    }
+    /// The places of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+    /// Whether `place` is in the set.
+    pub const fn contains(self, place: Place) -> bool {
+        self.0 & 1 << place as u16 != 0
+    }
+    /// Whether the set has no place.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Places({:#b})", self.0)
+    }
+}
+
+/// One editable string of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// The same for this string until the body is replaced.
+    pub id: u32,
+    /// Where it stands.
+    pub place: Place,
+    /// Index of its message, [`NO_MESSAGE`] where it belongs to none.
+    pub message: u32,
+    /// Decoded text: JSON escapes are resolved.
+    pub text: String,
+}
+
+/// The message index of passages that stand outside the conversation.
+pub const NO_MESSAGE: u32 = u32::MAX;
+
+/// What arrived for one channel of a reply: a choice's text, its reasoning, one tool call's arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The same number for the same growing string, over all of the reply.
+    pub channel: u32,
+    /// The choice it belongs to.
+    pub choice: u32,
+    /// Where it stands.
+    pub place: Place,
+    /// Decoded text.
+    pub text: String,
+    /// Nothing more comes for this channel.
+    pub last: bool,
+}
+
+/// Tokens that a provider reported, or that were estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// All tokens of the prompt, cached ones included.
+    pub input: u64,
+    /// Those of `input` that the provider had cached.
+    pub cached: u64,
+    /// All generated tokens, reasoning included.
+    pub output: u64,
+    /// Those of `output` that were reasoning, where told.
+    pub reasoning: u64,
+    /// Counted by the host's estimate: the provider told nothing.
+    pub estimated: bool,
+}
+
+/// Why bytes could not be read as what they claim to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong, for the person who sent it; never quotes the document.
+    pub what: &'static str,
+    /// Byte offset.
+    pub at: usize,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.at)
+    }
+}
+
+impl std::error::Error for Malformed {}

@@ -1,0 +1,4 @@
+//! (under way)
+/// A request's body.
+#[derive(Debug)]
+pub struct Body;

@@ -1,0 +1,200 @@
+//! What is decided: the chain of policies, what becomes of their faults, and what each was shown.
+//!
+//! The room is pure. It owns the two traits that the sandbox implements, [`Program`] and [`Instance`], and never hears of wasm; callers
+//! pass `now`.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use crate::dialect::{Delta, Dialect, Places, Usage};
+
+/// A boxed future that owns what it works on, so that whoever waits for it may leave.
+pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// What a policy says of itself.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Its own name; the chain's `use:` names the file.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// The hooks worth a call.
+    pub hooks: Hooks,
+    /// Places of the request that it reads.
+    pub reads: Places,
+    /// Places of the reply that it is shown and may rewrite.
+    pub rewrites: Places,
+    /// A JSON Schema of its configuration, or empty.
+    pub config_schema: String,
+}
+
+/// The hooks that a policy declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs, reason = "the names are the contract's")]
+pub struct Hooks {
+    pub request: bool,
+    pub reply: bool,
+    pub end: bool,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Send it on.
+    Forward,
+    /// Answer it with an error.
+    Refuse(Denial),
+    /// Answer it with this text, as a model would.
+    Reply(String),
+}
+
+/// A policy's refusal, as it gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// 400 to 599.
+    pub status: u16,
+    /// `[a-z0-9_]{1,64}`.
+    pub code: String,
+    /// For the person who reads the app's log.
+    pub message: String,
+    /// Only where waiting helps.
+    pub retry_after_ms: Option<u32>,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What the app was answered; 0 where it left before.
+    pub status: u16,
+    /// `upstream/model`; empty where none was asked.
+    pub target: String,
+    /// As the dialect spells it; empty where unknown.
+    pub finish: String,
+    /// Tokens.
+    pub usage: Usage,
+    /// Milliseconds to the first content.
+    pub first_token_ms: Option<u32>,
+    /// Milliseconds over all.
+    pub total_ms: u32,
+    /// The refusal's or fault's code.
+    pub error: Option<String>,
+}
+
+/// What went wrong inside a policy's call. The instance is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// It trapped; the reason in wasm's words.
+    Trapped(String),
+    /// It used up its CPU time.
+    CpuTime,
+    /// It took too long by the clock, callouts included.
+    WallTime,
+    /// It wanted more memory than it may have.
+    Memory,
+    /// Every slot for instances is taken.
+    NoSlot,
+    /// What it returned can't be used.
+    BadReturn(String),
+    /// It held back more text, or held it longer, than it may.
+    HeldTooMuch,
+    /// It was not asked: too many faults before.
+    Quarantined,
+}
+
+impl Fault {
+    /// The metric label and log word.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Trapped(_) => "trap",
+            Self::CpuTime => "cpu_time",
+            Self::WallTime => "wall_time",
+            Self::Memory => "memory",
+            Self::NoSlot => "no_slot",
+            Self::BadReturn(_) => "bad_return",
+            Self::HeldTooMuch => "held_too_much",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trapped(why) => write!(f, "trapped: {why}"),
+            Self::CpuTime => f.write_str("used up its CPU time"),
+            Self::WallTime => f.write_str("took longer than its wall time"),
+            Self::Memory => f.write_str("wanted more memory than it may have"),
+            Self::NoSlot => f.write_str("no free instance slot"),
+            Self::BadReturn(why) => write!(f, "returned what can't be used: {why}"),
+            Self::HeldTooMuch => f.write_str("held back more than it may"),
+            Self::Quarantined => f.write_str("is quarantined after repeated faults"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// What a reply hook may ask about the reply it is shown.
+#[derive(Debug, Clone)]
+pub struct ReplyHead {
+    /// The upstream's status.
+    pub status: u16,
+    /// The upstream's headers.
+    pub headers: http::HeaderMap,
+    /// Whether it is a stream of events.
+    pub streaming: bool,
+    /// How it is written.
+    pub dialect: Dialect,
+}
+
+/// One loaded, configured policy.
+pub trait Program: Send + Sync + 'static {
+    /// What it says of itself.
+    fn manifest(&self) -> &Manifest;
+    /// Makes the instance that one exchange owns.
+    ///
+    /// # Errors
+    /// No slot is free, or the instance could not be made.
+    fn start(&self) -> Result<Box<dyn Instance>, Fault>;
+    /// Largest linear memory, in bytes, that an instance of it has used.
+    fn memory_high_water(&self) -> u64;
+}
+
+/// A policy's instance: made for one exchange, dropped with it.
+///
+/// Each hook consumes the instance and gives it back with its result; after a fault it is gone. The futures own everything they
+/// touch, so an app that hangs up cancels the waiting and not the call.
+pub trait Instance: Send + 'static {
+    /// Asks what becomes of the request. `call` comes back also when the policy faults.
+    fn on_request(
+        self: Box<Self>,
+        call: Box<Call>,
+    ) -> Work<(Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>)>;
+    /// Shows a batch of deltas; an entry per delta, or none at all, says what takes its place.
+    #[allow(clippy::type_complexity, reason = "the one place it stands")]
+    fn on_reply(
+        self: Box<Self>,
+        head: Arc<ReplyHead>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<(Box<dyn Instance>, Result<Vec<Option<String>>, Denial>), Fault>>;
+    /// Tells how it ended.
+    fn on_end(self: Box<Self>, outcome: Arc<Outcome>) -> Work<Result<(), Fault>>;
+}
+
+/// The exchange's request as policies see and edit it.
+#[derive(Debug)]
+pub struct Call {
+    /// The exchange's id.
+    pub id: String,
+    /// How the body is written.
+    pub dialect: Dialect,
+    /// `POST`, nearly always.
+    pub method: http::Method,
+    /// Path and query.
+    pub path: String,
+    /// As they will go upstream; credentials included, which the sandbox hides unless granted.
+    pub headers: http::HeaderMap,
+    /// Shared down the chain: bounded by [`Call::set_tag`].
+    pub tags: Vec<(String, String)>,
+    /// What is asked.
+    pub body: crate::dialect::request::Body,
+}
