@@ -1,1 +1,70 @@
-//! SDK.
+//! Write an Outrigger policy in Rust.
+//!
+//! A policy is a struct: its fields are its configuration, its methods are its hooks, and one macro exports it.
+//!
+//! ```
+//! //! Refuses a request whose model is not on the list.
+//! use outrigger_sdk::{Decision, Policy, Request, export_policy};
+//!
+//! /// The policy's `config:` in `outrigger.yaml`.
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct ModelAllowlist { models: std::collections::BTreeSet<String> }
+//!
+//! impl Policy for ModelAllowlist {
+//!     fn on_request(&mut self, request: &mut Request) -> Decision {
+//!         match request.model() {
+//!             Some(m) if !self.models.contains(m) => Decision::refuse(403, format!("`{m}` is not listed")),
+//!             _ => Decision::Forward,
+//!         }
+//!     }
+//! }
+//! export_policy!(ModelAllowlist);
+//! ```
+//!
+//! A crate of type `cdylib` that holds this, built with `cargo build --release --target wasm32-unknown-unknown`, is a policy. Under
+//! `cargo test` the same struct runs natively: [`bench`] stands in for the proxy.
+//!
+//! The struct is built once, when the proxy loads the policy, and each exchange works on a copy of its own, made from the memory
+//! as it was then. So what is costly (patterns, tables) belongs into the configuration's types (`#[serde(try_from = "…")]`), and
+//! `&mut self` may keep whatever one exchange has to remember from `on_request` to `on_reply` to `on_end`; nobody else sees it.
+//!
+//! What is not here: sockets, files, threads, the system's clock. Time and chance come from [`clock`] and [`random`]; what outlives
+//! an exchange from [`values`], other services from [`fetch`]. A policy imports only what it uses, and the operator grants the last two.
+
+mod decision;
+mod hold_back;
+mod host;
+mod policy;
+mod reply;
+mod request;
+
+pub mod capabilities;
+
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; crossing the sandbox's border is its purpose"
+)]
+pub mod abi;
+#[cfg(any(target_arch = "wasm32", test))]
+mod arena;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod bench;
+#[doc(hidden)]
+pub mod guest;
+
+pub use abi::outrigger::policy::types::{
+    Decision, Dialect, Header, Hooks, Outcome, Passage, Place, Places, Refusal, Reply, Usage,
+};
+pub use capabilities::{clock, fetch, log, metrics, random, values};
+pub use hold_back::{HoldBack, beginning_of};
+pub use policy::Policy;
+pub use reply::{Delta, ReplyHead};
+pub use request::{Passages, Request};
+
+/// The message index of passages that belong to no message: tool definitions, metadata.
+pub const NO_MESSAGE: u32 = u32::MAX;

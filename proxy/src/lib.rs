@@ -1,5 +1,28 @@
 //! Outrigger: a sidecar through which an application's LLM calls go, and in which sandboxed policies read and rewrite them.
-#![warn(clippy::all)]
+//!
+//! # The way of an exchange
+//!
+//! 1. [`intercept`] accepts a connection and checks its framing: what two parsers could read differently never gets in.
+//! 2. [`exchange`] is the way itself: read [`exchange::Worker::handle`] first. It keeps the books and lists the phases.
+//! 3. [`dialect`] recognises what is asked and notes where its passages are, in the bytes as they came.
+//! 4. [`policy`] leads the request down the chain. A policy edits, refuses or answers; each edit is a note beside the original bytes, so the
+//!    edits of a policy that fails are simply forgotten.
+//! 5. [`sandbox`] is where a policy's code runs: an instance per policy and exchange, made from a configured image.
+//! 6. [`route`] chooses the target, [`upstream`] sends the request there (or asks the model inside the binary).
+//! 7. The reply comes back: relayed as it is where no policy rewrites replies; otherwise [`dialect`] frames and decodes it,
+//!    [`policy`] leads it up the chain, and what changed is spliced into the original events.
+//! 8. Whatever way it ends, the exchange settles once: [`telemetry`] counts it and writes its line.
+//!
+//! # Beside it
+//!
+//! [`config`] is what the operator wrote and what it means; [`reload`] makes the next generation of it and of the policy files, and swaps it
+//! in; [`state`] outlives exchanges; [`admin`] tells how things are; [`refusal`] holds every answer that Outrigger gives in its own
+//! name; [`cli`] is the command line.
+//!
+//! # Who may know whom
+//!
+//! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect, state, telemetry} → config`. `dialect`,
+//! `policy` and `route` are pure, only `sandbox` knows wasmtime, and a test keeps it so.
 
 pub mod admin;
 pub mod cli;

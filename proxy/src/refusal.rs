@@ -1,1 +1,188 @@
-//! (under way)
+//! Every answer that Outrigger gives in its own name, in the caller's dialect.
+
+use std::{borrow::Cow, error::Error, time::Duration};
+
+use http::{HeaderValue, StatusCode};
+
+use crate::{
+    dialect::{Dialect, answer},
+    policy::Denial,
+};
+
+/// Longest wait that an app is told: SDKs sleep for as long as they are told (facts: one of them for all of `retry-after: 300`).
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Why Outrigger answered a request itself instead of passing it on.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What kind of refusal it is.
+    pub code: Code,
+    /// The code that a policy gave, in place of `code`'s own.
+    denial: Option<(StatusCode, String)>,
+    /// For the person reading the app's log: what happened, and what would change it.
+    pub message: Cow<'static, str>,
+    /// Set where waiting helps.
+    pub retry_after: Option<Duration>,
+    /// For the operator's log only; never sent to the app.
+    pub cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// The kinds of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The HTTP message is ambiguous.
+    BadFraming,
+    /// The body is no valid request of its dialect, and a policy has to read it.
+    BadRequest,
+    /// The body did not come.
+    BodyTimeout,
+    /// The body is over `limits.request_body`.
+    BodyTooLarge,
+    /// No upstream can take the request.
+    NoUpstream,
+    /// A policy refused.
+    PolicyDenied,
+    /// A policy failed and may not be skipped.
+    PolicyFailed,
+    /// A policy that reads passages can't see these.
+    Unseen,
+    /// The process is on its way out.
+    Draining,
+    /// No connection to the upstream.
+    UpstreamConnect,
+    /// The upstream broke the exchange off.
+    UpstreamFailed,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// The upstream's reply can't be read, and a policy has to.
+    UpstreamUnreadable,
+}
+
+impl Code {
+    /// The name in errors, metrics and logs, and the status.
+    pub const fn facts(self) -> (&'static str, StatusCode) {
+        match self {
+            Self::BadFraming => ("bad_framing", StatusCode::BAD_REQUEST),
+            Self::BadRequest => ("bad_request", StatusCode::BAD_REQUEST),
+            Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
+            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::NoUpstream => ("no_upstream", StatusCode::NOT_FOUND),
+            Self::PolicyDenied => ("policy_denied", StatusCode::FORBIDDEN),
+            Self::PolicyFailed => ("policy_failed", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Unseen => ("unseen_by_policy", StatusCode::FORBIDDEN),
+            Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
+            Self::UpstreamConnect => ("upstream_connect", StatusCode::BAD_GATEWAY),
+            Self::UpstreamFailed => ("upstream_failed", StatusCode::BAD_GATEWAY),
+            Self::UpstreamTimeout => ("upstream_timeout", StatusCode::GATEWAY_TIMEOUT),
+            Self::UpstreamUnreadable => ("upstream_unreadable", StatusCode::BAD_GATEWAY),
+        }
+    }
+
+    /// Whether the same request may well succeed a moment later.
+    const fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::Draining | Self::UpstreamConnect | Self::UpstreamFailed | Self::UpstreamTimeout
+        )
+    }
+}
+
+impl Refusal {
+    /// A refusal of this kind.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            denial: None,
+            message: message.into(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// A policy's refusal.
+    pub fn denied(denial: Denial) -> Self {
+        let status = StatusCode::from_u16(denial.status).unwrap_or(StatusCode::FORBIDDEN);
+        Self {
+            denial: Some((status, denial.code)),
+            retry_after: denial
+                .retry_after_ms
+                .map(|ms| Duration::from_millis(ms.into()).min(LONGEST_WAIT)),
+            ..Self::new(Code::PolicyDenied, denial.message)
+        }
+    }
+
+    /// With the wait after which the same request may succeed.
+    #[must_use]
+    pub fn worth_retrying_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// With what the operator may know besides.
+    #[must_use]
+    pub fn caused_by(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
+    /// The code that the app reads: a policy's own where it gave one.
+    pub fn word(&self) -> &str {
+        match &self.denial {
+            Some((_, code)) => code,
+            None => self.code.facts().0,
+        }
+    }
+
+    /// The status that the app is answered.
+    pub fn status(&self) -> StatusCode {
+        match &self.denial {
+            Some((status, _)) => *status,
+            None => self.code.facts().1,
+        }
+    }
+
+    /// The answer in the caller's dialect. `x-should-retry` is what the openai and anthropic SDKs heed before the status.
+    pub fn answer(&self, dialect: Dialect) -> http::Response<Vec<u8>> {
+        let body = answer::error_body(dialect, self.status().as_u16(), self.word(), &self.message);
+        let mut response = http::Response::new(body);
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        let again = self.retry_after.is_some() || self.denial.is_none() && self.code.passes();
+        let again = if again { "true" } else { "false" };
+        headers.insert("x-should-retry", HeaderValue::from_static(again));
+        if let Some(wait) = self.retry_after {
+            headers.insert(
+                "retry-after",
+                HeaderValue::from(wait.as_secs().max(u64::from(wait.subsec_nanos() > 0))),
+            );
+            headers.insert(
+                "retry-after-ms",
+                HeaderValue::from(wait.as_millis().min(u128::from(u64::MAX)) as u64),
+            );
+        }
+        if matches!(
+            self.code,
+            Code::BadFraming | Code::BodyTimeout | Code::BodyTooLarge | Code::Draining
+        ) {
+            headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// The `type` of an in-band error event with this refusal's news.
+    pub fn event_type(&self) -> &'static str {
+        match self.code {
+            Code::Draining => "overloaded_error",
+            Code::PolicyDenied => "permission_error",
+            _ => "api_error",
+        }
+    }
+}

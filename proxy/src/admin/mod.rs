@@ -1,1 +1,284 @@
-//! (under way)
+//! Health, readiness, metrics, policies, generation: read-only answers on an address of its own.
+//!
+//! They are served by a thread of their own, so that a busy worker does not look like a dead pod to whoever scrapes; whether the workers are
+//! alive is a question to [`Facts::alive`]. Nothing here changes anything, and nothing here knows a prompt or a key.
+
+use std::{convert::Infallible, io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+
+use crate::telemetry::metrics;
+
+/// What the admin answers are made from; the running proxy implements it.
+pub trait Facts: Send + Sync + 'static {
+    /// Whether the workers' event loops turn. Default true.
+    fn alive(&self) -> bool {
+        true
+    }
+    /// Whether exchanges are taken.
+    fn phase(&self) -> Phase;
+    /// The generation in force.
+    fn generation(&self) -> Generation;
+    /// The chain, in order.
+    fn policies(&self) -> Vec<PolicyFacts>;
+}
+
+/// Where in its life the proxy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Not yet listening, or without a generation.
+    Starting,
+    /// Taking exchanges.
+    Serving,
+    /// Ending those under way.
+    Draining,
+}
+
+/// The generation in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Generation {
+    /// From 1; 0 before the first.
+    pub number: u64,
+    /// Milliseconds since 1970.
+    pub since_ms: u64,
+    /// Why the last reload was not taken up, or was taken up in part; none after a good one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Keys of the configuration whose change waits for a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restart_needed: Vec<String>,
+}
+
+/// One policy of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyFacts {
+    /// The chain's name for it.
+    pub name: String,
+    /// Its own version; none where it was never loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Of the file that serves, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// `request`, `reply`, `end`.
+    pub hooks: Vec<&'static str>,
+    /// Places of requests that it is shown.
+    pub reads: Vec<&'static str>,
+    /// Places of replies that it is shown.
+    pub rewrites: Vec<&'static str>,
+    /// As the configuration writes them.
+    pub grants: Vec<String>,
+    /// `block` or `skip`.
+    pub on_error: &'static str,
+    /// `block` or `skip`.
+    pub on_unseen: &'static str,
+    /// Whether it works.
+    pub state: State,
+    /// Why it does not, or why a newer file was not taken up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When what serves was loaded, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loaded_ms: Option<u64>,
+    /// Exchanges that it was part of, since it was loaded.
+    pub calls: u64,
+    /// Those in which it faulted.
+    pub faults: u64,
+}
+
+/// Whether a policy works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is asked.
+    Serving,
+    /// It could not be loaded, and no former one is there.
+    Failed,
+    /// It is not asked, after repeated faults.
+    Quarantined,
+}
+
+/// A slow or silent client may hold a connection for so long.
+const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+/// Connections at once; more wait.
+const CONNECTIONS: usize = 64;
+/// Metrics' samples are moved into their buckets so often.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// Takes the address.
+///
+/// # Errors
+/// One sentence with the address in it: the port is in use, or is not this user's to take.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let told = |error: io::Error| {
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "it is in use; end what holds it, or write another address under `admin`".to_owned()
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine does not have it; write one of its own under `admin`".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => {
+                "permission is denied; write a port above 1023 under `admin`".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("can't listen on {address}: {why}"))
+    };
+    let listener = TcpListener::bind(address).map_err(told)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves on a thread of its own until the process ends.
+///
+/// # Errors
+/// The thread or its runtime could not be made.
+pub fn spawn(listener: TcpListener, facts: Arc<dyn Facts>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let serve = move || runtime.block_on(serve(listener, facts));
+    std::thread::Builder::new()
+        .name("admin".into())
+        .stack_size(256 << 10)
+        .spawn(serve)?;
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, facts: Arc<dyn Facts>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "admin address not served"),
+    };
+    tokio::spawn(async {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            metrics::upkeep();
+        }
+    });
+    let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(_) => {
+                // Out of file descriptors, mostly: try again when some may be free.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let facts = Arc::clone(&facts);
+        tokio::spawn(async move {
+            let service = hyper::service::service_fn(|request: Request<Incoming>| {
+                let answer = answer(request.method(), request.uri().path(), &*facts);
+                std::future::ready(Ok::<_, Infallible>(answer))
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS_WITHIN)
+                .max_buf_size(16 << 10)
+                .serve_connection(TokioIo::new(stream), service);
+            // A client's broken connection is the client's.
+            let _ = connection.await;
+            drop(permit);
+        });
+    }
+}
+
+/// Answers one request. Pure but for what `facts` and the metrics tell.
+fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Response<Full<Bytes>> {
+    let known = matches!(
+        path,
+        "/healthz" | "/readyz" | "/metrics" | "/policies" | "/generation"
+    );
+    if !known {
+        let message = "there are /healthz, /readyz, /metrics, /policies and /generation";
+        return json(
+            StatusCode::NOT_FOUND,
+            &serde_json::json!({ "error": message }),
+        );
+    }
+    if method != Method::GET && method != Method::HEAD {
+        let mut refused = json(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &serde_json::json!({ "error": "ask with GET; nothing is changed here" }),
+        );
+        refused
+            .headers_mut()
+            .insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+        return refused;
+    }
+    match path {
+        "/healthz" if facts.alive() => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
+        "/healthz" => json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &serde_json::json!({ "status": "stuck" }),
+        ),
+        "/readyz" => {
+            #[derive(Serialize)]
+            struct Ready {
+                status: Phase,
+                generation: Generation,
+                inflight: usize,
+            }
+            let phase = facts.phase();
+            let status = if phase == Phase::Serving {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            json(
+                status,
+                &Ready {
+                    status: phase,
+                    generation: facts.generation(),
+                    inflight: metrics::inflight(),
+                },
+            )
+        }
+        "/policies" => json(StatusCode::OK, &facts.policies()),
+        "/generation" => json(StatusCode::OK, &facts.generation()),
+        _ => respond(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            metrics::render(),
+        ),
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+    match serde_json::to_string(value) {
+        Ok(text) => respond(status, "application/json", text + "\n"),
+        Err(_) => respond(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain",
+            String::new(),
+        ),
+    }
+}
+
+fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    headers.insert(
+        header::CACHE_CONTROL,
+        http::HeaderValue::from_static("no-store"),
+    );
+    response
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

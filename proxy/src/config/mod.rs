@@ -1,6 +1,22 @@
 //! What the configuration means: checked once here, then trusted everywhere.
+//!
+//! `file.rs` and `scalars.rs` are what the operator wrote, `check.rs` turns it into the types below, `problems.rs` says what is wrong and where.
+//! Paths in the file are relative to the directory that Outrigger was started in. The environment enters as an argument, so that tests
+//! and `check` see the same rules as `run`.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+pub mod cases;
+mod check;
+pub mod file;
+mod problems;
+mod scalars;
+#[cfg(test)]
+mod tests;
+mod upstream;
+pub mod values;
+
+pub use problems::{Problem, Problems};
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -23,6 +39,119 @@ pub struct Config {
     pub drain: Duration,
     /// Whether the exchange log is written. Default true.
     pub exchange_log: bool,
+    /// How operator events are written.
+    pub log: Log,
+    /// Files besides the configuration that it was made from (`file:` keys, roots): a change of one is a change of the configuration.
+    pub files: Vec<PathBuf>,
+}
+
+/// How operator events are written. Taken up at start only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// None: text on a terminal, JSON elsewhere.
+    pub format: Option<LogFormat>,
+    /// The least level that is written. Default info.
+    pub level: LogLevel,
+}
+
+/// What a log line looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words everybody knows")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; the parser's errors come alone, as it stops at the first.
+    pub fn load(
+        path: &std::path::Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let name = path.display().to_string();
+        let alone = |message: String| {
+            Problems(vec![Problem {
+                file: name.clone(),
+                at: None,
+                key: String::new(),
+                message,
+            }])
+        };
+        let bytes = std::fs::read(path)
+            .map_err(|e| alone(format!("can't be read: {}", check::io_words(&e))))?;
+        let yaml = String::from_utf8(bytes)
+            .map_err(|_| alone("is not UTF-8 text; save it as UTF-8".into()))?;
+        Self::parse(&yaml, &name, env)
+    }
+
+    /// Checks a file's text; `name` is what problems call it.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        yaml: &str,
+        name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let empty = yaml
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        let file = if empty {
+            file::File::default()
+        } else {
+            serde_yaml::from_str(yaml).map_err(|e| Problems(vec![Problem::from_yaml(name, &e)]))?
+        };
+        check::check(file, name, yaml, env)
+    }
+
+    /// Where a request of this family goes when no alias names its model: the upstream named after the family, else the only one that
+    /// speaks it, else one that speaks every dialect.
+    pub fn upstream_of(&self, family: Family) -> Option<&Upstream> {
+        let name = match family {
+            Family::Openai => "openai",
+            Family::Anthropic => "anthropic",
+            Family::Every => "",
+        };
+        let speaks = |wanted: Family| self.upstreams.values().find(|u| u.family == wanted);
+        self.upstreams
+            .get(name)
+            .filter(|u| u.family == family)
+            .or_else(|| speaks(family))
+            .or_else(|| speaks(Family::Every))
+    }
+
+    /// Keys whose change, from `self` to `next`, is taken up by a restart only.
+    pub fn restart_needed(&self, next: &Self) -> Vec<&'static str> {
+        [
+            ("listen.base_url", self.base_url != next.base_url),
+            ("admin", self.admin != next.admin),
+            ("workers", self.workers != next.workers),
+            ("log", self.log != next.log),
+            ("policies.cache", self.policies.cache != next.policies.cache),
+            (
+                "policies.memory",
+                self.policies.memory != next.policies.memory,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(key, changed)| changed.then_some(key))
+        .collect()
+    }
 }
 
 /// A provider's endpoint.
@@ -96,7 +225,7 @@ pub struct Policies {
 }
 
 /// One policy of the chain.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Use {
     /// `NAME` of `NAME.wasm`.
     pub name: String,
@@ -110,6 +239,19 @@ pub struct Use {
     pub grants: Grants,
     /// Bounds.
     pub limits: PolicyLimits,
+}
+
+/// Without the configuration's text: it may hold a secret.
+impl fmt::Debug for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Use")
+            .field("name", &self.name)
+            .field("on_error", &self.on_error)
+            .field("on_unseen", &self.on_unseen)
+            .field("grants", &self.grants)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether an exchange goes on without a policy.
@@ -149,6 +291,18 @@ pub struct PolicyLimits {
     pub held_time: Duration,
 }
 
+impl Default for PolicyLimits {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_millis(10),
+            wall: Duration::from_millis(50),
+            memory: 16 << 20,
+            held_bytes: 4 << 10,
+            held_time: Duration::from_secs(10),
+        }
+    }
+}
+
 /// What one exchange may take.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -181,8 +335,8 @@ impl Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
     }
 }

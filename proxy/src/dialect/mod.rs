@@ -6,7 +6,18 @@
 
 use std::fmt;
 
+pub mod answer;
+#[cfg(test)]
+pub(crate) mod arbitrary;
+pub mod json;
+pub mod recognise;
+pub mod reply;
 pub mod request;
+pub mod splice;
+pub mod sse;
+pub mod tap;
+pub mod tokens;
+mod usage;
 
 /// The wire format of one LLM API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +95,49 @@ impl Places {
     /// Whether the set has no place.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+impl Place {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 9] = [
+        Self::System,
+        Self::User,
+        Self::Assistant,
+        Self::ToolResult,
+        Self::ToolArguments,
+        Self::ToolDefinition,
+        Self::Reasoning,
+        Self::Refusal,
+        Self::Metadata,
+    ];
+
+    /// The contract's name for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::ToolResult => "tool-result",
+            Self::ToolArguments => "tool-arguments",
+            Self::ToolDefinition => "tool-definition",
+            Self::Reasoning => "reasoning",
+            Self::Refusal => "refusal",
+            Self::Metadata => "metadata",
+        }
+    }
+}
+
+impl fmt::Display for Places {
+    /// The places' names, or `nothing`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut any = false;
+        for place in Place::ALL.into_iter().filter(|place| self.contains(*place)) {
+            f.write_str(if any { ", " } else { "" })?;
+            f.write_str(place.name())?;
+            any = true;
+        }
+        if any { Ok(()) } else { f.write_str("nothing") }
     }
 }
 

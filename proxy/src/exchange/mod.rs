@@ -1,1 +1,401 @@
-//! (under way)
+//! One exchange, from its first byte to its last.
+//!
+//! [`Worker::handle`] keeps the books, [`Worker::exchange`] lists the phases: read what is asked, ask the chain, choose where it
+//! goes, send it, and let the reply come back up the chain. [`settle::Watch`] closes the books, whatever way it ends; [`live`]
+//! is a reply on its way to the app.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body;
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    config::Config,
+    dialect::{Dialect, json, recognise, recognise::Surface, request::Body as Asked},
+    policy::{Call, ReplyHead, Run, chain::Stop},
+    refusal::{Code, Refusal},
+    telemetry::metrics,
+    upstream::{Inbound, Payload, Pool, SendError},
+};
+
+mod aim;
+mod collect;
+pub mod generation;
+mod identity;
+pub mod live;
+mod refusals;
+mod settle;
+pub mod told;
+
+use aim::{Outgoing, aim, call, outgoing, replied};
+use collect::{Incomplete, collect};
+use generation::{Phase, Shared};
+use identity::{exchange_id, trace_id};
+pub use live::Answer;
+use refusals::{failed, incomplete_reply, told, too_large, unreadable_reply, unseen};
+use settle::Watch;
+
+/// The exchange's id, for the app's log and the operator's.
+const REQUEST_ID: &str = "x-request-id";
+/// Longest body that is looked into for an error in disguise, in bytes.
+const LARGEST_ERROR: u64 = 64 << 10;
+
+/// Serves exchanges on one worker thread.
+pub struct Worker {
+    shared: Arc<Shared>,
+    pool: Pool,
+}
+
+/// What comes back, before it is written.
+enum Reply {
+    /// An answer of our own, or a whole reply that policies have seen.
+    Whole(Response<Bytes>),
+    /// Relayed as it comes.
+    Relay(Response<Inbound>),
+    /// A stream that policies rewrite.
+    Rewrite(Response<Inbound>),
+}
+
+impl Worker {
+    /// Serves what `shared` holds, over connections of its own.
+    pub fn new(shared: Arc<Shared>, pool: Pool) -> Self {
+        Self { shared, pool }
+    }
+
+    /// Serves one exchange. Never fails: a refusal is an answer too.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Answer>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + Unpin
+            + 'static,
+    {
+        let surface =
+            recognise::recognise(request.method(), request.uri().path(), request.headers());
+        let dialect = match surface {
+            Surface::Call(dialect) => dialect,
+            Surface::NoPrompt | Surface::Unread(_) => Dialect::Other,
+        };
+        let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
+        watch.record.trace_id = trace_id(request.headers());
+        let sent = match surface {
+            Surface::Call(_) => self.exchange(request, &mut watch).await,
+            Surface::NoPrompt => self.pass(request, None, &mut watch).await,
+            Surface::Unread(reason) => self.pass(request, Some(reason), &mut watch).await,
+        };
+        live::answer(
+            sent.unwrap_or_else(|refusal| refuse(refusal, &mut watch)),
+            watch,
+        )
+    }
+
+    /// An exchange that a dialect reads.
+    async fn exchange<B>(&self, request: Request<B>, watch: &mut Watch) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+    {
+        let generation = Arc::clone(&watch.generation);
+        let call = self.read(request, &generation.config, watch).await?; //            what is asked
+        let call = match ask(call, true, watch).await? {
+            Ok(call) => call, //                                                       may it go out, and how
+            Err(answered) => return Ok(answered),
+        };
+        let outgoing = aim(call, &generation.config, watch)?; //                       where it goes
+        let reply = self.send(outgoing, watch).await?; //                              the provider
+        self.back(reply, &generation.config, watch).await //                           may it come back
+    }
+
+    /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no dialect knows (`unread`).
+    async fn pass<B>(
+        &self,
+        request: Request<B>,
+        unread: Option<&'static str>,
+        watch: &mut Watch,
+    ) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + 'static,
+    {
+        self.open()?;
+        let generation = Arc::clone(&watch.generation);
+        if let Some(reason) = unread {
+            let bytes = request.body().size_hint().lower();
+            metrics::inspected(bytes, false, reason);
+            if let Some(link) = generation.chain.blocks_unseen_request() {
+                return Err(unseen(&link.name, reason));
+            }
+        }
+        let (parts, body) = request.into_parts();
+        let limit = generation.config.limits.request_body;
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large(limit));
+        }
+        let mut call = call(parts, Asked::wire(Dialect::Other, Bytes::new()), watch);
+        if unread.is_some() {
+            call = match ask(call, false, watch).await? {
+                Ok(call) => call,
+                Err(answered) => return Ok(answered),
+            };
+        }
+        let payload = Payload::Stream(Box::pin(http_body_util::Limited::new(body, limit)));
+        let outgoing = outgoing(*call, Some(payload), &generation.config, watch)?;
+        let reply = self.send(outgoing, watch).await?;
+        Ok(Reply::Relay(reply))
+    }
+
+    /// Reads what is asked: the whole body, and the index of its passages where a policy reads them.
+    async fn read<B>(
+        &self,
+        request: Request<B>,
+        config: &Config,
+        watch: &mut Watch,
+    ) -> Result<Box<Call>, Refusal>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+    {
+        self.open()?;
+        let (parts, body) = request.into_parts();
+        let limits = &config.limits;
+        let body = collect(body, limits.request_body, limits.body_timeout)
+            .await
+            .map_err(|incomplete| match incomplete {
+                Incomplete::TooLarge => too_large(limits.request_body),
+                Incomplete::Silent => {
+                    Refusal::new(Code::BodyTimeout, "the request's body did not come in time")
+                }
+                Incomplete::Broken(cause) => {
+                    Refusal::new(Code::BadRequest, "the request's body broke off").caused_by(cause)
+                }
+            })?;
+        let begun = Instant::now();
+        watch.record.request_bytes = body.len() as u64;
+        let mut body = Asked::wire(watch.record.dialect, body);
+        watch.record.model = body.model().map(str::to_owned);
+        watch.record.streaming = body.streaming();
+        let chain = &watch.generation.chain;
+        if chain.asks() && body.ambiguous() {
+            // A policy would judge one of the two, and the provider might serve the other.
+            return Err(Refusal::new(
+                Code::BadRequest,
+                "the body names `model` or `stream` twice; send each once",
+            ));
+        }
+        if !chain.reads().is_empty() {
+            if let Err(malformed) = body.index() {
+                return Err(Refusal::new(
+                    Code::BadRequest,
+                    format!(
+                        "the body is no {} request that a policy could read: {malformed}",
+                        watch.record.dialect.name()
+                    ),
+                ));
+            }
+            metrics::inspected(body.passage_bytes(chain.reads()), true, "");
+            for (what, bytes) in body.unseen() {
+                metrics::inspected(*bytes, false, what);
+                if let (true, Some(link)) = (holds_a_prompt(what), chain.blocks_unseen_request()) {
+                    return Err(unseen(&link.name, what));
+                }
+            }
+        }
+        let call = call(parts, body, watch);
+        watch.record.overhead += begun.elapsed();
+        Ok(call)
+    }
+
+    /// Sends it, and waits for the head of the reply.
+    async fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        watch: &mut Watch,
+    ) -> Result<Response<Inbound>, Refusal> {
+        let Outgoing { upstream, request } = outgoing;
+        let wait = upstream.first_content_timeout;
+        let sent = timeout(wait, self.pool.send(upstream, request)).await;
+        let asked: Arc<str> = upstream.name.as_str().into();
+        metrics::attempt(&asked, "first");
+        watch.record.upstream = Some(asked);
+        let name = &upstream.name;
+        let reply = match sent {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(
+                error @ (SendError::Connect(_) | SendError::ConnectTimeout(_) | SendError::Tls(_)),
+            )) => {
+                let message = format!("no connection to the upstream `{name}`");
+                return Err(Refusal::new(Code::UpstreamConnect, message).caused_by(error));
+            }
+            Ok(Err(error)) => {
+                let message =
+                    format!("the upstream `{name}` broke the exchange off before it answered");
+                return Err(Refusal::new(Code::UpstreamFailed, message).caused_by(error));
+            }
+            Err(_) => {
+                let message = format!(
+                    "the upstream `{name}` did not answer within {} s",
+                    wait.as_secs_f32()
+                );
+                return Err(Refusal::new(Code::UpstreamTimeout, message));
+            }
+        };
+        Ok(reply)
+    }
+
+    /// Lets a reply come back up the chain.
+    async fn back(
+        &self,
+        reply: Response<Inbound>,
+        config: &Config,
+        watch: &mut Watch,
+    ) -> Result<Reply, Refusal> {
+        let shown = watch.run.as_ref().is_some_and(Run::rewrites);
+        let masked = may_be_masked(&reply, watch);
+        if !reply.status().is_success() || !shown && !masked {
+            return Ok(Reply::Relay(reply));
+        }
+        if let Some(reason) = unreadable(reply.headers()) {
+            metrics::inspected(reply.body().size_hint().lower(), false, reason);
+            return match watch.generation.chain.blocks_unseen_reply() {
+                Some(link) => Err(unreadable_reply(&link.name, reason)),
+                None => Ok(Reply::Relay(reply)),
+            };
+        }
+        if is_stream(reply.headers()) {
+            return Ok(Reply::Rewrite(reply));
+        }
+        let (mut head, body) = reply.into_parts();
+        let mut body = collect(body, config.limits.reply_body, timeouts(watch).idle)
+            .await
+            .map_err(incomplete_reply)?;
+        watch.content();
+        if masked
+            && json::pointer(&body, "/error").is_some_and(|error| body.get(error) != Some(b"null"))
+        {
+            watch.record.error = Some("upstream_error_as_success".into());
+            head.status = StatusCode::BAD_GATEWAY; // the status that it should have had; its bytes stay as they are
+        } else if shown {
+            let head = Arc::new(ReplyHead {
+                status: head.status.as_u16(),
+                headers: head.headers.clone(),
+                streaming: false,
+                dialect: watch.record.dialect,
+            });
+            body = live::whole(body, &head, &config.limits, watch).await?;
+        }
+        let mut whole = Response::from_parts(head, body);
+        let length = HeaderValue::from(whole.body().len());
+        whole.headers_mut().insert(header::CONTENT_LENGTH, length);
+        Ok(Reply::Whole(whole))
+    }
+
+    fn open(&self) -> Result<(), Refusal> {
+        if self.shared.phase() == Phase::Serving {
+            return Ok(());
+        }
+        Err(
+            Refusal::new(Code::Draining, "this sidecar is shutting down")
+                .worth_retrying_after(Duration::from_secs(1)),
+        )
+    }
+}
+
+/// Whether a reply may be an error in the disguise of a success: a 200 with a JSON error where a stream was asked for. Two SDKs take it for an
+/// empty stream that went well (facts: rule 1).
+fn may_be_masked(reply: &Response<Inbound>, watch: &Watch) -> bool {
+    let headers = reply.headers();
+    let size = reply.body().size_hint().upper();
+    watch.record.streaming
+        && unreadable(headers).is_none()
+        && !is_stream(headers)
+        && size.is_some_and(|bytes| bytes <= LARGEST_ERROR)
+}
+
+/// Asks the chain. An inner error is an answer that a policy gave in the model's place.
+async fn ask(
+    call: Box<Call>,
+    readable: bool,
+    watch: &mut Watch,
+) -> Result<Result<Box<Call>, Reply>, Refusal> {
+    let chain = &watch.generation.chain;
+    if chain.links().is_empty() {
+        return Ok(Ok(call));
+    }
+    let begun = Instant::now();
+    let run = Run::new(chain, || Instant::now().into_std());
+    // `watch` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
+    let asked = watch.run.insert(run).on_request(call, readable).await;
+    watch.record.overhead += begun.elapsed();
+    match asked {
+        Ok(call) => Ok(Ok(call)),
+        Err(Stop::Refused(_, denial)) => Err(Refusal::denied(denial)),
+        Err(Stop::Failed(link, fault)) => Err(failed(&link.name, fault)),
+        Err(Stop::Replied(_, text)) => Ok(Err(Reply::Whole(replied(&text, watch)))),
+    }
+}
+
+/// A refusal as the app gets it, noted in the books.
+fn refuse(refusal: Refusal, watch: &mut Watch) -> Reply {
+    watch.record.error = Some(refusal.word().to_owned().into());
+    told(&watch.record.id, &refusal);
+    Reply::Whole(refusal.answer(watch.record.dialect).map(Bytes::from))
+}
+
+/// Whether what a dialect can't show may be a prompt. Pictures are counted and pass: no policy could read them.
+fn holds_a_prompt(what: &str) -> bool {
+    matches!(what, "audio" | "file")
+}
+
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| {
+        kind.get(..17)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    })
+}
+
+/// Why no policy can be shown a reply with these headers.
+fn unreadable(headers: &HeaderMap) -> Option<&'static str> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map(HeaderValue::as_bytes);
+    if encoding
+        .is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity") && !coding.is_empty())
+    {
+        return Some("encoding");
+    }
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("application/json");
+    let json = kind
+        .get(..16)
+        .is_some_and(|start| start.eq_ignore_ascii_case("application/json"));
+    (!json && !is_stream(headers)).then_some("content_type")
+}
+
+/// The waits that the exchange's upstream allows.
+#[derive(Clone, Copy)]
+struct Timeouts {
+    first_content: Duration,
+    idle: Duration,
+}
+
+fn timeouts(watch: &Watch) -> Timeouts {
+    let upstream = watch
+        .record
+        .upstream
+        .as_ref()
+        .and_then(|name| watch.generation.config.upstreams.get(&**name));
+    upstream.map_or(
+        Timeouts {
+            first_content: Duration::from_secs(120),
+            idle: Duration::from_secs(120),
+        },
+        |upstream| Timeouts {
+            first_content: upstream.first_content_timeout,
+            idle: upstream.idle_timeout,
+        },
+    )
+}

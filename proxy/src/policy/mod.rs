@@ -7,6 +7,14 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::dialect::{Delta, Dialect, Places, Usage};
 
+mod call;
+pub mod chain;
+mod hold;
+pub mod quarantine;
+
+pub use call::{Call, Mark};
+pub use chain::{Chain, Link, Run, Verdict};
+
 /// A boxed future that owns what it works on, so that whoever waits for it may leave.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
@@ -159,42 +167,25 @@ pub trait Program: Send + Sync + 'static {
     fn memory_high_water(&self) -> u64;
 }
 
+/// What comes back from `on-request`: the call in any case; the instance and its decision, where there was no fault.
+pub type Asked = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
+
+/// What comes back from `on-reply`: the instance, and an entry per delta (or none at all), or its refusal.
+pub type Shown = (Box<dyn Instance>, Result<Vec<Option<String>>, Denial>);
+
 /// A policy's instance: made for one exchange, dropped with it.
 ///
 /// Each hook consumes the instance and gives it back with its result; after a fault it is gone. The futures own everything they
 /// touch, so an app that hangs up cancels the waiting and not the call.
 pub trait Instance: Send + 'static {
     /// Asks what becomes of the request. `call` comes back also when the policy faults.
-    fn on_request(
-        self: Box<Self>,
-        call: Box<Call>,
-    ) -> Work<(Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>)>;
+    fn on_request(self: Box<Self>, call: Box<Call>) -> Work<Asked>;
     /// Shows a batch of deltas; an entry per delta, or none at all, says what takes its place.
-    #[allow(clippy::type_complexity, reason = "the one place it stands")]
     fn on_reply(
         self: Box<Self>,
         head: Arc<ReplyHead>,
         deltas: Vec<Delta>,
-    ) -> Work<Result<(Box<dyn Instance>, Result<Vec<Option<String>>, Denial>), Fault>>;
+    ) -> Work<Result<Shown, Fault>>;
     /// Tells how it ended.
     fn on_end(self: Box<Self>, outcome: Arc<Outcome>) -> Work<Result<(), Fault>>;
-}
-
-/// The exchange's request as policies see and edit it.
-#[derive(Debug)]
-pub struct Call {
-    /// The exchange's id.
-    pub id: String,
-    /// How the body is written.
-    pub dialect: Dialect,
-    /// `POST`, nearly always.
-    pub method: http::Method,
-    /// Path and query.
-    pub path: String,
-    /// As they will go upstream; credentials included, which the sandbox hides unless granted.
-    pub headers: http::HeaderMap,
-    /// Shared down the chain: bounded by [`Call::set_tag`].
-    pub tags: Vec<(String, String)>,
-    /// What is asked.
-    pub body: crate::dialect::request::Body,
 }

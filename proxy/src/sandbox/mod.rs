@@ -1,1 +1,31 @@
-//! (under way)
+//! The wasm host: a file becomes a component, a component a configured image, an image an instance per exchange.
+//!
+//! ```text
+//! NAME.wasm ─ contract ─► compile (in a niced child: wrap, configure, snapshot, compile) ─► cache ─► Policy ─► an instance per exchange
+//!             names only                                                                   .cwasm   mapped     hooks, host functions
+//! ```
+//!
+//! [`Loader::load`] does the first line and implements [`Program`](crate::policy::Program); what an instance may ask for is in [`host`].
+//! Nothing about a *particular* policy is here, and nothing outside knows wasmtime. The surprise is the snapshot: `configure` runs
+//! once, and what it left in memory becomes the image that every instance starts from, for the price of mapping it.
+
+mod bindings;
+mod cache;
+mod compile;
+mod contract;
+mod convert;
+mod engine;
+mod finish;
+pub mod host;
+mod instance;
+mod pace;
+mod package;
+mod store;
+mod ticker;
+
+pub use compile::compile_child;
+pub use contract::CONTRACT;
+pub use engine::{MEMORY_RESERVATION, Options};
+pub use host::Host;
+pub use instance::{Info, Policy};
+pub use package::{Compiler, LoadError, Loader, Source};

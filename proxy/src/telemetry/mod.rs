@@ -1,1 +1,107 @@
-//! (under way)
+//! What operators can see: metrics, the exchange log, trace context.
+//!
+//! One exchange ends in one [`Record`], and [`settle`] turns it into its samples and its log line: there is no other place where either is
+//! made. A record holds names, numbers and verdicts; prompts, replies and credentials have no field here.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use crate::dialect::{Dialect, Usage};
+
+pub mod log;
+mod meter;
+pub mod metrics;
+mod sink;
+mod table;
+pub mod trace;
+
+/// What is known of an exchange at its end.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its `x-request-id`.
+    pub id: String,
+    /// How its body was written.
+    pub dialect: Dialect,
+    /// What the app asked for.
+    pub model: Option<String>,
+    /// The bounded name of `model`, from [`metrics::Models::label`].
+    pub model_label: Arc<str>,
+    /// The upstream that was asked last; none where none was.
+    pub upstream: Option<Arc<str>>,
+    /// `upstream/model`; empty where none was asked.
+    pub target: String,
+    /// What the app was answered; 0 where it left before.
+    pub status: u16,
+    /// Whether the reply was a stream of events.
+    pub streaming: bool,
+    /// Tokens, where known.
+    pub usage: Option<Usage>,
+    /// Why the model stopped, as the dialect spells it.
+    pub finish: Option<String>,
+    /// From the request's first byte to the reply's first content.
+    pub first_token: Option<Duration>,
+    /// From the request's first byte to the reply's last.
+    pub total: Duration,
+    /// Our own part of `total`: without waiting for the app and the upstream.
+    pub overhead: Duration,
+    /// The request's body as it came, in bytes.
+    pub request_bytes: u64,
+    /// The reply's body as it went, in bytes.
+    pub reply_bytes: u64,
+    /// What each policy did, in the chain's order.
+    pub policies: Vec<Verdict>,
+    /// The refusal's or fault's code.
+    pub error: Option<Cow<'static, str>>,
+    /// The app hung up before the end.
+    pub client_gone: bool,
+    /// The generation that it ran on.
+    pub generation: u64,
+    /// The caller's trace, where it sent a valid `traceparent`.
+    pub trace_id: Option<String>,
+}
+
+impl Record {
+    /// A record of which nothing is known but its name.
+    pub fn new(id: String, dialect: Dialect) -> Self {
+        Self {
+            id,
+            dialect,
+            model: None,
+            model_label: metrics::other(),
+            upstream: None,
+            target: String::new(),
+            status: 0,
+            streaming: false,
+            usage: None,
+            finish: None,
+            first_token: None,
+            total: Duration::ZERO,
+            overhead: Duration::ZERO,
+            request_bytes: 0,
+            reply_bytes: 0,
+            policies: Vec::new(),
+            error: None,
+            client_gone: false,
+            generation: 0,
+            trace_id: None,
+        }
+    }
+}
+
+/// What one policy did in one exchange.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// Its name in the chain.
+    pub name: Arc<str>,
+    /// Its own version.
+    pub version: Arc<str>,
+    /// `forwarded`, `edited`, `refused`, `replied`, `faulted`, `skipped`, `quarantined`.
+    pub verdict: &'static str,
+    /// Time in its hooks, in microseconds.
+    pub micros: u32,
+}
+
+/// Counts and logs an exchange. To be called once, on every way that an exchange can end.
+pub fn settle(record: &Record) {
+    metrics::exchange(record);
+    log::exchange(record);
+}

@@ -1,1 +1,39 @@
-//! (under way)
+//! The provider's side: connections, TLS, credentials, and the model that is built in.
+//!
+//! A request that leaves is made in two steps: [`credentials::outgoing`] writes its head for one upstream, [`pool::Pool::send`] puts it on
+//! a connection. Nothing here decides: which upstream, how often and how long is the exchange's affair. [`side`] is no part of that way;
+//! it serves the policies' own calls.
+
+pub mod addresses;
+pub mod body;
+pub mod connect;
+pub mod credentials;
+pub mod embedded;
+pub mod pool;
+pub mod side;
+
+pub use body::{Inbound, Payload};
+pub use pool::{Pool, SendError, SetupError};
+
+/// Any error that may cross threads.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Finds an error of type `T` among an error's causes, those wrapped in an `io::Error` included (whose `source` skips them).
+pub(crate) fn cause<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        let wrapped = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}

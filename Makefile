@@ -1,0 +1,28 @@
+# The face of the project. Each target is a thin call: the work is in cargo and in the scripts named here.
+CARGO ?= cargo
+
+.PHONY: build policies run test bench lint clean
+
+build: policies ## target/release/outrigger and target/policies/NAME.wasm
+	$(CARGO) build --release --locked -p outrigger
+
+policies: ## target/policies/NAME.wasm: the standard policies and the examples
+	plugins/build.sh
+
+run: build ## serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190), until SIGTERM or SIGINT
+	@exec examples/run.sh
+
+test: ## everything, over real sockets, with the real SDKs
+	tests/run.sh
+
+bench: build ## compares with direct, a plain pass-through and nginx; writes target/bench/results.json
+	tests/bench/run.sh
+
+lint: ## formatting, clippy, licences
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	plugins/build.sh --clippy
+	tests/deny.sh
+
+clean:
+	rm -rf target

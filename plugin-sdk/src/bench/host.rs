@@ -1,0 +1,219 @@
+//! What the sandbox imports, in memory: the same names and signatures, on plain values.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use super::WORLD;
+use crate::Place;
+pub(crate) use request::Request;
+
+mod request;
+
+/// The head of a whole, good reply.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplyHead {
+    pub(super) streaming: bool,
+    pub(super) dialect: crate::Dialect,
+}
+
+impl ReplyHead {
+    #[expect(clippy::unused_self, reason = "the contract's signature")]
+    pub(crate) fn status(&self) -> u16 {
+        200
+    }
+    #[expect(clippy::unused_self, reason = "the contract's signature")]
+    pub(crate) fn header(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+    pub(crate) fn streaming(&self) -> bool {
+        self.streaming
+    }
+    pub(crate) fn dialect(&self) -> crate::Dialect {
+        self.dialect
+    }
+}
+
+/// A place as a set with one member.
+pub(crate) fn flag(place: Place) -> crate::Places {
+    crate::Places::from_bits_truncate(1 << place as u16)
+}
+
+type Fetch = Rc<dyn Fn(&fetch::Call) -> Result<fetch::Answer, fetch::Error>>;
+
+/// All that outlives an exchange.
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    now: Duration,
+    drawn: u64,
+    log: Vec<(log::Level, String)>,
+    counters: BTreeMap<String, u64>,
+    observations: BTreeMap<String, Vec<f64>>,
+    values: BTreeMap<String, (Vec<u8>, Option<Duration>)>,
+    fetch: Option<Fetch>,
+}
+
+impl World {
+    pub(super) fn now() -> Self {
+        with(|world| world.clone())
+    }
+    pub(super) fn restore(&self) {
+        with(|world| *world = self.clone());
+    }
+}
+
+fn with<T>(look: impl FnOnce(&mut World) -> T) -> T {
+    WORLD.with(|world: &RefCell<World>| look(&mut world.borrow_mut()))
+}
+
+/// Sets both clocks, of this test: time stands still until it is set again. It begins at zero.
+pub fn set_clock(now: Duration) {
+    with(|world| world.now = now);
+}
+
+/// What policies wrote to the log.
+#[must_use]
+pub fn log_lines() -> Vec<(crate::log::Level, String)> {
+    with(|world| world.log.clone())
+}
+
+/// What a counter stands at.
+#[must_use]
+pub fn counter(name: &str) -> u64 {
+    with(|world| world.counters.get(name).copied().unwrap_or(0))
+}
+
+/// What a histogram was given.
+#[must_use]
+pub fn observations(name: &str) -> Vec<f64> {
+    with(|world| world.observations.get(name).cloned().unwrap_or_default())
+}
+
+/// Answers policies' calls. Without it every call is denied.
+pub fn on_fetch(
+    answer: impl Fn(&crate::fetch::Call) -> Result<crate::fetch::Answer, crate::fetch::Error> + 'static,
+) {
+    with(|world| world.fetch = Some(Rc::new(answer)));
+}
+
+pub(crate) mod log {
+    pub(crate) use crate::abi::outrigger::policy::log::Level;
+
+    pub(crate) fn write(level: Level, message: &str) {
+        super::with(|world| world.log.push((level, message.into())));
+    }
+}
+
+pub(crate) mod metrics {
+    pub(crate) fn count(name: &str, by: u64) {
+        super::with(|world| *world.counters.entry(name.into()).or_default() += by);
+    }
+    pub(crate) fn observe(name: &str, value: f64) {
+        super::with(|world| {
+            world
+                .observations
+                .entry(name.into())
+                .or_default()
+                .push(value)
+        });
+    }
+}
+
+pub(crate) mod clock {
+    pub(crate) fn now_ms() -> u64 {
+        super::with(|world| u64::try_from(world.now.as_millis()).unwrap_or(u64::MAX))
+    }
+    pub(crate) fn monotonic_ns() -> u64 {
+        super::with(|world| u64::try_from(world.now.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The same numbers in every run, so that a test that fails fails again.
+pub(crate) mod random {
+    pub(crate) fn bytes(length: u32) -> Vec<u8> {
+        (0..length).map(|_| u64().to_le_bytes()[7]).collect()
+    }
+    pub(crate) fn u64() -> u64 {
+        super::with(|world| {
+            world.drawn += 1;
+            let mut mixed = world.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        })
+    }
+    pub(crate) fn process_key() -> Vec<u8> {
+        (0..32).collect()
+    }
+}
+
+pub(crate) mod values {
+    use std::time::Duration;
+
+    pub(crate) use crate::abi::outrigger::policy::values::Error;
+
+    type Set = Result<(), Error>;
+
+    fn until(ttl_ms: u64) -> Option<Duration> {
+        (ttl_ms > 0).then(|| super::with(|world| world.now) + Duration::from_millis(ttl_ms))
+    }
+    #[expect(clippy::unnecessary_wraps, reason = "the contract's signature")]
+    pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(super::with(|world| {
+            let (value, until) = world.values.get(key)?;
+            until
+                .is_none_or(|until| world.now < until)
+                .then(|| value.clone())
+        }))
+    }
+    pub(crate) fn set(key: &str, value: &[u8], ttl_ms: u64) -> Set {
+        let until = until(ttl_ms);
+        super::with(|world| world.values.insert(key.into(), (value.into(), until)));
+        Ok(())
+    }
+    pub(crate) fn delete(key: &str) -> Set {
+        super::with(|world| world.values.remove(key));
+        Ok(())
+    }
+    pub(crate) fn increment(key: &str, by: i64, ttl_ms: u64) -> Result<i64, Error> {
+        let Some(present) = get(key)? else {
+            set(key, by.to_string().as_bytes(), ttl_ms)?;
+            return Ok(by);
+        };
+        let number = std::str::from_utf8(&present)
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok());
+        let sum = number
+            .and_then(|number| number.checked_add(by))
+            .ok_or(Error::NotANumber)?;
+        super::with(|world| {
+            if let Some((value, _)) = world.values.get_mut(key) {
+                *value = sum.to_string().into_bytes();
+            }
+        });
+        Ok(sum)
+    }
+    pub(crate) fn compare_and_set(
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl_ms: u64,
+    ) -> Result<bool, Error> {
+        let same = get(key)?.as_deref() == expected;
+        if same {
+            set(key, value, ttl_ms)?;
+        }
+        Ok(same)
+    }
+}
+
+pub(crate) mod fetch {
+    pub(crate) use crate::abi::outrigger::policy::fetch::{Answer, Call, Error};
+
+    pub(crate) fn send(call: &Call) -> Result<Answer, Error> {
+        match super::with(|world| world.fetch.clone()) {
+            Some(answer) => answer(call),
+            None => Err(Error::Denied(
+                "no answer was set with `bench::on_fetch`".into(),
+            )),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! A request in memory.
+
+use std::{cell::RefCell, collections::BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::super::passages::{self, Spot};
+use crate::{Dialect, Header, Passage, Places};
+
+/// Headers that a policy is not shown.
+const CREDENTIALS: [&str; 5] = [
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "cookie",
+];
+/// Headers that are the proxy's own.
+const RESERVED: [&str; 6] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "upgrade",
+];
+
+/// The exchange's request, as the proxy would hold it.
+#[derive(Debug, Clone)]
+pub(crate) struct Request(RefCell<State>);
+
+#[derive(Debug, Clone)]
+struct State {
+    dialect: Dialect,
+    headers: Vec<Header>,
+    tags: Vec<(String, String)>,
+    body: Value,
+    /// Ids are indices of this list.
+    spots: Vec<Spot>,
+    shown: Places,
+    dropped: BTreeSet<u32>,
+    input_tokens: Option<u64>,
+}
+
+impl State {
+    fn index(&mut self) {
+        self.spots = passages::find(self.dialect, &self.body);
+    }
+
+    fn text(&self, spot: &Spot) -> String {
+        match self.body.pointer(&spot.pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(source) => source.to_string(),
+            None => String::new(),
+        }
+    }
+
+    fn limit_name(&self) -> &'static str {
+        match self.dialect {
+            Dialect::OpenaiResponses => "max_output_tokens",
+            Dialect::OpenaiChat if self.body.get("max_tokens").is_none() => "max_completion_tokens",
+            _ => "max_tokens",
+        }
+    }
+
+    fn body_json(&self) -> Value {
+        let mut body = self.body.clone();
+        let list = body.get_mut(passages::messages_key(self.dialect));
+        if let Some(messages) = list.and_then(Value::as_array_mut) {
+            let mut index = 0;
+            messages.retain(|_| {
+                index += 1;
+                !self.dropped.contains(&(index - 1))
+            });
+        }
+        body
+    }
+}
+
+impl Request {
+    pub(crate) fn new(dialect: Dialect, body: Value) -> Self {
+        let mut state = State {
+            dialect,
+            headers: Vec::new(),
+            tags: Vec::new(),
+            body,
+            spots: Vec::new(),
+            shown: Places::all(),
+            dropped: BTreeSet::new(),
+            input_tokens: None,
+        };
+        state.index();
+        Self(RefCell::new(state))
+    }
+
+    // What tests set.
+
+    pub(crate) fn show(&self, places: Places) {
+        self.0.borrow_mut().shown = places;
+    }
+    pub(crate) fn add_message(&self, message: Value) {
+        let state = &mut *self.0.borrow_mut();
+        let key = passages::messages_key(state.dialect);
+        match state.body.get_mut(key) {
+            Some(Value::Array(messages)) => messages.push(message),
+            _ => panic!("the body has no list `{key}` to add a message to"),
+        }
+        state.index();
+    }
+    pub(crate) fn add_header(&self, header: Header) {
+        self.0.borrow_mut().headers.push(header);
+    }
+    pub(crate) fn estimate(&self, tokens: u64) {
+        self.0.borrow_mut().input_tokens = Some(tokens);
+    }
+    pub(crate) fn body_json(&self) -> Value {
+        self.0.borrow().body_json()
+    }
+
+    // What policies call.
+
+    #[expect(clippy::unused_self, reason = "the contract's signature")]
+    pub(crate) fn id(&self) -> String {
+        "bench".into()
+    }
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.0.borrow().dialect
+    }
+    #[expect(clippy::unused_self, reason = "the contract's signature")]
+    pub(crate) fn method(&self) -> String {
+        "POST".into()
+    }
+    pub(crate) fn path(&self) -> String {
+        match self.dialect() {
+            Dialect::OpenaiResponses => "/v1/responses",
+            Dialect::AnthropicMessages => "/v1/messages",
+            _ => "/v1/chat/completions",
+        }
+        .into()
+    }
+    pub(crate) fn streaming(&self) -> bool {
+        self.0.borrow().body["stream"] == true
+    }
+    pub(crate) fn model(&self) -> Option<String> {
+        self.0.borrow().body["model"].as_str().map(str::to_owned)
+    }
+    pub(crate) fn set_model(&self, model: &str) {
+        self.0.borrow_mut().body["model"] = json!(model);
+    }
+    pub(crate) fn header(&self, name: &str) -> Vec<String> {
+        let named = |header: &Header| header.name.eq_ignore_ascii_case(name);
+        self.headers()
+            .into_iter()
+            .filter(named)
+            .map(|header| header.value)
+            .collect()
+    }
+    pub(crate) fn headers(&self) -> Vec<Header> {
+        let hidden = |header: &&Header| {
+            CREDENTIALS
+                .iter()
+                .any(|name| header.name.eq_ignore_ascii_case(name))
+        };
+        self.0
+            .borrow()
+            .headers
+            .iter()
+            .filter(|header| !hidden(header))
+            .cloned()
+            .collect()
+    }
+    pub(crate) fn set_header(&self, name: &str, value: &str) {
+        assert!(
+            !RESERVED
+                .iter()
+                .any(|reserved| name.eq_ignore_ascii_case(reserved)),
+            "`{name}` is the proxy's own header"
+        );
+        let headers = &mut self.0.borrow_mut().headers;
+        headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
+        if !value.is_empty() {
+            headers.push(Header {
+                name: name.into(),
+                value: value.into(),
+            });
+        }
+    }
+    pub(crate) fn tag(&self, name: &str) -> Option<String> {
+        let state = self.0.borrow();
+        let (_, value) = state.tags.iter().find(|(tag, _)| tag == name)?;
+        Some(value.clone())
+    }
+    pub(crate) fn set_tag(&self, name: &str, value: &str) {
+        let tags = &mut self.0.borrow_mut().tags;
+        tags.retain(|(tag, _)| tag != name);
+        tags.push((name.into(), value.into()));
+    }
+    pub(crate) fn passages(&self, start: u32, max: u32) -> Vec<Passage> {
+        let state = self.0.borrow();
+        (0..)
+            .zip(&state.spots)
+            .filter(|(_, spot)| state.shown.contains(super::flag(spot.place)))
+            .filter(|(_, spot)| !state.dropped.contains(&spot.message))
+            .skip(start as usize)
+            .take(max as usize)
+            .map(|(id, spot)| Passage {
+                id,
+                place: spot.place,
+                message: spot.message,
+                text: state.text(spot),
+            })
+            .collect()
+    }
+    pub(crate) fn set_passage(&self, id: u32, text: &str) {
+        let state = &mut *self.0.borrow_mut();
+        let Some(spot) = state.spots.get(id as usize) else {
+            panic!("there is no passage {id}")
+        };
+        match state.body.pointer_mut(&spot.pointer) {
+            Some(Value::String(old)) => text.clone_into(old),
+            Some(source) => match serde_json::from_str(text) {
+                Ok(new) => *source = new,
+                Err(error) => panic!("passage {id} must be JSON source text: {error}"),
+            },
+            None => panic!("passage {id} is gone"),
+        }
+    }
+    pub(crate) fn set_passages(&self, edits: &[(u32, String)]) {
+        for (id, text) in edits {
+            self.set_passage(*id, text);
+        }
+    }
+    pub(crate) fn drop_message(&self, message: u32) {
+        assert!(message < self.messages(), "there is no message {message}");
+        self.0.borrow_mut().dropped.insert(message);
+    }
+    pub(crate) fn messages(&self) -> u32 {
+        let state = self.0.borrow();
+        match &state.body[passages::messages_key(state.dialect)] {
+            Value::Array(messages) => u32::try_from(messages.len()).unwrap_or(u32::MAX),
+            Value::String(_) => 1,
+            _ => 0,
+        }
+    }
+    pub(crate) fn images(&self) -> u32 {
+        fn count(value: &Value) -> u32 {
+            match value {
+                Value::Object(map)
+                    if matches!(
+                        map.get("type").and_then(Value::as_str),
+                        Some("image" | "image_url" | "input_image")
+                    ) =>
+                {
+                    1
+                }
+                Value::Object(map) => map.values().map(count).sum(),
+                Value::Array(list) => list.iter().map(count).sum(),
+                _ => 0,
+            }
+        }
+        let state = self.0.borrow();
+        count(&state.body[passages::messages_key(state.dialect)])
+    }
+    pub(crate) fn tools(&self) -> u32 {
+        let state = self.0.borrow();
+        state.body["tools"]
+            .as_array()
+            .map_or(0, |tools| u32::try_from(tools.len()).unwrap_or(u32::MAX))
+    }
+    pub(crate) fn input_tokens(&self) -> u64 {
+        let estimate = self.0.borrow().input_tokens;
+        estimate.unwrap_or_else(|| self.body_size() / 4)
+    }
+    pub(crate) fn max_output_tokens(&self) -> Option<u64> {
+        let state = self.0.borrow();
+        state.body[state.limit_name()].as_u64()
+    }
+    pub(crate) fn set_max_output_tokens(&self, tokens: u64) {
+        let state = &mut *self.0.borrow_mut();
+        let name = state.limit_name();
+        state.body[name] = json!(tokens);
+    }
+    pub(crate) fn parameter(&self, pointer: &str) -> Option<String> {
+        self.0.borrow().body.pointer(pointer).map(Value::to_string)
+    }
+    pub(crate) fn set_parameter(&self, pointer: &str, json: &str) -> Result<(), String> {
+        let value: Value =
+            serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
+        let (parent, key) = pointer.rsplit_once('/').ok_or("the pointer names no key")?;
+        let state = &mut *self.0.borrow_mut();
+        match state.body.pointer_mut(parent) {
+            Some(Value::Object(map)) => {
+                map.insert(key.replace("~1", "/").replace("~0", "~"), value);
+            }
+            Some(Value::Array(list)) => match key.parse::<usize>() {
+                Ok(index) if index < list.len() => list[index] = value,
+                Ok(index) if index == list.len() => list.push(value),
+                _ if key == "-" => list.push(value),
+                _ => return Err(format!("`{key}` is no index of the list")),
+            },
+            _ => return Err(format!("nothing is at `{parent}`")),
+        }
+        state.index();
+        Ok(())
+    }
+    pub(crate) fn body_size(&self) -> u64 {
+        self.body().len() as u64
+    }
+    pub(crate) fn body(&self) -> Vec<u8> {
+        self.body_json().to_string().into_bytes()
+    }
+    pub(crate) fn set_body(&self, body: &[u8]) {
+        let state = &mut *self.0.borrow_mut();
+        match serde_json::from_slice(body) {
+            Ok(body) => state.body = body,
+            Err(error) => panic!("the bench's bodies are JSON: {error}"),
+        }
+        state.dropped.clear();
+        state.index();
+    }
+}

@@ -1,0 +1,303 @@
+//! A stand-in for the proxy, so that a policy runs under `cargo test`, natively.
+//!
+//! A [`Bench`] holds a policy's configuration and gives each exchange a policy of its own, as the proxy does. Replies are
+//! checked for what streams do to policies: the text is cut at every position, and whatever the cut, the same must come out.
+//!
+//! ```
+//! use outrigger_sdk::{Decision, Policy, Request, bench::Bench};
+//! use serde_json::json;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Downgrade { to: String }
+//! impl Policy for Downgrade {
+//!     fn on_request(&mut self, request: &mut Request) -> Decision {
+//!         request.set_model(&self.to);
+//!         Decision::Forward
+//!     }
+//! }
+//!
+//! let bench = Bench::<Downgrade>::new(json!({ "to": "small" })).expect("a valid configuration");
+//! let exchange = bench.request(Request::chat("large").user("hi"));
+//! assert_eq!(exchange.decision, Decision::Forward);
+//! assert_eq!(exchange.request.body_json()["model"], "small");
+//! ```
+//!
+//! It is no second proxy: it reads the three JSON dialects in plain words and knows no stream formats, no limits and no grants.
+//! `outrigger policy test` runs the built policy in the real host.
+
+use std::{cell::RefCell, fmt, marker::PhantomData};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Decision, Delta, Dialect, Header, Hooks, Outcome, Place, Policy, Refusal, ReplyHead, Request,
+    Usage, guest,
+};
+
+mod cuts;
+pub(crate) mod host;
+mod passages;
+
+pub use host::{counter, log_lines, observations, on_fetch, set_clock};
+
+/// A configured policy, ready to be given exchanges.
+pub struct Bench<P> {
+    config: String,
+    policy: PhantomData<P>,
+}
+
+impl<P> fmt::Debug for Bench<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bench")
+            .field("config", &self.config)
+            .finish()
+    }
+}
+
+impl<P: Policy> Bench<P> {
+    /// Configures the policy as the proxy would.
+    ///
+    /// # Errors
+    /// What the operator would read: the policy's sentence with the path of the key.
+    pub fn new(config: impl Serialize) -> Result<Self, String> {
+        let config = serde_json::to_string(&config).map_err(|error| error.to_string())?;
+        guest::configured::<P>(&config)?;
+        Ok(Self {
+            config,
+            policy: PhantomData,
+        })
+    }
+
+    /// A policy as an exchange gets it.
+    #[must_use]
+    pub fn policy(&self) -> P {
+        match guest::configured(&self.config) {
+            Ok(policy) => policy,
+            Err(error) => panic!("configured before, but not twice: {error}"),
+        }
+    }
+
+    /// Begins an exchange: the request goes through `on_request`, where the policy has that hook. It sees the passages it reads.
+    #[must_use]
+    pub fn request(&self, mut request: Request) -> Exchange<P> {
+        let mut policy = self.policy();
+        request.host.show(policy.reads());
+        let decision = if policy.hooks().contains(Hooks::REQUEST) {
+            policy.on_request(&mut request)
+        } else {
+            Decision::Forward
+        };
+        Exchange {
+            policy,
+            request,
+            decision,
+        }
+    }
+
+    /// What the app reads where the model says `text`, after `request` went up.
+    ///
+    /// The exchange is run again for each way in which a stream may cut the text (whole; at every position; character by character;
+    /// at random, in batches), with a policy of its own and the same randomness.
+    ///
+    /// # Errors
+    /// The policy's refusal.
+    ///
+    /// # Panics
+    /// Where the cut makes a difference, and where the policy does not declare that it rewrites `place`.
+    #[track_caller]
+    pub fn reply(&self, request: &Request, place: Place, text: &str) -> Result<String, Refusal> {
+        let world = host::World::now();
+        let run = |batches: Vec<Vec<Delta>>| {
+            world.restore();
+            let mut exchange = self.request(request.clone());
+            exchange.require(place);
+            exchange.stream(batches)
+        };
+        let whole = run(vec![vec![Delta::new(0, place, text, true)]]);
+        for cut in cuts::every(text) {
+            let reply = run(cut.deltas(place));
+            assert!(
+                reply == whole,
+                "cut as {cut}, the reply is {reply:?}, and whole it is {whole:?}"
+            );
+        }
+        whole
+    }
+
+    /// The same for several choices that arrive in turns, character by character: each must come out as it does alone.
+    ///
+    /// # Errors
+    /// The policy's refusal.
+    ///
+    /// # Panics
+    /// Where one choice changes another.
+    #[track_caller]
+    pub fn choices(
+        &self,
+        request: &Request,
+        place: Place,
+        texts: &[&str],
+    ) -> Result<Vec<String>, Refusal> {
+        let alone: Vec<String> = texts
+            .iter()
+            .map(|text| self.reply(request, place, text))
+            .collect::<Result<_, _>>()?;
+        let mut exchange = self.request(request.clone());
+        let mut together = vec![String::new(); texts.len()];
+        for deltas in cuts::in_turns(texts, place) {
+            let shown = deltas.clone();
+            let kept = exchange.reply(deltas)?;
+            for (delta, text) in shown.iter().zip(kept) {
+                together[delta.channel() as usize].push_str(&text);
+            }
+        }
+        assert!(
+            together == alone,
+            "arriving in turns the choices are {together:?}, and alone {alone:?}"
+        );
+        Ok(alone)
+    }
+}
+
+/// One exchange: its policy, its request as the policy left it, and what the policy decided.
+#[derive(Debug)]
+pub struct Exchange<P> {
+    /// The exchange's own policy.
+    pub policy: P,
+    /// The request that goes up, if the decision is to forward it.
+    pub request: Request,
+    /// What becomes of it.
+    pub decision: Decision,
+}
+
+impl<P: Policy> Exchange<P> {
+    /// Shows one batch of deltas; returns the text that leaves in the place of each.
+    ///
+    /// # Errors
+    /// The policy's refusal.
+    pub fn reply(&mut self, mut deltas: Vec<Delta>) -> Result<Vec<String>, Refusal> {
+        if self.policy.hooks().contains(Hooks::REPLY) {
+            let head = ReplyHead::from_host(host::ReplyHead {
+                streaming: self.request.streaming(),
+                dialect: self.request.dialect(),
+            });
+            self.policy.on_reply(&head, &mut deltas)?;
+        }
+        Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())
+    }
+
+    /// Ends the exchange, where the policy has that hook.
+    pub fn end(&mut self, outcome: &Outcome) {
+        if self.policy.hooks().contains(Hooks::END) {
+            self.policy.on_end(outcome);
+        }
+    }
+
+    fn stream(&mut self, batches: Vec<Vec<Delta>>) -> Result<String, Refusal> {
+        let mut text = String::new();
+        for deltas in batches {
+            text.extend(self.reply(deltas)?);
+        }
+        Ok(text)
+    }
+
+    #[track_caller]
+    fn require(&self, place: Place) {
+        assert!(
+            self.policy.hooks().contains(Hooks::REPLY)
+                && self.policy.rewrites().contains(host::flag(place)),
+            "`on_reply` is not shown {place:?}: declare `Hooks::REPLY` in HOOKS and the place in REWRITES",
+        );
+    }
+}
+
+/// An outcome of a whole reply: the usual starting point for a test of `on_end`.
+#[must_use]
+pub fn outcome() -> Outcome {
+    Outcome {
+        status: 200,
+        target: "openai/gpt-5".into(),
+        finish: "stop".into(),
+        usage: Usage {
+            input_tokens: 10,
+            cached_input_tokens: 0,
+            output_tokens: 5,
+            reasoning_tokens: 0,
+            estimated: false,
+        },
+        first_token_ms: Some(20),
+        total_ms: 100,
+        error: None,
+    }
+}
+
+/// Requests for tests.
+impl Request {
+    /// A chat-completions request for `model`, without messages.
+    #[must_use]
+    pub fn chat(model: &str) -> Self {
+        Self::from_json(
+            Dialect::OpenaiChat,
+            json!({ "model": model, "messages": [] }),
+        )
+    }
+
+    /// A request of a dialect with this body.
+    #[must_use]
+    pub fn from_json(dialect: Dialect, body: Value) -> Self {
+        Self::from_host(host::Request::new(dialect, body))
+    }
+
+    /// Adds a user's message.
+    #[must_use]
+    pub fn user(self, text: &str) -> Self {
+        self.message("user", text)
+    }
+
+    /// Adds a message of any role.
+    #[must_use]
+    pub fn message(self, role: &str, text: &str) -> Self {
+        self.host
+            .add_message(json!({ "role": role, "content": text }));
+        self
+    }
+
+    /// Adds a header as the app would have sent it.
+    #[must_use]
+    pub fn with_header(self, name: &str, value: &str) -> Self {
+        self.host.add_header(Header {
+            name: name.into(),
+            value: value.into(),
+        });
+        self
+    }
+
+    /// Sets a tag as a policy before this one would have.
+    #[must_use]
+    pub fn with_tag(self, name: &str, value: &str) -> Self {
+        self.host.set_tag(name, value);
+        self
+    }
+
+    /// Sets the proxy's estimate of the request's tokens. Default: a quarter of the body's bytes.
+    #[must_use]
+    pub fn with_input_tokens(self, tokens: u64) -> Self {
+        self.host.estimate(tokens);
+        self
+    }
+
+    /// The body that goes up.
+    #[must_use]
+    pub fn body_json(&self) -> Value {
+        self.host.body_json()
+    }
+}
+
+thread_local! {
+    /// What the proxy would hold: the stores, the clock, the log. Each test has a thread and so a world of its own.
+    static WORLD: RefCell<host::World> = RefCell::new(host::World::default());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What a policy may ask of the proxy besides the exchange itself.
+//!
+//! `log`, `metrics`, `clock` and `random` are free. `values` and `fetch` need the operator's grant: a policy that uses one, anywhere
+//! in its code, does not load without it. None may be used while the policy is configured.
+
+/// The operator's log. Never for prompts or replies.
+pub mod log {
+    pub use crate::abi::outrigger::policy::log::Level;
+    use crate::host::log;
+
+    /// For whoever writes the policy.
+    pub fn debug(message: &str) {
+        log::write(Level::Debug, message);
+    }
+    /// Worth knowing.
+    pub fn info(message: &str) {
+        log::write(Level::Info, message);
+    }
+    /// Something is not as it should be, and the policy went on.
+    pub fn warn(message: &str) {
+        log::write(Level::Warn, message);
+    }
+    /// A person must act.
+    pub fn error(message: &str) {
+        log::write(Level::Error, message);
+    }
+}
+
+/// Counters and histograms. The proxy puts the policy's name before theirs.
+pub mod metrics {
+    use crate::host::metrics;
+
+    /// Adds to a counter.
+    pub fn count(name: &str, by: u64) {
+        metrics::count(name, by);
+    }
+    /// Records a value in a histogram; base units (seconds, bytes, tokens).
+    pub fn observe(name: &str, value: f64) {
+        metrics::observe(name, value);
+    }
+}
+
+/// Time.
+pub mod clock {
+    use std::time::Duration;
+
+    use crate::host::clock;
+
+    /// Time since 1970-01-01T00:00:00Z, in whole milliseconds.
+    #[must_use]
+    pub fn now() -> Duration {
+        Duration::from_millis(clock::now_ms())
+    }
+    /// A clock that never goes back: for durations.
+    #[must_use]
+    pub fn monotonic() -> Duration {
+        Duration::from_nanos(clock::monotonic_ns())
+    }
+}
+
+/// Chance, and a key for stable hashes.
+pub mod random {
+    use crate::host::random;
+
+    /// Random bytes, good enough for keys.
+    #[must_use]
+    pub fn bytes(length: u32) -> Vec<u8> {
+        random::bytes(length)
+    }
+    /// A random number.
+    #[must_use]
+    pub fn number() -> u64 {
+        random::u64()
+    }
+    /// 32 bytes that stay the same for this policy until the proxy ends.
+    #[must_use]
+    pub fn process_key() -> Vec<u8> {
+        random::process_key()
+    }
+}
+
+/// Small values that outlive the exchange, in the policy's own namespace. Needs the grant `values`.
+pub mod values {
+    use std::time::Duration;
+
+    pub use crate::abi::outrigger::policy::values::Error;
+    use crate::host::values;
+
+    /// The contract's spelling of a time to live: milliseconds, 0 for none. One shorter than a millisecond is one.
+    fn milliseconds(ttl: Option<Duration>) -> u64 {
+        ttl.map_or(0, |ttl| {
+            u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
+        })
+    }
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
+        values::get(key)
+    }
+    /// Writes a value, for `ttl` or until it is deleted.
+    ///
+    /// # Errors
+    /// The value is too large, the namespace is full, or the store can't be reached.
+    pub fn set(key: &str, value: &[u8], ttl: Option<Duration>) -> Result<(), Error> {
+        values::set(key, value, milliseconds(ttl))
+    }
+    /// Deletes a value; one that is not there is no error.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub fn delete(key: &str) -> Result<(), Error> {
+        values::delete(key)
+    }
+    /// Adds to a decimal number (absent counts as 0) and returns the sum. `ttl` starts when the value is made.
+    ///
+    /// # Errors
+    /// The value is no number, the namespace is full, or the store can't be reached.
+    pub fn increment(key: &str, by: i64, ttl: Option<Duration>) -> Result<i64, Error> {
+        values::increment(key, by, milliseconds(ttl))
+    }
+    /// Writes where the present value is `expected`; tells whether it did.
+    ///
+    /// # Errors
+    /// As [`set`].
+    pub fn compare_and_set(
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl: Option<Duration>,
+    ) -> Result<bool, Error> {
+        values::compare_and_set(key, expected, value, milliseconds(ttl))
+    }
+}
+
+/// HTTP to the hosts that the operator granted. Redirects are not followed.
+pub mod fetch {
+    use std::time::Duration;
+
+    pub use crate::abi::outrigger::policy::fetch::{Answer, Call, Error};
+    use crate::{Header, host::fetch};
+
+    /// Sends a call and waits for its answer.
+    ///
+    /// # Errors
+    /// The host is not granted, the call failed or timed out, or the answer is too large.
+    pub fn send(call: &Call) -> Result<Answer, Error> {
+        fetch::send(call)
+    }
+
+    impl Call {
+        /// A `GET` that may take two seconds.
+        #[must_use]
+        pub fn get(url: &str) -> Self {
+            Self {
+                method: "GET".into(),
+                url: url.into(),
+                headers: Vec::new(),
+                body: Vec::new(),
+                timeout_ms: 2000,
+            }
+        }
+        /// A `POST` of JSON source text that may take two seconds.
+        #[must_use]
+        pub fn post_json(url: &str, json: impl Into<Vec<u8>>) -> Self {
+            let headers = vec![Header {
+                name: "content-type".into(),
+                value: "application/json".into(),
+            }];
+            Self {
+                method: "POST".into(),
+                headers,
+                body: json.into(),
+                ..Self::get(url)
+            }
+        }
+        /// Adds a header.
+        #[must_use]
+        pub fn header(mut self, name: &str, value: &str) -> Self {
+            self.headers.push(Header {
+                name: name.into(),
+                value: value.into(),
+            });
+            self
+        }
+        /// Bounds how long it may take; the operator's own bound stays.
+        #[must_use]
+        pub fn timeout(mut self, timeout: Duration) -> Self {
+            self.timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+            self
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Short ways to say what becomes of a request.
+
+use std::time::Duration;
+
+use crate::{Decision, Refusal, abi::outrigger::policy::types::Reply};
+
+impl Decision {
+    /// Answers with an error in the policy's name: `status` 400 to 599, and a message that tells the app what would change it.
+    #[must_use]
+    pub fn refuse(status: u16, message: impl Into<String>) -> Self {
+        Self::Refuse(Refusal::new(status, message))
+    }
+
+    /// Answers with `text`, in the caller's dialect, as a model would have.
+    #[must_use]
+    pub fn reply(text: impl Into<String>) -> Self {
+        Self::Reply(Reply { text: text.into() })
+    }
+}
+
+impl From<Refusal> for Decision {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal)
+    }
+}
+
+impl Refusal {
+    /// A refusal with the usual code of its status: `rate_limited` for 429, else `policy_denied`.
+    #[must_use]
+    pub fn new(status: u16, message: impl Into<String>) -> Self {
+        let code = if status == 429 {
+            "rate_limited"
+        } else {
+            "policy_denied"
+        };
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            retry_after_ms: None,
+        }
+    }
+
+    /// Sets the word that programs read: `[a-z0-9_]{1,64}`.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = code.into();
+        self
+    }
+
+    /// Tells the app when to try again. Only where waiting helps; the proxy passes on 60 s at most.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after_ms = Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+}

@@ -1,0 +1,75 @@
+//! The trait that a policy implements.
+
+use serde::de::DeserializeOwned;
+
+use crate::{Decision, Delta, Hooks, Outcome, Places, Refusal, ReplyHead, Request};
+
+/// A policy. Its fields are its configuration.
+///
+/// Only hooks that are declared are called: [`Policy::HOOKS`] is `on_request` alone unless told otherwise, and what a policy does not
+/// declare costs its exchanges nothing. `on_reply` needs two words, the hook and the places it is to be shown:
+///
+/// ```
+/// # use outrigger_sdk::{Delta, Hooks, Places, Policy, Refusal, ReplyHead};
+/// # #[derive(serde::Deserialize)] struct Shout {}
+/// impl Policy for Shout {
+///     const HOOKS: Hooks = Hooks::REPLY;
+///     const REWRITES: Places = Places::ASSISTANT;
+///
+///     fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
+///         for delta in deltas {
+///             delta.replace(delta.text().to_uppercase());
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Policy: DeserializeOwned + 'static {
+    /// The hooks that are worth a call. Default: `on_request`.
+    const HOOKS: Hooks = Hooks::REQUEST;
+    /// The places of a request that [`Request::passages`] lists. Default: none, and the body is not indexed.
+    const READS: Places = Places::empty();
+    /// The places of a reply that `on_reply` is shown. Default: none.
+    const REWRITES: Places = Places::empty();
+    /// A JSON Schema of the configuration, or empty.
+    const CONFIG_SCHEMA: &'static str = "";
+
+    /// The hooks that this configuration needs: [`Policy::HOOKS`] or fewer.
+    fn hooks(&self) -> Hooks {
+        Self::HOOKS
+    }
+
+    /// The places that this configuration reads: [`Policy::READS`] or fewer. Others are not indexed for it.
+    fn reads(&self) -> Places {
+        Self::READS
+    }
+
+    /// The places that this configuration is shown of a reply: [`Policy::REWRITES`] or fewer.
+    fn rewrites(&self) -> Places {
+        Self::REWRITES
+    }
+
+    /// Decides about a request, before it goes on; edits it where needed.
+    fn on_request(&mut self, request: &mut Request) -> Decision {
+        let _ = request;
+        Decision::Forward
+    }
+
+    /// Is shown what arrived of a reply, and may replace it.
+    ///
+    /// A channel (a choice's text, its reasoning, one tool call's arguments) is one growing string that arrives in deltas, cut
+    /// anywhere between two characters; a reply that is not streamed is one delta. What must be seen whole is held back with
+    /// [`HoldBack`](crate::HoldBack).
+    ///
+    /// # Errors
+    /// A refusal ends the reply, in mid-stream too.
+    fn on_reply(&mut self, head: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
+        let _ = (head, deltas);
+        Ok(())
+    }
+
+    /// Is told how the exchange ended, after the caller has its answer.
+    fn on_end(&mut self, outcome: &Outcome) {
+        let _ = outcome;
+    }
+}

@@ -1,0 +1,116 @@
+//! What a policy sees of a reply.
+
+use crate::{Dialect, Place, abi::exports::outrigger::policy::policy::Delta as Arrived, host};
+
+/// The head of the reply whose deltas are shown.
+#[derive(Debug)]
+pub struct ReplyHead(host::ReplyHead);
+
+impl ReplyHead {
+    pub(crate) fn from_host(head: host::ReplyHead) -> Self {
+        Self(head)
+    }
+
+    /// The upstream's HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.0.status()
+    }
+
+    /// All values of one header, its name in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Vec<String> {
+        self.0.header(name)
+    }
+
+    /// Whether the reply is a stream of events.
+    #[must_use]
+    pub fn streaming(&self) -> bool {
+        self.0.streaming()
+    }
+
+    /// How the reply is written.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+}
+
+/// What arrived for one channel of a reply.
+///
+/// A delta that is not replaced leaves as it came, byte for byte.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delta {
+    arrived: Arrived,
+    replacement: Option<String>,
+}
+
+impl Delta {
+    /// A delta as the proxy would show it, for tests.
+    #[must_use]
+    pub fn new(channel: u32, place: Place, text: impl Into<String>, last: bool) -> Self {
+        Arrived {
+            channel,
+            choice: 0,
+            place,
+            text: text.into(),
+            last,
+        }
+        .into()
+    }
+
+    /// The number of the string that this is a piece of: the same over all of the reply.
+    #[must_use]
+    pub fn channel(&self) -> u32 {
+        self.arrived.channel
+    }
+
+    /// The choice that the channel belongs to.
+    #[must_use]
+    pub fn choice(&self) -> u32 {
+        self.arrived.choice
+    }
+
+    /// Where the channel stands: the model's text, its reasoning, a tool call's arguments.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.arrived.place
+    }
+
+    /// The text: what arrived, or what it was replaced with. JSON escapes are resolved.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.replacement.as_deref().unwrap_or(&self.arrived.text)
+    }
+
+    /// Whether nothing more comes for this channel. What was held back of it has to be in this delta's replacement.
+    #[must_use]
+    pub fn last(&self) -> bool {
+        self.arrived.last
+    }
+
+    /// Puts `text` in the place of what arrived. Less than arrived holds the rest back: it is then the policy's to return later.
+    pub fn replace(&mut self, text: impl Into<String>) {
+        self.replacement = Some(text.into());
+    }
+
+    /// Whether [`Delta::replace`] was called.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        self.replacement.is_some()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn into_replacement(self) -> Option<String> {
+        self.replacement
+    }
+}
+
+impl From<Arrived> for Delta {
+    fn from(arrived: Arrived) -> Self {
+        Self {
+            arrived,
+            replacement: None,
+        }
+    }
+}

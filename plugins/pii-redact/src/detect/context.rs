@@ -1,0 +1,145 @@
+//! Tells what the words before a number say about it, in English, Portuguese, Spanish, German and French.
+//!
+//! Only asked where the number itself does not decide. The nearest word that means something wins.
+
+use super::text::{before, byte, escape_before, unescaped};
+
+/// What a word announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    Phone,
+    Card,
+    Ssn,
+    Cpf,
+    Cnpj,
+    Tax,
+    Nif,
+    /// A version, which is no IP address.
+    Version,
+    /// An order, a ticket, an article: a number that means nobody.
+    Thing,
+}
+
+use Topic::{Card, Cnpj, Cpf, Nif, Phone, Ssn, Tax, Thing, Version};
+
+/// How many bytes before a number may speak of it.
+const REACH: usize = 48;
+
+/// Stems in lower case, by first letter; a stem of three letters or fewer must be the whole word.
+#[rustfmt::skip] // a table
+fn stems(first: u8) -> &'static [(&'static [u8], Topic)] {
+    match first {
+        b'a' => &[(b"anruf", Phone), (b"appel", Phone), (b"artic", Thing), (b"artik", Thing), (b"account", Thing)],
+        b'b' => &[(b"bestell", Thing), (b"build", Thing), (b"barcode", Thing), (b"buchung", Thing), (b"booking", Thing)],
+        b'c' => &[
+            (b"call", Phone), (b"cell", Phone), (b"celu", Phone), (b"contact", Phone), (b"contat", Phone), (b"cpf", Cpf), (b"cnpj", Cnpj),
+            (b"card", Card), (b"cart", Card), (b"contribuinte", Nif), (b"commande", Thing), (b"commit", Thing), (b"case", Thing),
+            (b"carte", Card), (b"credit", Card), (b"c\xc3\xb3digo", Thing), (b"chamado", Thing), (b"cont\xc3\xa1ct", Phone),
+        ],
+        b'd' => &[(b"dial", Phone), (b"debit", Card), (b"document", Thing)],
+        b'e' => &[(b"erreich", Phone), (b"ean", Thing), (b"epoch", Thing)],
+        b'f' => &[(b"fax", Phone), (b"fone", Phone), (b"fon", Phone), (b"festnetz", Phone), (b"fatura", Thing), (b"factur", Thing), (b"fijo", Phone), (b"fixo", Phone), (b"fixe", Phone)],
+        b'g' => &[(b"gtin", Thing)],
+        b'h' => &[(b"handy", Phone), (b"hash", Thing)],
+        b'i' => &[(b"isbn", Thing), (b"issn", Thing), (b"imei", Thing), (b"invoice", Thing), (b"item", Thing), (b"idnr", Tax), (b"id", Thing), (b"identifikationsnummer", Tax)],
+        b'j' => &[(b"joindre", Phone), (b"joignable", Phone)],
+        b'k' => &[(b"karte", Card), (b"kredit", Card), (b"kunden", Thing), (b"kontakt", Phone)],
+        b'l' => &[(b"ligar", Phone), (b"ligue", Phone), (b"liga", Phone), (b"llam", Phone), (b"ll\xc3\xa1m", Phone), (b"lote", Thing), (b"landline", Phone)],
+        b'm' => &[(b"mobil", Phone), (b"m\xc3\xb3vil", Phone), (b"movil", Phone), (b"mastercard", Card)],
+        b'n' => &[(b"nif", Nif), (b"num\xc3\xa9ro", Phone), (b"numero", Phone), (b"n\xc3\xbamero", Phone), (b"number", Phone), (b"nummer", Phone)],
+        b'o' => &[(b"order", Thing), (b"orden", Thing), (b"ordre", Thing)],
+        b'p' => &[
+            (b"phone", Phone), (b"portable", Phone), (b"pedido", Thing), (b"protocol", Thing), (b"product", Thing), (b"produt", Thing), (b"parcel", Thing),
+            (b"port", Thing), (b"pid", Thing), (b"process", Thing),
+        ],
+        b'r' => &[(b"rfc", Version), (b"ruf", Phone), (b"rufen", Phone), (b"ref", Thing), (b"refer", Thing), (b"r\xc3\xa9f", Thing), (b"rechnung", Thing), (b"receipt", Thing), (b"release", Version), (b"rastre", Thing), (b"revision", Version), (b"reach", Phone), (b"ring", Phone)],
+        b's' => &[
+            (b"ssn", Ssn), (b"social", Ssn), (b"steuer", Tax), (b"sku", Thing), (b"serial", Thing), (b"sendung", Thing), (b"shipment", Thing), (b"sms", Phone),
+            (b"seguridad", Ssn), (b"section", Version), (b"s\xc3\xa9rie", Thing),
+        ],
+        b't' => &[
+            (b"tel", Phone), (b"telef", Phone), (b"telep", Phone), (b"telem", Phone), (b"t\xc3\xa9l", Phone), (b"ticket", Thing), (b"track", Thing), (b"timestamp", Thing), (b"taxid", Tax),
+            (b"tin", Tax), (b"tax", Tax), (b"tarjeta", Card), (b"transa", Thing), (b"ts", Thing), (b"tfn", Phone), (b"tlf", Phone), (b"tfno", Phone),
+        ],
+        b'v' => &[(b"version", Version), (b"vers\xc3\xa3o", Version), (b"versi\xc3\xb3n", Version), (b"visa", Card)],
+        b'w' => &[(b"whats", Phone)],
+        b'z' => &[(b"zap", Phone)],
+        _ => &[],
+    }
+}
+
+/// What the nearest telling word before `at` announces.
+pub(super) fn topic(bytes: &[u8], at: usize) -> Option<Topic> {
+    search(bytes, at, REACH)
+}
+
+/// The same for the word right before `at` alone.
+pub(super) fn near_topic(bytes: &[u8], at: usize) -> Option<Topic> {
+    search(bytes, at, 12)
+}
+
+fn search(bytes: &[u8], at: usize, reach: usize) -> Option<Topic> {
+    let low = at.saturating_sub(reach);
+    let (mut start, mut weak) = (at, None);
+    while start > low {
+        start -= 1;
+        let first = bytes[start];
+        if weak.is_some() && matches!(first, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'0'..=b'9')
+        {
+            return weak; // another phrase
+        }
+        let previous = before(bytes, start, 1);
+        // A word begins after anything but a letter, at a capital after a small letter, or after a JSON escape.
+        let begins = first.is_ascii_alphabetic()
+            && (!previous.is_ascii_alphanumeric() && previous < 0x80
+                || first.is_ascii_uppercase() && previous.is_ascii_lowercase()
+                || escape_before(bytes, start) > 0);
+        if !begins {
+            continue;
+        }
+        for &(stem, topic) in stems(first.to_ascii_lowercase()) {
+            let Some(end) = stem_end(bytes, start, stem) else {
+                continue;
+            };
+            if stem.len() <= 3 && byte(bytes, end).is_ascii_alphabetic() {
+                continue;
+            }
+            let number = first | 0x20 == b'n' && topic == Phone;
+            if number && !matches!(previous, b' ' | 0) {
+                continue; // `line-number`, `row_number`
+            }
+            if stem == b"id" || number {
+                weak = weak.or(Some(topic)); // `Steuer-ID`, `order number`: the word before says of what
+                break;
+            }
+            return match weak {
+                Some(Thing) if matches!(topic, Phone | Card) => weak,
+                _ => Some(topic),
+            };
+        }
+    }
+    weak
+}
+
+/// One past the stem at `start`, in any case; letters beyond ASCII may be JSON escapes.
+fn stem_end(bytes: &[u8], start: usize, stem: &[u8]) -> Option<usize> {
+    let (mut at, mut i) = (start, 0);
+    while let Some(&wanted) = stem.get(i) {
+        let b = byte(bytes, at);
+        if wanted >= 0xc0 && b == b'\\' {
+            let (code, length) = unescaped(bytes, at);
+            let letter = u32::from(wanted & 0x1f) << 6 | u32::from(byte(stem, i + 1) & 0x3f);
+            if code != letter {
+                return None;
+            }
+            at += length;
+            i += 2;
+        } else if b.eq_ignore_ascii_case(&wanted) {
+            at += 1;
+            i += 1;
+        } else {
+            return None;
+        }
+    }
+    Some(at)
+}

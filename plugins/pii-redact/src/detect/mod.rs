@@ -1,0 +1,284 @@
+//! Finds personal data and secrets in text, in one pass over its bytes.
+//!
+//! A table sends each byte that can matter (`@`, the first digit of a run, the separator inside a key's prefix …) to a small scanner that looks
+//! around it, a bounded number of bytes to either side, and proves or drops the suspicion by check digits, number plans and
+//! context words. All other bytes cost one table look-up. There are no regular expressions and nothing is built at run time: the
+//! tables are constants, so that a fresh instance touches hardly any memory. Names and addresses are out of scope.
+//!
+//! Text may be JSON source (tool arguments, or JSON that somebody pasted): escapes count as boundaries, and `\u0040` is an `@`.
+
+mod check;
+mod context;
+mod email;
+mod ids;
+mod ip;
+mod number;
+mod phone;
+mod secret;
+mod text;
+
+use text::{byte, is_digit};
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    /// An e-mail address.
+    Email,
+    /// A telephone number: E.164, or the national forms of the US, Brazil and Europe.
+    Phone,
+    /// A payment card's number.
+    Card,
+    /// An international bank account number.
+    Iban,
+    /// A Brazilian person's tax number.
+    Cpf,
+    /// A Brazilian company's tax number, the alphanumeric form of July 2026 included.
+    Cnpj,
+    /// A US social security number.
+    Ssn,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// A key, token, password or private-key block.
+    Secret,
+    /// A UK national insurance number.
+    UkNino,
+    /// A Spanish DNI or NIE.
+    EsDni,
+    /// A German tax identification number.
+    DeTax,
+    /// A Portuguese tax number.
+    PtNif,
+    /// An Italian codice fiscale.
+    ItCf,
+    /// A French social security number.
+    FrNir,
+    /// One of the operator's own patterns.
+    Custom,
+}
+
+impl Kind {
+    /// All built-in kinds.
+    pub const ALL: [Self; 15] = [
+        Self::Email,
+        Self::Phone,
+        Self::Card,
+        Self::Iban,
+        Self::Cpf,
+        Self::Cnpj,
+        Self::Ssn,
+        Self::Ip,
+        Self::Secret,
+        Self::UkNino,
+        Self::EsDni,
+        Self::DeTax,
+        Self::PtNif,
+        Self::ItCf,
+        Self::FrNir,
+    ];
+
+    /// The name in the operator's `detect:` list.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Card => "credit_card",
+            Self::Iban => "iban",
+            Self::Cpf => "cpf",
+            Self::Cnpj => "cnpj",
+            Self::Ssn => "ssn",
+            Self::Ip => "ip",
+            Self::Secret => "secret",
+            Self::UkNino => "uk_nino",
+            Self::EsDni => "es_dni",
+            Self::DeTax => "de_tax_id",
+            Self::PtNif => "pt_nif",
+            Self::ItCf => "it_codice_fiscale",
+            Self::FrNir => "fr_nir",
+            Self::Custom => "custom",
+        }
+    }
+
+    /// The readable part of a placeholder, at most 11 capital letters and underscores.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Email => "EMAIL",
+            Self::Phone => "PHONE",
+            Self::Card => "CARD",
+            Self::Iban => "IBAN",
+            Self::Cpf => "CPF",
+            Self::Cnpj => "CNPJ",
+            Self::Ssn => "SSN",
+            Self::Ip => "IP",
+            Self::Secret => "SECRET",
+            Self::UkNino => "UK_NINO",
+            Self::EsDni => "ES_DNI",
+            Self::DeTax => "DE_TAX",
+            Self::PtNif => "PT_NIF",
+            Self::ItCf => "IT_CF",
+            Self::FrNir => "FR_NIR",
+            Self::Custom => "CUSTOM",
+        }
+    }
+
+    /// Whether it is a number or a code, whose spaces, dots and dashes are a matter of taste.
+    pub const fn is_number(self) -> bool {
+        !matches!(self, Self::Email | Self::Ip | Self::Secret | Self::Custom)
+    }
+
+    /// Who wins where two findings overlap and neither holds the other: the surer one.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Secret => 4,
+            Self::Email | Self::Custom => 3,
+            Self::Phone => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// A set of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// No kind.
+    pub const NONE: Self = Self(0);
+    /// Every built-in kind.
+    pub const ALL: Self = Self(0x7fff);
+
+    /// The set with `kind` in it.
+    #[must_use]
+    pub const fn with(self, kind: Kind) -> Self {
+        Self(self.0 | 1 << kind as u16)
+    }
+    /// Whether `kind` is in the set.
+    pub const fn has(self, kind: Kind) -> bool {
+        self.0 & 1 << kind as u16 != 0
+    }
+}
+
+/// A finding: `text[start..end]`, in bytes, on character boundaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a byte sets off.
+const NONE: u8 = 0;
+const DIGIT: u8 = 1;
+const AT: u8 = 2;
+const COLON: u8 = 3;
+const EQUALS: u8 = 4;
+const JOINER: u8 = 5; // - _ . : the end of a key's prefix, or the start of a key block
+const CAPITAL: u8 = 6; // K J z : the middle of AKIA, eyJ, AIza
+const ESCAPE: u8 = 7; // \ % : an @ in other clothes
+const SLASH: u8 = 8;
+
+const CLASS: [u8; 256] = {
+    let mut class = [NONE; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        class[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    class[b'@' as usize] = AT;
+    class[b':' as usize] = COLON;
+    class[b'=' as usize] = EQUALS;
+    class[b'-' as usize] = JOINER;
+    class[b'_' as usize] = JOINER;
+    class[b'.' as usize] = JOINER;
+    class[b'K' as usize] = CAPITAL;
+    class[b'S' as usize] = CAPITAL;
+    class[b'J' as usize] = CAPITAL;
+    class[b'z' as usize] = CAPITAL;
+    class[b'\\' as usize] = ESCAPE;
+    class[b'%' as usize] = ESCAPE;
+    class[b'/' as usize] = SLASH;
+    class
+};
+
+/// Appends the findings in `text` to `spans`, in order and without overlaps. Takes time linear in the text.
+pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
+    let bytes = text.as_bytes();
+    let first = spans.len();
+    let mut at = 0;
+    while at < bytes.len() {
+        let class = CLASS[bytes[at] as usize];
+        if class == NONE {
+            at += 1;
+            continue;
+        }
+        let found = match class {
+            DIGIT => {
+                let (found, next) = number::at(bytes, at, kinds);
+                if found.is_none() {
+                    at = next;
+                    continue;
+                }
+                found
+            }
+            AT => email::at(bytes, at, 1, kinds),
+            COLON => ip::v6(bytes, at, kinds)
+                .or_else(|| secret::assigned(bytes, at, kinds))
+                .or_else(|| secret::telegram(bytes, at, kinds)),
+            EQUALS => secret::assigned(bytes, at, kinds),
+            JOINER => secret::joined(bytes, at, kinds),
+            CAPITAL => secret::capital(bytes, at, kinds),
+            ESCAPE => {
+                let length = text::escaped_at_sign(bytes, at);
+                if length == 0 {
+                    None
+                } else {
+                    email::at(bytes, at, length, kinds)
+                }
+            }
+            _ => ids::cnpj_around(bytes, at, kinds),
+        };
+        match found {
+            Some(span) => {
+                at = span.end.max(at + 1);
+                push(spans, first, span);
+            }
+            None => at += 1,
+        }
+        debug_assert!(at <= bytes.len());
+        // A scanner that matched in the middle of a digit run leaves the rest of the run to nobody.
+        while at < bytes.len()
+            && found.is_some()
+            && is_digit(bytes[at])
+            && is_digit(byte(bytes, at - 1))
+        {
+            at += 1;
+        }
+    }
+}
+
+/// Adds a finding; scanners that look to the left can meet what was found before.
+pub(crate) fn push(spans: &mut Vec<Span>, first: usize, new: Span) {
+    while spans.len() > first {
+        let Some(last) = spans.last().copied() else {
+            break;
+        };
+        if last.end <= new.start {
+            break;
+        }
+        let wins = new.end - new.start > last.end - last.start
+            && new.kind.rank() >= last.kind.rank()
+            || new.kind.rank() > last.kind.rank()
+            || new.start <= last.start && new.end >= last.end;
+        if !wins {
+            return;
+        }
+        spans.pop();
+    }
+    spans.push(new);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+//! Placeholders: what stands for a value while the model has the text.
+//!
+//! A placeholder is `[[`, the kind, `_`, six or eight characters and `]]`: `[[EMAIL_7f3a2c]]`, 24 bytes at the most. The six are a keyed hash of
+//! the value without its spelling (case, spaces, punctuation), so the same value has the same six in every turn, and nobody without the
+//! key can guess them; two more tell spellings apart, so that each is put back exactly as it was written. Two values of one
+//! exchange never share a placeholder: the later one is hashed again.
+
+use std::collections::BTreeMap;
+
+use crate::detect::Kind;
+
+/// Letters and digits that no font, language model or Markdown confuses: no `l`, `o`, `0`, `1`.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Bytes of the longest placeholder.
+pub const LONGEST: usize = 24;
+
+/// Bytes of the longest label that leaves room for brackets, `_` and eight characters.
+pub const LONGEST_LABEL: usize = 11;
+
+/// The table of one exchange: which placeholder stands for which text.
+#[derive(Debug, Default, Clone)]
+pub struct Vault {
+    key: [u64; 2],
+    /// In lower case and without brackets, `email_7f3a2c`: what a reply is searched for, in order.
+    entries: BTreeMap<String, Entry>,
+    /// The placeholders that were given out, by a hash of kind and text; the text is compared.
+    issued: BTreeMap<u64, Vec<String>>,
+}
+
+/// What a placeholder stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The text as it was written.
+    pub text: String,
+    /// How many JSON strings, one inside the other, it was written in: its escapes are theirs.
+    pub depth: u32,
+}
+
+impl Vault {
+    /// An empty table whose hashes are made with `key`: any bytes, the first sixteen of a random key or a passphrase of any length.
+    pub fn new(key: &[u8]) -> Self {
+        let fold = |salt: u64| siphash([0x6f75_7472_6967_6765 ^ salt, 0x7069_692d_7265_6461], key);
+        Self {
+            key: [fold(1), fold(2)],
+            ..Self::default()
+        }
+    }
+
+    /// Whether no placeholder was given out.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Sets another key; what was given out before keeps its placeholder.
+    pub fn set_key(&mut self, key: &[u8]) {
+        self.key = Self::new(key).key;
+    }
+
+    /// The placeholder for `text`, which is of the kind `label` (at most [`LONGEST_LABEL`] capitals and underscores): the same for the same text.
+    pub fn issue(&mut self, label: &str, text: &str) -> String {
+        self.issue_within(label, text, 0)
+    }
+
+    /// The same for a text that holds the JSON escapes of `depth` strings around it.
+    pub fn issue_within(&mut self, label: &str, text: &str, depth: u32) -> String {
+        let exact = self.hash(label, text.bytes(), 0);
+        if let Some(tag) = self
+            .issued
+            .get(&exact)
+            .into_iter()
+            .flatten()
+            .find(|tag| self.stands_for(tag, label, text))
+        {
+            return dress(tag);
+        }
+        let mut attempt = 0;
+        let tag = loop {
+            let tag = self.tag(label, text, exact, attempt);
+            if !self.entries.contains_key(&tag) {
+                break tag;
+            }
+            attempt += 1;
+        };
+        let entry = Entry {
+            text: text.to_owned(),
+            depth,
+        };
+        self.entries.insert(tag.clone(), entry);
+        self.issued.entry(exact).or_default().push(tag.clone());
+        dress(&tag)
+    }
+
+    /// What [`Vault::issue`] would give, without remembering the text: for values that are not to come back.
+    pub fn name(&self, label: &str, text: &str) -> String {
+        dress(&self.tag(label, text, self.hash(label, text.bytes(), 0), 0))
+    }
+
+    fn stands_for(&self, tag: &str, label: &str, text: &str) -> bool {
+        self.entries
+            .get(tag)
+            .is_some_and(|known| known.text == text)
+            && tag
+                .get(..label.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(label))
+    }
+
+    /// `email_7f3a2c`, or with two more characters where the text isn't spelt in the plainest way.
+    fn tag(&self, label: &str, text: &str, exact: u64, attempt: u64) -> String {
+        let number = Kind::ALL
+            .iter()
+            .any(|kind| kind.is_number() && kind.label() == label);
+        let plain = text
+            .bytes()
+            .filter(|&b| is_meaning(b, !number))
+            .map(|b| b.to_ascii_lowercase());
+        let value = self.hash(label, plain.clone(), attempt + 1);
+        let mut tag = label.to_ascii_lowercase();
+        tag.truncate(LONGEST_LABEL);
+        tag.push('_');
+        push_characters(&mut tag, value, 6);
+        if !plain.eq(text.bytes()) {
+            push_characters(&mut tag, exact, 2);
+        }
+        tag
+    }
+
+    fn hash(&self, label: &str, text: impl Iterator<Item = u8>, attempt: u64) -> u64 {
+        let mut bytes: Vec<u8> = Vec::with_capacity(64);
+        bytes.extend_from_slice(label.as_bytes());
+        bytes.push(0);
+        bytes.extend(text);
+        siphash([self.key[0] ^ attempt, self.key[1]], &bytes)
+    }
+
+    /// What a tag (in lower case, without brackets) stands for.
+    pub fn entry(&self, tag: &str) -> Option<&Entry> {
+        self.entries.get(tag)
+    }
+
+    /// Whether some tag begins with `start`.
+    pub fn has_beginning(&self, start: &str) -> bool {
+        self.entries
+            .range::<str, _>((std::ops::Bound::Included(start), std::ops::Bound::Unbounded))
+            .next()
+            .is_some_and(|(tag, _)| tag.starts_with(start))
+    }
+}
+
+/// Whether a byte belongs to the value and not to its spelling. In a number no punctuation does.
+fn is_meaning(b: u8, punctuation: bool) -> bool {
+    b >= 0x80 || b.is_ascii_alphanumeric() || punctuation && b > b' '
+}
+
+fn push_characters(tag: &mut String, mut hash: u64, count: usize) {
+    for _ in 0..count {
+        tag.push(char::from(ALPHABET[(hash & 31) as usize]));
+        hash >>= 5;
+    }
+}
+
+/// `[[EMAIL_7f3a2c]]` of `email_7f3a2c`.
+fn dress(tag: &str) -> String {
+    let mut placeholder = String::with_capacity(LONGEST);
+    placeholder.push_str("[[");
+    let (label, hash) = tag.rsplit_once('_').unwrap_or((tag, ""));
+    placeholder.extend(label.chars().map(|c| c.to_ascii_uppercase()));
+    placeholder.push('_');
+    placeholder.push_str(hash);
+    placeholder.push_str("]]");
+    placeholder
+}
+
+/// SipHash-2-4 (Aumasson and Bernstein): a keyed hash that can't be guessed or steered without the key.
+fn siphash(key: [u64; 2], bytes: &[u8]) -> u64 {
+    let mut v = [
+        key[0] ^ 0x736f_6d65_7073_6575,
+        key[1] ^ 0x646f_7261_6e64_6f6d,
+        key[0] ^ 0x6c79_6765_6e65_7261,
+        key[1] ^ 0x7465_6462_7974_6573,
+    ];
+    let little_endian = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .rev()
+            .fold(0, |word, &b| word << 8 | u64::from(b))
+    };
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        absorb(&mut v, little_endian(chunk));
+    }
+    absorb(
+        &mut v,
+        little_endian(chunks.remainder()) | (bytes.len() as u64) << 56,
+    );
+    v[2] ^= 0xff;
+    for _ in 0..4 {
+        round(&mut v);
+    }
+    v[0] ^ v[1] ^ v[2] ^ v[3]
+}
+
+fn absorb(v: &mut [u64; 4], word: u64) {
+    v[3] ^= word;
+    round(v);
+    round(v);
+    v[0] ^= word;
+}
+
+fn round(v: &mut [u64; 4]) {
+    v[0] = v[0].wrapping_add(v[1]);
+    v[2] = v[2].wrapping_add(v[3]);
+    v[1] = v[1].rotate_left(13) ^ v[0];
+    v[3] = v[3].rotate_left(16) ^ v[2];
+    v[0] = v[0].rotate_left(32);
+    v[2] = v[2].wrapping_add(v[1]);
+    v[0] = v[0].wrapping_add(v[3]);
+    v[1] = v[1].rotate_left(17) ^ v[2];
+    v[3] = v[3].rotate_left(21) ^ v[0];
+    v[2] = v[2].rotate_left(32);
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn siphash_agrees_with_the_published_vector() {
+        let message: Vec<u8> = (0..15).collect();
+        assert_eq!(
+            siphash([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908], &message),
+            0xa129_ca61_49be_45e5
+        );
+    }
+
+    #[test]
+    fn the_same_text_has_the_same_placeholder_in_every_table_of_a_key() {
+        let mut one = Vault::new(b"key");
+        let mut other = Vault::new(b"key");
+        other.issue("EMAIL", "bob@x.com");
+        assert_eq!(
+            one.issue("EMAIL", "ana@x.com"),
+            other.issue("EMAIL", "ana@x.com")
+        );
+        assert_eq!(
+            one.issue("EMAIL", "ana@x.com"),
+            one.issue("EMAIL", "ana@x.com")
+        );
+        assert_ne!(
+            one.issue("EMAIL", "ana@x.com"),
+            Vault::new(b"other").issue("EMAIL", "ana@x.com")
+        );
+    }
+
+    #[test]
+    fn spellings_of_a_value_share_six_characters_and_are_still_told_apart() {
+        let mut vault = Vault::new(b"key");
+        let (plain, loud) = (
+            vault.issue("EMAIL", "ana@x.com"),
+            vault.issue("EMAIL", "Ana@X.com"),
+        );
+        assert_eq!(plain[..14], loud[..14]);
+        assert_ne!(plain, loud);
+        let tag = loud[2..loud.len() - 2].to_ascii_lowercase();
+        assert_eq!(vault.entry(&tag).unwrap().text, "Ana@X.com");
+    }
+
+    #[test]
+    fn a_placeholder_has_at_most_24_bytes() {
+        assert_eq!(Vault::new(b"k").issue("ABCDEFGHIJK", "X 1").len(), LONGEST);
+    }
+
+    #[test]
+    fn many_values_never_share_a_placeholder() {
+        let mut vault = Vault::new(b"key");
+        let mut all: Vec<String> = (0..40_000)
+            .map(|n| {
+                vault.issue(
+                    "IP",
+                    &format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255),
+                )
+            })
+            .collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 40_000);
+        let first = vault.issue("IP", "10.0.0.1");
+        assert_eq!(
+            vault
+                .entry(first.trim_matches(['[', ']']).to_ascii_lowercase().as_str())
+                .unwrap()
+                .text,
+            "10.0.0.1"
+        );
+    }
+}

@@ -1,0 +1,317 @@
+//! What the operator wants found: the built-in kinds, patterns of their own, and what is to be left alone.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::detect::{self, Kind, Kinds, Span};
+use crate::placeholder::LONGEST_LABEL;
+
+/// The `detect:` list: names of built-in kinds. Default: all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Detect(pub Kinds);
+
+impl Default for Detect {
+    fn default() -> Self {
+        Self(Kinds::ALL)
+    }
+}
+
+impl TryFrom<Vec<String>> for Detect {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, String> {
+        if names.is_empty() {
+            return Err("the list is empty, so nothing would be found: name a kind, or leave `detect` out for all of them".into());
+        }
+        let mut kinds = Kinds::NONE;
+        for name in &names {
+            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.key() == name) else {
+                let known = Kind::ALL.map(Kind::key).join(", ");
+                return Err(format!(
+                    "`{name}` is no kind of data that can be found: write one of {known}"
+                ));
+            };
+            if kinds.has(kind) {
+                return Err(format!("`{name}` is listed twice: leave one out"));
+            }
+            kinds = kinds.with(kind);
+        }
+        Ok(Self(kinds))
+    }
+}
+
+/// One entry of `custom:`: a name, which placeholders show, and a regular expression.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Pattern {
+    label: String,
+    regex: regex_lite::Regex,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    pattern: String,
+}
+
+impl TryFrom<Written> for Pattern {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { name, pattern } = written;
+        let fits = (1..=LONGEST_LABEL).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
+            && !name.starts_with('_')
+            && !name.ends_with('_');
+        if !fits {
+            return Err(format!(
+                "`{name}` is no name for a placeholder: use 1 to {LONGEST_LABEL} letters, with `_` between them"
+            ));
+        }
+        let label = name.to_ascii_uppercase();
+        if Kind::ALL.iter().any(|kind| kind.label() == label) {
+            return Err(format!(
+                "`{name}` is the name of a built-in kind: choose another"
+            ));
+        }
+        let regex = regex_lite::Regex::new(&pattern)
+            .map_err(|error| format!("the pattern of `{name}` can't be read: {error}"))?;
+        if ["", "a 1-", "é\n"]
+            .iter()
+            .any(|sample| regex.find_iter(sample).any(|found| found.is_empty()))
+        {
+            return Err(format!(
+                "the pattern of `{name}` matches the empty string: make it need at least one character"
+            ));
+        }
+        Ok(Self { label, regex })
+    }
+}
+
+/// The `allow:` list: exact values in any case, and `@domain` for all addresses of a mail domain.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Allow {
+    /// In lower case.
+    entries: BTreeSet<String>,
+}
+
+impl TryFrom<Vec<String>> for Allow {
+    type Error = String;
+
+    fn try_from(entries: Vec<String>) -> Result<Self, String> {
+        let entries: BTreeSet<String> = entries
+            .into_iter()
+            .map(|entry| entry.trim().to_ascii_lowercase())
+            .collect();
+        if entries.iter().any(|entry| entry.is_empty() || entry == "@") {
+            return Err("an entry is empty: write a value, or `@` and a mail domain".into());
+        }
+        Ok(Self { entries })
+    }
+}
+
+impl Allow {
+    fn has(&self, kind: Kind, text: &str) -> bool {
+        if self.entries.is_empty() {
+            return false;
+        }
+        let text = text.to_ascii_lowercase();
+        let domain = || {
+            text.rfind('@')
+                .and_then(|at| text.get(at..))
+                .is_some_and(|domain| self.entries.contains(domain))
+        };
+        self.entries.contains(&text) || kind == Kind::Email && domain()
+    }
+}
+
+/// All of it together.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// The built-in kinds.
+    pub detect: Detect,
+    /// The operator's patterns.
+    pub custom: Vec<Pattern>,
+    /// What is left alone.
+    pub allow: Allow,
+}
+
+/// A finding in a text, in bytes, with the readable part of its placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding<'r> {
+    /// First byte.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// What it is.
+    pub kind: Kind,
+    /// At most eleven capitals and underscores.
+    pub label: &'r str,
+}
+
+impl Rules {
+    /// The findings in `text`, in order, without overlaps. The operator's patterns win over the built-in kinds.
+    pub fn find(&self, text: &str) -> Vec<Finding<'_>> {
+        let mut spans = Vec::new();
+        detect::scan(text, self.detect.0, &mut spans);
+        let built_in = spans.into_iter().map(|Span { start, end, kind }| Finding {
+            start,
+            end,
+            kind,
+            label: kind.label(),
+        });
+        if self.custom.is_empty() {
+            return built_in
+                .filter(|found| !self.allow.has(found.kind, &text[found.start..found.end]))
+                .collect();
+        }
+        let mut all: Vec<Finding<'_>> = Vec::new();
+        for pattern in &self.custom {
+            for found in pattern
+                .regex
+                .find_iter(text)
+                .filter(|found| !found.is_empty())
+            {
+                all.push(Finding {
+                    start: found.start(),
+                    end: found.end(),
+                    kind: Kind::Custom,
+                    label: &pattern.label,
+                });
+            }
+        }
+        all.extend(built_in);
+        // Those that are surer or longer first, then each that overlaps none before it.
+        all.retain(|found| !self.allow.has(found.kind, &text[found.start..found.end]));
+        all.sort_unstable_by_key(|found| {
+            (
+                found.start,
+                found.kind != Kind::Custom,
+                std::cmp::Reverse(found.end),
+            )
+        });
+        let mut kept: Vec<Finding<'_>> = Vec::with_capacity(all.len());
+        for mut found in all {
+            if let Some(last) = kept.last_mut() {
+                if found.end <= last.end {
+                    continue;
+                }
+                if found.start < last.end && found.kind == Kind::Custom && last.kind != Kind::Custom
+                {
+                    // Both parts must be hidden: the pattern takes the built-in finding's place over all of it.
+                    *last = Finding {
+                        start: last.start,
+                        ..found
+                    };
+                    continue;
+                }
+                if found.start < last.end {
+                    found.start = last.end;
+                }
+            }
+            kept.push(found);
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn pattern(name: &str, pattern: &str) -> Result<Pattern, String> {
+        Written {
+            name: name.into(),
+            pattern: pattern.into(),
+        }
+        .try_into()
+    }
+
+    fn labels(rules: &Rules, text: &str) -> Vec<(String, String)> {
+        rules
+            .find(text)
+            .iter()
+            .map(|f| (f.label.to_owned(), text[f.start..f.end].to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_at_all_is_refused() {
+        for empty in ["", "a*", r"\b", "x?", "(a|)"] {
+            assert!(
+                pattern("x", empty).unwrap_err().contains("empty string"),
+                "{empty}"
+            );
+        }
+        assert!(pattern("x", "(").unwrap_err().contains("can't be read"));
+        assert!(pattern("email", "a").unwrap_err().contains("built-in"));
+        assert!(
+            pattern("much_too_long_a_name", "a")
+                .unwrap_err()
+                .contains("no name")
+        );
+    }
+
+    #[test]
+    fn allowed_values_and_mail_domains_are_left_alone() {
+        let allow = Allow::try_from(vec![
+            "@Acme.com".into(),
+            "10.0.0.1".into(),
+            "boss@x.com".into(),
+        ])
+        .unwrap();
+        let rules = Rules {
+            allow,
+            ..Rules::default()
+        };
+        let text = "a@acme.com b@sub.acme.com Boss@X.com 10.0.0.1 10.0.0.2";
+        assert_eq!(
+            labels(&rules, text),
+            [
+                ("EMAIL".into(), "b@sub.acme.com".into()),
+                ("IP".into(), "10.0.0.2".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn patterns_and_kinds_that_overlap_leave_nothing_open() {
+        let custom = vec![pattern("badge", r"EMP-\d+( [a-z]+@)?").unwrap()];
+        let rules = Rules {
+            custom,
+            ..Rules::default()
+        };
+        let text = "EMP-12 ana@x.com and EMP-7";
+        let found = labels(&rules, text);
+        assert_eq!(
+            found,
+            [
+                ("BADGE".into(), "EMP-12 ana@".into()),
+                ("EMAIL".into(), "x.com".into()),
+                ("BADGE".into(), "EMP-7".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_of_nothing_or_of_unknown_kinds_is_refused() {
+        assert!(Detect::try_from(vec![]).unwrap_err().contains("empty"));
+        assert!(
+            Detect::try_from(vec!["mail".into()])
+                .unwrap_err()
+                .contains("credit_card")
+        );
+        assert!(
+            Detect::try_from(vec!["ip".into(), "ip".into()])
+                .unwrap_err()
+                .contains("twice")
+        );
+        let Detect(kinds) = Detect::try_from(vec!["ip".into()]).unwrap();
+        assert!(kinds.has(Kind::Ip) && !kinds.has(Kind::Email));
+    }
+}

@@ -1,0 +1,287 @@
+//! The policy as the proxy runs it: requests in, requests and replies out.
+
+use outrigger_sdk::{Decision, Dialect, Place, Policy, Request, bench::Bench};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn bench(config: Value) -> Bench<PiiRedact> {
+    Bench::new(config).unwrap()
+}
+
+fn sent(bench: &Bench<PiiRedact>, request: Request) -> Value {
+    let exchange = bench.request(request);
+    assert!(matches!(exchange.decision, Decision::Forward));
+    exchange.request.body_json()
+}
+
+fn content(body: &Value, message: usize) -> &str {
+    body["messages"][message]["content"].as_str().unwrap()
+}
+
+/// The placeholders in a text.
+fn placeholders(text: &str) -> Vec<&str> {
+    text.split("[[")
+        .skip(1)
+        .map(|rest| rest.split_once("]]").unwrap().0)
+        .collect()
+}
+
+#[test]
+fn nothing_found_leaves_no_host_and_the_reply_gets_everything_back() {
+    let bench = bench(json!({}));
+    let text = "Ana <Ana@x.com>, CPF 529.982.247-25, card 4111 1111 1111 1111, IP 203.0.113.7";
+    let request = Request::chat("m").user(text);
+    let up = sent(&bench, request.clone());
+    let hidden = content(&up, 0);
+    for value in ["Ana@x.com", "529.982.247-25", "4111", "203.0.113.7"] {
+        assert!(!hidden.contains(value), "{hidden}");
+    }
+    assert_eq!(placeholders(hidden).len(), 4);
+    for place in [Place::Assistant, Place::Reasoning, Place::Refusal] {
+        assert_eq!(bench.reply(&request, place, hidden).unwrap(), text);
+    }
+}
+
+#[test]
+fn every_place_of_a_conversation_is_covered_and_a_value_has_one_placeholder() {
+    let bench = bench(json!({}));
+    let body = json!({ "model": "m", "user": "ana@x.com", "messages": [
+        { "role": "system", "content": "You help ana@x.com." },
+        { "role": "user", "content": [{ "type": "text", "text": "I am ana@x.com." }] },
+        { "role": "assistant", "content": null, "tool_calls": [{ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{\"to\":\"ana\\u0040x.com\"}" } }] },
+        { "role": "tool", "tool_call_id": "c", "content": "sent to ana@x.com" }
+    ]});
+    let up = sent(&bench, Request::from_json(Dialect::OpenaiChat, body)).to_string();
+    assert!(!up.contains("ana@") && !up.contains("u0040"), "{up}");
+    let mut all = placeholders(&up);
+    assert!(all.len() >= 4, "{up}");
+    all.dedup();
+    assert_eq!(all.len(), 1, "{up}");
+}
+
+#[test]
+fn turns_of_a_conversation_keep_their_placeholders() {
+    let bench = bench(json!({}));
+    let first = sent(&bench, Request::chat("m").user("ana@x.com"));
+    let second = sent(
+        &bench,
+        Request::chat("m")
+            .user("ana@x.com")
+            .message("assistant", "hello")
+            .user("and bob@x.com"),
+    );
+    assert_eq!(content(&first, 0), content(&second, 0));
+    assert_ne!(content(&second, 0), content(&second, 2));
+}
+
+#[test]
+fn arguments_get_values_back_as_json() {
+    let bench = bench(json!({}));
+    let key = format!(
+        "-----BEGIN {0}-----\nabcd1234\n-----END {0}-----",
+        "PRIVATE KEY"
+    );
+    let request = Request::chat("m").user(&key);
+    let up = sent(&bench, request.clone());
+    let arguments = format!(r#"{{"key":"{}"}}"#, content(&up, 0));
+    let restored = bench
+        .reply(&request, Place::ToolArguments, &arguments)
+        .unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&restored).unwrap(),
+        json!({ "key": key })
+    );
+    let patch = format!("*** key \"{}", content(&up, 0));
+    assert_eq!(
+        bench.reply(&request, Place::ToolArguments, &patch).unwrap(),
+        format!("*** key \"{key}")
+    );
+}
+
+#[test]
+fn escapes_of_pasted_json_are_not_escaped_again_in_arguments() {
+    let bench = bench(json!({}));
+    let key = format!(
+        "-----BEGIN {0}-----\nabcd1234\n-----END {0}-----",
+        "PRIVATE KEY"
+    );
+    let pasted = json!({ "key": key }).to_string();
+    let request = Request::chat("m").user(&pasted);
+    let hidden = sent(&bench, request.clone());
+    let hidden = content(&hidden, 0);
+    assert_eq!(
+        bench.reply(&request, Place::Assistant, hidden).unwrap(),
+        pasted
+    );
+    for (arguments, expected) in [
+        (hidden.to_owned(), json!({ "key": key })),
+        (
+            json!({ "note": hidden }).to_string(),
+            json!({ "note": pasted }),
+        ),
+    ] {
+        let restored = bench
+            .reply(&request, Place::ToolArguments, &arguments)
+            .unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&restored).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_bare_number_in_arguments_becomes_a_string() {
+    let bench = bench(json!({}));
+    let call = json!({ "model": "m", "messages": [{ "role": "assistant", "content": null, "tool_calls": [
+        { "id": "c", "type": "function", "function": { "name": "f", "arguments": "{\"cpf\": 52998224725}" } }] }] });
+    let up = sent(&bench, Request::from_json(Dialect::OpenaiChat, call));
+    let arguments = up["messages"][0]["tool_calls"][0]["function"]["arguments"]
+        .as_str()
+        .unwrap();
+    let parsed: Value = serde_json::from_str(arguments).unwrap();
+    assert!(parsed["cpf"].as_str().unwrap().starts_with("[[CPF_"));
+}
+
+#[test]
+fn placeholders_of_the_model_s_making_pass() {
+    let bench = bench(json!({}));
+    let request = Request::chat("m").user("ana@x.com");
+    for text in ["[EMAIL_99] [[EMAIL_aaaaaa]] [[", "no brackets", "[[EMAIL_"] {
+        assert_eq!(bench.reply(&request, Place::Assistant, text).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_refusal_names_kinds_and_never_values() {
+    let exchange = bench(json!({ "mode": "refuse" }))
+        .request(Request::chat("m").user("ana@x.com, 203.0.113.7"));
+    let Decision::Refuse(refusal) = exchange.decision else {
+        panic!("not refused")
+    };
+    assert_eq!(
+        (refusal.status, refusal.code.as_str()),
+        (403, "personal_data")
+    );
+    assert!(refusal.message.contains("email, ip") && !refusal.message.contains("ana"));
+    let clean = bench(json!({ "mode": "refuse" })).request(Request::chat("m").user("hello"));
+    assert!(matches!(clean.decision, Decision::Forward));
+}
+
+#[test]
+fn masks_do_not_come_back_and_need_no_reply_hook() {
+    let bench = bench(json!({ "mode": "mask" }));
+    assert_eq!(
+        content(&sent(&bench, Request::chat("m").user("to ana@x.com")), 0),
+        "to [[EMAIL]]"
+    );
+    assert_eq!(bench.policy().hooks(), Hooks::REQUEST);
+}
+
+#[test]
+fn secrets_come_back_unless_they_are_not_to() {
+    let key = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
+    let request = Request::chat("m").user(&key);
+    let kept = bench(json!({}));
+    let hidden = sent(&kept, request.clone());
+    assert_eq!(
+        kept.reply(&request, Place::Assistant, content(&hidden, 0))
+            .unwrap(),
+        key
+    );
+    let gone = bench(json!({ "restore_secrets": false }));
+    let hidden = sent(&gone, request.clone());
+    assert!(content(&hidden, 0).starts_with("[[SECRET_"));
+    assert_eq!(
+        gone.reply(&request, Place::Assistant, content(&hidden, 0))
+            .unwrap(),
+        content(&hidden, 0)
+    );
+}
+
+#[test]
+fn replies_are_screened_for_what_was_not_in_the_request() {
+    let masking = bench(json!({ "replies": "mask" }));
+    let request = Request::chat("m").user("ana@x.com");
+    let up = sent(&masking, request.clone());
+    let text = format!(
+        "{} knows bob@x.com and the number +55 11 98765-4321, as far as we know.",
+        content(&up, 0)
+    );
+    assert_eq!(
+        masking.reply(&request, Place::Assistant, &text).unwrap(),
+        "ana@x.com knows [[EMAIL]] and the number [[PHONE]], as far as we know."
+    );
+    let refusing = bench(json!({ "mode": "mask", "replies": "refuse" }));
+    assert_eq!(
+        refusing
+            .reply(&Request::chat("m"), Place::Assistant, "ask bob@x.com")
+            .unwrap_err()
+            .code,
+        "personal_data"
+    );
+}
+
+#[test]
+fn patterns_and_exceptions_of_the_operator_s_own_are_kept() {
+    let bench = bench(
+        json!({ "detect": ["email"], "custom": [{ "name": "badge", "pattern": "EMP-[0-9]+" }], "allow": ["@acme.com"] }),
+    );
+    let request = Request::chat("m").user("EMP-77, help@acme.com, ana@x.com, 203.0.113.7");
+    let up = sent(&bench, request.clone());
+    let hidden = content(&up, 0);
+    assert!(
+        hidden.contains("[[BADGE_") && hidden.contains("[[EMAIL_"),
+        "{hidden}"
+    );
+    assert!(hidden.contains("help@acme.com") && hidden.contains("203.0.113.7"));
+    assert!(
+        bench
+            .reply(&request, Place::Assistant, hidden)
+            .unwrap()
+            .starts_with("EMP-77, ")
+    );
+}
+
+#[test]
+fn the_operator_s_key_makes_placeholders_that_every_process_shares() {
+    let config = json!({ "key": "correct horse battery" });
+    let one = sent(&bench(config.clone()), Request::chat("m").user("ana@x.com"));
+    let other = sent(&bench(config), Request::chat("m").user("ana@x.com"));
+    let foreign = sent(
+        &bench(json!({ "key": "correct horse staple!" })),
+        Request::chat("m").user("ana@x.com"),
+    );
+    assert_eq!(content(&one, 0), content(&other, 0));
+    assert_ne!(content(&one, 0), content(&foreign, 0));
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_its_key() {
+    for (config, told) in [
+        (json!({ "modes": "mask" }), "modes"),
+        (json!({ "mode": "hide" }), "mode"),
+        (json!({ "detect": [] }), "detect"),
+        (json!({ "detect": ["names"] }), "credit_card"),
+        (
+            json!({ "custom": [{ "name": "x", "pattern": "a*" }] }),
+            "empty string",
+        ),
+        (
+            json!({ "custom": [{ "name": "x", "pattern": "[" }] }),
+            "can't be read",
+        ),
+        (
+            json!({ "custom": [{ "name": "x", "regex": "a" }] }),
+            "regex",
+        ),
+        (json!({ "allow": [""] }), "allow"),
+        (json!({ "key": "short" }), "16 characters"),
+        (
+            json!({ "mode": "mask", "key": "correct horse battery" }),
+            "no effect",
+        ),
+        (json!({ "replies": "on" }), "replies"),
+    ] {
+        let error = Bench::<PiiRedact>::new(&config).map(|_| ()).unwrap_err();
+        assert!(error.contains(told), "{config}: {error}");
+    }
+}

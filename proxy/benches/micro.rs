@@ -1,0 +1,407 @@
+//! What single steps cost: a policy's instance and call, a chain on a prompt, an event of a stream, a splice, SSE framing.
+//!
+//! Two clocks. Criterion shows wall time, to compare two states of the code; for `tests/bench/run.py` the same steps are run again by
+//! this thread's CPU clock, which other programs do not disturb, and written as one flat object of µs to `$OUTRIGGER_MICRO`.
+//! The policies are the built ones of `$OUTRIGGER_POLICIES` or `target/policies`. The surprise is that this is an example and no
+//! `[[bench]]`: cargo builds benches with unwinding, so they would compile the sandbox a second time and measure another program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench stops at the first thing that is not as it should be, and measures real time"
+)]
+
+use std::{
+    hint::black_box,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use criterion::Criterion;
+use http::{HeaderMap, Method};
+use outrigger::{
+    config::{Effect, Grants, PolicyLimits},
+    dialect::{
+        Delta, Dialect, Place, Places,
+        reply::{Reply, ReplyLimits},
+        request::Body,
+        splice::{Splice, apply},
+        sse::Frames,
+    },
+    exchange::told::Told,
+    policy::{Call, Chain, Decision, Instance, Link, Program, ReplyHead, Run},
+    sandbox::{Compiler, Host, Loader, Options, Source},
+    telemetry::metrics::PolicyMeter,
+};
+use rustix::time::{ClockId, clock_gettime};
+
+/// The binary's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const EVENTS: u32 = 100;
+const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;
+const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
+const SENTENCES: [&str; 8] = [
+    "Please summarise the ticket below for the on-call engineer and propose a first answer.",
+    "The customer says that the invoice of last month shows two charges for the same seat.",
+    "We tried to reach Maria Souza at maria.souza@example.com, and by phone at +1 415 555 0132.",
+    "According to the log the job started at 09:14, retried three times, and gave up with code 75.",
+    "She would like to know whether the discount of her first year still applies, and until when.",
+    "\\\"It worked before the update\\\", she writes, \\\"and nothing else was changed on our side.\\\"",
+    "The account was opened in Lisbon; the team uses version 14.2 on forty-one machines.",
+    "Keep it short, be kind, and do not promise a date that engineering has not confirmed.",
+];
+
+type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// One step: how to do it so many times, and how many of what is counted one of them is.
+struct Case<'a> {
+    name: &'static str,
+    per: u32,
+    run: Box<dyn Fn(u64) -> Running<'a> + 'a>,
+}
+
+/// Does `step` as often as told, within one future: entering the runtime is not what is measured.
+macro_rules! case {
+    ($name:literal, $per:expr, $step:expr) => {
+        Case {
+            name: $name,
+            per: $per,
+            run: Box::new(move |times| {
+                Box::pin(async move {
+                    for _ in 0..times {
+                        $step
+                    }
+                })
+            }),
+        }
+    };
+}
+
+/// A chat request of about `size` bytes, of ordinary sentences; one in eight names a person's address and number.
+fn prompt(size: usize) -> Bytes {
+    let mut text = String::from(
+        r#"{"model":"bench","messages":[{"role":"system","content":"You are a careful support assistant. Answer in the customer's language."},{"role":"user","content":""#,
+    );
+    for (number, sentence) in SENTENCES.iter().cycle().enumerate() {
+        if text.len() + sentence.len() + 60 > size {
+            break;
+        }
+        if number % 40 == 39 {
+            let role = if number % 80 == 39 {
+                "assistant"
+            } else {
+                "user"
+            };
+            text += &format!(r#""}},{{"role":"{role}","content":""#);
+        }
+        text += sentence;
+        text.push(' ');
+    }
+    (text + r#""}],"temperature":0.2,"stream":true}"#).into()
+}
+
+fn event(content: &str) -> String {
+    format!(
+        "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"bench\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+    )
+}
+
+fn loader() -> Loader {
+    let options = Options {
+        slots: 64,
+        ..Options::default()
+    };
+    Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap()
+}
+
+fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
+    let folder = std::env::var_os("OUTRIGGER_POLICIES").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/policies")),
+        PathBuf::from,
+    );
+    let file = folder.join(format!("{name}.wasm"));
+    let bytes = std::fs::read(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `make policies`", file.display()));
+    let source = Source {
+        name: name.to_owned(),
+        bytes,
+        config: config.to_owned(),
+        grants: Grants::default(),
+        limits: PolicyLimits::default(),
+    };
+    loader.load(source).unwrap()
+}
+
+fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
+    let link = |(name, program): &(&str, &Arc<dyn Program>)| {
+        Arc::new(Link {
+            name: (*name).into(),
+            version: "1".into(),
+            program: Arc::clone(program),
+            on_error: Effect::Block,
+            on_unseen: Effect::Block,
+            limits: PolicyLimits::default(),
+            quarantine: Default::default(),
+            calls: Default::default(),
+            faults: Default::default(),
+            listener: Arc::new(Told::new(PolicyMeter::new(name, "1"))),
+        })
+    };
+    Chain::new(programs.iter().map(link).collect())
+}
+
+fn call(body: Body) -> Box<Call> {
+    Box::new(Call::new(
+        "bench".to_owned(),
+        Dialect::OpenaiChat,
+        Method::POST,
+        "/v1/chat/completions".to_owned(),
+        HeaderMap::new(),
+        body,
+    ))
+}
+
+fn head() -> Arc<ReplyHead> {
+    Arc::new(ReplyHead {
+        status: 200,
+        headers: HeaderMap::new(),
+        streaming: true,
+        dialect: Dialect::OpenaiChat,
+    })
+}
+
+fn delta() -> Delta {
+    Delta {
+        channel: 0,
+        choice: 0,
+        place: Place::Assistant,
+        text: " fox".to_owned(),
+        last: false,
+    }
+}
+
+/// A request's whole way: read, asked about, written.
+async fn asked(chain: &Chain, prompt: &Bytes) -> (Run, Bytes) {
+    let mut body = Body::wire(Dialect::OpenaiChat, prompt.clone());
+    body.index().unwrap();
+    let mut run = Run::new(chain, Instant::now);
+    let call = run.on_request(call(body), true).await.unwrap();
+    (run, call.into_parts().1.render())
+}
+
+/// A stream's whole way, an event a read; returns how many bytes left.
+async fn streamed(chain: &Chain, run: &mut Run, head: &Arc<ReplyHead>, events: &[String]) -> usize {
+    let limits = ReplyLimits {
+        event: 1 << 20,
+        body: 1 << 20,
+    };
+    let mut reply = Reply::stream(Dialect::OpenaiChat, chain.rewrites(), limits);
+    let mut left = 0;
+    for event in events {
+        reply.push(event.as_bytes()).unwrap();
+        let deltas = reply.deltas();
+        let edits = match deltas.is_empty() {
+            true => Vec::new(),
+            false => run.on_reply(head, deltas).await.unwrap(),
+        };
+        left += reply.write(&edits).unwrap().len();
+    }
+    left
+}
+
+/// Calls a reused instance's request hook.
+async fn again(instance: Box<dyn Instance>, lent: Box<Call>) -> (Box<dyn Instance>, Box<Call>) {
+    let (lent, turn) = instance.on_request(lent).await;
+    let (instance, decision) = turn.unwrap();
+    assert_eq!(decision, Decision::Forward);
+    (instance, lent)
+}
+
+/// Median CPU time of one in µs: rounds of 30 ms or more.
+fn cpu_us(runtime: &tokio::runtime::Runtime, case: &Case<'_>) -> f64 {
+    let spent = |times: u64| {
+        let before = clock_gettime(ClockId::ThreadCPUTime);
+        runtime.block_on((case.run)(times));
+        let after = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::try_from(after - before).unwrap()
+    };
+    let mut times = 1;
+    while spent(times) < Duration::from_millis(30) {
+        times *= 2;
+    }
+    let mut rounds: Vec<Duration> = (0..9).map(|_| spent(times)).collect();
+    rounds.sort_unstable();
+    #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
+    let all = times as f64 * f64::from(case.per);
+    rounds[4].as_secs_f64() * 1e6 / all
+}
+
+fn main() {
+    let loader = loader();
+    let noop = load(&loader, "noop", "{}");
+    let router = load(&loader, "model-router", ROUTES);
+    let redact = load(&loader, "pii-redact", DETECT);
+    let hide = load(&loader, "hide-word", r#"{"hide":"ticket","show":"matter"}"#);
+    let three = chain(&[
+        ("noop", &noop),
+        ("model-router", &router),
+        ("pii-redact", &redact),
+    ]);
+    let redacting = chain(&[("pii-redact", &redact)]);
+    let hiding = chain(&[("hide-word", &hide)]);
+    let (small, large) = (prompt(1024), prompt(50 * 1024));
+    let head = head();
+    let plain: Vec<String> = (0..EVENTS).map(|_| event(" quick fox")).collect();
+    let wire = plain.concat();
+    // Each case copies what it works on: references.
+    let (noop, three, redacting, hiding) = (&noop, &three, &redacting, &hiding);
+    let (small, large, head, plain, wire) = (&small, &large, &head, &plain, &wire);
+    let ask_small = move || Body::wire(Dialect::OpenaiChat, small.clone());
+
+    let cases = [
+        case!("policy_call", 1, {
+            let (_, turn) = noop.start().unwrap().on_request(call(ask_small())).await;
+            assert!(matches!(turn, Ok((_, Decision::Forward))));
+        }),
+        Case {
+            name: "policy_hop_reused",
+            per: 1,
+            run: Box::new(move |times| {
+                Box::pin(async move {
+                    let (mut instance, mut lent) = (noop.start().unwrap(), call(ask_small()));
+                    for _ in 0..times {
+                        (instance, lent) = again(instance, lent).await;
+                    }
+                })
+            }),
+        },
+        Case {
+            name: "policy_reply_hop_reused",
+            per: 1,
+            run: Box::new(move |times| {
+                Box::pin(async move {
+                    let mut instance = noop.start().unwrap();
+                    for _ in 0..times {
+                        let shown = instance.on_reply(Arc::clone(head), vec![delta()]).await;
+                        let (back, said) = shown.unwrap();
+                        assert!(said.is_ok());
+                        instance = back;
+                    }
+                })
+            }),
+        },
+        case!("body_1kb", 1, {
+            let mut body = ask_small();
+            body.index().unwrap();
+            black_box(body.render());
+        }),
+        case!("three_policies_1kb", 1, {
+            let (_, sent) = asked(three, small).await;
+            assert!(sent.len() < small.len(), "addresses become placeholders");
+        }),
+        case!("redact_50kb", 1, {
+            let (_, sent) = asked(redacting, large).await;
+            assert!(sent.len() < large.len(), "addresses become placeholders");
+        }),
+        Case {
+            name: "stream_event",
+            per: EVENTS,
+            run: Box::new(move |times| {
+                Box::pin(async move {
+                    // The instance remembers two values, which it looks for in each event.
+                    let (mut run, _) = asked(redacting, small).await;
+                    for _ in 0..times {
+                        black_box(streamed(redacting, &mut run, head, plain).await);
+                    }
+                })
+            }),
+        },
+        Case {
+            name: "stream_event_hide_word",
+            per: EVENTS,
+            run: Box::new(move |times| {
+                Box::pin(async move {
+                    let (mut run, _) = asked(hiding, small).await;
+                    for _ in 0..times {
+                        black_box(streamed(hiding, &mut run, head, plain).await);
+                    }
+                })
+            }),
+        },
+        case!("splice_50kb", 1, {
+            let middle = large.len() / 2;
+            let mut splices = [
+                Splice {
+                    range: 100..110,
+                    with: b"first".to_vec(),
+                },
+                Splice {
+                    range: middle..middle + 24,
+                    with: b"second".to_vec(),
+                },
+            ];
+            black_box(apply(large, 0..large.len(), &mut splices));
+        }),
+        case!("sse_event", EVENTS, {
+            let mut frames = Frames::new(1 << 20);
+            for piece in wire.as_bytes().chunks(1448) {
+                frames.push(piece);
+                while let Some(event) = frames.next().unwrap() {
+                    black_box(event);
+                }
+                frames.discard();
+            }
+        }),
+        case!("reply_event_unedited", EVENTS, {
+            let limits = ReplyLimits {
+                event: 1 << 20,
+                body: 1 << 20,
+            };
+            let mut reply = Reply::stream(Dialect::OpenaiChat, Places::ALL, limits);
+            for event in plain {
+                reply.push(event.as_bytes()).unwrap();
+                black_box(reply.deltas());
+                black_box(reply.write(&[]).unwrap());
+            }
+        }),
+    ];
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    if let Some(path) = std::env::var_os("OUTRIGGER_MICRO") {
+        let figures = cases
+            .iter()
+            .map(|case| (format!("{}_us", case.name), cpu_us(&runtime, case).into()))
+            .collect();
+        let text = serde_json::to_string_pretty(&serde_json::Value::Object(figures)).unwrap();
+        println!("CPU time in µs: {text}");
+        std::fs::write(path, text).unwrap();
+    }
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(500))
+        .without_plots()
+        .configure_from_args();
+    for case in &cases {
+        let name = match case.per {
+            1 => case.name.to_owned(),
+            many => format!("{} x {many}", case.name),
+        };
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter_custom(|times| {
+                let begun = Instant::now();
+                runtime.block_on((case.run)(times));
+                begun.elapsed()
+            });
+        });
+    }
+    criterion.final_summary();
+}

@@ -1,0 +1,155 @@
+//! Over real connections.
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::Mutex,
+};
+
+use super::*;
+
+struct Fixed(Mutex<(bool, Phase)>);
+impl Facts for Fixed {
+    fn alive(&self) -> bool {
+        self.0.lock().unwrap().0
+    }
+    fn phase(&self) -> Phase {
+        self.0.lock().unwrap().1
+    }
+    fn generation(&self) -> Generation {
+        Generation {
+            number: 3,
+            since_ms: 1,
+            last_error: Some("pii-redact: not WebAssembly".into()),
+            restart_needed: Vec::new(),
+        }
+    }
+    fn policies(&self) -> Vec<PolicyFacts> {
+        vec![PolicyFacts {
+            name: "pii-redact".into(),
+            version: Some("1.0.0".into()),
+            sha256: Some("00ff".into()),
+            hooks: vec!["request", "reply"],
+            reads: vec!["user"],
+            rewrites: vec!["assistant"],
+            grants: Vec::new(),
+            on_error: "block",
+            on_unseen: "block",
+            state: State::Serving,
+            reason: None,
+            loaded_ms: Some(1),
+            calls: 5,
+            faults: 0,
+        }]
+    }
+}
+
+fn served() -> (SocketAddr, Arc<Fixed>) {
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    let facts = Arc::new(Fixed(Mutex::new((true, Phase::Starting))));
+    spawn(listener, Arc::<Fixed>::clone(&facts)).unwrap();
+    (address, facts)
+}
+
+/// Status and body over a real connection.
+fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body.to_owned(),
+    )
+}
+
+#[test]
+fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
+    let (address, facts) = served();
+    for (phase, status) in [
+        (Phase::Starting, 503),
+        (Phase::Serving, 200),
+        (Phase::Draining, 503),
+    ] {
+        facts.0.lock().unwrap().1 = phase;
+        assert_eq!(ask(address, "GET", "/readyz").0, status, "{phase:?}");
+    }
+    let told: serde_json::Value = serde_json::from_str(&ask(address, "GET", "/readyz").1).unwrap();
+    assert_eq!(told["status"], "draining");
+    assert_eq!(
+        (
+            &told["generation"]["number"],
+            &told["generation"]["last_error"]
+        ),
+        (&3.into(), &"pii-redact: not WebAssembly".into())
+    );
+}
+
+#[test]
+fn alive_is_the_workers_affair_and_not_readiness() {
+    let (address, facts) = served();
+    assert_eq!(ask(address, "GET", "/healthz").0, 200);
+    facts.0.lock().unwrap().0 = false;
+    assert_eq!(ask(address, "GET", "/healthz").0, 503);
+}
+
+#[test]
+fn metrics_are_text_and_the_rest_is_json() {
+    let (address, _) = served();
+    let (status, text) = ask(address, "GET", "/metrics");
+    assert_eq!(status, 200);
+    assert!(text.contains("\noutrigger_build_info{version="), "{text}");
+    let policies: serde_json::Value =
+        serde_json::from_str(&ask(address, "GET", "/policies").1).unwrap();
+    assert_eq!(
+        (
+            &policies[0]["name"],
+            &policies[0]["state"],
+            &policies[0]["calls"]
+        ),
+        (&"pii-redact".into(), &"serving".into(), &5.into())
+    );
+    assert_eq!(policies[0].get("reason"), None);
+    let generation: serde_json::Value =
+        serde_json::from_str(&ask(address, "GET", "/generation?x").1).unwrap();
+    assert_eq!(generation["number"], 3);
+}
+
+#[test]
+fn other_paths_are_404_and_other_methods_405() {
+    let (address, _) = served();
+    for path in ["/", "/readyz/", "/metrics/x", "/Readyz", "/debug/pprof"] {
+        assert_eq!(ask(address, "GET", path).0, 404, "{path}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        assert_eq!(ask(address, method, "/policies").0, 405, "{method}");
+    }
+    assert_eq!(ask(address, "HEAD", "/metrics"), (200, String::new()));
+}
+
+#[test]
+fn silent_clients_do_not_keep_others_out_for_long() {
+    let (address, _) = served();
+    let silent: Vec<_> = (0..=CONNECTIONS)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    assert_eq!(ask(address, "GET", "/healthz").0, 200); // after the silent ones ran into their time-out
+    drop(silent);
+}
+
+#[test]
+fn an_address_in_use_is_one_sentence_that_says_what_to_do() {
+    let (address, _) = served();
+    let said = bind(address).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        format!(
+            "can't listen on {address}: it is in use; end what holds it, or write another address under `admin`"
+        )
+    );
+}

@@ -1,0 +1,120 @@
+//! What admin tells, read from the running parts when it is asked.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    admin::{Facts, Generation, Phase, PolicyFacts, State},
+    config::{Effect, Grants, Use},
+    dialect::{Place, Places},
+    exchange::generation,
+    policy::Link,
+    reload::{Reloader, assemble::Entry},
+};
+
+impl Facts for Reloader {
+    fn phase(&self) -> Phase {
+        match self.shared().phase() {
+            generation::Phase::Serving => Phase::Serving,
+            generation::Phase::Draining | generation::Phase::Cut => Phase::Draining,
+        }
+    }
+
+    fn generation(&self) -> Generation {
+        let told = self.told();
+        Generation {
+            number: self.shared().generation.load().number,
+            since_ms: millis(told.since),
+            last_error: (!told.refused.is_empty()).then(|| told.refused.join("; ")),
+            restart_needed: told.restart_needed,
+        }
+    }
+
+    fn policies(&self) -> Vec<PolicyFacts> {
+        let told = self.told();
+        let generation = self.shared().generation.load();
+        let links = generation
+            .chain
+            .links()
+            .iter()
+            .zip(&generation.config.policies.chain);
+        links
+            .map(|(link, wanted)| {
+                policy(
+                    link,
+                    wanted,
+                    told.entries.iter().find(|entry| *entry.name == *link.name),
+                )
+            })
+            .collect()
+    }
+}
+
+fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
+    let manifest = link.program.manifest();
+    let hooks = [
+        (manifest.hooks.request, "request"),
+        (manifest.hooks.reply, "reply"),
+        (manifest.hooks.end, "end"),
+    ];
+    let quarantined = link.quarantine.is_closed();
+    PolicyFacts {
+        name: link.name.to_string(),
+        version: Some(link.version.to_string()),
+        sha256: entry.map(|entry| entry.serving.clone()),
+        hooks: hooks
+            .into_iter()
+            .filter_map(|(has, name)| has.then_some(name))
+            .collect(),
+        reads: names(manifest.reads),
+        rewrites: names(manifest.rewrites),
+        grants: grants(&wanted.grants),
+        on_error: effect(wanted.on_error),
+        on_unseen: effect(wanted.on_unseen),
+        state: if quarantined {
+            State::Quarantined
+        } else {
+            State::Serving
+        },
+        reason: entry.and_then(|entry| entry.refused.clone()),
+        loaded_ms: entry.map(|entry| millis(entry.since)),
+        calls: link.calls.load(Ordering::Relaxed),
+        faults: link.faults.load(Ordering::Relaxed),
+    }
+}
+
+fn names(places: Places) -> Vec<&'static str> {
+    let known = Place::ALL
+        .into_iter()
+        .filter(|place| places.contains(*place));
+    known.map(Place::name).collect()
+}
+
+fn grants(grants: &Grants) -> Vec<String> {
+    let plain = [
+        (grants.values, "values"),
+        (grants.body, "body"),
+        (grants.credentials, "credentials"),
+    ];
+    let plain = plain
+        .into_iter()
+        .filter(|(granted, _)| *granted)
+        .map(|(_, name)| name.to_owned());
+    plain
+        .chain(grants.fetch.iter().map(|host| format!("fetch {host}")))
+        .collect()
+}
+
+const fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Block => "block",
+        Effect::Skip => "skip",
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

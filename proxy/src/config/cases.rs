@@ -1,0 +1,154 @@
+//! `NAME.cases.yaml`: what a policy promises, written down beside it. `outrigger policy test` runs them, and so does a reload before it swaps.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+
+/// A policy's cases.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cases {
+    /// The policy's configuration in every case that brings none.
+    #[serde(default)]
+    pub config: serde_json::Value,
+    /// Capabilities that it needs, by name.
+    #[serde(default)]
+    pub grants: Vec<String>,
+    /// The cases.
+    pub cases: Vec<Case>,
+}
+
+/// One exchange, and what is to become of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// A sentence that is true where the case passes.
+    pub name: String,
+    /// `openai.chat`, `openai.responses` or `anthropic.messages`. Default `openai.chat`.
+    #[serde(default = "openai_chat")]
+    pub dialect: String,
+    /// The configuration of this case alone.
+    pub config: Option<serde_json::Value>,
+    /// The request's headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The request's body.
+    pub request: serde_json::Value,
+    /// What the policy decides. Default: it forwards.
+    #[serde(default)]
+    pub expect: Expect,
+    /// The body that goes upstream, equal as JSON.
+    pub expect_request: Option<serde_json::Value>,
+    /// What the model says, piece by piece: run as given, as one piece, and character by character.
+    pub reply: Option<Vec<String>>,
+    /// What the app reads.
+    pub expect_reply: Option<String>,
+    /// The code with which the policy ends the reply.
+    pub expect_reply_refused: Option<String>,
+}
+
+/// What a policy decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Expect {
+    /// It lets the request go on.
+    #[default]
+    Forward,
+    /// It refuses.
+    Refuse(ExpectRefusal),
+    /// It answers with this text.
+    Reply(String),
+}
+
+/// What is known of an expected refusal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectRefusal {
+    /// Its status.
+    pub status: Option<u16>,
+    /// Its code.
+    pub code: Option<String>,
+}
+
+fn openai_chat() -> String {
+    "openai.chat".to_owned()
+}
+
+impl Cases {
+    /// Reads a file of cases.
+    ///
+    /// # Errors
+    /// One sentence that names file, line and key.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// The capabilities that the cases need.
+    ///
+    /// # Errors
+    /// A name that is no capability.
+    pub fn grants(&self) -> Result<super::Grants, String> {
+        let mut grants = super::Grants::default();
+        for name in &self.grants {
+            match name.as_str() {
+                "values" => grants.values = true,
+                "body" => grants.body = true,
+                "credentials" => grants.credentials = true,
+                other => {
+                    return Err(format!(
+                        "grants: `{other}` can't be rehearsed; write values, body or credentials"
+                    ));
+                }
+            }
+        }
+        Ok(grants)
+    }
+
+    /// Reads cases.
+    ///
+    /// # Errors
+    /// One sentence that names line and key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // serde_yaml writes a map of one key for an enum as a tag; cases are written as plain maps.
+        let cases: Self = serde_yaml::with::singleton_map_recursive::deserialize(
+            serde_yaml::Deserializer::from_str(text),
+        )
+        .map_err(|error: serde_yaml::Error| error.to_string())?;
+        if cases.cases.is_empty() {
+            return Err("`cases:` is empty; write one at least".to_owned());
+        }
+        Ok(cases)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_read_as_the_guide_shows_them() {
+        let cases = Cases::parse(
+            "config: { models: [gpt-5] }\ncases:\n- name: a\n  request: { model: gpt-5 }\n  expect: forward\n\
+             - name: b\n  request: { model: x }\n  expect: { refuse: { status: 403 } }\n\
+             - name: c\n  request: {}\n  expect: { reply: hello }\n",
+        )
+        .unwrap();
+        assert_eq!(cases.config, serde_json::json!({ "models": ["gpt-5"] }));
+        assert!(matches!(cases.cases[0].expect, Expect::Forward));
+        assert!(matches!(&cases.cases[1].expect, Expect::Refuse(r) if r.status == Some(403)));
+        assert!(matches!(&cases.cases[2].expect, Expect::Reply(text) if text == "hello"));
+    }
+
+    #[test]
+    fn a_mistyped_key_is_named_with_its_line() {
+        let error =
+            Cases::parse("cases:\n- name: a\n  request: {}\n  expects: forward\n").unwrap_err();
+        assert!(
+            error.contains("expects") && error.contains("line 4"),
+            "{error}"
+        );
+    }
+}

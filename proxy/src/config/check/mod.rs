@@ -1,0 +1,301 @@
+//! From what was written to what it means, with every problem of the file found in one go.
+//!
+//! A value that is wrong is replaced by its default and noted, so that checking goes on; the configuration is handed out only where nothing
+//! was noted. Messages quote the file's own text, `${NAME}` included, and never what a variable or a secret's file held.
+
+use std::{fmt::Display, net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::{
+    Config, Limits, Log, LogFormat, LogLevel,
+    file::{self, File, Size, Span, Text},
+    problems::{Path, Problem, Problems, locate},
+    values,
+};
+
+mod policies;
+mod upstreams;
+
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Checks a parsed file. `yaml` is its text, for line numbers.
+pub(super) fn check(file: File, name: &str, yaml: &str, env: Env<'_>) -> Result<Config, Problems> {
+    let mut check = Check {
+        name,
+        yaml,
+        env,
+        problems: Vec::new(),
+        read: Vec::new(),
+    };
+    let config = check.config(file);
+    if check.problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(Problems(check.problems))
+    }
+}
+
+struct Check<'a> {
+    name: &'a str,
+    yaml: &'a str,
+    env: Env<'a>,
+    problems: Vec<Problem>,
+    read: Vec<PathBuf>,
+}
+
+impl Check<'_> {
+    fn config(&mut self, file: File) -> Config {
+        let root = Path::default();
+        self.not_yet(
+            &root.key("state"),
+            file.state.is_some(),
+            "stores are in memory",
+        );
+        let (base_url, admin) = self.addresses(file.listen.unwrap_or_default(), file.admin);
+        let upstreams = self.upstreams(file.upstreams);
+        let models = self.models(file.models, &upstreams);
+        let policies = self.policies(file.policies.unwrap_or_default());
+        let limits = self.limits(file.limits.unwrap_or_default());
+        let workers = match file.workers {
+            None => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(4),
+            Some(count) => {
+                self.parsed(
+                    &root.key("workers"),
+                    Some(&Text(count.0)),
+                    1,
+                    |text| match text.parse() {
+                        Ok(n @ 1..=256) => Ok(n),
+                        _ => Err(format!(
+                            "`{text}` is not a number of threads; write one from 1 to 256"
+                        )),
+                    },
+                )
+            }
+        };
+        let log = self.log(file.log.unwrap_or_default());
+        Config {
+            base_url,
+            admin,
+            workers,
+            upstreams,
+            models,
+            policies,
+            limits,
+            drain: self.span_or_zero(
+                &root.key("drain"),
+                file.drain.as_ref(),
+                Duration::from_secs(110),
+            ),
+            exchange_log: log.1,
+            log: log.0,
+            files: std::mem::take(&mut self.read),
+        }
+    }
+
+    fn addresses(&mut self, listen: file::Listen, admin: Option<Text>) -> (SocketAddr, SocketAddr) {
+        let at = Path::default().key("listen");
+        self.not_yet(
+            &at.key("forward_proxy"),
+            listen.forward_proxy.is_some(),
+            "apps use `listen.base_url`",
+        );
+        self.not_yet(
+            &at.key("transparent"),
+            listen.transparent.is_some(),
+            "apps use `listen.base_url`",
+        );
+        let address = |text: &str| {
+            text.parse::<SocketAddr>().map_err(|_| {
+                let hint = if text.contains("://") {
+                    ", without a scheme"
+                } else {
+                    ""
+                };
+                format!(
+                    "is not an address; write an IP address and a port{hint}, like `127.0.0.1:4141`"
+                )
+            })
+        };
+        let base_at = at.key("base_url");
+        let base = self.parsed(
+            &base_at,
+            listen.base_url.as_ref(),
+            SocketAddr::from(([127, 0, 0, 1], 4141)),
+            address,
+        );
+        let admin_at = Path::default().key("admin");
+        let admin = self.parsed(
+            &admin_at,
+            admin.as_ref(),
+            SocketAddr::from(([127, 0, 0, 1], 4190)),
+            address,
+        );
+        let same_ip =
+            base.ip() == admin.ip() || base.ip().is_unspecified() || admin.ip().is_unspecified();
+        if base.port() == admin.port() && base.port() != 0 && same_ip {
+            self.problem(
+                &admin_at,
+                format!("is the port of `listen.base_url` ({base}); give it another one"),
+            );
+        }
+        (base, admin)
+    }
+
+    fn limits(&mut self, written: file::Limits) -> Limits {
+        let at = Path::default().key("limits");
+        Limits {
+            request_body: self.bytes(
+                &at.key("request_body"),
+                written.request_body.as_ref(),
+                32 << 20,
+            ),
+            reply_body: self.bytes(&at.key("reply_body"), written.reply_body.as_ref(), 32 << 20),
+            event: self.bytes(&at.key("event"), written.event.as_ref(), 16 << 20),
+            headers: self.bytes(&at.key("headers"), written.headers.as_ref(), 64 << 10),
+            header_timeout: self.span(
+                &at.key("header_timeout"),
+                written.header_timeout.as_ref(),
+                Duration::from_secs(10),
+            ),
+            body_timeout: self.span(
+                &at.key("body_timeout"),
+                written.body_timeout.as_ref(),
+                Duration::from_secs(30),
+            ),
+        }
+    }
+
+    fn log(&mut self, written: file::Log) -> (Log, bool) {
+        let at = Path::default().key("log");
+        let format = self.parsed(
+            &at.key("format"),
+            written.format.as_ref(),
+            None,
+            |text| match text {
+                "json" => Ok(Some(LogFormat::Json)),
+                "text" => Ok(Some(LogFormat::Text)),
+                _ => Err("is neither `json` nor `text`; write one of them".into()),
+            },
+        );
+        let level = self.parsed(
+            &at.key("level"),
+            written.level.as_ref(),
+            LogLevel::Info,
+            |text| match text {
+                "error" => Ok(LogLevel::Error),
+                "warn" => Ok(LogLevel::Warn),
+                "info" => Ok(LogLevel::Info),
+                "debug" => Ok(LogLevel::Debug),
+                "trace" => Ok(LogLevel::Trace),
+                _ => Err("is no level; write `error`, `warn`, `info`, `debug` or `trace`".into()),
+            },
+        );
+        (Log { format, level }, written.exchanges.unwrap_or(true))
+    }
+
+    // What every key needs.
+
+    fn problem(&mut self, at: &Path, message: impl Display) {
+        let place = locate(self.yaml, at);
+        self.problems.push(Problem {
+            file: self.name.into(),
+            at: place,
+            key: at.to_string(),
+            message: message.to_string(),
+        });
+    }
+
+    fn not_yet(&mut self, at: &Path, there: bool, instead: &str) {
+        if there {
+            self.problem(at, format!("is not in this version; remove it ({instead})"));
+        }
+    }
+
+    fn text(&mut self, at: &Path, written: Option<&Text>) -> Option<String> {
+        match values::substitute(&written?.0, self.env) {
+            Ok(text) => Some(text),
+            Err(message) => {
+                self.problem(at, message);
+                None
+            }
+        }
+    }
+
+    fn parsed<T>(
+        &mut self,
+        at: &Path,
+        written: Option<&Text>,
+        default: T,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        let Some(text) = self.text(at, written) else {
+            return default;
+        };
+        match parse(&text) {
+            Ok(value) => value,
+            Err(message) => {
+                // A parser may quote its input, which may have come from a variable.
+                let from_variable = written.is_some_and(|w| w.0 != text);
+                let message = if from_variable {
+                    message.replace(&format!("`{text}`"), "the variable's value")
+                } else {
+                    message
+                };
+                self.problem(at, message);
+                default
+            }
+        }
+    }
+
+    fn span(&mut self, at: &Path, written: Option<&Span>, default: Duration) -> Duration {
+        let span = self.span_or_zero(at, written, default);
+        if span.is_zero() {
+            self.problem(
+                at,
+                "must be more than nothing; leave the key out for the default",
+            );
+        }
+        span
+    }
+
+    fn span_or_zero(&mut self, at: &Path, written: Option<&Span>, default: Duration) -> Duration {
+        self.parsed(
+            at,
+            written.map(|s| Text(s.0.clone())).as_ref(),
+            default,
+            values::duration,
+        )
+    }
+
+    fn size(&mut self, at: &Path, written: Option<&Size>, default: u64) -> u64 {
+        let size = self.parsed(
+            at,
+            written.map(|s| Text(s.0.clone())).as_ref(),
+            default,
+            values::size,
+        );
+        if size == 0 {
+            self.problem(
+                at,
+                "must be more than nothing; leave the key out for the default",
+            );
+        }
+        size
+    }
+
+    fn bytes(&mut self, at: &Path, written: Option<&Size>, default: usize) -> usize {
+        usize::try_from(self.size(at, written, default as u64)).unwrap_or(usize::MAX)
+    }
+}
+
+/// The reason alone, without `(os error 2)`.
+pub(super) fn io_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "it does not exist".into(),
+        std::io::ErrorKind::PermissionDenied => "permission is denied".into(),
+        std::io::ErrorKind::NotADirectory => "it is not a directory".into(),
+        std::io::ErrorKind::IsADirectory => "it is a directory".into(),
+        _ => error.to_string(),
+    }
+}

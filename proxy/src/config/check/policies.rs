@@ -1,0 +1,272 @@
+//! `policies:`.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use super::{Check, Env, io_words};
+use crate::config::{
+    Effect, Grants, Policies, PolicyLimits, Use,
+    file::{self, Grant, Text},
+    problems::Path,
+};
+
+impl Check<'_> {
+    pub(super) fn policies(&mut self, written: file::Policies) -> Policies {
+        let at = Path::default().key("policies");
+        let directory = self
+            .text(&at.key("directory"), written.directory.as_ref())
+            .map(PathBuf::from);
+        let chain = written.chain.unwrap_or_default();
+        // A directory without a chain is allowed: pods share one template, and a later chain is taken up without a restart.
+        match &directory {
+            None if written.directory.is_none() && !chain.is_empty() => {
+                self.problem(&at.key("chain"), "has policies, but `policies.directory` doesn't say where their files are; add it");
+            }
+            Some(path) => {
+                if let Err(error) = std::fs::read_dir(path) {
+                    self.problem(
+                        &at.key("directory"),
+                        format!("can't be read: {}", io_words(&error)),
+                    );
+                }
+            }
+            None => {}
+        }
+        let memory = self.size(&at.key("memory"), written.memory.as_ref(), 256 << 20);
+        let mut names = BTreeSet::new();
+        let chain: Vec<Use> = chain
+            .into_iter()
+            .enumerate()
+            .filter_map(|(n, written)| {
+                self.policy(&at.key("chain").index(n), written, memory, &mut names)
+            })
+            .collect();
+        let cache = self
+            .text(&at.key("cache"), written.cache.as_ref())
+            .map(PathBuf::from);
+        Policies {
+            directory,
+            cache: cache.unwrap_or_else(|| default_cache(self.env)),
+            chain,
+            poll: self.span(
+                &at.key("poll"),
+                written.poll.as_ref(),
+                Duration::from_secs(10),
+            ),
+            memory,
+        }
+    }
+
+    fn policy(
+        &mut self,
+        at: &Path,
+        written: file::Use,
+        budget: u64,
+        names: &mut BTreeSet<String>,
+    ) -> Option<Use> {
+        let name = self.parsed(
+            &at.key("use"),
+            Some(&written.name),
+            String::new(),
+            policy_name,
+        );
+        if !name.is_empty() && !names.insert(name.clone()) {
+            self.problem(&at.key("use"), format!("`{}` stands twice in the chain; remove one, or copy the file under another name", written.name.0));
+        }
+        let grants = self.grants(&at.key("grants"), &written.grants);
+        let limits = self.policy_limits(
+            &at.key("limits"),
+            written.limits.unwrap_or_default(),
+            !grants.fetch.is_empty(),
+        );
+        if limits.memory > budget {
+            self.problem(&at.key("limits"), "allow one instance more memory than `policies.memory` has for all; lower this or raise that");
+        }
+        let mut config = written.config.map_or_else(
+            || serde_json::Value::Object(Default::default()),
+            |tree| tree.0,
+        );
+        self.substitute_in(&at.key("config"), &mut config);
+        let on_error = self.effect(&at.key("on_error"), written.on_error.as_ref());
+        let on_unseen = self.effect(&at.key("on_unseen"), written.on_unseen.as_ref());
+        Some(Use {
+            name,
+            config: config.to_string(),
+            on_error,
+            on_unseen,
+            grants,
+            limits,
+        })
+    }
+
+    fn substitute_in(&mut self, at: &Path, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => {
+                let replaced = self.text(at, Some(&Text(text.clone())));
+                *text = replaced.unwrap_or_default();
+            }
+            serde_json::Value::Array(items) => {
+                items
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(n, item)| self.substitute_in(&at.index(n), item));
+            }
+            serde_json::Value::Object(entries) => {
+                entries
+                    .iter_mut()
+                    .for_each(|(key, value)| self.substitute_in(&at.key(key), value));
+            }
+            _ => {}
+        }
+    }
+
+    fn grants(&mut self, at: &Path, written: &[Grant]) -> Grants {
+        let mut grants = Grants::default();
+        for (n, grant) in written.iter().enumerate() {
+            let at = at.index(n);
+            let twice = match grant {
+                Grant::Word(word) => match self.text(&at, Some(word)).as_deref() {
+                    Some("values") => std::mem::replace(&mut grants.values, true),
+                    Some("body") => std::mem::replace(&mut grants.body, true),
+                    Some("credentials") => std::mem::replace(&mut grants.credentials, true),
+                    Some("fetch") => {
+                        self.problem(
+                            &at,
+                            "must say which hosts; write `{ fetch: [example.com] }`",
+                        );
+                        false
+                    }
+                    Some("limits" | "replies" | "embeddings") => {
+                        self.problem(&at, format!("`{}` is not in this version; there are `values`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
+                        false
+                    }
+                    Some(_) => {
+                        self.problem(&at, format!("`{}` is no grant; there are `values`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
+                        false
+                    }
+                    None => false,
+                },
+                Grant::Fetch(hosts) => {
+                    if hosts.is_empty() {
+                        self.problem(
+                            &at.key("fetch"),
+                            "names no host, so it grants nothing; add one or remove the grant",
+                        );
+                    }
+                    let before = grants.fetch.len();
+                    for (n, host) in hosts.iter().enumerate() {
+                        let host = self.parsed(
+                            &at.key("fetch").index(n),
+                            Some(host),
+                            String::new(),
+                            fetch_host,
+                        );
+                        grants.fetch.push(host);
+                    }
+                    before > 0
+                }
+            };
+            if twice {
+                self.problem(&at, "is granted twice; remove one");
+            }
+        }
+        grants
+    }
+
+    fn effect(&mut self, at: &Path, written: Option<&Text>) -> Effect {
+        self.parsed(at, written, Effect::Block, |text| match text {
+            "block" => Ok(Effect::Block),
+            "skip" => Ok(Effect::Skip),
+            _ => Err("is neither `block` nor `skip`; write one of them".into()),
+        })
+    }
+
+    fn policy_limits(
+        &mut self,
+        at: &Path,
+        written: file::PolicyLimits,
+        fetches: bool,
+    ) -> PolicyLimits {
+        let wall = if fetches {
+            Duration::from_secs(5)
+        } else {
+            Duration::from_millis(50)
+        };
+        let cpu = self.span(
+            &at.key("cpu"),
+            written.cpu.as_ref(),
+            Duration::from_millis(10),
+        );
+        // CPU time alone raised: the wall time follows it, or the raise would have no effect.
+        let limits = PolicyLimits {
+            cpu,
+            wall: self.span(&at.key("wall"), written.wall.as_ref(), wall.max(cpu * 2)),
+            memory: self.size(&at.key("memory"), written.memory.as_ref(), 16 << 20),
+            held_bytes: self.bytes(&at.key("held_bytes"), written.held_bytes.as_ref(), 4 << 10),
+            held_time: self.span(
+                &at.key("held_time"),
+                written.held_time.as_ref(),
+                Duration::from_secs(10),
+            ),
+        };
+        if limits.cpu > limits.wall {
+            self.problem(&at.key("cpu"), "is more than the call's wall time, so it has no effect; raise `wall` or lower this");
+        }
+        if !(64 << 10..=4 << 30).contains(&limits.memory) {
+            self.problem(
+                &at.key("memory"),
+                "must be from 64KiB (one page of WebAssembly) to 4GiB",
+            );
+        }
+        limits
+    }
+}
+
+fn policy_name(text: &str) -> Result<String, String> {
+    if text.ends_with(".wasm") {
+        return Err(format!(
+            "`{text}` is the file's name; write it without `.wasm`"
+        ));
+    }
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if text.is_empty() || text.len() > 64 || text.starts_with('.') || !text.bytes().all(good) {
+        return Err(format!(
+            "`{text}` is no policy's name; write up to 64 letters, digits, `-`, `_` or `.`, as in `NAME.wasm`"
+        ));
+    }
+    Ok(text.into())
+}
+
+fn fetch_host(text: &str) -> Result<String, String> {
+    let wrong = || {
+        Err(format!(
+            "`{text}` is not a host; write `example.com` or `example.com:8443`, without scheme or path"
+        ))
+    };
+    let Ok(authority) = text.parse::<http::uri::Authority>() else {
+        return wrong();
+    };
+    if text.contains(['@', '*'])
+        || authority.host().is_empty()
+        || (text.contains(':') && authority.port_u16().is_none() && !text.ends_with(']'))
+    {
+        return wrong();
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// `$XDG_CACHE_HOME/outrigger`, `~/.cache/outrigger`, or a directory of this user's under the temporary one. Whoever writes there must
+/// check that nobody else can: compiled code is run as it is.
+fn default_cache(env: Env<'_>) -> PathBuf {
+    let absolute = |name: &str| {
+        env(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute() && path.parent().is_some())
+    };
+    if let Some(cache) = absolute("XDG_CACHE_HOME") {
+        return cache.join("outrigger");
+    }
+    if let Some(home) = absolute("HOME") {
+        return home.join(".cache/outrigger");
+    }
+    std::env::temp_dir().join(format!("outrigger-{}", rustix::process::getuid().as_raw()))
+}

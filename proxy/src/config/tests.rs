@@ -1,0 +1,615 @@
+//! One case per way to get a setting wrong, and the ways that are right.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use super::*;
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "OPENAI_API_KEY" => Some("sk-canary-openai".into()),
+        "ANTHROPIC_API_KEY" => Some("sk-canary-anthropic".into()),
+        "PORT" => Some("4242".into()),
+        "EMPTY" => Some(String::new()),
+        "CANARY" => Some("sk-canary-elsewhere".into()),
+        "TWO_LINES" => Some("sk-canary\nX-Evil: 1".into()),
+        _ => None,
+    }
+}
+
+fn parse(yaml: &str) -> Result<Config, Problems> {
+    Config::parse(yaml, "t.yaml", &env)
+}
+
+fn errors(yaml: &str) -> String {
+    match parse(yaml) {
+        Err(problems) => problems.to_string(),
+        Ok(_) => panic!("accepted: {yaml}"),
+    }
+}
+
+#[test]
+fn the_designs_example_reads_as_it_stands_there_without_the_keys_of_later_versions() {
+    let directory = tempfile::tempdir().unwrap();
+    let yaml = r#"
+listen:
+  base_url: 127.0.0.1:4141
+admin: 127.0.0.1:4190
+
+upstreams:
+  openai:    { dialect: openai, url: https://api.openai.com/v1, key: "${OPENAI_API_KEY}" }
+  anthropic: { dialect: anthropic, url: https://api.anthropic.com, key: "${ANTHROPIC_API_KEY}" }
+
+models:
+  fast:  { targets: [openai/gpt-5-mini] }
+
+policies:
+  directory: DIRECTORY
+  chain:
+    - use: pii-redact
+      config: { detect: [email, phone, credit_card, iban, cpf], mode: tokenize }
+      on_error: block
+    - use: token-rate-limit
+      config: { rules: [{ per: tenant, tokens: 100000, every: 1m }] }
+      grants: [values, { fetch: [limits.example:8443] }]
+      limits: { cpu: 20ms }
+"#
+    .replace("DIRECTORY", directory.path().to_str().unwrap());
+    let config = parse(&yaml).unwrap();
+    let openai = &config.upstreams["openai"];
+    assert_eq!(openai.key.as_ref().unwrap().reveal(), "sk-canary-openai");
+    let Kind::Http { origin, prefix, .. } = &openai.kind else {
+        panic!("not HTTP")
+    };
+    assert_eq!(
+        (origin.to_string().as_str(), prefix.as_str()),
+        ("https://api.openai.com/", "/v1")
+    );
+    assert_eq!(
+        config.models["fast"],
+        Target {
+            upstream: "openai".into(),
+            model: "gpt-5-mini".into()
+        }
+    );
+    let [redact, limit] = config.policies.chain.as_slice() else {
+        panic!("two policies")
+    };
+    assert_eq!(
+        redact.config,
+        r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#
+    );
+    assert_eq!(
+        (redact.on_error, redact.on_unseen),
+        (Effect::Block, Effect::Block)
+    );
+    assert_eq!(redact.limits.wall, Duration::from_millis(50));
+    assert!(limit.grants.values && !limit.grants.body);
+    assert_eq!(limit.grants.fetch, ["limits.example:8443"]);
+    assert_eq!(
+        (limit.limits.cpu, limit.limits.wall),
+        (Duration::from_millis(20), Duration::from_secs(5))
+    );
+}
+
+#[test]
+fn an_empty_file_is_a_wire_to_the_public_apis_with_the_callers_own_keys() {
+    for yaml in ["", "# nothing yet\n\n"] {
+        let config = parse(yaml).unwrap();
+        assert_eq!(config.base_url.to_string(), "127.0.0.1:4141");
+        assert_eq!(config.admin.to_string(), "127.0.0.1:4190");
+        assert!(config.policies.chain.is_empty() && config.exchange_log);
+        assert_eq!(config.upstreams["openai"].path("/v1/models"), "/v1/models");
+        assert_eq!(
+            config.upstreams["anthropic"].path("/v1/messages"),
+            "/v1/messages"
+        );
+        assert!(config.upstreams.values().all(|u| u.key.is_none()));
+    }
+}
+
+#[test]
+fn the_embedded_model_alone_takes_requests_of_every_family() {
+    let config = parse("upstreams: { demo: { kind: embedded } }").unwrap();
+    assert_eq!(config.upstream_of(Family::Openai).unwrap().name, "demo");
+    assert_eq!(config.upstream_of(Family::Anthropic).unwrap().name, "demo");
+}
+
+#[test]
+fn a_request_without_an_alias_goes_to_the_upstream_named_after_its_family() {
+    let yaml = "upstreams:\n  aaa: { dialect: openai, url: 'http://a' }\n  openai: { dialect: openai, url: 'http://b' }\n  demo: { kind: embedded }\n";
+    let config = parse(yaml).unwrap();
+    assert_eq!(config.upstream_of(Family::Openai).unwrap().name, "openai");
+    assert_eq!(config.upstream_of(Family::Anthropic).unwrap().name, "demo");
+}
+
+#[test]
+fn a_key_may_be_left_out_or_come_from_a_file_and_is_watched_there() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, b"sk-from-a-file\n").unwrap();
+    let path = file.path().display();
+    let yaml =
+        format!("upstreams: {{ u: {{ dialect: openai, url: 'http://a', key: 'file:{path}' }} }}");
+    let config = parse(&yaml).unwrap();
+    assert_eq!(
+        config.upstreams["u"].key.as_ref().unwrap().reveal(),
+        "sk-from-a-file"
+    );
+    assert_eq!(config.files, [file.path()]);
+
+    let optional = "upstreams: { u: { dialect: openai, url: 'http://a', key: '${NO_SUCH:-}' } }";
+    assert!(parse(optional).unwrap().upstreams["u"].key.is_none());
+}
+
+#[test]
+fn variables_are_replaced_in_values_of_every_kind_and_in_a_policys_configuration() {
+    let yaml = "listen: { base_url: '127.0.0.1:${PORT}' }\nworkers: '${N:-3}'\ndrain: '${D:-5}m'\n\
+                policies: { directory: '${DIR:-/tmp}', chain: [{ use: a, config: { salt: 'x${PORT}', '${PORT}': '$${PORT}' } }] }";
+    let config = parse(yaml).unwrap();
+    assert_eq!(config.base_url.port(), 4242);
+    assert_eq!(
+        (config.workers, config.drain),
+        (3, Duration::from_secs(300))
+    );
+    assert_eq!(
+        config.policies.chain[0].config,
+        r#"{"${PORT}":"${PORT}","salt":"x4242"}"#
+    );
+}
+
+#[test]
+fn a_policy_without_configuration_gets_an_empty_object() {
+    let config = parse("policies: { directory: /tmp, chain: [{ use: a }] }").unwrap();
+    assert_eq!(config.policies.chain[0].config, "{}");
+}
+
+#[test]
+fn the_cache_is_the_users_own() {
+    let with = |pairs: &'static [(&str, &str)]| {
+        let env = move |name: &str| {
+            pairs
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| (*v).to_owned())
+        };
+        Config::parse("", "t.yaml", &env).unwrap().policies.cache
+    };
+    assert_eq!(
+        with(&[("XDG_CACHE_HOME", "/c"), ("HOME", "/h")]),
+        PathBuf::from("/c/outrigger")
+    );
+    assert_eq!(
+        with(&[("HOME", "/h")]),
+        PathBuf::from("/h/.cache/outrigger")
+    );
+    assert!(with(&[("HOME", "/")]).starts_with(std::env::temp_dir()));
+    assert!(with(&[("XDG_CACHE_HOME", "relative")]).starts_with(std::env::temp_dir()));
+}
+
+/// The file, and words that its problem must hold: place, key, what to write instead.
+const WRONG: &[(&str, &[&str])] = &[
+    // Shape
+    (
+        "lisen: {}",
+        &["t.yaml:1:1", "unknown field `lisen`", "`listen`"],
+    ),
+    (
+        "listen:\n  base_ulr: 127.0.0.1:1",
+        &["t.yaml:2:3", "listen", "`base_ulr`", "`base_url`"],
+    ),
+    (
+        "upstreams: { a: { kind: embedded }, a: { kind: embedded } }",
+        &["`a` stands twice"],
+    ),
+    (
+        "admin: 127.0.0.1:1\nadmin: 127.0.0.1:2",
+        &["t.yaml:1:1", "duplicate field `admin`"],
+    ),
+    ("admin:", &["t.yaml:1:7", "admin", "leave the key out"]),
+    (
+        "listen: 127.0.0.1:4141",
+        &["t.yaml:1:9", "listen", "expected struct Listen"],
+    ),
+    ("a: [", &["t.yaml:"]),
+    (
+        "upstreams: { u: { dialect: openai, url: http://a, key: ${OPENAI_API_KEY} } }",
+        &["must stand in quotes"],
+    ),
+    // Later versions
+    (
+        "listen: { forward_proxy: 127.0.0.1:4142 }",
+        &["listen.forward_proxy", "not in this version"],
+    ),
+    (
+        "listen: { transparent: 127.0.0.1:15001 }",
+        &["listen.transparent", "not in this version"],
+    ),
+    (
+        "state: { redis: 'redis://r' }",
+        &["t.yaml:1:8: state", "not in this version"],
+    ),
+    (
+        "upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [d/a, d/b] } }",
+        &["models.m.targets", "several targets", "not in this version"],
+    ),
+    (
+        "upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [d/a], strategy: fallback } }",
+        &["models.m.strategy", "not in this version"],
+    ),
+    (
+        "upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [{ target: d/a, weight: 1 }] } }",
+        &["models.m.targets[0]", "not in this version"],
+    ),
+    (
+        "upstreams: { g: { dialect: gemini, url: 'http://a' } }",
+        &["upstreams.g.dialect", "not in this version"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [limits] }] }",
+        &[
+            "policies.chain[0].grants[0]",
+            "`limits` is not in this version",
+        ],
+    ),
+    // Addresses
+    ("admin: localhost", &["t.yaml:1:8: admin", "127.0.0.1:4141"]),
+    (
+        "listen: { base_url: 'http://127.0.0.1:1' }",
+        &["listen.base_url", "without a scheme"],
+    ),
+    (
+        "listen: { base_url: 127.0.0.1:5 }\nadmin: 127.0.0.1:5",
+        &["t.yaml:2:8: admin", "`listen.base_url`", "another"],
+    ),
+    ("listen: { base_url: 0.0.0.0:4190 }", &["admin", "another"]),
+    // Numbers and units
+    ("workers: 0", &["t.yaml:1:10: workers", "1 to 256"]),
+    ("workers: many", &["workers", "`many`", "1 to 256"]),
+    (
+        "drain: 10",
+        &["t.yaml:1:8: drain", "`10` is not a duration", "30s"],
+    ),
+    (
+        "limits: { body_timeout: 0s }",
+        &["limits.body_timeout", "more than nothing"],
+    ),
+    (
+        "limits: { request_body: 64KB }",
+        &["limits.request_body", "`64KB` is not a size", "64KiB"],
+    ),
+    (
+        "limits: { headers: 0KiB }",
+        &["limits.headers", "more than nothing"],
+    ),
+    (
+        "policies: { poll: soon }",
+        &["policies.poll", "`soon` is not a duration"],
+    ),
+    // Upstreams
+    ("upstreams: {}", &["upstreams", "names no upstream"]),
+    (
+        "upstreams: { u: { url: 'http://a' } }",
+        &["upstreams.u", "`dialect: openai`"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai } }",
+        &["upstreams.u", "has no `url`"],
+    ),
+    (
+        "upstreams: { u: { dialect: opnai, url: 'http://a' } }",
+        &["upstreams.u.dialect", "`openai` or `anthropic`"],
+    ),
+    (
+        "upstreams: { u: { kind: http2 } }",
+        &["upstreams.u.kind", "`embedded`"],
+    ),
+    (
+        "upstreams: { u: { kind: embedded, url: 'http://a' } }",
+        &["upstreams.u.url", "no effect"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: api.openai.com } }",
+        &["upstreams.u.url", "neither `https://` nor"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'ftp://a' } }",
+        &["upstreams.u.url", "neither `https://` nor"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'https://' } }",
+        &["upstreams.u.url"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'https://u:p@a' } }",
+        &["upstreams.u.url", "under `key`"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'https://a?k=1' } }",
+        &["upstreams.u.url", "query"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: '' } }",
+        &["upstreams.u.key", "is empty"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: '${EMPTY}' } }",
+        &["upstreams.u.key", "is empty"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: '${NO_SUCH}' } }",
+        &["t.yaml:1:58: upstreams.u.key", "no `NO_SUCH`"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: '${TWO_LINES}' } }",
+        &["upstreams.u.key", "line break"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: 'file:/no/such' } }",
+        &["upstreams.u.key", "does not exist"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', roots: /no/such } }",
+        &["upstreams.u.roots", "does not exist"],
+    ),
+    (
+        "upstreams: { u: { dialect: openai, url: 'http://a', roots: /etc/hostname } }",
+        &["upstreams.u.roots", "PEM"],
+    ),
+    (
+        "upstreams: { a/b: { kind: embedded } }",
+        &["upstreams.a/b", "without `/`"],
+    ),
+    (
+        "upstreams: { a: { dialect: openai, url: 'http://a' }, b: { dialect: openai, url: 'http://b' } }",
+        &["upstreams", "call one of them `openai`"],
+    ),
+    // Models
+    (
+        "models: { m: { targets: [openai] } }",
+        &["models.m.targets[0]", "`upstream/model`"],
+    ),
+    (
+        "models: { m: { targets: [nowhere/gpt] } }",
+        &[
+            "models.m.targets[0]",
+            "`nowhere/gpt`",
+            "`anthropic`, `openai`",
+        ],
+    ),
+    (
+        "models: { m: { targets: [] } }",
+        &["models.m.targets", "is empty"],
+    ),
+    (
+        "models: { m: {} }",
+        &["models.m", "missing field `targets`"],
+    ),
+    // Policies
+    (
+        "policies: { chain: [{ use: a }] }",
+        &["policies.chain", "`policies.directory`"],
+    ),
+    (
+        "policies: { directory: /no/such, chain: [{ use: a }] }",
+        &["policies.directory", "does not exist"],
+    ),
+    (
+        "policies: { directory: /etc/hostname }",
+        &["policies.directory", "not a directory"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a }, { use: a }] }",
+        &["policies.chain[1].use", "`a` stands twice"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a.wasm }] }",
+        &["policies.chain[0].use", "without `.wasm`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: ../a }] }",
+        &["policies.chain[0].use", "NAME.wasm"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ config: {} }] }",
+        &["policies.chain[0]", "missing field `use`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, on_error: ignore }] }",
+        &["policies.chain[0].on_error", "`block` nor `skip`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, on_unseen: true }] }",
+        &["policies.chain[0].on_unseen", "`block` nor `skip`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [root] }] }",
+        &["policies.chain[0].grants[0]", "`root` is no grant"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [fetch] }] }",
+        &["policies.chain[0].grants[0]", "which hosts"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [] }] }] }",
+        &["grants[0].fetch", "names no host"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: ['https://a/x'] }] }] }",
+        &["grants[0].fetch[0]", "without scheme"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: ['*.a'] }] }] }",
+        &["grants[0].fetch[0]", "not a host"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetsh: [a] }] }] }",
+        &["grants[0]", "`fetsh`", "`fetch`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [values, values] }] }",
+        &["grants[1]", "twice"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, limits: { cpu: 2s, wall: 1s } }] }",
+        &["limits.cpu", "no effect"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, limits: { memory: 1KiB } }] }",
+        &["limits.memory", "64KiB"],
+    ),
+    (
+        "policies: { directory: /tmp, memory: 1MiB, chain: [{ use: a }] }",
+        &["policies.chain[0].limits", "`policies.memory`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, config: { x: [1, '${NO_SUCH}'] } }] }",
+        &["policies.chain[0].config.x[1]", "no `NO_SUCH`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, config: { x: 1, x: 2 } }] }",
+        &["`x` stands twice"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, config: { x: .inf } }] }",
+        &["JSON does not have"],
+    ),
+    // Log
+    ("log: { format: xml }", &["log.format", "`json` nor `text`"]),
+    ("log: { level: loud }", &["log.level", "`warn`"]),
+    ("log: { exchanges: 3 }", &["log.exchanges", "boolean"]),
+];
+
+#[test]
+fn each_way_to_get_a_setting_wrong_is_told_with_its_place_and_what_to_write() {
+    for (yaml, words) in WRONG {
+        let said = errors(yaml);
+        assert_eq!(
+            said.lines().count(),
+            1,
+            "one problem, told once: {yaml}\n{said}"
+        );
+        assert!(said.starts_with("t.yaml:"), "{said}");
+        for word in *words {
+            assert!(said.contains(word), "{yaml}\nsaid: {said}\nwithout: {word}");
+        }
+    }
+}
+
+#[test]
+fn all_problems_of_a_file_are_told_at_once_in_order_with_their_lines() {
+    let yaml = "admin: here\nupstreams:\n  a: { dialect: openai, url: nowhere }\nmodels:\n  m: { targets: [b/c] }\npolicies:\n  chain:\n    - use: x\ndrain: 1\n";
+    let Err(Problems(problems)) = parse(yaml) else {
+        panic!("accepted")
+    };
+    let told: Vec<_> = problems
+        .iter()
+        .map(|p| (p.at.unwrap().0, p.key.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (1, "admin"),
+            (3, "upstreams.a.url"),
+            (5, "models.m.targets[0]"),
+            (8, "policies.chain"),
+            (9, "drain"),
+        ]
+    );
+}
+
+#[test]
+fn a_missing_file_is_one_sentence() {
+    let problems = Config::load(std::path::Path::new("/no/such.yaml"), &env).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "/no/such.yaml: can't be read: it does not exist"
+    );
+}
+
+#[test]
+fn no_debug_and_no_error_holds_a_secret() {
+    let good = "upstreams: { u: { dialect: openai, url: 'http://a', key: '${OPENAI_API_KEY}' } }\n\
+                policies: { directory: /tmp, chain: [{ use: a, config: { key: '${CANARY}', literal: canary-literal } }] }";
+    let config = parse(good).unwrap();
+    assert!(
+        config.policies.chain[0]
+            .config
+            .contains("sk-canary-elsewhere")
+    );
+    assert!(!format!("{config:?} {config:#?}").contains("canary"));
+    let file: file::File = serde_yaml::from_str(
+        "upstreams: { u: { key: sk-canary } }\npolicies: { chain: [{ use: a, config: canary }] }",
+    )
+    .unwrap();
+    assert!(!format!("{file:?}").contains("canary"));
+
+    for place in [
+        "admin: '${CANARY}'",
+        "drain: '${CANARY}'",
+        "workers: '${CANARY}'",
+        "limits: { headers: '${CANARY}' }",
+        "log: { level: '${CANARY}' }",
+        "upstreams: { u: { dialect: '${CANARY}', url: '${CANARY}' } }",
+        "upstreams: { u: { dialect: openai, url: 'https://x?${CANARY}' } }",
+        "upstreams: { u: sk-canary }",
+        "upstreams: sk-canary",
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: [sk-canary] } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', key: '${TWO_LINES}' } }",
+        "models: { m: { targets: ['${CANARY}'] } }",
+        "models: { m: { targets: ['${CANARY}/x'] } }",
+        "policies: { directory: '/no/${CANARY}' }",
+        "policies: { directory: /tmp, chain: [{ use: '${CANARY}!' }] }",
+        "policies: { directory: /tmp, chain: [{ use: '${CANARY}.wasm' }] }",
+        "policies: { directory: /tmp, chain: [{ use: a, grants: ['${CANARY}', { fetch: ['${CANARY}/'] }] }] }",
+        "policies: { directory: /tmp, chain: [{ use: a, on_error: '${CANARY}' }] }",
+    ] {
+        let said = errors(place);
+        assert!(!said.contains("canary"), "{said}");
+    }
+}
+
+#[test]
+fn a_change_that_waits_for_a_restart_is_named() {
+    let (old, new) = (
+        parse("workers: 1").unwrap(),
+        parse("workers: 2\ndrain: 1s\nlog: { level: debug }").unwrap(),
+    );
+    assert_eq!(old.restart_needed(&new), ["workers", "log"]);
+}
+
+#[test]
+fn the_schema_names_every_key_that_is_read_and_none_of_later_versions() {
+    let schema: serde_json::Value = serde_json::from_str(&file::schema()).unwrap();
+    let text = schema.to_string();
+    for key in [
+        "base_url",
+        "first_content_timeout",
+        "on_unseen",
+        "held_bytes",
+        "fetch",
+        "exchanges",
+    ] {
+        assert!(text.contains(&format!("\"{key}\"")), "{key}");
+    }
+    for key in ["forward_proxy", "transparent", "strategy", "\"state\""] {
+        assert!(!text.contains(key), "{key}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(
+        !text.contains("null"),
+        "a key that stands there has a value"
+    );
+}
+
+mod any_text {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panics_and_says_where(yaml in "(\\PC|\n|: |- |\\$\\{|\\{|\\}){0,60}") {
+            if let Err(problems) = super::parse(&yaml) {
+                prop_assert!(!problems.0.is_empty());
+            }
+        }
+    }
+}

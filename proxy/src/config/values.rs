@@ -1,0 +1,184 @@
+//! Scalars as operators write them: durations, sizes, `${ENV}`.
+
+use std::time::Duration;
+
+/// Reads `250ms`, `30s`, `5m`, `1h`.
+///
+/// # Errors
+/// The sentence says what to write.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = number_and_unit(text);
+    let wrong =
+        || format!("`{text}` is not a duration; write it like `250ms`, `30s`, `5m` or `1h`");
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let milliseconds = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => return Err(wrong()),
+    };
+    match milliseconds {
+        Some(ms) if ms <= 1000 * 3_600_000 => Ok(Duration::from_millis(ms)),
+        _ => Err(format!(
+            "`{text}` is longer than the 1000h that a duration may be"
+        )),
+    }
+}
+
+/// Reads `512B`, `64KiB`, `16MiB`, `1GiB` as bytes.
+///
+/// # Errors
+/// The sentence says what to write.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = number_and_unit(text);
+    let wrong = || format!("`{text}` is not a size; write it like `64KiB`, `16MiB` or `1GiB`");
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let shift = match unit {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(1 << shift)
+        .filter(|bytes| *bytes <= 1 << 40)
+        .ok_or_else(|| format!("`{text}` is more than the 1024GiB that a size may be"))
+}
+
+fn number_and_unit(text: &str) -> (&str, &str) {
+    text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    )
+}
+
+/// Replaces `${NAME}` and `${NAME:-default}`; `$${` stands for a literal `${`. A default is used where the variable is unset or empty.
+///
+/// # Errors
+/// The sentence names the variable, never a value.
+pub fn substitute(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, reference) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            out.push_str(before);
+            out.push_str("${");
+            rest = &reference[2..];
+            continue;
+        }
+        out.push_str(before);
+        let Some((inside, after)) = reference[2..].split_once('}') else {
+            return Err("`${` has no closing `}`; write `$${` for a literal one".into());
+        };
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        if !is_variable(name) {
+            return Err(format!(
+                "`${{{inside}}}` names no variable; write `${{NAME}}` or `${{NAME:-default}}`, or `$${{` for a literal `${{`"
+            ));
+        }
+        match (env(name), default) {
+            (Some(value), Some(default)) if value.is_empty() => out.push_str(default),
+            (Some(value), _) => out.push_str(&value),
+            (None, Some(default)) => out.push_str(default),
+            (None, None) => {
+                return Err(format!(
+                    "the environment has no `{name}`; set it or write `${{{name}:-default}}`"
+                ));
+            }
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_say_which_there_are() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in [
+            "",
+            "10",
+            "s",
+            "1.5s",
+            "-1s",
+            "1 s",
+            "1d",
+            "1S",
+            "99999999999999999999s",
+            "1s ",
+        ] {
+            assert!(
+                duration(wrong).is_err_and(|e| e.contains("write it like")),
+                "{wrong}"
+            );
+        }
+        assert!(duration("18446744073709551615h").is_err());
+    }
+
+    #[test]
+    fn sizes_are_binary_and_say_so() {
+        assert_eq!(size("64KiB"), Ok(65536));
+        assert_eq!(size("16MiB"), Ok(16 << 20));
+        assert_eq!(size("512B"), Ok(512));
+        for wrong in ["", "64", "64KB", "64k", "1.5MiB", "MiB"] {
+            assert!(
+                size(wrong).is_err_and(|e| e.contains("write it like")),
+                "{wrong}"
+            );
+        }
+        assert!(size("18446744073709551615GiB").is_err());
+    }
+
+    #[test]
+    fn variables_are_replaced_and_only_variables() {
+        let env = |name: &str| match name {
+            "A" => Some("one".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "NESTED" => Some("${A}".to_owned()),
+            _ => None,
+        };
+        for (text, expected) in [
+            ("plain $5 $A {A}", "plain $5 $A {A}"),
+            ("<${A}>${A}", "<one>one"),
+            ("${B:-two}", "two"),
+            ("${EMPTY:-three}", "three"),
+            ("${EMPTY}", ""),
+            ("${B:-}", ""),
+            ("$${A}", "${A}"),
+            ("${NESTED}", "${A}"),
+            ("${B:-http://[::1]:80/x}", "http://[::1]:80/x"),
+        ] {
+            assert_eq!(substitute(text, &env).as_deref(), Ok(expected), "{text}");
+        }
+        for (text, said) in [
+            ("${B}", "no `B`"),
+            ("${A", "closing"),
+            ("${}", "names no variable"),
+            ("${1}", "names no"),
+        ] {
+            assert!(
+                substitute(text, &env).is_err_and(|e| e.contains(said)),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What Outrigger says in its own name, as bytes in a dialect's shape: errors, error events, canned replies, the end of a refused
+//! stream.
+//!
+//! The shapes are those that the official SDKs accept: every field that their types require is there. A dialect that we do not read
+//! is answered as `openai.chat` would be.
+
+use super::{Dialect, Usage, json::quote};
+
+/// Why a policy ends a reply.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// `[a-z0-9_]{1,64}`.
+    pub code: &'a str,
+    /// For the person who reads the app's log.
+    pub message: &'a str,
+}
+
+/// JSON under construction.
+pub(super) struct Draft(pub(super) Vec<u8>);
+
+impl Draft {
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(512))
+    }
+    /// Appends JSON source.
+    pub(super) fn raw(mut self, json: impl AsRef<[u8]>) -> Self {
+        self.0.extend_from_slice(json.as_ref());
+        self
+    }
+    /// Appends a string literal.
+    pub(super) fn text(mut self, text: &str) -> Self {
+        quote(text, &mut self.0);
+        self
+    }
+    pub(super) fn number(self, number: u64) -> Self {
+        self.raw(number.to_string())
+    }
+    /// Begins an event; Chat Completions name none.
+    pub(super) fn event(self, name: &str) -> Self {
+        match name {
+            "" => self.raw("data: "),
+            _ => self.raw("event: ").raw(name).raw("\ndata: "),
+        }
+    }
+    pub(super) fn end(self) -> Self {
+        self.raw("\n\n")
+    }
+}
+
+/// The body of an error answer.
+pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str) -> Vec<u8> {
+    let draft = Draft::new();
+    let draft = match dialect {
+        Dialect::AnthropicMessages => draft
+            .raw(r#"{"type":"error","error":{"type":"#)
+            .text(anthropic_type(status))
+            .raw(r#","message":"#)
+            .text(message)
+            .raw("}}"),
+        _ => draft
+            .raw(r#"{"error":{"message":"#)
+            .text(message)
+            .raw(r#","type":"#)
+            .text(openai_type(status))
+            .raw(r#","param":null,"code":"#)
+            .text(code)
+            .raw("}}"),
+    };
+    draft.0
+}
+
+/// <https://docs.anthropic.com/en/api/errors>
+const fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 | 529 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
+const fn openai_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// An error inside a stream: an event that raises in the official SDKs of all dialects (a bare `data: {"error":…}` does not).
+/// `error_type` is `api_error`, `overloaded_error` or their like.
+pub fn error_event(dialect: Dialect, error_type: &str, message: &str) -> Vec<u8> {
+    error_event_numbered(dialect, error_type, message, 0)
+}
+
+/// The same with the number that the Responses API gives every event.
+pub(super) fn error_event_numbered(
+    dialect: Dialect,
+    error_type: &str,
+    message: &str,
+    sequence: u64,
+) -> Vec<u8> {
+    let draft = Draft::new()
+        .event("error")
+        .raw(r#"{"type":"error","error":{"type":"#)
+        .text(error_type)
+        .raw(r#","message":"#)
+        .text(message)
+        .raw("}");
+    let draft = match dialect {
+        Dialect::OpenaiResponses => draft
+            .raw(r#","code":"#)
+            .text(error_type)
+            .raw(r#","message":"#)
+            .text(message)
+            .raw(r#","param":null,"sequence_number":"#)
+            .number(sequence),
+        _ => draft,
+    };
+    draft.raw("}").end().0
+}
+
+/// A whole reply that says `text`. `id` is the exchange's; `created` is seconds since 1970.
+pub fn reply_body(dialect: Dialect, model: &str, id: &str, text: &str, created: u64) -> Vec<u8> {
+    let draft = Draft::new();
+    let draft = match dialect {
+        Dialect::AnthropicMessages => message(draft, model, id, Some(text)),
+        Dialect::OpenaiResponses => response(draft, model, id, created, Some(text)),
+        _ => chat_head(draft, "chat.completion", model, id, created)
+            .raw(r#""choices":[{"index":0,"message":{"role":"assistant","content":"#)
+            .text(text)
+            .raw(r#","refusal":null},"logprobs":null,"finish_reason":"stop"}],"#)
+            .raw(NO_TOKENS)
+            .raw("}"),
+    };
+    draft.0
+}
+
+/// The same as a stream of events, the terminator included.
+pub fn reply_events(dialect: Dialect, model: &str, id: &str, text: &str, created: u64) -> Vec<u8> {
+    let draft = Draft::new();
+    let draft = match dialect {
+        Dialect::AnthropicMessages => message_events(draft, model, id, text),
+        Dialect::OpenaiResponses => response_events(draft, model, id, text, created),
+        _ => chat_events(draft, model, id, text, created),
+    };
+    draft.0
+}
+
+const NO_TOKENS: &str = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
+
+fn chat_head(draft: Draft, object: &str, model: &str, id: &str, created: u64) -> Draft {
+    draft
+        .raw(r#"{"id":"#)
+        .text(&format!("chatcmpl-{id}"))
+        .raw(r#","object":"#)
+        .text(object)
+        .raw(r#","created":"#)
+        .number(created)
+        .raw(r#","model":"#)
+        .text(model)
+        .raw(",")
+}
+
+fn chat_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) -> Draft {
+    let chunk =
+        |draft: Draft| chat_head(draft.event(""), "chat.completion.chunk", model, id, created);
+    let draft = chunk(draft)
+        .raw(r#""choices":[{"index":0,"delta":{"role":"assistant","content":"#)
+        .text(text)
+        .raw(r#"},"logprobs":null,"finish_reason":null}]}"#)
+        .end();
+    // usage rides on the last choice: an app that asked for none may trip over a chunk without choices
+    chunk(draft)
+        .raw(r#""choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"#)
+        .raw(NO_TOKENS)
+        .raw("}")
+        .end()
+        .raw("data: [DONE]")
+        .end()
+}
+
+/// `text: None` is the message of `message_start`.
+fn message(draft: Draft, model: &str, id: &str, text: Option<&str>) -> Draft {
+    let draft = draft
+        .raw(r#"{"id":"#)
+        .text(&format!("msg_{id}"))
+        .raw(r#","type":"message","role":"assistant","model":"#)
+        .text(model);
+    match text {
+        Some(text) => draft
+            .raw(r#","content":[{"type":"text","text":"#)
+            .text(text)
+            .raw(r#"}],"stop_reason":"end_turn""#),
+        None => draft.raw(r#","content":[],"stop_reason":null"#),
+    }
+    .raw(r#","stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}"#)
+}
+
+fn message_events(draft: Draft, model: &str, id: &str, text: &str) -> Draft {
+    let draft = draft
+        .event("message_start")
+        .raw(r#"{"type":"message_start","message":"#);
+    message(draft, model, id, None)
+        .raw("}")
+        .end()
+        .event("content_block_start")
+        .raw(
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+        )
+        .end()
+        .event("content_block_delta")
+        .raw(r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"#)
+        .text(text)
+        .raw("}}")
+        .end()
+        .event("content_block_stop")
+        .raw(r#"{"type":"content_block_stop","index":0}"#)
+        .end()
+        .raw(message_end("end_turn", 0))
+}
+
+/// `message_delta` and `message_stop`.
+pub(super) fn message_end(stop_reason: &str, output_tokens: u64) -> Vec<u8> {
+    Draft::new()
+        .event("message_delta")
+        .raw(r#"{"type":"message_delta","delta":{"stop_reason":"#)
+        .text(stop_reason)
+        .raw(r#","stop_sequence":null},"usage":{"output_tokens":"#)
+        .number(output_tokens)
+        .raw("}}")
+        .end()
+        .event("message_stop")
+        .raw(r#"{"type":"message_stop"}"#)
+        .end()
+        .0
+}
+
+/// `text: None` is the response of `response.created`.
+fn response(draft: Draft, model: &str, id: &str, created: u64, text: Option<&str>) -> Draft {
+    let draft = draft
+        .raw(r#"{"id":"#)
+        .text(&format!("resp_{id}"))
+        .raw(r#","object":"response","created_at":"#)
+        .number(created)
+        .raw(r#","error":null,"incomplete_details":null,"instructions":null,"metadata":{},"model":"#)
+        .text(model)
+        .raw(r#","parallel_tool_calls":true,"temperature":null,"tool_choice":"auto","tools":[],"top_p":null,"#);
+    match text {
+        Some(text) => item(draft.raw(r#""status":"completed","output":["#), id, Some(text))
+            .raw(r#"],"usage":{"input_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}}"#),
+        None => draft.raw(r#""status":"in_progress","output":[],"usage":null}"#),
+    }
+}
+
+fn item(draft: Draft, id: &str, text: Option<&str>) -> Draft {
+    let draft = draft
+        .raw(r#"{"type":"message","id":"#)
+        .text(&format!("msg_{id}"))
+        .raw(r#","role":"assistant","status":"#);
+    match text {
+        Some(text) => part(draft.raw(r#""completed","content":["#), text).raw("]}"),
+        None => draft.raw(r#""in_progress","content":[]}"#),
+    }
+}
+
+fn part(draft: Draft, text: &str) -> Draft {
+    draft
+        .raw(r#"{"type":"output_text","annotations":[],"logprobs":[],"text":"#)
+        .text(text)
+        .raw("}")
+}
+
+fn response_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) -> Draft {
+    let mut sequence = 0;
+    let mut begin = |draft: Draft, name: &str| {
+        sequence += 1;
+        draft
+            .event(name)
+            .raw(r#"{"type":"#)
+            .text(name)
+            .raw(r#","sequence_number":"#)
+            .number(sequence - 1)
+            .raw(",")
+    };
+    let within = |draft: Draft| {
+        draft
+            .raw(r#""item_id":"#)
+            .text(&format!("msg_{id}"))
+            .raw(r#","output_index":0,"content_index":0,"#)
+    };
+    let mut draft = draft;
+    for name in ["response.created", "response.in_progress"] {
+        draft = response(
+            begin(draft, name).raw(r#""response":"#),
+            model,
+            id,
+            created,
+            None,
+        );
+        draft = draft.raw("}").end();
+    }
+    draft = begin(draft, "response.output_item.added").raw(r#""output_index":0,"item":"#);
+    draft = item(draft, id, None).raw("}").end();
+    draft = within(begin(draft, "response.content_part.added")).raw(r#""part":"#);
+    draft = part(draft, "").raw("}").end();
+    draft = within(begin(draft, "response.output_text.delta"));
+    draft = draft
+        .raw(r#""logprobs":[],"delta":"#)
+        .text(text)
+        .raw("}")
+        .end();
+    draft = within(begin(draft, "response.output_text.done"));
+    draft = draft
+        .raw(r#""logprobs":[],"text":"#)
+        .text(text)
+        .raw("}")
+        .end();
+    draft = within(begin(draft, "response.content_part.done")).raw(r#""part":"#);
+    draft = part(draft, text).raw("}").end();
+    draft = begin(draft, "response.output_item.done").raw(r#""output_index":0,"item":"#);
+    draft = item(draft, id, Some(text)).raw("}").end();
+    draft = begin(draft, "response.completed").raw(r#""response":"#);
+    response(draft, model, id, created, Some(text))
+        .raw("}")
+        .end()
+}
+
+/// Usage as a Chat Completions chunk tells it.
+pub(super) fn chat_usage(draft: Draft, usage: &Usage) -> Draft {
+    draft
+        .raw(r#"{"prompt_tokens":"#)
+        .number(usage.input)
+        .raw(r#","completion_tokens":"#)
+        .number(usage.output)
+        .raw(r#","total_tokens":"#)
+        .number(usage.input.saturating_add(usage.output))
+        .raw("}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! String literals: how long they are, what they say, how to write one.
+
+use std::{borrow::Cow, ops::Range};
+
+/// Where a string literal stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Its bytes, quotes included.
+    pub range: Range<usize>,
+    /// Whether there is a backslash in it.
+    pub escaped: bool,
+}
+
+impl Text {
+    /// Resolves the escapes. `bytes` are those that the cursor walked; other bytes give other text.
+    pub fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
+        let inner = self.range.start.saturating_add(1)..self.range.end.saturating_sub(1);
+        let raw = bytes.get(inner).unwrap_or_default();
+        if self.escaped {
+            Cow::Owned(unescape(raw))
+        } else {
+            String::from_utf8_lossy(raw)
+        }
+    }
+}
+
+/// How many bytes from the first on are neither quote, backslash nor control character.
+///
+/// Most strings are short, so the first 32 bytes are looked at in words; long ones are `memchr`'s.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    // a byte's high bit is set where the byte was less than `below`; true of the lowest one, which is all that is used
+    let less = |word: u64, below: u64| word.wrapping_sub(ONES * below) & !word & (ONES << 7);
+    let (words, _) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().take(4).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = less(word, 0x20)
+            | less(word ^ (ONES * u64::from(b'"')), 1)
+            | less(word ^ (ONES * u64::from(b'\\')), 1);
+        if found != 0 {
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let start = words.len().min(4) * 8;
+    let rest = bytes.get(start..).unwrap_or_default();
+    if rest.len() < 8 {
+        return start + rest.iter().position(special).unwrap_or(rest.len());
+    }
+    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+    let run = rest.get(..end).unwrap_or_default();
+    // without a branch per byte, so that it is vectorised
+    if run.iter().fold(false, |seen, byte| seen | (*byte < 0x20)) {
+        return start + run.iter().position(special).unwrap_or(end);
+    }
+    start + end
+}
+
+/// Resolves the escapes of a literal's inside.
+pub(super) fn unescape(raw: &[u8]) -> String {
+    // bytes first, so that UTF-8 is checked once and not a run at a time
+    let mut text = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (before, escape) = rest.split_at(at);
+        text.extend_from_slice(before);
+        let (letter, taken) = match escape.get(1) {
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'u') => code_point(escape),
+            Some(byte) if byte.is_ascii() => (char::from(*byte), 2),
+            _ => (char::REPLACEMENT_CHARACTER, 1),
+        };
+        text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    text.extend_from_slice(rest);
+    String::from_utf8(text)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The character of `\uXXXX`, or of a pair of surrogates, and how many bytes it took.
+fn code_point(escape: &[u8]) -> (char, usize) {
+    let unit = |at: usize| {
+        let digits = str::from_utf8(escape.get(at..at + 4)?).ok()?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let Some(high) = unit(2) else {
+        return (char::REPLACEMENT_CHARACTER, escape.len().min(6));
+    };
+    if let (0xd800..=0xdbff, Some(b"\\u"), Some(low @ 0xdc00..=0xdfff)) =
+        (high, escape.get(6..8), unit(8))
+    {
+        let point = 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+        return (
+            char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER),
+            12,
+        );
+    }
+    (
+        char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER),
+        6,
+    )
+}
+
+/// Appends a JSON string literal with no more escapes than RFC 8259 §7 asks for.
+pub fn quote(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    loop {
+        let (run, after) = rest.split_at(plain(rest));
+        out.extend_from_slice(run);
+        let Some((byte, after)) = after.split_first() else {
+            break;
+        };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
+            _ => {
+                let hex = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+                out.extend_from_slice(b"\\u00");
+                out.extend([hex(byte >> 4) as u8, hex(byte & 15) as u8]);
+            }
+        }
+        rest = after;
+    }
+    out.push(b'"');
+}

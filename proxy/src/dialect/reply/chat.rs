@@ -1,0 +1,279 @@
+//! Replies of `POST …/chat/completions`, chunks and whole.
+//!
+//! A choice's channels end with its `finish_reason`. Text that is in the same chunk is its own place; other channels of the choice
+//! are closed before that chunk.
+
+use crate::dialect::{
+    Malformed,
+    json::{Cursor, Kind, Text},
+};
+
+use super::{
+    plan::{Channel, Field, Key, index, weight},
+    state::State,
+};
+
+/// Reads a chunk, or a whole reply.
+pub(super) fn read(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    let mut cursor = Cursor::starting(doc, at);
+    cursor.object(|key, cursor| {
+        if key.is("choices") {
+            if cursor.kind()? == Kind::Array {
+                state.parsed.started = true;
+                cursor.array(|_, cursor| choice(state, doc, cursor))?;
+            }
+        } else if key.is("usage") {
+            state.parsed.usage_told = true;
+            state.news |= cursor.kind()? != Kind::Null;
+            state.read_usage(cursor)?;
+        } else if key.is("error") {
+            state.news = true;
+            if cursor.kind()? != Kind::Null {
+                state.close_all(|_| true);
+            }
+        } else if !HEAD.iter().any(|name| key.is(name))
+            && !["service_tier", "obfuscation", "provider"]
+                .iter()
+                .any(|name| key.is(name))
+        {
+            state.news |= cursor.kind()? != Kind::Null;
+        }
+        Ok(())
+    })?;
+    cursor.end()?;
+    if state.streaming && state.head.is_empty() && state.parsed.started {
+        state.head = head(doc, at)?;
+    }
+    Ok(())
+}
+
+/// The members that all chunks of a stream share.
+const HEAD: [&str; 5] = ["id", "object", "created", "model", "system_fingerprint"];
+
+/// `{"id":…,"object":…,`: the beginning of every chunk of this stream.
+fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
+    let mut head = b"{".to_vec();
+    Cursor::starting(doc, at).object(|key, cursor| {
+        if HEAD.iter().any(|name| key.is(name)) {
+            let (name, value) = (key.range(), cursor.skip()?);
+            head.extend_from_slice(doc.get(name).unwrap_or_default());
+            head.push(b':');
+            head.extend_from_slice(doc.get(value).unwrap_or_default());
+            head.push(b',');
+        }
+        Ok(())
+    })?;
+    Ok(head)
+}
+
+fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    state.pieces.clear();
+    let (mut number, mut finish, mut logprobs) = (0, None, None);
+    cursor.object(|key, cursor| {
+        if key.is("index") {
+            number = index(cursor)?;
+        } else if key.is("delta") || key.is("message") {
+            if cursor.kind()? == Kind::Object {
+                message(state, doc, cursor)?;
+            }
+        } else if key.is("finish_reason") {
+            // some servers write "" for null
+            finish = cursor
+                .text_or_skip()?
+                .filter(|reason| reason.range.len() > 2);
+        } else if key.is("logprobs") {
+            if cursor.kind()? != Kind::Null {
+                logprobs = Some(cursor.skip()?);
+            }
+        } else {
+            state.news |= cursor.kind()? != Kind::Null;
+        }
+        Ok(())
+    })?;
+    let mut finishing = !state.streaming;
+    if let Some(reason) = finish {
+        finishing = true;
+        state.news = true;
+        if number == 0 || state.finish.is_none() {
+            state.read_finish(doc, &reason);
+        }
+    }
+    if state.streaming {
+        if finishing {
+            state.parsed.open.retain(|open| *open != number);
+        } else if !state.parsed.open.contains(&number) {
+            state.parsed.open.push(number);
+        }
+    }
+    let pieces = std::mem::take(&mut state.pieces);
+    for (at, (field, inner, text)) in pieces.iter().enumerate() {
+        let again = pieces
+            .iter()
+            .skip(at + 1)
+            .any(|(f, i, _)| (f, i) == (field, inner));
+        let key = Key {
+            field: *field,
+            outer: number,
+            inner: *inner,
+        };
+        state.show(doc, key, text, finishing && !again);
+    }
+    state.pieces = pieces;
+    if finishing {
+        state.close_all(|key| key.outer == number);
+    }
+    if let Some(range) = logprobs {
+        // any channel of the choice will do: `write` asks whether one of them was edited
+        let of_choice = |channel: &Channel| channel.key.outer == number;
+        match state.channels.iter().rposition(of_choice) {
+            Some(channel) => state.void(range, Some(channel), "null"),
+            None => state.news = true,
+        }
+    }
+    Ok(())
+}
+
+/// A `delta` or a `message`.
+fn message(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        if key.is("content") {
+            return content(state, cursor);
+        }
+        let field = if key.is("reasoning_content") {
+            Field::ReasoningContent
+        } else if key.is("reasoning") {
+            Field::Reasoning
+        } else if key.is("refusal") {
+            Field::Refusal
+        } else {
+            return other(state, doc, key, cursor);
+        };
+        if let Some(text) = cursor.text_or_skip()? {
+            state.pieces.push((field, 0, text));
+        }
+        Ok(())
+    })
+}
+
+/// A string, or parts that have one each, as some providers write it.
+fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    match cursor.kind()? {
+        Kind::String => {
+            let text = cursor.text()?;
+            state.pieces.push((Field::Content, 0, text));
+            Ok(())
+        }
+        Kind::Array => cursor.array(|_, cursor| {
+            let start = cursor.at();
+            if cursor.kind()? != Kind::Object {
+                return Ok(());
+            }
+            state.news = true;
+            let mut text = None;
+            cursor.object(|key, cursor| {
+                if key.is("text") {
+                    text = cursor.text_or_skip()?;
+                }
+                Ok(())
+            })?;
+            match text {
+                Some(text) => state.pieces.push((Field::Content, 0, text)),
+                None => state.count_unseen("part", cursor.at() - start),
+            }
+            Ok(())
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn other(
+    state: &mut State,
+    doc: &[u8],
+    key: crate::dialect::json::Key<'_>,
+    cursor: &mut Cursor<'_>,
+) -> Result<(), Malformed> {
+    let kind = cursor.kind()?;
+    if kind == Kind::Null {
+        return Ok(());
+    }
+    if key.is("tool_calls") && kind == Kind::Array {
+        return cursor.array(|position, cursor| tool_call(state, cursor, position));
+    }
+    if key.is("function_call") && kind == Kind::Object {
+        return function(state, cursor, "arguments", Field::FunctionCall, 0);
+    }
+    state.news = true;
+    let range = cursor.skip()?;
+    if !matches!(kind, Kind::String | Kind::Object | Kind::Array) || key.is("role") {
+        return Ok(());
+    }
+    let label = if key.is("audio") {
+        "audio"
+    } else if key.is("images") {
+        "image"
+    } else if key.is("annotations") {
+        "annotation"
+    } else if key.is("reasoning_details") {
+        "signed_reasoning"
+    } else {
+        "field"
+    };
+    state.count_unseen(label, weight(doc, range));
+    Ok(())
+}
+
+fn tool_call(state: &mut State, cursor: &mut Cursor<'_>, position: usize) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
+        return Ok(());
+    }
+    let mut number = u32::try_from(position).unwrap_or(u32::MAX);
+    let first = state.pieces.len();
+    cursor.object(|key, cursor| {
+        if key.is("index") {
+            number = index(cursor)?;
+        } else if key.is("function") && cursor.kind()? == Kind::Object {
+            function(state, cursor, "arguments", Field::Arguments, 0)?;
+        } else if key.is("custom") && cursor.kind()? == Kind::Object {
+            function(state, cursor, "input", Field::CustomInput, 0)?;
+        } else if cursor.kind()? != Kind::Null {
+            state.news = true;
+            state.content_seen = true;
+        }
+        Ok(())
+    })?;
+    for piece in state.pieces.iter_mut().skip(first) {
+        piece.1 = number;
+    }
+    Ok(())
+}
+
+fn function(
+    state: &mut State,
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    field: Field,
+    inner: u32,
+) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if !key.is(name) {
+            state.news |= kind != Kind::Null;
+            state.content_seen |= kind != Kind::Null;
+        } else if kind == Kind::String {
+            let text: Text = cursor.text()?;
+            state.pieces.push((field, inner, text));
+        } else if kind != Kind::Null {
+            state.news = true;
+            let bytes = cursor.skip()?.len();
+            state.count_unseen("tool_arguments", bytes);
+        }
+        Ok(())
+    })
+}
+
+/// `data: [DONE]`.
+pub(super) fn done(state: &mut State) {
+    state.news = true;
+    state.parsed.ended = true;
+    state.close_all(|_| true);
+}

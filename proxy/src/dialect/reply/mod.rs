@@ -1,0 +1,361 @@
+//! Decodes one reply, streamed or whole, and writes what policies made of it, in the original bytes.
+//!
+//! A [`Reply`] goes round and round: [`push`](Reply::push) what arrived, take the [`deltas`](Reply::deltas) of the events that are
+//! complete, [`write`](Reply::write) what became of them. What no policy changed leaves byte for byte; an edit is a splice into the
+//! event's JSON. It is no client of the API: it keeps no conversation, and remembers texts only in the one dialect that repeats them.
+//!
+//! The surprising choice: text that arrives while a batch is out at the policies is kept unread until the batch is written. So
+//! nothing can be written that was not shown.
+
+mod anthropic;
+mod chat;
+mod items;
+mod plan;
+mod responses;
+mod state;
+mod synth;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{
+    Delta, Dialect, Malformed, Places, Usage, answer,
+    sse::{self, Event, Frames},
+};
+use plan::Progress;
+use state::State;
+
+pub use super::answer::Refused;
+
+/// What a reply may ask of memory.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplyLimits {
+    /// Bytes of one event.
+    pub event: usize,
+    /// Bytes of a whole reply, and of the texts that are kept for the Responses API's repeats.
+    pub body: usize,
+}
+
+/// Decodes one reply and writes what policies made of it, in the original bytes.
+pub struct Reply {
+    state: State,
+    frames: Frames,
+    /// What the client has of it.
+    sent: Progress,
+    /// The deltas are out: nothing more is read until they are written.
+    out: bool,
+    finished: bool,
+    /// The stream's last event lacks its blank line.
+    cut: bool,
+    /// Refused or broken off: nothing may follow.
+    closed: bool,
+    /// What went wrong: nothing is shown or written any more, or it might be what was never shown.
+    failed: Option<Malformed>,
+}
+
+impl Reply {
+    /// A reply that is a stream of events. Deltas are made of channels in `places` only.
+    pub fn stream(dialect: Dialect, places: Places, limits: ReplyLimits) -> Self {
+        Self::new(State::new(dialect, places, limits, true), limits.event)
+    }
+
+    /// A reply that is one JSON document.
+    pub fn whole(dialect: Dialect, places: Places, limits: ReplyLimits) -> Self {
+        Self::new(State::new(dialect, places, limits, false), limits.body)
+    }
+
+    fn new(state: State, limit: usize) -> Self {
+        Self {
+            state,
+            frames: Frames::new(limit),
+            sent: Progress::default(),
+            out: false,
+            finished: false,
+            cut: false,
+            closed: false,
+            failed: None,
+        }
+    }
+
+    /// Takes in what arrived in one read.
+    ///
+    /// # Errors
+    /// An event or the body is larger than the limits; then the reply can only be refused or broken off. JSON that can't be read is
+    /// no error: it passes, counted as unseen.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        if self.closed {
+            return Ok(());
+        }
+        self.frames.push(bytes);
+        self.read()
+    }
+
+    /// Says that the upstream's body ended. Of a whole reply there is something to show only now. Channels that are still open end here.
+    ///
+    /// # Errors
+    /// As [`Reply::push`].
+    pub fn finish(&mut self) -> Result<(), Malformed> {
+        if self.finished || self.closed {
+            return Ok(());
+        }
+        self.finished = true;
+        self.frames.finish();
+        self.read()
+    }
+
+    /// The deltas of the events that are complete, in their order. They are out until [`Reply::write`]; what is pushed meanwhile
+    /// waits.
+    pub fn deltas(&mut self) -> Vec<Delta> {
+        if self.closed || self.failed.is_some() {
+            return Vec::new();
+        }
+        self.out = true;
+        std::mem::take(&mut self.state.deltas)
+    }
+
+    /// The bytes for the client of the events that [`Reply::deltas`] told of (none, if it was not called). `edits` has one entry per
+    /// delta, `None` where it stays as it came; an empty list leaves all as they came.
+    ///
+    /// # Errors
+    /// There is not one edit per delta; an edit is no JSON where JSON is needed; or what waited is over the limits.
+    pub fn write(&mut self, edits: &[Option<String>]) -> Result<Bytes, Malformed> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        if !std::mem::take(&mut self.out) || self.closed {
+            return Ok(Bytes::new());
+        }
+        let written = self.write_batch(edits);
+        self.failed = written.as_ref().err().cloned();
+        written
+    }
+
+    fn write_batch(&mut self, edits: &[Option<String>]) -> Result<Bytes, Malformed> {
+        let shown = self.state.sites.iter().map(|site| site.delta);
+        let shown = shown.filter(|delta| *delta != usize::MAX).count();
+        if !edits.is_empty() && edits.len() != shown {
+            return Err(Malformed {
+                what: "there must be one edit per delta, or none at all",
+                at: 0,
+            });
+        }
+        let end = self.frames.complete();
+        let written = self
+            .state
+            .write(self.frames.bytes(), end, self.cut, edits)?;
+        if self.sent != self.state.parsed {
+            self.sent.clone_from(&self.state.parsed);
+        }
+        let bytes = match written {
+            None => self.frames.take(),
+            Some(written) => {
+                self.frames.discard();
+                written.into()
+            }
+        };
+        self.read()?;
+        Ok(bytes)
+    }
+
+    /// Ends the reply in the dialect's own way because a policy refused it. Nothing may follow; what was not yet written is dropped.
+    /// Of a whole reply it is an error body.
+    pub fn refuse(&mut self, refusal: &Refused<'_>) -> Bytes {
+        if std::mem::replace(&mut self.closed, true) {
+            return Bytes::new();
+        }
+        if !self.state.streaming {
+            let body = answer::error_body(self.state.dialect, 403, refusal.code, refusal.message);
+            return body.into();
+        }
+        if self.sent.ended {
+            return Bytes::new();
+        }
+        let written = synth::refusal(&self.state, &self.sent, refusal);
+        self.after_gap(written)
+    }
+
+    /// The dialect's error event, for a stream that can't be completed; the caller then aborts the framing. What arrived before may be
+    /// shown and written first; what was not is dropped. Of a whole reply it is an error body.
+    pub fn break_off(&mut self, error_type: &str, message: &str) -> Bytes {
+        if std::mem::replace(&mut self.closed, true) {
+            return Bytes::new();
+        }
+        let dialect = self.state.dialect;
+        if !self.state.streaming {
+            return answer::error_body(dialect, 502, error_type, message).into();
+        }
+        let sequence = self.sent.sequence;
+        self.after_gap(answer::error_event_numbered(
+            dialect, error_type, message, sequence,
+        ))
+    }
+
+    fn after_gap(&self, event: Vec<u8>) -> Bytes {
+        // a cut event was written if nothing of the stream is left
+        match self.cut && self.frames.bytes().is_empty() {
+            true => [b"\n\n", &event[..]].concat().into(),
+            false => event.into(),
+        }
+    }
+
+    /// Whether the dialect's terminator was seen: `[DONE]`, `message_stop`, `response.completed` and its like; of a whole reply, whether
+    /// it is complete.
+    pub fn ended(&self) -> bool {
+        self.state.parsed.ended
+    }
+
+    /// What the provider said it cost, so far.
+    pub fn usage(&self) -> Option<Usage> {
+        self.state.usage
+    }
+
+    /// Why the model stopped, as the dialect spells it: `stop`, `end_turn`, `completed`, …
+    pub fn finish_reason(&self) -> Option<&str> {
+        self.state.finish.as_deref()
+    }
+
+    /// Whether there was real content: text, reasoning, a tool call; not role-only chunks and pings.
+    pub fn content_seen(&self) -> bool {
+        self.state.content_seen
+    }
+
+    /// What no policy was shown, in bytes under a label: `signed_reasoning`, `citation`, `tool_result`, `audio`, `image`,
+    /// `annotation`, `part`, `item`, `field`, `event`, `body`, `tool_arguments`.
+    pub fn unseen(&self) -> &[(&'static str, u64)] {
+        &self.state.unseen
+    }
+
+    /// Bytes of text that were shown.
+    pub fn seen_bytes(&self) -> u64 {
+        self.state.seen_bytes
+    }
+
+    /// Reads what can be read, unless a batch is out.
+    fn read(&mut self) -> Result<(), Malformed> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        if self.out {
+            return Ok(());
+        }
+        let read = self.read_all();
+        self.failed = read.as_ref().err().cloned();
+        read
+    }
+
+    fn read_all(&mut self) -> Result<(), Malformed> {
+        if !self.state.streaming {
+            return self.read_whole();
+        }
+        while let Some(event) = self.frames.next()? {
+            self.cut = event.cut;
+            self.read_event(event);
+            self.within_limits()?;
+        }
+        if self.finished {
+            let end = self.frames.complete();
+            self.state.begin();
+            self.state.news = true;
+            self.state.close_all(|_| true);
+            self.state.end(end..end, None);
+        }
+        Ok(())
+    }
+
+    fn within_limits(&self) -> Result<(), Malformed> {
+        match self.state.over {
+            Some(what) => Err(Malformed { what, at: 0 }),
+            None => Ok(()),
+        }
+    }
+
+    fn read_event(&mut self, event: Event) {
+        if event.data_lines == 0 {
+            return;
+        }
+        let (state, bytes) = (&mut self.state, self.frames.bytes());
+        let (deltas, channels) = (state.deltas.len(), state.channels.len());
+        let joined = match event.data_lines {
+            1 => None,
+            _ => Some(sse::joined(
+                bytes.get(event.fields.clone()).unwrap_or_default(),
+            )),
+        };
+        let (doc, data) = match &joined {
+            None => (bytes.get(..event.data.end).unwrap_or_default(), event.data),
+            Some(joined) => (&joined[..], 0..joined.len()),
+        };
+        let name = bytes.get(event.name).unwrap_or_default();
+        state.begin();
+        let text = doc.get(data.clone()).unwrap_or_default().trim_ascii();
+        let read = match state.dialect {
+            _ if text.is_empty() => Ok(()),
+            // some servers end the other dialects with it, too
+            _ if text == b"[DONE]" => {
+                if matches!(state.dialect, Dialect::OpenaiChat | Dialect::Other) {
+                    chat::done(state);
+                }
+                Ok(())
+            }
+            Dialect::OpenaiChat => chat::read(state, doc, data.start),
+            Dialect::AnthropicMessages => anthropic::event(state, doc, data.clone(), name),
+            Dialect::OpenaiResponses => responses::event(state, doc, data.clone(), name),
+            Dialect::Other => {
+                state.count_unseen("event", data.len());
+                Ok(())
+            }
+        };
+        if read.is_err() {
+            state.forget(deltas, channels);
+            state.count_unseen("event", data.len());
+        }
+        // a byte order mark stays where it is
+        state.end(event.fields, joined);
+    }
+
+    fn read_whole(&mut self) -> Result<(), Malformed> {
+        if self.frames.bytes().len() > self.state.limits.body {
+            return Err(Malformed {
+                what: "the reply is larger than `limits` allow",
+                at: self.state.limits.body,
+            });
+        }
+        if !self.finished || self.state.parsed.ended {
+            return Ok(());
+        }
+        let end = self.frames.give_all();
+        let (state, doc) = (&mut self.state, self.frames.bytes());
+        state.parsed.ended = true;
+        state.begin();
+        let read = match state.dialect {
+            Dialect::OpenaiChat => chat::read(state, doc, 0),
+            Dialect::AnthropicMessages => anthropic::whole(state, doc),
+            Dialect::OpenaiResponses => responses::whole(state, doc),
+            Dialect::Other => Err(Malformed {
+                what: "no dialect",
+                at: 0,
+            }),
+        };
+        state.news = true;
+        if read.is_err() {
+            state.forget(0, 0);
+            state.count_unseen("body", doc.len());
+        }
+        state.end(0..end, None);
+        self.within_limits()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("dialect", &self.state.dialect)
+            .field("streaming", &self.state.streaming)
+            .field("ended", &self.ended())
+            .finish_non_exhaustive()
+    }
+}

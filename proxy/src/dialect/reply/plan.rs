@@ -1,0 +1,184 @@
+//! What the events of one batch hold: the strings that policies are shown, where they stand, and what else hangs on them.
+//!
+//! The readers of the dialects fill a `State` with these; `write` takes them up again when the policies have answered.
+
+use std::ops::Range;
+
+use crate::dialect::{
+    Malformed, Place,
+    json::{Cursor, Text},
+};
+
+/// Which string of its surroundings a channel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Content,
+    Refusal,
+    /// `reasoning` and `reasoning_content` of Chat Completions.
+    Reasoning,
+    ReasoningContent,
+    /// Reasoning of the Responses API.
+    Summary,
+    ReasoningText,
+    /// JSON source inside a string.
+    Arguments,
+    FunctionCall,
+    McpArguments,
+    CustomInput,
+    Code,
+    /// JSON source as it is: `input` of Anthropic's tool use.
+    Input,
+}
+
+impl Field {
+    pub(super) const fn place(self) -> Place {
+        match self {
+            Self::Content => Place::Assistant,
+            Self::Refusal => Place::Refusal,
+            Self::Reasoning | Self::ReasoningContent | Self::Summary | Self::ReasoningText => {
+                Place::Reasoning
+            }
+            _ => Place::ToolArguments,
+        }
+    }
+}
+
+/// Where a channel's text comes from. `outer` and `inner` are the dialect's indices: choice and tool call, block, output item and
+/// part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) field: Field,
+    pub(super) outer: u32,
+    pub(super) inner: u32,
+}
+
+pub(super) struct Channel {
+    pub(super) key: Key,
+    pub(super) open: bool,
+    /// Whether anything else than what came was ever written.
+    pub(super) edited: bool,
+    /// What came, where the dialect repeats it.
+    pub(super) received: String,
+    /// How much of `received` was written or edited.
+    passed: usize,
+    /// What was written, once it differs.
+    sent: Option<String>,
+    /// The literal of the Responses API's `item_id`.
+    pub(super) item: Vec<u8>,
+}
+
+impl Channel {
+    pub(super) fn new(key: Key) -> Self {
+        Self {
+            key,
+            open: true,
+            edited: false,
+            received: String::new(),
+            passed: 0,
+            sent: None,
+            item: Vec::new(),
+        }
+    }
+
+    /// Notes what became of a delta of `length` bytes; returns how many bytes are now kept in addition.
+    pub(super) fn send(&mut self, length: usize, edit: Option<&str>) -> usize {
+        let from = self.passed;
+        self.passed += length;
+        let (before, piece) = (
+            self.received.get(..from).unwrap_or_default(),
+            edit.or(self.received.get(from..self.passed))
+                .unwrap_or_default(),
+        );
+        match (&mut self.sent, edit) {
+            (Some(sent), _) => {
+                sent.push_str(piece);
+                piece.len()
+            }
+            (None, Some(edit)) => {
+                self.sent = Some([before, edit].concat());
+                from + edit.len()
+            }
+            (None, None) => 0,
+        }
+    }
+
+    /// All that was written.
+    pub(super) fn sent(&self) -> &str {
+        self.sent.as_deref().unwrap_or(&self.received)
+    }
+}
+
+/// What stands, or is missing, at a place of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// A delta's string literal.
+    Slot,
+    /// A delta that is JSON source outside a string.
+    Json,
+    /// No place: the channel ends here, and late text needs an event of its own before this one.
+    Close,
+    /// The channel's whole text again.
+    Repeat,
+    /// Something that is untrue once the channel was edited, and what to put there.
+    Void(&'static str),
+}
+
+pub(super) struct Site {
+    pub(super) what: What,
+    /// Counts as the event's data does.
+    pub(super) at: Range<usize>,
+    pub(super) escaped: bool,
+    pub(super) channel: usize,
+    /// Index in the batch, of slots and closings.
+    pub(super) delta: usize,
+    /// Bytes of the delta's text.
+    pub(super) length: usize,
+}
+
+/// An event that has sites.
+pub(super) struct Planned {
+    pub(super) raw: Range<usize>,
+    /// The data on one line, where it stood on several: then the sites count from its beginning.
+    pub(super) joined: Option<Vec<u8>>,
+    /// Its sites are those from the former event's end to here.
+    pub(super) sites_end: usize,
+    /// Whether it tells something besides its deltas.
+    pub(super) news: bool,
+    /// The Responses API's number.
+    pub(super) sequence: u64,
+}
+
+/// What the client must know to make sense of an end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// `message_start`, `response.created` or a first chunk went by.
+    pub(super) started: bool,
+    /// The terminator went by.
+    pub(super) ended: bool,
+    /// The last `sequence_number` plus one.
+    pub(super) sequence: u64,
+    /// Choices that are not finished, blocks that are not stopped.
+    pub(super) open: Vec<u32>,
+    /// Chunks mention `usage`: the app asked for it.
+    pub(super) usage_told: bool,
+}
+
+/// The bytes between the quotes; enough for words without escapes.
+pub(super) fn inside<'a>(doc: &'a [u8], text: &Text) -> &'a [u8] {
+    doc.get(text.range.start + 1..text.range.end.saturating_sub(1))
+        .unwrap_or_default()
+}
+
+/// An index as small as ours are.
+pub(super) fn index(cursor: &mut Cursor<'_>) -> Result<u32, Malformed> {
+    let index = cursor.integer()?.unwrap_or(0);
+    Ok(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// Bytes of a value that says something; 0 if it is empty or `null`.
+pub(super) fn weight(doc: &[u8], value: Range<usize>) -> usize {
+    match doc.get(value.clone()) {
+        Some(b"null" | b"[]" | b"{}" | b"\"\"") | None => 0,
+        Some(_) => value.len(),
+    }
+}

@@ -1,0 +1,287 @@
+//! What is known of a reply while it is read, and the batch that is being made.
+//!
+//! The readers of the dialects say what they find ([`State::show`], [`State::close`], [`State::repeat`]); channels, deltas and sites
+//! follow from that here, the same for all of them.
+
+use std::ops::Range;
+
+use super::{
+    ReplyLimits,
+    plan::{Channel, Field, Key, Planned, Progress, Site, What},
+};
+use crate::dialect::{
+    Delta, Dialect, Malformed, Places, Usage,
+    json::{Cursor, Text},
+    usage,
+};
+
+/// More channels than any model opens; lookups are linear.
+const CHANNELS: usize = 4096;
+
+pub(super) struct State {
+    pub(super) dialect: Dialect,
+    pub(super) places: Places,
+    pub(super) limits: ReplyLimits,
+    pub(super) streaming: bool,
+    pub(super) channels: Vec<Channel>,
+    /// Whether any channel is edited.
+    pub(super) edited: bool,
+    pub(super) deltas: Vec<Delta>,
+    pub(super) planned: Vec<Planned>,
+    pub(super) sites: Vec<Site>,
+    /// Of the event that is being read.
+    pub(super) news: bool,
+    pub(super) sequence: u64,
+    /// What the choice that is being read holds: field, tool call, literal.
+    pub(super) pieces: Vec<(Field, u32, Text)>,
+    pub(super) usage: Option<Usage>,
+    pub(super) finish: Option<String>,
+    pub(super) content_seen: bool,
+    pub(super) parsed: Progress,
+    pub(super) unseen: Vec<(&'static str, u64)>,
+    pub(super) seen_bytes: u64,
+    /// The members that all chunks of a chat share, `message_start`'s data, or the object in `response.created`.
+    pub(super) head: Vec<u8>,
+    /// Bytes of text that are kept for repeats.
+    pub(super) kept: usize,
+    /// A limit that was passed while reading; unlike bad JSON it ends the reply.
+    pub(super) over: Option<&'static str>,
+}
+
+impl State {
+    pub(super) fn new(
+        dialect: Dialect,
+        places: Places,
+        limits: ReplyLimits,
+        streaming: bool,
+    ) -> Self {
+        Self {
+            dialect,
+            places,
+            limits,
+            streaming,
+            channels: Vec::new(),
+            edited: false,
+            deltas: Vec::new(),
+            planned: Vec::new(),
+            sites: Vec::new(),
+            news: false,
+            sequence: 0,
+            pieces: Vec::new(),
+            usage: None,
+            finish: None,
+            content_seen: false,
+            parsed: Progress::default(),
+            unseen: Vec::new(),
+            seen_bytes: 0,
+            head: Vec::new(),
+            kept: 0,
+            over: None,
+        }
+    }
+
+    /// Begins an event.
+    pub(super) fn begin(&mut self) {
+        self.news = false;
+        self.sequence = self.parsed.sequence;
+    }
+
+    /// Ends it.
+    pub(super) fn end(&mut self, raw: Range<usize>, joined: Option<Vec<u8>>) {
+        let start = self.planned.last().map_or(0, |event| event.sites_end);
+        if self.sites.len() > start {
+            self.planned.push(Planned {
+                raw,
+                joined,
+                sites_end: self.sites.len(),
+                news: self.news,
+                sequence: self.sequence,
+            });
+        }
+    }
+
+    /// Forgets what was read of an event that turned out to be no JSON.
+    pub(super) fn forget(&mut self, deltas: usize, channels: usize) {
+        let start = self.planned.last().map_or(0, |event| event.sites_end);
+        for site in self.sites.drain(start..) {
+            let ended = self.deltas.get(site.delta).is_some_and(|delta| delta.last);
+            if let (What::Slot | What::Json | What::Close, true, Some(channel)) =
+                (site.what, ended, self.channels.get_mut(site.channel))
+            {
+                channel.open = true;
+            }
+        }
+        self.deltas.truncate(deltas);
+        self.channels.truncate(channels);
+    }
+
+    /// Counts what no policy is shown.
+    pub(super) fn count_unseen(&mut self, label: &'static str, bytes: usize) {
+        let bytes = bytes as u64;
+        if bytes == 0 {
+            return;
+        }
+        match self.unseen.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, count)) => *count += bytes,
+            None => self.unseen.push((label, bytes)),
+        }
+    }
+
+    pub(super) fn find(&self, key: Key) -> Option<usize> {
+        self.channels.iter().rposition(|channel| channel.key == key)
+    }
+
+    fn find_open(&self, key: Key) -> Option<usize> {
+        self.find(key).filter(|index| {
+            self.channels
+                .get(*index)
+                .is_some_and(|channel| channel.open)
+        })
+    }
+
+    /// The channel under `key`, made if there is none that is open; `None` if nobody wants it.
+    fn channel(&mut self, key: Key) -> Option<usize> {
+        if !self.places.contains(key.field.place()) {
+            return None;
+        }
+        if let Some(index) = self.find_open(key) {
+            return Some(index);
+        }
+        if self.channels.len() >= CHANNELS {
+            self.over = Some("the reply has more channels than any model opens");
+            return None;
+        }
+        self.channels.push(Channel::new(key));
+        Some(self.channels.len() - 1)
+    }
+
+    /// Shows a string. Returns its channel, if it is in a place that is wanted.
+    pub(super) fn show(&mut self, doc: &[u8], key: Key, text: &Text, last: bool) -> Option<usize> {
+        let empty = text.range.len() <= 2;
+        self.content_seen |= !empty;
+        if empty && !(last && self.find_open(key).is_some()) {
+            return None;
+        }
+        let Some(channel) = self.channel(key) else {
+            // nobody asked for this text, so the event has to carry it whatever becomes of the rest
+            self.news = true;
+            return None;
+        };
+        let decoded = text.decode(doc).into_owned();
+        self.site(What::Slot, text.range.clone(), text.escaped, channel);
+        self.delta(channel, decoded, last);
+        Some(channel)
+    }
+
+    /// Shows JSON source that stands outside a string; it is complete.
+    pub(super) fn show_json(&mut self, doc: &[u8], key: Key, at: Range<usize>) {
+        self.content_seen = true;
+        let Some(Ok(source)) = doc.get(at.clone()).map(str::from_utf8) else {
+            return self.count_unseen("tool_arguments", at.len());
+        };
+        if let Some(channel) = self.channel(key) {
+            self.site(What::Json, at, false, channel);
+            self.delta(channel, source.to_owned(), true);
+        }
+    }
+
+    /// Ends a channel where the event has no place for its text.
+    pub(super) fn close(&mut self, index: usize) {
+        if self.channels.get(index).is_some_and(|channel| channel.open) {
+            self.site(What::Close, 0..0, false, index);
+            self.delta(index, String::new(), true);
+        }
+    }
+
+    /// Ends every open channel that `which` picks.
+    pub(super) fn close_all(&mut self, which: impl Fn(&Key) -> bool) {
+        for index in 0..self.channels.len() {
+            if self
+                .channels
+                .get(index)
+                .is_some_and(|channel| which(&channel.key))
+            {
+                self.close(index);
+            }
+        }
+    }
+
+    /// A string that ought to be the whole text of a channel. If it is not, it was never shown: then it is a channel of its own.
+    pub(super) fn repeat(&mut self, doc: &[u8], key: Key, text: &Text) -> Option<usize> {
+        if !self.places.contains(key.field.place()) {
+            self.content_seen |= text.range.len() > 2;
+            return None;
+        }
+        if let Some(index) = self.find(key) {
+            self.close(index);
+            if let Some(channel) = self.channels.get(index)
+                && channel.received == text.decode(doc)
+            {
+                self.site(What::Repeat, text.range.clone(), text.escaped, index);
+                return Some(index);
+            }
+        }
+        self.show(doc, key, text, true)
+    }
+
+    /// Marks what is to go once the channel was edited.
+    pub(super) fn void(&mut self, at: Range<usize>, channel: Option<usize>, instead: &'static str) {
+        if let Some(channel) = channel {
+            self.site(What::Void(instead), at, false, channel);
+        }
+    }
+
+    fn site(&mut self, what: What, at: Range<usize>, escaped: bool, channel: usize) {
+        self.sites.push(Site {
+            what,
+            at,
+            escaped,
+            channel,
+            delta: usize::MAX,
+            length: 0,
+        });
+    }
+
+    /// The delta of the site that was just noted.
+    fn delta(&mut self, index: usize, text: String, last: bool) {
+        let (Some(channel), Some(site)) = (self.channels.get_mut(index), self.sites.last_mut())
+        else {
+            return;
+        };
+        site.delta = self.deltas.len();
+        site.length = text.len();
+        channel.open = !last;
+        self.seen_bytes += text.len() as u64;
+        if self.dialect == Dialect::OpenaiResponses {
+            channel.received.push_str(&text);
+            self.kept += text.len();
+            if self.kept > self.limits.body {
+                self.over = Some("the reply's texts are larger than `limits` allow");
+            }
+        }
+        self.deltas.push(Delta {
+            channel: u32::try_from(index).unwrap_or(u32::MAX),
+            choice: match self.dialect {
+                Dialect::OpenaiChat => channel.key.outer,
+                _ => 0,
+            },
+            place: channel.key.field.place(),
+            text,
+            last,
+        });
+    }
+
+    /// Takes in a `usage` object.
+    pub(super) fn read_usage(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        let mut usage = self.usage.unwrap_or_default();
+        if usage::read(cursor, self.dialect, &mut usage)? {
+            self.usage = Some(usage);
+        }
+        Ok(())
+    }
+
+    /// Notes why the model stopped; the first choice's reason is the reply's.
+    pub(super) fn read_finish(&mut self, doc: &[u8], reason: &Text) {
+        self.finish = Some(reason.decode(doc).into_owned());
+    }
+}

@@ -1,0 +1,207 @@
+//! Responses: what is particular about them.
+
+use super::{fixtures::*, *};
+
+const RESPONSES: Dialect = Dialect::OpenaiResponses;
+
+#[test]
+fn usage_and_status_are_read() {
+    for (streaming, bytes) in [(true, responses_stream()), (false, responses_whole())] {
+        let ran = run(reply(RESPONSES, streaming), &[&bytes], None);
+        let usage = Usage {
+            input: 36,
+            cached: 4,
+            output: 87,
+            reasoning: 11,
+            estimated: false,
+        };
+        assert_eq!(ran.reply.usage(), Some(usage));
+        assert_eq!(ran.reply.finish_reason(), Some("completed"));
+        // `encrypted_content`, counted once
+        assert_eq!(ran.reply.unseen(), [("signed_reasoning", 8)]);
+    }
+}
+
+#[test]
+fn every_repeat_tells_what_was_sent() {
+    let mut number = 0;
+    let ran = edited(RESPONSES, true, &responses_stream(), &mut |delta| {
+        number += 1;
+        Some(if delta.last {
+            "!".to_owned()
+        } else {
+            format!("<{number}>")
+        })
+    });
+    let texts = client(RESPONSES, true, &ran.bytes);
+    let told = |prefix: &str| -> Vec<String> {
+        let told = texts.iter().filter(|(name, _)| name.starts_with(prefix));
+        told.map(|(_, text)| text.clone()).collect()
+    };
+    let sorted = |mut texts: Vec<String>| {
+        texts.sort();
+        texts
+    };
+    let sent = sorted(told("delta"));
+    assert_eq!(sent.len(), 3);
+    assert!(
+        sent.iter()
+            .all(|text| text.starts_with('<') && text.ends_with(">!"))
+    );
+    for prefix in ["done", "item", "final"] {
+        assert_eq!(sorted(told(prefix)), sent, "{prefix}");
+    }
+}
+
+#[test]
+fn a_repeat_is_left_alone_where_its_channel_was_not_edited() {
+    let bytes = responses_stream();
+    let ran = edited(RESPONSES, true, &bytes, &mut |delta| {
+        (delta.place == Place::Reasoning && delta.last).then(|| "!".to_owned())
+    });
+    let before = client(RESPONSES, true, &bytes);
+    for (name, text) in client(RESPONSES, true, &ran.bytes) {
+        match name.contains("summary") {
+            true => assert_eq!(text, before[&name].clone() + "!", "{name}"),
+            false => assert_eq!(text, before[&name], "{name}"),
+        }
+    }
+    let events = json_events(&ran.bytes);
+    assert_eq!(
+        events[13]["logprobs"][0]["token"], "[[NA",
+        "stay where the text does"
+    );
+}
+
+#[test]
+fn log_probabilities_of_an_edited_channel_become_empty() {
+    let mut policy = HoldBack::default();
+    let ran = edited(RESPONSES, true, &responses_stream(), &mut |delta| {
+        policy.edit(delta)
+    });
+    for event in json_events(&ran.bytes) {
+        if let Some(probabilities) = event.get("logprobs") {
+            assert_eq!(probabilities, &serde_json::json!([]));
+        }
+    }
+    let ran = edited(RESPONSES, false, &responses_whole(), &mut |delta| {
+        Some(delta.text.to_uppercase())
+    });
+    let body: serde_json::Value = serde_json::from_slice(&ran.bytes).unwrap();
+    let part = &body["output"][1]["content"][0];
+    assert_eq!(part["text"], "DEAR [[NAME]] [[NA");
+    assert_eq!(part["logprobs"], serde_json::json!([]));
+}
+
+#[test]
+fn late_text_is_a_delta_before_the_text_is_done() {
+    let ran = edited(RESPONSES, true, &responses_stream(), &mut |delta| {
+        Some(if delta.last { "{}" } else { "" }.to_owned())
+    });
+    let events = json_events(&ran.bytes);
+    let at = |kind: &str| {
+        let found = events.iter().position(|event| event["type"] == kind);
+        found.unwrap_or_else(|| panic!("{kind}"))
+    };
+    for (name, id, output, inner) in [
+        ("response.output_text", "msg_1", 1, "content_index"),
+        (
+            "response.reasoning_summary_text",
+            "rs_1",
+            0,
+            "summary_index",
+        ),
+        ("response.function_call_arguments", "fc_1", 2, ""),
+    ] {
+        let place = at(&format!("{name}.delta"));
+        let event = &events[place];
+        assert_eq!(place + 1, at(&format!("{name}.done")));
+        assert_eq!(event["delta"], "{}");
+        assert_eq!(event["item_id"], id);
+        assert_eq!(event["output_index"], output);
+        assert_eq!(event.get(inner).is_some(), !inner.is_empty());
+        assert_eq!(
+            event["sequence_number"],
+            events[place + 1]["sequence_number"]
+        );
+    }
+}
+
+#[test]
+fn a_server_that_sends_no_deltas_is_read_where_its_texts_are() {
+    let text = String::from_utf8(responses_stream()).unwrap();
+    let without = |kinds: &[&str]| -> Vec<u8> {
+        let events = text.split_inclusive("\n\n");
+        let kept = events.filter(|event| !kinds.iter().any(|kind| event.contains(kind)));
+        kept.collect::<String>().into_bytes()
+    };
+    for kinds in [
+        &["_text.delta", "arguments.delta"][..],
+        &[
+            "_text.delta",
+            "arguments.delta",
+            "_text.done",
+            "arguments.done",
+        ],
+        &["_text.delta", "arguments.delta", ".done"],
+        &[".done"],
+    ] {
+        let bytes = without(kinds);
+        assert!(run(reply(RESPONSES, true), &[&bytes], None).bytes == bytes);
+        let mut policy = HoldBack::default();
+        let ran = edited(RESPONSES, true, &bytes, &mut |delta| policy.edit(delta));
+        assert_eq!(ran.channels.len(), 3, "{kinds:?}");
+        let before = client(RESPONSES, true, &bytes);
+        let after = client(RESPONSES, true, &ran.bytes);
+        assert_eq!(before.len(), after.len());
+        for (name, text) in after {
+            assert_eq!(text, before[&name].replace(MARKER, VALUE), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_repeat_that_differs_from_what_was_shown_is_shown() {
+    let bytes = named(&[
+        r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"the end"}"#,
+        r#"{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"from the beginning to the end"}"#,
+    ]);
+    let ran = edited(RESPONSES, true, &bytes, &mut |delta| {
+        Some(delta.text.replace("beginning", "start"))
+    });
+    let shown: Vec<_> = ran.channels.values().collect();
+    assert_eq!(shown, ["the end", "from the beginning to the end"]);
+    assert_eq!(
+        json_events(&ran.bytes)[1]["text"],
+        "from the start to the end"
+    );
+}
+
+#[test]
+fn texts_that_are_kept_for_repeats_are_bounded() {
+    let event = named(&[
+        r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"0123456789"}"#,
+    ]);
+    let limits = ReplyLimits {
+        event: 1000,
+        body: 100,
+    };
+    let mut reply = Reply::stream(RESPONSES, Places::ALL, limits);
+    let pushed = (0..20).take_while(|_| reply.push(&event).is_ok()).count();
+    assert_eq!(pushed, 10);
+}
+
+#[test]
+fn events_that_may_hold_text_are_counted_and_steps_are_not() {
+    let bytes = named(&[
+        r#"{"type":"response.web_search_call.searching","item_id":"ws_1"}"#,
+        r#"{"type":"response.audio.delta","delta":"AAAA"}"#,
+        r#"{"type":"response.image_generation_call.partial_image","partial_image_b64":"AAAA"}"#,
+        r#"{"type":"response.output_text.annotation.added","annotation":{"title":"x"}}"#,
+        r#"{"type":"response.something_new.delta","delta":"x"}"#,
+        r#"{"type":"response.output_item.done","item":{"type":"web_search_call","action":{"query":"x"}}}"#,
+    ]);
+    let ran = run(reply(RESPONSES, true), &[&bytes], None);
+    let labels: Vec<_> = ran.reply.unseen().iter().map(|(label, _)| *label).collect();
+    assert_eq!(labels, ["audio", "image", "annotation", "event", "item"]);
+}

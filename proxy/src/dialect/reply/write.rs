@@ -1,0 +1,257 @@
+//! Writes a batch: what the policies made of its deltas, in the original bytes.
+
+use std::ops::Range;
+
+use super::{
+    plan::{Planned, Site, What},
+    state::State,
+    synth,
+};
+use crate::dialect::{
+    Dialect, Malformed,
+    json::{Cursor, Text, quote},
+    sse,
+};
+
+/// What takes a site's place.
+type Splice<'a> = (Range<usize>, With<'a>);
+
+enum With<'a> {
+    Text(&'a str),
+    Json(&'a str),
+    /// What was sent on this channel.
+    Sent(usize),
+}
+
+impl State {
+    /// Writes the batch whose events are the first `end` of `bytes`; `None` if it leaves as it came.
+    /// `cut`: the last event lacks its blank line.
+    ///
+    /// # Errors
+    /// There is not one edit per delta, or an edit is no JSON where JSON is needed.
+    pub(super) fn write(
+        &mut self,
+        bytes: &[u8],
+        end: usize,
+        cut: bool,
+        edits: &[Option<String>],
+    ) -> Result<Option<Vec<u8>>, Malformed> {
+        let planned = std::mem::take(&mut self.planned);
+        let sites = std::mem::take(&mut self.sites);
+        let result = self.write_events(
+            bytes.get(..end).unwrap_or(bytes),
+            cut,
+            edits,
+            &planned,
+            &sites,
+        );
+        // the allocations serve the next batch
+        (self.planned, self.sites) = (planned, sites);
+        self.planned.clear();
+        self.sites.clear();
+        result
+    }
+
+    fn write_events(
+        &mut self,
+        bytes: &[u8],
+        cut: bool,
+        edits: &[Option<String>],
+        planned: &[Planned],
+        sites: &[Site],
+    ) -> Result<Option<Vec<u8>>, Malformed> {
+        let nothing = !self.edited && edits.iter().all(Option::is_none);
+        if nothing && self.dialect != Dialect::OpenaiResponses {
+            return Ok(None);
+        }
+        let mut out = Vec::new();
+        let (mut copied, mut first, mut changed) = (0, 0, false);
+        for event in planned {
+            let sites = sites.get(first..event.sites_end).unwrap_or_default();
+            first = event.sites_end;
+            let mut late = Vec::new();
+            let written = self.event(bytes, event, sites, edits, &mut late)?;
+            if nothing || (late.is_empty() && matches!(written, Written::AsItCame)) {
+                continue;
+            }
+            if !std::mem::replace(&mut changed, true) {
+                out.reserve(bytes.len() + 64);
+            }
+            out.extend_from_slice(bytes.get(copied..event.raw.start).unwrap_or_default());
+            copied = event.raw.end;
+            if !late.is_empty() && cut && event.raw.is_empty() {
+                out.extend_from_slice(b"\n\n");
+            }
+            out.extend_from_slice(&late);
+            match written {
+                Written::AsItCame => {
+                    out.extend_from_slice(bytes.get(event.raw.clone()).unwrap_or_default());
+                }
+                Written::Spliced(splices) => self.splice(bytes, event, &splices, &mut out),
+                Written::Dropped => {}
+            }
+        }
+        if self.kept > self.limits.body.saturating_mul(4) {
+            return Err(Malformed {
+                what: "the reply's texts are larger than `limits` allow",
+                at: 0,
+            });
+        }
+        if !changed {
+            return Ok(None);
+        }
+        out.extend_from_slice(bytes.get(copied..).unwrap_or_default());
+        Ok(Some(out))
+    }
+
+    /// Decides what becomes of one event; `late` gets the events that must go before it.
+    fn event<'e>(
+        &mut self,
+        bytes: &[u8],
+        event: &Planned,
+        sites: &[Site],
+        edits: &'e [Option<String>],
+        late: &mut Vec<u8>,
+    ) -> Result<Written<'e>, Malformed> {
+        let doc = event.joined.as_deref().unwrap_or(bytes);
+        let mut splices: Vec<Splice<'e>> = Vec::new();
+        let (mut emptied, mut text_left) = (false, false);
+        // first what the policies said, as the rest depends on it
+        for site in sites {
+            if matches!(site.what, What::Repeat | What::Void(_)) {
+                continue;
+            }
+            let edit = edits.get(site.delta).and_then(Option::as_deref);
+            let edit = edit.filter(|edit| differs(edit, site, doc));
+            let Some(channel) = self.channels.get_mut(site.channel) else {
+                continue;
+            };
+            if self.dialect == Dialect::OpenaiResponses {
+                self.kept += channel.send(site.length, edit);
+            }
+            let Some(edit) = edit else {
+                text_left |= site.length > 0;
+                continue;
+            };
+            channel.edited = true;
+            self.edited = true;
+            match site.what {
+                What::Close => synth::piece(
+                    self.dialect,
+                    &self.head,
+                    channel,
+                    edit,
+                    event.sequence,
+                    late,
+                ),
+                What::Json => {
+                    json(edit)?;
+                    splices.push((site.at.clone(), With::Json(edit)));
+                    text_left = true;
+                }
+                _ => {
+                    emptied |= edit.is_empty();
+                    text_left |= !edit.is_empty();
+                    splices.push((site.at.clone(), With::Text(edit)));
+                }
+            }
+        }
+        for site in sites {
+            match site.what {
+                What::Repeat if self.is_edited(site) => {
+                    text_left = true;
+                    splices.push((site.at.clone(), With::Sent(site.channel)));
+                }
+                What::Void(instead) if self.is_edited(site) => {
+                    splices.push((site.at.clone(), With::Json(instead)));
+                }
+                _ => {}
+            }
+        }
+        if emptied && !text_left && !event.news {
+            return Ok(Written::Dropped);
+        }
+        if splices.is_empty() {
+            return Ok(Written::AsItCame);
+        }
+        splices.sort_by_key(|(at, _)| at.start);
+        Ok(Written::Spliced(splices))
+    }
+
+    /// Whether what hangs on the site's channel is untrue now. A choice's log-probabilities cover all its channels.
+    fn is_edited(&self, site: &Site) -> bool {
+        let Some(channel) = self.channels.get(site.channel) else {
+            return false;
+        };
+        let of_choice = self.dialect == Dialect::OpenaiChat;
+        let choice = channel.key.outer;
+        channel.edited
+            || of_choice
+                && (self.channels.iter()).any(|other| other.edited && other.key.outer == choice)
+    }
+
+    fn splice(&self, bytes: &[u8], event: &Planned, splices: &[Splice<'_>], out: &mut Vec<u8>) {
+        let Some(doc) = &event.joined else {
+            return self.fill(bytes, event.raw.clone(), splices, out);
+        };
+        let raw = bytes.get(event.raw.clone()).unwrap_or_default();
+        let mut done = false;
+        for (line, with_end) in sse::lines(raw) {
+            if sse::data_of(line).is_none() {
+                out.extend_from_slice(with_end);
+            } else if !std::mem::replace(&mut done, true) {
+                out.extend_from_slice(b"data: ");
+                self.fill(doc, 0..doc.len(), splices, out);
+                out.extend_from_slice(with_end.get(line.len()..).unwrap_or_default());
+            }
+        }
+    }
+
+    fn fill(&self, doc: &[u8], range: Range<usize>, splices: &[Splice<'_>], out: &mut Vec<u8>) {
+        let mut copied = range.start;
+        for (at, with) in splices {
+            out.extend_from_slice(doc.get(copied..at.start).unwrap_or_default());
+            copied = at.end;
+            match with {
+                With::Text(text) => quote(text, out),
+                // line ends would end the data line; within JSON they mean what a space does
+                With::Json(json) => out.extend(json.bytes().map(|byte| match byte {
+                    b'\n' | b'\r' if self.streaming => b' ',
+                    byte => byte,
+                })),
+                With::Sent(channel) => {
+                    let sent = self.channels.get(*channel).map(|channel| channel.sent());
+                    quote(sent.unwrap_or_default(), out);
+                }
+            }
+        }
+        out.extend_from_slice(doc.get(copied..range.end).unwrap_or_default());
+    }
+}
+
+enum Written<'a> {
+    AsItCame,
+    Spliced(Vec<Splice<'a>>),
+    Dropped,
+}
+
+/// Whether an edit says anything else than what came: an event is not rewritten only to escape its text in our way.
+fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
+    match site.what {
+        What::Close => !edit.is_empty(),
+        What::Json => doc.get(site.at.clone()) != Some(edit.as_bytes()),
+        _ => {
+            let text = Text {
+                range: site.at.clone(),
+                escaped: site.escaped,
+            };
+            text.decode(doc) != edit
+        }
+    }
+}
+
+fn json(source: &str) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(source.as_bytes());
+    cursor.skip()?;
+    cursor.end()
+}

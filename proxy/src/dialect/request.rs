@@ -1,4 +1,0 @@
-//! (under way)
-/// A request's body.
-#[derive(Debug)]
-pub struct Body;

@@ -1,0 +1,314 @@
+//! Edits of a body: texts and dropped messages as an overlay, parameters in the bytes at once.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::dialect::{
+    Malformed,
+    json::{self, Cursor, Kind},
+    splice::{self, Splice},
+};
+
+use super::{Body, EditError, Facts, Model, index::Index};
+
+/// Members of a request in which passages may stand: after an edit in there, the passages are looked for again.
+const CONTENT: &[&str] = &[
+    "messages",
+    "input",
+    "system",
+    "instructions",
+    "prompt",
+    "prediction",
+    "tools",
+    "functions",
+    "response_format",
+    "text",
+    "output_format",
+    "output_config",
+    "metadata",
+    "user",
+    "safety_identifier",
+];
+
+impl Body {
+    /// Replaces a passage's text. Setting the text that it has already is no edit.
+    ///
+    /// # Errors
+    /// There is no such passage (any more).
+    pub fn set_passage(&mut self, id: u32, text: String) -> Result<(), EditError> {
+        let spot = self.known().and_then(|index| index.spot(id));
+        let spot = spot.filter(|spot| !self.is_dropped(spot.message));
+        let spot = spot.ok_or(EditError::NoPassage(id))?;
+        if self.text(spot) != text.as_str() {
+            self.overlay().texts.insert(id, text.into());
+        }
+        Ok(())
+    }
+
+    /// Takes a message out of the conversation. The other messages keep their indices; dropping it again does nothing.
+    ///
+    /// # Errors
+    /// There is no such message, or the input is one string.
+    pub fn drop_message(&mut self, message: u32) -> Result<(), EditError> {
+        let known = self.known().map_or(0, |index| index.messages.len());
+        if message as usize >= known {
+            return Err(EditError::NoMessage(message));
+        }
+        if !self.is_dropped(message) {
+            self.overlay().dropped.insert(message);
+        }
+        Ok(())
+    }
+
+    /// The raw JSON at an RFC 6901 pointer, edits included. Message indices are those of the passages, dropped ones counted.
+    pub fn parameter(&self, pointer: &str) -> Option<String> {
+        let range = json::pointer(&self.state.bytes, pointer)?;
+        let mut splices = self.splices();
+        let around = |s: &Splice| s.range.start <= range.start && range.end <= s.range.end;
+        if let Some(splice) = splices.iter().find(|s| around(s)) {
+            // a passage itself, or something in a dropped message
+            let with = splice.with.clone();
+            return String::from_utf8(with).ok().filter(|json| !json.is_empty());
+        }
+        let json = splice::apply(&self.state.bytes, range, &mut splices);
+        String::from_utf8(json).ok()
+    }
+
+    /// Replaces the raw JSON at an RFC 6901 pointer, or adds a member to an object, or an element at an array's end (`-` or its length).
+    /// Edits of passages in what is replaced are gone with it. Works without an index.
+    ///
+    /// # Errors
+    /// One sentence: the JSON is malformed, the parent does not exist, or the result is no valid request of the dialect.
+    pub fn set_parameter(&mut self, pointer: &str, json: &str) -> Result<(), String> {
+        let mut cursor = Cursor::new(json.as_bytes());
+        let range = cursor.skip().and_then(|range| cursor.end().map(|()| range));
+        let range = range.map_err(|error| format!("the value is no JSON: {error}"))?;
+        self.set_raw(pointer, json.get(range).unwrap_or_default().as_bytes())
+    }
+
+    /// [`Self::set_parameter`] of JSON that is known to be valid.
+    pub(super) fn set_raw(&mut self, pointer: &str, json: &[u8]) -> Result<(), String> {
+        let splices = places(&self.state.bytes, pointer, json)?;
+        let top = pointer.split('/').nth(1).unwrap_or_default();
+        let holds_passages = pointer.is_empty() || CONTENT.contains(&unescape(top).as_str());
+        // several only where a member occurs several times; from the back, so that the earlier ones stay where they are
+        let before = self.mark();
+        for splice in splices.into_iter().rev() {
+            if let Err(error) = self.splice_in(splice, holds_passages, None) {
+                self.roll_back(before);
+                return Err(format!("the request would no longer be valid: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the model's literal at a place that is known, so that routing costs a copy and no walk.
+    pub(super) fn move_model(&mut self, place: Range<usize>, json: Vec<u8>, model: &str) -> bool {
+        let end = place.start + json.len();
+        let facts = Facts {
+            model: Some(match json.len() == model.len() + 2 {
+                true => Model::At(place.start + 1..end - 1),
+                false => Model::Decoded(model.into()),
+            }),
+            place: Some(place.start..end),
+            ..self.state.facts.clone()
+        };
+        let splice = Splice {
+            range: place,
+            with: json,
+        };
+        self.splice_in(splice, false, Some(facts)).is_ok()
+    }
+
+    /// Puts a splice into the bytes and brings everything that is known of them along. Nothing has happened where it fails.
+    /// `facts` are those of the body after it, where they are known.
+    fn splice_in(
+        &mut self,
+        splice: Splice,
+        holds_passages: bool,
+        facts: Option<Facts>,
+    ) -> Result<(), Malformed> {
+        let (replaced, length) = (splice.range.clone(), splice.with.len());
+        let before = &self.state.bytes;
+        let bytes = Bytes::from(splice::apply(before, 0..before.len(), &mut [splice]));
+        if u32::try_from(bytes.len()).is_err() {
+            let what = "the body is larger than 4 GiB";
+            return Err(Malformed { what, at: 0 });
+        }
+        if let Some(index) = &mut self.state.index {
+            if holds_passages {
+                let mut next = Index::build(self.dialect, &bytes, self.state.next_id)?;
+                next.keep_ids(index, &replaced, length);
+                self.state.next_id = next.next_id;
+                let array = index.conversation.as_ref().map(|span| span.range());
+                let gone =
+                    array.is_some_and(|a| replaced.start <= a.start && a.end <= replaced.end);
+                if let Some(overlay) = self.state.overlay.as_mut().filter(|_| gone) {
+                    Arc::make_mut(overlay).dropped.clear();
+                }
+                *index = Arc::new(next);
+            } else {
+                Arc::make_mut(index).shift(&replaced, length);
+            }
+        }
+        self.state.facts = facts.unwrap_or_else(|| Facts::find(&bytes));
+        self.state.bytes = bytes;
+        self.changed();
+        self.state.replaced = true;
+        Ok(())
+    }
+
+    /// Takes another body in place of this one and of all edits. Ids of passages that were given before are void.
+    ///
+    /// # Errors
+    /// The body was indexed, and the new one is no valid request of its dialect; nothing has changed then.
+    pub fn replace(&mut self, bytes: Bytes) -> Result<(), Malformed> {
+        if self.state.index.is_some() {
+            let index = Index::build(self.dialect, &bytes, self.state.next_id)?;
+            self.state.next_id = index.next_id;
+            self.state.index = Some(Arc::new(index));
+        }
+        self.state.overlay = None;
+        self.state.facts = Facts::find(&bytes);
+        self.state.bytes = bytes;
+        self.changed();
+        self.state.replaced = true;
+        Ok(())
+    }
+
+    /// Whether [`Self::render`] may give other bytes than those that arrived.
+    pub fn edited(&self) -> bool {
+        let overlay = self.state.overlay.as_ref();
+        self.state.replaced || overlay.is_some_and(|o| !o.texts.is_empty() || !o.dropped.is_empty())
+    }
+
+    /// Bytes that [`Self::render`] gives.
+    pub fn size(&self) -> usize {
+        splice::size(0..self.state.bytes.len(), &mut self.splices())
+    }
+
+    /// The body that goes out: the very bytes that came where nobody edited.
+    pub fn render(&self) -> Bytes {
+        let mut splices = self.splices();
+        if splices.is_empty() {
+            return self.state.bytes.clone();
+        }
+        let all = 0..self.state.bytes.len();
+        splice::apply(&self.state.bytes, all, &mut splices).into()
+    }
+
+    fn overlay(&mut self) -> &mut super::Overlay {
+        self.changed();
+        Arc::make_mut(self.state.overlay.get_or_insert_default())
+    }
+
+    fn changed(&mut self) {
+        self.state.tokens.take();
+    }
+
+    /// The overlay as splices.
+    fn splices(&self) -> Vec<Splice> {
+        let (Some(index), Some(overlay)) = (self.known(), &self.state.overlay) else {
+            return Vec::new();
+        };
+        let mut splices = Vec::with_capacity(overlay.texts.len() + overlay.dropped.len());
+        if !overlay.texts.is_empty() {
+            for spot in &index.spots {
+                if let Some(text) = overlay.texts.get(&spot.id) {
+                    let mut with = Vec::new();
+                    json::quote(text, &mut with);
+                    let range = spot.span.range();
+                    splices.push(Splice { range, with });
+                }
+            }
+        }
+        if !overlay.dropped.is_empty() {
+            let mut kept = false;
+            let ranges: Vec<Range<usize>> = index.messages.iter().map(|m| m.range()).collect();
+            for (number, range) in ranges.iter().enumerate() {
+                if !overlay.dropped.contains(&(number as u32)) {
+                    kept = true;
+                    continue;
+                }
+                // with the comma before it, or while nothing was kept yet, with the one after it
+                let before = number.checked_sub(1).and_then(|b| ranges.get(b));
+                let after = ranges.get(number + 1);
+                splices.push(Splice::cut(match (kept, before, after) {
+                    (true, Some(before), _) => before.end..range.end,
+                    (false, _, Some(after)) => range.start..after.start,
+                    _ => range.clone(),
+                }));
+            }
+        }
+        splices
+    }
+}
+
+/// A pointer's token, decoded.
+fn unescape(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
+/// Where the value for a pointer goes: a replacement, one for each member of that name, or an insertion.
+fn places(bytes: &[u8], pointer: &str, json: &[u8]) -> Result<Vec<Splice>, String> {
+    let with = |before: &[u8], after: &[u8]| [before, json, after].concat();
+    let malformed = |error: Malformed| format!("the body is no JSON: {error}");
+    let Some((parent, token)) = pointer.rsplit_once('/') else {
+        let range = json::pointer(bytes, pointer).ok_or("a pointer begins with `/`")?;
+        let with = with(b"", b"");
+        return Ok(vec![Splice { range, with }]);
+    };
+    let missing = || format!("`{parent}` does not exist: add it first");
+    let mut cursor = json::find(bytes, parent).ok_or_else(missing)?;
+    let (mut found, mut count) = (Vec::new(), 0);
+    let kind = cursor.kind().map_err(malformed)?;
+    let start = cursor.at();
+    match kind {
+        Kind::Object => {
+            let name = unescape(token);
+            let walked = cursor.object(|key, value| {
+                count += 1;
+                if key.is(&name) {
+                    let with = with(b"", b"");
+                    let range = value.skip()?;
+                    found.push(Splice { range, with });
+                }
+                Ok(())
+            });
+            walked.map_err(malformed)?;
+            if found.is_empty() {
+                let mut key = Vec::new();
+                json::quote(&name, &mut key);
+                key.push(b':');
+                let comma: &[u8] = if count > 0 { b"," } else { b"" };
+                let range = start + 1..start + 1;
+                let with = with(&key, comma);
+                found.push(Splice { range, with });
+            }
+        }
+        Kind::Array => {
+            let walked = cursor.array(|index, value| {
+                count += 1;
+                if token == index.to_string() {
+                    let with = with(b"", b"");
+                    let range = value.skip()?;
+                    found.push(Splice { range, with });
+                }
+                Ok(())
+            });
+            walked.map_err(malformed)?;
+            if found.is_empty() && (token == "-" || token == count.to_string()) {
+                let comma: &[u8] = if count > 0 { b"," } else { b"" };
+                let range = cursor.at() - 1..cursor.at() - 1;
+                let with = with(comma, b"");
+                found.push(Splice { range, with });
+            }
+        }
+        _ => return Err(format!("`{parent}` is neither object nor array")),
+    }
+    if found.is_empty() {
+        return Err(format!("`{pointer}` is no element of its array"));
+    }
+    Ok(found)
+}

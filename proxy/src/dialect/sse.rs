@@ -1,0 +1,270 @@
+//! Server-sent events, framed as they arrive: bytes in at any split, complete events out, every byte accounted for.
+//!
+//! [`Frames`] finds where events begin and end and where their `event:` name and `data:` stand; it neither decodes nor drops
+//! anything, so the raw events and the unfinished rest, put together, are the bytes that came. Every byte is looked at once, however
+//! small the pieces. A `\r` that ends the bytes so far is not yet a line end: the `\n` that may follow belongs to it.
+//! The format: WHATWG HTML, "Parsing an event stream".
+
+use std::{fmt, ops::Range};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+use super::Malformed;
+
+/// The events of one stream. Ranges of its [`Event`]s count from the first byte that was not yet taken.
+pub struct Frames {
+    buffer: BytesMut,
+    limit: usize,
+    /// No line end before this.
+    scanned: usize,
+    /// Where the line under way begins.
+    line: usize,
+    /// The event under way; its `raw` grows.
+    event: Event,
+    /// Only the stream's first line may begin with a byte order mark.
+    first: bool,
+    finished: bool,
+}
+
+/// One event: everything up to and with the blank line that ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Event {
+    /// All of it.
+    pub raw: Range<usize>,
+    /// The same without a byte order mark.
+    pub fields: Range<usize>,
+    /// The value of its last `event:` line; empty where it has none.
+    pub name: Range<usize>,
+    /// The value of its first `data:` line; empty where it has none.
+    pub data: Range<usize>,
+    /// How many `data:` lines it has.
+    pub data_lines: u32,
+    /// Whether the stream ended before its blank line.
+    pub cut: bool,
+}
+
+impl Frames {
+    /// `limit` is the largest event in bytes.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            limit,
+            scanned: 0,
+            line: 0,
+            event: Event::default(),
+            first: true,
+            finished: false,
+        }
+    }
+
+    /// Adds what arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Says that nothing more arrives: the rest counts as an event, too.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// All that was not yet taken.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// How many bytes [`Frames::next`] has given out as events and nobody has taken.
+    pub fn complete(&self) -> usize {
+        self.event.raw.start
+    }
+
+    /// Takes the bytes of the events that were given out; their ranges mean nothing from then on.
+    pub fn take(&mut self) -> Bytes {
+        let end = self.settle();
+        if end == 0 {
+            return Bytes::new();
+        }
+        self.buffer.split_to(end).freeze()
+    }
+
+    /// Forgets them.
+    pub fn discard(&mut self) {
+        let end = self.settle();
+        self.buffer.advance(end);
+    }
+
+    /// Gives out all that there is, which is no stream of events; returns its length.
+    pub(super) fn give_all(&mut self) -> usize {
+        let end = self.buffer.len();
+        self.event.raw = end..end;
+        self.event.fields = end..end;
+        (self.scanned, self.line) = (end, end);
+        end
+    }
+
+    fn settle(&mut self) -> usize {
+        let end = self.event.raw.start;
+        let back = |range: &mut Range<usize>| {
+            *range = range.start.saturating_sub(end)..range.end.saturating_sub(end);
+        };
+        back(&mut self.event.raw);
+        back(&mut self.event.fields);
+        back(&mut self.event.name);
+        back(&mut self.event.data);
+        self.scanned -= end;
+        self.line -= end;
+        end
+    }
+
+    /// The next complete event.
+    ///
+    /// # Errors
+    /// The event under way is larger than the limit.
+    #[allow(clippy::should_implement_trait, reason = "it is fallible and lends")]
+    pub fn next(&mut self) -> Result<Option<Event>, Malformed> {
+        loop {
+            let rest = self.buffer.get(self.scanned..).unwrap_or_default();
+            let (end, after) = match memchr::memchr2(b'\n', b'\r', rest) {
+                Some(found) => {
+                    let end = self.scanned + found;
+                    match (rest.get(found), rest.get(found + 1)) {
+                        (Some(b'\r'), Some(b'\n')) => (end, end + 2),
+                        (Some(b'\r'), None) if !self.finished => {
+                            self.scanned = end;
+                            return self.under_way();
+                        }
+                        _ => (end, end + 1),
+                    }
+                }
+                None if self.finished => return self.cut(),
+                None => {
+                    self.scanned = self.buffer.len();
+                    return self.under_way();
+                }
+            };
+            let blank = self.field(self.line..end);
+            self.line = after;
+            self.scanned = after;
+            if blank {
+                return self.give(after, false).map(Some);
+            }
+        }
+    }
+
+    fn give(&mut self, end: usize, cut: bool) -> Result<Event, Malformed> {
+        let mut event = std::mem::take(&mut self.event);
+        self.event.raw = end..end;
+        self.event.fields = end..end;
+        event.raw.end = end;
+        event.fields.end = end;
+        event.cut = cut;
+        if event.raw.len() > self.limit {
+            return Err(self.too_large());
+        }
+        Ok(event)
+    }
+
+    fn under_way(&self) -> Result<Option<Event>, Malformed> {
+        if self.buffer.len() - self.event.raw.start > self.limit {
+            return Err(self.too_large());
+        }
+        Ok(None)
+    }
+
+    fn too_large(&self) -> Malformed {
+        Malformed {
+            what: "an event is larger than `limits` allow",
+            at: self.event.raw.start,
+        }
+    }
+
+    /// What is left when the stream has ended.
+    fn cut(&mut self) -> Result<Option<Event>, Malformed> {
+        let end = self.buffer.len();
+        if end == self.event.raw.start {
+            return Ok(None);
+        }
+        self.field(self.line..end);
+        self.line = end;
+        self.scanned = end;
+        self.give(end, true).map(Some)
+    }
+
+    /// Notes a line's field; tells whether the line is blank.
+    fn field(&mut self, mut line: Range<usize>) -> bool {
+        let mut bytes = self.buffer.get(line.clone()).unwrap_or_default();
+        if std::mem::take(&mut self.first)
+            && let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf")
+        {
+            bytes = rest;
+            line.start += 3;
+            self.event.fields.start = line.start;
+        }
+        if let Some(value) = value_of(bytes, b"data") {
+            if self.event.data_lines == 0 {
+                self.event.data = line.start + value..line.end;
+            }
+            self.event.data_lines += 1;
+        } else if let Some(value) = value_of(bytes, b"event") {
+            self.event.name = line.start + value..line.end;
+        }
+        bytes.is_empty()
+    }
+}
+
+impl fmt::Debug for Frames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frames")
+            .field("bytes", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the field's value begins, if the line is this field.
+fn value_of(line: &[u8], field: &[u8]) -> Option<usize> {
+    match line.strip_prefix(field)? {
+        [] => Some(field.len()),
+        [b':', b' ', ..] => Some(field.len() + 2),
+        [b':', ..] => Some(field.len() + 1),
+        _ => None,
+    }
+}
+
+/// The lines of an event's fields: each line's bytes without and with its end.
+pub fn lines(fields: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = fields;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let after = match rest.get(end..) {
+            Some([b'\r', b'\n', ..]) => end + 2,
+            Some([_, ..]) => end + 1,
+            _ => end,
+        };
+        let (line, behind) = rest.split_at_checked(after)?;
+        rest = behind;
+        Some((line.get(..end)?, line))
+    })
+}
+
+/// The value of a `data:` line.
+pub fn data_of(line: &[u8]) -> Option<&[u8]> {
+    line.get(value_of(line, b"data")?..)
+}
+
+/// The data of an event with several `data:` lines. They are joined by spaces instead of line feeds: within JSON the two mean the
+/// same, and the result can stand on one line.
+pub fn joined(fields: &[u8]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(fields.len());
+    for value in lines(fields).filter_map(|(line, _)| data_of(line)) {
+        if !data.is_empty() {
+            data.push(b' ');
+        }
+        data.extend_from_slice(value);
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests;

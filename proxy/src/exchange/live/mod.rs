@@ -1,0 +1,291 @@
+//! A reply on its way to the app: whole, relayed as it comes, or rewritten event by event.
+//!
+//! What the app does not take is not read from the upstream: each body here asks for the next piece only when it is polled for one, so a slow app
+//! slows the provider and a stream holds what one read brought. A stream never ends cleanly where its upstream did not (facts: two SDKs
+//! take a cut stream for a whole one): it gets the dialect's in-band error event first, and then its framing is broken.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use http::{HeaderValue, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+mod relay;
+mod rewrite;
+
+use relay::Relay;
+use rewrite::Rewrite;
+
+use super::{
+    REQUEST_ID, Reply, is_stream,
+    refusals::{failed, told, unreadable_reply},
+    settle::Watch,
+};
+use crate::{
+    config::Limits,
+    dialect::reply::{Reply as Decoder, ReplyLimits},
+    policy::{ReplyHead, chain::Stop},
+    refusal::{Code, Refusal},
+    telemetry::metrics,
+    upstream::credentials,
+};
+
+/// The body of what the app is answered.
+pub struct Answer(Kind);
+
+enum Kind {
+    Whole(Box<Whole>),
+    Relay(Box<Relay>),
+    Rewrite(Pin<Box<dyn Stream<Item = Result<Bytes, Broken>> + Send>>),
+}
+
+/// An answer of our own, or a whole reply that policies have seen. The books close once it is written.
+struct Whole {
+    body: Option<Bytes>,
+    _watch: Watch,
+}
+
+/// The reply was broken off; the app has been told in-band where that was possible.
+#[derive(Debug)]
+pub struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reply was broken off")
+    }
+}
+
+impl Error for Broken {}
+
+/// Why a stream ends before its end.
+enum Cut {
+    Upstream(Box<dyn Error + Send + Sync>),
+    Unterminated,
+    Silent,
+    NoContent,
+    Draining,
+    Refusal(Refusal),
+}
+
+impl Cut {
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Upstream(cause) => {
+                Refusal::new(Code::UpstreamFailed, "the upstream broke off in mid-stream")
+                    .caused_by(cause)
+            }
+            Self::Unterminated => Refusal::new(
+                Code::UpstreamFailed,
+                "the upstream ended the stream before its end",
+            ),
+            Self::Silent => Refusal::new(
+                Code::UpstreamTimeout,
+                "the upstream fell silent in mid-stream",
+            ),
+            Self::NoContent => Refusal::new(
+                Code::UpstreamTimeout,
+                "the upstream's stream brought no content in time",
+            ),
+            Self::Draining => Refusal::new(
+                Code::Draining,
+                "this sidecar shut down before the stream's end",
+            ),
+            Self::Refusal(refusal) => refusal,
+        }
+    }
+}
+
+/// Dresses a reply for the app.
+pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
+    let id = HeaderValue::try_from(watch.record.id.as_str());
+    let mut response = match reply {
+        Reply::Whole(response) => {
+            watch.record.reply_bytes = response.body().len() as u64;
+            watch.record.status = response.status().as_u16();
+            watch.record.client_gone = false;
+            response.map(|body| {
+                Answer(Kind::Whole(Box::new(Whole {
+                    body: Some(body),
+                    _watch: watch,
+                })))
+            })
+        }
+        Reply::Relay(response) => {
+            watch.record.status = response.status().as_u16();
+            let stream = is_stream(response.headers());
+            watch.record.streaming = stream;
+            // Nobody can count the tokens of a body that is encoded; it passes as it is.
+            let plain = response.headers().get(header::CONTENT_ENCODING).is_none();
+            let watched = plain && response.status().is_success();
+            response.map(|upstream| {
+                Answer(Kind::Relay(Box::new(Relay::new(
+                    upstream, watch, stream, watched,
+                ))))
+            })
+        }
+        Reply::Rewrite(response) => {
+            watch.record.status = response.status().as_u16();
+            watch.record.streaming = true;
+            let (mut head, upstream) = response.into_parts();
+            head.headers.remove(header::CONTENT_LENGTH);
+            let shown = ReplyHead {
+                status: head.status.as_u16(),
+                headers: head.headers.clone(),
+                streaming: true,
+                dialect: watch.record.dialect,
+            };
+            let rewrite = Rewrite::new(upstream, Arc::new(shown), watch);
+            let stream = stream::unfold(rewrite, |mut rewrite| async move {
+                rewrite.next().await.map(|item| (item, rewrite))
+            });
+            Response::from_parts(head, Answer(Kind::Rewrite(Box::pin(stream))))
+        }
+    };
+    credentials::strip_hop_by_hop(response.headers_mut());
+    if let Ok(id) = id {
+        response.headers_mut().entry(REQUEST_ID).or_insert(id);
+    }
+    response
+}
+
+/// Shows a whole reply to the policies, and returns it as they left it.
+pub(super) async fn whole(
+    body: Bytes,
+    head: &Arc<ReplyHead>,
+    limits: &Limits,
+    watch: &mut Watch,
+) -> Result<Bytes, Refusal> {
+    let begun = Instant::now();
+    let places = watch.generation.chain.rewrites();
+    let mut decoder = Decoder::whole(watch.record.dialect, places, decoder_limits(limits));
+    let read = decoder.push(&body).and_then(|()| decoder.finish());
+    if let Err(malformed) = read {
+        metrics::inspected(body.len() as u64, false, "malformed");
+        return match watch.generation.chain.blocks_unseen_reply() {
+            Some(link) => Err(unreadable_reply(&link.name, "malformed").caused_by(malformed)),
+            None => Ok(body),
+        };
+    }
+    let deltas = decoder.deltas();
+    let Some(run) = watch.run.as_mut().filter(|_| !deltas.is_empty()) else {
+        watch.note(&decoder);
+        return Ok(body);
+    };
+    let edits = run.on_reply(head, deltas).await.map_err(stopped)?;
+    let body = if edits.is_empty() {
+        body
+    } else {
+        decoder.write(&edits).map_err(|malformed| {
+            Refusal::new(
+                Code::PolicyFailed,
+                "a policy's text does not fit its place in the reply",
+            )
+            .caused_by(malformed)
+        })?
+    };
+    watch.note(&decoder);
+    watch.record.overhead += begun.elapsed();
+    Ok(body)
+}
+
+fn decoder_limits(limits: &Limits) -> ReplyLimits {
+    ReplyLimits {
+        event: limits.event,
+        body: limits.reply_body,
+    }
+}
+
+fn stopped(stop: Stop) -> Refusal {
+    match stop {
+        Stop::Refused(_, denial) => Refusal::denied(denial),
+        Stop::Failed(link, fault) => failed(&link.name, fault),
+        // Replies are not replaced by replies: the contract has no such return.
+        Stop::Replied(link, _) => Refusal::new(
+            Code::PolicyFailed,
+            format!("the policy `{}` failed", link.name),
+        ),
+    }
+}
+
+impl Watch {
+    /// Takes over what a decoder learnt.
+    fn note(&mut self, decoder: &Decoder) {
+        self.record.usage = decoder.usage().or(self.record.usage);
+        self.record.finish = decoder
+            .finish_reason()
+            .map(str::to_owned)
+            .or(self.record.finish.take());
+        metrics::inspected(decoder.seen_bytes(), true, "");
+        for (what, bytes) in decoder.unseen() {
+            metrics::inspected(*bytes, false, what);
+        }
+    }
+
+    /// Notes how a reply was cut; the answer for the app.
+    fn cut(&mut self, cut: Cut) -> Refusal {
+        let refusal = cut.refusal();
+        self.record.error = Some(refusal.word().to_owned().into());
+        told(&self.record.id, &refusal);
+        self.record.client_gone = false;
+        refusal
+    }
+}
+
+/// Resolves when the drain window is over.
+type Window = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How far a stream's body is.
+enum State {
+    Open,
+    /// The error event is out: one turn for it to be written, then the framing is broken.
+    Breaking,
+    Over,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.0 {
+            Kind::Whole(whole) => Poll::Ready(
+                whole
+                    .body
+                    .take()
+                    .filter(|body| !body.is_empty())
+                    .map(|body| Ok(Frame::data(body))),
+            ),
+            Kind::Relay(relay) => relay.poll(context),
+            Kind::Rewrite(stream) => stream.as_mut().poll_next(context).map_ok(Frame::data),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(whole) => whole.body.as_ref().is_none_or(Bytes::is_empty),
+            Kind::Relay(relay) => relay.upstream.is_end_stream() && !relay.unterminated(),
+            Kind::Rewrite(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(whole) => {
+                SizeHint::with_exact(whole.body.as_ref().map_or(0, Bytes::len) as u64)
+            }
+            Kind::Relay(relay) if !relay.stream => relay.upstream.size_hint(),
+            Kind::Relay(_) | Kind::Rewrite(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A reply that nobody rewrites: bytes as they come, and a tap that listens for usage and the stream's own end.
+//!
+//! Polled by hand, since every reply of an empty chain goes this way: a frame costs its poll and a look at its bytes.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    super::{Timeouts, generation::Phase, settle::Watch, timeouts},
+    Broken, Cut, State, Window,
+};
+use crate::{
+    dialect::{Dialect, answer, tap::Tap},
+    upstream::Inbound,
+};
+
+/// Bytes as they come. A tap listens for usage and the stream's end.
+pub(super) struct Relay {
+    pub(super) upstream: Inbound,
+    tap: Option<Tap>,
+    pub(super) stream: bool,
+    waits: Timeouts,
+    asked: Instant,
+    last: Instant,
+    timer: Pin<Box<Sleep>>,
+    window: Option<Window>,
+    state: State,
+    watch: Watch,
+}
+
+impl Relay {
+    pub(super) fn new(upstream: Inbound, watch: Watch, stream: bool, watched: bool) -> Self {
+        let (now, waits) = (Instant::now(), timeouts(&watch));
+        Self {
+            tap: watched.then(|| Tap::new(watch.record.dialect, stream)),
+            window: stream.then(|| Box::pin(watch.shared.reached(Phase::Cut)) as Window),
+            timer: Box::pin(sleep_until(now + waits.idle.min(waits.first_content))),
+            state: State::Open,
+            asked: now,
+            last: now,
+            upstream,
+            stream,
+            waits,
+            watch,
+        }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.state {
+            State::Open => {}
+            State::Breaking => {
+                self.state = State::Over;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            State::Over => return Poll::Ready(Some(Err(Broken))),
+        }
+        match Pin::new(&mut self.upstream).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.last = Instant::now();
+                if let Some(bytes) = frame.data_ref() {
+                    self.watch.record.reply_bytes += bytes.len() as u64;
+                    if let Some(tap) = &mut self.tap {
+                        tap.watch(bytes);
+                        if self.watch.record.first_token.is_none()
+                            && (tap.content_seen() || !self.stream)
+                        {
+                            self.watch.content();
+                        }
+                    }
+                }
+                // A body of known length is not asked for its end.
+                if self.upstream.is_end_stream() && !self.unterminated() {
+                    self.settle();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => self.break_off(Cut::Upstream(error.into())),
+            Poll::Ready(None) if self.unterminated() => self.break_off(Cut::Unterminated),
+            Poll::Ready(None) => {
+                self.settle();
+                Poll::Ready(None)
+            }
+            Poll::Pending => self.poll_clocks(context),
+        }
+    }
+
+    fn poll_clocks(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(window) = &mut self.window
+            && window.as_mut().poll(context).is_ready()
+        {
+            self.window = None;
+            return self.break_off(Cut::Draining);
+        }
+        ready!(self.timer.as_mut().poll(context));
+        let no_content =
+            self.stream && self.tap.is_some() && self.watch.record.first_token.is_none();
+        let silent_at = self.last + self.waits.idle;
+        let content_at = self.asked + self.waits.first_content;
+        let now = Instant::now();
+        if now >= silent_at {
+            return self.break_off(Cut::Silent);
+        }
+        if no_content && now >= content_at {
+            return self.break_off(Cut::NoContent);
+        }
+        let next = if no_content {
+            silent_at.min(content_at)
+        } else {
+            silent_at
+        };
+        self.timer.as_mut().reset(next);
+        // Registers the timer for the new instant; it can't be ready yet.
+        let _ = self.timer.as_mut().poll(context);
+        Poll::Pending
+    }
+
+    /// Whether a stream came to an end that is not its own.
+    pub(super) fn unterminated(&self) -> bool {
+        let known = self.watch.record.dialect != Dialect::Other;
+        self.stream && known && self.tap.as_ref().is_some_and(|tap| !tap.ended())
+    }
+
+    fn break_off(&mut self, cut: Cut) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let refusal = self.watch.cut(cut);
+        self.settle();
+        let ended = self.tap.as_ref().is_some_and(Tap::ended);
+        if !self.stream || self.tap.is_none() || ended {
+            self.state = State::Over;
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        self.state = State::Breaking;
+        // What was cut is ended first, so that the event after it is one.
+        let mut event = self.tap.as_ref().map_or(&b""[..], Tap::gap).to_vec();
+        event.extend_from_slice(&answer::error_event(
+            self.watch.record.dialect,
+            refusal.event_type(),
+            &refusal.message,
+        ));
+        Poll::Ready(Some(Ok(Frame::data(event.into()))))
+    }
+
+    fn settle(&mut self) {
+        self.watch.record.client_gone = false;
+        if let Some(tap) = &self.tap {
+            self.watch.record.usage = tap.usage().or(self.watch.record.usage);
+            self.watch.record.finish = tap.finish_reason().map(str::to_owned);
+        }
+    }
+}

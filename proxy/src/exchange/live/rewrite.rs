@@ -1,0 +1,179 @@
+//! A stream that policies rewrite: one read, one call of each policy, one write.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::{
+    select,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    super::{Timeouts, generation::Phase, settle::Watch, timeouts},
+    Broken, Cut, State, Window, decoder_limits, stopped,
+};
+use crate::{
+    dialect::{answer, reply::Reply as Decoder},
+    policy::ReplyHead,
+    refusal::{Code, Refusal},
+    upstream::Inbound,
+};
+
+/// A stream that policies rewrite.
+pub(super) struct Rewrite {
+    upstream: Inbound,
+    decoder: Decoder,
+    head: Arc<ReplyHead>,
+    waits: Timeouts,
+    asked: Instant,
+    last: Instant,
+    window: Window,
+    state: State,
+    finished: bool,
+    watch: Watch,
+}
+
+impl Rewrite {
+    pub(super) fn new(upstream: Inbound, head: Arc<ReplyHead>, watch: Watch) -> Self {
+        let now = Instant::now();
+        let generation = &watch.generation;
+        Self {
+            decoder: Decoder::stream(
+                watch.record.dialect,
+                generation.chain.rewrites(),
+                decoder_limits(&generation.config.limits),
+            ),
+            waits: timeouts(&watch),
+            window: Box::pin(watch.shared.reached(Phase::Cut)) as Window,
+            state: State::Open,
+            finished: false,
+            asked: now,
+            last: now,
+            upstream,
+            head,
+            watch,
+        }
+    }
+
+    /// The next bytes for the app; `None` at a good end.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+        match self.state {
+            State::Open => {}
+            State::Breaking => {
+                self.state = State::Over;
+                tokio::task::yield_now().await;
+                return Some(Err(Broken));
+            }
+            State::Over => return None,
+        }
+        loop {
+            let step = match self.finished {
+                false => self.step().await,
+                true if self.decoder.ended() => {
+                    self.watch.note(&self.decoder);
+                    self.watch.record.client_gone = false;
+                    return None;
+                }
+                // What policies held was given out by the last step: nothing of the upstream's is lost.
+                true => Err(Cut::Unterminated),
+            };
+            match step {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => {
+                    self.watch.record.reply_bytes += bytes.len() as u64;
+                    return Some(Ok(bytes));
+                }
+                Err(cut) => {
+                    self.state = State::Breaking;
+                    let bytes = self.end(cut);
+                    self.watch.note(&self.decoder);
+                    return Some(Ok(bytes));
+                }
+            }
+        }
+    }
+
+    /// One read from the upstream, through the policies.
+    async fn step(&mut self) -> Result<Bytes, Cut> {
+        let piece = self.read().await?;
+        let begun = Instant::now();
+        let read = match &piece {
+            Some(piece) => self.decoder.push(piece),
+            None => {
+                self.finished = true;
+                self.decoder.finish()
+            }
+        };
+        read.map_err(|malformed| {
+            Cut::Refusal(
+                Refusal::new(
+                    Code::UpstreamUnreadable,
+                    "the upstream's stream can't be read",
+                )
+                .caused_by(malformed),
+            )
+        })?;
+        let deltas = self.decoder.deltas();
+        if self.watch.record.first_token.is_none() && self.decoder.content_seen() {
+            self.watch.content();
+        }
+        let edits = match self.watch.run.as_mut().filter(|_| !deltas.is_empty()) {
+            Some(run) => run
+                .on_reply(&self.head, deltas)
+                .await
+                .map_err(|stop| Cut::Refusal(stopped(stop)))?,
+            None => Vec::new(),
+        };
+        let bytes = self.decoder.write(&edits).map_err(|malformed| {
+            let message = "a policy's text does not fit its place in the reply";
+            Cut::Refusal(Refusal::new(Code::PolicyFailed, message).caused_by(malformed))
+        })?;
+        self.watch.record.overhead += begun.elapsed();
+        Ok(bytes)
+    }
+
+    /// What the upstream sends next; `None` at the end of its body.
+    async fn read(&mut self) -> Result<Option<Bytes>, Cut> {
+        loop {
+            let silent_at = self.last + self.waits.idle;
+            let content_at = self.asked + self.waits.first_content;
+            let waits_for_content =
+                self.watch.record.first_token.is_none() && content_at < silent_at;
+            let frame = select! {
+                biased;
+                frame = self.upstream.frame() => frame,
+                () = &mut self.window => return Err(Cut::Draining),
+                () = sleep_until(if waits_for_content { content_at } else { silent_at }) => {
+                    return Err(if waits_for_content { Cut::NoContent } else { Cut::Silent });
+                }
+            };
+            self.last = Instant::now();
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(Cut::Upstream(error.into())),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The last bytes of a stream that ends before its end.
+    fn end(&mut self, cut: Cut) -> Bytes {
+        let refusal = self.watch.cut(cut);
+        if refusal.code == Code::PolicyDenied {
+            // A policy's refusal is a proper end in the dialect's own way.
+            self.state = State::Over;
+            let refused = answer::Refused {
+                code: refusal.word(),
+                message: &refusal.message,
+            };
+            return self.decoder.refuse(&refused);
+        }
+        self.decoder
+            .break_off(refusal.event_type(), &refusal.message)
+    }
+}

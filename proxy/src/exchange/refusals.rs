@@ -1,0 +1,75 @@
+//! The refusals of an exchange in their words, and how the operator hears of them.
+
+use crate::{
+    policy::Fault,
+    refusal::{Code, Refusal},
+    telemetry::metrics,
+};
+
+use super::collect::Incomplete;
+
+/// Counts a refusal, and tells its cause to the operator, where there is one.
+pub(super) fn told(id: &str, refusal: &Refusal) {
+    let code = refusal.code.facts().0;
+    metrics::refused(code);
+    if let Some(cause) = &refusal.cause {
+        tracing::warn!(id, code, cause = %chain_of(&**cause), "refused");
+    }
+}
+
+/// An error with all its sources, in one line.
+fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        line.push_str(": ");
+        line.push_str(&source.to_string());
+        next = source.source();
+    }
+    line
+}
+
+pub(super) fn failed(policy: &str, fault: Fault) -> Refusal {
+    Refusal::new(
+        Code::PolicyFailed,
+        format!("the policy `{policy}` failed, and may not be skipped"),
+    )
+    .caused_by(fault)
+}
+
+pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
+    let message = format!(
+        "the policy `{policy}` can't see this request ({what}), so it is not sent; the operator may set `on_unseen: skip` for the policy"
+    );
+    Refusal::new(Code::Unseen, message)
+}
+
+pub(super) fn unreadable_reply(policy: &str, reason: &str) -> Refusal {
+    let message =
+        format!("the policy `{policy}` can't see the reply ({reason}), so it is not given out");
+    Refusal::new(Code::UpstreamUnreadable, message)
+}
+
+pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
+    match incomplete {
+        Incomplete::TooLarge => Refusal::new(
+            Code::UpstreamUnreadable,
+            "the reply is larger than policies may be shown",
+        ),
+        Incomplete::Silent => Refusal::new(
+            Code::UpstreamTimeout,
+            "the upstream fell silent in mid-reply",
+        ),
+        Incomplete::Broken(cause) => {
+            Refusal::new(Code::UpstreamFailed, "the upstream broke off in mid-reply")
+                .caused_by(cause)
+        }
+    }
+}
+
+pub(super) fn too_large(limit: usize) -> Refusal {
+    Refusal::new(
+        Code::BodyTooLarge,
+        format!("the request's body is larger than {limit} bytes"),
+    )
+}

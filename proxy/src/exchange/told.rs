@@ -1,0 +1,66 @@
+//! What happens in the chain, told to the operator: metrics for all of it, a log line where somebody may have to act.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tracing::{info, warn};
+
+use crate::{
+    policy::{Fault, Link, chain::Listener},
+    telemetry::metrics::{Hook, PolicyMeter},
+};
+
+/// Passes on what happens to one policy.
+#[derive(Debug)]
+pub struct Told {
+    meter: Arc<PolicyMeter>,
+    /// Told last: most calls need no more.
+    memory: AtomicU64,
+}
+
+impl Told {
+    /// Counts with `meter`.
+    pub const fn new(meter: Arc<PolicyMeter>) -> Self {
+        Self {
+            meter,
+            memory: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Listener for Told {
+    fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, took: Duration) {
+        let hook = match hook {
+            "request" => Hook::Request,
+            "reply" => Hook::Reply,
+            _ => Hook::End,
+        };
+        self.meter.call(hook, outcome, took);
+        let memory = link.program.memory_high_water();
+        if self.memory.fetch_max(memory, Ordering::Relaxed) < memory {
+            self.meter.memory(memory);
+        }
+    }
+
+    fn faulted(&self, link: &Link, hook: &'static str, fault: &Fault) {
+        warn!(policy = %link.name, version = %link.version, hook, %fault, "policy failed");
+    }
+
+    fn quarantined(&self, link: &Link, closed: bool) {
+        self.meter.quarantined(closed);
+        if closed {
+            warn!(policy = %link.name, "policy quarantined after repeated faults; one exchange at a time will try it again");
+        } else {
+            info!(policy = %link.name, "policy works again");
+        }
+    }
+
+    fn held(&self, _: &Link, time: Duration, bytes: usize) {
+        self.meter.held_back(time, bytes);
+    }
+}

@@ -1,0 +1,165 @@
+//! The chain: requests go down it, replies come back up it.
+//!
+//! A [`Chain`] is what a generation holds; a [`Run`] is one exchange's way through it, with an instance per policy that is made when its
+//! first hook runs and kept to the end. Whatever a policy does wrong costs that instance: `on_error` says whether the exchange goes
+//! on as if the policy were not there (its edits undone, the text it held given out) or is refused.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use super::{Denial, Fault, Program, quarantine::Quarantine};
+use crate::{
+    config::{Effect, PolicyLimits},
+    dialect::Places,
+};
+
+mod run;
+mod seat;
+
+pub use run::Run;
+
+/// One policy in force.
+pub struct Link {
+    /// The chain's name for it.
+    pub name: Arc<str>,
+    /// Its own version.
+    pub version: Arc<str>,
+    /// The code.
+    pub program: Arc<dyn Program>,
+    /// What a fault does to the exchange.
+    pub on_error: Effect,
+    /// What an unseen prompt or reply does to the exchange.
+    pub on_unseen: Effect,
+    /// Its bounds.
+    pub limits: PolicyLimits,
+    /// Whether it is asked at all.
+    pub quarantine: Quarantine,
+    /// Calls so far.
+    pub calls: AtomicU64,
+    /// Faults so far.
+    pub faults: AtomicU64,
+    /// Hears what happens to it.
+    pub listener: Arc<dyn Listener>,
+}
+
+/// The policies of one generation, in order.
+#[derive(Default)]
+pub struct Chain {
+    links: Vec<Arc<Link>>,
+    reads: Places,
+    rewrites: Places,
+    asks: bool,
+}
+
+impl Chain {
+    /// Puts `links` in force.
+    pub fn new(links: Vec<Arc<Link>>) -> Self {
+        let manifests = || links.iter().map(|link| link.program.manifest());
+        Self {
+            reads: manifests()
+                .filter(|m| m.hooks.request)
+                .fold(Places::NONE, |all, m| all.union(m.reads)),
+            rewrites: manifests()
+                .filter(|m| m.hooks.reply)
+                .fold(Places::NONE, |all, m| all.union(m.rewrites)),
+            asks: manifests().any(|m| m.hooks.request),
+            links,
+        }
+    }
+
+    /// The policies, in order.
+    pub fn links(&self) -> &[Arc<Link>] {
+        &self.links
+    }
+    /// Places of a request that any of them reads.
+    pub const fn reads(&self) -> Places {
+        self.reads
+    }
+    /// Places of a reply that any of them rewrites.
+    pub const fn rewrites(&self) -> Places {
+        self.rewrites
+    }
+    /// Whether any of them is asked about requests.
+    pub const fn asks(&self) -> bool {
+        self.asks
+    }
+    /// The first policy that reads prompts and lets no unseen one pass.
+    pub fn blocks_unseen_request(&self) -> Option<&Link> {
+        self.first_blocking(|m| m.hooks.request && !m.reads.is_empty())
+    }
+    /// The first policy that rewrites replies and lets no unseen one pass.
+    pub fn blocks_unseen_reply(&self) -> Option<&Link> {
+        self.first_blocking(|m| m.hooks.reply && !m.rewrites.is_empty())
+    }
+
+    fn first_blocking(&self, reader: impl Fn(&super::Manifest) -> bool) -> Option<&Link> {
+        let blocks =
+            |link: &&Arc<Link>| link.on_unseen == Effect::Block && reader(link.program.manifest());
+        self.links.iter().find(blocks).map(Arc::as_ref)
+    }
+}
+
+/// What a policy did to an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Forwarded,
+    /// It changed the request or the reply.
+    Edited,
+    /// It refused.
+    Refused,
+    /// It answered itself.
+    Replied,
+    /// It failed, and the exchange with it.
+    Faulted,
+    /// It failed, and the exchange went on without it.
+    Skipped,
+}
+
+impl Verdict {
+    /// The log word and metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Edited => "edited",
+            Self::Refused => "refused",
+            Self::Replied => "replied",
+            Self::Faulted => "faulted",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// Why an exchange stops in the chain.
+#[derive(Debug)]
+pub enum Stop {
+    /// A policy refused it.
+    Refused(Arc<Link>, Denial),
+    /// A policy answered it with this text.
+    Replied(Arc<Link>, String),
+    /// A policy failed and may not be skipped.
+    Failed(Arc<Link>, Fault),
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// What happened in the chain, told as it happens; the telemetry room listens.
+pub trait Listener: Send + Sync {
+    /// A hook was called: `outcome` is a [`Verdict`]'s or a [`Fault`]'s label.
+    fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, took: Duration);
+    /// A fault's details, for the operator's log.
+    fn faulted(&self, link: &Link, hook: &'static str, fault: &Fault);
+    /// The policy's door closed (`true`) or opened.
+    fn quarantined(&self, link: &Link, closed: bool);
+    /// Text came out, so many bytes, after having been held this long.
+    fn held(&self, link: &Link, time: Duration, bytes: usize);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! A policy's place in one exchange: its instance, what it did, and what it holds of the reply.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{Link, Stop, Verdict};
+use crate::{
+    config::Effect,
+    dialect::{Delta, Places},
+    policy::{Fault, Instance, hold::Hold},
+};
+
+/// A policy's place.
+pub(super) struct Seat {
+    pub(super) link: Arc<Link>,
+    pub(super) instance: Option<Box<dyn Instance>>,
+    /// It failed or was not admitted: it is not asked again in this exchange.
+    pub(super) out: bool,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) took: Duration,
+    pub(super) holds: BTreeMap<u32, Hold>,
+    pub(super) places: Places,
+}
+
+impl Seat {
+    pub(super) fn new(link: &Arc<Link>) -> Self {
+        Self {
+            link: Arc::clone(link),
+            instance: None,
+            out: false,
+            verdict: None,
+            took: Duration::ZERO,
+            holds: BTreeMap::new(),
+            places: link.program.manifest().rewrites,
+        }
+    }
+
+    /// Since when it has been holding text, where it holds any.
+    pub(super) fn held_since(&self) -> Option<Instant> {
+        self.holds.values().filter_map(Hold::since).min()
+    }
+
+    pub(super) fn ends(&self) -> bool {
+        !self.out && self.link.program.manifest().hooks.end && self.verdict.is_some()
+    }
+
+    pub(super) fn rewrites(&self) -> bool {
+        let manifest = self.link.program.manifest();
+        !self.out && manifest.hooks.reply && !manifest.rewrites.is_empty()
+    }
+
+    /// The instance, made now where there is none yet.
+    pub(super) fn take(&mut self, now: Instant) -> Result<Box<dyn Instance>, Fault> {
+        if let Some(instance) = self.instance.take() {
+            return Ok(instance);
+        }
+        if !self.link.quarantine.admits(now) {
+            return Err(Fault::Quarantined);
+        }
+        self.link.program.start()
+    }
+
+    pub(super) fn worked(
+        &mut self,
+        instance: Box<dyn Instance>,
+        hook: &'static str,
+        verdict: Verdict,
+        took: Duration,
+    ) {
+        let listener = &self.link.listener;
+        self.instance = Some(instance);
+        self.took += took;
+        if self.verdict != Some(Verdict::Edited) || verdict != Verdict::Forwarded {
+            self.verdict = Some(verdict);
+        }
+        self.link.calls.fetch_add(1, Ordering::Relaxed);
+        listener.called(&self.link, hook, verdict.label(), took);
+        if self.link.quarantine.worked() {
+            listener.quarantined(&self.link, false);
+        }
+    }
+
+    pub(super) fn failed(
+        &mut self,
+        hook: &'static str,
+        fault: Fault,
+        now: Instant,
+        took: Duration,
+    ) -> Result<(), Stop> {
+        let listener = &self.link.listener;
+        self.out = true;
+        self.took += took;
+        let blocks = self.link.on_error == Effect::Block;
+        self.verdict = Some(if blocks {
+            Verdict::Faulted
+        } else {
+            Verdict::Skipped
+        });
+        listener.called(&self.link, hook, fault.label(), took);
+        // A full pool and a closed door say nothing about the policy.
+        if !matches!(fault, Fault::Quarantined | Fault::NoSlot) {
+            self.link.faults.fetch_add(1, Ordering::Relaxed);
+            listener.faulted(&self.link, hook, &fault);
+            if self.link.quarantine.failed(now) {
+                listener.quarantined(&self.link, true);
+            }
+        } else if fault == Fault::NoSlot {
+            self.link.quarantine.abandoned();
+        }
+        if blocks {
+            Err(Stop::Failed(Arc::clone(&self.link), fault))
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn hold(&mut self, delta: &Delta, returned: Option<&str>, now: Instant) {
+        if returned.is_none() && self.holds.is_empty() {
+            return;
+        }
+        let hold = self.holds.entry(delta.channel).or_default();
+        let bytes = hold.bytes();
+        if let Some(time) = hold.note(&delta.text, returned, now) {
+            self.link.listener.held(&self.link, time, bytes);
+        }
+        if delta.last || hold.bytes() == 0 {
+            self.holds.remove(&delta.channel);
+        }
+    }
+
+    pub(super) fn held_too_much(&self, now: Instant) -> Option<Fault> {
+        let limits = &self.link.limits;
+        let over = |hold: &Hold| {
+            hold.bytes() > limits.held_bytes
+                || hold
+                    .since()
+                    .is_some_and(|since| now.duration_since(since) > limits.held_time)
+        };
+        self.holds.values().any(over).then_some(Fault::HeldTooMuch)
+    }
+
+    /// Gives out what a policy that is skipped from here on had held, beside the next text of its channel; a channel that
+    /// brings none in this batch waits for its next one, its last one at the latest.
+    pub(super) fn give_out(&mut self, deltas: &mut [Delta], changed: &mut Vec<bool>, side: Side) {
+        self.holds.retain(|channel, hold| {
+            let mut own = deltas
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, delta)| delta.channel == *channel);
+            let beside = match side {
+                Side::Before => own.next(),
+                Side::After => own.last(),
+            };
+            let Some((at, delta)) = beside else {
+                return true;
+            };
+            let text = hold.take();
+            if !text.is_empty() {
+                match side {
+                    Side::Before => delta.text.insert_str(0, &text),
+                    Side::After => delta.text.push_str(&text),
+                }
+                mark(changed, at);
+            }
+            false
+        });
+    }
+}
+
+/// Where held text goes: before what the failed policy was not shown, or after what it let out.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Before,
+    After,
+}
+
+pub(super) fn mark(changed: &mut Vec<bool>, at: usize) {
+    if changed.len() <= at {
+        changed.resize(at + 1, false);
+    }
+    if let Some(mark) = changed.get_mut(at) {
+        *mark = true;
+    }
+}

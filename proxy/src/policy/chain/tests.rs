@@ -1,0 +1,369 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
+
+use std::{
+    sync::{Mutex, atomic::Ordering},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::*;
+use crate::{
+    dialect::{Delta, Dialect, Place, request::Body},
+    policy::{Call, Decision, Hooks, Instance, Manifest, Outcome, ReplyHead, Work},
+};
+
+/// What a policy in these tests does.
+#[derive(Clone, Copy)]
+enum Does {
+    /// Appends its name to the header `x-way` and to each text.
+    Signs,
+    /// Edits, then traps.
+    TrapsAfterEdit,
+    /// Holds back all it is shown, for ever.
+    Swallows,
+    Refuses,
+    Replies,
+}
+
+struct Fake {
+    manifest: Manifest,
+    does: Does,
+    started: Arc<Mutex<Vec<String>>>,
+}
+
+struct FakeInstance {
+    name: String,
+    does: Does,
+}
+
+impl Program for Fake {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
+        self.started
+            .lock()
+            .unwrap()
+            .push(self.manifest.name.clone());
+        Ok(Box::new(FakeInstance {
+            name: self.manifest.name.clone(),
+            does: self.does,
+        }))
+    }
+    fn memory_high_water(&self) -> u64 {
+        0
+    }
+}
+
+fn denial() -> Denial {
+    Denial {
+        status: 403,
+        code: "no".into(),
+        message: "no".into(),
+        retry_after_ms: None,
+    }
+}
+
+impl Instance for FakeInstance {
+    fn on_request(
+        self: Box<Self>,
+        mut call: Box<Call>,
+    ) -> Work<(Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>)> {
+        Box::pin(async move {
+            let way = call
+                .headers()
+                .get("x-way")
+                .map_or("", |way| way.to_str().unwrap())
+                .to_owned();
+            let way = HeaderValue::try_from(format!("{way}{}", self.name)).unwrap();
+            call.set_header(HeaderName::from_static("x-way"), Some(way));
+            let turn: Result<(Box<dyn Instance>, Decision), Fault> = match self.does {
+                Does::TrapsAfterEdit => Err(Fault::Trapped("unreachable".into())),
+                Does::Refuses => Ok((self, Decision::Refuse(denial()))),
+                Does::Replies => Ok((self, Decision::Reply("hello".into()))),
+                Does::Signs | Does::Swallows => Ok((self, Decision::Forward)),
+            };
+            (call, turn)
+        })
+    }
+
+    fn on_reply(
+        self: Box<Self>,
+        _: Arc<ReplyHead>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<(Box<dyn Instance>, Result<Vec<Option<String>>, Denial>), Fault>> {
+        Box::pin(async move {
+            let texts = |edit: &dyn Fn(&str) -> String| {
+                deltas.iter().map(|delta| Some(edit(&delta.text))).collect()
+            };
+            match self.does {
+                Does::Signs => {
+                    let texts = texts(&|text| format!("{text}{}", self.name));
+                    Ok((self as Box<dyn Instance>, Ok(texts)))
+                }
+                Does::Swallows => {
+                    let texts = texts(&|_| String::new());
+                    Ok((self as Box<dyn Instance>, Ok(texts)))
+                }
+                Does::Refuses => Ok((self as Box<dyn Instance>, Err(denial()))),
+                Does::TrapsAfterEdit | Does::Replies => Err(Fault::CpuTime),
+            }
+        })
+    }
+
+    fn on_end(self: Box<Self>, _: Arc<Outcome>) -> Work<Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Listener for Heard {
+    fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, _: Duration) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{} {hook} {outcome}", link.name));
+    }
+    fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
+    fn quarantined(&self, link: &Link, closed: bool) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{} quarantined {closed}", link.name));
+    }
+    fn held(&self, _: &Link, _: Duration, _: usize) {}
+}
+
+fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
+    let heard = Arc::new(Heard::default());
+    let link = |(name, does, on_error): &(&str, Does, Effect)| {
+        Arc::new(Link {
+            name: (*name).into(),
+            version: "1".into(),
+            program: Arc::new(Fake {
+                manifest: Manifest {
+                    name: (*name).into(),
+                    version: "1".into(),
+                    hooks: Hooks {
+                        request: true,
+                        reply: true,
+                        end: true,
+                    },
+                    reads: Places::ALL,
+                    rewrites: Places::NONE.with(Place::Assistant),
+                    config_schema: String::new(),
+                },
+                does: *does,
+                started: Arc::default(),
+            }),
+            on_error: *on_error,
+            on_unseen: Effect::Block,
+            limits: PolicyLimits {
+                cpu: Duration::from_millis(10),
+                wall: Duration::from_millis(50),
+                memory: 1 << 24,
+                held_bytes: 8,
+                held_time: Duration::from_secs(10),
+            },
+            quarantine: Quarantine::default(),
+            calls: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            listener: Arc::clone(&heard) as Arc<dyn Listener>,
+        })
+    };
+    let links = policies.iter().map(link).collect();
+    (Chain::new(links), heard)
+}
+
+fn call() -> Box<Call> {
+    let body = Body::wire(Dialect::OpenaiChat, Bytes::from_static(b"{}"));
+    Box::new(Call::new(
+        "id".into(),
+        Dialect::OpenaiChat,
+        Method::POST,
+        "/".into(),
+        HeaderMap::new(),
+        body,
+    ))
+}
+
+fn head() -> Arc<ReplyHead> {
+    Arc::new(ReplyHead {
+        status: 200,
+        headers: HeaderMap::new(),
+        streaming: true,
+        dialect: Dialect::OpenaiChat,
+    })
+}
+
+fn delta(place: Place, text: &str) -> Delta {
+    Delta {
+        channel: place as u32,
+        choice: 0,
+        place,
+        text: text.into(),
+        last: false,
+    }
+}
+
+fn run(chain: &Chain) -> Run {
+    Run::new(chain, Instant::now)
+}
+
+#[tokio::test]
+async fn requests_go_down_the_chain_and_replies_come_back_up_it() {
+    let (chain, _) = chain(&[
+        ("a", Does::Signs, Effect::Block),
+        ("b", Does::Signs, Effect::Block),
+    ]);
+    let mut run = run(&chain);
+    let call = run.on_request(call(), true).await.unwrap();
+    assert_eq!(call.headers()["x-way"], "ab");
+    let texts = run
+        .on_reply(&head(), vec![delta(Place::Assistant, "-")])
+        .await
+        .unwrap();
+    assert_eq!(texts, [Some("-ba".to_owned())]);
+}
+
+#[tokio::test]
+async fn places_that_nobody_subscribed_to_are_shown_to_nobody() {
+    let (chain, heard) = chain(&[("a", Does::Signs, Effect::Block)]);
+    let mut run = run(&chain);
+    let texts = run
+        .on_reply(&head(), vec![delta(Place::Reasoning, "-")])
+        .await
+        .unwrap();
+    assert!(texts.is_empty() && heard.0.lock().unwrap().is_empty());
+    let both = vec![delta(Place::Reasoning, "-"), delta(Place::Assistant, "-")];
+    assert_eq!(
+        run.on_reply(&head(), both).await.unwrap(),
+        [None, Some("-a".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn a_skipped_fault_leaves_no_trace_in_the_request() {
+    let (chain, heard) = chain(&[
+        ("a", Does::TrapsAfterEdit, Effect::Skip),
+        ("b", Does::Signs, Effect::Block),
+    ]);
+    let mut run = run(&chain);
+    let call = run.on_request(call(), true).await.unwrap();
+    assert_eq!(call.headers()["x-way"], "b");
+    // … and the policy is not asked about the reply either.
+    let texts = run
+        .on_reply(&head(), vec![delta(Place::Assistant, "-")])
+        .await
+        .unwrap();
+    assert_eq!(texts, [Some("-b".to_owned())]);
+    assert_eq!(
+        *heard.0.lock().unwrap(),
+        ["a request trap", "b request edited", "b reply edited"]
+    );
+}
+
+#[tokio::test]
+async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
+    let (chain, heard) = chain(&[("a", Does::TrapsAfterEdit, Effect::Block)]);
+    for n in 0..7 {
+        let mut run = run(&chain);
+        let Err(Stop::Failed(link, fault)) = run.on_request(call(), true).await else {
+            panic!("the exchange went on")
+        };
+        assert_eq!(&*link.name, "a");
+        assert_eq!(fault == Fault::Quarantined, n >= 5, "{n}: {fault}");
+        assert_eq!(
+            heard
+                .0
+                .lock()
+                .unwrap()
+                .contains(&"a quarantined true".to_owned()),
+            n >= 4
+        );
+    }
+    assert_eq!(chain.links()[0].faults.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_refusal_or_reply_stops_the_chain_where_it_is() {
+    for (does, verdict) in [
+        (Does::Refuses, Verdict::Refused),
+        (Does::Replies, Verdict::Replied),
+    ] {
+        let (chain, _) = chain(&[
+            ("a", does, Effect::Block),
+            ("b", Does::Signs, Effect::Block),
+        ]);
+        let mut run = run(&chain);
+        assert!(run.on_request(call(), true).await.is_err());
+        let verdicts: Vec<_> = run
+            .verdicts()
+            .map(|(link, verdict, _)| (link.name.to_string(), verdict))
+            .collect();
+        assert_eq!(verdicts, [("a".to_owned(), verdict)]);
+    }
+}
+
+#[tokio::test]
+async fn held_text_is_given_out_in_order_where_the_policy_may_be_skipped() {
+    let (chain, _) = chain(&[("a", Does::Swallows, Effect::Skip)]);
+    let mut run = run(&chain);
+    let mut reads = Vec::new();
+    for text in ["0123", "4567", "89ab", "cdef"] {
+        let edits = run
+            .on_reply(&head(), vec![delta(Place::Assistant, text)])
+            .await
+            .unwrap();
+        reads.push(
+            edits
+                .into_iter()
+                .next()
+                .flatten()
+                .unwrap_or_else(|| text.to_owned()),
+        );
+    }
+    assert_eq!(reads, ["", "", "0123456789ab", "cdef"]);
+}
+
+#[tokio::test]
+async fn held_text_of_a_channel_waits_for_that_channels_next_text() {
+    let (chain, _) = chain(&[("a", Does::Swallows, Effect::Skip)]);
+    let mut run = run(&chain);
+    let on = |channel, text: &str| Delta {
+        channel,
+        ..delta(Place::Assistant, text)
+    };
+    run.on_reply(&head(), vec![on(1, "one")]).await.unwrap();
+    let edits = run
+        .on_reply(&head(), vec![on(2, "two, and too long")])
+        .await
+        .unwrap();
+    assert_eq!(edits, [Some("two, and too long".to_owned())]);
+    let edits = run.on_reply(&head(), vec![on(1, ".")]).await.unwrap();
+    assert_eq!(edits, [Some("one.".to_owned())]);
+}
+
+#[tokio::test]
+async fn held_text_over_its_bound_is_a_fault() {
+    let (chain, _) = chain(&[("a", Does::Swallows, Effect::Block)]);
+    let mut run = run(&chain);
+    let long = delta(Place::Assistant, "0123456789abcdefghijklmnop");
+    assert!(matches!(
+        run.on_reply(&head(), vec![long]).await,
+        Err(Stop::Failed(_, Fault::HeldTooMuch))
+    ));
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_asked_of_policies_that_read_nothing() {
+    let (chain, heard) = chain(&[("a", Does::Refuses, Effect::Block)]);
+    let mut run = run(&chain);
+    assert!(run.on_request(call(), false).await.is_ok());
+    assert!(heard.0.lock().unwrap().is_empty());
+}

@@ -1,0 +1,178 @@
+//! Whether a policy that keeps failing is still asked.
+//!
+//! [`FAULTS`] faults within [`WINDOW`] close the door for [`REST`]; then one exchange may knock: if its call works the door
+//! opens, if not the rest doubles, up to [`LONGEST_REST`]. The state is a value behind a lock that is only taken once something failed.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Faults that close the door.
+pub const FAULTS: usize = 5;
+/// The time within which they count.
+pub const WINDOW: Duration = Duration::from_secs(30);
+/// How long the door stays closed at first.
+pub const REST: Duration = Duration::from_secs(5);
+/// How long it stays closed at most.
+pub const LONGEST_REST: Duration = Duration::from_secs(300);
+/// How long a knock may take.
+pub const KNOCK: Duration = Duration::from_secs(60);
+
+/// The door of one policy in one generation.
+#[derive(Debug, Default)]
+pub struct Quarantine {
+    /// Set as soon as there is anything to look up: the way of a healthy policy takes no lock.
+    troubled: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    faults: VecDeque<Instant>,
+    closed: Option<Closed>,
+}
+
+#[derive(Debug)]
+struct Closed {
+    until: Instant,
+    rest: Duration,
+    /// Since when an exchange has been knocking. One that left without a word is forgotten after [`KNOCK`].
+    knocking: Option<Instant>,
+}
+
+impl Quarantine {
+    /// Whether the policy may be asked now.
+    pub fn admits(&self, now: Instant) -> bool {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return true;
+        }
+        match &mut self.state().closed {
+            None => true,
+            Some(closed) if now < closed.until => false,
+            Some(closed)
+                if closed
+                    .knocking
+                    .is_some_and(|since| now.duration_since(since) < KNOCK) =>
+            {
+                false
+            }
+            Some(closed) => {
+                closed.knocking = Some(now);
+                true
+            }
+        }
+    }
+
+    /// Notes a call that worked; tells whether that opened the door.
+    pub fn worked(&self) -> bool {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut state = self.state();
+        if state
+            .closed
+            .as_ref()
+            .is_none_or(|closed| closed.knocking.is_none())
+        {
+            return false;
+        }
+        *state = State::default();
+        self.troubled.store(false, Ordering::Relaxed);
+        true
+    }
+
+    /// Notes a fault; tells whether that closed the door.
+    pub fn failed(&self, now: Instant) -> bool {
+        self.troubled.store(true, Ordering::Relaxed);
+        let mut state = self.state();
+        if let Some(closed) = &mut state.closed {
+            if closed.knocking.is_some() {
+                closed.rest = (closed.rest * 2).min(LONGEST_REST);
+                closed.until = now + closed.rest;
+                closed.knocking = None;
+            }
+            return false;
+        }
+        state.faults.push_back(now);
+        while state
+            .faults
+            .front()
+            .is_some_and(|first| now.duration_since(*first) > WINDOW)
+        {
+            state.faults.pop_front();
+        }
+        if state.faults.len() < FAULTS {
+            return false;
+        }
+        state.faults.clear();
+        state.closed = Some(Closed {
+            until: now + REST,
+            rest: REST,
+            knocking: None,
+        });
+        true
+    }
+
+    /// Gives back a knock that led to no call (the app left before).
+    pub fn abandoned(&self) {
+        if let Some(closed) = &mut self.state().closed {
+            closed.knocking = None;
+        }
+    }
+
+    /// Whether the door is closed.
+    pub fn is_closed(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed) && self.state().closed.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own instants")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_faults_in_half_a_minute_close_the_door_and_one_good_knock_opens_it() {
+        let (door, start) = (Quarantine::default(), Instant::now());
+        for n in 0..4 {
+            assert!(!door.failed(start + Duration::from_secs(n)));
+            assert!(door.admits(start));
+        }
+        assert!(door.failed(start + Duration::from_secs(4)));
+        assert!(door.is_closed() && !door.admits(start + Duration::from_secs(5)));
+
+        let later = start + Duration::from_secs(10);
+        assert!(door.admits(later), "one may knock");
+        assert!(!door.admits(later), "one only");
+        assert!(door.worked() && !door.is_closed() && door.admits(later));
+    }
+
+    #[test]
+    fn a_bad_knock_doubles_the_rest() {
+        let (door, start) = (Quarantine::default(), Instant::now());
+        for _ in 0..FAULTS {
+            door.failed(start);
+        }
+        assert!(door.admits(start + REST));
+        door.failed(start + REST);
+        assert!(!door.admits(start + REST + REST));
+        assert!(door.admits(start + REST + 2 * REST));
+    }
+
+    #[test]
+    fn rare_faults_never_close_it() {
+        let (door, start) = (Quarantine::default(), Instant::now());
+        for n in 0..100 {
+            assert!(!door.failed(start + Duration::from_secs(8 * n)));
+        }
+    }
+}

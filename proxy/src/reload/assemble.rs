@@ -1,0 +1,376 @@
+//! From a configuration and a directory to a generation: what can be kept is kept, what is new is loaded, what fails leaves its former self.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::SystemTime,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    config::{Config, Grants, PolicyLimits, Use, cases::Cases},
+    exchange::{generation::Generation, told::Told},
+    policy::{Chain, Link, Program},
+    reload::{
+        rehearsal::rehearse,
+        scan::{PolicyFile, hex},
+    },
+    sandbox::{Loader, Source},
+    telemetry::metrics::{self, Models, PolicyMeter},
+};
+
+/// Policies loaded at once, at the most: each is a compiling process, which may take tens of megabytes.
+const AT_ONCE: usize = 4;
+
+/// What decides whether a loaded policy is still the one that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Identity {
+    hash: [u8; 32],
+    cases: Option<[u8; 32]>,
+    config: String,
+    grants: Grants,
+    limits: PolicyLimits,
+}
+
+/// One policy of the chain, as `/policies` tells of it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// As the chain names it.
+    pub name: String,
+    /// SHA-256 of what serves, in hex; empty where nothing does.
+    pub serving: String,
+    /// Why the newest file or configuration does not serve.
+    pub refused: Option<String>,
+    /// When what serves was loaded.
+    pub since: SystemTime,
+}
+
+/// Makes generations, and remembers what the one in force was made of.
+pub struct Assembler {
+    loader: Loader,
+    known: BTreeMap<String, Known>,
+    number: u64,
+}
+
+struct Known {
+    identity: Identity,
+    link: Arc<Link>,
+    since: SystemTime,
+    /// The identity that was refused last, with the reason: it is not tried again until something changes.
+    refused: Option<(Identity, String)>,
+}
+
+/// What one policy of the chain needs.
+enum Step<'a> {
+    /// Nothing: what serves serves on, or what failed fails again.
+    Done(Result<Arc<Link>, String>),
+    Load(New<'a>),
+}
+
+/// A policy that is new, or is wanted in another way.
+struct New<'a> {
+    found: &'a PolicyFile,
+    cases: Option<PathBuf>,
+    identity: Identity,
+}
+
+/// A generation, and what there is to tell about it.
+pub struct Assembled {
+    /// To be swapped in.
+    pub generation: Generation,
+    /// A line per policy of the chain.
+    pub entries: Vec<Entry>,
+    /// What did not load, in the operator's words.
+    pub refused: Vec<String>,
+}
+
+impl Assembler {
+    /// Makes generations with `loader`.
+    pub fn new(loader: Loader) -> Self {
+        Self {
+            loader,
+            known: BTreeMap::new(),
+            number: 0,
+        }
+    }
+
+    /// Makes the next generation. A policy that fails keeps its former self; one that has none is left to the caller: at start it ends
+    /// the process, later the generation is not swapped.
+    ///
+    /// # Errors
+    /// Policies that failed and have no former self, a sentence each.
+    pub fn assemble(
+        &mut self,
+        config: Config,
+        files: &BTreeMap<String, PolicyFile>,
+    ) -> Result<Assembled, Vec<String>> {
+        let mut links = Vec::new();
+        let mut entries = Vec::new();
+        let mut refused = Vec::new();
+        let mut missing = Vec::new();
+        let steps: Vec<(&Use, Step<'_>)> = config
+            .policies
+            .chain
+            .iter()
+            .map(|wanted| (wanted, self.step(wanted, files)))
+            .collect();
+        let mut loaded = self.load_all(&steps).into_iter();
+        let wanted: Vec<(&Use, Result<Arc<Link>, String>)> = steps
+            .into_iter()
+            .map(|(wanted, step)| {
+                let link = match step {
+                    Step::Done(done) => done,
+                    Step::Load(new) => match loaded.next() {
+                        Some(outcome) => self.keep(wanted, new.identity, outcome),
+                        None => Err("was not loaded".to_owned()), // an outcome each: never
+                    },
+                };
+                (wanted, link)
+            })
+            .collect();
+        for (wanted, link) in wanted {
+            if link.is_err() {
+                metrics::load_failure(&wanted.name);
+            }
+            let former = self.known.get(&wanted.name);
+            match (link, former) {
+                (Ok(link), Some(known)) => {
+                    links.push(link);
+                    entries.push(known.entry(&wanted.name, None));
+                }
+                (Ok(link), None) => links.push(link), // `keep` has just put it there
+                (Err(why), Some(known)) => {
+                    links.push(Arc::clone(&known.link));
+                    entries.push(known.entry(&wanted.name, Some(why.clone())));
+                    refused.push(format!(
+                        "policy `{}`: {why}; keeping the former one",
+                        wanted.name
+                    ));
+                }
+                (Err(why), None) => missing.push(format!("policy `{}`: {why}", wanted.name)),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let in_chain = |name: &String| {
+            config
+                .policies
+                .chain
+                .iter()
+                .any(|wanted| wanted.name == *name)
+        };
+        self.known.retain(|name, _| in_chain(name));
+        self.number += 1;
+        self.loader.give_way();
+        Ok(Assembled {
+            generation: Generation {
+                number: self.number,
+                chain: Chain::new(links),
+                models: Models::of(&config),
+                config,
+            },
+            entries,
+            refused,
+        })
+    }
+
+    /// What is to be done for one policy of the chain.
+    fn step<'a>(&mut self, wanted: &Use, files: &'a BTreeMap<String, PolicyFile>) -> Step<'a> {
+        let Some(found) = files.get(&wanted.name) else {
+            return Step::Done(Err(format!(
+                "there is no `{}.wasm` in the policy directory",
+                wanted.name
+            )));
+        };
+        let hash = match &found.content {
+            Ok(hash) => *hash,
+            Err(why) => return Step::Done(Err(why.clone())),
+        };
+        let cases = found.path.with_extension("cases.yaml");
+        let identity = Identity {
+            hash,
+            cases: std::fs::read(&cases)
+                .ok()
+                .map(|text| Sha256::digest(text).into()),
+            config: wanted.config.clone(),
+            grants: wanted.grants.clone(),
+            limits: wanted.limits.clone(),
+        };
+        if let Some(known) = self.known.get_mut(&wanted.name) {
+            if known.identity == identity {
+                let link = &known.link;
+                if link.on_error != wanted.on_error || link.on_unseen != wanted.on_unseen {
+                    known.link = Arc::new(relink(link, wanted));
+                }
+                return Step::Done(Ok(Arc::clone(&known.link)));
+            }
+            if let Some((refused, why)) = &known.refused
+                && *refused == identity
+            {
+                return Step::Done(Err(why.clone()));
+            }
+        }
+        Step::Load(New {
+            found,
+            cases: identity.cases.map(|_| cases),
+            identity,
+        })
+    }
+
+    /// Loads what is new, several at once: compiling takes hundreds of milliseconds each. An outcome per [`Step::Load`], in order.
+    fn load_all(&self, steps: &[(&Use, Step<'_>)]) -> Vec<Result<Arc<Link>, String>> {
+        let new: Vec<(&Use, &New<'_>)> = steps
+            .iter()
+            .filter_map(|(wanted, step)| match step {
+                Step::Load(new) => Some((*wanted, new)),
+                Step::Done(_) => None,
+            })
+            .collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            std::iter::from_fn(|| {
+                let n = next.fetch_add(1, Relaxed);
+                let (wanted, new) = new.get(n)?;
+                Some((n, self.load(wanted, new.found, new.cases.as_deref())))
+            })
+            .collect::<Vec<_>>()
+        };
+        let hands = thread::available_parallelism().map_or(1, usize::from);
+        let others = hands.min(AT_ONCE).min(new.len()).saturating_sub(1);
+        let mut outcomes = thread::scope(|scope| {
+            // Where no thread can be made, this one does its work as well.
+            let spawned: Vec<_> = (0..others)
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+                .collect();
+            let mut outcomes = work();
+            for thread in spawned {
+                match thread.join() {
+                    Ok(more) => outcomes.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            outcomes
+        });
+        outcomes.sort_unstable_by_key(|(n, _)| *n);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    /// Remembers what came of loading.
+    fn keep(
+        &mut self,
+        wanted: &Use,
+        identity: Identity,
+        outcome: Result<Arc<Link>, String>,
+    ) -> Result<Arc<Link>, String> {
+        match &outcome {
+            Ok(link) => {
+                self.known.insert(
+                    wanted.name.clone(),
+                    Known {
+                        identity,
+                        link: Arc::clone(link),
+                        since: SystemTime::now(),
+                        refused: None,
+                    },
+                );
+            }
+            Err(why) => {
+                if let Some(known) = self.known.get_mut(&wanted.name) {
+                    known.refused = Some((identity, why.clone()));
+                }
+            }
+        }
+        outcome
+    }
+
+    fn load(
+        &self,
+        wanted: &Use,
+        found: &PolicyFile,
+        cases: Option<&Path>,
+    ) -> Result<Arc<Link>, String> {
+        let bytes = found
+            .read()
+            .map_err(|error| format!("{}: {error}", found.path.display()))?;
+        let load = |config: &str| -> Result<Arc<dyn Program>, String> {
+            let loaded = self
+                .loader
+                .load(Source {
+                    name: wanted.name.clone(),
+                    bytes: bytes.clone(),
+                    config: config.to_owned(),
+                    grants: wanted.grants.clone(),
+                    limits: wanted.limits.clone(),
+                })
+                .map_err(|error| error.to_string())?;
+            Ok(loaded)
+        };
+        if let Some(path) = cases {
+            let cases = Cases::read(path)?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(|error| format!("no runtime to rehearse in: {error}"))?;
+            let misses = runtime.block_on(rehearse(&cases, &wanted.limits, |config| {
+                load(&config.to_string())
+            }))?;
+            if let Some(miss) = misses.first() {
+                return Err(format!(
+                    "{} of its cases fail, first `{}`: {}",
+                    misses.len(),
+                    miss.case,
+                    miss.what
+                ));
+            }
+        }
+        let program = load(&wanted.config)?;
+        let version: Arc<str> = program.manifest().version.as_str().into();
+        let meter = PolicyMeter::new(&wanted.name, &version);
+        Ok(Arc::new(Link {
+            listener: Arc::new(Told::new(meter)),
+            name: wanted.name.as_str().into(),
+            version,
+            program,
+            on_error: wanted.on_error,
+            on_unseen: wanted.on_unseen,
+            limits: wanted.limits.clone(),
+            quarantine: Default::default(),
+            calls: Default::default(),
+            faults: Default::default(),
+        }))
+    }
+}
+
+/// The same program under other rules.
+fn relink(link: &Link, wanted: &Use) -> Link {
+    Link {
+        name: Arc::clone(&link.name),
+        listener: Arc::clone(&link.listener),
+        version: Arc::clone(&link.version),
+        program: Arc::clone(&link.program),
+        on_error: wanted.on_error,
+        on_unseen: wanted.on_unseen,
+        limits: wanted.limits.clone(),
+        quarantine: Default::default(),
+        calls: Default::default(),
+        faults: Default::default(),
+    }
+}
+
+impl Known {
+    fn entry(&self, name: &str, refused: Option<String>) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            serving: hex(&self.identity.hash),
+            refused,
+            since: self.since,
+        }
+    }
+}

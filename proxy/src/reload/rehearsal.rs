@@ -1,0 +1,221 @@
+//! A policy's own cases, run in the real host without a network: before a generation is swapped in, and by `outrigger policy test`.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::{
+    config::{
+        Effect, PolicyLimits,
+        cases::{Case, Cases, Expect},
+    },
+    dialect::{Delta, Dialect, Place, request::Body},
+    policy::{
+        Call, Chain, Denial, Fault, Link, Program, ReplyHead, Run,
+        chain::{Listener, Stop},
+    },
+};
+
+/// A case that did not go as written.
+#[derive(Debug)]
+pub struct Miss {
+    /// The case's name.
+    pub case: String,
+    /// What happened instead. Cases are the author's own text: unlike traffic they may be quoted.
+    pub what: String,
+}
+
+/// Nobody listens to a rehearsal.
+struct Deaf;
+
+impl Listener for Deaf {
+    fn called(&self, _: &Link, _: &'static str, _: &'static str, _: std::time::Duration) {}
+    fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
+    fn quarantined(&self, _: &Link, _: bool) {}
+    fn held(&self, _: &Link, _: std::time::Duration, _: usize) {}
+}
+
+/// Runs all `cases`. `load` makes the program for a configuration; it is asked again only where a case brings its own.
+///
+/// # Errors
+/// The program could not be loaded, in `load`'s words.
+pub async fn rehearse(
+    cases: &Cases,
+    limits: &PolicyLimits,
+    mut load: impl FnMut(&serde_json::Value) -> Result<Arc<dyn Program>, String>,
+) -> Result<Vec<Miss>, String> {
+    let mut shared = None;
+    let mut misses = Vec::new();
+    for case in &cases.cases {
+        let program = match (&case.config, &shared) {
+            (Some(own), _) => load(own)?,
+            (None, Some(program)) => Arc::clone(program),
+            (None, None) => Arc::clone(shared.insert(load(&cases.config)?)),
+        };
+        let chain = Chain::new(vec![Arc::new(Link {
+            name: "rehearsal".into(),
+            version: program.manifest().version.as_str().into(),
+            program,
+            on_error: Effect::Block,
+            on_unseen: Effect::Block,
+            limits: limits.clone(),
+            quarantine: Default::default(),
+            calls: Default::default(),
+            faults: Default::default(),
+            listener: Arc::new(Deaf),
+        })]);
+        if let Err(what) = run(case, &chain).await {
+            misses.push(Miss {
+                case: case.name.clone(),
+                what,
+            });
+        }
+    }
+    Ok(misses)
+}
+
+async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
+    let whole: String = case.reply.iter().flatten().map(String::as_str).collect();
+    let ways: Vec<Vec<String>> = match &case.reply {
+        None => vec![Vec::new()],
+        Some(pieces) => vec![
+            pieces.clone(),
+            vec![whole.clone()],
+            whole.chars().map(String::from).collect(),
+        ],
+    };
+    for pieces in ways {
+        let mut run = Run::new(chain, now);
+        let asked = run.on_request(Box::new(call(case)?), true).await;
+        decided(case, asked)?;
+        if case.reply.is_some() {
+            replied(case, &mut run, &pieces).await?;
+        }
+    }
+    Ok(())
+}
+
+fn call(case: &Case) -> Result<Call, String> {
+    let dialect = match case.dialect.as_str() {
+        "openai.chat" => Dialect::OpenaiChat,
+        "openai.responses" => Dialect::OpenaiResponses,
+        "anthropic.messages" => Dialect::AnthropicMessages,
+        other => {
+            return Err(format!(
+                "`{other}` is no dialect; write openai.chat, openai.responses or anthropic.messages"
+            ));
+        }
+    };
+    let path = match dialect {
+        Dialect::OpenaiResponses => "/v1/responses",
+        Dialect::AnthropicMessages => "/v1/messages",
+        Dialect::OpenaiChat | Dialect::Other => "/v1/chat/completions",
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in &case.headers {
+        let name =
+            HeaderName::try_from(name).map_err(|_| format!("no header can be called `{name}`"))?;
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| format!("the header `{name}` can't have this value"))?;
+        headers.append(name, value);
+    }
+    let mut body = Body::wire(dialect, Bytes::from(case.request.to_string()));
+    body.index().map_err(|malformed| {
+        format!("the request is no {} request: {malformed}", dialect.name())
+    })?;
+    Ok(Call::new(
+        "rehearsal".into(),
+        dialect,
+        Method::POST,
+        path.into(),
+        headers,
+        body,
+    ))
+}
+
+fn decided(case: &Case, asked: Result<Box<Call>, Stop>) -> Result<(), String> {
+    match (&case.expect, asked) {
+        (Expect::Forward, Ok(call)) => {
+            let Some(expected) = &case.expect_request else {
+                return Ok(());
+            };
+            let sent: serde_json::Value = serde_json::from_slice(&call.body.render())
+                .map_err(|error| format!("the body sent is no JSON: {error}"))?;
+            if sent == *expected {
+                Ok(())
+            } else {
+                Err(format!("sent {sent}, expected {expected}"))
+            }
+        }
+        (Expect::Refuse(expected), Err(Stop::Refused(_, denial))) => {
+            let status = expected.status.is_none_or(|status| status == denial.status);
+            let code = expected
+                .code
+                .as_ref()
+                .is_none_or(|code| *code == denial.code);
+            if status && code {
+                Ok(())
+            } else {
+                Err(refused(&denial))
+            }
+        }
+        (Expect::Reply(expected), Err(Stop::Replied(_, text))) if *expected == text => Ok(()),
+        (_, Ok(_)) => Err("it forwarded".to_owned()),
+        (_, Err(Stop::Refused(_, denial))) => Err(refused(&denial)),
+        (_, Err(Stop::Replied(_, text))) => Err(format!("it replied {text:?}")),
+        (_, Err(Stop::Failed(_, fault))) => Err(format!("it {fault}")),
+    }
+}
+
+async fn replied(case: &Case, run: &mut Run, pieces: &[String]) -> Result<(), String> {
+    let head = Arc::new(ReplyHead {
+        status: 200,
+        headers: HeaderMap::new(),
+        streaming: true,
+        dialect: Dialect::OpenaiChat,
+    });
+    let mut read = String::new();
+    for at in 0..=pieces.len() {
+        let text = pieces.get(at).cloned().unwrap_or_default();
+        let delta = Delta {
+            channel: 0,
+            choice: 0,
+            place: Place::Assistant,
+            text: text.clone(),
+            last: at == pieces.len(),
+        };
+        match run.on_reply(&head, vec![delta]).await {
+            Ok(edits) => read.push_str(&edits.into_iter().next().flatten().unwrap_or(text)),
+            Err(Stop::Refused(_, denial))
+                if case.expect_reply_refused.as_ref() == Some(&denial.code) =>
+            {
+                return Ok(());
+            }
+            Err(Stop::Refused(_, denial)) => {
+                return Err(format!("in the reply: {}", refused(&denial)));
+            }
+            Err(Stop::Failed(_, fault)) => return Err(format!("in the reply it {fault}")),
+            Err(Stop::Replied(..)) => return Err("in the reply it replied".to_owned()),
+        }
+    }
+    match (&case.expect_reply, &case.expect_reply_refused) {
+        (_, Some(code)) => Err(format!("the reply was not refused with `{code}`")),
+        (Some(expected), None) if *expected != read => Err(format!(
+            "in {} pieces the app read {read:?}, expected {expected:?}",
+            pieces.len()
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn refused(denial: &Denial) -> String {
+    format!(
+        "it refused with {} `{}`: {}",
+        denial.status, denial.code, denial.message
+    )
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

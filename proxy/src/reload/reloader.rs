@@ -1,0 +1,196 @@
+//! Takes changes up: the next generation is made beside the one in force, and one pointer is swapped.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::SystemTime,
+};
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{
+    Change, Paths, Scan, Watcher,
+    assemble::{Assembler, Entry},
+};
+use crate::{
+    config::Config,
+    exchange::generation::{Generation, Shared},
+    telemetry::metrics,
+};
+
+/// Keeps the generation in force up to date with the files.
+pub struct Reloader {
+    file: PathBuf,
+    shared: Arc<Shared>,
+    /// Held while a generation is made: seconds, where something has to be compiled.
+    assembler: Mutex<Assembler>,
+    told: Mutex<Told>,
+    watcher: OnceLock<Watcher>,
+}
+
+/// How the last reload went.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// A line per policy of the chain.
+    pub entries: Vec<Entry>,
+    /// What was refused last, a sentence each; empty where the newest files serve.
+    pub refused: Vec<String>,
+    /// Keys of the configuration whose change waits for a restart.
+    pub restart_needed: Vec<String>,
+    /// When the generation in force was made.
+    pub since: SystemTime,
+}
+
+/// What the files of `config` are.
+pub fn paths(file: &std::path::Path, config: &Config) -> Paths {
+    Paths {
+        config: Some(file.to_owned()),
+        besides: config.files.clone(),
+        directory: config.policies.directory.clone(),
+    }
+}
+
+impl Reloader {
+    /// Keeps what `shared` serves up to date with the configuration in `file`.
+    pub fn new(
+        file: PathBuf,
+        shared: Arc<Shared>,
+        assembler: Assembler,
+        entries: Vec<Entry>,
+    ) -> Self {
+        Self {
+            file,
+            shared,
+            assembler: Mutex::new(assembler),
+            told: Mutex::new(Told {
+                entries,
+                refused: Vec::new(),
+                restart_needed: Vec::new(),
+                since: SystemTime::now(),
+            }),
+            watcher: OnceLock::new(),
+        }
+    }
+
+    /// Begins to watch. `seen` is what the generation in force was made of.
+    ///
+    /// # Errors
+    /// A thread could not be started.
+    pub fn watch(self: &Arc<Self>, seen: Scan) -> std::io::Result<()> {
+        let config = &self.shared.generation.load().config;
+        let (watcher, mut changes) =
+            Watcher::start(paths(&self.file, config), config.policies.poll, seen)?;
+        let _ = self.watcher.set(watcher);
+        let reloader = Arc::clone(self);
+        std::thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || {
+                while let Some(change) = changes.blocking_recv() {
+                    reloader.take_up(&change);
+                }
+            })?;
+        Ok(())
+    }
+
+    /// Looks at the files now.
+    pub fn now(&self) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.nudge();
+        }
+    }
+
+    /// How the last reload went.
+    pub fn told(&self) -> Told {
+        lock(&self.told).clone()
+    }
+
+    /// The generation in force.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn take_up(&self, change: &Change) {
+        let begun = Instant::now();
+        let former = self.shared.generation.load_full();
+        let config = if change.config || change.asked {
+            match Config::load(&self.file, &|name| std::env::var(name).ok()) {
+                Ok(config) => config,
+                Err(problems) => {
+                    let sentences = problems.0.iter().map(ToString::to_string).collect();
+                    return self.refused(
+                        sentences,
+                        "configuration not reloaded; keeping the previous one",
+                    );
+                }
+            }
+        } else {
+            former.config.clone()
+        };
+        let restart_needed = former.config.restart_needed(&config);
+        for key in &restart_needed {
+            warn!(key, "takes effect at the next start only");
+        }
+        let assembled = lock(&self.assembler).assemble(config, &change.files);
+        match assembled {
+            Ok(assembled) => {
+                let Some(watcher) = self.watcher.get() else {
+                    return;
+                };
+                if change.config || change.asked {
+                    let config = &assembled.generation.config;
+                    watcher.repoint(paths(&self.file, config), config.policies.poll);
+                    crate::telemetry::log::log_exchanges(config.exchange_log);
+                }
+                for sentence in &assembled.refused {
+                    warn!("{sentence}");
+                }
+                metrics::reload(assembled.refused.is_empty());
+                {
+                    let mut told = lock(&self.told);
+                    told.entries = assembled.entries;
+                    told.refused = assembled.refused;
+                    told.restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
+                }
+                if !change.config && !change.asked && same_policies(&former, &assembled.generation)
+                {
+                    return;
+                }
+                let number = assembled.generation.number;
+                self.shared.generation.store(Arc::new(assembled.generation));
+                lock(&self.told).since = SystemTime::now();
+                metrics::generation(number);
+                info!(
+                    generation = number,
+                    ms = begun.elapsed().as_millis() as u64,
+                    "reloaded"
+                );
+            }
+            Err(sentences) => self.refused(
+                sentences,
+                "policies not reloaded; keeping the previous generation",
+            ),
+        }
+    }
+
+    fn refused(&self, sentences: Vec<String>, message: &'static str) {
+        for sentence in &sentences {
+            warn!(reason = %sentence, "{message}");
+        }
+        metrics::reload(false);
+        lock(&self.told).refused = sentences;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn same_policies(former: &Generation, next: &Generation) -> bool {
+    let (former, next) = (former.chain.links(), next.chain.links());
+    former.len() == next.len()
+        && former
+            .iter()
+            .zip(next)
+            .all(|(former, next)| Arc::ptr_eq(former, next))
+}

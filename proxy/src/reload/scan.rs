@@ -1,0 +1,209 @@
+//! What the watched files are at one moment.
+//!
+//! A [`Scan`] is a plain value: names, stamps (what `stat` tells) and contents' hashes. Whether it may be believed is for `watch.rs`, which takes
+//! two and compares. Contents are hashed and not kept: a policy is read again, with its hash checked, by whoever loads it.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+/// What is watched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// Files that the configuration was made from besides: [`crate::config::Config::files`].
+    pub besides: Vec<PathBuf>,
+    /// Where `NAME.wasm` files are.
+    pub directory: Option<PathBuf>,
+}
+
+/// SHA-256 of a file's content.
+pub type Hash = [u8; 32];
+
+/// No policy is larger: JavaScript and Python components are 10 to 40 MiB.
+const LARGEST: u64 = 128 << 20;
+
+/// What both core modules and components begin with.
+const MAGIC: &[u8] = b"\0asm";
+
+/// One `NAME.wasm`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// `NAME`.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its content's hash; or why it is no policy, in a sentence for the operator.
+    pub content: Result<Hash, String>,
+    stamp: Stamp,
+}
+
+impl PolicyFile {
+    /// Reads the content that was hashed.
+    ///
+    /// # Errors
+    /// It can't be read, or it has changed since; then the watcher reports it again.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let bytes = fs::read(&self.path)?;
+        match &self.content {
+            Ok(hash) if *hash == <Hash>::from(Sha256::digest(&bytes)) => Ok(bytes),
+            Ok(_) => Err(io::Error::other(
+                "changed while it was being read; it will be looked at again",
+            )),
+            Err(why) => Err(io::Error::other(why.clone())),
+        }
+    }
+    /// Bytes of the file.
+    pub fn len(&self) -> u64 {
+        self.stamp.len
+    }
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A hash as lower-case hexadecimal.
+pub fn hex(hash: &Hash) -> String {
+    use std::fmt::Write;
+    hash.iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// What `stat` tells of a content's identity. With the inode and the change time even a replacement of the same length in the same
+/// instant differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// One moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The policies, by name.
+    pub policies: BTreeMap<String, PolicyFile>,
+    /// The configuration and what it was made from.
+    pub(super) config: BTreeMap<PathBuf, (Option<Stamp>, Hash)>,
+}
+
+impl Scan {
+    /// Looks now. Files whose stamp is that of `before` are not read again.
+    ///
+    /// # Errors
+    /// The policy directory can't be listed. A file that can't be read is told in its entry.
+    pub fn take(paths: &Paths, before: &Self) -> io::Result<Self> {
+        let mut scan = Self::default();
+        for path in paths.config.iter().chain(&paths.besides) {
+            let stamp = fs::metadata(path).ok().map(|m| Stamp::of(&m));
+            let hash = match before.config.get(path) {
+                Some((known, hash)) if *known == stamp => *hash,
+                _ => Sha256::digest(fs::read(path).unwrap_or_default()).into(),
+            };
+            scan.config.insert(path.clone(), (stamp, hash));
+        }
+        let Some(directory) = &paths.directory else {
+            return Ok(scan);
+        };
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let Some(name) = policy_name(&path) else {
+                continue;
+            };
+            // Follows links, as a ConfigMap's files are; gone since: not there.
+            let Ok(metadata) = fs::metadata(&path) else {
+                continue;
+            };
+            if metadata.is_dir() {
+                continue;
+            }
+            let stamp = Stamp::of(&metadata);
+            let file = match before.policies.get(&name) {
+                Some(known) if known.stamp == stamp && known.path == path => known.clone(),
+                _ => PolicyFile {
+                    content: content(&path, &metadata),
+                    name: name.clone(),
+                    path,
+                    stamp,
+                },
+            };
+            scan.policies.insert(name, file);
+        }
+        Ok(scan)
+    }
+
+    /// Whether a file of the configuration has another content than in `former`. A file that was not watched then is no difference.
+    pub(super) fn config_differs(&self, former: &Self) -> bool {
+        let known = |path: &PathBuf, hash: &Hash| {
+            former
+                .config
+                .get(path)
+                .is_none_or(|(_, former)| former == hash)
+        };
+        !self
+            .config
+            .iter()
+            .all(|(path, (_, hash))| known(path, hash))
+    }
+
+    /// Whether a policy came, went or has another content.
+    pub(super) fn policies_differ(&self, former: &Self) -> bool {
+        let contents = |scan: &Self| {
+            scan.policies
+                .values()
+                .map(|f| (f.name.clone(), f.content.clone()))
+                .collect::<Vec<_>>()
+        };
+        contents(self) != contents(former)
+    }
+}
+
+/// `NAME` of `NAME.wasm`; none for anything else, and for names that begin with a dot: a ConfigMap's own, and files that are being made.
+fn policy_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?;
+    (!name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
+}
+
+fn content(path: &Path, metadata: &fs::Metadata) -> Result<Hash, String> {
+    if !metadata.is_file() {
+        return Err("is not a regular file".into());
+    }
+    if metadata.len() > LARGEST {
+        return Err(format!(
+            "is larger than the {} MiB that a policy may be",
+            LARGEST >> 20
+        ));
+    }
+    let bytes = fs::read(path).map_err(|e| match e.kind() {
+        io::ErrorKind::PermissionDenied => "can't be read: permission is denied".to_owned(),
+        _ => format!("can't be read: {e}"),
+    })?;
+    if !bytes.starts_with(MAGIC) {
+        return Err("is not WebAssembly; build it with `outrigger policy build`".into());
+    }
+    Ok(Sha256::digest(&bytes).into())
+}

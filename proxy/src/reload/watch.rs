@@ -1,0 +1,372 @@
+//! When to look at the files, and when to believe what is there.
+//!
+//! Events only wake the watcher: a ConfigMap's update names no policy, and an overlay, NFS or subPath mount tells nothing at all, so there is a
+//! poll besides and the truth is always a [`Scan`]. After the last event of a burst (or half a second into an endless one) the files are
+//! scanned until two scans in a row agree, so a file that is still being copied in place is left alone; then one [`Change`] is sent with the whole
+//! set. From a rename to the change it takes about 300 ms.
+//!
+//! The watcher is a thread: it reads and hashes files, which would hold up a worker.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Duration,
+};
+
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode},
+};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::scan::{Paths, PolicyFile, Scan};
+
+/// Without events for so long, a burst is over.
+const QUIET: Duration = Duration::from_millis(200);
+/// A burst that does not end is looked into all the same.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Between the two scans that must agree.
+const STILL: Duration = Duration::from_millis(100);
+/// A file that never holds still is left out of a change after so many scans.
+const TRIES: usize = 20;
+
+/// The files are different from what was told last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The configuration, or a file that it was made from, has another content.
+    pub config: bool,
+    /// A policy came, went or has another content.
+    pub policies: bool,
+    /// Somebody asked ([`Watcher::nudge`], SIGHUP): to be taken up even where nothing is different.
+    pub asked: bool,
+    /// All policies that are there now, by name. One that is being written keeps its former entry.
+    pub files: BTreeMap<String, PolicyFile>,
+}
+
+/// Watches until it is dropped.
+#[derive(Debug)]
+pub struct Watcher {
+    inbox: Arc<Inbox>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    mail: Mutex<Mail>,
+    came: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Mail {
+    event: bool,
+    asked: bool,
+    paths: Option<(Paths, Duration)>,
+    end: bool,
+}
+
+impl Inbox {
+    fn put(&self, write: impl FnOnce(&mut Mail)) {
+        write(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner));
+        self.came.notify_one();
+    }
+
+    /// Waits for mail, until `deadline` at most, and takes it.
+    fn take(&self, deadline: Instant) -> Mail {
+        let mail = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let empty =
+            |mail: &mut Mail| !(mail.event || mail.asked || mail.end || mail.paths.is_some());
+        let (mut mail, _) = self
+            .came
+            .wait_timeout_while(mail, wait, empty)
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut mail)
+    }
+}
+
+impl Watcher {
+    /// Starts to watch. `seen` is what the caller has already taken up: changes are told relative to it. The channel holds one change; while
+    /// the receiver is busy with it, what happens meanwhile is gathered into the next.
+    ///
+    /// # Errors
+    /// The thread could not be started. That events can't be had (inotify's limits) is only logged: the poll remains.
+    pub fn start(
+        paths: Paths,
+        poll: Duration,
+        seen: Scan,
+    ) -> std::io::Result<(Self, mpsc::Receiver<Change>)> {
+        let inbox = Arc::new(Inbox::default());
+        let (out, changes) = mpsc::channel(1);
+        let watching = Watching {
+            events: Events::new(Arc::clone(&inbox)),
+            inbox: Arc::clone(&inbox),
+            paths,
+            poll,
+            seen,
+            out,
+            unreadable: false,
+        };
+        std::thread::Builder::new()
+            .name("watch".into())
+            .stack_size(256 << 10)
+            .spawn(move || watching.run())?;
+        Ok((Self { inbox }, changes))
+    }
+
+    /// Looks now and tells even where nothing is different.
+    pub fn nudge(&self) {
+        self.inbox.put(|mail| mail.asked = true);
+    }
+
+    /// Watches other files from now on: a reloaded configuration named them.
+    pub fn repoint(&self, paths: Paths, poll: Duration) {
+        self.inbox.put(|mail| mail.paths = Some((paths, poll)));
+    }
+
+    /// Subscribes to SIGHUP; the future, to be spawned, nudges at each.
+    ///
+    /// # Errors
+    /// The signal could not be subscribed to, or there is no runtime.
+    pub fn hangups(&self) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+        let inbox = Arc::clone(&self.inbox);
+        let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+        Ok(async move {
+            while hangups.recv().await.is_some() {
+                tracing::info!("SIGHUP: looking at the configuration and the policies");
+                inbox.put(|mail| mail.asked = true);
+            }
+        })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.inbox.put(|mail| mail.end = true);
+    }
+}
+
+struct Watching {
+    inbox: Arc<Inbox>,
+    events: Events,
+    paths: Paths,
+    poll: Duration,
+    /// What was told last.
+    seen: Scan,
+    out: mpsc::Sender<Change>,
+    /// The directory could not be listed the last time; told once.
+    unreadable: bool,
+}
+
+impl Watching {
+    fn run(mut self) {
+        let mut asked = false;
+        // What happened between the caller's scan and the first watch is found by the first look.
+        let mut look = Instant::now();
+        loop {
+            self.events.watch(&self.paths);
+            let mut burst_ends = None;
+            loop {
+                let mail = self.inbox.take(look);
+                if mail.end || self.out.is_closed() {
+                    return;
+                }
+                asked |= mail.asked;
+                if let Some((paths, poll)) = mail.paths {
+                    (self.paths, self.poll) = (paths, poll);
+                    self.events.watch(&self.paths);
+                    look = Instant::now() + QUIET;
+                }
+                let now = Instant::now();
+                if mail.event {
+                    look = (now + QUIET).min(*burst_ends.get_or_insert(now + PATIENCE));
+                }
+                if mail.asked {
+                    look = now;
+                }
+                if now >= look {
+                    break;
+                }
+            }
+            let scan = self.settled();
+            let change = Change {
+                config: scan.config_differs(&self.seen),
+                policies: scan.policies_differ(&self.seen),
+                asked: std::mem::take(&mut asked),
+                files: scan.policies.clone(),
+            };
+            self.seen = scan;
+            if (change.config || change.policies || change.asked)
+                && self.out.blocking_send(change).is_err()
+            {
+                return;
+            }
+            look = Instant::now() + self.poll;
+        }
+    }
+
+    /// Scans until two scans agree.
+    fn settled(&mut self) -> Scan {
+        let mut last = self.scan(&self.seen.clone());
+        if last == self.seen {
+            return last; // nothing new, and it was believed before
+        }
+        for _ in 0..TRIES {
+            std::thread::sleep(STILL);
+            let next = self.scan(&last);
+            if next == last {
+                return next;
+            }
+            last = next;
+        }
+        // Something is written without an end. The rest is taken up; what still moves keeps its former entry.
+        std::thread::sleep(STILL);
+        let next = self.scan(&last);
+        let mut believed = next.clone();
+        for (name, file) in next.policies {
+            if last.policies.get(&name) != Some(&file) {
+                match self.seen.policies.get(&name) {
+                    Some(former) => believed.policies.insert(name, former.clone()),
+                    None => believed.policies.remove(&name),
+                };
+            }
+        }
+        believed
+    }
+
+    /// Looks now. A directory that can't be listed is no reason to unload what is in force: its policies count as they were.
+    fn scan(&mut self, before: &Scan) -> Scan {
+        let error = match Scan::take(&self.paths, before) {
+            Ok(scan) => {
+                self.unreadable = false;
+                return scan;
+            }
+            Err(error) => error,
+        };
+        if !std::mem::replace(&mut self.unreadable, true) {
+            tracing::warn!(%error, "policy directory not readable; keeping what is in force");
+        }
+        let rest = Paths {
+            directory: None,
+            ..self.paths.clone()
+        };
+        Scan {
+            policies: before.policies.clone(),
+            ..Scan::take(&rest, before).unwrap_or_default()
+        }
+    }
+}
+
+/// The operating system's events, as a wake-up.
+struct Events {
+    watcher: Option<RecommendedWatcher>,
+    /// Directories that are watched, with the inode that the watch is on: one that was replaced is watched anew.
+    on: BTreeMap<PathBuf, u64>,
+    wanted: Arc<Mutex<Wanted>>,
+}
+
+/// What an event must be about to count.
+#[derive(Default)]
+struct Wanted {
+    /// Every name in these matters.
+    directories: Vec<PathBuf>,
+    /// Only these names matter in the directories that hold them.
+    names: Vec<std::ffi::OsString>,
+}
+
+impl Wanted {
+    fn has(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or(OsStr::new(""));
+        let within = |directory: &PathBuf| path == directory || path.parent() == Some(directory);
+        // `..data` and its like: what is behind a ConfigMap's or Secret's file has changed.
+        self.directories.iter().any(within)
+            || self.names.iter().any(|n| n == name)
+            || name.as_encoded_bytes().starts_with(b"..")
+    }
+}
+
+impl Events {
+    fn new(inbox: Arc<Inbox>) -> Self {
+        let wanted = Arc::<Mutex<Wanted>>::default();
+        let filter = Arc::clone(&wanted);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else {
+                return inbox.put(|mail| mail.event = true);
+            };
+            // Our own reading makes events too; waking up for them would never end.
+            let reading = matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
+            let wanted = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            if !reading && (event.need_rescan() || event.paths.iter().any(|path| wanted.has(path)))
+            {
+                inbox.put(|mail| mail.event = true);
+            }
+        });
+        let watcher = watcher
+            .inspect_err(
+                |error| tracing::warn!(%error, "no file events; changes are found by polling"),
+            )
+            .ok();
+        Self {
+            watcher,
+            on: BTreeMap::new(),
+            wanted,
+        }
+    }
+
+    /// Watches the directories of `paths`, and no others.
+    fn watch(&mut self, paths: &Paths) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        let files = || paths.config.iter().chain(&paths.besides);
+        let mut directories: Vec<PathBuf> = paths.directory.iter().cloned().collect();
+        let wanted = Wanted {
+            directories: directories.clone(),
+            names: files()
+                .chain(&paths.directory)
+                .filter_map(|f| f.file_name())
+                .map(Into::into)
+                .collect(),
+        };
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        // The parent of the policy directory too: it may be a link that is swapped.
+        for file in files().chain(&paths.directory) {
+            let parent = file
+                .parent()
+                .filter(|p| !p.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            directories.push(parent.to_owned());
+        }
+        let gone: Vec<_> = self
+            .on
+            .keys()
+            .filter(|path| !directories.contains(path))
+            .cloned()
+            .collect();
+        for path in gone {
+            self.on.remove(&path);
+            let _ = watcher.unwatch(&path);
+        }
+        for path in directories {
+            let Ok(inode) = std::fs::metadata(&path).map(|m| m.ino()) else {
+                continue;
+            };
+            match self.on.get(&path) {
+                Some(known) if *known == inode => continue,
+                Some(_) => drop(watcher.unwatch(&path)),
+                None => {}
+            }
+            match watcher.watch(&path, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.on.insert(path, inode)),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "directory not watched; changes in it are found by polling")
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -1,0 +1,18 @@
+//! The contract in Rust: generated from `plugin-sdk/wit`, named in the rest of the room by short paths.
+#![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../plugin-sdk/wit",
+    world: "guest",
+    imports: {
+        "outrigger:policy/values": async | trappable,
+        "outrigger:policy/fetch": async | trappable,
+        default: trappable,
+    },
+    with: {
+        "outrigger:policy/exchange.request": super::host::exchange::RequestHandle,
+        "outrigger:policy/exchange.reply-head": super::host::exchange::HeadHandle,
+    },
+});
+
+pub use self::outrigger::policy::{clock, exchange, fetch, log, metrics, random, types, values};

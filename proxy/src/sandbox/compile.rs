@@ -1,0 +1,279 @@
+//! From a policy's file to native code of its configured image: wrap, configure, snapshot, compile.
+//!
+//! This is the costly part (seconds and up to 100 MB for a large policy), so it is done by a child process, this same binary at the lowest
+//! priority, that ends when it has written the code. The child gets no environment: what it runs is a policy.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use wasmtime::{
+    Store,
+    component::{Component, Instance},
+};
+use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+use wit_component::ComponentEncoder;
+
+use super::{
+    LoadError,
+    cache::Cache,
+    engine,
+    host::Host,
+    instance::{Configure, linker},
+    pace::{Pace, at_once},
+    store::{Shared, State, limit},
+    ticker::Ticker,
+};
+use crate::config::{Grants, PolicyLimits};
+
+/// The hidden subcommand that runs [`compile_child`].
+pub(super) const SUBCOMMAND: &str = "compile-policy";
+/// How long the child may take over all.
+const CHILD_TIME: Duration = Duration::from_secs(180);
+
+/// What is to be compiled.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The file holds a component; otherwise a core module, to be wrapped.
+    pub(super) component: bool,
+    /// The interface with the hooks, version included.
+    pub(super) export: String,
+    /// The configuration as JSON text.
+    pub(super) config: String,
+    /// Bytes of memory that an instance may have; `configure` may have four times that.
+    pub(super) memory: u64,
+    /// CPU time of `configure`.
+    pub(super) cpu: Duration,
+    /// Compiling gives way to whatever else runs.
+    pub(super) gives_way: bool,
+    /// The name in the cache, and the cache's directory where there is one.
+    pub(super) key: String,
+    pub(super) cache: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) code: Vec<u8>,
+    /// Why the image is not configured, where it is not.
+    pub(super) not_snapshotted: Option<String>,
+}
+
+/// Does the job here and now.
+pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
+    let wrapped;
+    let component = match job.component {
+        true => file,
+        false => {
+            wrapped = wrap(file).map_err(|e| LoadError::Malformed(format!("{e:#}")))?;
+            &wrapped
+        }
+    };
+    let engine = engine::compiler().map_err(compiler_failed)?;
+    let (image, not_snapshotted) = match configure(job, component)? {
+        Image::Configured(image) => (image, None),
+        Image::Plain(why) => (component.to_vec(), Some(why)),
+    };
+    let code = engine
+        .precompile_component(&image)
+        .map_err(compiler_failed)?;
+    Ok(Compiled {
+        code,
+        not_snapshotted,
+    })
+}
+
+fn compiler_failed(error: wasmtime::Error) -> LoadError {
+    LoadError::Compile(format!("{error:#}"))
+}
+
+fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    ComponentEncoder::default()
+        .validate(true)
+        .module(module)?
+        .encode()
+}
+
+enum Image {
+    Configured(Vec<u8>),
+    Plain(String),
+}
+
+/// Runs `configure`, and takes the image that it leaves where that can be done.
+///
+/// wizer's own way to call a function takes its arguments as text; called by hand, a refusal, a fault and a component that can't be
+/// snapshotted are told apart.
+fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
+    let wizer = Wizer::new();
+    match wizer.instrument_component(component) {
+        Ok((context, instrumented)) => {
+            let (mut store, instance) = configured(job, &instrumented)?;
+            // The rest is ours: it reads the memory out through exports that wizer added, and needs a page of its own for that.
+            store.data_mut().pace = Pace::loading(CHILD_TIME);
+            store.data_mut().unbound();
+            store.set_hostcall_fuel(usize::MAX);
+            let mut state = WasmtimeWizerComponent {
+                store: &mut store,
+                instance,
+            };
+            match at_once(wizer.snapshot_component(&context, &mut state)) {
+                Some(Ok(image)) => Ok(Image::Configured(image)),
+                Some(Err(error)) => Ok(Image::Plain(format!("{error:#}"))),
+                None => Ok(Image::Plain("it waits".to_owned())),
+            }
+        }
+        Err(error) => {
+            configured(job, component)?;
+            Ok(Image::Plain(format!("{error:#}")))
+        }
+    }
+}
+
+/// Makes an instance and configures it.
+fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), LoadError> {
+    let engine = engine::configurator().map_err(compiler_failed)?;
+    let linker = linker(&engine).map_err(compiler_failed)?;
+    let component = Component::new(&engine, component).map_err(compiler_failed)?;
+    let configure = component
+        .get_export_index(None, job.export.as_str())
+        .and_then(|policy| component.get_export_index(Some(&policy), "configure"))
+        .ok_or(LoadError::NotAPolicy)?;
+
+    let ticker = Ticker::start(engine.weak());
+    let _running = ticker.enter();
+    let mut store = store(&engine, job);
+    let linked = linker
+        .instantiate_pre(&component)
+        .map_err(compiler_failed)?;
+    let called = at_once(async {
+        let instance = linked.instantiate_async(&mut store).await?;
+        let configure: Configure = instance.get_typed_func(&mut store, configure)?;
+        let config = job.config.clone();
+        let (outcome,) = configure.call_async(&mut store, (config,)).await?;
+        wasmtime::Result::Ok((instance, outcome))
+    });
+    match called {
+        Some(Ok((instance, Ok(())))) => Ok((store, instance)),
+        Some(Ok((_, Err(why)))) => Err(LoadError::Configuration(why.chars().take(2000).collect())),
+        Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
+        None => Err(LoadError::Compile("`configure` waits".to_owned())),
+    }
+}
+
+fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
+    let limits = PolicyLimits {
+        cpu: job.cpu,
+        wall: job.cpu,
+        memory: job.memory,
+        held_bytes: 0,
+        held_time: Duration::ZERO,
+    };
+    let shared = Shared::new("", Grants::default(), limits, Host::none(), None);
+    let mut store = Store::new(
+        engine,
+        State::loading(Arc::new(shared), Pace::loading(job.cpu)),
+    );
+    limit(&mut store);
+    store
+}
+
+/// What the child answers in its first line; the code follows where it is not in the cache.
+#[derive(Serialize, Deserialize)]
+enum Answer {
+    Cached,
+    Code { not_snapshotted: Option<String> },
+    Refused { kind: String, text: String },
+}
+
+/// What a job in a child came to.
+pub(super) enum Done {
+    Cached,
+    Code(Compiled),
+}
+
+/// Has a child do the job.
+pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, LoadError> {
+    let failed = |what: &str, e: io::Error| LoadError::Compile(format!("{what}: {e}"));
+    let mut child = Command::new(program)
+        .arg(SUBCOMMAND)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| failed("the compiling process did not start", e))?;
+    let written = child.stdin.take().map_or(Ok(()), |mut input| {
+        serde_json::to_writer(&mut input, job)?;
+        input.write_all(b"\n")?;
+        input.write_all(file)
+    });
+    let output = child
+        .wait_with_output()
+        .map_err(|e| failed("the compiling process was lost", e))?;
+    let mut lines = &output.stdout[..];
+    let mut line = Vec::new();
+    let read = lines.read_until(b'\n', &mut line);
+    match read.map(|_| serde_json::from_slice(&line)) {
+        Ok(Ok(Answer::Cached)) => Ok(Done::Cached),
+        Ok(Ok(Answer::Code { not_snapshotted })) => Ok(Done::Code(Compiled {
+            code: lines.to_vec(),
+            not_snapshotted,
+        })),
+        Ok(Ok(Answer::Refused { kind, text })) => Err(LoadError::from_wire(&kind, text)),
+        _ => Err(match written {
+            Err(e) => failed("the compiling process would not listen", e),
+            Ok(()) => LoadError::Compile(format!("the compiling process ended: {}", output.status)),
+        }),
+    }
+}
+
+/// Serves one job from standard input: the hidden subcommand `compile-policy`.
+pub fn compile_child() -> ExitCode {
+    let _ = std::thread::Builder::new().spawn(|| {
+        std::thread::sleep(CHILD_TIME);
+        std::process::exit(3);
+    });
+    match serve(&mut BufReader::new(io::stdin()), &mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
+    let (mut line, mut file) = (Vec::new(), Vec::new());
+    input.read_until(b'\n', &mut line)?;
+    let job: Job = serde_json::from_slice(&line)?;
+    if job.gives_way {
+        let _ = rustix::process::nice(19);
+    }
+    input.read_to_end(&mut file)?;
+    let compiled = compile(&job, &file);
+    let (answer, code) = match &compiled {
+        Ok(compiled) => match stored(&job, compiled) {
+            true => (Answer::Cached, None),
+            false => {
+                let not_snapshotted = compiled.not_snapshotted.clone();
+                (Answer::Code { not_snapshotted }, Some(&compiled.code))
+            }
+        },
+        Err(error) => {
+            let (kind, text) = error.to_wire();
+            (Answer::Refused { kind, text }, None)
+        }
+    };
+    serde_json::to_writer(&mut *output, &answer)?;
+    output.write_all(b"\n")?;
+    output.write_all(code.map_or(&[], |code| &code[..]))?;
+    output.flush()
+}
+
+/// Puts the code into the cache; `false` where there is none or it can't be written to.
+fn stored(job: &Job, compiled: &Compiled) -> bool {
+    let cache = job.cache.as_deref().map(Cache::open);
+    matches!(cache, Some(Ok(cache)) if cache.store(&job.key, compiled).is_ok())
+}

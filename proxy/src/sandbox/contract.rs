@@ -1,0 +1,205 @@
+//! What a policy file asks for, read from its import and export names before any of it is compiled.
+//!
+//! Imports are capabilities. A core module shows those that it truly uses; a component those it declares.
+
+use wasmparser::{Encoding, Imports, Parser, Payload};
+
+use super::LoadError;
+use crate::config::Grants;
+
+/// The contract's version, as `plugin-sdk/wit` has it.
+pub const CONTRACT: &str = "0.1.0";
+/// The contract's package.
+const PACKAGE: &str = "outrigger:policy";
+
+/// A policy file's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names {
+    /// Whether it is a component already.
+    pub(super) component: bool,
+    /// Interfaces that it imports, without version: `values`, or `wasi:cli/environment` where it is not ours.
+    pub(super) imports: Vec<String>,
+    /// The interface that holds the hooks, with the version it was built for.
+    pub(super) export: String,
+}
+
+impl Names {
+    /// Reads and checks them.
+    ///
+    /// # Errors
+    /// It is no wasm, no policy, one for another version of the contract, or wants what was not granted.
+    pub(super) fn read(bytes: &[u8], grants: &Grants) -> Result<Self, LoadError> {
+        let (component, imports, exports) =
+            raw(bytes).map_err(|e| LoadError::Malformed(e.message().to_owned()))?;
+        // What it wants of others is told first: a module for another host fails both ways, and this way says why.
+        if let Some(foreign) = imports.iter().find(|name| !name.starts_with(PACKAGE)) {
+            allowed(foreign, grants)?;
+        }
+        let prefix = format!("{PACKAGE}/policy@");
+        let export = exports
+            .into_iter()
+            .find(|name| name.starts_with(&prefix))
+            .ok_or(LoadError::NotAPolicy)?;
+        compatible(&export[prefix.len()..])?;
+
+        let mut names = Vec::new();
+        for import in imports {
+            let name = interface(&import)?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        for name in &names {
+            allowed(name, grants)?;
+        }
+        Ok(Self {
+            component,
+            imports: names,
+            export,
+        })
+    }
+}
+
+/// One of our interfaces by its short name, any other by its whole one.
+fn interface(import: &str) -> Result<String, LoadError> {
+    let ours = import
+        .strip_prefix(PACKAGE)
+        .and_then(|r| r.strip_prefix('/'));
+    let Some((name, version)) = ours.and_then(|rest| rest.split_once('@')) else {
+        return Ok(import.to_owned());
+    };
+    compatible(version)?;
+    Ok(name.to_owned())
+}
+
+/// Within one major version, before 1.0 one minor version, the contract only grows.
+fn compatible(version: &str) -> Result<(), LoadError> {
+    let line = |version: &str| {
+        let mut parts = version.split('.').map(str::to_owned);
+        match parts.next() {
+            Some(major) if major == "0" => (major, parts.next()),
+            Some(major) => (major, None),
+            None => (String::new(), None),
+        }
+    };
+    match line(version) == line(CONTRACT) {
+        true => Ok(()),
+        false => Err(LoadError::Version {
+            built: version.chars().take(32).collect(),
+        }),
+    }
+}
+
+fn allowed(name: &str, grants: &Grants) -> Result<(), LoadError> {
+    let granted = match name {
+        "types" | "exchange" | "log" | "metrics" | "clock" | "random" => true,
+        "values" => grants.values,
+        "fetch" => !grants.fetch.is_empty(),
+        other => return Err(LoadError::Unknown(other.chars().take(128).collect())),
+    };
+    match granted {
+        true => Ok(()),
+        false => Err(LoadError::Ungranted(name.to_owned())),
+    }
+}
+
+/// Import and export names of the outermost level, of a core module without their `#function`.
+#[allow(clippy::type_complexity, reason = "its only caller takes it apart")]
+fn raw(bytes: &[u8]) -> Result<(bool, Vec<String>, Vec<String>), wasmparser::BinaryReaderError> {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let (mut depth, mut component) = (0_u32, false);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::Version { encoding, .. } => {
+                depth += 1;
+                component |= depth == 1 && encoding == Encoding::Component;
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    exports.push(export?.name.name.to_owned());
+                }
+            }
+            Payload::ImportSection(section) if depth == 1 => {
+                for group in section {
+                    imports.push(match group? {
+                        Imports::Single(_, import) => import.module.to_owned(),
+                        Imports::Compact1 { module, .. } | Imports::Compact2 { module, .. } => {
+                            module.to_owned()
+                        }
+                    });
+                }
+            }
+            Payload::ExportSection(section) if depth == 1 => {
+                for export in section {
+                    if let Some((interface, _)) = export?.name.split_once('#') {
+                        exports.push(interface.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((component, imports, exports))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_in_the_contract() {
+        let wit = include_str!("../../../plugin-sdk/wit/policy.wit");
+        assert!(wit.contains(&format!("\npackage {PACKAGE}@{CONTRACT};")));
+    }
+
+    #[test]
+    fn before_1_0_the_minor_version_must_match_and_the_patch_may_differ() {
+        assert!(compatible("0.1.0").is_ok() && compatible("0.1.7").is_ok());
+        for other in ["0.2.0", "0.10.0", "1.1.0", "", "x"] {
+            assert!(compatible(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_told_with_what_to_do() {
+        let told = compatible("0.7.2").unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.1.0: rebuild it with outrigger-sdk 0.1"
+        );
+    }
+
+    #[test]
+    fn what_was_not_granted_or_is_not_offered_is_refused_by_its_name() {
+        let none = Grants::default();
+        assert!(allowed("log", &none).is_ok());
+        assert!(matches!(allowed("values", &none), Err(LoadError::Ungranted(n)) if n == "values"));
+        assert!(matches!(allowed("fetch", &none), Err(LoadError::Ungranted(n)) if n == "fetch"));
+        let name = interface("wasi:sockets/tcp@0.2.0").unwrap();
+        assert!(
+            matches!(allowed(&name, &none), Err(LoadError::Unknown(n)) if n == "wasi:sockets/tcp@0.2.0")
+        );
+        let granted = Grants {
+            values: true,
+            ..Grants::default()
+        };
+        assert!(allowed("values", &granted).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_wasm_is_malformed_and_an_empty_module_is_no_policy() {
+        let read = |bytes: &[u8]| Names::read(bytes, &Grants::default()).unwrap_err();
+        for bytes in [&b""[..], b"hello", b"\0asm", b"\0asm\x01\0\0\0\x02\xff"] {
+            assert!(matches!(read(bytes), LoadError::Malformed(_)), "{bytes:?}");
+        }
+        assert!(matches!(read(b"\0asm\x01\0\0\0"), LoadError::NotAPolicy));
+    }
+}

@@ -1,0 +1,260 @@
+//! The one wasm engine of the process: how instances are pooled, and what all of them together may take.
+//!
+//! Every number here was measured on instances that live for one exchange (the pool's reset dominates). The surprise: keeping
+//! memory resident pays only together with `pagemap_scan`, which finds the dirty pages; without it the pool must clear the whole
+//! range, which is worse than giving the pages back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use super::ticker::Ticker;
+
+/// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in bytes.
+pub const MEMORY_RESERVATION: u64 = 64 << 20;
+/// What an instance is charged before it has grown, in bytes: its pages are shared with the image until they are written to.
+const INSTANCE_CHARGE: u64 = 64 << 10;
+/// Entries of one table.
+pub(super) const TABLE_ELEMENTS: usize = 20_000;
+
+/// What all instances together may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Instances that may live at once: exchanges in flight times policies in the chain. Default 4096.
+    pub slots: u32,
+    /// Memory of all instances together, in bytes. Default 256 MiB.
+    pub memory: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            slots: 4096,
+            memory: 256 << 20,
+        }
+    }
+}
+
+/// The engine, its ticker and its memory budget.
+pub(super) struct Engine {
+    pub(super) wasm: wasmtime::Engine,
+    pub(super) ticker: Ticker,
+    pub(super) memory: Arc<Budget>,
+}
+
+impl Engine {
+    /// Makes the pool. Costs address space, not memory.
+    pub(super) fn new(options: Options) -> wasmtime::Result<Self> {
+        let mut config = settings();
+        config.allocation_strategy(pool(options.slots));
+        let wasm = wasmtime::Engine::new(&config)?;
+        Ok(Self {
+            ticker: Ticker::start(wasm.weak()),
+            wasm,
+            memory: Arc::new(Budget {
+                limit: options.memory,
+                taken: AtomicU64::new(0),
+            }),
+        })
+    }
+}
+
+/// Makes an engine that compiles for [`Engine`], without its pool.
+pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&settings())
+}
+
+/// Makes the engine that runs `configure` once: its code is thrown away, so it is not worth optimising.
+pub(super) fn configurator() -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = settings();
+    config.cranelift_opt_level(OptLevel::None);
+    wasmtime::Engine::new(&config)
+}
+
+/// What the code depends on; the same for all three.
+fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .memory_reservation(MEMORY_RESERVATION)
+        .memory_guard_size(32 << 20)
+        .memory_may_move(false)
+        .max_wasm_stack(256 << 10)
+        .async_stack_size(512 << 10)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .wasm_backtrace_max_frames(None)
+        // Nobody reads a policy's stack: tables for it are half of the code's file, and as much to map and to write.
+        .generate_address_map(false)
+        .native_unwind_info(false)
+        .wasm_tail_call(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_wide_arithmetic(false);
+    config
+}
+
+fn pool(slots: u32) -> InstanceAllocationStrategy {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_memories(slots)
+        .total_stacks(slots)
+        // A wrapped module is three core instances (it, a shim, its fix-ups) with two tables.
+        .total_core_instances(slots.saturating_mul(3))
+        .total_tables(slots.saturating_mul(2))
+        .max_memory_size(MEMORY_RESERVATION as usize)
+        .table_elements(TABLE_ELEMENTS)
+        .max_unused_warm_slots(64)
+        .async_stack_keep_resident(16 << 10);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(Enabled::Yes)
+            // Each slot ever used keeps that much of what it dirtied: larger working sets pay page faults, smaller ones none.
+            .linear_memory_keep_resident(512 << 10)
+            .table_keep_resident(16 << 10);
+    }
+    InstanceAllocationStrategy::Pooling(pool)
+}
+
+/// Memory that all instances share.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limit: u64,
+    taken: AtomicU64,
+}
+
+impl Budget {
+    /// Bytes taken now.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let before = self.taken.fetch_add(bytes, Relaxed);
+        let fits = before.saturating_add(bytes) <= self.limit;
+        if !fits {
+            self.taken.fetch_sub(bytes, Relaxed);
+        }
+        fits
+    }
+}
+
+/// One instance's share of the budget, and its own bound.
+///
+/// What is charged is growth, and a flat sum for the instance: the pages of an image are shared until they are written to.
+pub(super) struct Memory {
+    budget: Option<Arc<Budget>>,
+    charged: u64,
+    limit: u64,
+    largest: u64,
+    refused: bool,
+}
+
+impl Memory {
+    /// `budget` is `None` at load, which is no exchange's cost.
+    pub(super) fn new(limit: u64, budget: Option<Arc<Budget>>) -> Self {
+        Self {
+            budget,
+            charged: 0,
+            limit: limit.min(MEMORY_RESERVATION),
+            largest: 0,
+            refused: false,
+        }
+    }
+
+    /// Whether growth was refused: a trap after that is a want of memory.
+    pub(super) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Bytes of the largest linear memory so far.
+    pub(super) fn largest(&self) -> u64 {
+        self.largest
+    }
+}
+
+impl wasmtime::ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let (current, desired) = (current as u64, desired as u64);
+        let charge = if current == 0 {
+            INSTANCE_CHARGE
+        } else {
+            desired.saturating_sub(current)
+        };
+        let fits = desired <= self.limit && self.budget.as_ref().is_none_or(|b| b.take(charge));
+        if fits {
+            self.largest = self.largest.max(desired);
+            self.charged += charge;
+        } else {
+            self.refused = true;
+        }
+        Ok(fits)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits = desired <= TABLE_ELEMENTS;
+        self.refused |= !fits;
+        Ok(fits)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            budget.taken.fetch_sub(self.charged, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use wasmtime::ResourceLimiter;
+
+    #[test]
+    fn an_instance_gives_back_what_it_was_charged() {
+        let budget = Arc::new(Budget {
+            limit: 1 << 20,
+            taken: AtomicU64::new(0),
+        });
+        let mut one = Memory::new(16 << 20, Some(budget.clone()));
+        assert!(one.memory_growing(0, 1 << 20, None).unwrap());
+        assert!(
+            one.memory_growing(1 << 20, (1 << 20) + 65536, None)
+                .unwrap()
+        );
+        assert_eq!(budget.taken(), INSTANCE_CHARGE + 65536);
+
+        let mut other = Memory::new(16 << 20, Some(budget.clone()));
+        assert!(other.memory_growing(0, 65536, None).unwrap());
+        assert!(!other.memory_growing(65536, 2 << 20, None).unwrap());
+        assert!(other.refused() && !one.refused());
+        drop((one, other));
+        assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn code_compiled_without_the_pool_runs_in_the_pool() {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let hash = |engine: &wasmtime::Engine| {
+            let mut state = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut state);
+            state.finish()
+        };
+        let pooled = Engine::new(Options::default()).unwrap();
+        assert_eq!(hash(&compiler().unwrap()), hash(&pooled.wasm));
+    }
+}

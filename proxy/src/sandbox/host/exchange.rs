@@ -1,0 +1,235 @@
+//! The request and the reply's head, lent for one call.
+//!
+//! The handles hold nothing: there is one request and one head in a call, and they are in the store. So lending costs no table
+//! entry, and a handle that outlives its call cannot exist (the component model traps what is not given back).
+
+use bytes::Bytes;
+use wasmtime::component::Resource;
+
+use super::{super::bindings, State, headers, misuse};
+use bindings::{exchange, types as wit};
+
+/// Stands for the call's request.
+#[derive(Debug)]
+#[allow(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct RequestHandle;
+/// Stands for the call's reply head.
+#[derive(Debug)]
+#[allow(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct HeadHandle;
+
+/// Tags of one exchange, and bytes of a tag's name and value.
+const TAGS: usize = 32;
+const TAG_NAME: usize = 64;
+const TAG_VALUE: usize = 256;
+
+type Request = Resource<RequestHandle>;
+type Head = Resource<HeadHandle>;
+
+impl exchange::Host for State {}
+
+impl exchange::HostRequest for State {
+    fn id(&mut self, _: Request) -> wasmtime::Result<String> {
+        Ok(self.lent()?.id.clone())
+    }
+
+    fn dialect(&mut self, _: Request) -> wasmtime::Result<wit::Dialect> {
+        Ok(self.lent()?.dialect.into())
+    }
+
+    fn method(&mut self, _: Request) -> wasmtime::Result<String> {
+        Ok(self.lent()?.method.as_str().to_owned())
+    }
+
+    fn path(&mut self, _: Request) -> wasmtime::Result<String> {
+        let credentials = self.shared.grants.credentials;
+        let path = &self.lent()?.path;
+        Ok(match credentials {
+            true => path.clone(),
+            false => headers::without_keys(path),
+        })
+    }
+
+    fn streaming(&mut self, _: Request) -> wasmtime::Result<bool> {
+        Ok(self.lent()?.body.streaming())
+    }
+
+    fn model(&mut self, _: Request) -> wasmtime::Result<Option<String>> {
+        Ok(self.lent()?.body.model().map(str::to_owned))
+    }
+
+    fn set_model(&mut self, _: Request, model: String) -> wasmtime::Result<()> {
+        edited("set-model", taken(self.lent()?.body.set_model(&model)))
+    }
+
+    fn header(&mut self, _: Request, name: String) -> wasmtime::Result<Vec<String>> {
+        let credentials = self.shared.grants.credentials;
+        Ok(headers::values(self.lent()?.headers(), &name, credentials))
+    }
+
+    fn headers(&mut self, _: Request) -> wasmtime::Result<Vec<wit::Header>> {
+        let credentials = self.shared.grants.credentials;
+        Ok(headers::all(self.lent()?.headers(), credentials))
+    }
+
+    fn set_header(&mut self, _: Request, name: String, value: String) -> wasmtime::Result<()> {
+        let credentials = self.shared.grants.credentials;
+        let call = self.lent()?;
+        match headers::checked(call.headers(), &name, &value, credentials) {
+            Ok((name, value)) => call.set_header(name, value),
+            Err(why) => return misuse(format!("set-header: {why}")),
+        }
+        Ok(())
+    }
+
+    fn tag(&mut self, _: Request, name: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.lent()?.tag(&name).map(str::to_owned))
+    }
+
+    fn set_tag(&mut self, _: Request, name: String, value: String) -> wasmtime::Result<()> {
+        if !(1..=TAG_NAME).contains(&name.len()) || value.len() > TAG_VALUE {
+            return misuse(format!(
+                "set-tag: a name has 1 to {TAG_NAME} bytes and a value {TAG_VALUE} at most"
+            ));
+        }
+        let call = self.lent()?;
+        if call.tag(&name).is_none() && call.tags().len() >= TAGS {
+            return misuse(format!("set-tag: an exchange has {TAGS} tags at most"));
+        }
+        call.set_tag(&name, value);
+        Ok(())
+    }
+
+    fn passages(
+        &mut self,
+        _: Request,
+        start: u32,
+        max: u32,
+    ) -> wasmtime::Result<Vec<wit::Passage>> {
+        let reads = self.shared.reads;
+        if reads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let passages = self.lent()?.body.passages(reads, start, max);
+        Ok(passages.into_iter().map(Into::into).collect())
+    }
+
+    fn set_passage(&mut self, _: Request, id: u32, text: String) -> wasmtime::Result<()> {
+        edited("set-passage", self.lent()?.body.set_passage(id, text))
+    }
+
+    fn set_passages(&mut self, _: Request, edits: Vec<(u32, String)>) -> wasmtime::Result<()> {
+        let body = &mut self.lent()?.body;
+        edits
+            .into_iter()
+            .try_for_each(|(id, text)| edited("set-passages", body.set_passage(id, text)))
+    }
+
+    fn drop_message(&mut self, _: Request, message: u32) -> wasmtime::Result<()> {
+        edited("drop-message", self.lent()?.body.drop_message(message))
+    }
+
+    fn messages(&mut self, _: Request) -> wasmtime::Result<u32> {
+        Ok(self.lent()?.body.messages())
+    }
+
+    fn images(&mut self, _: Request) -> wasmtime::Result<u32> {
+        Ok(self.lent()?.body.images())
+    }
+
+    fn tools(&mut self, _: Request) -> wasmtime::Result<u32> {
+        Ok(self.lent()?.body.tools())
+    }
+
+    fn input_tokens(&mut self, _: Request) -> wasmtime::Result<u64> {
+        Ok(self.lent()?.body.input_tokens())
+    }
+
+    fn max_output_tokens(&mut self, _: Request) -> wasmtime::Result<Option<u64>> {
+        Ok(self.lent()?.body.max_output_tokens())
+    }
+
+    fn set_max_output_tokens(&mut self, _: Request, tokens: u64) -> wasmtime::Result<()> {
+        edited(
+            "set-max-output-tokens",
+            taken(self.lent()?.body.set_max_output_tokens(tokens)),
+        )
+    }
+
+    fn parameter(&mut self, _: Request, pointer: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.lent()?.body.parameter(&pointer))
+    }
+
+    fn set_parameter(
+        &mut self,
+        _: Request,
+        pointer: String,
+        json: String,
+    ) -> wasmtime::Result<Result<(), String>> {
+        Ok(self.lent()?.body.set_parameter(&pointer, &json))
+    }
+
+    fn body_size(&mut self, _: Request) -> wasmtime::Result<u64> {
+        Ok(self.lent()?.body.size() as u64)
+    }
+
+    fn body(&mut self, _: Request) -> wasmtime::Result<Vec<u8>> {
+        match self.shared.grants.body {
+            true => Ok(self.lent()?.body.render().to_vec()),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    fn set_body(&mut self, _: Request, body: Vec<u8>) -> wasmtime::Result<()> {
+        if !self.shared.grants.body {
+            return misuse("set-body: `body` was not granted; grant it in the chain");
+        }
+        edited("set-body", self.lent()?.body.replace(Bytes::from(body)))
+    }
+
+    fn drop(&mut self, _: Request) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl exchange::HostReplyHead for State {
+    fn status(&mut self, _: Head) -> wasmtime::Result<u16> {
+        Ok(self.head()?.status)
+    }
+
+    fn header(&mut self, _: Head, name: String) -> wasmtime::Result<Vec<String>> {
+        let credentials = self.shared.grants.credentials;
+        Ok(headers::values(&self.head()?.headers, &name, credentials))
+    }
+
+    fn streaming(&mut self, _: Head) -> wasmtime::Result<bool> {
+        Ok(self.head()?.streaming)
+    }
+
+    fn dialect(&mut self, _: Head) -> wasmtime::Result<wit::Dialect> {
+        Ok(self.head()?.dialect.into())
+    }
+
+    fn drop(&mut self, _: Head) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl State {
+    fn head(&self) -> wasmtime::Result<&crate::policy::ReplyHead> {
+        match &self.head {
+            Some(head) => Ok(head),
+            None => misuse("no reply is lent to this hook"),
+        }
+    }
+}
+
+/// Turns an edit that the body refused into a trap.
+fn edited<E: std::fmt::Display>(method: &str, outcome: Result<(), E>) -> wasmtime::Result<()> {
+    outcome.or_else(|why| misuse(format!("{method}: {why}")))
+}
+
+/// What a body answers that could not take an edit: it is malformed.
+fn taken(it_did: bool) -> Result<(), &'static str> {
+    it_did.then_some(()).ok_or("the body is no JSON object")
+}

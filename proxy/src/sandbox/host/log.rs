@@ -1,0 +1,94 @@
+//! The operator's log: short lines with the policy's name, and not too many of them.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{super::bindings::log, State};
+
+/// Lines of one policy per second; what is more is counted and told with the next line.
+const LINES: u32 = 20;
+/// Bytes of a line.
+const LINE: usize = 1 << 10;
+
+impl log::Host for State {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.live()?;
+        let Some(dropped) = self.shared.lines.pass(Instant::now()) else {
+            return Ok(());
+        };
+        let policy = self.shared.name.as_str();
+        let text = cut(&message);
+        match level {
+            log::Level::Debug => tracing::debug!(policy, dropped, text, "policy"),
+            log::Level::Info => tracing::info!(policy, dropped, text, "policy"),
+            log::Level::Warn => tracing::warn!(policy, dropped, text, "policy"),
+            // `error!` means that a person must act; whether so is not a policy's to say.
+            log::Level::Error => tracing::warn!(policy, dropped, text, "policy error"),
+        }
+        Ok(())
+    }
+}
+
+fn cut(message: &str) -> &str {
+    let mut end = message.len().min(LINE);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+/// How many lines one policy wrote in this second.
+#[derive(Debug, Default)]
+pub(in super::super) struct Lines(Mutex<Window>);
+
+#[derive(Debug, Default)]
+struct Window {
+    opened: Option<Instant>,
+    written: u32,
+    dropped: u64,
+}
+
+impl Lines {
+    /// Lets a line pass, with the number of those that did not before it; or drops it.
+    fn pass(&self, now: Instant) -> Option<u64> {
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if window
+            .opened
+            .is_none_or(|opened| now.duration_since(opened) >= Duration::from_secs(1))
+        {
+            (window.opened, window.written) = (Some(now), 0);
+        }
+        if window.written == LINES {
+            window.dropped += 1;
+            return None;
+        }
+        window.written += 1;
+        Some(std::mem::take(&mut window.dropped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_is_cut_to_twenty_a_second_and_counted() {
+        let (lines, now) = (Lines::default(), Instant::now());
+        let passed = (0..100).filter(|_| lines.pass(now).is_some()).count();
+        assert_eq!(passed, LINES as usize);
+        assert_eq!(lines.pass(now + Duration::from_secs(1)), Some(80));
+        assert_eq!(lines.pass(now + Duration::from_secs(1)), Some(0));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = "é".repeat(LINE);
+        assert!(cut(&long).len() <= LINE && long.starts_with(cut(&long)));
+        assert_eq!(cut(&format!("a{long}")).len(), LINE - 1);
+    }
+}

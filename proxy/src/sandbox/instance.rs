@@ -1,0 +1,343 @@
+//! A loaded policy, and its instances: one per exchange, never used twice.
+//!
+//! A hook's future owns the instance and everything that the hook may touch, so whoever waits for it may leave; a call is always run
+//! to its end or to its trap. The request moves into the store for the time of the call and out of it again, whatever happened.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use wasmtime::{
+    Store,
+    component::{
+        Component, ComponentExportIndex, ComponentNamedList, HasSelf, InstancePre, Lift, Linker,
+        Lower, Resource, TypedFunc,
+    },
+};
+
+use super::{
+    bindings::{self, types as wit},
+    convert,
+    engine::{Engine, Memory},
+    finish::ToItsEnd,
+    host::exchange::{HeadHandle, RequestHandle},
+    pace::{Pace, at_once, metered},
+    store::{Shared, State, limit},
+};
+use crate::{
+    dialect::Delta,
+    policy::{
+        Asked, Call, Decision, Denial, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
+        Shown, Work,
+    },
+};
+
+/// Makes a linker with every host function in it; which of them a policy may import was decided before.
+pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    bindings::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// Where a component's hooks are, and of which types.
+#[derive(Clone, Copy)]
+struct Exports {
+    describe: ComponentExportIndex,
+    configure: ComponentExportIndex,
+    on_request: ComponentExportIndex,
+    on_reply: ComponentExportIndex,
+    on_end: ComponentExportIndex,
+}
+
+type Describe = TypedFunc<(), (wit::Manifest,)>;
+pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
+type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
+type OnReply = TypedFunc<
+    (Resource<HeadHandle>, Vec<wit::Delta>),
+    (Result<Vec<Option<String>>, wit::Refusal>,),
+>;
+type OnEnd = TypedFunc<(wit::Outcome,), ()>;
+
+impl Exports {
+    fn find(component: &Component, interface: &str) -> wasmtime::Result<Self> {
+        let missing = || wasmtime::format_err!("`{interface}` lacks a hook");
+        let policy = component
+            .get_export_index(None, interface)
+            .ok_or_else(missing)?;
+        let hook = |name| {
+            component
+                .get_export_index(Some(&policy), name)
+                .ok_or_else(missing)
+        };
+        Ok(Self {
+            describe: hook("describe")?,
+            configure: hook("configure")?,
+            on_request: hook("on-request")?,
+            on_reply: hook("on-reply")?,
+            on_end: hook("on-end")?,
+        })
+    }
+}
+
+/// One loaded, configured policy.
+pub struct Policy {
+    core: Arc<Core>,
+    manifest: Manifest,
+    info: Info,
+}
+
+/// What is known of a policy besides its manifest.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// The interfaces it imports: its capabilities.
+    pub imports: Vec<String>,
+    /// Bytes of the file.
+    pub size: usize,
+    /// The code came from the cache.
+    pub cached: bool,
+    /// Why `configure` could not be run once for all instances, where so: then it runs in each of them.
+    pub not_snapshotted: Option<String>,
+}
+
+struct Core {
+    shared: Arc<Shared>,
+    engine: Arc<Engine>,
+    pre: InstancePre<State>,
+    exports: Exports,
+    /// Set where `configure` must run in each instance.
+    config: Option<String>,
+}
+
+/// A component, ready to become a policy.
+pub(super) struct Parts {
+    pub(super) component: Component,
+    pub(super) export: String,
+    pub(super) config: Option<String>,
+    pub(super) info: Info,
+    /// CPU time of `describe`.
+    pub(super) cpu: std::time::Duration,
+}
+
+impl Policy {
+    /// Links a component, checks its types, and asks it to describe itself.
+    pub(super) fn new(
+        mut shared: Shared,
+        engine: Arc<Engine>,
+        parts: Parts,
+    ) -> wasmtime::Result<Result<Self, Fault>> {
+        shared.engine = Some(engine.clone());
+        let pre = linker(&engine.wasm)?.instantiate_pre(&parts.component)?;
+        let mut core = Core {
+            exports: Exports::find(&parts.component, &parts.export)?,
+            shared: Arc::new(shared),
+            engine,
+            pre,
+            config: parts.config,
+        };
+        let manifest = match core.describe(parts.cpu)? {
+            Ok(manifest) => manifest,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        // Nobody else has it: the instance that described itself is gone.
+        if let Some(shared) = Arc::get_mut(&mut core.shared) {
+            shared.reads = manifest.reads;
+        }
+        Ok(Ok(Self {
+            core: Arc::new(core),
+            manifest,
+            info: parts.info,
+        }))
+    }
+
+    /// What is known of it besides its manifest.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+}
+
+impl Program for Policy {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
+        let limits = &self.core.shared.limits;
+        let mut running = self.core.instantiate(Pace::loading(limits.cpu))?;
+        running.store.data_mut().pace = Pace::serving(limits.cpu, limits.wall);
+        Ok(Box::new(running))
+    }
+
+    fn memory_high_water(&self) -> u64 {
+        self.core.shared.largest.load(Relaxed)
+    }
+}
+
+impl Core {
+    fn instantiate(self: &Arc<Self>, pace: Pace) -> Result<Running, Fault> {
+        let (store, instance) = self.instance(pace)?;
+        Ok(Running {
+            configured: self.config.is_none(),
+            core: self.clone(),
+            store,
+            instance,
+        })
+    }
+
+    fn instance(&self, pace: Pace) -> Result<(Store<State>, wasmtime::component::Instance), Fault> {
+        let budget = Some(self.engine.memory.clone());
+        let memory = Memory::new(self.shared.limits.memory, budget);
+        let state = State::new(self.shared.clone(), pace, memory);
+        let mut store = Store::new(&self.engine.wasm, state);
+        limit(&mut store);
+        let _running = self.engine.ticker.enter();
+        // Start functions are run in one go: they may not wait, and end within a hook's budget.
+        match at_once(self.pre.instantiate_async(&mut store)) {
+            Some(Ok(instance)) => Ok((store, instance)),
+            Some(Err(error)) => Err(store.data().fault(&error)),
+            None => Err(Fault::WallTime),
+        }
+    }
+
+    /// Asks a fresh instance what it is, and checks the types of all its hooks.
+    fn describe(&self, cpu: std::time::Duration) -> wasmtime::Result<Result<Manifest, Fault>> {
+        let (mut store, instance) = match self.instance(Pace::loading(cpu)) {
+            Ok(made) => made,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let Exports {
+            describe,
+            configure,
+            on_request,
+            on_reply,
+            on_end,
+        } = &self.exports;
+        let describe: Describe = instance.get_typed_func(&mut store, describe)?;
+        let _: Configure = instance.get_typed_func(&mut store, configure)?;
+        let _: OnRequest = instance.get_typed_func(&mut store, on_request)?;
+        let _: OnReply = instance.get_typed_func(&mut store, on_reply)?;
+        let _: OnEnd = instance.get_typed_func(&mut store, on_end)?;
+        let _running = self.engine.ticker.enter();
+        Ok(match at_once(describe.call_async(&mut store, ())) {
+            Some(Ok((manifest,))) => Ok(manifest.into()),
+            Some(Err(error)) => Err(store.data().fault(&error)),
+            None => Err(Fault::WallTime),
+        })
+    }
+}
+
+/// One exchange's instance.
+struct Running {
+    core: Arc<Core>,
+    store: Store<State>,
+    instance: wasmtime::component::Instance,
+    configured: bool,
+}
+
+impl Running {
+    /// Calls a hook within its budget.
+    async fn call<P, R>(&mut self, hook: ComponentExportIndex, arguments: P) -> Result<R, Fault>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let Some(function) = self.instance.get_func(&mut self.store, hook) else {
+            return Err(Fault::BadReturn("the hook is gone".into()));
+        };
+        #[allow(unsafe_code, reason = "the types were checked once, at load")]
+        // SAFETY: `describe` checked this export against these very types on another instance of the same component.
+        let function = unsafe { TypedFunc::<P, R>::new_unchecked(function) };
+
+        let _running = self.core.engine.ticker.enter();
+        self.store.data_mut().pace.begin();
+        self.store.set_epoch_deadline(1);
+        let outcome = metered(function.call_async(&mut self.store, arguments)).await;
+        let state = self.store.data_mut();
+        state.pace.end();
+        outcome.map_err(|error| state.fault(&error))
+    }
+
+    /// Configures an instance whose image could not be configured once for all.
+    async fn configure(&mut self) -> Result<(), Fault> {
+        let Some(config) = self.core.config.clone() else {
+            return Ok(());
+        };
+        // Ten budgets: what should have been done once at load is done here, and is told by `Info::not_snapshotted`.
+        let limits = &self.core.shared.limits;
+        let (cpu, wall) = (limits.cpu, limits.wall);
+        self.store.data_mut().pace = Pace::configuring(10 * cpu, 10 * wall);
+        let (outcome,): (Result<(), String>,) =
+            self.call(self.core.exports.configure, (config,)).await?;
+        self.store.data_mut().pace = Pace::serving(cpu, wall);
+        self.configured = true;
+        outcome.map_err(|_| Fault::BadReturn("configure failed, though not at load".into()))
+    }
+
+    async fn on_request(&mut self) -> Result<Decision, Fault> {
+        if !self.configured {
+            self.configure().await?;
+        }
+        let request = Resource::<RequestHandle>::new_borrow(0);
+        let (decision,): (wit::Decision,) =
+            self.call(self.core.exports.on_request, (request,)).await?;
+        convert::decision(decision)
+    }
+
+    async fn on_reply(
+        &mut self,
+        deltas: Vec<Delta>,
+    ) -> Result<Result<Vec<Option<String>>, Denial>, Fault> {
+        if !self.configured {
+            self.configure().await?;
+        }
+        let shown = deltas.len();
+        let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
+        let head = Resource::<HeadHandle>::new_borrow(0);
+        let (outcome,): (Result<Vec<Option<String>>, wit::Refusal>,) = self
+            .call(self.core.exports.on_reply, (head, deltas))
+            .await?;
+        match outcome {
+            Ok(texts) => convert::rewritten(shown, texts).map(Ok),
+            Err(refusal) => convert::denial(refusal).map(Err),
+        }
+    }
+
+    async fn on_end(&mut self, outcome: &Outcome) -> Result<(), Fault> {
+        if !self.configured {
+            self.configure().await?;
+        }
+        self.call(self.core.exports.on_end, (wit::Outcome::from(outcome),))
+            .await
+    }
+}
+
+impl Instance for Running {
+    fn on_request(mut self: Box<Self>, call: Box<Call>) -> Work<Asked> {
+        Box::pin(ToItsEnd::new(async move {
+            self.store.data_mut().call = Some(call);
+            let outcome = Running::on_request(&mut self).await;
+            #[expect(clippy::expect_used, reason = "put there above, taken nowhere else")]
+            let call = self.store.data_mut().call.take().expect("the call");
+            (
+                call,
+                outcome.map(|decision| (self as Box<dyn Instance>, decision)),
+            )
+        }))
+    }
+
+    fn on_reply(
+        mut self: Box<Self>,
+        head: Arc<ReplyHead>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<Shown, Fault>> {
+        Box::pin(ToItsEnd::new(async move {
+            self.store.data_mut().head = Some(head);
+            let outcome = Running::on_reply(&mut self, deltas).await;
+            self.store.data_mut().head = None;
+            outcome.map(|texts| (self as Box<dyn Instance>, texts))
+        }))
+    }
+
+    fn on_end(mut self: Box<Self>, outcome: Arc<Outcome>) -> Work<Result<(), Fault>> {
+        Box::pin(ToItsEnd::new(async move {
+            Running::on_end(&mut self, &outcome).await
+        }))
+    }
+}

@@ -1,0 +1,376 @@
+//! Loading: what a file must be, may ask for and is told before it serves; and every reason for which it does not.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use super::{
+    cache::{Cache, hex},
+    compile::{Compiled, Done, Job, compile, in_child},
+    contract::{CONTRACT, Names},
+    engine::{Engine, Options},
+    host::Host,
+    instance::{Info, Parts, Policy},
+    store::Shared,
+};
+use crate::{
+    config::{Grants, PolicyLimits},
+    policy::Fault,
+};
+
+/// Raised where what is kept in the cache changes its meaning.
+const CACHE_FORMAT: u32 = 1;
+
+/// A policy's file and the chain's word on it.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name in the chain.
+    pub name: String,
+    /// The file: a core module or a component.
+    pub bytes: Vec<u8>,
+    /// Its configuration as JSON text.
+    pub config: String,
+    /// What it may import and see.
+    pub grants: Grants,
+    /// What a call may take.
+    pub limits: PolicyLimits,
+}
+
+/// Who compiles.
+#[derive(Debug, Clone)]
+pub enum Compiler {
+    /// A child: this executable, which must answer to the hidden subcommand with [`compile_child`](super::compile_child).
+    Child(PathBuf),
+    /// This very thread.
+    InProcess,
+}
+
+/// Why a policy was not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadError {
+    /// The file is no valid wasm.
+    Malformed(String),
+    /// It is wasm, but exports no hooks.
+    NotAPolicy,
+    /// It was built for another version of the contract.
+    Version {
+        /// The version it was built for.
+        built: String,
+    },
+    /// It imports what the operator did not grant.
+    Ungranted(String),
+    /// It imports what there is not.
+    Unknown(String),
+    /// `configure` refused the configuration, with its reason.
+    Configuration(String),
+    /// `configure` or `describe` faulted.
+    Fault(Fault),
+    /// The host could not compile or link it.
+    Compile(String),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "not a valid wasm file: {why}"),
+            Self::NotAPolicy => f.write_str(
+                "exports no `outrigger:policy/policy`: build it with outrigger-sdk and its `export_policy!`",
+            ),
+            Self::Version { built } => {
+                let line = CONTRACT.rsplit_once('.').map_or(CONTRACT, |(line, _)| line);
+                write!(
+                    f,
+                    "built for version {built} of the policy contract, and this Outrigger speaks {CONTRACT}: rebuild it with outrigger-sdk {line}"
+                )
+            }
+            Self::Ungranted(name) => {
+                write!(f, "imports `{name}`, which is not granted: add it to the policy's `grants`")
+            }
+            Self::Unknown(name) => write!(
+                f,
+                "imports `{name}`, which no policy can have: build it for wasm32-unknown-unknown and without it"
+            ),
+            Self::Configuration(why) => write!(f, "refuses its configuration: {why}"),
+            Self::Fault(fault) => write!(f, "failed while it was loaded: it {fault}"),
+            Self::Compile(why) => write!(f, "can't be compiled: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl LoadError {
+    /// The word for it in metrics and between processes.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::NotAPolicy => "not_a_policy",
+            Self::Version { .. } => "version",
+            Self::Ungranted(_) => "ungranted",
+            Self::Unknown(_) => "unknown_import",
+            Self::Configuration(_) => "configuration",
+            Self::Fault(_) => "fault",
+            Self::Compile(_) => "compile",
+        }
+    }
+
+    /// Kind and text, for the parent process.
+    pub(super) fn to_wire(&self) -> (String, String) {
+        let text = match self {
+            Self::Fault(fault) => match fault {
+                Fault::Trapped(why) => why.clone(),
+                _ => String::new(),
+            },
+            Self::Malformed(text) | Self::Configuration(text) | Self::Compile(text) => text.clone(),
+            Self::Version { built } => built.clone(),
+            Self::Ungranted(name) | Self::Unknown(name) => name.clone(),
+            Self::NotAPolicy => String::new(),
+        };
+        let kind = match self {
+            Self::Fault(fault) => fault.label(),
+            _ => self.label(),
+        };
+        (kind.to_owned(), text)
+    }
+
+    /// The reverse. What a child can't know (grants) never comes from one.
+    pub(super) fn from_wire(kind: &str, text: String) -> Self {
+        match kind {
+            "malformed" => Self::Malformed(text),
+            "configuration" => Self::Configuration(text),
+            "not_a_policy" => Self::NotAPolicy,
+            "version" => Self::Version { built: text },
+            "ungranted" => Self::Ungranted(text),
+            "unknown_import" => Self::Unknown(text),
+            "trap" => Self::Fault(Fault::Trapped(text)),
+            "cpu_time" => Self::Fault(Fault::CpuTime),
+            "wall_time" => Self::Fault(Fault::WallTime),
+            "memory" => Self::Fault(Fault::Memory),
+            "no_slot" => Self::Fault(Fault::NoSlot),
+            _ => Self::Compile(text),
+        }
+    }
+}
+
+/// Loads policies into the one engine.
+pub struct Loader {
+    engine: Arc<Engine>,
+    host: Host,
+    cache: Option<Cache>,
+    compiler: Compiler,
+    load_time: Duration,
+    gives_way: AtomicBool,
+}
+
+impl Loader {
+    /// Makes the engine and opens the cache; without a usable one, code is compiled at each start.
+    ///
+    /// # Errors
+    /// The engine can't have its address space: lower `slots`.
+    pub fn new(
+        options: Options,
+        cache: Option<PathBuf>,
+        compiler: Compiler,
+        host: Host,
+    ) -> Result<Self, LoadError> {
+        let engine = Engine::new(options).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+        let cache = cache.and_then(|directory| {
+            Cache::open(&directory)
+                .inspect_err(|error| {
+                    let directory = directory.display();
+                    tracing::warn!(%directory, %error, "no code cache; policies are compiled at each start");
+                })
+                .ok()
+        });
+        Ok(Self {
+            engine: Arc::new(engine),
+            host,
+            cache,
+            compiler,
+            load_time: Duration::from_secs(5),
+            gives_way: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on compiling gives way to serving: until there is anything to serve, it only delays the start.
+    pub fn give_way(&self) {
+        self.gives_way.store(true, Ordering::Relaxed);
+    }
+
+    /// Sets the CPU time of `configure` and of `describe`. Default 5 s.
+    #[must_use]
+    pub fn load_time(self, load_time: Duration) -> Self {
+        Self { load_time, ..self }
+    }
+
+    /// Bytes that all instances together are charged with now.
+    pub fn memory_taken(&self) -> u64 {
+        self.engine.memory.taken()
+    }
+
+    /// Loads a policy. Blocks for as long as compiling takes: not for a worker's thread.
+    ///
+    /// # Errors
+    /// One of [`LoadError`]; nothing of the policy is kept then.
+    pub fn load(&self, source: Source) -> Result<Arc<Policy>, LoadError> {
+        let names = Names::read(&source.bytes, &source.grants)?;
+        let job = Job {
+            component: names.component,
+            export: names.export,
+            memory: source.limits.memory,
+            cpu: self.load_time,
+            gives_way: self.gives_way.load(Ordering::Relaxed),
+            key: self.key(&source),
+            cache: self.cache.as_ref().map(|c| c.directory().to_owned()),
+            config: source.config,
+        };
+        let (code, cached) = match self.cached(&job) {
+            Some(code) => (code, true),
+            None => (self.compiled(&job, &source.bytes)?, false),
+        };
+        let parts = Parts {
+            component: code.component,
+            export: job.export,
+            config: code.not_snapshotted.is_some().then_some(job.config),
+            info: Info {
+                imports: names.imports,
+                size: source.bytes.len(),
+                cached,
+                not_snapshotted: code.not_snapshotted,
+            },
+            cpu: self.load_time,
+        };
+        let shared = Shared::new(
+            &source.name,
+            source.grants,
+            source.limits,
+            self.host.clone(),
+            None,
+        );
+        match Policy::new(shared, self.engine.clone(), parts) {
+            Ok(Ok(policy)) => Ok(Arc::new(policy)),
+            Ok(Err(fault)) => Err(LoadError::Fault(fault)),
+            Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
+        }
+    }
+
+    /// The name of what this source compiles to, on this engine and processor.
+    fn key(&self, source: &Source) -> String {
+        let mut digest = Digester(Sha256::new());
+        (CACHE_FORMAT, CONTRACT, env!("CARGO_PKG_VERSION")).hash(&mut digest);
+        (&source.bytes, &source.config, source.limits.memory).hash(&mut digest);
+        self.engine
+            .wasm
+            .precompile_compatibility_hash()
+            .hash(&mut digest);
+        hex(&digest.0.finalize())
+    }
+
+    fn cached(&self, job: &Job) -> Option<Code> {
+        let cache = self.cache.as_ref()?;
+        let entry = cache.find(&job.key)?;
+        #[allow(unsafe_code, reason = "native code is mapped as it is")]
+        // SAFETY: the file is in our own directory, which nobody else may write to, and has the digest that we wrote beside it
+        // after `precompile_component` made it; files are replaced by rename, so the mapping never changes.
+        let mapped = unsafe { Component::deserialize_file(&self.engine.wasm, &entry.code) };
+        match mapped {
+            Ok(component) => Some(Code {
+                component,
+                not_snapshotted: entry.not_snapshotted,
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "dropped a file of the code cache that can't be mapped");
+                cache.remove(&job.key);
+                None
+            }
+        }
+    }
+
+    fn compiled(&self, job: &Job, file: &[u8]) -> Result<Code, LoadError> {
+        let compiled = match &self.compiler {
+            Compiler::Child(program) => match in_child(program, job, file)? {
+                Done::Cached => {
+                    let lost =
+                        || LoadError::Compile("what was compiled is not in the cache".into());
+                    return self.cached(job).ok_or_else(lost);
+                }
+                Done::Code(compiled) => compiled,
+            },
+            Compiler::InProcess => {
+                let compiled = compile(job, file)?;
+                if let Some(cache) = &self.cache
+                    && cache.store(&job.key, &compiled).is_ok()
+                    && let Some(code) = self.cached(job)
+                {
+                    return Ok(code);
+                }
+                compiled
+            }
+        };
+        self.in_memory(compiled)
+    }
+
+    fn in_memory(&self, compiled: Compiled) -> Result<Code, LoadError> {
+        #[allow(unsafe_code, reason = "native code is taken as it is")]
+        // SAFETY: it is what `precompile_component` returned, in this process or in our own child.
+        let component = unsafe { Component::deserialize(&self.engine.wasm, &compiled.code) };
+        Ok(Code {
+            component: component.map_err(|e| LoadError::Compile(format!("{e:#}")))?,
+            not_snapshotted: compiled.not_snapshotted,
+        })
+    }
+}
+
+/// Native code in place.
+struct Code {
+    component: Component,
+    not_snapshotted: Option<String>,
+}
+
+/// SHA-256 over what is `Hash`: the engine tells its compatibility in no other way.
+struct Digester(Sha256);
+
+impl Hasher for Digester {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_child_found_wrong_reads_the_same_in_the_parent() {
+        for error in [
+            LoadError::Malformed("x".into()),
+            LoadError::Configuration("`mode` is missing".into()),
+            LoadError::Fault(Fault::CpuTime),
+            LoadError::Fault(Fault::Memory),
+            LoadError::Fault(Fault::Trapped("unreachable".into())),
+            LoadError::Compile("y".into()),
+        ] {
+            let (kind, text) = error.to_wire();
+            assert_eq!(LoadError::from_wire(&kind, text), error);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What one instance's store holds: the exchange's call for as long as a hook runs, its limits, and what it shares with its policy's other instances.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDeadline};
+
+use super::{
+    engine::{Engine, Memory},
+    host::{Host, Misuse, log::Lines, random},
+    pace::{Overdue, Pace},
+};
+use crate::{
+    config::{Grants, PolicyLimits},
+    dialect::Places,
+    policy::{Call, Fault, ReplyHead},
+    telemetry::metrics::PolicyMeter,
+};
+
+/// What all instances of one policy share.
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) grants: Grants,
+    pub(super) limits: PolicyLimits,
+    pub(super) reads: Places,
+    pub(super) host: Host,
+    pub(super) lines: Lines,
+    pub(super) meter: Arc<PolicyMeter>,
+    pub(super) key: Option<[u8; 32]>,
+    /// `None` in the compiling child, where nothing is served.
+    pub(super) engine: Option<Arc<Engine>>,
+    /// Bytes of the largest linear memory that an instance has had.
+    pub(super) largest: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        name: &str,
+        grants: Grants,
+        limits: PolicyLimits,
+        host: Host,
+        engine: Option<Arc<Engine>>,
+    ) -> Self {
+        Self {
+            key: random::process_key(name),
+            name: name.to_owned(),
+            grants,
+            limits,
+            reads: Places::NONE,
+            host,
+            lines: Lines::default(),
+            meter: PolicyMeter::new(name, ""),
+            engine,
+            largest: AtomicU64::new(0),
+        }
+    }
+}
+
+/// What a store holds for its one instance.
+pub(super) struct State {
+    pub(super) call: Option<Box<Call>>,
+    pub(super) head: Option<Arc<ReplyHead>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) pace: Pace,
+    memory: Memory,
+}
+
+impl State {
+    /// For work at load, in which no exchange takes part.
+    pub(super) fn loading(shared: Arc<Shared>, pace: Pace) -> Self {
+        let memory = Memory::new(shared.limits.memory.saturating_mul(4), None);
+        Self::new(shared, pace, memory)
+    }
+
+    pub(super) fn new(shared: Arc<Shared>, pace: Pace, memory: Memory) -> Self {
+        Self {
+            call: None,
+            head: None,
+            shared,
+            pace,
+            memory,
+        }
+    }
+
+    /// Lifts the bound of memory, for the host's own reading of it.
+    pub(super) fn unbound(&mut self) {
+        self.memory = Memory::new(u64::MAX, None);
+    }
+
+    /// Tells what ended a call.
+    pub(super) fn fault(&self, error: &wasmtime::Error) -> Fault {
+        if let Some(overdue) = error.downcast_ref::<Overdue>() {
+            return match overdue {
+                Overdue::Cpu => Fault::CpuTime,
+                Overdue::Wall => Fault::WallTime,
+            };
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Fault::NoSlot;
+        }
+        if self.memory.refused() {
+            return Fault::Memory;
+        }
+        if let Some(trap) = error.downcast_ref::<Trap>() {
+            return Fault::Trapped(trap.to_string());
+        }
+        match error.downcast_ref::<Misuse>() {
+            Some(misuse) => Fault::Trapped(misuse.to_string()),
+            None => Fault::BadReturn(error.root_cause().to_string()),
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.shared
+            .largest
+            .fetch_max(self.memory.largest(), Relaxed);
+    }
+}
+
+/// Puts limits on a store. The closures capture nothing, so none of this allocates.
+pub(super) fn limit(store: &mut Store<State>) {
+    store.limiter(|state| &mut state.memory);
+    store.epoch_deadline_callback(tick);
+    store.set_epoch_deadline(1);
+    // What one host call or return may copy out of the guest.
+    let bytes = store.data().shared.limits.memory;
+    store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX));
+}
+
+fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let State { pace, shared, .. } = store.data_mut();
+    pace.tick(shared.engine.as_ref().map(|engine| &engine.ticker))
+        .map_err(wasmtime::Error::new)
+}

@@ -1,0 +1,354 @@
+//! The log: operator events (through `tracing`) and one line per exchange, on standard output.
+//!
+//! Both go into one bounded buffer in memory that a thread of its own writes out, at the latest 100 ms later: an exchange never waits for
+//! whoever reads the log. Where nobody reads fast enough, lines are dropped and counted. The exchange line is put together by
+//! hand, without tracing's machinery, as it is on every exchange's path.
+
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    io::{self, IsTerminal, Write},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
+
+use super::{Record, sink::Sink};
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// More than this is never kept: 2,000 to 4,000 exchange lines.
+const ROOM: usize = 1 << 20;
+
+struct Active {
+    sink: Sink,
+    format: LogFormat,
+    exchanges: AtomicBool,
+}
+
+static ACTIVE: OnceLock<Active> = OnceLock::new();
+
+/// Starts the log on standard output, once; a second call only changes whether exchanges are logged.
+///
+/// # Errors
+/// The writing thread could not be started.
+pub fn start(settings: Log, exchanges: bool) -> io::Result<()> {
+    if ACTIVE.get().is_none() {
+        let stdout = io::stdout();
+        let format = settings.format.unwrap_or(if stdout.is_terminal() {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        });
+        let sink = Sink::start(Box::new(stdout), ROOM)?;
+        let active = Active {
+            sink,
+            format,
+            exchanges: AtomicBool::new(exchanges),
+        };
+        if ACTIVE.set(active).is_ok() {
+            subscribe(format, settings.level);
+        }
+    }
+    log_exchanges(exchanges);
+    Ok(())
+}
+
+/// Switches the exchange log on or off.
+pub fn log_exchanges(on: bool) {
+    if let Some(active) = ACTIVE.get() {
+        active.exchanges.store(on, Ordering::Relaxed);
+    }
+}
+
+/// Waits until everything logged so far is written, at most `wait`. To be called before the process ends.
+pub fn flush(wait: Duration) {
+    if let Some(active) = ACTIVE.get() {
+        active.sink.flush(wait);
+    }
+}
+
+fn subscribe(format: LogFormat, level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(Lines)
+        .with_target(false);
+    // Fails only where an embedding program has its own subscriber; then the events are its.
+    let _ = match format {
+        LogFormat::Json => {
+            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+        }
+        LogFormat::Text => tracing::subscriber::set_global_default(builder.compact().finish()),
+    };
+}
+
+/// Where tracing writes: a whole line per call.
+struct Lines;
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+    fn make_writer(&self) -> Self {
+        Self
+    }
+}
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(active) = ACTIVE.get() {
+            active.sink.push(line);
+        }
+        Ok(line.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Logs an exchange; see [`super::settle`].
+pub(super) fn exchange(record: &Record) {
+    thread_local! { static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) } }
+    let Some(active) = ACTIVE.get() else { return };
+    if !active.exchanges.load(Ordering::Relaxed) {
+        return;
+    }
+    LINE.with_borrow_mut(|line| {
+        line.clear();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        match active.format {
+            LogFormat::Json => json(line, record, now),
+            LogFormat::Text => text(line, record, now),
+        }
+        active.sink.push(line);
+    });
+}
+
+/// `,"name":` in one piece, as it is written for every exchange.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
+/// `{"timestamp":…,"level":"INFO","message":"exchange",…}`: the fields that tracing's lines have, then the record's. What is not known is
+/// left out.
+fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
+    let mut o = Object(line);
+    o.0.extend_from_slice(b"{\"timestamp\":\"");
+    timestamp(o.0, now);
+    o.0.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"exchange\"");
+    o.text(key!("id"), &record.id);
+    o.word(key!("dialect"), record.dialect.name());
+    if let Some(model) = &record.model {
+        o.text(key!("model"), model);
+    }
+    if !record.target.is_empty() {
+        o.text(key!("target"), &record.target);
+    }
+    o.number(key!("status"), record.status.into());
+    o.flag(key!("streaming"), record.streaming);
+    if let Some(usage) = &record.usage {
+        o.number(key!("input_tokens"), usage.input);
+        o.number(key!("cached_input_tokens"), usage.cached);
+        o.number(key!("output_tokens"), usage.output);
+        o.number(key!("reasoning_tokens"), usage.reasoning);
+        if usage.estimated {
+            o.flag(key!("tokens_estimated"), true);
+        }
+    }
+    if let Some(finish) = &record.finish {
+        o.text(key!("finish"), finish);
+    }
+    if let Some(first) = record.first_token {
+        o.milliseconds(key!("first_token_ms"), first);
+    }
+    o.milliseconds(key!("total_ms"), record.total);
+    o.milliseconds(key!("overhead_ms"), record.overhead);
+    o.number(key!("request_bytes"), record.request_bytes);
+    o.number(key!("reply_bytes"), record.reply_bytes);
+    if !record.policies.is_empty() {
+        o.key(key!("policies"));
+        for (n, policy) in record.policies.iter().enumerate() {
+            o.0.extend_from_slice(if n == 0 {
+                b"[{\"policy\":"
+            } else {
+                b",{\"policy\":"
+            });
+            string(o.0, &policy.name);
+            o.text(key!("version"), &policy.version);
+            o.word(key!("verdict"), policy.verdict);
+            o.milliseconds(key!("ms"), Duration::from_micros(policy.micros.into()));
+            o.0.push(b'}');
+        }
+        o.0.push(b']');
+    }
+    if let Some(error) = &record.error {
+        o.text(key!("error"), error);
+    }
+    if record.client_gone {
+        o.flag(key!("client_gone"), true);
+    }
+    if let Some(trace) = &record.trace_id {
+        o.text(key!("trace_id"), trace);
+    }
+    o.number(key!("generation"), record.generation);
+    line.extend_from_slice(b"}\n");
+}
+
+/// One line for people: `22:59:07 200 openai.chat fast -> openai/gpt-5-mini 812.4 ms, first 210.0 ms, ours 0.2 ms, 12 + 34 tokens, pii-redact edited`.
+fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
+    timestamp(line, now);
+    line.drain(..11); // the date
+    line.truncate(8); // the fraction
+    let ms = |d: Duration| d.as_secs_f64() * 1000.0;
+    let model = record.model.as_deref().unwrap_or("-");
+    // Writing to a vector does not fail.
+    let _ = write!(
+        line,
+        " {} {} {}",
+        record.status,
+        record.dialect.name(),
+        plain(model)
+    );
+    if !record.target.is_empty() {
+        let _ = write!(line, " -> {}", plain(&record.target));
+    }
+    let _ = write!(line, " {:.1} ms", ms(record.total));
+    if let Some(first) = record.first_token {
+        let _ = write!(line, ", first {:.1} ms", ms(first));
+    }
+    let _ = write!(line, ", ours {:.2} ms", ms(record.overhead));
+    if let Some(usage) = &record.usage {
+        let _ = write!(line, ", {} + {} tokens", usage.input, usage.output);
+    }
+    for policy in &record.policies {
+        let _ = write!(line, ", {} {}", plain(&policy.name), policy.verdict);
+    }
+    if let Some(error) = &record.error {
+        let _ = write!(line, ", {}", plain(error));
+    }
+    if record.client_gone {
+        let _ = write!(line, ", app hung up");
+    }
+    let _ = writeln!(line, " [{}]", plain(&record.id));
+}
+
+/// Without control characters, which a terminal would obey, and not longer than what a name may be.
+fn plain(text: &str) -> Cow<'_, str> {
+    let text = short(text);
+    if text.chars().any(char::is_control) {
+        Cow::Owned(
+            text.chars()
+                .map(|c| if c.is_control() { '?' } else { c })
+                .collect(),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// At most 256 bytes: names come from callers.
+fn short(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(256)).unwrap_or(text)
+}
+
+/// Members of a JSON object after its first.
+struct Object<'a>(&'a mut Vec<u8>);
+
+impl Object<'_> {
+    fn key(&mut self, key: &'static str) {
+        self.0.extend_from_slice(key.as_bytes());
+    }
+    fn text(&mut self, key: &'static str, value: &str) {
+        self.key(key);
+        string(self.0, short(value));
+    }
+    /// A word of the program, which needs no escapes.
+    fn word(&mut self, key: &'static str, value: &'static str) {
+        self.key(key);
+        self.0.push(b'"');
+        self.0.extend_from_slice(value.as_bytes());
+        self.0.push(b'"');
+    }
+    fn number(&mut self, key: &'static str, value: u64) {
+        self.key(key);
+        digits(self.0, value, 1);
+    }
+    fn flag(&mut self, key: &'static str, value: bool) {
+        self.key(key);
+        self.0
+            .extend_from_slice(if value { b"true" } else { b"false" });
+    }
+    fn milliseconds(&mut self, key: &'static str, value: Duration) {
+        self.key(key);
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        digits(self.0, micros / 1000, 1);
+        self.0.push(b'.');
+        digits(self.0, micros % 1000, 3);
+    }
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing a string to a vector does not fail.
+        let _ = serde_json::to_writer(out, text);
+    }
+}
+
+/// Decimal digits, `least` at least.
+fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
+    let start = out.len();
+    while value > 0 || out.len() - start < least {
+        out.push(b'0' + (value % 10) as u8);
+        value /= 10;
+    }
+    if let Some(written) = out.get_mut(start..) {
+        written.reverse();
+    }
+}
+
+/// `2026-11-21T22:59:07.123456Z` of a time since 1970. Days to dates after Howard Hinnant, "chrono-compatible low-level date algorithms".
+fn timestamp(out: &mut Vec<u8>, since: Duration) {
+    let seconds = since.as_secs();
+    let days = seconds / 86_400 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    for (value, width, end) in [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (seconds / 3600 % 24, 2, b':'),
+        (seconds / 60 % 60, 2, b':'),
+        (seconds % 60, 2, b'.'),
+        (since.subsec_micros().into(), 6, b'Z'),
+    ] {
+        digits(out, value, width);
+        out.push(end);
+    }
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

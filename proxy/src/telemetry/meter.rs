@@ -1,0 +1,173 @@
+//! One policy's metrics: handles made when it is loaded, used without a lock or a look-up.
+#![expect(
+    clippy::disallowed_macros,
+    reason = "this room is the one table of metrics"
+)]
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use ::metrics::{Counter, Histogram, counter, gauge, histogram};
+
+use super::{metrics::recorder, table};
+
+/// A policy's hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// `on-request`.
+    Request,
+    /// `on-reply`.
+    Reply,
+    /// `on-end`.
+    End,
+}
+
+const HOOKS: [&str; 3] = ["request", "reply", "end"];
+
+/// How a call ended: the verdicts of a hook, and [`crate::policy::Fault::label`]. Anything else is counted as `other`.
+const OUTCOMES: [&str; 14] = [
+    "other",
+    "ok",
+    "forwarded",
+    "edited",
+    "refused",
+    "replied",
+    "trap",
+    "cpu_time",
+    "wall_time",
+    "memory",
+    "no_slot",
+    "bad_return",
+    "held_too_much",
+    "quarantined",
+];
+
+/// Names that one policy may count under by itself.
+pub(super) const OWN_NAMES: usize = 32;
+
+/// One policy's handles: made when it is loaded, kept in the chain, used without a lock.
+pub struct PolicyMeter {
+    name: Arc<str>,
+    version: Arc<str>,
+    calls: [[OnceLock<Counter>; OUTCOMES.len()]; 3],
+    durations: [OnceLock<Histogram>; 3],
+    held: OnceLock<(Histogram, Histogram)>,
+    own: Mutex<HashMap<String, Own>>,
+}
+
+#[derive(Clone)]
+enum Own {
+    Count(Counter),
+    Observe(Histogram),
+}
+
+impl std::fmt::Debug for PolicyMeter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PolicyMeter({} {})", self.name, self.version)
+    }
+}
+
+impl PolicyMeter {
+    /// The handles of the policy that the chain calls `name`.
+    pub fn new(name: &str, version: &str) -> Arc<Self> {
+        recorder();
+        Arc::new(Self {
+            name: name.into(),
+            version: version.into(),
+            calls: Default::default(),
+            durations: Default::default(),
+            held: OnceLock::new(),
+            own: Mutex::default(),
+        })
+    }
+
+    /// Counts a call of a hook.
+    pub fn call(&self, hook: Hook, outcome: &str, took: Duration) {
+        let phase = HOOKS[hook as usize];
+        let at = OUTCOMES
+            .iter()
+            .position(|word| *word == outcome)
+            .unwrap_or(0);
+        self.calls[hook as usize][at]
+            .get_or_init(|| {
+                counter!(table::CALLS, "plugin" => Arc::clone(&self.name), "plugin_version" => Arc::clone(&self.version),
+                    "phase" => phase, "outcome" => OUTCOMES[at])
+            })
+            .increment(1);
+        self.durations[hook as usize]
+            .get_or_init(|| histogram!(table::CALL_SECONDS, "plugin" => Arc::clone(&self.name), "phase" => phase))
+            .record(took.as_secs_f64());
+    }
+
+    /// Tells how long text was held back, and how much at once.
+    pub fn held_back(&self, long: Duration, bytes: usize) {
+        let (seconds, sizes) = self.held.get_or_init(|| {
+            (
+                histogram!(table::HELD_SECONDS, "plugin" => Arc::clone(&self.name)),
+                histogram!(table::HELD_BYTES, "plugin" => Arc::clone(&self.name)),
+            )
+        });
+        seconds.record(long.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        sizes.record(bytes as f64);
+    }
+
+    /// Tells whether the policy is quarantined.
+    pub fn quarantined(&self, is: bool) {
+        gauge!(table::QUARANTINED, "plugin" => Arc::clone(&self.name)).set(if is {
+            1.0
+        } else {
+            0.0
+        });
+    }
+
+    /// Tells the largest memory that an instance has used, in bytes.
+    pub fn memory(&self, bytes: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        gauge!(table::MEMORY, "plugin" => Arc::clone(&self.name)).set(bytes as f64);
+    }
+
+    /// Counts under a name of the policy's own: `outrigger_policy_<policy>_<name>_total`. Names beyond 32, or that are no
+    /// `[a-z0-9_]{1,64}`, are ignored: false.
+    pub fn count(&self, name: &str, by: u64) -> bool {
+        match self.own(name, |full| Own::Count(counter!(format!("{full}_total")))) {
+            Some(Own::Count(counter)) => counter.increment(by),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Observes under a name of the policy's own: `outrigger_policy_<policy>_<name>`. Ignored as [`PolicyMeter::count`] ignores.
+    pub fn observe(&self, name: &str, value: f64) -> bool {
+        if !value.is_finite() {
+            return false;
+        }
+        match self.own(name, |full| Own::Observe(histogram!(full))) {
+            Some(Own::Observe(histogram)) => histogram.record(value),
+            _ => return false,
+        }
+        true
+    }
+
+    fn own(&self, name: &str, make: impl FnOnce(String) -> Own) -> Option<Own> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = own.get(name) {
+            return Some(known.clone());
+        }
+        let good = (1..=64).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if !good || own.len() >= OWN_NAMES {
+            return None;
+        }
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let policy: String = self.name.chars().map(plain).collect();
+        let made = make(format!("{}{policy}_{name}", table::POLICY_PREFIX));
+        own.insert(name.to_owned(), made.clone());
+        Some(made)
+    }
+}

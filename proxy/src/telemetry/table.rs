@@ -1,0 +1,134 @@
+//! Every metric that Outrigger serves: name, help, labels, buckets.
+//!
+//! The `gen_ai_*` names are OpenTelemetry's as other gateways export them, so that existing dashboards work; for the same reason the
+//! `outrigger_plugin_*` metrics say `plugin` for what is a policy everywhere else.
+
+/// How a metric counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram(&'static [f64]),
+}
+
+/// One metric.
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+    /// In the order in which `metrics.rs` gives them.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "documents the table; a test compares it with what is served"
+        )
+    )]
+    pub(super) labels: &'static [&'static str],
+}
+
+/// Our own time per exchange: 10 µs to 1 s.
+const OVERHEAD: &[f64] = &[
+    1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0,
+];
+/// A policy's call: 1 µs to 1 s.
+const CALL: &[f64] = &[
+    1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.1, 1.0,
+];
+/// Text held back: 1 ms to 10 s.
+const HELD: &[f64] = &[
+    1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+/// Bytes: 16 to 64 KiB.
+const BYTES: &[f64] = &[16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0];
+/// `gen_ai.server.request.duration`, as OpenTelemetry advises.
+const DURATION: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/// `gen_ai.server.time_to_first_token`, as OpenTelemetry advises.
+const FIRST: &[f64] = &[
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+/// `gen_ai.server.time_per_output_token`, as OpenTelemetry advises.
+const PER_TOKEN: &[f64] = &[
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
+];
+/// `gen_ai.client.token.usage`, as OpenTelemetry advises.
+const TOKENS: &[f64] = &[
+    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0,
+    16777216.0, 67108864.0,
+];
+/// What a policy observes by itself: no unit is known.
+pub(super) const ANY: &[f64] = &[
+    1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6,
+];
+
+/// What policies count by themselves begins with this; see [`super::metrics::PolicyMeter::count`].
+pub(super) const POLICY_PREFIX: &str = "outrigger_policy_";
+
+macro_rules! table {
+    ($($constant:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
+        $(pub(super) const $constant: &str = $name;)*
+        /// All of them.
+        pub(super) const TABLE: &[Metric] = &[$(Metric { name: $name, kind: $kind, help: $help, labels: &[$($label),*] }),*];
+    };
+}
+
+table! {
+    REQUESTS = "outrigger_requests_total", Kind::Counter, ["dialect", "model", "upstream", "status"],
+        "Exchanges that ended, by what the app was answered; status none: it left before.";
+    OVERHEAD_SECONDS = "outrigger_overhead_seconds", Kind::Histogram(OVERHEAD), ["dialect"],
+        "Outrigger's own part of an exchange: without waiting for the app and the upstream.";
+    INFLIGHT = "outrigger_inflight_requests", Kind::Gauge, [],
+        "Exchanges under way.";
+    REQUEST_BYTES = "outrigger_request_bytes_total", Kind::Counter, ["dialect"],
+        "Bytes of request bodies as they came.";
+    REPLY_BYTES = "outrigger_reply_bytes_total", Kind::Counter, ["dialect"],
+        "Bytes of reply bodies as they went.";
+    REFUSALS = "outrigger_refusals_total", Kind::Counter, ["code"],
+        "Answers that Outrigger gave in its own name.";
+    ATTEMPTS = "outrigger_upstream_attempts_total", Kind::Counter, ["upstream", "reason"],
+        "Requests to upstreams and why each was made or how it failed.";
+    DISCONNECTS = "outrigger_client_disconnects_total", Kind::Counter, ["settled"],
+        "Apps that hung up before the end, and whether usage was settled all the same.";
+    INSPECTION = "outrigger_inspection_bytes_total", Kind::Counter, ["inspected", "reason"],
+        "Bytes that policies were shown, or not, with the reason.";
+    HELD_SECONDS = "outrigger_stream_holdback_seconds", Kind::Histogram(HELD), ["plugin"],
+        "How long a policy held back text of a stream.";
+    HELD_BYTES = "outrigger_stream_holdback_bytes", Kind::Histogram(BYTES), ["plugin"],
+        "How much text of a channel a policy held back at once.";
+    CALLS = "outrigger_plugin_calls_total", Kind::Counter, ["plugin", "plugin_version", "phase", "outcome"],
+        "Calls of policies' hooks.";
+    CALL_SECONDS = "outrigger_plugin_duration_seconds", Kind::Histogram(CALL), ["plugin", "phase"],
+        "Duration of policies' calls, the instance included.";
+    VERDICTS = "outrigger_plugin_verdicts_total", Kind::Counter, ["plugin", "verdict"],
+        "What policies did to exchanges; faulted and skipped ones went on or were refused as on_error says.";
+    MEMORY = "outrigger_plugin_memory_bytes", Kind::Gauge, ["plugin"],
+        "The largest memory that an instance of the policy has used.";
+    QUARANTINED = "outrigger_plugin_quarantined", Kind::Gauge, ["plugin"],
+        "1 while the policy is not asked, after repeated faults.";
+    LOAD_FAILURES = "outrigger_plugin_load_failures_total", Kind::Counter, ["plugin"],
+        "Policy files that could not be loaded.";
+    RELOADS = "outrigger_reloads_total", Kind::Counter, ["result"],
+        "Changes of configuration or policies that were taken up, or were not.";
+    GENERATION = "outrigger_reload_generation", Kind::Gauge, [],
+        "Number of the generation in force.";
+    LOG_DROPPED = "outrigger_log_lines_dropped_total", Kind::Counter, [],
+        "Log lines that were dropped because nobody read them fast enough.";
+    BUILD = "outrigger_build_info", Kind::Gauge, ["version"],
+        "Always 1.";
+    RESIDENT = "process_resident_memory_bytes", Kind::Gauge, [],
+        "Resident memory of the process.";
+    TOKEN_USAGE = "gen_ai_client_token_usage", Kind::Histogram(TOKENS),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
+        "Tokens of an exchange, input (cached ones included) and output.";
+    SERVER_DURATION = "gen_ai_server_request_duration", Kind::Histogram(DURATION),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Seconds from a request's first byte to the reply's last.";
+    FIRST_TOKEN = "gen_ai_server_time_to_first_token", Kind::Histogram(FIRST),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Seconds from a request's first byte to the reply's first content.";
+    TIME_PER_TOKEN = "gen_ai_server_time_per_output_token", Kind::Histogram(PER_TOKEN),
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+        "Seconds per generated token after the first.";
+}

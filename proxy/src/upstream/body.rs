@@ -1,0 +1,129 @@
+//! The two bodies of the provider's side: what is sent and what comes back.
+//!
+//! Both are enums rather than boxed traits: the usual frame (a whole request, a network reply) costs no allocation and no
+//! indirect call.
+
+use std::{
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::{BoxError, embedded};
+
+/// A request's body of any make.
+pub type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+
+/// The body of a request to an upstream.
+pub enum Payload {
+    /// All of it, with its exact length: leaves in one write with the head. A clone is free, so that a caller may keep one for a retry.
+    Whole(Bytes),
+    /// The caller's body as it comes, never held.
+    Network(Incoming),
+    /// A body of another make: the caller's under a size limit, say.
+    Stream(Stream),
+}
+
+impl Payload {
+    /// No body.
+    pub const fn empty() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(whole: Bytes) -> Self {
+        Self::Whole(whole)
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
+            Self::Network(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Self::Stream(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Network(body) => body.is_end_stream(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Network(body) => body.size_hint(),
+            Self::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    /// Never the bytes: they are the prompt.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::Network(_) => f.write_str("Network"),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// The body of an upstream's reply. Dropped before its end, it closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
+#[derive(Debug)]
+pub enum Inbound {
+    /// From a provider's connection.
+    Network(Incoming),
+    /// From the embedded model, which never breaks off.
+    Embedded(embedded::Body),
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Network(body) => Pin::new(body).poll_frame(cx),
+            Self::Embedded(body) => body
+                .poll_piece(cx)
+                .map(|piece| piece.map(|p| Ok(Frame::data(p)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Network(body) => body.is_end_stream(),
+            Self::Embedded(body) => body.is_end(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Network(body) => body.size_hint(),
+            Self::Embedded(body) => body.size(),
+        }
+    }
+}

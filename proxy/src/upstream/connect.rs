@@ -1,0 +1,191 @@
+//! How a connection to a provider is made: TCP, then TLS where the scheme says so, both within one time limit.
+//!
+//! The limit is ours because hyper-util's covers TCP alone, and divides it among addresses. TLS trusts the roots that are compiled in (a
+//! container may have none) or, where the operator named a file, that file's roots and no others.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::BoxError;
+
+/// Why an upstream can't be used at all.
+#[derive(Debug)]
+pub enum SetupError {
+    /// The file of trusted roots can't be read, or is not PEM.
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BoxError,
+    },
+    /// The file holds no certificate.
+    NoRoots {
+        /// The file.
+        path: PathBuf,
+    },
+    /// TLS could not be set up.
+    Tls(rustls::Error),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Roots { path, .. } => write!(
+                f,
+                "`roots` file {} can't be read as PEM; name a readable file of certificates",
+                path.display()
+            ),
+            Self::NoRoots { path } => write!(
+                f,
+                "`roots` file {} holds no certificate that can be trusted; put the authority's PEM in it",
+                path.display()
+            ),
+            Self::Tls(_) => f.write_str("tls could not be set up"),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Roots { source, .. } => Some(source.as_ref()),
+            Self::NoRoots { .. } => None,
+            Self::Tls(source) => Some(source),
+        }
+    }
+}
+
+/// Makes the client's side of TLS, without ALPN: TLS 1.2 and 1.3, the roots in `roots` or else the built-in ones.
+///
+/// # Errors
+/// The file can't be read or holds no certificate.
+pub(crate) fn tls(roots: Option<&Path>) -> Result<ClientConfig, SetupError> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            let unreadable = |source: rustls::pki_types::pem::Error| SetupError::Roots {
+                path: path.into(),
+                source: source.into(),
+            };
+            let found: Vec<_> = CertificateDer::pem_file_iter(path)
+                .map_err(unreadable)?
+                .collect::<Result<_, _>>()
+                .map_err(unreadable)?;
+            if store.add_parsable_certificates(found).0 == 0 {
+                return Err(SetupError::NoRoots { path: path.into() });
+            }
+        }
+    }
+    // The provider is named here, so that no process-wide default has to be installed first.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(SetupError::Tls)?
+        .with_root_certificates(store)
+        .with_no_client_auth())
+}
+
+/// A connection was not there in time.
+#[derive(Debug)]
+pub(crate) struct TooSlow;
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no connection within the time limit")
+    }
+}
+
+impl std::error::Error for TooSlow {}
+
+/// Connects within `limit`, TLS handshake included.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    kind: Kind,
+    limit: Duration,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Plain(HttpConnector),
+    Tls(HttpsConnector<HttpConnector>),
+}
+
+impl Connector {
+    /// For `http` upstreams.
+    pub(crate) fn plain(limit: Duration) -> Self {
+        let kind = Kind::Plain(tcp());
+        Self { kind, limit }
+    }
+
+    /// For `https` upstreams: offers HTTP/2, then HTTP/1.1.
+    pub(crate) fn tls(config: ClientConfig, limit: Duration) -> Self {
+        let mut tcp = tcp();
+        tcp.enforce_http(false); // it would refuse the `https` scheme otherwise
+        let kind = Kind::Tls(
+            HttpsConnectorBuilder::new()
+                .with_tls_config(config)
+                .https_only()
+                .enable_all_versions()
+                .wrap_connector(tcp),
+        );
+        Self { kind, limit }
+    }
+}
+
+/// Without TCP_NODELAY chunks came 41 ms late (facts/performance.md); keep-alive finds peers that vanished under an hour-long stream.
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    tcp
+}
+
+type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(())) // both kinds always are: names are resolved on the runtime's blocking threads
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let limit = self.limit;
+        match &mut self.kind {
+            Kind::Plain(tcp) => {
+                let connecting = tcp.call(to);
+                Box::pin(async move {
+                    let connected = tokio::time::timeout(limit, connecting).await;
+                    Ok(MaybeHttpsStream::Http(connected.map_err(|_| TooSlow)??))
+                })
+            }
+            Kind::Tls(tls) => {
+                let connecting = tls.call(to);
+                Box::pin(async move {
+                    tokio::time::timeout(limit, connecting)
+                        .await
+                        .map_err(|_| TooSlow)?
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The head of a request as it leaves: whose credentials it carries, and which headers end here.
+//!
+//! With a key of the operator's, every credential of the caller is taken off first: an app's key never reaches a provider that it was not
+//! meant for. Without one the caller's pass untouched. `host` is left out on purpose: the connection writes it from the
+//! URI (HTTP/1.1 `host`, HTTP/2 `:authority`), so that exactly one goes out.
+
+use std::fmt;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri, Version,
+    header::{self, AUTHORIZATION},
+    request::Parts,
+    uri::PathAndQuery,
+};
+
+use crate::config::{Family, Kind, Secret, Upstream};
+
+/// Every header in which a caller may carry credentials.
+pub const CREDENTIALS: [HeaderName; 5] = [
+    AUTHORIZATION,
+    header::COOKIE,
+    X_API_KEY,
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Headers with this prefix are said to Outrigger, not to a provider.
+const OURS: &str = "x-outrigger-";
+
+/// Why a request's head can't be written. Quotes neither key nor path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsendable {
+    /// The upstream's key holds characters that no header may hold.
+    Key,
+    /// Origin and path make no URI.
+    Uri,
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => {
+                "the upstream's `key` holds a character that no header may hold; remove line breaks and spaces from it"
+            }
+            Self::Uri => "the upstream's `url` and the request's path make no uri; check `url`",
+        })
+    }
+}
+
+impl std::error::Error for Unsendable {}
+
+/// Writes the head of a request for `upstream`; `path` is the path and query there, prefix included.
+///
+/// Framing (`content-length`, `transfer-encoding`) is written anew from the body that is sent with it.
+///
+/// # Errors
+/// The upstream's key or URL can't be sent; configuration checks both.
+pub fn outgoing(
+    upstream: &Upstream,
+    mut head: Parts,
+    path: PathAndQuery,
+) -> Result<Parts, Unsendable> {
+    strip(&mut head.headers, |name| {
+        *name == header::HOST
+            || *name == header::CONTENT_LENGTH
+            || *name == header::EXPECT // answered by our own server
+            || name.as_str().starts_with(OURS)
+    });
+    if let Some(key) = &upstream.key {
+        for name in &CREDENTIALS {
+            head.headers.remove(name);
+        }
+        let (name, value) = credential(upstream.family, key)?;
+        head.headers.insert(name, value);
+    }
+    head.uri = match &upstream.kind {
+        Kind::Embedded => Uri::from(path),
+        Kind::Http { origin, .. } => {
+            let mut parts = origin.clone().into_parts();
+            parts.path_and_query = Some(path);
+            Uri::from_parts(parts).map_err(|_| Unsendable::Uri)?
+        }
+    };
+    head.version = Version::HTTP_11; // "whatever the connection speaks"; hyper refuses to send 2 over 1.1
+    head.extensions.clear(); // what our server noted about the caller's connection is not about this one
+    Ok(head)
+}
+
+/// Removes the headers that belong to one connection alone (RFC 9110 §7.6.1): the known ones and those that `connection` names.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    strip(headers, |_| false);
+}
+
+/// Removes hop-by-hop headers and those for which `also` holds, in one pass over the map.
+fn strip(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
+    let mut gone: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| hop_by_hop(name) || also(name))
+        .cloned()
+        .collect();
+    for value in headers.get_all(header::CONNECTION) {
+        let named = value.to_str().unwrap_or_default().split(',');
+        gone.extend(named.filter_map(|name| HeaderName::try_from(name.trim()).ok()));
+    }
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+fn hop_by_hop(name: &HeaderName) -> bool {
+    const KNOWN: [HeaderName; 9] = [
+        header::CONNECTION,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+        header::PROXY_AUTHENTICATE,
+        header::PROXY_AUTHORIZATION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    KNOWN.contains(name)
+}
+
+fn credential(family: Family, key: &Secret) -> Result<(HeaderName, HeaderValue), Unsendable> {
+    let key = key.reveal();
+    let (name, value) = match family {
+        Family::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
+        Family::Openai | Family::Every => {
+            let value = HeaderValue::try_from(format!("Bearer {key}"));
+            (AUTHORIZATION, value)
+        }
+    };
+    let mut value = value.map_err(|_| Unsendable::Key)?;
+    value.set_sensitive(true); // `Debug` prints it as "Sensitive", HPACK never indexes it
+    Ok((name, value))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn upstream(family: Family, url: &str, key: Option<&str>) -> Upstream {
+        Upstream {
+            name: "u".into(),
+            family,
+            kind: Kind::Http {
+                origin: url.parse().unwrap(),
+                prefix: String::new(),
+                roots: None,
+            },
+            key: key.map(|key| Secret::new(key.into())),
+            connect_timeout: Duration::from_secs(1),
+            first_content_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn head(headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::post("/v1/messages").version(Version::HTTP_2);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn left(parts: &Parts) -> Vec<(String, String)> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut all: Vec<_> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    }
+
+    fn path() -> PathAndQuery {
+        PathAndQuery::from_static("/v1/messages?beta=true")
+    }
+
+    #[test]
+    fn the_operators_key_takes_the_place_of_every_credential_of_the_caller() {
+        let caller = [
+            ("authorization", "Bearer theirs"),
+            ("x-api-key", "theirs"),
+            ("api-key", "theirs"),
+            ("x-goog-api-key", "theirs"),
+            ("cookie", "session=theirs"),
+            ("anthropic-version", "2023-06-01"),
+        ];
+        let openai = upstream(Family::Openai, "https://api.openai.com", Some("ours"));
+        let sent = outgoing(&openai, head(&caller), path()).unwrap();
+        assert_eq!(
+            left(&sent),
+            pairs(&[
+                ("anthropic-version", "2023-06-01"),
+                ("authorization", "Bearer ours")
+            ])
+        );
+        assert!(!format!("{sent:?}").contains("ours"));
+
+        let anthropic = upstream(Family::Anthropic, "https://api.anthropic.com", Some("ours"));
+        let sent = outgoing(&anthropic, head(&caller), path()).unwrap();
+        assert_eq!(
+            left(&sent),
+            pairs(&[("anthropic-version", "2023-06-01"), ("x-api-key", "ours")])
+        );
+    }
+
+    #[test]
+    fn without_a_key_the_callers_credentials_pass_untouched() {
+        let caller = [("authorization", "Bearer theirs"), ("x-api-key", "theirs")];
+        let plain = upstream(Family::Openai, "http://127.0.0.1:9", None);
+        let sent = outgoing(&plain, head(&caller), path()).unwrap();
+        assert_eq!(left(&sent), pairs(&caller));
+    }
+
+    #[test]
+    fn what_belongs_to_one_connection_or_to_outrigger_ends_here() {
+        let sent = outgoing(
+            &upstream(Family::Openai, "http://127.0.0.1:9", None),
+            head(&[
+                ("connection", "keep-alive, X-Named"),
+                ("connection", "x-also-named"),
+                ("x-named", "1"),
+                ("x-also-named", "1"),
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "keep-alive"),
+                ("proxy-authorization", "Basic x"),
+                ("te", "trailers"),
+                ("trailer", "x"),
+                ("transfer-encoding", "chunked"),
+                ("upgrade", "h2c"),
+                ("expect", "100-continue"),
+                ("host", "outrigger:4141"),
+                ("content-length", "12"),
+                ("x-outrigger-target", "a/b"),
+                ("x-stainless-lang", "python"),
+            ]),
+            path(),
+        )
+        .unwrap();
+        assert_eq!(left(&sent), pairs(&[("x-stainless-lang", "python")]));
+    }
+
+    #[test]
+    fn the_uri_is_the_upstreams_origin_and_the_given_path() {
+        let https = upstream(Family::Openai, "https://api.example.com:8443", None);
+        let sent = outgoing(&https, head(&[]), path()).unwrap();
+        assert_eq!(
+            (sent.uri.to_string().as_str(), sent.version),
+            (
+                "https://api.example.com:8443/v1/messages?beta=true",
+                Version::HTTP_11
+            )
+        );
+
+        let embedded = Upstream {
+            kind: Kind::Embedded,
+            ..https
+        };
+        let sent = outgoing(&embedded, head(&[]), path()).unwrap();
+        assert_eq!(sent.uri.to_string(), "/v1/messages?beta=true");
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_hold_is_refused_and_not_quoted() {
+        let broken = upstream(
+            Family::Openai,
+            "https://api.openai.com",
+            Some("canary\r\nx: y"),
+        );
+        let error = outgoing(&broken, head(&[]), path()).unwrap_err();
+        assert_eq!(error, Unsendable::Key);
+        assert!(!error.to_string().contains("canary"));
+    }
+}

@@ -1,0 +1,402 @@
+//! What the embedded model was asked, whichever dialect it was asked in.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::Shape;
+
+/// The default size of a streamed piece, in characters: a few words.
+const CHUNK: usize = 12;
+/// The most pieces of a text, unless the model's query asks for more: a long prompt comes back in longer pieces.
+const PIECES: usize = 1000;
+/// Bounds of what a model's query may ask for.
+const MOST_EVENTS: usize = 100_000;
+const MOST_CHOICES: u64 = 16;
+/// The longest text that is made by repetition, in characters.
+const LONGEST: usize = 4 * 1024 * 1024;
+/// What one image counts as, in tokens.
+const IMAGE_TOKENS: u64 = 85;
+
+/// A request, understood.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The model's name without its query.
+    pub(super) model: String,
+    pub(super) stream: bool,
+    /// Whether a chat stream ends with usage.
+    pub(super) include_usage: bool,
+    pub(super) choices: u64,
+    /// The reply's text.
+    pub(super) text: String,
+    /// Present where reasoning was asked for.
+    pub(super) reasoning: Option<String>,
+    /// Tool calls instead of text.
+    pub(super) calls: Vec<ToolCall>,
+    pub(super) input_tokens: u64,
+    pub(super) pace: Pace,
+    /// The request itself, for the fields that a reply repeats.
+    pub(super) raw: Map<String, Value>,
+}
+
+/// One tool call.
+#[derive(Debug)]
+pub(super) struct ToolCall {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// JSON source text.
+    pub(super) arguments: String,
+}
+
+/// How the answer comes.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Characters in a piece, where the query tells.
+    pub(super) chunk: Option<usize>,
+    /// Pieces, exactly.
+    pub(super) events: Option<usize>,
+    /// Before each event.
+    pub(super) delay: Duration,
+    /// Before the head.
+    pub(super) first: Duration,
+    /// Answer with this error.
+    pub(super) status: Option<StatusCode>,
+}
+
+/// What is wrong with a request, for the person who sent it.
+pub(super) struct Invalid(pub(super) String);
+
+impl Asked {
+    /// Cuts `text` into what each event of a stream carries.
+    pub(super) fn pieces<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        let least = |most: usize| text.len().div_ceil(most);
+        let chunk = match self.pace.chunk {
+            Some(chunk) => chunk.max(least(MOST_EVENTS)),
+            None if self.pace.events.is_some() => CHUNK,
+            None => CHUNK.max(least(PIECES)),
+        };
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest
+                .char_indices()
+                .nth(chunk)
+                .map_or(rest.len(), |(at, _)| at);
+            let (piece, after) = rest.split_at(end);
+            pieces.push(piece);
+            rest = after;
+        }
+        pieces
+    }
+
+    /// Tokens of all choices: text, tool arguments and reasoning.
+    pub(super) fn output_tokens(&self) -> u64 {
+        let one = if self.calls.is_empty() {
+            estimate(self.text.len())
+        } else {
+            let lengths = self.calls.iter().map(|c| c.name.len() + c.arguments.len());
+            lengths.map(estimate).sum()
+        };
+        (one + self.reasoning_tokens_of_one()) * self.choices
+    }
+
+    /// Those of them that are reasoning.
+    pub(super) fn reasoning_tokens(&self) -> u64 {
+        self.reasoning_tokens_of_one() * self.choices
+    }
+
+    fn reasoning_tokens_of_one(&self) -> u64 {
+        self.reasoning.as_ref().map_or(0, |r| estimate(r.len()))
+    }
+
+    /// A field of the request as JSON text, for replies that repeat it.
+    pub(super) fn repeat(&self, name: &str, otherwise: &str) -> String {
+        match self.raw.get(name) {
+            Some(value) if !value.is_null() => value.to_string(),
+            _ => otherwise.into(),
+        }
+    }
+}
+
+/// Reads a request.
+pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
+    let invalid = |why: &str| Err(Invalid(why.into()));
+    let raw = match serde_json::from_slice(body) {
+        Ok(Value::Object(raw)) => raw,
+        Ok(_) => return invalid("the body is not a JSON object"),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            return Err(Invalid(format!(
+                "the body is not valid JSON: line {line}, column {column}"
+            )));
+        }
+    };
+    let Some(Value::String(model)) = raw.get("model") else {
+        return invalid("`model` is missing; name a model");
+    };
+    let (model, query) = model.split_once('?').unwrap_or((model, ""));
+    let pace = pace(query)?;
+    let model = model.to_owned();
+
+    let said = match shape {
+        Shape::Responses => raw.get("input"),
+        Shape::Chat | Shape::Messages => raw.get("messages"),
+    };
+    let mut heard = Heard::default();
+    match said {
+        Some(Value::String(text)) if shape == Shape::Responses => heard.message("user", text),
+        Some(Value::Array(items)) => items.iter().for_each(|item| heard.item(item)),
+        _ if shape == Shape::Responses => {
+            return invalid("`input` is missing; send text or a list of items");
+        }
+        _ => return invalid("`messages` is missing; send a list of messages"),
+    }
+
+    let choices = raw.get("n").and_then(Value::as_u64).unwrap_or(1);
+    if !(1..=MOST_CHOICES).contains(&choices) {
+        return invalid("`n` must be between 1 and 16");
+    }
+    let calls = calls(&raw, &heard);
+    let text = paced(&heard.text, &pace);
+    let reasoning = reasons(shape, &raw).then(|| format!("I was told: {}", heard.text));
+    let images = heard.images * IMAGE_TOKENS;
+    // Everything else that is text in the request counts as well: system prompts, tools, the history.
+    let input_tokens = estimate(heard.bytes + counted(&raw, shape)) + images;
+    Ok(Asked {
+        model,
+        stream: raw.get("stream") == Some(&Value::Bool(true)),
+        include_usage: raw
+            .get("stream_options")
+            .and_then(|o| o.get("include_usage"))
+            == Some(&Value::Bool(true)),
+        choices,
+        text,
+        reasoning,
+        calls,
+        input_tokens,
+        pace,
+        raw,
+    })
+}
+
+/// What was heard, message by message; the last one wins.
+#[derive(Default)]
+struct Heard {
+    /// Text of the last message that was not the model's own.
+    text: String,
+    /// Whether that message was the user's rather than a tool's.
+    from_user: bool,
+    images: u64,
+    /// Bytes of text in the whole conversation.
+    bytes: usize,
+}
+
+impl Heard {
+    fn message(&mut self, role: &str, text: &str) {
+        self.bytes += text.len();
+        if matches!(role, "user" | "tool" | "function") {
+            text.clone_into(&mut self.text);
+            self.from_user = role == "user";
+        }
+    }
+
+    /// A message of `messages`, or an item of `input`.
+    fn item(&mut self, item: &Value) {
+        let field = |name| item.get(name).and_then(Value::as_str);
+        let (role, content) = match field("type") {
+            Some("function_call_output" | "custom_tool_call_output") => {
+                ("tool", item.get("output"))
+            }
+            Some("function_call") => ("assistant", item.get("arguments")),
+            _ => (field("role").unwrap_or("assistant"), item.get("content")),
+        };
+        let mut parts = Vec::new();
+        let mut result = false;
+        self.texts(content, &mut parts, &mut result);
+        let role = if result { "tool" } else { role };
+        self.message(role, &parts.join("\n"));
+        for call in list(item.get("tool_calls")) {
+            let arguments = call.pointer("/function/arguments").and_then(Value::as_str);
+            self.bytes += arguments.map_or(0, str::len);
+        }
+    }
+
+    /// Collects the texts of a content: a string, or parts; a tool's result holds a content of its own.
+    fn texts(&mut self, content: Option<&Value>, parts: &mut Vec<String>, result: &mut bool) {
+        if let Some(Value::String(text)) = content {
+            return parts.push(text.clone());
+        }
+        for part in list(content) {
+            match part.get("type").and_then(Value::as_str) {
+                Some("text" | "input_text" | "output_text") => {
+                    let text = part.get("text").and_then(Value::as_str);
+                    parts.extend(text.map(str::to_owned));
+                }
+                Some("tool_result") => {
+                    *result = true;
+                    self.texts(part.get("content"), parts, result);
+                }
+                Some("tool_use") => {
+                    self.bytes += part.get("input").map_or(0, |input| input.to_string().len());
+                }
+                Some("image_url" | "input_image" | "image") => self.images += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Bytes outside the conversation that a model reads too.
+fn counted(raw: &Map<String, Value>, shape: Shape) -> usize {
+    let outside: &[&str] = match shape {
+        Shape::Chat => &["tools"],
+        Shape::Responses => &["instructions", "tools"],
+        Shape::Messages => &["system", "tools"],
+    };
+    let present = outside.iter().filter_map(|name| raw.get(*name));
+    present.map(|value| value.to_string().len()).sum()
+}
+
+fn reasons(shape: Shape, raw: &Map<String, Value>) -> bool {
+    let effort = |value: Option<&Value>| value.is_some_and(|e| !e.is_null() && e != "none");
+    match shape {
+        Shape::Messages => {
+            let kind = raw
+                .get("thinking")
+                .and_then(|thinking| thinking.get("type"));
+            kind.is_some_and(|kind| kind == "enabled" || kind == "adaptive")
+        }
+        Shape::Chat => effort(raw.get("reasoning_effort")) || effort(raw.get("reasoning")),
+        Shape::Responses => raw
+            .get("reasoning")
+            .is_some_and(|r| effort(r.get("effort")) || effort(r.get("summary"))),
+    }
+}
+
+/// The tool calls to make: those that `tool_choice` forces, else those that the user's text names.
+fn calls(raw: &Map<String, Value>, heard: &Heard) -> Vec<ToolCall> {
+    let choice = raw.get("tool_choice");
+    let kind = choice.and_then(|c| c.as_str().or_else(|| c.get("type")?.as_str()));
+    let named = choice.and_then(|choice| {
+        let name = choice
+            .pointer("/function/name")
+            .or_else(|| choice.get("name"));
+        name.and_then(Value::as_str)
+    });
+    let forced = named.is_some() || matches!(kind, Some("required" | "any"));
+    let tools: Vec<_> = list(raw.get("tools")).filter_map(tool).collect();
+    let wanted: Vec<_> = match (kind, named) {
+        (Some("none"), _) => Vec::new(),
+        (_, Some(named)) => tools.iter().filter(|(name, _)| *name == named).collect(),
+        _ if forced => tools.iter().take(1).collect(),
+        _ if heard.from_user => tools
+            .iter()
+            .filter(|(name, _)| says(&heard.text, name))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let prefix = "call_";
+    wanted
+        .into_iter()
+        .map(|(name, schema)| ToolCall {
+            id: super::id(prefix),
+            name: (*name).to_owned(),
+            arguments: arguments(*schema, &heard.text).to_string(),
+        })
+        .collect()
+}
+
+/// A function's name and schema, in any of the three dialects.
+fn tool(tool: &Value) -> Option<(&str, Option<&Value>)> {
+    let inner = tool.get("function").unwrap_or(tool);
+    let schema = inner
+        .get("parameters")
+        .or_else(|| inner.get("input_schema"));
+    Some((inner.get("name")?.as_str()?, schema))
+}
+
+/// Whether `text` holds `call NAME`, the name to its end.
+fn says(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let wanted = format!("call {name}");
+    text.match_indices(&wanted).any(|(at, found)| {
+        let after = text.get(at + found.len()..).unwrap_or_default();
+        !after.starts_with(word)
+    })
+}
+
+/// Fills what the schema requires: strings with the text, other types with their plainest value.
+fn arguments(schema: Option<&Value>, text: &str) -> Value {
+    let required = list(schema.and_then(|schema| schema.get("required")));
+    let mut filled = Map::new();
+    for name in required.filter_map(Value::as_str) {
+        let property = schema.and_then(|s| s.get("properties")?.get(name));
+        let allowed = property.and_then(|p| p.get("enum")?.get(0));
+        let kind = property.and_then(|p| p.get("type")?.as_str());
+        let value = match (allowed, kind) {
+            (Some(first), _) => first.clone(),
+            (_, Some("integer" | "number")) => 1.into(),
+            (_, Some("boolean")) => true.into(),
+            (_, Some("array")) => Value::Array(Vec::new()),
+            (_, Some("object")) => Value::Object(Map::new()),
+            _ => text.into(),
+        };
+        filled.insert(name.to_owned(), value);
+    }
+    if filled.is_empty() {
+        filled.insert("text".into(), text.into());
+    }
+    Value::Object(filled)
+}
+
+fn pace(query: &str) -> Result<Pace, Invalid> {
+    let mut pace = Pace {
+        chunk: None,
+        events: None,
+        delay: Duration::ZERO,
+        first: Duration::ZERO,
+        status: None,
+    };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let number: Option<usize> = value.parse().ok();
+        match (name, number) {
+            ("chunk", Some(n @ 1..)) => pace.chunk = Some(n),
+            ("events", Some(n @ 1..=MOST_EVENTS)) => pace.events = Some(n),
+            ("delay_ms", Some(n)) => pace.delay = Duration::from_millis(n as u64),
+            ("first_ms", Some(n)) => pace.first = Duration::from_millis(n as u64),
+            ("status", Some(n @ 400..=599)) => {
+                pace.status = StatusCode::from_u16(n as u16).ok();
+            }
+            _ => {
+                return Err(Invalid(
+                    "the model's query is not understood; write `name?chunk=3&events=100&delay_ms=5&first_ms=50&status=529`"
+                        .into(),
+                ));
+            }
+        }
+    }
+    Ok(pace)
+}
+
+/// The reply's text: `text` itself, or as much of its repetition as fills the pieces that were asked for.
+fn paced(text: &str, pace: &Pace) -> String {
+    match pace.events {
+        None => text.to_owned(),
+        Some(events) => {
+            let text = if text.is_empty() { " " } else { text };
+            let wanted = events.saturating_mul(pace.chunk.unwrap_or(CHUNK));
+            text.chars().cycle().take(wanted.min(LONGEST)).collect()
+        }
+    }
+}
+
+/// Tokens in so many bytes of text.
+fn estimate(bytes: usize) -> u64 {
+    bytes.div_ceil(4) as u64
+}

@@ -1,0 +1,136 @@
+//! `openai.chat`, as the embedded model writes it.
+
+use super::{asked::Asked, body::Events, id, now, quote};
+
+/// The whole reply.
+pub(super) fn whole(asked: &Asked) -> String {
+    let choices: Vec<_> = (0..asked.choices)
+        .map(|index| {
+            format!(
+                r#"{{"index":{index},"message":{},"logprobs":null,"finish_reason":"{}"}}"#,
+                message(asked),
+                finish(asked)
+            )
+        })
+        .collect();
+    format!(
+        r#"{{"id":"{}","object":"chat.completion","created":{},"model":{},"choices":[{}],"usage":{},"service_tier":"default","system_fingerprint":"fp_embedded"}}"#,
+        id("chatcmpl-"),
+        now(),
+        quote(&asked.model),
+        choices.join(","),
+        usage(asked)
+    )
+}
+
+fn message(asked: &Asked) -> String {
+    let reasoning = asked.reasoning.as_ref().map_or_else(String::new, |text| {
+        format!(r#""reasoning_content":{},"#, quote(text))
+    });
+    if asked.calls.is_empty() {
+        return format!(
+            r#"{{"role":"assistant","content":{},{reasoning}"refusal":null,"annotations":[]}}"#,
+            quote(&asked.text)
+        );
+    }
+    let calls: Vec<_> = asked
+        .calls
+        .iter()
+        .map(|call| {
+            format!(
+                r#"{{"id":"{}","type":"function","function":{{"name":{},"arguments":{}}}}}"#,
+                call.id,
+                quote(&call.name),
+                quote(&call.arguments)
+            )
+        })
+        .collect();
+    format!(
+        r#"{{"role":"assistant","content":null,{reasoning}"tool_calls":[{}],"refusal":null,"annotations":[]}}"#,
+        calls.join(",")
+    )
+}
+
+/// The same as events: choices take turns, as a provider's do.
+pub(super) fn stream(asked: &Asked) -> Events {
+    let mut events = Events::default();
+    let head = format!(
+        r#""id":"{}","object":"chat.completion.chunk","created":{},"model":{},"service_tier":"default","system_fingerprint":"fp_embedded""#,
+        id("chatcmpl-"),
+        now(),
+        quote(&asked.model)
+    );
+    let usage_slot = if asked.include_usage {
+        r#","usage":null"#
+    } else {
+        ""
+    };
+    let mut each = |delta: &str, finish: &str| {
+        for index in 0..asked.choices {
+            events.data(format_args!(
+                r#"{{{head},"choices":[{{"index":{index},"delta":{{{delta}}},"logprobs":null,"finish_reason":{finish}}}]{usage_slot}}}"#
+            ));
+        }
+    };
+    let content = if asked.calls.is_empty() {
+        r#""""#
+    } else {
+        "null"
+    };
+    each(
+        &format!(r#""role":"assistant","content":{content},"refusal":null"#),
+        "null",
+    );
+    for piece in asked.pieces(asked.reasoning.as_deref().unwrap_or_default()) {
+        each(&format!(r#""reasoning_content":{}"#, quote(piece)), "null");
+    }
+    for (index, call) in asked.calls.iter().enumerate() {
+        let (id, name) = (&call.id, quote(&call.name));
+        each(
+            &format!(
+                r#""tool_calls":[{{"index":{index},"id":"{id}","type":"function","function":{{"name":{name},"arguments":""}}}}]"#
+            ),
+            "null",
+        );
+        for piece in asked.pieces(&call.arguments) {
+            let piece = quote(piece);
+            each(
+                &format!(
+                    r#""tool_calls":[{{"index":{index},"function":{{"arguments":{piece}}}}}]"#
+                ),
+                "null",
+            );
+        }
+    }
+    if asked.calls.is_empty() {
+        for piece in asked.pieces(&asked.text) {
+            each(&format!(r#""content":{}"#, quote(piece)), "null");
+        }
+    }
+    each("", &format!(r#""{}""#, finish(asked)));
+    if asked.include_usage {
+        events.data(format_args!(
+            r#"{{{head},"choices":[],"usage":{}}}"#,
+            usage(asked)
+        ));
+    }
+    events.data(format_args!("[DONE]"));
+    events
+}
+
+fn finish(asked: &Asked) -> &'static str {
+    if asked.calls.is_empty() {
+        "stop"
+    } else {
+        "tool_calls"
+    }
+}
+
+fn usage(asked: &Asked) -> String {
+    let (input, output) = (asked.input_tokens, asked.output_tokens());
+    format!(
+        r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{},"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":{},"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#,
+        input + output,
+        asked.reasoning_tokens()
+    )
+}

@@ -1,0 +1,129 @@
+//! `anthropic.messages`, as the embedded model writes it.
+
+use super::{asked::Asked, body::Events, id, quote};
+
+/// What a real signature looks like to whoever only carries it.
+const SIGNATURE: &str = "ZW1iZWRkZWQtc2lnbmF0dXJl";
+
+/// The whole reply.
+pub(super) fn whole(asked: &Asked) -> String {
+    let mut blocks = Vec::new();
+    if let Some(reasoning) = &asked.reasoning {
+        blocks.push(format!(
+            r#"{{"type":"thinking","thinking":{},"signature":"{SIGNATURE}"}}"#,
+            quote(reasoning)
+        ));
+    }
+    if asked.calls.is_empty() {
+        blocks.push(format!(
+            r#"{{"type":"text","text":{}}}"#,
+            quote(&asked.text)
+        ));
+    }
+    for call in &asked.calls {
+        blocks.push(format!(
+            r#"{{"type":"tool_use","id":"{}","name":{},"input":{}}}"#,
+            call.id,
+            quote(&call.name),
+            call.arguments
+        ));
+    }
+    message(
+        asked,
+        &blocks.join(","),
+        &format!(r#""{}""#, stop(asked)),
+        asked.output_tokens(),
+    )
+}
+
+fn message(asked: &Asked, content: &str, stop: &str, output: u64) -> String {
+    format!(
+        r#"{{"id":"{}","type":"message","role":"assistant","model":{},"content":[{content}],"stop_reason":{stop},"stop_sequence":null,"usage":{{"input_tokens":{},"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":{output},"service_tier":"standard"}}}}"#,
+        id("msg_"),
+        quote(&asked.model),
+        asked.input_tokens
+    )
+}
+
+/// The same as events.
+pub(super) fn stream(asked: &Asked) -> Events {
+    let mut events = Events::default();
+    events.named(
+        "message_start",
+        format_args!(
+            r#"{{"type":"message_start","message":{}}}"#,
+            message(asked, "", "null", 1)
+        ),
+    );
+    let mut index = 0;
+    let mut block = |start: String, deltas: Vec<String>| {
+        events.named(
+            "content_block_start",
+            format_args!(
+                r#"{{"type":"content_block_start","index":{index},"content_block":{start}}}"#
+            ),
+        );
+        if index == 0 {
+            events.named("ping", format_args!(r#"{{"type":"ping"}}"#));
+        }
+        for delta in deltas {
+            events.named(
+                "content_block_delta",
+                format_args!(r#"{{"type":"content_block_delta","index":{index},"delta":{delta}}}"#),
+            );
+        }
+        events.named(
+            "content_block_stop",
+            format_args!(r#"{{"type":"content_block_stop","index":{index}}}"#),
+        );
+        index += 1;
+    };
+    let deltas = |kind: &str, field: &str, text: &str| -> Vec<String> {
+        let pieces = asked.pieces(text).into_iter();
+        pieces
+            .map(|piece| format!(r#"{{"type":"{kind}","{field}":{}}}"#, quote(piece)))
+            .collect()
+    };
+    if let Some(reasoning) = &asked.reasoning {
+        let mut thinking = deltas("thinking_delta", "thinking", reasoning);
+        thinking.push(format!(
+            r#"{{"type":"signature_delta","signature":"{SIGNATURE}"}}"#
+        ));
+        block(
+            r#"{"type":"thinking","thinking":"","signature":""}"#.into(),
+            thinking,
+        );
+    }
+    if asked.calls.is_empty() {
+        let text = deltas("text_delta", "text", &asked.text);
+        block(r#"{"type":"text","text":""}"#.into(), text);
+    }
+    for call in &asked.calls {
+        let name = quote(&call.name);
+        block(
+            format!(
+                r#"{{"type":"tool_use","id":"{}","name":{name},"input":{{}}}}"#,
+                call.id
+            ),
+            deltas("input_json_delta", "partial_json", &call.arguments),
+        );
+    }
+    events.named(
+        "message_delta",
+        format_args!(
+            r#"{{"type":"message_delta","delta":{{"stop_reason":"{}","stop_sequence":null}},"usage":{{"output_tokens":{}}}}}"#,
+            stop(asked),
+            asked.output_tokens()
+        ),
+    );
+    events.named("message_stop", format_args!(r#"{{"type":"message_stop"}}"#));
+    events
+}
+
+fn stop(asked: &Asked) -> &'static str {
+    if asked.calls.is_empty() {
+        "end_turn"
+    } else {
+        "tool_use"
+    }
+}

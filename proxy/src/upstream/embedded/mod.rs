@@ -1,0 +1,228 @@
+//! The embedded model: an upstream inside the binary that repeats what it was told.
+//!
+//! It stands in for a provider where there is none: a first run, a demonstration, a test. It answers with the text of the last message
+//! that it was sent (the user's, or a tool's result), verbatim, so that one can *see* what a policy hid from it. It is no part of the
+//! fast path and reads its requests into trees as no other room may; the shapes it writes are those of the real APIs, checked with their SDKs.
+//!
+//! What makes it do more than echo:
+//!
+//! - **Tool calls**, when `tools` are offered and either `tool_choice` forces one or the last user message says `call NAME`. Required
+//!   string arguments are filled with the text; without any the arguments are `{"text": …}`.
+//! - **Reasoning**, when it is asked for (`reasoning_effort`, `reasoning`, `thinking`): `I was told: ` and the text.
+//! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an image is 85), streamed or whole.
+//! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`: `chunk` characters in a piece (default 12);
+//!   `events` pieces exactly, for which the text is repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the
+//!   answer's head; `status` answers with that error instead. `max_tokens` is not honoured: the echo stays whole.
+
+mod asked;
+mod body;
+mod chat;
+mod messages;
+mod responses;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use serde_json::Value;
+
+pub use body::Body;
+
+use self::{
+    asked::{Asked, Invalid},
+    body::Events,
+};
+use super::Payload;
+
+/// The largest request, in bytes.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// Whose shapes an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Chat,
+    Responses,
+    Messages,
+}
+
+/// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own error.
+pub async fn answer(request: Request<Payload>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let anthropic = head.headers.contains_key("anthropic-version");
+    let shape = match path {
+        _ if path.ends_with("/chat/completions") => Shape::Chat,
+        _ if path.ends_with("/responses") => Shape::Responses,
+        _ if path.ends_with("/messages") || path.ends_with("/messages/count_tokens") => {
+            Shape::Messages
+        }
+        _ if path.ends_with("/models") || path.contains("/models/") => {
+            return models(path, anthropic);
+        }
+        _ => {
+            let shape = if anthropic {
+                Shape::Messages
+            } else {
+                Shape::Chat
+            };
+            let why = "the embedded model has no such endpoint; use chat/completions, responses, messages or models";
+            return refuse(shape, StatusCode::NOT_FOUND, why);
+        }
+    };
+    if head.method != Method::POST {
+        return refuse(
+            shape,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this endpoint takes POST",
+        );
+    }
+    let body = match body {
+        Payload::Whole(bytes) => bytes,
+        body => match Limited::new(body, LARGEST).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => {
+                let why = "the request's body broke off or is too large";
+                return refuse(shape, StatusCode::BAD_REQUEST, why);
+            }
+        },
+    };
+    let asked = match asked::read(shape, &body) {
+        Ok(asked) => asked,
+        Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),
+    };
+    if path.ends_with("/count_tokens") {
+        return json(
+            StatusCode::OK,
+            format!(r#"{{"input_tokens":{}}}"#, asked.input_tokens),
+        );
+    }
+    if asked.pace.first > Duration::ZERO {
+        tokio::time::sleep(asked.pace.first).await;
+    }
+    if let Some(status) = asked.pace.status {
+        return refuse(
+            shape,
+            status,
+            "the request asked the embedded model for this error",
+        );
+    }
+    match (shape, asked.stream) {
+        (Shape::Chat, false) => json(StatusCode::OK, chat::whole(&asked)),
+        (Shape::Chat, true) => events(chat::stream(&asked), &asked),
+        (Shape::Responses, false) => json(StatusCode::OK, responses::whole(&asked)),
+        (Shape::Responses, true) => events(responses::stream(&asked), &asked),
+        (Shape::Messages, false) => json(StatusCode::OK, messages::whole(&asked)),
+        (Shape::Messages, true) => events(messages::stream(&asked), &asked),
+    }
+}
+
+/// The one model there is, in the shape of whoever asks; any name is that model.
+fn models(path: &str, anthropic: bool) -> Response<Body> {
+    let named = path.rsplit_once("/models/").map(|(_, name)| name);
+    let one = |name: &str| {
+        let name = quote(name);
+        if anthropic {
+            format!(
+                r#"{{"type":"model","id":{name},"display_name":{name},"created_at":"2026-01-01T00:00:00Z","lifecycle":"active"}}"#
+            )
+        } else {
+            format!(
+                r#"{{"id":{name},"object":"model","created":1767225600,"owned_by":"outrigger"}}"#
+            )
+        }
+    };
+    let body = match (named, anthropic) {
+        (Some(name), _) => one(name),
+        (None, false) => format!(r#"{{"object":"list","data":[{}]}}"#, one("embedded")),
+        (None, true) => format!(
+            r#"{{"data":[{}],"has_more":false,"first_id":"embedded","last_id":"embedded"}}"#,
+            one("embedded")
+        ),
+    };
+    json(StatusCode::OK, body)
+}
+
+/// The dialect's own error.
+fn refuse(shape: Shape, status: StatusCode, why: &str) -> Response<Body> {
+    let why = quote(why);
+    let body = match shape {
+        Shape::Messages => {
+            let kind = match status.as_u16() {
+                401 => "authentication_error",
+                403 => "permission_error",
+                404 => "not_found_error",
+                413 => "request_too_large",
+                429 => "rate_limit_error",
+                529 => "overloaded_error",
+                500.. => "api_error",
+                _ => "invalid_request_error",
+            };
+            format!(
+                r#"{{"type":"error","error":{{"type":"{kind}","message":{why}}},"request_id":"{}"}}"#,
+                id("req_")
+            )
+        }
+        Shape::Chat | Shape::Responses => {
+            let kind = match status.as_u16() {
+                429 => "rate_limit_error",
+                500.. => "server_error",
+                _ => "invalid_request_error",
+            };
+            format!(r#"{{"error":{{"message":{why},"type":"{kind}","param":null,"code":null}}}}"#)
+        }
+    };
+    json(status, body)
+}
+
+fn json(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::whole(Bytes::from(body)));
+    *response.status_mut() = status;
+    dressed(response, HeaderValue::from_static("application/json"))
+}
+
+fn events(events: Events, asked: &Asked) -> Response<Body> {
+    let mut response = dressed(
+        Response::new(Body::events(events, asked.pace.delay)),
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    let cache = HeaderValue::from_static("no-cache");
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    response
+}
+
+/// `request-id` is the name that one family's SDK reads; `x-request-id`, the other's, is the exchange's own to give.
+fn dressed(mut response: Response<Body>, content_type: HeaderValue) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    if let Ok(id) = HeaderValue::try_from(id("req_")) {
+        headers.insert("request-id", id);
+    }
+    response
+}
+
+/// An id that this process gives out once.
+fn id(prefix: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!(
+        "{prefix}embedded{:016x}",
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// Unix time, in seconds.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// `text` as a JSON string.
+fn quote(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests;

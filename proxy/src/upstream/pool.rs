@@ -1,0 +1,280 @@
+//! Connections to providers, kept and used again.
+//!
+//! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share one, so that no exchange wakes another
+//! core. It sends once: hyper-util repeats a request on its own only where none of it had left; everything else is told to the caller as
+//! a [`SendError`], which knows whether another attempt may help.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH, uri::Scheme};
+use hyper_util::{
+    client::legacy::{self, Client},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+pub use super::connect::SetupError;
+use super::{
+    BoxError, Inbound, Payload, cause,
+    connect::{Connector, TooSlow, tls},
+    embedded,
+};
+use crate::config::{Kind, Upstream};
+
+/// How long a connection without a request is kept: under the 5 s after which the first servers close theirs (facts/faults.md, rule 6).
+pub const IDLE: Duration = Duration::from_secs(4);
+/// Connections without a request, per origin.
+pub const MAX_IDLE: usize = 256;
+/// Header lines of a reply; more are a broken upstream.
+const MAX_HEADERS: usize = 128;
+/// The head of a reply, and what is read at once of an HTTP/1.1 body, in bytes.
+const MAX_BUFFER: usize = 64 * 1024;
+/// What an HTTP/2 upstream may send ahead of a slow app, in bytes: per stream, and per connection.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+type Http = Client<Connector, Payload>;
+
+/// One worker's connections.
+#[derive(Default)]
+pub struct Pool {
+    /// One client per way to connect; a handful, so a list is searched faster than a map. Held only while a request is handed over.
+    clients: Mutex<Vec<(Way, Arc<Http>)>>,
+}
+
+/// What makes connections differ beyond their origin.
+#[derive(PartialEq, Eq)]
+struct Way {
+    tls: bool,
+    roots: Option<PathBuf>,
+    connect_timeout: Duration,
+}
+
+impl Way {
+    fn of(tls: bool, roots: Option<&PathBuf>, connect_timeout: Duration) -> Self {
+        Self {
+            tls,
+            roots: roots.cloned(),
+            connect_timeout,
+        }
+    }
+
+    fn is(&self, tls: bool, roots: Option<&PathBuf>, connect_timeout: Duration) -> bool {
+        self.tls == tls && self.connect_timeout == connect_timeout && self.roots.as_ref() == roots
+    }
+}
+
+impl Pool {
+    /// Makes an empty pool: clients are made when they are first needed, TLS roots read by then.
+    ///
+    /// # Errors
+    /// None at present; [`Pool::prepare`] tells early what an upstream lacks.
+    pub fn new() -> Result<Self, SetupError> {
+        Ok(Self::default())
+    }
+
+    /// Makes what `upstream` needs, so that a bad `roots` file is told at load and not by the first request.
+    ///
+    /// # Errors
+    /// The upstream's roots can't be used.
+    pub fn prepare(&self, upstream: &Upstream) -> Result<(), SetupError> {
+        match &upstream.kind {
+            Kind::Embedded => Ok(()),
+            Kind::Http { origin, roots, .. } => self
+                .client(
+                    origin.scheme() == Some(&Scheme::HTTPS),
+                    roots.as_ref(),
+                    upstream.connect_timeout,
+                )
+                .map(drop),
+        }
+    }
+
+    /// Sends one request and waits for the head of the reply. The request's URI is absolute, as [`super::credentials::outgoing`] writes it.
+    ///
+    /// Only connecting is bounded in time; the caller bounds the rest. Dropping the future or the reply's body cancels the request.
+    ///
+    /// # Errors
+    /// No reply head came; [`SendError::retryable`] says whether a second attempt is worth it.
+    pub async fn send(
+        &self,
+        upstream: &Upstream,
+        mut request: Request<Payload>,
+    ) -> Result<Response<Inbound>, SendError> {
+        match &upstream.kind {
+            Kind::Embedded => Ok(embedded::answer(request).await.map(Inbound::Embedded)),
+            Kind::Http { origin, roots, .. } => {
+                let tls = origin.scheme() == Some(&Scheme::HTTPS);
+                let client = self
+                    .client(tls, roots.as_ref(), upstream.connect_timeout)
+                    .map_err(SendError::Setup)?;
+                if matches!(request.body(), Payload::Whole(bytes) if bytes.is_empty())
+                    && matches!(
+                        *request.method(),
+                        Method::POST | Method::PUT | Method::PATCH
+                    )
+                {
+                    // hyper writes no length for an empty body, and servers wait for one (RFC 9110 §8.6).
+                    let none = HeaderValue::from_static("0");
+                    request.headers_mut().insert(CONTENT_LENGTH, none);
+                }
+                match client.request(request).await {
+                    Ok(reply) => Ok(reply.map(Inbound::Network)),
+                    Err(error) => Err(SendError::of(error, upstream.connect_timeout)),
+                }
+            }
+        }
+    }
+
+    fn client(
+        &self,
+        tls: bool,
+        roots: Option<&PathBuf>,
+        connect_timeout: Duration,
+    ) -> Result<Arc<Http>, SetupError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients
+            .iter()
+            .find(|(way, _)| way.is(tls, roots, connect_timeout))
+        {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(make(tls, roots, connect_timeout)?);
+        clients.push((Way::of(tls, roots, connect_timeout), Arc::clone(&client)));
+        Ok(client)
+    }
+}
+
+fn make(
+    over_tls: bool,
+    roots: Option<&PathBuf>,
+    connect_timeout: Duration,
+) -> Result<Http, SetupError> {
+    let connector = if over_tls {
+        Connector::tls(tls(roots.map(PathBuf::as_path))?, connect_timeout)
+    } else {
+        Connector::plain(connect_timeout)
+    };
+    Ok(Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(MAX_IDLE)
+        .http1_max_headers(MAX_HEADERS)
+        .http1_max_buf_size(MAX_BUFFER)
+        .http2_max_header_list_size(MAX_BUFFER as u32)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .http2_keep_alive_timeout(Duration::from_secs(20))
+        .build(connector))
+}
+
+/// Why no reply head came. Never holds a header or a body.
+#[derive(Debug)]
+pub enum SendError {
+    /// The upstream's configuration can't be used.
+    Setup(SetupError),
+    /// No connection: unknown name, refused, unreachable.
+    Connect(BoxError),
+    /// No connection within the upstream's `connect_timeout`.
+    ConnectTimeout(Duration),
+    /// No trust: the handshake or the certificate failed.
+    Tls(BoxError),
+    /// The connection ended before the reply's head was whole: a stale keep-alive connection, a reset, a crash.
+    Closed(BoxError),
+    /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`, `GOAWAY`).
+    Refused(BoxError),
+    /// What came is not HTTP, or more of it than is allowed.
+    Protocol(BoxError),
+    /// The request's own body broke off: the app left or was too slow.
+    Body(BoxError),
+}
+
+impl SendError {
+    /// Whether the same request may be sent again: nothing of a reply has come, and the next connection may do better.
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Closed(_) | Self::Refused(_) => true,
+            Self::Setup(_) | Self::Tls(_) | Self::Protocol(_) | Self::Body(_) => false,
+        }
+    }
+
+    /// The log word.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "setup",
+            Self::Connect(_) => "connect",
+            Self::ConnectTimeout(_) => "connect_timeout",
+            Self::Tls(_) => "tls",
+            Self::Closed(_) => "closed",
+            Self::Refused(_) => "refused",
+            Self::Protocol(_) => "protocol",
+            Self::Body(_) => "body",
+        }
+    }
+
+    fn of(error: legacy::Error, limit: Duration) -> Self {
+        if error.is_connect() {
+            return if cause::<TooSlow>(&error).is_some() {
+                Self::ConnectTimeout(limit)
+            } else if cause::<rustls::Error>(&error).is_some() {
+                Self::Tls(error.into())
+            } else {
+                Self::Connect(error.into())
+            };
+        }
+        if let Some(h2) = cause::<h2::Error>(&error) {
+            let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return match h2 {
+                _ if unseen => Self::Refused(error.into()),
+                h2 if h2.is_io() => Self::Closed(error.into()),
+                _ => Self::Protocol(error.into()),
+            };
+        }
+        match cause::<hyper::Error>(&error) {
+            Some(http) if http.is_user() => Self::Body(error.into()),
+            Some(http) if http.is_parse() => Self::Protocol(error.into()),
+            _ => Self::Closed(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setup(_) => f.write_str("the upstream's configuration can't be used"),
+            Self::Connect(_) => f.write_str("no connection to the upstream"),
+            Self::ConnectTimeout(limit) => {
+                write!(f, "no connection to the upstream within {limit:?}")
+            }
+            Self::Tls(_) => f.write_str("no trusted tls connection to the upstream"),
+            Self::Closed(_) => f.write_str("the upstream closed the connection without a reply"),
+            Self::Refused(_) => f.write_str("the upstream did not take the request"),
+            Self::Protocol(_) => f.write_str("the upstream's reply is not valid http"),
+            Self::Body(_) => f.write_str("the request's body broke off"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Setup(source) => Some(source),
+            Self::ConnectTimeout(_) => None,
+            Self::Connect(source)
+            | Self::Tls(source)
+            | Self::Closed(source)
+            | Self::Refused(source)
+            | Self::Protocol(source)
+            | Self::Body(source) => Some(source.as_ref()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

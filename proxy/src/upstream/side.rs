@@ -1,0 +1,338 @@
+//! The policies' own calls (`fetch`): HTTP to granted hosts, and only to addresses that are meant to be reached from outside.
+//!
+//! Two gates. The URL's host and port must be granted; then every address that the host resolves to is judged
+//! ([`super::addresses`]), and the connection goes to the judged ones. Loopback, private and metadata addresses are reached only where
+//! the grants name the address itself (or `localhost`): a granted name that suddenly resolves into the pod's network is refused.
+//! A grant `host` covers the scheme's own port, `host:port` that port: granting `localhost` opens none of Outrigger's own ports.
+//!
+//! Redirects are not followed, and no proxy of the environment is asked: both would go round the gates.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use dashmap::DashMap;
+use http::{HeaderMap, Method, header};
+use reqwest::{
+    Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+};
+
+use super::{addresses::forbidden, cause, connect::tls, credentials::strip_hop_by_hop};
+
+/// The longest that one call may take, however long a policy would wait.
+pub const LONGEST: Duration = Duration::from_secs(5);
+/// The largest answer, in bytes.
+pub const LARGEST: usize = 1024 * 1024;
+/// Different sets of grants that have connections of their own; a reload that changes them makes new ones.
+const MOST_SETS: usize = 64;
+
+/// What a policy asks for.
+#[derive(Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Absolute, `http` or `https`, without user or password.
+    pub url: String,
+    /// As they go out; `host` and those of framing are reserved.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// To the last byte of the answer; cut to [`LONGEST`].
+    pub timeout: Duration,
+}
+
+/// What it gets.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status; redirects are answers like any other.
+    pub status: u16,
+    /// Without those of the connection.
+    pub headers: HeaderMap,
+    /// At most [`LARGEST`] bytes.
+    pub body: Bytes,
+}
+
+/// Why it gets none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchError {
+    /// It may not: what to grant, or what to change.
+    Denied(String),
+    /// It took too long.
+    Timeout,
+    /// It did not work; the kind of failure, never the URL.
+    Failed(String),
+    /// The answer is larger than [`LARGEST`].
+    TooLarge,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(why) => write!(f, "not allowed: {why}"),
+            Self::Timeout => f.write_str("no answer in time"),
+            Self::Failed(why) => write!(f, "the call failed: {why}"),
+            Self::TooLarge => write!(f, "the answer is larger than {LARGEST} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+/// Makes the calls. Costs nothing until the first one.
+#[derive(Default)]
+pub struct Client {
+    /// A client per set of grants, so that one policy's grants (and connections) never serve another's.
+    clients: DashMap<Box<[String]>, reqwest::Client>,
+}
+
+impl Client {
+    /// Makes a client without connections.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes one call. `granted` are the policy's grants, each `host` or `host:port`.
+    ///
+    /// # Errors
+    /// [`FetchError`] tells; nothing was sent where the call is denied.
+    pub async fn send(&self, granted: &[String], call: Call) -> Result<Answer, FetchError> {
+        let url = allowed(granted, &call)?;
+        let client = self.client(granted)?;
+        let sending = client
+            .request(call.method, url)
+            .headers(call.headers)
+            .body(call.body);
+        tokio::time::timeout(call.timeout.min(LONGEST), async {
+            read(sending.send().await.map_err(FetchError::of)?).await
+        })
+        .await
+        .unwrap_or(Err(FetchError::Timeout))
+    }
+
+    fn client(&self, granted: &[String]) -> Result<reqwest::Client, FetchError> {
+        if let Some(client) = self.clients.get(granted) {
+            return Ok(client.clone());
+        }
+        let client = make(granted)?;
+        if self.clients.len() >= MOST_SETS {
+            self.clients.clear();
+        }
+        self.clients.insert(granted.into(), client.clone());
+        Ok(client)
+    }
+}
+
+fn make(granted: &[String]) -> Result<reqwest::Client, FetchError> {
+    let failed = |what: &str| FetchError::Failed(what.into());
+    let tls = tls(None).map_err(|_| failed("tls could not be set up"))?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .tcp_nodelay(true)
+        .pool_idle_timeout(super::pool::IDLE)
+        .pool_max_idle_per_host(8)
+        .dns_resolver(Arc::new(Judge {
+            granted: granted.iter().filter_map(|g| address(split(g).0)).collect(),
+        }))
+        .build()
+        .map_err(|_| failed("the client could not be set up"))
+}
+
+async fn read(mut reply: reqwest::Response) -> Result<Answer, FetchError> {
+    if reply.content_length().is_some_and(|n| n > LARGEST as u64) {
+        return Err(FetchError::TooLarge);
+    }
+    let mut headers = std::mem::take(reply.headers_mut());
+    strip_hop_by_hop(&mut headers);
+    let mut body = BytesMut::new();
+    while let Some(chunk) = reply.chunk().await.map_err(FetchError::of)? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(FetchError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status: reply.status().as_u16(),
+        headers,
+        body: body.freeze(),
+    })
+}
+
+impl FetchError {
+    fn of(error: reqwest::Error) -> Self {
+        if let Some(refused) = cause::<Refused>(&error) {
+            return Self::Denied(refused.to_string());
+        }
+        Self::Failed(
+            match () {
+                () if error.is_timeout() => return Self::Timeout,
+                () if error.is_connect() => "no connection",
+                () if error.is_body() || error.is_decode() => "the answer broke off",
+                () => "no valid answer",
+            }
+            .into(),
+        )
+    }
+}
+
+/// The first gate: scheme, host, port and headers. An address in the URL is judged here, since nothing will resolve it.
+fn allowed(granted: &[String], call: &Call) -> Result<Url, FetchError> {
+    let denied = |why: String| Err(FetchError::Denied(why));
+    let Ok(url) = Url::parse(&call.url) else {
+        return denied("the url can't be read; write `https://host/path`".into());
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return denied("the url's scheme is neither `https` nor `http`".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return denied("the url holds a user or a password; send them in a header".into());
+    }
+    let reserved = [
+        header::HOST,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::TE,
+        header::TRAILER,
+        header::EXPECT,
+    ];
+    if let Some(name) = reserved
+        .iter()
+        .find(|name| call.headers.contains_key(*name))
+    {
+        return denied(format!("header `{name}` is reserved; leave it out"));
+    }
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return denied("the url has no host".into());
+    };
+    let usual = if url.scheme() == "https" { 443 } else { 80 };
+    let host = name(host);
+    let is_granted = granted.iter().any(|grant| {
+        let (granted_host, granted_port) = split(grant);
+        same(granted_host, &host) && granted_port.unwrap_or(usual) == port
+    });
+    if !is_granted {
+        let wanted = if port == usual {
+            host
+        } else {
+            format!("{host}:{port}")
+        };
+        return denied(format!(
+            "`{wanted}` is not among the grants; add it to `fetch`"
+        ));
+    }
+    // An address that is granted was granted by its own spelling, so nothing is left to judge but a v4-mapped disguise, which
+    // `same` has told apart from the address it hides.
+    Ok(url)
+}
+
+/// A host as it is compared: lower case, no brackets, no dot at the end.
+fn name(host: &str) -> String {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let host = host.strip_prefix('[').unwrap_or(host);
+    host.strip_suffix(']').unwrap_or(host).to_ascii_lowercase()
+}
+
+fn same(granted: &str, host: &str) -> bool {
+    match (address(granted), address(host)) {
+        (Some(granted), Some(host)) => granted == host,
+        (None, None) => name(granted) == host,
+        _ => false,
+    }
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    name(host).parse().ok()
+}
+
+/// `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
+fn split(grant: &str) -> (&str, Option<u16>) {
+    if grant.parse::<Ipv6Addr>().is_ok() {
+        return (grant, None);
+    }
+    match grant.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => match port.parse() {
+            Ok(port) => (host, Some(port)),
+            Err(_) => (grant, None), // matches no host: a colon is in none
+        },
+        _ => (grant, None),
+    }
+}
+
+/// The second gate: resolves names, and hands on only addresses that may be reached.
+struct Judge {
+    /// Addresses that the grants name.
+    granted: Arc<[IpAddr]>,
+}
+
+/// A name whose addresses may not be reached.
+#[derive(Debug)]
+struct Refused {
+    name: String,
+    why: &'static str,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, why } = self;
+        write!(
+            f,
+            "`{name}` resolves to a {why} address; grant that address as well if it is meant"
+        )
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Resolve for Judge {
+    fn resolve(&self, asked: Name) -> Resolving {
+        let granted = Arc::clone(&self.granted);
+        Box::pin(async move {
+            let asked = asked.as_str();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((asked, 0)).await?.collect();
+            let kept = judge(&name(asked), found, &granted)?;
+            Ok(Box::new(kept.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Keeps the addresses of `name` that may be reached; `localhost` may be what it says, since a grant named it.
+fn judge(
+    name: &str,
+    found: Vec<SocketAddr>,
+    granted: &[IpAddr],
+) -> Result<Vec<SocketAddr>, Refused> {
+    const LOOPBACK: [IpAddr; 2] = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
+    let mut refused = None;
+    let kept: Vec<_> = found
+        .into_iter()
+        .filter(|found| {
+            let ip = found.ip();
+            let named = granted.contains(&ip) || (name == "localhost" && LOOPBACK.contains(&ip));
+            let why = forbidden(ip).filter(|_| !named);
+            refused = refused.or(why);
+            why.is_none()
+        })
+        .collect();
+    match refused {
+        Some(why) if kept.is_empty() => Err(Refused {
+            name: name.into(),
+            why,
+        }),
+        _ => Ok(kept),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Policies that loop, trap, eat memory or return nonsense.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use super::*;
+
+#[tokio::test]
+async fn every_misbehaviour_at_every_hook_is_the_right_fault_and_the_engine_serves_on() {
+    let good = load("{}");
+    for (how, label) in [
+        ("loop", "cpu_time"),
+        ("trap", "trap"),
+        ("panic", "trap"),
+        ("grow", "memory"),
+        ("recursion", "trap"),
+        ("metrics", "trap"),
+        ("random", "trap"),
+    ] {
+        for hook in ["request", "reply", "end"] {
+            let policy = load(&format!(r#"{{"{hook}":"{how}"}}"#));
+            for _ in 0..3 {
+                let fault = fault_at(&policy, hook).await;
+                let found = fault.as_ref().map(Fault::label);
+                assert_eq!(found, Some(label), "{how} at {hook}: {fault:?}");
+                assert_eq!(fault_at(&good, hook).await, None, "after {how} at {hook}");
+            }
+        }
+    }
+    assert!(loader().load(source("{}")).is_ok());
+}
+
+#[tokio::test]
+async fn what_is_not_forbidden_is_not_a_fault() {
+    for how in ["grow_politely", "log", "clock", "none"] {
+        let policy = load(&format!(r#"{{"request":"{how}"}}"#));
+        assert_eq!(fault_at(&policy, "request").await, None, "{how}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_policy_returns_or_hands_to_the_host_is_checked() {
+    for (hook, how, label) in [
+        ("request", "bad_return", "bad_return"),
+        ("request", "bad_code", "bad_return"),
+        ("request", "huge_return", "memory"),
+        ("request", "many_headers", "trap"),
+        ("request", "reserved_header", "trap"),
+        ("request", "bad_passage", "trap"),
+        ("request", "set_body", "trap"),
+        ("reply", "bad_return", "bad_return"),
+        ("reply", "bad_status", "bad_return"),
+        ("reply", "huge_return", "memory"),
+    ] {
+        let policy = load(&format!(r#"{{"{hook}":"{how}"}}"#));
+        let fault = fault_at(&policy, hook).await;
+        let found = fault.as_ref().map(Fault::label);
+        assert_eq!(found, Some(label), "{how} at {hook}: {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_bytes_returned_many_times_over_are_not_copied_out() {
+    // 4 MiB of memory, and a list that names 1 MiB of it 1000 times.
+    let policy = load(r#"{"reply":"repeated_return"}"#);
+    let instance = policy.start().unwrap();
+    let fault = instance.on_reply(head(), vec![delta("x"); 1000]).await;
+    let fault = fault.err().unwrap();
+    assert_eq!(fault.label(), "bad_return", "{fault}");
+}
+
+/// CPU time of this thread: what other tests and programs do meanwhile is not in it.
+fn cpu_time() -> Duration {
+    let line = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(line.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_loop_ends_within_its_budget_and_a_tick_at_either_end() {
+    let mut endless = source(r#"{"request":"loop"}"#);
+    endless.limits.wall = Duration::from_secs(60);
+    let policy = loader().load(endless).unwrap();
+    let mut times = Vec::new();
+    for _ in 0..11 {
+        let started = cpu_time();
+        assert_eq!(fault_at(&policy, "request").await, Some(Fault::CpuTime));
+        times.push(cpu_time() - started);
+    }
+    times.sort();
+    println!("a loop with 10 ms of CPU ended after {times:?}");
+    // The quickest: on a busy machine the ticker is late, too.
+    assert!(times[0] >= Duration::from_millis(9), "{times:?}");
+    assert!(times[0] < Duration::from_millis(24), "{times:?}");
+}
+
+#[test]
+fn sixty_four_loops_on_two_workers_stop_nobody() {
+    let mut endless = source(r#"{"request":"loop"}"#);
+    // Long enough for a busy machine, on which the first slices of the loops take most of 50 ms.
+    endless.limits.wall = Duration::from_millis(250);
+    let looping = loader().load(endless).unwrap();
+    let good = load(r#"{"request":"edit"}"#);
+    let (served, worst) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                runtime.unwrap().block_on(async {
+                    let done = AtomicBool::new(false);
+                    let loops: Vec<_> = (0..32)
+                        .map(|_| {
+                            let instance = looping.start().unwrap();
+                            tokio::spawn(async { instance.on_request(call("x")).await.1.err() })
+                        })
+                        .collect();
+                    let clean = async {
+                        while !done.load(Relaxed) {
+                            let started = tokio::time::Instant::now();
+                            assert!(ask(&good, "hi").await.1.is_ok());
+                            // As a real exchange does: waits for a socket or a timer.
+                            tokio::time::sleep(Duration::from_millis(1)).await;
+                            served.fetch_add(1, Relaxed);
+                            worst.fetch_max(started.elapsed().as_micros() as u64, Relaxed);
+                        }
+                    };
+                    let ended = async {
+                        for looped in loops {
+                            let fault = looped.await.unwrap();
+                            let overdue = matches!(fault, Some(Fault::CpuTime | Fault::WallTime));
+                            assert!(overdue, "{fault:?}");
+                        }
+                        done.store(true, Relaxed);
+                    };
+                    tokio::join!(clean, ended);
+                });
+            });
+        }
+    });
+    let (served, worst) = (served.load(Relaxed), worst.load(Relaxed));
+    println!("{served} clean calls meanwhile, the slowest took {worst} µs");
+    assert!(served > 10, "only {served} clean calls");
+}
+
+#[tokio::test]
+async fn a_full_pool_is_a_fault_and_frees_itself() {
+    let options = Options {
+        slots: 4,
+        memory: 1 << 30,
+    };
+    let loader = Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap();
+    let policy = loader.load(source("{}")).unwrap();
+    let held: Vec<_> = (0..4).map(|_| policy.start().unwrap()).collect();
+    assert_eq!(policy.start().err(), Some(Fault::NoSlot));
+    drop(held);
+    assert!(policy.start().is_ok());
+}
+
+#[tokio::test]
+async fn the_memory_of_all_instances_together_is_bounded_and_given_back() {
+    let options = Options {
+        slots: 64,
+        memory: 1 << 20,
+    };
+    let loader = Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap();
+    let policy = loader.load(source("{}")).unwrap();
+    let held: Vec<_> = (0..16).map(|_| policy.start().unwrap()).collect();
+    assert_eq!(loader.memory_taken(), 1 << 20);
+    assert_eq!(policy.start().err(), Some(Fault::Memory));
+    drop(held);
+    assert_eq!(loader.memory_taken(), 0);
+    assert!(policy.memory_high_water() > 0);
+}

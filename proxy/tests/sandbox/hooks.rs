@@ -1,0 +1,71 @@
+//! What hooks see, change and keep.
+
+use super::*;
+
+#[tokio::test]
+async fn nothing_passes_from_one_instance_to_the_next_and_everything_within_one() {
+    let policy = load(r#"{"request":"leak","reply":"remember"}"#);
+    for round in 0..200 {
+        let secret = format!("secret {round}");
+        let (call, outcome) = ask(&policy, &secret).await;
+        assert_eq!(call.tag("seen_before"), Some("0"), "round {round}");
+        let (instance, _) = outcome.unwrap();
+        let (_, texts) = instance.on_reply(head(), vec![delta("x")]).await.unwrap();
+        assert_eq!(texts.unwrap(), [Some(secret)], "only what it read itself");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_edits_what_it_was_lent_and_sees_the_places_it_reads() {
+    let policy = load(r#"{"request":"edit"}"#);
+    let (call, outcome) = ask(&policy, "hello").await;
+    assert_eq!(outcome.map(|(_, d)| d).ok(), Some(Decision::Forward));
+    let sent: serde_json::Value = serde_json::from_slice(&call.body.render()).unwrap();
+    assert_eq!(sent["messages"][0]["content"], "HELLO");
+    assert_eq!(sent["messages"][1]["content"], "unseen");
+    assert_eq!(call.body.model(), Some("edited"));
+    assert_eq!(call.headers()["x-edited"], "yes");
+    assert_eq!(call.tag("tenant"), Some("t1"));
+}
+
+#[tokio::test]
+async fn a_reply_is_rewritten_delta_by_delta_and_refused_in_the_middle() {
+    let policy = load(r#"{"reply":"upper"}"#);
+    let mut instance = policy.start().unwrap();
+    for n in 0..20 {
+        let deltas = vec![delta("a"), delta(&format!("b{n}"))];
+        let (next, texts) = instance.on_reply(head(), deltas).await.unwrap();
+        let expected = [Some("200A".to_owned()), Some(format!("200B{n}"))];
+        assert_eq!(texts.unwrap(), expected);
+        instance = next;
+    }
+    assert!(instance.on_end(Arc::new(Outcome::default())).await.is_ok());
+
+    let refusing = load(r#"{"reply":"refuse"}"#).start().unwrap();
+    let (_, outcome) = refusing.on_reply(head(), vec![delta("a")]).await.unwrap();
+    assert_eq!(outcome.unwrap_err().code, "no_way");
+}
+
+#[tokio::test]
+async fn credentials_and_the_body_are_seen_only_where_granted() {
+    let text = async |how: &str, grants: bool| {
+        let mut source = source(&format!(r#"{{"request":"{how}"}}"#));
+        source.grants = Grants {
+            credentials: grants,
+            body: grants,
+            ..source.grants
+        };
+        let policy = loader().load(source).unwrap();
+        match ask(&policy, "hi").await.1.unwrap().1 {
+            Decision::Reply(text) => text,
+            other => panic!("{other:?}"),
+        }
+    };
+    let hidden = text("credentials", false).await;
+    assert!(hidden.contains("x-team=blue"), "{hidden}");
+    assert!(!hidden.contains("canary"), "{hidden}");
+    let shown = text("credentials", true).await;
+    assert_eq!(shown.matches("canary").count(), 3, "{shown}");
+    assert_eq!(text("body", false).await, "0");
+    assert_eq!(text("body", true).await, call("hi").body.size().to_string());
+}

@@ -1,0 +1,226 @@
+//! What loads, what is refused and in which words, and the cache.
+
+use outrigger::sandbox::LoadError;
+
+use super::*;
+
+const REFUSAL: &str = "`behaviour` \"x\" is\nnot known";
+
+fn refused(source: Source) -> LoadError {
+    loader().load(source).err().expect("refused")
+}
+
+#[test]
+fn configure_and_describe_that_misbehave_refuse_the_policy() {
+    let told = refused(source(r#"{"configure":"error"}"#));
+    assert_eq!(told, LoadError::Configuration(REFUSAL.into()));
+    for hook in ["configure", "describe"] {
+        for (how, label) in [
+            ("loop", "cpu_time"),
+            ("trap", "trap"),
+            ("grow", "memory"),
+            ("recursion", "trap"),
+            ("log", "trap"),
+        ] {
+            match refused(source(&format!(r#"{{"{hook}":"{how}"}}"#))) {
+                LoadError::Fault(fault) => assert_eq!(fault.label(), label, "{how} at {hook}"),
+                other => panic!("{how} at {hook}: {other}"),
+            }
+        }
+    }
+    assert!(loader().load(source("{}")).is_ok());
+}
+
+#[tokio::test]
+async fn any_configuration_arrives_as_it_was_written() {
+    let config = "{ \"request\": \"echo_config\", \"x\": \"q\\\"uote \\\\ \\u0041 é😀 {n}\",\n\t\"y\": 'z' }";
+    let policy = load(config);
+    let (_, decision) = ask(&policy, "hi").await.1.unwrap();
+    assert_eq!(decision, Decision::Reply(config.into()));
+    assert_eq!(policy.info().not_snapshotted, None);
+}
+
+#[test]
+fn a_capability_must_be_granted_and_is_named_where_it_is_not() {
+    let capable = |grants| Source {
+        grants,
+        ..source("{}")
+    };
+    let told = refused(capable(Grants::default()));
+    assert_eq!(told, LoadError::Ungranted("fetch".into()));
+    assert!(told.to_string().contains("`fetch`"), "{told}");
+    let half = Grants {
+        fetch: vec!["granted.example".into()],
+        ..Grants::default()
+    };
+    let told = refused(capable(half));
+    assert_eq!(told, LoadError::Ungranted("values".into()));
+    let policy = load("{}");
+    assert_eq!(
+        policy.info().imports,
+        [
+            "clock", "exchange", "fetch", "log", "metrics", "random", "values"
+        ]
+    );
+}
+
+/// The file with a string put in the place of another of the same length.
+fn patched(from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let (mut bytes, mut at) = (file("unruly.wasm"), 0);
+    let find = |bytes: &[u8]| bytes.windows(from.len()).position(|w| w == from.as_bytes());
+    while let Some(found) = find(&bytes[at..]) {
+        at += found;
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    assert!(at > 0, "`{from}` is in the file");
+    bytes
+}
+
+#[test]
+fn a_policy_for_another_version_is_told_to_be_rebuilt() {
+    let bytes = patched("@0.1.0", "@0.9.0");
+    let told = refused(Source {
+        bytes,
+        ..source("{}")
+    })
+    .to_string();
+    assert!(told.contains("0.9.0"), "{told}");
+    assert!(told.contains("rebuild it with outrigger-sdk 0.1"), "{told}");
+}
+
+#[test]
+fn an_import_that_nobody_offers_is_refused_by_its_name() {
+    let other = "wasi:sockets/tcp@0.2.0000000";
+    let bytes = patched("outrigger:policy/clock@0.1.0", other);
+    let told = refused(Source {
+        bytes,
+        ..source("{}")
+    });
+    assert_eq!(told, LoadError::Unknown(other.into()));
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_is_refused_and_harms_nobody() {
+    let whole = file("unruly.wasm");
+    for n in (0..whole.len()).step_by(whole.len() / 40) {
+        let bytes = whole[..n].to_vec();
+        let told = refused(Source {
+            bytes,
+            ..source("{}")
+        });
+        let plain = matches!(told, LoadError::Malformed(_) | LoadError::NotAPolicy);
+        assert!(plain, "{n}: {told}");
+    }
+}
+
+#[test]
+fn the_second_load_comes_from_the_cache_and_a_damaged_file_is_made_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = home.path().join("cache");
+    let load = || {
+        let cache = Some(cache.clone());
+        let loader = Loader::new(Options::default(), cache, Compiler::InProcess, Host::none());
+        let source = source(r#"{"request":"edit"}"#);
+        loader.unwrap().load(source).unwrap()
+    };
+    assert!(!load().info().cached);
+    assert!(load().info().cached);
+
+    let code = fs::read_dir(&cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "cwasm"))
+        .unwrap();
+    let whole = fs::read(&code).unwrap();
+    let mut bent = whole.clone();
+    bent[whole.len() / 2] ^= 1;
+    for damaged in [&whole[..whole.len() / 2], &bent, b""] {
+        // Replaced, not overwritten: an instance may have it mapped.
+        fs::remove_file(&code).unwrap();
+        fs::write(&code, damaged).unwrap();
+        assert!(!load().info().cached, "damage is noticed");
+        assert_eq!(fs::read(&code).unwrap().len(), whole.len(), "and mended");
+        assert!(load().info().cached);
+    }
+}
+
+#[test]
+fn another_configuration_is_another_image() {
+    let (one, other) = (load(r#"{"x":"1"}"#), load(r#"{"x":"2"}"#));
+    assert!(!one.info().cached && !other.info().cached);
+    assert!(load(r#"{"x":"1"}"#).info().cached);
+}
+
+#[test]
+fn without_a_cache_a_policy_is_compiled_into_memory() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let cache = Some(file.path().join("no-directory"));
+    let loader = Loader::new(Options::default(), cache, Compiler::InProcess, Host::none()).unwrap();
+    for _ in 0..2 {
+        assert!(!loader.load(source("{}")).unwrap().info().cached);
+    }
+}
+
+#[test]
+fn a_child_compiles_with_the_same_outcome_with_and_without_a_cache() {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger"));
+    let home = tempfile::tempdir().unwrap();
+    for cache in [Some(home.path().join("cache")), None] {
+        let compiler = Compiler::Child(program.clone());
+        let loader = Loader::new(Options::default(), cache, compiler, Host::none()).unwrap();
+        let policy = loader.load(source(r#"{"request":"refuse"}"#)).unwrap();
+        assert_eq!(policy.info().not_snapshotted, None);
+        assert_eq!(policy.manifest().version, "0.1.0");
+        let told = loader.load(source(r#"{"configure":"error"}"#)).err();
+        assert_eq!(told, Some(LoadError::Configuration(REFUSAL.into())));
+        let loader = loader.load_time(Duration::from_millis(200));
+        let told = loader.load(source(r#"{"configure":"loop"}"#)).err();
+        assert_eq!(told, Some(LoadError::Fault(Fault::CpuTime)));
+    }
+    let gone = Compiler::Child("/no/such/program".into());
+    let loader = Loader::new(Options::default(), None, gone, Host::none()).unwrap();
+    let told = loader.load(source("{}")).err();
+    assert!(matches!(told, Some(LoadError::Compile(_))), "{told:?}");
+}
+
+/// The file as a component with something in it that can't be snapshotted: a component in the component, with a module in it.
+fn unsnapshottable() -> Vec<u8> {
+    let mut component = wit_component::ComponentEncoder::default()
+        .module(&file("unruly.wasm"))
+        .and_then(|mut encoder| encoder.encode())
+        .unwrap();
+    let (module, inner) = (b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0");
+    component.extend([4, 8 + 2 + 8]);
+    component.extend(inner);
+    component.extend([1, 8]);
+    component.extend(module);
+    component
+}
+
+#[tokio::test]
+async fn a_component_that_cannot_be_snapshotted_is_configured_in_each_instance_and_says_so() {
+    let load = |config: &str| {
+        loader().load(Source {
+            bytes: unsnapshottable(),
+            ..source(config)
+        })
+    };
+    let policy = load(r#"{"request":"echo_config","reply":"upper"}"#).unwrap();
+    let told = policy.info().not_snapshotted.clone().unwrap();
+    assert!(told.contains("nested components"), "{told}");
+    for _ in 0..3 {
+        let (instance, decision) = ask(&policy, "hi").await.1.unwrap();
+        let config = r#"{"request":"echo_config","reply":"upper"}"#;
+        assert_eq!(decision, Decision::Reply(config.into()));
+        let (_, texts) = instance.on_reply(head(), vec![delta("a")]).await.unwrap();
+        assert_eq!(texts.unwrap(), [Some("200A".to_owned())]);
+    }
+    let again = load(r#"{"request":"echo_config","reply":"upper"}"#).unwrap();
+    assert!(again.info().cached && again.info().not_snapshotted.is_some());
+
+    let told = load(r#"{"configure":"error"}"#).err();
+    assert_eq!(told, Some(LoadError::Configuration(REFUSAL.into())));
+    let told = load(r#"{"configure":"loop"}"#).err();
+    assert_eq!(told, Some(LoadError::Fault(Fault::CpuTime)));
+}

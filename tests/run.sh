@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# `make test`: policies, the binary, what the tests need, then every test of the workspace in one target folder.
+# Arguments go to cargo test: `tests/run.sh -p outrigger-tests item_07`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+section() { printf '\n== %s\n' "$*"; }
+section 'policies'
+plugins/build.sh --tests
+section 'what the tests need'
+tests/setup.sh
+section 'the binary'
+if [ $# -gt 0 ]; then
+  cargo build --locked -p outrigger
+else
+  # With the features that the whole workspace's tests ask for: another set would build the sandbox a second time.
+  cargo test --locked --workspace --no-run
+fi
+TARGET="${CARGO_TARGET_DIR:-target}"
+section 'tests'
+export OUTRIGGER_BIN="${OUTRIGGER_BIN:-$(realpath "$TARGET")/debug/outrigger}"
+export OUTRIGGER_POLICIES="${OUTRIGGER_POLICIES:-$PWD/${OUTRIGGER_TARGET:-target}/policies}"
+export OUTRIGGER_TEST_POLICIES="${OUTRIGGER_TEST_POLICIES:-$PWD/${OUTRIGGER_TARGET:-target}/test-policies}"
+[ $# -gt 0 ] || set -- --workspace
+cargo test --locked "$@"

@@ -1,0 +1,51 @@
+//! Everything that an app or an operator can see, over real sockets. Each numbered item of the issue "The spine" has its tests: `item_NN_…`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+#![allow(clippy::disallowed_methods, reason = "tests measure real time")]
+
+mod all {
+    mod harness;
+    mod item_01_rooms;
+    mod item_02_run;
+    mod item_03_bytes;
+    mod item_03_flow;
+    mod item_03_framing;
+    mod item_04_host;
+    mod item_05_sdk;
+    mod item_06_policies;
+    mod item_07_reload;
+    mod item_08_telemetry;
+    mod item_09_deploy;
+    mod item_10_faults;
+    mod item_10_sdks;
+    mod item_11_bench;
+
+    use outrigger_tests::Upstream;
+
+    /// The configuration for one upstream that speaks both families, and a chain (YAML after `chain:`; empty for none).
+    pub(crate) fn config(upstream: &Upstream, chain: &str) -> String {
+        let at = upstream.address;
+        let policies = if chain.is_empty() {
+            String::new()
+        } else {
+            format!("policies:\n  directory: \"{{policies}}\"\n  chain: {chain}\n")
+        };
+        format!(
+            "workers: 2\nupstreams:\n  openai: {{ dialect: openai, url: \"http://{at}/v1\" }}\n  anthropic: {{ dialect: anthropic, url: \"http://{at}\" }}\n{policies}"
+        )
+    }
+
+    /// The configuration of the embedded model alone, and a chain.
+    pub(crate) fn embedded(chain: &str) -> String {
+        let policies = if chain.is_empty() {
+            String::new()
+        } else {
+            format!("policies:\n  directory: \"{{policies}}\"\n  chain: {chain}\n")
+        };
+        format!("upstreams:\n  model: {{ kind: embedded }}\n{policies}")
+    }
+}

@@ -1,0 +1,95 @@
+//! Item 1: the workspace is the design's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Files under `folders` of the proxy's sources whose code (comments aside) names one of `words`.
+fn files_that_name(folders: &[&str], words: &[&str]) -> Vec<String> {
+    let source = outrigger_tests::root().join("proxy/src");
+    let mut files = Vec::new();
+    folders
+        .iter()
+        .for_each(|folder| rust_files(&source.join(folder), &mut files));
+    assert!(!files.is_empty());
+    let names = |file: &PathBuf| {
+        let text = fs::read_to_string(file).unwrap();
+        text.lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .any(|line| words.iter().any(|word| line.contains(word)))
+    };
+    // What tests run on is their own affair.
+    let tests = |file: &PathBuf| {
+        file.ends_with("tests.rs") || file.components().any(|part| part.as_os_str() == "tests")
+    };
+    files
+        .iter()
+        .filter(|file| !tests(file) && names(file))
+        .map(|file| file.strip_prefix(&source).unwrap().display().to_string())
+        .collect()
+}
+
+#[test]
+fn item_01_the_deciding_rooms_name_no_io_crate() {
+    let reach = files_that_name(
+        &["dialect", "policy", "route"],
+        &[
+            "tokio::",
+            "hyper::",
+            "reqwest::",
+            "wasmtime::",
+            "std::net",
+            "std::fs",
+        ],
+    );
+    assert_eq!(reach, Vec::<String>::new());
+}
+
+#[test]
+fn item_01_only_the_sandbox_knows_wasmtime_and_only_the_configuration_knows_yaml() {
+    let outside = |word: &str, rooms: &[&str]| -> Vec<String> {
+        files_that_name(&[""], &[word])
+            .into_iter()
+            .filter(|file| !rooms.iter().any(|room| file.starts_with(room)))
+            .collect()
+    };
+    assert_eq!(outside("wasmtime::", &["sandbox"]), Vec::<String>::new());
+    // `policy test` reads cases, which are YAML too.
+    assert_eq!(
+        outside("serde_yaml::", &["config", "cli"]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn item_01_the_toolchain_is_pinned_and_the_licence_is_there() {
+    let root = outrigger_tests::root();
+    let toolchain = fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
+    assert!(toolchain.contains("channel = \"1.95.0\""));
+    assert!(
+        fs::read_to_string(root.join("LICENSE"))
+            .unwrap()
+            .contains("Apache License")
+    );
+    for room in [
+        "proxy",
+        "plugin-sdk/wit/policy.wit",
+        "plugins",
+        "examples",
+        "tests",
+        "deploy",
+        "README.md",
+    ] {
+        assert!(root.join(room).exists(), "{room} is missing");
+    }
+}

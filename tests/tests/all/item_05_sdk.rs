@@ -1,0 +1,140 @@
+//! Item 5: writing a policy, with the commands that an author types.
+
+use std::process::Command;
+
+use outrigger_tests::sidecar;
+
+#[test]
+fn item_05_the_smallest_policy_is_about_fifteen_lines_without_a_wasm_word() {
+    let text = std::fs::read_to_string(
+        outrigger_tests::root().join("examples/policies/model-allowlist/src/lib.rs"),
+    )
+    .unwrap();
+    let code: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
+        .collect();
+    assert!(code.len() <= 22, "{} lines", code.len());
+    for word in ["wasm", "wit", "component", "unsafe", "extern"] {
+        assert!(
+            !code.iter().any(|line| line.contains(word)),
+            "`{word}` in the smallest policy"
+        );
+    }
+}
+
+#[test]
+fn item_05_policy_new_writes_a_crate_that_passes_its_own_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = sidecar::run_to_end(&["policy", "new", "my-guard"], folder.path(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let manifest = folder.path().join("my-guard/Cargo.toml");
+    assert!(manifest.exists(), "{said}");
+    // The SDK of this checkout, whatever the scaffold names: an author without it gets the published one.
+    let mut text = std::fs::read_to_string(&manifest).unwrap();
+    let sdk = outrigger_tests::root().join("plugin-sdk");
+    if !text.contains(&sdk.display().to_string()) {
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| {
+                if line.starts_with("outrigger-sdk") {
+                    format!("outrigger-sdk = {{ path = \"{}\" }}", sdk.display())
+                } else {
+                    line.to_owned()
+                }
+            })
+            .collect();
+        text = lines.join("\n");
+        std::fs::write(&manifest, text).unwrap();
+    }
+    std::fs::copy(
+        outrigger_tests::root().join("Cargo.lock"),
+        folder.path().join("my-guard/Cargo.lock"),
+    )
+    .unwrap();
+    let output = Command::new("cargo")
+        .arg("test")
+        .current_dir(folder.path().join("my-guard"))
+        .env(
+            "CARGO_TARGET_DIR",
+            outrigger_tests::target().join("scaffold"),
+        )
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output()
+        .unwrap();
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("1 passed") || said.contains(" passed; 0 failed"),
+        "it has a test: {said}"
+    );
+
+    // A second time: nothing is overwritten.
+    let (code, said) = sidecar::run_to_end(&["policy", "new", "my-guard"], folder.path(), &[]);
+    assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
+fn item_05_policy_inspect_tells_what_a_file_is() {
+    let file = sidecar::policy("pii-redact");
+    let (code, said) = sidecar::run_to_end(
+        &["policy", "inspect", file.to_str().unwrap()],
+        std::path::Path::new("."),
+        &[],
+    );
+    assert_eq!(code, Some(0), "{said}");
+    for word in ["pii-redact", "request", "reply"] {
+        assert!(said.contains(word), "`{word}` is missing in:\n{said}");
+    }
+    assert!(
+        said.contains("KiB") || said.contains("MiB") || said.contains("bytes"),
+        "its size:\n{said}"
+    );
+}
+
+#[test]
+fn item_05_policy_test_runs_cases_in_the_real_host_and_fails_where_they_do() {
+    let root = outrigger_tests::root();
+    let cases: Vec<_> = [
+        "plugins/pii-redact",
+        "plugins/model-router",
+        "examples/policies/model-allowlist",
+    ]
+    .iter()
+    .map(|folder| {
+        let name = folder.rsplit('/').next().unwrap();
+        (name, root.join(folder).join(format!("{name}.cases.yaml")))
+    })
+    .filter(|(_, file)| file.exists())
+    .collect();
+    assert!(!cases.is_empty(), "no policy has cases");
+    for (name, file) in cases {
+        let policy = sidecar::policy(name);
+        let arguments = [
+            "policy",
+            "test",
+            policy.to_str().unwrap(),
+            file.to_str().unwrap(),
+        ];
+        let (code, said) = sidecar::run_to_end(&arguments, &root, &[]);
+        assert_eq!(code, Some(0), "{name}: {said}");
+        // The same cases against another policy cannot all pass.
+        let other = sidecar::policy("noop");
+        let (code, said) = sidecar::run_to_end(
+            &[
+                "policy",
+                "test",
+                other.to_str().unwrap(),
+                file.to_str().unwrap(),
+            ],
+            &root,
+            &[],
+        );
+        assert_ne!(code, Some(0), "{name}: {said}");
+    }
+}
