@@ -170,15 +170,6 @@ impl Run {
             .collect())
     }
 
-    /// Until when held text must have come out, where any is held.
-    pub fn held_until(&self) -> Option<Instant> {
-        let deadline = |seat: &Seat| {
-            let since = seat.held_since();
-            since.map(|since| since + seat.link.limits.held_time)
-        };
-        self.seats.iter().filter_map(deadline).min()
-    }
-
     /// What each policy that was asked did, and how long it took.
     pub fn verdicts(&self) -> impl Iterator<Item = (&Link, Verdict, Duration)> {
         self.seats.iter().filter_map(|seat| {

@@ -38,11 +38,6 @@ impl Seat {
         }
     }
 
-    /// Since when it has been holding text, where it holds any.
-    pub(super) fn held_since(&self) -> Option<Instant> {
-        self.holds.values().filter_map(Hold::since).min()
-    }
-
     pub(super) fn ends(&self) -> bool {
         !self.out && self.link.program.manifest().hooks.end && self.verdict.is_some()
     }
