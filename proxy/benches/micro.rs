@@ -190,7 +190,7 @@ async fn asked(chain: &Chain, prompt: &Bytes) -> (Run, Bytes) {
     let mut body = Body::wire(Dialect::OpenaiChat, prompt.clone());
     body.index().unwrap();
     let mut run = Run::new(chain, Instant::now);
-    let call = run.on_request(call(body), true).await.unwrap();
+    let call = run.on_request(call(body), None).await.unwrap();
     (run, call.into_parts().1.render())
 }
 

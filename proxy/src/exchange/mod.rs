@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     config::Config,
     dialect::{Dialect, json, recognise, recognise::Surface, request::Body as Asked},
-    policy::{Call, ReplyHead, Run, chain::Stop},
+    policy::{Call, Chain, Coverage, Link, ReplyHead, Run, chain::Stop},
     refusal::{Code, Refusal},
     telemetry::metrics,
     upstream::{Inbound, Payload, Pool, SendError},
@@ -98,7 +98,7 @@ impl Worker {
     {
         let generation = Arc::clone(&watch.generation);
         let call = self.read(request, &generation.config, watch).await?; //            what is asked
-        let call = match ask(call, true, watch).await? {
+        let call = match ask(call, None, watch).await? {
             Ok(call) => call, //                                                       may it go out, and how
             Err(answered) => return Ok(answered),
         };
@@ -121,12 +121,12 @@ impl Worker {
     {
         self.open()?;
         let generation = Arc::clone(&watch.generation);
-        if let Some(reason) = unread {
-            let bytes = request.body().size_hint().lower();
-            metrics::inspected(bytes, false, reason);
-            if let Some(link) = generation.chain.blocks_unseen_request() {
-                return Err(unseen(&link.name, reason));
-            }
+        // A body of unknown length is not nothing.
+        let unread = unread.map(|reason| (reason, request.body().size_hint().lower().max(1)));
+        if let (Some((reason, bytes)), Some(link)) =
+            (unread, generation.chain.blocks_unseen_request())
+        {
+            return Err(blocked(&generation.chain, link, reason, bytes));
         }
         let (parts, body) = request.into_parts();
         let limit = generation.config.limits.request_body;
@@ -135,7 +135,7 @@ impl Worker {
         }
         let mut call = call(parts, Asked::wire(Dialect::Other, Bytes::new()), watch);
         if unread.is_some() {
-            call = match ask(call, false, watch).await? {
+            call = match ask(call, unread, watch).await? {
                 Ok(call) => call,
                 Err(answered) => return Ok(answered),
             };
@@ -193,11 +193,9 @@ impl Worker {
                     ),
                 ));
             }
-            metrics::inspected(body.passage_bytes(chain.reads()), true, "");
             for (what, bytes) in body.unseen() {
-                metrics::inspected(*bytes, false, what);
                 if let (true, Some(link)) = (holds_a_prompt(what), chain.blocks_unseen_request()) {
-                    return Err(unseen(&link.name, what));
+                    return Err(blocked(chain, link, what, *bytes));
                 }
             }
         }
@@ -253,10 +251,13 @@ impl Worker {
         let shown = watch.run.as_ref().is_some_and(Run::rewrites);
         let masked = may_be_masked(&reply, watch);
         if !reply.status().is_success() || !shown && !masked {
+            if shown {
+                watch.missed("error_status", reply.body().size_hint().lower());
+            }
             return Ok(Reply::Relay(reply));
         }
         if let Some(reason) = unreadable(reply.headers()) {
-            metrics::inspected(reply.body().size_hint().lower(), false, reason);
+            watch.missed(reason, reply.body().size_hint().lower());
             return match watch.generation.chain.blocks_unseen_reply() {
                 Some(link) => Err(unreadable_reply(&link.name, reason)),
                 None => Ok(Reply::Relay(reply)),
@@ -315,7 +316,7 @@ fn may_be_masked(reply: &Response<Inbound>, watch: &Watch) -> bool {
 /// Asks the chain. An inner error is an answer that a policy gave in the model's place.
 async fn ask(
     call: Box<Call>,
-    readable: bool,
+    unread: Option<(&'static str, u64)>,
     watch: &mut Watch,
 ) -> Result<Result<Box<Call>, Reply>, Refusal> {
     let chain = &watch.generation.chain;
@@ -325,7 +326,7 @@ async fn ask(
     let begun = Instant::now();
     let run = Run::new(chain, || Instant::now().into_std());
     // `watch` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
-    let asked = watch.run.insert(run).on_request(call, readable).await;
+    let asked = watch.run.insert(run).on_request(call, unread).await;
     watch.record.overhead += begun.elapsed();
     match asked {
         Ok(call) => Ok(Ok(call)),
@@ -333,6 +334,16 @@ async fn ask(
         Err(Stop::Failed(link, fault)) => Err(failed(&link.name, fault)),
         Err(Stop::Replied(_, text)) => Ok(Err(Reply::Whole(replied(&text, watch)))),
     }
+}
+
+/// Refuses what `link` may not miss, and counts it as missed by all policies that read prompts.
+fn blocked(chain: &Chain, link: &Link, reason: &'static str, bytes: u64) -> Refusal {
+    let mut coverage = Coverage::default();
+    coverage.miss(reason, bytes);
+    for reader in chain.readers() {
+        reader.listener.covered(reader, &coverage);
+    }
+    unseen(&link.name, reason)
 }
 
 /// A refusal as the app gets it, noted in the books.

@@ -77,6 +77,9 @@ impl Drop for Watch {
                 micros: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             })
             .collect();
+        if let Some(run) = &self.run {
+            run.tell_coverage();
+        }
         if self.run.as_ref().is_some_and(Run::ends) {
             let outcome = Arc::new(self.outcome());
             let end = self.run.as_mut().and_then(|run| run.end(&outcome));

@@ -11,7 +11,7 @@ use std::{
 use tracing::{info, warn};
 
 use crate::{
-    policy::{Fault, Link, chain::Listener},
+    policy::{Coverage, Fault, Link, chain::Listener},
     telemetry::metrics::{Hook, PolicyMeter},
 };
 
@@ -62,5 +62,12 @@ impl Listener for Told {
 
     fn held(&self, _: &Link, time: Duration, bytes: usize) {
         self.meter.held_back(time, bytes);
+    }
+
+    fn covered(&self, _: &Link, coverage: &Coverage) {
+        self.meter.inspected(coverage.shown());
+        for (reason, bytes) in coverage.missed() {
+            self.meter.not_inspected(reason, *bytes);
+        }
     }
 }

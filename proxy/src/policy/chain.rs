@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Denial, Fault, Program, quarantine::Quarantine};
+use super::{Coverage, Denial, Fault, Program, quarantine::Quarantine};
 use crate::{
     config::{Effect, PolicyLimits},
     dialect::Places,
@@ -85,19 +85,37 @@ impl Chain {
     pub const fn asks(&self) -> bool {
         self.asks
     }
+    /// The policies that read prompts.
+    pub fn readers(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.links.iter().filter(|link| link.reads_prompts())
+    }
     /// The first policy that reads prompts and lets no unseen one pass.
     pub fn blocks_unseen_request(&self) -> Option<&Link> {
-        self.first_blocking(|m| m.hooks.request && !m.reads.is_empty())
+        self.first_blocking(Link::reads_prompts)
     }
     /// The first policy that rewrites replies and lets no unseen one pass.
     pub fn blocks_unseen_reply(&self) -> Option<&Link> {
-        self.first_blocking(|m| m.hooks.reply && !m.rewrites.is_empty())
+        self.first_blocking(Link::rewrites_replies)
     }
 
-    fn first_blocking(&self, reader: impl Fn(&super::Manifest) -> bool) -> Option<&Link> {
-        let blocks =
-            |link: &&Arc<Link>| link.on_unseen == Effect::Block && reader(link.program.manifest());
-        self.links.iter().find(blocks).map(Arc::as_ref)
+    fn first_blocking(&self, reader: impl Fn(&Link) -> bool) -> Option<&Link> {
+        let links = self.links.iter().map(Arc::as_ref);
+        links
+            .into_iter()
+            .find(|link| link.on_unseen == Effect::Block && reader(link))
+    }
+}
+
+impl Link {
+    /// Whether it is shown passages of requests.
+    pub fn reads_prompts(&self) -> bool {
+        let manifest = self.program.manifest();
+        manifest.hooks.request && !manifest.reads.is_empty()
+    }
+    /// Whether it is shown replies.
+    pub fn rewrites_replies(&self) -> bool {
+        let manifest = self.program.manifest();
+        manifest.hooks.reply && !manifest.rewrites.is_empty()
     }
 }
 
@@ -159,6 +177,8 @@ pub trait Listener: Send + Sync {
     fn quarantined(&self, link: &Link, closed: bool);
     /// Text came out, so many bytes, after having been held this long.
     fn held(&self, link: &Link, time: Duration, bytes: usize);
+    /// What the policy was shown of one exchange, and what not. Told once, at the exchange's end.
+    fn covered(&self, link: &Link, coverage: &Coverage);
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@ use crate::dialect::{Delta, Dialect, Places, Usage};
 
 mod call;
 pub mod chain;
+mod coverage;
 mod hold;
 pub mod quarantine;
 
 pub use call::{Call, Mark};
 pub use chain::{Chain, Link, Run, Verdict};
+pub use coverage::Coverage;
 
 /// A boxed future that owns what it works on, so that whoever waits for it may leave.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;

@@ -12,7 +12,7 @@ use crate::{
     },
     dialect::{Delta, Dialect, Place, request::Body},
     policy::{
-        Call, Chain, Denial, Fault, Link, Program, ReplyHead, Run,
+        Call, Chain, Coverage, Denial, Fault, Link, Program, ReplyHead, Run,
         chain::{Listener, Stop},
     },
 };
@@ -34,6 +34,7 @@ impl Listener for Deaf {
     fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
     fn quarantined(&self, _: &Link, _: bool) {}
     fn held(&self, _: &Link, _: std::time::Duration, _: usize) {}
+    fn covered(&self, _: &Link, _: &Coverage) {}
 }
 
 /// Runs all `cases`. `load` makes the program for a configuration; it is asked again only where a case brings its own.
@@ -87,7 +88,7 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
     };
     for pieces in ways {
         let mut run = Run::new(chain, now);
-        let asked = run.on_request(Box::new(call(case)?), true).await;
+        let asked = run.on_request(Box::new(call(case)?), None).await;
         decided(case, asked)?;
         if case.reply.is_some() {
             replied(case, &mut run, &pieces).await?;

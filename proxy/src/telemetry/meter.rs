@@ -55,6 +55,8 @@ pub struct PolicyMeter {
     calls: [[OnceLock<Counter>; OUTCOMES.len()]; 3],
     durations: [OnceLock<Histogram>; 3],
     held: OnceLock<(Histogram, Histogram)>,
+    shown: OnceLock<Counter>,
+    missed: Mutex<HashMap<&'static str, Counter>>,
     own: Mutex<HashMap<String, Own>>,
 }
 
@@ -80,6 +82,8 @@ impl PolicyMeter {
             calls: Default::default(),
             durations: Default::default(),
             held: OnceLock::new(),
+            shown: OnceLock::new(),
+            missed: Mutex::default(),
             own: Mutex::default(),
         })
     }
@@ -113,6 +117,22 @@ impl PolicyMeter {
         seconds.record(long.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         sizes.record(bytes as f64);
+    }
+
+    /// Counts bytes of text that the policy was shown.
+    pub fn inspected(&self, bytes: u64) {
+        self.shown
+            .get_or_init(|| counter!(table::INSPECTION, "plugin" => Arc::clone(&self.name), "inspected" => "true", "reason" => ""))
+            .increment(bytes);
+    }
+
+    /// Counts bytes that the policy reads and was not shown.
+    pub fn not_inspected(&self, reason: &'static str, bytes: u64) {
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed
+            .entry(reason)
+            .or_insert_with(|| counter!(table::INSPECTION, "plugin" => Arc::clone(&self.name), "inspected" => "false", "reason" => reason))
+            .increment(bytes);
     }
 
     /// Tells whether the policy is quarantined.

@@ -324,18 +324,6 @@ pub fn client_disconnect(settled: bool) {
     );
 }
 
-/// Counts bytes that policies were shown (`seen`, with `""` as reason), or were not and why.
-pub fn inspected(bytes: u64, seen: bool, reason: &'static str) {
-    let seen = if seen { "true" } else { "false" };
-    word(
-        table::INSPECTION,
-        seen,
-        reason,
-        || counter!(table::INSPECTION, "inspected" => seen, "reason" => reason),
-        bytes,
-    );
-}
-
 /// Counts a request to an upstream: `first`, `retry`, `connect_failed`, `timeout`, …
 pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
     CACHE.with_borrow_mut(|cache| {

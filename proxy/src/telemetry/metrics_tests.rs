@@ -285,7 +285,8 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     meter.quarantined(false);
     meter.memory(1);
     refused("body_too_large");
-    inspected(10, false, "audio");
+    meter.inspected(10);
+    meter.not_inspected("audio", 10);
     attempt(&"openai".into(), "retry");
     reload(true);
     generation(7);

@@ -91,8 +91,8 @@ table! {
         "Requests to upstreams and why each was made or how it failed.";
     DISCONNECTS = "outrigger_client_disconnects_total", Kind::Counter, ["settled"],
         "Apps that hung up before the end, and whether usage was settled all the same.";
-    INSPECTION = "outrigger_inspection_bytes_total", Kind::Counter, ["inspected", "reason"],
-        "Bytes that policies were shown, or not, with the reason.";
+    INSPECTION = "outrigger_inspection_bytes_total", Kind::Counter, ["plugin", "inspected", "reason"],
+        "Coverage: bytes of text that each policy was shown, or reads and was not shown, with the reason.";
     HELD_SECONDS = "outrigger_stream_holdback_seconds", Kind::Histogram(HELD), ["plugin"],
         "How long a policy held back text of a stream.";
     HELD_BYTES = "outrigger_stream_holdback_bytes", Kind::Histogram(BYTES), ["plugin"],

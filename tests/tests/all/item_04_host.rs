@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use outrigger_tests::replies::{self, Api};
-use outrigger_tests::{Sidecar, Upstream, eventually, sidecar, wire};
+use outrigger_tests::{Sidecar, Step, Upstream, eventually, sidecar, wire};
 
 use super::config;
 
@@ -12,9 +12,7 @@ fn provider() -> Upstream {
         if seen.json()["stream"] == true {
             replies::stream(&Api::Chat.events(&["Hel", "lo"]))
         } else {
-            vec![outrigger_tests::Step::Send(replies::json_body(
-                &Api::Chat.whole("Hello"),
-            ))]
+            vec![Step::Send(replies::json_body(&Api::Chat.whole("Hello")))]
         }
     })
 }
@@ -358,4 +356,92 @@ fn item_04_nothing_passes_from_one_exchange_to_the_next_but_memory_stays_flat() 
     eventually(Duration::from_secs(5), "instances are given back", || {
         sidecar.rss() < rss + (8 << 20)
     });
+}
+
+/// A provider that sends the beginning of what `hide-word` holds back, and then nothing more.
+fn silent_after_a_beginning() -> Upstream {
+    Upstream::start(|_, _| {
+        let events = Api::Chat.events(&["A <pro"]);
+        let mut steps = vec![Step::Send(replies::stream_head())];
+        let begun = events.iter().take(2);
+        steps.extend(begun.map(|event| Step::Send(replies::chunk(event.as_bytes()))));
+        steps.push(Step::Hold);
+        steps
+    })
+}
+
+fn hide_word(on_error: &str) -> String {
+    format!(
+        "[{{ use: hide-word, on_error: {on_error}, limits: {{ held_time: 200ms }}, config: {{ hide: Apollo, show: \"<project>\" }} }}]"
+    )
+}
+
+fn open_stream(sidecar: &Sidecar) -> wire::Connection {
+    let mut connection = wire::Connection::open(sidecar.base);
+    let body = Api::Chat.ask("m", "hi", true).to_string();
+    let json = ["content-type: application/json"];
+    connection.send(&wire::request(
+        "POST",
+        Api::Chat.path(),
+        &json,
+        body.as_bytes(),
+    ));
+    assert_eq!(connection.head().map(|(status, _)| status), Some(200));
+    connection
+}
+
+#[test]
+fn item_04_text_held_while_the_upstream_is_silent_comes_out_when_its_time_is_over() {
+    let upstream = silent_after_a_beginning();
+    let sidecar = Sidecar::start(&config(&upstream, &hide_word("skip")));
+    let mut connection = open_stream(&sidecar);
+    let mut text = String::new();
+    while !text.contains("\"<pro\"") {
+        let chunk = connection.chunk().expect("the stream goes on");
+        text += &String::from_utf8(chunk.expect("it has not ended")).unwrap();
+    }
+    assert!(text.contains("\"A \""), "in its order: {text}");
+    let late = ["hide-word", "outcome=\"held_too_much\""];
+    assert!(sidecar.metric("outrigger_plugin_calls_total", &late) == 1.0);
+}
+
+#[test]
+fn item_04_text_held_for_too_long_ends_the_stream_of_a_policy_that_may_not_be_skipped() {
+    let upstream = silent_after_a_beginning();
+    let sidecar = Sidecar::start(&config(&upstream, &hide_word("block")));
+    let reply = open_stream(&sidecar).body("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    let text = String::from_utf8(reply.0).unwrap();
+    assert!(
+        text.contains("\"error\""),
+        "the app is told in-band: {text}"
+    );
+    assert!(!text.contains("<pro"), "what was held stays unseen: {text}");
+    assert_ne!(reply.1, wire::End::Complete, "and it is no clean end");
+    eventually(Duration::from_secs(5), "the upstream is let go", || {
+        upstream.open() == 0
+    });
+}
+
+#[test]
+fn item_04_coverage_tells_for_each_policy_what_it_was_shown_and_what_not() {
+    let upstream = provider();
+    let chain = "[{ use: noop }, { use: hostile, on_error: skip, config: { hook: request, act: trap } }, { use: probe, config: { reads: true } }]";
+    let sidecar = Sidecar::start(&config(&upstream, chain));
+    assert_eq!(ask(&sidecar, "harm", true).status, 200);
+    let bytes = |labels: &[&str]| sidecar.metric("outrigger_inspection_bytes_total", labels);
+    let (shown, missed) = ("inspected=\"true\"", "inspected=\"false\"");
+    let prompt = "hi".len() as f64;
+    let reply = "Hello".len() as f64;
+    eventually(Duration::from_secs(5), "the exchange is settled", || {
+        bytes(&[shown]) > 0.0
+    });
+    assert_eq!(bytes(&["plugin=\"probe\"", shown]), prompt + reply);
+    assert_eq!(bytes(&["plugin=\"probe\"", missed]), 0.0);
+    let skipped = ["plugin=\"hostile\"", missed, "reason=\"policy_failed\""];
+    assert_eq!(bytes(&skipped), reply, "it failed before the reply came");
+    assert_eq!(
+        bytes(&["plugin=\"noop\""]),
+        reply,
+        "of the request it reads nothing"
+    );
 }

@@ -161,6 +161,15 @@ impl Reply {
         Ok(bytes)
     }
 
+    /// An event of its own for text that a policy held on `channel` and that is let out while the upstream is silent. Nothing may be out
+    /// between [`Reply::deltas`] and [`Reply::write`]. Empty where the channel's end has gone by: what it held was written with that.
+    pub fn release(&mut self, channel: u32, text: &str) -> Bytes {
+        if self.closed || self.out || text.is_empty() || !self.state.streaming {
+            return Bytes::new();
+        }
+        self.state.release(channel, text).into()
+    }
+
     /// Ends the reply in the dialect's own way because a policy refused it. Nothing may follow; what was not yet written is dropped.
     /// Of a whole reply it is an error body.
     pub fn refuse(&mut self, refusal: &Refused<'_>) -> Bytes {
@@ -227,11 +236,6 @@ impl Reply {
     /// `annotation`, `part`, `item`, `field`, `event`, `body`, `tool_arguments`.
     pub fn unseen(&self) -> &[(&'static str, u64)] {
         &self.state.unseen
-    }
-
-    /// Bytes of text that were shown.
-    pub fn seen_bytes(&self) -> u64 {
-        self.state.seen_bytes
     }
 
     /// Reads what can be read, unless a batch is out.

@@ -39,7 +39,6 @@ pub(super) struct State {
     pub(super) content_seen: bool,
     pub(super) parsed: Progress,
     pub(super) unseen: Vec<(&'static str, u64)>,
-    pub(super) seen_bytes: u64,
     /// The members that all chunks of a chat share, `message_start`'s data, or the object in `response.created`.
     pub(super) head: Vec<u8>,
     /// Bytes of text that are kept for repeats.
@@ -73,7 +72,6 @@ impl State {
             content_seen: false,
             parsed: Progress::default(),
             unseen: Vec::new(),
-            seen_bytes: 0,
             head: Vec::new(),
             kept: 0,
             over: None,
@@ -251,7 +249,6 @@ impl State {
         site.delta = self.deltas.len();
         site.length = text.len();
         channel.open = !last;
-        self.seen_bytes += text.len() as u64;
         if self.dialect == Dialect::OpenaiResponses {
             channel.received.push_str(&text);
             self.kept += text.len();

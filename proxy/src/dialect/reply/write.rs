@@ -24,6 +24,25 @@ enum With<'a> {
 }
 
 impl State {
+    /// Writes `text` as an event of its own, before what has not been written yet.
+    pub(super) fn release(&mut self, channel: u32, text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let found = usize::try_from(channel)
+            .ok()
+            .and_then(|at| self.channels.get_mut(at));
+        let Some(channel) = found.filter(|channel| channel.open) else {
+            return out;
+        };
+        channel.edited = true;
+        self.edited = true;
+        if self.dialect == Dialect::OpenaiResponses {
+            self.kept += channel.send(0, Some(text));
+        }
+        let sequence = self.parsed.sequence;
+        synth::piece(self.dialect, &self.head, channel, text, sequence, &mut out);
+        out
+    }
+
     /// Writes the batch whose events are the first `end` of `bytes`; `None` if it leaves as it came.
     /// `cut`: the last event lacks its blank line.
     ///

@@ -34,7 +34,6 @@ use crate::{
     dialect::reply::{Reply as Decoder, ReplyLimits},
     policy::{ReplyHead, chain::Stop},
     refusal::{Code, Refusal},
-    telemetry::metrics,
     upstream::credentials,
 };
 
@@ -168,7 +167,7 @@ pub(super) async fn whole(
     let mut decoder = Decoder::whole(watch.record.dialect, places, decoder_limits(limits));
     let read = decoder.push(&body).and_then(|()| decoder.finish());
     if let Err(malformed) = read {
-        metrics::inspected(body.len() as u64, false, "malformed");
+        watch.missed("malformed", body.len() as u64);
         return match watch.generation.chain.blocks_unseen_reply() {
             Some(link) => Err(unreadable_reply(&link.name, "malformed").caused_by(malformed)),
             None => Ok(body),
@@ -223,9 +222,15 @@ impl Watch {
             .finish_reason()
             .map(str::to_owned)
             .or(self.record.finish.take());
-        metrics::inspected(decoder.seen_bytes(), true, "");
         for (what, bytes) in decoder.unseen() {
-            metrics::inspected(*bytes, false, what);
+            self.missed(what, *bytes);
+        }
+    }
+
+    /// Notes what no policy can be shown of the reply.
+    pub(super) fn missed(&mut self, what: &'static str, bytes: u64) {
+        if let Some(run) = &mut self.run {
+            run.missed(what, bytes);
         }
     }
 

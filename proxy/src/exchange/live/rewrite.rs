@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     dialect::{answer, reply::Reply as Decoder},
-    policy::ReplyHead,
+    policy::{ReplyHead, Run},
     refusal::{Code, Refusal},
     upstream::Inbound,
 };
@@ -32,6 +32,14 @@ pub(super) struct Rewrite {
     state: State,
     finished: bool,
     watch: Watch,
+}
+
+/// What a wait for the upstream came to.
+enum Read {
+    /// Bytes; `None` at the end of its body.
+    Piece(Option<Bytes>),
+    /// A policy has held text for as long as it may.
+    Held,
 }
 
 impl Rewrite {
@@ -96,7 +104,10 @@ impl Rewrite {
 
     /// One read from the upstream, through the policies.
     async fn step(&mut self) -> Result<Bytes, Cut> {
-        let piece = self.read().await?;
+        let piece = match self.read().await? {
+            Read::Piece(piece) => piece,
+            Read::Held => return self.overdue().await,
+        };
         let begun = Instant::now();
         let read = match &piece {
             Some(piece) => self.decoder.push(piece),
@@ -133,28 +144,53 @@ impl Rewrite {
         Ok(bytes)
     }
 
-    /// What the upstream sends next; `None` at the end of its body.
-    async fn read(&mut self) -> Result<Option<Bytes>, Cut> {
+    /// Lets out, or ends the stream over, what a policy has held for too long.
+    async fn overdue(&mut self) -> Result<Bytes, Cut> {
+        let begun = Instant::now();
+        let Some(run) = &mut self.watch.run else {
+            return Ok(Bytes::new());
+        };
+        let late = run.overdue(&self.head).await;
+        let mut out = Vec::new();
+        for (channel, text) in late.map_err(|stop| Cut::Refusal(stopped(stop)))? {
+            out.extend_from_slice(&self.decoder.release(channel, &text));
+        }
+        self.watch.record.overhead += begun.elapsed();
+        Ok(out.into())
+    }
+
+    /// What the upstream sends next, or word that a policy's hold is over its time.
+    async fn read(&mut self) -> Result<Read, Cut> {
+        let run = self.watch.run.as_ref();
+        let held_until = run.and_then(Run::held_until).map(Instant::from_std);
         loop {
             let silent_at = self.last + self.waits.idle;
             let content_at = self.asked + self.waits.first_content;
             let waits_for_content =
                 self.watch.record.first_token.is_none() && content_at < silent_at;
+            let silent_at = if waits_for_content {
+                content_at
+            } else {
+                silent_at
+            };
+            let held = held_until.filter(|until| *until < silent_at);
             let frame = select! {
                 biased;
                 frame = self.upstream.frame() => frame,
                 () = &mut self.window => return Err(Cut::Draining),
-                () = sleep_until(if waits_for_content { content_at } else { silent_at }) => {
-                    return Err(if waits_for_content { Cut::NoContent } else { Cut::Silent });
-                }
+                () = sleep_until(held.unwrap_or(silent_at)) => match held {
+                    Some(_) => return Ok(Read::Held),
+                    None if waits_for_content => return Err(Cut::NoContent),
+                    None => return Err(Cut::Silent),
+                },
             };
             self.last = Instant::now();
             match frame {
-                None => return Ok(None),
+                None => return Ok(Read::Piece(None)),
                 Some(Err(error)) => return Err(Cut::Upstream(error.into())),
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
-                        return Ok(Some(bytes));
+                        return Ok(Read::Piece(Some(bytes)));
                     }
                 }
             }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dialect::Delta,
-    policy::{Call, Decision, Outcome, ReplyHead, Work},
+    policy::{Call, Coverage, Decision, Fault, Outcome, ReplyHead, Work},
 };
 
 /// One exchange's way through the chain.
@@ -29,21 +29,34 @@ impl Run {
         }
     }
 
-    /// Asks each policy in turn what becomes of the request. `readable` is false where no dialect reads it: policies that read passages are
-    /// left out then.
+    /// Asks each policy in turn what becomes of the request. `unread` tells why no dialect reads it, where so, and how large it is at least:
+    /// policies that read passages are left out then.
     ///
     /// # Errors
     /// The exchange stops here.
     pub async fn on_request(
         &mut self,
         mut call: Box<Call>,
-        readable: bool,
+        unread: Option<(&'static str, u64)>,
     ) -> Result<Box<Call>, Stop> {
         for seat in &mut self.seats {
             let manifest = seat.link.program.manifest();
-            if !manifest.hooks.request || !readable && !manifest.reads.is_empty() {
+            if !manifest.hooks.request {
                 continue;
             }
+            let reads = !manifest.reads.is_empty();
+            if let (true, Some((reason, bytes))) = (reads, unread) {
+                seat.coverage.miss(reason, bytes);
+                continue;
+            }
+            let shown = if reads {
+                for (what, bytes) in call.body.unseen() {
+                    seat.coverage.miss(what, *bytes);
+                }
+                call.body.passage_bytes(manifest.reads)
+            } else {
+                0
+            };
             let mark = call.mark();
             let begun = (self.clock)();
             let (back, turn) = match seat.take(begun) {
@@ -54,6 +67,7 @@ impl Run {
             let took = (self.clock)().duration_since(begun);
             match turn {
                 Ok((instance, decision)) => {
+                    seat.coverage.show(shown);
                     let verdict = match &decision {
                         Decision::Refuse(_) => Verdict::Refused,
                         Decision::Reply(_) => Verdict::Replied,
@@ -73,6 +87,7 @@ impl Run {
                 }
                 Err(fault) => {
                     call.roll_back(mark);
+                    seat.coverage.miss(fault.label(), shown);
                     seat.failed("request", fault, begun + took, took)?;
                 }
             }
@@ -93,11 +108,61 @@ impl Run {
     pub async fn on_reply(
         &mut self,
         head: &Arc<ReplyHead>,
+        deltas: Vec<Delta>,
+    ) -> Result<Vec<Option<String>>, Stop> {
+        let seats = self.seats.len();
+        self.up(head, deltas, seats).await
+    }
+
+    /// When the text that some policy has held longest must be out.
+    pub fn held_until(&self) -> Option<Instant> {
+        self.seats.iter().filter_map(Seat::held_until).min()
+    }
+
+    /// Fails the policies that hold text for too long while nothing comes. What those held that may be skipped goes up the rest of the
+    /// chain and is returned by channel, to be written now.
+    ///
+    /// # Errors
+    /// The exchange stops here.
+    pub async fn overdue(&mut self, head: &Arc<ReplyHead>) -> Result<Vec<(u32, String)>, Stop> {
+        let now = (self.clock)();
+        let mut out = Vec::new();
+        for at in (0..self.seats.len()).rev() {
+            let Some(seat) = self.seats.get_mut(at) else {
+                continue;
+            };
+            if seat.held_until().is_none_or(|until| now < until) {
+                continue;
+            }
+            // One that is out already only waits for its channel's next text: nothing more to blame it for.
+            if !seat.out {
+                seat.instance = None;
+                seat.failed("reply", Fault::HeldTooMuch, now, Duration::ZERO)?;
+            }
+            let deltas = seat.let_go();
+            let texts = self.up(head, deltas.clone(), at).await?;
+            let texts = texts.into_iter().chain(std::iter::repeat(None));
+            for (delta, text) in deltas.into_iter().zip(texts) {
+                out.push((delta.channel, text.unwrap_or(delta.text)));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Shows a batch to the first `seats` policies, from the last of them to the first.
+    async fn up(
+        &mut self,
+        head: &Arc<ReplyHead>,
         mut deltas: Vec<Delta>,
+        seats: usize,
     ) -> Result<Vec<Option<String>>, Stop> {
         let mut changed = vec![];
-        for seat in self.seats.iter_mut().rev() {
+        for seat in self.seats.iter_mut().take(seats).rev() {
             if !seat.rewrites() {
+                if seat.out && seat.link.rewrites_replies() {
+                    let missed = seat.bytes_of(&deltas);
+                    seat.coverage.miss("policy_failed", missed);
+                }
                 seat.give_out(&mut deltas, &mut changed, Side::Before);
                 continue;
             }
@@ -115,6 +180,7 @@ impl Run {
                 .iter()
                 .filter_map(|at| deltas.get(*at).cloned())
                 .collect();
+            let bytes = seat.bytes_of(&deltas);
             let begun = (self.clock)();
             let turn = match seat.take(begun) {
                 Ok(instance) => instance.on_reply(Arc::clone(head), batch).await,
@@ -124,6 +190,7 @@ impl Run {
             let took = now.duration_since(begun);
             match turn {
                 Ok((instance, Ok(texts))) => {
+                    seat.coverage.show(bytes);
                     let mut edited = false;
                     let texts = texts.into_iter().chain(std::iter::repeat(None));
                     for (at, text) in shown.into_iter().zip(texts) {
@@ -150,10 +217,12 @@ impl Run {
                     }
                 }
                 Ok((instance, Err(denial))) => {
+                    seat.coverage.show(bytes);
                     seat.worked(instance, "reply", Verdict::Refused, took);
                     return Err(Stop::Refused(Arc::clone(&seat.link), denial));
                 }
                 Err(fault) => {
+                    seat.coverage.miss(fault.label(), bytes);
                     seat.failed("reply", fault, now, took)?;
                     seat.give_out(&mut deltas, &mut changed, Side::Before);
                 }
@@ -168,6 +237,24 @@ impl Run {
             .zip(kept)
             .map(|(delta, new)| new.then_some(delta.text))
             .collect())
+    }
+
+    /// Notes what no policy can be shown of the reply.
+    pub fn missed(&mut self, reason: &'static str, bytes: u64) {
+        for seat in &mut self.seats {
+            if seat.link.rewrites_replies() {
+                seat.coverage.miss(reason, bytes);
+            }
+        }
+    }
+
+    /// Tells each policy's listener what the policy was shown; to be called once.
+    pub fn tell_coverage(&self) {
+        for seat in &self.seats {
+            if seat.coverage != Coverage::default() {
+                seat.link.listener.covered(&seat.link, &seat.coverage);
+            }
+        }
     }
 
     /// What each policy that was asked did, and how long it took.

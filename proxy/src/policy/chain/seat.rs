@@ -9,8 +9,8 @@ use std::{
 use super::{Link, Stop, Verdict};
 use crate::{
     config::Effect,
-    dialect::{Delta, Places},
-    policy::{Fault, Instance, hold::Hold},
+    dialect::{Delta, Place, Places},
+    policy::{Coverage, Fault, Instance, hold::Hold},
 };
 
 /// A policy's place.
@@ -21,8 +21,9 @@ pub(super) struct Seat {
     pub(super) out: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) took: Duration,
-    pub(super) holds: BTreeMap<u32, Hold>,
+    pub(super) holds: BTreeMap<u32, Held>,
     pub(super) places: Places,
+    pub(super) coverage: Coverage,
 }
 
 impl Seat {
@@ -35,6 +36,7 @@ impl Seat {
             took: Duration::ZERO,
             holds: BTreeMap::new(),
             places: link.program.manifest().rewrites,
+            coverage: Coverage::default(),
         }
     }
 
@@ -43,8 +45,7 @@ impl Seat {
     }
 
     pub(super) fn rewrites(&self) -> bool {
-        let manifest = self.link.program.manifest();
-        !self.out && manifest.hooks.reply && !manifest.rewrites.is_empty()
+        !self.out && self.link.rewrites_replies()
     }
 
     /// The instance, made now where there is none yet.
@@ -112,11 +113,24 @@ impl Seat {
         }
     }
 
+    /// Bytes of the text that it is to be shown.
+    pub(super) fn bytes_of(&self, deltas: &[Delta]) -> u64 {
+        let own = deltas
+            .iter()
+            .filter(|delta| self.places.contains(delta.place));
+        own.map(|delta| delta.text.len() as u64).sum()
+    }
+
     pub(super) fn hold(&mut self, delta: &Delta, returned: Option<&str>, now: Instant) {
         if returned.is_none() && self.holds.is_empty() {
             return;
         }
-        let hold = self.holds.entry(delta.channel).or_default();
+        let held = self.holds.entry(delta.channel).or_insert_with(|| Held {
+            hold: Hold::default(),
+            choice: delta.choice,
+            place: delta.place,
+        });
+        let hold = &mut held.hold;
         let bytes = hold.bytes();
         if let Some(time) = hold.note(&delta.text, returned, now) {
             self.link.listener.held(&self.link, time, bytes);
@@ -127,20 +141,38 @@ impl Seat {
     }
 
     pub(super) fn held_too_much(&self, now: Instant) -> Option<Fault> {
-        let limits = &self.link.limits;
-        let over = |hold: &Hold| {
-            hold.bytes() > limits.held_bytes
-                || hold
-                    .since()
-                    .is_some_and(|since| now.duration_since(since) > limits.held_time)
-        };
-        self.holds.values().any(over).then_some(Fault::HeldTooMuch)
+        let bytes = self.link.limits.held_bytes;
+        let large = self.holds.values().any(|held| held.hold.bytes() > bytes);
+        let over = large || self.held_until().is_some_and(|until| now >= until);
+        over.then_some(Fault::HeldTooMuch)
+    }
+
+    /// When the text that it has held longest must be out.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        let since = self.holds.values().filter_map(|held| held.hold.since());
+        since.min()?.checked_add(self.link.limits.held_time)
+    }
+
+    /// What it held, as deltas of its channels.
+    pub(super) fn let_go(&mut self) -> Vec<Delta> {
+        let held = std::mem::take(&mut self.holds).into_iter();
+        held.filter_map(|(channel, mut held)| {
+            let text = held.hold.take();
+            (!text.is_empty()).then_some(Delta {
+                channel,
+                choice: held.choice,
+                place: held.place,
+                text,
+                last: false,
+            })
+        })
+        .collect()
     }
 
     /// Gives out what a policy that is skipped from here on had held, beside the next text of its channel; a channel that
     /// brings none in this batch waits for its next one, its last one at the latest.
     pub(super) fn give_out(&mut self, deltas: &mut [Delta], changed: &mut Vec<bool>, side: Side) {
-        self.holds.retain(|channel, hold| {
+        self.holds.retain(|channel, held| {
             let mut own = deltas
                 .iter_mut()
                 .enumerate()
@@ -152,7 +184,7 @@ impl Seat {
             let Some((at, delta)) = beside else {
                 return true;
             };
-            let text = hold.take();
+            let text = held.hold.take();
             if !text.is_empty() {
                 match side {
                     Side::Before => delta.text.insert_str(0, &text),
@@ -163,6 +195,13 @@ impl Seat {
             false
         });
     }
+}
+
+/// What a policy holds of one channel, and which one it is.
+pub(super) struct Held {
+    hold: Hold,
+    choice: u32,
+    place: Place,
 }
 
 /// Where held text goes: before what the failed policy was not shown, or after what it let out.

@@ -137,6 +137,13 @@ impl Listener for Heard {
             .push(format!("{} quarantined {closed}", link.name));
     }
     fn held(&self, _: &Link, _: Duration, _: usize) {}
+    fn covered(&self, link: &Link, coverage: &Coverage) {
+        let (shown, missed) = (coverage.shown(), coverage.missed());
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{} covered {shown} {missed:?}", link.name));
+    }
 }
 
 fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
@@ -222,7 +229,7 @@ async fn requests_go_down_the_chain_and_replies_come_back_up_it() {
         ("b", Does::Signs, Effect::Block),
     ]);
     let mut run = run(&chain);
-    let call = run.on_request(call(), true).await.unwrap();
+    let call = run.on_request(call(), None).await.unwrap();
     assert_eq!(call.headers()["x-way"], "ab");
     let texts = run
         .on_reply(&head(), vec![delta(Place::Assistant, "-")])
@@ -254,7 +261,7 @@ async fn a_skipped_fault_leaves_no_trace_in_the_request() {
         ("b", Does::Signs, Effect::Block),
     ]);
     let mut run = run(&chain);
-    let call = run.on_request(call(), true).await.unwrap();
+    let call = run.on_request(call(), None).await.unwrap();
     assert_eq!(call.headers()["x-way"], "b");
     // … and the policy is not asked about the reply either.
     let texts = run
@@ -273,7 +280,7 @@ async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
     let (chain, heard) = chain(&[("a", Does::TrapsAfterEdit, Effect::Block)]);
     for n in 0..7 {
         let mut run = run(&chain);
-        let Err(Stop::Failed(link, fault)) = run.on_request(call(), true).await else {
+        let Err(Stop::Failed(link, fault)) = run.on_request(call(), None).await else {
             panic!("the exchange went on")
         };
         assert_eq!(&*link.name, "a");
@@ -301,7 +308,7 @@ async fn a_refusal_or_reply_stops_the_chain_where_it_is() {
             ("b", Does::Signs, Effect::Block),
         ]);
         let mut run = run(&chain);
-        assert!(run.on_request(call(), true).await.is_err());
+        assert!(run.on_request(call(), None).await.is_err());
         let verdicts: Vec<_> = run
             .verdicts()
             .map(|(link, verdict, _)| (link.name.to_string(), verdict))
@@ -364,6 +371,53 @@ async fn held_text_over_its_bound_is_a_fault() {
 async fn what_nobody_can_read_is_asked_of_policies_that_read_nothing() {
     let (chain, heard) = chain(&[("a", Does::Refuses, Effect::Block)]);
     let mut run = run(&chain);
-    assert!(run.on_request(call(), false).await.is_ok());
-    assert!(heard.0.lock().unwrap().is_empty());
+    let asked = run.on_request(call(), Some(("path", 7))).await;
+    assert!(asked.is_ok());
+    run.tell_coverage();
+    let heard = heard.0.lock().unwrap();
+    assert_eq!(*heard, [r#"a covered 0 [("path", 7)]"#]);
+}
+
+thread_local! {
+    static AHEAD: std::cell::Cell<Duration> = const { std::cell::Cell::new(Duration::ZERO) };
+}
+
+#[tokio::test]
+async fn text_held_for_too_long_goes_up_the_rest_of_the_chain_without_waiting_for_more() {
+    let (chain, heard) = chain(&[
+        ("above", Does::Signs, Effect::Block),
+        ("holder", Does::Swallows, Effect::Skip),
+    ]);
+    let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
+    assert_eq!(run.held_until(), None);
+    let head = head();
+    let text = vec![delta(Place::Assistant, "text")];
+    run.on_reply(&head, text).await.unwrap();
+    assert!(run.held_until().is_some());
+    assert!(run.overdue(&head).await.unwrap().is_empty(), "not yet");
+    AHEAD.set(Duration::from_secs(11));
+    let late = run.overdue(&head).await.unwrap();
+    assert_eq!(late, [(2, "textabove".to_owned())]);
+    assert_eq!(run.held_until(), None);
+    let again = run.overdue(&head).await.unwrap();
+    assert!(again.is_empty(), "each text is given out once");
+    let heard = heard.0.lock().unwrap();
+    let faults = heard
+        .iter()
+        .filter(|line| **line == "holder reply held_too_much");
+    assert_eq!(faults.count(), 1, "{heard:?}");
+}
+
+#[tokio::test]
+async fn text_held_for_too_long_ends_the_exchange_where_the_policy_may_not_be_skipped() {
+    let (chain, _) = chain(&[("holder", Does::Swallows, Effect::Block)]);
+    let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
+    let head = head();
+    let text = vec![delta(Place::Assistant, "text")];
+    run.on_reply(&head, text).await.unwrap();
+    AHEAD.set(Duration::from_secs(11));
+    assert!(matches!(
+        run.overdue(&head).await,
+        Err(Stop::Failed(_, Fault::HeldTooMuch))
+    ));
 }

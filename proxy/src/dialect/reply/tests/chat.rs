@@ -24,8 +24,6 @@ fn usage_finish_and_places_are_read() {
         assert_eq!(ran.reply.finish_reason(), Some(finish));
         assert_eq!(ran.reply.unseen(), []);
         assert_eq!(ran.channels.len(), places);
-        let seen: usize = ran.channels.values().map(String::len).sum();
-        assert_eq!(ran.reply.seen_bytes(), seen as u64);
     }
 }
 

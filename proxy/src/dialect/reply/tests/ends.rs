@@ -178,3 +178,41 @@ fn debug_tells_nothing_of_the_content() {
     let told = format!("{reply:?}");
     assert!(!told.contains("NAME") && !told.contains("Dear"), "{told}");
 }
+
+#[test]
+fn text_that_was_held_can_be_released_between_two_events() {
+    let dialects = all().into_iter().filter(|(_, streaming, _)| *streaming);
+    for (dialect, _, bytes) in dialects.filter(|(dialect, ..)| *dialect != Dialect::Other) {
+        let mut held: BTreeMap<u32, String> = BTreeMap::new();
+        let (mut reply, mut out) = (reply(dialect, true), Vec::new());
+        let ends = memchr::memmem::find_iter(&bytes, b"\n\n").map(|at| at + 2);
+        let mut from = 0;
+        for to in ends.chain([bytes.len()]) {
+            reply.push(&bytes[from..to]).unwrap();
+            from = to;
+            let deltas = reply.deltas();
+            // Each channel's text is held for one event, and let out before the next.
+            let edits: Vec<_> = deltas
+                .iter()
+                .map(|delta| {
+                    let late = held.remove(&delta.channel).unwrap_or_default();
+                    if delta.last {
+                        return Some(late + &delta.text);
+                    }
+                    held.insert(delta.channel, delta.text.clone());
+                    Some(late)
+                })
+                .collect();
+            out.extend_from_slice(&reply.write(&edits).unwrap());
+            for (channel, text) in std::mem::take(&mut held) {
+                out.extend_from_slice(&reply.release(channel, &text));
+            }
+        }
+        assert_eq!(
+            client(dialect, true, &out),
+            client(dialect, true, &bytes),
+            "{dialect:?}"
+        );
+        assert!(reply.release(0, "late").is_empty(), "its channel has ended");
+    }
+}
