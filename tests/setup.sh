@@ -17,6 +17,9 @@ apt() {
   $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
+# A real Redis (7 or later, or a Valkey by that name): tests start it themselves, alone and as a cluster.
+command -v redis-server >/dev/null || apt redis-server || { say 'no redis-server: install redis-server'; exit 1; }
+
 # Python: a folder of packages that PYTHONPATH names, so that neither venv nor the system's own packages matter.
 # pip compares with the system's packages, which are not used here: what it says is shown only where it fails.
 into_folder() { python3 -m pip install --quiet --no-warn-script-location --disable-pip-version-check --target "$TARGET/python" "$@" >"$TARGET/pip.log" 2>&1; }

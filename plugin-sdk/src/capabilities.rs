@@ -1,7 +1,10 @@
 //! What a policy may ask of the proxy besides the exchange itself.
 //!
-//! `log`, `metrics`, `clock` and `random` are free. `values` and `fetch` need the operator's grant: a policy that uses one, anywhere
-//! in its code, does not load without it. None may be used while the policy is configured.
+//! `log`, `metrics`, `clock` and `random` are free. `limits`, `values`, `replies` and `fetch` need the operator's grant: a policy that
+//! uses one, anywhere in its code, does not load without it. None may be used while the policy is configured.
+
+pub mod limits;
+pub mod replies;
 
 /// The operator's log. Never for prompts or replies.
 pub mod log {
@@ -26,7 +29,7 @@ pub mod log {
     }
 }
 
-/// Counters and histograms. The proxy puts the policy's name before theirs.
+/// Counters, histograms and gauges. The proxy puts the policy's name before theirs.
 pub mod metrics {
     use crate::host::metrics;
 
@@ -38,18 +41,31 @@ pub mod metrics {
     pub fn observe(name: &str, value: f64) {
         metrics::observe(name, value);
     }
+    /// Sets a value that may fall, of one set of labels. The proxy keeps 1,000 sets per policy; further ones go to one of `other`.
+    pub fn gauge(name: &str, labels: &[(&str, &str)], value: f64) {
+        let labels: Vec<(String, String)> = labels
+            .iter()
+            .map(|&(label, of)| (label.into(), of.into()))
+            .collect();
+        metrics::gauge(name, &labels, value);
+    }
 }
 
 /// Time.
 pub mod clock {
     use std::time::Duration;
 
-    use crate::host::clock;
+    use crate::{calendar, host::clock};
 
     /// Time since 1970-01-01T00:00:00Z, in whole milliseconds.
     #[must_use]
     pub fn now() -> Duration {
         Duration::from_millis(clock::now_ms())
+    }
+    /// A time since 1970 as RFC 3339 writes it: `2026-11-22T02:06:27Z`.
+    #[must_use]
+    pub fn rfc3339(time: Duration) -> String {
+        calendar::rfc3339(time)
     }
     /// A clock that never goes back: for durations.
     #[must_use]

@@ -16,6 +16,12 @@ impl Decision {
     pub fn reply(text: impl Into<String>) -> Self {
         Self::Reply(Reply { text: text.into() })
     }
+
+    /// Answers with the reply that [`replies::find`](crate::replies::find) told of under `key`: one that was kept, or one under way.
+    #[must_use]
+    pub fn serve(key: impl Into<String>) -> Self {
+        Self::Serve(key.into())
+    }
 }
 
 impl From<Refusal> for Decision {

@@ -13,7 +13,9 @@ mod lent {
     use std::{mem::ManuallyDrop, ops::Deref};
 
     use crate::abi::outrigger::policy::exchange;
-    pub(crate) use crate::abi::outrigger::policy::{clock, fetch, log, metrics, random, values};
+    pub(crate) use crate::abi::outrigger::policy::{
+        clock, fetch, limits, log, metrics, random, replies, values,
+    };
 
     macro_rules! lent {
         ($name:ident) => {

@@ -30,9 +30,12 @@
 //! `&mut self` may keep whatever one exchange has to remember from `on_request` to `on_reply` to `on_end`; nobody else sees it.
 //!
 //! What is not here: sockets, files, threads, the system's clock. Time and chance come from [`clock`] and [`random`]; what outlives
-//! an exchange from [`values`], other services from [`fetch`]. A policy imports only what it uses, and the operator grants the last two.
+//! an exchange from [`limits`], [`values`] and [`replies`], other services from [`fetch`]. A policy imports only what it uses, and the
+//! operator grants the last four. What configurations have in common (durations, money, globs, whose exchange it is) is in [`settings`].
 
+mod calendar;
 mod decision;
+mod digest;
 mod hold_back;
 mod host;
 mod policy;
@@ -40,6 +43,7 @@ mod reply;
 mod request;
 
 pub mod capabilities;
+pub mod settings;
 
 #[doc(hidden)]
 #[allow(
@@ -58,9 +62,10 @@ pub mod bench;
 pub mod guest;
 
 pub use abi::outrigger::policy::types::{
-    Decision, Dialect, Header, Hooks, Outcome, Passage, Place, Places, Refusal, Reply, Usage,
+    Decision, Dialect, Header, Hooks, Outcome, Passage, Place, Places, Refusal, Reply, Unit, Usage,
 };
-pub use capabilities::{clock, fetch, log, metrics, random, values};
+pub use capabilities::{clock, fetch, limits, log, metrics, random, replies, values};
+pub use digest::digest;
 pub use hold_back::{HoldBack, beginning_of};
 pub use policy::Policy;
 pub use reply::{Delta, ReplyHead};

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Dialect, Header, Passage, host};
+use crate::{Dialect, Header, Passage, Unit, host};
 
 /// How many passages are asked for at a time: bounds the memory that a long conversation takes here.
 const PAGE: u32 = 64;
@@ -88,12 +88,23 @@ impl Request {
         self.host.headers()
     }
 
+    /// A hash of the credential that the request carries, the same on every replica; `None` where it carries none.
+    #[must_use]
+    pub fn caller(&self) -> Option<String> {
+        Some(self.host.caller()).filter(|caller| !caller.is_empty())
+    }
+
     /// Replaces a header; an empty value removes it. A name that frames the message (`content-length`, `host`, …) is a fault.
     pub fn set_header(&mut self, name: &str, value: &str) {
         self.host.set_header(name, value);
     }
 
-    /// A tag that a policy before this one set: `tenant`, `feature`, `plan`, …
+    /// Adds a header to what the app is answered, refusals included; the last value set is sent.
+    pub fn set_reply_header(&mut self, name: &str, value: &str) {
+        self.host.set_reply_header(name, value);
+    }
+
+    /// A tag that the proxy or a policy before this one set: `tenant`, `feature`, `plan`, `region`, …
     #[must_use]
     pub fn tag(&self, name: &str) -> Option<String> {
         self.host.tag(name)
@@ -174,6 +185,27 @@ impl Request {
     #[must_use]
     pub fn input_tokens(&self) -> u64 {
         self.host.input_tokens()
+    }
+
+    /// The proxy's estimate of what the exchange will take of a unit, as the request stands now. `None` for money where the model has no
+    /// price.
+    #[must_use]
+    pub fn estimate(&self, unit: Unit) -> Option<u64> {
+        self.host.estimate(unit)
+    }
+
+    /// Levels of nested lists and objects in the body.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.host.depth()
+    }
+
+    /// The SHA-256 of the body as it stands now, the same however its JSON is spaced and its keys are ordered, without the values at these
+    /// JSON pointers. `None` where the body is no JSON, or names a key twice in one object.
+    #[must_use]
+    pub fn fingerprint(&self, without: &[impl AsRef<str>]) -> Option<Vec<u8>> {
+        let without: Vec<String> = without.iter().map(|at| at.as_ref().to_owned()).collect();
+        self.host.fingerprint(&without)
     }
 
     /// The most tokens that the reply may have, where the request says so.

@@ -61,7 +61,7 @@ fn number(body: &mut &[u8]) -> usize {
 
 #[test]
 fn a_policy_imports_the_functions_that_it_calls_and_no_others() {
-    let exchange = "outrigger:policy/exchange@0.1.0.";
+    let exchange = "outrigger:policy/exchange@0.2.0.";
     let mut found = imports("model-allowlist");
     found.sort();
     let expected = [
@@ -72,16 +72,28 @@ fn a_policy_imports_the_functions_that_it_calls_and_no_others() {
     assert_eq!(found, expected.map(|name| format!("{exchange}{name}")));
 }
 
+/// Those of the imported interfaces that an operator has to grant.
+fn granted(imports: &[String]) -> Vec<&'static str> {
+    let imported = |name: &&str| {
+        imports
+            .iter()
+            .any(|import| import.contains(&format!("/{name}@")))
+    };
+    ["limits", "values", "replies", "fetch"]
+        .into_iter()
+        .filter(imported)
+        .collect()
+}
+
 #[test]
 fn no_policy_needs_a_grant_without_using_it() {
     for name in ["model-allowlist", "model-router", "noop", "hide-word"] {
         let found = imports(name);
-        let granted = |import: &&String| import.contains("/values@") || import.contains("/fetch@");
         assert!(
-            found.contains(&"outrigger:policy/exchange@0.1.0.[resource-drop]request".to_owned()),
+            found.contains(&"outrigger:policy/exchange@0.2.0.[resource-drop]request".to_owned()),
             "{name}"
         );
-        assert_eq!(found.iter().find(granted), None, "{name}");
+        assert_eq!(granted(&found), [""; 0], "{name}");
         assert!(
             found
                 .iter()
@@ -92,14 +104,13 @@ fn no_policy_needs_a_grant_without_using_it() {
 }
 
 #[test]
-fn a_policy_that_uses_values_says_so() {
-    let found = imports("turn-limit");
-    assert!(
-        found.contains(&"outrigger:policy/values@0.1.0.increment".to_owned()),
-        "{found:?}"
-    );
-    assert!(
-        !found.iter().any(|import| import.contains("/fetch@")),
-        "{found:?}"
-    );
+fn a_policy_that_uses_a_store_imports_that_one_and_no_other() {
+    for (name, expected) in [
+        ("turn-limit", &["values"][..]),
+        ("token-rate-limit", &["limits"]),
+        ("budget", &["limits", "values", "fetch"]),
+        ("response-cache", &["replies"]),
+    ] {
+        assert_eq!(granted(&imports(name)), expected, "{name}");
+    }
 }

@@ -15,7 +15,7 @@ fn filled(file: &str) -> String {
         .replace("{{name}}", "hide-word")
         .replace("{{file}}", "hide_word")
         .replace("{{type}}", "HideWord")
-        .replace("{{sdk}}", "\"0.1\"")
+        .replace("{{sdk}}", "\"0.2\"")
 }
 
 #[test]

@@ -16,17 +16,19 @@
 //! # Beside it
 //!
 //! [`config`] is what the operator wrote and what it means; [`reload`] makes the next generation of it and of the policy files, and swaps it
-//! in; [`state`] outlives exchanges; [`admin`] tells how things are; [`refusal`] holds every answer that Outrigger gives in its own
-//! name; [`cli`] is the command line.
+//! in; [`state`] outlives exchanges: limits, values, kept replies, replies under way; [`admin`] tells how things are; [`refusal`] holds every answer that Outrigger gives in its own
+//! name; [`cost`] knows what tokens cost, what an exchange will take and whom it is booked to; [`cli`] is the command line.
 //!
 //! # Who may know whom
 //!
-//! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect, state, telemetry} → config`. `dialect`,
-//! `policy` and `route` are pure, only `sandbox` knows wasmtime, and a test keeps it so.
+//! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect, state, telemetry} → cost → config`.
+//! `dialect`, `policy`, `route` and `cost` are pure (`cost` knows `dialect` for its words), only `sandbox` knows wasmtime, and a test keeps
+//! it so.
 
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod cost;
 pub mod dialect;
 pub mod exchange;
 pub mod intercept;
@@ -38,3 +40,6 @@ pub mod sandbox;
 pub mod state;
 pub mod telemetry;
 pub mod upstream;
+
+/// Any error that may cross threads.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

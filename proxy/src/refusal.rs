@@ -9,7 +9,8 @@ use crate::{
     policy::Denial,
 };
 
-/// Longest wait that an app is told: SDKs sleep for as long as they are told (facts: one of them for all of `retry-after: 300`).
+/// Longest wait after which an SDK is asked to try again by itself: they sleep for as long as they are told (facts: one of them for all of
+/// `retry-after: 300`). A longer one is told, and left to the app.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Why Outrigger answered a request itself instead of passing it on.
@@ -104,9 +105,7 @@ impl Refusal {
         let status = StatusCode::from_u16(denial.status).unwrap_or(StatusCode::FORBIDDEN);
         Self {
             denial: Some((status, denial.code)),
-            retry_after: denial
-                .retry_after_ms
-                .map(|ms| Duration::from_millis(ms.into()).min(LONGEST_WAIT)),
+            retry_after: (denial.retry_after_ms).map(|ms| Duration::from_millis(ms.into())),
             ..Self::new(Code::PolicyDenied, denial.message)
         }
     }
@@ -155,7 +154,10 @@ impl Refusal {
             http::header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        let again = self.retry_after.is_some() || self.denial.is_none() && self.code.passes();
+        let again = match self.retry_after {
+            Some(wait) => wait <= LONGEST_WAIT,
+            None => self.denial.is_none() && self.code.passes(),
+        };
         let again = if again { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(again));
         if let Some(wait) = self.retry_after {

@@ -13,6 +13,7 @@
 
 pub mod clients;
 pub mod faults;
+pub mod redis;
 pub mod replies;
 pub mod sidecar;
 pub mod upstream;

@@ -123,6 +123,11 @@ impl Connection {
     }
 
     /// Reads up to and with `end`, or tells how the connection ended before.
+    /// Reads a line, its end included; `None` where there is none.
+    pub fn line(&mut self) -> Option<Vec<u8>> {
+        self.until(b"\r\n").ok()
+    }
+
     fn until(&mut self, end: &[u8]) -> Result<Vec<u8>, End> {
         let mut looked = 0;
         loop {

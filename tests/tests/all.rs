@@ -1,4 +1,5 @@
-//! Everything that an app or an operator can see, over real sockets. Each numbered item of the issue "The spine" has its tests: `item_NN_…`.
+//! Everything that an app or an operator can see, over real sockets. Each numbered item of the issue "The spine" has its tests: `item_NN_…`;
+//! what outlives exchanges (limits, kept replies, cost) has `stores_…`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,6 +24,10 @@ mod all {
     mod item_10_faults;
     mod item_10_sdks;
     mod item_11_bench;
+    mod stores_cost;
+    mod stores_limits;
+    mod stores_policies;
+    mod stores_replies;
 
     use outrigger_tests::Upstream;
 

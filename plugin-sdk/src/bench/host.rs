@@ -3,9 +3,14 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use super::WORLD;
-use crate::Place;
+use crate::{Outcome, Place};
+pub use limits::{buckets, reservations, used};
+pub use replies::kept;
 pub(crate) use request::Request;
 
+mod fingerprint;
+pub(crate) mod limits;
+pub(crate) mod replies;
 mod request;
 
 /// The head of a whole, good reply.
@@ -39,6 +44,14 @@ pub(crate) fn flag(place: Place) -> crate::Places {
 
 type Fetch = Rc<dyn Fn(&fetch::Call) -> Result<fetch::Answer, fetch::Error>>;
 
+/// The exchange whose hook is called.
+#[derive(Clone)]
+struct Current {
+    exchange: u64,
+    request: Request,
+    deciding: bool,
+}
+
 /// All that outlives an exchange.
 #[derive(Clone, Default)]
 pub(crate) struct World {
@@ -47,6 +60,13 @@ pub(crate) struct World {
     log: Vec<(log::Level, String)>,
     counters: BTreeMap<String, u64>,
     observations: BTreeMap<String, Vec<f64>>,
+    gauges: BTreeMap<(String, Vec<(String, String)>), f64>,
+    prices: BTreeMap<String, u64>,
+    limits: limits::Limits,
+    replies: replies::Replies,
+    stores_fail: bool,
+    exchanges: u64,
+    current: Option<Current>,
     values: BTreeMap<String, (Vec<u8>, Option<Duration>)>,
     fetch: Option<Fetch>,
 }
@@ -58,6 +78,48 @@ impl World {
     pub(super) fn restore(&self) {
         with(|world| *world = self.clone());
     }
+}
+
+/// Begins an exchange with the call of `on_request`.
+pub(super) fn begin(request: &Request) -> u64 {
+    with(|world| world.exchanges += 1);
+    let exchange = with(|world| world.exchanges);
+    enter(exchange, request, true);
+    exchange
+}
+
+/// Calls one of its other hooks.
+pub(super) fn enter(exchange: u64, request: &Request, deciding: bool) {
+    let request = request.same();
+    let current = Current {
+        exchange,
+        request,
+        deciding,
+    };
+    with(|world| world.current = Some(current));
+}
+
+/// Settles what an exchange reserved, and keeps its reply where that was asked for.
+pub(super) fn settle(exchange: u64, outcome: &Outcome) {
+    with(|world| {
+        let now = u64::try_from(world.now.as_millis()).unwrap_or(u64::MAX);
+        world.limits.settle(exchange, outcome, now);
+        world.replies.settle(exchange, outcome, world.now);
+    });
+}
+
+fn current() -> (u64, Request, bool) {
+    match with(|world| world.current.clone()) {
+        Some(current) => (current.exchange, current.request, current.deciding),
+        None => panic!("no exchange is known here: begin one with `Bench::request`"),
+    }
+}
+
+/// The exchange whose request is decided about.
+fn deciding(what: &str) -> u64 {
+    let (exchange, _, deciding) = current();
+    assert!(deciding, "`{what}` is for `on_request` only");
+    exchange
 }
 
 fn with<T>(look: impl FnOnce(&mut World) -> T) -> T {
@@ -87,6 +149,24 @@ pub fn observations(name: &str) -> Vec<f64> {
     with(|world| world.observations.get(name).cloned().unwrap_or_default())
 }
 
+/// What a gauge stands at for these labels, in their order; `None` where it was never set.
+#[must_use]
+pub fn gauge(name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let labels = labels.iter().map(|&(label, of)| (label.into(), of.into()));
+    let set = (name.to_owned(), labels.collect());
+    with(|world| world.gauges.get(&set).copied())
+}
+
+/// Gives a model a price: millionths of a dollar a token, of input and output alike. Without one it has none.
+pub fn set_price(model: &str, microusd: u64) {
+    with(|world| world.prices.insert(model.into(), microusd));
+}
+
+/// Makes the stores (`limits`, `values`, `replies`) unreachable, or reachable again.
+pub fn stores_fail(fail: bool) {
+    with(|world| world.stores_fail = fail);
+}
+
 /// Answers policies' calls. Without it every call is denied.
 pub fn on_fetch(
     answer: impl Fn(&crate::fetch::Call) -> Result<crate::fetch::Answer, crate::fetch::Error> + 'static,
@@ -114,6 +194,9 @@ pub(crate) mod metrics {
                 .or_default()
                 .push(value)
         });
+    }
+    pub(crate) fn gauge(name: &str, labels: &[(String, String)], value: f64) {
+        super::with(|world| world.gauges.insert((name.into(), labels.into()), value));
     }
 }
 
@@ -155,8 +238,14 @@ pub(crate) mod values {
     fn until(ttl_ms: u64) -> Option<Duration> {
         (ttl_ms > 0).then(|| super::with(|world| world.now) + Duration::from_millis(ttl_ms))
     }
-    #[expect(clippy::unnecessary_wraps, reason = "the contract's signature")]
+    fn reach() -> Set {
+        match super::with(|world| world.stores_fail) {
+            true => Err(Error::Unavailable),
+            false => Ok(()),
+        }
+    }
     pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
+        reach()?;
         Ok(super::with(|world| {
             let (value, until) = world.values.get(key)?;
             until
@@ -165,11 +254,13 @@ pub(crate) mod values {
         }))
     }
     pub(crate) fn set(key: &str, value: &[u8], ttl_ms: u64) -> Set {
+        reach()?;
         let until = until(ttl_ms);
         super::with(|world| world.values.insert(key.into(), (value.into(), until)));
         Ok(())
     }
     pub(crate) fn delete(key: &str) -> Set {
+        reach()?;
         super::with(|world| world.values.remove(key));
         Ok(())
     }

@@ -22,8 +22,11 @@
 //! assert_eq!(exchange.request.body_json()["model"], "small");
 //! ```
 //!
-//! It is no second proxy: it reads the three JSON dialects in plain words and knows no stream formats, no limits and no grants.
-//! `outrigger policy test` runs the built policy in the real host.
+//! The stores of a test are its own: `limits` keeps real buckets on the test's clock ([`set_clock`]) and settles an exchange's
+//! reservations when [`Exchange::end`] tells how it ended; `replies` knows which keys are kept and which are under way.
+//!
+//! It is no second proxy: it reads three JSON dialects in plain words and knows no stream formats, no grants, and of the other dialects
+//! only the names. `outrigger policy test` runs the built policy in the real host.
 
 use std::{cell::RefCell, fmt, marker::PhantomData};
 
@@ -32,14 +35,17 @@ use serde_json::{Value, json};
 
 use crate::{
     Decision, Delta, Dialect, Header, Hooks, Outcome, Place, Policy, Refusal, ReplyHead, Request,
-    Usage, guest,
+    Unit, Usage, guest,
 };
 
 mod cuts;
 pub(crate) mod host;
 mod passages;
 
-pub use host::{counter, log_lines, observations, on_fetch, set_clock};
+pub use host::{
+    buckets, counter, gauge, kept, log_lines, observations, on_fetch, reservations, set_clock,
+    set_price, stores_fail, used,
+};
 
 /// A configured policy, ready to be given exchanges.
 pub struct Bench<P> {
@@ -83,6 +89,7 @@ impl<P: Policy> Bench<P> {
     pub fn request(&self, mut request: Request) -> Exchange<P> {
         let mut policy = self.policy();
         request.host.show(policy.reads());
+        let number = host::begin(&request.host);
         let decision = if policy.hooks().contains(Hooks::REQUEST) {
             policy.on_request(&mut request)
         } else {
@@ -92,6 +99,7 @@ impl<P: Policy> Bench<P> {
             policy,
             request,
             decision,
+            number,
         }
     }
 
@@ -169,6 +177,7 @@ pub struct Exchange<P> {
     pub request: Request,
     /// What becomes of it.
     pub decision: Decision,
+    number: u64,
 }
 
 impl<P: Policy> Exchange<P> {
@@ -177,6 +186,7 @@ impl<P: Policy> Exchange<P> {
     /// # Errors
     /// The policy's refusal.
     pub fn reply(&mut self, mut deltas: Vec<Delta>) -> Result<Vec<String>, Refusal> {
+        host::enter(self.number, &self.request.host, false);
         if self.policy.hooks().contains(Hooks::REPLY) {
             let head = ReplyHead::from_host(host::ReplyHead {
                 streaming: self.request.streaming(),
@@ -187,8 +197,11 @@ impl<P: Policy> Exchange<P> {
         Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())
     }
 
-    /// Ends the exchange, where the policy has that hook.
+    /// Ends the exchange: what it reserved is settled, its reply is kept where that was asked for, and the policy is told, where it has
+    /// that hook. An exchange that is not ended is still under way.
     pub fn end(&mut self, outcome: &Outcome) {
+        host::settle(self.number, outcome);
+        host::enter(self.number, &self.request.host, false);
         if self.policy.hooks().contains(Hooks::END) {
             self.policy.on_end(outcome);
         }
@@ -222,10 +235,13 @@ pub fn outcome() -> Outcome {
         usage: Usage {
             input_tokens: 10,
             cached_input_tokens: 0,
+            written_input_tokens: 0,
             output_tokens: 5,
             reasoning_tokens: 0,
             estimated: false,
         },
+        cost_microusd: None,
+        from_store: false,
         first_token_ms: Some(20),
         total_ms: 100,
         error: None,
@@ -280,11 +296,62 @@ impl Request {
         self
     }
 
+    /// A request of a dialect with this very body. What reads the body as JSON sees the last of several equal keys.
+    ///
+    /// # Panics
+    /// Where it is no JSON.
+    #[must_use]
+    pub fn from_text(dialect: Dialect, body: &str) -> Self {
+        match serde_json::from_str(body) {
+            Ok(value) => {
+                let request = Self::from_json(dialect, value);
+                request.host.spell(body);
+                request
+            }
+            Err(error) => panic!("the bench's bodies are JSON: {error}"),
+        }
+    }
+
+    /// Sends it with another method and path than the dialect's usual ones.
+    #[must_use]
+    pub fn with_path(self, method: &str, path: &str) -> Self {
+        self.host.send_to(method, path);
+        self
+    }
+
+    /// Sets the hash of the credential. Default: it carries none.
+    #[must_use]
+    pub fn with_caller(self, caller: &str) -> Self {
+        self.host.set_caller(caller);
+        self
+    }
+
     /// Sets the proxy's estimate of the request's tokens. Default: a quarter of the body's bytes.
     #[must_use]
     pub fn with_input_tokens(self, tokens: u64) -> Self {
-        self.host.estimate(tokens);
+        self.with_estimate(Unit::InputTokens, tokens)
+    }
+
+    /// Sets the proxy's estimate of what the exchange will take. Default: one request; the request's tokens; its bound for the reply's, or
+    /// 256; both; and those at the model's price ([`set_price`]).
+    #[must_use]
+    pub fn with_estimate(self, unit: Unit, amount: u64) -> Self {
+        self.host.expect(unit, amount);
         self
+    }
+
+    /// The headers that policies added to the answer.
+    #[must_use]
+    pub fn reply_headers(&self) -> Vec<Header> {
+        self.host.reply_headers()
+    }
+
+    /// One of them, by its name in any case.
+    #[must_use]
+    pub fn reply_header(&self, name: &str) -> Option<String> {
+        let named = |header: &Header| header.name.eq_ignore_ascii_case(name);
+        let header = self.host.reply_headers().into_iter().find(named)?;
+        Some(header.value)
     }
 
     /// The body that goes up.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod stores;
+
 use super::*;
 use crate::{HoldBack, Places, beginning_of, clock, fetch, log, metrics, random, values};
 

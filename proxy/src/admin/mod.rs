@@ -1,7 +1,7 @@
 //! Health, readiness, metrics, policies, generation: read-only answers on an address of its own.
 //!
 //! They are served by a thread of their own, so that a busy worker does not look like a dead pod to whoever scrapes; whether the workers are
-//! alive is a question to [`Facts::alive`]. Nothing here changes anything, and nothing here knows a prompt or a key.
+//! alive is a question to [`Facts::alive`]. Nothing here knows a prompt or a key, and nothing but two calls below `/state` changes anything.
 
 use std::{convert::Infallible, io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
 
@@ -12,7 +12,12 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 
-use crate::telemetry::metrics;
+use crate::{state::Stores, telemetry::metrics};
+
+mod state;
+
+/// An answer of this address.
+type Reply = Response<Full<Bytes>>;
 
 /// What the admin answers are made from; the running proxy implements it.
 pub trait Facts: Send + Sync + 'static {
@@ -26,6 +31,14 @@ pub trait Facts: Send + Sync + 'static {
     fn generation(&self) -> Generation;
     /// The chain, in order.
     fn policies(&self) -> Vec<PolicyFacts>;
+    /// What outlives exchanges. Default none.
+    fn stores(&self) -> Option<&Stores> {
+        None
+    }
+    /// Whether the calls that change something are on. Default false.
+    fn takes_changes(&self) -> bool {
+        false
+    }
 }
 
 /// Where in its life the proxy is.
@@ -180,8 +193,14 @@ async fn serve(listener: TcpListener, facts: Arc<dyn Facts>) {
         let facts = Arc::clone(&facts);
         tokio::spawn(async move {
             let service = hyper::service::service_fn(|request: Request<Incoming>| {
-                let answer = answer(request.method(), request.uri().path(), &*facts);
-                std::future::ready(Ok::<_, Infallible>(answer))
+                let facts = Arc::clone(&facts);
+                async move {
+                    let path = request.uri().path();
+                    Ok::<_, Infallible>(match path == "/state" || path.starts_with("/state/") {
+                        true => state::answer(request.method(), path, &*facts).await,
+                        false => answer(request.method(), path, &*facts),
+                    })
+                }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -196,13 +215,13 @@ async fn serve(listener: TcpListener, facts: Arc<dyn Facts>) {
 }
 
 /// Answers one request. Pure but for what `facts` and the metrics tell.
-fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Response<Full<Bytes>> {
+fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
     let known = matches!(
         path,
         "/healthz" | "/readyz" | "/metrics" | "/policies" | "/generation"
     );
     if !known {
-        let message = "there are /healthz, /readyz, /metrics, /policies and /generation";
+        let message = "there are /healthz, /readyz, /metrics, /policies, /generation and /state";
         return json(
             StatusCode::NOT_FOUND,
             &serde_json::json!({ "error": message }),
@@ -256,7 +275,7 @@ fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Response<Full<Bytes
     }
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_string(value) {
         Ok(text) => respond(status, "application/json", text + "\n"),
         Err(_) => respond(
@@ -267,7 +286,7 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
     }
 }
 
-fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+fn respond(status: StatusCode, kind: &'static str, text: String) -> Reply {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

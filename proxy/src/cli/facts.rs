@@ -1,7 +1,7 @@
 //! What admin tells, read from the running parts when it is asked.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -12,29 +12,45 @@ use crate::{
     exchange::generation,
     policy::Link,
     reload::{Reloader, assemble::Entry},
+    state::Stores,
 };
 
-impl Facts for Reloader {
+/// The running parts.
+pub(super) struct Running {
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) stores: Stores,
+}
+
+impl Facts for Running {
     fn phase(&self) -> Phase {
-        match self.shared().phase() {
+        match self.reloader.shared().phase() {
             generation::Phase::Serving => Phase::Serving,
             generation::Phase::Draining | generation::Phase::Cut => Phase::Draining,
         }
     }
 
     fn generation(&self) -> Generation {
-        let told = self.told();
+        let told = self.reloader.told();
         Generation {
-            number: self.shared().generation.load().number,
+            number: self.reloader.shared().generation.load().number,
             since_ms: millis(told.since),
             last_error: (!told.refused.is_empty()).then(|| told.refused.join("; ")),
             restart_needed: told.restart_needed,
         }
     }
 
+    fn stores(&self) -> Option<&Stores> {
+        Some(&self.stores)
+    }
+
+    fn takes_changes(&self) -> bool {
+        let generation = self.reloader.shared().generation.load();
+        generation.config.state.admin_changes
+    }
+
     fn policies(&self) -> Vec<PolicyFacts> {
-        let told = self.told();
-        let generation = self.shared().generation.load();
+        let told = self.reloader.told();
+        let generation = self.reloader.shared().generation.load();
         let links = generation
             .chain
             .links()
@@ -94,7 +110,9 @@ fn names(places: Places) -> Vec<&'static str> {
 
 fn grants(grants: &Grants) -> Vec<String> {
     let plain = [
+        (grants.limits, "limits"),
         (grants.values, "values"),
+        (grants.replies, "replies"),
         (grants.body, "body"),
         (grants.credentials, "credentials"),
     ];

@@ -1,4 +1,4 @@
-//! Ties what the sandbox lends to policies to what this process has: values in its memory, calls over its side client.
+//! Ties what the sandbox lends to policies to what this process has: its stores, its flights, calls over its side client.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,19 +11,21 @@ use crate::{
             values::{Values, ValuesError},
         },
     },
-    state::values::{Memory, ValueError},
+    state::{Stores, ValueError, flights::Flights},
     upstream::side,
 };
 
 /// What a serving process lends.
-pub(super) fn host() -> Host {
+pub(super) fn host(stores: Stores, flights: Flights) -> Host {
     Host {
-        values: Arc::new(Stored(Memory::new())),
+        values: Arc::new(Stored(stores.clone())),
         fetch: Arc::new(Called(side::Client::new())),
+        stores,
+        flights,
     }
 }
 
-struct Stored(Memory);
+struct Stored(Stores);
 
 fn told(error: ValueError) -> ValuesError {
     match error {
@@ -40,7 +42,15 @@ impl Values for Stored {
         space: &'a str,
         key: &'a str,
     ) -> Work<'a, Result<Option<Vec<u8>>, ValuesError>> {
-        Box::pin(async move { Ok(self.0.get(space, key).await.map_err(told)?.map(Into::into)) })
+        Box::pin(async move {
+            Ok(self
+                .0
+                .values()
+                .get(space, key)
+                .await
+                .map_err(told)?
+                .map(Into::into))
+        })
     }
 
     fn set<'a>(
@@ -52,6 +62,7 @@ impl Values for Stored {
     ) -> Work<'a, Result<(), ValuesError>> {
         Box::pin(async move {
             self.0
+                .values()
                 .set(space, key, value.into(), ttl.unwrap_or_default())
                 .await
                 .map_err(told)
@@ -59,7 +70,7 @@ impl Values for Stored {
     }
 
     fn delete<'a>(&'a self, space: &'a str, key: &'a str) -> Work<'a, Result<(), ValuesError>> {
-        Box::pin(async move { self.0.delete(space, key).await.map_err(told) })
+        Box::pin(async move { self.0.values().delete(space, key).await.map_err(told) })
     }
 
     fn increment<'a>(
@@ -71,6 +82,7 @@ impl Values for Stored {
     ) -> Work<'a, Result<i64, ValuesError>> {
         Box::pin(async move {
             self.0
+                .values()
                 .increment(space, key, by, ttl.unwrap_or_default())
                 .await
                 .map_err(told)
@@ -87,9 +99,10 @@ impl Values for Stored {
     ) -> Work<'a, Result<bool, ValuesError>> {
         let ttl = ttl.unwrap_or_default();
         Box::pin(async move {
-            let set = self
-                .0
-                .compare_and_set(space, key, expected.as_deref(), value.into(), ttl);
+            let set =
+                self.0
+                    .values()
+                    .compare_and_set(space, key, expected.as_deref(), value.into(), ttl);
             set.await.map_err(told)
         })
     }

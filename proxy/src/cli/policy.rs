@@ -346,9 +346,12 @@ fn describe(module: &Path, config: Option<&str>) -> Result<String, String> {
         None => serde_json::Value::Null,
     };
     let all = Grants {
+        limits: true,
         values: true,
+        replies: true,
         body: true,
         credentials: false,
+        fetches: true,
         fetch: vec!["localhost".to_owned()],
     };
     let size = bytes.len();

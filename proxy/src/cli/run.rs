@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Stop, environment, lend};
+use super::{Stop, environment, facts::Running, lend};
 use crate::{
     admin,
     config::{Config, Family},
@@ -25,7 +25,8 @@ use crate::{
     },
     intercept,
     reload::{self, Reloader, Scan, assemble::Assembler},
-    sandbox::{Compiler, Loader, Options},
+    sandbox::{Compiler, Host, Loader, Options},
+    state::{Stores, flights::Flights},
     telemetry::{
         log,
         metrics::{self, inflight},
@@ -33,6 +34,8 @@ use crate::{
     upstream::Pool,
 };
 
+/// How long a start waits for a shared store.
+const STORE_READY: Duration = Duration::from_millis(500);
 /// After the drain window: how long the last error events may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,7 @@ struct Serving {
     workers: Vec<thread::JoinHandle<()>>,
     runtime: Runtime,
     reloader: Arc<Reloader>,
+    stores: Stores,
 }
 
 /// Policies first, then the addresses: whoever finds the port open is served by the whole chain.
@@ -66,7 +70,12 @@ fn start(file: &Path, config: Config, begun: Instant) -> Result<Serving, Stop> {
             directory.display()
         ))
     })?;
-    let mut assembler = Assembler::new(loader(&config)?);
+    let stores = Stores::new(&config.state)?;
+    let flights = Flights::default();
+    let mut assembler = Assembler::new(loader(
+        &config,
+        lend::host(stores.clone(), flights.clone()),
+    )?);
     let assembled = assembler
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
@@ -85,22 +94,29 @@ fn start(file: &Path, config: Config, begun: Instant) -> Result<Serving, Stop> {
         assembler,
         assembled.entries,
     ));
-    admin::spawn(told, Arc::<Reloader>::clone(&reloader))?;
+    let running = Running {
+        reloader: Arc::clone(&reloader),
+        stores: stores.clone(),
+    };
+    admin::spawn(told, Arc::new(running))?;
     let workers = (0..config.workers)
-        .map(|_| worker(&listener, &shared))
+        .map(|_| worker(&listener, &shared, &stores, &flights))
         .collect::<io::Result<_>>()?;
     reloader.watch(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    // A shared store that is there is used from the first exchange on; one that is not holds nothing up.
+    runtime.block_on(stores.ready(STORE_READY));
     greet(&config, begun.elapsed());
     Ok(Serving {
         shared,
         workers,
         runtime,
         reloader,
+        stores,
     })
 }
 
-fn loader(config: &Config) -> Result<Loader, Stop> {
+fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
     // Compiling takes memory that an allocator is slow to give back: a child gives it back at once.
     let compiler = std::env::current_exe().map_or(Compiler::InProcess, Compiler::Child);
     let options = Options {
@@ -108,22 +124,24 @@ fn loader(config: &Config) -> Result<Loader, Stop> {
         ..Options::default()
     };
     let cache = Some(config.policies.cache.clone());
-    Loader::new(options, cache, compiler, lend::host())
-        .map_err(|why| Stop::Machine(why.to_string()))
+    Loader::new(options, cache, compiler, host).map_err(|why| Stop::Machine(why.to_string()))
 }
 
 fn worker(
     listener: &std::net::TcpListener,
     shared: &Arc<Shared>,
+    stores: &Stores,
+    flights: &Flights,
 ) -> io::Result<thread::JoinHandle<()>> {
     let listener = listener.try_clone()?;
     let shared = Arc::clone(shared);
+    let (stores, flights) = (stores.clone(), flights.clone());
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let pool = Pool::new().map_err(io::Error::other)?;
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {
-            let worker = Arc::new(Worker::new(Arc::clone(&shared), pool));
+            let worker = Arc::new(Worker::new(Arc::clone(&shared), pool, stores, flights));
             if let Err(error) = runtime.block_on(intercept::serve(listener, worker, shared)) {
                 error!(%error, "a worker stopped");
             }
@@ -139,6 +157,7 @@ impl Serving {
             workers,
             runtime,
             reloader,
+            stores,
         } = self;
         runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
@@ -172,6 +191,13 @@ impl Serving {
             let last = Instant::now() + LAST_WORDS;
             while !workers.iter().all(thread::JoinHandle::is_finished) && Instant::now() < last {
                 sleep(Duration::from_millis(5)).await;
+            }
+            let unsettled = stores.flush(LAST_WORDS).await;
+            if unsettled > 0 {
+                error!(
+                    unsettled,
+                    "the shared store was not told of all that was used"
+                );
             }
             Ok(())
         })

@@ -93,12 +93,15 @@ impl Cases {
         let mut grants = super::Grants::default();
         for name in &self.grants {
             match name.as_str() {
+                "limits" => grants.limits = true,
                 "values" => grants.values = true,
+                "replies" => grants.replies = true,
+                "fetch" => grants.fetches = true, // every call is denied
                 "body" => grants.body = true,
                 "credentials" => grants.credentials = true,
                 other => {
                     return Err(format!(
-                        "grants: `{other}` can't be rehearsed; write values, body or credentials"
+                        "grants: `{other}` can't be rehearsed; write limits, values, replies, fetch, body or credentials"
                     ));
                 }
             }

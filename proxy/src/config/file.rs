@@ -7,7 +7,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-pub use super::scalars::{Count, Grant, Named, NotYet, Size, Span, Text, Tree, WrittenTarget};
+pub use super::scalars::{
+    Count, Dollars, Grant, Named, NotYet, OneOrMore, Size, Span, Text, Tree, WrittenRedis,
+    WrittenTarget,
+};
 
 /// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment in every value; `$${` is a literal `${`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -35,16 +38,83 @@ pub struct File {
     /// What one exchange may take.
     #[serde(default)]
     pub limits: Option<Limits>,
+    /// What models cost, where the built-in table doesn't know it or you pay something else.
+    #[serde(default)]
+    pub prices: Option<Prices>,
+    /// Whom exchanges are booked to: `tenant`, `feature`, `plan`, `region` and tags of your own.
+    #[serde(default)]
+    pub tags: Option<Named<Tag>>,
     /// How long streams may go on after SIGTERM. Default `110s`.
     #[serde(default, deserialize_with = "given")]
     pub drain: Option<Span>,
     /// What is written to standard output.
     #[serde(default)]
     pub log: Option<Log>,
-    /// A key of a later version.
+    /// What outlives an exchange: limits, values, kept replies. Left out: in memory.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(skip)]
-    pub state: Option<NotYet>,
+    pub state: Option<State>,
+}
+
+/// What outlives an exchange.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Redis or Valkey, that replicas share. Left out: this process's memory.
+    #[serde(default, deserialize_with = "given")]
+    pub redis: Option<WrittenRedis>,
+    /// How long an exchange waits for Redis. Default `5ms`.
+    #[serde(default, deserialize_with = "given")]
+    pub timeout: Option<Span>,
+    /// What limits do while Redis can't serve: `share` (the default: this replica keeps to its share of each limit), `block` or `skip`.
+    #[serde(default, deserialize_with = "given")]
+    pub degrade: Option<Text>,
+    /// Among how many replicas `degrade: share` divides a limit. Default 1.
+    #[serde(default, deserialize_with = "given")]
+    pub replicas: Option<Count>,
+    /// When a reservation of a replica that died is given back. Default `10m`.
+    #[serde(default, deserialize_with = "given")]
+    pub reservation_lapse: Option<Span>,
+    /// Whether the admin address may reset buckets and evict kept replies. Default false.
+    #[serde(default, deserialize_with = "given")]
+    pub admin_changes: Option<bool>,
+    /// Bounds of what is kept in this process.
+    #[serde(default, deserialize_with = "given")]
+    pub memory: Option<StateMemory>,
+}
+
+/// Redis or Valkey, where its address alone does not tell all.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `redis://host:6379/0`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://` for a cluster; or several nodes of a cluster.
+    pub url: OneOrMore,
+    /// The user to sign in as.
+    #[serde(default, deserialize_with = "given")]
+    pub user: Option<Text>,
+    /// `${NAME}`, or `file:/path`.
+    #[serde(default, deserialize_with = "given")]
+    pub password: Option<Text>,
+    /// A PEM file of roots to trust instead of the built-in ones.
+    #[serde(default, deserialize_with = "given")]
+    pub roots: Option<Text>,
+    /// What all keys begin with. Default `outrigger`.
+    #[serde(default, deserialize_with = "given")]
+    pub prefix: Option<Text>,
+}
+
+/// Bounds of what is kept in this process.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateMemory {
+    /// Small values of policies. Default `64MiB`.
+    #[serde(default, deserialize_with = "given")]
+    pub values: Option<Size>,
+    /// Kept replies. Default `64MiB`.
+    #[serde(default, deserialize_with = "given")]
+    pub replies: Option<Size>,
+    /// Buckets of limits. Default `16MiB`.
+    #[serde(default, deserialize_with = "given")]
+    pub buckets: Option<Size>,
 }
 
 /// Where apps connect.
@@ -71,7 +141,7 @@ pub struct Upstream {
     /// `http` (the default) or `embedded`, the model inside the binary.
     #[serde(default, deserialize_with = "given")]
     pub kind: Option<Text>,
-    /// What it speaks: `openai` or `anthropic`.
+    /// What it speaks: `openai`, `anthropic` or `gemini`.
     #[serde(default, deserialize_with = "given")]
     pub dialect: Option<Text>,
     /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`.
@@ -80,6 +150,10 @@ pub struct Upstream {
     /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's own go through.
     #[serde(default, deserialize_with = "given")]
     pub key: Option<Text>,
+    /// Whether streams are asked for their usage where the caller did not; the caller sees nothing of it. Only of what speaks
+    /// `openai`, where the default is `true`; `false` for servers that refuse `stream_options`.
+    #[serde(default, deserialize_with = "given")]
+    pub usage: Option<bool>,
     /// A PEM file of roots to trust instead of the built-in ones.
     #[serde(default, deserialize_with = "given")]
     pub roots: Option<Text>,
@@ -143,7 +217,7 @@ pub struct Use {
     /// When it can't see a prompt or reply: `block` (the default) or `skip`.
     #[serde(default, deserialize_with = "given")]
     pub on_unseen: Option<Text>,
-    /// Capabilities: `values`, `body`, `credentials`, `{ fetch: [host] }`.
+    /// Capabilities: `limits`, `values`, `replies`, `body`, `credentials`, `{ fetch: [host] }`.
     #[serde(default)]
     pub grants: Vec<Grant>,
     /// Bounds.
@@ -196,6 +270,36 @@ pub struct Limits {
     pub body_timeout: Option<Span>,
 }
 
+/// What models cost.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// A YAML file of prices that go before the built-in ones; watched while Outrigger runs.
+    #[serde(default, deserialize_with = "given")]
+    pub file: Option<Text>,
+    /// Whether whole replies tell in `x-outrigger-cost-usd` what they cost. Default false.
+    #[serde(default, deserialize_with = "given")]
+    pub reply_header: Option<bool>,
+}
+
+/// Where a tag comes from. Left out: the header `x-outrigger-NAME` and what other gateways call it, else the variable `OUTRIGGER_TAG_NAME`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tag {
+    /// Headers instead of the usual ones; the first that is there counts.
+    #[serde(default, deserialize_with = "given")]
+    pub headers: Option<Vec<Text>>,
+    /// A variable of the environment; where headers are given too, it counts when none of them is there.
+    #[serde(default, deserialize_with = "given")]
+    pub env: Option<Text>,
+    /// The tag itself, instead of `env`.
+    #[serde(default, deserialize_with = "given")]
+    pub value: Option<Text>,
+    /// Whether the headers are kept from the upstream. Default true, except for those that providers read themselves (`openai-…`).
+    #[serde(default, deserialize_with = "given")]
+    pub strip: Option<bool>,
+}
+
 /// What is written to standard output.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -209,6 +313,54 @@ pub struct Log {
     /// Whether a line is written for each exchange. Default true.
     #[serde(default)]
     pub exchanges: Option<bool>,
+}
+
+/// A file of prices, named by `prices.file`. US dollars per million tokens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceFile {
+    /// By model: a name, `upstream/name`, or either with `*` in it.
+    pub models: Named<Price>,
+}
+
+/// What a model costs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Input.
+    pub input: Dollars,
+    /// Input that the provider had cached. Default: as `input`.
+    #[serde(default, deserialize_with = "given")]
+    pub cached: Option<Dollars>,
+    /// Input that it wrote into its cache. Default: as `input`.
+    #[serde(default, deserialize_with = "given")]
+    pub written: Option<Dollars>,
+    /// Output, reasoning included.
+    pub output: Dollars,
+    /// A request, besides its tokens. Default 0.
+    #[serde(default, deserialize_with = "given")]
+    pub request: Option<Dollars>,
+    /// What all tokens cost in an exchange with a long prompt.
+    #[serde(default)]
+    pub above: Option<PriceAbove>,
+}
+
+/// What a model costs in an exchange with a long prompt.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceAbove {
+    /// With more tokens of input than these.
+    pub tokens: Count,
+    /// As in [`Price`].
+    pub input: Dollars,
+    /// As in [`Price`].
+    #[serde(default, deserialize_with = "given")]
+    pub cached: Option<Dollars>,
+    /// As in [`Price`].
+    #[serde(default, deserialize_with = "given")]
+    pub written: Option<Dollars>,
+    /// As in [`Price`].
+    pub output: Dollars,
 }
 
 /// Reads a value that, once its key stands there, may not be empty: `key:` alone would otherwise be silently the default.

@@ -9,14 +9,22 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 pub mod cases;
 mod check;
 pub mod file;
+#[cfg(test)]
+mod money_tests;
+mod prices;
 mod problems;
 mod scalars;
+mod state;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod upstream;
 pub mod values;
 
+pub use prices::{PriceLine, PriceRates, Prices};
 pub use problems::{Problem, Problems};
+pub use state::{Degrade, Redis, State, StateMemory};
+pub use tags::{TagRule, Tags};
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -35,6 +43,12 @@ pub struct Config {
     pub policies: Policies,
     /// What one exchange may take.
     pub limits: Limits,
+    /// The operator's own prices.
+    pub prices: Prices,
+    /// Whom exchanges are booked to.
+    pub tags: Tags,
+    /// What outlives an exchange. Taken up at start only.
+    pub state: State,
     /// How long streams may go on after SIGTERM. Default 110 s.
     pub drain: Duration,
     /// Whether the exchange log is written. Default true.
@@ -125,6 +139,7 @@ impl Config {
         let name = match family {
             Family::Openai => "openai",
             Family::Anthropic => "anthropic",
+            Family::Gemini => "gemini",
             Family::Every => "",
         };
         let speaks = |wanted: Family| self.upstreams.values().find(|u| u.family == wanted);
@@ -147,6 +162,7 @@ impl Config {
                 "policies.memory",
                 self.policies.memory != next.policies.memory,
             ),
+            ("state", self.state != next.state),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -165,6 +181,9 @@ pub struct Upstream {
     pub kind: Kind,
     /// Sent instead of the caller's credentials, where set.
     pub key: Option<Secret>,
+    /// Whether streams of `openai.chat` and `openai.completions` are asked for their usage where the caller did not, and what comes of it is
+    /// taken out again. Default: where the upstream is an OpenAI-like HTTP endpoint.
+    pub usage: bool,
     /// To a connection with TLS. Default 10 s.
     pub connect_timeout: Duration,
     /// From the request's last byte to the first *content* of a stream, or to the head of a whole reply. Default 120 s.
@@ -180,6 +199,8 @@ pub enum Family {
     Openai,
     /// `anthropic.*`.
     Anthropic,
+    /// `gemini.*`.
+    Gemini,
     /// Every one that Outrigger speaks (the embedded model).
     Every,
 }
@@ -266,12 +287,18 @@ pub enum Effect {
 /// Capabilities that the operator granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
+    /// `limits`.
+    pub limits: bool,
     /// `values`.
     pub values: bool,
+    /// `replies`.
+    pub replies: bool,
     /// `body`: the whole body in and out.
     pub body: bool,
     /// `credentials`: headers that carry them.
     pub credentials: bool,
+    /// `fetch`, be it to no host: for a policy that imports it and needs none with this configuration.
+    pub fetches: bool,
     /// `fetch: [host, …]`: `host` or `host:port`.
     pub fetch: Vec<String>,
 }

@@ -60,6 +60,9 @@ scalar!(
 scalar!(
     /// A whole number.
     Count, { "type": ["integer", "string"], "minimum": 1 });
+scalar!(
+    /// An amount of US dollars.
+    Dollars, { "type": ["number", "string"], "minimum": 0 });
 
 struct Scalar;
 impl Visitor<'_> for Scalar {
@@ -131,6 +134,87 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         BTreeMap::<String, T>::json_schema(generator)
+    }
+}
+
+/// Where Redis is, as written.
+#[derive(Debug)]
+pub enum WrittenRedis {
+    /// `redis://host:6379`.
+    Url(Text),
+    /// With a password, roots, several nodes, …
+    Full(Box<super::file::Redis>),
+}
+
+impl<'de> Deserialize<'de> for WrittenRedis {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = WrittenRedis;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`redis://host:6379` or `{ url: …, password: … }`")
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<WrittenRedis, E> {
+                Ok(WrittenRedis::Url(Text(v.to_owned())))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<WrittenRedis, A::Error> {
+                super::file::Redis::deserialize(MapAccessDeserializer::new(entries))
+                    .map(|redis| WrittenRedis::Full(Box::new(redis)))
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for WrittenRedis {
+    fn schema_name() -> Cow<'static, str> {
+        "WrittenRedis".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let full = generator.subschema_for::<super::file::Redis>();
+        json_schema!({ "anyOf": [{ "type": "string", "examples": ["redis://redis:6379"] }, full] })
+    }
+}
+
+/// One text, or a list of some.
+#[derive(Debug, Default)]
+pub struct OneOrMore(pub(super) Vec<Text>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMore;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("one value or a list of them")
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![Text(v.to_owned())]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMore, A::Error> {
+                let mut several = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    several.push(item);
+                }
+                Ok(OneOrMore(several))
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for OneOrMore {
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMore".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": { "type": "string" } }] })
     }
 }
 

@@ -17,11 +17,11 @@ fn env(name: &str) -> Option<String> {
     }
 }
 
-fn parse(yaml: &str) -> Result<Config, Problems> {
+pub(super) fn parse(yaml: &str) -> Result<Config, Problems> {
     Config::parse(yaml, "t.yaml", &env)
 }
 
-fn errors(yaml: &str) -> String {
+pub(super) fn errors(yaml: &str) -> String {
     match parse(yaml) {
         Err(problems) => problems.to_string(),
         Ok(_) => panic!("accepted: {yaml}"),
@@ -109,6 +109,79 @@ fn an_empty_file_is_a_wire_to_the_public_apis_with_the_callers_own_keys() {
 }
 
 #[test]
+fn state_is_in_memory_unless_redis_is_named() {
+    assert_eq!(parse("").unwrap().state, State::default());
+    let memory =
+        parse("state: { memory: { values: 1MiB, replies: 2GiB, buckets: 64KiB } }").unwrap();
+    assert_eq!(memory.state.redis, None);
+    assert_eq!(
+        memory.state.memory,
+        StateMemory {
+            values: 1 << 20,
+            replies: 2 << 30,
+            buckets: 64 << 10
+        }
+    );
+    let designs = parse("state: { redis: \"redis://redis:6379\" }")
+        .unwrap()
+        .state;
+    let redis = designs.redis.unwrap();
+    assert_eq!(redis.nodes, [("redis".to_owned(), 6379)]);
+    assert_eq!(
+        (redis.cluster, redis.tls, redis.database),
+        (false, false, 0)
+    );
+    assert_eq!(
+        (designs.timeout, designs.degrade),
+        (Duration::from_millis(5), Degrade::Share)
+    );
+}
+
+#[test]
+fn redis_is_found_by_every_spelling_of_its_address() {
+    let redis = |yaml: &str| {
+        parse(&format!("state: {{ redis: {yaml} }}"))
+            .unwrap()
+            .state
+            .redis
+            .unwrap()
+    };
+    let one = redis("'rediss://app:p%40ss%2Fword@[::1]:7000/5'");
+    assert_eq!(one.nodes, [("::1".to_owned(), 7000)]);
+    assert_eq!(
+        (one.tls, one.database, one.user.as_deref()),
+        (true, 5, Some("app"))
+    );
+    assert_eq!(one.password.unwrap().reveal(), "p@ss/word");
+
+    let one = redis("'redis+cluster://:${CANARY}@a'");
+    assert!(one.cluster && !one.tls && one.user.is_none());
+    assert_eq!(
+        one.password.as_ref().unwrap().reveal(),
+        "sk-canary-elsewhere"
+    );
+    assert!(!format!("{one:?}").contains("canary"));
+
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, b"from a file\n").unwrap();
+    let path = file.path().display();
+    let yaml = format!(
+        "{{ url: ['valkey://a:1', 'valkey://b:2'], user: u, password: 'file:{path}', prefix: 'mine:' }}"
+    );
+    let several = redis(&yaml);
+    assert!(several.cluster);
+    assert_eq!(several.nodes, [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+    assert_eq!(several.password.unwrap().reveal(), "from a file");
+    assert_eq!(
+        (several.user.as_deref(), several.prefix.as_str()),
+        (Some("u"), "mine:")
+    );
+    // A password that may be absent.
+    let none = redis("{ url: 'redis://r', user: u, password: '${NO_SUCH:-}' }");
+    assert_eq!(none.password, None);
+}
+
+#[test]
 fn the_embedded_model_alone_takes_requests_of_every_family() {
     let config = parse("upstreams: { demo: { kind: embedded } }").unwrap();
     assert_eq!(config.upstream_of(Family::Openai).unwrap().name, "demo");
@@ -139,6 +212,20 @@ fn a_key_may_be_left_out_or_come_from_a_file_and_is_watched_there() {
 
     let optional = "upstreams: { u: { dialect: openai, url: 'http://a', key: '${NO_SUCH:-}' } }";
     assert!(parse(optional).unwrap().upstreams["u"].key.is_none());
+}
+
+#[test]
+fn streams_are_asked_for_usage_where_openai_is_spoken_and_nobody_said_no() {
+    let yaml = "upstreams:\n  openai: { dialect: openai, url: 'http://a' }\n  \
+                quiet: { dialect: openai, url: 'http://b', usage: false }\n  \
+                anthropic: { dialect: anthropic, url: 'http://c' }\n  \
+                gemini: { dialect: gemini, url: 'http://d' }\n  \
+                model: { kind: embedded }\n  loud: { kind: embedded, usage: true }";
+    let config = parse(yaml).unwrap();
+    let asked: Vec<_> = config.upstreams.values().filter(|u| u.usage).collect();
+    let asked: Vec<_> = asked.iter().map(|upstream| &*upstream.name).collect();
+    assert_eq!(asked, ["loud", "openai"]);
+    assert_eq!(config.upstream_of(Family::Gemini).unwrap().name, "gemini");
 }
 
 #[test]
@@ -225,10 +312,6 @@ const WRONG: &[(&str, &[&str])] = &[
         &["listen.transparent", "not in this version"],
     ),
     (
-        "state: { redis: 'redis://r' }",
-        &["t.yaml:1:8: state", "not in this version"],
-    ),
-    (
         "upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [d/a, d/b] } }",
         &["models.m.targets", "several targets", "not in this version"],
     ),
@@ -241,8 +324,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["models.m.targets[0]", "not in this version"],
     ),
     (
-        "upstreams: { g: { dialect: gemini, url: 'http://a' } }",
-        &["upstreams.g.dialect", "not in this version"],
+        "upstreams: { b: { dialect: bedrock, url: 'http://a' } }",
+        &["upstreams.b.dialect", "not in this version"],
     ),
     (
         "policies: { directory: /tmp, chain: [{ use: a, grants: [limits] }] }",
@@ -285,6 +368,138 @@ const WRONG: &[(&str, &[&str])] = &[
         "policies: { poll: soon }",
         &["policies.poll", "`soon` is not a duration"],
     ),
+    // State
+    ("state: {}\nstate: {}", &["duplicate field `state`"]),
+    ("state:", &["state"]),
+    (
+        "state: { rediss: x }",
+        &["state", "unknown field `rediss`", "`redis`"],
+    ),
+    ("state: { redis: [a] }", &["state", "`redis://host:6379`"]),
+    (
+        "state:\n  redis: { user: a }",
+        &["t.yaml:2:10", "state.redis", "missing field `url`"],
+    ),
+    (
+        "state: { redis: { url: redis://r, passwort: x } }",
+        &["unknown field `passwort`", "`password`"],
+    ),
+    (
+        "state: { redis: r:6379 }",
+        &[
+            "t.yaml:1:17: state.redis",
+            "no address of Redis",
+            "redis://redis:6379",
+        ],
+    ),
+    (
+        "state: { redis: 'http://r' }",
+        &["state.redis", "begins with none of"],
+    ),
+    (
+        "state: { redis: 'redis://' }",
+        &["state.redis", "no host and port"],
+    ),
+    (
+        "state: { redis: 'redis://r:x' }",
+        &["state.redis", "no host and port"],
+    ),
+    (
+        "state: { redis: 'redis://r:' }",
+        &["state.redis", "no host and port"],
+    ),
+    (
+        "state: { redis: 'redis://r/x' }",
+        &["state.redis", "no database's number"],
+    ),
+    (
+        "state: { redis: 'redis://:%zz@r' }",
+        &["state.redis", "broken `%` escape"],
+    ),
+    (
+        "state: { redis: 'redis://:${CANARY}@r:x' }",
+        &["state.redis", "no host and port"],
+    ),
+    (
+        "state: { redis: 'redis+cluster://r/3' }",
+        &["state.redis", "names a database"],
+    ),
+    (
+        "state: { redis: { url: [] } }",
+        &["state.redis.url", "names no address"],
+    ),
+    (
+        "state: { redis: { url: ['redis://a', 'rediss://b'] } }",
+        &["t.yaml:1:38: state.redis.url[1]", "differs from the first"],
+    ),
+    (
+        "state: { redis: { url: 'redis://:a@r', password: b } }",
+        &["state.redis", "credentials in its address and beside it"],
+    ),
+    (
+        "state: { redis: { url: 'redis://r', password: '${EMPTY}' } }",
+        &["state.redis.password", "is empty"],
+    ),
+    (
+        "state: { redis: { url: 'redis://r', password: 'file:/no/such' } }",
+        &["state.redis.password", "does not exist"],
+    ),
+    (
+        "state: { redis: { url: 'redis://r', user: a } }",
+        &["state.redis.user", "no effect without `password`"],
+    ),
+    (
+        "state: { redis: { url: 'rediss://r', roots: /no/such } }",
+        &["state.redis.roots", "does not exist"],
+    ),
+    (
+        "state: { redis: { url: 'redis://r', prefix: 'a b' } }",
+        &["state.redis.prefix", "`a b`"],
+    ),
+    (
+        "state: { timeout: 5ms }",
+        &[
+            "t.yaml:1:19: state.timeout",
+            "no effect without `state.redis`",
+        ],
+    ),
+    ("state: { degrade: block }", &["state.degrade", "no effect"]),
+    (
+        "state: { reservation_lapse: 1m }",
+        &["state.reservation_lapse", "no effect"],
+    ),
+    (
+        "state: { redis: 'redis://r', degrade: open }",
+        &["state.degrade", "`share`, `block` and `skip`"],
+    ),
+    (
+        "state: { redis: 'redis://r', degrade: block, replicas: 4 }",
+        &["state.replicas", "no effect without `degrade: share`"],
+    ),
+    (
+        "state: { redis: 'redis://r', replicas: 0 }",
+        &["state.replicas", "`0` is not a number of replicas"],
+    ),
+    (
+        "state: { redis: 'redis://r', timeout: 0ms }",
+        &["state.timeout", "more than nothing"],
+    ),
+    (
+        "state: { redis: 'redis://r', timeout: 2s }",
+        &["state.timeout", "longer than the 1s"],
+    ),
+    (
+        "state: { redis: 'redis://r', reservation_lapse: 10ms }",
+        &["state.reservation_lapse", "shorter than any exchange"],
+    ),
+    (
+        "state: { memory: { values: 64MB } }",
+        &["state.memory.values", "`64MB` is not a size"],
+    ),
+    (
+        "state: { memory: { replies: 1KiB } }",
+        &["state.memory.replies", "`64KiB` or more"],
+    ),
     // Upstreams
     ("upstreams: {}", &["upstreams", "names no upstream"]),
     (
@@ -297,7 +512,19 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "upstreams: { u: { dialect: opnai, url: 'http://a' } }",
-        &["upstreams.u.dialect", "`openai` or `anthropic`"],
+        &["upstreams.u.dialect", "`openai`, `anthropic` or `gemini`"],
+    ),
+    (
+        "upstreams: { u: { dialect: anthropic, url: 'http://a', usage: true } }",
+        &["upstreams.u.usage", "no effect"],
+    ),
+    (
+        "upstreams: { u: { dialect: gemini, url: 'http://a', usage: false } }",
+        &["upstreams.u.usage", "no effect"],
+    ),
+    (
+        "upstreams: { a: { dialect: gemini, url: 'http://a' }, b: { dialect: gemini, url: 'http://b' } }",
+        &["upstreams", "`gemini`"],
     ),
     (
         "upstreams: { u: { kind: http2 } }",
@@ -373,7 +600,7 @@ const WRONG: &[(&str, &[&str])] = &[
         &[
             "models.m.targets[0]",
             "`nowhere/gpt`",
-            "`anthropic`, `openai`",
+            "`anthropic`, `gemini`, `openai`",
         ],
     ),
     (
@@ -428,10 +655,6 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "policies: { directory: /tmp, chain: [{ use: a, grants: [fetch] }] }",
         &["policies.chain[0].grants[0]", "which hosts"],
-    ),
-    (
-        "policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [] }] }] }",
-        &["grants[0].fetch", "names no host"],
     ),
     (
         "policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: ['https://a/x'] }] }] }",
@@ -591,7 +814,7 @@ fn the_schema_names_every_key_that_is_read_and_none_of_later_versions() {
     ] {
         assert!(text.contains(&format!("\"{key}\"")), "{key}");
     }
-    for key in ["forward_proxy", "transparent", "strategy", "\"state\""] {
+    for key in ["forward_proxy", "transparent", "strategy"] {
         assert!(!text.contains(key), "{key}");
     }
     assert_eq!(schema["additionalProperties"], false);

@@ -47,6 +47,36 @@ pub fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("`{text}` is more than the 1024GiB that a size may be"))
 }
 
+/// Reads `0.25`, `3`, `12.5` as millionths of a dollar.
+///
+/// # Errors
+/// The sentence says what to write.
+pub fn dollars(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is not an amount of dollars; write it like `3` or `0.25`");
+    if text.starts_with('-') {
+        return Err(format!(
+            "`{text}` is less than nothing; write 0 for what is free"
+        ));
+    }
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(part) {
+        return Err(wrong());
+    }
+    if part.len() > 6 {
+        return Err(format!(
+            "`{text}` is finer than a millionth of a dollar; write six decimals at most"
+        ));
+    }
+    let millionths: u64 = format!("{part:0<6}").parse().map_err(|_| wrong())?;
+    whole
+        .parse::<u64>()
+        .ok()
+        .and_then(|whole| whole.checked_mul(1_000_000)?.checked_add(millionths))
+        .and_then(|sum| u32::try_from(sum).ok().filter(|sum| *sum < u32::MAX))
+        .ok_or_else(|| format!("`{text}` is more than the 4294 dollars that a price may be"))
+}
+
 fn number_and_unit(text: &str) -> (&str, &str) {
     text.split_at(
         text.find(|c: char| !c.is_ascii_digit())
@@ -146,6 +176,33 @@ mod tests {
             );
         }
         assert!(size("18446744073709551615GiB").is_err());
+    }
+
+    #[test]
+    fn dollars_are_read_exactly_or_not_at_all() {
+        assert_eq!(dollars("3"), Ok(3_000_000));
+        assert_eq!(dollars("0.25"), Ok(250_000));
+        assert_eq!(dollars("0.000001"), Ok(1));
+        assert_eq!(dollars("4294.9"), Ok(4_294_900_000));
+        for (wrong, said) in [
+            ("", "write it like"),
+            (".", "write it like"),
+            ("1.", "write it like"),
+            ("$3", "write it like"),
+            ("3 USD", "write it like"),
+            ("1e3", "write it like"),
+            ("NaN", "write it like"),
+            ("-0.1", "less than nothing"),
+            ("0.0000001", "finer"),
+            ("4295", "more than"),
+            ("99999999999999999999999", "more than"),
+        ] {
+            assert!(
+                dollars(wrong).is_err_and(|e| e.contains(said)),
+                "{wrong}: {:?}",
+                dollars(wrong)
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,11 @@
 //! The shapes are those that the official SDKs accept: every field that their types require is there. A dialect that we do not read
 //! is answered as `openai.chat` would be.
 
+mod errors;
+
 use super::{Dialect, Usage, json::quote};
+pub(super) use errors::error_event_numbered;
+pub use errors::{error_body, error_event};
 
 /// Why a policy ends a reply.
 #[derive(Debug, Clone, Copy)]
@@ -47,97 +51,37 @@ impl Draft {
     }
 }
 
-/// The body of an error answer.
-pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str) -> Vec<u8> {
-    let draft = Draft::new();
-    let draft = match dialect {
-        Dialect::AnthropicMessages => draft
-            .raw(r#"{"type":"error","error":{"type":"#)
-            .text(anthropic_type(status))
-            .raw(r#","message":"#)
-            .text(message)
-            .raw("}}"),
-        _ => draft
-            .raw(r#"{"error":{"message":"#)
-            .text(message)
-            .raw(r#","type":"#)
-            .text(openai_type(status))
-            .raw(r#","param":null,"code":"#)
-            .text(code)
-            .raw("}}"),
-    };
-    draft.0
+/// Puts a whole answer into the array that a client of Gemini's without `alt=sse` expects.
+pub fn listed(body: &[u8]) -> Vec<u8> {
+    [b"[", body, b"]"].concat()
 }
 
-/// <https://docs.anthropic.com/en/api/errors>
-const fn anthropic_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        413 => "request_too_large",
-        429 => "rate_limit_error",
-        503 | 529 => "overloaded_error",
-        500.. => "api_error",
-        _ => "invalid_request_error",
-    }
+/// Whether a request of this dialect can be answered with a text.
+pub const fn takes_text(dialect: Dialect) -> bool {
+    !matches!(dialect, Dialect::OpenaiEmbeddings)
 }
 
-const fn openai_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        429 => "rate_limit_error",
-        500.. => "server_error",
-        _ => "invalid_request_error",
-    }
-}
-
-/// An error inside a stream: an event that raises in the official SDKs of all dialects (a bare `data: {"error":…}` does not).
-/// `error_type` is `api_error`, `overloaded_error` or their like.
-pub fn error_event(dialect: Dialect, error_type: &str, message: &str) -> Vec<u8> {
-    error_event_numbered(dialect, error_type, message, 0)
-}
-
-/// The same with the number that the Responses API gives every event.
-pub(super) fn error_event_numbered(
-    dialect: Dialect,
-    error_type: &str,
-    message: &str,
-    sequence: u64,
-) -> Vec<u8> {
-    let draft = Draft::new()
-        .event("error")
-        .raw(r#"{"type":"error","error":{"type":"#)
-        .text(error_type)
-        .raw(r#","message":"#)
-        .text(message)
-        .raw("}");
-    let draft = match dialect {
-        Dialect::OpenaiResponses => draft
-            .raw(r#","code":"#)
-            .text(error_type)
-            .raw(r#","message":"#)
-            .text(message)
-            .raw(r#","param":null,"sequence_number":"#)
-            .number(sequence),
-        _ => draft,
-    };
-    draft.raw("}").end().0
-}
-
-/// A whole reply that says `text`. `id` is the exchange's; `created` is seconds since 1970.
+/// A whole reply that says `text`; where the dialect [takes none](takes_text), an error body. `id` is the exchange's; `created` is seconds
+/// since 1970.
 pub fn reply_body(dialect: Dialect, model: &str, id: &str, text: &str, created: u64) -> Vec<u8> {
     let draft = Draft::new();
     let draft = match dialect {
         Dialect::AnthropicMessages => message(draft, model, id, Some(text)),
         Dialect::OpenaiResponses => response(draft, model, id, created, Some(text)),
-        _ => chat_head(draft, "chat.completion", model, id, created)
-            .raw(r#""choices":[{"index":0,"message":{"role":"assistant","content":"#)
-            .text(text)
-            .raw(r#","refusal":null},"logprobs":null,"finish_reason":"stop"}],"#)
-            .raw(NO_TOKENS)
-            .raw("}"),
+        Dialect::GeminiGenerate => generated(draft, model, id, text),
+        Dialect::OpenaiCompletions => completion(draft, model, id, text, created),
+        Dialect::OpenaiEmbeddings => {
+            let message = "an embeddings request can't be answered with a text";
+            return error_body(dialect, 500, "policy_failed", message);
+        }
+        Dialect::OpenaiChat | Dialect::Other => {
+            chat_head(draft, "chat.completion", model, id, created)
+                .raw(r#""choices":[{"index":0,"message":{"role":"assistant","content":"#)
+                .text(text)
+                .raw(r#","refusal":null},"logprobs":null,"finish_reason":"stop"}],"#)
+                .raw(NO_TOKENS)
+                .raw("}")
+        }
     };
     draft.0
 }
@@ -148,6 +92,11 @@ pub fn reply_events(dialect: Dialect, model: &str, id: &str, text: &str, created
     let draft = match dialect {
         Dialect::AnthropicMessages => message_events(draft, model, id, text),
         Dialect::OpenaiResponses => response_events(draft, model, id, text, created),
+        Dialect::GeminiGenerate => generated(draft.event(""), model, id, text).end(),
+        Dialect::OpenaiCompletions => completion(draft.event(""), model, id, text, created)
+            .end()
+            .raw("data: [DONE]")
+            .end(),
         _ => chat_events(draft, model, id, text, created),
     };
     draft.0
@@ -184,6 +133,50 @@ fn chat_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) ->
         .end()
         .raw("data: [DONE]")
         .end()
+}
+
+/// A reply of `openai.completions`, and its only chunk.
+fn completion(draft: Draft, model: &str, id: &str, text: &str, created: u64) -> Draft {
+    draft
+        .raw(r#"{"id":"#)
+        .text(&format!("cmpl-{id}"))
+        .raw(r#","object":"text_completion","created":"#)
+        .number(created)
+        .raw(r#","model":"#)
+        .text(model)
+        .raw(r#","choices":[{"index":0,"text":"#)
+        .text(text)
+        .raw(r#","logprobs":null,"finish_reason":"stop"}],"#)
+        .raw(NO_TOKENS)
+        .raw("}")
+}
+
+/// A reply of `gemini.generate`, and its only chunk.
+fn generated(draft: Draft, model: &str, id: &str, text: &str) -> Draft {
+    let draft = draft
+        .raw(r#"{"candidates":[{"content":{"parts":[{"text":"#)
+        .text(text)
+        .raw(r#"}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":"#);
+    gemini_usage(draft, &Usage::default())
+        .raw(r#","modelVersion":"#)
+        .text(model)
+        .raw(r#","responseId":"#)
+        .text(id)
+        .raw("}")
+}
+
+/// Usage as Gemini tells it.
+pub(super) fn gemini_usage(draft: Draft, usage: &Usage) -> Draft {
+    draft
+        .raw(r#"{"promptTokenCount":"#)
+        .number(usage.input)
+        .raw(r#","candidatesTokenCount":"#)
+        .number(usage.output.saturating_sub(usage.reasoning))
+        .raw(r#","totalTokenCount":"#)
+        .number(usage.input.saturating_add(usage.output))
+        .raw(r#","thoughtsTokenCount":"#)
+        .number(usage.reasoning)
+        .raw("}")
 }
 
 /// `text: None` is the message of `message_start`.

@@ -6,11 +6,14 @@
 
 use std::fmt;
 
+pub mod address;
 pub mod answer;
 #[cfg(test)]
 pub(crate) mod arbitrary;
+pub mod canon;
 pub mod json;
 pub mod recognise;
+pub mod replay;
 pub mod reply;
 pub mod request;
 pub mod splice;
@@ -18,6 +21,7 @@ pub mod sse;
 pub mod tap;
 pub mod tokens;
 mod usage;
+pub mod usage_chunk;
 
 /// The wire format of one LLM API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,21 +30,62 @@ pub enum Dialect {
     OpenaiChat,
     /// `POST …/responses`.
     OpenaiResponses,
+    /// `POST …/completions`: the older one, text in and text out.
+    OpenaiCompletions,
+    /// `POST …/embeddings`: text in, vectors out.
+    OpenaiEmbeddings,
     /// `POST …/messages`.
     AnthropicMessages,
+    /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand in the path: see [`address`].
+    GeminiGenerate,
     /// Everything else: relayed, never read.
     Other,
 }
 
 impl Dialect {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 7] = [
+        Self::OpenaiChat,
+        Self::OpenaiResponses,
+        Self::OpenaiCompletions,
+        Self::OpenaiEmbeddings,
+        Self::AnthropicMessages,
+        Self::GeminiGenerate,
+        Self::Other,
+    ];
+
     /// The name in configuration, metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OpenaiChat => "openai.chat",
             Self::OpenaiResponses => "openai.responses",
+            Self::OpenaiCompletions => "openai.completions",
+            Self::OpenaiEmbeddings => "openai.embeddings",
             Self::AnthropicMessages => "anthropic.messages",
+            Self::GeminiGenerate => "gemini.generate",
             Self::Other => "other",
         }
+    }
+
+    /// Whether `data: [DONE]` ends its streams.
+    const fn has_done(self) -> bool {
+        !matches!(
+            self,
+            Self::OpenaiResponses | Self::AnthropicMessages | Self::GeminiGenerate
+        )
+    }
+
+    /// Whether one reply may hold several, each a text of its own.
+    const fn has_choices(self) -> bool {
+        matches!(
+            self,
+            Self::OpenaiChat | Self::OpenaiCompletions | Self::GeminiGenerate
+        )
+    }
+
+    /// The dialect of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
     }
 }
 
@@ -181,10 +226,12 @@ pub struct Delta {
 /// Tokens that a provider reported, or that were estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// All tokens of the prompt, cached ones included.
+    /// All tokens of the prompt, cached and written ones included.
     pub input: u64,
     /// Those of `input` that the provider had cached.
     pub cached: u64,
+    /// Those of `input` that it wrote into its cache.
+    pub written: u64,
     /// All generated tokens, reasoning included.
     pub output: u64,
     /// Those of `output` that were reasoning, where told.

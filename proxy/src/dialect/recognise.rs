@@ -42,10 +42,18 @@ pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Surface {
 fn call(segments: &[&str]) -> Option<Dialect> {
     match segments {
         [.., "chat", "completions"] => Some(Dialect::OpenaiChat),
+        [.., "completions"] => Some(Dialect::OpenaiCompletions),
+        [.., "embeddings"] => Some(Dialect::OpenaiEmbeddings),
         // counting endpoints take the body that they count
         [.., "responses"] | [.., "responses", "input_tokens"] => Some(Dialect::OpenaiResponses),
         [.., "threads", _, "messages"] => None, // OpenAI's assistants, not Anthropic's messages
         [.., "messages"] | [.., "messages", "count_tokens"] => Some(Dialect::AnthropicMessages),
+        [.., _, last] => match last.rsplit_once(':')?.1 {
+            "generateContent" | "streamGenerateContent" | "countTokens" => {
+                Some(Dialect::GeminiGenerate)
+            }
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -53,10 +61,8 @@ fn call(segments: &[&str]) -> Option<Dialect> {
 /// Why a body that is no call is not read: the metric label.
 fn reason(segments: &[&str]) -> &'static str {
     let last = segments.last().copied().unwrap_or_default();
-    if [":generateContent", ":streamGenerateContent", ":countTokens"]
-        .iter()
-        .any(|end| last.ends_with(end))
-    {
+    // `:embedContent`, `:batchGenerateContent`, `:predict`, `:rawPredict` …
+    if last.contains(':') {
         return "gemini";
     }
     let known = segments.iter().rev().find_map(|segment| {
@@ -126,7 +132,10 @@ mod tests {
 
     #[test]
     fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
-        use Dialect::{AnthropicMessages, OpenaiChat, OpenaiResponses};
+        use Dialect::{
+            AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiCompletions, OpenaiEmbeddings,
+            OpenaiResponses,
+        };
         for (path, dialect) in [
             ("/v1/chat/completions", OpenaiChat),
             ("/chat/completions", OpenaiChat),
@@ -141,6 +150,19 @@ mod tests {
             ("/v1/messages", AnthropicMessages),
             ("/v1/messages?beta=true", AnthropicMessages),
             ("/anthropic/v1/messages/count_tokens", AnthropicMessages),
+            ("/v1/completions", OpenaiCompletions),
+            ("/openai/deployments/d/completions", OpenaiCompletions),
+            ("/v1/embeddings", OpenaiEmbeddings),
+            ("/v1beta/models/gemini-pro:generateContent", GeminiGenerate),
+            (
+                "/v1beta/models/gemini-pro:streamGenerateContent?alt=sse",
+                GeminiGenerate,
+            ),
+            ("/models/fast:countTokens", GeminiGenerate),
+            (
+                "/v1/projects/p/locations/l/publishers/google/models/m:generateContent",
+                GeminiGenerate,
+            ),
         ] {
             assert_eq!(post(path), Surface::Call(dialect), "{path}");
         }
@@ -153,12 +175,12 @@ mod tests {
             ("/v1/files", "files"),
             ("/v1/batches", "batches"),
             ("/v1/messages/batches", "batches"),
-            ("/v1/embeddings", "embeddings"),
-            ("/v1/completions", "completions"),
-            (
-                "/v1beta/models/gemini-pro:streamGenerateContent?alt=sse",
-                "gemini",
-            ),
+            ("/v1/complete", "completions"),
+            ("/v1/embeddings/x", "embeddings"),
+            ("/v1beta/models/gemini-pro:batchEmbedContents", "gemini"),
+            ("/v1beta/models/gemini-pro:GenerateContent", "gemini"),
+            ("/v1beta/models/gemini-pro%3AgenerateContent", "endpoint"),
+            ("/:generateContent", "gemini"),
             ("/v1/images/generations", "images"),
             ("/v1/threads/t_1/messages", "conversations"),
             ("/v1/chat%2Fcompletions", "endpoint"),

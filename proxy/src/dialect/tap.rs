@@ -1,8 +1,11 @@
 //! Watches the bytes of a reply that no policy reads: what it cost, why it ended, whether it ended at all.
 //!
 //! A [`Tap`] delays and changes nothing and knows no JSON: it looks for a few literals at `memchr`'s speed and reads the small value
-//! behind them. `"usage"` inside a string has its quotes escaped and is not found. Until the first content has gone by it lets a
+//! behind them, and lets the strings under one key count themselves. `"usage"` inside a string has its quotes escaped and is not found. Until the first content has gone by it lets a
 //! [`Reply`] read along, so that a role-only chunk is not taken for content; then it drops it.
+
+mod content;
+mod watch;
 
 use std::{fmt, sync::LazyLock};
 
@@ -14,9 +17,9 @@ use super::{
     reply::{Reply, ReplyLimits},
     usage,
 };
+use content::Content;
+use watch::{Needle, Watch};
 
-/// Longer `usage` objects are not read.
-const OBJECT: usize = 2048;
 /// How much of a line's beginning tells what it is.
 const HEAD: usize = 64;
 /// A reply that shows no content for so long is not read along any further.
@@ -30,6 +33,9 @@ pub struct Tap {
     finish: Option<String>,
     usages: Watch,
     reasons: Watch,
+    /// Gemini's word on a prompt that it does not answer.
+    blocks: Option<Watch>,
+    content: Option<Content>,
     /// The beginning of the line under way, and its length, which may be larger.
     head: [u8; HEAD],
     line: usize,
@@ -55,15 +61,24 @@ impl Tap {
             streaming,
             usage: None,
             finish: None,
-            usages: Watch::new(&USAGE, b'{'),
+            usages: Watch::new(
+                match dialect {
+                    Dialect::GeminiGenerate => &USAGE_METADATA,
+                    _ => &USAGE,
+                },
+                b"{",
+            ),
             reasons: Watch::new(
                 match dialect {
                     Dialect::AnthropicMessages => &STOP_REASON,
                     Dialect::OpenaiResponses => &REASON,
+                    Dialect::GeminiGenerate => &GEMINI_REASON,
                     _ => &FINISH_REASON,
                 },
-                b'"',
+                b"\"",
             ),
+            blocks: (dialect == Dialect::GeminiGenerate).then(|| Watch::new(&BLOCK_REASON, b"\"")),
+            content: written(dialect, streaming).map(Content::new),
             head: [0; HEAD],
             line: 0,
             after_cr: false,
@@ -88,11 +103,17 @@ impl Tap {
             }
         });
         let finish = &mut self.finish;
-        self.reasons.feed(bytes, |literal| {
-            if let Ok(text) = Cursor::new(literal).text() {
-                *finish = Some(text.decode(literal).into_owned());
-            }
-        });
+        for watch in [Some(&mut self.reasons), self.blocks.as_mut()] {
+            let Some(watch) = watch else { continue };
+            watch.feed(bytes, |literal| {
+                if let Ok(text) = Cursor::new(literal).text() {
+                    *finish = Some(text.decode(literal).into_owned());
+                }
+            });
+        }
+        if let Some(content) = &mut self.content {
+            content.feed(bytes);
+        }
         if self.streaming {
             self.read_along(bytes);
             self.lines(bytes);
@@ -104,6 +125,12 @@ impl Tap {
     /// What the provider said it cost, so far.
     pub fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
+    /// for it. 0 where the dialect is none that we read.
+    pub fn output_estimate(&self) -> u64 {
+        self.content.as_ref().map_or(0, Content::tokens)
     }
 
     /// Why the model stopped, as the dialect spells it; as far as that is known without reading.
@@ -118,7 +145,11 @@ impl Tap {
 
     /// Whether the stream's terminator was seen. A whole reply has none: true.
     pub fn ended(&self) -> bool {
-        !self.streaming || self.ended || self.ends().is_some()
+        match self.dialect {
+            // no terminator: the reason is all that tells
+            Dialect::GeminiGenerate => !self.streaming || self.finish.is_some(),
+            _ => !self.streaming || self.ended || self.ends().is_some(),
+        }
     }
 
     /// Whether the last byte was not the end of a line.
@@ -195,7 +226,7 @@ impl Tap {
             _ => return None,
         };
         let name = match (self.dialect, data) {
-            (Dialect::OpenaiChat | Dialect::Other, _) => {
+            (dialect, _) if dialect.has_done() => {
                 return (data && name == b"[DONE]").then_some("");
             }
             (_, true) => typed(name)?,
@@ -229,142 +260,31 @@ fn typed(data: &[u8]) -> Option<&[u8]> {
     rest.get(..memchr::memchr(b'"', rest)?)
 }
 
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
-static FINISH_REASON: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new("\"finish_reason\""));
-static STOP_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"stop_reason\""));
-static REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"reason\""));
+static USAGE: Needle = LazyLock::new(|| Finder::new("\"usage\""));
+static USAGE_METADATA: Needle = LazyLock::new(|| Finder::new("\"usageMetadata\""));
+static FINISH_REASON: Needle = LazyLock::new(|| Finder::new("\"finish_reason\""));
+static STOP_REASON: Needle = LazyLock::new(|| Finder::new("\"stop_reason\""));
+static REASON: Needle = LazyLock::new(|| Finder::new("\"reason\""));
+static GEMINI_REASON: Needle = LazyLock::new(|| Finder::new("\"finishReason\""));
+static BLOCK_REASON: Needle = LazyLock::new(|| Finder::new("\"blockReason\""));
+static DELTA: Needle = LazyLock::new(|| Finder::new("\"delta\""));
+static MESSAGE: Needle = LazyLock::new(|| Finder::new("\"message\""));
+static CONTENT: Needle = LazyLock::new(|| Finder::new("\"content\""));
+static OUTPUT: Needle = LazyLock::new(|| Finder::new("\"output\""));
+static TEXT: Needle = LazyLock::new(|| Finder::new("\"text\""));
+static PARTS: Needle = LazyLock::new(|| Finder::new("\"parts\""));
 
-/// Looks for a key and collects the value behind it, over any borders.
-struct Watch {
-    key: &'static LazyLock<Finder<'static>>,
-    /// What the value must begin with.
-    begins: u8,
-    /// The last bytes of what was searched, where the key may have begun.
-    tail: Vec<u8>,
-    step: Step,
-    value: Vec<u8>,
-}
-
-#[derive(Clone, Copy)]
-enum Step {
-    Search,
-    Colon,
-    Begin,
-    Value {
-        depth: usize,
-        string: bool,
-        escape: bool,
-    },
-}
-
-impl Watch {
-    fn new(key: &'static LazyLock<Finder<'static>>, begins: u8) -> Self {
-        Self {
-            key,
-            begins,
-            tail: Vec::new(),
-            step: Step::Search,
-            value: Vec::new(),
-        }
-    }
-
-    fn feed(&mut self, bytes: &[u8], mut found: impl FnMut(&[u8])) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let taken = match self.step {
-                Step::Search => self.search(rest),
-                Step::Colon | Step::Begin => self.expect(rest),
-                Step::Value { .. } => self.collect(rest, &mut found),
-            };
-            rest = rest.get(taken..).unwrap_or_default();
-        }
-    }
-
-    /// Each step returns how many bytes it took.
-    fn search(&mut self, bytes: &[u8]) -> usize {
-        let key = self.key.needle().len();
-        let before = self.tail.len();
-        if before > 0 {
-            self.tail.extend(bytes.iter().take(key - 1));
-            if let Some(at) = self.key.find(&self.tail) {
-                self.tail.clear();
-                self.step = Step::Colon;
-                return at + key - before;
-            }
-            self.tail.truncate(before);
-        }
-        if let Some(at) = self.key.find(bytes) {
-            self.tail.clear();
-            self.step = Step::Colon;
-            return at + key;
-        }
-        let keep = bytes.len().min(key - 1);
-        self.tail
-            .extend_from_slice(bytes.get(bytes.len() - keep..).unwrap_or_default());
-        let excess = self.tail.len().saturating_sub(key - 1);
-        self.tail.drain(..excess);
-        bytes.len()
-    }
-
-    fn expect(&mut self, bytes: &[u8]) -> usize {
-        match (bytes.first(), self.step) {
-            (Some(b' ' | b'\t' | b'\n' | b'\r'), _) => 1,
-            (Some(b':'), Step::Colon) => {
-                self.step = Step::Begin;
-                1
-            }
-            (Some(byte), Step::Begin) if *byte == self.begins => {
-                self.value.clear();
-                self.step = Step::Value {
-                    depth: 0,
-                    string: false,
-                    escape: false,
-                };
-                0
-            }
-            _ => {
-                self.step = Step::Search;
-                0
-            }
-        }
-    }
-
-    fn collect(&mut self, bytes: &[u8], found: &mut impl FnMut(&[u8])) -> usize {
-        let Step::Value {
-            mut depth,
-            mut string,
-            mut escape,
-        } = self.step
-        else {
-            return 0;
-        };
-        for (at, byte) in bytes.iter().enumerate() {
-            match (byte, string) {
-                _ if escape => escape = false,
-                (b'\\', true) => escape = true,
-                (b'"', _) => string = !string,
-                (b'{' | b'[', false) => depth += 1,
-                (b'}' | b']', false) => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.value.push(*byte);
-            let ended = depth == 0 && !string;
-            if ended {
-                found(&self.value);
-            }
-            if ended || self.value.len() > OBJECT {
-                self.step = Step::Search;
-                return at + 1;
-            }
-        }
-        self.step = Step::Value {
-            depth,
-            string,
-            escape,
-        };
-        bytes.len()
-    }
+/// The key whose value is what the model wrote.
+fn written(dialect: Dialect, streaming: bool) -> Option<&'static Needle> {
+    Some(match (dialect, streaming) {
+        (Dialect::OpenaiCompletions, _) => &TEXT,
+        (Dialect::GeminiGenerate, _) => &PARTS,
+        (Dialect::OpenaiEmbeddings | Dialect::Other, _) => return None,
+        (_, true) => &DELTA,
+        (Dialect::OpenaiChat, false) => &MESSAGE,
+        (Dialect::AnthropicMessages, false) => &CONTENT,
+        (Dialect::OpenaiResponses, false) => &OUTPUT,
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,30 @@
 //! What a reply cost, as the provider reports it in its `usage` object.
+//!
+//! Providers count differently: Anthropic's prompt is the sum of three parts that exclude each other, Gemini's output excludes its thoughts, and
+//! some servers of OpenAI's dialect leave reasoning out of the output. Here `input` and `output` are always everything. A stream may
+//! report several times, each report fuller than the one before or not: what a report tells replaces what was known, what it leaves out stays.
 
-use super::{Dialect, Malformed, Usage, json::Cursor};
+use super::{
+    Dialect, Malformed, Usage,
+    json::{Cursor, Kind},
+};
 
-/// Reads the `usage` object at the cursor into `usage`; fields that it lacks stay as they are, and `null` changes nothing. Returns
+/// What one object tells.
+#[derive(Default)]
+struct Told {
+    input: Option<u64>,
+    output: Option<u64>,
+    cached: Option<u64>,
+    written: Option<u64>,
+    /// The sum of a breakdown of `written`, for objects that have no more.
+    written_parts: Option<u64>,
+    reasoning: Option<u64>,
+    /// Gemini: what tools added to the prompt.
+    tools: Option<u64>,
+    total: Option<u64>,
+}
+
+/// Reads the usage object at the cursor into `usage`; fields that it lacks stay as they are, and `null` changes nothing. Returns
 /// whether a count was found.
 ///
 /// # Errors
@@ -12,55 +34,127 @@ pub(super) fn read(
     dialect: Dialect,
     usage: &mut Usage,
 ) -> Result<bool, Malformed> {
-    if cursor.kind()? != super::json::Kind::Object {
+    if cursor.kind()? != Kind::Object {
         cursor.skip()?;
         return Ok(false);
     }
-    // Anthropic counts the prompt in three parts that exclude each other; message_delta may repeat each or none.
-    let (mut fresh, mut written, mut cached) = (None, None, None);
-    let mut found = false;
+    let mut told = Told::default();
     cursor.object(|key, cursor| {
-        if key.is("prompt_tokens") || key.is("input_tokens") {
-            fresh = cursor.integer()?;
-        } else if key.is("completion_tokens") || key.is("output_tokens") {
-            if let Some(count) = cursor.integer()? {
-                usage.output = count;
-                found = true;
-            }
-        } else if key.is("cache_creation_input_tokens") {
-            written = cursor.integer()?;
-        } else if key.is("cache_read_input_tokens") {
-            cached = cursor.integer()?;
-        } else if key.is("prompt_tokens_details") || key.is("input_tokens_details") {
-            detail(cursor, "cached_tokens", &mut usage.cached)?;
-        } else if key.is("completion_tokens_details") || key.is("output_tokens_details") {
-            detail(cursor, "reasoning_tokens", &mut usage.reasoning)?;
-        }
+        let is = |names: &[&str]| names.iter().any(|name| key.is(name));
+        let slot = if is(&["prompt_tokens", "input_tokens", "promptTokenCount"]) {
+            &mut told.input
+        } else if is(&["completion_tokens", "output_tokens", "candidatesTokenCount"]) {
+            &mut told.output
+        } else if is(&[
+            "cache_read_input_tokens",
+            "cachedContentTokenCount",
+            "prompt_cache_hit_tokens", // DeepSeek
+            "cached_tokens",           // Moonshot
+        ]) {
+            &mut told.cached
+        } else if is(&["cache_creation_input_tokens"]) {
+            &mut told.written
+        } else if is(&["thoughtsTokenCount"]) {
+            &mut told.reasoning
+        } else if is(&["toolUsePromptTokenCount"]) {
+            &mut told.tools
+        } else if is(&["total_tokens"]) {
+            &mut told.total
+        } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
+            // the second is OpenRouter's
+            let (cached, written) = (&mut told.cached, &mut told.written);
+            return detail(
+                cursor,
+                &mut [("cached_tokens", cached), ("cache_write_tokens", written)],
+            );
+        } else if is(&["completion_tokens_details", "output_tokens_details"]) {
+            return detail(cursor, &mut [("reasoning_tokens", &mut told.reasoning)]);
+        } else if is(&["cache_creation"]) {
+            let (mut short, mut long) = (None, None);
+            let slots = &mut [
+                ("ephemeral_5m_input_tokens", &mut short),
+                ("ephemeral_1h_input_tokens", &mut long),
+            ];
+            detail(cursor, slots)?;
+            told.written_parts = sum([short, long]);
+            return Ok(());
+        } else {
+            return Ok(());
+        };
+        *slot = cursor.integer()?.or(*slot);
         Ok(())
     })?;
-    found |= fresh.is_some();
-    if dialect == Dialect::AnthropicMessages {
-        let parts = [fresh, written, cached];
-        // message_delta may repeat the fresh part alone
-        if fresh.is_some() && (usage.input == 0 || written.or(cached).is_some()) {
-            usage.input = parts.iter().flatten().fold(0, |a, b| a.saturating_add(*b));
-            usage.cached = cached.unwrap_or(0);
-        }
-    } else if let Some(count) = fresh {
-        usage.input = count;
-    }
-    Ok(found)
+    told.written = told.written.or(told.written_parts);
+    Ok(told.settle(dialect, usage))
 }
 
-fn detail(cursor: &mut Cursor<'_>, name: &str, count: &mut u64) -> Result<(), Malformed> {
-    if cursor.kind()? != super::json::Kind::Object {
+impl Told {
+    /// Takes what was told into `usage`.
+    fn settle(&self, dialect: Dialect, usage: &mut Usage) -> bool {
+        match dialect {
+            Dialect::AnthropicMessages => self.settle_parts(usage),
+            Dialect::GeminiGenerate => {
+                let thoughts = self.reasoning.unwrap_or(usage.reasoning);
+                let said = usage.output.saturating_sub(usage.reasoning);
+                usage.output = self.output.unwrap_or(said).saturating_add(thoughts);
+                if let Some(prompt) = self.input {
+                    usage.input = prompt.saturating_add(self.tools.unwrap_or(0));
+                }
+                usage.reasoning = thoughts;
+                usage.cached = self.cached.unwrap_or(usage.cached);
+            }
+            _ => {
+                usage.input = self.input.unwrap_or(usage.input);
+                usage.cached = self.cached.unwrap_or(usage.cached);
+                usage.written = self.written.unwrap_or(usage.written);
+                usage.reasoning = self.reasoning.unwrap_or(usage.reasoning);
+                if let Some(output) = self.output {
+                    // xAI: the total tells that reasoning comes on top
+                    let beside = self.input.and_then(|input| {
+                        let parts = [Some(input), Some(output), self.reasoning];
+                        sum(parts).filter(|all| self.total == Some(*all))
+                    });
+                    let on_top = beside.and(self.reasoning).unwrap_or(0);
+                    usage.output = output.saturating_add(on_top);
+                }
+            }
+        }
+        self.input.or(self.output).is_some()
+    }
+
+    /// Anthropic: fresh, cached and written exclude each other. `message_delta` may repeat each, or none, and counts where it does.
+    fn settle_parts(&self, usage: &mut Usage) {
+        let known = usage.cached.saturating_add(usage.written);
+        let fresh = usage.input.saturating_sub(known);
+        // a bare 0 is what servers write who tell the prompt only once
+        let blank = self.input == Some(0) && self.cached.or(self.written).is_none();
+        let fresh = self.input.filter(|_| !blank).unwrap_or(fresh);
+        usage.cached = self.cached.unwrap_or(usage.cached);
+        usage.written = self.written.unwrap_or(usage.written);
+        usage.input = fresh
+            .saturating_add(usage.cached)
+            .saturating_add(usage.written);
+        usage.output = self.output.unwrap_or(usage.output);
+        usage.reasoning = self.reasoning.unwrap_or(usage.reasoning);
+    }
+}
+
+fn sum<const N: usize>(parts: [Option<u64>; N]) -> Option<u64> {
+    let told = parts.into_iter().flatten();
+    told.reduce(u64::saturating_add)
+}
+
+/// Reads the counts of an object in the object.
+fn detail(
+    cursor: &mut Cursor<'_>,
+    slots: &mut [(&str, &mut Option<u64>)],
+) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
         return cursor.skip().map(drop);
     }
     cursor.object(|key, cursor| {
-        if key.is(name)
-            && let Some(n) = cursor.integer()?
-        {
-            *count = n;
+        if let Some((_, slot)) = slots.iter_mut().find(|(name, _)| key.is(name)) {
+            **slot = cursor.integer()?.or(**slot);
         }
         Ok(())
     })
@@ -86,6 +180,7 @@ mod tests {
         let expected = Usage {
             input: 115,
             cached: 100,
+            written: 5,
             output: 42,
             ..Usage::default()
         };
@@ -94,8 +189,57 @@ mod tests {
             usage(Dialect::AnthropicMessages, &[start, start, end]),
             expected
         );
-        let end = r#"{"input_tokens":10,"output_tokens":42}"#;
-        assert_eq!(usage(Dialect::AnthropicMessages, &[start, end]), expected);
+        for end in [
+            r#"{"input_tokens":10,"output_tokens":42}"#,
+            r#"{"input_tokens":0,"output_tokens":42}"#,
+            r#"{"input_tokens":null,"cache_read_input_tokens":null,"output_tokens":42}"#,
+        ] {
+            assert_eq!(usage(Dialect::AnthropicMessages, &[start, end]), expected);
+        }
+    }
+
+    #[test]
+    fn a_later_breakdown_of_anthropics_takes_the_place_of_the_earlier() {
+        let start = r#"{"input_tokens":10,"cache_creation_input_tokens":5,"cache_read_input_tokens":100,"output_tokens":1}"#;
+        for (end, input, cached, written) in [
+            (
+                r#"{"input_tokens":30,"cache_creation_input_tokens":400,"cache_read_input_tokens":200,"output_tokens":7}"#,
+                630,
+                200,
+                400,
+            ),
+            (
+                r#"{"cache_creation_input_tokens":400,"output_tokens":7}"#,
+                510,
+                100,
+                400,
+            ),
+            (
+                r#"{"input_tokens":500,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":7}"#,
+                500,
+                0,
+                0,
+            ),
+            (
+                r#"{"cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":4},"output_tokens":7}"#,
+                117,
+                100,
+                7,
+            ),
+        ] {
+            let expected = Usage {
+                input,
+                cached,
+                written,
+                output: 7,
+                ..Usage::default()
+            };
+            assert_eq!(
+                usage(Dialect::AnthropicMessages, &[start, end]),
+                expected,
+                "{end}"
+            );
+        }
     }
 
     #[test]
@@ -107,9 +251,73 @@ mod tests {
             cached: 4,
             output: 7,
             reasoning: 3,
-            estimated: false,
+            ..Usage::default()
         };
         assert_eq!(usage(Dialect::OpenaiChat, &[chat, "null"]), expected);
+        assert_eq!(usage(Dialect::OpenaiCompletions, &[chat]), expected);
         assert_eq!(usage(Dialect::OpenaiResponses, &[responses]), expected);
+        let embeddings = usage(
+            Dialect::OpenaiEmbeddings,
+            &[r#"{"prompt_tokens":9,"total_tokens":9}"#],
+        );
+        assert_eq!((embeddings.input, embeddings.output), (9, 0));
+    }
+
+    #[test]
+    fn servers_with_names_of_their_own_are_understood() {
+        for (object, expected) in [
+            (
+                r#"{"prompt_tokens":9,"completion_tokens":7,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}"#,
+                (9, 4, 0, 7, 0),
+            ),
+            (
+                r#"{"prompt_tokens":9,"completion_tokens":7,"cached_tokens":4}"#,
+                (9, 4, 0, 7, 0),
+            ),
+            (
+                r#"{"prompt_tokens":9,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2}}"#,
+                (9, 4, 2, 7, 0),
+            ),
+            // reasoning beside the output
+            (
+                r#"{"prompt_tokens":9,"completion_tokens":7,"total_tokens":46,"completion_tokens_details":{"reasoning_tokens":30}}"#,
+                (9, 0, 0, 37, 30),
+            ),
+            // and within it
+            (
+                r#"{"prompt_tokens":9,"completion_tokens":37,"total_tokens":46,"completion_tokens_details":{"reasoning_tokens":30}}"#,
+                (9, 0, 0, 37, 30),
+            ),
+        ] {
+            let usage = usage(Dialect::OpenaiChat, &[object]);
+            let found = (
+                usage.input,
+                usage.cached,
+                usage.written,
+                usage.output,
+                usage.reasoning,
+            );
+            assert_eq!(found, expected, "{object}");
+        }
+    }
+
+    #[test]
+    fn geminis_thoughts_are_output_and_its_last_report_counts() {
+        let first = r#"{"promptTokenCount":19,"totalTokenCount":31,"thoughtsTokenCount":12,"promptTokensDetails":[{"modality":"TEXT","tokenCount":19}]}"#;
+        let last = r#"{"promptTokenCount":19,"candidatesTokenCount":30,"thoughtsTokenCount":20,"cachedContentTokenCount":8,"toolUsePromptTokenCount":5,"totalTokenCount":74}"#;
+        let early = usage(Dialect::GeminiGenerate, &[first]);
+        assert_eq!((early.input, early.output, early.reasoning), (19, 12, 12));
+        let expected = Usage {
+            input: 24,
+            cached: 8,
+            output: 50,
+            reasoning: 20,
+            ..Usage::default()
+        };
+        assert_eq!(usage(Dialect::GeminiGenerate, &[first, last]), expected);
+        assert_eq!(
+            usage(Dialect::GeminiGenerate, &[first, last, last]),
+            expected
+        );
     }
 }

@@ -1,14 +1,21 @@
 //! Between the chain and the wire: the call that policies work on, and the request that leaves for an upstream.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
 use tokio::time::Instant;
 
-use super::{REQUEST_ID, settle::Watch};
+use super::{
+    REQUEST_ID,
+    generation::{Generation, now},
+    settle::Watch,
+};
 use crate::{
-    config::{Config, Upstream},
+    config::Upstream,
+    cost::tags,
     dialect::{answer, request::Body as Asked},
-    policy::{Call, Run},
+    policy::{Call, Estimates, Run},
     refusal::{Code, Refusal},
     route,
     upstream::{Payload, credentials},
@@ -23,11 +30,12 @@ pub(super) struct Outgoing<'a> {
 /// Where it goes, and as what.
 pub(super) fn aim<'a>(
     call: Box<Call>,
-    config: &'a Config,
+    generation: &'a Generation,
+    shares: bool,
     watch: &mut Watch,
 ) -> Result<Outgoing<'a>, Refusal> {
     let begun = Instant::now();
-    let outgoing = outgoing(*call, None, config, watch);
+    let outgoing = outgoing(*call, None, generation, shares, watch);
     watch.record.overhead += begun.elapsed();
     outgoing
 }
@@ -35,9 +43,11 @@ pub(super) fn aim<'a>(
 pub(super) fn outgoing<'a>(
     mut call: Call,
     payload: Option<Payload>,
-    config: &'a Config,
+    generation: &'a Generation,
+    shares: bool,
     watch: &mut Watch,
 ) -> Result<Outgoing<'a>, Refusal> {
+    let config = &generation.config;
     let family = route::family(call.dialect, call.headers());
     let route::Choice { upstream, model } =
         route::choose(config, family, call.dialect, call.body.model())
@@ -50,21 +60,22 @@ pub(super) fn outgoing<'a>(
         upstream.name,
         call.body.model().unwrap_or_default()
     );
-    if watch.run.as_ref().is_some_and(Run::rewrites) {
-        // Policies read text, not gzip: what the app would take is not asked for.
+    account(&mut call, upstream, generation, watch);
+    if shares || watch.run.as_ref().is_some_and(Run::rewrites) {
+        // Policies read text, not gzip: what the app would take is not asked for. What is kept may be read by anybody.
         call.set_header(
             header::ACCEPT_ENCODING,
             Some(HeaderValue::from_static("identity")),
         );
     }
-    let path = upstream.path(&call.path);
+    let path = upstream.path(&call.body.path(&call.path));
     let unsendable =
         |error: &dyn std::fmt::Display| Refusal::new(Code::BadRequest, error.to_string());
     let path = PathAndQuery::try_from(path).map_err(|error| unsendable(&error))?;
     let id = HeaderValue::try_from(call.id.as_str());
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = call.method.clone();
-    let (headers, body, _tags) = call.into_parts();
+    let (headers, body) = call.into_parts();
     head.headers = headers;
     let mut head =
         credentials::outgoing(upstream, head, path).map_err(|error| unsendable(&error))?;
@@ -76,16 +87,50 @@ pub(super) fn outgoing<'a>(
     Ok(Outgoing { upstream, request })
 }
 
+/// Takes over what the exchange will be settled by: what was reserved, tags, and what this target costs.
+fn account(call: &mut Call, upstream: &Upstream, generation: &Generation, watch: &mut Watch) {
+    watch.linear = 0;
+    let reserved = std::mem::take(&mut call.books.reserved);
+    if reserved.is_empty() {
+        // Nobody asked for an estimate: where no usage comes back, four bytes are a token (facts: 20 % off on the average).
+        watch.bill.expected.input = call.body.size() as u64 / 4;
+    } else {
+        watch.bill.expected = generation.expected(call).0;
+        watch.linear = call.body.input_tokens();
+    }
+    let model = call.body.model().unwrap_or_default();
+    let priced = generation.prices.find(&upstream.name, model, now());
+    watch.bill.price = priced.map(|priced| priced.price);
+    watch.bill.reserve(reserved);
+    watch.record.reserved = watch.bill.units();
+    watch.record.tags = call.tags().clone();
+    let reads = generation
+        .reads
+        .iter()
+        .find(|(name, _)| *name == upstream.name);
+    let reads = reads.map(|(_, reads)| *reads).unwrap_or_default();
+    for name in tags::stripped(&generation.tags, call.headers(), reads) {
+        call.set_header(name, None);
+    }
+    // With an empty chain nothing is added: a wire.
+    let asks = upstream.usage && watch.record.streaming && watch.run.is_some();
+    watch.strips_usage = asks && call.body.ask_for_usage();
+}
+
 pub(super) fn call(parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    Box::new(Call::new(
+    let tags = tags::read(&watch.generation.tags, &parts.headers);
+    let mut call = Box::new(Call::new(
         watch.record.id.clone(),
         watch.record.dialect,
         parts.method,
         path.to_owned(),
         parts.headers,
         body,
-    ))
+    ));
+    call.tagged(tags);
+    call.estimated_by(Arc::clone(&watch.generation) as Arc<dyn Estimates>);
+    call
 }
 
 /// A policy's own reply in the caller's dialect.
@@ -99,6 +144,11 @@ pub(super) fn replied(text: &str, watch: &Watch) -> Response<Bytes> {
         ("text/event-stream", events)
     } else {
         let body = answer::reply_body(watch.record.dialect, model, &watch.record.id, text, created);
+        let body = if watch.listed {
+            answer::listed(&body)
+        } else {
+            body
+        };
         ("application/json", body)
     };
     let mut response = Response::new(Bytes::from(body));

@@ -1,9 +1,20 @@
 //! What an exchange runs on: one immutable generation of configuration and policies, and the few things that all generations share.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::{config::Config, policy::Chain, telemetry::metrics::Models};
+use crate::{
+    config::Config,
+    cost::{
+        Estimate, Price, Priced, Prices, Routes, Unit,
+        tags::{Reads, Rules},
+    },
+    policy::{Call, Chain, Estimates},
+    route,
+    telemetry::metrics::Models,
+};
 
 /// One immutable set of configuration and loaded policies. A reload makes the next one; exchanges end on the one they began on.
 pub struct Generation {
@@ -15,6 +26,54 @@ pub struct Generation {
     pub chain: Chain,
     /// Model names that may be labels.
     pub models: Models,
+    /// What models cost.
+    pub prices: Prices,
+    /// Which headers tell whom an exchange is booked to.
+    pub tags: Rules,
+    /// Which gateways' headers each upstream reads for itself.
+    pub reads: Vec<(String, Reads)>,
+    /// What past exchanges teach; the same for all generations.
+    pub routes: Arc<Routes>,
+}
+
+impl Generation {
+    /// What a call of this dialect would be sent to now, priced; none where no upstream takes it.
+    fn target(&self, call: &Call) -> Option<(String, Option<Priced<'_>>)> {
+        let family = route::family(call.dialect, call.headers());
+        let asked = call.body.model();
+        let choice = route::choose(&self.config, family, call.dialect, asked).ok()?;
+        let model = choice.model.or_else(|| asked.map(Into::into))?;
+        let priced = self.prices.find(&choice.upstream.name, &model, now());
+        Some((model, priced))
+    }
+
+    /// What a call will probably take, and the price it will have.
+    pub fn expected(&self, call: &Call) -> (Estimate, Option<Price>) {
+        let (model, priced) = self.target(call).unwrap_or_default();
+        let learned = self.routes.learned(call.dialect, &model);
+        let limit = priced.as_ref().and_then(|priced| priced.limits.output);
+        let most = call.body.max_output_tokens();
+        let estimate = learned.estimate(call.body.input_tokens(), most, limit);
+        (estimate, priced.map(|priced| priced.price))
+    }
+}
+
+impl Estimates for Generation {
+    fn estimate(&self, call: &Call, unit: Unit) -> Option<u64> {
+        let (estimate, price) = self.expected(call);
+        match unit {
+            Unit::Requests => Some(1),
+            Unit::Microusd => price.map(|price| price.cost(&estimate.usage()).0),
+            unit => estimate.of(unit, None),
+        }
+    }
+}
+
+/// Seconds after 1970, for prices that change with the day.
+pub(super) fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// How far the process is on its way out.

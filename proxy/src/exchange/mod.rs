@@ -13,17 +13,20 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     config::Config,
-    dialect::{Dialect, json, recognise, recognise::Surface, request::Body as Asked},
+    dialect::{Dialect, answer, json, recognise, recognise::Surface, request::Body as RequestBody},
     policy::{Call, Chain, Coverage, Link, ReplyHead, Run, chain::Stop},
     refusal::{Code, Refusal},
+    state::{Stores, flights::Flights},
     telemetry::metrics,
     upstream::{Inbound, Payload, Pool, SendError},
 };
 
 mod aim;
+mod bill;
 mod collect;
 pub mod generation;
 mod identity;
+mod kept;
 pub mod live;
 mod refusals;
 mod settle;
@@ -34,7 +37,7 @@ use collect::{Incomplete, collect};
 use generation::{Phase, Shared};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
-use refusals::{failed, incomplete_reply, told, too_large, unreadable_reply, unseen};
+use refusals::{failed, incomplete_reply, told, too_large, unreadable_reply, unseen, wordless};
 use settle::Watch;
 
 /// The exchange's id, for the app's log and the operator's.
@@ -46,6 +49,18 @@ const LARGEST_ERROR: u64 = 64 << 10;
 pub struct Worker {
     shared: Arc<Shared>,
     pool: Pool,
+    stores: Stores,
+    flights: Flights,
+}
+
+/// What the chain made of a call.
+enum Asked {
+    /// It goes out.
+    Forward(Box<Call>),
+    /// A policy answered it.
+    Answered(Reply),
+    /// It is served a kept or shared reply, which goes up the chain from the policy that found it.
+    Served(Response<Inbound>),
 }
 
 /// What comes back, before it is written.
@@ -60,8 +75,13 @@ enum Reply {
 
 impl Worker {
     /// Serves what `shared` holds, over connections of its own.
-    pub fn new(shared: Arc<Shared>, pool: Pool) -> Self {
-        Self { shared, pool }
+    pub fn new(shared: Arc<Shared>, pool: Pool, stores: Stores, flights: Flights) -> Self {
+        Self {
+            shared,
+            pool,
+            stores,
+            flights,
+        }
     }
 
     /// Serves one exchange. Never fails: a refusal is an answer too.
@@ -97,14 +117,19 @@ impl Worker {
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
     {
         let generation = Arc::clone(&watch.generation);
-        let call = self.read(request, &generation.config, watch).await?; //            what is asked
-        let call = match ask(call, None, watch).await? {
-            Ok(call) => call, //                                                       may it go out, and how
-            Err(answered) => return Ok(answered),
+        let config = &generation.config;
+        let call = self.read(request, config, watch).await?; //                        what is asked
+        let mut call = match self.ask(call, None, watch).await? {
+            Asked::Forward(call) => call, //                                           may it go out, and how
+            Asked::Answered(reply) => return Ok(reply),
+            Asked::Served(reply) => return self.back(reply, config, watch).await,
         };
-        let outgoing = aim(call, &generation.config, watch)?; //                       where it goes
+        let leads = std::mem::take(&mut call.books.leads);
+        let keeps = std::mem::take(&mut call.books.keeps);
+        let outgoing = aim(call, &generation, leads.len() + keeps.len() > 0, watch)?; // where it goes
         let reply = self.send(outgoing, watch).await?; //                              the provider
-        self.back(reply, &generation.config, watch).await //                           may it come back
+        let reply = self.shared(reply, leads, keeps, watch); //                        who else may have it
+        self.back(reply, config, watch).await //                                       may it come back
     }
 
     /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no dialect knows (`unread`).
@@ -133,15 +158,21 @@ impl Worker {
         if body.size_hint().lower() > limit as u64 {
             return Err(too_large(limit));
         }
-        let mut call = call(parts, Asked::wire(Dialect::Other, Bytes::new()), watch);
+        let mut call = call(
+            parts,
+            RequestBody::wire(Dialect::Other, Bytes::new()),
+            watch,
+        );
         if unread.is_some() {
-            call = match ask(call, unread, watch).await? {
-                Ok(call) => call,
-                Err(answered) => return Ok(answered),
+            call = match self.ask(call, unread, watch).await? {
+                Asked::Forward(call) => call,
+                Asked::Answered(reply) => return Ok(reply),
+                // What no dialect reads has no form in which it could be replayed.
+                Asked::Served(reply) => return Ok(Reply::Relay(reply)),
             };
         }
         let payload = Payload::Stream(Box::pin(http_body_util::Limited::new(body, limit)));
-        let outgoing = outgoing(*call, Some(payload), &generation.config, watch)?;
+        let outgoing = outgoing(*call, Some(payload), &generation, false, watch)?;
         let reply = self.send(outgoing, watch).await?;
         Ok(Reply::Relay(reply))
     }
@@ -172,9 +203,10 @@ impl Worker {
             })?;
         let begun = Instant::now();
         watch.record.request_bytes = body.len() as u64;
-        let mut body = Asked::wire(watch.record.dialect, body);
+        let mut body = RequestBody::wire(watch.record.dialect, body).at(path_of(&parts));
         watch.record.model = body.model().map(str::to_owned);
         watch.record.streaming = body.streaming();
+        watch.listed = body.listed();
         let chain = &watch.generation.chain;
         if chain.asks() && body.ambiguous() {
             // A policy would judge one of the two, and the provider might serve the other.
@@ -213,6 +245,7 @@ impl Worker {
         let Outgoing { upstream, request } = outgoing;
         let wait = upstream.first_content_timeout;
         let sent = timeout(wait, self.pool.send(upstream, request)).await;
+        watch.bill.asked = true;
         let asked: Arc<str> = upstream.name.as_str().into();
         metrics::attempt(&asked, "first");
         watch.record.upstream = Some(asked);
@@ -248,9 +281,15 @@ impl Worker {
         config: &Config,
         watch: &mut Watch,
     ) -> Result<Reply, Refusal> {
+        watch.bill.served = reply.status().is_success() && watch.record.from_store.is_none();
         let shown = watch.run.as_ref().is_some_and(Run::rewrites);
+        // A stream that may have to be cut is looked at event by event.
+        let shown = shown || watch.bill.cuts() && is_stream(reply.headers());
         let masked = may_be_masked(&reply, watch);
-        if !reply.status().is_success() || !shown && !masked {
+        // A head that is to tell the cost waits for the body that tells the usage.
+        let plain = !is_stream(reply.headers()) && unreadable(reply.headers()).is_none();
+        let told = config.prices.reply_header && plain;
+        if !reply.status().is_success() || !shown && !masked && !told {
             if shown {
                 watch.missed("error_status", reply.body().size_hint().lower());
             }
@@ -286,9 +325,66 @@ impl Worker {
             body = live::whole(body, &head, &config.limits, watch).await?;
         }
         let mut whole = Response::from_parts(head, body);
+        if told {
+            watch.tell_cost(whole.body());
+        }
         let length = HeaderValue::from(whole.body().len());
         whole.headers_mut().insert(header::CONTENT_LENGTH, length);
         Ok(Reply::Whole(whole))
+    }
+
+    /// Asks the chain what becomes of the call.
+    async fn ask(
+        &self,
+        mut call: Box<Call>,
+        unread: Option<(&'static str, u64)>,
+        watch: &mut Watch,
+    ) -> Result<Asked, Refusal> {
+        if watch.generation.chain.links().is_empty() {
+            return Ok(Asked::Forward(call));
+        }
+        // `watch` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
+        watch.run = Some(Run::new(&watch.generation.chain, || {
+            Instant::now().into_std()
+        }));
+        loop {
+            let begun = Instant::now();
+            let Some(run) = &mut watch.run else {
+                return Ok(Asked::Forward(call));
+            };
+            let asked = run.on_request(call, unread).await;
+            watch.record.overhead += begun.elapsed();
+            match asked {
+                Ok(forward) => {
+                    call = forward;
+                    watch.noted(&mut call);
+                    return Ok(Asked::Forward(call));
+                }
+                Err(Stop::Refused(call, _, denial)) => {
+                    call.into_iter().for_each(|mut call| watch.noted(&mut call));
+                    return Err(Refusal::denied(denial));
+                }
+                Err(Stop::Failed(link, fault)) => return Err(failed(&link.name, fault)),
+                Err(Stop::Replied(mut call, link, text)) => {
+                    watch.noted(&mut call);
+                    if !answer::takes_text(watch.record.dialect) {
+                        return Err(wordless(&link.name));
+                    }
+                    return Ok(Asked::Answered(Reply::Whole(replied(&text, watch))));
+                }
+                Err(Stop::Served(back, found)) => {
+                    call = back;
+                    if let Some(reply) = self.serve(found, &mut call, watch).await {
+                        watch.noted(&mut call);
+                        watch.take_over(std::mem::take(&mut call.books.reserved));
+                        if let Some(run) = &mut watch.run {
+                            run.served();
+                        }
+                        return Ok(Asked::Served(reply));
+                    }
+                }
+            }
+        }
     }
 
     fn open(&self) -> Result<(), Refusal> {
@@ -302,6 +398,11 @@ impl Worker {
     }
 }
 
+/// Path and query as they came.
+fn path_of(parts: &http::request::Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", |path| path.as_str())
+}
+
 /// Whether a reply may be an error in the disguise of a success: a 200 with a JSON error where a stream was asked for. Two SDKs take it for an
 /// empty stream that went well (facts: rule 1).
 fn may_be_masked(reply: &Response<Inbound>, watch: &Watch) -> bool {
@@ -311,29 +412,6 @@ fn may_be_masked(reply: &Response<Inbound>, watch: &Watch) -> bool {
         && unreadable(headers).is_none()
         && !is_stream(headers)
         && size.is_some_and(|bytes| bytes <= LARGEST_ERROR)
-}
-
-/// Asks the chain. An inner error is an answer that a policy gave in the model's place.
-async fn ask(
-    call: Box<Call>,
-    unread: Option<(&'static str, u64)>,
-    watch: &mut Watch,
-) -> Result<Result<Box<Call>, Reply>, Refusal> {
-    let chain = &watch.generation.chain;
-    if chain.links().is_empty() {
-        return Ok(Ok(call));
-    }
-    let begun = Instant::now();
-    let run = Run::new(chain, || Instant::now().into_std());
-    // `watch` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
-    let asked = watch.run.insert(run).on_request(call, unread).await;
-    watch.record.overhead += begun.elapsed();
-    match asked {
-        Ok(call) => Ok(Ok(call)),
-        Err(Stop::Refused(_, denial)) => Err(Refusal::denied(denial)),
-        Err(Stop::Failed(link, fault)) => Err(failed(&link.name, fault)),
-        Err(Stop::Replied(_, text)) => Ok(Err(Reply::Whole(replied(&text, watch)))),
-    }
 }
 
 /// Refuses what `link` may not miss, and counts it as missed by all policies that read prompts.
@@ -350,12 +428,20 @@ fn blocked(chain: &Chain, link: &Link, reason: &'static str, bytes: u64) -> Refu
 fn refuse(refusal: Refusal, watch: &mut Watch) -> Reply {
     watch.record.error = Some(refusal.word().to_owned().into());
     told(&watch.record.id, &refusal);
-    Reply::Whole(refusal.answer(watch.record.dialect).map(Bytes::from))
+    let listed = watch.listed;
+    Reply::Whole(
+        refusal
+            .answer(watch.record.dialect)
+            .map(|body| match listed {
+                true => answer::listed(&body).into(),
+                false => Bytes::from(body),
+            }),
+    )
 }
 
 /// Whether what a dialect can't show may be a prompt. Pictures are counted and pass: no policy could read them.
 fn holds_a_prompt(what: &str) -> bool {
-    matches!(what, "audio" | "file")
+    matches!(what, "audio" | "file" | "tokens")
 }
 
 fn is_stream(headers: &HeaderMap) -> bool {

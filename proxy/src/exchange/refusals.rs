@@ -37,6 +37,12 @@ pub(super) fn failed(policy: &str, fault: Fault) -> Refusal {
     .caused_by(fault)
 }
 
+pub(super) fn wordless(policy: &str) -> Refusal {
+    let message =
+        format!("the policy `{policy}` answers with a text, and this API's replies hold none");
+    Refusal::new(Code::PolicyFailed, message)
+}
+
 pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
     let message = format!(
         "the policy `{policy}` can't see this request ({what}), so it is not sent; the operator may set `on_unseen: skip` for the policy"

@@ -5,14 +5,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::generation::{Generation, Shared};
+use http::{HeaderName, HeaderValue};
+
+use super::{
+    bill::Bill,
+    generation::{Generation, Shared},
+};
 use crate::{
-    dialect::Dialect,
-    policy::{Outcome, Run},
+    cost::NanoDollars,
+    dialect::{Dialect, tap::Tap},
+    policy::{Call, Outcome, Reserved, Run},
+    state::Settled,
     telemetry::{self, Record, metrics::Inflight},
 };
+
+/// What a reply costs, in dollars.
+const COST: HeaderName = HeaderName::from_static("x-outrigger-cost-usd");
+/// How long `on-end` waits for a shared store to have what the exchange settled.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// The books of one exchange.
 pub(super) struct Watch {
@@ -22,6 +34,18 @@ pub(super) struct Watch {
     /// What is known so far. `client_gone` stands until the reply was given out to its end, be it a good one.
     pub(super) record: Record,
     pub(super) run: Option<Run>,
+    /// What policies reserved in its name.
+    pub(super) bill: Bill,
+    /// Headers that policies add to the app's reply.
+    pub(super) reply_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Usage was asked for in the app's place: what tells it is taken out of the stream.
+    pub(super) strips_usage: bool,
+    /// The app asked for one array of pieces, as Gemini streams without `alt=sse`.
+    pub(super) listed: bool,
+    /// Generated tokens that went by, for a reply that does not tell its usage.
+    pub(super) output: u64,
+    /// The linear estimate of the prompt, 0 where nobody counted.
+    pub(super) linear: u64,
     _inflight: Inflight,
 }
 
@@ -39,6 +63,12 @@ impl Watch {
             shared: Arc::clone(shared),
             begun: Instant::now(),
             run: None,
+            bill: Bill::default(),
+            reply_headers: Vec::new(),
+            strips_usage: false,
+            listed: false,
+            output: 0,
+            linear: 0,
             _inflight: Inflight::enter(),
         }
     }
@@ -50,6 +80,55 @@ impl Watch {
         }
     }
 
+    /// Takes over what policies said of the app's reply, and whom the exchange is booked to.
+    pub(super) fn noted(&mut self, call: &mut Call) {
+        self.reply_headers.append(&mut call.books.reply_headers);
+        self.record.tags = call.tags().clone();
+    }
+
+    /// Has the app told what its whole reply costs.
+    pub(super) fn tell_cost(&mut self, body: &[u8]) {
+        if self.record.usage.is_none() {
+            let mut tap = Tap::new(self.record.dialect, false);
+            tap.watch(body);
+            self.record.usage = tap.usage();
+            self.output = tap.output_estimate();
+        }
+        let usage = self.bill.usage(self.record.usage, self.output);
+        let cost = usage.and_then(|usage| self.bill.cost(&usage));
+        let value = cost.and_then(|cost| HeaderValue::try_from(cost.to_string()).ok());
+        if let Some(value) = value {
+            self.reply_headers.push((COST, value));
+        }
+    }
+
+    /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and nothing generated.
+    pub(super) fn take_over(&mut self, reserved: Vec<Reserved>) {
+        self.bill.reserve(reserved);
+        self.bill.asked = true;
+    }
+
+    /// Puts the truth in the place of estimates: usage, cost, reservations, and what the next estimate may learn.
+    fn account(&mut self) -> Vec<Settled> {
+        let record = &mut self.record;
+        if record.from_store.is_some() {
+            // Another exchange paid for it.
+            record.cost = Some(NanoDollars::default());
+            return self.bill.close(None);
+        }
+        let reported = record.usage.is_some();
+        record.usage = self.bill.usage(record.usage, self.output);
+        if let Some(usage) = &record.usage {
+            record.cost = self.bill.cost(usage);
+            if reported {
+                let model = record.target.split_once('/').map_or("", |(_, model)| model);
+                let routes = &self.generation.routes;
+                routes.observe(record.dialect, model, self.linear, usage);
+            }
+        }
+        self.bill.close(self.record.usage.as_ref())
+    }
+
     fn outcome(&self) -> Outcome {
         let record = &self.record;
         Outcome {
@@ -57,6 +136,8 @@ impl Watch {
             target: record.target.clone(),
             finish: record.finish.clone().unwrap_or_default(),
             usage: record.usage.unwrap_or_default(),
+            cost_microusd: record.cost.map(NanoDollars::micros),
+            from_store: record.from_store.is_some(),
             first_token_ms: record.first_token.map(millis),
             total_ms: millis(record.total),
             error: record.error.as_deref().map(str::to_owned),
@@ -67,6 +148,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.record.total = self.begun.elapsed();
+        let settled = self.account();
         self.record.model_label = self.generation.models.label(self.record.model.as_deref());
         let verdicts = self.run.iter().flat_map(Run::verdicts);
         self.record.policies = verdicts
@@ -84,7 +166,16 @@ impl Drop for Watch {
             let outcome = Arc::new(self.outcome());
             let end = self.run.as_mut().and_then(|run| run.end(&outcome));
             if let (Some(end), Ok(runtime)) = (end, tokio::runtime::Handle::try_current()) {
-                runtime.spawn(end);
+                runtime.spawn(async move {
+                    // What policies ask of limits now is to hold this exchange's own share.
+                    let all = async {
+                        for settled in settled {
+                            settled.done().await;
+                        }
+                    };
+                    let _ = timeout(SETTLED, all).await;
+                    end.await;
+                });
             }
         }
         telemetry::settle(&self.record);

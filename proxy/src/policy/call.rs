@@ -2,13 +2,18 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::dialect::{
-    Dialect,
-    request::{Body, Mark as BodyMark},
+use std::sync::Arc;
+
+use super::{Books, Estimates, books};
+use crate::{
+    cost::{Tags, Unit},
+    dialect::{
+        Dialect,
+        request::{Body, Mark as BodyMark},
+    },
 };
 
 /// The exchange's request as policies see and edit it.
-#[derive(Debug)]
 pub struct Call {
     /// The exchange's id.
     pub id: String,
@@ -20,15 +25,30 @@ pub struct Call {
     pub path: String,
     /// What is asked.
     pub body: Body,
+    /// What policies took on in its name.
+    pub books: Books,
     headers: HeaderMap,
-    tags: Vec<(String, String)>,
+    tags: Tags,
     undo: Vec<Undo>,
+    estimates: Option<Arc<dyn Estimates>>,
+}
+
+/// Without what was said: a call is all of the prompt.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("id", &self.id)
+            .field("dialect", &self.dialect)
+            .field("books", &self.books)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where a call's journal stood.
 pub struct Mark {
     body: BodyMark,
     undo: usize,
+    books: books::Mark,
 }
 
 #[derive(Debug)]
@@ -54,9 +74,26 @@ impl Call {
             path,
             body,
             headers,
-            tags: Vec::new(),
+            books: Books::default(),
+            tags: Tags::default(),
             undo: Vec::new(),
+            estimates: None,
         }
+    }
+
+    /// Lets policies ask what the exchange will take.
+    pub fn estimated_by(&mut self, estimates: Arc<dyn Estimates>) {
+        self.estimates = Some(estimates);
+    }
+
+    /// What the exchange will take of a unit, as it stands now; money in billionths of a dollar, none where its model has no price.
+    pub fn estimate(&self, unit: Unit) -> Option<u64> {
+        self.estimates.as_ref()?.estimate(self, unit)
+    }
+
+    /// The tags that the host found, before any policy.
+    pub fn tagged(&mut self, tags: Tags) {
+        self.tags = tags;
     }
 
     /// The headers as they will go upstream, credentials included.
@@ -65,8 +102,8 @@ impl Call {
     }
 
     /// Gives up the call for what goes upstream.
-    pub fn into_parts(self) -> (HeaderMap, Body, Vec<(String, String)>) {
-        (self.headers, self.body, self.tags)
+    pub fn into_parts(self) -> (HeaderMap, Body) {
+        (self.headers, self.body)
     }
 
     /// Replaces a header, or removes it. Which headers a policy may set is for the sandbox to check.
@@ -80,28 +117,24 @@ impl Call {
     }
 
     /// Tags: shared down the chain, and with accounting.
-    pub fn tags(&self) -> &[(String, String)] {
+    pub const fn tags(&self) -> &Tags {
         &self.tags
     }
 
     /// The tag's value.
     pub fn tag(&self, name: &str) -> Option<&str> {
-        self.tags
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.tags.get(name)
     }
 
-    /// Sets a tag for the policies that follow and for accounting. The sandbox bounds how many and how long.
-    pub fn set_tag(&mut self, name: &str, value: String) {
-        let before = match self.tags.iter_mut().find(|(known, _)| known == name) {
-            Some((_, present)) => Some(std::mem::replace(present, value)),
-            None => {
-                self.tags.push((name.to_owned(), value));
-                None
-            }
-        };
-        self.undo.push(Undo::Tag(name.to_owned(), before));
+    /// Sets a tag for the policies that follow and for accounting; an empty value removes it. False where it can't be one, or there are too
+    /// many.
+    pub fn set_tag(&mut self, name: &str, value: &str) -> bool {
+        let before = self.tags.get(name).map(str::to_owned);
+        let taken = self.tags.set(name, value);
+        if taken {
+            self.undo.push(Undo::Tag(name.to_owned(), before));
+        }
+        taken
     }
 
     /// Remembers how the call stands.
@@ -109,6 +142,7 @@ impl Call {
         Mark {
             body: self.body.mark(),
             undo: self.undo.len(),
+            books: self.books.mark(),
         }
     }
 
@@ -120,6 +154,7 @@ impl Call {
     /// Undoes everything since `mark`.
     pub fn roll_back(&mut self, mark: Mark) {
         self.body.roll_back(mark.body);
+        self.books.roll_back(mark.books);
         while self.undo.len() > mark.undo {
             match self.undo.pop() {
                 Some(Undo::Header(name, before)) => {
@@ -129,8 +164,7 @@ impl Call {
                     }
                 }
                 Some(Undo::Tag(name, before)) => {
-                    self.tags.retain(|(known, _)| *known != name);
-                    self.tags.extend(before.map(|value| (name, value)));
+                    self.tags.set(&name, before.as_deref().unwrap_or_default());
                 }
                 None => break,
             }
@@ -163,7 +197,7 @@ mod tests {
     #[test]
     fn what_a_faulty_policy_did_is_undone_whole() {
         let mut call = call();
-        call.set_tag("tenant", "a".into());
+        call.set_tag("tenant", "a");
         let mark = call.mark();
         call.set_header(
             HeaderName::from_static("x-team"),
@@ -173,8 +207,8 @@ mod tests {
             HeaderName::from_static("x-new"),
             Some(HeaderValue::from_static("1")),
         );
-        call.set_tag("tenant", "b".into());
-        call.set_tag("plan", "free".into());
+        call.set_tag("tenant", "b");
+        call.set_tag("plan", "free");
         call.body.set_model("b");
         assert!(call.edited_since(&mark));
         call.roll_back(mark);

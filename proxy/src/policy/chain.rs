@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Coverage, Denial, Fault, Program, quarantine::Quarantine};
+use super::{Call, Coverage, Denial, Fault, Found, Program, quarantine::Quarantine};
 use crate::{
     config::{Effect, PolicyLimits},
     dialect::Places,
@@ -130,6 +130,8 @@ pub enum Verdict {
     Refused,
     /// It answered itself.
     Replied,
+    /// It answered with a kept or shared reply.
+    Served,
     /// It failed, and the exchange with it.
     Faulted,
     /// It failed, and the exchange went on without it.
@@ -144,6 +146,7 @@ impl Verdict {
             Self::Edited => "edited",
             Self::Refused => "refused",
             Self::Replied => "replied",
+            Self::Served => "served",
             Self::Faulted => "faulted",
             Self::Skipped => "skipped",
         }
@@ -151,14 +154,26 @@ impl Verdict {
 }
 
 /// Why an exchange stops in the chain.
-#[derive(Debug)]
 pub enum Stop {
-    /// A policy refused it.
-    Refused(Arc<Link>, Denial),
+    /// A policy refused it; the call is there where it did so as a request.
+    Refused(Option<Box<Call>>, Arc<Link>, Denial),
     /// A policy answered it with this text.
-    Replied(Arc<Link>, String),
+    Replied(Box<Call>, Arc<Link>, String),
+    /// A policy answers it with this reply. Where that comes to nothing, the call goes on down the chain.
+    Served(Box<Call>, Found),
     /// A policy failed and may not be skipped.
     Failed(Arc<Link>, Fault),
+}
+
+impl std::fmt::Debug for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(_, link, denial) => write!(f, "Refused({link:?}, {})", denial.code),
+            Self::Replied(_, link, _) => write!(f, "Replied({link:?})"),
+            Self::Served(..) => f.write_str("Served"),
+            Self::Failed(link, fault) => write!(f, "Failed({link:?}, {fault:?})"),
+        }
+    }
 }
 
 impl std::fmt::Debug for Link {

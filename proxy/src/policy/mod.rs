@@ -5,14 +5,19 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use crate::dialect::{Delta, Dialect, Places, Usage};
+use crate::{
+    cost::Unit,
+    dialect::{Delta, Dialect, Places, Usage},
+};
 
+mod books;
 mod call;
 pub mod chain;
 mod coverage;
 mod hold;
 pub mod quarantine;
 
+pub use books::{Books, Found, Keep, Reserved};
 pub use call::{Call, Mark};
 pub use chain::{Chain, Link, Run, Verdict};
 pub use coverage::Coverage;
@@ -55,6 +60,8 @@ pub enum Decision {
     Refuse(Denial),
     /// Answer it with this text, as a model would.
     Reply(String),
+    /// Answer it with the reply that was found under this key.
+    Serve(String),
 }
 
 /// A policy's refusal, as it gave it.
@@ -81,6 +88,10 @@ pub struct Outcome {
     pub finish: String,
     /// Tokens.
     pub usage: Usage,
+    /// Millionths of a dollar; none where the model has no price.
+    pub cost_microusd: Option<u64>,
+    /// The reply was a kept one, or another exchange's.
+    pub from_store: bool,
     /// Milliseconds to the first content.
     pub first_token_ms: Option<u32>,
     /// Milliseconds over all.
@@ -174,6 +185,12 @@ pub type Asked = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
 
 /// What comes back from `on-reply`: the instance, and an entry per delta (or none at all), or its refusal.
 pub type Shown = (Box<dyn Instance>, Result<Vec<Option<String>>, Denial>);
+
+/// Tells what an exchange will take before it does: the generation in force knows prices and past exchanges.
+pub trait Estimates: Send + Sync {
+    /// How much of `unit` this call will take; money in billionths of a dollar, none where its model has no price.
+    fn estimate(&self, call: &Call, unit: Unit) -> Option<u64>;
+}
 
 /// A policy's instance: made for one exchange, dropped with it.
 ///

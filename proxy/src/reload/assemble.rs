@@ -14,7 +14,11 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{Config, Grants, PolicyLimits, Use, cases::Cases},
+    config::{Config, Grants, Kind, PolicyLimits, Upstream, Use, cases::Cases},
+    cost::{
+        Prices, Routes,
+        tags::{Reads, Rules},
+    },
     exchange::{generation::Generation, told::Told},
     policy::{Chain, Link, Program},
     reload::{
@@ -56,6 +60,7 @@ pub struct Assembler {
     loader: Loader,
     known: BTreeMap<String, Known>,
     number: u64,
+    routes: Arc<Routes>,
 }
 
 struct Known {
@@ -90,6 +95,15 @@ pub struct Assembled {
     pub refused: Vec<String>,
 }
 
+/// Which gateways' headers an upstream reads for itself.
+fn reads(upstream: &Upstream) -> (String, Reads) {
+    let host = match &upstream.kind {
+        Kind::Http { origin, .. } => origin.host().unwrap_or_default(),
+        Kind::Embedded => "",
+    };
+    (upstream.name.clone(), Reads::of(&upstream.name, host))
+}
+
 impl Assembler {
     /// Makes generations with `loader`.
     pub fn new(loader: Loader) -> Self {
@@ -97,6 +111,7 @@ impl Assembler {
             loader,
             known: BTreeMap::new(),
             number: 0,
+            routes: Arc::default(),
         }
     }
 
@@ -174,6 +189,10 @@ impl Assembler {
                 number: self.number,
                 chain: Chain::new(links),
                 models: Models::of(&config),
+                prices: Prices::of(&config),
+                tags: Rules::of(&config.tags),
+                reads: (config.upstreams.values()).map(reads).collect(),
+                routes: Arc::clone(&self.routes),
                 config,
             },
             entries,

@@ -1,6 +1,9 @@
 //! A policy's own cases, run in the real host without a network: before a generation is swapped in, and by `outrigger policy test`.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -10,9 +13,10 @@ use crate::{
         Effect, PolicyLimits,
         cases::{Case, Cases, Expect},
     },
+    cost::{Estimate, Prices, Unit, learn::UNKNOWN_OUTPUT},
     dialect::{Delta, Dialect, Place, request::Body},
     policy::{
-        Call, Chain, Coverage, Denial, Fault, Link, Program, ReplyHead, Run,
+        Call, Chain, Coverage, Denial, Estimates, Fault, Link, Program, ReplyHead, Run,
         chain::{Listener, Stop},
     },
 };
@@ -24,6 +28,28 @@ pub struct Miss {
     pub case: String,
     /// What happened instead. Cases are the author's own text: unlike traffic they may be quoted.
     pub what: String,
+}
+
+/// What a call will take in a rehearsal: nothing was learnt, and models cost what they are listed at.
+struct Plain;
+
+impl Estimates for Plain {
+    fn estimate(&self, call: &Call, unit: Unit) -> Option<u64> {
+        let most = call.body.max_output_tokens();
+        let estimate = Estimate {
+            input: call.body.input_tokens(),
+            output: most.unwrap_or(UNKNOWN_OUTPUT),
+        };
+        match unit {
+            Unit::Microusd => {
+                let prices = Prices::default();
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+                let priced = prices.find("", call.body.model()?, now)?;
+                Some(priced.price.cost(&estimate.usage()).0)
+            }
+            unit => estimate.of(unit, None),
+        }
+    }
 }
 
 /// Nobody listens to a rehearsal.
@@ -88,7 +114,9 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
     };
     for pieces in ways {
         let mut run = Run::new(chain, now);
-        let asked = run.on_request(Box::new(call(case)?), None).await;
+        let mut call = Box::new(call(case)?);
+        call.estimated_by(Arc::new(Plain));
+        let asked = run.on_request(call, None).await;
         decided(case, asked)?;
         if case.reply.is_some() {
             replied(case, &mut run, &pieces).await?;
@@ -98,19 +126,19 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
 }
 
 fn call(case: &Case) -> Result<Call, String> {
-    let dialect = match case.dialect.as_str() {
-        "openai.chat" => Dialect::OpenaiChat,
-        "openai.responses" => Dialect::OpenaiResponses,
-        "anthropic.messages" => Dialect::AnthropicMessages,
-        other => {
-            return Err(format!(
-                "`{other}` is no dialect; write openai.chat, openai.responses or anthropic.messages"
-            ));
-        }
-    };
+    let known = Dialect::named(&case.dialect).filter(|dialect| *dialect != Dialect::Other);
+    let dialect = known.ok_or_else(|| {
+        format!(
+            "`{}` is no dialect; write openai.chat, openai.responses, openai.completions, openai.embeddings, anthropic.messages or gemini.generate",
+            case.dialect
+        )
+    })?;
     let path = match dialect {
         Dialect::OpenaiResponses => "/v1/responses",
+        Dialect::OpenaiCompletions => "/v1/completions",
+        Dialect::OpenaiEmbeddings => "/v1/embeddings",
         Dialect::AnthropicMessages => "/v1/messages",
+        Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
         Dialect::OpenaiChat | Dialect::Other => "/v1/chat/completions",
     };
     let mut headers = HeaderMap::new();
@@ -121,7 +149,7 @@ fn call(case: &Case) -> Result<Call, String> {
             .map_err(|_| format!("the header `{name}` can't have this value"))?;
         headers.append(name, value);
     }
-    let mut body = Body::wire(dialect, Bytes::from(case.request.to_string()));
+    let mut body = Body::wire(dialect, Bytes::from(case.request.to_string())).at(path);
     body.index().map_err(|malformed| {
         format!("the request is no {} request: {malformed}", dialect.name())
     })?;
@@ -149,7 +177,7 @@ fn decided(case: &Case, asked: Result<Box<Call>, Stop>) -> Result<(), String> {
                 Err(format!("sent {sent}, expected {expected}"))
             }
         }
-        (Expect::Refuse(expected), Err(Stop::Refused(_, denial))) => {
+        (Expect::Refuse(expected), Err(Stop::Refused(_, _, denial))) => {
             let status = expected.status.is_none_or(|status| status == denial.status);
             let code = expected
                 .code
@@ -161,10 +189,11 @@ fn decided(case: &Case, asked: Result<Box<Call>, Stop>) -> Result<(), String> {
                 Err(refused(&denial))
             }
         }
-        (Expect::Reply(expected), Err(Stop::Replied(_, text))) if *expected == text => Ok(()),
+        (Expect::Reply(expected), Err(Stop::Replied(_, _, text))) if *expected == text => Ok(()),
         (_, Ok(_)) => Err("it forwarded".to_owned()),
-        (_, Err(Stop::Refused(_, denial))) => Err(refused(&denial)),
-        (_, Err(Stop::Replied(_, text))) => Err(format!("it replied {text:?}")),
+        (_, Err(Stop::Refused(_, _, denial))) => Err(refused(&denial)),
+        (_, Err(Stop::Replied(_, _, text))) => Err(format!("it replied {text:?}")),
+        (_, Err(Stop::Served(..))) => Err("it served a kept reply".into()),
         (_, Err(Stop::Failed(_, fault))) => Err(format!("it {fault}")),
     }
 }
@@ -188,16 +217,18 @@ async fn replied(case: &Case, run: &mut Run, pieces: &[String]) -> Result<(), St
         };
         match run.on_reply(&head, vec![delta]).await {
             Ok(edits) => read.push_str(&edits.into_iter().next().flatten().unwrap_or(text)),
-            Err(Stop::Refused(_, denial))
+            Err(Stop::Refused(_, _, denial))
                 if case.expect_reply_refused.as_ref() == Some(&denial.code) =>
             {
                 return Ok(());
             }
-            Err(Stop::Refused(_, denial)) => {
+            Err(Stop::Refused(_, _, denial)) => {
                 return Err(format!("in the reply: {}", refused(&denial)));
             }
             Err(Stop::Failed(_, fault)) => return Err(format!("in the reply it {fault}")),
-            Err(Stop::Replied(..)) => return Err("in the reply it replied".to_owned()),
+            Err(Stop::Replied(..) | Stop::Served(..)) => {
+                return Err("in the reply it replied".to_owned());
+            }
         }
     }
     match (&case.expect_reply, &case.expect_reply_refused) {

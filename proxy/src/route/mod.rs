@@ -98,13 +98,75 @@ fn speaks(upstream: &Upstream, family: Family) -> bool {
 /// The family of a request: its dialect's, or, where no dialect reads it, the one that its headers tell of.
 pub fn family(dialect: Dialect, headers: &http::HeaderMap) -> Family {
     match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiResponses => Family::Openai,
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings => Family::Openai,
         Dialect::AnthropicMessages => Family::Anthropic,
+        Dialect::GeminiGenerate => Family::Gemini,
+        Dialect::Other
+            if headers.contains_key("x-goog-api-key")
+                || headers.contains_key("x-goog-api-client") =>
+        {
+            Family::Gemini
+        }
         Dialect::Other
             if headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") =>
         {
             Family::Anthropic
         }
         Dialect::Other => Family::Openai,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str) -> http::HeaderMap {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(name, http::HeaderValue::from_static("x"));
+        headers
+    }
+
+    #[test]
+    fn every_dialect_has_a_family_and_headers_tell_it_of_what_nobody_reads() {
+        let none = http::HeaderMap::new();
+        for (dialect, expected) in [
+            (Dialect::OpenaiChat, Family::Openai),
+            (Dialect::OpenaiCompletions, Family::Openai),
+            (Dialect::OpenaiEmbeddings, Family::Openai),
+            (Dialect::AnthropicMessages, Family::Anthropic),
+            (Dialect::GeminiGenerate, Family::Gemini),
+            (Dialect::Other, Family::Openai),
+        ] {
+            assert_eq!(family(dialect, &none), expected, "{dialect:?}");
+        }
+        for (name, expected) in [
+            ("x-goog-api-key", Family::Gemini),
+            ("x-goog-api-client", Family::Gemini),
+            ("x-api-key", Family::Anthropic),
+            ("anthropic-version", Family::Anthropic),
+            ("authorization", Family::Openai),
+        ] {
+            assert_eq!(family(Dialect::Other, &headers(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_alias_a_prefix_and_the_family_find_geminis_upstream_and_no_other_one() {
+        let yaml = "upstreams: { gemini: { dialect: gemini, url: 'http://g' }, openai: { dialect: openai, url: 'http://o' } }\n\
+                    models: { fast: { targets: [gemini/flash] }, slow: { targets: [openai/gpt] } }";
+        let config = Config::parse(yaml, "t.yaml", &|_| None).unwrap();
+        let ask = |model| {
+            let (family, dialect) = (Family::Gemini, Dialect::GeminiGenerate);
+            choose(&config, family, dialect, Some(model))
+                .map(|choice| (choice.upstream.name.clone(), choice.model))
+        };
+        assert_eq!(ask("fast"), Ok(("gemini".into(), Some("flash".into()))));
+        assert_eq!(ask("gemini/a/b"), Ok(("gemini".into(), Some("a/b".into()))));
+        assert_eq!(ask("gemini-pro"), Ok(("gemini".into(), None)));
+        assert!(matches!(ask("slow"), Err(NoRoute::OtherFamily { .. })));
     }
 }

@@ -5,6 +5,8 @@ wasmtime::component::bindgen!({
     path: "../plugin-sdk/wit",
     world: "guest",
     imports: {
+        "outrigger:policy/limits": async | trappable,
+        "outrigger:policy/replies": async | trappable,
         "outrigger:policy/values": async | trappable,
         "outrigger:policy/fetch": async | trappable,
         default: trappable,
@@ -15,4 +17,6 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub use self::outrigger::policy::{clock, exchange, fetch, log, metrics, random, types, values};
+pub use self::outrigger::policy::{
+    clock, exchange, fetch, limits, log, metrics, random, replies, types, values,
+};

@@ -8,7 +8,7 @@ use super::LoadError;
 use crate::config::Grants;
 
 /// The contract's version, as `plugin-sdk/wit` has it.
-pub const CONTRACT: &str = "0.1.0";
+pub const CONTRACT: &str = "0.2.0";
 /// The contract's package.
 const PACKAGE: &str = "outrigger:policy";
 
@@ -94,8 +94,10 @@ fn compatible(version: &str) -> Result<(), LoadError> {
 fn allowed(name: &str, grants: &Grants) -> Result<(), LoadError> {
     let granted = match name {
         "types" | "exchange" | "log" | "metrics" | "clock" | "random" => true,
+        "limits" => grants.limits,
         "values" => grants.values,
-        "fetch" => !grants.fetch.is_empty(),
+        "replies" => grants.replies,
+        "fetch" => grants.fetches || !grants.fetch.is_empty(),
         other => return Err(LoadError::Unknown(other.chars().take(128).collect())),
     };
     match granted {
@@ -162,8 +164,8 @@ mod tests {
 
     #[test]
     fn before_1_0_the_minor_version_must_match_and_the_patch_may_differ() {
-        assert!(compatible("0.1.0").is_ok() && compatible("0.1.7").is_ok());
-        for other in ["0.2.0", "0.10.0", "1.1.0", "", "x"] {
+        assert!(compatible("0.2.0").is_ok() && compatible("0.2.7").is_ok());
+        for other in ["0.1.0", "0.20.0", "1.1.0", "", "x"] {
             assert!(compatible(other).is_err(), "{other}");
         }
     }
@@ -173,7 +175,7 @@ mod tests {
         let told = compatible("0.7.2").unwrap_err().to_string();
         assert_eq!(
             told,
-            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.1.0: rebuild it with outrigger-sdk 0.1"
+            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.2.0: rebuild it with outrigger-sdk 0.2"
         );
     }
 

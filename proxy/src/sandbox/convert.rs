@@ -11,7 +11,10 @@ impl From<Dialect> for wit::Dialect {
         match dialect {
             Dialect::OpenaiChat => Self::OpenaiChat,
             Dialect::OpenaiResponses => Self::OpenaiResponses,
+            Dialect::OpenaiCompletions => Self::OpenaiCompletions,
+            Dialect::OpenaiEmbeddings => Self::OpenaiEmbeddings,
             Dialect::AnthropicMessages => Self::AnthropicMessages,
+            Dialect::GeminiGenerate => Self::GeminiGenerate,
             Dialect::Other => Self::Other,
         }
     }
@@ -65,10 +68,13 @@ impl From<&Outcome> for wit::Outcome {
             usage: wit::Usage {
                 input_tokens: outcome.usage.input,
                 cached_input_tokens: outcome.usage.cached,
+                written_input_tokens: outcome.usage.written,
                 output_tokens: outcome.usage.output,
                 reasoning_tokens: outcome.usage.reasoning,
                 estimated: outcome.usage.estimated,
             },
+            cost_microusd: outcome.cost_microusd,
+            from_store: outcome.from_store,
             first_token_ms: outcome.first_token_ms,
             total_ms: outcome.total_ms,
             error: outcome.error.clone(),
@@ -117,6 +123,7 @@ pub(super) fn decision(decision: wit::Decision) -> Result<Decision, Fault> {
         wit::Decision::Forward => Decision::Forward,
         wit::Decision::Refuse(refusal) => Decision::Refuse(denial(refusal)?),
         wit::Decision::Reply(reply) => Decision::Reply(reply.text),
+        wit::Decision::Serve(key) => Decision::Serve(key),
     })
 }
 

@@ -277,7 +277,14 @@ impl Running {
         let request = Resource::<RequestHandle>::new_borrow(0);
         let (decision,): (wit::Decision,) =
             self.call(self.core.exports.on_request, (request,)).await?;
-        convert::decision(decision)
+        let decision = convert::decision(decision)?;
+        if let (Decision::Serve(key), Some(call)) = (&decision, &self.store.data().call)
+            && !call.books.found.iter().any(|(known, _)| known == key)
+        {
+            let why = "it serves a reply under a key that it did not find";
+            return Err(Fault::BadReturn(why.into()));
+        }
+        Ok(decision)
     }
 
     async fn on_reply(

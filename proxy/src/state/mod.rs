@@ -1,5 +1,281 @@
-//! What outlives an exchange.
+//! What outlives an exchange: limits, values and kept replies, in this process's memory or in Redis.
 //!
-//! For now [`values`]: small values that policies keep, in memory.
+//! [`Stores`] is all of it. [`limits`] are reserved before an exchange and settled after it, over all replicas that share a store; [`values`]
+//! are small and belong to policies; [`replies`] are what a cache keeps. The three have one behaviour over both backends, and
+//! `tests/stores` holds them to it.
+//!
+//! Redis has two connections, so that a reply of a megabyte does not hold up a reservation, and one thread, which reads answers while the
+//! workers compute. Nothing of an exchange waits for Redis longer than `state.timeout`.
+//!
+//! Redis should evict nothing by itself (`maxmemory-policy noeviction` or `volatile-…` with room to spare): an evicted bucket has forgotten what
+//! was used. What is settled survives a crash of Redis as far as its `appendfsync` goes.
 
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::oneshot;
+
+use crate::config;
+
+mod figures;
+pub mod flights;
+mod keeper;
+pub mod limits;
+mod link;
+pub mod replies;
 pub mod values;
+
+pub use figures::{BucketFigures, Figures, RepliesFigures, ValuesFigures};
+pub use limits::{Ask, MOST, Reservation, Settled, Standing, Unavailable, Window};
+pub use replies::{Kept, NotKept, Replies};
+pub use values::{ValueError, Values};
+
+use keeper::Keeper;
+use limits::{Place, Take, memory::Buckets};
+use link::Link;
+
+/// How long the thread of a store that nobody uses any more goes on telling settlements.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Everything that outlives an exchange. Cheap to clone.
+#[derive(Clone)]
+pub struct Stores(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    buckets: Buckets,
+    values: Values,
+    replies: Replies,
+    shared: Option<Shared>,
+}
+
+/// What a shared store has besides.
+struct Shared {
+    limits: Arc<limits::shared::Limits>,
+    links: [Arc<Link>; 2],
+    cluster: bool,
+    /// Dropped with the last user: the thread ends then.
+    _used: oneshot::Sender<()>,
+}
+
+/// What time it is, in milliseconds since 1970.
+#[derive(Clone)]
+enum Clock {
+    /// This process's; in Redis, the server's.
+    Wall,
+    /// A test's, everywhere.
+    Told(Arc<AtomicU64>),
+}
+
+impl Clock {
+    fn now(&self) -> u64 {
+        match self {
+            Self::Wall => SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| {
+                    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+                }),
+            Self::Told(now) => now.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The time that a server is told instead of its own.
+    fn told(&self) -> Option<u64> {
+        match self {
+            Self::Wall => None,
+            Self::Told(now) => Some(now.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+impl Stores {
+    /// Makes the stores that the configuration describes. Redis is connected to in the background: see [`Stores::ready`].
+    ///
+    /// # Errors
+    /// The system has no thread for the connection.
+    pub fn new(state: &config::State) -> io::Result<Self> {
+        Self::build(state, Clock::Wall)
+    }
+
+    /// Stores in memory, with the sizes of an empty configuration.
+    pub fn in_memory() -> Self {
+        Self(Arc::new(memory(&config::State::default(), Clock::Wall)))
+    }
+
+    /// The same stores by a clock of milliseconds since 1970, which Redis is told in the place of its own: for tests of what time does.
+    ///
+    /// # Errors
+    /// As [`Stores::new`].
+    pub fn with_clock(state: &config::State, now: Arc<AtomicU64>) -> io::Result<Self> {
+        Self::build(state, Clock::Told(now))
+    }
+
+    fn build(state: &config::State, clock: Clock) -> io::Result<Self> {
+        let mut inner = memory(state, clock.clone());
+        if let Some(server) = &state.redis {
+            let link = || Arc::new(Link::new(state.timeout, server.cluster));
+            let (quick, bulk) = (link(), link());
+            let prefix = &server.prefix;
+            let limits =
+                limits::shared::Limits::new(Arc::clone(&quick), state, server, clock.clone());
+            let limits = Arc::new(limits);
+            inner.values = Values(values::Backend::Shared(values::shared::Shared::new(
+                Arc::clone(&bulk),
+                prefix,
+            )));
+            inner.replies = Replies::shared(Arc::clone(&bulk), prefix, clock);
+            let keepers = [
+                Keeper::new(Arc::clone(&quick), server.clone(), "limits"),
+                Keeper::new(Arc::clone(&bulk), server.clone(), "values"),
+            ];
+            let (used, unused) = oneshot::channel();
+            run(keepers, Arc::clone(&limits), unused)?;
+            inner.shared = Some(Shared {
+                limits,
+                links: [quick, bulk],
+                cluster: server.cluster,
+                _used: used,
+            });
+        }
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Takes what is asked from all buckets or from none; the reservation is there where it was taken.
+    ///
+    /// # Errors
+    /// The store can't be reached, and `state.degrade` is `block`.
+    pub async fn reserve(
+        &self,
+        asks: &[Ask],
+    ) -> Result<(Vec<Standing>, Option<Reservation>), Unavailable> {
+        let inner = &self.0;
+        if asks.is_empty() {
+            let nothing = Reservation::new(Arc::clone(inner), Arc::from(""), Vec::new());
+            return Ok((Vec::new(), Some(nothing)));
+        }
+        let (standings, taken) = match &inner.shared {
+            Some(shared) => shared.limits.reserve(asks).await?,
+            None => {
+                let now = inner.clock.now();
+                let (standings, holds) = inner.buckets.reserve(asks, now, &|_| 0);
+                let take = |(ask, hold): (&Ask, _)| Take {
+                    amount: ask.amount.min(MOST),
+                    ask: ask.clone(),
+                    place: Place::Here(hold),
+                };
+                let taken = holds.map(|holds| {
+                    let takes = asks.iter().zip(holds).map(take).collect();
+                    (Arc::from(""), takes)
+                });
+                (standings, taken)
+            }
+        };
+        let reservation = taken.map(|(id, takes)| Reservation::new(Arc::clone(inner), id, takes));
+        Ok((standings, reservation))
+    }
+
+    /// How buckets stand, and whether these amounts would have room. Takes nothing.
+    ///
+    /// # Errors
+    /// The store can't be reached, and `state.degrade` is `block`.
+    pub async fn peek(&self, asks: &[Ask]) -> Result<Vec<Standing>, Unavailable> {
+        let inner = &self.0;
+        match &inner.shared {
+            _ if asks.is_empty() => Ok(Vec::new()),
+            Some(shared) => shared.limits.peek(asks).await,
+            None => Ok(inner.buckets.peek(asks, inner.clock.now(), &|_| 0)),
+        }
+    }
+
+    /// Small values.
+    pub fn values(&self) -> &Values {
+        &self.0.values
+    }
+
+    /// Kept replies.
+    pub fn replies(&self) -> &Replies {
+        &self.0.replies
+    }
+
+    /// Forgets what a bucket has counted, by its name in the figures; reservations that are open are settled into nothing. Tells whether there
+    /// was such a bucket.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub async fn reset(&self, bucket: &str) -> Result<bool, Unavailable> {
+        match &self.0.shared {
+            Some(shared) => shared.limits.reset(bucket).await.map_err(|_| Unavailable),
+            None => Ok(self.0.buckets.reset(bucket)),
+        }
+    }
+
+    /// Waits until the store answers, so long at the most; tells whether it does. At once in memory.
+    pub async fn ready(&self, within: Duration) -> bool {
+        let Some(shared) = &self.0.shared else {
+            return true;
+        };
+        let all = async {
+            for link in &shared.links {
+                if link.watch().wait_for(|up| *up).await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(within, all).await.unwrap_or(false)
+    }
+
+    /// Waits until the store has every settlement, so long at the most; tells how many it does not have. For the end of a drain.
+    pub async fn flush(&self, within: Duration) -> usize {
+        let Some(shared) = &self.0.shared else {
+            return 0;
+        };
+        let _ = tokio::time::timeout(within, shared.limits.settled()).await;
+        shared.limits.unsettled()
+    }
+}
+
+fn memory(state: &config::State, clock: Clock) -> Inner {
+    Inner {
+        buckets: Buckets::new(state.memory.buckets),
+        values: Values(values::Backend::Memory(values::memory::Memory::new(
+            state.memory.values,
+        ))),
+        replies: Replies::in_memory(state.memory.replies, clock.clone()),
+        shared: None,
+        clock,
+    }
+}
+
+/// The thread that the connections live on.
+fn run(
+    keepers: [Keeper; 2],
+    limits: Arc<limits::shared::Limits>,
+    unused: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let work = async move {
+        let [quick, bulk] = keepers;
+        let farewell = async {
+            let _ = unused.await;
+            let _ = tokio::time::timeout(FAREWELL, limits.settled()).await;
+        };
+        let serve = Arc::clone(&limits).serve();
+        tokio::select! {
+            () = farewell => {}
+            _ = async { tokio::join!(quick.keep(), bulk.keep(), serve) } => {}
+        }
+    };
+    std::thread::Builder::new()
+        .name("outrigger-store".into())
+        .spawn(move || runtime.block_on(work))
+        .map(drop)
+}

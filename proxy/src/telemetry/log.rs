@@ -159,12 +159,29 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     if let Some(usage) = &record.usage {
         o.number(key!("input_tokens"), usage.input);
         o.number(key!("cached_input_tokens"), usage.cached);
+        if usage.written > 0 {
+            o.number(key!("written_input_tokens"), usage.written);
+        }
         o.number(key!("output_tokens"), usage.output);
         o.number(key!("reasoning_tokens"), usage.reasoning);
         if usage.estimated {
             o.flag(key!("tokens_estimated"), true);
         }
     }
+    if let Some(cost) = record.cost {
+        o.key(key!("cost_usd"));
+        let _ = write!(o.0, "{cost}");
+    } else if record.usage.is_some() && record.upstream.is_some() {
+        o.flag(key!("unpriced"), true);
+    }
+    let mut reserved = record
+        .reserved
+        .iter()
+        .map(|(unit, amount)| (unit.name(), amount));
+    o.members(key!("reserved"), &mut reserved, |out, amount| {
+        digits(out, amount, 1)
+    });
+    o.members(key!("tags"), &mut record.tags.iter(), string);
     if let Some(finish) = &record.finish {
         o.text(key!("finish"), finish);
     }
@@ -190,6 +207,9 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
             o.0.push(b'}');
         }
         o.0.push(b']');
+    }
+    if let Some(store) = record.from_store {
+        o.word(key!("from_store"), store);
     }
     if let Some(error) = &record.error {
         o.text(key!("error"), error);
@@ -229,6 +249,12 @@ fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
     let _ = write!(line, ", ours {:.2} ms", ms(record.overhead));
     if let Some(usage) = &record.usage {
         let _ = write!(line, ", {} + {} tokens", usage.input, usage.output);
+    }
+    if let Some(cost) = record.cost {
+        let _ = write!(line, ", ${cost}");
+    }
+    if let Some(tenant) = record.tags.get("tenant") {
+        let _ = write!(line, ", for {}", plain(tenant));
     }
     for policy in &record.policies {
         let _ = write!(line, ", {} {}", plain(&policy.name), policy.verdict);
@@ -287,6 +313,28 @@ impl Object<'_> {
         self.key(key);
         self.0
             .extend_from_slice(if value { b"true" } else { b"false" });
+    }
+    /// An object, where it has a member.
+    fn members<T>(
+        &mut self,
+        key: &'static str,
+        members: &mut dyn Iterator<Item = (&str, T)>,
+        write: impl Fn(&mut Vec<u8>, T),
+    ) {
+        let mut open = false;
+        for (name, value) in members {
+            if !open {
+                self.key(key);
+            }
+            self.0.push(if open { b',' } else { b'{' });
+            open = true;
+            string(self.0, name);
+            self.0.push(b':');
+            write(self.0, value);
+        }
+        if open {
+            self.0.push(b'}');
+        }
     }
     fn milliseconds(&mut self, key: &'static str, value: Duration) {
         self.key(key);

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::{
+    cost::{NanoDollars, Unit},
     dialect::{Dialect, Usage},
     telemetry::{Verdict, metrics},
 };
@@ -18,8 +19,7 @@ fn record() -> Record {
             input: 12,
             cached: 4,
             output: 34,
-            reasoning: 0,
-            estimated: false,
+            ..Usage::default()
         }),
         finish: Some("stop".into()),
         first_token: Some(Duration::from_micros(210_042)),
@@ -68,6 +68,35 @@ fn an_exchange_is_one_json_line_with_these_fields() {
             r#"{"policy":"model-router","version":"0.3.0","verdict":"forwarded","ms":0.007}],"generation":3}"#,
             "\n"
         )
+    );
+}
+
+#[test]
+fn an_exchange_tells_what_it_cost_what_was_reserved_and_whom_it_is_booked_to() {
+    let mut booked = record();
+    booked.upstream = Some("openai".into());
+    let unpriced = line(json, &booked);
+    assert!(unpriced.contains(r#","unpriced":true,"#), "{unpriced}");
+    booked.cost = Some(NanoDollars(71_500));
+    booked.reserved.add(Unit::TotalTokens, 524);
+    booked.reserved.add(Unit::Microusd, 1100);
+    assert!(booked.tags.set("tenant", "acme \"1\"") && booked.tags.set("plan", "gold"));
+    let usage = Usage {
+        written: 7,
+        estimated: true,
+        ..booked.usage.unwrap()
+    };
+    booked.usage = Some(usage);
+    let line = line(json, &booked);
+    let expected = concat!(
+        r#""cached_input_tokens":4,"written_input_tokens":7,"output_tokens":34,"reasoning_tokens":0,"tokens_estimated":true,"#,
+        r#""cost_usd":0.0000715,"reserved":{"total_tokens":524,"microusd":1100},"tags":{"tenant":"acme \"1\"","plan":"gold"},"finish":"#,
+    );
+    assert!(line.contains(expected), "{line}");
+    let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(read["tags"]["tenant"], "acme \"1\"");
+    assert!(
+        super::tests::line(text, &booked).contains(", 12 + 34 tokens, $0.0000715, for acme \"1\",")
     );
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ::metrics::{Counter, Histogram, counter, gauge, histogram};
+use ::metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 
 use super::{metrics::recorder, table};
 
@@ -28,13 +28,14 @@ pub enum Hook {
 const HOOKS: [&str; 3] = ["request", "reply", "end"];
 
 /// How a call ended: the verdicts of a hook, and [`crate::policy::Fault::label`]. Anything else is counted as `other`.
-const OUTCOMES: [&str; 14] = [
+const OUTCOMES: [&str; 15] = [
     "other",
     "ok",
     "forwarded",
     "edited",
     "refused",
     "replied",
+    "served",
     "trap",
     "cpu_time",
     "wall_time",
@@ -47,6 +48,8 @@ const OUTCOMES: [&str; 14] = [
 
 /// Names that one policy may count under by itself.
 pub(super) const OWN_NAMES: usize = 32;
+/// Sets of labels that one policy's gauges may have.
+const LABEL_SETS: usize = 1000;
 
 /// One policy's handles: made when it is loaded, kept in the chain, used without a lock.
 pub struct PolicyMeter {
@@ -58,12 +61,18 @@ pub struct PolicyMeter {
     shown: OnceLock<Counter>,
     missed: Mutex<HashMap<&'static str, Counter>>,
     own: Mutex<HashMap<String, Own>>,
+    gauges: Mutex<HashMap<GaugeKey, Gauge>>,
 }
+
+/// A gauge's name and labels.
+type GaugeKey = (String, Vec<(String, String)>);
 
 #[derive(Clone)]
 enum Own {
     Count(Counter),
     Observe(Histogram),
+    /// Its sets of labels, by their text.
+    Gauges,
 }
 
 impl std::fmt::Debug for PolicyMeter {
@@ -85,6 +94,7 @@ impl PolicyMeter {
             shown: OnceLock::new(),
             missed: Mutex::default(),
             own: Mutex::default(),
+            gauges: Mutex::default(),
         })
     }
 
@@ -172,6 +182,48 @@ impl PolicyMeter {
         true
     }
 
+    /// Sets a gauge under a name of the policy's own: `outrigger_policy_<policy>_<name>`. Ignored as [`PolicyMeter::count`] ignores, and where a
+    /// label is none. Beyond [`LABEL_SETS`] sets of labels per policy, values of further ones go to one whose labels are all `other`.
+    pub fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+        let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let label = |(name, value): &(String, String)| {
+            (1..=64).contains(&name.len()) && name.bytes().all(plain) && value.len() <= 128
+        };
+        if !value.is_finite() || labels.len() > 8 || !labels.iter().all(label) {
+            return false;
+        }
+        let Some(Own::Gauges) = self.own(name, |_| Own::Gauges) else {
+            return false;
+        };
+        let full = self.full_name(name);
+        let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.to_owned(), labels.to_vec());
+        let key = match gauges.contains_key(&key) || gauges.len() < LABEL_SETS {
+            true => key,
+            false => {
+                let others = labels
+                    .iter()
+                    .map(|(name, _)| (name.clone(), "other".to_owned()));
+                (name.to_owned(), others.collect())
+            }
+        };
+        let made = gauges.entry(key).or_insert_with_key(|(_, labels)| {
+            let labels: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| Label::new(name.clone(), value.clone()))
+                .collect();
+            gauge!(full, labels)
+        });
+        made.set(value);
+        true
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let policy: String = self.name.chars().map(plain).collect();
+        format!("{}{policy}_{name}", table::POLICY_PREFIX)
+    }
+
     fn own(&self, name: &str, make: impl FnOnce(String) -> Own) -> Option<Own> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = own.get(name) {
@@ -184,9 +236,7 @@ impl PolicyMeter {
         if !good || own.len() >= OWN_NAMES {
             return None;
         }
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let policy: String = self.name.chars().map(plain).collect();
-        let made = make(format!("{}{policy}_{name}", table::POLICY_PREFIX));
+        let made = make(self.full_name(name));
         own.insert(name.to_owned(), made.clone());
         Some(made)
     }

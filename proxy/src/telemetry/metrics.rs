@@ -26,6 +26,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 pub use super::meter::{Hook, PolicyMeter};
 use super::{
     Record,
+    account::{self, Account},
     table::{self, Kind, TABLE},
 };
 use crate::{config::Config, dialect::Dialect};
@@ -39,7 +40,9 @@ pub fn render() -> String {
             gauge!(table::RESIDENT).set(bytes as f64);
         }
     }
-    recorder().render()
+    let mut text = recorder().render();
+    account::render(&mut text);
+    text
 }
 
 /// Moves samples into their buckets. To be called about once a second: until then each sample takes 8 bytes.
@@ -66,7 +69,7 @@ pub fn recorder() -> &'static PrometheusHandle {
         let handle = recorder.handle();
         // Somebody else's recorder could only be there in a program that embeds this crate: then ours stays empty, and nothing breaks.
         let _ = ::metrics::set_global_recorder(recorder);
-        for metric in TABLE {
+        for metric in TABLE.iter().filter(|metric| metric.name != table::COST) {
             match metric.kind {
                 Kind::Counter => describe_counter!(metric.name, metric.help),
                 Kind::Gauge => describe_gauge!(metric.name, metric.help),
@@ -177,6 +180,7 @@ struct ExchangeMeter {
     per_token: OnceLock<Histogram>,
     input: OnceLock<Histogram>,
     output: OnceLock<Histogram>,
+    untagged: OnceLock<Arc<Account>>,
 }
 
 impl ExchangeMeter {
@@ -191,7 +195,10 @@ impl ExchangeMeter {
         let upstream = key.upstream.as_deref().unwrap_or("none").to_owned();
         let (operation, provider) = match key.dialect {
             Dialect::OpenaiChat | Dialect::OpenaiResponses => ("chat", "openai"),
+            Dialect::OpenaiCompletions => ("text_completion", "openai"),
+            Dialect::OpenaiEmbeddings => ("embeddings", "openai"),
             Dialect::AnthropicMessages => ("chat", "anthropic"),
+            Dialect::GeminiGenerate => ("generate_content", "gcp.gemini"),
             Dialect::Other => ("other", "other"),
         };
         let labels = vec![
@@ -209,6 +216,7 @@ impl ExchangeMeter {
             per_token: OnceLock::new(),
             input: OnceLock::new(),
             output: OnceLock::new(),
+            untagged: OnceLock::new(),
             labels,
         }
     }
@@ -267,6 +275,7 @@ pub(super) fn exchange(record: &Record) {
             }
         };
         meter.record(record);
+        account::book(record, &meter.untagged);
         for policy in &record.policies {
             cache
                 .verdicts
@@ -324,6 +333,28 @@ pub fn client_disconnect(settled: bool) {
     );
 }
 
+/// Counts a reply that a policy wanted kept: `kept`, or why it was not.
+pub fn reply_kept(result: &'static str) {
+    word(
+        table::REPLIES_KEPT,
+        result,
+        "",
+        || counter!(table::REPLIES_KEPT, "result" => result),
+        1,
+    );
+}
+
+/// Counts an exchange that is answered without an upstream call of its own: `kept`, `shared`; or a kept reply that was `unreadable`.
+pub fn served(kind: &'static str) {
+    word(
+        table::FROM_STORE,
+        kind,
+        "",
+        || counter!(table::FROM_STORE, "kind" => kind),
+        1,
+    );
+}
+
 /// Counts a request to an upstream: `first`, `retry`, `connect_failed`, `timeout`, …
 pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
     CACHE.with_borrow_mut(|cache| {
@@ -366,6 +397,52 @@ pub(super) fn log_dropped() {
         || counter!(table::LOG_DROPPED),
         1,
     );
+}
+
+/// Counts what was decided without a shared store: `share`, `block` or `skip`.
+pub fn store_degraded(store: &'static str, action: &'static str) {
+    word(
+        table::STORE_DEGRADED,
+        store,
+        action,
+        || counter!(table::STORE_DEGRADED, "store" => store, "action" => action),
+        1,
+    );
+}
+
+/// Counts a call of a shared store that failed: `gone`, `slow`, `full` or `refused`.
+pub fn store_fault(store: &'static str, reason: &'static str) {
+    word(
+        table::STORE_FAULTS,
+        store,
+        reason,
+        || counter!(table::STORE_FAULTS, "store" => store, "reason" => reason),
+        1,
+    );
+}
+
+/// Counts what a store dropped: `unsettled`, `refused`, `damaged`, `version` or `overflow`.
+pub fn store_dropped(store: &'static str, reason: &'static str) {
+    word(
+        table::STORE_DROPPED,
+        store,
+        reason,
+        || counter!(table::STORE_DROPPED, "store" => store, "reason" => reason),
+        1,
+    );
+}
+
+/// Tells how many settlements a shared store does not have yet.
+pub fn store_unsettled(settlements: usize) {
+    recorder();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!(table::STORE_UNSETTLED).set(settlements as f64);
+}
+
+/// Tells whether a shared store answers in time.
+pub fn store_up(store: &'static str, up: bool) {
+    recorder();
+    gauge!(table::STORE_UP, "store" => store).set(f64::from(u8::from(up)));
 }
 
 fn resident_bytes() -> Option<u64> {

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::*;
 use crate::telemetry::meter::OWN_NAMES;
 use crate::{
+    cost::{NanoDollars, tags},
     dialect::Usage,
     telemetry::{Verdict, settle},
 };
@@ -277,6 +278,20 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
             verdict: "edited",
             micros: 1,
         }],
+        cost: Some(NanoDollars(1)),
+        ..record("table")
+    });
+    let ignored = {
+        let headers = [("helicone-property-a", "x\ty")];
+        let parsed = headers.map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()));
+        tags::read(&tags::Rules::default(), &http::HeaderMap::from_iter(parsed))
+    };
+    settle(&Record {
+        tags: ignored,
+        usage: record("table").usage.map(|usage| Usage {
+            estimated: true,
+            ..usage
+        }),
         ..record("table")
     });
     let meter = PolicyMeter::new("table", "1");
@@ -289,9 +304,16 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     meter.not_inspected("audio", 10);
     attempt(&"openai".into(), "retry");
     reload(true);
+    reply_kept("kept");
+    served("kept");
     generation(7);
     load_failure("table");
     log_dropped();
+    store_degraded("limits", "share");
+    store_fault("limits", "slow");
+    store_dropped("replies", "damaged");
+    store_unsettled(1);
+    store_up("limits", true);
     let text = render();
     assert!(text.contains("outrigger_build_info{version=\"0.1.0\"} 1"));
     for metric in TABLE {

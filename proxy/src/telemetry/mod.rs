@@ -5,8 +5,12 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::dialect::{Dialect, Usage};
+use crate::{
+    cost::{NanoDollars, Tags, Units},
+    dialect::{Dialect, Usage},
+};
 
+mod account;
 pub mod log;
 mod meter;
 pub mod metrics;
@@ -35,6 +39,14 @@ pub struct Record {
     pub streaming: bool,
     /// Tokens, where known.
     pub usage: Option<Usage>,
+    /// What the upstream will bill; none where nobody knows a price, 0 for a kept reply.
+    pub cost: Option<NanoDollars>,
+    /// Whom it is booked to.
+    pub tags: Tags,
+    /// `kept` or `shared`, where the reply was not made for this exchange.
+    pub from_store: Option<&'static str>,
+    /// What was reserved before the upstream was asked.
+    pub reserved: Units,
     /// Why the model stopped, as the dialect spells it.
     pub finish: Option<String>,
     /// From the request's first byte to the reply's first content.
@@ -72,6 +84,10 @@ impl Record {
             status: 0,
             streaming: false,
             usage: None,
+            cost: None,
+            tags: Tags::default(),
+            from_store: None,
+            reserved: Units::default(),
             finish: None,
             first_token: None,
             total: Duration::ZERO,

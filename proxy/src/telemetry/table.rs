@@ -54,7 +54,7 @@ const PER_TOKEN: &[f64] = &[
     0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
 ];
 /// `gen_ai.client.token.usage`, as OpenTelemetry advises.
-const TOKENS: &[f64] = &[
+const TOKEN_COUNTS: &[f64] = &[
     1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0,
     16777216.0, 67108864.0,
 ];
@@ -65,6 +65,14 @@ pub(super) const ANY: &[f64] = &[
 
 /// What policies count by themselves begins with this; see [`super::metrics::PolicyMeter::count`].
 pub(super) const POLICY_PREFIX: &str = "outrigger_policy_";
+
+/// [`COST`] is not one of the recorder's counters, and is rendered apart.
+pub(super) fn help(name: &str) -> &'static str {
+    TABLE
+        .iter()
+        .find(|metric| metric.name == name)
+        .map_or("", |metric| metric.help)
+}
 
 macro_rules! table {
     ($($constant:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
@@ -115,11 +123,25 @@ table! {
         "Number of the generation in force.";
     LOG_DROPPED = "outrigger_log_lines_dropped_total", Kind::Counter, [],
         "Log lines that were dropped because nobody read them fast enough.";
+    STORE_DEGRADED = "outrigger_store_degraded_total", Kind::Counter, ["store", "action"],
+        "What was decided without the shared store while it could not serve: share, block or skip.";
+    STORE_FAULTS = "outrigger_store_faults_total", Kind::Counter, ["store", "reason"],
+        "Calls of the shared store that failed: gone, slow, full or refused.";
+    STORE_DROPPED = "outrigger_store_dropped_total", Kind::Counter, ["store", "reason"],
+        "What stores dropped: settlements without room (unsettled) or refused, replies that were damaged or of another version, and buckets that had to share one (overflow).";
+    STORE_UNSETTLED = "outrigger_store_unsettled", Kind::Gauge, [],
+        "Settlements that the shared store does not have yet.";
+    STORE_UP = "outrigger_store_up", Kind::Gauge, ["store"],
+        "1 while the shared store answers in time.";
+    REPLIES_KEPT = "outrigger_replies_kept_total", Kind::Counter, ["result"],
+        "Replies that policies wanted kept: kept, or why not.";
+    FROM_STORE = "outrigger_replies_served_total", Kind::Counter, ["kind"],
+        "Exchanges that were answered by a kept reply or by another exchange's (shared); unreadable ones were dropped.";
     BUILD = "outrigger_build_info", Kind::Gauge, ["version"],
         "Always 1.";
     RESIDENT = "process_resident_memory_bytes", Kind::Gauge, [],
         "Resident memory of the process.";
-    TOKEN_USAGE = "gen_ai_client_token_usage", Kind::Histogram(TOKENS),
+    TOKEN_USAGE = "gen_ai_client_token_usage", Kind::Histogram(TOKEN_COUNTS),
         ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
         "Tokens of an exchange, input (cached ones included) and output.";
     SERVER_DURATION = "gen_ai_server_request_duration", Kind::Histogram(DURATION),
@@ -131,4 +153,14 @@ table! {
     TIME_PER_TOKEN = "gen_ai_server_time_per_output_token", Kind::Histogram(PER_TOKEN),
         ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
         "Seconds per generated token after the first.";
+    COST = "outrigger_cost_usd_total", Kind::Counter, ["model", "upstream", "tenant", "feature", "plan", "region"],
+        "Dollars that exchanges cost, as far as their models have a price.";
+    UNPRICED = "outrigger_unpriced_requests_total", Kind::Counter, ["model", "upstream"],
+        "Exchanges whose model has no price: their cost is in no sum.";
+    TOKENS = "outrigger_tokens_total", Kind::Counter, ["kind", "model", "upstream", "tenant", "feature", "plan", "region"],
+        "Tokens: input, of which cached and written to the cache; output, of which reasoning.";
+    TOKENS_ESTIMATED = "outrigger_tokens_estimated_total", Kind::Counter, ["model", "upstream"],
+        "Tokens that the provider did not report: counted by estimate.";
+    TAGS_IGNORED = "outrigger_tags_ignored_total", Kind::Counter, [],
+        "Tags that callers sent and that were left out: too long, unprintable or too many.";
 }

@@ -4,6 +4,7 @@
 //! indirect call.
 
 use std::{
+    collections::VecDeque,
     fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -14,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::{BoxError, embedded};
+use crate::state::flights::FlightBody;
 
 /// A request's body of any make.
 pub type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
@@ -95,21 +97,27 @@ pub enum Inbound {
     Network(Incoming),
     /// From the embedded model, which never breaks off.
     Embedded(embedded::Body),
+    /// A reply that several exchanges share. The last of them to leave stops it.
+    Shared(FlightBody),
+    /// A kept reply, in pieces.
+    Kept(VecDeque<Bytes>),
 }
 
 impl Body for Inbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
-            Self::Network(body) => Pin::new(body).poll_frame(cx),
+            Self::Network(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Embedded(body) => body
                 .poll_piece(cx)
                 .map(|piece| piece.map(|p| Ok(Frame::data(p)))),
+            Self::Shared(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Kept(pieces) => Poll::Ready(pieces.pop_front().map(|p| Ok(Frame::data(p)))),
         }
     }
 
@@ -117,6 +125,8 @@ impl Body for Inbound {
         match self {
             Self::Network(body) => body.is_end_stream(),
             Self::Embedded(body) => body.is_end(),
+            Self::Shared(body) => body.is_end_stream(),
+            Self::Kept(pieces) => pieces.is_empty(),
         }
     }
 
@@ -124,6 +134,10 @@ impl Body for Inbound {
         match self {
             Self::Network(body) => body.size_hint(),
             Self::Embedded(body) => body.size(),
+            Self::Shared(body) => body.size_hint(),
+            Self::Kept(pieces) => {
+                SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The head of a request as it leaves: whose credentials it carries, and which headers end here.
 //!
-//! With a key of the operator's, every credential of the caller is taken off first: an app's key never reaches a provider that it was not
-//! meant for. Without one the caller's pass untouched. `host` is left out on purpose: the connection writes it from the
+//! With a key of the operator's, every credential of the caller is taken off first, Gemini's `?key=` too: an app's key never reaches a
+//! provider that it was not meant for. Without one the caller's pass untouched. `host` is left out on purpose: the connection writes it from the
 //! URI (HTTP/1.1 `host`, HTTP/2 `:authority`), so that exactly one goes out.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri, Version,
@@ -13,7 +13,10 @@ use http::{
     uri::PathAndQuery,
 };
 
-use crate::config::{Family, Kind, Secret, Upstream};
+use crate::{
+    config::{Family, Kind, Secret, Upstream},
+    dialect::address,
+};
 
 /// Every header in which a caller may carry credentials.
 pub const CREDENTIALS: [HeaderName; 5] = [
@@ -21,10 +24,11 @@ pub const CREDENTIALS: [HeaderName; 5] = [
     header::COOKIE,
     X_API_KEY,
     HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
+    X_GOOG_API_KEY,
 ];
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Headers with this prefix are said to Outrigger, not to a provider.
 const OURS: &str = "x-outrigger-";
@@ -60,7 +64,7 @@ impl std::error::Error for Unsendable {}
 pub fn outgoing(
     upstream: &Upstream,
     mut head: Parts,
-    path: PathAndQuery,
+    mut path: PathAndQuery,
 ) -> Result<Parts, Unsendable> {
     strip(&mut head.headers, |name| {
         *name == header::HOST
@@ -74,6 +78,11 @@ pub fn outgoing(
         }
         let (name, value) = credential(upstream.family, key)?;
         head.headers.insert(name, value);
+        if upstream.family == Family::Gemini
+            && let Cow::Owned(without) = address::without_key(path.as_str())
+        {
+            path = PathAndQuery::try_from(without).map_err(|_| Unsendable::Uri)?;
+        }
     }
     head.uri = match &upstream.kind {
         Kind::Embedded => Uri::from(path),
@@ -128,6 +137,7 @@ fn credential(family: Family, key: &Secret) -> Result<(HeaderName, HeaderValue),
     let key = key.reveal();
     let (name, value) = match family {
         Family::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
+        Family::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key)),
         Family::Openai | Family::Every => {
             let value = HeaderValue::try_from(format!("Bearer {key}"));
             (AUTHORIZATION, value)
@@ -155,6 +165,7 @@ mod tests {
                 roots: None,
             },
             key: key.map(|key| Secret::new(key.into())),
+            usage: false,
             connect_timeout: Duration::from_secs(1),
             first_content_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),
@@ -218,6 +229,23 @@ mod tests {
             left(&sent),
             pairs(&[("anthropic-version", "2023-06-01"), ("x-api-key", "ours")])
         );
+    }
+
+    #[test]
+    fn a_key_in_a_geminis_query_is_the_callers_and_goes_with_the_others() {
+        let path = || {
+            PathAndQuery::from_static("/v1beta/models/m:streamGenerateContent?key=theirs&alt=sse")
+        };
+        let ours = upstream(Family::Gemini, "https://g", Some("ours"));
+        let sent = outgoing(&ours, head(&[("x-goog-api-key", "theirs")]), path()).unwrap();
+        assert_eq!(left(&sent), pairs(&[("x-goog-api-key", "ours")]));
+        assert_eq!(
+            sent.uri.to_string(),
+            "https://g/v1beta/models/m:streamGenerateContent?alt=sse"
+        );
+        let plain = upstream(Family::Gemini, "https://g", None);
+        let sent = outgoing(&plain, head(&[]), path()).unwrap();
+        assert_eq!(sent.uri.query(), Some("key=theirs&alt=sse"));
     }
 
     #[test]

@@ -15,8 +15,7 @@ pub mod side;
 pub use body::{Inbound, Payload};
 pub use pool::{Pool, SendError, SetupError};
 
-/// Any error that may cross threads.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub use crate::BoxError;
 
 /// Finds an error of type `T` among an error's causes, those wrapped in an `io::Error` included (whose `source` skips them).
 pub(crate) fn cause<'a, T: std::error::Error + 'static>(

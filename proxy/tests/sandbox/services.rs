@@ -5,6 +5,7 @@ use outrigger::sandbox::host::{
     fetch::{Fetch, FetchAnswer, FetchCall, FetchError},
     values::{Values, ValuesError},
 };
+use outrigger::state::{Stores, flights::Flights};
 
 use super::*;
 
@@ -62,6 +63,8 @@ impl Fetch for Services {
 #[tokio::test]
 async fn values_answer_at_once_and_a_fetch_that_never_ends_is_out_of_wall_time() {
     let host = Host {
+        stores: Stores::in_memory(),
+        flights: Flights::default(),
         values: Arc::new(Services),
         fetch: Arc::new(Services),
     };

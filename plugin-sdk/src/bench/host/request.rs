@@ -1,18 +1,23 @@
 //! A request in memory.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use serde_json::{Value, json};
 
 use super::super::passages::{self, Spot};
-use crate::{Dialect, Header, Passage, Places};
+use crate::{Dialect, Header, Passage, Places, Unit};
 
 /// Headers that a policy is not shown.
-const CREDENTIALS: [&str; 5] = [
+const CREDENTIALS: [&str; 6] = [
     "authorization",
     "proxy-authorization",
     "x-api-key",
     "api-key",
+    "x-goog-api-key",
     "cookie",
 ];
 /// Headers that are the proxy's own.
@@ -25,9 +30,18 @@ const RESERVED: [&str; 6] = [
     "upgrade",
 ];
 
-/// The exchange's request, as the proxy would hold it.
-#[derive(Debug, Clone)]
-pub(crate) struct Request(RefCell<State>);
+/// What a reply is thought to take where neither the request nor the test says.
+const OUTPUT_TOKENS: u64 = 256;
+
+/// The exchange's request, as the proxy would hold it. A clone is another one.
+#[derive(Debug)]
+pub(crate) struct Request(Rc<RefCell<State>>);
+
+impl Clone for Request {
+    fn clone(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.0.borrow().clone())))
+    }
+}
 
 #[derive(Debug, Clone)]
 struct State {
@@ -39,7 +53,14 @@ struct State {
     spots: Vec<Spot>,
     shown: Places,
     dropped: BTreeSet<u32>,
-    input_tokens: Option<u64>,
+    /// What the test says that the exchange will take.
+    estimates: BTreeMap<u8, u64>,
+    caller: String,
+    path: Option<String>,
+    method: String,
+    reply_headers: Vec<Header>,
+    /// The body as the test spelt it, and what it reads as.
+    spelt: Option<(String, Value)>,
 }
 
 impl State {
@@ -87,10 +108,20 @@ impl Request {
             spots: Vec::new(),
             shown: Places::all(),
             dropped: BTreeSet::new(),
-            input_tokens: None,
+            estimates: BTreeMap::new(),
+            caller: String::new(),
+            path: None,
+            method: "POST".into(),
+            reply_headers: Vec::new(),
+            spelt: None,
         };
         state.index();
-        Self(RefCell::new(state))
+        Self(Rc::new(RefCell::new(state)))
+    }
+
+    /// The very same request, for the bench to hold on to.
+    pub(super) fn same(&self) -> Self {
+        Self(Rc::clone(&self.0))
     }
 
     // What tests set.
@@ -110,8 +141,22 @@ impl Request {
     pub(crate) fn add_header(&self, header: Header) {
         self.0.borrow_mut().headers.push(header);
     }
-    pub(crate) fn estimate(&self, tokens: u64) {
-        self.0.borrow_mut().input_tokens = Some(tokens);
+    pub(crate) fn expect(&self, unit: Unit, amount: u64) {
+        self.0.borrow_mut().estimates.insert(unit as u8, amount);
+    }
+    pub(crate) fn set_caller(&self, caller: &str) {
+        self.0.borrow_mut().caller = caller.into();
+    }
+    pub(crate) fn send_to(&self, method: &str, path: &str) {
+        let state = &mut *self.0.borrow_mut();
+        (state.method, state.path) = (method.into(), Some(path.into()));
+    }
+    pub(crate) fn spell(&self, text: &str) {
+        let state = &mut *self.0.borrow_mut();
+        state.spelt = Some((text.into(), state.body.clone()));
+    }
+    pub(crate) fn reply_headers(&self) -> Vec<Header> {
+        self.0.borrow().reply_headers.clone()
     }
     pub(crate) fn body_json(&self) -> Value {
         self.0.borrow().body_json()
@@ -126,14 +171,19 @@ impl Request {
     pub(crate) fn dialect(&self) -> Dialect {
         self.0.borrow().dialect
     }
-    #[expect(clippy::unused_self, reason = "the contract's signature")]
     pub(crate) fn method(&self) -> String {
-        "POST".into()
+        self.0.borrow().method.clone()
     }
     pub(crate) fn path(&self) -> String {
+        if let Some(path) = &self.0.borrow().path {
+            return path.clone();
+        }
         match self.dialect() {
             Dialect::OpenaiResponses => "/v1/responses",
+            Dialect::OpenaiCompletions => "/v1/completions",
+            Dialect::OpenaiEmbeddings => "/v1/embeddings",
             Dialect::AnthropicMessages => "/v1/messages",
+            Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
             _ => "/v1/chat/completions",
         }
         .into()
@@ -168,6 +218,27 @@ impl Request {
             .filter(|header| !hidden(header))
             .cloned()
             .collect()
+    }
+    pub(crate) fn caller(&self) -> String {
+        self.0.borrow().caller.clone()
+    }
+    pub(crate) fn set_reply_header(&self, name: &str, value: &str) {
+        assert!(
+            !RESERVED
+                .iter()
+                .any(|reserved| name.eq_ignore_ascii_case(reserved)),
+            "`{name}` is the proxy's own header"
+        );
+        assert!(
+            value.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "no header can have this value: {value:?}"
+        );
+        let headers = &mut self.0.borrow_mut().reply_headers;
+        headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
+        headers.push(Header {
+            name: name.into(),
+            value: value.into(),
+        });
     }
     pub(crate) fn set_header(&self, name: &str, value: &str) {
         assert!(
@@ -268,8 +339,43 @@ impl Request {
             .map_or(0, |tools| u32::try_from(tools.len()).unwrap_or(u32::MAX))
     }
     pub(crate) fn input_tokens(&self) -> u64 {
-        let estimate = self.0.borrow().input_tokens;
+        let estimates = &self.0.borrow().estimates;
+        let estimate = estimates.get(&(Unit::InputTokens as u8)).copied();
         estimate.unwrap_or_else(|| self.body_size() / 4)
+    }
+    pub(crate) fn estimate(&self, unit: Unit) -> Option<u64> {
+        if let Some(amount) = self.0.borrow().estimates.get(&(unit as u8)) {
+            return Some(*amount);
+        }
+        let tokens = |unit| self.estimate(unit).unwrap_or(0);
+        Some(match unit {
+            Unit::Requests => 1,
+            Unit::InputTokens => self.input_tokens(),
+            Unit::OutputTokens => self.max_output_tokens().unwrap_or(OUTPUT_TOKENS),
+            Unit::TotalTokens => tokens(Unit::InputTokens) + tokens(Unit::OutputTokens),
+            Unit::Microusd => {
+                let model = self.model()?;
+                let price = super::with(|world| world.prices.get(&model).copied())?;
+                tokens(Unit::TotalTokens) * price
+            }
+        })
+    }
+    pub(crate) fn depth(&self) -> u32 {
+        fn depth(value: &Value) -> u32 {
+            match value {
+                Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+                Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+                _ => 0,
+            }
+        }
+        depth(&self.body_json())
+    }
+    pub(crate) fn fingerprint(&self, without: &[String]) -> Option<Vec<u8>> {
+        let body = self.body_json();
+        match &self.0.borrow().spelt {
+            Some((text, read)) if *read == body => super::fingerprint::fingerprint(text, without),
+            _ => super::fingerprint::fingerprint(&body.to_string(), without),
+        }
     }
     pub(crate) fn max_output_tokens(&self) -> Option<u64> {
         let state = self.0.borrow();

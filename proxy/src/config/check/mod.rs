@@ -13,6 +13,9 @@ use super::{
 };
 
 mod policies;
+mod prices;
+mod state;
+mod tags;
 mod upstreams;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -45,16 +48,14 @@ struct Check<'a> {
 impl Check<'_> {
     fn config(&mut self, file: File) -> Config {
         let root = Path::default();
-        self.not_yet(
-            &root.key("state"),
-            file.state.is_some(),
-            "stores are in memory",
-        );
+        let state = self.state(file.state.unwrap_or_default());
         let (base_url, admin) = self.addresses(file.listen.unwrap_or_default(), file.admin);
         let upstreams = self.upstreams(file.upstreams);
         let models = self.models(file.models, &upstreams);
         let policies = self.policies(file.policies.unwrap_or_default());
         let limits = self.limits(file.limits.unwrap_or_default());
+        let prices = self.prices(file.prices.unwrap_or_default());
+        let tags = self.tags(file.tags);
         let workers = match file.workers {
             None => std::thread::available_parallelism()
                 .map_or(1, usize::from)
@@ -82,6 +83,9 @@ impl Check<'_> {
             models,
             policies,
             limits,
+            prices,
+            tags,
+            state,
             drain: self.span_or_zero(
                 &root.key("drain"),
                 file.drain.as_ref(),

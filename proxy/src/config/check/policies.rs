@@ -125,7 +125,9 @@ impl Check<'_> {
             let at = at.index(n);
             let twice = match grant {
                 Grant::Word(word) => match self.text(&at, Some(word)).as_deref() {
+                    Some("limits") => std::mem::replace(&mut grants.limits, true),
                     Some("values") => std::mem::replace(&mut grants.values, true),
+                    Some("replies") => std::mem::replace(&mut grants.replies, true),
                     Some("body") => std::mem::replace(&mut grants.body, true),
                     Some("credentials") => std::mem::replace(&mut grants.credentials, true),
                     Some("fetch") => {
@@ -135,24 +137,18 @@ impl Check<'_> {
                         );
                         false
                     }
-                    Some("limits" | "replies" | "embeddings") => {
-                        self.problem(&at, format!("`{}` is not in this version; there are `values`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
+                    Some("embeddings") => {
+                        self.problem(&at, format!("`{}` is not in this version; there are `limits`, `values`, `replies`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
                         false
                     }
                     Some(_) => {
-                        self.problem(&at, format!("`{}` is no grant; there are `values`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
+                        self.problem(&at, format!("`{}` is no grant; there are `limits`, `values`, `replies`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
                         false
                     }
                     None => false,
                 },
                 Grant::Fetch(hosts) => {
-                    if hosts.is_empty() {
-                        self.problem(
-                            &at.key("fetch"),
-                            "names no host, so it grants nothing; add one or remove the grant",
-                        );
-                    }
-                    let before = grants.fetch.len();
+                    let before = std::mem::replace(&mut grants.fetches, true);
                     for (n, host) in hosts.iter().enumerate() {
                         let host = self.parsed(
                             &at.key("fetch").index(n),
@@ -162,7 +158,7 @@ impl Check<'_> {
                         );
                         grants.fetch.push(host);
                     }
-                    before > 0
+                    before
                 }
             };
             if twice {

@@ -17,15 +17,21 @@ impl Check<'_> {
         let at = Path::default().key("upstreams");
         let Some(file::Named(written)) = written else {
             return [
-                ("openai", "https://api.openai.com", "/v1"),
-                ("anthropic", "https://api.anthropic.com", ""),
+                ("openai", Family::Openai, "https://api.openai.com", "/v1"),
+                (
+                    "anthropic",
+                    Family::Anthropic,
+                    "https://api.anthropic.com",
+                    "",
+                ),
+                (
+                    "gemini",
+                    Family::Gemini,
+                    "https://generativelanguage.googleapis.com",
+                    "",
+                ),
             ]
-            .map(|(name, origin, prefix)| {
-                let family = if name == "openai" {
-                    Family::Openai
-                } else {
-                    Family::Anthropic
-                };
+            .map(|(name, family, origin, prefix)| {
                 let kind = Kind::Http {
                     origin: origin.parse().unwrap_or_default(),
                     prefix: prefix.into(),
@@ -36,7 +42,7 @@ impl Check<'_> {
             .into();
         };
         if written.is_empty() {
-            self.problem(&at, "names no upstream; add one, or leave the key out for the public OpenAI and Anthropic APIs");
+            self.problem(&at, "names no upstream; add one, or leave the key out for the public OpenAI, Anthropic and Gemini APIs");
         }
         let mut upstreams = BTreeMap::new();
         for (name, written) in written {
@@ -47,7 +53,11 @@ impl Check<'_> {
             let upstream = self.upstream(&at, &name, written);
             upstreams.insert(name, upstream);
         }
-        for (family, word) in [(Family::Openai, "openai"), (Family::Anthropic, "anthropic")] {
+        for (family, word) in [
+            (Family::Openai, "openai"),
+            (Family::Anthropic, "anthropic"),
+            (Family::Gemini, "gemini"),
+        ] {
             let several = upstreams.values().filter(|u| u.family == family).count() > 1;
             if several && upstreams.get(word).is_none_or(|u| u.family != family) {
                 self.problem(&at, format!(
@@ -94,8 +104,15 @@ impl Check<'_> {
             self.secret(&at.key("key"), written.key.as_ref())
         };
         let default = upstream(name, family, kind);
+        if written.usage.is_some() && !matches!(family, Family::Openai | Family::Every) {
+            self.problem(
+                &at.key("usage"),
+                "has no effect here, as this dialect's streams always tell their usage; remove it",
+            );
+        }
         Upstream {
             key,
+            usage: written.usage.unwrap_or(default.usage),
             connect_timeout: self.span(
                 &at.key("connect_timeout"),
                 written.connect_timeout.as_ref(),
@@ -119,7 +136,7 @@ impl Check<'_> {
         if written.dialect.is_none() {
             self.problem(
                 at,
-                "has no `dialect`; write `dialect: openai` or `dialect: anthropic`",
+                "has no `dialect`; write `dialect: openai`, `dialect: anthropic` or `dialect: gemini`",
             );
         }
         self.parsed(
@@ -129,11 +146,12 @@ impl Check<'_> {
             |text| match text {
                 "openai" => Ok(Family::Openai),
                 "anthropic" => Ok(Family::Anthropic),
-                "gemini" | "bedrock" => Err(
-                    "is a dialect that is not in this version; write `openai` or `anthropic`"
+                "gemini" => Ok(Family::Gemini),
+                "bedrock" => Err(
+                    "is a dialect that is not in this version; write `openai`, `anthropic` or `gemini`"
                         .into(),
                 ),
-                _ => Err("is no dialect; write `openai` or `anthropic`".into()),
+                _ => Err("is no dialect; write `openai`, `anthropic` or `gemini`".into()),
             },
         )
     }
@@ -148,16 +166,8 @@ impl Check<'_> {
             Default::default(),
             base_url,
         );
-        let roots = self
-            .text(&at.key("roots"), written.roots.as_ref())
-            .map(PathBuf::from);
-        if let Some(file) = &roots {
-            match std::fs::read(file) {
-                Ok(bytes) if memchr::memmem::find(&bytes, b"-----BEGIN CERTIFICATE-----").is_some() => self.read.push(file.clone()),
-                Ok(_) => self.problem(&at.key("roots"), "holds no PEM certificate; give a file with `-----BEGIN CERTIFICATE-----` in it"),
-                Err(error) => self.problem(&at.key("roots"), format!("can't be read: {}", io_words(&error))),
-            }
-        }
+        let roots = self.roots(&at.key("roots"), written.roots.as_ref());
+        let roots = roots.map(|(path, _)| path);
         Kind::Http {
             origin,
             prefix,
@@ -165,29 +175,32 @@ impl Check<'_> {
         }
     }
 
+    /// A file of PEM certificates, and what it holds.
+    pub(super) fn roots(
+        &mut self,
+        at: &Path,
+        written: Option<&Text>,
+    ) -> Option<(PathBuf, Vec<u8>)> {
+        let file = PathBuf::from(self.text(at, written)?);
+        match std::fs::read(&file) {
+            Ok(bytes) if memchr::memmem::find(&bytes, b"-----BEGIN CERTIFICATE-----").is_some() => {
+                self.read.push(file.clone());
+                return Some((file, bytes));
+            }
+            Ok(_) => self.problem(
+                at,
+                "holds no PEM certificate; give a file with `-----BEGIN CERTIFICATE-----` in it",
+            ),
+            Err(error) => self.problem(at, format!("can't be read: {}", io_words(&error))),
+        }
+        None
+    }
+
     /// `${NAME}`, `file:/path` or the text itself. Empty is a mistake, except where `:-` says that it may be.
     fn secret(&mut self, at: &Path, written: Option<&Text>) -> Option<Secret> {
         let raw = written?;
         let text = self.text(at, written)?;
-        let text = match text.strip_prefix("file:") {
-            None => text,
-            Some(path) => {
-                let path = PathBuf::from(path);
-                match std::fs::read_to_string(&path) {
-                    Ok(text) => {
-                        self.read.push(path);
-                        text.trim_end_matches(['\r', '\n']).to_owned()
-                    }
-                    Err(error) => {
-                        self.problem(
-                            at,
-                            format!("names a file that can't be read: {}", io_words(&error)),
-                        );
-                        return None;
-                    }
-                }
-            }
-        };
+        let text = self.read_secret(at, text)?;
         if text.is_empty() {
             if !raw.0.contains(":-") {
                 self.problem(at, "is empty; give it a value, or leave the key out so that callers send their own");
@@ -199,6 +212,24 @@ impl Check<'_> {
             return None;
         }
         Some(Secret::new(text))
+    }
+
+    /// What `file:/path` names, without the line break at its end; other text as it is.
+    pub(super) fn read_secret(&mut self, at: &Path, text: String) -> Option<String> {
+        let Some(path) = text.strip_prefix("file:").map(PathBuf::from) else {
+            return Some(text);
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                self.read.push(path);
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+            Err(error) => {
+                let cause = io_words(&error);
+                self.problem(at, format!("names a file that can't be read: {cause}"));
+                None
+            }
+        }
     }
 
     pub(super) fn models(
@@ -283,6 +314,7 @@ fn upstream(name: &str, family: Family, kind: Kind) -> Upstream {
     Upstream {
         name: name.into(),
         family,
+        usage: family == Family::Openai && matches!(kind, Kind::Http { .. }),
         kind,
         key: None,
         connect_timeout: Duration::from_secs(10),

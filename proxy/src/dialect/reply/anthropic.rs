@@ -30,6 +30,7 @@ struct Event {
 struct Inner {
     kind: Option<Text>,
     text: Option<Text>,
+    thinking: Option<Text>,
     json: Option<Text>,
     input: Option<Range<usize>>,
     stop: Option<Text>,
@@ -154,6 +155,8 @@ fn inner(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<Inner, Malformed> {
             inner.kind = cursor.text_or_skip()?;
         } else if key.is("text") {
             inner.text = cursor.text_or_skip()?;
+        } else if key.is("thinking") {
+            inner.thinking = cursor.text_or_skip()?;
         } else if key.is("partial_json") {
             inner.json = cursor.text_or_skip()?;
         } else if key.is("input") {
@@ -179,7 +182,10 @@ fn delta(state: &mut State, doc: &[u8], event: &Event) {
         b"input_json_delta" => (Field::Arguments, &inner.json),
         _ => {
             state.news = true;
-            state.content_seen |= kind == b"thinking_delta";
+            if let (b"thinking_delta", Some(thinking)) = (kind, &inner.thinking) {
+                state.content_seen = true;
+                state.written.feed(thinking.decode(doc).as_bytes());
+            }
             let label = match kind {
                 b"thinking_delta" | b"signature_delta" => "signed_reasoning",
                 b"citations_delta" => "citation",
@@ -237,6 +243,9 @@ fn block(
         }
         b"thinking" | b"redacted_thinking" => {
             state.content_seen |= complete;
+            if let Some(thinking) = &inner.thinking {
+                state.written.feed(thinking.decode(doc).as_bytes());
+            }
             // where it starts in a stream it is an empty shell, unless it is redacted
             if complete || kind == b"redacted_thinking" {
                 state.count_unseen("signed_reasoning", bytes);

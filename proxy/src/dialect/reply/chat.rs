@@ -1,10 +1,10 @@
-//! Replies of `POST …/chat/completions`, chunks and whole.
+//! Replies of `POST …/chat/completions` and `…/completions`, chunks and whole, and of `…/embeddings`, which hold no text.
 //!
 //! A choice's channels end with its `finish_reason`. Text that is in the same chunk is its own place; other channels of the choice
 //! are closed before that chunk.
 
 use crate::dialect::{
-    Malformed,
+    Dialect, Malformed,
     json::{Cursor, Kind, Text},
 };
 
@@ -75,6 +75,10 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
         } else if key.is("delta") || key.is("message") {
             if cursor.kind()? == Kind::Object {
                 message(state, doc, cursor)?;
+            }
+        } else if key.is("text") && state.dialect == Dialect::OpenaiCompletions {
+            if let Some(text) = cursor.text_or_skip()? {
+                state.pieces.push((Field::Content, 0, text));
             }
         } else if key.is("finish_reason") {
             // some servers write "" for null
@@ -268,6 +272,16 @@ fn function(
             state.count_unseen("tool_arguments", bytes);
         }
         Ok(())
+    })
+}
+
+/// A list of embeddings: vectors are numbers, or their bytes in base64, and nothing that a policy reads.
+pub(super) fn vectors(state: &mut State, doc: &[u8]) -> Result<(), Malformed> {
+    state.content_seen = true;
+    Cursor::new(doc).object(|key, cursor| match key.is("usage") {
+        true => state.read_usage(cursor),
+        // as large as replies get, and of no concern
+        false => cursor.pass(),
     })
 }
 

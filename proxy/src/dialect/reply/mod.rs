@@ -9,6 +9,7 @@
 
 mod anthropic;
 mod chat;
+mod gemini;
 mod items;
 mod plan;
 mod responses;
@@ -211,8 +212,8 @@ impl Reply {
         }
     }
 
-    /// Whether the dialect's terminator was seen: `[DONE]`, `message_stop`, `response.completed` and its like; of a whole reply, whether
-    /// it is complete.
+    /// Whether the dialect's terminator was seen: `[DONE]`, `message_stop`, `response.completed` and its like, in Gemini's the last
+    /// `finishReason`; of a whole reply, whether it is complete.
     pub fn ended(&self) -> bool {
         self.state.parsed.ended
     }
@@ -220,6 +221,12 @@ impl Reply {
     /// What the provider said it cost, so far.
     pub fn usage(&self) -> Option<Usage> {
         self.state.usage
+    }
+
+    /// Tokens of all that the model wrote so far, by our estimate: texts in any place, shown or not, arguments and thoughts. For replies whose
+    /// usage never comes, and for limits that can't wait for it.
+    pub fn output_estimate(&self) -> u64 {
+        self.state.written.tokens()
     }
 
     /// Why the model stopped, as the dialect spells it: `stop`, `end_turn`, `completed`, …
@@ -300,15 +307,16 @@ impl Reply {
             _ if text.is_empty() => Ok(()),
             // some servers end the other dialects with it, too
             _ if text == b"[DONE]" => {
-                if matches!(state.dialect, Dialect::OpenaiChat | Dialect::Other) {
+                if state.dialect.has_done() {
                     chat::done(state);
                 }
                 Ok(())
             }
-            Dialect::OpenaiChat => chat::read(state, doc, data.start),
+            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::read(state, doc, data.start),
+            Dialect::GeminiGenerate => gemini::event(state, doc, data.start),
             Dialect::AnthropicMessages => anthropic::event(state, doc, data.clone(), name),
             Dialect::OpenaiResponses => responses::event(state, doc, data.clone(), name),
-            Dialect::Other => {
+            Dialect::OpenaiEmbeddings | Dialect::Other => {
                 state.count_unseen("event", data.len());
                 Ok(())
             }
@@ -336,7 +344,9 @@ impl Reply {
         state.parsed.ended = true;
         state.begin();
         let read = match state.dialect {
-            Dialect::OpenaiChat => chat::read(state, doc, 0),
+            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::read(state, doc, 0),
+            Dialect::OpenaiEmbeddings => chat::vectors(state, doc),
+            Dialect::GeminiGenerate => gemini::whole(state, doc),
             Dialect::AnthropicMessages => anthropic::whole(state, doc),
             Dialect::OpenaiResponses => responses::whole(state, doc),
             Dialect::Other => Err(Malformed {

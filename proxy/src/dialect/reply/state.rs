@@ -12,6 +12,7 @@ use super::{
 use crate::dialect::{
     Delta, Dialect, Malformed, Places, Usage,
     json::{Cursor, Text},
+    tokens::Running,
     usage,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct State {
     pub(super) head: Vec<u8>,
     /// Bytes of text that are kept for repeats.
     pub(super) kept: usize,
+    /// What the model wrote so far, in tokens.
+    pub(super) written: Running,
     /// A limit that was passed while reading; unlike bad JSON it ends the reply.
     pub(super) over: Option<&'static str>,
 }
@@ -74,6 +77,7 @@ impl State {
             unseen: Vec::new(),
             head: Vec::new(),
             kept: 0,
+            written: Running::default(),
             over: None,
         }
     }
@@ -160,12 +164,14 @@ impl State {
         if empty && !(last && self.find_open(key).is_some()) {
             return None;
         }
+        let decoded = text.decode(doc);
+        self.written.feed(decoded.as_bytes());
         let Some(channel) = self.channel(key) else {
             // nobody asked for this text, so the event has to carry it whatever becomes of the rest
             self.news = true;
             return None;
         };
-        let decoded = text.decode(doc).into_owned();
+        let decoded = decoded.into_owned();
         self.site(What::Slot, text.range.clone(), text.escaped, channel);
         self.delta(channel, decoded, last);
         Some(channel)
@@ -177,6 +183,7 @@ impl State {
         let Some(Ok(source)) = doc.get(at.clone()).map(str::from_utf8) else {
             return self.count_unseen("tool_arguments", at.len());
         };
+        self.written.feed(source.as_bytes());
         if let Some(channel) = self.channel(key) {
             self.site(What::Json, at, false, channel);
             self.delta(channel, source.to_owned(), true);
@@ -208,6 +215,9 @@ impl State {
     pub(super) fn repeat(&mut self, doc: &[u8], key: Key, text: &Text) -> Option<usize> {
         if !self.places.contains(key.field.place()) {
             self.content_seen |= text.range.len() > 2;
+            if !self.streaming {
+                self.written.feed(text.decode(doc).as_bytes()); // in a stream its deltas were
+            }
             return None;
         }
         if let Some(index) = self.find(key) {
@@ -258,14 +268,26 @@ impl State {
         }
         self.deltas.push(Delta {
             channel: u32::try_from(index).unwrap_or(u32::MAX),
-            choice: match self.dialect {
-                Dialect::OpenaiChat => channel.key.outer,
-                _ => 0,
+            choice: match self.dialect.has_choices() {
+                true => channel.key.outer,
+                false => 0,
             },
             place: channel.key.field.place(),
             text,
             last,
         });
+    }
+
+    /// Ends every channel with the last text that it has: for documents that are read as a whole.
+    pub(super) fn seal(&mut self) {
+        for (index, channel) in self.channels.iter_mut().enumerate() {
+            let of_channel = |delta: &&mut Delta| delta.channel as usize == index;
+            if let Some(last) = self.deltas.iter_mut().rev().find(of_channel)
+                && std::mem::take(&mut channel.open)
+            {
+                last.last = true;
+            }
+        }
     }
 
     /// Takes in a `usage` object.

@@ -71,11 +71,37 @@ pub(super) fn piece(
                 .number(sequence)
                 .raw("}")
         }
+        Dialect::GeminiGenerate => candidate(draft, key.outer, |draft| {
+            let draft = draft.raw(r#"{"text":"#).text(text);
+            match key.field {
+                Field::Reasoning => draft.raw(r#","thought":true}"#),
+                _ => draft.raw("}"),
+            }
+        })
+        .raw("}]")
+        .raw(head)
+        .raw("}"),
+        Dialect::OpenaiCompletions => chunk(draft, head, key.outer, |draft| {
+            draft
+                .raw(r#""text":"#)
+                .text(text)
+                .raw(r#","logprobs":null,"finish_reason":null"#)
+        }),
         _ => chunk(draft, head, key.outer, |draft| {
             delta(draft, key.field, key.inner, text).raw(r#","finish_reason":null"#)
         }),
     };
     *out = draft.end().0;
+}
+
+/// A chunk of Gemini's with one candidate, whose object is left open.
+fn candidate(draft: Draft, number: u32, part: impl FnOnce(Draft) -> Draft) -> Draft {
+    let draft = draft
+        .event("")
+        .raw(r#"{"candidates":[{"content":{"parts":["#);
+    part(draft)
+        .raw(r#"],"role":"model"},"index":"#)
+        .number(u64::from(number))
 }
 
 /// A chunk of a chat with one choice.
@@ -131,6 +157,9 @@ pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> 
     if !state.parsed.started {
         return answer::error_event(state.dialect, "policy_refused", refusal.message);
     }
+    if state.dialect == Dialect::GeminiGenerate {
+        return blocked(state, sent);
+    }
     // A comment tells whoever looks at the bytes which refusal it was; clients skip it.
     let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
     let code: Vec<u8> = refusal.code.bytes().filter(word).take(64).collect();
@@ -184,7 +213,12 @@ pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> 
             let mut draft = draft;
             for choice in choices {
                 draft = chunk(draft, &state.head, *choice, |draft| {
-                    draft.raw(r#""delta":{},"finish_reason":"content_filter""#)
+                    draft
+                        .raw(match state.dialect {
+                            Dialect::OpenaiCompletions => r#""text":"","logprobs":null"#,
+                            _ => r#""delta":{}"#,
+                        })
+                        .raw(r#","finish_reason":"content_filter""#)
                 })
                 .end();
             }
@@ -198,6 +232,25 @@ pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> 
             draft.raw("data: [DONE]").end().0
         }
     }
+}
+
+/// Every candidate that is open ends as if the provider's own filter had ended it. Without a comment: the official SDKs take a line that
+/// is no `data:` for a piece of JSON.
+fn blocked(state: &State, sent: &Progress) -> Vec<u8> {
+    let open: &[u32] = match sent.started {
+        true => &sent.open,
+        false => &[0],
+    };
+    let mut draft = Draft::new();
+    for number in open {
+        draft = candidate(draft, *number, |draft| draft.raw(r#"{"text":""}"#))
+            .raw(r#","finishReason":"SAFETY"}]"#);
+        if let Some(usage) = &state.usage {
+            draft = answer::gemini_usage(draft.raw(r#","usageMetadata":"#), usage);
+        }
+        draft = draft.raw(&state.head).raw("}").end();
+    }
+    draft.0
 }
 
 /// The response object with the status of one that a filter ended. Members that change are left out and written anew.

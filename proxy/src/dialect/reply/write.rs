@@ -202,7 +202,7 @@ impl State {
         let Some(channel) = self.channels.get(site.channel) else {
             return false;
         };
-        let of_choice = self.dialect == Dialect::OpenaiChat;
+        let of_choice = self.dialect.has_choices();
         let choice = channel.key.outer;
         channel.edited
             || of_choice

@@ -5,7 +5,7 @@ use crate::dialect::{
     json::{Cursor, Kind},
 };
 
-use super::index::{Seen, Walk};
+use super::{index::Walk, seen::Seen};
 
 type Walked = Result<(), Malformed>;
 
@@ -50,7 +50,7 @@ pub(super) fn request<'a>(walk: &mut Walk<'a>, cursor: &mut Cursor<'a>) -> Walke
     Ok(())
 }
 
-fn message<'a>(walk: &mut Walk<'a>, cursor: &mut Cursor<'a>) -> Walked {
+pub(super) fn message<'a>(walk: &mut Walk<'a>, cursor: &mut Cursor<'a>) -> Walked {
     const KEYS: &[&str] = &[
         "role",
         "content",
@@ -112,7 +112,11 @@ fn function<'a>(walk: &mut Walk<'a>, cursor: &mut Cursor<'a>) -> Walked {
     })
 }
 
-fn part<'a>(walk: &mut Walk<'a>, cursor: &mut Cursor<'a>, place: Option<Place>) -> Walked {
+pub(super) fn part<'a>(
+    walk: &mut Walk<'a>,
+    cursor: &mut Cursor<'a>,
+    place: Option<Place>,
+) -> Walked {
     const KEYS: &[&str] = &["text", "refusal", "image_url", "input_audio", "file"];
     let (mut seen, mut found, start) = (Seen::default(), false, cursor.at());
     cursor.object(|key, value| {

@@ -5,12 +5,12 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 
 use crate::dialect::{
-    Malformed,
+    Dialect, Malformed,
     json::{self, Cursor, Kind},
     splice::{self, Splice},
 };
 
-use super::{Body, EditError, Facts, Model, index::Index};
+use super::{Body, EditError, Facts, index::Index};
 
 /// Members of a request in which passages may stand: after an edit in there, the passages are looked for again.
 const CONTENT: &[&str] = &[
@@ -19,6 +19,7 @@ const CONTENT: &[&str] = &[
     "system",
     "instructions",
     "prompt",
+    "suffix",
     "prediction",
     "tools",
     "functions",
@@ -29,6 +30,14 @@ const CONTENT: &[&str] = &[
     "metadata",
     "user",
     "safety_identifier",
+    "contents",
+    "systemInstruction",
+    "system_instruction",
+    "generationConfig",
+    "generation_config",
+    "generateContentRequest",
+    "generate_content_request",
+    "labels",
 ];
 
 impl Body {
@@ -105,15 +114,7 @@ impl Body {
 
     /// Replaces the model's literal at a place that is known, so that routing costs a copy and no walk.
     pub(super) fn move_model(&mut self, place: Range<usize>, json: Vec<u8>, model: &str) -> bool {
-        let end = place.start + json.len();
-        let facts = Facts {
-            model: Some(match json.len() == model.len() + 2 {
-                true => Model::At(place.start + 1..end - 1),
-                false => Model::Decoded(model.into()),
-            }),
-            place: Some(place.start..end),
-            ..self.state.facts.clone()
-        };
+        let facts = self.state.facts.with_model(&place, json.len(), model);
         let splice = Splice {
             range: place,
             with: json,
@@ -123,7 +124,7 @@ impl Body {
 
     /// Puts a splice into the bytes and brings everything that is known of them along. Nothing has happened where it fails.
     /// `facts` are those of the body after it, where they are known.
-    fn splice_in(
+    pub(super) fn splice_in(
         &mut self,
         splice: Splice,
         holds_passages: bool,
@@ -152,7 +153,7 @@ impl Body {
                 Arc::make_mut(index).shift(&replaced, length);
             }
         }
-        self.state.facts = facts.unwrap_or_else(|| Facts::find(&bytes));
+        self.state.facts = facts.unwrap_or_else(|| self.facts_of(&bytes));
         self.state.bytes = bytes;
         self.changed();
         self.state.replaced = true;
@@ -170,7 +171,7 @@ impl Body {
             self.state.index = Some(Arc::new(index));
         }
         self.state.overlay = None;
-        self.state.facts = Facts::find(&bytes);
+        self.state.facts = self.facts_of(&bytes);
         self.state.bytes = bytes;
         self.changed();
         self.state.replaced = true;
@@ -201,6 +202,14 @@ impl Body {
     fn overlay(&mut self) -> &mut super::Overlay {
         self.changed();
         Arc::make_mut(self.state.overlay.get_or_insert_default())
+    }
+
+    /// What is known of the body once it is `bytes`. What the path says stands.
+    fn facts_of(&self, bytes: &[u8]) -> Facts {
+        match self.dialect {
+            Dialect::GeminiGenerate => self.state.facts.clone(),
+            dialect => Facts::find(dialect, bytes),
+        }
     }
 
     fn changed(&mut self) {

@@ -11,7 +11,7 @@ use crate::dialect::{
     json::{Cursor, Key, Kind, Text},
 };
 
-use super::{anthropic, chat, responses};
+use super::{anthropic, chat, completions, embeddings, gemini, responses};
 
 /// A range of a body; 32 bits, since there may be thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) struct Index {
     pub(super) spots: Vec<Spot>,
     /// The elements of `messages` or `input`.
     pub(super) messages: Vec<Span>,
-    /// That array itself; `None` where the input is a string, or absent.
+    /// That array itself; `None` where the input is a string, strings that are no conversation, or absent.
     pub(super) conversation: Option<Span>,
     /// Tools and output formats: their tokens are counted as a whole.
     pub(super) definitions: Vec<Span>,
@@ -96,7 +96,10 @@ impl Index {
         match dialect {
             Dialect::OpenaiChat => chat::request(&mut walk, &mut cursor)?,
             Dialect::OpenaiResponses => responses::request(&mut walk, &mut cursor)?,
+            Dialect::OpenaiCompletions => completions::request(&mut walk, &mut cursor)?,
+            Dialect::OpenaiEmbeddings => embeddings::request(&mut walk, &mut cursor)?,
             Dialect::AnthropicMessages => anthropic::request(&mut walk, &mut cursor)?,
+            Dialect::GeminiGenerate => gemini::request(&mut walk, &mut cursor)?,
             Dialect::Other => {
                 return Err(Malformed {
                     what: "the body is of no dialect that is read",
@@ -163,31 +166,6 @@ pub(super) struct Walk<'a> {
     pub(super) index: Index,
     /// The message that the walk is in.
     pub(super) message: u32,
-}
-
-/// The keys of one object that were read so far. Two members of one name are an error: parsers differ in which of them counts, so
-/// a policy might be shown another text than the model.
-#[derive(Default)]
-pub(super) struct Seen(u64);
-
-impl Seen {
-    /// Which of `names` (64 at most) the key is; `""` where none.
-    pub(super) fn name(
-        &mut self,
-        key: &Key<'_>,
-        names: &[&'static str],
-    ) -> Result<&'static str, Malformed> {
-        let Some(index) = names.iter().position(|name| key.is(name)) else {
-            return Ok("");
-        };
-        if self.0 & 1 << index != 0 {
-            let at = key.range().start;
-            let what = "a key occurs twice in one object";
-            return Err(Malformed { what, at });
-        }
-        self.0 |= 1 << index;
-        Ok(names.get(index).copied().unwrap_or_default())
-    }
 }
 
 type Walked = Result<(), Malformed>;
@@ -323,10 +301,52 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Takes an input that is no conversation: a string, or a list of inputs of their own, each of which counts as a message that can't be
+    /// dropped, as replies are told apart by their number. Token ids can't be read.
+    pub(super) fn inputs(&mut self, cursor: &mut Cursor<'a>) -> Walked {
+        match cursor.kind()? {
+            Kind::String => {
+                self.message = 0;
+                self.passage(cursor, Some(Place::User))?;
+            }
+            Kind::Array => {
+                let start = cursor.at();
+                let mut numbers = false;
+                cursor.array(|index, value| {
+                    self.message = index as u32;
+                    match value.kind()? {
+                        Kind::String => self.passage(value, Some(Place::User)),
+                        Kind::Number => {
+                            numbers = true;
+                            value.skip().map(drop)
+                        }
+                        Kind::Object => chat::part(self, value, Some(Place::User)),
+                        Kind::Array => self.unseen(value, "tokens"),
+                        _ => Ok(()),
+                    }
+                })?;
+                if numbers {
+                    self.count_unseen("tokens", cursor.at() - start);
+                }
+            }
+            Kind::Null => {}
+            _ => self.unseen(cursor, "other")?,
+        }
+        self.message = NO_MESSAGE;
+        Ok(())
+    }
+
     /// Gives the passages from the `first`-th on their message's role.
     pub(super) fn settle_role(&mut self, first: usize, place: Place) {
         for spot in self.index.spots.iter_mut().skip(first) {
             spot.place.get_or_insert(place);
+        }
+    }
+
+    /// Gives those from the `first`-th on this role, whatever they had: of a prompt whose own role says nothing.
+    pub(super) fn set_role(&mut self, first: usize, place: Place) {
+        for spot in self.index.spots.iter_mut().skip(first) {
+            spot.place = Some(place);
         }
     }
 

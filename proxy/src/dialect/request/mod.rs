@@ -6,6 +6,7 @@
 //! pointer, so a [`Mark`] costs next to nothing and going back to it restores everything, the very same bytes included.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, OnceLock},
@@ -14,19 +15,24 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Dialect, Malformed, NO_MESSAGE, Passage, Place, Places,
-    json::{self, Cursor, Text},
-    tokens,
+    Dialect, Malformed, NO_MESSAGE, Passage, Place, Places, address, json, splice::Splice, tokens,
 };
 
 mod anthropic;
 mod chat;
+mod completions;
 mod edits;
+mod embeddings;
+mod facts;
+mod gemini;
 mod index;
+mod limit;
 mod responses;
+mod seen;
 #[cfg(test)]
 mod tests;
 
+use facts::{Facts, Model};
 use index::Index;
 
 /// A request's body.
@@ -78,24 +84,6 @@ struct State {
     tokens: OnceLock<u64>,
 }
 
-/// What is known of every body.
-#[derive(Clone, Default)]
-struct Facts {
-    model: Option<Model>,
-    /// Where its literal stands.
-    place: Option<std::ops::Range<usize>>,
-    stream: bool,
-    ambiguous: bool,
-    /// The members could not be walked to their end.
-    malformed: bool,
-}
-
-#[derive(Clone)]
-enum Model {
-    At(std::ops::Range<usize>),
-    Decoded(Arc<str>),
-}
-
 /// Edits that are not in the bytes yet.
 #[derive(Clone, Default)]
 struct Overlay {
@@ -110,7 +98,7 @@ impl Body {
         Self {
             dialect,
             state: State {
-                facts: Facts::find(&bytes),
+                facts: Facts::find(dialect, &bytes),
                 bytes,
                 index: None,
                 overlay: None,
@@ -119,6 +107,20 @@ impl Body {
                 tokens: OnceLock::new(),
             },
         }
+    }
+
+    /// Takes in what the path says of it: of a Gemini request the model and whether it streams. All other dialects say that in the body.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.state.facts.at(self.dialect, path);
+        self
+    }
+
+    /// The path that goes out, for the `path` that came: with the model that [`Body::set_model`] set, where the dialect keeps it there.
+    pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let model = self.model().filter(|_| self.state.facts.moved);
+        let moved = model.and_then(|model| address::with_model(self.dialect, path, model));
+        moved.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 
     /// How the body is written.
@@ -181,10 +183,20 @@ impl Body {
         }
     }
 
-    /// Asks for another model; of all members `model` where there are several. Tells whether it could: not where the body is malformed.
+    /// Asks for another model; of all members `model` where there are several. Tells whether it could: not where the body is malformed, or
+    /// where the model stands in the path and the name would lead out of its place there.
     pub fn set_model(&mut self, model: &str) -> bool {
         if self.model() == Some(model) && !self.ambiguous() {
             return true;
+        }
+        if self.dialect == Dialect::GeminiGenerate {
+            // a path that names none has no place for one
+            let can = self.model().is_some() && address::is_name(model);
+            if can {
+                self.state.facts.model = Some(Model::Decoded(model.into()));
+                self.state.facts.moved = true;
+            }
+            return can;
         }
         let mut json = Vec::with_capacity(model.len() + 2);
         json::quote(model, &mut json);
@@ -199,52 +211,31 @@ impl Body {
         self.state.facts.stream
     }
 
-    /// The limit on generated tokens, where the caller set one.
-    pub fn max_output_tokens(&self) -> Option<u64> {
-        let value = |pointer: &&str| {
-            let range = json::pointer(&self.state.bytes, pointer)?;
-            Cursor::starting(&self.state.bytes, range.start)
-                .integer()
-                .ok()?
+    /// Whether the reply is asked for as one array of pieces, as Gemini streams without `alt=sse`; what we answer in our own name is then
+    /// [`listed`](super::answer::listed).
+    pub fn listed(&self) -> bool {
+        self.state.facts.listed
+    }
+
+    /// Has a stream of `openai.chat` or `openai.completions` tell its usage. True where that had to be added: then the caller did not ask,
+    /// and [`usage_chunk`](super::usage_chunk) takes out what comes of it.
+    pub fn ask_for_usage(&mut self) -> bool {
+        let Some((range, with)) = self.state.facts.asking_for_usage() else {
+            return false;
         };
-        self.limit_names().iter().find_map(value)
+        let facts = self.state.facts.asked_for_usage(&range, with.len());
+        let with = with.as_bytes().to_vec();
+        self.splice_in(Splice { range, with }, false, Some(facts))
+            .is_ok()
     }
 
-    /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by the newer one. Tells
-    /// whether it could: not where the body is malformed.
-    pub fn set_max_output_tokens(&mut self, tokens: u64) -> bool {
-        let json = tokens.to_string();
-        let names = self.limit_names();
-        // a null counts as absent: giving both names is an error to some providers
-        let set = |name: &&&str| {
-            let range = json::pointer(&self.state.bytes, name);
-            range.is_some_and(|range| self.state.bytes.get(range) != Some(b"null"))
-        };
-        let mut present: Vec<&str> = names.iter().filter(set).copied().collect();
-        if present.is_empty() {
-            let null = |name: &&&str| json::pointer(&self.state.bytes, name).is_some();
-            present.extend(names.iter().find(null).or(names.first()));
-        }
-        !present.is_empty()
-            && present
-                .into_iter()
-                .all(|name| self.set_raw(name, json.as_bytes()).is_ok())
-    }
-
-    fn limit_names(&self) -> &'static [&'static str] {
-        match self.dialect {
-            Dialect::OpenaiChat => &["/max_completion_tokens", "/max_tokens"],
-            Dialect::OpenaiResponses => &["/max_output_tokens"],
-            Dialect::AnthropicMessages => &["/max_tokens"],
-            Dialect::Other => &[],
-        }
-    }
-
-    /// Messages that are left, or 1 where the input is one string. 0 without [`Body::index`].
+    /// Messages that are left; where the input is no conversation, how many inputs there are that can be read. 0 without [`Body::index`].
     pub fn messages(&self) -> u32 {
         let Some(index) = self.known() else { return 0 };
         if index.conversation.is_none() {
-            return u32::from(index.spots.iter().any(|spot| spot.message != NO_MESSAGE));
+            let inputs = index.spots.iter().map(|spot| spot.message);
+            let inputs = inputs.filter(|message| *message != NO_MESSAGE);
+            return inputs.max().map_or(0, |last| last.saturating_add(1));
         }
         let dropped = self.state.overlay.as_ref().map_or(0, |o| o.dropped.len());
         index.messages.len().saturating_sub(dropped) as u32
@@ -279,8 +270,12 @@ impl Body {
     }
 
     fn count_tokens(&self) -> u64 {
-        const MESSAGE: u64 = 4;
         const IMAGE: u64 = 800;
+        let each = match self.dialect {
+            // nothing is put between texts
+            Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => 0,
+            _ => 4,
+        };
         let Some(index) = self.known() else { return 0 };
         let uncounted = Places::NONE
             .with(Place::ToolDefinition)
@@ -293,7 +288,7 @@ impl Body {
         text.map(|spot| tokens::estimate(&self.text(spot)))
             .sum::<u64>()
             + definitions.map(tokens::estimate_bytes).sum::<u64>()
-            + u64::from(self.messages()) * MESSAGE
+            + u64::from(self.messages()) * each
             + u64::from(self.images()) * IMAGE
     }
 
@@ -304,9 +299,15 @@ impl Body {
 
     /// Whether nothing was edited since `mark` was taken.
     pub fn unchanged_since(&self, mark: &Mark) -> bool {
+        let named = |state: &State| match &state.facts.model {
+            Some(Model::Decoded(model)) if state.facts.moved => Some(Arc::clone(model)),
+            _ => None,
+        };
         let overlay = |state: &State| state.overlay.as_ref().map(Arc::as_ptr);
         let place = |state: &State| (state.bytes.as_ptr(), state.bytes.len());
-        place(&self.state) == place(&mark.0) && overlay(&self.state) == overlay(&mark.0)
+        place(&self.state) == place(&mark.0)
+            && overlay(&self.state) == overlay(&mark.0)
+            && named(&self.state) == named(&mark.0)
     }
 
     /// Undoes all edits since `mark` was taken. An index that was made in between stays useful and is kept.
@@ -342,48 +343,10 @@ impl Body {
     }
 
     /// A passage as it stands.
-    fn text(&self, spot: &index::Spot) -> std::borrow::Cow<'_, str> {
+    fn text(&self, spot: &index::Spot) -> Cow<'_, str> {
         match self.edited_text(spot.id) {
-            Some(text) => std::borrow::Cow::Borrowed(text),
+            Some(text) => Cow::Borrowed(text),
             None => spot.literal().decode(&self.state.bytes),
-        }
-    }
-}
-
-impl Facts {
-    fn find(bytes: &[u8]) -> Self {
-        let (mut facts, mut models, mut streams) = (Self::default(), 0, 0);
-        // malformed further on: what was found counts
-        let walked = Cursor::new(bytes).object(|key, value| {
-            if key.is("model") {
-                models += 1;
-                let text = value.text_or_skip()?;
-                facts.model = text.as_ref().map(|text| Model::read(text, bytes));
-                facts.place = text.map(|text| text.range);
-            } else if key.is("stream") {
-                streams += 1;
-                facts.stream = value.boolean()?.unwrap_or(false);
-            } else {
-                value.pass()?;
-            }
-            Ok(())
-        });
-        facts.ambiguous = models > 1 || streams > 1;
-        facts.malformed = walked.is_err();
-        facts
-    }
-
-    /// Whether the place of the model is its only one.
-    fn certain(&self) -> bool {
-        !self.ambiguous && !self.malformed
-    }
-}
-
-impl Model {
-    fn read(text: &Text, bytes: &[u8]) -> Self {
-        match text.escaped {
-            true => Self::Decoded(text.decode(bytes).into()),
-            false => Self::At(text.range.start + 1..text.range.end - 1),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::dialect::{
     json::{Cursor, Kind},
 };
 
-use super::index::{Seen, Walk};
+use super::{index::Walk, seen::Seen};
 
 type Walked = Result<(), Malformed>;
 

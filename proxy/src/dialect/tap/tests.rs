@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::*;
+use super::{watch::OBJECT, *};
 
 const CHAT: &str = concat!(
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n",
@@ -24,7 +24,18 @@ const RESPONSES: &str = concat!(
     "data: { \"type\" : \"response.incomplete\",\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"usage\":{\"input_tokens\":36,\"output_tokens\":87}}}\n\n",
 );
 
-fn streams() -> [(Dialect, &'static str, Usage, &'static str); 3] {
+const COMPLETIONS: &str = concat!(
+    "data: {\"choices\":[{\"text\":\"say hi\",\"index\":0,\"finish_reason\":null}],\"usage\":null}\n\n",
+    "data: {\"choices\":[{\"text\":\"\",\"index\":0,\"finish_reason\":\"length\"}]}\n\n",
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}\n\n",
+    "data: [DONE]\n\n",
+);
+const GEMINI: &str = concat!(
+    "data: {\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"say hi\"}],\"role\": \"model\"}}],\"usageMetadata\": {\"promptTokenCount\": 9}}\r\n\r\n",
+    "data: {\"candidates\": [{\"content\": {\"parts\": []},\"finishReason\": \"STOP\"}],\"usageMetadata\": {\"promptTokenCount\": 9,\"candidatesTokenCount\": 3,\"thoughtsTokenCount\": 4,\"cachedContentTokenCount\": 5}}\r\n\r\n",
+);
+
+fn streams() -> [(Dialect, &'static str, Usage, &'static str); 5] {
     let usage = |input, cached, output| Usage {
         input,
         cached,
@@ -44,6 +55,21 @@ fn streams() -> [(Dialect, &'static str, Usage, &'static str); 3] {
             RESPONSES,
             usage(36, 0, 87),
             "max_output_tokens",
+        ),
+        (
+            Dialect::OpenaiCompletions,
+            COMPLETIONS,
+            usage(7, 0, 2),
+            "length",
+        ),
+        (
+            Dialect::GeminiGenerate,
+            GEMINI,
+            Usage {
+                reasoning: 4,
+                ..usage(9, 5, 7)
+            },
+            "STOP",
         ),
     ]
 }
@@ -83,7 +109,12 @@ fn the_end_is_seen_with_its_line_and_content_with_its_event() {
             seen.push(tap.content_seen());
         }
         let first = |flags: &[bool]| flags.iter().position(|flag| *flag).unwrap();
-        let ends = ["[DONE]", "message_stop", "response.incomplete\""];
+        let ends = [
+            "[DONE]",
+            "message_stop",
+            "response.incomplete\"",
+            "\"STOP\"",
+        ];
         let ends = ends
             .iter()
             .find_map(|end| Some(stream.find(end)? + end.len()));
@@ -138,4 +169,154 @@ fn a_usage_that_never_ends_is_given_up() {
     assert_eq!(tap.usage(), None);
     tap.watch(b"\"usage\":{\"prompt_tokens\":5}");
     assert_eq!(tap.usage().map(|usage| usage.input), Some(5));
+}
+
+#[test]
+fn a_prompt_that_gemini_does_not_answer_is_an_end_with_its_reason() {
+    let tap = watch(
+        Dialect::GeminiGenerate,
+        &[b"data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n"],
+    );
+    assert!(tap.ended());
+    assert_eq!(tap.finish_reason(), Some("SAFETY"));
+}
+
+#[test]
+fn an_embedding_tells_its_usage() {
+    let mut tap = Tap::new(Dialect::OpenaiEmbeddings, false);
+    tap.watch(br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8,"total_tokens":8}}"#);
+    assert_eq!(tap.usage().map(|usage| usage.input), Some(8));
+    assert!(tap.ended() && tap.output_estimate() == 0);
+}
+
+/// What the model wrote, cut into a stream of a dialect and as a whole.
+fn said(dialect: Dialect, text: &str) -> (String, String) {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let (a, b) = text.split_at(text.len() / 2);
+    let event = |text: &str| match dialect {
+        Dialect::OpenaiChat => format!(
+            r#"{{"id":"chatcmpl-1234567890","choices":[{{"index":0,"delta":{{"role":"assistant","content":{}}}}}]}}"#,
+            quoted(text)
+        ),
+        Dialect::OpenaiCompletions => {
+            format!(r#"{{"choices":[{{"text":{},"index":0}}]}}"#, quoted(text))
+        }
+        Dialect::OpenaiResponses => format!(
+            r#"{{"type":"response.output_text.delta","item_id":"msg_1234567890","delta":{}}}"#,
+            quoted(text)
+        ),
+        Dialect::AnthropicMessages => format!(
+            r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":{}}}}}"#,
+            quoted(text)
+        ),
+        _ => format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"thoughtSignature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h","text":{}}}],"role":"model"}}}}]}}"#,
+            quoted(text)
+        ),
+    };
+    let whole = match dialect {
+        Dialect::OpenaiChat => format!(
+            r#"{{"choices":[{{"message":{{"role":"assistant","content":{}}}}}]}}"#,
+            quoted(text)
+        ),
+        Dialect::OpenaiResponses => format!(
+            r#"{{"output":[{{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{{"type":"output_text","text":{}}}]}}]}}"#,
+            quoted(text)
+        ),
+        Dialect::AnthropicMessages => format!(
+            r#"{{"content":[{{"type":"text","text":{}}},{{"type":"thinking","thinking":"","signature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h"}}]}}"#,
+            quoted(text)
+        ),
+        _ => event(text),
+    };
+    let stream = format!("data: {}\n\ndata: {}\n\n", event(a), event(b));
+    (stream, whole)
+}
+
+#[test]
+fn what_was_written_is_estimated_at_every_split_and_nothing_else_is() {
+    let text = "Dear \"Zoë\",\n  the total of 12345 is\tdue {[soon]} \\ \u{1f600} 今天 and so on: thank you";
+    let exact = crate::dialect::tokens::estimate(text);
+    for (dialect, ..) in streams() {
+        let (stream, whole) = said(dialect, text);
+        for (streaming, bytes) in [(true, &stream), (false, &whole)] {
+            let run = |pieces: &[&[u8]]| {
+                let mut tap = Tap::new(dialect, streaming);
+                pieces.iter().for_each(|piece| tap.watch(piece));
+                tap.output_estimate()
+            };
+            let once = run(&[bytes.as_bytes()]);
+            // a seam may cost a token
+            assert!(once.abs_diff(exact) <= 1, "{dialect:?} {once} {exact}");
+            for at in 0..=bytes.len() {
+                let (a, b) = bytes.as_bytes().split_at(at);
+                assert_eq!(run(&[a, b]), once, "{dialect:?} at {at}");
+            }
+        }
+        // the decoder comes to the same
+        let limits = ReplyLimits {
+            event: PROBE,
+            body: PROBE,
+        };
+        for places in [Places::NONE, Places::ALL] {
+            for (mut reply, bytes) in [
+                (Reply::stream(dialect, places, limits), &stream),
+                (Reply::whole(dialect, places, limits), &whole),
+            ] {
+                reply.push(bytes.as_bytes()).unwrap();
+                reply.finish().unwrap();
+                let read = reply.output_estimate();
+                assert!(read.abs_diff(exact) <= 1, "{dialect:?} {read} {exact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tool_arguments_and_thoughts_are_written_by_the_model_too() {
+    for (dialect, event) in [
+        (
+            Dialect::OpenaiChat,
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"arguments":"one two three four"}}]}}]}"#,
+        ),
+        (
+            Dialect::OpenaiChat,
+            r#"{"choices":[{"delta":{"reasoning_content":"one two three four"}}]}"#,
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#"{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"one two three four"}}"#,
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"one two three four"}}"#,
+        ),
+        (
+            Dialect::GeminiGenerate,
+            r#"{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"q":"one two three four"}}}]}}]}"#,
+        ),
+    ] {
+        let event = format!("data: {event}\n\n");
+        let tap = watch(dialect, &[event.as_bytes()]);
+        assert_eq!(tap.output_estimate(), 4, "{event}");
+    }
+}
+
+#[test]
+fn bytes_that_make_no_sense_are_estimated_without_a_panic() {
+    let deep = format!("\"delta\":{}", "[".repeat(5000));
+    for bytes in [
+        deep.as_bytes(),
+        b"\"delta\":\"\\u12\\ud83d\\",
+        b"\"delta\":{\"a\":}}}}]\"delta\":\"b\"",
+        b"\"delta\": \"delta\":{\"\xff\xfe\":\"\xff\"",
+    ] {
+        for dialect in Dialect::ALL {
+            let mut tap = Tap::new(dialect, true);
+            for piece in bytes.chunks(3) {
+                tap.watch(piece);
+            }
+            assert!(tap.output_estimate() < 100);
+        }
+    }
 }

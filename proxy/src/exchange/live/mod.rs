@@ -105,6 +105,7 @@ impl Cut {
 /// Dresses a reply for the app.
 pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
     let id = HeaderValue::try_from(watch.record.id.as_str());
+    let added = std::mem::take(&mut watch.reply_headers);
     let mut response = match reply {
         Reply::Whole(response) => {
             watch.record.reply_bytes = response.body().len() as u64;
@@ -149,6 +150,9 @@ pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
         }
     };
     credentials::strip_hop_by_hop(response.headers_mut());
+    for (name, value) in added {
+        response.headers_mut().insert(name, value);
+    }
     if let Ok(id) = id {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }
@@ -204,13 +208,12 @@ fn decoder_limits(limits: &Limits) -> ReplyLimits {
 
 fn stopped(stop: Stop) -> Refusal {
     match stop {
-        Stop::Refused(_, denial) => Refusal::denied(denial),
+        Stop::Refused(_, _, denial) => Refusal::denied(denial),
         Stop::Failed(link, fault) => failed(&link.name, fault),
         // Replies are not replaced by replies: the contract has no such return.
-        Stop::Replied(link, _) => Refusal::new(
-            Code::PolicyFailed,
-            format!("the policy `{}` failed", link.name),
-        ),
+        Stop::Replied(..) | Stop::Served(..) => {
+            Refusal::new(Code::PolicyFailed, "a policy replaced a reply by another")
+        }
     }
 }
 
@@ -218,6 +221,7 @@ impl Watch {
     /// Takes over what a decoder learnt.
     fn note(&mut self, decoder: &Decoder) {
         self.record.usage = decoder.usage().or(self.record.usage);
+        self.output = decoder.output_estimate();
         self.record.finish = decoder
             .finish_reason()
             .map(str::to_owned)
@@ -279,7 +283,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(whole) => whole.body.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Relay(relay) => relay.upstream.is_end_stream() && !relay.unterminated(),
+            Kind::Relay(relay) => relay.is_end(),
             Kind::Rewrite(_) => false,
         }
     }

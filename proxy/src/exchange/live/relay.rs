@@ -16,7 +16,7 @@ use super::{
     Broken, Cut, State, Window,
 };
 use crate::{
-    dialect::{Dialect, answer, tap::Tap},
+    dialect::{Dialect, answer, tap::Tap, usage_chunk::Filter},
     upstream::Inbound,
 };
 
@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Relay {
     pub(super) upstream: Inbound,
     tap: Option<Tap>,
+    /// Takes out what tells a usage that the app did not ask for.
+    filter: Option<Filter>,
     pub(super) stream: bool,
     waits: Timeouts,
     asked: Instant,
@@ -39,6 +41,7 @@ impl Relay {
         let (now, waits) = (Instant::now(), timeouts(&watch));
         Self {
             tap: watched.then(|| Tap::new(watch.record.dialect, stream)),
+            filter: (watched && stream && watch.strips_usage).then(Filter::new),
             window: stream.then(|| Box::pin(watch.shared.reached(Phase::Cut)) as Window),
             timer: Box::pin(sleep_until(now + waits.idle.min(waits.first_content))),
             state: State::Open,
@@ -79,18 +82,43 @@ impl Relay {
                     }
                 }
                 // A body of known length is not asked for its end.
-                if self.upstream.is_end_stream() && !self.unterminated() {
+                if self.upstream.is_end_stream() && !self.unterminated() && self.filter.is_none() {
                     self.settle();
                 }
-                Poll::Ready(Some(Ok(frame)))
+                self.filtered(frame, context)
             }
-            Poll::Ready(Some(Err(error))) => self.break_off(Cut::Upstream(error.into())),
+            Poll::Ready(Some(Err(error))) => self.break_off(Cut::Upstream(error)),
             Poll::Ready(None) if self.unterminated() => self.break_off(Cut::Unterminated),
             Poll::Ready(None) => {
                 self.settle();
-                Poll::Ready(None)
+                let rest = self.filter.take().map(|mut filter| filter.finish());
+                let rest = rest.filter(|rest| !rest.is_empty());
+                Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))))
             }
             Poll::Pending => self.poll_clocks(context),
+        }
+    }
+
+    /// The frame without what the app did not ask for; the next one where nothing is left.
+    fn filtered(
+        &mut self,
+        frame: Frame<Bytes>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let Some(filter) = &mut self.filter else {
+            return Poll::Ready(Some(Ok(frame)));
+        };
+        match frame.into_data() {
+            Ok(bytes) => {
+                let bytes = filter.push(bytes);
+                if bytes.is_empty() {
+                    // Polled again at once: the upstream may have more, and must be asked before this may wait.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Err(trailers) => Poll::Ready(Some(Ok(trailers))),
         }
     }
 
@@ -127,6 +155,11 @@ impl Relay {
         Poll::Pending
     }
 
+    /// Whether nothing more is to be written.
+    pub(super) fn is_end(&self) -> bool {
+        self.filter.is_none() && self.upstream.is_end_stream() && !self.unterminated()
+    }
+
     /// Whether a stream came to an end that is not its own.
     pub(super) fn unterminated(&self) -> bool {
         let known = self.watch.record.dialect != Dialect::Other;
@@ -143,7 +176,9 @@ impl Relay {
         }
         self.state = State::Breaking;
         // What was cut is ended first, so that the event after it is one.
-        let mut event = self.tap.as_ref().map_or(&b""[..], Tap::gap).to_vec();
+        let held = self.filter.take().map(|mut filter| filter.finish());
+        let mut event = held.map(Vec::from).unwrap_or_default();
+        event.extend_from_slice(self.tap.as_ref().map_or(&b""[..], Tap::gap));
         event.extend_from_slice(&answer::error_event(
             self.watch.record.dialect,
             refusal.event_type(),
@@ -154,9 +189,16 @@ impl Relay {
 
     fn settle(&mut self) {
         self.watch.record.client_gone = false;
+    }
+}
+
+/// An app that leaves in mid-stream is settled by what went by.
+impl Drop for Relay {
+    fn drop(&mut self) {
         if let Some(tap) = &self.tap {
             self.watch.record.usage = tap.usage().or(self.watch.record.usage);
             self.watch.record.finish = tap.finish_reason().map(str::to_owned);
+            self.watch.output = tap.output_estimate();
         }
     }
 }

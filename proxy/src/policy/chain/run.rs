@@ -17,6 +17,12 @@ use crate::{
 /// One exchange's way through the chain.
 pub struct Run {
     seats: Vec<Seat>,
+    /// The seat that is asked next.
+    next: usize,
+    /// Replies come from this seat on up: all of them, unless one served the reply.
+    reply_from: usize,
+    /// The first seat below which nobody rewrites replies.
+    raw_from: usize,
     clock: fn() -> Instant,
 }
 
@@ -25,12 +31,19 @@ impl Run {
     pub fn new(chain: &Chain, clock: fn() -> Instant) -> Self {
         Self {
             seats: chain.links.iter().map(Seat::new).collect(),
+            next: 0,
+            reply_from: chain.links.len(),
+            raw_from: chain
+                .links
+                .iter()
+                .rposition(|link| link.rewrites_replies())
+                .unwrap_or(0),
             clock,
         }
     }
 
     /// Asks each policy in turn what becomes of the request. `unread` tells why no dialect reads it, where so, and how large it is at least:
-    /// policies that read passages are left out then.
+    /// policies that read passages are left out then. After [`Stop::Served`] it goes on behind the policy that served.
     ///
     /// # Errors
     /// The exchange stops here.
@@ -39,7 +52,16 @@ impl Run {
         mut call: Box<Call>,
         unread: Option<(&'static str, u64)>,
     ) -> Result<Box<Call>, Stop> {
-        for seat in &mut self.seats {
+        let resumed = self
+            .next
+            .checked_sub(1)
+            .and_then(|at| self.seats.get_mut(at));
+        if let Some(seat) = resumed.filter(|seat| seat.verdict == Some(Verdict::Served)) {
+            seat.verdict = Some(Verdict::Forwarded);
+        }
+        for (at, seat) in self.seats.iter_mut().enumerate().skip(self.next) {
+            self.next = at + 1;
+            call.books.recordable = at >= self.raw_from;
             let manifest = seat.link.program.manifest();
             if !manifest.hooks.request {
                 continue;
@@ -71,6 +93,7 @@ impl Run {
                     let verdict = match &decision {
                         Decision::Refuse(_) => Verdict::Refused,
                         Decision::Reply(_) => Verdict::Replied,
+                        Decision::Serve(_) => Verdict::Served,
                         Decision::Forward if call.edited_since(&mark) => Verdict::Edited,
                         Decision::Forward => Verdict::Forwarded,
                     };
@@ -78,10 +101,19 @@ impl Run {
                     match decision {
                         Decision::Forward => {}
                         Decision::Refuse(denial) => {
-                            return Err(Stop::Refused(Arc::clone(&seat.link), denial));
+                            return Err(Stop::Refused(Some(call), Arc::clone(&seat.link), denial));
                         }
                         Decision::Reply(text) => {
-                            return Err(Stop::Replied(Arc::clone(&seat.link), text));
+                            return Err(Stop::Replied(call, Arc::clone(&seat.link), text));
+                        }
+                        Decision::Serve(key) => {
+                            let books = &mut call.books;
+                            let found = books.found.iter().position(|(known, _)| *known == key);
+                            // The sandbox lets no policy serve what it did not find.
+                            if let Some(found) = found {
+                                let (_, found) = books.found.swap_remove(found);
+                                return Err(Stop::Served(call, found));
+                            }
                         }
                     }
                 }
@@ -97,7 +129,12 @@ impl Run {
 
     /// Whether a reply has to be shown to anybody.
     pub fn rewrites(&self) -> bool {
-        self.seats.iter().any(Seat::rewrites)
+        self.seats.iter().take(self.reply_from).any(Seat::rewrites)
+    }
+
+    /// The reply that was asked to be served is there: it goes up from the policy that served it, which is not shown it.
+    pub fn served(&mut self) {
+        self.reply_from = self.next.saturating_sub(1);
     }
 
     /// Shows a batch of deltas to each policy, from the last to the first. An entry per delta says what takes its place; an empty list, that
@@ -110,8 +147,7 @@ impl Run {
         head: &Arc<ReplyHead>,
         deltas: Vec<Delta>,
     ) -> Result<Vec<Option<String>>, Stop> {
-        let seats = self.seats.len();
-        self.up(head, deltas, seats).await
+        self.up(head, deltas, self.reply_from).await
     }
 
     /// When the text that some policy has held longest must be out.
@@ -127,7 +163,7 @@ impl Run {
     pub async fn overdue(&mut self, head: &Arc<ReplyHead>) -> Result<Vec<(u32, String)>, Stop> {
         let now = (self.clock)();
         let mut out = Vec::new();
-        for at in (0..self.seats.len()).rev() {
+        for at in (0..self.reply_from).rev() {
             let Some(seat) = self.seats.get_mut(at) else {
                 continue;
             };
@@ -219,7 +255,7 @@ impl Run {
                 Ok((instance, Err(denial))) => {
                     seat.coverage.show(bytes);
                     seat.worked(instance, "reply", Verdict::Refused, took);
-                    return Err(Stop::Refused(Arc::clone(&seat.link), denial));
+                    return Err(Stop::Refused(None, Arc::clone(&seat.link), denial));
                 }
                 Err(fault) => {
                     seat.coverage.miss(fault.label(), bytes);

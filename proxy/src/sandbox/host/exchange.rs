@@ -7,6 +7,10 @@ use bytes::Bytes;
 use wasmtime::component::Resource;
 
 use super::{super::bindings, State, headers, misuse};
+use crate::{
+    cost::{Unit, caller},
+    dialect::{address, canon, request::Body},
+};
 use bindings::{exchange, types as wit};
 
 /// Stands for the call's request.
@@ -18,10 +22,8 @@ pub struct RequestHandle;
 #[allow(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct HeadHandle;
 
-/// Tags of one exchange, and bytes of a tag's name and value.
-const TAGS: usize = 32;
-const TAG_NAME: usize = 64;
-const TAG_VALUE: usize = 256;
+/// Headers that policies add to one reply.
+const REPLY_HEADERS: usize = 64;
 
 type Request = Resource<RequestHandle>;
 type Head = Resource<HeadHandle>;
@@ -72,6 +74,14 @@ impl exchange::HostRequest for State {
         Ok(headers::all(self.lent()?.headers(), credentials))
     }
 
+    fn caller(&mut self, _: Request) -> wasmtime::Result<String> {
+        let call = self.lent()?;
+        let in_path = || address::key(&call.path).map(|key| caller::hash(key.as_bytes()));
+        Ok(caller::of(call.headers())
+            .or_else(in_path)
+            .unwrap_or_default())
+    }
+
     fn set_header(&mut self, _: Request, name: String, value: String) -> wasmtime::Result<()> {
         let credentials = self.shared.grants.credentials;
         let call = self.lent()?;
@@ -82,22 +92,34 @@ impl exchange::HostRequest for State {
         Ok(())
     }
 
+    fn set_reply_header(
+        &mut self,
+        _: Request,
+        name: String,
+        value: String,
+    ) -> wasmtime::Result<()> {
+        let headers = &mut self.lent()?.books.reply_headers;
+        if headers.len() >= REPLY_HEADERS {
+            return misuse("set-reply-header: an exchange sets 64 headers at most");
+        }
+        match headers::for_reply(&name, &value) {
+            Ok(header) => headers.push(header),
+            Err(why) => return misuse(format!("set-reply-header: {why}")),
+        }
+        Ok(())
+    }
+
     fn tag(&mut self, _: Request, name: String) -> wasmtime::Result<Option<String>> {
         Ok(self.lent()?.tag(&name).map(str::to_owned))
     }
 
     fn set_tag(&mut self, _: Request, name: String, value: String) -> wasmtime::Result<()> {
-        if !(1..=TAG_NAME).contains(&name.len()) || value.len() > TAG_VALUE {
-            return misuse(format!(
-                "set-tag: a name has 1 to {TAG_NAME} bytes and a value {TAG_VALUE} at most"
-            ));
+        match self.lent()?.set_tag(&name, &value) {
+            true => Ok(()),
+            false => misuse(
+                "set-tag: a name is 1 to 32 of a-z, 0-9, _ and -, a value 128 printable bytes at most, and an exchange has 32 tags",
+            ),
         }
-        let call = self.lent()?;
-        if call.tag(&name).is_none() && call.tags().len() >= TAGS {
-            return misuse(format!("set-tag: an exchange has {TAGS} tags at most"));
-        }
-        call.set_tag(&name, value);
-        Ok(())
     }
 
     fn passages(
@@ -130,19 +152,41 @@ impl exchange::HostRequest for State {
     }
 
     fn messages(&mut self, _: Request) -> wasmtime::Result<u32> {
-        Ok(self.lent()?.body.messages())
+        Ok(self.counted()?.messages())
     }
 
     fn images(&mut self, _: Request) -> wasmtime::Result<u32> {
-        Ok(self.lent()?.body.images())
+        Ok(self.counted()?.images())
     }
 
     fn tools(&mut self, _: Request) -> wasmtime::Result<u32> {
-        Ok(self.lent()?.body.tools())
+        Ok(self.counted()?.tools())
     }
 
     fn input_tokens(&mut self, _: Request) -> wasmtime::Result<u64> {
         Ok(self.lent()?.body.input_tokens())
+    }
+
+    fn estimate(&mut self, _: Request, unit: wit::Unit) -> wasmtime::Result<Option<u64>> {
+        let unit = unit.into();
+        let amount = self.lent()?.estimate(unit);
+        Ok(amount.map(|amount| match unit {
+            Unit::Microusd => amount.div_ceil(1000),
+            _ => amount,
+        }))
+    }
+
+    fn depth(&mut self, _: Request) -> wasmtime::Result<u32> {
+        Ok(canon::depth(&self.lent()?.body.render()))
+    }
+
+    fn fingerprint(
+        &mut self,
+        _: Request,
+        without: Vec<String>,
+    ) -> wasmtime::Result<Option<Vec<u8>>> {
+        let print = canon::fingerprint(&self.lent()?.body.render(), &without);
+        Ok(print.map(Into::into))
     }
 
     fn max_output_tokens(&mut self, _: Request) -> wasmtime::Result<Option<u64>> {
@@ -216,6 +260,13 @@ impl exchange::HostReplyHead for State {
 }
 
 impl State {
+    /// The body, counted: nobody may have read its passages so far. What is malformed has none.
+    fn counted(&mut self) -> wasmtime::Result<&Body> {
+        let body = &mut self.lent()?.body;
+        let _ = body.index();
+        Ok(body)
+    }
+
     fn head(&self) -> wasmtime::Result<&crate::policy::ReplyHead> {
         match &self.head {
             Some(head) => Ok(head),

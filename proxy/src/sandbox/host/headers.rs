@@ -37,6 +37,8 @@ const RESERVED: [HeaderName; 14] = [
 /// Bytes of all headers together after a policy set one.
 const TOTAL: usize = 64 << 10;
 /// Number of headers after a policy set one.
+/// Bytes of a header for the app's reply.
+const REPLY_VALUE: usize = 1024;
 const COUNT: usize = 256;
 
 fn hidden(name: &str, credentials: bool) -> bool {
@@ -100,6 +102,25 @@ pub(super) fn checked(
         return Err("too many headers: 256 of 64 KiB together at most");
     }
     Ok((name, Some(value)))
+}
+
+/// Checks a header for the reply that the app gets.
+///
+/// # Errors
+/// The name or value is no valid one, or the header says how the body is to be read.
+pub(super) fn for_reply(
+    name: &str,
+    value: &str,
+) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "no valid header name")?;
+    if RESERVED.contains(&name) || name.as_str().starts_with("content-") {
+        return Err("this header is reserved: it says how the reply is to be read");
+    }
+    let value = HeaderValue::from_str(value).map_err(|_| "no valid header value")?;
+    if value.len() > REPLY_VALUE {
+        return Err("a reply's header has 1,024 bytes at most");
+    }
+    Ok((name, value))
 }
 
 /// Sets a header as [`checked`] allows.

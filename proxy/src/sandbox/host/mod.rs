@@ -12,15 +12,20 @@ use std::{
 };
 
 use super::{pace::Overdue, store::State};
-use crate::policy::Call;
+use crate::{
+    policy::Call,
+    state::{Stores, flights::Flights},
+};
 
 mod clock;
 pub(super) mod exchange;
 pub mod fetch;
 mod headers;
+mod limits;
 pub(super) mod log;
 pub(super) mod metrics;
 pub(super) mod random;
+mod replies;
 pub mod values;
 
 use fetch::Fetch;
@@ -36,14 +41,20 @@ pub struct Host {
     pub values: Arc<dyn Values>,
     /// HTTP to granted hosts.
     pub fetch: Arc<dyn Fetch>,
+    /// Limits and kept replies.
+    pub stores: Stores,
+    /// Replies under way.
+    pub flights: Flights,
 }
 
 impl Host {
-    /// Lends nothing: values are unavailable, every fetch is denied.
+    /// Lends nothing that others see: values are unavailable, every fetch is denied, limits and replies are this host's own.
     pub fn none() -> Self {
         Self {
             values: Arc::new(values::Nothing),
             fetch: Arc::new(fetch::Nothing),
+            stores: Stores::in_memory(),
+            flights: Flights::default(),
         }
     }
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::Shape;
+use super::{
+    Shape, gemini,
+    tools::{ToolCall, calls},
+};
+use crate::dialect::{Dialect, address};
 
 /// The default size of a streamed piece, in characters: a few words.
 const CHUNK: usize = 12;
@@ -30,6 +34,8 @@ pub(super) struct Asked {
     pub(super) choices: u64,
     /// The reply's text.
     pub(super) text: String,
+    /// What stands each for itself: prompts of completions, texts to embed.
+    pub(super) inputs: Vec<String>,
     /// Present where reasoning was asked for.
     pub(super) reasoning: Option<String>,
     /// Tool calls instead of text.
@@ -38,15 +44,6 @@ pub(super) struct Asked {
     pub(super) pace: Pace,
     /// The request itself, for the fields that a reply repeats.
     pub(super) raw: Map<String, Value>,
-}
-
-/// One tool call.
-#[derive(Debug)]
-pub(super) struct ToolCall {
-    pub(super) id: String,
-    pub(super) name: String,
-    /// JSON source text.
-    pub(super) arguments: String,
 }
 
 /// How the answer comes.
@@ -120,9 +117,9 @@ impl Asked {
 }
 
 /// Reads a request.
-pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
+pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Invalid> {
     let invalid = |why: &str| Err(Invalid(why.into()));
-    let raw = match serde_json::from_slice(body) {
+    let mut raw = match serde_json::from_slice(body) {
         Ok(Value::Object(raw)) => raw,
         Ok(_) => return invalid("the body is not a JSON object"),
         Err(error) => {
@@ -132,6 +129,15 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
             )));
         }
     };
+    let mut streams = raw.get("stream") == Some(&Value::Bool(true));
+    if shape == Shape::Gemini {
+        let Some(address) = address::read(Dialect::GeminiGenerate, path) else {
+            return invalid("the path names no model; write `models/MODEL:generateContent`");
+        };
+        let model = address.model.into_owned();
+        streams = address.streaming;
+        raw = gemini::as_chat(raw, model);
+    }
     let Some(Value::String(model)) = raw.get("model") else {
         return invalid("`model` is missing; name a model");
     };
@@ -140,11 +146,20 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
     let model = model.to_owned();
 
     let said = match shape {
-        Shape::Responses => raw.get("input"),
-        Shape::Chat | Shape::Messages => raw.get("messages"),
+        Shape::Responses | Shape::Embeddings => raw.get("input"),
+        Shape::Completions => raw.get("prompt"),
+        Shape::Chat | Shape::Messages | Shape::Gemini => raw.get("messages"),
     };
     let mut heard = Heard::default();
+    let mut inputs = Vec::new();
     match said {
+        _ if matches!(shape, Shape::Completions | Shape::Embeddings) => {
+            inputs = several(said);
+            if inputs.is_empty() {
+                return invalid("`prompt` or `input` is missing; send text or a list of texts");
+            }
+            inputs.iter().for_each(|text| heard.message("user", text));
+        }
         Some(Value::String(text)) if shape == Shape::Responses => heard.message("user", text),
         Some(Value::Array(items)) => items.iter().for_each(|item| heard.item(item)),
         _ if shape == Shape::Responses => {
@@ -157,7 +172,7 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
     if !(1..=MOST_CHOICES).contains(&choices) {
         return invalid("`n` must be between 1 and 16");
     }
-    let calls = calls(&raw, &heard);
+    let calls = calls(&raw, &heard.text, heard.from_user);
     let text = paced(&heard.text, &pace);
     let reasoning = reasons(shape, &raw).then(|| format!("I was told: {}", heard.text));
     let images = heard.images * IMAGE_TOKENS;
@@ -165,7 +180,8 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
     let input_tokens = estimate(heard.bytes + counted(&raw, shape)) + images;
     Ok(Asked {
         model,
-        stream: raw.get("stream") == Some(&Value::Bool(true)),
+        stream: streams,
+        inputs,
         include_usage: raw
             .get("stream_options")
             .and_then(|o| o.get("include_usage"))
@@ -178,6 +194,22 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Asked, Invalid> {
         pace,
         raw,
     })
+}
+
+/// Texts that stand each for itself; token ids stay what they are.
+fn several(said: Option<&Value>) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match said {
+        Some(Value::Array(list)) if list.first().is_some_and(Value::is_number) => {
+            said.into_iter().map(text).collect()
+        }
+        Some(Value::Array(list)) => list.iter().map(text).collect(),
+        Some(Value::String(only)) => vec![only.clone()],
+        _ => Vec::new(),
+    }
 }
 
 /// What was heard, message by message; the last one wins.
@@ -247,14 +279,15 @@ impl Heard {
     }
 }
 
-fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+pub(super) fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     value.and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Bytes outside the conversation that a model reads too.
 fn counted(raw: &Map<String, Value>, shape: Shape) -> usize {
     let outside: &[&str] = match shape {
-        Shape::Chat => &["tools"],
+        Shape::Completions | Shape::Embeddings => &["suffix"],
+        Shape::Chat | Shape::Gemini => &["tools"],
         Shape::Responses => &["instructions", "tools"],
         Shape::Messages => &["system", "tools"],
     };
@@ -271,87 +304,14 @@ fn reasons(shape: Shape, raw: &Map<String, Value>) -> bool {
                 .and_then(|thinking| thinking.get("type"));
             kind.is_some_and(|kind| kind == "enabled" || kind == "adaptive")
         }
-        Shape::Chat => effort(raw.get("reasoning_effort")) || effort(raw.get("reasoning")),
+        Shape::Completions | Shape::Embeddings => false,
+        Shape::Chat | Shape::Gemini => {
+            effort(raw.get("reasoning_effort")) || effort(raw.get("reasoning"))
+        }
         Shape::Responses => raw
             .get("reasoning")
             .is_some_and(|r| effort(r.get("effort")) || effort(r.get("summary"))),
     }
-}
-
-/// The tool calls to make: those that `tool_choice` forces, else those that the user's text names.
-fn calls(raw: &Map<String, Value>, heard: &Heard) -> Vec<ToolCall> {
-    let choice = raw.get("tool_choice");
-    let kind = choice.and_then(|c| c.as_str().or_else(|| c.get("type")?.as_str()));
-    let named = choice.and_then(|choice| {
-        let name = choice
-            .pointer("/function/name")
-            .or_else(|| choice.get("name"));
-        name.and_then(Value::as_str)
-    });
-    let forced = named.is_some() || matches!(kind, Some("required" | "any"));
-    let tools: Vec<_> = list(raw.get("tools")).filter_map(tool).collect();
-    let wanted: Vec<_> = match (kind, named) {
-        (Some("none"), _) => Vec::new(),
-        (_, Some(named)) => tools.iter().filter(|(name, _)| *name == named).collect(),
-        _ if forced => tools.iter().take(1).collect(),
-        _ if heard.from_user => tools
-            .iter()
-            .filter(|(name, _)| says(&heard.text, name))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let prefix = "call_";
-    wanted
-        .into_iter()
-        .map(|(name, schema)| ToolCall {
-            id: super::id(prefix),
-            name: (*name).to_owned(),
-            arguments: arguments(*schema, &heard.text).to_string(),
-        })
-        .collect()
-}
-
-/// A function's name and schema, in any of the three dialects.
-fn tool(tool: &Value) -> Option<(&str, Option<&Value>)> {
-    let inner = tool.get("function").unwrap_or(tool);
-    let schema = inner
-        .get("parameters")
-        .or_else(|| inner.get("input_schema"));
-    Some((inner.get("name")?.as_str()?, schema))
-}
-
-/// Whether `text` holds `call NAME`, the name to its end.
-fn says(text: &str, name: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    let wanted = format!("call {name}");
-    text.match_indices(&wanted).any(|(at, found)| {
-        let after = text.get(at + found.len()..).unwrap_or_default();
-        !after.starts_with(word)
-    })
-}
-
-/// Fills what the schema requires: strings with the text, other types with their plainest value.
-fn arguments(schema: Option<&Value>, text: &str) -> Value {
-    let required = list(schema.and_then(|schema| schema.get("required")));
-    let mut filled = Map::new();
-    for name in required.filter_map(Value::as_str) {
-        let property = schema.and_then(|s| s.get("properties")?.get(name));
-        let allowed = property.and_then(|p| p.get("enum")?.get(0));
-        let kind = property.and_then(|p| p.get("type")?.as_str());
-        let value = match (allowed, kind) {
-            (Some(first), _) => first.clone(),
-            (_, Some("integer" | "number")) => 1.into(),
-            (_, Some("boolean")) => true.into(),
-            (_, Some("array")) => Value::Array(Vec::new()),
-            (_, Some("object")) => Value::Object(Map::new()),
-            _ => text.into(),
-        };
-        filled.insert(name.to_owned(), value);
-    }
-    if filled.is_empty() {
-        filled.insert("text".into(), text.into());
-    }
-    Value::Object(filled)
 }
 
 fn pace(query: &str) -> Result<Pace, Invalid> {
@@ -385,7 +345,7 @@ fn pace(query: &str) -> Result<Pace, Invalid> {
 }
 
 /// The reply's text: `text` itself, or as much of its repetition as fills the pieces that were asked for.
-fn paced(text: &str, pace: &Pace) -> String {
+pub(super) fn paced(text: &str, pace: &Pace) -> String {
     match pace.events {
         None => text.to_owned(),
         Some(events) => {

@@ -12,13 +12,19 @@
 //! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an image is 85), streamed or whole.
 //! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`: `chunk` characters in a piece (default 12);
 //!   `events` pieces exactly, for which the text is repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the
-//!   answer's head; `status` answers with that error instead. `max_tokens` is not honoured: the echo stays whole.
+//!   answer's head; `status` answers with that error instead. `max_tokens` is not honoured: the echo stays whole. Of `gemini.generate`, whose
+//!   model stands in the path, the query is written percent-encoded.
+//! - **Embeddings** in which texts that share words lie close together.
 
 mod asked;
 mod body;
 mod chat;
+mod completions;
+mod embeddings;
+mod gemini;
 mod messages;
 mod responses;
+mod tools;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -37,6 +43,7 @@ use self::{
     body::Events,
 };
 use super::Payload;
+use crate::dialect::{Dialect, answer as own};
 
 /// The largest request, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -47,29 +54,37 @@ enum Shape {
     Chat,
     Responses,
     Messages,
+    Completions,
+    Embeddings,
+    Gemini,
 }
 
 /// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own error.
 pub async fn answer(request: Request<Payload>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
+    let whole_path = head.uri.path_and_query().map_or(path, |path| path.as_str());
+    let google = path.starts_with("/v1beta") || head.headers.contains_key("x-goog-api-client");
     let anthropic = head.headers.contains_key("anthropic-version");
     let shape = match path {
         _ if path.ends_with("/chat/completions") => Shape::Chat,
+        _ if path.ends_with("/completions") => Shape::Completions,
+        _ if path.ends_with("/embeddings") => Shape::Embeddings,
+        _ if gemini::METHODS.iter().any(|method| path.ends_with(method)) => Shape::Gemini,
         _ if path.ends_with("/responses") => Shape::Responses,
         _ if path.ends_with("/messages") || path.ends_with("/messages/count_tokens") => {
             Shape::Messages
         }
         _ if path.ends_with("/models") || path.contains("/models/") => {
-            return models(path, anthropic);
+            return models(path, anthropic, google);
         }
         _ => {
-            let shape = if anthropic {
-                Shape::Messages
-            } else {
-                Shape::Chat
+            let shape = match (anthropic, google) {
+                (true, _) => Shape::Messages,
+                (_, true) => Shape::Gemini,
+                _ => Shape::Chat,
             };
-            let why = "the embedded model has no such endpoint; use chat/completions, responses, messages or models";
+            let why = "the embedded model has no such endpoint; use chat/completions, responses, completions, embeddings, messages, models or models/MODEL:generateContent";
             return refuse(shape, StatusCode::NOT_FOUND, why);
         }
     };
@@ -90,7 +105,7 @@ pub async fn answer(request: Request<Payload>) -> Response<Body> {
             }
         },
     };
-    let asked = match asked::read(shape, &body) {
+    let asked = match asked::read(shape, &body, whole_path) {
         Ok(asked) => asked,
         Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),
     };
@@ -98,6 +113,12 @@ pub async fn answer(request: Request<Payload>) -> Response<Body> {
         return json(
             StatusCode::OK,
             format!(r#"{{"input_tokens":{}}}"#, asked.input_tokens),
+        );
+    }
+    if path.ends_with(":countTokens") {
+        return json(
+            StatusCode::OK,
+            format!(r#"{{"totalTokens":{}}}"#, asked.input_tokens),
         );
     }
     if asked.pace.first > Duration::ZERO {
@@ -117,13 +138,24 @@ pub async fn answer(request: Request<Payload>) -> Response<Body> {
         (Shape::Responses, true) => events(responses::stream(&asked), &asked),
         (Shape::Messages, false) => json(StatusCode::OK, messages::whole(&asked)),
         (Shape::Messages, true) => events(messages::stream(&asked), &asked),
+        (Shape::Completions, false) => json(StatusCode::OK, completions::whole(&asked)),
+        (Shape::Completions, true) => events(completions::stream(&asked), &asked),
+        (Shape::Embeddings, _) => json(StatusCode::OK, embeddings::whole(&asked)),
+        (Shape::Gemini, false) if path.ends_with(":streamGenerateContent") => {
+            json(StatusCode::OK, gemini::listed(&asked))
+        }
+        (Shape::Gemini, false) => json(StatusCode::OK, gemini::whole(&asked)),
+        (Shape::Gemini, true) => events(gemini::stream(&asked), &asked),
     }
 }
 
 /// The one model there is, in the shape of whoever asks; any name is that model.
-fn models(path: &str, anthropic: bool) -> Response<Body> {
+fn models(path: &str, anthropic: bool, google: bool) -> Response<Body> {
     let named = path.rsplit_once("/models/").map(|(_, name)| name);
     let one = |name: &str| {
+        if google {
+            return gemini::model(name);
+        }
         let name = quote(name);
         if anthropic {
             format!(
@@ -137,6 +169,7 @@ fn models(path: &str, anthropic: bool) -> Response<Body> {
     };
     let body = match (named, anthropic) {
         (Some(name), _) => one(name),
+        (None, _) if google => format!(r#"{{"models":[{}]}}"#, one("embedded")),
         (None, false) => format!(r#"{{"object":"list","data":[{}]}}"#, one("embedded")),
         (None, true) => format!(
             r#"{{"data":[{}],"has_more":false,"first_id":"embedded","last_id":"embedded"}}"#,
@@ -148,6 +181,10 @@ fn models(path: &str, anthropic: bool) -> Response<Body> {
 
 /// The dialect's own error.
 fn refuse(shape: Shape, status: StatusCode, why: &str) -> Response<Body> {
+    if shape == Shape::Gemini {
+        let body = own::error_body(Dialect::GeminiGenerate, status.as_u16(), "EMBEDDED", why);
+        return json(status, String::from_utf8(body).unwrap_or_default());
+    }
     let why = quote(why);
     let body = match shape {
         Shape::Messages => {
@@ -166,7 +203,7 @@ fn refuse(shape: Shape, status: StatusCode, why: &str) -> Response<Body> {
                 id("req_")
             )
         }
-        Shape::Chat | Shape::Responses => {
+        _ => {
             let kind = match status.as_u16() {
                 429 => "rate_limit_error",
                 500.. => "server_error",

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::upstream::Inbound;
 
+mod later;
+
 const DIALECTS: [(&str, &str); 3] = [
     ("/v1/chat/completions", "messages"),
     ("/v1/responses", "input"),

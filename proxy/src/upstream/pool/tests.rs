@@ -27,6 +27,7 @@ fn upstream(url: &str, roots: Option<&Path>) -> Upstream {
             roots: roots.map(Into::into),
         },
         key: None,
+        usage: false,
         connect_timeout: SECOND,
         first_content_timeout: SECOND,
         idle_timeout: SECOND,

@@ -11,6 +11,7 @@ fn usage_and_finish_are_read_and_thinking_is_counted_as_unseen() {
         let usage = Usage {
             input: 128,
             cached: 100,
+            written: 3,
             output: 89,
             ..Usage::default()
         };

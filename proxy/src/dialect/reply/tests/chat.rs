@@ -17,7 +17,7 @@ fn usage_finish_and_places_are_read() {
             cached: 8,
             output: 30,
             reasoning: 6,
-            estimated: false,
+            ..Usage::default()
         };
         assert_eq!(ran.reply.usage(), Some(usage));
         let finish = if streaming { "tool_calls" } else { "stop" };

@@ -132,6 +132,65 @@ pub(super) fn responses_whole() -> Vec<u8> {
         .to_vec()
 }
 
+/// Lines of data become events without a name.
+pub(super) fn bare(events: &[&str]) -> Vec<u8> {
+    let events = events.iter().map(|event| format!("data: {event}\n\n"));
+    events.collect::<String>().into_bytes()
+}
+
+pub(super) fn completions_stream() -> Vec<u8> {
+    chat(&[
+        r#"{"choices":[{"index":0,"text":"Dear ["}],"usage":null}"#,
+        r#"{"choices":[{"index":0,"text":"[NAM","logprobs":{"tokens":["[NAM"]},"finish_reason":null},{"text":"Bon\u006aour [[","index":1}]}"#,
+        r#"{"choices":[{"index":1,"text":"NAME]] \\ [[NA","finish_reason":"length"}],"usage":null}"#,
+        r#"{"choices":[{"text":"E]],\n\"h\u00e9\" [","index":0,"logprobs":null,"finish_reason":null}]}"#,
+        r#"{"choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"stop"}]}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":19,"completion_tokens":30,"total_tokens":49,"prompt_tokens_details":{"cached_tokens":8}}}"#,
+        "data: [DONE]",
+    ])
+}
+
+pub(super) fn completions_whole() -> Vec<u8> {
+    br#"{"id":"cmpl-7","object":"text_completion","created":1760000000,"model":"m-1","choices":[{"text":"Dear [[NAME]] \u00e9 [[","index":0,"logprobs":{"tokens":["Dear"]},"finish_reason":"length"},{"text":"[[NAME]]!","index":1,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":19,"completion_tokens":30,"total_tokens":49,"prompt_tokens_details":{"cached_tokens":8}}}
+"#
+    .to_vec()
+}
+
+const GEMINI: [&str; 9] = [
+    r#"{"candidates": [{"content": {"parts": [{"text": "Who is [[NA","thought": true}],"role": "model"},"index": 0}],"usageMetadata": {"promptTokenCount": 19,"thoughtsTokenCount": 4,"totalTokenCount": 23},"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [{"thought": true,"text": "ME]]?"},{"text": "Dear ["}],"role": "model"},"index": 0}],"usageMetadata": {"promptTokenCount": 19,"thoughtsTokenCount": 6,"totalTokenCount": 25},"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [{"text": "[NAM"}],"role": "model"},"index": 0,"safetyRatings": [{"category": "X","probability": "LOW"}]}],"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"index": 1,"content": {"parts": [{"text": "Bon\u006aour [["}],"role": "model"}}],"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [{"text": "E]],\n\"so\" \ud83d\ude00 \\"}],"role": "model"},"index": 0}],"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [{"text": " ["},{"functionCall": {"name": "find","args": {"who": "[[NAME]]", "n": 1.0}},"thoughtSignature": "EqQBCgIY"}],"role": "model"},"index": 0}],"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [{"functionCall": {"name": "mail","args": {}}}],"role": "model"},"index": 0}],"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [{"text": "NAME]] et [[NAME]"}],"role": "model"},"finishReason": "STOP","index": 1}],"modelVersion": "g-1","responseId": "r-7"}"#,
+    r#"{"candidates": [{"content": {"parts": [],"role": "model"},"finishReason": "MAX_TOKENS","index": 0}],"usageMetadata": {"promptTokenCount": 19,"candidatesTokenCount": 24,"cachedContentTokenCount": 8,"thoughtsTokenCount": 6,"totalTokenCount": 49,"promptTokensDetails": [{"modality": "TEXT","tokenCount": 19}]},"modelVersion": "g-1","responseId": "r-7"}"#,
+];
+
+pub(super) fn gemini_stream() -> Vec<u8> {
+    bare(&GEMINI)
+}
+
+/// The same stream without `alt=sse`.
+pub(super) fn gemini_listed() -> Vec<u8> {
+    format!("[{}\n]\n", GEMINI.join("\n,\r\n")).into_bytes()
+}
+
+pub(super) fn gemini_whole() -> Vec<u8> {
+    br#"{
+  "candidates": [
+    {"content": {"parts": [{"text": "It is [[NAME]]", "thought": true}, {"text": "Dear [[NA"}, {"text": "ME]],\n\u00e9 [[NA"},
+       {"functionCall": {"name": "find", "args": {"who": "[[NAME]]", "n": 1.0}}}], "role": "model"}, "finishReason": "STOP", "index": 0, "avgLogprobs": -0.1},
+    {"content": {"parts": [{"text": "Non, [[NAME]]"}], "role": "model"}, "finishReason": "STOP", "index": 1}
+  ],
+  "usageMetadata": {"promptTokenCount": 19, "candidatesTokenCount": 24, "cachedContentTokenCount": 8, "thoughtsTokenCount": 6, "totalTokenCount": 49},
+  "modelVersion": "g-1", "responseId": "r-7", "x_unknown": 1.50e+3
+}
+"#
+    .to_vec()
+}
+
 /// Every fixture, and whether it is a stream.
 pub(super) fn all() -> Vec<(Dialect, bool, Vec<u8>)> {
     vec![
@@ -141,5 +200,10 @@ pub(super) fn all() -> Vec<(Dialect, bool, Vec<u8>)> {
         (Dialect::AnthropicMessages, false, anthropic_whole()),
         (Dialect::OpenaiResponses, true, responses_stream()),
         (Dialect::OpenaiResponses, false, responses_whole()),
+        (Dialect::OpenaiCompletions, true, completions_stream()),
+        (Dialect::OpenaiCompletions, false, completions_whole()),
+        (Dialect::GeminiGenerate, true, gemini_stream()),
+        (Dialect::GeminiGenerate, false, gemini_whole()),
+        (Dialect::GeminiGenerate, false, gemini_listed()),
     ]
 }

@@ -4,8 +4,10 @@
 
 mod anthropic;
 mod chat;
+mod completions;
 mod ends;
 mod fixtures;
+mod gemini;
 mod properties;
 mod responses;
 
@@ -71,6 +73,8 @@ pub(super) fn client(dialect: Dialect, streaming: bool, bytes: &[u8]) -> Texts {
                 add(&mut texts, format!("json {block}"), &delta["partial_json"]);
                 add(&mut texts, format!("thinking {block}"), &delta["thinking"]);
             }
+            Dialect::OpenaiCompletions => completions(&mut texts, &data),
+            Dialect::GeminiGenerate => gemini(&mut texts, &data),
             _ => responses(&mut texts, &data),
         }
     }
@@ -87,6 +91,32 @@ fn chat_message(texts: &mut Texts, choice: &Value, message: &Value) {
         let number = call["index"].as_u64().unwrap_or(position as u64);
         let name = format!("tool {choice}.{number}");
         add(texts, name, &call["function"]["arguments"]);
+    }
+}
+
+fn completions(texts: &mut Texts, data: &Value) {
+    for choice in data["choices"].as_array().into_iter().flatten() {
+        add(texts, format!("text {}", choice["index"]), &choice["text"]);
+    }
+}
+
+fn gemini(texts: &mut Texts, data: &Value) {
+    for candidate in data["candidates"].as_array().into_iter().flatten() {
+        let number = &candidate["index"];
+        let parts = candidate["content"]["parts"].as_array();
+        for part in parts.into_iter().flatten() {
+            let name = if part["thought"] == true {
+                "thought"
+            } else {
+                "text"
+            };
+            add(texts, format!("{name} {number}"), &part["text"]);
+            let call = &part["functionCall"];
+            if call.is_object() {
+                let name = format!("call {number} {}", call["name"]);
+                texts.insert(name, call["args"].to_string());
+            }
+        }
     }
 }
 
@@ -150,6 +180,11 @@ fn whole(dialect: Dialect, body: &Value, texts: &mut Texts) {
             for choice in body["choices"].as_array().into_iter().flatten() {
                 chat_message(texts, &choice["index"], &choice["message"]);
             }
+        }
+        Dialect::OpenaiCompletions => completions(texts, body),
+        Dialect::GeminiGenerate => {
+            let chunks = body.as_array().map_or(std::slice::from_ref(body), |l| l);
+            chunks.iter().for_each(|chunk| gemini(texts, chunk));
         }
         Dialect::AnthropicMessages => {
             for (at, block) in body["content"].as_array().into_iter().flatten().enumerate() {

@@ -13,7 +13,7 @@ fn usage_and_status_are_read() {
             cached: 4,
             output: 87,
             reasoning: 11,
-            estimated: false,
+            ..Usage::default()
         };
         assert_eq!(ran.reply.usage(), Some(usage));
         assert_eq!(ran.reply.finish_reason(), Some("completed"));

@@ -8,17 +8,25 @@ use Place::{
 
 mod cases;
 mod edits;
+mod gemini;
+mod inputs;
 mod properties;
+mod usage;
 
-const DIALECTS: [Dialect; 3] = [
+const DIALECTS: [Dialect; 6] = [
     Dialect::OpenaiChat,
     Dialect::OpenaiResponses,
+    Dialect::OpenaiCompletions,
+    Dialect::OpenaiEmbeddings,
     Dialect::AnthropicMessages,
+    Dialect::GeminiGenerate,
 ];
+/// Where Gemini's requests go.
+const PATH: &str = "/v1beta/models/m:generateContent";
 
 /// A body as it came.
 fn wire(dialect: Dialect, json: impl Into<Vec<u8>>) -> Body {
-    Body::wire(dialect, json.into().into())
+    Body::wire(dialect, json.into().into()).at(PATH)
 }
 
 /// The same, indexed.

@@ -25,6 +25,17 @@ fn message(dialect: Dialect) -> impl Strategy<Value = Value> {
             json!({"type":"reasoning","summary":[{"type":"summary_text","text":"@"}],"encrypted_content":"#"}),
             json!({}),
         ],
+        Dialect::OpenaiCompletions => vec![json!("@"), json!([1, 20, 3])],
+        Dialect::OpenaiEmbeddings => vec![json!("@"), json!({"text":"@"}), json!([1, 20, 3])],
+        Dialect::GeminiGenerate => vec![
+            json!({"role":"user","parts":[{"text":"@"},{"inlineData":{"mimeType":"image/png","data":"#"}}]}),
+            json!({"parts":[{"text":"@","odd":[1,2.50e1]}]}),
+            json!({"role":"model","parts":[{"text":"@","thought":true},{"text":"@","thoughtSignature":"#"}]}),
+            json!({"role":"model","parts":[{"functionCall":{"name":"f","args":{"a":"@","b":[{"c":"@"},7]}}}]}),
+            json!({"role":"user","parts":[{"function_response":{"name":"f","response":{"r":"@"}}}]}),
+            json!({"role":"model","parts":[{"executableCode":{"language":"PYTHON","code":"@"}},{"codeExecutionResult":{"output":"@"}}]}),
+            json!({"parts":[]}),
+        ],
         _ => vec![
             json!({"role":"user","content":"@"}),
             json!({"role":"assistant","content":[{"type":"text","text":"@"},
@@ -61,10 +72,18 @@ fn request() -> impl Strategy<Value = (Dialect, Value, usize)> {
             let (name, system) = match dialect {
                 Dialect::OpenaiChat => ("messages", "odd"),
                 Dialect::OpenaiResponses => ("input", "instructions"),
+                Dialect::OpenaiCompletions => ("prompt", "suffix"),
+                Dialect::OpenaiEmbeddings => ("input", "user"),
+                Dialect::GeminiGenerate => ("contents", "odd"),
                 _ => ("messages", "system"),
             };
-            let mut value = json!({"model":"m","tools":[{"description":"@","parameters":{"p":{"description":"@"}}}],
-                "metadata":{"user_id":"@"},"temperature":0.50});
+            let mut value = match dialect {
+                Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => json!({"model":"m","temperature":0.50}),
+                Dialect::GeminiGenerate => json!({"tools":[{"functionDeclarations":[{"description":"@","parameters":{"p":{"description":"@"}}}]}],
+                    "system_instruction":{"parts":[{"text":"@"}]},"labels":{"k":"@"},"generationConfig":{"temperature":0.50}}),
+                _ => json!({"model":"m","tools":[{"description":"@","parameters":{"p":{"description":"@"}}}],
+                    "metadata":{"user_id":"@"},"temperature":0.50}),
+            };
             value[name] = messages.into();
             if system != "odd" {
                 value[system] = "@".into();
@@ -115,6 +134,10 @@ proptest! {
         let mut body = Body::wire(dialect, bytes.clone());
         let model = value.get("model").and_then(Value::as_str);
         prop_assert_eq!(body.model(), model);
+        body = body.at(PATH);
+        if dialect == Dialect::GeminiGenerate {
+            prop_assert_eq!(body.model(), Some("m"));
+        }
         prop_assert_eq!(body.index(), Ok(()));
         prop_assert_eq!(body.passages(Places::ALL, 0, u32::MAX).len(), count);
         prop_assert!(!body.edited());
@@ -130,7 +153,13 @@ proptest! {
     ) {
         let (mut body, mut expected) = (indexed(dialect, ugly(&value, seed)), value);
         let (before, mark) = (body.render(), body.mark());
-        let name = if dialect == Dialect::OpenaiResponses { "input" } else { "messages" };
+        let name = match dialect {
+            Dialect::OpenaiResponses => "input",
+            Dialect::GeminiGenerate => "contents",
+            // inputs that are no conversation can't be dropped
+            Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => "",
+            _ => "messages",
+        };
         let mut dropped = BTreeSet::new();
         for edit in &edits {
             match edit {
@@ -143,11 +172,21 @@ proptest! {
                     body.set_passage(passage.id, text).unwrap();
                 }
                 Edit::Drop(at) => {
-                    let count = expected[name].as_array().unwrap().len();
-                    if count > 0 {
+                    let list = expected.get(name).and_then(Value::as_array);
+                    let count = list.map_or(0, Vec::len);
+                    if name.is_empty() {
+                        prop_assert_eq!(body.drop_message(0), Err(EditError::NoMessage(0)));
+                    } else if count > 0 {
                         body.drop_message(at.index(count) as u32).unwrap();
                         dropped.insert(at.index(count));
                     }
+                }
+                Edit::Model(model) if dialect == Dialect::GeminiGenerate => {
+                    let could = body.set_model(model);
+                    prop_assert_eq!(could, body.model() == Some(model.as_str()));
+                    let path = body.path(PATH).into_owned();
+                    let again = Body::wire(dialect, Bytes::new()).at(&path);
+                    prop_assert_eq!(body.model(), again.model());
                 }
                 Edit::Model(model) => {
                     expected["model"] = model.as_str().into();
@@ -158,6 +197,16 @@ proptest! {
                     let name = match dialect {
                         Dialect::OpenaiChat => "max_completion_tokens",
                         Dialect::OpenaiResponses => "max_output_tokens",
+                        Dialect::GeminiGenerate => {
+                            expected["generationConfig"]["maxOutputTokens"] = (*tokens).into();
+                            prop_assert!(body.set_max_output_tokens(u64::from(*tokens)));
+                            prop_assert_eq!(body.max_output_tokens(), Some(u64::from(*tokens)));
+                            continue;
+                        }
+                        Dialect::OpenaiEmbeddings => {
+                            prop_assert!(!body.set_max_output_tokens(1), "it has no output");
+                            continue;
+                        }
                         _ => "max_tokens",
                     };
                     expected[name] = (*tokens).into();

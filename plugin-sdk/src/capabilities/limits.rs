@@ -1,0 +1,138 @@
+//! Limits that hold over all exchanges of this policy, and over all replicas that share a store. Needs the grant `limits`.
+//!
+//! What an exchange will take is not known before it ends. So it reserves an estimate while the request is decided about, and the proxy
+//! settles each reservation to the truth when the exchange ends, whatever way it ends. A policy that asks in `on_request` has nothing
+//! to give back.
+//!
+//! ```
+//! # use outrigger_sdk::{Decision, Policy, Refusal, Request, limits::{self, Ask, Unit, Window}};
+//! # use std::time::Duration;
+//! # #[derive(serde::Deserialize)] struct Share {}
+//! impl Policy for Share {
+//!     fn on_request(&mut self, request: &mut Request) -> Decision {
+//!         let team = request.tag("tenant").unwrap_or_default();
+//!         let minute = Window::bucket(Duration::from_secs(60));
+//!         match limits::reserve(&[Ask::new(&team, Unit::TotalTokens, 100_000, minute)]).as_deref() {
+//!             Ok([standing]) if standing.granted => Decision::Forward,
+//!             Ok(_) => Decision::refuse(429, "your team has used up its minute: try again later"),
+//!             Err(_) => Decision::refuse(503, "the limit could not be asked for: try again later"),
+//!         }
+//!     }
+//! }
+//! ```
+
+use std::time::Duration;
+
+pub use crate::abi::outrigger::policy::{
+    limits::{Ask, Error, Standing, Window},
+    types::Unit,
+};
+use crate::{calendar, host::limits};
+
+/// Takes what is asked from all buckets, or from none. In `on_request` only.
+///
+/// Returns how each bucket stands afterwards, in the order of the asks: nothing was taken where one is not granted.
+///
+/// # Errors
+/// The store can't be reached, the model has no price and a limit is in money, or an ask is wrong.
+pub fn reserve(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
+    limits::reserve(asks)
+}
+
+/// How the buckets stand; takes nothing. In any hook.
+///
+/// # Errors
+/// As [`reserve`].
+pub fn peek(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
+    limits::peek(asks)
+}
+
+impl Ask {
+    /// Asks for what the proxy thinks that this exchange will take of `unit`, from a bucket that gives `limit` of it in a `window`.
+    ///
+    /// A bucket's name is this policy's own, 512 bytes at most; one name goes with one unit, limit and window.
+    #[must_use]
+    pub fn new(bucket: impl Into<String>, unit: Unit, limit: u64, window: Window) -> Self {
+        Self {
+            bucket: bucket.into(),
+            unit,
+            amount: None,
+            limit,
+            window,
+            soft: false,
+            cut: false,
+        }
+    }
+
+    /// Asks for this much instead of the estimate. What is settled at the end is the truth all the same.
+    #[must_use]
+    pub fn amount(mut self, amount: u64) -> Self {
+        self.amount = Some(amount);
+        self
+    }
+
+    /// Counts, and never says no: [`Standing::over`] tells what it would have said.
+    #[must_use]
+    pub fn soft(mut self) -> Self {
+        self.soft = true;
+        self
+    }
+
+    /// Has a stream ended, in its dialect's way, that takes more than it reserved where the limit has no more to give.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        self.cut = true;
+        self
+    }
+}
+
+impl Window {
+    /// A bucket that refills evenly: the whole limit in this time.
+    #[must_use]
+    pub fn bucket(time: Duration) -> Self {
+        Self::Bucket(milliseconds(time))
+    }
+
+    /// The time that ends now.
+    #[must_use]
+    pub fn sliding(time: Duration) -> Self {
+        Self::Sliding(milliseconds(time))
+    }
+
+    /// Where the calendar period that `now` falls in begins and ends; both since 1970. `None` for a bucket and a sliding window.
+    #[must_use]
+    pub fn period(self, now: Duration) -> Option<(Duration, Duration)> {
+        calendar::period(self, now)
+    }
+}
+
+impl Standing {
+    /// What is left of the limit.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Whether more is taken than the limit allows, as a soft ask may.
+    #[must_use]
+    pub fn over(&self) -> bool {
+        self.used > self.limit
+    }
+
+    /// Until the whole limit is there again, or the period ends.
+    #[must_use]
+    pub fn reset(&self) -> Duration {
+        Duration::from_millis(self.reset_ms)
+    }
+
+    /// Until the ask would have room; `None` where it never will, because it is larger than the limit.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        (self.wait_ms != u64::MAX).then(|| Duration::from_millis(self.wait_ms))
+    }
+}
+
+/// At least one: a window of no time gives nothing.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,221 @@
+//! Keeps what each tenant, feature or plan spends within a day, week or month. Needs the grants `limits`, `values` and `fetch`.
+//!
+//! A budget is a limit with a calendar's window: the proxy counts it over all replicas and settles each exchange to what it cost. This
+//! policy decides what happens where one is used up (refuse, or a cheaper model, which goes on being counted), opens a breaker where money
+//! goes too fast, and tells people. Telling waits for nobody: it is done after the app has its answer.
+
+use outrigger_sdk::{
+    Decision, Hooks, Outcome, Policy, Refusal, Request, Unit, clock, digest, export_policy,
+    limits::{self, Ask, Error, Standing},
+    log, metrics, values,
+};
+
+mod alerts;
+mod file;
+mod lines;
+
+use alerts::Alerts;
+use lines::{Line, Lines};
+
+/// The policy's `config:` in `outrigger.yaml`.
+#[derive(serde::Deserialize)]
+#[serde(try_from = "file::File")]
+pub struct Budget {
+    lines: Lines,
+    alerts: Option<Alerts>,
+    unpriced: Unpriced,
+    /// Those that this exchange is counted in.
+    held: Vec<Held>,
+}
+
+/// What becomes of a request whose model has no price, where a budget is in money.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Unpriced {
+    /// A budget that does not see what is spent would be none.
+    #[default]
+    Refuse,
+    Allow,
+}
+
+/// One exchange's part in a budget or breaker.
+struct Held {
+    /// Its place among the lines.
+    line: usize,
+    ask: Ask,
+    /// Whose it is, for people: `tenant` and `acme`.
+    labels: Vec<(String, String)>,
+    /// It had no room for this exchange.
+    denied: bool,
+}
+
+impl Policy for Budget {
+    const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::END);
+
+    fn on_request(&mut self, request: &mut Request) -> Decision {
+        self.held = self.lines.held(request);
+        let mut exhausted: Vec<(usize, Option<Standing>)> =
+            self.open_breakers().map(|at| (at, None)).collect();
+        // A round more for each that turns out to have no room: from then on it only counts.
+        for _ in 0..=self.held.len() {
+            if let Some(refusal) = self.give_way(request, &exhausted) {
+                metrics::count("refused", 1);
+                return refusal.into();
+            }
+            let standings = match limits::reserve(&self.asks(request)) {
+                Ok(standings) => standings,
+                Err(error) => return failed(request, &error).into(),
+            };
+            exhausted = (0..)
+                .zip(standings)
+                .filter(|(_, standing)| !standing.granted)
+                .map(|(at, standing)| (at, Some(standing)))
+                .collect();
+            if exhausted.is_empty() {
+                return Decision::Forward;
+            }
+            self.open(&exhausted);
+        }
+        failed(request, &Error::Invalid("a soft ask was refused".into())).into()
+    }
+
+    fn on_end(&mut self, _: &Outcome) {
+        let asks: Vec<Ask> = self
+            .held
+            .iter()
+            .map(|held| held.ask.clone().amount(0))
+            .collect();
+        let Ok(standings) = limits::peek(&asks) else {
+            return;
+        };
+        for (held, standing) in self.held.iter().zip(&standings) {
+            let line = &self.lines[held.line];
+            let Some((start, end)) = line.window.period(clock::now()) else {
+                continue; // a breaker
+            };
+            line.show(&held.labels, standing, start, end);
+            if let Some(alerts) = &self.alerts {
+                alerts.tell(line, held, standing, start, end);
+            }
+        }
+    }
+}
+
+impl Budget {
+    /// Places among `held` of the breakers that are open.
+    fn open_breakers(&self) -> impl Iterator<Item = usize> {
+        self.held.iter().enumerate().filter_map(|(at, held)| {
+            self.lines[held.line].cool_down?;
+            // One that can't be asked for is closed; the budgets still hold.
+            matches!(values::get(&held.breaker()), Ok(Some(_))).then_some(at)
+        })
+    }
+
+    fn open(&self, exhausted: &[(usize, Option<Standing>)]) {
+        for (at, _) in exhausted {
+            let held = &self.held[*at];
+            let line = &self.lines[held.line];
+            if let Some(time) = line.cool_down {
+                let _ = values::set(&held.breaker(), b"open", Some(time.0));
+                metrics::count("breaker_opened", 1);
+                log::warn(&format!(
+                    "`{}` went over {line}: it is held back for {time}",
+                    held.ask.bucket
+                ));
+            }
+        }
+    }
+
+    /// Goes to a cheaper model for what is exhausted, or says why the request can't go on.
+    fn give_way(
+        &mut self,
+        request: &mut Request,
+        exhausted: &[(usize, Option<Standing>)],
+    ) -> Option<Refusal> {
+        for (at, standing) in exhausted {
+            // What is larger than the whole budget says nothing of what is left of it.
+            self.held[*at].denied = standing.is_none_or(|standing| standing.wait().is_some());
+            let line = &self.lines[self.held[*at].line];
+            if line.downgrade.is_none() {
+                return Some(refusal(request, line, standing.as_ref()));
+            }
+        }
+        let before = self.held.iter().any(|held| held.ask.soft);
+        for (at, _) in exhausted {
+            self.held[*at].ask.soft = true;
+        }
+        // The first in the list has its way.
+        let (at, _) = exhausted.first().filter(|_| !before)?;
+        let model = self.lines[self.held[*at].line].downgrade.as_deref()?;
+        if request.model() != Some(model) {
+            request.set_model(model);
+            request.set_reply_header("x-outrigger-budget", "downgraded");
+            metrics::count("downgraded", 1);
+        }
+        None
+    }
+
+    /// What to take. The estimate is made when the host takes it, for the model as it is then.
+    fn asks(&self, request: &Request) -> Vec<Ask> {
+        let counted =
+            self.unpriced == Unpriced::Refuse || request.estimate(Unit::Microusd).is_some();
+        self.held
+            .iter()
+            .map(|held| match held.ask.unit {
+                Unit::Microusd if !counted => held.ask.clone().amount(0),
+                _ => held.ask.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Held {
+    /// The value that stands while its breaker is open.
+    fn breaker(&self) -> String {
+        format!("open/{}", digest([&self.ask.bucket]))
+    }
+}
+
+fn refusal(request: &mut Request, line: &Line, standing: Option<&Standing>) -> Refusal {
+    request.set_reply_header("x-outrigger-budget", "exhausted");
+    // The SDKs of both providers retry a 429 unless they are told not to, and a budget is not back within seconds.
+    request.set_reply_header("x-should-retry", "false");
+    let message = match standing.map(Standing::wait) {
+        Some(None) => format!(
+            "this request alone may take more than {line}: send less, or bound the reply's tokens"
+        ),
+        Some(Some(wait)) if line.cool_down.is_none() => {
+            let until = clock::rfc3339(clock::now().saturating_add(wait));
+            format!("there is no room for this request in {line} until {until}")
+        }
+        _ => format!(
+            "spending is held back for a time, because it went over {line}: try again later"
+        ),
+    };
+    Refusal::new(429, message).code("budget_exhausted")
+}
+
+/// What can't be counted is not spent.
+fn failed(request: &Request, error: &Error) -> Refusal {
+    metrics::count("not_counted", 1);
+    match error {
+        Error::Unpriced => Refusal::new(
+            403,
+            format!(
+                "the model `{}` has no price, and a budget in money applies: ask for a model that has one",
+                request.model().unwrap_or("-")
+            ),
+        )
+        .code("unpriced_model"),
+        Error::Unavailable => Refusal::new(503, "the budget can't be asked for now: try again later").code("budget_unavailable"),
+        Error::Invalid(what) => {
+            log::error(&format!("a budget could not be asked for: {what}"));
+            Refusal::new(503, "the budget could not be asked for: tell the operator").code("budget_unavailable")
+        }
+    }
+}
+
+export_policy!(Budget);
+
+#[cfg(test)]
+mod tests;

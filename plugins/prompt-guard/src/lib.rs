@@ -1,0 +1,225 @@
+//! Guards what goes to a model and what comes back: limits, patterns of the operator's own, and signs of prompt injection.
+//!
+//! It works on text as it reads ([`fold`]), in one pass and linear time, and asks nobody: no model, no network. So it is a net with known
+//! holes (the README tells how wide) that costs microseconds, and no judge. Tool results and tool definitions weigh half as much again as what a
+//! user writes, for nobody who sits there wrote them; the app's own system prompt is not looked at.
+
+pub mod encoded;
+pub mod fold;
+pub mod limits;
+pub mod matcher;
+pub mod pattern;
+pub mod replies;
+pub mod signs;
+pub mod urls;
+pub mod words;
+
+mod config;
+
+use std::borrow::Cow;
+
+use outrigger_sdk::{
+    Decision, Delta, Hooks, Passage, Place, Places, Policy, Refusal, ReplyHead, Request,
+    export_policy, metrics,
+};
+
+use config::{Action, Config};
+use limits::Limits;
+use matcher::{Matcher, Patterns};
+use replies::{Channel, Watch};
+use signs::{Scan, Suspicion, Tables};
+
+/// The policy, and what one exchange has seen.
+#[derive(Debug, serde::Deserialize)]
+#[serde(try_from = "Config")]
+pub struct PromptGuard {
+    action: Action,
+    limits: Limits,
+    deny: Patterns,
+    allow: Patterns,
+    tables: Tables,
+    /// `None`: signs are not looked for.
+    threshold: Option<u32>,
+    places: Places,
+    replies: Watch,
+    channels: Vec<Channel>,
+}
+
+/// Why a request is not as it should be.
+enum Finding {
+    Denied,
+    Signs(Suspicion),
+}
+
+impl Policy for PromptGuard {
+    const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::REPLY);
+    const READS: Places = Places::all();
+    const REWRITES: Places = Places::ASSISTANT
+        .union(Places::TOOL_ARGUMENTS)
+        .union(Places::REASONING);
+
+    fn hooks(&self) -> Hooks {
+        if self.replies.is_idle() {
+            Hooks::REQUEST
+        } else {
+            Self::HOOKS
+        }
+    }
+
+    /// Never empty: the host counts messages, images and tools only of a body that is read.
+    fn reads(&self) -> Places {
+        self.places
+    }
+
+    fn rewrites(&self) -> Places {
+        if self.replies.is_idle() {
+            Places::empty()
+        } else {
+            Self::REWRITES
+        }
+    }
+
+    fn on_request(&mut self, request: &mut Request) -> Decision {
+        if let Some(refusal) = self.limits.check(request) {
+            metrics::count("over_limit", 1);
+            return refusal;
+        }
+        match self.finding(request) {
+            None => Decision::Forward,
+            Some(finding) => self.act(request, &finding),
+        }
+    }
+
+    fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
+        for delta in deltas {
+            let known = self
+                .channels
+                .iter()
+                .position(|channel| channel.number == delta.channel());
+            let at = known.unwrap_or_else(|| {
+                self.channels.push(Channel::new(delta.channel()));
+                self.channels.len() - 1
+            });
+            if let Some(channel) = self.channels.get_mut(at) {
+                channel
+                    .push(&self.replies, &self.tables, delta)
+                    .inspect_err(|_| metrics::count("replies_refused", 1))?;
+            }
+        }
+        Ok(())
+    }
+}
+export_policy!(PromptGuard);
+
+impl PromptGuard {
+    /// The worst that is found in the request.
+    fn finding(&self, request: &Request) -> Option<Finding> {
+        if self.deny.is_empty() && self.threshold.is_none() {
+            return None;
+        }
+        let mut worst = Suspicion::default();
+        for passage in request.passages() {
+            let Some(suspicion) = self.suspicion(&passage) else {
+                return Some(Finding::Denied);
+            };
+            if suspicion.score > worst.score {
+                worst = suspicion;
+            }
+        }
+        self.threshold
+            .is_some_and(|threshold| worst.score >= threshold)
+            .then_some(Finding::Signs(worst))
+    }
+
+    /// What a passage is suspected of; `None` where it matches a denied pattern.
+    fn suspicion(&self, passage: &Passage) -> Option<Suspicion> {
+        let foreign = matches!(passage.place, Place::ToolResult | Place::ToolDefinition);
+        let text = self.without_allowed(&passage.text);
+        if !self.deny.is_empty() && self.deny.are_in(&text) {
+            return None;
+        }
+        let mut suspicion = match self.threshold {
+            Some(_) => Scan::whole(&self.tables, &text, !foreign),
+            None => Suspicion::default(),
+        };
+        if foreign {
+            suspicion.score = suspicion.score * 3 / 2;
+        }
+        Some(suspicion)
+    }
+
+    /// The text with line breaks for what is allowed: nothing goes on behind those.
+    fn without_allowed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut out = String::new();
+        let mut done = 0;
+        for (start, end) in self.allowed(text) {
+            out.push_str(text.get(done..start).unwrap_or_default());
+            out.push('\n');
+            done = end;
+        }
+        if done == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(text.get(done..).unwrap_or_default());
+        Cow::Owned(out)
+    }
+
+    /// Stretches of the text that allowed patterns match, in their order.
+    fn allowed(&self, text: &str) -> Vec<(usize, usize)> {
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        if self.allow.is_empty() {
+            return found;
+        }
+        let mut matcher = Matcher::default();
+        let mut note = |hit: matcher::Hit| match found.last_mut() {
+            Some(last) if hit.start <= last.1 => {
+                *last = (last.0.min(hit.start), last.1.max(hit.end))
+            }
+            _ => found.push((hit.start, hit.end)),
+        };
+        for (at, c) in text.char_indices() {
+            matcher.feed_written(&self.allow, c, at, &mut note);
+        }
+        matcher.finish(&self.allow, text.len(), &mut note);
+        found
+    }
+
+    fn act(&self, request: &mut Request, finding: &Finding) -> Decision {
+        let (signs, score) = match finding {
+            Finding::Denied => ("denied".to_owned(), None),
+            Finding::Signs(suspicion) => {
+                let names: Vec<&str> = suspicion.signs().map(signs::Sign::name).collect();
+                (names.join(","), Some(suspicion.score))
+            }
+        };
+        metrics::count("flagged", 1);
+        for sign in signs.split(',') {
+            metrics::count(&format!("sign_{sign}"), 1);
+        }
+        request.set_tag("guard", "flagged");
+        request.set_tag("guard_signs", &signs);
+        if let Some(score) = score {
+            request.set_tag("guard_score", &score.to_string());
+        }
+        match (&self.action, finding) {
+            (Action::Tag, _) => Decision::Forward,
+            (Action::Route(alias), _) => {
+                request.set_model(alias);
+                Decision::Forward
+            }
+            (Action::Refuse, Finding::Denied) => {
+                let message = "the request holds what the operator does not let pass: take it out and send it again";
+                Refusal::new(403, message).code("prompt_denied").into()
+            }
+            (Action::Refuse, Finding::Signs(_)) => {
+                let message = format!(
+                    "the request shows signs of prompt injection ({signs}): take them out and send it again"
+                );
+                Refusal::new(403, message).code("prompt_injection").into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

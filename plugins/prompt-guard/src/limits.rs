@@ -1,0 +1,318 @@
+//! What one request may ask for: sizes, and the output that somebody pays for.
+//!
+//! Limits refuse; only the output's may be put right instead, since a shorter answer is an answer too. All are checked on the request as
+//! the policies before this one left it.
+
+use outrigger_sdk::{Decision, Refusal, Request};
+use serde::Deserialize;
+
+/// The `limits:` of the configuration. What is left out is not limited.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    bytes: Option<Bytes>,
+    tokens: Option<Most>,
+    messages: Option<Most>,
+    images: Option<Count>,
+    tools: Option<Count>,
+    depth: Option<Most>,
+    choices: Option<Most>,
+    output_tokens: Option<Output>,
+}
+
+/// A limit that lets something through: 0 does not.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+struct Most(u64);
+
+impl TryFrom<u64> for Most {
+    type Error = &'static str;
+    fn try_from(most: u64) -> Result<Self, Self::Error> {
+        if most == 0 {
+            Err("a limit of 0 refuses every request: write a larger one, or leave it out")
+        } else {
+            Ok(Self(most))
+        }
+    }
+}
+
+/// A limit of things that may be forbidden altogether.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(transparent)]
+struct Count(u64);
+
+/// Bytes: a number, or one with `KiB` or `MiB`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "Written")]
+struct Bytes(u64);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected bytes, as in `65536` or `64KiB`")]
+enum Written {
+    Number(u64),
+    Text(String),
+}
+
+impl TryFrom<Written> for Bytes {
+    type Error = &'static str;
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let bytes = match written {
+            Written::Number(bytes) => Some(bytes),
+            Written::Text(text) => {
+                let text = text.trim();
+                let (number, unit) = match (text.strip_suffix("KiB"), text.strip_suffix("MiB")) {
+                    (Some(number), _) => (number, 1 << 10),
+                    (_, Some(number)) => (number, 1 << 20),
+                    _ => (text, 1),
+                };
+                number
+                    .trim()
+                    .parse::<u64>()
+                    .ok()
+                    .and_then(|number| number.checked_mul(unit))
+            }
+        };
+        match bytes {
+            Some(0) => {
+                Err("a limit of 0 refuses every request: write a larger one, or leave it out")
+            }
+            Some(bytes) => Ok(Self(bytes)),
+            None => Err("expected bytes, as in `65536`, `64KiB` or `1MiB`"),
+        }
+    }
+}
+
+/// Bounds of the reply's length.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "OutputFile")]
+struct Output {
+    most: u64,
+    default: u64,
+    over: Over,
+}
+
+/// What becomes of a request that asks for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Over {
+    /// It asks for the most instead.
+    #[default]
+    Clamp,
+    /// It is refused.
+    Refuse,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutputFile {
+    most: Most,
+    default: Option<Most>,
+    #[serde(default)]
+    over: Over,
+}
+
+impl TryFrom<OutputFile> for Output {
+    type Error = &'static str;
+    fn try_from(file: OutputFile) -> Result<Self, Self::Error> {
+        let most = file.most.0;
+        let default = file.default.map_or(most, |default| default.0);
+        if default > most {
+            return Err(
+                "`default` is above `most`: what is set where a request says nothing has to be allowed",
+            );
+        }
+        Ok(Self {
+            most,
+            default,
+            over: file.over,
+        })
+    }
+}
+
+/// Where the dialects keep the limit of generated tokens.
+const OUTPUT: [&str; 4] = [
+    "/max_completion_tokens",
+    "/max_tokens",
+    "/max_output_tokens",
+    "/generationConfig/maxOutputTokens",
+];
+/// How many answers one request asks for.
+const CHOICES: [&str; 3] = ["/n", "/best_of", "/generationConfig/candidateCount"];
+
+impl Limits {
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            bytes,
+            tokens,
+            messages,
+            images,
+            tools,
+            depth,
+            choices,
+            output_tokens,
+        } = self;
+        bytes.is_none()
+            && tokens.is_none()
+            && messages.is_none()
+            && images.is_none()
+            && tools.is_none()
+            && depth.is_none()
+            && choices.is_none()
+            && output_tokens.is_none()
+    }
+
+    /// Checks a request, and bounds its output. What is cheap to ask comes first.
+    pub fn check(&self, request: &mut Request) -> Option<Decision> {
+        let over = |most: Option<u64>, got: &dyn Fn() -> u64, what: &str, status: u16| {
+            let (most, got) = (most?, got());
+            (got > most).then(|| too_much(status, what, most, got))
+        };
+        let asked = &*request;
+        over(
+            self.bytes.map(|limit| limit.0),
+            &|| asked.body_size(),
+            "bytes",
+            413,
+        )
+        .or_else(|| {
+            over(
+                self.messages.map(|limit| limit.0),
+                &|| u64::from(asked.messages()),
+                "messages",
+                400,
+            )
+        })
+        .or_else(|| {
+            over(
+                self.images.map(|limit| limit.0),
+                &|| u64::from(asked.images()),
+                "images",
+                400,
+            )
+        })
+        .or_else(|| {
+            over(
+                self.tools.map(|limit| limit.0),
+                &|| u64::from(asked.tools()),
+                "tools",
+                400,
+            )
+        })
+        .or_else(|| {
+            over(
+                self.choices.map(|limit| limit.0),
+                &|| largest(asked, &CHOICES).unwrap_or(1),
+                "choices",
+                400,
+            )
+        })
+        .or_else(|| {
+            over(
+                self.depth.map(|limit| limit.0),
+                &|| depth(asked),
+                "levels of nested JSON",
+                400,
+            )
+        })
+        .or_else(|| {
+            over(
+                self.tokens.map(|limit| limit.0),
+                &|| asked.input_tokens(),
+                "tokens",
+                413,
+            )
+        })
+        .or_else(|| self.output(request))
+    }
+
+    fn output(&self, request: &mut Request) -> Option<Decision> {
+        let limit = self.output_tokens.as_ref()?;
+        match largest(request, &OUTPUT) {
+            None => request.set_max_output_tokens(limit.default),
+            Some(asked) if asked > limit.most => match limit.over {
+                Over::Clamp => request.set_max_output_tokens(limit.most),
+                Over::Refuse => return Some(too_much(400, "output tokens", limit.most, asked)),
+            },
+            Some(_) => {}
+        }
+        None
+    }
+}
+
+/// The largest number at these places; what is no number is more than any. A null counts as absent, as providers have it.
+fn largest(request: &Request, pointers: &[&str]) -> Option<u64> {
+    let number = |json: String| {
+        let json = json.trim().to_owned();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates, as it should"
+        )]
+        (json != "null").then(|| {
+            json.parse::<f64>()
+                .map_or(u64::MAX, |number| number.ceil() as u64)
+        })
+    };
+    pointers
+        .iter()
+        .filter_map(|pointer| request.parameter_json(pointer))
+        .filter_map(number)
+        .max()
+}
+
+/// Levels of nested arrays and objects.
+///
+/// Contract 0.2: this is `request.depth()`, which copies nothing.
+fn depth(request: &Request) -> u64 {
+    levels(request.parameter_json("").unwrap_or_default().as_bytes())
+}
+
+fn levels(json: &[u8]) -> u64 {
+    let (mut depth, mut deepest) = (0_u64, 0);
+    let mut bytes = json.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'\\' => drop(bytes.next()),
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn too_much(status: u16, what: &str, most: u64, got: u64) -> Decision {
+    let message = format!("the request has {got} {what} and may have {most}: send less");
+    Refusal::new(status, message)
+        .code("request_too_large")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::levels;
+
+    #[test]
+    fn levels_are_counted_outside_of_strings() {
+        for (json, deep) in [
+            ("1", 0),
+            ("{}", 1),
+            (r#"{"a":[{"b":1}],"c":[]}"#, 3),
+            (r#"["[[[", "\"[[", "\\"]"#, 1),
+        ] {
+            assert_eq!(levels(json.as_bytes()), deep, "{json}");
+        }
+    }
+}

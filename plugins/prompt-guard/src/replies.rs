@@ -1,0 +1,222 @@
+//! The model's reply: denied patterns, addresses that carry data, signs. Streams stay streams.
+//!
+//! What may be the beginning of a denied pattern or of markup with an address is held back, and nothing else; so the app never gets the
+//! first half of what is refused. Signs are told by many words and hold nothing back: the reply ends where they add up.
+
+use std::collections::VecDeque;
+
+use outrigger_sdk::{Delta, Place, Refusal};
+
+use crate::{
+    matcher::{Matcher, Patterns},
+    signs::{Scan, Tables},
+    urls::{self, Hosts, Look},
+};
+
+/// Bytes that are held at the most; a pattern that takes longer is refused when it is complete, though its beginning has gone.
+const MOST: usize = 2048;
+
+/// What becomes of an address that carries data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUrl {
+    /// The markup is taken out.
+    Remove,
+    /// The reply ends.
+    Refuse,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// Denied patterns.
+    pub deny: Patterns,
+    /// What becomes of addresses; `None`: they are not looked at.
+    pub urls: Option<OnUrl>,
+    /// Hosts that are trusted with data.
+    pub hosts: Hosts,
+    /// From which score on signs end the reply; `None`: they are not looked for.
+    pub threshold: Option<u32>,
+}
+
+impl Watch {
+    /// Whether there is nothing to look for.
+    pub fn is_idle(&self) -> bool {
+        self.deny.is_empty() && self.urls.is_none() && self.threshold.is_none()
+    }
+}
+
+/// One channel of the reply. Places are counted in bytes from its beginning.
+#[derive(Debug)]
+pub struct Channel {
+    /// The channel's number.
+    pub number: u32,
+    matcher: Matcher,
+    scan: Scan,
+    /// What has not gone yet, from `from` to `at`.
+    held: String,
+    from: usize,
+    at: usize,
+    /// Up to here no address carries data.
+    clear: usize,
+    /// Text that stands for what was taken out before `from`, with the place of its end.
+    ready: VecDeque<(usize, String)>,
+}
+
+impl Channel {
+    /// A channel of which nothing has come yet.
+    pub fn new(number: u32) -> Self {
+        Self {
+            number,
+            matcher: Matcher::default(),
+            scan: Scan::new(false),
+            held: String::new(),
+            from: 0,
+            at: 0,
+            clear: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Takes what arrived, and puts what may go in its place.
+    ///
+    /// # Errors
+    /// The reply is to end.
+    pub fn push(
+        &mut self,
+        watch: &Watch,
+        tables: &Tables,
+        delta: &mut Delta,
+    ) -> Result<(), Refusal> {
+        self.patterns(watch, delta.text(), delta.last())?;
+        if let Some(threshold) = watch.threshold {
+            self.signs(tables, threshold, delta.text(), delta.last())?;
+        }
+        self.held.push_str(delta.text());
+        match watch.urls {
+            Some(action) if delta.place() == Place::Assistant => {
+                self.addresses(watch, action, delta.last())?
+            }
+            _ => self.clear = self.at,
+        }
+        let out = self.release(delta.last());
+        if out != delta.text() {
+            delta.replace(out);
+        }
+        Ok(())
+    }
+
+    fn patterns(&mut self, watch: &Watch, text: &str, last: bool) -> Result<(), Refusal> {
+        let mut hit = false;
+        for c in text.chars() {
+            let at = self.at;
+            if !watch.deny.is_empty() {
+                self.matcher
+                    .feed_written(&watch.deny, c, at, &mut |_| hit = true);
+            }
+            self.at += c.len_utf8();
+        }
+        if last && !watch.deny.is_empty() {
+            self.matcher
+                .finish(&watch.deny, self.at, &mut |_| hit = true);
+        }
+        match hit {
+            true => Err(refused(
+                "reply_denied",
+                "the reply holds what the operator does not let out",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn signs(
+        &mut self,
+        tables: &Tables,
+        threshold: u32,
+        text: &str,
+        last: bool,
+    ) -> Result<(), Refusal> {
+        for c in text.chars() {
+            self.scan.feed(tables, c);
+        }
+        if last {
+            self.scan.finish(tables);
+        }
+        match self.scan.so_far().score >= threshold {
+            true => Err(refused(
+                "reply_suspicious",
+                "the reply shows signs of prompt injection",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn addresses(&mut self, watch: &Watch, action: OnUrl, last: bool) -> Result<(), Refusal> {
+        loop {
+            let seen = self.clear - self.from;
+            match urls::look(
+                self.held.get(seen..).unwrap_or_default(),
+                last,
+                &watch.hosts,
+            ) {
+                Look::Clear(bytes) => {
+                    self.clear += bytes;
+                    return Ok(());
+                }
+                Look::Leak(..) if action == OnUrl::Refuse => {
+                    return Err(refused(
+                        "reply_leaks",
+                        "the reply holds an address that carries data away",
+                    ));
+                }
+                Look::Leak(start, end) => {
+                    let rest = self.held.split_off(seen + end);
+                    let mut gone = std::mem::replace(&mut self.held, rest);
+                    // A link's text stays, with the bracket that closes it.
+                    let link = gone
+                        .get(seen + start..)
+                        .is_some_and(|markup| markup.starts_with(']'));
+                    gone.truncate(seen + start);
+                    gone.push_str(if link {
+                        "] (link removed)"
+                    } else {
+                        "(image removed)"
+                    });
+                    self.from += seen + end;
+                    self.clear = self.from;
+                    self.ready.push_back((self.from, gone));
+                }
+            }
+        }
+    }
+
+    fn release(&mut self, last: bool) -> String {
+        let doubt = self
+            .matcher
+            .oldest()
+            .unwrap_or(self.at)
+            .max(self.at.saturating_sub(MOST));
+        let limit = if last { self.at } else { doubt.min(self.clear) };
+        let mut out = String::new();
+        while self.ready.front().is_some_and(|(end, _)| *end <= limit) {
+            out.push_str(&self.ready.pop_front().unwrap_or_default().1);
+        }
+        if !self.ready.is_empty() {
+            return out;
+        }
+        let cut = self
+            .held
+            .floor_char_boundary(limit.saturating_sub(self.from));
+        self.from += cut;
+        if cut == self.held.len() && out.is_empty() {
+            return std::mem::take(&mut self.held);
+        }
+        let rest = self.held.split_off(cut);
+        out.push_str(&std::mem::replace(&mut self.held, rest));
+        out
+    }
+}
+
+fn refused(code: &str, message: &str) -> Refusal {
+    Refusal::new(403, message).code(code)
+}

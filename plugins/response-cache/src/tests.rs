@@ -1,0 +1,478 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use outrigger_sdk::{
+    Decision, Dialect, Outcome, Request,
+    bench::{self, Bench, Exchange, outcome, set_clock},
+};
+use serde_json::{Value, json};
+
+use crate::ResponseCache;
+
+mod adversary;
+
+fn cache(config: Value) -> Bench<ResponseCache> {
+    Bench::new(config).unwrap()
+}
+
+fn body(extra: Value) -> Value {
+    let mut body = json!({ "model": "m", "temperature": 0, "messages": [{ "role": "user", "content": "hi" }] });
+    body.as_object_mut()
+        .unwrap()
+        .extend(extra.as_object().unwrap().clone());
+    body
+}
+
+fn chat(extra: Value) -> Request {
+    Request::from_json(Dialect::OpenaiChat, body(extra))
+        .with_tag("tenant", "acme")
+        .with_caller("c1")
+}
+
+fn header(exchange: &Exchange<ResponseCache>, name: &str) -> String {
+    exchange.request.reply_header(name).unwrap_or_default()
+}
+
+/// What the answer says of the cache.
+fn says(exchange: &Exchange<ResponseCache>) -> String {
+    let said = header(exchange, "x-outrigger-cache");
+    let served = matches!(exchange.decision, Decision::Serve(_));
+    assert_eq!(served, said == "hit" || said == "joined", "{said}");
+    said
+}
+
+/// Runs an exchange to its good end.
+fn run(bench: &Bench<ResponseCache>, request: Request) -> Exchange<ResponseCache> {
+    let mut exchange = bench.request(request);
+    let from_store = matches!(exchange.decision, Decision::Serve(_));
+    exchange.end(&Outcome {
+        from_store,
+        ..outcome()
+    });
+    exchange
+}
+
+fn ran(bench: &Bench<ResponseCache>, request: Request) -> String {
+    says(&run(bench, request))
+}
+
+/// Why a request is not cached.
+fn reason(bench: &Bench<ResponseCache>, request: Request) -> String {
+    let exchange = run(bench, request);
+    assert_eq!(says(&exchange), "bypass");
+    header(&exchange, "x-outrigger-cache-reason")
+}
+
+#[test]
+fn an_equal_request_is_answered_with_the_kept_reply_for_its_time_and_says_so() {
+    let bench = cache(json!({ "ttl": "10m" }));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    set_clock(Duration::from_secs(90));
+    let hit = run(&bench, chat(json!({})));
+    assert_eq!(says(&hit), "hit");
+    assert_eq!(
+        (header(&hit, "age"), header(&hit, "x-outrigger-cache-entry")),
+        ("90".into(), "entry-1".into())
+    );
+    assert_eq!(hit.decision, Decision::serve(bench::kept()[0].clone()));
+    set_clock(Duration::from_secs(600));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    assert_eq!((bench::counter("hits"), bench::counter("misses")), (1, 2));
+}
+
+#[test]
+fn how_an_answer_is_sent_and_whose_it_is_in_the_providers_books_make_no_difference() {
+    let bench = cache(json!({}));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    let other = json!({ "stream": true, "stream_options": { "include_usage": true }, "user": "u", "metadata": { "a": "b" } });
+    assert_eq!(ran(&bench, chat(other)), "hit");
+    let spelt = r#"{ "messages":[{"content":"hi","role":"user"}], "temperature": 0, "model":"m" }"#;
+    let spelt = Request::from_text(Dialect::OpenaiChat, spelt)
+        .with_tag("tenant", "acme")
+        .with_caller("c1");
+    assert_eq!(ran(&bench, spelt), "hit");
+}
+
+#[test]
+fn gemini_names_the_stream_in_its_path_and_that_makes_no_difference_either() {
+    let bench = cache(json!({}));
+    let ask = |path: &str| {
+        let body = json!({ "contents": [], "generationConfig": { "temperature": 0 } });
+        ran(
+            &bench,
+            Request::from_json(Dialect::GeminiGenerate, body).with_path("POST", path),
+        )
+    };
+    assert_eq!(ask("/v1beta/models/g:generateContent?x=1"), "miss");
+    assert_eq!(
+        ask("/v1beta/models/g:streamGenerateContent?alt=sse&x=1"),
+        "hit"
+    );
+    assert_eq!(ask("/v1beta/models/h:generateContent?x=1"), "miss");
+}
+
+#[test]
+fn identical_exchanges_in_flight_share_one_and_go_on_alone_where_it_fails() {
+    let bench = cache(json!({}));
+    let mut leader = bench.request(chat(json!({})));
+    let mut joiners: Vec<_> = (0..3)
+        .map(|_| bench.request(chat(json!({ "stream": true }))))
+        .collect();
+    assert_eq!(joiners.iter().map(says).collect::<Vec<_>>(), ["joined"; 3]);
+    assert_eq!((bench::counter("joined"), bench::counter("misses")), (3, 1));
+    leader.end(&Outcome {
+        status: 502,
+        error: Some("upstream_failed".into()),
+        ..outcome()
+    });
+    assert!(bench::kept().is_empty());
+    joiners[0].end(&outcome()); // asked the upstream itself
+    assert_eq!(bench::kept().len(), 1);
+}
+
+#[test]
+fn what_is_not_shared_is_not_joined_and_what_has_no_time_is_not_kept() {
+    let bench = cache(json!({ "share": false }));
+    let _open = bench.request(chat(json!({})));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    let bench = cache(json!({ "ttl": "0s" }));
+    assert_eq!(ran(&bench, chat(json!({ "seed": 1 }))), "miss");
+    assert_eq!(ran(&bench, chat(json!({ "seed": 1 }))), "miss");
+}
+
+#[test]
+fn replies_that_are_no_answer_are_never_served_again() {
+    let bench = cache(json!({}));
+    for end in [
+        Outcome {
+            status: 429,
+            error: Some("rate_limited".into()),
+            ..outcome()
+        },
+        Outcome {
+            finish: "length".into(),
+            ..outcome()
+        },
+        Outcome {
+            error: Some("client_gone".into()),
+            ..outcome()
+        },
+        Outcome {
+            finish: "tool_calls".into(),
+            ..outcome()
+        },
+    ] {
+        let mut exchange = bench.request(chat(json!({})));
+        assert_eq!(says(&exchange), "miss");
+        exchange.end(&end);
+    }
+}
+
+#[test]
+fn the_app_may_ask_for_no_answer_from_the_cache_or_for_a_young_one() {
+    let bench = cache(json!({}));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    set_clock(Duration::from_secs(60));
+    let ask = |name: &str, value: &str| ran(&bench, chat(json!({})).with_header(name, value));
+    assert_eq!(ask("cache-control", "max-age=60"), "hit");
+    assert_eq!(ask("Cache-Control", "No-Store"), "bypass");
+    assert_eq!(ask("x-outrigger-cache", "bypass"), "bypass");
+    assert_eq!(ask("x-outrigger-cache", "what?"), "bypass");
+    assert_eq!(ask("cf-aig-skip-cache", "true"), "bypass");
+    assert_eq!(ask("cf-aig-skip-cache", "false"), "hit");
+    assert_eq!(ask("helicone-cache-enabled", "false"), "bypass");
+    assert_eq!(ask("cache-control", "private, max-age=59"), "miss");
+    assert_eq!(
+        ask("cache-control", "max-age=10"),
+        "hit",
+        "the answer was renewed"
+    );
+    for (name, value) in [
+        ("cache-control", "no-cache"),
+        ("cache-control", "max-age=0"),
+        ("cache-control", "max-age=soon"),
+        ("x-outrigger-cache", "refresh"),
+        ("x-portkey-cache-force-refresh", "true"),
+    ] {
+        set_clock(bench_now() + Duration::from_secs(7));
+        assert_eq!(ask(name, value), "miss", "{name}: {value}");
+        let renewed = run(&bench, chat(json!({})));
+        assert_eq!(header(&renewed, "age"), "0", "{name}: {value}");
+    }
+}
+
+fn bench_now() -> Duration {
+    outrigger_sdk::clock::now()
+}
+
+#[test]
+fn headers_that_are_meant_for_a_gateway_do_not_go_up() {
+    let bench = cache(json!({}));
+    let request = chat(json!({}))
+        .with_header("x-outrigger-cache", "refresh")
+        .with_header("cf-aig-skip-cache", "false")
+        .with_header("x-app", "1");
+    let sent = bench.request(request).request.headers();
+    assert_eq!(
+        sent.iter()
+            .map(|header| header.name.as_str())
+            .collect::<Vec<_>>(),
+        ["x-app"]
+    );
+}
+
+#[test]
+fn tenants_and_keys_are_apart_unless_the_operator_puts_them_together() {
+    let whose = |bench: &Bench<ResponseCache>, tenant: &str, caller: &str| {
+        ran(
+            bench,
+            Request::from_json(Dialect::OpenaiChat, body(json!({})))
+                .with_tag("tenant", tenant)
+                .with_caller(caller),
+        )
+    };
+    let bench = cache(json!({}));
+    assert_eq!(
+        ["a", "b", ""].map(|tenant| whose(&bench, tenant, "k")),
+        ["miss"; 3]
+    );
+    assert_eq!(
+        ["k2", ""].map(|caller| whose(&bench, "a", caller)),
+        ["miss"; 2]
+    );
+    assert_eq!(whose(&bench, "b", "k"), "hit");
+    let bench = cache(json!({ "partition": "tenant" }));
+    assert_eq!(
+        (
+            whose(&bench, "a", "k").as_str(),
+            whose(&bench, "a", "k2").as_str()
+        ),
+        ("miss", "hit")
+    );
+    assert_eq!(whose(&bench, "b", "k"), "miss");
+}
+
+#[test]
+fn headers_that_change_an_answer_change_the_key_and_the_operator_may_name_more() {
+    let bench = cache(json!({ "vary": ["X-Prompt-Version"] }));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    for name in [
+        "host",
+        "anthropic-beta",
+        "OpenAI-Organization",
+        "x-prompt-version",
+    ] {
+        assert_eq!(
+            ran(&bench, chat(json!({})).with_header(name, "1")),
+            "miss",
+            "{name}"
+        );
+    }
+    assert_eq!(
+        ran(&bench, chat(json!({})).with_header("user-agent", "1")),
+        "hit"
+    );
+    let two = || {
+        chat(json!({}))
+            .with_header("anthropic-beta", "a")
+            .with_header("anthropic-beta", "b")
+    };
+    assert_eq!([ran(&bench, two()), ran(&bench, two())], ["miss", "hit"]);
+    assert_eq!(
+        ran(&bench, chat(json!({})).with_header("anthropic-beta", "ab")),
+        "miss"
+    );
+}
+
+#[test]
+fn a_warm_request_is_not_cached_and_one_without_a_temperature_only_where_that_is_allowed() {
+    let bench = cache(json!({}));
+    let warm = |temperature: Value| chat(json!({ "temperature": temperature }));
+    for cold in [json!(0), json!(0.3), json!(0.0)] {
+        assert_eq!(ran(&bench, warm(cold.clone())), "miss", "{cold}");
+    }
+    for temperature in [json!(0.31), json!(1), json!(null), json!("0")] {
+        assert_eq!(
+            reason(&bench, warm(temperature.clone())),
+            "temperature",
+            "{temperature}"
+        );
+    }
+    let bench = cache(json!({ "without_temperature": true, "max_temperature": 1 }));
+    assert_eq!(ran(&bench, warm(json!(null))), "miss");
+    assert_eq!(ran(&bench, warm(json!(1))), "miss");
+    assert_eq!(reason(&bench, warm(json!(1.1))), "temperature");
+    let embeddings = Request::from_json(
+        Dialect::OpenaiEmbeddings,
+        json!({ "model": "e", "input": "x" }),
+    );
+    assert_eq!(ran(&cache(json!({})), embeddings), "miss");
+}
+
+#[test]
+fn what_is_more_than_text_or_looks_something_up_is_not_cached() {
+    let bench = cache(json!({}));
+    let tool = json!({ "tools": [{ "type": "function", "function": { "name": "f" } }] });
+    let image = json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:" } }] }] });
+    for (extra, expected) in [
+        (tool.clone(), "tools"),
+        (json!({ "functions": [{ "name": "f" }] }), "tools"),
+        (image, "images"),
+        (json!({ "modalities": ["text", "audio"] }), "audio"),
+        (json!({ "audio": { "voice": "v" } }), "audio"),
+        (json!({ "web_search_options": {} }), "state"),
+        (json!({ "conversation": "conv_1" }), "state"),
+        (json!({ "previous_response_id": "resp_1" }), "state"),
+        (json!({ "prompt": { "id": "p" } }), "state"),
+    ] {
+        assert_eq!(reason(&bench, chat(extra.clone())), expected, "{extra}");
+    }
+    assert_eq!(
+        ran(
+            &bench,
+            chat(json!({ "modalities": ["text"], "background": false, "conversation": null }))
+        ),
+        "miss"
+    );
+    assert_eq!(
+        reason(&bench, chat(json!({})).with_path("GET", "/v1/models")),
+        "endpoint"
+    );
+    assert_eq!(
+        reason(&bench, Request::from_json(Dialect::Other, json!({}))),
+        "endpoint"
+    );
+    let bench = cache(json!({ "tool_calls": true }));
+    assert_eq!(ran(&bench, chat(tool)), "miss");
+    assert_eq!(
+        reason(&bench, chat(json!({ "tools": [{ "type": "web_search" }] }))),
+        "tools"
+    );
+    let gemini = |tool: Value| {
+        let body =
+            json!({ "contents": [], "tools": [tool], "generationConfig": { "temperature": 0 } });
+        says(&run(
+            &bench,
+            Request::from_json(Dialect::GeminiGenerate, body),
+        ))
+    };
+    assert_eq!(
+        [
+            gemini(json!({ "googleSearch": {} })),
+            gemini(json!({ "functionDeclarations": [] }))
+        ],
+        ["bypass", "miss"]
+    );
+}
+
+#[test]
+fn replies_with_tool_calls_are_kept_where_that_is_allowed() {
+    let bench = cache(json!({ "tool_calls": true }));
+    let mut exchange = bench.request(chat(json!({})));
+    exchange.end(&Outcome {
+        finish: "tool_calls".into(),
+        ..outcome()
+    });
+    assert_eq!(ran(&bench, chat(json!({}))), "hit");
+}
+
+#[test]
+fn a_body_that_two_readers_read_differently_is_not_cached() {
+    let twice = r#"{"model":"m","temperature":0,"messages":[],"messages":[{"role":"user","content":"hi"}]}"#;
+    assert_eq!(
+        reason(
+            &cache(json!({})),
+            Request::from_text(Dialect::OpenaiChat, twice)
+        ),
+        "ambiguous"
+    );
+}
+
+#[test]
+fn requests_outside_of_the_conditions_are_left_alone() {
+    let bench = cache(json!({ "match": { "model": "eval-*" } }));
+    let exchange = run(&bench, chat(json!({})));
+    assert_eq!(
+        (exchange.decision, exchange.request.reply_headers()),
+        (Decision::Forward, vec![])
+    );
+    assert_eq!(ran(&bench, chat(json!({ "model": "eval-1" }))), "miss");
+}
+
+#[test]
+fn a_store_that_is_gone_costs_the_hit_and_not_the_answer() {
+    let bench = cache(json!({}));
+    assert_eq!(ran(&bench, chat(json!({}))), "miss");
+    bench::stores_fail(true);
+    assert_eq!(reason(&bench, chat(json!({}))), "store");
+    bench::stores_fail(false);
+    assert_eq!(ran(&bench, chat(json!({}))), "hit");
+}
+
+#[test]
+fn a_key_is_short_and_says_nothing() {
+    let key = cache(json!({})).policy().key(&chat(json!({}))).unwrap();
+    assert!(
+        key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{key}"
+    );
+}
+
+#[test]
+fn what_is_left_out_of_a_key_is_part_of_it() {
+    let request = || chat(json!({ "seed": 1 }));
+    let key = |config: Value| cache(config).policy().key(&request()).unwrap();
+    assert_ne!(key(json!({})), key(json!({ "ignore": ["/seed"] })));
+    assert_eq!(
+        key(json!({ "ignore": ["/seed", "/user"] })),
+        key(json!({ "ignore": ["/user", "/seed"] }))
+    );
+}
+
+#[test]
+fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
+    for (config, expected) in [
+        (json!({ "tll": "1h" }), "tll: unknown key"),
+        (
+            json!({ "ttl": "soon" }),
+            "ttl: expected a whole number and its unit",
+        ),
+        (
+            json!({ "ttl": "0s", "share": false }),
+            "nothing would be kept or shared",
+        ),
+        (
+            json!({ "partition": ["tenant", "team"] }),
+            "partition[1]: nothing sets such a value",
+        ),
+        (
+            json!({ "ignore": ["/user", "metadata"] }),
+            "ignore[1]: expected a JSON pointer",
+        ),
+        (
+            json!({ "ignore": ["/messages"] }),
+            "ignore[0]: without `/messages`",
+        ),
+        (
+            json!({ "ignore": ["/messages/0/content"] }),
+            "ignore[0]: without `/messages/0/content`",
+        ),
+        (
+            json!({ "vary": ["a b"] }),
+            "vary[0]: expected the name of a header",
+        ),
+        (
+            json!({ "max_temperature": -1 }),
+            "max_temperature: expected a number from 0 to 2",
+        ),
+        (json!({ "max_bytes": 0 }), "max_bytes: 0 keeps nothing"),
+        (
+            json!({ "match": { "model": "" } }),
+            "match.model: `` is no glob",
+        ),
+    ] {
+        let error = Bench::<ResponseCache>::new(config.clone()).unwrap_err();
+        assert!(error.starts_with(expected), "{config}: {error}");
+    }
+}

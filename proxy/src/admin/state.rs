@@ -1,0 +1,82 @@
+//! `/state`: how buckets and kept replies stand, and the two calls that change something.
+//!
+//! Names and numbers, never content. The calls are off unless `state.admin_changes` is set: whoever reaches the admin address could
+//! give a tenant its budget back.
+
+use http::{Method, StatusCode};
+
+use super::{Facts, Reply, json};
+
+/// Answers what is below `/state`.
+pub(super) async fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
+    let Some(stores) = facts.stores() else {
+        return told(StatusCode::NOT_FOUND, "there are no stores");
+    };
+    if path == "/state" {
+        return match *method {
+            Method::GET | Method::HEAD => json(StatusCode::OK, &stores.snapshot().await),
+            _ => told(StatusCode::METHOD_NOT_ALLOWED, "ask with GET"),
+        };
+    }
+    let (kind, name) = path
+        .trim_start_matches("/state/")
+        .split_once('/')
+        .unwrap_or_default();
+    let known = matches!(kind, "buckets" | "replies") && !name.is_empty();
+    if !known {
+        let message = "there are /state, and with DELETE /state/buckets/NAME and /state/replies/ID";
+        return told(StatusCode::NOT_FOUND, message);
+    }
+    if !facts.takes_changes() {
+        let message = "changes are off; set `state: { admin_changes: true }`";
+        return told(StatusCode::FORBIDDEN, message);
+    }
+    if *method != Method::DELETE {
+        return told(StatusCode::METHOD_NOT_ALLOWED, "change with DELETE");
+    }
+    let Some(name) = decoded(name) else {
+        return told(
+            StatusCode::BAD_REQUEST,
+            "the name's percent escapes are no text",
+        );
+    };
+    let done = match kind {
+        "buckets" => stores.reset(&name).await,
+        _ => stores.replies().evict_id(&name).await,
+    };
+    match done {
+        Ok(true) => {
+            tracing::info!(kind, name, "changed by the admin address");
+            json(StatusCode::OK, &serde_json::json!({ "done": true }))
+        }
+        Ok(false) => told(
+            StatusCode::NOT_FOUND,
+            "there is none of that name; /state lists them",
+        ),
+        Err(_) => told(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store can't be reached",
+        ),
+    }
+}
+
+fn told(status: StatusCode, message: &str) -> Reply {
+    json(status, &serde_json::json!({ "error": message }))
+}
+
+/// A path's segment without its percent escapes.
+fn decoded(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,136 @@
+//! `prices:` and the file that it names.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{Check, io_words};
+use crate::config::{
+    PriceLine, PriceRates, Prices,
+    file::{self, Count, Dollars, PriceFile, Text},
+    problems::{Path, Problem},
+    values,
+};
+
+impl Check<'_> {
+    pub(super) fn prices(&mut self, written: file::Prices) -> Prices {
+        let at = Path::default().key("prices");
+        let file_at = at.key("file");
+        let file = self
+            .text(&file_at, written.file.as_ref())
+            .unwrap_or_default();
+        let mut models = BTreeMap::new();
+        if written.file.is_some() && !file.is_empty() {
+            match std::fs::read_to_string(&file) {
+                Ok(yaml) => models = self.price_file(&file, &yaml),
+                Err(error) => self.problem(
+                    &file_at,
+                    format!("names a file that can't be read: {}", io_words(&error)),
+                ),
+            }
+            self.read.push(PathBuf::from(&file));
+        } else if written.file.is_some() {
+            self.problem(&file_at, "is empty; name a file, or leave the key out");
+        }
+        Prices {
+            file,
+            models,
+            reply_header: written.reply_header.unwrap_or(false),
+        }
+    }
+
+    /// What the file says; its problems bear its own name and lines.
+    fn price_file(&mut self, name: &str, yaml: &str) -> BTreeMap<String, PriceLine> {
+        let written: PriceFile = match serde_yaml::from_str(yaml) {
+            Ok(written) => written,
+            Err(error) => {
+                self.problems.push(Problem::from_yaml(name, &error));
+                return BTreeMap::new();
+            }
+        };
+        let mut inner = Check {
+            name,
+            yaml,
+            env: self.env,
+            problems: Vec::new(),
+            read: Vec::new(),
+        };
+        let models = inner.price_lines(written);
+        self.problems.append(&mut inner.problems);
+        models
+    }
+
+    fn price_lines(&mut self, written: PriceFile) -> BTreeMap<String, PriceLine> {
+        let at = Path::default().key("models");
+        if written.models.0.is_empty() {
+            self.problem(&at, "names no model; add one, or leave `prices.file` out");
+        }
+        let mut lines: BTreeMap<String, PriceLine> = BTreeMap::new();
+        for (model, price) in written.models.0 {
+            let at = at.key(&model);
+            if model.is_empty() || model.len() > 200 || model.chars().any(char::is_control) {
+                self.problem(
+                    &at,
+                    "is no name of a model; write one, or a pattern like `my-*`",
+                );
+            }
+            if let Some(twin) = lines.keys().find(|k| k.eq_ignore_ascii_case(&model)) {
+                let message = format!(
+                    "differs from `{twin}` in capitals only, which count for nothing; remove one"
+                );
+                self.problem(&at, message);
+            }
+            let line = self.price_line(&at, price);
+            lines.insert(model, line);
+        }
+        lines
+    }
+
+    fn price_line(&mut self, at: &Path, written: file::Price) -> PriceLine {
+        let above = written.above.map(|above| {
+            let at = at.key("above");
+            let tokens = self.parsed(
+                &at.key("tokens"),
+                Some(&Text(match above.tokens {
+                    Count(text) => text,
+                })),
+                1,
+                |text| match text.parse() {
+                    Ok(tokens @ 1..=1_000_000_000_000_u64) => Ok(tokens),
+                    _ => Err(format!(
+                        "`{text}` is not a number of tokens; write one like `200000`"
+                    )),
+                },
+            );
+            let rates = PriceRates {
+                input: self
+                    .dollars(&at.key("input"), Some(&above.input))
+                    .unwrap_or(0),
+                cached: self.dollars(&at.key("cached"), above.cached.as_ref()),
+                written: self.dollars(&at.key("written"), above.written.as_ref()),
+                output: self
+                    .dollars(&at.key("output"), Some(&above.output))
+                    .unwrap_or(0),
+            };
+            (tokens, rates)
+        });
+        let request = self.dollars(&at.key("request"), written.request.as_ref());
+        PriceLine {
+            base: PriceRates {
+                input: self
+                    .dollars(&at.key("input"), Some(&written.input))
+                    .unwrap_or(0),
+                cached: self.dollars(&at.key("cached"), written.cached.as_ref()),
+                written: self.dollars(&at.key("written"), written.written.as_ref()),
+                output: self
+                    .dollars(&at.key("output"), Some(&written.output))
+                    .unwrap_or(0),
+            },
+            above,
+            request: u64::from(request.unwrap_or(0)) * 1000,
+        }
+    }
+
+    fn dollars(&mut self, at: &Path, written: Option<&Dollars>) -> Option<u32> {
+        let text = Text(written?.0.clone());
+        Some(self.parsed(at, Some(&text), 0, values::dollars))
+    }
+}

@@ -1,0 +1,287 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::dialect::tokens;
+
+const CHAT: Dialect = Dialect::OpenaiChat;
+
+fn usage(input: u64, output: u64) -> Usage {
+    Usage {
+        input,
+        output,
+        ..Usage::default()
+    }
+}
+
+/// Numbers that look random and are the same every time, 0 to 1.
+fn dice() -> impl FnMut() -> f64 {
+    let state = AtomicU64::new(88_172_645_463_325_252);
+    move || {
+        let mut x = state.load(Ordering::Relaxed);
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        state.store(x, Ordering::Relaxed);
+        (x >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The snippets' kinds, the linear estimates of them, and their o200k and cl100k tokens.
+fn sample() -> Vec<(String, u64, u64, u64)> {
+    let text = std::fs::read_to_string("data/tokens/sample.jsonl").unwrap();
+    let snippet = |line: &str| {
+        let it: serde_json::Value = serde_json::from_str(line).unwrap();
+        let count = |key: &str| it[key].as_u64().unwrap();
+        let linear = tokens::estimate(it["text"].as_str().unwrap());
+        (
+            it["kind"].as_str().unwrap().to_owned(),
+            linear,
+            count("o200k"),
+            count("cl100k"),
+        )
+    };
+    text.lines().map(snippet).collect()
+}
+
+#[test]
+fn the_linear_estimate_of_each_kind_of_text_is_within_seven_percent_on_average_and_twenty_nearly_always()
+ {
+    let sample = sample();
+    for kind in ["en", "pt", "zh", "code_py", "prompts_en", "json"] {
+        let of_kind = sample.iter().filter(|(k, ..)| k == kind);
+        let mut errors: Vec<_> = of_kind
+            .map(|(_, linear, o200k, _)| linear.abs_diff(*o200k) as f64 / *o200k as f64)
+            .collect();
+        errors.sort_by(f64::total_cmp);
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        assert_eq!(errors.len(), 16);
+        assert!(
+            mean <= 0.07 && errors[14] <= 0.20,
+            "{kind}: {mean} {errors:?}"
+        );
+    }
+}
+
+/// Teaches a route 50 exchanges of these texts and returns how far the sum of the next 2,000 estimates is off.
+fn bias(texts: &[(u64, f64)], dialect: Dialect) -> f64 {
+    let routes = Routes::new();
+    let mut dice = dice();
+    // a prompt is a few snippets
+    let mut prompt = || {
+        let parts = 2 + (dice() * 6.0) as usize;
+        (0..parts).fold((0, 0.0), |(linear, exact), _| {
+            let (l, e) = texts[(dice() * texts.len() as f64) as usize];
+            (linear + l, exact + e)
+        })
+    };
+    for _ in 0..50 {
+        let (linear, exact) = prompt();
+        routes.observe(dialect, "m", linear, &usage(exact.round() as u64, 10));
+    }
+    let (mut estimated, mut reported) = (0.0, 0.0);
+    for _ in 0..2000 {
+        let (linear, exact) = prompt();
+        estimated += routes.learned(dialect, "m").tokens(linear) as f64;
+        reported += exact;
+    }
+    estimated / reported - 1.0
+}
+
+#[test]
+fn after_fifty_exchanges_of_a_route_its_estimates_are_within_two_percent() {
+    let sample = sample();
+    let kinds = ["en", "pt", "zh", "code_py", "prompts_en", "json", ""];
+    for kind in kinds {
+        let of_kind = || sample.iter().filter(|(k, ..)| kind.is_empty() || k == kind);
+        let o200k: Vec<_> = of_kind().map(|(_, l, o, _)| (*l, *o as f64)).collect();
+        let cl100k: Vec<_> = of_kind().map(|(_, l, _, c)| (*l, *c as f64)).collect();
+        let claude: Vec<_> = of_kind()
+            .map(|(_, l, o, _)| (*l, *o as f64 * 1.22))
+            .collect();
+        for (words, dialect) in [
+            (o200k, CHAT),
+            (cl100k, CHAT),
+            (claude, Dialect::AnthropicMessages),
+        ] {
+            let bias = bias(&words, dialect);
+            assert!(bias.abs() <= 0.02, "{kind} {dialect:?}: {bias}");
+        }
+    }
+}
+
+#[test]
+fn a_route_that_nobody_used_is_estimated_as_its_dialect_usually_is() {
+    let routes = Routes::new();
+    assert_eq!(
+        routes.learned(CHAT, "m").estimate(100, None, None),
+        Estimate {
+            input: 100,
+            output: UNKNOWN_OUTPUT
+        }
+    );
+    assert_eq!(
+        routes.learned(Dialect::AnthropicMessages, "m").tokens(100),
+        117
+    );
+    assert!(routes.is_empty());
+}
+
+#[test]
+fn the_caller_and_the_model_bound_the_output() {
+    let learned = Routes::new().learned(CHAT, "m");
+    assert_eq!(learned.estimate(0, Some(7), None).output, 7);
+    assert_eq!(
+        learned.estimate(0, Some(100_000), Some(16_384)).output,
+        16_384
+    );
+    assert_eq!(learned.estimate(0, None, Some(256)).output, 256);
+}
+
+#[test]
+fn a_factor_stays_between_a_half_and_three_whatever_is_reported() {
+    for (reported, expected) in [(1, 0.5), (u64::MAX, 3.0), (100_000, 3.0)] {
+        let routes = Routes::new();
+        for _ in 0..200 {
+            routes.observe(CHAT, "m", 1000, &usage(reported, 0));
+        }
+        assert_eq!(routes.learned(CHAT, "m").factor, expected, "{reported}");
+    }
+}
+
+#[test]
+fn neither_estimates_nor_empty_reports_teach_anything() {
+    let routes = Routes::new();
+    routes.observe(
+        CHAT,
+        "m",
+        1000,
+        &Usage {
+            estimated: true,
+            ..usage(9000, 9000)
+        },
+    );
+    assert!(routes.is_empty());
+    routes.observe(CHAT, "m", 0, &usage(5000, 10));
+    routes.observe(CHAT, "m", 5000, &usage(0, 10));
+    assert_eq!(routes.learned(CHAT, "m").factor, 1.0);
+}
+
+#[test]
+fn one_giant_of_strange_text_moves_the_factor_a_little_only() {
+    let routes = Routes::new();
+    for _ in 0..50 {
+        routes.observe(CHAT, "m", 1000, &usage(1000, 1));
+    }
+    routes.observe(CHAT, "m", 1_000_000, &usage(3_000_000, 1));
+    assert!(routes.learned(CHAT, "m").factor < 1.35);
+}
+
+#[test]
+fn a_model_that_changes_is_learned_anew() {
+    let routes = Routes::new();
+    for _ in 0..1000 {
+        routes.observe(CHAT, "m", 1000, &usage(1000, 2000));
+    }
+    for _ in 0..1000 {
+        routes.observe(CHAT, "m", 1000, &usage(1500, 20));
+    }
+    let learned = routes.learned(CHAT, "m");
+    assert!((learned.factor - 1.5).abs() < 0.01, "{}", learned.factor);
+    assert!((20..22).contains(&learned.output), "{}", learned.output);
+}
+
+#[test]
+fn the_ninth_tenth_is_near_the_exact_one_for_every_shape_of_replies() {
+    for shape in ["even", "long tail", "two humps", "all the same"] {
+        let mut dice = dice();
+        let mut next = || match shape {
+            "even" => dice() * 1000.0,
+            "long tail" => 100.0 * (2.0 * (dice() + dice() + dice() + dice() - 2.0)).exp(),
+            "two humps" if dice() < 0.8 => 5.0 + dice() * 5.0,
+            "two humps" => 3000.0 + dice() * 1000.0,
+            _ => 13.0,
+        };
+        let routes = Routes::new();
+        let mut all: Vec<u64> = (0..400).map(|_| next() as u64).collect();
+        for tokens in &all {
+            routes.observe(CHAT, "m", 1, &usage(1, *tokens));
+        }
+        all.sort_unstable();
+        let learned = routes.learned(CHAT, "m").output;
+        // within a bucket of what stands at the ninth tenth, give or take two of a hundred replies
+        let (low, high) = (all[352] as f64 * 0.9, all[368] as f64 * 1.1);
+        assert!(
+            (low..=high).contains(&(learned as f64)),
+            "{shape}: {learned} is not in {low}..{high}"
+        );
+    }
+}
+
+#[test]
+fn a_route_with_few_replies_is_not_believed_to_be_short() {
+    let routes = Routes::new();
+    for n in 1..=20 {
+        routes.observe(CHAT, "m", 1, &usage(1, 13));
+        let expected = if n < 16 { UNKNOWN_OUTPUT } else { 13 };
+        assert_eq!(routes.learned(CHAT, "m").output, expected, "{n}");
+    }
+    routes.observe(CHAT, "long", 1, &usage(1, 5000));
+    assert!(routes.learned(CHAT, "long").output >= 4600);
+}
+
+#[test]
+fn every_count_has_a_bucket_that_holds_it() {
+    let mut tokens: Vec<u64> = (0..5000).collect();
+    tokens.extend((12..21).flat_map(|n| [(1 << n) - 1, 1 << n, (1 << n) + 1]));
+    for tokens in tokens {
+        let (low, width) = edges(bucket(tokens));
+        assert!(
+            (low..low + width).contains(&tokens),
+            "{tokens}: {low} {width}"
+        );
+        assert!(width <= 1 || width * 8 <= low, "{tokens}");
+    }
+    assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+}
+
+#[test]
+fn routes_are_bounded_and_the_one_unused_for_longest_goes() {
+    let routes = Routes::new();
+    for n in 0..20_000 {
+        routes.observe(CHAT, &format!("m{n}"), 1000, &usage(2000, 1));
+        routes.observe(CHAT, "busy", 1000, &usage(2000, 1));
+    }
+    assert!(routes.len() <= ROUTES, "{}", routes.len());
+    assert_eq!(routes.learned(CHAT, "busy").exchanges, 20_000);
+    assert_eq!(routes.learned(CHAT, "m0").exchanges, 0);
+}
+
+#[test]
+fn dialects_and_models_are_told_apart() {
+    let routes = Routes::new();
+    routes.observe(CHAT, "a", 1000, &usage(2000, 1));
+    assert_eq!(routes.learned(CHAT, "b").exchanges, 0);
+    assert_eq!(routes.learned(Dialect::OpenaiResponses, "a").exchanges, 0);
+    assert_eq!(routes.learned(CHAT, "a").exchanges, 1);
+}
+
+#[test]
+fn workers_teach_one_route_together_without_losing_an_exchange() {
+    let routes = Routes::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5000 {
+                    routes.observe(CHAT, "m", 1000, &usage(1200, 50));
+                    routes.learned(CHAT, "m");
+                }
+            });
+        }
+    });
+    let learned = routes.learned(CHAT, "m");
+    assert_eq!(learned.exchanges, 20_000);
+    assert!((48..52).contains(&learned.output), "{}", learned.output);
+    assert!((learned.factor - 1.2).abs() < 0.001);
+}

@@ -1,0 +1,245 @@
+//! What a model's tokens cost: the operator's own prices first, then the table in the binary.
+//!
+//! A model without a price is *unpriced*: `None`, never 0. Which provider's prices an upstream has is told by its address, else by its
+//! name, else by the model's name (an unknown address may be a gateway before a known provider); where that is wrong, a line in the
+//! operator's file is right.
+
+use std::fmt;
+
+use crate::{
+    config::{self, Config, Kind, PriceLine, PriceRates},
+    dialect::Usage,
+};
+
+use super::NanoDollars;
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+/// What the tokens of one exchange cost. Money is in millionths of a dollar per million tokens: billionths of a thousandth per token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Price {
+    /// Up to `start` tokens of input.
+    pub base: Rates,
+    /// Where the rates `above` begin; 0: nowhere.
+    pub start: u64,
+    /// For all tokens of an exchange with more input than `start`.
+    pub above: Rates,
+    /// For the request itself.
+    pub request: NanoDollars,
+}
+
+/// Millionths of a dollar per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// Input that the provider had not cached.
+    pub input: u32,
+    /// Input that it had cached; [`Rates::AS_INPUT`] where it makes no difference.
+    pub cached: u32,
+    /// Input that it wrote into its cache; [`Rates::AS_INPUT`] where it makes no difference.
+    pub written: u32,
+    /// Output, reasoning included.
+    pub output: u32,
+}
+
+impl Rates {
+    /// Stands for the rate of `input`.
+    pub const AS_INPUT: u32 = u32::MAX;
+
+    fn or_input(self, rate: u32) -> u128 {
+        u128::from(if rate == Self::AS_INPUT {
+            self.input
+        } else {
+            rate
+        })
+    }
+}
+
+impl Price {
+    fn of(line: &PriceLine) -> Self {
+        let rates = |line: &PriceRates| Rates {
+            input: line.input,
+            cached: line.cached.unwrap_or(Rates::AS_INPUT),
+            written: line.written.unwrap_or(Rates::AS_INPUT),
+            output: line.output,
+        };
+        let above = line.above.as_ref();
+        Self {
+            base: rates(&line.base),
+            start: above.map_or(0, |(start, _)| *start),
+            above: above.map_or_else(Rates::default, |(_, above)| rates(above)),
+            request: NanoDollars(line.request),
+        }
+    }
+
+    /// What this usage costs, rounded to the nearest billionth of a dollar.
+    pub fn cost(&self, usage: &Usage) -> NanoDollars {
+        let rates = if self.start > 0 && usage.input > self.start {
+            self.above
+        } else {
+            self.base
+        };
+        let cached = usage.cached.min(usage.input);
+        let written = usage.written.min(usage.input - cached);
+        let fresh = usage.input - cached - written;
+        let billionths_of_thousandths = u128::from(fresh) * u128::from(rates.input)
+            + u128::from(cached) * rates.or_input(rates.cached)
+            + u128::from(written) * rates.or_input(rates.written)
+            + u128::from(usage.output) * u128::from(rates.output);
+        let nano = (billionths_of_thousandths + 500) / 1000;
+        NanoDollars(u64::try_from(nano).unwrap_or(u64::MAX)).plus(self.request)
+    }
+}
+
+/// A day, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub u16);
+
+/// `2026-03-13`. After Howard Hinnant, "chrono-compatible low-level date algorithms".
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days = u32::from(self.0) + 719_468;
+        let (era, of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * shifted + 2) / 5 + 1;
+        let month = if shifted < 10 {
+            shifted + 3
+        } else {
+            shifted - 9
+        };
+        let year = year_of_era + era * 400 + u32::from(month <= 2);
+        write!(f, "{year}-{month:02}-{day:02}")
+    }
+}
+
+/// A model's price and where it is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Priced<'a> {
+    /// The price in force.
+    pub price: Price,
+    /// The name or pattern under which it was found.
+    pub model: &'a str,
+    /// The page that it was read from, or the operator's file.
+    pub source: &'a str,
+    /// Since when it holds; else when it was read. None for the operator's own.
+    pub date: Option<Day>,
+    /// What the model takes and gives.
+    pub limits: Limits,
+}
+
+/// Tokens that a model takes and gives at most, where known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Of input.
+    pub context: Option<u32>,
+    /// Of output.
+    pub output: Option<u32>,
+}
+
+/// Every price that a configuration knows.
+#[derive(Debug, Clone, Default)]
+pub struct Prices {
+    source: String,
+    own: Vec<Own>,
+    homes: Vec<(String, table::Home)>,
+}
+
+/// One line of the operator's file.
+#[derive(Debug, Clone)]
+struct Own {
+    written: String,
+    /// What stands between the stars, in lower case; one piece where there is no star.
+    pieces: Vec<String>,
+    price: Price,
+}
+
+/// Longer names than this are unpriced.
+const LONGEST: usize = 256;
+
+impl Prices {
+    /// The table, under the operator's own prices and with the providers of these upstreams.
+    pub fn of(config: &Config) -> Self {
+        let home = |upstream: &config::Upstream| match &upstream.kind {
+            Kind::Embedded => table::Home::Unknown,
+            Kind::Http { origin, prefix, .. } => {
+                table::home(origin.host().unwrap_or_default(), prefix, &upstream.name)
+            }
+        };
+        let mut own: Vec<_> = config
+            .prices
+            .models
+            .iter()
+            .map(|(model, price)| Own {
+                pieces: model.to_lowercase().split('*').map(str::to_owned).collect(),
+                written: model.clone(),
+                price: Price::of(price),
+            })
+            .collect();
+        // A name before a pattern, a long pattern before a short one.
+        own.sort_by_key(|own| (own.pieces.len() > 1, usize::MAX - own.written.len()));
+        Self {
+            source: config.prices.file.clone(),
+            own,
+            homes: (config.upstreams.values())
+                .map(|upstream| (upstream.name.clone(), home(upstream)))
+                .collect(),
+        }
+    }
+
+    /// The price of `model` at `upstream`, `now` seconds after 1970; none where nobody told one.
+    pub fn find(&self, upstream: &str, model: &str, now: u64) -> Option<Priced<'_>> {
+        let mut buffer = [0; LONGEST];
+        let length = upstream.len() + 1 + model.len();
+        let target = buffer.get_mut(..length)?;
+        let (before, after) = target.split_at_mut(upstream.len() + 1);
+        before
+            .get_mut(..upstream.len())?
+            .copy_from_slice(upstream.as_bytes());
+        *before.last_mut()? = b'/';
+        after.copy_from_slice(model.as_bytes());
+        target.make_ascii_lowercase();
+        let target = std::str::from_utf8(target).ok()?;
+        let name = target.get(upstream.len() + 1..)?;
+
+        let home = (self.homes.iter())
+            .find(|(known, _)| known == upstream)
+            .map_or(table::Home::Unknown, |(_, home)| *home);
+        let listed = table::find(home, name);
+        let own = (self.own.iter())
+            .find(|own| matches(&own.pieces, name) || matches(&own.pieces, target));
+        let limits = listed.map(|listed| listed.limits()).unwrap_or_default();
+        match own {
+            Some(own) => Some(Priced {
+                price: own.price,
+                model: &own.written,
+                source: &self.source,
+                date: None,
+                limits,
+            }),
+            None => listed?.priced(now),
+        }
+    }
+}
+
+/// Whether the text is made of the pieces, in order, with anything between them.
+fn matches(pieces: &[String], text: &str) -> bool {
+    let Some((first, rest)) = pieces.split_first() else {
+        return false;
+    };
+    let Some((last, middle)) = rest.split_last() else {
+        return first == text;
+    };
+    let Some(mut text) = text.strip_prefix(first.as_str()) else {
+        return false;
+    };
+    for piece in middle {
+        match text.find(piece.as_str()) {
+            Some(at) => text = text.get(at + piece.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    text.ends_with(last.as_str())
+}

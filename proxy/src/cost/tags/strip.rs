@@ -1,0 +1,54 @@
+//! Headers that only a gateway reads: kept from a provider, and let through to the gateway that they are for.
+
+use http::{HeaderMap, HeaderName};
+
+use super::Rules;
+
+/// How headers begin that only a gateway reads, and by which word in its name or host that gateway is known.
+const GATEWAYS: [(&str, &str); 6] = [
+    ("x-outrigger-", "outrigger"),
+    ("x-litellm-", "litellm"),
+    ("x-portkey-", "portkey"),
+    ("helicone-", "helicone"),
+    ("cf-aig-", "cloudflare"),
+    ("x-bf-", "bifrost"),
+];
+/// For OpenRouter's rankings; they tell others which app is calling.
+const OPENROUTER: [&str; 2] = ["http-referer", "x-title"];
+
+/// Whose gateway headers an upstream reads itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reads(u8);
+
+impl Reads {
+    /// Told by the words in the upstream's name and host.
+    pub fn of(name: &str, host: &str) -> Self {
+        let says = |word: &str| {
+            name.to_ascii_lowercase().contains(word) || host.to_ascii_lowercase().contains(word)
+        };
+        let words = GATEWAYS.iter().map(|(_, word)| *word).chain(["openrouter"]);
+        Self(
+            words
+                .enumerate()
+                .filter(|(_, word)| says(word))
+                .fold(0, |set, (n, _)| set | 1 << n),
+        )
+    }
+}
+
+/// The request's headers that are not for this upstream.
+pub fn stripped(rules: &Rules, headers: &HeaderMap, reads: Reads) -> Vec<HeaderName> {
+    let gateway = |name: &str| {
+        let of = GATEWAYS
+            .iter()
+            .position(|(start, _)| name.starts_with(start));
+        of.or_else(|| OPENROUTER.contains(&name).then_some(GATEWAYS.len()))
+    };
+    let names = headers.keys().filter(|header| {
+        let name = header.as_str();
+        let foreign = matches!(name.as_bytes().first(), Some(b'x' | b'h' | b'c'))
+            && gateway(name).is_some_and(|number| reads.0 & 1 << number == 0);
+        foreign || rules.strip.contains(header)
+    });
+    names.cloned().collect()
+}

@@ -1,0 +1,146 @@
+//! What limits count, as an estimate before the exchange and as the truth after it.
+
+use crate::dialect::Usage;
+
+use super::{NanoDollars, Price};
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Unit {
+    /// Exchanges.
+    Requests,
+    /// Tokens of the prompt, cached ones included.
+    InputTokens,
+    /// Generated tokens, reasoning included.
+    OutputTokens,
+    /// Both.
+    TotalTokens,
+    /// Millionths of a dollar.
+    Microusd,
+}
+
+impl Unit {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 5] = [
+        Self::Requests,
+        Self::InputTokens,
+        Self::OutputTokens,
+        Self::TotalTokens,
+        Self::Microusd,
+    ];
+
+    /// The name in configuration, metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::InputTokens => "input_tokens",
+            Self::OutputTokens => "output_tokens",
+            Self::TotalTokens => "total_tokens",
+            Self::Microusd => "microusd",
+        }
+    }
+
+    /// What an exchange with this usage took; none for money where the model has no price.
+    pub fn taken(self, usage: &Usage, cost: Option<NanoDollars>) -> Option<u64> {
+        Some(match self {
+            Self::Requests => 1,
+            Self::InputTokens => usage.input,
+            Self::OutputTokens => usage.output,
+            Self::TotalTokens => usage.input.saturating_add(usage.output),
+            Self::Microusd => cost?.micros(),
+        })
+    }
+}
+
+/// An amount of each unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Units([u64; Unit::ALL.len()]);
+
+impl Units {
+    /// How much of this unit.
+    pub const fn of(&self, unit: Unit) -> u64 {
+        self.0[unit as usize]
+    }
+    /// Adds to a unit.
+    pub const fn add(&mut self, unit: Unit, amount: u64) {
+        let sum = &mut self.0[unit as usize];
+        *sum = sum.saturating_add(amount);
+    }
+    /// Whether there is none of any.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+    /// The units of which there is some.
+    pub fn iter(&self) -> impl Iterator<Item = (Unit, u64)> + '_ {
+        let all = Unit::ALL.into_iter().map(|unit| (unit, self.of(unit)));
+        all.filter(|(_, amount)| *amount > 0)
+    }
+}
+
+/// Tokens that an exchange will probably take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Estimate {
+    /// Of the prompt.
+    pub input: u64,
+    /// Generated.
+    pub output: u64,
+}
+
+impl Estimate {
+    /// As usage that nobody reported.
+    pub fn usage(&self) -> Usage {
+        Usage {
+            input: self.input,
+            output: self.output,
+            estimated: true,
+            ..Usage::default()
+        }
+    }
+
+    /// How much of a unit it will take; none for money where the model has no price. No cache is counted on.
+    pub fn of(&self, unit: Unit, price: Option<&Price>) -> Option<u64> {
+        let usage = self.usage();
+        unit.taken(&usage, price.map(|price| price.cost(&usage)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::prices::Rates;
+
+    #[test]
+    fn an_estimate_is_told_in_every_unit_and_in_money_only_with_a_price() {
+        let estimate = Estimate {
+            input: 1000,
+            output: 500,
+        };
+        let base = Rates {
+            input: 250_000,
+            cached: 25_000,
+            written: Rates::AS_INPUT,
+            output: 2_000_000,
+        };
+        let price = Price {
+            base,
+            ..Price::default()
+        };
+        let units = Unit::ALL.map(|unit| estimate.of(unit, Some(&price)));
+        assert_eq!(units, [1, 1000, 500, 1500, 1250].map(Some));
+        assert_eq!(estimate.of(Unit::Microusd, None), None);
+        assert!(estimate.usage().estimated);
+    }
+
+    #[test]
+    fn amounts_add_up_without_overflow_and_list_only_what_there_is() {
+        let mut units = Units::default();
+        assert!(units.is_none());
+        units.add(Unit::TotalTokens, 5);
+        units.add(Unit::TotalTokens, u64::MAX);
+        assert_eq!(
+            units.iter().collect::<Vec<_>>(),
+            [(Unit::TotalTokens, u64::MAX)]
+        );
+    }
+}

@@ -1,0 +1,300 @@
+//! Replies of `…:generateContent` and `:streamGenerateContent`, chunks and whole.
+//!
+//! Parts have no index, so a candidate's text is one channel and its thoughts are another, over all parts and chunks; each function call
+//! is complete where it stands and a channel of its own. A stream has no terminator: it has ended when every candidate has a
+//! `finishReason`. Without `alt=sse` the chunks are the elements of one JSON array, which is read like any whole reply; there, and in a
+//! plain reply, a channel's last text is the one that ends it, so that nothing needs a place that is not there.
+
+use std::ops::Range;
+
+use crate::dialect::{
+    Malformed,
+    json::{Cursor, Key as Name, Kind, Text},
+};
+
+use super::{
+    plan::{Channel, Field, Key, index, weight},
+    state::State,
+};
+
+/// Reads one event.
+pub(super) fn event(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    let mut cursor = Cursor::starting(doc, at);
+    chunk(state, doc, &mut cursor)?;
+    cursor.end()?;
+    if state.head.is_empty() && state.parsed.started {
+        state.head = head(doc, at)?;
+    }
+    Ok(())
+}
+
+/// Reads a whole reply: one object, or an array of chunks.
+pub(super) fn whole(state: &mut State, doc: &[u8]) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(doc);
+    match cursor.kind()? {
+        Kind::Array => cursor.array(|_, cursor| chunk(state, doc, cursor))?,
+        _ => chunk(state, doc, &mut cursor)?,
+    }
+    cursor.end()?;
+    state.seal();
+    Ok(())
+}
+
+/// The members that all chunks of a stream share.
+const HEAD: [&str; 3] = ["modelVersion", "responseId", "createTime"];
+
+/// `"modelVersion":…,"responseId":…`, each with a comma before it: the end of every chunk of this stream.
+fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
+    let mut head = Vec::new();
+    Cursor::starting(doc, at).object(|key, cursor| {
+        if HEAD.iter().any(|name| key.is(name)) {
+            let (name, value) = (key.range(), cursor.skip()?);
+            head.push(b',');
+            head.extend_from_slice(doc.get(name).unwrap_or_default());
+            head.push(b':');
+            head.extend_from_slice(doc.get(value).unwrap_or_default());
+        }
+        Ok(())
+    })?;
+    Ok(head)
+}
+
+fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if key.is("candidates") && kind == Kind::Array {
+            state.parsed.started = true;
+            cursor.array(|position, cursor| match cursor.kind()? {
+                Kind::Object => candidate(state, doc, cursor, position),
+                _ => Ok(()),
+            })?;
+            state.parsed.ended |= state.parsed.open.is_empty();
+        } else if key.is("usageMetadata") {
+            // every chunk tells the sum so far: one that is left out tells nothing that the next does not
+            state.read_usage(cursor)?;
+        } else if key.is("promptFeedback") && kind == Kind::Object {
+            state.news = true;
+            cursor.object(|key, cursor| {
+                if key.is("blockReason")
+                    && let Some(reason) = cursor.text_or_skip()?
+                {
+                    state.parsed.started = true;
+                    state.parsed.ended = true;
+                    state.read_finish(doc, &reason);
+                }
+                Ok(())
+            })?;
+        } else if key.is("error") {
+            state.news = true;
+            if state.streaming && kind != Kind::Null {
+                state.close_all(|_| true);
+            }
+        } else if !HEAD.iter().any(|name| key.is(name)) {
+            state.news |= kind != Kind::Null;
+        }
+        Ok(())
+    })
+}
+
+/// What hangs on a candidate's text and is untrue once that was edited.
+#[derive(Default)]
+struct Hangers {
+    logprobs: Option<Range<usize>>,
+    /// They quote the text that they support.
+    supports: Option<Range<usize>>,
+}
+
+fn candidate(
+    state: &mut State,
+    doc: &[u8],
+    cursor: &mut Cursor<'_>,
+    position: usize,
+) -> Result<(), Malformed> {
+    state.pieces.clear();
+    let mut number = u32::try_from(position).unwrap_or(u32::MAX);
+    let (mut finish, mut hangers) = (None, Hangers::default());
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if key.is("index") {
+            number = index(cursor)?;
+        } else if key.is("content") && kind == Kind::Object {
+            cursor.object(|key, cursor| match cursor.kind()? {
+                Kind::Array if key.is("parts") => {
+                    cursor.array(|_, cursor| part(state, doc, cursor))
+                }
+                _ => Ok(()),
+            })?;
+        } else if key.is("finishReason") {
+            finish = cursor.text_or_skip()?;
+        } else if key.is("logprobsResult") && kind != Kind::Null {
+            hangers.logprobs = Some(cursor.skip()?);
+        } else if key.is("groundingMetadata") && kind == Kind::Object {
+            grounding(state, doc, cursor, &mut hangers)?;
+        } else {
+            other(state, doc, &key, cursor)?;
+        }
+        Ok(())
+    })?;
+    let finish = finish.filter(|reason| reason.range.len() > 2);
+    let finishing = state.streaming && finish.is_some();
+    if let Some(reason) = finish {
+        state.news = true;
+        if number == 0 || state.finish.is_none() {
+            state.read_finish(doc, &reason);
+        }
+    }
+    if finishing {
+        state.parsed.open.retain(|open| *open != number);
+    } else if state.streaming && !state.parsed.ended && !state.parsed.open.contains(&number) {
+        state.parsed.open.push(number);
+    }
+    show(state, doc, number, finishing);
+    if finishing {
+        state.close_all(|key| key.outer == number);
+    }
+    for (range, instead) in [(hangers.logprobs, "null"), (hangers.supports, "[]")] {
+        let Some(range) = range else { continue };
+        // any channel of the candidate will do: `write` asks whether one of them was edited
+        let of_candidate = |channel: &Channel| channel.key.outer == number;
+        match state.channels.iter().rposition(of_candidate) {
+            Some(channel) => state.void(range, Some(channel), instead),
+            None => state.news = true,
+        }
+    }
+    Ok(())
+}
+
+/// Shows what the candidate's parts held, in their order.
+fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
+    let pieces = std::mem::take(&mut state.pieces);
+    for (at, (field, inner, text)) in pieces.iter().enumerate() {
+        let key = Key {
+            field: *field,
+            outer: number,
+            inner: *inner,
+        };
+        match field {
+            Field::Input => state.show_json(doc, key, text.range.clone()),
+            // complete where it stands
+            Field::Code => drop(state.show(doc, key, text, true)),
+            _ => {
+                let again = pieces.iter().skip(at + 1).any(|(f, ..)| f == field);
+                state.show(doc, key, text, finishing && !again);
+            }
+        }
+    }
+    state.pieces = pieces;
+}
+
+fn part(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
+        return Ok(());
+    }
+    let (mut text, mut thought) = (None, false);
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if key.is("text") {
+            text = cursor.text_or_skip()?;
+        } else if key.is("thought") {
+            thought = cursor.boolean()?.unwrap_or(false);
+        } else if key.is("functionCall") && kind == Kind::Object {
+            state.news = true;
+            state.content_seen = true;
+            member(state, cursor, "args", Field::Input)?;
+        } else if key.is("executableCode") && kind == Kind::Object {
+            state.news = true;
+            state.content_seen = true;
+            member(state, cursor, "code", Field::Code)?;
+        } else if kind != Kind::Null {
+            state.news = true;
+            let bytes = weight(doc, cursor.skip()?);
+            let label = if key.is("thoughtSignature") {
+                "signed_reasoning"
+            } else if key.is("codeExecutionResult") || key.is("functionResponse") {
+                "tool_result"
+            } else if key.is("inlineData") || key.is("fileData") {
+                state.content_seen = true;
+                "image"
+            } else {
+                "part"
+            };
+            state.count_unseen(label, bytes);
+        }
+        Ok(())
+    })?;
+    if let Some(text) = text {
+        let field = if thought {
+            Field::Reasoning
+        } else {
+            Field::Content
+        };
+        state.pieces.push((field, 0, text));
+    }
+    Ok(())
+}
+
+/// Notes one member as a piece: JSON source, or a string.
+fn member(
+    state: &mut State,
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    field: Field,
+) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        if !key.is(name) {
+            return Ok(());
+        }
+        if field == Field::Input {
+            let (range, escaped) = (cursor.skip()?, false);
+            state.pieces.push((field, 0, Text { range, escaped }));
+        } else if let Some(text) = cursor.text_or_skip()? {
+            state.pieces.push((field, 0, text));
+        }
+        Ok(())
+    })
+}
+
+fn grounding(
+    state: &mut State,
+    doc: &[u8],
+    cursor: &mut Cursor<'_>,
+    hangers: &mut Hangers,
+) -> Result<(), Malformed> {
+    cursor.kind()?;
+    let start = cursor.at();
+    cursor.object(|key, cursor| {
+        if key.is("groundingSupports") {
+            hangers.supports = Some(cursor.skip()?);
+        }
+        Ok(())
+    })?;
+    state.news = true;
+    state.count_unseen("citation", weight(doc, start..cursor.at()));
+    Ok(())
+}
+
+fn other(
+    state: &mut State,
+    doc: &[u8],
+    key: &Name<'_>,
+    cursor: &mut Cursor<'_>,
+) -> Result<(), Malformed> {
+    let kind = cursor.kind()?;
+    // of nobody's interest where the text that they rate is gone
+    const RATINGS: [&str; 3] = ["safetyRatings", "avgLogprobs", "tokenCount"];
+    if kind == Kind::Null || RATINGS.iter().any(|name| key.is(name)) {
+        return Ok(());
+    }
+    state.news = true;
+    let range = cursor.skip()?;
+    let label = if key.is("citationMetadata") || key.is("urlContextMetadata") {
+        "citation"
+    } else if matches!(kind, Kind::String | Kind::Object | Kind::Array) && !key.is("finishMessage")
+    {
+        "field"
+    } else {
+        return Ok(());
+    };
+    state.count_unseen(label, weight(doc, range));
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Takes what comes of [`Body::ask_for_usage`](super::request::Body::ask_for_usage) out of a stream that the caller did not ask it for:
+//! the chunk without choices that tells the usage, and the `"usage":null` of all others. Every other byte leaves as it came.
+//!
+//! A server that tells its usage beside a choice does so unasked as well: that stays. Events are looked into only where `"usage"` stands in
+//! them; pieces that are whole events without it are handed on, not copied. The end of an event may be held until its rest arrives.
+
+use std::{fmt, ops::Range, sync::LazyLock};
+
+use bytes::Bytes;
+use memchr::memmem::Finder;
+
+use super::{
+    json::{Cursor, Kind},
+    sse::{self, Event, Frames},
+};
+
+/// A larger event is no usage chunk; the stream then passes as it is.
+const LARGEST: usize = 1 << 20;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+
+/// The filter for one stream.
+pub struct Filter {
+    frames: Frames,
+    /// An event was too large: nothing is taken out any more.
+    passes: bool,
+}
+
+/// What becomes of an event.
+enum Fate {
+    Stays,
+    Goes,
+    /// Without this range.
+    Loses(Range<usize>),
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Filter {
+    /// A filter at the beginning of a stream.
+    pub fn new() -> Self {
+        Self {
+            frames: Frames::new(LARGEST),
+            passes: false,
+        }
+    }
+
+    /// The bytes for the caller of what arrived, in any split. Empty where nothing is complete.
+    pub fn push(&mut self, bytes: Bytes) -> Bytes {
+        let nothing_held = self.frames.bytes().is_empty();
+        if nothing_held && (self.passes || is_whole(&bytes) && USAGE.find(&bytes).is_none()) {
+            return bytes;
+        }
+        self.frames.push(&bytes);
+        self.complete()
+    }
+
+    /// What is held, at the stream's end or before something of our own is written.
+    pub fn finish(&mut self) -> Bytes {
+        self.frames.finish();
+        self.complete()
+    }
+
+    fn complete(&mut self) -> Bytes {
+        let mut fates = Vec::new();
+        let mut end = loop {
+            match self.frames.next() {
+                Ok(Some(event)) => match fate(&event, self.frames.bytes()) {
+                    Fate::Stays => {}
+                    Fate::Goes => fates.push(event.raw),
+                    Fate::Loses(range) => fates.push(range),
+                },
+                Ok(None) => break self.frames.complete(),
+                Err(_) => {
+                    self.passes = true;
+                    break self.frames.give_all();
+                }
+            }
+        };
+        if fates.is_empty() {
+            return self.frames.take();
+        }
+        let bytes = self.frames.bytes();
+        end = end.min(bytes.len());
+        let (mut out, mut copied) = (Vec::with_capacity(end), 0);
+        for range in fates {
+            out.extend_from_slice(bytes.get(copied..range.start).unwrap_or_default());
+            copied = range.end;
+        }
+        out.extend_from_slice(bytes.get(copied..end).unwrap_or_default());
+        self.frames.discard();
+        out.into()
+    }
+}
+
+impl fmt::Debug for Filter {
+    /// Sizes only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("held", &self.frames.bytes().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the bytes end where an event does.
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n")
+}
+
+fn fate(event: &Event, bytes: &[u8]) -> Fate {
+    let raw = bytes.get(event.raw.clone()).unwrap_or_default();
+    if event.data_lines == 0 || USAGE.find(raw).is_none() {
+        return Fate::Stays;
+    }
+    if event.data_lines == 1 {
+        let doc = bytes.get(..event.data.end).unwrap_or_default();
+        return read(doc, event.data.start);
+    }
+    // nothing is cut out of data on several lines, but the chunk itself goes
+    let fields = bytes.get(event.fields.clone()).unwrap_or_default();
+    match read(&sse::joined(fields), 0) {
+        Fate::Goes => Fate::Goes,
+        _ => Fate::Stays,
+    }
+}
+
+/// Reads a chunk whose JSON begins at `at`.
+fn read(doc: &[u8], at: usize) -> Fate {
+    let (mut told, mut choices, mut error) = (false, false, false);
+    let (mut null, mut before) = (None, None);
+    let mut cursor = Cursor::starting(doc, at);
+    let walked = cursor.object(|key, value| {
+        let kind = value.kind()?;
+        let start = key.range().start;
+        if key.is("usage") {
+            value.skip()?;
+            match kind {
+                Kind::Object => told = true,
+                Kind::Null => null = Some((before, start..value.at())),
+                _ => {}
+            }
+        } else if key.is("choices") {
+            match kind {
+                Kind::Array => value.array(|_, _| {
+                    choices = true;
+                    Ok(())
+                })?,
+                _ => {
+                    value.skip()?;
+                }
+            }
+        } else {
+            error |= key.is("error") && kind != Kind::Null;
+            value.skip()?;
+        }
+        before = Some(value.at());
+        Ok(())
+    });
+    if walked.is_err() || cursor.end().is_err() {
+        return Fate::Stays;
+    }
+    match null {
+        _ if told && !choices && !error => Fate::Goes,
+        // with the comma before it, or where it is the first, with the one after it
+        Some((Some(before), member)) => Fate::Loses(before..member.end),
+        Some((None, member)) => Fate::Loses(member.start..after_comma(doc, member.end)),
+        None => Fate::Stays,
+    }
+}
+
+/// Behind the comma that may follow, and the blanks after it.
+fn after_comma(doc: &[u8], at: usize) -> usize {
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let rest = doc.get(at..).unwrap_or_default();
+    let blanks = rest.iter().take_while(blank).count();
+    match rest.get(blanks) {
+        Some(b',') => {
+            let rest = rest.get(blanks + 1..).unwrap_or_default();
+            at + blanks + 1 + rest.iter().take_while(blank).count()
+        }
+        _ => at,
+    }
+}
+
+#[cfg(test)]
+#[path = "usage_chunk_tests.rs"]
+mod tests;

@@ -1,0 +1,206 @@
+//! Replies that are not made anew: kept ones, and those that another exchange is getting just now.
+//!
+//! A kept reply is what the upstream sent, byte by byte, under one line of JSON that says how to read it. Asked for in the form that it came
+//! in, it is given out as it is; in the other form it is written anew in its dialect. What would not read well is dropped and counted, and
+//! the exchange goes on as if nothing had been found.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::{Worker, bill::Billed, is_stream, settle::Watch};
+use crate::{
+    dialect::{Dialect, replay, tap::Tap},
+    policy::{Call, Found, Keep},
+    state::{
+        Stores,
+        flights::{Joined, Lead, Recording, Seat},
+    },
+    telemetry::metrics,
+    upstream::Inbound,
+};
+
+/// How long another exchange's reply is waited for. That exchange has the upstream's own bounds; this one is for the sum of several leaders.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The version of what is kept. Others are dropped.
+const FORMAT: u8 = 1;
+/// What of a shared reply's head is everybody's.
+const SHARED: [header::HeaderName; 2] = [header::CONTENT_TYPE, header::CONTENT_LENGTH];
+
+/// What stands over a kept reply's bytes.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: u8,
+    dialect: String,
+    streaming: bool,
+    content_type: String,
+}
+
+impl Worker {
+    /// The reply that a policy wants served. `None`: there is none after all; where this exchange is to lead now, `call` says so.
+    pub(super) async fn serve(
+        &self,
+        found: Found,
+        call: &mut Call,
+        watch: &mut Watch,
+    ) -> Option<Response<Inbound>> {
+        // What tells the usage is in a recorded stream, whoever asked for it first.
+        let mark = call.body.mark();
+        watch.strips_usage = watch.record.streaming && call.body.ask_for_usage();
+        call.body.roll_back(mark);
+        match found {
+            Found::Kept(kept) => {
+                let reply = replayed(&kept.bytes, watch);
+                if reply.is_none() {
+                    metrics::served("unreadable");
+                    return None;
+                }
+                metrics::served("kept");
+                watch.record.from_store = Some("kept");
+                reply
+            }
+            Found::UnderWay(follow) => match timeout(PATIENCE, follow.joined()).await {
+                Ok(Joined::Reply(reply)) => {
+                    metrics::served("shared");
+                    watch.record.from_store = Some("shared");
+                    let (mut head, body) = reply.into_parts();
+                    let mut headers = HeaderMap::new();
+                    for name in SHARED {
+                        if let Some(value) = head.headers.remove(&name) {
+                            headers.insert(name, value);
+                        }
+                    }
+                    head.headers = headers;
+                    Some(Response::from_parts(head, Inbound::Shared(body)))
+                }
+                Ok(Joined::Lead(lead)) => {
+                    call.books.leads.push(lead);
+                    None
+                }
+                Ok(Joined::Alone) | Err(_) => None,
+            },
+        }
+    }
+
+    /// Lets others have the upstream's reply, and keeps it, as policies asked.
+    pub(super) fn shared(
+        &self,
+        reply: Response<Inbound>,
+        leads: Vec<Lead>,
+        keeps: Vec<Keep>,
+        watch: &mut Watch,
+    ) -> Response<Inbound> {
+        let plain = reply.headers().get(header::CONTENT_ENCODING).is_none();
+        if reply.status() != StatusCode::OK || !plain {
+            leads.into_iter().for_each(Lead::failed);
+            return reply;
+        }
+        let mut leads = leads.into_iter();
+        let lead = leads.next().or_else(|| {
+            // Nobody else's key: this flight only records.
+            let alone = || format!("k\0{}", watch.record.id);
+            let seat = (!keeps.is_empty()).then(|| self.flights.lead_or_join(alone()));
+            match seat {
+                Some(Seat::Lead(lead)) => Some(lead),
+                _ => None,
+            }
+        });
+        let Some(lead) = lead else {
+            return reply;
+        };
+        let (dialect, streaming) = (watch.record.dialect, is_stream(reply.headers()));
+        let bill = watch.bill.hand_over();
+        let reply = reply.map(|body| Billed::new(body, Tap::new(dialect, streaming), bill));
+        let (reply, recording) = lead.fly(reply);
+        if !keeps.is_empty() {
+            let stores = self.stores.clone();
+            tokio::spawn(async move {
+                if let Ok(recording) = recording.await {
+                    keep(&stores, &recording, dialect, streaming, keeps).await;
+                }
+            });
+        }
+        reply.map(Inbound::Shared)
+    }
+}
+
+/// Keeps a recording under every key that wants it. Until this returns the flight can still be joined.
+async fn keep(
+    stores: &Stores,
+    recording: &Recording,
+    dialect: Dialect,
+    streaming: bool,
+    keeps: Vec<Keep>,
+) {
+    let body = recording.body();
+    for keep in keeps {
+        if keep.ttl_ms == 0 {
+            continue;
+        }
+        if body.len() > keep.max_bytes {
+            metrics::reply_kept("too_large");
+            continue;
+        }
+        if let Err(why) = replay::storable(dialect, &body, streaming, keep.tool_calls) {
+            metrics::reply_kept(why);
+            continue;
+        }
+        let bytes = encode(recording, dialect, streaming, &body);
+        let ttl = Duration::from_millis(keep.ttl_ms);
+        let kept = stores.replies().put(&keep.space, &keep.key, bytes, ttl);
+        match kept.await {
+            Ok(_) => metrics::reply_kept("kept"),
+            Err(_) => metrics::reply_kept("store"),
+        }
+    }
+}
+
+fn encode(recording: &Recording, dialect: Dialect, streaming: bool, body: &[u8]) -> Bytes {
+    let content_type = recording.headers.get(header::CONTENT_TYPE);
+    let head = Head {
+        format: FORMAT,
+        dialect: dialect.name().to_owned(),
+        streaming,
+        content_type: content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("application/json")
+            .to_owned(),
+    };
+    // A head of words and flags has nothing that could fail to be written.
+    let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes.extend_from_slice(body);
+    bytes.into()
+}
+
+/// A kept reply in the form that this exchange asks for; `None` where it is none.
+fn replayed(kept: &Bytes, watch: &Watch) -> Option<Response<Inbound>> {
+    let line = memchr::memchr(b'\n', kept)?;
+    let head: Head = serde_json::from_slice(kept.get(..line)?).ok()?;
+    let (dialect, wanted) = (watch.record.dialect, watch.record.streaming);
+    if head.format != FORMAT || head.dialect != dialect.name() {
+        return None;
+    }
+    let body = kept.slice(line + 1..);
+    let (content_type, pieces) = match (head.streaming, wanted) {
+        (true, true) | (false, false) => {
+            (HeaderValue::try_from(head.content_type).ok()?, vec![body])
+        }
+        (false, true) => {
+            let events = replay::stream_of(dialect, &body, !watch.strips_usage).ok()?;
+            (HeaderValue::from_static("text/event-stream"), events)
+        }
+        (true, false) => {
+            let whole = replay::whole_of(dialect, &body).ok()?;
+            (HeaderValue::from_static("application/json"), vec![whole])
+        }
+    };
+    let mut reply = Response::new(Inbound::Kept(pieces.into()));
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    Some(reply)
+}

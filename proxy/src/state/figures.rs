@@ -1,0 +1,111 @@
+//! What operators may see of the stores: names and numbers, never content.
+
+use serde::Serialize;
+
+use super::Stores;
+
+/// Buckets that are listed at the most.
+const LISTED: usize = 1000;
+
+/// The stores as they stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// `memory`, `redis` or `redis cluster`.
+    pub store: &'static str,
+    /// Whether it answers.
+    pub reachable: bool,
+    /// Settlements that it does not have yet.
+    pub unsettled: usize,
+    /// Buckets that this replica knows; of a shared store, those that it used lately.
+    pub buckets_known: usize,
+    /// Some of them, a thousand at the most, by name.
+    pub buckets: Vec<BucketFigures>,
+    /// Small values.
+    pub values: ValuesFigures,
+    /// Kept replies.
+    pub replies: RepliesFigures,
+}
+
+/// One bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BucketFigures {
+    /// Key and window.
+    pub name: String,
+    /// Settled and reserved.
+    pub used: u64,
+    /// As it was last asked with.
+    pub limit: u64,
+    /// Milliseconds until the whole limit is there again, or the period ends.
+    pub reset_ms: u64,
+}
+
+/// Small values in this process's memory; of a shared store nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ValuesFigures {
+    /// How many.
+    pub entries: u64,
+    /// Their size, keys included.
+    pub bytes: u64,
+}
+
+/// Kept replies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepliesFigures {
+    /// In this process's memory; of a shared store nothing is known.
+    pub entries: u64,
+    /// Their size, keys included.
+    pub bytes: u64,
+    /// Found by this process.
+    pub hits: u64,
+    /// Not found by this process.
+    pub misses: u64,
+}
+
+impl Stores {
+    /// Tells how the stores stand. Asks a shared store for its buckets, so it may take a second.
+    pub async fn snapshot(&self) -> Figures {
+        let inner = &self.0;
+        let (mut buckets, buckets_known) = match &inner.shared {
+            Some(shared) => shared.limits.list(LISTED).await,
+            None => inner.buckets.list(LISTED, inner.clock.now()),
+        };
+        buckets.sort_unstable();
+        let (store, reachable, unsettled) = match &inner.shared {
+            None => ("memory", true, 0),
+            Some(shared) => (
+                if shared.cluster {
+                    "redis cluster"
+                } else {
+                    "redis"
+                },
+                shared.links.iter().all(|link| *link.watch().borrow()),
+                shared.limits.unsettled(),
+            ),
+        };
+        let (entries, bytes) = inner.values.figures();
+        let values = ValuesFigures { entries, bytes };
+        let (entries, bytes, hits, misses) = inner.replies.figures();
+        Figures {
+            store,
+            reachable,
+            unsettled,
+            buckets_known,
+            buckets: buckets
+                .into_iter()
+                .map(|(name, used, limit, reset_ms)| BucketFigures {
+                    name,
+                    used,
+                    limit,
+                    reset_ms,
+                })
+                .collect(),
+            values,
+            replies: RepliesFigures {
+                entries,
+                bytes,
+                hits,
+                misses,
+            },
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One reader's view of a flight: the reply from its first byte on, as an HTTP body.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::buffer::{Flight, Place};
+
+/// The reply as one of its readers gets it. The last one to be dropped stops the upstream.
+pub struct FlightBody {
+    place: Place,
+    /// Bytes that are still to come, where the reply's length is known.
+    left: Option<u64>,
+    /// Nothing follows an end or an error.
+    over: bool,
+}
+
+impl FlightBody {
+    pub(super) fn new(flight: Arc<Flight>, reader: u64, size: Option<u64>) -> Self {
+        Self::at(Place { flight, reader }, size)
+    }
+
+    pub(super) fn at(place: Place, size: Option<u64>) -> Self {
+        Self {
+            place,
+            left: size,
+            over: false,
+        }
+    }
+}
+
+impl Body for FlightBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        // Two megabytes that are all there must not keep a worker from everybody else.
+        let budget = ready!(tokio::task::coop::poll_proceed(context));
+        let place = &self.place;
+        let read = ready!(place.flight.poll_read(place.reader, context));
+        budget.made_progress();
+        match &read {
+            Some(Ok(chunk)) => {
+                let bytes = chunk.len() as u64;
+                self.left = self.left.map(|left| left.saturating_sub(bytes));
+            }
+            Some(Err(_)) | None => self.over = true,
+        }
+        Poll::Ready(read.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let place = &self.place;
+        self.over || self.left == Some(0) || place.flight.has_all(place.reader)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl fmt::Debug for FlightBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlightBody")
+            .field("flight", &self.place.flight.id)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a reader has not all of the reply.
+#[derive(Debug, Clone)]
+pub enum Broken {
+    /// The upstream broke off; all readers get this.
+    Upstream(Arc<dyn Error + Send + Sync>),
+    /// This reader fell behind by more than is kept.
+    Lagged,
+    /// The flight was stopped: its runtime shut down.
+    Stopped,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Upstream(_) => "the shared upstream call broke off",
+            Self::Lagged => "this reader of a shared reply fell too far behind",
+            Self::Stopped => "the shared upstream call was stopped",
+        })
+    }
+}
+
+impl Error for Broken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Upstream(cause) => Some(&**cause),
+            Self::Lagged | Self::Stopped => None,
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! One flight: the chunks that passed, who reads them, and who may lead.
+//!
+//! All of it is under one lock that is held for a few moves at a time and never while somebody is woken. Readers count their place in
+//! chunks from the flight's first on, so a chunk that is let go (too large to record, and read by all who are there) renumbers
+//! nothing.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::Response;
+use tokio::time::Instant;
+
+use super::{Broken, FlightBody, Follow, Head, Joined, Lead, OUT, Recording, Seat, Table};
+
+pub(super) struct Flight {
+    pub(super) id: u64,
+    pub(super) since: Instant,
+    key: String,
+    table: Arc<Table>,
+    state: Mutex<State>,
+}
+
+/// How far a flight is.
+enum Stage {
+    /// There is a leader, and no reply yet.
+    Led,
+    /// The leader is gone: the first follower that looks takes its place.
+    Vacant,
+    /// The reply comes in.
+    Open,
+    /// It ended cleanly.
+    Done,
+    /// It ended otherwise.
+    Broken(Broken),
+    /// It never came: everybody goes alone.
+    Scattered,
+}
+
+struct State {
+    stage: Stage,
+    strikes: u8,
+    head: Option<Head>,
+    chunks: VecDeque<Bytes>,
+    /// How many chunks were let go, and their bytes.
+    gone: usize,
+    gone_bytes: u64,
+    /// Bytes that came in.
+    arrived: u64,
+    /// Whether all that came in is to be kept.
+    recorded: bool,
+    /// What of it the table counts.
+    held: usize,
+    readers: BTreeMap<u64, Reader>,
+    next: u64,
+    /// Where the fastest reader is.
+    furthest: u64,
+    pump: Option<Waker>,
+    /// The pump waits for readers and not for the upstream.
+    full: bool,
+}
+
+/// Somebody who reads, or is going to.
+#[derive(Default)]
+struct Reader {
+    chunk: usize,
+    bytes: u64,
+    waker: Option<Waker>,
+}
+
+/// A reader's place in a flight, which ends with it.
+pub(super) struct Place {
+    pub(super) flight: Arc<Flight>,
+    pub(super) reader: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.flight.leave(self.reader);
+    }
+}
+
+impl State {
+    fn enter(&mut self) -> u64 {
+        let reader = self.next;
+        self.next += 1;
+        self.readers.insert(reader, Reader::default());
+        reader
+    }
+
+    /// Everybody who waits for news.
+    fn wakers(&mut self) -> Vec<Waker> {
+        let readers = self.readers.values_mut();
+        readers.filter_map(|reader| reader.waker.take()).collect()
+    }
+
+    /// Lets go of chunks that all have read, and of those over the limit that somebody has: whoever has not is cut.
+    fn trim(&mut self, limit: usize) {
+        let slowest = self.readers.values().map(|reader| reader.chunk).min();
+        let slowest = slowest.unwrap_or(usize::MAX);
+        while let Some(oldest) = self.chunks.front().map(|chunk| chunk.len() as u64) {
+            let over = self.arrived - self.gone_bytes > limit as u64;
+            let read = self.gone_bytes + oldest <= self.furthest;
+            if self.gone >= slowest && !(over && read) {
+                break;
+            }
+            self.chunks.pop_front();
+            self.gone += 1;
+            self.gone_bytes += oldest;
+        }
+    }
+
+    /// Whether somebody who comes now can have all of it.
+    fn joinable(&self) -> bool {
+        let open = matches!(
+            self.stage,
+            Stage::Led | Stage::Vacant | Stage::Open | Stage::Done
+        );
+        open && self.recorded
+    }
+}
+
+impl Flight {
+    pub(super) fn new(id: u64, key: String, table: Arc<Table>) -> Self {
+        Self {
+            id,
+            since: Instant::now(),
+            key,
+            table,
+            state: Mutex::new(State {
+                stage: Stage::Led,
+                strikes: 0,
+                head: None,
+                chunks: VecDeque::new(),
+                gone: 0,
+                gone_bytes: 0,
+                arrived: 0,
+                recorded: true,
+                held: 0,
+                readers: BTreeMap::new(),
+                next: 0,
+                furthest: 0,
+                pump: None,
+                full: false,
+            }),
+        }
+    }
+
+    /// A thread that panicked under the lock left nothing half done: no move in here can fail.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat for a newcomer; `None` where nothing is left to join.
+    pub(super) fn seat(flight: &Arc<Self>) -> Option<Seat> {
+        let mut state = flight.state();
+        if matches!(state.stage, Stage::Vacant) {
+            state.stage = Stage::Led;
+            drop(state);
+            return Some(Seat::Lead(Lead::of(Arc::clone(flight))));
+        }
+        drop(state);
+        Self::follow(flight).map(Seat::Follow)
+    }
+
+    pub(super) fn follow(flight: &Arc<Self>) -> Option<Follow> {
+        let mut state = flight.state();
+        let reader = state.joinable().then(|| state.enter())?;
+        drop(state);
+        Some(Follow(Place {
+            flight: Arc::clone(flight),
+            reader,
+        }))
+    }
+
+    /// Takes nobody in any more.
+    pub(super) fn unlist(&self) {
+        let same = |_: &String, listed: &Arc<Self>| listed.id == self.id;
+        drop(self.table.listed.remove_if(&self.key, same));
+    }
+
+    /// The leader has a reply: the flight is open. Returns the leader's own reader.
+    pub(super) fn depart(&self, head: Head) -> u64 {
+        let mut state = self.state();
+        state.head = Some(head);
+        state.stage = Stage::Open;
+        let reader = state.enter();
+        let woken = state.wakers();
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        reader
+    }
+
+    /// The leader is gone without a reply.
+    pub(super) fn abandon(&self, strike: u8) {
+        let mut state = self.state();
+        state.strikes = state.strikes.saturating_add(strike);
+        let over = state.readers.is_empty() || state.strikes >= OUT;
+        state.stage = if over {
+            Stage::Scattered
+        } else {
+            Stage::Vacant
+        };
+        let woken = state.wakers();
+        drop(state);
+        if over {
+            self.unlist();
+        }
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// What a follower gets; it takes the follower's place then.
+    pub(super) fn poll_join(place: &mut Option<Place>, context: &mut Context<'_>) -> Poll<Joined> {
+        let Some(Place { flight, reader }) = place.as_ref() else {
+            return Poll::Ready(Joined::Alone);
+        };
+        let (flight, reader) = (Arc::clone(flight), *reader);
+        let mut state = flight.state();
+        let head = match &state.stage {
+            Stage::Led => {
+                if let Some(reader) = state.readers.get_mut(&reader) {
+                    await_news(&mut reader.waker, context);
+                }
+                return Poll::Pending;
+            }
+            Stage::Vacant => {
+                state.stage = Stage::Led;
+                drop(state);
+                // The lead is there before the place is given up: the flight is never without both.
+                let lead = Lead::of(flight);
+                *place = None;
+                return Poll::Ready(Joined::Lead(lead));
+            }
+            Stage::Open | Stage::Done if state.gone == 0 => state.head.clone(),
+            _ => None,
+        };
+        drop(state);
+        let (Some(head), Some(place)) = (head, place.take()) else {
+            *place = None;
+            return Poll::Ready(Joined::Alone);
+        };
+        let mut reply = Response::new(FlightBody::at(place, head.size));
+        *reply.status_mut() = head.status;
+        *reply.headers_mut() = head.headers;
+        Poll::Ready(Joined::Reply(reply))
+    }
+
+    /// The reader's next chunk.
+    pub(super) fn poll_read(
+        &self,
+        reader: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(reader) = state.readers.get_mut(&reader) else {
+            return Poll::Ready(None);
+        };
+        let Some(at) = reader.chunk.checked_sub(state.gone) else {
+            return Poll::Ready(Some(Err(Broken::Lagged)));
+        };
+        let Some(chunk) = state.chunks.get(at).cloned() else {
+            return match &state.stage {
+                Stage::Done => Poll::Ready(None),
+                Stage::Broken(why) => Poll::Ready(Some(Err(why.clone()))),
+                _ => {
+                    await_news(&mut reader.waker, context);
+                    Poll::Pending
+                }
+            };
+        };
+        reader.chunk += 1;
+        reader.bytes += chunk.len() as u64;
+        state.furthest = state.furthest.max(reader.bytes);
+        let room = state.arrived - state.furthest < self.table.limits.ahead as u64;
+        let pump = (state.full && room).then(|| state.pump.take()).flatten();
+        drop(guard);
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+        Poll::Ready(Some(Ok(chunk)))
+    }
+
+    /// Whether the body ended cleanly and the reader has all of it.
+    pub(super) fn has_all(&self, reader: u64) -> bool {
+        let state = self.state();
+        let chunk = state.readers.get(&reader).map(|reader| reader.chunk);
+        matches!(state.stage, Stage::Done) && chunk == Some(state.gone + state.chunks.len())
+    }
+
+    fn leave(&self, reader: u64) {
+        let mut state = self.state();
+        let left = state.readers.remove(&reader);
+        if left.is_some_and(|left| left.bytes == state.furthest) {
+            let bytes = state.readers.values().map(|reader| reader.bytes);
+            state.furthest = bytes.max().unwrap_or(0);
+        }
+        if !state.readers.is_empty() {
+            return;
+        }
+        state.stage = match state.stage {
+            Stage::Open => Stage::Broken(Broken::Stopped),
+            Stage::Vacant => Stage::Scattered,
+            _ => return,
+        };
+        let pump = state.pump.take();
+        drop(state);
+        self.unlist();
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+    }
+
+    /// Whether the pump may read on: false where nobody is left to read for.
+    pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Open) {
+            return Poll::Ready(false);
+        }
+        await_news(&mut state.pump, context);
+        // After the fastest left, the next may be further behind than what was read for it.
+        state.full = state.arrived - state.furthest >= self.table.limits.ahead as u64;
+        match state.full {
+            true => Poll::Pending,
+            false => Poll::Ready(true),
+        }
+    }
+
+    /// Takes in what the upstream sent. After the `last` chunk readers may leave at once without stopping anything.
+    pub(super) fn push(&self, chunk: Bytes, last: bool) {
+        let (limits, held) = (&self.table.limits, &self.table.held);
+        let mut state = self.state();
+        let bytes = chunk.len();
+        state.arrived += bytes as u64;
+        state.chunks.push_back(chunk);
+        let mut full = false;
+        if state.recorded {
+            let all = held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            state.held += bytes;
+            full = state.arrived > limits.recording as u64 || all > limits.recordings;
+        }
+        if full {
+            state.recorded = false;
+            held.fetch_sub(std::mem::take(&mut state.held), Ordering::Relaxed);
+        }
+        if !state.recorded {
+            state.trim(limits.recording);
+        }
+        if last && matches!(state.stage, Stage::Open) {
+            state.stage = Stage::Done;
+        }
+        let woken = state.wakers();
+        drop(state);
+        if full {
+            self.unlist();
+        }
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The upstream's body ended, cleanly.
+    pub(super) fn done(flight: &Arc<Self>) -> Option<Recording> {
+        let mut state = flight.state();
+        // Stopped for want of readers, and yet it has ended: that nobody waited does not make it less whole.
+        if matches!(state.stage, Stage::Open | Stage::Broken(Broken::Stopped)) {
+            state.stage = Stage::Done;
+        }
+        let whole = state.recorded && matches!(state.stage, Stage::Done);
+        let head = state.head.clone().filter(|_| whole);
+        let recording = head.map(|head| Recording {
+            key: flight.key.clone(),
+            status: head.status,
+            headers: head.headers,
+            chunks: state.chunks.iter().cloned().collect(),
+            bytes: state.held,
+            flight: Arc::clone(flight),
+        });
+        let woken = state.wakers();
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        recording
+    }
+
+    /// It ended otherwise.
+    pub(super) fn broken(&self, why: Broken) {
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Open) {
+            return;
+        }
+        state.stage = Stage::Broken(why);
+        let woken = state.wakers();
+        drop(state);
+        self.unlist();
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.table.held.fetch_sub(state.held, Ordering::Relaxed);
+        self.table.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn await_news(waker: &mut Option<Waker>, context: &Context<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *waker = Some(context.waker().clone()),
+    }
+}

@@ -1,0 +1,204 @@
+//! Limits: what may be taken from buckets, reserved before and settled after.
+//!
+//! [`Stores::reserve`](super::Stores::reserve) takes from several buckets or from none and hands out a [`Reservation`]. It is settled to the
+//! truth once; dropped, it gives everything back. Amounts have no unit here: requests, tokens and micro-dollars are all counted alike.
+//!
+//! A bucket's name is its key *and* its window, so a rule whose window is changed begins anew, while one whose limit is changed goes on
+//! with what is used. How buckets count is in `window.rs`, where they are kept in `memory.rs` and `shared.rs`.
+
+use std::{sync::Arc, time::Duration};
+
+pub(super) mod memory;
+pub(super) mod queue;
+mod script;
+pub(super) mod shared;
+mod window;
+
+pub use window::{MOST, Window};
+
+use super::Inner;
+use queue::Settlement;
+
+/// One bucket that something is taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The bucket, the policy's namespace included.
+    pub key: String,
+    /// What is taken; [`MOST`] at the most.
+    pub amount: u64,
+    /// What the bucket holds; [`MOST`] at the most.
+    pub limit: u64,
+    /// How it comes back.
+    pub window: Window,
+    /// Is counted and never says no.
+    pub soft: bool,
+}
+
+impl Ask {
+    /// The bucket's name in stores and figures: two windows of one key are two buckets.
+    pub fn name(&self) -> String {
+        self.named(&self.key)
+    }
+
+    fn named(&self, key: &str) -> String {
+        let (kind, span) = self.window.spelt();
+        // `format!` takes twice as long.
+        let mut name = String::with_capacity(key.len() + kind.len() + 16);
+        name.push_str(key);
+        name.push('#');
+        name.push_str(kind);
+        name.push_str(&span.to_string());
+        name
+    }
+
+    /// Amount and limit, bounded.
+    fn bounded(&self) -> (u64, u64) {
+        (self.amount.min(MOST), self.limit.min(MOST))
+    }
+}
+
+/// How a bucket stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the ask has room. Where any ask of a call has none, nothing was taken for any of them.
+    pub granted: bool,
+    /// What the bucket holds. While the store can't be reached: this replica's share.
+    pub limit: u64,
+    /// Settled and reserved, the call's own included where it was granted.
+    pub used: u64,
+    /// Until the whole limit is there again, or the period ends.
+    pub reset: Duration,
+    /// Until the ask would have room: nothing where granted, none where it never will.
+    pub wait: Option<Duration>,
+}
+
+/// The store can't be reached, and the operator wants such exchanges blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unavailable;
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the store can't be reached; see `outrigger_store_degraded_total`")
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// What one call took. Dropped without being settled, it gives everything back.
+#[must_use = "dropping it gives back what was reserved"]
+pub struct Reservation {
+    inner: Arc<Inner>,
+    /// The same for all asks of the call; empty in memory, where nothing needs a name.
+    id: Arc<str>,
+    takes: Vec<Take>,
+}
+
+/// What one ask took.
+pub(super) struct Take {
+    pub(super) ask: Ask,
+    /// What is reserved by now, extensions included.
+    pub(super) amount: u64,
+    pub(super) place: Place,
+}
+
+/// Where it was taken.
+pub(super) enum Place {
+    /// In this process.
+    Here(memory::Hold),
+    /// In the shared store.
+    There,
+    /// The shared store did not answer: perhaps there, and where limits are shared out, here.
+    InDoubt(Option<memory::Hold>),
+}
+
+/// Tells when a settlement is in the store. May be dropped: it gets there all the same.
+#[derive(Debug)]
+pub struct Settled(Vec<tokio::sync::oneshot::Receiver<()>>);
+
+impl Settled {
+    /// Waits until everything is in the store. At once in memory; for as long as the store is away otherwise, so bound it.
+    pub async fn done(self) {
+        for part in self.0 {
+            // An error is a settlement that was dropped, and counted.
+            let _ = part.await;
+        }
+    }
+}
+
+impl Reservation {
+    pub(super) fn new(inner: Arc<Inner>, id: Arc<str>, takes: Vec<Take>) -> Self {
+        Self { inner, id, takes }
+    }
+
+    /// Amounts that are reserved, in the order of the asks.
+    pub fn amounts(&self) -> impl Iterator<Item = u64> + '_ {
+        self.takes.iter().map(|take| take.amount)
+    }
+
+    /// Puts the truth in the place of what was reserved, in the order of the asks; an ask without one keeps what it reserved. Never blocks: a
+    /// shared store is told in the background, again and again until it has it, once whatever happens.
+    pub fn settle(mut self, truth: &[u64]) -> Settled {
+        Settled(self.settle_all(|index, amount| truth.get(index).copied().unwrap_or(amount)))
+    }
+
+    /// Takes more for one ask, as a stream does that has outgrown its reservation. False: there is no room, and nothing more was taken.
+    pub async fn extend(&mut self, index: usize, by: u64) -> bool {
+        let Some(take) = self.takes.get_mut(index) else {
+            return false;
+        };
+        let by = by.min(MOST);
+        let now = self.inner.clock.now();
+        let limit = take.ask.limit.min(MOST);
+        let room = match (&mut take.place, &self.inner.shared) {
+            (Place::Here(hold), _) => hold.extend(now, limit, take.ask.soft, by),
+            (Place::There, Some(shared)) => {
+                shared.limits.extend(&self.id, index, &take.ask, by).await
+            }
+            (Place::InDoubt(Some(hold)), Some(shared)) => {
+                hold.extend(now, shared.limits.share(limit), take.ask.soft, by)
+            }
+            (Place::InDoubt(_) | Place::There, _) => true,
+        };
+        if room {
+            take.amount = take.amount.saturating_add(by).min(MOST);
+        }
+        room
+    }
+
+    fn settle_all(
+        &mut self,
+        truth: impl Fn(usize, u64) -> u64,
+    ) -> Vec<tokio::sync::oneshot::Receiver<()>> {
+        let takes = std::mem::take(&mut self.takes);
+        if takes.is_empty() {
+            return Vec::new();
+        }
+        let now = self.inner.clock.now();
+        let mut told = Vec::new();
+        for (index, take) in takes.into_iter().enumerate() {
+            let truth = truth(index, take.amount).min(MOST);
+            let certain = matches!(take.place, Place::There);
+            match &take.place {
+                Place::Here(hold) => {
+                    hold.settle(now, truth);
+                    continue;
+                }
+                Place::InDoubt(Some(hold)) => hold.settle(now, truth),
+                Place::There | Place::InDoubt(None) => {}
+            }
+            if let Some(shared) = &self.inner.shared {
+                let (settlement, receiver) =
+                    Settlement::new(&self.id, index, take.ask, truth, certain);
+                shared.limits.settle(settlement);
+                told.push(receiver);
+            }
+        }
+        told
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.settle_all(|_, _| 0);
+    }
+}

@@ -1,0 +1,223 @@
+//! Settlements on their way to a shared store.
+//!
+//! Bounded, and told again until the store has them: each names its reservation, so that the store counts it once. What finds no room, or
+//! what the store refuses for good, is dropped and counted.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use redis::Script;
+use tokio::sync::{Notify, oneshot};
+
+use super::{Ask, script::Calls};
+use crate::{
+    state::link::{Fault, Link},
+    telemetry::metrics,
+};
+
+/// Settlements that wait at the most: some 40 MB.
+const MOST: usize = 100_000;
+/// Settlements that are told at once.
+const BATCH: usize = 512;
+/// After a failure, first and last.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// What one ask of a reservation came to.
+pub(in crate::state) struct Settlement {
+    pub(super) id: Arc<str>,
+    pub(super) index: usize,
+    pub(super) ask: Ask,
+    pub(super) truth: u64,
+    /// Whether the store is known to have made the reservation.
+    pub(super) certain: bool,
+    told: Option<oneshot::Sender<()>>,
+}
+
+impl Settlement {
+    pub(super) fn new(
+        id: &Arc<str>,
+        index: usize,
+        ask: Ask,
+        truth: u64,
+        certain: bool,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (told, receiver) = oneshot::channel();
+        let id = Arc::clone(id);
+        let settlement = Self {
+            id,
+            index,
+            ask,
+            truth,
+            certain,
+            told: Some(told),
+        };
+        (settlement, receiver)
+    }
+}
+
+/// Those that wait.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+    empty: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    line: VecDeque<Settlement>,
+    /// On their way now.
+    out: usize,
+}
+
+impl Queue {
+    pub(super) fn push(&self, settlement: Settlement) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.line.len() >= MOST {
+            drop(waiting);
+            metrics::store_dropped("limits", "unsettled");
+            return;
+        }
+        waiting.line.push_back(settlement);
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Settlements that the store does not have yet.
+    pub(super) fn len(&self) -> usize {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.line.len() + waiting.out
+    }
+
+    /// Waits until the store has all.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let emptied = self.empty.notified();
+            if self.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn next(&self) -> Vec<Settlement> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.line.len().min(BATCH);
+        let batch: Vec<_> = waiting.line.drain(..count).collect();
+        waiting.out = batch.len();
+        batch
+    }
+
+    /// Puts back what failed: behind the others, which may be for a node that answers. Their order does not matter.
+    fn back(&self, failed: Vec<Settlement>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.line.extend(failed);
+        waiting.out = 0;
+        let empty = waiting.line.is_empty();
+        drop(waiting);
+        if empty {
+            self.empty.notify_waiters();
+        }
+    }
+
+    /// Tells the store, for ever.
+    pub(super) async fn tell(&self, link: &Link, script: &Script, calls: &Calls) {
+        let (mut pause, mut up) = (PAUSE.0, link.watch());
+        loop {
+            let batch = self.next();
+            if batch.is_empty() {
+                metrics::store_unsettled(0);
+                self.news.notified().await;
+                continue;
+            }
+            if up.wait_for(|up| *up).await.is_err() {
+                return;
+            }
+            let told = batch.iter().map(|settlement| {
+                let call = calls.settle(settlement);
+                async move { link.run_patiently(script, &call).await }
+            });
+            let told: Vec<_> = futures_util::future::join_all(told).await;
+            let (all, mut failed) = (batch.len(), Vec::new());
+            for (mut settlement, told) in batch.into_iter().zip(told) {
+                match told {
+                    Ok(_) => drop(settlement.told.take().map(|told| told.send(()))),
+                    Err(Fault::Refused(code)) => {
+                        tracing::error!(%code, "redis refuses a settlement; what is used is not counted");
+                        metrics::store_dropped("limits", "refused");
+                    }
+                    Err(_) => failed.push(settlement),
+                }
+            }
+            let (again, some) = (!failed.is_empty(), failed.len() < all);
+            self.back(failed);
+            metrics::store_unsettled(self.len());
+            if some {
+                pause = PAUSE.0;
+            }
+            if again {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Window;
+
+    fn settlement() -> (Settlement, oneshot::Receiver<()>) {
+        let ask = Ask {
+            key: String::new(),
+            amount: 1,
+            limit: 1,
+            window: Window::Day { offset: 0 },
+            soft: false,
+        };
+        Settlement::new(&Arc::from("id"), 0, ask, 1, true)
+    }
+
+    #[test]
+    fn a_settlement_without_room_is_dropped_counted_and_known_to_whoever_waits_for_it() {
+        let queue = Queue::default();
+        for _ in 0..MOST {
+            queue.push(settlement().0);
+        }
+        let (late, mut receiver) = settlement();
+        queue.push(late);
+        assert_eq!(queue.len(), MOST);
+        assert_eq!(
+            receiver.try_recv(),
+            Err(oneshot::error::TryRecvError::Closed)
+        );
+        let text = metrics::render();
+        let line = "outrigger_store_dropped_total{store=\"limits\",reason=\"unsettled\"} 1";
+        assert!(text.contains(line));
+    }
+
+    #[tokio::test]
+    async fn what_is_on_its_way_counts_as_waiting_until_the_store_has_it() {
+        let queue = Queue::default();
+        for _ in 0..BATCH + 1 {
+            queue.push(settlement().0);
+        }
+        let batch = queue.next();
+        assert_eq!((batch.len(), queue.len()), (BATCH, BATCH + 1));
+        queue.back(batch.into_iter().take(2).collect());
+        assert_eq!(queue.len(), 3);
+        let emptied = queue.emptied();
+        tokio::pin!(emptied);
+        let unready = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(emptied.as_mut().poll(context).is_pending())
+        });
+        assert!(unready.await);
+        queue.next();
+        queue.back(Vec::new());
+        emptied.await;
+    }
+}

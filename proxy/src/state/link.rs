@@ -1,0 +1,259 @@
+//! A connection to Redis that is bounded in time, breaks early and heals by itself.
+//!
+//! The connection lives on a thread of its own: the workers' loops stand still while a policy computes, and then nobody would read answers.
+//! It is one connection for all workers, so that what they ask at the same time travels together.
+//!
+//! [`Link::ask`] never waits longer than the configured time-out, and not at all while the store is known to be away: three time-outs in a
+//! row, or a broken connection, and a keeper (`keeper.rs`) on that thread tries until a ping is answered in time again. A cluster's own
+//! connection follows moved slots; that it is broken is judged the same way.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+    cluster_async::ClusterConnection,
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+
+/// Time-outs in a row after which nobody waits any more.
+const PATIENCE: u32 = 3;
+/// For what nobody waits for: settlements, figures.
+pub(super) const PATIENT: Duration = Duration::from_secs(1);
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Not there since before: nothing was sent.
+    Away,
+    /// The connection broke, or the server says that it can't serve now: perhaps it was done.
+    Gone,
+    /// No answer in time: perhaps it was done.
+    Slow,
+    /// The server has no memory left.
+    Full,
+    /// The server would not do it. Its first word, as `WRONGTYPE`.
+    Refused(String),
+}
+
+impl Fault {
+    /// The metric's word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Away | Self::Gone => "gone",
+            Self::Slow => "slow",
+            Self::Full => "full",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    fn of(error: &RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Server(
+                ServerErrorKind::ResponseError
+                | ServerErrorKind::CrossSlot
+                | ServerErrorKind::ExecAbort
+                | ServerErrorKind::NoScript,
+            )
+            | ErrorKind::UnexpectedReturnType => {
+                Self::Refused(error.code().unwrap_or("ERR").to_owned())
+            }
+            ErrorKind::Extension => match error.code() {
+                Some("OOM") => Self::Full,
+                // Not now, or not for us until an operator has done something.
+                Some("NOAUTH" | "MISCONF" | "NOREPLICAS" | "BUSY") => Self::Gone,
+                code => Self::Refused(code.unwrap_or("ERR").to_owned()),
+            },
+            _ => Self::Gone,
+        }
+    }
+}
+
+/// One connection, shared by clones of its holder.
+pub(super) struct Link {
+    pub(super) wait: Duration,
+    cluster: bool,
+    connection: Mutex<Option<Connection>>,
+    pub(super) up: watch::Sender<bool>,
+    pub(super) failures: AtomicU32,
+    pub(super) trouble: Notify,
+}
+
+#[derive(Clone)]
+pub(super) enum Connection {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::One(one) => one.req_packed_command(command).await,
+            Self::Cluster(cluster) => cluster.req_packed_command(command).await,
+        }?
+        .extract_error()
+    }
+}
+
+impl Link {
+    pub(super) fn new(wait: Duration, cluster: bool) -> Self {
+        Self {
+            wait,
+            cluster,
+            connection: Mutex::new(None),
+            up: watch::Sender::new(false),
+            failures: AtomicU32::new(0),
+            trouble: Notify::new(),
+        }
+    }
+
+    /// Whether keys live on several nodes.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.cluster
+    }
+
+    /// Whether the store answers, for those who wait for it.
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+        self.up.subscribe()
+    }
+
+    /// Sends a command and waits for the answer, within the configured time.
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Fault> {
+        self.bounded(self.wait, self.plain(command)).await
+    }
+
+    /// The same, in a time that suits what nobody waits for.
+    pub(super) async fn ask_patiently(&self, command: &Cmd) -> Result<Value, Fault> {
+        timeout(PATIENT, self.plain(command))
+            .await
+            .unwrap_or(Err(Fault::Slow))
+    }
+
+    /// Runs a script, which is sent along where the server does not have it yet.
+    pub(super) async fn run(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
+        self.bounded(self.wait, self.script(script, call)).await
+    }
+
+    /// The same, in a time that suits what nobody waits for.
+    pub(super) async fn run_patiently(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
+        timeout(PATIENT, self.script(script, call))
+            .await
+            .unwrap_or(Err(Fault::Slow))
+    }
+
+    async fn script(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
+        match self
+            .plain(&call.command("EVALSHA", script.get_hash()))
+            .await
+        {
+            Err(Fault::Refused(code)) if code == "NOSCRIPT" => {
+                self.plain(&call.command("EVAL", call.code)).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn plain(&self, command: &Cmd) -> Result<Value, Fault> {
+        let mut connection = self.connection().ok_or(Fault::Away)?;
+        match connection.ask(command).await {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let fault = Fault::of(&error);
+                if fault == Fault::Gone {
+                    self.down();
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    async fn bounded(
+        &self,
+        wait: Duration,
+        work: impl Future<Output = Result<Value, Fault>>,
+    ) -> Result<Value, Fault> {
+        if !*self.up.borrow() {
+            return Err(Fault::Away);
+        }
+        match timeout(wait, work).await {
+            Ok(Err(Fault::Gone)) => Err(Fault::Gone),
+            Ok(answer) => {
+                self.failures.store(0, Ordering::Relaxed);
+                answer
+            }
+            Err(_) => {
+                if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
+                    self.down();
+                }
+                Err(Fault::Slow)
+            }
+        }
+    }
+
+    fn connection(&self) -> Option<Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set(&self, connection: Option<Connection>) {
+        *self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+
+    fn down(&self) {
+        self.up.send_if_modified(|up| std::mem::replace(up, false));
+        self.trouble.notify_one();
+    }
+}
+
+/// What a script is called with.
+pub(super) struct Call {
+    code: &'static str,
+    keys: usize,
+    words: Vec<Vec<u8>>,
+}
+
+impl Call {
+    /// A call of the script of this code. Keys first, then arguments; in a cluster the first key decides where it goes.
+    pub(super) fn new(code: &'static str) -> Self {
+        Self {
+            code,
+            keys: 0,
+            words: Vec::new(),
+        }
+    }
+
+    pub(super) fn key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.keys += 1;
+        self.words.push(key.into());
+        self
+    }
+
+    pub(super) fn argument(mut self, argument: impl Into<Vec<u8>>) -> Self {
+        self.words.push(argument.into());
+        self
+    }
+
+    pub(super) fn number(self, number: impl std::fmt::Display) -> Self {
+        self.argument(number.to_string())
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys).arg(&self.words);
+        command
+    }
+}

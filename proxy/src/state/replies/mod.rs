@@ -1,0 +1,316 @@
+//! Replies that outlive their exchange: bytes under a key, which this room does not look into.
+//!
+//! A cache, unlike `values`: memory forgets what is asked for least (S3-FIFO, weighed in bytes), and a reply that can't be stored is simply not
+//! there the next time. An entry's id is a hash of its namespace and key, so whoever has the id can evict it on any replica, and nobody
+//! reads the key from it. What is read back is checked against the whole key, a version and a checksum: what is not ours is dropped.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
+use redis::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Clock, Unavailable,
+    link::{Fault, Link},
+};
+use crate::telemetry::metrics;
+
+mod record;
+
+use record::{Damage, Record};
+
+/// The largest reply that is kept, in bytes.
+pub const LARGEST: usize = 16 << 20;
+/// What an entry costs in memory beyond key and bytes.
+const OVERHEAD: u64 = 192;
+
+/// A kept reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// For headers and for whoever evicts it; 32 hexadecimal digits.
+    pub id: String,
+    /// As they were kept.
+    pub bytes: Bytes,
+    /// Since it was kept.
+    pub age: Duration,
+    /// None: it does not.
+    pub expires_in: Option<Duration>,
+}
+
+/// Why a reply was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotKept {
+    /// Larger than [`LARGEST`], or than a share of the memory.
+    TooLarge,
+    /// The store can't be reached or has no memory left.
+    Unavailable,
+}
+
+/// Kept replies. A time to live of zero means none.
+pub struct Replies {
+    backend: Backend,
+    clock: Clock,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+enum Backend {
+    Memory(Cache<Id, Arc<Entry>, Weight>),
+    Shared { link: Arc<Link>, prefix: String },
+}
+
+type Id = [u8; 16];
+
+struct Entry {
+    key: Box<[u8]>,
+    bytes: Bytes,
+    made: u64,
+    expires: Option<u64>,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Id, Arc<Entry>> for Weight {
+    fn weight(&self, _: &Id, entry: &Arc<Entry>) -> u64 {
+        (entry.key.len() + entry.bytes.len()) as u64 + OVERHEAD
+    }
+}
+
+impl Replies {
+    pub(super) fn in_memory(total: usize, clock: Clock) -> Self {
+        let total = total as u64;
+        let options = OptionsBuilder::new()
+            .shards(4)
+            .estimated_items_capacity((total / 32_768).clamp(64, 65_536) as usize)
+            .weight_capacity(total)
+            .build();
+        let cache = match options {
+            Ok(options) => {
+                Cache::with_options(options, Weight, Default::default(), Default::default())
+            }
+            // Only without a capacity, which is given.
+            Err(_) => Cache::with_weighter(64, total, Weight),
+        };
+        Self::over(Backend::Memory(cache), clock)
+    }
+
+    pub(super) fn shared(link: Arc<Link>, prefix: &str, clock: Clock) -> Self {
+        let prefix = prefix.to_owned();
+        Self::over(Backend::Shared { link, prefix }, clock)
+    }
+
+    fn over(backend: Backend, clock: Clock) -> Self {
+        Self {
+            backend,
+            clock,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// Finds a reply.
+    ///
+    /// # Errors
+    /// The store can't be reached: go on without it.
+    pub async fn get(&self, space: &str, key: &str) -> Result<Option<Kept>, Unavailable> {
+        let (id, key) = named(space, key);
+        let now = self.clock.now();
+        let found = match &self.backend {
+            Backend::Memory(cache) => cache
+                .get(&id)
+                .filter(|entry| entry.key == key)
+                .map(|entry| (entry.made, entry.expires, entry.bytes.clone())),
+            Backend::Shared { link, prefix } => {
+                let mut get = redis::cmd("GET");
+                get.arg(place(prefix, &id));
+                match link.ask(&get).await.map_err(unavailable)? {
+                    Value::BulkString(bytes) => self.checked(link, prefix, &id, &key, bytes).await,
+                    _ => None,
+                }
+            }
+        };
+        let alive = found.filter(|(_, expires, _)| expires.is_none_or(|at| now < at));
+        let Some((made, expires, bytes)) = alive else {
+            if let Backend::Memory(cache) = &self.backend {
+                cache.remove_if(&id, |entry| entry.expires.is_some_and(|at| at <= now));
+            }
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        };
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Kept {
+            id: hex(&id),
+            bytes,
+            age: Duration::from_millis(now.saturating_sub(made)),
+            expires_in: expires.map(|at| Duration::from_millis(at.saturating_sub(now))),
+        }))
+    }
+
+    /// Keeps a reply, in the place of one that has the same key, and tells its id.
+    ///
+    /// # Errors
+    /// It is too large, or the store did not take it.
+    pub async fn put(
+        &self,
+        space: &str,
+        key: &str,
+        bytes: Bytes,
+        ttl: Duration,
+    ) -> Result<String, NotKept> {
+        if bytes.len() > LARGEST {
+            return Err(NotKept::TooLarge);
+        }
+        let (id, key) = named(space, key);
+        let made = self.clock.now();
+        let ttl = u64::try_from(ttl.as_millis())
+            .unwrap_or(u64::MAX)
+            .min(1 << 52);
+        let expires = (ttl > 0).then(|| made.saturating_add(ttl));
+        match &self.backend {
+            Backend::Memory(cache) => {
+                let entry = Arc::new(Entry {
+                    key,
+                    bytes,
+                    made,
+                    expires,
+                });
+                // A cache that must forget half of what it has for one reply serves nobody.
+                if Weight.weight(&id, &entry) > cache.shard_capacity() / 2 {
+                    return Err(NotKept::TooLarge);
+                }
+                cache.insert(id, entry);
+            }
+            Backend::Shared { link, prefix } => {
+                let record = record::write(&Record {
+                    key: &key,
+                    made,
+                    expires,
+                    bytes: &bytes,
+                });
+                let mut set = redis::cmd("SET");
+                set.arg(place(prefix, &id)).arg(record);
+                if ttl > 0 {
+                    set.arg("PX").arg(ttl);
+                }
+                // The exchange is over: nobody waits for this.
+                link.ask_patiently(&set).await.map_err(|fault| {
+                    unavailable(fault);
+                    NotKept::Unavailable
+                })?;
+            }
+        }
+        Ok(hex(&id))
+    }
+
+    /// Forgets a reply, by namespace and key. Tells whether there was one.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub async fn evict(&self, space: &str, key: &str) -> Result<bool, Unavailable> {
+        self.remove(named(space, key).0).await
+    }
+
+    /// Forgets a reply, by its id. Tells whether there was one; what is no id has none.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub async fn evict_id(&self, id: &str) -> Result<bool, Unavailable> {
+        match from_hex(id) {
+            Some(id) => self.remove(id).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn remove(&self, id: Id) -> Result<bool, Unavailable> {
+        match &self.backend {
+            Backend::Memory(cache) => Ok(cache.remove(&id).is_some()),
+            Backend::Shared { link, prefix } => {
+                let mut delete = redis::cmd("DEL");
+                delete.arg(place(prefix, &id));
+                let deleted = link.ask_patiently(&delete).await.map_err(unavailable)?;
+                Ok(deleted != Value::Int(0))
+            }
+        }
+    }
+
+    /// What a record holds, where it is whole and its key is this one. What is not is deleted and counted.
+    async fn checked(
+        &self,
+        link: &Link,
+        prefix: &str,
+        id: &Id,
+        key: &[u8],
+        bytes: Vec<u8>,
+    ) -> Option<(u64, Option<u64>, Bytes)> {
+        let bytes = Bytes::from(bytes);
+        let damage = match record::read(&bytes) {
+            Ok(record) if record.key == key => {
+                let at = bytes.len() - record.bytes.len();
+                return Some((record.made, record.expires, bytes.slice(at..)));
+            }
+            // Another key with the same hash, or an entry that was copied here.
+            Ok(_) => Damage::Damaged,
+            Err(damage) => damage,
+        };
+        metrics::store_dropped("replies", damage.word());
+        let mut delete = redis::cmd("DEL");
+        delete.arg(place(prefix, id));
+        let _ = link.ask(&delete).await;
+        None
+    }
+
+    /// Entries and bytes in this process's memory, hits and misses of this process.
+    pub(super) fn figures(&self) -> (u64, u64, u64, u64) {
+        let (entries, bytes) = match &self.backend {
+            Backend::Memory(cache) => (cache.len() as u64, cache.weight()),
+            Backend::Shared { .. } => (0, 0),
+        };
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (entries, bytes, read(&self.hits), read(&self.misses))
+    }
+}
+
+/// Namespace and key in one, told apart by the namespace's length; and their hash.
+fn named(space: &str, key: &str) -> (Id, Box<[u8]>) {
+    let mut whole = Vec::with_capacity(4 + space.len() + key.len());
+    whole.extend_from_slice(&(space.len() as u32).to_le_bytes());
+    whole.extend_from_slice(space.as_bytes());
+    whole.extend_from_slice(key.as_bytes());
+    let mut id = Id::default();
+    for (to, from) in id.iter_mut().zip(Sha256::digest(&whole)) {
+        *to = from;
+    }
+    (id, whole.into_boxed_slice())
+}
+
+fn place(prefix: &str, id: &Id) -> String {
+    format!("{prefix}:r:{}", hex(id))
+}
+
+fn hex(id: &Id) -> String {
+    format!("{:032x}", u128::from_be_bytes(*id))
+}
+
+fn from_hex(text: &str) -> Option<Id> {
+    let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = digits.then(|| u128::from_str_radix(text, 16).ok())??;
+    Some(number.to_be_bytes())
+}
+
+fn unavailable(fault: Fault) -> Unavailable {
+    metrics::store_fault("replies", fault.word());
+    Unavailable
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! Small values in Redis. One key each; what must be one step is a script.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use redis::{Script, Value};
+
+use super::{KEY, VALUE, ValueError};
+use crate::{
+    state::link::{Call, Fault, Link},
+    telemetry::metrics,
+};
+
+/// Adds and returns the sum as text: a script's own numbers are doubles.
+const INCREMENT: &str = "local made = redis.call('EXISTS', KEYS[1]) == 0
+redis.call('INCRBY', KEYS[1], ARGV[1])
+if made and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return redis.call('GET', KEYS[1])";
+
+/// The expected value stands after a `1`; a `0` means none.
+const COMPARE_AND_SET: &str = "local now = redis.call('GET', KEYS[1])
+local expected = string.sub(ARGV[1], 1, 1) == '1' and string.sub(ARGV[1], 2) or false
+if now ~= expected then return 0 end
+if ARGV[3] ~= '0' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+else redis.call('SET', KEYS[1], ARGV[2]) end
+return 1";
+
+pub(in crate::state) struct Shared {
+    link: Arc<Link>,
+    prefix: String,
+    increment: Script,
+    compare_and_set: Script,
+}
+
+impl Shared {
+    pub(in crate::state) fn new(link: Arc<Link>, prefix: &str) -> Self {
+        Self {
+            link,
+            prefix: prefix.to_owned(),
+            increment: Script::new(INCREMENT),
+            compare_and_set: Script::new(COMPARE_AND_SET),
+        }
+    }
+
+    pub(super) async fn get(&self, space: &str, key: &str) -> Result<Option<Bytes>, ValueError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.key(space, key)?);
+        match self.link.ask(&get).await.map_err(told)? {
+            Value::BulkString(value) => Ok(Some(value.into())),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) async fn set(
+        &self,
+        space: &str,
+        key: &str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Result<(), ValueError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.key(space, key)?).arg(bounded(&value)?);
+        if let Some(ttl) = milliseconds(ttl) {
+            set.arg("PX").arg(ttl);
+        }
+        self.link.ask(&set).await.map_err(told).map(drop)
+    }
+
+    pub(super) async fn delete(&self, space: &str, key: &str) -> Result<(), ValueError> {
+        let mut delete = redis::cmd("DEL");
+        delete.arg(self.key(space, key)?);
+        self.link.ask(&delete).await.map_err(told).map(drop)
+    }
+
+    pub(super) async fn increment(
+        &self,
+        space: &str,
+        key: &str,
+        by: i64,
+        ttl: Duration,
+    ) -> Result<i64, ValueError> {
+        let call = Call::new(INCREMENT)
+            .key(self.key(space, key)?)
+            .number(by)
+            .number(milliseconds(ttl).unwrap_or(0));
+        match self.link.run(&self.increment, &call).await {
+            Ok(Value::BulkString(sum)) => {
+                let sum = std::str::from_utf8(&sum).ok().and_then(|t| t.parse().ok());
+                sum.ok_or(ValueError::NotANumber)
+            }
+            // Nothing else that this script does can be refused, except for a key that holds something of somebody else's.
+            Err(Fault::Refused(_)) => Err(ValueError::NotANumber),
+            Ok(_) => Err(ValueError::NotANumber),
+            Err(fault) => Err(told(fault)),
+        }
+    }
+
+    pub(super) async fn compare_and_set(
+        &self,
+        space: &str,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Result<bool, ValueError> {
+        let expected = match expected {
+            None => b"0".to_vec(),
+            Some(expected) => [b"1", expected].concat(),
+        };
+        let call = Call::new(COMPARE_AND_SET)
+            .key(self.key(space, key)?)
+            .argument(expected)
+            .argument(bounded(&value)?)
+            .number(milliseconds(ttl).unwrap_or(0));
+        let set = self.link.run(&self.compare_and_set, &call).await;
+        Ok(set.map_err(told)? == Value::Int(1))
+    }
+
+    /// Namespace and key in one, told apart by the namespace's length: no key can reach into another namespace.
+    fn key(&self, space: &str, key: &str) -> Result<String, ValueError> {
+        if key.len() > KEY {
+            return Err(ValueError::TooLarge);
+        }
+        Ok(format!("{}:v:{}:{space}:{key}", self.prefix, space.len()))
+    }
+}
+
+fn bounded(value: &Bytes) -> Result<&[u8], ValueError> {
+    (value.len() <= VALUE)
+        .then_some(&**value)
+        .ok_or(ValueError::TooLarge)
+}
+
+/// What Redis takes: none for none, and one at least.
+fn milliseconds(ttl: Duration) -> Option<u64> {
+    // Redis refuses a time that ends beyond its own clock's range.
+    const MOST: u128 = 1 << 52;
+    (!ttl.is_zero()).then(|| u64::try_from(ttl.as_millis().clamp(1, MOST)).unwrap_or(u64::MAX))
+}
+
+fn told(fault: Fault) -> ValueError {
+    metrics::store_fault("values", fault.word());
+    match fault {
+        Fault::Full => ValueError::Full,
+        _ => ValueError::Unavailable,
+    }
+}

@@ -1,0 +1,85 @@
+//! `openai.embeddings`, as the embedded model writes it: words are hashed into a vector, so that texts that share words lie close together.
+//! It knows no meaning.
+
+use serde_json::Value;
+
+use super::{asked::Asked, quote};
+
+/// Dimensions where none are asked for, and the most.
+const DIMENSIONS: u64 = 256;
+const MOST: u64 = 4096;
+
+/// The whole reply.
+pub(super) fn whole(asked: &Asked) -> String {
+    let dimensions = asked.raw.get("dimensions").and_then(Value::as_u64);
+    let dimensions = dimensions.unwrap_or(DIMENSIONS).clamp(1, MOST) as usize;
+    let packed = asked.raw.get("encoding_format").and_then(Value::as_str) == Some("base64");
+    let data: Vec<_> = asked
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let vector = embed(text, dimensions);
+            let written = if packed {
+                let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+                quote(&base64(&bytes))
+            } else {
+                let numbers: Vec<_> = vector.iter().map(f32::to_string).collect();
+                format!("[{}]", numbers.join(","))
+            };
+            format!(r#"{{"object":"embedding","index":{index},"embedding":{written}}}"#)
+        })
+        .collect();
+    let tokens = asked.input_tokens;
+    format!(
+        r#"{{"object":"list","data":[{}],"model":{},"usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#,
+        data.join(","),
+        quote(&asked.model)
+    )
+}
+
+/// A vector of length one.
+fn embed(text: &str, dimensions: usize) -> Vec<f32> {
+    let mut vector = vec![0.0_f32; dimensions];
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    for word in words.filter(|word| !word.is_empty()) {
+        let hash = fnv(&word.to_lowercase());
+        let sign = if hash >> 63 == 0 { 1.0 } else { -1.0 };
+        if let Some(place) = vector.get_mut((hash % dimensions as u64) as usize) {
+            *place += sign;
+        }
+    }
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|x| *x /= length);
+    } else if let Some(first) = vector.first_mut() {
+        *first = 1.0;
+    }
+    vector
+}
+
+/// FNV-1a.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |bits: u32| char::from(LETTERS[(bits & 63) as usize]);
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let three = [0, 1, 2].map(|at| chunk.get(at).copied().unwrap_or(0));
+        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
+        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            out.push(if at <= chunk.len() {
+                letter(bits >> shift)
+            } else {
+                '='
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,152 @@
+//! Gemini, completions and embeddings.
+
+use super::*;
+
+const GEMINI: &str = "/v1beta/models/any:generateContent";
+const GEMINI_STREAM: &str = "/v1beta/models/any:streamGenerateContent?alt=sse";
+
+fn told(text: &str) -> Value {
+    json!({"contents": [{"role": "model", "parts": [{"text": "before"}]}, {"role": "user", "parts": [{"text": text}]}]})
+}
+
+#[tokio::test]
+async fn gemini_is_answered_whole_as_events_and_as_one_array() {
+    let reply = whole(GEMINI, &told(TRICKY)).await;
+    let text = "/candidates/0/content/parts/0/text";
+    assert_eq!(reply.pointer(text).unwrap(), TRICKY);
+    assert_eq!(reply["candidates"][0]["finishReason"], "STOP");
+    assert_eq!(reply["modelVersion"], "any");
+
+    let streamed = events(GEMINI_STREAM, told(TRICKY)).await;
+    assert_eq!(joined(&streamed, text), TRICKY);
+    assert!(streamed.len() > 6);
+    let (last, before) = streamed.split_last().unwrap();
+    assert_eq!(last["candidates"][0]["finishReason"], "STOP");
+    assert!(
+        before
+            .iter()
+            .all(|event| event["candidates"][0].get("finishReason").is_none())
+    );
+    assert_eq!(last["usageMetadata"], reply["usageMetadata"]);
+
+    let listed = whole("/v1beta/models/any:streamGenerateContent", &told(TRICKY)).await;
+    assert_eq!(joined(listed.as_array().unwrap(), text), TRICKY);
+    let count = whole(
+        "/v1beta/models/any:countTokens",
+        &json!({"generateContentRequest": told("word word")}),
+    )
+    .await;
+    assert_eq!(count, json!({"totalTokens": 4}));
+}
+
+#[tokio::test]
+async fn gemini_calls_tools_thinks_and_offers_candidates_in_both_spellings() {
+    let text = "call weather";
+    for (tools, config) in [
+        ("functionDeclarations", "generationConfig"),
+        ("function_declarations", "generation_config"),
+    ] {
+        let mut body = told(text);
+        body["tools"] = json!([{tools: [{"name": "weather", "parameters": {"required": ["city"], "properties": {"city": {"type": "string"}}}}]}]);
+        body[config] = json!({"candidateCount": 2, "thinkingConfig": {"includeThoughts": true}});
+        let reply = whole(GEMINI, &body).await;
+        let parts = &reply["candidates"][1]["content"]["parts"];
+        assert_eq!(
+            parts[0],
+            json!({"text": format!("I was told: {text}"), "thought": true})
+        );
+        assert_eq!(
+            parts[1]["functionCall"],
+            json!({"name": "weather", "args": {"city": text}})
+        );
+        let usage = &reply["usageMetadata"];
+        let sum = [
+            "promptTokenCount",
+            "candidatesTokenCount",
+            "thoughtsTokenCount",
+        ];
+        let sum: u64 = sum.iter().map(|name| usage[*name].as_u64().unwrap()).sum();
+        assert_eq!(usage["totalTokenCount"], sum);
+    }
+    let result = json!({"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "weather", "response": {"result": "sunny"}}}]}]});
+    let reply = whole(GEMINI, &result).await;
+    assert_eq!(
+        reply["candidates"][0]["content"]["parts"][0]["text"],
+        "sunny"
+    );
+}
+
+#[tokio::test]
+async fn gemini_errs_in_its_own_words() {
+    let (status, body) = ask(GEMINI, &json!({})).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status.as_u16(), &body["error"]["status"]),
+        (400, &json!("INVALID_ARGUMENT"))
+    );
+    let (status, body) = ask(
+        "/v1beta/models/echo%3Fstatus=429:generateContent",
+        &told("x"),
+    )
+    .await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status.as_u16(), &body["error"]["status"]),
+        (429, &json!("RESOURCE_EXHAUSTED"))
+    );
+}
+
+#[tokio::test]
+async fn every_prompt_is_completed_for_itself() {
+    let path = "/v1/completions";
+    let mut body = json!({"model": "m", "prompt": ["one prompt", TRICKY], "n": 2});
+    let reply = whole(path, &body).await;
+    let texts: Vec<_> = (0..4)
+        .map(|at| reply["choices"][at]["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, ["one prompt", "one prompt", TRICKY, TRICKY]);
+    body["stream_options"] = json!({"include_usage": true});
+    let streamed = events(path, body).await;
+    let of = |index: u64| {
+        let events = streamed
+            .iter()
+            .filter(|event| event["choices"][0]["index"] == index);
+        events
+            .filter_map(|event| event["choices"][0]["text"].as_str())
+            .collect::<String>()
+    };
+    assert_eq!((of(0).as_str(), of(3).as_str()), ("one prompt", TRICKY));
+    assert_eq!(streamed.last().unwrap()["usage"], reply["usage"]);
+    assert_eq!(ask(path, &json!({"model": "m"})).await.0, 400);
+}
+
+#[tokio::test]
+async fn texts_that_share_words_are_embedded_close_together() {
+    let path = "/v1/embeddings";
+    let body = json!({"model": "e", "input": ["the cat sat on the mat", "The cat sat, on a mat", "quarterly revenue forecast", ""]});
+    let reply = whole(path, &body).await;
+    let vector = |at: usize| -> Vec<f64> {
+        let list = reply["data"][at]["embedding"].as_array().unwrap();
+        list.iter().map(|x| x.as_f64().unwrap()).collect()
+    };
+    let dot = |a: usize, b: usize| {
+        vector(a)
+            .iter()
+            .zip(vector(b))
+            .map(|(x, y)| x * y)
+            .sum::<f64>()
+    };
+    for at in 0..4 {
+        assert!((dot(at, at) - 1.0).abs() < 1e-3, "of length one");
+    }
+    assert!(dot(0, 1) > 0.7 && dot(0, 2) < 0.4);
+    assert!(reply["usage"]["prompt_tokens"].as_u64().unwrap() > 10);
+
+    let mut packed = body;
+    packed["encoding_format"] = "base64".into();
+    packed["dimensions"] = 2.into();
+    packed["input"] = "".into();
+    let reply = whole(path, &packed).await;
+    // [1.0, 0.0] in little endian
+    assert_eq!(reply["data"][0]["embedding"], "AACAPwAAAAA=");
+}

@@ -1,0 +1,140 @@
+//! The stores against real servers: a `redis-server` and a cluster of three nodes, started here on free ports of the loopback and killed at
+//! the end.
+//!
+//! `conformance` holds every store to one behaviour, memory included; `differential` compares them over random histories; `faults` takes the
+//! server away in every way there is; `crash` kills clients and servers in the middle of their work and adds up what is left.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+mod conformance;
+mod crash;
+mod differential;
+mod faults;
+mod kept;
+mod lossy;
+mod servers;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use outrigger::{
+    config::{Degrade, State},
+    state::{Ask, Reservation, Standing, Stores, Window},
+};
+
+/// One store, its clock, and what keeps its server alive.
+struct Rig {
+    stores: Stores,
+    clock: Arc<AtomicU64>,
+    state: State,
+    server: Option<Arc<servers::Server>>,
+}
+
+/// 2026-03-11T12:00:00Z, a Wednesday.
+const NOON: u64 = 1_773_230_400_000;
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Rig {
+    async fn memory() -> Self {
+        Self::of(State::default(), None).await
+    }
+
+    async fn redis() -> Self {
+        let server = servers::shared();
+        Self::of(server.state(), Some(server)).await
+    }
+
+    async fn cluster() -> Self {
+        let server = servers::shared_cluster();
+        Self::of(server.state(), Some(server)).await
+    }
+
+    async fn of(state: State, server: Option<Arc<servers::Server>>) -> Self {
+        let clock = Arc::new(AtomicU64::new(NOON));
+        let stores = Stores::with_clock(&state, Arc::clone(&clock)).unwrap();
+        assert!(stores.ready(30 * SECOND).await, "the server never answered");
+        Self {
+            stores,
+            clock,
+            state,
+            server,
+        }
+    }
+
+    /// Another replica on the same store. In memory there is none but this one.
+    async fn replica(&self) -> Stores {
+        if self.state.redis.is_none() {
+            return self.stores.clone();
+        }
+        let stores = Stores::with_clock(&self.state, Arc::clone(&self.clock)).unwrap();
+        assert!(stores.ready(30 * SECOND).await);
+        stores
+    }
+
+    fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap();
+        self.clock.fetch_add(by, Ordering::Relaxed);
+    }
+
+    async fn take(&self, ask: &Ask) -> Option<Reservation> {
+        let asks = std::slice::from_ref(ask);
+        self.stores.reserve(asks).await.unwrap().1
+    }
+
+    async fn look(&self, ask: &Ask) -> Standing {
+        assert_eq!(self.stores.flush(30 * SECOND).await, 0);
+        let asks = std::slice::from_ref(ask);
+        self.stores.peek(asks).await.unwrap().remove(0)
+    }
+
+    async fn used(&self, ask: &Ask) -> u64 {
+        self.look(ask).await.used
+    }
+}
+
+/// An ask of 0 from a bucket of an hour.
+fn bucket(key: &str, limit: u64) -> Ask {
+    Ask {
+        key: key.to_owned(),
+        amount: 0,
+        limit,
+        window: Window::Bucket(3600 * SECOND),
+        soft: false,
+    }
+}
+
+fn of(ask: &Ask, amount: u64) -> Ask {
+    Ask {
+        amount,
+        ..ask.clone()
+    }
+}
+
+fn within(ask: &Ask, window: Window) -> Ask {
+    Ask {
+        window,
+        ..ask.clone()
+    }
+}
+
+/// Waits for something that comes by itself.
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let began = tokio::time::Instant::now();
+    while !done().await {
+        assert!(began.elapsed() < 30 * SECOND, "{what}: never");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn with(state: State, degrade: Degrade) -> State {
+    State { degrade, ..state }
+}

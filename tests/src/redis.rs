@@ -1,0 +1,101 @@
+//! A real redis-server of a test's own.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::{eventually, sidecar::free_address, wire::Connection};
+
+/// A running server; killed when it is dropped.
+pub struct Redis {
+    /// Where it listens.
+    pub address: SocketAddr,
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Redis {
+    /// Starts one that answers, and that has everything on disk before it says so.
+    pub fn start() -> Self {
+        let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
+        let child = run(address, folder.path());
+        let redis = Self {
+            address,
+            folder,
+            child,
+        };
+        redis.answers();
+        redis
+    }
+
+    /// The URL for `state.redis`.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Kills it as a crash would, and starts it again over what is on its disk.
+    pub fn crash_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = run(self.address, self.folder.path());
+        self.answers();
+    }
+
+    /// All that is on its disk, as far as it is text.
+    pub fn dump(&self) -> String {
+        let mut text = String::new();
+        for folder in [
+            self.folder.path().to_owned(),
+            self.folder.path().join("appendonlydir"),
+        ] {
+            for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if let Ok(bytes) = std::fs::read(file.path()) {
+                    text += &String::from_utf8_lossy(&bytes);
+                }
+            }
+        }
+        assert!(!text.is_empty(), "it wrote nothing");
+        text
+    }
+
+    fn answers(&self) {
+        eventually(Duration::from_secs(10), "redis-server answers", || {
+            std::net::TcpStream::connect(self.address).is_ok() && {
+                let mut connection = Connection::open(self.address);
+                connection.send(b"PING\r\n");
+                connection.line().is_some_and(|line| line == b"+PONG\r\n")
+            }
+        });
+    }
+}
+
+fn run(address: SocketAddr, folder: &std::path::Path) -> Child {
+    Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port"])
+        .arg(address.port().to_string())
+        .args([
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--dir",
+        ])
+        .arg(folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "no redis-server ({error}): install the package redis-server, or run tests/setup.sh"
+            )
+        })
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
