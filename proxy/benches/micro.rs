@@ -24,6 +24,7 @@ use criterion::Criterion;
 use http::{HeaderMap, Method};
 use outrigger::{
     config::{Effect, Grants, PolicyLimits},
+    cost::{Estimate, Unit},
     dialect::{
         Delta, Dialect, Place, Places,
         reply::{Reply, ReplyLimits},
@@ -32,8 +33,9 @@ use outrigger::{
         sse::Frames,
     },
     exchange::told::Told,
-    policy::{Call, Chain, Decision, Instance, Link, Program, ReplyHead, Run},
+    policy::{Call, Chain, Decision, Estimates, Instance, Link, Program, ReplyHead, Run},
     sandbox::{Compiler, Host, Loader, Options, Source},
+    state::{Ask, MOST, Stores, Window},
     telemetry::metrics::PolicyMeter,
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -45,6 +47,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EVENTS: u32 = 100;
 const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;
 const ROUTES: &str = r#"{"rules":[{"match":{"model":"gpt-*","input_tokens":{"min":1000000}},"model":"bench-large"}]}"#;
+const LIMIT: &str = r#"{"rules":[{"per":"tenant","tokens":1000000000000,"every":"1d"}]}"#;
 const SENTENCES: [&str; 8] = [
     "Please summarise the ticket below for the on-call engineer and propose a first answer.",
     "The customer says that the invoice of last month shows two charges for the same seat.",
@@ -119,6 +122,19 @@ fn loader() -> Loader {
     Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap()
 }
 
+/// What a call will take, without routes or prices.
+struct Plain;
+
+impl Estimates for Plain {
+    fn estimate(&self, call: &Call, unit: Unit) -> Option<u64> {
+        let estimate = Estimate {
+            input: call.body.input_tokens(),
+            output: 512,
+        };
+        estimate.of(unit, None)
+    }
+}
+
 fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
     let folder = std::env::var_os("OUTRIGGER_POLICIES").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/policies")),
@@ -131,7 +147,10 @@ fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
         name: name.to_owned(),
         bytes,
         config: config.to_owned(),
-        grants: Grants::default(),
+        grants: Grants {
+            limits: true,
+            ..Grants::default()
+        },
         limits: PolicyLimits::default(),
     };
     loader.load(source).unwrap()
@@ -156,14 +175,16 @@ fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
 }
 
 fn call(body: Body) -> Box<Call> {
-    Box::new(Call::new(
+    let mut call = Box::new(Call::new(
         "bench".to_owned(),
         Dialect::OpenaiChat,
         Method::POST,
         "/v1/chat/completions".to_owned(),
         HeaderMap::new(),
         body,
-    ))
+    ));
+    call.estimated_by(Arc::new(Plain));
+    call
 }
 
 fn head() -> Arc<ReplyHead> {
@@ -252,7 +273,10 @@ fn main() {
         ("model-router", &router),
         ("pii-redact", &redact),
     ]);
+    let limit = load(&loader, "token-rate-limit", LIMIT);
     let redacting = chain(&[("pii-redact", &redact)]);
+    let limiting = chain(&[("pii-redact", &redact), ("token-rate-limit", &limit)]);
+    let (stores, huge) = (Stores::in_memory(), prompt(400 * 1024));
     let hiding = chain(&[("hide-word", &hide)]);
     let (small, large) = (prompt(1024), prompt(50 * 1024));
     let head = head();
@@ -260,6 +284,7 @@ fn main() {
     let wire = plain.concat();
     // Each case copies what it works on: references.
     let (noop, three, redacting, hiding) = (&noop, &three, &redacting, &hiding);
+    let (limiting, stores, huge) = (&limiting, &stores, &huge);
     let (small, large, head, plain, wire) = (&small, &large, &head, &plain, &wire);
     let ask_small = move || Body::wire(Dialect::OpenaiChat, small.clone());
 
@@ -307,6 +332,21 @@ fn main() {
         case!("redact_50kb", 1, {
             let (_, sent) = asked(redacting, large).await;
             assert!(sent.len() < large.len(), "addresses become placeholders");
+        }),
+        case!("redact_count_limit_400kb", 1, {
+            let (_, sent) = asked(limiting, huge).await;
+            assert!(sent.len() < huge.len(), "addresses become placeholders");
+        }),
+        case!("reserve_settle_memory", 1, {
+            let ask = Ask {
+                key: "bench".to_owned(),
+                amount: 500,
+                limit: MOST,
+                window: Window::Bucket(Duration::from_secs(60)),
+                soft: false,
+            };
+            let (_, reservation) = stores.reserve(&[ask]).await.unwrap();
+            drop(reservation.unwrap().settle(&[400]));
         }),
         Case {
             name: "stream_event",
