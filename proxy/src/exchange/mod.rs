@@ -7,14 +7,14 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use tokio::time::{Instant, timeout};
 
 use crate::{
     config::Config,
     dialect::{Dialect, answer, json, recognise, recognise::Surface, request::Body as RequestBody},
-    policy::{Call, Chain, Coverage, Link, ReplyHead, Run, chain::Stop},
+    policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
     state::{Stores, flights::Flights},
     telemetry::metrics,
@@ -22,9 +22,11 @@ use crate::{
 };
 
 mod aim;
+mod ask;
 mod bill;
 mod collect;
 pub mod generation;
+mod head;
 mod identity;
 mod kept;
 pub mod live;
@@ -32,18 +34,18 @@ mod refusals;
 mod settle;
 pub mod told;
 
-use aim::{Outgoing, aim, call, outgoing, replied};
+use aim::{Outgoing, aim, call, outgoing};
+use ask::{Asked, blocked};
 use collect::{Incomplete, collect};
 use generation::{Phase, Shared};
+use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
-use refusals::{failed, incomplete_reply, told, too_large, unreadable_reply, unseen, wordless};
+use refusals::{incomplete_reply, told, too_large, unreadable_reply};
 use settle::Watch;
 
 /// The exchange's id, for the app's log and the operator's.
 const REQUEST_ID: &str = "x-request-id";
-/// Longest body that is looked into for an error in disguise, in bytes.
-const LARGEST_ERROR: u64 = 64 << 10;
 
 /// Serves exchanges on one worker thread.
 pub struct Worker {
@@ -51,16 +53,6 @@ pub struct Worker {
     pool: Pool,
     stores: Stores,
     flights: Flights,
-}
-
-/// What the chain made of a call.
-enum Asked {
-    /// It goes out.
-    Forward(Box<Call>),
-    /// A policy answered it.
-    Answered(Reply),
-    /// It is served a kept or shared reply, which goes up the chain from the policy that found it.
-    Served(Response<Inbound>),
 }
 
 /// What comes back, before it is written.
@@ -333,60 +325,6 @@ impl Worker {
         Ok(Reply::Whole(whole))
     }
 
-    /// Asks the chain what becomes of the call.
-    async fn ask(
-        &self,
-        mut call: Box<Call>,
-        unread: Option<(&'static str, u64)>,
-        watch: &mut Watch,
-    ) -> Result<Asked, Refusal> {
-        if watch.generation.chain.links().is_empty() {
-            return Ok(Asked::Forward(call));
-        }
-        // `watch` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
-        watch.run = Some(Run::new(&watch.generation.chain, || {
-            Instant::now().into_std()
-        }));
-        loop {
-            let begun = Instant::now();
-            let Some(run) = &mut watch.run else {
-                return Ok(Asked::Forward(call));
-            };
-            let asked = run.on_request(call, unread).await;
-            watch.record.overhead += begun.elapsed();
-            match asked {
-                Ok(forward) => {
-                    call = forward;
-                    watch.noted(&mut call);
-                    return Ok(Asked::Forward(call));
-                }
-                Err(Stop::Refused(call, _, denial)) => {
-                    call.into_iter().for_each(|mut call| watch.noted(&mut call));
-                    return Err(Refusal::denied(denial));
-                }
-                Err(Stop::Failed(link, fault)) => return Err(failed(&link.name, fault)),
-                Err(Stop::Replied(mut call, link, text)) => {
-                    watch.noted(&mut call);
-                    if !answer::takes_text(watch.record.dialect) {
-                        return Err(wordless(&link.name));
-                    }
-                    return Ok(Asked::Answered(Reply::Whole(replied(&text, watch))));
-                }
-                Err(Stop::Served(back, found)) => {
-                    call = back;
-                    if let Some(reply) = self.serve(found, &mut call, watch).await {
-                        watch.noted(&mut call);
-                        watch.take_over(std::mem::take(&mut call.books.reserved));
-                        if let Some(run) = &mut watch.run {
-                            run.served();
-                        }
-                        return Ok(Asked::Served(reply));
-                    }
-                }
-            }
-        }
-    }
-
     fn open(&self) -> Result<(), Refusal> {
         if self.shared.phase() == Phase::Serving {
             return Ok(());
@@ -401,27 +339,6 @@ impl Worker {
 /// Path and query as they came.
 fn path_of(parts: &http::request::Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |path| path.as_str())
-}
-
-/// Whether a reply may be an error in the disguise of a success: a 200 with a JSON error where a stream was asked for. Two SDKs take it for an
-/// empty stream that went well (facts: rule 1).
-fn may_be_masked(reply: &Response<Inbound>, watch: &Watch) -> bool {
-    let headers = reply.headers();
-    let size = reply.body().size_hint().upper();
-    watch.record.streaming
-        && unreadable(headers).is_none()
-        && !is_stream(headers)
-        && size.is_some_and(|bytes| bytes <= LARGEST_ERROR)
-}
-
-/// Refuses what `link` may not miss, and counts it as missed by all policies that read prompts.
-fn blocked(chain: &Chain, link: &Link, reason: &'static str, bytes: u64) -> Refusal {
-    let mut coverage = Coverage::default();
-    coverage.miss(reason, bytes);
-    for reader in chain.readers() {
-        reader.listener.covered(reader, &coverage);
-    }
-    unseen(&link.name, reason)
 }
 
 /// A refusal as the app gets it, noted in the books.
@@ -442,34 +359,6 @@ fn refuse(refusal: Refusal, watch: &mut Watch) -> Reply {
 /// Whether what a dialect can't show may be a prompt. Pictures are counted and pass: no policy could read them.
 fn holds_a_prompt(what: &str) -> bool {
     matches!(what, "audio" | "file" | "tokens")
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    kind.is_some_and(|kind| {
-        kind.get(..17)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
-    })
-}
-
-/// Why no policy can be shown a reply with these headers.
-fn unreadable(headers: &HeaderMap) -> Option<&'static str> {
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .map(HeaderValue::as_bytes);
-    if encoding
-        .is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity") && !coding.is_empty())
-    {
-        return Some("encoding");
-    }
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or("application/json");
-    let json = kind
-        .get(..16)
-        .is_some_and(|start| start.eq_ignore_ascii_case("application/json"));
-    (!json && !is_stream(headers)).then_some("content_type")
 }
 
 /// The waits that the exchange's upstream allows.

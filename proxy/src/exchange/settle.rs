@@ -5,9 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
-
 use http::{HeaderName, HeaderValue};
+use tokio::time::{Instant, timeout};
 
 use super::{
     bill::Bill,

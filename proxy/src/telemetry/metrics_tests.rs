@@ -315,7 +315,11 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     store_unsettled(1);
     store_up("limits", true);
     let text = render();
-    assert!(text.contains("outrigger_build_info{version=\"0.1.0\"} 1"));
+    let build = format!(
+        "outrigger_build_info{{version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(text.contains(&build));
     for metric in TABLE {
         let kind = match metric.kind {
             Kind::Counter => "counter",

@@ -79,20 +79,20 @@ fn patched(from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn a_policy_for_another_version_is_told_to_be_rebuilt() {
-    let bytes = patched("@0.1.0", "@0.9.0");
+    let bytes = patched("@0.2.0", "@0.9.0");
     let told = refused(Source {
         bytes,
         ..source("{}")
     })
     .to_string();
     assert!(told.contains("0.9.0"), "{told}");
-    assert!(told.contains("rebuild it with outrigger-sdk 0.1"), "{told}");
+    assert!(told.contains("rebuild it with outrigger-sdk 0.2"), "{told}");
 }
 
 #[test]
 fn an_import_that_nobody_offers_is_refused_by_its_name() {
     let other = "wasi:sockets/tcp@0.2.0000000";
-    let bytes = patched("outrigger:policy/clock@0.1.0", other);
+    let bytes = patched("outrigger:policy/clock@0.2.0", other);
     let told = refused(Source {
         bytes,
         ..source("{}")
