@@ -136,18 +136,35 @@ fn worker(
     let listener = listener.try_clone()?;
     let shared = Arc::clone(shared);
     let (stores, flights) = (stores.clone(), flights.clone());
+    let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let pool = Pool::new().map_err(io::Error::other)?;
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {
-            let worker = Arc::new(Worker::new(Arc::clone(&shared), pool, stores, flights));
-            if let Err(error) = runtime.block_on(intercept::serve(listener, worker, shared)) {
+            let worker = Arc::new(Worker::new(
+                Arc::clone(&shared),
+                pool,
+                stores,
+                shared_flights,
+            ));
+            if let Err(error) =
+                runtime.block_on(intercept::serve(listener, worker, Arc::clone(&shared)))
+            {
                 error!(%error, "a worker stopped");
             }
+            // Replies that apps of other workers read, too, are pumped here.
+            runtime.block_on(landed(&flights, &shared));
             // What still runs belongs to exchanges that have had their answer.
             runtime.shutdown_timeout(Duration::from_millis(100));
         })
+}
+
+/// Waits until no reply is shared any more, or the drain window is over.
+async fn landed(flights: &Flights, shared: &Shared) {
+    while !flights.is_empty() && shared.phase() < Phase::Cut {
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 impl Serving {

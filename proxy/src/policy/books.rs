@@ -64,6 +64,14 @@ pub struct Keep {
 /// How the books stood.
 pub(super) struct Mark([usize; 5]);
 
+impl Mark {
+    /// How many headers for the reply there were.
+    pub(super) const fn reply_headers(&self) -> usize {
+        let Self([_, headers, ..]) = self;
+        *headers
+    }
+}
+
 impl Books {
     pub(super) const fn mark(&self) -> Mark {
         Mark([

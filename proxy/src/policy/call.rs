@@ -151,6 +151,12 @@ impl Call {
         self.undo.len() > mark.undo || !self.body.unchanged_since(&mark.body)
     }
 
+    /// Takes back the headers for the reply that were set since `mark`.
+    pub fn forget_reply_headers(&mut self, mark: &Mark) {
+        let before = mark.books.reply_headers();
+        self.books.reply_headers.truncate(before);
+    }
+
     /// Undoes everything since `mark`.
     pub fn roll_back(&mut self, mark: Mark) {
         self.body.roll_back(mark.body);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dialect::Delta,
-    policy::{Call, Coverage, Decision, Fault, Outcome, ReplyHead, Work},
+    policy::{Call, Coverage, Decision, Fault, Mark, Outcome, ReplyHead, Work},
 };
 
 /// One exchange's way through the chain.
@@ -21,6 +21,8 @@ pub struct Run {
     next: usize,
     /// Replies come from this seat on up: all of them, unless one served the reply.
     reply_from: usize,
+    /// How the call stood before the policy that served it was asked.
+    before: Option<Mark>,
     /// The first seat below which nobody rewrites replies.
     raw_from: usize,
     clock: fn() -> Instant,
@@ -33,6 +35,7 @@ impl Run {
             seats: chain.links.iter().map(Seat::new).collect(),
             next: 0,
             reply_from: chain.links.len(),
+            before: None,
             raw_from: chain
                 .links
                 .iter()
@@ -58,6 +61,10 @@ impl Run {
             .and_then(|at| self.seats.get_mut(at));
         if let Some(seat) = resumed.filter(|seat| seat.verdict == Some(Verdict::Served)) {
             seat.verdict = Some(Verdict::Forwarded);
+            // It said of the reply what is not true of the one that will come.
+            if let Some(mark) = self.before.take() {
+                call.forget_reply_headers(&mark);
+            }
         }
         for (at, seat) in self.seats.iter_mut().enumerate().skip(self.next) {
             self.next = at + 1;
@@ -112,6 +119,7 @@ impl Run {
                             // The sandbox lets no policy serve what it did not find.
                             if let Some(found) = found {
                                 let (_, found) = books.found.swap_remove(found);
+                                self.before = Some(mark);
                                 return Err(Stop::Served(call, found));
                             }
                         }
