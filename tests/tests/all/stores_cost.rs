@@ -131,9 +131,13 @@ fn a_model_without_a_price_is_counted_as_such_and_a_prices_file_gives_it_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("prices.yaml");
     std::fs::write(&file, "models: { house-model: { input: 1, output: 2 } }\n").unwrap();
-    let prices = format!("prices: {{ file: \"{}\" }}\n", file.display());
+    let prices = format!(
+        "prices: {{ file: \"{}\", reply_header: true }}\n",
+        file.display()
+    );
     let priced = Sidecar::start(&(config(&upstream, "") + &prices));
-    post(&priced, Api::Chat.path(), &[], whole);
+    let told = post(&priced, Api::Chat.path(), &[], whole);
+    assert_eq!(told.header("x-outrigger-cost-usd"), Some("0.00002"));
     eventually(Duration::from_secs(5), "10 tokens in and 5 out", || {
         (priced.metric("outrigger_cost_usd_total", &[]) - 20e-6).abs() < 1e-12
     });
