@@ -101,7 +101,7 @@ impl<P: Policy> Slot<P> {
 mod hooks {
     use super::Slot;
     use crate::{
-        Decision, Delta, Outcome, Policy, Refusal, ReplyHead, Request,
+        Decision, Delta, Failure, Outcome, Policy, Refusal, ReplyHead, Request,
         abi::{exports::outrigger::policy::policy::Delta as Arrived, outrigger::policy::exchange},
         host,
     };
@@ -130,6 +130,11 @@ mod hooks {
             } else {
                 Ok(Vec::new())
             }
+        }
+
+        /// Answers `on-failure`.
+        pub fn on_failure(&self, failure: &Failure) -> Decision {
+            self.with(|policy| policy.on_failure(failure))
         }
 
         /// Answers `on-end`.
@@ -179,6 +184,9 @@ macro_rules! export_policy {
                     $crate::Refusal,
                 > {
                     POLICY.with(|policy| policy.on_reply(head, deltas))
+                }
+                fn on_failure(failure: $crate::Failure) -> $crate::Decision {
+                    POLICY.with(|policy| policy.on_failure(&failure))
                 }
                 fn on_end(outcome: $crate::Outcome) {
                     POLICY.with(|policy| policy.on_end(&outcome));

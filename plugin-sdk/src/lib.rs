@@ -62,7 +62,8 @@ pub mod bench;
 pub mod guest;
 
 pub use abi::outrigger::policy::types::{
-    Decision, Dialect, Header, Hooks, Outcome, Passage, Place, Places, Refusal, Reply, Unit, Usage,
+    Decision, Dialect, Failure, Header, Hooks, Outcome, Passage, Place, Places, Refusal, Reply,
+    Unit, Usage,
 };
 pub use capabilities::{clock, fetch, limits, log, metrics, random, replies, values};
 pub use digest::digest;

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Decision, Delta, Hooks, Outcome, Places, Refusal, ReplyHead, Request};
+use crate::{Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead, Request};
 
 /// A policy. Its fields are its configuration.
 ///
@@ -66,6 +66,13 @@ pub trait Policy: DeserializeOwned + 'static {
     fn on_reply(&mut self, head: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
         let _ = (head, deltas);
         Ok(())
+    }
+
+    /// The call failed, and nothing was sent to the app yet: `Forward` lets the failure pass, `Reply` and `Refuse` take its place. Needs
+    /// [`Hooks::FAILURE`](crate::Hooks).
+    fn on_failure(&mut self, failure: &Failure) -> Decision {
+        let _ = failure;
+        Decision::Forward
     }
 
     /// Is told how the exchange ended, after the caller has its answer.

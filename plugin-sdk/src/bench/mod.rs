@@ -34,8 +34,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Decision, Delta, Dialect, Header, Hooks, Outcome, Place, Policy, Refusal, ReplyHead, Request,
-    Unit, Usage, guest,
+    Decision, Delta, Dialect, Failure, Header, Hooks, Outcome, Place, Policy, Refusal, ReplyHead,
+    Request, Unit, Usage, guest,
 };
 
 mod cuts;
@@ -195,6 +195,18 @@ impl<P: Policy> Exchange<P> {
             self.policy.on_reply(&head, &mut deltas)?;
         }
         Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())
+    }
+
+    /// Has the call fail; returns what the policy makes of it, `Forward` where it has no such hook.
+    pub fn fail(&mut self, status: u16, code: &str) -> Decision {
+        host::enter(self.number, &self.request.host, false);
+        if !self.policy.hooks().contains(Hooks::FAILURE) {
+            return Decision::Forward;
+        }
+        self.policy.on_failure(&Failure {
+            status,
+            code: code.into(),
+        })
     }
 
     /// Ends the exchange: what it reserved is settled, its reply is kept where that was asked for, and the policy is told, where it has

@@ -1,26 +1,31 @@
 //! Answers requests with texts of the operator's own, without a model: greetings, opening hours, "not now".
 //!
 //! Rules are tried in their order, and the first one that holds answers; what none answers goes on unchanged. Rules look at what the user said
-//! last and at what earlier policies found out (tags). They are asked before the model and never after it: the contract has no hook for
-//! a call that failed.
+//! last and at what earlier policies found out (tags). Those with `on: failure` wait: they answer where the model's call came to nothing.
 
 use std::cell::OnceCell;
 
-use outrigger_sdk::{Decision, Place, Places, Policy, Request, export_policy, metrics};
+use outrigger_sdk::{
+    Decision, Failure, Hooks, Place, Places, Policy, Request, export_policy, metrics,
+};
 
 mod condition;
 mod rules;
 
-use rules::Rules;
+use rules::{On, Rules};
 
 /// The policy's `config:` in `outrigger.yaml`.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticReply {
     rules: Rules,
+    /// The rule that answers should the call fail: found while the request was there.
+    #[serde(skip)]
+    last_resort: Option<usize>,
 }
 
 impl Policy for StaticReply {
+    const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::FAILURE);
     const READS: Places = Places::USER
         .union(Places::ASSISTANT)
         .union(Places::TOOL_RESULT)
@@ -34,16 +39,33 @@ impl Policy for StaticReply {
         }
     }
 
+    fn hooks(&self) -> Hooks {
+        if self.rules.iter().any(|rule| rule.on() == On::Failure) {
+            Self::HOOKS
+        } else {
+            Hooks::REQUEST
+        }
+    }
+
     fn on_request(&mut self, request: &mut Request) -> Decision {
         let mut said = Said::default();
-        match self
-            .rules
-            .iter()
-            .find(|rule| rule.holds(request, &mut said))
-        {
+        let mut first = |on| {
+            let mut rules = self.rules.iter();
+            rules.position(|rule| rule.on() == on && rule.holds(request, &mut said))
+        };
+        if let Some(rule) = first(On::Request).and_then(|at| self.rules.get(at)) {
+            metrics::count("replies", 1);
+            return Decision::reply(rule.reply());
+        }
+        self.last_resort = first(On::Failure);
+        Decision::Forward
+    }
+
+    fn on_failure(&mut self, _: &Failure) -> Decision {
+        match self.last_resort.and_then(|at| self.rules.get(at)) {
             None => Decision::Forward,
             Some(rule) => {
-                metrics::count("replies", 1);
+                metrics::count("last_resorts", 1);
                 Decision::reply(rule.reply())
             }
         }

@@ -27,8 +27,21 @@ impl Deref for Rules {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     #[serde(default)]
+    on: On,
+    #[serde(default)]
     when: When,
     reply: Reply,
+}
+
+/// What a rule waits for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum On {
+    /// The request: no model is asked.
+    #[default]
+    Request,
+    /// The failure of the model's call.
+    Failure,
 }
 
 /// A text, not empty.
@@ -52,6 +65,10 @@ impl Rule {
         self.when.holds(request, said)
     }
 
+    pub(crate) fn on(&self) -> On {
+        self.on
+    }
+
     pub(crate) fn reply(&self) -> &str {
         &self.reply.0
     }
@@ -62,6 +79,9 @@ impl Rule {
 
     /// Whether it answers whatever `later` would answer, by what can be told from the words alone.
     fn covers(&self, later: &Self) -> bool {
+        if self.on != later.on {
+            return false;
+        }
         let (when, then) = (&self.when, &later.when);
         if when.is_empty() {
             return true;

@@ -251,3 +251,22 @@ fn a_configuration_that_could_not_work_is_refused_with_its_key() {
         bench(reachable);
     }
 }
+
+#[test]
+fn a_last_resort_answers_a_failed_call_and_nothing_else() -> Result<(), String> {
+    let bench = Bench::<StaticReply>::new(json!({ "rules": [
+        { "when": { "exact": ["hello"] }, "reply": "Hello." },
+        { "on": "failure", "when": { "model": "gpt-*" }, "reply": "We are resting." },
+    ] }))?;
+    let mut failed = bench.request(Request::chat("gpt-5").user("Where is my order?"));
+    assert_eq!(failed.decision, Decision::Forward);
+    assert_eq!(
+        failed.fail(502, "upstream_connect"),
+        Decision::reply("We are resting.")
+    );
+    let mut other = bench.request(Request::chat("claude").user("Where is my order?"));
+    assert_eq!(other.fail(502, "upstream_connect"), Decision::Forward);
+    let greeted = bench.request(Request::chat("gpt-5").user("hello"));
+    assert_eq!(greeted.decision, Decision::reply("Hello."));
+    Ok(())
+}

@@ -74,6 +74,7 @@ fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
         (manifest.hooks.request, "request"),
         (manifest.hooks.reply, "reply"),
         (manifest.hooks.end, "end"),
+        (manifest.hooks.failure, "failure"),
     ];
     let quarantined = link.quarantine.is_closed();
     PolicyFacts {

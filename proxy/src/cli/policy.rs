@@ -363,6 +363,7 @@ fn describe(module: &Path, config: Option<&str>) -> Result<String, String> {
         (manifest.hooks.request, "request"),
         (manifest.hooks.reply, "reply"),
         (manifest.hooks.end, "end"),
+        (manifest.hooks.failure, "failure"),
     ];
     let hooks: Vec<&str> = hooks
         .into_iter()

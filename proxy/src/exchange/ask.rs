@@ -1,21 +1,22 @@
 //! The chain is asked: what becomes of a call, and what is refused before any policy could judge it.
 
+use std::sync::Arc;
+
+use http::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::{
     Reply, Worker,
     aim::replied,
-    refusals::{failed, unseen, wordless},
+    refusals::{failed, told, unseen, wordless},
     settle::Watch,
 };
 use crate::{
     dialect::answer,
-    policy::{Call, Chain, Coverage, Link, Run, chain::Stop},
+    policy::{Call, Chain, Coverage, Failure, Link, Run, chain::Stop},
     refusal::Refusal,
     upstream::Inbound,
 };
-use http::Response;
-
 /// What the chain made of a call.
 pub(super) enum Asked {
     /// It goes out.
@@ -79,6 +80,37 @@ impl Worker {
                 }
             }
         }
+    }
+}
+
+/// Whether a status says that the call came to nothing, through no fault of the app's.
+pub(super) fn has_failed(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+/// Asks the chain what takes the place of a call that failed; `None` where nothing does.
+pub(super) async fn rescue(
+    failed: &Result<Response<Inbound>, Refusal>,
+    watch: &mut Watch,
+) -> Option<Result<Reply, Refusal>> {
+    let failure = match failed {
+        Ok(reply) => Failure {
+            status: reply.status().as_u16(),
+            code: "upstream_status".into(),
+        },
+        Err(refusal) => Failure {
+            status: refusal.status().as_u16(),
+            code: refusal.word().to_owned(),
+        },
+    };
+    match watch.run.as_mut()?.on_failure(&Arc::new(failure)).await? {
+        Ok(text) => {
+            if let Err(refusal) = failed {
+                told(&watch.record.id, refusal);
+            }
+            Some(Ok(Reply::Whole(replied(&text, watch))))
+        }
+        Err(denial) => Some(Err(Refusal::denied(denial))),
     }
 }
 

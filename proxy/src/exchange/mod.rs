@@ -35,7 +35,7 @@ mod settle;
 pub mod told;
 
 use aim::{Outgoing, aim, call, outgoing};
-use ask::{Asked, blocked};
+use ask::{Asked, blocked, has_failed, rescue};
 use collect::{Incomplete, collect};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
@@ -119,7 +119,15 @@ impl Worker {
         let leads = std::mem::take(&mut call.books.leads);
         let keeps = std::mem::take(&mut call.books.keeps);
         let outgoing = aim(call, &generation, leads.len() + keeps.len() > 0, watch)?; // where it goes
-        let reply = self.send(outgoing, watch).await?; //                              the provider
+        let reply = match self.send(outgoing, watch).await {
+            //                        the provider
+            Ok(reply) if !has_failed(reply.status()) => reply,
+            failed => match rescue(&failed, watch).await {
+                //                          or who answers for it
+                Some(answer) => return answer,
+                None => failed?,
+            },
+        };
         let reply = self.shared(reply, leads, keeps, watch); //                        who else may have it
         self.back(reply, config, watch).await //                                       may it come back
     }

@@ -38,6 +38,7 @@ impl Listener for Told {
         let hook = match hook {
             "request" => Hook::Request,
             "reply" => Hook::Reply,
+            "failure" => Hook::Failure,
             _ => Hook::End,
         };
         self.meter.call(hook, outcome, took);

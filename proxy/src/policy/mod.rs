@@ -49,6 +49,16 @@ pub struct Hooks {
     pub request: bool,
     pub reply: bool,
     pub end: bool,
+    pub failure: bool,
+}
+
+/// A call that came to nothing, before anything was sent to the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What the app would be answered.
+    pub status: u16,
+    /// The refusal's code, or `upstream_status`.
+    pub code: String,
 }
 
 /// What becomes of a request.
@@ -183,6 +193,9 @@ pub trait Program: Send + Sync + 'static {
 /// What comes back from `on-request`: the call in any case; the instance and its decision, where there was no fault.
 pub type Asked = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
 
+/// What comes back from `on-failure`.
+pub type Rescued = (Box<dyn Instance>, Decision);
+
 /// What comes back from `on-reply`: the instance, and an entry per delta (or none at all), or its refusal.
 pub type Shown = (Box<dyn Instance>, Result<Vec<Option<String>>, Denial>);
 
@@ -205,6 +218,8 @@ pub trait Instance: Send + 'static {
         head: Arc<ReplyHead>,
         deltas: Vec<Delta>,
     ) -> Work<Result<Shown, Fault>>;
+    /// Asks what takes the place of a failure; the instance comes back with its decision.
+    fn on_failure(self: Box<Self>, failure: Arc<Failure>) -> Work<Result<Rescued, Fault>>;
     /// Tells how it ended.
     fn on_end(self: Box<Self>, outcome: Arc<Outcome>) -> Work<Result<(), Fault>>;
 }

@@ -107,6 +107,7 @@ impl From<wit::Manifest> for Manifest {
                 request: hook(wit::Hooks::REQUEST),
                 reply: hook(wit::Hooks::REPLY),
                 end: hook(wit::Hooks::END),
+                failure: hook(wit::Hooks::FAILURE),
             },
             reads: places(manifest.reads),
             rewrites: places(manifest.rewrites),

@@ -25,8 +25,8 @@ use super::{
 use crate::{
     dialect::Delta,
     policy::{
-        Asked, Call, Decision, Denial, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
-        Shown, Work,
+        Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program,
+        ReplyHead, Rescued, Shown, Work,
     },
 };
 
@@ -44,6 +44,7 @@ struct Exports {
     configure: ComponentExportIndex,
     on_request: ComponentExportIndex,
     on_reply: ComponentExportIndex,
+    on_failure: ComponentExportIndex,
     on_end: ComponentExportIndex,
 }
 
@@ -54,6 +55,7 @@ type OnReply = TypedFunc<
     (Resource<HeadHandle>, Vec<wit::Delta>),
     (Result<Vec<Option<String>>, wit::Refusal>,),
 >;
+type OnFailure = TypedFunc<(wit::Failure,), (wit::Decision,)>;
 type OnEnd = TypedFunc<(wit::Outcome,), ()>;
 
 impl Exports {
@@ -72,6 +74,7 @@ impl Exports {
             configure: hook("configure")?,
             on_request: hook("on-request")?,
             on_reply: hook("on-reply")?,
+            on_failure: hook("on-failure")?,
             on_end: hook("on-end")?,
         })
     }
@@ -207,12 +210,14 @@ impl Core {
             configure,
             on_request,
             on_reply,
+            on_failure,
             on_end,
         } = &self.exports;
         let describe: Describe = instance.get_typed_func(&mut store, describe)?;
         let _: Configure = instance.get_typed_func(&mut store, configure)?;
         let _: OnRequest = instance.get_typed_func(&mut store, on_request)?;
         let _: OnReply = instance.get_typed_func(&mut store, on_reply)?;
+        let _: OnFailure = instance.get_typed_func(&mut store, on_failure)?;
         let _: OnEnd = instance.get_typed_func(&mut store, on_end)?;
         let _running = self.engine.ticker.enter();
         Ok(match at_once(describe.call_async(&mut store, ())) {
@@ -306,6 +311,24 @@ impl Running {
         }
     }
 
+    async fn on_failure(&mut self, failure: &Failure) -> Result<Decision, Fault> {
+        if !self.configured {
+            self.configure().await?;
+        }
+        let failure = wit::Failure {
+            status: failure.status,
+            code: failure.code.clone(),
+        };
+        let (decision,): (wit::Decision,) =
+            self.call(self.core.exports.on_failure, (failure,)).await?;
+        match convert::decision(decision)? {
+            Decision::Serve(_) => Err(Fault::BadReturn(
+                "a failure is answered with a text or a refusal".into(),
+            )),
+            decision => Ok(decision),
+        }
+    }
+
     async fn on_end(&mut self, outcome: &Outcome) -> Result<(), Fault> {
         if !self.configured {
             self.configure().await?;
@@ -339,6 +362,13 @@ impl Instance for Running {
             let outcome = Running::on_reply(&mut self, deltas).await;
             self.store.data_mut().head = None;
             outcome.map(|texts| (self as Box<dyn Instance>, texts))
+        }))
+    }
+
+    fn on_failure(mut self: Box<Self>, failure: Arc<Failure>) -> Work<Result<Rescued, Fault>> {
+        Box::pin(ToItsEnd::new(async move {
+            let decision = Running::on_failure(&mut self, &failure).await?;
+            Ok((self as Box<dyn Instance>, decision))
         }))
     }
 

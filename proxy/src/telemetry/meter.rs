@@ -23,9 +23,11 @@ pub enum Hook {
     Reply,
     /// `on-end`.
     End,
+    /// `on-failure`.
+    Failure,
 }
 
-const HOOKS: [&str; 3] = ["request", "reply", "end"];
+const HOOKS: [&str; 4] = ["request", "reply", "end", "failure"];
 
 /// How a call ended: the verdicts of a hook, and [`crate::policy::Fault::label`]. Anything else is counted as `other`.
 const OUTCOMES: [&str; 15] = [
@@ -55,8 +57,8 @@ const LABEL_SETS: usize = 1000;
 pub struct PolicyMeter {
     name: Arc<str>,
     version: Arc<str>,
-    calls: [[OnceLock<Counter>; OUTCOMES.len()]; 3],
-    durations: [OnceLock<Histogram>; 3],
+    calls: [[OnceLock<Counter>; OUTCOMES.len()]; HOOKS.len()],
+    durations: [OnceLock<Histogram>; HOOKS.len()],
     held: OnceLock<(Histogram, Histogram)>,
     shown: OnceLock<Counter>,
     missed: Mutex<HashMap<&'static str, Counter>>,

@@ -69,3 +69,24 @@ async fn credentials_and_the_body_are_seen_only_where_granted() {
     assert_eq!(text("body", false).await, "0");
     assert_eq!(text("body", true).await, call("hi").body.size().to_string());
 }
+
+#[tokio::test]
+async fn a_failure_is_told_to_the_instance_that_saw_the_request_and_it_may_answer() {
+    let failure = || {
+        Arc::new(Failure {
+            status: 502,
+            code: "upstream_connect".into(),
+        })
+    };
+    let (_, outcome) = ask(&load(r#"{"failure":"reply"}"#), "hi").await;
+    let (instance, _) = outcome.unwrap();
+    let (instance, decision) = instance.on_failure(failure()).await.unwrap();
+    assert_eq!(decision, Decision::Reply("502 upstream_connect".into()));
+    let (_, decision) = instance.on_failure(failure()).await.unwrap();
+    assert_eq!(decision, Decision::Reply("502 upstream_connect".into()));
+    let trapping = load(r#"{"failure":"trap"}"#).start().unwrap();
+    assert!(matches!(
+        trapping.on_failure(failure()).await.err(),
+        Some(Fault::Trapped(_))
+    ));
+}

@@ -19,7 +19,7 @@ use std::{
 use outrigger::{
     config::{Grants, PolicyLimits},
     dialect::{Delta, Dialect, Place, request::Body},
-    policy::{Call, Decision, Fault, Instance, Outcome, Program, ReplyHead},
+    policy::{Call, Decision, Failure, Fault, Instance, Outcome, Program, ReplyHead},
     sandbox::{Compiler, Host, Loader, Options, Policy, Source},
 };
 

@@ -1,8 +1,8 @@
 //! The policies that need no store, and the standard chain, through the real SDKs.
 
-use outrigger_tests::Sidecar;
 use outrigger_tests::clients::{self, Job, Outcome, Sdk};
-use outrigger_tests::replies::Api;
+use outrigger_tests::replies::{self, Api};
+use outrigger_tests::{Sidecar, Upstream};
 
 use super::embedded;
 
@@ -192,4 +192,31 @@ fn answers_carry_the_headers_that_policies_set() {
         reply.header("anthropic-ratelimit-requests-remaining"),
         Some("4")
     );
+}
+
+#[test]
+fn a_last_resort_answers_in_the_dialect_where_the_provider_is_gone_or_failing() {
+    let failing = Upstream::always(replies::whole(
+        "503 Service Unavailable",
+        &["content-type: application/json"],
+        "{}",
+    ));
+    let chain =
+        "[{ use: static-reply, config: { rules: [{ on: failure, reply: \"We are resting.\" }] } }]";
+    for address in [failing.address, outrigger_tests::sidecar::free_address()] {
+        let config = format!(
+            "upstreams:\n  openai: {{ dialect: openai, url: \"http://{address}/v1\" }}\n  anthropic: {{ dialect: anthropic, url: \"http://{address}\" }}\npolicies:\n  directory: \"{{policies}}\"\n  chain: {chain}\n"
+        );
+        let sidecar = Sidecar::start(&config);
+        for sdk in [Sdk::OpenaiPython, Sdk::AnthropicPython] {
+            for stream in [true, false] {
+                let answered = ask(&sidecar, sdk, "Where is my order?", stream);
+                assert_eq!(
+                    (answered.error, answered.text.as_str()),
+                    (None, "We are resting."),
+                    "{sdk:?}, stream {stream}"
+                );
+            }
+        }
+    }
 }

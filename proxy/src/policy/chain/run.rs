@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dialect::Delta,
-    policy::{Call, Coverage, Decision, Fault, Mark, Outcome, ReplyHead, Work},
+    policy::{Call, Coverage, Decision, Denial, Failure, Fault, Mark, Outcome, ReplyHead, Work},
 };
 
 /// One exchange's way through the chain.
@@ -299,6 +299,39 @@ impl Run {
                 seat.link.listener.covered(&seat.link, &seat.coverage);
             }
         }
+    }
+
+    /// Asks the policies that were asked about the request what takes the place of a failure, from the last to the first. `None`: nothing does.
+    /// A policy that fails here changes nothing: the exchange has failed already.
+    pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Result<String, Denial>> {
+        for seat in self.seats.iter_mut().rev() {
+            let asked = seat.verdict.is_some() && !seat.out;
+            if !asked || !seat.link.program.manifest().hooks.failure {
+                continue;
+            }
+            let begun = (self.clock)();
+            let turn = match seat.take(begun) {
+                Ok(instance) => instance.on_failure(Arc::clone(failure)).await,
+                Err(fault) => Err(fault),
+            };
+            let now = (self.clock)();
+            let took = now.duration_since(begun);
+            match turn {
+                Ok((instance, Decision::Reply(text))) => {
+                    seat.worked(instance, "failure", Verdict::Replied, took);
+                    return Some(Ok(text));
+                }
+                Ok((instance, Decision::Refuse(denial))) => {
+                    seat.worked(instance, "failure", Verdict::Refused, took);
+                    return Some(Err(denial));
+                }
+                Ok((instance, Decision::Forward | Decision::Serve(_))) => {
+                    seat.worked(instance, "failure", Verdict::Forwarded, took);
+                }
+                Err(fault) => drop(seat.failed("failure", fault, now, took)),
+            }
+        }
+        None
     }
 
     /// What each policy that was asked did, and how long it took.

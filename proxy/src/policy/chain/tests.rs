@@ -12,7 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::*;
 use crate::{
     dialect::{Delta, Dialect, Place, request::Body},
-    policy::{Call, Decision, Hooks, Instance, Manifest, Outcome, ReplyHead, Work},
+    policy::{
+        Call, Decision, Failure, Hooks, Instance, Manifest, Outcome, ReplyHead, Rescued, Work,
+    },
 };
 
 /// What a policy in these tests does.
@@ -114,6 +116,20 @@ impl Instance for FakeInstance {
         })
     }
 
+    fn on_failure(self: Box<Self>, failure: Arc<Failure>) -> Work<Result<Rescued, Fault>> {
+        Box::pin(async move {
+            match self.does {
+                Does::Signs => {
+                    let text = format!("{} {}", self.name, failure.status);
+                    Ok((self as Box<dyn Instance>, Decision::Reply(text)))
+                }
+                Does::Refuses => Ok((self as Box<dyn Instance>, Decision::Refuse(denial()))),
+                Does::TrapsAfterEdit => Err(Fault::CpuTime),
+                _ => Ok((self as Box<dyn Instance>, Decision::Forward)),
+            }
+        })
+    }
+
     fn on_end(self: Box<Self>, _: Arc<Outcome>) -> Work<Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
@@ -160,6 +176,7 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
                         request: true,
                         reply: true,
                         end: true,
+                        failure: true,
                     },
                     reads: Places::ALL,
                     rewrites: Places::NONE.with(Place::Assistant),
@@ -420,4 +437,21 @@ async fn text_held_for_too_long_ends_the_exchange_where_the_policy_may_not_be_sk
         run.overdue(&head).await,
         Err(Stop::Failed(_, Fault::HeldTooMuch))
     ));
+}
+
+#[tokio::test]
+async fn a_failure_is_answered_by_the_last_policy_that_was_asked_and_will() {
+    let failure = Arc::new(Failure {
+        status: 502,
+        code: "upstream_connect".into(),
+    });
+    let (chain, _) = chain(&[
+        ("first", Does::Signs, Effect::Block),
+        ("second", Does::Swallows, Effect::Block),
+    ]);
+    let mut run = Run::new(&chain, Instant::now);
+    assert_eq!(run.on_failure(&failure).await, None, "nobody was asked");
+    run.on_request(call(), None).await.unwrap();
+    let answer = run.on_failure(&failure).await;
+    assert_eq!(answer, Some(Ok("first 502".to_owned())));
 }

@@ -112,7 +112,7 @@ impl Guest for Unruly {
         Manifest {
             name: "unruly".into(),
             version: "0.1.0".into(),
-            hooks: Hooks::REQUEST | Hooks::REPLY | Hooks::END,
+            hooks: Hooks::REQUEST | Hooks::REPLY | Hooks::END | Hooks::FAILURE,
             reads: Places::USER | Places::SYSTEM,
             rewrites: Places::ASSISTANT,
             config_schema: String::new(),
@@ -224,6 +224,17 @@ impl Guest for Unruly {
                 .map(|_| Some(SEEN.with_borrow(|seen| seen.join("|"))))
                 .collect()),
             _ => Ok(vec![]),
+        }
+    }
+
+    fn on_failure(failure: Failure) -> Decision {
+        let how = behaviour("failure");
+        misbehave(&how);
+        match how.as_str() {
+            "reply" => Decision::Reply(Reply {
+                text: format!("{} {}", failure.status, failure.code),
+            }),
+            _ => Decision::Forward,
         }
     }
 
