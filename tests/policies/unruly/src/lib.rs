@@ -9,7 +9,7 @@ use std::{cell::RefCell, hint::black_box};
 wit_bindgen::generate!({ path: "../../../plugin-sdk/wit", world: "guest" });
 
 use exports::outrigger::policy::policy::{
-    Decision, Delta, Guest, Manifest, Outcome, Refusal, ReplyHead, Request,
+    Decision, Delta, Failure, Guest, Manifest, Outcome, Refusal, ReplyHead, Request,
 };
 use outrigger::policy::types::{Hooks, Places, Reply};
 use outrigger::policy::{clock, fetch, log, metrics, random, values};
