@@ -328,7 +328,7 @@ const WRONG: &[(&str, &[&str])] = &[
         &["upstreams.b.dialect", "not in this version"],
     ),
     (
-        "policies: { directory: /tmp, chain: [{ use: a, grants: [limits] }] }",
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [embeddings] }] }",
         &[
             "policies.chain[0].grants[0]",
             "`limits` is not in this version",
