@@ -331,7 +331,7 @@ const WRONG: &[(&str, &[&str])] = &[
         "policies: { directory: /tmp, chain: [{ use: a, grants: [embeddings] }] }",
         &[
             "policies.chain[0].grants[0]",
-            "`limits` is not in this version",
+            "`embeddings` is not in this version",
         ],
     ),
     // Addresses
