@@ -370,7 +370,6 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     // State
     ("state: {}\nstate: {}", &["duplicate field `state`"]),
-    ("state:", &["state"]),
     (
         "state: { rediss: x }",
         &["state", "unknown field `rediss`", "`redis`"],
