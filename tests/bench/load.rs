@@ -132,6 +132,45 @@ struct Delays {
     later: Vec<u64>,
 }
 
+/// Takes the framing off a chunked reply: proxies chunk anew, and a border may fall into a time stamp.
+#[derive(Default)]
+struct Chunks {
+    head: bool,
+    line: Vec<u8>,
+    left: usize,
+    ended: bool,
+}
+
+impl Chunks {
+    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            if self.left > 0 {
+                let taken = self.left.min(rest.len());
+                out.extend_from_slice(&rest[..taken]);
+                self.left -= taken;
+                rest = &rest[taken..];
+                continue;
+            }
+            rest = after;
+            self.line.push(*byte);
+            if !self.head {
+                self.head = self.line.ends_with(b"\r\n\r\n");
+                if self.head {
+                    self.line.clear();
+                }
+            } else if self.line.ends_with(b"\r\n") {
+                let line = std::str::from_utf8(&self.line).unwrap().trim();
+                if !line.is_empty() {
+                    self.left = usize::from_str_radix(line, 16).unwrap();
+                    self.ended = self.left == 0;
+                }
+                self.line.clear();
+            }
+        }
+    }
+}
+
 async fn one_stream(
     stream: &mut TcpStream,
     bytes: &[u8],
@@ -140,23 +179,26 @@ async fn one_stream(
 ) -> Delays {
     let asked = now();
     stream.write_all(bytes).await.unwrap();
-    let (mut buffer, mut looked, mut seen) =
-        (Vec::with_capacity(64 * 1024), 0, Vec::with_capacity(events));
+    let mut wire = Vec::with_capacity(64 * 1024);
+    let (mut chunks, mut text) = (Chunks::default(), Vec::with_capacity(64 * 1024));
+    let (mut looked, mut seen) = (0, Vec::with_capacity(events));
     let mut begun = Some(begun);
     loop {
+        wire.clear();
         assert!(
-            stream.read_buf(&mut buffer).await.unwrap() > 0,
+            stream.read_buf(&mut wire).await.unwrap() > 0,
             "closed in mid-stream: {}",
-            String::from_utf8_lossy(&buffer)
+            String::from_utf8_lossy(&text)
         );
         let at = now();
+        chunks.feed(&wire, &mut text);
         // " at " and 20 digits: when the upstream wrote it.
-        while let Some(found) = find(&buffer[looked..], b"\" at ") {
+        while let Some(found) = find(&text[looked..], b"\" at ") {
             let from = looked + found + 5;
-            if buffer.len() < from + 20 {
+            if text.len() < from + 20 {
                 break;
             }
-            let sent: u64 = std::str::from_utf8(&buffer[from..from + 20])
+            let sent: u64 = std::str::from_utf8(&text[from..from + 20])
                 .unwrap()
                 .parse()
                 .unwrap();
@@ -167,11 +209,11 @@ async fn one_stream(
                 begun();
             }
         }
-        if buffer.ends_with(b"0\r\n\r\n") {
+        if chunks.ended && wire.ends_with(b"\r\n\r\n") {
             break;
         }
     }
-    assert!(find(&buffer, b"[DONE]").is_some(), "no terminator");
+    assert!(find(&text, b"[DONE]").is_some(), "no terminator");
     assert_eq!(seen.len(), events, "every event arrives");
     Delays {
         first: seen[0],
