@@ -138,6 +138,7 @@ struct Chunks {
     head: bool,
     line: Vec<u8>,
     left: usize,
+    last: bool,
     ended: bool,
 }
 
@@ -161,9 +162,11 @@ impl Chunks {
                 }
             } else if self.line.ends_with(b"\r\n") {
                 let line = std::str::from_utf8(&self.line).unwrap().trim();
-                if !line.is_empty() {
+                if line.is_empty() {
+                    self.ended = self.last;
+                } else {
                     self.left = usize::from_str_radix(line, 16).unwrap();
-                    self.ended = self.left == 0;
+                    self.last = self.left == 0;
                 }
                 self.line.clear();
             }
@@ -209,7 +212,7 @@ async fn one_stream(
                 begun();
             }
         }
-        if chunks.ended && wire.ends_with(b"\r\n\r\n") {
+        if chunks.ended {
             break;
         }
     }
