@@ -51,7 +51,7 @@ pub struct File {
     #[serde(default)]
     pub log: Option<Log>,
     /// What outlives an exchange: limits, values, kept replies. Left out: in memory.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "not_empty")]
     pub state: Option<State>,
 }
 
@@ -366,6 +366,13 @@ pub struct PriceAbove {
 /// Reads a value that, once its key stands there, may not be empty: `key:` alone would otherwise be silently the default.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
+}
+
+/// The same for a section: the parser takes an empty one for one without keys.
+fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    let section = Option::<T>::deserialize(d)?;
+    let empty = || serde::de::Error::custom("state: is empty; give it keys, or leave the key out");
+    section.map(Some).ok_or_else(empty)
 }
 
 /// The JSON Schema of the file, for editors.

@@ -370,6 +370,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     // State
     ("state: {}\nstate: {}", &["duplicate field `state`"]),
+    ("state:", &["state", "leave the key out"]),
     (
         "state: { rediss: x }",
         &["state", "unknown field `rediss`", "`redis`"],
