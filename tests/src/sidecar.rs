@@ -100,20 +100,37 @@ impl Sidecar {
             log: Arc::default(),
         };
         sidecar.listen_to_its_log();
+        sidecar.until_ready();
+        sidecar
+    }
+
+    /// Starts it again as it was, once it has ended: the same folder, the same addresses. Tells how long it took to be ready.
+    pub fn start_again(&mut self) -> Duration {
         let started = Instant::now();
-        while !sidecar.is_ready() {
-            if let Some(status) = sidecar.child.try_wait().unwrap() {
+        self.child = command(self.folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        self.listen_to_its_log();
+        self.until_ready();
+        started.elapsed()
+    }
+
+    fn until_ready(&mut self) {
+        let started = Instant::now();
+        while !self.is_ready() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 std::thread::sleep(Duration::from_millis(100));
-                panic!("it ended at once ({status}):\n{}", sidecar.log());
+                panic!("it ended at once ({status}):\n{}", self.log());
             }
             assert!(
                 started.elapsed() < Duration::from_secs(60),
                 "not ready after a minute:\n{}",
-                sidecar.log()
+                self.log()
             );
             std::thread::sleep(Duration::from_millis(10));
         }
-        sidecar
     }
 
     fn listen_to_its_log(&mut self) {

@@ -25,6 +25,7 @@ mod all {
     mod item_10_faults;
     mod item_10_sdks;
     mod item_11_bench;
+    mod pod_life;
     mod stores_cost;
     mod stores_limits;
     mod stores_policies;

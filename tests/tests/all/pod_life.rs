@@ -1,0 +1,223 @@
+//! What a pod does to its sidecar: it is killed, told to end, given other files, and the apps beside it go on.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use outrigger_tests::replies::{self, Api};
+use outrigger_tests::{Sidecar, Step, Upstream, eventually, sidecar, wire};
+use rustix::process::Signal;
+
+use super::{config, embedded};
+
+/// A Python app that keeps its openai and anthropic clients and asks over them without end.
+struct App {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl App {
+    fn start(openai: &str, anthropic: &str, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new("python3")
+            .arg(outrigger_tests::root().join("tests/clients/goes_on.py"))
+            .args([openai, anthropic])
+            .env("PYTHONPATH", outrigger_tests::target().join("python"))
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let (pipe, kept) = (child.stdout.take().unwrap(), Arc::clone(&lines));
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                kept.lock().unwrap().push(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// Waits until each client has had `count` more good answers.
+    fn goes_on(&self, count: usize, why: &str) {
+        let before = self.said().len();
+        eventually(Duration::from_secs(60), why, || {
+            let said = self.said();
+            let good = |name: &str| {
+                let line = format!("{name} ok");
+                said.iter().skip(before).filter(|l| **l == line).count()
+            };
+            good("chat") >= count && good("message") >= count
+        });
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = self.said();
+            eprintln!(
+                "--- the app's last lines: {:#?}",
+                said.iter().rev().take(10)
+            );
+        }
+    }
+}
+
+#[test]
+fn pod_a_sidecar_that_is_killed_under_load_is_back_and_the_apps_clients_go_on() {
+    let mut sidecar = Sidecar::start(&embedded(
+        "[{ use: pii-redact, config: { detect: [email] } }]",
+    ));
+    let base = sidecar.base;
+    let app = App::start(&format!("http://{base}/v1"), &format!("http://{base}"), &[]);
+    app.goes_on(3, "before");
+    for _ in 0..3 {
+        sidecar.signal(Signal::KILL);
+        sidecar.wait(Duration::from_secs(5));
+        let took = sidecar.start_again();
+        // Ten times what it takes on the unoptimised binary while other tests run.
+        assert!(took < Duration::from_millis(500), "ready after {took:?}");
+        app.goes_on(3, "after a kill");
+    }
+    // An app sees no worse than what its SDK calls a connection error, and those only around a kill.
+    let said = app.said();
+    let odd = said
+        .iter()
+        .filter(|line| !line.ends_with(" ok") && !line.contains("APIConnectionError"))
+        .filter(|line| !line.contains("incomplete chunked read"))
+        .collect::<Vec<_>>();
+    assert!(odd.is_empty(), "{odd:#?}");
+}
+
+#[test]
+fn pod_of_200_streams_the_short_ones_finish_and_the_rest_are_told() {
+    const STREAMS: usize = 200;
+    let upstream = Upstream::start(|seen, _| {
+        let events = Api::Chat.events(&["tick "; 10]);
+        let short = seen.model() == "short";
+        let mut steps = vec![Step::Send(replies::stream_head())];
+        let last = events.len() - Api::Chat.closing_events();
+        for (n, event) in events.iter().enumerate() {
+            if !short && n == last {
+                steps.push(Step::Hold);
+            }
+            steps.push(Step::Send(replies::chunk(event.as_bytes())));
+            steps.push(Step::Pause(Duration::from_millis(100)));
+        }
+        steps.push(Step::Send(replies::last_chunk()));
+        steps
+    });
+    let mut sidecar = Sidecar::start(&format!("drain: 4s\n{}", config(&upstream, "")));
+    let began = Arc::new(AtomicUsize::new(0));
+    let streams = (0..STREAMS)
+        .map(|n| {
+            let (base, began) = (sidecar.base, Arc::clone(&began));
+            std::thread::spawn(move || {
+                let model = if n % 2 == 0 { "short" } else { "long" };
+                let mut connection = wire::Connection::open(base);
+                connection.send(&wire::request(
+                    "POST",
+                    Api::Chat.path(),
+                    &["content-type: application/json"],
+                    Api::Chat.ask(model, "hi", true).to_string().as_bytes(),
+                ));
+                let (status, head) = connection.head().unwrap();
+                assert_eq!(status, 200);
+                began.fetch_add(1, Ordering::Relaxed);
+                let (body, end) = connection.body(&head);
+                (model, String::from_utf8(body).unwrap(), end)
+            })
+        })
+        .collect::<Vec<_>>();
+    eventually(Duration::from_secs(30), "all streams run", || {
+        began.load(Ordering::Relaxed) == STREAMS
+    });
+    let told = Instant::now();
+    sidecar.signal(Signal::TERM);
+    let code = sidecar.wait(Duration::from_secs(20)).code();
+    let took = told.elapsed();
+    assert_eq!(code, Some(0));
+    assert!(
+        took < Duration::from_secs(5),
+        "the window is 4 s and the last words 1 s: {took:?}"
+    );
+    for stream in streams {
+        let (model, text, end) = stream.join().unwrap();
+        let finished = text.contains("[DONE]");
+        if model == "short" {
+            assert!(finished && end == wire::End::Complete, "{end:?}: {text}");
+            assert_eq!(text.matches("tick ").count(), 10);
+        } else {
+            assert!(!finished, "{text}");
+            assert!(text.contains("\"error\""), "told in-band: {text}");
+        }
+    }
+}
+
+#[test]
+fn pod_a_hundred_configmap_swaps_under_load_are_taken_up_once_each() {
+    const SWAPS: usize = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let good = std::fs::read(sidecar::policy("probe")).unwrap();
+    // As the kubelet lays it: NAME → ..data/NAME, ..data → ..TIMESTAMP.
+    let at = |name: &str| folder.path().join(name);
+    let swap = |n: usize| {
+        let version = format!("..2026_{n}");
+        std::fs::create_dir(at(&version)).unwrap();
+        // A custom section at the end: another file, the same policy. Of two in turn, so that compiling is not what is tested.
+        let mut bytes = good.clone();
+        let stamp = format!("\u{4}swap{}", n % 2);
+        bytes.push(0);
+        bytes.push(u8::try_from(stamp.len()).unwrap());
+        bytes.extend_from_slice(stamp.as_bytes());
+        std::fs::write(at(&version).join("probe.wasm"), bytes).unwrap();
+        symlink(&version, at("..data_tmp")).unwrap();
+        std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        if n > 0 {
+            std::fs::remove_dir_all(at(&format!("..2026_{}", n - 1))).unwrap();
+        }
+    };
+    swap(0);
+    symlink("..data/probe.wasm", at("probe.wasm")).unwrap();
+    let sidecar = Sidecar::start(
+        &embedded("[{ use: probe, config: { stamp: one }, limits: { cpu: 2s, wall: 5s } }]")
+            .replace("{policies}", &folder.path().display().to_string()),
+    );
+    let ended = AtomicBool::new(false);
+    let asked = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    let reply = sidecar.post(
+                        Api::Chat.path(),
+                        Api::Chat.ask("m", "hi", false).to_string(),
+                    );
+                    assert_eq!(reply.status, 200, "{}", reply.text());
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        let first = sidecar.generation();
+        for n in 1..=SWAPS {
+            swap(n);
+            let expected = first + n as u64;
+            eventually(Duration::from_secs(20), "the swap is taken up", || {
+                sidecar.generation() >= expected
+            });
+            assert_eq!(sidecar.generation(), expected, "one swap, one generation");
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    assert!(asked.load(Ordering::Relaxed) > SWAPS, "there was load");
+}
