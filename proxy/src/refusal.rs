@@ -39,6 +39,8 @@ pub enum Code {
     BodyTimeout,
     /// The body is over `limits.request_body`.
     BodyTooLarge,
+    /// The request names another host than its connection was made for.
+    Misdirected,
     /// No upstream can take the request.
     NoUpstream,
     /// A policy refused.
@@ -49,6 +51,8 @@ pub enum Code {
     Unseen,
     /// The process is on its way out.
     Draining,
+    /// There is more to do than the process can take on.
+    Overloaded,
     /// No connection to the upstream.
     UpstreamConnect,
     /// The upstream broke the exchange off.
@@ -67,11 +71,13 @@ impl Code {
             Self::BadRequest => ("bad_request", StatusCode::BAD_REQUEST),
             Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::Misdirected => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
             Self::NoUpstream => ("no_upstream", StatusCode::NOT_FOUND),
             Self::PolicyDenied => ("policy_denied", StatusCode::FORBIDDEN),
             Self::PolicyFailed => ("policy_failed", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unseen => ("unseen_by_policy", StatusCode::FORBIDDEN),
             Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
             Self::UpstreamConnect => ("upstream_connect", StatusCode::BAD_GATEWAY),
             Self::UpstreamFailed => ("upstream_failed", StatusCode::BAD_GATEWAY),
             Self::UpstreamTimeout => ("upstream_timeout", StatusCode::GATEWAY_TIMEOUT),
@@ -83,7 +89,11 @@ impl Code {
     const fn passes(self) -> bool {
         matches!(
             self,
-            Self::Draining | Self::UpstreamConnect | Self::UpstreamFailed | Self::UpstreamTimeout
+            Self::Draining
+                | Self::Overloaded
+                | Self::UpstreamConnect
+                | Self::UpstreamFailed
+                | Self::UpstreamTimeout
         )
     }
 }
@@ -172,7 +182,11 @@ impl Refusal {
         }
         if matches!(
             self.code,
-            Code::BadFraming | Code::BodyTimeout | Code::BodyTooLarge | Code::Draining
+            Code::BadFraming
+                | Code::BodyTimeout
+                | Code::BodyTooLarge
+                | Code::Draining
+                | Code::Misdirected
         ) {
             headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -182,7 +196,7 @@ impl Refusal {
     /// The `type` of an in-band error event with this refusal's news.
     pub fn event_type(&self) -> &'static str {
         match self.code {
-            Code::Draining => "overloaded_error",
+            Code::Draining | Code::Overloaded => "overloaded_error",
             Code::PolicyDenied => "permission_error",
             _ => "api_error",
         }

@@ -13,5 +13,7 @@ if [ -z "${BENCH_SKIP_MICRO:-}" ]; then
   OUTRIGGER_MICRO="$(realpath "$OUT")/micro.json" OUTRIGGER_POLICIES="$(realpath "${OUTRIGGER_POLICIES:-${OUTRIGGER_TARGET:-target}/policies}")" \
     "$TARGET/release/examples/micro" --bench
 fi
-exec python3 tests/bench/run.py --bin "$TARGET/release" --outrigger "${OUTRIGGER_BIN:-$TARGET/release/outrigger}" \
-  --policies "${OUTRIGGER_POLICIES:-${OUTRIGGER_TARGET:-target}/policies}" --out "$OUT" "$@"
+where=(--bin "$TARGET/release" --outrigger "${OUTRIGGER_BIN:-$TARGET/release/outrigger}" \
+  --policies "${OUTRIGGER_POLICIES:-${OUTRIGGER_TARGET:-target}/policies}" --out "$OUT")
+python3 tests/bench/run.py "${where[@]}" "$@"
+exec python3 tests/bench/pod.py "${where[@]}"

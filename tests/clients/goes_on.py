@@ -1,13 +1,15 @@
 """An app that keeps its client objects: asks again and again over each until standard input closes, and prints a line per answer.
 
-Arguments: base URL of OpenAI's API, base URL of Anthropic's. What the objects trust and which proxy they use, the environment says.
+Arguments: base URL of OpenAI's API, base URL of Anthropic's; none for the providers' own addresses. What the objects trust and which proxy
+they use, the environment says.
 """
 import sys, threading, time
 from anthropic import Anthropic
 from openai import OpenAI
 
-openai = OpenAI(base_url=sys.argv[1], api_key="test-key", timeout=20)
-anthropic = Anthropic(base_url=sys.argv[2], api_key="test-key", timeout=20)
+urls = sys.argv[1:] or ["https://api.openai.com/v1", "https://api.anthropic.com"]
+openai = OpenAI(base_url=urls[0], api_key="test-key", timeout=20)
+anthropic = Anthropic(base_url=urls[1], api_key="test-key", timeout=20)
 asked = [{"role": "user", "content": "Say hello."}]
 
 
@@ -22,6 +24,7 @@ def message():
 
 
 ended = threading.Event()
+speaking = threading.Lock()
 
 
 def app(name, ask):
@@ -30,7 +33,8 @@ def app(name, ask):
             outcome = "ok" if ask() else "incomplete"
         except Exception as error:  # what an app would have to catch
             outcome = f"{type(error).__name__}: {error}".replace("\n", " ")
-        print(name, outcome, flush=True)
+        with speaking:  # two threads, one line each
+            print(name, outcome, flush=True)
         time.sleep(0.01)
 
 

@@ -11,14 +11,20 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+pub mod app;
 pub mod clients;
 pub mod faults;
+pub mod internet;
+pub mod netns;
 pub mod redis;
+pub mod registry;
 pub mod replies;
 pub mod sidecar;
+pub mod signing;
 pub mod upstream;
 pub mod wire;
 
+pub use app::App;
 pub use sidecar::Sidecar;
 pub use upstream::{Seen, Step, Upstream};
 

@@ -75,6 +75,15 @@ impl Sidecar {
 
     /// Starts one with more in its environment.
     pub fn start_with(config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(&[], config, environment)
+    }
+
+    /// Starts one by another program, which may be root's: everybody may read the folder, and the binary is a copy in it.
+    pub fn start_under(program: &[&str], config: &str) -> Self {
+        Self::spawn(program, config, &[])
+    }
+
+    fn spawn(program: &[&str], config: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (base, admin) = (free_address(), free_address());
         std::fs::create_dir(folder.path().join("policies")).unwrap();
@@ -86,12 +95,24 @@ impl Sidecar {
             .unwrap();
         }
         write_config(folder.path(), base, admin, config);
-        let child = command(folder.path())
+        let child = command(program, folder.path())
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut sidecar = Self::adopt(child, base, admin, folder);
+        sidecar.until_ready();
+        sidecar
+    }
+
+    /// Takes over one that was started elsewhere, its output piped.
+    pub fn adopt(
+        child: Child,
+        base: SocketAddr,
+        admin: SocketAddr,
+        folder: tempfile::TempDir,
+    ) -> Self {
         let mut sidecar = Self {
             base,
             admin,
@@ -100,24 +121,30 @@ impl Sidecar {
             log: Arc::default(),
         };
         sidecar.listen_to_its_log();
-        sidecar.until_ready();
         sidecar
     }
 
     /// Starts it again as it was, once it has ended: the same folder, the same addresses. Tells how long it took to be ready.
     pub fn start_again(&mut self) -> Duration {
         let started = Instant::now();
-        self.child = command(self.folder.path())
+        let child = command(&[], self.folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        self.listen_to_its_log();
+        self.becomes(child);
         self.until_ready();
         started.elapsed()
     }
 
-    fn until_ready(&mut self) {
+    /// Goes on with another process, its output piped.
+    pub fn becomes(&mut self, child: Child) {
+        self.child = child;
+        self.listen_to_its_log();
+    }
+
+    /// Waits until it is ready.
+    pub fn until_ready(&mut self) {
         let started = Instant::now();
         while !self.is_ready() {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -354,8 +381,19 @@ fn write_config(folder: &Path, base: SocketAddr, admin: SocketAddr, config: &str
     .unwrap();
 }
 
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(binary());
+fn command(program: &[&str], folder: &Path) -> Command {
+    let mut command = match program {
+        [] => Command::new(binary()),
+        [program, arguments @ ..] => {
+            use std::os::unix::fs::PermissionsExt;
+            let own = folder.join("outrigger");
+            std::fs::copy(binary(), &own).unwrap();
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let mut command = Command::new(program);
+            command.args(arguments).arg(own);
+            command
+        }
+    };
     // One cache for all tests: a policy is compiled once, not once per test. HOME is not touched.
     let cache: OsString = crate::target().join("test-cache").into();
     command

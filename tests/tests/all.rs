@@ -1,5 +1,5 @@
 //! Everything that an app or an operator can see, over real sockets. Each numbered item of the issue "The spine" has its tests: `item_NN_…`;
-//! what outlives exchanges (limits, kept replies, cost) has `stores_…`.
+//! what outlives exchanges (limits, kept replies, cost) has `stores_…`; what happens in a pod, in network namespaces, has `pod_…`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,7 +10,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod all {
+    mod ca_command;
+    mod deploy_manifests;
+    mod deploy_metrics;
     mod harness;
+    mod inject;
     mod item_01_rooms;
     mod item_02_run;
     mod item_03_bytes;
@@ -25,7 +29,14 @@ mod all {
     mod item_10_faults;
     mod item_10_sdks;
     mod item_11_bench;
+    mod pod_harden;
+    mod pod_interception;
     mod pod_life;
+    mod pod_matrix;
+    mod pod_overload;
+    mod pod_rules;
+    mod pull;
+    mod signed;
     mod stores_cost;
     mod stores_limits;
     mod stores_policies;

@@ -161,7 +161,8 @@ impl Line {
     }
 
     /// Sets the gauges. The forecast is for the period's end, if it goes on as it went so far; nothing is foretold from less than a
-    /// hundredth of the period.
+    /// hundredth of the period. A gauge stands until the next exchange sets it, so one tells when the period ends: whoever alerts on a
+    /// share that was spent can leave out the periods that are over.
     pub(crate) fn show(
         &self,
         labels: &[(String, String)],
@@ -189,6 +190,7 @@ impl Line {
         ] {
             metrics::gauge(&format!("{name}_{word}"), &set, value);
         }
+        metrics::gauge("period_end_seconds", &set, end.as_secs_f64());
     }
 }
 

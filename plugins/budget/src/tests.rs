@@ -298,6 +298,11 @@ fn gauges_tell_what_is_spent_and_where_it_leads() {
         [4.0, 10.0, 6.0, 16.0]
     );
     assert_eq!(
+        of("period_end_seconds"),
+        (20_001 * DAY) as f64,
+        "since 1970: an alert leaves out what is over"
+    );
+    assert_eq!(
         bench::gauge("spent_tokens", &[("budget", "tokens/week")]),
         Some(15.0),
         "what the usage says"

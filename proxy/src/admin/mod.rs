@@ -79,6 +79,9 @@ pub struct PolicyFacts {
     /// Of the file that serves, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// The id of the key that signed it, where signatures are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// `request`, `reply`, `end`.
     pub hooks: Vec<&'static str>,
     /// Places of requests that it is shown.

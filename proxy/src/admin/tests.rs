@@ -28,6 +28,7 @@ impl Facts for Fixed {
             name: "pii-redact".into(),
             version: Some("1.0.0".into()),
             sha256: Some("00ff".into()),
+            signed_by: None,
             hooks: vec!["request", "reply"],
             reads: vec!["user"],
             rewrites: vec!["assistant"],

@@ -1,9 +1,13 @@
 //! `outrigger check`: the same reading and checking as `run`, without serving.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Stop, environment, say};
-use crate::config::{Config, file};
+use crate::{
+    config::{Config, Use, file},
+    reload::{self, Scan, admit::admitted},
+    signing::Seen,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -20,13 +24,47 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
         return say(&(file::schema() + "\n"));
     };
     let config = Config::load(path, &environment)?;
+    let signed = vouched(path, &config)?;
     say(&format!(
-        "{}: right; {}, {}, {}\n",
+        "{}: right; {}, {}, {}{signed}\n",
         path.display(),
         count(config.upstreams.len(), "upstream", "upstreams"),
         count(config.models.len(), "alias", "aliases"),
         count(config.policies.chain.len(), "policy", "policies"),
     ))
+}
+
+/// Judges the signatures and pins of the chain's files as `run` would at start; a file that is not there is `run`'s to tell, as it may come yet.
+fn vouched(file: &Path, config: &Config) -> Result<String, Stop> {
+    let policies = &config.policies;
+    let judged = |wanted: &&Use| {
+        !policies.trust.signers.is_empty() || policies.trust.require || wanted.sha256.is_some()
+    };
+    if !policies.chain.iter().any(|wanted| judged(&wanted)) {
+        return Ok(String::new());
+    }
+    let scan = Scan::take(&reload::paths(file, config), &Scan::default())?;
+    let seen = Seen::open(&policies.cache);
+    let (mut refused, mut signed) = (Vec::new(), 0);
+    for wanted in policies.chain.iter().filter(judged) {
+        let Some(found) = scan.policies.get(&wanted.name) else {
+            continue;
+        };
+        let outcome = match &found.content {
+            Ok(hash) => {
+                admitted(&policies.trust, &seen, wanted, found, hash).map_err(|why| why.to_string())
+            }
+            Err(why) => Err(why.clone()),
+        };
+        match outcome {
+            Ok(verified) => signed += usize::from(verified.is_some()),
+            Err(why) => refused.push(format!("policy `{}`: {why}", wanted.name)),
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(format!(", {signed} of them signed")),
+        false => Err(Stop::Mistake(refused.join("\noutrigger: "))),
+    }
 }
 
 fn count(n: usize, one: &str, many: &str) -> String {

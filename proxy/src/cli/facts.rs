@@ -81,6 +81,7 @@ fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
         name: link.name.to_string(),
         version: Some(link.version.to_string()),
         sha256: entry.map(|entry| entry.serving.clone()),
+        signed_by: entry.and_then(|entry| entry.signed_by.clone()),
         hooks: hooks
             .into_iter()
             .filter_map(|(has, name)| has.then_some(name))

@@ -7,6 +7,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+mod guard;
+
+pub use guard::{Harden, Overload, OverloadMemory};
+
 pub use super::scalars::{
     Count, Dollars, Grant, Named, NotYet, OneOrMore, Size, Span, Text, Tree, WrittenRedis,
     WrittenTarget,
@@ -53,6 +57,30 @@ pub struct File {
     /// What outlives an exchange: limits, values, kept replies. Left out: in memory.
     #[serde(default, deserialize_with = "not_empty")]
     pub state: Option<State>,
+    /// The pod's CA, with which an app's TLS to the upstreams' hosts is ended.
+    #[serde(default, deserialize_with = "ca_not_empty")]
+    pub ca: Option<Ca>,
+    /// What the process gives up at its start.
+    #[serde(default)]
+    pub harden: Option<Harden>,
+    /// Where new work is turned away.
+    #[serde(default)]
+    pub overload: Option<Overload>,
+}
+
+/// The pod's CA.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ca {
+    /// Where its key is kept: a directory that only the sidecar mounts, and that outlives its container. Default `/var/lib/outrigger/ca`.
+    #[serde(default, deserialize_with = "given")]
+    pub directory: Option<Text>,
+    /// Where apps find `ca.pem`, `bundle.pem` and `bundle.p12`. Default `/var/run/outrigger/ca`.
+    #[serde(default, deserialize_with = "given")]
+    pub bundle: Option<Text>,
+    /// PEM file of the public roots in the bundle. Default: the system's, or the built-in ones where there is none.
+    #[serde(default, deserialize_with = "given")]
+    pub roots: Option<Text>,
 }
 
 /// What outlives an exchange.
@@ -124,14 +152,18 @@ pub struct Listen {
     /// The address that apps use as their base URL. Default `127.0.0.1:4141`.
     #[serde(default, deserialize_with = "given")]
     pub base_url: Option<Text>,
-    /// A key of a later version.
+    /// Where apps find a forward proxy (`HTTPS_PROXY`): `127.0.0.1:4142`. Left out: there is none.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(skip)]
-    pub forward_proxy: Option<NotYet>,
-    /// A key of a later version.
+    pub forward_proxy: Option<Text>,
+    /// Where redirected connections arrive: `127.0.0.1:15001`, or a list of addresses. Left out: nowhere.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(skip)]
-    pub transparent: Option<NotYet>,
+    pub transparent: Option<OneOrMore>,
+    /// What becomes of connections to hosts that no upstream claims: `tunnel` (the default) or `refuse`.
+    #[serde(default, deserialize_with = "given")]
+    pub others: Option<Text>,
+    /// What the forward proxy reaches although it is no public address: networks (`10.0.0.0/8`), hosts, `host:port`.
+    #[serde(default, deserialize_with = "given")]
+    pub reach: Option<Vec<Text>>,
 }
 
 /// A provider's endpoint.
@@ -147,6 +179,9 @@ pub struct Upstream {
     /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`.
     #[serde(default, deserialize_with = "given")]
     pub url: Option<Text>,
+    /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`. Default: the host of an `https` URL.
+    #[serde(default, deserialize_with = "given")]
+    pub hosts: Option<Vec<Text>>,
     /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's own go through.
     #[serde(default, deserialize_with = "given")]
     pub key: Option<Text>,
@@ -199,6 +234,15 @@ pub struct Policies {
     /// Memory for all instances together. Default `256MiB`.
     #[serde(default, deserialize_with = "given")]
     pub memory: Option<Size>,
+    /// Whose signatures are believed: `ed25519:BASE64`, or `file:/path.pub` with a key a line.
+    #[serde(default, deserialize_with = "given")]
+    pub signers: Option<Vec<Text>>,
+    /// Whether a policy without a signature is refused. Default: where there are signers.
+    #[serde(default, deserialize_with = "given")]
+    pub require_signed: Option<bool>,
+    /// Whether a signed version older than one that has served is refused. Default: as `require_signed`.
+    #[serde(default, deserialize_with = "given")]
+    pub rollback_guard: Option<bool>,
 }
 
 /// One policy of the chain.
@@ -223,6 +267,12 @@ pub struct Use {
     /// Bounds.
     #[serde(default)]
     pub limits: Option<PolicyLimits>,
+    /// The file's digest in hexadecimal, as `sha256sum` prints it: no other is loaded.
+    #[serde(default, deserialize_with = "given")]
+    pub sha256: Option<Text>,
+    /// Whether an older signed version than one that has served may serve. Default false.
+    #[serde(default, deserialize_with = "given")]
+    pub allow_rollback: Option<bool>,
 }
 
 /// Bounds of one policy.
@@ -268,6 +318,15 @@ pub struct Limits {
     /// Silence while a request's body comes. Default `30s`.
     #[serde(default, deserialize_with = "given")]
     pub body_timeout: Option<Span>,
+    /// Bytes a second that a request's body must come with on average, once `body_timeout` has gone. Default `1KiB`.
+    #[serde(default, deserialize_with = "given")]
+    pub body_rate: Option<Size>,
+    /// How long an app may leave what it is sent unread. Default `60s`.
+    #[serde(default, deserialize_with = "given")]
+    pub write_timeout: Option<Span>,
+    /// How long a connection may be without an exchange. Default `10m`.
+    #[serde(default, deserialize_with = "given")]
+    pub idle_timeout: Option<Span>,
 }
 
 /// What models cost.
@@ -370,9 +429,23 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<
 
 /// The same for a section: the parser takes an empty one for one without keys.
 fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    section(d, "state")
+}
+
+/// The same for `ca:`.
+fn ca_not_empty<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Ca>, D::Error> {
+    section(d, "ca")
+}
+
+fn section<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+    key: &str,
+) -> Result<Option<T>, D::Error> {
     let section = Option::<T>::deserialize(d)?;
-    let empty = || serde::de::Error::custom("state: is empty; give it keys, or leave the key out");
-    section.map(Some).ok_or_else(empty)
+    let empty = format!("{key}: is empty; give it keys, or leave the key out");
+    section
+        .map(Some)
+        .ok_or_else(|| serde::de::Error::custom(empty))
 }
 
 /// The JSON Schema of the file, for editors.

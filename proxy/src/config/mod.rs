@@ -6,11 +6,19 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+mod ca;
 pub mod cases;
 mod check;
 pub mod file;
+mod harden;
+pub mod hosts;
+pub mod listen;
+#[cfg(test)]
+mod listen_tests;
 #[cfg(test)]
 mod money_tests;
+mod overload;
+mod overrides;
 mod prices;
 mod problems;
 mod scalars;
@@ -21,6 +29,12 @@ mod tests;
 mod upstream;
 pub mod values;
 
+pub use ca::Ca;
+pub use harden::{Harden, Landlock};
+pub use hosts::{ByHost, Hosts};
+pub use listen::{Listen, Others, Reach};
+pub use overload::{Overload, OverloadMemory};
+pub use overrides::Overrides;
 pub use prices::{PriceLine, PriceRates, Prices};
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
@@ -31,6 +45,10 @@ pub use tags::{TagRule, Tags};
 pub struct Config {
     /// Where apps connect. Default `127.0.0.1:4141`.
     pub base_url: SocketAddr,
+    /// How connections get in besides.
+    pub listen: Listen,
+    /// Which hosts are LLM hosts, and whose.
+    pub hosts: Hosts,
     /// Health, metrics, policies. Default `127.0.0.1:4190`.
     pub admin: SocketAddr,
     /// Worker threads. Default: the CPUs this process may use, 4 at most.
@@ -49,6 +67,12 @@ pub struct Config {
     pub tags: Tags,
     /// What outlives an exchange. Taken up at start only.
     pub state: State,
+    /// The pod's CA. Taken up at start only.
+    pub ca: Ca,
+    /// What the process gives up. Taken up at start only.
+    pub harden: Harden,
+    /// Where new work is turned away. Taken up at start only.
+    pub overload: Overload,
     /// How long streams may go on after SIGTERM. Default 110 s.
     pub drain: Duration,
     /// Whether the exchange log is written. Default true.
@@ -97,6 +121,18 @@ impl Config {
         path: &std::path::Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
+        Self::load_with(path, env, &Overrides::default())
+    }
+
+    /// The same, with what the command line says in the file's place.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(
+        path: &std::path::Path,
+        env: &dyn Fn(&str) -> Option<String>,
+        overrides: &Overrides,
+    ) -> Result<Self, Problems> {
         let name = path.display().to_string();
         let alone = |message: String| {
             Problems(vec![Problem {
@@ -110,7 +146,7 @@ impl Config {
             .map_err(|e| alone(format!("can't be read: {}", check::io_words(&e))))?;
         let yaml = String::from_utf8(bytes)
             .map_err(|_| alone("is not UTF-8 text; save it as UTF-8".into()))?;
-        Self::parse(&yaml, &name, env)
+        Self::parse_with(&yaml, &name, env, overrides)
     }
 
     /// Checks a file's text; `name` is what problems call it.
@@ -122,14 +158,28 @@ impl Config {
         name: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
+        Self::parse_with(yaml, name, env, &Overrides::default())
+    }
+
+    /// The same, with what the command line says in the file's place.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse_with(
+        yaml: &str,
+        name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+        overrides: &Overrides,
+    ) -> Result<Self, Problems> {
         let empty = yaml
             .lines()
             .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-        let file = if empty {
+        let mut file = if empty {
             file::File::default()
         } else {
             serde_yaml::from_str(yaml).map_err(|e| Problems(vec![Problem::from_yaml(name, &e)]))?
         };
+        overrides.apply(&mut file);
         check::check(file, name, yaml, env)
     }
 
@@ -154,6 +204,14 @@ impl Config {
     pub fn restart_needed(&self, next: &Self) -> Vec<&'static str> {
         [
             ("listen.base_url", self.base_url != next.base_url),
+            (
+                "listen.forward_proxy",
+                self.listen.forward_proxy != next.listen.forward_proxy,
+            ),
+            (
+                "listen.transparent",
+                self.listen.transparent != next.listen.transparent,
+            ),
             ("admin", self.admin != next.admin),
             ("workers", self.workers != next.workers),
             ("log", self.log != next.log),
@@ -163,6 +221,9 @@ impl Config {
                 self.policies.memory != next.policies.memory,
             ),
             ("state", self.state != next.state),
+            ("ca", self.ca != next.ca),
+            ("harden", self.harden != next.harden),
+            ("overload", self.overload != next.overload),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -243,6 +304,8 @@ pub struct Policies {
     pub poll: Duration,
     /// Memory for all instances together, in bytes. Default 256 MiB.
     pub memory: u64,
+    /// Whose signatures are believed, and what becomes of files without one.
+    pub trust: crate::signing::Trust,
 }
 
 /// One policy of the chain.
@@ -260,6 +323,10 @@ pub struct Use {
     pub grants: Grants,
     /// Bounds.
     pub limits: PolicyLimits,
+    /// The one digest that its file may have.
+    pub sha256: Option<crate::signing::Digest>,
+    /// Whether an older signed version than one that has served may serve. Default false.
+    pub allow_rollback: bool,
 }
 
 /// Without the configuration's text: it may hold a secret.
@@ -345,16 +412,22 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Silence while a request's body comes. Default 30 s.
     pub body_timeout: Duration,
+    /// Bytes a second that a request's body must come with, once `body_timeout` has gone. Default 1 KiB.
+    pub body_rate: usize,
+    /// How long an app may leave what it is sent unread. Default 60 s.
+    pub write_timeout: Duration,
+    /// How long a connection may be without an exchange. Default 10 minutes.
+    pub idle_timeout: Duration,
 }
 
-/// Text that is never printed.
+/// Text that is never printed, and wiped from memory when its last generation ends.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(zeroize::Zeroizing<String>);
 
 impl Secret {
     /// Wraps it.
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
     /// The text itself, for the one place that sends it.
     pub fn reveal(&self) -> &str {

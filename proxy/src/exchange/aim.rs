@@ -12,7 +12,7 @@ use super::{
     settle::Watch,
 };
 use crate::{
-    config::Upstream,
+    config::{ByHost, Upstream},
     cost::tags,
     dialect::{answer, request::Body as Asked},
     policy::{Call, Estimates, Run},
@@ -49,9 +49,18 @@ pub(super) fn outgoing<'a>(
 ) -> Result<Outgoing<'a>, Refusal> {
     let config = &generation.config;
     let family = route::family(call.dialect, call.headers());
-    let route::Choice { upstream, model } =
-        route::choose(config, family, call.dialect, call.body.model())
-            .map_err(|none| Refusal::new(Code::NoUpstream, none.to_string()))?;
+    let home = home(&call);
+    let route::Choice {
+        upstream,
+        model,
+        dialled,
+    } = route::choose(config, family, call.dialect, call.body.model(), home).map_err(|none| {
+        let code = match none {
+            route::NoRoute::Unclaimed => Code::Misdirected,
+            _ => Code::NoUpstream,
+        };
+        Refusal::new(code, none.to_string())
+    })?;
     if let Some(model) = model {
         call.body.set_model(&model);
     }
@@ -68,7 +77,11 @@ pub(super) fn outgoing<'a>(
             Some(HeaderValue::from_static("identity")),
         );
     }
-    let path = upstream.path(&call.body.path(&call.path));
+    let path = call.body.path(&call.path);
+    let path = match dialled {
+        true => path.into_owned(),
+        false => upstream.path(&path),
+    };
     let unsendable =
         |error: &dyn std::fmt::Display| Refusal::new(Code::BadRequest, error.to_string());
     let path = PathAndQuery::try_from(path).map_err(|error| unsendable(&error))?;
@@ -117,7 +130,15 @@ fn account(call: &mut Call, upstream: &Upstream, generation: &Generation, watch:
     watch.strips_usage = asks && call.body.ask_for_usage();
 }
 
-pub(super) fn call(parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
+/// Where a call that came in by host belongs.
+pub(super) fn home(call: &Call) -> Option<route::Home<'_>> {
+    let by = call.home.as_ref()?;
+    let asked = call.asked.as_deref();
+    Some(route::Home { by, asked })
+}
+
+pub(super) fn call(mut parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
+    let home = parts.extensions.remove::<ByHost>();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let tags = tags::read(&watch.generation.tags, &parts.headers);
     let mut call = Box::new(Call::new(
@@ -128,6 +149,10 @@ pub(super) fn call(parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
         parts.headers,
         body,
     ));
+    if home.is_some() {
+        call.asked = call.body.model().map(Into::into);
+    }
+    call.home = home;
     call.tagged(tags);
     call.estimated_by(Arc::clone(&watch.generation) as Arc<dyn Estimates>);
     call

@@ -5,7 +5,9 @@ use std::{pin::Pin, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+
+use crate::config::Limits;
 
 /// Largest buffer that is made on the word of a `content-length` alone.
 const TRUSTED: usize = 1 << 20;
@@ -19,8 +21,10 @@ const LINGER_BYTES: usize = 64 << 20;
 pub(super) enum Incomplete {
     /// Over the limit.
     TooLarge,
-    /// Nothing came for too long.
+    /// Nothing came for too long, or too little.
     Silent,
+    /// Other bodies take all the memory that bodies may.
+    NoRoom,
     /// The peer broke off.
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -41,15 +45,57 @@ pub(super) async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
     let _ = timeout(LINGER, drain).await;
 }
 
-/// Reads `body` to its end: `limit` bytes at most, no longer than `silence` between two pieces.
+/// How slow a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Between two pieces, and before `rate` counts.
+    pub(super) silence: Duration,
+    /// Bytes a second, on average: one byte before each end of the silence would hold a connection for ever. 0: any.
+    pub(super) rate: usize,
+}
+
+impl Pace {
+    /// For requests.
+    pub(super) fn of(limits: &Limits) -> Self {
+        Self {
+            silence: limits.body_timeout,
+            rate: limits.body_rate,
+        }
+    }
+
+    /// How long the next piece may take, of a body of which so much came in so long.
+    fn patience(self, came: usize, took: Duration) -> Duration {
+        let earned = came
+            .checked_div(self.rate)
+            .map_or(u64::MAX, |seconds| seconds as u64);
+        let all = self.silence.saturating_add(Duration::from_secs(earned));
+        self.silence.min(all.saturating_sub(took))
+    }
+}
+
+/// Reads a reply's `body` to its end: `limit` bytes at most, no longer than `silence` between two pieces.
 pub(super) async fn collect<B>(
-    mut body: B,
+    body: B,
     limit: usize,
     silence: Duration,
 ) -> Result<Bytes, Incomplete>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
 {
+    gather(body, limit, Pace { silence, rate: 0 }, |_| true).await
+}
+
+/// Reads `body` to its end: `limit` bytes at most, as slow as `pace` allows, each piece where `room` is for it.
+pub(super) async fn gather<B>(
+    mut body: B,
+    limit: usize,
+    pace: Pace,
+    mut room: impl FnMut(usize) -> bool,
+) -> Result<Bytes, Incomplete>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+{
+    let mut begun = None;
     let expected = body.size_hint().lower();
     if expected > limit as u64 {
         discard(body).await;
@@ -65,9 +111,13 @@ where
         .await
         {
             std::task::Poll::Ready(frame) => frame,
-            std::task::Poll::Pending => timeout(silence, body.frame())
-                .await
-                .map_err(|_| Incomplete::Silent)?,
+            std::task::Poll::Pending => {
+                let came = rest.as_ref().map_or(first.len(), BytesMut::len);
+                let begun = begun.get_or_insert_with(Instant::now);
+                timeout(pace.patience(came, begun.elapsed()), body.frame())
+                    .await
+                    .map_err(|_| Incomplete::Silent)?
+            }
         };
         let Some(frame) = frame else {
             return Ok(rest.map_or(first, BytesMut::freeze));
@@ -81,6 +131,10 @@ where
         if rest.as_ref().map_or(first.len(), BytesMut::len) + piece.len() > limit {
             discard(body).await;
             return Err(Incomplete::TooLarge);
+        }
+        if !room(piece.len()) {
+            discard(body).await;
+            return Err(Incomplete::NoRoom);
         }
         match &mut rest {
             Some(rest) => rest.extend_from_slice(&piece),
@@ -126,6 +180,42 @@ mod tests {
             collect(body, 100, SILENCE).await,
             Err(Incomplete::TooLarge)
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_given_up_and_one_that_keeps_the_rate_is_not() {
+        let drip = |bytes: usize| {
+            let pieces = futures_util::stream::unfold(0, move |n| async move {
+                tokio::time::sleep(Duration::from_millis(4900)).await;
+                let piece = http_body::Frame::data(Bytes::from(vec![7; bytes]));
+                (n < 100).then_some((Ok::<_, std::io::Error>(piece), n + 1))
+            });
+            StreamBody::new(Box::pin(pieces))
+        };
+        let pace = Pace {
+            silence: SILENCE,
+            rate: 1024,
+        };
+        let begun = Instant::now();
+        let slow = gather(drip(1), 1 << 20, pace, |_| true).await;
+        assert!(matches!(slow, Err(Incomplete::Silent)));
+        assert_eq!(begun.elapsed(), SILENCE);
+        let steady = gather(drip(5 << 10), 1 << 20, pace, |_| true)
+            .await
+            .unwrap();
+        assert_eq!(steady.len(), 500 << 10);
+    }
+
+    #[tokio::test]
+    async fn a_piece_for_which_there_is_no_room_is_not_taken() {
+        let body = || Full::new(Bytes::from(vec![7; 60]));
+        let pace = Pace {
+            silence: SILENCE,
+            rate: 0,
+        };
+        let none = gather(body(), 100, pace, |more| more < 60).await;
+        assert!(matches!(none, Err(Incomplete::NoRoom)));
+        assert!(gather(body(), 100, pace, |more| more == 60).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

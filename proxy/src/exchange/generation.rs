@@ -11,6 +11,7 @@ use crate::{
         Estimate, Price, Priced, Prices, Routes, Unit,
         tags::{Reads, Rules},
     },
+    overload::Gate,
     policy::{Call, Chain, Estimates},
     route,
     telemetry::metrics::Models,
@@ -41,7 +42,8 @@ impl Generation {
     fn target(&self, call: &Call) -> Option<(String, Option<Priced<'_>>)> {
         let family = route::family(call.dialect, call.headers());
         let asked = call.body.model();
-        let choice = route::choose(&self.config, family, call.dialect, asked).ok()?;
+        let home = super::aim::home(call);
+        let choice = route::choose(&self.config, family, call.dialect, asked, home).ok()?;
         let model = choice.model.or_else(|| asked.map(Into::into))?;
         let priced = self.prices.find(&choice.upstream.name, &model, now());
         Some((model, priced))
@@ -91,6 +93,8 @@ pub enum Phase {
 pub struct Shared {
     /// The generation in force.
     pub generation: ArcSwap<Generation>,
+    /// What decides whether new work is let in.
+    pub gate: Arc<Gate>,
     phase: watch::Sender<Phase>,
 }
 
@@ -99,6 +103,7 @@ impl Shared {
     pub fn new(generation: Generation) -> Self {
         Self {
             generation: ArcSwap::from_pointee(generation),
+            gate: Arc::default(),
             phase: watch::Sender::new(Phase::Serving),
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     config::Config,
     dialect::{Dialect, answer, json, recognise, recognise::Surface, request::Body as RequestBody},
+    overload::{Held, Lane, Reason},
     policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
     state::{Stores, flights::Flights},
@@ -32,11 +33,12 @@ mod kept;
 pub mod live;
 mod refusals;
 mod settle;
+mod shed;
 pub mod told;
 
 use aim::{Outgoing, aim, call, outgoing};
 use ask::{Asked, blocked, has_failed, rescue};
-use collect::{Incomplete, collect};
+use collect::{Incomplete, Pace, collect, gather};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
@@ -53,6 +55,7 @@ pub struct Worker {
     pool: Pool,
     stores: Stores,
     flights: Flights,
+    lane: Arc<Lane>,
 }
 
 /// What comes back, before it is written.
@@ -73,7 +76,13 @@ impl Worker {
             pool,
             stores,
             flights,
+            lane: Arc::default(),
         }
+    }
+
+    /// What this worker takes on.
+    pub fn lane(&self) -> &Arc<Lane> {
+        &self.lane
     }
 
     /// Serves one exchange. Never fails: a refusal is an answer too.
@@ -90,6 +99,15 @@ impl Worker {
             Surface::Call(dialect) => dialect,
             Surface::NoPrompt | Surface::Unread(_) => Dialect::Other,
         };
+        let _admitted = match self.shared.gate.admit(&self.lane) {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                if let Some(wait) = self.lane.wait() {
+                    tokio::time::sleep(wait).await;
+                }
+                return shed::answer(reason, dialect, request);
+            }
+        };
         let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
         watch.record.trace_id = trace_id(request.headers());
         let sent = match surface {
@@ -101,6 +119,18 @@ impl Worker {
             sent.unwrap_or_else(|refusal| refuse(refusal, &mut watch)),
             watch,
         )
+    }
+
+    /// Answers a request that may not become an exchange, in its dialect, and keeps the books on it.
+    pub fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Response<Answer> {
+        let dialect =
+            match recognise::recognise(request.method(), request.uri().path(), request.headers()) {
+                Surface::Call(dialect) => dialect,
+                Surface::NoPrompt | Surface::Unread(_) => Dialect::Other,
+            };
+        let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
+        watch.record.trace_id = trace_id(request.headers());
+        live::answer(refuse(refusal, &mut watch), watch)
     }
 
     /// An exchange that a dialect reads.
@@ -119,7 +149,9 @@ impl Worker {
         let leads = std::mem::take(&mut call.books.leads);
         let keeps = std::mem::take(&mut call.books.keeps);
         let outgoing = aim(call, &generation, leads.len() + keeps.len() > 0, watch)?; // where it goes
-        let reply = match self.send(outgoing, watch).await {
+        let sent = self.send(outgoing, watch).await;
+        watch.held = None; // the upstream has it
+        let reply = match sent {
             //                        the provider
             Ok(reply) if !has_failed(reply.status()) => reply,
             failed => match rescue(&failed, watch).await {
@@ -190,13 +222,16 @@ impl Worker {
         self.open()?;
         let (parts, body) = request.into_parts();
         let limits = &config.limits;
-        let body = collect(body, limits.request_body, limits.body_timeout)
+        let held = watch.held.insert(Held::new(&self.shared.gate));
+        let pace = Pace::of(limits);
+        let body = gather(body, limits.request_body, pace, |more| held.grow(more))
             .await
             .map_err(|incomplete| match incomplete {
                 Incomplete::TooLarge => too_large(limits.request_body),
                 Incomplete::Silent => {
                     Refusal::new(Code::BodyTimeout, "the request's body did not come in time")
                 }
+                Incomplete::NoRoom => shed::overloaded(Reason::Bodies),
                 Incomplete::Broken(cause) => {
                     Refusal::new(Code::BadRequest, "the request's body broke off").caused_by(cause)
                 }
@@ -354,14 +389,15 @@ fn refuse(refusal: Refusal, watch: &mut Watch) -> Reply {
     watch.record.error = Some(refusal.word().to_owned().into());
     told(&watch.record.id, &refusal);
     let listed = watch.listed;
-    Reply::Whole(
-        refusal
-            .answer(watch.record.dialect)
-            .map(|body| match listed {
-                true => answer::listed(&body).into(),
-                false => Bytes::from(body),
-            }),
-    )
+    let answer = refusal.answer(watch.record.dialect);
+    // An upstream's word on its own connection ends there; this is ours.
+    let close = answer.headers().get(header::CONNECTION).cloned();
+    let close = close.map(|close| (header::CONNECTION, close));
+    watch.reply_headers.extend(close);
+    Reply::Whole(answer.map(|body| match listed {
+        true => answer::listed(&body).into(),
+        false => Bytes::from(body),
+    }))
 }
 
 /// Whether what a dialect can't show may be a prompt. Pictures are counted and pass: no policy could read them.

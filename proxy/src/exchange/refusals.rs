@@ -62,6 +62,7 @@ pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
             Code::UpstreamUnreadable,
             "the reply is larger than policies may be shown",
         ),
+        Incomplete::NoRoom => super::shed::overloaded(crate::overload::Reason::Bodies),
         Incomplete::Silent => Refusal::new(
             Code::UpstreamTimeout,
             "the upstream fell silent in mid-reply",

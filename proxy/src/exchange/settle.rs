@@ -15,6 +15,7 @@ use super::{
 use crate::{
     cost::NanoDollars,
     dialect::{Dialect, tap::Tap},
+    overload::Held,
     policy::{Call, Outcome, Reserved, Run},
     state::Settled,
     telemetry::{self, Record, metrics::Inflight},
@@ -45,6 +46,8 @@ pub(super) struct Watch {
     pub(super) output: u64,
     /// The linear estimate of the prompt, 0 where nobody counted.
     pub(super) linear: u64,
+    /// What its body takes of the bodies' budget.
+    pub(super) held: Option<Held>,
     _inflight: Inflight,
 }
 
@@ -68,6 +71,7 @@ impl Watch {
             listed: false,
             output: 0,
             linear: 0,
+            held: None,
             _inflight: Inflight::enter(),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! hyper takes a missing or second `Host`, `Content-Length` beside `Transfer-Encoding`, `chunked, chunked` and bare line feeds (it
 //! was measured: threats, row 9). [`Checked`] follows the bytes that a client sends, message by message, and where one is ambiguous (RFC
-//! 9112 §2.2, §3.2, §5.2, §6.3, §11.2) it hands hyper a NUL in that message's place: hyper answers 400 and closes, and nothing of the message
-//! reaches an upstream. Bodies are skipped by their length, so the check costs one look at each head.
+//! 9112 §2.2, §3.2, §5.2, §6.3, §11.2) it hands hyper [`POISON`] in that message's place, and nothing more: hyper answers 400 and closes, and
+//! nothing of the message reaches an upstream. Bodies are skipped by their length, so the check costs one look at each head.
 //!
 //! It also holds the clock of a head that does not come to its end; an idle connection between two messages has none.
 
@@ -23,6 +23,9 @@ use tokio::{
 /// Bytes of a chunked body's trailer section that are read.
 const TRAILERS: usize = 8 << 10;
 
+/// No parser takes a NUL; the end of a head makes hyper look at it (it reads on for one before it parses a second time).
+const POISON: &[u8] = b"\0\r\n\r\n";
+
 /// Where in the client's bytes we are.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
@@ -38,7 +41,7 @@ enum State {
     Chunk(u64),
     /// In the trailer section, or at the end that stands for an empty one.
     Trailers(Vec<u8>),
-    /// HTTP/2, or after a message that was refused: nothing is looked at any more.
+    /// HTTP/2, a tunnel's bytes after a CONNECT, or after a message that was refused: nothing is looked at any more.
     Opaque,
 }
 
@@ -173,7 +176,11 @@ fn body_after(head: &[u8]) -> Option<State> {
     let mut lines = head
         .split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let http_1_0 = lines.next()?.ends_with(b"HTTP/1.0");
+    let request = lines.next()?;
+    let (http_1_0, connect) = (
+        request.ends_with(b"HTTP/1.0"),
+        request.starts_with(b"CONNECT "),
+    );
     let (mut hosts, mut length, mut chunked) = (0, None, false);
     for line in lines.filter(|line| !line.is_empty()) {
         if matches!(line.first(), Some(b' ' | b'\t')) || memchr(b'\r', line).is_some() {
@@ -201,6 +208,10 @@ fn body_after(head: &[u8]) -> Option<State> {
     if hosts > 1 || hosts == 0 && !http_1_0 || chunked && length.is_some() {
         return None;
     }
+    if connect {
+        // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection must close: see `forward.rs`.
+        return (!chunked && length.is_none()).then_some(State::Opaque);
+    }
     Some(match (chunked, length) {
         (true, _) => State::Size(0, 0),
         (false, None | Some(0)) => State::Head(Vec::new()),
@@ -215,6 +226,8 @@ pub(super) struct Checked<S> {
     patience: Duration,
     /// Until when the head under way must be whole.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// After a message that was refused: what hyper has yet to read in its place, before the end.
+    poison: Option<&'static [u8]>,
 }
 
 impl<S> Checked<S> {
@@ -228,8 +241,36 @@ impl<S> Checked<S> {
             },
             patience,
             deadline: Some(Box::pin(sleep_until(Instant::now() + patience))),
+            poison: None,
         }
     }
+
+    /// Gives the stream back, for what is no HTTP any more.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S> Checked<S> {
+    /// Whether all messages that came are whole, but for a head that may have begun.
+    pub(super) fn between_messages(&self) -> bool {
+        matches!(self.follower.state, State::Head(_))
+    }
+
+    /// What came of a head that is not whole: for a reader that begins anew.
+    pub(super) fn begun(&self) -> Vec<u8> {
+        match &self.follower.state {
+            State::Head(so_far) => so_far.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Moves as much of `bytes` as there is room for.
+fn give(bytes: &mut &'static [u8], buffer: &mut ReadBuf<'_>) {
+    let (piece, rest) = bytes.split_at(bytes.len().min(buffer.remaining()));
+    buffer.put_slice(piece);
+    *bytes = rest;
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
@@ -239,6 +280,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if let Some(poison) = &mut this.poison {
+            give(poison, buffer);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Pending => {
@@ -252,10 +297,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             Poll::Ready(Ok(())) => {
                 let read = buffer.filled().get(before..).unwrap_or_default();
                 if let Err(Ambiguous(at)) = this.follower.follow(read) {
-                    if let Some(byte) = buffer.filled_mut().get_mut(before + at) {
-                        *byte = 0;
-                    }
-                    buffer.set_filled(before + at + 1);
+                    buffer.set_filled(before + at);
+                    give(this.poison.insert(POISON), buffer);
                 }
                 if !this.follower.in_head() {
                     this.deadline = None;
@@ -319,7 +362,7 @@ mod tests {
         None
     }
 
-    const GOOD: [&str; 7] = [
+    const GOOD: [&str; 9] = [
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "\r\nGET / HTTP/1.0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -327,9 +370,13 @@ mod tests {
         "POST / HTTP/1.1\r\nhost:a\r\ntransfer-encoding:CHUNKED\r\n\r\n0\r\nx: y\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\n\n\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n",
+        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n\x16\x03\x01\n\n",
+        "CONNECT a:443 HTTP/1.0\r\n\r\n\n\n",
     ];
 
-    const BAD: [&str; 17] = [
+    const BAD: [&str; 19] = [
+        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nContent-Length: 5\r\n\r\nhello",
+        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
         "GET / HTTP/1.1\nHost: a\n\r\n\r\n",

@@ -1,30 +1,49 @@
-//! How connections get in. One way so far: the base URL that an app is given; HTTP/1.1, or HTTP/2 in clear.
+//! How connections get in: the base URL that an app is given, the forward proxy that its environment names, and connections that the
+//! pod's rules redirected. HTTP/1.1, or HTTP/2 in clear or over TLS that is ended here.
+//!
+//! One core serves all three: [`decide`] makes (destination, name) into terminate, tunnel or refuse. `forward.rs` has the destination from
+//! a CONNECT, `transparent.rs` from the kernel; `terminate.rs` ends TLS and holds every request to the host that its connection was made
+//! for; `tunnel.rs` passes bytes on as they are; `dial.rs` judges where a connection may go. `framing.rs` checks each HTTP/1 message, over
+//! TLS too.
 
-use std::{convert::Infallible, io, net, sync::Arc, time::Duration};
+use std::{io, net, sync::Arc, time::Duration};
 
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::{Method, Request, Response, body::Incoming};
+use rustls::{ServerConfig, server::ResolvesServerCert};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 
 use crate::{
-    config::Limits,
+    config::Config,
     exchange::{
-        Worker,
+        Answer, Worker,
         generation::{Phase, Shared},
     },
+    overload::Guest,
+    refusal::{Code, Refusal},
+    telemetry::metrics,
 };
 
+mod decide;
+mod dial;
+mod forward;
 mod framing;
+mod hello;
+mod http;
+mod plain;
+mod slow;
+mod terminate;
+#[cfg(test)]
+mod tests;
+mod transparent;
+mod tunnel;
 
-use framing::Checked;
+use dial::Own;
+use http::http;
+pub use tunnel::tunnels;
 
 /// How long to wait where the process has no descriptor left for a connection.
 const BREATH: Duration = Duration::from_millis(20);
-/// Streams of one HTTP/2 connection.
-const H2_STREAMS: u32 = 256;
 
 /// Opens the listening socket that all workers share.
 ///
@@ -43,32 +62,220 @@ pub fn bind(address: net::SocketAddr) -> io::Result<net::TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves connections of `listener` until the process drains. Returns when the last of them has ended.
-///
-/// # Errors
-/// The listener can't be used by this runtime.
-pub async fn serve(
-    listener: net::TcpListener,
+/// The sockets on which connections come in.
+pub struct Doors {
+    base_url: net::TcpListener,
+    forward_proxy: Option<net::TcpListener>,
+    transparent: Vec<net::TcpListener>,
+}
+
+impl Doors {
+    /// Opens what `listen:` names. An IPv6 address for redirected connections may be missing where the machine has no IPv6, as long as
+    /// another one stands.
+    ///
+    /// # Errors
+    /// An address can't be had; the sentence names the key and the address.
+    pub fn open(config: &Config) -> io::Result<Self> {
+        let open = |key: &str, address: net::SocketAddr| {
+            bind(address).map_err(|error| {
+                let sentence = format!("`{key}` can't be listened on ({address}): {error}");
+                io::Error::new(error.kind(), sentence)
+            })
+        };
+        let base_url = open("listen.base_url", config.base_url)?;
+        let forward_proxy = config.listen.forward_proxy;
+        let forward_proxy = forward_proxy.map(|address| open("listen.forward_proxy", address));
+        let mut transparent = Vec::new();
+        let mut missing = None;
+        for address in &config.listen.transparent {
+            match open("listen.transparent", *address) {
+                Ok(listener) => transparent.push(listener),
+                Err(error) if address.is_ipv6() && has_no_family(&error) => {
+                    tracing::warn!(%error, "this machine has no IPv6, so none is redirected");
+                    missing = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match missing {
+            Some(error) if transparent.is_empty() => Err(error),
+            _ => Ok(Self {
+                base_url,
+                forward_proxy: forward_proxy.transpose()?,
+                transparent,
+            }),
+        }
+    }
+
+    /// Other handles of the same sockets, for another worker.
+    ///
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let clone = |listener: &net::TcpListener| listener.try_clone();
+        Ok(Self {
+            base_url: self.base_url.try_clone()?,
+            forward_proxy: self.forward_proxy.as_ref().map(clone).transpose()?,
+            transparent: self
+                .transparent
+                .iter()
+                .map(clone)
+                .collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// What `config` asked for, with the ports that the system chose where it asked for none.
+    ///
+    /// # Errors
+    /// The system does not know its own sockets.
+    pub fn told(&self, mut config: Config) -> io::Result<Config> {
+        config.base_url = self.base_url.local_addr()?;
+        if let Some(forward) = &self.forward_proxy {
+            config.listen.forward_proxy = Some(forward.local_addr()?);
+        }
+        let transparent = self.transparent.iter().map(net::TcpListener::local_addr);
+        config.listen.transparent = transparent.collect::<io::Result<_>>()?;
+        Ok(config)
+    }
+}
+
+/// Whether an address can't be had because this machine lacks its family (`EADDRNOTAVAIL`, `EAFNOSUPPORT`).
+fn has_no_family(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, Unsupported};
+    matches!(error.kind(), AddrNotAvailable | Unsupported)
+}
+
+/// What all workers need to stand between an app and its hosts.
+pub struct Front {
+    own: Own,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Front {
+    /// `told` is the configuration with the addresses that are listened on; those may not be reached through here. `resolver` has the
+    /// certificates for claimed hosts; without one, connections to them are refused.
+    ///
+    /// # Errors
+    /// TLS can't be set up.
+    pub fn new(
+        told: &Config,
+        resolver: Option<Arc<dyn ResolvesServerCert>>,
+    ) -> Result<Self, rustls::Error> {
+        let mut own = vec![told.base_url, told.admin];
+        own.extend(told.listen.forward_proxy);
+        own.extend(&told.listen.transparent);
+        let tls = resolver.map(terminate::tls).transpose()?;
+        Ok(Self {
+            own: Own(own),
+            tls: tls.map(Arc::new),
+        })
+    }
+}
+
+/// What one worker's connections share.
+struct Context {
     worker: Arc<Worker>,
     shared: Arc<Shared>,
+    front: Arc<Front>,
+    connections: TaskTracker,
+}
+
+impl Context {
+    /// Serves a request that may become an exchange.
+    async fn exchange(&self, request: Request<Incoming>) -> Response<Answer> {
+        if request.method() == Method::CONNECT {
+            // Closes the connection: the framing check takes what follows for a tunnel's bytes.
+            let refusal = Refusal::new(
+                Code::BadFraming,
+                "this is no forward proxy: name `listen.forward_proxy` in HTTPS_PROXY",
+            );
+            return self.worker.refuse(&request, refusal);
+        }
+        self.worker.handle(request).await
+    }
+}
+
+/// How a listener's connections are served.
+#[derive(Clone, Copy)]
+enum Door {
+    BaseUrl,
+    ForwardProxy,
+    Transparent,
+}
+
+/// Serves connections until the process drains. Returns when the last of them has ended.
+///
+/// # Errors
+/// A listener can't be used by this runtime.
+pub async fn serve(
+    doors: Doors,
+    worker: Arc<Worker>,
+    shared: Arc<Shared>,
+    front: Arc<Front>,
 ) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let mut draining = std::pin::pin!(shared.reached(Phase::Draining));
-    let connections = tokio_util::task::TaskTracker::new();
+    let connections = TaskTracker::new();
+    let context = Arc::new(Context {
+        worker,
+        shared,
+        front,
+        connections: connections.clone(),
+    });
+    let forward = doors.forward_proxy.map(|l| (l, Door::ForwardProxy));
+    let redirected = doors.transparent.into_iter();
+    let besides = forward
+        .into_iter()
+        .chain(redirected.map(|l| (l, Door::Transparent)));
+    for (listener, door) in besides {
+        let listener = TcpListener::from_std(listener)?;
+        connections.spawn(accept(listener, door, Arc::clone(&context)));
+    }
+    accept(
+        TcpListener::from_std(doors.base_url)?,
+        Door::BaseUrl,
+        context,
+    )
+    .await;
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
+    let mut draining = std::pin::pin!(context.shared.reached(Phase::Draining));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut draining => break,
+            () = &mut draining => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                let limits = shared.generation.load().config.limits.clone();
-                connections.spawn(connection(
-                    stream,
-                    Arc::clone(&worker),
-                    Arc::clone(&shared),
-                    limits,
-                ));
+                let Ok(guest) = context.shared.gate.enter() else {
+                    // Words are for who speaks HTTP in clear.
+                    if !matches!(door, Door::Transparent) {
+                        slow::turn_away(&stream);
+                    }
+                    continue;
+                };
+                let own = Arc::clone(&context);
+                // Apart, so that an idle connection takes the room of its own kind only.
+                match door {
+                    Door::BaseUrl => {
+                        drop(context.connections.spawn(connection(stream, guest, own)));
+                    }
+                    Door::ForwardProxy => {
+                        let guest = Arc::new(guest);
+                        drop(
+                            context
+                                .connections
+                                .spawn(forward::serve(stream, guest, own)),
+                        );
+                    }
+                    Door::Transparent => {
+                        let to = transparent::destination(&stream);
+                        let serving = transparent::serve(stream, to, Arc::new(guest), own);
+                        drop(context.connections.spawn(serving));
+                    }
+                }
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -77,47 +284,22 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
-    connections.close();
-    connections.wait().await;
-    Ok(())
 }
 
-async fn connection(stream: TcpStream, worker: Arc<Worker>, shared: Arc<Shared>, limits: Limits) {
+/// Serves one connection to the base URL.
+async fn connection(stream: TcpStream, guest: Guest, context: Arc<Context>) {
     // Without it, small events wait for the peer's delayed acknowledgement: 40 ms (measured).
     if stream.set_nodelay(true).is_err() {
         return; // gone already
     }
-    let stream = TokioIo::new(Checked::new(stream, limits.headers, limits.header_timeout));
-    let service = service_fn(move |request| {
-        let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(worker.handle(request).await) }
-    });
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // `pipeline_flush` stays off: it lifts hyper's bound on what is written ahead, and a client that stops reading then costs all its
-    // stream in memory (seen: 3.7 GB in nine seconds).
-    server
-        .http1()
-        .max_buf_size(limits.headers.max(64 << 10))
-        .header_read_timeout(None);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(H2_STREAMS)
-        .max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(Some(20))
-        .keep_alive_interval(Some(Duration::from_secs(60)));
-    let connection = server.serve_connection(stream, service);
-    let mut connection = std::pin::pin!(connection);
-    let draining = shared.reached(Phase::Draining);
-    // Errors are the peer's: it left, or sent what was answered with 400.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = draining => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
+    metrics::connection("base_url", "plain");
+    let limits = context.shared.generation.load().config.limits.clone();
+    let shared = Arc::clone(&context.shared);
+    http(stream, &limits, &shared, &guest, move |request| {
+        let context = Arc::clone(&context);
+        async move { context.exchange(request).await }
+    })
+    .await;
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

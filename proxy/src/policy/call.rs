@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Books, Estimates, books};
 use crate::{
+    config::ByHost,
     cost::{Tags, Unit},
     dialect::{
         Dialect,
@@ -27,6 +28,10 @@ pub struct Call {
     pub body: Body,
     /// What policies took on in its name.
     pub books: Books,
+    /// The upstream whose host the app dialled; none where it came in by the base URL.
+    pub home: Option<ByHost>,
+    /// The model that the app wrote, where `home` is told: policies may have changed it.
+    pub asked: Option<Box<str>>,
     headers: HeaderMap,
     tags: Tags,
     undo: Vec<Undo>,
@@ -75,6 +80,8 @@ impl Call {
             body,
             headers,
             books: Books::default(),
+            home: None,
+            asked: None,
             tags: Tags::default(),
             undo: Vec::new(),
             estimates: None,

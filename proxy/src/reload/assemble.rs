@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -11,22 +10,24 @@ use std::{
     time::SystemTime,
 };
 
-use sha2::{Digest, Sha256};
+use semver::Version;
 
 use crate::{
-    config::{Config, Grants, Kind, PolicyLimits, Upstream, Use, cases::Cases},
+    config::{Config, Grants, Kind, PolicyLimits, Upstream, Use},
     cost::{
         Prices, Routes,
         tags::{Reads, Rules},
     },
-    exchange::{generation::Generation, told::Told},
-    policy::{Chain, Link, Program},
+    exchange::generation::Generation,
+    policy::{Chain, Link},
     reload::{
-        rehearsal::rehearse,
-        scan::{PolicyFile, hex},
+        admit::admitted,
+        bring::{bring, relink},
+        scan::PolicyFile,
     },
-    sandbox::{Loader, Source},
-    telemetry::metrics::{self, Models, PolicyMeter},
+    sandbox::Loader,
+    signing::{Seen, Trust, Verified, hex},
+    telemetry::metrics::{self, Models},
 };
 
 /// Policies loaded at once, at the most: each is a compiling process, which may take tens of megabytes.
@@ -40,6 +41,8 @@ struct Identity {
     config: String,
     grants: Grants,
     limits: PolicyLimits,
+    /// The version that was signed.
+    signed: Option<Version>,
 }
 
 /// One policy of the chain, as `/policies` tells of it.
@@ -51,6 +54,8 @@ pub struct Entry {
     pub serving: String,
     /// Why the newest file or configuration does not serve.
     pub refused: Option<String>,
+    /// The id of the key that signed what serves; none where that was not asked for.
+    pub signed_by: Option<String>,
     /// When what serves was loaded.
     pub since: SystemTime,
 }
@@ -59,6 +64,7 @@ pub struct Entry {
 pub struct Assembler {
     loader: Loader,
     known: BTreeMap<String, Known>,
+    seen: Seen,
     number: u64,
     routes: Arc<Routes>,
 }
@@ -66,6 +72,7 @@ pub struct Assembler {
 struct Known {
     identity: Identity,
     link: Arc<Link>,
+    signed: Option<Verified>,
     since: SystemTime,
     /// The identity that was refused last, with the reason: it is not tried again until something changes.
     refused: Option<(Identity, String)>,
@@ -75,14 +82,14 @@ struct Known {
 enum Step<'a> {
     /// Nothing: what serves serves on, or what failed fails again.
     Done(Result<Arc<Link>, String>),
-    Load(New<'a>),
+    Load(Box<New<'a>>),
 }
 
 /// A policy that is new, or is wanted in another way.
 struct New<'a> {
     found: &'a PolicyFile,
-    cases: Option<PathBuf>,
     identity: Identity,
+    signed: Option<Verified>,
 }
 
 /// A generation, and what there is to tell about it.
@@ -110,9 +117,16 @@ impl Assembler {
         Self {
             loader,
             known: BTreeMap::new(),
+            seen: Seen::default(),
             number: 0,
             routes: Arc::default(),
         }
+    }
+
+    /// Which signed versions have served already.
+    #[must_use]
+    pub fn remembering(self, seen: Seen) -> Self {
+        Self { seen, ..self }
     }
 
     /// Makes the next generation. A policy that fails keeps its former self; one that has none is left to the caller: at start it ends
@@ -129,11 +143,13 @@ impl Assembler {
         let mut entries = Vec::new();
         let mut refused = Vec::new();
         let mut missing = Vec::new();
+        let mut served = Vec::new();
+        let trust = &config.policies.trust;
         let steps: Vec<(&Use, Step<'_>)> = config
             .policies
             .chain
             .iter()
-            .map(|wanted| (wanted, self.step(wanted, files)))
+            .map(|wanted| (wanted, self.step(trust, wanted, files)))
             .collect();
         let mut loaded = self.load_all(&steps).into_iter();
         let wanted: Vec<(&Use, Result<Arc<Link>, String>)> = steps
@@ -142,7 +158,7 @@ impl Assembler {
                 let link = match step {
                     Step::Done(done) => done,
                     Step::Load(new) => match loaded.next() {
-                        Some(outcome) => self.keep(wanted, new.identity, outcome),
+                        Some(outcome) => self.keep(wanted, *new, outcome),
                         None => Err("was not loaded".to_owned()), // an outcome each: never
                     },
                 };
@@ -152,6 +168,9 @@ impl Assembler {
         for (wanted, link) in wanted {
             if link.is_err() {
                 metrics::load_failure(&wanted.name);
+            }
+            if link.is_ok() {
+                served.push(wanted.name.clone());
             }
             let former = self.known.get(&wanted.name);
             match (link, former) {
@@ -182,6 +201,14 @@ impl Assembler {
                 .any(|wanted| wanted.name == *name)
         };
         self.known.retain(|name, _| in_chain(name));
+        if trust.rollback_guard {
+            // Only now: what failed beside another policy has not served.
+            let signed = |name: &String| {
+                let (name, known) = self.known.get_key_value(name)?;
+                Some((name.as_str(), &known.signed.as_ref()?.version))
+            };
+            self.seen.note(served.iter().filter_map(signed));
+        }
         self.number += 1;
         self.loader.give_way();
         Ok(Assembled {
@@ -201,7 +228,12 @@ impl Assembler {
     }
 
     /// What is to be done for one policy of the chain.
-    fn step<'a>(&mut self, wanted: &Use, files: &'a BTreeMap<String, PolicyFile>) -> Step<'a> {
+    fn step<'a>(
+        &mut self,
+        trust: &Trust,
+        wanted: &Use,
+        files: &'a BTreeMap<String, PolicyFile>,
+    ) -> Step<'a> {
         let Some(found) = files.get(&wanted.name) else {
             return Step::Done(Err(format!(
                 "there is no `{}.wasm` in the policy directory",
@@ -212,15 +244,24 @@ impl Assembler {
             Ok(hash) => *hash,
             Err(why) => return Step::Done(Err(why.clone())),
         };
-        let cases = found.path.with_extension("cases.yaml");
+        let cases = match &found.cases {
+            Some(Err(why)) => {
+                return Step::Done(Err(format!("{} {why}", found.cases_path().display())));
+            }
+            Some(Ok(hash)) => Some(*hash),
+            None => None,
+        };
+        let signed = match admitted(trust, &self.seen, wanted, found, &hash) {
+            Ok(signed) => signed,
+            Err(why) => return Step::Done(Err(why.to_string())),
+        };
         let identity = Identity {
             hash,
-            cases: std::fs::read(&cases)
-                .ok()
-                .map(|text| Sha256::digest(text).into()),
+            cases,
             config: wanted.config.clone(),
             grants: wanted.grants.clone(),
             limits: wanted.limits.clone(),
+            signed: signed.as_ref().map(|signed| signed.version.clone()),
         };
         if let Some(known) = self.known.get_mut(&wanted.name) {
             if known.identity == identity {
@@ -228,6 +269,7 @@ impl Assembler {
                 if link.on_error != wanted.on_error || link.on_unseen != wanted.on_unseen {
                     known.link = Arc::new(relink(link, wanted));
                 }
+                known.signed = signed;
                 return Step::Done(Ok(Arc::clone(&known.link)));
             }
             if let Some((refused, why)) = &known.refused
@@ -236,11 +278,11 @@ impl Assembler {
                 return Step::Done(Err(why.clone()));
             }
         }
-        Step::Load(New {
+        Step::Load(Box::new(New {
             found,
-            cases: identity.cases.map(|_| cases),
             identity,
-        })
+            signed,
+        }))
     }
 
     /// Loads what is new, several at once: compiling takes hundreds of milliseconds each. An outcome per [`Step::Load`], in order.
@@ -248,7 +290,7 @@ impl Assembler {
         let new: Vec<(&Use, &New<'_>)> = steps
             .iter()
             .filter_map(|(wanted, step)| match step {
-                Step::Load(new) => Some((*wanted, new)),
+                Step::Load(new) => Some((*wanted, &**new)),
                 Step::Done(_) => None,
             })
             .collect();
@@ -257,7 +299,15 @@ impl Assembler {
             std::iter::from_fn(|| {
                 let n = next.fetch_add(1, Relaxed);
                 let (wanted, new) = new.get(n)?;
-                Some((n, self.load(wanted, new.found, new.cases.as_deref())))
+                Some((
+                    n,
+                    bring(
+                        &self.loader,
+                        wanted,
+                        new.found,
+                        new.identity.signed.as_ref(),
+                    ),
+                ))
             })
             .collect::<Vec<_>>()
         };
@@ -285,9 +335,12 @@ impl Assembler {
     fn keep(
         &mut self,
         wanted: &Use,
-        identity: Identity,
+        new: New<'_>,
         outcome: Result<Arc<Link>, String>,
     ) -> Result<Arc<Link>, String> {
+        let New {
+            identity, signed, ..
+        } = new;
         match &outcome {
             Ok(link) => {
                 self.known.insert(
@@ -295,6 +348,7 @@ impl Assembler {
                     Known {
                         identity,
                         link: Arc::clone(link),
+                        signed,
                         since: SystemTime::now(),
                         refused: None,
                     },
@@ -308,79 +362,6 @@ impl Assembler {
         }
         outcome
     }
-
-    fn load(
-        &self,
-        wanted: &Use,
-        found: &PolicyFile,
-        cases: Option<&Path>,
-    ) -> Result<Arc<Link>, String> {
-        let bytes = found
-            .read()
-            .map_err(|error| format!("{}: {error}", found.path.display()))?;
-        let load = |config: &str| -> Result<Arc<dyn Program>, String> {
-            let loaded = self
-                .loader
-                .load(Source {
-                    name: wanted.name.clone(),
-                    bytes: bytes.clone(),
-                    config: config.to_owned(),
-                    grants: wanted.grants.clone(),
-                    limits: wanted.limits.clone(),
-                })
-                .map_err(|error| error.to_string())?;
-            Ok(loaded)
-        };
-        if let Some(path) = cases {
-            let cases = Cases::read(path)?;
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .map_err(|error| format!("no runtime to rehearse in: {error}"))?;
-            let misses = runtime.block_on(rehearse(&cases, &wanted.limits, |config| {
-                load(&config.to_string())
-            }))?;
-            if let Some(miss) = misses.first() {
-                return Err(format!(
-                    "{} of its cases fail, first `{}`: {}",
-                    misses.len(),
-                    miss.case,
-                    miss.what
-                ));
-            }
-        }
-        let program = load(&wanted.config)?;
-        let version: Arc<str> = program.manifest().version.as_str().into();
-        let meter = PolicyMeter::new(&wanted.name, &version);
-        Ok(Arc::new(Link {
-            listener: Arc::new(Told::new(meter)),
-            name: wanted.name.as_str().into(),
-            version,
-            program,
-            on_error: wanted.on_error,
-            on_unseen: wanted.on_unseen,
-            limits: wanted.limits.clone(),
-            quarantine: Default::default(),
-            calls: Default::default(),
-            faults: Default::default(),
-        }))
-    }
-}
-
-/// The same program under other rules.
-fn relink(link: &Link, wanted: &Use) -> Link {
-    Link {
-        name: Arc::clone(&link.name),
-        listener: Arc::clone(&link.listener),
-        version: Arc::clone(&link.version),
-        program: Arc::clone(&link.program),
-        on_error: wanted.on_error,
-        on_unseen: wanted.on_unseen,
-        limits: wanted.limits.clone(),
-        quarantine: Default::default(),
-        calls: Default::default(),
-        faults: Default::default(),
-    }
 }
 
 impl Known {
@@ -389,6 +370,7 @@ impl Known {
             name: name.to_owned(),
             serving: hex(&self.identity.hash),
             refused,
+            signed_by: self.signed.as_ref().map(|signed| signed.key.clone()),
             since: self.since,
         }
     }

@@ -14,15 +14,20 @@ use super::{
     assemble::{Assembler, Entry},
 };
 use crate::{
-    config::Config,
+    ca::{self, Authority, CaError},
+    config::{Config, Overrides},
     exchange::generation::{Generation, Shared},
+    harden,
     telemetry::metrics,
 };
 
 /// Keeps the generation in force up to date with the files.
 pub struct Reloader {
     file: PathBuf,
+    overrides: Overrides,
     shared: Arc<Shared>,
+    /// None where no TLS is ended here.
+    authority: Option<Arc<Authority>>,
     /// Held while a generation is made: seconds, where something has to be compiled.
     assembler: Mutex<Assembler>,
     told: Mutex<Told>,
@@ -48,20 +53,25 @@ pub fn paths(file: &std::path::Path, config: &Config) -> Paths {
         config: Some(file.to_owned()),
         besides: config.files.clone(),
         directory: config.policies.directory.clone(),
+        signed: !config.policies.trust.signers.is_empty(),
     }
 }
 
 impl Reloader {
-    /// Keeps what `shared` serves up to date with the configuration in `file`.
+    /// Keeps what `shared` serves up to date with the configuration in `file`, and what the command line says in its place.
     pub fn new(
         file: PathBuf,
+        overrides: Overrides,
         shared: Arc<Shared>,
         assembler: Assembler,
         entries: Vec<Entry>,
+        authority: Option<Arc<Authority>>,
     ) -> Self {
         Self {
             file,
+            overrides,
             shared,
+            authority,
             assembler: Mutex::new(assembler),
             told: Mutex::new(Told {
                 entries,
@@ -114,10 +124,18 @@ impl Reloader {
         let begun = Instant::now();
         let former = self.shared.generation.load_full();
         let config = if change.config || change.asked {
-            match Config::load(&self.file, &|name| std::env::var(name).ok()) {
+            let env = |name: &str| std::env::var(name).ok();
+            match Config::load_with(&self.file, &env, &self.overrides) {
                 Ok(config) => config,
                 Err(problems) => {
-                    let sentences = problems.0.iter().map(ToString::to_string).collect();
+                    let mut sentences: Vec<String> =
+                        problems.0.iter().map(ToString::to_string).collect();
+                    if sentences
+                        .iter()
+                        .any(|said| said.contains("permission is denied"))
+                    {
+                        sentences.extend(harden::hint().map(str::to_owned));
+                    }
                     return self.refused(
                         sentences,
                         "configuration not reloaded; keeping the previous one",
@@ -127,6 +145,9 @@ impl Reloader {
         } else {
             former.config.clone()
         };
+        if let Err(sentences) = harden::admits(&config, &self.file) {
+            return self.refused(sentences, "configuration not reloaded; it needs a restart");
+        }
         let restart_needed = former.config.restart_needed(&config);
         for key in &restart_needed {
             warn!(key, "takes effect at the next start only");
@@ -137,6 +158,11 @@ impl Reloader {
                 let Some(watcher) = self.watcher.get() else {
                     return;
                 };
+                if let Err(error) = self.certify(&assembled.generation.config) {
+                    let sentences = vec![error.to_string()];
+                    return self
+                        .refused(sentences, "not reloaded; keeping the previous generation");
+                }
                 if change.config || change.asked {
                     let config = &assembled.generation.config;
                     watcher.repoint(paths(&self.file, config), config.policies.poll);
@@ -170,6 +196,17 @@ impl Reloader {
                 sentences,
                 "policies not reloaded; keeping the previous generation",
             ),
+        }
+    }
+
+    /// Lets the pod's CA vouch for the hosts of the next generation before any of them is dialled.
+    fn certify(&self, next: &Config) -> Result<(), CaError> {
+        let hosts = ca::hosts(next);
+        match &self.authority {
+            Some(authority) if !hosts.is_empty() => {
+                authority.renew(&hosts, SystemTime::now()).map(drop)
+            }
+            _ => Ok(()),
         }
     }
 

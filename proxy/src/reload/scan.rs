@@ -1,16 +1,20 @@
 //! What the watched files are at one moment.
 //!
 //! A [`Scan`] is a plain value: names, stamps (what `stat` tells) and contents' hashes. Whether it may be believed is for `watch.rs`, which takes
-//! two and compares. Contents are hashed and not kept: a policy is read again, with its hash checked, by whoever loads it.
+//! two and compares. Contents are hashed and not kept: a policy is read again, with its hash checked, by whoever loads it. A policy is one to three
+//! files: `NAME.wasm`, its signature and its cases; a change of any is a change of the policy.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, Metadata},
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
+
+use crate::signing::{self, Beside};
 
 /// What is watched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub struct Paths {
     pub besides: Vec<PathBuf>,
     /// Where `NAME.wasm` files are.
     pub directory: Option<PathBuf>,
+    /// Whether signatures matter: then a module waits a moment for the one that fits it.
+    pub signed: bool,
 }
 
 /// SHA-256 of a file's content.
@@ -28,6 +34,8 @@ pub type Hash = [u8; 32];
 
 /// No policy is larger: JavaScript and Python components are 10 to 40 MiB.
 const LARGEST: u64 = 128 << 20;
+/// No file of cases is larger.
+const LARGEST_CASES: u64 = 8 << 20;
 
 /// What both core modules and components begin with.
 const MAGIC: &[u8] = b"\0asm";
@@ -41,7 +49,13 @@ pub struct PolicyFile {
     pub path: PathBuf,
     /// Its content's hash; or why it is no policy, in a sentence for the operator.
     pub content: Result<Hash, String>,
+    /// `NAME.wasm.sig`.
+    pub signature: Beside,
+    /// Hash of `NAME.cases.yaml`, where it is there; or why it can't be read.
+    pub cases: Option<Result<Hash, String>>,
     stamp: Stamp,
+    /// Of the signature and of the cases.
+    beside: [Option<Stamp>; 2],
 }
 
 impl PolicyFile {
@@ -59,6 +73,35 @@ impl PolicyFile {
             Err(why) => Err(io::Error::other(why.clone())),
         }
     }
+    /// Reads the cases that were hashed; none where there are none.
+    ///
+    /// # Errors
+    /// As [`PolicyFile::read`].
+    pub fn read_cases(&self) -> io::Result<Option<String>> {
+        let hash = match &self.cases {
+            None => return Ok(None),
+            Some(Err(why)) => return Err(io::Error::other(why.clone())),
+            Some(Ok(hash)) => hash,
+        };
+        let text = fs::read_to_string(cases_path(&self.path))?;
+        if *hash != <Hash>::from(Sha256::digest(&text)) {
+            return Err(io::Error::other(
+                "changed while it was being read; it will be looked at again",
+            ));
+        }
+        Ok(Some(text))
+    }
+    /// Where its cases are, or would be.
+    pub fn cases_path(&self) -> PathBuf {
+        cases_path(&self.path)
+    }
+    /// Whether the policy that `other` is has the same contents.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.content == other.content
+            && self.signature == other.signature
+            && self.cases == other.cases
+    }
     /// Bytes of the file.
     pub fn len(&self) -> u64 {
         self.stamp.len
@@ -67,16 +110,6 @@ impl PolicyFile {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// A hash as lower-case hexadecimal.
-pub fn hex(hash: &Hash) -> String {
-    use std::fmt::Write;
-    hash.iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 /// What `stat` tells of a content's identity. With the inode and the change time even a replacement of the same length in the same
@@ -142,13 +175,29 @@ impl Scan {
                 continue;
             }
             let stamp = Stamp::of(&metadata);
-            let file = match before.policies.get(&name) {
-                Some(known) if known.stamp == stamp && known.path == path => known.clone(),
+            let (signature, cases) = (signature_path(&path), cases_path(&path));
+            let signature_found = fs::metadata(&signature).ok();
+            let cases_found = fs::metadata(&cases).ok();
+            let beside = [&signature_found, &cases_found].map(|m| m.as_ref().map(Stamp::of));
+            // A megabyte is not hashed anew because of what stands beside it.
+            let same = before
+                .policies
+                .get(&name)
+                .filter(|known| known.stamp == stamp && known.path == path);
+            let file = match same {
+                Some(known) if known.beside == beside => known.clone(),
                 _ => PolicyFile {
-                    content: content(&path, &metadata),
+                    content: match same {
+                        Some(known) => known.content.clone(),
+                        None => content(&path, &metadata),
+                    },
+                    signature: signature_found
+                        .map_or(Beside::Nothing, |m| read_signature(&signature, &m)),
+                    cases: cases_found.map(|metadata| hashed(&cases, &metadata)),
                     name: name.clone(),
                     path,
                     stamp,
+                    beside,
                 },
             };
             scan.policies.insert(name, file);
@@ -172,13 +221,9 @@ impl Scan {
 
     /// Whether a policy came, went or has another content.
     pub(super) fn policies_differ(&self, former: &Self) -> bool {
-        let contents = |scan: &Self| {
-            scan.policies
-                .values()
-                .map(|f| (f.name.clone(), f.content.clone()))
-                .collect::<Vec<_>>()
-        };
-        contents(self) != contents(former)
+        let same = |(now, before): (&PolicyFile, &PolicyFile)| now.is_same(before);
+        let (now, before) = (&self.policies, &former.policies);
+        now.len() != before.len() || !now.values().zip(before.values()).all(same)
     }
 }
 
@@ -188,7 +233,57 @@ fn policy_name(path: &Path) -> Option<String> {
     (!name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
 }
 
-fn content(path: &Path, metadata: &fs::Metadata) -> Result<Hash, String> {
+/// `NAME.wasm.sig` of `NAME.wasm`.
+fn signature_path(module: &Path) -> PathBuf {
+    let mut path = module.as_os_str().to_owned();
+    path.push(".sig");
+    path.into()
+}
+
+/// `NAME.cases.yaml` of `NAME.wasm`.
+fn cases_path(module: &Path) -> PathBuf {
+    module.with_extension("cases.yaml")
+}
+
+/// Never more of it than a signature can be.
+fn read_signature(path: &Path, metadata: &Metadata) -> Beside {
+    if !metadata.is_file() {
+        return Beside::Unusable("is not a regular file".into());
+    }
+    let mut bytes = Vec::new();
+    match fs::File::open(path).and_then(|f| f.take(signing::LARGEST + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > signing::LARGEST => {
+            Beside::Unusable("is larger than any signature".into())
+        }
+        Ok(_) => Beside::File(bytes.into()),
+        Err(error) => Beside::Unusable(unreadable(&error)),
+    }
+}
+
+fn hashed(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
+    if !metadata.is_file() {
+        return Err("is not a regular file".into());
+    }
+    if metadata.len() > LARGEST_CASES {
+        return Err(format!(
+            "is larger than the {} MiB that cases may be",
+            LARGEST_CASES >> 20
+        ));
+    }
+    match fs::read(path) {
+        Ok(bytes) => Ok(Sha256::digest(&bytes).into()),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "can't be read: permission is denied".to_owned(),
+        _ => format!("can't be read: {error}"),
+    }
+}
+
+fn content(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
     if !metadata.is_file() {
         return Err("is not a regular file".into());
     }
@@ -198,10 +293,7 @@ fn content(path: &Path, metadata: &fs::Metadata) -> Result<Hash, String> {
             LARGEST >> 20
         ));
     }
-    let bytes = fs::read(path).map_err(|e| match e.kind() {
-        io::ErrorKind::PermissionDenied => "can't be read: permission is denied".to_owned(),
-        _ => format!("can't be read: {e}"),
-    })?;
+    let bytes = fs::read(path).map_err(|error| unreadable(&error))?;
     if !bytes.starts_with(MAGIC) {
         return Err("is not WebAssembly; build it with `outrigger policy build`".into());
     }

@@ -22,7 +22,10 @@ use notify::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-use super::scan::{Paths, PolicyFile, Scan};
+use super::{
+    complete::Waiting,
+    scan::{Paths, PolicyFile, Scan},
+};
 
 /// Without events for so long, a burst is over.
 const QUIET: Duration = Duration::from_millis(200);
@@ -107,6 +110,7 @@ impl Watcher {
             seen,
             out,
             unreadable: false,
+            waiting: Waiting::default(),
         };
         std::thread::Builder::new()
             .name("watch".into())
@@ -157,6 +161,8 @@ struct Watching {
     out: mpsc::Sender<Change>,
     /// The directory could not be listed the last time; told once.
     unreadable: bool,
+    /// Modules whose signature is still to come.
+    waiting: Waiting,
 }
 
 impl Watching {
@@ -189,7 +195,12 @@ impl Watching {
                     break;
                 }
             }
-            let scan = self.settled();
+            let mut scan = self.settled();
+            let mut again = None;
+            if self.paths.signed {
+                let now = Instant::now();
+                again = self.waiting.leave_out(&mut scan, &self.seen, now);
+            }
             let change = Change {
                 config: scan.config_differs(&self.seen),
                 policies: scan.policies_differ(&self.seen),
@@ -203,6 +214,7 @@ impl Watching {
                 return;
             }
             look = Instant::now() + self.poll;
+            look = again.map_or(look, |again| again.min(look));
         }
     }
 

@@ -189,7 +189,7 @@ fn a_file_that_changed_since_it_was_hashed_is_not_read_as_what_it_was() {
     let scan = Scan::take(&in_directory(&directory), &Scan::default()).unwrap();
     assert_eq!(scan.policies["a"].read().unwrap(), wasm("one"));
     assert_eq!(
-        super::super::scan::hex(scan.policies["a"].content.as_ref().unwrap()).len(),
+        crate::signing::hex(scan.policies["a"].content.as_ref().unwrap()).len(),
         64
     );
     rename_into(directory.path(), "a.wasm", &wasm("two"));
@@ -231,6 +231,7 @@ fn the_configuration_and_its_secrets_are_watched_by_content() {
         config: Some(config.clone()),
         besides: vec![secret.clone()],
         directory: None,
+        signed: false,
     };
     let (_watcher, mut changes) = start(paths, NO_POLL);
 

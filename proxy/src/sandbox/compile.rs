@@ -88,11 +88,11 @@ pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
     })
 }
 
-fn compiler_failed(error: wasmtime::Error) -> LoadError {
+pub(super) fn compiler_failed(error: wasmtime::Error) -> LoadError {
     LoadError::Compile(format!("{error:#}"))
 }
 
-fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)?
@@ -165,7 +165,7 @@ fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), L
     }
 }
 
-fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
+pub(super) fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
     let limits = PolicyLimits {
         cpu: job.cpu,
         wall: job.cpu,

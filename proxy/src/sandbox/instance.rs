@@ -48,7 +48,7 @@ struct Exports {
     on_end: ComponentExportIndex,
 }
 
-type Describe = TypedFunc<(), (wit::Manifest,)>;
+pub(super) type Describe = TypedFunc<(), (wit::Manifest,)>;
 pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
 type OnReply = TypedFunc<

@@ -223,6 +223,18 @@ impl Loader {
     /// # Errors
     /// One of [`LoadError`]; nothing of the policy is kept then.
     pub fn load(&self, source: Source) -> Result<Arc<Policy>, LoadError> {
+        self.load_with(source, self.host.clone())
+    }
+
+    /// Loads a policy that is lent nothing which others see, for its cases: a rehearsal takes from no limit, writes no value, calls nobody.
+    ///
+    /// # Errors
+    /// As [`Loader::load`].
+    pub fn load_apart(&self, source: Source) -> Result<Arc<Policy>, LoadError> {
+        self.load_with(source, Host::none())
+    }
+
+    fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {
         let names = Names::read(&source.bytes, &source.grants)?;
         let job = Job {
             component: names.component,
@@ -250,13 +262,7 @@ impl Loader {
             },
             cpu: self.load_time,
         };
-        let shared = Shared::new(
-            &source.name,
-            source.grants,
-            source.limits,
-            self.host.clone(),
-            None,
-        );
+        let shared = Shared::new(&source.name, source.grants, source.limits, host, None);
         match Policy::new(shared, self.engine.clone(), parts) {
             Ok(Ok(policy)) => Ok(Arc::new(policy)),
             Ok(Err(fault)) => Err(LoadError::Fault(fault)),

@@ -1,4 +1,4 @@
-//! What is counted, as functions: the raw macros are used here and in `meter.rs` only, and every name is in `table.rs`.
+//! What is counted, as functions: the raw macros are used here, in `meter.rs` and in `pod.rs` only, and every name is in `table.rs`.
 //!
 //! On the request path nothing is formatted or looked up in a shared registry: each worker thread keeps the handles of the label sets that
 //! it has met, and a policy keeps its own in a [`PolicyMeter`]. Labels are bounded: a model that no configuration names is `other`.
@@ -23,11 +23,14 @@ use ::metrics::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-pub use super::meter::{Hook, PolicyMeter};
 use super::{
     Record,
     account::{self, Account},
     table::{self, Kind, TABLE},
+};
+pub use super::{
+    meter::{Hook, PolicyMeter},
+    pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
 };
 use crate::{config::Config, dialect::Dialect};
 
@@ -77,6 +80,7 @@ pub fn recorder() -> &'static PrometheusHandle {
             }
         }
         gauge!(table::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        gauge!(table::REFUSED).set(0.0);
         handle
     })
 }
@@ -290,7 +294,7 @@ pub(super) fn exchange(record: &Record) {
 }
 
 /// A counter whose labels are words of the program.
-fn word(
+pub(super) fn word(
     metric: &'static str,
     first: &'static str,
     second: &'static str,
@@ -373,6 +377,8 @@ pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
 pub fn reload(taken_up: bool) {
     recorder();
     counter!(table::RELOADS, "result" => if taken_up { "ok" } else { "failed" }).increment(1);
+    // A counter tells that something was refused once; an alert has to last until somebody mended it.
+    gauge!(table::REFUSED).set(if taken_up { 0.0 } else { 1.0 });
 }
 
 /// Tells the generation in force.

@@ -314,6 +314,15 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     store_dropped("replies", "damaged");
     store_unsettled(1);
     store_up("limits", true);
+    connection("transparent", "tunnel");
+    connection_refused("transparent", "loop");
+    passed("not_tls");
+    tunnelled("sent", 1);
+    tunnel(true);
+    landlock(7);
+    load(3, 0.5);
+    shed("memory");
+    cut("idle");
     let text = render();
     let build = format!(
         "outrigger_build_info{{version=\"{}\"}} 1",

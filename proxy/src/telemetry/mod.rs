@@ -14,6 +14,7 @@ mod account;
 pub mod log;
 mod meter;
 pub mod metrics;
+mod pod;
 mod sink;
 mod table;
 pub mod trace;

@@ -119,6 +119,8 @@ table! {
         "Policy files that could not be loaded.";
     RELOADS = "outrigger_reloads_total", Kind::Counter, ["result"],
         "Changes of configuration or policies that were taken up, or were not.";
+    REFUSED = "outrigger_reload_refused", Kind::Gauge, [],
+        "1 while the last change of configuration or policies was not taken up, wholly or in part.";
     GENERATION = "outrigger_reload_generation", Kind::Gauge, [],
         "Number of the generation in force.";
     LOG_DROPPED = "outrigger_log_lines_dropped_total", Kind::Counter, [],
@@ -137,6 +139,26 @@ table! {
         "Replies that policies wanted kept: kept, or why not.";
     FROM_STORE = "outrigger_replies_served_total", Kind::Counter, ["kind"],
         "Exchanges that were answered by a kept reply or by another exchange's (shared); unreadable ones were dropped.";
+    CONNECTIONS = "outrigger_connections_total", Kind::Counter, ["mode", "action"],
+        "Connections (CONNECTs, and plain requests through the forward proxy) by the way that they came in and what became of them.";
+    CONNECTIONS_REFUSED = "outrigger_connections_refused_total", Kind::Counter, ["mode", "reason"],
+        "Connections that were refused, at once or when their first bytes told more.";
+    PASSED = "outrigger_tls_passthrough_total", Kind::Counter, ["reason"],
+        "Tunnels by why nobody reads them: no upstream claims the host, TLS without a name, no TLS, or a server that spoke first.";
+    TUNNELLED = "outrigger_tunnel_bytes_total", Kind::Counter, ["direction"],
+        "Bytes that tunnels passed on: sent by apps, or received by them.";
+    TUNNELS = "outrigger_tunnels", Kind::Gauge, [],
+        "Tunnels that are open.";
+    LANDLOCK = "outrigger_landlock_abi", Kind::Gauge, [],
+        "Version of the kernel's Landlock that restricts this process; 0 where none does.";
+    CONNECTIONS_OPEN = "outrigger_connections_open", Kind::Gauge, [],
+        "Connections of apps.";
+    SHED = "outrigger_shed_total", Kind::Counter, ["reason"],
+        "Work that was turned away: exchanges for want of memory, delay (of workers), exchanges or bodies, and connections.";
+    PRESSURE = "outrigger_memory_pressure", Kind::Gauge, [],
+        "Memory in use as a share of its limit; 0 where there is none.";
+    CUT = "outrigger_connections_cut_total", Kind::Counter, ["reason"],
+        "Connections that were closed on apps: idle for too long, evicted for new ones, or stalled with a reply unread.";
     BUILD = "outrigger_build_info", Kind::Gauge, ["version"],
         "Always 1.";
     RESIDENT = "process_resident_memory_bytes", Kind::Gauge, [],

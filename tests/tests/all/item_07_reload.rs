@@ -259,12 +259,15 @@ fn item_07_the_configuration_is_reloaded_by_event_and_by_sighup_and_a_bad_one_is
         Some("two"),
         "the old one serves"
     );
+    let refused = || sidecar.metric("outrigger_reload_refused", &[]);
+    assert_eq!(refused(), 1.0, "an alert lasts until it is mended");
 
     sidecar.reconfigure(&chain("three"));
     sidecar.signal(rustix::process::Signal::HUP);
     eventually(Duration::from_secs(10), "SIGHUP", || {
         stamped(&sidecar, &upstream).as_deref() == Some("three")
     });
+    assert_eq!(refused(), 0.0);
 }
 
 #[test]

@@ -1,78 +1,137 @@
-//! Item 9: the manifests, without a cluster.
+//! Item 9: the image and the examples; the manifests have their own files, `deploy_…`.
 
-use std::process::Command;
+use std::collections::BTreeSet;
 
-#[test]
-fn item_09_the_sidecar_manifest_validates_strictly_and_keeps_the_rules() {
-    let root = outrigger_tests::root();
-    let output = Command::new("python3")
-        .arg(root.join("tests/clients/manifests.py"))
-        .arg(root.join("deploy/sidecar.yaml"))
-        .env("PYTHONPATH", outrigger_tests::target().join("python"))
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{said}");
-    eprintln!("{said}");
-}
-
-#[test]
-fn item_09_the_configuration_inside_the_manifest_is_accepted() {
-    // Only what `check` reads: policies are mounted there, not here.
-    let root = outrigger_tests::root();
-    let output = Command::new("python3")
-        .arg(root.join("tests/clients/manifests.py"))
-        .arg(root.join("deploy/sidecar.yaml"))
-        .arg("--print-config")
-        .env("PYTHONPATH", outrigger_tests::target().join("python"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let folder = tempfile::tempdir().unwrap();
-    let policies = folder.path().join("policies");
-    std::fs::create_dir(&policies).unwrap();
-    for name in ["pii-redact", "model-router"] {
-        std::fs::copy(
-            outrigger_tests::sidecar::policy(name),
-            policies.join(format!("{name}.wasm")),
-        )
-        .unwrap();
-    }
-    let config = String::from_utf8(output.stdout)
-        .unwrap()
-        .replace("/etc/outrigger/policies", policies.to_str().unwrap())
-        .replace("/var/cache/outrigger", folder.path().to_str().unwrap());
-    std::fs::write(folder.path().join("outrigger.yaml"), config).unwrap();
-    let environment = [
-        ("OPENAI_API_KEY", "sk-test"),
-        ("ANTHROPIC_API_KEY", "sk-test"),
-    ];
-    let (code, said) = outrigger_tests::sidecar::run_to_end(
-        &["check", "--config", "outrigger.yaml"],
-        folder.path(),
-        &environment,
-    );
-    assert_eq!(code, Some(0), "{said}");
-}
-
-#[test]
-fn item_09_the_image_is_small_and_runs_as_nobody() {
+/// The Dockerfile's instructions: comments left out, continued lines put together.
+fn instructions() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(outrigger_tests::root().join("deploy/Dockerfile")).unwrap();
-    let last_stage = text.rsplit("\nFROM ").next().unwrap();
-    assert!(last_stage.starts_with("gcr.io/distroless/"), "{last_stage}");
-    assert!(last_stage.contains("USER 13370:13370"), "{last_stage}");
+    let text: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty())
+        .collect();
+    text.join("\n")
+        .replace("\\\n", " ")
+        .lines()
+        .map(|line| {
+            let (name, rest) = line
+                .split_once(' ')
+                .expect("an instruction and what it is about");
+            (
+                name.to_owned(),
+                rest.split_whitespace().collect::<Vec<_>>().join(" "),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn item_09_the_image_is_small_and_runs_as_nobody_without_a_shell() {
+    let all = instructions();
+    let known = "FROM WORKDIR COPY RUN ARG LABEL ENV USER EXPOSE ENTRYPOINT CMD";
+    for (name, rest) in &all {
+        assert!(known.split(' ').any(|known| known == name), "{name} {rest}");
+    }
+    let last = all.iter().rposition(|(name, _)| name == "FROM").unwrap();
+    assert!(last > 0, "more than one stage");
+    let (build, image) = all.split_at(last);
     assert!(
-        !last_stage.contains("RUN "),
-        "nothing is built in the last stage: {last_stage}"
+        image[0].1.starts_with("gcr.io/distroless/"),
+        "{:?}",
+        image[0]
     );
+    for (name, rest) in all.iter().filter(|(name, _)| name == "FROM") {
+        assert!(
+            !rest.contains(":latest") && rest.contains(':'),
+            "{name} {rest}"
+        );
+    }
+    let of = |name: &str| -> Vec<&str> {
+        let found = image.iter().filter(|(n, _)| n == name);
+        found.map(|(_, rest)| rest.as_str()).collect()
+    };
+    assert_eq!(of("USER"), ["13370:13370"]);
+    assert!(of("RUN").is_empty(), "nothing is built in the last stage");
+    // The exec form: there is no shell that could read another.
+    assert_eq!(of("ENTRYPOINT"), [r#"["/usr/local/bin/outrigger"]"#]);
+    assert_eq!(
+        of("CMD"),
+        [r#"["run", "--config", "/etc/outrigger/config/outrigger.yaml"]"#]
+    );
+    for port in ["4141", "4142", "4190", "8443", "15001", "15006"] {
+        assert!(
+            of("EXPOSE")[0].split(' ').any(|other| other == port),
+            "{port}"
+        );
+    }
+
+    // What is copied was put there, and goes where the rest expects it.
+    let run = &build.iter().find(|(name, _)| name == "RUN").unwrap().1;
+    assert!(run.contains("make build"), "{run}");
+    for copy in of("COPY") {
+        let words: Vec<&str> = copy
+            .split(' ')
+            .filter(|word| !word.starts_with("--"))
+            .collect();
+        assert!(copy.starts_with("--from=build "), "{copy}");
+        let from = words[0].strip_prefix("/out").unwrap();
+        let made = run.contains(&format!("/out{from} "))
+            || run.contains("target/release/outrigger /out/") && from == "/outrigger";
+        assert!(made, "nothing makes {}", words[0]);
+    }
+    assert!(
+        of("COPY").contains(&"--from=build --chown=13370:13370 /out/cache /var/cache/outrigger")
+    );
+    assert!(of("ENV").contains(&"XDG_CACHE_HOME=/var/cache"));
+}
+
+#[test]
+fn item_09_the_image_holds_every_standard_policy_and_says_what_it_is() {
+    let root = outrigger_tests::root();
+    let standard: BTreeSet<String> = std::fs::read_dir(root.join("plugins"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("Cargo.toml").exists())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let all = instructions();
+    let run = &all.iter().find(|(name, _)| name == "RUN").unwrap().1;
+    let (_, list) = run.split_once("for policy in ").unwrap();
+    let (list, rest) = list.split_once(';').unwrap();
+    let copied: BTreeSet<String> = list.split(' ').map(str::to_owned).collect();
+    assert_eq!(copied, standard);
+    assert!(
+        rest.contains(r#"cp "target/policies/$policy.wasm" /out/policies/"#),
+        "{rest}"
+    );
+    for policy in &standard {
+        assert!(
+            outrigger_tests::sidecar::policy(policy).exists(),
+            "{policy}"
+        );
+    }
+
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let (_, version) = manifest.split_once("\nversion = \"").unwrap();
+    let (version, _) = version.split_once('"').unwrap();
+    assert!(all.contains(&("ARG".to_owned(), format!("VERSION={version}"))));
+    let label = &all.iter().find(|(name, _)| name == "LABEL").unwrap().1;
+    for key in [
+        "title",
+        "description",
+        "source",
+        "documentation",
+        "licenses",
+        "version",
+        "revision",
+    ] {
+        assert!(
+            label.contains(&format!("org.opencontainers.image.{key}=\"")),
+            "{key}"
+        );
+    }
+    // The builder copies everything but these: git's own files and what was built elsewhere.
+    let ignored = std::fs::read_to_string(root.join(".dockerignore")).unwrap();
+    assert_eq!(ignored.lines().collect::<Vec<_>>(), [".git", "target"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A value that is wrong is replaced by its default and noted, so that checking goes on; the configuration is handed out only where nothing
 //! was noted. Messages quote the file's own text, `${NAME}` included, and never what a variable or a secret's file held.
 
-use std::{fmt::Display, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use super::{
     Config, Limits, Log, LogFormat, LogLevel,
@@ -12,8 +12,12 @@ use super::{
     values,
 };
 
+mod ca;
+mod guard;
+mod listen;
 mod policies;
 mod prices;
+mod signing;
 mod state;
 mod tags;
 mod upstreams;
@@ -49,8 +53,9 @@ impl Check<'_> {
     fn config(&mut self, file: File) -> Config {
         let root = Path::default();
         let state = self.state(file.state.unwrap_or_default());
-        let (base_url, admin) = self.addresses(file.listen.unwrap_or_default(), file.admin);
-        let upstreams = self.upstreams(file.upstreams);
+        let (base_url, admin, listen) = self.listen(file.listen.unwrap_or_default(), file.admin);
+        let (upstreams, hosts) = self.upstreams(file.upstreams);
+        let hosts = self.hosts(&upstreams, hosts, &listen);
         let models = self.models(file.models, &upstreams);
         let policies = self.policies(file.policies.unwrap_or_default());
         let limits = self.limits(file.limits.unwrap_or_default());
@@ -74,9 +79,14 @@ impl Check<'_> {
                 )
             }
         };
+        let ca = self.ca(file.ca.unwrap_or_default());
+        let harden = self.harden(file.harden.unwrap_or_default());
+        let overload = self.overload(file.overload.unwrap_or_default());
         let log = self.log(file.log.unwrap_or_default());
         Config {
             base_url,
+            listen,
+            hosts,
             admin,
             workers,
             upstreams,
@@ -86,6 +96,9 @@ impl Check<'_> {
             prices,
             tags,
             state,
+            ca,
+            harden,
+            overload,
             drain: self.span_or_zero(
                 &root.key("drain"),
                 file.drain.as_ref(),
@@ -95,55 +108,6 @@ impl Check<'_> {
             log: log.0,
             files: std::mem::take(&mut self.read),
         }
-    }
-
-    fn addresses(&mut self, listen: file::Listen, admin: Option<Text>) -> (SocketAddr, SocketAddr) {
-        let at = Path::default().key("listen");
-        self.not_yet(
-            &at.key("forward_proxy"),
-            listen.forward_proxy.is_some(),
-            "apps use `listen.base_url`",
-        );
-        self.not_yet(
-            &at.key("transparent"),
-            listen.transparent.is_some(),
-            "apps use `listen.base_url`",
-        );
-        let address = |text: &str| {
-            text.parse::<SocketAddr>().map_err(|_| {
-                let hint = if text.contains("://") {
-                    ", without a scheme"
-                } else {
-                    ""
-                };
-                format!(
-                    "is not an address; write an IP address and a port{hint}, like `127.0.0.1:4141`"
-                )
-            })
-        };
-        let base_at = at.key("base_url");
-        let base = self.parsed(
-            &base_at,
-            listen.base_url.as_ref(),
-            SocketAddr::from(([127, 0, 0, 1], 4141)),
-            address,
-        );
-        let admin_at = Path::default().key("admin");
-        let admin = self.parsed(
-            &admin_at,
-            admin.as_ref(),
-            SocketAddr::from(([127, 0, 0, 1], 4190)),
-            address,
-        );
-        let same_ip =
-            base.ip() == admin.ip() || base.ip().is_unspecified() || admin.ip().is_unspecified();
-        if base.port() == admin.port() && base.port() != 0 && same_ip {
-            self.problem(
-                &admin_at,
-                format!("is the port of `listen.base_url` ({base}); give it another one"),
-            );
-        }
-        (base, admin)
     }
 
     fn limits(&mut self, written: file::Limits) -> Limits {
@@ -166,6 +130,17 @@ impl Check<'_> {
                 &at.key("body_timeout"),
                 written.body_timeout.as_ref(),
                 Duration::from_secs(30),
+            ),
+            body_rate: self.bytes(&at.key("body_rate"), written.body_rate.as_ref(), 1 << 10),
+            write_timeout: self.span(
+                &at.key("write_timeout"),
+                written.write_timeout.as_ref(),
+                Duration::from_secs(60),
+            ),
+            idle_timeout: self.span(
+                &at.key("idle_timeout"),
+                written.idle_timeout.as_ref(),
+                Duration::from_secs(600),
             ),
         }
     }

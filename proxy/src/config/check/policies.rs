@@ -16,6 +16,12 @@ impl Check<'_> {
             .text(&at.key("directory"), written.directory.as_ref())
             .map(PathBuf::from);
         let chain = written.chain.unwrap_or_default();
+        let trust = self.trust(
+            &at,
+            written.signers,
+            written.require_signed,
+            written.rollback_guard,
+        );
         // A directory without a chain is allowed: pods share one template, and a later chain is taken up without a restart.
         match &directory {
             None if written.directory.is_none() && !chain.is_empty() => {
@@ -40,6 +46,7 @@ impl Check<'_> {
                 self.policy(&at.key("chain").index(n), written, memory, &mut names)
             })
             .collect();
+        self.rollbacks(&at, &chain, &trust);
         let cache = self
             .text(&at.key("cache"), written.cache.as_ref())
             .map(PathBuf::from);
@@ -53,6 +60,7 @@ impl Check<'_> {
                 Duration::from_secs(10),
             ),
             memory,
+            trust,
         }
     }
 
@@ -95,6 +103,8 @@ impl Check<'_> {
             on_unseen,
             grants,
             limits,
+            sha256: self.pin(&at.key("sha256"), written.sha256.as_ref()),
+            allow_rollback: written.allow_rollback.unwrap_or(false),
         })
     }
 

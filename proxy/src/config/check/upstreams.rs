@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use super::{Check, io_words};
+use super::{Check, io_words, listen::WrittenHosts};
 use crate::config::{
     Family, Kind, Secret, Target, Upstream,
     file::{self, Text, WrittenTarget},
@@ -13,10 +13,10 @@ impl Check<'_> {
     pub(super) fn upstreams(
         &mut self,
         written: Option<file::Named<file::Upstream>>,
-    ) -> BTreeMap<String, Upstream> {
+    ) -> (BTreeMap<String, Upstream>, WrittenHosts) {
         let at = Path::default().key("upstreams");
         let Some(file::Named(written)) = written else {
-            return [
+            let upstreams: BTreeMap<_, _> = [
                 ("openai", Family::Openai, "https://api.openai.com", "/v1"),
                 (
                     "anthropic",
@@ -40,16 +40,20 @@ impl Check<'_> {
                 (name.to_owned(), upstream(name, family, kind))
             })
             .into();
+            let hosts = upstreams.keys().map(|name| (name.clone(), None)).collect();
+            return (upstreams, hosts);
         };
         if written.is_empty() {
             self.problem(&at, "names no upstream; add one, or leave the key out for the public OpenAI, Anthropic and Gemini APIs");
         }
         let mut upstreams = BTreeMap::new();
-        for (name, written) in written {
+        let mut hosts = Vec::new();
+        for (name, mut written) in written {
             let at = at.key(&name);
             if name.is_empty() || name.contains('/') {
                 self.problem(&at, "is no name for an upstream; write one without `/`, as targets are `upstream/model`");
             }
+            hosts.push((name.clone(), written.hosts.take()));
             let upstream = self.upstream(&at, &name, written);
             upstreams.insert(name, upstream);
         }
@@ -65,7 +69,7 @@ impl Check<'_> {
                 ));
             }
         }
-        upstreams
+        (upstreams, hosts)
     }
 
     fn upstream(&mut self, at: &Path, name: &str, written: file::Upstream) -> Upstream {
@@ -222,6 +226,7 @@ impl Check<'_> {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 self.read.push(path);
+                let text = zeroize::Zeroizing::new(text);
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }
             Err(error) => {

@@ -49,7 +49,8 @@ enum Kind {
 /// An answer of our own, or a whole reply that policies have seen. The books close once it is written.
 struct Whole {
     body: Option<Bytes>,
-    _watch: Watch,
+    /// None for what was turned away, and has no books.
+    _watch: Option<Watch>,
 }
 
 /// The reply was broken off; the app has been told in-band where that was possible.
@@ -114,7 +115,7 @@ pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
             response.map(|body| {
                 Answer(Kind::Whole(Box::new(Whole {
                     body: Some(body),
-                    _watch: watch,
+                    _watch: Some(watch),
                 })))
             })
         }
@@ -157,6 +158,14 @@ pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }
     response
+}
+
+/// A body without books.
+pub(super) fn unbooked(body: Bytes) -> Answer {
+    Answer(Kind::Whole(Box::new(Whole {
+        body: Some(body),
+        _watch: None,
+    })))
 }
 
 /// Shows a whole reply to the policies, and returns it as they left it.

@@ -1,7 +1,7 @@
 //! `outrigger run`: one thread per worker, one that reloads, one for admin, and this one, which hears signals.
 
 use std::{
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -18,14 +18,18 @@ use tracing::{error, info};
 use super::{Stop, environment, facts::Running, lend};
 use crate::{
     admin,
-    config::{Config, Family},
+    ca::Authority,
+    config::{Config, Overrides},
     exchange::{
         Worker,
         generation::{Phase, Shared},
     },
-    intercept,
+    harden,
+    intercept::{self, Doors, Front, tunnels},
+    overload,
     reload::{self, Reloader, Scan, assemble::Assembler},
     sandbox::{Compiler, Host, Loader, Options},
+    signing::Seen,
     state::{Stores, flights::Flights},
     telemetry::{
         log,
@@ -33,6 +37,14 @@ use crate::{
     },
     upstream::Pool,
 };
+
+mod certify;
+mod greeting;
+mod instead;
+
+use certify::{authority, renewals};
+use greeting::greet;
+use instead::Instead;
 
 /// How long a start waits for a shared store.
 const STORE_READY: Duration = Duration::from_millis(500);
@@ -44,13 +56,19 @@ pub(super) struct Arguments {
     /// The configuration to serve.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    instead: Instead,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Stop> {
     let begun = Instant::now();
-    let config = Config::load(&arguments.config, &environment)?;
+    let overrides = arguments.instead.overrides();
+    let config = Config::load_with(&arguments.config, &environment, &overrides)?;
+    // Before the log, which has a thread: what is given up is given up by threads that begin afterwards.
+    let fence = harden::start(&config, &arguments.config).map_err(Stop::Machine)?;
     log::start(config.log, config.exchange_log)?;
-    start(&arguments.config, config, begun)?.until_told()
+    harden::tell(&fence);
+    start(&arguments.config, overrides, config, begun)?.until_told()
 }
 
 struct Serving {
@@ -62,7 +80,12 @@ struct Serving {
 }
 
 /// Policies first, then the addresses: whoever finds the port open is served by the whole chain.
-fn start(file: &Path, config: Config, begun: Instant) -> Result<Serving, Stop> {
+fn start(
+    file: &Path,
+    overrides: Overrides,
+    config: Config,
+    begun: Instant,
+) -> Result<Serving, Stop> {
     let seen = Scan::take(&reload::paths(file, &config), &Scan::default()).map_err(|why| {
         let directory = config.policies.directory.clone().unwrap_or_default();
         Stop::Mistake(format!(
@@ -75,24 +98,31 @@ fn start(file: &Path, config: Config, begun: Instant) -> Result<Serving, Stop> {
     let mut assembler = Assembler::new(loader(
         &config,
         lend::host(stores.clone(), flights.clone()),
-    )?);
+    )?)
+    .remembering(Seen::open(&config.policies.cache));
     let assembled = assembler
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
     metrics::generation(assembled.generation.number);
     let shared = Arc::new(Shared::new(assembled.generation));
-    let listener = intercept::bind(config.base_url)?;
+    let doors = Doors::open(&config)?;
     let told = admin::bind(config.admin)?;
     let config = Config {
-        base_url: listener.local_addr()?,
         admin: told.local_addr()?,
-        ..config
+        ..doors.told(config)?
     };
+    let authority = authority(&config)?;
+    let resolver = authority.as_ref().map(Authority::resolver);
+    let front = Front::new(&config, resolver)
+        .map_err(|why| Stop::Machine(format!("TLS can't be set up: {why}")))?;
+    let front = Arc::new(front);
     let reloader = Arc::new(Reloader::new(
         file.to_owned(),
+        overrides,
         Arc::clone(&shared),
         assembler,
         assembled.entries,
+        authority.clone(),
     ));
     let running = Running {
         reloader: Arc::clone(&reloader),
@@ -100,10 +130,14 @@ fn start(file: &Path, config: Config, begun: Instant) -> Result<Serving, Stop> {
     };
     admin::spawn(told, Arc::new(running))?;
     let workers = (0..config.workers)
-        .map(|_| worker(&listener, &shared, &stores, &flights))
+        .map(|_| worker(&doors, &front, &shared, &stores, &flights))
         .collect::<io::Result<_>>()?;
     reloader.watch(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.spawn(overload(&shared, &config));
+    if let Some(authority) = authority {
+        runtime.spawn(renewals(authority, Arc::clone(&shared)));
+    }
     // A shared store that is there is used from the first exchange on; one that is not holds nothing up.
     runtime.block_on(stores.ready(STORE_READY));
     greet(&config, begun.elapsed());
@@ -113,6 +147,18 @@ fn start(file: &Path, config: Config, begun: Instant) -> Result<Serving, Stop> {
         runtime,
         reloader,
         stores,
+    })
+}
+
+/// Keeps new work away where there is too much of it. Runs beside the wait for signals.
+fn overload(shared: &Arc<Shared>, config: &Config) -> impl Future<Output = ()> + use<> {
+    let seen = Arc::clone(shared);
+    overload::keep(Arc::clone(&shared.gate), &config.overload, move || {
+        let limits = &seen.generation.load().config.limits;
+        overload::Patience {
+            idle: limits.idle_timeout,
+            stalled: limits.write_timeout,
+        }
     })
 }
 
@@ -128,13 +174,16 @@ fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
 }
 
 fn worker(
-    listener: &std::net::TcpListener,
+    doors: &Doors,
+    front: &Arc<Front>,
     shared: &Arc<Shared>,
     stores: &Stores,
     flights: &Flights,
 ) -> io::Result<thread::JoinHandle<()>> {
-    let listener = listener.try_clone()?;
+    let doors = doors.try_clone()?;
+    let front = Arc::clone(front);
     let shared = Arc::clone(shared);
+    let delay = shared.generation.load().config.overload.delay;
     let (stores, flights) = (stores.clone(), flights.clone());
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -148,9 +197,9 @@ fn worker(
                 stores,
                 shared_flights,
             ));
-            if let Err(error) =
-                runtime.block_on(intercept::serve(listener, worker, Arc::clone(&shared)))
-            {
+            runtime.spawn(Arc::clone(worker.lane()).keep(delay));
+            let serving = intercept::serve(doors, worker, Arc::clone(&shared), front);
+            if let Err(error) = runtime.block_on(serving) {
                 error!(%error, "a worker stopped");
             }
             // Replies that apps of other workers read, too, are pumped here.
@@ -195,7 +244,7 @@ impl Serving {
             );
             shared.enter(Phase::Draining);
             let ended = Instant::now() + window;
-            while inflight() > 0 && Instant::now() < ended {
+            while inflight() + tunnels() > 0 && Instant::now() < ended {
                 tokio::select! {
                     () = sleep(Duration::from_millis(20)) => {}
                     // Told twice: whoever asks has no more patience.
@@ -218,64 +267,5 @@ impl Serving {
             }
             Ok(())
         })
-    }
-}
-
-/// Tells where it listens and what to try. On standard error: standard output is the log's.
-fn greet(config: &Config, took: Duration) {
-    let ready_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let policies = config.policies.chain.len();
-    info!(base_url = %config.base_url, admin = %config.admin, workers = config.workers, policies, ready_ms, "serving");
-    // A closed standard error is nobody who could be told.
-    let _ = std::io::stderr().write_all(greeting(config).as_bytes());
-}
-
-fn greeting(config: &Config) -> String {
-    let (base, admin) = (config.base_url, config.admin);
-    let openai = config.upstream_of(Family::Openai);
-    let alias = config
-        .models
-        .iter()
-        .find(|(_, target)| openai.is_some_and(|u| u.name == target.upstream))
-        .map(|(alias, _)| alias);
-    let model = alias.map_or("gpt-5-mini", String::as_str);
-    let try_it = match openai {
-        Some(upstream) => {
-            let key = if upstream.key.is_some()
-                || matches!(upstream.kind, crate::config::Kind::Embedded)
-            {
-                ""
-            } else {
-                " -H \"authorization: Bearer $OPENAI_API_KEY\""
-            };
-            format!(
-                "curl -N http://{base}/v1/chat/completions -H 'content-type: application/json'{key} -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Write to ana@example.com\"}}]}}'"
-            )
-        }
-        None => format!("curl http://{admin}/readyz"),
-    };
-    format!(
-        "\nOutrigger serves on http://{base} (apps: OPENAI_BASE_URL=http://{base}/v1, ANTHROPIC_BASE_URL=http://{base})\n\
-         health, metrics and policies on http://{admin}\n\ntry:\n  {try_it}\n\n"
-    )
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_greeting_has_a_line_to_try_that_fits_the_configuration() {
-        let greeting = |yaml: &str| greeting(&Config::parse(yaml, "t.yaml", &|_| None).unwrap());
-        let embedded = greeting("upstreams: { demo: { kind: embedded } }");
-        assert!(embedded.contains("curl -N http://127.0.0.1:4141/v1/chat/completions"));
-        assert!(!embedded.contains("OPENAI_API_KEY"));
-        assert!(greeting("").contains("Bearer $OPENAI_API_KEY"));
-        assert!(
-            greeting("models: { fast: { targets: [openai/gpt-5] } }").contains(r#""model":"fast""#)
-        );
-        let one = "upstreams: { anthropic: { dialect: anthropic, url: 'http://a' } }";
-        assert!(greeting(one).contains("curl http://127.0.0.1:4190/readyz"));
     }
 }

@@ -1,0 +1,52 @@
+//! `harden:` and `overload:` as written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Count, Size, Span, Text};
+
+/// What the process gives up at its start.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Harden {
+    /// `auto` (the default): files and ports that the configuration does not name are given up, as far as the kernel has Landlock; `require`:
+    /// no start without it; `off`.
+    #[serde(default, deserialize_with = "super::given")]
+    pub landlock: Option<Text>,
+}
+
+/// Where new work is turned away, so that what is under way goes on.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overload {
+    /// Connections of apps at once; beyond it idle ones are closed, and then new ones refused. Default 10000.
+    #[serde(default, deserialize_with = "super::given")]
+    pub connections: Option<Count>,
+    /// Exchanges at once. Default: one for each 128KiB of `memory.limit`, 10000 where there is none.
+    #[serde(default, deserialize_with = "super::given")]
+    pub exchanges: Option<Count>,
+    /// Request bodies in memory, all together. Default: a quarter of `memory.limit`, `256MiB` where there is none.
+    #[serde(default, deserialize_with = "super::given")]
+    pub bodies: Option<Size>,
+    /// How long a worker's tasks may wait for their turn, and the shortest wait of a while counts. Default `250ms`.
+    #[serde(default, deserialize_with = "super::given")]
+    pub delay: Option<Span>,
+    /// Memory.
+    #[serde(default)]
+    pub memory: Option<OverloadMemory>,
+}
+
+/// When memory is short.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OverloadMemory {
+    /// `auto` (the default): the container's; or what this process may have in memory.
+    #[serde(default, deserialize_with = "super::given")]
+    pub limit: Option<Text>,
+    /// From here on new exchanges are answered 503. Default `80%`.
+    #[serde(default, deserialize_with = "super::given")]
+    pub shed_at: Option<Text>,
+    /// From here on new connections are refused, too. Default `92%`.
+    #[serde(default, deserialize_with = "super::given")]
+    pub refuse_at: Option<Text>,
+}

@@ -1,0 +1,267 @@
+//! `listen:`, `upstreams.*.hosts` and what the command line says in their place.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use super::{
+    ByHost, Config, Others, Overrides,
+    tests::{errors, parse},
+};
+
+#[test]
+fn every_way_in_is_read_and_left_out_by_default() {
+    let config = parse("").unwrap();
+    assert!(!config.listen.intercepts());
+    assert_eq!(config.listen.others, Others::Tunnel);
+    let yaml = "listen:\n  forward_proxy: 127.0.0.1:4142\n  transparent: [127.0.0.1:15001, '[::1]:15006']\n  others: refuse\n  \
+                reach: [10.0.0.0/8, vault.internal, 'kube:6443']";
+    let listen = parse(yaml).unwrap().listen;
+    assert!(listen.intercepts());
+    assert_eq!(
+        listen.forward_proxy,
+        Some("127.0.0.1:4142".parse().unwrap())
+    );
+    let [v4, v6] = listen.transparent.as_slice() else {
+        panic!("two addresses")
+    };
+    assert_eq!(
+        (v4.to_string().as_str(), v6.to_string().as_str()),
+        ("127.0.0.1:15001", "[::1]:15006")
+    );
+    assert_eq!((listen.others, listen.reach.len()), (Others::Refuse, 3));
+    assert_eq!(
+        parse("listen: { transparent: 127.0.0.1:15001 }")
+            .unwrap()
+            .listen
+            .transparent
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn each_way_to_get_it_wrong_is_told_with_its_place() {
+    for (yaml, words) in [
+        (
+            "listen: { forward_proxy: 4142 }",
+            &[
+                "t.yaml:1:26: listen.forward_proxy",
+                "an IP address and a port",
+            ][..],
+        ),
+        (
+            "listen: { forward_proxy: 'http://127.0.0.1:4142' }",
+            &["listen.forward_proxy", "without a scheme"],
+        ),
+        (
+            "listen: { forward_proxy: 127.0.0.1:4141 }",
+            &["listen.forward_proxy", "`listen.base_url`", "another"],
+        ),
+        (
+            "listen: { forward_proxy: 0.0.0.0:4190 }",
+            &["admin", "`listen.forward_proxy`"],
+        ),
+        (
+            "listen: { transparent: [] }",
+            &["listen.transparent", "names no address"],
+        ),
+        (
+            "listen: { transparent: localhost:1 }",
+            &["listen.transparent", "an IP address"],
+        ),
+        (
+            "listen:\n  transparent: [127.0.0.1:15001, 127.0.0.1:15001]",
+            &[
+                "t.yaml:2:34: listen.transparent[1]",
+                "`listen.transparent[0]`",
+            ],
+        ),
+        (
+            "listen: { forward_proxy: 127.0.0.1:7, transparent: ['127.0.0.1:8', '0.0.0.0:7'] }",
+            &["listen.transparent[1]", "`listen.forward_proxy`"],
+        ),
+        (
+            "listen: { others: drop }",
+            &["listen.others", "`tunnel`", "`refuse`"],
+        ),
+        (
+            "listen: { reach: ['10.0.0.0/33'] }",
+            &["listen.reach[0]", "10.0.0.0/8"],
+        ),
+        (
+            "listen: { reach: [a, 'http://b'] }",
+            &["listen.reach[1]", "is no destination"],
+        ),
+        (
+            "listen: { reach: 10.0.0.0/8 }",
+            &["listen.reach", "t.yaml:1:18"],
+        ),
+    ] {
+        let said = errors(yaml);
+        for word in words {
+            assert!(said.contains(word), "{yaml}\n{said}\nlacks {word}");
+        }
+    }
+    // One port in two families is two sockets.
+    assert!(parse("listen: { transparent: ['127.0.0.1:15001', '[::1]:15001'] }").is_ok());
+}
+
+fn claimed(yaml: &str) -> Vec<String> {
+    let config = parse(yaml).unwrap();
+    let told = |claim: &super::hosts::Claim| {
+        let scheme = if claim.tls { "" } else { "http " };
+        let own = if claim.by.own { "" } else { " (not its own)" };
+        format!(
+            "{scheme}{}:{} {}{own}",
+            claim.host, claim.port, claim.by.upstream
+        )
+    };
+    let mut all: Vec<_> = config.hosts.0.iter().map(told).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn an_upstream_claims_the_host_of_its_url_or_what_it_names() {
+    assert_eq!(
+        claimed(""),
+        [
+            "api.anthropic.com:443 anthropic",
+            "api.openai.com:443 openai",
+            "generativelanguage.googleapis.com:443 gemini"
+        ]
+    );
+    for (upstreams, expected) in [
+        (
+            "u: { dialect: openai, url: 'https://API.x.AI./v1' }",
+            &["api.x.ai:443 u"][..],
+        ),
+        (
+            "u: { dialect: openai, url: 'https://gateway:8443/v1' }",
+            &["gateway:8443 u"],
+        ),
+        (
+            "u: { dialect: openai, url: 'http://ollama:11434/v1' }",
+            &["http ollama:11434 u"],
+        ),
+        ("u: { dialect: openai, url: 'https://10.0.0.1/v1' }", &[]),
+        ("u: { dialect: openai, url: 'https://[fd00::1]/v1' }", &[]),
+        ("u: { kind: embedded }", &[]),
+        (
+            "u: { kind: embedded, hosts: [api.openai.com] }",
+            &["api.openai.com:443 u (not its own)"],
+        ),
+        (
+            "u: { dialect: openai, url: 'https://api.x.ai', hosts: [] }",
+            &[],
+        ),
+        (
+            "u: { dialect: openai, url: 'https://a', hosts: [B., 'a:444'] }",
+            &["a:444 u", "b:443 u (not its own)"],
+        ),
+        (
+            "u: { dialect: openai, url: 'http://a:81', hosts: [b] }",
+            &["b:443 u (not its own)", "http a:81 u"],
+        ),
+        // What is named goes before a URL, whichever comes first.
+        (
+            "a: { dialect: anthropic, url: 'https://h' }, b: { dialect: openai, url: 'https://g', hosts: [h] }",
+            &["h:443 b (not its own)"],
+        ),
+        // Two keys for one host: requests without an alias go to `openai`, and so does the host.
+        (
+            "openai: { dialect: openai, url: 'https://h/v1' }, a-batch: { dialect: openai, url: 'https://h/v1' }",
+            &["h:443 openai"],
+        ),
+    ] {
+        let yaml =
+            format!("listen: {{ forward_proxy: 127.0.0.1:4142 }}\nupstreams: {{ {upstreams} }}");
+        assert_eq!(claimed(&yaml), expected, "{upstreams}");
+    }
+}
+
+#[test]
+fn a_host_that_nobody_could_tell_whose_it_is_is_told() {
+    let one_gateway = "upstreams: { openai: { dialect: openai, url: 'https://h/o' }, anthropic: { dialect: anthropic, url: 'https://h/a' } }";
+    // Without interception nobody dials it.
+    assert!(parse(one_gateway).unwrap().hosts.tls("h", 443).is_none());
+    for (yaml, words) in [
+        (
+            format!("listen: {{ transparent: 127.0.0.1:1 }}\n{one_gateway}"),
+            &["t.yaml:2:12: upstreams", "`anthropic`, `openai`", "`hosts: [h]`"][..],
+        ),
+        ("upstreams: { a: { kind: embedded, hosts: [x] }, b: { kind: embedded, hosts: ['X.'] } }".into(), &["upstreams.b.hosts[0]", "`a`"]),
+        ("upstreams: { a: { kind: embedded, hosts: [10.0.0.1] } }".into(), &["upstreams.a.hosts[0]", "is an address"]),
+        ("upstreams: { a: { kind: embedded, hosts: ['[::1]'] } }".into(), &["upstreams.a.hosts[0]", "is an address"]),
+        ("upstreams: { a: { kind: embedded, hosts: ['*.x.com'] } }".into(), &["upstreams.a.hosts[0]", "`*`"]),
+        ("upstreams: { a: { kind: embedded, hosts: ['https://x'] } }".into(), &["upstreams.a.hosts[0]", "is no host"]),
+        ("upstreams: { a: { kind: embedded, hosts: x } }".into(), &["upstreams.a.hosts"]),
+    ] {
+        let said = errors(&yaml);
+        for word in words {
+            assert!(said.contains(word), "{yaml}\n{said}\nlacks {word}");
+        }
+    }
+}
+
+#[test]
+fn the_command_line_stands_in_place_of_the_file_and_obeys_its_rules() {
+    let instead = Overrides {
+        base_url: Some("127.0.0.1:1".parse().unwrap()),
+        forward_proxy: Some("127.0.0.1:2".parse().unwrap()),
+        transparent: vec!["127.0.0.1:3".parse().unwrap(), "[::1]:4".parse().unwrap()],
+        admin: Some("0.0.0.0:5".parse().unwrap()),
+        drain: Some(Duration::from_millis(1500)),
+        ..Overrides::default()
+    };
+    let read =
+        |yaml: &str, instead: &Overrides| Config::parse_with(yaml, "t.yaml", &|_| None, instead);
+    for yaml in [
+        "",
+        "listen: { base_url: '${NOWHERE}', transparent: 127.0.0.1:99, others: refuse }\nadmin: 127.0.0.1:98\ndrain: 1h",
+    ] {
+        let config = read(yaml, &instead).unwrap();
+        assert_eq!(
+            (config.base_url.port(), config.admin.to_string()),
+            (1, "0.0.0.0:5".into())
+        );
+        assert_eq!(
+            config.listen.forward_proxy.map(|address| address.port()),
+            Some(2)
+        );
+        assert_eq!(config.listen.transparent.len(), 2);
+        assert_eq!(config.drain, Duration::from_millis(1500));
+        assert_eq!(config.listen.others == Others::Refuse, !yaml.is_empty());
+    }
+    let clash = Overrides {
+        forward_proxy: Some("127.0.0.1:4141".parse().unwrap()),
+        ..Overrides::default()
+    };
+    let said = read("", &clash).unwrap_err().to_string();
+    assert!(
+        said.contains("listen.forward_proxy") && said.contains("127.0.0.1:4141"),
+        "{said}"
+    );
+    assert!(
+        read(
+            "listen: { forward_proxy: 127.0.0.1:9 }",
+            &Overrides::default()
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn new_addresses_wait_for_a_restart_and_rules_do_not() {
+    let old = parse("listen: { forward_proxy: 127.0.0.1:1, transparent: 127.0.0.1:2 }").unwrap();
+    let new = parse("listen: { others: refuse, reach: [10.0.0.0/8] }").unwrap();
+    assert_eq!(
+        old.restart_needed(&new),
+        ["listen.forward_proxy", "listen.transparent"]
+    );
+    let by = ByHost {
+        upstream: "openai".into(),
+        own: true,
+    };
+    assert_eq!(new.hosts.tls("api.openai.com", 443), Some(&by));
+}

@@ -1,0 +1,287 @@
+//! The rules as the kernel takes them (landlock(7)), as many of them as it knows.
+//!
+//! A kernel without a feature enforces the rest: ABI 1 (Linux 5.13) knows files, 4 (6.7) TCP ports, 5 devices, 6 (6.12) abstract sockets and
+//! signals. Datagrams are in none of them, so name resolution needs no rule.
+
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, RestrictionStatus,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    path_beneath_rules,
+};
+
+use super::needs::Needs;
+
+/// The first ABI that knows ports.
+pub(super) const NETWORK: u8 = 4;
+/// Dynamic loaders: starting a program that is linked to a C library starts its loader.
+const LOADERS: [&str; 4] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+];
+
+/// How much of what was asked for is enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enforced {
+    /// All of it.
+    Full,
+    /// What this kernel knows.
+    Partial,
+    /// Nothing.
+    None,
+}
+
+impl Enforced {
+    /// The word in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::None => "none",
+        }
+    }
+}
+
+/// What the kernel enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// The kernel's version of Landlock, as far as this program knows it; 0 where it has none or it is off.
+    pub abi: u8,
+    /// How much of what was asked for.
+    pub enforced: Enforced,
+}
+
+impl Fence {
+    /// Nothing is enforced.
+    pub(super) const fn none() -> Self {
+        Self {
+            abi: 0,
+            enforced: Enforced::None,
+        }
+    }
+
+    fn of(status: &RestrictionStatus) -> Self {
+        let abi = match status.landlock {
+            LandlockStatus::Available { effective_abi, .. } => effective_abi as u8,
+            _ => 0,
+        };
+        let enforced = match status.ruleset {
+            RulesetStatus::FullyEnforced => Enforced::Full,
+            RulesetStatus::PartiallyEnforced => Enforced::Partial,
+            RulesetStatus::NotEnforced => Enforced::None,
+        };
+        Self { abi, enforced }
+    }
+}
+
+/// Restricts this thread, and those that it starts from now on, to `needs`.
+pub(super) fn put_up(needs: &Needs) -> Fence {
+    match restrict(needs) {
+        Ok(status) => Fence::of(&status),
+        // The crate's best effort leaves only a kernel that says no to what it said it knows.
+        Err(_) => Fence::none(),
+    }
+}
+
+fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let write = read
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::MakeSym
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::Refer;
+    let start: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile;
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V5))?
+        .handle_access(AccessNet::BindTcp)?;
+    if needs.connect.is_some() {
+        rules = rules.handle_access(AccessNet::ConnectTcp)?;
+    }
+    let own: Option<PathBuf> = std::env::current_exe().ok();
+    let started = own.iter().map(PathBuf::as_path);
+    let started = started.chain(LOADERS.iter().map(Path::new));
+    let rules = rules
+        .scope(Scope::from_all(ABI::V6))?
+        .create()?
+        .add_rules(path_beneath_rules(&needs.read, read))?
+        .add_rules(path_beneath_rules(&needs.system, read))?
+        .add_rules(path_beneath_rules(&needs.write, write))?
+        .add_rules(path_beneath_rules(
+            ["/dev/null"],
+            AccessFs::ReadFile | AccessFs::WriteFile,
+        ))?
+        .add_rules(path_beneath_rules(started, start))?;
+    let rules = ports(rules, &needs.listen, AccessNet::BindTcp)?;
+    let connect = needs.connect.iter().flatten();
+    ports(rules, connect, AccessNet::ConnectTcp)?.restrict_self()
+}
+
+fn ports<'a>(
+    rules: RulesetCreated,
+    ports: impl IntoIterator<Item = &'a u16>,
+    access: AccessNet,
+) -> Result<RulesetCreated, RulesetError> {
+    rules.add_rules(
+        ports
+            .into_iter()
+            .map(|port| Ok::<_, RulesetError>(NetPort::new(*port, access))),
+    )
+}
+
+/// Takes every port, and starting programs, from this thread and those that it starts.
+pub(super) fn child() {
+    let restrict = || {
+        Ruleset::default()
+            .handle_access(AccessFs::Execute)?
+            .handle_access(AccessNet::from_all(ABI::V4))?
+            .create()?
+            .restrict_self()
+    };
+    // What it inherited is enforced all the same.
+    let _: Result<RestrictionStatus, RulesetError> = restrict();
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::{
+        fs, io,
+        net::{TcpListener, TcpStream, ToSocketAddrs},
+    };
+
+    use super::*;
+    use crate::config::Config;
+
+    /// Runs `test` on a thread that is fenced in first: what it gave up is that thread's alone. Nothing where the kernel has no Landlock.
+    fn fenced(needs: Needs, test: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::spawn(move || {
+            let fence = put_up(&needs.resolved());
+            assert!(rustix::thread::no_new_privs().unwrap() || fence.abi == 0);
+            if fence.abi >= NETWORK {
+                test();
+            }
+        });
+        thread.join().unwrap();
+    }
+
+    fn denied<T>(result: io::Result<T>) -> bool {
+        result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    #[test]
+    fn files_that_are_not_named_are_gone_and_the_others_are_not() {
+        let (given, kept, secret) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+        );
+        for folder in [&given, &kept, &secret] {
+            fs::write(folder.path().join("a"), "a").unwrap();
+        }
+        let needs = Needs {
+            read: [given.path().to_owned()].into(),
+            write: [kept.path().to_owned()].into(),
+            ..Needs::default()
+        };
+        fenced(needs, move || {
+            let (given, kept, secret) = (given.path(), kept.path(), secret.path());
+            assert_eq!(fs::read_to_string(given.join("a")).unwrap(), "a");
+            assert_eq!(given.read_dir().unwrap().count(), 1);
+            assert!(denied(fs::write(given.join("b"), "b")));
+            fs::write(kept.join("b"), "b").unwrap();
+            fs::rename(kept.join("b"), kept.join("c")).unwrap();
+            fs::remove_file(kept.join("c")).unwrap();
+            assert!(denied(fs::read(secret.join("a"))));
+            assert!(denied(secret.read_dir()));
+            assert!(denied(std::process::Command::new("/bin/true").status()));
+        });
+    }
+
+    #[test]
+    fn a_renamed_link_inside_a_directory_is_followed_as_in_a_config_map() {
+        let volume = tempfile::tempdir().unwrap();
+        let at = |name: &str| volume.path().join(name);
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        fs::create_dir(at("..1")).unwrap();
+        fs::write(at("..1").join("a"), "1").unwrap();
+        link("..1", "..data");
+        link("..data/a", "a");
+        let needs = Needs {
+            read: [volume.path().to_owned()].into(),
+            ..Needs::default()
+        };
+        let (begin, begun) = std::sync::mpsc::channel();
+        let (go, gone) = std::sync::mpsc::channel();
+        let file = at("a");
+        let reader = std::thread::spawn(move || {
+            fenced(needs, move || {
+                assert_eq!(fs::read_to_string(&file).unwrap(), "1");
+                begin.send(()).unwrap();
+                gone.recv().unwrap();
+                assert_eq!(fs::read_to_string(&file).unwrap(), "2");
+            });
+        });
+        if begun.recv().is_ok() {
+            fs::create_dir(at("..2")).unwrap();
+            fs::write(at("..2").join("a"), "2").unwrap();
+            link("..2", "..new");
+            fs::rename(at("..new"), at("..data")).unwrap();
+            fs::remove_dir_all(at("..1")).unwrap();
+            go.send(()).unwrap();
+        }
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn ports_that_are_not_named_are_gone_and_names_are_still_resolved() {
+        let (named, other) = (
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+        );
+        let (named_at, other_at) = (named.local_addr().unwrap(), other.local_addr().unwrap());
+        let yaml =
+            format!("upstreams: {{ a: {{ dialect: openai, url: 'http://{named_at}/v1' }} }}");
+        let config = Config::parse(&yaml, "t.yaml", &|_| None).unwrap();
+        let needs = Needs::of(&config, Path::new("/etc/hosts"));
+        fenced(needs, move || {
+            TcpStream::connect(named_at).unwrap();
+            assert!(denied(TcpStream::connect(other_at)));
+            assert!(
+                denied(TcpListener::bind("127.0.0.1:0")),
+                "4141 and 4190 alone"
+            );
+            assert!(("localhost", 80).to_socket_addrs().unwrap().count() > 0);
+            assert!(fs::read_to_string("/proc/self/statm").is_ok());
+            assert!(std::thread::available_parallelism().is_ok());
+        });
+    }
+
+    #[test]
+    fn a_compiling_process_has_no_port_and_starts_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        fenced(
+            Needs {
+                connect: None,
+                system: [PathBuf::from("/")].into(),
+                ..Needs::default()
+            },
+            move || {
+                TcpStream::connect(address).unwrap();
+                child();
+                assert!(denied(TcpStream::connect(address)));
+                let own = std::env::current_exe().unwrap();
+                assert!(denied(
+                    std::process::Command::new(own).arg("--list").status()
+                ));
+            },
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! A pod as JSON: in from an API server's request, out as a JSON Patch (RFC 6902) of what changed.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    splice::{Step, align},
+    tree::{Body, Node},
+};
+
+/// A value as a tree. Numbers keep their characters.
+pub(super) fn from(value: &Value) -> Node {
+    match value {
+        Value::Null => Node::plain("null"),
+        Value::Bool(is) => Node::plain(is),
+        Value::Number(number) => Node::plain(number),
+        Value::String(text) => Node::text(text),
+        Value::Array(items) => Node::list(items.iter().map(from)),
+        Value::Object(entries) => Node::map(
+            entries
+                .iter()
+                .map(|(key, value)| (key.as_str(), from(value))),
+        ),
+    }
+}
+
+/// A tree as a value. Plain characters that are no JSON are text.
+pub(super) fn to(node: &Node) -> Value {
+    match &node.body {
+        Body::Plain(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        Body::Text(text) => json!(text),
+        Body::List(items) => items.iter().map(to).collect(),
+        Body::Map(entries) => {
+            let entries = entries.iter().filter_map(|entry| {
+                let key = entry.key.chars()?.to_owned();
+                Some((key, to(&entry.value)))
+            });
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// The operations that make one value of the other, in the order in which they are to be applied.
+pub(super) fn patch(old: &Node, new: &Node) -> Vec<Value> {
+    let mut operations = Vec::new();
+    differ(old, new, "", &mut operations);
+    operations
+}
+
+fn differ(old: &Node, new: &Node, at: &str, out: &mut Vec<Value>) {
+    if old.same(new) {
+        return;
+    }
+    match (&old.body, &new.body) {
+        (Body::Map(a), Body::Map(_)) => {
+            for entry in a {
+                let key = entry.key.chars().unwrap_or_default();
+                let at = below(at, key);
+                match new.get(key) {
+                    Some(now) => differ(&entry.value, now, &at, out),
+                    None => out.push(json!({ "op": "remove", "path": at })),
+                }
+            }
+            for entry in new.entries() {
+                let key = entry.key.chars().unwrap_or_default();
+                if old.get(key).is_none() {
+                    let value = to(&entry.value);
+                    out.push(json!({ "op": "add", "path": below(at, key), "value": value }));
+                }
+            }
+        }
+        (Body::List(a), Body::List(b)) => {
+            // Where the next item stands while the operations before are applied.
+            let mut place = 0;
+            for step in align(a, b) {
+                let here = format!("{at}/{place}");
+                match step {
+                    Step::Keep(was, is) => {
+                        if let (Some(was), Some(is)) = (a.get(was), b.get(is)) {
+                            differ(was, is, &here, out);
+                        }
+                        place += 1;
+                    }
+                    Step::Drop(_) => out.push(json!({ "op": "remove", "path": here })),
+                    Step::Add(is) => {
+                        let value = b.get(is).map(to);
+                        out.push(json!({ "op": "add", "path": here, "value": value }));
+                        place += 1;
+                    }
+                }
+            }
+        }
+        _ => out.push(json!({ "op": "replace", "path": at, "value": to(new) })),
+    }
+}
+
+/// RFC 6901: a `/` in a key is `~1`, a `~` is `~0`.
+fn below(at: &str, key: &str) -> String {
+    format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// RFC 4648, with padding: the API server takes a patch in no other form.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let number = (0..3).fold(0_u32, |number, at| {
+            number << 8 | u32::from(three.get(at).copied().unwrap_or(0))
+        });
+        for digit in 0..4 {
+            let six = (number >> (18 - 6 * digit) & 63) as usize;
+            let known = DIGITS.get(six).copied().map(char::from);
+            let filled = digit <= three.len();
+            out.push(known.filter(|_| filled).unwrap_or('='));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Applies a patch as RFC 6902 says, `add`, `remove` and `replace` only.
+    pub(in crate::inject) fn apply(value: &mut Value, patch: &[Value]) {
+        for operation in patch {
+            let path = operation["path"].as_str().unwrap();
+            let new = operation.get("value").cloned();
+            let Some((parent, last)) = path.rsplit_once('/') else {
+                *value = new.unwrap();
+                continue;
+            };
+            let last = last.replace("~1", "/").replace("~0", "~");
+            match value.pointer_mut(parent).unwrap() {
+                Value::Object(map) => match operation["op"].as_str().unwrap() {
+                    "add" => drop(map.insert(last, new.unwrap())),
+                    "replace" => *map.get_mut(&last).unwrap() = new.unwrap(),
+                    _ => drop(map.remove(&last).unwrap()),
+                },
+                Value::Array(list) => {
+                    let at: usize = last.parse().unwrap();
+                    match operation["op"].as_str().unwrap() {
+                        "add" => list.insert(at, new.unwrap()),
+                        "replace" => list[at] = new.unwrap(),
+                        _ => drop(list.remove(at)),
+                    }
+                }
+                _ => panic!("{path} is below a scalar"),
+            }
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-9_i64..9).prop_map(Value::from),
+            "[a-c~/]{0,2}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::btree_map("(name|[a-c~/]{0,2})", inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_patch_makes_the_new_value_of_the_old_one(old in value(), new in value()) {
+            let patch = patch(&from(&old), &from(&new));
+            let mut patched = old.clone();
+            apply(&mut patched, &patch);
+            prop_assert_eq!(&patched, &new, "{:?}", patch);
+            prop_assert_eq!(to(&from(&new)), new);
+        }
+    }
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (text, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+            ("\u{3ff}\u{3ff}?>", "z7/Pvz8+"),
+        ] {
+            assert_eq!(base64(text.as_bytes()), coded, "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Every name, path, port and number that an injected pod and the rest of the product must agree on, in one place.
+
+/// The proxy's user and group. The rules let its traffic pass, so no app may have it.
+pub const UID: i64 = 13370;
+/// The version that injects: an injected pod carries it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Health, readiness and metrics.
+pub const ADMIN_PORT: u16 = 4190;
+/// Where apps that were given a base URL connect.
+pub const BASE_URL_PORT: u16 = 4141;
+/// Where apps that were given a proxy connect.
+pub const FORWARD_PROXY_PORT: u16 = 4142;
+/// Where redirected IPv4 connections arrive.
+pub const TRANSPARENT_PORT: u16 = 15001;
+/// Where redirected IPv6 connections arrive.
+pub const TRANSPARENT_PORT_V6: u16 = 15006;
+/// All of them: an app that wants one of these can't have Outrigger beside it.
+pub const PORTS: [u16; 5] = [
+    BASE_URL_PORT,
+    FORWARD_PROXY_PORT,
+    ADMIN_PORT,
+    TRANSPARENT_PORT,
+    TRANSPARENT_PORT_V6,
+];
+/// The name of the admin port, for probes and scrapers.
+pub const ADMIN_PORT_NAME: &str = "outrigger-admin";
+
+/// The proxy itself.
+pub const SIDECAR: &str = "outrigger";
+/// Installs the redirect, once, before anything else runs.
+pub const RULES: &str = "outrigger-rules";
+/// Fetches policies from a registry, once.
+pub const PULL: &str = "outrigger-pull";
+/// Fetches them again and again, where the reference may come to mean something else.
+pub const PULL_LOOP: &str = "outrigger-pull-loop";
+/// All containers that injection may add.
+pub const CONTAINERS: [&str; 4] = [RULES, PULL, PULL_LOOP, SIDECAR];
+
+/// The configuration's volume.
+pub const CONFIG_VOLUME: &str = "outrigger-config";
+/// The policies' volume.
+pub const POLICIES_VOLUME: &str = "outrigger-policies";
+/// Compiled code.
+pub const CACHE_VOLUME: &str = "outrigger-cache";
+/// The CA's key: only the sidecar mounts it.
+pub const CA_KEY_VOLUME: &str = "outrigger-ca-key";
+/// The CA's certificate and the bundle: the app mounts it, too.
+pub const CA_VOLUME: &str = "outrigger-ca";
+/// All volumes that injection may add.
+pub const VOLUMES: [&str; 5] = [
+    CONFIG_VOLUME,
+    POLICIES_VOLUME,
+    CACHE_VOLUME,
+    CA_KEY_VOLUME,
+    CA_VOLUME,
+];
+
+/// Where the configuration's ConfigMap is mounted.
+pub const CONFIG_PATH: &str = "/etc/outrigger/config";
+/// The configuration.
+pub const CONFIG_FILE: &str = "/etc/outrigger/config/outrigger.yaml";
+/// Where policies are.
+pub const POLICIES_PATH: &str = "/etc/outrigger/policies";
+/// Where compiled code is kept.
+pub const CACHE_PATH: &str = "/var/cache/outrigger";
+/// Where the CA's key is kept.
+pub const CA_KEY_PATH: &str = "/var/lib/outrigger/ca";
+/// Where the CA's certificate and the bundle are, in the sidecar and in the app.
+pub const CA_PATH: &str = "/var/run/outrigger/ca";
+/// The pod's CA alone.
+pub const CA_FILE: &str = "/var/run/outrigger/ca/ca.pem";
+/// Public roots and the pod's CA.
+pub const BUNDLE_FILE: &str = "/var/run/outrigger/ca/bundle.pem";
+
+/// What the ConfigMap of the configuration is called where nobody says otherwise.
+pub const DEFAULT_CONFIG: &str = "outrigger";
+/// What the ConfigMap of the policies is called where nobody says otherwise.
+pub const DEFAULT_POLICIES: &str = "outrigger-policies";
+/// The image without its tag, which is the version.
+pub const IMAGE: &str = "ghcr.io/outrigger-proxy/outrigger";
+
+/// What all our annotations begin with.
+pub const DOMAIN: &str = "outrigger.dev/";
+/// The version that injected the pod.
+pub const INJECTED: &str = "outrigger.dev/injected";
+/// What was added, so that it can be taken away exactly.
+pub const RECORD: &str = "outrigger.dev/injection";
+/// `enabled` or `disabled`.
+pub const INJECT: &str = "outrigger.dev/inject";
+
+/// A pod's `terminationGracePeriodSeconds` where it has none of its own: streams take longer than Kubernetes' 30 s.
+pub const GRACE: i64 = 120;
+/// What the API server writes where nobody wrote anything; counts as nothing.
+pub const GRACE_OF_KUBERNETES: i64 = 30;
+/// How long before the end of the grace period the proxy has ended, in seconds.
+pub const GRACE_MARGIN: i64 = 5;

@@ -1,0 +1,360 @@
+//! The containers and volumes that a pod gets, and what its app's environment then holds.
+
+use super::{
+    names,
+    tree::Node,
+    wish::{Mode, Policies, Wish, annotations},
+};
+
+/// Containers in the order in which the kubelet is to start them, before the app's own init containers.
+pub(super) struct Parts {
+    /// Go to the head of `initContainers`.
+    pub(super) init: Vec<Node>,
+    /// Go to the head of `containers`.
+    pub(super) beside: Vec<Node>,
+    /// Go to the end of `volumes`.
+    pub(super) volumes: Vec<Node>,
+}
+
+fn text(value: &str) -> Node {
+    Node::text(value)
+}
+
+fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> Node {
+    Node::list(items.into_iter().map(Node::text))
+}
+
+/// All parts. `grace` is the pod's grace period in seconds.
+pub(super) fn parts(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Parts {
+    let mut init = Vec::new();
+    let mut beside = Vec::new();
+    if wish.mode == Mode::Transparent {
+        init.push(rules(wish));
+    }
+    let mut runs = Vec::new();
+    if let Policies::Registry(reference) = &wish.policies {
+        // Once before the sidecar, which needs the files; what has a digest can't come to mean something else.
+        init.push(pull(wish, names::PULL, reference, false));
+        if !reference.contains('@') {
+            runs.push(pull(wish, names::PULL_LOOP, reference, true));
+        }
+    }
+    runs.push(sidecar(wish, metadata, grace));
+    if wish.plain {
+        beside = runs;
+    } else {
+        for mut container in runs {
+            // This makes an init container a sidecar: it goes on while the others run, and ends after them.
+            if let Some(entries) = container.entries_mut() {
+                let always = Node::map([("restartPolicy", text("Always"))]);
+                entries.splice(2..2, always.entries().iter().cloned());
+            }
+            init.push(container);
+        }
+    }
+    Parts {
+        init,
+        beside,
+        volumes: volumes(wish),
+    }
+}
+
+fn resources(cpu: &str, memory: &str, limit: &str) -> Node {
+    Node::map([
+        (
+            "requests",
+            Node::map([("cpu", text(cpu)), ("memory", text(memory))]),
+        ),
+        // No limit of CPU: throttling is latency.
+        ("limits", Node::map([("memory", text(limit))])),
+    ])
+}
+
+/// What the `restricted` Pod Security Standard asks for, and a root that can't be written.
+fn security(uid: i64, add: &[&str]) -> Node {
+    let mut capabilities = Node::map([("drop", strings(["ALL"]))]);
+    if !add.is_empty() {
+        capabilities.set("add", strings(add.iter().copied()));
+    }
+    Node::map([
+        ("runAsNonRoot", Node::plain(uid != 0)),
+        ("runAsUser", Node::plain(uid)),
+        ("runAsGroup", Node::plain(uid)),
+        ("readOnlyRootFilesystem", Node::plain(true)),
+        ("allowPrivilegeEscalation", Node::plain(false)),
+        ("capabilities", capabilities),
+        (
+            "seccompProfile",
+            Node::map([("type", text("RuntimeDefault"))]),
+        ),
+    ])
+}
+
+fn mount(volume: &str, path: &str, read_only: bool) -> Node {
+    let mut mount = Node::map([("name", text(volume)), ("mountPath", text(path))]);
+    if read_only {
+        mount.set("readOnly", Node::plain(true));
+    }
+    mount
+}
+
+/// The mount of the CA's certificate and the bundle in an app's container.
+pub(super) fn ca_mount() -> Node {
+    mount(names::CA_VOLUME, names::CA_PATH, true)
+}
+
+fn rules(wish: &Wish) -> Node {
+    Node::map([
+        ("name", text(names::RULES)),
+        ("image", text(&wish.image)),
+        ("args", strings(["rules", "--install"])),
+        ("resources", resources("10m", "16Mi", "64Mi")),
+        // The pod's own settings (`runAsNonRoot` say) would keep it from setting rules: a container's go before.
+        ("securityContext", security(0, &["NET_ADMIN", "NET_RAW"])),
+    ])
+}
+
+fn pull(wish: &Wish, name: &str, reference: &str, again: bool) -> Node {
+    let mut args = vec!["pull", reference, "--into", names::POLICIES_PATH];
+    match again {
+        true => args.extend(["--every", "60s"]),
+        false => args.push("--once"),
+    }
+    Node::map([
+        ("name", text(name)),
+        ("image", text(&wish.image)),
+        ("args", strings(args)),
+        ("resources", resources("10m", "16Mi", "64Mi")),
+        ("securityContext", security(names::UID, &[])),
+        (
+            "volumeMounts",
+            Node::list([mount(names::POLICIES_VOLUME, names::POLICIES_PATH, false)]),
+        ),
+    ])
+}
+
+fn sidecar(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Node {
+    let mut container = Node::map([
+        ("name", text(names::SIDECAR)),
+        ("image", text(&wish.image)),
+        (
+            "args",
+            strings(arguments(wish.mode, grace).iter().map(String::as_str)),
+        ),
+        (
+            "ports",
+            Node::list([Node::map([
+                ("name", text(names::ADMIN_PORT_NAME)),
+                ("containerPort", Node::plain(names::ADMIN_PORT)),
+            ])]),
+        ),
+        ("env", Node::list(tags(metadata))),
+    ]);
+    if let Some(secret) = &wish.secret {
+        let from = Node::map([("secretRef", Node::map([("name", text(secret))]))]);
+        container.set("envFrom", Node::list([from]));
+    }
+    // The app starts when listeners are up, policies are loaded and the CA's bundle is written.
+    container.set("startupProbe", probe("/readyz", 1, 30));
+    container.set("readinessProbe", probe("/readyz", 5, 3));
+    container.set("livenessProbe", probe("/healthz", 10, 3));
+    let resources = resources(&wish.cpu_request, &wish.memory_request, &wish.memory_limit);
+    container.set("resources", resources);
+    container.set("securityContext", security(names::UID, &[]));
+    let mut mounts = vec![
+        mount(names::CONFIG_VOLUME, names::CONFIG_PATH, true),
+        mount(names::POLICIES_VOLUME, names::POLICIES_PATH, true),
+        mount(names::CACHE_VOLUME, names::CACHE_PATH, false),
+    ];
+    if wish.mode.has_ca() {
+        mounts.push(mount(names::CA_KEY_VOLUME, names::CA_KEY_PATH, false));
+        mounts.push(mount(names::CA_VOLUME, names::CA_PATH, false));
+    }
+    container.set("volumeMounts", Node::list(mounts));
+    container
+}
+
+/// Flags that override the configuration's file, so that one ConfigMap serves pods of every mode.
+fn arguments(mode: Mode, grace: i64) -> Vec<String> {
+    let mut args = vec![
+        "run".to_owned(),
+        "--config".to_owned(),
+        names::CONFIG_FILE.to_owned(),
+        format!("--admin=0.0.0.0:{}", names::ADMIN_PORT),
+    ];
+    match mode {
+        Mode::Transparent => {
+            args.push(format!(
+                "--transparent=127.0.0.1:{}",
+                names::TRANSPARENT_PORT
+            ));
+            args.push(format!(
+                "--transparent=[::1]:{}",
+                names::TRANSPARENT_PORT_V6
+            ));
+        }
+        Mode::ForwardProxy => {
+            args.push(format!(
+                "--forward-proxy=127.0.0.1:{}",
+                names::FORWARD_PROXY_PORT
+            ));
+        }
+        Mode::BaseUrl => args.push(format!("--base-url=127.0.0.1:{}", names::BASE_URL_PORT)),
+    }
+    if mode.has_ca() {
+        args.push(format!("--ca={}", names::CA_KEY_PATH));
+        args.push(format!("--ca-bundle={}", names::CA_PATH));
+    }
+    args.push(format!("--drain={}s", (grace - names::GRACE_MARGIN).max(1)));
+    args
+}
+
+/// Whom the pod's exchanges are booked to. From the pod's own fields where they may change without us.
+fn tags(metadata: Option<&Node>) -> Vec<Node> {
+    let field = |name: &str, path: &str| {
+        let from = Node::map([("fieldRef", Node::map([("fieldPath", text(path))]))]);
+        Node::map([("name", text(name)), ("valueFrom", from)])
+    };
+    let mut all = vec![
+        field("OUTRIGGER_TAG_POD", "metadata.name"),
+        field("OUTRIGGER_TAG_NAMESPACE", "metadata.namespace"),
+    ];
+    let mut named: Vec<&str> = annotations(metadata)
+        .filter_map(|(key, _)| key.strip_prefix("tag-"))
+        .collect();
+    named.sort_unstable();
+    let labelled = metadata.and_then(|metadata| metadata.get("labels"));
+    if labelled.is_some_and(|labels| labels.get("app.kubernetes.io/name").is_some())
+        && !named.contains(&"feature")
+    {
+        all.push(field(
+            "OUTRIGGER_TAG_FEATURE",
+            "metadata.labels['app.kubernetes.io/name']",
+        ));
+    }
+    for tag in named {
+        let name = format!("OUTRIGGER_TAG_{}", tag.to_uppercase().replace('-', "_"));
+        let path = format!("metadata.annotations['{}tag-{tag}']", names::DOMAIN);
+        all.retain(|there| there.str("name") != Some(&name));
+        all.push(field(&name, &path));
+    }
+    all
+}
+
+fn probe(path: &str, period: i64, failures: i64) -> Node {
+    Node::map([
+        (
+            "httpGet",
+            Node::map([("path", text(path)), ("port", text(names::ADMIN_PORT_NAME))]),
+        ),
+        ("periodSeconds", Node::plain(period)),
+        ("failureThreshold", Node::plain(failures)),
+    ])
+}
+
+fn volumes(wish: &Wish) -> Vec<Node> {
+    let volume = |name: &str, kind: &str, of: Node| Node::map([("name", text(name)), (kind, of)]);
+    let config = Node::map([("name", text(&wish.config))]);
+    let space = |size: &str| Node::map([("sizeLimit", text(size))]);
+    let memory = |size: &str| Node::map([("medium", text("Memory")), ("sizeLimit", text(size))]);
+    let policies = match &wish.policies {
+        Policies::ConfigMap(name) => {
+            let mut map = Node::map([("name", text(name))]);
+            // A namespace may do without policies; a name of one's own is meant.
+            if name == names::DEFAULT_POLICIES {
+                map.set("optional", Node::plain(true));
+            }
+            volume(names::POLICIES_VOLUME, "configMap", map)
+        }
+        Policies::Registry(_) => volume(names::POLICIES_VOLUME, "emptyDir", space("64Mi")),
+    };
+    let mut all = vec![
+        volume(names::CONFIG_VOLUME, "configMap", config),
+        policies,
+        volume(names::CACHE_VOLUME, "emptyDir", space("256Mi")),
+    ];
+    if wish.mode.has_ca() {
+        // In memory, and the key's in no container but the sidecar.
+        all.push(volume(names::CA_KEY_VOLUME, "emptyDir", memory("1Mi")));
+        all.push(volume(names::CA_VOLUME, "emptyDir", memory("4Mi")));
+    }
+    all
+}
+
+/// Variables that replace or extend a client's trusted roots, and the file each gets. `ca::environment` is the same list.
+pub(super) const CA_VARIABLES: [(&str, &str); 6] = [
+    ("SSL_CERT_FILE", names::BUNDLE_FILE),
+    ("REQUESTS_CA_BUNDLE", names::BUNDLE_FILE),
+    ("CURL_CA_BUNDLE", names::BUNDLE_FILE),
+    ("AWS_CA_BUNDLE", names::BUNDLE_FILE),
+    ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", names::BUNDLE_FILE),
+    // Node adds it to its own.
+    ("NODE_EXTRA_CA_CERTS", names::CA_FILE),
+];
+/// Variables that name a proxy for HTTPS.
+pub(super) const PROXY_VARIABLES: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+/// The JVM's own.
+pub(super) const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
+/// What in [`JAVA_VARIABLE`] chooses trusted roots.
+pub(super) const JAVA_TRUST: &str = "-Djavax.net.ssl.trustStore=";
+/// Names and networks that are nobody's provider: in the cluster, and private ones (RFC 1918, RFC 4193, RFC 3927).
+const NO_PROXY: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,.local,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,fd00::/8";
+
+/// What an app's container is told, in order; [`java`] apart.
+pub(super) fn environment(mode: Mode) -> Vec<(&'static str, String)> {
+    let proxy = format!("http://127.0.0.1:{}", names::FORWARD_PROXY_PORT);
+    let base = format!("http://127.0.0.1:{}", names::BASE_URL_PORT);
+    let mut all = Vec::new();
+    if mode.has_ca() {
+        all.extend(CA_VARIABLES.map(|(name, file)| (name, file.to_owned())));
+    }
+    match mode {
+        Mode::Transparent => {}
+        Mode::ForwardProxy => {
+            // Not `HTTP_PROXY`: providers speak TLS, and a neighbour's bare name can't be written into `NO_PROXY`.
+            all.extend(PROXY_VARIABLES.map(|name| (name, proxy.clone())));
+            all.extend(["NO_PROXY", "no_proxy"].map(|name| (name, NO_PROXY.to_owned())));
+            // Node 24 reads the variables above when it is told to.
+            all.push(("NODE_USE_ENV_PROXY", "1".to_owned()));
+        }
+        Mode::BaseUrl => {
+            all.push(("OPENAI_BASE_URL", format!("{base}/v1")));
+            all.push(("ANTHROPIC_BASE_URL", base.clone()));
+            all.push(("GOOGLE_GEMINI_BASE_URL", base));
+        }
+    }
+    all
+}
+
+/// What a JVM is told, to be appended to its options; none where it needs nothing. `ca::java_options` is the same.
+pub(super) fn java(mode: Mode) -> Option<String> {
+    let trust = format!(
+        "{JAVA_TRUST}{}/bundle.p12 -Djavax.net.ssl.trustStoreType=PKCS12",
+        names::CA_PATH
+    );
+    match mode {
+        Mode::Transparent => Some(trust),
+        // The JVM reads no `HTTPS_PROXY`.
+        Mode::ForwardProxy => Some(format!(
+            "{trust} -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort={} -Dhttp.nonProxyHosts=localhost|127.*|[::1]|*.svc|*.cluster.local|*.local|10.*|192.168.*",
+            names::FORWARD_PROXY_PORT
+        )),
+        Mode::BaseUrl => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::ca;
+
+    #[test]
+    fn an_app_is_told_what_the_ca_says_that_it_needs() {
+        let folder = Path::new(names::CA_PATH);
+        let told = CA_VARIABLES.map(|(name, file)| (name, file.into()));
+        assert_eq!(told, ca::environment(folder));
+        assert_eq!(java(Mode::Transparent), Some(ca::java_options(folder)));
+    }
+}

@@ -1,0 +1,215 @@
+//! A [`Node`] as YAML, in blocks, as kubectl prints it; text that a reader could take for something else gets quotes.
+
+use super::tree::{Body, Node, surely_text};
+
+/// The lines of a value at an indentation of so many spaces. A scalar gives one piece without indentation or line break.
+pub(super) fn print(node: &Node, indent: usize) -> String {
+    let mut out = String::new();
+    match &node.body {
+        Body::List(items) if !items.is_empty() => list(items, indent, &mut out),
+        Body::Map(entries) if !entries.is_empty() => {
+            for (number, entry) in entries.iter().enumerate() {
+                if number > 0 {
+                    out.push('\n');
+                }
+                pad(indent, &mut out);
+                out += &scalar(&entry.key, indent);
+                out.push(':');
+                value(&entry.value, indent, &mut out);
+            }
+        }
+        _ => out = scalar(node, indent),
+    }
+    out
+}
+
+/// A scalar in the kind of quotes that another was written in, where they fit.
+pub(super) fn like(node: &Node, written: &str) -> String {
+    match &node.body {
+        Body::Text(text) if written.starts_with('"') => double(text),
+        Body::Text(text) if written.starts_with('\'') && single(text) => quoted(text),
+        _ => print(node, 0),
+    }
+}
+
+/// What follows a key's colon.
+pub(super) fn value(node: &Node, indent: usize, out: &mut String) {
+    let tag = node.tag.as_deref();
+    if let Some(tag) = tag.filter(|_| !node.is_empty()) {
+        out.push(' ');
+        out.push_str(tag);
+    }
+    match &node.body {
+        // A list stands under its key, as kubectl writes it.
+        Body::List(items) if !items.is_empty() => {
+            out.push('\n');
+            list(items, indent, out);
+        }
+        Body::Map(entries) if !entries.is_empty() => {
+            out.push('\n');
+            *out += &print(node, indent + 2);
+        }
+        Body::Plain(text) if text.is_empty() => {}
+        _ => {
+            out.push(' ');
+            *out += &untagged(node, indent);
+        }
+    }
+}
+
+fn list(items: &[Node], indent: usize, out: &mut String) {
+    for (number, item) in items.iter().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        pad(indent, out);
+        *out += &print_item(item, indent);
+    }
+}
+
+/// A list's item, its dash at that indentation; the first line has no indentation of its own.
+pub(super) fn print_item(item: &Node, indent: usize) -> String {
+    let nested = matches!(&item.body, Body::List(_) | Body::Map(_)) && !item.is_empty();
+    if nested && item.tag.is_none() {
+        let lines = print(item, indent + 2);
+        format!("- {}", lines.trim_start_matches(' '))
+    } else if nested {
+        let tag = item.tag.as_deref().unwrap_or_default();
+        format!("- {tag}\n{}", print(item, indent + 2))
+    } else {
+        format!("- {}", scalar(item, indent))
+    }
+}
+
+fn pad(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn scalar(node: &Node, indent: usize) -> String {
+    match &node.tag {
+        Some(tag) if !node.is_empty() => format!("{tag} {}", untagged(node, indent)),
+        _ => untagged(node, indent),
+    }
+}
+
+fn untagged(node: &Node, indent: usize) -> String {
+    match &node.body {
+        Body::List(_) => "[]".to_owned(),
+        Body::Map(_) => "{}".to_owned(),
+        // An empty plain scalar is null, and a plain one of several lines was folded: neither can be written back without care.
+        Body::Plain(text) if text.is_empty() => "null".to_owned(),
+        Body::Plain(text) if text.contains('\n') => double(text),
+        Body::Plain(text) => text.clone(),
+        Body::Text(text) if surely_text(text) => text.clone(),
+        Body::Text(text) if literal(text) => {
+            let mark = if text.ends_with('\n') { "|" } else { "|-" };
+            let pad = " ".repeat(indent + 2);
+            let lines = text.lines().map(|line| {
+                if line.is_empty() {
+                    "\n".to_owned()
+                } else {
+                    format!("\n{pad}{line}")
+                }
+            });
+            format!("{mark}{}", lines.collect::<String>())
+        }
+        Body::Text(text) if single(text) => quoted(text),
+        Body::Text(text) => double(text),
+    }
+}
+
+/// Whether single quotes hold it on one line.
+fn single(text: &str) -> bool {
+    text.chars().all(|c| printable(c) && c != '\n')
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Whether a block (`|`) holds it without further ado.
+fn literal(text: &str) -> bool {
+    text.contains('\n')
+        && !text.starts_with([' ', '\n', '\t'])
+        && !text.ends_with("\n\n")
+        && text.chars().all(printable)
+        && text.lines().all(|line| !line.ends_with([' ', '\t']))
+}
+
+fn printable(c: char) -> bool {
+    let breaks = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    (c == '\n' || c == '\t' || !c.is_control()) && !breaks && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Text in double quotes, everything odd escaped.
+fn double(text: &str) -> String {
+    let mut out = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out += "\\n",
+            '\t' => out += "\\t",
+            '\r' => out += "\\r",
+            c if printable(c) => out.push(c),
+            c if (c as u32) < 0x100 => out += &format!("\\x{:02x}", c as u32),
+            c => out += &format!("\\u{:04x}", c as u32),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::inject::read::read;
+
+    #[test]
+    fn it_looks_as_kubectl_prints_it() {
+        let text = "args:\n- run\n- --config\nempty: {}\nenv:\n- name: A\n  value: 'yes'\n- name: B\n  value: \"\\r\"\nmode: 0644\nscript: |\n  a\n\n  b\n";
+        let root = read(text).unwrap().root;
+        assert_eq!(print(&root, 0) + "\n", text);
+    }
+
+    fn node() -> impl Strategy<Value = Node> {
+        let text = prop_oneof![
+            "[ -~]{0,12}",
+            "[a-z:#\n \t'\"|>-]{0,12}",
+            any::<String>(),
+            proptest::sample::select(vec![
+                "yes", "0777", "1e3", "~", "", "---", "...", "- a", "é", "12:30"
+            ])
+            .prop_map(str::to_owned),
+        ];
+        let plain = proptest::sample::select(vec![
+            "1",
+            "0644",
+            "true",
+            "yes",
+            "null",
+            "1.5",
+            "2001-01-01",
+        ]);
+        let leaf = prop_oneof![text.prop_map(Node::text), plain.prop_map(Node::plain)];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Node::list),
+                proptest::collection::btree_map("[ -~]{1,6}", inner, 0..4).prop_map(|map| {
+                    Node::map(map.iter().map(|(key, value)| (key.as_str(), value.clone())))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_as_the_same(node in node()) {
+            let text = print(&node, 0);
+            let back = read(&text).map_err(|wrong| TestCaseError::fail(format!("{wrong:?}:\n{text}")))?;
+            prop_assert!(back.root.same(&node), "{text}\n{:?}\n{:?}", node, back.root);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! One admission review: the API server's question about one pod, and the answer.
+//!
+//! A pod that can't have Outrigger is refused with the sentences that `outrigger inject` would say. One that another version has injected is let
+//! in with a warning: it has its sidecar, and turning it away would keep a workload from starting whenever the webhook is newer.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    json::{base64, from, patch},
+    names,
+    record::Record,
+    refuse::Around,
+    stream,
+    tree::Node,
+    wish::Wish,
+};
+
+/// What of the question matters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review {
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+    request: Option<Request>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Request {
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    kind: Kind,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    operation: String,
+    #[serde(default)]
+    object: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Kind {
+    #[serde(default)]
+    group: String,
+    #[serde(default)]
+    kind: String,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The whole AdmissionReview, JSON.
+    pub body: Vec<u8>,
+    /// The pod, for the log: `namespace/name`.
+    pub pod: String,
+    /// Why it was refused; empty where it was let in.
+    pub refused: Vec<String>,
+    /// What its author should know.
+    pub warnings: Vec<String>,
+    /// How many operations the patch has.
+    pub operations: usize,
+}
+
+/// Answers a review.
+///
+/// # Errors
+/// A sentence for status 400: the body is no AdmissionReview of `admission.k8s.io/v1`.
+pub fn answer(body: &[u8], wish: &Wish) -> Result<Answer, String> {
+    let review: Review = serde_json::from_slice(body).map_err(|error| {
+        // Not the error's own text: it may quote the pod.
+        format!(
+            "the body is no AdmissionReview: no JSON of its shape at line {} column {}",
+            error.line(),
+            error.column()
+        )
+    })?;
+    if review.kind != "AdmissionReview" || review.api_version != "admission.k8s.io/v1" {
+        return Err(
+            "the body is no AdmissionReview of admission.k8s.io/v1; register the webhook with admissionReviewVersions: [v1]"
+                .to_owned(),
+        );
+    }
+    let Some(request) = review.request else {
+        return Err("the AdmissionReview has no request".to_owned());
+    };
+    let pod = name(&request);
+    let (said, operations) = decide(&request, wish);
+    let (warnings, refused) = match said {
+        Ok(warnings) => (warnings, Vec::new()),
+        Err(refused) => (Vec::new(), refused),
+    };
+    let mut response = json!({ "uid": request.uid, "allowed": refused.is_empty() });
+    if !refused.is_empty() {
+        let message = format!("outrigger: pod {pod}: {}", refused.join("; "));
+        response["status"] = json!({ "code": 422, "reason": "Invalid", "message": message });
+    }
+    if !operations.is_empty() {
+        let patch = Value::from(operations.clone()).to_string();
+        response["patchType"] = json!("JSONPatch");
+        response["patch"] = json!(base64(patch.as_bytes()));
+    }
+    if !warnings.is_empty() {
+        let told = warnings
+            .iter()
+            .map(|warning| format!("outrigger: {warning}"));
+        response["warnings"] = told.collect();
+    }
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": response,
+    });
+    Ok(Answer {
+        body: review.to_string().into_bytes(),
+        pod,
+        refused,
+        warnings,
+        operations: operations.len(),
+    })
+}
+
+fn name(request: &Request) -> String {
+    let metadata = |key: &str| request.object["metadata"][key].as_str();
+    let name = metadata("name").or(metadata("generateName"));
+    let name = name.unwrap_or("(no name)");
+    if request.namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{}/{name}", request.namespace)
+    }
+}
+
+/// Warnings or reasons, and the patch.
+fn decide(request: &Request, wish: &Wish) -> (Result<Vec<String>, Vec<String>>, Vec<Value>) {
+    let pod = request.kind.kind == "Pod" && request.kind.group.is_empty();
+    if !pod || request.operation != "CREATE" {
+        return (Ok(Vec::new()), Vec::new());
+    }
+    let old = from(&request.object);
+    let annotation = |key: &str| {
+        let annotations = old.find(&["metadata", "annotations"]);
+        annotations.and_then(|annotations| annotations.str(key))
+    };
+    // The kubelet's image of a static pod: the API server takes it as it is or not at all.
+    if annotation("kubernetes.io/config.mirror").is_some() {
+        return (Ok(Vec::new()), Vec::new());
+    }
+    let other = annotation(names::INJECTED).filter(|by| *by != names::VERSION);
+    if let Some(by) = other.filter(|_| has_sidecar(&old)) {
+        let warning = format!(
+            "the pod was injected by {by} and the webhook is {}; it is left as it is",
+            names::VERSION
+        );
+        return (Ok(vec![warning]), Vec::new());
+    }
+    let owners = old.find(&["metadata", "ownerReferences"]).map(Node::items);
+    let around = Around {
+        standard: None,
+        job: owners
+            .unwrap_or_default()
+            .iter()
+            .any(|owner| owner.str("kind") == Some("Job")),
+    };
+    // A pod that was injected before, by the filter with its flags say, keeps the defaults of then.
+    let record = Record::of(old.get("metadata")).ok().flatten();
+    let former = record.and_then(|record| Wish::of_told(&record.wish).ok());
+    let mut new = old.clone();
+    let said = stream::add(&mut new, former.as_ref().unwrap_or(wish), false, &around);
+    let operations = if said.is_ok() {
+        patch(&old, &new)
+    } else {
+        Vec::new()
+    };
+    (said, operations)
+}
+
+fn has_sidecar(pod: &Node) -> bool {
+    ["initContainers", "containers"].iter().any(|list| {
+        let list = pod.find(&["spec", list]).map(Node::items);
+        let mut names = list
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|one| one.str("name"));
+        names.any(|name| name == names::SIDECAR)
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::inject::{self, json::tests::apply, read::read};
+
+    fn ask(pod: &Value) -> Value {
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": { "uid": "u1", "kind": { "group": "", "version": "v1", "kind": "Pod" }, "namespace": "shop", "operation": "CREATE", "object": pod },
+        });
+        let answer = answer(review.to_string().as_bytes(), &Wish::default()).unwrap();
+        let said: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            (&said["kind"], &said["response"]["uid"]),
+            (&json!("AdmissionReview"), &json!("u1"))
+        );
+        said["response"].clone()
+    }
+
+    fn decode(text: &str) -> Vec<Value> {
+        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let six = |b: u8| u32::try_from(digits.iter().position(|d| *d == b).unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        for four in text.as_bytes().chunks(4) {
+            let real = four.iter().filter(|b| **b != b'=').count();
+            let number = four
+                .iter()
+                .fold(0, |n, b| n << 6 | if *b == b'=' { 0 } else { six(*b) });
+            bytes.extend(&number.to_be_bytes()[1..real]);
+        }
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn pod() -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "generateName": "web-", "labels": { "app.kubernetes.io/name": "web" } },
+            "spec": {
+                "terminationGracePeriodSeconds": 30,
+                "containers": [{ "name": "app", "image": "a", "env": [{ "name": "X", "value": "yes" }], "volumeMounts": [{ "name": "t", "mountPath": "/t" }] }],
+                "initContainers": [{ "name": "first", "image": "f" }],
+                "volumes": [{ "name": "t", "emptyDir": {} }],
+            },
+        })
+    }
+
+    #[test]
+    fn the_patch_makes_the_pod_that_the_filter_makes() {
+        let said = ask(&pod());
+        assert_eq!(
+            (&said["allowed"], &said["patchType"]),
+            (&json!(true), &json!("JSONPatch"))
+        );
+        let patch = decode(said["patch"].as_str().unwrap());
+        let mut patched = pod();
+        apply(&mut patched, &patch);
+        let filtered =
+            inject::inject(pod().to_string().as_bytes(), &Wish::default(), false).unwrap();
+        assert!(
+            from(&patched).same(&read(&filtered.text).unwrap().root),
+            "{}",
+            filtered.text
+        );
+        // Minimal: what was there is not sent again.
+        assert!(
+            patch.iter().all(|operation| operation["op"] != "remove"),
+            "{patch:?}"
+        );
+        assert!(!patch.iter().any(
+            |operation| operation["path"] == "/spec" || operation["path"] == "/spec/containers"
+        ));
+        // Asked again, as with reinvocation: nothing more to do.
+        let again = ask(&patched);
+        assert_eq!(
+            (&again["allowed"], again.get("patch")),
+            (&json!(true), None)
+        );
+    }
+
+    #[test]
+    fn a_pod_that_the_filter_injected_with_flags_keeps_them() {
+        let wish = Wish {
+            mode: inject::Mode::BaseUrl,
+            image: "mine:1".to_owned(),
+            ..Wish::default()
+        };
+        let filtered = inject::inject(pod().to_string().as_bytes(), &wish, false).unwrap();
+        let said = ask(&crate::inject::json::to(
+            &read(&filtered.text).unwrap().root,
+        ));
+        assert_eq!((&said["allowed"], said.get("patch")), (&json!(true), None));
+    }
+
+    #[test]
+    fn a_pod_that_cannot_have_it_is_refused_with_the_sentence() {
+        let mut host = pod();
+        host["spec"]["hostNetwork"] = json!(true);
+        let said = ask(&host);
+        assert_eq!((&said["allowed"], said.get("patch")), (&json!(false), None));
+        let message = said["status"]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("outrigger: pod shop/web-: hostNetwork is true"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn who_declines_is_a_mirror_or_is_no_pod_is_left_alone() {
+        let mut declines = pod();
+        declines["metadata"]["annotations"] = json!({ "outrigger.dev/inject": "disabled" });
+        let mut mirror = pod();
+        mirror["metadata"]["annotations"] = json!({ "kubernetes.io/config.mirror": "x" });
+        mirror["spec"]["hostNetwork"] = json!(true);
+        for pod in [declines, mirror] {
+            let said = ask(&pod);
+            assert_eq!((&said["allowed"], said.get("patch")), (&json!(true), None));
+        }
+    }
+
+    #[test]
+    fn another_versions_pod_is_let_in_with_a_warning_unless_it_only_says_so() {
+        let mut other = pod();
+        other["metadata"]["annotations"] = json!({ "outrigger.dev/injected": "0.0.1" });
+        assert_eq!(ask(&other)["allowed"], false, "it has no sidecar");
+        other["spec"]["initContainers"][0]["name"] = json!("outrigger");
+        let said = ask(&other);
+        assert_eq!((&said["allowed"], said.get("patch")), (&json!(true), None));
+        assert!(
+            said["warnings"][0]
+                .as_str()
+                .unwrap()
+                .contains("injected by 0.0.1")
+        );
+    }
+
+    #[test]
+    fn what_is_no_review_is_told_so_without_quoting_it() {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "{\"kind\":\"Pod\",\"secret\":\"s3cret\"}",
+            "{\"apiVersion\":\"admission.k8s.io/v1beta1\",\"kind\":\"AdmissionReview\"}",
+            "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\"}",
+        ] {
+            let said = answer(body.as_bytes(), &Wish::default()).unwrap_err();
+            assert!(
+                said.contains("AdmissionReview") && !said.contains("s3cret"),
+                "{said}"
+            );
+        }
+    }
+}

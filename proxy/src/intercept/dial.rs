@@ -1,0 +1,206 @@
+//! To a destination that an app asked for: resolve, judge what came of it, connect to what was judged.
+//!
+//! The judgement is on addresses, after the resolver has had its say: however an address is spelt, and whatever a name resolves to a moment
+//! later, the connection goes to an address that was looked at.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use dashmap::DashSet;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::decide::Why;
+use crate::{
+    config::{Reach, hosts::normal},
+    upstream::addresses::forbidden,
+};
+
+/// How long a connection may take, names and all their addresses included.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long one address of several may take.
+const ONE_OF_MANY: Duration = Duration::from_secs(3);
+
+/// Where Outrigger itself listens.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Own(pub(super) Vec<SocketAddr>);
+
+impl Own {
+    /// Whether a connection to `address` would end at Outrigger.
+    pub(super) fn has(&self, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        self.0.iter().any(|own| {
+            let at = own.ip().to_canonical();
+            // Connecting to the unspecified address reaches this machine, and who listens on it is reached at every address.
+            own.port() == address.port()
+                && (at == ip || ip.is_unspecified() || at.is_unspecified() && is_local(ip))
+        })
+    }
+}
+
+/// Whether `ip` is one of this machine's: only to those may a socket be bound.
+fn is_local(ip: IpAddr) -> bool {
+    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum NoWay {
+    /// The destination is Outrigger.
+    Own,
+    /// All it resolves to are addresses of this kind.
+    Forbidden(&'static str),
+    /// The name is not known.
+    Name(io::Error),
+    /// Nobody answers there.
+    Connect(io::Error),
+    /// No connection in time.
+    Slow,
+}
+
+impl NoWay {
+    pub(super) const fn why(&self) -> Why {
+        match self {
+            Self::Own => Why::Loop,
+            Self::Forbidden(_) => Why::Forbidden,
+            Self::Name(_) | Self::Connect(_) | Self::Slow => Why::Unreachable,
+        }
+    }
+
+    /// For the operator's log.
+    pub(super) const fn cause(&self) -> Option<&io::Error> {
+        match self {
+            Self::Name(cause) | Self::Connect(cause) => Some(cause),
+            Self::Own | Self::Forbidden(_) | Self::Slow => None,
+        }
+    }
+}
+
+/// Connects to `host` (without brackets), at an address that may be reached.
+pub(super) async fn dial(
+    host: &str,
+    port: u16,
+    own: &Own,
+    reach: &[Reach],
+) -> Result<TcpStream, NoWay> {
+    let all = async {
+        let found = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(NoWay::Name)?;
+        connect(&judge(&normal(host), found, own, reach)?).await
+    };
+    timeout(CONNECT, all).await.unwrap_or(Err(NoWay::Slow))
+}
+
+/// Keeps what may be reached.
+pub(super) fn judge(
+    host: &str,
+    found: impl Iterator<Item = SocketAddr>,
+    own: &Own,
+    reach: &[Reach],
+) -> Result<Vec<SocketAddr>, NoWay> {
+    let mut refused = None;
+    let kept: Vec<_> = found
+        .filter(|address| {
+            let granted = || reach.iter().any(|reach| reach.grants(host, *address));
+            let why = if own.has(*address) {
+                Some(NoWay::Own)
+            } else {
+                forbidden(address.ip())
+                    .filter(|_| !granted())
+                    .map(NoWay::Forbidden)
+            };
+            let free = why.is_none();
+            refused = refused.take().or(why);
+            free
+        })
+        .collect();
+    match (kept.is_empty(), refused) {
+        (false, _) => Ok(kept),
+        (true, Some(why)) => Err(why),
+        (true, None) => Err(NoWay::Name(io::ErrorKind::NotFound.into())),
+    }
+}
+
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoWay> {
+    let mut last = NoWay::Slow;
+    for address in addresses {
+        let limit = if addresses.len() > 1 {
+            ONE_OF_MANY
+        } else {
+            CONNECT
+        };
+        match timeout(limit, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = NoWay::Connect(error),
+            Err(_) => {}
+        }
+    }
+    Err(last)
+}
+
+/// What tunnels of redirected connections have dialled: our end and theirs. No two connections of a machine have both in common.
+static DIALLED: LazyLock<DashSet<(SocketAddr, SocketAddr)>> = LazyLock::new(DashSet::new);
+
+/// Stands in [`DIALLED`] as long as it lives.
+pub(super) struct Noted((SocketAddr, SocketAddr));
+
+impl Noted {
+    fn new(stream: &TcpStream) -> io::Result<Self> {
+        let ends = (stream.local_addr()?, stream.peer_addr()?);
+        DIALLED.insert(ends);
+        Ok(Self(ends))
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        DIALLED.remove(&self.0);
+    }
+}
+
+/// Whether a redirected connection is one that was dialled here: rules that don't leave the proxy's user alone bring it back, and it
+/// would be dialled again until no file is left. To be asked once something of it was seen, as by then it is noted.
+pub(super) fn came_back(from: SocketAddr, to: SocketAddr) -> bool {
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    DIALLED.contains(&(plain(from), plain(to)))
+}
+
+/// Connects to exactly where a redirected connection was going.
+pub(super) async fn dial_original(
+    address: SocketAddr,
+    own: &Own,
+) -> Result<(TcpStream, Noted), NoWay> {
+    original(address, own)?;
+    match timeout(CONNECT, TcpStream::connect(address)).await {
+        Ok(connected) => connected
+            .and_then(|stream| Ok((Noted::new(&stream)?, stream)))
+            .map(|(noted, stream)| (stream, noted))
+            .map_err(NoWay::Connect),
+        Err(_) => Err(NoWay::Slow),
+    }
+}
+
+/// Judges where a redirected connection was going. Private addresses are free: the app could have gone there by itself, and would have been
+/// held up by the same network policies. Loopback and metadata addresses are not: seen from here, they are another's.
+pub(super) fn original(address: SocketAddr, own: &Own) -> Result<(), NoWay> {
+    if own.has(address) {
+        return Err(NoWay::Own);
+    }
+    let ip = address.ip().to_canonical();
+    let metadata = [
+        IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+        IpAddr::V6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254].into()),
+    ];
+    match forbidden(ip) {
+        Some(why @ ("loopback" | "link-local" | "unspecified" | "multicast")) => {
+            Err(NoWay::Forbidden(why))
+        }
+        _ if metadata.contains(&ip) => Err(NoWay::Forbidden("metadata")),
+        _ if ip == IpAddr::V4(Ipv4Addr::BROADCAST) => Err(NoWay::Forbidden("broadcast")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,358 @@
+//! The forward proxy that `HTTPS_PROXY` and `HTTP_PROXY` name.
+//!
+//! A CONNECT to a claimed host ends its TLS here; other hosts are dialled first, and answered 200 only once the connection stands. Plain HTTP
+//! comes with the whole URL in its request line: to a claimed host it is an exchange, to others it is passed on (`plain.rs`).
+//!
+//! HTTP/1 only: no client speaks HTTP/2 to a proxy in clear. A CONNECT that is refused closes its connection, as the framing check
+//! takes what follows it for a tunnel's bytes.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{
+    Context,
+    decide::{Action, Why, agrees, connect, decide},
+    dial::{NoWay, dial},
+    framing::Checked,
+    hello::Opening,
+    http::PARTING,
+    plain::{self, Outbound},
+    slow::{Taken, Watched},
+    terminate::{Dialled, refuse, terminate},
+    tunnel::{Tunnel, opening},
+};
+use crate::{
+    config::{Others, hosts::normal},
+    exchange::generation::Phase,
+    overload::{Guest, Leave},
+    refusal::{Code, Refusal},
+    telemetry::metrics,
+};
+
+pub(super) const MODE: &str = "forward_proxy";
+
+/// Serves one connection to the proxy's address.
+pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Context>) {
+    // Without it, small events wait for the peer's delayed acknowledgement: 40 ms (measured).
+    if stream.set_nodelay(true).is_err() {
+        return; // gone already
+    }
+    let limits = context.shared.generation.load().config.limits.clone();
+    let stream = Watched::new(stream, guest.place());
+    let stream = TokioIo::new(Checked::new(stream, limits.headers, limits.header_timeout));
+    let draining = context.shared.reached(Phase::Draining);
+    let inside = Arc::clone(&guest);
+    let service = service_fn(move |request| {
+        let (context, guest) = (Arc::clone(&context), Arc::clone(&inside));
+        let busy = guest.place().exchange();
+        async move {
+            let answered = answer(request, guest, context).await;
+            Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
+        }
+    });
+    let connection = http1::Builder::new()
+        .max_buf_size(limits.headers.max(64 << 10))
+        .header_read_timeout(None)
+        .serve_connection(stream, service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // Errors are the peer's: it left, or sent what was answered with 400.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        stalled = left(&guest) => {
+            if !stalled {
+                connection.as_mut().graceful_shutdown();
+                let _ = timeout(PARTING, connection).await;
+            }
+        }
+        () = draining => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+/// Resolves once the connection is asked to end: at once (true), or in order.
+async fn left(guest: &Guest) -> bool {
+    loop {
+        match guest.asked_to_leave().await {
+            Leave::Parked => {} // what a proxy's connection keeps between two requests is small enough
+            leave => return leave == Leave::Stalled,
+        }
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    guest: Arc<Guest>,
+    context: Arc<Context>,
+) -> Response<Outbound> {
+    if request.method() == Method::CONNECT {
+        let mut response = tunnel(request, guest, context).await;
+        if !response.status().is_success() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        return response;
+    }
+    match request.uri().scheme_str() {
+        Some("http") => plain(request, &context).await,
+        Some(_) => said(
+            StatusCode::BAD_REQUEST,
+            "this is a forward proxy: of `https` URLs it takes a CONNECT to the host",
+        ),
+        None => said(
+            StatusCode::BAD_REQUEST,
+            "this is a forward proxy: name it in HTTPS_PROXY, and give apps `listen.base_url` as their base URL",
+        ),
+    }
+}
+
+/// A host and its port in a request that names both.
+fn destination(authority: Option<&Authority>, usual: Option<u16>) -> Option<(&str, u16)> {
+    let authority = authority.filter(|authority| !authority.as_str().contains('@'))?;
+    let port = match authority.port() {
+        Some(_) => authority.port_u16(),
+        // `host:` has no number to read, and is no host without a port either.
+        None => usual.filter(|_| !authority.as_str().ends_with(':')),
+    };
+    let host = authority.host();
+    let host = host.strip_prefix('[').unwrap_or(host);
+    let host = host.strip_suffix(']').unwrap_or(host);
+    Some((host, port.filter(|port| *port > 0)?)).filter(|(host, _)| !host.is_empty())
+}
+
+/// Answers a CONNECT.
+async fn tunnel(
+    request: Request<Incoming>,
+    guest: Arc<Guest>,
+    context: Arc<Context>,
+) -> Response<Outbound> {
+    let authority = request.uri().authority().cloned();
+    let Some((asked, port)) = destination(authority.as_ref(), None) else {
+        return said(
+            StatusCode::BAD_REQUEST,
+            "a CONNECT names `host:port` and nothing besides",
+        );
+    };
+    let host = normal(asked);
+    if !agrees(authority.as_ref(), request.headers(), &host, port, port) {
+        return refused(
+            StatusCode::MISDIRECTED_REQUEST,
+            Why::Mismatch,
+            "the CONNECT names one host, and its `host` header another",
+        );
+    }
+    let (action, reach) = {
+        let config = &context.shared.generation.load().config;
+        let action = connect(&config.hosts, config.listen.others, &host, port);
+        let tunnels = matches!(action, Action::Tunnel(_));
+        (action, tunnels.then(|| config.listen.reach.clone()))
+    };
+    match action {
+        Action::Terminate if context.front.tls.is_none() => refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Why::NoAuthority,
+            "this host's TLS would be ended here, and the sidecar has no certificate authority",
+        ),
+        Action::Terminate => {
+            let within = Arc::clone(&context);
+            context
+                .connections
+                .spawn(claimed(request, host, port, guest, within));
+            Response::new(Outbound::nothing())
+        }
+        Action::Refuse(why) => refused(
+            StatusCode::FORBIDDEN,
+            why,
+            "no upstream claims this host, and the operator has others refused (`listen.others`)",
+        ),
+        Action::Tunnel(_) => {
+            let reach = reach.unwrap_or_default();
+            let server = match dial(asked, port, &context.front.own, &reach).await {
+                Ok(server) => server,
+                Err(no_way) => return unreached(&no_way),
+            };
+            tracing::debug!(host, port, "tunnelled");
+            metrics::connection(MODE, "tunnel");
+            let shared = Arc::clone(&context.shared);
+            context.connections.spawn(async move {
+                let Some((client, first)) = upgraded(request).await else {
+                    return;
+                };
+                let tunnel = Tunnel {
+                    client,
+                    server,
+                    first,
+                    unjudged: Some((host, port)),
+                };
+                let _busy = guest.place().exchange(); // idle or not is its ends' affair
+                tunnel.run(&shared).await;
+            });
+            Response::new(Outbound::nothing())
+        }
+    }
+}
+
+/// What follows a CONNECT to a claimed host, which was answered 200: TLS for that host and no other.
+async fn claimed(
+    request: Request<Incoming>,
+    host: String,
+    port: u16,
+    guest: Arc<Guest>,
+    context: Arc<Context>,
+) {
+    let Some((client, first)) = upgraded(request).await else {
+        return;
+    };
+    let patience = context
+        .shared
+        .generation
+        .load()
+        .config
+        .limits
+        .header_timeout;
+    let draining = context.shared.reached(Phase::Draining);
+    let (opening, first) = tokio::select! {
+        read = opening(&client, first, patience) => match read {
+            Ok((Some(opening), first)) => (opening, first),
+            Ok((None, first)) if first.is_empty() => return,
+            Ok((None, first)) => (Opening::NotTls, first),
+            Err(_) => return,
+        },
+        () = draining => return,
+    };
+    let action = {
+        let config = &context.shared.generation.load().config;
+        decide(&config.hosts, Others::Refuse, Some(&host), port, &opening)
+    };
+    match action {
+        Action::Terminate => {
+            let mode = MODE;
+            let dialled = Dialled { host, port, mode };
+            terminate(client, first, dialled, guest, context).await;
+        }
+        Action::Refuse(why) => {
+            tracing::debug!(
+                reason = why.label(),
+                mode = MODE,
+                "a connection was refused"
+            );
+            refuse(&client, why, MODE, opening != Opening::NotTls).await;
+        }
+        Action::Tunnel(_) => {} // never, as others are refused here
+    }
+}
+
+/// The bare connection after a CONNECT, and what hyper had read of it.
+async fn upgraded(request: Request<Incoming>) -> Option<(TcpStream, Vec<u8>)> {
+    let upgraded = hyper::upgrade::on(request).await.ok()?;
+    let parts = upgraded
+        .downcast::<TokioIo<Checked<Watched<TcpStream>>>>()
+        .ok()?;
+    let stream = parts.io.into_inner().into_inner().into_inner();
+    Some((stream, parts.read_buf.to_vec()))
+}
+
+/// Answers plain HTTP.
+async fn plain(mut request: Request<Incoming>, context: &Arc<Context>) -> Response<Outbound> {
+    let authority = request.uri().authority().cloned();
+    let Some((asked, port)) = destination(authority.as_ref(), Some(80)) else {
+        return said(StatusCode::BAD_REQUEST, "the URL names no host");
+    };
+    let host = normal(asked);
+    if !agrees(authority.as_ref(), request.headers(), &host, port, 80) {
+        let message = "the request's URL names one host, and its `host` header another";
+        let refusal = Refusal::new(Code::Misdirected, message);
+        return (context.worker.refuse(&request, refusal)).map(Outbound::Exchange);
+    }
+    let (home, others, reach) = {
+        let config = &context.shared.generation.load().config;
+        let home = config.hosts.plain(&host, port).cloned();
+        let reach = home.is_none().then(|| config.listen.reach.clone());
+        (home, config.listen.others, reach.unwrap_or_default())
+    };
+    metrics::connection(MODE, "plain");
+    if let Some(home) = home {
+        request.extensions_mut().insert(home);
+        return context.exchange(request).await.map(Outbound::Exchange);
+    }
+    if others == Others::Refuse {
+        return refused(
+            StatusCode::FORBIDDEN,
+            Why::Others,
+            "no upstream claims this host, and the operator has others refused (`listen.others`)",
+        );
+    }
+    let server = match dial(asked, port, &context.front.own, &reach).await {
+        Ok(server) => server,
+        Err(no_way) => return unreached(&no_way),
+    };
+    match plain::relay(request, server, context).await {
+        Ok(response) => response,
+        Err(_) => said(
+            StatusCode::BAD_GATEWAY,
+            "the host broke the exchange off before it answered",
+        ),
+    }
+}
+
+fn unreached(no_way: &NoWay) -> Response<Outbound> {
+    if let Some(error) = no_way.cause() {
+        tracing::debug!(%error, mode = MODE, "a destination was not reached");
+    }
+    let (status, words) = match no_way {
+        NoWay::Own => (
+            StatusCode::FORBIDDEN,
+            "this is the sidecar's own address; list it in NO_PROXY to talk to it directly".into(),
+        ),
+        NoWay::Forbidden(kind) => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "this is a {kind} address, which the proxy does not reach unless the operator lists it under `listen.reach`"
+            ),
+        ),
+        NoWay::Name(_) => (
+            StatusCode::BAD_GATEWAY,
+            "the host's name is not known here".into(),
+        ),
+        NoWay::Connect(_) => (
+            StatusCode::BAD_GATEWAY,
+            "the host takes no connection at this port".into(),
+        ),
+        NoWay::Slow => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "the host took no connection in time".to_owned(),
+        ),
+    };
+    refused(status, no_way.why(), words)
+}
+
+/// An answer of the proxy's own, counted.
+fn refused(status: StatusCode, why: Why, words: impl Into<String>) -> Response<Outbound> {
+    metrics::connection(MODE, "refuse");
+    metrics::connection_refused(MODE, why.label());
+    tracing::debug!(
+        reason = why.label(),
+        mode = MODE,
+        "a connection was refused"
+    );
+    said(status, words)
+}
+
+/// An answer of the proxy's own, in plain words: there is no dialect at a proxy.
+fn said(status: StatusCode, words: impl Into<String>) -> Response<Outbound> {
+    let mut words = words.into();
+    words.insert_str(0, "outrigger: ");
+    words.push('\n');
+    let mut response = Response::new(Outbound::Said(Some(Bytes::from(words))));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}

@@ -1,0 +1,242 @@
+//! HTTP on one connection, for as long as there is any.
+//!
+//! hyper keeps two buffers of 8 KiB for each HTTP/1 connection, busy or not. An app that pools connections leaves hundreds of them idle, so one
+//! that was idle for a moment is *parked*: hyper is ended in order, without the socket, and begun anew with the next byte. Parking
+//! happens between two messages only; bytes of a head that hyper had begun to read are the framing check's too, and are given to the next.
+//! HTTP/2 connections are not parked: their state is the connection's.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    framing::Checked,
+    slow::{Taken, Watched},
+};
+use crate::{
+    config::Limits,
+    exchange::{
+        Answer,
+        generation::{Phase, Shared},
+    },
+    overload::{Guest, Leave, Place},
+};
+
+/// Streams of one HTTP/2 connection.
+const H2_STREAMS: u32 = 256;
+/// What is written ahead on one HTTP/2 stream whose client takes nothing; hyper's default is 400 KiB, times all streams.
+const H2_SEND_BUFFER: usize = 32 << 10;
+/// How long an idle connection may take to end in order.
+pub(super) const PARTING: Duration = Duration::from_secs(5);
+/// What is read of a parked connection before hyper is begun for it.
+const FIRST: usize = 64;
+
+/// Serves HTTP on `stream` with `answer`, until it ends, its guest is asked to leave or the process drains.
+pub(super) async fn http<S, A, R>(
+    stream: S,
+    limits: &Limits,
+    shared: &Shared,
+    guest: &Guest,
+    answer: A,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> R,
+    R: Future<Output = Response<Answer>> + Send + 'static,
+{
+    let (place, answer) = (guest.place(), &answer);
+    let stream = Watched::new(stream, place.clone());
+    let mut parked = Checked::new(stream, limits.headers, limits.header_timeout);
+    let mut draining = pin!(shared.reached(Phase::Draining));
+    let back = Arc::new(Mutex::new(None));
+    let mut begun = Vec::new();
+    loop {
+        if begun.is_empty() {
+            let mut first = [0; FIRST];
+            let read = tokio::select! {
+                read = read(&mut parked, &mut first) => read,
+                () = &mut draining => return,
+                _ = guest.asked_to_leave() => return,
+            };
+            match read {
+                Ok(bytes) if !bytes.is_empty() => begun.extend_from_slice(bytes),
+                _ => return, // gone, or too slow with its first head
+            }
+        }
+        let lent = TokioIo::new(Lent {
+            stream: Some(parked),
+            back: Arc::clone(&back),
+            begun: std::mem::take(&mut begun),
+            place: place.clone(),
+        });
+        // Boxed, as the connection's own: nothing of it is left while parked.
+        let service = service_fn(|request| {
+            let (busy, answered) = (place.exchange(), answer(request));
+            // Boxed, so that a connection between two exchanges does not keep the room that one needs: 4 KiB.
+            Box::pin(async move {
+                Ok::<_, Infallible>(answered.await.map(|body| Taken::new(body, busy)))
+            })
+        });
+        let server = server(limits);
+        let mut connection = Box::pin(server.serve_connection(lent, service));
+        loop {
+            // Errors are the peer's: it left, or sent what was answered with 400.
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                () = &mut draining => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                    return;
+                }
+                how = guest.asked_to_leave() => match how {
+                    Leave::Stalled => return,
+                    Leave::Idle => {
+                        connection.as_mut().graceful_shutdown();
+                        let _ = tokio::time::timeout(PARTING, connection).await;
+                        return;
+                    }
+                    Leave::Parked => {
+                        if place.park() {
+                            connection.as_mut().graceful_shutdown();
+                            let _ = connection.as_mut().await;
+                            break;
+                        }
+                    }
+                },
+            }
+        }
+        drop(connection);
+        let Some(stream) = back.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        parked = stream;
+        begun = parked.begun();
+        place.unpark();
+    }
+}
+
+fn server(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    // `pipeline_flush` stays off: it lifts hyper's bound on what is written ahead, and a client that stops reading then costs all its
+    // stream in memory (seen: 3.7 GB in nine seconds).
+    server
+        .http1()
+        .max_buf_size(limits.headers.max(64 << 10))
+        .header_read_timeout(None);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(H2_STREAMS)
+        .max_send_buf_size(H2_SEND_BUFFER)
+        .max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(Some(20))
+        .keep_alive_interval(Some(Duration::from_secs(60)));
+    server
+}
+
+async fn read<'a, S: AsyncRead + Unpin>(
+    stream: &mut S,
+    into: &'a mut [u8],
+) -> io::Result<&'a [u8]> {
+    let mut buffer = ReadBuf::new(into);
+    poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer)).await?;
+    let read = buffer.filled().len();
+    Ok(into.get(..read).unwrap_or_default())
+}
+
+type Back<S> = Arc<Mutex<Option<Checked<Watched<S>>>>>;
+
+/// A connection that hyper has until it is dropped; then it goes `back`.
+struct Lent<S> {
+    stream: Option<Checked<Watched<S>>>,
+    back: Back<S>,
+    /// What was read already.
+    begun: Vec<u8>,
+    place: Place,
+}
+
+impl<S> Drop for Lent<S> {
+    fn drop(&mut self) {
+        if self.place.is_parked() {
+            *self.back.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
+        }
+    }
+}
+
+impl<S> Lent<S> {
+    fn stream(&mut self) -> io::Result<Pin<&mut Checked<Watched<S>>>>
+    where
+        S: Unpin,
+    {
+        match &mut self.stream {
+            Some(stream) => Ok(Pin::new(stream)),
+            None => Err(io::ErrorKind::NotConnected.into()), // given back: nobody is left to ask
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !this.begun.is_empty() {
+            let some = this.begun.len().min(buffer.remaining());
+            let rest = this.begun.split_off(some);
+            buffer.put_slice(&std::mem::replace(&mut this.begun, rest));
+            this.place.between_messages(false); // hyper has yet to take note of it
+            return Poll::Ready(Ok(()));
+        }
+        let mut stream = this.stream()?;
+        let polled = stream.as_mut().poll_read(context, buffer);
+        let between = stream.between_messages();
+        this.place.between_messages(between);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write(context, bytes)
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write_vectored(context, slices)
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(context)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.place.is_parked() {
+            true => self.stream()?.poll_flush(context),
+            false => self.stream()?.poll_shutdown(context),
+        }
+    }
+}

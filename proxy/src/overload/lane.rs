@@ -1,0 +1,315 @@
+//! One worker's delay, and how many exchanges it takes on because of it.
+//!
+//! A worker is one thread: when it has more to do than it can, its tasks queue, and a timer fires late by just that queue. What counts is
+//! the *least* delay within a window (as in CoDel, RFC 8289): a burst, a policy's long call or a throttled container leaves moments
+//! without a queue, too much work does not. Then the worker takes on fewer exchanges at once, in proportion to how late it was; closing
+//! altogether would send all clients away together, and have them back together a second later.
+//!
+//! Saying no costs, too: about a fifth of saying yes. So a worker that is behind says it as often as it can afford, and lets those wait who
+//! come beyond that, for as long as it would have told them to: mostly they are clients that do not heed `retry-after`.
+//!
+//! Only exchanges that wait for the head of their reply are counted. Streams under way go on whatever happens here.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// Between two looks.
+const STEP: Duration = Duration::from_millis(10);
+/// The least delay within so long counts.
+const WINDOW: Duration = Duration::from_millis(250);
+/// And of so many looks at least: when each takes long, one alone may be a burst.
+const LOOKS: u32 = 3;
+/// What the runtime's timers are late by anyway.
+const COARSE: Duration = Duration::from_millis(2);
+/// A no at once is earned by so many exchanges let in.
+const NO: usize = 4;
+/// Or comes with each window, so often.
+const NOS: usize = 50;
+/// What can be saved up.
+const MOST_CREDIT: usize = 1000 * NO;
+/// How long whoever comes beyond that waits: as long as the `retry-after` says.
+const BEYOND: Duration = Duration::from_secs(1);
+/// However late a worker is, it takes on so many.
+const LEAST: usize = 32;
+
+/// What one worker takes on.
+#[derive(Debug)]
+pub struct Lane {
+    inside: AtomicUsize,
+    /// The most that were inside within the window.
+    most: AtomicUsize,
+    /// How often no may be said at once, in [`NO`]ths.
+    credit: AtomicUsize,
+    limit: AtomicUsize,
+    woken: Notify,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self {
+            inside: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            credit: AtomicUsize::new(MOST_CREDIT),
+            limit: AtomicUsize::new(usize::MAX),
+            woken: Notify::new(),
+        }
+    }
+}
+
+/// An exchange that was let in and has no reply yet. Dropping it makes room.
+#[derive(Debug)]
+#[must_use = "dropping it makes room for the next"]
+pub struct Admitted(Arc<Lane>);
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Lane {
+    /// Lets one in, where there is room.
+    pub(super) fn enter(self: &Arc<Self>) -> Option<Admitted> {
+        let before = self.inside.fetch_add(1, Relaxed);
+        let admitted = Admitted(Arc::clone(self));
+        if before >= self.limit.load(Relaxed) {
+            return None;
+        }
+        // The worker's own thread alone writes these, so what is lost between two operations is lost to nobody.
+        if before >= self.most.load(Relaxed) {
+            self.most.store(before + 1, Relaxed);
+        }
+        self.earn(1);
+        if before == 0 {
+            self.woken.notify_one();
+        }
+        Some(admitted)
+    }
+
+    fn earn(&self, more: usize) {
+        let credit = self.credit.load(Relaxed);
+        if credit < MOST_CREDIT {
+            self.credit.store(credit + more, Relaxed);
+        }
+    }
+
+    /// How long whoever is turned away now is to wait for the answer. None: not at all.
+    pub fn wait(&self) -> Option<Duration> {
+        if self.limit.load(Relaxed) == usize::MAX {
+            return None;
+        }
+        match self.credit.load(Relaxed).checked_sub(NO) {
+            Some(left) => {
+                self.credit.store(left, Relaxed);
+                None
+            }
+            None => Some(BEYOND),
+        }
+    }
+
+    /// Keeps the limit up to date, on the worker's own runtime, as long as that runs. Sleeps while there is nothing to do.
+    pub async fn keep(self: Arc<Self>, target: Duration) {
+        let mut control = Control::new(target, Instant::now());
+        loop {
+            if self.inside.load(Relaxed) == 0 && control.limit == usize::MAX {
+                self.woken.notified().await;
+                control.restart(Instant::now());
+            }
+            let due = Instant::now() + STEP;
+            sleep_until(due).await;
+            let now = Instant::now();
+            let delay = now.saturating_duration_since(due).saturating_sub(COARSE);
+            let limit = control.observe(now, delay, self.most.load(Relaxed));
+            if control.begun == now {
+                self.most.store(self.inside.load(Relaxed), Relaxed);
+                self.earn(NOS * NO);
+            }
+            self.limit.store(limit, Relaxed);
+        }
+    }
+}
+
+/// From delays to a limit. Pure: time is told.
+#[derive(Debug)]
+struct Control {
+    target: Duration,
+    least: Duration,
+    looks: u32,
+    begun: Instant,
+    limit: usize,
+}
+
+impl Control {
+    fn new(target: Duration, now: Instant) -> Self {
+        Self {
+            target,
+            least: Duration::MAX,
+            looks: 0,
+            begun: now,
+            limit: usize::MAX,
+        }
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.least = Duration::MAX;
+        self.looks = 0;
+        self.begun = now;
+    }
+
+    /// Takes one look into account, and the most that were inside; the limit from now on.
+    fn observe(&mut self, now: Instant, delay: Duration, inside: usize) -> usize {
+        self.least = self.least.min(delay);
+        self.looks += 1;
+        if now.saturating_duration_since(self.begun) < WINDOW || self.looks < LOOKS {
+            return self.limit;
+        }
+        let least = self.least;
+        self.restart(now);
+        if least > self.target {
+            let share = (self.target.as_secs_f64() / least.as_secs_f64()).clamp(0.5, 0.95);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a share of a small number"
+            )]
+            let fewer = (inside.min(self.limit) as f64 * share) as usize;
+            self.limit = fewer.max(LEAST);
+        } else if self.limit != usize::MAX {
+            // Far from the target it was cut too deep, and whoever it could have served is waiting.
+            let more = if least < self.target / 4 { 1 } else { 8 };
+            self.limit = match inside < self.limit / 2 {
+                true => usize::MAX,
+                false => self.limit.saturating_add((self.limit / more).max(LEAST)),
+            };
+        }
+        self.limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Duration = Duration::from_millis(30);
+
+    /// Runs a worker of which `delay` tells how late it is with so many inside, and to which `offered` come; the limit after `windows`.
+    fn run(
+        windows: u32,
+        offered: usize,
+        delay: impl Fn(usize, u32) -> Duration,
+    ) -> (Control, usize) {
+        let mut now = Instant::now();
+        let mut control = Control::new(TARGET, now);
+        let mut inside = offered;
+        for step in 0..windows * 25 {
+            now += STEP;
+            let limit = control.observe(now, delay(inside, step), inside);
+            inside = offered.min(limit);
+        }
+        (control, inside)
+    }
+
+    /// 75 µs of work for each.
+    fn queue(inside: usize, _: u32) -> Duration {
+        Duration::from_micros(75) * u32::try_from(inside).unwrap_or(u32::MAX)
+    }
+
+    #[test]
+    fn a_queue_that_stands_is_brought_to_the_target_and_not_to_nothing() {
+        let (_, inside) = run(20, 4000, queue);
+        let late = queue(inside, 0);
+        assert!(
+            (TARGET / 2..TARGET * 3 / 2).contains(&late),
+            "{inside}: {late:?}"
+        );
+    }
+
+    #[test]
+    fn a_delay_that_comes_and_goes_sheds_nothing() {
+        // Throttled for 80 ms of each 100.
+        let bursts = |_: usize, step: u32| {
+            Duration::from_millis(if step.is_multiple_of(10) { 0 } else { 80 })
+        };
+        assert_eq!(run(20, 100, bursts).0.limit, usize::MAX);
+    }
+
+    #[test]
+    fn one_long_stall_sheds_nothing() {
+        let mut now = Instant::now();
+        let mut control = Control::new(TARGET, now);
+        now += Duration::from_secs(1);
+        control.observe(now, Duration::from_millis(990), 500);
+        for _ in 0..100 {
+            now += STEP;
+            assert_eq!(control.observe(now, Duration::ZERO, 500), usize::MAX);
+        }
+    }
+
+    #[test]
+    fn once_the_load_is_gone_everything_is_let_in_within_two_seconds() {
+        let (mut control, _) = run(20, 4000, queue);
+        assert_ne!(control.limit, usize::MAX);
+        let mut now = control.begun;
+        for _ in 0..(2000 / 10) {
+            now += STEP;
+            control.observe(now, Duration::ZERO, 1);
+        }
+        assert_eq!(control.limit, usize::MAX);
+    }
+
+    #[test]
+    fn however_late_a_worker_is_it_takes_on_a_few() {
+        let (control, _) = run(200, 4000, |_, _| Duration::from_secs(1));
+        assert_eq!(control.limit, LEAST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_worker_looks_at_nothing() {
+        let lane = Arc::new(Lane::default());
+        let keeper = tokio::spawn(Arc::clone(&lane).keep(TARGET));
+        // With every task asleep for good, paused time would jump to this one's end and no further timer would be due.
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        let admitted = lane.enter();
+        assert!(admitted.is_some());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(admitted);
+        assert!(!keeper.is_finished());
+        assert_eq!(lane.inside.load(Relaxed), 0);
+        keeper.abort();
+    }
+
+    #[test]
+    fn a_worker_that_is_behind_says_no_as_often_as_it_can_afford() {
+        let lane = Arc::new(Lane::default());
+        lane.credit.store(NO, Relaxed);
+        assert_eq!((lane.wait(), lane.wait()), (None, None), "not behind");
+        lane.limit.store(100, Relaxed);
+        assert_eq!(lane.wait(), None);
+        assert_eq!(lane.wait(), Some(BEYOND));
+        for _ in 0..NO {
+            assert!(lane.enter().is_some());
+        }
+        assert_eq!((lane.wait(), lane.wait()), (None, Some(BEYOND)));
+    }
+
+    #[test]
+    fn whoever_finds_no_room_takes_none() {
+        let lane = Arc::new(Lane::default());
+        lane.limit.store(1, Relaxed);
+        let first = lane.enter();
+        assert!(first.is_some() && lane.enter().is_none());
+        drop(first);
+        assert!(lane.enter().is_some());
+    }
+}

@@ -1,0 +1,325 @@
+//! Where new work is turned away, so that what is under way goes on.
+//!
+//! An exchange is admitted by looking at four numbers, without a lock ([`Gate::admit`]); whoever is turned away costs no books, no policy
+//! and no log line of its own. The numbers are kept by others: memory by a sampler that looks ten times a second while there are exchanges
+//! ([`keep`]), a worker's delay by the worker itself ([`lane`]). Connections have a [`Seat`] each, so that idle ones can make room for new
+//! ones, and ones that do not read can be told from ones with nothing to read.
+//!
+//! One exchange at a time is always let in: memory that stays in use without any would otherwise close the gate for good.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use dashmap::DashMap;
+use rustix::process::{Resource, Rlimit};
+use tokio::time::Instant;
+
+use crate::{config::Overload, telemetry::metrics};
+
+mod bodies;
+pub mod lane;
+mod level;
+mod machine;
+mod seats;
+
+pub use bodies::Held;
+pub use lane::{Admitted, Lane};
+use level::{Level, Marks};
+use machine::Meters;
+use seats::Seat;
+pub use seats::{Busy, Guest, Leave, Place};
+
+/// Bytes of memory for which one exchange is let in, where the configuration does not say how many.
+const PER_EXCHANGE: u64 = 128 << 10;
+/// Exchanges where no limit of memory is known.
+const EXCHANGES: usize = 10_000;
+/// Bytes of bodies where no limit of memory is known.
+const BODIES: usize = 256 << 20;
+/// Between two looks at memory while there are exchanges, and while there are none.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// Why work is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Memory is short.
+    Memory,
+    /// The worker is behind.
+    Delay,
+    /// There are as many exchanges as there may be.
+    Exchanges,
+    /// Request bodies take all the memory that they may.
+    Bodies,
+    /// There are as many connections as there may be, and all are busy.
+    Connections,
+}
+
+impl Reason {
+    /// The metric's label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Delay => "delay",
+            Self::Exchanges => "exchanges",
+            Self::Bodies => "bodies",
+            Self::Connections => "connections",
+        }
+    }
+
+    /// What the app is told.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Memory => "this sidecar is short of memory; try again in a second",
+            Self::Delay => "this sidecar has more to do than its CPU allows; try again in a second",
+            Self::Exchanges => {
+                "this sidecar serves as many requests as it may; try again in a second"
+            }
+            Self::Bodies => {
+                "this sidecar holds as many request bodies as it may; try again in a second"
+            }
+            Self::Connections => {
+                "this sidecar has as many connections as it may; try again in a second"
+            }
+        }
+    }
+}
+
+/// What decides whether new work is let in. One for the process.
+pub struct Gate {
+    /// Seconds since `begun`, from 1: coarse, and kept by [`keep`].
+    clock: AtomicU32,
+    begun: Instant,
+    level: AtomicU8,
+    exchanges: AtomicUsize,
+    bodies: AtomicUsize,
+    bodies_limit: AtomicUsize,
+    connections_limit: AtomicUsize,
+    open: AtomicUsize,
+    leaving: AtomicUsize,
+    /// No idle connection was found in this second: looking again would only cost.
+    none_idle: AtomicU32,
+    seats: DashMap<u64, Arc<Seat>>,
+    next: AtomicU64,
+    told: AtomicU32,
+    untold: AtomicUsize,
+}
+
+impl Default for Gate {
+    /// One that lets everything in.
+    fn default() -> Self {
+        Self {
+            clock: AtomicU32::new(1),
+            begun: Instant::now(),
+            level: AtomicU8::new(Level::Calm as u8),
+            exchanges: AtomicUsize::new(usize::MAX),
+            bodies: AtomicUsize::new(0),
+            bodies_limit: AtomicUsize::new(usize::MAX),
+            connections_limit: AtomicUsize::new(usize::MAX),
+            open: AtomicUsize::new(0),
+            leaving: AtomicUsize::new(0),
+            none_idle: AtomicU32::new(0),
+            seats: DashMap::with_shard_amount(4),
+            next: AtomicU64::new(0),
+            told: AtomicU32::new(0),
+            untold: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Gate {
+    /// Lets in as much as `config` says, on a machine with so much `memory` and so many file `descriptors`.
+    fn set(&self, config: &Overload, memory: Option<u64>, descriptors: u64) {
+        let exchanges = config.exchanges.unwrap_or_else(|| {
+            memory.map_or(EXCHANGES, |bytes| {
+                usize::try_from(bytes / PER_EXCHANGE)
+                    .unwrap_or(EXCHANGES)
+                    .clamp(64, EXCHANGES)
+            })
+        });
+        let bodies = config.bodies.unwrap_or_else(|| {
+            memory.map_or(BODIES, |bytes| usize::try_from(bytes / 4).unwrap_or(BODIES))
+        });
+        // What is left over is for upstreams, stores and files.
+        let descriptors =
+            descriptors - (descriptors / 8).clamp(64.min(descriptors), 4096.min(descriptors));
+        let connections = config
+            .connections
+            .min(usize::try_from(descriptors).unwrap_or(usize::MAX));
+        self.exchanges.store(exchanges, Relaxed);
+        self.bodies_limit.store(bodies, Relaxed);
+        self.connections_limit.store(connections, Relaxed);
+    }
+
+    /// Lets an exchange in, or says why not.
+    ///
+    /// # Errors
+    /// The reason, counted.
+    pub fn admit(&self, lane: &Arc<Lane>) -> Result<Admitted, Reason> {
+        let under_way = metrics::inflight();
+        let admitted = if self.level.load(Relaxed) != Level::Calm as u8 && under_way > 0 {
+            Err(Reason::Memory)
+        } else if under_way >= self.exchanges.load(Relaxed) {
+            Err(Reason::Exchanges)
+        } else {
+            lane.enter().ok_or(Reason::Delay)
+        };
+        admitted.inspect_err(|reason| self.turned_away(*reason))
+    }
+
+    /// Counts what is turned away, and tells the operator once a second.
+    pub(crate) fn turned_away(&self, reason: Reason) {
+        metrics::shed(reason.name());
+        self.untold.fetch_add(1, Relaxed);
+        let now = self.clock.load(Relaxed);
+        if self.told.swap(now, Relaxed) != now {
+            let shed = self.untold.swap(0, Relaxed);
+            tracing::warn!(
+                reason = reason.name(),
+                shed,
+                "overloaded: new work is turned away"
+            );
+        }
+    }
+
+    /// Seconds since the gate was made, from 1; as coarse as [`keep`] looks.
+    pub(crate) fn now(&self) -> u32 {
+        self.clock.load(Relaxed)
+    }
+
+    fn tick(&self) {
+        let seconds = u32::try_from(self.begun.elapsed().as_secs()).unwrap_or(u32::MAX - 1);
+        self.clock.store(seconds + 1, Relaxed);
+    }
+}
+
+/// How long connections may be silent: without an exchange, and with a reply that is not read.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Without an exchange.
+    pub idle: Duration,
+    /// With bytes waiting that the app does not take.
+    pub stalled: Duration,
+}
+
+/// Sets `gate` as `config` and the machine say, and returns what keeps it up to date, to be run as long as the process serves.
+/// `patience` is asked every second, as a reload may change it.
+pub fn keep<F: Fn() -> Patience + Send + 'static>(
+    gate: Arc<Gate>,
+    config: &Overload,
+    patience: F,
+) -> impl Future<Output = ()> + Send + use<F> {
+    let meters = Meters::find(config.memory.limit);
+    gate.set(config, meters.limit(), descriptors());
+    let marks = Marks::new(config.memory.shed_at, config.memory.refuse_at);
+    async move {
+        let mut level = Level::Calm;
+        let mut swept = Instant::now();
+        loop {
+            let pressure = meters.pressure(marks.lowest());
+            let next = marks.next(level, pressure);
+            if next != level {
+                tracing::warn!(level = next.name(), pressure, "memory");
+                level = next;
+                gate.level.store(level as u8, Relaxed);
+            }
+            metrics::load(gate.open.load(Relaxed), pressure);
+            gate.tick();
+            if swept.elapsed() >= LOOK.1 {
+                swept = Instant::now();
+                let patience = patience();
+                gate.sweep(patience);
+            }
+            let pause = if metrics::inflight() > 0 {
+                LOOK.0
+            } else {
+                LOOK.1
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// Takes as many file descriptors as this process may have: the usual soft limit of 1024 is for programs that use `select`.
+fn descriptors() -> u64 {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match rustix::process::setrlimit(Resource::Nofile, raised) {
+        Ok(()) => most,
+        Err(_) => limit.current.unwrap_or(most),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OverloadMemory;
+
+    fn gate(memory: Option<u64>, config: &Overload) -> Gate {
+        let gate = Gate::default();
+        gate.set(config, memory, 1 << 20);
+        gate
+    }
+
+    #[test]
+    fn what_is_not_written_follows_from_the_memory_that_there_is() {
+        let config = Overload::default();
+        let of = |memory| {
+            let gate = gate(memory, &config);
+            (
+                gate.exchanges.load(Relaxed),
+                gate.bodies_limit.load(Relaxed),
+            )
+        };
+        assert_eq!(of(Some(128 << 20)), (1024, 32 << 20));
+        assert_eq!(of(None), (EXCHANGES, BODIES));
+        assert_eq!(of(Some(1 << 40)).0, EXCHANGES);
+        let own = Overload {
+            exchanges: Some(7),
+            bodies: Some(1 << 20),
+            memory: OverloadMemory::default(),
+            ..config
+        };
+        let gate = gate(Some(128 << 20), &own);
+        assert_eq!(
+            (
+                gate.exchanges.load(Relaxed),
+                gate.bodies_limit.load(Relaxed)
+            ),
+            (7, 1 << 20)
+        );
+    }
+
+    #[test]
+    fn connections_leave_descriptors_for_upstreams() {
+        let gate = Gate::default();
+        gate.set(&Overload::default(), None, 1024);
+        assert_eq!(gate.connections_limit.load(Relaxed), 896);
+        gate.set(&Overload::default(), None, 32);
+        assert_eq!(gate.connections_limit.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn an_exchange_is_let_in_while_no_other_is_however_little_memory_is_left() {
+        let gate = Gate::default();
+        let lane = Arc::new(Lane::default());
+        gate.level.store(Level::Refuse as u8, Relaxed);
+        // Other tests of this process may have exchanges under way.
+        if metrics::inflight() == 0 {
+            let _ = gate.admit(&lane).map(drop);
+        }
+        let _one = metrics::Inflight::enter();
+        assert_eq!(gate.admit(&lane).map(drop), Err(Reason::Memory));
+        gate.level.store(Level::Calm as u8, Relaxed);
+        assert!(gate.admit(&lane).is_ok());
+        gate.exchanges.store(1, Relaxed);
+        assert_eq!(gate.admit(&lane).map(drop), Err(Reason::Exchanges));
+    }
+}

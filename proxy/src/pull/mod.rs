@@ -1,0 +1,227 @@
+//! `outrigger pull`: policies from an OCI registry into a directory that a sidecar watches.
+//!
+//! A process of its own, so that a serving sidecar holds no registry's credentials and grows by nothing. An artifact is a manifest whose layers are
+//! single files ([`manifest`]); what is fetched is believed by its digest ([`registry`]), by its signature where keys are given, and is put
+//! in place as the kubelet puts a ConfigMap ([`folder`]): whole or not at all. Whatever fails leaves the last good set.
+//!
+//! The surprise: a tag is followed by asking for its digest alone, and a pinned digest that is in place asks nobody anything. (The `oci-client`
+//! crate was weighed: 28 more crates, chrono among them, and no bounds on what a registry may send.)
+
+mod auth;
+mod error;
+mod folder;
+mod manifest;
+mod reference;
+mod registry;
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+pub use auth::{Credentials, Login};
+pub use error::Error;
+pub use reference::Reference;
+
+use crate::signing::{Beside, Digest, PublicKey, Subject, Trust, digest, hex};
+use folder::{Folder, Partial};
+use manifest::{Entry, Kind, Manifest};
+use registry::Registry;
+
+/// One round may take so long, from the first question to the swap.
+const ROUND: Duration = Duration::from_secs(300);
+/// The first wait after an error; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// The longest wait after an error, where rounds are not further apart anyway.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// What is to be pulled, and how.
+#[derive(Debug)]
+pub struct Options {
+    /// From where.
+    pub reference: Reference,
+    /// Into which directory.
+    pub into: PathBuf,
+    /// How often a tag, and the directory, are looked at.
+    pub every: Duration,
+    /// Whose signatures are asked of every policy; empty: of none here.
+    pub keys: Vec<PublicKey>,
+    /// Whether the registry is spoken to without TLS.
+    pub plain_http: bool,
+    /// A PEM file of roots to trust instead of the built-in ones.
+    pub roots: Option<PathBuf>,
+    /// Who asks.
+    pub login: Login,
+}
+
+/// Keeps a directory as a registry has it.
+pub struct Puller {
+    options: Options,
+    folder: Folder,
+    registry: Registry,
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Round {
+    /// What is wanted was in place.
+    Same,
+    /// It was put in place now: the manifest's digest, and the files' names.
+    Placed(Digest, Vec<String>),
+}
+
+impl Puller {
+    /// Looks at the directory, and asks nobody yet.
+    ///
+    /// # Errors
+    /// The directory can't be written to, or TLS could not be set up.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let folder = Folder::open(&options.into, options.reference.short_name())?;
+        let registry = Registry::new(
+            &options.reference,
+            options.plain_http,
+            options.roots.as_deref(),
+            options.login.clone(),
+        )?;
+        Ok(Self {
+            options,
+            folder,
+            registry,
+        })
+    }
+
+    /// Goes on until it is dropped. Errors are logged; the last good set stays.
+    pub async fn follow(&mut self) -> Round {
+        let mut failures: u32 = 0;
+        loop {
+            let pause = match self.round().await {
+                Ok(_) => {
+                    failures = 0;
+                    self.options.every
+                }
+                Err(error) => {
+                    let kept = self.folder.current().map(|set| hex(&set.digest));
+                    warn!(%error, kept = kept.as_deref().unwrap_or("nothing"), "not pulled");
+                    let wait = FIRST_WAIT * 2_u32.saturating_pow(failures.min(16));
+                    failures = failures.saturating_add(1);
+                    wait.min(LONGEST_WAIT.max(self.options.every))
+                }
+            };
+            sleep(jittered(pause)).await;
+        }
+    }
+
+    /// Makes the directory what the registry has, once.
+    ///
+    /// # Errors
+    /// It could not be; what was in place still is.
+    pub async fn round(&mut self) -> Result<Round, Error> {
+        let limit = Error::TooSlow(ROUND);
+        let round = timeout(ROUND, self.one_round()).await;
+        let round = round.unwrap_or(Err(limit))?;
+        if let Round::Placed(digest, files) = &round {
+            info!(from = %self.options.reference, digest = %hex(digest), files = %files.join(" "), "policies in place");
+        }
+        Ok(round)
+    }
+
+    async fn one_round(&mut self) -> Result<Round, Error> {
+        let there = self.folder.current();
+        let pinned = self.options.reference.digest;
+        if let Some(set) = &there {
+            let wanted = match pinned {
+                Some(pinned) => pinned == set.digest,
+                None => self.registry.head().await? == Some(set.digest),
+            };
+            let vouched = |set| self.vouched(set, |name| self.folder.read(name));
+            if wanted && vouched(&set.manifest).is_ok() {
+                let relinked = self.folder.link(&set.manifest)?;
+                if relinked {
+                    warn!(into = %self.options.into.display(), "links had vanished; they are back");
+                }
+                return Ok(Round::Same);
+            }
+        }
+        let bytes = self.registry.manifest().await?;
+        let found = digest(&bytes);
+        if let Some(wanted) = pinned.filter(|pinned| *pinned != found) {
+            return Err(Error::Digest {
+                what: "the manifest".into(),
+                wanted,
+                found,
+            });
+        }
+        let manifest = Manifest::read(&bytes, self.options.reference.short_name())?;
+        let partial = self.folder.partial()?;
+        for entry in &manifest.files {
+            self.registry
+                .blob(entry, &partial.path(&entry.name))
+                .await?;
+        }
+        self.vouched(&manifest, |name| partial.read(name))?;
+        self.place(partial, &manifest, &bytes, found)
+    }
+
+    fn place(
+        &self,
+        partial: Partial,
+        manifest: &Manifest,
+        bytes: &[u8],
+        found: Digest,
+    ) -> Result<Round, Error> {
+        self.folder.put(partial, manifest, bytes, &found)?;
+        let names = manifest.files.iter().map(|entry| entry.name.clone());
+        Ok(Round::Placed(found, names.collect()))
+    }
+
+    /// Asks a signature of each policy, where keys are given. Files that say no word about themselves are believed by their digest alone.
+    fn vouched(
+        &self,
+        manifest: &Manifest,
+        read: impl Fn(&str) -> std::io::Result<Vec<u8>>,
+    ) -> Result<(), Error> {
+        if self.options.keys.is_empty() {
+            return Ok(());
+        }
+        let trust = Trust {
+            signers: self.options.keys.clone(),
+            require: true,
+            rollback_guard: false, // the sidecar remembers; this process may be new
+        };
+        let of = |policy: &str, kind: Kind| -> Option<&Entry> {
+            let mut files = manifest.files.iter();
+            files.find(|entry| entry.kind == kind && entry.policy == policy)
+        };
+        for module in manifest.files.iter().filter(|e| e.kind == Kind::Module) {
+            let signature = match of(&module.policy, Kind::Signature) {
+                Some(entry) => match read(&entry.name) {
+                    Ok(bytes) => Beside::File(bytes.into()),
+                    Err(error) => Beside::Unusable(format!("can't be read: {error}")),
+                },
+                None => Beside::Nothing,
+            };
+            trust
+                .judge(&Subject {
+                    name: &module.policy,
+                    sha256: &module.digest,
+                    cases: of(&module.policy, Kind::Cases).map(|entry| &entry.digest),
+                    signature: &signature,
+                    pin: None,
+                })
+                .map_err(|why| Error::Signature {
+                    policy: module.policy.clone(),
+                    why: Box::new(why),
+                })?;
+        }
+        Ok(())
+    }
+}
+
+/// Within a tenth, so that a thousand pods do not ask at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut chance = [0; 2];
+    // Without chance, all ask at once: the registry's trouble, not ours.
+    let _ = getrandom::fill(&mut chance);
+    let share = f64::from(u16::from_le_bytes(chance)) / f64::from(u16::MAX);
+    pause.mul_f64(0.9 + 0.2 * share)
+}

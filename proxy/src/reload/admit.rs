@@ -1,0 +1,34 @@
+//! Whether a file may serve, before anything of it is compiled or run.
+
+use crate::{
+    config::Use,
+    reload::scan::PolicyFile,
+    signing::{Digest, Refused, Seen, Subject, Trust, Verified},
+};
+
+/// Whether a file may serve in this place of the chain, before anything of it is compiled: the chain's pin, a signer's word, no way back.
+///
+/// # Errors
+/// Why it may not.
+pub fn admitted(
+    trust: &Trust,
+    seen: &Seen,
+    wanted: &Use,
+    found: &PolicyFile,
+    hash: &Digest,
+) -> Result<Option<Verified>, Refused> {
+    let signed = trust.judge(&Subject {
+        name: &wanted.name,
+        sha256: hash,
+        cases: found.cases.as_ref().and_then(|cases| cases.as_ref().ok()),
+        signature: &found.signature,
+        pin: wanted.sha256.as_ref(),
+    })?;
+    if let Some(signed) = &signed
+        && trust.rollback_guard
+        && !wanted.allow_rollback
+    {
+        seen.judge(&wanted.name, signed)?;
+    }
+    Ok(signed)
+}

@@ -1,0 +1,96 @@
+//! From one file to one seat of the chain: its cases first, then the policy itself.
+
+use std::{fmt::Display, path::Path, sync::Arc};
+
+use semver::Version;
+
+use super::{rehearsal::rehearse, scan::PolicyFile};
+use crate::{
+    config::{Use, cases::Cases},
+    exchange::told::Told,
+    policy::{Link, Program},
+    sandbox::{Loader, Source},
+    signing::Refused,
+    telemetry::metrics::PolicyMeter,
+};
+
+/// Loads the very bytes whose hash was judged: they are read once, and checked against it.
+///
+/// # Errors
+/// Why it does not serve, in a sentence that follows the policy's name.
+pub(super) fn bring(
+    loader: &Loader,
+    wanted: &Use,
+    found: &PolicyFile,
+    signed: Option<&Version>,
+) -> Result<Arc<Link>, String> {
+    let at = |path: &Path, why: &dyn Display| format!("{}: {why}", path.display());
+    let bytes = found.read().map_err(|error| at(&found.path, &error))?;
+    let source = |config: &str| Source {
+        name: wanted.name.clone(),
+        bytes: bytes.clone(),
+        config: config.to_owned(),
+        grants: wanted.grants.clone(),
+        limits: wanted.limits.clone(),
+    };
+    let path = found.cases_path();
+    if let Some(text) = found.read_cases().map_err(|error| at(&path, &error))? {
+        let cases = Cases::parse(&text).map_err(|error| at(&path, &error))?;
+        let load = |config: &serde_json::Value| -> Result<Arc<dyn Program>, String> {
+            let loaded = loader.load_apart(source(&config.to_string()));
+            Ok(loaded.map_err(|error| error.to_string())?)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| format!("no runtime to rehearse in: {error}"))?;
+        let misses = runtime.block_on(rehearse(&cases, &wanted.limits, load))?;
+        if let Some(miss) = misses.first() {
+            return Err(format!(
+                "{} of its cases fail, first `{}`: {}",
+                misses.len(),
+                miss.case,
+                miss.what
+            ));
+        }
+    }
+    let program: Arc<dyn Program> = loader
+        .load(source(&wanted.config))
+        .map_err(|error| error.to_string())?;
+    let version: Arc<str> = program.manifest().version.as_str().into();
+    if let Some(signed) = signed
+        && signed.to_string() != *version
+    {
+        let (signed, own) = (signed.clone(), version.to_string());
+        return Err(Refused::Version { signed, own }.to_string());
+    }
+    let meter = PolicyMeter::new(&wanted.name, &version);
+    Ok(Arc::new(Link {
+        listener: Arc::new(Told::new(meter)),
+        name: wanted.name.as_str().into(),
+        version,
+        program,
+        on_error: wanted.on_error,
+        on_unseen: wanted.on_unseen,
+        limits: wanted.limits.clone(),
+        quarantine: Default::default(),
+        calls: Default::default(),
+        faults: Default::default(),
+    }))
+}
+
+/// The same program under other rules.
+pub(super) fn relink(link: &Link, wanted: &Use) -> Link {
+    Link {
+        name: Arc::clone(&link.name),
+        listener: Arc::clone(&link.listener),
+        version: Arc::clone(&link.version),
+        program: Arc::clone(&link.program),
+        on_error: wanted.on_error,
+        on_unseen: wanted.on_unseen,
+        limits: wanted.limits.clone(),
+        quarantine: Default::default(),
+        calls: Default::default(),
+        faults: Default::default(),
+    }
+}

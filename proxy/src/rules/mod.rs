@@ -1,0 +1,367 @@
+//! The rules that lead a pod's outgoing connections to the proxy: what they are, how they are printed, how they get into the kernel.
+//!
+//! [`Rules`] is what an operator asked for, checked; [`Rules::chains`] is what follows from it, once. The nftables text, the iptables text
+//! and the netlink messages are three spellings of those chains, so that they can't drift apart.
+//!
+//! [`kernel`] speaks nf_tables' netlink protocol itself: the init container is one static binary, with neither a shell nor `nft`. The crates
+//! that could do it are GPL, wrap C libraries, or start the `nft` program.
+//!
+//! What the rules are not: they don't keep a pod from talking to anything else (that is a NetworkPolicy), and nothing here looks at traffic.
+
+use std::{collections::BTreeSet, fmt};
+
+pub mod cidr;
+pub mod kernel;
+mod netlink;
+mod table;
+mod text;
+
+pub use cidr::Cidr;
+
+/// The table's name, in the family `inet`.
+pub const TABLE: &str = "outrigger";
+
+/// How many users, ports and networks there may be each: with more, the batch would not fit a socket's buffer (208 KiB by default).
+const MOST: usize = 64;
+
+/// What is led to the proxy, and what is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    uids: BTreeSet<u32>,
+    cidrs: Vec<Cidr>,
+    ports: BTreeSet<u16>,
+    to: [u16; 2],
+}
+
+/// What an operator asks for, as it was written.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The proxy's user id: its own connections go straight out.
+    pub uid: u32,
+    /// Other users whose connections are left alone.
+    pub exclude_uids: Vec<u32>,
+    /// Destination ports that are led to the proxy (TCP) and refused (UDP: HTTP/3 would slip by).
+    pub ports: Vec<u16>,
+    /// Where the proxy listens on 127.0.0.1 for redirected IPv4.
+    pub to: u16,
+    /// Where the proxy listens on ::1 for redirected IPv6.
+    pub to6: u16,
+    /// Destinations that are left alone.
+    pub exclude_cidrs: Vec<Cidr>,
+}
+
+/// Why a wish can't be granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// uid 0 would be left alone: every root process of the pod.
+    Root,
+    /// 4294967295 is no user.
+    Nobody,
+    /// No port is led anywhere.
+    NoPort,
+    /// Port 0.
+    PortZero,
+    /// The proxy's own port would be led to itself.
+    OwnPort(u16),
+    /// A whole family would be left alone.
+    Everything(Cidr),
+    /// More than [`MOST`] of one kind.
+    TooMany(&'static str),
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str(
+                "uid 0 can't be left out: every container that runs as root would go around the proxy; run the proxy as a user of its own (13370) and name that",
+            ),
+            Self::Nobody => f.write_str("uid 4294967295 is no user (it means none): name the proxy's, 13370 by default"),
+            Self::NoPort => f.write_str("no port is led to the proxy: name one (--port 443)"),
+            Self::PortZero => f.write_str("port 0 is no port: name one from 1 to 65535"),
+            Self::OwnPort(port) => write!(
+                f,
+                "port {port} is the proxy's own: what goes there can't be led there as well; choose another --port or --to/--to6"
+            ),
+            Self::TooMany(option) => write!(
+                f,
+                "{option} is there more than {MOST} times: the kernel takes all rules as one message; name wider networks or fewer exceptions"
+            ),
+            Self::Everything(cidr) => write!(
+                f,
+                "--exclude-cidr {cidr} leaves out every destination, so that nothing of its family would reach the proxy: name a smaller network"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// One of the table's chains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// `out` or `quic`.
+    pub name: &'static str,
+    /// What kind of chain, at the hook `output` either way.
+    pub kind: Kind,
+    /// In order.
+    pub rules: Vec<Rule>,
+}
+
+/// What a chain is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Decides where a connection goes, on its first packet.
+    Nat,
+    /// Sees every packet.
+    Filter,
+}
+
+impl Kind {
+    /// nf_tables' name of it, and its priority at the hook.
+    pub const fn facts(self) -> (&'static str, i32) {
+        match self {
+            Self::Nat => ("nat", -100),
+            Self::Filter => ("filter", 0),
+        }
+    }
+}
+
+/// If all of this holds for a packet, that happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// All must hold.
+    pub when: Vec<Match>,
+    /// What happens.
+    pub then: Verdict,
+}
+
+/// What a packet is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// Is it of a socket of this user?
+    Uid(u32),
+    /// Does it leave by the loopback interface?
+    Loopback,
+    /// Does it go to this network?
+    To(Cidr),
+    /// Is it of this family?
+    Family(Family),
+    /// Is it TCP to this port?
+    Tcp(u16),
+    /// Is it UDP to this port?
+    Udp(u16),
+}
+
+/// An IP version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// What happens to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is left alone by this chain.
+    Return,
+    /// Its connection goes to this port of the loopback address instead.
+    Redirect(u16),
+    /// It is refused with "port unreachable".
+    Reject,
+}
+
+impl Rules {
+    /// Checks a wish.
+    ///
+    /// # Errors
+    /// The first [`Mistake`] in it.
+    pub fn new(wish: &Wish) -> Result<Self, Mistake> {
+        let uids: BTreeSet<u32> = std::iter::once(wish.uid)
+            .chain(wish.exclude_uids.iter().copied())
+            .collect();
+        let ports: BTreeSet<u16> = wish.ports.iter().copied().collect();
+        for (option, count) in [
+            ("--exclude-uid", wish.exclude_uids.len()),
+            ("--port", wish.ports.len()),
+            ("--exclude-cidr", wish.exclude_cidrs.len()),
+        ] {
+            if count > MOST {
+                return Err(Mistake::TooMany(option));
+            }
+        }
+        if uids.contains(&0) {
+            return Err(Mistake::Root);
+        }
+        if uids.contains(&u32::MAX) {
+            return Err(Mistake::Nobody);
+        }
+        if ports.is_empty() {
+            return Err(Mistake::NoPort);
+        }
+        if ports.contains(&0) || wish.to == 0 || wish.to6 == 0 {
+            return Err(Mistake::PortZero);
+        }
+        if let Some(port) = [wish.to, wish.to6].into_iter().find(|p| ports.contains(p)) {
+            return Err(Mistake::OwnPort(port));
+        }
+        if let Some(all) = wish.exclude_cidrs.iter().find(|c| c.prefix() == 0) {
+            return Err(Mistake::Everything(*all));
+        }
+        let mut cidrs = Vec::with_capacity(wish.exclude_cidrs.len());
+        for cidr in &wish.exclude_cidrs {
+            // Loopback is left alone anyway.
+            if !cidrs.contains(cidr) && ![cidr::LOOPBACK_4, cidr::LOOPBACK_6].contains(cidr) {
+                cidrs.push(*cidr);
+            }
+        }
+        Ok(Self {
+            uids,
+            cidrs,
+            ports,
+            to: [wish.to, wish.to6],
+        })
+    }
+
+    /// The table's two chains: the one that redirects and the one that refuses HTTP/3.
+    ///
+    /// What is left alone comes first: a rule that says "return" ends its chain for that packet.
+    pub fn chains(&self) -> [Chain; 2] {
+        let leave = |when| Rule {
+            when: vec![when],
+            then: Verdict::Return,
+        };
+        let uids = || self.uids.iter().map(|uid| leave(Match::Uid(*uid)));
+        let cidrs = || self.cidrs.iter().map(|cidr| leave(Match::To(*cidr)));
+        let loopback = [
+            Match::Loopback,
+            Match::To(cidr::LOOPBACK_4),
+            Match::To(cidr::LOOPBACK_6),
+        ];
+        let redirect = |port: u16| {
+            [Family::V4, Family::V6]
+                .into_iter()
+                .zip(self.to)
+                .map(move |(family, to)| Rule {
+                    when: vec![Match::Family(family), Match::Tcp(port)],
+                    then: Verdict::Redirect(to),
+                })
+        };
+        let refuse = |port: &u16| Rule {
+            when: vec![Match::Udp(*port)],
+            then: Verdict::Reject,
+        };
+        [
+            Chain {
+                name: "out",
+                kind: Kind::Nat,
+                rules: uids()
+                    .chain(loopback.map(leave))
+                    .chain(cidrs())
+                    .chain(self.ports.iter().copied().flat_map(redirect))
+                    .collect(),
+            },
+            Chain {
+                name: "quic",
+                kind: Kind::Filter,
+                rules: uids()
+                    .chain(cidrs())
+                    .chain(self.ports.iter().map(refuse))
+                    .collect(),
+            },
+        ]
+    }
+
+    /// The ruleset for `nft -f`. Loading it twice leaves one table.
+    pub fn nft(&self) -> String {
+        text::nft(self)
+    }
+
+    /// The same for `iptables-restore` and for `ip6tables-restore`: each takes the lines of its own family.
+    pub fn iptables(&self) -> String {
+        text::iptables(self)
+    }
+
+    /// One line for a person: what goes where.
+    pub fn summary(&self) -> String {
+        let list = |all: Vec<String>| all.join(", ");
+        let ports = list(self.ports.iter().map(u16::to_string).collect());
+        let uids = list(self.uids.iter().map(u32::to_string).collect());
+        let [to, to6] = self.to;
+        format!(
+            "table inet {TABLE}: TCP {ports} goes to 127.0.0.1:{to} and [::1]:{to6}, UDP {ports} is refused, uid {uids} goes straight"
+        )
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    pub(super) fn wish() -> Wish {
+        Wish {
+            uid: 13370,
+            exclude_uids: Vec::new(),
+            ports: vec![443],
+            to: 15001,
+            to6: 15006,
+            exclude_cidrs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_would_let_traffic_slip_by_or_loop_is_a_sentence() {
+        let mistake = |change: &dyn Fn(&mut Wish)| {
+            let mut wish = wish();
+            change(&mut wish);
+            Rules::new(&wish).unwrap_err()
+        };
+        assert_eq!(mistake(&|w| w.uid = 0), Mistake::Root);
+        assert_eq!(mistake(&|w| w.exclude_uids = vec![1000, 0]), Mistake::Root);
+        assert_eq!(mistake(&|w| w.uid = u32::MAX), Mistake::Nobody);
+        assert_eq!(mistake(&|w| w.ports.clear()), Mistake::NoPort);
+        assert_eq!(mistake(&|w| w.ports.push(0)), Mistake::PortZero);
+        assert_eq!(mistake(&|w| w.to6 = 0), Mistake::PortZero);
+        assert_eq!(mistake(&|w| w.ports.push(15006)), Mistake::OwnPort(15006));
+        let many = Mistake::TooMany("--port");
+        assert_eq!(mistake(&|w| w.ports = (1..66).collect()), many);
+        let all: Cidr = "::/0".parse().unwrap();
+        let sentence = mistake(&|w| w.exclude_cidrs = vec![all]).to_string();
+        assert!(sentence.contains("--exclude-cidr ::/0"), "{sentence}");
+    }
+
+    #[test]
+    fn what_is_said_twice_is_one_rule() {
+        let once = Rules::new(&wish()).unwrap();
+        let twice = Rules::new(&Wish {
+            exclude_uids: vec![13370],
+            ports: vec![443, 443],
+            exclude_cidrs: vec![cidr::LOOPBACK_4, cidr::LOOPBACK_6],
+            ..wish()
+        })
+        .unwrap();
+        assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn whatever_is_left_alone_is_asked_before_anything_is_redirected_or_refused() {
+        let rules = Rules::new(&Wish {
+            exclude_uids: vec![999],
+            ports: vec![8443, 443],
+            exclude_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
+            ..wish()
+        })
+        .unwrap();
+        for chain in rules.chains() {
+            let first = chain.rules.iter().position(|r| r.then != Verdict::Return);
+            let (leave, act) = chain.rules.split_at(first.unwrap());
+            assert!(act.iter().all(|r| r.then != Verdict::Return));
+            for uid in [999, 13370] {
+                assert!(leave.iter().any(|r| r.when == [Match::Uid(uid)]));
+            }
+            assert!(leave.iter().any(|r| r.when == [Match::To(rules.cidrs[0])]));
+        }
+    }
+}

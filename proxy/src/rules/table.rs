@@ -1,0 +1,426 @@
+//! The rules as nf_tables has them: a table, its chains, and per rule the expressions that the kernel runs one after another.
+//!
+//! An expression loads something into a register, compares it, or acts. The numbers are those of `linux/netfilter/nf_tables.h`; the
+//! expressions are those that `nft --debug=netlink` shows for the printed rules.
+
+use super::{
+    Chain, Cidr, Family, Match, Rule, Rules, TABLE, Verdict,
+    netlink::{
+        ACK, APPEND, Attribute, Attributes, BATCH_BEGIN, BATCH_END, CREATE, DUMP, Message,
+        NFTABLES, bytes, name, nest, number,
+    },
+};
+
+// Messages, and what is in them.
+pub(super) const NEW_TABLE: u16 = NFTABLES << 8;
+pub(super) const GET_TABLE: u16 = NEW_TABLE | 1;
+const DELETE_TABLE: u16 = NEW_TABLE | 2;
+pub(super) const NEW_CHAIN: u16 = NEW_TABLE | 3;
+pub(super) const GET_CHAIN: u16 = NEW_TABLE | 4;
+pub(super) const NEW_RULE: u16 = NEW_TABLE | 6;
+pub(super) const GET_RULE: u16 = NEW_TABLE | 7;
+const TABLE_NAME: u16 = 1;
+const TABLE_FLAGS: u16 = 2;
+const CHAIN_TABLE: u16 = 1;
+const CHAIN_NAME: u16 = 3;
+const CHAIN_HOOK: u16 = 4;
+const CHAIN_POLICY: u16 = 5;
+const CHAIN_TYPE: u16 = 7;
+const HOOK_NUMBER: u16 = 1;
+const HOOK_PRIORITY: u16 = 2;
+const RULE_TABLE: u16 = 1;
+const RULE_CHAIN: u16 = 2;
+const RULE_EXPRESSIONS: u16 = 4;
+const LIST_ELEMENT: u16 = 1;
+const EXPRESSION_NAME: u16 = 1;
+const EXPRESSION_DATA: u16 = 2;
+
+/// `NFPROTO_INET`: IPv4 and IPv6.
+const INET: u8 = 1;
+/// `NF_INET_LOCAL_OUT`: what processes of this network namespace send.
+const OUTPUT: u32 = 3;
+/// `NF_ACCEPT`.
+const ACCEPT: u32 = 1;
+/// `NFT_RETURN`, -5.
+const RETURN: u32 = 0xffff_fffb;
+/// The register for verdicts, and the one for everything else.
+const VERDICT: u32 = 0;
+const REGISTER: u32 = 1;
+/// The loopback interface has this index in every network namespace (`LOOPBACK_IFINDEX`).
+const LOOPBACK: u32 = 1;
+
+/// What `meta` loads: `NFT_META_…`.
+#[derive(Clone, Copy)]
+enum Meta {
+    OutInterface = 5,
+    SocketUid = 10,
+    Family = 15,
+    Protocol = 16,
+}
+
+/// A message of the batch, and what to call it where the kernel refuses it.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) message: Message,
+    pub(super) what: String,
+}
+
+fn step(what: impl Into<String>, kind: u16, flags: u16, attributes: Vec<Attribute>) -> Step {
+    Step {
+        message: Message {
+            kind,
+            flags,
+            family: INET,
+            resource: 0,
+            attributes,
+        },
+        what: what.into(),
+    }
+}
+
+/// What opens and closes a batch: it happens as a whole or not at all.
+pub(super) fn brackets() -> [Message; 2] {
+    [BATCH_BEGIN, BATCH_END].map(|kind| Message {
+        kind,
+        flags: 0,
+        family: 0,
+        resource: NFTABLES,
+        attributes: Vec::new(),
+    })
+}
+
+/// Deletes the table, whether or not it is there: making what exists is no error, deleting what does not would be one.
+pub(super) fn removal() -> Vec<Step> {
+    acknowledged(deletion())
+}
+
+fn deletion() -> Vec<Step> {
+    let former = vec![name(TABLE_NAME, TABLE)];
+    vec![
+        step("the table", NEW_TABLE, CREATE, table()),
+        step("the former table", DELETE_TABLE, 0, former),
+    ]
+}
+
+/// Asks for an answer to the last step: it is the last answer, and a step that fails is answered anyway.
+fn acknowledged(mut steps: Vec<Step>) -> Vec<Step> {
+    if let Some(last) = steps.last_mut() {
+        last.message.flags |= ACK;
+    }
+    steps
+}
+
+/// Puts the rules in the place of whatever the table held.
+pub(super) fn installation(rules: &Rules) -> Vec<Step> {
+    let mut steps = deletion();
+    steps.push(step("the table", NEW_TABLE, CREATE, table()));
+    for chain in rules.chains() {
+        let what = format!("the chain `{}` (type {})", chain.name, chain.kind.facts().0);
+        steps.push(step(what, NEW_CHAIN, CREATE, self::chain(&chain)));
+        for (n, rule) in chain.rules.iter().enumerate() {
+            let mut attributes = place(&chain);
+            let list = expressions(rule)
+                .into_iter()
+                .map(|e| nest(LIST_ELEMENT, e.attributes()))
+                .collect();
+            attributes.push(nest(RULE_EXPRESSIONS, list));
+            let what = format!("rule {} of the chain `{}`", n + 1, chain.name);
+            steps.push(step(what, NEW_RULE, CREATE | APPEND, attributes));
+        }
+    }
+    acknowledged(steps)
+}
+
+/// Asks for the table, its chains, its rules; an older kernel lists those of other tables as well.
+pub(super) fn question(kind: u16) -> Message {
+    let flags = if kind == GET_TABLE { 0 } else { DUMP };
+    // A table's, a chain's and a rule's table all have the number 1.
+    step("", kind, flags, vec![name(TABLE_NAME, TABLE)]).message
+}
+
+fn table() -> Vec<Attribute> {
+    // No flags: neither dormant (which would switch it off) nor owned by this process (it would go with it).
+    vec![name(TABLE_NAME, TABLE), number(TABLE_FLAGS, 0)]
+}
+
+fn chain(chain: &Chain) -> Vec<Attribute> {
+    let (kind, priority) = chain.kind.facts();
+    vec![
+        name(CHAIN_TABLE, TABLE),
+        name(CHAIN_NAME, chain.name),
+        nest(
+            CHAIN_HOOK,
+            vec![
+                number(HOOK_NUMBER, OUTPUT),
+                bytes(HOOK_PRIORITY, &priority.to_be_bytes()),
+            ],
+        ),
+        number(CHAIN_POLICY, ACCEPT),
+        name(CHAIN_TYPE, kind),
+    ]
+}
+
+fn place(chain: &Chain) -> Vec<Attribute> {
+    vec![name(RULE_TABLE, TABLE), name(RULE_CHAIN, chain.name)]
+}
+
+/// One thing that the kernel does for a rule.
+struct Expression {
+    name: &'static str,
+    data: Vec<Attribute>,
+}
+
+impl Expression {
+    fn attributes(self) -> Vec<Attribute> {
+        vec![
+            name(EXPRESSION_NAME, self.name),
+            nest(EXPRESSION_DATA, self.data),
+        ]
+    }
+}
+
+fn expressions(rule: &Rule) -> Vec<Expression> {
+    let mut all: Vec<Expression> = rule.when.iter().flat_map(asked).collect();
+    all.extend(done(rule.then));
+    all
+}
+
+fn asked(asked: &Match) -> Vec<Expression> {
+    match asked {
+        // What the kernel keeps as a number of its own is compared in the machine's byte order, what is in packets in the network's.
+        Match::Uid(uid) => meta(Meta::SocketUid, &uid.to_ne_bytes()),
+        Match::Loopback => meta(Meta::OutInterface, &LOOPBACK.to_ne_bytes()),
+        Match::Family(wanted) => family(*wanted),
+        Match::To(cidr) => destination(cidr),
+        Match::Tcp(port) => destination_port(6, *port),
+        Match::Udp(port) => destination_port(17, *port),
+    }
+}
+
+fn family(wanted: Family) -> Vec<Expression> {
+    let number = match wanted {
+        Family::V4 => 2,
+        Family::V6 => 10,
+    };
+    meta(Meta::Family, &[number])
+}
+
+fn meta(key: Meta, value: &[u8]) -> Vec<Expression> {
+    let load = Expression {
+        name: "meta",
+        data: vec![number(1, REGISTER), number(2, key as u32)],
+    };
+    vec![load, equals(value)]
+}
+
+/// Goes on with the rule only if the register holds this (`NFT_CMP_EQ`).
+fn equals(value: &[u8]) -> Expression {
+    Expression {
+        name: "cmp",
+        data: vec![
+            number(1, REGISTER),
+            number(2, 0),
+            nest(3, vec![bytes(1, value)]),
+        ],
+    }
+}
+
+/// Loads bytes of the network header (1) or the transport header (2).
+fn payload(header: u32, offset: u32, length: usize) -> Expression {
+    Expression {
+        name: "payload",
+        data: vec![
+            number(1, REGISTER),
+            number(2, header),
+            number(3, offset),
+            number(4, u32::try_from(length).unwrap_or(u32::MAX)),
+        ],
+    }
+}
+
+fn destination(cidr: &Cidr) -> Vec<Expression> {
+    let offset = match cidr.family() {
+        Family::V4 => 16,
+        Family::V6 => 24,
+    };
+    let (address, mask) = (cidr.bytes(), cidr.mask());
+    let mut all = family(cidr.family());
+    if cidr.prefix().is_multiple_of(8) {
+        // A prefix of whole bytes is compared as such, as nft does it.
+        let length = usize::from(cidr.prefix() / 8);
+        all.push(payload(1, offset, length));
+        all.push(equals(address.get(..length).unwrap_or(&address)));
+    } else {
+        all.push(payload(1, offset, address.len()));
+        all.push(Expression {
+            name: "bitwise",
+            data: vec![
+                number(1, REGISTER),
+                number(2, REGISTER),
+                number(3, u32::try_from(mask.len()).unwrap_or(u32::MAX)),
+                nest(4, vec![bytes(1, &mask)]),
+                nest(5, vec![bytes(1, &vec![0; mask.len()])]),
+            ],
+        });
+        all.push(equals(&address));
+    }
+    all
+}
+
+fn destination_port(protocol: u8, port: u16) -> Vec<Expression> {
+    let mut all = meta(Meta::Protocol, &[protocol]);
+    all.push(payload(2, 2, 2));
+    all.push(equals(&port.to_be_bytes()));
+    all
+}
+
+fn done(verdict: Verdict) -> Vec<Expression> {
+    let immediate = |register, data| Expression {
+        name: "immediate",
+        data: vec![number(1, register), nest(2, vec![data])],
+    };
+    match verdict {
+        Verdict::Return => vec![immediate(VERDICT, nest(2, vec![number(1, RETURN)]))],
+        Verdict::Redirect(port) => vec![
+            immediate(REGISTER, bytes(1, &port.to_be_bytes())),
+            Expression {
+                name: "redir",
+                // The lowest port, from the register; 2 is NF_NAT_RANGE_PROTO_SPECIFIED.
+                data: vec![number(1, REGISTER), number(3, 2)],
+            },
+        ],
+        Verdict::Reject => vec![Expression {
+            name: "reject",
+            // NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_PORT_UNREACH
+            data: vec![number(1, 2), bytes(2, &[1])],
+        }],
+    }
+}
+
+/// Whether what the kernel tells of a table is ours.
+pub(super) fn is_ours(told: Attributes<'_>) -> bool {
+    told.hold(&table())
+}
+
+/// Whether a chain or a rule that the kernel tells of is in our table.
+pub(super) fn is_in_ours(told: Attributes<'_>) -> bool {
+    told.is_named(CHAIN_TABLE, TABLE)
+}
+
+/// Whether what the kernel tells of a chain is this chain.
+pub(super) fn is_chain(told: Attributes<'_>, wanted: &Chain) -> bool {
+    told.hold(&chain(wanted))
+}
+
+/// Whether what the kernel tells of a rule is a rule of this chain.
+pub(super) fn is_rule_of(told: Attributes<'_>, chain: &Chain) -> bool {
+    told.hold(&place(chain))
+}
+
+/// Whether what the kernel tells of a rule is this rule: the same expressions, no more.
+pub(super) fn is_rule(told: Attributes<'_>, wanted: &Rule) -> bool {
+    let mut told = told.inside(RULE_EXPRESSIONS).elements();
+    let mut wanted = expressions(wanted).into_iter().map(Expression::attributes);
+    loop {
+        match (told.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(told), Some(wanted)) if told.hold(&wanted) => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::{netlink::Replies, tests::wish};
+    use super::*;
+
+    fn written(step: &Step) -> Vec<u8> {
+        let mut out = Vec::new();
+        step.message.write(1, &mut out);
+        out
+    }
+
+    fn rule_of(rule: &Rule) -> Vec<u8> {
+        let list = expressions(rule)
+            .into_iter()
+            .map(|e| nest(LIST_ELEMENT, e.attributes()))
+            .collect();
+        written(&step("", NEW_RULE, 0, vec![nest(RULE_EXPRESSIONS, list)]))
+    }
+
+    fn is(told: &[u8], wanted: &Rule) -> bool {
+        is_rule(Replies(told).next().unwrap().attributes(), wanted)
+    }
+
+    #[test]
+    fn an_installation_clears_the_table_first_and_asks_for_an_answer_at_its_end() {
+        let steps = installation(&Rules::new(&wish()).unwrap());
+        let kinds: Vec<u16> = steps.iter().map(|s| s.message.kind & 0xff).collect();
+        assert_eq!(kinds, [0, 2, 0, 3, 6, 6, 6, 6, 6, 6, 3, 6, 6]);
+        for steps in [steps, removal()] {
+            let asks: Vec<bool> = steps.iter().map(|s| s.message.flags & ACK == ACK).collect();
+            assert_eq!(asks.iter().position(|asks| *asks), Some(steps.len() - 1));
+        }
+    }
+
+    #[test]
+    fn a_rule_is_known_again_and_no_other_is_taken_for_it() {
+        let chains = Rules::new(&super::super::Wish {
+            exclude_uids: vec![13371],
+            exclude_cidrs: ["10.0.0.0/8", "10.32.0.0/11", "10.32.0.0/12", "fd00::/9"]
+                .map(|c| c.parse().unwrap())
+                .to_vec(),
+            ports: vec![443, 444],
+            ..wish()
+        })
+        .unwrap()
+        .chains();
+        for rules in chains.map(|chain| chain.rules) {
+            for (i, told) in rules.iter().enumerate() {
+                for (j, wanted) in rules.iter().enumerate() {
+                    assert_eq!(is(&rule_of(told), wanted), i == j, "{told:?} {wanted:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_with_one_more_condition_is_another_rule() {
+        let wide = Rule {
+            when: vec![Match::Tcp(443)],
+            then: Verdict::Redirect(15001),
+        };
+        let narrow = Rule {
+            when: vec![Match::Uid(1000), Match::Tcp(443)],
+            ..wide.clone()
+        };
+        assert!(!is(&rule_of(&narrow), &wide));
+        assert!(!is(&rule_of(&wide), &narrow));
+        let elsewhere = Rule {
+            then: Verdict::Redirect(15002),
+            ..wide.clone()
+        };
+        assert!(!is(&rule_of(&elsewhere), &wide));
+    }
+
+    #[test]
+    fn numbers_in_packets_are_in_network_order_and_the_kernel_s_own_in_the_machine_s() {
+        let data = |e: &Expression| e.data.clone();
+        let uid = asked(&Match::Uid(13370));
+        assert_eq!(
+            data(&uid[1])[2],
+            nest(3, vec![bytes(1, &13370_u32.to_ne_bytes())])
+        );
+        let port = asked(&Match::Tcp(443));
+        assert_eq!(data(&port[3])[2], nest(3, vec![bytes(1, &[1, 0xbb])]));
+        let net = asked(&Match::To("10.32.0.0/11".parse().unwrap()));
+        let names: Vec<_> = net.iter().map(|e| e.name).collect();
+        assert_eq!(names, ["meta", "cmp", "payload", "bitwise", "cmp"]);
+        assert_eq!(
+            data(&net[3])[3],
+            nest(4, vec![bytes(1, &[0xff, 0xe0, 0, 0])])
+        );
+    }
+}

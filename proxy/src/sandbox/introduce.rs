@@ -1,0 +1,80 @@
+//! What a policy calls itself, asked of a file that nobody has configured: for signing it.
+
+use std::time::Duration;
+
+use wasmtime::component::Component;
+
+use super::{
+    LoadError,
+    compile::{Job, compiler_failed, store, wrap},
+    contract::Names,
+    engine,
+    instance::{Describe, linker},
+    pace::at_once,
+    ticker::Ticker,
+};
+use crate::{config::Grants, policy::Manifest};
+
+/// CPU time of `describe`.
+const CPU: Duration = Duration::from_secs(5);
+/// Memory of the one instance, in bytes.
+const MEMORY: u64 = 256 << 20;
+
+/// Asks a policy its name and version. It is compiled and run for that, in the sandbox, and lent nothing.
+///
+/// # Errors
+/// It is no policy, or faults.
+pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
+    let any = Grants {
+        limits: true,
+        values: true,
+        replies: true,
+        fetches: true,
+        ..Grants::default()
+    };
+    let names = Names::read(file, &any)?;
+    let job = Job {
+        component: names.component,
+        export: names.export,
+        config: String::new(),
+        memory: MEMORY,
+        cpu: CPU,
+        gives_way: false,
+        key: String::new(),
+        cache: None,
+    };
+    let wrapped;
+    let component = match job.component {
+        true => file,
+        false => {
+            wrapped = wrap(file).map_err(|e| LoadError::Malformed(format!("{e:#}")))?;
+            &wrapped
+        }
+    };
+    let engine = engine::configurator().map_err(compiler_failed)?;
+    let linker = linker(&engine).map_err(compiler_failed)?;
+    let component = Component::new(&engine, component).map_err(compiler_failed)?;
+    let describe = component
+        .get_export_index(None, job.export.as_str())
+        .and_then(|policy| component.get_export_index(Some(&policy), "describe"))
+        .ok_or(LoadError::NotAPolicy)?;
+    let ticker = Ticker::start(engine.weak());
+    let _running = ticker.enter();
+    let mut store = store(&engine, &job);
+    let linked = linker
+        .instantiate_pre(&component)
+        .map_err(compiler_failed)?;
+    let told = at_once(async {
+        let instance = linked.instantiate_async(&mut store).await?;
+        let describe: Describe = instance.get_typed_func(&mut store, describe)?;
+        describe.call_async(&mut store, ()).await
+    });
+    match told {
+        Some(Ok((manifest,))) => {
+            let Manifest { name, version, .. } = manifest.into();
+            Ok((name, version))
+        }
+        Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
+        None => Err(LoadError::Compile("`describe` waits".to_owned())),
+    }
+}

@@ -1,0 +1,136 @@
+//! The newest signed version of each policy that has served: an older one is refused.
+//!
+//! Remembered in memory and in a file of the code cache's directory, which is private to this user; so it survives a restart where the cache
+//! does, and not a new pod. A signed version without a flaw that was found later is what an attacker who can only replay files would bring back.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use semver::Version;
+
+use super::trust::{Refused, Verified};
+
+/// Its name in the cache's directory.
+const FILE: &str = "signed-versions.json";
+/// It is small: a line per policy that ever served.
+const LARGEST: u64 = 1 << 20;
+
+/// The newest versions.
+#[derive(Debug, Default)]
+pub struct Seen {
+    file: Option<PathBuf>,
+    newest: BTreeMap<String, Version>,
+}
+
+impl Seen {
+    /// Reads what is remembered in `directory`; nothing where there is nothing. A damaged file is told and begun anew: whoever can damage it
+    /// could have put code beside it.
+    pub fn open(directory: &Path) -> Self {
+        let file = directory.join(FILE);
+        if let Err(error) = private(directory) {
+            let directory = directory.display();
+            tracing::warn!(%directory, %error, "versions that serve are remembered until the next start only");
+            return Self::default();
+        }
+        let newest = match read(&file) {
+            Ok(newest) => newest,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => {
+                let file = file.display();
+                tracing::warn!(%file, %error, "versions that have served are not known; a rollback before this start can't be seen");
+                BTreeMap::new()
+            }
+        };
+        Self {
+            file: Some(file),
+            newest,
+        }
+    }
+
+    /// Judges a signed version of a policy.
+    ///
+    /// # Errors
+    /// A newer one has served.
+    pub fn judge(&self, policy: &str, verified: &Verified) -> Result<(), Refused> {
+        match self.newest.get(policy) {
+            // Build metadata makes no version newer.
+            Some(seen) if verified.version.cmp_precedence(seen).is_lt() => Err(Refused::Older {
+                version: verified.version.clone(),
+                seen: seen.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers that these versions serve. An older one was allowed by the operator: from there it is counted anew, so that the word that
+    /// allowed it may be taken away again.
+    pub fn note<'a>(&mut self, serving: impl IntoIterator<Item = (&'a str, &'a Version)>) {
+        let mut changed = false;
+        for (policy, version) in serving {
+            if self.newest.get(policy) != Some(version) {
+                self.newest.insert(policy.to_owned(), version.clone());
+                changed = true;
+            }
+        }
+        if let Some(file) = self.file.as_ref().filter(|_| changed)
+            && let Err(error) = write(file, &self.newest)
+        {
+            let file = file.display();
+            tracing::warn!(%file, %error, "versions that serve are remembered until the next start only");
+        }
+    }
+}
+
+/// What others may write to tells nothing. A directory that is not there yet is made by whoever keeps code in it.
+fn private(directory: &Path) -> io::Result<()> {
+    match fs::metadata(directory) {
+        Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
+            Err(io::Error::other("it belongs to another user"))
+        }
+        Ok(found) if found.mode() & 0o022 != 0 => Err(io::Error::other(
+            "other users may write to it; chmod it to 0700",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn read(file: &Path) -> io::Result<BTreeMap<String, Version>> {
+    let mut text = String::new();
+    fs::File::open(file)?
+        .take(LARGEST)
+        .read_to_string(&mut text)?;
+    let written: BTreeMap<String, String> = serde_json::from_str(&text)?;
+    written
+        .into_iter()
+        .map(|(policy, version)| match Version::parse(&version) {
+            Ok(version) => Ok((policy, version)),
+            Err(error) => Err(io::Error::other(error)),
+        })
+        .collect()
+}
+
+/// Whole or not at all.
+fn write(file: &Path, newest: &BTreeMap<String, Version>) -> io::Result<()> {
+    let written: BTreeMap<&str, String> = newest
+        .iter()
+        .map(|(policy, version)| (policy.as_str(), version.to_string()))
+        .collect();
+    let partial = file.with_extension(format!("{}.partial", std::process::id()));
+    let done = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)
+        .and_then(|mut out| out.write_all(&serde_json::to_vec(&written)?))
+        .and_then(|()| fs::rename(&partial, file));
+    if done.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    done
+}

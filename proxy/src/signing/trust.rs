@@ -1,0 +1,281 @@
+//! The verdict: may these bytes serve under this name.
+//!
+//! It is given on a digest. Whoever asks must compile the very bytes that have it, read once: `reload` does.
+
+use std::fmt;
+
+use semver::Version;
+
+use super::{Digest, Malformed, PublicKey, Signature, hex};
+
+/// Whom the operator believes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Whose signatures count.
+    pub signers: Vec<PublicKey>,
+    /// Whether a policy without a signature is refused. Default: where there are signers. Where this is false, a signature that is there must be
+    /// a good one all the same; but whoever can remove it has an unsigned policy.
+    pub require: bool,
+    /// Whether a version older than one that has served is refused. Default: as `require`.
+    pub rollback_guard: bool,
+}
+
+/// What stands beside a module as its signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This file.
+    File(Box<[u8]>),
+    /// A file that is none: why, in a sentence.
+    Unusable(String),
+}
+
+/// A module, before anything of it is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// As the chain calls it.
+    pub name: &'a str,
+    /// Of its bytes.
+    pub sha256: &'a Digest,
+    /// Of its cases, where there are any.
+    pub cases: Option<&'a Digest>,
+    /// What stands beside it.
+    pub signature: &'a Beside,
+    /// What the operator pinned it to.
+    pub pin: Option<&'a Digest>,
+}
+
+/// A signature that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The version that was signed.
+    pub version: Version,
+    /// The id of the key that signed.
+    pub key: String,
+}
+
+/// Why a module may not serve. Each sentence follows the policy's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Its digest is not the chain's `sha256`.
+    Pin {
+        /// The chain's.
+        wanted: Digest,
+        /// The file's.
+        found: Digest,
+    },
+    /// There is no signature.
+    Unsigned {
+        /// The policy.
+        name: String,
+    },
+    /// What is there is no signature.
+    Malformed {
+        /// The policy.
+        name: String,
+        /// Why.
+        why: Malformed,
+    },
+    /// What is there can't be read as one.
+    Unusable {
+        /// The policy.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// The key is none of the signers'.
+    Unknown {
+        /// The policy.
+        name: String,
+        /// The key that signed.
+        key: String,
+        /// Those that are believed.
+        signers: Vec<String>,
+    },
+    /// The signature is not the key's.
+    Forged {
+        /// The policy.
+        name: String,
+        /// The key that is said to have signed.
+        key: String,
+    },
+    /// It was signed as another policy.
+    Name {
+        /// The policy.
+        name: String,
+        /// What was signed.
+        signed: String,
+        /// The key that signed.
+        key: String,
+    },
+    /// Other bytes were signed.
+    Bytes {
+        /// The policy.
+        name: String,
+        /// What was signed.
+        signed: Digest,
+        /// The file's.
+        found: Digest,
+        /// The key that signed.
+        key: String,
+    },
+    /// Its cases are not those that were signed with it.
+    Cases {
+        /// The policy.
+        name: String,
+        /// Whether none were signed.
+        none: bool,
+    },
+    /// A newer version has served.
+    Older {
+        /// The signed version.
+        version: Version,
+        /// The newest that has served.
+        seen: Version,
+    },
+    /// It says another version of itself than was signed.
+    Version {
+        /// The signed version.
+        signed: Version,
+        /// Its own.
+        own: String,
+    },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = "sign it with `outrigger policy sign`";
+        match self {
+            Self::Pin { wanted, found } => write!(
+                f,
+                "its sha256 is {}, and the chain pins {}: put the pinned file back, or pin this one",
+                hex(found),
+                hex(wanted)
+            ),
+            Self::Unsigned { name } => write!(
+                f,
+                "{name}.wasm has no {name}.wasm.sig beside it, and `policies.require_signed` holds: {sign} by a key among `policies.signers`"
+            ),
+            Self::Malformed { name, why } => {
+                write!(f, "{name}.wasm.sig is no signature, as {why}: {sign} again")
+            }
+            Self::Unusable { name, why } => write!(f, "{name}.wasm.sig {why}: {sign} again"),
+            Self::Unknown { name, key, signers } => write!(
+                f,
+                "{name}.wasm.sig is by key {key}, which is not among `policies.signers` ({}): add that key if you trust it, or sign with one of these",
+                signers.join(", ")
+            ),
+            Self::Forged { name, key } => write!(
+                f,
+                "{name}.wasm.sig does not hold: it was changed after key {key} signed, or that key did not; get the file again, or {sign}"
+            ),
+            Self::Name { name, signed, key } => write!(
+                f,
+                "{name}.wasm was signed by key {key} as `{signed}`: a signed policy can't be renamed; call it {signed}, or sign it with `--name {name}`"
+            ),
+            Self::Bytes {
+                name,
+                signed,
+                found,
+                key,
+            } => write!(
+                f,
+                "{name}.wasm has sha256 {}, and key {key} signed {}: the file was changed, or file and signature are of two builds; deliver both together, or {sign}",
+                hex(found),
+                hex(signed)
+            ),
+            Self::Cases { name, none: true } => write!(
+                f,
+                "{name}.cases.yaml was not signed with {name}.wasm: remove it, or {sign} while it stands there"
+            ),
+            Self::Cases { name, none: false } => write!(
+                f,
+                "{name}.cases.yaml is not the one that was signed with {name}.wasm: put that back, or {sign} again"
+            ),
+            Self::Older { version, seen } => write!(
+                f,
+                "version {version} is older than {seen}, which has served: to go back, set `allow_rollback: true` at its place in the chain"
+            ),
+            Self::Version { signed, own } => write!(
+                f,
+                "it was signed as version {signed} and says of itself that it is {own}: {sign} again"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Trust {
+    /// Judges a module. `None` where it may serve without a signature.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn judge(&self, subject: &Subject<'_>) -> Result<Option<Verified>, Refused> {
+        if let Some(wanted) = subject.pin.filter(|pin| *pin != subject.sha256) {
+            return Err(Refused::Pin {
+                wanted: *wanted,
+                found: *subject.sha256,
+            });
+        }
+        if self.signers.is_empty() && !self.require {
+            return Ok(None); // a signature of which nobody can say whose it is says nothing
+        }
+        let name = || subject.name.to_owned();
+        let file = match subject.signature {
+            Beside::File(file) => file,
+            Beside::Nothing if self.require => return Err(Refused::Unsigned { name: name() }),
+            Beside::Nothing => return Ok(None),
+            Beside::Unusable(why) => {
+                let (name, why) = (name(), why.clone());
+                return Err(Refused::Unusable { name, why });
+            }
+        };
+        let signature =
+            Signature::parse(file).map_err(|why| Refused::Malformed { name: name(), why })?;
+        let key = signature.key.clone();
+        let mut known = self.signers.iter().filter(|signer| signer.id() == key);
+        if known.clone().next().is_none() {
+            return Err(Refused::Unknown {
+                name: name(),
+                key,
+                signers: self.signers.iter().map(PublicKey::id).collect(),
+            });
+        }
+        if !known.any(|signer| signature.is_by(signer)) {
+            return Err(Refused::Forged { name: name(), key });
+        }
+        // From here on the statement is the signer's word.
+        let said = signature.statement;
+        if said.policy != subject.name {
+            return Err(Refused::Name {
+                name: name(),
+                signed: said.policy,
+                key,
+            });
+        }
+        if said.sha256 != *subject.sha256 {
+            return Err(Refused::Bytes {
+                name: name(),
+                signed: said.sha256,
+                found: *subject.sha256,
+                key,
+            });
+        }
+        // Cases are no code, but they run the policy: with requests and a configuration of their writer's choice.
+        if let Some(found) = subject.cases
+            && said.cases.as_ref() != Some(found)
+        {
+            return Err(Refused::Cases {
+                name: name(),
+                none: said.cases.is_none(),
+            });
+        }
+        Ok(Some(Verified {
+            version: said.version,
+            key,
+        }))
+    }
+}

@@ -1,0 +1,97 @@
+//! What is counted of connections, tunnels and overload: a part of `metrics.rs`, which hands it on.
+#![expect(
+    clippy::disallowed_macros,
+    reason = "this room is the one table of metrics"
+)]
+
+use ::metrics::{counter, gauge};
+
+use super::{
+    metrics::{recorder, word},
+    table,
+};
+
+/// Counts what became of a connection: `terminate`, `tunnel`, `refuse` or `plain`.
+pub fn connection(mode: &'static str, action: &'static str) {
+    word(
+        table::CONNECTIONS,
+        mode,
+        action,
+        || counter!(table::CONNECTIONS, "mode" => mode, "action" => action),
+        1,
+    );
+}
+
+/// Counts why a connection was refused.
+pub fn connection_refused(mode: &'static str, reason: &'static str) {
+    word(
+        table::CONNECTIONS_REFUSED,
+        mode,
+        reason,
+        || counter!(table::CONNECTIONS_REFUSED, "mode" => mode, "reason" => reason),
+        1,
+    );
+}
+
+/// Counts why a tunnel's bytes are read by nobody.
+pub fn passed(reason: &'static str) {
+    word(
+        table::PASSED,
+        reason,
+        "",
+        || counter!(table::PASSED, "reason" => reason),
+        1,
+    );
+}
+
+/// Counts bytes that a tunnel passed on: `sent` by the app, or `received`.
+pub fn tunnelled(direction: &'static str, bytes: u64) {
+    word(
+        table::TUNNELLED,
+        direction,
+        "",
+        || counter!(table::TUNNELLED, "direction" => direction),
+        bytes,
+    );
+}
+
+/// Counts a tunnel that opens, or ends. Steps rather than a level: two workers may tell at once.
+pub fn tunnel(opens: bool) {
+    recorder();
+    let open = gauge!(table::TUNNELS);
+    match opens {
+        true => open.increment(1.0),
+        false => open.decrement(1.0),
+    }
+}
+
+/// Tells which Landlock restricts the process.
+pub fn landlock(abi: u8) {
+    recorder();
+    gauge!(table::LANDLOCK).set(f64::from(abi));
+}
+
+/// Counts work that was turned away: `memory`, `delay`, `exchanges`, `bodies` or `connections`.
+pub fn shed(reason: &'static str) {
+    word(
+        table::SHED,
+        reason,
+        "",
+        || counter!(table::SHED, "reason" => reason),
+        1,
+    );
+}
+
+/// Counts a connection that was closed on an app: `idle`, `evicted` or `stalled`.
+pub fn cut(reason: &'static str) {
+    recorder();
+    counter!(table::CUT, "reason" => reason).increment(1);
+}
+
+/// Tells how many connections apps have, and the share of the memory's limit that is in use.
+pub fn load(connections: usize, pressure: f64) {
+    recorder();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!(table::CONNECTIONS_OPEN).set(connections as f64);
+    gauge!(table::PRESSURE).set(pressure);
+}

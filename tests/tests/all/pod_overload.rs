@@ -1,0 +1,591 @@
+//! Too much at once, and clients that mean no good: who is turned away, how, and that the others notice nothing.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use outrigger_tests::clients::{self, Job, Sdk};
+use outrigger_tests::replies::{self, Api};
+use outrigger_tests::{Sidecar, Step, Upstream, eventually, wire};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::config;
+
+const MIB: u64 = 1 << 20;
+const SOON: Duration = Duration::from_secs(10);
+
+/// One that answers after `wait` where the model is `slow`, and at once otherwise.
+fn upstream(wait: Duration) -> Upstream {
+    Upstream::start(move |seen, _| {
+        let reply = Step::Send(replies::json_body(&Api::of(seen.path()).whole("done")));
+        match seen.model().as_str() {
+            "slow" => vec![Step::Pause(wait), reply],
+            _ => vec![reply],
+        }
+    })
+}
+
+fn ask(api: Api, model: &str) -> Vec<u8> {
+    let body = api.ask(model, "hi", false).to_string();
+    wire::request(
+        "POST",
+        api.path(),
+        &["content-type: application/json"],
+        body.as_bytes(),
+    )
+}
+
+fn shed(sidecar: &Sidecar, reason: &str) -> f64 {
+    sidecar.metric("outrigger_shed_total", &[&format!("reason=\"{reason}\"")])
+}
+
+#[test]
+fn pod_an_exchange_too_many_is_answered_503_in_its_dialect_and_its_connection_goes_on() {
+    let upstream = upstream(Duration::from_secs(2));
+    let sidecar = Sidecar::start(&format!(
+        "overload: {{ exchanges: 1 }}\n{}",
+        config(&upstream, "")
+    ));
+    let mut first = wire::Connection::open(sidecar.base);
+    first.send(&ask(Api::Chat, "slow"));
+    eventually(SOON, "the first is under way", || upstream.count() == 1);
+    let mut second = wire::Connection::open(sidecar.base);
+    let large = Api::Chat.ask("m", &"x".repeat(1 << 20), false).to_string();
+    let large = wire::request(
+        "POST",
+        Api::Chat.path(),
+        &["x-request-id: mine"],
+        large.as_bytes(),
+    );
+    for (api, request, code) in [
+        (Api::Chat, ask(Api::Chat, "m"), "/error/code"),
+        (Api::Responses, ask(Api::Responses, "m"), "/error/code"),
+        (Api::Messages, ask(Api::Messages, "m"), "/error/type"),
+        (Api::Chat, large, "/error/code"),
+    ] {
+        second.send(&request);
+        let reply = second.reply();
+        assert_eq!(reply.status, 503, "{api:?}");
+        assert_eq!(reply.header("retry-after"), Some("1"), "{}", reply.head);
+        assert_eq!(
+            reply.header("x-should-retry"),
+            Some("true"),
+            "{}",
+            reply.head
+        );
+        assert_eq!(reply.header("connection"), None, "{}", reply.head);
+        let said = reply.json();
+        let code = said
+            .pointer(code)
+            .and_then(|code| code.as_str())
+            .unwrap_or("");
+        assert!(
+            code.starts_with("overloaded") || code == "api_error",
+            "{api:?}: {said}"
+        );
+        if request.len() > 1 << 20 {
+            assert_eq!(reply.header("x-request-id"), Some("mine"));
+        }
+    }
+    assert!((shed(&sidecar, "exchanges") - 4.0).abs() < 0.5);
+    assert!((sidecar.metric("outrigger_refusals_total", &["overloaded"]) - 4.0).abs() < 0.5);
+    assert_eq!(first.reply().status, 200, "what was under way goes on");
+    second.send(&ask(Api::Chat, "m"));
+    assert_eq!(second.reply().status, 200, "and there is room again");
+    sidecar.log_line(&["overloaded: new work is turned away", "exchanges"]);
+}
+
+#[test]
+fn pod_an_sdk_that_is_turned_away_comes_back_by_itself_and_is_served() {
+    if !Sdk::OpenaiPython.installed() {
+        return;
+    }
+    let upstream = upstream(Duration::from_millis(1500));
+    let sidecar = Sidecar::start(&format!(
+        "overload: {{ exchanges: 1 }}\n{}",
+        config(&upstream, "")
+    ));
+    let job = Job {
+        stream: false,
+        timeout: 30.0,
+        ..Job::new(Api::Chat, sidecar.base, "slow", "hi")
+    };
+    for outcome in clients::run(Sdk::OpenaiPython, &[job.clone(), job]) {
+        assert_eq!(outcome.error, None, "{outcome:?}");
+        assert_eq!(outcome.text, "done");
+    }
+    assert!(
+        shed(&sidecar, "exchanges") > 0.5,
+        "one of them was turned away first"
+    );
+}
+
+#[test]
+fn pod_a_connection_too_many_is_turned_away_unless_an_idle_one_makes_room() {
+    let upstream = upstream(Duration::from_secs(4));
+    let sidecar = Sidecar::start(&format!(
+        "overload: {{ connections: 4 }}\n{}",
+        config(&upstream, "")
+    ));
+    let mut all: Vec<_> = (0..4)
+        .map(|_| wire::Connection::open(sidecar.base))
+        .collect();
+    for busy in &mut all {
+        busy.send(&ask(Api::Chat, "slow"));
+    }
+    eventually(SOON, "all are busy", || upstream.count() == 4);
+    let refused = wire::call(sidecar.base, b"");
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.header("retry-after"), Some("1"), "{}", refused.head);
+    assert!(shed(&sidecar, "connections") > 0.5);
+    for busy in &mut all {
+        assert_eq!(busy.reply().status, 200);
+    }
+    // Idle for a moment now: the oldest gives way.
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(wire::call(sidecar.base, &ask(Api::Chat, "m")).status, 200);
+    assert!(sidecar.metric("outrigger_connections_cut_total", &["evicted"]) > 0.5);
+    let closed = all
+        .iter_mut()
+        .filter_map(|idle| idle.closes_within(Duration::from_millis(200)).then_some(()));
+    assert_eq!(closed.count(), 1);
+}
+
+#[test]
+fn pod_a_connection_that_was_idle_for_long_goes_on_where_it_was() {
+    let upstream = upstream(Duration::ZERO);
+    let sidecar = Sidecar::start(&config(&upstream, ""));
+    let mut connection = wire::Connection::open(sidecar.base);
+    let mut halved = wire::Connection::open(sidecar.base);
+    let request = ask(Api::Chat, "m");
+    for round in 0..3 {
+        connection.send(&request);
+        assert_eq!(connection.reply().status, 200, "round {round}");
+        halved.send(&request);
+        assert_eq!(halved.reply().status, 200, "round {round}");
+        // Longer than until it is parked, with half a head on the way.
+        std::thread::sleep(Duration::from_millis(1500));
+        halved.send(&request[..40]);
+        std::thread::sleep(Duration::from_millis(3000));
+        halved.send(&request[40..]);
+        assert_eq!(halved.reply().status, 200, "round {round}");
+    }
+    // Two at once after the pause, and one that is ambiguous.
+    std::thread::sleep(Duration::from_millis(4000));
+    connection.send(&[&request[..], &request[..]].concat());
+    assert_eq!(
+        (connection.reply().status, connection.reply().status),
+        (200, 200)
+    );
+    halved.send(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert_eq!(halved.reply().status, 400);
+    assert_eq!(upstream.count(), 11);
+}
+
+#[test]
+fn pod_ten_thousand_idle_connections_and_a_thousand_streams_fit_into_150_mib() {
+    const IDLE: usize = 10_000;
+    const STREAMS: usize = 1_000;
+    let needed = (IDLE + 3 * STREAMS) as u64;
+    let limit = getrlimit(Resource::Nofile).maximum;
+    if limit.is_some_and(|most| most < needed) {
+        eprintln!("NOT TESTED: 10,000 connections, as this process may have only {limit:?} files");
+        return;
+    }
+    let raised = Rlimit {
+        current: limit,
+        maximum: limit,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
+    let upstream = Upstream::start(|seen, _| match seen.model().as_str() {
+        "stream" => vec![
+            Step::Send(replies::stream_head()),
+            Step::Send(replies::chunk(Api::Chat.events(&["tick "])[0].as_bytes())),
+            Step::Hold,
+        ],
+        _ => vec![Step::Send(replies::json_body(&Api::Chat.whole("done")))],
+    });
+    let sidecar = Sidecar::start(&format!(
+        "overload: {{ connections: 12000 }}\n{}",
+        config(&upstream, "")
+    ));
+    let whole = ask(Api::Chat, "m");
+    let idle = (0..IDLE).map(|_| {
+        let mut connection = wire::Connection::open(sidecar.base);
+        connection.send(&whole);
+        assert_eq!(connection.reply().status, 200);
+        connection
+    });
+    let idle = idle.collect::<Vec<_>>();
+    let stream = Api::Chat.ask("stream", "hi", true).to_string();
+    let headers = ["content-type: application/json"];
+    let stream = wire::request("POST", Api::Chat.path(), &headers, stream.as_bytes());
+    let streams = (0..STREAMS).map(|_| {
+        let mut connection = wire::Connection::open(sidecar.base);
+        connection.send(&stream);
+        assert_eq!(connection.head().unwrap().0, 200);
+        connection
+    });
+    let streams = streams.collect::<Vec<_>>();
+    let open = (IDLE + STREAMS) as f64;
+    eventually(SOON, "all are open", || {
+        sidecar.metric("outrigger_connections_open", &[]) >= open
+    });
+    eventually(SOON, "they fit", || sidecar.rss() < 150 * MIB);
+    drop((idle, streams));
+}
+
+#[test]
+fn pod_an_idle_connection_ends_after_its_time_and_a_busy_one_does_not() {
+    let upstream = upstream(Duration::from_secs(5));
+    let sidecar = Sidecar::start(&format!(
+        "limits: {{ idle_timeout: 2s }}\n{}",
+        config(&upstream, "")
+    ));
+    let mut busy = wire::Connection::open(sidecar.base);
+    busy.send(&ask(Api::Chat, "slow"));
+    let mut idle = wire::Connection::open(sidecar.base);
+    idle.send(&ask(Api::Chat, "m"));
+    assert_eq!(idle.reply().status, 200);
+    assert!(idle.closes_within(SOON));
+    assert_eq!(busy.reply().status, 200);
+}
+
+#[test]
+fn pod_slow_heads_slow_bodies_and_slow_readers_are_cut_and_the_others_served() {
+    let flood = Upstream::start(|seen, _| match seen.model().as_str() {
+        "flood" => vec![
+            Step::Send(replies::stream_head()),
+            Step::Flood {
+                piece: replies::chunk(&[b'x'; 16 << 10]),
+                pieces: 1 << 20,
+            },
+        ],
+        _ => vec![Step::Send(replies::json_body("{}"))],
+    });
+    let limits = "limits: { header_timeout: 1s, body_timeout: 1s, write_timeout: 2s }\n";
+    let sidecar = Sidecar::start(&format!("{limits}{}", config(&flood, "")));
+    let address = sidecar.base;
+    let drip = move |first: &'static [u8], piece: &'static [u8]| {
+        std::thread::spawn(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(first).unwrap();
+            let begun = Instant::now();
+            stream
+                .set_read_timeout(Some(Duration::from_millis(300)))
+                .unwrap();
+            let mut said = Vec::new();
+            while begun.elapsed() < Duration::from_secs(20) {
+                let _ = stream.write_all(piece);
+                match stream.read(&mut [0; 1024][..]) {
+                    Ok(0) => return said,
+                    Ok(_) if said.is_empty() => said.push(begun.elapsed()),
+                    Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                        return said;
+                    }
+                    _ => {}
+                }
+            }
+            panic!("{:?} was let drip for 20 s", String::from_utf8_lossy(first));
+        })
+    };
+    let drips = [
+        drip(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n",
+            b"x-a: b\r\n",
+        ),
+        drip(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\n{",
+            b" ",
+        ),
+        drip(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"1\r\n \r\n",
+        ),
+    ];
+    let mut reader = wire::Connection::open_narrow(sidecar.base);
+    reader.send(&wire::request(
+        "POST",
+        Api::Chat.path(),
+        &[],
+        Api::Chat.ask("flood", "hi", true).to_string().as_bytes(),
+    ));
+    assert_eq!(reader.head().unwrap().0, 200);
+    for _ in 0..10 {
+        assert_eq!(wire::call(sidecar.base, &ask(Api::Chat, "m")).status, 200);
+    }
+    for drip in drips {
+        drip.join().unwrap();
+    }
+    eventually(SOON, "the upstream of who does not read is let go", || {
+        !flood.left().is_empty()
+    });
+    assert!(sidecar.metric("outrigger_connections_cut_total", &["stalled"]) > 0.5);
+    assert_eq!(wire::call(sidecar.base, &ask(Api::Chat, "m")).status, 200);
+}
+
+#[test]
+fn pod_ten_times_too_much_is_shed_within_the_memory_that_there_is_and_is_over_when_it_ends() {
+    const LIMIT: u64 = 160 * MIB;
+    let upstream = Upstream::start(|seen, _| {
+        let wait = if seen.body.len() > 1 << 20 { 300 } else { 5 };
+        vec![
+            Step::Pause(Duration::from_millis(wait)),
+            Step::Send(replies::json_body("{}")),
+        ]
+    });
+    let yaml = format!(
+        "overload: {{ exchanges: 64, memory: {{ limit: 160MiB }} }}\n{}",
+        config(&upstream, "")
+    );
+    let sidecar = Sidecar::start(&yaml);
+    let (stop, most) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let (served, turned_away) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let base = sidecar.base;
+    let large: Arc<[u8]> = Api::Chat
+        .ask("m", &"x".repeat(4 << 20), false)
+        .to_string()
+        .into_bytes()
+        .into();
+    // 240 MiB of bodies at once, were they all taken, and a crowd of small ones.
+    let clients: Vec<_> = (0..120)
+        .map(|n| {
+            let (stop, large) = (Arc::clone(&stop), Arc::clone(&large));
+            let (served, turned_away) = (Arc::clone(&served), Arc::clone(&turned_away));
+            std::thread::Builder::new()
+                .stack_size(256 << 10)
+                .spawn(move || {
+                    let request = match n % 2 {
+                        0 => wire::request("POST", Api::Chat.path(), &[], &large),
+                        _ => ask(Api::Chat, "m"),
+                    };
+                    while !stop.load(Ordering::Relaxed) {
+                        let reply = wire::call(base, &request); // panics where nothing comes
+                        match reply.status {
+                            200 => served.fetch_add(1, Ordering::Relaxed),
+                            503 => {
+                                assert_eq!(
+                                    reply.header("retry-after"),
+                                    Some("1"),
+                                    "{}",
+                                    reply.head
+                                );
+                                std::thread::sleep(Duration::from_millis(100));
+                                turned_away.fetch_add(1, Ordering::Relaxed)
+                            }
+                            status => panic!("{status}: {}", reply.text()),
+                        };
+                    }
+                })
+                .unwrap()
+        })
+        .collect();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        most.fetch_max(sidecar.rss(), Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().unwrap();
+    }
+    let most = most.load(Ordering::Relaxed);
+    let (served, turned_away) = (
+        served.load(Ordering::Relaxed),
+        turned_away.load(Ordering::Relaxed),
+    );
+    eprintln!(
+        "{served} served, {turned_away} turned away, {} MiB at the most",
+        most / MIB
+    );
+    assert!(most < LIMIT, "{} MiB of {}", most / MIB, LIMIT / MIB);
+    assert!(served > 0 && turned_away > 0, "{served} {turned_away}");
+    let counted = sidecar.metric("outrigger_shed_total", &[]);
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let seen = turned_away as f64;
+    assert!(counted >= seen, "{counted} counted, {seen} seen");
+    // Twice the time that it may take, as this machine has other things to do.
+    eventually(Duration::from_secs(4), "everything is served again", || {
+        (0..20).all(|_| wire::call(base, &ask(Api::Chat, "m")).status == 200)
+    });
+}
+
+/// HTTP/2 by hand.
+struct Frames(TcpStream);
+
+impl Frames {
+    fn open(address: SocketAddr, settings: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .unwrap();
+        let mut frames = Self(stream);
+        assert!(frames.send(4, 0, 0, settings));
+        frames
+    }
+
+    /// Sends a frame (RFC 9113 §4.1); whether the peer still takes any.
+    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut frame = length[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        self.0.write_all(&frame).is_ok()
+    }
+
+    /// A POST without its body, HPACK literals without indexing (RFC 7541 §6.2.2).
+    fn post() -> Vec<u8> {
+        let mut block = vec![0x83, 0x86]; // :method POST, :scheme http
+        for (name, value) in [(":authority", "a"), (":path", "/v1/chat/completions")] {
+            block.push(0);
+            block.push(u8::try_from(name.len()).unwrap());
+            block.extend(name.bytes());
+            block.push(u8::try_from(value.len()).unwrap());
+            block.extend(value.bytes());
+        }
+        block
+    }
+
+    /// Reads to the end; the error code of a GOAWAY (RFC 9113 §6.8), and whether the connection ended.
+    fn end(mut self) -> (Option<u32>, bool) {
+        let (mut bytes, mut ended) = (Vec::new(), false);
+        let mut piece = [0; 64 << 10];
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) {
+            match self.0.read(&mut piece) {
+                Ok(0) => ended = true,
+                Ok(n) => {
+                    bytes.extend_from_slice(&piece[..n]);
+                    continue;
+                }
+                Err(error) => ended = error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+            break;
+        }
+        let mut rest = &bytes[..];
+        let mut away = None;
+        while rest.len() >= 9 {
+            let length =
+                usize::from(rest[0]) << 16 | usize::from(rest[1]) << 8 | usize::from(rest[2]);
+            if rest[3] == 7 && rest.len() >= 17 {
+                away = Some(u32::from_be_bytes(rest[13..17].try_into().unwrap()));
+            }
+            rest = rest.get(9 + length..).unwrap_or_default();
+        }
+        (away, ended)
+    }
+}
+
+#[test]
+fn pod_http2_floods_end_their_connection_and_cost_next_to_nothing() {
+    let upstream = Upstream::start(|_, _| {
+        vec![
+            Step::Pause(Duration::from_secs(1)),
+            Step::Send(replies::json_body("{}")),
+        ]
+    });
+    let sidecar = Sidecar::start(&config(&upstream, ""));
+    let address = sidecar.base;
+    assert_eq!(wire::get(sidecar.base, "/v1/models").status, 200);
+    let before = sidecar.rss();
+    type Attack = fn(&mut Frames, u32) -> bool;
+    let attacks: [(&str, Attack); 6] = [
+        ("rapid reset", |frames, n| {
+            let stream = 2 * n + 1;
+            frames.send(1, 4, stream, &Frames::post()) && frames.send(3, 0, stream, &[0, 0, 0, 8])
+        }),
+        ("continuation", |frames, n| match n {
+            0 => frames.send(1, 0, 1, &Frames::post()),
+            _ => frames.send(
+                9,
+                0,
+                1,
+                &[b"\0\x01a\x7f\x81\x07"[..].to_vec(), vec![b'x'; 1024]].concat(),
+            ),
+        }),
+        ("empty data", |frames, n| match n {
+            0 => frames.send(1, 4, 1, &Frames::post()),
+            _ => frames.send(0, 0, 1, b""),
+        }),
+        ("settings", |frames, _| {
+            frames.send(4, 0, 0, &[0, 4, 0, 0, 255, 255])
+        }),
+        ("ping", |frames, _| frames.send(6, 0, 0, b"12345678")),
+        ("priority", |frames, n| {
+            frames.send(2, 0, 2 * n + 1, &[0, 0, 0, 0, 16])
+        }),
+    ];
+    for (name, attack) in attacks {
+        let mut frames = Frames::open(address, b"");
+        let sent = (0..50_000).take_while(|n| attack(&mut frames, *n)).count();
+        let (away, ended) = if matches!(name, "rapid reset" | "continuation") {
+            frames.end()
+        } else {
+            drop(frames);
+            (None, false)
+        };
+        let grown = sidecar.rss().saturating_sub(before);
+        eprintln!(
+            "{name}: {sent} taken, goaway {away:?}, ended {ended}, {} KiB more",
+            grown / 1024
+        );
+        assert!(grown < 20 * MIB, "{name}: {} MiB more", grown / MIB);
+        if matches!(name, "rapid reset" | "continuation") {
+            assert!(ended || away.is_some(), "{name} goes on");
+        }
+        // ENHANCE_YOUR_CALM, where the peer read far enough to be told.
+        assert!(
+            away.is_none_or(|code| code == 11 || name != "rapid reset"),
+            "{name}: {away:?}"
+        );
+        assert_eq!(
+            wire::call(sidecar.base, &ask(Api::Chat, "m")).status,
+            200,
+            "after {name}"
+        );
+    }
+}
+
+#[test]
+fn pod_an_http2_client_that_opens_no_window_is_cut_and_costs_little() {
+    let upstream = Upstream::start(|_, _| {
+        vec![
+            Step::Send(replies::stream_head()),
+            Step::Flood {
+                piece: replies::chunk(&[b'x'; 16 << 10]),
+                pieces: 1 << 20,
+            },
+        ]
+    });
+    let sidecar = Sidecar::start(&format!(
+        "limits: {{ write_timeout: 2s }}\n{}",
+        config(&upstream, "")
+    ));
+    let before = sidecar.rss();
+    // SETTINGS_INITIAL_WINDOW_SIZE 0: nothing may be sent on any stream.
+    let mut frames = Frames::open(sidecar.base, &[0, 4, 0, 0, 0, 0]);
+    let body = Api::Chat.ask("m", "hi", true).to_string();
+    for n in 0..50 {
+        assert!(frames.send(1, 4, 2 * n + 1, &Frames::post()));
+        assert!(frames.send(0, 1, 2 * n + 1, body.as_bytes()));
+    }
+    eventually(SOON, "the upstreams are asked", || upstream.count() == 50);
+    let grown = sidecar.rss().saturating_sub(before);
+    eventually(Duration::from_secs(15), "all upstreams are let go", || {
+        upstream.left().len() == 50
+    });
+    assert!(grown < 20 * MIB, "{} MiB more", grown / MIB);
+    assert!(sidecar.metric("outrigger_connections_cut_total", &["stalled"]) > 0.5);
+}
