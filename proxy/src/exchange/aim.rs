@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     REQUEST_ID,
-    generation::{Generation, now},
+    generation::{Generation, home, now},
     settle::Watch,
 };
 use crate::{
@@ -128,13 +128,6 @@ fn account(call: &mut Call, upstream: &Upstream, generation: &Generation, watch:
     // With an empty chain nothing is added: a wire.
     let asks = upstream.usage && watch.record.streaming && watch.run.is_some();
     watch.strips_usage = asks && call.body.ask_for_usage();
-}
-
-/// Where a call that came in by host belongs.
-pub(super) fn home(call: &Call) -> Option<route::Home<'_>> {
-    let by = call.home.as_ref()?;
-    let asked = call.asked.as_deref();
-    Some(route::Home { by, asked })
 }
 
 pub(super) fn call(mut parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {

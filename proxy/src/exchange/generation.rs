@@ -42,7 +42,7 @@ impl Generation {
     fn target(&self, call: &Call) -> Option<(String, Option<Priced<'_>>)> {
         let family = route::family(call.dialect, call.headers());
         let asked = call.body.model();
-        let home = super::aim::home(call);
+        let home = home(call);
         let choice = route::choose(&self.config, family, call.dialect, asked, home).ok()?;
         let model = choice.model.or_else(|| asked.map(Into::into))?;
         let priced = self.prices.find(&choice.upstream.name, &model, now());
@@ -69,6 +69,13 @@ impl Estimates for Generation {
             unit => estimate.of(unit, None),
         }
     }
+}
+
+/// Where a call that came in by host belongs.
+pub(super) fn home(call: &Call) -> Option<route::Home<'_>> {
+    let by = call.home.as_ref()?;
+    let asked = call.asked.as_deref();
+    Some(route::Home { by, asked })
 }
 
 /// Seconds after 1970, for prices that change with the day.
