@@ -102,7 +102,7 @@ impl Worker {
         let _admitted = match self.shared.gate.admit(&self.lane) {
             Ok(admitted) => admitted,
             Err(reason) => {
-                if let Some(wait) = self.lane.wait() {
+                if let Some(wait) = self.lane.wait(self.shared.gate.now()) {
                     tokio::time::sleep(wait).await;
                 }
                 return shed::answer(reason, dialect, request);

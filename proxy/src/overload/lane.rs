@@ -13,7 +13,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -33,8 +33,8 @@ const LOOKS: u32 = 3;
 const COARSE: Duration = Duration::from_millis(2);
 /// A no at once is earned by so many exchanges let in.
 const NO: usize = 4;
-/// Or comes with each window, so often.
-const NOS: usize = 50;
+/// Or comes with each second, so often.
+const NOS: usize = 200;
 /// What can be saved up.
 const MOST_CREDIT: usize = 1000 * NO;
 /// How long whoever comes beyond that waits: as long as the `retry-after` says.
@@ -48,8 +48,9 @@ pub struct Lane {
     inside: AtomicUsize,
     /// The most that were inside within the window.
     most: AtomicUsize,
-    /// How often no may be said at once, in [`NO`]ths.
+    /// How often no may be said at once, in [`NO`]ths, and the second whose share is in it.
     credit: AtomicUsize,
+    second: AtomicU32,
     limit: AtomicUsize,
     woken: Notify,
 }
@@ -60,6 +61,7 @@ impl Default for Lane {
             inside: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             credit: AtomicUsize::new(MOST_CREDIT),
+            second: AtomicU32::new(0),
             limit: AtomicUsize::new(usize::MAX),
             woken: Notify::new(),
         }
@@ -103,10 +105,11 @@ impl Lane {
         }
     }
 
-    /// How long whoever is turned away now is to wait for the answer. None: not at all.
-    pub fn wait(&self) -> Option<Duration> {
-        if self.limit.load(Relaxed) == usize::MAX {
-            return None;
+    /// How long whoever is turned away in this second of the gate's clock is to wait for the answer. None: not at all. Clients that ask again at
+    /// once would otherwise take all that the worker can do, and be told no by it.
+    pub fn wait(&self, second: u32) -> Option<Duration> {
+        if self.second.swap(second, Relaxed) != second {
+            self.earn(NOS * NO);
         }
         match self.credit.load(Relaxed).checked_sub(NO) {
             Some(left) => {
@@ -132,7 +135,6 @@ impl Lane {
             let limit = control.observe(now, delay, self.most.load(Relaxed));
             if control.begun == now {
                 self.most.store(self.inside.load(Relaxed), Relaxed);
-                self.earn(NOS * NO);
             }
             self.limit.store(limit, Relaxed);
         }
@@ -290,17 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_is_behind_says_no_as_often_as_it_can_afford() {
+    fn a_worker_says_no_as_often_as_it_can_afford() {
         let lane = Arc::new(Lane::default());
         lane.credit.store(NO, Relaxed);
-        assert_eq!((lane.wait(), lane.wait()), (None, None), "not behind");
-        lane.limit.store(100, Relaxed);
-        assert_eq!(lane.wait(), None);
-        assert_eq!(lane.wait(), Some(BEYOND));
+        assert_eq!((lane.wait(0), lane.wait(0)), (None, Some(BEYOND)));
         for _ in 0..NO {
             assert!(lane.enter().is_some());
         }
-        assert_eq!((lane.wait(), lane.wait()), (None, Some(BEYOND)));
+        assert_eq!((lane.wait(0), lane.wait(0)), (None, Some(BEYOND)));
+        // The next second brings some, whether any is let in or not.
+        for _ in 0..NOS {
+            assert_eq!(lane.wait(1), None);
+        }
+        assert_eq!(lane.wait(1), Some(BEYOND));
     }
 
     #[test]
