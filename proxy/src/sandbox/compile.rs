@@ -4,6 +4,7 @@
 //! priority, that ends when it has written the code. The child gets no environment: what it runs is a policy.
 
 use std::{
+    borrow::Cow,
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -64,16 +65,18 @@ pub(super) struct Compiled {
     pub(super) not_snapshotted: Option<String>,
 }
 
+/// The job's file as a component: a core module is wrapped into one.
+pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError> {
+    if job.component {
+        return Ok(file.into());
+    }
+    let wrapped = wrap(file).map_err(|e| LoadError::Malformed(format!("{e:#}")))?;
+    Ok(wrapped.into())
+}
+
 /// Does the job here and now.
 pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
-    let wrapped;
-    let component = match job.component {
-        true => file,
-        false => {
-            wrapped = wrap(file).map_err(|e| LoadError::Malformed(format!("{e:#}")))?;
-            &wrapped
-        }
-    };
+    let component = &*component(job, file)?;
     let engine = engine::compiler().map_err(compiler_failed)?;
     let (image, not_snapshotted) = match configure(job, component)? {
         Image::Configured(image) => (image, None),
@@ -92,7 +95,7 @@ pub(super) fn compiler_failed(error: wasmtime::Error) -> LoadError {
     LoadError::Compile(format!("{error:#}"))
 }
 
-pub(super) fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)?

@@ -6,7 +6,7 @@ use wasmtime::component::Component;
 
 use super::{
     LoadError,
-    compile::{Job, compiler_failed, store, wrap},
+    compile::{Job, compiler_failed, component, store},
     contract::Names,
     engine,
     instance::{Describe, linker},
@@ -43,17 +43,10 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         key: String::new(),
         cache: None,
     };
-    let wrapped;
-    let component = match job.component {
-        true => file,
-        false => {
-            wrapped = wrap(file).map_err(|e| LoadError::Malformed(format!("{e:#}")))?;
-            &wrapped
-        }
-    };
+    let bytes = component(&job, file)?;
     let engine = engine::configurator().map_err(compiler_failed)?;
     let linker = linker(&engine).map_err(compiler_failed)?;
-    let component = Component::new(&engine, component).map_err(compiler_failed)?;
+    let component = Component::new(&engine, &*bytes).map_err(compiler_failed)?;
     let describe = component
         .get_export_index(None, job.export.as_str())
         .and_then(|policy| component.get_export_index(Some(&policy), "describe"))
