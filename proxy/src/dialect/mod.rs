@@ -111,6 +111,8 @@ pub enum Place {
     Refusal,
     /// `metadata`, `user` and their like.
     Metadata,
+    /// A string that no description of the dialect names: an unknown member, part or item, or a known one in an unknown form.
+    Other,
 }
 
 /// A set of places.
@@ -121,7 +123,7 @@ impl Places {
     /// No place.
     pub const NONE: Self = Self(0);
     /// Every place.
-    pub const ALL: Self = Self(0x1ff);
+    pub const ALL: Self = Self(0x3ff);
 
     /// The set with `place` in it.
     #[must_use]
@@ -145,7 +147,7 @@ impl Places {
 
 impl Place {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::System,
         Self::User,
         Self::Assistant,
@@ -155,6 +157,7 @@ impl Place {
         Self::Reasoning,
         Self::Refusal,
         Self::Metadata,
+        Self::Other,
     ];
 
     /// The contract's name for it.
@@ -169,6 +172,7 @@ impl Place {
             Self::Reasoning => "reasoning",
             Self::Refusal => "refusal",
             Self::Metadata => "metadata",
+            Self::Other => "other",
         }
     }
 }

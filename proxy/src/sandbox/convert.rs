@@ -31,7 +31,8 @@ impl From<Place> for wit::Place {
             Place::ToolDefinition => Self::ToolDefinition,
             Place::Reasoning => Self::Reasoning,
             Place::Refusal => Self::Refusal,
-            Place::Metadata => Self::Metadata,
+            // the contract's enumeration can't grow without breaking every deployed policy
+            Place::Metadata | Place::Other => Self::Metadata,
         }
     }
 }
@@ -93,6 +94,7 @@ fn places(flags: wit::Places) -> Places {
         (wit::Places::REASONING, Place::Reasoning),
         (wit::Places::REFUSAL, Place::Refusal),
         (wit::Places::METADATA, Place::Metadata),
+        (wit::Places::METADATA, Place::Other),
     ]
     .into_iter()
     .filter(|(flag, _)| flags.contains(*flag))
