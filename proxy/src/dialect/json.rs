@@ -337,6 +337,20 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// The decoded name's bytes.
+    #[inline]
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        match self.escaped {
+            true => Cow::Owned(unescape(self.raw).into_bytes()),
+            false => Cow::Borrowed(self.raw),
+        }
+    }
+
+    /// Whether there is a backslash in it.
+    pub fn is_escaped(&self) -> bool {
+        self.escaped
+    }
+
     /// Its place, quotes included.
     pub fn range(&self) -> Range<usize> {
         self.start..self.start + self.raw.len() + 2

@@ -6,12 +6,21 @@
 
 use std::fmt;
 
+use describe::Description;
+
 pub mod address;
 pub mod answer;
+mod anthropic_messages;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod canon;
+pub(crate) mod describe;
+mod gemini_generate;
 pub mod json;
+mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
+mod openai_responses;
 pub mod recognise;
 pub mod replay;
 pub mod reply;
@@ -54,33 +63,41 @@ impl Dialect {
         Self::Other,
     ];
 
+    /// Its row in the table of dialects; `None` for what is never read.
+    pub(crate) const fn description(self) -> Option<&'static Description> {
+        Some(match self {
+            Self::OpenaiChat => &openai_chat::DESCRIPTION,
+            Self::OpenaiResponses => &openai_responses::DESCRIPTION,
+            Self::OpenaiCompletions => &openai_completions::DESCRIPTION,
+            Self::OpenaiEmbeddings => &openai_embeddings::DESCRIPTION,
+            Self::AnthropicMessages => &anthropic_messages::DESCRIPTION,
+            Self::GeminiGenerate => &gemini_generate::DESCRIPTION,
+            Self::Other => return None,
+        })
+    }
+
     /// The name in configuration, metrics and logs.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::OpenaiChat => "openai.chat",
-            Self::OpenaiResponses => "openai.responses",
-            Self::OpenaiCompletions => "openai.completions",
-            Self::OpenaiEmbeddings => "openai.embeddings",
-            Self::AnthropicMessages => "anthropic.messages",
-            Self::GeminiGenerate => "gemini.generate",
-            Self::Other => "other",
+        match self.description() {
+            Some(description) => description.name,
+            None => "other",
         }
     }
 
     /// Whether `data: [DONE]` ends its streams.
     const fn has_done(self) -> bool {
-        !matches!(
-            self,
-            Self::OpenaiResponses | Self::AnthropicMessages | Self::GeminiGenerate
-        )
+        match self.description() {
+            Some(description) => description.has_done,
+            None => true,
+        }
     }
 
     /// Whether one reply may hold several, each a text of its own.
     const fn has_choices(self) -> bool {
-        matches!(
-            self,
-            Self::OpenaiChat | Self::OpenaiCompletions | Self::GeminiGenerate
-        )
+        match self.description() {
+            Some(description) => description.has_choices,
+            None => false,
+        }
     }
 
     /// The dialect of this name.
@@ -205,6 +222,9 @@ pub struct Passage {
     pub place: Place,
     /// Index of its message, [`NO_MESSAGE`] where it belongs to none.
     pub message: u32,
+    /// Whether the text is JSON source: of a tool's arguments, or of a member that no description names. What takes the place of a value that
+    /// is no string has to be JSON again.
+    pub json: bool,
     /// Decoded text: JSON escapes are resolved.
     pub text: String,
 }

@@ -13,7 +13,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     config::Config,
-    dialect::{Dialect, answer, json, recognise, recognise::Surface, request::Body as RequestBody},
+    dialect::{
+        Dialect, answer, describe::Exempt, json, recognise, recognise::Surface,
+        request::Body as RequestBody,
+    },
     overload::{Held, Lane, Reason},
     policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
@@ -261,7 +264,7 @@ impl Worker {
                 ));
             }
             for (what, bytes) in body.unseen() {
-                if let (true, Some(link)) = (holds_a_prompt(what), chain.blocks_unseen_request()) {
+                if let (true, Some(link)) = (Exempt::blocks(what), chain.blocks_unseen_request()) {
                     return Err(blocked(chain, link, what, *bytes));
                 }
             }
@@ -398,11 +401,6 @@ fn refuse(refusal: Refusal, watch: &mut Watch) -> Reply {
         true => answer::listed(&body).into(),
         false => Bytes::from(body),
     }))
-}
-
-/// Whether what a dialect can't show may be a prompt. Pictures are counted and pass: no policy could read them.
-fn holds_a_prompt(what: &str) -> bool {
-    matches!(what, "audio" | "file" | "tokens")
 }
 
 /// The waits that the exchange's upstream allows.

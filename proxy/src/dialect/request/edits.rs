@@ -6,50 +6,26 @@ use bytes::Bytes;
 
 use crate::dialect::{
     Dialect, Malformed,
+    describe::shape::Rule,
     json::{self, Cursor, Kind},
     splice::{self, Splice},
 };
 
 use super::{Body, EditError, Facts, index::Index};
 
-/// Members of a request in which passages may stand: after an edit in there, the passages are looked for again.
-const CONTENT: &[&str] = &[
-    "messages",
-    "input",
-    "system",
-    "instructions",
-    "prompt",
-    "suffix",
-    "prediction",
-    "tools",
-    "functions",
-    "response_format",
-    "text",
-    "output_format",
-    "output_config",
-    "metadata",
-    "user",
-    "safety_identifier",
-    "contents",
-    "systemInstruction",
-    "system_instruction",
-    "generationConfig",
-    "generation_config",
-    "generateContentRequest",
-    "generate_content_request",
-    "labels",
-];
-
 impl Body {
     /// Replaces a passage's text. Setting the text that it has already is no edit.
     ///
     /// # Errors
-    /// There is no such passage (any more).
+    /// There is no such passage (any more), or it is a JSON value and the text is none.
     pub fn set_passage(&mut self, id: u32, text: String) -> Result<(), EditError> {
         let spot = self.known().and_then(|index| index.spot(id));
         let spot = spot.filter(|spot| !self.is_dropped(spot.message));
         let spot = spot.ok_or(EditError::NoPassage(id))?;
         if self.text(spot) != text.as_str() {
+            if spot.written(&text).is_none() {
+                return Err(EditError::NotJson(id));
+            }
             self.overlay().texts.insert(id, text.into());
         }
         Ok(())
@@ -76,9 +52,17 @@ impl Body {
         let mut splices = self.splices();
         let around = |s: &Splice| s.range.start <= range.start && range.end <= s.range.end;
         if let Some(splice) = splices.iter().find(|s| around(s)) {
-            // a passage itself, or something in a dropped message
-            let with = splice.with.clone();
-            return String::from_utf8(with).ok().filter(|json| !json.is_empty());
+            if splice.with.is_empty() {
+                return None; // in a dropped message
+            }
+            if splice.range == range {
+                return String::from_utf8(splice.with.clone()).ok();
+            }
+            // inside a passage that is a JSON value
+            splices.retain(|splice| !splice.with.is_empty());
+            let edited = splice::apply(&self.state.bytes, 0..self.state.bytes.len(), &mut splices);
+            let range = json::pointer(&edited, pointer)?;
+            return String::from_utf8(edited.get(range)?.to_vec()).ok();
         }
         let json = splice::apply(&self.state.bytes, range, &mut splices);
         String::from_utf8(json).ok()
@@ -98,11 +82,18 @@ impl Body {
 
     /// [`Self::set_parameter`] of JSON that is known to be valid.
     pub(super) fn set_raw(&mut self, pointer: &str, json: &[u8]) -> Result<(), String> {
-        let splices = places(&self.state.bytes, pointer, json)?;
-        let top = pointer.split('/').nth(1).unwrap_or_default();
-        let holds_passages = pointer.is_empty() || CONTENT.contains(&unescape(top).as_str());
-        // several only where a member occurs several times; from the back, so that the earlier ones stay where they are
         let before = self.mark();
+        let mut splices = places(&self.state.bytes, pointer, json)?;
+        match self.settle_edits_around(&splices) {
+            Ok(false) => {}
+            Ok(true) => splices = places(&self.state.bytes, pointer, json)?,
+            Err(error) => {
+                self.roll_back(before);
+                return Err(format!("the request would no longer be valid: {error}"));
+            }
+        }
+        let holds_passages = self.may_hold_passages(pointer, json);
+        // several only where a member occurs several times; from the back, so that the earlier ones stay where they are
         for splice in splices.into_iter().rev() {
             if let Err(error) = self.splice_in(splice, holds_passages, None) {
                 self.roll_back(before);
@@ -110,6 +101,44 @@ impl Body {
             }
         }
         Ok(())
+    }
+
+    /// Whether passages may stand in this value at a pointer: after it is set they are looked for again.
+    fn may_hold_passages(&self, pointer: &str, json: &[u8]) -> bool {
+        let Some(top) = pointer.split('/').nth(1) else {
+            return true;
+        };
+        let known = self.dialect.description();
+        let known = known.and_then(|known| known.request.find(unescape(top).as_bytes()));
+        match known.map(|(_, member)| &member.rule) {
+            Some(Rule::Model) => false,
+            Some(Rule::Plain) => matches!(json.first(), Some(b'"' | b'{' | b'[')),
+            _ => true,
+        }
+    }
+
+    /// Puts edited passages that are JSON values into the bytes where a splice lies inside one. Tells whether there was any.
+    fn settle_edits_around(&mut self, splices: &[Splice]) -> Result<bool, Malformed> {
+        let mut settled = false;
+        loop {
+            let around = |range: Range<usize>| {
+                let inside = |s: &Splice| range.start < s.range.start && s.range.end < range.end;
+                splices.iter().any(inside)
+            };
+            let overlay = self.state.overlay.as_ref();
+            let spots = self.known().map_or(&[][..], |index| &index.spots);
+            let found = spots.iter().rev().find_map(|spot| {
+                let text = overlay?.texts.get(&spot.id)?;
+                let range = spot.span.range();
+                around(range.clone()).then_some((spot.id, range, spot.written(text)?))
+            });
+            let Some((id, range, with)) = found else {
+                return Ok(settled);
+            };
+            self.overlay().texts.remove(&id);
+            self.splice_in(Splice { range, with }, true, None)?;
+            settled = true;
+        }
     }
 
     /// Replaces the model's literal at a place that is known, so that routing costs a copy and no walk.
@@ -138,7 +167,7 @@ impl Body {
             return Err(Malformed { what, at: 0 });
         }
         if let Some(index) = &mut self.state.index {
-            if holds_passages {
+            if holds_passages || index.touches(&replaced) {
                 let mut next = Index::build(self.dialect, &bytes, self.state.next_id)?;
                 next.keep_ids(index, &replaced, length);
                 self.state.next_id = next.next_id;
@@ -224,9 +253,8 @@ impl Body {
         let mut splices = Vec::with_capacity(overlay.texts.len() + overlay.dropped.len());
         if !overlay.texts.is_empty() {
             for spot in &index.spots {
-                if let Some(text) = overlay.texts.get(&spot.id) {
-                    let mut with = Vec::new();
-                    json::quote(text, &mut with);
+                let text = overlay.texts.get(&spot.id);
+                if let Some(with) = text.and_then(|text| spot.written(text)) {
                     let range = spot.span.range();
                     splices.push(Splice { range, with });
                 }

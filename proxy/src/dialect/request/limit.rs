@@ -66,17 +66,6 @@ impl Body {
     }
 
     fn limit_names(&self) -> &'static [&'static str] {
-        match self.dialect {
-            Dialect::OpenaiChat => &["/max_completion_tokens", "/max_tokens"],
-            Dialect::OpenaiResponses => &["/max_output_tokens"],
-            Dialect::AnthropicMessages | Dialect::OpenaiCompletions => &["/max_tokens"],
-            Dialect::GeminiGenerate => &[
-                "/generationConfig/maxOutputTokens",
-                "/generationConfig/max_output_tokens",
-                "/generation_config/maxOutputTokens",
-                "/generation_config/max_output_tokens",
-            ],
-            Dialect::OpenaiEmbeddings | Dialect::Other => &[],
-        }
+        (self.dialect.description()).map_or(&[], |description| description.limits)
     }
 }

@@ -18,17 +18,10 @@ use super::{
     Dialect, Malformed, NO_MESSAGE, Passage, Place, Places, address, json, splice::Splice, tokens,
 };
 
-mod anthropic;
-mod chat;
-mod completions;
 mod edits;
-mod embeddings;
 mod facts;
-mod gemini;
 mod index;
 mod limit;
-mod responses;
-mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +45,8 @@ pub enum EditError {
     NoPassage(u32),
     /// There is no message of this index, or the input is one string.
     NoMessage(u32),
+    /// The passage of this id is a JSON value, and the text for it is none.
+    NotJson(u32),
 }
 
 impl fmt::Display for EditError {
@@ -64,6 +59,10 @@ impl fmt::Display for EditError {
             Self::NoMessage(index) => write!(
                 f,
                 "there is no message {index} that could be dropped: look at the passages' `message`"
+            ),
+            Self::NotJson(id) => write!(
+                f,
+                "passage {id} is a JSON value (its `json` says so), and the text for it is no JSON"
             ),
         }
     }
@@ -145,11 +144,12 @@ impl Body {
     /// are left out. Empty without [`Body::index`].
     pub fn passages(&self, places: Places, start: u32, max: u32) -> Vec<Passage> {
         let (start, max) = (start as usize, max as usize);
-        let spots = self.live_spots().filter(|s| places.contains(s.place()));
+        let spots = self.live_spots().filter(|s| places.contains(s.place));
         let passage = |spot: &index::Spot| Passage {
             id: spot.id,
-            place: spot.place(),
+            place: spot.place,
             message: spot.message,
+            json: spot.json,
             text: self.text(spot).into_owned(),
         };
         spots.skip(start).take(max).map(passage).collect()
@@ -157,7 +157,7 @@ impl Body {
 
     /// Bytes of the passages in `places`: of edited ones the text's, of others the JSON source's.
     pub fn passage_bytes(&self, places: Places) -> u64 {
-        let spots = self.live_spots().filter(|s| places.contains(s.place()));
+        let spots = self.live_spots().filter(|s| places.contains(s.place));
         let size = |spot: &index::Spot| match self.edited_text(spot.id) {
             Some(text) => text.len(),
             None => spot.span.range().len().saturating_sub(2),
@@ -271,16 +271,12 @@ impl Body {
 
     fn count_tokens(&self) -> u64 {
         const IMAGE: u64 = 800;
-        let each = match self.dialect {
-            // nothing is put between texts
-            Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => 0,
-            _ => 4,
-        };
+        let each = (self.dialect.description()).map_or(0, |description| description.message_tokens);
         let Some(index) = self.known() else { return 0 };
         let uncounted = Places::NONE
             .with(Place::ToolDefinition)
             .with(Place::Metadata);
-        let text = self.live_spots().filter(|s| !uncounted.contains(s.place()));
+        let text = self.live_spots().filter(|s| !uncounted.contains(s.place));
         let definitions = index
             .definitions
             .iter()
@@ -346,7 +342,7 @@ impl Body {
     fn text(&self, spot: &index::Spot) -> Cow<'_, str> {
         match self.edited_text(spot.id) {
             Some(text) => Cow::Borrowed(text),
-            None => spot.literal().decode(&self.state.bytes),
+            None => spot.text(&self.state.bytes),
         }
     }
 }

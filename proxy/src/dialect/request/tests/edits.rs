@@ -241,7 +241,9 @@ fn passages_keep_their_ids_and_edits_when_parameters_around_them_change() {
     body.set_parameter("/messages/-", r#"{"role":"assistant","content":"four"}"#)
         .unwrap();
     let texts: Vec<_> = all(&body).into_iter().map(|(_, _, text)| text).collect();
-    assert_eq!(texts, ["ONE", "x", "y", "THREE", "four"]);
+    let added = ["long_enough_to_move_everything", "[1,2,3]"];
+    assert_eq!(texts[..2], added, "nobody knows what it is, so it is shown");
+    assert_eq!(texts[2..], ["ONE", "x", "y", "THREE", "four"]);
     assert_eq!(id(&body, "THREE"), three);
     // the replaced passage's id is void rather than another's
     assert_eq!(
@@ -254,7 +256,10 @@ fn passages_keep_their_ids_and_edits_when_parameters_around_them_change() {
     let ours = all(&body);
     assert_eq!(all(&again), ours);
     assert_eq!(
-        ours.iter().map(|p| p.2.as_str()).collect::<Vec<_>>(),
+        ours.iter()
+            .skip(2)
+            .map(|p| p.2.as_str())
+            .collect::<Vec<_>>(),
         ["ONE", "X", "y", "THREE", "FOUR"]
     );
 }
@@ -335,4 +340,29 @@ fn a_replaced_body_is_read_anew_or_refused_whole() {
         body.set_passage(0, String::new()),
         Err(EditError::NoPassage(0))
     );
+}
+
+#[test]
+fn a_value_that_is_one_passage_is_edited_as_json_and_stays_json() {
+    let mut body = indexed(
+        Dialect::AnthropicMessages,
+        r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"to":"\u0061na@x.com","n":4111111111111111}}]}]}"#,
+    );
+    let shown = r#"{"to":"ana@x.com","n":4111111111111111}"#;
+    let input = id(&body, shown);
+    assert_eq!(
+        body.set_passage(input, r#"{"to":[EMAIL_1]}"#.to_owned()),
+        Err(EditError::NotJson(input))
+    );
+    body.set_passage(input, shown.to_owned()).unwrap();
+    assert!(!body.edited(), "it says what was shown");
+    body.set_passage(input, r#"{"to":"[EMAIL_1]","n":"[CARD_1]"}"#.to_owned())
+        .unwrap();
+    let at = "/messages/0/content/0/input";
+    let read = body.parameter(&format!("{at}/to"));
+    assert_eq!(read.as_deref(), Some(r#""[EMAIL_1]""#));
+    // a parameter in there is set in what the policies left, not in what came
+    body.set_parameter(&format!("{at}/n"), "7").unwrap();
+    let out = rendered(&body);
+    assert!(out.contains(r#""input":{"to":"[EMAIL_1]","n":7}"#), "{out}");
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use Place::{
-    Assistant, Metadata, Reasoning, Refusal, System, ToolArguments, ToolDefinition, ToolResult,
-    User,
+    Assistant, Metadata, Other, Reasoning, Refusal, System, ToolArguments, ToolDefinition,
+    ToolResult, User,
 };
 
 mod cases;

@@ -1,0 +1,16 @@
+//! `anthropic.messages`: `POST …/messages`.
+
+pub(super) mod request;
+
+use super::describe::Description;
+
+/// The row of this dialect.
+pub(super) static DESCRIPTION: Description = Description {
+    name: "anthropic.messages",
+    request: &request::REQUEST,
+    without_input: Some("`messages` is missing"),
+    limits: &["/max_tokens"],
+    message_tokens: 4,
+    has_choices: false,
+    has_done: false,
+};

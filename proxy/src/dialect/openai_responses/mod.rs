@@ -1,0 +1,16 @@
+//! `openai.responses`: `POST …/responses`.
+
+pub(super) mod request;
+
+use super::describe::Description;
+
+/// The row of this dialect.
+pub(super) static DESCRIPTION: Description = Description {
+    name: "openai.responses",
+    request: &request::REQUEST,
+    without_input: None,
+    limits: &["/max_output_tokens"],
+    message_tokens: 4,
+    has_choices: false,
+    has_done: false,
+};
