@@ -1,7 +1,7 @@
 # The face of the project. Each target is a thin call: the work is in cargo and in the scripts named here.
 CARGO ?= cargo
 
-.PHONY: build policies run test bench lint clean
+.PHONY: build policies run test fuzz bench lint clean
 
 build: policies ## target/release/outrigger and target/policies/NAME.wasm
 	$(CARGO) build --release --locked -p outrigger
@@ -14,6 +14,9 @@ run: build ## serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190)
 
 test: ## everything, over real sockets, with the real SDKs
 	tests/run.sh
+
+fuzz: ## the fuzz targets for MINUTES (10) from a seed of their own; `make test` runs each for ten seconds
+	OUTRIGGER_FUZZ_SECONDS=$$(($${MINUTES:-10} * 60)) OUTRIGGER_FUZZ_SEED=$$(date +%s) $(CARGO) test --locked -p outrigger --lib fuzz -- --nocapture
 
 bench: build ## compares with direct, a plain pass-through and nginx; writes target/bench/results.json
 	tests/bench/run.sh

@@ -40,6 +40,8 @@ pub mod config;
 pub mod cost;
 pub mod dialect;
 pub mod exchange;
+#[cfg(test)]
+mod fuzz;
 pub mod harden;
 pub mod inject;
 pub mod intercept;

@@ -15,6 +15,8 @@ mod anthropic_messages;
 pub(crate) mod arbitrary;
 pub mod canon;
 pub(crate) mod describe;
+#[cfg(test)]
+mod fuzz;
 mod gemini_generate;
 pub mod json;
 mod openai_chat;

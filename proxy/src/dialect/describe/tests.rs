@@ -9,7 +9,10 @@ use super::{
     shape::{Exempt, Level, Rule, Shape, is_base64, is_word},
     walk::walk,
 };
-use crate::dialect::{Dialect, Place};
+use crate::{
+    dialect::{Dialect, Place},
+    fuzz::Chance,
+};
 
 /// What was put into a body, and whether a policy must be shown it.
 #[derive(Default)]
@@ -19,21 +22,6 @@ struct Marks {
     shown: Vec<String>,
     /// Must be shown, or be counted as unseen.
     counted: Vec<String>,
-}
-
-/// A source of choices that gives the same ones for the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, count: usize) -> usize {
-        // Knuth's MMIX constants
-        self.0 = (self.0.wrapping_mul(6_364_136_223_846_793_005))
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % count.max(1)
-    }
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
 }
 
 impl Marks {

@@ -179,6 +179,7 @@ impl<'a> Walk<'a> {
     ) -> Walked {
         let Some((number, member)) = shape.find(&key.bytes()) else {
             // shown whatever it looks like: nobody knows what an unknown member is for
+            self.utf8(&key.range())?;
             self.leaf(key_text(&key), Form::Key, Slot::Is(shape.rest), false);
             return self.unexpected(value, shape.rest);
         };
@@ -260,6 +261,7 @@ impl<'a> Walk<'a> {
             }
             (Rule::Opaque(exempt), Kind::Object | Kind::Array | Kind::String) => {
                 let range = cursor.skip()?;
+                self.utf8(&range)?;
                 self.count_unseen(*exempt, inside(self.bytes, &range).len() as u64);
                 Ok(())
             }
@@ -273,6 +275,7 @@ impl<'a> Walk<'a> {
             (Rule::Map(rule), Kind::Object) => cursor.object(|key, value| {
                 let text = key_text(&key);
                 if !is_word(&content(self.bytes, &text)) {
+                    self.utf8(&text.range)?;
                     self.leaf(text, Form::Key, Slot::Is(rest), false);
                 }
                 self.value(rule, value, rest)
@@ -314,7 +317,7 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             (rule, _) if is_conversation(rule) => self.no_conversation(cursor),
-            (Rule::Model, Kind::String) => cursor.skip().map(drop),
+            (Rule::Model, Kind::String) => cursor.text().map(drop),
             _ => self.unexpected(cursor, rest),
         }
     }
@@ -408,18 +411,23 @@ impl<'a> Walk<'a> {
             return cursor.skip().map(drop);
         }
         let range = cursor.skip()?;
+        self.utf8(&range)?;
         let source = self.bytes.get(range.clone()).unwrap_or_default();
-        if str::from_utf8(source).is_err() {
-            return Err(Malformed {
-                what: "a string is not UTF-8",
-                at: range.start,
-            });
-        }
         if range.len() > 2 || source.first().is_some_and(u8::is_ascii_digit) {
             let escaped = memchr::memchr(b'\\', source).is_some();
             self.leaf(Text { range, escaped }, Form::Json, slot, true);
         }
         Ok(())
+    }
+
+    fn utf8(&self, range: &Range<usize>) -> Walked {
+        match self.bytes.get(range.clone()).map(str::from_utf8) {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(Malformed {
+                what: "a string is not UTF-8",
+                at: range.start,
+            }),
+        }
     }
 
     fn word(&mut self, text: Text, rest: Place) {
