@@ -1,34 +1,83 @@
 //! What is never answered from the cache: where an equal request may rightly get another answer, or the answer is more than its text.
+//!
+//! A request is cached where all of it is *known* to be pure: [`members`] lists what is, and anything else is a reason of its own.
 
-use outrigger_sdk::{Dialect, Request};
+use outrigger_sdk::{Dialect, Request, metrics};
 
-/// Parameters by which an answer depends on what is kept elsewhere, or looks something up.
-const STATE: [&str; 8] = [
-    "/conversation",
-    "/previous_response_id",
-    "/prompt/id",
-    "/cachedContent",
-    "/container",
-    "/mcp_servers",
-    "/web_search_options",
-    "/background",
+use crate::{
+    members,
+    shape::{self, Unknown},
+};
+
+/// Larger bodies are not walked: in bytes. Nobody sends the same megabyte twice by chance.
+const LARGEST: u64 = 1 << 20;
+
+/// Members and words that are known to be no part of a pure request, without case and underscores, and why.
+const IMPURE: [(&str, &str); 35] = [
+    ("conversation", "state"),
+    ("previousresponseid", "state"),
+    ("prompt", "state"),
+    ("cachedcontent", "state"),
+    ("container", "state"),
+    ("mcpservers", "state"),
+    ("background", "state"),
+    ("itemreference", "state"),
+    ("datasources", "state"),
+    ("contextmanagement", "state"),
+    ("websearchoptions", "state"),
+    ("searchparameters", "state"),
+    ("enablesearch", "state"),
+    ("websearch", "state"),
+    ("plugins", "state"),
+    ("connectors", "state"),
+    ("retrievalconfig", "state"),
+    ("models", "state"),
+    ("file", "files"),
+    ("fileid", "files"),
+    ("fileids", "files"),
+    ("fileurl", "files"),
+    ("fileuri", "files"),
+    ("filedata", "files"),
+    ("url", "files"),
+    ("documenturl", "files"),
+    ("containerupload", "files"),
+    ("audio", "audio"),
+    ("speechconfig", "audio"),
+    ("audiourl", "audio"),
+    ("image", "images"),
+    ("imageurl", "images"),
+    ("inputimage", "images"),
+    ("imageconfig", "images"),
+    ("video", "images"),
 ];
-/// Where replies in other forms than text are asked for.
-const MODALITIES: [&str; 3] = [
-    "/modalities",
-    "/generationConfig/responseModalities",
-    "/generation_config/response_modalities",
+
+/// Members that are counted by their name; all others as `other`, for a policy has 32 metrics at the most.
+const COUNTED: [&str; 12] = [
+    "cached_content",
+    "container",
+    "context_management",
+    "conversation",
+    "enable_search",
+    "extra_body",
+    "file_id",
+    "mcp_servers",
+    "plugins",
+    "previous_response_id",
+    "search_parameters",
+    "web_search_options",
 ];
-/// Words in the tools of Gemini that make it look something up, or run something.
-const HOSTED: [&str; 8] = [
-    "googleSearch",
-    "google_search",
-    "codeExecution",
-    "code_execution",
-    "urlContext",
-    "url_context",
-    "retrieval",
-    "fileSearch",
+
+/// What the name of a model that looks things up by itself has in it.
+const SEARCHES: [&str; 9] = [
+    "search",
+    "sonar",
+    "compound",
+    ":online",
+    "-online",
+    "browse",
+    "browsing",
+    "alltools",
+    "all-tools",
 ];
 
 /// Without `Debug`: printing fractions takes more code than all of this policy.
@@ -37,63 +86,120 @@ pub(crate) struct Exclude {
     /// Whether a request that names no temperature, which then is the provider's, mostly 1, is cached.
     pub(crate) without_temperature: bool,
     pub(crate) tools: bool,
+    /// Members of the body that the operator knows to be pure.
+    pub(crate) known: Vec<String>,
+}
+
+/// Why a request is not cached.
+pub(crate) struct Reason {
+    pub(crate) word: &'static str,
+    /// The member that is not known to be pure, as the app wrote it.
+    pub(crate) member: Option<String>,
+}
+
+impl From<&'static str> for Reason {
+    fn from(word: &'static str) -> Self {
+        Self { word, member: None }
+    }
 }
 
 impl Exclude {
     /// Why this request is not cached.
-    pub(crate) fn reason(&self, request: &Request) -> Option<&'static str> {
-        if request.dialect() == Dialect::Other || request.method() != "POST" {
-            return Some("endpoint");
+    pub(crate) fn reason(&self, request: &Request) -> Option<Reason> {
+        let dialect = request.dialect();
+        if dialect == Dialect::Other || request.method() != "POST" {
+            return Some("endpoint".into());
+        }
+        if request.body_size() > LARGEST {
+            return Some("size".into());
         }
         if request.images() > 0 {
-            return Some("images");
+            return Some("images".into());
         }
-        let given = |pointer: &str| {
-            request
-                .parameter_json(pointer)
-                .filter(|json| json != "null" && json != "false")
-        };
-        let other = |json: String| {
-            let json = json.to_ascii_lowercase();
-            json.contains("audio") || json.contains("image")
-        };
-        if given("/audio").is_some() || MODALITIES.iter().filter_map(|at| given(at)).any(other) {
-            return Some("audio");
+        if dialect != Dialect::OpenaiEmbeddings && request.model().is_some_and(searches) {
+            return Some("model".into());
         }
-        if STATE.iter().any(|at| given(at).is_some()) {
-            return Some("state");
+        let body = request.parameter_json("").unwrap_or_default();
+        let either = dialect == Dialect::GeminiGenerate;
+        let unknown = shape::unknown(&body, members::of(dialect), &self.known, either);
+        let tools = request.tools() > 0 || given(request, "/functions");
+        if tools && !self.tools {
+            return Some("tools".into());
         }
-        let tools = request.tools() > 0 || given("/functions").is_some();
-        if tools && !(self.tools && functions_only(request)) {
-            return Some("tools");
+        if let Some(unknown) = unknown {
+            return Some(reason(unknown));
         }
-        (!self.cold(request)).then_some("temperature")
+        (!self.cold(request)).then(|| "temperature".into())
     }
 
     /// Whether the model is asked to say the same again. Embeddings always are.
     fn cold(&self, request: &Request) -> bool {
-        let at = match request.dialect() {
+        let places: &[&str] = match request.dialect() {
             Dialect::OpenaiEmbeddings => return true,
-            Dialect::GeminiGenerate => "/generationConfig/temperature",
-            _ => "/temperature",
+            Dialect::GeminiGenerate => &[
+                "/generationConfig/temperature",
+                "/generation_config/temperature",
+            ],
+            _ => &["/temperature"],
         };
-        match request.parameter_json(at).as_deref() {
-            None | Some("null") => self.without_temperature,
-            Some(number) => number
-                .parse()
-                .is_ok_and(|temperature: f64| temperature <= self.max_temperature),
+        let mut said = places
+            .iter()
+            .filter_map(|at| request.parameter_json(at))
+            .filter(|json| json != "null")
+            .peekable();
+        if said.peek().is_none() {
+            return self.without_temperature;
         }
+        said.all(|number| {
+            number
+                .parse()
+                .is_ok_and(|temperature: f64| temperature <= self.max_temperature)
+        })
     }
 }
 
-/// Whether the app runs all tools itself: what the provider runs finds something else each time.
-fn functions_only(request: &Request) -> bool {
-    if request.dialect() == Dialect::GeminiGenerate {
-        let tools = request.parameter_json("/tools").unwrap_or_default();
-        return !HOSTED.iter().any(|word| tools.contains(word));
+fn given(request: &Request, pointer: &str) -> bool {
+    request
+        .parameter_json(pointer)
+        .is_some_and(|json| json != "null" && json != "false")
+}
+
+/// Why a request that holds this is not cached; counts it.
+fn reason(unknown: Unknown) -> Reason {
+    if unknown.name.is_empty() {
+        return "ambiguous".into();
     }
-    (0..request.tools()).all(|at| {
-        let kind = request.parameter_json(&format!("/tools/{at}/type"));
-        matches!(kind.as_deref(), None | Some("\"function\"" | "\"custom\""))
-    })
+    let plain: String = unknown
+        .name
+        .chars()
+        .filter(|c| *c != '_')
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let counted = COUNTED
+        .iter()
+        .find(|name| name.bytes().filter(|byte| *byte != b'_').eq(plain.bytes()));
+    metrics::count(&format!("member_{}", counted.unwrap_or(&"other")), 1);
+    let impure = IMPURE.iter().find(|(name, _)| *name == plain);
+    let word = match (impure, unknown.top.as_str()) {
+        (_, "tools") => "tools",
+        (_, "modalities") => "audio",
+        (Some((_, word)), _) => word,
+        (None, _) => "unknown",
+    };
+    Reason {
+        word,
+        member: Some(unknown.name),
+    }
+}
+
+/// Whether a model's name says that it looks things up by itself.
+fn searches(model: &str) -> bool {
+    let model = model.to_ascii_lowercase();
+    SEARCHES.iter().any(|part| model.contains(part))
+}
+
+/// Whether an operator may say of a member that it is pure: one that is known not to be stays out of the cache.
+pub(crate) fn impure(member: &str) -> bool {
+    let plain = member.replace('_', "").to_ascii_lowercase();
+    IMPURE.iter().any(|(name, _)| *name == plain)
 }

@@ -6,7 +6,7 @@ use outrigger_sdk::{
 };
 use serde::Deserialize;
 
-use crate::{Exclude, ResponseCache};
+use crate::{Exclude, ResponseCache, exclude};
 
 /// What says how an answer is sent, and whose request it is in the provider's own books.
 const IGNORE: [&str; 6] = [
@@ -55,6 +55,8 @@ pub(crate) struct File {
     pub(crate) ignore: Vec<String>,
     #[serde(default)]
     pub(crate) vary: Vec<String>,
+    #[serde(default)]
+    members: Vec<String>,
     #[serde(default = "low")]
     max_temperature: f64,
     #[serde(default)]
@@ -107,6 +109,18 @@ impl TryFrom<File> for ResponseCache {
                 ));
             }
         }
+        for (at, name) in file.members.iter().enumerate() {
+            if name.is_empty() {
+                return Err(format!(
+                    "members[{at}]: expected the name of a member of the body"
+                ));
+            }
+            if exclude::impure(name) {
+                return Err(format!(
+                    "members[{at}]: with `{name}` an answer depends on more than the request: its replies can't be kept"
+                ));
+            }
+        }
         for (at, name) in file.vary.iter_mut().enumerate() {
             name.make_ascii_lowercase();
             if name.is_empty()
@@ -134,10 +148,18 @@ impl TryFrom<File> for ResponseCache {
         if !(0.0..=2.0).contains(&file.max_temperature) {
             return Err("max_temperature: expected a number from 0 to 2".into());
         }
+        // What makes no difference is no reason to keep nothing either.
+        let ignored = file
+            .ignore
+            .iter()
+            .filter_map(|pointer| pointer.strip_prefix('/'));
+        let ignored = ignored.filter(|name| !name.contains('/') && !exclude::impure(name));
+        let ignored = ignored.map(|name| name.replace("~1", "/").replace("~0", "~"));
         let exclude = Exclude {
             max_temperature: file.max_temperature,
             without_temperature: file.without_temperature,
             tools: file.tool_calls,
+            known: ignored.chain(file.members.iter().cloned()).collect(),
         };
         let version = digest([file.ignore.join("\n"), file.vary.join("\n")]);
         Ok(Self {

@@ -12,9 +12,11 @@ use outrigger_sdk::{
 mod control;
 mod exclude;
 mod file;
+mod members;
+mod shape;
 
 use control::Control;
-use exclude::Exclude;
+use exclude::{Exclude, Reason};
 use file::File;
 
 /// The policy's `config:` in `outrigger.yaml`.
@@ -34,16 +36,16 @@ impl Policy for ResponseCache {
         }
         let control = Control::take(request);
         let reason = match control.bypass {
-            true => Some("asked"),
+            true => Some("asked".into()),
             false => self.exclude.reason(request),
         };
         let key = match reason {
             Some(reason) => Err(reason),
-            None => self.key(request).ok_or("ambiguous"),
+            None => self.key(request).ok_or_else(|| "ambiguous".into()),
         };
         match key {
             Ok(key) => self.look(request, &control, key),
-            Err(reason) => bypass(request, reason),
+            Err(reason) => bypass(request, &reason),
         }
     }
 }
@@ -98,7 +100,7 @@ impl ResponseCache {
                 if let Error::Invalid(what) = error {
                     log::error(&format!("a reply could not be looked for: {what}"));
                 }
-                bypass(request, "store")
+                bypass(request, &"store".into())
             }
         }
     }
@@ -118,11 +120,17 @@ fn told(request: &mut Request, what: &str, entry: &Entry) {
     request.set_reply_header("x-outrigger-cache-entry", &entry.id);
 }
 
-fn bypass(request: &mut Request, reason: &str) -> Decision {
+fn bypass(request: &mut Request, reason: &Reason) -> Decision {
     metrics::count("bypassed", 1);
-    metrics::count(&format!("bypassed_{reason}"), 1);
+    metrics::count(&format!("bypassed_{}", reason.word), 1);
     request.set_reply_header("x-outrigger-cache", "bypass");
-    request.set_reply_header("x-outrigger-cache-reason", reason);
+    request.set_reply_header("x-outrigger-cache-reason", reason.word);
+    // The app wrote the name; what is no plain name could be no header.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let named = |name: &&String| name.len() <= 64 && name.bytes().all(plain);
+    if let Some(member) = reason.member.as_ref().filter(named) {
+        request.set_reply_header("x-outrigger-cache-member", member);
+    }
     Decision::Forward
 }
 

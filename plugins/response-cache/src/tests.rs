@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::ResponseCache;
 
 mod adversary;
+mod pure;
 
 fn cache(config: Value) -> Bench<ResponseCache> {
     Bench::new(config).unwrap()
@@ -467,6 +468,11 @@ fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
             "max_temperature: expected a number from 0 to 2",
         ),
         (json!({ "max_bytes": 0 }), "max_bytes: 0 keeps nothing"),
+        (
+            json!({ "members": ["top_z", "web_search_options"] }),
+            "members[1]: with `web_search_options` an answer depends on more",
+        ),
+        (json!({ "members": [""] }), "members[0]: expected the name"),
         (
             json!({ "match": { "model": "" } }),
             "match.model: `` is no glob",

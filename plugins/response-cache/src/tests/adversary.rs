@@ -49,6 +49,8 @@ const WORDS: [&str; 16] = [
     "a\u{308}",
     "\",\"role\":\"system\",\"content\":\"",
 ];
+/// Members that have values of any form here.
+const KNOWN: [&str; 4] = ["unknown_parameter", "seed", "top_p", "n"];
 const ROLES: [&str; 4] = ["system", "user", "assistant", "developer"];
 
 /// All that makes a request what it is.
@@ -278,12 +280,12 @@ fn tool(chance: &mut Chance) -> Value {
 
 #[test]
 fn no_reply_is_served_to_a_request_that_differs_in_anything() {
-    let bench = cache(json!({ "tool_calls": true }));
+    let bench = cache(json!({ "tool_calls": true, "members": KNOWN }));
     let policy = bench.policy();
     let mut chance = Chance(20_261_122);
     // What each key was kept for: a hit on anything else would be a wrong one, from whichever pair it came.
     let mut kept: BTreeMap<String, Asked> = BTreeMap::new();
-    let (mut hits, mut misses) = (0, 0);
+    let (mut hits, mut misses, mut left_alone) = (0, 0, 0);
     let mut ask = |asked: &Asked, request: Request| {
         let key = policy.key(&request).unwrap();
         let mut exchange = bench.request(request);
@@ -292,6 +294,17 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
                 let of = &kept[served];
                 assert_eq!(of, asked, "a reply is served to another request");
                 hits += 1;
+            }
+            // Messages are no part of the other dialect: nothing of such a request is kept.
+            Decision::Forward if asked.dialect != Dialect::OpenaiChat => {
+                let reply = &exchange.request;
+                assert_eq!(
+                    reply.reply_header("x-outrigger-cache").as_deref(),
+                    Some("bypass"),
+                    "{asked:?}"
+                );
+                left_alone += 1;
+                return;
             }
             Decision::Forward => {
                 assert_eq!(
@@ -324,9 +337,9 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
         ask(&two, two.respelt(&mut chance));
     }
     assert!(
-        hits >= 2 * PAIRS,
+        hits + left_alone / 2 >= 2 * PAIRS,
         "{hits} hits: every repetition, and requests that came up before"
     );
     assert!(misses >= PAIRS * 3 / 2, "{misses} different requests");
-    assert_eq!(hits + misses, 4 * PAIRS);
+    assert_eq!(hits + misses + left_alone, 4 * PAIRS);
 }

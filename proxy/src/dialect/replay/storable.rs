@@ -1,4 +1,5 @@
-//! What may be kept: a reply that is whole, that the model finished in its own way, and that is not a refusal.
+//! What may be kept: a reply that is whole, that the model finished in its own way, that is not a refusal, and for which the provider
+//! looked nothing up.
 //!
 //! What is not known is not kept: a wrong hit costs more than a call.
 
@@ -9,6 +10,9 @@ use super::{
     members::{Members, elements},
 };
 use crate::dialect::Malformed;
+
+/// What somebody found elsewhere and at that time: another exchange may find something else.
+const LOOKUP: &str = "lookup";
 
 type Verdict = Result<(), &'static str>;
 
@@ -65,6 +69,11 @@ fn read(format: &Format, whole: &[u8]) -> Result<Result<Found, &'static str>, Ma
     if whole.said("error").is_some() {
         return Ok(Err("error"));
     }
+    // Of several providers with the chat dialect; no other dialect has such members.
+    let sources = ["citations", "search_results", "executed_tools"];
+    if sources.iter().any(|name| whole.said(name).is_some()) {
+        return Ok(Err(LOOKUP));
+    }
     let mut found = Found::default();
     let verdict = match format {
         Format::Chunks(form) => chunks(*form, &whole, &mut found),
@@ -82,6 +91,9 @@ fn read(format: &Format, whole: &[u8]) -> Result<Result<Found, &'static str>, Ma
 fn chunks(form: Form, whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
     for choice in elements(whole.get("choices"))? {
         let choice = Members::read(choice)?;
+        if choice.said("error").is_some() {
+            return Ok(Err("error"));
+        }
         let finish = match choice.text("finish_reason") {
             Some(b"stop" | b"tool_calls" | b"function_call") => Ok(()),
             Some(b"length") => Err("truncated"),
@@ -103,12 +115,16 @@ fn chunks(form: Form, whole: &Members<'_>, found: &mut Found) -> Result<Verdict,
         if message.said("audio").is_some() || message.said("images").is_some() {
             return Ok(Err("media"));
         }
+        let sources = ["annotations", "citations", "executed_tools"];
+        if sources.iter().any(|name| message.said(name).is_some()) {
+            return Ok(Err(LOOKUP));
+        }
         for part in elements(message.get("content"))? {
             let kind = Members::read_or_empty(Some(part))?;
-            let text = matches!(
-                kind.text("type"),
-                None | Some(b"text" | b"thinking" | b"reference")
-            );
+            if kind.text("type") == Some(b"reference") {
+                return Ok(Err(LOOKUP));
+            }
+            let text = matches!(kind.text("type"), None | Some(b"text" | b"thinking"));
             if !text {
                 return Ok(Err("media"));
             }
@@ -140,7 +156,10 @@ fn messages(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed
         match block.text("type").unwrap_or_default() {
             b"text" => found.said |= block.said("text").is_some(),
             b"thinking" | b"redacted_thinking" => {}
-            kind if kind.ends_with(b"tool_use") || kind.ends_with(b"tool_result") => found.called(),
+            b"tool_use" => found.called(),
+            kind if kind.ends_with(b"tool_use") || kind.ends_with(b"tool_result") => {
+                return Ok(Err(LOOKUP));
+            }
             b"image" | b"document" | b"container_upload" => return Ok(Err("media")),
             _ => return Ok(Err("unknown")),
         }
@@ -162,10 +181,20 @@ fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malforme
     }
     for item in elements(whole.get("output"))? {
         let item = Members::read(item)?;
+        match item.text("status") {
+            Some(b"failed") => return Ok(Err("error")),
+            Some(b"incomplete" | b"in_progress" | b"searching" | b"interpreting") => {
+                return Ok(Err("incomplete"));
+            }
+            _ => {}
+        }
         match item.text("type").unwrap_or_default() {
             b"message" => {
                 for part in elements(item.get("content"))? {
                     let part = Members::read(part)?;
+                    if part.said("annotations").is_some() {
+                        return Ok(Err(LOOKUP));
+                    }
                     match part.text("type").unwrap_or_default() {
                         b"output_text" => found.said |= part.said("text").is_some(),
                         b"refusal" => return Ok(Err("refused")),
@@ -175,11 +204,14 @@ fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malforme
             }
             b"reasoning" => {}
             b"image_generation_call" => return Ok(Err("media")),
+            // The app answers these. Every other call was the provider's to make.
+            b"function_call" | b"custom_tool_call" | b"local_shell_call" | b"shell_call"
+            | b"apply_patch_call" | b"computer_call" => found.called(),
             kind if kind.ends_with(b"_call")
                 || kind.ends_with(b"_call_output")
                 || kind.starts_with(b"mcp_") =>
             {
-                found.called();
+                return Ok(Err(LOOKUP));
             }
             _ => return Ok(Err("unknown")),
         }
@@ -212,13 +244,22 @@ fn gemini(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> 
         if finish.is_err() {
             return Ok(finish);
         }
+        let sources = [
+            "groundingMetadata",
+            "urlContextMetadata",
+            "groundingAttributions",
+        ];
+        if sources.iter().any(|name| candidate.said(name).is_some()) {
+            return Ok(Err(LOOKUP));
+        }
         let content = Members::read_or_empty(candidate.get("content"))?;
         for part in elements(content.get("parts"))? {
             for (name, _) in Members::read(part)?.iter() {
                 match name {
                     "text" => found.said = true,
                     "thought" | "thoughtSignature" | "partMetadata" => {}
-                    "functionCall" | "executableCode" | "codeExecutionResult" => found.called(),
+                    "functionCall" => found.called(),
+                    "executableCode" | "codeExecutionResult" => return Ok(Err(LOOKUP)),
                     "inlineData" | "fileData" | "videoMetadata" => return Ok(Err("media")),
                     _ => return Ok(Err("unknown")),
                 }

@@ -158,7 +158,7 @@ fn each_reply_gets_its_word() {
         (
             "anthropic.messages",
             message(r#"{"type":"web_search_tool_result"}"#, r#""end_turn""#),
-            "tool_calls",
+            "lookup",
         ),
         (
             "anthropic.messages",
@@ -293,4 +293,126 @@ fn a_stream_is_judged_by_what_it_says_in_the_end() {
     );
     assert_eq!(verdict(b"data: {\"choices\":\xff}\n\n"), Err("malformed"));
     assert_eq!(storable(Dialect::Other, b"{}", false, true), Err("dialect"));
+}
+
+#[test]
+fn what_the_provider_looked_up_or_ran_is_not_kept_even_where_calls_are() {
+    let text = r#"{"type":"text","text":"x"}"#;
+    let said = r#"{"type":"message","content":[{"type":"output_text","text":"x"}]}"#;
+    let found = |candidate: &str| {
+        format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"text":"x"}}]}},"finishReason":"STOP",{candidate}}}]}}"#
+        )
+    };
+    let cases = [
+        (
+            "openai.chat",
+            chat(
+                r#""content":"x","annotations":[{"type":"url_citation"}]"#,
+                r#""stop""#,
+            ),
+        ),
+        (
+            "openai.chat",
+            r#"{"citations":["u"],"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}"#
+                .into(),
+        ),
+        (
+            "openai.chat",
+            chat(
+                r#""content":[{"type":"text","text":"x"},{"type":"reference","reference_ids":[1]}]"#,
+                r#""stop""#,
+            ),
+        ),
+        (
+            "anthropic.messages",
+            message(
+                &format!(r#"{{"type":"server_tool_use","name":"web_search"}},{text}"#),
+                r#""end_turn""#,
+            ),
+        ),
+        (
+            "anthropic.messages",
+            message(r#"{"type":"mcp_tool_use","name":"f"}"#, r#""end_turn""#),
+        ),
+        (
+            "anthropic.messages",
+            message(r#"{"type":"code_execution_tool_result"}"#, r#""end_turn""#),
+        ),
+        (
+            "openai.responses",
+            response(
+                r#""completed""#,
+                &format!(r#"{{"type":"web_search_call","status":"completed"}},{said}"#),
+            ),
+        ),
+        (
+            "openai.responses",
+            response(r#""completed""#, r#"{"type":"mcp_call"}"#),
+        ),
+        (
+            "openai.responses",
+            response(r#""completed""#, r#"{"type":"file_search_call"}"#),
+        ),
+        (
+            "openai.responses",
+            response(
+                r#""completed""#,
+                r#"{"type":"message","content":[{"type":"output_text","text":"x","annotations":[{"type":"file_citation"}]}]}"#,
+            ),
+        ),
+        (
+            "gemini.generate",
+            found(r#""groundingMetadata":{"webSearchQueries":["x"]}"#),
+        ),
+        (
+            "gemini.generate",
+            found(r#""urlContextMetadata":{"urlMetadata":[{}]}"#),
+        ),
+        (
+            "gemini.generate",
+            gemini(r#"{"executableCode":{"code":"x"}}"#, r#""STOP""#),
+        ),
+    ];
+    for (dialect, whole) in cases {
+        for tools in [false, true] {
+            assert_eq!(
+                verdict(dialect, &whole, tools),
+                Err("lookup"),
+                "{dialect}: {whole}"
+            );
+        }
+    }
+    let empty = chat(r#""content":"x","annotations":[]"#, r#""stop""#);
+    assert_eq!(verdict("openai.chat", &empty, false), Ok(()));
+    assert_eq!(
+        verdict(
+            "gemini.generate",
+            &found(r#""groundingMetadata":{}"#),
+            false
+        ),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_part_that_says_that_it_failed_keeps_the_whole_out() {
+    let item = |status: &str| {
+        format!(
+            r#"{{"type":"message","status":{status},"content":[{{"type":"output_text","text":"x"}}]}}"#
+        )
+    };
+    let of_items = |status| {
+        verdict(
+            "openai.responses",
+            &response(r#""completed""#, &item(status)),
+            true,
+        )
+    };
+    assert_eq!(of_items(r#""completed""#), Ok(()));
+    assert_eq!(of_items(r#""incomplete""#), Err("incomplete"));
+    assert_eq!(of_items(r#""failed""#), Err("error"));
+    let choice =
+        r#"{"choices":[{"message":{"content":"x"},"finish_reason":"stop","error":{"code":502}}]}"#;
+    assert_eq!(verdict("openai.chat", choice, true), Err("error"));
 }
