@@ -1,172 +1,326 @@
 //! The little of JSON that putting values into its strings needs: how deep a place is quoted, and escapes.
+//!
+//! A text is read as a parser would: what begins with a bracket or a quote is JSON, and the text of each of its strings is a text of its own,
+//! which may be JSON again. An object may also begin within prose (`curl -d '{"a":…`), and ends where it is no JSON any more.
+//! So a quotation in plain words (`he said \"…`) opens no string, however many backslashes stand before its quotes.
 
-/// How many strings, one inside the other, are open where the text has come to.
-///
-/// In `{"a":"{\"b\":\"` it is two: a quote behind no backslash opens the first, one behind a single backslash the second, behind three the third.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+mod escape;
+
+pub use escape::{escape, fit, is_number, quote, unescape, written};
+
+/// Strings, one inside the other, that are followed. What is quoted deeper is taken for prose.
+const DEEPEST: usize = 8;
+/// Lists and objects, one inside the other, that are followed.
+const NESTED: u32 = 64;
+
+/// The state of a reader at one place of a text.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Depth {
-    open: u32,
-    backslashes: u32,
+    /// The text, then what the open string of each decodes to.
+    levels: Vec<Level>,
+    /// Bytes of the escapes that have begun and not ended.
+    pending: usize,
+    /// Bytes of the number or word under way.
+    scalar: usize,
+}
+
+/// One text, of which everything so far was read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Level {
+    state: State,
+    /// An object: 1, a list: 0; the innermost lowest.
+    stack: u64,
+    nested: u32,
+    escape: Escape,
+    /// Whether the JSON is all of the text, from its beginning.
+    rooted: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing but white space has come.
+    #[default]
+    Start,
+    /// The same of a string's text, which may be a JSON string once more. A whole text that begins with a quote is a quotation.
+    Inner,
+    /// No JSON; an object may begin.
+    Prose,
+    /// No JSON, and none is looked for.
+    Plain,
+    Value,
+    ValueOrEnd,
+    KeyOrEnd,
+    Key,
+    Colon,
+    After,
+    Scalar,
+    /// Inside a string; `true`: it is a key.
+    String(bool),
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    #[default]
+    None,
+    Begun,
+    /// `\u`, so many digits of it, and their value.
+    Hex(u8, u16),
+}
+
+/// What a byte did.
+enum Step {
+    Nothing,
+    Opened,
+    Closed,
+    /// It completed this byte of the string's text.
+    Inside(u8),
 }
 
 impl Depth {
     /// Goes on over more text.
     pub fn read(&mut self, text: &str) {
-        for b in text.bytes() {
-            match b {
-                b'\\' => self.backslashes = (self.backslashes + 1).min(64),
-                b'"' => {
-                    let level = match self.backslashes {
-                        0 => Some(1),
-                        1 => Some(2),
-                        3 => Some(3),
-                        7 => Some(4),
-                        _ => None, // an escaped quote that is no border
-                    };
-                    if let Some(level) = level {
-                        self.open = if level <= self.open {
-                            level - 1
-                        } else if level == self.open + 1 {
-                            level
-                        } else {
-                            self.open
-                        };
-                    }
-                    self.backslashes = 0;
-                }
-                _ => self.backslashes = 0,
-            }
+        if self.levels.is_empty() {
+            self.levels.push(Level::default());
         }
+        let mut rest = text.as_bytes();
+        while let Some((&byte, behind)) = rest.split_first() {
+            // Most text is prose or the inside of a prose string, where few bytes mean anything.
+            if let [
+                Level {
+                    state: State::Prose,
+                    ..
+                },
+            ] = self.levels.as_slice()
+            {
+                let Some(at) = rest.iter().position(|byte| *byte == b'{') else {
+                    return;
+                };
+                rest = rest.get(at + 1..).unwrap_or_default();
+                self.byte(b'{');
+                continue;
+            }
+            self.byte(byte);
+            rest = behind;
+        }
+    }
+
+    /// Goes on over a value that stands for itself: no byte of it opens or closes anything.
+    pub fn skip_value(&mut self) {
+        if self.levels.is_empty() {
+            self.levels.push(Level::default());
+        }
+        self.drop_escape();
+        self.byte(b'x');
     }
 
     /// Open strings: 0 outside of any.
-    pub const fn open(self) -> u32 {
-        self.open
+    pub fn open(&self) -> u32 {
+        u32::try_from(self.levels.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
-}
 
-/// Escapes a text for as many strings around it.
-pub fn escape(text: &str, depth: u32) -> String {
-    let mut escaped = text.to_owned();
-    for _ in 0..depth {
-        if !escaped
-            .bytes()
-            .any(|b| matches!(b, b'"' | b'\\') || b < b' ')
-        {
-            break;
+    /// Whether the place is in JSON and in no string of it: a value here needs quotes of its own. A list that is in no object is rather
+    /// prose (`[see below]`), unless the text is known to be JSON.
+    pub fn is_bare(&self, known: bool) -> bool {
+        self.levels.last().is_some_and(|level| {
+            let json = level.stack != 0 || known && level.rooted && level.nested > 0;
+            json && matches!(
+                level.state,
+                State::Value | State::ValueOrEnd | State::Scalar
+            )
+        })
+    }
+
+    /// Bytes of the escape that has begun before the place and not ended.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Bytes before the place of the number or word that it is in.
+    pub fn scalar(&self) -> usize {
+        self.scalar
+    }
+
+    /// Takes the beginning of an escape as if it had not come.
+    pub fn drop_escape(&mut self) {
+        self.pending = 0;
+        for level in &mut self.levels {
+            level.escape = Escape::None;
         }
-        let mut next = String::with_capacity(escaped.len() + 16);
-        for c in escaped.chars() {
-            match c {
-                '"' => next.push_str("\\\""),
-                '\\' => next.push_str("\\\\"),
-                '\n' => next.push_str("\\n"),
-                '\r' => next.push_str("\\r"),
-                '\t' => next.push_str("\\t"),
-                c if c < ' ' => {
-                    next.push_str("\\u00");
-                    next.push(if c as u32 >= 16 { '1' } else { '0' });
-                    next.extend(char::from_digit(c as u32 & 15, 16));
+    }
+
+    fn byte(&mut self, mut byte: u8) {
+        let mut at = 0;
+        while let Some(level) = self.levels.get_mut(at) {
+            match level.step(byte) {
+                Step::Nothing => break,
+                Step::Closed => {
+                    self.levels.truncate(at + 1);
+                    break;
                 }
-                c => next.push(c),
+                Step::Opened => {
+                    let state = match self.levels.len() < DEEPEST {
+                        true => State::Inner,
+                        false => State::Plain,
+                    };
+                    self.levels.truncate(at + 1);
+                    self.levels.push(Level {
+                        state,
+                        ..Level::default()
+                    });
+                    break;
+                }
+                Step::Inside(inner) => {
+                    byte = inner;
+                    at += 1;
+                }
             }
         }
-        escaped = next;
-    }
-    escaped
-}
-
-/// Resolves JSON escapes, as many times as strings stood around the text. What is no escape stays as it is.
-pub fn unescape(text: &str, depth: u32) -> String {
-    let mut text = text.to_owned();
-    for _ in 0..depth {
-        if !text.contains('\\') {
-            break;
-        }
-        text = unescape_once(&text);
-    }
-    text
-}
-
-/// Fits a text that was written inside `from` strings into `to` strings. A text with bare line breaks or quotes was written between
-/// quotes that are not JSON's; it is escaped once at least, so that the JSON around it stays whole.
-pub fn fit(text: &str, from: u32, to: u32) -> String {
-    let bare = needs_care(text) && !is_escaped(text);
-    if bare {
-        escape(text, to.saturating_sub(from).max(to.min(1)))
-    } else if to >= from {
-        escape(text, to - from)
-    } else {
-        unescape(text, from - to)
+        let escaping = |level: &Level| level.escape != Escape::None;
+        self.pending = match self.levels.iter().any(escaping) {
+            true => self.pending + 1,
+            false => 0,
+        };
+        let last = self.levels.last();
+        self.scalar = match last.is_some_and(|level| level.state == State::Scalar) {
+            true => self.scalar + 1,
+            false => 0,
+        };
     }
 }
 
-/// Whether a text reads otherwise inside a JSON string than outside.
-pub fn needs_care(text: &str) -> bool {
-    text.bytes().any(|b| b < b' ' || matches!(b, b'"' | b'\\'))
-}
-
-/// Whether a text can be the inside of a JSON string: it holds escapes, and nothing that would have to be one.
-pub fn is_escaped(text: &str) -> bool {
-    let mut backslashes = 0;
-    let inside = text.bytes().all(|b| {
-        let bare = b < b' ' || b == b'"' && backslashes == 0;
-        backslashes = if b == b'\\' { backslashes + 1 } else { 0 };
-        !bare
-    });
-    inside && text.contains('\\')
-}
-
-fn unescape_once(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let mut chars = rest.chars();
-        let simple = match chars.next() {
-            Some('n') => Some('\n'),
-            Some('r') => Some('\r'),
-            Some('t') => Some('\t'),
-            Some('b') => Some('\u{8}'),
-            Some('f') => Some('\u{c}'),
-            Some(c @ ('"' | '\\' | '/')) => Some(c),
-            _ => None,
-        };
-        if let Some(c) = simple {
-            out.push(c);
-            rest = chars.as_str();
-            continue;
-        }
-        let unit = |s: &str| {
-            s.strip_prefix('u')
-                .and_then(|s| s.get(..4))
-                .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-        };
-        let (code, length) = match unit(rest) {
-            Some(high @ 0xd800..0xdc00) => match rest
-                .get(5..)
-                .and_then(|s| s.strip_prefix('\\'))
-                .and_then(unit)
-            {
-                Some(low @ 0xdc00..0xe000) => {
-                    (Some(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), 11)
-                }
-                _ => (None, 0),
-            },
-            Some(code) => (Some(code), 5),
-            None => (None, 0),
-        };
-        match code.and_then(char::from_u32) {
-            Some(c) => {
-                out.push(c);
-                rest = rest.get(length..).unwrap_or_default();
+impl Level {
+    fn step(&mut self, byte: u8) -> Step {
+        let blank = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        match (self.state, byte) {
+            (State::String(key), _) => return self.inside(key, byte),
+            (State::Plain, _) => {}
+            (State::Inner, b'"') => {
+                self.rooted = true;
+                return self.string(false);
             }
-            None => out.push('\\'),
+            (State::Start | State::Inner, b'{' | b'[') => {
+                self.rooted = true;
+                self.enter(byte == b'{');
+            }
+            (State::Start | State::Inner, _) if blank => {}
+            (State::Prose, b'{') => self.enter(true),
+            (State::Start | State::Inner | State::Prose, _) => self.state = State::Prose,
+            (State::Scalar, _) if is_scalar(byte) => {}
+            (State::Scalar, _) => {
+                self.state = State::After;
+                return self.step(byte);
+            }
+            (_, _) if blank => {}
+            (State::Value | State::ValueOrEnd, b'{' | b'[') => self.enter(byte == b'{'),
+            (State::Value | State::ValueOrEnd, b'"') => return self.string(false),
+            (State::KeyOrEnd | State::Key, b'"') => return self.string(true),
+            (State::ValueOrEnd, b']') | (State::KeyOrEnd, b'}') => self.leave(),
+            (State::Value | State::ValueOrEnd, _) if is_scalar(byte) => self.state = State::Scalar,
+            (State::Colon, b':') => self.state = State::Value,
+            (State::After, b',') if self.in_object() => self.state = State::Key,
+            (State::After, b',') => self.state = State::Value,
+            (State::After, b'}') if self.in_object() => self.leave(),
+            (State::After, b']') if !self.in_object() => self.leave(),
+            _ => {
+                self.fail();
+                return self.step(byte);
+            }
+        }
+        Step::Nothing
+    }
+
+    fn in_object(self) -> bool {
+        self.stack & 1 == 1
+    }
+
+    fn enter(&mut self, object: bool) {
+        if self.nested == NESTED {
+            self.fail();
+            self.state = State::Plain;
+            return;
+        }
+        self.stack = self.stack << 1 | u64::from(object);
+        self.nested += 1;
+        self.state = match object {
+            true => State::KeyOrEnd,
+            false => State::ValueOrEnd,
+        };
+    }
+
+    fn leave(&mut self) {
+        self.stack >>= 1;
+        self.nested = self.nested.saturating_sub(1);
+        match self.nested {
+            0 => self.fail(),
+            _ => self.state = State::After,
         }
     }
-    out.push_str(rest);
-    out
+
+    /// It was JSON up to here.
+    fn fail(&mut self) {
+        *self = Self {
+            state: State::Prose,
+            ..Self::default()
+        };
+    }
+
+    fn string(&mut self, key: bool) -> Step {
+        self.state = State::String(key);
+        Step::Opened
+    }
+
+    fn inside(&mut self, key: bool, byte: u8) -> Step {
+        match (self.escape, byte) {
+            (Escape::None, b'"') => {
+                self.state = match key {
+                    true => State::Colon,
+                    false => State::After,
+                };
+                if self.nested == 0 {
+                    self.fail();
+                }
+                return Step::Closed;
+            }
+            (Escape::None, b'\\') => self.escape = Escape::Begun,
+            // JSON has no bare line break in a string; where it is all of the text, a parser may put up with it.
+            (Escape::None, ..b' ') if !self.rooted => {
+                self.fail();
+                return Step::Closed;
+            }
+            (Escape::None, _) => return Step::Inside(byte),
+            (Escape::Begun, b'u') => self.escape = Escape::Hex(0, 0),
+            (Escape::Begun, _) => {
+                self.escape = Escape::None;
+                return Step::Inside(match byte {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 8,
+                    b'f' => 12,
+                    _ => byte,
+                });
+            }
+            (Escape::Hex(digits, value), _) => {
+                let Some(digit) = char::from(byte).to_digit(16) else {
+                    self.escape = Escape::None;
+                    return self.inside(key, byte);
+                };
+                let value = value << 4 | u16::try_from(digit).unwrap_or_default();
+                self.escape = Escape::Hex(digits + 1, value);
+                if digits == 3 {
+                    self.escape = Escape::None;
+                    // Beyond ASCII nothing opens or closes anything.
+                    return Step::Inside(u8::try_from(value).unwrap_or(b'x'));
+                }
+            }
+        }
+        Step::Nothing
+    }
+}
+
+/// Whether a byte can be part of a number, `true`, `false` or `null`.
+pub const fn is_scalar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
 #[cfg(test)]
@@ -180,24 +334,56 @@ mod tests {
     }
 
     #[test]
-    fn quotes_behind_backslashes_open_and_close_inner_strings() {
+    fn strings_inside_strings_are_counted_where_their_text_is_json() {
         assert_eq!(depth(r#"{"a":1,"b":"#), 0);
         assert_eq!(depth(r#"{"a":"x"#), 1);
-        assert_eq!(depth(r#"{"a":"he said \"hi\" to "#), 1);
+        assert_eq!(depth(r#"{"a":"he said \"hi\" to \"#), 1);
+        assert_eq!(depth(r#"{"a":"he said \"hi to "#), 1);
         assert_eq!(depth(r#"{"a":"{\"b\":\""#), 2);
         assert_eq!(depth(r#"{"a":"{\"b\":\"{\\\"c\\\":\\\""#), 3);
         assert_eq!(depth(r#"{"a":"{\"b\":\"x\"}","c":""#), 1);
+        assert_eq!(depth(r#"{"a":"\u007b\u0022b\u0022:\u0022"#), 2);
+        assert_eq!(depth(r#"{"a":"\"\\\"x"#), 3);
+        assert_eq!(depth(r#" ["a", "b"#), 1);
     }
 
     #[test]
-    fn what_is_escaped_is_unescaped_to_itself_at_every_depth() {
-        let text = "a \"b\" \\ c\n\u{1}é😀";
-        for depth in 0..4 {
-            assert_eq!(unescape(&escape(text, depth), depth), text);
+    fn prose_has_no_strings_until_an_object_begins_and_none_after_it_was_no_json() {
+        assert_eq!(depth(r#"he said "hi"#), 0);
+        assert_eq!(depth(r#""hi"#), 0);
+        assert_eq!(depth(r#"curl -d '{"a":"x"#), 1);
+        assert_eq!(depth(r#"{"c":"curl -d '{\"a\":\"x"#), 2);
+        assert_eq!(depth(r#"fn f() { let a = "x"#), 0);
+        assert_eq!(depth(r#"{ key: "x"#), 0);
+        assert_eq!(depth("{'a': \"x"), 0);
+        assert_eq!(depth("see {\"a\nb: \"x"), 0);
+        assert_eq!(depth(r#"{"a":1} and "x"#), 0);
+        assert_eq!(depth("{\"a\":1}\n{\"a\":\"x"), 1);
+    }
+
+    #[test]
+    fn a_value_outside_of_strings_needs_quotes_in_json_only() {
+        let bare = |text: &str, known: bool| {
+            let mut depth = Depth::default();
+            depth.read(text);
+            depth.is_bare(known)
+        };
+        for (text, prose, known) in [
+            (r#"{"a":"#, true, true),
+            (r#"{"a":-12"#, true, true),
+            (r#"{"a":[1,"#, true, true),
+            (r#"{"a":"{\"b\":"#, true, true),
+            ("[", false, true),
+            ("see [", false, false),
+            (r#"{"a":""#, false, false),
+            ("{", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(
+                (bare(text, false), bare(text, true)),
+                (prose, known),
+                "{text}"
+            );
         }
-        assert_eq!(
-            unescape(r"ana\u0040x \ud83d\ude00 \q \u12", 1),
-            r"ana@x 😀 \q \u12"
-        );
     }
 }

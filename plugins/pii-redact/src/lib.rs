@@ -115,8 +115,6 @@ pub struct PiiRedact {
 #[derive(Debug, Default)]
 struct Channel {
     number: u32,
-    /// Whether it is JSON source, once its first character is known. A custom tool's input is plain text.
-    source: Option<bool>,
     screen: screen::Screen,
     restore: restore::Channel,
 }
@@ -240,52 +238,45 @@ impl PiiRedact {
         if findings.is_empty() {
             return None;
         }
-        // Arguments that are JSON source: escapes are part of the writing, not of the value, and a bare number needs quotes now.
-        let source =
-            passage.place == Place::ToolArguments && text.trim_ascii_start().starts_with('{');
         if self.mode == Mode::Tokenize && !self.keyed {
             self.vault.set_key(&random::process_key());
             self.keyed = true;
         }
+        let arguments = passage.place == Place::ToolArguments;
+        let restore = self.restore_secrets;
         let mut depth = json::Depth::default();
         let mut out = String::with_capacity(text.len() + 16 * findings.len());
-        let (mut done, mut read) = (0, 0);
+        let mut done = 0;
         for found in &findings {
-            let before = &text[done..found.start];
-            out.push_str(before);
-            let value = &text[found.start..found.end];
-            let mut open = 0;
-            if source || json::needs_care(value) {
-                depth.read(&text[read..found.start]);
-                read = found.start;
-                open = depth.open();
+            // What is left of a finding that an earlier one took along.
+            if found.end <= done {
+                continue;
             }
-            let bare = source && open == 0;
+            depth.read(&text[done..found.start.max(done)]);
+            let bare = depth.is_bare(arguments);
+            let (start, end) = around(text, found, done, &mut depth, bare);
+            out.push_str(&text[done..start]);
+            let open = depth.open();
+            let quote = json::escape("\"", if bare { open } else { 0 });
             if bare {
-                out.push('"');
+                out.push_str(&quote);
             }
-            if self.mode == Mode::Mask {
-                out.push_str(&masked(found));
-            } else {
-                let unescaped;
-                let (value, open) = if source && value.contains('\\') {
-                    unescaped = json::unescape(value, open);
-                    (unescaped.as_str(), 0)
-                } else if source {
-                    (value, 0)
-                } else {
-                    (value, open)
-                };
-                if found.kind == Kind::Secret && !self.restore_secrets {
-                    out.push_str(&self.vault.name(found.label, value));
-                } else {
-                    out.push_str(&self.vault.issue_within(found.label, value, open));
-                }
+            match self.mode {
+                Mode::Mask => out.push_str(&masked(found)),
+                _ => out.push_str(&placeholder(
+                    &mut self.vault,
+                    restore,
+                    found,
+                    &text[start..end],
+                    open,
+                    arguments,
+                )),
             }
             if bare {
-                out.push('"');
+                out.push_str(&quote);
             }
-            done = found.end;
+            depth.skip_value();
+            done = end;
         }
         out.push_str(&text[done..]);
         Some((out, findings.len() as u64))
@@ -307,12 +298,6 @@ impl PiiRedact {
         let Some(channel) = self.channels.get_mut(at) else {
             return Ok(());
         };
-        if channel.source.is_none()
-            && let Some(first) = delta.text().trim_ascii_start().chars().next()
-        {
-            channel.source = Some(delta.place() == Place::ToolArguments && first == '{');
-        }
-        let source = channel.source.unwrap_or_default();
         if self.replies != Replies::Off {
             let refuse = self.replies == Replies::Refuse;
             let screened =
@@ -333,16 +318,71 @@ impl PiiRedact {
                 delta.replace(screened);
             }
         }
+        let arguments = delta.place() == Place::ToolArguments;
         if !self.vault.is_empty()
             && let Some(restored) =
                 channel
                     .restore
-                    .push(&self.vault, delta.text(), delta.last(), source)
+                    .push(&self.vault, delta.text(), delta.last(), arguments)
         {
             delta.replace(restored);
         }
         Ok(())
     }
+}
+
+/// The placeholder for a value that stands inside so many JSON strings.
+fn placeholder(
+    vault: &mut Vault,
+    restore_secrets: bool,
+    found: &Finding<'_>,
+    text: &str,
+    open: u32,
+    arguments: bool,
+) -> String {
+    // Escapes are part of the writing, not of the value; but what JSON's own escapes would not give back stays as it is.
+    let written = json::written(text, open);
+    let value = json::unescape(text, written);
+    let (value, written) = match arguments || json::escape(&value, written) == text {
+        true => (value, 0),
+        false => (text.to_owned(), written),
+    };
+    if found.kind == Kind::Secret && !restore_secrets {
+        return vault.name(found.label, &value);
+    }
+    vault.issue_within(found.label, &value, written)
+}
+
+/// A finding's place, widened to what can be replaced without breaking the JSON around it: all of a bare number, whole escapes. `depth` has
+/// read the text up to the finding.
+fn around(
+    text: &str,
+    found: &Finding<'_>,
+    done: usize,
+    depth: &mut json::Depth,
+    bare: bool,
+) -> (usize, usize) {
+    let start = found.start.max(done);
+    let bytes = text.as_bytes();
+    if bare {
+        let after = bytes[found.end..].iter();
+        let after = after.take_while(|byte| json::is_scalar(**byte)).count();
+        let before = depth.scalar().min(start - done);
+        return (start - before, found.end + after);
+    }
+    let start = start.saturating_sub(depth.pending()).max(done);
+    depth.drop_escape();
+    let mut inside = depth.clone();
+    inside.read(&text[start..found.end]);
+    let mut end = found.end;
+    for c in text[end..].chars() {
+        if inside.pending() == 0 {
+            break;
+        }
+        inside.read(c.encode_utf8(&mut [0; 4]));
+        end += c.len_utf8();
+    }
+    (start, end)
 }
 
 fn masked(found: &Finding<'_>) -> String {

@@ -70,7 +70,7 @@ impl Vault {
             .get(&exact)
             .into_iter()
             .flatten()
-            .find(|tag| self.stands_for(tag, label, text))
+            .find(|tag| self.stands_for(tag, label, text, depth))
         {
             return dress(tag);
         }
@@ -96,10 +96,10 @@ impl Vault {
         dress(&self.tag(label, text, self.hash(label, text.bytes(), 0), 0))
     }
 
-    fn stands_for(&self, tag: &str, label: &str, text: &str) -> bool {
+    fn stands_for(&self, tag: &str, label: &str, text: &str, depth: u32) -> bool {
         self.entries
             .get(tag)
-            .is_some_and(|known| known.text == text)
+            .is_some_and(|known| known.text == text && known.depth == depth)
             && tag
                 .get(..label.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(label))

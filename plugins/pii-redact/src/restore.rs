@@ -34,12 +34,17 @@ enum Reading<'v> {
 impl Channel {
     /// Takes what arrived and returns what may go; on `last`, all of it. `None` where `text` may go as it came.
     ///
-    /// `source` tells that the text is JSON source: values are escaped to the depth of the strings around them.
-    pub fn push(&mut self, vault: &Vault, text: &str, last: bool, source: bool) -> Option<String> {
+    /// Where the text is JSON, values are escaped to the depth of the strings around them, and get quotes outside of any.
+    /// `arguments` tells that it is JSON if it looks so.
+    pub fn push(
+        &mut self,
+        vault: &Vault,
+        text: &str,
+        last: bool,
+        arguments: bool,
+    ) -> Option<String> {
         if self.held.is_empty() && !text.bytes().any(|b| matches!(b, b'[' | b'\\')) {
-            if source {
-                self.depth.read(text);
-            }
+            self.depth.read(text);
             return None;
         }
         let held = std::mem::take(&mut self.held);
@@ -61,12 +66,8 @@ impl Channel {
             }
             match read(vault, bytes, at) {
                 Reading::Whole(length, value) => {
-                    self.release(&all[done..at], source, &mut out);
-                    if source {
-                        out.push_str(&json::fit(&value.text, value.depth, self.depth.open()));
-                    } else {
-                        out.push_str(&value.text);
-                    }
+                    self.release(&all[done..at], &mut out);
+                    self.value(value, arguments, &mut out);
                     replaced = true;
                     at += length;
                     done = at;
@@ -79,16 +80,28 @@ impl Channel {
             }
         }
         let end = open.unwrap_or(all.len());
-        self.release(&all[done..end], source, &mut out);
+        self.release(&all[done..end], &mut out);
         all[end..].clone_into(&mut self.held);
         (changed || replaced || open.is_some()).then_some(out)
     }
 
-    fn release(&mut self, text: &str, source: bool, out: &mut String) {
-        if source {
-            self.depth.read(text);
-        }
+    fn release(&mut self, text: &str, out: &mut String) {
+        self.depth.read(text);
         out.push_str(text);
+    }
+
+    fn value(&mut self, value: &Entry, arguments: bool, out: &mut String) {
+        let open = self.depth.open();
+        if self.depth.is_bare(arguments) {
+            let text = json::unescape(&value.text, value.depth);
+            match json::is_number(&text) {
+                true => out.push_str(&text),
+                false => out.push_str(&json::escape(&json::quote(&text), open)),
+            }
+        } else {
+            out.push_str(&json::fit(&value.text, value.depth, open));
+        }
+        self.depth.skip_value();
     }
 
     /// Bytes in hand.
@@ -118,6 +131,7 @@ fn skip_spaces(bytes: &[u8], at: usize) -> usize {
 fn read<'v>(vault: &'v Vault, bytes: &[u8], at: usize) -> Reading<'v> {
     // One or two brackets.
     let mut i = skip_backslashes(bytes, at);
+    let escaped = i > at;
     match bytes.get(i) {
         None => return Reading::Open,
         Some(b'[') => i += 1,
@@ -164,6 +178,10 @@ fn read<'v>(vault: &'v Vault, bytes: &[u8], at: usize) -> Reading<'v> {
     if first == 0 {
         return Reading::Other;
     }
+    // Backslashes before the first bracket are the model's only if it bent the last ones, too: else the text before ends with them.
+    if escaped && bytes.get(skip_spaces(bytes, end)) != Some(&b'\\') {
+        return Reading::Other;
+    }
     let first = end + first;
     if !double {
         return Reading::Whole(first - at, value);
@@ -183,6 +201,9 @@ fn close(bytes: &[u8], at: usize) -> Option<usize> {
         Some(_) => Some(0),
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -328,5 +349,14 @@ mod tests {
             );
             assert_eq!(got, restored);
         }
+    }
+
+    #[test]
+    fn backslashes_before_a_placeholder_stay_unless_the_model_bent_all_of_it() {
+        let (vault, mail, _) = vault();
+        let text = serde_json::json!({ "path": format!("C:\\{mail}\\x") }).to_string();
+        let restored = all_at_once(&vault, &text, true);
+        let value: serde_json::Value = serde_json::from_str(&restored).unwrap();
+        assert_eq!(value["path"], "C:\\Ana@x.com\\x");
     }
 }

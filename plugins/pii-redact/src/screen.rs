@@ -3,7 +3,10 @@
 //! A number may arrive cut, so the last stretch of text waits until enough stands after it, or until the channel ends. That is more
 //! than placeholders need held back; hence `replies` is off unless asked for.
 
-use crate::rules::{Finding, Rules};
+use crate::{
+    json::{self, Depth},
+    rules::{Finding, Rules},
+};
 
 /// Bytes that must stand after a place before it may go, and that are remembered for the words before a number.
 const WINDOW: usize = 64;
@@ -15,6 +18,8 @@ const MOST: usize = 16 * 1024;
 pub struct Screen {
     text: String,
     sent: usize,
+    /// Of what went.
+    depth: Depth,
 }
 
 impl Screen {
@@ -43,11 +48,27 @@ impl Screen {
             .iter()
             .filter(|f| f.end > self.sent && f.start.max(self.sent) < limit)
         {
-            out.push_str(&all[done..found.start.max(done)]);
-            out.push_str(&mask(found)?);
-            done = found.end;
+            if found.end <= done {
+                continue;
+            }
+            let start = found.start.max(done);
+            self.depth.read(&all[done..start]);
+            // A bare number of JSON goes as a whole, and its mask is a string.
+            let (bare, before) = (self.depth.is_bare(false), self.depth.scalar());
+            out.push_str(&all[done..start - before.min(start - done)]);
+            let masked = mask(found)?;
+            match bare {
+                true => out.push_str(&json::escape(&json::quote(&masked), self.depth.open())),
+                false => out.push_str(&masked),
+            }
+            self.depth.skip_value();
+            let after = all.as_bytes()[found.end..].iter();
+            let after = after.take_while(|byte| bare && json::is_scalar(**byte));
+            done = found.end + after.count();
         }
-        out.push_str(&all[done.min(limit)..limit]);
+        limit = limit.max(done);
+        self.depth.read(&all[done..limit]);
+        out.push_str(&all[done..limit]);
         // Remember the end of what went, for the words before a number.
         let mut keep = limit.saturating_sub(WINDOW);
         while !self.text.is_char_boundary(keep) {
@@ -106,5 +127,17 @@ mod tests {
             .collect();
         got += &screen.push(&Rules::default(), "", true, mask).unwrap();
         assert_eq!(got, whole);
+    }
+
+    #[test]
+    fn a_number_of_json_becomes_a_string() {
+        let text = r#"{"cpf": 52998224725, "in": "{\"cpf\": 52998224725}", "mail": "ana@x.com"} and 529.982.247-25 [52998224725]"#;
+        let masked = Screen::default()
+            .push(&Rules::default(), text, true, mask)
+            .unwrap();
+        assert_eq!(
+            masked,
+            r#"{"cpf": "[[CPF]]", "in": "{\"cpf\": \"[[CPF]]\"}", "mail": "[[EMAIL]]"} and [[CPF]] [[[CPF]]]"#
+        );
     }
 }
