@@ -67,7 +67,7 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// Starts one that is ready. `config` is YAML without `listen:` and `admin:`; `{policies}` in it stands for the policy directory,
+    /// Starts one that is ready. `config` is YAML without `listen:`, and without `admin:` but for one that holds `{admin}`; `{policies}` in it stands for the policy directory,
     /// which holds the policies that the chain names.
     pub fn start(config: &str) -> Self {
         Self::start_with(config, &[])
@@ -368,9 +368,13 @@ fn chain(config: &str) -> Vec<String> {
 }
 
 fn write_config(folder: &Path, base: SocketAddr, admin: SocketAddr, config: &str) {
+    let (own_admin, config) = match config.contains("{admin}") {
+        true => (String::new(), config.replace("{admin}", &admin.to_string())),
+        false => (format!("admin: \"{admin}\"\n"), config.to_owned()),
+    };
     let policies = folder.join("policies");
     let text = format!(
-        "listen: {{ base_url: \"{base}\" }}\nadmin: \"{admin}\"\nlog: {{ format: json }}\n{}",
+        "listen: {{ base_url: \"{base}\" }}\n{own_admin}log: {{ format: json }}\n{}",
         config.replace("{policies}", &policies.display().to_string())
     );
     std::fs::write(folder.join(".outrigger.yaml.new"), text).unwrap();

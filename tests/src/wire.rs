@@ -261,7 +261,7 @@ pub fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// The bytes of a request with a body; `headers` are whole lines without their ends.
 pub fn request(method: &str, path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: outrigger\r\n").into_bytes();
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
     for line in headers {
         bytes.extend_from_slice(line.as_bytes());
         bytes.extend_from_slice(b"\r\n");

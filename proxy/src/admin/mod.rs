@@ -13,7 +13,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 
 use crate::{state::Stores, telemetry::metrics};
+use origin::{ChangeIntent, Origins};
 
+mod origin;
 mod state;
 
 /// An answer of this address.
@@ -152,15 +154,16 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves on a thread of its own until the process ends.
+/// Serves on a thread of its own until the process ends. It answers to addresses, `localhost` and `hosts`.
 ///
 /// # Errors
 /// The thread or its runtime could not be made.
-pub fn spawn(listener: TcpListener, facts: Arc<dyn Facts>) -> io::Result<()> {
+pub fn spawn(listener: TcpListener, hosts: Vec<String>, facts: Arc<dyn Facts>) -> io::Result<()> {
+    let origins = Arc::new(Origins::new(hosts));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let serve = move || runtime.block_on(serve(listener, facts));
+    let serve = move || runtime.block_on(serve(listener, origins, facts));
     std::thread::Builder::new()
         .name("admin".into())
         .stack_size(256 << 10)
@@ -168,7 +171,7 @@ pub fn spawn(listener: TcpListener, facts: Arc<dyn Facts>) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve(listener: TcpListener, facts: Arc<dyn Facts>) {
+async fn serve(listener: TcpListener, origins: Arc<Origins>, facts: Arc<dyn Facts>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "admin address not served"),
@@ -193,14 +196,18 @@ async fn serve(listener: TcpListener, facts: Arc<dyn Facts>) {
                 continue;
             }
         };
-        let facts = Arc::clone(&facts);
+        let (origins, facts) = (Arc::clone(&origins), Arc::clone(&facts));
         tokio::spawn(async move {
             let service = hyper::service::service_fn(|request: Request<Incoming>| {
-                let facts = Arc::clone(&facts);
+                let (origins, facts) = (Arc::clone(&origins), Arc::clone(&facts));
                 async move {
+                    if let Some(refused) = origins.refuse(&request) {
+                        return Ok(refused);
+                    }
                     let path = request.uri().path();
+                    let intent = ChangeIntent::of(request.method(), request.headers());
                     Ok::<_, Infallible>(match path == "/state" || path.starts_with("/state/") {
-                        true => state::answer(request.method(), path, &*facts).await,
+                        true => state::answer(request.method(), path, intent, &*facts).await,
                         false => answer(request.method(), path, &*facts),
                     })
                 }

@@ -1,14 +1,20 @@
 //! `/state`: how buckets and kept replies stand, and the two calls that change something.
 //!
-//! Names and numbers, never content. The calls are off unless `state.admin_changes` is set: whoever reaches the admin address could
+//! Names and numbers, never content. A call needs the header of [`ChangeIntent`] besides. The calls are off unless `state.admin_changes` is set: whoever reaches the admin address could
 //! give a tenant its budget back.
 
 use http::{Method, StatusCode};
 
-use super::{Facts, Reply, json};
+use super::{ChangeIntent, Facts, Reply, json};
+use crate::state::{Stores, Unavailable};
 
 /// Answers what is below `/state`.
-pub(super) async fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
+pub(super) async fn answer(
+    method: &Method,
+    path: &str,
+    intent: Option<ChangeIntent>,
+    facts: &dyn Facts,
+) -> Reply {
     let Some(stores) = facts.stores() else {
         return told(StatusCode::NOT_FOUND, "there are no stores");
     };
@@ -34,17 +40,16 @@ pub(super) async fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Re
     if *method != Method::DELETE {
         return told(StatusCode::METHOD_NOT_ALLOWED, "change with DELETE");
     }
+    let Some(intent) = intent else {
+        return ChangeIntent::missing();
+    };
     let Some(name) = decoded(name) else {
         return told(
             StatusCode::BAD_REQUEST,
             "the name's percent escapes are no text",
         );
     };
-    let done = match kind {
-        "buckets" => stores.reset(&name).await,
-        _ => stores.replies().evict_id(&name).await,
-    };
-    match done {
+    match change(stores, kind, &name, intent).await {
         Ok(true) => {
             tracing::info!(kind, name, "changed by the admin address");
             json(StatusCode::OK, &serde_json::json!({ "done": true }))
@@ -57,6 +62,19 @@ pub(super) async fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Re
             StatusCode::SERVICE_UNAVAILABLE,
             "the store can't be reached",
         ),
+    }
+}
+
+/// Changes one thing, whether it was there. Takes the proof that the caller meant to.
+async fn change(
+    stores: &Stores,
+    kind: &str,
+    name: &str,
+    _: ChangeIntent,
+) -> Result<bool, Unavailable> {
+    match kind {
+        "buckets" => stores.reset(name).await,
+        _ => stores.replies().evict_id(name).await,
     }
 }
 

@@ -48,7 +48,7 @@ fn served() -> (SocketAddr, Arc<Fixed>) {
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
     let facts = Arc::new(Fixed(Mutex::new((true, Phase::Starting))));
-    spawn(listener, Arc::<Fixed>::clone(&facts)).unwrap();
+    spawn(listener, Vec::new(), Arc::<Fixed>::clone(&facts)).unwrap();
     (address, facts)
 }
 
@@ -57,7 +57,7 @@ fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
     )
     .unwrap();
     let mut text = String::new();

@@ -7,8 +7,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+mod admin;
 mod guard;
 
+pub use admin::WrittenAdmin;
 pub use guard::{Harden, Overload, OverloadMemory};
 
 pub use super::scalars::{
@@ -24,9 +26,10 @@ pub struct File {
     /// Where apps connect.
     #[serde(default)]
     pub listen: Option<Listen>,
-    /// Where health, metrics and policies are told. Default `127.0.0.1:4190`.
+    /// Where health, metrics and policies are served: `127.0.0.1:4190` (the default), or `{ listen: 127.0.0.1:4190, hosts: [name] }` where
+    /// it is asked by a name.
     #[serde(default, deserialize_with = "given")]
-    pub admin: Option<Text>,
+    pub admin: Option<WrittenAdmin>,
     /// Worker threads. Default: the CPUs this process may use, 4 at most.
     #[serde(default, deserialize_with = "given")]
     pub workers: Option<Count>,

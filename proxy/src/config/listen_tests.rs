@@ -252,6 +252,52 @@ fn the_command_line_stands_in_place_of_the_file_and_obeys_its_rules() {
 }
 
 #[test]
+fn the_admin_address_is_written_alone_or_with_the_names_it_answers_to() {
+    for (yaml, address, hosts) in [
+        ("", "127.0.0.1:4190", &[][..]),
+        ("admin: 0.0.0.0:5", "0.0.0.0:5", &[]),
+        ("admin: { listen: 0.0.0.0:5 }", "0.0.0.0:5", &[]),
+        (
+            "admin: { hosts: [A.B.svc., c] }",
+            "127.0.0.1:4190",
+            &["a.b.svc", "c"],
+        ),
+    ] {
+        let config = parse(yaml).unwrap();
+        assert_eq!(config.admin.to_string(), address, "{yaml}");
+        assert_eq!(config.admin_hosts, hosts, "{yaml}");
+    }
+    for (yaml, words) in [
+        (
+            "admin: { listen: here }",
+            ["admin.listen", "127.0.0.1:4141"],
+        ),
+        ("admin: { hosts: [a:1] }", ["admin.hosts", "without a port"]),
+        ("admin: { hosts: [10.0.0.1] }", ["admin.hosts", "need none"]),
+        ("admin: { names: [a] }", ["names", "`hosts`"]),
+        ("admin: [a]", ["listen: …", "leave the key out"]),
+    ] {
+        let said = errors(yaml);
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
+    let old = parse("admin: 127.0.0.1:5").unwrap();
+    let new = parse("admin: { listen: 127.0.0.1:5, hosts: [a] }").unwrap();
+    assert_eq!(old.restart_needed(&new), ["admin"]);
+}
+
+#[test]
+fn an_address_on_the_command_line_keeps_the_files_names() {
+    let instead = Overrides {
+        admin: Some("0.0.0.0:5".parse().unwrap()),
+        ..Overrides::default()
+    };
+    let yaml = "admin: { listen: 127.0.0.1:98, hosts: [a] }";
+    let config = Config::parse_with(yaml, "t.yaml", &|_| None, &instead).unwrap();
+    assert_eq!(config.admin.to_string(), "0.0.0.0:5");
+    assert_eq!(config.admin_hosts, ["a"]);
+}
+
+#[test]
 fn new_addresses_wait_for_a_restart_and_rules_do_not() {
     let old = parse("listen: { forward_proxy: 127.0.0.1:1, transparent: 127.0.0.1:2 }").unwrap();
     let new = parse("listen: { others: refuse, reach: [10.0.0.0/8] }").unwrap();

@@ -51,6 +51,8 @@ pub struct Config {
     pub hosts: Hosts,
     /// Health, metrics, policies. Default `127.0.0.1:4190`.
     pub admin: SocketAddr,
+    /// Names under which the admin address answers, besides IP addresses and `localhost`. Taken up at start only.
+    pub admin_hosts: Vec<String>,
     /// Worker threads. Default: the CPUs this process may use, 4 at most.
     pub workers: usize,
     /// Providers by name.
@@ -212,7 +214,10 @@ impl Config {
                 "listen.transparent",
                 self.listen.transparent != next.listen.transparent,
             ),
-            ("admin", self.admin != next.admin),
+            (
+                "admin",
+                self.admin != next.admin || self.admin_hosts != next.admin_hosts,
+            ),
             ("workers", self.workers != next.workers),
             ("log", self.log != next.log),
             ("policies.cache", self.policies.cache != next.policies.cache),

@@ -46,7 +46,7 @@ impl Overrides {
             }
         }
         if let Some(address) = &self.admin {
-            file.admin = Some(text(address));
+            file.admin.get_or_insert_default().listen = Some(text(address));
         }
         if self.ca_directory.is_some() || self.ca_bundle.is_some() {
             let ca = file.ca.get_or_insert_with(Ca::default);

@@ -32,7 +32,7 @@ macro_rules! scalar {
     ($(#[$doc:meta])* $name:ident, $schema:tt) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, Eq)]
-        pub struct $name(pub(super) String);
+        pub struct $name(pub(in crate::config) String);
 
         /// Without the text: it may be a key.
         impl fmt::Debug for $name {

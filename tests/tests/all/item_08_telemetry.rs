@@ -191,6 +191,29 @@ fn item_08_the_admin_address_tells_health_readiness_generation_and_policies() {
 }
 
 #[test]
+fn the_admin_address_answers_to_addresses_localhost_and_configured_names_alone() {
+    let upstream = provider();
+    let written =
+        config(&upstream, "[]") + "admin: { listen: \"{admin}\", hosts: [outrigger.search.svc] }\n";
+    let sidecar = Sidecar::start(&written);
+    let status = |head: &str| {
+        let request = format!("GET /metrics HTTP/1.1\r\n{head}\r\n\r\n");
+        wire::call(sidecar.admin, request.as_bytes()).status
+    };
+    let own = format!("host: {}", sidecar.admin);
+    for (head, expected) in [
+        (own.as_str(), 200),
+        ("host: localhost:4190", 200),
+        ("host: outrigger.search.svc:4190", 200),
+        ("host: evil.example", 421),
+        ("host: localhost\r\nsec-fetch-site: cross-site", 403),
+        ("host: localhost\r\norigin: https://evil.example", 403),
+    ] {
+        assert_eq!(status(head), expected, "{head}");
+    }
+}
+
+#[test]
 fn item_08_sigterm_drains_not_ready_no_new_exchanges_streams_finish() {
     let upstream = Upstream::start(|_, _| {
         let events = Api::Chat.events(&["tick "; 20]);

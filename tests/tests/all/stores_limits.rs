@@ -335,7 +335,11 @@ fn an_operator_sees_buckets_and_resets_one_only_where_that_was_allowed() {
             "/state/buckets/{}",
             name.replace('#', "%23").replace(' ', "%20")
         );
-        wire::call(sidecar.admin, &wire::request("DELETE", &path, &[], b"")).status
+        wire::call(
+            sidecar.admin,
+            &wire::request("DELETE", &path, &["x-outrigger-admin: 1"], b""),
+        )
+        .status
     };
     assert_eq!(ask(&sidecar, "m", false).status, 200);
     assert_eq!(ask(&sidecar, "m", false).status, 429);

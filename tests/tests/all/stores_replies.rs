@@ -338,7 +338,19 @@ fn an_operator_evicts_a_kept_reply() {
         .header("x-outrigger-cache-entry")
         .expect("an id")
         .to_owned();
-    let delete = wire::request("DELETE", &format!("/state/replies/{id}"), &[], b"");
+    let path = format!("/state/replies/{id}");
+    let change = |headers: &[&str]| {
+        let request = wire::request("DELETE", &path, headers, b"");
+        wire::call(sidecar.admin, &request)
+    };
+    let refused = change(&[]);
+    assert_eq!(refused.status, 403, "a form could send it");
+    assert!(refused.text().contains("x-outrigger-admin: 1"));
+    let page = change(&["x-outrigger-admin: 1", "origin: http://evil.example"]);
+    assert_eq!(page.status, 403, "another site's page");
+    let figures = wire::get(sidecar.admin, "/state").json();
+    assert_eq!(figures["replies"]["entries"], json!(1), "{figures}");
+    let delete = wire::request("DELETE", &path, &["x-outrigger-admin: 1"], b"");
     assert_eq!(wire::call(sidecar.admin, &delete).status, 200);
     assert_eq!(wire::call(sidecar.admin, &delete).status, 404);
     let figures = wire::get(sidecar.admin, "/state").json();

@@ -128,7 +128,7 @@ fn start(
         reloader: Arc::clone(&reloader),
         stores: stores.clone(),
     };
-    admin::spawn(told, Arc::new(running))?;
+    admin::spawn(told, config.admin_hosts.clone(), Arc::new(running))?;
     let workers = (0..config.workers)
         .map(|_| worker(&doors, &front, &shared, &stores, &flights))
         .collect::<io::Result<_>>()?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use super::Check;
 use crate::config::{
     Kind, Listen, Others, Upstream,
-    file::{self, Text},
+    file::{self, Text, WrittenAdmin},
     hosts::{ByHost, Claim, Hosts, host_and_port, is_name, normal},
     listen::reach,
     problems::Path,
@@ -18,7 +18,7 @@ impl Check<'_> {
     pub(super) fn listen(
         &mut self,
         written: file::Listen,
-        admin: Option<Text>,
+        admin: Option<&WrittenAdmin>,
     ) -> (SocketAddr, SocketAddr, Listen) {
         let at = Path::default().key("listen");
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -55,8 +55,12 @@ impl Check<'_> {
                 }
             }
         }
-        let admin_at = Path::default().key("admin");
-        let admin = self.parsed(&admin_at, admin.as_ref(), local(4190), address);
+        let admin_at = match admin {
+            Some(written) if written.section => Path::default().key("admin").key("listen"),
+            _ => Path::default().key("admin"),
+        };
+        let written_admin = admin.and_then(|written| written.listen.as_ref());
+        let admin = self.parsed(&admin_at, written_admin, local(4190), address);
         self.take(&admin_at, admin, &mut taken);
         let others = self.parsed(
             &at.key("others"),
@@ -83,6 +87,21 @@ impl Check<'_> {
             reach: granted,
         };
         (base, admin, listen)
+    }
+
+    /// Reads the names under which the admin address answers.
+    pub(super) fn admin_hosts(&mut self, written: &WrittenAdmin) -> Vec<String> {
+        let at = Path::default().key("admin").key("hosts");
+        let mut hosts = Vec::new();
+        for (n, text) in written.hosts.iter().enumerate() {
+            hosts.extend(self.parsed(&at.index(n), Some(text), None, |text| {
+                match host_and_port(text) {
+                    Some((host, None)) => Ok(Some(host)),
+                    _ => Err("is no host's name; write one like `outrigger.search.svc`, without a port (addresses and `localhost` need none)".into()),
+                }
+            }));
+        }
+        hosts
     }
 
     /// Notes that `address` is listened on; two can't have one port.

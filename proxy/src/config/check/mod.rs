@@ -53,7 +53,9 @@ impl Check<'_> {
     fn config(&mut self, file: File) -> Config {
         let root = Path::default();
         let state = self.state(file.state.unwrap_or_default());
-        let (base_url, admin, listen) = self.listen(file.listen.unwrap_or_default(), file.admin);
+        let (base_url, admin, listen) =
+            self.listen(file.listen.unwrap_or_default(), file.admin.as_ref());
+        let admin_hosts = self.admin_hosts(&file.admin.unwrap_or_default());
         let (upstreams, hosts) = self.upstreams(file.upstreams);
         let hosts = self.hosts(&upstreams, hosts, &listen);
         let models = self.models(file.models, &upstreams);
@@ -88,6 +90,7 @@ impl Check<'_> {
             listen,
             hosts,
             admin,
+            admin_hosts,
             workers,
             upstreams,
             models,
