@@ -36,6 +36,7 @@ mod all {
     mod pod_overload;
     mod pod_rules;
     mod pull;
+    mod settlement;
     mod signed;
     mod stores_cost;
     mod stores_limits;

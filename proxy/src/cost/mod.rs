@@ -8,10 +8,12 @@ pub mod learn;
 pub mod money;
 pub mod prices;
 pub mod tags;
+mod taken;
 pub mod units;
 
 pub use learn::{Learned, Routes};
 pub use money::NanoDollars;
 pub use prices::{Price, Priced, Prices};
 pub use tags::Tags;
+pub use taken::Taken;
 pub use units::{Estimate, Unit, Units};

@@ -12,6 +12,7 @@ use super::Malformed;
 
 mod pointer;
 mod skip;
+
 #[cfg(test)]
 mod tests;
 mod text;
@@ -194,6 +195,16 @@ impl<'a> Cursor<'a> {
         }))
     }
 
+    /// Takes a number that counts something, in any spelling that JSON has for it: `900`, `900.0`, `9e2`. A fraction is rounded up, what is
+    /// too large becomes the largest. `None` for negative numbers and for every other value, which is skipped.
+    ///
+    /// # Errors
+    /// The value is malformed.
+    pub fn count(&mut self) -> Result<Option<u64>, Malformed> {
+        let range = self.skip()?;
+        Ok(count(self.bytes.get(range).unwrap_or_default()))
+    }
+
     /// Takes `true` or `false`; `None` for every other value, which is skipped.
     ///
     /// # Errors
@@ -364,4 +375,22 @@ impl<'a> Key<'a> {
             String::from_utf8_lossy(self.raw)
         }
     }
+}
+
+/// Reads a JSON number as a count.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast saturates, and what is negative was sorted out"
+)]
+fn count(literal: &[u8]) -> Option<u64> {
+    if !literal.is_empty() && literal.len() < 20 && literal.iter().all(u8::is_ascii_digit) {
+        let digit = |sum: u64, byte: &u8| sum * 10 + u64::from(byte - b'0');
+        return Some(literal.iter().fold(0, digit));
+    }
+    let number: f64 = match literal.first() {
+        Some(b'0'..=b'9') => str::from_utf8(literal).ok()?.parse().ok()?,
+        _ => return None,
+    };
+    (number >= 0.0).then(|| number.ceil() as u64)
 }

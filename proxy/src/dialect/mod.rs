@@ -18,7 +18,9 @@ pub(crate) mod describe;
 #[cfg(test)]
 mod fuzz;
 mod gemini_generate;
+pub mod in_band;
 pub mod json;
+mod kind;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
@@ -33,6 +35,8 @@ pub mod tap;
 pub mod tokens;
 mod usage;
 pub mod usage_chunk;
+
+pub use kind::Kind;
 
 /// The wire format of one LLM API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

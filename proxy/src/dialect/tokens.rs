@@ -168,6 +168,24 @@ pub fn estimate_bytes(bytes: &[u8]) -> u64 {
     (u64::try_from(sum).unwrap_or(0) + 500) / 1000
 }
 
+/// Estimates the tokens of a part that holds no text, by its label in the coverage and its size as JSON source. Generous: it stands until the
+/// provider tells the truth, and what is estimated as nothing passes every limit.
+pub fn estimate_part(label: &str, bytes: u64) -> u64 {
+    // Base64 takes a third more than what it holds.
+    let (least, bytes_each) = match label {
+        // counted one by one
+        "image" | "tokens" => return 0,
+        // speech as MP3, 32 tokens a second; as WAV it is less dense, and this too much
+        "audio" => (32, 512),
+        // a page of a PDF is some 100 KB and 2,000 tokens; a name or URL tells no size
+        "file" | "document" => (1000, 48),
+        "video" => (256, 2048),
+        // text in a form that nobody reads, sealed reasoning
+        _ => (0, 4),
+    };
+    (bytes / bytes_each).max(least)
+}
+
 /// An estimate that grows with its text: what a stream has said so far.
 ///
 /// Texts of several channels may be fed in turn; a border between two of them costs a token's error at most.
@@ -253,6 +271,19 @@ mod tests {
             // three seams and the rounding
             assert!(difference <= 4 * 2000, "{count}: {difference}");
         }
+    }
+
+    #[test]
+    fn no_part_but_those_that_are_counted_one_by_one_is_free() {
+        for label in ["audio", "file", "video", "other", "signed_reasoning"] {
+            assert!(estimate_part(label, 4096) > 0, "{label}");
+        }
+        // ten seconds of speech at 64 kbit/s
+        let speech = 10 * 8000 * 4 / 3;
+        assert!((100..1000).contains(&estimate_part("audio", speech)));
+        // by its id: the size is not known
+        assert_eq!(estimate_part("file", 40), 1000);
+        assert_eq!(estimate_part("image", 1 << 20), 0);
     }
 
     #[test]

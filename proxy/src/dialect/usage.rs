@@ -3,6 +3,8 @@
 //! Providers count differently: Anthropic's prompt is the sum of three parts that exclude each other, Gemini's output excludes its thoughts, and
 //! some servers of OpenAI's dialect leave reasoning out of the output. Here `input` and `output` are always everything. A stream may
 //! report several times, each report fuller than the one before or not: what a report tells replaces what was known, what it leaves out stays.
+//! Zeros tell nothing: some servers write them until they know, others write them last; neither takes the place of a count, and an object of
+//! nothing else is no report.
 
 use super::{
     Dialect, Malformed, Usage,
@@ -81,34 +83,58 @@ pub(super) fn read(
         } else {
             return Ok(());
         };
-        *slot = cursor.integer()?.or(*slot);
+        *slot = tokens(cursor)?.or(*slot);
         Ok(())
     })?;
     told.written = told.written.or(told.written_parts);
+    if told.is_blank() {
+        return Ok(false);
+    }
     Ok(told.settle(dialect, usage))
 }
 
+/// The most tokens that one exchange is believed to have taken; a larger number is a server's mistake.
+const MOST: u64 = 1_000_000_000;
+
+/// Takes a number of tokens; `None` for what can be none.
+fn tokens(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
+    Ok(cursor.count()?.filter(|count| *count <= MOST))
+}
+
 impl Told {
+    /// Whether it has no count but zeros.
+    fn is_blank(&self) -> bool {
+        let counts = [
+            self.input,
+            self.output,
+            self.cached,
+            self.written,
+            self.reasoning,
+            self.tools,
+        ];
+        counts.iter().all(|count| count.unwrap_or(0) == 0)
+    }
+
     /// Takes what was told into `usage`.
     fn settle(&self, dialect: Dialect, usage: &mut Usage) -> bool {
         match dialect {
             Dialect::AnthropicMessages => self.settle_parts(usage),
             Dialect::GeminiGenerate => {
-                let thoughts = self.reasoning.unwrap_or(usage.reasoning);
+                let thoughts = some(self.reasoning).unwrap_or(usage.reasoning);
                 let said = usage.output.saturating_sub(usage.reasoning);
-                usage.output = self.output.unwrap_or(said).saturating_add(thoughts);
-                if let Some(prompt) = self.input {
+                usage.output = some(self.output).unwrap_or(said).saturating_add(thoughts);
+                if let Some(prompt) = some(self.input) {
                     usage.input = prompt.saturating_add(self.tools.unwrap_or(0));
                 }
                 usage.reasoning = thoughts;
                 usage.cached = self.cached.unwrap_or(usage.cached);
             }
             _ => {
-                usage.input = self.input.unwrap_or(usage.input);
+                usage.input = some(self.input).unwrap_or(usage.input);
                 usage.cached = self.cached.unwrap_or(usage.cached);
                 usage.written = self.written.unwrap_or(usage.written);
                 usage.reasoning = self.reasoning.unwrap_or(usage.reasoning);
-                if let Some(output) = self.output {
+                if let Some(output) = some(self.output) {
                     // xAI: the total tells that reasoning comes on top
                     let beside = self.input.and_then(|input| {
                         let parts = [Some(input), Some(output), self.reasoning];
@@ -134,9 +160,14 @@ impl Told {
         usage.input = fresh
             .saturating_add(usage.cached)
             .saturating_add(usage.written);
-        usage.output = self.output.unwrap_or(usage.output);
+        usage.output = some(self.output).unwrap_or(usage.output);
         usage.reasoning = self.reasoning.unwrap_or(usage.reasoning);
     }
+}
+
+/// A count that is no zero.
+fn some(count: Option<u64>) -> Option<u64> {
+    count.filter(|count| *count > 0)
 }
 
 fn sum<const N: usize>(parts: [Option<u64>; N]) -> Option<u64> {
@@ -154,7 +185,7 @@ fn detail(
     }
     cursor.object(|key, cursor| {
         if let Some((_, slot)) = slots.iter_mut().find(|(name, _)| key.is(name)) {
-            **slot = cursor.integer()?.or(**slot);
+            **slot = tokens(cursor)?.or(**slot);
         }
         Ok(())
     })
@@ -298,6 +329,57 @@ mod tests {
                 usage.reasoning,
             );
             assert_eq!(found, expected, "{object}");
+        }
+    }
+
+    #[test]
+    fn zeros_take_the_place_of_no_count_and_are_none_themselves() {
+        let real = r#"{"prompt_tokens":9,"completion_tokens":7,"total_tokens":16}"#;
+        let zeros = r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0,"prompt_tokens_details":{"cached_tokens":0}}"#;
+        for objects in [[real, zeros], [zeros, real]] {
+            let usage = usage(Dialect::OpenaiChat, &objects);
+            assert_eq!((usage.input, usage.output), (9, 7), "{objects:?}");
+        }
+        let gemini = r#"{"promptTokenCount":9,"candidatesTokenCount":5,"thoughtsTokenCount":2}"#;
+        let blank = r#"{"promptTokenCount":0,"candidatesTokenCount":0,"thoughtsTokenCount":0}"#;
+        let usage = usage(Dialect::GeminiGenerate, &[gemini, blank]);
+        assert_eq!((usage.input, usage.output, usage.reasoning), (9, 7, 2));
+        for (dialect, object) in [
+            (Dialect::OpenaiChat, zeros),
+            (
+                Dialect::AnthropicMessages,
+                r#"{"input_tokens":0,"output_tokens":0}"#,
+            ),
+            (Dialect::GeminiGenerate, blank),
+        ] {
+            let mut usage = Usage::default();
+            let found = read(&mut Cursor::new(object.as_bytes()), dialect, &mut usage);
+            assert_eq!(found, Ok(false), "{object}");
+        }
+        // One that has the prompt only: what was generated stays as it was known.
+        let half = r#"{"prompt_tokens":9,"completion_tokens":0}"#;
+        let usage = self::usage(Dialect::OpenaiChat, &[real, half]);
+        assert_eq!((usage.input, usage.output), (9, 7));
+    }
+
+    #[test]
+    fn a_count_is_read_in_every_spelling_and_what_can_be_none_is_not() {
+        for (literal, output) in [
+            ("900", Some(900)),
+            ("900.0", Some(900)),
+            ("9e2", Some(900)),
+            ("9.0E+2", Some(900)),
+            ("899.5", Some(900)),
+            ("-5", None),
+            ("-0.0", None),
+            ("1e30", None),
+            ("99999999999999999999", None),
+            ("\"900\"", None),
+            ("true", None),
+        ] {
+            let object = format!(r#"{{"prompt_tokens":9,"completion_tokens":{literal}}}"#);
+            let usage = usage(Dialect::OpenaiChat, &[&object]);
+            assert_eq!(usage.output, output.unwrap_or(0), "{literal}");
         }
     }
 

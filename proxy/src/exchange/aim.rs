@@ -104,12 +104,16 @@ pub(super) fn outgoing<'a>(
 fn account(call: &mut Call, upstream: &Upstream, generation: &Generation, watch: &mut Watch) {
     watch.linear = 0;
     let reserved = std::mem::take(&mut call.books.reserved);
+    watch.bill.kind = call.body.kind();
+    watch.bill.background = call.body.background();
+    watch.bill.choices = 1;
     if reserved.is_empty() {
         // Nobody asked for an estimate: where no usage comes back, four bytes are a token (facts: 20 % off on the average).
         watch.bill.expected.input = call.body.size() as u64 / 4;
     } else {
         watch.bill.expected = generation.expected(call).0;
         watch.linear = call.body.input_tokens();
+        watch.bill.choices = call.body.choices();
     }
     let model = call.body.model().unwrap_or_default();
     let priced = generation.prices.find(&upstream.name, model, now());

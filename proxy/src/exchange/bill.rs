@@ -11,9 +11,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::observed::{Observed, Reading};
 use crate::{
-    cost::{Estimate, NanoDollars, Price, Unit, Units},
-    dialect::{Usage, tap::Tap},
+    cost::{Estimate, Price, Taken, Unit, Units},
+    dialect::{Kind, tap::Tap},
     policy::Reserved,
     state::Settled,
     upstream::{BoxError, Inbound},
@@ -25,12 +26,18 @@ const STEP: u64 = 256;
 /// What is owed.
 #[derive(Default)]
 pub(super) struct Bill {
-    reserved: Vec<Reserved>,
+    pub(super) reserved: Vec<Reserved>,
     /// What was expected: it stands for the prompt where nobody reports it.
     pub(super) expected: Estimate,
     /// None: the model has none.
     pub(super) price: Option<Price>,
-    /// The upstream has taken the request and answered with a success.
+    /// What the call makes the provider do.
+    pub(super) kind: Kind,
+    /// How many replies it generates.
+    pub(super) choices: u64,
+    /// The provider goes on with it whoever listens.
+    pub(super) background: bool,
+    /// The upstream has taken the request: it answered with a success, or fell silent.
     pub(super) served: bool,
     /// The upstream was asked.
     pub(super) asked: bool,
@@ -63,33 +70,16 @@ impl Bill {
         }
     }
 
-    /// What the exchange took: what was reported, or, where nobody did, the estimate of what was sent both ways. `None`: nothing that costs.
-    pub(super) fn usage(&self, reported: Option<Usage>, output: u64) -> Option<Usage> {
-        let estimated = || Usage {
-            output,
-            ..self.expected.usage()
-        };
-        reported.or_else(|| self.served.then(estimated))
-    }
-
-    /// The cost of a usage.
-    pub(super) fn cost(&self, usage: &Usage) -> Option<NanoDollars> {
-        Some(self.price.as_ref()?.cost(usage))
-    }
-
-    /// Puts the truth in the place of what was reserved. What is returned tells when a shared store has it.
-    pub(super) fn close(&mut self, usage: Option<&Usage>) -> Vec<Settled> {
-        let cost = usage.and_then(|usage| self.cost(usage));
+    /// Puts what the exchange took in the place of what was reserved. What is returned tells when a shared store has it.
+    pub(super) fn close(&mut self, taken: Taken) -> Vec<Settled> {
+        let (price, asked) = (self.price.as_ref(), self.asked);
         let mut settled = Vec::new();
         for Reserved { reservation, units } in self.reserved.drain(..) {
-            let truth = |unit: Unit| match (unit, usage) {
-                (Unit::Requests, _) => u64::from(self.asked),
-                (Unit::Microusd, Some(_)) => cost.map_or(0, |cost| cost.0),
-                (unit, Some(usage)) => unit.taken(usage, None).unwrap_or_default(),
-                (_, None) => 0,
-            };
-            let truth: Vec<u64> = units.iter().map(|(unit, _)| truth(*unit)).collect();
-            settled.push(reservation.settle(&truth));
+            let amounts = units.iter().zip(reservation.amounts());
+            let amounts: Vec<u64> = amounts
+                .map(|((unit, _), reserved)| taken.settled(*unit, reserved, price, asked))
+                .collect();
+            settled.push(reservation.settle(&amounts));
         }
         settled
     }
@@ -139,22 +129,36 @@ pub(super) fn nano(estimate: Estimate, unit: Unit, price: Option<&Price>) -> u64
 pub(super) struct Billed {
     body: Inbound,
     tap: Tap,
+    seen: Observed,
     bill: Bill,
 }
 
 impl Billed {
-    pub(super) fn new(body: Inbound, tap: Tap, bill: Bill) -> Self {
-        Self { body, tap, bill }
+    pub(super) fn new(body: Inbound, tap: Tap, streaming: bool, bill: Bill) -> Self {
+        let seen = Observed {
+            reading: Reading::Part,
+            streaming,
+            ..Observed::default()
+        };
+        Self {
+            body,
+            tap,
+            seen,
+            bill,
+        }
     }
 }
 
 impl Drop for Billed {
     fn drop(&mut self) {
-        let usage = self
-            .bill
-            .usage(self.tap.usage(), self.tap.output_estimate());
+        let seen = Observed {
+            usage: self.tap.usage(),
+            output: self.tap.output_estimate(),
+            ..self.seen
+        };
+        let taken = seen.taken(&self.bill);
         // In the background: nobody waits for it.
-        drop(self.bill.close(usage.as_ref()));
+        drop(self.bill.close(taken));
     }
 }
 
@@ -167,10 +171,19 @@ impl Body for Billed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(bytes) = frame.data_ref()
-        {
-            self.tap.watch(bytes);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(bytes) = frame.data_ref() {
+                    self.tap.watch(bytes);
+                    self.seen.bytes += bytes.len() as u64;
+                }
+                // A body of known length is not asked for its end.
+                if self.body.is_end_stream() && self.tap.ended() {
+                    self.seen.reading = Reading::Whole;
+                }
+            }
+            Poll::Ready(None) if self.tap.ended() => self.seen.reading = Reading::Whole,
+            Poll::Ready(None | Some(Err(_))) | Poll::Pending => {}
         }
         polled
     }

@@ -11,6 +11,7 @@ use crate::{
         Estimate, Price, Priced, Prices, Routes, Unit,
         tags::{Reads, Rules},
     },
+    dialect::Kind,
     overload::Gate,
     policy::{Call, Chain, Estimates},
     route,
@@ -52,11 +53,19 @@ impl Generation {
     /// What a call will probably take, and the price it will have.
     pub fn expected(&self, call: &Call) -> (Estimate, Option<Price>) {
         let (model, priced) = self.target(call).unwrap_or_default();
+        let price = priced.as_ref().map(|priced| priced.price);
         let learned = self.routes.learned(call.dialect, &model);
         let limit = priced.as_ref().and_then(|priced| priced.limits.output);
         let most = call.body.max_output_tokens();
-        let estimate = learned.estimate(call.body.input_tokens(), most, limit);
-        (estimate, priced.map(|priced| priced.price))
+        let mut estimate = match call.body.kind() {
+            Kind::Count => Estimate::default(),
+            Kind::Embed | Kind::Generate => learned.estimate(call.body.input_tokens(), most, limit),
+        };
+        estimate.output = match call.body.kind() {
+            Kind::Count | Kind::Embed => 0,
+            Kind::Generate => estimate.output.saturating_mul(call.body.choices()),
+        };
+        (estimate, price)
     }
 }
 
@@ -65,6 +74,8 @@ impl Estimates for Generation {
         let (estimate, price) = self.expected(call);
         match unit {
             Unit::Requests => Some(1),
+            // Whatever its model costs: it is not asked to generate anything.
+            _ if call.body.kind() == Kind::Count => Some(0),
             Unit::Microusd => price.map(|price| price.cost(&estimate.usage()).0),
             unit => estimate.of(unit, None),
         }

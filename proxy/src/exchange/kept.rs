@@ -112,8 +112,10 @@ impl Worker {
             return reply;
         };
         let (dialect, streaming) = (watch.record.dialect, is_stream(reply.headers()));
+        watch.bill.served = true; // before another has it: this is a success
         let bill = watch.bill.hand_over();
-        let reply = reply.map(|body| Billed::new(body, Tap::new(dialect, streaming), bill));
+        let reply =
+            reply.map(|body| Billed::new(body, Tap::new(dialect, streaming), streaming, bill));
         let (reply, recording) = lead.fly(reply);
         if !keeps.is_empty() {
             let stores = self.stores.clone();

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     config::Config,
     dialect::{
-        Dialect, answer, describe::Exempt, json, recognise, recognise::Surface,
+        Dialect, answer, describe::Exempt, in_band, recognise, recognise::Surface,
         request::Body as RequestBody,
     },
     overload::{Held, Lane, Reason},
@@ -34,6 +34,7 @@ mod head;
 mod identity;
 mod kept;
 pub mod live;
+mod observed;
 mod refusals;
 mod settle;
 mod shed;
@@ -46,6 +47,7 @@ use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
+use observed::Observed;
 use refusals::{incomplete_reply, told, too_large, unreadable_reply};
 use settle::Watch;
 
@@ -209,6 +211,8 @@ impl Worker {
         let payload = Payload::Stream(Box::pin(http_body_util::Limited::new(body, limit)));
         let outgoing = outgoing(*call, Some(payload), &generation, false, watch)?;
         let reply = self.send(outgoing, watch).await?;
+        // What it took nobody can tell: what policies reserved for it stands.
+        watch.bill.served = unread.is_some() && reply.status().is_success();
         Ok(Reply::Relay(reply))
     }
 
@@ -302,6 +306,7 @@ impl Worker {
                 return Err(Refusal::new(Code::UpstreamFailed, message).caused_by(error));
             }
             Err(_) => {
+                watch.bill.served = true; // it has the request, and perhaps works on it
                 let message = format!(
                     "the upstream `{name}` did not answer within {} s",
                     wait.as_secs_f32()
@@ -348,10 +353,12 @@ impl Worker {
             .await
             .map_err(incomplete_reply)?;
         watch.content();
-        if masked
-            && json::pointer(&body, "/error").is_some_and(|error| body.get(error) != Some(b"null"))
-        {
-            watch.record.error = Some("upstream_error_as_success".into());
+        let failed = in_band::is_error(watch.record.dialect, &body);
+        if failed {
+            watch.failed_in_band();
+        }
+        if masked && failed {
+            watch.bill.served = false; // an error, whatever it called itself
             head.status = StatusCode::BAD_GATEWAY; // the status that it should have had; its bytes stay as they are
         } else if shown {
             let head = Arc::new(ReplyHead {
@@ -361,10 +368,12 @@ impl Worker {
                 dialect: watch.record.dialect,
             });
             body = live::whole(body, &head, &config.limits, watch).await?;
+        } else {
+            watch.observed = Observed::whole(watch.record.dialect, &body, failed);
         }
         let mut whole = Response::from_parts(head, body);
         if told {
-            watch.tell_cost(whole.body());
+            watch.tell_cost();
         }
         let length = HeaderValue::from(whole.body().len());
         whole.headers_mut().insert(header::CONTENT_LENGTH, length);

@@ -11,10 +11,11 @@ use tokio::time::{Instant, timeout};
 use super::{
     bill::Bill,
     generation::{Generation, Shared},
+    observed::Observed,
 };
 use crate::{
-    cost::NanoDollars,
-    dialect::{Dialect, tap::Tap},
+    cost::{NanoDollars, Taken},
+    dialect::{Dialect, Kind, Usage},
     overload::Held,
     policy::{Call, Outcome, Reserved, Run},
     state::Settled,
@@ -42,8 +43,8 @@ pub(super) struct Watch {
     pub(super) strips_usage: bool,
     /// The app asked for one array of pieces, as Gemini streams without `alt=sse`.
     pub(super) listed: bool,
-    /// Generated tokens that went by, for a reply that does not tell its usage.
-    pub(super) output: u64,
+    /// What was seen of the reply.
+    pub(super) observed: Observed,
     /// The linear estimate of the prompt, 0 where nobody counted.
     pub(super) linear: u64,
     /// What its body takes of the bodies' budget.
@@ -69,7 +70,7 @@ impl Watch {
             reply_headers: Vec::new(),
             strips_usage: false,
             listed: false,
-            output: 0,
+            observed: Observed::default(),
             linear: 0,
             held: None,
             _inflight: Inflight::enter(),
@@ -90,15 +91,9 @@ impl Watch {
     }
 
     /// Has the app told what its whole reply costs.
-    pub(super) fn tell_cost(&mut self, body: &[u8]) {
-        if self.record.usage.is_none() {
-            let mut tap = Tap::new(self.record.dialect, false);
-            tap.watch(body);
-            self.record.usage = tap.usage();
-            self.output = tap.output_estimate();
-        }
-        let usage = self.bill.usage(self.record.usage, self.output);
-        let cost = usage.and_then(|usage| self.bill.cost(&usage));
+    pub(super) fn tell_cost(&mut self) {
+        let taken = self.observed.taken(&self.bill);
+        let cost = taken.cost(self.bill.price.as_ref());
         let value = cost.and_then(|cost| HeaderValue::try_from(cost.to_string()).ok());
         if let Some(value) = value {
             self.reply_headers.push((COST, value));
@@ -115,21 +110,35 @@ impl Watch {
     fn account(&mut self) -> Vec<Settled> {
         let record = &mut self.record;
         if record.from_store.is_some() {
-            // Another exchange paid for it.
+            // Another exchange paid for it; what it reports is not what this one took.
+            record.usage = self.observed.usage;
             record.cost = Some(NanoDollars::default());
-            return self.bill.close(None);
+            return self.bill.close(Taken::Nothing);
         }
-        let reported = record.usage.is_some();
-        record.usage = self.bill.usage(record.usage, self.output);
-        if let Some(usage) = &record.usage {
-            record.cost = self.bill.cost(usage);
-            if reported {
-                let model = record.target.split_once('/').map_or("", |(_, model)| model);
-                let routes = &self.generation.routes;
-                routes.observe(record.dialect, model, self.linear, usage);
-            }
+        let taken = self.observed.taken(&self.bill);
+        let some = |usage: &&Usage| {
+            **usage
+                != Usage {
+                    estimated: true,
+                    ..Usage::default()
+                }
+        };
+        record.usage = taken.usage().filter(some).copied();
+        record.cost = match self.bill.kind {
+            Kind::Count if self.bill.served => Some(NanoDollars::default()),
+            Kind::Count | Kind::Embed | Kind::Generate => taken.cost(self.bill.price.as_ref()),
+        };
+        if let Taken::Known(usage) = &taken {
+            let model = record.target.split_once('/').map_or("", |(_, model)| model);
+            // What is remembered of a route is one choice's length.
+            let usage = Usage {
+                output: usage.output / self.bill.choices.max(1),
+                ..*usage
+            };
+            let routes = &self.generation.routes;
+            routes.observe(record.dialect, model, self.linear, &usage);
         }
-        self.bill.close(self.record.usage.as_ref())
+        self.bill.close(taken)
     }
 
     fn outcome(&self) -> Outcome {

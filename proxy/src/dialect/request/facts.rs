@@ -4,7 +4,7 @@
 use std::{ops::Range, sync::Arc};
 
 use crate::dialect::{
-    Dialect, Malformed, address,
+    Dialect, Kind as CallKind, Malformed, address,
     json::{Cursor, Kind, Text},
 };
 
@@ -15,6 +15,10 @@ pub(super) struct Facts {
     /// Where its literal stands.
     pub(super) place: Option<Range<usize>>,
     pub(super) stream: bool,
+    /// What it makes the provider do.
+    pub(super) kind: CallKind,
+    /// The reply is made after the answer, and fetched later.
+    pub(super) background: bool,
     /// Gemini: the reply is asked for as one array of pieces.
     pub(super) listed: bool,
     /// The model is another than the path's.
@@ -59,6 +63,8 @@ impl Facts {
                 streams += 1;
                 facts.stream = value.boolean()?.unwrap_or(false);
                 stream_end = value.at();
+            } else if key.is("background") {
+                facts.background = value.boolean()?.unwrap_or(false);
             } else if key.is("stream_options") {
                 told += 1;
                 options = Options::read(value)?;
@@ -70,6 +76,7 @@ impl Facts {
         facts.ambiguous = models > 1 || streams > 1;
         facts.malformed = walked.is_err();
         facts.stream &= dialect != Dialect::OpenaiEmbeddings;
+        facts.background &= dialect == Dialect::OpenaiResponses;
         let asks = matches!(dialect, Dialect::OpenaiChat | Dialect::OpenaiCompletions);
         if asks && facts.stream && facts.certain() {
             facts.options = match told {
@@ -86,6 +93,7 @@ impl Facts {
 
     /// What a path adds. Only Gemini's does.
     pub(super) fn at(&mut self, dialect: Dialect, path: &str) {
+        self.kind = CallKind::of(dialect, path);
         if let Some(address) = address::read(dialect, path) {
             self.model = Some(Model::Decoded(address.model.into()));
             self.stream = address.streaming;

@@ -2,7 +2,7 @@
 
 use super::Body;
 use crate::dialect::{
-    Dialect,
+    Dialect, Kind,
     json::{self, Cursor},
 };
 
@@ -12,15 +12,19 @@ impl Body {
         let value = |pointer: &&str| {
             let range = json::pointer(&self.state.bytes, pointer)?;
             Cursor::starting(&self.state.bytes, range.start)
-                .integer()
+                .count()
                 .ok()?
         };
         self.limit_names().iter().find_map(value)
     }
 
     /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by the newer one. Tells
-    /// whether it could: not where the body is malformed.
+    /// whether it could: not where the body is malformed. A call that generates nothing is within every limit, and left as it is: providers
+    /// refuse the member there.
     pub fn set_max_output_tokens(&mut self, tokens: u64) -> bool {
+        if self.kind() == Kind::Count {
+            return true;
+        }
         let json = tokens.to_string();
         if self.dialect == Dialect::GeminiGenerate {
             return self.set_gemini_limit(&json);

@@ -15,13 +15,15 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Dialect, Malformed, NO_MESSAGE, Passage, Place, Places, address, json, splice::Splice, tokens,
+    Dialect, Kind, Malformed, NO_MESSAGE, Passage, Place, Places, address, json, splice::Splice,
+    tokens,
 };
 
 mod edits;
 mod facts;
 mod index;
 mod limit;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -211,6 +213,16 @@ impl Body {
         self.state.facts.stream
     }
 
+    /// What it makes the provider do, as its path says.
+    pub fn kind(&self) -> Kind {
+        self.state.facts.kind
+    }
+
+    /// Whether the reply is made after the answer, to be fetched later (`background` of the Responses API).
+    pub fn background(&self) -> bool {
+        self.state.facts.background
+    }
+
     /// Whether the reply is asked for as one array of pieces, as Gemini streams without `alt=sse`; what we answer in our own name is then
     /// [`listed`](super::answer::listed).
     pub fn listed(&self) -> bool {
@@ -251,8 +263,8 @@ impl Body {
         self.known().map_or(0, |index| index.tools)
     }
 
-    /// The estimate of the prompt's tokens: text, about four a message, tools as their JSON, 800 an image. Counted once per state of
-    /// the body. An index that is missing is made for it; a body that has none is counted as plain text.
+    /// The estimate of the prompt's tokens: text, about four a message, tools as their JSON, 800 an image, token ids as they are, sound and
+    /// files by their size. Counted once per state of the body. An index that is missing is made for it; a body that has none is counted as plain text.
     pub fn input_tokens(&self) -> u64 {
         *self.state.tokens.get_or_init(|| {
             if self.known().is_some() {
@@ -286,6 +298,7 @@ impl Body {
             + definitions.map(tokens::estimate_bytes).sum::<u64>()
             + u64::from(self.messages()) * each
             + u64::from(self.images()) * IMAGE
+            + self.unread_tokens(&index.unseen)
     }
 
     /// Remembers the present state.

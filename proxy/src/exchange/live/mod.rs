@@ -26,6 +26,7 @@ use rewrite::Rewrite;
 
 use super::{
     REQUEST_ID, Reply, is_stream,
+    observed::{Observed, Reading},
     refusals::{failed, told, unreadable_reply},
     settle::Watch,
 };
@@ -180,15 +181,23 @@ pub(super) async fn whole(
     let mut decoder = Decoder::whole(watch.record.dialect, places, decoder_limits(limits));
     let read = decoder.push(&body).and_then(|()| decoder.finish());
     if let Err(malformed) = read {
+        watch.observed.bytes = body.len() as u64;
         watch.missed("malformed", body.len() as u64);
         return match watch.generation.chain.blocks_unseen_reply() {
             Some(link) => Err(unreadable_reply(&link.name, "malformed").caused_by(malformed)),
             None => Ok(body),
         };
     }
+    // Known before a policy may refuse it: it was generated all the same.
+    watch.observed = Observed {
+        reading: Reading::Whole,
+        bytes: body.len() as u64,
+        ..watch.observed
+    };
+    watch.note(&decoder);
     let deltas = decoder.deltas();
     let Some(run) = watch.run.as_mut().filter(|_| !deltas.is_empty()) else {
-        watch.note(&decoder);
+        watch.missed_of(&decoder);
         return Ok(body);
     };
     let edits = run.on_reply(head, deltas).await.map_err(stopped)?;
@@ -203,7 +212,7 @@ pub(super) async fn whole(
             .caused_by(malformed)
         })?
     };
-    watch.note(&decoder);
+    watch.missed_of(&decoder);
     watch.record.overhead += begun.elapsed();
     Ok(body)
 }
@@ -229,12 +238,16 @@ fn stopped(stop: Stop) -> Refusal {
 impl Watch {
     /// Takes over what a decoder learnt.
     fn note(&mut self, decoder: &Decoder) {
-        self.record.usage = decoder.usage().or(self.record.usage);
-        self.output = decoder.output_estimate();
+        self.observed.usage = decoder.usage().or(self.observed.usage);
+        self.observed.output = decoder.output_estimate();
         self.record.finish = decoder
             .finish_reason()
             .map(str::to_owned)
             .or(self.record.finish.take());
+    }
+
+    /// Takes over what no policy could be shown.
+    fn missed_of(&mut self, decoder: &Decoder) {
         for (what, bytes) in decoder.unseen() {
             self.missed(what, *bytes);
         }
@@ -245,6 +258,13 @@ impl Watch {
         if let Some(run) = &mut self.run {
             run.missed(what, bytes);
         }
+    }
+
+    /// Notes that the reply said of itself that it failed, where nothing else went wrong.
+    pub(super) fn failed_in_band(&mut self) {
+        self.observed.failed = true;
+        let error = || "upstream_error_as_success".into();
+        self.record.error.get_or_insert_with(error);
     }
 
     /// Notes how a reply was cut; the answer for the app.

@@ -12,11 +12,22 @@ use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
-    super::{Timeouts, generation::Phase, settle::Watch, timeouts},
+    super::{
+        Timeouts,
+        generation::Phase,
+        observed::{Observed, Reading},
+        settle::Watch,
+        timeouts,
+    },
     Broken, Cut, State, Window,
 };
 use crate::{
-    dialect::{Dialect, answer, tap::Tap, usage_chunk::Filter},
+    dialect::{
+        Dialect, answer,
+        in_band::{self, Errors},
+        tap::Tap,
+        usage_chunk::Filter,
+    },
     upstream::Inbound,
 };
 
@@ -24,6 +35,10 @@ use crate::{
 pub(super) struct Relay {
     pub(super) upstream: Inbound,
     tap: Option<Tap>,
+    /// Looks for an error in a stream that ends well.
+    errors: Option<Errors>,
+    /// The upstream's body came to its end.
+    complete: bool,
     /// Takes out what tells a usage that the app did not ask for.
     filter: Option<Filter>,
     pub(super) stream: bool,
@@ -39,8 +54,11 @@ pub(super) struct Relay {
 impl Relay {
     pub(super) fn new(upstream: Inbound, watch: Watch, stream: bool, watched: bool) -> Self {
         let (now, waits) = (Instant::now(), timeouts(&watch));
-        Self {
-            tap: watched.then(|| Tap::new(watch.record.dialect, stream)),
+        let dialect = watch.record.dialect;
+        let mut relay = Self {
+            tap: watched.then(|| Tap::new(dialect, stream)),
+            errors: (watched && stream).then(|| Errors::new(dialect)),
+            complete: false,
             filter: (watched && stream && watch.strips_usage).then(Filter::new),
             window: stream.then(|| Box::pin(watch.shared.reached(Phase::Cut)) as Window),
             timer: Box::pin(sleep_until(now + waits.idle.min(waits.first_content))),
@@ -51,7 +69,12 @@ impl Relay {
             stream,
             waits,
             watch,
+        };
+        // A body that is empty is not polled: nobody would hear of its end.
+        if relay.upstream.is_end_stream() && !relay.unterminated() {
+            relay.settle();
         }
+        relay
     }
 
     pub(super) fn poll(
@@ -74,6 +97,16 @@ impl Relay {
                     self.watch.record.reply_bytes += bytes.len() as u64;
                     if let Some(tap) = &mut self.tap {
                         tap.watch(bytes);
+                        if let Some(errors) = &mut self.errors {
+                            errors.watch(bytes);
+                        } else if self.watch.record.dialect != Dialect::Other
+                            && self.upstream.is_end_stream()
+                            && self.watch.record.reply_bytes == bytes.len() as u64
+                            && in_band::is_error(self.watch.record.dialect, bytes)
+                        {
+                            // In one piece, as errors are.
+                            self.watch.failed_in_band();
+                        }
                         if self.watch.record.first_token.is_none()
                             && (tap.content_seen() || !self.stream)
                         {
@@ -168,7 +201,6 @@ impl Relay {
 
     fn break_off(&mut self, cut: Cut) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let refusal = self.watch.cut(cut);
-        self.settle();
         let ended = self.tap.as_ref().is_some_and(Tap::ended);
         if !self.stream || self.tap.is_none() || ended {
             self.state = State::Over;
@@ -188,6 +220,7 @@ impl Relay {
     }
 
     fn settle(&mut self) {
+        self.complete = true;
         self.watch.record.client_gone = false;
     }
 }
@@ -195,10 +228,23 @@ impl Relay {
 /// An app that leaves in mid-stream is settled by what went by.
 impl Drop for Relay {
     fn drop(&mut self) {
-        if let Some(tap) = &self.tap {
-            self.watch.record.usage = tap.usage().or(self.watch.record.usage);
-            self.watch.record.finish = tap.finish_reason().map(str::to_owned);
-            self.watch.output = tap.output_estimate();
+        self.watch.observed.streaming = self.stream;
+        self.watch.observed.bytes = self.watch.record.reply_bytes;
+        if self.errors.as_mut().is_some_and(Errors::found) {
+            self.watch.failed_in_band();
+        }
+        let Some(tap) = &self.tap else { return };
+        self.watch.record.finish = tap.finish_reason().map(str::to_owned);
+        if self.watch.record.dialect != Dialect::Other {
+            self.watch.observed = Observed {
+                reading: match self.complete {
+                    true => Reading::Whole,
+                    false => Reading::Part,
+                },
+                usage: tap.usage().or(self.watch.observed.usage),
+                output: tap.output_estimate(),
+                ..self.watch.observed
+            };
         }
     }
 }

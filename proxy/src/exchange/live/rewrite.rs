@@ -10,11 +10,11 @@ use tokio::{
 };
 
 use super::{
-    super::{Timeouts, generation::Phase, settle::Watch, timeouts},
+    super::{Timeouts, generation::Phase, observed::Reading, settle::Watch, timeouts},
     Broken, Cut, State, Window, decoder_limits, stopped,
 };
 use crate::{
-    dialect::{answer, reply::Reply as Decoder, usage_chunk::Filter},
+    dialect::{answer, in_band::Errors, reply::Reply as Decoder, usage_chunk::Filter},
     policy::{Denial, ReplyHead, Run},
     refusal::{Code, Refusal},
     upstream::Inbound,
@@ -27,6 +27,8 @@ const COVER_EVERY: u64 = 16;
 pub(super) struct Rewrite {
     upstream: Inbound,
     decoder: Decoder,
+    /// Looks for an error in a stream that ends well.
+    errors: Errors,
     /// Takes out what tells a usage that the app did not ask for.
     filter: Option<Filter>,
     /// Generated tokens up to which limits were looked at.
@@ -59,6 +61,7 @@ impl Rewrite {
                 generation.chain.rewrites(),
                 decoder_limits(&generation.config.limits),
             ),
+            errors: Errors::new(watch.record.dialect),
             filter: watch.strips_usage.then(Filter::new),
             covered: 0,
             waits: timeouts(&watch),
@@ -88,6 +91,7 @@ impl Rewrite {
             let step = match self.finished {
                 false => self.step().await,
                 true if self.decoder.ended() => {
+                    self.watch.observed.reading = Reading::Whole;
                     self.watch.record.client_gone = false;
                     return None;
                 }
@@ -117,7 +121,11 @@ impl Rewrite {
         };
         let begun = Instant::now();
         let read = match &piece {
-            Some(piece) => self.decoder.push(piece),
+            Some(piece) => {
+                self.errors.watch(piece);
+                self.watch.observed.bytes += piece.len() as u64;
+                self.decoder.push(piece)
+            }
             None => {
                 self.finished = true;
                 self.decoder.finish()
@@ -268,5 +276,13 @@ impl Rewrite {
 impl Drop for Rewrite {
     fn drop(&mut self) {
         self.watch.note(&self.decoder);
+        self.watch.missed_of(&self.decoder);
+        self.watch.observed.streaming = true;
+        if self.watch.observed.reading == Reading::Unread {
+            self.watch.observed.reading = Reading::Part;
+        }
+        if self.errors.found() {
+            self.watch.failed_in_band();
+        }
     }
 }

@@ -201,7 +201,7 @@ fn limits_keep_the_name_that_the_caller_used() {
         (
             OpenaiResponses,
             r#"{"max_output_tokens":1e3}"#,
-            None,
+            Some(1000),
             r#"{"max_output_tokens":7}"#,
         ),
         (

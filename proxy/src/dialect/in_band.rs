@@ -1,0 +1,331 @@
+//! Errors inside a reply whose status says that all went well: an `error` event or member of a stream, an error in the place of a document.
+//!
+//! Servers end such streams with `[DONE]` as any other, so the end says nothing. Looked for is what the dialects document at the places where
+//! they document it: an `error` within what a model wrote is none.
+
+use std::{fmt, sync::LazyLock};
+
+use memchr::memmem::Finder;
+
+use super::{
+    Dialect, Malformed,
+    json::{Cursor, Kind},
+    sse::{self, Event, Frames},
+};
+
+/// A larger event is no error.
+const LARGEST: usize = 256 << 10;
+
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("error"));
+static FAILED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("failed"));
+
+/// Looks for an error in a stream as it passes.
+pub struct Errors {
+    dialect: Dialect,
+    frames: Frames,
+    found: bool,
+    /// An event was too large: nothing is looked for any more.
+    blind: bool,
+}
+
+impl Errors {
+    /// At the beginning of a stream.
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            frames: Frames::new(LARGEST),
+            found: false,
+            blind: dialect == Dialect::Other,
+        }
+    }
+
+    /// Sees what passes, in any split.
+    pub fn watch(&mut self, bytes: &[u8]) {
+        if self.found || self.blind {
+            return;
+        }
+        // Nearly always: whole events without a word of an error.
+        let whole = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n");
+        if self.frames.bytes().is_empty() && whole && !mentions(bytes) {
+            return;
+        }
+        self.frames.push(bytes);
+        self.look();
+    }
+
+    /// Whether there was one. What is left at the stream's end counts as an event.
+    pub fn found(&mut self) -> bool {
+        if !self.found && !self.blind && !self.frames.bytes().is_empty() {
+            self.frames.finish();
+            self.look();
+        }
+        self.found
+    }
+
+    fn look(&mut self) {
+        loop {
+            match self.frames.next() {
+                Ok(Some(event)) => {
+                    self.found |= event_is_error(self.dialect, &event, self.frames.bytes());
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    self.blind = true;
+                    self.frames.give_all();
+                    break;
+                }
+            }
+        }
+        self.frames.discard();
+    }
+}
+
+impl fmt::Debug for Errors {
+    /// Sizes only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Errors")
+            .field("found", &self.found)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a whole reply says of itself that it failed.
+pub fn is_error(dialect: Dialect, body: &[u8]) -> bool {
+    if dialect == Dialect::Other || !mentions(body) {
+        return false;
+    }
+    let mut cursor = Cursor::new(body);
+    let mut found = false;
+    let read = match cursor.kind() {
+        // Gemini's stream without `alt=sse`
+        Ok(Kind::Array) => cursor.array(|_, value| {
+            let kind = value.kind()?;
+            if kind != Kind::Object {
+                return value.skip().map(drop);
+            }
+            found |= document(dialect, body, value)?;
+            Ok(())
+        }),
+        Ok(Kind::Object) => document(dialect, body, &mut cursor).map(|error| found = error),
+        _ => Ok(()),
+    };
+    read.is_ok() && found
+}
+
+fn mentions(bytes: &[u8]) -> bool {
+    ERROR.find(bytes).is_some() || FAILED.find(bytes).is_some()
+}
+
+fn event_is_error(dialect: Dialect, event: &Event, bytes: &[u8]) -> bool {
+    let raw = bytes.get(event.raw.clone()).unwrap_or_default();
+    if event.data_lines == 0 || !mentions(raw) {
+        return false;
+    }
+    let name = bytes.get(event.name.clone()).unwrap_or_default();
+    if name.trim_ascii() == b"error" {
+        return true;
+    }
+    let found = match event.data_lines {
+        1 => {
+            let doc = bytes.get(..event.data.end).unwrap_or_default();
+            document(dialect, doc, &mut Cursor::starting(doc, event.data.start))
+        }
+        _ => {
+            let fields = bytes.get(event.fields.clone()).unwrap_or_default();
+            let doc = sse::joined(fields);
+            document(dialect, &doc, &mut Cursor::new(&doc))
+        }
+    };
+    found == Ok(true)
+}
+
+/// Whether an object is an error, or holds one in the place of its own.
+fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(false);
+    }
+    let mut found = false;
+    cursor.object(|key, value| {
+        if key.is("error") {
+            found |= is_given(value)?;
+        } else if key.is("type") || key.is("object") {
+            if let Some(text) = value.text_or_skip()? {
+                found |= matches!(&*text.decode(doc), "error" | "response.failed");
+            }
+        } else if key.is("status") && dialect == Dialect::OpenaiResponses {
+            if let Some(text) = value.text_or_skip()? {
+                found |= text.decode(doc) == "failed";
+            }
+        } else if key.is("choices") && value.kind()? == Kind::Array {
+            value.array(|_, choice| {
+                found |= choice_failed(doc, choice)?;
+                Ok(())
+            })?;
+        } else {
+            value.skip()?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Whether a choice ended in an error, as OpenRouter tells it.
+fn choice_failed(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(false);
+    }
+    let mut found = false;
+    cursor.object(|key, value| {
+        if key.is("error") {
+            found |= is_given(value)?;
+        } else if key.is("finish_reason") {
+            if let Some(text) = value.text_or_skip()? {
+                found |= text.decode(doc) == "error";
+            }
+        } else {
+            value.skip()?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Whether a value is more than `null`, `false`, an empty string or an empty object.
+fn is_given(cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
+    match cursor.kind()? {
+        Kind::Object => {
+            let mut any = false;
+            cursor.object(|_, value| {
+                any = true;
+                value.skip().map(drop)
+            })?;
+            Ok(any)
+        }
+        Kind::String => Ok(cursor.skip()?.len() > 2),
+        Kind::Boolean => Ok(cursor.boolean()? == Some(true)),
+        Kind::Null => cursor.skip().map(|_| false),
+        Kind::Array | Kind::Number => cursor.skip().map(|_| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(dialect: Dialect, stream: &str) -> bool {
+        let mut first = None;
+        for piece in 1..stream.len().max(2) {
+            let mut errors = Errors::new(dialect);
+            for bytes in stream.as_bytes().chunks(piece) {
+                errors.watch(bytes);
+            }
+            let found = errors.found();
+            assert_eq!(*first.get_or_insert(found), found, "pieces of {piece}");
+        }
+        first.unwrap_or_default()
+    }
+
+    #[test]
+    fn an_error_in_a_stream_is_found_although_it_ends_well() {
+        for (dialect, event) in [
+            (
+                Dialect::OpenaiChat,
+                "data: {\"error\":{\"message\":\"overloaded\",\"code\":503}}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Dialect::OpenaiChat,
+                "data: {\"error\":\"overloaded\"}\r\n\r\ndata: [DONE]\r\n\r\n",
+            ),
+            (
+                Dialect::OpenaiChat,
+                "event: error\ndata: {\"message\":\"x\"}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Dialect::OpenaiChat,
+                "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Dialect::OpenaiCompletions,
+                "data: {\ndata: \"error\":{\"code\":1}}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Dialect::OpenaiResponses,
+                "data: {\"type\":\"error\",\"code\":\"server_error\"}\n\n",
+            ),
+            (
+                Dialect::OpenaiResponses,
+                "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"r\"}}\n\n",
+            ),
+            (
+                Dialect::AnthropicMessages,
+                "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+            ),
+            (
+                Dialect::GeminiGenerate,
+                "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}",
+            ),
+        ] {
+            assert!(found(dialect, event), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_errors_in_what_was_said_is_none() {
+        for (dialect, event) in [
+            (
+                Dialect::OpenaiChat,
+                "data: {\"choices\":[{\"delta\":{\"content\":\"an \\\"error\\\": failed\"}}],\"error\":null}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Dialect::OpenaiChat,
+                ": event: error\n\ndata: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"error\":{\"a\":1}}]}}]}\n\n",
+            ),
+            (
+                Dialect::OpenaiResponses,
+                "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"error\":null,\"output\":[{\"type\":\"mcp_call\",\"error\":\"x\"}]}}\n\n",
+            ),
+            (
+                Dialect::AnthropicMessages,
+                "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"error\"}}\n\n",
+            ),
+            (Dialect::Other, "event: error\ndata: {\"error\":1}\n\n"),
+        ] {
+            assert!(!found(dialect, event), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_an_error_is_one_whatever_its_status() {
+        for (dialect, body, error) in [
+            (Dialect::OpenaiChat, r#"{"error":{"message":"no"}}"#, true),
+            (Dialect::OpenaiChat, r#"{"error":null,"choices":[]}"#, false),
+            (Dialect::OpenaiChat, r#"{"error":{},"choices":[]}"#, false),
+            (
+                Dialect::OpenaiResponses,
+                r#"{"status":"failed","error":{"code":"server_error"}}"#,
+                true,
+            ),
+            (
+                Dialect::OpenaiResponses,
+                r#"{"status":"completed","error":null,"output":[{"error":"failed"}]}"#,
+                false,
+            ),
+            (
+                Dialect::AnthropicMessages,
+                r#"{"type":"error","error":{"type":"api_error"}}"#,
+                true,
+            ),
+            (
+                Dialect::GeminiGenerate,
+                r#"[{"candidates":[]},{"error":{"code":500}}]"#,
+                true,
+            ),
+            (Dialect::GeminiGenerate, r#"{"text":"error"}"#, false),
+            (Dialect::OpenaiChat, "an error page", false),
+        ] {
+            assert_eq!(is_error(dialect, body.as_bytes()), error, "{body}");
+        }
+    }
+}

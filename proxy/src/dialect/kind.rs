@@ -1,0 +1,76 @@
+//! The kind of a call: what it makes the provider do, and so what it can cost.
+//!
+//! A dialect's endpoints take the same body for different ends. Counting tokens takes a whole conversation, generates nothing and costs
+//! nothing, so whatever reserves, limits and bills goes by the kind and not by the body alone.
+
+use super::Dialect;
+
+/// What a call makes the provider do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Writes text: costs its prompt and what it generates.
+    #[default]
+    Generate,
+    /// Makes vectors: costs its prompt.
+    Embed,
+    /// Counts the tokens of a prompt: costs nothing.
+    Count,
+}
+
+impl Kind {
+    /// The kind of a call of `dialect` at `path`. A spelling that this does not know is [`Kind::Generate`]: too much is reserved rather than
+    /// too little.
+    pub fn of(dialect: Dialect, path: &str) -> Self {
+        let bare = path.split(['?', '#']).next().unwrap_or_default();
+        let last = bare.trim_end_matches('/').rsplit('/').next();
+        let last = last.unwrap_or_default();
+        match dialect {
+            Dialect::OpenaiResponses if last == "input_tokens" => Self::Count,
+            Dialect::AnthropicMessages if last == "count_tokens" => Self::Count,
+            Dialect::GeminiGenerate if last.ends_with(":countTokens") => Self::Count,
+            Dialect::OpenaiEmbeddings => Self::Embed,
+            Dialect::OpenaiResponses
+            | Dialect::AnthropicMessages
+            | Dialect::GeminiGenerate
+            | Dialect::OpenaiChat
+            | Dialect::OpenaiCompletions
+            | Dialect::Other => Self::Generate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_counting_from_generating() {
+        use Dialect::{
+            AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiEmbeddings, OpenaiResponses,
+        };
+        for (dialect, path, kind) in [
+            (
+                AnthropicMessages,
+                "/v1/messages/count_tokens?beta=true",
+                Kind::Count,
+            ),
+            (
+                AnthropicMessages,
+                "/v1/messages?x=count_tokens",
+                Kind::Generate,
+            ),
+            (OpenaiResponses, "/v1/responses/input_tokens/", Kind::Count),
+            (OpenaiResponses, "/v1/responses", Kind::Generate),
+            (GeminiGenerate, "/v1beta/models/m:countTokens", Kind::Count),
+            (
+                GeminiGenerate,
+                "/v1beta/models/m:generateContent",
+                Kind::Generate,
+            ),
+            (OpenaiEmbeddings, "/v1/embeddings", Kind::Embed),
+            (OpenaiChat, "/count_tokens/chat/completions", Kind::Generate),
+        ] {
+            assert_eq!(Kind::of(dialect, path), kind, "{path}");
+        }
+    }
+}

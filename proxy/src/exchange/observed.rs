@@ -1,0 +1,252 @@
+//! What was seen of a reply, and what follows from it for the exchange's settlement.
+
+use super::bill::Bill;
+use crate::{
+    cost::Taken,
+    dialect::{Dialect, Kind, Usage, tap::Tap},
+};
+
+/// How far a reply was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Reading {
+    /// Not at all: it is encoded, of no dialect, malformed, or did not come.
+    #[default]
+    Unread,
+    /// Up to where it was cut, or where the app left.
+    Part,
+    /// To its end.
+    Whole,
+}
+
+/// What was seen of a reply. By default it is unread.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Observed {
+    pub(super) reading: Reading,
+    /// It came as a stream.
+    pub(super) streaming: bool,
+    /// What the provider reported so far.
+    pub(super) usage: Option<Usage>,
+    /// Generated tokens, by estimate of the text that went by.
+    pub(super) output: u64,
+    /// Bytes of the body that went by.
+    pub(super) bytes: u64,
+    /// It says of itself that it failed.
+    pub(super) failed: bool,
+}
+
+impl Observed {
+    /// Reads a whole reply that came.
+    pub(super) fn whole(dialect: Dialect, body: &[u8], failed: bool) -> Self {
+        let mut tap = Tap::new(dialect, false);
+        tap.watch(body);
+        Self {
+            reading: Reading::Whole,
+            streaming: false,
+            usage: tap.usage(),
+            output: tap.output_estimate(),
+            bytes: body.len() as u64,
+            failed,
+        }
+    }
+
+    /// What the exchange took, as far as that shows.
+    pub(super) fn taken(&self, bill: &Bill) -> Taken {
+        if !bill.served || bill.kind == Kind::Count {
+            return Taken::Nothing;
+        }
+        let reported = self.usage.unwrap_or_default();
+        let estimated = |output: u64| Usage {
+            input: match reported.input {
+                0 => bill.expected.input,
+                input => input,
+            },
+            output,
+            estimated: true,
+            ..reported
+        };
+        let seen = self.seen(bill.kind);
+        let told = reported.input > 0 || bill.expected.input == 0;
+        match self.reading {
+            Reading::Whole if self.failed && self.usage.is_none() && self.output == 0 => {
+                // A success in its head only, and an error instead of a reply.
+                if self.streaming {
+                    Taken::Estimated(estimated(0))
+                } else {
+                    Taken::Nothing
+                }
+            }
+            Reading::Whole if self.usage.is_some() && told => match reported.output {
+                // The prompt alone was reported.
+                0 if self.output > 0 => Taken::Estimated(estimated(self.output)),
+                _ => Taken::Known(reported),
+            },
+            Reading::Whole => Taken::Estimated(estimated(seen.max(reported.output))),
+            Reading::Part if self.streaming && !bill.background => {
+                if self.usage.is_some() && told && reported.output >= self.output {
+                    return Taken::Known(reported);
+                }
+                Taken::Estimated(estimated(seen.max(reported.output)))
+            }
+            // The provider wrote it to its end, seen or not.
+            Reading::Part | Reading::Unread => Taken::Unknown {
+                least: estimated(seen.max(bill.expected.output)),
+            },
+        }
+    }
+
+    /// Generated tokens by what went by: the text that was read, or where none was, the bytes.
+    fn seen(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Embed | Kind::Count => 0,
+            Kind::Generate if self.output > 0 => self.output,
+            // An event of a stream takes some 200 bytes for a token or two.
+            Kind::Generate if self.streaming => self.bytes / 64,
+            Kind::Generate => self.bytes / 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Estimate;
+
+    fn bill() -> Bill {
+        Bill {
+            expected: Estimate {
+                input: 100,
+                output: 512,
+            },
+            served: true,
+            asked: true,
+            ..Bill::default()
+        }
+    }
+
+    fn reported(input: u64, output: u64) -> Option<Usage> {
+        Some(Usage {
+            input,
+            output,
+            ..Usage::default()
+        })
+    }
+
+    fn observed(reading: Reading, streaming: bool) -> Observed {
+        Observed {
+            reading,
+            streaming,
+            bytes: 4000,
+            ..Observed::default()
+        }
+    }
+
+    fn amounts(taken: Taken) -> (u64, u64) {
+        let usage = taken.usage().copied().unwrap_or_default();
+        (usage.input, usage.output)
+    }
+
+    #[test]
+    fn a_reply_that_nobody_read_is_unknown_and_its_bytes_count() {
+        let unread = observed(Reading::Unread, false).taken(&bill());
+        assert!(matches!(unread, Taken::Unknown { .. }), "{unread:?}");
+        assert_eq!(amounts(unread), (100, 1000));
+        let none = Observed::default().taken(&bill());
+        assert!(matches!(none, Taken::Unknown { .. }), "{none:?}");
+        assert_eq!(amounts(none), (100, 512));
+    }
+
+    #[test]
+    fn a_usage_is_known_where_the_reply_was_read_to_its_end() {
+        let whole = Observed {
+            usage: reported(10, 5),
+            output: 7,
+            ..observed(Reading::Whole, false)
+        };
+        assert_eq!(
+            whole.taken(&bill()),
+            Taken::Known(reported(10, 5).unwrap_or_default())
+        );
+        let silent = Observed {
+            usage: None,
+            ..whole
+        };
+        assert!(matches!(silent.taken(&bill()), Taken::Estimated(_)));
+        assert_eq!(amounts(silent.taken(&bill())), (100, 7));
+        let prompt_only = Observed {
+            usage: reported(10, 0),
+            ..whole
+        };
+        assert_eq!(amounts(prompt_only.taken(&bill())), (10, 7));
+        let output_only = Observed {
+            usage: reported(0, 5),
+            ..whole
+        };
+        assert_eq!(amounts(output_only.taken(&bill())), (100, 7));
+    }
+
+    #[test]
+    fn a_cut_stream_takes_what_went_by_whatever_its_beginning_reported() {
+        let cut = Observed {
+            usage: reported(10, 1), // Anthropic's `message_start`
+            output: 300,
+            ..observed(Reading::Part, true)
+        };
+        assert_eq!(amounts(cut.taken(&bill())), (10, 300));
+        let end_was_there = Observed {
+            usage: reported(10, 301),
+            ..cut
+        };
+        assert!(matches!(end_was_there.taken(&bill()), Taken::Known(_)));
+        // The provider goes on without anybody who reads.
+        let background = Bill {
+            background: true,
+            ..bill()
+        };
+        assert!(matches!(cut.taken(&background), Taken::Unknown { .. }));
+        let whole = Observed {
+            streaming: false,
+            ..cut
+        };
+        assert_eq!(amounts(whole.taken(&bill())), (10, 512));
+    }
+
+    #[test]
+    fn counting_and_what_was_never_served_take_nothing() {
+        let whole = observed(Reading::Whole, false);
+        let counting = Bill {
+            kind: Kind::Count,
+            ..bill()
+        };
+        let refused = Bill {
+            served: false,
+            ..bill()
+        };
+        assert_eq!(whole.taken(&counting), Taken::Nothing);
+        assert_eq!(whole.taken(&refused), Taken::Nothing);
+    }
+
+    #[test]
+    fn vectors_take_no_output() {
+        let embedding = Bill {
+            kind: Kind::Embed,
+            ..bill()
+        };
+        let silent = observed(Reading::Whole, false).taken(&embedding);
+        assert_eq!(amounts(silent), (100, 0));
+    }
+
+    #[test]
+    fn an_error_in_the_place_of_a_reply_takes_nothing_and_one_in_mid_stream_what_went_by() {
+        let instead = Observed {
+            failed: true,
+            ..observed(Reading::Whole, false)
+        };
+        assert_eq!(instead.taken(&bill()), Taken::Nothing);
+        let mid = Observed {
+            failed: true,
+            output: 40,
+            ..observed(Reading::Whole, true)
+        };
+        assert_eq!(amounts(mid.taken(&bill())), (100, 40));
+    }
+}
