@@ -11,6 +11,7 @@
 
 mod all {
     mod ca_command;
+    mod callers;
     mod deploy_manifests;
     mod deploy_metrics;
     mod harness;
@@ -42,6 +43,7 @@ mod all {
     mod stores_limits;
     mod stores_policies;
     mod stores_replies;
+    mod stream_options;
 
     use outrigger_tests::Upstream;
 

@@ -51,6 +51,9 @@ pub struct File {
     /// Whom exchanges are booked to: `tenant`, `feature`, `plan`, `region` and tags of your own.
     #[serde(default)]
     pub tags: Option<Named<Tag>>,
+    /// What identifies a caller. Left out: its credential, else its cookies.
+    #[serde(default)]
+    pub caller: Option<Caller>,
     /// How long streams may go on after SIGTERM. Default `110s`.
     #[serde(default, deserialize_with = "given")]
     pub drain: Option<Span>,
@@ -360,6 +363,19 @@ pub struct Tag {
     /// Whether the headers are kept from the upstream. Default true, except for those that providers read themselves (`openai-…`).
     #[serde(default, deserialize_with = "given")]
     pub strip: Option<bool>,
+}
+
+/// What identifies a caller: whom limits, budgets and kept replies are partitioned by where a policy says `caller`. A request that carries
+/// none of these is known by its credential, else by all its cookies.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Caller {
+    /// Headers; the first that is there counts: `[x-user-id]`.
+    #[serde(default, deserialize_with = "given")]
+    pub headers: Option<Vec<Text>>,
+    /// Names of cookies; the first that is there counts, where none of the headers is: `[session]`.
+    #[serde(default, deserialize_with = "given")]
+    pub cookies: Option<Vec<Text>>,
 }
 
 /// What is written to standard output.

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 mod ca;
+mod caller;
 pub mod cases;
 mod check;
 pub mod file;
@@ -30,6 +31,7 @@ mod upstream;
 pub mod values;
 
 pub use ca::Ca;
+pub use caller::Caller;
 pub use harden::{Harden, Landlock};
 pub use hosts::{ByHost, Hosts};
 pub use listen::{Listen, Others, Reach};
@@ -67,6 +69,8 @@ pub struct Config {
     pub prices: Prices,
     /// Whom exchanges are booked to.
     pub tags: Tags,
+    /// What identifies a caller.
+    pub caller: std::sync::Arc<Caller>,
     /// What outlives an exchange. Taken up at start only.
     pub state: State,
     /// The pod's CA. Taken up at start only.

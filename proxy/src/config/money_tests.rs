@@ -133,6 +133,39 @@ fn tags_have_the_usual_names_and_the_operators_own() {
 }
 
 #[test]
+fn a_caller_is_known_by_headers_and_cookies_of_the_operators_choice() {
+    let config = parse("caller: { headers: [X-User], cookies: [session, sid] }").unwrap();
+    assert_eq!(config.caller.headers, ["x-user"]);
+    assert_eq!(config.caller.cookies, ["session", "sid"]);
+    assert_eq!(*parse("").unwrap().caller, Caller::default());
+    for (yaml, said) in [
+        ("caller: {}", "caller: names nothing"),
+        ("caller: { headers: [] }", "caller.headers: is empty"),
+        ("caller: { cookies: [] }", "caller.cookies: is empty"),
+        (
+            "caller: { headers: ['x a'] }",
+            "t.yaml:1:21: caller.headers[0]: is no name of a header",
+        ),
+        (
+            "caller: { headers: [Cookie] }",
+            "caller.headers[0]: is all cookies together",
+        ),
+        (
+            "caller: { headers: [x-a, X-A] }",
+            "caller.headers[1]: is named already",
+        ),
+        (
+            "caller: { cookies: ['a=b'] }",
+            "caller.cookies[0]: is no name of a cookie",
+        ),
+        ("caller: { header: [x-a] }", "unknown field"),
+    ] {
+        let errors = errors(yaml);
+        assert!(errors.contains(said), "{yaml}: {errors}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_tag_is_told_at_its_key() {
     for (yaml, said) in [
         ("tags: { Tenant: {} }", "tags.Tenant: is no name for a tag"),

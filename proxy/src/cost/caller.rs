@@ -1,9 +1,76 @@
 //! Who is calling, without keeping the key: a hash of the credential, the same on every replica.
 //!
+//! By default the caller is who the credential says it is, else who its cookies say it is. An operator names other headers and cookies under
+//! `caller:`; a request that carries none of those falls back to the default, so that it shares no partition with every other such request.
+//!
 //! Keys are long and random, so a plain hash tells nobody the key; 64 bits of it tell a billion callers apart.
 
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
+
+use crate::{config::Caller, dialect::address};
+
+/// A name for the caller, the same on every replica: a hash of the first header or cookie that `rule` names and the request carries, else of
+/// its credential, else of its cookies. None where it carries nothing of all that.
+pub fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<String> {
+    let named = || {
+        rule.headers.iter().find_map(|name| {
+            let value = headers.get(name)?.as_bytes().trim_ascii();
+            (!value.is_empty()).then(|| hash_of(name.as_str(), value))
+        })
+    };
+    let cookie = || {
+        let found = |name: &String| {
+            let mut pairs = cookies(headers);
+            pairs.find(|(known, value)| *known == name.as_bytes() && !value.is_empty())
+        };
+        let (_, value) = rule.cookies.iter().find_map(found)?;
+        Some(hash_of("cookie", value))
+    };
+    named()
+        .or_else(cookie)
+        .or_else(|| of(headers))
+        .or_else(|| address::key(path).map(|key| hash(key.as_bytes())))
+        .or_else(|| of_cookies(headers))
+}
+
+/// A hash of all cookies, in whatever order and however many headers they come.
+fn of_cookies(headers: &HeaderMap) -> Option<String> {
+    let mut all: Vec<_> = cookies(headers).collect();
+    all.sort_unstable();
+    let mut text = Vec::new();
+    for (name, value) in all {
+        text.extend_from_slice(name);
+        text.push(b'=');
+        text.extend_from_slice(value);
+        text.push(b';');
+    }
+    (!text.is_empty()).then(|| hash_of("cookies", &text))
+}
+
+/// Names and values of the cookies that a request carries (RFC 6265 §5.4).
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let values = headers.get_all(http::header::COOKIE).iter();
+    let pairs = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let pairs = pairs
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b'=');
+        match at {
+            Some(at) => (
+                pair.get(..at).unwrap_or_default(),
+                pair.get(at + 1..).unwrap_or_default(),
+            ),
+            None => (pair, &b""[..]),
+        }
+    })
+}
+
+/// A hash that no value under another name has.
+fn hash_of(name: &str, value: &[u8]) -> String {
+    hash(&[name.as_bytes(), b"\0", value].concat())
+}
 
 /// A name for the caller: a hash of the credential that the request carries, the same on every replica. None where it carries none.
 pub fn of(headers: &HeaderMap) -> Option<String> {

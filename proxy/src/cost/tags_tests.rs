@@ -3,7 +3,10 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::{config::Config, cost::caller};
+use crate::{
+    config::{Caller, Config},
+    cost::caller,
+};
 
 fn rules(yaml: &str) -> Rules {
     let env = |name: &str| match name {
@@ -260,6 +263,42 @@ fn a_caller_has_one_name_however_its_key_comes() {
     assert_eq!(of(&[]), None);
     assert_eq!(of(&[("authorization", "Bearer ")]), None);
     assert_eq!(caller::hash(b"sk-1"), name);
+}
+
+#[test]
+fn a_caller_without_a_key_is_known_by_its_cookies_in_any_order() {
+    let of = |list: &[(&str, &str)]| caller::name(&Caller::default(), &headers(list), "/v1/x");
+    let a = of(&[("cookie", "sid=a; theme=dark")]);
+    assert!(a.is_some());
+    assert_eq!(of(&[("cookie", "theme=dark; sid=a")]), a);
+    assert_eq!(of(&[("cookie", "theme=dark"), ("cookie", "sid=a")]), a);
+    assert_ne!(of(&[("cookie", "sid=b; theme=dark")]), a);
+    assert_eq!(of(&[("cookie", " ; ")]), None);
+    // a key goes before cookies, wherever it stands
+    let key = of(&[("x-api-key", "sk-1")]);
+    assert_eq!(of(&[("x-api-key", "sk-1"), ("cookie", "sid=a")]), key);
+    let path = "/v1beta/models/m:generateContent?key=sk-1";
+    let in_path = headers(&[("cookie", "sid=a")]);
+    assert_eq!(caller::name(&Caller::default(), &in_path, path), key);
+}
+
+#[test]
+fn what_identifies_a_caller_is_the_operators_choice_and_never_everybody() {
+    let rule = Caller {
+        headers: vec!["x-user".parse().unwrap()],
+        cookies: vec!["sid".into()],
+    };
+    let of = |list: &[(&str, &str)]| caller::name(&rule, &headers(list), "/v1/x");
+    let user = of(&[("x-user", "ana")]);
+    assert_eq!(of(&[("x-user", "ana"), ("x-api-key", "sk-1")]), user);
+    assert_ne!(of(&[("x-user", "bob"), ("x-api-key", "sk-1")]), user);
+    let session = of(&[("cookie", "theme=dark; sid=ana")]);
+    assert_eq!(of(&[("cookie", "sid=ana; theme=light")]), session);
+    assert_ne!(session, user, "a cookie is no header");
+    // none of them: as without a rule
+    let key = caller::name(&Caller::default(), &headers(&[("x-api-key", "sk-1")]), "/");
+    assert_eq!(of(&[("x-api-key", "sk-1"), ("cookie", "theme=dark")]), key);
+    assert_ne!(of(&[("cookie", "theme=a")]), of(&[("cookie", "theme=b")]));
 }
 
 #[test]

@@ -10,11 +10,15 @@ use super::{
     REQUEST_ID,
     generation::{Generation, home, now},
     settle::Watch,
+    usage_option::Standing,
 };
 use crate::{
     config::{ByHost, Upstream},
     cost::tags,
-    dialect::{answer, request::Body as Asked},
+    dialect::{
+        answer,
+        request::{Body as Asked, Mark},
+    },
     policy::{Call, Estimates, Run},
     refusal::{Code, Refusal},
     route,
@@ -25,6 +29,8 @@ use crate::{
 pub(super) struct Outgoing<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) request: Request<Payload>,
+    /// The same without what was added for the stream's usage, where the upstream is not known to take that.
+    pub(super) plain: Option<Box<Request<Payload>>>,
 }
 
 /// Where it goes, and as what.
@@ -69,7 +75,7 @@ pub(super) fn outgoing<'a>(
         upstream.name,
         call.body.model().unwrap_or_default()
     );
-    account(&mut call, upstream, generation, watch);
+    let unasked = account(&mut call, upstream, generation, watch);
     if shares || watch.run.as_ref().is_some_and(Run::rewrites) {
         // Policies read text, not gzip: what the app would take is not asked for. What is kept may be read by anybody.
         call.set_header(
@@ -88,7 +94,7 @@ pub(super) fn outgoing<'a>(
     let id = HeaderValue::try_from(call.id.as_str());
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = call.method.clone();
-    let (headers, body) = call.into_parts();
+    let (headers, mut body) = call.into_parts();
     head.headers = headers;
     let mut head =
         credentials::outgoing(upstream, head, path).map_err(|error| unsendable(&error))?;
@@ -96,12 +102,27 @@ pub(super) fn outgoing<'a>(
         head.headers.entry(REQUEST_ID).or_insert(id);
     }
     let payload = payload.unwrap_or_else(|| Payload::Whole(body.render()));
+    let plain = unasked.map(|mark| {
+        body.roll_back(mark);
+        let payload = Payload::Whole(body.render());
+        Box::new(Request::from_parts(head.clone(), payload))
+    });
     let request = Request::from_parts(head, payload);
-    Ok(Outgoing { upstream, request })
+    Ok(Outgoing {
+        upstream,
+        request,
+        plain,
+    })
 }
 
-/// Takes over what the exchange will be settled by: what was reserved, tags, and what this target costs.
-fn account(call: &mut Call, upstream: &Upstream, generation: &Generation, watch: &mut Watch) {
+/// Takes over what the exchange will be settled by: what was reserved, tags, and what this target costs. Returns the body as it was before
+/// its stream was asked for usage, where the target may refuse that.
+fn account(
+    call: &mut Call,
+    upstream: &Upstream,
+    generation: &Generation,
+    watch: &mut Watch,
+) -> Option<Mark> {
     watch.linear = 0;
     let reserved = std::mem::take(&mut call.books.reserved);
     watch.bill.kind = call.body.kind();
@@ -130,8 +151,18 @@ fn account(call: &mut Call, upstream: &Upstream, generation: &Generation, watch:
         call.set_header(name, None);
     }
     // With an empty chain nothing is added: a wire.
-    let asks = upstream.usage && watch.record.streaming && watch.run.is_some();
-    watch.strips_usage = asks && call.body.ask_for_usage();
+    watch.strips_usage = false;
+    if !upstream.usage || !watch.record.streaming || watch.run.is_none() {
+        return None;
+    }
+    let known = &watch.shared.usage_option;
+    let standing = known.standing(&watch.record.target, Instant::now());
+    if standing == Standing::Refuses {
+        return None;
+    }
+    let mark = call.body.mark();
+    watch.strips_usage = call.body.ask_for_usage();
+    (watch.strips_usage && standing == Standing::Unknown).then_some(mark)
 }
 
 pub(super) fn call(mut parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
@@ -151,6 +182,7 @@ pub(super) fn call(mut parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
     }
     call.home = home;
     call.tagged(tags);
+    call.identified_by(Arc::clone(&watch.generation.config.caller));
     call.estimated_by(Arc::clone(&watch.generation) as Arc<dyn Estimates>);
     call
 }

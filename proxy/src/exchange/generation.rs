@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::usage_option::UsageOption;
 use crate::{
     config::Config,
     cost::{
@@ -113,6 +114,8 @@ pub struct Shared {
     pub generation: ArcSwap<Generation>,
     /// What decides whether new work is let in.
     pub gate: Arc<Gate>,
+    /// Which targets take `stream_options`.
+    pub(super) usage_option: UsageOption,
     phase: watch::Sender<Phase>,
 }
 
@@ -122,6 +125,7 @@ impl Shared {
         Self {
             generation: ArcSwap::from_pointee(generation),
             gate: Arc::default(),
+            usage_option: UsageOption::default(),
             phase: watch::Sender::new(Phase::Serving),
         }
     }

@@ -12,7 +12,7 @@ use http_body::Body;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    config::Config,
+    config::{Config, Upstream},
     dialect::{
         Dialect, answer, describe::Exempt, in_band, recognise, recognise::Surface,
         request::Body as RequestBody,
@@ -39,6 +39,7 @@ mod refusals;
 mod settle;
 mod shed;
 pub mod told;
+mod usage_option;
 
 use aim::{Outgoing, aim, call, outgoing};
 use ask::{Asked, blocked, has_failed, rescue};
@@ -284,12 +285,34 @@ impl Worker {
         outgoing: Outgoing<'_>,
         watch: &mut Watch,
     ) -> Result<Response<Inbound>, Refusal> {
-        let Outgoing { upstream, request } = outgoing;
+        let Outgoing {
+            upstream,
+            request,
+            plain,
+        } = outgoing;
+        let reply = self.attempt(upstream, request, "first", watch).await?;
+        match plain {
+            Some(plain) => {
+                self.without_usage_option(reply, upstream, *plain, watch)
+                    .await
+            }
+            None => Ok(reply),
+        }
+    }
+
+    /// One request to the upstream, counted under `reason`.
+    async fn attempt(
+        &self,
+        upstream: &Upstream,
+        request: Request<Payload>,
+        reason: &'static str,
+        watch: &mut Watch,
+    ) -> Result<Response<Inbound>, Refusal> {
         let wait = upstream.first_content_timeout;
         let sent = timeout(wait, self.pool.send(upstream, request)).await;
         watch.bill.asked = true;
         let asked: Arc<str> = upstream.name.as_str().into();
-        metrics::attempt(&asked, "first");
+        metrics::attempt(&asked, reason);
         watch.record.upstream = Some(asked);
         let name = &upstream.name;
         let reply = match sent {

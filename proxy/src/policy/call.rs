@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Books, Estimates, books};
 use crate::{
-    config::ByHost,
-    cost::{Tags, Unit},
+    config::{ByHost, Caller},
+    cost::{Tags, Unit, caller},
     dialect::{
         Dialect,
         request::{Body, Mark as BodyMark},
@@ -36,6 +36,7 @@ pub struct Call {
     tags: Tags,
     undo: Vec<Undo>,
     estimates: Option<Arc<dyn Estimates>>,
+    caller: Arc<Caller>,
 }
 
 /// Without what was said: a call is all of the prompt.
@@ -85,7 +86,18 @@ impl Call {
             tags: Tags::default(),
             undo: Vec::new(),
             estimates: None,
+            caller: Arc::default(),
         }
+    }
+
+    /// Says what identifies its caller.
+    pub fn identified_by(&mut self, caller: Arc<Caller>) {
+        self.caller = caller;
+    }
+
+    /// A name for the caller that tells nobody who that is; none where the request carries nothing that identifies one.
+    pub fn caller(&self) -> Option<String> {
+        caller::name(&self.caller, &self.headers, &self.path)
     }
 
     /// Lets policies ask what the exchange will take.

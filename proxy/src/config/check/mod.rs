@@ -13,6 +13,7 @@ use super::{
 };
 
 mod ca;
+mod caller;
 mod guard;
 mod listen;
 mod policies;
@@ -63,6 +64,7 @@ impl Check<'_> {
         let limits = self.limits(file.limits.unwrap_or_default());
         let prices = self.prices(file.prices.unwrap_or_default());
         let tags = self.tags(file.tags);
+        let caller = self.caller(file.caller);
         let workers = match file.workers {
             None => std::thread::available_parallelism()
                 .map_or(1, usize::from)
@@ -98,6 +100,7 @@ impl Check<'_> {
             limits,
             prices,
             tags,
+            caller: caller.into(),
             state,
             ca,
             harden,

@@ -8,8 +8,8 @@ use wasmtime::component::Resource;
 
 use super::{super::bindings, State, headers, misuse};
 use crate::{
-    cost::{Unit, caller},
-    dialect::{address, canon, request::Body},
+    cost::Unit,
+    dialect::{canon, request::Body},
 };
 use bindings::{exchange, types as wit};
 
@@ -75,11 +75,7 @@ impl exchange::HostRequest for State {
     }
 
     fn caller(&mut self, _: Request) -> wasmtime::Result<String> {
-        let call = self.lent()?;
-        let in_path = || address::key(&call.path).map(|key| caller::hash(key.as_bytes()));
-        Ok(caller::of(call.headers())
-            .or_else(in_path)
-            .unwrap_or_default())
+        Ok(self.lent()?.caller().unwrap_or_default())
     }
 
     fn set_header(&mut self, _: Request, name: String, value: String) -> wasmtime::Result<()> {

@@ -1,0 +1,182 @@
+//! Which targets take `stream_options`, learnt from their answers.
+//!
+//! Streams are asked for their usage in the app's place. A server that does not know the parameter refuses the whole request, and the app,
+//! which never sent it, could do nothing: so such a request is sent once more without it, before anything went to the app, and the target is
+//! remembered for a while. The app's own `stream_options` are never taken away.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use http::{Response, StatusCode};
+use tokio::time::Instant;
+
+use super::{
+    Worker, collect::collect, head::unreadable, refusals::incomplete_reply, settle::Watch, timeouts,
+};
+use crate::{
+    config::Upstream,
+    refusal::Refusal,
+    upstream::{Inbound, Payload},
+};
+
+/// Targets that are remembered; callers choose the models' names.
+const TARGETS: usize = 1024;
+/// How long an answer is believed: servers are updated.
+const BELIEVED: Duration = Duration::from_secs(600);
+/// How much of a refusal's body is searched.
+const SEARCHED: usize = 16 << 10;
+
+/// A target's answer to a stream that was asked for its usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has not answered, or long ago.
+    Unknown,
+    /// It took the option.
+    Takes,
+    /// It refused the option, and took the request without it.
+    Refuses,
+}
+
+/// What is known of targets, by `upstream/model`.
+#[derive(Debug, Default)]
+pub(super) struct UsageOption {
+    targets: DashMap<Box<str>, (Standing, Instant)>,
+}
+
+impl UsageOption {
+    /// What is known of a target.
+    pub(super) fn standing(&self, target: &str, now: Instant) -> Standing {
+        let known = self.targets.get(target).map(|known| *known);
+        match known {
+            Some((standing, since)) if now.duration_since(since) < BELIEVED => standing,
+            _ => Standing::Unknown,
+        }
+    }
+
+    /// Remembers a target's answer.
+    pub(super) fn note(&self, target: &str, standing: Standing, now: Instant) {
+        if self.targets.len() >= TARGETS && !self.targets.contains_key(target) {
+            let believed = |since: &Instant| now.duration_since(*since) < BELIEVED;
+            self.targets.retain(|_, (_, since)| believed(since));
+            if self.targets.len() >= TARGETS {
+                // It is tried again with the next stream: that costs one request more, and no memory.
+                return;
+            }
+        }
+        self.targets.insert(target.into(), (standing, now));
+    }
+}
+
+impl Worker {
+    /// Takes the answer to a request that asked for usage in the app's place; where that is what was refused, sends `plain` instead.
+    pub(super) async fn without_usage_option(
+        &self,
+        reply: Response<Inbound>,
+        upstream: &Upstream,
+        plain: http::Request<Payload>,
+        watch: &mut Watch,
+    ) -> Result<Response<Inbound>, Refusal> {
+        if !may_refuse(reply.status()) {
+            if reply.status().is_success() {
+                let known = &watch.shared.usage_option;
+                known.note(&watch.record.target, Standing::Takes, Instant::now());
+            }
+            return Ok(reply);
+        }
+        let (head, body) = reply.into_parts();
+        let limit = watch.generation.config.limits.reply_body;
+        let body = collect(body, limit, timeouts(watch).idle)
+            .await
+            .map_err(incomplete_reply)?;
+        // What can't be read may say it, too.
+        if unreadable(&head.headers) != Some("encoding") && !names_the_option(&body) {
+            return Ok(Response::from_parts(head, Inbound::Kept([body].into())));
+        }
+        watch.strips_usage = false;
+        let again = self
+            .attempt(upstream, plain, "stream_options", watch)
+            .await?;
+        if again.status().is_success() {
+            let known = &watch.shared.usage_option;
+            known.note(&watch.record.target, Standing::Refuses, Instant::now());
+        }
+        Ok(again)
+    }
+}
+
+/// Whether servers refuse an unknown parameter with this status.
+fn may_refuse(status: StatusCode) -> bool {
+    status == StatusCode::BAD_REQUEST || status == StatusCode::UNPROCESSABLE_ENTITY
+}
+
+/// Whether a refusal is over the option, or over a parameter that it does not name.
+fn names_the_option(body: &Bytes) -> bool {
+    let body = body.get(..SEARCHED.min(body.len())).unwrap_or_default();
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    any(&[
+        "stream_options",
+        "include_usage",
+        "streamoptions",
+        "includeusage",
+    ]) || any(&[
+        "unknown",
+        "unrecognized",
+        "unrecognised",
+        "unsupported",
+        "not supported",
+        "unexpected",
+        "not permitted",
+        "not allowed",
+        "extra",
+    ]) && any(&[
+        "param", "argument", "field", "key", "property", "input", "option",
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_believed_for_ten_minutes_and_memory_is_bounded() {
+        let known = UsageOption::default();
+        let now = Instant::now();
+        assert_eq!(known.standing("a/m", now), Standing::Unknown);
+        known.note("a/m", Standing::Refuses, now);
+        assert_eq!(known.standing("a/m", now), Standing::Refuses);
+        assert_eq!(known.standing("a/n", now), Standing::Unknown);
+        assert_eq!(known.standing("a/m", now + BELIEVED), Standing::Unknown);
+        for n in 0..2 * TARGETS {
+            known.note(&format!("a/{n}"), Standing::Takes, now);
+        }
+        assert_eq!(known.targets.len(), TARGETS);
+        known.note("b/m", Standing::Takes, now + BELIEVED);
+        assert_eq!(known.targets.len(), 1);
+    }
+
+    #[test]
+    fn a_refusal_over_the_option_is_told_from_others() {
+        for (body, over) in [
+            (
+                r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#,
+                true,
+            ),
+            (
+                r#"{"detail":[{"loc":["body","stream_options"],"msg":"Extra inputs are not permitted"}]}"#,
+                true,
+            ),
+            (r#"{"error":"unknown parameter"}"#, true),
+            (r#"{"message":"include_usage is not a thing"}"#, true),
+            (r#"{"error":{"message":"the context is too long"}}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(
+                names_the_option(&Bytes::from_static(body.as_bytes())),
+                over,
+                "{body}"
+            );
+        }
+    }
+}

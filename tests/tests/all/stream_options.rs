@@ -1,0 +1,85 @@
+//! Streams that are asked for their usage in the app's place, at servers that know no such option.
+
+use outrigger_tests::replies::{self, Api};
+use outrigger_tests::{Sidecar, Step, Upstream, wire};
+use serde_json::{Value, json};
+
+use super::config;
+
+/// Refuses `stream_options` with this status and body; streams otherwise.
+fn refuses(status: &'static str, body: &'static str) -> Upstream {
+    Upstream::start(move |seen, _| {
+        if seen.json().get("stream_options").is_none() {
+            return replies::stream(&Api::Chat.events(&["Hello", " there"]));
+        }
+        let head = ["content-type: application/json"];
+        vec![Step::Send(replies::whole(status, &head, body))]
+    })
+}
+
+const NAMED: &str =
+    r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
+
+fn start(upstream: &Upstream) -> Sidecar {
+    Sidecar::start(&config(upstream, "[{ use: noop }]"))
+}
+
+fn ask(sidecar: &Sidecar, options: Option<Value>) -> wire::Reply {
+    let mut body = Api::Chat.ask("m", "hi", true);
+    if let Some(options) = options {
+        body["stream_options"] = options;
+    }
+    sidecar.post(Api::Chat.path(), body.to_string())
+}
+
+#[test]
+fn a_server_that_refuses_the_option_is_asked_again_without_it_and_remembered() {
+    for (status, body) in [
+        ("400 Bad Request", NAMED),
+        (
+            "422 Unprocessable Entity",
+            r#"{"detail":[{"loc":["body","stream_options"],"msg":"Extra inputs are not permitted"}]}"#,
+        ),
+        ("400 Bad Request", r#"{"error":"unknown parameter"}"#),
+    ] {
+        let upstream = refuses(status, body);
+        let sidecar = start(&upstream);
+        for requests in [2, 3] {
+            let reply = ask(&sidecar, None);
+            assert_eq!(
+                (reply.status, reply.end),
+                (200, wire::End::Complete),
+                "{body}"
+            );
+            assert!(reply.text().contains("there"), "{body}");
+            assert_eq!(upstream.count(), requests, "{body}");
+        }
+        let attempts = "outrigger_upstream_attempts_total";
+        let again = sidecar.metric(attempts, &["reason=\"stream_options\""]);
+        assert!((again - 1.0).abs() < 0.1, "{again}");
+    }
+}
+
+#[test]
+fn a_refusal_over_something_else_goes_to_the_app_as_it_came() {
+    let body = r#"{"error":{"message":"the context is too long"}}"#;
+    let upstream = refuses("400 Bad Request", body);
+    let sidecar = start(&upstream);
+    let reply = ask(&sidecar, None);
+    assert_eq!((reply.status, reply.text().as_str()), (400, body));
+    assert_eq!(upstream.count(), 1);
+}
+
+#[test]
+fn the_apps_own_option_is_never_taken_away() {
+    for options in [
+        json!({"include_usage": true}),
+        json!({"include_obfuscation": false}),
+    ] {
+        let upstream = refuses("400 Bad Request", NAMED);
+        let sidecar = start(&upstream);
+        let reply = ask(&sidecar, Some(options.clone()));
+        assert_eq!((reply.status, reply.text().as_str()), (400, NAMED));
+        assert_eq!(upstream.last().json()["stream_options"], options);
+    }
+}
