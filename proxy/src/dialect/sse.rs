@@ -101,6 +101,33 @@ impl Frames {
         end
     }
 
+    /// Takes back `event` and all that was given out after it; it comes again.
+    pub(super) fn take_back(&mut self, event: &Event) {
+        self.rewind(event.raw.start);
+        self.first = event.fields.start != event.raw.start;
+    }
+
+    /// Takes back what was given out behind `event`.
+    pub(super) fn take_back_after(&mut self, event: &Event) {
+        self.rewind(event.raw.end);
+    }
+
+    fn rewind(&mut self, to: usize) {
+        self.event = Event {
+            raw: to..to,
+            fields: to..to,
+            ..Event::default()
+        };
+        (self.scanned, self.line) = (to, to);
+    }
+
+    /// Forgets what was not given out, which nobody is to have.
+    pub(super) fn drop_rest(&mut self) {
+        let end = self.complete();
+        self.buffer.truncate(end);
+        self.rewind(end);
+    }
+
     fn settle(&mut self) -> usize {
         let end = self.event.raw.start;
         let back = |range: &mut Range<usize>| {

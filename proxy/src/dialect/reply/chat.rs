@@ -1,6 +1,7 @@
 //! Replies of `POST …/chat/completions` and `…/completions`, chunks and whole, and of `…/embeddings`, which hold no text.
 //!
-//! A choice's channels end with its `finish_reason`. Text that is in the same chunk is its own place; other channels of the choice
+//! A choice's channels end with its `finish_reason`, unless the choice goes on behind one: some servers write a reason into every chunk,
+//! and there the channels end with the stream. Text that is in the same chunk is its own place; other channels of the choice
 //! are closed before that chunk.
 
 use crate::dialect::{
@@ -9,7 +10,8 @@ use crate::dialect::{
 };
 
 use super::{
-    plan::{Channel, Field, Key, index, weight},
+    calls,
+    plan::{Channel, Ending, Field, Key, Piece, Unnumbered, index, weight},
     state::State,
 };
 
@@ -78,7 +80,7 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
             }
         } else if key.is("text") && state.dialect == Dialect::OpenaiCompletions {
             if let Some(text) = cursor.text_or_skip()? {
-                state.pieces.push((Field::Content, 0, text));
+                state.pieces.push(Piece::new(Field::Content, text));
             }
         } else if key.is("finish_reason") {
             // some servers write "" for null
@@ -95,32 +97,33 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
         Ok(())
     })?;
     let mut finishing = !state.streaming;
+    let finished = finish.is_some();
     if let Some(reason) = finish {
-        finishing = true;
+        finishing |= !state.goes_on;
         state.news = true;
         if number == 0 || state.finish.is_none() {
             state.read_finish(doc, &reason);
         }
     }
     if state.streaming {
-        if finishing {
+        if finished {
             state.parsed.open.retain(|open| *open != number);
         } else if !state.parsed.open.contains(&number) {
             state.parsed.open.push(number);
         }
     }
-    let pieces = std::mem::take(&mut state.pieces);
-    for (at, (field, inner, text)) in pieces.iter().enumerate() {
-        let again = pieces
-            .iter()
-            .skip(at + 1)
-            .any(|(f, i, _)| (f, i) == (field, inner));
+    let mut pieces = std::mem::take(&mut state.pieces);
+    let complete = number_calls(state, doc, number, &mut pieces);
+    for (at, piece) in pieces.iter().enumerate() {
+        let again = (pieces.iter().skip(at + 1))
+            .any(|other| (other.field, other.inner) == (piece.field, piece.inner));
         let key = Key {
-            field: *field,
+            field: piece.field,
             outer: number,
-            inner: *inner,
+            inner: piece.inner,
         };
-        state.show(doc, key, text, finishing && !again);
+        let last = finishing || piece.call.is_some() && complete.contains(&piece.inner);
+        state.show(doc, key, &piece.text, last && !again);
     }
     state.pieces = pieces;
     if finishing {
@@ -135,6 +138,77 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Numbers the calls that the provider does not; returns those that are complete.
+fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]) -> Vec<u32> {
+    let mut complete = Vec::new();
+    for piece in pieces {
+        let Some(call) = &piece.call else { continue };
+        piece.inner = u32::try_from(call.position).unwrap_or(u32::MAX);
+        if !state.places.contains(piece.field.place()) {
+            continue;
+        }
+        let numbers = (state.channels.iter())
+            .filter(|channel| channel.key.outer == choice && channel.key.field == piece.field);
+        let next = numbers
+            .map(|channel| channel.key.inner.saturating_add(1))
+            .max();
+        let raw = |range: &std::ops::Range<usize>| doc.get(range.clone()).unwrap_or_default();
+        let known = calls::Piece {
+            choice,
+            position: call.position,
+            id: raw(&call.id),
+            name: raw(&call.name),
+        };
+        let arguments = piece.text.decode(doc);
+        let (number, done) = state.calls.number(known, &arguments, next.unwrap_or(0));
+        piece.inner = number;
+        if done {
+            complete.push(number);
+        }
+    }
+    complete
+}
+
+/// What an event says of its choices: whether they have content, and whether they end.
+pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
+    let mut endings = Vec::new();
+    Cursor::starting(doc, at).object(|key, cursor| {
+        if !key.is("choices") || cursor.kind()? != Kind::Array {
+            return Ok(());
+        }
+        cursor.array(|_, cursor| {
+            if cursor.kind()? != Kind::Object {
+                return Ok(());
+            }
+            let (mut choice, mut content, mut finish) = (0, false, false);
+            cursor.object(|key, cursor| {
+                if key.is("index") {
+                    choice = index(cursor)?;
+                } else if key.is("finish_reason") {
+                    let reason = cursor.text_or_skip()?;
+                    finish = reason.is_some_and(|reason| reason.range.len() > 2);
+                } else if key.is("text") {
+                    content |= weight(doc, cursor.skip()?) > 0;
+                } else if key.is("delta") && cursor.kind()? == Kind::Object {
+                    cursor.object(|key, cursor| {
+                        let value = cursor.skip()?;
+                        content |= !key.is("role") && weight(doc, value) > 0;
+                        Ok(())
+                    })?;
+                }
+                Ok(())
+            })?;
+            endings.push(Ending {
+                choice,
+                content,
+                finish,
+            });
+            Ok(())
+        })
+    })?;
+    Ok(endings)
 }
 
 /// A `delta` or a `message`.
@@ -153,7 +227,7 @@ fn message(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(),
             return other(state, doc, key, cursor);
         };
         if let Some(text) = cursor.text_or_skip()? {
-            state.pieces.push((field, 0, text));
+            state.pieces.push(Piece::new(field, text));
         }
         Ok(())
     })
@@ -164,7 +238,7 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
     match cursor.kind()? {
         Kind::String => {
             let text = cursor.text()?;
-            state.pieces.push((Field::Content, 0, text));
+            state.pieces.push(Piece::new(Field::Content, text));
             Ok(())
         }
         Kind::Array => cursor.array(|_, cursor| {
@@ -181,7 +255,7 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
                 Ok(())
             })?;
             match text {
-                Some(text) => state.pieces.push((Field::Content, 0, text)),
+                Some(text) => state.pieces.push(Piece::new(Field::Content, text)),
                 None => state.count_unseen("part", cursor.at() - start),
             }
             Ok(())
@@ -204,7 +278,7 @@ fn other(
         return cursor.array(|position, cursor| tool_call(state, cursor, position));
     }
     if key.is("function_call") && kind == Kind::Object {
-        return function(state, cursor, "arguments", Field::FunctionCall, 0);
+        return function(state, cursor, "arguments", Field::FunctionCall).map(drop);
     }
     state.news = true;
     let range = cursor.skip()?;
@@ -230,49 +304,68 @@ fn tool_call(state: &mut State, cursor: &mut Cursor<'_>, position: usize) -> Res
     if cursor.kind()? != Kind::Object {
         return Ok(());
     }
-    let mut number = u32::try_from(position).unwrap_or(u32::MAX);
     let first = state.pieces.len();
+    let (mut number, mut id, mut name) = (None, 0..0, 0..0);
     cursor.object(|key, cursor| {
         if key.is("index") {
-            number = index(cursor)?;
+            number = cursor
+                .integer()?
+                .map(|index| u32::try_from(index).unwrap_or(u32::MAX));
         } else if key.is("function") && cursor.kind()? == Kind::Object {
-            function(state, cursor, "arguments", Field::Arguments, 0)?;
+            name = function(state, cursor, "arguments", Field::Arguments)?;
         } else if key.is("custom") && cursor.kind()? == Kind::Object {
-            function(state, cursor, "input", Field::CustomInput, 0)?;
+            name = function(state, cursor, "input", Field::CustomInput)?;
         } else if cursor.kind()? != Kind::Null {
             state.news = true;
             state.content_seen = true;
+            if key.is("id") {
+                id = text_inside(cursor.text_or_skip()?);
+            }
         }
         Ok(())
     })?;
+    let call = number
+        .is_none()
+        .then_some(Unnumbered { position, id, name });
     for piece in state.pieces.iter_mut().skip(first) {
-        piece.1 = number;
+        piece.inner = number.unwrap_or(0);
+        piece.call.clone_from(&call);
     }
     Ok(())
 }
 
+/// Where a literal's inside stands.
+fn text_inside(text: Option<Text>) -> std::ops::Range<usize> {
+    text.map_or(0..0, |text| text.range.start + 1..text.range.end - 1)
+}
+
+/// Takes a function's object; returns where its name stands.
 fn function(
     state: &mut State,
     cursor: &mut Cursor<'_>,
     name: &str,
     field: Field,
-    inner: u32,
-) -> Result<(), Malformed> {
+) -> Result<std::ops::Range<usize>, Malformed> {
+    let mut named = 0..0;
     cursor.object(|key, cursor| {
         let kind = cursor.kind()?;
         if !key.is(name) {
             state.news |= kind != Kind::Null;
             state.content_seen |= kind != Kind::Null;
+            if key.is("name") {
+                named = text_inside(cursor.text_or_skip()?);
+            }
         } else if kind == Kind::String {
             let text: Text = cursor.text()?;
-            state.pieces.push((field, inner, text));
+            state.pieces.push(Piece::new(field, text));
         } else if kind != Kind::Null {
             state.news = true;
             let bytes = cursor.skip()?.len();
             state.count_unseen("tool_arguments", bytes);
         }
         Ok(())
-    })
+    })?;
+    Ok(named)
 }
 
 /// A list of embeddings: vectors are numbers, or their bytes in base64, and nothing that a policy reads.

@@ -2,7 +2,7 @@
 //!
 //! Parts have no index, so a candidate's text is one channel and its thoughts are another, over all parts and chunks; each function call
 //! is complete where it stands and a channel of its own. A stream has no terminator: it has ended when every candidate has a
-//! `finishReason`. Without `alt=sse` the chunks are the elements of one JSON array, which is read like any whole reply; there, and in a
+//! `finishReason` and none goes on behind it. Without `alt=sse` the chunks are the elements of one JSON array, which is read like any whole reply; there, and in a
 //! plain reply, a channel's last text is the one that ends it, so that nothing needs a place that is not there.
 
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::dialect::{
 };
 
 use super::{
-    plan::{Channel, Field, Key, index, weight},
+    plan::{Channel, Ending, Field, Key, Piece, index, weight},
     state::State,
 };
 
@@ -68,7 +68,7 @@ fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), M
                 Kind::Object => candidate(state, doc, cursor, position),
                 _ => Ok(()),
             })?;
-            state.parsed.ended |= state.parsed.open.is_empty();
+            state.parsed.ended = state.parsed.open.is_empty();
         } else if key.is("usageMetadata") {
             // every chunk tells the sum so far: one that is left out tells nothing that the next does not
             state.read_usage(cursor)?;
@@ -136,16 +136,18 @@ fn candidate(
         Ok(())
     })?;
     let finish = finish.filter(|reason| reason.range.len() > 2);
-    let finishing = state.streaming && finish.is_some();
+    let finished = state.streaming && finish.is_some();
+    let finishing = finished && !state.goes_on;
     if let Some(reason) = finish {
         state.news = true;
         if number == 0 || state.finish.is_none() {
             state.read_finish(doc, &reason);
         }
     }
-    if finishing {
+    let more = !state.parsed.ended || !state.pieces.is_empty();
+    if finished {
         state.parsed.open.retain(|open| *open != number);
-    } else if state.streaming && !state.parsed.ended && !state.parsed.open.contains(&number) {
+    } else if state.streaming && more && !state.parsed.open.contains(&number) {
         state.parsed.open.push(number);
     }
     show(state, doc, number, finishing);
@@ -164,21 +166,74 @@ fn candidate(
     Ok(())
 }
 
+/// What an event says of its candidates: whether they have content, and whether they end.
+pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
+    let mut endings = Vec::new();
+    Cursor::starting(doc, at).object(|key, cursor| {
+        if !key.is("candidates") || cursor.kind()? != Kind::Array {
+            return Ok(());
+        }
+        cursor.array(|position, cursor| {
+            if cursor.kind()? != Kind::Object {
+                return Ok(());
+            }
+            let mut choice = u32::try_from(position).unwrap_or(u32::MAX);
+            let (mut content, mut finish) = (false, false);
+            cursor.object(|key, cursor| {
+                if key.is("index") {
+                    choice = index(cursor)?;
+                } else if key.is("finishReason") {
+                    let reason = cursor.text_or_skip()?;
+                    finish = reason.is_some_and(|reason| reason.range.len() > 2);
+                } else if key.is("content") && cursor.kind()? == Kind::Object {
+                    cursor.object(|key, cursor| {
+                        if key.is("parts") && cursor.kind()? == Kind::Array {
+                            return cursor
+                                .array(|_, cursor| has_content(doc, cursor, &mut content));
+                        }
+                        Ok(())
+                    })?;
+                }
+                Ok(())
+            })?;
+            endings.push(Ending {
+                choice,
+                content,
+                finish,
+            });
+            Ok(())
+        })
+    })?;
+    Ok(endings)
+}
+
+fn has_content(doc: &[u8], cursor: &mut Cursor<'_>, content: &mut bool) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
+        return Ok(());
+    }
+    cursor.object(|key, cursor| {
+        let value = cursor.skip()?;
+        *content |= !key.is("thought") && weight(doc, value) > 0;
+        Ok(())
+    })
+}
+
 /// Shows what the candidate's parts held, in their order.
 fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
     let pieces = std::mem::take(&mut state.pieces);
-    for (at, (field, inner, text)) in pieces.iter().enumerate() {
+    for (at, piece) in pieces.iter().enumerate() {
+        let (field, text) = (piece.field, &piece.text);
         let key = Key {
-            field: *field,
+            field,
             outer: number,
-            inner: *inner,
+            inner: piece.inner,
         };
         match field {
             Field::Input => state.show_json(doc, key, text.range.clone()),
             // complete where it stands
             Field::Code => drop(state.show(doc, key, text, true)),
             _ => {
-                let again = pieces.iter().skip(at + 1).any(|(f, ..)| f == field);
+                let again = pieces.iter().skip(at + 1).any(|other| other.field == field);
                 state.show(doc, key, text, finishing && !again);
             }
         }
@@ -228,7 +283,7 @@ fn part(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Ma
         } else {
             Field::Content
         };
-        state.pieces.push((field, 0, text));
+        state.pieces.push(Piece::new(field, text));
     }
     Ok(())
 }
@@ -246,9 +301,11 @@ fn member(
         }
         if field == Field::Input {
             let (range, escaped) = (cursor.skip()?, false);
-            state.pieces.push((field, 0, Text { range, escaped }));
+            state
+                .pieces
+                .push(Piece::new(field, Text { range, escaped }));
         } else if let Some(text) = cursor.text_or_skip()? {
-            state.pieces.push((field, 0, text));
+            state.pieces.push(Piece::new(field, text));
         }
         Ok(())
     })

@@ -8,8 +8,10 @@
 //! nothing can be written that was not shown.
 
 mod anthropic;
+mod calls;
 mod chat;
 mod gemini;
+mod halves;
 mod items;
 mod plan;
 mod responses;
@@ -19,9 +21,10 @@ mod synth;
 mod tests;
 mod write;
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use super::{
     Delta, Dialect, Malformed, Places, Usage, answer,
@@ -52,6 +55,8 @@ pub struct Reply {
     finished: bool,
     /// The stream's last event lacks its blank line.
     cut: bool,
+    /// `[DONE]` went by: what follows is not for the client.
+    done: bool,
     /// Refused or broken off: nothing may follow.
     closed: bool,
     /// What went wrong: nothing is shown or written any more, or it might be what was never shown.
@@ -77,6 +82,7 @@ impl Reply {
             out: false,
             finished: false,
             cut: false,
+            done: false,
             closed: false,
             failed: None,
         }
@@ -88,7 +94,7 @@ impl Reply {
     /// An event or the body is larger than the limits; then the reply can only be refused or broken off. JSON that can't be read is
     /// no error: it passes, counted as unseen.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
-        if self.closed {
+        if self.closed || self.done {
             return Ok(());
         }
         self.frames.push(bytes);
@@ -263,9 +269,15 @@ impl Reply {
             return self.read_whole();
         }
         while let Some(event) = self.frames.next()? {
+            if self.must_wait(&event)? {
+                break;
+            }
             self.cut = event.cut;
             self.read_event(event);
             self.within_limits()?;
+            if self.done {
+                self.frames.drop_rest();
+            }
         }
         if self.finished {
             let end = self.frames.complete();
@@ -275,6 +287,80 @@ impl Reply {
             self.state.end(end..end, None);
         }
         Ok(())
+    }
+
+    /// Whether an event is only to be understood with what follows it, and that is not there yet: a finish reason beside content, which other
+    /// content may follow, or half a surrogate pair. Then it is taken back.
+    fn must_wait(&mut self, event: &Event) -> Result<bool, Malformed> {
+        if self.finished || self.state.places.is_empty() {
+            return Ok(false);
+        }
+        let is_cut = halves::is_cut(self.data(event));
+        let mut finished = match self.state.goes_on {
+            true => Vec::new(),
+            false if finishes(self.data(event)) => self.endings(event),
+            false => Vec::new(),
+        };
+        finished.retain(|ending| ending.finish && ending.content);
+        if !is_cut && finished.is_empty() {
+            return Ok(false);
+        }
+        loop {
+            let Some(next) = self.frames.next()? else {
+                self.frames.take_back(event);
+                return Ok(true);
+            };
+            if next.data_lines == 0 {
+                continue;
+            }
+            let endings = self.endings(&next);
+            let goes_on = endings.iter().any(|ending| {
+                ending.content && finished.iter().any(|known| known.choice == ending.choice)
+            });
+            let more = endings
+                .into_iter()
+                .filter(|ending| ending.finish && ending.content);
+            let known = finished.len();
+            finished.extend(more);
+            if goes_on {
+                self.state.goes_on = true;
+            } else if known > 0 && finished.len() > known {
+                continue;
+            }
+            self.frames.take_back_after(event);
+            return Ok(false);
+        }
+    }
+
+    /// What an event says of its choices.
+    fn endings(&self, event: &Event) -> Vec<plan::Ending> {
+        let read = match self.state.dialect {
+            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::endings,
+            Dialect::GeminiGenerate => gemini::endings,
+            Dialect::AnthropicMessages
+            | Dialect::OpenaiResponses
+            | Dialect::OpenaiEmbeddings
+            | Dialect::Other => return Vec::new(),
+        };
+        let bytes = self.frames.bytes();
+        let endings = match event.data_lines {
+            0 => return Vec::new(),
+            1 => read(
+                bytes.get(..event.data.end).unwrap_or_default(),
+                event.data.start,
+            ),
+            _ => {
+                let fields = bytes.get(event.fields.clone()).unwrap_or_default();
+                read(&sse::joined(fields), 0)
+            }
+        };
+        // what can't be read ends nothing
+        endings.unwrap_or_default()
+    }
+
+    fn data(&self, event: &Event) -> &[u8] {
+        let bytes = self.frames.bytes();
+        bytes.get(event.fields.clone()).unwrap_or_default()
     }
 
     fn within_limits(&self) -> Result<(), Malformed> {
@@ -309,6 +395,7 @@ impl Reply {
             _ if text == b"[DONE]" => {
                 if state.dialect.has_done() {
                     chat::done(state);
+                    self.done = true;
                 }
                 Ok(())
             }
@@ -362,6 +449,17 @@ impl Reply {
         state.end(0..end, None);
         self.within_limits()
     }
+}
+
+/// Whether a finish reason other than `null` may stand in an event; most events are spared a second look by that.
+fn finishes(event: &[u8]) -> bool {
+    static REASON: LazyLock<Finder> = LazyLock::new(|| Finder::new("inish"));
+    REASON.find_iter(event).any(|at| {
+        let rest = event.get(at..).unwrap_or_default();
+        let value = rest.iter().position(|byte| *byte == b':');
+        let value = value.and_then(|colon| rest.get(colon + 1..));
+        value.is_none_or(|value| value.trim_ascii_start().first() != Some(&b'n'))
+    })
 }
 
 impl fmt::Debug for Reply {

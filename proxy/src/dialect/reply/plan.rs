@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::halves::Head;
 use crate::dialect::{
     Malformed, Place,
     json::{Cursor, Text},
@@ -65,6 +66,10 @@ pub(super) struct Channel {
     sent: Option<String>,
     /// The literal of the Responses API's `item_id`.
     pub(super) item: Vec<u8>,
+    /// The first half of a surrogate pair that the last delta ended with.
+    pub(super) half: Option<u16>,
+    /// Whether that half was written as it came.
+    pub(super) half_written: bool,
 }
 
 impl Channel {
@@ -77,6 +82,8 @@ impl Channel {
             passed: 0,
             sent: None,
             item: Vec::new(),
+            half: None,
+            half_written: false,
         }
     }
 
@@ -133,6 +140,10 @@ pub(super) struct Site {
     pub(super) delta: usize,
     /// Bytes of the delta's text.
     pub(super) length: usize,
+    /// What the delta's text begins with and the literal does not: the letter of a pair whose first half came before.
+    pub(super) head: Option<Head>,
+    /// The literal ends in the first half of a pair, which is not in the delta's text.
+    pub(super) tail: bool,
 }
 
 /// An event that has sites.
@@ -146,6 +157,48 @@ pub(super) struct Planned {
     pub(super) news: bool,
     /// The Responses API's number.
     pub(super) sequence: u64,
+}
+
+impl Planned {
+    /// What its sites count in.
+    pub(super) fn doc<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        self.joined.as_deref().unwrap_or(bytes)
+    }
+}
+
+/// A string that a choice holds, before its key is known.
+pub(super) struct Piece {
+    pub(super) field: Field,
+    pub(super) inner: u32,
+    pub(super) text: Text,
+    /// Of a tool call that the provider does not number.
+    pub(super) call: Option<Unnumbered>,
+}
+
+impl Piece {
+    pub(super) fn new(field: Field, text: Text) -> Self {
+        Self {
+            field,
+            inner: 0,
+            text,
+            call: None,
+        }
+    }
+}
+
+/// What tells which call a piece belongs to.
+#[derive(Clone, Default)]
+pub(super) struct Unnumbered {
+    pub(super) position: usize,
+    pub(super) id: Range<usize>,
+    pub(super) name: Range<usize>,
+}
+
+/// What an event says of one of its choices.
+pub(super) struct Ending {
+    pub(super) choice: u32,
+    pub(super) content: bool,
+    pub(super) finish: bool,
 }
 
 /// What the client must know to make sense of an end.

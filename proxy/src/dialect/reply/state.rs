@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use super::{
     ReplyLimits,
-    plan::{Channel, Field, Key, Planned, Progress, Site, What},
+    calls::Calls,
+    halves::{self, Head},
+    plan::{Channel, Key, Piece, Planned, Progress, Site, What, inside},
 };
 use crate::dialect::{
     Delta, Dialect, Malformed, Places, Usage,
@@ -33,12 +35,16 @@ pub(super) struct State {
     /// Of the event that is being read.
     pub(super) news: bool,
     pub(super) sequence: u64,
-    /// What the choice that is being read holds: field, tool call, literal.
-    pub(super) pieces: Vec<(Field, u32, Text)>,
+    /// What the choice that is being read holds.
+    pub(super) pieces: Vec<Piece>,
     pub(super) usage: Option<Usage>,
     pub(super) finish: Option<String>,
     pub(super) content_seen: bool,
     pub(super) parsed: Progress,
+    /// A choice went on behind its finish reason: there, a reason ends nothing.
+    pub(super) goes_on: bool,
+    /// Tool calls that the provider does not number.
+    pub(super) calls: Calls,
     pub(super) unseen: Vec<(&'static str, u64)>,
     /// The members that all chunks of a chat share, `message_start`'s data, or the object in `response.created`.
     pub(super) head: Vec<u8>,
@@ -74,6 +80,8 @@ impl State {
             finish: None,
             content_seen: false,
             parsed: Progress::default(),
+            goes_on: false,
+            calls: Calls::default(),
             unseen: Vec::new(),
             head: Vec::new(),
             kept: 0,
@@ -164,15 +172,30 @@ impl State {
         if empty && !(last && self.find_open(key).is_some()) {
             return None;
         }
-        let decoded = text.decode(doc);
-        self.written.feed(decoded.as_bytes());
         let Some(channel) = self.channel(key) else {
+            self.written.feed(text.decode(doc).as_bytes());
             // nobody asked for this text, so the event has to carry it whatever becomes of the rest
             self.news = true;
             return None;
         };
-        let decoded = decoded.into_owned();
+        let before = match self.channels.get_mut(channel) {
+            Some(channel) if !empty || last => channel.half.take(),
+            _ => None,
+        };
+        let head = before.map(|high| Head::of(high, inside(doc, text)));
+        let tail = match last || !self.streaming {
+            true => None,
+            false => halves::tail(text.escaped, inside(doc, text)),
+        };
+        let decoded = halves::shown(doc, text, head, tail.is_some());
+        self.written.feed(decoded.as_bytes());
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.half = tail;
+        }
         self.site(What::Slot, text.range.clone(), text.escaped, channel);
+        if let Some(site) = self.sites.last_mut() {
+            (site.head, site.tail) = (head, tail.is_some());
+        }
         self.delta(channel, decoded, last);
         Some(channel)
     }
@@ -193,8 +216,14 @@ impl State {
     /// Ends a channel where the event has no place for its text.
     pub(super) fn close(&mut self, index: usize) {
         if self.channels.get(index).is_some_and(|channel| channel.open) {
+            let half = self.channels.get_mut(index).and_then(|c| c.half.take());
+            let head = half.map(|_| Head::LONE);
             self.site(What::Close, 0..0, false, index);
-            self.delta(index, String::new(), true);
+            if let Some(site) = self.sites.last_mut() {
+                site.head = head;
+            }
+            let text = head.map(|head| head.letter.to_string());
+            self.delta(index, text.unwrap_or_default(), true);
         }
     }
 
@@ -247,6 +276,8 @@ impl State {
             channel,
             delta: usize::MAX,
             length: 0,
+            head: None,
+            tail: false,
         });
     }
 

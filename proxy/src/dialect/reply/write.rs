@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    plan::{Planned, Site, What},
+    halves,
+    plan::{Channel, Planned, Site, What},
     state::State,
     synth,
 };
@@ -19,6 +20,8 @@ type Splice<'a> = (Range<usize>, With<'a>);
 enum With<'a> {
     Text(&'a str),
     Json(&'a str),
+    /// A literal of our own.
+    Literal(Vec<u8>),
     /// What was sent on this channel.
     Sent(usize),
 }
@@ -80,16 +83,23 @@ impl State {
         sites: &[Site],
     ) -> Result<Option<Vec<u8>>, Malformed> {
         let nothing = !self.edited && edits.iter().all(Option::is_none);
-        if nothing && self.dialect != Dialect::OpenaiResponses {
+        let halves = sites.iter().any(|site| site.tail || site.head.is_some());
+        if nothing && !halves && self.dialect != Dialect::OpenaiResponses {
             return Ok(None);
         }
         let mut out = Vec::new();
         let (mut copied, mut first, mut changed) = (0, 0, false);
         for event in planned {
-            let sites = sites.get(first..event.sites_end).unwrap_or_default();
+            let batch = Batch {
+                bytes,
+                planned,
+                sites,
+                edits,
+                first,
+            };
             first = event.sites_end;
             let mut late = Vec::new();
-            let written = self.event(bytes, event, sites, edits, &mut late)?;
+            let written = self.event(event, batch, &mut late)?;
             if nothing || (late.is_empty() && matches!(written, Written::AsItCame)) {
                 continue;
             }
@@ -126,34 +136,56 @@ impl State {
     /// Decides what becomes of one event; `late` gets the events that must go before it.
     fn event<'e>(
         &mut self,
-        bytes: &[u8],
         event: &Planned,
-        sites: &[Site],
-        edits: &'e [Option<String>],
+        batch: Batch<'e>,
         late: &mut Vec<u8>,
     ) -> Result<Written<'e>, Malformed> {
-        let doc = event.joined.as_deref().unwrap_or(bytes);
+        let doc = event.doc(batch.bytes);
+        let sites = batch.sites.get(batch.first..event.sites_end);
+        let (sites, edits) = (sites.unwrap_or_default(), batch.edits);
         let mut splices: Vec<Splice<'e>> = Vec::new();
         let (mut emptied, mut text_left) = (false, false);
         // first what the policies said, as the rest depends on it
-        for site in sites {
+        for (at, site) in sites.iter().enumerate() {
             if matches!(site.what, What::Repeat | What::Void(_)) {
                 continue;
             }
             let edit = edits.get(site.delta).and_then(Option::as_deref);
             let edit = edit.filter(|edit| differs(edit, site, doc));
+            let edited_next = site.tail && batch.edits_next(batch.first + at);
             let Some(channel) = self.channels.get_mut(site.channel) else {
                 continue;
             };
             if self.dialect == Dialect::OpenaiResponses {
                 self.kept += channel.send(site.length, edit);
             }
+            channel.edited |= edit.is_some();
+            self.edited |= edit.is_some();
+            if site.tail || site.head.is_some() {
+                let Some(text) = halved(channel, site, doc, edit, edited_next) else {
+                    text_left |= site.what == What::Slot;
+                    continue;
+                };
+                emptied |= text.is_empty();
+                text_left |= !text.is_empty();
+                match site.what {
+                    What::Close if text.is_empty() => {}
+                    What::Close => synth::piece(
+                        self.dialect,
+                        &self.head,
+                        channel,
+                        text.plain(),
+                        event.sequence,
+                        late,
+                    ),
+                    _ => splices.push((site.at.clone(), With::Literal(text.literal()))),
+                }
+                continue;
+            }
             let Some(edit) = edit else {
                 text_left |= site.length > 0;
                 continue;
             };
-            channel.edited = true;
-            self.edited = true;
             match site.what {
                 What::Close => synth::piece(
                     self.dialect,
@@ -214,14 +246,23 @@ impl State {
             return self.fill(bytes, event.raw.clone(), splices, out);
         };
         let raw = bytes.get(event.raw.clone()).unwrap_or_default();
-        let mut done = false;
+        let (mut done, mut left_out) = (false, false);
         for (line, with_end) in sse::lines(raw) {
             if sse::data_of(line).is_none() {
+                // what stood between a CR and this LF is gone, and the two would be one line end
+                if std::mem::take(&mut left_out)
+                    && with_end.first() == Some(&b'\n')
+                    && let Some(last @ b'\r') = out.last_mut()
+                {
+                    *last = b'\n';
+                }
                 out.extend_from_slice(with_end);
             } else if !std::mem::replace(&mut done, true) {
                 out.extend_from_slice(b"data: ");
                 self.fill(doc, 0..doc.len(), splices, out);
                 out.extend_from_slice(with_end.get(line.len()..).unwrap_or_default());
+            } else {
+                left_out = true;
             }
         }
     }
@@ -238,6 +279,7 @@ impl State {
                     b'\n' | b'\r' if self.streaming => b' ',
                     byte => byte,
                 })),
+                With::Literal(literal) => out.extend_from_slice(literal),
                 With::Sent(channel) => {
                     let sent = self.channels.get(*channel).map(|channel| channel.sent());
                     quote(sent.unwrap_or_default(), out);
@@ -254,9 +296,114 @@ enum Written<'a> {
     Dropped,
 }
 
+/// All that is to be written, and where in it the event's sites begin.
+#[derive(Clone, Copy)]
+struct Batch<'a> {
+    bytes: &'a [u8],
+    planned: &'a [Planned],
+    sites: &'a [Site],
+    edits: &'a [Option<String>],
+    first: usize,
+}
+
+impl Batch<'_> {
+    /// Whether the next delta of a site's channel is edited, as far as it is there.
+    fn edits_next(&self, site: usize) -> bool {
+        let channel = self.sites.get(site).map(|site| site.channel);
+        let mut behind = self.sites.iter().enumerate().skip(site + 1);
+        let next =
+            behind.find(|(_, next)| next.delta != usize::MAX && Some(next.channel) == channel);
+        next.is_some_and(|(index, next)| {
+            let event = self.planned.iter().find(|event| index < event.sites_end);
+            let edit = self.edits.get(next.delta).and_then(Option::as_deref);
+            edit.zip(event)
+                .is_some_and(|(edit, event)| differs(edit, next, event.doc(self.bytes)))
+        })
+    }
+}
+
+/// Text for a delta that shares a surrogate pair with its neighbour.
+struct Halved {
+    /// The second half of a pair whose first was written as it came.
+    low: Vec<u8>,
+    text: String,
+}
+
+impl Halved {
+    fn is_empty(&self) -> bool {
+        self.low.is_empty() && self.text.is_empty()
+    }
+
+    /// Where there is no literal to continue: half a letter is none.
+    fn plain(&self) -> &str {
+        &self.text
+    }
+
+    fn literal(&self) -> Vec<u8> {
+        let mut literal = b"\"".to_vec();
+        literal.extend_from_slice(&self.low);
+        let mut quoted = Vec::new();
+        quote(&self.text, &mut quoted);
+        literal.extend_from_slice(quoted.get(1..).unwrap_or_default());
+        literal
+    }
+}
+
+/// What is to be written instead of such a delta; `None` where it stays as it came.
+fn halved(
+    channel: &mut Channel,
+    site: &Site,
+    doc: &[u8],
+    edit: Option<&str>,
+    edited_next: bool,
+) -> Option<Halved> {
+    let written = std::mem::take(&mut channel.half_written);
+    let missing = site.head.is_some() && !written;
+    if edit.is_none() && !missing && !(site.tail && (channel.edited || edited_next)) {
+        channel.half_written = site.tail;
+        return None;
+    }
+    let text = edit.map_or_else(|| shown(site, doc), str::to_owned);
+    match site.head.filter(|_| written) {
+        Some(head) => match text.strip_prefix(head.letter) {
+            Some(rest) => Some(Halved {
+                low: (doc.get(site.at.clone()).unwrap_or_default())
+                    .get(1..=head.taken)
+                    .unwrap_or_default()
+                    .to_vec(),
+                text: rest.to_owned(),
+            }),
+            None => Some(Halved {
+                low: Vec::new(),
+                text,
+            }),
+        },
+        None => Some(Halved {
+            low: Vec::new(),
+            text,
+        }),
+    }
+}
+
+/// The text of a site's delta.
+fn shown(site: &Site, doc: &[u8]) -> String {
+    if site.what == What::Close {
+        return site
+            .head
+            .map(|head| head.letter.to_string())
+            .unwrap_or_default();
+    }
+    let text = Text {
+        range: site.at.clone(),
+        escaped: site.escaped,
+    };
+    halves::shown(doc, &text, site.head, site.tail)
+}
+
 /// Whether an edit says anything else than what came: an event is not rewritten only to escape its text in our way.
 fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
     match site.what {
+        _ if site.tail || site.head.is_some() => shown(site, doc) != edit,
         What::Close => !edit.is_empty(),
         What::Json => doc.get(site.at.clone()) != Some(edit.as_bytes()),
         _ => {

@@ -74,7 +74,9 @@ fn a_refused_stream_finishes_its_open_choices() {
     assert_eq!(events[0]["choices"][0]["index"], 0);
     assert_eq!(events[0]["choices"][0]["finish_reason"], "content_filter");
     assert_eq!(events[0]["choices"][0]["text"], "");
-    assert_eq!(events.len(), 2, "and usage, as its chunks mentioned it");
+    // the second choice's last chunk waited for what follows it, and was not sent
+    assert_eq!(events[1]["choices"][0]["index"], 1);
+    assert_eq!(events.len(), 3, "and usage, as its chunks mentioned it");
     assert!(out.ends_with(b"data: [DONE]\n\n"));
 }
 

@@ -5,6 +5,7 @@
 mod anthropic;
 mod chat;
 mod completions;
+mod cuts;
 mod ends;
 mod fixtures;
 mod gemini;
