@@ -27,9 +27,9 @@ pub fn manifest<P: Policy>(policy: Option<&P>, name: &str, version: &str) -> Man
     Manifest {
         name: name.into(),
         version: version.into(),
-        hooks,
-        reads,
-        rewrites,
+        hooks: hooks.names(),
+        reads: reads.names(),
+        rewrites: rewrites.names(),
         config_schema: P::CONFIG_SCHEMA.into(),
     }
 }

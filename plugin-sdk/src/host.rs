@@ -12,10 +12,39 @@ pub(crate) use lent::*;
 mod lent {
     use std::{mem::ManuallyDrop, ops::Deref};
 
-    use crate::abi::outrigger::policy::exchange;
     pub(crate) use crate::abi::outrigger::policy::{
-        clock, fetch, limits, log, metrics, random, replies, values,
+        clock, fetch, log, metrics, random, replies, values,
     };
+    use crate::{Dialect, Passage, Place, Unit, abi::outrigger::policy::exchange};
+
+    /// The contract's limits, units by name.
+    pub(crate) mod limits {
+        use crate::{
+            abi::outrigger::policy::limits as abi,
+            limits::{Ask, Error, Standing},
+        };
+
+        fn written(asks: &[Ask]) -> Vec<abi::Ask> {
+            let written = |ask: &Ask| abi::Ask {
+                bucket: ask.bucket.clone(),
+                unit: ask.unit.name().to_owned(),
+                amount: ask.amount,
+                limit: ask.limit,
+                window: ask.window,
+                soft: ask.soft,
+                cut: ask.cut,
+            };
+            asks.iter().map(written).collect()
+        }
+
+        pub(crate) fn reserve(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
+            abi::reserve(&written(asks))
+        }
+
+        pub(crate) fn peek(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
+            abi::peek(&written(asks))
+        }
+    }
 
     macro_rules! lent {
         ($name:ident) => {
@@ -47,4 +76,33 @@ mod lent {
     }
     lent!(Request);
     lent!(ReplyHead);
+
+    // The contract's words as this crate's enumerations; all else is the handle's own.
+    impl Request {
+        pub(crate) fn dialect(&self) -> Dialect {
+            Dialect::named(&self.0.dialect())
+        }
+
+        pub(crate) fn estimate(&self, unit: Unit) -> Option<u64> {
+            self.0.estimate(unit.name())
+        }
+
+        pub(crate) fn passages(&self, start: u32, max: u32) -> Vec<Passage> {
+            let read = |passage: exchange::Passage| Passage {
+                id: passage.id,
+                place: Place::named(&passage.place),
+                message: passage.message,
+                text: passage.text,
+                json: passage.json,
+            };
+            let passages = self.0.passages(start, max);
+            passages.into_iter().map(read).collect()
+        }
+    }
+
+    impl ReplyHead {
+        pub(crate) fn dialect(&self) -> Dialect {
+            Dialect::named(&self.0.dialect())
+        }
+    }
 }

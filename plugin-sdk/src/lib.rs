@@ -35,9 +35,12 @@
 
 mod calendar;
 mod decision;
+mod dialect;
 mod digest;
 mod hold_back;
+mod hooks;
 mod host;
+mod place;
 mod policy;
 mod reply;
 mod request;
@@ -62,15 +65,18 @@ pub mod bench;
 pub mod guest;
 
 pub use abi::outrigger::policy::types::{
-    Decision, Dialect, Failure, Header, Hooks, Outcome, Passage, Place, Places, Refusal, Reply,
-    Unit, Usage,
+    Decision, Failure, Header, Outcome, Refusal, Reply, Usage,
 };
 pub use capabilities::{clock, fetch, limits, log, metrics, random, replies, values};
+pub use dialect::Dialect;
 pub use digest::digest;
 pub use hold_back::{HoldBack, beginning_of};
+pub use hooks::Hooks;
+pub use limits::Unit;
+pub use place::{Place, Places};
 pub use policy::Policy;
 pub use reply::{Delta, ReplyHead};
-pub use request::{Passages, Request};
+pub use request::{Passage, Passages, Request};
 
 /// The message index of passages that belong to no message: tool definitions, metadata.
 pub const NO_MESSAGE: u32 = u32::MAX;

@@ -1,6 +1,8 @@
 //! What a policy sees of a reply.
 
-use crate::{Dialect, Place, abi::exports::outrigger::policy::policy::Delta as Arrived, host};
+#[cfg(target_arch = "wasm32")]
+use crate::abi::exports::outrigger::policy::policy::Delta as Arrived;
+use crate::{Dialect, Place, host};
 
 /// The head of the reply whose deltas are shown.
 #[derive(Debug)]
@@ -41,52 +43,64 @@ impl ReplyHead {
 /// A delta that is not replaced leaves as it came, byte for byte.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delta {
-    arrived: Arrived,
+    channel: u32,
+    choice: u32,
+    place: Place,
+    text: String,
+    json: bool,
+    last: bool,
     replacement: Option<String>,
 }
 
 impl Delta {
-    /// A delta as the proxy would show it, for tests.
+    /// A delta as the proxy would show it, for tests: a tool call's arguments are JSON source.
     #[must_use]
     pub fn new(channel: u32, place: Place, text: impl Into<String>, last: bool) -> Self {
-        Arrived {
+        Self {
             channel,
             choice: 0,
             place,
             text: text.into(),
+            json: place == Place::ToolArguments,
             last,
+            replacement: None,
         }
-        .into()
     }
 
     /// The number of the string that this is a piece of: the same over all of the reply.
     #[must_use]
     pub fn channel(&self) -> u32 {
-        self.arrived.channel
+        self.channel
     }
 
     /// The choice that the channel belongs to.
     #[must_use]
     pub fn choice(&self) -> u32 {
-        self.arrived.choice
+        self.choice
     }
 
     /// Where the channel stands: the model's text, its reasoning, a tool call's arguments.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.arrived.place
+        self.place
     }
 
     /// The text: what arrived, or what it was replaced with. JSON escapes are resolved.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.replacement.as_deref().unwrap_or(&self.arrived.text)
+        self.replacement.as_deref().unwrap_or(&self.text)
+    }
+
+    /// Whether all of the channel's text together is JSON source; what takes its place must be too.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.json
     }
 
     /// Whether nothing more comes for this channel. What was held back of it has to be in this delta's replacement.
     #[must_use]
     pub fn last(&self) -> bool {
-        self.arrived.last
+        self.last
     }
 
     /// Puts `text` in the place of what arrived. Less than arrived holds the rest back: it is then the policy's to return later.
@@ -106,10 +120,16 @@ impl Delta {
     }
 }
 
+#[cfg(target_arch = "wasm32")]
 impl From<Arrived> for Delta {
     fn from(arrived: Arrived) -> Self {
         Self {
-            arrived,
+            channel: arrived.channel,
+            choice: arrived.choice,
+            place: Place::named(&arrived.place),
+            text: arrived.text,
+            json: arrived.json,
+            last: arrived.last,
             replacement: None,
         }
     }

@@ -7,10 +7,25 @@ use std::cell::OnceCell;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Dialect, Header, Passage, Unit, host};
+use crate::{Dialect, Header, Place, Unit, host};
 
 /// How many passages are asked for at a time: bounds the memory that a long conversation takes here.
 const PAGE: u32 = 64;
+
+/// One editable string of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Valid until [`Request::set_body`] is called.
+    pub id: u32,
+    /// Where it stands.
+    pub place: Place,
+    /// The index of its message; [`NO_MESSAGE`](crate::NO_MESSAGE) where it belongs to none.
+    pub message: u32,
+    /// Decoded text: JSON escapes are resolved.
+    pub text: String,
+    /// Whether the text is JSON source; what is written back must be JSON then.
+    pub json: bool,
+}
 
 /// A request, as the policies before this one left it.
 #[derive(Debug)]

@@ -61,7 +61,7 @@ fn number(body: &mut &[u8]) -> usize {
 
 #[test]
 fn a_policy_imports_the_functions_that_it_calls_and_no_others() {
-    let exchange = "outrigger:policy/exchange@0.2.0.";
+    let exchange = "outrigger:policy/exchange@0.3.0.";
     let mut found = imports("model-allowlist");
     found.sort();
     let expected = [
@@ -90,7 +90,7 @@ fn no_policy_needs_a_grant_without_using_it() {
     for name in ["model-allowlist", "model-router", "noop", "hide-word"] {
         let found = imports(name);
         assert!(
-            found.contains(&"outrigger:policy/exchange@0.2.0.[resource-drop]request".to_owned()),
+            found.contains(&"outrigger:policy/exchange@0.3.0.[resource-drop]request".to_owned()),
             "{name}"
         );
         assert_eq!(granted(&found), [""; 0], "{name}");

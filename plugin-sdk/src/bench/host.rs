@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use super::WORLD;
-use crate::{Outcome, Place};
+use crate::Outcome;
 pub use limits::{buckets, reservations, used};
 pub use replies::kept;
 pub(crate) use request::Request;
@@ -35,11 +35,6 @@ impl ReplyHead {
     pub(crate) fn dialect(&self) -> crate::Dialect {
         self.dialect
     }
-}
-
-/// A place as a set with one member.
-pub(crate) fn flag(place: Place) -> crate::Places {
-    crate::Places::from_bits_truncate(1 << place as u16)
 }
 
 type Fetch = Rc<dyn Fn(&fetch::Call) -> Result<fetch::Answer, fetch::Error>>;

@@ -231,7 +231,7 @@ impl<P: Policy> Exchange<P> {
     fn require(&self, place: Place) {
         assert!(
             self.policy.hooks().contains(Hooks::REPLY)
-                && self.policy.rewrites().contains(host::flag(place)),
+                && self.policy.rewrites().contains(place.alone()),
             "`on_reply` is not shown {place:?}: declare `Hooks::REPLY` in HOOKS and the place in REWRITES",
         );
     }

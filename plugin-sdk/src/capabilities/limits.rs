@@ -23,11 +23,56 @@
 
 use std::time::Duration;
 
-pub use crate::abi::outrigger::policy::{
-    limits::{Ask, Error, Standing, Window},
-    types::Unit,
-};
+pub use crate::abi::outrigger::policy::limits::{Error, Standing, Window};
 use crate::{calendar, host::limits};
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// Exchanges.
+    Requests,
+    /// Tokens of the prompt.
+    InputTokens,
+    /// Tokens of the reply, reasoning included.
+    OutputTokens,
+    /// Both.
+    TotalTokens,
+    /// Money, in millionths of a dollar.
+    Microusd,
+}
+
+impl Unit {
+    /// The contract's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::InputTokens => "input-tokens",
+            Self::OutputTokens => "output-tokens",
+            Self::TotalTokens => "total-tokens",
+            Self::Microusd => "microusd",
+        }
+    }
+}
+
+/// What is to be taken of one bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// In the policy's own namespace; 512 bytes at most. One bucket has one unit, limit and window at a time.
+    pub bucket: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// `None`: the proxy's estimate of what this exchange will take.
+    pub amount: Option<u64>,
+    /// The most that the bucket gives in a window.
+    pub limit: u64,
+    /// How the limit comes back.
+    pub window: Window,
+    /// Is counted and never says no.
+    pub soft: bool,
+    /// A stream that takes more than it reserved is ended where the limit has no more to give.
+    pub cut: bool,
+}
 
 /// Takes what is asked from all buckets, or from none. In `on_request` only.
 ///

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 
 use detect::Kind;
 use outrigger_sdk::{
-    Decision, Delta, Hooks, Passage, Place, Places, Policy, Refusal, ReplyHead, Request,
-    export_policy, metrics, random,
+    Decision, Delta, Hooks, Passage, Places, Policy, Refusal, ReplyHead, Request, export_policy,
+    metrics, random,
 };
 use placeholder::Vault;
 use rules::{Finding, Rules};
@@ -242,7 +242,7 @@ impl PiiRedact {
             self.vault.set_key(&random::process_key());
             self.keyed = true;
         }
-        let arguments = passage.place == Place::ToolArguments;
+        let arguments = passage.json;
         let restore = self.restore_secrets;
         let mut depth = json::Depth::default();
         let mut out = String::with_capacity(text.len() + 16 * findings.len());
@@ -318,7 +318,7 @@ impl PiiRedact {
                 delta.replace(screened);
             }
         }
-        let arguments = delta.place() == Place::ToolArguments;
+        let arguments = delta.json();
         if !self.vault.is_empty()
             && let Some(restored) =
                 channel

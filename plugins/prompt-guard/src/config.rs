@@ -152,9 +152,10 @@ impl SignsMap {
                     "tool_result" => Places::TOOL_RESULT,
                     "tool_arguments" => Places::TOOL_ARGUMENTS,
                     "tool_definition" => Places::TOOL_DEFINITION,
+                    "other" => Places::OTHER,
                     _ => {
                         let known =
-                            "system, user, assistant, tool_result, tool_arguments, tool_definition";
+                            "system, user, assistant, tool_result, tool_arguments, tool_definition, other";
                         return Err(format!(
                             "signs.places[{at}]: unknown place; expected one of {known}"
                         ));

@@ -1,6 +1,8 @@
 //! The contract in Rust: generated from `plugin-sdk/wit`, named in the rest of the room by short paths.
 #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 
+pub mod records;
+
 wasmtime::component::bindgen!({
     path: "../plugin-sdk/wit",
     world: "guest",
@@ -12,6 +14,7 @@ wasmtime::component::bindgen!({
         default: trappable,
     },
     with: {
+        "outrigger:policy/types": self::records,
         "outrigger:policy/exchange.request": super::host::exchange::RequestHandle,
         "outrigger:policy/exchange.reply-head": super::host::exchange::HeadHandle,
     },

@@ -23,10 +23,12 @@ use wit_component::ComponentEncoder;
 use super::{
     LoadError,
     cache::Cache,
+    contract::Version,
     engine,
     host::Host,
     instance::{Configure, linker},
     pace::{Pace, at_once},
+    proposals,
     store::{Shared, State, limit},
     ticker::Ticker,
 };
@@ -44,6 +46,8 @@ pub(super) struct Job {
     pub(super) component: bool,
     /// The interface with the hooks, version included.
     pub(super) export: String,
+    /// The contract that it was built for.
+    pub(super) contract: Version,
     /// The configuration as JSON text.
     pub(super) config: String,
     /// Bytes of memory that an instance may have; `configure` may have four times that.
@@ -65,8 +69,9 @@ pub(super) struct Compiled {
     pub(super) not_snapshotted: Option<String>,
 }
 
-/// The job's file as a component: a core module is wrapped into one.
+/// The job's file as a component: a core module is wrapped into one. What is made with more than policies may use is refused first.
 pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError> {
+    proposals::check(file)?;
     if job.component {
         return Ok(file.into());
     }
@@ -140,7 +145,7 @@ fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
 /// Makes an instance and configures it.
 fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), LoadError> {
     let engine = engine::configurator().map_err(compiler_failed)?;
-    let linker = linker(&engine).map_err(compiler_failed)?;
+    let linker = linker(&engine, job.contract).map_err(compiler_failed)?;
     let component = Component::new(&engine, component).map_err(compiler_failed)?;
     let configure = component
         .get_export_index(None, job.export.as_str())

@@ -2,15 +2,53 @@
 //!
 //! Imports are capabilities. A core module shows those that it truly uses; a component those it declares.
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Imports, Parser, Payload};
 
 use super::LoadError;
 use crate::config::Grants;
 
 /// The contract's version, as `plugin-sdk/wit` has it.
-pub const CONTRACT: &str = "0.2.0";
+pub const CONTRACT: &str = "0.3.0";
 /// The contract's package.
 const PACKAGE: &str = "outrigger:policy";
+
+/// The versions of the contract that this host speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Version {
+    /// Dialects, places and hooks are closed sets; through an adapter.
+    #[serde(rename = "0.2")]
+    V0_2,
+    /// [`CONTRACT`].
+    #[serde(rename = "0.3")]
+    V0_3,
+}
+
+impl Version {
+    /// All of them, the newest first.
+    pub const ALL: [Self; 2] = [Self::V0_3, Self::V0_2];
+
+    /// What its versions have in common.
+    pub const fn line(self) -> &'static str {
+        match self {
+            Self::V0_2 => "0.2",
+            Self::V0_3 => "0.3",
+        }
+    }
+
+    /// The line that a version belongs to: before 1.0 the minor version tells.
+    fn of(version: &str) -> Result<Self, LoadError> {
+        let among = |known: &Self| {
+            let patch = version.strip_prefix(known.line())?.strip_prefix('.')?;
+            let digits = !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit());
+            digits.then_some(*known)
+        };
+        let unknown = || LoadError::Version {
+            built: version.chars().take(32).collect(),
+        };
+        Self::ALL.iter().find_map(among).ok_or_else(unknown)
+    }
+}
 
 /// A policy file's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +59,8 @@ pub(super) struct Names {
     pub(super) imports: Vec<String>,
     /// The interface that holds the hooks, with the version it was built for.
     pub(super) export: String,
+    /// The contract that both are of.
+    pub(super) contract: Version,
 }
 
 impl Names {
@@ -40,11 +80,11 @@ impl Names {
             .into_iter()
             .find(|name| name.starts_with(&prefix))
             .ok_or(LoadError::NotAPolicy)?;
-        compatible(&export[prefix.len()..])?;
+        let contract = Version::of(&export[prefix.len()..])?;
 
         let mut names = Vec::new();
         for import in imports {
-            let name = interface(&import)?;
+            let name = interface(&import, contract)?;
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -57,36 +97,24 @@ impl Names {
             component,
             imports: names,
             export,
+            contract,
         })
     }
 }
 
 /// One of our interfaces by its short name, any other by its whole one.
-fn interface(import: &str) -> Result<String, LoadError> {
+fn interface(import: &str, contract: Version) -> Result<String, LoadError> {
     let ours = import
         .strip_prefix(PACKAGE)
         .and_then(|r| r.strip_prefix('/'));
     let Some((name, version)) = ours.and_then(|rest| rest.split_once('@')) else {
         return Ok(import.to_owned());
     };
-    compatible(version)?;
-    Ok(name.to_owned())
-}
-
-/// Within one major version, before 1.0 one minor version, the contract only grows.
-fn compatible(version: &str) -> Result<(), LoadError> {
-    let line = |version: &str| {
-        let mut parts = version.split('.').map(str::to_owned);
-        match parts.next() {
-            Some(major) if major == "0" => (major, parts.next()),
-            Some(major) => (major, None),
-            None => (String::new(), None),
-        }
-    };
-    match line(version) == line(CONTRACT) {
-        true => Ok(()),
-        false => Err(LoadError::Version {
-            built: version.chars().take(32).collect(),
+    match Version::of(version)? == contract {
+        true => Ok(name.to_owned()),
+        false => Err(LoadError::Mixed {
+            import: import.chars().take(128).collect(),
+            line: contract.line(),
         }),
     }
 }
@@ -164,18 +192,41 @@ mod tests {
 
     #[test]
     fn before_1_0_the_minor_version_must_match_and_the_patch_may_differ() {
-        assert!(compatible("0.2.0").is_ok() && compatible("0.2.7").is_ok());
-        for other in ["0.1.0", "0.20.0", "1.1.0", "", "x"] {
-            assert!(compatible(other).is_err(), "{other}");
+        for (version, line) in [
+            ("0.3.0", Version::V0_3),
+            ("0.3.7", Version::V0_3),
+            ("0.2.0", Version::V0_2),
+            ("0.2.12", Version::V0_2),
+        ] {
+            assert_eq!(Version::of(version), Ok(line), "{version}");
+        }
+        for other in [
+            "0.1.0", "0.4.0", "0.20.0", "0.30.0", "1.1.0", "0.3", "0.3.", "0.3.x", "", "x",
+        ] {
+            assert!(Version::of(other).is_err(), "{other}");
         }
     }
 
     #[test]
+    fn a_file_is_of_one_contract_only() {
+        assert!(interface("outrigger:policy/log@0.2.0", Version::V0_2).is_ok());
+        let why = interface("outrigger:policy/log@0.2.0", Version::V0_3).unwrap_err();
+        assert_eq!(
+            why.to_string(),
+            "exports hooks of version 0.3 of the policy contract and imports `outrigger:policy/log@0.2.0` of another: build it with one outrigger-sdk"
+        );
+        assert!(matches!(
+            interface("outrigger:policy/log@0.9.0", Version::V0_3),
+            Err(LoadError::Version { built }) if built == "0.9.0"
+        ));
+    }
+
+    #[test]
     fn another_version_is_told_with_what_to_do() {
-        let told = compatible("0.7.2").unwrap_err().to_string();
+        let told = Version::of("0.7.2").unwrap_err().to_string();
         assert_eq!(
             told,
-            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.2.0: rebuild it with outrigger-sdk 0.2"
+            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.3 and 0.2: rebuild it with outrigger-sdk 0.3"
         );
     }
 
@@ -185,7 +236,7 @@ mod tests {
         assert!(allowed("log", &none).is_ok());
         assert!(matches!(allowed("values", &none), Err(LoadError::Ungranted(n)) if n == "values"));
         assert!(matches!(allowed("fetch", &none), Err(LoadError::Ungranted(n)) if n == "fetch"));
-        let name = interface("wasi:sockets/tcp@0.2.0").unwrap();
+        let name = interface("wasi:sockets/tcp@0.2.0", Version::V0_3).unwrap();
         assert!(
             matches!(allowed(&name, &none), Err(LoadError::Unknown(n)) if n == "wasi:sockets/tcp@0.2.0")
         );

@@ -1,49 +1,24 @@
 //! Between the contract's types and the proxy's, and the check of what a policy returned.
 
-use super::bindings::types as wit;
+use super::{LoadError, bindings::types as wit};
 use crate::{
-    dialect::{Delta, Dialect, Passage, Place, Places},
+    dialect::{Delta, Passage, Place, Places},
     policy::{Decision, Denial, Fault, Hooks, Manifest, Outcome},
 };
 
-impl From<Dialect> for wit::Dialect {
-    fn from(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::OpenaiChat => Self::OpenaiChat,
-            Dialect::OpenaiResponses => Self::OpenaiResponses,
-            Dialect::OpenaiCompletions => Self::OpenaiCompletions,
-            Dialect::OpenaiEmbeddings => Self::OpenaiEmbeddings,
-            Dialect::AnthropicMessages => Self::AnthropicMessages,
-            Dialect::GeminiGenerate => Self::GeminiGenerate,
-            Dialect::Other => Self::Other,
-        }
-    }
-}
-
-impl From<Place> for wit::Place {
-    fn from(place: Place) -> Self {
-        match place {
-            Place::System => Self::System,
-            Place::User => Self::User,
-            Place::Assistant => Self::Assistant,
-            Place::ToolResult => Self::ToolResult,
-            Place::ToolArguments => Self::ToolArguments,
-            Place::ToolDefinition => Self::ToolDefinition,
-            Place::Reasoning => Self::Reasoning,
-            Place::Refusal => Self::Refusal,
-            // the contract's enumeration can't grow without breaking every deployed policy
-            Place::Metadata | Place::Other => Self::Metadata,
-        }
-    }
+/// Whether the text of a place is JSON source.
+const fn is_json(place: Place) -> bool {
+    matches!(place, Place::ToolArguments)
 }
 
 impl From<Passage> for wit::Passage {
     fn from(passage: Passage) -> Self {
         Self {
             id: passage.id,
-            place: passage.place.into(),
+            place: passage.place.name(),
             message: passage.message,
             text: passage.text,
+            json: passage.json,
         }
     }
 }
@@ -53,8 +28,9 @@ impl From<Delta> for wit::Delta {
         Self {
             channel: delta.channel,
             choice: delta.choice,
-            place: delta.place.into(),
+            place: delta.place.name(),
             text: delta.text,
+            json: is_json(delta.place),
             last: delta.last,
         }
     }
@@ -83,41 +59,63 @@ impl From<&Outcome> for wit::Outcome {
     }
 }
 
-fn places(flags: wit::Places) -> Places {
-    [
-        (wit::Places::SYSTEM, Place::System),
-        (wit::Places::USER, Place::User),
-        (wit::Places::ASSISTANT, Place::Assistant),
-        (wit::Places::TOOL_RESULT, Place::ToolResult),
-        (wit::Places::TOOL_ARGUMENTS, Place::ToolArguments),
-        (wit::Places::TOOL_DEFINITION, Place::ToolDefinition),
-        (wit::Places::REASONING, Place::Reasoning),
-        (wit::Places::REFUSAL, Place::Refusal),
-        (wit::Places::METADATA, Place::Metadata),
-        (wit::Places::METADATA, Place::Other),
-    ]
-    .into_iter()
-    .filter(|(flag, _)| flags.contains(*flag))
-    .fold(Places::NONE, |set, (_, place)| set.with(place))
+/// The manifest's word for every place.
+const EVERY: &str = "*";
+
+/// Reads a list of places.
+fn places(list: &str, names: &[String]) -> Result<Places, LoadError> {
+    names.iter().try_fold(Places::NONE, |set, name| {
+        if name == EVERY {
+            return Ok(Places::ALL);
+        }
+        let place = Place::ALL.into_iter().find(|place| place.name() == *name);
+        let place = place.ok_or_else(|| LoadError::Manifest {
+            what: format!("`{list}` lists the place `{}`", short(name)),
+            known: format!("{}; `{EVERY}` is every place", Places::ALL),
+        })?;
+        Ok(set.with(place))
+    })
 }
 
-impl From<wit::Manifest> for Manifest {
-    fn from(manifest: wit::Manifest) -> Self {
-        let hook = |flag| manifest.hooks.contains(flag);
-        Self {
-            hooks: Hooks {
-                request: hook(wit::Hooks::REQUEST),
-                reply: hook(wit::Hooks::REPLY),
-                end: hook(wit::Hooks::END),
-                failure: hook(wit::Hooks::FAILURE),
-            },
-            reads: places(manifest.reads),
-            rewrites: places(manifest.rewrites),
-            name: manifest.name,
-            version: manifest.version,
-            config_schema: manifest.config_schema,
-        }
+/// Reads the list of hooks.
+fn hooks(names: &[String]) -> Result<Hooks, LoadError> {
+    let mut hooks = Hooks::default();
+    for name in names {
+        let hook = match name.as_str() {
+            "request" => &mut hooks.request,
+            "reply" => &mut hooks.reply,
+            "end" => &mut hooks.end,
+            "failure" => &mut hooks.failure,
+            other => {
+                return Err(LoadError::Manifest {
+                    what: format!("`hooks` lists the hook `{}`", short(other)),
+                    known: "request, reply, end, failure".to_owned(),
+                });
+            }
+        };
+        *hook = true;
     }
+    Ok(hooks)
+}
+
+/// The beginning of a policy's own word, for a message.
+fn short(word: &str) -> String {
+    word.chars().take(64).collect()
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// It declares a place or a hook that this host does not know: serving it all the same would show it less than it means to read.
+pub(super) fn manifest(manifest: wit::Manifest) -> Result<Manifest, LoadError> {
+    Ok(Manifest {
+        hooks: hooks(&manifest.hooks)?,
+        reads: places("reads", &manifest.reads)?,
+        rewrites: places("rewrites", &manifest.rewrites)?,
+        name: manifest.name,
+        version: manifest.version,
+        config_schema: manifest.config_schema,
+    })
 }
 
 /// Checks a decision.
@@ -206,12 +204,32 @@ mod tests {
         assert!(rewritten(2, vec![None]).is_err() && rewritten(0, vec![None]).is_err());
     }
 
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     #[test]
-    fn every_place_has_its_flag() {
-        assert_eq!(places(wit::Places::all()), Places::ALL);
-        assert!(places(wit::Places::empty()).is_empty());
-        let some = places(wit::Places::USER | wit::Places::METADATA);
-        assert!(some.contains(Place::User) && some.contains(Place::Metadata));
-        assert!(!some.contains(Place::System));
+    fn every_place_is_read_by_its_name_and_a_star_is_all_of_them() {
+        let all: Vec<&str> = Place::ALL.into_iter().map(Place::name).collect();
+        assert_eq!(places("reads", &names(&all)), Ok(Places::ALL));
+        assert_eq!(places("reads", &names(&["*"])), Ok(Places::ALL));
+        assert_eq!(places("reads", &[]), Ok(Places::NONE));
+        let some = Places::NONE.with(Place::User).with(Place::Other);
+        assert_eq!(places("reads", &names(&["other", "user"])), Ok(some));
+    }
+
+    #[test]
+    fn a_place_or_hook_that_the_host_does_not_know_is_refused_by_its_name() {
+        let why = places("rewrites", &names(&["user", "hologram"])).map_err(|e| e.to_string());
+        assert_eq!(
+            why,
+            Err("`rewrites` lists the place `hologram`, which this Outrigger does not know: it knows system, user, assistant, tool-result, tool-arguments, tool-definition, reasoning, refusal, metadata, other; `*` is every place".to_owned())
+        );
+        let why = hooks(&names(&["request", "tick"])).map_err(|e| e.to_string());
+        assert_eq!(
+            why,
+            Err("`hooks` lists the hook `tick`, which this Outrigger does not know: it knows request, reply, end, failure".to_owned())
+        );
+        assert!(hooks(&names(&["reply", "failure"])).is_ok_and(|h| h.reply && h.failure && !h.end));
     }
 }

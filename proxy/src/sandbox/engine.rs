@@ -11,7 +11,7 @@ use std::sync::{
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use super::ticker::Ticker;
+use super::{proposals, ticker::Ticker};
 
 /// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in bytes.
 pub const MEMORY_RESERVATION: u64 = 64 << 20;
@@ -88,12 +88,8 @@ fn settings() -> Config {
         .wasm_backtrace_max_frames(None)
         // Nobody reads a policy's stack: tables for it are half of the code's file, and as much to map and to write.
         .generate_address_map(false)
-        .native_unwind_info(false)
-        .wasm_tail_call(false)
-        .wasm_multi_memory(false)
-        .wasm_memory64(false)
-        .wasm_relaxed_simd(false)
-        .wasm_wide_arithmetic(false);
+        .native_unwind_info(false);
+    proposals::restrict(&mut config);
     config
 }
 

@@ -14,13 +14,16 @@ use wasmtime::{
 };
 
 use super::{
+    LoadError,
     bindings::{self, types as wit},
+    contract::Version,
     convert,
     engine::{Engine, Memory},
     finish::ToItsEnd,
     host::exchange::{HeadHandle, RequestHandle},
     pace::{Pace, at_once, metered},
     store::{Shared, State, limit},
+    v0_2,
 };
 use crate::{
     dialect::Delta,
@@ -30,16 +33,50 @@ use crate::{
     },
 };
 
-/// Makes a linker with every host function in it; which of them a policy may import was decided before.
-pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+/// Makes a linker with every host function of one contract in it; which of them a policy may import was decided before.
+pub(super) fn linker(
+    engine: &wasmtime::Engine,
+    contract: Version,
+) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    bindings::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    match contract {
+        Version::V0_3 => {
+            bindings::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        }
+        Version::V0_2 => {
+            v0_2::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        }
+    }
     Ok(linker)
+}
+
+/// Asks an instance what it is.
+pub(super) async fn describe(
+    contract: Version,
+    instance: &wasmtime::component::Instance,
+    store: &mut Store<State>,
+    hook: &ComponentExportIndex,
+) -> wasmtime::Result<Result<Manifest, LoadError>> {
+    Ok(match contract {
+        Version::V0_3 => {
+            let describe: TypedFunc<(), (wit::Manifest,)> =
+                instance.get_typed_func(&mut *store, hook)?;
+            let (manifest,) = describe.call_async(store, ()).await?;
+            convert::manifest(manifest)
+        }
+        Version::V0_2 => {
+            let describe: TypedFunc<(), (v0_2::types::Manifest,)> =
+                instance.get_typed_func(&mut *store, hook)?;
+            let (manifest,) = describe.call_async(store, ()).await?;
+            Ok(manifest.into())
+        }
+    })
 }
 
 /// Where a component's hooks are, and of which types.
 #[derive(Clone, Copy)]
 struct Exports {
+    contract: Version,
     describe: ComponentExportIndex,
     configure: ComponentExportIndex,
     on_request: ComponentExportIndex,
@@ -48,18 +85,16 @@ struct Exports {
     on_end: ComponentExportIndex,
 }
 
-pub(super) type Describe = TypedFunc<(), (wit::Manifest,)>;
+// Types are compared by their structure, so those that both contracts have in common are the same Rust types.
 pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
-type OnReply = TypedFunc<
-    (Resource<HeadHandle>, Vec<wit::Delta>),
-    (Result<Vec<Option<String>>, wit::Refusal>,),
->;
+type OnReply<Delta> = TypedFunc<(Resource<HeadHandle>, Vec<Delta>), (Rewritten,)>;
+type Rewritten = Result<Vec<Option<String>>, wit::Refusal>;
 type OnFailure = TypedFunc<(wit::Failure,), (wit::Decision,)>;
 type OnEnd = TypedFunc<(wit::Outcome,), ()>;
 
 impl Exports {
-    fn find(component: &Component, interface: &str) -> wasmtime::Result<Self> {
+    fn find(component: &Component, interface: &str, contract: Version) -> wasmtime::Result<Self> {
         let missing = || wasmtime::format_err!("`{interface}` lacks a hook");
         let policy = component
             .get_export_index(None, interface)
@@ -70,6 +105,7 @@ impl Exports {
                 .ok_or_else(missing)
         };
         Ok(Self {
+            contract,
             describe: hook("describe")?,
             configure: hook("configure")?,
             on_request: hook("on-request")?,
@@ -90,6 +126,8 @@ pub struct Policy {
 /// What is known of a policy besides its manifest.
 #[derive(Debug, Clone)]
 pub struct Info {
+    /// The contract that it was built for.
+    pub contract: Version,
     /// The interfaces it imports: its capabilities.
     pub imports: Vec<String>,
     /// Bytes of the file.
@@ -113,6 +151,7 @@ struct Core {
 pub(super) struct Parts {
     pub(super) component: Component,
     pub(super) export: String,
+    pub(super) contract: Version,
     pub(super) config: Option<String>,
     pub(super) info: Info,
     /// CPU time of `describe`.
@@ -125,11 +164,11 @@ impl Policy {
         mut shared: Shared,
         engine: Arc<Engine>,
         parts: Parts,
-    ) -> wasmtime::Result<Result<Self, Fault>> {
+    ) -> wasmtime::Result<Result<Self, LoadError>> {
         shared.engine = Some(engine.clone());
-        let pre = linker(&engine.wasm)?.instantiate_pre(&parts.component)?;
+        let pre = linker(&engine.wasm, parts.contract)?.instantiate_pre(&parts.component)?;
         let mut core = Core {
-            exports: Exports::find(&parts.component, &parts.export)?,
+            exports: Exports::find(&parts.component, &parts.export, parts.contract)?,
             shared: Arc::new(shared),
             engine,
             pre,
@@ -137,7 +176,7 @@ impl Policy {
         };
         let manifest = match core.describe(parts.cpu)? {
             Ok(manifest) => manifest,
-            Err(fault) => return Ok(Err(fault)),
+            Err(error) => return Ok(Err(error)),
         };
         // Nobody else has it: the instance that described itself is gone.
         if let Some(shared) = Arc::get_mut(&mut core.shared) {
@@ -200,31 +239,41 @@ impl Core {
     }
 
     /// Asks a fresh instance what it is, and checks the types of all its hooks.
-    fn describe(&self, cpu: std::time::Duration) -> wasmtime::Result<Result<Manifest, Fault>> {
+    fn describe(&self, cpu: std::time::Duration) -> wasmtime::Result<Result<Manifest, LoadError>> {
         let (mut store, instance) = match self.instance(Pace::loading(cpu)) {
             Ok(made) => made,
-            Err(fault) => return Ok(Err(fault)),
+            Err(fault) => return Ok(Err(LoadError::Fault(fault))),
         };
         let Exports {
-            describe,
+            contract,
+            describe: described,
             configure,
             on_request,
             on_reply,
             on_failure,
             on_end,
         } = &self.exports;
-        let describe: Describe = instance.get_typed_func(&mut store, describe)?;
         let _: Configure = instance.get_typed_func(&mut store, configure)?;
         let _: OnRequest = instance.get_typed_func(&mut store, on_request)?;
-        let _: OnReply = instance.get_typed_func(&mut store, on_reply)?;
+        match contract {
+            Version::V0_3 => {
+                let _: OnReply<wit::Delta> = instance.get_typed_func(&mut store, on_reply)?;
+            }
+            Version::V0_2 => {
+                let _: OnReply<v0_2::types::Delta> =
+                    instance.get_typed_func(&mut store, on_reply)?;
+            }
+        }
         let _: OnFailure = instance.get_typed_func(&mut store, on_failure)?;
         let _: OnEnd = instance.get_typed_func(&mut store, on_end)?;
         let _running = self.engine.ticker.enter();
-        Ok(match at_once(describe.call_async(&mut store, ())) {
-            Some(Ok((manifest,))) => Ok(manifest.into()),
-            Some(Err(error)) => Err(store.data().fault(&error)),
-            None => Err(Fault::WallTime),
-        })
+        Ok(
+            match at_once(describe(*contract, &instance, &mut store, described)) {
+                Some(Ok(manifest)) => manifest,
+                Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
+                None => Err(LoadError::Fault(Fault::WallTime)),
+            },
+        )
     }
 }
 
@@ -300,11 +349,20 @@ impl Running {
             self.configure().await?;
         }
         let shown = deltas.len();
-        let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
         let head = Resource::<HeadHandle>::new_borrow(0);
-        let (outcome,): (Result<Vec<Option<String>>, wit::Refusal>,) = self
-            .call(self.core.exports.on_reply, (head, deltas))
-            .await?;
+        let Exports {
+            contract, on_reply, ..
+        } = self.core.exports;
+        let (outcome,): (Rewritten,) = match contract {
+            Version::V0_3 => {
+                let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
+                self.call(on_reply, (head, deltas)).await?
+            }
+            Version::V0_2 => {
+                let deltas: Vec<v0_2::types::Delta> = deltas.into_iter().map(Into::into).collect();
+                self.call(on_reply, (head, deltas)).await?
+            }
+        };
         match outcome {
             Ok(texts) => convert::rewritten(shown, texts).map(Ok),
             Err(refusal) => convert::denial(refusal).map(Err),

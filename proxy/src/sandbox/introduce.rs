@@ -9,8 +9,9 @@ use super::{
     compile::{Job, compiler_failed, component, store},
     contract::Names,
     engine,
-    instance::{Describe, linker},
+    instance::{describe, linker},
     pace::at_once,
+    proposals,
     ticker::Ticker,
 };
 use crate::{config::Grants, policy::Manifest};
@@ -32,10 +33,14 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         fetches: true,
         ..Grants::default()
     };
-    let names = Names::read(file, &any)?;
+    let names = Names::read(file, &any).or_else(|error| {
+        proposals::check(file)?;
+        Err(error)
+    })?;
     let job = Job {
         component: names.component,
         export: names.export,
+        contract: names.contract,
         config: String::new(),
         memory: MEMORY,
         cpu: CPU,
@@ -45,9 +50,9 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
     };
     let bytes = component(&job, file)?;
     let engine = engine::configurator().map_err(compiler_failed)?;
-    let linker = linker(&engine).map_err(compiler_failed)?;
+    let linker = linker(&engine, job.contract).map_err(compiler_failed)?;
     let component = Component::new(&engine, &*bytes).map_err(compiler_failed)?;
-    let describe = component
+    let hook = component
         .get_export_index(None, job.export.as_str())
         .and_then(|policy| component.get_export_index(Some(&policy), "describe"))
         .ok_or(LoadError::NotAPolicy)?;
@@ -59,12 +64,11 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         .map_err(compiler_failed)?;
     let told = at_once(async {
         let instance = linked.instantiate_async(&mut store).await?;
-        let describe: Describe = instance.get_typed_func(&mut store, describe)?;
-        describe.call_async(&mut store, ()).await
+        describe(job.contract, &instance, &mut store, &hook).await
     });
     match told {
-        Some(Ok((manifest,))) => {
-            let Manifest { name, version, .. } = manifest.into();
+        Some(Ok(manifest)) => {
+            let Manifest { name, version, .. } = manifest?;
             Ok((name, version))
         }
         Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),

@@ -21,11 +21,13 @@ mod instance;
 mod introduce;
 mod pace;
 mod package;
+mod proposals;
 mod store;
 mod ticker;
+mod v0_2;
 
 pub use compile::compile_child;
-pub use contract::CONTRACT;
+pub use contract::{CONTRACT, Version};
 pub use engine::{MEMORY_RESERVATION, Options};
 pub use host::Host;
 pub use instance::{Info, Policy};

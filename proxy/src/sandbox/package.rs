@@ -17,10 +17,11 @@ use wasmtime::component::Component;
 use super::{
     cache::{Cache, hex},
     compile::{Compiled, Done, Job, compile, in_child},
-    contract::{CONTRACT, Names},
+    contract::{CONTRACT, Names, Version},
     engine::{Engine, Options},
     host::Host,
     instance::{Info, Parts, Policy},
+    proposals,
     store::Shared,
 };
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// Raised where what is kept in the cache changes its meaning.
-const CACHE_FORMAT: u32 = 1;
+const CACHE_FORMAT: u32 = 2;
 
 /// A policy's file and the chain's word on it.
 #[derive(Debug)]
@@ -67,6 +68,22 @@ pub enum LoadError {
         /// The version it was built for.
         built: String,
     },
+    /// It exports hooks of one version of the contract and imports interfaces of another.
+    Mixed {
+        /// The import.
+        import: String,
+        /// The hooks' version.
+        line: &'static str,
+    },
+    /// It uses proposals of WebAssembly that no policy may: their names.
+    Proposals(String),
+    /// It declares what this host does not know.
+    Manifest {
+        /// The list and the word in it.
+        what: String,
+        /// The words that there are.
+        known: String,
+    },
     /// It imports what the operator did not grant.
     Ungranted(String),
     /// It imports what there is not.
@@ -87,12 +104,25 @@ impl fmt::Display for LoadError {
                 "exports no `outrigger:policy/policy`: build it with outrigger-sdk and its `export_policy!`",
             ),
             Self::Version { built } => {
-                let line = CONTRACT.rsplit_once('.').map_or(CONTRACT, |(line, _)| line);
+                let [newest, rest @ ..] = Version::ALL.map(Version::line);
+                let rest = rest.join(" and ");
                 write!(
                     f,
-                    "built for version {built} of the policy contract, and this Outrigger speaks {CONTRACT}: rebuild it with outrigger-sdk {line}"
+                    "built for version {built} of the policy contract, and this Outrigger speaks {newest} and {rest}: rebuild it with outrigger-sdk {newest}"
                 )
             }
+            Self::Mixed { import, line } => write!(
+                f,
+                "exports hooks of version {line} of the policy contract and imports `{import}` of another: build it with one outrigger-sdk"
+            ),
+            Self::Proposals(names) => write!(
+                f,
+                "uses WebAssembly proposals that no policy may: {names}; build it without them"
+            ),
+            Self::Manifest { what, known } => write!(
+                f,
+                "{what}, which this Outrigger does not know: it knows {known}"
+            ),
             Self::Ungranted(name) => {
                 write!(f, "imports `{name}`, which is not granted: add it to the policy's `grants`")
             }
@@ -115,7 +145,9 @@ impl LoadError {
         match self {
             Self::Malformed(_) => "malformed",
             Self::NotAPolicy => "not_a_policy",
-            Self::Version { .. } => "version",
+            Self::Version { .. } | Self::Mixed { .. } => "version",
+            Self::Proposals(_) => "proposals",
+            Self::Manifest { .. } => "manifest",
             Self::Ungranted(_) => "ungranted",
             Self::Unknown(_) => "unknown_import",
             Self::Configuration(_) => "configuration",
@@ -131,7 +163,12 @@ impl LoadError {
                 Fault::Trapped(why) => why.clone(),
                 _ => String::new(),
             },
-            Self::Malformed(text) | Self::Configuration(text) | Self::Compile(text) => text.clone(),
+            Self::Malformed(text)
+            | Self::Configuration(text)
+            | Self::Compile(text)
+            | Self::Proposals(text) => text.clone(),
+            Self::Manifest { what, .. } => what.clone(),
+            Self::Mixed { import, .. } => import.clone(),
             Self::Version { built } => built.clone(),
             Self::Ungranted(name) | Self::Unknown(name) => name.clone(),
             Self::NotAPolicy => String::new(),
@@ -143,11 +180,12 @@ impl LoadError {
         (kind.to_owned(), text)
     }
 
-    /// The reverse. What a child can't know (grants) never comes from one.
+    /// The reverse. What a child can't know (grants) or does not ask (versions, the manifest) never comes from one.
     pub(super) fn from_wire(kind: &str, text: String) -> Self {
         match kind {
             "malformed" => Self::Malformed(text),
             "configuration" => Self::Configuration(text),
+            "proposals" => Self::Proposals(text),
             "not_a_policy" => Self::NotAPolicy,
             "version" => Self::Version { built: text },
             "ungranted" => Self::Ungranted(text),
@@ -235,10 +273,15 @@ impl Loader {
     }
 
     fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {
-        let names = Names::read(&source.bytes, &source.grants)?;
+        let names = Names::read(&source.bytes, &source.grants).or_else(|error| {
+            // What a file is made with is said before what it lacks.
+            proposals::check(&source.bytes)?;
+            Err(error)
+        })?;
         let job = Job {
             component: names.component,
             export: names.export,
+            contract: names.contract,
             memory: source.limits.memory,
             cpu: self.load_time,
             gives_way: self.gives_way.load(Ordering::Relaxed),
@@ -253,8 +296,10 @@ impl Loader {
         let parts = Parts {
             component: code.component,
             export: job.export,
+            contract: job.contract,
             config: code.not_snapshotted.is_some().then_some(job.config),
             info: Info {
+                contract: names.contract,
                 imports: names.imports,
                 size: source.bytes.len(),
                 cached,
@@ -264,8 +309,7 @@ impl Loader {
         };
         let shared = Shared::new(&source.name, source.grants, source.limits, host, None);
         match Policy::new(shared, self.engine.clone(), parts) {
-            Ok(Ok(policy)) => Ok(Arc::new(policy)),
-            Ok(Err(fault)) => Err(LoadError::Fault(fault)),
+            Ok(policy) => Ok(Arc::new(policy?)),
             Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
         }
     }
@@ -374,6 +418,7 @@ mod tests {
             LoadError::Fault(Fault::Memory),
             LoadError::Fault(Fault::Trapped("unreachable".into())),
             LoadError::Compile("y".into()),
+            LoadError::Proposals("gc, threads".into()),
         ] {
             let (kind, text) = error.to_wire();
             assert_eq!(LoadError::from_wire(&kind, text), error);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Outcome, with};
 use crate::Unit;
-pub(crate) use crate::abi::outrigger::policy::limits::{Ask, Error, Standing, Window};
+pub(crate) use crate::limits::{Ask, Error, Standing, Window};
 
 /// All buckets, and what exchanges that have not ended hold of them.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::super::passages::{self, Spot};
-use crate::{Dialect, Header, Passage, Places, Unit};
+use crate::{Dialect, Header, Passage, Place, Places, Unit};
 
 /// Headers that a policy is not shown.
 const CREDENTIALS: [&str; 6] = [
@@ -270,7 +270,7 @@ impl Request {
         let state = self.0.borrow();
         (0..)
             .zip(&state.spots)
-            .filter(|(_, spot)| state.shown.contains(super::flag(spot.place)))
+            .filter(|(_, spot)| state.shown.contains(spot.place.alone()))
             .filter(|(_, spot)| !state.dropped.contains(&spot.message))
             .skip(start as usize)
             .take(max as usize)
@@ -279,6 +279,7 @@ impl Request {
                 place: spot.place,
                 message: spot.message,
                 text: state.text(spot),
+                json: spot.place == Place::ToolArguments,
             })
             .collect()
     }

@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use wasmtime::component::Resource;
 
-use super::{super::bindings, State, headers, misuse};
+use super::{super::bindings, State, headers, limits, misuse};
 use crate::{
     cost::Unit,
-    dialect::{canon, request::Body},
+    dialect::{Passage, canon, request::Body},
 };
 use bindings::{exchange, types as wit};
 
@@ -36,7 +36,7 @@ impl exchange::HostRequest for State {
     }
 
     fn dialect(&mut self, _: Request) -> wasmtime::Result<wit::Dialect> {
-        Ok(self.lent()?.dialect.into())
+        Ok(self.lent()?.dialect.name().to_owned())
     }
 
     fn method(&mut self, _: Request) -> wasmtime::Result<String> {
@@ -124,11 +124,7 @@ impl exchange::HostRequest for State {
         start: u32,
         max: u32,
     ) -> wasmtime::Result<Vec<wit::Passage>> {
-        let reads = self.shared.reads;
-        if reads.is_empty() {
-            return Ok(Vec::new());
-        }
-        let passages = self.lent()?.body.passages(reads, start, max);
+        let passages = self.passages_of(start, max)?;
         Ok(passages.into_iter().map(Into::into).collect())
     }
 
@@ -164,7 +160,9 @@ impl exchange::HostRequest for State {
     }
 
     fn estimate(&mut self, _: Request, unit: wit::Unit) -> wasmtime::Result<Option<u64>> {
-        let unit = unit.into();
+        let Some(unit) = limits::unit(&unit) else {
+            return Ok(None);
+        };
         let amount = self.lent()?.estimate(unit);
         Ok(amount.map(|amount| match unit {
             Unit::Microusd => amount.div_ceil(1000),
@@ -247,7 +245,7 @@ impl exchange::HostReplyHead for State {
     }
 
     fn dialect(&mut self, _: Head) -> wasmtime::Result<wit::Dialect> {
-        Ok(self.head()?.dialect.into())
+        Ok(self.head()?.dialect.name().to_owned())
     }
 
     fn drop(&mut self, _: Head) -> wasmtime::Result<()> {
@@ -263,7 +261,20 @@ impl State {
         Ok(body)
     }
 
-    fn head(&self) -> wasmtime::Result<&crate::policy::ReplyHead> {
+    /// Passages in the places that the manifest reads.
+    pub(in super::super) fn passages_of(
+        &mut self,
+        start: u32,
+        max: u32,
+    ) -> wasmtime::Result<Vec<Passage>> {
+        let reads = self.shared.reads;
+        if reads.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.lent()?.body.passages(reads, start, max))
+    }
+
+    pub(in super::super) fn head(&self) -> wasmtime::Result<&crate::policy::ReplyHead> {
         match &self.head {
             Some(head) => Ok(head),
             None => misuse("no reply is lent to this hook"),

@@ -21,16 +21,16 @@ const NANO: u64 = 1000;
 type Counts = Vec<(Unit, bool)>;
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
-impl From<wit::Unit> for Unit {
-    fn from(unit: wit::Unit) -> Self {
-        match unit {
-            wit::Unit::Requests => Self::Requests,
-            wit::Unit::InputTokens => Self::InputTokens,
-            wit::Unit::OutputTokens => Self::OutputTokens,
-            wit::Unit::TotalTokens => Self::TotalTokens,
-            wit::Unit::Microusd => Self::Microusd,
-        }
-    }
+/// The unit of this name in the contract.
+pub(super) fn unit(name: &str) -> Option<Unit> {
+    Some(match name {
+        "requests" => Unit::Requests,
+        "input-tokens" => Unit::InputTokens,
+        "output-tokens" => Unit::OutputTokens,
+        "total-tokens" => Unit::TotalTokens,
+        "microusd" => Unit::Microusd,
+        _ => return None,
+    })
 }
 
 fn scale(unit: Unit) -> u64 {
@@ -77,7 +77,9 @@ impl State {
             if ask.limit == 0 {
                 return invalid("a limit of 0 lets nothing pass");
             }
-            let unit = Unit::from(ask.unit);
+            let Some(unit) = unit(&ask.unit) else {
+                return invalid("the unit of an ask is none that this host counts");
+            };
             let amount = match (ask.amount, &self.call) {
                 (Some(amount), _) => amount.saturating_mul(scale(unit)),
                 (None, Some(call)) => match call.estimate(unit) {

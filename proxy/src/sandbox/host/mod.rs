@@ -92,7 +92,7 @@ impl State {
     }
 
     /// The request that this call was lent.
-    fn lent(&mut self) -> wasmtime::Result<&mut Call> {
+    pub(super) fn lent(&mut self) -> wasmtime::Result<&mut Call> {
         match &mut self.call {
             Some(call) => Ok(call),
             None => misuse("no request is lent to this hook"),
@@ -114,5 +114,3 @@ impl State {
         }
     }
 }
-
-impl super::bindings::types::Host for State {}

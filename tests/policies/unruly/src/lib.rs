@@ -1,5 +1,6 @@
 //! A policy that misbehaves as its configuration says. `{"request": "loop"}` loops in `on-request`; hooks are `configure`, `describe`, `request`,
-//! `reply` and `end`. On the bare contract, for the SDK would not let it.
+//! `reply` and `end`; `reads` names the one place
+//! that it reads. On the bare contract, for the SDK would not let it.
 #![cfg(target_arch = "wasm32")]
 #![allow(unsafe_code, reason = "the generated glue")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody links to it")]
@@ -11,7 +12,7 @@ wit_bindgen::generate!({ path: "../../../plugin-sdk/wit", world: "guest" });
 use exports::outrigger::policy::policy::{
     Decision, Delta, Failure, Guest, Manifest, Outcome, Refusal, ReplyHead, Request,
 };
-use outrigger::policy::types::{Hooks, Places, Reply};
+use outrigger::policy::types::Reply;
 use outrigger::policy::{clock, fetch, log, metrics, random, values};
 
 thread_local! {
@@ -112,9 +113,14 @@ impl Guest for Unruly {
         Manifest {
             name: "unruly".into(),
             version: "0.1.0".into(),
-            hooks: Hooks::REQUEST | Hooks::REPLY | Hooks::END | Hooks::FAILURE,
-            reads: Places::USER | Places::SYSTEM,
-            rewrites: Places::ASSISTANT,
+            hooks: ["request", "reply", "end", "failure"]
+                .map(String::from)
+                .into(),
+            reads: match behaviour("reads").as_str() {
+                "" => ["user", "system"].map(String::from).into(),
+                place => vec![place.to_owned()],
+            },
+            rewrites: vec!["assistant".to_owned()],
             config_schema: String::new(),
         }
     }

@@ -1,0 +1,62 @@
+//! The hooks that a policy declares.
+
+use std::ops::BitOr;
+
+/// What a policy exports that is worth a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hooks(u8);
+
+impl Hooks {
+    /// `on_request`.
+    pub const REQUEST: Self = Self(1);
+    /// `on_reply`.
+    pub const REPLY: Self = Self(1 << 1);
+    /// `on_end`.
+    pub const END: Self = Self(1 << 2);
+    /// `on_failure`.
+    pub const FAILURE: Self = Self(1 << 3);
+
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::REQUEST, "request"),
+        (Self::REPLY, "reply"),
+        (Self::END, "end"),
+        (Self::FAILURE, "failure"),
+    ];
+
+    /// No hook.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(0)
+    }
+
+    /// The hooks of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the set holds every hook of `other`.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether the set holds no hook.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The names that the manifest lists.
+    pub(crate) fn names(self) -> Vec<String> {
+        let held = Self::NAMES.iter().filter(|(hook, _)| self.contains(*hook));
+        held.map(|(_, name)| (*name).to_owned()).collect()
+    }
+}
+
+impl BitOr for Hooks {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        self.union(other)
+    }
+}
