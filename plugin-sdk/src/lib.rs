@@ -32,6 +32,9 @@
 //! What is not here: sockets, files, threads, the system's clock. Time and chance come from [`clock`] and [`random`]; what outlives
 //! an exchange from [`limits`], [`values`] and [`replies`], other services from [`fetch`]. A policy imports only what it uses, and the
 //! operator grants the last four. What configurations have in common (durations, money, globs, whose exchange it is) is in [`settings`].
+//!
+//! It speaks version 0.3 of the policy contract, `wit/policy.wit`. Places and dialects are words there: one that this SDK does not know
+//! yet reads as `Other`, so a policy works on beside a later proxy.
 
 mod calendar;
 mod decision;

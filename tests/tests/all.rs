@@ -14,6 +14,7 @@ mod all {
     mod callers;
     mod deploy_manifests;
     mod deploy_metrics;
+    mod earlier_contract;
     mod harness;
     mod inject;
     mod item_01_rooms;

@@ -6,6 +6,7 @@ use super::{Stop, environment, say};
 use crate::{
     config::{Config, Use, file},
     reload::{self, Scan, admit::admitted},
+    sandbox::Version,
     signing::Seen,
 };
 
@@ -26,11 +27,12 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
     let config = Config::load(path, &environment)?;
     let signed = vouched(path, &config)?;
     say(&format!(
-        "{}: right; {}, {}, {}{signed}\n",
+        "{}: right; {}, {}, {}{signed}; policies of contract {} load\n",
         path.display(),
         count(config.upstreams.len(), "upstream", "upstreams"),
         count(config.models.len(), "alias", "aliases"),
         count(config.policies.chain.len(), "policy", "policies"),
+        Version::ALL.map(Version::line).join(" and "),
     ))
 }
 

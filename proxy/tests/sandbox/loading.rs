@@ -79,25 +79,102 @@ fn patched(from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn a_policy_for_another_version_is_told_to_be_rebuilt() {
-    let bytes = patched("@0.2.0", "@0.9.0");
+    let bytes = patched("@0.3.0", "@0.9.0");
     let told = refused(Source {
         bytes,
         ..source("{}")
     })
     .to_string();
     assert!(told.contains("0.9.0"), "{told}");
-    assert!(told.contains("rebuild it with outrigger-sdk 0.2"), "{told}");
+    assert!(told.contains("rebuild it with outrigger-sdk 0.3"), "{told}");
 }
 
 #[test]
 fn an_import_that_nobody_offers_is_refused_by_its_name() {
     let other = "wasi:sockets/tcp@0.2.0000000";
-    let bytes = patched("outrigger:policy/clock@0.2.0", other);
+    let bytes = patched("outrigger:policy/clock@0.3.0", other);
     let told = refused(Source {
         bytes,
         ..source("{}")
     });
     assert_eq!(told, LoadError::Unknown(other.into()));
+}
+
+#[test]
+fn a_file_of_two_versions_is_refused() {
+    let bytes = patched(
+        "outrigger:policy/clock@0.3.0",
+        "outrigger:policy/clock@0.2.0",
+    );
+    let told = refused(Source {
+        bytes,
+        ..source("{}")
+    });
+    assert_eq!(told.label(), "version");
+    assert!(told.to_string().contains("clock@0.2.0"), "{told}");
+}
+
+#[test]
+fn a_place_that_the_host_does_not_know_refuses_the_policy_and_a_star_is_every_place() {
+    let told = refused(source(r#"{"reads":"hologram"}"#)).to_string();
+    assert!(
+        told.contains("`reads` lists the place `hologram`"),
+        "{told}"
+    );
+    assert!(told.contains("user, assistant"), "{told}");
+    for (place, expected) in [
+        ("*", Places::ALL),
+        ("other", Places::NONE.with(Place::Other)),
+    ] {
+        let policy = load(&format!(r#"{{"reads":"{place}"}}"#));
+        assert_eq!(policy.manifest().reads, expected, "{place}");
+    }
+    assert_eq!(load("{}").info().contract, Version::V0_3);
+}
+
+/// The file with a tag for exceptions in it, of the module's first type without results.
+fn with_a_tag() -> Vec<u8> {
+    use wasmparser::{Parser, Payload};
+    let mut bytes = file("unruly.wasm");
+    let (mut plain, mut behind) = (None, None);
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.unwrap() {
+            Payload::TypeSection(types) => {
+                plain = types
+                    .into_iter_err_on_gc_types()
+                    .position(|of| of.unwrap().results().is_empty());
+            }
+            Payload::MemorySection(memories) => behind = Some(memories.range().end),
+            _ => {}
+        }
+    }
+    let kind = u8::try_from(plain.unwrap()).unwrap();
+    assert!(kind < 0x80);
+    let behind = behind.unwrap();
+    bytes.splice(behind..behind, [13, 3, 1, 0, kind]);
+    bytes
+}
+
+#[test]
+fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger"));
+    for compiler in [Compiler::InProcess, Compiler::Child(program)] {
+        let loader = Loader::new(Options::default(), None, compiler, Host::none()).unwrap();
+        let told = loader.load(Source {
+            bytes: with_a_tag(),
+            ..source("{}")
+        });
+        assert_eq!(told.err(), Some(LoadError::Proposals("exceptions".into())));
+    }
+    // It is said before that the file is no policy at all.
+    let shared = b"\0asm\x01\0\0\0\x05\x04\x01\x03\x01\x01".to_vec();
+    let told = refused(Source {
+        bytes: shared.clone(),
+        ..source("{}")
+    });
+    assert_eq!(told, LoadError::Proposals("threads".into()));
+    let told = outrigger::sandbox::introduced(&shared);
+    assert_eq!(told.err(), Some(LoadError::Proposals("threads".into())));
 }
 
 #[test]

@@ -18,11 +18,12 @@ use std::{
 
 use outrigger::{
     config::{Grants, PolicyLimits},
-    dialect::{Delta, Dialect, Place, request::Body},
+    dialect::{Delta, Dialect, Place, Places, request::Body},
     policy::{Call, Decision, Failure, Fault, Instance, Outcome, Program, ReplyHead},
-    sandbox::{Compiler, Host, Loader, Options, Policy, Source},
+    sandbox::{Compiler, Host, Loader, Options, Policy, Source, Version},
 };
 
+mod earlier;
 mod faults;
 mod hooks;
 mod loading;

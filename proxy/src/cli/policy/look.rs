@@ -119,11 +119,12 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
         .collect();
     let info = policy.info();
     let mut text = format!(
-        "{} {}\n  file      {} ({} KiB)\n  hooks     {}\n  reads     {}\n  rewrites  {}\n  imports   {}",
+        "{} {}\n  file      {} ({} KiB)\n  contract  {}\n  hooks     {}\n  reads     {}\n  rewrites  {}\n  imports   {}",
         manifest.name,
         manifest.version,
         module.display(),
         size.div_ceil(1024),
+        info.contract.line(),
         hooks.join(", "),
         manifest.reads,
         manifest.rewrites,
