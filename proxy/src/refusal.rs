@@ -47,6 +47,8 @@ pub enum Code {
     PolicyDenied,
     /// A policy failed and may not be skipped.
     PolicyFailed,
+    /// What a policy has to read is more than its limits allow for.
+    PolicyInputTooLarge,
     /// A policy that reads passages can't see these.
     Unseen,
     /// The process is on its way out.
@@ -75,6 +77,7 @@ impl Code {
             Self::NoUpstream => ("no_upstream", StatusCode::NOT_FOUND),
             Self::PolicyDenied => ("policy_denied", StatusCode::FORBIDDEN),
             Self::PolicyFailed => ("policy_failed", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::PolicyInputTooLarge => ("policy_input_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Unseen => ("unseen_by_policy", StatusCode::FORBIDDEN),
             Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE),

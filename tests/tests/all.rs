@@ -37,6 +37,7 @@ mod all {
     mod pod_matrix;
     mod pod_overload;
     mod pod_rules;
+    mod policy_limits;
     mod pull;
     mod settlement;
     mod signed;

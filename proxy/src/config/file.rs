@@ -285,10 +285,13 @@ pub struct Use {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyLimits {
-    /// CPU time of a call. Default `10ms`.
+    /// CPU time of a call, whatever it is given. Default `10ms`.
     #[serde(default, deserialize_with = "given")]
     pub cpu: Option<Span>,
-    /// Wall time of a call. Default `50ms`; `5s` with `fetch`.
+    /// CPU time of a call besides, for each KiB of text that it is given. Default `100us`.
+    #[serde(default, deserialize_with = "given")]
+    pub cpu_per_kib: Option<Span>,
+    /// Time that a call may wait for stores and `fetch`. Default `50ms`; `5s` with `fetch`.
     #[serde(default, deserialize_with = "given")]
     pub wall: Option<Span>,
     /// Memory of an instance. Default `16MiB`.
@@ -297,7 +300,7 @@ pub struct PolicyLimits {
     /// Text held back in one channel. Default `4KiB`.
     #[serde(default, deserialize_with = "given")]
     pub held_bytes: Option<Size>,
-    /// How long text may be held back. Default `10s`.
+    /// How long text may be held back: then it goes out as it is. Default `10s`.
     #[serde(default, deserialize_with = "given")]
     pub held_time: Option<Span>,
 }

@@ -382,15 +382,17 @@ pub struct Grants {
 /// Bounds of one policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyLimits {
-    /// CPU time of a call. Default 10 ms.
+    /// CPU time of a call, whatever it is given. Default 10 ms.
     pub cpu: Duration,
-    /// Wall time of a call, callouts included. Default 50 ms, 5 s where `fetch` is granted.
+    /// CPU time that a call may take besides for each KiB of text that it is given. Default 100 µs.
+    pub cpu_per_kib: Duration,
+    /// Time that a call may wait for imports. Default 50 ms, 5 s where `fetch` is granted.
     pub wall: Duration,
     /// Linear memory of an instance, in bytes. Default 16 MiB.
     pub memory: u64,
     /// Text held back in one channel, in bytes. Default 4 KiB.
     pub held_bytes: usize,
-    /// How long text may be held back. Default 10 s.
+    /// How long text may be held back: then it goes out as it is. Default 10 s.
     pub held_time: Duration,
 }
 
@@ -398,6 +400,7 @@ impl Default for PolicyLimits {
     fn default() -> Self {
         Self {
             cpu: Duration::from_millis(10),
+            cpu_per_kib: Duration::from_micros(100),
             wall: Duration::from_millis(50),
             memory: 16 << 20,
             held_bytes: 4 << 10,

@@ -52,7 +52,7 @@ policies:
     - use: token-rate-limit
       config: { rules: [{ per: tenant, tokens: 100000, every: 1m }] }
       grants: [values, { fetch: [limits.example:8443] }]
-      limits: { cpu: 20ms }
+      limits: { cpu: 20ms, cpu_per_kib: 250us }
 "#
     .replace("DIRECTORY", directory.path().to_str().unwrap());
     let config = parse(&yaml).unwrap();
@@ -87,8 +87,16 @@ policies:
     assert!(limit.grants.values && !limit.grants.body);
     assert_eq!(limit.grants.fetch, ["limits.example:8443"]);
     assert_eq!(
-        (limit.limits.cpu, limit.limits.wall),
-        (Duration::from_millis(20), Duration::from_secs(5))
+        (
+            limit.limits.cpu,
+            limit.limits.cpu_per_kib,
+            limit.limits.wall
+        ),
+        (
+            Duration::from_millis(20),
+            Duration::from_micros(250),
+            Duration::from_secs(5)
+        )
     );
 }
 
@@ -665,8 +673,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["grants[1]", "twice"],
     ),
     (
-        "policies: { directory: /tmp, chain: [{ use: a, limits: { cpu: 2s, wall: 1s } }] }",
-        &["limits.cpu", "no effect"],
+        "policies: { directory: /tmp, chain: [{ use: a, limits: { cpu_per_kib: 1s } }] }",
+        &["limits.cpu_per_kib", "more than 10ms"],
     ),
     (
         "policies: { directory: /tmp, chain: [{ use: a, limits: { memory: 1KiB } }] }",

@@ -11,15 +11,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong =
         || format!("`{text}` is not a duration; write it like `250ms`, `30s`, `5m` or `1h`");
     let number: u64 = number.parse().map_err(|_| wrong())?;
-    let milliseconds = match unit {
-        "ms" => Some(number),
-        "s" => number.checked_mul(1000),
-        "m" => number.checked_mul(60_000),
-        "h" => number.checked_mul(3_600_000),
+    let microseconds = match unit {
+        "us" => Some(number),
+        "ms" => number.checked_mul(1000),
+        "s" => number.checked_mul(1_000_000),
+        "m" => number.checked_mul(60_000_000),
+        "h" => number.checked_mul(3_600_000_000),
         _ => return Err(wrong()),
     };
-    match milliseconds {
-        Some(ms) if ms <= 1000 * 3_600_000 => Ok(Duration::from_millis(ms)),
+    match microseconds {
+        Some(us) if us <= 1000 * 3_600_000_000 => Ok(Duration::from_micros(us)),
         _ => Err(format!(
             "`{text}` is longer than the 1000h that a duration may be"
         )),
@@ -140,6 +141,7 @@ mod tests {
 
     #[test]
     fn durations_need_a_unit_and_say_which_there_are() {
+        assert_eq!(duration("100us"), Ok(Duration::from_micros(100)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));

@@ -19,7 +19,7 @@ use crate::{
         answer,
         request::{Body as Asked, Mark},
     },
-    policy::{Call, Estimates, Run},
+    policy::{Call, ConnectionId, Estimates, Run},
     refusal::{Code, Refusal},
     route,
     upstream::{Payload, credentials},
@@ -167,6 +167,7 @@ fn account(
 
 pub(super) fn call(mut parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
     let home = parts.extensions.remove::<ByHost>();
+    let connection = parts.extensions.remove::<ConnectionId>();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let tags = tags::read(&watch.generation.tags, &parts.headers);
     let mut call = Box::new(Call::new(
@@ -181,6 +182,7 @@ pub(super) fn call(mut parts: Parts, body: Asked, watch: &Watch) -> Box<Call> {
         call.asked = call.body.model().map(Into::into);
     }
     call.home = home;
+    call.connection = connection;
     call.tagged(tags);
     call.identified_by(Arc::clone(&watch.generation.config.caller));
     call.estimated_by(Arc::clone(&watch.generation) as Arc<dyn Estimates>);

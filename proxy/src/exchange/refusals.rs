@@ -1,12 +1,13 @@
 //! The refusals of an exchange in their words, and how the operator hears of them.
 
 use crate::{
-    policy::Fault,
+    overload::Reason,
+    policy::{Blame, Fault},
     refusal::{Code, Refusal},
     telemetry::metrics,
 };
 
-use super::collect::Incomplete;
+use super::{collect::Incomplete, shed::overloaded};
 
 /// Counts a refusal, and tells its cause to the operator, where there is one.
 pub(super) fn told(id: &str, refusal: &Refusal) {
@@ -29,12 +30,27 @@ fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
     line
 }
 
+/// The refusal for a fault of a policy that may not be skipped, by whose doing it is.
 pub(super) fn failed(policy: &str, fault: Fault) -> Refusal {
-    Refusal::new(
-        Code::PolicyFailed,
-        format!("the policy `{policy}` failed, and may not be skipped"),
-    )
-    .caused_by(fault)
+    let refusal = match (fault.blame(), &fault) {
+        (Blame::Input, fault) => {
+            let limits = match fault {
+                Fault::InputMemory => "`limits.memory`",
+                _ => "`limits.cpu` or `limits.cpu_per_kib`",
+            };
+            let message = format!(
+                "the text is more than the policy `{policy}` may take on; send less, or the operator may raise its {limits}"
+            );
+            Refusal::new(Code::PolicyInputTooLarge, message)
+        }
+        (Blame::Load, Fault::NoSlot) => overloaded(Reason::Exchanges),
+        (Blame::Load, _) => overloaded(Reason::Memory),
+        (Blame::Module | Blame::Service | Blame::Breaker, _) => Refusal::new(
+            Code::PolicyFailed,
+            format!("the policy `{policy}` failed, and may not be skipped"),
+        ),
+    };
+    refusal.caused_by(fault)
 }
 
 pub(super) fn wordless(policy: &str) -> Refusal {
@@ -62,7 +78,7 @@ pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
             Code::UpstreamUnreadable,
             "the reply is larger than policies may be shown",
         ),
-        Incomplete::NoRoom => super::shed::overloaded(crate::overload::Reason::Bodies),
+        Incomplete::NoRoom => overloaded(Reason::Bodies),
         Incomplete::Silent => Refusal::new(
             Code::UpstreamTimeout,
             "the upstream fell silent in mid-reply",

@@ -33,6 +33,7 @@ use crate::{
         generation::{Phase, Shared},
     },
     overload::{Guest, Leave, Place},
+    policy::ConnectionId,
 };
 
 /// Streams of one HTTP/2 connection.
@@ -82,7 +83,8 @@ pub(super) async fn http<S, A, R>(
             place: place.clone(),
         });
         // Boxed, as the connection's own: nothing of it is left while parked.
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectionId(guest.id()));
             let (busy, answered) = (place.exchange(), answer(request));
             // Boxed, so that a connection between two exchanges does not keep the room that one needs: 4 KiB.
             Box::pin(async move {

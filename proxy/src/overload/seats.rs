@@ -66,6 +66,11 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// Its number, which no other connection of this process has.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// What is noted of it.
     pub fn place(&self) -> Place {
         Place {

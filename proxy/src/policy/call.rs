@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, LazyLock},
+};
 
 use super::{Books, Estimates, books};
 use crate::{
@@ -13,6 +16,10 @@ use crate::{
         request::{Body, Mark as BodyMark},
     },
 };
+
+/// The connection that a request came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
 
 /// The exchange's request as policies see and edit it.
 pub struct Call {
@@ -30,6 +37,8 @@ pub struct Call {
     pub books: Books,
     /// The upstream whose host the app dialled; none where it came in by the base URL.
     pub home: Option<ByHost>,
+    /// The connection that it came on.
+    pub connection: Option<ConnectionId>,
     /// The model that the app wrote, where `home` is told: policies may have changed it.
     pub asked: Option<Box<str>>,
     headers: HeaderMap,
@@ -82,6 +91,7 @@ impl Call {
             headers,
             books: Books::default(),
             home: None,
+            connection: None,
             asked: None,
             tags: Tags::default(),
             undo: Vec::new(),
@@ -118,6 +128,15 @@ impl Call {
     /// The headers as they will go upstream, credentials included.
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Tells callers apart, in this process: by what identifies them, or by the connection where the request carries nothing that does.
+    pub fn caller_hash(&self) -> u64 {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        match self.caller() {
+            Some(name) => KEY.hash_one(name),
+            None => KEY.hash_one(self.connection),
+        }
     }
 
     /// Gives up the call for what goes upstream.
@@ -217,6 +236,26 @@ mod tests {
             headers,
             body,
         )
+    }
+
+    #[test]
+    fn callers_are_told_apart_by_credential_then_by_connection() {
+        let with = |header: Option<&'static str>, path: &str, connection| {
+            let mut call = call();
+            if let Some(value) = header {
+                let name = HeaderName::from_static("authorization");
+                call.set_header(name, Some(HeaderValue::from_static(value)));
+            }
+            call.path = path.into();
+            call.connection = Some(ConnectionId(connection));
+            call.caller_hash()
+        };
+        let (ana, bob) = (Some("Bearer ana"), Some("Bearer bob"));
+        assert_eq!(with(ana, "/", 1), with(ana, "/", 2));
+        assert_ne!(with(ana, "/", 1), with(bob, "/", 1));
+        assert_eq!(with(None, "/?key=a", 1), with(None, "/?key=a", 2));
+        assert_ne!(with(None, "/", 1), with(None, "/", 2));
+        assert_eq!(with(None, "/", 1), with(None, "/", 1));
     }
 
     #[test]

@@ -1,7 +1,11 @@
-//! What a policy holds back of a reply: measured from the outside, so that it can be bounded, and given out where the policy fails.
+//! What a policy holds back of a reply: measured from the outside, so that it can be bounded, and given out where the policy fails or its
+//! time is over.
 //!
 //! The host sees what went in and what came out. Text that went in and did not come out is *held*: all of it where nothing came back, the
 //! rest where what came back is a beginning of it. Where a policy returned other text than it was given, nothing is known to be held.
+//!
+//! Held text whose time is over is sent early, as it is, and the policy does not know: what it returns later is sent without the part
+//! that is out. Where it returns other text than that (it was the beginning of something after all), what it returns is sent whole.
 
 use std::time::{Duration, Instant};
 
@@ -9,34 +13,74 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     text: String,
+    /// Bytes of its beginning that were sent early.
+    sent: usize,
     since: Option<Instant>,
 }
 
+/// What came of one delta.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// What takes the delta's place; `None` where it stays as it is.
+    pub(super) text: Option<String>,
+    /// How long text was held that is out now.
+    pub(super) held_for: Option<Duration>,
+}
+
+impl Noted {
+    const fn of(text: String, held_for: Option<Duration>) -> Self {
+        Self {
+            text: Some(text),
+            held_for,
+        }
+    }
+
+    /// What the policy returned, without so many bytes that are out already.
+    fn without(mut text: String, again: usize, held_for: Option<Duration>) -> Self {
+        text.drain(..again);
+        Self::of(text, held_for)
+    }
+}
+
 impl Hold {
-    /// Notes one delta and what the policy returned for it. Returns how long text was held that is out now.
-    pub(super) fn note(
-        &mut self,
-        given: &str,
-        returned: Option<&str>,
-        now: Instant,
-    ) -> Option<Duration> {
-        let Some(returned) = returned.filter(|out| *out != given || !self.text.is_empty()) else {
-            return self.release(now);
+    /// Notes one delta and what the policy returned for it.
+    pub(super) fn note(&mut self, given: &str, returned: Option<String>, now: Instant) -> Noted {
+        let Some(returned) = returned else {
+            return Noted {
+                text: None,
+                held_for: self.release(now),
+            };
         };
-        if returned.is_empty() && !given.is_empty() {
-            self.text.push_str(given);
-            self.since.get_or_insert(now);
-            return None;
+        if self.text.is_empty() && returned == given {
+            return Noted::of(returned, None);
         }
         self.text.push_str(given);
-        match self.text.strip_prefix(returned) {
-            Some(rest) if !rest.is_empty() => {
-                let held = self.since.map(|since| now.duration_since(since));
-                self.text = rest.to_owned();
-                self.since = Some(now);
-                held
+        if returned.is_empty() {
+            if self.text.len() > self.sent {
+                self.since.get_or_insert(now);
             }
-            _ => self.release(now),
+            return Noted::of(returned, None);
+        }
+        match self.text.strip_prefix(returned.as_str()) {
+            Some(rest) if !rest.is_empty() => {
+                let rest = rest.to_owned();
+                let again = self.sent.min(returned.len());
+                let held_for = self.release(now);
+                self.sent -= again;
+                self.since = (rest.len() > self.sent).then_some(now);
+                self.text = rest;
+                Noted::without(returned, again, held_for)
+            }
+            _ => {
+                let early = self.text.get(..self.sent).unwrap_or_default();
+                let again = if returned.starts_with(early) {
+                    self.sent
+                } else {
+                    0
+                };
+                self.sent = 0;
+                Noted::without(returned, again, self.release(now))
+            }
         }
     }
 
@@ -50,12 +94,23 @@ impl Hold {
         self.since
     }
 
-    /// Takes the held text.
+    /// Takes the held text, but for what was sent early.
     pub(super) fn take(&mut self) -> String {
         self.since = None;
-        std::mem::take(&mut self.text)
+        let mut text = std::mem::take(&mut self.text);
+        text.drain(..std::mem::take(&mut self.sent).min(text.len()));
+        text
     }
 
+    /// The held text that has not been sent early: it is now. The policy holds it still.
+    pub(super) fn send_early(&mut self) -> String {
+        self.since = None;
+        let text = self.text.get(self.sent..).unwrap_or_default().to_owned();
+        self.sent = self.text.len();
+        text
+    }
+
+    /// Forgets what is held: it is out.
     fn release(&mut self, now: Instant) -> Option<Duration> {
         self.text.clear();
         self.since.take().map(|since| now.duration_since(since))
@@ -67,36 +122,81 @@ impl Hold {
 mod tests {
     use super::*;
 
+    fn note(hold: &mut Hold, given: &str, returned: &str, now: Instant) -> (String, Option<u128>) {
+        let noted = hold.note(given, Some(returned.into()), now);
+        let held_for = noted.held_for.map(|time| time.as_millis());
+        (noted.text.unwrap(), held_for)
+    }
+
     #[test]
     fn what_does_not_come_back_is_held_until_it_does() {
         let (mut hold, start) = (Hold::default(), Instant::now());
-        assert_eq!(hold.note("Hello [[EM", Some("Hello "), start), None);
+        let noted = note(&mut hold, "Hello [[EM", "Hello ", start);
+        assert_eq!(noted, ("Hello ".into(), None));
         assert_eq!((hold.bytes(), hold.since()), (4, Some(start)));
-        assert_eq!(hold.note("AIL", Some(""), start), None);
+        assert_eq!(note(&mut hold, "AIL", "", start), (String::new(), None));
         assert_eq!(hold.bytes(), 7);
         let later = start + Duration::from_millis(20);
-        assert_eq!(
-            hold.note("_1]] x", Some("ana@example.com x"), later),
-            Some(Duration::from_millis(20))
-        );
+        let noted = note(&mut hold, "_1]] x", "ana@example.com x", later);
+        assert_eq!(noted, ("ana@example.com x".into(), Some(20)));
         assert_eq!((hold.bytes(), hold.since()), (0, None));
     }
 
     #[test]
     fn what_passes_unchanged_was_never_held() {
         let (mut hold, start) = (Hold::default(), Instant::now());
-        assert_eq!(hold.note("text", None, start), None);
-        assert_eq!(hold.note("text", Some("text"), start), None);
-        assert_eq!(hold.note("", None, start), None);
+        let nothing = hold.note("text", None, start);
+        assert_eq!((nothing.text, nothing.held_for), (None, None));
+        assert_eq!(
+            note(&mut hold, "text", "text", start),
+            ("text".into(), None)
+        );
+        assert_eq!(hold.note("", None, start).held_for, None);
         assert_eq!(hold.bytes(), 0);
     }
 
     #[test]
     fn held_text_can_be_given_out_in_the_policys_stead() {
         let (mut hold, start) = (Hold::default(), Instant::now());
-        hold.note("ab[[", Some("ab"), start);
-        hold.note("c", Some(""), start);
+        note(&mut hold, "ab[[", "ab", start);
+        note(&mut hold, "c", "", start);
         assert_eq!(hold.take(), "[[c");
         assert_eq!(hold.bytes(), 0);
+    }
+
+    #[test]
+    fn what_was_sent_early_is_not_sent_again() {
+        let start = Instant::now();
+        for (given, returned, out) in [
+            ("1, 2]]", "[1, 2]]", "1, 2]]"),          // it was nothing
+            ("[EMAIL_1]]", "ana@x.com", "ana@x.com"), // it was something
+            ("[", "", ""),                            // it may be still
+            ("[", "[", ""),                           // it is not, but what follows may be
+            ("", "[", ""),                            // the channel ends
+        ] {
+            let mut hold = Hold::default();
+            assert_eq!(
+                note(&mut hold, "items = [", "items = ", start).0,
+                "items = "
+            );
+            assert_eq!(hold.send_early(), "[");
+            assert_eq!((hold.since(), hold.send_early()), (None, String::new()));
+            assert_eq!(note(&mut hold, given, returned, start).0, out, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_besides_what_was_sent_early_has_a_time_of_its_own() {
+        let (mut hold, start) = (Hold::default(), Instant::now());
+        let later = start + Duration::from_secs(20);
+        note(&mut hold, "[", "", start);
+        assert_eq!(hold.send_early(), "[");
+        note(&mut hold, "[EM", "", later);
+        assert_eq!(hold.since(), Some(later));
+        assert_eq!(hold.send_early(), "[EM");
+        // It lets go of one byte, then of the rest with what follows.
+        assert_eq!(note(&mut hold, "", "[", later).0, "");
+        assert_eq!(hold.since(), None);
+        assert_eq!(note(&mut hold, "PTY]", "[EMPTY]", later).0, "PTY]");
     }
 }

@@ -18,7 +18,7 @@ mod hold;
 pub mod quarantine;
 
 pub use books::{Books, Found, Keep, Reserved};
-pub use call::{Call, Mark};
+pub use call::{Call, ConnectionId, Mark};
 pub use chain::{Chain, Link, Run, Verdict};
 pub use coverage::Coverage;
 
@@ -115,23 +115,55 @@ pub struct Outcome {
 pub enum Fault {
     /// It trapped; the reason in wasm's words.
     Trapped(String),
-    /// It used up its CPU time.
+    /// It used up its CPU time, that for the text that it was given included.
     CpuTime,
-    /// It took too long by the clock, callouts included.
+    /// It waited too long for imports.
     WallTime,
     /// It wanted more memory than it may have.
     Memory,
+    /// The same, when what it was given takes a good part of that.
+    InputMemory,
+    /// All instances together have the memory that there is.
+    NoMemory,
     /// Every slot for instances is taken.
     NoSlot,
     /// What it returned can't be used.
     BadReturn(String),
-    /// It held back more text, or held it longer, than it may.
+    /// It held back more text than it may.
     HeldTooMuch,
     /// It was not asked: too many faults before.
     Quarantined,
 }
 
+/// Whose doing a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The module's: it may be broken for everybody, and its breaker counts it.
+    Module,
+    /// The text's: this exchange gave the policy more than its limits allow for.
+    Input,
+    /// A service's that the policy waited for.
+    Service,
+    /// The process's: it has more to do than there is room for.
+    Load,
+    /// Of faults before.
+    Breaker,
+}
+
 impl Fault {
+    /// Whose doing it is.
+    pub const fn blame(&self) -> Blame {
+        match self {
+            Self::Trapped(_) | Self::Memory | Self::BadReturn(_) | Self::HeldTooMuch => {
+                Blame::Module
+            }
+            Self::CpuTime | Self::InputMemory => Blame::Input,
+            Self::WallTime => Blame::Service,
+            Self::NoMemory | Self::NoSlot => Blame::Load,
+            Self::Quarantined => Blame::Breaker,
+        }
+    }
+
     /// The metric label and log word.
     pub const fn label(&self) -> &'static str {
         match self {
@@ -139,6 +171,8 @@ impl Fault {
             Self::CpuTime => "cpu_time",
             Self::WallTime => "wall_time",
             Self::Memory => "memory",
+            Self::InputMemory => "input_memory",
+            Self::NoMemory => "no_memory",
             Self::NoSlot => "no_slot",
             Self::BadReturn(_) => "bad_return",
             Self::HeldTooMuch => "held_too_much",
@@ -152,8 +186,12 @@ impl fmt::Display for Fault {
         match self {
             Self::Trapped(why) => write!(f, "trapped: {why}"),
             Self::CpuTime => f.write_str("used up its CPU time"),
-            Self::WallTime => f.write_str("took longer than its wall time"),
+            Self::WallTime => f.write_str("waited longer for imports than its wall time"),
             Self::Memory => f.write_str("wanted more memory than it may have"),
+            Self::InputMemory => {
+                f.write_str("wanted more memory than it may have for what it was given")
+            }
+            Self::NoMemory => f.write_str("no memory left for instances"),
             Self::NoSlot => f.write_str("no free instance slot"),
             Self::BadReturn(why) => write!(f, "returned what can't be used: {why}"),
             Self::HeldTooMuch => f.write_str("held back more than it may"),

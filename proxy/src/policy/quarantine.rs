@@ -1,6 +1,6 @@
 //! Whether a policy that keeps failing is still asked.
 //!
-//! [`FAULTS`] faults within [`WINDOW`] close the door for [`REST`]; then one exchange may knock: if its call works the door
+//! [`FAULTS`] faults of the module within [`WINDOW`], of which one caller's count [`OF_ONE_CALLER`] at most, close the door for [`REST`]; then one exchange may knock: if its call works the door
 //! opens, if not the rest doubles, up to [`LONGEST_REST`]. The state is a value behind a lock that is only taken once something failed.
 
 use std::{
@@ -14,6 +14,8 @@ use std::{
 
 /// Faults that close the door.
 pub const FAULTS: usize = 5;
+/// Faults of one caller that count: whoever finds what breaks a policy closes it for nobody else.
+pub const OF_ONE_CALLER: usize = 3;
 /// The time within which they count.
 pub const WINDOW: Duration = Duration::from_secs(30);
 /// How long the door stays closed at first.
@@ -33,7 +35,8 @@ pub struct Quarantine {
 
 #[derive(Debug, Default)]
 struct State {
-    faults: VecDeque<Instant>,
+    /// When, and whose: fewer than [`FAULTS`].
+    faults: VecDeque<(Instant, u64)>,
     closed: Option<Closed>,
 }
 
@@ -86,8 +89,8 @@ impl Quarantine {
         true
     }
 
-    /// Notes a fault; tells whether that closed the door.
-    pub fn failed(&self, now: Instant) -> bool {
+    /// Notes a fault of the module at a request of `caller`; tells whether that closed the door.
+    pub fn failed(&self, caller: u64, now: Instant) -> bool {
         self.troubled.store(true, Ordering::Relaxed);
         let mut state = self.state();
         if let Some(closed) = &mut state.closed {
@@ -98,14 +101,13 @@ impl Quarantine {
             }
             return false;
         }
-        state.faults.push_back(now);
-        while state
-            .faults
-            .front()
-            .is_some_and(|first| now.duration_since(*first) > WINDOW)
-        {
-            state.faults.pop_front();
+        let faults = &mut state.faults;
+        faults.retain(|(at, _)| now.duration_since(*at) <= WINDOW);
+        let mut own = (0..faults.len()).filter(|at| faults.get(*at).is_some_and(|f| f.1 == caller));
+        if let (Some(oldest), true) = (own.next(), own.count() + 1 >= OF_ONE_CALLER) {
+            faults.remove(oldest);
         }
+        faults.push_back((now, caller));
         if state.faults.len() < FAULTS {
             return false;
         }
@@ -118,8 +120,11 @@ impl Quarantine {
         true
     }
 
-    /// Gives back a knock that led to no call (the app left before).
+    /// Gives back a knock that proved nothing: it led to no call, or to a fault that is not the module's.
     pub fn abandoned(&self) {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return;
+        }
         if let Some(closed) = &mut self.state().closed {
             closed.knocking = None;
         }
@@ -144,10 +149,10 @@ mod tests {
     fn five_faults_in_half_a_minute_close_the_door_and_one_good_knock_opens_it() {
         let (door, start) = (Quarantine::default(), Instant::now());
         for n in 0..4 {
-            assert!(!door.failed(start + Duration::from_secs(n)));
+            assert!(!door.failed(n % 2, start + Duration::from_secs(n)));
             assert!(door.admits(start));
         }
-        assert!(door.failed(start + Duration::from_secs(4)));
+        assert!(door.failed(0, start + Duration::from_secs(4)));
         assert!(door.is_closed() && !door.admits(start + Duration::from_secs(5)));
 
         let later = start + Duration::from_secs(10);
@@ -159,11 +164,11 @@ mod tests {
     #[test]
     fn a_bad_knock_doubles_the_rest() {
         let (door, start) = (Quarantine::default(), Instant::now());
-        for _ in 0..FAULTS {
-            door.failed(start);
+        for caller in 0..5 {
+            door.failed(caller, start);
         }
         assert!(door.admits(start + REST));
-        door.failed(start + REST);
+        door.failed(0, start + REST);
         assert!(!door.admits(start + REST + REST));
         assert!(door.admits(start + REST + 2 * REST));
     }
@@ -172,7 +177,30 @@ mod tests {
     fn rare_faults_never_close_it() {
         let (door, start) = (Quarantine::default(), Instant::now());
         for n in 0..100 {
-            assert!(!door.failed(start + Duration::from_secs(8 * n)));
+            assert!(!door.failed(n, start + Duration::from_secs(8 * n)));
         }
+    }
+
+    #[test]
+    fn one_caller_alone_never_closes_it() {
+        let (door, start) = (Quarantine::default(), Instant::now());
+        for n in 0..1000 {
+            assert!(!door.failed(7, start + Duration::from_millis(n)));
+        }
+        assert!(door.state().faults.len() <= OF_ONE_CALLER);
+        let later = start + Duration::from_secs(1);
+        assert!(!door.failed(8, later), "another's first is no proof yet");
+        assert!(door.failed(8, later));
+    }
+
+    #[test]
+    fn a_knock_that_proves_nothing_leaves_the_rest_as_it_is() {
+        let (door, start) = (Quarantine::default(), Instant::now());
+        for caller in 0..5 {
+            door.failed(caller, start);
+        }
+        assert!(door.admits(start + REST));
+        door.abandoned();
+        assert!(door.is_closed() && door.admits(start + REST));
     }
 }

@@ -152,7 +152,7 @@ fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), L
         .and_then(|policy| component.get_export_index(Some(&policy), "configure"))
         .ok_or(LoadError::NotAPolicy)?;
 
-    let ticker = Ticker::start(engine.weak());
+    let ticker = Ticker::start(engine.weak()).map_err(|e| compiler_failed(e.into()))?;
     let _running = ticker.enter();
     let mut store = store(&engine, job);
     let linked = linker
@@ -176,6 +176,7 @@ fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), L
 pub(super) fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
     let limits = PolicyLimits {
         cpu: job.cpu,
+        cpu_per_kib: Duration::ZERO,
         wall: job.cpu,
         memory: job.memory,
         held_bytes: 0,

@@ -52,7 +52,7 @@ impl Engine {
         config.allocation_strategy(pool(options.slots));
         let wasm = wasmtime::Engine::new(&config)?;
         Ok(Self {
-            ticker: Ticker::start(wasm.weak()),
+            ticker: Ticker::start(wasm.weak())?,
             wasm,
             memory: Arc::new(Budget {
                 limit: options.memory,
@@ -145,7 +145,16 @@ pub(super) struct Memory {
     charged: u64,
     limit: u64,
     largest: u64,
-    refused: bool,
+    refused: Option<Bound>,
+}
+
+/// The bound that growth of a memory came up against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// The instance's own.
+    Own,
+    /// The process's: other instances have what is there.
+    Shared,
 }
 
 impl Memory {
@@ -156,13 +165,18 @@ impl Memory {
             charged: 0,
             limit: limit.min(MEMORY_RESERVATION),
             largest: 0,
-            refused: false,
+            refused: None,
         }
     }
 
-    /// Whether growth was refused: a trap after that is a want of memory.
-    pub(super) fn refused(&self) -> bool {
+    /// The bound at which growth was refused, if it was: a trap after that is a want of memory.
+    pub(super) fn refused(&self) -> Option<Bound> {
         self.refused
+    }
+
+    /// Bytes that the instance may have.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
     }
 
     /// Bytes of the largest linear memory so far.
@@ -184,14 +198,17 @@ impl wasmtime::ResourceLimiter for Memory {
         } else {
             desired.saturating_sub(current)
         };
-        let fits = desired <= self.limit && self.budget.as_ref().is_none_or(|b| b.take(charge));
-        if fits {
-            self.largest = self.largest.max(desired);
-            self.charged += charge;
-        } else {
-            self.refused = true;
+        if desired > self.limit {
+            self.refused = Some(Bound::Own);
+            return Ok(false);
         }
-        Ok(fits)
+        if self.budget.as_ref().is_some_and(|b| !b.take(charge)) {
+            self.refused = Some(Bound::Shared);
+            return Ok(false);
+        }
+        self.largest = self.largest.max(desired);
+        self.charged += charge;
+        Ok(true)
     }
 
     fn table_growing(
@@ -201,7 +218,9 @@ impl wasmtime::ResourceLimiter for Memory {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let fits = desired <= TABLE_ELEMENTS;
-        self.refused |= !fits;
+        if !fits {
+            self.refused = Some(Bound::Own);
+        }
         Ok(fits)
     }
 }
@@ -237,7 +256,12 @@ mod tests {
         let mut other = Memory::new(16 << 20, Some(budget.clone()));
         assert!(other.memory_growing(0, 65536, None).unwrap());
         assert!(!other.memory_growing(65536, 2 << 20, None).unwrap());
-        assert!(other.refused() && !one.refused());
+        assert_eq!(
+            (one.refused(), other.refused()),
+            (None, Some(Bound::Shared))
+        );
+        assert!(!other.memory_growing(65536, 17 << 20, None).unwrap());
+        assert_eq!(other.refused(), Some(Bound::Own));
         drop((one, other));
         assert_eq!(budget.taken(), 0);
     }

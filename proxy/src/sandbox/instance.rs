@@ -203,7 +203,7 @@ impl Program for Policy {
     fn start(&self) -> Result<Box<dyn Instance>, Fault> {
         let limits = &self.core.shared.limits;
         let mut running = self.core.instantiate(Pace::loading(limits.cpu))?;
-        running.store.data_mut().pace = Pace::serving(limits.cpu, limits.wall);
+        running.store.data_mut().pace = Pace::serving(limits);
         Ok(Box::new(running))
     }
 
@@ -234,7 +234,7 @@ impl Core {
         match at_once(self.pre.instantiate_async(&mut store)) {
             Some(Ok(instance)) => Ok((store, instance)),
             Some(Err(error)) => Err(store.data().fault(&error)),
-            None => Err(Fault::WallTime),
+            None => Err(Fault::Trapped("it waits while it starts".into())),
         }
     }
 
@@ -271,7 +271,7 @@ impl Core {
             match at_once(describe(*contract, &instance, &mut store, described)) {
                 Some(Ok(manifest)) => manifest,
                 Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
-                None => Err(LoadError::Fault(Fault::WallTime)),
+                None => Err(LoadError::Fault(Fault::Trapped("`describe` waits".into()))),
             },
         )
     }
@@ -286,8 +286,14 @@ struct Running {
 }
 
 impl Running {
-    /// Calls a hook within its budget.
-    async fn call<P, R>(&mut self, hook: ComponentExportIndex, arguments: P) -> Result<R, Fault>
+    /// Calls a hook within its budget. `given` is the text that comes with the call, in bytes; `more` what it may ask for besides.
+    async fn call<P, R>(
+        &mut self,
+        hook: ComponentExportIndex,
+        arguments: P,
+        given: usize,
+        more: usize,
+    ) -> Result<R, Fault>
     where
         P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -300,7 +306,9 @@ impl Running {
         let function = unsafe { TypedFunc::<P, R>::new_unchecked(function) };
 
         let _running = self.core.engine.ticker.enter();
-        self.store.data_mut().pace.begin();
+        let pace = &mut self.store.data_mut().pace;
+        pace.begin(given.saturating_add(more) as u64);
+        pace.show(given as u64);
         self.store.set_epoch_deadline(1);
         let outcome = metered(function.call_async(&mut self.store, arguments)).await;
         let state = self.store.data_mut();
@@ -314,12 +322,11 @@ impl Running {
             return Ok(());
         };
         // Ten budgets: what should have been done once at load is done here, and is told by `Info::not_snapshotted`.
-        let limits = &self.core.shared.limits;
-        let (cpu, wall) = (limits.cpu, limits.wall);
-        self.store.data_mut().pace = Pace::configuring(10 * cpu, 10 * wall);
-        let (outcome,): (Result<(), String>,) =
-            self.call(self.core.exports.configure, (config,)).await?;
-        self.store.data_mut().pace = Pace::serving(cpu, wall);
+        let cpu = 10 * self.core.shared.limits.cpu;
+        self.store.data_mut().pace = Pace::configuring(cpu);
+        let configure = self.core.exports.configure;
+        let (outcome,): (Result<(), String>,) = self.call(configure, (config,), 0, 0).await?;
+        self.store.data_mut().pace = Pace::serving(&self.core.shared.limits);
         self.configured = true;
         outcome.map_err(|_| Fault::BadReturn("configure failed, though not at load".into()))
     }
@@ -329,8 +336,10 @@ impl Running {
             self.configure().await?;
         }
         let request = Resource::<RequestHandle>::new_borrow(0);
-        let (decision,): (wit::Decision,) =
-            self.call(self.core.exports.on_request, (request,)).await?;
+        let body = self.store.data().call.as_ref();
+        let body = body.map_or(0, |call| call.body.size());
+        let hook = self.core.exports.on_request;
+        let (decision,): (wit::Decision,) = self.call(hook, (request,), 0, body).await?;
         let decision = convert::decision(decision)?;
         if let (Decision::Serve(key), Some(call)) = (&decision, &self.store.data().call)
             && !call.books.found.iter().any(|(known, _)| known == key)
@@ -349,6 +358,7 @@ impl Running {
             self.configure().await?;
         }
         let shown = deltas.len();
+        let text = deltas.iter().map(|delta| delta.text.len()).sum();
         let head = Resource::<HeadHandle>::new_borrow(0);
         let Exports {
             contract, on_reply, ..
@@ -356,11 +366,11 @@ impl Running {
         let (outcome,): (Rewritten,) = match contract {
             Version::V0_3 => {
                 let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
-                self.call(on_reply, (head, deltas)).await?
+                self.call(on_reply, (head, deltas), text, 0).await?
             }
             Version::V0_2 => {
                 let deltas: Vec<v0_2::types::Delta> = deltas.into_iter().map(Into::into).collect();
-                self.call(on_reply, (head, deltas)).await?
+                self.call(on_reply, (head, deltas), text, 0).await?
             }
         };
         match outcome {
@@ -377,8 +387,8 @@ impl Running {
             status: failure.status,
             code: failure.code.clone(),
         };
-        let (decision,): (wit::Decision,) =
-            self.call(self.core.exports.on_failure, (failure,)).await?;
+        let hook = self.core.exports.on_failure;
+        let (decision,): (wit::Decision,) = self.call(hook, (failure,), 0, 0).await?;
         match convert::decision(decision)? {
             Decision::Serve(_) => Err(Fault::BadReturn(
                 "a failure is answered with a text or a refusal".into(),
@@ -391,8 +401,8 @@ impl Running {
         if !self.configured {
             self.configure().await?;
         }
-        self.call(self.core.exports.on_end, (wit::Outcome::from(outcome),))
-            .await
+        let outcome = wit::Outcome::from(outcome);
+        self.call(self.core.exports.on_end, (outcome,), 0, 0).await
     }
 }
 

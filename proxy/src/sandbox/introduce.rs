@@ -56,7 +56,7 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         .get_export_index(None, job.export.as_str())
         .and_then(|policy| component.get_export_index(Some(&policy), "describe"))
         .ok_or(LoadError::NotAPolicy)?;
-    let ticker = Ticker::start(engine.weak());
+    let ticker = Ticker::start(engine.weak()).map_err(|e| compiler_failed(e.into()))?;
     let _running = ticker.enter();
     let mut store = store(&engine, &job);
     let linked = linker

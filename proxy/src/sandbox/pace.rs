@@ -3,10 +3,13 @@
 //! Compiled policies check a counter, the epoch, at every loop and function head. The [ticker](super::ticker) raises it while calls
 //! run, and sleeps otherwise: an idle sidecar uses no CPU. A call that meets a tick yields to its worker's other tasks and is
 //! then metered by the *thread's own CPU clock*, so that a busy machine is never blamed on a policy. The slice before the first tick
-//! is forgiven (its start was not worth a system call); that, a tick at the end and the budget bound a loop's time.
+//! is forgiven (its start was not worth a system call); that, a tick at the end and the allowance bound a loop's time.
 //!
-//! Calls past their first tick go on in a lane, as many at once as there are CPUs: however many policies loop, a worker serves its other
-//! tasks after a millisecond at most. Those that wait for the lane spend wall time, not CPU.
+//! The allowance grows with the text that the call is given ([`Pace::show`]): a long prompt is no loop. Wall time is spent by nothing
+//! but a wait for an import ([`Pace::wait`]); a call that waits for its turn, for the worker or for the kernel spends none.
+//!
+//! Calls past their first tick take turns, as many at once as there are CPUs: however many policies loop, a worker serves its other
+//! tasks after a millisecond at most, and a short call that met a tick waits for slices of long ones, not for their ends.
 
 use std::{
     cell::Cell,
@@ -17,10 +20,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use wasmtime::UpdateDeadline;
 
 use super::ticker::{Overrun, Ticker};
+use crate::config::PolicyLimits;
 
 /// Why the host ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,12 @@ impl fmt::Display for Overdue {
 
 impl std::error::Error for Overdue {}
 
+/// Parts in which a wait for an import is timed. A part that took longer than it should (the worker was busy, the kernel ran somebody else) counts
+/// as one part, and between two parts the worker has looked at its sockets: an answer that is there is never too late.
+const PARTS: u32 = 16;
+/// The shortest part.
+const SHORTEST_PART: Duration = Duration::from_millis(1);
+
 thread_local! {
     /// The present slice: CPU time of the call before it, and the thread's clock at its start. `None` in a call's first slice.
     static SLICE: Cell<Option<(Duration, Duration)>> = const { Cell::new(None) };
@@ -47,9 +57,14 @@ thread_local! {
 
 /// What a call may take, and what it took.
 pub(super) struct Pace {
-    pub(super) cpu: Duration,
-    pub(super) wall: Duration,
-    started: Option<Instant>,
+    cpu: Duration,
+    cpu_per_kib: Duration,
+    wall: Duration,
+    /// Bytes of text that the call was given, and the most that can count.
+    shown: u64,
+    showable: u64,
+    /// Time spent in waits for imports.
+    waited: Duration,
     overrun: Option<Overrun>,
     loading: Loading,
 }
@@ -65,11 +80,14 @@ enum Loading {
 
 impl Pace {
     /// For calls in an exchange.
-    pub(super) fn serving(cpu: Duration, wall: Duration) -> Self {
+    pub(super) fn serving(limits: &PolicyLimits) -> Self {
         Self {
-            cpu,
-            wall,
-            started: None,
+            cpu: limits.cpu,
+            cpu_per_kib: limits.cpu_per_kib,
+            wall: limits.wall,
+            shown: 0,
+            showable: 0,
+            waited: Duration::ZERO,
             overrun: None,
             loading: Loading::No,
         }
@@ -79,15 +97,21 @@ impl Pace {
     pub(super) fn loading(cpu: Duration) -> Self {
         Self {
             loading: Loading::Begun,
-            ..Self::serving(cpu, Duration::MAX)
+            ..Self::configuring(cpu)
         }
     }
 
     /// For `configure` in an exchange: yields, but may call no import.
-    pub(super) fn configuring(cpu: Duration, wall: Duration) -> Self {
+    pub(super) fn configuring(cpu: Duration) -> Self {
         Self {
             loading: Loading::Yielding,
-            ..Self::serving(cpu, wall)
+            cpu,
+            cpu_per_kib: Duration::ZERO,
+            wall: Duration::ZERO,
+            shown: 0,
+            showable: 0,
+            waited: Duration::ZERO,
+            overrun: None,
         }
     }
 
@@ -96,9 +120,11 @@ impl Pace {
         !matches!(self.loading, Loading::No)
     }
 
-    /// Starts the clock of a call.
-    pub(super) fn begin(&mut self) {
-        self.started = Some(Instant::now());
+    /// Starts a call about so many bytes of text.
+    pub(super) fn begin(&mut self, showable: u64) {
+        self.shown = 0;
+        self.showable = showable;
+        self.waited = Duration::ZERO;
     }
 
     /// Ends it.
@@ -106,10 +132,26 @@ impl Pace {
         self.overrun = None;
     }
 
+    /// Counts text that the call is given: its allowance of CPU time grows. What it asks for again counts no more than once over.
+    pub(super) fn show(&mut self, bytes: u64) {
+        self.shown = self.shown.saturating_add(bytes).min(self.showable);
+    }
+
+    /// Bytes that count as given so far.
+    pub(super) fn shown(&self) -> u64 {
+        self.shown
+    }
+
+    /// CPU time that the call may take, by what it was given so far.
+    fn allowance(&self) -> Duration {
+        let nanoseconds = self.cpu_per_kib.as_nanos() * u128::from(self.shown) / 1024;
+        let more = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        self.cpu.saturating_add(more)
+    }
+
     /// Wall time that is left.
     pub(super) fn left(&self) -> Duration {
-        let gone = self.started.map_or(Duration::ZERO, |s| s.elapsed());
-        self.wall.saturating_sub(gone)
+        self.wall.saturating_sub(self.waited)
     }
 
     /// Tells, at a tick, whether the call goes on.
@@ -125,37 +167,37 @@ impl Pace {
             }
             Loading::Since(_) => return Ok(UpdateDeadline::Continue(1)),
         }
-        if self.left().is_zero() {
-            return Err(Overdue::Wall);
-        }
         if let Some((before, start)) = SLICE.get()
-            && before + thread_cpu().saturating_sub(start) > self.cpu
+            && before + thread_cpu().saturating_sub(start) > self.allowance()
         {
             return Err(Overdue::Cpu);
         }
-        let left = self.left();
         if self.overrun.is_none() {
             self.overrun = ticker.map(Ticker::overrun);
         }
-        if let Some(overrun) = &mut self.overrun {
-            if !overrun.in_lane() {
-                // A deadline of 0 brings the call back here before it does anything else.
-                return Ok(UpdateDeadline::YieldCustom(0, overrun.queue(left)));
-            }
-            if std::mem::take(&mut overrun.queued) {
-                return Ok(UpdateDeadline::Continue(1));
-            }
-        }
-        // tokio's own: the worker polls its sockets and all other ready tasks before it comes back here.
-        let turn = Box::pin(tokio::task::yield_now());
+        let turn: Pin<Box<dyn Future<Output = ()> + Send>> = match &self.overrun {
+            Some(overrun) => overrun.next_turn(),
+            None => Box::pin(tokio::task::yield_now()),
+        };
         Ok(UpdateDeadline::YieldCustom(1, turn))
     }
 
-    /// Leaves the lane while the call waits for the host.
-    pub(super) fn rest(&mut self) {
+    /// Waits for an import, for as long as the call may still wait. Its turn is others' meanwhile.
+    pub(super) async fn wait<F: Future>(&mut self, work: F) -> Result<F::Output, Overdue> {
         if let Some(overrun) = &self.overrun {
             overrun.leave();
         }
+        let part = (self.wall / PARTS).max(SHORTEST_PART);
+        let mut work = std::pin::pin!(work);
+        while !self.left().is_zero() {
+            let (begun, part) = (Instant::now(), part.min(self.left()));
+            let answer = timeout(part, work.as_mut()).await;
+            self.waited += begun.elapsed().min(part);
+            if let Ok(answer) = answer {
+                return Ok(answer);
+            }
+        }
+        Err(Overdue::Wall)
     }
 }
 
@@ -207,6 +249,14 @@ mod tests {
         }
     }
 
+    fn limits(cpu: Duration, wall: Duration) -> PolicyLimits {
+        PolicyLimits {
+            cpu,
+            wall,
+            ..PolicyLimits::default()
+        }
+    }
+
     #[test]
     fn waiting_is_not_charged_as_cpu_time_but_working_is() {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -215,8 +265,8 @@ mod tests {
             .unwrap();
         let cpu = Duration::from_millis(20);
         let (rested, worked) = runtime.block_on(metered(async move {
-            let mut pace = Pace::serving(cpu, Duration::from_secs(60));
-            pace.begin();
+            let mut pace = Pace::serving(&limits(cpu, Duration::from_secs(60)));
+            pace.begin(0);
             tokio::task::yield_now().await;
             tokio::time::sleep(2 * cpu).await;
             let rested = pace.tick(None).is_ok();
@@ -229,10 +279,58 @@ mod tests {
     }
 
     #[test]
-    fn a_call_past_its_wall_time_ends_at_the_next_tick() {
-        let mut pace = Pace::serving(Duration::from_secs(1), Duration::ZERO);
-        pace.begin();
-        assert_eq!(pace.tick(None).err(), Some(Overdue::Wall));
+    fn the_allowance_grows_with_what_a_call_is_given_and_no_further() {
+        let limits = PolicyLimits {
+            cpu: Duration::from_millis(10),
+            cpu_per_kib: Duration::from_micros(100),
+            ..PolicyLimits::default()
+        };
+        let mut pace = Pace::serving(&limits);
+        pace.begin(4 << 20);
+        assert_eq!(pace.allowance(), limits.cpu);
+        pace.show(57 << 10);
+        assert_eq!(pace.allowance(), Duration::from_micros(15_700));
+        for _ in 0..100 {
+            pace.show(4 << 20); // the same pages over and over
+        }
+        assert_eq!(pace.allowance(), Duration::from_micros(419_600));
+        pace.begin(100);
+        assert_eq!(pace.allowance(), limits.cpu);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wall_time_is_spent_by_waits_for_imports_alone() {
+        let mut pace = Pace::serving(&limits(Duration::MAX, Duration::from_millis(48)));
+        pace.begin(0);
+        // The machine is busy elsewhere, or the call waits for its turn.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(pace.tick(None).is_ok());
+        let answer = pace.wait(tokio::time::sleep(Duration::from_millis(30)));
+        assert_eq!(answer.await, Ok(()));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let answer = pace.wait(tokio::time::sleep(Duration::from_millis(30)));
+        assert_eq!(answer.await, Err(Overdue::Wall), "18 ms were left");
+        pace.begin(0);
+        let answer = pace.wait(tokio::time::sleep(Duration::from_millis(30)));
+        assert_eq!(answer.await, Ok(()), "each call has its own");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_of_the_worker_counts_as_one_part_of_a_wait() {
+        let mut pace = Pace::serving(&limits(Duration::MAX, Duration::from_millis(48)));
+        pace.begin(0);
+        // Whenever the wait is looked at, ten times its limit have gone by; the answer is there at the third look.
+        let mut looks = 0;
+        let answer = pace.wait(std::future::poll_fn(|context| {
+            let stalled = std::pin::pin!(tokio::time::advance(Duration::from_millis(480)));
+            let _ = stalled.poll(context);
+            looks += 1;
+            match looks {
+                3 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        }));
+        assert_eq!(answer.await, Ok(()));
     }
 
     #[test]

@@ -194,6 +194,8 @@ impl LoadError {
             "cpu_time" => Self::Fault(Fault::CpuTime),
             "wall_time" => Self::Fault(Fault::WallTime),
             "memory" => Self::Fault(Fault::Memory),
+            "input_memory" => Self::Fault(Fault::InputMemory),
+            "no_memory" => Self::Fault(Fault::NoMemory),
             "no_slot" => Self::Fault(Fault::NoSlot),
             _ => Self::Compile(text),
         }

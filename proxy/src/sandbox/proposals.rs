@@ -220,10 +220,7 @@ mod tests {
         restrict(&mut config);
         let printed = format!("{config:?}");
         let mut known = 0;
-        for (constant, feature) in WasmFeatures::FLAGS
-            .iter()
-            .map(|flag| (flag.name(), *flag.value()))
-        {
+        for (constant, feature) in WasmFeatures::all().iter_names() {
             let allowed = ALLOWED.contains(feature);
             let line = format!("wasm_{}: {allowed}", constant.to_lowercase());
             assert!(printed.contains(&line), "`{line}` is not in {printed}");

@@ -8,7 +8,7 @@ use std::sync::{
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::{
-    engine::{Engine, Memory},
+    engine::{Bound, Engine, Memory},
     host::{Host, Misuse, log::Lines, random},
     pace::{Overdue, Pace},
 };
@@ -18,6 +18,10 @@ use crate::{
     policy::{Call, Fault, ReplyHead},
     telemetry::metrics::PolicyMeter,
 };
+
+/// How often what a call was given goes into its memory before a want of memory is the module's fault: the text, what it is made into, and
+/// what a growing buffer leaves behind.
+const COPIES: u64 = 16;
 
 /// What all instances of one policy share.
 pub(super) struct Shared {
@@ -100,8 +104,13 @@ impl State {
         if error.is::<PoolConcurrencyLimitError>() {
             return Fault::NoSlot;
         }
-        if self.memory.refused() {
-            return Fault::Memory;
+        match self.memory.refused() {
+            Some(Bound::Shared) => return Fault::NoMemory,
+            Some(Bound::Own) if self.pace.shown() > self.memory.limit() / COPIES => {
+                return Fault::InputMemory;
+            }
+            Some(Bound::Own) => return Fault::Memory,
+            None => {}
         }
         if let Some(trap) = error.downcast_ref::<Trap>() {
             return Fault::Trapped(trap.to_string());

@@ -1,8 +1,9 @@
-//! The ticker, which makes running calls look at the clock, and the lane of those that have been caught by it. What a call may take is
+//! The ticker, which makes running calls look at the clock, and the turns of those that have been caught by it. What a call may take is
 //! [`pace`](super::pace)'s to tell.
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -28,8 +29,8 @@ const LINGER: u32 = 16;
 /// Raises the epoch while calls run.
 pub(super) struct Ticker {
     shared: Arc<Shared>,
-    thread: Option<thread::Thread>,
-    lane: Arc<Semaphore>,
+    thread: thread::Thread,
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -43,8 +44,11 @@ struct Shared {
 }
 
 impl Ticker {
-    /// Starts the thread, asleep. Where no thread can be made, calls end by their wall time at host calls only.
-    pub(super) fn start(engine: EngineWeak) -> Self {
+    /// Starts the thread, asleep.
+    ///
+    /// # Errors
+    /// No thread can be made: nothing would end a policy that loops.
+    pub(super) fn start(engine: EngineWeak) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let thread = thread::Builder::new()
             .name("policy-ticker".into())
@@ -52,15 +56,14 @@ impl Ticker {
             .spawn({
                 let shared = shared.clone();
                 move || shared.tick(&engine)
-            })
-            .inspect_err(|error| tracing::error!(%error, "no thread for the policies' clock"));
-        Self {
-            thread: thread.ok().map(|handle| handle.thread().clone()),
-            lane: Arc::new(Semaphore::new(
+            })?;
+        Ok(Self {
+            thread: thread.thread().clone(),
+            turns: Arc::new(Semaphore::new(
                 thread::available_parallelism().map_or(1, usize::from),
             )),
             shared,
-        }
+        })
     }
 
     /// Counts a call in until the guard drops.
@@ -81,16 +84,13 @@ impl Ticker {
         }
         Overrun {
             _counted: Guard(self.shared.clone(), |shared| &shared.overrunning),
-            lane: self.lane.clone(),
-            place: Place::default(),
-            queued: false,
+            turns: self.turns.clone(),
+            turn: Turn::default(),
         }
     }
 
     fn wake(&self) {
-        if let Some(thread) = &self.thread {
-            thread.unpark();
-        }
+        self.thread.unpark();
     }
 }
 
@@ -140,34 +140,29 @@ impl Shared {
 /// A call past its first tick.
 pub(super) struct Overrun {
     _counted: Guard,
-    lane: Arc<Semaphore>,
-    place: Place,
-    /// It has asked for its place.
-    pub(super) queued: bool,
+    turns: Arc<Semaphore>,
+    turn: Turn,
 }
 
-/// A place in the lane, shared with the future that waits for it.
-type Place = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
+/// A call's turn, shared with the future that waits for it.
+type Turn = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
 
 impl Overrun {
-    /// Whether it has a place.
-    pub(super) fn in_lane(&self) -> bool {
-        lock(&self.place).is_some()
-    }
-
-    /// Waits for a place, no longer than `left`.
-    pub(super) fn queue(&mut self, left: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.queued = true;
-        let (lane, place) = (self.lane.clone(), self.place.clone());
+    /// Resolves when it is the call's turn again, after the others that wait for one. Its present turn ends at once.
+    pub(super) fn next_turn(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.leave();
+        let (turns, turn) = (self.turns.clone(), self.turn.clone());
         Box::pin(async move {
-            let permit = tokio::time::timeout(left, lane.acquire_owned()).await;
-            *lock(&place) = permit.ok().and_then(Result::ok);
+            // Nobody closes the semaphore; were it closed, turns would come all the same.
+            *lock(&turn) = turns.acquire_owned().await.ok();
+            // tokio's own: the worker polls its sockets and all other ready tasks before the call goes on.
+            tokio::task::yield_now().await;
         })
     }
 
-    /// Leaves its place to others.
+    /// Leaves its turn to others.
     pub(super) fn leave(&self) {
-        *lock(&self.place) = None;
+        *lock(&self.turn) = None;
     }
 }
 
@@ -176,13 +171,31 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn calls_past_their_first_tick_take_turns() {
+        let engine = wasmtime::Engine::default();
+        let mut ticker = Ticker::start(engine.weak()).unwrap();
+        ticker.turns = Arc::new(Semaphore::new(1));
+        let (long, short) = (ticker.overrun(), ticker.overrun());
+        long.next_turn().await;
+        let waits = tokio::spawn(short.next_turn());
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished(), "one at a time");
+        // The long one comes to its next tick: the short one is first now, though the long one has not ended.
+        let again = long.next_turn();
+        waits.await.unwrap();
+        drop(short);
+        again.await;
+    }
 
     #[test]
     fn the_ticker_sleeps_when_no_call_runs_and_wakes_for_the_next() {
         let engine = wasmtime::Engine::default();
-        let ticker = Ticker::start(engine.weak());
+        let ticker = Ticker::start(engine.weak()).unwrap();
         let asleep = |ticker: &Ticker| ticker.shared.asleep.load(SeqCst);
         let soon = |what: &dyn Fn() -> bool| {
             (0..500).any(|_| {

@@ -29,8 +29,9 @@ pub enum Hook {
 
 const HOOKS: [&str; 4] = ["request", "reply", "end", "failure"];
 
-/// How a call ended: the verdicts of a hook, and [`crate::policy::Fault::label`]. Anything else is counted as `other`.
-const OUTCOMES: [&str; 15] = [
+/// How a call ended: the verdicts of a hook, and [`crate::policy::Fault::label`]; `held_released` for text that went out as it was because
+/// its time was over. Anything else is counted as `other`.
+const OUTCOMES: [&str; 18] = [
     "other",
     "ok",
     "forwarded",
@@ -42,9 +43,12 @@ const OUTCOMES: [&str; 15] = [
     "cpu_time",
     "wall_time",
     "memory",
+    "input_memory",
+    "no_memory",
     "no_slot",
     "bad_return",
     "held_too_much",
+    "held_released",
     "quarantined",
 ];
 

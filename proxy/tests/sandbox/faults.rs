@@ -76,9 +76,7 @@ fn cpu_time() -> Duration {
 
 #[tokio::test]
 async fn a_loop_ends_within_its_budget_and_a_tick_at_either_end() {
-    let mut endless = source(r#"{"request":"loop"}"#);
-    endless.limits.wall = Duration::from_secs(60);
-    let policy = loader().load(endless).unwrap();
+    let policy = load(r#"{"request":"loop"}"#);
     let mut times = Vec::new();
     for _ in 0..11 {
         let started = cpu_time();
@@ -94,10 +92,7 @@ async fn a_loop_ends_within_its_budget_and_a_tick_at_either_end() {
 
 #[test]
 fn sixty_four_loops_on_two_workers_stop_nobody() {
-    let mut endless = source(r#"{"request":"loop"}"#);
-    // Long enough for a busy machine, on which the first slices of the loops take most of 50 ms.
-    endless.limits.wall = Duration::from_millis(250);
-    let looping = loader().load(endless).unwrap();
+    let looping = load(r#"{"request":"loop"}"#);
     let good = load(r#"{"request":"edit"}"#);
     let (served, worst) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -127,8 +122,7 @@ fn sixty_four_loops_on_two_workers_stop_nobody() {
                     let ended = async {
                         for looped in loops {
                             let fault = looped.await.unwrap();
-                            let overdue = matches!(fault, Some(Fault::CpuTime | Fault::WallTime));
-                            assert!(overdue, "{fault:?}");
+                            assert_eq!(fault, Some(Fault::CpuTime));
                         }
                         done.store(true, Relaxed);
                     };
@@ -166,7 +160,7 @@ async fn the_memory_of_all_instances_together_is_bounded_and_given_back() {
     let policy = loader.load(source("{}")).unwrap();
     let held: Vec<_> = (0..16).map(|_| policy.start().unwrap()).collect();
     assert_eq!(loader.memory_taken(), 1 << 20);
-    assert_eq!(policy.start().err(), Some(Fault::Memory));
+    assert_eq!(policy.start().err(), Some(Fault::NoMemory));
     drop(held);
     assert_eq!(loader.memory_taken(), 0);
     assert!(policy.memory_high_water() > 0);

@@ -47,6 +47,7 @@ fn source(config: &str) -> Source {
         grants: grants(),
         limits: PolicyLimits {
             cpu: Duration::from_millis(10),
+            cpu_per_kib: Duration::from_micros(100),
             wall: Duration::from_millis(500),
             memory: 4 << 20,
             held_bytes: 4096,

@@ -197,15 +197,18 @@ impl Check<'_> {
         } else {
             Duration::from_millis(50)
         };
-        let cpu = self.span(
-            &at.key("cpu"),
-            written.cpu.as_ref(),
-            Duration::from_millis(10),
-        );
-        // CPU time alone raised: the wall time follows it, or the raise would have no effect.
         let limits = PolicyLimits {
-            cpu,
-            wall: self.span(&at.key("wall"), written.wall.as_ref(), wall.max(cpu * 2)),
+            cpu: self.span(
+                &at.key("cpu"),
+                written.cpu.as_ref(),
+                Duration::from_millis(10),
+            ),
+            cpu_per_kib: self.span_or_zero(
+                &at.key("cpu_per_kib"),
+                written.cpu_per_kib.as_ref(),
+                Duration::from_micros(100),
+            ),
+            wall: self.span(&at.key("wall"), written.wall.as_ref(), wall),
             memory: self.size(&at.key("memory"), written.memory.as_ref(), 16 << 20),
             held_bytes: self.bytes(&at.key("held_bytes"), written.held_bytes.as_ref(), 4 << 10),
             held_time: self.span(
@@ -214,8 +217,11 @@ impl Check<'_> {
                 Duration::from_secs(10),
             ),
         };
-        if limits.cpu > limits.wall {
-            self.problem(&at.key("cpu"), "is more than the call's wall time, so it has no effect; raise `wall` or lower this");
+        if limits.cpu_per_kib > MOST_PER_KIB {
+            self.problem(
+                &at.key("cpu_per_kib"),
+                "is more than 10ms: a body of 32MiB would have five minutes; lower this",
+            );
         }
         if !(64 << 10..=4 << 30).contains(&limits.memory) {
             self.problem(
@@ -226,6 +232,9 @@ impl Check<'_> {
         limits
     }
 }
+
+/// The most CPU time for a KiB of text: what a call may take stays bounded by the bodies that are let in.
+const MOST_PER_KIB: Duration = Duration::from_millis(10);
 
 fn policy_name(text: &str) -> Result<String, String> {
     if text.ends_with(".wasm") {

@@ -193,7 +193,7 @@ impl Rewrite {
         })))
     }
 
-    /// Lets out, or ends the stream over, what a policy has held for too long.
+    /// Lets out what a policy has held for as long as it may.
     async fn overdue(&mut self) -> Result<Bytes, Cut> {
         let begun = Instant::now();
         let Some(run) = &mut self.watch.run else {
@@ -212,6 +212,10 @@ impl Rewrite {
     async fn read(&mut self) -> Result<Read, Cut> {
         let run = self.watch.run.as_ref();
         let held_until = run.and_then(Run::held_until).map(Instant::from_std);
+        // However much the upstream sends meanwhile.
+        if held_until.is_some_and(|until| until <= Instant::now()) {
+            return Ok(Read::Held);
+        }
         loop {
             let silent_at = self.last + self.waits.idle;
             let content_at = self.asked + self.waits.first_content;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dialect::Delta,
-    policy::{Call, Coverage, Decision, Denial, Failure, Fault, Mark, Outcome, ReplyHead, Work},
+    policy::{Call, Coverage, Decision, Denial, Failure, Mark, Outcome, ReplyHead, Work},
 };
 
 /// One exchange's way through the chain.
@@ -25,6 +25,8 @@ pub struct Run {
     before: Option<Mark>,
     /// The first seat below which nobody rewrites replies.
     raw_from: usize,
+    /// Tells whose request it is, for the breakers of policies that fail.
+    caller: u64,
     clock: fn() -> Instant,
 }
 
@@ -41,6 +43,7 @@ impl Run {
                 .iter()
                 .rposition(|link| link.rewrites_replies())
                 .unwrap_or(0),
+            caller: 0,
             clock,
         }
     }
@@ -65,6 +68,9 @@ impl Run {
             if let Some(mark) = self.before.take() {
                 call.forget_reply_headers(&mark);
             }
+        }
+        if !self.seats.is_empty() {
+            self.caller = call.caller_hash();
         }
         for (at, seat) in self.seats.iter_mut().enumerate().skip(self.next) {
             self.next = at + 1;
@@ -128,7 +134,7 @@ impl Run {
                 Err(fault) => {
                     call.roll_back(mark);
                     seat.coverage.miss(fault.label(), shown);
-                    seat.failed("request", fault, begun + took, took)?;
+                    seat.failed("request", fault, self.caller, begun + took, took)?;
                 }
             }
         }
@@ -163,11 +169,11 @@ impl Run {
         self.seats.iter().filter_map(Seat::held_until).min()
     }
 
-    /// Fails the policies that hold text for too long while nothing comes. What those held that may be skipped goes up the rest of the
-    /// chain and is returned by channel, to be written now.
+    /// Gives out, as it is, the text that policies have held for as long as they may. It goes up the rest of the chain and is returned by
+    /// channel, to be written now. No fault: a pause of the provider is not the policy's doing.
     ///
     /// # Errors
-    /// The exchange stops here.
+    /// The exchange stops here: a policy further up refused or failed.
     pub async fn overdue(&mut self, head: &Arc<ReplyHead>) -> Result<Vec<(u32, String)>, Stop> {
         let now = (self.clock)();
         let mut out = Vec::new();
@@ -175,15 +181,10 @@ impl Run {
             let Some(seat) = self.seats.get_mut(at) else {
                 continue;
             };
-            if seat.held_until().is_none_or(|until| now < until) {
+            let deltas = seat.let_go(now);
+            if deltas.is_empty() {
                 continue;
             }
-            // One that is out already only waits for its channel's next text: nothing more to blame it for.
-            if !seat.out {
-                seat.instance = None;
-                seat.failed("reply", Fault::HeldTooMuch, now, Duration::ZERO)?;
-            }
-            let deltas = seat.let_go();
             let texts = self.up(head, deltas.clone(), at).await?;
             let texts = texts.into_iter().chain(std::iter::repeat(None));
             for (delta, text) in deltas.into_iter().zip(texts) {
@@ -241,7 +242,7 @@ impl Run {
                         let Some(delta) = deltas.get_mut(at) else {
                             continue;
                         };
-                        seat.hold(delta, text.as_deref(), now);
+                        let text = seat.hold(delta, text, now);
                         if let Some(text) = text.filter(|text| *text != delta.text) {
                             edited = true;
                             mark(&mut changed, at);
@@ -254,9 +255,9 @@ impl Run {
                         Verdict::Forwarded
                     };
                     seat.worked(instance, "reply", verdict, took);
-                    if let Some(fault) = seat.held_too_much(now) {
+                    if let Some(fault) = seat.held_too_much() {
                         seat.instance = None;
-                        seat.failed("reply", fault, now, Duration::ZERO)?;
+                        seat.failed("reply", fault, self.caller, now, Duration::ZERO)?;
                         seat.give_out(&mut deltas, &mut changed, Side::After);
                     }
                 }
@@ -267,7 +268,7 @@ impl Run {
                 }
                 Err(fault) => {
                     seat.coverage.miss(fault.label(), bytes);
-                    seat.failed("reply", fault, now, took)?;
+                    seat.failed("reply", fault, self.caller, now, took)?;
                     seat.give_out(&mut deltas, &mut changed, Side::Before);
                 }
             }
@@ -328,7 +329,7 @@ impl Run {
                 Ok((instance, Decision::Forward | Decision::Serve(_))) => {
                     seat.worked(instance, "failure", Verdict::Forwarded, took);
                 }
-                Err(fault) => drop(seat.failed("failure", fault, now, took)),
+                Err(fault) => drop(seat.failed("failure", fault, self.caller, now, took)),
             }
         }
         None
@@ -363,7 +364,7 @@ impl Run {
         if due.is_empty() {
             return None;
         }
-        let (clock, outcome) = (self.clock, Arc::clone(outcome));
+        let (clock, caller, outcome) = (self.clock, self.caller, Arc::clone(outcome));
         Some(Box::pin(async move {
             for mut seat in due {
                 let begun = clock();
@@ -380,7 +381,10 @@ impl Run {
                         now.duration_since(begun),
                     ),
                     // Nobody waits any more: a fault here is counted, and decides nothing.
-                    Err(fault) => drop(seat.failed("end", fault, now, now.duration_since(begun))),
+                    Err(fault) => {
+                        let took = now.duration_since(begun);
+                        drop(seat.failed("end", fault, caller, now, took));
+                    }
                 }
             }
         }))

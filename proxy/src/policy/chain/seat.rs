@@ -10,7 +10,7 @@ use super::{Link, Stop, Verdict};
 use crate::{
     config::Effect,
     dialect::{Delta, Place, Places},
-    policy::{Coverage, Fault, Instance, hold::Hold},
+    policy::{Blame, Coverage, Fault, Instance, hold::Hold},
 };
 
 /// A policy's place.
@@ -79,10 +79,12 @@ impl Seat {
         }
     }
 
+    /// Notes a fault in the name of `caller`; the exchange goes on without the policy, or stops.
     pub(super) fn failed(
         &mut self,
         hook: &'static str,
         fault: Fault,
+        caller: u64,
         now: Instant,
         took: Duration,
     ) -> Result<(), Stop> {
@@ -96,15 +98,20 @@ impl Seat {
             Verdict::Skipped
         });
         listener.called(&self.link, hook, fault.label(), took);
-        // A full pool and a closed door say nothing about the policy.
-        if !matches!(fault, Fault::Quarantined | Fault::NoSlot) {
+        let blame = fault.blame();
+        if matches!(blame, Blame::Module | Blame::Input | Blame::Service) {
             self.link.faults.fetch_add(1, Ordering::Relaxed);
             listener.faulted(&self.link, hook, &fault);
-            if self.link.quarantine.failed(now) {
-                listener.quarantined(&self.link, true);
+        }
+        match blame {
+            Blame::Module => {
+                if self.link.quarantine.failed(caller, now) {
+                    listener.quarantined(&self.link, true);
+                }
             }
-        } else if fault == Fault::NoSlot {
-            self.link.quarantine.abandoned();
+            // They say nothing about the module: a probe that ended so was none.
+            Blame::Input | Blame::Service | Blame::Load => self.link.quarantine.abandoned(),
+            Blame::Breaker => {}
         }
         if blocks {
             Err(Stop::Failed(Arc::clone(&self.link), fault))
@@ -121,9 +128,16 @@ impl Seat {
         own.map(|delta| delta.text.len() as u64).sum()
     }
 
-    pub(super) fn hold(&mut self, delta: &Delta, returned: Option<&str>, now: Instant) {
+    /// Notes what the policy returned for a delta that it was shown. Returns what takes the delta's place: what the policy returned, without
+    /// what went out before it let go of it.
+    pub(super) fn hold(
+        &mut self,
+        delta: &Delta,
+        returned: Option<String>,
+        now: Instant,
+    ) -> Option<String> {
         if returned.is_none() && self.holds.is_empty() {
-            return;
+            return None;
         }
         let held = self.holds.entry(delta.channel).or_insert_with(|| Held {
             hold: Hold::default(),
@@ -132,18 +146,20 @@ impl Seat {
         });
         let hold = &mut held.hold;
         let bytes = hold.bytes();
-        if let Some(time) = hold.note(&delta.text, returned, now) {
+        let noted = hold.note(&delta.text, returned, now);
+        if let Some(time) = noted.held_for {
             self.link.listener.held(&self.link, time, bytes);
         }
         if delta.last || hold.bytes() == 0 {
             self.holds.remove(&delta.channel);
         }
+        noted.text
     }
 
-    pub(super) fn held_too_much(&self, now: Instant) -> Option<Fault> {
+    /// Whether it holds more text than it may.
+    pub(super) fn held_too_much(&self) -> Option<Fault> {
         let bytes = self.link.limits.held_bytes;
-        let large = self.holds.values().any(|held| held.hold.bytes() > bytes);
-        let over = large || self.held_until().is_some_and(|until| now >= until);
+        let over = self.holds.values().any(|held| held.hold.bytes() > bytes);
         over.then_some(Fault::HeldTooMuch)
     }
 
@@ -153,20 +169,38 @@ impl Seat {
         since.min()?.checked_add(self.link.limits.held_time)
     }
 
-    /// What it held, as deltas of its channels.
-    pub(super) fn let_go(&mut self) -> Vec<Delta> {
-        let held = std::mem::take(&mut self.holds).into_iter();
-        held.filter_map(|(channel, mut held)| {
-            let text = held.hold.take();
-            (!text.is_empty()).then_some(Delta {
-                channel,
+    /// What it has held until `now` for as long as it may, as deltas of its channels. It goes out as it is; a policy that is asked
+    /// further on may let go of it later, and then it is not sent again.
+    pub(super) fn let_go(&mut self, now: Instant) -> Vec<Delta> {
+        let (link, out) = (&self.link, self.out);
+        let mut deltas = Vec::new();
+        self.holds.retain(|channel, held| {
+            let since = held.hold.since();
+            let until = since.and_then(|since| since.checked_add(link.limits.held_time));
+            let (Some(since), true) = (since, until.is_some_and(|until| until <= now)) else {
+                return true;
+            };
+            let text = if out {
+                held.hold.take()
+            } else {
+                held.hold.send_early()
+            };
+            link.listener
+                .held(link, now.duration_since(since), text.len());
+            if !out {
+                link.listener
+                    .called(link, "reply", "held_released", Duration::ZERO);
+            }
+            deltas.push(Delta {
+                channel: *channel,
                 choice: held.choice,
                 place: held.place,
                 text,
                 last: false,
-            })
-        })
-        .collect()
+            });
+            !out
+        });
+        deltas
     }
 
     /// Gives out what a policy that is skipped from here on had held, beside the next text of its channel; a channel that

@@ -13,7 +13,8 @@ use super::*;
 use crate::{
     dialect::{Delta, Dialect, Place, request::Body},
     policy::{
-        Call, Decision, Failure, Hooks, Instance, Manifest, Outcome, ReplyHead, Rescued, Work,
+        Call, ConnectionId, Decision, Failure, Hooks, Instance, Manifest, Outcome, ReplyHead,
+        Rescued, Work,
     },
 };
 
@@ -26,6 +27,10 @@ enum Does {
     TrapsAfterEdit,
     /// Holds back all it is shown, for ever.
     Swallows,
+    /// Has no time for what it is shown.
+    RunsOut,
+    /// Returns each text behind the one before it.
+    Lags,
     Refuses,
     Replies,
 }
@@ -39,6 +44,7 @@ struct Fake {
 struct FakeInstance {
     name: String,
     does: Does,
+    last: String,
 }
 
 impl Program for Fake {
@@ -53,6 +59,7 @@ impl Program for Fake {
         Ok(Box::new(FakeInstance {
             name: self.manifest.name.clone(),
             does: self.does,
+            last: String::new(),
         }))
     }
     fn memory_high_water(&self) -> u64 {
@@ -86,14 +93,15 @@ impl Instance for FakeInstance {
                 Does::TrapsAfterEdit => Err(Fault::Trapped("unreachable".into())),
                 Does::Refuses => Ok((self, Decision::Refuse(denial()))),
                 Does::Replies => Ok((self, Decision::Reply("hello".into()))),
-                Does::Signs | Does::Swallows => Ok((self, Decision::Forward)),
+                Does::RunsOut => Err(Fault::CpuTime),
+                Does::Signs | Does::Swallows | Does::Lags => Ok((self, Decision::Forward)),
             };
             (call, turn)
         })
     }
 
     fn on_reply(
-        self: Box<Self>,
+        mut self: Box<Self>,
         _: Arc<ReplyHead>,
         deltas: Vec<Delta>,
     ) -> Work<Result<(Box<dyn Instance>, Result<Vec<Option<String>>, Denial>), Fault>> {
@@ -111,7 +119,14 @@ impl Instance for FakeInstance {
                     Ok((self as Box<dyn Instance>, Ok(texts)))
                 }
                 Does::Refuses => Ok((self as Box<dyn Instance>, Err(denial()))),
-                Does::TrapsAfterEdit | Does::Replies => Err(Fault::CpuTime),
+                Does::Lags => {
+                    let mut texts = Vec::new();
+                    for delta in deltas {
+                        texts.push(Some(std::mem::replace(&mut self.last, delta.text)));
+                    }
+                    Ok((self as Box<dyn Instance>, Ok(texts)))
+                }
+                Does::TrapsAfterEdit | Does::Replies | Does::RunsOut => Err(Fault::CpuTime),
             }
         })
     }
@@ -189,6 +204,7 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
             on_unseen: Effect::Block,
             limits: PolicyLimits {
                 cpu: Duration::from_millis(10),
+                cpu_per_kib: Duration::from_micros(100),
                 wall: Duration::from_millis(50),
                 memory: 1 << 24,
                 held_bytes: 8,
@@ -296,8 +312,9 @@ async fn a_skipped_fault_leaves_no_trace_in_the_request() {
 async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
     let (chain, heard) = chain(&[("a", Does::TrapsAfterEdit, Effect::Block)]);
     for n in 0..7 {
-        let mut run = run(&chain);
-        let Err(Stop::Failed(link, fault)) = run.on_request(call(), None).await else {
+        let (mut run, mut call) = (run(&chain), call());
+        call.connection = Some(ConnectionId(n % 2));
+        let Err(Stop::Failed(link, fault)) = run.on_request(call, None).await else {
             panic!("the exchange went on")
         };
         assert_eq!(&*link.name, "a");
@@ -400,43 +417,73 @@ thread_local! {
 }
 
 #[tokio::test]
-async fn text_held_for_too_long_goes_up_the_rest_of_the_chain_without_waiting_for_more() {
-    let (chain, heard) = chain(&[
-        ("above", Does::Signs, Effect::Block),
-        ("holder", Does::Swallows, Effect::Skip),
-    ]);
-    let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
-    assert_eq!(run.held_until(), None);
-    let head = head();
-    let text = vec![delta(Place::Assistant, "text")];
-    run.on_reply(&head, text).await.unwrap();
-    assert!(run.held_until().is_some());
-    assert!(run.overdue(&head).await.unwrap().is_empty(), "not yet");
-    AHEAD.set(Duration::from_secs(11));
-    let late = run.overdue(&head).await.unwrap();
-    assert_eq!(late, [(2, "textabove".to_owned())]);
-    assert_eq!(run.held_until(), None);
-    let again = run.overdue(&head).await.unwrap();
-    assert!(again.is_empty(), "each text is given out once");
-    let heard = heard.0.lock().unwrap();
-    let faults = heard
-        .iter()
-        .filter(|line| **line == "holder reply held_too_much");
-    assert_eq!(faults.count(), 1, "{heard:?}");
+async fn text_held_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_waiting_for_more() {
+    for on_error in [Effect::Skip, Effect::Block] {
+        AHEAD.set(Duration::ZERO);
+        let (chain, heard) = chain(&[
+            ("above", Does::Signs, Effect::Block),
+            ("holder", Does::Swallows, on_error),
+        ]);
+        let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
+        assert_eq!(run.held_until(), None);
+        let head = head();
+        let text = vec![delta(Place::Assistant, "text")];
+        run.on_reply(&head, text).await.unwrap();
+        assert!(run.held_until().is_some());
+        assert!(run.overdue(&head).await.unwrap().is_empty(), "not yet");
+        AHEAD.set(Duration::from_secs(11));
+        let late = run.overdue(&head).await.unwrap();
+        assert_eq!(late, [(2, "textabove".to_owned())]);
+        assert_eq!(run.held_until(), None);
+        let again = run.overdue(&head).await.unwrap();
+        assert!(again.is_empty(), "each text is given out once");
+        let heard = heard.0.lock().unwrap();
+        let released = heard
+            .iter()
+            .filter(|line| **line == "holder reply held_released");
+        assert_eq!(released.count(), 1, "{heard:?}");
+        assert_eq!(chain.links()[1].faults.load(Ordering::Relaxed), 0);
+    }
 }
 
 #[tokio::test]
-async fn text_held_for_too_long_ends_the_exchange_where_the_policy_may_not_be_skipped() {
-    let (chain, _) = chain(&[("holder", Does::Swallows, Effect::Block)]);
+async fn a_policy_whose_held_text_went_out_is_asked_further_and_sends_it_no_second_time() {
+    AHEAD.set(Duration::ZERO);
+    let (chain, _) = chain(&[("holder", Does::Lags, Effect::Block)]);
     let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
     let head = head();
-    let text = vec![delta(Place::Assistant, "text")];
-    run.on_reply(&head, text).await.unwrap();
-    AHEAD.set(Duration::from_secs(11));
-    assert!(matches!(
-        run.overdue(&head).await,
-        Err(Stop::Failed(_, Fault::HeldTooMuch))
-    ));
+    let mut sent = String::new();
+    for text in ["one ", "two ", "three"] {
+        let edits = run.on_reply(&head, vec![delta(Place::Assistant, text)]);
+        sent += &edits.await.unwrap()[0].clone().unwrap();
+        if text == "two " {
+            AHEAD.set(Duration::from_secs(11));
+            let late = run.overdue(&head).await.unwrap();
+            assert_eq!(late, [(2, "two ".to_owned())]);
+            sent += &late[0].1;
+        }
+    }
+    let last = Delta {
+        last: true,
+        ..delta(Place::Assistant, "")
+    };
+    sent += &run.on_reply(&head, vec![last]).await.unwrap()[0]
+        .clone()
+        .unwrap();
+    assert_eq!(sent, "one two three");
+}
+
+#[tokio::test]
+async fn what_one_text_is_too_much_for_closes_no_door() {
+    let (chain, heard) = chain(&[("a", Does::RunsOut, Effect::Block)]);
+    for n in 0..20 {
+        let (mut run, mut call) = (run(&chain), call());
+        call.connection = Some(ConnectionId(n));
+        let stop = run.on_request(call, None).await;
+        assert!(matches!(stop, Err(Stop::Failed(_, Fault::CpuTime))), "{n}");
+    }
+    let heard = heard.0.lock().unwrap();
+    assert!(heard.iter().all(|line| line == "a request cpu_time"));
 }
 
 #[tokio::test]

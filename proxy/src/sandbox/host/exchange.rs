@@ -171,7 +171,7 @@ impl exchange::HostRequest for State {
     }
 
     fn depth(&mut self, _: Request) -> wasmtime::Result<u32> {
-        Ok(canon::depth(&self.lent()?.body.render()))
+        Ok(canon::depth(&self.whole()?))
     }
 
     fn fingerprint(
@@ -179,7 +179,7 @@ impl exchange::HostRequest for State {
         _: Request,
         without: Vec<String>,
     ) -> wasmtime::Result<Option<Vec<u8>>> {
-        let print = canon::fingerprint(&self.lent()?.body.render(), &without);
+        let print = canon::fingerprint(&self.whole()?, &without);
         Ok(print.map(Into::into))
     }
 
@@ -195,7 +195,10 @@ impl exchange::HostRequest for State {
     }
 
     fn parameter(&mut self, _: Request, pointer: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.lent()?.body.parameter(&pointer))
+        let parameter = self.lent()?.body.parameter(&pointer);
+        self.pace
+            .show(parameter.as_ref().map_or(0, String::len) as u64);
+        Ok(parameter)
     }
 
     fn set_parameter(
@@ -213,7 +216,7 @@ impl exchange::HostRequest for State {
 
     fn body(&mut self, _: Request) -> wasmtime::Result<Vec<u8>> {
         match self.shared.grants.body {
-            true => Ok(self.lent()?.body.render().to_vec()),
+            true => Ok(self.whole()?.to_vec()),
             false => Ok(Vec::new()),
         }
     }
@@ -261,7 +264,7 @@ impl State {
         Ok(body)
     }
 
-    /// Passages in the places that the manifest reads.
+    /// Passages in the places that the manifest reads; their text counts as given to the call.
     pub(in super::super) fn passages_of(
         &mut self,
         start: u32,
@@ -271,7 +274,17 @@ impl State {
         if reads.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.lent()?.body.passages(reads, start, max))
+        let passages = self.lent()?.body.passages(reads, start, max);
+        let bytes: usize = passages.iter().map(|passage| passage.text.len()).sum();
+        self.pace.show(bytes as u64);
+        Ok(passages)
+    }
+
+    /// The body as it stands, which counts as given to the call.
+    fn whole(&mut self) -> wasmtime::Result<Bytes> {
+        let body = self.lent()?.body.render();
+        self.pace.show(body.len() as u64);
+        Ok(body)
     }
 
     pub(in super::super) fn head(&self) -> wasmtime::Result<&crate::policy::ReplyHead> {

@@ -11,7 +11,7 @@ use std::{
     task::Poll,
 };
 
-use super::{pace::Overdue, store::State};
+use super::store::State;
 use crate::{
     policy::Call,
     state::{Stores, flights::Flights},
@@ -99,18 +99,13 @@ impl State {
         }
     }
 
-    /// Waits for a host service, for as long as the call may still take.
+    /// Waits for a host service, for as long as the call may still wait.
     async fn within<T>(&mut self, work: impl Future<Output = T>) -> wasmtime::Result<T> {
         let mut work = pin!(work);
         // A store in memory answers at once, and then no timer is worth setting.
         match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
             Poll::Ready(answer) => Ok(answer),
-            Poll::Pending => {
-                self.pace.rest();
-                tokio::time::timeout(self.pace.left(), work)
-                    .await
-                    .map_err(|_| wasmtime::Error::new(Overdue::Wall))
-            }
+            Poll::Pending => self.pace.wait(work).await.map_err(wasmtime::Error::new),
         }
     }
 }

@@ -264,6 +264,7 @@ mod tests {
             id: 7,
             place: Place::Other,
             message: 1,
+            json: false,
             text: "x".into(),
         };
         let shown = types::Passage::from(passage);
