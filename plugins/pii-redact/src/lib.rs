@@ -11,6 +11,8 @@ pub mod restore;
 pub mod rules;
 pub mod screen;
 
+mod later;
+
 use std::collections::BTreeSet;
 
 use detect::Kind;
@@ -48,6 +50,17 @@ pub enum Replies {
     Refuse,
 }
 
+/// What becomes of a request whose reply can't be restored: it comes later, or builds on a conversation that is not in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaterReplies {
+    /// The request is refused with 400.
+    #[default]
+    Refuse,
+    /// It goes on, and the reply may show placeholders.
+    Pass,
+}
+
 /// The policy's `config:`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,6 +72,7 @@ struct Config {
     replies: Replies,
     key: Option<Key>,
     restore_secrets: bool,
+    later_replies: Option<LaterReplies>,
 }
 
 impl Default for Config {
@@ -71,6 +85,7 @@ impl Default for Config {
             replies: Replies::default(),
             key: None,
             restore_secrets: true,
+            later_replies: None,
         }
     }
 }
@@ -105,6 +120,7 @@ pub struct PiiRedact {
     mode: Mode,
     replies: Replies,
     restore_secrets: bool,
+    later_replies: LaterReplies,
     /// Whether `vault` has its key already.
     keyed: bool,
     vault: Vault,
@@ -131,7 +147,14 @@ impl TryFrom<Config> for PiiRedact {
             replies,
             key,
             restore_secrets,
+            later_replies,
         } = config;
+        if mode != Mode::Tokenize && later_replies.is_some() {
+            return Err(
+                "`later_replies` has no effect without placeholders: leave it out, or set `mode: tokenize`"
+                    .into(),
+            );
+        }
         if mode != Mode::Tokenize && key.is_some() {
             return Err(
                 "`key` has no effect without placeholders: leave it out, or set `mode: tokenize`"
@@ -147,6 +170,7 @@ impl TryFrom<Config> for PiiRedact {
             mode,
             replies,
             restore_secrets,
+            later_replies: later_replies.unwrap_or_default(),
             keyed: key.is_some(),
             vault: key.map_or_else(Vault::default, |Key(key)| Vault::new(key.as_bytes())),
             channels: Vec::new(),
@@ -182,6 +206,10 @@ impl Policy for PiiRedact {
         if self.mode == Mode::Refuse {
             return self.refuse_findings(request);
         }
+        let restores = self.mode == Mode::Tokenize && self.later_replies == LaterReplies::Refuse;
+        if restores && let Some(refusal) = later::earlier_turns(request) {
+            return refusal;
+        }
         let mut count = 0;
         request.edit_passages(|passage| {
             let (text, findings) = self.redact(passage)?;
@@ -190,6 +218,12 @@ impl Policy for PiiRedact {
         });
         if count > 0 {
             metrics::count("redacted", count);
+        }
+        if restores
+            && !self.vault.is_empty()
+            && let Some(refusal) = later::in_the_background(request)
+        {
+            return refusal;
         }
         Decision::Forward
     }

@@ -376,6 +376,10 @@ fn a_wrong_configuration_is_told_with_its_key() {
             "no effect",
         ),
         (json!({ "replies": "on" }), "replies"),
+        (
+            json!({ "mode": "mask", "later_replies": "pass" }),
+            "no effect",
+        ),
     ] {
         let error = Bench::<PiiRedact>::new(&config).map(|_| ()).unwrap_err();
         assert!(error.contains(told), "{config}: {error}");

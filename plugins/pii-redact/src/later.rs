@@ -1,0 +1,101 @@
+//! Requests of which the reply can't be restored: the table of placeholders lives and dies with the exchange, and the reply, or what it is
+//! about, is of another one.
+
+use outrigger_sdk::{Decision, Dialect, Refusal, Request, metrics};
+
+/// Members that put earlier turns, with their placeholders, before the request.
+const EARLIER: [&str; 2] = ["previous_response_id", "conversation"];
+
+/// The refusal of a request that builds on turns which the provider keeps.
+pub(crate) fn earlier_turns(request: &Request) -> Option<Decision> {
+    let member = EARLIER.into_iter().find(|member| given(request, member))?;
+    Some(refuse(&format!(
+        "with `{member}` the reply may hold placeholders of earlier turns, whose values are not known any more: send the whole conversation in the request"
+    )))
+}
+
+/// The refusal of a request whose reply is fetched by another exchange. For one in which something was hidden.
+pub(crate) fn in_the_background(request: &Request) -> Option<Decision> {
+    given(request, "background").then(|| {
+        refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
+    })
+}
+
+fn given(request: &Request, member: &str) -> bool {
+    let value = match request.dialect() {
+        Dialect::OpenaiResponses => request.parameter_json(&format!("/{member}")),
+        _ => None,
+    };
+    value.is_some_and(|json| json != "null" && json != "false")
+}
+
+fn refuse(why: &str) -> Decision {
+    metrics::count("refused_later_replies", 1);
+    let message = format!(
+        "{why}, or have the operator set `later_replies: pass`, or another `mode` than tokenize, for the policy pii-redact"
+    );
+    Refusal::new(400, message)
+        .code("reply_not_restorable")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use outrigger_sdk::bench::{self, Bench};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::PiiRedact;
+
+    /// The status and code of the refusal, if it is one.
+    fn refused(config: Value, text: &str, member: &str, value: Value) -> Option<(u16, String)> {
+        let body = json!({ "model": "m", "input": text, member: value });
+        let request = Request::from_json(Dialect::OpenaiResponses, body);
+        match Bench::<PiiRedact>::new(config).map(|bench| bench.request(request).decision) {
+            Ok(Decision::Refuse(refusal)) => {
+                assert!(
+                    refusal.message.contains(member)
+                        && refusal.message.contains("later_replies: pass")
+                );
+                Some((refusal.status, refusal.code))
+            }
+            Ok(Decision::Forward) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_whose_reply_can_not_be_restored_is_refused_with_what_would_help() {
+        let no = Some((400, "reply_not_restorable".to_owned()));
+        let mail = "I am ana@x.com";
+        let of = |config: Value, text: &str| {
+            [
+                ("previous_response_id", json!("resp_1")),
+                ("conversation", json!({ "id": "conv_1" })),
+                ("conversation", json!("conv_1")),
+                ("background", json!(true)),
+            ]
+            .map(|(member, value)| refused(config.clone(), text, member, value))
+        };
+        assert_eq!(of(json!({}), mail), [(); 4].map(|()| no.clone()));
+        // Nothing was hidden in a reply that comes later; what earlier turns hid is not known.
+        assert_eq!(of(json!({}), "hi"), [no.clone(), no.clone(), no, None]);
+        assert_eq!(bench::counter("refused_later_replies"), 7);
+        assert_eq!(
+            of(json!({ "later_replies": "pass" }), mail),
+            [(); 4].map(|()| None)
+        );
+        assert_eq!(of(json!({ "mode": "mask" }), mail), [(); 4].map(|()| None));
+    }
+
+    #[test]
+    fn members_that_say_nothing_refuse_nothing() {
+        for (member, value) in [
+            ("previous_response_id", json!(null)),
+            ("conversation", json!(null)),
+            ("background", json!(false)),
+        ] {
+            assert_eq!(refused(json!({}), "ana@x.com", member, value), None);
+        }
+    }
+}
