@@ -46,6 +46,30 @@ impl Globs {
         self.0.iter().any(|glob| matches(glob, text))
     }
 
+    /// Whether any of them is this model. One without a slash is compared with the name behind the last slash as well, so that `gpt-4*`
+    /// is `openai/gpt-4o` too.
+    #[must_use]
+    pub fn matches_model(&self, model: &str) -> bool {
+        let name = model.rsplit_once('/').map(|(_, name)| name);
+        let named =
+            |glob: &str| name.is_some_and(|name| !glob.contains('/') && matches(glob, name));
+        self.0
+            .iter()
+            .any(|glob| matches(glob, model) || named(glob))
+    }
+
+    /// Whether these leave nothing to others, of models: each of the others is matched as it is written.
+    #[must_use]
+    pub fn cover_models(&self, others: &Self) -> bool {
+        others.0.iter().all(|glob| self.matches_model(glob))
+    }
+
+    /// Whether one of them is any text.
+    #[must_use]
+    pub fn match_all(&self) -> bool {
+        self.0.iter().any(|glob| glob.bytes().all(|b| b == b'*'))
+    }
+
     /// The texts, where none has a wildcard: the only ones that match.
     #[must_use]
     pub fn exact(&self) -> Option<&[String]> {
@@ -114,6 +138,35 @@ mod tests {
         ] {
             assert_eq!(matches(glob, text), expected, "{glob} {text}");
         }
+    }
+
+    #[test]
+    fn a_model_is_named_with_or_without_its_upstream() {
+        for (glob, model, expected) in [
+            ("gpt-4*", "openai/gpt-4o", true),
+            ("gpt-4*", "openrouter/openai/gpt-4o", true),
+            ("gpt-4*", "gpt-4o", true),
+            ("gpt-4o", "openai/gpt-4o", true),
+            ("gpt-4*", "openai/my-gpt-4o", false),
+            ("openai/*", "openai/gpt-4o", true),
+            ("openai/*", "azure/gpt-4o", false),
+            ("openai/gpt-4*", "gpt-4o", false),
+            ("openai*", "openai/gpt-4o", true),
+            ("openai", "openai/gpt-4o", false),
+        ] {
+            let one = globs(&format!("\"{glob}\"")).unwrap();
+            assert_eq!(one.matches_model(model), expected, "{glob} {model}");
+        }
+        let several = |json: &str| globs(json).unwrap();
+        assert!(several("\"gpt-*\"").cover_models(&several("[\"gpt-5\",\"openai/gpt-4*\"]")));
+        assert!(!several("\"gpt-*\"").cover_models(&several("[\"gpt-5\",\"o3\"]")));
+        assert!(several("[\"a\",\"**\"]").match_all() && !several("\"a*\"").match_all());
+    }
+
+    #[test]
+    fn a_glob_of_many_stars_does_not_explode() {
+        // A matcher that tried every way would not end within a lifetime.
+        assert!(!matches(&"*a".repeat(30), &("a".repeat(3000) + "b")));
     }
 
     #[test]

@@ -16,9 +16,13 @@ impl Match {
     /// Whether the request fulfils all conditions. A value that it does not have fulfils none.
     #[must_use]
     pub fn holds(&self, request: &Request) -> bool {
-        self.0
-            .iter()
-            .all(|(key, globs)| key.of(request).is_some_and(|value| globs.matches(&value)))
+        self.0.iter().all(|(key, globs)| {
+            let matches = |value: String| match key {
+                Key::Model => globs.matches_model(&value),
+                _ => globs.matches(&value),
+            };
+            key.of(request).is_some_and(matches)
+        })
     }
 
     /// Whether it always holds.
@@ -57,6 +61,7 @@ mod tests {
         let request = |plan: &str, model: &str| Request::chat(model).with_tag("plan", plan);
         assert!(conditions.holds(&request("trial", "gpt-5")));
         assert!(!conditions.holds(&request("paid", "gpt-5")));
+        assert!(conditions.holds(&request("free", "openai/gpt-5")));
         assert!(!conditions.holds(&request("free", "claude")));
         assert!(!conditions.holds(&Request::chat("gpt-5")));
         assert!(Match::default().holds(&Request::chat("m")));

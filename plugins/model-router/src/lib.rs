@@ -3,7 +3,7 @@
 //! It decides, and nothing else: what a model's name stands for, retries and failover are the proxy's. A request that no rule matches
 //! goes on unchanged. Patterns and globs are compiled while the policy is configured, and a rule that could never act is an error then.
 
-use outrigger_sdk::{Decision, Place, Places, Policy, Refusal, Request, export_policy};
+use outrigger_sdk::{Decision, Passage, Places, Policy, Refusal, Request, export_policy};
 
 mod matching;
 mod rules;
@@ -53,16 +53,11 @@ impl Policy for ModelRouter {
 
 /// The passages that rules look at, fetched when the first one does.
 #[derive(Debug, Default)]
-struct Texts(Option<Vec<(Place, String)>>);
+struct Texts(Option<Vec<Passage>>);
 
 impl Texts {
-    fn of(&mut self, request: &Request) -> &[(Place, String)] {
-        self.0.get_or_insert_with(|| {
-            request
-                .passages()
-                .map(|passage| (passage.place, passage.text))
-                .collect()
-        })
+    fn of(&mut self, request: &Request) -> &[Passage] {
+        self.0.get_or_insert_with(|| request.passages().collect())
     }
 }
 

@@ -4,7 +4,7 @@
 //! keys. The hash is scaled to the sum of the weights, and the models take their shares of it in their order. So a key stays with its
 //! model over restarts and replicas as long as `models` stays as it is. A request without the key is dealt at random.
 
-use outrigger_sdk::{Place, Places, Request, random};
+use outrigger_sdk::{Passage, Place, Places, Request, random};
 use serde::Deserialize;
 
 use crate::{Texts, rules::ModelName};
@@ -61,7 +61,7 @@ enum Key {
     Tag(String),
     /// The end user that the request names: `user` or `safety_identifier` of OpenAI's dialects, `metadata.user_id` of Anthropic's.
     User,
-    /// System prompt and first message of the user: the same in every turn.
+    /// First message of the user, all of it: the same in every turn. The system prompt is not, for agents put hashes and times there.
     Conversation,
 }
 
@@ -89,7 +89,7 @@ impl Split {
 
     pub(crate) fn reads(&self) -> Places {
         match self.by {
-            Some(Key::Conversation) => Places::SYSTEM.union(Places::USER),
+            Some(Key::Conversation) => Places::USER,
             _ => Places::empty(),
         }
     }
@@ -121,14 +121,18 @@ impl Key {
     }
 }
 
-/// The system's passages and the user's first.
-fn conversation(texts: &[(Place, String)]) -> Option<u64> {
-    let (_, first) = texts.iter().find(|(place, _)| *place == Place::User)?;
-    let system = texts.iter().filter(|(place, _)| *place == Place::System);
-    let hash = system.fold(SEED, |hash, (_, text)| {
-        fnv(fnv(hash, text.as_bytes()), &[0xff])
+/// All passages of the user's first message.
+fn conversation(texts: &[Passage]) -> Option<u64> {
+    let user = |text: &&Passage| text.place == Place::User;
+    let first = texts.iter().find(user)?.message;
+    let message = texts
+        .iter()
+        .filter(user)
+        .filter(|text| text.message == first);
+    let hash = message.fold(SEED, |hash, text| {
+        fnv(fnv(hash, text.text.as_bytes()), &[0xff])
     });
-    Some(mix(fnv(hash, first.as_bytes())))
+    Some(mix(hash))
 }
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;

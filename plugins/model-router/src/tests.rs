@@ -165,7 +165,7 @@ fn only_places_that_some_rule_looks_at_are_read() {
         Places::SYSTEM
     );
     let split = |by| json!([{ "split": { "by": by, "models": [{ "model": "a", "weight": 1 }] } }]);
-    assert_eq!(reads(split("conversation")), Places::SYSTEM | Places::USER);
+    assert_eq!(reads(split("conversation")), Places::USER);
     assert_eq!(reads(split("user")), Places::empty());
 }
 
@@ -229,6 +229,51 @@ fn a_conversation_keeps_its_model_from_turn_to_turn_and_others_may_get_another()
         .map(|topic| split(json!("conversation"), talk(topic)))
         .collect();
     assert_eq!(chosen.len(), 2);
+}
+
+#[test]
+fn a_conversation_keeps_its_model_while_its_system_prompt_changes_and_is_told_by_all_of_its_first_message()
+ {
+    let ask = |hash: u32, topic: u32, turns: usize| {
+        let mut messages = vec![json!({ "role": "user", "content": [
+            { "type": "text", "text": "<system-reminder>the same in every conversation</system-reminder>" },
+            { "type": "text", "text": format!("topic {topic}") },
+        ] })];
+        for _ in 0..turns {
+            messages.push(json!({ "role": "assistant", "content": "well" }));
+            messages.push(json!({ "role": "user", "content": "and then?" }));
+        }
+        let system = json!([{ "type": "text", "text": format!("x-request-hash: {hash}") }, { "type": "text", "text": "You help." }]);
+        let body = json!({ "model": "m", "max_tokens": 9, "system": system, "messages": messages });
+        split(
+            json!("conversation"),
+            Request::from_json(Dialect::AnthropicMessages, body),
+        )
+    };
+    for topic in 0..50 {
+        let first = ask(0, topic, 0);
+        assert!((1..5).all(|turn| ask(topic * 10 + turn, topic, turn as usize) == first));
+    }
+    let chosen: std::collections::BTreeSet<String> =
+        (0..50).map(|topic| ask(0, topic, 0)).collect();
+    assert_eq!(
+        chosen.len(),
+        2,
+        "the second block tells conversations apart"
+    );
+}
+
+#[test]
+fn a_model_is_matched_with_or_without_its_upstream() {
+    let routed = |glob: &str, model: &str| {
+        let config = json!({ "rules": [{ "match": { "model": glob }, "model": "small" }] });
+        let exchange = Bench::<ModelRouter>::new(config)
+            .unwrap()
+            .request(Request::chat(model));
+        exchange.request.model() == Some("small")
+    };
+    assert!(routed("gpt-4*", "openai/gpt-4o") && routed("gpt-4*", "gpt-4o"));
+    assert!(!routed("gpt-4*", "openai/o3") && !routed("azure/gpt-4*", "openai/gpt-4o"));
 }
 
 #[test]

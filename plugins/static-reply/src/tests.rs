@@ -209,7 +209,7 @@ fn a_configuration_that_could_not_work_is_refused_with_its_key() {
         (
             json!({ "rules": [{ "when": { "model": "" }, "reply": "x" }] }),
             "rules[0].when.model",
-            "matches nothing",
+            "`` is no glob",
         ),
         (
             json!({ "rules": [{ "when": { "word": "a" }, "reply": "x" }] }),

@@ -31,7 +31,7 @@ impl Plans {
         let plan = request.tag("plan").filter(|plan| !plan.is_empty());
         let models = self.of(plan.as_deref().unwrap_or("-"))?;
         let message = match request.model() {
-            Some(model) if models.matches(model) => return None,
+            Some(model) if models.matches_model(model) => return None,
             Some(model) => {
                 format!("the model `{model}` is not part of your plan: ask for one that is")
             }
@@ -51,7 +51,7 @@ impl Plans {
         };
         plans.iter().any(|plan| {
             self.of(plan)
-                .is_none_or(|allowed| models.iter().any(|model| allowed.matches(model)))
+                .is_none_or(|allowed| models.iter().any(|model| allowed.matches_model(model)))
         })
     }
 }
