@@ -1,5 +1,6 @@
 //! The policy's `config:` as it is written, and what makes it unfit.
 
+use outrigger_sdk::settings::Globs;
 use serde::Deserialize;
 
 use crate::{ContextWindow, window::Window};
@@ -59,8 +60,7 @@ impl TryFrom<u64> for Budget {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Model {
-    /// `*` is any characters.
-    model: String,
+    model: Globs,
     budget: Budget,
 }
 
@@ -113,16 +113,11 @@ impl TryFrom<Config> for ContextWindow {
             return Err("keep.turns: the last turn always stays: write 1 or more".into());
         }
         for (at, Model { model, .. }) in config.models.iter().enumerate() {
-            if model.is_empty() {
-                return Err(format!(
-                    "models[{at}].model: is empty: write a model's name, `*` for any characters"
-                ));
-            }
             let earlier = config
                 .models
                 .iter()
                 .take(at)
-                .position(|earlier| glob(&earlier.model, model));
+                .position(|earlier| earlier.model.cover_models(model));
             if let Some(earlier) = earlier {
                 return Err(format!(
                     "models[{at}].model: can never be reached, because models[{earlier}] matches it too; put that one later"
@@ -132,7 +127,7 @@ impl TryFrom<Config> for ContextWindow {
         let all = config
             .models
             .iter()
-            .position(|model| model.model.chars().all(|c| c == '*'));
+            .position(|model| model.model.match_all());
         if let (Some(at), Some(_)) = (all, config.budget) {
             return Err(format!(
                 "budget: has no effect, because models[{at}] matches every model; leave one of them out"
@@ -148,7 +143,7 @@ impl Config {
         let own = self
             .models
             .iter()
-            .find(|own| model.is_some_and(|model| glob(&own.model, model)));
+            .find(|own| model.is_some_and(|model| own.model.matches_model(model)));
         own.map(|own| own.budget)
             .or(self.budget)
             .map(|Budget(tokens)| tokens)
@@ -162,51 +157,6 @@ impl Config {
             first: self.keep.first,
             compact: self.compact,
             dedupe: self.dedupe,
-        }
-    }
-}
-
-/// `*` is any characters, everything else is itself. Linear but for the last star.
-fn glob(glob: &str, text: &str) -> bool {
-    let mut parts = glob.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some((_, behind)) = rest.split_once(part) else {
-            if part.is_empty() {
-                continue;
-            }
-            return false;
-        };
-        rest = behind;
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::glob;
-
-    #[test]
-    fn a_star_is_any_characters() {
-        for (pattern, text, expected) in [
-            ("gpt-5", "gpt-5", true),
-            ("gpt-5", "gpt-5-mini", false),
-            ("gpt-5*", "gpt-5", true),
-            ("*mini", "gpt-5-mini", true),
-            ("a*b*c", "aXbYc", true),
-            ("a*b*c", "aXbY", false),
-            ("ab*ba", "aba", false),
-            ("**", "x", true),
-            ("", "", true),
-        ] {
-            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

@@ -47,10 +47,14 @@ pub struct Message {
     pub weight: u64,
     /// Results and the user's texts.
     pub texts: Vec<Text>,
+    /// It stands for what was said before it: without it, that is lost.
+    pub compaction: bool,
     calls: Vec<u64>,
     answers: Vec<u64>,
     /// It is nothing without the next one.
     leads: bool,
+    /// It has a role, and is no item.
+    spoken: bool,
 }
 
 /// Messages that stay or go together.
@@ -60,6 +64,8 @@ pub struct Unit {
     pub messages: Range<usize>,
     /// The first one's role; calls and their results are the model's.
     pub role: Role,
+    /// It has to stay, for a compaction is in it or needs it.
+    pub stays: bool,
 }
 
 /// A conversation.
@@ -70,6 +76,13 @@ pub struct Conversation {
     /// The same messages in units.
     pub units: Vec<Unit>,
 }
+
+/// How the messages begin in which agents carry on what they have summed up themselves: Codex, Claude Code, Gemini CLI.
+const SUMMARIES: [&str; 3] = [
+    "Another language model started to solve this problem",
+    "This session is being continued from a previous conversation",
+    "<state_snapshot>",
+];
 
 /// Where a dialect keeps its messages.
 pub fn pointer(dialect: Dialect) -> Option<&'static str> {
@@ -114,9 +127,11 @@ fn message(json: &str, range: Range<usize>) -> Message {
         range: range.clone(),
         role: Role::User,
         texts: Vec::new(),
+        compaction: false,
         calls: Vec::new(),
         answers: Vec::new(),
         leads: false,
+        spoken: false,
     };
     if first(json, range.start) != b'{' {
         message.weight += weight::of_value(json, &range);
@@ -140,9 +155,15 @@ fn message(json: &str, range: Range<usize>) -> Message {
             "id" => id = hash(json, &value),
             "call_id" | "tool_call_id" | "approval_request_id" => call = hash(json, &value),
             "name" => name = hash(json, &value),
-            _ => {}
+            _ => message.compaction |= is_compaction(key),
         }
     }
+    message.compaction |= is_compaction(kind)
+        || message
+            .texts
+            .iter()
+            .any(|text| !text.result && is_summary(json, &text.range));
+    message.spoken = !role.is_empty();
     message.role = match role {
         "system" | "developer" => Role::System,
         "assistant" | "model" => Role::Model,
@@ -160,10 +181,25 @@ fn message(json: &str, range: Range<usize>) -> Message {
     if matches!(role, "tool" | "function") {
         message.texts.iter_mut().for_each(|text| text.result = true);
     }
-    if matches!(message.role, Role::System | Role::Model) {
+    if message.compaction || matches!(message.role, Role::System | Role::Model) {
         message.texts.clear();
     }
     message
+}
+
+/// Whether the type of an item or block, or a member's name, says that what was said before is in it: `compaction`, `compaction_summary`,
+/// `compacted`, `context_management` …
+fn is_compaction(word: &str) -> bool {
+    word.contains("compact") || word.starts_with("context_management") || word == "context_summary"
+}
+
+/// Whether a text is an agent's own summary.
+fn is_summary(json: &str, literal: &Range<usize>) -> bool {
+    let text = json.get(literal.start + 1..literal.end).unwrap_or_default();
+    let text = text.trim_start_matches("\\n").trim_start();
+    SUMMARIES
+        .iter()
+        .any(|beginning| text.starts_with(beginning))
 }
 
 /// An item of OpenAI's responses that is no message.
@@ -200,7 +236,9 @@ fn block(json: &str, range: &Range<usize>, message: &mut Message, result: bool) 
     if first(json, range.start) != b'{' {
         return;
     }
-    match text_of(json, range, "type") {
+    let kind = text_of(json, range, "type");
+    message.compaction |= is_compaction(kind);
+    match kind {
         "tool_use" => message.calls.extend(member(json, range, "id")),
         "tool_result" => {
             message.answers.extend(member(json, range, "tool_use_id"));
@@ -300,11 +338,17 @@ fn units(messages: &[Message]) -> Vec<Unit> {
             Some(last) => {
                 at < end
                     || message.role == Role::Tool // a result whose call is not there stays with what is before it
-                    || message.role == Role::User && last.role == Role::User
+                    // a summary is no part of what the user says next, which may go
+                    || message.role == Role::User
+                        && last.role == Role::User
+                        && message.compaction == last.stays
             }
         };
         match units.last_mut() {
-            Some(last) if joins => last.messages.end = at + 1,
+            Some(last) if joins => {
+                last.messages.end = at + 1;
+                last.stays |= message.compaction;
+            }
             _ => {
                 let role = if message.role == Role::Tool {
                     Role::Model
@@ -314,13 +358,37 @@ fn units(messages: &[Message]) -> Vec<Unit> {
                 units.push(Unit {
                     messages: at..at + 1,
                     role,
+                    stays: message.compaction,
                 });
                 end = 0;
             }
         }
         end = end.max(far + 1);
     }
+    keep_questions(messages, &mut units);
     units
+}
+
+/// A message of the model's that has to stay needs the user's before it: no conversation begins with the model. An item does not.
+fn keep_questions(messages: &[Message], units: &mut [Unit]) {
+    let mut question = None;
+    for at in 0..units.len() {
+        let Some(unit) = units.get(at) else { return };
+        if unit.role == Role::User {
+            question = Some(at);
+        }
+        let inside = messages.get(unit.messages.clone()).unwrap_or_default();
+        let spoken = inside
+            .iter()
+            .any(|message| message.compaction && message.spoken);
+        if let Some(question) = question
+            && spoken
+            && unit.role == Role::Model
+            && let Some(question) = units.get_mut(question)
+        {
+            question.stays = true;
+        }
+    }
 }
 
 #[cfg(test)]

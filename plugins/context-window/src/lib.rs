@@ -74,6 +74,7 @@ fn shorten(request: &mut Request, window: &Window, total: u64) -> u64 {
         if tokens <= window.budget || fitted.least {
             metrics::count("shortened", u64::from(fitted.json != json));
             metrics::count("messages_dropped", fitted.dropped as u64);
+            metrics::count("compactions_kept", fitted.compactions as u64);
             metrics::count("tokens_saved", total.saturating_sub(tokens));
             return tokens;
         }

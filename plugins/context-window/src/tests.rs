@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::ContextWindow;
 
+mod compactions;
 mod conversations;
 use conversations::{DIALECTS, Turn, body, ids, messages, turn, valid, words};
 
@@ -326,7 +327,7 @@ fn a_configuration_that_could_not_work_is_refused_with_its_key() {
         (
             json!({ "models": [{ "model": "", "budget": 500 }] }),
             "models[0].model",
-            "is empty",
+            "`` is no glob",
         ),
         (
             json!({ "models": [{ "model": "a*", "budget": 500 }, { "model": "ab", "budget": 500 }] }),

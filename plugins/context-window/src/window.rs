@@ -42,6 +42,8 @@ pub struct Fitted {
     pub json: String,
     /// Messages that went.
     pub dropped: usize,
+    /// Compactions that stand before the cut, and stayed.
+    pub compactions: usize,
     /// Tokens of the request, about.
     pub tokens: u64,
     /// Nothing more can go.
@@ -58,7 +60,7 @@ pub struct Plan<'a> {
     window: Window,
     /// By place of the literal: its shorter form.
     shorter: BTreeMap<usize, String>,
-    /// Indices of the units that may go: all but the system's.
+    /// Indices of the units that may go: all but the system's and compactions.
     movable: Vec<usize>,
     /// Weight of the movable units before each, after compaction; one more than there are.
     before: Vec<u64>,
@@ -92,7 +94,7 @@ impl<'a> Plan<'a> {
             plan.compact();
         }
         for (at, unit) in plan.conversation.units.iter().enumerate() {
-            if unit.role != Role::System {
+            if unit.role != Role::System && !unit.stays {
                 plan.movable.push(at);
                 let sum = plan.before.last().copied().unwrap_or(0) + plan.conversation.weight(unit);
                 plan.before.push(sum);
@@ -141,9 +143,11 @@ impl<'a> Plan<'a> {
             if tokens <= self.window.budget || place >= last {
                 let dropped = kept.iter().filter(|kept| !**kept).count();
                 let json = self.write(&kept, &notes);
+                let compactions = self.compactions(&kept);
                 return Some(Fitted {
                     json,
                     dropped,
+                    compactions,
                     tokens,
                     least: place >= last,
                     cut,
@@ -151,6 +155,13 @@ impl<'a> Plan<'a> {
             }
             cut += 1;
         }
+    }
+
+    /// Compactions before the last message that goes.
+    fn compactions(&self, kept: &[bool]) -> usize {
+        let cut = kept.iter().rposition(|kept| !*kept).unwrap_or(0);
+        let before = self.conversation.messages.iter().take(cut);
+        before.filter(|message| message.compaction).count()
     }
 
     /// Which of the movable units is the first one behind a cut.
