@@ -131,10 +131,9 @@ impl Default for SignsMap {
     }
 }
 
-/// Where signs and denied patterns are looked for unless told otherwise.
-const PLACES: Places = Places::USER
-    .union(Places::TOOL_RESULT)
-    .union(Places::TOOL_DEFINITION);
+/// Where signs and denied patterns are looked for unless configured otherwise: what people and tools say. The system prompt and the tools'
+/// definitions are the app's own text, and agents' read like orders.
+const PLACES: Places = Places::USER.union(Places::TOOL_RESULT);
 
 impl SignsMap {
     fn places(&self) -> Result<Places, String> {

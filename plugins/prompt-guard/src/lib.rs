@@ -1,8 +1,8 @@
 //! Guards what goes to a model and what comes back: limits, patterns of the operator's own, and signs of prompt injection.
 //!
 //! It works on text as it reads ([`fold`]), in one pass and linear time, and asks nobody: no model, no network. So it is a net with known
-//! holes (the README tells how wide) that costs microseconds, and no judge. Tool results and tool definitions weigh half as much again as what a
-//! user writes, for nobody who sits there wrote them; the app's own system prompt is not looked at.
+//! holes (the README tells how wide) that costs microseconds, and no judge. Tool results weigh half as much again as what a
+//! user writes, for nobody who sits there wrote them; the app's own text (system prompt, tool definitions, reminders) is not looked at.
 
 pub mod encoded;
 pub mod fold;
@@ -118,7 +118,16 @@ impl PromptGuard {
             return None;
         }
         let mut worst = Suspicion::default();
-        for passage in request.passages() {
+        let mut texts = request.passages().peekable();
+        let mut before = None;
+        while let Some(passage) = texts.next() {
+            let message = Some(passage.message);
+            let next = texts.peek().map(|next| next.message);
+            let alone = before != message && next != message;
+            before = message;
+            if !alone && self.is_reminder(&passage) {
+                continue;
+            }
             let Some(suspicion) = self.suspicion(&passage) else {
                 return Some(Finding::Denied);
             };
@@ -129,6 +138,18 @@ impl PromptGuard {
         self.threshold
             .is_some_and(|threshold| worst.score >= threshold)
             .then_some(Finding::Signs(worst))
+    }
+
+    /// Whether a block of a user's message is an agent's: one of several, from tag to tag. It counts as system text. The only block of a message is
+    /// what a user of an app that is no agent could write, and never is.
+    fn is_reminder(&self, passage: &Passage) -> bool {
+        let text = passage.text.trim();
+        let inner = text
+            .strip_prefix("<system-reminder>")
+            .and_then(|text| text.strip_suffix("</system-reminder>"));
+        passage.place == Place::User
+            && !self.places.contains(Places::SYSTEM)
+            && inner.is_some_and(|inner| !inner.contains("</system-reminder>"))
     }
 
     /// What a passage is suspected of; `None` where it matches a denied pattern.

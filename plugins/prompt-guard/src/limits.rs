@@ -3,7 +3,7 @@
 //! Limits refuse; only the output's may be put right instead, since a shorter answer is an answer too. All are checked on the request as
 //! the policies before this one left it.
 
-use outrigger_sdk::{Decision, Refusal, Request};
+use outrigger_sdk::{Decision, Dialect, Refusal, Request};
 use serde::Deserialize;
 
 /// The `limits:` of the configuration. What is left out is not limited.
@@ -130,14 +130,53 @@ impl TryFrom<OutputFile> for Output {
 }
 
 /// Where the dialects keep the limit of generated tokens.
-const OUTPUT: [&str; 4] = [
+const OUTPUT: [&str; 7] = [
     "/max_completion_tokens",
     "/max_tokens",
     "/max_output_tokens",
     "/generationConfig/maxOutputTokens",
+    "/generationConfig/max_output_tokens",
+    "/generation_config/maxOutputTokens",
+    "/generation_config/max_output_tokens",
 ];
 /// How many answers one request asks for.
-const CHOICES: [&str; 3] = ["/n", "/best_of", "/generationConfig/candidateCount"];
+const CHOICES: [&str; 6] = [
+    "/n",
+    "/best_of",
+    "/generationConfig/candidateCount",
+    "/generationConfig/candidate_count",
+    "/generation_config/candidateCount",
+    "/generation_config/candidate_count",
+];
+/// Gemini's budget of thinking, in all of its spellings.
+const GEMINI_THINKING: [&str; 8] = [
+    "/generationConfig/thinkingConfig/thinkingBudget",
+    "/generationConfig/thinkingConfig/thinking_budget",
+    "/generationConfig/thinking_config/thinkingBudget",
+    "/generationConfig/thinking_config/thinking_budget",
+    "/generation_config/thinkingConfig/thinkingBudget",
+    "/generation_config/thinkingConfig/thinking_budget",
+    "/generation_config/thinking_config/thinkingBudget",
+    "/generation_config/thinking_config/thinking_budget",
+];
+
+/// Tokens that the model may think for, which come out of its output. Only what the dialect knows: another member would lift the bound for
+/// nothing.
+fn thinking(request: &Request) -> u64 {
+    let places: &[&str] = match request.dialect() {
+        Dialect::AnthropicMessages => &["/thinking/budget_tokens"],
+        Dialect::OpenaiChat => &[
+            "/thinking/budget_tokens",
+            "/reasoning/max_tokens",
+            "/thinking_budget",
+        ],
+        Dialect::GeminiGenerate => &GEMINI_THINKING,
+        _ => &[],
+    };
+    let off = request.parameter_json("/thinking/type").as_deref() == Some("\"disabled\"");
+    let budgets = places.iter().filter_map(|at| request.parameter(at));
+    budgets.filter(|_| !off).max().unwrap_or(0)
+}
 
 impl Limits {
     /// Whether nothing is limited.
@@ -228,15 +267,37 @@ impl Limits {
 
     fn output(&self, request: &mut Request) -> Option<Decision> {
         let limit = self.output_tokens.as_ref()?;
+        // Fewer tokens than the model may think for are no answer, and providers refuse them: it gets those, and the usual for the answer.
+        let room = |tokens: u64| match thinking(request) {
+            thinking if thinking >= tokens => thinking.saturating_add(limit.default),
+            _ => tokens,
+        };
         match largest(request, &OUTPUT) {
-            None => request.set_max_output_tokens(limit.default),
+            None => {
+                let tokens = room(limit.default);
+                request.set_max_output_tokens(tokens);
+            }
             Some(asked) if asked > limit.most => match limit.over {
-                Over::Clamp => request.set_max_output_tokens(limit.most),
+                Over::Clamp => {
+                    let tokens = room(limit.most);
+                    clamp(request, tokens);
+                }
                 Over::Refuse => return Some(too_much(400, "output tokens", limit.most, asked)),
             },
             Some(_) => {}
         }
         None
+    }
+}
+
+/// Puts the bound in place of more, wherever the request has written one.
+fn clamp(request: &mut Request, tokens: u64) {
+    for at in OUTPUT {
+        if largest(request, &[at]).is_some_and(|asked| asked > tokens)
+            && request.set_parameter(at, &tokens).is_err()
+        {
+            request.set_max_output_tokens(tokens);
+        }
     }
 }
 
