@@ -1,5 +1,6 @@
 //! `anthropic.messages`: `POST …/messages`.
 
+pub(super) mod reply;
 pub(super) mod request;
 
 use super::describe::Description;
@@ -8,6 +9,8 @@ use super::describe::Description;
 pub(super) static DESCRIPTION: Description = Description {
     name: "anthropic.messages",
     request: &request::REQUEST,
+    reply: &reply::REPLY,
+    event: &reply::EVENT,
     without_input: Some("`messages` is missing"),
     limits: &["/max_tokens"],
     message_tokens: 4,

@@ -5,6 +5,7 @@
 //! under the place that its surroundings give to the rest, and what no policy can be shown is counted under the name of its kind. So a
 //! member that a provider invents tomorrow is read the day it is sent, and nobody needs to list it first.
 
+pub(super) mod answer;
 pub(super) mod schema;
 pub(super) mod shape;
 #[cfg(test)]
@@ -20,6 +21,10 @@ pub(crate) struct Description {
     pub name: &'static str,
     /// A request's body.
     pub request: &'static shape::Shape,
+    /// A whole reply.
+    pub reply: &'static shape::Rule,
+    /// An event of a streamed one.
+    pub event: &'static shape::Rule,
     /// What to say of a request without a conversation or an input, where the API needs one.
     pub without_input: Option<&'static str>,
     /// JSON pointers to the limit on generated tokens, the newest name first.

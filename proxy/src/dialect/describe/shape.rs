@@ -23,17 +23,20 @@ pub(crate) enum Exempt {
     SignedReasoning,
     /// What a provider encrypted for itself: search results, compacted conversations.
     Encrypted,
+    /// The tokens of a reply's text once more, with their probabilities. They go where the text was edited.
+    Logprobs,
 }
 
 impl Exempt {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Image,
         Self::Audio,
         Self::File,
         Self::Tokens,
         Self::SignedReasoning,
         Self::Encrypted,
+        Self::Logprobs,
     ];
 
     /// The name in coverage, and whether a policy that lets nothing unseen pass refuses it. Images and what only the provider can read pass:
@@ -46,6 +49,7 @@ impl Exempt {
             Self::Tokens => ("tokens", true),
             Self::SignedReasoning => ("signed_reasoning", false),
             Self::Encrypted => ("encrypted", false),
+            Self::Logprobs => ("logprobs", false),
         }
     }
 

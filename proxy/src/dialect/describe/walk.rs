@@ -70,12 +70,34 @@ pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<F
         found: Found::default(),
         role: Some(role),
         fixed: false,
+        twice: false,
         message: NO_MESSAGE,
         media: Media::default(),
         pending: 0,
     };
     let mut cursor = Cursor::new(bytes);
     walk.object(shape, &mut cursor)?;
+    cursor.end()?;
+    Ok(walk.found)
+}
+
+/// Reads a reply or an event, which is what `rule` takes, from byte `at` on. A key that occurs twice is no error: both are read.
+///
+/// # Errors
+/// It is no JSON, something follows it, or a string that is read is not UTF-8.
+pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result<Found, Malformed> {
+    let mut walk = Walk {
+        bytes,
+        found: Found::default(),
+        role: Some(Place::Assistant),
+        fixed: false,
+        twice: true,
+        message: NO_MESSAGE,
+        media: Media::default(),
+        pending: 0,
+    };
+    let mut cursor = Cursor::starting(bytes, at);
+    walk.value(rule, &mut cursor, Place::Other)?;
     cursor.end()?;
     Ok(walk.found)
 }
@@ -94,6 +116,8 @@ struct Walk<'a> {
     role: Option<Place>,
     /// No discriminator changes it.
     fixed: bool,
+    /// A key may occur twice.
+    twice: bool,
     message: u32,
     media: Media,
     /// Leaves whose place is open.
@@ -194,7 +218,7 @@ impl<'a> Walk<'a> {
     /// Two members of one name are an error where readers that take the first and readers that take the last would differ in what they read.
     fn once(&self, member: &Member, number: usize, seen: &mut u64, key: &Key<'_>) -> Walked {
         let bit = 1 << number;
-        if *seen & bit != 0 && !member.may_repeat() {
+        if *seen & bit != 0 && !self.twice && !member.may_repeat() {
             return Err(Malformed {
                 what: "a key occurs twice in one object",
                 at: key.range().start,

@@ -1,5 +1,6 @@
 //! `gemini.generate`: `POST …/models/MODEL:generateContent`, `:streamGenerateContent`, `:countTokens`.
 
+pub(super) mod reply;
 pub(super) mod request;
 
 use super::describe::Description;
@@ -8,6 +9,8 @@ use super::describe::Description;
 pub(super) static DESCRIPTION: Description = Description {
     name: "gemini.generate",
     request: &request::REQUEST,
+    reply: &reply::REPLY,
+    event: &reply::EVENT,
     without_input: Some("`contents` is missing"),
     limits: &[
         "/generationConfig/maxOutputTokens",

@@ -1,5 +1,6 @@
 //! `openai.chat`: `POST …/chat/completions`.
 
+pub(super) mod reply;
 pub(super) mod request;
 
 use super::describe::Description;
@@ -8,6 +9,8 @@ use super::describe::Description;
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.chat",
     request: &request::REQUEST,
+    reply: &reply::REPLY,
+    event: &reply::REPLY,
     without_input: Some("`messages` is missing"),
     limits: &["/max_completion_tokens", "/max_tokens"],
     message_tokens: 4,

@@ -43,6 +43,15 @@ shape! {
     "reasoning_details" => Rule::Opaque(Exempt::SignedReasoning), "thinking_blocks" => Rule::Opaque(Exempt::SignedReasoning),
     "tool_calls" => list(&Rule::Object(&TOOL_CALL)), "function_call" => Rule::Object(&CALL), "tool_call_id" => Rule::Word,
     "audio" => Rule::Object(&AUDIO), "cache_control" => Rule::Object(&CACHE_CONTROL),
+    "images" => list(&Rule::Object(&PART)), "annotations" => list(&Rule::Object(&ANNOTATION)),
+}
+shape! {
+    /// What a text quotes.
+    ANNOTATION, Other, []; "type" => Rule::Word, "url_citation" => Rule::Object(&CITATION)
+}
+shape! {
+    CITATION, Other, [];
+    "url" => TEXT, "title" => TEXT, "content" => TEXT, "start_index" => Rule::Plain, "end_index" => Rule::Plain,
 }
 /// A string, parts, or one part alone.
 pub(in crate::dialect) static CONTENT: Rule = Rule::OneOf(&[

@@ -8,6 +8,8 @@ use super::describe::Description;
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.completions",
     request: &request::REQUEST,
+    reply: &super::openai_chat::reply::REPLY,
+    event: &super::openai_chat::reply::REPLY,
     without_input: None,
     limits: &["/max_tokens"],
     message_tokens: 0,

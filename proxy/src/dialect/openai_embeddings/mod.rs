@@ -1,5 +1,6 @@
 //! `openai.embeddings`: `POST …/embeddings`, text in and vectors out.
 
+pub(super) mod reply;
 pub(super) mod request;
 
 use super::describe::Description;
@@ -8,6 +9,8 @@ use super::describe::Description;
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.embeddings",
     request: &request::REQUEST,
+    reply: &reply::REPLY,
+    event: &reply::REPLY,
     without_input: Some("`input` is missing"),
     limits: &[],
     message_tokens: 0,

@@ -1,5 +1,6 @@
 //! `openai.responses`: `POST …/responses`.
 
+pub(super) mod reply;
 pub(super) mod request;
 
 use super::describe::Description;
@@ -8,6 +9,8 @@ use super::describe::Description;
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.responses",
     request: &request::REQUEST,
+    reply: &reply::REPLY,
+    event: &reply::EVENT,
     without_input: None,
     limits: &["/max_output_tokens"],
     message_tokens: 4,

@@ -11,7 +11,7 @@ use crate::dialect::{
 };
 
 use super::{
-    plan::{Field, Key, index, inside, weight},
+    plan::{Field, Key, index, inside},
     state::State,
 };
 
@@ -19,7 +19,6 @@ use super::{
 struct Event {
     kind: Option<Text>,
     index: u32,
-    delta: Option<Range<usize>>,
     inner: Inner,
     block: Option<usize>,
     message: Option<usize>,
@@ -34,7 +33,6 @@ struct Inner {
     json: Option<Text>,
     input: Option<Range<usize>>,
     stop: Option<Text>,
-    citations: usize,
 }
 
 /// Reads an event. `name` is its `event:` line, for data that has no type.
@@ -52,10 +50,7 @@ pub(super) fn event(
         } else if key.is("index") {
             event.index = index(cursor)?;
         } else if key.is("delta") {
-            cursor.kind()?;
-            let start = cursor.at();
-            event.inner = inner(doc, cursor)?;
-            event.delta = Some(start..cursor.at());
+            event.inner = inner(cursor)?;
         } else if key.is("content_block") {
             cursor.kind()?;
             event.block = Some(cursor.at());
@@ -107,8 +102,7 @@ pub(super) fn event(
             state.close_all(|_| true);
         }
         b"error" => state.close_all(|_| true),
-        b"ping" => {}
-        _ => state.count_unseen("event", data.len()),
+        _ => {}
     }
     Ok(())
 }
@@ -144,7 +138,7 @@ fn message(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(),
     })
 }
 
-fn inner(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<Inner, Malformed> {
+fn inner(cursor: &mut Cursor<'_>) -> Result<Inner, Malformed> {
     let mut inner = Inner::default();
     if cursor.kind()? != Kind::Object {
         cursor.skip()?;
@@ -161,8 +155,6 @@ fn inner(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<Inner, Malformed> {
             inner.json = cursor.text_or_skip()?;
         } else if key.is("input") {
             inner.input = Some(cursor.skip()?);
-        } else if key.is("citations") {
-            inner.citations = weight(doc, cursor.skip()?);
         } else if key.is("stop_reason") {
             inner.stop = cursor.text_or_skip()?;
         }
@@ -186,13 +178,7 @@ fn delta(state: &mut State, doc: &[u8], event: &Event) {
                 state.content_seen = true;
                 state.written.feed(thinking.decode(doc).as_bytes());
             }
-            let label = match kind {
-                b"thinking_delta" | b"signature_delta" => "signed_reasoning",
-                b"citations_delta" => "citation",
-                _ => "event",
-            };
-            let bytes = event.delta.as_ref().map_or(0, ExactSizeIterator::len);
-            return state.count_unseen(label, bytes);
+            return;
         }
     };
     if let Some(text) = text {
@@ -213,10 +199,7 @@ fn block(
     number: u32,
     complete: bool,
 ) -> Result<(), Malformed> {
-    cursor.kind()?;
-    let start = cursor.at();
-    let inner = inner(doc, cursor)?;
-    let bytes = cursor.at() - start;
+    let inner = inner(cursor)?;
     let kind = inner
         .kind
         .as_ref()
@@ -228,7 +211,6 @@ fn block(
     };
     match kind {
         b"text" => {
-            state.count_unseen("citation", inner.citations);
             if let Some(text) = &inner.text {
                 state.show(doc, key(Field::Content), text, complete);
             }
@@ -246,12 +228,8 @@ fn block(
             if let Some(thinking) = &inner.thinking {
                 state.written.feed(thinking.decode(doc).as_bytes());
             }
-            // where it starts in a stream it is an empty shell, unless it is redacted
-            if complete || kind == b"redacted_thinking" {
-                state.count_unseen("signed_reasoning", bytes);
-            }
         }
-        _ => state.count_unseen("tool_result", bytes),
+        _ => {}
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
             number = index(cursor)?;
         } else if key.is("delta") || key.is("message") {
             if cursor.kind()? == Kind::Object {
-                message(state, doc, cursor)?;
+                message(state, cursor)?;
             }
         } else if key.is("text") && state.dialect == Dialect::OpenaiCompletions {
             if let Some(text) = cursor.text_or_skip()? {
@@ -212,7 +212,7 @@ pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
 }
 
 /// A `delta` or a `message`.
-fn message(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+fn message(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     cursor.object(|key, cursor| {
         if key.is("content") {
             return content(state, cursor);
@@ -224,7 +224,7 @@ fn message(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(),
         } else if key.is("refusal") {
             Field::Refusal
         } else {
-            return other(state, doc, key, cursor);
+            return other(state, key, cursor);
         };
         if let Some(text) = cursor.text_or_skip()? {
             state.pieces.push(Piece::new(field, text));
@@ -242,7 +242,6 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
             Ok(())
         }
         Kind::Array => cursor.array(|_, cursor| {
-            let start = cursor.at();
             if cursor.kind()? != Kind::Object {
                 return Ok(());
             }
@@ -254,9 +253,8 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
                 }
                 Ok(())
             })?;
-            match text {
-                Some(text) => state.pieces.push(Piece::new(Field::Content, text)),
-                None => state.count_unseen("part", cursor.at() - start),
+            if let Some(text) = text {
+                state.pieces.push(Piece::new(Field::Content, text));
             }
             Ok(())
         }),
@@ -266,7 +264,6 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
 
 fn other(
     state: &mut State,
-    doc: &[u8],
     key: crate::dialect::json::Key<'_>,
     cursor: &mut Cursor<'_>,
 ) -> Result<(), Malformed> {
@@ -281,22 +278,6 @@ fn other(
         return function(state, cursor, "arguments", Field::FunctionCall).map(drop);
     }
     state.news = true;
-    let range = cursor.skip()?;
-    if !matches!(kind, Kind::String | Kind::Object | Kind::Array) || key.is("role") {
-        return Ok(());
-    }
-    let label = if key.is("audio") {
-        "audio"
-    } else if key.is("images") {
-        "image"
-    } else if key.is("annotations") {
-        "annotation"
-    } else if key.is("reasoning_details") {
-        "signed_reasoning"
-    } else {
-        "field"
-    };
-    state.count_unseen(label, weight(doc, range));
     Ok(())
 }
 
@@ -360,8 +341,7 @@ fn function(
             state.pieces.push(Piece::new(field, text));
         } else if kind != Kind::Null {
             state.news = true;
-            let bytes = cursor.skip()?.len();
-            state.count_unseen("tool_arguments", bytes);
+            state.content_seen = true;
         }
         Ok(())
     })?;

@@ -119,9 +119,7 @@ fn candidate(
             number = index(cursor)?;
         } else if key.is("content") && kind == Kind::Object {
             cursor.object(|key, cursor| match cursor.kind()? {
-                Kind::Array if key.is("parts") => {
-                    cursor.array(|_, cursor| part(state, doc, cursor))
-                }
+                Kind::Array if key.is("parts") => cursor.array(|_, cursor| part(state, cursor)),
                 _ => Ok(()),
             })?;
         } else if key.is("finishReason") {
@@ -129,9 +127,9 @@ fn candidate(
         } else if key.is("logprobsResult") && kind != Kind::Null {
             hangers.logprobs = Some(cursor.skip()?);
         } else if key.is("groundingMetadata") && kind == Kind::Object {
-            grounding(state, doc, cursor, &mut hangers)?;
+            grounding(state, cursor, &mut hangers)?;
         } else {
-            other(state, doc, &key, cursor)?;
+            other(state, &key, cursor)?;
         }
         Ok(())
     })?;
@@ -241,7 +239,7 @@ fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
     state.pieces = pieces;
 }
 
-fn part(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+fn part(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     if cursor.kind()? != Kind::Object {
         return Ok(());
     }
@@ -262,18 +260,7 @@ fn part(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Ma
             member(state, cursor, "code", Field::Code)?;
         } else if kind != Kind::Null {
             state.news = true;
-            let bytes = weight(doc, cursor.skip()?);
-            let label = if key.is("thoughtSignature") {
-                "signed_reasoning"
-            } else if key.is("codeExecutionResult") || key.is("functionResponse") {
-                "tool_result"
-            } else if key.is("inlineData") || key.is("fileData") {
-                state.content_seen = true;
-                "image"
-            } else {
-                "part"
-            };
-            state.count_unseen(label, bytes);
+            state.content_seen |= key.is("inlineData") || key.is("fileData");
         }
         Ok(())
     })?;
@@ -313,12 +300,9 @@ fn member(
 
 fn grounding(
     state: &mut State,
-    doc: &[u8],
     cursor: &mut Cursor<'_>,
     hangers: &mut Hangers,
 ) -> Result<(), Malformed> {
-    cursor.kind()?;
-    let start = cursor.at();
     cursor.object(|key, cursor| {
         if key.is("groundingSupports") {
             hangers.supports = Some(cursor.skip()?);
@@ -326,16 +310,10 @@ fn grounding(
         Ok(())
     })?;
     state.news = true;
-    state.count_unseen("citation", weight(doc, start..cursor.at()));
     Ok(())
 }
 
-fn other(
-    state: &mut State,
-    doc: &[u8],
-    key: &Name<'_>,
-    cursor: &mut Cursor<'_>,
-) -> Result<(), Malformed> {
+fn other(state: &mut State, key: &Name<'_>, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     let kind = cursor.kind()?;
     // of nobody's interest where the text that they rate is gone
     const RATINGS: [&str; 3] = ["safetyRatings", "avgLogprobs", "tokenCount"];
@@ -343,15 +321,5 @@ fn other(
         return Ok(());
     }
     state.news = true;
-    let range = cursor.skip()?;
-    let label = if key.is("citationMetadata") || key.is("urlContextMetadata") {
-        "citation"
-    } else if matches!(kind, Kind::String | Kind::Object | Kind::Array) && !key.is("finishMessage")
-    {
-        "field"
-    } else {
-        return Ok(());
-    };
-    state.count_unseen(label, weight(doc, range));
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{
-    plan::{Field, Key, inside, weight},
+    plan::{Field, Key, inside},
     state::State,
 };
 use crate::dialect::{
@@ -23,13 +23,12 @@ pub(super) fn response(
     if cursor.kind()? != Kind::Object {
         return Ok(());
     }
-    let count = !state.streaming;
     let (mut status, mut reason) = (None, None);
     cursor.object(|key, cursor| {
         if key.is("output") && cursor.kind()? == Kind::Array {
             return cursor.array(|position, cursor| {
                 let output = u32::try_from(position).unwrap_or(u32::MAX);
-                item(state, doc, cursor, output, true, count)
+                item(state, doc, cursor, output, true)
             });
         }
         if key.is("usage") {
@@ -53,20 +52,18 @@ pub(super) fn response(
     Ok(())
 }
 
-/// Reads an output item. `done`: its strings are complete. `count`: what is not shown is counted here and not elsewhere.
+/// Reads an output item. `done`: its strings are complete.
 pub(super) fn item(
     state: &mut State,
     doc: &[u8],
     cursor: &mut Cursor<'_>,
     output: u32,
     done: bool,
-    count: bool,
 ) -> Result<(), Malformed> {
     if cursor.kind()? != Kind::Object {
         return Ok(());
     }
-    let start = cursor.at();
-    let (mut kind, mut strings, mut result, mut sealed) = (None, [const { None }; 3], 0, 0);
+    let (mut kind, mut strings) = (None, [const { None }; 3]);
     cursor.object(|key, cursor| {
         if key.is("type") {
             kind = cursor.text_or_skip()?;
@@ -82,34 +79,18 @@ pub(super) fn item(
             if let (Some(text), Some(slot)) = (cursor.text_or_skip()?, strings.get_mut(index)) {
                 *slot = Some(text);
             }
-        } else if key.is("result") || key.is("results") || key.is("output") || key.is("outputs") {
-            result = weight(doc, cursor.skip()?);
-        } else if key.is("encrypted_content") {
-            sealed = weight(doc, cursor.skip()?);
         }
         Ok(())
     })?;
     let kind = kind.as_ref().map_or(&b""[..], |kind| inside(doc, kind));
     let [arguments, input, code] = strings;
-    let (field, text, label) = match kind {
-        b"function_call" => (Field::Arguments, arguments, ""),
-        b"mcp_call" => (Field::McpArguments, arguments, "tool_result"),
-        b"custom_tool_call" => (Field::CustomInput, input, ""),
-        b"code_interpreter_call" => (Field::Code, code, "tool_result"),
-        b"image_generation_call" => (Field::Code, None, "image"),
-        b"reasoning" => {
-            result = sealed;
-            (Field::Code, None, "signed_reasoning")
-        }
-        b"message" => return Ok(()),
-        _ => {
-            result = cursor.at() - start;
-            (Field::Code, None, "item")
-        }
+    let (field, text) = match kind {
+        b"function_call" => (Field::Arguments, arguments),
+        b"mcp_call" => (Field::McpArguments, arguments),
+        b"custom_tool_call" => (Field::CustomInput, input),
+        b"code_interpreter_call" => (Field::Code, code),
+        _ => return Ok(()),
     };
-    if count && !label.is_empty() {
-        state.count_unseen(label, result);
-    }
     if let Some(text) = text {
         let key = Key {
             field,
@@ -133,7 +114,6 @@ pub(super) fn part(
     if cursor.kind()? != Kind::Object {
         return Ok(());
     }
-    let start = cursor.at();
     let (mut kind, mut text, mut logprobs) = (None, None, None);
     cursor.object(|key, cursor| {
         if key.is("type") {
@@ -151,10 +131,7 @@ pub(super) fn part(
         b"refusal" => (Field::Refusal, inner.0),
         b"reasoning_text" => (Field::ReasoningText, inner.0),
         b"summary_text" => (Field::Summary, inner.1),
-        _ => {
-            state.count_unseen("part", cursor.at() - start);
-            return Ok(());
-        }
+        _ => return Ok(()),
     };
     if let Some(text) = text {
         let key = Key {

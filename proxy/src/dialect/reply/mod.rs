@@ -15,6 +15,7 @@ mod halves;
 mod items;
 mod plan;
 mod responses;
+mod rest;
 mod state;
 mod synth;
 #[cfg(test)]
@@ -408,6 +409,11 @@ impl Reply {
                 Ok(())
             }
         };
+        let described = state.dialect.description().map(|row| row.event);
+        let read = read.and_then(|()| match described.filter(|_| state.reads_rest(text)) {
+            Some(rule) => state.read_rest(doc, data.start, rule),
+            None => Ok(()),
+        });
         if read.is_err() {
             state.forget(deltas, channels);
             state.count_unseen("event", data.len());
@@ -442,6 +448,11 @@ impl Reply {
             }),
         };
         state.news = true;
+        let described = state.dialect.description().map(|row| row.reply);
+        let read = read.and_then(|()| match described.filter(|_| state.reads_rest(doc)) {
+            Some(rule) => state.read_rest(doc, 0, rule),
+            None => Ok(()),
+        });
         if read.is_err() {
             state.forget(0, 0);
             state.count_unseen("body", doc.len());

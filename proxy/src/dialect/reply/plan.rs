@@ -126,6 +126,12 @@ pub(super) enum What {
     Close,
     /// The channel's whole text again.
     Repeat,
+    /// A string, or a key, that is shown once, as it does not grow.
+    Once,
+    /// The same of JSON source outside a string.
+    OnceJson,
+    /// What was shown once, once more.
+    OnceAgain,
     /// Something that is untrue once the channel was edited, and what to put there.
     Void(&'static str),
 }
@@ -135,6 +141,7 @@ pub(super) struct Site {
     /// Counts as the event's data does.
     pub(super) at: Range<usize>,
     pub(super) escaped: bool,
+    /// The channel; of what is shown once, what became of it.
     pub(super) channel: usize,
     /// Index in the batch, of slots and closings.
     pub(super) delta: usize,
@@ -144,6 +151,26 @@ pub(super) struct Site {
     pub(super) head: Option<Head>,
     /// The literal ends in the first half of a pair, which is not in the delta's text.
     pub(super) tail: bool,
+}
+
+impl Site {
+    pub(super) fn new(what: What, at: Range<usize>, channel: usize) -> Self {
+        Self {
+            what,
+            at,
+            escaped: false,
+            channel,
+            delta: usize::MAX,
+            length: 0,
+            head: None,
+            tail: false,
+        }
+    }
+
+    /// Whether it is of no channel.
+    pub(super) const fn is_once(&self) -> bool {
+        matches!(self.what, What::Once | What::OnceJson | What::OnceAgain)
+    }
 }
 
 /// An event that has sites.

@@ -111,6 +111,7 @@ pub(super) fn event(
         Ok(())
     })?;
     cursor.end()?;
+    state.snapshot = event.response.is_some();
     let kind = event.kind.as_ref().map_or(name, |kind| inside(doc, kind));
     if let Some(kind) = kind.strip_suffix(b".delta")
         && let Some(field) = field_of(kind)
@@ -130,7 +131,7 @@ pub(super) fn event(
         }
         return Ok(());
     }
-    other(state, doc, data, &event, kind)
+    other(state, doc, &event, kind)
 }
 
 fn field_of(kind: &[u8]) -> Option<Field> {
@@ -153,13 +154,7 @@ fn delta(state: &mut State, doc: &[u8], event: &Event, field: Field) {
     }
 }
 
-fn other(
-    state: &mut State,
-    doc: &[u8],
-    data: Range<usize>,
-    event: &Event,
-    kind: &[u8],
-) -> Result<(), Malformed> {
+fn other(state: &mut State, doc: &[u8], event: &Event, kind: &[u8]) -> Result<(), Malformed> {
     match kind {
         b"response.content_part.added" | b"response.reasoning_summary_part.added" => {
             read_part(state, doc, event, false)
@@ -192,36 +187,14 @@ fn other(
             state.close_all(|_| true);
             Ok(())
         }
-        b"ping" | b"keepalive" => Ok(()),
-        _ => {
-            if let Some(label) = unseen(kind) {
-                state.count_unseen(label, data.len());
+        b"response.audio.delta" => {
+            if let Some(delta) = &event.delta {
+                state.claim(delta.range.clone());
+                state.count_unseen("audio", delta.range.len());
             }
             Ok(())
         }
-    }
-}
-
-/// What an event of another type may hold; `None` where it only tells how far something is.
-fn unseen(kind: &[u8]) -> Option<&'static str> {
-    const STEPS: [&[u8]; 6] = [
-        b".in_progress",
-        b".searching",
-        b".completed",
-        b".generating",
-        b".interpreting",
-        b".failed",
-    ];
-    if STEPS.iter().any(|step| kind.ends_with(step)) {
-        None
-    } else if kind.starts_with(b"response.audio") {
-        Some("audio")
-    } else if kind.starts_with(b"response.image_generation_call") {
-        Some("image")
-    } else if kind == b"response.output_text.annotation.added" {
-        Some("annotation")
-    } else {
-        Some("event")
+        _ => Ok(()),
     }
 }
 
@@ -245,7 +218,6 @@ fn read_item(state: &mut State, doc: &[u8], event: &Event, done: bool) -> Result
         doc,
         &mut Cursor::starting(doc, at),
         event.output,
-        done,
         done,
     )
 }

@@ -10,6 +10,7 @@ use super::{
     calls::Calls,
     halves::{self, Head},
     plan::{Channel, Key, Piece, Planned, Progress, Site, What, inside},
+    rest::{Claim, Rest},
 };
 use crate::dialect::{
     Delta, Dialect, Malformed, Places, Usage,
@@ -50,6 +51,12 @@ pub(super) struct State {
     pub(super) head: Vec<u8>,
     /// Bytes of text that are kept for repeats.
     pub(super) kept: usize,
+    /// What readers took of the document that is being read.
+    pub(super) claimed: Vec<Claim>,
+    /// What is shown once.
+    pub(super) rest: Rest,
+    /// The event holds the whole response so far, whose contents were counted before.
+    pub(super) snapshot: bool,
     /// What the model wrote so far, in tokens.
     pub(super) written: Running,
     /// A limit that was passed while reading; unlike bad JSON it ends the reply.
@@ -85,6 +92,9 @@ impl State {
             unseen: Vec::new(),
             head: Vec::new(),
             kept: 0,
+            claimed: Vec::new(),
+            rest: Rest::default(),
+            snapshot: false,
             written: Running::default(),
             over: None,
         }
@@ -93,6 +103,8 @@ impl State {
     /// Begins an event.
     pub(super) fn begin(&mut self) {
         self.news = false;
+        self.snapshot = false;
+        self.claimed.clear();
         self.sequence = self.parsed.sequence;
     }
 
@@ -115,6 +127,9 @@ impl State {
         let start = self.planned.last().map_or(0, |event| event.sites_end);
         for site in self.sites.drain(start..) {
             let ended = self.deltas.get(site.delta).is_some_and(|delta| delta.last);
+            if site.is_once() {
+                continue;
+            }
             if let (What::Slot | What::Json | What::Close, true, Some(channel)) =
                 (site.what, ended, self.channels.get_mut(site.channel))
             {
@@ -132,6 +147,7 @@ impl State {
             return;
         }
         match self.unseen.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, count)) if self.snapshot => *count = bytes.max(*count),
             Some((_, count)) => *count += bytes,
             None => self.unseen.push((label, bytes)),
         }
@@ -167,6 +183,7 @@ impl State {
 
     /// Shows a string. Returns its channel, if it is in a place that is wanted.
     pub(super) fn show(&mut self, doc: &[u8], key: Key, text: &Text, last: bool) -> Option<usize> {
+        self.claim(text.range.clone());
         let empty = text.range.len() <= 2;
         self.content_seen |= !empty;
         if empty && !(last && self.find_open(key).is_some()) {
@@ -203,6 +220,7 @@ impl State {
     /// Shows JSON source that stands outside a string; it is complete.
     pub(super) fn show_json(&mut self, doc: &[u8], key: Key, at: Range<usize>) {
         self.content_seen = true;
+        self.claim(at.clone());
         let Some(Ok(source)) = doc.get(at.clone()).map(str::from_utf8) else {
             return self.count_unseen("tool_arguments", at.len());
         };
@@ -242,6 +260,7 @@ impl State {
 
     /// A string that ought to be the whole text of a channel. If it is not, it was never shown: then it is a channel of its own.
     pub(super) fn repeat(&mut self, doc: &[u8], key: Key, text: &Text) -> Option<usize> {
+        self.claim(text.range.clone());
         if !self.places.contains(key.field.place()) {
             self.content_seen |= text.range.len() > 2;
             if !self.streaming {
@@ -264,25 +283,21 @@ impl State {
     /// Marks what is to go once the channel was edited.
     pub(super) fn void(&mut self, at: Range<usize>, channel: Option<usize>, instead: &'static str) {
         if let Some(channel) = channel {
+            self.claim_unseen(at.clone(), "logprobs");
             self.site(What::Void(instead), at, false, channel);
         }
     }
 
     fn site(&mut self, what: What, at: Range<usize>, escaped: bool, channel: usize) {
         self.sites.push(Site {
-            what,
-            at,
             escaped,
-            channel,
-            delta: usize::MAX,
-            length: 0,
-            head: None,
-            tail: false,
+            ..Site::new(what, at, channel)
         });
     }
 
     /// The delta of the site that was just noted.
     fn delta(&mut self, index: usize, text: String, last: bool) {
+        let repeats = self.repeats();
         let (Some(channel), Some(site)) = (self.channels.get_mut(index), self.sites.last_mut())
         else {
             return;
@@ -290,23 +305,36 @@ impl State {
         site.delta = self.deltas.len();
         site.length = text.len();
         channel.open = !last;
-        if self.dialect == Dialect::OpenaiResponses {
+        if repeats {
             channel.received.push_str(&text);
-            self.kept += text.len();
-            if self.kept > self.limits.body {
-                self.over = Some("the reply's texts are larger than `limits` allow");
-            }
+        }
+        let key = channel.key;
+        if repeats {
+            self.keep(text.len());
         }
         self.deltas.push(Delta {
             channel: u32::try_from(index).unwrap_or(u32::MAX),
             choice: match self.dialect.has_choices() {
-                true => channel.key.outer,
+                true => key.outer,
                 false => 0,
             },
-            place: channel.key.field.place(),
+            place: key.field.place(),
             text,
             last,
         });
+    }
+
+    /// Whether the dialect repeats its texts.
+    pub(super) fn repeats(&self) -> bool {
+        self.dialect == Dialect::OpenaiResponses
+    }
+
+    /// Counts text that is kept for repeats.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        self.kept += bytes;
+        if self.kept > self.limits.body {
+            self.over = Some("the reply's texts are larger than `limits` allow");
+        }
     }
 
     /// Ends every channel with the last text that it has: for documents that are read as a whole.

@@ -152,6 +152,15 @@ impl State {
             }
             let edit = edits.get(site.delta).and_then(Option::as_deref);
             let edit = edit.filter(|edit| differs(edit, site, doc));
+            if site.is_once() {
+                if site.what != What::OnceAgain
+                    && let Some(edit) = edit
+                {
+                    splices.push((site.at.clone(), self.once(site, edit)?));
+                }
+                text_left = true;
+                continue;
+            }
             let edited_next = site.tail && batch.edits_next(batch.first + at);
             let Some(channel) = self.channels.get_mut(site.channel) else {
                 continue;
@@ -209,6 +218,22 @@ impl State {
         }
         for site in sites {
             match site.what {
+                What::OnceAgain => {
+                    let sent = self.rest.sent.get(site.channel).cloned().flatten();
+                    // `escaped` says here that it stands outside a string
+                    match sent {
+                        Some(sent) if site.escaped => splices.push((
+                            site.at.clone(),
+                            With::Literal(on_one_line(&sent, self.streaming)),
+                        )),
+                        Some(sent) => {
+                            let mut literal = Vec::new();
+                            quote(&sent, &mut literal);
+                            splices.push((site.at.clone(), With::Literal(literal)));
+                        }
+                        None => {}
+                    }
+                }
                 What::Repeat if self.is_edited(site) => {
                     text_left = true;
                     splices.push((site.at.clone(), With::Sent(site.channel)));
@@ -227,6 +252,20 @@ impl State {
         }
         splices.sort_by_key(|(at, _)| at.start);
         Ok(Written::Spliced(splices))
+    }
+
+    /// What takes the place of a text that is shown once.
+    fn once<'e>(&mut self, site: &Site, edit: &'e str) -> Result<With<'e>, Malformed> {
+        self.edited = true;
+        if let Some(sent) = self.rest.sent.get_mut(site.channel) {
+            *sent = Some(edit.to_owned());
+            self.kept += edit.len();
+        }
+        if site.what == What::OnceJson {
+            json(edit)?;
+            return Ok(With::Json(edit));
+        }
+        Ok(With::Text(edit))
     }
 
     /// Whether what hangs on the site's channel is untrue now. A choice's log-probabilities cover all its channels.
@@ -274,11 +313,7 @@ impl State {
             copied = at.end;
             match with {
                 With::Text(text) => quote(text, out),
-                // line ends would end the data line; within JSON they mean what a space does
-                With::Json(json) => out.extend(json.bytes().map(|byte| match byte {
-                    b'\n' | b'\r' if self.streaming => b' ',
-                    byte => byte,
-                })),
+                With::Json(json) => out.extend_from_slice(&on_one_line(json, self.streaming)),
                 With::Literal(literal) => out.extend_from_slice(literal),
                 With::Sent(channel) => {
                     let sent = self.channels.get(*channel).map(|channel| channel.sent());
@@ -288,6 +323,15 @@ impl State {
         }
         out.extend_from_slice(doc.get(copied..range.end).unwrap_or_default());
     }
+}
+
+/// JSON source for a data line, which line ends would end; they mean what a space does.
+fn on_one_line(json: &str, streaming: bool) -> Vec<u8> {
+    let bytes = json.bytes().map(|byte| match byte {
+        b'\n' | b'\r' if streaming => b' ',
+        byte => byte,
+    });
+    bytes.collect()
 }
 
 enum Written<'a> {
@@ -405,7 +449,7 @@ fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
     match site.what {
         _ if site.tail || site.head.is_some() => shown(site, doc) != edit,
         What::Close => !edit.is_empty(),
-        What::Json => doc.get(site.at.clone()) != Some(edit.as_bytes()),
+        What::Json | What::OnceJson => doc.get(site.at.clone()) != Some(edit.as_bytes()),
         _ => {
             let text = Text {
                 range: site.at.clone(),

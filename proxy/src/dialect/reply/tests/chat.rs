@@ -22,7 +22,8 @@ fn usage_finish_and_places_are_read() {
         assert_eq!(ran.reply.usage(), Some(usage));
         let finish = if streaming { "tool_calls" } else { "stop" };
         assert_eq!(ran.reply.finish_reason(), Some(finish));
-        assert_eq!(ran.reply.unseen(), []);
+        let labels: Vec<_> = ran.reply.unseen().iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels, ["logprobs"]);
         assert_eq!(ran.channels.len(), places);
     }
 }
@@ -208,7 +209,7 @@ fn a_terminator_without_its_blank_line_counts() {
 fn content_in_parts_is_shown_part_by_part() {
     let ran = stream(
         &[
-            r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"b"}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"AAAA"}},{"type":"text","text":"b"}]}}]}"#,
         ],
         &mut |delta| Some(delta.text.to_uppercase()),
     );
@@ -217,7 +218,7 @@ fn content_in_parts_is_shown_part_by_part() {
         (&event[0]["text"], &event[2]["text"]),
         (&"A".into(), &"B".into())
     );
-    assert_eq!(ran.reply.unseen()[0].0, "part");
+    assert_eq!(ran.reply.unseen()[0].0, "image");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn what_is_not_shown_is_counted() {
     let ran = stream(
         &[
             r#"{"choices":[{"index":0,"delta":{"audio":{"data":"AAAA","transcript":"hi"}}}]}"#,
-            r#"{"choices":[{"index":0,"delta":{"images":[{"image_url":{"url":"data:"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"images":[{"image_url":{"url":"data:image/png;base64,AAAA"}}]}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"new_text":"hello"}}]}"#,
             "data: not json",
             ": ping",
@@ -234,17 +235,35 @@ fn what_is_not_shown_is_counted() {
         &mut |_| None,
     );
     let labels: Vec<_> = ran.reply.unseen().iter().map(|(label, _)| *label).collect();
-    assert_eq!(labels, ["audio", "image", "field", "event"]);
-    assert_eq!(ran.channels.len(), 0, "what could not be read is forgotten");
+    assert_eq!(labels, ["audio", "image", "event"]);
+    let shown: Vec<_> = ran.channels.values().collect();
+    assert_eq!(
+        shown,
+        ["hi", "hello"],
+        "what could not be read is forgotten"
+    );
 }
 
 #[test]
-fn an_error_body_has_no_channels_and_passes() {
-    for body in [
-        &br#"{"error":{"message":"m","type":"t","code":null}}"#[..],
-        b"<html>502</html>",
-        b"",
-    ] {
+fn what_an_error_quotes_is_shown() {
+    let body = br#"{"error":{"message":"no [[NAME]]","type":"t","param":null,"code":null}}"#;
+    for streaming in [true, false] {
+        let bytes = match streaming {
+            true => [&b"data: "[..], body, b"\n\n"].concat(),
+            false => body.to_vec(),
+        };
+        let ran = edited(CHAT, streaming, &bytes, &mut |delta| {
+            assert_eq!((delta.place, delta.last), (Place::Other, true));
+            Some(delta.text.replace(MARKER, VALUE))
+        });
+        let text = String::from_utf8(ran.bytes).unwrap();
+        assert!(text.contains(&format!("no {VALUE}")), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_reply_has_no_channels_and_passes() {
+    for body in [&b"<html>502</html>"[..], b""] {
         let ran = run(reply(CHAT, false), &[body], None);
         assert_eq!(ran.bytes, body);
         assert!(ran.channels.is_empty());

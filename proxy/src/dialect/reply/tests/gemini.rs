@@ -148,35 +148,45 @@ fn arguments_are_source_that_must_stay_json() {
 }
 
 #[test]
-fn code_is_shown_and_what_can_not_be_is_counted() {
+fn code_its_result_and_what_nobody_knows_are_shown() {
+    let mut seen = Vec::new();
     let ran = stream(
         &[
-            r#"{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"print(1)"}},{"codeExecutionResult":{"output":"1"}},{"inlineData":{"mimeType":"image/png","data":"AAAA"}},{"new":{"x":1}}]},"citationMetadata":{"citationSources":[1]},"newThing":{"a":"b"},"finishReason":"STOP"}]}"#,
+            r#"{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"print(1)"}},{"codeExecutionResult":{"output":"1"}},{"inlineData":{"mimeType":"image/png","data":"AAAA"}},{"new":{"x":"1"}}]},"citationMetadata":{"citationSources":[{"title":"1"}]},"newThing":{"a":"1"},"finishReason":"STOP"}]}"#,
         ],
         &mut |delta| {
-            assert_eq!((delta.place, delta.last), (Place::ToolArguments, true));
+            assert!(delta.last);
+            seen.push(delta.place);
             Some(delta.text.replace('1', "2"))
         },
     );
-    let event = &json_events(&ran.bytes)[0]["candidates"][0]["content"]["parts"];
-    assert_eq!(event[0]["executableCode"]["code"], "print(2)");
-    let labels: Vec<_> = ran.reply.unseen().iter().map(|(label, _)| *label).collect();
+    let candidate = &json_events(&ran.bytes)[0]["candidates"][0];
+    let parts = &candidate["content"]["parts"];
+    assert_eq!(parts[0]["executableCode"]["code"], "print(2)");
+    assert_eq!(parts[1]["codeExecutionResult"]["output"], "2");
+    assert_eq!(parts[3]["new"]["x"], "2");
     assert_eq!(
-        labels,
-        ["tool_result", "image", "part", "citation", "field"]
+        candidate["citationMetadata"]["citationSources"][0]["title"],
+        "2"
     );
+    assert_eq!(candidate["newThing"]["a"], "2");
+    assert_eq!(seen.len(), 5);
+    let labels: Vec<_> = ran.reply.unseen().iter().map(|(label, _)| *label).collect();
+    assert_eq!(labels, ["image"]);
 }
 
 #[test]
 fn what_quotes_an_edited_text_goes_with_the_edit_and_stays_without() {
     let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"secret"}]},"groundingMetadata":{"webSearchQueries":["q"],"groundingSupports":[{"segment":{"text":"secret"}}]},"logprobsResult":{"chosenCandidates":[{"token":"secret"}]},"finishReason":"STOP"}]}"#;
-    let ran = stream(&[chunk], &mut |_| Some("xxx".to_owned()));
+    let ran = stream(&[chunk], &mut |delta| {
+        Some(delta.text.replace("secret", "xxx"))
+    });
     let text = String::from_utf8(ran.bytes).unwrap();
     assert!(!text.contains("secret"), "{text}");
     assert!(text.contains("webSearchQueries"));
     let ran = stream(&[chunk], &mut |_| None);
     assert_eq!(ran.bytes, bare(&[chunk]));
-    assert_eq!(ran.reply.unseen()[0].0, "citation");
+    assert_eq!(ran.reply.unseen()[0].0, "logprobs");
 }
 
 #[test]
