@@ -42,6 +42,7 @@ pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: u8,
+    lenient: bool,
 }
 
 /// A member's name.
@@ -64,6 +65,16 @@ impl<'a> Cursor<'a> {
             bytes,
             at,
             depth: 0,
+            lenient: false,
+        }
+    }
+
+    /// The value that begins at byte `at`, read as leniently as clients in Python and JavaScript read replies: `NaN`, `Infinity` and
+    /// `-Infinity` are numbers, and a string may hold bare control characters.
+    pub fn lenient(bytes: &'a [u8], at: usize) -> Self {
+        Self {
+            lenient: true,
+            ..Self::starting(bytes, at)
         }
     }
 
@@ -84,6 +95,7 @@ impl<'a> Cursor<'a> {
             Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
             Some(b't' | b'f') => Ok(Kind::Boolean),
             Some(b'n') => Ok(Kind::Null),
+            Some(b'N' | b'I') if self.lenient => Ok(Kind::Number),
             Some(_) => Err(self.malformed("a value is expected")),
             None => Err(self.malformed("the document ends too early")),
         }
@@ -330,6 +342,7 @@ impl<'a> Cursor<'a> {
                         _ => return Err(self.malformed("an escape is malformed")),
                     };
                 }
+                Some(_) if self.lenient => self.at += 1,
                 Some(_) => return Err(self.malformed("a string holds a bare control character")),
                 None => return Err(self.malformed("a string does not end")),
             }

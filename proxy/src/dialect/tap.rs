@@ -1,8 +1,11 @@
 //! Watches the bytes of a reply that no policy reads: what it cost, why it ended, whether it ended at all.
 //!
-//! A [`Tap`] delays and changes nothing and knows no JSON: it looks for a few literals at `memchr`'s speed and reads the small value
-//! behind them, and lets the strings under one key count themselves. `"usage"` inside a string has its quotes escaped and is not found. Until the first content has gone by it lets a
-//! [`Reply`] read along, so that a role-only chunk is not taken for content; then it drops it.
+//! A [`Tap`] delays and changes nothing. A stream is read by the same [`Reply`] that serves policies, event by event and without
+//! a place to show, so that what ends a stream, what it cost and what it said are the same with a policy and without. An event that is
+//! larger than any but media makes it blind: then the end is not known, and the stream is not called cut.
+//!
+//! A whole reply may be as large as replies get and is not kept: there it looks for a few literals at `memchr`'s speed and reads the small
+//! value behind them, and lets the strings under one key count themselves.
 
 mod content;
 mod watch;
@@ -12,7 +15,7 @@ use std::{fmt, sync::LazyLock};
 use memchr::memmem::Finder;
 
 use super::{
-    Dialect, Places, Usage,
+    Dialect, Malformed, Places, Usage,
     json::Cursor,
     reply::{Reply, ReplyLimits},
     usage,
@@ -20,10 +23,8 @@ use super::{
 use content::Content;
 use watch::{Needle, Watch};
 
-/// How much of a line's beginning tells what it is.
-const HEAD: usize = 64;
-/// A reply that shows no content for so long is not read along any further.
-const PROBE: usize = 256 << 10;
+/// An event that is larger is not read, nor what follows it.
+const EVENT: usize = 4 << 20;
 
 /// Watches one reply.
 pub struct Tap {
@@ -36,26 +37,27 @@ pub struct Tap {
     /// Gemini's word on a prompt that it does not answer.
     blocks: Option<Watch>,
     content: Option<Content>,
-    /// The beginning of the line under way, and its length, which may be larger.
-    head: [u8; HEAD],
+    /// Reads a stream's events.
+    reader: Option<Box<Reply>>,
+    /// Bytes of the line under way.
     line: usize,
     /// The last byte was a `\r`: a `\n` now ends nothing.
     after_cr: bool,
     /// The last line was blank, or there was none.
     blank: bool,
-    ended: bool,
+    /// An event was too large to be read.
+    blind: bool,
     content_seen: bool,
-    probe: Option<Box<Reply>>,
-    probed: usize,
 }
 
 impl Tap {
     /// Watches a reply in `dialect`.
     pub fn new(dialect: Dialect, streaming: bool) -> Self {
         let limits = ReplyLimits {
-            event: PROBE,
-            body: PROBE,
+            event: EVENT,
+            body: EVENT,
         };
+        let read = streaming && dialect.description().is_some();
         Self {
             dialect,
             streaming,
@@ -78,15 +80,13 @@ impl Tap {
                 b"\"",
             ),
             blocks: (dialect == Dialect::GeminiGenerate).then(|| Watch::new(&BLOCK_REASON, b"\"")),
-            content: written(dialect, streaming).map(Content::new),
-            head: [0; HEAD],
+            content: written(dialect).map(Content::new),
+            reader: read.then(|| Box::new(Reply::stream(dialect, Places::NONE, limits))),
             line: 0,
             after_cr: false,
             blank: true,
-            ended: false,
+            blind: false,
             content_seen: false,
-            probe: streaming.then(|| Box::new(Reply::stream(dialect, Places::NONE, limits))),
-            probed: 0,
         }
     }
 
@@ -95,6 +95,11 @@ impl Tap {
         if self.dialect == Dialect::Other {
             self.content_seen |= !bytes.is_empty();
         }
+        if self.streaming {
+            self.read(|reader| reader.push(bytes));
+            return self.lines(bytes);
+        }
+        self.content_seen |= !bytes.trim_ascii().is_empty();
         let (dialect, usage) = (self.dialect, &mut self.usage);
         self.usages.feed(bytes, |object| {
             let mut read = usage.unwrap_or_default();
@@ -114,28 +119,51 @@ impl Tap {
         if let Some(content) = &mut self.content {
             content.feed(bytes);
         }
-        if self.streaming {
-            self.read_along(bytes);
-            self.lines(bytes);
-        } else {
-            self.content_seen |= !bytes.trim_ascii().is_empty();
+    }
+
+    /// Says that the upstream's body ended: an event that lacks its blank line counts.
+    pub fn finish(&mut self) {
+        self.read(Reply::finish);
+    }
+
+    fn read(&mut self, step: impl FnOnce(&mut Reply) -> Result<(), Malformed>) {
+        let Some(reader) = &mut self.reader else {
+            return;
+        };
+        let mut read = step(reader);
+        reader.deltas();
+        read = read.and(reader.write(&[]).map(drop));
+        self.content_seen |= reader.content_seen();
+        self.blind |= read.is_err();
+        if self.blind {
+            // what it cost so far stays known
+            self.content_seen = true;
         }
     }
 
     /// What the provider said it cost, so far.
     pub fn usage(&self) -> Option<Usage> {
-        self.usage
+        match &self.reader {
+            Some(reader) => reader.usage(),
+            None => self.usage,
+        }
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
     /// for it. 0 where the dialect is none that we read.
     pub fn output_estimate(&self) -> u64 {
-        self.content.as_ref().map_or(0, Content::tokens)
+        match (&self.reader, &self.content) {
+            (Some(reader), _) => reader.output_estimate(),
+            (None, content) => content.as_ref().map_or(0, Content::tokens),
+        }
     }
 
     /// Why the model stopped, as the dialect spells it; as far as that is known without reading.
     pub fn finish_reason(&self) -> Option<&str> {
-        self.finish.as_deref()
+        match &self.reader {
+            Some(reader) => reader.finish_reason(),
+            None => self.finish.as_deref(),
+        }
     }
 
     /// Whether there was real content: text, reasoning, a tool call; not role-only chunks and pings.
@@ -145,11 +173,8 @@ impl Tap {
 
     /// Whether the stream's terminator was seen. A whole reply has none: true.
     pub fn ended(&self) -> bool {
-        match self.dialect {
-            // no terminator: the reason is all that tells
-            Dialect::GeminiGenerate => !self.streaming || self.finish.is_some(),
-            _ => !self.streaming || self.ended || self.ends().is_some(),
-        }
+        let read = self.reader.as_ref().filter(|_| !self.blind);
+        read.is_none_or(|reader| reader.ended())
     }
 
     /// Whether the last byte was not the end of a line.
@@ -166,33 +191,13 @@ impl Tap {
         }
     }
 
-    fn read_along(&mut self, bytes: &[u8]) {
-        let Some(probe) = &mut self.probe else { return };
-        let read = probe.push(bytes);
-        probe.deltas();
-        let written = probe.write(&[]);
-        self.probed += bytes.len();
-        self.content_seen |= probe.content_seen();
-        if self.content_seen || read.is_err() || written.is_err() || self.probed > PROBE {
-            self.content_seen = true;
-            self.probe = None;
-        }
-    }
-
     fn lines(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         if std::mem::take(&mut self.after_cr) && rest.first() == Some(&b'\n') {
             rest = rest.get(1..).unwrap_or_default();
         }
         while let Some(at) = memchr::memchr2(b'\n', b'\r', rest) {
-            self.keep(rest.get(..at).unwrap_or_default());
-            if let Some(finish) = self.ends() {
-                self.ended = true;
-                if let (Dialect::OpenaiResponses, None) = (self.dialect, &self.finish) {
-                    self.finish = Some(finish.to_owned());
-                }
-            }
-            self.blank = self.line == 0;
+            self.blank = self.line + at == 0;
             self.line = 0;
             let after = match (rest.get(at), rest.get(at + 1)) {
                 (Some(b'\r'), Some(b'\n')) => at + 2,
@@ -204,41 +209,7 @@ impl Tap {
             };
             rest = rest.get(after..).unwrap_or_default();
         }
-        self.keep(rest);
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        if let Some(free) = self.head.get_mut(self.line..) {
-            let length = free.len().min(bytes.len());
-            if let (Some(to), Some(from)) = (free.get_mut(..length), bytes.get(..length)) {
-                to.copy_from_slice(from);
-            }
-        }
-        self.line += bytes.len();
-    }
-
-    /// Whether the line under way says that the stream ends, and how.
-    fn ends(&self) -> Option<&'static str> {
-        let line = self.head.get(..self.line.min(HEAD))?;
-        let (name, data) = match line {
-            [b'e', b'v', b'e', b'n', b't', b':', name @ ..] => (name.trim_ascii(), false),
-            [b'd', b'a', b't', b'a', b':', data @ ..] => (data.trim_ascii(), true),
-            _ => return None,
-        };
-        let name = match (self.dialect, data) {
-            (dialect, _) if dialect.has_done() => {
-                return (data && name == b"[DONE]").then_some("");
-            }
-            (_, true) => typed(name)?,
-            (_, false) => name,
-        };
-        match (self.dialect, name) {
-            (Dialect::AnthropicMessages, b"message_stop") => Some(""),
-            (Dialect::OpenaiResponses, b"response.completed") => Some("completed"),
-            (Dialect::OpenaiResponses, b"response.failed") => Some("failed"),
-            (Dialect::OpenaiResponses, b"response.incomplete") => Some("incomplete"),
-            _ => None,
-        }
+        self.line += rest.len();
     }
 }
 
@@ -251,15 +222,6 @@ impl fmt::Debug for Tap {
     }
 }
 
-/// The type of an object that begins with it.
-fn typed(data: &[u8]) -> Option<&[u8]> {
-    let mut rest = data;
-    for token in [&b"{"[..], b"\"type\"", b":", b"\""] {
-        rest = rest.trim_ascii_start().strip_prefix(token)?;
-    }
-    rest.get(..memchr::memchr(b'"', rest)?)
-}
-
 static USAGE: Needle = LazyLock::new(|| Finder::new("\"usage\""));
 static USAGE_METADATA: Needle = LazyLock::new(|| Finder::new("\"usageMetadata\""));
 static FINISH_REASON: Needle = LazyLock::new(|| Finder::new("\"finish_reason\""));
@@ -267,23 +229,21 @@ static STOP_REASON: Needle = LazyLock::new(|| Finder::new("\"stop_reason\""));
 static REASON: Needle = LazyLock::new(|| Finder::new("\"reason\""));
 static GEMINI_REASON: Needle = LazyLock::new(|| Finder::new("\"finishReason\""));
 static BLOCK_REASON: Needle = LazyLock::new(|| Finder::new("\"blockReason\""));
-static DELTA: Needle = LazyLock::new(|| Finder::new("\"delta\""));
 static MESSAGE: Needle = LazyLock::new(|| Finder::new("\"message\""));
 static CONTENT: Needle = LazyLock::new(|| Finder::new("\"content\""));
 static OUTPUT: Needle = LazyLock::new(|| Finder::new("\"output\""));
 static TEXT: Needle = LazyLock::new(|| Finder::new("\"text\""));
 static PARTS: Needle = LazyLock::new(|| Finder::new("\"parts\""));
 
-/// The key whose value is what the model wrote.
-fn written(dialect: Dialect, streaming: bool) -> Option<&'static Needle> {
-    Some(match (dialect, streaming) {
-        (Dialect::OpenaiCompletions, _) => &TEXT,
-        (Dialect::GeminiGenerate, _) => &PARTS,
-        (Dialect::OpenaiEmbeddings | Dialect::Other, _) => return None,
-        (_, true) => &DELTA,
-        (Dialect::OpenaiChat, false) => &MESSAGE,
-        (Dialect::AnthropicMessages, false) => &CONTENT,
-        (Dialect::OpenaiResponses, false) => &OUTPUT,
+/// The key of a whole reply whose value is what the model wrote.
+fn written(dialect: Dialect) -> Option<&'static Needle> {
+    Some(match dialect {
+        Dialect::OpenaiCompletions => &TEXT,
+        Dialect::GeminiGenerate => &PARTS,
+        Dialect::OpenaiEmbeddings | Dialect::Other => return None,
+        Dialect::OpenaiChat => &MESSAGE,
+        Dialect::AnthropicMessages => &CONTENT,
+        Dialect::OpenaiResponses => &OUTPUT,
     })
 }
 

@@ -355,7 +355,13 @@ impl Worker {
         // A head that is to tell the cost waits for the body that tells the usage.
         let plain = !is_stream(reply.headers()) && unreadable(reply.headers()).is_none();
         let told = config.prices.reply_header && plain;
-        if !reply.status().is_success() || !shown && !masked && !told {
+        // What an error quotes of the request is restored.
+        let quotes = !reply.status().is_success()
+            && shown
+            && !is_stream(reply.headers())
+            && unreadable(reply.headers()).is_none()
+            && reply.headers().contains_key(header::CONTENT_TYPE);
+        if !reply.status().is_success() && !quotes || !shown && !masked && !told {
             if shown {
                 watch.missed("error_status", reply.body().size_hint().lower());
             }
@@ -375,7 +381,9 @@ impl Worker {
         let mut body = collect(body, config.limits.reply_body, timeouts(watch).idle)
             .await
             .map_err(incomplete_reply)?;
-        watch.content();
+        if head.status.is_success() {
+            watch.content();
+        }
         let failed = in_band::is_error(watch.record.dialect, &body);
         if failed {
             watch.failed_in_band();

@@ -96,7 +96,7 @@ pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result
         media: Media::default(),
         pending: 0,
     };
-    let mut cursor = Cursor::starting(bytes, at);
+    let mut cursor = Cursor::lenient(bytes, at);
     walk.value(rule, &mut cursor, Place::Other)?;
     cursor.end()?;
     Ok(walk.found)

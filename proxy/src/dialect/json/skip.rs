@@ -68,6 +68,14 @@ impl Cursor<'_> {
 
     /// RFC 8259 §6.
     fn number(&mut self) -> Result<(), Malformed> {
+        if self.lenient {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let words: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+            if let Some(word) = words.iter().find(|word| rest.starts_with(word)) {
+                self.at += word.len();
+                return Ok(());
+            }
+        }
         let byte = |at: usize| self.bytes.get(at).copied();
         let digits = |mut at: usize| {
             let start = at;

@@ -249,3 +249,15 @@ fn what_a_callback_leaves_untouched_is_skipped() {
     cursor.object(each).unwrap();
     assert_eq!((last, cursor.end()), (Some(true), Ok(())));
 }
+
+#[test]
+fn a_lenient_cursor_takes_what_clients_take() {
+    let document = b"{\"a\":[NaN,-Infinity,Infinity,1],\"b\":\"x\ty\"}";
+    assert!(Cursor::new(document).skip().is_err());
+    let mut cursor = Cursor::lenient(document, 0);
+    cursor.skip().unwrap();
+    cursor.end().unwrap();
+    for bad in [&b"[Nan]"[..], b"[1,]", b"{\"a\":I}", b"[--1]"] {
+        assert!(Cursor::lenient(bad, 0).skip().is_err());
+    }
+}

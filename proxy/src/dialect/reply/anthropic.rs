@@ -43,7 +43,7 @@ pub(super) fn event(
     name: &[u8],
 ) -> Result<(), Malformed> {
     let mut event = Event::default();
-    let mut cursor = Cursor::starting(doc, data.start);
+    let mut cursor = Cursor::lenient(doc, data.start);
     cursor.object(|key, cursor| {
         if key.is("type") {
             event.kind = cursor.text_or_skip()?;
@@ -75,7 +75,7 @@ pub(super) fn event(
                 block(
                     state,
                     doc,
-                    &mut Cursor::starting(doc, at),
+                    &mut Cursor::lenient(doc, at),
                     event.index,
                     false,
                 )?;
@@ -89,7 +89,7 @@ pub(super) fn event(
             state.parsed.started = true;
             state.head = doc.get(data).unwrap_or_default().to_vec();
             if let Some(at) = event.message {
-                message(state, doc, &mut Cursor::starting(doc, at))?;
+                message(state, doc, &mut Cursor::lenient(doc, at))?;
             }
         }
         b"message_delta" => {
@@ -108,9 +108,9 @@ pub(super) fn event(
 }
 
 /// Reads a whole reply.
-pub(super) fn whole(state: &mut State, doc: &[u8]) -> Result<(), Malformed> {
+pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
     state.news = true;
-    let mut cursor = Cursor::new(doc);
+    let mut cursor = Cursor::lenient(doc, at);
     message(state, doc, &mut cursor)?;
     cursor.end()
 }

@@ -17,7 +17,7 @@ use super::{
 
 /// Reads a chunk, or a whole reply.
 pub(super) fn read(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
-    let mut cursor = Cursor::starting(doc, at);
+    let mut cursor = Cursor::lenient(doc, at);
     cursor.object(|key, cursor| {
         if key.is("choices") {
             if cursor.kind()? == Kind::Array {
@@ -55,7 +55,7 @@ const HEAD: [&str; 5] = ["id", "object", "created", "model", "system_fingerprint
 /// `{"id":…,"object":…,`: the beginning of every chunk of this stream.
 fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
     let mut head = b"{".to_vec();
-    Cursor::starting(doc, at).object(|key, cursor| {
+    Cursor::lenient(doc, at).object(|key, cursor| {
         if HEAD.iter().any(|name| key.is(name)) {
             let (name, value) = (key.range(), cursor.skip()?);
             head.extend_from_slice(doc.get(name).unwrap_or_default());
@@ -174,7 +174,7 @@ fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]
 /// What an event says of its choices: whether they have content, and whether they end.
 pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
     let mut endings = Vec::new();
-    Cursor::starting(doc, at).object(|key, cursor| {
+    Cursor::lenient(doc, at).object(|key, cursor| {
         if !key.is("choices") || cursor.kind()? != Kind::Array {
             return Ok(());
         }
@@ -349,9 +349,9 @@ fn function(
 }
 
 /// A list of embeddings: vectors are numbers, or their bytes in base64, and nothing that a policy reads.
-pub(super) fn vectors(state: &mut State, doc: &[u8]) -> Result<(), Malformed> {
+pub(super) fn vectors(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
     state.content_seen = true;
-    Cursor::new(doc).object(|key, cursor| match key.is("usage") {
+    Cursor::lenient(doc, at).object(|key, cursor| match key.is("usage") {
         true => state.read_usage(cursor),
         // as large as replies get, and of no concern
         false => cursor.pass(),

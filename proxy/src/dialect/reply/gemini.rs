@@ -19,7 +19,7 @@ use super::{
 
 /// Reads one event.
 pub(super) fn event(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
-    let mut cursor = Cursor::starting(doc, at);
+    let mut cursor = Cursor::lenient(doc, at);
     chunk(state, doc, &mut cursor)?;
     cursor.end()?;
     if state.head.is_empty() && state.parsed.started {
@@ -29,8 +29,8 @@ pub(super) fn event(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malf
 }
 
 /// Reads a whole reply: one object, or an array of chunks.
-pub(super) fn whole(state: &mut State, doc: &[u8]) -> Result<(), Malformed> {
-    let mut cursor = Cursor::new(doc);
+pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    let mut cursor = Cursor::lenient(doc, at);
     match cursor.kind()? {
         Kind::Array => cursor.array(|_, cursor| chunk(state, doc, cursor))?,
         _ => chunk(state, doc, &mut cursor)?,
@@ -46,7 +46,7 @@ const HEAD: [&str; 3] = ["modelVersion", "responseId", "createTime"];
 /// `"modelVersion":…,"responseId":…`, each with a comma before it: the end of every chunk of this stream.
 fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
     let mut head = Vec::new();
-    Cursor::starting(doc, at).object(|key, cursor| {
+    Cursor::lenient(doc, at).object(|key, cursor| {
         if HEAD.iter().any(|name| key.is(name)) {
             let (name, value) = (key.range(), cursor.skip()?);
             head.push(b',');
@@ -167,7 +167,7 @@ fn candidate(
 /// What an event says of its candidates: whether they have content, and whether they end.
 pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
     let mut endings = Vec::new();
-    Cursor::starting(doc, at).object(|key, cursor| {
+    Cursor::lenient(doc, at).object(|key, cursor| {
         if !key.is("candidates") || cursor.kind()? != Kind::Array {
             return Ok(());
         }

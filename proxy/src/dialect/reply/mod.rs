@@ -56,6 +56,8 @@ pub struct Reply {
     finished: bool,
     /// The stream's last event lacks its blank line.
     cut: bool,
+    /// What the stream begins with was seen.
+    sniffed: bool,
     /// `[DONE]` went by: what follows is not for the client.
     done: bool,
     /// Refused or broken off: nothing may follow.
@@ -83,6 +85,7 @@ impl Reply {
             out: false,
             finished: false,
             cut: false,
+            sniffed: false,
             done: false,
             closed: false,
             failed: None,
@@ -252,6 +255,17 @@ impl Reply {
         &self.state.unseen
     }
 
+    /// The name in coverage of what could not be read: something that is neither the dialect's nor nothing. It is in what [`Reply::write`]
+    /// returns all the same, for those who let it pass.
+    pub fn unreadable(&self) -> Option<&'static str> {
+        self.state.unreadable
+    }
+
+    /// Whether it is a stream of events, whatever its label says; known once something arrived.
+    pub fn is_stream(&self) -> bool {
+        self.state.streaming
+    }
+
     /// Reads what can be read, unless a batch is out.
     fn read(&mut self) -> Result<(), Malformed> {
         if let Some(failed) = &self.failed {
@@ -266,6 +280,12 @@ impl Reply {
     }
 
     fn read_all(&mut self) -> Result<(), Malformed> {
+        if self.state.streaming && !self.sniffed {
+            let begin = without_mark(self.frames.bytes()).trim_ascii_start().first();
+            self.sniffed = begin.is_some();
+            // a document under the label of a stream, which no event begins like
+            self.state.streaming = !matches!(begin, Some(b'{' | b'['));
+        }
         if !self.state.streaming {
             return self.read_whole();
         }
@@ -373,6 +393,9 @@ impl Reply {
 
     fn read_event(&mut self, event: Event) {
         if event.data_lines == 0 {
+            if !is_silent(self.data(&event)) {
+                self.state.cannot_read("event", event.fields.len());
+            }
             return;
         }
         let (state, bytes) = (&mut self.state, self.frames.bytes());
@@ -416,7 +439,7 @@ impl Reply {
         });
         if read.is_err() {
             state.forget(deltas, channels);
-            state.count_unseen("event", data.len());
+            state.cannot_read("event", data.len());
         }
         // a byte order mark stays where it is
         state.end(event.fields, joined);
@@ -432,16 +455,22 @@ impl Reply {
         if !self.finished || self.state.parsed.ended {
             return Ok(());
         }
+        if self.state.dialect.description().is_some() && is_events(self.frames.bytes()) {
+            // under another label, or none
+            self.state.streaming = true;
+            return self.read_all();
+        }
         let end = self.frames.give_all();
         let (state, doc) = (&mut self.state, self.frames.bytes());
+        let at = doc.len() - without_mark(doc).len();
         state.parsed.ended = true;
         state.begin();
         let read = match state.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::read(state, doc, 0),
-            Dialect::OpenaiEmbeddings => chat::vectors(state, doc),
-            Dialect::GeminiGenerate => gemini::whole(state, doc),
-            Dialect::AnthropicMessages => anthropic::whole(state, doc),
-            Dialect::OpenaiResponses => responses::whole(state, doc),
+            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::read(state, doc, at),
+            Dialect::OpenaiEmbeddings => chat::vectors(state, doc, at),
+            Dialect::GeminiGenerate => gemini::whole(state, doc, at),
+            Dialect::AnthropicMessages => anthropic::whole(state, doc, at),
+            Dialect::OpenaiResponses => responses::whole(state, doc, at),
             Dialect::Other => Err(Malformed {
                 what: "no dialect",
                 at: 0,
@@ -450,16 +479,39 @@ impl Reply {
         state.news = true;
         let described = state.dialect.description().map(|row| row.reply);
         let read = read.and_then(|()| match described.filter(|_| state.reads_rest(doc)) {
-            Some(rule) => state.read_rest(doc, 0, rule),
+            Some(rule) => state.read_rest(doc, at, rule),
             None => Ok(()),
         });
         if read.is_err() {
             state.forget(0, 0);
-            state.count_unseen("body", doc.len());
+            match state.dialect {
+                Dialect::Other => state.count_unseen("body", doc.len()),
+                _ => state.cannot_read("body", doc.trim_ascii().len()),
+            }
         }
         state.end(0..end, None);
         self.within_limits()
     }
+}
+
+/// A document without its byte order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// Whether a body is a stream of events.
+fn is_events(body: &[u8]) -> bool {
+    let body = without_mark(body).trim_ascii_start();
+    let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    fields.iter().any(|field| body.starts_with(field))
+}
+
+/// Whether an event's lines have nothing to say: comments, and fields that are no data.
+fn is_silent(fields: &[u8]) -> bool {
+    sse::lines(fields).all(|(line, _)| {
+        let known: [&[u8]; 4] = [b":", b"event:", b"id:", b"retry:"];
+        line.trim_ascii().is_empty() || known.iter().any(|field| line.starts_with(field))
+    })
 }
 
 /// Whether a finish reason other than `null` may stand in an event; most events are spared a second look by that.

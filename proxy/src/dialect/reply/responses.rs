@@ -73,7 +73,7 @@ pub(super) fn event(
     name: &[u8],
 ) -> Result<(), Malformed> {
     let mut event = Event::default();
-    let mut cursor = Cursor::starting(doc, data.start);
+    let mut cursor = Cursor::lenient(doc, data.start);
     cursor.object(|key, cursor| {
         if key.is("type") {
             event.kind = cursor.text_or_skip()?;
@@ -170,7 +170,7 @@ fn other(state: &mut State, doc: &[u8], event: &Event, kind: &[u8]) -> Result<()
                 if state.head.is_empty() {
                     state.head = doc.get(at.clone()).unwrap_or_default().to_vec();
                 }
-                response(state, doc, &mut Cursor::starting(doc, at.start))?;
+                response(state, doc, &mut Cursor::lenient(doc, at.start))?;
                 state.finish = None;
             }
             Ok(())
@@ -178,7 +178,11 @@ fn other(state: &mut State, doc: &[u8], event: &Event, kind: &[u8]) -> Result<()
         b"response.completed" | b"response.failed" | b"response.incomplete" => {
             state.parsed.ended = true;
             if let Some(at) = event.response.clone() {
-                response(state, doc, &mut Cursor::starting(doc, at.start))?;
+                response(state, doc, &mut Cursor::lenient(doc, at.start))?;
+            }
+            if state.finish.is_none() {
+                let status = kind.strip_prefix(b"response.").unwrap_or(kind);
+                state.finish = Some(String::from_utf8_lossy(status).into_owned());
             }
             state.close_all(|_| true);
             Ok(())
@@ -200,7 +204,7 @@ fn other(state: &mut State, doc: &[u8], event: &Event, kind: &[u8]) -> Result<()
 
 fn read_part(state: &mut State, doc: &[u8], event: &Event, done: bool) -> Result<(), Malformed> {
     let Some(at) = event.part else { return Ok(()) };
-    let mut cursor = Cursor::starting(doc, at);
+    let mut cursor = Cursor::lenient(doc, at);
     part(
         state,
         doc,
@@ -216,16 +220,16 @@ fn read_item(state: &mut State, doc: &[u8], event: &Event, done: bool) -> Result
     item(
         state,
         doc,
-        &mut Cursor::starting(doc, at),
+        &mut Cursor::lenient(doc, at),
         event.output,
         done,
     )
 }
 
 /// Reads a whole reply.
-pub(super) fn whole(state: &mut State, doc: &[u8]) -> Result<(), Malformed> {
+pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
     state.news = true;
-    let mut cursor = Cursor::new(doc);
+    let mut cursor = Cursor::lenient(doc, at);
     response(state, doc, &mut cursor)?;
     cursor.end()
 }

@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) snapshot: bool,
     /// What the model wrote so far, in tokens.
     pub(super) written: Running,
+    /// What could not be read, by its name in coverage.
+    pub(super) unreadable: Option<&'static str>,
     /// A limit that was passed while reading; unlike bad JSON it ends the reply.
     pub(super) over: Option<&'static str>,
 }
@@ -96,6 +98,7 @@ impl State {
             rest: Rest::default(),
             snapshot: false,
             written: Running::default(),
+            unreadable: None,
             over: None,
         }
     }
@@ -150,6 +153,14 @@ impl State {
             Some((_, count)) if self.snapshot => *count = bytes.max(*count),
             Some((_, count)) => *count += bytes,
             None => self.unseen.push((label, bytes)),
+        }
+    }
+
+    /// Notes something that is not what the dialect's replies are made of.
+    pub(super) fn cannot_read(&mut self, label: &'static str, bytes: usize) {
+        self.count_unseen(label, bytes);
+        if bytes > 0 {
+            self.unreadable = Some(label);
         }
     }
 

@@ -256,7 +256,7 @@ fn blocked(state: &State, sent: &Progress) -> Vec<u8> {
 /// The response object with the status of one that a filter ended. Members that change are left out and written anew.
 fn incomplete(head: &[u8]) -> Vec<u8> {
     let mut out = b"{".to_vec();
-    let walked = Cursor::new(head).object(|key, cursor| {
+    let walked = Cursor::lenient(head, 0).object(|key, cursor| {
         let changed = key.is("status") || key.is("incomplete_details") || key.is("usage");
         let (name, value) = (key.range(), cursor.skip()?);
         if !changed {

@@ -190,11 +190,28 @@ pub(super) async fn whole(
     }
     // Known before a policy may refuse it: it was generated all the same.
     watch.observed = Observed {
-        reading: Reading::Whole,
+        reading: match decoder.unreadable() {
+            Some(_) => Reading::Unread,
+            None => Reading::Whole,
+        },
         bytes: body.len() as u64,
         ..watch.observed
     };
     watch.note(&decoder);
+    // An error's body is the app's to read, whatever it is.
+    let success = (200..300).contains(&head.status);
+    if let (Some(reason), Some(link)) = (
+        decoder.unreadable().filter(|_| success),
+        watch.generation.chain.blocks_unseen_reply(),
+    ) {
+        let refusal = unreadable_reply(&link.name, reason);
+        watch.missed_of(&decoder);
+        return Err(refusal);
+    }
+    if !decoder.ended() && success {
+        watch.missed_of(&decoder);
+        return Err(Cut::Unterminated.refusal());
+    }
     let deltas = decoder.deltas();
     let Some(run) = watch.run.as_mut().filter(|_| !deltas.is_empty()) else {
         watch.missed_of(&decoder);

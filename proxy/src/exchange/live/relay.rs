@@ -114,6 +114,11 @@ impl Relay {
                         }
                     }
                 }
+                if self.upstream.is_end_stream()
+                    && let Some(tap) = &mut self.tap
+                {
+                    tap.finish();
+                }
                 // A body of known length is not asked for its end.
                 if self.upstream.is_end_stream() && !self.unterminated() && self.filter.is_none() {
                     self.settle();
@@ -121,8 +126,13 @@ impl Relay {
                 self.filtered(frame, context)
             }
             Poll::Ready(Some(Err(error))) => self.break_off(Cut::Upstream(error)),
-            Poll::Ready(None) if self.unterminated() => self.break_off(Cut::Unterminated),
             Poll::Ready(None) => {
+                if let Some(tap) = &mut self.tap {
+                    tap.finish();
+                }
+                if self.unterminated() {
+                    return self.break_off(Cut::Unterminated);
+                }
                 self.settle();
                 let rest = self.filter.take().map(|mut filter| filter.finish());
                 let rest = rest.filter(|rest| !rest.is_empty());

@@ -10,7 +10,10 @@ use tokio::{
 };
 
 use super::{
-    super::{Timeouts, generation::Phase, observed::Reading, settle::Watch, timeouts},
+    super::{
+        Timeouts, generation::Phase, observed::Reading, refusals::unreadable_reply, settle::Watch,
+        timeouts,
+    },
     Broken, Cut, State, Window, decoder_limits, stopped,
 };
 use crate::{
@@ -140,6 +143,12 @@ impl Rewrite {
                 .caused_by(malformed),
             )
         })?;
+        if let (Some(reason), Some(link)) = (
+            self.decoder.unreadable(),
+            self.watch.generation.chain.blocks_unseen_reply(),
+        ) {
+            return Err(Cut::Refusal(unreadable_reply(&link.name, reason)));
+        }
         let deltas = self.decoder.deltas();
         if self.watch.record.first_token.is_none() && self.decoder.content_seen() {
             self.watch.content();

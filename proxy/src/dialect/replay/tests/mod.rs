@@ -44,6 +44,8 @@ fn decoded(
         channel.2.push_str(&delta.text);
     }
     assert!(reply.ended());
+    // what grows: a member that is shown once has its line ends made spaces in a stream, and may stand in several chunks
+    channels.retain(|channel, _| *channel < 1 << 31);
     let mut channels: Vec<_> = channels.into_values().collect();
     channels.retain(|(_, _, text)| !text.is_empty());
     channels.sort();

@@ -8,6 +8,7 @@ mod completions;
 mod cuts;
 mod ends;
 mod fixtures;
+mod forms;
 mod gemini;
 mod properties;
 mod responses;
