@@ -31,6 +31,7 @@ mod all {
     mod item_10_faults;
     mod item_10_sdks;
     mod item_11_bench;
+    mod later_replies;
     mod pod_harden;
     mod pod_interception;
     mod pod_life;

@@ -15,6 +15,7 @@ mod anthropic_messages;
 pub(crate) mod arbitrary;
 pub mod canon;
 pub(crate) mod describe;
+mod fetched;
 #[cfg(test)]
 mod fuzz;
 mod gemini_generate;

@@ -5,15 +5,19 @@
 
 use http::{HeaderMap, Method, header};
 
-use super::Dialect;
+use super::{Dialect, fetched};
 
 /// What policies can be shown of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
     /// A body of this dialect.
     Call(Dialect),
-    /// No prompt: listing models, fetching a stored reply, deleting.
+    /// No prompt, and no reply of a model: listing models, deleting.
     NoPrompt,
+    /// No prompt, and a reply of this dialect: one that is stored, or is being made in the background.
+    Reply(Dialect),
+    /// No prompt, and a reply that nobody here reads. The word is a metric label, one of a bounded set.
+    UnreadReply(&'static str),
     /// It may carry a prompt, in a form that nobody here reads. The word is a metric label, one of a bounded set.
     Unread(&'static str),
 }
@@ -25,10 +29,9 @@ pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Surface {
     match *method {
         Method::GET if is_websocket(headers) => Surface::Unread("realtime"),
         Method::CONNECT => Surface::Unread("realtime"),
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::DELETE | Method::TRACE => {
-            Surface::NoPrompt
-        }
-        _ if is_empty(headers) => Surface::NoPrompt,
+        Method::GET => fetched::fetched(&segments).unwrap_or(Surface::NoPrompt),
+        Method::HEAD | Method::OPTIONS | Method::DELETE | Method::TRACE => Surface::NoPrompt,
+        _ if is_empty(headers) => fetched::acted_on(&segments).unwrap_or(Surface::NoPrompt),
         Method::POST => match call(&segments) {
             Some(_) if is_encoded(headers) => Surface::Unread("encoding"),
             Some(dialect) => Surface::Call(dialect),
@@ -196,14 +199,60 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_reply_is_a_reply_though_nothing_is_asked_for() {
+        use Surface::{Reply, UnreadReply};
+        let get = |path: &str| recognise(&Method::GET, path, &HeaderMap::new());
+        for (path, surface) in [
+            ("/v1/responses/resp_1", Reply(Dialect::OpenaiResponses)),
+            (
+                "/v1/responses/resp_1?stream=true&starting_after=3",
+                Reply(Dialect::OpenaiResponses),
+            ),
+            (
+                "/openai/v1/chat/completions/chatcmpl-1/",
+                Reply(Dialect::OpenaiChat),
+            ),
+            ("/v1/chat/completions", UnreadReply("completions")),
+            (
+                "/v1/responses/resp_1/input_items",
+                UnreadReply("input_items"),
+            ),
+            ("/v1/conversations/c/items", UnreadReply("conversations")),
+            (
+                "/v1/conversations/c/items/i?include=x",
+                UnreadReply("conversations"),
+            ),
+            ("/v1/threads/t/messages", UnreadReply("conversations")),
+            ("/v1/messages/batches/b/results", UnreadReply("batches")),
+            ("/v1/files/f/content", UnreadReply("files")),
+            ("/v1beta/operations/o", UnreadReply("operations")),
+            ("/v1beta/batches/b", UnreadReply("batches")),
+            ("/v1beta/interactions/i", UnreadReply("interactions")),
+            ("/v1/models", Surface::NoPrompt),
+            ("/v1/models/m", Surface::NoPrompt),
+            ("/v1/batches/b", Surface::NoPrompt),
+            ("/v1/files/f", Surface::NoPrompt),
+            ("/v1/conversations/c", Surface::NoPrompt),
+            ("/api/hello", Surface::NoPrompt),
+        ] {
+            assert_eq!(get(path), surface, "{path}");
+        }
+        for method in [Method::HEAD, Method::DELETE, Method::OPTIONS] {
+            let seen = recognise(&method, "/v1/responses/resp_1", &HeaderMap::new());
+            assert_eq!(seen, Surface::NoPrompt, "{method}");
+        }
+    }
+
+    #[test]
     fn what_carries_no_body_carries_no_prompt_unless_it_becomes_a_socket() {
-        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::DELETE] {
+        for method in [Method::HEAD, Method::OPTIONS, Method::DELETE] {
             let seen = recognise(&method, "/v1/chat/completions", &HeaderMap::new());
             assert_eq!(seen, Surface::NoPrompt, "{method}");
         }
         let path = "/v1/responses/r_1/cancel";
         let empty = headers(&[("content-length", "0")]);
-        assert_eq!(recognise(&Method::POST, path, &empty), Surface::NoPrompt);
+        let cancelled = recognise(&Method::POST, path, &empty);
+        assert_eq!(cancelled, Surface::Reply(Dialect::OpenaiResponses));
         let chunked = headers(&[("content-length", "0"), ("transfer-encoding", "chunked")]);
         assert_eq!(
             recognise(&Method::POST, path, &chunked),

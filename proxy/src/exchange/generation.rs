@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::usage_option::UsageOption;
+use super::{later::Later, usage_option::UsageOption};
 use crate::{
     config::Config,
     cost::{
@@ -116,6 +116,8 @@ pub struct Shared {
     pub gate: Arc<Gate>,
     /// Which targets take `stream_options`.
     pub(super) usage_option: UsageOption,
+    /// Replies that were not finished when their exchange was settled.
+    pub(super) later: Later,
     phase: watch::Sender<Phase>,
 }
 
@@ -126,6 +128,7 @@ impl Shared {
             generation: ArcSwap::from_pointee(generation),
             gate: Arc::default(),
             usage_option: UsageOption::default(),
+            later: Later::default(),
             phase: watch::Sender::new(Phase::Serving),
         }
     }

@@ -33,6 +33,7 @@ pub mod generation;
 mod head;
 mod identity;
 mod kept;
+mod later;
 pub mod live;
 mod observed;
 mod refusals;
@@ -48,7 +49,7 @@ use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
-use observed::Observed;
+use observed::{Observed, Reading};
 use refusals::{incomplete_reply, told, too_large, unreadable_reply};
 use settle::Watch;
 
@@ -102,8 +103,8 @@ impl Worker {
         let surface =
             recognise::recognise(request.method(), request.uri().path(), request.headers());
         let dialect = match surface {
-            Surface::Call(dialect) => dialect,
-            Surface::NoPrompt | Surface::Unread(_) => Dialect::Other,
+            Surface::Call(dialect) | Surface::Reply(dialect) => dialect,
+            Surface::NoPrompt | Surface::Unread(_) | Surface::UnreadReply(_) => Dialect::Other,
         };
         let _admitted = match self.shared.gate.admit(&self.lane) {
             Ok(admitted) => admitted,
@@ -120,6 +121,8 @@ impl Worker {
             Surface::Call(_) => self.exchange(request, &mut watch).await,
             Surface::NoPrompt => self.pass(request, None, &mut watch).await,
             Surface::Unread(reason) => self.pass(request, Some(reason), &mut watch).await,
+            Surface::Reply(_) => self.fetch(request, None, &mut watch).await,
+            Surface::UnreadReply(reason) => self.fetch(request, Some(reason), &mut watch).await,
         };
         live::answer(
             sent.unwrap_or_else(|refusal| refuse(refusal, &mut watch)),
@@ -131,8 +134,8 @@ impl Worker {
     pub fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Response<Answer> {
         let dialect =
             match recognise::recognise(request.method(), request.uri().path(), request.headers()) {
-                Surface::Call(dialect) => dialect,
-                Surface::NoPrompt | Surface::Unread(_) => Dialect::Other,
+                Surface::Call(dialect) | Surface::Reply(dialect) => dialect,
+                Surface::NoPrompt | Surface::Unread(_) | Surface::UnreadReply(_) => Dialect::Other,
             };
         let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
         watch.record.trace_id = trace_id(request.headers());
@@ -354,7 +357,8 @@ impl Worker {
         let masked = may_be_masked(&reply, watch);
         // A head that is to tell the cost waits for the body that tells the usage.
         let plain = !is_stream(reply.headers()) && unreadable(reply.headers()).is_none();
-        let told = config.prices.reply_header && plain;
+        // So does one that may say that it is not finished yet.
+        let told = (config.prices.reply_header || watch.bill.background) && plain;
         // What an error quotes of the request is restored.
         let quotes = !reply.status().is_success()
             && shown
@@ -402,8 +406,14 @@ impl Worker {
         } else {
             watch.observed = Observed::whole(watch.record.dialect, &body, failed);
         }
+        if watch.bill.background {
+            watch.unfinished = later::unfinished(&body);
+            if watch.unfinished.is_some() {
+                watch.observed.reading = Reading::Unread; // it is not there yet
+            }
+        }
         let mut whole = Response::from_parts(head, body);
-        if told {
+        if config.prices.reply_header && plain && watch.fetched.is_none() {
             watch.tell_cost();
         }
         let length = HeaderValue::from(whole.body().len());

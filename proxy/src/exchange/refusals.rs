@@ -66,6 +66,13 @@ pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
     Refusal::new(Code::Unseen, message)
 }
 
+pub(super) fn unseen_reply(policy: &str, what: &str) -> Refusal {
+    let message = format!(
+        "the policy `{policy}` can't see what this request fetches ({what}), so it is not sent; the operator may set `on_unseen: skip` for the policy"
+    );
+    Refusal::new(Code::Unseen, message)
+}
+
 pub(super) fn unreadable_reply(policy: &str, reason: &str) -> Refusal {
     let message =
         format!("the policy `{policy}` can't see the reply ({reason}), so it is not given out");

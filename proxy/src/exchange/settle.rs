@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout};
 use super::{
     bill::Bill,
     generation::{Generation, Shared},
-    observed::Observed,
+    later::Open,
+    observed::{Observed, Reading},
 };
 use crate::{
     cost::{NanoDollars, Taken},
@@ -45,6 +46,10 @@ pub(super) struct Watch {
     pub(super) listed: bool,
     /// What was seen of the reply.
     pub(super) observed: Observed,
+    /// The id of a reply that this exchange fetches: another one asked for it, and was settled.
+    pub(super) fetched: Option<Box<str>>,
+    /// The id of its own reply, where that was still being made when the provider answered.
+    pub(super) unfinished: Option<Box<str>>,
     /// The linear estimate of the prompt, 0 where nobody counted.
     pub(super) linear: u64,
     /// What its body takes of the bodies' budget.
@@ -71,6 +76,8 @@ impl Watch {
             strips_usage: false,
             listed: false,
             observed: Observed::default(),
+            fetched: None,
+            unfinished: None,
             linear: 0,
             held: None,
             _inflight: Inflight::enter(),
@@ -115,7 +122,30 @@ impl Watch {
             record.cost = Some(NanoDollars::default());
             return self.bill.close(Taken::Nothing);
         }
+        if let Some(id) = &self.fetched {
+            let reported = self
+                .observed
+                .usage
+                .filter(|_| self.observed.reading == Reading::Whole);
+            let open = reported.and_then(|_| self.shared.later.close(id, Instant::now()));
+            record.cost = Some(NanoDollars::default());
+            if let (Some(open), Some(reported)) = (open, reported) {
+                let (usage, cost) = open.rest(&reported);
+                (record.usage, record.cost) = (Some(usage), cost);
+                (record.model, record.target) = (open.model, open.target);
+            }
+            return self.bill.close(Taken::Nothing);
+        }
         let taken = self.observed.taken(&self.bill);
+        if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
+            let open = Open {
+                settled: *settled,
+                price: self.bill.price,
+                model: record.model.clone(),
+                target: record.target.clone(),
+            };
+            self.shared.later.open(id, open, Instant::now());
+        }
         let some = |usage: &&Usage| {
             **usage
                 != Usage {

@@ -1,0 +1,46 @@
+//! Replies that are fetched: what was generated for an earlier request and is stored at the provider.
+//!
+//! Such a request has no body and no prompt, and yet its reply is text of a model, or quotes a prompt. Where it has the form of a dialect's
+//! reply it is read as one; the rest is named, so that coverage tells it and policies may refuse it.
+
+use super::{Dialect, recognise::Surface};
+
+/// What a path without a body fetches; `None` where it is no reply.
+pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
+    Some(match segments {
+        [.., "chat", "completions", _] => Surface::Reply(Dialect::OpenaiChat),
+        [.., "chat", "completions"] | [.., "chat", "completions", _, "messages"] => {
+            Surface::UnreadReply("completions")
+        }
+        [.., "responses", _, "input_items"] => Surface::UnreadReply("input_items"),
+        [.., "responses", _] => Surface::Reply(Dialect::OpenaiResponses),
+        [.., "conversations", _, "items"] | [.., "conversations", _, "items", _] => {
+            Surface::UnreadReply("conversations")
+        }
+        [.., "threads", _, "messages" | "runs"]
+        | [.., "threads", _, "messages" | "runs", _]
+        | [.., "threads", _, "runs", _, "steps"]
+        | [.., "threads", _, "runs", _, "steps", _] => Surface::UnreadReply("conversations"),
+        [.., "batches", _, "results"] => Surface::UnreadReply("batches"),
+        // Gemini's batches hold their replies themselves.
+        [.., "v1beta" | "v1alpha", "batches", _] => Surface::UnreadReply("batches"),
+        [.., "files", _, "content"] | [.., "files", _, "content:download"] => {
+            Surface::UnreadReply("files")
+        }
+        [.., "files", name] if name.ends_with(":download") => Surface::UnreadReply("files"),
+        [.., "operations", _] => Surface::UnreadReply("operations"),
+        [.., "interactions", _] => Surface::UnreadReply("interactions"),
+        [.., "sessions", _, "events"] | [.., "sessions", _, "events", "stream"] => {
+            Surface::UnreadReply("sessions")
+        }
+        _ => return None,
+    })
+}
+
+/// What an empty body at a path brings back: a cancelled response is told with all that it has.
+pub(super) fn acted_on(segments: &[&str]) -> Option<Surface> {
+    match segments {
+        [.., "responses", _, "cancel"] => Some(Surface::Reply(Dialect::OpenaiResponses)),
+        _ => None,
+    }
+}
