@@ -192,7 +192,7 @@ pub struct Upstream {
     #[serde(default, deserialize_with = "given")]
     pub key: Option<Text>,
     /// Whether streams are asked for their usage where the caller did not; the caller sees nothing of it. Only of what speaks
-    /// `openai`, where the default is `true`; `false` for servers that refuse `stream_options`.
+    /// `openai`, where the default is `true`. A server that refuses `stream_options` is asked once more without; `false` spares it that.
     #[serde(default, deserialize_with = "given")]
     pub usage: Option<bool>,
     /// A PEM file of roots to trust instead of the built-in ones.

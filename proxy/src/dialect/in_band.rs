@@ -15,9 +15,46 @@ use super::{
 
 /// A larger event is no error.
 const LARGEST: usize = 256 << 10;
+/// A larger document that came in several pieces is not looked into: errors are short.
+const LARGEST_DOCUMENT: usize = 64 << 10;
 
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("error"));
 static FAILED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("failed"));
+
+/// Looks for an error in the place of a document as it passes.
+#[derive(Default)]
+pub struct Document {
+    bytes: Vec<u8>,
+    found: bool,
+    /// It is too large, or was looked into.
+    done: bool,
+}
+
+impl Document {
+    /// Sees what passes, in any split; `last`: nothing follows. A document in one piece is not copied.
+    pub fn watch(&mut self, dialect: Dialect, bytes: &[u8], last: bool) {
+        if self.done {
+            return;
+        }
+        if last && self.bytes.is_empty() {
+            self.found = is_error(dialect, bytes);
+            self.done = true;
+        } else if self.bytes.len() + bytes.len() > LARGEST_DOCUMENT {
+            self.bytes = Vec::new();
+            self.done = true;
+        } else {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// Whether it was one.
+    pub fn found(&mut self, dialect: Dialect) -> bool {
+        if !std::mem::replace(&mut self.done, true) {
+            self.found = is_error(dialect, &self.bytes);
+        }
+        self.found
+    }
+}
 
 /// Looks for an error in a stream as it passes.
 pub struct Errors {
@@ -77,6 +114,15 @@ impl Errors {
             }
         }
         self.frames.discard();
+    }
+}
+
+impl fmt::Debug for Document {
+    /// Sizes only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -326,6 +372,15 @@ mod tests {
             (Dialect::OpenaiChat, "an error page", false),
         ] {
             assert_eq!(is_error(dialect, body.as_bytes()), error, "{body}");
+            for piece in 1..=body.len() {
+                let mut document = Document::default();
+                let mut left = body.len();
+                for bytes in body.as_bytes().chunks(piece) {
+                    left -= bytes.len();
+                    document.watch(dialect, bytes, left == 0);
+                }
+                assert_eq!(document.found(dialect), error, "{body} in {piece}");
+            }
         }
     }
 }

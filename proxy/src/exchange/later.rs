@@ -79,12 +79,14 @@ impl Later {
 impl Open {
     /// What the reply took beyond what was settled for it, and what that costs.
     pub(super) fn rest(&self, reported: &Usage) -> (Usage, Option<NanoDollars>) {
+        let input = reported.input.saturating_sub(self.settled.input);
+        let output = reported.output.saturating_sub(self.settled.output);
         let usage = Usage {
-            input: reported.input.saturating_sub(self.settled.input),
-            cached: reported.cached,
-            written: reported.written,
-            output: reported.output.saturating_sub(self.settled.output),
-            reasoning: reported.reasoning,
+            input,
+            cached: reported.cached.min(input),
+            written: reported.written.min(input),
+            output,
+            reasoning: reported.reasoning.min(output),
             estimated: false,
         };
         let cost = self.price.as_ref().map(|price| {
@@ -168,6 +170,7 @@ fn blocked(chain: &Chain, link: &Link, reason: &'static str) -> Refusal {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -49,7 +49,7 @@ use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
-use observed::{Observed, Reading};
+use observed::Observed;
 use refusals::{incomplete_reply, told, too_large, unreadable_reply};
 use settle::Watch;
 
@@ -409,7 +409,8 @@ impl Worker {
         if watch.bill.background {
             watch.unfinished = later::unfinished(&body);
             if watch.unfinished.is_some() {
-                watch.observed.reading = Reading::Unread; // it is not there yet
+                // It is not there yet, and these bytes are none of it.
+                watch.observed = Observed::default();
             }
         }
         let mut whole = Response::from_parts(head, body);

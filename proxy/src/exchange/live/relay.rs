@@ -24,7 +24,7 @@ use super::{
 use crate::{
     dialect::{
         Dialect, answer,
-        in_band::{self, Errors},
+        in_band::{Document, Errors},
         tap::Tap,
         usage_chunk::Filter,
     },
@@ -37,6 +37,8 @@ pub(super) struct Relay {
     tap: Option<Tap>,
     /// Looks for an error in a stream that ends well.
     errors: Option<Errors>,
+    /// Looks for one in the place of a whole reply.
+    document: Document,
     /// The upstream's body came to its end.
     complete: bool,
     /// Takes out what tells a usage that the app did not ask for.
@@ -58,6 +60,7 @@ impl Relay {
         let mut relay = Self {
             tap: watched.then(|| Tap::new(dialect, stream)),
             errors: (watched && stream).then(|| Errors::new(dialect)),
+            document: Document::default(),
             complete: false,
             filter: (watched && stream && watch.strips_usage).then(Filter::new),
             window: stream.then(|| Box::pin(watch.shared.reached(Phase::Cut)) as Window),
@@ -99,13 +102,10 @@ impl Relay {
                         tap.watch(bytes);
                         if let Some(errors) = &mut self.errors {
                             errors.watch(bytes);
-                        } else if self.watch.record.dialect != Dialect::Other
-                            && self.upstream.is_end_stream()
-                            && self.watch.record.reply_bytes == bytes.len() as u64
-                            && in_band::is_error(self.watch.record.dialect, bytes)
-                        {
-                            // In one piece, as errors are.
-                            self.watch.failed_in_band();
+                        } else {
+                            let last = self.upstream.is_end_stream();
+                            let dialect = self.watch.record.dialect;
+                            self.document.watch(dialect, bytes, last);
                         }
                         if self.watch.record.first_token.is_none()
                             && (tap.content_seen() || !self.stream)
@@ -240,7 +240,8 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.watch.observed.streaming = self.stream;
         self.watch.observed.bytes = self.watch.record.reply_bytes;
-        if self.errors.as_mut().is_some_and(Errors::found) {
+        let dialect = self.watch.record.dialect;
+        if self.errors.as_mut().is_some_and(Errors::found) || self.document.found(dialect) {
             self.watch.failed_in_band();
         }
         let Some(tap) = &self.tap else { return };
