@@ -186,8 +186,12 @@ fn item_04_repeated_faults_quarantine_the_policy() {
         &upstream,
         "[{ use: hostile, config: { hook: request, act: trap } }]",
     ));
-    for _ in 0..8 {
-        assert!(ask(&sidecar, "harm", false).status >= 400);
+    let harm = Api::Chat.ask("harm", "hi", false).to_string();
+    for n in 0..8 {
+        let caller = format!("authorization: Bearer caller-{}", n % 2);
+        let headers = ["content-type: application/json", &caller];
+        let request = wire::request("POST", Api::Chat.path(), &headers, harm.as_bytes());
+        assert!(wire::call(sidecar.base, &request).status >= 400);
     }
     assert!(
         sidecar.metric("outrigger_plugin_quarantined", &["hostile"]) >= 1.0,

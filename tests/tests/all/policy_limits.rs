@@ -40,7 +40,7 @@ fn quarantined(sidecar: &Sidecar) -> f64 {
 #[test]
 fn a_worker_with_more_to_do_than_it_can_blames_no_policy() {
     let upstream = provider();
-    let chain = "[{ use: pii-redact }, { use: prompt-guard }, { use: context-window, config: { tokens: 900000 } }]";
+    let chain = "[{ use: pii-redact }, { use: prompt-guard }, { use: context-window, config: { budget: 900000 } }]";
     let sidecar = one_worker(&upstream, chain);
     let prompt = "The harbour master counted the boats again, all 17 of them. ".repeat(850);
     let request = ask_as("ana", "m", &prompt);
@@ -114,8 +114,7 @@ fn a_call_that_runs_out_of_time_in_a_stream_ends_it_in_band() {
         let body = Api::Chat.ask("harm", "hi", true).to_string();
         let reply = sidecar.post(Api::Chat.path(), body);
         assert!(
-            reply.text().contains("policy may take on")
-                || reply.text().contains("policy `hostile` may take on"),
+            reply.text().contains("the policy `hostile` may take on"),
             "{}",
             reply.text()
         );

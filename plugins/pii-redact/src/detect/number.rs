@@ -10,6 +10,8 @@ use super::{Kind, Kinds, Span, check, ids, ip, phone};
 /// Most groups that a number has, and most digits.
 const GROUPS: usize = 9;
 const DIGITS: usize = 24;
+/// Fewest digits of what is written in one group: a telephone number's.
+const LEAST: usize = 7;
 
 /// Up to nine groups of digits: `(11) 98765-4321` has three.
 pub(super) struct Groups {
@@ -104,7 +106,8 @@ pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usi
     if !begins(bytes, start) || hangs_left(bytes, start) && before(bytes, start, 1) != b'+' {
         return (None, run);
     }
-    if run - start > DIGITS {
+    // What has fewer digits than any plan and no second group, as most numbers in a text do, is nothing.
+    if run - start > DIGITS || run - start < LEAST && separator(bytes, run).1 == 0 {
         return (None, run);
     }
     let groups = Groups::read(bytes, start);

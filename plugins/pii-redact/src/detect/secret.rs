@@ -44,6 +44,18 @@ const UNDERSCORE: &[(&[u8], Tail)] = &[
 #[rustfmt::skip] // a table
 const DOT: &[(&[u8], Tail)] = &[(b"SG.", Dotted(40)), (b"hvs.", Token(24)), (b"hvb.", Token(24)), (b"hvr.", Token(24)), (b"ya29.", Dotted(30)), (b"dp.pt.", Token(30)), (b"sl.", Mixed(60)), (b"dt0c01.", Dotted(60)), (b"v1.0-", Hex(100))];
 
+/// The set of the letters and digits beside the joiners of a table's prefixes: most words in front of a joiner end in another one.
+const fn beside(table: &[(&[u8], Tail)]) -> u128 {
+    let (mut set, mut row) = (0, 0);
+    while row < table.len() {
+        if let (&[.., beside, _], _) = table[row] {
+            set |= 1 << beside;
+        }
+        row += 1;
+    }
+    set
+}
+
 const fn is_token(b: u8) -> bool {
     is_word(b) || b == b'-'
 }
@@ -103,18 +115,18 @@ pub(super) fn joined(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
     if !kinds.has(Kind::Secret) {
         return None;
     }
-    let table = match bytes[at] {
+    let (table, beside) = match bytes[at] {
         b'-' => {
             if byte(bytes, at + 1) == b'-' && before(bytes, at, 1) != b'-' {
                 return block(bytes, at);
             }
-            DASH
+            (DASH, const { beside(DASH) })
         }
-        b'_' => UNDERSCORE,
-        _ => DOT,
+        b'_' => (UNDERSCORE, const { beside(UNDERSCORE) }),
+        _ => (DOT, const { beside(DOT) }),
     };
     let last = before(bytes, at, 1);
-    if !last.is_ascii_alphanumeric() || !is_token(byte(bytes, at + 1)) {
+    if !last.is_ascii_alphanumeric() || beside & 1 << last == 0 || !is_token(byte(bytes, at + 1)) {
         return None;
     }
     for &(prefix, tail) in table {
