@@ -118,6 +118,7 @@ impl Hold {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 #[expect(clippy::disallowed_methods, reason = "tests make their own instants")]
 mod tests {
     use super::*;
