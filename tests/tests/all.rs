@@ -12,8 +12,10 @@
 mod all {
     mod ca_command;
     mod callers;
+    mod configurations;
     mod deploy_manifests;
     mod deploy_metrics;
+    mod documents;
     mod earlier_contract;
     mod harness;
     mod inject;

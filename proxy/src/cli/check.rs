@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Stop, environment, say};
 use crate::{
     config::{Config, Use, file},
-    reload::{self, Scan, admit::admitted},
-    sandbox::Version,
+    reload::{self, Scan, admit::admitted, assemble::Assembler},
+    sandbox::{Compiler, Host, Loader, Options, Version},
     signing::Seen,
 };
 
@@ -26,6 +26,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
     };
     let config = Config::load(path, &environment)?;
     let signed = vouched(path, &config)?;
+    load(path, &config)?;
     say(&format!(
         "{}: right; {}, {}, {}{signed}; policies of contract {} load\n",
         path.display(),
@@ -36,7 +37,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
     ))
 }
 
-/// Judges the signatures and pins of the chain's files as `run` would at start; a file that is not there is `run`'s to tell, as it may come yet.
+/// Judges the signatures and pins of the chain's files as `run` would at start; a file that is not there is found where the chain is loaded.
 fn vouched(file: &Path, config: &Config) -> Result<String, Stop> {
     let policies = &config.policies;
     let judged = |wanted: &&Use| {
@@ -67,6 +68,38 @@ fn vouched(file: &Path, config: &Config) -> Result<String, Stop> {
         true => Ok(format!(", {signed} of them signed")),
         false => Err(Stop::Mistake(refused.join("\noutrigger: "))),
     }
+}
+
+/// Loads and configures the chain as `run` would at start, so that a policy that is not there, lacks a grant or can't read its configuration is
+/// found here. What has served is not noted: nothing serves.
+fn load(file: &Path, config: &Config) -> Result<(), Stop> {
+    if config.policies.chain.is_empty() {
+        return Ok(());
+    }
+    let scan = Scan::take(&reload::paths(file, config), &Scan::default())?;
+    let mut config = config.clone();
+    config.policies.trust.rollback_guard = false;
+    let loader = loader(&config)?;
+    Assembler::new(loader)
+        .remembering(Seen::open(&config.policies.cache))
+        .assemble(config, &scan.policies)
+        .map(drop)
+        .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))
+}
+
+/// A loader that keeps compiled code where `run` would, or nowhere where that directory is not this user's.
+fn loader(config: &Config) -> Result<Loader, Stop> {
+    let open = |cache| {
+        let compiler = std::env::current_exe().map_or(Compiler::InProcess, Compiler::Child);
+        let options = Options {
+            memory: config.policies.memory,
+            ..Options::default()
+        };
+        Loader::new(options, cache, compiler, Host::none())
+    };
+    open(Some(config.policies.cache.clone()))
+        .or_else(|_| open(None))
+        .map_err(|why| Stop::Machine(why.to_string()))
 }
 
 fn count(n: usize, one: &str, many: &str) -> String {

@@ -19,10 +19,23 @@ pub enum WrittenTarget {
     Weighted,
 }
 
+/// The grants that are one word. What reads, refuses and describes them is made from here.
+pub(in crate::config) const GRANT_WORDS: [&str; 5] =
+    ["limits", "values", "replies", "body", "credentials"];
+
+/// Names every grant, for a message: `` `limits`, … and `{ fetch: [host] }` ``.
+pub(in crate::config) fn grants_there_are() -> String {
+    let words: Vec<_> = GRANT_WORDS.iter().map(|word| format!("`{word}`")).collect();
+    format!("{} and `{{ fetch: [host] }}`", words.join(", "))
+}
+
+/// A text with a variable in it, which may become anything.
+const VARIABLE: &str = r"\$\{";
+
 /// A capability as written.
 #[derive(Debug)]
 pub enum Grant {
-    /// `values`, `body`, `credentials`.
+    /// One of [`GRANT_WORDS`].
     Word(Text),
     /// `{ fetch: [host, …] }`.
     Fetch(Vec<Text>),
@@ -49,17 +62,17 @@ macro_rules! scalar {
     };
 }
 scalar!(
-    /// Text.
-    Text, { "type": "string" });
+    /// Text. Numbers and booleans are read as they would be printed.
+    Text, { "type": ["string", "number", "boolean"] });
 scalar!(
     /// A duration.
-    Span, { "type": "string", "examples": ["250ms", "30s", "5m", "1h"], "pattern": "^([0-9]+(ms|s|m|h)|.*\\$\\{.*)$" });
+    Span, { "type": "string", "examples": ["250ms", "30s", "5m", "1h"], "pattern": "^[0-9]+(ms|s|m|h)$|\\$\\{" });
 scalar!(
     /// A size.
-    Size, { "type": "string", "examples": ["64KiB", "16MiB"], "pattern": "^([0-9]+(B|KiB|MiB|GiB)|.*\\$\\{.*)$" });
+    Size, { "type": "string", "examples": ["64KiB", "16MiB"], "pattern": "^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{" });
 scalar!(
     /// A whole number.
-    Count, { "type": ["integer", "string"], "minimum": 1 });
+    Count, { "type": ["integer", "string"], "minimum": 1, "pattern": "^\\+?[0-9]+$|\\$\\{" });
 scalar!(
     /// An amount of US dollars.
     Dollars, { "type": ["number", "string"], "minimum": 0 });
@@ -213,8 +226,9 @@ impl JsonSchema for OneOrMore {
     fn inline_schema() -> bool {
         true
     }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": { "type": "string" } }] })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = Text::json_schema(generator);
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": text }] })
     }
 }
 
@@ -246,7 +260,7 @@ impl JsonSchema for WrittenTarget {
         true
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[^/]+/.+$", "examples": ["openai/gpt-5-mini"] })
+        json_schema!({ "type": "string", "pattern": format!("^[^/]+/.|{VARIABLE}"), "examples": ["openai/gpt-5-mini"] })
     }
 }
 
@@ -261,7 +275,7 @@ impl<'de> Deserialize<'de> for Grant {
         impl<'de> Visitor<'de> for Either {
             type Value = Grant;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`values`, `body`, `credentials` or `{ fetch: [host] }`")
+                write!(f, "one of {}", grants_there_are())
             }
             fn visit_str<E: Error>(self, v: &str) -> Result<Grant, E> {
                 Ok(Grant::Word(Text(v.to_owned())))
@@ -279,11 +293,13 @@ impl JsonSchema for Grant {
     fn schema_name() -> Cow<'static, str> {
         "Grant".into()
     }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "oneOf": [
-            { "enum": ["values", "body", "credentials"] },
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let host = Text::json_schema(generator);
+        json_schema!({ "anyOf": [
+            { "enum": GRANT_WORDS },
+            { "type": "string", "pattern": VARIABLE },
             { "type": "object", "required": ["fetch"], "additionalProperties": false,
-              "properties": { "fetch": { "type": "array", "minItems": 1, "items": { "type": "string" } } } }
+              "properties": { "fetch": { "type": "array", "items": host } } }
         ] })
     }
 }

@@ -1,6 +1,7 @@
 //! One case per way to get a setting wrong, and the ways that are right.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::*;
@@ -17,8 +18,33 @@ fn env(name: &str) -> Option<String> {
     }
 }
 
+/// Reads a configuration; what reads is valid by the schema, too, so that editors never underline what runs.
 pub(super) fn parse(yaml: &str) -> Result<Config, Problems> {
-    Config::parse(yaml, "t.yaml", &env)
+    let config = Config::parse(yaml, "t.yaml", &env);
+    if config.is_ok() {
+        let wrong = schema_errors(yaml);
+        assert!(
+            wrong.is_empty(),
+            "reads, and is not valid: {yaml}\n{wrong:?}"
+        );
+    }
+    config
+}
+
+/// What a validator says of a configuration by the printed schema.
+fn schema_errors(yaml: &str) -> Vec<String> {
+    static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+        jsonschema::validator_for(&serde_json::from_str(&file::schema()).unwrap()).unwrap()
+    });
+    let document: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
+    let document = match document {
+        serde_json::Value::Null => serde_json::json!({}), // an empty file is an empty configuration
+        other => other,
+    };
+    let errors = VALIDATOR.iter_errors(&document);
+    errors
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
 }
 
 pub(super) fn errors(yaml: &str) -> String {
@@ -825,6 +851,96 @@ fn the_schema_names_every_key_that_is_read_and_none_of_later_versions() {
         !text.contains("null"),
         "a key that stands there has a value"
     );
+}
+
+#[test]
+fn the_schema_takes_every_grant_and_every_spelling_of_a_scalar_that_reads() {
+    for yaml in [
+        "policies: { directory: /tmp, chain: [{ use: a, grants: [limits, values, replies, body, credentials, { fetch: [a.example] }] }] }",
+        "policies: { directory: /tmp, chain: [{ use: a, grants: ['${GRANT:-values}'], limits: { cpu: '${CPU:-20ms}' } }] }",
+        "policies: { directory: 1, chain: [{ use: 2 }] }"
+            .replace("1", "/tmp")
+            .as_str(),
+        "workers: '2'",
+        "workers: '${N:-3}'",
+        "upstreams: { a: { kind: embedded } }\nmodels: { 4: { targets: ['${T:-a/b}'] } }",
+        "tags: { plan: { value: 3 }, region: { value: true } }",
+        "log: { level: '${LEVEL:-info}' }",
+    ] {
+        parse(yaml).unwrap();
+    }
+}
+
+#[test]
+fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
+    let yaml = "listen: { others: refuse }\nadmin: { hosts: [a] }\nupstreams: { a: { kind: embedded } }\n\
+                models: { m: { targets: [a/b] } }\nlimits: { event: 1MiB }\nprices: { reply_header: true }\n\
+                tags: { plan: { value: a } }\nlog: { level: info }\nca: { bundle: /tmp }\nharden: { landlock: 'off' }\n\
+                state: { redis: { url: 'redis://a' }, memory: { values: 1MiB } }\noverload: {}\n\
+                policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [a] }], limits: { cpu: 10ms } }] }";
+    parse(yaml).unwrap();
+    let whole: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
+    let mut sections: Vec<String> = Vec::new();
+    collect_maps(&whole, String::new(), &mut sections);
+    let by_name = ["/upstreams", "/models", "/tags"];
+    for at in sections.iter().filter(|at| !by_name.contains(&at.as_str())) {
+        let mut wrong = whole.clone();
+        wrong.pointer_mut(at).unwrap()["no_such_key"] = 1.into();
+        let wrong = serde_yaml::to_string(&wrong).unwrap();
+        assert!(
+            !schema_errors(&wrong).is_empty(),
+            "the schema takes {at}/no_such_key"
+        );
+        assert!(Config::parse(&wrong, "t.yaml", &env).is_err(), "{at}");
+    }
+    assert!(sections.len() > 15, "{sections:?}");
+}
+
+fn collect_maps(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(entries) => {
+            for (key, value) in entries {
+                collect_maps(value, format!("{at}/{key}"), found);
+            }
+            found.push(at);
+        }
+        serde_json::Value::Array(items) => {
+            for (n, value) in items.iter().enumerate() {
+                collect_maps(value, format!("{at}/{n}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_url_that_ends_in_an_endpoint_is_no_base_url() {
+    for (url, endpoint) in [
+        ("https://api.openai.com/v1/chat/completions", "/completions"),
+        ("https://api.openai.com/v1/responses/", "/responses"),
+        ("https://api.anthropic.com/v1/messages", "/messages"),
+        (
+            "https://a/v1beta/models/m:generateContent",
+            ":generateContent",
+        ),
+    ] {
+        let yaml = format!("upstreams: {{ u: {{ dialect: openai, url: '{url}' }} }}");
+        let said = errors(&yaml);
+        for word in ["t.yaml:1:", "upstreams.u.url", endpoint, "base URL"] {
+            assert!(said.contains(word), "{said}");
+        }
+    }
+    for url in [
+        "https://api.openai.com",
+        "https://a/v1",
+        "https://a/openai/v1/",
+        "https://a/responses/x",
+    ] {
+        parse(&format!(
+            "upstreams: {{ u: {{ dialect: openai, url: '{url}' }} }}"
+        ))
+        .unwrap();
+    }
 }
 
 mod any_text {

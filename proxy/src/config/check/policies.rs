@@ -7,6 +7,7 @@ use crate::config::{
     Effect, Grants, Policies, PolicyLimits, Use,
     file::{self, Grant, Text},
     problems::Path,
+    scalars::grants_there_are,
 };
 
 impl Check<'_> {
@@ -148,11 +149,19 @@ impl Check<'_> {
                         false
                     }
                     Some("embeddings") => {
-                        self.problem(&at, format!("`{}` is not in this version; there are `limits`, `values`, `replies`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
+                        let message = format!(
+                            "`{}` is not in this version; there are {}",
+                            word.0,
+                            grants_there_are()
+                        );
+                        self.problem(&at, message);
                         false
                     }
                     Some(_) => {
-                        self.problem(&at, format!("`{}` is no grant; there are `limits`, `values`, `replies`, `body`, `credentials` and `{{ fetch: [host] }}`", word.0));
+                        self.problem(
+                            &at,
+                            format!("`{}` is no grant; there are {}", word.0, grants_there_are()),
+                        );
                         false
                     }
                     None => false,

@@ -8,6 +8,7 @@ use crate::config::{
     file::{self, Text, WrittenTarget},
     problems::Path,
 };
+use crate::dialect::recognise::{Surface, recognise};
 
 impl Check<'_> {
     pub(super) fn upstreams(
@@ -328,6 +329,21 @@ fn upstream(name: &str, family: Family, kind: Kind) -> Upstream {
     }
 }
 
+/// The part of `path` that is a call's own, where it ends in one.
+fn endpoint_of(path: &str) -> Option<&str> {
+    let called = |path: &str| {
+        let surface = recognise(&http::Method::POST, path, &http::HeaderMap::new());
+        matches!(surface, Surface::Call(_))
+    };
+    if !called(path) {
+        return None;
+    }
+    // The shortest end that is a call by itself, without the version before it.
+    let starts: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
+    let shortest = starts.into_iter().rev().map(|at| path.split_at(at).1);
+    shortest.into_iter().find(|end| called(end)).or(Some(path))
+}
+
 /// Splits a base URL into scheme and authority, and the path without its trailing slash.
 fn base_url(text: &str) -> Result<(http::Uri, String), String> {
     let wrong = |what: &str| {
@@ -352,6 +368,11 @@ fn base_url(text: &str) -> Result<(http::Uri, String), String> {
     }
     if url.query().is_some() || text.contains('#') {
         return wrong("has a query or a fragment, which no base URL has");
+    }
+    if let Some(endpoint) = endpoint_of(url.path()) {
+        return Err(format!(
+            "ends in the endpoint `{endpoint}`, which apps add themselves; write the base URL alone, like `https://api.openai.com/v1`"
+        ));
     }
     match http::Uri::builder()
         .scheme(scheme)
