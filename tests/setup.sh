@@ -7,6 +7,7 @@ TARGET="${OUTRIGGER_TARGET:-target}"
 PYTHON_NEEDS='openai==2.54.0 anthropic==2.12.0 google-genai==3.4.0 requests==2.34.2 aiohttp==3.14.5 PyYAML==6.0.3'
 PYTHON_WISHES='kubernetes-validate==1.37.0'
 NODE_NEEDS='openai@6.49.0'
+NODE_AGENTS='@anthropic-ai/claude-code@2.1.197 @openai/codex@0.171.0'
 mkdir -p "$TARGET"
 say() { printf 'setup: %s\n' "$*" >&2; }
 SUDO=''; [ "$(id -u)" = 0 ] || SUDO=sudo
@@ -102,5 +103,16 @@ if command -v npm >/dev/null && [ "$(cat "$TARGET/npm/.stamp" 2>/dev/null)" != "
     printf '%s' "$NODE_NEEDS" >"$TARGET/npm/.stamp"
   else
     say "NOT INSTALLED: $NODE_NEEDS; the openai npm package is not tested"
+  fi
+fi
+# Coding agents: programs of a platform each, some 650 MB. Beside the SDK, so that neither's absence is the other's.
+if command -v npm >/dev/null && [ "$(cat "$TARGET/npm/.agents" 2>/dev/null)" != "$NODE_AGENTS" ]; then
+  mkdir -p "$TARGET/npm"
+  say "$NODE_AGENTS"
+  # shellcheck disable=SC2086 # a list
+  if npm install --silent --no-fund --no-audit --prefix "$TARGET/npm" $NODE_AGENTS >&2; then
+    printf '%s' "$NODE_AGENTS" >"$TARGET/npm/.agents"
+  else
+    say "NOT INSTALLED: $NODE_AGENTS; coding agents are not tested"
   fi
 fi

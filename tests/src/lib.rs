@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+pub mod agents;
 pub mod app;
 pub mod clients;
 pub mod faults;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Shape, gemini,
-    tools::{ToolCall, calls},
+    tools::{ToolCall, calls, structured},
 };
 use crate::dialect::{Dialect, address};
 
@@ -173,7 +173,10 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Inval
         return invalid("`n` must be between 1 and 16");
     }
     let calls = calls(&raw, &heard.text, heard.from_user);
-    let text = paced(&heard.text, &pace);
+    let text = match structured(&raw, &heard.text)? {
+        Some(text) => text,
+        None => paced(&heard.text, &pace),
+    };
     let reasoning = reasons(shape, &raw).then(|| format!("I was told: {}", heard.text));
     let images = heard.images * IMAGE_TOKENS;
     // Everything else that is text in the request counts as well: system prompts, tools, the history.

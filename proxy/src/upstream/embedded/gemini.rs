@@ -47,6 +47,13 @@ pub(super) fn as_chat(mut raw: Map<String, Value>, model: String) -> Map<String,
     if let Some(count) = field(&config, "candidateCount") {
         chat.insert("n".into(), count.clone());
     }
+    let schema = field(&config, "responseJsonSchema").or_else(|| field(&config, "responseSchema"));
+    if let Some(schema) = schema {
+        let format = json!({"type": "json_schema", "schema": schema});
+        chat.insert("response_format".into(), format);
+    } else if field(&config, "responseMimeType").is_some_and(|kind| kind == "application/json") {
+        chat.insert("response_format".into(), json!({"type": "json_object"}));
+    }
     let thinking = field(&config, "thinkingConfig");
     if thinking.and_then(|t| field(t, "includeThoughts")) == Some(&Value::Bool(true)) {
         chat.insert("reasoning_effort".into(), "low".into());

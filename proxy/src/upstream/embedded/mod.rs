@@ -7,7 +7,9 @@
 //! What makes it do more than echo:
 //!
 //! - **Tool calls**, when `tools` are offered and either `tool_choice` forces one or the last user message says `call NAME`. Required
-//!   string arguments are filled with the text; without any the arguments are `{"text": …}`.
+//!   string arguments are filled with the text; without any the arguments are `{"text": …}`. `call NAME {"city": "Rome"}` gives them itself.
+//! - **Structured output**, where a schema is given (`response_format`, `text.format`, `output_config.format`, `responseSchema`): an instance that
+//!   fits it, its strings the text; any object where only JSON is asked for.
 //! - **Reasoning**, when it is asked for (`reasoning_effort`, `reasoning`, `thinking`): `I was told: ` and the text.
 //! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an image is 85), streamed or whole.
 //! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`: `chunk` characters in a piece (default 12);
@@ -22,6 +24,7 @@ mod chat;
 mod completions;
 mod embeddings;
 mod gemini;
+mod instance;
 mod messages;
 mod responses;
 mod tools;

@@ -7,6 +7,7 @@ use super::*;
 use crate::upstream::Inbound;
 
 mod later;
+mod structured;
 
 const DIALECTS: [(&str, &str); 3] = [
     ("/v1/chat/completions", "messages"),

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::asked::list;
+use super::{
+    asked::{Invalid, list},
+    instance::instance,
+};
 
 /// One tool call.
 #[derive(Debug)]
@@ -38,7 +41,9 @@ pub(super) fn calls(raw: &Map<String, Value>, text: &str, from_user: bool) -> Ve
         .map(|(name, schema)| ToolCall {
             id: super::id(prefix),
             name: (*name).to_owned(),
-            arguments: arguments(*schema, text).to_string(),
+            arguments: given(text, name)
+                .unwrap_or_else(|| arguments(*schema, text))
+                .to_string(),
         })
         .collect()
 }
@@ -62,26 +67,77 @@ fn says(text: &str, name: &str) -> bool {
     })
 }
 
-/// Fills what the schema requires: strings with the text, other types with their plainest value.
+/// An instance of the tool's schema. Where that requires nothing and takes anything, the text is the argument `text`.
 fn arguments(schema: Option<&Value>, text: &str) -> Value {
-    let required = list(schema.and_then(|schema| schema.get("required")));
-    let mut filled = Map::new();
-    for name in required.filter_map(Value::as_str) {
-        let property = schema.and_then(|s| s.get("properties")?.get(name));
-        let allowed = property.and_then(|p| p.get("enum")?.get(0));
-        let kind = property.and_then(|p| p.get("type")?.as_str());
-        let value = match (allowed, kind) {
-            (Some(first), _) => first.clone(),
-            (_, Some("integer" | "number")) => 1.into(),
-            (_, Some("boolean")) => true.into(),
-            (_, Some("array")) => Value::Array(Vec::new()),
-            (_, Some("object")) => Value::Object(Map::new()),
-            _ => text.into(),
-        };
-        filled.insert(name.to_owned(), value);
-    }
-    if filled.is_empty() {
+    let empty = Value::Object(Map::new());
+    let built = instance(schema.unwrap_or(&empty), text);
+    let mut filled = match built {
+        Some(Value::Object(filled)) => filled,
+        _ => Map::new(),
+    };
+    let closed = schema.and_then(|s| s.get("additionalProperties")) == Some(&Value::Bool(false));
+    let property = schema.and_then(|s| s.get("properties")?.get("text")?.get("type"));
+    if filled.is_empty() && !closed && property.is_none_or(|kind| kind == "string") {
         filled.insert("text".into(), text.into());
     }
     Value::Object(filled)
+}
+
+/// The arguments that the user's text gives behind the name: `call NAME {"city": "Rome"}`.
+fn given(text: &str, name: &str) -> Option<Value> {
+    let wanted = format!("call {name}");
+    text.match_indices(&wanted).find_map(|(at, found)| {
+        let after = text.get(at + found.len()..)?.trim_start();
+        let mut values = serde_json::Deserializer::from_str(after).into_iter::<Value>();
+        values.next()?.ok().filter(Value::is_object)
+    })
+}
+
+/// The text of a reply whose form the request demands: an instance of the schema, or any object.
+///
+/// # Errors
+/// The schema has no instance that is found here.
+pub(super) fn structured(raw: &Map<String, Value>, text: &str) -> Result<Option<String>, Invalid> {
+    let format = [
+        "/response_format",
+        "/text/format",
+        "/output_config/format",
+        "/output_format",
+    ]
+    .iter()
+    .find_map(|at| {
+        let (first, rest) = at.get(1..)?.split_once('/').unwrap_or((at.get(1..)?, ""));
+        let value = raw.get(first)?;
+        if rest.is_empty() {
+            Some(value)
+        } else {
+            value.get(rest)
+        }
+    });
+    let Some(format) = format else {
+        return Ok(None);
+    };
+    let object = |text: &str| match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(_)) => text.to_owned(),
+        _ => serde_json::json!({ "text": text }).to_string(),
+    };
+    match format.get("type").and_then(Value::as_str) {
+        Some("json_object") => Ok(Some(object(text))),
+        Some("json_schema") => {
+            let schema = format
+                .pointer("/json_schema/schema")
+                .or_else(|| format.get("schema"));
+            let Some(schema) = schema else {
+                return Err(Invalid("the response format has no `schema`".into()));
+            };
+            match instance(schema, text) {
+                Some(value) => Ok(Some(value.to_string())),
+                None => Err(Invalid(
+                    "the embedded model finds no value that fits the response format's schema"
+                        .into(),
+                )),
+            }
+        }
+        _ => Ok(None),
+    }
 }
