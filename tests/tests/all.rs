@@ -10,6 +10,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 mod all {
+    mod agents;
     mod ca_command;
     mod callers;
     mod configurations;

@@ -182,7 +182,7 @@ fn every_key_that_is_named_is_one_that_the_configuration_has() {
             let key = |part: &&str| {
                 !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
             };
-            if path.len() > 1 && path.iter().all(|part| key(&part)) && top.contains_key(path[0]) {
+            if path.len() > 1 && path.iter().all(key) && top.contains_key(path[0]) {
                 seen += 1;
                 // A file's or a metric's name may begin as a section does.
                 let file = matches!(
