@@ -35,6 +35,10 @@ pub enum Code {
     BadFraming,
     /// The body is no valid request of its dialect, and a policy has to read it.
     BadRequest,
+    /// The method is one that no provider is sent.
+    MethodNotAllowed,
+    /// The method is none of HTTP's own.
+    MethodUnknown,
     /// The body did not come.
     BodyTimeout,
     /// The body is over `limits.request_body`.
@@ -71,6 +75,8 @@ impl Code {
         match self {
             Self::BadFraming => ("bad_framing", StatusCode::BAD_REQUEST),
             Self::BadRequest => ("bad_request", StatusCode::BAD_REQUEST),
+            Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::MethodUnknown => ("method_unknown", StatusCode::NOT_IMPLEMENTED),
             Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Misdirected => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
@@ -182,6 +188,11 @@ impl Refusal {
                 "retry-after-ms",
                 HeaderValue::from(wait.as_millis().min(u128::from(u64::MAX)) as u64),
             );
+        }
+        if self.code == Code::MethodNotAllowed {
+            // RFC 9110 §15.5.6.
+            let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+            headers.insert(http::header::ALLOW, methods);
         }
         if matches!(
             self.code,

@@ -234,6 +234,15 @@ impl Connection {
         }
     }
 
+    /// All that comes until the peer closes, or nothing does for `wait`.
+    pub fn rest(&mut self, wait: Duration) -> Vec<u8> {
+        self.stream.set_read_timeout(Some(wait)).unwrap();
+        let mut rest = std::mem::take(&mut self.buffer);
+        let _ = self.stream.read_to_end(&mut rest); // a reset or silence: what came is there
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        rest
+    }
+
     /// Whether the peer closes within `wait`; unread bytes are thrown away.
     pub fn closes_within(&mut self, wait: Duration) -> bool {
         let started = Instant::now();

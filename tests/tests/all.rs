@@ -43,8 +43,11 @@ mod all {
     mod pod_rules;
     mod policy_limits;
     mod pull;
+    mod reply_framing;
+    mod request_framing;
     mod settlement;
     mod signed;
+    mod stale_connections;
     mod stores_cost;
     mod stores_limits;
     mod stores_policies;

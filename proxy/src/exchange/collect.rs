@@ -3,6 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
@@ -45,6 +46,14 @@ pub(super) async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
     let _ = timeout(LINGER, drain).await;
 }
 
+/// Leaves the body of a request that its head alone was enough to refuse. An app that waits for `100 Continue` keeps it (RFC 9110
+/// §10.1.1): it gets its answer in that one's place. What others are sending already is taken and forgotten.
+pub(super) async fn decline<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, body: B) {
+    if !body.is_end_stream() && !headers.contains_key(header::EXPECT) {
+        discard(body).await;
+    }
+}
+
 /// How slow a body may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
@@ -64,7 +73,7 @@ impl Pace {
     }
 
     /// How long the next piece may take, of a body of which so much came in so long.
-    fn patience(self, came: usize, took: Duration) -> Duration {
+    pub(super) fn patience(self, came: usize, took: Duration) -> Duration {
         let earned = came
             .checked_div(self.rate)
             .map_or(u64::MAX, |seconds| seconds as u64);
@@ -98,7 +107,6 @@ where
     let mut begun = None;
     let expected = body.size_hint().lower();
     if expected > limit as u64 {
-        discard(body).await;
         return Err(Incomplete::TooLarge);
     }
     let mut first = Bytes::new();

@@ -123,6 +123,7 @@ impl Worker {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
             + Send
+            + Unpin
             + 'static,
     {
         let generation = std::sync::Arc::clone(&watch.generation);

@@ -17,7 +17,7 @@ use crate::{
         Dialect, answer, describe::Exempt, in_band, recognise, recognise::Surface,
         request::Body as RequestBody,
     },
-    overload::{Held, Lane, Reason},
+    overload::{Held, Lane},
     policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
     state::{Stores, flights::Flights},
@@ -36,6 +36,7 @@ mod kept;
 mod later;
 pub mod live;
 mod observed;
+mod passing;
 mod refusals;
 mod settle;
 mod shed;
@@ -44,13 +45,14 @@ mod usage_option;
 
 use aim::{Outgoing, aim, call, outgoing};
 use ask::{Asked, blocked, has_failed, rescue};
-use collect::{Incomplete, Pace, collect, gather};
+use collect::{Pace, collect, decline, gather};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
 use observed::Observed;
-use refusals::{incomplete_reply, told, too_large, unreadable_reply};
+use passing::{BodyFault, Passing};
+use refusals::{incomplete_reply, incomplete_request, told, too_large, unreadable_reply};
 use settle::Watch;
 
 /// The exchange's id, for the app's log and the operator's.
@@ -183,6 +185,7 @@ impl Worker {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
             + Send
+            + Unpin
             + 'static,
     {
         self.open()?;
@@ -195,8 +198,10 @@ impl Worker {
             return Err(blocked(&generation.chain, link, reason, bytes));
         }
         let (parts, body) = request.into_parts();
-        let limit = generation.config.limits.request_body;
+        let limits = &generation.config.limits;
+        let limit = limits.request_body;
         if body.size_hint().lower() > limit as u64 {
+            decline(&parts.headers, body).await;
             return Err(too_large(limit));
         }
         let mut call = call(
@@ -212,7 +217,14 @@ impl Worker {
                 Asked::Served(reply) => return Ok(Reply::Relay(reply)),
             };
         }
-        let payload = Payload::Stream(Box::pin(http_body_util::Limited::new(body, limit)));
+        let payload = match body.is_end_stream() {
+            true => Payload::empty(),
+            false => {
+                let fault = watch.body_fault.insert(BodyFault::default()).clone();
+                let passing = Passing::new(body, limit, Pace::of(limits), fault);
+                Payload::Stream(Box::pin(passing))
+            }
+        };
         let outgoing = outgoing(*call, Some(payload), &generation, false, watch)?;
         let reply = self.send(outgoing, watch).await?;
         // What it took nobody can tell: what policies reserved for it stands.
@@ -233,20 +245,15 @@ impl Worker {
         self.open()?;
         let (parts, body) = request.into_parts();
         let limits = &config.limits;
+        if body.size_hint().lower() > limits.request_body as u64 {
+            decline(&parts.headers, body).await;
+            return Err(too_large(limits.request_body));
+        }
         let held = watch.held.insert(Held::new(&self.shared.gate));
         let pace = Pace::of(limits);
         let body = gather(body, limits.request_body, pace, |more| held.grow(more))
             .await
-            .map_err(|incomplete| match incomplete {
-                Incomplete::TooLarge => too_large(limits.request_body),
-                Incomplete::Silent => {
-                    Refusal::new(Code::BodyTimeout, "the request's body did not come in time")
-                }
-                Incomplete::NoRoom => shed::overloaded(Reason::Bodies),
-                Incomplete::Broken(cause) => {
-                    Refusal::new(Code::BadRequest, "the request's body broke off").caused_by(cause)
-                }
-            })?;
+            .map_err(|incomplete| incomplete_request(incomplete, limits.request_body))?;
         let begun = Instant::now();
         watch.record.request_bytes = body.len() as u64;
         let mut body = RequestBody::wire(watch.record.dialect, body).at(path_of(&parts));
@@ -318,6 +325,11 @@ impl Worker {
         metrics::attempt(&asked, reason);
         watch.record.upstream = Some(asked);
         let name = &upstream.name;
+        if !matches!(sent, Ok(Ok(_)))
+            && let Some(fault) = watch.request_fault()
+        {
+            return Err(fault); // the app's, whatever became of the upstream's connection
+        }
         let reply = match sent {
             Ok(Ok(reply)) => reply,
             Ok(Err(

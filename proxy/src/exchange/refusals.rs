@@ -97,6 +97,20 @@ pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
     }
 }
 
+/// What is wrong with the app's own body.
+pub(super) fn incomplete_request(incomplete: Incomplete, limit: usize) -> Refusal {
+    match incomplete {
+        Incomplete::TooLarge => too_large(limit),
+        Incomplete::Silent => {
+            Refusal::new(Code::BodyTimeout, "the request's body did not come in time")
+        }
+        Incomplete::NoRoom => super::shed::overloaded(crate::overload::Reason::Bodies),
+        Incomplete::Broken(cause) => {
+            Refusal::new(Code::BadRequest, "the request's body broke off").caused_by(cause)
+        }
+    }
+}
+
 pub(super) fn too_large(limit: usize) -> Refusal {
     Refusal::new(
         Code::BodyTooLarge,

@@ -13,12 +13,15 @@ use super::{
     generation::{Generation, Shared},
     later::Open,
     observed::{Observed, Reading},
+    passing::BodyFault,
+    refusals::incomplete_request,
 };
 use crate::{
     cost::{NanoDollars, Taken},
     dialect::{Dialect, Kind, Usage},
     overload::Held,
     policy::{Call, Outcome, Reserved, Run},
+    refusal::Refusal,
     state::Settled,
     telemetry::{self, Record, metrics::Inflight},
 };
@@ -54,6 +57,8 @@ pub(super) struct Watch {
     pub(super) linear: u64,
     /// What its body takes of the bodies' budget.
     pub(super) held: Option<Held>,
+    /// What a body that passes unread did wrong.
+    pub(super) body_fault: Option<BodyFault>,
     _inflight: Inflight,
 }
 
@@ -80,8 +85,16 @@ impl Watch {
             unfinished: None,
             linear: 0,
             held: None,
+            body_fault: None,
             _inflight: Inflight::enter(),
         }
+    }
+
+    /// Takes what the app's own body did wrong, where it passes unread.
+    pub(super) fn request_fault(&self) -> Option<Refusal> {
+        let incomplete = self.body_fault.as_ref()?.take()?;
+        let limit = self.generation.config.limits.request_body;
+        Some(incomplete_request(incomplete, limit))
     }
 
     /// Notes that the first content is there.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
 
-use super::{REQUEST_ID, collect::discard, live};
+use super::{REQUEST_ID, collect::decline, live};
 use crate::{
     dialect::Dialect,
     overload::Reason,
@@ -35,7 +35,8 @@ where
     metrics::refused(refusal.code.facts().0);
     let (mut head, body) = request.into_parts();
     if !body.is_end_stream() {
-        tokio::spawn(discard(body));
+        let headers = head.headers.clone();
+        tokio::spawn(async move { decline(&headers, body).await });
     }
     let mut response = refusal.answer(dialect);
     if let Some(id) = head.headers.remove(REQUEST_ID) {

@@ -18,7 +18,7 @@ use super::{
     Context,
     decide::{Action, Why, agrees, connect, decide},
     dial::{NoWay, dial},
-    framing::Checked,
+    framing::{Checked, header_lines},
     hello::Opening,
     http::PARTING,
     plain::{self, Outbound},
@@ -57,6 +57,7 @@ pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Con
     });
     let connection = http1::Builder::new()
         .max_buf_size(limits.headers.max(64 << 10))
+        .max_headers(header_lines(limits.headers))
         .header_read_timeout(None)
         .serve_connection(stream, service)
         .with_upgrades();

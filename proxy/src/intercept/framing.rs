@@ -5,12 +5,15 @@
 //! 9112 §2.2, §3.2, §5.2, §6.3, §11.2) it hands hyper [`POISON`] in that message's place, and nothing more: hyper answers 400 and closes, and
 //! nothing of the message reaches an upstream. Bodies are skipped by their length, so the check costs one look at each head.
 //!
+//! A head over `limits.headers` is stopped likewise, with more lines than hyper takes in its place: 431. So is a broken HTTP/2 preface (RFC
+//! 9113 §3.4): hyper gets the rest of a good one and a frame that no connection may begin with, and says GOAWAY.
+//!
 //! It also holds the clock of a head that does not come to its end; an idle connection between two messages has none.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -26,6 +29,28 @@ const TRAILERS: usize = 8 << 10;
 /// No parser takes a NUL; the end of a head makes hyper look at it (it reads on for one before it parses a second time).
 const POISON: &[u8] = b"\0\r\n\r\n";
 
+/// Begins every HTTP/2 connection (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The method that is kept for the preface, and no request's.
+const PREFACE_METHOD: &[u8] = b"PRI ";
+
+/// DATA on stream 0: a connection error of type PROTOCOL_ERROR (RFC 9113 §6.1).
+const IMPOSSIBLE_FRAME: &[u8] = &[0; 9];
+
+/// Lines that hyper is made to take at most, of the largest head.
+const MOST_LINES: usize = 1024;
+
+/// Header lines that a head of `largest` bytes may have: one for each 128 bytes. hyper takes 100 where it is left alone, which fits
+/// no limit that counts bytes.
+pub(super) const fn header_lines(largest: usize) -> usize {
+    match largest / 128 {
+        few if few < 100 => 100,
+        many if many > MOST_LINES => MOST_LINES,
+        lines => lines,
+    }
+}
+
 /// Where in the client's bytes we are.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
@@ -37,10 +62,14 @@ enum State {
     Size(u64, u8),
     /// After the size's CR.
     SizeEnd(u64),
-    /// So many bytes of a chunk to go, its CR LF included.
+    /// So many bytes of a chunk to go.
     Chunk(u64),
+    /// After a chunk's bytes: before its CR, or its LF.
+    ChunkEnd(u8),
     /// In the trailer section, or at the end that stands for an empty one.
     Trailers(Vec<u8>),
+    /// In the preface of HTTP/2, of which so many bytes came.
+    Preface(usize),
     /// HTTP/2, a tunnel's bytes after a CONNECT, or after a message that was refused: nothing is looked at any more.
     Opaque,
 }
@@ -50,74 +79,144 @@ enum State {
 struct Follower {
     state: State,
     largest_head: usize,
+    /// Whether nothing came before: only here may HTTP/2 begin.
+    first: bool,
 }
 
-/// A message that is refused: where in the bytes just read it is to be stopped.
+/// A message that is refused: where in the bytes just read it is to be stopped, and what hyper is handed instead.
 #[derive(Debug, PartialEq, Eq)]
-struct Ambiguous(usize);
+struct Stopped {
+    at: usize,
+    instead: Vec<u8>,
+    /// Whether the head's end is yet to come: it is waited for, so that the client has said all and reads the answer, not a reset.
+    open: bool,
+}
 
 impl Follower {
-    fn follow(&mut self, bytes: &[u8]) -> Result<(), Ambiguous> {
+    fn new(state: State, largest_head: usize) -> Self {
+        Self {
+            state,
+            largest_head,
+            first: true,
+        }
+    }
+
+    fn follow(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             match self.step(rest) {
-                Some(used) => at += used,
-                None => {
+                Ok(used) => at += used,
+                Err(stopped) => {
                     self.state = State::Opaque;
-                    return Err(Ambiguous(at));
+                    let at = at + stopped.at;
+                    return Err(Stopped { at, ..stopped });
                 }
             }
         }
         Ok(())
     }
 
-    /// Takes some of `bytes`, which are not empty; `None` where the message is ambiguous.
-    fn step(&mut self, bytes: &[u8]) -> Option<usize> {
-        match &mut self.state {
-            State::Opaque => Some(bytes.len()),
-            State::Head(so_far) => {
-                if so_far.is_empty() && bytes.starts_with(b"\r\n") {
-                    return Some(2); // RFC 9112 §2.2: an empty line before a request line is skipped
-                }
-                if so_far == b"\r" && bytes.starts_with(b"\n") {
-                    so_far.clear();
-                    return Some(1);
-                }
-                if so_far.is_empty()
-                    && let Some(end) = memmem::find(bytes, b"\r\n\r\n")
-                {
-                    self.state = body_after(bytes.get(..end + 4)?)?;
-                    return Some(end + 4);
-                }
-                // A head in several pieces: rare, so it may cost a copy.
-                let before = so_far.len();
-                so_far.extend_from_slice(bytes);
-                if let Some(end) =
-                    memmem::find(so_far.get(before.saturating_sub(3)..)?, b"\r\n\r\n")
-                {
-                    let end = before.saturating_sub(3) + end + 4;
-                    let next = body_after(so_far.get(..end)?)?;
-                    self.state = next;
-                    return Some(end - before);
-                }
-                if lines_are_broken(so_far) {
-                    return None;
-                }
-                if so_far.len() > self.largest_head {
-                    self.state = State::Opaque; // hyper's own limit answers 431
-                }
-                Some(bytes.len())
+    /// Takes some of `bytes`, which are not empty.
+    fn step(&mut self, bytes: &[u8]) -> Result<usize, Stopped> {
+        match &self.state {
+            State::Head(so_far) if self.first && begins_preface(so_far, bytes) => {
+                let came = so_far.len();
+                self.preface(came, bytes)
             }
+            State::Head(_) => self.head(bytes),
+            State::Preface(came) => self.preface(*came, bytes),
+            _ => self.body(bytes).ok_or_else(ambiguous),
+        }
+    }
+
+    fn preface(&mut self, came: usize, bytes: &[u8]) -> Result<usize, Stopped> {
+        let expected = PREFACE.get(came..).unwrap_or_default();
+        let pairs = expected.iter().zip(bytes);
+        let same = pairs.take_while(|(want, got)| want == got).count();
+        let rest = expected.get(same..).unwrap_or_default();
+        if same < bytes.len() && !rest.is_empty() {
+            return Err(Stopped {
+                at: same,
+                instead: [rest, IMPOSSIBLE_FRAME].concat(),
+                open: false,
+            });
+        }
+        self.state = match rest {
+            [] => State::Opaque,
+            _ => State::Preface(came + same),
+        };
+        Ok(same)
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, Stopped> {
+        let State::Head(so_far) = &mut self.state else {
+            return Ok(0);
+        };
+        if so_far.is_empty() && bytes.starts_with(b"\r\n") {
+            return Ok(2); // RFC 9112 §2.2: an empty line before a request line is skipped
+        }
+        if so_far == b"\r" && bytes.starts_with(b"\n") {
+            so_far.clear();
+            return Ok(1);
+        }
+        let (used, next) = if so_far.is_empty()
+            && let Some(end) = memmem::find(bytes, b"\r\n\r\n")
+        {
+            let end = end + 4;
+            if end > self.largest_head {
+                return Err(too_large(&[], false));
+            }
+            let head = bytes.get(..end).unwrap_or_default();
+            (end, body_after(head).ok_or_else(ambiguous)?)
+        } else {
+            // A head in several pieces: rare, so it may cost a copy.
+            let before = so_far.len();
+            so_far.extend_from_slice(bytes);
+            let near = before.saturating_sub(3);
+            let end = memmem::find(so_far.get(near..).unwrap_or_default(), b"\r\n\r\n");
+            let end = end.map(|end| near + end + 4);
+            if end.unwrap_or(so_far.len()) > self.largest_head {
+                let before = so_far.get(..before).unwrap_or_default();
+                return Err(too_large(before, end.is_none()));
+            }
+            let Some(end) = end else {
+                if lines_are_broken(so_far) {
+                    return Err(ambiguous());
+                }
+                return Ok(bytes.len());
+            };
+            let head = so_far.get(..end).unwrap_or_default();
+            (end - before, body_after(head).ok_or_else(ambiguous)?)
+        };
+        self.first = false;
+        self.state = next;
+        Ok(used)
+    }
+
+    /// Takes some of what follows a head; `None` where it is ambiguous.
+    fn body(&mut self, bytes: &[u8]) -> Option<usize> {
+        match &mut self.state {
+            State::Opaque | State::Head(_) | State::Preface(_) => Some(bytes.len()),
             State::Body(left) | State::Chunk(left) => {
                 let used = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= used as u64;
                 if *left == 0 {
                     self.state = match self.state {
-                        State::Chunk(_) => State::Size(0, 0),
+                        State::Chunk(_) => State::ChunkEnd(b'\r'),
                         _ => State::Head(Vec::new()),
                     };
                 }
                 Some(used)
+            }
+            State::ChunkEnd(expected) => {
+                if bytes.first() != Some(expected) {
+                    return None;
+                }
+                self.state = match *expected {
+                    b'\r' => State::ChunkEnd(b'\n'),
+                    _ => State::Size(0, 0),
+                };
+                Some(1)
             }
             State::Size(size, digits) => {
                 match (bytes.first()?, *digits) {
@@ -136,7 +235,7 @@ impl Follower {
                 }
                 self.state = match *size {
                     0 => State::Trailers(Vec::new()),
-                    size => State::Chunk(size.checked_add(2)?),
+                    size => State::Chunk(size),
                 };
                 Some(1)
             }
@@ -156,7 +255,39 @@ impl Follower {
 
     /// Whether a message has begun whose head is not whole.
     fn in_head(&self) -> bool {
-        matches!(&self.state, State::Head(so_far) if !so_far.is_empty())
+        match &self.state {
+            State::Head(so_far) => !so_far.is_empty(),
+            State::Preface(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a connection's first bytes, of which `so_far` came before, are an HTTP/2 preface's.
+fn begins_preface(so_far: &[u8], bytes: &[u8]) -> bool {
+    let mut all = so_far.iter().chain(bytes);
+    PREFACE_METHOD.iter().all(|byte| all.next() == Some(byte))
+}
+
+fn ambiguous() -> Stopped {
+    Stopped {
+        at: 0,
+        instead: POISON.to_vec(),
+        open: false,
+    }
+}
+
+/// Goes on after `so_far`, which hyper has, with more lines than it takes.
+fn too_large(so_far: &[u8], open: bool) -> Stopped {
+    let start: &[u8] = match so_far {
+        [] => b"GET / HTTP/1.1\r\n",
+        line if memchr(b'\n', line).is_none() => b" HTTP/1.1\r\n",
+        _ => b"",
+    };
+    Stopped {
+        at: 0,
+        instead: [start, &b"a:b\r\n".repeat(MOST_LINES + 2)].concat(),
+        open,
     }
 }
 
@@ -167,9 +298,6 @@ fn lines_are_broken(bytes: &[u8]) -> bool {
 
 /// What follows a whole head (its empty line included); `None` where that is ambiguous.
 fn body_after(head: &[u8]) -> Option<State> {
-    if head.starts_with(b"PRI * HTTP/2") {
-        return Some(State::Opaque);
-    }
     if lines_are_broken(head) {
         return None;
     }
@@ -194,7 +322,9 @@ fn body_after(head: &[u8]) -> Option<State> {
                 if length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
                     return None;
                 }
-                length = Some(str::from_utf8(value).ok()?.parse().ok()?);
+                // Lengths that no body has are some parsers' marks for other things.
+                let bytes: u64 = str::from_utf8(value).ok()?.parse().ok()?;
+                length = Some(i64::try_from(bytes).is_ok().then_some(bytes)?);
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 if chunked || http_1_0 || !value.eq_ignore_ascii_case(b"chunked") {
@@ -227,21 +357,53 @@ pub(super) struct Checked<S> {
     /// Until when the head under way must be whole.
     deadline: Option<Pin<Box<Sleep>>>,
     /// After a message that was refused: what hyper has yet to read in its place, before the end.
-    poison: Option<&'static [u8]>,
+    poison: Option<Vec<u8>>,
+    /// Of a head over the limit: what is left of it goes by unseen.
+    rest: Option<Rest>,
+}
+
+/// What is left of a head that was refused.
+struct Rest {
+    /// The last bytes of what went by.
+    tail: Vec<u8>,
+    /// Bytes that may yet go by.
+    left: usize,
+    instead: Vec<u8>,
+}
+
+/// Bytes that go by of a head over the limit.
+const LONGEST_REST: usize = 1 << 20;
+
+impl Rest {
+    /// Whether `bytes` bring the head's end, or too much.
+    fn ends_with(&mut self, bytes: &[u8]) -> bool {
+        self.tail.extend_from_slice(bytes);
+        self.left = self.left.saturating_sub(bytes.len());
+        let ends = memmem::find(&self.tail, b"\r\n\r\n").is_some();
+        self.tail.drain(..self.tail.len().saturating_sub(3));
+        ends || self.left == 0
+    }
 }
 
 impl<S> Checked<S> {
     /// Checks what `stream` brings. The first head must begin, and every head end, within `patience`.
     pub(super) fn new(stream: S, largest_head: usize, patience: Duration) -> Self {
+        Self::from(State::Head(Vec::new()), stream, largest_head, patience)
+    }
+
+    /// Checks a `stream` whose ends agreed on HTTP/2 by ALPN.
+    pub(super) fn http2(stream: S, largest_head: usize, patience: Duration) -> Self {
+        Self::from(State::Preface(0), stream, largest_head, patience)
+    }
+
+    fn from(state: State, stream: S, largest_head: usize, patience: Duration) -> Self {
         Self {
             stream,
-            follower: Follower {
-                state: State::Head(Vec::new()),
-                largest_head,
-            },
+            follower: Follower::new(state, largest_head),
             patience,
             deadline: Some(Box::pin(sleep_until(Instant::now() + patience))),
             poison: None,
+            rest: None,
         }
     }
 
@@ -267,10 +429,39 @@ impl<S> Checked<S> {
 }
 
 /// Moves as much of `bytes` as there is room for.
-fn give(bytes: &mut &'static [u8], buffer: &mut ReadBuf<'_>) {
-    let (piece, rest) = bytes.split_at(bytes.len().min(buffer.remaining()));
-    buffer.put_slice(piece);
+fn give(bytes: &mut Vec<u8>, buffer: &mut ReadBuf<'_>) {
+    let rest = bytes.split_off(bytes.len().min(buffer.remaining()));
+    buffer.put_slice(bytes);
     *bytes = rest;
+}
+
+impl<S: AsyncRead + Unpin> Checked<S> {
+    /// Lets the rest of a head over the limit go by; ready once that is over, and the poison out of its hands.
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = &mut self.rest {
+            let mut piece = [0; 1024];
+            let mut piece = ReadBuf::new(&mut piece);
+            if Pin::new(&mut self.stream)
+                .poll_read(context, &mut piece)?
+                .is_pending()
+            {
+                return self.poll_deadline(context);
+            }
+            if piece.filled().is_empty() || rest.ends_with(piece.filled()) {
+                self.poison = self.rest.take().map(|rest| rest.instead);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
@@ -280,25 +471,42 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        ready!(this.poll_rest(context))?;
         if let Some(poison) = &mut this.poison {
             give(poison, buffer);
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
-            Poll::Pending => {
-                if let Some(deadline) = &mut this.deadline
-                    && deadline.as_mut().poll(context).is_ready()
-                {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-                Poll::Pending
-            }
+            Poll::Pending => this.poll_deadline(context),
             Poll::Ready(Ok(())) => {
                 let read = buffer.filled().get(before..).unwrap_or_default();
-                if let Err(Ambiguous(at)) = this.follower.follow(read) {
+                if let Err(stopped) = this.follower.follow(read) {
+                    let Stopped { at, instead, open } = stopped;
+                    let tail = read.get(read.len().saturating_sub(3)..);
+                    let tail = tail.unwrap_or_default().to_vec();
                     buffer.set_filled(before + at);
-                    give(this.poison.insert(POISON), buffer);
+                    if open {
+                        this.rest = Some(Rest {
+                            tail,
+                            left: LONGEST_REST,
+                            instead,
+                        });
+                        if this.deadline.is_none() {
+                            let until = sleep_until(Instant::now() + this.patience);
+                            this.deadline = Some(Box::pin(until));
+                        }
+                        if at > 0 {
+                            return Poll::Ready(Ok(()));
+                        }
+                        ready!(this.poll_rest(context))?;
+                    } else {
+                        this.poison = Some(instead);
+                    }
+                    if let Some(poison) = &mut this.poison {
+                        give(poison, buffer);
+                    }
+                    return Poll::Ready(Ok(()));
                 }
                 if !this.follower.in_head() {
                     this.deadline = None;
@@ -339,102 +547,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn follower() -> Follower {
-        Follower {
-            state: State::Head(Vec::new()),
-            largest_head: 1 << 16,
-        }
-    }
-
-    /// Feeds `bytes` in pieces of `size`; the offset at which they were refused.
-    fn refused_at(bytes: &[u8], size: usize) -> Option<usize> {
-        let mut follower = follower();
-        for (n, piece) in bytes.chunks(size).enumerate() {
-            if let Err(Ambiguous(at)) = follower.follow(piece) {
-                return Some(n * size + at);
-            }
-        }
-        None
-    }
-
-    const GOOD: [&str; 9] = [
-        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        "\r\nGET / HTTP/1.0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        "POST / HTTP/1.1\r\nhost:a\r\ntransfer-encoding:CHUNKED\r\n\r\n0\r\nx: y\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\n\n\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n",
-        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n\x16\x03\x01\n\n",
-        "CONNECT a:443 HTTP/1.0\r\n\r\n\n\n",
-    ];
-
-    const BAD: [&str; 19] = [
-        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nContent-Length: 5\r\n\r\nhello",
-        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "GET / HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
-        "GET / HTTP/1.1\nHost: a\n\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nX: b\rY: c\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
-        "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx: y\n\r\n",
-    ];
-
-    #[test]
-    fn plain_messages_pass_however_they_are_split() {
-        for good in GOOD {
-            for size in 1..=good.len() {
-                assert_eq!(
-                    refused_at(good.as_bytes(), size),
-                    None,
-                    "{good:?} by {size}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn ambiguous_messages_are_stopped_however_they_are_split() {
-        for bad in BAD {
-            for size in 1..=bad.len() {
-                assert!(
-                    refused_at(bad.as_bytes(), size).is_some(),
-                    "{bad:?} by {size}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_message_before_an_ambiguous_one_is_untouched() {
-        let first = GOOD[2];
-        for bad in BAD {
-            let both = format!("{first}{bad}");
-            let at = refused_at(both.as_bytes(), both.len());
-            assert!(at.is_some_and(|at| at >= first.len()), "{bad:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>, size in 1_usize..64) {
-            let _ = refused_at(&bytes, size);
-        }
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ use hyper_util::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    framing::Checked,
+    framing::{Checked, header_lines},
     slow::{Taken, Watched},
 };
 use crate::{
@@ -45,9 +45,10 @@ pub(super) const PARTING: Duration = Duration::from_secs(5);
 /// What is read of a parked connection before hyper is begun for it.
 const FIRST: usize = 64;
 
-/// Serves HTTP on `stream` with `answer`, until it ends, its guest is asked to leave or the process drains.
+/// Serves HTTP on `stream` with `answer`, until it ends, its guest is asked to leave or the process drains. `http2`: its ends agreed on that.
 pub(super) async fn http<S, A, R>(
     stream: S,
+    http2: bool,
     limits: &Limits,
     shared: &Shared,
     guest: &Guest,
@@ -59,7 +60,10 @@ pub(super) async fn http<S, A, R>(
 {
     let (place, answer) = (guest.place(), &answer);
     let stream = Watched::new(stream, place.clone());
-    let mut parked = Checked::new(stream, limits.headers, limits.header_timeout);
+    let mut parked = match http2 {
+        true => Checked::http2(stream, limits.headers, limits.header_timeout),
+        false => Checked::new(stream, limits.headers, limits.header_timeout),
+    };
     let mut draining = pin!(shared.reached(Phase::Draining));
     let back = Arc::new(Mutex::new(None));
     let mut begun = Vec::new();
@@ -137,6 +141,7 @@ fn server(limits: &Limits) -> auto::Builder<TokioExecutor> {
     server
         .http1()
         .max_buf_size(limits.headers.max(64 << 10))
+        .max_headers(header_lines(limits.headers))
         .header_read_timeout(None);
     server
         .http2()

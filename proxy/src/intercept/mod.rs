@@ -4,7 +4,7 @@
 //! One core serves all three: [`decide`] makes (destination, name) into terminate, tunnel or refuse. `forward.rs` has the destination from
 //! a CONNECT, `transparent.rs` from the kernel; `terminate.rs` ends TLS and holds every request to the host that its connection was made
 //! for; `tunnel.rs` passes bytes on as they are; `dial.rs` judges where a connection may go. `framing.rs` checks each HTTP/1 message, over
-//! TLS too.
+//! TLS too, and `message.rs` each request's method, target and host.
 
 use std::{io, net, sync::Arc, time::Duration};
 
@@ -30,6 +30,7 @@ mod forward;
 mod framing;
 mod hello;
 mod http;
+mod message;
 mod plain;
 mod slow;
 mod terminate;
@@ -191,6 +192,9 @@ impl Context {
             );
             return self.worker.refuse(&request, refusal);
         }
+        if let Err(refusal) = message::check(&request) {
+            return self.worker.refuse(&request, refusal);
+        }
         self.worker.handle(request).await
     }
 }
@@ -295,7 +299,7 @@ async fn connection(stream: TcpStream, guest: Guest, context: Arc<Context>) {
     metrics::connection("base_url", "plain");
     let limits = context.shared.generation.load().config.limits.clone();
     let shared = Arc::clone(&context.shared);
-    http(stream, &limits, &shared, &guest, move |request| {
+    http(stream, false, &limits, &shared, &guest, move |request| {
         let context = Arc::clone(&context);
         async move { context.exchange(request).await }
     })

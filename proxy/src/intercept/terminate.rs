@@ -95,21 +95,29 @@ pub(super) async fn terminate(
         metrics::connection_refused(dialled.mode, Why::Malformed.label()); // two readings of one hello
         return;
     }
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let dialled = Arc::new(dialled);
     let shared = Arc::clone(&context.shared);
-    http(stream, &limits, &shared, &guest, move |mut request| {
-        let (context, dialled) = (Arc::clone(&context), Arc::clone(&dialled));
-        async move {
-            let claimed = claimed(&request, &dialled, &context.shared.generation.load().config);
-            match claimed {
-                Ok(home) => {
-                    request.extensions_mut().insert(home);
-                    context.exchange(request).await
+    http(
+        stream,
+        http2,
+        &limits,
+        &shared,
+        &guest,
+        move |mut request| {
+            let (context, dialled) = (Arc::clone(&context), Arc::clone(&dialled));
+            async move {
+                let claimed = claimed(&request, &dialled, &context.shared.generation.load().config);
+                match claimed {
+                    Ok(home) => {
+                        request.extensions_mut().insert(home);
+                        context.exchange(request).await
+                    }
+                    Err(refusal) => context.worker.refuse(&request, refusal),
                 }
-                Err(refusal) => context.worker.refuse(&request, refusal),
             }
-        }
-    })
+        },
+    )
     .await;
 }
 

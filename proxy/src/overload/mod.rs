@@ -16,18 +16,19 @@ use std::{
 };
 
 use dashmap::DashMap;
-use rustix::process::{Resource, Rlimit};
 use tokio::time::Instant;
 
 use crate::{config::Overload, telemetry::metrics};
 
 mod bodies;
+mod descriptors;
 pub mod lane;
 mod level;
 mod machine;
 mod seats;
 
 pub use bodies::Held;
+pub use descriptors::Descriptors;
 pub use lane::{Admitted, Lane};
 use level::{Level, Marks};
 use machine::Meters;
@@ -95,6 +96,9 @@ pub struct Gate {
     begun: Instant,
     level: AtomicU8,
     exchanges: AtomicUsize,
+    /// Descriptors for connections to upstreams, and the tunnels that have one.
+    upstreams: AtomicUsize,
+    tunnels: AtomicUsize,
     bodies: AtomicUsize,
     bodies_limit: AtomicUsize,
     connections_limit: AtomicUsize,
@@ -116,6 +120,8 @@ impl Default for Gate {
             begun: Instant::now(),
             level: AtomicU8::new(Level::Calm as u8),
             exchanges: AtomicUsize::new(usize::MAX),
+            upstreams: AtomicUsize::new(usize::MAX),
+            tunnels: AtomicUsize::new(0),
             bodies: AtomicUsize::new(0),
             bodies_limit: AtomicUsize::new(usize::MAX),
             connections_limit: AtomicUsize::new(usize::MAX),
@@ -132,7 +138,7 @@ impl Default for Gate {
 
 impl Gate {
     /// Lets in as much as `config` says, on a machine with so much `memory` and so many file `descriptors`.
-    fn set(&self, config: &Overload, memory: Option<u64>, descriptors: u64) {
+    fn set(&self, config: &Overload, memory: Option<u64>, descriptors: Descriptors) {
         let exchanges = config.exchanges.unwrap_or_else(|| {
             memory.map_or(EXCHANGES, |bytes| {
                 usize::try_from(bytes / PER_EXCHANGE)
@@ -143,13 +149,16 @@ impl Gate {
         let bodies = config.bodies.unwrap_or_else(|| {
             memory.map_or(BODIES, |bytes| usize::try_from(bytes / 4).unwrap_or(BODIES))
         });
-        // What is left over is for upstreams, stores and files.
-        let descriptors =
-            descriptors - (descriptors / 8).clamp(64.min(descriptors), 4096.min(descriptors));
-        let connections = config
-            .connections
-            .min(usize::try_from(descriptors).unwrap_or(usize::MAX));
+        let connections = config.connections.min(descriptors.connections);
+        if connections < config.connections || descriptors.upstreams < exchanges {
+            tracing::info!(
+                connections,
+                exchanges = descriptors.upstreams.min(exchanges),
+                "the limit of open files (RLIMIT_NOFILE) allows fewer connections than the configuration"
+            );
+        }
         self.exchanges.store(exchanges, Relaxed);
+        self.upstreams.store(descriptors.upstreams, Relaxed);
         self.bodies_limit.store(bodies, Relaxed);
         self.connections_limit.store(connections, Relaxed);
     }
@@ -162,12 +171,30 @@ impl Gate {
         let under_way = metrics::inflight();
         let admitted = if self.level.load(Relaxed) != Level::Calm as u8 && under_way > 0 {
             Err(Reason::Memory)
-        } else if under_way >= self.exchanges.load(Relaxed) {
+        } else if under_way >= self.exchanges.load(Relaxed) || !self.has_upstream() {
             Err(Reason::Exchanges)
         } else {
             lane.enter().ok_or(Reason::Delay)
         };
         admitted.inspect_err(|reason| self.turned_away(*reason))
+    }
+
+    /// Whether there is a descriptor for one more connection to an upstream.
+    fn has_upstream(&self) -> bool {
+        metrics::inflight() + self.tunnels.load(Relaxed) < self.upstreams.load(Relaxed)
+    }
+
+    /// Lets a tunnel have its connection to the other side.
+    ///
+    /// # Errors
+    /// The reason, counted.
+    pub fn tunnel(self: &Arc<Self>) -> Result<Tunnelled, Reason> {
+        if !self.has_upstream() {
+            self.turned_away(Reason::Connections);
+            return Err(Reason::Connections);
+        }
+        self.tunnels.fetch_add(1, Relaxed);
+        Ok(Tunnelled(Arc::clone(self)))
     }
 
     /// Counts what is turned away, and tells the operator once a second.
@@ -196,6 +223,15 @@ impl Gate {
     }
 }
 
+/// A tunnel that was let in. Dropping it makes room.
+pub struct Tunnelled(Arc<Gate>);
+
+impl Drop for Tunnelled {
+    fn drop(&mut self) {
+        self.0.tunnels.fetch_sub(1, Relaxed);
+    }
+}
+
 /// How long connections may be silent: without an exchange, and with a reply that is not read.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -210,10 +246,11 @@ pub struct Patience {
 pub fn keep<F: Fn() -> Patience + Send + 'static>(
     gate: Arc<Gate>,
     config: &Overload,
+    descriptors: Descriptors,
     patience: F,
 ) -> impl Future<Output = ()> + Send + use<F> {
     let meters = Meters::find(config.memory.limit);
-    gate.set(config, meters.limit(), descriptors());
+    gate.set(config, meters.limit(), descriptors);
     let marks = Marks::new(config.memory.shed_at, config.memory.refuse_at);
     async move {
         let mut level = Level::Calm;
@@ -243,20 +280,6 @@ pub fn keep<F: Fn() -> Patience + Send + 'static>(
     }
 }
 
-/// Takes as many file descriptors as this process may have: the usual soft limit of 1024 is for programs that use `select`.
-fn descriptors() -> u64 {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(u64::MAX);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    match rustix::process::setrlimit(Resource::Nofile, raised) {
-        Ok(()) => most,
-        Err(_) => limit.current.unwrap_or(most),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +287,7 @@ mod tests {
 
     fn gate(memory: Option<u64>, config: &Overload) -> Gate {
         let gate = Gate::default();
-        gate.set(config, memory, 1 << 20);
+        gate.set(config, memory, Descriptors::share(1 << 20, 0));
         gate
     }
 
@@ -300,10 +323,24 @@ mod tests {
     #[test]
     fn connections_leave_descriptors_for_upstreams() {
         let gate = Gate::default();
-        gate.set(&Overload::default(), None, 1024);
-        assert_eq!(gate.connections_limit.load(Relaxed), 896);
-        gate.set(&Overload::default(), None, 32);
+        gate.set(&Overload::default(), None, Descriptors::share(1024, 40));
+        assert_eq!(gate.connections_limit.load(Relaxed), 571);
+        assert_eq!(gate.upstreams.load(Relaxed), 214);
+        gate.set(&Overload::default(), None, Descriptors::share(32, 40));
         assert_eq!(gate.connections_limit.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn tunnels_and_exchanges_share_the_descriptors_of_upstreams() {
+        let gate = Arc::new(Gate::default());
+        gate.upstreams.store(metrics::inflight() + 1, Relaxed);
+        let one = gate.tunnel();
+        assert!(one.is_ok());
+        assert_eq!(gate.tunnel().err(), Some(Reason::Connections));
+        let lane = Arc::new(Lane::default());
+        assert_eq!(gate.admit(&lane).map(drop), Err(Reason::Exchanges));
+        drop(one);
+        assert_eq!(gate.tunnels.load(Relaxed), 0);
     }
 
     #[test]

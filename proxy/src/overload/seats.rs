@@ -51,6 +51,8 @@ pub(super) struct Seat {
     waiting: AtomicU32,
     moved: AtomicU32,
     leave: AtomicU8,
+    /// Whether it ever had an exchange.
+    served: AtomicBool,
     /// Whether it has been used since it was last parked, and lies between two messages; whether it is being parked.
     used: AtomicBool,
     between: AtomicBool,
@@ -120,6 +122,7 @@ impl Place {
     pub fn exchange(&self) -> Busy {
         self.seat.busy.fetch_add(1, Relaxed);
         self.seat.used.store(true, Relaxed);
+        self.seat.served.store(true, Relaxed);
         Busy {
             place: self.clone(),
             waits: false,
@@ -243,7 +246,8 @@ impl Gate {
         })
     }
 
-    /// Asks up to `count` connections to leave, those idle for longest; whether there was one.
+    /// Asks up to `count` connections to leave, those idle for longest; whether there was one. One that had an exchange makes room only where
+    /// all have: whoever opens connections and says nothing takes them from each other, and from nobody else.
     fn evict(&self, count: usize) -> bool {
         let now = self.now();
         if self.none_idle.load(Relaxed) == now {
@@ -252,8 +256,11 @@ impl Gate {
         let mut idle: Vec<(u32, Arc<Seat>)> = (self.seats.iter())
             .filter(|seat| seat.is_idle())
             .map(|seat| (seat.since.load(Relaxed), Arc::clone(&seat)))
-            .filter(|(since, _)| *since < now) // whoever came in this second is about to ask for something
             .collect();
+        if idle.iter().any(|(_, seat)| !seat.served.load(Relaxed)) {
+            idle.retain(|(_, seat)| !seat.served.load(Relaxed));
+        }
+        idle.retain(|(since, _)| *since < now); // whoever came in this second is about to ask for something
         idle.sort_unstable_by_key(|(since, _)| *since);
         for (_, seat) in idle.iter().take(count) {
             self.ask(seat, Leave::Idle, "evicted");
@@ -373,6 +380,25 @@ mod tests {
             "what was busy is idle for a second now"
         );
         assert_eq!(leave(&busy).await, Some(Leave::Idle));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_had_an_exchange_stays_while_others_never_had_one() {
+        let gate = gate(2);
+        let used = gate.enter().unwrap();
+        drop(used.place().exchange());
+        gate.clock.store(5, Relaxed);
+        let silent = gate.enter().unwrap();
+        assert!(
+            matches!(gate.enter(), Err(Reason::Connections)),
+            "a newcomer may yet ask"
+        );
+        gate.clock.store(6, Relaxed);
+        assert!(gate.enter().is_ok());
+        assert_eq!(
+            (leave(&used).await, leave(&silent).await),
+            (None, Some(Leave::Idle))
+        );
     }
 
     #[tokio::test]

@@ -4,22 +4,31 @@
 //! container may have none) or, where the operator named a file, that file's roots and no others.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector},
+    rt::TokioIo,
+};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 use tower_service::Service;
 
 use super::BoxError;
@@ -157,12 +166,127 @@ fn tcp() -> HttpConnector {
     tcp
 }
 
-type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// The use that was made of a connection so far: what a request that failed on it may be blamed on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Usage(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Reply heads that came over it.
+    heads: AtomicU64,
+    /// Whether a byte came since the latest request began to go out.
+    answered: AtomicBool,
+}
+
+impl Usage {
+    /// Notes that the head of a reply came.
+    pub(crate) fn head_came(&self) {
+        self.0.heads.fetch_add(1, Relaxed);
+    }
+
+    /// Whether a reply came before: the peer may have closed it since.
+    pub(crate) fn reused(&self) -> bool {
+        self.0.heads.load(Relaxed) > 0
+    }
+
+    /// Whether anything of an answer to the latest request came (HTTP/1.1, where there is one at a time).
+    pub(crate) fn answered(&self) -> bool {
+        self.0.answered.load(Relaxed)
+    }
+}
+
+/// A connection that notes its use.
+pub(crate) struct Noted {
+    stream: TokioIo<Stream>,
+    usage: Usage,
+    /// Reply heads that had come when the latest request began to go out.
+    begun_after: Option<u64>,
+}
+
+impl Noted {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream: TokioIo::new(stream),
+            usage: Usage::default(),
+            begun_after: None,
+        }
+    }
+
+    /// Notes that bytes went out. They begin a request where the head of the last reply is there; later ones belong to the same request.
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
+        if !matches!(written, Poll::Ready(Ok(1..))) {
+            return;
+        }
+        let heads = self.usage.0.heads.load(Relaxed);
+        if self.begun_after != Some(heads) {
+            self.begun_after = Some(heads);
+            self.usage.0.answered.store(false, Relaxed);
+        }
+    }
+}
+
+impl Connection for Noted {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new().extra(self.usage.clone());
+        match self.stream.inner().connected().is_negotiated_h2() {
+            true => connected.negotiated_h2(),
+            false => connected,
+        }
+    }
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            this.usage.0.answered.store(true, Relaxed);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(&written);
+        written
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.wrote(&written);
+        written
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
 
 impl Service<Uri> for Connector {
-    type Response = Connection;
+    type Response = TokioIo<Noted>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Noted>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(())) // both kinds always are: names are resolved on the runtime's blocking threads
@@ -175,15 +299,16 @@ impl Service<Uri> for Connector {
                 let connecting = tcp.call(to);
                 Box::pin(async move {
                     let connected = tokio::time::timeout(limit, connecting).await;
-                    Ok(MaybeHttpsStream::Http(connected.map_err(|_| TooSlow)??))
+                    let stream = MaybeHttpsStream::Http(connected.map_err(|_| TooSlow)??);
+                    Ok(TokioIo::new(Noted::new(stream)))
                 })
             }
             Kind::Tls(tls) => {
                 let connecting = tls.call(to);
                 Box::pin(async move {
-                    tokio::time::timeout(limit, connecting)
-                        .await
-                        .map_err(|_| TooSlow)?
+                    let connected = tokio::time::timeout(limit, connecting).await;
+                    let stream = connected.map_err(|_| TooSlow)??;
+                    Ok(TokioIo::new(Noted::new(stream)))
                 })
             }
         }

@@ -97,9 +97,13 @@ pub fn outgoing(
     Ok(head)
 }
 
-/// Removes the headers that belong to one connection alone (RFC 9110 §7.6.1): the known ones and those that `connection` names.
+/// Removes the headers that belong to one connection alone (RFC 9110 §7.6.1): the known ones and those that `connection` names. A
+/// `content-length` beside `transfer-encoding` goes with it: it is not the body's (RFC 9112 §6.3).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    strip(headers, |_| false);
+    let overridden = headers.contains_key(header::TRANSFER_ENCODING);
+    strip(headers, |name| {
+        overridden && *name == header::CONTENT_LENGTH
+    });
 }
 
 /// Removes hop-by-hop headers and those for which `also` holds, in one pass over the map.
@@ -282,6 +286,20 @@ mod tests {
         )
         .unwrap();
         assert_eq!(left(&sent), pairs(&[("x-stainless-lang", "python")]));
+    }
+
+    #[test]
+    fn a_length_beside_a_transfer_encoding_is_no_length() {
+        let length = |headers: &[(&str, &str)]| {
+            let mut headers = head(headers).headers;
+            strip_hop_by_hop(&mut headers);
+            headers.contains_key(header::CONTENT_LENGTH)
+        };
+        assert!(!length(&[
+            ("content-length", "5"),
+            ("transfer-encoding", "chunked")
+        ]));
+        assert!(length(&[("content-length", "5")]));
     }
 
     #[test]

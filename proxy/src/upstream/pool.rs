@@ -1,7 +1,10 @@
 //! Connections to providers, kept and used again.
 //!
 //! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share one, so that no exchange wakes another
-//! core. It sends once: hyper-util repeats a request on its own only where none of it had left; everything else is told to the caller as
+//! core. It sends once, and once more where a connection that was kept turns out to be stale: a server closes it as the request goes out, and no
+//! byte of an answer comes. RFC 9110 §9.2.2 leaves repeating a POST to who knows that it is safe. A model that is asked twice changes
+//! nothing but a bill, and a request that is lost this way was read by nobody, nearly always. What is sent again goes over a new
+//! connection, and only where all of its body is here: one that passes as it comes is half gone by then. Everything else is told to the caller as
 //! a [`SendError`], which knows whether another attempt may help.
 
 use std::{
@@ -11,7 +14,12 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH, uri::Scheme};
+use http::{
+    Extensions, HeaderValue, Method, Request, Response,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    uri::Scheme,
+};
+use http_body::Body;
 use hyper_util::{
     client::legacy::{self, Client},
     rt::{TokioExecutor, TokioTimer},
@@ -20,10 +28,13 @@ use hyper_util::{
 pub use super::connect::SetupError;
 use super::{
     BoxError, Inbound, Payload, cause,
-    connect::{Connector, TooSlow, tls},
+    connect::{Connector, TooSlow, Usage, tls},
     embedded,
 };
-use crate::config::{Kind, Upstream};
+use crate::{
+    config::{Kind, Upstream},
+    telemetry::metrics,
+};
 
 /// How long a connection without a request is kept: under the 5 s after which the first servers close theirs (facts/faults.md, rule 6).
 pub const IDLE: Duration = Duration::from_secs(4);
@@ -39,11 +50,20 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 type Http = Client<Connector, Payload>;
 
+/// One way to connect.
+struct Clients {
+    /// Over connections that are kept.
+    kept: Http,
+    /// Over a new one each.
+    fresh: Http,
+}
+
 /// One worker's connections.
-#[derive(Default)]
 pub struct Pool {
+    /// Connections without a request, per origin.
+    idle: usize,
     /// One client per way to connect; a handful, so a list is searched faster than a map. Held only while a request is handed over.
-    clients: Mutex<Vec<(Way, Arc<Http>)>>,
+    clients: Mutex<Vec<(Way, Arc<Clients>)>>,
 }
 
 /// What makes connections differ beyond their origin.
@@ -68,7 +88,23 @@ impl Way {
     }
 }
 
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            idle: MAX_IDLE,
+            clients: Mutex::default(),
+        }
+    }
+}
+
 impl Pool {
+    /// Keeps `idle` connections without a request per origin, [`MAX_IDLE`] at most; none at 0.
+    #[must_use]
+    pub fn keeping(mut self, idle: usize) -> Self {
+        self.idle = idle.min(MAX_IDLE);
+        self
+    }
+
     /// Makes an empty pool: clients are made when they are first needed, TLS roots read by then.
     ///
     /// # Errors
@@ -122,8 +158,24 @@ impl Pool {
                     let none = HeaderValue::from_static("0");
                     request.headers_mut().insert(CONTENT_LENGTH, none);
                 }
-                match client.request(request).await {
-                    Ok(reply) => Ok(reply.map(Inbound::Network)),
+                if matches!(*request.method(), Method::GET | Method::HEAD)
+                    && !request.body().is_end_stream()
+                    && request.body().size_hint().exact().is_none()
+                {
+                    // hyper leaves such a body out unless it is told that there is one.
+                    let chunked = HeaderValue::from_static("chunked");
+                    request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+                }
+                let again = again(&request);
+                let mut sent = client.kept.request(request).await;
+                if let (Err(error), Some(again)) = (&sent, again)
+                    && is_stale(error)
+                {
+                    metrics::attempt(&upstream.name.as_str().into(), "stale_connection");
+                    sent = client.fresh.request(again).await;
+                }
+                match sent {
+                    Ok(reply) => Ok(came(reply)),
                     Err(error) => Err(SendError::of(error, upstream.connect_timeout)),
                 }
             }
@@ -135,7 +187,7 @@ impl Pool {
         tls: bool,
         roots: Option<&PathBuf>,
         connect_timeout: Duration,
-    ) -> Result<Arc<Http>, SetupError> {
+    ) -> Result<Arc<Clients>, SetupError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients
             .iter()
@@ -143,35 +195,77 @@ impl Pool {
         {
             return Ok(Arc::clone(client));
         }
-        let client = Arc::new(make(tls, roots, connect_timeout)?);
+        let client = Arc::new(make(tls, roots, connect_timeout, self.idle)?);
         clients.push((Way::of(tls, roots, connect_timeout), Arc::clone(&client)));
         Ok(client)
     }
+}
+
+/// A second copy of a request, where all of its body is here.
+fn again(request: &Request<Payload>) -> Option<Request<Payload>> {
+    let Payload::Whole(bytes) = request.body() else {
+        return None;
+    };
+    let mut again = Request::new(Payload::Whole(bytes.clone()));
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.version_mut() = request.version();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+/// Whether a request failed on a connection that had served before, and no byte of an answer came. Of HTTP/2, whose bytes are many
+/// requests', no head is as good.
+fn is_stale(error: &legacy::Error) -> bool {
+    let Some(connected) = error.connect_info() else {
+        return false;
+    };
+    let mut extras = Extensions::new();
+    connected.get_extras(&mut extras);
+    let unanswered = |usage: &Usage| connected.is_negotiated_h2() || !usage.answered();
+    (extras.get()).is_some_and(|usage: &Usage| usage.reused() && unanswered(usage))
+        && SendError::is_of_the_connection(error)
+}
+
+/// A reply's head as it counts: `transfer-encoding` overrides a length (RFC 9112 §6.3).
+fn came(mut reply: Response<hyper::body::Incoming>) -> Response<Inbound> {
+    if let Some(usage) = reply.extensions_mut().remove::<Usage>() {
+        usage.head_came();
+    }
+    if reply.headers().contains_key(TRANSFER_ENCODING) {
+        reply.headers_mut().remove(CONTENT_LENGTH);
+    }
+    reply.map(Inbound::Network)
 }
 
 fn make(
     over_tls: bool,
     roots: Option<&PathBuf>,
     connect_timeout: Duration,
-) -> Result<Http, SetupError> {
+    idle: usize,
+) -> Result<Clients, SetupError> {
     let connector = if over_tls {
         Connector::tls(tls(roots.map(PathBuf::as_path))?, connect_timeout)
     } else {
         Connector::plain(connect_timeout)
     };
-    Ok(Client::builder(TokioExecutor::new())
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(MAX_IDLE)
+        .pool_max_idle_per_host(idle)
         .http1_max_headers(MAX_HEADERS)
         .http1_max_buf_size(MAX_BUFFER)
         .http2_max_header_list_size(MAX_BUFFER as u32)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keep_alive_interval(Duration::from_secs(30))
-        .http2_keep_alive_timeout(Duration::from_secs(20))
-        .build(connector))
+        .http2_keep_alive_timeout(Duration::from_secs(20));
+    Ok(Clients {
+        kept: builder.build(connector.clone()),
+        fresh: builder.pool_max_idle_per_host(0).build(connector),
+    })
 }
 
 /// Why no reply head came. Never holds a header or a body.
@@ -216,6 +310,18 @@ impl SendError {
             Self::Protocol(_) => "protocol",
             Self::Body(_) => "body",
         }
+    }
+
+    /// Whether the connection ended, and neither its making nor what came over it is at fault.
+    fn is_of_the_connection(error: &legacy::Error) -> bool {
+        if error.is_connect() {
+            return false;
+        }
+        if let Some(h2) = cause::<h2::Error>(error) {
+            let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return unseen || h2.is_io();
+        }
+        cause::<hyper::Error>(error).is_none_or(|http| !http.is_user() && !http.is_parse())
     }
 
     fn of(error: legacy::Error, limit: Duration) -> Self {

@@ -129,12 +129,14 @@ fn start(
         stores: stores.clone(),
     };
     admin::spawn(told, config.admin_hosts.clone(), Arc::new(running))?;
+    let descriptors = overload::Descriptors::take(config.workers);
+    let idle = descriptors.idle_per_origin(config.workers, config.upstreams.len());
     let workers = (0..config.workers)
-        .map(|_| worker(&doors, &front, &shared, &stores, &flights))
+        .map(|_| worker(&doors, &front, &shared, &stores, &flights, idle))
         .collect::<io::Result<_>>()?;
     reloader.watch(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.spawn(overload(&shared, &config));
+    runtime.spawn(overload(&shared, &config, descriptors));
     if let Some(authority) = authority {
         runtime.spawn(renewals(authority, Arc::clone(&shared)));
     }
@@ -151,15 +153,24 @@ fn start(
 }
 
 /// Keeps new work away where there is too much of it. Runs beside the wait for signals.
-fn overload(shared: &Arc<Shared>, config: &Config) -> impl Future<Output = ()> + use<> {
+fn overload(
+    shared: &Arc<Shared>,
+    config: &Config,
+    descriptors: overload::Descriptors,
+) -> impl Future<Output = ()> + use<> {
     let seen = Arc::clone(shared);
-    overload::keep(Arc::clone(&shared.gate), &config.overload, move || {
-        let limits = &seen.generation.load().config.limits;
-        overload::Patience {
-            idle: limits.idle_timeout,
-            stalled: limits.write_timeout,
-        }
-    })
+    overload::keep(
+        Arc::clone(&shared.gate),
+        &config.overload,
+        descriptors,
+        move || {
+            let limits = &seen.generation.load().config.limits;
+            overload::Patience {
+                idle: limits.idle_timeout,
+                stalled: limits.write_timeout,
+            }
+        },
+    )
 }
 
 fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
@@ -179,6 +190,7 @@ fn worker(
     shared: &Arc<Shared>,
     stores: &Stores,
     flights: &Flights,
+    idle: usize,
 ) -> io::Result<thread::JoinHandle<()>> {
     let doors = doors.try_clone()?;
     let front = Arc::clone(front);
@@ -187,7 +199,7 @@ fn worker(
     let (stores, flights) = (stores.clone(), flights.clone());
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let pool = Pool::new().map_err(io::Error::other)?;
+    let pool = Pool::new().map_err(io::Error::other)?.keeping(idle);
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {

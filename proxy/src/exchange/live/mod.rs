@@ -286,7 +286,7 @@ impl Watch {
 
     /// Notes how a reply was cut; the answer for the app.
     fn cut(&mut self, cut: Cut) -> Refusal {
-        let refusal = cut.refusal();
+        let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
         self.record.error = Some(refusal.word().to_owned().into());
         told(&self.record.id, &refusal);
         self.record.client_gone = false;

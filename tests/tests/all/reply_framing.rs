@@ -1,0 +1,36 @@
+//! What an upstream's reply may look like, and that what comes of it has one reading.
+
+use outrigger_tests::replies::{self, Api};
+use outrigger_tests::{Sidecar, Step, Upstream, wire};
+
+use super::config;
+
+#[test]
+fn a_length_beside_chunks_does_not_cut_the_reply() {
+    let whole = Api::Chat.whole(&"a".repeat(200)).to_string();
+    let body = whole.clone();
+    let upstream = Upstream::start(move |_, _| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n";
+        let chunk = replies::chunk(body.as_bytes());
+        vec![Step::Send([head.as_bytes(), &chunk, b"0\r\n\r\n"].concat())]
+    });
+    for chain in [
+        "",
+        "[{ use: probe, config: { reads: true, rewrites: true } }]",
+    ] {
+        let sidecar = Sidecar::start(&config(&upstream, chain));
+        for path in [Api::Chat.path(), "/v1/models"] {
+            let reply = wire::post(
+                sidecar.base,
+                path,
+                Api::Chat.ask("m", "hi", false).to_string(),
+            );
+            assert_eq!(reply.text(), whole, "{chain} {path}: {}", reply.head);
+            assert!(
+                reply.header("content-length") != Some("5"),
+                "{}",
+                reply.head
+            );
+        }
+    }
+}
