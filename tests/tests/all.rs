@@ -18,6 +18,7 @@ mod all {
     mod deploy_metrics;
     mod documents;
     mod earlier_contract;
+    mod descriptors;
     mod harness;
     mod inject;
     mod item_01_rooms;

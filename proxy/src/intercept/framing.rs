@@ -286,7 +286,8 @@ fn too_large(so_far: &[u8], open: bool) -> Stopped {
     };
     Stopped {
         at: 0,
-        instead: [start, &b"a:b\r\n".repeat(MOST_LINES + 2)].concat(),
+        // Its end makes hyper look at it (as with `POISON`).
+        instead: [start, &b"a:b\r\n".repeat(MOST_LINES + 2), b"\r\n"].concat(),
         open,
     }
 }

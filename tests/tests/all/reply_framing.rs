@@ -14,10 +14,7 @@ fn a_length_beside_chunks_does_not_cut_the_reply() {
         let chunk = replies::chunk(body.as_bytes());
         vec![Step::Send([head.as_bytes(), &chunk, b"0\r\n\r\n"].concat())]
     });
-    for chain in [
-        "",
-        "[{ use: probe, config: { reads: true, rewrites: true } }]",
-    ] {
+    for chain in ["", "[{ use: probe, config: { reads: true } }]"] {
         let sidecar = Sidecar::start(&config(&upstream, chain));
         for path in [Api::Chat.path(), "/v1/models"] {
             let reply = wire::post(

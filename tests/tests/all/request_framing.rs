@@ -64,7 +64,12 @@ fn what_the_apps_own_body_does_wrong_is_the_apps_fault() {
             ),
         ];
         for (what, bytes, status) in rows {
-            let reply = reply(&sidecar, &bytes);
+            let mut connection = wire::Connection::open(sidecar.base);
+            connection.send(&bytes);
+            if what.ends_with("early") {
+                connection.finish_sending();
+            }
+            let reply = connection.reply();
             assert_eq!(reply.status, status, "{path}: {what}: {}", reply.head);
             assert_eq!(
                 reply.header("x-should-retry"),

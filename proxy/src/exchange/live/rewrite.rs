@@ -249,6 +249,8 @@ impl Rewrite {
             self.last = Instant::now();
             match frame {
                 None => return Ok(Read::Piece(None)),
+                // A stream that came to its own end is whole, whatever becomes of its connection.
+                Some(Err(_)) if self.decoder.ended() => return Ok(Read::Piece(None)),
                 Some(Err(error)) => return Err(Cut::Upstream(error)),
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
