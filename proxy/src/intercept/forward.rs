@@ -175,6 +175,12 @@ async fn tunnel(
         ),
         Action::Tunnel(_) => {
             let reach = reach.unwrap_or_default();
+            let Ok(tunnelled) = context.shared.gate.tunnel() else {
+                return said(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "this sidecar has as many connections as it may; try again in a second",
+                );
+            };
             let server = match dial(asked, port, &context.front.own, &reach).await {
                 Ok(server) => server,
                 Err(no_way) => return unreached(&no_way),
@@ -192,6 +198,7 @@ async fn tunnel(
                     first,
                     unjudged: Some((host, port)),
                 };
+                let _tunnelled = tunnelled;
                 let _busy = guest.place().exchange(); // idle or not is its ends' affair
                 tunnel.run(&shared).await;
             });

@@ -64,6 +64,9 @@ pub(super) async fn serve(
         Begun::Gone => {}
         Begun::Terminate(first, dialled) => terminate(stream, first, dialled, guest, context).await,
         Begun::Tunnel(first, (server, _noted), passed) => {
+            let Ok(_tunnelled) = context.shared.gate.tunnel() else {
+                return; // the app sees a close: what it speaks is not known
+            };
             metrics::connection(MODE, "tunnel");
             metrics::passed(passed.label());
             let tunnel = Tunnel {

@@ -16,13 +16,12 @@ fn a_length_beside_chunks_does_not_cut_the_reply() {
     });
     for chain in ["", "[{ use: probe, config: { reads: true } }]"] {
         let sidecar = Sidecar::start(&config(&upstream, chain));
-        for path in [Api::Chat.path(), "/v1/models"] {
-            let reply = wire::post(
-                sidecar.base,
-                path,
-                Api::Chat.ask("m", "hi", false).to_string(),
-            );
-            assert_eq!(reply.text(), whole, "{chain} {path}: {}", reply.head);
+        let asked = sidecar.post(
+            Api::Chat.path(),
+            Api::Chat.ask("m", "hi", false).to_string(),
+        );
+        for reply in [asked, wire::get(sidecar.base, "/v1/models")] {
+            assert_eq!(reply.text(), whole, "{chain}: {}", reply.head);
             assert!(
                 reply.header("content-length") != Some("5"),
                 "{}",
