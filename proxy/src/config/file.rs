@@ -318,7 +318,7 @@ pub struct Limits {
     /// One event of a stream. Default `16MiB`.
     #[serde(default, deserialize_with = "given")]
     pub event: Option<Size>,
-    /// A request's headers. Default `64KiB`.
+    /// A request's headers, and a line for each 128 bytes of it (100 to 1024 lines). Default `64KiB`.
     #[serde(default, deserialize_with = "given")]
     pub headers: Option<Size>,
     /// From a request's first byte to the end of its headers. Default `10s`.
