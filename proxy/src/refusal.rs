@@ -55,6 +55,8 @@ pub enum Code {
     PolicyInputTooLarge,
     /// A policy that reads passages can't see these.
     Unseen,
+    /// The request wants a WebSocket, into which no policy sees.
+    UpgradeRequired,
     /// The process is on its way out.
     Draining,
     /// There is more to do than the process can take on.
@@ -85,6 +87,8 @@ impl Code {
             Self::PolicyFailed => ("policy_failed", StatusCode::INTERNAL_SERVER_ERROR),
             Self::PolicyInputTooLarge => ("policy_input_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Unseen => ("unseen_by_policy", StatusCode::FORBIDDEN),
+            // What clients take for "not here": agents go on over HTTP.
+            Self::UpgradeRequired => ("websocket_unseen", StatusCode::UPGRADE_REQUIRED),
             Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
             Self::UpstreamConnect => ("upstream_connect", StatusCode::BAD_GATEWAY),
@@ -201,6 +205,7 @@ impl Refusal {
                 | Code::BodyTooLarge
                 | Code::Draining
                 | Code::Misdirected
+                | Code::UpgradeRequired
         ) {
             headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         }

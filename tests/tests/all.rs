@@ -16,9 +16,10 @@ mod all {
     mod configurations;
     mod deploy_manifests;
     mod deploy_metrics;
+    mod descriptors;
     mod documents;
     mod earlier_contract;
-    mod descriptors;
+    mod encodings;
     mod harness;
     mod inject;
     mod item_01_rooms;
@@ -36,6 +37,7 @@ mod all {
     mod item_10_sdks;
     mod item_11_bench;
     mod later_replies;
+    mod paths;
     mod pod_harden;
     mod pod_interception;
     mod pod_life;
@@ -54,6 +56,7 @@ mod all {
     mod stores_policies;
     mod stores_replies;
     mod stream_options;
+    mod websocket;
 
     use outrigger_tests::Upstream;
 

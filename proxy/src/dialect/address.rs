@@ -24,13 +24,19 @@ pub struct Address<'a> {
 /// Collections in which models are.
 const COLLECTIONS: [&str; 3] = ["/models/", "/tunedModels/", "/endpoints/"];
 
+/// What is asked of a model with a body that we read.
+pub const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
+
 /// Reads the address in a path and query; `None` where the dialect keeps none there, or it names no model.
 pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
     if dialect != Dialect::GeminiGenerate {
         return None;
     }
     let (bare, query) = split(path);
-    let (before, method) = bare.rsplit_once(':')?;
+    let (before, method) = split_method(bare)?;
+    if !METHODS.contains(&method) {
+        return None; // servers of these are exact about case
+    }
     let (start, collection) = COLLECTIONS
         .iter()
         .filter_map(|name| Some((before.find(name)? + 1, *name)))
@@ -41,13 +47,43 @@ pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
     };
     let model = decode(before.get(begin..)?);
     let piecewise = method == "streamGenerateContent";
-    let events = query.split('&').any(|pair| pair == "alt=sse");
-    (!model.is_empty()).then_some(Address {
+    let is_events = |pair| matches!(&*decode(pair), "alt=sse" | "$alt=sse");
+    let events = query.split('&').any(is_events);
+    is_name(&model).then_some(Address {
         model,
         streaming: piecewise && events,
         listed: piecewise && !events,
         place: start..before.len(),
     })
+}
+
+/// Whether a path of Gemini's is spelt so that every server finds the same model in it: escapes stand in the model's name alone.
+pub fn is_exact(path: &str) -> bool {
+    let (bare, _) = split(path);
+    let address = read(Dialect::GeminiGenerate, path);
+    let address = address.filter(|address| !address.model.contains(ODD));
+    let before = address.and_then(|address| bare.get(..address.place.start));
+    before.is_some_and(|before| {
+        let before = before.strip_prefix('/').unwrap_or(before);
+        let odd = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'%' | b'\\' | b';');
+        let mut segments = before.strip_suffix('/').unwrap_or(before).split('/');
+        !before.bytes().any(odd)
+            && (before.is_empty() || segments.all(|segment| !matches!(segment, "" | "." | "..")))
+    })
+}
+
+/// What no model's name holds, once decoded: a server that reads it as a part of the path would find another name.
+const ODD: [char; 5] = ['%', '\\', ';', '?', '#'];
+
+/// What stands before the last colon, and the method after it. Some clients escape the colon.
+fn split_method(bare: &str) -> Option<(&str, &str)> {
+    let escaped = bare.rfind("%3A").max(bare.rfind("%3a"));
+    let (at, length) = match (bare.rfind(':'), escaped) {
+        (Some(colon), Some(escaped)) if escaped > colon => (escaped, 3),
+        (None, Some(escaped)) => (escaped, 3),
+        (colon, _) => (colon?, 1),
+    };
+    Some((bare.get(..at)?, bare.get(at + length..)?))
 }
 
 /// The same path with another model; `None` where there is no place for one, or the name could lead elsewhere (`..`, an empty segment).
@@ -101,7 +137,7 @@ fn split(path: &str) -> (&str, &str) {
     path.split_once('?').unwrap_or((path, ""))
 }
 
-fn decode(text: &str) -> Cow<'_, str> {
+pub(super) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }

@@ -76,8 +76,13 @@ pub(super) fn outgoing<'a>(
         call.body.model().unwrap_or_default()
     );
     let unasked = account(&mut call, upstream, generation, watch);
-    if shares || watch.run.as_ref().is_some_and(Run::rewrites) {
-        // Policies read text, not gzip: what the app would take is not asked for. What is kept may be read by anybody.
+    // Whoever reads, counts or keeps needs what is inside. A reply that nobody looks into comes as the app wants it.
+    watch.decodes = shares
+        || watch.strips_usage
+        || watch.bill.has_reservations()
+        || config.prices.reply_header
+        || watch.run.as_ref().is_some_and(Run::rewrites);
+    if watch.decodes {
         call.set_header(
             header::ACCEPT_ENCODING,
             Some(HeaderValue::from_static("identity")),
@@ -94,14 +99,23 @@ pub(super) fn outgoing<'a>(
     let id = HeaderValue::try_from(call.id.as_str());
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = call.method.clone();
+    let came = call.encoded.take();
     let (headers, mut body) = call.into_parts();
     head.headers = headers;
+    let encoded = match body.edited() {
+        true if came.is_some() => {
+            head.headers.remove(header::CONTENT_ENCODING); // what is sent was written anew
+            None
+        }
+        _ => came,
+    };
     let mut head =
         credentials::outgoing(upstream, head, path).map_err(|error| unsendable(&error))?;
     if let Ok(id) = id {
         head.headers.entry(REQUEST_ID).or_insert(id);
     }
-    let payload = payload.unwrap_or_else(|| Payload::Whole(body.render()));
+    let payload =
+        payload.unwrap_or_else(|| Payload::Whole(encoded.unwrap_or_else(|| body.render())));
     let plain = unasked.map(|mark| {
         body.roll_back(mark);
         let payload = Payload::Whole(body.render());

@@ -116,10 +116,15 @@ pub(super) async fn rescue(
 
 /// Refuses what `link` may not miss, and counts it as missed by all policies that read prompts.
 pub(super) fn blocked(chain: &Chain, link: &Link, reason: &'static str, bytes: u64) -> Refusal {
+    missed(chain, reason, bytes);
+    unseen(&link.name, reason)
+}
+
+/// Counts what is refused unseen as missed by all policies that read or judge.
+pub(super) fn missed(chain: &Chain, reason: &'static str, bytes: u64) {
     let mut coverage = Coverage::default();
     coverage.miss(reason, bytes);
-    for reader in chain.readers() {
-        reader.listener.covered(reader, &coverage);
+    for judge in chain.judges() {
+        judge.listener.covered(judge, &coverage);
     }
-    unseen(&link.name, reason)
 }

@@ -49,6 +49,11 @@ impl Bill {
         self.reserved.extend(reserved);
     }
 
+    /// Whether a policy reserved anything, so that what comes back must be counted.
+    pub(super) fn has_reservations(&self) -> bool {
+        !self.reserved.is_empty()
+    }
+
     /// What is reserved, money in millionths of a dollar.
     pub(super) fn units(&self) -> Units {
         let mut units = Units::default();

@@ -29,6 +29,8 @@ mod aim;
 mod ask;
 mod bill;
 mod collect;
+mod decode;
+mod encoding;
 pub mod generation;
 mod head;
 mod identity;
@@ -40,19 +42,23 @@ mod passing;
 mod refusals;
 mod settle;
 mod shed;
+pub mod socket;
 pub mod told;
 mod usage_option;
 
 use aim::{Outgoing, aim, call, outgoing};
 use ask::{Asked, blocked, has_failed, rescue};
 use collect::{Pace, collect, decline, gather};
+use encoding::{Codings, inflate};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
 use observed::Observed;
 use passing::{BodyFault, Passing};
-use refusals::{incomplete_reply, incomplete_request, told, too_large, unreadable_reply};
+use refusals::{
+    incomplete_reply, incomplete_request, not_inflated, told, too_large, unreadable_reply,
+};
 use settle::Watch;
 
 /// The exchange's id, for the app's log and the operator's.
@@ -75,6 +81,8 @@ enum Reply {
     Relay(Response<Inbound>),
     /// A stream that policies rewrite.
     Rewrite(Response<Inbound>),
+    /// The connection becomes a WebSocket's.
+    Switched(Response<socket::Ends>),
 }
 
 impl Worker {
@@ -102,12 +110,8 @@ impl Worker {
             + Unpin
             + 'static,
     {
-        let surface =
-            recognise::recognise(request.method(), request.uri().path(), request.headers());
-        let dialect = match surface {
-            Surface::Call(dialect) | Surface::Reply(dialect) => dialect,
-            Surface::NoPrompt | Surface::Unread(_) | Surface::UnreadReply(_) => Dialect::Other,
-        };
+        let surface = surface(&request);
+        let dialect = dialect(surface, &request);
         let _admitted = match self.shared.gate.admit(&self.lane) {
             Ok(admitted) => admitted,
             Err(reason) => {
@@ -122,6 +126,9 @@ impl Worker {
         let sent = match surface {
             Surface::Call(_) => self.exchange(request, &mut watch).await,
             Surface::NoPrompt => self.pass(request, None, &mut watch).await,
+            Surface::Unread(recognise::REALTIME) if recognise::is_websocket(request.headers()) => {
+                self.socket(request, &mut watch).await
+            }
             Surface::Unread(reason) => self.pass(request, Some(reason), &mut watch).await,
             Surface::Reply(_) => self.fetch(request, None, &mut watch).await,
             Surface::UnreadReply(reason) => self.fetch(request, Some(reason), &mut watch).await,
@@ -134,11 +141,8 @@ impl Worker {
 
     /// Answers a request that may not become an exchange, in its dialect, and keeps the books on it.
     pub fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Response<Answer> {
-        let dialect =
-            match recognise::recognise(request.method(), request.uri().path(), request.headers()) {
-                Surface::Call(dialect) | Surface::Reply(dialect) => dialect,
-                Surface::NoPrompt | Surface::Unread(_) | Surface::UnreadReply(_) => Dialect::Other,
-            };
+        let seen = recognise::recognise(request.method(), request.uri().path(), request.headers());
+        let dialect = dialect(seen, request);
         let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
         watch.record.trace_id = trace_id(request.headers());
         live::answer(refuse(refusal, &mut watch), watch)
@@ -171,6 +175,11 @@ impl Worker {
                 None => failed?,
             },
         };
+        let reply = if watch.decodes {
+            decode::decoded(reply)
+        } else {
+            reply
+        };
         let reply = self.shared(reply, leads, keeps, watch); //                        who else may have it
         self.back(reply, config, watch).await //                                       may it come back
     }
@@ -192,9 +201,7 @@ impl Worker {
         let generation = Arc::clone(&watch.generation);
         // A body of unknown length is not nothing.
         let unread = unread.map(|reason| (reason, request.body().size_hint().lower().max(1)));
-        if let (Some((reason, bytes)), Some(link)) =
-            (unread, generation.chain.blocks_unseen_request())
-        {
+        if let (Some((reason, bytes)), Some(link)) = (unread, generation.chain.blocks_unread()) {
             return Err(blocked(&generation.chain, link, reason, bytes));
         }
         let (parts, body) = request.into_parts();
@@ -243,12 +250,13 @@ impl Worker {
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
     {
         self.open()?;
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let limits = &config.limits;
         if body.size_hint().lower() > limits.request_body as u64 {
             decline(&parts.headers, body).await;
             return Err(too_large(limits.request_body));
         }
+        let is_wire = watch.generation.chain.links().is_empty();
         let held = watch.held.insert(Held::new(&self.shared.gate));
         let pace = Pace::of(limits);
         let body = gather(body, limits.request_body, pace, |more| held.grow(more))
@@ -256,6 +264,20 @@ impl Worker {
             .map_err(|incomplete| incomplete_request(incomplete, limits.request_body))?;
         let begun = Instant::now();
         watch.record.request_bytes = body.len() as u64;
+        let codings = Codings::of(&parts.headers).unwrap_or_default(); // unknown ones are no call
+        let (body, encoded) = match codings.decoder(limits.request_body) {
+            None => (body, None),
+            Some(decoder) => match inflate(&body, decoder, |more| held.grow(more)).await {
+                Ok(inside) if is_wire => (inside, Some(body)),
+                Ok(inside) => {
+                    parts.headers.remove(header::CONTENT_ENCODING);
+                    (inside, None)
+                }
+                // Nobody here has to read it: whether it can be is the provider's affair.
+                Err(_) if is_wire => (Bytes::new(), Some(body)),
+                Err(undecodable) => return Err(not_inflated(undecodable, limits.request_body)),
+            },
+        };
         let mut body = RequestBody::wire(watch.record.dialect, body).at(path_of(&parts));
         watch.record.model = body.model().map(str::to_owned);
         watch.record.streaming = body.streaming();
@@ -284,7 +306,8 @@ impl Worker {
                 }
             }
         }
-        let call = call(parts, body, watch);
+        let mut call = call(parts, body, watch);
+        call.encoded = encoded;
         watch.record.overhead += begun.elapsed();
         Ok(call)
     }
@@ -319,6 +342,7 @@ impl Worker {
         watch: &mut Watch,
     ) -> Result<Response<Inbound>, Refusal> {
         let wait = upstream.first_content_timeout;
+        let switches = request.headers().contains_key(header::UPGRADE);
         let sent = timeout(wait, self.pool.send(upstream, request)).await;
         watch.bill.asked = true;
         let asked: Arc<str> = upstream.name.as_str().into();
@@ -352,6 +376,10 @@ impl Worker {
                 return Err(Refusal::new(Code::UpstreamTimeout, message));
             }
         };
+        if reply.status() == StatusCode::SWITCHING_PROTOCOLS && !switches {
+            let message = format!("the upstream `{name}` switched protocols, which nobody wanted");
+            return Err(Refusal::new(Code::UpstreamFailed, message));
+        }
         Ok(reply)
     }
 
@@ -442,6 +470,31 @@ impl Worker {
             Refusal::new(Code::Draining, "this sidecar is shutting down")
                 .worth_retrying_after(Duration::from_secs(1)),
         )
+    }
+}
+
+/// What a request is: by its head, and by what comes after it.
+fn surface<B: Body>(request: &Request<B>) -> Surface {
+    let headers = request.headers();
+    match recognise::recognise(request.method(), request.uri().path(), headers) {
+        // The query of Gemini's says more than others', but not what it is.
+        Surface::Call(_) if Codings::of(headers).is_err() => Surface::Unread("encoding"),
+        // HTTP/2 bodies need no length.
+        Surface::NoPrompt
+            if !request.body().is_end_stream() && !headers.contains_key(header::CONTENT_LENGTH) =>
+        {
+            Surface::Unread(recognise::BODY)
+        }
+        surface => surface,
+    }
+}
+
+/// The dialect that an exchange is counted under, and answered in.
+fn dialect<B>(surface: Surface, request: &Request<B>) -> Dialect {
+    match surface {
+        Surface::Call(dialect) | Surface::Reply(dialect) => dialect,
+        Surface::Unread(recognise::REALTIME) => recognise::dialect_at(request.uri().path()),
+        Surface::NoPrompt | Surface::Unread(_) | Surface::UnreadReply(_) => Dialect::Other,
     }
 }
 

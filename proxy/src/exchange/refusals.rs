@@ -7,7 +7,7 @@ use crate::{
     telemetry::metrics,
 };
 
-use super::{collect::Incomplete, shed::overloaded};
+use super::{collect::Incomplete, encoding::Undecodable, shed::overloaded};
 
 /// Counts a refusal, and tells its cause to the operator, where there is one.
 pub(super) fn told(id: &str, refusal: &Refusal) {
@@ -108,6 +108,23 @@ pub(super) fn incomplete_request(incomplete: Incomplete, limit: usize) -> Refusa
         Incomplete::Broken(cause) => {
             Refusal::new(Code::BadRequest, "the request's body broke off").caused_by(cause)
         }
+    }
+}
+
+/// Refuses an encoded body.
+pub(super) fn not_inflated(why: Undecodable, limit: usize) -> Refusal {
+    match why {
+        Undecodable::Corrupt => Refusal::new(
+            Code::BadRequest,
+            "the body is not what its `content-encoding` says, or is cut",
+        ),
+        Undecodable::TooLarge => Refusal::new(
+            Code::BodyTooLarge,
+            format!(
+                "what is inside the encoded body is larger than {limit} bytes, or out of all proportion to what was sent"
+            ),
+        ),
+        Undecodable::NoRoom => super::shed::overloaded(crate::overload::Reason::Bodies),
     }
 }
 

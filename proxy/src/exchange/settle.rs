@@ -45,6 +45,8 @@ pub(super) struct Watch {
     pub(super) reply_headers: Vec<(HeaderName, HeaderValue)>,
     /// Usage was asked for in the app's place: what tells it is taken out of the stream.
     pub(super) strips_usage: bool,
+    /// The reply is read, counted or kept: what comes encoded is decoded.
+    pub(super) decodes: bool,
     /// The app asked for one array of pieces, as Gemini streams without `alt=sse`.
     pub(super) listed: bool,
     /// What was seen of the reply.
@@ -79,6 +81,7 @@ impl Watch {
             bill: Bill::default(),
             reply_headers: Vec::new(),
             strips_usage: false,
+            decodes: false,
             listed: false,
             observed: Observed::default(),
             fetched: None,

@@ -20,7 +20,7 @@ use super::{
     dial::{NoWay, dial},
     framing::{Checked, header_lines},
     hello::Opening,
-    http::PARTING,
+    http::{PARTING, socket_of, wants_socket},
     plain::{self, Outbound},
     slow::{Taken, Watched},
     terminate::{Dialled, refuse, terminate},
@@ -49,9 +49,15 @@ pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Con
     let inside = Arc::clone(&guest);
     let service = service_fn(move |request| {
         let (context, guest) = (Arc::clone(&context), Arc::clone(&inside));
-        let busy = guest.place().exchange();
+        let (busy, wants) = (guest.place().exchange(), wants_socket(&request));
         async move {
-            let answered = answer(request, guest, context).await;
+            let mut answered = answer(request, Arc::clone(&guest), Arc::clone(&context)).await;
+            if let Some(tunnel) = socket_of(&mut answered, wants) {
+                context.connections.spawn(async move {
+                    let _busy = guest.place().exchange();
+                    tunnel.run().await;
+                });
+            }
             Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
         }
     });

@@ -23,6 +23,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
+use crate::dialect::recognise::names_websocket;
+
 /// Bytes of a chunked body's trailer section that are read.
 const TRAILERS: usize = 8 << 10;
 
@@ -311,6 +313,7 @@ fn body_after(head: &[u8]) -> Option<State> {
         request.starts_with(b"CONNECT "),
     );
     let (mut hosts, mut length, mut chunked) = (0, None, false);
+    let mut socket = false;
     for line in lines.filter(|line| !line.is_empty()) {
         if matches!(line.first(), Some(b' ' | b'\t')) || memchr(b'\r', line).is_some() {
             return None; // a folded line, a bare CR
@@ -327,6 +330,9 @@ fn body_after(head: &[u8]) -> Option<State> {
                 let bytes: u64 = str::from_utf8(value).ok()?.parse().ok()?;
                 length = Some(i64::try_from(bytes).is_ok().then_some(bytes)?);
             }
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                socket |= names_websocket(value);
+            }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 if chunked || http_1_0 || !value.eq_ignore_ascii_case(b"chunked") {
                     return None;
@@ -342,6 +348,10 @@ fn body_after(head: &[u8]) -> Option<State> {
     if connect {
         // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection must close: see `forward.rs`.
         return (!chunked && length.is_none()).then_some(State::Opaque);
+    }
+    if socket && request.starts_with(b"GET ") && !chunked && matches!(length, None | Some(0)) {
+        // A WebSocket's bytes follow. Where it is refused, the connection must close: see `http.rs`.
+        return Some(State::Opaque);
     }
     Some(match (chunked, length) {
         (true, _) => State::Size(0, 0),

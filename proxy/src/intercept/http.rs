@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderValue, Method, Version, header};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -28,9 +29,11 @@ use super::{
 };
 use crate::{
     config::Limits,
+    dialect::recognise::is_websocket,
     exchange::{
         Answer,
         generation::{Phase, Shared},
+        socket::Tunnel,
     },
     overload::{Guest, Leave, Place},
     policy::ConnectionId,
@@ -66,6 +69,7 @@ pub(super) async fn http<S, A, R>(
     };
     let mut draining = pin!(shared.reached(Phase::Draining));
     let back = Arc::new(Mutex::new(None));
+    let socket: Arc<Mutex<Option<Tunnel>>> = Arc::default();
     let mut begun = Vec::new();
     loop {
         if begun.is_empty() {
@@ -89,23 +93,28 @@ pub(super) async fn http<S, A, R>(
         // Boxed, as the connection's own: nothing of it is left while parked.
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectionId(guest.id()));
-            let (busy, answered) = (place.exchange(), answer(request));
+            let (busy, wants) = (place.exchange(), wants_socket(&request));
+            let (answered, socket) = (answer(request), Arc::clone(&socket));
             // Boxed, so that a connection between two exchanges does not keep the room that one needs: 4 KiB.
             Box::pin(async move {
-                Ok::<_, Infallible>(answered.await.map(|body| Taken::new(body, busy)))
+                let mut answered = answered.await;
+                if let Some(tunnel) = socket_of(&mut answered, wants) {
+                    *socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
+                }
+                Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
             })
         });
         let server = server(limits);
-        let mut connection = Box::pin(server.serve_connection(lent, service));
-        loop {
+        let mut connection = Box::pin(server.serve_connection_with_upgrades(lent, service));
+        let ended = loop {
             // Errors are the peer's: it left, or sent what was answered with 400.
             tokio::select! {
                 biased;
-                _ = connection.as_mut() => return,
+                _ = connection.as_mut() => break Ended::Over,
                 () = &mut draining => {
                     connection.as_mut().graceful_shutdown();
-                    let _ = connection.await;
-                    return;
+                    let _ = connection.as_mut().await;
+                    break Ended::Over;
                 }
                 how = guest.asked_to_leave() => match how {
                     Leave::Stalled => return,
@@ -118,19 +127,63 @@ pub(super) async fn http<S, A, R>(
                         if place.park() {
                             connection.as_mut().graceful_shutdown();
                             let _ = connection.as_mut().await;
-                            break;
+                            break Ended::Parked;
                         }
                     }
                 },
             }
-        }
+        };
         drop(connection);
+        if matches!(ended, Ended::Over) {
+            let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(tunnel) = socket {
+                let _busy = place.exchange(); // idle or not is its ends' affair
+                tokio::select! {
+                    () = tunnel.run() => {}
+                    () = stalled(guest) => {}
+                }
+            }
+            return;
+        }
         let Some(stream) = back.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
         parked = stream;
         begun = parked.begun();
         place.unpark();
+    }
+}
+
+/// How hyper's part in a connection ended.
+enum Ended {
+    /// For good, or because the connection is a socket's now.
+    Over,
+    Parked,
+}
+
+/// Whether a request may have bytes behind it that are no HTTP: those of a WebSocket. The framing check does not look at them.
+pub(super) fn wants_socket<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_2
+        && request.method() == Method::GET
+        && is_websocket(request.headers())
+}
+
+/// The socket that a connection becomes with this answer. Where it was wanted and becomes none, the connection ends with the answer: what
+/// follows was not checked.
+pub(super) fn socket_of<B>(answer: &mut Response<B>, wanted: bool) -> Option<Tunnel> {
+    let tunnel = answer.extensions_mut().remove::<Tunnel>();
+    if wanted && tunnel.is_none() {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    tunnel
+}
+
+/// Resolves once a peer takes nothing any more.
+async fn stalled(guest: &Guest) {
+    while guest.asked_to_leave().await != Leave::Stalled {
+        // It is in use, however little moves: see `tunnel.run`.
+        tokio::time::sleep(PARTING).await;
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Call {
     pub path: String,
     /// What is asked.
     pub body: Body,
+    /// The body as it came, where it is encoded and no policy has a say: it leaves like this, unless the host itself edits `body`.
+    pub encoded: Option<bytes::Bytes>,
     /// What policies took on in its name.
     pub books: Books,
     /// The upstream whose host the app dialled; none where it came in by the base URL.
@@ -88,6 +90,7 @@ impl Call {
             method,
             path,
             body,
+            encoded: None,
             headers,
             books: Books::default(),
             home: None,

@@ -85,13 +85,18 @@ impl Chain {
     pub const fn asks(&self) -> bool {
         self.asks
     }
-    /// The policies that read prompts.
-    pub fn readers(&self) -> impl Iterator<Item = &Arc<Link>> {
-        self.links.iter().filter(|link| link.reads_prompts())
+    /// The policies that read or judge requests.
+    pub fn judges(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.links.iter().filter(|link| link.judges_requests())
     }
     /// The first policy that reads prompts and lets no unseen one pass.
     pub fn blocks_unseen_request(&self) -> Option<&Link> {
         self.first_blocking(Link::reads_prompts)
+    }
+    /// The first policy that reads or judges requests, or rewrites replies, and lets nothing unseen pass: what no dialect reads would go
+    /// round it.
+    pub fn blocks_unread(&self) -> Option<&Link> {
+        self.first_blocking(|link| link.judges_requests() || link.rewrites_replies())
     }
     /// The first policy that rewrites replies and lets no unseen one pass.
     pub fn blocks_unseen_reply(&self) -> Option<&Link> {
@@ -111,6 +116,10 @@ impl Link {
     pub fn reads_prompts(&self) -> bool {
         let manifest = self.program.manifest();
         manifest.hooks.request && !manifest.reads.is_empty()
+    }
+    /// Whether it is asked about requests, be it for the model or a parameter alone.
+    pub fn judges_requests(&self) -> bool {
+        self.program.manifest().hooks.request
     }
     /// Whether it is shown replies.
     pub fn rewrites_replies(&self) -> bool {

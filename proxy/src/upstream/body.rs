@@ -101,6 +101,17 @@ pub enum Inbound {
     Shared(FlightBody),
     /// A kept reply, in pieces.
     Kept(VecDeque<Bytes>),
+    /// A reply whose content coding is undone as it comes.
+    Decoded(Decoded),
+}
+
+/// What is inside an encoded reply. Dropped before its end, it drops what it reads from.
+pub struct Decoded(pub Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Sync>>);
+
+impl fmt::Debug for Decoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decoded")
+    }
 }
 
 impl Body for Inbound {
@@ -118,6 +129,7 @@ impl Body for Inbound {
                 .map(|piece| piece.map(|p| Ok(Frame::data(p)))),
             Self::Shared(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Kept(pieces) => Poll::Ready(pieces.pop_front().map(|p| Ok(Frame::data(p)))),
+            Self::Decoded(Decoded(body)) => body.as_mut().poll_frame(cx),
         }
     }
 
@@ -127,6 +139,7 @@ impl Body for Inbound {
             Self::Embedded(body) => body.is_end(),
             Self::Shared(body) => body.is_end_stream(),
             Self::Kept(pieces) => pieces.is_empty(),
+            Self::Decoded(Decoded(body)) => body.is_end_stream(),
         }
     }
 
@@ -138,6 +151,7 @@ impl Body for Inbound {
             Self::Kept(pieces) => {
                 SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
             }
+            Self::Decoded(Decoded(body)) => body.size_hint(),
         }
     }
 }

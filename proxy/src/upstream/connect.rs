@@ -143,17 +143,17 @@ impl Connector {
         Self { kind, limit }
     }
 
-    /// For `https` upstreams: offers HTTP/2, then HTTP/1.1.
-    pub(crate) fn tls(config: ClientConfig, limit: Duration) -> Self {
+    /// For `https` upstreams: offers HTTP/2, then HTTP/1.1; or, with `http1`, that alone.
+    pub(crate) fn tls(config: ClientConfig, limit: Duration, http1: bool) -> Self {
         let mut tcp = tcp();
         tcp.enforce_http(false); // it would refuse the `https` scheme otherwise
-        let kind = Kind::Tls(
-            HttpsConnectorBuilder::new()
-                .with_tls_config(config)
-                .https_only()
-                .enable_all_versions()
-                .wrap_connector(tcp),
-        );
+        let over_tls = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only();
+        let kind = Kind::Tls(match http1 {
+            true => over_tls.enable_http1().wrap_connector(tcp),
+            false => over_tls.enable_all_versions().wrap_connector(tcp),
+        });
         Self { kind, limit }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 
 use http::{
     Extensions, HeaderValue, Method, Request, Response,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     uri::Scheme,
 };
 use http_body::Body;
@@ -72,19 +72,31 @@ struct Way {
     tls: bool,
     roots: Option<PathBuf>,
     connect_timeout: Duration,
+    /// HTTP/1.1 alone is spoken: only there can a request have its connection for itself.
+    http1: bool,
 }
 
 impl Way {
-    fn of(tls: bool, roots: Option<&PathBuf>, connect_timeout: Duration) -> Self {
+    fn of(tls: bool, roots: Option<&PathBuf>, connect_timeout: Duration, http1: bool) -> Self {
         Self {
             tls,
             roots: roots.cloned(),
             connect_timeout,
+            http1,
         }
     }
 
-    fn is(&self, tls: bool, roots: Option<&PathBuf>, connect_timeout: Duration) -> bool {
-        self.tls == tls && self.connect_timeout == connect_timeout && self.roots.as_ref() == roots
+    fn is(
+        &self,
+        tls: bool,
+        roots: Option<&PathBuf>,
+        connect_timeout: Duration,
+        http1: bool,
+    ) -> bool {
+        self.tls == tls
+            && self.http1 == http1
+            && self.connect_timeout == connect_timeout
+            && self.roots.as_ref() == roots
     }
 }
 
@@ -125,6 +137,7 @@ impl Pool {
                     origin.scheme() == Some(&Scheme::HTTPS),
                     roots.as_ref(),
                     upstream.connect_timeout,
+                    false,
                 )
                 .map(drop),
         }
@@ -145,8 +158,10 @@ impl Pool {
             Kind::Embedded => Ok(embedded::answer(request).await.map(Inbound::Embedded)),
             Kind::Http { origin, roots, .. } => {
                 let tls = origin.scheme() == Some(&Scheme::HTTPS);
+                // Of what apps send, `upgrade` ends at our own server: here it is ours. In clear, HTTP/1.1 is all there is.
+                let http1 = tls && request.headers().contains_key(UPGRADE);
                 let client = self
-                    .client(tls, roots.as_ref(), upstream.connect_timeout)
+                    .client(tls, roots.as_ref(), upstream.connect_timeout, http1)
                     .map_err(SendError::Setup)?;
                 if matches!(request.body(), Payload::Whole(bytes) if bytes.is_empty())
                     && matches!(
@@ -187,16 +202,20 @@ impl Pool {
         tls: bool,
         roots: Option<&PathBuf>,
         connect_timeout: Duration,
+        http1: bool,
     ) -> Result<Arc<Clients>, SetupError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients
             .iter()
-            .find(|(way, _)| way.is(tls, roots, connect_timeout))
+            .find(|(way, _)| way.is(tls, roots, connect_timeout, http1))
         {
             return Ok(Arc::clone(client));
         }
-        let client = Arc::new(make(tls, roots, connect_timeout, self.idle)?);
-        clients.push((Way::of(tls, roots, connect_timeout), Arc::clone(&client)));
+        let client = Arc::new(make(tls, roots, connect_timeout, self.idle, http1)?);
+        clients.push((
+            Way::of(tls, roots, connect_timeout, http1),
+            Arc::clone(&client),
+        ));
         Ok(client)
     }
 }
@@ -243,9 +262,10 @@ fn make(
     roots: Option<&PathBuf>,
     connect_timeout: Duration,
     idle: usize,
+    http1: bool,
 ) -> Result<Clients, SetupError> {
     let connector = if over_tls {
-        Connector::tls(tls(roots.map(PathBuf::as_path))?, connect_timeout)
+        Connector::tls(tls(roots.map(PathBuf::as_path))?, connect_timeout, http1)
     } else {
         Connector::plain(connect_timeout)
     };

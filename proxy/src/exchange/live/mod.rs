@@ -25,10 +25,14 @@ use relay::Relay;
 use rewrite::Rewrite;
 
 use super::{
-    REQUEST_ID, Reply, is_stream,
+    REQUEST_ID, Reply,
+    decode::decoder,
+    encoding::Codings,
+    is_stream,
     observed::{Observed, Reading},
     refusals::{failed, told, unreadable_reply},
     settle::Watch,
+    socket,
 };
 use crate::{
     config::Limits,
@@ -50,7 +54,7 @@ enum Kind {
 /// An answer of our own, or a whole reply that policies have seen. The books close once it is written.
 struct Whole {
     body: Option<Bytes>,
-    /// None for what was turned away, and has no books.
+    /// None for what was turned away, and has no books, and for a socket, whose own they are.
     _watch: Option<Watch>,
 }
 
@@ -124,15 +128,17 @@ pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
             watch.record.status = response.status().as_u16();
             let stream = is_stream(response.headers());
             watch.record.streaming = stream;
-            // Nobody can count the tokens of a body that is encoded; it passes as it is.
-            let plain = response.headers().get(header::CONTENT_ENCODING).is_none();
-            let watched = plain && response.status().is_success();
+            // Nobody can count the tokens of what nobody can decode; it passes as it is.
+            let codings = Codings::of(response.headers());
+            let watched = codings.is_ok() && response.status().is_success();
+            let decoder = decoder(response.headers()).filter(|_| watched);
             response.map(|upstream| {
                 Answer(Kind::Relay(Box::new(Relay::new(
-                    upstream, watch, stream, watched,
+                    upstream, watch, stream, watched, decoder,
                 ))))
             })
         }
+        Reply::Switched(response) => return socket::switched(response, watch),
         Reply::Rewrite(response) => {
             watch.record.status = response.status().as_u16();
             watch.record.streaming = true;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{
     super::{
         Timeouts,
+        encoding::Decoder,
         generation::Phase,
         observed::{Observed, Reading},
         settle::Watch,
@@ -41,6 +42,8 @@ pub(super) struct Relay {
     document: Document,
     /// The upstream's body came to its end.
     complete: bool,
+    /// Undoes the reply's coding for the tap; what the app gets stays encoded.
+    decoder: Option<Decoder>,
     /// Takes out what tells a usage that the app did not ask for.
     filter: Option<Filter>,
     pub(super) stream: bool,
@@ -54,7 +57,14 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub(super) fn new(upstream: Inbound, watch: Watch, stream: bool, watched: bool) -> Self {
+    /// `watched`: the reply is a success that can be read, encoded or not; then `decoder` undoes that.
+    pub(super) fn new(
+        upstream: Inbound,
+        watch: Watch,
+        stream: bool,
+        watched: bool,
+        decoder: Option<Decoder>,
+    ) -> Self {
         let (now, waits) = (Instant::now(), timeouts(&watch));
         let dialect = watch.record.dialect;
         let mut relay = Self {
@@ -62,7 +72,9 @@ impl Relay {
             errors: (watched && stream).then(|| Errors::new(dialect)),
             document: Document::default(),
             complete: false,
-            filter: (watched && stream && watch.strips_usage).then(Filter::new),
+            filter: (watched && stream && watch.strips_usage && decoder.is_none())
+                .then(Filter::new),
+            decoder: decoder.filter(|_| watched),
             window: stream.then(|| Box::pin(watch.shared.reached(Phase::Cut)) as Window),
             timer: Box::pin(sleep_until(now + waits.idle.min(waits.first_content))),
             state: State::Open,
@@ -98,15 +110,8 @@ impl Relay {
                 self.last = Instant::now();
                 if let Some(bytes) = frame.data_ref() {
                     self.watch.record.reply_bytes += bytes.len() as u64;
-                    if let Some(tap) = &mut self.tap {
-                        tap.watch(bytes);
-                        if let Some(errors) = &mut self.errors {
-                            errors.watch(bytes);
-                        } else {
-                            let last = self.upstream.is_end_stream();
-                            let dialect = self.watch.record.dialect;
-                            self.document.watch(dialect, bytes, last);
-                        }
+                    self.read(bytes);
+                    if let Some(tap) = &self.tap {
                         if self.watch.record.first_token.is_none()
                             && (tap.content_seen() || !self.stream)
                         {
@@ -139,6 +144,28 @@ impl Relay {
                 Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))))
             }
             Poll::Pending => self.poll_clocks(context),
+        }
+    }
+
+    /// Looks at what passes: as it is, or as it is once its coding is undone.
+    fn read(&mut self, bytes: &Bytes) {
+        let Some(tap) = &mut self.tap else { return };
+        let inside = match &mut self.decoder {
+            None => bytes.clone(),
+            Some(decoder) => match decoder.push(bytes) {
+                Ok(inside) => inside.into(),
+                Err(_) => {
+                    self.tap = None; // what can't be read is not counted as if it had been
+                    return;
+                }
+            },
+        };
+        tap.watch(&inside);
+        if let Some(errors) = &mut self.errors {
+            errors.watch(&inside);
+        } else {
+            let last = self.upstream.is_end_stream();
+            (self.document).watch(self.watch.record.dialect, &inside, last);
         }
     }
 
@@ -212,7 +239,8 @@ impl Relay {
     fn break_off(&mut self, cut: Cut) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let refusal = self.watch.cut(cut);
         let ended = self.tap.as_ref().is_some_and(Tap::ended);
-        if !self.stream || self.tap.is_none() || ended {
+        // Into an encoded stream no event of ours can be put.
+        if !self.stream || self.tap.is_none() || self.decoder.is_some() || ended {
             self.state = State::Over;
             return Poll::Ready(Some(Err(Broken)));
         }

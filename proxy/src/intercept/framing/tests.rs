@@ -80,6 +80,36 @@ fn ambiguous_messages_are_stopped_however_they_are_split() {
 }
 
 #[test]
+fn what_follows_a_request_for_a_websocket_is_no_message() {
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
+    let frames = format!("{request}\u{1}\n\n");
+    let other = frames.replace("WebSocket", "h2c");
+    assert_eq!(refused_at(frames.as_bytes(), frames.len()), None);
+    assert!(refused_at(other.as_bytes(), other.len()).is_some());
+    let posted = frames.replace("GET", "POST");
+    assert!(refused_at(posted.as_bytes(), posted.len()).is_some());
+}
+
+#[test]
+fn fuzz_any_bytes_are_stopped_at_the_same_message_however_they_are_split() {
+    let examples: Vec<&[u8]> = GOOD
+        .iter()
+        .chain(&BAD)
+        .map(|text| text.as_bytes())
+        .collect();
+    crate::fuzz::run(&examples, |input, chance| {
+        let whole = refused_at(input, input.len().max(1));
+        let split = refused_at(input, 1 + chance.below(input.len()));
+        assert_eq!(whole.is_some(), split.is_some(), "{whole:?} {split:?}");
+        let mut follower = follower();
+        let _ = follower.follow(input);
+        let kind = format!("{:?}", follower.state);
+        let kind = kind.split(|c: char| !c.is_alphabetic()).next();
+        kind.map_or(0, |kind| kind.len() as u64) * 64 + whole.map_or(0, |at| 1 + at as u64 / 8)
+    });
+}
+
+#[test]
 fn the_message_before_an_ambiguous_one_is_untouched() {
     let first = GOOD[2];
     for bad in BAD {
