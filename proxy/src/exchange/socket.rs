@@ -22,6 +22,7 @@ use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
+    sync::Notify,
     time::{Instant, sleep, timeout},
 };
 
@@ -44,6 +45,8 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(3600);
 /// The same, once the process drains.
 const IDLE_DRAINING: Duration = Duration::from_secs(2);
+/// The same, once one side has ended: the other is only to read what is left and end as well.
+const IDLE_HALF: Duration = Duration::from_secs(10);
 /// How long the two connections may take to become the socket's, once both sides have agreed.
 const HANDED_OVER: Duration = Duration::from_secs(10);
 
@@ -147,6 +150,10 @@ impl Tunnel {
         let whole = tokio::select! {
             ended = copy_bidirectional(&mut client, &mut server) => ended.is_ok(),
             () = moved.ceased(IDLE) => false,
+            () = async {
+                moved.ended.notified().await;
+                moved.ceased(IDLE_HALF).await;
+            } => true,
             () = drained(&shared, &moved) => false,
         };
         if !whole {
@@ -186,6 +193,8 @@ struct Moved {
     last: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
+    /// One side has ended.
+    ended: Notify,
 }
 
 impl Moved {
@@ -195,6 +204,7 @@ impl Moved {
             last: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            ended: Notify::new(),
         }
     }
 
@@ -257,6 +267,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noted<S> {
         let read = buffer.filled().len() - before;
         if read > 0 {
             self.moved.note(self.side, read);
+        } else if polled.is_ready() && buffer.remaining() > 0 {
+            self.moved.ended.notify_one();
         }
         polled
     }

@@ -30,6 +30,7 @@ fn is_passed(sidecar: &Sidecar, upstream: &Upstream) {
         app.closes_within(std::time::Duration::from_secs(5)),
         "with its upstream"
     );
+    drop(app);
     let seen = upstream.last();
     assert_eq!(seen.header("upgrade"), Some("websocket"));
     assert!(

@@ -111,12 +111,11 @@ impl Relay {
                 if let Some(bytes) = frame.data_ref() {
                     self.watch.record.reply_bytes += bytes.len() as u64;
                     self.read(bytes);
-                    if let Some(tap) = &self.tap {
-                        if self.watch.record.first_token.is_none()
-                            && (tap.content_seen() || !self.stream)
-                        {
-                            self.watch.content();
-                        }
+                    if let Some(tap) = &self.tap
+                        && self.watch.record.first_token.is_none()
+                        && (tap.content_seen() || !self.stream)
+                    {
+                        self.watch.content();
                     }
                 }
                 if self.upstream.is_end_stream()
