@@ -75,10 +75,9 @@ pub(super) fn item(
         } else if let Some(index) = ["arguments", "input", "code"]
             .iter()
             .position(|n| key.is(n))
+            && let (Some(text), Some(slot)) = (cursor.text_or_skip()?, strings.get_mut(index))
         {
-            if let (Some(text), Some(slot)) = (cursor.text_or_skip()?, strings.get_mut(index)) {
-                *slot = Some(text);
-            }
+            *slot = Some(text);
         }
         Ok(())
     })?;

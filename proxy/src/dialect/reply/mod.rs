@@ -249,8 +249,8 @@ impl Reply {
         self.state.content_seen
     }
 
-    /// What no policy was shown, in bytes under a label: `signed_reasoning`, `citation`, `tool_result`, `audio`, `image`,
-    /// `annotation`, `part`, `item`, `field`, `event`, `body`, `tool_arguments`.
+    /// What no policy was shown, in bytes under a label: the kinds that are exempt (`signed_reasoning`, `encrypted`, `audio`, `image`, `file`,
+    /// `logprobs`), `event` and `body` for what could not be read, `field` and `tool_arguments` for what could not be taken apart.
     pub fn unseen(&self) -> &[(&'static str, u64)] {
         &self.state.unseen
     }
