@@ -310,8 +310,8 @@ impl Reply {
         Ok(())
     }
 
-    /// Whether an event is only to be understood with what follows it, and that is not there yet: a finish reason beside content, which other
-    /// content may follow, or half a surrogate pair. Then it is taken back.
+    /// Whether an event is only to be understood with what follows it, and that is not there yet: a finish reason, which other content
+    /// may follow, or half a surrogate pair. Then it is taken back.
     fn must_wait(&mut self, event: &Event) -> Result<bool, Malformed> {
         if self.finished || self.state.places.is_empty() {
             return Ok(false);
@@ -322,7 +322,7 @@ impl Reply {
             false if finishes(self.data(event)) => self.endings(event),
             false => Vec::new(),
         };
-        finished.retain(|ending| ending.finish && ending.content);
+        finished.retain(|ending| self.ends_something(ending));
         if !is_cut && finished.is_empty() {
             return Ok(false);
         }
@@ -340,7 +340,7 @@ impl Reply {
             });
             let more = endings
                 .into_iter()
-                .filter(|ending| ending.finish && ending.content);
+                .filter(|ending| self.ends_something(ending));
             let known = finished.len();
             finished.extend(more);
             if goes_on {
@@ -351,6 +351,13 @@ impl Reply {
             self.frames.take_back_after(event);
             return Ok(false);
         }
+    }
+
+    /// Whether a finish reason would end a channel, and it is worth a look at what follows: where `[DONE]` comes there is always an event
+    /// behind, elsewhere only content says that more may come.
+    fn ends_something(&self, ending: &plan::Ending) -> bool {
+        let open = self.state.dialect.has_done() && self.state.is_open(ending.choice);
+        ending.finish && (ending.content || open)
     }
 
     /// What an event says of its choices.

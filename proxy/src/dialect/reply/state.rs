@@ -156,6 +156,12 @@ impl State {
         }
     }
 
+    /// Whether a choice has a channel that is open.
+    pub(super) fn is_open(&self, choice: u32) -> bool {
+        let mut channels = self.channels.iter();
+        channels.any(|channel| channel.open && channel.key.outer == choice)
+    }
+
     /// Notes something that is not what the dialect's replies are made of.
     pub(super) fn cannot_read(&mut self, label: &'static str, bytes: usize) {
         self.count_unseen(label, bytes);

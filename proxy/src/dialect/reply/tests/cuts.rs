@@ -71,25 +71,36 @@ fn choices_that_finish_in_every_chunk_by_turns_stay_open() {
 }
 
 #[test]
-fn a_finish_that_is_one_ends_its_channel_without_a_wait() {
+fn a_reason_between_every_two_chunks_ends_no_channel() {
     let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-    let mut reply = reply(Dialect::OpenaiChat, true);
-    reply.push(&chat(&[&chunk("a", "null"), end])).unwrap();
-    assert!(reply.deltas().last().unwrap().last);
-    reply.write(&[]).unwrap();
+    let pieces = ["Dear [[", "NA", "ME]] an", "d [[NAME]", "]"];
+    let chunks: Vec<_> = pieces
+        .iter()
+        .flat_map(|text| [chunk(text, "null"), end.to_owned()])
+        .collect();
+    let ran = one_by_one(Dialect::OpenaiChat, &stream(&chunks));
+    let texts = client(Dialect::OpenaiChat, true, &ran.bytes);
+    assert_eq!(texts["content 0"], format!("Dear {VALUE} and {VALUE}"));
+    assert_eq!(ran.lasts, [0]);
 }
 
 #[test]
-fn a_chunk_with_text_and_a_finish_waits_only_for_the_next_event() {
-    let mut reply = reply(Dialect::OpenaiChat, true);
-    reply.push(&chat(&[&chunk("a", "\"stop\"")])).unwrap();
-    assert!(reply.deltas().is_empty());
-    assert!(reply.write(&[]).unwrap().is_empty());
-    reply
-        .push(&chat(&[r#"{"choices":[],"usage":null}"#]))
-        .unwrap();
-    let deltas = reply.deltas();
-    assert_eq!((deltas.len(), deltas[0].last), (1, true));
+fn a_chunk_with_a_finish_waits_only_for_the_next_event() {
+    for last in [
+        chunk("a", "\"stop\""),
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#.to_owned(),
+    ] {
+        let mut reply = reply(Dialect::OpenaiChat, true);
+        reply.push(&chat(&[&chunk("b", "null"), &last])).unwrap();
+        assert_eq!(reply.deltas().len(), 1);
+        reply.write(&[]).unwrap();
+        reply
+            .push(&chat(&[r#"{"choices":[],"usage":null}"#]))
+            .unwrap();
+        let deltas = reply.deltas();
+        assert_eq!((deltas.len(), deltas[0].last), (1, true));
+        reply.write(&[]).unwrap();
+    }
 }
 
 #[test]

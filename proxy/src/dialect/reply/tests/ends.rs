@@ -64,7 +64,7 @@ fn a_refused_chat_does_not_finish_a_choice_twice_nor_tell_usage_unasked() {
         r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
         r#"{"choices":[{"index":1,"delta":{"content":"b"}}]}"#,
     ]);
-    let (_, events) = refused(Dialect::OpenaiChat, &bytes, 3);
+    let (_, events) = refused(Dialect::OpenaiChat, &bytes, 4);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["choices"][0]["index"], 1);
 }
