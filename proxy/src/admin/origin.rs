@@ -36,6 +36,7 @@ impl ChangeIntent {
             StatusCode::FORBIDDEN,
             "a change needs the header `x-outrigger-admin: 1`, which no form of a web page can send",
         )
+        .reply()
     }
 }
 
@@ -46,10 +47,10 @@ impl Origins {
 
     /// Refuses what a browser sends for a page of another site, and what is addressed to a name that this is not.
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Reply> {
-        self.refused(request).err()
+        self.judge(request).err().map(Refused::reply)
     }
 
-    fn refused<B>(&self, request: &Request<B>) -> Result<(), Reply> {
+    fn judge<B>(&self, request: &Request<B>) -> Result<(), Refused> {
         let headers = request.headers();
         let host = one(headers, header::HOST.as_str())?;
         let target = request.uri().authority().map(http::uri::Authority::as_str);
@@ -155,7 +156,7 @@ fn same_origin(origin: &str, authority: &str) -> bool {
 }
 
 /// The header's only value: several, or one that is no text, are nobody's.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Reply> {
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refused> {
     let mut all = headers.get_all(name).iter();
     let Some(first) = all.next() else {
         return Ok(None);
@@ -169,8 +170,23 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Reply>
     }
 }
 
-fn refusal(status: StatusCode, message: &str) -> Reply {
-    json(status, &serde_json::json!({ "error": message }))
+/// Why a request is refused, in a sentence for whoever can act.
+struct Refused {
+    status: StatusCode,
+    message: String,
+}
+
+impl Refused {
+    fn reply(self) -> Reply {
+        json(self.status, &serde_json::json!({ "error": self.message }))
+    }
+}
+
+fn refusal(status: StatusCode, message: &str) -> Refused {
+    Refused {
+        status,
+        message: message.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Builder<'_> {
             "string" => string(schema, self.text, nth),
             "integer" => number(schema, true, nth),
             "number" => number(schema, false, nth),
-            "boolean" => Some((nth % 2 == 0).into()),
+            "boolean" => Some(nth.is_multiple_of(2).into()),
             "null" => Some(Value::Null),
             _ => None,
         }
@@ -429,7 +429,7 @@ fn number(schema: &Map<String, Value>, whole: bool, nth: u64) -> Option<Value> {
             };
             wanted * step
         }
-        (Some(step), None, None) if step == 1.0 => 1.0 + shift,
+        (Some(1.0), None, None) => 1.0 + shift,
         (Some(step), None, None) => step * (1.0 + shift),
         (None, _, _) if fits(1.0 + shift) => 1.0 + shift,
         (None, Some((low, _)), Some((high, _))) if low == high => low,
