@@ -172,3 +172,8 @@ fn claude_code_works_through_every_policy_but_the_guard_and_is_not_altered() {
 fn codex_works_through_every_standard_policy_and_is_not_altered() {
     works_on_a_tool_round(Agent::Codex, CHAIN);
 }
+
+#[test]
+fn claude_code_works_through_every_standard_policy_and_is_not_altered() {
+    works_on_a_tool_round(Agent::ClaudeCode, CHAIN);
+}
