@@ -16,7 +16,7 @@ pub(crate) const fn of(dialect: Dialect) -> &'static [Member] {
         Dialect::OpenaiEmbeddings => EMBEDDINGS,
         Dialect::AnthropicMessages => MESSAGES,
         Dialect::GeminiGenerate => GEMINI,
-        Dialect::Other => &[],
+        _ => &[],
     }
 }
 
