@@ -280,17 +280,23 @@ async fn without_an_authority_a_claimed_host_is_refused_and_never_tunnelled() {
 }
 
 #[tokio::test]
-async fn an_upgrade_never_leaves_early() {
+async fn no_upgrade_but_a_websocket_leaves() {
     let (address, seen) = host().await;
     let rig = rig(&claims(address, "api.openai.com")).await;
     let mut app = rig
         .tunnel("api.openai.com:443", "api.openai.com", &[])
         .await
         .unwrap();
-    let request = "GET /v1/realtime HTTP/1.1\r\nHost: api.openai.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let request = "GET /v1/realtime HTTP/1.1\r\nHost: api.openai.com\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
     // As at the base URL: the host is asked without it (`host` asserts that), and answers without switching.
     assert_eq!(status(&over(&mut app, request, "realtime").await), "200");
     assert_eq!(seen.lock().unwrap().len(), 1);
+    // A host that does not switch is believed, and the connection ends: what follows the request was not checked.
+    let request = request.replace("h2c", "websocket");
+    let answer = over(&mut app, &request, "realtime").await;
+    assert_eq!(status(&answer), "200");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert_eq!(seen.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
