@@ -66,7 +66,7 @@ scalar!(
     Text, { "type": ["string", "number", "boolean"] });
 scalar!(
     /// A duration.
-    Span, { "type": "string", "examples": ["250ms", "30s", "5m", "1h"], "pattern": "^[0-9]+(ms|s|m|h)$|\\$\\{" });
+    Span, { "type": "string", "examples": ["100us", "250ms", "30s", "5m", "1h"], "pattern": "^[0-9]+(us|ms|s|m|h)$|\\$\\{" });
 scalar!(
     /// A size.
     Size, { "type": "string", "examples": ["64KiB", "16MiB"], "pattern": "^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{" });

@@ -89,7 +89,11 @@ fn any_stream_passes_as_it_came_and_however_it_was_cut() {
                 break;
             }
         }
-        assert_eq!(out, input, "nobody edited it");
+        match reply.ended() {
+            // what an upstream sends behind its stream's end goes nowhere
+            true => assert!(input.starts_with(&out), "nobody edited it"),
+            false => assert_eq!(out, input, "nobody edited it"),
+        }
         shown ^ (dialect as u64) << 60 ^ u64::from(reply.ended()) << 59
     });
 }

@@ -286,7 +286,10 @@ impl<'a> Walk<'a> {
             (Rule::Opaque(exempt), Kind::Object | Kind::Array | Kind::String) => {
                 let range = cursor.skip()?;
                 self.utf8(&range)?;
-                self.count_unseen(*exempt, inside(self.bytes, &range).len() as u64);
+                // an empty one hides nothing
+                if range.len() > 2 {
+                    self.count_unseen(*exempt, inside(self.bytes, &range).len() as u64);
+                }
                 Ok(())
             }
             (Rule::Numbers, Kind::Number | Kind::Array) if is_numbers(cursor) => {
