@@ -201,6 +201,7 @@ fn delta() -> Delta {
         channel: 0,
         choice: 0,
         place: Place::Assistant,
+        json: false,
         text: " fox".to_owned(),
         last: false,
     }

@@ -181,10 +181,8 @@ impl TryFrom<Config> for PiiRedact {
 impl Policy for PiiRedact {
     const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::REPLY);
     const READS: Places = Places::all();
-    const REWRITES: Places = Places::ASSISTANT
-        .union(Places::TOOL_ARGUMENTS)
-        .union(Places::REASONING)
-        .union(Places::REFUSAL);
+    // Replies quote the request wherever their API has a place for it: instructions, metadata, citations, errors.
+    const REWRITES: Places = Places::all();
 
     fn hooks(&self) -> Hooks {
         if self.touches_replies() {

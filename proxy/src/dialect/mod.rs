@@ -248,6 +248,8 @@ pub struct Delta {
     pub choice: u32,
     /// Where it stands.
     pub place: Place,
+    /// Whether the text is JSON source; what takes the place of a value that is no string has to be JSON again.
+    pub json: bool,
     /// Decoded text.
     pub text: String,
     /// Nothing more comes for this channel.

@@ -432,7 +432,7 @@ impl Worker {
         if failed {
             watch.failed_in_band();
         }
-        if masked && failed {
+        if masked && failed && head.status.is_success() {
             watch.bill.served = false; // an error, whatever it called itself
             head.status = StatusCode::BAD_GATEWAY; // the status that it should have had; its bytes stay as they are
         } else if shown {

@@ -212,6 +212,7 @@ async fn replied(case: &Case, run: &mut Run, pieces: &[String]) -> Result<(), St
             channel: 0,
             choice: 0,
             place: Place::Assistant,
+            json: false,
             text: text.clone(),
             last: at == pieces.len(),
         };

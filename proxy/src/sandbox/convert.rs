@@ -6,11 +6,6 @@ use crate::{
     policy::{Decision, Denial, Fault, Hooks, Manifest, Outcome},
 };
 
-/// Whether the text of a place is JSON source.
-const fn is_json(place: Place) -> bool {
-    matches!(place, Place::ToolArguments)
-}
-
 impl From<Passage> for wit::Passage {
     fn from(passage: Passage) -> Self {
         Self {
@@ -30,7 +25,7 @@ impl From<Delta> for wit::Delta {
             choice: delta.choice,
             place: delta.place.name(),
             text: delta.text,
-            json: is_json(delta.place),
+            json: delta.json,
             last: delta.last,
         }
     }

@@ -118,6 +118,7 @@ fn delta(text: &str) -> Delta {
         channel: 0,
         choice: 0,
         place: Place::Assistant,
+        json: false,
         text: text.into(),
         last: false,
     }

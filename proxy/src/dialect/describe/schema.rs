@@ -8,8 +8,11 @@ shape! {
     SCHEMA, ToolDefinition, [];
     "description" => text(ToolDefinition), "title" => text(ToolDefinition),
     "type" => WORDS, "format" => Rule::Word, "$ref" => Rule::Word, "$schema" => Rule::Word, "$id" => Rule::Word,
-    "properties" | "$defs" | "definitions" | "dependentSchemas" => Rule::Map(&NESTED),
-    "items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains" | "propertyNames" => Rule::Same(&NESTED),
+    "properties" => Rule::Map(&NESTED), "patternProperties" => Rule::Map(&NESTED), "$defs" => Rule::Map(&NESTED),
+    "definitions" => Rule::Map(&NESTED), "dependentSchemas" => Rule::Map(&NESTED),
+    "items" => Rule::Same(&NESTED), "additionalProperties" => Rule::Same(&NESTED), "not" => Rule::Same(&NESTED),
+    "if" => Rule::Same(&NESTED), "then" => Rule::Same(&NESTED), "else" => Rule::Same(&NESTED), "contains" => Rule::Same(&NESTED),
+    "propertyNames" => Rule::Same(&NESTED), "unevaluatedProperties" => Rule::Same(&NESTED),
     "prefixItems" => list(&NESTED),
     "anyOf" | "any_of" => list(&NESTED), "oneOf" | "one_of" => list(&NESTED), "allOf" | "all_of" => list(&NESTED),
     "required" => WORDS, "propertyOrdering" | "property_ordering" => WORDS,

@@ -72,8 +72,8 @@ shape! { SEARCH, ToolDefinition, []; "excludeDomains" | "exclude_domains" => lis
 shape! {
     FUNCTION, ToolDefinition, [];
     "name" => Rule::Word, "description" => text(ToolDefinition), "behavior" => Rule::Word,
-    "parameters" | "parametersJsonSchema" | "parameters_json_schema" => Rule::Object(&SCHEMA),
-    "response" | "responseJsonSchema" | "response_json_schema" => Rule::Object(&SCHEMA),
+    "parameters" => Rule::Object(&SCHEMA), "parametersJsonSchema" | "parameters_json_schema" => Rule::Object(&SCHEMA),
+    "response" => Rule::Object(&SCHEMA), "responseJsonSchema" | "response_json_schema" => Rule::Object(&SCHEMA),
 }
 shape! {
     TOOL_CONFIG, Other, [];

@@ -162,6 +162,7 @@ impl State {
             channel: FIRST.saturating_add(self.rest.shown),
             choice: 0,
             place: leaf.place,
+            json: leaf.json,
             text,
             last: true,
         });

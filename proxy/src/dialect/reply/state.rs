@@ -336,6 +336,7 @@ impl State {
                 false => 0,
             },
             place: key.field.place(),
+            json: key.field.place() == crate::dialect::Place::ToolArguments,
             text,
             last,
         });

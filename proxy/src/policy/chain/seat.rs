@@ -195,6 +195,7 @@ impl Seat {
                 channel: *channel,
                 choice: held.choice,
                 place: held.place,
+                json: held.place == Place::ToolArguments,
                 text,
                 last: false,
             });

@@ -246,6 +246,7 @@ fn delta(place: Place, text: &str) -> Delta {
         channel: place as u32,
         choice: 0,
         place,
+        json: false,
         text: text.into(),
         last: false,
     }
