@@ -37,6 +37,7 @@ impl Chance {
     clippy::disallowed_methods,
     reason = "it is the wall clock that ends it"
 )]
+#[expect(clippy::print_stdout, reason = "a failure is told with its input")]
 pub(crate) fn run(examples: &[&[u8]], target: impl Fn(&[u8], &mut Chance) -> u64) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let limit = Duration::from_secs(number("OUTRIGGER_FUZZ_SECONDS").unwrap_or(10));

@@ -1,4 +1,5 @@
 //! Fuzz targets of this room: JSON bodies and streams of events.
+#![expect(clippy::expect_used, reason = "tests")]
 
 use bytes::Bytes;
 

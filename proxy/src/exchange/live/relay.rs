@@ -152,7 +152,7 @@ impl Relay {
         let inside = match &mut self.decoder {
             None => bytes.clone(),
             Some(decoder) => match decoder.push(bytes) {
-                Ok(inside) => inside.into(),
+                Ok(inside) => inside,
                 Err(_) => {
                     self.tap = None; // what can't be read is not counted as if it had been
                     return;
