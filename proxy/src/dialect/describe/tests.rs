@@ -14,6 +14,9 @@ use crate::{
     fuzz::Chance,
 };
 
+/// Texts of a body after which it grows no deeper: descriptions lead back to themselves.
+const MOST_TEXTS: usize = 150;
+
 /// What was put into a body, and whether a policy must be shown it.
 #[derive(Default)]
 struct Marks {
@@ -75,7 +78,7 @@ fn object(shape: &'static Shape, chance: &mut Chance, marks: &mut Marks, depth: 
             );
         }
     }
-    for _ in 0..chance.below(3) {
+    for _ in 0..chance.below(if marks.count > MOST_TEXTS { 1 } else { 3 }) {
         let unknown = match chance.below(3) {
             0 => marks.text().as_str().unwrap().to_owned(),
             // spelt as some readers take it for a known one
@@ -102,6 +105,7 @@ fn value(
     let depth = depth.saturating_sub(1);
     // one in nine is of another kind than the rule expects
     if depth == 0
+        || marks.count > MOST_TEXTS
         || (chance.one_in(9)
             && !matches!(
                 rule,
