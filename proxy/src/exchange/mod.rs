@@ -125,13 +125,16 @@ impl Worker {
         watch.record.trace_id = trace_id(request.headers());
         let sent = match surface {
             Surface::Call(_) => self.exchange(request, &mut watch).await,
-            Surface::NoPrompt => self.pass(request, None, &mut watch).await,
+            // The rarer ones are boxed, so that a call does not take the room of the largest.
+            Surface::NoPrompt => Box::pin(self.pass(request, None, &mut watch)).await,
             Surface::Unread(recognise::REALTIME) if recognise::is_websocket(request.headers()) => {
-                self.socket(request, &mut watch).await
+                Box::pin(self.socket(request, &mut watch)).await
             }
-            Surface::Unread(reason) => self.pass(request, Some(reason), &mut watch).await,
-            Surface::Reply(_) => self.fetch(request, None, &mut watch).await,
-            Surface::UnreadReply(reason) => self.fetch(request, Some(reason), &mut watch).await,
+            Surface::Unread(reason) => Box::pin(self.pass(request, Some(reason), &mut watch)).await,
+            Surface::Reply(_) => Box::pin(self.fetch(request, None, &mut watch)).await,
+            Surface::UnreadReply(reason) => {
+                Box::pin(self.fetch(request, Some(reason), &mut watch)).await
+            }
         };
         live::answer(
             sent.unwrap_or_else(|refusal| refuse(refusal, &mut watch)),
@@ -326,8 +329,7 @@ impl Worker {
         let reply = self.attempt(upstream, request, "first", watch).await?;
         match plain {
             Some(plain) => {
-                self.without_usage_option(reply, upstream, *plain, watch)
-                    .await
+                Box::pin(self.without_usage_option(reply, upstream, *plain, watch)).await
             }
             None => Ok(reply),
         }

@@ -51,7 +51,8 @@ pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Con
         let (context, guest) = (Arc::clone(&context), Arc::clone(&inside));
         let (busy, wants) = (guest.place().exchange(), wants_socket(&request));
         async move {
-            let mut answered = answer(request, Arc::clone(&guest), Arc::clone(&context)).await;
+            let answered = answer(request, Arc::clone(&guest), Arc::clone(&context));
+            let mut answered = Box::pin(answered).await;
             if let Some(tunnel) = socket_of(&mut answered, wants) {
                 context.connections.spawn(async move {
                     let _busy = guest.place().exchange();

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use http::{HeaderValue, Method, Version, header};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::{
@@ -95,14 +96,14 @@ pub(super) async fn http<S, A, R>(
             request.extensions_mut().insert(ConnectionId(guest.id()));
             let (busy, wants) = (place.exchange(), wants_socket(&request));
             let (answered, socket) = (answer(request), Arc::clone(&socket));
-            // Boxed, so that a connection between two exchanges does not keep the room that one needs: 4 KiB.
-            Box::pin(async move {
-                let mut answered = answered.await;
+            // Boxed, so that a connection between two exchanges does not keep the room that one needs; mapped, since a block that awaited it
+            // would hold it twice.
+            Box::pin(answered.map(move |mut answered| {
                 if let Some(tunnel) = socket_of(&mut answered, wants) {
                     *socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
                 }
                 Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
-            })
+            }))
         });
         let server = server(limits);
         let mut connection = Box::pin(server.serve_connection_with_upgrades(lent, service));
@@ -139,7 +140,7 @@ pub(super) async fn http<S, A, R>(
             if let Some(tunnel) = socket {
                 let _busy = place.exchange(); // idle or not is its ends' affair
                 tokio::select! {
-                    () = tunnel.run() => {}
+                    () = Box::pin(tunnel.run()) => {} // boxed, as few connections become one
                     () = stalled(guest) => {}
                 }
             }
