@@ -6,7 +6,7 @@
 
 mod escape;
 
-pub use escape::{escape, fit, is_number, quote, unescape, written};
+pub use escape::{escape, fit, is_number, needs_care, quote, unescape, written};
 
 /// Strings, one inside the other, that are followed. What is quoted deeper is taken for prose.
 const DEEPEST: usize = 8;
@@ -84,24 +84,31 @@ impl Depth {
         }
         let mut rest = text.as_bytes();
         while let Some((&byte, behind)) = rest.split_first() {
-            // Most text is prose or the inside of a prose string, where few bytes mean anything.
-            if let [
-                Level {
-                    state: State::Prose,
-                    ..
-                },
-            ] = self.levels.as_slice()
-            {
-                let Some(at) = rest.iter().position(|byte| *byte == b'{') else {
-                    return;
+            if self.in_prose() {
+                let means = match self.levels.len() {
+                    1 => memchr::memchr(b'{', rest),
+                    _ => memchr::memchr3(b'"', b'\\', b'{', rest),
                 };
-                rest = rest.get(at + 1..).unwrap_or_default();
-                self.byte(b'{');
-                continue;
+                let prose = means.unwrap_or(rest.len());
+                if prose > 0 {
+                    rest = rest.get(prose..).unwrap_or_default();
+                    continue;
+                }
             }
             self.byte(byte);
             rest = behind;
         }
+    }
+
+    /// Whether the place is in prose, or inside a string of it, and in no escape: few bytes mean anything there.
+    fn in_prose(&self) -> bool {
+        let Some((last, around)) = self.levels.split_last() else {
+            return false;
+        };
+        // Where the JSON began within prose, a line break ends it.
+        matches!(last.state, State::Prose | State::Plain)
+            && self.pending == 0
+            && around.iter().all(|level| level.rooted)
     }
 
     /// Goes on over a value that stands for itself: no byte of it opens or closes anything.
@@ -359,6 +366,17 @@ mod tests {
         assert_eq!(depth("see {\"a\nb: \"x"), 0);
         assert_eq!(depth(r#"{"a":1} and "x"#), 0);
         assert_eq!(depth("{\"a\":1}\n{\"a\":\"x"), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_text_read_at_once_and_byte_by_byte_ends_in_the_same_state(text in r#"[{}\[\]":,\\a1 \n]{0,60}"#) {
+            let (mut whole, mut bytewise) = (Depth::default(), Depth::default());
+            whole.read(&text);
+            bytewise.read("");
+            text.bytes().for_each(|byte| bytewise.byte(byte));
+            proptest::prop_assert_eq!(whole, bytewise);
+        }
     }
 
     #[test]

@@ -3,6 +3,11 @@
 
 use outrigger_sdk::{Decision, Dialect, Refusal, Request, metrics};
 
+/// Whether providers keep turns or replies of this dialect.
+pub(crate) fn may_be_kept(request: &Request) -> bool {
+    request.dialect() == Dialect::OpenaiResponses
+}
+
 /// Members that put earlier turns, with their placeholders, before the request.
 const EARLIER: [&str; 2] = ["previous_response_id", "conversation"];
 
@@ -22,10 +27,7 @@ pub(crate) fn in_the_background(request: &Request) -> Option<Decision> {
 }
 
 fn given(request: &Request, member: &str) -> bool {
-    let value = match request.dialect() {
-        Dialect::OpenaiResponses => request.parameter_json(&format!("/{member}")),
-        _ => None,
-    };
+    let value = request.parameter_json(&format!("/{member}"));
     value.is_some_and(|json| json != "null" && json != "false")
 }
 

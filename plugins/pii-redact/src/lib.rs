@@ -13,7 +13,7 @@ pub mod screen;
 
 mod later;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use detect::Kind;
 use outrigger_sdk::{
@@ -204,7 +204,9 @@ impl Policy for PiiRedact {
         if self.mode == Mode::Refuse {
             return self.refuse_findings(request);
         }
-        let restores = self.mode == Mode::Tokenize && self.later_replies == LaterReplies::Refuse;
+        let restores = self.mode == Mode::Tokenize
+            && self.later_replies == LaterReplies::Refuse
+            && later::may_be_kept(request);
         if restores && let Some(refusal) = later::earlier_turns(request) {
             return refusal;
         }
@@ -289,10 +291,8 @@ impl PiiRedact {
             let (start, end) = around(text, found, done, &mut depth, bare);
             out.push_str(&text[done..start]);
             let open = depth.open();
-            let quote = json::escape("\"", if bare { open } else { 0 });
-            if bare {
-                out.push_str(&quote);
-            }
+            let quote = bare.then(|| json::escape("\"", open));
+            out.extend(quote.as_deref());
             match self.mode {
                 Mode::Mask => out.push_str(&masked(found)),
                 _ => out.push_str(&placeholder(
@@ -304,9 +304,7 @@ impl PiiRedact {
                     arguments,
                 )),
             }
-            if bare {
-                out.push_str(&quote);
-            }
+            out.extend(quote.as_deref());
             depth.skip_value();
             done = end;
         }
@@ -373,11 +371,16 @@ fn placeholder(
     arguments: bool,
 ) -> String {
     // Escapes are part of the writing, not of the value; but what JSON's own escapes would not give back stays as it is.
-    let written = json::written(text, open);
-    let value = json::unescape(text, written);
-    let (value, written) = match arguments || json::escape(&value, written) == text {
-        true => (value, 0),
-        false => (text.to_owned(), written),
+    let (value, written) = match json::needs_care(text) {
+        false => (Cow::Borrowed(text), 0),
+        true => {
+            let written = json::written(text, open);
+            let value = json::unescape(text, written);
+            match arguments || json::escape(&value, written) == text {
+                true => (Cow::Owned(value), 0),
+                false => (Cow::Borrowed(text), written),
+            }
+        }
     };
     if found.kind == Kind::Secret && !restore_secrets {
         return vault.name(found.label, &value);
@@ -401,6 +404,9 @@ fn around(
         let after = after.take_while(|byte| json::is_scalar(**byte)).count();
         let before = depth.scalar().min(start - done);
         return (start - before, found.end + after);
+    }
+    if depth.pending() == 0 && memchr::memchr(b'\\', &bytes[start..found.end]).is_none() {
+        return (start, found.end);
     }
     let start = start.saturating_sub(depth.pending()).max(done);
     depth.drop_escape();

@@ -26,6 +26,9 @@ use watch::{Needle, Watch};
 /// An event that is larger is not read, nor what follows it.
 const EVENT: usize = 4 << 20;
 
+/// A whole reply of so much is kept, and its text counted only where nobody reports its usage. A larger one is counted as it passes.
+const LATE: usize = 16 << 10;
+
 /// Watches one reply.
 pub struct Tap {
     dialect: Dialect,
@@ -37,6 +40,8 @@ pub struct Tap {
     /// Gemini's word on a prompt that it does not answer.
     blocks: Option<Watch>,
     content: Option<Content>,
+    /// What [`Self::content`] has yet to count.
+    late: Vec<u8>,
     /// Reads a stream's events.
     reader: Option<Box<Reply>>,
     /// Bytes of the line under way.
@@ -45,6 +50,8 @@ pub struct Tap {
     after_cr: bool,
     /// The last line was blank, or there was none.
     blank: bool,
+    /// The text is counted as it passes.
+    counting: bool,
     /// An event was too large to be read.
     blind: bool,
     content_seen: bool,
@@ -81,10 +88,12 @@ impl Tap {
             ),
             blocks: (dialect == Dialect::GeminiGenerate).then(|| Watch::new(&BLOCK_REASON, b"\"")),
             content: written(dialect).map(Content::new),
+            late: Vec::new(),
             reader: read.then(|| Box::new(Reply::stream(dialect, Places::NONE, limits))),
             line: 0,
             after_cr: false,
             blank: true,
+            counting: false,
             blind: false,
             content_seen: false,
         }
@@ -116,7 +125,14 @@ impl Tap {
                 }
             });
         }
-        if let Some(content) = &mut self.content {
+        let Some(content) = &mut self.content else {
+            return;
+        };
+        if self.late.len() + bytes.len() <= LATE && !self.counting {
+            self.late.extend_from_slice(bytes);
+        } else {
+            self.counting = true;
+            content.feed(&std::mem::take(&mut self.late));
             content.feed(bytes);
         }
     }
@@ -150,11 +166,18 @@ impl Tap {
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
-    /// for it. 0 where the dialect is none that we read.
+    /// for it. 0 where the dialect is none that we read, and for a small whole reply that reports its usage.
     pub fn output_estimate(&self) -> u64 {
         match (&self.reader, &self.content) {
             (Some(reader), _) => reader.output_estimate(),
-            (None, content) => content.as_ref().map_or(0, Content::tokens),
+            (None, Some(content)) if self.counting => content.tokens(),
+            (None, Some(_)) if self.usage.is_some_and(|u| u.input > 0 && u.output > 0) => 0,
+            (None, Some(_)) => written(self.dialect).map_or(0, |needle| {
+                let mut content = Content::new(needle);
+                content.feed(&self.late);
+                content.tokens()
+            }),
+            (None, None) => 0,
         }
     }
 

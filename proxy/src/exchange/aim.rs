@@ -70,11 +70,7 @@ pub(super) fn outgoing<'a>(
     if let Some(model) = model {
         call.body.set_model(&model);
     }
-    watch.record.target = format!(
-        "{}/{}",
-        upstream.name,
-        call.body.model().unwrap_or_default()
-    );
+    watch.record.target = [&upstream.name, "/", call.body.model().unwrap_or_default()].concat();
     let unasked = account(&mut call, upstream, generation, watch);
     // Whoever reads, counts or keeps needs what is inside. A reply that nobody looks into comes as the app wants it.
     watch.decodes = shares
@@ -151,8 +147,7 @@ fn account(
         watch.bill.choices = call.body.choices();
     }
     let model = call.body.model().unwrap_or_default();
-    let priced = generation.prices.find(&upstream.name, model, now());
-    watch.bill.price = priced.map(|priced| priced.price);
+    watch.bill.price = generation.prices.price(&upstream.name, model, now());
     watch.bill.reserve(reserved);
     watch.record.reserved = watch.bill.units();
     watch.record.tags = call.tags().clone();

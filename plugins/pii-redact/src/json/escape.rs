@@ -83,7 +83,7 @@ pub fn written(text: &str, open: u32) -> u32 {
 }
 
 /// Whether a text reads otherwise inside a JSON string than outside.
-fn needs_care(text: &str) -> bool {
+pub fn needs_care(text: &str) -> bool {
     text.bytes().any(|b| b < b' ' || matches!(b, b'"' | b'\\'))
 }
 

@@ -60,8 +60,8 @@ fn leaf(text: &str, depth: usize) -> String {
     fn find(value: &serde_json::Value) -> Option<&str> {
         match value {
             serde_json::Value::Object(map) => match map.get("b") {
-                Some(below) => find(below),
-                None => map.iter().find_map(|(key, value)| {
+                Some(below) if *below != 1 => find(below), // 1 is behind a key that is the leaf
+                _ => map.iter().find_map(|(key, value)| {
                     if *value == 1 {
                         Some(key.as_str())
                     } else {

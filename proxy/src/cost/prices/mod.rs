@@ -4,7 +4,7 @@
 //! name, else by the model's name (an unknown address may be a gateway before a known provider); where that is wrong, a line in the
 //! operator's file is right.
 
-use std::fmt;
+use std::{fmt, sync::Mutex};
 
 use crate::{
     config::{self, Config, Kind, PriceLine, PriceRates},
@@ -140,11 +140,22 @@ pub struct Limits {
 }
 
 /// Every price that a configuration knows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Prices {
     source: String,
     own: Vec<Own>,
     homes: Vec<(String, table::Home)>,
+    latest: Mutex<Option<Latest>>,
+}
+
+/// What was asked last: most apps ask one model all day.
+#[derive(Debug)]
+struct Latest {
+    /// Seconds after 1970, in whole minutes: no price of the table changes within one.
+    minute: u64,
+    upstream: String,
+    model: String,
+    price: Option<Price>,
 }
 
 /// One line of the operator's file.
@@ -186,6 +197,34 @@ impl Prices {
             homes: (config.upstreams.values())
                 .map(|upstream| (upstream.name.clone(), home(upstream)))
                 .collect(),
+            latest: Mutex::default(),
+        }
+    }
+
+    /// What [`Self::find`] finds of the price alone, which costs next to nothing for the target that was asked last.
+    pub fn price(&self, upstream: &str, model: &str, now: u64) -> Option<Price> {
+        let minute = now - now % 60;
+        let find = || self.find(upstream, model, now).map(|priced| priced.price);
+        // Where another worker has it, a look into the table is sooner done.
+        let Ok(mut latest) = self.latest.try_lock() else {
+            return find();
+        };
+        match &*latest {
+            Some(known)
+                if known.minute == minute && known.model == model && known.upstream == upstream =>
+            {
+                known.price
+            }
+            _ => {
+                let price = find();
+                *latest = Some(Latest {
+                    minute,
+                    upstream: upstream.to_owned(),
+                    model: model.to_owned(),
+                    price,
+                });
+                price
+            }
         }
     }
 

@@ -277,6 +277,29 @@ fn an_upstream_has_the_prices_of_its_address_else_of_its_name() {
 }
 
 #[test]
+fn a_price_that_is_remembered_is_the_one_that_would_be_found() {
+    let prices = prices("");
+    let september = 20_697 * 86_400;
+    for now in [september + 29 * 60 + 59, september + 30 * 60] {
+        for model in [
+            "deepseek/deepseek-chat",
+            "deepseek/deepseek-chat",
+            "none",
+            "gpt-4o",
+        ] {
+            for upstream in ["elsewhere", "openai"] {
+                let found = prices.find(upstream, model, now).map(|found| found.price);
+                assert_eq!(
+                    prices.price(upstream, model, now),
+                    found,
+                    "{upstream}/{model}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_price_is_the_one_of_the_day_and_hour() {
     let prices = prices("");
     let find = |model, now| prices.find("elsewhere", model, now).unwrap();

@@ -23,7 +23,7 @@ impl Body {
         let spot = spot.filter(|spot| !self.is_dropped(spot.message));
         let spot = spot.ok_or(EditError::NoPassage(id))?;
         if self.text(spot) != text.as_str() {
-            if spot.written(&text).is_none() {
+            if !spot.takes(&text) {
                 return Err(EditError::NotJson(id));
             }
             self.overlay().texts.insert(id, text.into());
@@ -130,7 +130,7 @@ impl Body {
             let found = spots.iter().rev().find_map(|spot| {
                 let text = overlay?.texts.get(&spot.id)?;
                 let range = spot.span.range();
-                around(range.clone()).then_some((spot.id, range, spot.written(text)?))
+                around(range.clone()).then(|| (spot.id, range, spot.written(text)))
             });
             let Some((id, range, with)) = found else {
                 return Ok(settled);
@@ -254,10 +254,10 @@ impl Body {
         if !overlay.texts.is_empty() {
             for spot in &index.spots {
                 let text = overlay.texts.get(&spot.id);
-                if let Some(with) = text.and_then(|text| spot.written(text)) {
-                    let range = spot.span.range();
-                    splices.push(Splice { range, with });
-                }
+                splices.extend(text.map(|text| Splice {
+                    range: spot.span.range(),
+                    with: spot.written(text),
+                }));
             }
         }
         if !overlay.dropped.is_empty() {

@@ -83,19 +83,26 @@ impl Spot {
         }
     }
 
-    /// What stands in the document for `text`; `None` where JSON is needed and it is none.
-    pub(super) fn written(&self, text: &str) -> Option<Vec<u8>> {
+    /// Whether `text` can stand there: where JSON is needed it has to be some.
+    pub(super) fn takes(&self, text: &str) -> bool {
+        match self.form {
+            Form::Text | Form::Key => true,
+            Form::Json => {
+                let mut cursor = Cursor::new(text.as_bytes());
+                cursor.skip().is_ok() && cursor.end().is_ok()
+            }
+        }
+    }
+
+    /// What stands in the document for a `text` that it [takes](Self::takes).
+    pub(super) fn written(&self, text: &str) -> Vec<u8> {
         match self.form {
             Form::Text | Form::Key => {
                 let mut with = Vec::new();
                 quote(text, &mut with);
-                Some(with)
+                with
             }
-            Form::Json => {
-                let mut cursor = Cursor::new(text.as_bytes());
-                let is_json = cursor.skip().is_ok() && cursor.end().is_ok();
-                is_json.then(|| text.as_bytes().to_vec())
-            }
+            Form::Json => text.as_bytes().to_vec(),
         }
     }
 }
