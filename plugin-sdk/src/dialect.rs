@@ -14,6 +14,8 @@ pub enum Dialect {
     OpenaiEmbeddings,
     /// `POST …/messages`.
     AnthropicMessages,
+    /// `POST …/messages/batches`: requests of `anthropic.messages`, whose replies are fetched later by others.
+    AnthropicBatches,
     /// `POST …/models/MODEL:generateContent`.
     GeminiGenerate,
     /// Everything else, and dialects that a later proxy knows and this SDK does not.
@@ -28,6 +30,7 @@ impl Dialect {
         Self::OpenaiCompletions,
         Self::OpenaiEmbeddings,
         Self::AnthropicMessages,
+        Self::AnthropicBatches,
         Self::GeminiGenerate,
         Self::Other,
     ];
@@ -41,6 +44,7 @@ impl Dialect {
             Self::OpenaiCompletions => "openai.completions",
             Self::OpenaiEmbeddings => "openai.embeddings",
             Self::AnthropicMessages => "anthropic.messages",
+            Self::AnthropicBatches => "anthropic.batches",
             Self::GeminiGenerate => "gemini.generate",
             Self::Other => "other",
         }

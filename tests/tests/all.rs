@@ -11,6 +11,7 @@
 
 mod all {
     mod agents;
+    mod batches;
     mod ca_command;
     mod callers;
     mod configurations;

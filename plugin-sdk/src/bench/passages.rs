@@ -40,6 +40,7 @@ pub(super) fn find(dialect: Dialect, body: &Value) -> Vec<Spot> {
             walk.content("/system", Place::System, NO_MESSAGE);
             walk.messages("/messages", Walk::anthropic_message);
         }
+        Dialect::AnthropicBatches => walk.batch(),
         _ => {}
     }
     walk.tools_and_metadata();
@@ -60,6 +61,22 @@ impl Walk<'_> {
         let count = self.at(list).as_array().map_or(0, Vec::len);
         for (message, index) in (0..).zip(0..count) {
             one(self, &format!("{list}/{index}"), message);
+        }
+    }
+
+    /// The messages of all requests are numbered through.
+    fn batch(&mut self) {
+        let mut first = 0;
+        let requests = self.at("/requests").as_array().map_or(0, Vec::len);
+        for request in 0..requests {
+            let params = format!("/requests/{request}/params");
+            self.content(&format!("{params}/system"), Place::System, NO_MESSAGE);
+            let list = format!("{params}/messages");
+            let count = self.at(&list).as_array().map_or(0, Vec::len);
+            for (message, index) in (first..).zip(0..count) {
+                self.anthropic_message(&format!("{list}/{index}"), message);
+                first = message + 1;
+            }
         }
     }
 

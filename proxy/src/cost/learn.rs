@@ -256,7 +256,7 @@ impl Route {
 /// The estimator is fitted to o200k, which undercounts Claude by 15 to 20 %.
 const fn prior(dialect: Dialect) -> f64 {
     match dialect {
-        Dialect::AnthropicMessages => 1.17,
+        Dialect::AnthropicMessages | Dialect::AnthropicBatches => 1.17,
         _ => 1.0,
     }
 }

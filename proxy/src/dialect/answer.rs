@@ -58,7 +58,10 @@ pub fn listed(body: &[u8]) -> Vec<u8> {
 
 /// Whether a request of this dialect can be answered with a text.
 pub const fn takes_text(dialect: Dialect) -> bool {
-    !matches!(dialect, Dialect::OpenaiEmbeddings)
+    !matches!(
+        dialect,
+        Dialect::OpenaiEmbeddings | Dialect::AnthropicBatches
+    )
 }
 
 /// A whole reply that says `text`; where the dialect [takes none](takes_text), an error body. `id` is the exchange's; `created` is seconds
@@ -70,6 +73,10 @@ pub fn reply_body(dialect: Dialect, model: &str, id: &str, text: &str, created: 
         Dialect::OpenaiResponses => response(draft, model, id, created, Some(text)),
         Dialect::GeminiGenerate => generated(draft, model, id, text),
         Dialect::OpenaiCompletions => completion(draft, model, id, text, created),
+        Dialect::AnthropicBatches => {
+            let message = "a batch can't be answered with a text";
+            return error_body(dialect, 500, "policy_failed", message);
+        }
         Dialect::OpenaiEmbeddings => {
             let message = "an embeddings request can't be answered with a text";
             return error_body(dialect, 500, "policy_failed", message);

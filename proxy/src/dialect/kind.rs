@@ -15,6 +15,8 @@ pub enum Kind {
     Embed,
     /// Counts the tokens of a prompt: costs nothing.
     Count,
+    /// Takes several requests in, and writes their replies later: costs their prompts and what they generate, which its own reply does not tell.
+    Batch,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             Dialect::AnthropicMessages if last == "count_tokens" => Self::Count,
             Dialect::GeminiGenerate if last.ends_with(":countTokens") => Self::Count,
             Dialect::OpenaiEmbeddings => Self::Embed,
+            Dialect::AnthropicBatches => Self::Batch,
             Dialect::OpenaiResponses
             | Dialect::AnthropicMessages
             | Dialect::GeminiGenerate
@@ -46,7 +49,8 @@ mod tests {
     #[test]
     fn a_path_tells_counting_from_generating() {
         use Dialect::{
-            AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiEmbeddings, OpenaiResponses,
+            AnthropicBatches, AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiEmbeddings,
+            OpenaiResponses,
         };
         for (dialect, path, kind) in [
             (
@@ -68,6 +72,7 @@ mod tests {
                 Kind::Generate,
             ),
             (OpenaiEmbeddings, "/v1/embeddings", Kind::Embed),
+            (AnthropicBatches, "/v1/messages/batches", Kind::Batch),
             (OpenaiChat, "/count_tokens/chat/completions", Kind::Generate),
         ] {
             assert_eq!(Kind::of(dialect, path), kind, "{path}");

@@ -10,6 +10,7 @@ use describe::Description;
 
 pub mod address;
 pub mod answer;
+mod anthropic_batches;
 mod anthropic_messages;
 #[cfg(test)]
 pub(crate) mod arbitrary;
@@ -52,6 +53,8 @@ pub enum Dialect {
     OpenaiEmbeddings,
     /// `POST …/messages`.
     AnthropicMessages,
+    /// `POST …/messages/batches`: requests of [`Self::AnthropicMessages`], whose replies are fetched later.
+    AnthropicBatches,
     /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand in the path: see [`address`].
     GeminiGenerate,
     /// Everything else: relayed, never read.
@@ -60,12 +63,13 @@ pub enum Dialect {
 
 impl Dialect {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OpenaiChat,
         Self::OpenaiResponses,
         Self::OpenaiCompletions,
         Self::OpenaiEmbeddings,
         Self::AnthropicMessages,
+        Self::AnthropicBatches,
         Self::GeminiGenerate,
         Self::Other,
     ];
@@ -78,6 +82,7 @@ impl Dialect {
             Self::OpenaiCompletions => &openai_completions::DESCRIPTION,
             Self::OpenaiEmbeddings => &openai_embeddings::DESCRIPTION,
             Self::AnthropicMessages => &anthropic_messages::DESCRIPTION,
+            Self::AnthropicBatches => &anthropic_batches::DESCRIPTION,
             Self::GeminiGenerate => &gemini_generate::DESCRIPTION,
             Self::Other => return None,
         })

@@ -164,6 +164,9 @@ fn call(segments: &[&str]) -> Option<Dialect> {
     if is(1, "messages") && is(0, "count_tokens") {
         return is_base(before(2)).then_some(Dialect::AnthropicMessages);
     }
+    if is(1, "messages") && is(0, "batches") {
+        return is_base(before(2)).then_some(Dialect::AnthropicBatches);
+    }
     let [.., _, last] = segments else { return None };
     let (_, method) = last.rsplit_once(':')?;
     address::METHODS
@@ -310,6 +313,7 @@ const fn label(dialect: Dialect) -> &'static str {
         Dialect::OpenaiEmbeddings => "embeddings",
         Dialect::OpenaiResponses => "responses",
         Dialect::AnthropicMessages => "messages",
+        Dialect::AnthropicBatches => "batches",
         Dialect::GeminiGenerate => GEMINI,
         Dialect::Other => ELSE,
     }
@@ -349,8 +353,8 @@ mod tests {
     #[test]
     fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
         use Dialect::{
-            AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiCompletions, OpenaiEmbeddings,
-            OpenaiResponses,
+            AnthropicBatches, AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiCompletions,
+            OpenaiEmbeddings, OpenaiResponses,
         };
         for (path, dialect) in [
             ("/v1/chat/completions", OpenaiChat),
@@ -366,6 +370,11 @@ mod tests {
             ("/v1/messages", AnthropicMessages),
             ("/v1/messages?beta=true", AnthropicMessages),
             ("/anthropic/v1/messages/count_tokens", AnthropicMessages),
+            ("/v1/messages/batches", AnthropicBatches),
+            (
+                "/anthropic/v1/messages/batches/?beta=true",
+                AnthropicBatches,
+            ),
             ("/v1/completions", OpenaiCompletions),
             ("/openai/deployments/d/completions", OpenaiCompletions),
             ("/v1/embeddings", OpenaiEmbeddings),
@@ -398,7 +407,8 @@ mod tests {
             ("/v1/audio/transcriptions", "audio"),
             ("/v1/files", "files"),
             ("/v1/batches", "batches"),
-            ("/v1/messages/batches", "batches"),
+            ("/v1/messages/batches/b", "batches"),
+            ("/v1/threads/messages/batches", "batches"),
             ("/v1/complete", "completions"),
             ("/v1/embeddings/x", "embeddings"),
             ("/v1beta/models/gemini-pro:batchEmbedContents", "gemini"),
@@ -537,7 +547,7 @@ mod tests {
         assert_eq!(post(path), Surface::Unread("endpoint"));
     }
 
-    const ENDPOINTS: [&str; 12] = [
+    const ENDPOINTS: [&str; 13] = [
         "/v1/chat/completions",
         "/openai/deployments/d/chat/completions",
         "/v1/responses",
@@ -545,6 +555,7 @@ mod tests {
         "/v1/responses/input_tokens",
         "/v1/messages",
         "/v1/messages/count_tokens",
+        "/v1/messages/batches",
         "/v1/completions",
         "/v1/embeddings",
         "/v1beta/models/m:generateContent",

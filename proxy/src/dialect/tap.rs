@@ -263,7 +263,7 @@ fn written(dialect: Dialect) -> Option<&'static Needle> {
     Some(match dialect {
         Dialect::OpenaiCompletions => &TEXT,
         Dialect::GeminiGenerate => &PARTS,
-        Dialect::OpenaiEmbeddings | Dialect::Other => return None,
+        Dialect::AnthropicBatches | Dialect::OpenaiEmbeddings | Dialect::Other => return None,
         Dialect::OpenaiChat => &MESSAGE,
         Dialect::AnthropicMessages => &CONTENT,
         Dialect::OpenaiResponses => &OUTPUT,

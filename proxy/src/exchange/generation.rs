@@ -55,16 +55,30 @@ impl Generation {
     pub fn expected(&self, call: &Call) -> (Estimate, Option<Price>) {
         let (model, priced) = self.target(call).unwrap_or_default();
         let price = priced.as_ref().map(|priced| priced.price);
-        let learned = self.routes.learned(call.dialect, &model);
         let limit = priced.as_ref().and_then(|priced| priced.limits.output);
         let most = call.body.max_output_tokens();
+        if let Some(requests) = call.body.batched() {
+            // Each is answered on its own, and what single ones taught is true of them.
+            let mut all = Estimate::default();
+            for request in &requests {
+                let learned = self.routes.learned(request.dialect(), &model);
+                let most = request.max_output_tokens();
+                let one = learned.estimate(request.input_tokens(), most, limit);
+                all.input = all.input.saturating_add(one.input);
+                all.output = all.output.saturating_add(one.output);
+            }
+            return (all, price);
+        }
+        let learned = self.routes.learned(call.dialect, &model);
         let mut estimate = match call.body.kind() {
             Kind::Count => Estimate::default(),
-            Kind::Embed | Kind::Generate => learned.estimate(call.body.input_tokens(), most, limit),
+            Kind::Embed | Kind::Generate | Kind::Batch => {
+                learned.estimate(call.body.input_tokens(), most, limit)
+            }
         };
         estimate.output = match call.body.kind() {
             Kind::Count | Kind::Embed => 0,
-            Kind::Generate => estimate.output.saturating_mul(call.body.choices()),
+            Kind::Generate | Kind::Batch => estimate.output.saturating_mul(call.body.choices()),
         };
         (estimate, price)
     }

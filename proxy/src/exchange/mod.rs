@@ -47,7 +47,7 @@ pub mod told;
 mod usage_option;
 
 use aim::{Outgoing, aim, call, outgoing};
-use ask::{Asked, blocked, has_failed, rescue};
+use ask::{Asked, blocked, has_failed, missed, rescue};
 use collect::{Pace, collect, decline, gather};
 use encoding::{Codings, inflate};
 use generation::{Phase, Shared};
@@ -63,6 +63,9 @@ use settle::Watch;
 
 /// The exchange's id, for the app's log and the operator's.
 const REQUEST_ID: &str = "x-request-id";
+
+/// The name in coverage of the models of a batch that has several.
+const MODELS: &str = "models";
 
 /// Serves exchanges on one worker thread.
 pub struct Worker {
@@ -292,6 +295,14 @@ impl Worker {
                 Code::BadRequest,
                 "the body names `model` or `stream` twice; send each once",
             ));
+        }
+        if body.has_several_models() {
+            // A policy that judges models could be given none of them.
+            let bytes = body.size() as u64;
+            match chain.blocks_unjudged() {
+                Some(link) => return Err(blocked(chain, link, MODELS, bytes)),
+                None => missed(chain, MODELS, bytes),
+            }
         }
         if !chain.reads().is_empty() {
             if let Err(malformed) = body.index() {

@@ -75,6 +75,10 @@ impl Observed {
                     Taken::Nothing
                 }
             }
+            // What its requests generate comes later, to whoever fetches it.
+            _ if bill.kind == Kind::Batch => Taken::Unknown {
+                least: estimated(bill.expected.output),
+            },
             Reading::Whole if self.usage.is_some() && told => match reported.output {
                 // The prompt alone was reported.
                 0 if self.output > 0 => Taken::Estimated(estimated(self.output)),
@@ -97,7 +101,7 @@ impl Observed {
     /// Generated tokens by what went by: the text that was read, or where none was, the bytes.
     fn seen(&self, kind: Kind) -> u64 {
         match kind {
-            Kind::Embed | Kind::Count => 0,
+            Kind::Embed | Kind::Count | Kind::Batch => 0,
             Kind::Generate if self.output > 0 => self.output,
             // An event of a stream takes some 200 bytes for a token or two.
             Kind::Generate if self.streaming => self.bytes / 64,
@@ -223,6 +227,24 @@ mod tests {
         };
         assert_eq!(whole.taken(&counting), Taken::Nothing);
         assert_eq!(whole.taken(&refused), Taken::Nothing);
+    }
+
+    #[test]
+    fn what_a_batch_reserved_stands_however_well_its_own_reply_was_read() {
+        let batch = Bill {
+            kind: Kind::Batch,
+            ..bill()
+        };
+        for reading in [Reading::Whole, Reading::Part, Reading::Unread] {
+            let taken = observed(reading, false).taken(&batch);
+            assert!(matches!(taken, Taken::Unknown { .. }), "{taken:?}");
+            assert_eq!(amounts(taken), (100, 512));
+        }
+        let failed = Observed {
+            failed: true,
+            ..observed(Reading::Whole, false)
+        };
+        assert_eq!(failed.taken(&batch), Taken::Nothing);
     }
 
     #[test]

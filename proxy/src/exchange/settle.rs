@@ -172,7 +172,9 @@ impl Watch {
         record.usage = taken.usage().filter(some).copied();
         record.cost = match self.bill.kind {
             Kind::Count if self.bill.served => Some(NanoDollars::default()),
-            Kind::Count | Kind::Embed | Kind::Generate => taken.cost(self.bill.price.as_ref()),
+            Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => {
+                taken.cost(self.bill.price.as_ref())
+            }
         };
         if let Taken::Known(usage) = &taken {
             let model = record.target.split_once('/').map_or("", |(_, model)| model);

@@ -93,6 +93,10 @@ impl Chain {
     pub fn blocks_unseen_request(&self) -> Option<&Link> {
         self.first_blocking(Link::reads_prompts)
     }
+    /// The first policy that reads or judges requests, and lets nothing unseen pass.
+    pub fn blocks_unjudged(&self) -> Option<&Link> {
+        self.first_blocking(Link::judges_requests)
+    }
     /// The first policy that reads or judges requests, or rewrites replies, and lets nothing unseen pass: what no dialect reads would go
     /// round it.
     pub fn blocks_unread(&self) -> Option<&Link> {

@@ -129,7 +129,7 @@ fn call(case: &Case) -> Result<Call, String> {
     let known = Dialect::named(&case.dialect).filter(|dialect| *dialect != Dialect::Other);
     let dialect = known.ok_or_else(|| {
         format!(
-            "`{}` is no dialect; write openai.chat, openai.responses, openai.completions, openai.embeddings, anthropic.messages or gemini.generate",
+            "`{}` is no dialect; write openai.chat, openai.responses, openai.completions, openai.embeddings, anthropic.messages, anthropic.batches or gemini.generate",
             case.dialect
         )
     })?;
@@ -138,6 +138,7 @@ fn call(case: &Case) -> Result<Call, String> {
         Dialect::OpenaiCompletions => "/v1/completions",
         Dialect::OpenaiEmbeddings => "/v1/embeddings",
         Dialect::AnthropicMessages => "/v1/messages",
+        Dialect::AnthropicBatches => "/v1/messages/batches",
         Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
         Dialect::OpenaiChat | Dialect::Other => "/v1/chat/completions",
     };

@@ -149,7 +149,7 @@ pub fn family(dialect: Dialect, headers: &http::HeaderMap) -> Family {
         | Dialect::OpenaiResponses
         | Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings => Family::Openai,
-        Dialect::AnthropicMessages => Family::Anthropic,
+        Dialect::AnthropicMessages | Dialect::AnthropicBatches => Family::Anthropic,
         Dialect::GeminiGenerate => Family::Gemini,
         Dialect::Other
             if headers.contains_key("x-goog-api-key")
@@ -185,6 +185,7 @@ mod tests {
             (Dialect::OpenaiCompletions, Family::Openai),
             (Dialect::OpenaiEmbeddings, Family::Openai),
             (Dialect::AnthropicMessages, Family::Anthropic),
+            (Dialect::AnthropicBatches, Family::Anthropic),
             (Dialect::GeminiGenerate, Family::Gemini),
             (Dialect::Other, Family::Openai),
         ] {

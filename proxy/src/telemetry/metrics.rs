@@ -201,7 +201,7 @@ impl ExchangeMeter {
             Dialect::OpenaiChat | Dialect::OpenaiResponses => ("chat", "openai"),
             Dialect::OpenaiCompletions => ("text_completion", "openai"),
             Dialect::OpenaiEmbeddings => ("embeddings", "openai"),
-            Dialect::AnthropicMessages => ("chat", "anthropic"),
+            Dialect::AnthropicMessages | Dialect::AnthropicBatches => ("chat", "anthropic"),
             Dialect::GeminiGenerate => ("generate_content", "gcp.gemini"),
             Dialect::Other => ("other", "other"),
         };

@@ -84,6 +84,15 @@ impl State {
         }
     }
 
+    /// The requests of a batch; `None` where this is none.
+    fn batched(&self) -> Option<impl Iterator<Item = &Value>> {
+        let requests = match self.dialect {
+            Dialect::AnthropicBatches => self.body["requests"].as_array()?,
+            _ => return None,
+        };
+        Some(requests.iter().map(|request| &request["params"]))
+    }
+
     fn body_json(&self) -> Value {
         let mut body = self.body.clone();
         let list = body.get_mut(passages::messages_key(self.dialect));
@@ -183,6 +192,7 @@ impl Request {
             Dialect::OpenaiCompletions => "/v1/completions",
             Dialect::OpenaiEmbeddings => "/v1/embeddings",
             Dialect::AnthropicMessages => "/v1/messages",
+            Dialect::AnthropicBatches => "/v1/messages/batches",
             Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
             _ => "/v1/chat/completions",
         }
@@ -192,7 +202,14 @@ impl Request {
         self.0.borrow().body["stream"] == true
     }
     pub(crate) fn model(&self) -> Option<String> {
-        self.0.borrow().body["model"].as_str().map(str::to_owned)
+        let state = self.0.borrow();
+        let Some(requests) = state.batched() else {
+            return state.body["model"].as_str().map(str::to_owned);
+        };
+        let mut models = requests.map(|params| params["model"].as_str());
+        let first = models.next()??;
+        let same = models.all(|model| model == Some(first));
+        same.then(|| first.to_owned())
     }
     pub(crate) fn set_model(&self, model: &str) {
         self.0.borrow_mut().body["model"] = json!(model);
@@ -380,7 +397,12 @@ impl Request {
     }
     pub(crate) fn max_output_tokens(&self) -> Option<u64> {
         let state = self.0.borrow();
-        state.body[state.limit_name()].as_u64()
+        match state.batched() {
+            Some(requests) => requests
+                .filter_map(|params| params["max_tokens"].as_u64())
+                .max(),
+            None => state.body[state.limit_name()].as_u64(),
+        }
     }
     pub(crate) fn set_max_output_tokens(&self, tokens: u64) {
         let state = &mut *self.0.borrow_mut();

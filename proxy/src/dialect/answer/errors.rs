@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str) -> Vec<u8> {
     let draft = Draft::new();
     let draft = match dialect {
-        Dialect::AnthropicMessages => draft
+        Dialect::AnthropicMessages | Dialect::AnthropicBatches => draft
             .raw(r#"{"type":"error","error":{"type":"#)
             .text(anthropic_type(status))
             .raw(r#","message":"#)

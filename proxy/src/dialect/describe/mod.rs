@@ -27,6 +27,8 @@ pub(crate) struct Description {
     pub event: &'static shape::Rule,
     /// What to say of a request without a conversation or an input, where the API needs one.
     pub without_input: Option<&'static str>,
+    /// The dialect of the requests that a body of this one is a list of, each in a [`shape::Rule::Document`].
+    pub batch_of: Option<super::Dialect>,
     /// JSON pointers to the limit on generated tokens, the newest name first.
     pub limits: &'static [&'static str],
     /// Tokens that the provider puts around each message.

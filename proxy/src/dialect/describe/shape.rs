@@ -124,6 +124,9 @@ pub(crate) enum Rule {
     MediaType,
     /// An object.
     Object(&'static Shape),
+    /// An object that is a request of its own: it has its own conversation, whose messages are numbered on from the one before, and a model that
+    /// is no more than a word.
+    Document(&'static Shape),
     /// An object with free keys, which are names.
     Map(&'static Rule),
     /// A list.

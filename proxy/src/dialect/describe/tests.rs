@@ -147,7 +147,7 @@ fn value(
             Some(shape) if !chance.one_in(4) => json!(shape.tags[chance.below(shape.tags.len())].0),
             _ => json!("new_kind"),
         },
-        Rule::Object(shape) => object(shape, chance, marks, depth),
+        Rule::Object(shape) | Rule::Document(shape) => object(shape, chance, marks, depth),
         Rule::Map(rule) => json!({"a_name": value(rule, None, chance, marks, depth)}),
         Rule::List(_, rule) => (0..chance.below(4))
             .map(|_| value(rule, None, chance, marks, depth))

@@ -43,10 +43,12 @@ pub(crate) struct Leaf {
 pub(crate) struct Found {
     /// In the order of the document.
     pub leaves: Vec<Leaf>,
-    /// Elements of the conversation.
+    /// Elements of the conversation. None where there are several conversations.
     pub messages: Vec<Range<usize>>,
     /// The conversation's array; `None` where there is none, or it is no array.
     pub conversation: Option<Range<usize>>,
+    /// Messages of the requests within the document.
+    pub numbered: u32,
     /// A conversation or an input was there, whatever its form.
     pub has_input: bool,
     /// Tools and output formats, each as a whole.
@@ -71,6 +73,7 @@ pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<F
         role: Some(role),
         fixed: false,
         twice: false,
+        within: false,
         message: NO_MESSAGE,
         media: Media::default(),
         pending: 0,
@@ -92,6 +95,7 @@ pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result
         role: Some(Place::Assistant),
         fixed: false,
         twice: true,
+        within: false,
         message: NO_MESSAGE,
         media: Media::default(),
         pending: 0,
@@ -118,6 +122,8 @@ struct Walk<'a> {
     fixed: bool,
     /// A key may occur twice.
     twice: bool,
+    /// In a request within the document.
+    within: bool,
     message: u32,
     media: Media,
     /// Leaves whose place is open.
@@ -299,6 +305,7 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             (Rule::Object(shape), Kind::Object) => self.object(shape, cursor),
+            (Rule::Document(shape), Kind::Object) => self.document(shape, cursor),
             (Rule::Map(rule), Kind::Object) => cursor.object(|key, value| {
                 let text = key_text(&key);
                 if !is_word(&content(self.bytes, &text)) {
@@ -322,7 +329,7 @@ impl<'a> Walk<'a> {
             }
             (Rule::First(rule), _) => {
                 self.found.has_input |= kind != Kind::Null;
-                self.message = 0;
+                self.message = self.found.numbered;
                 self.value(rule, cursor, rest)?;
                 self.message = NO_MESSAGE;
                 Ok(())
@@ -344,9 +351,33 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             (rule, _) if is_conversation(rule) => self.no_conversation(cursor),
+            (Rule::Model, Kind::String) if self.within => {
+                let text = cursor.text()?;
+                self.word(text, rest);
+                Ok(())
+            }
             (Rule::Model, Kind::String) => cursor.text().map(drop),
             _ => self.unexpected(cursor, rest),
         }
+    }
+
+    /// A request within the document.
+    fn document(&mut self, shape: &'static Shape, cursor: &mut Cursor<'a>) -> Walked {
+        let (within, at) = (std::mem::replace(&mut self.within, true), cursor.at());
+        self.found.has_input = false;
+        self.object(shape, cursor)?;
+        if !self.found.has_input {
+            return Err(Malformed {
+                what: "a conversation is missing",
+                at,
+            });
+        }
+        self.within = within;
+        let messages = std::mem::take(&mut self.found.messages).len();
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        self.found.numbered = self.found.numbered.saturating_add(messages);
+        self.found.conversation = None;
+        Ok(())
     }
 
     /// A conversation in a form that no reader of the dialect takes for one.
@@ -399,7 +430,9 @@ impl<'a> Walk<'a> {
                     at: start,
                 });
             }
-            self.message = u32::try_from(index).unwrap_or(NO_MESSAGE);
+            self.message = u32::try_from(index).map_or(NO_MESSAGE, |index| {
+                self.found.numbered.saturating_add(index)
+            });
             self.value(rule, value, rest)?;
             if level == Level::Message {
                 self.found.messages.push(start..value.at());
@@ -584,7 +617,7 @@ fn takes(rule: &Rule, kind: Kind) -> bool {
         Rule::Opaque(_) => matches!(kind, Kind::String | Kind::Object | Kind::Array),
         Rule::Numbers => matches!(kind, Kind::Number | Kind::Array),
         Rule::Tag => matches!(kind, Kind::String | Kind::Boolean),
-        Rule::Object(_) | Rule::Map(_) => kind == Kind::Object,
+        Rule::Object(_) | Rule::Document(_) | Rule::Map(_) => kind == Kind::Object,
         Rule::List(..) => kind == Kind::Array,
         Rule::OneOf(rules) => rules.iter().any(|rule| takes(rule, kind)),
         Rule::First(rule)

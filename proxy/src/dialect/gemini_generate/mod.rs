@@ -12,6 +12,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::EVENT,
     without_input: Some("`contents` is missing"),
+    batch_of: None,
     limits: &[
         "/generationConfig/maxOutputTokens",
         "/generationConfig/max_output_tokens",

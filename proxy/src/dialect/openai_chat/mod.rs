@@ -12,6 +12,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::REPLY,
     without_input: Some("`messages` is missing"),
+    batch_of: None,
     limits: &["/max_completion_tokens", "/max_tokens"],
     message_tokens: 4,
     has_choices: true,

@@ -11,6 +11,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &super::openai_chat::reply::REPLY,
     event: &super::openai_chat::reply::REPLY,
     without_input: None,
+    batch_of: None,
     limits: &["/max_tokens"],
     message_tokens: 0,
     has_choices: true,

@@ -12,6 +12,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::REPLY,
     without_input: Some("`input` is missing"),
+    batch_of: None,
     limits: &[],
     message_tokens: 0,
     has_choices: false,

@@ -366,6 +366,7 @@ impl Reply {
             Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::endings,
             Dialect::GeminiGenerate => gemini::endings,
             Dialect::AnthropicMessages
+            | Dialect::AnthropicBatches
             | Dialect::OpenaiResponses
             | Dialect::OpenaiEmbeddings
             | Dialect::Other => return Vec::new(),
@@ -434,7 +435,7 @@ impl Reply {
             Dialect::GeminiGenerate => gemini::event(state, doc, data.start),
             Dialect::AnthropicMessages => anthropic::event(state, doc, data.clone(), name),
             Dialect::OpenaiResponses => responses::event(state, doc, data.clone(), name),
-            Dialect::OpenaiEmbeddings | Dialect::Other => {
+            Dialect::AnthropicBatches | Dialect::OpenaiEmbeddings | Dialect::Other => {
                 state.count_unseen("event", data.len());
                 Ok(())
             }
@@ -477,6 +478,8 @@ impl Reply {
             Dialect::OpenaiEmbeddings => chat::vectors(state, doc, at),
             Dialect::GeminiGenerate => gemini::whole(state, doc, at),
             Dialect::AnthropicMessages => anthropic::whole(state, doc, at),
+            // nothing in it grows or is repeated
+            Dialect::AnthropicBatches => Ok(()),
             Dialect::OpenaiResponses => responses::whole(state, doc, at),
             Dialect::Other => Err(Malformed {
                 what: "no dialect",

@@ -234,10 +234,14 @@ impl Body {
     }
 
     /// What is known of the body once it is `bytes`. What the path says stands.
-    fn facts_of(&self, bytes: &[u8]) -> Facts {
+    pub(super) fn facts_of(&self, bytes: &[u8]) -> Facts {
         match self.dialect {
             Dialect::GeminiGenerate => self.state.facts.clone(),
-            dialect => Facts::find(dialect, bytes),
+            dialect => {
+                let mut facts = Facts::find(dialect, bytes);
+                facts.kind = self.state.facts.kind;
+                facts
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::{ops::Range, sync::Arc};
 
+use super::batch::Batch;
+
 use crate::dialect::{
     Dialect, Kind as CallKind, Malformed, address,
     json::{Cursor, Kind, Text},
@@ -21,6 +23,8 @@ pub(super) struct Facts {
     pub(super) background: bool,
     /// Gemini: the reply is asked for as one array of pieces.
     pub(super) listed: bool,
+    /// The requests of a batch.
+    pub(super) batch: Option<Arc<Batch>>,
     /// The model is another than the path's.
     pub(super) moved: bool,
     pub(super) ambiguous: bool,
@@ -49,6 +53,12 @@ impl Facts {
     pub(super) fn find(dialect: Dialect, bytes: &[u8]) -> Self {
         if dialect == Dialect::GeminiGenerate {
             return Self::default();
+        }
+        if dialect
+            .description()
+            .is_some_and(|row| row.batch_of.is_some())
+        {
+            return Self::of(Batch::find(bytes));
         }
         let (mut facts, mut models, mut streams) = (Self::default(), 0, 0);
         let (mut options, mut told, mut stream_end) = (Options::Leave, 0, 0);
@@ -89,6 +99,18 @@ impl Facts {
             };
         }
         facts
+    }
+
+    /// What is known of a batch.
+    fn of(batch: Batch) -> Self {
+        Self {
+            model: batch.model.clone(),
+            kind: CallKind::Batch,
+            ambiguous: batch.ambiguous,
+            malformed: batch.malformed,
+            batch: Some(Arc::new(batch)),
+            ..Self::default()
+        }
     }
 
     /// What a path adds. Only Gemini's does.
@@ -149,7 +171,15 @@ impl Facts {
 }
 
 impl Model {
-    fn read(text: &Text, bytes: &[u8]) -> Self {
+    /// Its name, in the body where it was found.
+    pub(super) fn text<'a>(&'a self, bytes: &'a [u8]) -> Option<&'a str> {
+        match self {
+            Self::At(range) => str::from_utf8(bytes.get(range.clone())?).ok(),
+            Self::Decoded(text) => Some(text),
+        }
+    }
+
+    pub(super) fn read(text: &Text, bytes: &[u8]) -> Self {
         match text.escaped {
             true => Self::Decoded(text.decode(bytes).into()),
             false => Self::At(text.range.start + 1..text.range.end - 1),

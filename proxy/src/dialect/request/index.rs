@@ -134,6 +134,8 @@ pub(super) struct Index {
     pub(super) conversation: Option<Span>,
     /// Tools and output formats: their tokens are counted as a whole.
     pub(super) definitions: Vec<Span>,
+    /// Messages of the requests of a batch.
+    pub(super) numbered: u32,
     pub(super) images: u32,
     pub(super) tools: u32,
     pub(super) unseen: Vec<(&'static str, u64)>,
@@ -167,6 +169,7 @@ impl Index {
             messages: found.messages.into_iter().map(Span::from).collect(),
             conversation: found.conversation.map(Span::from),
             definitions: found.definitions.into_iter().map(Span::from).collect(),
+            numbered: found.numbered,
             images: found.images,
             tools: found.tools,
             unseen: (found.unseen.into_iter())
@@ -200,6 +203,31 @@ impl Index {
             for end in [&mut span.start, &mut span.end] {
                 if *end as usize >= replaced.end {
                     *end = (*end as usize + length - replaced.len()) as u32;
+                }
+            }
+        };
+        self.spots.iter_mut().for_each(|spot| moved(&mut spot.span));
+        self.messages.iter_mut().for_each(moved);
+        self.definitions.iter_mut().for_each(moved);
+        self.conversation.iter_mut().for_each(moved);
+    }
+
+    /// Moves everything behind ranges whose lengths changed: of each its end, its length and that of what replaced it, in their order.
+    pub(super) fn shift_all(&mut self, moves: &[(usize, usize, usize)]) {
+        let (mut grown, mut shrunk) = (0, 0);
+        let sums: Vec<(usize, usize, usize)> = moves
+            .iter()
+            .map(|(end, was, is)| {
+                (grown, shrunk) = (grown + is, shrunk + was);
+                (*end, grown, shrunk)
+            })
+            .collect();
+        let moved = |span: &mut Span| {
+            for end in [&mut span.start, &mut span.end] {
+                let before = sums.partition_point(|(replaced, ..)| *replaced <= *end as usize);
+                let sum = before.checked_sub(1).and_then(|at| sums.get(at));
+                if let Some((_, grown, shrunk)) = sum {
+                    *end = (*end as usize + grown - shrunk) as u32;
                 }
             }
         };

@@ -7,8 +7,11 @@ use crate::dialect::{
 };
 
 impl Body {
-    /// The limit on generated tokens, where the caller set one.
+    /// The limit on generated tokens, where the caller set one; of a batch the largest of its requests'.
     pub fn max_output_tokens(&self) -> Option<u64> {
+        if let Some(batch) = &self.state.facts.batch {
+            return self.batch_limit(batch);
+        }
         let value = |pointer: &&str| {
             let range = json::pointer(&self.state.bytes, pointer)?;
             Cursor::starting(&self.state.bytes, range.start)
@@ -20,10 +23,13 @@ impl Body {
 
     /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by the newer one. Tells
     /// whether it could: not where the body is malformed. A call that generates nothing is within every limit, and left as it is: providers
-    /// refuse the member there.
+    /// refuse the member there. In a batch it bounds the requests that want more, and no other.
     pub fn set_max_output_tokens(&mut self, tokens: u64) -> bool {
         if self.kind() == Kind::Count {
             return true;
+        }
+        if let Some(batch) = self.state.facts.batch.clone() {
+            return self.bound_batch(&batch, tokens);
         }
         let json = tokens.to_string();
         if self.dialect == Dialect::GeminiGenerate {

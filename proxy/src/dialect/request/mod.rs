@@ -19,6 +19,7 @@ use super::{
     tokens,
 };
 
+mod batch;
 mod edits;
 mod facts;
 mod index;
@@ -177,12 +178,9 @@ impl Body {
         self.state.facts.ambiguous
     }
 
-    /// The model that is asked for.
+    /// The model that is asked for; of a batch the one that all of its requests name.
     pub fn model(&self) -> Option<&str> {
-        match self.state.facts.model.as_ref()? {
-            Model::At(range) => str::from_utf8(self.state.bytes.get(range.clone())?).ok(),
-            Model::Decoded(text) => Some(text),
-        }
+        self.state.facts.model.as_ref()?.text(&self.state.bytes)
     }
 
     /// Asks for another model; of all members `model` where there are several. Tells whether it could: not where the body is malformed, or
@@ -199,6 +197,9 @@ impl Body {
                 self.state.facts.moved = true;
             }
             return can;
+        }
+        if let Some(batch) = self.state.facts.batch.clone() {
+            return self.set_models(&batch, model);
         }
         let mut json = Vec::with_capacity(model.len() + 2);
         json::quote(model, &mut json);
@@ -247,7 +248,8 @@ impl Body {
         if index.conversation.is_none() {
             let inputs = index.spots.iter().map(|spot| spot.message);
             let inputs = inputs.filter(|message| *message != NO_MESSAGE);
-            return inputs.max().map_or(0, |last| last.saturating_add(1));
+            let inputs = inputs.max().map_or(0, |last| last.saturating_add(1));
+            return inputs.max(index.numbered);
         }
         let dropped = self.state.overlay.as_ref().map_or(0, |o| o.dropped.len());
         index.messages.len().saturating_sub(dropped) as u32
@@ -267,6 +269,9 @@ impl Body {
     /// files by their size. Counted once per state of the body. An index that is missing is made for it; a body that has none is counted as plain text.
     pub fn input_tokens(&self) -> u64 {
         *self.state.tokens.get_or_init(|| {
+            if let Some(requests) = self.batched().filter(|requests| !requests.is_empty()) {
+                return requests.iter().map(Self::input_tokens).sum();
+            }
             if self.known().is_some() {
                 return self.count_tokens();
             }

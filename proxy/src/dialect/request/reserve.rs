@@ -32,6 +32,7 @@ impl Body {
             Dialect::OpenaiResponses
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicMessages
+            | Dialect::AnthropicBatches
             | Dialect::Other => 1,
         }
     }
@@ -74,6 +75,7 @@ impl Body {
             Dialect::OpenaiChat
             | Dialect::OpenaiResponses
             | Dialect::AnthropicMessages
+            | Dialect::AnthropicBatches
             | Dialect::GeminiGenerate
             | Dialect::Other => 0,
         };
@@ -110,8 +112,10 @@ fn count_numbers(cursor: &mut Cursor<'_>, count: &mut u64) -> Result<(), Malform
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::dialect::Kind;
 
     fn body(dialect: Dialect, json: &'static str) -> Body {
         Body::wire(dialect, bytes::Bytes::from_static(json.as_bytes()))
@@ -187,5 +191,7 @@ mod tests {
             body(Dialect::AnthropicMessages, r#"{"messages":[]}"#).at("/v1/messages/count_tokens");
         assert!(count.set_max_output_tokens(5));
         assert_eq!(count.max_output_tokens(), None);
+        count.set_parameter("/tools", "[]").unwrap();
+        assert_eq!(count.kind(), Kind::Count, "an edit makes it no other call");
     }
 }

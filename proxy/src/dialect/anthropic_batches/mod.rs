@@ -1,0 +1,48 @@
+//! `anthropic.batches`: `POST …/messages/batches`: <https://docs.claude.com/en/api/creating-message-batches>.
+//!
+//! Each of its requests is read by the description of `anthropic.messages`, and there is no second list of members. A dialect of its own
+//! all the same, not a kind of that one: a policy that knows `anthropic.messages` looks for `/messages`, sets `/max_tokens` and keeps the
+//! reply under the request's key, all of which would be wrong here. One that does not know this name leaves all that alone, and the
+//! passages are shown to it as ever.
+
+use super::{
+    Dialect,
+    anthropic_messages::request::REQUEST as MESSAGES,
+    describe::{
+        Description,
+        answer::{COUNTS, ERROR},
+        shape::{Rule, list, shape},
+    },
+};
+
+/// The row of this dialect.
+pub(super) static DESCRIPTION: Description = Description {
+    name: "anthropic.batches",
+    request: &REQUEST,
+    reply: &REPLY,
+    event: &REPLY,
+    without_input: Some("`requests` holds none"),
+    batch_of: Some(Dialect::AnthropicMessages),
+    limits: &[],
+    message_tokens: 4,
+    has_choices: false,
+    has_done: false,
+};
+
+shape! {
+    REQUEST, Other, [];
+    "requests" => list(&Rule::Object(&ENTRY)),
+}
+shape! {
+    ENTRY, Other, [];
+    "custom_id" => Rule::Word, "params" => Rule::Document(&MESSAGES),
+}
+
+/// The batch as it stands: none of its replies is there yet.
+static REPLY: Rule = Rule::Object(&BATCH);
+shape! {
+    BATCH, Other, [];
+    "id" => Rule::Word, "type" => Rule::Word, "processing_status" => Rule::Word, "request_counts" => Rule::Same(&COUNTS),
+    "created_at" => Rule::Word, "expires_at" => Rule::Word, "ended_at" => Rule::Word, "archived_at" => Rule::Word,
+    "cancel_initiated_at" => Rule::Word, "results_url" => Rule::Word, "error" => Rule::Same(&ERROR), "request_id" => Rule::Word,
+}
