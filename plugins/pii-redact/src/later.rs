@@ -21,6 +21,11 @@ pub(crate) fn earlier_turns(request: &Request) -> Option<Decision> {
 
 /// The refusal of a request whose reply is fetched by another exchange. For one in which something was hidden.
 pub(crate) fn in_the_background(request: &Request) -> Option<Decision> {
+    if request.dialect() == Dialect::AnthropicBatches {
+        return Some(refuse(
+            "the replies to a batch are fetched later, when the values behind their placeholders are not known any more: send its requests one by one",
+        ));
+    }
     given(request, "background").then(|| {
         refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
     })
@@ -88,6 +93,30 @@ mod tests {
             [(); 4].map(|()| None)
         );
         assert_eq!(of(json!({ "mode": "mask" }), mail), [(); 4].map(|()| None));
+    }
+
+    #[test]
+    fn a_batch_in_which_something_was_hidden_is_refused_and_a_mask_needs_no_reply() {
+        let decide = |config: Value, text: &str| {
+            let params = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
+            let body = json!({ "requests": [{ "custom_id": "a", "params": params }] });
+            let request = Request::from_json(Dialect::AnthropicBatches, body);
+            let done = Bench::<PiiRedact>::new(config).unwrap().request(request);
+            match done.decision {
+                Decision::Forward => None,
+                Decision::Refuse(refusal) => Some(refusal.code),
+                other => panic!("{other:?}"),
+            }
+        };
+        let no = Some("reply_not_restorable".to_owned());
+        assert_eq!(decide(json!({}), "I am ana@x.com"), no);
+        assert_eq!(decide(json!({}), "hi"), None);
+        for config in [
+            json!({ "later_replies": "pass" }),
+            json!({ "mode": "mask" }),
+        ] {
+            assert_eq!(decide(config, "I am ana@x.com"), None);
+        }
     }
 
     #[test]

@@ -272,6 +272,12 @@ impl Limits {
             thinking if thinking >= tokens => thinking.saturating_add(limit.default),
             _ => tokens,
         };
+        // Each of its requests has a limit, and perhaps a budget of thinking, of its own: none is put right unseen.
+        if request.dialect() == Dialect::AnthropicBatches {
+            let asked = request.max_output_tokens();
+            let asked = asked.filter(|asked| *asked > limit.most)?;
+            return Some(too_much(400, "output tokens", limit.most, asked));
+        }
         match largest(request, &OUTPUT) {
             None => {
                 let tokens = room(limit.default);
