@@ -213,6 +213,24 @@ fn output_is_clamped_set_where_absent_and_left_where_it_fits() {
 }
 
 #[test]
+fn a_batch_with_a_request_for_more_output_is_refused_and_none_is_clamped() {
+    for over in ["clamp", "refuse"] {
+        let limits = json!({ "output_tokens": { "most": 1000, "over": over } });
+        let decide = |most: [u64; 2]| {
+            let entry =
+                |most| json!({ "params": { "model": "m", "max_tokens": most, "messages": [] } });
+            let body = json!({ "requests": most.map(entry) });
+            let request = Request::from_json(Dialect::AnthropicBatches, body.clone());
+            let exchange = guard(json!({ "limits": limits })).request(request);
+            assert_eq!(exchange.request.body_json(), body);
+            code(&exchange.decision).to_owned()
+        };
+        assert_eq!(decide([10, 1001]), "request_too_large", "{over}");
+        assert_eq!(decide([10, 1000]), "forwarded", "{over}");
+    }
+}
+
+#[test]
 fn a_clamp_leaves_room_to_think_and_to_answer() {
     let bound = |dialect: Dialect, body: Value, at: &str| {
         let bench =
