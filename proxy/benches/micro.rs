@@ -163,7 +163,7 @@ fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
             version: "1".into(),
             program: Arc::clone(program),
             on_error: Effect::Block,
-            on_unseen: Effect::Block,
+            on_unseen: Effect::Block.into(),
             limits: PolicyLimits::default(),
             quarantine: Default::default(),
             calls: Default::default(),

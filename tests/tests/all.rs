@@ -57,6 +57,7 @@ mod all {
     mod stores_policies;
     mod stores_replies;
     mod stream_options;
+    mod unseen_kinds;
     mod websocket;
 
     use outrigger_tests::Upstream;

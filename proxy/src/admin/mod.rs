@@ -94,8 +94,8 @@ pub struct PolicyFacts {
     pub grants: Vec<String>,
     /// `block` or `skip`.
     pub on_error: &'static str,
-    /// `block` or `skip`.
-    pub on_unseen: &'static str,
+    /// As the configuration writes it: `block`, `skip`, or `{ default: block, image: block }`.
+    pub on_unseen: String,
     /// Whether it works.
     pub state: State,
     /// Why it does not, or why a newer file was not taken up.

@@ -34,7 +34,7 @@ impl Facts for Fixed {
             rewrites: vec!["assistant"],
             grants: Vec::new(),
             on_error: "block",
-            on_unseen: "block",
+            on_unseen: "block".into(),
             state: State::Serving,
             reason: None,
             loaded_ms: Some(1),

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     admin::{Facts, Generation, Phase, PolicyFacts, State},
-    config::{Effect, Grants, Use},
+    config::{Grants, Use},
     dialect::{Place, Places},
     exchange::generation,
     policy::Link,
@@ -89,8 +89,8 @@ fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
         reads: names(manifest.reads),
         rewrites: names(manifest.rewrites),
         grants: grants(&wanted.grants),
-        on_error: effect(wanted.on_error),
-        on_unseen: effect(wanted.on_unseen),
+        on_error: wanted.on_error.name(),
+        on_unseen: wanted.on_unseen.to_string(),
         state: if quarantined {
             State::Quarantined
         } else {
@@ -125,13 +125,6 @@ fn grants(grants: &Grants) -> Vec<String> {
     plain
         .chain(grants.fetch.iter().map(|host| format!("fetch {host}")))
         .collect()
-}
-
-const fn effect(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Block => "block",
-        Effect::Skip => "skip",
-    }
 }
 
 fn millis(time: SystemTime) -> u64 {

@@ -9,9 +9,12 @@ use serde::{Deserialize, Deserializer};
 
 mod admin;
 mod guard;
+mod unseen;
 
 pub use admin::WrittenAdmin;
 pub use guard::{Harden, Overload, OverloadMemory};
+pub(in crate::config) use unseen::DEFAULT;
+pub use unseen::WrittenUnseen;
 
 pub use super::scalars::{
     Count, Dollars, Grant, Named, NotYet, OneOrMore, Size, Span, Text, Tree, WrittenRedis,
@@ -264,9 +267,10 @@ pub struct Use {
     /// When it faults: `block` (the default) or `skip`.
     #[serde(default, deserialize_with = "given")]
     pub on_error: Option<Text>,
-    /// When it can't see a prompt or reply: `block` (the default) or `skip`.
+    /// When it can't see a prompt or reply, or a part of one: `block` (the default) or `skip`, or a map that has one of the two for `default` and
+    /// for each kind of content that is to differ, as in `{ default: block, image: block }`. A kind that is named is refused in replies, too.
     #[serde(default, deserialize_with = "given")]
-    pub on_unseen: Option<Text>,
+    pub on_unseen: Option<WrittenUnseen>,
     /// Capabilities: `limits`, `values`, `replies`, `body`, `credentials`, `{ fetch: [host] }`.
     #[serde(default)]
     pub grants: Vec<Grant>,

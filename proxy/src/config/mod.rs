@@ -27,6 +27,7 @@ mod state;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod unseen;
 mod upstream;
 pub mod values;
 
@@ -41,6 +42,7 @@ pub use prices::{PriceLine, PriceRates, Prices};
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
+pub use unseen::OnUnseen;
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -326,8 +328,8 @@ pub struct Use {
     pub config: String,
     /// What becomes of an exchange in which it faults. Default block.
     pub on_error: Effect,
-    /// What becomes of an exchange whose prompt or reply it can't see. Default block.
-    pub on_unseen: Effect,
+    /// What becomes of an exchange whose prompt or reply it can't see, or a part of it. Default block.
+    pub on_unseen: OnUnseen,
     /// Capabilities.
     pub grants: Grants,
     /// Bounds.
@@ -358,6 +360,16 @@ pub enum Effect {
     Block,
     /// The exchange goes on as if the policy were not there.
     Skip,
+}
+
+impl Effect {
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Skip => "skip",
+        }
+    }
 }
 
 /// Capabilities that the operator granted.

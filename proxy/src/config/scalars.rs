@@ -30,7 +30,7 @@ pub(in crate::config) fn grants_there_are() -> String {
 }
 
 /// A text with a variable in it, which may become anything.
-const VARIABLE: &str = r"\$\{";
+pub(in crate::config) const VARIABLE: &str = r"\$\{";
 
 /// A capability as written.
 #[derive(Debug)]

@@ -107,7 +107,7 @@ policies:
     );
     assert_eq!(
         (redact.on_error, redact.on_unseen),
-        (Effect::Block, Effect::Block)
+        (Effect::Block, Effect::Block.into())
     );
     assert_eq!(redact.limits.wall, Duration::from_millis(50));
     assert!(limit.grants.values && !limit.grants.body);
@@ -675,6 +675,28 @@ const WRONG: &[(&str, &[&str])] = &[
         &["policies.chain[0].on_unseen", "`block` nor `skip`"],
     ),
     (
+        "policies:\n  directory: /tmp\n  chain:\n    - use: a\n      on_unseen: { images: block }",
+        &[
+            "t.yaml:5:28",
+            "policies.chain[0].on_unseen.images",
+            "is no kind of content",
+            "`image`, `audio`, `file`, `tokens`, `signed_reasoning`, `encrypted`, `logprobs`",
+            "`default`",
+        ],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, on_unseen: { audio: pass } }] }",
+        &["policies.chain[0].on_unseen.audio", "`block` nor `skip`"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, on_unseen: {} }] }",
+        &["policies.chain[0].on_unseen", "names nothing"],
+    ),
+    (
+        "policies: { directory: /tmp, chain: [{ use: a, on_unseen: [image] }] }",
+        &["policies.chain[0].on_unseen", "`{ KIND: block, … }`"],
+    ),
+    (
         "policies: { directory: /tmp, chain: [{ use: a, grants: [root] }] }",
         &["policies.chain[0].grants[0]", "`root` is no grant"],
     ),
@@ -854,6 +876,30 @@ fn the_schema_names_every_key_that_is_read_and_none_of_later_versions() {
 }
 
 #[test]
+fn each_kind_of_unseen_content_may_have_an_effect_of_its_own() {
+    let yaml = |on_unseen: &str| {
+        format!("policies: {{ directory: /tmp, chain: [{{ use: a, on_unseen: {on_unseen} }}] }}")
+    };
+    let read = |on_unseen: &str| {
+        let config = parse(&yaml(on_unseen)).unwrap();
+        config.policies.chain[0].on_unseen
+    };
+    for plain in ["block", "skip", "{ default: skip }", "{ default: block }"] {
+        let word = plain
+            .trim_start_matches("{ default: ")
+            .trim_end_matches(" }");
+        assert_eq!(read(plain).to_string(), word);
+    }
+    let some = read("{ signed_reasoning: block, audio: skip }");
+    assert!(some.blocks() && some.blocks_in_request("signed_reasoning"));
+    assert!(some.blocks_in_request("file") && !some.blocks_in_request("image"));
+    assert!(!some.blocks_in_request("audio") && some.blocks_in_reply("signed_reasoning"));
+    for wrong in ["{ images: block }", "{}", "{ image: pass }", "allow"] {
+        assert!(!schema_errors(&yaml(wrong)).is_empty(), "{wrong}");
+    }
+}
+
+#[test]
 fn the_schema_takes_every_grant_and_every_spelling_of_a_scalar_that_reads() {
     for yaml in [
         "policies: { directory: /tmp, chain: [{ use: a, grants: [limits, values, replies, body, credentials, { fetch: [a.example] }] }] }",
@@ -861,6 +907,7 @@ fn the_schema_takes_every_grant_and_every_spelling_of_a_scalar_that_reads() {
         "policies: { directory: 1, chain: [{ use: 2 }] }"
             .replace("1", "/tmp")
             .as_str(),
+        "policies: { directory: /tmp, chain: [{ use: a, on_unseen: { default: skip, image: block, encrypted: '${E:-skip}' } }, { use: b, on_unseen: '${U:-skip}' }] }",
         "workers: '2'",
         "workers: '${N:-3}'",
         "upstreams: { a: { kind: embedded } }\nmodels: { 4: { targets: ['${T:-a/b}'] } }",
@@ -877,7 +924,7 @@ fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
                 models: { m: { targets: [a/b] } }\nlimits: { event: 1MiB }\nprices: { reply_header: true }\n\
                 tags: { plan: { value: a } }\nlog: { level: info }\nca: { bundle: /tmp }\nharden: { landlock: 'off' }\n\
                 state: { redis: { url: 'redis://a' }, memory: { values: 1MiB } }\noverload: {}\n\
-                policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [a] }], limits: { cpu: 10ms } }] }";
+                policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [a] }], on_unseen: { image: block }, limits: { cpu: 10ms } }] }";
     parse(yaml).unwrap();
     let whole: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
     let mut sections: Vec<String> = Vec::new();

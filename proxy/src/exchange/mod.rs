@@ -14,8 +14,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     config::{Config, Upstream},
     dialect::{
-        Dialect, answer, describe::Exempt, in_band, recognise, recognise::Surface,
-        request::Body as RequestBody,
+        Dialect, answer, in_band, recognise, recognise::Surface, request::Body as RequestBody,
     },
     overload::{Held, Lane},
     policy::{Call, ReplyHead, Run},
@@ -315,7 +314,7 @@ impl Worker {
                 ));
             }
             for (what, bytes) in body.unseen() {
-                if let (true, Some(link)) = (Exempt::blocks(what), chain.blocks_unseen_request()) {
+                if let Some(link) = chain.blocks_unseen_request(what) {
                     return Err(blocked(chain, link, what, *bytes));
                 }
             }

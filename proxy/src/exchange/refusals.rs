@@ -1,6 +1,7 @@
 //! The refusals of an exchange in their words, and how the operator hears of them.
 
 use crate::{
+    dialect::describe::Exempt,
     overload::Reason,
     policy::{Blame, Fault},
     refusal::{Code, Refusal},
@@ -60,8 +61,12 @@ pub(super) fn wordless(policy: &str) -> Refusal {
 }
 
 pub(super) fn unseen(policy: &str, what: &str) -> Refusal {
+    let skip = match Exempt::named(what) {
+        Some(kind) => format!("{{ {}: skip }}", kind.name()),
+        None => "skip".to_owned(),
+    };
     let message = format!(
-        "the policy `{policy}` can't see this request ({what}), so it is not sent; the operator may set `on_unseen: skip` for the policy"
+        "the policy `{policy}` can't see this request ({what}), so it is not sent; the operator may set `on_unseen: {skip}` for the policy"
     );
     Refusal::new(Code::Unseen, message)
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{Call, Coverage, Denial, Fault, Found, Program, quarantine::Quarantine};
 use crate::{
-    config::{Effect, PolicyLimits},
+    config::{Effect, OnUnseen, PolicyLimits},
     dialect::Places,
 };
 
@@ -30,8 +30,8 @@ pub struct Link {
     pub program: Arc<dyn Program>,
     /// What a fault does to the exchange.
     pub on_error: Effect,
-    /// What an unseen prompt or reply does to the exchange.
-    pub on_unseen: Effect,
+    /// What an unseen prompt or reply does to the exchange, or a part of one.
+    pub on_unseen: OnUnseen,
     /// Its bounds.
     pub limits: PolicyLimits,
     /// Whether it is asked at all.
@@ -89,9 +89,9 @@ impl Chain {
     pub fn judges(&self) -> impl Iterator<Item = &Arc<Link>> {
         self.links.iter().filter(|link| link.judges_requests())
     }
-    /// The first policy that reads prompts and lets no unseen one pass.
-    pub fn blocks_unseen_request(&self) -> Option<&Link> {
-        self.first_blocking(Link::reads_prompts)
+    /// The first policy that reads prompts and lets no content of the kind called `kind` pass, which nobody can be shown.
+    pub fn blocks_unseen_request(&self, kind: &str) -> Option<&Link> {
+        self.first(|link| link.on_unseen.blocks_in_request(kind) && link.reads_prompts())
     }
     /// The first policy that reads or judges requests, and lets nothing unseen pass.
     pub fn blocks_unjudged(&self) -> Option<&Link> {
@@ -106,12 +106,21 @@ impl Chain {
     pub fn blocks_unseen_reply(&self) -> Option<&Link> {
         self.first_blocking(Link::rewrites_replies)
     }
+    /// The first policy that rewrites replies and is not to miss one of these kinds of content in a reply, which nobody can be shown.
+    pub fn blocks_in_reply(&self, unseen: &[(&'static str, u64)]) -> Option<(&Link, &'static str)> {
+        unseen.iter().find_map(|(kind, _)| {
+            let blocks = |link: &Link| link.on_unseen.blocks_in_reply(kind);
+            let link = self.first(|link| blocks(link) && link.rewrites_replies())?;
+            Some((link, *kind))
+        })
+    }
 
     fn first_blocking(&self, reader: impl Fn(&Link) -> bool) -> Option<&Link> {
-        let links = self.links.iter().map(Arc::as_ref);
-        links
-            .into_iter()
-            .find(|link| link.on_unseen == Effect::Block && reader(link))
+        self.first(|link| link.on_unseen.blocks() && reader(link))
+    }
+
+    fn first(&self, is: impl Fn(&Link) -> bool) -> Option<&Link> {
+        self.links.iter().map(Arc::as_ref).find(|link| is(link))
     }
 }
 

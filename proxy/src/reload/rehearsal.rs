@@ -85,7 +85,7 @@ pub async fn rehearse(
             version: program.manifest().version.as_str().into(),
             program,
             on_error: Effect::Block,
-            on_unseen: Effect::Block,
+            on_unseen: Effect::Block.into(),
             limits: limits.clone(),
             quarantine: Default::default(),
             calls: Default::default(),

@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::{Check, Env, io_words};
 use crate::config::{
-    Effect, Grants, Policies, PolicyLimits, Use,
-    file::{self, Grant, Text},
+    Effect, Grants, OnUnseen, Policies, PolicyLimits, Use,
+    file::{self, DEFAULT, Grant, Text, WrittenUnseen},
     problems::Path,
     scalars::grants_there_are,
+    unseen::KINDS,
 };
 
 impl Check<'_> {
@@ -96,7 +97,7 @@ impl Check<'_> {
         );
         self.substitute_in(&at.key("config"), &mut config);
         let on_error = self.effect(&at.key("on_error"), written.on_error.as_ref());
-        let on_unseen = self.effect(&at.key("on_unseen"), written.on_unseen.as_ref());
+        let on_unseen = self.on_unseen(&at.key("on_unseen"), written.on_unseen.as_ref());
         Some(Use {
             name,
             config: config.to_string(),
@@ -193,6 +194,33 @@ impl Check<'_> {
             "skip" => Ok(Effect::Skip),
             _ => Err("is neither `block` nor `skip`; write one of them".into()),
         })
+    }
+
+    fn on_unseen(&mut self, at: &Path, written: Option<&WrittenUnseen>) -> OnUnseen {
+        let entries = match written {
+            None => return Effect::Block.into(),
+            Some(WrittenUnseen::Word(word)) => return self.effect(at, Some(word)).into(),
+            Some(WrittenUnseen::Kinds(entries)) => &entries.0,
+        };
+        if entries.is_empty() {
+            self.problem(at, "names nothing; write `block` or `skip`");
+        }
+        let mut on_unseen = OnUnseen::from(self.effect(&at.key(DEFAULT), entries.get(DEFAULT)));
+        for (name, word) in entries.iter().filter(|(name, _)| *name != DEFAULT) {
+            let at = at.key(name);
+            let effect = self.effect(&at, Some(word));
+            match KINDS.into_iter().find(|kind| kind.name() == name) {
+                Some(kind) => on_unseen = on_unseen.with(kind, effect),
+                None => {
+                    let kinds = KINDS.map(|kind| format!("`{}`", kind.name())).join(", ");
+                    self.problem(
+                        &at,
+                        format!("is no kind of content; there are {kinds}, and `{DEFAULT}` for everything else"),
+                    );
+                }
+            }
+        }
+        on_unseen
     }
 
     fn policy_limits(

@@ -39,7 +39,8 @@ impl Exempt {
         Self::Logprobs,
     ];
 
-    /// The name in coverage, and whether a policy that lets nothing unseen pass refuses it. Images and what only the provider can read pass:
+    /// The name in coverage and in `on_unseen`, and whether a policy that lets nothing unseen pass refuses it where the operator names no effect
+    /// of its own. Images and what only the provider can read pass:
     /// the one was always let through, the other came from the provider and goes back to it.
     pub(crate) const fn facts(self) -> (&'static str, bool) {
         match self {
@@ -58,10 +59,14 @@ impl Exempt {
         self.facts().0
     }
 
+    /// The kind of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Whether unseen content of the kind called `name` may hold a prompt, so that `on_unseen: block` refuses it. Unknown kinds do.
     pub(crate) fn blocks(name: &str) -> bool {
-        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        known.is_none_or(|kind| kind.facts().1)
+        Self::named(name).is_none_or(|kind| kind.facts().1)
     }
 }
 

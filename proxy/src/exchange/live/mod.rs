@@ -214,6 +214,12 @@ pub(super) async fn whole(
         watch.missed_of(&decoder);
         return Err(refusal);
     }
+    let chain = &watch.generation.chain;
+    if let Some((link, kind)) = chain.blocks_in_reply(decoder.unseen()).filter(|_| success) {
+        let refusal = unreadable_reply(&link.name, kind);
+        watch.missed_of(&decoder);
+        return Err(refusal);
+    }
     if !decoder.ended() && success {
         watch.missed_of(&decoder);
         return Err(Cut::Unterminated.refusal());

@@ -149,6 +149,10 @@ impl Rewrite {
         ) {
             return Err(Cut::Refusal(unreadable_reply(&link.name, reason)));
         }
+        let chain = &self.watch.generation.chain;
+        if let Some((link, kind)) = chain.blocks_in_reply(self.decoder.unseen()) {
+            return Err(Cut::Refusal(unreadable_reply(&link.name, kind)));
+        }
         let deltas = self.decoder.deltas();
         if self.watch.record.first_token.is_none() && self.decoder.content_seen() {
             self.watch.content();

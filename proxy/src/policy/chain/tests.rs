@@ -201,7 +201,7 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
                 started: Arc::default(),
             }),
             on_error: *on_error,
-            on_unseen: Effect::Block,
+            on_unseen: Effect::Block.into(),
             limits: PolicyLimits {
                 cpu: Duration::from_millis(10),
                 cpu_per_kib: Duration::from_micros(100),
