@@ -67,8 +67,14 @@ fn prompts() -> Vec<(&'static str, &'static str, Value)> {
         ),
         (
             "encrypted",
-            Api::Responses.path(),
-            json!({ "model": "m", "input": [{ "type": "compaction", "encrypted_content": "gAAAA" }] }),
+            Api::Messages.path(),
+            json!({ "model": "m", "max_tokens": 9, "messages": [
+                { "role": "user", "content": "hi" },
+                { "role": "assistant", "content": [{ "type": "web_search_tool_result", "tool_use_id": "t", "content": [
+                    { "type": "web_search_result", "url": "https://x.test", "title": "x", "encrypted_content": "gAAAA" },
+                ] }] },
+                { "role": "user", "content": "hi" },
+            ] }),
         ),
     ]
 }
