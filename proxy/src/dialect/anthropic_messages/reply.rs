@@ -4,7 +4,7 @@ use crate::dialect::{
     Place::{Assistant, Other, ToolArguments},
     describe::{
         answer::{COUNTS, ERROR},
-        shape::{Exempt, Rule, TEXT, json, shape, text},
+        shape::{Rule, TEXT, json, shape, text},
     },
 };
 
@@ -30,8 +30,8 @@ shape! {
 }
 shape! {
     DELTA, Other, [];
-    "type" => Rule::Word, "text" => TEXT, "partial_json" => text(ToolArguments), "thinking" => Rule::Opaque(Exempt::SignedReasoning),
-    "signature" => Rule::Opaque(Exempt::SignedReasoning), "citation" => Rule::Object(&CITATION), "stop_reason" => Rule::Word,
+    "type" => Rule::Word, "text" => TEXT, "partial_json" => text(ToolArguments), "thinking" => Rule::Signed,
+    "signature" => Rule::Signature, "citation" => Rule::Object(&CITATION), "stop_reason" => Rule::Word,
     "stop_sequence" => text(Assistant), "container" => Rule::Same(&CONTAINER), "content" => json(Other),
 }
 /// Where code runs: ids and dates.

@@ -31,10 +31,10 @@ pub(in crate::dialect) static BLOCKS: Rule = Rule::OneOf(&[
     Rule::Object(&BLOCK),
 ]);
 shape! {
-    /// A content block. `thinking` and what is encrypted goes back to the provider as it came: an edit makes the request invalid.
+    /// A content block. Signed `thinking` and what is encrypted goes back to the provider as it came: an edit makes the request invalid.
     BLOCK, Other, ["image" = Says::Media(Exempt::Image)];
     "type" => Rule::Tag, "text" => TEXT, "title" => TEXT, "context" => TEXT,
-    "thinking" => Rule::Opaque(Exempt::SignedReasoning), "signature" => Rule::Opaque(Exempt::SignedReasoning),
+    "thinking" => Rule::Signed, "signature" => Rule::Signature,
     "data" => Rule::Opaque(Exempt::SignedReasoning), "encrypted_content" => Rule::Opaque(Exempt::Encrypted),
     "input" => json(ToolArguments), "id" => Rule::Word, "tool_use_id" => Rule::Word, "name" => Rule::Word,
     "tool_name" => Rule::Word, "server_name" => Rule::Word, "caller" => Rule::Object(&CALLER),

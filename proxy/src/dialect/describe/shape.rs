@@ -79,6 +79,8 @@ pub(crate) enum Slot {
     Role,
     /// Text where this object's own discriminator says [`Says::Text`], media everywhere else.
     Type,
+    /// Reasoning, unless this object's own signature seals it.
+    Seal,
 }
 
 /// What the elements of a list are.
@@ -119,8 +121,14 @@ pub(crate) enum Rule {
     AnyMedia,
     /// A string that names content which the provider has.
     Reference(Exempt),
-    /// Any value, not shown.
+    /// What is no text, not shown: a string that is base64, an object or a list with no other strings in it. Token probabilities have some;
+    /// those are the reply's text once more.
     Opaque(Exempt),
+    /// Base64 that vouches for this object's [`Rule::Signed`] strings.
+    Signature,
+    /// The model's reasoning: a passage, unless a signature in the same object seals it. In a stream the signature comes behind, so in a reply
+    /// it counts as sealed.
+    Signed,
     /// Numbers, or a list of nothing but numbers.
     Numbers,
     /// The discriminator of this object.
@@ -234,7 +242,7 @@ impl Shape {
         let mut slots = [(u8::MAX, 0); SLOTS];
         let (mut scoped, mut m, mut keys) = (!tags.is_empty(), 0, 0);
         while m < members.len() {
-            scoped |= matches!(members[m].rule, Rule::MediaType);
+            scoped |= matches!(members[m].rule, Rule::MediaType | Rule::Signed);
             let mut k = 0;
             while k < members[m].keys.len() {
                 let mut slot = hash(members[m].keys[k].as_bytes());

@@ -42,7 +42,13 @@ impl Marks {
     }
     fn opaque(&mut self) -> Value {
         self.count += 1;
-        let mark = format!("sealed {}", self.count);
+        let mark = format!("c2VhbGVk{}", self.count);
+        self.counted.push(mark.clone());
+        mark.into()
+    }
+    fn reasoning(&mut self) -> Value {
+        self.count += 1;
+        let mark = format!("as ana.souza{}@example.com says", self.count);
         self.counted.push(mark.clone());
         mark.into()
     }
@@ -110,7 +116,6 @@ fn value(
             && !matches!(
                 rule,
                 Rule::List(Level::Message, _)
-                    | Rule::Opaque(_)
                     | Rule::Model
                     | Rule::Always(..)
                     | Rule::As(..)
@@ -122,7 +127,7 @@ fn value(
             ))
     {
         return match rule {
-            Rule::Opaque(_) => marks.opaque(),
+            Rule::Signed => marks.reasoning(),
             Rule::Model | Rule::Numbers => json!(null),
             Rule::List(Level::Message, _) => json!([]),
             Rule::Tag | Rule::MediaType | Rule::Word => marks.text(),
@@ -141,7 +146,13 @@ fn value(
         Rule::Word | Rule::MediaType => json!(["gpt_4o", "image/png", "a.b", ""][chance.below(4)]),
         Rule::Model => json!("m"),
         Rule::Plain => json!([1, 2.5, true, null])[chance.below(4)].clone(),
-        Rule::Opaque(_) => marks.opaque(),
+        Rule::Opaque(_) | Rule::Signature => match chance.below(4) {
+            0 => marks.text(),
+            1 => json!([marks.text(), 1]),
+            2 => json!([[marks.opaque()], 0.5]),
+            _ => marks.opaque(),
+        },
+        Rule::Signed => marks.reasoning(),
         Rule::Numbers => json!([[1, 2], [3]]),
         Rule::Tag => match shape.filter(|shape| !shape.tags.is_empty()) {
             Some(shape) if !chance.one_in(4) => json!(shape.tags[chance.below(shape.tags.len())].0),
@@ -239,6 +250,61 @@ fn what_is_exempt_has_to_look_like_it() {
         "data:ana souza@x;base64,AAAA",
     ] {
         assert!(!is_base64(text.as_bytes()), "{text}");
+    }
+}
+
+/// What a walk over a chat's message shows, and what it counts.
+fn walked(message: &Value) -> (String, Vec<(Exempt, u64)>) {
+    let description = Dialect::OpenaiChat.description().unwrap();
+    let body = json!({ "messages": [message] }).to_string();
+    let found = walk(body.as_bytes(), description.request, Place::User).unwrap();
+    let leaves = found.leaves.iter().map(|leaf| &body[leaf.range.clone()]);
+    (leaves.collect::<Vec<_>>().join(" "), found.unseen)
+}
+
+#[test]
+fn reasoning_is_sealed_by_a_signature_and_by_nothing_else() {
+    let of =
+        |thought: Value| walked(&json!({ "role": "assistant", "reasoning_details": [thought] }));
+    let text = "as ana@example.com says";
+    for unsigned in [
+        json!({ "type": "reasoning.text", "text": text }),
+        json!({ "text": text, "signature": "" }),
+        json!({ "text": text, "signature": null }),
+        json!({ "signature": ["c2ln"], "thinking": text }),
+        json!({ "summary": text, "data": "" }),
+    ] {
+        let (shown, unseen) = of(unsigned.clone());
+        assert!(shown.contains(text), "{unsigned}");
+        assert!(
+            unseen.iter().all(|(_, bytes)| *bytes < 10),
+            "{unsigned}: {unseen:?}"
+        );
+    }
+    for signed in [
+        json!({ "text": text, "signature": "c2ln" }),
+        json!({ "signature": "c2ln", "text": text }),
+    ] {
+        let sealed = (Exempt::SignedReasoning, text.len() as u64 + 4);
+        assert_eq!(of(signed), (String::new(), vec![sealed]));
+    }
+    let (shown, _) = of(json!({ "text": text, "signature": "no signature: ana@example.com" }));
+    assert_eq!(shown.matches("ana@example.com").count(), 2);
+}
+
+#[test]
+fn a_data_url_says_itself_that_it_is_no_image() {
+    for (url, kind) in [
+        ("data:image/png;base64,AAAA", Exempt::Image),
+        ("https://x.test/a.pdf", Exempt::Image),
+        ("AAAA", Exempt::Image),
+        ("data:application/pdf;base64,AAAA", Exempt::File),
+        ("data:text/plain;base64,AAAA", Exempt::File),
+        ("data:Audio/wav;base64,AAAA", Exempt::Audio),
+    ] {
+        let part = json!({ "type": "image_url", "image_url": { "url": url } });
+        let (_, unseen) = walked(&json!({ "role": "user", "content": [part] }));
+        assert_eq!(unseen, [(kind, url.len() as u64)], "{url}");
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<F
         found: Found::default(),
         role: Some(role),
         fixed: false,
-        twice: false,
+        is_reply: false,
         within: false,
         message: NO_MESSAGE,
         media: Media::default(),
@@ -94,7 +94,7 @@ pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result
         found: Found::default(),
         role: Some(Place::Assistant),
         fixed: false,
-        twice: true,
+        is_reply: true,
         within: false,
         message: NO_MESSAGE,
         media: Media::default(),
@@ -120,8 +120,8 @@ struct Walk<'a> {
     role: Option<Place>,
     /// No discriminator changes it.
     fixed: bool,
-    /// A key may occur twice.
-    twice: bool,
+    /// A reply: a key may occur twice, and what may be signed counts as signed.
+    is_reply: bool,
     /// In a request within the document.
     within: bool,
     message: u32,
@@ -171,13 +171,21 @@ impl<'a> Walk<'a> {
     /// Gives leaves whose place is open theirs. Without a `role`, an object further out tells it.
     fn settle(&mut self, first: usize, role: Option<Place>, said: &Said, rest: Place) {
         let (bytes, media) = (self.bytes, &mut self.media);
-        let (mut at, mut pending) = (0, self.pending);
+        let (mut at, mut pending, mut sealed) = (0, self.pending, 0);
         self.found.leaves.retain_mut(|leaf| {
             at += 1;
             if at <= first || !leaf.pending {
                 return true;
             }
-            if leaf.place == TYPED && said.text {
+            if leaf.place == SEALED && !said.signed {
+                pending -= 1;
+                leaf.pending = false;
+                return true;
+            } else if leaf.place == SEALED {
+                pending -= 1;
+                sealed += leaf.range.len().saturating_sub(2) as u64;
+                return false;
+            } else if leaf.place == TYPED && said.text {
                 leaf.place = Place::User;
             } else if leaf.place == TYPED {
                 let text = Text {
@@ -197,6 +205,7 @@ impl<'a> Walk<'a> {
             true
         });
         self.pending = pending;
+        self.count_unseen(Exempt::SignedReasoning, sealed);
     }
 
     fn member(
@@ -217,6 +226,7 @@ impl<'a> Walk<'a> {
         match (&member.rule, said) {
             (Rule::Tag, Some(said)) => self.tag(shape, value, said),
             (Rule::MediaType, _) => self.media_type(value, shape.rest),
+            (Rule::Signature, Some(said)) => self.signature(value, shape.rest, said),
             (rule, _) => self.value(rule, value, shape.rest),
         }
     }
@@ -224,7 +234,7 @@ impl<'a> Walk<'a> {
     /// Two members of one name are an error where readers that take the first and readers that take the last would differ in what they read.
     fn once(&self, member: &Member, number: usize, seen: &mut u64, key: &Key<'_>) -> Walked {
         let bit = 1 << number;
-        if *seen & bit != 0 && !self.twice && !member.may_repeat() {
+        if *seen & bit != 0 && !self.is_reply && !member.may_repeat() {
             return Err(Malformed {
                 what: "a key occurs twice in one object",
                 at: key.range().start,
@@ -259,6 +269,14 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    fn signature(&mut self, value: &mut Cursor<'a>, rest: Place, said: &mut Said) -> Walked {
+        if value.kind()? == Kind::String {
+            let inside = content(self.bytes, &{ *value }.text()?);
+            said.signed = !inside.is_empty() && is_base64(&inside);
+        }
+        self.opaque(Exempt::SignedReasoning, value, rest)
+    }
+
     fn media_type(&mut self, value: &mut Cursor<'a>, rest: Place) -> Walked {
         if value.kind()? != Kind::String {
             return self.unexpected(value, rest);
@@ -289,15 +307,15 @@ impl<'a> Walk<'a> {
             (Rule::Media(_) | Rule::AnyMedia | Rule::Reference(_), Kind::String) => {
                 self.media(rule, cursor, rest)
             }
-            (Rule::Opaque(exempt), Kind::Object | Kind::Array | Kind::String) => {
-                let range = cursor.skip()?;
-                self.utf8(&range)?;
-                // an empty one hides nothing
-                if range.len() > 2 {
-                    self.count_unseen(*exempt, inside(self.bytes, &range).len() as u64);
-                }
+            (Rule::Opaque(exempt), _) => self.opaque(*exempt, cursor, rest),
+            (Rule::Signature, _) => self.opaque(Exempt::SignedReasoning, cursor, rest),
+            (Rule::Signed, Kind::String) if self.is_reply => {
+                let text = cursor.text()?;
+                self.utf8(&text.range)?;
+                self.count_unseen(Exempt::SignedReasoning, text.range.len() as u64 - 2);
                 Ok(())
             }
+            (Rule::Signed, Kind::String) => self.text(cursor, Slot::Seal, false),
             (Rule::Numbers, Kind::Number | Kind::Array) if is_numbers(cursor) => {
                 self.found.has_input = true;
                 let range = cursor.skip()?;
@@ -496,6 +514,35 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What no policy is shown because there is no text in it. What does not look like that is shown.
+    fn opaque(&mut self, exempt: Exempt, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
+        let start = *cursor;
+        let (range, is_opaque) = match cursor.kind()? {
+            Kind::String => {
+                let text = cursor.text()?;
+                let is_opaque = is_base64(&content(self.bytes, &text));
+                (text.range, is_opaque)
+            }
+            Kind::Object | Kind::Array => {
+                let range = cursor.skip()?;
+                let source = self.bytes.get(range.clone()).unwrap_or_default();
+                let is_opaque = exempt == Exempt::Logprobs || holds_no_text(source);
+                (range, is_opaque)
+            }
+            _ => return self.unexpected(cursor, rest),
+        };
+        if !is_opaque {
+            *cursor = start;
+            return self.unexpected(cursor, rest);
+        }
+        self.utf8(&range)?;
+        // an empty one hides nothing
+        if range.len() > 2 {
+            self.count_unseen(exempt, inside(self.bytes, &range).len() as u64);
+        }
+        Ok(())
+    }
+
     fn media(&mut self, rule: &Rule, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
         let text = cursor.text()?;
         let content = content(self.bytes, &text);
@@ -504,8 +551,11 @@ impl<'a> Walk<'a> {
             Rule::Reference(_) => is_word(&content),
             _ => is_base64(&content),
         };
-        match rule {
-            Rule::Media(kind) | Rule::Reference(kind) => self.count_unseen(*kind, bytes),
+        match (rule, url_kind(&content).filter(|_| hidden)) {
+            (Rule::Reference(kind), _) | (Rule::Media(kind), None) => {
+                self.count_unseen(*kind, bytes);
+            }
+            (_, Some(kind)) => self.count_unseen(kind, bytes),
             _ => self.media.bytes += bytes,
         }
         if !hidden {
@@ -520,6 +570,7 @@ impl<'a> Walk<'a> {
             (Slot::Role, Some(place)) => (place, false),
             (Slot::Role, None) => (Place::User, true),
             (Slot::Type, _) => (TYPED, true),
+            (Slot::Seal, _) => (SEALED, true),
         };
         self.pending += usize::from(pending);
         self.found.leaves.push(Leaf {
@@ -548,11 +599,15 @@ impl<'a> Walk<'a> {
 /// Marks a pending leaf whose slot is [`Slot::Type`]; it has no other meaning while the leaf is pending.
 const TYPED: Place = Place::Other;
 
+/// The same for [`Slot::Seal`].
+const SEALED: Place = Place::Reasoning;
+
 /// What the discriminators of an object said so far.
 #[derive(Default)]
 struct Said {
     role: Option<Place>,
     text: bool,
+    signed: bool,
 }
 
 fn key_text(key: &Key<'_>) -> Text {
@@ -568,6 +623,31 @@ fn content<'a>(bytes: &'a [u8], text: &Text) -> Cow<'a, [u8]> {
         true => Cow::Owned(text.decode(bytes).into_owned().into_bytes()),
         false => Cow::Borrowed(inside(bytes, &text.range)),
     }
+}
+
+/// The kind of what a `data:` URL holds, where it says that it is no image: then it is none, whatever the member around it is for.
+fn url_kind(url: &[u8]) -> Option<Exempt> {
+    let is = |name: &[u8]| {
+        let start = url.get(5..5 + name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    match url.get(..5)?.eq_ignore_ascii_case(b"data:") && !is(b"image/") {
+        true if is(b"audio/") => Some(Exempt::Audio),
+        true => Some(Exempt::File),
+        false => None,
+    }
+}
+
+/// Whether all strings of a value look like base64.
+fn holds_no_text(source: &[u8]) -> bool {
+    let mut done = 0;
+    while let Some(at) = memchr::memchr(b'"', source.get(done..).unwrap_or_default()) {
+        match Cursor::starting(source, done + at).text() {
+            Ok(text) if is_base64(&content(source, &text)) => done = text.range.end,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// What is between the quotes of a literal; all of another value.
@@ -615,6 +695,7 @@ fn takes(rule: &Rule, kind: Kind) -> bool {
         Rule::Json(_) => true,
         Rule::Plain => matches!(kind, Kind::Number | Kind::Boolean | Kind::Null),
         Rule::Opaque(_) => matches!(kind, Kind::String | Kind::Object | Kind::Array),
+        Rule::Signature | Rule::Signed => kind == Kind::String,
         Rule::Numbers => matches!(kind, Kind::Number | Kind::Array),
         Rule::Tag => matches!(kind, Kind::String | Kind::Boolean),
         Rule::Object(_) | Rule::Document(_) | Rule::Map(_) => kind == Kind::Object,

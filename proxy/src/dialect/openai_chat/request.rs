@@ -40,10 +40,16 @@ shape! {
     ];
     "role" => Rule::Tag, "content" => Rule::Same(&CONTENT), "name" => text(Metadata), "refusal" => text(Refusal),
     "reasoning_content" => text(Reasoning), "reasoning" => text(Reasoning),
-    "reasoning_details" => Rule::Opaque(Exempt::SignedReasoning), "thinking_blocks" => Rule::Opaque(Exempt::SignedReasoning),
+    "reasoning_details" => list(&Rule::Object(&THOUGHT)), "thinking_blocks" => list(&Rule::Object(&THOUGHT)),
     "tool_calls" => list(&Rule::Object(&TOOL_CALL)), "function_call" => Rule::Object(&CALL), "tool_call_id" => Rule::Word,
     "audio" => Rule::Object(&AUDIO), "cache_control" => Rule::Object(&CACHE_CONTROL),
     "images" => list(&Rule::Object(&PART)), "annotations" => list(&Rule::Object(&ANNOTATION)),
+}
+shape! {
+    /// Reasoning as gateways hand it through, in their own form or Anthropic's.
+    THOUGHT, Other, [];
+    "type" => Rule::Word, "text" => Rule::Signed, "thinking" => Rule::Signed, "summary" => Rule::Signed, "signature" => Rule::Signature,
+    "data" => Rule::Opaque(Exempt::SignedReasoning), "id" => Rule::Word, "format" => Rule::Word, "index" => Rule::Plain,
 }
 shape! {
     /// What a text quotes.

@@ -22,7 +22,7 @@ fn message(dialect: Dialect) -> impl Strategy<Value = Value> {
             json!({"type":"message","role":"user","content":[{"type":"input_text","text":"@"}]}),
             json!({"type":"function_call","arguments":"@","name":"f"}),
             json!({"type":"function_call_output","output":[{"type":"input_text","text":"@"}]}),
-            json!({"type":"reasoning","summary":[{"type":"summary_text","text":"@"}],"encrypted_content":"#"}),
+            json!({"type":"reasoning","summary":[{"type":"summary_text","text":"@"}],"encrypted_content":"c2ln"}),
             json!({}),
         ],
         Dialect::OpenaiCompletions => vec![json!("@"), json!([1, 20, 3])],
@@ -30,7 +30,7 @@ fn message(dialect: Dialect) -> impl Strategy<Value = Value> {
         Dialect::GeminiGenerate => vec![
             json!({"role":"user","parts":[{"text":"@"},{"inlineData":{"mimeType":"image/png","data":"QUFB"}}]}),
             json!({"parts":[{"text":"@","odd":[1,2.50e1]}]}),
-            json!({"role":"model","parts":[{"text":"@","thought":true},{"text":"@","thoughtSignature":"#"}]}),
+            json!({"role":"model","parts":[{"text":"@","thought":true},{"text":"@","thoughtSignature":"c2ln"}]}),
             json!({"role":"model","parts":[{"functionCall":{"name":"f","args":{"a":"@","b":[{"c":"@"},7]}}}]}),
             json!({"role":"user","parts":[{"function_response":{"name":"f","response":{"r":"@"}}}]}),
             json!({"role":"model","parts":[{"executableCode":{"language":"PYTHON","code":"@"}},{"codeExecutionResult":{"output":"@"}}]}),
@@ -43,7 +43,7 @@ fn message(dialect: Dialect) -> impl Strategy<Value = Value> {
             json!({"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"@"}]},
                 {"type":"tool_result","content":"@"}]}),
             json!({"role":"user","content":[{"type":"document","source":{"type":"text","data":"@"},"title":"@"}]}),
-            json!({"role":"assistant","content":[{"type":"thinking","thinking":"#","signature":"#"}]}),
+            json!({"role":"assistant","content":[{"type":"thinking","thinking":"#","signature":"c2ln"}]}),
             json!({"role":"user","content":[]}),
         ],
     };
