@@ -235,7 +235,7 @@ pub struct Passage {
     /// Index of its message, [`NO_MESSAGE`] where it belongs to none.
     pub message: u32,
     /// Whether the text is JSON source: of a tool's arguments, or of a member that no description names. What takes the place of a value that
-    /// is no string has to be JSON again.
+    /// is an object or a list has to be JSON again; what takes a number's place and is none becomes a string.
     pub json: bool,
     /// Decoded text: JSON escapes are resolved.
     pub text: String,

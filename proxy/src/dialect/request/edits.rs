@@ -23,7 +23,7 @@ impl Body {
         let spot = spot.filter(|spot| !self.is_dropped(spot.message));
         let spot = spot.ok_or(EditError::NoPassage(id))?;
         if self.text(spot) != text.as_str() {
-            if !spot.takes(&text) {
+            if !spot.takes(&self.state.bytes, &text) {
                 return Err(EditError::NotJson(id));
             }
             self.overlay().texts.insert(id, text.into());

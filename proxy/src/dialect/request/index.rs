@@ -83,28 +83,27 @@ impl Spot {
         }
     }
 
-    /// Whether `text` can stand there: where JSON is needed it has to be some.
-    pub(super) fn takes(&self, text: &str) -> bool {
-        match self.form {
-            Form::Text | Form::Key => true,
-            Form::Json => {
-                let mut cursor = Cursor::new(text.as_bytes());
-                cursor.skip().is_ok() && cursor.end().is_ok()
-            }
-        }
+    /// Whether `text` can stand there in `document`: in the place of an object or a list it has to be JSON.
+    pub(super) fn takes(&self, document: &[u8], text: &str) -> bool {
+        let needs_json = self.form == Form::Json
+            && matches!(document.get(self.span.range().start), Some(b'{' | b'['));
+        !needs_json || is_json(text)
     }
 
-    /// What stands in the document for a `text` that it [takes](Self::takes).
+    /// What stands in the document for a `text` that it [takes](Self::takes). What takes the place of a number and is no JSON becomes a string.
     pub(super) fn written(&self, text: &str) -> Vec<u8> {
-        match self.form {
-            Form::Text | Form::Key => {
-                let mut with = Vec::new();
-                quote(text, &mut with);
-                with
-            }
-            Form::Json => text.as_bytes().to_vec(),
+        if self.form == Form::Json && is_json(text) {
+            return text.as_bytes().to_vec();
         }
+        let mut with = Vec::new();
+        quote(text, &mut with);
+        with
     }
+}
+
+fn is_json(text: &str) -> bool {
+    let mut cursor = Cursor::new(text.as_bytes());
+    cursor.skip().is_ok() && cursor.end().is_ok()
 }
 
 /// JSON source whose strings have no more escapes than they need.

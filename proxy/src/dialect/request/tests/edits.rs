@@ -366,3 +366,23 @@ fn a_value_that_is_one_passage_is_edited_as_json_and_stays_json() {
     let out = rendered(&body);
     assert!(out.contains(r#""input":{"to":"[EMAIL_1]","n":7}"#), "{out}");
 }
+
+#[test]
+fn a_number_that_becomes_no_number_becomes_a_string() {
+    let mut body = chat(
+        r#"{"messages":[{"role":"user","content":"x","new_member":4111111111111111}],"user":4111111111111111}"#,
+    );
+    for (_, _, shown) in all(&body) {
+        if shown.starts_with('4') {
+            let id = id(&body, &shown);
+            body.set_passage(id, "[[CARD_1]]".to_owned()).unwrap();
+        }
+    }
+    assert_eq!(
+        rendered(&body),
+        r#"{"messages":[{"role":"user","content":"x","new_member":"[[CARD_1]]"}],"user":"[[CARD_1]]"}"#
+    );
+    let id = id(&body, "[[CARD_1]]");
+    body.set_passage(id, "7".to_owned()).unwrap();
+    assert!(rendered(&body).contains(r#""new_member":7}"#));
+}
