@@ -7,7 +7,8 @@ use super::{
 };
 use crate::dialect::{
     Malformed,
-    json::{Kind, quote},
+    json::{Cursor, Kind, quote},
+    reply::calls::Source,
 };
 
 /// Strings that are told once, though some servers repeat them in every chunk.
@@ -132,6 +133,7 @@ impl Growing {
         }
         let members = Members::read(delta)?;
         let mut index = integer(members.get("index"));
+        let numbered = index.is_some();
         if name == "tool_calls" {
             // Some servers number none: they send every call in one piece, or in the same place.
             index = index.or_else(|| u64::try_from(position).ok());
@@ -143,7 +145,8 @@ impl Growing {
         let id = members.said("id");
         let full = list.len() >= MOST;
         let mut known = list.iter_mut().rev();
-        match known.find(|element| element.is(index, id)) {
+        let known = known.find(|element| element.is(index, id));
+        match known.filter(|element| numbered || !element.is_complete_call()) {
             Some(element) => element.add(name, delta),
             None if full => Err(malformed(UNKNOWN)),
             None => {
@@ -172,6 +175,28 @@ impl Growing {
             _ => true,
         };
         integer(of("index")) == Some(index) && same_id
+    }
+
+    /// Whether it is a call whose arguments are a complete document: what follows without a number is another.
+    fn is_complete_call(&self) -> bool {
+        let function = self.grown("function").and_then(|f| f.grown("arguments"));
+        let Some(Self::Text(inside)) = function else {
+            return false;
+        };
+        let literal = quoted(inside);
+        let mut source = Source::default();
+        if let Ok(text) = Cursor::new(&literal).text() {
+            source.feed(&text.decode(&literal));
+        }
+        source.complete()
+    }
+
+    fn grown(&self, name: &str) -> Option<&Self> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let mut members = members.iter();
+        members.find_map(|(known, value)| (known == name).then_some(value))
     }
 
     fn is_empty(&self) -> bool {

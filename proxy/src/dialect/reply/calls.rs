@@ -71,7 +71,7 @@ impl Calls {
 
 /// Says where a JSON object or array in pieces is complete.
 #[derive(Debug, Default)]
-pub(super) struct Source {
+pub(in crate::dialect) struct Source {
     depth: usize,
     string: bool,
     escape: bool,
@@ -79,7 +79,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn feed(&mut self, text: &str) {
+    pub(in crate::dialect) fn feed(&mut self, text: &str) {
         for byte in text.bytes() {
             match byte {
                 _ if std::mem::take(&mut self.escape) => {}
@@ -96,7 +96,7 @@ impl Source {
         }
     }
 
-    pub(super) fn complete(&self) -> bool {
+    pub(in crate::dialect) fn complete(&self) -> bool {
         self.complete
     }
 }

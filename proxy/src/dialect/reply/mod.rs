@@ -8,7 +8,7 @@
 //! nothing can be written that was not shown.
 
 mod anthropic;
-mod calls;
+pub(super) mod calls;
 mod chat;
 mod gemini;
 mod halves;
@@ -420,6 +420,7 @@ impl Reply {
         };
         let name = bytes.get(event.name).unwrap_or_default();
         state.begin();
+        let ended = state.parsed.ended;
         let text = doc.get(data.clone()).unwrap_or_default().trim_ascii();
         let read = match state.dialect {
             _ if text.is_empty() => Ok(()),
@@ -447,6 +448,7 @@ impl Reply {
         });
         if read.is_err() {
             state.forget(deltas, channels);
+            state.parsed.ended = ended; // what can't be read ends nothing
             state.cannot_read("event", data.len());
         }
         // a byte order mark stays where it is

@@ -205,6 +205,7 @@ fn a_stream_ends_where_the_dialect_says_and_nowhere_else() {
         gemini(&format!("{open},{closed}")),
         gemini(&open.replace("}}", "}},\"finishReason\":\"\"")),
         cut[..cut.len() - 5].to_owned(),
+        cut[..cut.len() - 4].to_owned() + ",\"usageMeta",
     ] {
         let mut tap = watch(Dialect::GeminiGenerate, &[stream.as_bytes()]);
         tap.finish();

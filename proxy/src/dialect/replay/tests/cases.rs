@@ -370,3 +370,27 @@ fn the_usage_chunk_of_a_recording_is_taken_out_or_put_in_and_all_else_stays() {
         other
     );
 }
+
+#[test]
+fn tool_calls_without_number_and_id_end_with_their_document() {
+    let delta = |arguments: &str| {
+        format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{"type":"function","function":{{"name":"f","arguments":"{arguments}"}}}}]}},"finish_reason":null}}]}}"#
+        )
+    };
+    let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#;
+    let deltas = [
+        delta(r#"{\"a\":\"}\"}"#),
+        delta(r#"{\"b\":"#),
+        delta(r#"\"\\u0022}\"}"#),
+        delta("{}"),
+    ];
+    let mut data: Vec<&str> = deltas.iter().map(String::as_str).collect();
+    data.extend([end, "[DONE]"]);
+    let message = value(&whole(CHAT, &chunks(&data)))["choices"][0]["message"].clone();
+    let calls = message["tool_calls"].as_array().unwrap();
+    let arguments: Vec<_> = (calls.iter())
+        .map(|call| call["function"]["arguments"].as_str().unwrap())
+        .collect();
+    assert_eq!(arguments, [r#"{"a":"}"}"#, r#"{"b":"\u0022}"}"#, "{}"]);
+}
