@@ -250,6 +250,8 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
             cursor.object(|key, cursor| {
                 if key.is("text") {
                     text = cursor.text_or_skip()?;
+                } else if key.is("thinking") {
+                    thinking(state, cursor)?;
                 }
                 Ok(())
             })?;
@@ -260,6 +262,42 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
         }),
         _ => Ok(()),
     }
+}
+
+/// What a part of Mistral's thinks: parts once more, or a string.
+fn thinking(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    let kind = cursor.kind()?;
+    let pieces = &mut state.pieces;
+    let mut piece = |text| pieces.push(Piece::new(Field::ThinkingPart, text));
+    match kind {
+        Kind::String => piece(cursor.text()?),
+        Kind::Array => cursor.array(|_, cursor| match cursor.kind()? {
+            Kind::Object => cursor.object(|key, cursor| {
+                if key.is("text")
+                    && let Some(text) = cursor.text_or_skip()?
+                {
+                    piece(text);
+                }
+                Ok(())
+            }),
+            _ => Ok(()),
+        })?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What the sound of a delta says.
+fn audio(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    state.news = true;
+    cursor.object(|key, cursor| {
+        if key.is("transcript")
+            && let Some(text) = cursor.text_or_skip()?
+        {
+            state.pieces.push(Piece::new(Field::Transcript, text));
+        }
+        Ok(())
+    })
 }
 
 fn other(
@@ -276,6 +314,9 @@ fn other(
     }
     if key.is("function_call") && kind == Kind::Object {
         return function(state, cursor, "arguments", Field::FunctionCall).map(drop);
+    }
+    if key.is("audio") && kind == Kind::Object {
+        return audio(state, cursor);
     }
     state.news = true;
     Ok(())

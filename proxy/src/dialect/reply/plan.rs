@@ -18,6 +18,10 @@ pub(super) enum Field {
     /// `reasoning` and `reasoning_content` of Chat Completions.
     Reasoning,
     ReasoningContent,
+    /// Reasoning in a part of `content`, as Mistral writes it.
+    ThinkingPart,
+    /// Of `audio`: what is said in it.
+    Transcript,
     /// Reasoning of the Responses API.
     Summary,
     ReasoningText,
@@ -27,6 +31,10 @@ pub(super) enum Field {
     McpArguments,
     CustomInput,
     Code,
+    /// Deltas of the Responses API whose event has no row of its own.
+    Unnamed,
+    /// The same of a call's.
+    UnnamedCall,
     /// JSON source as it is: `input` of Anthropic's tool use.
     Input,
 }
@@ -34,11 +42,13 @@ pub(super) enum Field {
 impl Field {
     pub(super) const fn place(self) -> Place {
         match self {
-            Self::Content => Place::Assistant,
+            Self::Content | Self::Transcript | Self::Unnamed => Place::Assistant,
             Self::Refusal => Place::Refusal,
-            Self::Reasoning | Self::ReasoningContent | Self::Summary | Self::ReasoningText => {
-                Place::Reasoning
-            }
+            Self::Reasoning
+            | Self::ReasoningContent
+            | Self::ThinkingPart
+            | Self::Summary
+            | Self::ReasoningText => Place::Reasoning,
             _ => Place::ToolArguments,
         }
     }
@@ -64,7 +74,8 @@ pub(super) struct Channel {
     passed: usize,
     /// What was written, once it differs.
     sent: Option<String>,
-    /// The literal of the Responses API's `item_id`.
+    /// The literal of the Responses API's `item_id`; of an event that has no row of its own, its name and all that tells its deltas from
+    /// others'.
     pub(super) item: Vec<u8>,
     /// The first half of a surrogate pair that the last delta ended with.
     pub(super) half: Option<u16>,

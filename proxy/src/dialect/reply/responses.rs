@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::dialect::{
     Malformed,
-    json::{Cursor, Text},
+    json::{Cursor, Kind, Text},
 };
 
 use super::{
@@ -119,6 +119,11 @@ pub(super) fn event(
         delta(state, doc, &event, field);
         return Ok(());
     }
+    if let Some(name) = kind.strip_suffix(b".delta")
+        && let Some(text) = event.delta.as_ref().filter(|_| name != AUDIO)
+    {
+        return growing(state, doc, data.start, (&event, name, text));
+    }
     state.news = true;
     if let Some(kind) = kind.strip_suffix(b".done")
         && let Some(field) = field_of(kind)
@@ -131,7 +136,71 @@ pub(super) fn event(
         }
         return Ok(());
     }
+    if let Some(name) = kind.strip_suffix(b".done") {
+        // its text, if it is told once more, is shown by itself: who knows which member has it
+        end(state, name, event.output);
+    }
     other(state, doc, &event, kind)
+}
+
+/// Sound in base64, without the suffix of its event.
+const AUDIO: &[u8] = b"response.audio";
+
+/// Deltas of an event that nobody has listed: what has the same name, item and numbers is one growing string.
+fn growing(
+    state: &mut State,
+    doc: &[u8],
+    at: usize,
+    (event, name, text): (&Event, &[u8], &Text),
+) -> Result<(), Malformed> {
+    let mut about = [name, b"\n"].concat();
+    Cursor::lenient(doc, at).object(|key, cursor| {
+        let (kind, member, value) = (cursor.kind()?, key.range(), cursor.skip()?);
+        // others may tell one event from the next
+        let tells = key.is("item_id") || key.bytes().ends_with(b"index");
+        if tells && matches!(kind, Kind::String | Kind::Number) {
+            about.push(b',');
+            about.extend_from_slice(doc.get(member).unwrap_or_default());
+            about.push(b':');
+            about.extend_from_slice(doc.get(value).unwrap_or_default());
+        }
+        Ok(())
+    })?;
+    let field = match memchr::memmem::find(name, b"_call").is_some() {
+        true => Field::UnnamedCall,
+        false => Field::Unnamed,
+    };
+    let channels = state.channels.iter().rev();
+    let mut alike = channels.filter(|channel| channel.key.field == field);
+    let known = alike.clone().find(|channel| channel.item == about);
+    let free = alike
+        .next()
+        .map_or(0, |last| last.key.inner.saturating_add(1));
+    let key = Key {
+        field,
+        outer: event.output,
+        inner: known.map_or(free, |channel| channel.key.inner),
+    };
+    let channel = state.show(doc, key, text, false);
+    if let Some(channel) = channel.and_then(|channel| state.channels.get_mut(channel)) {
+        channel.item = about;
+    }
+    Ok(())
+}
+
+/// Ends what grew under the name of an event that nobody has listed.
+fn end(state: &mut State, name: &[u8], output: u32) {
+    for index in 0..state.channels.len() {
+        let ends = state.channels.get(index).is_some_and(|channel| {
+            matches!(channel.key.field, Field::Unnamed | Field::UnnamedCall)
+                && channel.key.outer == output
+                && (channel.item.strip_prefix(name))
+                    .is_some_and(|rest| rest.first() == Some(&b'\n'))
+        });
+        if ends {
+            state.close(index);
+        }
+    }
 }
 
 fn field_of(kind: &[u8]) -> Option<Field> {

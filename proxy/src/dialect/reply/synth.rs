@@ -41,6 +41,21 @@ pub(super) fn piece(
                 .text(text)
                 .raw("}}")
         }
+        Dialect::OpenaiResponses if matches!(key.field, Field::Unnamed | Field::UnnamedCall) => {
+            let about = String::from_utf8_lossy(&channel.item);
+            let (name, members) = about.split_once('\n').unwrap_or_default();
+            let name = format!("{name}.delta");
+            draft
+                .event(&name)
+                .raw(r#"{"type":"#)
+                .text(&name)
+                .raw(members.as_bytes())
+                .raw(r#","delta":"#)
+                .text(text)
+                .raw(r#","sequence_number":"#)
+                .number(sequence)
+                .raw("}")
+        }
         Dialect::OpenaiResponses => {
             let name = responses::event_name(key.field).unwrap_or_default();
             let name = format!("{name}.delta");
@@ -136,6 +151,18 @@ fn delta(draft: Draft, field: Field, tool: u32, text: &str) -> Draft {
         Field::FunctionCall => {
             return draft
                 .raw(r#""delta":{"function_call":{"arguments":"#)
+                .text(text)
+                .raw("}}");
+        }
+        Field::ThinkingPart => {
+            return draft
+                .raw(r#""delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"#)
+                .text(text)
+                .raw("}]}]}");
+        }
+        Field::Transcript => {
+            return draft
+                .raw(r#""delta":{"audio":{"transcript":"#)
                 .text(text)
                 .raw("}}");
         }

@@ -291,3 +291,44 @@ fn a_body_over_the_limit_is_an_error() {
             .starts_with(b"event: error")
     );
 }
+
+#[test]
+fn reasoning_in_parts_and_transcripts_grow() {
+    for (before, after, place) in [
+        (
+            r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":""#,
+            r#""}]}]}"#,
+            Place::Reasoning,
+        ),
+        (
+            r#"{"content":[{"type":"thinking","thinking":""#,
+            r#""}]}"#,
+            Place::Reasoning,
+        ),
+        (r#"{"audio":{"transcript":""#, r#""}}"#, Place::Assistant),
+    ] {
+        let chunks: Vec<String> = ["to [[NA", "ME]]", " ["]
+            .iter()
+            .map(|text| format!(r#"{{"choices":[{{"index":0,"delta":{before}{text}{after}}}]}}"#))
+            .collect();
+        let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+        let mut chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
+        chunks.extend([end, "data: [DONE]"]);
+        let mut policy = HoldBack::default();
+        let ran = stream(&chunks, &mut |delta| {
+            assert_eq!(delta.place, place);
+            policy.edit(delta)
+        });
+        let said: String = json_events(&ran.bytes)
+            .iter()
+            .map(|event| {
+                let delta = &event["choices"][0]["delta"];
+                let part = &delta["content"][0]["thinking"];
+                let texts = [part, &part[0]["text"], &delta["audio"]["transcript"]];
+                let found = texts.iter().find_map(|text| text.as_str());
+                found.unwrap_or_default().to_owned()
+            })
+            .collect();
+        assert_eq!(said, format!("to {VALUE} ["));
+    }
+}

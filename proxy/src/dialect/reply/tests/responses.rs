@@ -203,7 +203,8 @@ fn events_that_nobody_knows_are_shown_and_media_is_counted() {
     let ran = run(reply(RESPONSES, true), &[&bytes], None);
     let labels: Vec<_> = ran.reply.unseen().iter().map(|(label, _)| *label).collect();
     assert_eq!(labels, ["audio", "image"]);
-    let shown: Vec<_> = ran.channels.values().collect();
+    let mut shown: Vec<_> = ran.channels.values().collect();
+    shown.sort();
     assert_eq!(shown, ["x", "y"]);
 }
 
@@ -276,5 +277,61 @@ fn what_quotes_the_request_is_restored_wherever_it_stands() {
         assert_eq!(event["response"]["instructions"], "for Zo\u{eb}");
         assert_eq!(event["response"]["metadata"]["who"], "Zo\u{eb}");
         assert_eq!(event["response"]["user"], "Zo\u{eb}");
+    }
+}
+
+#[test]
+fn deltas_of_events_that_nobody_has_listed_grow_by_name_item_and_numbers() {
+    let delta = |kind: &str, command: u32, text: &str| {
+        format!(
+            r#"{{"type":"response.{kind}.delta","item_id":"i_1","output_index":0,"command_index":{command},"delta":"{text}","sequence_number":{command}}}"#
+        )
+    };
+    for (kind, place) in [
+        ("shell_call_command", Place::ToolArguments),
+        ("apply_patch_call_operation_diff", Place::ToolArguments),
+        ("audio.transcript", Place::Assistant),
+        ("something_new", Place::Assistant),
+    ] {
+        let events = [
+            delta(kind, 0, "cat [[NA"),
+            delta(kind, 1, "ls [["),
+            delta(kind, 0, "ME]] [["),
+            delta(kind, 1, "NAME]]"),
+            format!(
+                r#"{{"type":"response.{kind}.done","item_id":"i_1","output_index":0,"sequence_number":9}}"#
+            ),
+        ];
+        let events: Vec<&str> = events.iter().map(String::as_str).collect();
+        let mut policy = HoldBack::default();
+        let mut places = Vec::new();
+        let ran = edited(RESPONSES, true, &named(&events), &mut |delta| {
+            places.push(delta.place);
+            policy.edit(delta)
+        });
+        assert!(
+            places.iter().all(|found| *found == place),
+            "{kind}: {places:?}"
+        );
+        let mut said = [String::new(), String::new()];
+        let mut kinds = Vec::new();
+        for event in json_events(&ran.bytes) {
+            kinds.push(event["type"].as_str().unwrap().to_owned());
+            if let Some(delta) = event["delta"].as_str() {
+                assert_eq!(event["item_id"], "i_1");
+                said[event["command_index"].as_u64().unwrap() as usize].push_str(delta);
+            }
+        }
+        assert_eq!(
+            said,
+            ["cat Zo\u{eb} O'Neil [[", "ls Zo\u{eb} O'Neil"],
+            "{kind}"
+        );
+        assert_eq!(kinds.pop(), Some(format!("response.{kind}.done")));
+        assert!(
+            kinds
+                .iter()
+                .all(|name| *name == format!("response.{kind}.delta"))
+        );
     }
 }
