@@ -56,7 +56,10 @@ impl Policy for PromptGuard {
     const READS: Places = Places::all();
     const REWRITES: Places = Places::ASSISTANT
         .union(Places::TOOL_ARGUMENTS)
-        .union(Places::REASONING);
+        .union(Places::TOOL_RESULT)
+        .union(Places::REASONING)
+        .union(Places::REFUSAL)
+        .union(Places::OTHER);
 
     fn hooks(&self) -> Hooks {
         if self.replies.is_idle() {

@@ -12,6 +12,7 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         [.., "chat", "completions"] | [.., "chat", "completions", _, "messages"] => {
             Surface::UnreadReply("completions")
         }
+        [.., "responses"] => Surface::UnreadReply("responses"),
         [.., "responses", _, "input_items"] => Surface::UnreadReply("input_items"),
         [.., "responses", _] => Surface::Reply(Dialect::OpenaiResponses),
         [.., "conversations", _, "items"] | [.., "conversations", _, "items", _] => {
@@ -21,6 +22,14 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         | [.., "threads", _, "messages" | "runs", _]
         | [.., "threads", _, "runs", _, "steps"]
         | [.., "threads", _, "runs", _, "steps", _] => Surface::UnreadReply("conversations"),
+        [.., "evals", _, "runs", _, "output_items"]
+        | [.., "evals", _, "runs", _, "output_items", _] => Surface::UnreadReply("evals"),
+        [.., "memory_stores", _, "memories"] | [.., "memory_stores", _, "memories", _] => {
+            Surface::UnreadReply("memory")
+        }
+        [.., "skills", _, "content"] | [.., "skills", _, "versions", _, "content"] => {
+            Surface::UnreadReply("skills")
+        }
         [.., "batches", _, "results"] => Surface::UnreadReply("batches"),
         // Gemini's batches hold their replies themselves.
         [.., "v1beta" | "v1alpha", "batches", _] => Surface::UnreadReply("batches"),

@@ -461,6 +461,10 @@ mod tests {
                 Reply(Dialect::OpenaiChat),
             ),
             ("/v1/chat/completions", UnreadReply("completions")),
+            ("/v1/responses", UnreadReply("responses")),
+            ("/v1/evals/e/runs/r/output_items", UnreadReply("evals")),
+            ("/v1/memory_stores/m/memories", UnreadReply("memory")),
+            ("/v1/skills/s/content", UnreadReply("skills")),
             (
                 "/v1/responses/resp_1/input_items",
                 UnreadReply("input_items"),

@@ -113,3 +113,19 @@ fn choices_are_watched_apart() {
         .unwrap();
     assert_eq!(out, ["a", "b", "(image removed)"]);
 }
+
+#[test]
+fn a_pattern_is_found_wherever_a_reply_has_text_of_the_models_or_of_nobodys() {
+    let bench = guard(json!({ "replies": { "deny": ["secret word"] } }));
+    for place in [
+        Place::Assistant,
+        Place::Reasoning,
+        Place::Refusal,
+        Place::ToolArguments,
+        Place::ToolResult,
+        Place::Other,
+    ] {
+        let said = bench.reply(&Request::chat("m").user("hi"), place, "the secret word");
+        assert!(said.is_err(), "{place:?}");
+    }
+}
