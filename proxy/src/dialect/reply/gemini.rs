@@ -13,7 +13,7 @@ use crate::dialect::{
 };
 
 use super::{
-    plan::{Channel, Ending, Field, Key, Piece, index, weight},
+    plan::{Channel, Ending, Field, Key, Piece, index, inside, weight},
     state::State,
 };
 
@@ -133,7 +133,7 @@ fn candidate(
         }
         Ok(())
     })?;
-    let finish = finish.filter(|reason| reason.range.len() > 2);
+    let finish = finish.filter(|reason| is_reason(doc, reason));
     let finished = state.streaming && finish.is_some();
     let finishing = finished && !state.goes_on;
     if let Some(reason) = finish {
@@ -182,7 +182,7 @@ pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
                     choice = index(cursor)?;
                 } else if key.is("finishReason") {
                     let reason = cursor.text_or_skip()?;
-                    finish = reason.is_some_and(|reason| reason.range.len() > 2);
+                    finish = reason.is_some_and(|reason| is_reason(doc, &reason));
                 } else if key.is("content") && cursor.kind()? == Kind::Object {
                     cursor.object(|key, cursor| {
                         if key.is("parts") && cursor.kind()? == Kind::Array {
@@ -203,6 +203,11 @@ pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
         })
     })?;
     Ok(endings)
+}
+
+/// Whether a candidate's reason says that it ended. Some servers write the enumeration's default into every chunk.
+fn is_reason(doc: &[u8], reason: &Text) -> bool {
+    !matches!(inside(doc, reason), b"" | b"FINISH_REASON_UNSPECIFIED")
 }
 
 fn has_content(doc: &[u8], cursor: &mut Cursor<'_>, content: &mut bool) -> Result<(), Malformed> {

@@ -204,6 +204,7 @@ fn a_stream_ends_where_the_dialect_says_and_nowhere_else() {
         call(r#"{"blockReason":"x"}"#),
         gemini(&format!("{open},{closed}")),
         gemini(&open.replace("}}", "}},\"finishReason\":\"\"")),
+        gemini(&closed.replace("STOP", "FINISH_REASON_UNSPECIFIED")),
         cut[..cut.len() - 5].to_owned(),
         cut[..cut.len() - 4].to_owned() + ",\"usageMeta",
     ] {
