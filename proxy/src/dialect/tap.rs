@@ -112,7 +112,8 @@ impl Tap {
         let (dialect, usage) = (self.dialect, &mut self.usage);
         self.usages.feed(bytes, |object| {
             let mut read = usage.unwrap_or_default();
-            if usage::read(&mut Cursor::new(object), dialect, &mut read) == Ok(true) {
+            let report = usage::read(&mut Cursor::new(object), dialect, &mut read);
+            if report.is_ok_and(|report| report != usage::Report::Blank) {
                 *usage = Some(read);
             }
         });

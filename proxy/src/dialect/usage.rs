@@ -26,8 +26,18 @@ struct Told {
     total: Option<u64>,
 }
 
-/// Reads the usage object at the cursor into `usage`; fields that it lacks stay as they are, and `null` changes nothing. Returns
-/// whether a count was found.
+/// How far a usage object goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    /// It has no count, or zeros only.
+    Blank,
+    /// It counts the prompt, and nothing that was generated.
+    Prompt,
+    /// It counts what was generated.
+    Output,
+}
+
+/// Reads the usage object at the cursor into `usage`; fields that it lacks stay as they are, and `null` changes nothing.
 ///
 /// # Errors
 /// The value is malformed.
@@ -35,10 +45,10 @@ pub(super) fn read(
     cursor: &mut Cursor<'_>,
     dialect: Dialect,
     usage: &mut Usage,
-) -> Result<bool, Malformed> {
+) -> Result<Report, Malformed> {
     if cursor.kind()? != Kind::Object {
         cursor.skip()?;
-        return Ok(false);
+        return Ok(Report::Blank);
     }
     let mut told = Told::default();
     cursor.object(|key, cursor| {
@@ -88,9 +98,10 @@ pub(super) fn read(
     })?;
     told.written = told.written.or(told.written_parts);
     if told.is_blank() {
-        return Ok(false);
+        return Ok(Report::Blank);
     }
-    Ok(told.settle(dialect, usage))
+    told.settle(dialect, usage);
+    Ok(told.report())
 }
 
 /// The most tokens that one exchange is believed to have taken; a larger number is a server's mistake.
@@ -115,8 +126,18 @@ impl Told {
         counts.iter().all(|count| count.unwrap_or(0) == 0)
     }
 
+    fn report(&self) -> Report {
+        if some(self.output).or(some(self.reasoning)).is_some() {
+            Report::Output
+        } else if self.input.or(self.output).is_some() {
+            Report::Prompt
+        } else {
+            Report::Blank
+        }
+    }
+
     /// Takes what was told into `usage`.
-    fn settle(&self, dialect: Dialect, usage: &mut Usage) -> bool {
+    fn settle(&self, dialect: Dialect, usage: &mut Usage) {
         match dialect {
             Dialect::AnthropicMessages => self.settle_parts(usage),
             Dialect::GeminiGenerate => {
@@ -145,7 +166,6 @@ impl Told {
                 }
             }
         }
-        self.input.or(self.output).is_some()
     }
 
     /// Anthropic: fresh, cached and written exclude each other. `message_delta` may repeat each, or none, and counts where it does.
@@ -354,7 +374,7 @@ mod tests {
         ] {
             let mut usage = Usage::default();
             let found = read(&mut Cursor::new(object.as_bytes()), dialect, &mut usage);
-            assert_eq!(found, Ok(false), "{object}");
+            assert_eq!(found, Ok(Report::Blank), "{object}");
         }
         // One that has the prompt only: what was generated stays as it was known.
         let half = r#"{"prompt_tokens":9,"completion_tokens":0}"#;

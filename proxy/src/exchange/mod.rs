@@ -355,8 +355,11 @@ impl Worker {
     ) -> Result<Response<Inbound>, Refusal> {
         let wait = upstream.first_content_timeout;
         let switches = request.headers().contains_key(header::UPGRADE);
-        let sent = timeout(wait, self.pool.send(upstream, request)).await;
+        // Should the app leave before an answer comes, the upstream has it, and goes on with it.
         watch.bill.asked = true;
+        watch.bill.served = true;
+        let sent = timeout(wait, self.pool.send(upstream, request)).await;
+        watch.bill.served = sent.is_err(); // silent, it perhaps works on it; what an answer means is for who reads it to say
         let asked: Arc<str> = upstream.name.as_str().into();
         metrics::attempt(&asked, reason);
         watch.record.upstream = Some(asked);
@@ -380,7 +383,6 @@ impl Worker {
                 return Err(Refusal::new(Code::UpstreamFailed, message).caused_by(error));
             }
             Err(_) => {
-                watch.bill.served = true; // it has the request, and perhaps works on it
                 let message = format!(
                     "the upstream `{name}` did not answer within {} s",
                     wait.as_secs_f32()

@@ -79,14 +79,17 @@ impl Observed {
             _ if bill.kind == Kind::Batch => Taken::Unknown {
                 least: estimated(bill.expected.output),
             },
-            Reading::Whole if self.usage.is_some() && told => match reported.output {
-                // The prompt alone was reported.
-                0 if self.output > 0 => Taken::Estimated(estimated(self.output)),
-                _ => Taken::Known(reported),
-            },
+            Reading::Whole if self.usage.is_some() && told && !reported.estimated => {
+                match reported.output {
+                    // The prompt alone was reported.
+                    0 if self.output > 0 => Taken::Estimated(estimated(self.output)),
+                    _ => Taken::Known(reported),
+                }
+            }
             Reading::Whole => Taken::Estimated(estimated(seen.max(reported.output))),
             Reading::Part if self.streaming && !bill.background => {
-                if self.usage.is_some() && told && reported.output >= self.output {
+                let complete = self.usage.is_some() && !reported.estimated;
+                if complete && told && reported.output >= self.output {
                     return Taken::Known(reported);
                 }
                 Taken::Estimated(estimated(seen.max(reported.output)))

@@ -77,6 +77,76 @@ fn a_whole_reply_that_breaks_off_leaves_the_reservation_standing() {
 }
 
 #[test]
+fn an_app_that_leaves_before_the_answer_leaves_the_reservation_standing() {
+    let upstream = Upstream::start(|_, _| vec![Step::Hold]);
+    let sidecar = limited(&upstream);
+    let body =
+        json!({"model": "m", "max_tokens": 700, "messages": [{"role": "user", "content": "hi"}]});
+    let mut app = wire::Connection::open(sidecar.base);
+    app.send(&wire::request(
+        "POST",
+        Api::Chat.path(),
+        &["content-type: application/json"],
+        body.to_string().as_bytes(),
+    ));
+    eventually(Duration::from_secs(5), "the upstream has it", || {
+        upstream.count() == 1
+    });
+    drop(app);
+    let line = line(&sidecar);
+    assert_eq!(line["client_gone"], true, "{line}");
+    assert_eq!(line["tokens_estimated"], true, "{line}");
+    settles(&sidecar, "what was reserved stands", |used| used >= 700);
+}
+
+#[test]
+fn what_a_provider_refused_or_never_got_is_settled_as_nothing() {
+    let upstream = Upstream::always(replies::whole("400 Bad Request", &[], "{}"));
+    let refused = limited(&upstream);
+    assert_eq!(refused.post(Api::Chat.path(), ask(false)).status, 400);
+    let nobody = Upstream::start(|_, _| vec![Step::Close]);
+    let broken = limited(&nobody);
+    assert_eq!(broken.post(Api::Chat.path(), ask(false)).status, 502);
+    for sidecar in [&refused, &broken] {
+        assert_eq!(line(sidecar).get("output_tokens"), None);
+        settles(sidecar, "nothing was taken", |used| used == 0);
+    }
+}
+
+#[test]
+fn what_was_written_after_a_report_is_on_top_of_it() {
+    let long = "all the words of a long afternoon ".repeat(100);
+    for chain in [WIDE, "[{ use: probe, config: { reads: true } }]"] {
+        for last in [
+            json!({}),
+            json!({"usage": {"output_tokens": 0}}),
+            json!({"usage": null}),
+        ] {
+            let mut events = Api::Messages.events(&[&long]);
+            for event in &mut events {
+                if event.starts_with("event: message_delta") {
+                    let mut data =
+                        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}});
+                    data.as_object_mut()
+                        .expect("an object")
+                        .extend(last.as_object().cloned().unwrap_or_default());
+                    *event = format!("event: message_delta\ndata: {data}\n\n");
+                }
+            }
+            let upstream = Upstream::start(move |_, _| replies::stream(&events));
+            let sidecar = Sidecar::start(&config(&upstream, chain));
+            let body = Api::Messages.ask("m", "hi", true).to_string();
+            assert_eq!(sidecar.post(Api::Messages.path(), body).status, 200);
+            let line = line(&sidecar);
+            assert_eq!(line["input_tokens"], 10, "{line}");
+            let output = line["output_tokens"].as_u64();
+            assert!(output.is_some_and(|output| output > 500), "{line}");
+            assert_eq!(line["tokens_estimated"], true, "{line}");
+        }
+    }
+}
+
+#[test]
 fn a_usage_of_zeros_takes_the_place_of_no_real_one_and_a_fraction_is_a_count() {
     let real = "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":100.0,\"completion_tokens\":9e2,\"total_tokens\":1000}}\n\n";
     let zeros = "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n";

@@ -228,9 +228,19 @@ impl Reply {
         self.state.parsed.ended
     }
 
-    /// What the provider said it cost, so far.
+    /// What the provider said it cost, so far. A report is of what was written before it: Anthropic's first one comes with the beginning. What
+    /// followed the latest is on top, by estimate.
     pub fn usage(&self) -> Option<Usage> {
-        self.state.usage
+        let usage = self.state.usage?;
+        let after = self.output_estimate().saturating_sub(self.state.reported);
+        Some(match after {
+            0 => usage,
+            after => Usage {
+                output: usage.output.saturating_add(after),
+                estimated: true,
+                ..usage
+            },
+        })
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: texts in any place, shown or not, arguments and thoughts. For replies whose
@@ -451,6 +461,7 @@ impl Reply {
             state.parsed.ended = ended; // what can't be read ends nothing
             state.cannot_read("event", data.len());
         }
+        state.note_report();
         // a byte order mark stays where it is
         state.end(event.fields, joined);
     }
@@ -501,6 +512,7 @@ impl Reply {
                 _ => state.cannot_read("body", doc.trim_ascii().len()),
             }
         }
+        state.note_report();
         state.end(0..end, None);
         self.within_limits()
     }

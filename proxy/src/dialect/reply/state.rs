@@ -16,7 +16,7 @@ use crate::dialect::{
     Delta, Dialect, Malformed, Places, Usage,
     json::{Cursor, Text},
     tokens::Running,
-    usage,
+    usage::{self, Report},
 };
 
 /// More channels than any model opens; lookups are linear.
@@ -39,6 +39,10 @@ pub(super) struct State {
     /// What the choice that is being read holds.
     pub(super) pieces: Vec<Piece>,
     pub(super) usage: Option<Usage>,
+    /// Of what the model wrote, in tokens: what the provider's latest report is of.
+    pub(super) reported: u64,
+    /// The event that is being read holds a report.
+    reports: bool,
     pub(super) finish: Option<String>,
     pub(super) content_seen: bool,
     pub(super) parsed: Progress,
@@ -86,6 +90,8 @@ impl State {
             sequence: 0,
             pieces: Vec::new(),
             usage: None,
+            reported: 0,
+            reports: false,
             finish: None,
             content_seen: false,
             parsed: Progress::default(),
@@ -370,10 +376,19 @@ impl State {
     /// Takes in a `usage` object.
     pub(super) fn read_usage(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         let mut usage = self.usage.unwrap_or_default();
-        if usage::read(cursor, self.dialect, &mut usage)? {
+        let report = usage::read(cursor, self.dialect, &mut usage)?;
+        if report != Report::Blank {
             self.usage = Some(usage);
         }
+        self.reports |= report == Report::Output;
         Ok(())
+    }
+
+    /// Notes how far what was written is reported, once the event is read: its members stand in any order.
+    pub(super) fn note_report(&mut self) {
+        if std::mem::take(&mut self.reports) {
+            self.reported = self.written.tokens();
+        }
     }
 
     /// Notes why the model stopped; the first choice's reason is the reply's.
