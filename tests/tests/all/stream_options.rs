@@ -41,6 +41,23 @@ fn a_server_that_refuses_the_option_is_asked_again_without_it_and_remembered() {
             r#"{"detail":[{"loc":["body","stream_options"],"msg":"Extra inputs are not permitted"}]}"#,
         ),
         ("400 Bad Request", r#"{"error":"unknown parameter"}"#),
+        ("400 Bad Request", r#"{"error":{"message":"Bad request"}}"#),
+        ("400 Bad Request", ""),
+        (
+            "400 Bad Request",
+            "<html><h1>Anfrage fehlerhaft</h1></html>",
+        ),
+        (
+            "422 Unprocessable Entity",
+            r#"{"message":"1 validation error"}"#,
+        ),
+        ("404 Not Found", NAMED),
+        ("415 Unsupported Media Type", NAMED),
+        (
+            "500 Internal Server Error",
+            r#"{"detail":"got an unexpected keyword argument 'stream_options'"}"#,
+        ),
+        ("501 Not Implemented", NAMED),
     ] {
         let upstream = refuses(status, body);
         let sidecar = start(&upstream);
@@ -61,13 +78,48 @@ fn a_server_that_refuses_the_option_is_asked_again_without_it_and_remembered() {
 }
 
 #[test]
-fn a_refusal_over_something_else_goes_to_the_app_as_it_came() {
+fn what_is_refused_without_the_option_too_goes_to_the_app_as_it_came() {
     let body = r#"{"error":{"message":"the context is too long"}}"#;
-    let upstream = refuses("400 Bad Request", body);
+    let head = ["content-type: application/json"];
+    let refusal = replies::whole("400 Bad Request", &head, body);
+    let upstream = Upstream::start(move |seen, _| match seen.json()["messages"][0]["content"] {
+        Value::String(ref text) if text == "long" => vec![Step::Send(refusal.clone())],
+        _ => replies::stream(&Api::Chat.events(&["Hello"])),
+    });
     let sidecar = start(&upstream);
-    let reply = ask(&sidecar, None);
+    let long = || {
+        sidecar.post(
+            Api::Chat.path(),
+            Api::Chat.ask("m", "long", true).to_string(),
+        )
+    };
+    let reply = long();
     assert_eq!((reply.status, reply.text().as_str()), (400, body));
-    assert_eq!(upstream.count(), 1);
+    let last = upstream.last().json();
+    assert_eq!(last.get("stream_options"), None, "the app's own request");
+    assert_eq!(upstream.count(), 2);
+    // A target that took the option once is not asked twice for what is bad.
+    assert_eq!(ask(&sidecar, None).status, 200);
+    assert_eq!(long().status, 400);
+    assert_eq!(upstream.count(), 4);
+}
+
+#[test]
+fn an_error_that_is_not_about_the_request_is_not_asked_for_twice() {
+    for status in [
+        "401 Unauthorized",
+        "404 Not Found",
+        "429 Too Many Requests",
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+    ] {
+        let body = r#"{"error":{"message":"an unknown parameter of another kind"}}"#;
+        let upstream = refuses(status, body);
+        let sidecar = start(&upstream);
+        let reply = ask(&sidecar, None);
+        assert_eq!(reply.text(), body, "{status}");
+        assert_eq!(upstream.count(), 1, "{status}");
+    }
 }
 
 #[test]
