@@ -4,8 +4,8 @@
 //! core. It sends once, and once more where a connection that was kept turns out to be stale: a server closes it as the request goes out, and no
 //! byte of an answer comes. RFC 9110 §9.2.2 leaves repeating a POST to who knows that it is safe. A model that is asked twice changes
 //! nothing but a bill, and a request that is lost this way was read by nobody, nearly always. What is sent again goes over a new
-//! connection, and only where all of its body is here: one that passes as it comes is half gone by then. Everything else is told to the caller as
-//! a [`SendError`], which knows whether another attempt may help.
+//! connection, and only where all of its body is here: one that passes as it comes is half gone by then, so it never goes over a
+//! connection that was kept. Everything else is told to the caller as a [`SendError`], which knows whether another attempt may help.
 
 use std::{
     fmt,
@@ -15,8 +15,8 @@ use std::{
 };
 
 use http::{
-    Extensions, HeaderValue, Method, Request, Response,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     uri::Scheme,
 };
 use http_body::Body;
@@ -182,9 +182,12 @@ impl Pool {
                     request.headers_mut().insert(TRANSFER_ENCODING, chunked);
                 }
                 let again = again(&request);
-                let mut sent = client.kept.request(request).await;
-                if let (Err(error), Some(again)) = (&sent, again)
-                    && is_stale(error)
+                let mut sent = match again.is_some() {
+                    true => client.kept.request(request).await,
+                    false => client.fresh.request(request).await,
+                };
+                if let Some(again) = again
+                    && sent.as_ref().map_or_else(is_stale, gave_up_waiting)
                 {
                     metrics::attempt(&upstream.name.as_str().into(), "stale_connection");
                     sent = client.fresh.request(again).await;
@@ -246,15 +249,38 @@ fn is_stale(error: &legacy::Error) -> bool {
         && SendError::is_of_the_connection(error)
 }
 
-/// A reply's head as it counts: `transfer-encoding` overrides a length (RFC 9112 §6.3).
+/// Whether a reply is a server's last word on a connection that had served before, said because no request came in time: it crossed ours (RFC
+/// 9110 §15.5.9). Where the connection goes on, or is new, it is about the request.
+fn gave_up_waiting<B>(reply: &Response<B>) -> bool {
+    let usage = reply.extensions().get::<Usage>();
+    let closes = reply.headers().get(CONNECTION);
+    reply.status() == StatusCode::REQUEST_TIMEOUT
+        && closes.is_some_and(|word| word.as_bytes().eq_ignore_ascii_case(b"close"))
+        && usage.is_some_and(Usage::reused)
+}
+
+/// A reply's head as it counts: `transfer-encoding` overrides a length, and a length that is written several times, which hyper took for
+/// one, is one (RFC 9112 §6.3).
 fn came(mut reply: Response<hyper::body::Incoming>) -> Response<Inbound> {
     if let Some(usage) = reply.extensions_mut().remove::<Usage>() {
         usage.head_came();
     }
     if reply.headers().contains_key(TRANSFER_ENCODING) {
         reply.headers_mut().remove(CONTENT_LENGTH);
+    } else if let Some(length) = repeated_length(reply.headers()) {
+        reply.headers_mut().insert(CONTENT_LENGTH, length);
     }
     reply.map(Inbound::Network)
+}
+
+/// The one length of several equal ones.
+fn repeated_length(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next()?;
+    let once = first.as_bytes().split(|byte| *byte == b',').next()?;
+    let repeated = once.len() < first.len() || lengths.next().is_some();
+    let length: u64 = str::from_utf8(once.trim_ascii()).ok()?.parse().ok()?;
+    repeated.then(|| length.into())
 }
 
 fn make(

@@ -30,3 +30,35 @@ fn a_length_beside_chunks_does_not_cut_the_reply() {
         }
     }
 }
+
+#[test]
+fn a_length_that_is_written_twice_reaches_the_app_once() {
+    let whole = Api::Chat.whole("done");
+    let length = whole.len();
+    for lines in [
+        format!("content-length: {length}, {length}"),
+        format!("content-length: {length}\r\ncontent-length: {length}"),
+        format!("content-length: {length},{length}, {length}"),
+    ] {
+        let body = whole.clone();
+        let upstream = Upstream::start(move |_, _| {
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{lines}\r\n\r\n");
+            vec![Step::Send([head.as_bytes(), body.as_bytes()].concat())]
+        });
+        let sidecar = Sidecar::start(&config(&upstream, ""));
+        let asked = sidecar.post(
+            Api::Chat.path(),
+            Api::Chat.ask("m", "hi", false).to_string(),
+        );
+        for reply in [asked, wire::get(sidecar.base, "/v1/models")] {
+            assert_eq!(reply.text(), whole, "{}", reply.head);
+            let lines = reply.head.to_ascii_lowercase();
+            let lengths: Vec<_> = lines
+                .lines()
+                .filter(|line| line.starts_with("content-length"))
+                .collect();
+            assert_eq!(lengths, [format!("content-length: {length}")]);
+        }
+    }
+}

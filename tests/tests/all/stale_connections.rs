@@ -99,3 +99,37 @@ fn what_passes_as_it_comes_is_sent_again_only_without_a_body() {
         assert_eq!(upstream.count(), requests, "{method}");
     }
 }
+
+#[test]
+fn a_body_that_passes_as_it_comes_goes_over_a_connection_of_its_own() {
+    let upstream = Upstream::always(replies::json_body(&Api::Chat.whole("done")));
+    let sidecar = start(&upstream);
+    assert_eq!(ask(&sidecar).status, 200);
+    for body in [&b"--a file--"[..], &[b'a'; 100_000]] {
+        assert_eq!(second(&sidecar, "POST", "/v1/files", body).status, 200);
+    }
+    // A kept one that the server closes meanwhile would lose it.
+    assert_eq!((upstream.count(), upstream.connections()), (3, 3));
+}
+
+#[test]
+fn a_408_that_crossed_the_request_on_a_kept_connection_is_no_answer_to_it() {
+    let whole = replies::json_body(&Api::Chat.whole("done"));
+    let late = replies::whole("408 Request Timeout", &["connection: close"], "");
+    let upstream = Upstream::start(move |_, before| match before {
+        1 => vec![Step::Send(late.clone()), Step::Close],
+        _ => vec![Step::Send(whole.clone())],
+    });
+    let sidecar = start(&upstream);
+    for _ in 0..2 {
+        assert_eq!(ask(&sidecar).status, 200);
+    }
+    assert_eq!((upstream.count(), upstream.connections()), (3, 2));
+    assert!((resent(&sidecar) - 1.0).abs() < 0.5);
+    // Over a new connection it is one.
+    let late = replies::whole("408 Request Timeout", &["connection: close"], "");
+    let upstream = Upstream::start(move |_, _| vec![Step::Send(late.clone()), Step::Close]);
+    let sidecar = start(&upstream);
+    assert_eq!(ask(&sidecar).status, 408);
+    assert_eq!(upstream.count(), 1);
+}
