@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     method(request.method())?;
     let claimed = request.extensions().get::<ByHost>().is_some();
-    target(request.method(), request.uri())?;
+    target(request.uri())?;
     authority(request.uri(), request.headers(), claimed)
 }
 
@@ -44,7 +44,7 @@ fn method(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-fn target(method: &Method, uri: &Uri) -> Result<(), Refusal> {
+fn target(uri: &Uri) -> Result<(), Refusal> {
     let bad = |why| Err(Refusal::new(Code::BadRequest, why));
     let Some(path) = uri.path_and_query() else {
         return bad("the request's target is an authority; only CONNECT has one");
@@ -55,10 +55,16 @@ fn target(method: &Method, uri: &Uri) -> Result<(), Refusal> {
     if !path.as_str().is_ascii() {
         return bad("the request's target holds a character that must be percent-encoded");
     }
-    if !path.path().starts_with('/') && *method != Method::OPTIONS {
+    if !path.path().starts_with('/') {
+        // `*` is this server, not a provider's (RFC 9110 §9.3.7); behind an upstream's own path it would be a new name.
         return bad("the request's target is no path");
     }
-    Ok(())
+    match uri.scheme() {
+        Some(scheme) if ![Scheme::HTTP, Scheme::HTTPS].contains(scheme) => {
+            bad("the request's target is of another protocol")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks who is named, and that the target and `host` do not name two. `claimed`: that was seen to already.
@@ -192,7 +198,9 @@ mod tests {
         assert_eq!(of("/v1/modèles", "a"), 400);
         assert_eq!(of("/v1/models?q=è", "a"), 400);
         assert_eq!(of("*", "a"), 400);
-        assert_eq!(status(Request::options("*").header("host", "a")), 200);
+        assert_eq!(status(Request::options("*").header("host", "a")), 400);
+        assert_eq!(of("ftp://a/v1/models", "a"), 400);
+        assert_eq!(of("https://a/v1/models", "a"), 200);
     }
 
     #[test]
