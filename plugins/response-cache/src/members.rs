@@ -4,7 +4,7 @@ use outrigger_sdk::Dialect;
 
 use crate::shape::{
     Member,
-    Shape::{self, Any, Each, Object, Off, Plain, Text, With, Word},
+    Shape::{self, Any, Each, Inline, Object, Off, Plain, Text, With, Word},
 };
 
 /// The members that a dialect's body may have; none where the dialect is not known.
@@ -40,11 +40,61 @@ static TOOLS: Shape = Each(&Object(&[
 
 /// A document or a sound that stands in the request itself.
 const INLINE: &[Member] = &[
-    ("file_data", &Plain),
+    ("file_data", &Inline),
     ("filename", &Plain),
-    ("data", &Plain),
+    ("data", &Inline),
     ("format", &Plain),
 ];
+
+/// How much the model thinks, in OpenAI's and OpenRouter's words.
+static REASONING: Shape = Object(&[
+    ("effort", &Plain),
+    ("summary", &Plain),
+    ("generate_summary", &Plain),
+    ("max_tokens", &Plain),
+    ("exclude", &Plain),
+    ("enabled", &Plain),
+]);
+
+/// The same in Anthropic's.
+static THINKING: Shape = Object(&[
+    ("type", &Word(&["enabled", "disabled", "adaptive", "auto"])),
+    ("budget_tokens", &Plain),
+    ("display", &Plain),
+    ("clear_thinking", &Plain),
+]);
+
+static STREAM_OPTIONS: Shape = Object(&[
+    ("include_usage", &Plain),
+    ("include_obfuscation", &Plain),
+    ("continuous_usage_stats", &Plain),
+]);
+
+/// Which of the app's own tools is to be called.
+static TOOL_CHOICE: Shape = Text(&Object(&[
+    (
+        "type",
+        &Word(&[
+            "auto",
+            "any",
+            "none",
+            "tool",
+            "function",
+            "custom",
+            "allowed_tools",
+        ]),
+    ),
+    ("name", &Plain),
+    ("function", &Any),
+    ("custom", &Any),
+    ("disable_parallel_tool_use", &Plain),
+    ("mode", &Plain),
+    ("tools", &TOOLS),
+    (
+        "allowed_tools",
+        &Object(&[("mode", &Plain), ("tools", &TOOLS)]),
+    ),
+]));
 
 const CHAT: &[Member] = &[
     ("model", &Plain),
@@ -74,22 +124,22 @@ const CHAT: &[Member] = &[
     ("top_logprobs", &Plain),
     ("response_format", &Any),
     ("tools", &TOOLS),
-    ("tool_choice", &Any),
+    ("tool_choice", &TOOL_CHOICE),
     ("parallel_tool_calls", &Plain),
     ("functions", &Any),
     ("function_call", &Any),
     ("reasoning_effort", &Any),
     ("reasoning_format", &Plain),
     ("include_reasoning", &Plain),
-    ("reasoning", &Any),
-    ("thinking", &Any),
+    ("reasoning", &REASONING),
+    ("thinking", &THINKING),
     ("verbosity", &Plain),
     ("prompt_mode", &Plain),
     ("safe_prompt", &Plain),
     ("prediction", &Any),
     ("modalities", &Each(&Word(&["text"]))),
     ("stream", &Plain),
-    ("stream_options", &Any),
+    ("stream_options", &STREAM_OPTIONS),
     ("user", &Any),
     ("metadata", &Any),
     ("store", &Plain),
@@ -143,14 +193,14 @@ const RESPONSES: &[Member] = &[
     ("max_tool_calls", &Plain),
     ("parallel_tool_calls", &Plain),
     ("tools", &TOOLS),
-    ("tool_choice", &Any),
+    ("tool_choice", &TOOL_CHOICE),
     ("text", &Object(&[("format", &Any), ("verbosity", &Plain)])),
-    ("reasoning", &Any),
+    ("reasoning", &REASONING),
     ("include", &Plain),
     ("truncation", &Plain),
     ("top_logprobs", &Plain),
     ("stream", &Plain),
-    ("stream_options", &Any),
+    ("stream_options", &STREAM_OPTIONS),
     ("store", &Plain),
     ("user", &Any),
     ("metadata", &Any),
@@ -207,7 +257,7 @@ const ITEM_PART: &[Member] = &[
     ("refusal", &Plain),
     ("annotations", &Any),
     ("logprobs", &Any),
-    ("file_data", &Plain),
+    ("file_data", &Inline),
     ("filename", &Plain),
     ("detail", &Plain),
     ("input_audio", &Object(INLINE)),
@@ -240,7 +290,7 @@ const COMPLETIONS: &[Member] = &[
     ("logprobs", &Plain),
     ("response_format", &Any),
     ("stream", &Plain),
-    ("stream_options", &Any),
+    ("stream_options", &STREAM_OPTIONS),
     ("user", &Any),
     ("metadata", &Any),
     ("service_tier", &Plain),
@@ -272,8 +322,8 @@ const MESSAGES: &[Member] = &[
     ("stream", &Plain),
     ("metadata", &Any),
     ("tools", &TOOLS),
-    ("tool_choice", &Any),
-    ("thinking", &Any),
+    ("tool_choice", &TOOL_CHOICE),
+    ("thinking", &THINKING),
     (
         "output_config",
         &Object(&[("effort", &Plain), ("format", &Any)]),
@@ -359,7 +409,17 @@ const GEMINI: &[Member] = &[
     ("contents", &Each(&Object(CONTENT))),
     ("systemInstruction", &Object(CONTENT)),
     ("tools", &Each(&Object(&[("functionDeclarations", &Any)]))),
-    ("toolConfig", &Object(&[("functionCallingConfig", &Any)])),
+    (
+        "toolConfig",
+        &Object(&[(
+            "functionCallingConfig",
+            &Object(&[
+                ("mode", &Plain),
+                ("allowedFunctionNames", &Plain),
+                ("streamFunctionCallArguments", &Plain),
+            ]),
+        )]),
+    ),
     ("safetySettings", &Any),
     ("generationConfig", &Object(GENERATION)),
     ("labels", &Any),
@@ -376,7 +436,7 @@ const PART: &[Member] = &[
         "inlineData",
         &Object(&[
             ("mimeType", &Plain),
-            ("data", &Plain),
+            ("data", &Inline),
             ("displayName", &Plain),
         ]),
     ),
@@ -408,6 +468,13 @@ const GENERATION: &[Member] = &[
     ("_responseJsonSchema", &Any),
     ("responseModalities", &Each(&Word(&["TEXT"]))),
     ("mediaResolution", &Plain),
-    ("thinkingConfig", &Any),
+    (
+        "thinkingConfig",
+        &Object(&[
+            ("thinkingBudget", &Plain),
+            ("thinkingLevel", &Plain),
+            ("includeThoughts", &Plain),
+        ]),
+    ),
     ("enableAffectiveDialog", &Plain),
 ];

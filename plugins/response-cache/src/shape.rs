@@ -14,6 +14,8 @@ pub(crate) enum Shape {
     Any,
     /// Text, a number, true or false; lists of those.
     Plain,
+    /// Bytes that stand in the request itself, as base64 or a `data:` URL: no address that the provider would have to look up.
+    Inline,
     /// `false`.
     Off,
     /// One of these words.
@@ -174,7 +176,7 @@ impl At<'_> {
         match self.shape {
             Shape::Any | Shape::Plain | Shape::Text(_) => Ok(()),
             Shape::Each(shape) => At { shape, ..self }.plain(),
-            Shape::Off | Shape::Word(_) | Shape::Object(_) | Shape::With(..) => {
+            Shape::Inline | Shape::Off | Shape::Word(_) | Shape::Object(_) | Shape::With(..) => {
                 Err(self.walk.stop(self.name))
             }
         }
@@ -221,6 +223,7 @@ impl<'de> Visitor<'de> for At<'_> {
         }
         match shape {
             Shape::Word(words) if words.contains(&text) => Ok(()),
+            Shape::Inline if !text.contains("://") => Ok(()),
             Shape::Word(_) => Err(self.walk.stop(text)),
             _ => self.plain(),
         }
