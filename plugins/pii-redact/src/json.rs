@@ -84,6 +84,10 @@ impl Depth {
         }
         let mut rest = text.as_bytes();
         while let Some((&byte, behind)) = rest.split_first() {
+            if self.levels.len() == 1 && !self.in_prose() {
+                rest = self.outside(rest);
+                continue;
+            }
             if self.in_prose() {
                 let means = match self.levels.len() {
                     1 => memchr::memchr(b'{', rest),
@@ -98,6 +102,41 @@ impl Depth {
             self.byte(byte);
             rest = behind;
         }
+    }
+
+    /// Goes on outside of strings, to the first one's beginning or to prose: most bytes of dense JSON. Returns what is behind that.
+    fn outside<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
+        let [level] = self.levels.as_mut_slice() else {
+            return text;
+        };
+        let mut read = 0;
+        for byte in text {
+            read += 1;
+            let opened = matches!(level.step(*byte), Step::Opened);
+            self.scalar = match level.state {
+                State::Scalar => self.scalar + 1,
+                _ => 0,
+            };
+            if opened {
+                self.open_string();
+                break;
+            }
+            if matches!(level.state, State::Prose | State::Plain) {
+                break;
+            }
+        }
+        text.get(read..).unwrap_or_default()
+    }
+
+    fn open_string(&mut self) {
+        let state = match self.levels.len() < DEEPEST {
+            true => State::Inner,
+            false => State::Plain,
+        };
+        self.levels.push(Level {
+            state,
+            ..Level::default()
+        });
     }
 
     /// Whether the place is in prose, or inside a string of it, and in no escape: few bytes mean anything there.
@@ -165,15 +204,8 @@ impl Depth {
                     break;
                 }
                 Step::Opened => {
-                    let state = match self.levels.len() < DEEPEST {
-                        true => State::Inner,
-                        false => State::Plain,
-                    };
                     self.levels.truncate(at + 1);
-                    self.levels.push(Level {
-                        state,
-                        ..Level::default()
-                    });
+                    self.open_string();
                     break;
                 }
                 Step::Inside(inner) => {

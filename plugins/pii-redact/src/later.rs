@@ -3,16 +3,14 @@
 
 use outrigger_sdk::{Decision, Dialect, Refusal, Request, metrics};
 
-/// Whether providers keep turns or replies of this dialect.
-pub(crate) fn may_be_kept(request: &Request) -> bool {
-    request.dialect() == Dialect::OpenaiResponses
-}
-
 /// Members that put earlier turns, with their placeholders, before the request.
 const EARLIER: [&str; 2] = ["previous_response_id", "conversation"];
 
 /// The refusal of a request that builds on turns which the provider keeps.
-pub(crate) fn earlier_turns(request: &Request) -> Option<Decision> {
+pub(crate) fn earlier_turns(request: &Request, dialect: Dialect) -> Option<Decision> {
+    if dialect != Dialect::OpenaiResponses {
+        return None;
+    }
     let member = EARLIER.into_iter().find(|member| given(request, member))?;
     Some(refuse(&format!(
         "with `{member}` the reply may hold placeholders of earlier turns, whose values are not known any more: send the whole conversation in the request"
@@ -20,15 +18,16 @@ pub(crate) fn earlier_turns(request: &Request) -> Option<Decision> {
 }
 
 /// The refusal of a request whose reply is fetched by another exchange. For one in which something was hidden.
-pub(crate) fn in_the_background(request: &Request) -> Option<Decision> {
-    if request.dialect() == Dialect::AnthropicBatches {
-        return Some(refuse(
+pub(crate) fn in_the_background(request: &Request, dialect: Dialect) -> Option<Decision> {
+    match dialect {
+        Dialect::AnthropicBatches => Some(refuse(
             "the replies to a batch are fetched later, when the values behind their placeholders are not known any more: send its requests one by one",
-        ));
+        )),
+        Dialect::OpenaiResponses => given(request, "background").then(|| {
+            refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
+        }),
+        _ => None,
     }
-    given(request, "background").then(|| {
-        refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
-    })
 }
 
 fn given(request: &Request, member: &str) -> bool {

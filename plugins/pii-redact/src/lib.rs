@@ -204,10 +204,12 @@ impl Policy for PiiRedact {
         if self.mode == Mode::Refuse {
             return self.refuse_findings(request);
         }
-        let restores = self.mode == Mode::Tokenize
-            && self.later_replies == LaterReplies::Refuse
-            && later::may_be_kept(request);
-        if restores && let Some(refusal) = later::earlier_turns(request) {
+        let restores = self.mode == Mode::Tokenize && self.later_replies == LaterReplies::Refuse;
+        // Of a request whose reply is to be restored.
+        let dialect = restores.then(|| request.dialect());
+        if let Some(dialect) = dialect
+            && let Some(refusal) = later::earlier_turns(request, dialect)
+        {
             return refusal;
         }
         let mut count = 0;
@@ -219,9 +221,9 @@ impl Policy for PiiRedact {
         if count > 0 {
             metrics::count("redacted", count);
         }
-        if restores
+        if let Some(dialect) = dialect
             && !self.vault.is_empty()
-            && let Some(refusal) = later::in_the_background(request)
+            && let Some(refusal) = later::in_the_background(request, dialect)
         {
             return refusal;
         }

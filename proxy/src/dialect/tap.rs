@@ -4,8 +4,8 @@
 //! a place to show, so that what ends a stream, what it cost and what it said are the same with a policy and without. An event that is
 //! larger than any but media makes it blind: then the end is not known, and the stream is not called cut.
 //!
-//! A whole reply may be as large as replies get and is not kept: there it looks for a few literals at `memchr`'s speed and reads the small
-//! value behind them, and lets the strings under one key count themselves.
+//! A whole reply is read by it too, at its end, where it is of a usual size. One that is larger is not kept: there the tap looks for a few
+//! literals at `memchr`'s speed and reads the small value behind them, and lets the strings under one key count themselves.
 
 mod content;
 mod watch;
@@ -26,8 +26,8 @@ use watch::{Needle, Watch};
 /// An event that is larger is not read, nor what follows it.
 const EVENT: usize = 4 << 20;
 
-/// A whole reply of so much is kept, and its text counted only where nobody reports its usage. A larger one is counted as it passes.
-const LATE: usize = 16 << 10;
+/// A whole reply of so much is kept until its end. Texts are smaller; vectors and media are not.
+const KEPT: usize = 256 << 10;
 
 /// Watches one reply.
 pub struct Tap {
@@ -40,9 +40,9 @@ pub struct Tap {
     /// Gemini's word on a prompt that it does not answer.
     blocks: Option<Watch>,
     content: Option<Content>,
-    /// What [`Self::content`] has yet to count.
-    late: Vec<u8>,
-    /// Reads a stream's events.
+    /// A whole reply, as long as it is no larger than [`KEPT`].
+    kept: Vec<u8>,
+    /// Reads a stream's events, or a reply that was kept.
     reader: Option<Box<Reply>>,
     /// Bytes of the line under way.
     line: usize,
@@ -50,8 +50,8 @@ pub struct Tap {
     after_cr: bool,
     /// The last line was blank, or there was none.
     blank: bool,
-    /// The text is counted as it passes.
-    counting: bool,
+    /// A whole reply is too large to be kept: it is looked through as it passes.
+    passing: bool,
     /// An event was too large to be read.
     blind: bool,
     content_seen: bool,
@@ -88,12 +88,12 @@ impl Tap {
             ),
             blocks: (dialect == Dialect::GeminiGenerate).then(|| Watch::new(&BLOCK_REASON, b"\"")),
             content: written(dialect).map(Content::new),
-            late: Vec::new(),
+            kept: Vec::new(),
             reader: read.then(|| Box::new(Reply::stream(dialect, Places::NONE, limits))),
             line: 0,
             after_cr: false,
             blank: true,
-            counting: false,
+            passing: false,
             blind: false,
             content_seen: false,
         }
@@ -109,6 +109,19 @@ impl Tap {
             return self.lines(bytes);
         }
         self.content_seen |= !bytes.trim_ascii().is_empty();
+        if !self.passing {
+            if self.kept.len() + bytes.len() <= KEPT {
+                return self.kept.extend_from_slice(bytes);
+            }
+            self.passing = true;
+            let kept = std::mem::take(&mut self.kept);
+            self.look_through(&kept);
+        }
+        self.look_through(bytes);
+    }
+
+    /// Looks for what a reply that is not kept tells.
+    fn look_through(&mut self, bytes: &[u8]) {
         let (dialect, usage) = (self.dialect, &mut self.usage);
         self.usages.feed(bytes, |object| {
             let mut read = usage.unwrap_or_default();
@@ -126,20 +139,22 @@ impl Tap {
                 }
             });
         }
-        let Some(content) = &mut self.content else {
-            return;
-        };
-        if self.late.len() + bytes.len() <= LATE && !self.counting {
-            self.late.extend_from_slice(bytes);
-        } else {
-            self.counting = true;
-            content.feed(&std::mem::take(&mut self.late));
+        if let Some(content) = &mut self.content {
             content.feed(bytes);
         }
     }
 
-    /// Says that the upstream's body ended: an event that lacks its blank line counts.
+    /// Says that the upstream's body ended: an event that lacks its blank line counts, and a whole reply that was kept is read.
     pub fn finish(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        if !kept.is_empty() && self.dialect.description().is_some() {
+            let limits = ReplyLimits {
+                event: KEPT,
+                body: KEPT,
+            };
+            self.reader = Some(Box::new(Reply::whole(self.dialect, Places::NONE, limits)));
+            self.read(|reader| reader.push(&kept));
+        }
         self.read(Reply::finish);
     }
 
@@ -167,18 +182,11 @@ impl Tap {
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
-    /// for it. 0 where the dialect is none that we read, and for a small whole reply that reports its usage.
+    /// for it. 0 where the dialect is none that we read.
     pub fn output_estimate(&self) -> u64 {
         match (&self.reader, &self.content) {
             (Some(reader), _) => reader.output_estimate(),
-            (None, Some(content)) if self.counting => content.tokens(),
-            (None, Some(_)) if self.usage.is_some_and(|u| u.input > 0 && u.output > 0) => 0,
-            (None, Some(_)) => written(self.dialect).map_or(0, |needle| {
-                let mut content = Content::new(needle);
-                content.feed(&self.late);
-                content.tokens()
-            }),
-            (None, None) => 0,
+            (None, content) => content.as_ref().map_or(0, Content::tokens),
         }
     }
 
@@ -197,7 +205,7 @@ impl Tap {
 
     /// Whether the stream's terminator was seen. A whole reply has none: true.
     pub fn ended(&self) -> bool {
-        let read = self.reader.as_ref().filter(|_| !self.blind);
+        let read = (self.reader.as_ref()).filter(|_| self.streaming && !self.blind);
         read.is_none_or(|reader| reader.ended())
     }
 

@@ -175,20 +175,25 @@ impl Body for Billed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(bytes) = frame.data_ref() {
-                    self.tap.watch(bytes);
-                    self.seen.bytes += bytes.len() as u64;
-                }
-                // A body of known length is not asked for its end.
-                if self.body.is_end_stream() && self.tap.ended() {
-                    self.seen.reading = Reading::Whole;
-                }
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            this.tap.watch(bytes);
+            this.seen.bytes += bytes.len() as u64;
+        }
+        // A body of known length is not asked for its end.
+        let over = match &polled {
+            Poll::Ready(Some(Ok(_))) => this.body.is_end_stream(),
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if over {
+            this.tap.finish();
+            if this.tap.ended() {
+                this.seen.reading = Reading::Whole;
             }
-            Poll::Ready(None) if self.tap.ended() => self.seen.reading = Reading::Whole,
-            Poll::Ready(None | Some(Err(_))) | Poll::Pending => {}
         }
         polled
     }

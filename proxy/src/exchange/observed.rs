@@ -39,6 +39,7 @@ impl Observed {
     pub(super) fn whole(dialect: Dialect, body: &[u8], failed: bool) -> Self {
         let mut tap = Tap::new(dialect, false);
         tap.watch(body);
+        tap.finish();
         Self {
             reading: Reading::Whole,
             streaming: false,

@@ -147,6 +147,7 @@ fn a_whole_reply_tells_usage_and_reason() {
         let mut tap = Tap::new(Dialect::OpenaiChat, false);
         tap.watch(&body[..at]);
         tap.watch(&body[at..]);
+        tap.finish();
         assert_eq!(
             tap.usage().map(|usage| (usage.input, usage.output)),
             Some((3, 4))
@@ -157,8 +158,38 @@ fn a_whole_reply_tells_usage_and_reason() {
 }
 
 #[test]
+fn a_whole_reply_that_is_too_large_to_be_kept_tells_the_same() {
+    let body = format!(
+        r#"{{"choices":[{{"message":{{"content":"{}"}},"finish_reason":"length"}}],"usage":{{"prompt_tokens":3,"completion_tokens":4}}}}"#,
+        "word ".repeat(KEPT / 5)
+    );
+    for piece in [1000, body.len()] {
+        let mut tap = Tap::new(Dialect::OpenaiChat, false);
+        body.as_bytes()
+            .chunks(piece)
+            .for_each(|piece| tap.watch(piece));
+        tap.finish();
+        assert_eq!(tap.usage().map(|usage| usage.output), Some(4));
+        assert_eq!(tap.finish_reason(), Some("length"));
+        assert!(tap.output_estimate() > KEPT as u64 / 8);
+    }
+}
+
+#[test]
+fn a_usage_or_a_reason_in_a_call_s_arguments_is_none_of_the_reply() {
+    let body = br#"{"usage":{"input_tokens":100,"output_tokens":900},"stop_reason":"tool_use","content":[{"type":"tool_use","id":"t","name":"f","input":{"usage":{"input_tokens":1,"output_tokens":1},"stop_reason":"none"}}]}"#;
+    let mut tap = Tap::new(Dialect::AnthropicMessages, false);
+    tap.watch(body);
+    tap.finish();
+    let usage = tap.usage().unwrap();
+    assert_eq!((usage.input, usage.output), (100, 900));
+    assert_eq!(tap.finish_reason(), Some("tool_use"));
+}
+
+#[test]
 fn a_usage_that_never_ends_is_given_up() {
     let mut tap = Tap::new(Dialect::OpenaiChat, false);
+    tap.watch(&[b' '; KEPT]);
     tap.watch(b"{\"usage\":{");
     for _ in 0..1000 {
         tap.watch(b"\"prompt_tokens\":1,");
@@ -183,6 +214,7 @@ fn a_prompt_that_gemini_does_not_answer_is_an_end_with_its_reason() {
 fn an_embedding_tells_its_usage() {
     let mut tap = Tap::new(Dialect::OpenaiEmbeddings, false);
     tap.watch(br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8,"total_tokens":8}}"#);
+    tap.finish();
     assert_eq!(tap.usage().map(|usage| usage.input), Some(8));
     assert!(tap.ended() && tap.output_estimate() == 0);
 }
@@ -303,10 +335,18 @@ fn what_was_written_is_estimated_at_every_split_and_nothing_else_is() {
     let exact = crate::dialect::tokens::estimate(text);
     for (dialect, ..) in streams() {
         let (stream, whole) = said(dialect, text);
-        for (streaming, bytes) in [(true, &stream), (false, &whole)] {
+        // The last one is too large to be kept.
+        let blank = [b' '; KEPT];
+        for (streaming, bytes, before) in [
+            (true, &stream, &b""[..]),
+            (false, &whole, b""),
+            (false, &whole, &blank),
+        ] {
             let run = |pieces: &[&[u8]]| {
                 let mut tap = Tap::new(dialect, streaming);
+                tap.watch(before);
                 pieces.iter().for_each(|piece| tap.watch(piece));
+                tap.finish();
                 tap.output_estimate()
             };
             let once = run(&[bytes.as_bytes()]);
@@ -381,11 +421,15 @@ fn bytes_that_make_no_sense_are_estimated_without_a_panic() {
         b"\"delta\":{\"a\":}}}}]\"delta\":\"b\"",
         b"\"delta\": \"delta\":{\"\xff\xfe\":\"\xff\"",
     ] {
-        for dialect in Dialect::ALL {
-            let mut tap = Tap::new(dialect, true);
+        for (dialect, streaming) in Dialect::ALL
+            .into_iter()
+            .flat_map(|d| [(d, true), (d, false)])
+        {
+            let mut tap = Tap::new(dialect, streaming);
             for piece in bytes.chunks(3) {
                 tap.watch(piece);
             }
+            tap.finish();
             assert!(tap.output_estimate() < 100);
         }
     }

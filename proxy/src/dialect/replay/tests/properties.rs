@@ -82,7 +82,7 @@ fn message() -> impl Strategy<Value = String> {
         )),
         literal().prop_map(|data| format!(r#"{{"type":"redacted_thinking","data":{data}}}"#)),
     ];
-    (list(block, 5), maybe("x_unknown", source()), 0_u32..99).prop_map(|(content, unknown, output)| {
+    (list(block, 5), maybe("x_unknown", source()), 1_u32..99).prop_map(|(content, unknown, output)| {
         format!(r#"{{"id":"m","type":"message","role":"assistant","model":"c","content":{content},"stop_reason":"end_turn","stop_sequence":null{unknown},"usage":{{"input_tokens":7,"output_tokens":{output}}}}}"#)
     })
 }
