@@ -3,7 +3,17 @@
 //! They are served by a thread of their own, so that a busy worker does not look like a dead pod to whoever scrapes; whether the workers are
 //! alive is a question to [`Facts::alive`]. Nothing here knows a prompt or a key, and nothing but two calls below `/state` changes anything.
 
-use std::{convert::Infallible, io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -124,7 +134,7 @@ pub enum State {
 
 /// A slow or silent client may hold a connection for so long.
 const HEADERS_WITHIN: Duration = Duration::from_secs(5);
-/// Connections at once; more wait.
+/// Connections at once. One more ends the one that has been silent for longest, so that no number of them keeps a probe out.
 const CONNECTIONS: usize = 64;
 /// Metrics' samples are moved into their buckets so often.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -183,11 +193,8 @@ async fn serve(listener: TcpListener, origins: Arc<Origins>, facts: Arc<dyn Fact
             metrics::upkeep();
         }
     });
-    let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+    let mut open: VecDeque<Open> = VecDeque::with_capacity(CONNECTIONS);
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(_) => {
@@ -196,20 +203,27 @@ async fn serve(listener: TcpListener, origins: Arc<Origins>, facts: Arc<dyn Fact
                 continue;
             }
         };
+        open.retain(|known| !known.task.is_finished());
+        if open.len() >= CONNECTIONS {
+            // Where all are being answered the oldest has had its time: answers take a moment.
+            let silent = |known: &Open| !known.answering.load(Relaxed);
+            let ended = open.iter().position(silent).unwrap_or(0);
+            if let Some(ended) = open.remove(ended) {
+                ended.task.abort();
+            }
+        }
+        let answering = Arc::new(AtomicBool::new(false));
+        let answers = Arc::clone(&answering);
         let (origins, facts) = (Arc::clone(&origins), Arc::clone(&facts));
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let service = hyper::service::service_fn(|request: Request<Incoming>| {
                 let (origins, facts) = (Arc::clone(&origins), Arc::clone(&facts));
+                let answers = Arc::clone(&answers);
+                answers.store(true, Relaxed);
                 async move {
-                    if let Some(refused) = origins.refuse(&request) {
-                        return Ok(refused);
-                    }
-                    let path = request.uri().path();
-                    let intent = ChangeIntent::of(request.method(), request.headers());
-                    Ok::<_, Infallible>(match path == "/state" || path.starts_with("/state/") {
-                        true => state::answer(request.method(), path, intent, &*facts).await,
-                        false => answer(request.method(), path, &*facts),
-                    })
+                    let reply = reply(&request, &origins, &*facts).await;
+                    answers.store(false, Relaxed);
+                    Ok::<_, Infallible>(reply)
                 }
             });
             let connection = hyper::server::conn::http1::Builder::new()
@@ -219,8 +233,27 @@ async fn serve(listener: TcpListener, origins: Arc<Origins>, facts: Arc<dyn Fact
                 .serve_connection(TokioIo::new(stream), service);
             // A client's broken connection is the client's.
             let _ = connection.await;
-            drop(permit);
         });
+        open.push_back(Open { task, answering });
+    }
+}
+
+/// A connection, oldest first.
+struct Open {
+    task: tokio::task::JoinHandle<()>,
+    /// A request of it is being answered.
+    answering: Arc<AtomicBool>,
+}
+
+async fn reply(request: &Request<Incoming>, origins: &Origins, facts: &dyn Facts) -> Reply {
+    if let Some(refused) = origins.refuse(request) {
+        return refused;
+    }
+    let path = request.uri().path();
+    let intent = ChangeIntent::of(request.method(), request.headers());
+    match path == "/state" || path.starts_with("/state/") {
+        true => state::answer(request.method(), path, intent, facts).await,
+        false => answer(request.method(), path, facts),
     }
 }
 
