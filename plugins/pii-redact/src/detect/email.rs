@@ -95,6 +95,7 @@ fn domain(bytes: &[u8], start: usize) -> Option<usize> {
                 u32::from(lead & 0x1f) << 6 | u32::from(byte(bytes, i + 1) & 0x3f),
                 2,
             ),
+            0x80.. => (0, 1), // a part of some other character, whatever its value
             _ => unescaped(bytes, i),
         };
         let is_letter = matches!(code, 0x41..=0x5a | 0x61..=0x7a) || is_latin(code);

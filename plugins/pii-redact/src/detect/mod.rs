@@ -242,6 +242,12 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
         };
         match found {
             Some(span) => {
+                // Scanners work on bytes; whoever cuts the text there must be able to.
+                let span = Span {
+                    start: text.floor_char_boundary(span.start),
+                    end: text.ceil_char_boundary(span.end),
+                    ..span
+                };
                 at = span.end.max(at + 1);
                 push(spans, first, span);
             }

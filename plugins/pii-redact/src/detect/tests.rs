@@ -405,6 +405,24 @@ fn no_text_takes_more_than_linear_time() {
     }
 }
 
+#[test]
+fn an_address_ends_where_a_character_begins() {
+    for after in ["”", "—", "…", "😀", "√", "›", "ā", "\u{e000}"] {
+        let text = format!("“ana.souza@example.com{after} and more");
+        let mut spans = Vec::new();
+        scan(&text, Kinds::ALL, &mut spans);
+        let found: Vec<_> = spans
+            .iter()
+            .map(|span| text.get(span.start..span.end))
+            .collect();
+        let name = match after {
+            "ā" => "ana.souza@example.comā", // a letter
+            _ => "ana.souza@example.com",
+        };
+        assert_eq!(found, [Some(name)], "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_gives_ordered_findings_on_character_boundaries(text in r#"([a-z0-9@.:/\\"%+() -]|\\u00|[é√😀]|sk-|eyJ|DE12|-----BEGIN ){0,80}"#) {
