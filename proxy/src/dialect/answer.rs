@@ -104,7 +104,10 @@ pub fn reply_events(dialect: Dialect, model: &str, id: &str, text: &str, created
             .end()
             .raw("data: [DONE]")
             .end(),
-        _ => chat_events(draft, model, id, text, created),
+        Dialect::OpenaiChat
+        | Dialect::OpenaiEmbeddings
+        | Dialect::AnthropicBatches
+        | Dialect::Other => chat_events(draft, model, id, text, created),
     };
     draft.0
 }

@@ -38,7 +38,7 @@ pub fn depth(json: &[u8]) -> u32 {
                 deepest = deepest.max(of(cursor)?);
                 Ok(())
             })?,
-            _ => {
+            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
                 cursor.skip()?;
                 return Ok(0);
             }
@@ -85,7 +85,7 @@ impl Form<'_> {
                 }
                 Ok(())
             }
-            _ => {
+            Kind::Number | Kind::Boolean | Kind::Null => {
                 let raw = cursor.skip()?;
                 self.out
                     .extend_from_slice(self.json.get(raw).unwrap_or_default());

@@ -189,7 +189,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         match kind {
             Kind::Object | Kind::Array => self.skip_container()?,
-            _ => self.skip_scalar(kind)?,
+            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => self.skip_scalar(kind)?,
         }
         Ok(start..self.at)
     }

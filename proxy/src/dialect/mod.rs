@@ -4,6 +4,9 @@
 //! are that policies may see; an edit is a splice into those bytes, so everything that nobody touched leaves as it came.
 //! The room is pure: bytes in, values out; it knows no socket, clock or task.
 
+// A new dialect, rule, place or kind of value must be decided about wherever one is: the compiler then names each place.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
+
 use std::fmt;
 
 use describe::Description;

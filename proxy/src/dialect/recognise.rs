@@ -46,7 +46,10 @@ pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Surface {
         Method::POST => endpoint(path),
         _ => match endpoint(path) {
             Surface::Call(dialect) => Surface::Unread(label(dialect)),
-            other => other,
+            other @ (Surface::NoPrompt
+            | Surface::Reply(_)
+            | Surface::UnreadReply(_)
+            | Surface::Unread(_)) => other,
         },
     }
 }

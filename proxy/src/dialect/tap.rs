@@ -73,7 +73,13 @@ impl Tap {
             usages: Watch::new(
                 match dialect {
                     Dialect::GeminiGenerate => &USAGE_METADATA,
-                    _ => &USAGE,
+                    Dialect::OpenaiChat
+                    | Dialect::OpenaiResponses
+                    | Dialect::OpenaiCompletions
+                    | Dialect::OpenaiEmbeddings
+                    | Dialect::AnthropicMessages
+                    | Dialect::AnthropicBatches
+                    | Dialect::Other => &USAGE,
                 },
                 b"{",
             ),
@@ -82,7 +88,11 @@ impl Tap {
                     Dialect::AnthropicMessages => &STOP_REASON,
                     Dialect::OpenaiResponses => &REASON,
                     Dialect::GeminiGenerate => &GEMINI_REASON,
-                    _ => &FINISH_REASON,
+                    Dialect::OpenaiChat
+                    | Dialect::OpenaiCompletions
+                    | Dialect::OpenaiEmbeddings
+                    | Dialect::AnthropicBatches
+                    | Dialect::Other => &FINISH_REASON,
                 },
                 b"\"",
             ),

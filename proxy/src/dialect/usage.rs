@@ -150,7 +150,12 @@ impl Told {
                 usage.reasoning = thoughts;
                 usage.cached = self.cached.unwrap_or(usage.cached);
             }
-            _ => {
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::AnthropicBatches
+            | Dialect::Other => {
                 usage.input = some(self.input).unwrap_or(usage.input);
                 usage.cached = self.cached.unwrap_or(usage.cached);
                 usage.written = self.written.unwrap_or(usage.written);

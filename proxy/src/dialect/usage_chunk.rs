@@ -124,7 +124,7 @@ fn fate(event: &Event, bytes: &[u8]) -> Fate {
     let fields = bytes.get(event.fields.clone()).unwrap_or_default();
     match read(&sse::joined(fields), 0) {
         Fate::Goes => Fate::Goes,
-        _ => Fate::Stays,
+        Fate::Stays | Fate::Loses(_) => Fate::Stays,
     }
 }
 
@@ -141,7 +141,7 @@ fn read(doc: &[u8], at: usize) -> Fate {
             match kind {
                 Kind::Object => told = true,
                 Kind::Null => null = Some((before, start..value.at())),
-                _ => {}
+                Kind::Array | Kind::String | Kind::Number | Kind::Boolean => {}
             }
         } else if key.is("choices") {
             match kind {
@@ -149,7 +149,7 @@ fn read(doc: &[u8], at: usize) -> Fate {
                     choices = true;
                     Ok(())
                 })?,
-                _ => {
+                Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
                     value.skip()?;
                 }
             }

@@ -14,7 +14,11 @@ pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str) -> V
             .text(message)
             .raw("}}"),
         Dialect::GeminiGenerate => google_error(draft, status, Some(code), message),
-        _ => draft
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings
+        | Dialect::Other => draft
             .raw(r#"{"error":{"message":"#)
             .text(message)
             .raw(r#","type":"#)
@@ -122,7 +126,13 @@ pub(in crate::dialect) fn error_event_numbered(
             .text(message)
             .raw(r#","param":null,"sequence_number":"#)
             .number(sequence),
-        _ => draft,
+        Dialect::OpenaiChat
+        | Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings
+        | Dialect::AnthropicMessages
+        | Dialect::AnthropicBatches
+        | Dialect::GeminiGenerate
+        | Dialect::Other => draft,
     };
     draft.raw("}").end().0
 }

@@ -255,7 +255,9 @@ impl<'a> Walk<'a> {
                 Some(true) => "true",
                 _ => "false",
             }),
-            _ => return self.unexpected(value, shape.rest),
+            Kind::Object | Kind::Array | Kind::Number | Kind::Null => {
+                return self.unexpected(value, shape.rest);
+            }
         };
         match shape.tags.iter().find(|(known, _)| *known == word) {
             Some((_, Says::Role(place))) if !self.fixed => {
@@ -304,9 +306,9 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             (Rule::Plain, Kind::Number | Kind::Boolean) => cursor.skip().map(drop),
-            (Rule::Media(_) | Rule::AnyMedia | Rule::Reference(_), Kind::String) => {
-                self.media(rule, cursor, rest)
-            }
+            (Rule::Media(kind), Kind::String) => self.media(Some(*kind), cursor, rest),
+            (Rule::AnyMedia, Kind::String) => self.media(None, cursor, rest),
+            (Rule::Reference(kind), Kind::String) => self.reference(*kind, cursor, rest),
             (Rule::Opaque(exempt), _) => self.opaque(*exempt, cursor, rest),
             (Rule::Signature, _) => self.opaque(Exempt::SignedReasoning, cursor, rest),
             (Rule::Signed, Kind::String) if self.is_reply => {
@@ -474,7 +476,9 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
-            _ => self.source(cursor, Slot::Is(rest)),
+            Kind::Object | Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => {
+                self.source(cursor, Slot::Is(rest))
+            }
         }
     }
 
@@ -529,7 +533,7 @@ impl<'a> Walk<'a> {
                 let is_opaque = exempt == Exempt::Logprobs || holds_no_text(source);
                 (range, is_opaque)
             }
-            _ => return self.unexpected(cursor, rest),
+            Kind::Number | Kind::Boolean | Kind::Null => return self.unexpected(cursor, rest),
         };
         if !is_opaque {
             *cursor = start;
@@ -543,21 +547,27 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn media(&mut self, rule: &Rule, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
+    /// Media of this kind, or of the one that its surroundings tell.
+    fn media(&mut self, kind: Option<Exempt>, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
         let text = cursor.text()?;
         let content = content(self.bytes, &text);
         let bytes = content.len() as u64;
-        let hidden = match rule {
-            Rule::Reference(_) => is_word(&content),
-            _ => is_base64(&content),
-        };
-        match (rule, url_kind(&content).filter(|_| hidden)) {
-            (Rule::Reference(kind), _) | (Rule::Media(kind), None) => {
-                self.count_unseen(*kind, bytes);
-            }
-            (_, Some(kind)) => self.count_unseen(kind, bytes),
-            _ => self.media.bytes += bytes,
+        let hidden = is_base64(&content);
+        match url_kind(&content).filter(|_| hidden).or(kind) {
+            Some(kind) => self.count_unseen(kind, bytes),
+            None => self.media.bytes += bytes,
         }
+        if !hidden {
+            self.leaf(text, Form::Text, Slot::Is(rest), false);
+        }
+        Ok(())
+    }
+
+    fn reference(&mut self, kind: Exempt, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
+        let text = cursor.text()?;
+        let content = content(self.bytes, &text);
+        let hidden = is_word(&content);
+        self.count_unseen(kind, content.len() as u64);
         if !hidden {
             self.leaf(text, Form::Text, Slot::Is(rest), false);
         }
@@ -670,10 +680,12 @@ fn is_numbers(cursor: &Cursor<'_>) -> bool {
         match cursor.kind()? {
             Kind::Number => cursor.skip().map(drop),
             Kind::Array if depth < 3 => cursor.array(|_, value| look(value, depth + 1)),
-            _ => Err(Malformed {
-                what: "a number is expected",
-                at: cursor.at(),
-            }),
+            Kind::Object | Kind::Array | Kind::String | Kind::Boolean | Kind::Null => {
+                Err(Malformed {
+                    what: "a number is expected",
+                    at: cursor.at(),
+                })
+            }
         }
     }
     let mut cursor = *cursor;

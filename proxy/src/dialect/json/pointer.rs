@@ -44,7 +44,7 @@ fn step<'a>(mut cursor: Cursor<'a>, token: &str) -> Option<Cursor<'a>> {
                 Ok(())
             })
         }
-        _ => return None,
+        Kind::String | Kind::Number | Kind::Boolean | Kind::Null => return None,
     }
     .ok()?;
     found

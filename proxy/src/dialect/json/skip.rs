@@ -14,7 +14,7 @@ impl Cursor<'_> {
         match kind {
             Kind::String => return self.pass_string(),
             Kind::Object | Kind::Array => {}
-            _ => return self.skip_scalar(kind),
+            Kind::Number | Kind::Boolean | Kind::Null => return self.skip_scalar(kind),
         }
         let mut open = 0_usize;
         loop {
@@ -54,7 +54,7 @@ impl Cursor<'_> {
         match kind {
             Kind::String => self.literal("a string is expected").map(drop),
             Kind::Number => self.number(),
-            _ => {
+            Kind::Object | Kind::Array | Kind::Boolean | Kind::Null => {
                 let rest = self.bytes.get(self.at..).unwrap_or_default();
                 let words: [&[u8]; 3] = [b"true", b"false", b"null"];
                 let Some(word) = words.iter().find(|word| rest.starts_with(word)) else {
@@ -114,7 +114,7 @@ impl Cursor<'_> {
             let container = match kind {
                 Kind::Object => Some(1),
                 Kind::Array => Some(0),
-                _ => None,
+                Kind::String | Kind::Number | Kind::Boolean | Kind::Null => None,
             };
             if let Some(bit) = container {
                 if self.depth + open >= DEPTH {

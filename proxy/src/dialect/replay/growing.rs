@@ -167,7 +167,9 @@ impl Growing {
         let of = |name: &str| {
             members.iter().find_map(|(known, value)| match value {
                 Self::Source(source) if known == name => Some(source.as_slice()),
-                _ => None,
+                Self::Null | Self::Text(_) | Self::Source(_) | Self::Object(_) | Self::List(_) => {
+                    None
+                }
             })
         };
         let same_id = match (of("id").filter(|id| *id != b"\"\""), id) {

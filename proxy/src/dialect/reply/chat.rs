@@ -260,7 +260,7 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
             }
             Ok(())
         }),
-        _ => Ok(()),
+        Kind::Object | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
     }
 }
 
@@ -280,9 +280,9 @@ fn thinking(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed>
                 }
                 Ok(())
             }),
-            _ => Ok(()),
+            Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
         })?,
-        _ => {}
+        Kind::Object | Kind::Number | Kind::Boolean | Kind::Null => {}
     }
     Ok(())
 }

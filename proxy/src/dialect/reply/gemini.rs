@@ -33,7 +33,9 @@ pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malf
     let mut cursor = Cursor::lenient(doc, at);
     match cursor.kind()? {
         Kind::Array => cursor.array(|_, cursor| chunk(state, doc, cursor))?,
-        _ => chunk(state, doc, &mut cursor)?,
+        Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+            chunk(state, doc, &mut cursor)?
+        }
     }
     cursor.end()?;
     state.seal();
@@ -66,7 +68,7 @@ fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), M
             state.parsed.started = true;
             cursor.array(|position, cursor| match cursor.kind()? {
                 Kind::Object => candidate(state, doc, cursor, position),
-                _ => Ok(()),
+                Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
             })?;
             state.parsed.ended = state.parsed.open.is_empty();
         } else if key.is("usageMetadata") {
@@ -120,7 +122,12 @@ fn candidate(
         } else if key.is("content") && kind == Kind::Object {
             cursor.object(|key, cursor| match cursor.kind()? {
                 Kind::Array if key.is("parts") => cursor.array(|_, cursor| part(state, cursor)),
-                _ => Ok(()),
+                Kind::Object
+                | Kind::Array
+                | Kind::String
+                | Kind::Number
+                | Kind::Boolean
+                | Kind::Null => Ok(()),
             })?;
         } else if key.is("finishReason") {
             finish = cursor.text_or_skip()?;
@@ -235,7 +242,20 @@ fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
             Field::Input => state.show_json(doc, key, text.range.clone()),
             // complete where it stands
             Field::Code => drop(state.show(doc, key, text, true)),
-            _ => {
+            Field::Content
+            | Field::Refusal
+            | Field::Reasoning
+            | Field::ReasoningContent
+            | Field::ThinkingPart
+            | Field::Transcript
+            | Field::Summary
+            | Field::ReasoningText
+            | Field::Arguments
+            | Field::FunctionCall
+            | Field::McpArguments
+            | Field::CustomInput
+            | Field::Unnamed
+            | Field::UnnamedCall => {
                 let again = pieces.iter().skip(at + 1).any(|other| other.field == field);
                 state.show(doc, key, text, finishing && !again);
             }

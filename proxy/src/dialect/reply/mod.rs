@@ -509,7 +509,13 @@ impl Reply {
             state.forget(0, 0);
             match state.dialect {
                 Dialect::Other => state.count_unseen("body", doc.len()),
-                _ => state.cannot_read("body", doc.trim_ascii().len()),
+                Dialect::OpenaiChat
+                | Dialect::OpenaiResponses
+                | Dialect::OpenaiCompletions
+                | Dialect::OpenaiEmbeddings
+                | Dialect::AnthropicMessages
+                | Dialect::AnthropicBatches
+                | Dialect::GeminiGenerate => state.cannot_read("body", doc.trim_ascii().len()),
             }
         }
         state.note_report();

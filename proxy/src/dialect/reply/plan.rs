@@ -39,6 +39,9 @@ pub(super) enum Field {
     Input,
 }
 
+/// Numbers the summaries within an item of the Responses API.
+pub(super) const SUMMARY_INDEX: &str = "summary_index";
+
 impl Field {
     pub(super) const fn place(self) -> Place {
         match self {
@@ -49,7 +52,33 @@ impl Field {
             | Self::ThinkingPart
             | Self::Summary
             | Self::ReasoningText => Place::Reasoning,
-            _ => Place::ToolArguments,
+            Self::Arguments
+            | Self::FunctionCall
+            | Self::McpArguments
+            | Self::CustomInput
+            | Self::Code
+            | Self::UnnamedCall
+            | Self::Input => Place::ToolArguments,
+        }
+    }
+
+    /// The member of an event of the Responses API that numbers the strings of this kind within an item.
+    pub(super) const fn index(self) -> Option<&'static str> {
+        match self {
+            Self::Summary => Some(SUMMARY_INDEX),
+            Self::Content | Self::Refusal | Self::ReasoningText => Some("content_index"),
+            Self::Reasoning
+            | Self::ReasoningContent
+            | Self::ThinkingPart
+            | Self::Transcript
+            | Self::Arguments
+            | Self::FunctionCall
+            | Self::McpArguments
+            | Self::CustomInput
+            | Self::Code
+            | Self::Unnamed
+            | Self::UnnamedCall
+            | Self::Input => None,
         }
     }
 }

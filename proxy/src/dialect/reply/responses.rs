@@ -13,7 +13,7 @@ use crate::dialect::{
 
 use super::{
     items::{item, part, response, void_logprobs},
-    plan::{Field, Key, index, inside},
+    plan::{Field, Key, SUMMARY_INDEX, index, inside},
     state::State,
 };
 
@@ -56,10 +56,10 @@ impl Event {
         Key {
             field,
             outer: self.output,
-            inner: match field {
-                Field::Summary => self.summary,
-                Field::Content | Field::Refusal | Field::ReasoningText => self.content,
-                _ => 0,
+            inner: match field.index() {
+                Some(SUMMARY_INDEX) => self.summary,
+                Some(_) => self.content,
+                None => 0,
             },
         }
     }
@@ -85,7 +85,7 @@ pub(super) fn event(
             event.output = index(cursor)?;
         } else if key.is("content_index") {
             event.content = index(cursor)?;
-        } else if key.is("summary_index") {
+        } else if key.is(SUMMARY_INDEX) {
             event.summary = index(cursor)?;
         } else if key.is("sequence_number") {
             if let Some(number) = cursor.integer()? {

@@ -6,7 +6,7 @@ use super::{
     state::State,
 };
 use crate::dialect::{
-    Dialect,
+    Dialect, Place,
     answer::{self, Draft, Refused},
     json::Cursor,
 };
@@ -25,9 +25,9 @@ pub(super) fn piece(
     let draft = Draft(std::mem::take(out));
     let draft = match dialect {
         Dialect::AnthropicMessages => {
-            let (kind, member) = match key.field {
-                Field::Content => ("text_delta", "text"),
-                _ => ("input_json_delta", "partial_json"),
+            let (kind, member) = match key.field.place() == Place::Assistant {
+                true => ("text_delta", "text"),
+                false => ("input_json_delta", "partial_json"),
             };
             draft
                 .event("content_block_delta")
@@ -67,19 +67,18 @@ pub(super) fn piece(
             let draft = draft
                 .raw(r#","output_index":"#)
                 .number(u64::from(key.outer));
-            let draft = match key.field {
-                Field::Summary => draft
-                    .raw(r#","summary_index":"#)
+            let draft = match key.field.index() {
+                Some(name) => draft
+                    .raw(",")
+                    .text(name)
+                    .raw(":")
                     .number(u64::from(key.inner)),
-                Field::Content | Field::Refusal | Field::ReasoningText => draft
-                    .raw(r#","content_index":"#)
-                    .number(u64::from(key.inner)),
-                _ => draft,
+                None => draft,
             };
             let draft = draft.raw(r#","delta":"#).text(text);
-            let draft = match key.field {
-                Field::Content => draft.raw(r#","logprobs":[]"#),
-                _ => draft,
+            let draft = match key.field.place() == Place::Assistant {
+                true => draft.raw(r#","logprobs":[]"#),
+                false => draft,
             };
             draft
                 .raw(r#","sequence_number":"#)
@@ -88,9 +87,9 @@ pub(super) fn piece(
         }
         Dialect::GeminiGenerate => candidate(draft, key.outer, |draft| {
             let draft = draft.raw(r#"{"text":"#).text(text);
-            match key.field {
-                Field::Reasoning => draft.raw(r#","thought":true}"#),
-                _ => draft.raw("}"),
+            match key.field.place() == Place::Reasoning {
+                true => draft.raw(r#","thought":true}"#),
+                false => draft.raw("}"),
             }
         })
         .raw("}]")
@@ -102,7 +101,10 @@ pub(super) fn piece(
                 .text(text)
                 .raw(r#","logprobs":null,"finish_reason":null"#)
         }),
-        _ => chunk(draft, head, key.outer, |draft| {
+        Dialect::OpenaiChat
+        | Dialect::OpenaiEmbeddings
+        | Dialect::AnthropicBatches
+        | Dialect::Other => chunk(draft, head, key.outer, |draft| {
             delta(draft, key.field, key.inner, text).raw(r#","finish_reason":null"#)
         }),
     };
@@ -132,22 +134,8 @@ fn chunk(draft: Draft, head: &[u8], choice: u32, rest: impl FnOnce(Draft) -> Dra
 
 fn delta(draft: Draft, field: Field, tool: u32, text: &str) -> Draft {
     let member = match field {
-        Field::Arguments | Field::CustomInput => {
-            let (outer, inner) = match field {
-                Field::Arguments => ("function", "arguments"),
-                _ => ("custom", "input"),
-            };
-            return draft
-                .raw(r#""delta":{"tool_calls":[{"index":"#)
-                .number(u64::from(tool))
-                .raw(",")
-                .text(outer)
-                .raw(":{")
-                .text(inner)
-                .raw(":")
-                .text(text)
-                .raw("}}]}");
-        }
+        Field::Arguments => return tool_call(draft, tool, "function", "arguments", text),
+        Field::CustomInput => return tool_call(draft, tool, "custom", "input", text),
         Field::FunctionCall => {
             return draft
                 .raw(r#""delta":{"function_call":{"arguments":"#)
@@ -169,7 +157,14 @@ fn delta(draft: Draft, field: Field, tool: u32, text: &str) -> Draft {
         Field::Reasoning => "reasoning",
         Field::ReasoningContent => "reasoning_content",
         Field::Refusal => "refusal",
-        _ => "content",
+        Field::Content
+        | Field::Summary
+        | Field::ReasoningText
+        | Field::McpArguments
+        | Field::Code
+        | Field::Unnamed
+        | Field::UnnamedCall
+        | Field::Input => "content",
     };
     draft
         .raw(r#""delta":{"#)
@@ -177,6 +172,19 @@ fn delta(draft: Draft, field: Field, tool: u32, text: &str) -> Draft {
         .raw(":")
         .text(text)
         .raw("}")
+}
+
+fn tool_call(draft: Draft, tool: u32, outer: &str, inner: &str, text: &str) -> Draft {
+    draft
+        .raw(r#""delta":{"tool_calls":[{"index":"#)
+        .number(u64::from(tool))
+        .raw(",")
+        .text(outer)
+        .raw(":{")
+        .text(inner)
+        .raw(":")
+        .text(text)
+        .raw("}}]}")
 }
 
 /// The end of a refused stream, for a client that saw what `sent` tells.
@@ -232,7 +240,12 @@ pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> 
                 .end()
                 .0
         }
-        _ => {
+        Dialect::OpenaiChat
+        | Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings
+        | Dialect::AnthropicBatches
+        | Dialect::GeminiGenerate
+        | Dialect::Other => {
             let choices: &[u32] = match sent.started {
                 true => &sent.open,
                 false => &[0],
@@ -243,7 +256,13 @@ pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> 
                     draft
                         .raw(match state.dialect {
                             Dialect::OpenaiCompletions => r#""text":"","logprobs":null"#,
-                            _ => r#""delta":{}"#,
+                            Dialect::OpenaiChat
+                            | Dialect::OpenaiResponses
+                            | Dialect::OpenaiEmbeddings
+                            | Dialect::AnthropicMessages
+                            | Dialect::AnthropicBatches
+                            | Dialect::GeminiGenerate
+                            | Dialect::Other => r#""delta":{}"#,
                         })
                         .raw(r#","finish_reason":"content_filter""#)
                 })

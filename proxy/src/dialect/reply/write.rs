@@ -187,7 +187,15 @@ impl State {
                         event.sequence,
                         late,
                     ),
-                    _ => splices.push((site.at.clone(), With::Literal(text.literal()))),
+                    What::Slot
+                    | What::Json
+                    | What::Repeat
+                    | What::Once
+                    | What::OnceJson
+                    | What::OnceAgain
+                    | What::Void(_) => {
+                        splices.push((site.at.clone(), With::Literal(text.literal())))
+                    }
                 }
                 continue;
             }
@@ -209,7 +217,12 @@ impl State {
                     splices.push((site.at.clone(), With::Json(edit)));
                     text_left = true;
                 }
-                _ => {
+                What::Slot
+                | What::Repeat
+                | What::Once
+                | What::OnceJson
+                | What::OnceAgain
+                | What::Void(_) => {
                     emptied |= edit.is_empty();
                     text_left |= !edit.is_empty();
                     splices.push((site.at.clone(), With::Text(edit)));
@@ -241,7 +254,13 @@ impl State {
                 What::Void(instead) if self.is_edited(site) => {
                     splices.push((site.at.clone(), With::Json(instead)));
                 }
-                _ => {}
+                What::Slot
+                | What::Json
+                | What::Close
+                | What::Repeat
+                | What::Once
+                | What::OnceJson
+                | What::Void(_) => {}
             }
         }
         if emptied && !text_left && !event.news {
@@ -450,7 +469,7 @@ fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
         _ if site.tail || site.head.is_some() => shown(site, doc) != edit,
         What::Close => !edit.is_empty(),
         What::Json | What::OnceJson => doc.get(site.at.clone()) != Some(edit.as_bytes()),
-        _ => {
+        What::Slot | What::Repeat | What::Once | What::OnceAgain | What::Void(_) => {
             let text = Text {
                 range: site.at.clone(),
                 escaped: site.escaped,

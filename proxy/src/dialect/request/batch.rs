@@ -50,9 +50,13 @@ impl Batch {
                         batch.ambiguous |= batch.params.len() > before + 1;
                         Ok(())
                     }
-                    _ => entry.pass(),
+                    Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+                        entry.pass()
+                    }
                 }),
-                _ => value.pass(),
+                Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+                    value.pass()
+                }
             }
         });
         batch.malformed = walked.is_err();

@@ -237,7 +237,13 @@ impl Body {
     pub(super) fn facts_of(&self, bytes: &[u8]) -> Facts {
         match self.dialect {
             Dialect::GeminiGenerate => self.state.facts.clone(),
-            dialect => {
+            dialect @ (Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::AnthropicMessages
+            | Dialect::AnthropicBatches
+            | Dialect::Other) => {
                 let mut facts = Facts::find(dialect, bytes);
                 facts.kind = self.state.facts.kind;
                 facts
@@ -346,7 +352,9 @@ fn places(bytes: &[u8], pointer: &str, json: &[u8]) -> Result<Vec<Splice>, Strin
                 found.push(Splice { range, with });
             }
         }
-        _ => return Err(format!("`{parent}` is neither object nor array")),
+        Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+            return Err(format!("`{parent}` is neither object nor array"));
+        }
     }
     if found.is_empty() {
         return Err(format!("`{pointer}` is no element of its array"));

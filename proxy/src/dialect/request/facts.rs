@@ -212,7 +212,7 @@ impl Options {
                     None => Self::Replace(inside..inside, r#""include_usage":true"#),
                 })
             }
-            _ => {
+            Kind::Array | Kind::String | Kind::Number | Kind::Boolean => {
                 cursor.skip()?;
                 Ok(Self::Leave)
             }

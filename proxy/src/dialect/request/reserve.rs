@@ -54,7 +54,9 @@ impl Body {
                 prompts += 1;
                 value.skip().map(drop)
             }),
-            _ => cursor.skip().map(drop),
+            Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+                cursor.skip().map(drop)
+            }
         });
         // the ids of one prompt
         if ids { 1 } else { prompts }
@@ -104,7 +106,7 @@ impl Body {
 fn count_numbers(cursor: &mut Cursor<'_>, count: &mut u64) -> Result<(), Malformed> {
     match cursor.kind()? {
         Kind::Array => cursor.array(|_, value| count_numbers(value, count)),
-        kind => {
+        kind @ (Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null) => {
             *count += u64::from(kind == Kind::Number);
             cursor.skip().map(drop)
         }
