@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::dialect::{Dialect, Usage};
+use crate::dialect::{Dialect, Usage, describe::Provider};
 
 use super::Estimate;
 
@@ -255,9 +255,9 @@ impl Route {
 
 /// The estimator is fitted to o200k, which undercounts Claude by 15 to 20 %.
 const fn prior(dialect: Dialect) -> f64 {
-    match dialect {
-        Dialect::AnthropicMessages | Dialect::AnthropicBatches => 1.17,
-        _ => 1.0,
+    match dialect.provider() {
+        Some(Provider::Anthropic) => 1.17,
+        Some(Provider::Openai | Provider::Google) | None => 1.0,
     }
 }
 

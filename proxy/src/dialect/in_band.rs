@@ -72,7 +72,7 @@ impl Errors {
             dialect,
             frames: Frames::new(LARGEST),
             found: false,
-            blind: dialect == Dialect::Other,
+            blind: !dialect.is_read(),
         }
     }
 
@@ -137,7 +137,7 @@ impl fmt::Debug for Errors {
 
 /// Whether a whole reply says of itself that it failed.
 pub fn is_error(dialect: Dialect, body: &[u8]) -> bool {
-    if dialect == Dialect::Other || !mentions(body) {
+    if !dialect.is_read() || !mentions(body) {
         return false;
     }
     let mut cursor = Cursor::new(body);

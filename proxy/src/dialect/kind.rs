@@ -24,20 +24,11 @@ impl Kind {
     /// too little.
     pub fn of(dialect: Dialect, path: &str) -> Self {
         let bare = path.split(['?', '#']).next().unwrap_or_default();
-        let last = bare.trim_end_matches('/').rsplit('/').next();
-        let last = last.unwrap_or_default();
-        match dialect {
-            Dialect::OpenaiResponses if last == "input_tokens" => Self::Count,
-            Dialect::AnthropicMessages if last == "count_tokens" => Self::Count,
-            Dialect::GeminiGenerate if last.ends_with(":countTokens") => Self::Count,
-            Dialect::OpenaiEmbeddings => Self::Embed,
-            Dialect::AnthropicBatches => Self::Batch,
-            Dialect::OpenaiResponses
-            | Dialect::AnthropicMessages
-            | Dialect::GeminiGenerate
-            | Dialect::OpenaiChat
-            | Dialect::OpenaiCompletions
-            | Dialect::Other => Self::Generate,
+        let bare = bare.trim_end_matches('/');
+        match dialect.description() {
+            Some(row) if row.counting.is_some_and(|end| bare.ends_with(end)) => Self::Count,
+            Some(row) => row.kind,
+            None => Self::Generate,
         }
     }
 }

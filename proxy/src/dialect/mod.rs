@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use describe::Description;
+use describe::{Description, Provider};
 
 pub mod address;
 pub mod answer;
@@ -96,6 +96,27 @@ impl Dialect {
         match self.description() {
             Some(description) => description.name,
             None => "other",
+        }
+    }
+
+    /// Whether its bodies are read.
+    pub const fn is_read(self) -> bool {
+        self.description().is_some()
+    }
+
+    /// Who designed it; `None` for what is never read.
+    pub(crate) const fn provider(self) -> Option<Provider> {
+        match self.description() {
+            Some(description) => Some(description.provider),
+            None => None,
+        }
+    }
+
+    /// Whether model and streaming stand in the path: see [`address`].
+    const fn is_addressed(self) -> bool {
+        match self.description() {
+            Some(description) => description.is_addressed,
+            None => false,
         }
     }
 

@@ -103,10 +103,8 @@ fn endpoint(path: &str) -> Surface {
     if spelling::is_plain(bare) {
         let segments: Vec<&str> = bare.split('/').filter(|s| !s.is_empty()).collect();
         return match call(&segments) {
-            Some(Dialect::GeminiGenerate)
-                if address::read(Dialect::GeminiGenerate, path).is_none() =>
-            {
-                Surface::Unread(GEMINI)
+            Some(dialect) if dialect.is_addressed() && address::read(dialect, path).is_none() => {
+                Surface::Unread(label(dialect))
             }
             Some(dialect) => Surface::Call(dialect),
             None => Surface::Unread(reason(&segments)),
@@ -125,7 +123,9 @@ fn endpoint(path: &str) -> Surface {
     }
     match found {
         // The model stands in this path: what can't be read there exactly can't be judged.
-        Some(Dialect::GeminiGenerate) if !address::is_exact(path) => Surface::Unread(GEMINI),
+        Some(dialect) if dialect.is_addressed() && !address::is_exact(path) => {
+            Surface::Unread(label(dialect))
+        }
         Some(dialect) => Surface::Call(dialect),
         None => Surface::Unread(why.unwrap_or(ELSE)),
     }
@@ -224,7 +224,7 @@ fn is_version(segment: &str) -> bool {
     begins && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }
 
-const GEMINI: &str = "gemini";
+pub(super) const GEMINI: &str = "gemini";
 const ELSE: &str = "endpoint";
 /// Azure's base URL ends in one.
 const DEPLOYMENTS: &str = "deployments";
@@ -311,14 +311,9 @@ fn reason(segments: &[&str]) -> &'static str {
 
 /// The label of a known endpoint that is asked for with an unknown method.
 const fn label(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiCompletions => "completions",
-        Dialect::OpenaiEmbeddings => "embeddings",
-        Dialect::OpenaiResponses => "responses",
-        Dialect::AnthropicMessages => "messages",
-        Dialect::AnthropicBatches => "batches",
-        Dialect::GeminiGenerate => GEMINI,
-        Dialect::Other => ELSE,
+    match dialect.description() {
+        Some(row) => row.unread,
+        None => ELSE,
     }
 }
 

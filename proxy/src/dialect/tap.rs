@@ -64,40 +64,17 @@ impl Tap {
             event: EVENT,
             body: EVENT,
         };
-        let read = streaming && dialect.description().is_some();
+        let read = streaming && dialect.is_read();
+        let keys = keys(dialect);
         Self {
             dialect,
             streaming,
             usage: None,
             finish: None,
-            usages: Watch::new(
-                match dialect {
-                    Dialect::GeminiGenerate => &USAGE_METADATA,
-                    Dialect::OpenaiChat
-                    | Dialect::OpenaiResponses
-                    | Dialect::OpenaiCompletions
-                    | Dialect::OpenaiEmbeddings
-                    | Dialect::AnthropicMessages
-                    | Dialect::AnthropicBatches
-                    | Dialect::Other => &USAGE,
-                },
-                b"{",
-            ),
-            reasons: Watch::new(
-                match dialect {
-                    Dialect::AnthropicMessages => &STOP_REASON,
-                    Dialect::OpenaiResponses => &REASON,
-                    Dialect::GeminiGenerate => &GEMINI_REASON,
-                    Dialect::OpenaiChat
-                    | Dialect::OpenaiCompletions
-                    | Dialect::OpenaiEmbeddings
-                    | Dialect::AnthropicBatches
-                    | Dialect::Other => &FINISH_REASON,
-                },
-                b"\"",
-            ),
-            blocks: (dialect == Dialect::GeminiGenerate).then(|| Watch::new(&BLOCK_REASON, b"\"")),
-            content: written(dialect).map(Content::new),
+            usages: Watch::new(keys.usage, b"{"),
+            reasons: Watch::new(keys.finish, b"\""),
+            blocks: keys.blocked.map(|key| Watch::new(key, b"\"")),
+            content: keys.text.map(Content::new),
             kept: Vec::new(),
             reader: read.then(|| Box::new(Reply::stream(dialect, Places::NONE, limits))),
             line: 0,
@@ -111,7 +88,7 @@ impl Tap {
 
     /// Sees what passes.
     pub fn watch(&mut self, bytes: &[u8]) {
-        if self.dialect == Dialect::Other {
+        if !self.dialect.is_read() {
             self.content_seen |= !bytes.is_empty();
         }
         if self.streaming {
@@ -277,17 +254,65 @@ static OUTPUT: Needle = LazyLock::new(|| Finder::new("\"output\""));
 static TEXT: Needle = LazyLock::new(|| Finder::new("\"text\""));
 static PARTS: Needle = LazyLock::new(|| Finder::new("\"parts\""));
 
-/// The key of a whole reply whose value is what the model wrote.
-fn written(dialect: Dialect) -> Option<&'static Needle> {
-    Some(match dialect {
-        Dialect::OpenaiCompletions => &TEXT,
-        Dialect::GeminiGenerate => &PARTS,
-        Dialect::AnthropicBatches | Dialect::OpenaiEmbeddings | Dialect::Other => return None,
-        Dialect::OpenaiChat => &MESSAGE,
-        Dialect::AnthropicMessages => &CONTENT,
-        Dialect::OpenaiResponses => &OUTPUT,
-    })
+/// Keys of a whole reply.
+pub(crate) struct Keys {
+    /// Of its usage.
+    pub(super) usage: &'static Needle,
+    /// Of the word on why it ended.
+    pub(super) finish: &'static Needle,
+    /// Of the word on a prompt that is not answered.
+    pub(super) blocked: Option<&'static Needle>,
+    /// Of what the model wrote.
+    pub(super) text: Option<&'static Needle>,
 }
+
+/// Those of a dialect.
+fn keys(dialect: Dialect) -> &'static Keys {
+    dialect.description().map_or(&NO_TEXT, |row| row.keys)
+}
+
+/// Of `openai.chat`.
+pub(super) static CHAT: Keys = Keys {
+    usage: &USAGE,
+    finish: &FINISH_REASON,
+    blocked: None,
+    text: Some(&MESSAGE),
+};
+/// Of `openai.completions`.
+pub(super) static COMPLETIONS: Keys = Keys {
+    usage: &USAGE,
+    finish: &FINISH_REASON,
+    blocked: None,
+    text: Some(&TEXT),
+};
+/// Of `openai.responses`.
+pub(super) static RESPONSES: Keys = Keys {
+    usage: &USAGE,
+    finish: &REASON,
+    blocked: None,
+    text: Some(&OUTPUT),
+};
+/// Of `anthropic.messages`.
+pub(super) static MESSAGES: Keys = Keys {
+    usage: &USAGE,
+    finish: &STOP_REASON,
+    blocked: None,
+    text: Some(&CONTENT),
+};
+/// Of `gemini.generate`.
+pub(super) static GEMINI: Keys = Keys {
+    usage: &USAGE_METADATA,
+    finish: &GEMINI_REASON,
+    blocked: Some(&BLOCK_REASON),
+    text: Some(&PARTS),
+};
+/// Of replies in which a model writes nothing.
+pub(super) static NO_TEXT: Keys = Keys {
+    usage: &USAGE,
+    finish: &FINISH_REASON,
+    blocked: None,
+    text: None,
+};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,17 @@ use super::{
     json::{Cursor, Kind},
 };
 
+/// What the numbers of a usage object add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sums {
+    /// The prompt's number is all of it, and so is the output's.
+    Inclusive,
+    /// Fresh, cached and written tokens of the prompt exclude each other.
+    Disjoint,
+    /// The output's number is without its thoughts.
+    ThoughtsApart,
+}
+
 /// What one object tells.
 #[derive(Default)]
 struct Told {
@@ -138,9 +149,12 @@ impl Told {
 
     /// Takes what was told into `usage`.
     fn settle(&self, dialect: Dialect, usage: &mut Usage) {
-        match dialect {
-            Dialect::AnthropicMessages => self.settle_parts(usage),
-            Dialect::GeminiGenerate => {
+        let sums = dialect
+            .description()
+            .map_or(Sums::Inclusive, |row| row.usage);
+        match sums {
+            Sums::Disjoint => self.settle_parts(usage),
+            Sums::ThoughtsApart => {
                 let thoughts = some(self.reasoning).unwrap_or(usage.reasoning);
                 let said = usage.output.saturating_sub(usage.reasoning);
                 usage.output = some(self.output).unwrap_or(said).saturating_add(thoughts);
@@ -150,12 +164,7 @@ impl Told {
                 usage.reasoning = thoughts;
                 usage.cached = self.cached.unwrap_or(usage.cached);
             }
-            Dialect::OpenaiChat
-            | Dialect::OpenaiResponses
-            | Dialect::OpenaiCompletions
-            | Dialect::OpenaiEmbeddings
-            | Dialect::AnthropicBatches
-            | Dialect::Other => {
+            Sums::Inclusive => {
                 usage.input = some(self.input).unwrap_or(usage.input);
                 usage.cached = self.cached.unwrap_or(usage.cached);
                 usage.written = self.written.unwrap_or(usage.written);

@@ -125,23 +125,22 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
     Ok(())
 }
 
+/// The dialects that are read, as a sentence lists them.
+fn names() -> String {
+    let names = Dialect::ALL.into_iter().filter(|dialect| dialect.is_read());
+    let names: Vec<_> = names.map(Dialect::name).collect();
+    match names.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 fn call(case: &Case) -> Result<Call, String> {
-    let known = Dialect::named(&case.dialect).filter(|dialect| *dialect != Dialect::Other);
-    let dialect = known.ok_or_else(|| {
-        format!(
-            "`{}` is no dialect; write openai.chat, openai.responses, openai.completions, openai.embeddings, anthropic.messages, anthropic.batches or gemini.generate",
-            case.dialect
-        )
-    })?;
-    let path = match dialect {
-        Dialect::OpenaiResponses => "/v1/responses",
-        Dialect::OpenaiCompletions => "/v1/completions",
-        Dialect::OpenaiEmbeddings => "/v1/embeddings",
-        Dialect::AnthropicMessages => "/v1/messages",
-        Dialect::AnthropicBatches => "/v1/messages/batches",
-        Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
-        Dialect::OpenaiChat | Dialect::Other => "/v1/chat/completions",
-    };
+    let known = Dialect::named(&case.dialect);
+    let (dialect, row) = known
+        .and_then(|dialect| Some((dialect, dialect.description()?)))
+        .ok_or_else(|| format!("`{}` is no dialect; write {}", case.dialect, names()))?;
+    let path = row.path;
     let mut headers = HeaderMap::new();
     for (name, value) in &case.headers {
         let name =

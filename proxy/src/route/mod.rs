@@ -5,7 +5,7 @@
 
 use crate::{
     config::{ByHost, Config, Family, Kind, Upstream},
-    dialect::Dialect,
+    dialect::{Dialect, describe::Provider},
 };
 
 /// The place that serves a request.
@@ -144,25 +144,19 @@ fn speaks(upstream: &Upstream, family: Family) -> bool {
 
 /// The family of a request: its dialect's, or, where no dialect reads it, the one that its headers tell of.
 pub fn family(dialect: Dialect, headers: &http::HeaderMap) -> Family {
-    match dialect {
-        Dialect::OpenaiChat
-        | Dialect::OpenaiResponses
-        | Dialect::OpenaiCompletions
-        | Dialect::OpenaiEmbeddings => Family::Openai,
-        Dialect::AnthropicMessages | Dialect::AnthropicBatches => Family::Anthropic,
-        Dialect::GeminiGenerate => Family::Gemini,
-        Dialect::Other
-            if headers.contains_key("x-goog-api-key")
-                || headers.contains_key("x-goog-api-client") =>
+    match dialect.provider() {
+        Some(Provider::Openai) => Family::Openai,
+        Some(Provider::Anthropic) => Family::Anthropic,
+        Some(Provider::Google) => Family::Gemini,
+        None if headers.contains_key("x-goog-api-key")
+            || headers.contains_key("x-goog-api-client") =>
         {
             Family::Gemini
         }
-        Dialect::Other
-            if headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") =>
-        {
+        None if headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") => {
             Family::Anthropic
         }
-        Dialect::Other => Family::Openai,
+        None => Family::Openai,
     }
 }
 

@@ -197,13 +197,9 @@ impl ExchangeMeter {
             _ => "other".to_owned(),
         };
         let upstream = key.upstream.as_deref().unwrap_or("none").to_owned();
-        let (operation, provider) = match key.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiResponses => ("chat", "openai"),
-            Dialect::OpenaiCompletions => ("text_completion", "openai"),
-            Dialect::OpenaiEmbeddings => ("embeddings", "openai"),
-            Dialect::AnthropicMessages | Dialect::AnthropicBatches => ("chat", "anthropic"),
-            Dialect::GeminiGenerate => ("generate_content", "gcp.gemini"),
-            Dialect::Other => ("other", "other"),
+        let (operation, provider) = match key.dialect.description() {
+            Some(row) => (row.operation, row.provider.name()),
+            None => ("other", "other"),
         };
         let labels = vec![
             Label::from_static_parts("gen_ai_operation_name", operation),

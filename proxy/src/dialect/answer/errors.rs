@@ -1,24 +1,20 @@
 //! Errors in a dialect's shape: whole answers, and events inside a stream.
 
 use super::Draft;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, describe::Provider};
 
 /// The body of an error answer.
 pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str) -> Vec<u8> {
     let draft = Draft::new();
-    let draft = match dialect {
-        Dialect::AnthropicMessages | Dialect::AnthropicBatches => draft
+    let draft = match dialect.provider() {
+        Some(Provider::Anthropic) => draft
             .raw(r#"{"type":"error","error":{"type":"#)
             .text(anthropic_type(status))
             .raw(r#","message":"#)
             .text(message)
             .raw("}}"),
-        Dialect::GeminiGenerate => google_error(draft, status, Some(code), message),
-        Dialect::OpenaiChat
-        | Dialect::OpenaiResponses
-        | Dialect::OpenaiCompletions
-        | Dialect::OpenaiEmbeddings
-        | Dialect::Other => draft
+        Some(Provider::Google) => google_error(draft, status, Some(code), message),
+        Some(Provider::Openai) | None => draft
             .raw(r#"{"error":{"message":"#)
             .text(message)
             .raw(r#","type":"#)
@@ -102,7 +98,7 @@ pub(in crate::dialect) fn error_event_numbered(
     message: &str,
     sequence: u64,
 ) -> Vec<u8> {
-    if dialect == Dialect::GeminiGenerate {
+    if dialect.provider() == Some(Provider::Google) {
         let status = match error_type {
             "overloaded_error" => 503,
             "permission_error" | "policy_refused" => 403,

@@ -6,18 +6,30 @@
 //! passages are shown to it as ever.
 
 use super::{
-    Dialect,
+    Dialect, Kind,
     anthropic_messages::request::REQUEST as MESSAGES,
     describe::{
-        Description,
+        Description, Provider,
         answer::{COUNTS, ERROR},
         shape::{Rule, list, shape},
     },
+    tap,
+    usage::Sums,
 };
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "anthropic.batches",
+    provider: Provider::Anthropic,
+    operation: "chat",
+    kind: Kind::Batch,
+    counting: None,
+    path: "/v1/messages/batches",
+    unread: "batches",
+    is_addressed: false,
+    has_stream: true,
+    has_stream_options: false,
+    has_background: false,
     request: &REQUEST,
     reply: &REPLY,
     event: &REPLY,
@@ -25,6 +37,12 @@ pub(super) static DESCRIPTION: Description = Description {
     batch_of: Some(Dialect::AnthropicMessages),
     limits: &[],
     message_tokens: 4,
+    choices: &[],
+    prompts: None,
+    token_ids: None,
+    vectors: None,
+    usage: Sums::Inclusive,
+    keys: &tap::NO_TEXT,
     has_choices: false,
     has_done: false,
 };

@@ -3,11 +3,26 @@
 pub(super) mod reply;
 pub(super) mod request;
 
-use super::describe::Description;
+use super::{
+    Kind,
+    describe::{Description, Provider},
+    tap,
+    usage::Sums,
+};
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "anthropic.messages",
+    provider: Provider::Anthropic,
+    operation: "chat",
+    kind: Kind::Generate,
+    counting: Some("/count_tokens"),
+    path: "/v1/messages",
+    unread: "messages",
+    is_addressed: false,
+    has_stream: true,
+    has_stream_options: false,
+    has_background: false,
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::EVENT,
@@ -15,6 +30,12 @@ pub(super) static DESCRIPTION: Description = Description {
     batch_of: None,
     limits: &["/max_tokens"],
     message_tokens: 4,
+    choices: &[],
+    prompts: None,
+    token_ids: None,
+    vectors: None,
+    usage: Sums::Disjoint,
+    keys: &tap::MESSAGES,
     has_choices: false,
     has_done: false,
 };

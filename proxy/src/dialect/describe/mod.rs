@@ -12,13 +12,53 @@ pub(super) mod shape;
 mod tests;
 pub(super) mod walk;
 
+use super::{Kind, tap::Keys, usage::Sums};
 pub(crate) use shape::Exempt;
+
+/// Who designed an API. Others serve it, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    Openai,
+    Anthropic,
+    Google,
+}
+
+impl Provider {
+    /// The word of the semantic conventions: `gen_ai.provider.name`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Google => "gcp.gemini",
+        }
+    }
+}
 
 /// What is particular to one dialect: a row of the table. Adding a dialect is a folder beside this one, whose `DESCRIPTION` it is, and a
 /// variant of [`Dialect`](super::Dialect), for which the compiler then asks.
 pub(crate) struct Description {
     /// The name in configuration, metrics and logs.
     pub name: &'static str,
+    /// Who designed the API: routing, labels, and the shape of errors go by it.
+    pub provider: Provider,
+    /// What its calls do, in the words of the semantic conventions: `gen_ai.operation.name`.
+    pub operation: &'static str,
+    /// What they make the provider do.
+    pub kind: Kind,
+    /// The end of the paths that take the same body to count its tokens.
+    pub counting: Option<&'static str>,
+    /// A path at which it is served, for calls that nobody sent.
+    pub path: &'static str,
+    /// What a body at its endpoint is counted under where it can't be read, as with an unknown method.
+    pub unread: &'static str,
+    /// Whether model and streaming stand in the path and not in the body: see [`address`](super::address).
+    pub is_addressed: bool,
+    /// Whether a reply can be asked for as a stream.
+    pub has_stream: bool,
+    /// Whether `stream_options` asks for a stream's usage.
+    pub has_stream_options: bool,
+    /// Whether a reply can be asked for in the `background`.
+    pub has_background: bool,
     /// A request's body.
     pub request: &'static shape::Shape,
     /// A whole reply.
@@ -33,6 +73,18 @@ pub(crate) struct Description {
     pub limits: &'static [&'static str],
     /// Tokens that the provider puts around each message.
     pub message_tokens: u64,
+    /// JSON pointers to how many replies are generated, each up to the limit.
+    pub choices: &'static [&'static str],
+    /// JSON pointer to what may be a list of prompts, each of which is answered on its own.
+    pub prompts: Option<&'static str>,
+    /// JSON pointer to what may be the ids of tokens instead of their text.
+    pub token_ids: Option<&'static str>,
+    /// JSON pointer to what may be their vectors.
+    pub vectors: Option<&'static str>,
+    /// What the numbers of its usage add up to.
+    pub usage: Sums,
+    /// The keys by which a whole reply is counted that nobody reads.
+    pub keys: &'static Keys,
     /// Whether one reply may hold several, each a text of its own.
     pub has_choices: bool,
     /// Whether `data: [DONE]` ends its streams.

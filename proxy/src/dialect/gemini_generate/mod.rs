@@ -3,11 +3,26 @@
 pub(super) mod reply;
 pub(super) mod request;
 
-use super::describe::Description;
+use super::{
+    Kind,
+    describe::{Description, Provider},
+    tap,
+    usage::Sums,
+};
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "gemini.generate",
+    provider: Provider::Google,
+    operation: "generate_content",
+    kind: Kind::Generate,
+    counting: Some(":countTokens"),
+    path: "/v1beta/models/gemini:generateContent",
+    unread: super::recognise::GEMINI,
+    is_addressed: true,
+    has_stream: true,
+    has_stream_options: false,
+    has_background: false,
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::EVENT,
@@ -20,6 +35,17 @@ pub(super) static DESCRIPTION: Description = Description {
         "/generation_config/max_output_tokens",
     ],
     message_tokens: 4,
+    choices: &[
+        "/generationConfig/candidateCount",
+        "/generationConfig/candidate_count",
+        "/generation_config/candidateCount",
+        "/generation_config/candidate_count",
+    ],
+    prompts: None,
+    token_ids: None,
+    vectors: None,
+    usage: Sums::ThoughtsApart,
+    keys: &tap::GEMINI,
     has_choices: true,
     has_done: false,
 };

@@ -3,11 +3,26 @@
 pub(super) mod reply;
 pub(super) mod request;
 
-use super::describe::Description;
+use super::{
+    Kind,
+    describe::{Description, Provider},
+    tap,
+    usage::Sums,
+};
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.chat",
+    provider: Provider::Openai,
+    operation: "chat",
+    kind: Kind::Generate,
+    counting: None,
+    path: "/v1/chat/completions",
+    unread: "completions",
+    is_addressed: false,
+    has_stream: true,
+    has_stream_options: true,
+    has_background: false,
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::REPLY,
@@ -15,6 +30,12 @@ pub(super) static DESCRIPTION: Description = Description {
     batch_of: None,
     limits: &["/max_completion_tokens", "/max_tokens"],
     message_tokens: 4,
+    choices: &["/n"],
+    prompts: None,
+    token_ids: None,
+    vectors: None,
+    usage: Sums::Inclusive,
+    keys: &tap::CHAT,
     has_choices: true,
     has_done: true,
 };

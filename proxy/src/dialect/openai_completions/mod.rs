@@ -2,11 +2,26 @@
 
 pub(super) mod request;
 
-use super::describe::Description;
+use super::{
+    Kind,
+    describe::{Description, Provider},
+    tap,
+    usage::Sums,
+};
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.completions",
+    provider: Provider::Openai,
+    operation: "text_completion",
+    kind: Kind::Generate,
+    counting: None,
+    path: "/v1/completions",
+    unread: "completions",
+    is_addressed: false,
+    has_stream: true,
+    has_stream_options: true,
+    has_background: false,
     request: &request::REQUEST,
     reply: &super::openai_chat::reply::REPLY,
     event: &super::openai_chat::reply::REPLY,
@@ -14,6 +29,12 @@ pub(super) static DESCRIPTION: Description = Description {
     batch_of: None,
     limits: &["/max_tokens"],
     message_tokens: 0,
+    choices: &["/n", "/best_of"],
+    prompts: Some("/prompt"),
+    token_ids: Some("/prompt"),
+    vectors: Some("/prompt_embeds"),
+    usage: Sums::Inclusive,
+    keys: &tap::COMPLETIONS,
     has_choices: true,
     has_done: true,
 };

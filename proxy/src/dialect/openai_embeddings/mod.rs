@@ -3,11 +3,26 @@
 pub(super) mod reply;
 pub(super) mod request;
 
-use super::describe::Description;
+use super::{
+    Kind,
+    describe::{Description, Provider},
+    tap,
+    usage::Sums,
+};
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.embeddings",
+    provider: Provider::Openai,
+    operation: "embeddings",
+    kind: Kind::Embed,
+    counting: None,
+    path: "/v1/embeddings",
+    unread: "embeddings",
+    is_addressed: false,
+    has_stream: false,
+    has_stream_options: false,
+    has_background: false,
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::REPLY,
@@ -15,6 +30,12 @@ pub(super) static DESCRIPTION: Description = Description {
     batch_of: None,
     limits: &[],
     message_tokens: 0,
+    choices: &[],
+    prompts: None,
+    token_ids: Some("/input"),
+    vectors: None,
+    usage: Sums::Inclusive,
+    keys: &tap::NO_TEXT,
     has_choices: false,
     has_done: true,
 };

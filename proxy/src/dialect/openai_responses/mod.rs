@@ -3,11 +3,26 @@
 pub(super) mod reply;
 pub(super) mod request;
 
-use super::describe::Description;
+use super::{
+    Kind,
+    describe::{Description, Provider},
+    tap,
+    usage::Sums,
+};
 
 /// The row of this dialect.
 pub(super) static DESCRIPTION: Description = Description {
     name: "openai.responses",
+    provider: Provider::Openai,
+    operation: "chat",
+    kind: Kind::Generate,
+    counting: Some("/input_tokens"),
+    path: "/v1/responses",
+    unread: "responses",
+    is_addressed: false,
+    has_stream: true,
+    has_stream_options: false,
+    has_background: true,
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::EVENT,
@@ -15,6 +30,12 @@ pub(super) static DESCRIPTION: Description = Description {
     batch_of: None,
     limits: &["/max_output_tokens"],
     message_tokens: 4,
+    choices: &[],
+    prompts: None,
+    token_ids: None,
+    vectors: None,
+    usage: Sums::Inclusive,
+    keys: &tap::RESPONSES,
     has_choices: false,
     has_done: false,
 };

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 
 use crate::dialect::{
-    Dialect, Malformed,
+    Malformed,
     describe::shape::Rule,
     json::{self, Cursor, Kind},
     splice::{self, Splice},
@@ -235,16 +235,10 @@ impl Body {
 
     /// What is known of the body once it is `bytes`. What the path says stands.
     pub(super) fn facts_of(&self, bytes: &[u8]) -> Facts {
-        match self.dialect {
-            Dialect::GeminiGenerate => self.state.facts.clone(),
-            dialect @ (Dialect::OpenaiChat
-            | Dialect::OpenaiResponses
-            | Dialect::OpenaiCompletions
-            | Dialect::OpenaiEmbeddings
-            | Dialect::AnthropicMessages
-            | Dialect::AnthropicBatches
-            | Dialect::Other) => {
-                let mut facts = Facts::find(dialect, bytes);
+        match self.dialect.is_addressed() {
+            true => self.state.facts.clone(),
+            false => {
+                let mut facts = Facts::find(self.dialect, bytes);
                 facts.kind = self.state.facts.kind;
                 facts
             }

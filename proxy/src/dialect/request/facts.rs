@@ -51,13 +51,11 @@ enum Options {
 
 impl Facts {
     pub(super) fn find(dialect: Dialect, bytes: &[u8]) -> Self {
-        if dialect == Dialect::GeminiGenerate {
+        if dialect.is_addressed() {
             return Self::default();
         }
-        if dialect
-            .description()
-            .is_some_and(|row| row.batch_of.is_some())
-        {
+        let row = dialect.description();
+        if row.is_some_and(|row| row.batch_of.is_some()) {
             return Self::of(Batch::find(bytes));
         }
         let (mut facts, mut models, mut streams) = (Self::default(), 0, 0);
@@ -85,9 +83,9 @@ impl Facts {
         });
         facts.ambiguous = models > 1 || streams > 1;
         facts.malformed = walked.is_err();
-        facts.stream &= dialect != Dialect::OpenaiEmbeddings;
-        facts.background &= dialect == Dialect::OpenaiResponses;
-        let asks = matches!(dialect, Dialect::OpenaiChat | Dialect::OpenaiCompletions);
+        facts.stream &= row.is_none_or(|row| row.has_stream);
+        facts.background &= row.is_some_and(|row| row.has_background);
+        let asks = row.is_some_and(|row| row.has_stream_options);
         if asks && facts.stream && facts.certain() {
             facts.options = match told {
                 0 => Options::Replace(

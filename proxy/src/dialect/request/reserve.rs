@@ -2,7 +2,7 @@
 
 use super::Body;
 use crate::dialect::{
-    Dialect, Malformed,
+    Malformed,
     json::{self, Cursor, Kind},
     tokens,
 };
@@ -14,27 +14,16 @@ impl Body {
     /// How many replies are generated, each up to the limit on output: `n`, `best_of`, `candidateCount`, times the prompts of
     /// `openai.completions`. 1 where nobody says.
     pub fn choices(&self) -> u64 {
-        let count = |pointers: &[&str]| {
-            let counts = pointers.iter().filter_map(|pointer| self.count_at(pointer));
-            counts.max().unwrap_or(1).max(1)
+        let Some(row) = self.dialect.description() else {
+            return 1;
         };
-        match self.dialect {
-            Dialect::OpenaiChat => count(&["/n"]),
-            Dialect::OpenaiCompletions => {
-                count(&["/n", "/best_of"]).saturating_mul(self.prompts().max(1))
-            }
-            Dialect::GeminiGenerate => count(&[
-                "/generationConfig/candidateCount",
-                "/generationConfig/candidate_count",
-                "/generation_config/candidateCount",
-                "/generation_config/candidate_count",
-            ]),
-            Dialect::OpenaiResponses
-            | Dialect::OpenaiEmbeddings
-            | Dialect::AnthropicMessages
-            | Dialect::AnthropicBatches
-            | Dialect::Other => 1,
-        }
+        let counts = row
+            .choices
+            .iter()
+            .filter_map(|pointer| self.count_at(pointer));
+        let choices = counts.max().unwrap_or(1).max(1);
+        let prompts = row.prompts.map_or(1, |pointer| self.prompts(pointer));
+        choices.saturating_mul(prompts.max(1))
     }
 
     fn count_at(&self, pointer: &str) -> Option<u64> {
@@ -43,12 +32,12 @@ impl Body {
         cursor.count().ok()?
     }
 
-    /// How many prompts stand in `prompt`, each of which is answered on its own.
-    fn prompts(&self) -> u64 {
+    /// How many prompts stand in a value, each of which is answered on its own.
+    fn prompts(&self, pointer: &str) -> u64 {
         let mut prompts = 0;
         let mut ids = false;
         // malformed further on: what was found counts
-        let _ = self.walk("/prompt", |cursor| match cursor.kind()? {
+        let _ = self.walk(pointer, |cursor| match cursor.kind()? {
             Kind::Array => cursor.array(|_, value| {
                 ids |= value.kind()? == Kind::Number;
                 prompts += 1;
@@ -67,21 +56,12 @@ impl Body {
         let parts = unseen
             .iter()
             .map(|(label, bytes)| tokens::estimate_part(label, *bytes));
-        let ids = match self.dialect {
-            Dialect::OpenaiCompletions => {
-                let vectors = json::pointer(&self.state.bytes, "/prompt_embeds");
-                let vectors = vectors.map_or(0, |range| range.len() as u64 / EMBEDDED_TOKEN);
-                self.ids("/prompt") + vectors
-            }
-            Dialect::OpenaiEmbeddings => self.ids("/input"),
-            Dialect::OpenaiChat
-            | Dialect::OpenaiResponses
-            | Dialect::AnthropicMessages
-            | Dialect::AnthropicBatches
-            | Dialect::GeminiGenerate
-            | Dialect::Other => 0,
-        };
-        parts.fold(ids, u64::saturating_add)
+        let row = self.dialect.description();
+        let ids = row.and_then(|row| row.token_ids);
+        let ids = ids.map_or(0, |pointer| self.ids(pointer));
+        let vectors = row.and_then(|row| json::pointer(&self.state.bytes, row.vectors?));
+        let vectors = vectors.map_or(0, |range| range.len() as u64 / EMBEDDED_TOKEN);
+        parts.fold(ids + vectors, u64::saturating_add)
     }
 
     /// Token ids in a value, at any depth.
@@ -117,7 +97,7 @@ fn count_numbers(cursor: &mut Cursor<'_>, count: &mut u64) -> Result<(), Malform
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::dialect::Kind;
+    use crate::dialect::{Dialect, Kind};
 
     fn body(dialect: Dialect, json: &'static str) -> Body {
         Body::wire(dialect, bytes::Bytes::from_static(json.as_bytes()))

@@ -8,7 +8,7 @@ use memchr::memmem::Finder;
 pub(super) const OBJECT: usize = 2048;
 
 /// A key in its quotes, ready to be searched for.
-pub(super) type Needle = LazyLock<Finder<'static>>;
+pub(in crate::dialect) type Needle = LazyLock<Finder<'static>>;
 
 /// Looks for a key and the first byte of its value. `"key"` inside a string has its quotes escaped and is not found.
 pub(super) struct Seek {

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     dialect::{
-        Dialect, answer,
+        answer,
         in_band::{Document, Errors},
         tap::Tap,
         usage_chunk::Filter,
@@ -231,7 +231,7 @@ impl Relay {
 
     /// Whether a stream came to an end that is not its own.
     pub(super) fn unterminated(&self) -> bool {
-        let known = self.watch.record.dialect != Dialect::Other;
+        let known = self.watch.record.dialect.is_read();
         self.stream && known && self.tap.as_ref().is_some_and(|tap| !tap.ended())
     }
 
@@ -273,7 +273,7 @@ impl Drop for Relay {
         }
         let Some(tap) = &self.tap else { return };
         self.watch.record.finish = tap.finish_reason().map(str::to_owned);
-        if self.watch.record.dialect != Dialect::Other {
+        if self.watch.record.dialect.is_read() {
             self.watch.observed = Observed {
                 reading: match self.complete {
                     true => Reading::Whole,
