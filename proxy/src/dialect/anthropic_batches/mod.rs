@@ -13,6 +13,7 @@ use super::{
         answer::{COUNTS, ERROR},
         shape::{Rule, list, shape},
     },
+    reply::format,
     tap,
     usage::Sums,
 };
@@ -33,6 +34,7 @@ pub(super) static DESCRIPTION: Description = Description {
     request: &REQUEST,
     reply: &REPLY,
     event: &REPLY,
+    format: &format::DESCRIBED,
     without_input: Some("`requests` holds none"),
     batch_of: Some(Dialect::AnthropicMessages),
     limits: &[],

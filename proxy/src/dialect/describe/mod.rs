@@ -12,7 +12,7 @@ pub(super) mod shape;
 mod tests;
 pub(super) mod walk;
 
-use super::{Kind, tap::Keys, usage::Sums};
+use super::{Kind, reply::format::Format, tap::Keys, usage::Sums};
 pub(crate) use shape::Exempt;
 
 /// Who designed an API. Others serve it, too.
@@ -65,6 +65,8 @@ pub(crate) struct Description {
     pub reply: &'static shape::Rule,
     /// An event of a streamed one.
     pub event: &'static shape::Rule,
+    /// What reads replies, and writes what no provider sent.
+    pub format: &'static Format,
     /// What to say of a request without a conversation or an input, where the API needs one.
     pub without_input: Option<&'static str>,
     /// The dialect of the requests that a body of this one is a list of, each in a [`shape::Rule::Document`].

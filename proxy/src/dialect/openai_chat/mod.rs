@@ -6,6 +6,7 @@ pub(super) mod request;
 use super::{
     Kind,
     describe::{Description, Provider},
+    reply::format,
     tap,
     usage::Sums,
 };
@@ -26,6 +27,7 @@ pub(super) static DESCRIPTION: Description = Description {
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::REPLY,
+    format: &format::CHAT,
     without_input: Some("`messages` is missing"),
     batch_of: None,
     limits: &["/max_completion_tokens", "/max_tokens"],

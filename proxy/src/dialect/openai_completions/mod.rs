@@ -5,6 +5,7 @@ pub(super) mod request;
 use super::{
     Kind,
     describe::{Description, Provider},
+    reply::format,
     tap,
     usage::Sums,
 };
@@ -25,6 +26,7 @@ pub(super) static DESCRIPTION: Description = Description {
     request: &request::REQUEST,
     reply: &super::openai_chat::reply::REPLY,
     event: &super::openai_chat::reply::REPLY,
+    format: &format::COMPLETIONS,
     without_input: None,
     batch_of: None,
     limits: &["/max_tokens"],

@@ -10,6 +10,7 @@
 mod anthropic;
 pub(super) mod calls;
 mod chat;
+pub(super) mod format;
 mod gemini;
 mod halves;
 mod items;
@@ -372,14 +373,8 @@ impl Reply {
 
     /// What an event says of its choices.
     fn endings(&self, event: &Event) -> Vec<plan::Ending> {
-        let read = match self.state.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::endings,
-            Dialect::GeminiGenerate => gemini::endings,
-            Dialect::AnthropicMessages
-            | Dialect::AnthropicBatches
-            | Dialect::OpenaiResponses
-            | Dialect::OpenaiEmbeddings
-            | Dialect::Other => return Vec::new(),
+        let Some(read) = format::of(self.state.dialect).endings else {
+            return Vec::new();
         };
         let bytes = self.frames.bytes();
         let endings = match event.data_lines {
@@ -432,24 +427,17 @@ impl Reply {
         state.begin();
         let ended = state.parsed.ended;
         let text = doc.get(data.clone()).unwrap_or_default().trim_ascii();
-        let read = match state.dialect {
-            _ if text.is_empty() => Ok(()),
+        let read = match text {
+            b"" => Ok(()),
             // some servers end the other dialects with it, too
-            _ if text == b"[DONE]" => {
+            b"[DONE]" => {
                 if state.dialect.has_done() {
                     chat::done(state);
                     self.done = true;
                 }
                 Ok(())
             }
-            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::read(state, doc, data.start),
-            Dialect::GeminiGenerate => gemini::event(state, doc, data.start),
-            Dialect::AnthropicMessages => anthropic::event(state, doc, data.clone(), name),
-            Dialect::OpenaiResponses => responses::event(state, doc, data.clone(), name),
-            Dialect::AnthropicBatches | Dialect::OpenaiEmbeddings | Dialect::Other => {
-                state.count_unseen("event", data.len());
-                Ok(())
-            }
+            _ => (format::of(state.dialect).event)(state, doc, data.clone(), name),
         };
         let described = state.dialect.description().map(|row| row.event);
         let read = read.and_then(|()| match described.filter(|_| state.reads_rest(text)) {
@@ -486,19 +474,7 @@ impl Reply {
         let at = doc.len() - without_mark(doc).len();
         state.parsed.ended = true;
         state.begin();
-        let read = match state.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiCompletions => chat::read(state, doc, at),
-            Dialect::OpenaiEmbeddings => chat::vectors(state, doc, at),
-            Dialect::GeminiGenerate => gemini::whole(state, doc, at),
-            Dialect::AnthropicMessages => anthropic::whole(state, doc, at),
-            // nothing in it grows or is repeated
-            Dialect::AnthropicBatches => Ok(()),
-            Dialect::OpenaiResponses => responses::whole(state, doc, at),
-            Dialect::Other => Err(Malformed {
-                what: "no dialect",
-                at: 0,
-            }),
-        };
+        let read = (format::of(state.dialect).whole)(state, doc, at);
         state.news = true;
         let described = state.dialect.description().map(|row| row.reply);
         let read = read.and_then(|()| match described.filter(|_| state.reads_rest(doc)) {
@@ -507,15 +483,9 @@ impl Reply {
         });
         if read.is_err() {
             state.forget(0, 0);
-            match state.dialect {
-                Dialect::Other => state.count_unseen("body", doc.len()),
-                Dialect::OpenaiChat
-                | Dialect::OpenaiResponses
-                | Dialect::OpenaiCompletions
-                | Dialect::OpenaiEmbeddings
-                | Dialect::AnthropicMessages
-                | Dialect::AnthropicBatches
-                | Dialect::GeminiGenerate => state.cannot_read("body", doc.trim_ascii().len()),
+            match state.dialect.is_read() {
+                false => state.count_unseen("body", doc.len()),
+                true => state.cannot_read("body", doc.trim_ascii().len()),
             }
         }
         state.note_report();
