@@ -56,60 +56,120 @@ pub fn listed(body: &[u8]) -> Vec<u8> {
     [b"[", body, b"]"].concat()
 }
 
+/// A text that a request is answered with.
+pub(crate) struct Answer<'a> {
+    model: &'a str,
+    /// The exchange's.
+    id: &'a str,
+    text: &'a str,
+    /// Seconds since 1970.
+    created: u64,
+}
+
+/// How a text is written as a reply.
+pub(crate) struct Form {
+    /// As a whole reply.
+    whole: fn(Draft, &Answer<'_>) -> Draft,
+    /// As a stream of events, the terminator included.
+    events: fn(Draft, &Answer<'_>) -> Draft,
+}
+
+/// Of `openai.chat`, and of what is never read.
+pub(super) static CHAT: Form = Form {
+    whole: |draft, answer| {
+        let Answer {
+            model, id, created, ..
+        } = *answer;
+        chat_head(draft, "chat.completion", model, id, created)
+            .raw(r#""choices":[{"index":0,"message":{"role":"assistant","content":"#)
+            .text(answer.text)
+            .raw(r#","refusal":null},"logprobs":null,"finish_reason":"stop"}],"#)
+            .raw(NO_TOKENS)
+            .raw("}")
+    },
+    events: |draft, answer| {
+        chat_events(draft, answer.model, answer.id, answer.text, answer.created)
+    },
+};
+/// Of `openai.completions`.
+pub(super) static COMPLETIONS: Form = Form {
+    whole: |draft, answer| completion(draft, answer.model, answer.id, answer.text, answer.created),
+    events: |draft, answer| {
+        completion(
+            draft.event(""),
+            answer.model,
+            answer.id,
+            answer.text,
+            answer.created,
+        )
+        .end()
+        .raw("data: [DONE]")
+        .end()
+    },
+};
+/// Of `openai.responses`.
+pub(super) static RESPONSES: Form = Form {
+    whole: |draft, answer| {
+        response(
+            draft,
+            answer.model,
+            answer.id,
+            answer.created,
+            Some(answer.text),
+        )
+    },
+    events: |draft, answer| {
+        response_events(draft, answer.model, answer.id, answer.text, answer.created)
+    },
+};
+/// Of `anthropic.messages`.
+pub(super) static MESSAGES: Form = Form {
+    whole: |draft, answer| message(draft, answer.model, answer.id, Some(answer.text)),
+    events: |draft, answer| message_events(draft, answer.model, answer.id, answer.text),
+};
+/// Of `gemini.generate`.
+pub(super) static GEMINI: Form = Form {
+    whole: |draft, answer| generated(draft, answer.model, answer.id, answer.text),
+    events: |draft, answer| generated(draft.event(""), answer.model, answer.id, answer.text).end(),
+};
+
+/// How a request of this dialect is answered with a text, or why it can't be.
+fn form(dialect: Dialect) -> Result<&'static Form, &'static str> {
+    dialect.description().map_or(Ok(&CHAT), |row| row.answer)
+}
+
 /// Whether a request of this dialect can be answered with a text.
-pub const fn takes_text(dialect: Dialect) -> bool {
-    !matches!(
-        dialect,
-        Dialect::OpenaiEmbeddings | Dialect::AnthropicBatches
-    )
+pub fn takes_text(dialect: Dialect) -> bool {
+    form(dialect).is_ok()
 }
 
 /// A whole reply that says `text`; where the dialect [takes none](takes_text), an error body. `id` is the exchange's; `created` is seconds
 /// since 1970.
 pub fn reply_body(dialect: Dialect, model: &str, id: &str, text: &str, created: u64) -> Vec<u8> {
-    let draft = Draft::new();
-    let draft = match dialect {
-        Dialect::AnthropicMessages => message(draft, model, id, Some(text)),
-        Dialect::OpenaiResponses => response(draft, model, id, created, Some(text)),
-        Dialect::GeminiGenerate => generated(draft, model, id, text),
-        Dialect::OpenaiCompletions => completion(draft, model, id, text, created),
-        Dialect::AnthropicBatches => {
-            let message = "a batch can't be answered with a text";
-            return error_body(dialect, 500, "policy_failed", message);
-        }
-        Dialect::OpenaiEmbeddings => {
-            let message = "an embeddings request can't be answered with a text";
-            return error_body(dialect, 500, "policy_failed", message);
-        }
-        Dialect::OpenaiChat | Dialect::Other => {
-            chat_head(draft, "chat.completion", model, id, created)
-                .raw(r#""choices":[{"index":0,"message":{"role":"assistant","content":"#)
-                .text(text)
-                .raw(r#","refusal":null},"logprobs":null,"finish_reason":"stop"}],"#)
-                .raw(NO_TOKENS)
-                .raw("}")
-        }
+    let answer = Answer {
+        model,
+        id,
+        text,
+        created,
     };
-    draft.0
+    match form(dialect) {
+        Ok(form) => (form.whole)(Draft::new(), &answer).0,
+        Err(why) => error_body(dialect, 500, "policy_failed", why),
+    }
 }
 
 /// The same as a stream of events, the terminator included.
 pub fn reply_events(dialect: Dialect, model: &str, id: &str, text: &str, created: u64) -> Vec<u8> {
-    let draft = Draft::new();
-    let draft = match dialect {
-        Dialect::AnthropicMessages => message_events(draft, model, id, text),
-        Dialect::OpenaiResponses => response_events(draft, model, id, text, created),
-        Dialect::GeminiGenerate => generated(draft.event(""), model, id, text).end(),
-        Dialect::OpenaiCompletions => completion(draft.event(""), model, id, text, created)
-            .end()
-            .raw("data: [DONE]")
-            .end(),
-        Dialect::OpenaiChat
-        | Dialect::OpenaiEmbeddings
-        | Dialect::AnthropicBatches
-        | Dialect::Other => chat_events(draft, model, id, text, created),
+    let answer = Answer {
+        model,
+        id,
+        text,
+        created,
     };
-    draft.0
+    match form(dialect) {
+        Ok(form) => (form.events)(Draft::new(), &answer).0,
+        Err(why) => error_event(dialect, "api_error", why),
+    }
 }
 
 const NO_TOKENS: &str = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;

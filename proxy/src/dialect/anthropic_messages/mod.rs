@@ -4,7 +4,7 @@ pub(super) mod reply;
 pub(super) mod request;
 
 use super::{
-    Kind,
+    Kind, answer,
     describe::{Description, Provider},
     reply::format,
     tap,
@@ -28,6 +28,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::EVENT,
     format: &format::MESSAGES,
+    answer: Ok(&answer::MESSAGES),
     without_input: Some("`messages` is missing"),
     batch_of: None,
     limits: &["/max_tokens"],

@@ -12,7 +12,7 @@ pub(super) mod shape;
 mod tests;
 pub(super) mod walk;
 
-use super::{Kind, reply::format::Format, tap::Keys, usage::Sums};
+use super::{Kind, answer::Form, reply::format::Format, tap::Keys, usage::Sums};
 pub(crate) use shape::Exempt;
 
 /// Who designed an API. Others serve it, too.
@@ -67,6 +67,8 @@ pub(crate) struct Description {
     pub event: &'static shape::Rule,
     /// What reads replies, and writes what no provider sent.
     pub format: &'static Format,
+    /// How a request is answered with a text, or why it can't be.
+    pub answer: Result<&'static Form, &'static str>,
     /// What to say of a request without a conversation or an input, where the API needs one.
     pub without_input: Option<&'static str>,
     /// The dialect of the requests that a body of this one is a list of, each in a [`shape::Rule::Document`].

@@ -4,7 +4,7 @@ pub(super) mod reply;
 pub(super) mod request;
 
 use super::{
-    Kind,
+    Kind, answer,
     describe::{Description, Provider},
     reply::format,
     tap,
@@ -28,6 +28,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::REPLY,
     format: &format::CHAT,
+    answer: Ok(&answer::CHAT),
     without_input: Some("`messages` is missing"),
     batch_of: None,
     limits: &["/max_completion_tokens", "/max_tokens"],

@@ -3,7 +3,7 @@
 pub(super) mod request;
 
 use super::{
-    Kind,
+    Kind, answer,
     describe::{Description, Provider},
     reply::format,
     tap,
@@ -27,6 +27,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &super::openai_chat::reply::REPLY,
     event: &super::openai_chat::reply::REPLY,
     format: &format::COMPLETIONS,
+    answer: Ok(&answer::COMPLETIONS),
     without_input: None,
     batch_of: None,
     limits: &["/max_tokens"],
