@@ -128,6 +128,30 @@ impl Dialect {
         }
     }
 
+    /// Whether later events of a stream repeat the texts of its deltas.
+    const fn repeats_text(self) -> bool {
+        match self.description() {
+            Some(description) => description.repeats_text,
+            None => false,
+        }
+    }
+
+    /// Whether every event of a stream has a number.
+    const fn numbers_events(self) -> bool {
+        match self.description() {
+            Some(description) => description.numbers_events,
+            None => false,
+        }
+    }
+
+    /// Whether a reply's `status` tells that it failed.
+    const fn has_status(self) -> bool {
+        match self.description() {
+            Some(description) => description.has_status,
+            None => false,
+        }
+    }
+
     /// Whether one reply may hold several, each a text of its own.
     const fn has_choices(self) -> bool {
         match self.description() {

@@ -114,21 +114,15 @@ pub(in crate::dialect) fn error_event_numbered(
         .raw(r#","message":"#)
         .text(message)
         .raw("}");
-    let draft = match dialect {
-        Dialect::OpenaiResponses => draft
+    let draft = match dialect.numbers_events() {
+        true => draft
             .raw(r#","code":"#)
             .text(error_type)
             .raw(r#","message":"#)
             .text(message)
             .raw(r#","param":null,"sequence_number":"#)
             .number(sequence),
-        Dialect::OpenaiChat
-        | Dialect::OpenaiCompletions
-        | Dialect::OpenaiEmbeddings
-        | Dialect::AnthropicMessages
-        | Dialect::AnthropicBatches
-        | Dialect::GeminiGenerate
-        | Dialect::Other => draft,
+        false => draft,
     };
     draft.raw("}").end().0
 }

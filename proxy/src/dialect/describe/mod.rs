@@ -89,6 +89,12 @@ pub(crate) struct Description {
     pub usage: Sums,
     /// The keys by which a whole reply is counted that nobody reads.
     pub keys: &'static Keys,
+    /// Whether later events of a stream repeat the texts of its deltas.
+    pub repeats_text: bool,
+    /// Whether every event of a stream has a number. An error's has its members beside the error, too.
+    pub numbers_events: bool,
+    /// Whether a reply's `status` tells that it failed.
+    pub has_status: bool,
     /// Whether one reply may hold several, each a text of its own.
     pub has_choices: bool,
     /// Whether `data: [DONE]` ends its streams.

@@ -49,6 +49,9 @@ pub(super) static DESCRIPTION: Description = Description {
     vectors: None,
     usage: Sums::ThoughtsApart,
     keys: &tap::GEMINI,
+    repeats_text: false,
+    numbers_events: false,
+    has_status: false,
     has_choices: true,
     has_done: false,
 };

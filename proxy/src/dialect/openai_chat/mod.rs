@@ -39,6 +39,9 @@ pub(super) static DESCRIPTION: Description = Description {
     vectors: None,
     usage: Sums::Inclusive,
     keys: &tap::CHAT,
+    repeats_text: false,
+    numbers_events: false,
+    has_status: false,
     has_choices: true,
     has_done: true,
 };

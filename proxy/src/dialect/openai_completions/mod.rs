@@ -38,6 +38,9 @@ pub(super) static DESCRIPTION: Description = Description {
     vectors: Some("/prompt_embeds"),
     usage: Sums::Inclusive,
     keys: &tap::COMPLETIONS,
+    repeats_text: false,
+    numbers_events: false,
+    has_status: false,
     has_choices: true,
     has_done: true,
 };

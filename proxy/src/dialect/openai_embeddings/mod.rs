@@ -39,6 +39,9 @@ pub(super) static DESCRIPTION: Description = Description {
     vectors: None,
     usage: Sums::Inclusive,
     keys: &tap::NO_TEXT,
+    repeats_text: false,
+    numbers_events: false,
+    has_status: false,
     has_choices: false,
     has_done: true,
 };

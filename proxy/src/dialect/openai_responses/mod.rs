@@ -39,6 +39,9 @@ pub(super) static DESCRIPTION: Description = Description {
     vectors: None,
     usage: Sums::Inclusive,
     keys: &tap::RESPONSES,
+    repeats_text: true,
+    numbers_events: true,
+    has_status: true,
     has_choices: false,
     has_done: false,
 };

@@ -350,7 +350,7 @@ impl State {
 
     /// Whether the dialect repeats its texts.
     pub(super) fn repeats(&self) -> bool {
-        self.dialect == Dialect::OpenaiResponses
+        self.dialect.repeats_text()
     }
 
     /// Counts text that is kept for repeats.

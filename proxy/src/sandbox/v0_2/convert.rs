@@ -18,8 +18,8 @@ impl From<Dialect> for types::Dialect {
             Dialect::OpenaiEmbeddings => Self::OpenaiEmbeddings,
             Dialect::AnthropicMessages => Self::AnthropicMessages,
             Dialect::GeminiGenerate => Self::GeminiGenerate,
-            // 0.2 has no word for it: its policies read the passages
-            Dialect::AnthropicBatches | Dialect::Other => Self::Other,
+            // 0.2 is closed and has no word for what came later: its policies read the passages
+            _ => Self::Other,
         }
     }
 }
