@@ -58,20 +58,20 @@ pub fn listed(body: &[u8]) -> Vec<u8> {
 
 /// A text that a request is answered with.
 pub(crate) struct Answer<'a> {
-    model: &'a str,
+    pub(super) model: &'a str,
     /// The exchange's.
-    id: &'a str,
-    text: &'a str,
+    pub(super) id: &'a str,
+    pub(super) text: &'a str,
     /// Seconds since 1970.
-    created: u64,
+    pub(super) created: u64,
 }
 
 /// How a text is written as a reply.
 pub(crate) struct Form {
     /// As a whole reply.
-    whole: fn(Draft, &Answer<'_>) -> Draft,
+    pub(super) whole: fn(Draft, &Answer<'_>) -> Draft,
     /// As a stream of events, the terminator included.
-    events: fn(Draft, &Answer<'_>) -> Draft,
+    pub(super) events: fn(Draft, &Answer<'_>) -> Draft,
 }
 
 /// Of `openai.chat`, and of what is never read.

@@ -43,54 +43,51 @@ pub mod usage_chunk;
 
 pub use kind::Kind;
 
-/// The wire format of one LLM API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dialect {
+/// Writes the table of dialects: for each its variant and the row of its folder.
+macro_rules! dialects {
+    ($($(#[$doc:meta])+ $dialect:ident: $row:path,)+) => {
+        /// The wire format of one LLM API.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Dialect {
+            $($(#[$doc])+ $dialect,)+
+            /// Everything else: relayed, never read.
+            Other,
+        }
+
+        impl Dialect {
+            /// All of them, in the contract's order.
+            pub const ALL: [Self; [$(stringify!($dialect),)+ "Other"].len()] =
+                [$(Self::$dialect,)+ Self::Other];
+
+            /// Its row in the table of dialects; `None` for what is never read.
+            pub(crate) const fn description(self) -> Option<&'static Description> {
+                match self {
+                    $(Self::$dialect => Some(&$row),)+
+                    Self::Other => None,
+                }
+            }
+        }
+    };
+}
+
+dialects! {
     /// `POST …/chat/completions`.
-    OpenaiChat,
+    OpenaiChat: openai_chat::DESCRIPTION,
     /// `POST …/responses`.
-    OpenaiResponses,
+    OpenaiResponses: openai_responses::DESCRIPTION,
     /// `POST …/completions`: the older one, text in and text out.
-    OpenaiCompletions,
+    OpenaiCompletions: openai_completions::DESCRIPTION,
     /// `POST …/embeddings`: text in, vectors out.
-    OpenaiEmbeddings,
+    OpenaiEmbeddings: openai_embeddings::DESCRIPTION,
     /// `POST …/messages`.
-    AnthropicMessages,
+    AnthropicMessages: anthropic_messages::DESCRIPTION,
     /// `POST …/messages/batches`: requests of [`Self::AnthropicMessages`], whose replies are fetched later.
-    AnthropicBatches,
+    AnthropicBatches: anthropic_batches::DESCRIPTION,
     /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand in the path: see [`address`].
-    GeminiGenerate,
-    /// Everything else: relayed, never read.
-    Other,
+    GeminiGenerate: gemini_generate::DESCRIPTION,
 }
 
 impl Dialect {
-    /// All of them, in the contract's order.
-    pub const ALL: [Self; 8] = [
-        Self::OpenaiChat,
-        Self::OpenaiResponses,
-        Self::OpenaiCompletions,
-        Self::OpenaiEmbeddings,
-        Self::AnthropicMessages,
-        Self::AnthropicBatches,
-        Self::GeminiGenerate,
-        Self::Other,
-    ];
-
-    /// Its row in the table of dialects; `None` for what is never read.
-    pub(crate) const fn description(self) -> Option<&'static Description> {
-        Some(match self {
-            Self::OpenaiChat => &openai_chat::DESCRIPTION,
-            Self::OpenaiResponses => &openai_responses::DESCRIPTION,
-            Self::OpenaiCompletions => &openai_completions::DESCRIPTION,
-            Self::OpenaiEmbeddings => &openai_embeddings::DESCRIPTION,
-            Self::AnthropicMessages => &anthropic_messages::DESCRIPTION,
-            Self::AnthropicBatches => &anthropic_batches::DESCRIPTION,
-            Self::GeminiGenerate => &gemini_generate::DESCRIPTION,
-            Self::Other => return None,
-        })
-    }
-
     /// The name in configuration, metrics and logs.
     pub const fn name(self) -> &'static str {
         match self.description() {

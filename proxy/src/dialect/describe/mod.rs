@@ -34,8 +34,8 @@ impl Provider {
     }
 }
 
-/// What is particular to one dialect: a row of the table. Adding a dialect is a folder beside this one, whose `DESCRIPTION` it is, and a
-/// variant of [`Dialect`](super::Dialect), for which the compiler then asks.
+/// What is particular to one dialect. Adding a dialect is a folder beside this one, whose `DESCRIPTION` it is, a row in the table of
+/// [`Dialect`](super::Dialect), and its path in [`recognise`](super::recognise).
 pub(crate) struct Description {
     /// The name in configuration, metrics and logs.
     pub name: &'static str,
