@@ -19,7 +19,6 @@ mod anthropic_messages;
 pub(crate) mod arbitrary;
 pub mod canon;
 pub(crate) mod describe;
-mod example_echo;
 mod fetched;
 #[cfg(test)]
 mod fuzz;
@@ -86,8 +85,6 @@ dialects! {
     AnthropicBatches: anthropic_batches::DESCRIPTION,
     /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand in the path: see [`address`].
     GeminiGenerate: gemini_generate::DESCRIPTION,
-    /// `POST …/echo`.
-    ExampleEcho: example_echo::DESCRIPTION,
 }
 
 impl Dialect {
