@@ -46,6 +46,7 @@ fn refuse(why: &str) -> Decision {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use outrigger_sdk::bench::{self, Bench};
     use serde_json::{Value, json};
