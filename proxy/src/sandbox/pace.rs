@@ -9,7 +9,7 @@
 //! but a wait for an import ([`Pace::wait`]); a call that waits for its turn, for the worker or for the kernel spends none.
 //!
 //! Calls past their first tick take turns, as many at once as there are CPUs: however many policies loop, a worker serves its other
-//! tasks after four milliseconds at first and a quarter of one from then on, and a short call that met a tick waits for slices of long ones, not for their ends.
+//! tasks after a millisecond at most, and a short call that met a tick waits for slices of long ones, not for their ends.
 
 use std::{
     cell::Cell,

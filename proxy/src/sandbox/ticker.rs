@@ -19,13 +19,12 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::EngineWeak;
 
-/// Between two ticks while all calls are quick: how long a call may hold its worker at first.
-const TICK: Duration = Duration::from_millis(4);
-/// Between two ticks while a call is past its first one: how long it may hold its worker from then on. A small call of somebody else takes
-/// about as long as that.
-const FAST_TICK: Duration = Duration::from_micros(250);
+/// Between two ticks while all calls are quick.
+const TICK: Duration = Duration::from_millis(8);
+/// Between two ticks while a call is past its first one: how long it may hold its worker.
+const FAST_TICK: Duration = Duration::from_millis(1);
 /// Idle ticks before the ticker sleeps: waking it is a system call, which busy times should not see.
-const LINGER: u32 = 32;
+const LINGER: u32 = 16;
 
 /// Raises the epoch while calls run.
 pub(super) struct Ticker {
