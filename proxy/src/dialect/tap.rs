@@ -139,9 +139,20 @@ impl Tap {
                 event: KEPT,
                 body: KEPT,
             };
-            self.reader = Some(Box::new(Reply::whole(self.dialect, Places::NONE, limits)));
-            self.read(|reader| reader.push(&kept));
+            let reader = Reply::whole(self.dialect, Places::NONE, limits);
+            self.read_kept(reader.without_estimate(), &kept);
+            let told = |usage: Usage| usage.input > 0 && usage.output > 0;
+            if !self.usage().is_some_and(told) {
+                self.read_kept(Reply::whole(self.dialect, Places::NONE, limits), &kept);
+            }
+            return;
         }
+        self.read(Reply::finish);
+    }
+
+    fn read_kept(&mut self, reader: Reply, kept: &[u8]) {
+        self.reader = Some(Box::new(reader));
+        self.read(|reader| reader.push(kept));
         self.read(Reply::finish);
     }
 
@@ -169,7 +180,7 @@ impl Tap {
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
-    /// for it. 0 where the dialect is none that we read.
+    /// for it. 0 where the dialect is none that we read, and for a whole reply that was kept and reports its usage.
     pub fn output_estimate(&self) -> u64 {
         match (&self.reader, &self.content) {
             (Some(reader), _) => reader.output_estimate(),

@@ -78,6 +78,13 @@ impl Reply {
         Self::new(State::new(dialect, places, limits, false), limits.body)
     }
 
+    /// The same for whoever shows nothing and does not ask for [`Self::output_estimate`], which is most of the work then.
+    #[must_use]
+    pub fn without_estimate(mut self) -> Self {
+        self.state.uncounted = true;
+        self
+    }
+
     fn new(state: State, limit: usize) -> Self {
         Self {
             state,

@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) snapshot: bool,
     /// What the model wrote so far, in tokens.
     pub(super) written: Running,
+    /// Nobody asks for that number.
+    pub(super) uncounted: bool,
     /// What could not be read, by its name in coverage.
     pub(super) unreadable: Option<&'static str>,
     /// A limit that was passed while reading; unlike bad JSON it ends the reply.
@@ -104,6 +106,7 @@ impl State {
             rest: Rest::default(),
             snapshot: false,
             written: Running::default(),
+            uncounted: false,
             unreadable: None,
             over: None,
         }
@@ -204,6 +207,13 @@ impl State {
         Some(self.channels.len() - 1)
     }
 
+    /// Counts a text that the model wrote and nobody is shown.
+    pub(super) fn count(&mut self, doc: &[u8], text: &Text) {
+        if !self.uncounted {
+            self.written.feed(text.decode(doc).as_bytes());
+        }
+    }
+
     /// Shows a string. Returns its channel, if it is in a place that is wanted.
     pub(super) fn show(&mut self, doc: &[u8], key: Key, text: &Text, last: bool) -> Option<usize> {
         self.claim(text.range.clone());
@@ -213,7 +223,7 @@ impl State {
             return None;
         }
         let Some(channel) = self.channel(key) else {
-            self.written.feed(text.decode(doc).as_bytes());
+            self.count(doc, text);
             // nobody asked for this text, so the event has to carry it whatever becomes of the rest
             self.news = true;
             return None;
@@ -287,7 +297,7 @@ impl State {
         if !self.places.contains(key.field.place()) {
             self.content_seen |= text.range.len() > 2;
             if !self.streaming {
-                self.written.feed(text.decode(doc).as_bytes()); // in a stream its deltas were
+                self.count(doc, text); // in a stream its deltas were
             }
             return None;
         }
