@@ -4,8 +4,8 @@
 //! core. It sends once, and once more where a connection that was kept turns out to be stale: a server closes it as the request goes out, and no
 //! byte of an answer comes. RFC 9110 §9.2.2 leaves repeating a POST to who knows that it is safe. A model that is asked twice changes
 //! nothing but a bill, and a request that is lost this way was read by nobody, nearly always. What is sent again goes over a new
-//! connection, and only where all of its body is here: one that passes as it comes is half gone by then, so it never goes over a
-//! connection that was kept. Everything else is told to the caller as a [`SendError`], which knows whether another attempt may help.
+//! connection, and only where all of its body is here: one that passes as it comes is half gone by then, so neither it nor a very large one
+//! ever goes over a connection that was kept. Everything else is told to the caller as a [`SendError`], which knows whether another attempt may help.
 
 use std::{
     fmt,
@@ -40,6 +40,8 @@ use crate::{
 pub const IDLE: Duration = Duration::from_secs(4);
 /// Connections without a request, per origin.
 pub const MAX_IDLE: usize = 256;
+/// A larger body is not kept to be sent again, as a model may take minutes to answer: like one that passes, it goes over a new connection.
+const LARGEST_AGAIN: usize = 1 << 20;
 /// Header lines of a reply; more are a broken upstream.
 const MAX_HEADERS: usize = 128;
 /// The head of a reply, and what is read at once of an HTTP/1.1 body, in bytes.
@@ -223,11 +225,14 @@ impl Pool {
     }
 }
 
-/// A second copy of a request, where all of its body is here.
+/// A second copy of a request, where all of its body is here and may stay until the reply's head comes.
 fn again(request: &Request<Payload>) -> Option<Request<Payload>> {
     let Payload::Whole(bytes) = request.body() else {
         return None;
     };
+    if bytes.len() > LARGEST_AGAIN {
+        return None;
+    }
     let mut again = Request::new(Payload::Whole(bytes.clone()));
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
