@@ -176,7 +176,7 @@ fn delta(state: &mut State, doc: &[u8], event: &Event) {
             state.news = true;
             if let (b"thinking_delta", Some(thinking)) = (kind, &inner.thinking) {
                 state.content_seen = true;
-                state.count(doc, &thinking);
+                state.count(doc, thinking);
             }
             return;
         }
@@ -226,7 +226,7 @@ fn block(
         b"thinking" | b"redacted_thinking" => {
             state.content_seen |= complete;
             if let Some(thinking) = &inner.thinking {
-                state.count(doc, &thinking);
+                state.count(doc, thinking);
             }
         }
         _ => {}
