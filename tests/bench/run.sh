@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: builds what the bench needs, runs the micro-benchmarks of proxy/benches where there are some, then the comparison.
+# `make bench`: builds what the bench needs, runs the micro-benchmarks of proxy/sidecar/benches where there are some, then the comparison.
 # Arguments go to run.py: --quick (a minute, noisy), --rounds N.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -42,8 +42,8 @@ WORDS = set("""and or unless by without on ignoring group_left group_right bool 
 
 
 def table():
-    """The metrics of proxy/src/telemetry/table.rs, with their labels."""
-    text = (ROOT / "proxy/src/telemetry/table.rs").read_text()
+    """The metrics of proxy/sidecar/src/telemetry/table.rs, with their labels."""
+    text = (ROOT / "proxy/sidecar/src/telemetry/table.rs").read_text()
     found = {}
     for name, kind, labels in re.findall(r'= "([a-z_]+)", Kind::(\w+)(?:\(\w+\))?,\s*\[([^\]]*)\]', text):
         labels = set(re.findall(r'"([^"]+)"', labels))

@@ -16,7 +16,7 @@ fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
 
 /// Files under `folders` of the proxy's sources whose code (comments aside) names one of `words`.
 fn files_that_name(folders: &[&str], words: &[&str]) -> Vec<String> {
-    let source = outrigger_tests::root().join("proxy/src");
+    let source = outrigger_tests::root().join("proxy/sidecar/src");
     let mut files = Vec::new();
     folders
         .iter()

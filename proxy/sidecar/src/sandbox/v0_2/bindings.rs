@@ -2,7 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 
 wasmtime::component::bindgen!({
-    path: "../plugin-sdk/wit/0.2",
+    path: "../../plugin-sdk/wit/0.2",
     world: "guest",
     imports: {
         "outrigger:policy/limits": async | trappable,

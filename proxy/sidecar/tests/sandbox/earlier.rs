@@ -3,7 +3,7 @@
 use super::*;
 
 fn earlier(name: &str, config: &str) -> Source {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/policies-0.2");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/policies-0.2");
     Source {
         name: name.into(),
         bytes: fs::read(folder.join(format!("{name}.wasm"))).unwrap(),

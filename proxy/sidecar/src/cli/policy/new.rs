@@ -9,19 +9,19 @@ use std::{
 const TEMPLATE: [(&str, &str); 5] = [
     (
         "Cargo.toml",
-        include_str!("../../../../plugin-sdk/template/Cargo.toml.in"),
+        include_str!("../../../../../plugin-sdk/template/Cargo.toml.in"),
     ),
     (
         "src/lib.rs",
-        include_str!("../../../../plugin-sdk/template/lib.rs.in"),
+        include_str!("../../../../../plugin-sdk/template/lib.rs.in"),
     ),
     (
         "{{name}}.cases.yaml",
-        include_str!("../../../../plugin-sdk/template/NAME.cases.yaml.in"),
+        include_str!("../../../../../plugin-sdk/template/NAME.cases.yaml.in"),
     ),
     (
         "README.md",
-        include_str!("../../../../plugin-sdk/template/README.md.in"),
+        include_str!("../../../../../plugin-sdk/template/README.md.in"),
     ),
     (".gitignore", "/target\n"),
 ];

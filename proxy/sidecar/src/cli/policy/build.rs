@@ -9,7 +9,7 @@ use std::{
 /// The target that policies are built for.
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Makes that target where rustup has none to give.
-const TOOLCHAIN: &str = include_str!("../../../../plugin-sdk/wasm-toolchain.sh");
+const TOOLCHAIN: &str = include_str!("../../../../../plugin-sdk/wasm-toolchain.sh");
 /// Builds the crate in `folder`, and puts `NAME.wasm` there.
 pub(super) fn build_crate(folder: &Path) -> Result<String, String> {
     let metadata = output(

@@ -4,7 +4,7 @@
 pub mod records;
 
 wasmtime::component::bindgen!({
-    path: "../plugin-sdk/wit",
+    path: "../../plugin-sdk/wit",
     world: "guest",
     imports: {
         "outrigger:policy/limits": async | trappable,

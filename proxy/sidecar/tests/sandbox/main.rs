@@ -31,7 +31,7 @@ mod services;
 
 fn file(name: &str) -> Vec<u8> {
     let directory = std::env::var_os("OUTRIGGER_TEST_POLICIES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-policies"),
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-policies"),
         PathBuf::from,
     );
     let path = directory.join(name);
