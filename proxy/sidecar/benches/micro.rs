@@ -137,7 +137,12 @@ impl Estimates for Plain {
 
 fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
     let folder = std::env::var_os("OUTRIGGER_POLICIES").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/policies")),
+        || {
+            PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../target/policies"
+            ))
+        },
         PathBuf::from,
     );
     let file = folder.join(format!("{name}.wasm"));

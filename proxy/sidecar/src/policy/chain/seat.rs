@@ -48,6 +48,12 @@ impl Seat {
         !self.out && self.link.rewrites_replies()
     }
 
+    /// Whether the policy may be called again after its request hook.
+    fn has_later_hooks(&self) -> bool {
+        let hooks = &self.link.program.manifest().hooks;
+        hooks.end || hooks.failure || self.link.rewrites_replies()
+    }
+
     /// The instance, made now where there is none yet.
     pub(super) fn take(&mut self, now: Instant) -> Result<Box<dyn Instance>, Fault> {
         if let Some(instance) = self.instance.take() {
@@ -67,7 +73,8 @@ impl Seat {
         took: Duration,
     ) {
         let listener = &self.link.listener;
-        self.instance = Some(instance);
+        // An instance that nothing will call again gives its slot and its memory back now, not at the end of a reply.
+        self.instance = (hook != "request" || self.has_later_hooks()).then_some(instance);
         self.took += took;
         if self.verdict != Some(Verdict::Edited) || verdict != Verdict::Forwarded {
             self.verdict = Some(verdict);

@@ -33,18 +33,21 @@ enum Does {
     Lags,
     Refuses,
     Replies,
+    /// Forwards requests, and has no other hook.
+    Judges,
 }
 
 struct Fake {
     manifest: Manifest,
     does: Does,
-    started: Arc<Mutex<Vec<String>>>,
+    alive: Arc<()>,
 }
 
 struct FakeInstance {
     name: String,
     does: Does,
     last: String,
+    _alive: Arc<()>,
 }
 
 impl Program for Fake {
@@ -52,14 +55,11 @@ impl Program for Fake {
         &self.manifest
     }
     fn start(&self) -> Result<Box<dyn Instance>, Fault> {
-        self.started
-            .lock()
-            .unwrap()
-            .push(self.manifest.name.clone());
         Ok(Box::new(FakeInstance {
             name: self.manifest.name.clone(),
             does: self.does,
             last: String::new(),
+            _alive: Arc::clone(&self.alive),
         }))
     }
     fn memory_high_water(&self) -> u64 {
@@ -94,7 +94,9 @@ impl Instance for FakeInstance {
                 Does::Refuses => Ok((self, Decision::Refuse(denial()))),
                 Does::Replies => Ok((self, Decision::Reply("hello".into()))),
                 Does::RunsOut => Err(Fault::CpuTime),
-                Does::Signs | Does::Swallows | Does::Lags => Ok((self, Decision::Forward)),
+                Does::Signs | Does::Swallows | Does::Lags | Does::Judges => {
+                    Ok((self, Decision::Forward))
+                }
             };
             (call, turn)
         })
@@ -126,7 +128,9 @@ impl Instance for FakeInstance {
                     }
                     Ok((self as Box<dyn Instance>, Ok(texts)))
                 }
-                Does::TrapsAfterEdit | Does::Replies | Does::RunsOut => Err(Fault::CpuTime),
+                Does::TrapsAfterEdit | Does::Replies | Does::RunsOut | Does::Judges => {
+                    Err(Fault::CpuTime)
+                }
             }
         })
     }
@@ -151,7 +155,7 @@ impl Instance for FakeInstance {
 }
 
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+struct Heard(Mutex<Vec<String>>, Arc<()>);
 
 impl Listener for Heard {
     fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, _: Duration) {
@@ -189,16 +193,16 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
                     version: "1".into(),
                     hooks: Hooks {
                         request: true,
-                        reply: true,
-                        end: true,
-                        failure: true,
+                        reply: !matches!(does, Does::Judges),
+                        end: !matches!(does, Does::Judges),
+                        failure: !matches!(does, Does::Judges),
                     },
                     reads: Places::ALL,
                     rewrites: Places::NONE.with(Place::Assistant),
                     config_schema: String::new(),
                 },
                 does: *does,
-                started: Arc::default(),
+                alive: Arc::clone(&heard.1),
             }),
             on_error: *on_error,
             on_unseen: Effect::Block.into(),
@@ -270,6 +274,24 @@ async fn requests_go_down_the_chain_and_replies_come_back_up_it() {
         .await
         .unwrap();
     assert_eq!(texts, [Some("-ba".to_owned())]);
+}
+
+#[tokio::test]
+async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one() {
+    let (chain, heard) = chain(&[
+        ("a", Does::Judges, Effect::Block),
+        ("b", Does::Signs, Effect::Block),
+    ]);
+    let programs = chain.links().len();
+    let instances = || Arc::strong_count(&heard.1) - 1 - programs;
+    let mut run = run(&chain);
+    let call = run.on_request(call(), None).await.unwrap();
+    assert_eq!(
+        (call.headers()["x-way"].to_str().unwrap(), instances()),
+        ("ab", 1)
+    );
+    drop(run);
+    assert_eq!(instances(), 0);
 }
 
 #[tokio::test]
