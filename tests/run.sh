@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make test`: policies, the binary, what the tests need, then every test of the workspace in one target folder.
-# Arguments go to cargo test: `tests/run.sh -p outrigger-tests item_07`.
+# Arguments go to cargo test: `tests/run.sh -p outrigger-tests reload`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 section() { printf '\n== %s\n' "$*"; }

@@ -1,5 +1,5 @@
-//! Everything that an app or an operator can see, over real sockets. Each numbered item of the issue "The spine" has its tests: `item_NN_…`;
-//! what outlives exchanges (limits, kept replies, cost) has `stores_…`; what happens in a pod, in network namespaces, has `pod_…`.
+//! Everything that an app or an operator can see, over real sockets, a file per subject: what outlives exchanges (limits, kept replies,
+//! cost) is in `stores_…`, what happens in a pod, in network namespaces, in `pod_…`, the image and the manifests in `deploy_…`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,33 +11,26 @@
 
 mod all {
     mod agents;
+    mod ambiguous_framing;
+    mod authoring;
     mod batches;
+    mod bench_driver;
     mod ca_command;
     mod callers;
     mod configurations;
+    mod deploy_image;
     mod deploy_manifests;
     mod deploy_metrics;
     mod descriptors;
     mod documents;
     mod earlier_contract;
     mod encodings;
+    mod flow_control;
     mod harness;
+    mod host;
     mod inject;
-    mod item_01_rooms;
-    mod item_02_run;
-    mod item_03_bytes;
-    mod item_03_flow;
-    mod item_03_framing;
-    mod item_04_host;
-    mod item_05_sdk;
-    mod item_06_policies;
-    mod item_07_reload;
-    mod item_08_telemetry;
-    mod item_09_deploy;
-    mod item_10_faults;
-    mod item_10_sdks;
-    mod item_11_bench;
     mod later_replies;
+    mod make_run;
     mod paths;
     mod pod_harden;
     mod pod_interception;
@@ -47,18 +40,25 @@ mod all {
     mod pod_rules;
     mod policy_limits;
     mod pull;
+    mod reload;
     mod reply_framing;
     mod request_framing;
+    mod rooms;
+    mod sdks;
     mod settlement;
     mod signed;
     mod stale_connections;
+    mod standard_policies;
     mod stores_cost;
     mod stores_limits;
     mod stores_policies;
     mod stores_replies;
+    mod stream_faults;
     mod stream_options;
+    mod telemetry;
     mod unseen_kinds;
     mod websocket;
+    mod wire;
 
     use outrigger_tests::Upstream;
 

@@ -1,4 +1,4 @@
-//! Item 3: what is ambiguous is refused, before anybody else can read it differently.
+//! What is ambiguous is refused, before anybody else can read it differently.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use outrigger_tests::{Sidecar, Upstream, wire};
 use super::config;
 
 #[test]
-fn item_03_ambiguous_framing_is_400_and_close_and_never_reaches_the_upstream() {
+fn ambiguous_framing_is_400_and_close_and_never_reaches_the_upstream() {
     let upstream = Upstream::always(replies::json_body("{}"));
     let sidecar = Sidecar::start(&config(&upstream, ""));
     let line = "POST /v1/chat/completions HTTP/1.1\r\n";
@@ -71,7 +71,7 @@ fn item_03_ambiguous_framing_is_400_and_close_and_never_reaches_the_upstream() {
 }
 
 #[test]
-fn item_03_limits_on_bodies_and_headers_hold() {
+fn limits_on_bodies_and_headers_hold() {
     let upstream = Upstream::always(replies::json_body("{}"));
     let limits =
         "limits: { request_body: 64KiB, headers: 16KiB, header_timeout: 1s, body_timeout: 1s }\n";

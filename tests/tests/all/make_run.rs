@@ -1,4 +1,4 @@
-//! Item 2: `make run` and the embedded model.
+//! `make run` and the embedded model.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -52,7 +52,7 @@ fn run_script(look: impl FnOnce(std::net::SocketAddr)) -> (String, Option<i32>) 
 }
 
 #[test]
-fn item_02_make_run_serves_the_embedded_model_says_where_and_logs_the_first_exchange() {
+fn make_run_serves_the_embedded_model_says_where_and_logs_the_first_exchange() {
     let (text, code) = run_script(|listen| {
         let reply = wire::post(
             listen,
@@ -78,7 +78,7 @@ fn item_02_make_run_serves_the_embedded_model_says_where_and_logs_the_first_exch
 }
 
 #[test]
-fn item_02_with_a_key_the_same_command_serves_the_real_provider() {
+fn with_a_key_the_same_command_serves_the_real_provider() {
     // No provider is called here: `echo` stands in for the binary, so that what it is told shows; that each file is right is another test's.
     let told = |keys: &[&str]| {
         let mut command = Command::new(outrigger_tests::root().join("examples/run.sh"));
@@ -123,7 +123,7 @@ fn item_02_with_a_key_the_same_command_serves_the_real_provider() {
 }
 
 #[test]
-fn item_02_the_embedded_model_repeats_what_it_was_told_in_every_dialect() {
+fn the_embedded_model_repeats_what_it_was_told_in_every_dialect() {
     let sidecar = Sidecar::start(&embedded(""));
     for api in Api::ALL {
         for stream in [false, true] {

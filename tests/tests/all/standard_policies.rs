@@ -1,4 +1,4 @@
-//! Item 6: the two standard policies, as an app and its provider see them.
+//! The two standard policies, as an app and its provider see them.
 
 use outrigger_tests::clients::{self, Job, Sdk};
 use outrigger_tests::replies::{self, Api};
@@ -50,7 +50,7 @@ fn parrot() -> Upstream {
 }
 
 #[test]
-fn item_06_tokenize_hides_from_the_provider_and_restores_for_the_app_through_the_sdks() {
+fn tokenize_hides_from_the_provider_and_restores_for_the_app_through_the_sdks() {
     let upstream = parrot();
     let sidecar = Sidecar::start(&config(&upstream, TOKENIZE));
     for sdk in Sdk::ALL.into_iter().filter(|sdk| sdk.installed()) {
@@ -94,7 +94,7 @@ fn item_06_tokenize_hides_from_the_provider_and_restores_for_the_app_through_the
 }
 
 #[test]
-fn item_06_the_same_value_gets_the_same_placeholder_in_every_place_of_a_conversation() {
+fn the_same_value_gets_the_same_placeholder_in_every_place_of_a_conversation() {
     let upstream = parrot();
     let sidecar = Sidecar::start(&config(&upstream, TOKENIZE));
     let mail = SECRETS[0];
@@ -121,7 +121,7 @@ fn item_06_the_same_value_gets_the_same_placeholder_in_every_place_of_a_conversa
 }
 
 #[test]
-fn item_06_tool_arguments_in_the_reply_are_restored_as_json() {
+fn tool_arguments_in_the_reply_are_restored_as_json() {
     // The provider calls a tool with the placeholder that it was given; the value needs escaping inside two layers of JSON.
     let upstream = Upstream::start(|seen, _| {
         let told = seen.json()["messages"][0]["content"]
@@ -165,7 +165,7 @@ fn item_06_tool_arguments_in_the_reply_are_restored_as_json() {
 }
 
 #[test]
-fn item_06_refuse_and_mask_do_as_they_say() {
+fn refuse_and_mask_do_as_they_say() {
     let upstream = parrot();
     let refusing = Sidecar::start(&config(
         &upstream,
@@ -218,7 +218,7 @@ fn item_06_refuse_and_mask_do_as_they_say() {
 }
 
 #[test]
-fn item_06_with_the_embedded_model_one_sees_what_a_policy_hid() {
+fn with_the_embedded_model_one_sees_what_a_policy_hid() {
     let plain = Sidecar::start(&embedded(""));
     let hiding = Sidecar::start(&embedded(
         "[{ use: pii-redact, config: { detect: [email], mode: mask } }]",
@@ -236,7 +236,7 @@ fn item_06_with_the_embedded_model_one_sees_what_a_policy_hid() {
 }
 
 #[test]
-fn item_06_model_router_sets_the_model_refuses_and_splits_by_a_sticky_share() {
+fn model_router_sets_the_model_refuses_and_splits_by_a_sticky_share() {
     let upstream = parrot();
     let rules = "[{ use: model-router, config: { rules: [\
         { match: { model: \"forbidden-*\" }, refuse: { message: \"not this one\" } },\

@@ -1,4 +1,4 @@
-//! Item 8: what operators are told, and the end of a process.
+//! What operators are told, and the end of a process.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn provider() -> Upstream {
 }
 
 #[test]
-fn item_08_each_exchange_is_counted_once_and_logged_without_content() {
+fn each_exchange_is_counted_once_and_logged_without_content() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -88,7 +88,7 @@ fn item_08_each_exchange_is_counted_once_and_logged_without_content() {
 }
 
 #[test]
-fn item_08_request_ids_are_accepted_made_and_returned_and_traces_forwarded() {
+fn request_ids_are_accepted_made_and_returned_and_traces_forwarded() {
     let upstream = Upstream::start(|_, _| {
         vec![Step::Send(replies::whole(
             "200 OK",
@@ -130,7 +130,7 @@ fn item_08_request_ids_are_accepted_made_and_returned_and_traces_forwarded() {
 }
 
 #[test]
-fn item_08_many_model_names_are_few_series() {
+fn many_model_names_are_few_series() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(&upstream, ""));
     let mut connection = wire::Connection::open(sidecar.base);
@@ -151,7 +151,7 @@ fn item_08_many_model_names_are_few_series() {
 }
 
 #[test]
-fn item_08_the_admin_address_tells_health_readiness_generation_and_policies() {
+fn the_admin_address_tells_health_readiness_generation_and_policies() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(&upstream, "[{ use: noop }]"));
     for path in [
@@ -214,7 +214,7 @@ fn the_admin_address_answers_to_addresses_localhost_and_configured_names_alone()
 }
 
 #[test]
-fn item_08_sigterm_drains_not_ready_no_new_exchanges_streams_finish() {
+fn sigterm_drains_not_ready_no_new_exchanges_streams_finish() {
     let upstream = Upstream::start(|_, _| {
         let events = Api::Chat.events(&["tick "; 20]);
         let mut steps = vec![Step::Send(replies::stream_head())];
@@ -258,7 +258,7 @@ fn item_08_sigterm_drains_not_ready_no_new_exchanges_streams_finish() {
 }
 
 #[test]
-fn item_08_after_the_drain_window_a_stream_ends_with_an_error_in_its_dialect() {
+fn after_the_drain_window_a_stream_ends_with_an_error_in_its_dialect() {
     for api in Api::ALL {
         let upstream = Upstream::start(move |_, _| {
             let events = api.events(&["Hello"]);
@@ -301,7 +301,7 @@ fn item_08_after_the_drain_window_a_stream_ends_with_an_error_in_its_dialect() {
 }
 
 #[test]
-fn item_08_bad_starts_are_one_sentence_and_an_exit_code() {
+fn bad_starts_are_one_sentence_and_an_exit_code() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = taken.local_addr().unwrap();
     let free = sidecar::free_address();

@@ -1,4 +1,4 @@
-//! Item 10: the real SDKs against the embedded model: streamed and whole, with and without tools, in every dialect.
+//! The real SDKs against the embedded model: streamed and whole, with and without tools, in every dialect.
 
 use outrigger_tests::clients::{self, Job, Sdk};
 use outrigger_tests::{Sidecar, Step, Upstream, replies};
@@ -68,19 +68,19 @@ fn the_sdks_work(chain: &str) {
 }
 
 #[test]
-fn item_10_the_sdks_work_through_an_empty_chain() {
+fn the_sdks_work_through_an_empty_chain() {
     the_sdks_work("");
 }
 
 #[test]
-fn item_10_the_sdks_work_through_policies_that_read_and_rewrite() {
+fn the_sdks_work_through_policies_that_read_and_rewrite() {
     the_sdks_work(
         "[{ use: noop }, { use: probe, config: { reads: true } }, { use: pii-redact, config: { detect: [email, credit_card], mode: tokenize } }]",
     );
 }
 
 #[test]
-fn item_10_an_sdk_that_asks_for_compression_is_shown_to_policies_all_the_same() {
+fn an_sdk_that_asks_for_compression_is_shown_to_policies_all_the_same() {
     // SDKs send `accept-encoding: gzip, deflate, br, zstd`. Where a policy reads replies, none of these may come back unread.
     let upstream = Upstream::start(|seen, _| {
         let api = replies::Api::of(seen.path());

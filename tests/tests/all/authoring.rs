@@ -1,11 +1,11 @@
-//! Item 5: writing a policy, with the commands that an author types.
+//! Writing a policy, with the commands that an author types.
 
 use std::process::Command;
 
 use outrigger_tests::sidecar;
 
 #[test]
-fn item_05_the_smallest_policy_is_about_fifteen_lines_without_a_wasm_word() {
+fn the_smallest_policy_is_about_fifteen_lines_without_a_wasm_word() {
     let text = std::fs::read_to_string(
         outrigger_tests::root().join("examples/policies/model-allowlist/src/lib.rs"),
     )
@@ -25,7 +25,7 @@ fn item_05_the_smallest_policy_is_about_fifteen_lines_without_a_wasm_word() {
 }
 
 #[test]
-fn item_05_policy_new_writes_a_crate_that_passes_its_own_test() {
+fn policy_new_writes_a_crate_that_passes_its_own_test() {
     let folder = tempfile::tempdir().unwrap();
     let (code, said) = sidecar::run_to_end(&["policy", "new", "my-guard"], folder.path(), &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -80,7 +80,7 @@ fn item_05_policy_new_writes_a_crate_that_passes_its_own_test() {
 }
 
 #[test]
-fn item_05_policy_inspect_tells_what_a_file_is() {
+fn policy_inspect_tells_what_a_file_is() {
     let file = sidecar::policy("pii-redact");
     let (code, said) = sidecar::run_to_end(
         &["policy", "inspect", file.to_str().unwrap()],
@@ -98,7 +98,7 @@ fn item_05_policy_inspect_tells_what_a_file_is() {
 }
 
 #[test]
-fn item_05_policy_test_runs_cases_in_the_real_host_and_fails_where_they_do() {
+fn policy_test_runs_cases_in_the_real_host_and_fails_where_they_do() {
     let root = outrigger_tests::root();
     let cases: Vec<_> = [
         "plugins/pii-redact",

@@ -1,4 +1,4 @@
-//! Item 1: the workspace is the design's.
+//! The workspace is the design's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ fn files_that_name(folders: &[&str], words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn item_01_the_deciding_rooms_name_no_io_crate() {
+fn the_deciding_rooms_name_no_io_crate() {
     let reach = files_that_name(
         &["dialect", "policy", "route"],
         &[
@@ -56,7 +56,7 @@ fn item_01_the_deciding_rooms_name_no_io_crate() {
 }
 
 #[test]
-fn item_01_only_the_sandbox_knows_wasmtime_and_only_the_configuration_knows_yaml() {
+fn only_the_sandbox_knows_wasmtime_and_only_the_configuration_knows_yaml() {
     let outside = |word: &str, rooms: &[&str]| -> Vec<String> {
         files_that_name(&[""], &[word])
             .into_iter()
@@ -72,7 +72,7 @@ fn item_01_only_the_sandbox_knows_wasmtime_and_only_the_configuration_knows_yaml
 }
 
 #[test]
-fn item_01_the_toolchain_is_pinned_and_the_licence_is_there() {
+fn the_toolchain_is_pinned_and_the_licence_is_there() {
     let root = outrigger_tests::root();
     let toolchain = fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
     assert!(toolchain.contains("channel = \"1.95.0\""));

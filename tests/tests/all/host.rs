@@ -1,4 +1,4 @@
-//! Item 4: what the sandbox promises, against policies that mean harm.
+//! What the sandbox promises, against policies that mean harm.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn ask(sidecar: &Sidecar, model: &str, stream: bool) -> wire::Reply {
 const HARMS: [&str; 5] = ["loop", "trap", "grow", "recurse", "huge"];
 
 #[test]
-fn item_04_harm_in_a_request_costs_its_own_exchange_only_and_ends_in_time() {
+fn harm_in_a_request_costs_its_own_exchange_only_and_ends_in_time() {
     let upstream = provider();
     for act in HARMS {
         let sidecar = Sidecar::start(&config(
@@ -65,7 +65,7 @@ fn item_04_harm_in_a_request_costs_its_own_exchange_only_and_ends_in_time() {
 }
 
 #[test]
-fn item_04_on_error_skip_goes_on_without_the_policy_and_counts_it() {
+fn on_error_skip_goes_on_without_the_policy_and_counts_it() {
     let upstream = provider();
     for act in ["loop", "trap", "grow", "recurse"] {
         let sidecar = Sidecar::start(&config(
@@ -94,7 +94,7 @@ fn item_04_on_error_skip_goes_on_without_the_policy_and_counts_it() {
 }
 
 #[test]
-fn item_04_harm_in_a_reply_never_looks_like_a_finished_reply() {
+fn harm_in_a_reply_never_looks_like_a_finished_reply() {
     let upstream = provider();
     for act in HARMS {
         let sidecar = Sidecar::start(&config(
@@ -126,7 +126,7 @@ fn item_04_harm_in_a_reply_never_looks_like_a_finished_reply() {
 }
 
 #[test]
-fn item_04_harm_at_the_end_comes_after_the_answer() {
+fn harm_at_the_end_comes_after_the_answer() {
     let upstream = provider();
     for act in ["loop", "trap", "grow", "recurse"] {
         let sidecar = Sidecar::start(&config(
@@ -149,7 +149,7 @@ fn item_04_harm_at_the_end_comes_after_the_answer() {
 }
 
 #[test]
-fn item_04_sixty_four_loops_at_once_hold_up_nobody() {
+fn sixty_four_loops_at_once_hold_up_nobody() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -180,7 +180,7 @@ fn item_04_sixty_four_loops_at_once_hold_up_nobody() {
 }
 
 #[test]
-fn item_04_repeated_faults_quarantine_the_policy() {
+fn repeated_faults_quarantine_the_policy() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -213,7 +213,7 @@ fn item_04_repeated_faults_quarantine_the_policy() {
 }
 
 #[test]
-fn item_04_a_header_that_would_split_the_request_traps() {
+fn a_header_that_would_split_the_request_traps() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -229,7 +229,7 @@ fn item_04_a_header_that_would_split_the_request_traps() {
 }
 
 #[test]
-fn item_04_credentials_are_hidden_unless_granted() {
+fn credentials_are_hidden_unless_granted() {
     let upstream = provider();
     let probe = |grants: &str| {
         let sidecar = Sidecar::start(&config(
@@ -295,7 +295,7 @@ fn refused_at_start(file: &[u8], chain: &str) -> String {
 }
 
 #[test]
-fn item_04_what_is_no_policy_or_asks_for_too_much_is_refused_at_start_with_the_reason() {
+fn what_is_no_policy_or_asks_for_too_much_is_refused_at_start_with_the_reason() {
     let good = std::fs::read(sidecar::policy("probe")).unwrap();
     refused_at_start(b"", "{ use: bad }");
     refused_at_start(b"this is no wasm", "{ use: bad }");
@@ -335,7 +335,7 @@ fn item_04_what_is_no_policy_or_asks_for_too_much_is_refused_at_start_with_the_r
 }
 
 #[test]
-fn item_04_nothing_passes_from_one_exchange_to_the_next_but_memory_stays_flat() {
+fn nothing_passes_from_one_exchange_to_the_next_but_memory_stays_flat() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -395,7 +395,7 @@ fn open_stream(sidecar: &Sidecar) -> wire::Connection {
 }
 
 #[test]
-fn item_04_text_held_while_the_upstream_is_silent_comes_out_when_its_time_is_over() {
+fn text_held_while_the_upstream_is_silent_comes_out_when_its_time_is_over() {
     for on_error in ["skip", "block"] {
         let upstream = silent_after_a_beginning();
         let sidecar = Sidecar::start(&config(&upstream, &hide_word(on_error)));
@@ -413,7 +413,7 @@ fn item_04_text_held_while_the_upstream_is_silent_comes_out_when_its_time_is_ove
 }
 
 #[test]
-fn item_04_coverage_tells_for_each_policy_what_it_was_shown_and_what_not() {
+fn coverage_tells_for_each_policy_what_it_was_shown_and_what_not() {
     let upstream = provider();
     let chain = "[{ use: noop }, { use: hostile, on_error: skip, config: { hook: request, act: trap } }, { use: probe, config: { reads: true } }]";
     let sidecar = Sidecar::start(&config(&upstream, chain));

@@ -1,4 +1,4 @@
-//! Item 3: a wire until a policy says otherwise.
+//! A wire until a policy says otherwise.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, wire};
@@ -73,17 +73,17 @@ fn the_bytes_are_the_same(chain: &str) {
 }
 
 #[test]
-fn item_03_exact_bytes_through_an_empty_chain() {
+fn exact_bytes_through_an_empty_chain() {
     the_bytes_are_the_same("");
 }
 
 #[test]
-fn item_03_exact_bytes_where_no_policy_edits() {
+fn exact_bytes_where_no_policy_edits() {
     the_bytes_are_the_same("[{ use: probe, config: { reads: true } }, { use: noop }]");
 }
 
 #[test]
-fn item_03_an_edit_changes_its_own_string_and_nothing_else() {
+fn an_edit_changes_its_own_string_and_nothing_else() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -125,7 +125,7 @@ fn item_03_an_edit_changes_its_own_string_and_nothing_else() {
 }
 
 #[test]
-fn item_03_streams_cut_anywhere_on_the_wire_come_out_whole() {
+fn streams_cut_anywhere_on_the_wire_come_out_whole() {
     let pieces = ["caf\u{e9} ", "\u{1f600}", "done"];
     for api in Api::ALL {
         let text = api.events(&pieces).concat();
@@ -166,7 +166,7 @@ fn item_03_streams_cut_anywhere_on_the_wire_come_out_whole() {
 }
 
 #[test]
-fn item_03_provider_headers_pass_and_hop_by_hop_ones_do_not() {
+fn provider_headers_pass_and_hop_by_hop_ones_do_not() {
     let upstream = Upstream::start(|_, _| {
         vec![Step::Send(replies::whole(
             "200 OK",
@@ -227,7 +227,7 @@ fn item_03_provider_headers_pass_and_hop_by_hop_ones_do_not() {
 }
 
 #[test]
-fn item_03_other_paths_pass_and_unseen_prompts_do_not_where_a_policy_reads() {
+fn other_paths_pass_and_unseen_prompts_do_not_where_a_policy_reads() {
     let upstream = Upstream::always(replies::json_body("{\"data\":[ ]}"));
     let wire_only = Sidecar::start(&config(&upstream, ""));
     assert_eq!(
@@ -291,7 +291,7 @@ fn item_03_other_paths_pass_and_unseen_prompts_do_not_where_a_policy_reads() {
 }
 
 #[test]
-fn item_03_json_that_is_no_request_passes_unless_a_policy_needs_it() {
+fn json_that_is_no_request_passes_unless_a_policy_needs_it() {
     let upstream = Upstream::always(replies::json_body("{}"));
     let empty = Sidecar::start(&config(&upstream, ""));
     let reading = Sidecar::start(&config(

@@ -1,4 +1,4 @@
-//! Item 3: backpressure, big bodies, and clients that go.
+//! Backpressure, big bodies, and clients that go.
 
 use std::time::{Duration, Instant};
 
@@ -79,17 +79,17 @@ fn a_client_that_stops_reading_slows_the_upstream(chain: &str) {
 }
 
 #[test]
-fn item_03_a_client_that_stops_reading_slows_the_upstream_and_costs_bounded_memory() {
+fn a_client_that_stops_reading_slows_the_upstream_and_costs_bounded_memory() {
     a_client_that_stops_reading_slows_the_upstream("");
 }
 
 #[test]
-fn item_03_a_client_that_stops_reading_slows_the_upstream_also_through_a_policy() {
+fn a_client_that_stops_reading_slows_the_upstream_also_through_a_policy() {
     a_client_that_stops_reading_slows_the_upstream("[{ use: probe, config: { upper: true } }]");
 }
 
 #[test]
-fn item_03_client_gone_cancels_the_upstream_at_once_and_settles() {
+fn client_gone_cancels_the_upstream_at_once_and_settles() {
     for chain in ["", "[{ use: probe, config: { upper: true } }]"] {
         let upstream = Upstream::start(|seen, _| {
             if seen.model() == "silent" {
@@ -138,7 +138,7 @@ fn item_03_client_gone_cancels_the_upstream_at_once_and_settles() {
 }
 
 #[test]
-fn item_03_big_bodies_pass_both_ways() {
+fn big_bodies_pass_both_ways() {
     let text = "All work and no play. ".repeat(400_000); // 8.8 MB
     let whole = Api::Chat.whole(&text);
     let upstream = Upstream::always(replies::json_body(&whole));
@@ -164,7 +164,7 @@ fn item_03_big_bodies_pass_both_ways() {
 }
 
 #[test]
-fn item_03_a_chunked_request_and_expect_continue_pass() {
+fn a_chunked_request_and_expect_continue_pass() {
     let upstream = Upstream::always(replies::json_body("{}"));
     let sidecar = Sidecar::start(&config(&upstream, ""));
     let body = Api::Chat.ask("m", "hi", false).to_string();
@@ -191,7 +191,7 @@ fn item_03_a_chunked_request_and_expect_continue_pass() {
 }
 
 #[test]
-fn item_03_an_upstream_killed_in_mid_stream_never_looks_finished() {
+fn an_upstream_killed_in_mid_stream_never_looks_finished() {
     for api in Api::ALL {
         for chain in ["", "[{ use: probe, config: { upper: true } }]"] {
             let upstream = Upstream::start(move |_, _| {
@@ -231,7 +231,7 @@ fn item_03_an_upstream_killed_in_mid_stream_never_looks_finished() {
 }
 
 #[test]
-fn item_03_an_upstream_that_cannot_be_reached_is_one_sentence_in_the_dialect() {
+fn an_upstream_that_cannot_be_reached_is_one_sentence_in_the_dialect() {
     let upstream = Upstream::always(Vec::new());
     let address = upstream.address;
     drop(upstream);
@@ -253,7 +253,7 @@ fn item_03_an_upstream_that_cannot_be_reached_is_one_sentence_in_the_dialect() {
 }
 
 #[test]
-fn item_03_http2_in_clear_is_served() {
+fn http2_in_clear_is_served() {
     // By prior knowledge: the preface and an empty SETTINGS are answered with SETTINGS.
     let upstream = Upstream::always(replies::json_body("{}"));
     let sidecar = Sidecar::start(&config(&upstream, ""));

@@ -1,9 +1,9 @@
-//! Item 11: the bench's driver keeps its promises to scripts; the figures themselves are `make bench`'s.
+//! The bench's driver keeps its promises to scripts; the figures themselves are `make bench`'s.
 
 use std::process::Command;
 
 #[test]
-fn item_11_the_bench_promises_the_keys_that_scripts_rely_on() {
+fn the_bench_promises_the_keys_that_scripts_rely_on() {
     let output = Command::new("python3")
         .arg(outrigger_tests::root().join("tests/bench/run.py"))
         .arg("--keys")

@@ -1,4 +1,4 @@
-//! Item 9: the image and the examples; the manifests have their own files, `deploy_…`.
+//! The image and the examples; the manifests have their own files, `deploy_…`.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn instructions() -> Vec<(String, String)> {
 }
 
 #[test]
-fn item_09_the_image_is_small_and_runs_as_nobody_without_a_shell() {
+fn the_image_is_small_and_runs_as_nobody_without_a_shell() {
     let all = instructions();
     let known = "FROM WORKDIR COPY RUN ARG LABEL ENV USER EXPOSE ENTRYPOINT CMD";
     for (name, rest) in &all {
@@ -85,7 +85,7 @@ fn item_09_the_image_is_small_and_runs_as_nobody_without_a_shell() {
 }
 
 #[test]
-fn item_09_the_image_holds_every_standard_policy_and_says_what_it_is() {
+fn the_image_holds_every_standard_policy_and_says_what_it_is() {
     let root = outrigger_tests::root();
     let standard: BTreeSet<String> = std::fs::read_dir(root.join("plugins"))
         .unwrap()
@@ -135,7 +135,7 @@ fn item_09_the_image_holds_every_standard_policy_and_says_what_it_is() {
 }
 
 #[test]
-fn item_09_every_example_configuration_is_accepted() {
+fn every_example_configuration_is_accepted() {
     let root = outrigger_tests::root();
     let policies = outrigger_tests::sidecar::policy("pii-redact")
         .parent()

@@ -1,4 +1,4 @@
-//! Item 7: policies and configuration change while traffic flows.
+//! Policies and configuration change while traffic flows.
 
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ fn stamped(sidecar: &Sidecar, upstream: &Upstream) -> Option<String> {
 }
 
 #[test]
-fn item_07_reload_under_load() {
+fn reload_under_load() {
     let swaps: usize = std::env::var("OUTRIGGER_SWAPS")
         .ok()
         .and_then(|n| n.parse().ok())
@@ -171,7 +171,7 @@ fn item_07_reload_under_load() {
 }
 
 #[test]
-fn item_07_a_new_policy_serves_within_a_second_and_a_bad_one_changes_nothing() {
+fn a_new_policy_serves_within_a_second_and_a_bad_one_changes_nothing() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -214,7 +214,7 @@ fn item_07_a_new_policy_serves_within_a_second_and_a_bad_one_changes_nothing() {
 }
 
 #[test]
-fn item_07_a_half_written_file_is_never_loaded() {
+fn a_half_written_file_is_never_loaded() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -238,7 +238,7 @@ fn item_07_a_half_written_file_is_never_loaded() {
 }
 
 #[test]
-fn item_07_the_configuration_is_reloaded_by_event_and_by_sighup_and_a_bad_one_is_told() {
+fn the_configuration_is_reloaded_by_event_and_by_sighup_and_a_bad_one_is_told() {
     let upstream = provider();
     let chain = |stamp: &str| {
         config(
@@ -271,7 +271,7 @@ fn item_07_the_configuration_is_reloaded_by_event_and_by_sighup_and_a_bad_one_is
 }
 
 #[test]
-fn item_07_a_configmap_swap_is_one_reload() {
+fn a_configmap_swap_is_one_reload() {
     let upstream = provider();
     let folder = tempfile::tempdir().unwrap();
     let good = std::fs::read(sidecar::policy("probe")).unwrap();
@@ -303,7 +303,7 @@ fn item_07_a_configmap_swap_is_one_reload() {
 }
 
 #[test]
-fn item_07_a_stream_ends_on_the_generation_that_it_began_on() {
+fn a_stream_ends_on_the_generation_that_it_began_on() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,

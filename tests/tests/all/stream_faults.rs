@@ -1,4 +1,4 @@
-//! Item 10: what upstreams do wrong, and what the real SDKs make of it behind Outrigger. Rule 1: a broken stream never looks finished.
+//! What upstreams do wrong, and what the real SDKs make of it behind Outrigger. A broken stream never looks finished.
 
 use outrigger_tests::clients::{self, Job, Outcome, Sdk};
 use outrigger_tests::faults::{self, Expect, ROWS, TEXT};
@@ -91,17 +91,17 @@ fn the_fault_table_holds(chain: &str) {
 }
 
 #[test]
-fn item_10_the_fault_table_holds_for_every_sdk_through_an_empty_chain() {
+fn the_fault_table_holds_for_every_sdk_through_an_empty_chain() {
     the_fault_table_holds("");
 }
 
 #[test]
-fn item_10_the_fault_table_holds_for_every_sdk_through_a_policy_that_reads_replies() {
+fn the_fault_table_holds_for_every_sdk_through_a_policy_that_reads_replies() {
     the_fault_table_holds("[{ use: noop }]");
 }
 
 #[test]
-fn item_10_without_outrigger_broken_streams_do_look_finished() {
+fn without_outrigger_broken_streams_do_look_finished() {
     // The test of the test: were this to fail, the fault server would no longer show what it is there to show.
     let upstream = faults::server();
     let jobs = [Job::new(
