@@ -40,6 +40,7 @@ pub mod config;
 pub mod cost;
 pub mod dialect;
 pub mod exchange;
+mod flat_write;
 #[cfg(test)]
 mod fuzz;
 pub mod harden;

@@ -36,6 +36,7 @@ use crate::{
         generation::{Phase, Shared},
         socket::Tunnel,
     },
+    flat_write::poll_write_flat,
     overload::{Guest, Leave, Place},
     policy::ConnectionId,
 };
@@ -284,7 +285,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write_vectored(context, slices)
+        poll_write_flat(self.stream()?, context, slices)
     }
     fn is_write_vectored(&self) -> bool {
         self.stream
