@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{BoxError, embedded};
+use super::{BoxError, embedded, pool::Lease};
 use crate::state::flights::FlightBody;
 
 /// A request's body of any make.
@@ -94,7 +94,7 @@ impl fmt::Debug for Payload {
 #[derive(Debug)]
 pub enum Inbound {
     /// From a provider's connection.
-    Network(Incoming),
+    Network(Network),
     /// From the embedded model, which never breaks off.
     Embedded(embedded::Body),
     /// A reply that several exchanges share. The last of them to leave stops it.
@@ -103,6 +103,47 @@ pub enum Inbound {
     Kept(VecDeque<Bytes>),
     /// A reply whose content coding is undone as it comes.
     Decoded(Decoded),
+}
+
+/// A body from a provider's connection, which is kept for the next request once the body has been read to its end.
+#[derive(Debug)]
+pub struct Network {
+    body: Incoming,
+    lease: Option<Lease>,
+}
+
+impl Network {
+    pub(super) fn new(body: Incoming, lease: Option<Lease>) -> Self {
+        let mut network = Self { body, lease };
+        network.release();
+        network
+    }
+
+    /// Gives the connection back where nothing of the body is left.
+    fn release(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.release();
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &frame {
+            Some(Ok(_)) => self.release(),
+            Some(Err(_)) => self.lease = None,
+            None => {
+                if let Some(lease) = self.lease.take() {
+                    lease.release();
+                }
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
 }
 
 /// What is inside an encoded reply. Dropped before its end, it drops what it reads from.
@@ -123,7 +164,7 @@ impl Body for Inbound {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
-            Self::Network(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Network(network) => network.poll_frame(cx),
             Self::Embedded(body) => body
                 .poll_piece(cx)
                 .map(|piece| piece.map(|p| Ok(Frame::data(p)))),
@@ -135,7 +176,7 @@ impl Body for Inbound {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Network(body) => body.is_end_stream(),
+            Self::Network(network) => network.body.is_end_stream(),
             Self::Embedded(body) => body.is_end(),
             Self::Shared(body) => body.is_end_stream(),
             Self::Kept(pieces) => pieces.is_empty(),
@@ -145,7 +186,7 @@ impl Body for Inbound {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Network(body) => body.size_hint(),
+            Self::Network(network) => network.body.size_hint(),
             Self::Embedded(body) => body.size(),
             Self::Shared(body) => body.size_hint(),
             Self::Kept(pieces) => {

@@ -18,7 +18,7 @@ use std::{
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection, HttpConnector},
+    client::legacy::connect::{Connection, HttpConnector},
     rt::TokioIo,
 };
 use rustls::{
@@ -32,6 +32,7 @@ use tokio::{
 use tower_service::Service;
 
 use super::BoxError;
+use crate::flat_write::poll_write_flat;
 
 /// Why an upstream can't be used at all.
 #[derive(Debug)]
@@ -214,6 +215,16 @@ impl Noted {
         }
     }
 
+    /// The use that is made of it.
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage.clone()
+    }
+
+    /// True if both ends agreed on HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.stream.inner().connected().is_negotiated_h2()
+    }
+
     /// Notes that bytes went out. They begin a request where the head of the last reply is there; later ones belong to the same request.
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
         if !matches!(written, Poll::Ready(Ok(1..))) {
@@ -223,16 +234,6 @@ impl Noted {
         if self.begun_after != Some(heads) {
             self.begun_after = Some(heads);
             self.usage.0.answered.store(false, Relaxed);
-        }
-    }
-}
-
-impl Connection for Noted {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.usage.clone());
-        match self.stream.inner().connected().is_negotiated_h2() {
-            true => connected.negotiated_h2(),
-            false => connected,
         }
     }
 }
@@ -268,7 +269,7 @@ impl AsyncWrite for Noted {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = poll_write_flat(Pin::new(&mut self.stream), context, slices);
         self.wrote(&written);
         written
     }

@@ -2,10 +2,12 @@
 //!
 //! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share one, so that no exchange wakes another
 //! core. It sends once, and once more where a connection that was kept turns out to be stale: a server closes it as the request goes out, and no
-//! byte of an answer comes. RFC 9110 §9.2.2 leaves repeating a POST to who knows that it is safe. A model that is asked twice changes
-//! nothing but a bill, and a request that is lost this way was read by nobody, nearly always. What is sent again goes over a new
+//! byte of an answer comes. RFC 9110 §9.2.2 leaves repeating a POST to who knows that it is safe. A model that is called twice changes
+//! nothing but what is billed, and a request that is lost this way was read by nobody, nearly always. What is sent again goes over a new
 //! connection, and only where all of its body is here: one that passes as it comes is half gone by then, so neither it nor a very large one
-//! ever goes over a connection that was kept. Everything else is told to the caller as a [`SendError`], which knows whether another attempt may help.
+//! ever goes over a connection that was kept. Everything else is returned as a [`SendError`], which knows whether another attempt may help.
+//!
+//! It is our own over hyper's connections because hyper-util's client starts a task and boxes two futures for every request.
 
 use std::{
     fmt,
@@ -15,20 +17,19 @@ use std::{
 };
 
 use http::{
-    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     uri::Scheme,
 };
 use http_body::Body;
-use hyper_util::{
-    client::legacy::{self, Client},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper::body::Incoming;
 
 pub use super::connect::SetupError;
 use super::{
-    BoxError, Inbound, Payload, cause,
-    connect::{Connector, TooSlow, Usage, tls},
+    BoxError, Inbound, Payload,
+    body::Network,
+    cause,
+    connect::{Connector, tls},
     embedded,
 };
 use crate::{
@@ -36,41 +37,39 @@ use crate::{
     telemetry::metrics,
 };
 
-/// How long a connection without a request is kept: under the 5 s after which the first servers close theirs (facts/faults.md, rule 6).
-pub const IDLE: Duration = Duration::from_secs(4);
+mod connection;
+mod origin;
+
+use connection::Connection;
+use origin::Origin;
+pub(crate) use origin::{IDLE, Lease};
+
 /// Connections without a request, per origin.
 pub const MAX_IDLE: usize = 256;
 /// A larger body is not kept to be sent again, as a model may take minutes to answer: like one that passes, it goes over a new connection.
 const LARGEST_AGAIN: usize = 1 << 20;
-/// Header lines of a reply; more are a broken upstream.
-const MAX_HEADERS: usize = 128;
-/// The head of a reply, and what is read at once of an HTTP/1.1 body, in bytes.
-const MAX_BUFFER: usize = 64 * 1024;
-/// What an HTTP/2 upstream may send ahead of a slow app, in bytes: per stream, and per connection.
-const STREAM_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
-
-type Http = Client<Connector, Payload>;
-
-/// One way to connect.
-struct Clients {
-    /// Over connections that are kept.
-    kept: Http,
-    /// Over a new one each.
-    fresh: Http,
-}
+/// Origins whose connections are kept, beyond which those without any are forgotten. An intercepted pod may call many.
+const ORIGINS: usize = 64;
 
 /// One worker's connections.
 pub struct Pool {
     /// Connections without a request, per origin.
     idle: usize,
-    /// One client per way to connect; a handful, so a list is searched faster than a map. Held only while a request is handed over.
-    clients: Mutex<Vec<(Way, Arc<Clients>)>>,
+    /// Held only while an origin is looked up.
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// One connector per way to connect, so that its TLS configuration and sessions are made once.
+    connectors: Vec<(Connecting, Connector)>,
+    /// A handful, so a list is searched faster than a map.
+    origins: Vec<(Connecting, Arc<Origin>)>,
 }
 
 /// What makes connections differ beyond their origin.
-#[derive(PartialEq, Eq)]
-struct Way {
+#[derive(Clone, PartialEq, Eq)]
+struct Connecting {
     tls: bool,
     roots: Option<PathBuf>,
     connect_timeout: Duration,
@@ -78,36 +77,79 @@ struct Way {
     http1: bool,
 }
 
-impl Way {
-    fn of(tls: bool, roots: Option<&PathBuf>, connect_timeout: Duration, http1: bool) -> Self {
-        Self {
-            tls,
-            roots: roots.cloned(),
-            connect_timeout,
-            http1,
-        }
+/// The same, borrowed from an upstream.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    tls: bool,
+    roots: Option<&'a PathBuf>,
+    connect_timeout: Duration,
+    http1: bool,
+}
+
+impl Wanted<'_> {
+    fn is(&self, other: &Connecting) -> bool {
+        self.tls == other.tls
+            && self.http1 == other.http1
+            && self.connect_timeout == other.connect_timeout
+            && self.roots == other.roots.as_ref()
     }
 
-    fn is(
-        &self,
-        tls: bool,
-        roots: Option<&PathBuf>,
-        connect_timeout: Duration,
-        http1: bool,
-    ) -> bool {
-        self.tls == tls
-            && self.http1 == http1
-            && self.connect_timeout == connect_timeout
-            && self.roots.as_ref() == roots
+    fn to_owned(self) -> Connecting {
+        Connecting {
+            tls: self.tls,
+            roots: self.roots.cloned(),
+            connect_timeout: self.connect_timeout,
+            http1: self.http1,
+        }
     }
 }
 
 impl Default for Pool {
+    /// Makes an empty pool: connectors are made when they are first needed, TLS roots read by then.
     fn default() -> Self {
         Self {
             idle: MAX_IDLE,
-            clients: Mutex::default(),
+            known: Mutex::default(),
         }
+    }
+}
+
+impl Known {
+    fn connector(&mut self, wanted: Wanted<'_>) -> Result<Connector, SetupError> {
+        if let Some((_, connector)) = self.connectors.iter().find(|(key, _)| wanted.is(key)) {
+            return Ok(connector.clone());
+        }
+        let limit = wanted.connect_timeout;
+        let connector = match wanted.tls {
+            true => {
+                let config = tls(wanted.roots.map(PathBuf::as_path))?;
+                Connector::tls(config, limit, wanted.http1)
+            }
+            false => Connector::plain(limit),
+        };
+        self.connectors.push((wanted.to_owned(), connector.clone()));
+        Ok(connector)
+    }
+
+    fn origin(
+        &mut self,
+        wanted: Wanted<'_>,
+        uri: &Uri,
+        most: usize,
+    ) -> Result<Arc<Origin>, SetupError> {
+        let is = |(key, origin): &&(Connecting, Arc<Origin>)| {
+            wanted.is(key) && origin.uri.authority() == uri.authority()
+        };
+        if let Some((_, origin)) = self.origins.iter().find(is) {
+            return Ok(Arc::clone(origin));
+        }
+        if self.origins.len() >= ORIGINS {
+            self.origins
+                .retain(|(_, origin)| Arc::strong_count(origin) > 1 || !origin.is_empty());
+        }
+        let origin = Arc::new(Origin::new(uri.clone(), self.connector(wanted)?, most));
+        self.origins.push((wanted.to_owned(), Arc::clone(&origin)));
+        Ok(origin)
     }
 }
 
@@ -119,29 +161,23 @@ impl Pool {
         self
     }
 
-    /// Makes an empty pool: clients are made when they are first needed, TLS roots read by then.
-    ///
-    /// # Errors
-    /// None at present; [`Pool::prepare`] tells early what an upstream lacks.
-    pub fn new() -> Result<Self, SetupError> {
-        Ok(Self::default())
-    }
-
-    /// Makes what `upstream` needs, so that a bad `roots` file is told at load and not by the first request.
+    /// Makes what `upstream` needs, so that a bad `roots` file is reported at load and not by the first request.
     ///
     /// # Errors
     /// The upstream's roots can't be used.
     pub fn prepare(&self, upstream: &Upstream) -> Result<(), SetupError> {
         match &upstream.kind {
             Kind::Embedded => Ok(()),
-            Kind::Http { origin, roots, .. } => self
-                .client(
-                    origin.scheme() == Some(&Scheme::HTTPS),
-                    roots.as_ref(),
-                    upstream.connect_timeout,
-                    false,
-                )
-                .map(drop),
+            Kind::Http { origin, roots, .. } => {
+                let wanted = Wanted {
+                    tls: origin.scheme() == Some(&Scheme::HTTPS),
+                    roots: roots.as_ref(),
+                    connect_timeout: upstream.connect_timeout,
+                    http1: false,
+                };
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.connector(wanted).map(drop)
+            }
         }
     }
 
@@ -156,126 +192,147 @@ impl Pool {
         upstream: &Upstream,
         mut request: Request<Payload>,
     ) -> Result<Response<Inbound>, SendError> {
-        match &upstream.kind {
-            Kind::Embedded => Ok(embedded::answer(request).await.map(Inbound::Embedded)),
-            Kind::Http { origin, roots, .. } => {
-                let tls = origin.scheme() == Some(&Scheme::HTTPS);
-                // Of what apps send, `upgrade` ends at our own server: here it is ours. In clear, HTTP/1.1 is all there is.
-                let http1 = tls && request.headers().contains_key(UPGRADE);
-                let client = self
-                    .client(tls, roots.as_ref(), upstream.connect_timeout, http1)
-                    .map_err(SendError::Setup)?;
-                if matches!(request.body(), Payload::Whole(bytes) if bytes.is_empty())
-                    && matches!(
-                        *request.method(),
-                        Method::POST | Method::PUT | Method::PATCH
-                    )
-                {
-                    // hyper writes no length for an empty body, and servers wait for one (RFC 9110 §8.6).
-                    let none = HeaderValue::from_static("0");
-                    request.headers_mut().insert(CONTENT_LENGTH, none);
+        let Kind::Http { origin, roots, .. } = &upstream.kind else {
+            return Ok(embedded::answer(request).await.map(Inbound::Embedded));
+        };
+        let tls = origin.scheme() == Some(&Scheme::HTTPS);
+        let wanted = Wanted {
+            tls,
+            roots: roots.as_ref(),
+            connect_timeout: upstream.connect_timeout,
+            // Of what apps send, `upgrade` ends at our own server: here it is ours. In clear, HTTP/1.1 is all there is.
+            http1: tls && request.headers().contains_key(UPGRADE),
+        };
+        let origin = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known
+                .origin(wanted, origin, self.idle)
+                .map_err(SendError::Setup)?
+        };
+        frame(&mut request);
+        if is_repeatable(&request) {
+            request = match over_kept(&origin, &upstream.name, request).await? {
+                Kept::Answered(reply) => return Ok(reply),
+                Kept::Unanswered(request) => request,
+            };
+        }
+        let connection = Connection::open(&origin.connector, &origin.uri, upstream.connect_timeout);
+        let mut connection = connection.await?;
+        if let Some(shared) = connection.share() {
+            origin.keep(shared);
+        }
+        match connection.send(request).await {
+            Ok(reply) => Ok(came(reply, connection, origin)),
+            Err(unsent) => Err(SendError::of(unsent.into_error())),
+        }
+    }
+}
+
+/// What came of a request over the connections that were kept.
+enum Kept {
+    /// A reply.
+    Answered(Response<Inbound>),
+    /// None of them lives: the request is to go over a new one.
+    Unanswered(Request<Payload>),
+}
+
+/// Sends a request over a connection that was kept; where that turns out to be stale, the request comes back.
+async fn over_kept(
+    origin: &Arc<Origin>,
+    upstream: &str,
+    mut request: Request<Payload>,
+) -> Result<Kept, SendError> {
+    while let Some(mut connection) = origin.take() {
+        if !connection.is_ready().await {
+            continue;
+        }
+        let again = copy(&request);
+        match connection.send(request).await {
+            Ok(reply) if gave_up_waiting(&reply, &connection) => {}
+            Ok(reply) => return Ok(Kept::Answered(came(reply, connection, Arc::clone(origin)))),
+            Err(mut unsent) => {
+                if unsent.take_message().is_some() {
+                    request = again; // nothing of it went out
+                    continue;
                 }
-                if matches!(*request.method(), Method::GET | Method::HEAD)
-                    && !request.body().is_end_stream()
-                    && request.body().size_hint().exact().is_none()
-                {
-                    // hyper leaves such a body out unless it is told that there is one.
-                    let chunked = HeaderValue::from_static("chunked");
-                    request.headers_mut().insert(TRANSFER_ENCODING, chunked);
-                }
-                let again = again(&request);
-                let mut sent = match again.is_some() {
-                    true => client.kept.request(request).await,
-                    false => client.fresh.request(request).await,
-                };
-                if let Some(again) = again
-                    && sent.as_ref().map_or_else(is_stale, gave_up_waiting)
-                {
-                    metrics::attempt(&upstream.name.as_str().into(), "stale_connection");
-                    sent = client.fresh.request(again).await;
-                }
-                match sent {
-                    Ok(reply) => Ok(came(reply)),
-                    Err(error) => Err(SendError::of(error, upstream.connect_timeout)),
+                if !connection.was_stale(unsent.error()) {
+                    return Err(SendError::of(unsent.into_error()));
                 }
             }
         }
+        metrics::attempt(&upstream.into(), "stale_connection");
+        return Ok(Kept::Unanswered(again));
     }
+    Ok(Kept::Unanswered(request))
+}
 
-    fn client(
-        &self,
-        tls: bool,
-        roots: Option<&PathBuf>,
-        connect_timeout: Duration,
-        http1: bool,
-    ) -> Result<Arc<Clients>, SetupError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients
-            .iter()
-            .find(|(way, _)| way.is(tls, roots, connect_timeout, http1))
-        {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(make(tls, roots, connect_timeout, self.idle, http1)?);
-        clients.push((
-            Way::of(tls, roots, connect_timeout, http1),
-            Arc::clone(&client),
-        ));
-        Ok(client)
+/// Says how long a body is, or that there is one, where hyper would not.
+fn frame(request: &mut Request<Payload>) {
+    if matches!(request.body(), Payload::Whole(bytes) if bytes.is_empty())
+        && matches!(
+            *request.method(),
+            Method::POST | Method::PUT | Method::PATCH
+        )
+    {
+        // hyper writes no length for an empty body, and servers wait for one (RFC 9110 §8.6).
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().insert(CONTENT_LENGTH, none);
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        && !request.body().is_end_stream()
+        && request.body().size_hint().exact().is_none()
+    {
+        // hyper leaves such a body out unless it is announced.
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
 }
 
-/// A second copy of a request, where all of its body is here and may stay until the reply's head comes.
-fn again(request: &Request<Payload>) -> Option<Request<Payload>> {
-    let Payload::Whole(bytes) = request.body() else {
-        return None;
+/// True where all of a request's body is here and may stay until the reply's head comes.
+fn is_repeatable(request: &Request<Payload>) -> bool {
+    matches!(request.body(), Payload::Whole(bytes) if bytes.len() <= LARGEST_AGAIN)
+}
+
+/// A second copy of a request whose body is here.
+fn copy(request: &Request<Payload>) -> Request<Payload> {
+    let body = match request.body() {
+        Payload::Whole(bytes) => bytes.clone(),
+        Payload::Network(_) | Payload::Stream(_) => Default::default(),
     };
-    if bytes.len() > LARGEST_AGAIN {
-        return None;
-    }
-    let mut again = Request::new(Payload::Whole(bytes.clone()));
-    *again.method_mut() = request.method().clone();
-    *again.uri_mut() = request.uri().clone();
-    *again.version_mut() = request.version();
-    *again.headers_mut() = request.headers().clone();
-    Some(again)
+    let mut copy = Request::new(Payload::Whole(body));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }
 
-/// Whether a request failed on a connection that had served before, and no byte of an answer came. Of HTTP/2, whose bytes are many
-/// requests', no head is as good.
-fn is_stale(error: &legacy::Error) -> bool {
-    let Some(connected) = error.connect_info() else {
-        return false;
-    };
-    let mut extras = Extensions::new();
-    connected.get_extras(&mut extras);
-    let unanswered = |usage: &Usage| connected.is_negotiated_h2() || !usage.answered();
-    (extras.get()).is_some_and(|usage: &Usage| usage.reused() && unanswered(usage))
-        && SendError::is_of_the_connection(error)
-}
-
-/// Whether a reply is a server's last word on a connection that had served before, said because no request came in time: it crossed ours (RFC
+/// True if a reply is a server's last word on a connection that had served before, said because no request came in time: it crossed ours (RFC
 /// 9110 §15.5.9). Where the connection goes on, or is new, it is about the request.
-fn gave_up_waiting<B>(reply: &Response<B>) -> bool {
-    let usage = reply.extensions().get::<Usage>();
+fn gave_up_waiting<B>(reply: &Response<B>, connection: &Connection) -> bool {
     let closes = reply.headers().get(CONNECTION);
     reply.status() == StatusCode::REQUEST_TIMEOUT
         && closes.is_some_and(|word| word.as_bytes().eq_ignore_ascii_case(b"close"))
-        && usage.is_some_and(Usage::reused)
+        && connection.usage().reused()
 }
 
 /// A reply's head as it counts: `transfer-encoding` overrides a length, and a length that is written several times, which hyper took for
-/// one, is one (RFC 9112 §6.3).
-fn came(mut reply: Response<hyper::body::Incoming>) -> Response<Inbound> {
-    if let Some(usage) = reply.extensions_mut().remove::<Usage>() {
-        usage.head_came();
-    }
+/// one, is one (RFC 9112 §6.3). The connection is kept once the body has been read.
+fn came(
+    mut reply: Response<Incoming>,
+    connection: Connection,
+    origin: Arc<Origin>,
+) -> Response<Inbound> {
     if reply.headers().contains_key(TRANSFER_ENCODING) {
         reply.headers_mut().remove(CONTENT_LENGTH);
     } else if let Some(length) = repeated_length(reply.headers()) {
         reply.headers_mut().insert(CONTENT_LENGTH, length);
     }
-    reply.map(Inbound::Network)
+    let lease = match reply.status() {
+        StatusCode::SWITCHING_PROTOCOLS => None,
+        _ => Some(Lease::new(connection, origin)),
+    };
+    reply.map(|body| Inbound::Network(Network::new(body, lease)))
 }
 
 /// The one length of several equal ones.
@@ -286,37 +343,6 @@ fn repeated_length(headers: &HeaderMap) -> Option<HeaderValue> {
     let repeated = once.len() < first.len() || lengths.next().is_some();
     let length: u64 = str::from_utf8(once.trim_ascii()).ok()?.parse().ok()?;
     repeated.then(|| length.into())
-}
-
-fn make(
-    over_tls: bool,
-    roots: Option<&PathBuf>,
-    connect_timeout: Duration,
-    idle: usize,
-    http1: bool,
-) -> Result<Clients, SetupError> {
-    let connector = if over_tls {
-        Connector::tls(tls(roots.map(PathBuf::as_path))?, connect_timeout, http1)
-    } else {
-        Connector::plain(connect_timeout)
-    };
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(idle)
-        .http1_max_headers(MAX_HEADERS)
-        .http1_max_buf_size(MAX_BUFFER)
-        .http2_max_header_list_size(MAX_BUFFER as u32)
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_keep_alive_interval(Duration::from_secs(30))
-        .http2_keep_alive_timeout(Duration::from_secs(20));
-    Ok(Clients {
-        kept: builder.build(connector.clone()),
-        fresh: builder.pool_max_idle_per_host(0).build(connector),
-    })
 }
 
 /// Why no reply head came. Never holds a header or a body.
@@ -349,42 +375,7 @@ impl SendError {
         }
     }
 
-    /// The log word.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Setup(_) => "setup",
-            Self::Connect(_) => "connect",
-            Self::ConnectTimeout(_) => "connect_timeout",
-            Self::Tls(_) => "tls",
-            Self::Closed(_) => "closed",
-            Self::Refused(_) => "refused",
-            Self::Protocol(_) => "protocol",
-            Self::Body(_) => "body",
-        }
-    }
-
-    /// Whether the connection ended, and neither its making nor what came over it is at fault.
-    fn is_of_the_connection(error: &legacy::Error) -> bool {
-        if error.is_connect() {
-            return false;
-        }
-        if let Some(h2) = cause::<h2::Error>(error) {
-            let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-            return unseen || h2.is_io();
-        }
-        cause::<hyper::Error>(error).is_none_or(|http| !http.is_user() && !http.is_parse())
-    }
-
-    fn of(error: legacy::Error, limit: Duration) -> Self {
-        if error.is_connect() {
-            return if cause::<TooSlow>(&error).is_some() {
-                Self::ConnectTimeout(limit)
-            } else if cause::<rustls::Error>(&error).is_some() {
-                Self::Tls(error.into())
-            } else {
-                Self::Connect(error.into())
-            };
-        }
+    fn of(error: hyper::Error) -> Self {
         if let Some(h2) = cause::<h2::Error>(&error) {
             let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
             return match h2 {
@@ -393,10 +384,12 @@ impl SendError {
                 _ => Self::Protocol(error.into()),
             };
         }
-        match cause::<hyper::Error>(&error) {
-            Some(http) if http.is_user() => Self::Body(error.into()),
-            Some(http) if http.is_parse() => Self::Protocol(error.into()),
-            _ => Self::Closed(error.into()),
+        if error.is_user() {
+            Self::Body(error.into())
+        } else if error.is_parse() {
+            Self::Protocol(error.into())
+        } else {
+            Self::Closed(error.into())
         }
     }
 }

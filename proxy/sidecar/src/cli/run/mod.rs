@@ -199,7 +199,7 @@ fn worker(
     let (stores, flights) = (stores.clone(), flights.clone());
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let pool = Pool::new().map_err(io::Error::other)?.keeping(idle);
+    let pool = Pool::default().keeping(idle);
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {

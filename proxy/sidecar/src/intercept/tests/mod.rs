@@ -155,7 +155,7 @@ fn generation(yaml: &str) -> Generation {
 
 fn worker(shared: &Arc<Shared>) -> Arc<Worker> {
     let stores = Stores::new(&shared.generation.load().config.state).unwrap();
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     Arc::new(Worker::new(
         Arc::clone(shared),
         pool,

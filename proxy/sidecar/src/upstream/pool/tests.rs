@@ -5,14 +5,14 @@ use std::{net::SocketAddr, path::Path};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
 
-use super::*;
+use super::{connection::MAX_HEADERS, *};
 use crate::config::Family;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ async fn head_and_body_leave_in_one_write_with_one_host_and_the_exact_length() {
         stream.write_all(OK).await.unwrap();
         String::from_utf8(first[..n].to_vec()).unwrap()
     });
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     let body = "x".repeat(2000);
     let reply = pool
         .send(&upstream(&url, None), post(&url, body.clone()))
@@ -112,7 +112,7 @@ async fn an_empty_post_says_that_it_is_empty() {
         stream.write_all(OK).await.unwrap();
         got
     });
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     pool.send(&upstream(&url, None), post(&url, ""))
         .await
         .unwrap();
@@ -134,12 +134,97 @@ async fn a_connection_is_used_again_and_a_stale_one_costs_no_request() {
         request(&mut stream, 1).await;
         stream.write_all(OK).await.unwrap();
     });
-    let (pool, upstream) = (Pool::new().unwrap(), upstream(&url, None));
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
     for n in 0..3 {
         let reply = timeout(SECOND, pool.send(&upstream, post(&url, "x"))).await;
         assert_eq!(whole(reply.unwrap().unwrap()).await, "ok", "request {n}");
     }
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_request_is_closed_before_servers_would() {
+    let (listener, url) = listen().await;
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for _ in 0..2 {
+            request(&mut stream, 1).await;
+            stream.write_all(OK).await.unwrap();
+        }
+        let since = tokio::time::Instant::now();
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+        since.elapsed()
+    });
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
+    for _ in 0..2 {
+        let reply = pool.send(&upstream, post(&url, "x")).await.unwrap();
+        assert_eq!(whole(reply).await, "ok");
+    }
+    let idle = server.await.unwrap();
+    assert!((IDLE..2 * IDLE).contains(&idle), "{idle:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_again_takes_a_new_connection_and_leaves_it_for_others() {
+    let (listener, url) = listen().await;
+    let accepted = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::spawn(async move {
+                loop {
+                    request(&mut stream, 1).await;
+                    stream.write_all(OK).await.unwrap();
+                }
+            });
+        }
+    });
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
+    let stream = || {
+        let body = http_body_util::Full::new(Bytes::from_static(b"x"));
+        let body = BodyExt::map_err(body, |never| match never {});
+        post(&url, "").map(|_| Payload::Stream(Box::pin(body)))
+    };
+    for (body, connections) in [
+        (stream(), 1),
+        (post(&url, "x"), 1),
+        (stream(), 2),
+        (stream(), 3),
+    ] {
+        let reply = pool.send(&upstream, body).await.unwrap();
+        assert_eq!(whole(reply).await, "ok");
+        let accepted = accepted.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(accepted, connections);
+    }
+}
+
+#[tokio::test]
+async fn requests_share_the_one_connection_of_http2() {
+    let (acceptor, roots) = tls_identity(&[b"h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        // One connection, and no other: a second one would wait for ever.
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(acceptor.accept(stream).await.unwrap())
+            .await
+            .unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let mut stream = respond.send_response(Response::new(()), false).unwrap();
+            stream.send_data(Bytes::from_static(b"ok"), true).unwrap();
+        }
+    });
+    let url = format!("https://localhost:{port}");
+    let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
+    let send = async || {
+        let sent = timeout(5 * SECOND, pool.send(&upstream, post(&url, "x"))).await;
+        whole(sent.unwrap().unwrap()).await
+    };
+    assert_eq!(send().await, "ok");
+    let both = async { (send().await, send().await) };
+    let (other, (first, second)) = tokio::join!(send(), both);
+    assert_eq!([other, first, second], ["ok", "ok", "ok"]);
 }
 
 #[tokio::test]
@@ -151,7 +236,7 @@ async fn a_connection_that_ends_before_the_head_is_closed_and_retryable() {
             request(&mut stream, 1).await;
             stream.write_all(answer).await.unwrap();
         });
-        let pool = Pool::new().unwrap();
+        let pool = Pool::default();
         let error = pool
             .send(&upstream(&url, None), post(&url, "x"))
             .await
@@ -191,7 +276,7 @@ async fn a_reset_is_closed_and_what_is_no_http_is_a_protocol_error() {
         stream.write_all(b"\r\n").await.unwrap();
         std::future::pending::<()>().await;
     });
-    let (pool, upstream) = (Pool::new().unwrap(), upstream(&url, None));
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
     let reset = pool.send(&upstream, post(&url, "x")).await.unwrap_err();
     assert!(matches!(reset, SendError::Closed(_)), "{reset:?}");
     for what in ["no http", "too many headers"] {
@@ -207,7 +292,7 @@ async fn a_reset_is_closed_and_what_is_no_http_is_a_protocol_error() {
 async fn a_closed_port_is_no_connection_and_a_silent_one_a_timeout() {
     let (listener, url) = listen().await;
     drop(listener);
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     let error = pool
         .send(&upstream(&url, None), post(&url, "x"))
         .await
@@ -235,7 +320,7 @@ async fn a_closed_port_is_no_connection_and_a_silent_one_a_timeout() {
 #[tokio::test]
 async fn dropping_a_reply_closes_its_connection() {
     let (listener, url) = listen().await;
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     let upstream = upstream(&url, None);
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -261,7 +346,7 @@ async fn a_reply_that_breaks_off_is_an_error_and_not_an_end() {
         let cut = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n5\r\nbro";
         stream.write_all(cut).await.unwrap();
     });
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     let reply = pool
         .send(&upstream(&url, None), post(&url, "x"))
         .await
@@ -287,7 +372,7 @@ async fn a_body_that_breaks_off_is_the_callers_fault() {
         let _stream = listener.accept().await;
         std::future::pending::<()>().await;
     });
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     let request = post(&url, "").map(|_| Payload::Stream(Box::pin(Broken)));
     let error = pool.send(&upstream(&url, None), request).await.unwrap_err();
     assert!(
@@ -348,7 +433,7 @@ async fn tls_server(alpn: &[&[u8]]) -> (SocketAddr, tempfile::NamedTempFile) {
 
 #[tokio::test]
 async fn an_https_upstream_is_spoken_to_in_the_best_version_that_it_offers() {
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     for (alpn, expected) in [
         (&[&b"h2"[..], b"http/1.1"][..], "HTTP/2.0 0"),
         (&[b"http/1.1"], "HTTP/1.1 1"),
@@ -366,7 +451,7 @@ async fn an_https_upstream_is_spoken_to_in_the_best_version_that_it_offers() {
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_a_tls_error() {
     let (address, roots) = tls_server(&[]).await;
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     // Not among the built-in roots.
     let url = format!("https://localhost:{}", address.port());
     let error = pool
@@ -389,7 +474,7 @@ fn a_bad_file_of_roots_is_told_by_its_path() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     let missing = Path::new("/nowhere/roots.pem");
     for path in [empty.path(), missing] {
-        let pool = Pool::new().unwrap();
+        let pool = Pool::default();
         let error = pool
             .prepare(&upstream("https://localhost", Some(path)))
             .unwrap_err();
@@ -402,7 +487,7 @@ fn a_bad_file_of_roots_is_told_by_its_path() {
 
 #[tokio::test]
 async fn the_embedded_model_is_asked_without_a_socket() {
-    let pool = Pool::new().unwrap();
+    let pool = Pool::default();
     let embedded = Upstream {
         kind: Kind::Embedded,
         ..upstream("http://localhost", None)
@@ -440,7 +525,7 @@ async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused_and_retrya
             while connection.accept().await.is_some() {}
         });
         let url = format!("https://localhost:{port}");
-        let (pool, upstream) = (Pool::new().unwrap(), upstream(&url, Some(roots.path())));
+        let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
         let sent = timeout(5 * SECOND, pool.send(&upstream, post(&url, "x"))).await;
         let error = sent.unwrap().unwrap_err();
         assert_eq!(error.retryable(), retryable, "{reason:?}: {error:?}");
@@ -466,7 +551,7 @@ proptest::proptest! {
                 request(&mut stream, 1).await;
                 let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
             });
-            let pool = Pool::new().unwrap();
+            let pool = Pool::default();
             let upstream = upstream(&url, None);
             // The upstream ends, so a time-out here is a hang.
             let sent = timeout(SECOND, pool.send(&upstream, post(&url, "x"))).await;

@@ -1,0 +1,187 @@
+//! One connection to an upstream: HTTP/1.1 or HTTP/2, as its TLS handshake found, over hyper's own client.
+
+use std::time::Duration;
+
+use http::{
+    HeaderValue, Request, Response, Uri,
+    header::HOST,
+    uri::{PathAndQuery, Scheme},
+};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service;
+
+use super::SendError;
+use crate::upstream::{
+    BoxError, Payload, cause,
+    connect::{Connector, TooSlow, Usage},
+};
+
+/// Header lines of a reply; more are a broken upstream.
+pub(super) const MAX_HEADERS: usize = 128;
+/// The head of a reply, and what is read at once of an HTTP/1.1 body, in bytes.
+const MAX_BUFFER: usize = 64 * 1024;
+/// What an HTTP/2 upstream may send ahead of a slow app, in bytes: per stream, and per connection.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// A connection that requests can be sent over. Dropped, it closes once the replies under way have ended.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: Sender,
+    usage: Usage,
+}
+
+#[derive(Debug)]
+enum Sender {
+    Http1(http1::SendRequest<Payload>),
+    Http2(http2::SendRequest<Payload>),
+}
+
+/// A request that got no reply: why, and the request itself where nothing of it went out.
+pub(super) type Unsent = TrySendError<Request<Payload>>;
+
+impl Connection {
+    /// Connects to `origin`, within `limit`.
+    pub(super) async fn open(
+        connector: &Connector,
+        origin: &Uri,
+        limit: Duration,
+    ) -> Result<Self, SendError> {
+        let io = connector.clone().call(origin.clone()).await;
+        let io = io.map_err(|error| connect_error(error, limit))?;
+        let (usage, is_http2) = (io.inner().usage(), io.inner().is_http2());
+        let sender = if is_http2 {
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_header_list_size(MAX_BUFFER as u32)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
+                .keep_alive_interval(Duration::from_secs(30))
+                .keep_alive_timeout(Duration::from_secs(20))
+                .handshake(io)
+                .await
+                .map_err(SendError::of)?;
+            tokio::spawn(connection);
+            Sender::Http2(sender)
+        } else {
+            let (sender, connection) = http1::Builder::new()
+                .max_headers(MAX_HEADERS)
+                .max_buf_size(MAX_BUFFER)
+                .handshake(io)
+                .await
+                .map_err(SendError::of)?;
+            tokio::spawn(connection.with_upgrades());
+            Sender::Http1(sender)
+        };
+        Ok(Self { sender, usage })
+    }
+
+    /// Returns another handle of an HTTP/2 connection, which many requests share; `None` for HTTP/1.1.
+    pub(super) fn share(&self) -> Option<Self> {
+        match &self.sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(sender) => Some(Self {
+                sender: Sender::Http2(sender.clone()),
+                usage: self.usage.clone(),
+            }),
+        }
+    }
+
+    /// The use that was made of it so far.
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// True once the peer, or an error, has ended it.
+    pub(super) fn is_closed(&self) -> bool {
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
+        }
+    }
+
+    /// Waits until a request can be sent; false where the connection has ended instead. One whose last reply has been read needs a turn of
+    /// its task at the most.
+    pub(super) async fn is_ready(&mut self) -> bool {
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.is_ready() || sender.ready().await.is_ok(),
+            Sender::Http2(sender) => sender.is_ready() || sender.ready().await.is_ok(),
+        }
+    }
+
+    /// Sends a request whose URI is absolute, and waits for the reply's head.
+    pub(super) async fn send(
+        &mut self,
+        mut request: Request<Payload>,
+    ) -> Result<Response<Incoming>, Unsent> {
+        let sent = match &mut self.sender {
+            Sender::Http1(sender) => {
+                use_origin_form(&mut request);
+                sender.try_send_request(request).await
+            }
+            Sender::Http2(sender) => sender.try_send_request(request).await,
+        };
+        if sent.is_ok() {
+            self.usage.head_came();
+        }
+        sent
+    }
+
+    /// Tells whether a request failed because the connection, which had served before, had ended: no byte of an answer came. Of HTTP/2,
+    /// whose bytes are many requests', no head is as good.
+    pub(super) fn was_stale(&self, error: &hyper::Error) -> bool {
+        let unanswered = matches!(self.sender, Sender::Http2(_)) || !self.usage.answered();
+        self.usage.reused() && unanswered && is_of_the_connection(error)
+    }
+}
+
+/// Writes the URI as HTTP/1.1 sends it to an origin server: the path alone, and the authority in `host` (RFC 9112 §3.2).
+fn use_origin_form(request: &mut Request<Payload>) {
+    let uri = std::mem::take(request.uri_mut());
+    if !request.headers().contains_key(HOST)
+        && let Some(host) = host(&uri)
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    let path = uri.into_parts().path_and_query;
+    *request.uri_mut() = path.map_or_else(Uri::default, |path: PathAndQuery| path.into());
+}
+
+/// The `host` of an absolute URI: without the port that its scheme implies.
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let implied = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => 443,
+        _ => 80,
+    };
+    let host = match authority.port_u16() {
+        Some(port) if port == implied => authority.host(),
+        // A user and a password, which no upstream's origin has, would stand before the host.
+        Some(_) => authority.as_str().rsplit('@').next()?,
+        None => authority.host(),
+    };
+    HeaderValue::from_str(host).ok()
+}
+
+/// True if the connection ended, and neither its making nor what came over it is at fault.
+fn is_of_the_connection(error: &hyper::Error) -> bool {
+    if let Some(h2) = cause::<h2::Error>(error) {
+        let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+        return unseen || h2.is_io();
+    }
+    !error.is_user() && !error.is_parse()
+}
+
+fn connect_error(error: BoxError, limit: Duration) -> SendError {
+    if cause::<TooSlow>(error.as_ref()).is_some() {
+        SendError::ConnectTimeout(limit)
+    } else if cause::<rustls::Error>(error.as_ref()).is_some() {
+        SendError::Tls(error)
+    } else {
+        SendError::Connect(error)
+    }
+}

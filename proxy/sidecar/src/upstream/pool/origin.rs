@@ -1,0 +1,145 @@
+//! The connections to one origin that wait for their next request.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use http::Uri;
+use tokio::time::{Instant, sleep_until};
+
+use super::connection::Connection;
+use crate::upstream::connect::Connector;
+
+/// Time for which a connection without a request is kept: under the 5 s after which the first servers close theirs (Node's
+/// `server.keepAliveTimeout`).
+pub(crate) const IDLE: Duration = Duration::from_secs(4);
+
+/// An origin, and the connections to it.
+pub(super) struct Origin {
+    pub(super) uri: Uri,
+    pub(super) connector: Connector,
+    /// Connections without a request that are kept, at most.
+    most: usize,
+    /// Held for the time of a push or a pop.
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// HTTP/1.1 connections without a request; the one that was used last is used next.
+    idle: Vec<(Connection, Instant)>,
+    /// The HTTP/2 connection, which requests share.
+    shared: Option<(Connection, Instant)>,
+    /// A task waits for the oldest to have been idle for long enough.
+    sweeping: bool,
+}
+
+impl Origin {
+    pub(super) fn new(uri: Uri, connector: Connector, most: usize) -> Self {
+        Self {
+            uri,
+            connector,
+            most,
+            kept: Mutex::default(),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection that was kept.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let now = Instant::now();
+        let mut kept = self.kept();
+        if let Some((shared, used)) = &mut kept.shared
+            && !shared.is_closed()
+        {
+            *used = now;
+            return shared.share();
+        }
+        kept.shared = None;
+        while let Some((connection, since)) = kept.idle.pop() {
+            if !connection.is_closed() && now < since + IDLE {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request, where there is room.
+    pub(super) fn keep(self: &Arc<Self>, connection: Connection) {
+        if self.most == 0 || connection.is_closed() {
+            return;
+        }
+        let now = Instant::now();
+        let mut kept = self.kept();
+        match connection.share() {
+            Some(_) if kept.shared.as_ref().is_some_and(|(it, _)| !it.is_closed()) => return,
+            Some(shared) => kept.shared = Some((shared, now)),
+            None if kept.idle.len() >= self.most => return,
+            None => kept.idle.push((connection, now)),
+        }
+        if !std::mem::replace(&mut kept.sweeping, true) {
+            tokio::spawn(sweep(Arc::downgrade(self), now + IDLE));
+        }
+    }
+
+    /// True if nothing is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        let kept = self.kept();
+        kept.idle.is_empty() && kept.shared.is_none()
+    }
+
+    /// Closes what has been idle for too long, and returns when to look again.
+    fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut kept = self.kept();
+        let lives = |(connection, since): &(Connection, Instant)| {
+            !connection.is_closed() && now < *since + IDLE
+        };
+        kept.idle.retain(lives);
+        kept.shared = kept.shared.take().filter(lives);
+        let oldest = kept.idle.first().or(kept.shared.as_ref());
+        let next = oldest.map(|(_, since)| *since + IDLE);
+        kept.sweeping = next.is_some();
+        next
+    }
+}
+
+/// Closes connections as their time is over, until there are none.
+async fn sweep(origin: Weak<Origin>, first: Instant) {
+    let mut next = first;
+    loop {
+        sleep_until(next).await;
+        let now = Instant::now();
+        match origin.upgrade().and_then(|origin| origin.expire(now)) {
+            Some(at) => next = at,
+            None => return,
+        }
+    }
+}
+
+/// A connection that a reply's body comes over, and the origin that keeps it afterwards. Dropped, it closes the connection.
+pub(crate) struct Lease {
+    connection: Connection,
+    origin: Arc<Origin>,
+}
+
+impl Lease {
+    pub(super) fn new(connection: Connection, origin: Arc<Origin>) -> Self {
+        Self { connection, origin }
+    }
+
+    /// Gives the connection back: the body has been read to its end.
+    pub(crate) fn release(self) {
+        self.origin.keep(self.connection);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lease")
+    }
+}
