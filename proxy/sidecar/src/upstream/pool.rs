@@ -216,8 +216,10 @@ impl Pool {
                 Kept::Unanswered(request) => request,
             };
         }
-        let connection = Connection::open(&origin.connector, &origin.uri, upstream.connect_timeout);
-        let mut connection = connection.await?;
+        let limit = upstream.connect_timeout;
+        // Boxed, as few requests need it: an exchange's future is half as large without.
+        let opening = Box::pin(Connection::open(&origin.connector, &origin.uri, limit));
+        let mut connection = opening.await?;
         if let Some(shared) = connection.share() {
             origin.keep(shared);
         }
