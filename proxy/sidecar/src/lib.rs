@@ -16,15 +16,13 @@
 //! # Beside it
 //!
 //! [`config`] is what the operator wrote and what it means; [`reload`] makes the next generation of it and of the policy files, and swaps it
-//! in, where [`signing`] says that they are who they claim to be ([`pull`] brings them from a registry, in a process of its own); [`state`]
-//! outlives exchanges: limits, values, kept replies, replies under way; [`admin`] tells how things are; [`refusal`] holds every answer that
-//! Outrigger gives in its own name; [`overload`] turns new work away before there is too much of it, [`harden`] gives up what the process does
-//! not need; [`cost`] knows what tokens cost, what an exchange will take and whom it is booked to; [`cli`] is the command line.
+//! in, where [`signing`] says that they are who they claim to be; [`state`] outlives exchanges: limits, values, kept replies, replies under
+//! way; [`admin`] tells how things are; [`refusal`] holds every answer that Outrigger gives in its own name; [`overload`] turns new work away before there is too much of it, [`harden`] gives up what the process does
+//! not need; [`cost`] knows what tokens cost, what an exchange will take and whom it is booked to; [`cli`] is the command line, and [`tool`]
+//! the way to the other program's.
 //!
-//! # In the pod
-//!
-//! [`rules`] leads a pod's connections to the proxy, in the kernel; [`ca`] makes the certificates with which an app's TLS ends here;
-//! [`inject`] puts the sidecar beside other people's pods.
+//! [`ca`] makes the certificates with which an app's TLS ends here. What leads a pod's connections here and puts the sidecar beside other
+//! people's pods is the other program's.
 //!
 //! # Who may know whom
 //!
@@ -44,19 +42,17 @@ mod flat_write;
 #[cfg(test)]
 mod fuzz;
 pub mod harden;
-pub mod inject;
 pub mod intercept;
 pub mod overload;
 pub mod policy;
-pub mod pull;
 pub mod refusal;
 pub mod reload;
 pub mod route;
-pub mod rules;
 pub mod sandbox;
 pub mod signing;
 pub mod state;
 pub mod telemetry;
+pub mod tool;
 pub mod upstream;
 
 /// Any error that may cross threads.

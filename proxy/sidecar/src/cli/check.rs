@@ -8,6 +8,7 @@ use crate::{
     reload::{self, Scan, admit::admitted, assemble::Assembler},
     sandbox::{Compiler, Host, Loader, Options, Version},
     signing::Seen,
+    tool,
 };
 
 #[derive(Debug, clap::Args)]
@@ -90,7 +91,7 @@ fn load(file: &Path, config: &Config) -> Result<(), Stop> {
 /// A loader that keeps compiled code where `run` would, or nowhere where that directory is not this user's.
 fn loader(config: &Config) -> Result<Loader, Stop> {
     let open = |cache| {
-        let compiler = std::env::current_exe().map_or(Compiler::InProcess, Compiler::Child);
+        let compiler = Compiler::Child(tool::path());
         let options = Options {
             memory: config.policies.memory,
             ..Options::default()

@@ -3,7 +3,7 @@
 //! A kernel without a feature enforces the rest: ABI 1 (Linux 5.13) knows files, 4 (6.7) TCP ports, 5 devices, 6 (6.12) abstract sockets and
 //! signals. Datagrams are in none of them, so name resolution needs no rule.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, RestrictionStatus,
@@ -12,6 +12,7 @@ use landlock::{
 };
 
 use super::needs::Needs;
+use crate::tool;
 
 /// The first ABI that knows ports.
 pub(super) const NETWORK: u8 = 4;
@@ -104,9 +105,8 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
     if needs.connect.is_some() {
         rules = rules.handle_access(AccessNet::ConnectTcp)?;
     }
-    let own: Option<PathBuf> = std::env::current_exe().ok();
-    let started = own.iter().map(PathBuf::as_path);
-    let started = started.chain(LOADERS.iter().map(Path::new));
+    let compiler = tool::path();
+    let started = LOADERS.iter().map(Path::new).chain([&*compiler]);
     let rules = rules
         .scope(Scope::from_all(ABI::V6))?
         .create()?
@@ -154,6 +154,7 @@ mod tests {
     use std::{
         fs, io,
         net::{TcpListener, TcpStream, ToSocketAddrs},
+        path::PathBuf,
     };
 
     use super::*;

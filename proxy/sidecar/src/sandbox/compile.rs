@@ -35,7 +35,7 @@ use super::{
 use crate::config::{Grants, PolicyLimits};
 
 /// The hidden subcommand that runs [`compile_child`].
-pub(super) const SUBCOMMAND: &str = "compile-policy";
+pub(super) const SUBCOMMAND: &str = "compile";
 /// How long the child may take over all.
 const CHILD_TIME: Duration = Duration::from_secs(180);
 

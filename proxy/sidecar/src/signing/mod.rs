@@ -17,8 +17,7 @@ mod trust;
 
 pub use key::{KeyError, PublicKey, SecretKey};
 pub use seen::Seen;
-pub(crate) use statement::is_name;
-pub use statement::{LARGEST, Malformed, Signature, Statement};
+pub use statement::{LARGEST, Malformed, Signature, Statement, is_name};
 pub use trust::{Beside, Refused, Subject, Trust, Verified};
 
 /// SHA-256 of something.

@@ -85,7 +85,7 @@ impl std::error::Error for SetupError {
 ///
 /// # Errors
 /// The file can't be read or holds no certificate.
-pub(crate) fn tls(roots: Option<&Path>) -> Result<ClientConfig, SetupError> {
+pub fn tls(roots: Option<&Path>) -> Result<ClientConfig, SetupError> {
     let mut store = RootCertStore::empty();
     match roots {
         None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

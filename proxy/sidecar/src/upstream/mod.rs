@@ -18,7 +18,7 @@ pub use pool::{Pool, SendError, SetupError};
 pub use crate::BoxError;
 
 /// Finds an error of type `T` among an error's causes, those wrapped in an `io::Error` included (whose `source` skips them).
-pub(crate) fn cause<'a, T: std::error::Error + 'static>(
+pub fn cause<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {
     let mut next = Some(error);

@@ -35,6 +35,7 @@ use crate::{
         log,
         metrics::{self, inflight},
     },
+    tool,
     upstream::Pool,
 };
 
@@ -174,8 +175,7 @@ fn overload(
 }
 
 fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
-    // Compiling takes memory that an allocator is slow to give back: a child gives it back at once.
-    let compiler = std::env::current_exe().map_or(Compiler::InProcess, Compiler::Child);
+    let compiler = Compiler::Child(tool::path());
     let options = Options {
         memory: config.policies.memory,
         ..Options::default()

@@ -24,7 +24,7 @@ use super::{
     Error,
     manifest::{Entry, Kind, LARGEST, Manifest},
 };
-use crate::signing::{Digest, digest, hex};
+use outrigger::signing::{Digest, digest, hex};
 
 const DATA: &str = "..data";
 const NEXT: &str = "..data_next";

@@ -2,17 +2,17 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
+use outrigger::{
+    config::{Log, LogLevel},
+    telemetry::log,
+};
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
 };
 
 use super::{Stop, inject::Defaults};
-use crate::{
-    config::{Log, LogLevel},
-    inject::{self, Address, Wish},
-    telemetry::log,
-};
+use crate::inject::{self, Address, Wish};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-use crate::{
+use outrigger::{
     signing::{Digest, Refused, hex},
     upstream::cause,
 };

@@ -157,7 +157,7 @@ fn with_a_tag() -> Vec<u8> {
 
 #[test]
 fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger"));
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger-tool"));
     for compiler in [Compiler::InProcess, Compiler::Child(program)] {
         let loader = Loader::new(Options::default(), None, compiler, Host::none()).unwrap();
         let told = loader.load(Source {
@@ -241,7 +241,7 @@ fn without_a_cache_a_policy_is_compiled_into_memory() {
 
 #[test]
 fn a_child_compiles_with_the_same_outcome_with_and_without_a_cache() {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger"));
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger-tool"));
     let home = tempfile::tempdir().unwrap();
     for cache in [Some(home.path().join("cache")), None] {
         let compiler = Compiler::Child(program.clone());

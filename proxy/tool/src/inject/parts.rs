@@ -348,7 +348,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::ca;
+    use outrigger::ca;
 
     #[test]
     fn an_app_is_told_what_the_ca_says_that_it_needs() {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use crate::{
+use outrigger::{
     config::{Grants, PolicyLimits, cases::Cases},
     policy::Program,
     reload::rehearsal::rehearse,

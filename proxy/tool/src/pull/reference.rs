@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::Error;
-use crate::signing::{Digest, hex, unhex};
+use outrigger::signing::{Digest, hex, unhex};
 
 /// One artifact of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]

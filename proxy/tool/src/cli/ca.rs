@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{Stop, environment, say};
-use crate::{
-    ca::{self, Authority, CaError},
+use outrigger::{
+    ca::{self, Authority},
     config::{Ca, Config},
 };
 
@@ -60,19 +60,6 @@ pub(super) fn ca(arguments: &Arguments) -> Result<(), Stop> {
         return say(&exports(&std::path::absolute(&settings.bundle)?));
     }
     say(&told(&authority))
-}
-
-impl From<CaError> for Stop {
-    /// What was written, and what the machine has.
-    fn from(error: CaError) -> Self {
-        match error {
-            CaError::NoHosts
-            | CaError::Host { .. }
-            | CaError::OneDirectory { .. }
-            | CaError::Roots { .. } => Self::Mistake(error.to_string()),
-            error => Self::Machine(error.to_string()),
-        }
-    }
 }
 
 fn told(authority: &Authority) -> String {

@@ -70,7 +70,7 @@ async fn personal_data_in_any_place_is_redacted_by_a_policy_of_0_2() {
 #[test]
 fn a_child_compiles_a_policy_of_0_2_and_the_cache_keeps_it_apart_from_today_s() {
     let home = tempfile::tempdir().unwrap();
-    let compiler = Compiler::Child(env!("CARGO_BIN_EXE_outrigger").into());
+    let compiler = Compiler::Child(env!("CARGO_BIN_EXE_outrigger-tool").into());
     let cache = Some(home.path().join("cache"));
     let loader = Loader::new(Options::default(), cache, compiler, Host::none()).unwrap();
     for cached in [false, true] {

@@ -16,7 +16,7 @@ use super::{
     auth::{Challenge, Credentials},
     manifest::{ACCEPT, Entry, LARGEST},
 };
-use crate::{
+use outrigger::{
     signing::{Digest, unhex},
     upstream::connect::tls,
 };
@@ -110,7 +110,7 @@ impl Registry {
 
     /// Fetches a file into `path`, which is not there yet.
     pub(super) async fn blob(&mut self, entry: &Entry, path: &Path) -> Result<(), Error> {
-        let digits = crate::signing::hex(&entry.digest);
+        let digits = outrigger::signing::hex(&entry.digest);
         let mut reply = self
             .ask(Method::GET, &format!("blobs/sha256:{digits}"))
             .await?;

@@ -10,7 +10,7 @@ use std::{
 use semver::Version;
 use zeroize::Zeroizing;
 
-use crate::{
+use outrigger::{
     sandbox,
     signing::{
         Beside, Digest, LARGEST, PublicKey, SecretKey, Statement, Subject, Trust, digest, hex,

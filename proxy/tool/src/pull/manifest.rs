@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::Error;
-use crate::signing::{Digest, LARGEST as LARGEST_SIGNATURE, is_name, unhex};
+use outrigger::signing::{Digest, LARGEST as LARGEST_SIGNATURE, is_name, unhex};
 
 /// No manifest is larger, in bytes.
 pub(super) const LARGEST: u64 = 1 << 20;

@@ -23,9 +23,9 @@ pub use auth::{Credentials, Login};
 pub use error::Error;
 pub use reference::Reference;
 
-use crate::signing::{Beside, Digest, PublicKey, Subject, Trust, digest, hex};
 use folder::{Folder, Partial};
 use manifest::{Entry, Kind, Manifest};
+use outrigger::signing::{Beside, Digest, PublicKey, Subject, Trust, digest, hex};
 use registry::Registry;
 
 /// One round may take so long, from the first question to the swap.

@@ -2,6 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use outrigger::{
+    config::{Log, LogLevel, values},
+    telemetry::log,
+};
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -10,11 +14,7 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::{Stop, environment, policy::keys};
-use crate::{
-    config::{Log, LogLevel, values},
-    pull::{Credentials, Error, Login, Options, Puller, Reference, Round},
-    telemetry::log,
-};
+use crate::pull::{Credentials, Error, Login, Options, Puller, Reference, Round};
 
 /// The shortest time between rounds: a registry is no metronome.
 const SHORTEST: Duration = Duration::from_secs(1);

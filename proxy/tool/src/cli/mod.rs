@@ -1,0 +1,137 @@
+//! The command line of the tools. A file per subcommand; how a command ends is as in [`outrigger::cli`].
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use outrigger::cli::{Stop, environment, finish, say};
+
+mod ca;
+mod inject;
+mod policy;
+mod pull;
+mod rules;
+mod uninject;
+mod webhook;
+
+/// Tools around the sidecar: policies, injection, rules, certificates.
+///
+/// `outrigger CMD` starts them, too.
+#[derive(Debug, Parser)]
+#[command(
+    name = "outrigger-tool",
+    version,
+    about,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes the pod's CA, or tells where it is and what an app needs to trust it.
+    Ca(ca::Arguments),
+    /// Prints or installs the rules that lead a pod's connections to the proxy.
+    Rules(rules::Arguments),
+    /// Makes, builds, tests, inspects and signs policies.
+    #[command(subcommand)]
+    Policy(policy::Task),
+    /// Brings policies from an OCI registry into a directory, and keeps them up to date.
+    Pull(pull::Arguments),
+    /// Adds the sidecar to the pods of a Kubernetes manifest.
+    Inject(inject::Arguments),
+    /// Takes away what `inject` added.
+    Uninject(uninject::Arguments),
+    /// Adds the sidecar to pods as a cluster makes them: a mutating admission webhook.
+    Webhook(webhook::Arguments),
+    /// Compiles one policy from standard input; what `run` and `check` start for each that is not in the cache.
+    Compile,
+}
+
+/// Does what the process's arguments ask for.
+pub fn main() -> ExitCode {
+    finish(match Arguments::parse().command {
+        Command::Ca(arguments) => ca::ca(&arguments),
+        Command::Policy(command) => policy::run(&command),
+        Command::Rules(arguments) => rules::rules(&arguments),
+        Command::Pull(arguments) => pull::pull(&arguments),
+        Command::Inject(arguments) => inject::inject(&arguments),
+        Command::Uninject(arguments) => uninject::uninject(&arguments),
+        Command::Webhook(arguments) => webhook::webhook(&arguments),
+        Command::Compile => {
+            outrigger::harden::child();
+            return outrigger::sandbox::compile_child();
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use outrigger::tool::COMMANDS;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_sidecar_lists_every_command_with_the_line_that_it_has_here() {
+        let own: Vec<(String, String)> = Arguments::command()
+            .get_subcommands()
+            .map(|command| {
+                let about = command.get_about().map(ToString::to_string);
+                (command.get_name().to_owned(), about.unwrap_or_default())
+            })
+            .collect();
+        let listed = COMMANDS.map(|(name, about)| (name.to_owned(), about.to_owned()));
+        assert_eq!(own, listed);
+    }
+
+    #[test]
+    fn the_documented_forms_are_read() {
+        for line in [
+            "ca --config a.yaml",
+            "ca --host a.com --host b.com --directory d --bundle b --env",
+            "policy new my-policy",
+            "policy new my-policy --sdk ../plugin-sdk",
+            "policy build",
+            "policy build plugins/pii-redact",
+            "policy test X.wasm X.cases.yaml",
+            "policy inspect X.wasm",
+            "rules --format iptables --port 443 --port 8443 --exclude-uid 999 --exclude-cidr fd00::/8",
+            "rules --install --uid 13370 --to 15001 --to6 15006",
+            "rules --remove",
+            "rules --check",
+            "policy keygen --out team",
+            "policy sign X.wasm --key team.key",
+            "policy verify X.wasm --key team.pub --key other.pub",
+            "pull oci://registry.example/team/policies:stable --into /etc/outrigger/policies --every 60s",
+            "compile",
+            "inject",
+            "inject -f a.yaml --mode base-url --image a:1 --config c --policies p --secret s --plain-container --upgrade",
+            "uninject -f -",
+            "webhook --listen 0.0.0.0:8443 --cert tls.crt --key tls.key --config-defaults d.yaml --mode base-url --linger 1",
+        ] {
+            assert!(is_read(line), "{line}");
+        }
+        for line in [
+            "ca",
+            "ca --config a --host b",
+            "ca --host b --env --print",
+            "rules --install --remove",
+            "rules --check --format iptables",
+            "rules --exclude-cidr 10.1.2.3/8",
+        ] {
+            assert!(!is_read(line), "{line}");
+        }
+    }
+
+    fn is_read(line: &str) -> bool {
+        let words = format!("outrigger {line}");
+        Arguments::try_parse_from(words.split(' ')).is_ok()
+    }
+}
