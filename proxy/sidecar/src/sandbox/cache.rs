@@ -4,9 +4,9 @@
 //! is used only while its digest is the one written beside it, and its name is the digest of all that it was made from.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fs::{self, DirBuilder, File},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -14,10 +14,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::compile::Compiled;
-
-/// Policies kept; the ones longest unused go first.
-const KEPT: usize = 64;
+#[cfg(any(test, feature = "compile"))]
+mod write;
 
 /// A private directory of compiled policies.
 #[derive(Debug, Clone)]
@@ -86,19 +84,6 @@ impl Cache {
         })
     }
 
-    /// Keeps what was compiled, and drops what is beyond the bound.
-    pub(super) fn store(&self, key: &str, compiled: &Compiled) -> io::Result<()> {
-        let (code, note) = self.paths(key);
-        let text = serde_json::to_vec(&Note {
-            sha256: hex(&Sha256::digest(&compiled.code)),
-            not_snapshotted: compiled.not_snapshotted.clone(),
-        })?;
-        self.place(&code, &compiled.code)?;
-        self.place(&note, &text)?;
-        self.prune();
-        Ok(())
-    }
-
     /// Removes what is kept under `key`.
     pub(super) fn remove(&self, key: &str) {
         let (code, note) = self.paths(key);
@@ -109,43 +94,6 @@ impl Cache {
     fn paths(&self, key: &str) -> (PathBuf, PathBuf) {
         let path = |end| self.directory.join(format!("{key}.{end}"));
         (path("cwasm"), path("json"))
-    }
-
-    /// Writes a file whole or not at all: a reader that has it mapped keeps the old one.
-    fn place(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut chance = [0; 8];
-        getrandom::fill(&mut chance).map_err(io::Error::other)?;
-        let partial = self.directory.join(format!(".partial-{}", hex(&chance)));
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| fs::rename(&partial, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&partial);
-        }
-        written
-    }
-
-    fn prune(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else {
-            return;
-        };
-        let mut codes: Vec<(SystemTime, String)> = entries
-            .flatten()
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                let key = name.strip_suffix(".cwasm")?.to_owned();
-                Some((entry.metadata().ok()?.modified().ok()?, key))
-            })
-            .collect();
-        codes.sort_unstable();
-        let surplus = codes.len().saturating_sub(KEPT);
-        for (_, key) in codes.iter().take(surplus) {
-            self.remove(key);
-        }
     }
 }
 
@@ -171,7 +119,7 @@ fn file_digest(file: &mut File) -> io::Result<String> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::*;
+    use super::{super::child::Compiled, write::KEPT, *};
     use std::{os::unix::fs::PermissionsExt, time::Duration};
 
     fn compiled(code: &[u8]) -> Compiled {

@@ -1,29 +1,26 @@
 //! From a policy's file to native code of its configured image: wrap, configure, snapshot, compile.
 //!
-//! This is the costly part (seconds and up to 100 MB for a large policy), so it is done by a child process, this same binary at the lowest
-//! priority, that ends when it has written the code. The child gets no environment: what it runs is a policy.
+//! The costly part, done by a process of its own ([`super::child`]) and behind the feature `compile`: a sidecar has no compiler.
 
 use std::{
     borrow::Cow,
     io::{self, BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use wasmtime::{
     Store,
-    component::{Component, Instance},
+    component::{Component, Instance, Lift, WasmList},
 };
-use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+use wasmtime_wizer::{ComponentInstanceState, Wizer};
 use wit_component::ComponentEncoder;
 
 use super::{
     LoadError,
     cache::Cache,
-    contract::Version,
+    child::{Answer, Compiled, Job, RELEASE},
     engine,
     host::Host,
     instance::{Configure, linker},
@@ -34,40 +31,8 @@ use super::{
 };
 use crate::config::{Grants, PolicyLimits};
 
-/// The hidden subcommand that runs [`compile_child`].
-pub(super) const SUBCOMMAND: &str = "compile";
 /// How long the child may take over all.
 const CHILD_TIME: Duration = Duration::from_secs(180);
-
-/// What is to be compiled.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Job {
-    /// The file holds a component; otherwise a core module, to be wrapped.
-    pub(super) component: bool,
-    /// The interface with the hooks, version included.
-    pub(super) export: String,
-    /// The contract that it was built for.
-    pub(super) contract: Version,
-    /// The configuration as JSON text.
-    pub(super) config: String,
-    /// Bytes of memory that an instance may have; `configure` may have four times that.
-    pub(super) memory: u64,
-    /// CPU time of `configure`.
-    pub(super) cpu: Duration,
-    /// Compiling gives way to whatever else runs.
-    pub(super) gives_way: bool,
-    /// The name in the cache, and the cache's directory where there is one.
-    pub(super) key: String,
-    pub(super) cache: Option<PathBuf>,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    pub(super) code: Vec<u8>,
-    /// Why the image is not configured, where it is not.
-    pub(super) not_snapshotted: Option<String>,
-}
 
 /// The job's file as a component: a core module is wrapped into one. What is made with more than policies may use is refused first.
 pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError> {
@@ -125,7 +90,7 @@ fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
             store.data_mut().pace = Pace::loading(CHILD_TIME);
             store.data_mut().unbound();
             store.set_hostcall_fuel(usize::MAX);
-            let mut state = WasmtimeWizerComponent {
+            let mut state = Live {
                 store: &mut store,
                 instance,
             };
@@ -139,6 +104,62 @@ fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
             configured(job, component)?;
             Ok(Image::Plain(format!("{error:#}")))
         }
+    }
+}
+
+/// An instance that wizer takes the state of, by calling the exports that it gave it.
+///
+/// wizer's own comes with a feature that turns on a collector, threads and caches in wasmtime.
+struct Live<'a> {
+    store: &'a mut Store<State>,
+    instance: Instance,
+}
+
+impl Live<'_> {
+    #[expect(
+        clippy::expect_used,
+        reason = "wizer made these exports, and their signature has no way to fail"
+    )]
+    async fn call<R: Lift + Send + Sync + 'static>(&mut self, instance: &str, function: &str) -> R {
+        let store = &mut *self.store;
+        let instance = self.instance.get_export_index(&mut *store, None, instance);
+        let function = instance.and_then(|instance| {
+            (self.instance).get_export_index(&mut *store, Some(&instance), function)
+        });
+        let function = function.expect("an export that wizer made");
+        let function = self
+            .instance
+            .get_typed_func::<(), (R,)>(&mut *store, function);
+        let returned = function.expect("a function that wizer made");
+        returned.call_async(store, ()).await.expect("it reads").0
+    }
+}
+
+impl ComponentInstanceState for Live<'_> {
+    async fn call_func_ret_list_u8(
+        &mut self,
+        instance: &str,
+        function: &str,
+        contents: impl FnOnce(&[u8]) + Send,
+    ) {
+        let list: WasmList<u8> = self.call(instance, function).await;
+        contents(list.as_le_slice(&self.store));
+    }
+
+    async fn call_func_ret_s32(&mut self, instance: &str, function: &str) -> i32 {
+        self.call(instance, function).await
+    }
+
+    async fn call_func_ret_s64(&mut self, instance: &str, function: &str) -> i64 {
+        self.call(instance, function).await
+    }
+
+    async fn call_func_ret_f32(&mut self, instance: &str, function: &str) -> u32 {
+        self.call::<f32>(instance, function).await.to_bits()
+    }
+
+    async fn call_func_ret_f64(&mut self, instance: &str, function: &str) -> u64 {
+        self.call::<f64>(instance, function).await.to_bits()
     }
 }
 
@@ -191,57 +212,7 @@ pub(super) fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
     store
 }
 
-/// What the child answers in its first line; the code follows where it is not in the cache.
-#[derive(Serialize, Deserialize)]
-enum Answer {
-    Cached,
-    Code { not_snapshotted: Option<String> },
-    Refused { kind: String, text: String },
-}
-
-/// What a job in a child came to.
-pub(super) enum Done {
-    Cached,
-    Code(Compiled),
-}
-
-/// Has a child do the job.
-pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, LoadError> {
-    let failed = |what: &str, e: io::Error| LoadError::Compile(format!("{what}: {e}"));
-    let mut child = Command::new(program)
-        .arg(SUBCOMMAND)
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| failed("the compiling process did not start", e))?;
-    let written = child.stdin.take().map_or(Ok(()), |mut input| {
-        serde_json::to_writer(&mut input, job)?;
-        input.write_all(b"\n")?;
-        input.write_all(file)
-    });
-    let output = child
-        .wait_with_output()
-        .map_err(|e| failed("the compiling process was lost", e))?;
-    let mut lines = &output.stdout[..];
-    let mut line = Vec::new();
-    let read = lines.read_until(b'\n', &mut line);
-    match read.map(|_| serde_json::from_slice(&line)) {
-        Ok(Ok(Answer::Cached)) => Ok(Done::Cached),
-        Ok(Ok(Answer::Code { not_snapshotted })) => Ok(Done::Code(Compiled {
-            code: lines.to_vec(),
-            not_snapshotted,
-        })),
-        Ok(Ok(Answer::Refused { kind, text })) => Err(LoadError::from_wire(&kind, text)),
-        _ => Err(match written {
-            Err(e) => failed("the compiling process would not listen", e),
-            Ok(()) => LoadError::Compile(format!("the compiling process ended: {}", output.status)),
-        }),
-    }
-}
-
-/// Serves one job from standard input: the hidden subcommand `compile-policy`.
+/// Serves one job from standard input: `outrigger-tool compile`.
 pub fn compile_child() -> ExitCode {
     let _ = std::thread::Builder::new().spawn(|| {
         std::thread::sleep(CHILD_TIME);
@@ -261,7 +232,14 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
         let _ = rustix::process::nice(19);
     }
     input.read_to_end(&mut file)?;
-    let compiled = compile(&job, &file);
+    let compiled = if job.release == RELEASE {
+        compile(&job, &file)
+    } else {
+        Err(LoadError::Compile(format!(
+            "outrigger-tool is {RELEASE} and outrigger {}; install both of one version",
+            job.release
+        )))
+    };
     let (answer, code) = match &compiled {
         Ok(compiled) => match stored(&job, compiled) {
             true => (Answer::Cached, None),

@@ -9,7 +9,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+#[cfg(feature = "compile")]
+use wasmtime::OptLevel;
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::{proposals, ticker::Ticker};
 
@@ -63,11 +65,13 @@ impl Engine {
 }
 
 /// Makes an engine that compiles for [`Engine`], without its pool.
+#[cfg(feature = "compile")]
 pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&settings())
 }
 
 /// Makes the engine that runs `configure` once: its code is thrown away, so it is not worth optimising.
+#[cfg(feature = "compile")]
 pub(super) fn configurator() -> wasmtime::Result<wasmtime::Engine> {
     let mut config = settings();
     config.cranelift_opt_level(OptLevel::None);
@@ -91,6 +95,26 @@ fn settings() -> Config {
         .native_unwind_info(false);
     proposals::restrict(&mut config);
     config
+}
+
+/// What this processor has of all that compiled code may use.
+pub(super) fn processor() -> Vec<&'static str> {
+    macro_rules! detected {
+        ($detect:ident: $($feature:tt)*) => {
+            [$((std::arch::$detect!($feature), $feature)),*]
+        };
+    }
+    #[cfg(target_arch = "x86_64")]
+    let known = detected!(is_x86_feature_detected: "sse3" "ssse3" "sse4.1" "sse4.2" "cmpxchg16b" "popcnt" "avx" "avx2" "fma" "avxvnni" "bmi1" "bmi2"
+        "avx512bitalg" "avx512dq" "avx512f" "avx512vl" "avx512vbmi" "lzcnt");
+    #[cfg(target_arch = "aarch64")]
+    let known = detected!(is_aarch64_feature_detected: "lse" "paca" "fp16" "dotprod" "i8mm");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let known: [(bool, &str); 0] = [];
+    let has = known
+        .into_iter()
+        .filter_map(|(has, name)| has.then_some(name));
+    [std::env::consts::ARCH].into_iter().chain(has).collect()
 }
 
 fn pool(slots: u32) -> InstanceAllocationStrategy {
@@ -266,6 +290,7 @@ mod tests {
         assert_eq!(budget.taken(), 0);
     }
 
+    #[cfg(feature = "compile")]
     #[test]
     fn code_compiled_without_the_pool_runs_in_the_pool() {
         use std::hash::{DefaultHasher, Hash, Hasher};

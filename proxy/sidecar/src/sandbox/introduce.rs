@@ -6,7 +6,8 @@ use wasmtime::component::Component;
 
 use super::{
     LoadError,
-    compile::{Job, compiler_failed, component, store},
+    child::{Job, RELEASE},
+    compile::{compiler_failed, component, store},
     contract::Names,
     engine,
     instance::{describe, linker},
@@ -38,6 +39,7 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         Err(error)
     })?;
     let job = Job {
+        release: RELEASE.to_owned(),
         component: names.component,
         export: names.export,
         contract: names.contract,

@@ -11,6 +11,8 @@
 
 mod bindings;
 mod cache;
+mod child;
+#[cfg(feature = "compile")]
 mod compile;
 mod contract;
 mod convert;
@@ -18,6 +20,7 @@ mod engine;
 mod finish;
 pub mod host;
 mod instance;
+#[cfg(feature = "compile")]
 mod introduce;
 mod pace;
 mod package;
@@ -26,10 +29,12 @@ mod store;
 mod ticker;
 mod v0_2;
 
+#[cfg(feature = "compile")]
 pub use compile::compile_child;
 pub use contract::{CONTRACT, Version};
 pub use engine::{MEMORY_RESERVATION, Options};
 pub use host::Host;
 pub use instance::{Info, Policy};
+#[cfg(feature = "compile")]
 pub use introduce::introduced;
 pub use package::{Compiler, LoadError, Loader, Source};

@@ -14,11 +14,13 @@ use std::{
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
+#[cfg(feature = "compile")]
+use super::compile::compile;
 use super::{
     cache::{Cache, hex},
-    compile::{Compiled, Done, Job, compile, in_child},
+    child::{Compiled, Done, Job, RELEASE, in_child},
     contract::{CONTRACT, Names, Version},
-    engine::{Engine, Options},
+    engine::{Engine, Options, processor},
     host::Host,
     instance::{Info, Parts, Policy},
     proposals,
@@ -30,7 +32,7 @@ use crate::{
 };
 
 /// Raised where what is kept in the cache changes its meaning.
-const CACHE_FORMAT: u32 = 2;
+const CACHE_FORMAT: u32 = 3;
 
 /// A policy's file and the chain's word on it.
 #[derive(Debug)]
@@ -50,9 +52,10 @@ pub struct Source {
 /// Who compiles.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// A child: this executable, which must answer to the hidden subcommand with [`compile_child`](super::compile_child).
+    /// A child: [`crate::tool`]'s file.
     Child(PathBuf),
     /// This very thread.
+    #[cfg(feature = "compile")]
     InProcess,
 }
 
@@ -157,6 +160,7 @@ impl LoadError {
     }
 
     /// Kind and text, for the parent process.
+    #[cfg(any(test, feature = "compile"))]
     pub(super) fn to_wire(&self) -> (String, String) {
         let text = match self {
             Self::Fault(fault) => match fault {
@@ -281,6 +285,7 @@ impl Loader {
             Err(error)
         })?;
         let job = Job {
+            release: RELEASE.to_owned(),
             component: names.component,
             export: names.export,
             contract: names.contract,
@@ -319,12 +324,10 @@ impl Loader {
     /// The name of what this source compiles to, on this engine and processor.
     fn key(&self, source: &Source) -> String {
         let mut digest = Digester(Sha256::new());
-        (CACHE_FORMAT, CONTRACT, env!("CARGO_PKG_VERSION")).hash(&mut digest);
+        (CACHE_FORMAT, CONTRACT, RELEASE).hash(&mut digest);
         (&source.bytes, &source.config, source.limits.memory).hash(&mut digest);
-        self.engine
-            .wasm
-            .precompile_compatibility_hash()
-            .hash(&mut digest);
+        // wasmtime's own word on what code runs where is the compiler's; what the key has not told apart, mapping refuses.
+        processor().hash(&mut digest);
         hex(&digest.0.finalize())
     }
 
@@ -358,6 +361,7 @@ impl Loader {
                 }
                 Done::Code(compiled) => compiled,
             },
+            #[cfg(feature = "compile")]
             Compiler::InProcess => {
                 let compiled = compile(job, file)?;
                 if let Some(cache) = &self.cache
@@ -389,7 +393,7 @@ struct Code {
     not_snapshotted: Option<String>,
 }
 
-/// SHA-256 over what is `Hash`: the engine tells its compatibility in no other way.
+/// SHA-256 over what is `Hash`.
 struct Digester(Sha256);
 
 impl Hasher for Digester {

@@ -73,6 +73,7 @@ pub(super) struct State {
 
 impl State {
     /// For work at load, in which no exchange takes part.
+    #[cfg(feature = "compile")]
     pub(super) fn loading(shared: Arc<Shared>, pace: Pace) -> Self {
         let memory = Memory::new(shared.limits.memory.saturating_mul(4), None);
         Self::new(shared, pace, memory)
@@ -89,6 +90,7 @@ impl State {
     }
 
     /// Lifts the bound of memory, for the host's own reading of it.
+    #[cfg(feature = "compile")]
     pub(super) fn unbound(&mut self) {
         self.memory = Memory::new(u64::MAX, None);
     }

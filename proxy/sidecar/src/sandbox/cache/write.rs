@@ -1,0 +1,68 @@
+//! Writing to the cache: the compiling process's part.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::SystemTime,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{super::child::Compiled, Cache, Note, hex};
+
+/// Policies kept; the ones longest unused go first.
+pub(super) const KEPT: usize = 64;
+
+impl Cache {
+    /// Keeps what was compiled, and drops what is beyond the bound.
+    pub(in crate::sandbox) fn store(&self, key: &str, compiled: &Compiled) -> io::Result<()> {
+        let (code, note) = self.paths(key);
+        let text = serde_json::to_vec(&Note {
+            sha256: hex(&Sha256::digest(&compiled.code)),
+            not_snapshotted: compiled.not_snapshotted.clone(),
+        })?;
+        self.place(&code, &compiled.code)?;
+        self.place(&note, &text)?;
+        self.prune();
+        Ok(())
+    }
+
+    /// Writes a file whole or not at all: a reader that has it mapped keeps the old one.
+    fn place(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut chance = [0; 8];
+        getrandom::fill(&mut chance).map_err(io::Error::other)?;
+        let partial = self.directory.join(format!(".partial-{}", hex(&chance)));
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&partial, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&partial);
+        }
+        written
+    }
+
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
+        let mut codes: Vec<(SystemTime, String)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let key = name.strip_suffix(".cwasm")?.to_owned();
+                Some((entry.metadata().ok()?.modified().ok()?, key))
+            })
+            .collect();
+        codes.sort_unstable();
+        let surplus = codes.len().saturating_sub(KEPT);
+        for (_, key) in codes.iter().take(surplus) {
+            self.remove(key);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The compiling child: what it is asked, what it answers, and how it is started.
+//!
+//! Compiling takes seconds and up to 100 MB for a large policy, and memory that an allocator is slow to give back. So it is done by a
+//! process, `outrigger-tool compile` at the lowest priority, that ends when it has written the code; and a sidecar whose policies are in the
+//! cache needs no compiler at all. The child gets no environment: what it runs is a policy.
+
+use std::{
+    io::{self, BufRead, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{LoadError, contract::Version};
+
+/// The command of `outrigger-tool` that serves a job from standard input.
+const COMMAND: &str = "compile";
+/// Code of another version is never mapped: the two programs are of one.
+pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// What is to be compiled.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The version of who asks.
+    pub(super) release: String,
+    /// The file holds a component; otherwise a core module, to be wrapped.
+    pub(super) component: bool,
+    /// The interface with the hooks, version included.
+    pub(super) export: String,
+    /// The contract that it was built for.
+    pub(super) contract: Version,
+    /// The configuration as JSON text.
+    pub(super) config: String,
+    /// Bytes of memory that an instance may have; `configure` may have four times that.
+    pub(super) memory: u64,
+    /// CPU time of `configure`.
+    pub(super) cpu: Duration,
+    /// Compiling gives way to whatever else runs.
+    pub(super) gives_way: bool,
+    /// The name in the cache, and the cache's directory where there is one.
+    pub(super) key: String,
+    pub(super) cache: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) code: Vec<u8>,
+    /// Why the image is not configured, where it is not.
+    pub(super) not_snapshotted: Option<String>,
+}
+
+/// What the child answers in its first line; the code follows where it is not in the cache.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Answer {
+    Cached,
+    Code { not_snapshotted: Option<String> },
+    Refused { kind: String, text: String },
+}
+
+/// What a job in a child came to.
+pub(super) enum Done {
+    Cached,
+    Code(Compiled),
+}
+
+/// Has a child do the job.
+pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, LoadError> {
+    let failed = |what: &str, e: io::Error| LoadError::Compile(format!("{what}: {e}"));
+    let not_started = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => LoadError::Compile(format!(
+            "{}, which compiles policies, is not there; install outrigger-tool beside outrigger",
+            program.display()
+        )),
+        _ => failed("the compiling process did not start", e),
+    };
+    let mut child = Command::new(program)
+        .arg(COMMAND)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(not_started)?;
+    let written = child.stdin.take().map_or(Ok(()), |mut input| {
+        serde_json::to_writer(&mut input, job)?;
+        input.write_all(b"\n")?;
+        input.write_all(file)
+    });
+    let output = child
+        .wait_with_output()
+        .map_err(|e| failed("the compiling process was lost", e))?;
+    let mut lines = &output.stdout[..];
+    let mut line = Vec::new();
+    let read = lines.read_until(b'\n', &mut line);
+    match read.map(|_| serde_json::from_slice(&line)) {
+        Ok(Ok(Answer::Cached)) => Ok(Done::Cached),
+        Ok(Ok(Answer::Code { not_snapshotted })) => Ok(Done::Code(Compiled {
+            code: lines.to_vec(),
+            not_snapshotted,
+        })),
+        Ok(Ok(Answer::Refused { kind, text })) => Err(LoadError::from_wire(&kind, text)),
+        _ => Err(match written {
+            Err(e) => failed("the compiling process would not listen", e),
+            Ok(()) => LoadError::Compile(format!("the compiling process ended: {}", output.status)),
+        }),
+    }
+}
