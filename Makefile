@@ -3,13 +3,16 @@ CARGO ?= cargo
 
 .PHONY: build policies run test fuzz bench lint clean
 
-build: policies ## target/release/outrigger and target/policies/NAME.wasm
+# Two invocations: in one, Cargo would unite their features, and the sidecar would have the tool's compiler.
+build: policies ## target/release/outrigger, outrigger-tool beside it, and target/policies/NAME.wasm
 	$(CARGO) build --release --locked -p outrigger
+	$(CARGO) build --release --locked -p outrigger-tool
 
 policies: ## target/policies/NAME.wasm: the standard policies and the examples
 	plugins/build.sh
 
-run: build ## serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190), until SIGTERM or SIGINT
+run: policies ## builds quickly into target/quick, then serves on LISTEN (127.0.0.1:4141), admin on ADMIN (127.0.0.1:4190), until SIGTERM or SIGINT
+	$(CARGO) build --profile quick --locked -p outrigger -p outrigger-tool
 	@exec examples/run.sh
 
 test: ## everything, over real sockets, with the real SDKs
@@ -24,6 +27,7 @@ bench: build ## compares with direct, a plain pass-through and nginx; writes tar
 lint: ## formatting, clippy, licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy -p outrigger --locked -- -D warnings
 	plugins/build.sh --clippy
 	tests/deny.sh
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make run`: picks the configuration by the keys in the environment, then becomes outrigger.
+# `make run`: picks the configuration by the keys in the environment, then becomes outrigger. OUTRIGGER_BIN names another binary than the one
+# in target/quick; outrigger-tool lies beside it.
 # LISTEN and ADMIN say where it listens (127.0.0.1:4141 and 127.0.0.1:4190).
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
@@ -11,4 +12,4 @@ if [ -n "${OPENAI_API_KEY:-}" ] && [ -n "${ANTHROPIC_API_KEY:-}" ]; then config=
 elif [ -n "${OPENAI_API_KEY:-}" ]; then config=openai
 elif [ -n "${ANTHROPIC_API_KEY:-}" ]; then config=anthropic
 fi
-exec "${OUTRIGGER_BIN:-$TARGET/release/outrigger}" run --config "$root/examples/$config.yaml"
+exec "${OUTRIGGER_BIN:-$TARGET/quick/outrigger}" run --config "$root/examples/$config.yaml"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make test`: policies, the binary, what the tests need, then every test of the workspace in one target folder.
+# `make test`: policies, the binaries, what the tests need, then every test of the workspace in one target folder.
 # Arguments go to cargo test: `tests/run.sh -p outrigger-tests reload`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,9 +8,9 @@ section 'policies'
 plugins/build.sh --tests
 section 'what the tests need'
 tests/setup.sh
-section 'the binary'
+section 'the binaries'
 if [ $# -gt 0 ]; then
-  cargo build --locked -p outrigger
+  cargo build --locked -p outrigger -p outrigger-tool
 else
   # With the features that the whole workspace's tests ask for: another set would build the sandbox a second time.
   cargo test --locked --workspace --no-run

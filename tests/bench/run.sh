@@ -9,7 +9,7 @@ mkdir -p "$OUT"
 cargo build --release --locked -p outrigger-tests --bins
 if [ -z "${BENCH_SKIP_MICRO:-}" ]; then
   # An example, so that it is built as the binary is; its head says more.
-  cargo build --release --locked -p outrigger --example micro
+  cargo build --release --locked -p outrigger --features compile --example micro
   OUTRIGGER_MICRO="$(realpath "$OUT")/micro.json" OUTRIGGER_POLICIES="$(realpath "${OUTRIGGER_POLICIES:-${OUTRIGGER_TARGET:-target}/policies}")" \
     "$TARGET/release/examples/micro" --bench
 fi

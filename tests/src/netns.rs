@@ -189,15 +189,7 @@ impl Pod {
 
     /// The binary under test, where every user can run it.
     pub fn outrigger(&self) -> PathBuf {
-        let place = self.folder.path().join("outrigger");
-        if !place.exists() {
-            let binary = crate::sidecar::binary();
-            // A link where it can be: a debug binary is large.
-            std::fs::hard_link(&binary, &place)
-                .or_else(|_| std::fs::copy(&binary, &place).map(drop))
-                .unwrap();
-        }
-        place
+        crate::sidecar::put_into(self.folder.path())
     }
 
     /// Runs `outrigger rules` in the pod as the rules container does: its exit code and all that it wrote.

@@ -17,12 +17,34 @@ use crate::wire::{self, Connection, Reply};
 pub fn binary() -> PathBuf {
     let path = std::env::var_os("OUTRIGGER_BIN")
         .map_or_else(|| crate::target().join("debug/outrigger"), PathBuf::from);
-    assert!(
-        path.exists(),
-        "no binary at {}: run `make test`, or `cargo build -p outrigger` first",
-        path.display()
-    );
+    for program in [&path, &path.with_file_name(TOOL)] {
+        assert!(
+            program.exists(),
+            "no binary at {}: run `make test`, or `cargo build -p outrigger -p outrigger-tool` first",
+            program.display()
+        );
+    }
     path
+}
+
+/// The file name of the other program, which lies beside the binary.
+pub const TOOL: &str = "outrigger-tool";
+
+/// Puts both programs into a folder where every user can run them; returns the sidecar's.
+pub fn put_into(folder: &Path) -> PathBuf {
+    let binary = binary();
+    let own = folder.join("outrigger");
+    for (from, to) in [
+        (binary.with_file_name(TOOL), folder.join(TOOL)),
+        (binary, own.clone()),
+    ] {
+        // A link where it can be: a debug binary is large.
+        let linked = to.exists() || std::fs::hard_link(&from, &to).is_ok();
+        if !linked {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+    own
 }
 
 /// A built policy's file: of `OUTRIGGER_POLICIES` (`target/policies`) or of `OUTRIGGER_TEST_POLICIES` (`target/test-policies`).
@@ -390,8 +412,7 @@ fn command(program: &[&str], folder: &Path) -> Command {
         [] => Command::new(binary()),
         [program, arguments @ ..] => {
             use std::os::unix::fs::PermissionsExt;
-            let own = folder.join("outrigger");
-            std::fs::copy(binary(), &own).unwrap();
+            let own = put_into(folder);
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
             let mut command = Command::new(program);
             command.args(arguments).arg(own);

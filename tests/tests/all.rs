@@ -39,6 +39,7 @@ mod all {
     mod pod_overload;
     mod pod_rules;
     mod policy_limits;
+    mod programs;
     mod pull;
     mod reload;
     mod reply_framing;
