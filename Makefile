@@ -19,7 +19,7 @@ test: ## everything, over real sockets, with the real SDKs
 	tests/run.sh
 
 fuzz: ## the fuzz targets for MINUTES (10) from a seed of their own; `make test` runs each for ten seconds
-	OUTRIGGER_FUZZ_SECONDS=$$(($${MINUTES:-10} * 60)) OUTRIGGER_FUZZ_SEED=$$(date +%s) $(CARGO) test --locked -p outrigger --lib fuzz -- --nocapture
+	OUTRIGGER_FUZZ_SECONDS=$$(($${MINUTES:-10} * 60)) OUTRIGGER_FUZZ_SEED=$$(date +%s) $(CARGO) test --locked -p outrigger -p outrigger-dialect --lib fuzz -- --nocapture
 
 bench: build ## compares with direct, a plain pass-through and nginx; writes target/bench/results.json
 	tests/bench/run.sh

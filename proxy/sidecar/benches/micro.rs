@@ -21,17 +21,17 @@ use std::{
 
 use bytes::Bytes;
 use criterion::Criterion;
+use dialect::{
+    Delta, Dialect, Place, Places,
+    reply::{Reply, ReplyLimits},
+    request::Body,
+    splice::{Splice, apply},
+    sse::Frames,
+};
 use http::{HeaderMap, Method};
 use outrigger::{
     config::{Effect, Grants, PolicyLimits},
     cost::{Estimate, Unit},
-    dialect::{
-        Delta, Dialect, Place, Places,
-        reply::{Reply, ReplyLimits},
-        request::Body,
-        splice::{Splice, apply},
-        sse::Frames,
-    },
     exchange::told::Told,
     policy::{Call, Chain, Decision, Estimates, Instance, Link, Program, ReplyHead, Run},
     sandbox::{Compiler, Host, Loader, Options, Source},

@@ -28,19 +28,16 @@
 //!
 //! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect, state, telemetry} → cost → config`.
 //! `config` knows `signing`'s keys and nobody else. [`ca`] knows `config` alone; `cli` opens it and hands `intercept` its resolver.
-//! `dialect`, `policy`, `route` and `cost` are pure (`cost` knows `dialect` for its words), only `sandbox` knows wasmtime, and a test keeps
-//! it so.
+//! [`dialect`] is a crate and knows nobody. `policy`, `route` and `cost` are pure (`cost` knows `dialect` for its words), only `sandbox`
+//! knows wasmtime, and a test keeps it so.
 
 pub mod admin;
 pub mod ca;
 pub mod cli;
 pub mod config;
 pub mod cost;
-pub mod dialect;
 pub mod exchange;
 mod flat_write;
-#[cfg(test)]
-mod fuzz;
 pub mod harden;
 pub mod intercept;
 pub mod overload;

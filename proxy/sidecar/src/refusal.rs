@@ -2,12 +2,10 @@
 
 use std::{borrow::Cow, error::Error, time::Duration};
 
+use dialect::{Dialect, answer};
 use http::{HeaderValue, StatusCode};
 
-use crate::{
-    dialect::{Dialect, answer},
-    policy::Denial,
-};
+use crate::policy::Denial;
 
 /// Longest wait after which an SDK is asked to try again by itself: they sleep for as long as they are told (facts: one of them for all of
 /// `retry-after: 300`). A longer one is told, and left to the app.

@@ -42,7 +42,7 @@ fn files_that_name(folders: &[&str], words: &[&str]) -> Vec<String> {
 #[test]
 fn the_deciding_rooms_name_no_io_crate() {
     let reach = files_that_name(
-        &["dialect", "policy", "route"],
+        &["policy", "route"],
         &[
             "tokio::",
             "hyper::",

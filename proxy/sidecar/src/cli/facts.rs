@@ -5,10 +5,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use dialect::{Place, Places};
+
 use crate::{
     admin::{Facts, Generation, Phase, PolicyFacts, State},
     config::{Grants, Use},
-    dialect::{Place, Places},
     exchange::generation,
     policy::Link,
     reload::{Reloader, assemble::Entry},

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use dialect::describe::Exempt;
+
 use super::Effect;
-use crate::dialect::describe::Exempt;
 
 /// The kinds of content inside a body that no policy can be shown.
 pub(in crate::config) const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;

@@ -5,10 +5,11 @@
 //!
 //! Keys are long and random, so a plain hash tells nobody the key; 64 bits of it tell a billion callers apart.
 
+use dialect::address;
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::{config::Caller, dialect::address};
+use crate::config::Caller;
 
 /// A name for the caller, the same on every replica: a hash of the first header or cookie that `rule` names and the request carries, else of
 /// its credential, else of its cookies. None where it carries nothing of all that.

@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::dialect::{Dialect, Usage, describe::Provider};
+use dialect::{Dialect, Usage, describe::Provider};
 
 use super::Estimate;
 

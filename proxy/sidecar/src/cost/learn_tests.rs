@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dialect::tokens;
+
 use super::*;
-use crate::dialect::tokens;
 
 const CHAT: Dialect = Dialect::OpenaiChat;
 

@@ -3,7 +3,7 @@
 //! [`Taken`] has no default and no empty case that means "not known": whoever settles has to say which it is, and what was not read is
 //! never settled as nothing.
 
-use crate::dialect::Usage;
+use dialect::Usage;
 
 use super::{NanoDollars, Price, Unit};
 

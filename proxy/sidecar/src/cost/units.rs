@@ -1,6 +1,6 @@
 //! What limits count, as an estimate before the exchange and as the truth after it.
 
-use crate::dialect::Usage;
+use dialect::Usage;
 
 use super::{NanoDollars, Price};
 

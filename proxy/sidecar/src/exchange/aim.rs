@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dialect::{
+    answer,
+    request::{Body as Asked, Mark},
+};
 use http::{HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
 use tokio::time::Instant;
 
@@ -15,10 +19,6 @@ use super::{
 use crate::{
     config::{ByHost, Upstream},
     cost::tags,
-    dialect::{
-        answer,
-        request::{Body as Asked, Mark},
-    },
     policy::{Call, ConnectionId, Estimates, Run},
     refusal::{Code, Refusal},
     route,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dialect::answer;
 use http::{Response, StatusCode};
 use tokio::time::Instant;
 
@@ -12,7 +13,6 @@ use super::{
     settle::Watch,
 };
 use crate::{
-    dialect::answer,
     policy::{Call, Chain, Coverage, Failure, Link, Run, chain::Stop},
     refusal::Refusal,
     upstream::Inbound,

@@ -9,12 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{Kind, tap::Tap};
 use http_body::{Body, Frame, SizeHint};
 
 use super::observed::{Observed, Reading};
 use crate::{
     cost::{Estimate, Price, Taken, Unit, Units},
-    dialect::{Kind, tap::Tap},
     policy::Reserved,
     state::Settled,
     upstream::{BoxError, Inbound},

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use dialect::Kind;
 use tokio::sync::watch;
 
 use super::{later::Later, usage_option::UsageOption};
@@ -12,7 +13,6 @@ use crate::{
         Estimate, Price, Priced, Prices, Routes, Unit,
         tags::{Reads, Rules},
     },
-    dialect::Kind,
     overload::Gate,
     policy::{Call, Chain, Estimates},
     route,

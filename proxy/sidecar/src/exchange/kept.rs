@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialect::{Dialect, replay, tap::Tap};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::{Worker, bill::Billed, is_stream, settle::Watch};
 use crate::{
-    dialect::{Dialect, replay, tap::Tap},
     policy::{Call, Found, Keep},
     state::{
         Stores,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
+use dialect::{Usage, request::Body as RequestBody};
 use http::Request;
 use http_body::Body;
 use serde::Deserialize;
@@ -25,7 +26,6 @@ use super::{
 };
 use crate::{
     cost::{NanoDollars, Price},
-    dialect::{Usage, request::Body as RequestBody},
     policy::{Chain, Coverage, Link, Run},
     refusal::Refusal,
     upstream::Payload,

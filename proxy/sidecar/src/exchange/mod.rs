@@ -13,9 +13,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     config::{Config, Upstream},
-    dialect::{
-        Dialect, answer, in_band, recognise, recognise::Surface, request::Body as RequestBody,
-    },
     overload::{Held, Lane},
     policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
@@ -48,6 +45,9 @@ mod usage_option;
 use aim::{Outgoing, aim, call, outgoing};
 use ask::{Asked, blocked, has_failed, missed, rescue};
 use collect::{Pace, collect, decline, gather};
+use dialect::{
+    Dialect, answer, in_band, recognise, recognise::Surface, request::Body as RequestBody,
+};
 use encoding::{Codings, inflate};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};

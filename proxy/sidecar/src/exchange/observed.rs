@@ -1,10 +1,9 @@
 //! What was seen of a reply, and what follows from it for the exchange's settlement.
 
+use dialect::{Dialect, Kind, Usage, tap::Tap};
+
 use super::bill::Bill;
-use crate::{
-    cost::Taken,
-    dialect::{Dialect, Kind, Usage, tap::Tap},
-};
+use crate::cost::Taken;
 
 /// How far a reply was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,7 +1,8 @@
 //! The refusals of an exchange in their words, and how the operator hears of them.
 
+use dialect::describe::Exempt;
+
 use crate::{
-    dialect::describe::Exempt,
     overload::Reason,
     policy::{Blame, Fault},
     refusal::{Code, Refusal},

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use dialect::{Dialect, Kind, Usage};
 use http::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout};
 
@@ -18,7 +19,6 @@ use super::{
 };
 use crate::{
     cost::{NanoDollars, Taken},
-    dialect::{Dialect, Kind, Usage},
     overload::Held,
     policy::{Call, Outcome, Reserved, Run},
     refusal::Refusal,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialect::Dialect;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
 
 use super::{REQUEST_ID, collect::decline, live};
 use crate::{
-    dialect::Dialect,
     overload::Reason,
     refusal::{Code, Refusal},
     telemetry::metrics,

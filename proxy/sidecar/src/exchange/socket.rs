@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{Dialect, recognise::REALTIME, request::Body as RequestBody};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use hyper::upgrade::{OnUpgrade, on};
@@ -36,7 +37,6 @@ use super::{
     settle::Watch,
 };
 use crate::{
-    dialect::{Dialect, recognise::REALTIME, request::Body as RequestBody},
     refusal::{Code, Refusal},
     upstream::{Inbound, Payload, credentials},
 };

@@ -17,13 +17,12 @@ use std::{
     time::Duration,
 };
 
+use dialect::recognise::names_websocket;
 use memchr::{memchr, memchr_iter, memmem};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
 };
-
-use crate::dialect::recognise::names_websocket;
 
 /// Bytes of a chunked body's trailer section that are read.
 const TRAILERS: usize = 8 << 10;

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use dialect::recognise::is_websocket;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Version, header};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
@@ -30,7 +31,6 @@ use super::{
 };
 use crate::{
     config::Limits,
-    dialect::recognise::is_websocket,
     exchange::{
         Answer,
         generation::{Phase, Shared},

@@ -1,5 +1,9 @@
 //! The request that a chain works on, and the journal that undoes what a faulty policy did to it.
 
+use dialect::{
+    Dialect,
+    request::{Body, Mark as BodyMark},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use std::{
@@ -11,10 +15,6 @@ use super::{Books, Estimates, books};
 use crate::{
     config::{ByHost, Caller},
     cost::{Tags, Unit, caller},
-    dialect::{
-        Dialect,
-        request::{Body, Mark as BodyMark},
-    },
 };
 
 /// The connection that a request came on.

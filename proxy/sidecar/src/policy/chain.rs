@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
+use dialect::Places;
+
 use super::{Call, Coverage, Denial, Fault, Found, Program, quarantine::Quarantine};
-use crate::{
-    config::{Effect, OnUnseen, PolicyLimits},
-    dialect::Places,
-};
+use crate::config::{Effect, OnUnseen, PolicyLimits};
 
 mod run;
 mod seat;

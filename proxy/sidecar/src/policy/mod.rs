@@ -5,10 +5,9 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use crate::{
-    cost::Unit,
-    dialect::{Delta, Dialect, Places, Usage},
-};
+use dialect::{Delta, Dialect, Places, Usage};
+
+use crate::cost::Unit;
 
 mod books;
 mod call;

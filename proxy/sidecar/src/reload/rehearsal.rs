@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
         cases::{Case, Cases, Expect},
     },
     cost::{Estimate, Prices, Unit, learn::UNKNOWN_OUTPUT},
-    dialect::{Delta, Dialect, Place, request::Body},
     policy::{
         Call, Chain, Coverage, Denial, Estimates, Fault, Link, Program, ReplyHead, Run,
         chain::{Listener, Stop},
@@ -137,10 +137,9 @@ fn names() -> String {
 
 fn call(case: &Case) -> Result<Call, String> {
     let known = Dialect::named(&case.dialect);
-    let (dialect, row) = known
-        .and_then(|dialect| Some((dialect, dialect.description()?)))
+    let (dialect, path) = known
+        .and_then(|dialect| Some((dialect, dialect.example_path()?)))
         .ok_or_else(|| format!("`{}` is no dialect; write {}", case.dialect, names()))?;
-    let path = row.path;
     let mut headers = HeaderMap::new();
     for (name, value) in &case.headers {
         let name =

@@ -3,10 +3,9 @@
 //!
 //! One target per alias so far; strategies, retries and health come to this room.
 
-use crate::{
-    config::{ByHost, Config, Family, Kind, Upstream},
-    dialect::{Dialect, describe::Provider},
-};
+use dialect::{Dialect, describe::Provider};
+
+use crate::config::{ByHost, Config, Family, Kind, Upstream};
 
 /// The place that serves a request.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+use dialect::Delta;
 use wasmtime::{
     Store,
     component::{
@@ -25,12 +26,9 @@ use super::{
     store::{Shared, State, limit},
     v0_2,
 };
-use crate::{
-    dialect::Delta,
-    policy::{
-        Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program,
-        ReplyHead, Rescued, Shown, Work,
-    },
+use crate::policy::{
+    Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
+    Rescued, Shown, Work,
 };
 
 /// Makes a linker with every host function of one contract in it; which of them a policy may import was decided before.

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use dialect::Places;
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     config::{Grants, PolicyLimits},
-    dialect::Places,
     policy::{Call, Fault, ReplyHead},
     telemetry::metrics::PolicyMeter,
 };

@@ -18,13 +18,14 @@ use std::{
 };
 
 use ::metrics::{Counter, Label, counter};
+use dialect::Usage;
 
 use super::{
     Record,
     metrics::{other, recorder},
     table,
 };
-use crate::{cost::NanoDollars, dialect::Usage};
+use crate::cost::NanoDollars;
 
 /// Tags that are labels.
 const LABELS: [&str; 4] = ["tenant", "feature", "plan", "region"];

@@ -1,10 +1,11 @@
 //! Asserted in the text that `/metrics` serves; the counters are the process's, so each test has label values of its own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use dialect::Dialect;
+
 use super::*;
 use crate::{
     cost::Tags,
-    dialect::Dialect,
     telemetry::{metrics, settle},
 };
 

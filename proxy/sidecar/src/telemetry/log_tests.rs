@@ -2,10 +2,11 @@
 
 use std::sync::mpsc;
 
+use dialect::{Dialect, Usage};
+
 use super::*;
 use crate::{
     cost::{NanoDollars, Unit},
-    dialect::{Dialect, Usage},
     telemetry::{Verdict, metrics},
 };
 

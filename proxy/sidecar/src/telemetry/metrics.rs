@@ -21,6 +21,7 @@ use ::metrics::{
     Counter, Histogram, Label, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
+use dialect::{Dialect, describe::Provider};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::{
@@ -32,7 +33,7 @@ pub use super::{
     meter::{Hook, PolicyMeter},
     pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
 };
-use crate::{config::Config, dialect::Dialect};
+use crate::config::Config;
 
 /// Serves the text of `/metrics`.
 pub fn render() -> String {
@@ -197,12 +198,9 @@ impl ExchangeMeter {
             _ => "other".to_owned(),
         };
         let upstream = key.upstream.as_deref().unwrap_or("none").to_owned();
-        let (operation, provider) = match key.dialect.description() {
-            Some(row) => (row.operation, row.provider.name()),
-            None => ("other", "other"),
-        };
+        let provider = key.dialect.provider().map_or("other", Provider::name);
         let labels = vec![
-            Label::from_static_parts("gen_ai_operation_name", operation),
+            Label::from_static_parts("gen_ai_operation_name", key.dialect.operation()),
             Label::from_static_parts("gen_ai_provider_name", provider),
             Label::new("gen_ai_request_model", Arc::clone(&key.model)),
         ];

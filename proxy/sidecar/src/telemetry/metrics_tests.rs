@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use dialect::Usage;
+
 use super::*;
 use crate::telemetry::meter::OWN_NAMES;
 use crate::{
     cost::{NanoDollars, tags},
-    dialect::Usage,
     telemetry::{Verdict, settle},
 };
 

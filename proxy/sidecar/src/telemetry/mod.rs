@@ -5,10 +5,9 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::{
-    cost::{NanoDollars, Tags, Units},
-    dialect::{Dialect, Usage},
-};
+use dialect::{Dialect, Usage};
+
+use crate::cost::{NanoDollars, Tags, Units};
 
 mod account;
 pub mod log;

@@ -6,6 +6,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use dialect::address;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri, Version,
     header::{self, AUTHORIZATION},
@@ -13,10 +14,7 @@ use http::{
     uri::PathAndQuery,
 };
 
-use crate::{
-    config::{Family, Kind, Secret, Upstream},
-    dialect::address,
-};
+use crate::config::{Family, Kind, Secret, Upstream};
 
 /// Every header in which a caller may carry credentials.
 pub const CREDENTIALS: [HeaderName; 5] = [

@@ -16,9 +16,10 @@ use std::{
     time::Duration,
 };
 
+use dialect::{Delta, Dialect, Place, Places, request::Body};
+
 use outrigger::{
     config::{Grants, PolicyLimits},
-    dialect::{Delta, Dialect, Place, Places, request::Body},
     policy::{Call, Decision, Failure, Fault, Instance, Outcome, Program, ReplyHead},
     sandbox::{Compiler, Host, Loader, Options, Policy, Source, Version},
 };

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use dialect::recognise::{Surface, recognise};
+
 use super::{Check, io_words, listen::WrittenHosts};
 use crate::config::{
     Family, Kind, Secret, Target, Upstream,
     file::{self, Text, WrittenTarget},
     problems::Path,
 };
-use crate::dialect::recognise::{Surface, recognise};
 
 impl Check<'_> {
     pub(super) fn upstreams(

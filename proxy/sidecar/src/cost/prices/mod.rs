@@ -6,10 +6,9 @@
 
 use std::{fmt, sync::Mutex};
 
-use crate::{
-    config::{self, Config, Kind, PriceLine, PriceRates},
-    dialect::Usage,
-};
+use dialect::Usage;
+
+use crate::config::{self, Config, Kind, PriceLine, PriceRates};
 
 use super::NanoDollars;
 

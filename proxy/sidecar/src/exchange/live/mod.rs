@@ -21,6 +21,7 @@ use tokio::time::Instant;
 mod relay;
 mod rewrite;
 
+use dialect::reply::{Reply as Decoder, ReplyLimits};
 use relay::Relay;
 use rewrite::Rewrite;
 
@@ -36,7 +37,6 @@ use super::{
 };
 use crate::{
     config::Limits,
-    dialect::reply::{Reply as Decoder, ReplyLimits},
     policy::{ReplyHead, chain::Stop},
     refusal::{Code, Refusal},
     upstream::credentials,

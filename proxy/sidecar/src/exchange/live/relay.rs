@@ -8,6 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{
+    answer,
+    in_band::{Document, Errors},
+    tap::Tap,
+    usage_chunk::Filter,
+};
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -22,15 +28,7 @@ use super::{
     },
     Broken, Cut, State, Window,
 };
-use crate::{
-    dialect::{
-        answer,
-        in_band::{Document, Errors},
-        tap::Tap,
-        usage_chunk::Filter,
-    },
-    upstream::Inbound,
-};
+use crate::upstream::Inbound;
 
 /// Bytes as they come. A tap listens for usage and the stream's end.
 pub(super) struct Relay {

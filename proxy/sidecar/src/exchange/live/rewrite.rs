@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dialect::{answer, in_band::Errors, reply::Reply as Decoder, usage_chunk::Filter};
 use http_body_util::BodyExt;
 use tokio::{
     select,
@@ -17,7 +18,6 @@ use super::{
     Broken, Cut, State, Window, decoder_limits, stopped,
 };
 use crate::{
-    dialect::{answer, in_band::Errors, reply::Reply as Decoder, usage_chunk::Filter},
     policy::{Denial, ReplyHead, Run},
     refusal::{Code, Refusal},
     upstream::Inbound,

@@ -97,7 +97,7 @@ fn fuzz_any_bytes_are_stopped_at_the_same_message_however_they_are_split() {
         .chain(&BAD)
         .map(|text| text.as_bytes())
         .collect();
-    crate::fuzz::run(&examples, |input, chance| {
+    fuzz::run(&examples, |input, chance| {
         let whole = refused_at(input, input.len().max(1));
         let split = refused_at(input, 1 + chance.below(input.len()));
         assert_eq!(whole.is_some(), split.is_some(), "{whole:?} {split:?}");

@@ -5,14 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dialect::Delta;
+
 use super::{
     Chain, Link, Stop, Verdict,
     seat::{Seat, Side, mark},
 };
-use crate::{
-    dialect::Delta,
-    policy::{Call, Coverage, Decision, Denial, Failure, Mark, Outcome, ReplyHead, Work},
-};
+use crate::policy::{Call, Coverage, Decision, Denial, Failure, Mark, Outcome, ReplyHead, Work};
 
 /// One exchange's way through the chain.
 pub struct Run {

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dialect::{Delta, Place, Places};
+
 use super::{Link, Stop, Verdict};
 use crate::{
     config::Effect,
-    dialect::{Delta, Place, Places},
     policy::{Blame, Coverage, Fault, Instance, hold::Hold},
 };
 

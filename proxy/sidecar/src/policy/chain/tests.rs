@@ -7,15 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::*;
-use crate::{
-    dialect::{Delta, Dialect, Place, request::Body},
-    policy::{
-        Call, ConnectionId, Decision, Failure, Hooks, Instance, Manifest, Outcome, ReplyHead,
-        Rescued, Work,
-    },
+use crate::policy::{
+    Call, ConnectionId, Decision, Failure, Hooks, Instance, Manifest, Outcome, ReplyHead, Rescued,
+    Work,
 };
 
 /// What a policy in these tests does.

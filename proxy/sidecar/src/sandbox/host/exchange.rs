@@ -7,11 +7,9 @@ use bytes::Bytes;
 use wasmtime::component::Resource;
 
 use super::{super::bindings, State, headers, limits, misuse};
-use crate::{
-    cost::Unit,
-    dialect::{Passage, canon, request::Body},
-};
+use crate::cost::Unit;
 use bindings::{exchange, types as wit};
+use dialect::{Passage, canon, request::Body};
 
 /// Stands for the call's request.
 #[derive(Debug)]

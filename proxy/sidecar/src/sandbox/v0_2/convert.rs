@@ -1,13 +1,12 @@
 //! Between the types of 0.2 and those of today.
 
+use dialect::{Delta, Dialect, Passage, Place, Places};
+
 use super::{
     super::bindings::{self, types as today},
     bindings::outrigger::policy::{fetch, limits, log, replies, types, values},
 };
-use crate::{
-    dialect::{Delta, Dialect, Passage, Place, Places},
-    policy::{Hooks, Manifest},
-};
+use crate::policy::{Hooks, Manifest};
 
 impl From<Dialect> for types::Dialect {
     fn from(dialect: Dialect) -> Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dialect::{Dialect, address};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -9,7 +10,6 @@ use super::{
     Shape, gemini,
     tools::{ToolCall, calls, structured},
 };
-use crate::dialect::{Dialect, address};
 
 /// The default size of a streamed piece, in characters: a few words.
 const CHUNK: usize = 12;

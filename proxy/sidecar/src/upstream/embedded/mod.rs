@@ -35,6 +35,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{Dialect, answer as own};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
@@ -46,7 +47,6 @@ use self::{
     body::Events,
 };
 use super::Payload;
-use crate::dialect::{Dialect, answer as own};
 
 /// The largest request, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;

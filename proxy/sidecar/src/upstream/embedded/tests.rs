@@ -7,6 +7,7 @@ use super::*;
 use crate::upstream::Inbound;
 
 mod later;
+mod replay;
 mod structured;
 
 const DIALECTS: [(&str, &str); 3] = [

@@ -1,0 +1,105 @@
+//! Descriptions: what a dialect's documents hold, as static data, and the one walk that reads a document by them.
+//!
+//! A description is *total*. [`shape`] has no rule that means "ignore a string": what is text is yielded with its place, what no rule names
+//! (an unknown member, a known one in an unknown form, a string that does not look like what it is exempt for) is yielded all the same,
+//! under the place that its surroundings give to the rest, and what no policy can be shown is counted under the name of its kind. So a
+//! member that a provider invents tomorrow is read the day it is sent, and nobody needs to list it first.
+
+pub(super) mod answer;
+pub(super) mod schema;
+pub(super) mod shape;
+#[cfg(test)]
+mod tests;
+pub(super) mod walk;
+
+use super::{Kind, answer::Form, reply::format::Format, tap::Keys, usage::Sums};
+pub use shape::Exempt;
+
+/// Who designed an API. Others serve it, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// OpenAI, and whoever serves its API.
+    Openai,
+    /// Anthropic.
+    Anthropic,
+    /// Google: the Gemini API.
+    Google,
+}
+
+impl Provider {
+    /// The word of the semantic conventions: `gen_ai.provider.name`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Google => "gcp.gemini",
+        }
+    }
+}
+
+/// What is particular to one dialect. Adding a dialect is a folder beside this one, whose `DESCRIPTION` it is, a row in the table of
+/// [`Dialect`](super::Dialect), and its path in [`recognise`](super::recognise).
+pub(crate) struct Description {
+    /// The name in configuration, metrics and logs.
+    pub name: &'static str,
+    /// Who designed the API: routing, labels, and the shape of errors go by it.
+    pub provider: Provider,
+    /// What its calls do, in the words of the semantic conventions: `gen_ai.operation.name`.
+    pub operation: &'static str,
+    /// What they make the provider do.
+    pub kind: Kind,
+    /// The end of the paths that take the same body to count its tokens.
+    pub counting: Option<&'static str>,
+    /// A path at which it is served, for calls that nobody sent.
+    pub path: &'static str,
+    /// What a body at its endpoint is counted under where it can't be read, as with an unknown method.
+    pub unread: &'static str,
+    /// Whether model and streaming stand in the path and not in the body: see [`address`](super::address).
+    pub is_addressed: bool,
+    /// Whether a reply can be asked for as a stream.
+    pub has_stream: bool,
+    /// Whether `stream_options` asks for a stream's usage.
+    pub has_stream_options: bool,
+    /// Whether a reply can be asked for in the `background`.
+    pub has_background: bool,
+    /// A request's body.
+    pub request: &'static shape::Shape,
+    /// A whole reply.
+    pub reply: &'static shape::Rule,
+    /// An event of a streamed one.
+    pub event: &'static shape::Rule,
+    /// What reads replies, and writes what no provider sent.
+    pub format: &'static Format,
+    /// How a request is answered with a text, or why it can't be.
+    pub answer: Result<&'static Form, &'static str>,
+    /// What to say of a request without a conversation or an input, where the API needs one.
+    pub without_input: Option<&'static str>,
+    /// The dialect of the requests that a body of this one is a list of, each in a [`shape::Rule::Document`].
+    pub batch_of: Option<super::Dialect>,
+    /// JSON pointers to the limit on generated tokens, the newest name first.
+    pub limits: &'static [&'static str],
+    /// Tokens that the provider puts around each message.
+    pub message_tokens: u64,
+    /// JSON pointers to how many replies are generated, each up to the limit.
+    pub choices: &'static [&'static str],
+    /// JSON pointer to what may be a list of prompts, each of which is answered on its own.
+    pub prompts: Option<&'static str>,
+    /// JSON pointer to what may be the ids of tokens instead of their text.
+    pub token_ids: Option<&'static str>,
+    /// JSON pointer to what may be their vectors.
+    pub vectors: Option<&'static str>,
+    /// What the numbers of its usage add up to.
+    pub usage: Sums,
+    /// The keys by which a whole reply is counted that nobody reads.
+    pub keys: &'static Keys,
+    /// Whether later events of a stream repeat the texts of its deltas.
+    pub repeats_text: bool,
+    /// Whether every event of a stream has a number. An error's has its members beside the error, too.
+    pub numbers_events: bool,
+    /// Whether a reply's `status` tells that it failed.
+    pub has_status: bool,
+    /// Whether one reply may hold several, each a text of its own.
+    pub has_choices: bool,
+    /// Whether `data: [DONE]` ends its streams.
+    pub has_done: bool,
+}

@@ -1,0 +1,66 @@
+//! Oddly spelt paths: `%63hat`, `..%2f`, `//`, `;x`, `\`. Each reading is what some server makes of one.
+//!
+//! Nothing here is sent: a path leaves as it came.
+
+/// How often a path is decoded: servers behind gateways do it twice. What still holds an escape is like no endpoint's name.
+const DECODED: usize = 3;
+
+/// Whether all servers read a path alike, but for the case of its letters: no escapes, empty or dot segments, parameters or backslashes.
+pub(super) fn is_plain(bare: &str) -> bool {
+    let odd = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'%' | b'\\' | b';');
+    if bare.bytes().any(odd) {
+        return false;
+    }
+    let inner = bare.strip_prefix('/').unwrap_or(bare);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    inner.is_empty()
+        || inner
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+/// What servers may take a path for, the most lenient reading first: decoded and then split or split and then decoded, its dot segments
+/// resolved or not, cut at a decoded `?` or `#` or not. Empty segments and parameters mean nothing in any of them.
+pub(super) fn readings(bare: &str) -> impl Iterator<Item = Vec<String>> {
+    let bare = bare.to_owned();
+    (0..16_u8).map(move |which| {
+        let first = which & 1 == 0;
+        let resolves = which & 2 == 0;
+        let cuts = which & 4 == 0;
+        let drops_parameters = which & 8 == 0;
+        let mut path = if first { decoded(&bare) } else { bare.clone() };
+        if cuts && let Some(end) = path.find(['?', '#']) {
+            path.truncate(end);
+        }
+        let mut segments: Vec<String> = Vec::new();
+        for segment in path.split(['/', '\\']) {
+            let segment = match segment.split_once(';') {
+                Some((name, _)) if drops_parameters => name,
+                _ => segment,
+            };
+            let segment = if first {
+                segment.to_owned()
+            } else {
+                decoded(segment)
+            };
+            match segment.as_str() {
+                "" | "." => {}
+                ".." if resolves => drop(segments.pop()),
+                _ => segments.push(segment),
+            }
+        }
+        segments
+    })
+}
+
+/// Without its escapes, and without those that come to light by that.
+fn decoded(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..DECODED {
+        if !text.contains('%') {
+            break;
+        }
+        text = crate::address::decode(&text).into_owned();
+    }
+    text
+}

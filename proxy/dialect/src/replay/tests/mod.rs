@@ -1,0 +1,84 @@
+//! Replies of every dialect from one form into the other and back, compared by other parsers: serde_json's for documents, the reply
+//! decoder's for texts.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod cases;
+mod properties;
+mod verdicts;
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    Places,
+    reply::{Reply, ReplyLimits},
+};
+
+const LIMITS: ReplyLimits = ReplyLimits {
+    event: 16 << 20,
+    body: 16 << 20,
+};
+
+fn value(json: &[u8]) -> Value {
+    serde_json::from_slice(json).unwrap()
+}
+
+/// What the reply decoder makes of a reply: each channel's choice, place and text, then usage and the finish reason.
+fn decoded(
+    dialect: Dialect,
+    streaming: bool,
+    bytes: &[u8],
+) -> (Vec<(u32, &'static str, String)>, String) {
+    let mut reply = match streaming {
+        true => Reply::stream(dialect, Places::ALL, LIMITS),
+        false => Reply::whole(dialect, Places::ALL, LIMITS),
+    };
+    reply.push(bytes).unwrap();
+    reply.finish().unwrap();
+    let mut channels = std::collections::BTreeMap::<u32, (u32, &'static str, String)>::new();
+    for delta in reply.deltas() {
+        let fresh = || (delta.choice, delta.place.name(), String::new());
+        let channel = channels.entry(delta.channel).or_insert_with(fresh);
+        channel.2.push_str(&delta.text);
+    }
+    assert!(reply.ended());
+    // what grows: a member that is shown once has its line ends made spaces in a stream, and may stand in several chunks
+    channels.retain(|channel, _| *channel < 1 << 31);
+    let mut channels: Vec<_> = channels.into_values().collect();
+    channels.retain(|(_, _, text)| !text.is_empty());
+    channels.sort();
+    let books = format!("{:?} {:?}", reply.usage(), reply.finish_reason());
+    (channels, books)
+}
+
+/// Lines of data become events without names.
+fn chunks(data: &[&str]) -> Vec<u8> {
+    let events: Vec<_> = data
+        .iter()
+        .map(|data| format!("data: {data}\n\n"))
+        .collect();
+    events.concat().into_bytes()
+}
+
+/// Lines of data become events that are named after their type.
+fn named(data: &[&str]) -> Vec<u8> {
+    let event = |data: &&str| {
+        let kind = value(data.as_bytes());
+        format!(
+            "event: {}\ndata: {data}\n\n",
+            kind["type"].as_str().unwrap()
+        )
+    };
+    let events: Vec<_> = data.iter().map(event).collect();
+    events.concat().into_bytes()
+}
+
+fn stream(dialect: &str, whole: &[u8]) -> Vec<u8> {
+    let format = Format::named(dialect).unwrap();
+    format.stream_of(whole, true).unwrap().concat()
+}
+
+fn whole(dialect: &str, stream: &[u8]) -> Vec<u8> {
+    Format::named(dialect).unwrap().whole_of(stream).unwrap()
+}

@@ -1,0 +1,140 @@
+//! Tool calls that a provider does not number: which of them a piece belongs to.
+//!
+//! By the book a piece has an `index`. Servers that send none send each call in a chunk of its own, or its pieces one after the other. So a
+//! call begins where a new id or another name stands, or where the arguments before are a complete JSON document; all else goes on with the
+//! call before.
+
+/// The calls of a reply that have no number of the provider's.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Vec<Call>);
+
+#[derive(Debug)]
+struct Call {
+    choice: u32,
+    /// Its place among the calls of the choice that were begun in one chunk.
+    position: usize,
+    number: u32,
+    id: Vec<u8>,
+    name: Vec<u8>,
+    source: Source,
+}
+
+/// A piece of a call, as it stands in a chunk.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub(super) choice: u32,
+    pub(super) position: usize,
+    /// Raw bytes of its strings; empty where it has none.
+    pub(super) id: &'a [u8],
+    pub(super) name: &'a [u8],
+}
+
+impl Calls {
+    /// The number of the piece's call, after its `arguments`; and whether they are complete. `next` is the choice's first free number.
+    pub(super) fn number(&mut self, piece: Piece<'_>, arguments: &str, next: u32) -> (u32, bool) {
+        let of_choice = |call: &&mut Call| call.choice == piece.choice;
+        let found = match piece.id {
+            [] => (self.0.iter_mut().rev().filter(of_choice))
+                .find(|call| call.position == piece.position)
+                .filter(|call| !call.source.complete())
+                .filter(|call| {
+                    piece.name.is_empty() || call.name.is_empty() || call.name == piece.name
+                }),
+            id => (self.0.iter_mut().rev().filter(of_choice))
+                .find(|call| call.id == id)
+                .filter(|call| !call.source.complete()),
+        };
+        if let Some(call) = found {
+            if call.name.is_empty() {
+                call.name = piece.name.to_vec();
+            }
+            call.source.feed(arguments);
+            return (call.number, call.source.complete());
+        }
+        let mut source = Source::default();
+        source.feed(arguments);
+        let complete = source.complete();
+        let begun = self.0.iter().filter(|call| call.choice == piece.choice);
+        let free = begun.map(|call| call.number + 1).max().unwrap_or(0);
+        let number = free.max(next);
+        self.0.push(Call {
+            choice: piece.choice,
+            position: piece.position,
+            number,
+            id: piece.id.to_vec(),
+            name: piece.name.to_vec(),
+            source,
+        });
+        (number, complete)
+    }
+}
+
+/// Says where a JSON object or array in pieces is complete.
+#[derive(Debug, Default)]
+pub(crate) struct Source {
+    depth: usize,
+    string: bool,
+    escape: bool,
+    complete: bool,
+}
+
+impl Source {
+    pub(crate) fn feed(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match byte {
+                _ if std::mem::take(&mut self.escape) => {}
+                b'\\' if self.string => self.escape = true,
+                b'"' => self.string = !self.string,
+                _ if self.string => {}
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.complete |= self.depth == 0;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn complete(&self) -> bool {
+        self.complete
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece<'a>(id: &'a str, name: &'a str) -> Piece<'a> {
+        Piece {
+            id: id.as_bytes(),
+            name: name.as_bytes(),
+            ..Piece::default()
+        }
+    }
+
+    #[test]
+    fn a_complete_document_ends_a_call() {
+        let mut calls = Calls::default();
+        assert_eq!(calls.number(piece("", "f"), "{\"a\":\"}", 0), (0, false));
+        assert_eq!(calls.number(piece("", ""), "\"}", 0), (0, true));
+        assert_eq!(calls.number(piece("", "f"), "{}", 0), (1, true));
+        assert_eq!(calls.number(piece("", ""), "{}", 0), (2, true));
+    }
+
+    #[test]
+    fn a_new_id_or_another_name_begins_a_call_and_a_known_id_goes_on() {
+        let mut calls = Calls::default();
+        assert_eq!(calls.number(piece("a", "f"), "{", 0), (0, false));
+        assert_eq!(calls.number(piece("b", "f"), "{", 0), (1, false));
+        assert_eq!(calls.number(piece("a", ""), "}", 0), (0, true));
+        assert_eq!(calls.number(piece("", "g"), "{", 0), (2, false));
+        assert_eq!(calls.number(piece("", "g"), "}", 0), (2, true));
+    }
+
+    #[test]
+    fn numbers_of_the_providers_are_left_alone() {
+        let mut calls = Calls::default();
+        assert_eq!(calls.number(piece("", "f"), "{}", 3), (3, true));
+    }
+}

@@ -1,0 +1,112 @@
+//! The formats of replies: what reads each, and writes what no provider sent. A dialect's row names the one that it has.
+
+use std::ops::Range;
+
+use super::{
+    anthropic, chat, gemini,
+    plan::{Ending, Progress},
+    responses,
+    state::State,
+    synth,
+};
+use crate::{
+    Dialect, Malformed,
+    answer::{Draft, Refused},
+};
+
+type Read = Result<(), Malformed>;
+type Endings = fn(&[u8], usize) -> Result<Vec<Ending>, Malformed>;
+
+/// How replies are read and written.
+pub(crate) struct Format {
+    /// Reads an event of a stream: the document, where its JSON stands, and the event's name.
+    pub(super) event: fn(&mut State, &[u8], Range<usize>, &[u8]) -> Read,
+    /// Reads a whole reply.
+    pub(super) whole: fn(&mut State, &[u8], usize) -> Read,
+    /// Reads what an event says of its choices, where a finish reason ends no channel while text follows.
+    pub(super) endings: Option<Endings>,
+    /// Writes text that was kept back as one more event.
+    pub(super) piece: fn(Draft, &synth::Late<'_>) -> Draft,
+    /// Writes the end of a refused stream that has begun.
+    pub(super) refusal: fn(&State, &Progress, &Refused<'_>) -> Draft,
+}
+
+/// Of `openai.chat`.
+pub(crate) static CHAT: Format = Format {
+    event: |state, doc, data, _| chat::read(state, doc, data.start),
+    whole: chat::read,
+    endings: Some(chat::endings),
+    piece: synth::chat_piece,
+    refusal: synth::chat_refusal,
+};
+/// Of `openai.completions`.
+pub(crate) static COMPLETIONS: Format = Format {
+    event: |state, doc, data, _| chat::read(state, doc, data.start),
+    whole: chat::read,
+    endings: Some(chat::endings),
+    piece: synth::completion_piece,
+    refusal: synth::completion_refusal,
+};
+/// Of `openai.responses`.
+pub(crate) static RESPONSES: Format = Format {
+    event: responses::event,
+    whole: responses::whole,
+    endings: None,
+    piece: synth::response_piece,
+    refusal: synth::response_refusal,
+};
+/// Of `anthropic.messages`.
+pub(crate) static MESSAGES: Format = Format {
+    event: anthropic::event,
+    whole: anthropic::whole,
+    endings: None,
+    piece: synth::message_piece,
+    refusal: synth::message_refusal,
+};
+/// Of `gemini.generate`.
+pub(crate) static GEMINI: Format = Format {
+    event: |state, doc, data, _| gemini::event(state, doc, data.start),
+    whole: gemini::whole,
+    endings: Some(gemini::endings),
+    piece: synth::candidate_piece,
+    refusal: synth::candidate_refusal,
+};
+/// Of `openai.embeddings`.
+pub(crate) static VECTORS: Format = Format {
+    event: unread,
+    whole: chat::vectors,
+    endings: None,
+    piece: synth::chat_piece,
+    refusal: synth::chat_refusal,
+};
+/// Of whole replies in which nothing grows or is repeated: the description alone reads them.
+pub(crate) static DESCRIBED: Format = Format {
+    event: unread,
+    whole: |_, _, _| Ok(()),
+    endings: None,
+    piece: synth::chat_piece,
+    refusal: synth::chat_refusal,
+};
+/// Of what is never read.
+static NONE: Format = Format {
+    event: unread,
+    whole: |_, _, _| {
+        Err(Malformed {
+            what: "no dialect",
+            at: 0,
+        })
+    },
+    endings: None,
+    piece: synth::chat_piece,
+    refusal: synth::chat_refusal,
+};
+
+fn unread(state: &mut State, _: &[u8], data: Range<usize>, _: &[u8]) -> Read {
+    state.count_unseen("event", data.len());
+    Ok(())
+}
+
+/// The format of a dialect's replies.
+pub(super) fn of(dialect: Dialect) -> &'static Format {
+    dialect.description().map_or(&NONE, |row| row.format)
+}

@@ -1,0 +1,350 @@
+//! Replies of `…:generateContent` and `:streamGenerateContent`, chunks and whole.
+//!
+//! Parts have no index, so a candidate's text is one channel and its thoughts are another, over all parts and chunks; each function call
+//! is complete where it stands and a channel of its own. A stream has no terminator: it has ended when every candidate has a
+//! `finishReason` and none goes on behind it. Without `alt=sse` the chunks are the elements of one JSON array, which is read like any whole reply; there, and in a
+//! plain reply, a channel's last text is the one that ends it, so that nothing needs a place that is not there.
+
+use std::ops::Range;
+
+use crate::{
+    Malformed,
+    json::{Cursor, Key as Name, Kind, Text},
+};
+
+use super::{
+    plan::{Channel, Ending, Field, Key, Piece, index, inside, weight},
+    state::State,
+};
+
+/// Reads one event.
+pub(super) fn event(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    let mut cursor = Cursor::lenient(doc, at);
+    chunk(state, doc, &mut cursor)?;
+    cursor.end()?;
+    if state.head.is_empty() && state.parsed.started {
+        state.head = head(doc, at)?;
+    }
+    Ok(())
+}
+
+/// Reads a whole reply: one object, or an array of chunks.
+pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    let mut cursor = Cursor::lenient(doc, at);
+    match cursor.kind()? {
+        Kind::Array => cursor.array(|_, cursor| chunk(state, doc, cursor))?,
+        Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+            chunk(state, doc, &mut cursor)?
+        }
+    }
+    cursor.end()?;
+    state.seal();
+    Ok(())
+}
+
+/// The members that all chunks of a stream share.
+const HEAD: [&str; 3] = ["modelVersion", "responseId", "createTime"];
+
+/// `"modelVersion":…,"responseId":…`, each with a comma before it: the end of every chunk of this stream.
+fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
+    let mut head = Vec::new();
+    Cursor::lenient(doc, at).object(|key, cursor| {
+        if HEAD.iter().any(|name| key.is(name)) {
+            let (name, value) = (key.range(), cursor.skip()?);
+            head.push(b',');
+            head.extend_from_slice(doc.get(name).unwrap_or_default());
+            head.push(b':');
+            head.extend_from_slice(doc.get(value).unwrap_or_default());
+        }
+        Ok(())
+    })?;
+    Ok(head)
+}
+
+fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if key.is("candidates") && kind == Kind::Array {
+            state.parsed.started = true;
+            cursor.array(|position, cursor| match cursor.kind()? {
+                Kind::Object => candidate(state, doc, cursor, position),
+                Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
+            })?;
+            state.parsed.ended = state.parsed.open.is_empty();
+        } else if key.is("usageMetadata") {
+            // every chunk tells the sum so far: one that is left out tells nothing that the next does not
+            state.read_usage(cursor)?;
+        } else if key.is("promptFeedback") && kind == Kind::Object {
+            state.news = true;
+            cursor.object(|key, cursor| {
+                if key.is("blockReason")
+                    && let Some(reason) = cursor.text_or_skip()?
+                {
+                    state.parsed.started = true;
+                    state.parsed.ended = true;
+                    state.read_finish(doc, &reason);
+                }
+                Ok(())
+            })?;
+        } else if key.is("error") {
+            state.news = true;
+            if state.streaming && kind != Kind::Null {
+                state.close_all(|_| true);
+            }
+        } else if !HEAD.iter().any(|name| key.is(name)) {
+            state.news |= kind != Kind::Null;
+        }
+        Ok(())
+    })
+}
+
+/// What hangs on a candidate's text and is untrue once that was edited.
+#[derive(Default)]
+struct Hangers {
+    logprobs: Option<Range<usize>>,
+    /// They quote the text that they support.
+    supports: Option<Range<usize>>,
+}
+
+fn candidate(
+    state: &mut State,
+    doc: &[u8],
+    cursor: &mut Cursor<'_>,
+    position: usize,
+) -> Result<(), Malformed> {
+    state.pieces.clear();
+    let mut number = u32::try_from(position).unwrap_or(u32::MAX);
+    let (mut finish, mut hangers) = (None, Hangers::default());
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if key.is("index") {
+            number = index(cursor)?;
+        } else if key.is("content") && kind == Kind::Object {
+            cursor.object(|key, cursor| match cursor.kind()? {
+                Kind::Array if key.is("parts") => cursor.array(|_, cursor| part(state, cursor)),
+                Kind::Object
+                | Kind::Array
+                | Kind::String
+                | Kind::Number
+                | Kind::Boolean
+                | Kind::Null => Ok(()),
+            })?;
+        } else if key.is("finishReason") {
+            finish = cursor.text_or_skip()?;
+        } else if key.is("logprobsResult") && kind != Kind::Null {
+            hangers.logprobs = Some(cursor.skip()?);
+        } else if key.is("groundingMetadata") && kind == Kind::Object {
+            grounding(state, cursor, &mut hangers)?;
+        } else {
+            other(state, &key, cursor)?;
+        }
+        Ok(())
+    })?;
+    let finish = finish.filter(|reason| is_reason(doc, reason));
+    let finished = state.streaming && finish.is_some();
+    let finishing = finished && !state.goes_on;
+    if let Some(reason) = finish {
+        state.news = true;
+        if number == 0 || state.finish.is_none() {
+            state.read_finish(doc, &reason);
+        }
+    }
+    let more = !state.parsed.ended || !state.pieces.is_empty();
+    if finished {
+        state.parsed.open.retain(|open| *open != number);
+    } else if state.streaming && more && !state.parsed.open.contains(&number) {
+        state.parsed.open.push(number);
+    }
+    show(state, doc, number, finishing);
+    if finishing {
+        state.close_all(|key| key.outer == number);
+    }
+    for (range, instead) in [(hangers.logprobs, "null"), (hangers.supports, "[]")] {
+        let Some(range) = range else { continue };
+        // any channel of the candidate will do: `write` asks whether one of them was edited
+        let of_candidate = |channel: &Channel| channel.key.outer == number;
+        match state.channels.iter().rposition(of_candidate) {
+            Some(channel) => state.void(range, Some(channel), instead),
+            None => state.news = true,
+        }
+    }
+    Ok(())
+}
+
+/// What an event says of its candidates: whether they have content, and whether they end.
+pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
+    let mut endings = Vec::new();
+    Cursor::lenient(doc, at).object(|key, cursor| {
+        if !key.is("candidates") || cursor.kind()? != Kind::Array {
+            return Ok(());
+        }
+        cursor.array(|position, cursor| {
+            if cursor.kind()? != Kind::Object {
+                return Ok(());
+            }
+            let mut choice = u32::try_from(position).unwrap_or(u32::MAX);
+            let (mut content, mut finish) = (false, false);
+            cursor.object(|key, cursor| {
+                if key.is("index") {
+                    choice = index(cursor)?;
+                } else if key.is("finishReason") {
+                    let reason = cursor.text_or_skip()?;
+                    finish = reason.is_some_and(|reason| is_reason(doc, &reason));
+                } else if key.is("content") && cursor.kind()? == Kind::Object {
+                    cursor.object(|key, cursor| {
+                        if key.is("parts") && cursor.kind()? == Kind::Array {
+                            return cursor
+                                .array(|_, cursor| has_content(doc, cursor, &mut content));
+                        }
+                        Ok(())
+                    })?;
+                }
+                Ok(())
+            })?;
+            endings.push(Ending {
+                choice,
+                content,
+                finish,
+            });
+            Ok(())
+        })
+    })?;
+    Ok(endings)
+}
+
+/// Whether a candidate's reason says that it ended. Some servers write the enumeration's default into every chunk.
+fn is_reason(doc: &[u8], reason: &Text) -> bool {
+    !matches!(inside(doc, reason), b"" | b"FINISH_REASON_UNSPECIFIED")
+}
+
+fn has_content(doc: &[u8], cursor: &mut Cursor<'_>, content: &mut bool) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
+        return Ok(());
+    }
+    cursor.object(|key, cursor| {
+        let value = cursor.skip()?;
+        *content |= !key.is("thought") && weight(doc, value) > 0;
+        Ok(())
+    })
+}
+
+/// Shows what the candidate's parts held, in their order.
+fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
+    let pieces = std::mem::take(&mut state.pieces);
+    for (at, piece) in pieces.iter().enumerate() {
+        let (field, text) = (piece.field, &piece.text);
+        let key = Key {
+            field,
+            outer: number,
+            inner: piece.inner,
+        };
+        match field {
+            Field::Input => state.show_json(doc, key, text.range.clone()),
+            // complete where it stands
+            Field::Code => drop(state.show(doc, key, text, true)),
+            Field::Content
+            | Field::Refusal
+            | Field::Reasoning
+            | Field::ReasoningContent
+            | Field::ThinkingPart
+            | Field::Transcript
+            | Field::Summary
+            | Field::ReasoningText
+            | Field::Arguments
+            | Field::FunctionCall
+            | Field::McpArguments
+            | Field::CustomInput
+            | Field::Unnamed
+            | Field::UnnamedCall => {
+                let again = pieces.iter().skip(at + 1).any(|other| other.field == field);
+                state.show(doc, key, text, finishing && !again);
+            }
+        }
+    }
+    state.pieces = pieces;
+}
+
+fn part(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
+        return Ok(());
+    }
+    let (mut text, mut thought) = (None, false);
+    cursor.object(|key, cursor| {
+        let kind = cursor.kind()?;
+        if key.is("text") {
+            text = cursor.text_or_skip()?;
+        } else if key.is("thought") {
+            thought = cursor.boolean()?.unwrap_or(false);
+        } else if key.is("functionCall") && kind == Kind::Object {
+            state.news = true;
+            state.content_seen = true;
+            member(state, cursor, "args", Field::Input)?;
+        } else if key.is("executableCode") && kind == Kind::Object {
+            state.news = true;
+            state.content_seen = true;
+            member(state, cursor, "code", Field::Code)?;
+        } else if kind != Kind::Null {
+            state.news = true;
+            state.content_seen |= key.is("inlineData") || key.is("fileData");
+        }
+        Ok(())
+    })?;
+    if let Some(text) = text {
+        let field = if thought {
+            Field::Reasoning
+        } else {
+            Field::Content
+        };
+        state.pieces.push(Piece::new(field, text));
+    }
+    Ok(())
+}
+
+/// Notes one member as a piece: JSON source, or a string.
+fn member(
+    state: &mut State,
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    field: Field,
+) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        if !key.is(name) {
+            return Ok(());
+        }
+        if field == Field::Input {
+            let (range, escaped) = (cursor.skip()?, false);
+            state
+                .pieces
+                .push(Piece::new(field, Text { range, escaped }));
+        } else if let Some(text) = cursor.text_or_skip()? {
+            state.pieces.push(Piece::new(field, text));
+        }
+        Ok(())
+    })
+}
+
+fn grounding(
+    state: &mut State,
+    cursor: &mut Cursor<'_>,
+    hangers: &mut Hangers,
+) -> Result<(), Malformed> {
+    cursor.object(|key, cursor| {
+        if key.is("groundingSupports") {
+            hangers.supports = Some(cursor.skip()?);
+        }
+        Ok(())
+    })?;
+    state.news = true;
+    Ok(())
+}
+
+fn other(state: &mut State, key: &Name<'_>, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    let kind = cursor.kind()?;
+    // of nobody's interest where the text that they rate is gone
+    const RATINGS: [&str; 3] = ["safetyRatings", "avgLogprobs", "tokenCount"];
+    if kind == Kind::Null || RATINGS.iter().any(|name| key.is(name)) {
+        return Ok(());
+    }
+    state.news = true;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! The limit on generated tokens, under the names that the dialects have for it.
+
+use super::Body;
+use crate::{
+    Dialect, Kind,
+    json::{self, Cursor},
+};
+
+impl Body {
+    /// The limit on generated tokens, where the caller set one; of a batch the largest of its requests'.
+    pub fn max_output_tokens(&self) -> Option<u64> {
+        if let Some(batch) = &self.state.facts.batch {
+            return self.batch_limit(batch);
+        }
+        let value = |pointer: &&str| {
+            let range = json::pointer(&self.state.bytes, pointer)?;
+            Cursor::starting(&self.state.bytes, range.start)
+                .count()
+                .ok()?
+        };
+        self.limit_names().iter().find_map(value)
+    }
+
+    /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by the newer one. Tells
+    /// whether it could: not where the body is malformed. A call that generates nothing is within every limit, and left as it is: providers
+    /// refuse the member there. In a batch it bounds the requests that want more, and no other.
+    pub fn set_max_output_tokens(&mut self, tokens: u64) -> bool {
+        if self.kind() == Kind::Count {
+            return true;
+        }
+        if let Some(batch) = self.state.facts.batch.clone() {
+            return self.bound_batch(&batch, tokens);
+        }
+        let json = tokens.to_string();
+        if self.dialect == Dialect::GeminiGenerate {
+            return self.set_gemini_limit(&json);
+        }
+        let names = self.limit_names();
+        // a null counts as absent: giving both names is an error to some providers
+        let set = |name: &&&str| {
+            let range = json::pointer(&self.state.bytes, name);
+            range.is_some_and(|range| self.state.bytes.get(range) != Some(b"null"))
+        };
+        let mut present: Vec<&str> = names.iter().filter(set).copied().collect();
+        if present.is_empty() {
+            let null = |name: &&&str| json::pointer(&self.state.bytes, name).is_some();
+            present.extend(names.iter().find(null).or(names.first()));
+        }
+        !present.is_empty()
+            && present
+                .into_iter()
+                .all(|name| self.set_raw(name, json.as_bytes()).is_ok())
+    }
+
+    /// The limit stands in an object that may be absent, and both have two spellings.
+    fn set_gemini_limit(&mut self, json: &str) -> bool {
+        let found = |pointer: &&&str| json::pointer(&self.state.bytes, pointer).is_some();
+        if let Some(limit) = self.limit_names().iter().find(found) {
+            return self.set_raw(limit, json.as_bytes()).is_ok();
+        }
+        let config = |pointer: &&str| {
+            let range = json::pointer(&self.state.bytes, pointer)?;
+            (self.state.bytes.get(range) != Some(b"null")).then_some(())
+        };
+        let parents = ["/generationConfig", "/generation_config"];
+        match parents.into_iter().find(|parent| config(parent).is_some()) {
+            Some(parent) => self.set_raw(&format!("{parent}/maxOutputTokens"), json.as_bytes()),
+            None => {
+                let null = |parent: &&str| json::pointer(&self.state.bytes, parent).is_some();
+                let parent = parents.into_iter().find(null).unwrap_or(parents[0]);
+                let object = format!(r#"{{"maxOutputTokens":{json}}}"#);
+                self.set_raw(parent, object.as_bytes())
+            }
+        }
+        .is_ok()
+    }
+
+    fn limit_names(&self) -> &'static [&'static str] {
+        (self.dialect.description()).map_or(&[], |description| description.limits)
+    }
+}
