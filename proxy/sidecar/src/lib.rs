@@ -8,7 +8,7 @@
 //! 4. [`policy`] leads the request down the chain. A policy edits, refuses or answers; each edit is a note beside the original bytes, so the
 //!    edits of a policy that fails are simply forgotten.
 //! 5. [`sandbox`] is where a policy's code runs: an instance per policy and exchange, made from a configured image.
-//! 6. [`route`] chooses the target, [`upstream`] sends the request there (or asks the model inside the binary).
+//! 6. [`route`] chooses the target, [`upstream`] sends the request there (or asks the [`embedded`] model).
 //! 7. The reply comes back: relayed as it is where no policy rewrites replies; otherwise [`dialect`] frames and decodes it,
 //!    [`policy`] leads it up the chain, and what changed is spliced into the original events.
 //! 8. Whatever way it ends, the exchange settles once: [`telemetry`] counts it and writes its line.
@@ -28,7 +28,7 @@
 //!
 //! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect, state, telemetry} → cost → config`.
 //! `config` knows `signing`'s keys and nobody else. [`ca`] knows `config` alone; `cli` opens it and hands `intercept` its resolver.
-//! [`dialect`] is a crate and knows nobody. `policy`, `route` and `cost` are pure (`cost` knows `dialect` for its words), only `sandbox`
+//! [`dialect`] is a crate and knows nobody; [`embedded`] is one and knows `dialect`. `policy`, `route` and `cost` are pure (`cost` knows `dialect` for its words), only `sandbox`
 //! knows wasmtime, and a test keeps it so.
 
 pub mod admin;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{BoxError, embedded, pool::Lease};
+use super::{BoxError, pool::Lease};
 use crate::state::flights::FlightBody;
 
 /// A request's body of any make.
@@ -165,9 +165,9 @@ impl Body for Inbound {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Self::Network(network) => network.poll_frame(cx),
-            Self::Embedded(body) => body
-                .poll_piece(cx)
-                .map(|piece| piece.map(|p| Ok(Frame::data(p)))),
+            Self::Embedded(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
             Self::Shared(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Kept(pieces) => Poll::Ready(pieces.pop_front().map(|p| Ok(Frame::data(p)))),
             Self::Decoded(Decoded(body)) => body.as_mut().poll_frame(cx),
@@ -177,7 +177,7 @@ impl Body for Inbound {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Network(network) => network.body.is_end_stream(),
-            Self::Embedded(body) => body.is_end(),
+            Self::Embedded(body) => body.is_end_stream(),
             Self::Shared(body) => body.is_end_stream(),
             Self::Kept(pieces) => pieces.is_empty(),
             Self::Decoded(Decoded(body)) => body.is_end_stream(),
@@ -187,7 +187,7 @@ impl Body for Inbound {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Network(network) => network.body.size_hint(),
-            Self::Embedded(body) => body.size(),
+            Self::Embedded(body) => body.size_hint(),
             Self::Shared(body) => body.size_hint(),
             Self::Kept(pieces) => {
                 SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())

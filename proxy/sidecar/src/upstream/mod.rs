@@ -8,7 +8,6 @@ pub mod addresses;
 pub mod body;
 pub mod connect;
 pub mod credentials;
-pub mod embedded;
 pub mod pool;
 pub mod side;
 

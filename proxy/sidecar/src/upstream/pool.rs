@@ -30,7 +30,6 @@ use super::{
     body::Network,
     cause,
     connect::{Connector, tls},
-    embedded,
 };
 use crate::{
     config::{Kind, Upstream},

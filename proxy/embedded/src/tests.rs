@@ -1,10 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use http_body_util::BodyExt;
+use http_body_util::{Empty, Full};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::upstream::Inbound;
 
 mod later;
 mod replay;
@@ -21,10 +20,8 @@ async fn ask(path: &str, body: &Value) -> (StatusCode, String) {
 }
 
 async fn ask_raw(path: &str, body: impl Into<Bytes>) -> (StatusCode, String) {
-    let request = Request::post(path)
-        .body(Payload::Whole(body.into()))
-        .unwrap();
-    let reply = answer(request).await.map(Inbound::Embedded);
+    let request = Request::post(path).body(Full::new(body.into())).unwrap();
+    let reply = answer(request).await;
     let status = reply.status();
     let body = reply.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -328,7 +325,7 @@ async fn what_can_not_be_answered_is_refused_in_the_dialects_shape() {
         }
     }
     assert_eq!(ask_raw("/v1/audio/speech", "{}").await.0, 404);
-    let get = Request::get("/v1/messages").body(Payload::empty()).unwrap();
+    let get = Request::get("/v1/messages").body(Empty::new()).unwrap();
     assert_eq!(answer(get).await.status(), 405);
 }
 
@@ -339,9 +336,9 @@ async fn models_and_token_counts_are_told() {
         if let Some(version) = version {
             request = request.header("anthropic-version", version);
         }
-        let request = request.body(Payload::empty()).unwrap();
+        let request = request.body(Empty::new()).unwrap();
         async {
-            let body = answer(request).await.map(Inbound::Embedded).into_body();
+            let body = answer(request).await.into_body();
             serde_json::from_slice::<Value>(&body.collect().await.unwrap().to_bytes()).unwrap()
         }
     };

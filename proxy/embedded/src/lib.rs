@@ -2,7 +2,7 @@
 //!
 //! It stands in for a provider where there is none: a first run, a demonstration, a test. It answers with the text of the last message
 //! that it was sent (the user's, or a tool's result), verbatim, so that one can *see* what a policy hid from it. It is no part of the
-//! fast path and reads its requests into trees as no other room may; the shapes it writes are those of the real APIs, checked with their SDKs.
+//! fast path and reads its requests into trees as nothing else on an exchange's way does; the shapes it writes are those of the real APIs, checked with their SDKs.
 //!
 //! What makes it do more than echo:
 //!
@@ -30,6 +30,8 @@ mod responses;
 mod tools;
 
 use std::{
+    error::Error,
+    pin::pin,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -37,7 +39,7 @@ use std::{
 use bytes::Bytes;
 use dialect::{Dialect, answer as own};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
 pub use body::Body;
@@ -46,7 +48,6 @@ use self::{
     asked::{Asked, Invalid},
     body::Events,
 };
-use super::Payload;
 
 /// The largest request, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -63,7 +64,10 @@ enum Shape {
 }
 
 /// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own error.
-pub async fn answer(request: Request<Payload>) -> Response<Body> {
+pub async fn answer<B>(request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let whole_path = head.uri.path_and_query().map_or(path, |path| path.as_str());
@@ -98,16 +102,12 @@ pub async fn answer(request: Request<Payload>) -> Response<Body> {
             "this endpoint takes POST",
         );
     }
-    let body = match body {
-        Payload::Whole(bytes) => bytes,
-        body => match Limited::new(body, LARGEST).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(_) => {
-                let why = "the request's body broke off or is too large";
-                return refuse(shape, StatusCode::BAD_REQUEST, why);
-            }
-        },
+    let body = pin!(body);
+    let Ok(body) = Limited::new(body, LARGEST).collect().await else {
+        let why = "the request's body broke off or is too large";
+        return refuse(shape, StatusCode::BAD_REQUEST, why);
     };
+    let body = body.to_bytes();
     let asked = match asked::read(shape, &body, whole_path) {
         Ok(asked) => asked,
         Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     fmt::{self, Write as _},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::SizeHint;
+use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 /// Events as they are written.
@@ -61,7 +62,7 @@ impl Body {
     }
 
     /// The next piece, when it is due; `None` at the end.
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.pieces.is_empty() {
             return Poll::Ready(None);
         }
@@ -78,14 +79,27 @@ impl Body {
         }
         Poll::Ready(self.pieces.pop_front())
     }
+}
 
-    /// Whether nothing more comes.
-    pub(crate) fn is_end(&self) -> bool {
+impl http_body::Body for Body {
+    type Data = Bytes;
+    /// It never breaks off.
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.get_mut().poll_piece(cx);
+        piece.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
         self.pieces.is_empty()
     }
 
     /// The exact length of a whole reply; a stream tells none, like a provider's.
-    pub(crate) fn size(&self) -> SizeHint {
+    fn size_hint(&self) -> SizeHint {
         if self.whole {
             let length = self.pieces.iter().map(Bytes::len).sum::<usize>();
             SizeHint::with_exact(length as u64)
