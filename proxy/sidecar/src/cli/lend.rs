@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     sandbox::{
         Host,
-        host::{
+        capabilities::{
             Work,
             fetch::{Fetch, FetchAnswer, FetchCall, FetchError},
             values::{Values, ValuesError},

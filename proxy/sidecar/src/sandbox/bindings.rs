@@ -15,8 +15,8 @@ wasmtime::component::bindgen!({
     },
     with: {
         "outrigger:policy/types": self::records,
-        "outrigger:policy/exchange.request": super::host::exchange::RequestHandle,
-        "outrigger:policy/exchange.reply-head": super::host::exchange::HeadHandle,
+        "outrigger:policy/exchange.request": super::capabilities::exchange::RequestHandle,
+        "outrigger:policy/exchange.reply-head": super::capabilities::exchange::HeadHandle,
     },
 });
 

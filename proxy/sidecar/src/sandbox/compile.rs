@@ -20,9 +20,9 @@ use wit_component::ComponentEncoder;
 use super::{
     LoadError,
     cache::Cache,
+    capabilities::Host,
     child::{Answer, Compiled, Job, RELEASE},
     engine,
-    host::Host,
     instance::{Configure, linker},
     pace::{Pace, at_once},
     proposals,

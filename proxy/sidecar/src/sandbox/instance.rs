@@ -17,11 +17,11 @@ use wasmtime::{
 use super::{
     LoadError,
     bindings::{self, types as wit},
+    capabilities::exchange::{HeadHandle, RequestHandle},
     contract::Version,
     convert,
     engine::{Engine, Memory},
     finish::ToItsEnd,
-    host::exchange::{HeadHandle, RequestHandle},
     pace::{Pace, at_once, metered},
     store::{Shared, State, limit},
     v0_2,

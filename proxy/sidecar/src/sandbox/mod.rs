@@ -5,12 +5,13 @@
 //!             names only                                                                   .cwasm   mapped     hooks, host functions
 //! ```
 //!
-//! [`Loader::load`] does the first line and implements [`Program`](crate::policy::Program); what an instance may ask for is in [`host`].
+//! [`Loader::load`] does the first line and implements [`Program`](crate::policy::Program); what an instance may ask for is in [`capabilities`].
 //! Nothing about a *particular* policy is here, and nothing outside knows wasmtime. The surprise is the snapshot: `configure` runs
 //! once, and what it left in memory becomes the image that every instance starts from, for the price of mapping it.
 
 mod bindings;
 mod cache;
+pub mod capabilities;
 mod child;
 #[cfg(feature = "compile")]
 mod compile;
@@ -18,7 +19,6 @@ mod contract;
 mod convert;
 mod engine;
 mod finish;
-pub mod host;
 mod instance;
 #[cfg(feature = "compile")]
 mod introduce;
@@ -29,11 +29,11 @@ mod store;
 mod ticker;
 mod v0_2;
 
+pub use capabilities::Host;
 #[cfg(feature = "compile")]
 pub use compile::compile_child;
 pub use contract::{CONTRACT, Version};
 pub use engine::{MEMORY_RESERVATION, Options};
-pub use host::Host;
 pub use instance::{Info, Policy};
 #[cfg(feature = "compile")]
 pub use introduce::introduced;

@@ -18,10 +18,10 @@ use wasmtime::component::Component;
 use super::compile::compile;
 use super::{
     cache::{Cache, hex},
+    capabilities::Host,
     child::{Compiled, Done, Job, RELEASE, in_child},
     contract::{CONTRACT, Names, Version},
     engine::{Engine, Options, processor},
-    host::Host,
     instance::{Info, Parts, Policy},
     proposals,
     store::Shared,

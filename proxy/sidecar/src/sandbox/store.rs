@@ -9,8 +9,8 @@ use dialect::Places;
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::{
+    capabilities::{Host, Misuse, log::Lines, random},
     engine::{Bound, Engine, Memory},
-    host::{Host, Misuse, log::Lines, random},
     pace::{Overdue, Pace},
 };
 use crate::{

@@ -1,6 +1,6 @@
 //! The services behind `values` and `fetch`.
 
-use outrigger::sandbox::host::{
+use outrigger::sandbox::capabilities::{
     Work,
     fetch::{Fetch, FetchAnswer, FetchCall, FetchError},
     values::{Values, ValuesError},

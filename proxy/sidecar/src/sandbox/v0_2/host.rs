@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::{
     super::{
         bindings as today,
-        host::exchange::{HeadHandle, RequestHandle},
+        capabilities::exchange::{HeadHandle, RequestHandle},
         store::State,
     },
     bindings::outrigger::policy::{
