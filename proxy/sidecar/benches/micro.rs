@@ -30,11 +30,11 @@ use dialect::{
 };
 use http::{HeaderMap, Method};
 use outrigger::{
-    config::{Effect, Grants, PolicyLimits},
+    config::{Effect, PolicyLimits},
     cost::{Estimate, Unit},
     exchange::told::Told,
     policy::{Call, Chain, Decision, Estimates, Instance, Link, Program, ReplyHead, Run},
-    sandbox::{Compiler, Host, Loader, Options, Source},
+    sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS},
     state::{Ask, MOST, Stores, Window},
     telemetry::metrics::PolicyMeter,
 };
@@ -119,7 +119,8 @@ fn loader() -> Loader {
         slots: 64,
         ..Options::default()
     };
-    Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap()
+    let host = Stores::in_memory().lent(Host::none());
+    Loader::new(options, None, Compiler::InProcess, host).unwrap()
 }
 
 /// What a call will take, without routes or prices.
@@ -152,10 +153,7 @@ fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
         name: name.to_owned(),
         bytes,
         config: config.to_owned(),
-        grants: Grants {
-            limits: true,
-            ..Grants::default()
-        },
+        grants: Grants::default().with(&LIMITS),
         limits: PolicyLimits::default(),
     };
     loader.load(source).unwrap()

@@ -27,9 +27,10 @@
 //! # Who may know whom
 //!
 //! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect, state, telemetry} → cost → config`.
-//! `config` knows `signing`'s keys and nobody else. [`ca`] knows `config` alone; `cli` opens it and hands `intercept` its resolver.
-//! [`dialect`] is a crate and knows nobody; [`embedded`] is one and knows `dialect`. `policy`, `route` and `cost` are pure (`cost` knows `dialect` for its words), only `sandbox`
-//! knows wasmtime, and a test keeps it so.
+//! What policies are lent is behind [`sandbox`]'s ports: `state`, `telemetry` and `upstream` implement them, and the sandbox knows none of
+//! the three. `config` knows `signing`'s keys, the sandbox's table of capabilities, and nobody else. [`ca`] knows `config` alone; `cli` opens it
+//! and hands `intercept` its resolver. [`dialect`] is a crate and knows nobody; [`embedded`] is one and knows `dialect`. `policy`, `route` and
+//! `cost` are pure (`cost` knows `dialect` for its words), only `sandbox` knows wasmtime, and a test keeps it so.
 
 pub mod admin;
 pub mod ca;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Stop, environment, say};
 use crate::{
     config::{Config, Use, file},
-    reload::{self, Scan, admit::admitted, assemble::Assembler},
+    reload::{self, Scan, admit::admitted, assemble::Assembler, rehearsal},
     sandbox::{Compiler, Host, Loader, Options, Version},
     signing::Seen,
     tool,
@@ -100,6 +100,7 @@ fn loader(config: &Config) -> Result<Loader, Stop> {
     };
     open(Some(config.policies.cache.clone()))
         .or_else(|_| open(None))
+        .map(|loader| loader.lending_apart(rehearsal::host))
         .map_err(|why| Stop::Machine(why.to_string()))
 }
 

@@ -9,7 +9,7 @@ use dialect::{Place, Places};
 
 use crate::{
     admin::{Facts, Generation, Phase, PolicyFacts, State},
-    config::{Grants, Use},
+    config::Use,
     exchange::generation,
     policy::Link,
     reload::{Reloader, assemble::Entry},
@@ -89,7 +89,7 @@ fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
             .collect(),
         reads: names(manifest.reads),
         rewrites: names(manifest.rewrites),
-        grants: grants(&wanted.grants),
+        grants: wanted.grants.words(),
         on_error: wanted.on_error.name(),
         on_unseen: wanted.on_unseen.to_string(),
         state: if quarantined {
@@ -109,23 +109,6 @@ fn names(places: Places) -> Vec<&'static str> {
         .into_iter()
         .filter(|place| places.contains(*place));
     known.map(Place::name).collect()
-}
-
-fn grants(grants: &Grants) -> Vec<String> {
-    let plain = [
-        (grants.limits, "limits"),
-        (grants.values, "values"),
-        (grants.replies, "replies"),
-        (grants.body, "body"),
-        (grants.credentials, "credentials"),
-    ];
-    let plain = plain
-        .into_iter()
-        .filter(|(granted, _)| *granted)
-        .map(|(_, name)| name.to_owned());
-    plain
-        .chain(grants.fetch.iter().map(|host| format!("fetch {host}")))
-        .collect()
 }
 
 fn millis(time: SystemTime) -> u64 {

@@ -12,7 +12,6 @@ use crate::{ca::CaError, config::Problems, telemetry::log, tool};
 
 mod check;
 mod facts;
-mod lend;
 mod run;
 
 /// A sidecar that lets sandboxed policies read, route, rewrite and refuse LLM calls, live streams included.

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
+use super::scalars;
+use crate::sandbox::{Grants, capabilities::Capability};
+
 /// A policy's cases.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,22 +92,19 @@ impl Cases {
     ///
     /// # Errors
     /// A name that is no capability.
-    pub fn grants(&self) -> Result<super::Grants, String> {
-        let mut grants = super::Grants::default();
+    pub fn grants(&self) -> Result<Grants, String> {
+        let mut grants = Grants::default();
         for name in &self.grants {
-            match name.as_str() {
-                "limits" => grants.limits = true,
-                "values" => grants.values = true,
-                "replies" => grants.replies = true,
-                "fetch" => grants.fetches = true, // every call is denied
-                "body" => grants.body = true,
-                "credentials" => grants.credentials = true,
-                other => {
-                    return Err(format!(
-                        "grants: `{other}` can't be rehearsed; write limits, values, replies, fetch, body or credentials"
-                    ));
-                }
-            }
+            let known = Capability::granted().find(|known| known.name == name);
+            let known = known.ok_or_else(|| {
+                let all: Vec<_> = Capability::granted().map(|known| known.name).collect();
+                format!(
+                    "grants: `{name}` can't be rehearsed; write {}",
+                    scalars::listed(&all, "or")
+                )
+            })?;
+            // No hosts: every call is denied.
+            grants.grant(known, Vec::new());
         }
         Ok(grants)
     }

@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use crate::sandbox::Grants;
+
 mod ca;
 mod caller;
 pub mod cases;
@@ -370,25 +372,6 @@ impl Effect {
             Self::Skip => "skip",
         }
     }
-}
-
-/// Capabilities that the operator granted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// `limits`.
-    pub limits: bool,
-    /// `values`.
-    pub values: bool,
-    /// `replies`.
-    pub replies: bool,
-    /// `body`: the whole body in and out.
-    pub body: bool,
-    /// `credentials`: headers that carry them.
-    pub credentials: bool,
-    /// `fetch`, be it to no host: for a policy that imports it and needs none with this configuration.
-    pub fetches: bool,
-    /// `fetch: [host, …]`: `host` or `host:port`.
-    pub fetch: Vec<String>,
 }
 
 /// Bounds of one policy.

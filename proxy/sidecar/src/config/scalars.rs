@@ -10,6 +10,8 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use crate::sandbox::capabilities::{Access, Capability};
+
 /// A target as written.
 #[derive(Debug)]
 pub enum WrittenTarget {
@@ -19,14 +21,26 @@ pub enum WrittenTarget {
     Weighted,
 }
 
-/// The grants that are one word. What reads, refuses and describes them is made from here.
-pub(in crate::config) const GRANT_WORDS: [&str; 5] =
-    ["limits", "values", "replies", "body", "credentials"];
+/// Grants of one kind, in the table's order.
+fn grants(access: Access) -> impl Iterator<Item = &'static Capability> {
+    Capability::granted().filter(move |known| known.access == access)
+}
 
 /// Names every grant, for a message: `` `limits`, … and `{ fetch: [host] }` ``.
 pub(in crate::config) fn grants_there_are() -> String {
-    let words: Vec<_> = GRANT_WORDS.iter().map(|word| format!("`{word}`")).collect();
-    format!("{} and `{{ fetch: [host] }}`", words.join(", "))
+    let named = grants(Access::Named).map(|known| format!("`{}`", known.name));
+    let hosts = grants(Access::Hosts).map(|known| format!("`{{ {}: [host] }}`", known.name));
+    listed(&named.chain(hosts).collect::<Vec<_>>(), "and")
+}
+
+/// A list as a sentence has it: `a, b and c`.
+pub(in crate::config) fn listed(words: &[impl AsRef<str>], last: &str) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [rest @ .., end] => format!("{} {last} {end}", rest.join(", ")),
+    }
 }
 
 /// A text with a variable in it, which may become anything.
@@ -35,10 +49,10 @@ pub(in crate::config) const VARIABLE: &str = r"\$\{";
 /// A capability as written.
 #[derive(Debug)]
 pub enum Grant {
-    /// One of [`GRANT_WORDS`].
+    /// One of those that are granted by their name.
     Word(Text),
-    /// `{ fetch: [host, …] }`.
-    Fetch(Vec<Text>),
+    /// `{ NAME: [host, …] }`, of one that is granted for hosts.
+    Hosts(&'static Capability, Vec<Text>),
 }
 
 macro_rules! scalar {
@@ -266,11 +280,6 @@ impl JsonSchema for WrittenTarget {
 
 impl<'de> Deserialize<'de> for Grant {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Fetch {
-            fetch: Vec<Text>,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = Grant;
@@ -280,9 +289,29 @@ impl<'de> Deserialize<'de> for Grant {
             fn visit_str<E: Error>(self, v: &str) -> Result<Grant, E> {
                 Ok(Grant::Word(Text(v.to_owned())))
             }
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Grant, A::Error> {
-                Fetch::deserialize(MapAccessDeserializer::new(entries))
-                    .map(|f| Grant::Fetch(f.fetch))
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Grant, A::Error> {
+                let expected = || {
+                    let names = grants(Access::Hosts).map(|known| format!("`{}`", known.name));
+                    listed(&names.collect::<Vec<_>>(), "or")
+                };
+                let Some(name) = entries.next_key::<String>()? else {
+                    return Err(A::Error::custom(format_args!(
+                        "names none of {}",
+                        expected()
+                    )));
+                };
+                let known = grants(Access::Hosts).find(|known| known.name == name);
+                let known = known.ok_or_else(|| {
+                    let expected = expected();
+                    A::Error::custom(format_args!("unknown field `{name}`, expected {expected}"))
+                })?;
+                let hosts = entries.next_value()?;
+                match entries.next_key::<String>()? {
+                    None => Ok(Grant::Hosts(known, hosts)),
+                    Some(more) => Err(A::Error::custom(format_args!(
+                        "`{more}` is a grant of its own; write it as an entry of its own"
+                    ))),
+                }
             }
         }
         d.deserialize_any(Either)
@@ -295,12 +324,17 @@ impl JsonSchema for Grant {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let host = Text::json_schema(generator);
-        json_schema!({ "anyOf": [
-            { "enum": GRANT_WORDS },
-            { "type": "string", "pattern": VARIABLE },
-            { "type": "object", "required": ["fetch"], "additionalProperties": false,
-              "properties": { "fetch": { "type": "array", "items": host } } }
-        ] })
+        let words: Vec<_> = grants(Access::Named).map(|known| known.name).collect();
+        let mut forms = vec![
+            serde_json::json!({ "enum": words }),
+            serde_json::json!({ "type": "string", "pattern": VARIABLE }),
+        ];
+        forms.extend(grants(Access::Hosts).map(|known| {
+            serde_json::json!({ "type": "object", "required": [known.name], "additionalProperties": false,
+              "properties": { known.name: { "type": "array", "items": host } } })
+        }));
+        let lines = Capability::granted().map(|known| format!("`{}` {}", known.name, known.about));
+        json_schema!({ "description": lines.collect::<Vec<_>>().join("; "), "anyOf": forms })
     }
 }
 

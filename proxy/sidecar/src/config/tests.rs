@@ -110,8 +110,10 @@ policies:
         (Effect::Block, Effect::Block.into())
     );
     assert_eq!(redact.limits.wall, Duration::from_millis(50));
-    assert!(limit.grants.values && !limit.grants.body);
-    assert_eq!(limit.grants.fetch, ["limits.example:8443"]);
+    assert_eq!(
+        limit.grants.words(),
+        ["values", "fetch limits.example:8443"]
+    );
     assert_eq!(
         (
             limit.limits.cpu,

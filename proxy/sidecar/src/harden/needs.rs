@@ -178,7 +178,7 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
         .policies
         .chain
         .iter()
-        .flat_map(|link| &link.grants.fetch)
+        .flat_map(|link| link.grants.hosts())
     {
         match host
             .rsplit_once(':')

@@ -5,12 +5,11 @@
 
 use http::{HeaderName, HeaderValue};
 
-use crate::{
-    cost::Unit,
-    state::{
-        Kept, Reservation,
-        flights::{Follow, Lead},
-    },
+use crate::cost::Unit;
+
+pub use crate::state::{
+    Kept, Reservation,
+    flights::{Follow, Lead},
 };
 
 /// What policies have taken on.

@@ -16,10 +16,12 @@ mod coverage;
 mod hold;
 pub mod quarantine;
 
-pub use books::{Books, Found, Keep, Reserved};
+pub use books::{Books, Follow, Found, Keep, Kept, Lead, Reservation, Reserved};
 pub use call::{Call, ConnectionId, Mark};
 pub use chain::{Chain, Link, Run, Verdict};
 pub use coverage::Coverage;
+
+pub use crate::config::PolicyLimits;
 
 /// A boxed future that owns what it works on, so that whoever waits for it may leave.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;

@@ -13,7 +13,7 @@ use std::{
 use semver::Version;
 
 use crate::{
-    config::{Config, Grants, Kind, PolicyLimits, Upstream, Use},
+    config::{Config, Kind, PolicyLimits, Upstream, Use},
     cost::{
         Prices, Routes,
         tags::{Reads, Rules},
@@ -25,7 +25,7 @@ use crate::{
         bring::{bring, relink},
         scan::PolicyFile,
     },
-    sandbox::Loader,
+    sandbox::{Grants, Loader},
     signing::{Seen, Trust, Verified, hex},
     telemetry::metrics::{self, Models},
 };

@@ -19,7 +19,20 @@ use crate::{
         Call, Chain, Coverage, Denial, Estimates, Fault, Link, Program, ReplyHead, Run,
         chain::{Listener, Stop},
     },
+    sandbox::Host,
+    state::Stores,
+    telemetry::metrics::PolicyMeters,
 };
+
+/// What a policy is lent in a rehearsal, which others see nothing of: limits and replies of its own, no values, no calls.
+pub fn host() -> Host {
+    let none = Host::none();
+    Host {
+        metrics: Arc::new(PolicyMeters),
+        values: Arc::clone(&none.values),
+        ..Stores::in_memory().lent(none)
+    }
+}
 
 /// A case that did not go as written.
 #[derive(Debug)]

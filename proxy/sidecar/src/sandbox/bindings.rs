@@ -7,12 +7,15 @@ wasmtime::component::bindgen!({
     path: "../../plugin-sdk/wit",
     world: "guest",
     imports: {
-        "outrigger:policy/limits": async | trappable,
-        "outrigger:policy/replies": async | trappable,
-        "outrigger:policy/values": async | trappable,
-        "outrigger:policy/fetch": async | trappable,
-        default: trappable,
+        "outrigger:policy/exchange": trappable,
+        "outrigger:policy/log": trappable,
+        "outrigger:policy/metrics": trappable,
+        "outrigger:policy/clock": trappable,
+        "outrigger:policy/random": trappable,
+        // What a capability waits for: the rest, and what comes.
+        default: async | trappable,
     },
+    additional_derives: [PartialEq, Eq],
     with: {
         "outrigger:policy/types": self::records,
         "outrigger:policy/exchange.request": super::capabilities::exchange::RequestHandle,

@@ -20,16 +20,16 @@ use wit_component::ComponentEncoder;
 use super::{
     LoadError,
     cache::Cache,
-    capabilities::Host,
+    capabilities::{Grants, Host, linker},
     child::{Answer, Compiled, Job, RELEASE},
     engine,
-    instance::{Configure, linker},
+    instance::Configure,
     pace::{Pace, at_once},
     proposals,
     store::{Shared, State, limit},
     ticker::Ticker,
 };
-use crate::config::{Grants, PolicyLimits};
+use crate::policy::PolicyLimits;
 
 /// How long the child may take over all.
 const CHILD_TIME: Duration = Duration::from_secs(180);

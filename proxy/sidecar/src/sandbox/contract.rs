@@ -5,8 +5,10 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Imports, Parser, Payload};
 
-use super::LoadError;
-use crate::config::Grants;
+use super::{
+    LoadError,
+    capabilities::{Capability, Grants},
+};
 
 /// The contract's version, as `plugin-sdk/wit` has it.
 pub const CONTRACT: &str = "0.3.0";
@@ -73,7 +75,7 @@ impl Names {
             raw(bytes).map_err(|e| LoadError::Malformed(e.message().to_owned()))?;
         // What it wants of others is told first: a module for another host fails both ways, and this way says why.
         if let Some(foreign) = imports.iter().find(|name| !name.starts_with(PACKAGE)) {
-            allowed(foreign, grants)?;
+            return Err(unknown(foreign));
         }
         let prefix = format!("{PACKAGE}/policy@");
         let export = exports
@@ -91,7 +93,7 @@ impl Names {
         }
         names.sort();
         for name in &names {
-            allowed(name, grants)?;
+            allowed(name, contract, grants)?;
         }
         Ok(Self {
             component,
@@ -119,19 +121,17 @@ fn interface(import: &str, contract: Version) -> Result<String, LoadError> {
     }
 }
 
-fn allowed(name: &str, grants: &Grants) -> Result<(), LoadError> {
-    let granted = match name {
-        "types" | "exchange" | "log" | "metrics" | "clock" | "random" => true,
-        "limits" => grants.limits,
-        "values" => grants.values,
-        "replies" => grants.replies,
-        "fetch" => grants.fetches || !grants.fetch.is_empty(),
-        other => return Err(LoadError::Unknown(other.chars().take(128).collect())),
-    };
-    match granted {
+fn allowed(name: &str, contract: Version, grants: &Grants) -> Result<(), LoadError> {
+    let known = Capability::named(name).filter(|known| known.is_in(contract));
+    let known = known.ok_or_else(|| unknown(name))?;
+    match grants.has(known) {
         true => Ok(()),
         false => Err(LoadError::Ungranted(name.to_owned())),
     }
+}
+
+fn unknown(import: &str) -> LoadError {
+    LoadError::Unknown(import.chars().take(128).collect())
 }
 
 /// Import and export names of the outermost level, of a core module without their `#function`.
@@ -182,7 +182,7 @@ fn raw(bytes: &[u8]) -> Result<(bool, Vec<String>, Vec<String>), wasmparser::Bin
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::*;
+    use super::{super::capabilities::VALUES, *};
 
     #[test]
     fn the_version_is_the_one_in_the_contract() {
@@ -236,17 +236,16 @@ mod tests {
     #[test]
     fn what_was_not_granted_or_is_not_offered_is_refused_by_its_name() {
         let none = Grants::default();
+        let allowed = |name: &str, grants: &Grants| allowed(name, Version::V0_3, grants);
         assert!(allowed("log", &none).is_ok());
         assert!(matches!(allowed("values", &none), Err(LoadError::Ungranted(n)) if n == "values"));
         assert!(matches!(allowed("fetch", &none), Err(LoadError::Ungranted(n)) if n == "fetch"));
+        assert!(matches!(allowed("body", &none), Err(LoadError::Unknown(n)) if n == "body"));
         let name = interface("wasi:sockets/tcp@0.2.0", Version::V0_3).unwrap();
         assert!(
             matches!(allowed(&name, &none), Err(LoadError::Unknown(n)) if n == "wasi:sockets/tcp@0.2.0")
         );
-        let granted = Grants {
-            values: true,
-            ..Grants::default()
-        };
+        let granted = Grants::default().with(&VALUES);
         assert!(allowed("values", &granted).is_ok());
     }
 

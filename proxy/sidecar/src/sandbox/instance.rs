@@ -9,15 +9,18 @@ use dialect::Delta;
 use wasmtime::{
     Store,
     component::{
-        Component, ComponentExportIndex, ComponentNamedList, HasSelf, InstancePre, Lift, Linker,
-        Lower, Resource, TypedFunc,
+        Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Resource,
+        TypedFunc,
     },
 };
 
 use super::{
     LoadError,
-    bindings::{self, types as wit},
-    capabilities::exchange::{HeadHandle, RequestHandle},
+    bindings::types as wit,
+    capabilities::{
+        exchange::{HeadHandle, RequestHandle},
+        linker,
+    },
     contract::Version,
     convert,
     engine::{Engine, Memory},
@@ -30,23 +33,6 @@ use crate::policy::{
     Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
     Rescued, Shown, Work,
 };
-
-/// Makes a linker with every host function of one contract in it; which of them a policy may import was decided before.
-pub(super) fn linker(
-    engine: &wasmtime::Engine,
-    contract: Version,
-) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    match contract {
-        Version::V0_3 => {
-            bindings::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-        }
-        Version::V0_2 => {
-            v0_2::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-        }
-    }
-    Ok(linker)
-}
 
 /// Asks an instance what it is.
 pub(super) async fn describe(

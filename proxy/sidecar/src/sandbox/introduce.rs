@@ -6,16 +6,17 @@ use wasmtime::component::Component;
 
 use super::{
     LoadError,
+    capabilities::{Grants, linker},
     child::{Job, RELEASE},
     compile::{compiler_failed, component, store},
     contract::Names,
     engine,
-    instance::{describe, linker},
+    instance::describe,
     pace::at_once,
     proposals,
     ticker::Ticker,
 };
-use crate::{config::Grants, policy::Manifest};
+use crate::policy::Manifest;
 
 /// CPU time of `describe`.
 const CPU: Duration = Duration::from_secs(5);
@@ -27,14 +28,7 @@ const MEMORY: u64 = 256 << 20;
 /// # Errors
 /// It is no policy, or faults.
 pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
-    let any = Grants {
-        limits: true,
-        values: true,
-        replies: true,
-        fetches: true,
-        ..Grants::default()
-    };
-    let names = Names::read(file, &any).or_else(|error| {
+    let names = Names::read(file, &Grants::every_interface()).or_else(|error| {
         proposals::check(file)?;
         Err(error)
     })?;

@@ -29,7 +29,7 @@ mod store;
 mod ticker;
 mod v0_2;
 
-pub use capabilities::Host;
+pub use capabilities::{Grants, Host};
 #[cfg(feature = "compile")]
 pub use compile::compile_child;
 pub use contract::{CONTRACT, Version};

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 use wasmtime::UpdateDeadline;
 
 use super::ticker::{Overrun, Ticker};
-use crate::config::PolicyLimits;
+use crate::policy::PolicyLimits;
 
 /// Why the host ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use wasmtime::component::Component;
 use super::compile::compile;
 use super::{
     cache::{Cache, hex},
-    capabilities::Host,
+    capabilities::{Grants, Host},
     child::{Compiled, Done, Job, RELEASE, in_child},
     contract::{CONTRACT, Names, Version},
     engine::{Engine, Options, processor},
@@ -26,10 +26,7 @@ use super::{
     proposals,
     store::Shared,
 };
-use crate::{
-    config::{Grants, PolicyLimits},
-    policy::Fault,
-};
+use crate::policy::{Fault, PolicyLimits};
 
 /// Raised where what is kept in the cache changes its meaning.
 const CACHE_FORMAT: u32 = 3;
@@ -214,6 +211,7 @@ pub struct Loader {
     compiler: Compiler,
     load_time: Duration,
     gives_way: AtomicBool,
+    apart: fn() -> Host,
 }
 
 impl Loader {
@@ -243,6 +241,7 @@ impl Loader {
             compiler,
             load_time: Duration::from_secs(5),
             gives_way: AtomicBool::new(false),
+            apart: Host::none,
         })
     }
 
@@ -255,6 +254,12 @@ impl Loader {
     #[must_use]
     pub fn load_time(self, load_time: Duration) -> Self {
         Self { load_time, ..self }
+    }
+
+    /// Sets what a policy is lent where it is loaded [apart](Loader::load_apart). Default: nothing.
+    #[must_use]
+    pub fn lending_apart(self, apart: fn() -> Host) -> Self {
+        Self { apart, ..self }
     }
 
     /// Bytes that all instances together are charged with now.
@@ -275,7 +280,7 @@ impl Loader {
     /// # Errors
     /// As [`Loader::load`].
     pub fn load_apart(&self, source: Source) -> Result<Arc<Policy>, LoadError> {
-        self.load_with(source, Host::none())
+        self.load_with(source, (self.apart)())
     }
 
     fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {

@@ -9,15 +9,11 @@ use dialect::Places;
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::{
-    capabilities::{Host, Misuse, log::Lines, random},
+    capabilities::{CREDENTIALS, Grants, Host, Misuse, log::Lines, metrics::Meter, random},
     engine::{Bound, Engine, Memory},
     pace::{Overdue, Pace},
 };
-use crate::{
-    config::{Grants, PolicyLimits},
-    policy::{Call, Fault, ReplyHead},
-    telemetry::metrics::PolicyMeter,
-};
+use crate::policy::{Call, Fault, PolicyLimits, ReplyHead};
 
 /// How often what a call was given goes into its memory before a want of memory is the module's fault: the text, what it is made into, and
 /// what a growing buffer leaves behind.
@@ -27,11 +23,13 @@ const COPIES: u64 = 16;
 pub(super) struct Shared {
     pub(super) name: String,
     pub(super) grants: Grants,
+    /// Whether `grants` has [`CREDENTIALS`]: asked for each header.
+    pub(super) credentials: bool,
     pub(super) limits: PolicyLimits,
     pub(super) reads: Places,
     pub(super) host: Host,
     pub(super) lines: Lines,
-    pub(super) meter: Arc<PolicyMeter>,
+    pub(super) meter: Arc<dyn Meter>,
     pub(super) key: Option<[u8; 32]>,
     /// `None` in the compiling child, where nothing is served.
     pub(super) engine: Option<Arc<Engine>>,
@@ -50,12 +48,13 @@ impl Shared {
         Self {
             key: random::process_key(name),
             name: name.to_owned(),
+            credentials: grants.has(&CREDENTIALS),
             grants,
             limits,
             reads: Places::NONE,
+            meter: host.metrics.meter(name),
             host,
             lines: Lines::default(),
-            meter: PolicyMeter::new(name, ""),
             engine,
             largest: AtomicU64::new(0),
         }

@@ -28,6 +28,7 @@ pub mod flights;
 mod keeper;
 pub mod limits;
 mod link;
+mod ports;
 pub mod replies;
 pub mod values;
 
@@ -36,6 +37,7 @@ pub use limits::{Ask, MOST, Reservation, Settled, Standing, Unavailable, Window}
 pub use replies::{Kept, NotKept, Replies};
 pub use values::{ValueError, Values};
 
+use flights::Flights;
 use keeper::Keeper;
 use limits::{Place, Take, memory::Buckets};
 use link::Link;
@@ -50,8 +52,9 @@ pub struct Stores(Arc<Inner>);
 struct Inner {
     clock: Clock,
     buckets: Buckets,
-    values: Values,
+    values: Arc<Values>,
     replies: Replies,
+    flights: Flights,
     shared: Option<Shared>,
 }
 
@@ -125,10 +128,8 @@ impl Stores {
             let limits =
                 limits::shared::Limits::new(Arc::clone(&quick), state, server, clock.clone());
             let limits = Arc::new(limits);
-            inner.values = Values(values::Backend::Shared(values::shared::Shared::new(
-                Arc::clone(&bulk),
-                prefix,
-            )));
+            let values = values::shared::Shared::new(Arc::clone(&bulk), prefix);
+            inner.values = Arc::new(Values(values::Backend::Shared(values)));
             inner.replies = Replies::shared(Arc::clone(&bulk), prefix, clock);
             let keepers = [
                 Keeper::new(Arc::clone(&quick), server.clone(), "limits"),
@@ -161,20 +162,7 @@ impl Stores {
         }
         let (standings, taken) = match &inner.shared {
             Some(shared) => shared.limits.reserve(asks).await?,
-            None => {
-                let now = inner.clock.now();
-                let (standings, holds) = inner.buckets.reserve(asks, now, &|_| 0);
-                let take = |(ask, hold): (&Ask, _)| Take {
-                    amount: ask.amount.min(MOST),
-                    ask: ask.clone(),
-                    place: Place::Here(hold),
-                };
-                let taken = holds.map(|holds| {
-                    let takes = asks.iter().zip(holds).map(take).collect();
-                    (Arc::from(""), takes)
-                });
-                (standings, taken)
-            }
+            None => return Ok(self.reserve_here(asks.to_vec())),
         };
         let reservation = taken.map(|(id, takes)| Reservation::new(Arc::clone(inner), id, takes));
         Ok((standings, reservation))
@@ -189,13 +177,41 @@ impl Stores {
         match &inner.shared {
             _ if asks.is_empty() => Ok(Vec::new()),
             Some(shared) => shared.limits.peek(asks).await,
-            None => Ok(inner.buckets.peek(asks, inner.clock.now(), &|_| 0)),
+            None => Ok(self.peek_here(asks)),
         }
+    }
+
+    /// [`Stores::reserve`] in memory.
+    fn reserve_here(&self, asks: Vec<Ask>) -> (Vec<Standing>, Option<Reservation>) {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        let (standings, holds) = inner.buckets.reserve(&asks, now, &|_| 0);
+        let take = |(ask, hold): (Ask, _)| Take {
+            amount: ask.amount.min(MOST),
+            ask,
+            place: Place::Here(hold),
+        };
+        let reservation = holds.map(|holds| {
+            let takes = asks.into_iter().zip(holds).map(take).collect();
+            Reservation::new(Arc::clone(inner), Arc::from(""), takes)
+        });
+        (standings, reservation)
+    }
+
+    /// [`Stores::peek`] in memory.
+    fn peek_here(&self, asks: &[Ask]) -> Vec<Standing> {
+        let inner = &self.0;
+        inner.buckets.peek(asks, inner.clock.now(), &|_| 0)
     }
 
     /// Small values.
     pub fn values(&self) -> &Values {
         &self.0.values
+    }
+
+    /// Replies that are under way in this process.
+    pub fn flights(&self) -> &Flights {
+        &self.0.flights
     }
 
     /// Kept replies.
@@ -244,10 +260,11 @@ impl Stores {
 fn memory(state: &config::State, clock: Clock) -> Inner {
     Inner {
         buckets: Buckets::new(state.memory.buckets),
-        values: Values(values::Backend::Memory(values::memory::Memory::new(
-            state.memory.values,
+        values: Arc::new(Values(values::Backend::Memory(
+            values::memory::Memory::new(state.memory.values),
         ))),
         replies: Replies::in_memory(state.memory.replies, clock.clone()),
+        flights: Flights::default(),
         shared: None,
         clock,
     }

@@ -13,6 +13,7 @@ use std::{
 use ::metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 
 use super::{metrics::recorder, table};
+use crate::sandbox::capabilities::metrics::{Meter, Metrics};
 
 /// A policy's hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,9 +167,34 @@ impl PolicyMeter {
         gauge!(table::MEMORY, "plugin" => Arc::clone(&self.name)).set(bytes as f64);
     }
 
-    /// Counts under a name of the policy's own: `outrigger_policy_<policy>_<name>_total`. Names beyond 32, or that are no
-    /// `[a-z0-9_]{1,64}`, are ignored: false.
-    pub fn count(&self, name: &str, by: u64) -> bool {
+    fn full_name(&self, name: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let policy: String = self.name.chars().map(plain).collect();
+        format!("{}{policy}_{name}", table::POLICY_PREFIX)
+    }
+
+    fn own(&self, name: &str, make: impl FnOnce(String) -> Own) -> Option<Own> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = own.get(name) {
+            return Some(known.clone());
+        }
+        let good = (1..=64).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if !good || own.len() >= OWN_NAMES {
+            return None;
+        }
+        let made = make(self.full_name(name));
+        own.insert(name.to_owned(), made.clone());
+        Some(made)
+    }
+}
+
+/// Counts as policies wish, `outrigger_policy_<policy>_<name>`; names beyond 32, or that are no `[a-z0-9_]{1,64}`, are ignored: false.
+impl Meter for PolicyMeter {
+    /// `_total` is put behind the name.
+    fn count(&self, name: &str, by: u64) -> bool {
         match self.own(name, |full| Own::Count(counter!(format!("{full}_total")))) {
             Some(Own::Count(counter)) => counter.increment(by),
             _ => return false,
@@ -176,8 +202,7 @@ impl PolicyMeter {
         true
     }
 
-    /// Observes under a name of the policy's own: `outrigger_policy_<policy>_<name>`. Ignored as [`PolicyMeter::count`] ignores.
-    pub fn observe(&self, name: &str, value: f64) -> bool {
+    fn observe(&self, name: &str, value: f64) -> bool {
         if !value.is_finite() {
             return false;
         }
@@ -188,9 +213,8 @@ impl PolicyMeter {
         true
     }
 
-    /// Sets a gauge under a name of the policy's own: `outrigger_policy_<policy>_<name>`. Ignored as [`PolicyMeter::count`] ignores, and where a
-    /// label is none. Beyond [`LABEL_SETS`] sets of labels per policy, values of further ones go to one whose labels are all `other`.
-    pub fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
+    /// Ignored also where a label is none. Beyond [`LABEL_SETS`] sets of labels per policy, values of further ones go to one whose labels are all `other`.
+    fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
         let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
         let label = |(name, value): &(String, String)| {
             (1..=64).contains(&name.len()) && name.bytes().all(plain) && value.len() <= 128
@@ -223,27 +247,13 @@ impl PolicyMeter {
         made.set(value);
         true
     }
+}
 
-    fn full_name(&self, name: &str) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let policy: String = self.name.chars().map(plain).collect();
-        format!("{}{policy}_{name}", table::POLICY_PREFIX)
-    }
+/// The meters of policies, as the sandbox is lent them.
+pub struct PolicyMeters;
 
-    fn own(&self, name: &str, make: impl FnOnce(String) -> Own) -> Option<Own> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = own.get(name) {
-            return Some(known.clone());
-        }
-        let good = (1..=64).contains(&name.len())
-            && name
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-        if !good || own.len() >= OWN_NAMES {
-            return None;
-        }
-        let made = make(self.full_name(name));
-        own.insert(name.to_owned(), made.clone());
-        Some(made)
+impl Metrics for PolicyMeters {
+    fn meter(&self, policy: &str) -> Arc<dyn Meter> {
+        PolicyMeter::new(policy, "")
     }
 }

@@ -30,7 +30,7 @@ use super::{
     table::{self, Kind, TABLE},
 };
 pub use super::{
-    meter::{Hook, PolicyMeter},
+    meter::{Hook, PolicyMeter, PolicyMeters},
     pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
 };
 use crate::config::Config;

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use dialect::Usage;
 
 use super::*;
+use crate::sandbox::capabilities::metrics::Meter as _;
 use crate::telemetry::meter::OWN_NAMES;
 use crate::{
     cost::{NanoDollars, tags},

@@ -14,15 +14,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use dashmap::DashMap;
-use http::{HeaderMap, Method, header};
+use http::header;
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
 
 use super::{addresses::forbidden, cause, connect::tls, credentials::strip_hop_by_hop};
+use crate::sandbox::capabilities::{
+    Work,
+    fetch::{Answer, Call, Error, Fetch},
+};
 
 /// The longest that one call may take, however long a policy would wait.
 pub const LONGEST: Duration = Duration::from_secs(5);
@@ -30,58 +34,6 @@ pub const LONGEST: Duration = Duration::from_secs(5);
 pub const LARGEST: usize = 1024 * 1024;
 /// Different sets of grants that have connections of their own; a reload that changes them makes new ones.
 const MOST_SETS: usize = 64;
-
-/// What a policy asks for.
-#[derive(Debug)]
-pub struct Call {
-    /// The method.
-    pub method: Method,
-    /// Absolute, `http` or `https`, without user or password.
-    pub url: String,
-    /// As they go out; `host` and those of framing are reserved.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-    /// To the last byte of the answer; cut to [`LONGEST`].
-    pub timeout: Duration,
-}
-
-/// What it gets.
-#[derive(Debug)]
-pub struct Answer {
-    /// The status; redirects are answers like any other.
-    pub status: u16,
-    /// Without those of the connection.
-    pub headers: HeaderMap,
-    /// At most [`LARGEST`] bytes.
-    pub body: Bytes,
-}
-
-/// Why it gets none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FetchError {
-    /// It may not: what to grant, or what to change.
-    Denied(String),
-    /// It took too long.
-    Timeout,
-    /// It did not work; the kind of failure, never the URL.
-    Failed(String),
-    /// The answer is larger than [`LARGEST`].
-    TooLarge,
-}
-
-impl fmt::Display for FetchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Denied(why) => write!(f, "not allowed: {why}"),
-            Self::Timeout => f.write_str("no answer in time"),
-            Self::Failed(why) => write!(f, "the call failed: {why}"),
-            Self::TooLarge => write!(f, "the answer is larger than {LARGEST} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for FetchError {}
 
 /// Makes the calls. Costs nothing until the first one.
 #[derive(Default)]
@@ -96,11 +48,7 @@ impl Client {
         Self::default()
     }
 
-    /// Makes one call. `granted` are the policy's grants, each `host` or `host:port`.
-    ///
-    /// # Errors
-    /// [`FetchError`] tells; nothing was sent where the call is denied.
-    pub async fn send(&self, granted: &[String], call: Call) -> Result<Answer, FetchError> {
+    async fn answer(&self, call: Call, granted: &[String]) -> Result<Answer, Error> {
         let url = allowed(granted, &call)?;
         let client = self.client(granted)?;
         let sending = client
@@ -108,13 +56,13 @@ impl Client {
             .headers(call.headers)
             .body(call.body);
         tokio::time::timeout(call.timeout.min(LONGEST), async {
-            read(sending.send().await.map_err(FetchError::of)?).await
+            read(sending.send().await.map_err(failed)?).await
         })
         .await
-        .unwrap_or(Err(FetchError::Timeout))
+        .unwrap_or(Err(Error::Timeout))
     }
 
-    fn client(&self, granted: &[String]) -> Result<reqwest::Client, FetchError> {
+    fn client(&self, granted: &[String]) -> Result<reqwest::Client, Error> {
         if let Some(client) = self.clients.get(granted) {
             return Ok(client.clone());
         }
@@ -127,8 +75,15 @@ impl Client {
     }
 }
 
-fn make(granted: &[String]) -> Result<reqwest::Client, FetchError> {
-    let failed = |what: &str| FetchError::Failed(what.into());
+impl Fetch for Client {
+    /// Nothing is sent where the call is denied; a failure names its kind, never the URL.
+    fn send<'a>(&'a self, call: Call, granted: &'a [String]) -> Work<'a, Result<Answer, Error>> {
+        Work::later(self.answer(call, granted))
+    }
+}
+
+fn make(granted: &[String]) -> Result<reqwest::Client, Error> {
+    let failed = |what: &str| Error::Failed(what.into());
     let tls = tls(None).map_err(|_| failed("tls could not be set up"))?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -145,16 +100,16 @@ fn make(granted: &[String]) -> Result<reqwest::Client, FetchError> {
         .map_err(|_| failed("the client could not be set up"))
 }
 
-async fn read(mut reply: reqwest::Response) -> Result<Answer, FetchError> {
+async fn read(mut reply: reqwest::Response) -> Result<Answer, Error> {
     if reply.content_length().is_some_and(|n| n > LARGEST as u64) {
-        return Err(FetchError::TooLarge);
+        return Err(Error::TooLarge);
     }
     let mut headers = std::mem::take(reply.headers_mut());
     strip_hop_by_hop(&mut headers);
     let mut body = BytesMut::new();
-    while let Some(chunk) = reply.chunk().await.map_err(FetchError::of)? {
+    while let Some(chunk) = reply.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > LARGEST {
-            return Err(FetchError::TooLarge);
+            return Err(Error::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
@@ -165,26 +120,24 @@ async fn read(mut reply: reqwest::Response) -> Result<Answer, FetchError> {
     })
 }
 
-impl FetchError {
-    fn of(error: reqwest::Error) -> Self {
-        if let Some(refused) = cause::<Refused>(&error) {
-            return Self::Denied(refused.to_string());
-        }
-        Self::Failed(
-            match () {
-                () if error.is_timeout() => return Self::Timeout,
-                () if error.is_connect() => "no connection",
-                () if error.is_body() || error.is_decode() => "the answer broke off",
-                () => "no valid answer",
-            }
-            .into(),
-        )
+fn failed(error: reqwest::Error) -> Error {
+    if let Some(refused) = cause::<Refused>(&error) {
+        return Error::Denied(refused.to_string());
     }
+    Error::Failed(
+        match () {
+            () if error.is_timeout() => return Error::Timeout,
+            () if error.is_connect() => "no connection",
+            () if error.is_body() || error.is_decode() => "the answer broke off",
+            () => "no valid answer",
+        }
+        .into(),
+    )
 }
 
 /// The first gate: scheme, host, port and headers. An address in the URL is judged here, since nothing will resolve it.
-fn allowed(granted: &[String], call: &Call) -> Result<Url, FetchError> {
-    let denied = |why: String| Err(FetchError::Denied(why));
+fn allowed(granted: &[String], call: &Call) -> Result<Url, Error> {
+    let denied = |why: String| Err(Error::Denied(why));
     let Ok(url) = Url::parse(&call.url) else {
         return denied("the url can't be read; write `https://host/path`".into());
     };

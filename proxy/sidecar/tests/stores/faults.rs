@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use outrigger::sandbox::capabilities::values::Values as _;
 use outrigger::{
     config::{Degrade, Secret, State},
     state::{Stores, Unavailable, ValueError, Window},

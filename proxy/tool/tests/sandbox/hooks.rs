@@ -50,11 +50,9 @@ async fn a_reply_is_rewritten_delta_by_delta_and_refused_in_the_middle() {
 async fn credentials_and_the_body_are_seen_only_where_granted() {
     let text = async |how: &str, grants: bool| {
         let mut source = source(&format!(r#"{{"request":"{how}"}}"#));
-        source.grants = Grants {
-            credentials: grants,
-            body: grants,
-            ..source.grants
-        };
+        if grants {
+            source.grants = source.grants.with(&BODY).with(&CREDENTIALS);
+        }
         let policy = loader().load(source).unwrap();
         match ask(&policy, "hi").await.1.unwrap().1 {
             Decision::Reply(text) => text,

@@ -49,10 +49,7 @@ fn a_capability_must_be_granted_and_is_named_where_it_is_not() {
     let told = refused(capable(Grants::default()));
     assert_eq!(told, LoadError::Ungranted("fetch".into()));
     assert!(told.to_string().contains("`fetch`"), "{told}");
-    let half = Grants {
-        fetch: vec!["granted.example".into()],
-        ..Grants::default()
-    };
+    let half = Grants::default().with_hosts(&FETCH, ["granted.example"]);
     let told = refused(capable(half));
     assert_eq!(told, LoadError::Ungranted("values".into()));
     let policy = load("{}");

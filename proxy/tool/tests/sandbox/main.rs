@@ -19,9 +19,13 @@ use std::{
 use dialect::{Delta, Dialect, Place, Places, request::Body};
 
 use outrigger::{
-    config::{Grants, PolicyLimits},
+    config::PolicyLimits,
     policy::{Call, Decision, Failure, Fault, Instance, Outcome, Program, ReplyHead},
-    sandbox::{Compiler, Host, Loader, Options, Policy, Source, Version},
+    sandbox::{
+        Compiler, Grants, Host, Loader, Options, Policy, Source, Version,
+        capabilities::{BODY, CREDENTIALS, FETCH, VALUES},
+    },
+    telemetry::metrics::PolicyMeters,
 };
 
 mod earlier;
@@ -59,10 +63,16 @@ fn source(config: &str) -> Source {
 
 /// All that the file imports.
 fn grants() -> Grants {
-    Grants {
-        fetch: vec!["granted.example".into()],
-        values: true,
-        ..Grants::default()
+    Grants::default()
+        .with(&VALUES)
+        .with_hosts(&FETCH, ["granted.example"])
+}
+
+/// Nothing but meters.
+fn host() -> Host {
+    Host {
+        metrics: Arc::new(PolicyMeters),
+        ..Host::none()
     }
 }
 
@@ -71,14 +81,9 @@ fn loader() -> &'static Loader {
     static LOADER: OnceLock<Loader> = OnceLock::new();
     LOADER.get_or_init(|| {
         let cache = std::env::temp_dir().join(format!("outrigger-sandbox-{}", std::process::id()));
-        Loader::new(
-            Options::default(),
-            Some(cache),
-            Compiler::InProcess,
-            Host::none(),
-        )
-        .unwrap()
-        .load_time(Duration::from_millis(500))
+        Loader::new(Options::default(), Some(cache), Compiler::InProcess, host())
+            .unwrap()
+            .load_time(Duration::from_millis(500))
     })
 }
 

@@ -1,78 +1,78 @@
 //! The services behind `values` and `fetch`.
 
+use bytes::Bytes;
 use outrigger::sandbox::capabilities::{
     Work,
-    fetch::{Fetch, FetchAnswer, FetchCall, FetchError},
-    values::{Values, ValuesError},
+    fetch::{self, Fetch},
+    values::{Answer, Values},
 };
-use outrigger::state::{Stores, flights::Flights};
 
 use super::*;
 
 /// Counts at once; everything else never ends.
 struct Services;
 
+fn never<'a, T: 'a>() -> Work<'a, T>
+where
+    std::future::Pending<T>: Send,
+{
+    Work::later(std::future::pending())
+}
+
 impl Values for Services {
-    fn get<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<Option<Vec<u8>>, ValuesError>> {
-        Box::pin(std::future::pending())
+    fn get<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Option<Bytes>> {
+        never()
     }
-    fn set<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-        _: Vec<u8>,
-        _: Option<Duration>,
-    ) -> Work<'a, Result<(), ValuesError>> {
-        Box::pin(std::future::pending())
+    fn set<'a>(&'a self, _: &'a str, _: &'a str, _: Bytes, _: Duration) -> Answer<'a, ()> {
+        never()
     }
-    fn delete<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<(), ValuesError>> {
-        Box::pin(std::future::pending())
+    fn delete<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, ()> {
+        never()
     }
     fn increment<'a>(
         &'a self,
-        namespace: &'a str,
+        space: &'a str,
         key: &'a str,
         by: i64,
-        ttl: Option<Duration>,
-    ) -> Work<'a, Result<i64, ValuesError>> {
-        assert_eq!((namespace, key, ttl), ("unruly", "n", None));
-        Box::pin(std::future::ready(Ok(40 + by)))
+        ttl: Duration,
+    ) -> Answer<'a, i64> {
+        assert_eq!((space, key, ttl), ("unruly", "n", Duration::ZERO));
+        Work::now(Ok(40 + by))
     }
     fn compare_and_set<'a>(
         &'a self,
         _: &'a str,
         _: &'a str,
-        _: Option<Vec<u8>>,
-        _: Vec<u8>,
-        _: Option<Duration>,
-    ) -> Work<'a, Result<bool, ValuesError>> {
-        Box::pin(std::future::pending())
+        _: Option<&'a [u8]>,
+        _: Bytes,
+        _: Duration,
+    ) -> Answer<'a, bool> {
+        never()
     }
 }
 
 impl Fetch for Services {
     fn send<'a>(
         &'a self,
-        _: FetchCall,
+        _: fetch::Call,
         _: &'a [String],
-    ) -> Work<'a, Result<FetchAnswer, FetchError>> {
-        Box::pin(std::future::pending())
+    ) -> Work<'a, Result<fetch::Answer, fetch::Error>> {
+        never()
     }
 }
 
 #[tokio::test]
 async fn values_answer_at_once_and_a_fetch_that_never_ends_is_out_of_wall_time() {
     let host = Host {
-        stores: Stores::in_memory(),
-        flights: Flights::default(),
         values: Arc::new(Services),
         fetch: Arc::new(Services),
+        ..host()
     };
     let loader = Loader::new(Options::default(), None, Compiler::InProcess, host).unwrap();
     let load = |how: &str, host: &str| {
         let mut source = source(&format!(r#"{{"request":"{how}"}}"#));
         source.limits.wall = Duration::from_millis(60);
-        source.grants.fetch = vec![host.into()];
+        source.grants = Grants::default().with(&VALUES).with_hosts(&FETCH, [host]);
         loader.load(source).unwrap()
     };
     let (call, outcome) = ask(&load("values", "granted.example"), "hi").await;

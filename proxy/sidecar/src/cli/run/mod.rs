@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Stop, environment, facts::Running, lend};
+use super::{Stop, environment, facts::Running};
 use crate::{
     admin,
     ca::Authority,
@@ -27,16 +27,16 @@ use crate::{
     harden,
     intercept::{self, Doors, Front, tunnels},
     overload,
-    reload::{self, Reloader, Scan, assemble::Assembler},
+    reload::{self, Reloader, Scan, assemble::Assembler, rehearsal},
     sandbox::{Compiler, Host, Loader, Options},
     signing::Seen,
     state::{Stores, flights::Flights},
     telemetry::{
         log,
-        metrics::{self, inflight},
+        metrics::{self, PolicyMeters, inflight},
     },
     tool,
-    upstream::Pool,
+    upstream::{Pool, side},
 };
 
 mod certify;
@@ -95,12 +95,14 @@ fn start(
         ))
     })?;
     let stores = Stores::new(&config.state)?;
-    let flights = Flights::default();
-    let mut assembler = Assembler::new(loader(
-        &config,
-        lend::host(stores.clone(), flights.clone()),
-    )?)
-    .remembering(Seen::open(&config.policies.cache));
+    let flights = stores.flights().clone();
+    let host = stores.lent(Host {
+        metrics: Arc::new(PolicyMeters),
+        fetch: Arc::new(side::Client::new()),
+        ..Host::none()
+    });
+    let mut assembler =
+        Assembler::new(loader(&config, host)?).remembering(Seen::open(&config.policies.cache));
     let assembled = assembler
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
@@ -181,7 +183,9 @@ fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
         ..Options::default()
     };
     let cache = Some(config.policies.cache.clone());
-    Loader::new(options, cache, compiler, host).map_err(|why| Stop::Machine(why.to_string()))
+    let loader = Loader::new(options, cache, compiler, host);
+    let loader = loader.map_err(|why| Stop::Machine(why.to_string()))?;
+    Ok(loader.lending_apart(rehearsal::host))
 }
 
 fn worker(

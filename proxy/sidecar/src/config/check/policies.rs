@@ -4,11 +4,15 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::{Check, Env, io_words};
 use crate::config::{
-    Effect, Grants, OnUnseen, Policies, PolicyLimits, Use,
+    Effect, OnUnseen, Policies, PolicyLimits, Use,
     file::{self, DEFAULT, Grant, Text, WrittenUnseen},
     problems::Path,
     scalars::grants_there_are,
     unseen::KINDS,
+};
+use crate::sandbox::{
+    Grants,
+    capabilities::{Access, Capability},
 };
 
 impl Check<'_> {
@@ -86,7 +90,7 @@ impl Check<'_> {
         let limits = self.policy_limits(
             &at.key("limits"),
             written.limits.unwrap_or_default(),
-            !grants.fetch.is_empty(),
+            grants.hosts().next().is_some(),
         );
         if limits.memory > budget {
             self.problem(&at.key("limits"), "allow one instance more memory than `policies.memory` has for all; lower this or raise that");
@@ -136,49 +140,42 @@ impl Check<'_> {
         for (n, grant) in written.iter().enumerate() {
             let at = at.index(n);
             let twice = match grant {
-                Grant::Word(word) => match self.text(&at, Some(word)).as_deref() {
-                    Some("limits") => std::mem::replace(&mut grants.limits, true),
-                    Some("values") => std::mem::replace(&mut grants.values, true),
-                    Some("replies") => std::mem::replace(&mut grants.replies, true),
-                    Some("body") => std::mem::replace(&mut grants.body, true),
-                    Some("credentials") => std::mem::replace(&mut grants.credentials, true),
-                    Some("fetch") => {
-                        self.problem(
-                            &at,
-                            "must say which hosts; write `{ fetch: [example.com] }`",
-                        );
-                        false
+                Grant::Word(word) => {
+                    let Some(name) = self.text(&at, Some(word)) else {
+                        continue;
+                    };
+                    match Capability::granted().find(|known| known.name == name) {
+                        Some(known) if known.access == Access::Named => {
+                            !grants.grant(known, Vec::new())
+                        }
+                        Some(known) => {
+                            let message = format!(
+                                "must say which hosts; write `{{ {}: [example.com] }}`",
+                                known.name
+                            );
+                            self.problem(&at, message);
+                            false
+                        }
+                        None => {
+                            let what = match name.as_str() {
+                                "embeddings" => "is not in this version",
+                                _ => "is no grant",
+                            };
+                            let there_are = grants_there_are();
+                            self.problem(
+                                &at,
+                                format!("`{}` {what}; there are {there_are}", word.0),
+                            );
+                            false
+                        }
                     }
-                    Some("embeddings") => {
-                        let message = format!(
-                            "`{}` is not in this version; there are {}",
-                            word.0,
-                            grants_there_are()
-                        );
-                        self.problem(&at, message);
-                        false
-                    }
-                    Some(_) => {
-                        self.problem(
-                            &at,
-                            format!("`{}` is no grant; there are {}", word.0, grants_there_are()),
-                        );
-                        false
-                    }
-                    None => false,
-                },
-                Grant::Fetch(hosts) => {
-                    let before = std::mem::replace(&mut grants.fetches, true);
-                    for (n, host) in hosts.iter().enumerate() {
-                        let host = self.parsed(
-                            &at.key("fetch").index(n),
-                            Some(host),
-                            String::new(),
-                            fetch_host,
-                        );
-                        grants.fetch.push(host);
-                    }
-                    before
+                }
+                Grant::Hosts(known, hosts) => {
+                    let at = at.key(known.name);
+                    let hosts = hosts.iter().enumerate().map(|(n, host)| {
+                        self.parsed(&at.index(n), Some(host), String::new(), fetch_host)
+                    });
+                    !grants.grant(known, hosts.collect())
                 }
             };
             if twice {

@@ -8,7 +8,8 @@ use wasmtime::component::{ComponentType, HasData, Lift, Linker, Lower};
 
 use crate::sandbox::store::State;
 
-/// The interface has no function; the world's `add_to_linker` wants this and the next two of every interface.
+/// The interface has no function; the generated code wants this and the next two of every interface.
+#[allow(dead_code, reason = "only the world's own `add_to_linker` names it")]
 pub trait Host {}
 impl Host for State {}
 impl<T: Host + ?Sized> Host for &mut T {}
@@ -48,7 +49,7 @@ pub struct Delta {
     pub last: bool,
 }
 
-#[derive(Debug, Clone, ComponentType, Lift, Lower)]
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct Header {
     pub name: String,

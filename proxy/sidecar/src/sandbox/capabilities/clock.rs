@@ -6,12 +6,31 @@ use std::{
 };
 
 use tokio::time::Instant;
+use wasmtime::component::HasSelf;
 
-use super::{super::bindings::clock, State};
+use super::{
+    super::{bindings::clock as wit, contract::Version, v0_2},
+    Access, Capability, State,
+};
+
+/// The capability `clock`.
+pub static CLOCK: Capability = Capability {
+    name: "clock",
+    about: "reads the time of day and a clock that never goes back",
+    access: Access::Free,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::clock::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
 
 static START: OnceLock<Instant> = OnceLock::new();
 
-impl clock::Host for State {
+impl wit::Host for State {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
         self.live()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -4,12 +4,45 @@
 //! entry, and a handle that outlives its call cannot exist (the component model traps what is not given back).
 
 use bytes::Bytes;
-use wasmtime::component::Resource;
+use wasmtime::component::{HasSelf, Resource};
 
-use super::{super::bindings, State, headers, limits, misuse};
+use super::{
+    super::{bindings, contract::Version, v0_2},
+    Access, Capability, State, credentials, headers, limits, misuse,
+};
 use crate::cost::Unit;
 use bindings::{exchange, types as wit};
 use dialect::{Passage, canon, request::Body};
+
+/// The capability `types`.
+pub static TYPES: Capability = Capability {
+    name: "types",
+    about: "has the types that the other interfaces share",
+    access: Access::Free,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
+
+/// The capability `exchange`.
+pub static EXCHANGE: Capability = Capability {
+    name: "exchange",
+    about: "reads and edits the request, reads the reply's head",
+    access: Access::Free,
+    linked: &[
+        (Version::V0_3, |linker| {
+            exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
 
 /// Stands for the call's request.
 #[derive(Debug)]
@@ -42,11 +75,11 @@ impl exchange::HostRequest for State {
     }
 
     fn path(&mut self, _: Request) -> wasmtime::Result<String> {
-        let credentials = self.shared.grants.credentials;
+        let credentials = self.shared.credentials;
         let path = &self.lent()?.path;
         Ok(match credentials {
             true => path.clone(),
-            false => headers::without_keys(path),
+            false => credentials::without_keys(path),
         })
     }
 
@@ -63,12 +96,12 @@ impl exchange::HostRequest for State {
     }
 
     fn header(&mut self, _: Request, name: String) -> wasmtime::Result<Vec<String>> {
-        let credentials = self.shared.grants.credentials;
+        let credentials = self.shared.credentials;
         Ok(headers::values(self.lent()?.headers(), &name, credentials))
     }
 
     fn headers(&mut self, _: Request) -> wasmtime::Result<Vec<wit::Header>> {
-        let credentials = self.shared.grants.credentials;
+        let credentials = self.shared.credentials;
         Ok(headers::all(self.lent()?.headers(), credentials))
     }
 
@@ -77,7 +110,7 @@ impl exchange::HostRequest for State {
     }
 
     fn set_header(&mut self, _: Request, name: String, value: String) -> wasmtime::Result<()> {
-        let credentials = self.shared.grants.credentials;
+        let credentials = self.shared.credentials;
         let call = self.lent()?;
         match headers::checked(call.headers(), &name, &value, credentials) {
             Ok((name, value)) => call.set_header(name, value),
@@ -213,17 +246,11 @@ impl exchange::HostRequest for State {
     }
 
     fn body(&mut self, _: Request) -> wasmtime::Result<Vec<u8>> {
-        match self.shared.grants.body {
-            true => Ok(self.whole()?.to_vec()),
-            false => Ok(Vec::new()),
-        }
+        self.read_body()
     }
 
     fn set_body(&mut self, _: Request, body: Vec<u8>) -> wasmtime::Result<()> {
-        if !self.shared.grants.body {
-            return misuse("set-body: `body` was not granted; grant it in the chain");
-        }
-        edited("set-body", self.lent()?.body.replace(Bytes::from(body)))
+        self.replace_body(body)
     }
 
     fn drop(&mut self, _: Request) -> wasmtime::Result<()> {
@@ -237,7 +264,7 @@ impl exchange::HostReplyHead for State {
     }
 
     fn header(&mut self, _: Head, name: String) -> wasmtime::Result<Vec<String>> {
-        let credentials = self.shared.grants.credentials;
+        let credentials = self.shared.credentials;
         Ok(headers::values(&self.head()?.headers, &name, credentials))
     }
 
@@ -279,7 +306,7 @@ impl State {
     }
 
     /// The body as it stands, which counts as given to the call.
-    fn whole(&mut self) -> wasmtime::Result<Bytes> {
+    pub(super) fn whole(&mut self) -> wasmtime::Result<Bytes> {
         let body = self.lent()?.body.render();
         self.pace.show(body.len() as u64);
         Ok(body)
@@ -294,7 +321,10 @@ impl State {
 }
 
 /// Turns an edit that the body refused into a trap.
-fn edited<E: std::fmt::Display>(method: &str, outcome: Result<(), E>) -> wasmtime::Result<()> {
+pub(super) fn edited<E: std::fmt::Display>(
+    method: &str,
+    outcome: Result<(), E>,
+) -> wasmtime::Result<()> {
     outcome.or_else(|why| misuse(format!("{method}: {why}")))
 }
 

@@ -2,93 +2,88 @@
 
 use std::time::Duration;
 
-use super::{super::bindings, State, Work};
-use bindings::{fetch as wit, types};
+use bytes::Bytes;
+use wasmtime::component::HasSelf;
+
+use super::{
+    super::{
+        bindings::{fetch as wit, types},
+        contract::Version,
+        v0_2,
+    },
+    Access, Capability, Nothing, State, Work, headers,
+};
+
+pub use wit::Error;
+
+/// The capability `fetch`.
+pub static FETCH: Capability = Capability {
+    name: "fetch",
+    about: "calls these hosts over HTTP",
+    access: Access::Hosts,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::fetch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
 
 /// A side call.
 #[derive(Debug)]
-pub struct FetchCall {
+pub struct Call {
     /// Its method.
     pub method: http::Method,
-    /// Its absolute URL; the host is granted.
-    pub url: http::Uri,
+    /// Absolute, `http` or `https`; its host is granted.
+    pub url: String,
     /// Its headers, framing left out.
     pub headers: http::HeaderMap,
     /// Its body.
-    pub body: Vec<u8>,
-    /// What the policy is ready to wait, cut to what its call has left.
+    pub body: Bytes,
+    /// What the policy is ready to wait, cut to what its call has left: to the last byte of the answer.
     pub timeout: Duration,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct FetchAnswer {
-    /// The status.
+pub struct Answer {
+    /// The status; redirects are answers like any other.
     pub status: u16,
-    /// The headers.
+    /// The headers, without those of the connection.
     pub headers: http::HeaderMap,
     /// The body.
-    pub body: Vec<u8>,
-}
-
-/// Why nothing came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FetchError {
-    /// It is not allowed, with the reason.
-    Denied(String),
-    /// It took too long.
-    Timeout,
-    /// The connection or the exchange failed, with the reason.
-    Failed(String),
-    /// The answer is larger than the client takes.
-    TooLarge,
+    pub body: Bytes,
 }
 
 /// A client for side calls.
 pub trait Fetch: Send + Sync {
     /// Sends a call whose host is one of `granted`, which also names the private addresses that it may reach.
-    fn send<'a>(
-        &'a self,
-        call: FetchCall,
-        granted: &'a [String],
-    ) -> Work<'a, Result<FetchAnswer, FetchError>>;
-}
-
-impl From<FetchError> for wit::Error {
-    fn from(error: FetchError) -> Self {
-        match error {
-            FetchError::Denied(why) => Self::Denied(why),
-            FetchError::Timeout => Self::Timeout,
-            FetchError::Failed(why) => Self::Failed(why),
-            FetchError::TooLarge => Self::TooLarge,
-        }
-    }
+    fn send<'a>(&'a self, call: Call, granted: &'a [String]) -> Work<'a, Result<Answer, Error>>;
 }
 
 impl wit::Host for State {
-    async fn send(&mut self, call: wit::Call) -> wasmtime::Result<Result<wit::Answer, wit::Error>> {
+    async fn send(&mut self, call: wit::Call) -> wasmtime::Result<Result<wit::Answer, Error>> {
         self.live()?;
         let shared = self.shared.clone();
-        let left = self.pace.left();
-        let call = match read(call, left, &shared.grants.fetch) {
+        let granted = shared.grants.hosts_of(&FETCH);
+        let call = match read(call, self.pace.left(), granted) {
             Ok(call) => call,
-            Err(error) => return Ok(Err(error.into())),
+            Err(error) => return Ok(Err(error)),
         };
-        let work = shared.host.fetch.send(call, &shared.grants.fetch);
-        Ok(match self.within(work).await? {
-            Ok(answer) => Ok(wit::Answer {
-                status: answer.status,
-                headers: super::headers::all(&answer.headers, true),
-                body: answer.body,
-            }),
-            Err(error) => Err(error.into()),
-        })
+        let answer = self.within(shared.host.fetch.send(call, granted)).await?;
+        Ok(answer.map(|answer| wit::Answer {
+            status: answer.status,
+            headers: headers::all(&answer.headers, true),
+            body: answer.body.into(),
+        }))
     }
 }
 
 /// Reads and checks a call.
-fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<FetchCall, FetchError> {
-    let denied = |why: &str| FetchError::Denied(why.to_owned());
+fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<Call, Error> {
+    let denied = |why: &str| Error::Denied(why.to_owned());
     let url: http::Uri = call.url.parse().map_err(|_| denied("no valid URL"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err(denied("the URL must begin with https:// or http://"));
@@ -102,19 +97,19 @@ fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<FetchCall
         .ok()
         .filter(|m| m != http::Method::CONNECT)
         .ok_or_else(|| denied("no valid method"))?;
-    let mut headers = http::HeaderMap::new();
+    let mut sent = http::HeaderMap::new();
     for types::Header { name, value } in call.headers {
-        super::headers::set(&mut headers, &name, &value, true).map_err(denied)?;
+        headers::set(&mut sent, &name, &value, true).map_err(denied)?;
     }
     let asked = match call.timeout_ms {
         0 => left,
         ms => left.min(Duration::from_millis(ms.into())),
     };
-    Ok(FetchCall {
+    Ok(Call {
         method,
-        url,
-        headers,
-        body: call.body,
+        url: url.to_string(),
+        headers: sent,
+        body: call.body.into(),
         timeout: asked,
     })
 }
@@ -131,17 +126,9 @@ fn allowed(authority: &http::uri::Authority, granted: &[String]) -> bool {
         })
 }
 
-/// A client that denies everything.
-pub(super) struct Nothing;
-
 impl Fetch for Nothing {
-    fn send<'a>(
-        &'a self,
-        _: FetchCall,
-        _: &'a [String],
-    ) -> Work<'a, Result<FetchAnswer, FetchError>> {
-        let denied = FetchError::Denied("there is no client here".into());
-        Box::pin(std::future::ready(Err(denied)))
+    fn send<'a>(&'a self, _: Call, _: &'a [String]) -> Work<'a, Result<Answer, Error>> {
+        Work::now(Err(Error::Denied("there is no client here".into())))
     }
 }
 
@@ -149,7 +136,7 @@ impl Fetch for Nothing {
 mod tests {
     use super::*;
 
-    fn read_url(url: &str, granted: &[&str]) -> Result<FetchCall, FetchError> {
+    fn read_url(url: &str, granted: &[&str]) -> Result<Call, Error> {
         let call = wit::Call {
             method: "GET".into(),
             url: url.into(),
@@ -184,7 +171,7 @@ mod tests {
             "https://169.254.169.254/",
         ] {
             assert!(
-                matches!(read_url(url, &granted), Err(FetchError::Denied(_))),
+                matches!(read_url(url, &granted), Err(Error::Denied(_))),
                 "{url}"
             );
         }

@@ -2,19 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::super::bindings::types::Header;
-
-/// Carry credentials: absent to a policy that was not granted `credentials`.
-const CREDENTIALS: [&str; 8] = [
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "set-cookie",
-    "proxy-authorization",
-    "x-amz-security-token",
-];
+use super::{super::bindings::types::Header, credentials::hidden};
 
 /// Belong to the connection or to the framing (RFC 9110 §7.6.1, RFC 9112 §6), or say how the host must read the body and the reply.
 const RESERVED: [HeaderName; 14] = [
@@ -37,13 +25,9 @@ const RESERVED: [HeaderName; 14] = [
 /// Bytes of all headers together after a policy set one.
 const TOTAL: usize = 64 << 10;
 /// Number of headers after a policy set one.
+const COUNT: usize = 256;
 /// Bytes of a header for the app's reply.
 const REPLY_VALUE: usize = 1024;
-const COUNT: usize = 256;
-
-fn hidden(name: &str, credentials: bool) -> bool {
-    !credentials && CREDENTIALS.contains(&name)
-}
 
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
@@ -140,35 +124,10 @@ pub(super) fn set(
     Ok(())
 }
 
-/// A path whose query has its keys' values taken out: some providers take the caller's key there.
-pub(super) fn without_keys(path: &str) -> String {
-    let Some((head, query)) = path.split_once('?') else {
-        return path.to_owned();
-    };
-    let secret = |name: &str| {
-        [
-            "key",
-            "api_key",
-            "api-key",
-            "apikey",
-            "access_token",
-            "token",
-        ]
-        .iter()
-        .any(|word| name.eq_ignore_ascii_case(word))
-    };
-    let parts = query.split('&').map(|part| match part.split_once('=') {
-        // A name in percent escapes is spelt that way to be overlooked.
-        Some((name, _)) if secret(name) || name.contains('%') => format!("{name}="),
-        _ => part.to_owned(),
-    });
-    format!("{head}?{}", parts.collect::<Vec<_>>().join("&"))
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::*;
+    use super::{super::credentials::HEADERS as CREDENTIALS, *};
 
     fn sample() -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -246,14 +205,5 @@ mod tests {
         assert_eq!((set_all.count(), headers.len()), (COUNT, COUNT));
         let big = "v".repeat(TOTAL);
         assert!(set(&mut headers, "x-0", &big, false).is_err());
-    }
-
-    #[test]
-    fn keys_in_the_query_are_taken_out_and_nothing_else() {
-        assert_eq!(without_keys("/v1/chat"), "/v1/chat");
-        assert_eq!(
-            without_keys("/v1?alt=sse&key=AIza-canary&Key=canary&k%65y=canary&x"),
-            "/v1?alt=sse&key=&Key=&k%65y=&x"
-        );
     }
 }

@@ -2,12 +2,147 @@
 
 use std::time::Duration;
 
-use super::{super::bindings::limits as wit, State, misuse};
+use wasmtime::component::HasSelf;
+
+use super::{
+    super::{bindings::limits as wit, contract::Version, v0_2},
+    Access, Capability, Nothing, State, Unavailable, Work, misuse,
+};
 use crate::{
     cost::Unit,
-    policy::Reserved,
-    state::{Ask, Standing, Window},
+    policy::{Reservation, Reserved},
 };
+
+/// The capability `limits`.
+pub static LIMITS: Capability = Capability {
+    name: "limits",
+    about: "reserves from limits that hold over all its exchanges",
+    access: Access::Named,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::limits::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
+
+/// A store of limits. Amounts have no unit here: requests, tokens and money are all counted alike.
+pub trait Limits: Send + Sync {
+    /// Takes what is asked from all buckets or from none; the reservation is there where it was taken.
+    fn reserve(&self, asks: Vec<Ask>) -> Work<'_, Result<Taken, Unavailable>>;
+    /// How buckets stand, and whether these amounts would have room. Takes nothing.
+    fn peek(&self, asks: Vec<Ask>) -> Work<'_, Result<Vec<Standing>, Unavailable>>;
+}
+
+/// How buckets stand after a call, and what it took.
+pub type Taken = (Vec<Standing>, Option<Reservation>);
+
+/// The largest amount, and the largest limit: 2^52, so that sums stay exact in Redis, whose scripts count in doubles.
+pub const MOST: u64 = 1 << 52;
+/// The longest window of a bucket or a sliding one, in milliseconds: 34 years.
+const LONGEST: u128 = 1 << 40;
+
+/// One bucket that something is taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The bucket, the policy's namespace included.
+    pub key: String,
+    /// What is taken; [`MOST`] at the most.
+    pub amount: u64,
+    /// What the bucket holds; [`MOST`] at the most.
+    pub limit: u64,
+    /// How it comes back.
+    pub window: Window,
+    /// Is counted and never says no.
+    pub soft: bool,
+}
+
+impl Ask {
+    /// The bucket's name in stores and figures: two windows of one key are two buckets.
+    pub fn name(&self) -> String {
+        self.named(&self.key)
+    }
+
+    /// The same with another key.
+    pub fn named(&self, key: &str) -> String {
+        let (kind, span) = self.window.spelt();
+        // `format!` takes twice as long.
+        let mut name = String::with_capacity(key.len() + kind.len() + 16);
+        name.push_str(key);
+        name.push('#');
+        name.push_str(kind);
+        name.push_str(&span.to_string());
+        name
+    }
+
+    /// Amount and limit, [`MOST`] at the most.
+    pub fn bounded(&self) -> (u64, u64) {
+        (self.amount.min(MOST), self.limit.min(MOST))
+    }
+}
+
+/// How a bucket stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the ask has room. Where any ask of a call has none, nothing was taken for any of them.
+    pub granted: bool,
+    /// What the bucket holds. While the store can't be reached: this replica's share.
+    pub limit: u64,
+    /// Settled and reserved, the call's own included where it was granted.
+    pub used: u64,
+    /// Until the whole limit is there again, or the period ends.
+    pub reset: Duration,
+    /// Until the ask would have room: nothing where granted, none where it never will.
+    pub wait: Option<Duration>,
+}
+
+/// How a limit comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// A bucket that refills evenly: the whole limit in this time. Counted in milliseconds, one at least.
+    Bucket(Duration),
+    /// The last so much time. Counted in milliseconds, one at least.
+    Sliding(Duration),
+    /// A calendar day.
+    Day {
+        /// Of local time from UTC, in minutes.
+        offset: i32,
+    },
+    /// A week that begins on Monday.
+    Week {
+        /// Of local time from UTC, in minutes.
+        offset: i32,
+    },
+    /// A calendar month.
+    Month {
+        /// Of local time from UTC, in minutes.
+        offset: i32,
+    },
+}
+
+impl Window {
+    /// The kind, and milliseconds or the offset in minutes: how scripts are told, and what tells two windows of one name apart.
+    pub fn spelt(self) -> (&'static str, i64) {
+        match self {
+            Self::Bucket(span) => ("bucket", milliseconds(span)),
+            Self::Sliding(span) => ("sliding", milliseconds(span)),
+            Self::Day { offset } => ("day", bounded(offset)),
+            Self::Week { offset } => ("week", bounded(offset)),
+            Self::Month { offset } => ("month", bounded(offset)),
+        }
+    }
+}
+
+fn milliseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_millis().clamp(1, LONGEST)).unwrap_or(i64::MAX)
+}
+
+/// No place on earth is further from UTC than a day.
+fn bounded(offset: i32) -> i64 {
+    i64::from(offset.clamp(-1440, 1440))
+}
 
 /// Bytes of a bucket's name.
 const BUCKET: usize = 512;
@@ -106,7 +241,7 @@ impl State {
 }
 
 fn standings(standings: Vec<Standing>, units: &[(Unit, bool)]) -> Vec<wit::Standing> {
-    let told = |(standing, (unit, _)): (Standing, &(Unit, bool))| {
+    let stand = |(standing, (unit, _)): (Standing, &(Unit, bool))| {
         let scale = scale(*unit);
         wit::Standing {
             granted: standing.granted,
@@ -116,7 +251,7 @@ fn standings(standings: Vec<Standing>, units: &[(Unit, bool)]) -> Vec<wit::Stand
             wait_ms: standing.wait.map_or(u64::MAX, millis),
         }
     };
-    standings.into_iter().zip(units).map(told).collect()
+    standings.into_iter().zip(units).map(stand).collect()
 }
 
 /// Rounded up: who waits that long finds room.
@@ -134,18 +269,18 @@ impl wit::Host for State {
             Ok(asks) => asks,
             Err(why) => return Ok(Err(why)),
         };
-        let stores = self.shared.host.stores.clone();
-        let Ok((found, reservation)) = self.within(stores.reserve(&asks)).await? else {
+        let shared = self.shared.clone();
+        let Ok((found, reservation)) = self.within(shared.host.limits.reserve(asks)).await? else {
             return Ok(Err(wit::Error::Unavailable));
         };
-        let told = standings(found, &units);
+        let standings = standings(found, &units);
         if let Some(reservation) = reservation {
             self.lent()?
                 .books
                 .reserved
                 .push(Reserved { reservation, units });
         }
-        Ok(Ok(told))
+        Ok(Ok(standings))
     }
 
     async fn peek(&mut self, asks: Vec<wit::Ask>) -> Answer<Vec<wit::Standing>> {
@@ -154,11 +289,21 @@ impl wit::Host for State {
             Ok(asks) => asks,
             Err(why) => return Ok(Err(why)),
         };
-        let stores = self.shared.host.stores.clone();
-        let found = self.within(stores.peek(&asks)).await?;
+        let shared = self.shared.clone();
+        let found = self.within(shared.host.limits.peek(asks)).await?;
         Ok(match found {
             Ok(found) => Ok(standings(found, &units)),
             Err(_) => Err(wit::Error::Unavailable),
         })
+    }
+}
+
+impl Limits for Nothing {
+    fn reserve(&self, _: Vec<Ask>) -> Work<'_, Result<Taken, Unavailable>> {
+        Work::now(Err(Unavailable))
+    }
+
+    fn peek(&self, _: Vec<Ask>) -> Work<'_, Result<Vec<Standing>, Unavailable>> {
+        Work::now(Err(Unavailable))
     }
 }

@@ -6,16 +6,35 @@ use std::{
 };
 
 use tokio::time::Instant;
+use wasmtime::component::HasSelf;
 
-use super::{super::bindings::log, State};
+use super::{
+    super::{bindings::log as wit, contract::Version, v0_2},
+    Access, Capability, State,
+};
+
+/// The capability `log`.
+pub static LOG: Capability = Capability {
+    name: "log",
+    about: "writes short lines to the operator's log",
+    access: Access::Free,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
 
 /// Lines of one policy per second; what is more is counted and told with the next line.
 const LINES: u32 = 20;
 /// Bytes of a line.
 const LINE: usize = 1 << 10;
 
-impl log::Host for State {
-    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+impl wit::Host for State {
+    fn write(&mut self, level: wit::Level, message: String) -> wasmtime::Result<()> {
         self.live()?;
         let Some(dropped) = self.shared.lines.pass(Instant::now()) else {
             return Ok(());
@@ -23,11 +42,11 @@ impl log::Host for State {
         let policy = self.shared.name.as_str();
         let text = cut(&message);
         match level {
-            log::Level::Debug => tracing::debug!(policy, dropped, text, "policy"),
-            log::Level::Info => tracing::info!(policy, dropped, text, "policy"),
-            log::Level::Warn => tracing::warn!(policy, dropped, text, "policy"),
+            wit::Level::Debug => tracing::debug!(policy, dropped, text, "policy"),
+            wit::Level::Info => tracing::info!(policy, dropped, text, "policy"),
+            wit::Level::Warn => tracing::warn!(policy, dropped, text, "policy"),
             // `error!` means that a person must act; whether so is not a policy's to say.
-            log::Level::Error => tracing::warn!(policy, dropped, text, "policy error"),
+            wit::Level::Error => tracing::warn!(policy, dropped, text, "policy error"),
         }
         Ok(())
     }

@@ -1,11 +1,49 @@
 //! Counters and histograms under the policy's name, in the one table of metrics.
 
-use super::{super::bindings::metrics as wit, State, misuse};
+use std::sync::Arc;
+
+use wasmtime::component::HasSelf;
+
+use super::{
+    super::{bindings::metrics as wit, contract::Version, v0_2},
+    Access, Capability, Nothing, State, misuse,
+};
+
+/// The capability `metrics`.
+pub static METRICS: Capability = Capability {
+    name: "metrics",
+    about: "counts, observes and sets gauges under the policy's own name",
+    access: Access::Free,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::metrics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
+
+/// Where policies count.
+pub trait Metrics: Send + Sync {
+    /// The meter of the policy that the chain calls so.
+    fn meter(&self, policy: &str) -> Arc<dyn Meter>;
+}
+
+/// Counts for one policy. False: the name, a label or the value is none that can be counted, or there are too many names.
+pub trait Meter: Send + Sync {
+    /// Adds to a counter.
+    fn count(&self, name: &str, by: u64) -> bool;
+    /// Records a value in a histogram.
+    fn observe(&self, name: &str, value: f64) -> bool;
+    /// Sets a gauge.
+    fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool;
+}
 
 impl wit::Host for State {
     fn count(&mut self, name: String, by: u64) -> wasmtime::Result<()> {
         self.live()?;
-        told(self.shared.meter.count(&name, by))
+        counted(self.shared.meter.count(&name, by))
     }
 
     fn gauge(
@@ -15,20 +53,40 @@ impl wit::Host for State {
         value: f64,
     ) -> wasmtime::Result<()> {
         self.live()?;
-        told(self.shared.meter.gauge(&name, &labels, value))
+        counted(self.shared.meter.gauge(&name, &labels, value))
     }
 
     fn observe(&mut self, name: String, value: f64) -> wasmtime::Result<()> {
         self.live()?;
-        told(self.shared.meter.observe(&name, value))
+        counted(self.shared.meter.observe(&name, value))
     }
 }
 
-fn told(taken: bool) -> wasmtime::Result<()> {
-    match taken {
+fn counted(it_was: bool) -> wasmtime::Result<()> {
+    match it_was {
         true => Ok(()),
         false => misuse(
             "a policy has 32 metrics at most, named by 1 to 64 of a-z, 0-9 and _; each counts, observes or sets finite values; a set of labels has 8 names of the same kind at most, and values of 128 bytes",
         ),
+    }
+}
+
+impl Metrics for Nothing {
+    fn meter(&self, _: &str) -> Arc<dyn Meter> {
+        Arc::new(Nothing)
+    }
+}
+
+impl Meter for Nothing {
+    fn count(&self, _: &str, _: u64) -> bool {
+        true
+    }
+
+    fn observe(&self, _: &str, _: f64) -> bool {
+        true
+    }
+
+    fn gauge(&self, _: &str, _: &[(String, String)], _: f64) -> bool {
+        true
     }
 }

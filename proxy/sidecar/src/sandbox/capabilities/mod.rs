@@ -1,63 +1,192 @@
-//! What policies may ask of the host: one file per interface of the contract.
+//! What policies may be lent: a file per capability, and one table of them.
 //!
-//! Every function checks what the call it is in may do; a wrong use traps that instance and nothing else. `describe` and
-//! `configure` run at load, where there is no exchange: there every import traps.
+//! A file holds all of a capability: its name, how it is granted, its functions and errors, what it keeps, and its *port*, the trait that the
+//! serving process implements where the sandbox has not by itself what is lent. Configuration, schema, checks, `/policies` and messages are
+//! printed from [`CAPABILITIES`]. To add one: the interface in the contract, a file here, a row below, and whoever implements its port.
+//!
+//! Every function checks what the call it is in may do; a wrong use traps that instance and nothing else. `describe` and `configure`
+//! run at load, where there is no exchange: there every import traps.
 
 use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
-use super::store::State;
-use crate::{
-    policy::Call,
-    state::{Stores, flights::Flights},
-};
+use wasmtime::component::Linker;
 
+use super::{contract::Version, store::State};
+use crate::policy::Call;
+
+mod body;
 mod clock;
+mod credentials;
 pub(super) mod exchange;
 pub mod fetch;
+mod grants;
 mod headers;
-mod limits;
+pub mod limits;
 pub(super) mod log;
-pub(super) mod metrics;
+pub mod metrics;
 pub(super) mod random;
-mod replies;
+pub mod replies;
 pub mod values;
 
-use fetch::Fetch;
-use values::Values;
+pub use grants::Grants;
 
-/// A boxed future that may borrow its arguments.
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// Declares the table, a row each in the order in which messages name them, and [`Host`], a port for each that has one.
+macro_rules! capabilities {
+    ($($module:ident::$row:ident $(=> $port:ident)?;)*) => {
+        $(pub use $module::$row;)*
 
-/// What the host lends to every policy that was granted it.
-#[derive(Clone)]
-pub struct Host {
-    /// Small values that outlive an exchange.
-    pub values: Arc<dyn Values>,
-    /// HTTP to granted hosts.
-    pub fetch: Arc<dyn Fetch>,
-    /// Limits and kept replies.
-    pub stores: Stores,
-    /// Replies under way.
-    pub flights: Flights,
+        /// Every capability that there is.
+        pub static CAPABILITIES: &[&Capability] = &[$(&$row),*];
+
+        /// What the host lends to every policy that was granted it.
+        #[derive(Clone)]
+        pub struct Host {
+            $($(
+                #[doc = concat!("Implements the port of `", stringify!($module), "`.")]
+                pub $module: Arc<dyn $module::$port>,
+            )?)*
+        }
+
+        impl Host {
+            /// Lends nothing: stores are unavailable, calls are denied, what is counted is forgotten.
+            pub fn none() -> Self {
+                Self { $($($module: Arc::new(Nothing) as Arc<dyn $module::$port>,)?)* }
+            }
+        }
+    };
 }
 
-impl Host {
-    /// Lends nothing that others see: values are unavailable, every fetch is denied, limits and replies are this host's own.
-    pub fn none() -> Self {
-        Self {
-            values: Arc::new(values::Nothing),
-            fetch: Arc::new(fetch::Nothing),
-            stores: Stores::in_memory(),
-            flights: Flights::default(),
+capabilities! {
+    exchange::TYPES;
+    exchange::EXCHANGE;
+    log::LOG;
+    metrics::METRICS => Metrics;
+    clock::CLOCK;
+    random::RANDOM;
+    limits::LIMITS => Limits;
+    values::VALUES => Values;
+    replies::REPLIES => Replies;
+    fetch::FETCH => Fetch;
+    body::BODY;
+    credentials::CREDENTIALS;
+}
+
+/// Something that policies may be lent.
+pub struct Capability {
+    /// The interface in the contract, and the grant.
+    pub name: &'static str,
+    /// What it lets a policy do, in one line without a full stop.
+    pub about: &'static str,
+    /// Who may have it.
+    pub access: Access,
+    /// The contracts that have the interface, with its functions; none where the capability is no interface of its own.
+    linked: &'static [(Version, AddToLinker)],
+}
+
+/// Who may have a capability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Every policy.
+    Free,
+    /// Whoever was granted it by its name.
+    Named,
+    /// Whoever was granted it, for the hosts that the grant names: `{ NAME: [host, …] }`.
+    Hosts,
+}
+
+type AddToLinker = fn(&mut Linker<State>) -> wasmtime::Result<()>;
+
+impl Capability {
+    /// Finds one by its name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        CAPABILITIES
+            .iter()
+            .copied()
+            .find(|known| known.name == name)
+    }
+
+    /// Those that an operator grants, in the table's order.
+    pub fn granted() -> impl Iterator<Item = &'static Self> {
+        let all = CAPABILITIES.iter().copied();
+        all.filter(|known| known.access != Access::Free)
+    }
+
+    /// Whether it is an interface of this contract.
+    pub(super) fn is_in(&self, contract: Version) -> bool {
+        self.linked.iter().any(|(version, _)| *version == contract)
+    }
+}
+
+impl fmt::Debug for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Makes a linker with every function of one contract in it; which of them a policy may import was decided before.
+pub(super) fn linker(
+    engine: &wasmtime::Engine,
+    contract: Version,
+) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    let linked = CAPABILITIES.iter().flat_map(|known| known.linked);
+    for (_, add) in linked.filter(|(version, _)| *version == contract) {
+        add(&mut linker)?;
+    }
+    Ok(linker)
+}
+
+/// What a port answers, now or later: what is in memory costs no allocation and no second poll.
+pub enum Work<'a, T> {
+    /// The answer.
+    Now(Option<T>),
+    /// It is waited for.
+    Later(Pin<Box<dyn Future<Output = T> + Send + 'a>>),
+}
+
+impl<'a, T> Work<'a, T> {
+    /// An answer that is there.
+    pub const fn now(answer: T) -> Self {
+        Self::Now(Some(answer))
+    }
+
+    /// An answer that is waited for.
+    pub fn later(answer: impl Future<Output = T> + Send + 'a) -> Self {
+        Self::Later(Box::pin(answer))
+    }
+}
+
+impl<T: Unpin> Future for Work<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match &mut *self {
+            Self::Now(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(work) => work.as_mut().poll(context),
         }
     }
 }
+
+/// The store can't be reached, and the operator wants such exchanges blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unavailable;
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the store can't be reached; see `outrigger_store_degraded_total`")
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// Every port, with nothing behind it.
+struct Nothing;
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,6 +235,56 @@ impl State {
         match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
             Poll::Ready(answer) => Ok(answer),
             Poll::Pending => self.pace.wait(work).await.map_err(wasmtime::Error::new),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_capability_has_a_name_and_a_line_of_its_own() {
+        for (n, known) in CAPABILITIES.iter().enumerate() {
+            assert!(
+                CAPABILITIES
+                    .iter()
+                    .skip(n + 1)
+                    .all(|other| other.name != known.name),
+                "{known:?} twice"
+            );
+            assert!(
+                !known.about.is_empty() && !known.about.ends_with('.'),
+                "{known:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_import_of_each_contract_is_in_the_table_and_nothing_else_is() {
+        let contracts = [
+            (
+                Version::V0_3,
+                include_str!("../../../../../plugin-sdk/wit/policy.wit"),
+            ),
+            (
+                Version::V0_2,
+                include_str!("../../../../../plugin-sdk/wit/0.2/policy.wit"),
+            ),
+        ];
+        for (contract, wit) in contracts {
+            let mut imports: Vec<&str> = wit
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'))
+                .collect();
+            let mut table: Vec<&str> = CAPABILITIES
+                .iter()
+                .filter(|known| known.is_in(contract))
+                .map(|known| known.name)
+                .collect();
+            imports.sort_unstable();
+            table.sort_unstable();
+            assert_eq!(table, imports, "{contract:?}");
         }
     }
 }

@@ -5,12 +5,32 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{super::bindings::random, State, misuse};
+use wasmtime::component::HasSelf;
+
+use super::{
+    super::{bindings::random as wit, contract::Version, v0_2},
+    Access, Capability, State, misuse,
+};
+
+/// The capability `random`.
+pub static RANDOM: Capability = Capability {
+    name: "random",
+    about: "takes random bytes, and one key for as long as the process lives",
+    access: Access::Free,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::random::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
 
 /// Bytes of one call.
 const MOST: u32 = 64 << 10;
 
-impl random::Host for State {
+impl wit::Host for State {
     fn bytes(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
         self.live()?;
         if length > MOST {

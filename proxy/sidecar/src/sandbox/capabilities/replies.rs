@@ -1,15 +1,65 @@
 //! Replies that outlive their exchange: kept ones in whatever store the proxy was given, those under way in this process.
 
-use super::{super::bindings::replies as wit, State, misuse};
-use crate::{
-    policy::{Found, Keep},
-    state::flights::Seat,
+use std::time::Duration;
+
+use wasmtime::component::HasSelf;
+
+use super::{
+    super::{bindings::replies as wit, contract::Version, v0_2},
+    Access, Capability, Nothing, State, Unavailable, Work, misuse,
 };
+use crate::policy::{Follow, Found, Keep, Kept, Lead};
+
+/// The capability `replies`.
+pub static REPLIES: Capability = Capability {
+    name: "replies",
+    about: "serves replies that were kept or are under way, and keeps its own",
+    access: Access::Named,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::replies::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
+
+/// A store of replies, and those that are under way. What is to be kept is noted in the call; who serves the exchange keeps it.
+pub trait Replies: Send + Sync {
+    /// Finds a kept reply.
+    fn find<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+    ) -> Work<'a, Result<Option<Kept>, Unavailable>>;
+    /// Forgets a kept reply; whether there was one.
+    fn evict<'a>(&'a self, space: &'a str, key: &'a str) -> Work<'a, Result<bool, Unavailable>>;
+    /// Joins the exchange that is getting the reply of `key`, or leads. Keys are namespaced by the caller: whoever has the key has the reply.
+    fn lead_or_join(&self, key: String) -> Flight;
+}
+
+/// What an exchange does for a reply that others may want too.
+pub enum Flight {
+    /// Gets it for all.
+    Lead(Lead),
+    /// Waits for the exchange that leads.
+    Follow {
+        /// Its place among those who wait.
+        follow: Follow,
+        /// The flight's number in this process; says nothing of its key.
+        id: u64,
+        /// How long the flight has been under way.
+        age: Duration,
+    },
+    /// Goes on by itself and shares nothing.
+    Alone,
+}
 
 /// Bytes of a key.
 const KEY: usize = 512;
 /// Replies of one exchange that are looked for or kept.
-const REPLIES: usize = 8;
+const MOST: usize = 8;
 
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
@@ -27,7 +77,7 @@ impl wit::Host for State {
             return Ok(Err(why));
         }
         let call = self.lent()?;
-        if call.books.found.len() + call.books.leads.len() >= REPLIES {
+        if call.books.found.len() + call.books.leads.len() >= MOST {
             return misuse("find: an exchange looks for 8 replies at most");
         }
         if !call.books.recordable {
@@ -35,8 +85,8 @@ impl wit::Host for State {
         }
         let streaming = call.body.streaming();
         let shared = self.shared.clone();
-        let replies = shared.host.stores.replies();
-        let Ok(kept) = self.within(replies.get(&shared.name, &key)).await? else {
+        let replies = &shared.host.replies;
+        let Ok(kept) = self.within(replies.find(&shared.name, &key)).await? else {
             return Ok(Err(wit::Error::Unavailable));
         };
         if let Some(kept) = kept {
@@ -55,13 +105,13 @@ impl wit::Host for State {
         let form = if streaming { 's' } else { 'w' };
         // Names hold no zero byte, so no two policies share a key.
         let own = format!("{form}\0{}\0{key}", shared.name);
-        match shared.host.flights.lead_or_join(own) {
-            Seat::Lead(lead) => self.lent()?.books.leads.push(lead),
-            Seat::Alone => {}
-            Seat::Follow(follow) => {
+        match replies.lead_or_join(own) {
+            Flight::Lead(lead) => self.lent()?.books.leads.push(lead),
+            Flight::Alone => {}
+            Flight::Follow { follow, id, age } => {
                 let entry = wit::Entry {
-                    id: format!("flight-{}", follow.id()),
-                    age_ms: millis(follow.age()),
+                    id: format!("flight-{id}"),
+                    age_ms: millis(age),
                     expires_in_ms: 0,
                 };
                 let books = &mut self.lent()?.books;
@@ -79,7 +129,7 @@ impl wit::Host for State {
         }
         let space = self.shared.name.clone();
         let books = &mut self.lent()?.books;
-        if books.keeps.len() >= REPLIES {
+        if books.keeps.len() >= MOST {
             return misuse("keep: an exchange's reply is kept under 8 keys at most");
         }
         if books.recordable {
@@ -100,12 +150,26 @@ impl wit::Host for State {
             return Ok(Err(why));
         }
         let shared = self.shared.clone();
-        let replies = shared.host.stores.replies();
+        let replies = &shared.host.replies;
         let evicted = self.within(replies.evict(&shared.name, &key)).await?;
         Ok(evicted.map(drop).map_err(|_| wit::Error::Unavailable))
     }
 }
 
-fn millis(time: std::time::Duration) -> u64 {
+fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Replies for Nothing {
+    fn find<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<Option<Kept>, Unavailable>> {
+        Work::now(Err(Unavailable))
+    }
+
+    fn evict<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<bool, Unavailable>> {
+        Work::now(Err(Unavailable))
+    }
+
+    fn lead_or_join(&self, _: String) -> Flight {
+        Flight::Alone
+    }
 }

@@ -2,101 +2,107 @@
 
 use std::time::Duration;
 
-use super::{super::bindings::values as wit, State, Work};
+use bytes::Bytes;
+use wasmtime::component::HasSelf;
 
-/// Why a store did not do what it was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValuesError {
-    /// The key or the value is larger than the store takes.
-    TooLarge,
-    /// The namespace has no room left.
-    Full,
-    /// `increment` met something that is no decimal number.
-    NotANumber,
-    /// The store can't be reached.
-    Unavailable,
-}
+use super::{
+    super::{bindings::values as wit, contract::Version, v0_2},
+    Access, Capability, Nothing, State, Work,
+};
 
-/// A store of small values. A namespace is one policy's; a time to live of `None` means for good.
-#[allow(missing_docs, reason = "the contract tells what each does")]
+pub use wit::Error;
+
+/// The capability `values`.
+pub static VALUES: Capability = Capability {
+    name: "values",
+    about: "keeps small values beyond an exchange, in the policy's own namespace",
+    access: Access::Named,
+    linked: &[
+        (Version::V0_3, |linker| {
+            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+        (Version::V0_2, |linker| {
+            v0_2::values::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        }),
+    ],
+};
+
+/// A store of small values. A namespace is one policy's; a time to live of zero means none.
+#[allow(missing_docs, reason = "the contract says what each does")]
 pub trait Values: Send + Sync {
-    fn get<'a>(
-        &'a self,
-        namespace: &'a str,
-        key: &'a str,
-    ) -> Work<'a, Result<Option<Vec<u8>>, ValuesError>>;
+    fn get<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, Option<Bytes>>;
     fn set<'a>(
         &'a self,
-        namespace: &'a str,
+        space: &'a str,
         key: &'a str,
-        value: Vec<u8>,
-        ttl: Option<Duration>,
-    ) -> Work<'a, Result<(), ValuesError>>;
-    fn delete<'a>(&'a self, namespace: &'a str, key: &'a str) -> Work<'a, Result<(), ValuesError>>;
+        value: Bytes,
+        ttl: Duration,
+    ) -> Answer<'a, ()>;
+    fn delete<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, ()>;
     fn increment<'a>(
         &'a self,
-        namespace: &'a str,
+        space: &'a str,
         key: &'a str,
         by: i64,
-        ttl: Option<Duration>,
-    ) -> Work<'a, Result<i64, ValuesError>>;
+        ttl: Duration,
+    ) -> Answer<'a, i64>;
     fn compare_and_set<'a>(
         &'a self,
-        namespace: &'a str,
+        space: &'a str,
         key: &'a str,
-        expected: Option<Vec<u8>>,
-        value: Vec<u8>,
-        ttl: Option<Duration>,
-    ) -> Work<'a, Result<bool, ValuesError>>;
+        expected: Option<&'a [u8]>,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Answer<'a, bool>;
 }
 
-impl From<ValuesError> for wit::Error {
-    fn from(error: ValuesError) -> Self {
-        match error {
-            ValuesError::TooLarge => Self::TooLarge,
-            ValuesError::Full => Self::Full,
-            ValuesError::NotANumber => Self::NotANumber,
-            ValuesError::Unavailable => Self::Unavailable,
-        }
-    }
-}
-
-fn ttl(ms: u64) -> Option<Duration> {
-    (ms > 0).then(|| Duration::from_millis(ms))
-}
-
-type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
+/// What a store answers.
+pub type Answer<'a, T> = Work<'a, Result<T, Error>>;
 
 impl State {
-    async fn ask<T>(&mut self, work: impl Future<Output = Result<T, ValuesError>>) -> Answer<T> {
+    async fn ask<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> wasmtime::Result<Result<T, Error>> {
         self.live()?;
-        Ok(self.within(work).await?.map_err(Into::into))
+        self.within(work).await
     }
 }
 
 impl wit::Host for State {
-    async fn get(&mut self, key: String) -> Answer<Option<Vec<u8>>> {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         let shared = self.shared.clone();
-        self.ask(shared.host.values.get(&shared.name, &key)).await
+        let found = self.ask(shared.host.values.get(&shared.name, &key)).await?;
+        Ok(found.map(|value| value.map(Into::into)))
     }
 
-    async fn set(&mut self, key: String, value: Vec<u8>, ttl_ms: u64) -> Answer<()> {
+    async fn set(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+        ttl_ms: u64,
+    ) -> wasmtime::Result<Result<(), Error>> {
         let shared = self.shared.clone();
-        let values = &shared.host.values;
-        self.ask(values.set(&shared.name, &key, value, ttl(ttl_ms)))
+        let (values, ttl) = (&shared.host.values, Duration::from_millis(ttl_ms));
+        self.ask(values.set(&shared.name, &key, value.into(), ttl))
             .await
     }
 
-    async fn delete(&mut self, key: String) -> Answer<()> {
+    async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), Error>> {
         let shared = self.shared.clone();
         self.ask(shared.host.values.delete(&shared.name, &key))
             .await
     }
 
-    async fn increment(&mut self, key: String, by: i64, ttl_ms: u64) -> Answer<i64> {
+    async fn increment(
+        &mut self,
+        key: String,
+        by: i64,
+        ttl_ms: u64,
+    ) -> wasmtime::Result<Result<i64, Error>> {
         let shared = self.shared.clone();
-        let values = &shared.host.values;
-        self.ask(values.increment(&shared.name, &key, by, ttl(ttl_ms)))
+        let (values, ttl) = (&shared.host.values, Duration::from_millis(ttl_ms));
+        self.ask(values.increment(&shared.name, &key, by, ttl))
             .await
     }
 
@@ -106,50 +112,40 @@ impl wit::Host for State {
         expected: Option<Vec<u8>>,
         value: Vec<u8>,
         ttl_ms: u64,
-    ) -> Answer<bool> {
+    ) -> wasmtime::Result<Result<bool, Error>> {
         let shared = self.shared.clone();
-        let values = &shared.host.values;
-        self.ask(values.compare_and_set(&shared.name, &key, expected, value, ttl(ttl_ms)))
+        let (values, ttl) = (&shared.host.values, Duration::from_millis(ttl_ms));
+        let (expected, value) = (expected.as_deref(), value.into());
+        self.ask(values.compare_and_set(&shared.name, &key, expected, value, ttl))
             .await
     }
 }
 
-/// A store that is never there.
-pub(super) struct Nothing;
-
 impl Values for Nothing {
-    fn get<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<Option<Vec<u8>>, ValuesError>> {
-        Box::pin(std::future::ready(Err(ValuesError::Unavailable)))
+    fn get<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Option<Bytes>> {
+        Work::now(Err(Error::Unavailable))
     }
-    fn set<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-        _: Vec<u8>,
-        _: Option<Duration>,
-    ) -> Work<'a, Result<(), ValuesError>> {
-        Box::pin(std::future::ready(Err(ValuesError::Unavailable)))
+
+    fn set<'a>(&'a self, _: &'a str, _: &'a str, _: Bytes, _: Duration) -> Answer<'a, ()> {
+        Work::now(Err(Error::Unavailable))
     }
-    fn delete<'a>(&'a self, _: &'a str, _: &'a str) -> Work<'a, Result<(), ValuesError>> {
-        Box::pin(std::future::ready(Err(ValuesError::Unavailable)))
+
+    fn delete<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, ()> {
+        Work::now(Err(Error::Unavailable))
     }
-    fn increment<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-        _: i64,
-        _: Option<Duration>,
-    ) -> Work<'a, Result<i64, ValuesError>> {
-        Box::pin(std::future::ready(Err(ValuesError::Unavailable)))
+
+    fn increment<'a>(&'a self, _: &'a str, _: &'a str, _: i64, _: Duration) -> Answer<'a, i64> {
+        Work::now(Err(Error::Unavailable))
     }
+
     fn compare_and_set<'a>(
         &'a self,
         _: &'a str,
         _: &'a str,
-        _: Option<Vec<u8>>,
-        _: Vec<u8>,
-        _: Option<Duration>,
-    ) -> Work<'a, Result<bool, ValuesError>> {
-        Box::pin(std::future::ready(Err(ValuesError::Unavailable)))
+        _: Option<&'a [u8]>,
+        _: Bytes,
+        _: Duration,
+    ) -> Answer<'a, bool> {
+        Work::now(Err(Error::Unavailable))
     }
 }

@@ -8,4 +8,6 @@ mod bindings;
 mod convert;
 mod host;
 
-pub(super) use bindings::{Guest, outrigger::policy::types};
+pub(super) use bindings::outrigger::policy::{
+    clock, exchange, fetch, limits, log, metrics, random, replies, types, values,
+};

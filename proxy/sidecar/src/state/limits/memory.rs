@@ -18,8 +18,8 @@ use std::{
 use dashmap::{DashMap, Entry};
 
 use super::{
-    Ask, Standing,
-    window::{Meter, Part, Window},
+    Ask, Standing, Window,
+    window::{Meter, Part},
 };
 use crate::telemetry::metrics;
 

@@ -6,7 +6,7 @@
 //! A bucket's name is its key *and* its window, so a rule whose window is changed begins anew, while one whose limit is changed goes on
 //! with what is used. How buckets count is in `window.rs`, where they are kept in `memory.rs` and `shared.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 pub(super) mod memory;
 pub(super) mod queue;
@@ -14,75 +14,13 @@ mod script;
 pub(super) mod shared;
 mod window;
 
-pub use window::{MOST, Window};
+pub use crate::sandbox::capabilities::{
+    Unavailable,
+    limits::{Ask, MOST, Standing, Window},
+};
 
 use super::Inner;
 use queue::Settlement;
-
-/// One bucket that something is taken from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
-    /// The bucket, the policy's namespace included.
-    pub key: String,
-    /// What is taken; [`MOST`] at the most.
-    pub amount: u64,
-    /// What the bucket holds; [`MOST`] at the most.
-    pub limit: u64,
-    /// How it comes back.
-    pub window: Window,
-    /// Is counted and never says no.
-    pub soft: bool,
-}
-
-impl Ask {
-    /// The bucket's name in stores and figures: two windows of one key are two buckets.
-    pub fn name(&self) -> String {
-        self.named(&self.key)
-    }
-
-    fn named(&self, key: &str) -> String {
-        let (kind, span) = self.window.spelt();
-        // `format!` takes twice as long.
-        let mut name = String::with_capacity(key.len() + kind.len() + 16);
-        name.push_str(key);
-        name.push('#');
-        name.push_str(kind);
-        name.push_str(&span.to_string());
-        name
-    }
-
-    /// Amount and limit, bounded.
-    fn bounded(&self) -> (u64, u64) {
-        (self.amount.min(MOST), self.limit.min(MOST))
-    }
-}
-
-/// How a bucket stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether the ask has room. Where any ask of a call has none, nothing was taken for any of them.
-    pub granted: bool,
-    /// What the bucket holds. While the store can't be reached: this replica's share.
-    pub limit: u64,
-    /// Settled and reserved, the call's own included where it was granted.
-    pub used: u64,
-    /// Until the whole limit is there again, or the period ends.
-    pub reset: Duration,
-    /// Until the ask would have room: nothing where granted, none where it never will.
-    pub wait: Option<Duration>,
-}
-
-/// The store can't be reached, and the operator wants such exchanges blocked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unavailable;
-
-impl std::fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the store can't be reached; see `outrigger_store_degraded_total`")
-    }
-}
-
-impl std::error::Error for Unavailable {}
 
 /// What one call took. Dropped without being settled, it gives everything back.
 #[must_use = "dropping it gives back what was reserved"]

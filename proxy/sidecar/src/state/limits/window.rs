@@ -10,61 +10,13 @@
 //! What is settled later than it was reserved: a give-back goes to where it was taken. What was taken too little is charged to a bucket
 //! and a sliding window when it becomes known, and to the calendar period in which the reservation began (that of an ended period is over).
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
-/// The largest amount, and the largest limit: 2^52, so that sums stay exact in Redis, whose scripts count in doubles.
-pub const MOST: u64 = 1 << 52;
-/// The longest window of a bucket or a sliding one, in milliseconds: 34 years.
-const LONGEST: u128 = 1 << 40;
+use super::Window;
+
 /// Slices of a sliding window.
 const SLICES: u64 = 20;
 const DAY: i64 = 86_400_000;
-
-/// How a limit comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Window {
-    /// A bucket that refills evenly: the whole limit in this time. Counted in milliseconds, one at least.
-    Bucket(Duration),
-    /// The last so much time. Counted in milliseconds, one at least.
-    Sliding(Duration),
-    /// A calendar day.
-    Day {
-        /// Of local time from UTC, in minutes.
-        offset: i32,
-    },
-    /// A week that begins on Monday.
-    Week {
-        /// Of local time from UTC, in minutes.
-        offset: i32,
-    },
-    /// A calendar month.
-    Month {
-        /// Of local time from UTC, in minutes.
-        offset: i32,
-    },
-}
-
-impl Window {
-    /// The kind, and milliseconds or the offset in minutes: how scripts are told, and what tells two windows of one name apart.
-    pub(super) fn spelt(self) -> (&'static str, i64) {
-        match self {
-            Self::Bucket(span) => ("bucket", milliseconds(span)),
-            Self::Sliding(span) => ("sliding", milliseconds(span)),
-            Self::Day { offset } => ("day", bounded(offset)),
-            Self::Week { offset } => ("week", bounded(offset)),
-            Self::Month { offset } => ("month", bounded(offset)),
-        }
-    }
-}
-
-fn milliseconds(span: Duration) -> i64 {
-    i64::try_from(span.as_millis().clamp(1, LONGEST)).unwrap_or(i64::MAX)
-}
-
-/// No place on earth is further from UTC than a day.
-fn bounded(offset: i32) -> i64 {
-    i64::from(offset.clamp(-1440, 1440))
-}
 
 /// An amount and when it was taken: a slice's or period's number, 0 for a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! The arithmetic against slow and obvious oracles.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::MOST, *};
 
 const SECOND: u64 = 1000;
 

@@ -21,7 +21,7 @@ use super::{
     Clock, Unavailable,
     link::{Fault, Link},
 };
-use crate::telemetry::metrics;
+use crate::{sandbox::capabilities::Work, telemetry::metrics};
 
 mod record;
 
@@ -68,6 +68,9 @@ enum Backend {
 }
 
 type Id = [u8; 16];
+
+/// When an entry was made, when it expires, and its bytes.
+type Found = (u64, Option<u64>, Bytes);
 
 struct Entry {
     key: Box<[u8]>,
@@ -121,38 +124,44 @@ impl Replies {
     ///
     /// # Errors
     /// The store can't be reached: go on without it.
-    pub async fn get(&self, space: &str, key: &str) -> Result<Option<Kept>, Unavailable> {
+    pub fn get(&self, space: &str, key: &str) -> Work<'_, Result<Option<Kept>, Unavailable>> {
         let (id, key) = named(space, key);
         let now = self.clock.now();
-        let found = match &self.backend {
-            Backend::Memory(cache) => cache
-                .get(&id)
-                .filter(|entry| entry.key == key)
-                .map(|entry| (entry.made, entry.expires, entry.bytes.clone())),
-            Backend::Shared { link, prefix } => {
+        match &self.backend {
+            Backend::Memory(cache) => {
+                let entry = cache.get(&id).filter(|entry| entry.key == key);
+                let found = entry.map(|entry| (entry.made, entry.expires, entry.bytes.clone()));
+                Work::now(Ok(self.alive(&id, now, found)))
+            }
+            Backend::Shared { link, prefix } => Work::later(async move {
                 let mut get = redis::cmd("GET");
                 get.arg(place(prefix, &id));
-                match link.ask(&get).await.map_err(unavailable)? {
+                let found = match link.ask(&get).await.map_err(unavailable)? {
                     Value::BulkString(bytes) => self.checked(link, prefix, &id, &key, bytes).await,
                     _ => None,
-                }
-            }
-        };
+                };
+                Ok(self.alive(&id, now, found))
+            }),
+        }
+    }
+
+    /// What was found, unless its time is over.
+    fn alive(&self, id: &Id, now: u64, found: Option<Found>) -> Option<Kept> {
         let alive = found.filter(|(_, expires, _)| expires.is_none_or(|at| now < at));
         let Some((made, expires, bytes)) = alive else {
             if let Backend::Memory(cache) = &self.backend {
-                cache.remove_if(&id, |entry| entry.expires.is_some_and(|at| at <= now));
+                cache.remove_if(id, |entry| entry.expires.is_some_and(|at| at <= now));
             }
             self.misses.fetch_add(1, Ordering::Relaxed);
-            return Ok(None);
+            return None;
         };
         self.hits.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(Kept {
-            id: hex(&id),
+        Some(Kept {
+            id: hex(id),
             bytes,
             age: Duration::from_millis(now.saturating_sub(made)),
             expires_in: expires.map(|at| Duration::from_millis(at.saturating_sub(now))),
-        }))
+        })
     }
 
     /// Keeps a reply, in the place of one that has the same key, and tells its id.
@@ -215,8 +224,8 @@ impl Replies {
     ///
     /// # Errors
     /// The store can't be reached.
-    pub async fn evict(&self, space: &str, key: &str) -> Result<bool, Unavailable> {
-        self.remove(named(space, key).0).await
+    pub fn evict(&self, space: &str, key: &str) -> Work<'_, Result<bool, Unavailable>> {
+        self.remove(named(space, key).0)
     }
 
     /// Forgets a reply, by its id. Tells whether there was one; what is no id has none.
@@ -230,15 +239,15 @@ impl Replies {
         }
     }
 
-    async fn remove(&self, id: Id) -> Result<bool, Unavailable> {
+    fn remove(&self, id: Id) -> Work<'_, Result<bool, Unavailable>> {
         match &self.backend {
-            Backend::Memory(cache) => Ok(cache.remove(&id).is_some()),
-            Backend::Shared { link, prefix } => {
+            Backend::Memory(cache) => Work::now(Ok(cache.remove(&id).is_some())),
+            Backend::Shared { link, prefix } => Work::later(async move {
                 let mut delete = redis::cmd("DEL");
                 delete.arg(place(prefix, &id));
                 let deleted = link.ask_patiently(&delete).await.map_err(unavailable)?;
                 Ok(deleted != Value::Int(0))
-            }
+            }),
         }
     }
 
@@ -250,7 +259,7 @@ impl Replies {
         id: &Id,
         key: &[u8],
         bytes: Vec<u8>,
-    ) -> Option<(u64, Option<u64>, Bytes)> {
+    ) -> Option<Found> {
         let bytes = Bytes::from(bytes);
         let damage = match record::read(&bytes) {
             Ok(record) if record.key == key => {

@@ -1,11 +1,18 @@
 //! Small values that policies keep beyond one exchange, each policy in a namespace of its own.
 //!
-//! [`Values`] is one interface over this process's memory and over Redis. What Redis does when it is away has no degrade of its own: the policy is
+//! [`Values`] is the port of the capability over this process's memory and over Redis. What Redis does when it is away has no degrade of its own: the policy is
 //! told that the store is unavailable, and decides.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::sandbox::capabilities::{
+    Work,
+    values::{self, Answer},
+};
+
+pub use crate::sandbox::capabilities::values::Error as ValueError;
 
 pub(super) mod memory;
 pub(super) mod shared;
@@ -15,32 +22,6 @@ pub const VALUE: usize = 64 * 1024;
 /// One key, in bytes.
 pub const KEY: usize = 256;
 
-/// Why a store did not do it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueError {
-    /// The key or the value is larger than [`KEY`] or [`VALUE`].
-    TooLarge,
-    /// No room until something expires or is deleted.
-    Full,
-    /// The present value is no decimal number, or the sum is out of its range.
-    NotANumber,
-    /// The store can't be reached, or did not answer in time: perhaps it was done. Memory always can.
-    Unavailable,
-}
-
-impl fmt::Display for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge => write!(f, "keys take {KEY} bytes and values {VALUE} at most"),
-            Self::Full => f.write_str("the store is full; set a time to live or delete values"),
-            Self::NotANumber => f.write_str("the value is not a number that can be added to"),
-            Self::Unavailable => f.write_str("the store can't be reached"),
-        }
-    }
-}
-
-impl std::error::Error for ValueError {}
-
 /// Values. Times to live are durations, zero meaning none.
 pub struct Values(pub(super) Backend);
 
@@ -49,85 +30,68 @@ pub(super) enum Backend {
     Shared(shared::Shared),
 }
 
-impl Values {
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// The key is too large, or the store is unavailable.
-    pub async fn get(&self, space: &str, key: &str) -> Result<Option<Bytes>, ValueError> {
+/// Memory answers at once.
+impl values::Values for Values {
+    fn get<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, Option<Bytes>> {
         match &self.0 {
-            Backend::Memory(memory) => memory.get(space, key),
-            Backend::Shared(shared) => shared.get(space, key).await,
+            Backend::Memory(memory) => Work::now(memory.get(space, key)),
+            Backend::Shared(shared) => Work::later(shared.get(space, key)),
         }
     }
 
-    /// Writes a value, whatever was there before.
-    ///
-    /// # Errors
-    /// Too large, no room, or unavailable.
-    pub async fn set(
-        &self,
-        space: &str,
-        key: &str,
+    fn set<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
         value: Bytes,
         ttl: Duration,
-    ) -> Result<(), ValueError> {
+    ) -> Answer<'a, ()> {
         match &self.0 {
-            Backend::Memory(memory) => memory.set(space, key, value, ttl),
-            Backend::Shared(shared) => shared.set(space, key, value, ttl).await,
+            Backend::Memory(memory) => Work::now(memory.set(space, key, value, ttl)),
+            Backend::Shared(shared) => Work::later(shared.set(space, key, value, ttl)),
         }
     }
 
-    /// Removes a value; it is no error when there is none.
-    ///
-    /// # Errors
-    /// The key is too large, or the store is unavailable.
-    pub async fn delete(&self, space: &str, key: &str) -> Result<(), ValueError> {
+    fn delete<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, ()> {
         match &self.0 {
-            Backend::Memory(memory) => memory.delete(space, key),
-            Backend::Shared(shared) => shared.delete(space, key).await,
+            Backend::Memory(memory) => Work::now(memory.delete(space, key)),
+            Backend::Shared(shared) => Work::later(shared.delete(space, key)),
         }
     }
 
-    /// Adds to a decimal number and tells the sum; an absent value reads as 0. Only the first addition sets the time to live.
-    ///
-    /// # Errors
-    /// The value is no number, the sum is out of range, there is no room, or the store is unavailable.
-    pub async fn increment(
-        &self,
-        space: &str,
-        key: &str,
+    fn increment<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
         by: i64,
         ttl: Duration,
-    ) -> Result<i64, ValueError> {
+    ) -> Answer<'a, i64> {
         match &self.0 {
-            Backend::Memory(memory) => memory.increment(space, key, by, ttl),
-            Backend::Shared(shared) => shared.increment(space, key, by, ttl).await,
+            Backend::Memory(memory) => Work::now(memory.increment(space, key, by, ttl)),
+            Backend::Shared(shared) => Work::later(shared.increment(space, key, by, ttl)),
         }
     }
 
-    /// Writes a value where the present one is `expected` (`None`: where there is none), and tells whether it did.
-    ///
-    /// # Errors
-    /// Too large, no room, or unavailable.
-    pub async fn compare_and_set(
-        &self,
-        space: &str,
-        key: &str,
-        expected: Option<&[u8]>,
+    fn compare_and_set<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        expected: Option<&'a [u8]>,
         value: Bytes,
         ttl: Duration,
-    ) -> Result<bool, ValueError> {
+    ) -> Answer<'a, bool> {
         match &self.0 {
-            Backend::Memory(memory) => memory.compare_and_set(space, key, expected, value, ttl),
+            Backend::Memory(memory) => {
+                Work::now(memory.compare_and_set(space, key, expected, value, ttl))
+            }
             Backend::Shared(shared) => {
-                shared
-                    .compare_and_set(space, key, expected, value, ttl)
-                    .await
+                Work::later(shared.compare_and_set(space, key, expected, value, ttl))
             }
         }
     }
+}
 
+impl Values {
     /// Entries and bytes in this process's memory.
     pub(super) fn figures(&self) -> (u64, u64) {
         match &self.0 {

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -25,7 +26,7 @@ fn grants(list: &[&str]) -> Vec<String> {
 fn is_allowed(granted: &[&str], url: &str) -> bool {
     match allowed(&grants(granted), &call(url)) {
         Ok(_) => true,
-        Err(FetchError::Denied(_)) => false,
+        Err(Error::Denied(_)) => false,
         Err(other) => panic!("{other}"),
     }
 }
@@ -157,7 +158,7 @@ fn reserved_headers_are_denied() {
         let mut call = call("https://api.example.com/");
         call.headers.insert(name, HeaderValue::from_static("x"));
         let answer = allowed(&grants(&["api.example.com"]), &call);
-        assert!(matches!(answer, Err(FetchError::Denied(_))), "{name}");
+        assert!(matches!(answer, Err(Error::Denied(_))), "{name}");
     }
 }
 
@@ -188,7 +189,7 @@ async fn a_granted_call_is_answered_and_an_ungranted_name_for_the_same_place_is_
     for host in ["127.0.0.1", "localhost"] {
         let grant = grants(&[&format!("{host}:{port}")]);
         let got = client
-            .send(&grant, call(&format!("http://{host}:{port}/v1")))
+            .send(call(&format!("http://{host}:{port}/v1")), &grant)
             .await
             .unwrap();
         assert_eq!((got.status, &got.body[..]), (418, &b"tea"[..]));
@@ -197,9 +198,9 @@ async fn a_granted_call_is_answered_and_an_ungranted_name_for_the_same_place_is_
     }
     let grant = grants(&[&format!("localhost:{port}")]);
     let denied = client
-        .send(&grant, call(&format!("http://127.0.0.1:{port}/")))
+        .send(call(&format!("http://127.0.0.1:{port}/")), &grant)
         .await;
-    assert!(matches!(denied, Err(FetchError::Denied(_))), "{denied:?}");
+    assert!(matches!(denied, Err(Error::Denied(_))), "{denied:?}");
 }
 
 #[tokio::test]
@@ -209,7 +210,7 @@ async fn redirects_are_answers() {
     let port = server(answer.to_vec()).await;
     let grant = grants(&[&format!("127.0.0.1:{port}")]);
     let url = format!("http://127.0.0.1:{port}/");
-    let got = Client::new().send(&grant, call(&url)).await.unwrap();
+    let got = Client::new().send(call(&url), &grant).await.unwrap();
     assert_eq!(got.status, 302);
 }
 
@@ -221,8 +222,8 @@ async fn an_answer_over_a_mebibyte_is_refused_whether_its_length_is_told_or_not(
         let port = server([head.as_bytes(), &body].concat()).await;
         let grant = grants(&[&format!("127.0.0.1:{port}")]);
         let url = format!("http://127.0.0.1:{port}/");
-        let got = Client::new().send(&grant, call(&url)).await;
-        assert_eq!(got.unwrap_err(), FetchError::TooLarge);
+        let got = Client::new().send(call(&url), &grant).await;
+        assert_eq!(got.unwrap_err(), Error::TooLarge);
     }
 }
 
@@ -234,16 +235,13 @@ async fn a_silent_server_is_a_timeout_and_a_closed_port_a_failure() {
     let mut waiting = call(&format!("http://127.0.0.1:{port}/"));
     waiting.timeout = Duration::from_millis(50);
     assert_eq!(
-        Client::new().send(&grant, waiting).await.unwrap_err(),
-        FetchError::Timeout
+        Client::new().send(waiting, &grant).await.unwrap_err(),
+        Error::Timeout
     );
 
     drop(silent);
     let failed = Client::new()
-        .send(&grant, call(&format!("http://127.0.0.1:{port}/")))
+        .send(call(&format!("http://127.0.0.1:{port}/")), &grant)
         .await;
-    assert_eq!(
-        failed.unwrap_err(),
-        FetchError::Failed("no connection".into())
-    );
+    assert_eq!(failed.unwrap_err(), Error::Failed("no connection".into()));
 }

@@ -3,10 +3,10 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use outrigger::{
-    config::{Grants, PolicyLimits, cases::Cases},
-    policy::Program,
-    reload::rehearsal::rehearse,
-    sandbox::{Compiler, Host, Loader, Options, Policy, Source},
+    config::cases::Cases,
+    policy::{PolicyLimits, Program},
+    reload::rehearsal::{self, rehearse},
+    sandbox::{Compiler, Grants, Loader, Options, Policy, Source},
 };
 
 /// Runs a policy's cases in the real host.
@@ -54,7 +54,8 @@ fn loader() -> Result<Loader, String> {
         slots: 64,
         ..Options::default()
     };
-    Loader::new(options, None, Compiler::InProcess, Host::none()).map_err(|error| error.to_string())
+    Loader::new(options, None, Compiler::InProcess, rehearsal::host())
+        .map_err(|error| error.to_string())
 }
 
 fn load(
@@ -93,15 +94,7 @@ pub(super) fn describe(module: &Path, config: Option<&str>) -> Result<String, St
             .map_err(|error| format!("--policy-config is no JSON: {error}"))?,
         None => serde_json::Value::Null,
     };
-    let all = Grants {
-        limits: true,
-        values: true,
-        replies: true,
-        body: true,
-        credentials: false,
-        fetches: true,
-        fetch: vec!["localhost".to_owned()],
-    };
+    let all = Grants::every_interface();
     let size = bytes.len();
     let policy = load(&loader()?, module, bytes, &config, all, PolicyLimits::default()).map_err(|error| {
         format!("{error}\n  (a policy that can't do without its configuration is given one: --policy-config '{{…}}')")

@@ -1,0 +1,31 @@
+//! The whole body, in and out: the escape hatch from passages, a grant of its own.
+
+use bytes::Bytes;
+
+use super::{Access, Capability, State, exchange::edited, misuse};
+
+/// The capability `body`: two functions of `exchange`.
+pub static BODY: Capability = Capability {
+    name: "body",
+    about: "reads and replaces the whole body",
+    access: Access::Named,
+    linked: &[],
+};
+
+impl State {
+    /// The body as it stands; empty where it was not granted.
+    pub(super) fn read_body(&mut self) -> wasmtime::Result<Vec<u8>> {
+        match self.shared.grants.has(&BODY) {
+            true => Ok(self.whole()?.to_vec()),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Puts another body in its place.
+    pub(super) fn replace_body(&mut self, body: Vec<u8>) -> wasmtime::Result<()> {
+        if !self.shared.grants.has(&BODY) {
+            return misuse("set-body: `body` was not granted; grant it in the chain");
+        }
+        edited("set-body", self.lent()?.body.replace(Bytes::from(body)))
+    }
+}
