@@ -342,18 +342,11 @@ pub struct Usage {
 }
 
 /// Why bytes could not be read as what they claim to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
 pub struct Malformed {
     /// What is wrong, for the person who sent it; never quotes the document.
     pub what: &'static str,
     /// Byte offset.
     pub at: usize,
 }
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.what, self.at)
-    }
-}
-
-impl std::error::Error for Malformed {}

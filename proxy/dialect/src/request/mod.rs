@@ -42,36 +42,18 @@ pub struct Body {
 pub struct Mark(State);
 
 /// Why a passage or message could not be edited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// There is no passage of this id, or there was one before the body or its part was replaced.
+    #[error("there is no passage {0}: list the passages again after replacing a part of the body")]
     NoPassage(u32),
     /// There is no message of this index, or the input is one string.
+    #[error("there is no message {0} that could be dropped: look at the passages' `message`")]
     NoMessage(u32),
     /// The passage of this id is a JSON value, and the text for it is none.
+    #[error("passage {0} is a JSON value (its `json` says so), and the text for it is no JSON")]
     NotJson(u32),
 }
-
-impl fmt::Display for EditError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoPassage(id) => write!(
-                f,
-                "there is no passage {id}: list the passages again after replacing a part of the body"
-            ),
-            Self::NoMessage(index) => write!(
-                f,
-                "there is no message {index} that could be dropped: look at the passages' `message`"
-            ),
-            Self::NotJson(id) => write!(
-                f,
-                "passage {id} is a JSON value (its `json` says so), and the text for it is no JSON"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for EditError {}
 
 #[derive(Clone)]
 struct State {

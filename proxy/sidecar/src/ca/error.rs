@@ -1,23 +1,37 @@
 //! What can be wrong with the pod's CA: what, where, and the way out.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 /// Why there is no CA, or why it stays as it is.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CaError {
     /// No host is configured: a CA without name constraints is never made.
+    #[error(
+        "no host to make the pod's CA for; configure an upstream with an https URL, or name hosts with --host"
+    )]
     NoHosts,
     /// A configured host is no host's name.
+    #[error(
+        "`{host}` is no host that the pod's CA could be made for; write a DNS name like `api.openai.com`, \
+        without a port and no address or wildcard, and names in other scripts in their `xn--` form"
+    )]
     Host {
         /// As it was written.
         host: String,
     },
     /// Key and certificates are to lie in the same directory, which apps mount.
+    #[error(
+        "{path} can't hold both the CA's key and the certificates, as apps mount the latter; give `ca.directory` and `ca.bundle` a directory each"
+    )]
     OneDirectory {
         /// That directory.
         path: PathBuf,
     },
     /// A file or directory can't be used.
+    #[error(fmt = file)]
     File {
         /// Which.
         path: PathBuf,
@@ -29,6 +43,10 @@ pub enum CaError {
         source: io::Error,
     },
     /// The key's file holds no key that the CA could have written.
+    #[error(
+        "{path} {why}; it is not replaced, as running apps trust the key that was there: put that back, or delete {certificates} and restart \
+        the pod, so that its apps load a new CA"
+    )]
     Key {
         /// The key's file.
         path: PathBuf,
@@ -38,6 +56,10 @@ pub enum CaError {
         why: &'static str,
     },
     /// There are certificates, and their key is gone.
+    #[error(
+        "{certificates} is there, but its key {path} is not; a new key would break the apps that loaded it: keep `ca.directory` on a volume that \
+        outlives the container, and put the key back, or delete {certificates} and restart the pod, so that its apps load a new CA"
+    )]
     KeyGone {
         /// Where the key was.
         path: PathBuf,
@@ -45,6 +67,9 @@ pub enum CaError {
         certificates: PathBuf,
     },
     /// The certificates are of another key.
+    #[error(
+        "{certificates} was made with another key than {path}; give each pod directories of its own, or, if no app uses it, delete {certificates}"
+    )]
     OtherKey {
         /// The key's file.
         path: PathBuf,
@@ -52,11 +77,17 @@ pub enum CaError {
         certificates: PathBuf,
     },
     /// Another process has been at work on the same key for long.
+    #[error(
+        "another process holds the lock on {path} for more than ten seconds; end it, or give this one another `ca.directory`"
+    )]
     Busy {
         /// The key's directory.
         path: PathBuf,
     },
     /// The public roots can't be had.
+    #[error(
+        "the public roots' file {path} {why}; name a PEM file with certificates in `ca.roots`, or leave that out for the system's or the built-in ones"
+    )]
     Roots {
         /// Their file.
         path: PathBuf,
@@ -64,97 +95,30 @@ pub enum CaError {
         why: String,
     },
     /// A certificate could not be made.
-    Make(rcgen::Error),
+    #[error("a certificate can't be made; this is a mistake in Outrigger, please report it")]
+    Make(#[from] rcgen::Error),
     /// The system gives no random bytes.
+    #[error("the system gives no random bytes; the pod's CA can't be made without")]
     Chance,
 }
 
-impl fmt::Display for CaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoHosts => f.write_str(
-                "no host to make the pod's CA for; configure an upstream with an https URL, or name hosts with --host",
-            ),
-            Self::Host { host } => write!(
-                f,
-                "`{host}` is no host that the pod's CA could be made for; write a DNS name like `api.openai.com`, \
-                 without a port and no address or wildcard, and names in other scripts in their `xn--` form"
-            ),
-            Self::OneDirectory { path } => write!(
-                f,
-                "{} can't hold both the CA's key and the certificates, as apps mount the latter; give `ca.directory` and `ca.bundle` a directory each",
-                path.display()
-            ),
-            Self::File {
-                path,
-                tried,
-                owner,
-                source,
-            } => {
-                write!(f, "can't {tried} {}: {}", path.display(), words(source))?;
-                if let Some((owner, own)) = owner {
-                    write!(f, "; it belongs to uid {owner} and this process is uid {own}")?;
-                }
-                f.write_str(
-                    "; the pod's CA needs `ca.directory` (in a pod the volume `outrigger-ca-key`) and `ca.bundle` (`outrigger-ca`) mounted writable, for its uid",
-                )
-            }
-            Self::Key {
-                path,
-                certificates,
-                why,
-            } => write!(
-                f,
-                "{} {why}; it is not replaced, as running apps trust the key that was there: put that back, or delete it and {} and restart \
-                 the pod, so that its apps load a new CA",
-                path.display(),
-                certificates.display()
-            ),
-            Self::KeyGone { path, certificates } => write!(
-                f,
-                "{} is there, but its key {} is not; a new key would break the apps that loaded it: keep `ca.directory` on a volume that \
-                 outlives the container, and put the key back, or delete {} and restart the pod, so that its apps load a new CA",
-                certificates.display(),
-                path.display(),
-                certificates.display()
-            ),
-            Self::OtherKey { path, certificates } => write!(
-                f,
-                "{} was made with another key than {}; give each pod directories of its own, or, if no app uses it, delete {}",
-                certificates.display(),
-                path.display(),
-                certificates.display()
-            ),
-            Self::Busy { path } => write!(
-                f,
-                "another process holds the lock on {} for more than ten seconds; end it, or give this one another `ca.directory`",
-                path.display()
-            ),
-            Self::Roots { path, why } => write!(
-                f,
-                "the public roots' file {} {why}; name a PEM file with certificates in `ca.roots`, or leave that out for the system's or the built-in ones",
-                path.display()
-            ),
-            Self::Make(_) => f.write_str("a certificate can't be made; this is a mistake in Outrigger, please report it"),
-            Self::Chance => f.write_str("the system gives no random bytes; the pod's CA can't be made without"),
-        }
+fn file(
+    path: &Path,
+    tried: &str,
+    owner: &Option<(u32, u32)>,
+    source: &io::Error,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "can't {tried} {}: {}", path.display(), words(source))?;
+    if let Some((owner, own)) = owner {
+        write!(
+            f,
+            "; it belongs to uid {owner} and this process is uid {own}"
+        )?;
     }
-}
-
-impl std::error::Error for CaError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::File { source, .. } => Some(source),
-            Self::Make(source) => Some(source),
-            _ => None,
-        }
-    }
-}
-
-impl From<rcgen::Error> for CaError {
-    fn from(error: rcgen::Error) -> Self {
-        Self::Make(error)
-    }
+    f.write_str(
+        "; the pod's CA needs `ca.directory` (in a pod the volume `outrigger-ca-key`) and `ca.bundle` (`outrigger-ca`) mounted writable, for its uid",
+    )
 }
 
 /// The reason alone, without `(os error 13)`.

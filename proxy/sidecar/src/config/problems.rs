@@ -10,11 +10,11 @@ use serde::de::{
 };
 
 /// Everything that is wrong with one file; never empty when returned as an error.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
     /// The file's name as it was given.
     pub file: String,
@@ -50,9 +50,6 @@ impl fmt::Display for Problems {
         Ok(())
     }
 }
-
-impl std::error::Error for Problem {}
-impl std::error::Error for Problems {}
 
 impl Problem {
     /// Takes over an error of the parser, without the values that serde likes to quote: one of them may be a key.

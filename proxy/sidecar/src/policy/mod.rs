@@ -3,7 +3,7 @@
 //! The room is pure. It owns the two traits that the sandbox implements, [`Program`] and [`Instance`], and never hears of wasm; callers
 //! pass `now`.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use dialect::{Delta, Dialect, Places, Usage};
 
@@ -112,27 +112,37 @@ pub struct Outcome {
 }
 
 /// What went wrong inside a policy's call. The instance is gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It trapped; the reason in wasm's words.
+    #[error("trapped: {0}")]
     Trapped(String),
     /// It used up its CPU time, that for the text that it was given included.
+    #[error("used up its CPU time")]
     CpuTime,
     /// It waited too long for imports.
+    #[error("waited longer for imports than its wall time")]
     WallTime,
     /// It wanted more memory than it may have.
+    #[error("wanted more memory than it may have")]
     Memory,
     /// The same, when what it was given takes a good part of that.
+    #[error("wanted more memory than it may have for what it was given")]
     InputMemory,
     /// All instances together have the memory that there is.
+    #[error("no memory left for instances")]
     NoMemory,
     /// Every slot for instances is taken.
+    #[error("no free instance slot")]
     NoSlot,
     /// What it returned can't be used.
+    #[error("returned what can't be used: {0}")]
     BadReturn(String),
     /// It held back more text than it may.
+    #[error("held back more than it may")]
     HeldTooMuch,
     /// It was not asked: too many faults before.
+    #[error("is quarantined after repeated faults")]
     Quarantined,
 }
 
@@ -181,27 +191,6 @@ impl Fault {
         }
     }
 }
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trapped(why) => write!(f, "trapped: {why}"),
-            Self::CpuTime => f.write_str("used up its CPU time"),
-            Self::WallTime => f.write_str("waited longer for imports than its wall time"),
-            Self::Memory => f.write_str("wanted more memory than it may have"),
-            Self::InputMemory => {
-                f.write_str("wanted more memory than it may have for what it was given")
-            }
-            Self::NoMemory => f.write_str("no memory left for instances"),
-            Self::NoSlot => f.write_str("no free instance slot"),
-            Self::BadReturn(why) => write!(f, "returned what can't be used: {why}"),
-            Self::HeldTooMuch => f.write_str("held back more than it may"),
-            Self::Quarantined => f.write_str("is quarantined after repeated faults"),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// What a reply hook may ask about the reply it is shown.
 #[derive(Debug, Clone)]

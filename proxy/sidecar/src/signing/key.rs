@@ -22,30 +22,25 @@ const END: &str = "-----END PRIVATE KEY-----";
 const SCHEME: &str = "ed25519:";
 
 /// Why a key can't be used. Never quotes the text: it may be a secret one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A secret key where a public one is wanted.
+    #[error(
+        "is a secret key; give the public one, which `outrigger policy keygen` wrote as NAME.pub, and make a new pair if others could read this"
+    )]
     Secret,
     /// Not `ed25519:` and 32 bytes in base64.
+    #[error(
+        "is no public key; write `ed25519:` and 44 characters of base64, as in the NAME.pub that `outrigger policy keygen` writes"
+    )]
     Public,
     /// Not a PKCS#8 PEM of an Ed25519 key.
+    #[error("is no Ed25519 key in PKCS#8 PEM; make one with `outrigger policy keygen --out NAME`")]
     Private,
     /// No randomness.
+    #[error("can't be made: the system gives no random bytes")]
     Chance,
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Secret => "is a secret key; give the public one, which `outrigger policy keygen` wrote as NAME.pub, and make a new pair if others could read this",
-            Self::Public => "is no public key; write `ed25519:` and 44 characters of base64, as in the NAME.pub that `outrigger policy keygen` writes",
-            Self::Private => "is no Ed25519 key in PKCS#8 PEM; make one with `outrigger policy keygen --out NAME`",
-            Self::Chance => "can't be made: the system gives no random bytes",
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 /// Whose signatures are believed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -28,19 +28,12 @@ pub const LARGEST: u64 = 4 << 10;
 const FIRST: &str = "outrigger policy signature 1";
 
 /// A file that is no signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
 pub struct Malformed {
     /// What is wrong with it.
     pub why: &'static str,
 }
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.why)
-    }
-}
-
-impl std::error::Error for Malformed {}
 
 /// What a signer vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,10 +56,13 @@ pub struct Verified {
     pub key: String,
 }
 
+const SIGN: &str = "sign it with `outrigger policy sign`";
+
 /// Why a module may not serve. Each sentence follows the policy's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Its digest is not the chain's `sha256`.
+    #[error("its sha256 is {}, and the chain pins {}: put the pinned file back, or pin this one", hex(.found), hex(.wanted))]
     Pin {
         /// The chain's.
         wanted: Digest,
@@ -67,11 +70,15 @@ pub enum Refused {
         found: Digest,
     },
     /// There is no signature.
+    #[error(
+        "{name}.wasm has no {name}.wasm.sig beside it, and `policies.require_signed` holds: {SIGN} by a key among `policies.signers`"
+    )]
     Unsigned {
         /// The policy.
         name: String,
     },
     /// What is there is no signature.
+    #[error("{name}.wasm.sig is no signature, as {why}: {SIGN} again")]
     Malformed {
         /// The policy.
         name: String,
@@ -79,6 +86,7 @@ pub enum Refused {
         why: Malformed,
     },
     /// What is there can't be read as one.
+    #[error("{name}.wasm.sig {why}: {SIGN} again")]
     Unusable {
         /// The policy.
         name: String,
@@ -86,6 +94,7 @@ pub enum Refused {
         why: String,
     },
     /// The key is none of the signers'.
+    #[error("{name}.wasm.sig is by key {key}, which is not among `policies.signers` ({}): add that key if you trust it, or sign with one of these", .signers.join(", "))]
     Unknown {
         /// The policy.
         name: String,
@@ -95,6 +104,9 @@ pub enum Refused {
         signers: Vec<String>,
     },
     /// The signature is not the key's.
+    #[error(
+        "{name}.wasm.sig does not hold: it was changed after key {key} signed, or that key did not; get the file again, or {SIGN}"
+    )]
     Forged {
         /// The policy.
         name: String,
@@ -102,6 +114,9 @@ pub enum Refused {
         key: String,
     },
     /// It was signed as another policy.
+    #[error(
+        "{name}.wasm was signed by key {key} as `{signed}`: a signed policy can't be renamed; call it {signed}, or sign it with `--name {name}`"
+    )]
     Name {
         /// The policy.
         name: String,
@@ -111,6 +126,7 @@ pub enum Refused {
         key: String,
     },
     /// Other bytes were signed.
+    #[error("{name}.wasm has sha256 {}, and key {key} signed {}: the file was changed, or file and signature are of two builds; deliver both together, or {SIGN}", hex(.found), hex(.signed))]
     Bytes {
         /// The policy.
         name: String,
@@ -122,6 +138,7 @@ pub enum Refused {
         key: String,
     },
     /// Its cases are not those that were signed with it.
+    #[error(fmt = cases)]
     Cases {
         /// The policy.
         name: String,
@@ -129,6 +146,9 @@ pub enum Refused {
         none: bool,
     },
     /// A newer version has served.
+    #[error(
+        "version {version} is older than {seen}, which has served: to go back, set `allow_rollback: true` at its place in the chain"
+    )]
     Older {
         /// The signed version.
         version: Version,
@@ -136,6 +156,7 @@ pub enum Refused {
         seen: Version,
     },
     /// It says another version of itself than was signed.
+    #[error("it was signed as version {signed} and says of itself that it is {own}: {SIGN} again")]
     Version {
         /// The signed version.
         signed: Version,
@@ -144,69 +165,18 @@ pub enum Refused {
     },
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = "sign it with `outrigger policy sign`";
-        match self {
-            Self::Pin { wanted, found } => write!(
-                f,
-                "its sha256 is {}, and the chain pins {}: put the pinned file back, or pin this one",
-                hex(found),
-                hex(wanted)
-            ),
-            Self::Unsigned { name } => write!(
-                f,
-                "{name}.wasm has no {name}.wasm.sig beside it, and `policies.require_signed` holds: {sign} by a key among `policies.signers`"
-            ),
-            Self::Malformed { name, why } => {
-                write!(f, "{name}.wasm.sig is no signature, as {why}: {sign} again")
-            }
-            Self::Unusable { name, why } => write!(f, "{name}.wasm.sig {why}: {sign} again"),
-            Self::Unknown { name, key, signers } => write!(
-                f,
-                "{name}.wasm.sig is by key {key}, which is not among `policies.signers` ({}): add that key if you trust it, or sign with one of these",
-                signers.join(", ")
-            ),
-            Self::Forged { name, key } => write!(
-                f,
-                "{name}.wasm.sig does not hold: it was changed after key {key} signed, or that key did not; get the file again, or {sign}"
-            ),
-            Self::Name { name, signed, key } => write!(
-                f,
-                "{name}.wasm was signed by key {key} as `{signed}`: a signed policy can't be renamed; call it {signed}, or sign it with `--name {name}`"
-            ),
-            Self::Bytes {
-                name,
-                signed,
-                found,
-                key,
-            } => write!(
-                f,
-                "{name}.wasm has sha256 {}, and key {key} signed {}: the file was changed, or file and signature are of two builds; deliver both together, or {sign}",
-                hex(found),
-                hex(signed)
-            ),
-            Self::Cases { name, none: true } => write!(
-                f,
-                "{name}.cases.yaml was not signed with {name}.wasm: remove it, or {sign} while it stands there"
-            ),
-            Self::Cases { name, none: false } => write!(
-                f,
-                "{name}.cases.yaml is not the one that was signed with {name}.wasm: put that back, or {sign} again"
-            ),
-            Self::Older { version, seen } => write!(
-                f,
-                "version {version} is older than {seen}, which has served: to go back, set `allow_rollback: true` at its place in the chain"
-            ),
-            Self::Version { signed, own } => write!(
-                f,
-                "it was signed as version {signed} and says of itself that it is {own}: {sign} again"
-            ),
-        }
+fn cases(name: &str, none: &bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match none {
+        true => write!(
+            f,
+            "{name}.cases.yaml was not signed with {name}.wasm: remove it, or {SIGN} while it stands there"
+        ),
+        false => write!(
+            f,
+            "{name}.cases.yaml is not the one that was signed with {name}.wasm: put that back, or {SIGN} again"
+        ),
     }
 }
-
-impl std::error::Error for Refused {}
 
 impl Trust {
     /// Judges a module. `None` where it may serve without a signature.

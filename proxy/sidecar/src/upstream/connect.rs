@@ -4,7 +4,7 @@
 //! container may have none) or, where the operator named a file, that file's roots and no others.
 
 use std::{
-    fmt, io,
+    io,
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
@@ -35,9 +35,10 @@ use super::BoxError;
 use crate::flat_write::poll_write_flat;
 
 /// Why an upstream can't be used at all.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The file of trusted roots can't be read, or is not PEM.
+    #[error("`roots` file {path} can't be read as PEM; name a readable file of certificates")]
     Roots {
         /// The file.
         path: PathBuf,
@@ -45,40 +46,16 @@ pub enum SetupError {
         source: BoxError,
     },
     /// The file holds no certificate.
+    #[error(
+        "`roots` file {path} holds no certificate that can be trusted; put the authority's PEM in it"
+    )]
     NoRoots {
         /// The file.
         path: PathBuf,
     },
     /// TLS could not be set up.
-    Tls(rustls::Error),
-}
-
-impl fmt::Display for SetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Roots { path, .. } => write!(
-                f,
-                "`roots` file {} can't be read as PEM; name a readable file of certificates",
-                path.display()
-            ),
-            Self::NoRoots { path } => write!(
-                f,
-                "`roots` file {} holds no certificate that can be trusted; put the authority's PEM in it",
-                path.display()
-            ),
-            Self::Tls(_) => f.write_str("tls could not be set up"),
-        }
-    }
-}
-
-impl std::error::Error for SetupError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Roots { source, .. } => Some(source.as_ref()),
-            Self::NoRoots { .. } => None,
-            Self::Tls(source) => Some(source),
-        }
-    }
+    #[error("tls could not be set up")]
+    Tls(#[source] rustls::Error),
 }
 
 /// Makes the client's side of TLS, without ALPN: TLS 1.2 and 1.3, the roots in `roots` or else the built-in ones.
@@ -113,16 +90,9 @@ pub fn tls(roots: Option<&Path>) -> Result<ClientConfig, SetupError> {
 }
 
 /// A connection was not there in time.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("no connection within the time limit")]
 pub(crate) struct TooSlow;
-
-impl fmt::Display for TooSlow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no connection within the time limit")
-    }
-}
-
-impl std::error::Error for TooSlow {}
 
 /// Connects within `limit`, TLS handshake included.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 //! provider that it was not meant for. Without one the caller's pass untouched. `host` is left out on purpose: the connection writes it from the
 //! URI (HTTP/1.1 `host`, HTTP/2 `:authority`), so that exactly one goes out.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use dialect::address;
 use http::{
@@ -32,26 +32,17 @@ const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const OURS: &str = "x-outrigger-";
 
 /// Why a request's head can't be written. Quotes neither key nor path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsendable {
     /// The upstream's key holds characters that no header may hold.
+    #[error(
+        "the upstream's `key` holds a character that no header may hold; remove line breaks and spaces from it"
+    )]
     Key,
     /// Origin and path make no URI.
+    #[error("the upstream's `url` and the request's path make no uri; check `url`")]
     Uri,
 }
-
-impl fmt::Display for Unsendable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Key => {
-                "the upstream's `key` holds a character that no header may hold; remove line breaks and spaces from it"
-            }
-            Self::Uri => "the upstream's `url` and the request's path make no uri; check `url`",
-        })
-    }
-}
-
-impl std::error::Error for Unsendable {}
 
 /// Writes the head of a request for `upstream`; `path` is the path and query there, prefix included.
 ///

@@ -10,7 +10,6 @@
 //! It is our own over hyper's connections because hyper-util's client starts a task and boxes two futures for every request.
 
 use std::{
-    fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -347,24 +346,32 @@ fn repeated_length(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Why no reply head came. Never holds a header or a body.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The upstream's configuration can't be used.
-    Setup(SetupError),
+    #[error("the upstream's configuration can't be used")]
+    Setup(#[source] SetupError),
     /// No connection: unknown name, refused, unreachable.
-    Connect(BoxError),
+    #[error("no connection to the upstream")]
+    Connect(#[source] BoxError),
     /// No connection within the upstream's `connect_timeout`.
+    #[error("no connection to the upstream within {0:?}")]
     ConnectTimeout(Duration),
     /// No trust: the handshake or the certificate failed.
-    Tls(BoxError),
+    #[error("no trusted tls connection to the upstream")]
+    Tls(#[source] BoxError),
     /// The connection ended before the reply's head was whole: a stale keep-alive connection, a reset, a crash.
-    Closed(BoxError),
+    #[error("the upstream closed the connection without a reply")]
+    Closed(#[source] BoxError),
     /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`, `GOAWAY`).
-    Refused(BoxError),
+    #[error("the upstream did not take the request")]
+    Refused(#[source] BoxError),
     /// What came is not HTTP, or more of it than is allowed.
-    Protocol(BoxError),
+    #[error("the upstream's reply is not valid http")]
+    Protocol(#[source] BoxError),
     /// The request's own body broke off: the app left or was too slow.
-    Body(BoxError),
+    #[error("the request's body broke off")]
+    Body(#[source] BoxError),
 }
 
 impl SendError {
@@ -391,38 +398,6 @@ impl SendError {
             Self::Protocol(error.into())
         } else {
             Self::Closed(error.into())
-        }
-    }
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setup(_) => f.write_str("the upstream's configuration can't be used"),
-            Self::Connect(_) => f.write_str("no connection to the upstream"),
-            Self::ConnectTimeout(limit) => {
-                write!(f, "no connection to the upstream within {limit:?}")
-            }
-            Self::Tls(_) => f.write_str("no trusted tls connection to the upstream"),
-            Self::Closed(_) => f.write_str("the upstream closed the connection without a reply"),
-            Self::Refused(_) => f.write_str("the upstream did not take the request"),
-            Self::Protocol(_) => f.write_str("the upstream's reply is not valid http"),
-            Self::Body(_) => f.write_str("the request's body broke off"),
-        }
-    }
-}
-
-impl std::error::Error for SendError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Setup(source) => Some(source),
-            Self::ConnectTimeout(_) => None,
-            Self::Connect(source)
-            | Self::Tls(source)
-            | Self::Closed(source)
-            | Self::Refused(source)
-            | Self::Protocol(source)
-            | Self::Body(source) => Some(source.as_ref()),
         }
     }
 }

@@ -8,7 +8,6 @@
 //! Redirects are not followed, and no proxy of the environment is asked: both would go round the gates.
 
 use std::{
-    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -227,23 +226,12 @@ struct Judge {
 }
 
 /// A name whose addresses may not be reached.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("`{name}` resolves to a {why} address; grant that address as well if it is meant")]
 struct Refused {
     name: String,
     why: &'static str,
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, why } = self;
-        write!(
-            f,
-            "`{name}` resolves to a {why} address; grant that address as well if it is meant"
-        )
-    }
-}
-
-impl std::error::Error for Refused {}
 
 impl Resolve for Judge {
     fn resolve(&self, asked: Name) -> Resolving {
