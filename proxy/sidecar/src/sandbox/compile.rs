@@ -12,9 +12,9 @@ use std::{
 
 use wasmtime::{
     Store,
-    component::{Component, Instance, Lift, WasmList},
+    component::{Component, Instance},
 };
-use wasmtime_wizer::{ComponentInstanceState, Wizer};
+use wasmtime_wizer::Wizer;
 use wit_component::ComponentEncoder;
 
 use super::{
@@ -26,6 +26,7 @@ use super::{
     instance::Configure,
     pace::{Pace, at_once},
     proposals,
+    snapshot::Snapshotted,
     store::{Shared, State, limit},
     ticker::Ticker,
 };
@@ -90,76 +91,20 @@ fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
             store.data_mut().pace = Pace::loading(CHILD_TIME);
             store.data_mut().unbound();
             store.set_hostcall_fuel(usize::MAX);
-            let mut state = Live {
-                store: &mut store,
-                instance,
-            };
-            match at_once(wizer.snapshot_component(&context, &mut state)) {
-                Some(Ok(image)) => Ok(Image::Configured(image)),
-                Some(Err(error)) => Ok(Image::Plain(format!("{error:#}"))),
-                None => Ok(Image::Plain("it waits".to_owned())),
+            let mut state = Snapshotted::new(&mut store, instance);
+            let made = at_once(wizer.snapshot_component(&context, &mut state));
+            match (made, state.into_failure()) {
+                (Some(Ok(image)), None) => Ok(Image::Configured(image)),
+                (Some(Err(error)), _) | (Some(Ok(_)), Some(error)) => {
+                    Ok(Image::Plain(format!("{error:#}")))
+                }
+                (None, _) => Ok(Image::Plain("it waits".to_owned())),
             }
         }
         Err(error) => {
             configured(job, component)?;
             Ok(Image::Plain(format!("{error:#}")))
         }
-    }
-}
-
-/// An instance that wizer takes the state of, by calling the exports that it gave it.
-///
-/// wizer's own comes with a feature that turns on a collector, threads and caches in wasmtime.
-struct Live<'a> {
-    store: &'a mut Store<State>,
-    instance: Instance,
-}
-
-impl Live<'_> {
-    #[expect(
-        clippy::expect_used,
-        reason = "wizer made these exports, and their signature has no way to fail"
-    )]
-    async fn call<R: Lift + Send + Sync + 'static>(&mut self, instance: &str, function: &str) -> R {
-        let store = &mut *self.store;
-        let instance = self.instance.get_export_index(&mut *store, None, instance);
-        let function = instance.and_then(|instance| {
-            (self.instance).get_export_index(&mut *store, Some(&instance), function)
-        });
-        let function = function.expect("an export that wizer made");
-        let function = self
-            .instance
-            .get_typed_func::<(), (R,)>(&mut *store, function);
-        let returned = function.expect("a function that wizer made");
-        returned.call_async(store, ()).await.expect("it reads").0
-    }
-}
-
-impl ComponentInstanceState for Live<'_> {
-    async fn call_func_ret_list_u8(
-        &mut self,
-        instance: &str,
-        function: &str,
-        contents: impl FnOnce(&[u8]) + Send,
-    ) {
-        let list: WasmList<u8> = self.call(instance, function).await;
-        contents(list.as_le_slice(&self.store));
-    }
-
-    async fn call_func_ret_s32(&mut self, instance: &str, function: &str) -> i32 {
-        self.call(instance, function).await
-    }
-
-    async fn call_func_ret_s64(&mut self, instance: &str, function: &str) -> i64 {
-        self.call(instance, function).await
-    }
-
-    async fn call_func_ret_f32(&mut self, instance: &str, function: &str) -> u32 {
-        self.call::<f32>(instance, function).await.to_bits()
-    }
-
-    async fn call_func_ret_f64(&mut self, instance: &str, function: &str) -> u64 {
-        self.call::<f64>(instance, function).await.to_bits()
     }
 }
 

@@ -25,6 +25,8 @@ mod introduce;
 mod pace;
 mod package;
 mod proposals;
+#[cfg(feature = "compile")]
+mod snapshot;
 mod store;
 mod ticker;
 mod v0_2;
