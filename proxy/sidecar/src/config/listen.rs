@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
+
 /// The listeners that stand between an app and its hosts, and their rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listen {
@@ -35,8 +37,8 @@ pub enum Others {
 /// A destination that the forward proxy may reach although addresses of its kind are refused; never Outrigger's own ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// Addresses that share these leading bits, at any port.
-    Net(IpAddr, u8),
+    /// Addresses of this network, at any port.
+    Net(IpNet),
     /// One address at one port.
     Address(SocketAddr),
     /// Whatever this name resolves to; at one port, or at any.
@@ -47,7 +49,7 @@ impl Reach {
     /// Whether `address`, which was asked for as `host`, is granted. `host` is in the spelling of [`super::hosts::normal`].
     pub fn grants(&self, host: &str, address: SocketAddr) -> bool {
         match self {
-            Self::Net(net, bits) => shares(*net, address.ip().to_canonical(), *bits),
+            Self::Net(net) => net.contains(&address.ip().to_canonical()),
             Self::Address(granted) => {
                 granted.port() == address.port() && granted.ip() == address.ip().to_canonical()
             }
@@ -55,25 +57,6 @@ impl Reach {
                 granted == host && port.is_none_or(|port| port == address.port())
             }
         }
-    }
-}
-
-fn shares(net: IpAddr, address: IpAddr, bits: u8) -> bool {
-    let bits = u32::from(bits);
-    match (net, address) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => {
-            (a.to_bits() ^ b.to_bits())
-                .checked_shr(32 - bits.min(32))
-                .unwrap_or(0)
-                == 0
-        }
-        (IpAddr::V6(a), IpAddr::V6(b)) => {
-            (a.to_bits() ^ b.to_bits())
-                .checked_shr(128 - bits.min(128))
-                .unwrap_or(0)
-                == 0
-        }
-        _ => false,
     }
 }
 
@@ -85,17 +68,15 @@ pub(super) fn reach(text: &str) -> Result<Reach, String> {
     let wrong =
         || "is no destination; write a network (`10.0.0.0/8`), a host or `host:port`".to_owned();
     if let Some((net, bits)) = text.split_once('/') {
+        // The standard library reads the address: ipnet would take `010.0.0.1`, which others read as octal.
         let net: IpAddr = net.parse().map_err(|_| wrong())?;
-        let most = if net.is_ipv4() { 32 } else { 128 };
         let digits = bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = bits.parse().ok().filter(|bits| digits && *bits <= most);
-        return Ok(Reach::Net(net, bits.ok_or_else(wrong)?));
+        let bits = bits.parse().ok().filter(|_| digits);
+        let net = bits.and_then(|bits| IpNet::new(net, bits).ok());
+        return net.map(Reach::Net).ok_or_else(wrong);
     }
     if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(Reach::Net(
-            address,
-            if address.is_ipv4() { 32 } else { 128 },
-        ));
+        return Ok(Reach::Net(address.into()));
     }
     if let Ok(address) = text.parse() {
         return Ok(Reach::Address(address));
@@ -151,6 +132,7 @@ mod tests {
             "",
             "10.0.0.0/33",
             "10.0.0.0/+8",
+            "010.0.0.0/8",
             "::/129",
             "a b",
             "http://a",
