@@ -5,13 +5,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use semver::Version;
+use tempfile::NamedTempFile;
 
 use super::trust::{Refused, Verified};
 
@@ -120,17 +121,9 @@ fn write(file: &Path, newest: &BTreeMap<String, Version>) -> io::Result<()> {
         .iter()
         .map(|(policy, version)| (policy.as_str(), version.to_string()))
         .collect();
-    let partial = file.with_extension(format!("{}.partial", std::process::id()));
-    let done = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)
-        .and_then(|mut out| out.write_all(&serde_json::to_vec(&written)?))
-        .and_then(|()| fs::rename(&partial, file));
-    if done.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    done
+    let directory = file.parent().unwrap_or(file);
+    let mut partial = NamedTempFile::with_prefix_in(".partial-", directory)?;
+    partial.write_all(&serde_json::to_vec(&written)?)?;
+    partial.persist(file)?;
+    Ok(())
 }

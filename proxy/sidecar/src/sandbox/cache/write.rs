@@ -1,14 +1,14 @@
 //! Writing to the cache: the compiling process's part.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use super::{super::child::Compiled, Cache, Note, hex};
 
@@ -31,20 +31,10 @@ impl Cache {
 
     /// Writes a file whole or not at all: a reader that has it mapped keeps the old one.
     fn place(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut chance = [0; 8];
-        getrandom::fill(&mut chance).map_err(io::Error::other)?;
-        let partial = self.directory.join(format!(".partial-{}", hex(&chance)));
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| fs::rename(&partial, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&partial);
-        }
-        written
+        let mut partial = NamedTempFile::with_prefix_in(".partial-", &self.directory)?;
+        partial.write_all(bytes)?;
+        partial.persist(path)?;
+        Ok(())
     }
 
     fn prune(&self) {
