@@ -4,15 +4,13 @@
 //! two bodies, which costs a cache a hit where reading them would cost it a wrong one. A key twice in one object has no canonical form:
 //! the provider may take either.
 
-use sha2::{Digest, Sha256};
-
 use super::{
     Malformed,
     json::{Cursor, Kind, quote},
 };
 
-/// SHA-256 over the canonical form of `json`, without the values at these pointers (RFC 6901). `None` where it is no JSON or ambiguous.
-pub fn fingerprint(json: &[u8], without: &[String]) -> Option<[u8; 32]> {
+/// Writes the canonical form of `json`, without the values at these pointers (RFC 6901). `None` where it is no JSON or ambiguous.
+pub fn canonical(json: &[u8], without: &[String]) -> Option<Vec<u8>> {
     let mut form = Form {
         json,
         without,
@@ -22,7 +20,7 @@ pub fn fingerprint(json: &[u8], without: &[String]) -> Option<[u8; 32]> {
     let mut cursor = Cursor::new(json);
     form.value(&mut cursor).ok()?;
     cursor.end().ok()?;
-    Some(Sha256::digest(&form.out).into())
+    Some(form.out)
 }
 
 /// Levels of nested arrays and objects; 0 for a scalar or what is no JSON.
@@ -146,10 +144,9 @@ mod tests {
     use super::*;
 
     fn same(a: &str, b: &str) -> bool {
-        let print =
-            |json: &str| fingerprint(json.as_bytes(), &["/stream".into(), "/a/0/x~1y".into()]);
-        assert!(print(a).is_some() && print(b).is_some(), "{a} {b}");
-        print(a) == print(b)
+        let form = |json: &str| canonical(json.as_bytes(), &["/stream".into(), "/a/0/x~1y".into()]);
+        assert!(form(a).is_some() && form(b).is_some(), "{a} {b}");
+        form(a) == form(b)
     }
 
     #[test]
@@ -205,7 +202,7 @@ mod tests {
             r#"{"a":1} x"#,
             "\"\u{1}\"",
         ] {
-            assert_eq!(fingerprint(json.as_bytes(), &[]), None, "{json}");
+            assert_eq!(canonical(json.as_bytes(), &[]), None, "{json}");
         }
     }
 

@@ -32,11 +32,13 @@ use rustls::{
     pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject},
     server::ResolvesServerCert,
 };
-use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    signing::digest,
+};
 
 mod bundle;
 mod environment;
@@ -267,7 +269,7 @@ fn settle(
         not_before: newest.facts.not_before,
         not_after: newest.facts.not_after,
         due,
-        fingerprint: Sha256::digest(&newest.der).into(),
+        fingerprint: digest(&newest.der),
         roots,
     };
     Ok((current, renewal))

@@ -7,7 +7,7 @@
 
 use dialect::address;
 use http::{HeaderMap, HeaderValue};
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 
 use crate::config::Caller;
 
@@ -94,9 +94,9 @@ pub fn of(headers: &HeaderMap) -> Option<String> {
 
 /// What [`of`] makes of a credential, for one that came in another way (Gemini's `?key=`): 16 hexadecimal digits of its SHA-256.
 pub fn hash(credential: &[u8]) -> String {
-    let digest = Sha256::digest(credential);
+    let digest = digest(&SHA256, credential);
     let mut name = String::with_capacity(16);
-    for byte in digest.iter().take(8) {
+    for byte in digest.as_ref().iter().take(8) {
         for half in [byte >> 4, byte & 15] {
             name.extend(char::from_digit(half.into(), 16));
         }

@@ -12,9 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::signing::{self, Beside};
+use crate::signing::{self, Beside, digest};
 
 /// What is watched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +64,7 @@ impl PolicyFile {
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let bytes = fs::read(&self.path)?;
         match &self.content {
-            Ok(hash) if *hash == <Hash>::from(Sha256::digest(&bytes)) => Ok(bytes),
+            Ok(hash) if *hash == digest(&bytes) => Ok(bytes),
             Ok(_) => Err(io::Error::other(
                 "changed while it was being read; it will be looked at again",
             )),
@@ -84,7 +82,7 @@ impl PolicyFile {
             Some(Ok(hash)) => hash,
         };
         let text = fs::read_to_string(cases_path(&self.path))?;
-        if *hash != <Hash>::from(Sha256::digest(&text)) {
+        if *hash != digest(text.as_bytes()) {
             return Err(io::Error::other(
                 "changed while it was being read; it will be looked at again",
             ));
@@ -155,7 +153,7 @@ impl Scan {
             let stamp = fs::metadata(path).ok().map(|m| Stamp::of(&m));
             let hash = match before.config.get(path) {
                 Some((known, hash)) if *known == stamp => *hash,
-                _ => Sha256::digest(fs::read(path).unwrap_or_default()).into(),
+                _ => digest(&fs::read(path).unwrap_or_default()),
             };
             scan.config.insert(path.clone(), (stamp, hash));
         }
@@ -271,7 +269,7 @@ fn hashed(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
         ));
     }
     match fs::read(path) {
-        Ok(bytes) => Ok(Sha256::digest(&bytes).into()),
+        Ok(bytes) => Ok(digest(&bytes)),
         Err(error) => Err(unreadable(&error)),
     }
 }
@@ -297,5 +295,5 @@ fn content(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
     if !bytes.starts_with(MAGIC) {
         return Err("is not WebAssembly; build it with `outrigger policy build`".into());
     }
-    Ok(Sha256::digest(&bytes).into())
+    Ok(digest(&bytes))
 }

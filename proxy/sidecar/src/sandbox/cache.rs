@@ -11,8 +11,8 @@ use std::{
     time::SystemTime,
 };
 
+use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 #[cfg(any(test, feature = "compile"))]
 mod write;
@@ -107,10 +107,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 fn file_digest(file: &mut File) -> io::Result<String> {
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
+    let (mut digest, mut buffer) = (Context::new(&SHA256), vec![0; 64 << 10]);
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(&digest.finalize())),
+            0 => return Ok(hex(digest.finish().as_ref())),
             n => digest.update(buffer.get(..n).unwrap_or_default()),
         }
     }

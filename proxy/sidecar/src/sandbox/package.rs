@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
+use ring::digest::{Context, SHA256};
 use wasmtime::component::Component;
 
 #[cfg(feature = "compile")]
@@ -328,12 +328,12 @@ impl Loader {
 
     /// The name of what this source compiles to, on this engine and processor.
     fn key(&self, source: &Source) -> String {
-        let mut digest = Digester(Sha256::new());
+        let mut digest = Digester(Context::new(&SHA256));
         (CACHE_FORMAT, CONTRACT, RELEASE).hash(&mut digest);
         (&source.bytes, &source.config, source.limits.memory).hash(&mut digest);
         // wasmtime's own word on what code runs where is the compiler's; what the key has not told apart, mapping refuses.
         processor().hash(&mut digest);
-        hex(&digest.0.finalize())
+        hex(digest.0.finish().as_ref())
     }
 
     fn cached(&self, job: &Job) -> Option<Code> {
@@ -399,7 +399,7 @@ struct Code {
 }
 
 /// SHA-256 over what is `Hash`.
-struct Digester(Sha256);
+struct Digester(Context);
 
 impl Hasher for Digester {
     fn write(&mut self, bytes: &[u8]) {

@@ -25,8 +25,9 @@ pub type Digest = [u8; 32];
 
 /// Hashes.
 pub fn digest(bytes: &[u8]) -> Digest {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).into()
+    let mut digest = Digest::default();
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    digest
 }
 
 /// Bytes as lower-case hexadecimal.

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 use tempfile::NamedTempFile;
 
 use super::{super::child::Compiled, Cache, Note, hex};
@@ -20,7 +20,7 @@ impl Cache {
     pub(in crate::sandbox) fn store(&self, key: &str, compiled: &Compiled) -> io::Result<()> {
         let (code, note) = self.paths(key);
         let text = serde_json::to_vec(&Note {
-            sha256: hex(&Sha256::digest(&compiled.code)),
+            sha256: hex(digest(&SHA256, &compiled.code).as_ref()),
             not_snapshotted: compiled.not_snapshotted.clone(),
         })?;
         self.place(&code, &compiled.code)?;

@@ -4,6 +4,7 @@
 //! entry, and a handle that outlives its call cannot exist (the component model traps what is not given back).
 
 use bytes::Bytes;
+use ring::digest::{SHA256, digest};
 use wasmtime::component::{HasSelf, Resource};
 
 use super::{
@@ -210,8 +211,8 @@ impl exchange::HostRequest for State {
         _: Request,
         without: Vec<String>,
     ) -> wasmtime::Result<Option<Vec<u8>>> {
-        let print = canon::fingerprint(&self.whole()?, &without);
-        Ok(print.map(Into::into))
+        let form = canon::canonical(&self.whole()?, &without);
+        Ok(form.map(|form| digest(&SHA256, &form).as_ref().to_vec()))
     }
 
     fn max_output_tokens(&mut self, _: Request) -> wasmtime::Result<Option<u64>> {

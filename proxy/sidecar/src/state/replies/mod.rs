@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
 use redis::Value;
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 
 use super::{
     Clock, Unavailable,
@@ -295,8 +295,8 @@ fn named(space: &str, key: &str) -> (Id, Box<[u8]>) {
     whole.extend_from_slice(space.as_bytes());
     whole.extend_from_slice(key.as_bytes());
     let mut id = Id::default();
-    for (to, from) in id.iter_mut().zip(Sha256::digest(&whole)) {
-        *to = from;
+    for (to, from) in id.iter_mut().zip(digest(&SHA256, &whole).as_ref()) {
+        *to = *from;
     }
     (id, whole.into_boxed_slice())
 }
