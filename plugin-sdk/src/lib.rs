@@ -49,6 +49,7 @@ mod reply;
 mod request;
 
 pub mod capabilities;
+pub mod json;
 pub mod settings;
 
 #[doc(hidden)]

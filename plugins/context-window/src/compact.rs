@@ -68,7 +68,7 @@ fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     match rest.first()? {
         b'"' => {
-            let end = crate::json::string_end(bytes, at);
+            let end = outrigger_sdk::json::string_end(bytes, at);
             let inside = bytes.get(at + 1..end.checked_sub(1)?)?;
             let closed = end > at + 1 && bytes.get(end - 1) == Some(&b'"');
             (closed && inside.iter().all(|byte| *byte >= b' ')).then_some(end)

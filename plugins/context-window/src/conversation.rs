@@ -5,12 +5,12 @@
 
 use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
-use outrigger_sdk::Dialect;
-
-use crate::{
+use outrigger_sdk::{
+    Dialect,
     json::{Walk, first},
-    weight,
 };
+
+use crate::weight;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

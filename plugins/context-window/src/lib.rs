@@ -6,7 +6,6 @@
 
 pub mod compact;
 pub mod conversation;
-pub mod json;
 pub mod weight;
 pub mod window;
 

@@ -3,7 +3,7 @@
 //! The host counts a whole request; which message takes how much of it is told by this estimate of the same kind. It has to be the same in
 //! every turn rather than exact: where a conversation is cut depends on it, and the host's count has the last word on whether it fits.
 
-use crate::json::{Walk, first};
+use outrigger_sdk::json::{Walk, first};
 
 /// Tokens that a message takes besides its text.
 pub const MESSAGE: u64 = 4;

@@ -6,10 +6,12 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use outrigger_sdk::json;
+
 use crate::{
     compact::compact,
     conversation::{Conversation, Role, Text, fnv},
-    json, weight,
+    weight,
 };
 
 /// How large a window is and what must stay in it.

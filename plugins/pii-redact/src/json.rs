@@ -6,7 +6,8 @@
 
 mod escape;
 
-pub use escape::{escape, fit, is_number, needs_care, quote, unescape, written};
+pub use escape::{escape, fit, is_number, needs_care, unescape, written};
+pub use outrigger_sdk::json::quote;
 
 /// Strings, one inside the other, that are followed. What is quoted deeper is taken for prose.
 const DEEPEST: usize = 8;

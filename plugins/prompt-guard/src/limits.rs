@@ -3,7 +3,7 @@
 //! Limits refuse; only the output's may be put right instead, since a shorter answer is an answer too. All are checked on the request as
 //! the policies before this one left it.
 
-use outrigger_sdk::{Decision, Dialect, Refusal, Request};
+use outrigger_sdk::{Decision, Dialect, Refusal, Request, json};
 use serde::Deserialize;
 
 /// The `limits:` of the configuration. What is left out is not limited.
@@ -328,36 +328,9 @@ fn largest(request: &Request, pointers: &[&str]) -> Option<u64> {
         .max()
 }
 
-/// Levels of nested arrays and objects.
-///
-/// Contract 0.2: this is `request.depth()`, which copies nothing.
+/// Levels of nested arrays and objects. Not the proxy's own count, which is 0 for what nests deeper than the proxy reads.
 fn depth(request: &Request) -> u64 {
-    levels(request.parameter_json("").unwrap_or_default().as_bytes())
-}
-
-fn levels(json: &[u8]) -> u64 {
-    let (mut depth, mut deepest) = (0_u64, 0);
-    let mut bytes = json.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                while let Some(byte) = bytes.next() {
-                    match byte {
-                        b'\\' => drop(bytes.next()),
-                        b'"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    deepest
+    json::depth(&request.parameter_json("").unwrap_or_default())
 }
 
 fn too_much(status: u16, what: &str, most: u64, got: u64) -> Decision {
@@ -365,21 +338,4 @@ fn too_much(status: u16, what: &str, most: u64, got: u64) -> Decision {
     Refusal::new(status, message)
         .code("request_too_large")
         .into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::levels;
-
-    #[test]
-    fn levels_are_counted_outside_of_strings() {
-        for (json, deep) in [
-            ("1", 0),
-            ("{}", 1),
-            (r#"{"a":[{"b":1}],"c":[]}"#, 3),
-            (r#"["[[[", "\"[[", "\\"]"#, 1),
-        ] {
-            assert_eq!(levels(json.as_bytes()), deep, "{json}");
-        }
-    }
 }

@@ -3,9 +3,12 @@
 //! A [`Shape`] is an allow-list: a member, a word or a form of value that it does not list makes a reply uncertain, whatever it may mean.
 //! That is the point of it: providers add switches that look something up faster than anybody can deny them.
 
-use std::{cell::RefCell, fmt};
+use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use outrigger_sdk::json::{self, Walk};
+
+/// Lists and objects, one inside the other, that are followed.
+const NESTED: u8 = 127;
 
 /// What a value may be. `null` is nothing, and always may.
 #[derive(Debug)]
@@ -49,25 +52,9 @@ pub(crate) fn unknown(
     further: &[String],
     either: bool,
 ) -> Option<Unknown> {
-    let walk = Walk {
-        members,
-        further,
-        either,
-        found: RefCell::new(None),
-        top: RefCell::new(String::new()),
-    };
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let done = Top(&walk).deserialize(&mut deserializer);
-    let done = done.and_then(|()| deserializer.end());
-    let found = walk.found.into_inner();
-    match (done, found) {
-        (Ok(()), found) => found,
-        (Err(_), Some(found)) => Some(found),
-        (Err(_), None) => Some(Unknown {
-            top: walk.top.into_inner(),
-            name: String::new(),
-        }),
-    }
+    let mut top = String::new();
+    let read = Reader { json, either }.body(members, further, &mut top);
+    read.err().map(|name| Unknown { top, name })
 }
 
 /// Whether a member's name is this one, in either case where that is allowed.
@@ -90,23 +77,33 @@ fn same(known: &str, given: &str, either: bool) -> bool {
     known.chars().eq(camel)
 }
 
-struct Walk<'a> {
-    members: &'static [Member],
-    further: &'a [String],
+struct Reader<'a> {
+    json: &'a str,
     either: bool,
-    found: RefCell<Option<Unknown>>,
-    top: RefCell<String>,
 }
 
-impl Walk<'_> {
-    /// Ends the walk.
-    fn stop<E: Error>(&self, name: &str) -> E {
-        let top = self.top.borrow().clone();
-        *self.found.borrow_mut() = Some(Unknown {
-            top,
-            name: name.to_owned(),
-        });
-        E::custom("unknown")
+impl Reader<'_> {
+    fn body(
+        &self,
+        members: &'static [Member],
+        further: &[String],
+        top: &mut String,
+    ) -> Result<(), String> {
+        let start = self.json.len() - self.json.trim_ascii_start().len();
+        let end = json::end(self.json.as_bytes(), start);
+        let behind = self.json.get(end..).unwrap_or_default();
+        if json::first(self.json, start) != b'{' || !behind.trim_ascii().is_empty() {
+            return Err(String::new());
+        }
+        let mut object = Walk::new(self.json, &(start..end));
+        while let Some((key, value)) = object.member() {
+            let name = json::decode_inside(key).into_owned();
+            let further = further.contains(&name).then_some(&Shape::Any);
+            let shape = further.or_else(|| self.find(members, &name));
+            top.clone_from(&name);
+            self.member(shape, &name, &value, NESTED)?;
+        }
+        Ok(())
     }
 
     fn find(&self, members: &'static [Member], name: &str) -> Option<&'static Shape> {
@@ -117,147 +114,101 @@ impl Walk<'_> {
     }
 
     /// Reads a member's value; one that is not listed may still be `null`.
-    fn member<'de, A: MapAccess<'de>>(
+    fn member(
         &self,
-        map: &mut A,
         shape: Option<&'static Shape>,
         name: &str,
-    ) -> Result<(), A::Error> {
+        value: &Range<usize>,
+        room: u8,
+    ) -> Result<(), String> {
         match shape {
-            Some(shape) => map.next_value_seed(At {
-                walk: self,
-                shape,
-                name,
-            }),
-            None => match map.next_value::<Option<IgnoredAny>>()? {
-                None => Ok(()),
-                Some(_) => Err(self.stop(name)),
-            },
+            Some(shape) => self.value(shape, name, value, room),
+            None if json::first(self.json, value.start) == b'n' => Ok(()),
+            None => Err(name.to_owned()),
         }
     }
-}
 
-/// The body.
-struct Top<'a>(&'a Walk<'a>);
-
-impl<'de> DeserializeSeed<'de> for Top<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Top<'_> {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            self.0.top.borrow_mut().clone_from(&name);
-            let further = self.0.further.contains(&name).then_some(&Shape::Any);
-            let shape = further.or_else(|| self.0.find(self.0.members, &name));
-            self.0.member(&mut map, shape, &name)?;
-        }
-        Ok(())
-    }
-}
-
-/// One value below it, in the member `name`.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    walk: &'a Walk<'a>,
-    shape: &'static Shape,
-    name: &'a str,
-}
-
-impl At<'_> {
-    fn plain<E: Error>(self) -> Result<(), E> {
-        match self.shape {
-            Shape::Any | Shape::Plain | Shape::Text(_) => Ok(()),
-            Shape::Each(shape) => At { shape, ..self }.plain(),
-            Shape::Inline | Shape::Off | Shape::Word(_) | Shape::Object(_) | Shape::With(..) => {
-                Err(self.walk.stop(self.name))
+    /// Reads a value in the member `name`.
+    fn value(
+        &self,
+        shape: &'static Shape,
+        name: &str,
+        value: &Range<usize>,
+        room: u8,
+    ) -> Result<(), String> {
+        match (shape, json::first(self.json, value.start)) {
+            (Shape::Any, _) | (_, b'n') | (Shape::Off, b'f') => Ok(()),
+            (_, b'"') => {
+                let literal = self.json.get(value.clone()).unwrap_or_default();
+                text(shape, name, &json::decode(literal))
             }
+            (_, b'[') => {
+                let shape = match shape {
+                    Shape::Each(shape) => shape,
+                    Shape::Plain | Shape::Text(_) => shape,
+                    _ => return Err(name.to_owned()),
+                };
+                let room = room.checked_sub(1).ok_or_else(String::new)?;
+                let mut list = Walk::new(self.json, value);
+                while let Some(element) = list.element() {
+                    self.value(shape, name, &element, room)?;
+                }
+                Ok(())
+            }
+            (_, b'{') => self.object(shape, name, value, room),
+            _ => plain(shape, name),
         }
     }
-}
 
-impl<'de> DeserializeSeed<'de> for At<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.shape {
-            Shape::Any => deserializer.deserialize_ignored_any(IgnoredAny).map(drop),
-            _ => deserializer.deserialize_any(self),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for At<'_> {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_bool<E: Error>(self, on: bool) -> Result<(), E> {
-        match self.shape {
-            Shape::Off if !on => Ok(()),
-            _ => self.plain(),
-        }
-    }
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.plain()
-    }
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.plain()
-    }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.plain()
-    }
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        let mut shape = self.shape;
-        while let Shape::Each(element) = shape {
-            shape = element;
-        }
-        match shape {
-            Shape::Word(words) if words.contains(&text) => Ok(()),
-            Shape::Inline if !text.contains("://") => Ok(()),
-            Shape::Word(_) => Err(self.walk.stop(text)),
-            _ => self.plain(),
-        }
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let shape = match self.shape {
-            Shape::Each(shape) => shape,
-            Shape::Any | Shape::Plain | Shape::Text(_) => self.shape,
-            _ => return Err(self.walk.stop(self.name)),
-        };
-        while list.next_element_seed(At { shape, ..self })?.is_some() {}
-        Ok(())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut shape = self.shape;
+    fn object(
+        &self,
+        mut shape: &'static Shape,
+        name: &str,
+        value: &Range<usize>,
+        room: u8,
+    ) -> Result<(), String> {
         while let Shape::Each(element) | Shape::Text(element) = shape {
             shape = element;
         }
         let (needed, members): (&[&str], &'static [Member]) = match shape {
             Shape::Object(members) => (&[], members),
             Shape::With(needed, members) => (needed, members),
-            _ => return Err(self.walk.stop(self.name)),
+            _ => return Err(name.to_owned()),
         };
+        let room = room.checked_sub(1).ok_or_else(String::new)?;
         let mut has = needed.is_empty();
-        while let Some(name) = map.next_key::<String>()? {
-            has |= needed
-                .iter()
-                .any(|need| same(need, &name, self.walk.either));
-            self.walk
-                .member(&mut map, self.walk.find(members, &name), &name)?;
+        let mut object = Walk::new(self.json, value);
+        while let Some((key, value)) = object.member() {
+            let name = json::decode_inside(key);
+            has |= needed.iter().any(|need| same(need, &name, self.either));
+            self.member(self.find(members, &name), &name, &value, room)?;
         }
         match has {
             true => Ok(()),
-            false => Err(self.walk.stop("item_reference")),
+            false => Err("item_reference".to_owned()),
+        }
+    }
+}
+
+fn text(shape: &'static Shape, name: &str, text: &str) -> Result<(), String> {
+    let mut each = shape;
+    while let Shape::Each(element) = each {
+        each = element;
+    }
+    match each {
+        Shape::Word(words) if words.contains(&text) => Ok(()),
+        Shape::Inline if !text.contains("://") => Ok(()),
+        Shape::Word(_) => Err(text.to_owned()),
+        _ => plain(shape, name),
+    }
+}
+
+fn plain(shape: &'static Shape, name: &str) -> Result<(), String> {
+    match shape {
+        Shape::Any | Shape::Plain | Shape::Text(_) => Ok(()),
+        Shape::Each(shape) => plain(shape, name),
+        Shape::Inline | Shape::Off | Shape::Word(_) | Shape::Object(_) | Shape::With(..) => {
+            Err(name.to_owned())
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Escapes, and numbers.
 
+use outrigger_sdk::json;
+
 /// Whether a text is a number as JSON writes it.
 pub fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -13,11 +15,6 @@ pub fn is_number(text: &str) -> bool {
     digits(whole) && !leading && digits(part) && digits(exponent)
 }
 
-/// A text as a JSON string with its quotes.
-pub fn quote(text: &str) -> String {
-    format!("\"{}\"", escape(text, 1))
-}
-
 /// Escapes a text for as many strings around it.
 pub fn escape(text: &str, depth: u32) -> String {
     let mut escaped = text.to_owned();
@@ -26,21 +23,7 @@ pub fn escape(text: &str, depth: u32) -> String {
             break;
         }
         let mut next = String::with_capacity(escaped.len() + 16);
-        for c in escaped.chars() {
-            match c {
-                '"' => next.push_str("\\\""),
-                '\\' => next.push_str("\\\\"),
-                '\n' => next.push_str("\\n"),
-                '\r' => next.push_str("\\r"),
-                '\t' => next.push_str("\\t"),
-                c if c < ' ' => {
-                    next.push_str("\\u00");
-                    next.push(if c as u32 >= 16 { '1' } else { '0' });
-                    next.extend(char::from_digit(c as u32 & 15, 16));
-                }
-                c => next.push(c),
-            }
-        }
+        json::escape(&escaped, &mut next);
         escaped = next;
     }
     escaped
@@ -104,42 +87,8 @@ fn unescape_once(text: &str) -> String {
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        let mut chars = rest.chars();
-        let simple = match chars.next() {
-            Some('n') => Some('\n'),
-            Some('r') => Some('\r'),
-            Some('t') => Some('\t'),
-            Some('b') => Some('\u{8}'),
-            Some('f') => Some('\u{c}'),
-            Some(c @ ('"' | '\\' | '/')) => Some(c),
-            _ => None,
-        };
-        if let Some(c) = simple {
-            out.push(c);
-            rest = chars.as_str();
-            continue;
-        }
-        let unit = |s: &str| {
-            s.strip_prefix('u')
-                .and_then(|s| s.get(..4))
-                .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-        };
-        let (code, length) = match unit(rest) {
-            Some(high @ 0xd800..0xdc00) => match rest
-                .get(5..)
-                .and_then(|s| s.strip_prefix('\\'))
-                .and_then(unit)
-            {
-                Some(low @ 0xdc00..0xe000) => {
-                    (Some(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), 11)
-                }
-                _ => (None, 0),
-            },
-            Some(code) => (Some(code), 5),
-            None => (None, 0),
-        };
-        match code.and_then(char::from_u32) {
-            Some(c) => {
+        match json::unescape(rest) {
+            Some((c, length)) => {
                 out.push(c);
                 rest = rest.get(length..).unwrap_or_default();
             }

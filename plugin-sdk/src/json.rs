@@ -1,10 +1,11 @@
-//! As much of JSON as it takes to walk a conversation without copying it: values are ranges of the text that holds them.
+//! JSON as it is written: enough to walk it without copying it. Values are ranges of the text that holds them.
 //!
-//! The host hands out valid JSON, so nothing is checked here; what is malformed all the same ends a walk early and breaks nothing.
+//! Nothing is checked: the proxy hands out valid JSON ([`Request::parameter_json`](crate::Request::parameter_json)), and what is
+//! malformed all the same ends a walk early and breaks nothing. For values that are needed as a whole there is serde.
 
 use std::{borrow::Cow, ops::Range};
 
-/// The elements of an array, or the members of an object.
+/// An iteration over the elements of an array, or the members of an object.
 #[derive(Debug, Clone)]
 pub struct Walk<'a> {
     json: &'a str,
@@ -12,7 +13,8 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks the array or object at `range`.
+    /// Begins at the array or object at `range`.
+    #[must_use]
     pub fn new(json: &'a str, range: &Range<usize>) -> Self {
         Self {
             json: json.get(..range.end).unwrap_or_default(),
@@ -20,7 +22,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next element of an array.
+    /// Returns the next element of an array.
     pub fn element(&mut self) -> Option<Range<usize>> {
         self.blank();
         let start = self.at;
@@ -31,7 +33,7 @@ impl<'a> Walk<'a> {
         Some(start..self.at)
     }
 
-    /// The next member of an object: its key as it is written, and its value.
+    /// Returns the next member of an object: its key as it is written, without the quotes, and its value.
     pub fn member(&mut self) -> Option<(&'a str, Range<usize>)> {
         let key = self.element()?;
         let key = self.json.get(key.start + 1..key.end.checked_sub(1)?)?;
@@ -48,13 +50,15 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The kind of value that begins at `at`, by its first byte.
+/// Returns the first byte of the value at `at`, which says of what kind it is; 0 where there is none.
+#[must_use]
 pub fn first(json: &str, at: usize) -> u8 {
     json.as_bytes().get(at).copied().unwrap_or(0)
 }
 
-/// Where the value ends that begins at `at`; always behind it.
-fn end(bytes: &[u8], at: usize) -> usize {
+/// Returns the end of the value that begins at `at`; always behind it.
+#[must_use]
+pub fn end(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at) {
         Some(b'"') => string_end(bytes, at),
         Some(b'{' | b'[') => {
@@ -86,7 +90,8 @@ fn end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// Where the string ends that begins at `at`, quotes included.
+/// Returns the end of the string that begins at `at`, behind its last quote.
+#[must_use]
 pub fn string_end(bytes: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     while let Some(byte) = bytes.get(at) {
@@ -99,12 +104,41 @@ pub fn string_end(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
-/// The text of a literal, quotes included in what is given.
+/// Counts the levels of nested arrays and objects, however many there are.
+#[must_use]
+pub fn depth(json: &str) -> u64 {
+    let bytes = json.as_bytes();
+    let (mut depth, mut deepest, mut at) = (0_u64, 0, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at);
+                continue;
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
+}
+
+/// Decodes a string that is given with its quotes.
+#[must_use]
 pub fn decode(literal: &str) -> Cow<'_, str> {
     let inside = literal
         .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or_default();
+        .and_then(|rest| rest.strip_suffix('"'));
+    decode_inside(inside.unwrap_or_default())
+}
+
+/// Decodes what stands between the quotes of a string, as a key is returned by [`Walk::member`]. A lone surrogate becomes U+FFFD.
+#[must_use]
+pub fn decode_inside(inside: &str) -> Cow<'_, str> {
     if !inside.contains('\\') {
         return Cow::Borrowed(inside);
     }
@@ -112,59 +146,62 @@ pub fn decode(literal: &str) -> Cow<'_, str> {
     let mut rest = inside;
     while let Some((before, after)) = rest.split_once('\\') {
         out.push_str(before);
-        let mut chars = after.chars();
-        match chars.next() {
-            Some('n') => out.push('\n'),
-            Some('t') => out.push('\t'),
-            Some('r') => out.push('\r'),
-            Some('b') => out.push('\u{8}'),
-            Some('f') => out.push('\u{c}'),
-            Some('u') => {
-                let (c, length) = escaped(chars.as_str());
-                out.push(c);
-                rest = chars.as_str().get(length..).unwrap_or_default();
-                continue;
-            }
-            Some(c) => out.push(c),
-            None => {}
-        }
-        rest = chars.as_str();
+        let (c, length) = unescape(after).unwrap_or((char::REPLACEMENT_CHARACTER, 5));
+        out.push(c);
+        rest = after.get(length..).unwrap_or_default();
     }
     out.push_str(rest);
     Cow::Owned(out)
 }
 
-/// The character behind `\u`, and how many bytes it takes. A lone surrogate is the character for those.
-fn escaped(text: &str) -> (char, usize) {
-    let unit = |text: &str| {
-        text.get(..4)
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+/// Reads the escape that follows a backslash: its character, and the bytes that it takes. `None` where none follows; a lone
+/// surrogate is none.
+#[must_use]
+pub fn unescape(text: &str) -> Option<(char, usize)> {
+    let (first, rest) = text.as_bytes().split_first()?;
+    let c = match first {
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'u' => return code_point(rest),
+        byte @ (b'"' | b'\\' | b'/') => char::from(*byte),
+        _ => return None,
     };
-    let Some(high) = unit(text) else {
-        return (char::REPLACEMENT_CHARACTER, 0);
-    };
-    if (0xd800..0xdc00).contains(&high)
-        && let Some(low @ 0xdc00..0xe000) = text
-            .get(4..)
-            .and_then(|rest| rest.strip_prefix("\\u"))
-            .and_then(unit)
-    {
-        let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-        return (
-            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
-            10,
-        );
-    }
-    (
-        char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER),
-        4,
-    )
+    Some((c, 1))
 }
 
-/// A text as a literal.
+/// Reads the digits behind `\u`, and the second half of a surrogate pair where the first one needs it.
+fn code_point(digits: &[u8]) -> Option<(char, usize)> {
+    let high = unit(digits)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return Some((char::from_u32(high)?, 5));
+    }
+    let low = unit(digits.get(4..)?.strip_prefix(b"\\u")?)?.checked_sub(0xdc00)?;
+    let code = 0x10000 + ((high - 0xd800) << 10) + low;
+    (low < 0x400).then_some((char::from_u32(code)?, 11))
+}
+
+fn unit(digits: &[u8]) -> Option<u32> {
+    let mut digits = digits.get(..4)?.iter();
+    digits.try_fold(0, |unit, byte| {
+        Some(unit << 4 | char::from(*byte).to_digit(16)?)
+    })
+}
+
+/// Writes a text as a string, with its quotes.
+#[must_use]
 pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     out.push('"');
+    escape(text, &mut out);
+    out.push('"');
+    out
+}
+
+/// Writes the inside of a string that decodes to `text`.
+pub fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -179,8 +216,6 @@ pub fn quote(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
@@ -206,6 +241,18 @@ mod tests {
             Some(("c", "-1.5e3"))
         );
         assert_eq!(walk.member(), None);
+    }
+
+    #[test]
+    fn levels_are_counted_outside_of_strings() {
+        for (json, deep) in [
+            ("1", 0),
+            ("{}", 1),
+            (r#"{"a":[{"b":1}],"c":[]}"#, 3),
+            (r#"["[[[", "\"[[", "\\"]"#, 1),
+        ] {
+            assert_eq!(depth(json), deep, "{json}");
+        }
     }
 
     proptest! {
