@@ -10,6 +10,10 @@
     reason = "a harness panics: that is how a test fails"
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "poison tells of a thread that has failed its test"
+)]
 
 pub mod agents;
 pub mod app;

@@ -8,6 +8,10 @@
     reason = "tests"
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "poison tells of a thread that has failed its test"
+)]
 
 mod all {
     mod agents;

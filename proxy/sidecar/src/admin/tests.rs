@@ -2,18 +2,19 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    sync::Mutex,
 };
+
+use parking_lot::Mutex;
 
 use super::*;
 
 struct Fixed(Mutex<(bool, Phase)>);
 impl Facts for Fixed {
     fn alive(&self) -> bool {
-        self.0.lock().unwrap().0
+        self.0.lock().0
     }
     fn phase(&self) -> Phase {
-        self.0.lock().unwrap().1
+        self.0.lock().1
     }
     fn generation(&self) -> Generation {
         Generation {
@@ -77,7 +78,7 @@ fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
         (Phase::Serving, 200),
         (Phase::Draining, 503),
     ] {
-        facts.0.lock().unwrap().1 = phase;
+        facts.0.lock().1 = phase;
         assert_eq!(ask(address, "GET", "/readyz").0, status, "{phase:?}");
     }
     let told: serde_json::Value = serde_json::from_str(&ask(address, "GET", "/readyz").1).unwrap();
@@ -95,7 +96,7 @@ fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
 fn alive_is_the_workers_affair_and_not_readiness() {
     let (address, facts) = served();
     assert_eq!(ask(address, "GET", "/healthz").0, 200);
-    facts.0.lock().unwrap().0 = false;
+    facts.0.lock().0 = false;
     assert_eq!(ask(address, "GET", "/healthz").0, 503);
 }
 

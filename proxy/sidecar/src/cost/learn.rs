@@ -4,10 +4,9 @@
 //! *totals* that come out right and not the average of the ratios. Its output length is a histogram whose buckets are an eighth of an octave wide and
 //! which is halved when it is full: older replies count less. Both are shared by all workers behind small locks; a route takes 400 bytes.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::{Mutex, PoisonError},
-};
+use std::hash::{BuildHasher, RandomState};
+
+use parking_lot::Mutex;
 
 use dialect::{Dialect, Usage, describe::Provider};
 
@@ -128,7 +127,7 @@ impl Routes {
     /// How many routes are known.
     pub fn len(&self) -> usize {
         let lock = |shard: &Mutex<Shard>| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let shard = shard.lock();
             shard.routes.len()
         };
         self.shards.iter().map(lock).sum()
@@ -150,10 +149,7 @@ impl Routes {
         let Some(shard) = self.shards.get((hash >> 60) as usize) else {
             return T::default();
         };
-        work(
-            &mut shard.lock().unwrap_or_else(PoisonError::into_inner),
-            hash,
-        )
+        work(&mut shard.lock(), hash)
     }
 }
 

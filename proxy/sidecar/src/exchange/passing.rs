@@ -5,13 +5,14 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::collect::{Incomplete, Pace, discard};
@@ -24,11 +25,11 @@ pub(super) struct BodyFault(Arc<Mutex<Option<Incomplete>>>);
 impl BodyFault {
     /// Takes the note, where there is one.
     pub(super) fn take(&self) -> Option<Incomplete> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 
     fn note(&self, incomplete: Incomplete) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(incomplete);
+        *self.0.lock() = Some(incomplete);
     }
 }
 

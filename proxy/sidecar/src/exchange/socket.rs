@@ -8,7 +8,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
@@ -21,6 +21,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
     sync::Notify,
@@ -134,7 +135,7 @@ pub struct Tunnel(Arc<Mutex<Option<(Ends, Watch)>>>);
 impl Tunnel {
     /// Passes bytes both ways until the socket ends. The exchange is settled then.
     pub async fn run(self) {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = self.0.lock().take();
         let Some((ends, mut watch)) = taken else {
             return;
         };

@@ -10,7 +10,7 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -23,6 +23,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
@@ -101,7 +102,7 @@ pub(super) async fn http<S, A, R>(
             // would hold it twice.
             Box::pin(answered.map(move |mut answered| {
                 if let Some(tunnel) = socket_of(&mut answered, wants) {
-                    *socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
+                    *socket.lock() = Some(tunnel);
                 }
                 Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
             }))
@@ -137,7 +138,7 @@ pub(super) async fn http<S, A, R>(
         };
         drop(connection);
         if matches!(ended, Ended::Over) {
-            let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let socket = socket.lock().take();
             if let Some(tunnel) = socket {
                 let _busy = place.exchange(); // idle or not is its ends' affair
                 tokio::select! {
@@ -147,7 +148,7 @@ pub(super) async fn http<S, A, R>(
             }
             return;
         }
-        let Some(stream) = back.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        let Some(stream) = back.lock().take() else {
             return;
         };
         parked = stream;
@@ -233,7 +234,7 @@ struct Lent<S> {
 impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
         if self.place.is_parked() {
-            *self.back.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
+            *self.back.lock() = self.stream.take();
         }
     }
 }

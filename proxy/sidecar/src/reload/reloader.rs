@@ -2,10 +2,11 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -112,7 +113,7 @@ impl Reloader {
 
     /// How the last reload went.
     pub fn told(&self) -> Told {
-        lock(&self.told).clone()
+        self.told.lock().clone()
     }
 
     /// The generation in force.
@@ -152,7 +153,7 @@ impl Reloader {
         for key in &restart_needed {
             warn!(key, "takes effect at the next start only");
         }
-        let assembled = lock(&self.assembler).assemble(config, &change.files);
+        let assembled = self.assembler.lock().assemble(config, &change.files);
         match assembled {
             Ok(assembled) => {
                 let Some(watcher) = self.watcher.get() else {
@@ -173,7 +174,7 @@ impl Reloader {
                 }
                 metrics::reload(assembled.refused.is_empty());
                 {
-                    let mut told = lock(&self.told);
+                    let mut told = self.told.lock();
                     told.entries = assembled.entries;
                     told.refused = assembled.refused;
                     told.restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
@@ -184,7 +185,7 @@ impl Reloader {
                 }
                 let number = assembled.generation.number;
                 self.shared.generation.store(Arc::new(assembled.generation));
-                lock(&self.told).since = SystemTime::now();
+                self.told.lock().since = SystemTime::now();
                 metrics::generation(number);
                 info!(
                     generation = number,
@@ -215,12 +216,8 @@ impl Reloader {
             warn!(reason = %sentence, "{message}");
         }
         metrics::reload(false);
-        lock(&self.told).refused = sentences;
+        self.told.lock().refused = sentences;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn same_policies(former: &Generation, next: &Generation) -> bool {

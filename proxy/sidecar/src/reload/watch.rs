@@ -12,7 +12,7 @@ use std::{
     ffi::OsStr,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode},
 };
+use parking_lot::{Condvar, Mutex};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -71,20 +72,17 @@ struct Mail {
 
 impl Inbox {
     fn put(&self, write: impl FnOnce(&mut Mail)) {
-        write(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner));
+        write(&mut self.mail.lock());
         self.came.notify_one();
     }
 
     /// Waits for mail, until `deadline` at most, and takes it.
     fn take(&self, deadline: Instant) -> Mail {
-        let mail = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mail = self.mail.lock();
         let wait = deadline.saturating_duration_since(Instant::now());
         let empty =
             |mail: &mut Mail| !(mail.event || mail.asked || mail.end || mail.paths.is_some());
-        let (mut mail, _) = self
-            .came
-            .wait_timeout_while(mail, wait, empty)
-            .unwrap_or_else(PoisonError::into_inner);
+        let _ = self.came.wait_while_for(&mut mail, empty, wait);
         std::mem::take(&mut mail)
     }
 }
@@ -308,7 +306,7 @@ impl Events {
             };
             // Our own reading makes events too; waking up for them would never end.
             let reading = matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
-            let wanted = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            let wanted = filter.lock();
             if !reading && (event.need_rescan() || event.paths.iter().any(|path| wanted.has(path)))
             {
                 inbox.put(|mail| mail.event = true);
@@ -341,7 +339,7 @@ impl Events {
                 .map(Into::into)
                 .collect(),
         };
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        *self.wanted.lock() = wanted;
         // The parent of the policy directory too: it may be a link that is swapped.
         for file in files().chain(&paths.directory) {
             let parent = file

@@ -6,7 +6,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{
             AtomicBool, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::EngineWeak;
 
@@ -154,7 +155,7 @@ impl Overrun {
         let (turns, turn) = (self.turns.clone(), self.turn.clone());
         Box::pin(async move {
             // Nobody closes the semaphore; were it closed, turns would come all the same.
-            *lock(&turn) = turns.acquire_owned().await.ok();
+            *turn.lock() = turns.acquire_owned().await.ok();
             // tokio's own: the worker polls its sockets and all other ready tasks before the call goes on.
             tokio::task::yield_now().await;
         })
@@ -162,12 +163,8 @@ impl Overrun {
 
     /// Leaves its turn to others.
     pub(super) fn leave(&self) {
-        *lock(&self.turn) = None;
+        *self.turn.lock() = None;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -8,13 +8,11 @@
 //! connection follows moved slots; that it is broken is judged the same way.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use redis::{
     Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection},
@@ -200,17 +198,11 @@ impl Link {
     }
 
     fn connection(&self) -> Option<Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.connection.lock().clone()
     }
 
     pub(super) fn set(&self, connection: Option<Connection>) {
-        *self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = connection;
+        *self.connection.lock() = connection;
     }
 
     fn down(&self) {

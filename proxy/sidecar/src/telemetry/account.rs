@@ -12,13 +12,14 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt::Write,
     sync::{
-        Arc, LazyLock, Mutex, OnceLock, PoisonError,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use ::metrics::{Counter, Label, counter};
 use dialect::Usage;
+use parking_lot::Mutex;
 
 use super::{
     Record,
@@ -139,7 +140,7 @@ impl Books {
         if let Some(value) = known.get(value) {
             return Arc::clone(value);
         }
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = seen.lock();
         if !seen.contains(value) {
             if seen.len() >= VALUES {
                 return other();
@@ -153,7 +154,7 @@ impl Books {
     /// The account of these labels, or where there are too many, one of the same model and upstream.
     fn open(&self, key: Key) -> Arc<Account> {
         recorder();
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.accounts.lock();
         let usual = |tag: &Arc<str>| **tag == *"none" || **tag == *"other";
         let full = accounts.len() >= SETS && !accounts.contains_key(&key);
         let key = if full && !key.tags.iter().all(usual) {
@@ -169,7 +170,7 @@ impl Books {
     }
 
     fn render(&self, text: &mut String) {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = self.accounts.lock();
         let mut priced = (accounts.values())
             .filter(|account| account.priced.get().is_some())
             .peekable();

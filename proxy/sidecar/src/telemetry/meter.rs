@@ -6,11 +6,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use ::metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
+use parking_lot::Mutex;
 
 use super::{metrics::recorder, table};
 use crate::sandbox::capabilities::metrics::{Meter, Metrics};
@@ -145,7 +146,7 @@ impl PolicyMeter {
 
     /// Counts bytes that the policy reads and was not shown.
     pub fn not_inspected(&self, reason: &'static str, bytes: u64) {
-        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missed = self.missed.lock();
         missed
             .entry(reason)
             .or_insert_with(|| counter!(table::INSPECTION, "plugin" => Arc::clone(&self.name), "inspected" => "false", "reason" => reason))
@@ -174,7 +175,7 @@ impl PolicyMeter {
     }
 
     fn own(&self, name: &str, make: impl FnOnce(String) -> Own) -> Option<Own> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.own.lock();
         if let Some(known) = own.get(name) {
             return Some(known.clone());
         }
@@ -226,7 +227,7 @@ impl Meter for PolicyMeter {
             return false;
         };
         let full = self.full_name(name);
-        let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gauges = self.gauges.lock();
         let key = (name.to_owned(), labels.to_vec());
         let key = match gauges.contains_key(&key) || gauges.len() < LABEL_SETS {
             true => key,

@@ -2,9 +2,11 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::metrics;
 
@@ -51,7 +53,7 @@ impl Sink {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     pub(super) fn push(&self, line: &[u8]) {
@@ -76,18 +78,10 @@ impl Sink {
         loop {
             let mut state = self.lock();
             while state.lines.is_empty() {
-                state = self
-                    .0
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                self.0.work.wait(&mut state);
             }
             let more = |state: &mut State| state.lines.len() < BATCH && !state.hurry;
-            (state, _) = self
-                .0
-                .work
-                .wait_timeout_while(state, LINGER, more)
-                .unwrap_or_else(PoisonError::into_inner);
+            let _ = self.0.work.wait_while_for(&mut state, more, LINGER);
             std::mem::swap(&mut state.lines, &mut batch);
             state.hurry = false;
             drop(state);
@@ -106,6 +100,6 @@ impl Sink {
         state.hurry = true;
         self.0.work.notify_one();
         let pending = |state: &mut State| state.written < target;
-        let _ = self.0.done.wait_timeout_while(state, wait, pending);
+        let _ = self.0.done.wait_while_for(&mut state, pending, wait);
     }
 }

@@ -9,11 +9,7 @@
 //!
 //! It is our own over hyper's connections because hyper-util's client starts a task and boxes two futures for every request.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -22,6 +18,7 @@ use http::{
 };
 use http_body::Body;
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 
 pub use super::connect::SetupError;
 use super::{
@@ -173,7 +170,7 @@ impl Pool {
                     connect_timeout: upstream.connect_timeout,
                     http1: false,
                 };
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut known = self.known.lock();
                 known.connector(wanted).map(drop)
             }
         }
@@ -202,7 +199,7 @@ impl Pool {
             http1: tls && request.headers().contains_key(UPGRADE),
         };
         let origin = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known.lock();
             known
                 .origin(wanted, origin, self.idle)
                 .map_err(SendError::Setup)?

@@ -6,13 +6,14 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Weak,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use outrigger::config::{Degrade, Redis, State};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -261,7 +262,7 @@ pub(crate) fn shared_cluster() -> Arc<Server> {
 }
 
 fn share(place: &Mutex<Weak<Server>>, start: impl FnOnce() -> Server) -> Arc<Server> {
-    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut place = place.lock();
     if let Some(server) = place.upgrade() {
         return server;
     }
@@ -287,7 +288,7 @@ pub(crate) fn free_port() -> u16 {
             .local_addr()
             .unwrap()
             .port();
-        let mut given = GIVEN.lock().unwrap();
+        let mut given = GIVEN.lock();
         let free = port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok();
         if free && !given.contains(&port) {
             given.push(port);

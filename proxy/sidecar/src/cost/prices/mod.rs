@@ -4,7 +4,9 @@
 //! name, else by the model's name (an unknown address may be a gateway before a known provider); where that is wrong, a line in the
 //! operator's file is right.
 
-use std::{fmt, sync::Mutex};
+use std::fmt;
+
+use parking_lot::Mutex;
 
 use dialect::Usage;
 
@@ -205,7 +207,7 @@ impl Prices {
         let minute = now - now % 60;
         let find = || self.find(upstream, model, now).map(|priced| priced.price);
         // Where another worker has it, a look into the table is sooner done.
-        let Ok(mut latest) = self.latest.try_lock() else {
+        let Some(mut latest) = self.latest.try_lock() else {
             return find();
         };
         match &*latest {

@@ -5,16 +5,13 @@
     reason = "tests; what is skipped is told"
 )]
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use parking_lot::Mutex;
 use rustls::{
     pki_types::{PrivateKeyDer, ServerName},
     server::{ClientHello, ResolvesServerCert},
@@ -83,7 +80,6 @@ async fn host() -> (SocketAddr, Seen) {
                     );
                     notes
                         .lock()
-                        .unwrap()
                         .push((path.clone(), host.unwrap_or_default(), body));
                     Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(path))))
                 }

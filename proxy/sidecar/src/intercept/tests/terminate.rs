@@ -36,7 +36,7 @@ async fn a_connect_to_a_claimed_host_becomes_exchanges_of_its_upstream() {
         let answer = over(&mut app, request, "files").await;
         assert_eq!(status(&answer), "200", "{answer}");
     }
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock();
     assert_eq!(seen.len(), 6);
     let authority = address.to_string();
     assert_eq!(
@@ -69,7 +69,7 @@ async fn an_app_that_dials_the_upstreams_own_host_keeps_its_paths_as_they_are() 
     )
     .await;
     assert_eq!(status(&answer), "200", "{answer}");
-    assert_eq!(seen.lock().unwrap()[0].0, "/v1beta/x");
+    assert_eq!(seen.lock()[0].0, "/v1beta/x");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn http_2_is_spoken_to_apps_that_offer_it() {
         ask(&format!("https://api.openai.com:8443{path}"), None).await,
         421
     );
-    assert_eq!(seen.lock().unwrap().len(), 2);
+    assert_eq!(seen.lock().len(), 2);
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_request_for_another_host_than_its_connections_is_misdirected() {
         status(&over(&mut app, "GET /v1/models HTTP/1.0\r\n\r\n", "}").await),
         "421"
     );
-    assert_eq!(seen.lock().unwrap().len(), 3);
+    assert_eq!(seen.lock().len(), 3);
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn names_that_differ_between_connect_and_hello_end_the_handshake() {
             "{target}"
         );
     }
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.lock().is_empty());
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn what_is_no_tls_inside_a_claimed_connect_is_closed() {
         .await,
         ""
     );
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.lock().is_empty());
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn ambiguous_framing_is_refused_inside_tls_too() {
         .unwrap();
     let request = "POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}";
     assert_eq!(status(&over(&mut app, request, "\r\n\r\n").await), "400");
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.lock().is_empty());
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn without_an_authority_a_claimed_host_is_refused_and_never_tunnelled() {
     let roots = rustls::RootCertStore::empty();
     let rig = rig_with(&claims(address, "api.openai.com"), None, roots).await;
     assert_eq!(rig.connect("api.openai.com:443").await.0, 503);
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.lock().is_empty());
 }
 
 #[tokio::test]
@@ -290,13 +290,13 @@ async fn no_upgrade_but_a_websocket_leaves() {
     let request = "GET /v1/realtime HTTP/1.1\r\nHost: api.openai.com\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
     // As at the base URL: the host is asked without it (`host` asserts that), and answers without switching.
     assert_eq!(status(&over(&mut app, request, "realtime").await), "200");
-    assert_eq!(seen.lock().unwrap().len(), 1);
+    assert_eq!(seen.lock().len(), 1);
     // A host that does not switch is believed, and the connection ends: what follows the request was not checked.
     let request = request.replace("h2c", "websocket");
     let answer = over(&mut app, &request, "realtime").await;
     assert_eq!(status(&answer), "200");
     assert!(answer.contains("connection: close"), "{answer}");
-    assert_eq!(seen.lock().unwrap().len(), 2);
+    assert_eq!(seen.lock().len(), 2);
 }
 
 #[tokio::test]

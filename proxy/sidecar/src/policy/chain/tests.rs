@@ -1,14 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
 
-use std::{
-    sync::{Mutex, atomic::Ordering},
-    time::Instant,
-};
+use std::{sync::atomic::Ordering, time::Instant};
 
 use bytes::Bytes;
 use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parking_lot::Mutex;
 
 use super::*;
 use crate::policy::{
@@ -159,14 +157,12 @@ impl Listener for Heard {
     fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, _: Duration) {
         self.0
             .lock()
-            .unwrap()
             .push(format!("{} {hook} {outcome}", link.name));
     }
     fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
     fn quarantined(&self, link: &Link, closed: bool) {
         self.0
             .lock()
-            .unwrap()
             .push(format!("{} quarantined {closed}", link.name));
     }
     fn held(&self, _: &Link, _: Duration, _: usize) {}
@@ -174,7 +170,6 @@ impl Listener for Heard {
         let (shown, missed) = (coverage.shown(), coverage.missed());
         self.0
             .lock()
-            .unwrap()
             .push(format!("{} covered {shown} {missed:?}", link.name));
     }
 }
@@ -300,7 +295,7 @@ async fn places_that_nobody_subscribed_to_are_shown_to_nobody() {
         .on_reply(&head(), vec![delta(Place::Reasoning, "-")])
         .await
         .unwrap();
-    assert!(texts.is_empty() && heard.0.lock().unwrap().is_empty());
+    assert!(texts.is_empty() && heard.0.lock().is_empty());
     let both = vec![delta(Place::Reasoning, "-"), delta(Place::Assistant, "-")];
     assert_eq!(
         run.on_reply(&head(), both).await.unwrap(),
@@ -324,7 +319,7 @@ async fn a_skipped_fault_leaves_no_trace_in_the_request() {
         .unwrap();
     assert_eq!(texts, [Some("-b".to_owned())]);
     assert_eq!(
-        *heard.0.lock().unwrap(),
+        *heard.0.lock(),
         ["a request trap", "b request edited", "b reply edited"]
     );
 }
@@ -341,11 +336,7 @@ async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
         assert_eq!(&*link.name, "a");
         assert_eq!(fault == Fault::Quarantined, n >= 5, "{n}: {fault}");
         assert_eq!(
-            heard
-                .0
-                .lock()
-                .unwrap()
-                .contains(&"a quarantined true".to_owned()),
+            heard.0.lock().contains(&"a quarantined true".to_owned()),
             n >= 4
         );
     }
@@ -429,7 +420,7 @@ async fn what_nobody_can_read_is_asked_of_policies_that_read_nothing() {
     let asked = run.on_request(call(), Some(("path", 7))).await;
     assert!(asked.is_ok());
     run.tell_coverage();
-    let heard = heard.0.lock().unwrap();
+    let heard = heard.0.lock();
     assert_eq!(*heard, [r#"a covered 0 [("path", 7)]"#]);
 }
 
@@ -458,7 +449,7 @@ async fn text_held_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_w
         assert_eq!(run.held_until(), None);
         let again = run.overdue(&head).await.unwrap();
         assert!(again.is_empty(), "each text is given out once");
-        let heard = heard.0.lock().unwrap();
+        let heard = heard.0.lock();
         let released = heard
             .iter()
             .filter(|line| **line == "holder reply held_released");
@@ -503,7 +494,7 @@ async fn what_one_text_is_too_much_for_closes_no_door() {
         let stop = run.on_request(call, None).await;
         assert!(matches!(stop, Err(Stop::Failed(_, Fault::CpuTime))), "{n}");
     }
-    let heard = heard.0.lock().unwrap();
+    let heard = heard.0.lock();
     assert!(heard.iter().all(|line| line == "a request cpu_time"));
 }
 

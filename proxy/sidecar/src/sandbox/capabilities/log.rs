@@ -1,10 +1,8 @@
 //! The operator's log: short lines with the policy's name, and not too many of them.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use wasmtime::component::HasSelf;
 
@@ -74,7 +72,7 @@ struct Window {
 impl Lines {
     /// Lets a line pass, with the number of those that did not before it; or drops it.
     fn pass(&self, now: Instant) -> Option<u64> {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.0.lock();
         if window
             .opened
             .is_none_or(|opened| now.duration_since(opened) >= Duration::from_secs(1))

@@ -1,9 +1,8 @@
 //! Chance from the operating system, and one key per policy and process.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
 
 use wasmtime::component::HasSelf;
 
@@ -64,7 +63,7 @@ fn fill(bytes: &mut [u8]) -> wasmtime::Result<()> {
 /// The key of the policy `name`: a reload keeps it, the end of the process does not.
 pub(in super::super) fn process_key(name: &str) -> Option<[u8; 32]> {
     static KEYS: Mutex<Option<HashMap<String, [u8; 32]>>> = Mutex::new(None);
-    let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut keys = KEYS.lock();
     let keys = keys.get_or_insert_default();
     if let Some(key) = keys.get(name) {
         return Some(*key);

@@ -6,12 +6,13 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use http::Response;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::{Broken, FlightBody, Follow, Head, Joined, Lead, OUT, Recording, Seat, Table};
@@ -151,7 +152,7 @@ impl Flight {
 
     /// A thread that panicked under the lock left nothing half done: no move in here can fail.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// A seat for a newcomer; `None` where nothing is left to join.
@@ -399,7 +400,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         self.table.held.fetch_sub(state.held, Ordering::Relaxed);
         self.table.alive.fetch_sub(1, Ordering::Relaxed);
     }

@@ -9,13 +9,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use dashmap::{DashMap, Entry};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Ask, Standing, Window,
@@ -51,7 +52,7 @@ struct Counted {
 
 impl Bucket {
     fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

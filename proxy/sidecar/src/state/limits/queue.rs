@@ -3,12 +3,9 @@
 //! Bounded, and told again until the store has them: each names its reservation, so that the store counts it once. What finds no room, or
 //! what the store refuses for good, is dropped and counted.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use redis::Script;
 use tokio::sync::{Notify, oneshot};
 
@@ -75,7 +72,7 @@ struct Waiting {
 
 impl Queue {
     pub(super) fn push(&self, settlement: Settlement) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         if waiting.line.len() >= MOST {
             drop(waiting);
             metrics::store_dropped("limits", "unsettled");
@@ -88,7 +85,7 @@ impl Queue {
 
     /// Settlements that the store does not have yet.
     pub(super) fn len(&self) -> usize {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.waiting.lock();
         waiting.line.len() + waiting.out
     }
 
@@ -104,7 +101,7 @@ impl Queue {
     }
 
     fn next(&self) -> Vec<Settlement> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         let count = waiting.line.len().min(BATCH);
         let batch: Vec<_> = waiting.line.drain(..count).collect();
         waiting.out = batch.len();
@@ -113,7 +110,7 @@ impl Queue {
 
     /// Puts back what failed: behind the others, which may be for a node that answers. Their order does not matter.
     fn back(&self, failed: Vec<Settlement>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         waiting.line.extend(failed);
         waiting.out = 0;
         let empty = waiting.line.is_empty();

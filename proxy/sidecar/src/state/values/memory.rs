@@ -11,14 +11,12 @@
 use std::{
     collections::{HashMap, hash_map::Entry as Slot},
     hash::{BuildHasher, RandomState},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::{KEY, VALUE, ValueError};
@@ -85,7 +83,7 @@ impl Memory {
     /// How many values there are, expired ones that nobody has swept included.
     pub(in crate::state) fn len(&self) -> usize {
         let count = |shard: &Mutex<Shard>| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let shard = shard.lock();
             shard.entries.len()
         };
         self.shards.iter().map(count).sum()
@@ -223,14 +221,14 @@ impl Memory {
     /// Frees what has expired everywhere, once in [`SWEEP`] at the most.
     fn sweep_all(&self, now: Instant) {
         {
-            let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut swept = self.swept.lock();
             if swept.is_some_and(|at| now.saturating_duration_since(at) < SWEEP) {
                 return;
             }
             *swept = Some(now);
         }
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = shard.lock();
             self.sweep(&mut shard, now);
         }
     }
@@ -252,7 +250,7 @@ impl Memory {
     fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
         let at = self.hasher.hash_one(key) as usize % SHARDS;
         let shard = self.shards.get(at)?;
-        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(shard.lock())
     }
 }
 

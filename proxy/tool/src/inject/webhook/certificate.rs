@@ -7,10 +7,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -112,7 +113,7 @@ impl Live {
 
     /// Looks whether the files have changed. Handshakes from now on take the new certificate.
     pub(super) fn look(&self) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         let Ok(now) = self.files.read() else {
             // In the middle of a swap, or gone: the one in force goes on.
             return;
