@@ -1,27 +1,19 @@
 //! Watches the bytes of a reply that no policy reads: what it cost, why it ended, whether it ended at all.
 //!
-//! A [`Tap`] delays and changes nothing. A stream is read by the same [`Reply`] that serves policies, event by event and without
-//! a place to show, so that what ends a stream, what it cost and what it said are the same with a policy and without. An event that is
-//! larger than any but media makes it blind: then the end is not known, and the stream is not called cut.
-//!
-//! A whole reply is read by it too, at its end, where it is of a usual size. One that is larger is not kept: there the tap looks for a few
-//! literals at `memchr`'s speed and reads the small value behind them, and lets the strings under one key count themselves.
+//! A [`Tap`] delays and changes nothing. What it tells is read by the same [`Reply`] that serves policies, without a place to show, so that
+//! what ends a reply, what it cost and what it said are the same with a policy and without: a stream event by event, a whole reply at its
+//! end, where it is of a usual size. One that is larger is not kept but abridged, and what remains of it is read. An event that is larger
+//! than any but media makes the tap blind: then the end is not known, and the stream is not called cut.
 
-mod content;
-mod watch;
+mod abridge;
 
-use std::{fmt, sync::LazyLock};
-
-use memchr::memmem::Finder;
+use std::fmt;
 
 use super::{
     Dialect, Malformed, Places, Usage,
-    json::Cursor,
-    reply::{Reply, ReplyLimits},
-    usage,
+    reply::{Reply, ReplyLimits, is_events},
 };
-use content::Content;
-use watch::{Needle, Watch};
+use abridge::Abridger;
 
 /// An event that is larger is not read, nor what follows it.
 const EVENT: usize = 4 << 20;
@@ -33,15 +25,10 @@ const KEPT: usize = 256 << 10;
 pub struct Tap {
     dialect: Dialect,
     streaming: bool,
-    usage: Option<Usage>,
-    finish: Option<String>,
-    usages: Watch,
-    reasons: Watch,
-    /// Gemini's word on a prompt that it does not answer.
-    blocks: Option<Watch>,
-    content: Option<Content>,
     /// A whole reply, as long as it is no larger than [`KEPT`].
     kept: Vec<u8>,
+    /// Takes one that is.
+    abridger: Option<Box<Abridger>>,
     /// Reads a stream's events, or a reply that was kept.
     reader: Option<Box<Reply>>,
     /// Bytes of the line under way.
@@ -50,8 +37,6 @@ pub struct Tap {
     after_cr: bool,
     /// The last line was blank, or there was none.
     blank: bool,
-    /// A whole reply is too large to be kept: it is looked through as it passes.
-    passing: bool,
     /// An event was too large to be read.
     blind: bool,
     content_seen: bool,
@@ -60,27 +45,16 @@ pub struct Tap {
 impl Tap {
     /// Watches a reply in `dialect`.
     pub fn new(dialect: Dialect, streaming: bool) -> Self {
-        let limits = ReplyLimits {
-            event: EVENT,
-            body: EVENT,
-        };
         let read = streaming && dialect.is_read();
-        let keys = keys(dialect);
         Self {
             dialect,
             streaming,
-            usage: None,
-            finish: None,
-            usages: Watch::new(keys.usage, b"{"),
-            reasons: Watch::new(keys.finish, b"\""),
-            blocks: keys.blocked.map(|key| Watch::new(key, b"\"")),
-            content: keys.text.map(Content::new),
             kept: Vec::new(),
-            reader: read.then(|| Box::new(Reply::stream(dialect, Places::NONE, limits))),
+            abridger: None,
+            reader: read.then(|| events(dialect)),
             line: 0,
             after_cr: false,
             blank: true,
-            passing: false,
             blind: false,
             content_seen: false,
         }
@@ -96,53 +70,47 @@ impl Tap {
             return self.lines(bytes);
         }
         self.content_seen |= !bytes.trim_ascii().is_empty();
-        if !self.passing {
-            if self.kept.len() + bytes.len() <= KEPT {
-                return self.kept.extend_from_slice(bytes);
-            }
-            self.passing = true;
+        if self.dialect.is_read() {
+            self.take(bytes);
+        }
+    }
+
+    /// Takes in what arrived of a whole reply.
+    fn take(&mut self, bytes: &[u8]) {
+        if let Some(abridger) = &mut self.abridger {
+            abridger.push(bytes);
+        } else if self.reader.is_some() {
+            self.read(|reader| reader.push(bytes));
+        } else if self.kept.len() + bytes.len() <= KEPT {
+            self.kept.extend_from_slice(bytes);
+        } else if let Some(row) = self.dialect.description() {
             let kept = std::mem::take(&mut self.kept);
-            self.look_through(&kept);
-        }
-        self.look_through(bytes);
-    }
-
-    /// Looks for what a reply that is not kept tells.
-    fn look_through(&mut self, bytes: &[u8]) {
-        let (dialect, usage) = (self.dialect, &mut self.usage);
-        self.usages.feed(bytes, |object| {
-            let mut read = usage.unwrap_or_default();
-            let report = usage::read(&mut Cursor::new(object), dialect, &mut read);
-            if report.is_ok_and(|report| report != usage::Report::Blank) {
-                *usage = Some(read);
+            let begin: Vec<u8> = kept.iter().chain(bytes).take(64).copied().collect();
+            match is_events(&begin) {
+                // under another label, or none
+                true => self.reader = Some(events(self.dialect)),
+                false => self.abridger = Some(Box::new(Abridger::new(self.dialect, row.reply))),
             }
-        });
-        let finish = &mut self.finish;
-        for watch in [Some(&mut self.reasons), self.blocks.as_mut()] {
-            let Some(watch) = watch else { continue };
-            watch.feed(bytes, |literal| {
-                if let Ok(text) = Cursor::new(literal).text() {
-                    *finish = Some(text.decode(literal).into_owned());
-                }
-            });
-        }
-        if let Some(content) = &mut self.content {
-            content.feed(bytes);
+            self.take(&kept);
+            self.take(bytes);
         }
     }
 
-    /// Says that the upstream's body ended: an event that lacks its blank line counts, and a whole reply that was kept is read.
+    /// Says that the upstream's body ended: an event that lacks its blank line counts, and a whole reply is read.
     pub fn finish(&mut self) {
+        if let Some(abridger) = &mut self.abridger {
+            return abridger.finish();
+        }
         let kept = std::mem::take(&mut self.kept);
-        if !kept.is_empty() && self.dialect.description().is_some() {
+        if !kept.is_empty() {
             let limits = ReplyLimits {
                 event: KEPT,
                 body: KEPT,
             };
             let reader = Reply::whole(self.dialect, Places::NONE, limits);
             self.read_kept(reader.without_estimate(), &kept);
-            let told = |usage: Usage| usage.input > 0 && usage.output > 0;
-            if !self.usage().is_some_and(told) {
+            let is_complete = |usage: Usage| usage.input > 0 && usage.output > 0;
+            if !self.usage().is_some_and(is_complete) {
                 self.read_kept(Reply::whole(self.dialect, Places::NONE, limits), &kept);
             }
             return;
@@ -171,29 +139,29 @@ impl Tap {
         }
     }
 
+    /// The reader of it, once there is something to read.
+    fn reader(&self) -> Option<&Reply> {
+        let abridged = self.abridger.as_deref().map(Abridger::reader);
+        abridged.or(self.reader.as_deref())
+    }
+
     /// What the provider said it cost, so far.
     pub fn usage(&self) -> Option<Usage> {
-        match &self.reader {
-            Some(reader) => reader.usage(),
-            None => self.usage,
-        }
+        self.reader()?.usage()
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
     /// for it. 0 where the dialect is none that we read, and for a whole reply that was kept and reports its usage.
     pub fn output_estimate(&self) -> u64 {
-        match (&self.reader, &self.content) {
-            (Some(reader), _) => reader.output_estimate(),
-            (None, content) => content.as_ref().map_or(0, Content::tokens),
+        match (&self.abridger, &self.reader) {
+            (Some(abridger), _) => abridger.tokens(),
+            (None, reader) => reader.as_ref().map_or(0, |reader| reader.output_estimate()),
         }
     }
 
     /// Why the model stopped, as the dialect spells it; as far as that is known without reading.
     pub fn finish_reason(&self) -> Option<&str> {
-        match &self.reader {
-            Some(reader) => reader.finish_reason(),
-            None => self.finish.as_deref(),
-        }
+        self.reader()?.finish_reason()
     }
 
     /// Whether there was real content: text, reasoning, a tool call; not role-only chunks and pings.
@@ -243,6 +211,15 @@ impl Tap {
     }
 }
 
+/// A reader of a stream's events.
+fn events(dialect: Dialect) -> Box<Reply> {
+    let limits = ReplyLimits {
+        event: EVENT,
+        body: EVENT,
+    };
+    Box::new(Reply::stream(dialect, Places::NONE, limits))
+}
+
 impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap")
@@ -251,79 +228,6 @@ impl fmt::Debug for Tap {
             .finish_non_exhaustive()
     }
 }
-
-static USAGE: Needle = LazyLock::new(|| Finder::new("\"usage\""));
-static USAGE_METADATA: Needle = LazyLock::new(|| Finder::new("\"usageMetadata\""));
-static FINISH_REASON: Needle = LazyLock::new(|| Finder::new("\"finish_reason\""));
-static STOP_REASON: Needle = LazyLock::new(|| Finder::new("\"stop_reason\""));
-static REASON: Needle = LazyLock::new(|| Finder::new("\"reason\""));
-static GEMINI_REASON: Needle = LazyLock::new(|| Finder::new("\"finishReason\""));
-static BLOCK_REASON: Needle = LazyLock::new(|| Finder::new("\"blockReason\""));
-static MESSAGE: Needle = LazyLock::new(|| Finder::new("\"message\""));
-static CONTENT: Needle = LazyLock::new(|| Finder::new("\"content\""));
-static OUTPUT: Needle = LazyLock::new(|| Finder::new("\"output\""));
-static TEXT: Needle = LazyLock::new(|| Finder::new("\"text\""));
-static PARTS: Needle = LazyLock::new(|| Finder::new("\"parts\""));
-
-/// Keys of a whole reply.
-pub(crate) struct Keys {
-    /// Of its usage.
-    pub(super) usage: &'static Needle,
-    /// Of the word on why it ended.
-    pub(super) finish: &'static Needle,
-    /// Of the word on a prompt that is not answered.
-    pub(super) blocked: Option<&'static Needle>,
-    /// Of what the model wrote.
-    pub(super) text: Option<&'static Needle>,
-}
-
-/// Those of a dialect.
-fn keys(dialect: Dialect) -> &'static Keys {
-    dialect.description().map_or(&NO_TEXT, |row| row.keys)
-}
-
-/// Of `openai.chat`.
-pub(super) static CHAT: Keys = Keys {
-    usage: &USAGE,
-    finish: &FINISH_REASON,
-    blocked: None,
-    text: Some(&MESSAGE),
-};
-/// Of `openai.completions`.
-pub(super) static COMPLETIONS: Keys = Keys {
-    usage: &USAGE,
-    finish: &FINISH_REASON,
-    blocked: None,
-    text: Some(&TEXT),
-};
-/// Of `openai.responses`.
-pub(super) static RESPONSES: Keys = Keys {
-    usage: &USAGE,
-    finish: &REASON,
-    blocked: None,
-    text: Some(&OUTPUT),
-};
-/// Of `anthropic.messages`.
-pub(super) static MESSAGES: Keys = Keys {
-    usage: &USAGE,
-    finish: &STOP_REASON,
-    blocked: None,
-    text: Some(&CONTENT),
-};
-/// Of `gemini.generate`.
-pub(super) static GEMINI: Keys = Keys {
-    usage: &USAGE_METADATA,
-    finish: &GEMINI_REASON,
-    blocked: Some(&BLOCK_REASON),
-    text: Some(&PARTS),
-};
-/// Of replies in which a model writes nothing.
-pub(super) static NO_TEXT: Keys = Keys {
-    usage: &USAGE,
-    finish: &FINISH_REASON,
-    blocked: None,
-    text: None,
-};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,6 @@ use super::{
         shape::{Rule, list, shape},
     },
     reply::format,
-    tap,
     usage::Sums,
 };
 
@@ -45,7 +44,6 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Inclusive,
-    keys: &tap::NO_TEXT,
     repeats_text: false,
     numbers_events: false,
     has_status: false,

@@ -7,7 +7,6 @@ use super::{
     Kind, answer,
     describe::{Description, Provider},
     reply::format,
-    tap,
     usage::Sums,
 };
 
@@ -38,7 +37,6 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Disjoint,
-    keys: &tap::MESSAGES,
     repeats_text: false,
     numbers_events: false,
     has_status: false,

@@ -9,10 +9,10 @@ pub(super) mod answer;
 pub(super) mod schema;
 pub(super) mod shape;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub(super) mod walk;
 
-use super::{Kind, answer::Form, reply::format::Format, tap::Keys, usage::Sums};
+use super::{Kind, answer::Form, reply::format::Format, usage::Sums};
 pub use shape::Exempt;
 
 /// Who designed an API. Others serve it, too.
@@ -90,8 +90,6 @@ pub(crate) struct Description {
     pub vectors: Option<&'static str>,
     /// What the numbers of its usage add up to.
     pub usage: Sums,
-    /// The keys by which a whole reply is counted that nobody reads.
-    pub keys: &'static Keys,
     /// Whether later events of a stream repeat the texts of its deltas.
     pub repeats_text: bool,
     /// Whether every event of a stream has a number. An error's has its members beside the error, too.

@@ -17,7 +17,7 @@ const MOST_TEXTS: usize = 150;
 
 /// What was put into a body, and whether a policy must be shown it.
 #[derive(Default)]
-struct Marks {
+pub(crate) struct Marks {
     count: usize,
     /// Must be shown.
     shown: Vec<String>,
@@ -99,7 +99,8 @@ fn object(shape: &'static Shape, chance: &mut Chance, marks: &mut Marks, depth: 
     Value::Object(map)
 }
 
-fn value(
+/// A value as `rule` describes it, or nearly.
+pub(crate) fn value(
     rule: &'static Rule,
     shape: Option<&'static Shape>,
     chance: &mut Chance,

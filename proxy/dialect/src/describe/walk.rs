@@ -695,7 +695,7 @@ fn is_numbers(cursor: &Cursor<'_>) -> bool {
 }
 
 /// Whether a rule takes a value of this kind.
-fn takes(rule: &Rule, kind: Kind) -> bool {
+pub(crate) fn takes(rule: &Rule, kind: Kind) -> bool {
     match rule {
         Rule::Text(_)
         | Rule::Word

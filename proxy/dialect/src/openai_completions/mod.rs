@@ -6,7 +6,6 @@ use super::{
     Kind, answer,
     describe::{Description, Provider},
     reply::format,
-    tap,
     usage::Sums,
 };
 
@@ -37,7 +36,6 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: Some("/prompt"),
     vectors: Some("/prompt_embeds"),
     usage: Sums::Inclusive,
-    keys: &tap::COMPLETIONS,
     repeats_text: false,
     numbers_events: false,
     has_status: false,

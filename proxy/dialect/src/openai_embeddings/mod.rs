@@ -7,7 +7,6 @@ use super::{
     Kind,
     describe::{Description, Provider},
     reply::format,
-    tap,
     usage::Sums,
 };
 
@@ -38,7 +37,6 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: Some("/input"),
     vectors: None,
     usage: Sums::Inclusive,
-    keys: &tap::NO_TEXT,
     repeats_text: false,
     numbers_events: false,
     has_status: false,

@@ -7,7 +7,6 @@ use super::{
     Kind, answer,
     describe::{Description, Provider},
     reply::format,
-    tap,
     usage::Sums,
 };
 
@@ -38,7 +37,6 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Inclusive,
-    keys: &tap::RESPONSES,
     repeats_text: true,
     numbers_events: true,
     has_status: true,

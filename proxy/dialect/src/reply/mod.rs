@@ -31,6 +31,7 @@ use memchr::memmem::Finder;
 use super::{
     Delta, Dialect, Malformed, Places, Usage, answer,
     sse::{self, Event, Frames},
+    tokens::Running,
 };
 use plan::Progress;
 use state::State;
@@ -111,6 +112,24 @@ impl Reply {
         }
         self.frames.push(bytes);
         self.read()
+    }
+
+    /// Reads a document that is one part of a whole reply, for whoever shows nothing: where the reply is a list of documents that is too
+    /// long to be kept.
+    ///
+    /// # Errors
+    /// It is malformed.
+    pub(super) fn read_part(&mut self, doc: &[u8]) -> Result<(), Malformed> {
+        let (state, at) = (&mut self.state, doc.len() - without_mark(doc).len());
+        state.begin();
+        let read = (format::of(state.dialect).whole)(state, doc, at);
+        state.parsed.ended = false;
+        read
+    }
+
+    /// Takes over the estimate of whoever counted what the model wrote, for a reader made by [`Self::without_estimate`].
+    pub(super) fn set_written(&mut self, written: Running) {
+        self.state.written = written;
     }
 
     /// Says that the upstream's body ended. Of a whole reply there is something to show only now. Channels that are still open end here.
@@ -507,7 +526,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Whether a body is a stream of events.
-fn is_events(body: &[u8]) -> bool {
+pub(super) fn is_events(body: &[u8]) -> bool {
     let body = without_mark(body).trim_ascii_start();
     let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
     fields.iter().any(|field| body.starts_with(field))

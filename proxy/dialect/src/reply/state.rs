@@ -257,7 +257,9 @@ impl State {
         let Some(Ok(source)) = doc.get(at.clone()).map(str::from_utf8) else {
             return self.count_unseen("tool_arguments", at.len());
         };
-        self.written.feed(source.as_bytes());
+        if !self.uncounted {
+            self.written.feed(source.as_bytes());
+        }
         if let Some(channel) = self.channel(key) {
             self.site(What::Json, at, false, channel);
             self.delta(channel, source.to_owned(), true);

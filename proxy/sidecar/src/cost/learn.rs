@@ -6,9 +6,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use parking_lot::Mutex;
-
 use dialect::{Dialect, Usage, describe::Provider};
+use parking_lot::Mutex;
 
 use super::Estimate;
 

@@ -7,6 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use dialect::{
+    Dialect, answer, in_band, recognise, recognise::Surface, request::Body as RequestBody,
+};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use tokio::time::{Instant, timeout};
@@ -45,9 +48,6 @@ mod usage_option;
 use aim::{Outgoing, aim, call, outgoing};
 use ask::{Asked, blocked, has_failed, missed, rescue};
 use collect::{Pace, collect, decline, gather};
-use dialect::{
-    Dialect, answer, in_band, recognise, recognise::Surface, request::Body as RequestBody,
-};
 use encoding::{Codings, inflate};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};

@@ -17,7 +17,6 @@ use std::{
 };
 
 use dialect::{Delta, Dialect, Place, Places, request::Body};
-
 use outrigger::{
     config::PolicyLimits,
     policy::{Call, Decision, Failure, Fault, Instance, Outcome, Program, ReplyHead},

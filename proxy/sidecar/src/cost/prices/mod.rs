@@ -6,9 +6,8 @@
 
 use std::fmt;
 
-use parking_lot::Mutex;
-
 use dialect::Usage;
+use parking_lot::Mutex;
 
 use crate::config::{self, Config, Kind, PriceLine, PriceRates};
 

@@ -4,6 +4,7 @@
 //! entry, and a handle that outlives its call cannot exist (the component model traps what is not given back).
 
 use bytes::Bytes;
+use dialect::{Passage, canon, request::Body};
 use ring::digest::{SHA256, digest};
 use wasmtime::component::{HasSelf, Resource};
 
@@ -13,7 +14,6 @@ use super::{
 };
 use crate::cost::Unit;
 use bindings::{exchange, types as wit};
-use dialect::{Passage, canon, request::Body};
 
 /// The capability `types`.
 pub static TYPES: Capability = Capability {
