@@ -34,6 +34,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &REPLY,
     event: &REPLY,
     format: &format::DESCRIBED,
+    replay: None,
     answer: Err("a batch can't be answered with a text"),
     without_input: Some("`requests` holds none"),
     batch_of: Some(Dialect::AnthropicMessages),

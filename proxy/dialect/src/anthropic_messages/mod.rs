@@ -6,6 +6,7 @@ pub(super) mod request;
 use super::{
     Kind, answer,
     describe::{Description, Provider},
+    replay,
     reply::format,
     usage::Sums,
 };
@@ -27,6 +28,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::EVENT,
     format: &format::MESSAGES,
+    replay: Some(&replay::MESSAGES),
     answer: Ok(&answer::MESSAGES),
     without_input: Some("`messages` is missing"),
     batch_of: None,

@@ -12,7 +12,7 @@ pub(super) mod shape;
 pub(super) mod tests;
 pub(super) mod walk;
 
-use super::{Kind, answer::Form, reply::format::Format, usage::Sums};
+use super::{Kind, answer::Form, replay::Replay, reply::format::Format, usage::Sums};
 pub use shape::Exempt;
 
 /// Who designed an API. Others serve it, too.
@@ -70,6 +70,8 @@ pub(crate) struct Description {
     pub event: &'static shape::Rule,
     /// What reads replies, and writes what no provider sent.
     pub format: &'static Format,
+    /// What changes the form of a kept one; `None` if none is kept.
+    pub replay: Option<&'static Replay>,
     /// How a request is answered with a text, or why it can't be.
     pub answer: Result<&'static Form, &'static str>,
     /// What to say of a request without a conversation or an input, where the API needs one.

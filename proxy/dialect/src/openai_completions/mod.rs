@@ -5,6 +5,7 @@ pub(super) mod request;
 use super::{
     Kind, answer,
     describe::{Description, Provider},
+    replay,
     reply::format,
     usage::Sums,
 };
@@ -26,6 +27,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &super::openai_chat::reply::REPLY,
     event: &super::openai_chat::reply::REPLY,
     format: &format::COMPLETIONS,
+    replay: Some(&replay::COMPLETIONS),
     answer: Ok(&answer::COMPLETIONS),
     without_input: None,
     batch_of: None,

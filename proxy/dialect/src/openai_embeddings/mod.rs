@@ -6,6 +6,7 @@ pub(super) mod request;
 use super::{
     Kind,
     describe::{Description, Provider},
+    replay,
     reply::format,
     usage::Sums,
 };
@@ -27,6 +28,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::REPLY,
     format: &format::VECTORS,
+    replay: Some(&replay::VECTORS),
     answer: Err("an embeddings request can't be answered with a text"),
     without_input: Some("`input` is missing"),
     batch_of: None,

@@ -6,6 +6,7 @@ pub(super) mod request;
 use super::{
     Kind, answer,
     describe::{Description, Provider},
+    replay,
     reply::format,
     usage::Sums,
 };
@@ -27,6 +28,7 @@ pub(super) static DESCRIPTION: Description = Description {
     reply: &reply::REPLY,
     event: &reply::EVENT,
     format: &format::RESPONSES,
+    replay: Some(&replay::RESPONSES),
     answer: Ok(&answer::RESPONSES),
     without_input: None,
     batch_of: None,

@@ -20,7 +20,6 @@ const PIECES: usize = 256;
 
 /// One event of a recording.
 pub(super) struct Event<'a> {
-    pub(super) raw: Range<usize>,
     pub(super) name: &'a [u8],
     /// Without whitespace around it.
     pub(super) data: Cow<'a, [u8]>,
@@ -50,7 +49,6 @@ pub(super) fn events(stream: &[u8]) -> Result<Vec<Event<'_>>, Malformed> {
         let broken = event.cut && *data != *b"[DONE]" && !is_document(&data);
         if !data.is_empty() && !broken {
             events.push(Event {
-                raw: event.raw,
                 name: part(event.name),
                 data,
             });

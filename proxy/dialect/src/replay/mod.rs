@@ -19,61 +19,74 @@ mod responses;
 mod storable;
 #[cfg(test)]
 mod tests;
-mod usage;
 
 use bytes::Bytes;
 
-use super::{Dialect, Malformed, Usage};
+use super::{Dialect, Malformed};
 use chat::Form;
+use members::Members;
+use storable::{Found, Verdict};
 
-/// What a replay has to be good at; by name, since not every dialect has replies that are replayed.
-enum Format {
-    /// Chunks that end with `[DONE]`.
-    Chunks(Form),
-    Messages,
-    Responses,
-    Gemini,
-    /// Whole only.
-    Embeddings,
+/// How the kept replies of a dialect change their form, and what may be kept. A dialect's row names the one that it has.
+pub(crate) struct Replay {
+    whole_of: fn(&[u8]) -> Result<Vec<u8>, Malformed>,
+    /// The other argument says if a last chunk has the usage.
+    stream_of: fn(&[u8], bool) -> Result<Vec<Bytes>, Malformed>,
+    /// Says of a whole reply that is no error if it may be kept.
+    judge: fn(&Members<'_>, &mut Found) -> Result<Verdict, Malformed>,
 }
 
-impl Format {
-    fn of(dialect: Dialect) -> Result<Self, Malformed> {
-        Self::named(dialect.name())
-    }
+/// Of `openai.chat`.
+pub(super) static CHAT: Replay = Replay {
+    whole_of: |stream| chat::whole_of(Form::Chat, stream),
+    stream_of: |whole, include_usage| chat::stream_of(Form::Chat, whole, include_usage),
+    judge: |whole, found| storable::chunks(Form::Chat, whole, found),
+};
+/// Of `openai.completions`.
+pub(super) static COMPLETIONS: Replay = Replay {
+    whole_of: |stream| chat::whole_of(Form::Text, stream),
+    stream_of: |whole, include_usage| chat::stream_of(Form::Text, whole, include_usage),
+    judge: |whole, found| storable::chunks(Form::Text, whole, found),
+};
+/// Of `anthropic.messages`.
+pub(super) static MESSAGES: Replay = Replay {
+    whole_of: messages::whole_of,
+    stream_of: |whole, _| messages::stream_of(whole),
+    judge: storable::messages,
+};
+/// Of `openai.responses`.
+pub(super) static RESPONSES: Replay = Replay {
+    whole_of: responses::whole_of,
+    stream_of: |whole, _| responses::stream_of(whole),
+    judge: storable::responses,
+};
+/// Of `gemini.generate`.
+pub(super) static GEMINI: Replay = Replay {
+    whole_of: gemini::whole_of,
+    stream_of: |whole, _| gemini::stream_of(whole),
+    judge: storable::gemini,
+};
+/// Of `openai.embeddings`, whose replies are whole only.
+pub(super) static VECTORS: Replay = Replay {
+    whole_of: |_| Err(malformed(UNREAD)),
+    stream_of: |_, _| Err(malformed(UNREAD)),
+    judge: storable::vectors,
+};
 
-    fn named(dialect: &str) -> Result<Self, Malformed> {
-        match dialect {
-            "openai.chat" => Ok(Self::Chunks(Form::Chat)),
-            "openai.completions" => Ok(Self::Chunks(Form::Text)),
-            "anthropic.messages" => Ok(Self::Messages),
-            "openai.responses" => Ok(Self::Responses),
-            "gemini.generate" => Ok(Self::Gemini),
-            "openai.embeddings" => Ok(Self::Embeddings),
-            _ => Err(malformed(UNREAD)),
-        }
+impl Replay {
+    fn of(dialect: Dialect) -> Result<&'static Self, Malformed> {
+        let row = dialect.description();
+        row.and_then(|row| row.replay).ok_or(malformed(UNREAD))
     }
 
     fn whole_of(&self, stream: &[u8]) -> Result<Vec<u8>, Malformed> {
         checked(stream)?;
-        match self {
-            Self::Chunks(form) => chat::whole_of(*form, stream),
-            Self::Messages => messages::whole_of(stream),
-            Self::Responses => responses::whole_of(stream),
-            Self::Gemini => gemini::whole_of(stream),
-            Self::Embeddings => Err(malformed(UNREAD)),
-        }
+        (self.whole_of)(stream)
     }
 
     fn stream_of(&self, whole: &[u8], include_usage: bool) -> Result<Vec<Bytes>, Malformed> {
         checked(whole)?;
-        match self {
-            Self::Chunks(form) => chat::stream_of(*form, whole, include_usage),
-            Self::Messages => messages::stream_of(whole),
-            Self::Responses => responses::stream_of(whole),
-            Self::Gemini => gemini::stream_of(whole),
-            Self::Embeddings => Err(malformed(UNREAD)),
-        }
+        (self.stream_of)(whole, include_usage)
     }
 }
 
@@ -83,7 +96,7 @@ impl Format {
 /// # Errors
 /// The stream is not complete, holds an error, or says something that can't be put together.
 pub fn whole_of(dialect: Dialect, stream: &[u8]) -> Result<Bytes, Malformed> {
-    Format::of(dialect)?.whole_of(stream).map(Bytes::from)
+    Replay::of(dialect)?.whole_of(stream).map(Bytes::from)
 }
 
 /// The events of the stream that the API would have given instead of this whole reply, its proper end included; texts come in
@@ -97,7 +110,7 @@ pub fn stream_of(
     whole: &[u8],
     include_usage: bool,
 ) -> Result<Vec<Bytes>, Malformed> {
-    Format::of(dialect)?.stream_of(whole, include_usage)
+    Replay::of(dialect)?.stream_of(whole, include_usage)
 }
 
 /// Whether a successful reply may be kept. `body` is a recorded stream or a whole reply.
@@ -111,26 +124,8 @@ pub fn storable(
     streaming: bool,
     allow_tool_calls: bool,
 ) -> Result<(), &'static str> {
-    let format = Format::of(dialect).map_err(|_| "dialect")?;
-    storable::storable(&format, body, streaming, allow_tool_calls)
-}
-
-/// The recorded stream for a caller who did or did not ask for usage in its last chunk (`stream_options.include_usage` of the OpenAI
-/// dialects; other streams pass as they are). A chunk that only tells usage is taken out, or made from `known` where the recording
-/// has none.
-///
-/// # Errors
-/// The stream has no end.
-pub fn with_usage(
-    dialect: Dialect,
-    stream: &Bytes,
-    wanted: bool,
-    known: Option<&Usage>,
-) -> Result<Bytes, Malformed> {
-    match Format::of(dialect) {
-        Ok(Format::Chunks(_)) => usage::with_usage(stream, wanted, known),
-        _ => Ok(stream.clone()),
-    }
+    let replay = Replay::of(dialect).map_err(|_| "dialect")?;
+    storable::storable(replay, body, streaming, allow_tool_calls)
 }
 
 const UNREAD: &str = "replies of this dialect are not replayed";

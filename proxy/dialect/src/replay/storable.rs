@@ -4,7 +4,7 @@
 //! What is not known is not kept: a wrong hit costs more than a call.
 
 use super::{
-    ERROR, Format, INCOMPLETE, UNKNOWN,
+    ERROR, INCOMPLETE, Replay, UNKNOWN,
     chat::Form,
     checked,
     members::{Members, elements},
@@ -14,10 +14,10 @@ use crate::Malformed;
 /// What somebody found elsewhere and at that time: another exchange may find something else.
 const LOOKUP: &str = "lookup";
 
-type Verdict = Result<(), &'static str>;
+pub(super) type Verdict = Result<(), &'static str>;
 
 pub(super) fn storable(
-    format: &Format,
+    replay: &Replay,
     body: &[u8],
     streaming: bool,
     allow_tool_calls: bool,
@@ -25,12 +25,12 @@ pub(super) fn storable(
     let put_together;
     let whole = match streaming {
         true => {
-            put_together = format.whole_of(body).map_err(|why| word(&why))?;
+            put_together = replay.whole_of(body).map_err(|why| word(&why))?;
             put_together.as_slice()
         }
         false => body,
     };
-    let found = read(format, whole).map_err(|why| word(&why))??;
+    let found = read(replay, whole).map_err(|why| word(&why))??;
     match found {
         Found { said: false, .. } => Err("empty"),
         Found { called: true, .. } if !allow_tool_calls => Err("tool_calls"),
@@ -50,7 +50,7 @@ fn word(why: &Malformed) -> &'static str {
 
 /// What a reply that was finished holds.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     /// Whether there is something in it at all: an empty reply is more often a fault than an answer.
     said: bool,
     called: bool,
@@ -63,7 +63,7 @@ impl Found {
     }
 }
 
-fn read(format: &Format, whole: &[u8]) -> Result<Result<Found, &'static str>, Malformed> {
+fn read(replay: &Replay, whole: &[u8]) -> Result<Result<Found, &'static str>, Malformed> {
     checked(whole)?;
     let whole = Members::read(whole)?;
     if whole.said("error").is_some() {
@@ -75,20 +75,15 @@ fn read(format: &Format, whole: &[u8]) -> Result<Result<Found, &'static str>, Ma
         return Ok(Err(LOOKUP));
     }
     let mut found = Found::default();
-    let verdict = match format {
-        Format::Chunks(form) => chunks(*form, &whole, &mut found),
-        Format::Messages => messages(&whole, &mut found),
-        Format::Responses => responses(&whole, &mut found),
-        Format::Gemini => gemini(&whole, &mut found),
-        Format::Embeddings => {
-            found.said = whole.said("data").is_some();
-            Ok(Ok(()))
-        }
-    };
+    let verdict = (replay.judge)(&whole, &mut found);
     Ok(verdict?.map(|()| found))
 }
 
-fn chunks(form: Form, whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn chunks(
+    form: Form,
+    whole: &Members<'_>,
+    found: &mut Found,
+) -> Result<Verdict, Malformed> {
     for choice in elements(whole.get("choices"))? {
         let choice = Members::read(choice)?;
         if choice.said("error").is_some() {
@@ -137,7 +132,12 @@ fn chunks(form: Form, whole: &Members<'_>, found: &mut Found) -> Result<Verdict,
     Ok(Ok(()))
 }
 
-fn messages(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn vectors(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+    found.said = whole.said("data").is_some();
+    Ok(Ok(()))
+}
+
+pub(super) fn messages(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
     if whole.text("type") != Some(b"message") {
         return Ok(Err("unknown"));
     }
@@ -167,7 +167,7 @@ fn messages(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed
     Ok(Ok(()))
 }
 
-fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
     let details = Members::read_or_empty(whole.get("incomplete_details"))?;
     let status = match (whole.text("status"), details.text("reason")) {
         (Some(b"completed"), _) => Ok(()),
@@ -219,7 +219,7 @@ fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malforme
     Ok(Ok(()))
 }
 
-fn gemini(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn gemini(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
     let feedback = Members::read_or_empty(whole.get("promptFeedback"))?;
     if feedback.said("blockReason").is_some() {
         return Ok(Err("refused"));

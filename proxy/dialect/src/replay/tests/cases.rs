@@ -1,7 +1,6 @@
 //! What providers do, one case each.
 
 use super::*;
-use crate::Usage;
 
 const CHAT: &str = "openai.chat";
 const MESSAGES: &str = "anthropic.messages";
@@ -210,7 +209,7 @@ fn gemini_s_texts_grow_and_signatures_stay_with_their_parts() {
     );
     let again = stream(GEMINI, expected.as_bytes());
     assert_eq!(sorted(&whole(GEMINI, &again)), sorted(expected.as_bytes()));
-    let cut = Format::named(GEMINI).unwrap().whole_of(&chunks(&data[..3]));
+    let cut = replay(GEMINI).whole_of(&chunks(&data[..3]));
     assert_eq!(cut.unwrap_err().what, INCOMPLETE);
 }
 
@@ -259,7 +258,7 @@ fn streams_that_are_cut_or_hold_an_error_are_not_put_together() {
         ),
     ];
     for (dialect, stream, expected) in cases {
-        let made = Format::named(dialect).unwrap().whole_of(&stream);
+        let made = replay(dialect).whole_of(&stream);
         assert_eq!(
             made.unwrap_err().what,
             expected,
@@ -296,9 +295,7 @@ fn whole_replies_that_are_errors_or_unfinished_are_not_streamed() {
         ),
     ];
     for (dialect, whole) in cases {
-        let made = Format::named(dialect)
-            .unwrap()
-            .stream_of(whole.as_bytes(), true);
+        let made = replay(dialect).stream_of(whole.as_bytes(), true);
         assert!(made.is_err(), "{whole}");
     }
 }
@@ -324,51 +321,6 @@ fn a_chat_s_usage_is_told_to_those_who_asked_for_it() {
         .concat();
     assert!(memchr::memmem::find(&untold, b"usage").is_none());
     assert!(untold.ends_with(b"data: [DONE]\n\n"));
-}
-
-#[test]
-fn the_usage_chunk_of_a_recording_is_taken_out_or_put_in_and_all_else_stays() {
-    let first = ": hello\n\ndata: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"say \\\"usage\\\"\"},\"finish_reason\":\"stop\"}],\"usage\":null}\r\n\r\n";
-    let usage = "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
-    let (end, behind) = ("data: [DONE]\n\n", ": bye\n\n");
-    let bytes = |parts: &[&str]| Bytes::from(parts.concat());
-    let chat = Dialect::OpenaiChat;
-    let with = bytes(&[first, usage, end, behind]);
-    let without = bytes(&[first, end, behind]);
-    assert_eq!(with_usage(chat, &with, false, None).unwrap(), without);
-    assert_eq!(with_usage(chat, &with, true, None).unwrap(), with);
-    assert_eq!(with_usage(chat, &without, false, None).unwrap(), without);
-    assert_eq!(with_usage(chat, &without, true, None).unwrap(), without);
-    let known = Usage {
-        input: 3,
-        cached: 1,
-        output: 4,
-        reasoning: 2,
-        ..Usage::default()
-    };
-    let added = r#"data: {"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":1},"completion_tokens_details":{"reasoning_tokens":2}}}"#;
-    let expected = bytes(&[first, added, "\n\n", end, behind]);
-    assert_eq!(
-        with_usage(chat, &without, true, Some(&known)).unwrap(),
-        expected
-    );
-    assert_eq!(with_usage(chat, &with, true, Some(&known)).unwrap(), with);
-    // Usage that rides on a choice is no chunk of its own.
-    let rides = bytes(&[
-        "data: {\"choices\":[{\"index\":0}],\"usage\":{\"prompt_tokens\":1}}\n\n",
-        end,
-    ]);
-    assert_eq!(
-        with_usage(chat, &rides, false, Some(&known)).unwrap(),
-        rides
-    );
-    assert_eq!(with_usage(chat, &rides, true, Some(&known)).unwrap(), rides);
-    assert!(with_usage(chat, &bytes(&[first]), true, None).is_err());
-    let other = bytes(&["event: ping\n\n"]);
-    assert_eq!(
-        with_usage(Dialect::AnthropicMessages, &other, true, None).unwrap(),
-        other
-    );
 }
 
 #[test]

@@ -74,11 +74,14 @@ fn named(data: &[&str]) -> Vec<u8> {
     events.concat().into_bytes()
 }
 
+fn replay(dialect: &str) -> &'static Replay {
+    Replay::of(Dialect::named(dialect).unwrap()).unwrap()
+}
+
 fn stream(dialect: &str, whole: &[u8]) -> Vec<u8> {
-    let format = Format::named(dialect).unwrap();
-    format.stream_of(whole, true).unwrap().concat()
+    replay(dialect).stream_of(whole, true).unwrap().concat()
 }
 
 fn whole(dialect: &str, stream: &[u8]) -> Vec<u8> {
-    Format::named(dialect).unwrap().whole_of(stream).unwrap()
+    replay(dialect).whole_of(stream).unwrap()
 }

@@ -202,7 +202,7 @@ proptest! {
         streaming: bool,
     ) {
         let dialects = ["openai.chat", "openai.completions", "anthropic.messages", "openai.responses", "gemini.generate"];
-        let format = Format::named(dialects[which]).unwrap();
+        let replay = replay(dialects[which]);
         let mut bytes = match streaming {
             true => stream("openai.chat", document.as_bytes()),
             false => document.into_bytes(),
@@ -212,9 +212,8 @@ proptest! {
             bytes[at] = byte;
         }
         bytes.truncate(cut.index(bytes.len()) + 1);
-        let _ = format.whole_of(&bytes);
-        let _ = format.stream_of(&bytes, streaming);
-        let _ = super::super::storable::storable(&format, &bytes, streaming, true);
-        let _ = with_usage(Dialect::OpenaiChat, &Bytes::from(bytes), streaming, Some(&Usage::default()));
+        let _ = replay.whole_of(&bytes);
+        let _ = replay.stream_of(&bytes, streaming);
+        let _ = super::super::storable::storable(replay, &bytes, streaming, true);
     }
 }

@@ -3,8 +3,7 @@
 use super::*;
 
 fn verdict(dialect: &str, whole: &str, tools: bool) -> Result<(), &'static str> {
-    let format = Format::named(dialect).unwrap();
-    super::super::storable::storable(&format, whole.as_bytes(), false, tools)
+    super::super::storable::storable(replay(dialect), whole.as_bytes(), false, tools)
 }
 
 fn chat(message: &str, finish: &str) -> String {
