@@ -8,6 +8,7 @@
 //! Text that the model wrote is counted in passing, where the description says that it stands. It checks nothing: a reply that is
 //! malformed in a part that was left out is read on, and one that is malformed elsewhere is so when it is abridged, too.
 
+mod literal;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::{
     reply::{Reply, ReplyLimits},
     tokens::Running,
 };
+use literal::Literal;
 
 /// Bytes after which a string is cut. Words of the API are shorter.
 const STRING: usize = 512;
@@ -37,13 +39,13 @@ pub(super) struct Abridger {
     rule: &'static Rule,
     reader: Reply,
     kept: Vec<u8>,
-    levels: Vec<Level>,
-    step: Step,
+    levels: Vec<Open>,
+    within: Within,
     written: Running,
 }
 
 /// A container that is under way.
-struct Level {
+struct Open {
     is_object: bool,
     /// The description of an object whose members have names of their own.
     shape: Option<&'static Shape>,
@@ -58,13 +60,13 @@ struct Level {
     before_key: bool,
 }
 
-enum Step {
+enum Within {
     /// Between strings.
     Between,
     /// In a string.
     Literal(Literal),
     /// In a container whose inside is not kept.
-    Passing(Passing),
+    Emptied(Emptied),
     /// Nothing more is read.
     Over,
 }
@@ -81,7 +83,7 @@ impl Abridger {
             reader: Reply::whole(dialect, Places::NONE, limits).without_estimate(),
             kept: Vec::new(),
             levels: Vec::new(),
-            step: Step::Between,
+            within: Within::Between,
             written: Running::default(),
         }
     }
@@ -90,26 +92,26 @@ impl Abridger {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let taken = match &mut self.step {
-                Step::Between => self.between(rest),
-                Step::Literal(literal) => {
+            let taken = match &mut self.within {
+                Within::Between => self.between(rest),
+                Within::Literal(literal) => {
                     let (taken, ended) = literal.push(rest, &mut self.kept, &mut self.written);
                     if ended {
                         self.end_literal();
                     }
                     taken
                 }
-                Step::Passing(passing) => {
-                    let (taken, ended) = passing.push(rest);
-                    if passing.is_written {
+                Within::Emptied(emptied) => {
+                    let (taken, ended) = emptied.push(rest);
+                    if emptied.is_written {
                         (self.written).feed(rest.get(..taken).unwrap_or_default());
                     }
                     if ended {
-                        self.step = Step::Between;
+                        self.within = Within::Between;
                     }
                     taken
                 }
-                Step::Over => return,
+                Within::Over => return,
             };
             rest = rest.get(taken..).unwrap_or_default();
         }
@@ -118,7 +120,7 @@ impl Abridger {
     /// Reads what was kept: the reply is at its end.
     pub(super) fn finish(&mut self) {
         let kept = std::mem::take(&mut self.kept);
-        self.step = Step::Over;
+        self.within = Within::Over;
         self.reader.set_written(self.written.clone());
         // What can't be read leaves what was read before it.
         let _ = self.reader.push(&kept).and_then(|()| self.reader.finish());
@@ -149,7 +151,7 @@ impl Abridger {
                 b',' => self.comma(),
                 other => self.keep(&[*other]),
             }
-            if !matches!(self.step, Step::Between) {
+            if !matches!(self.within, Within::Between) {
                 return at + 1;
             }
         }
@@ -159,41 +161,36 @@ impl Abridger {
     fn keep(&mut self, bytes: &[u8]) {
         match self.kept.len() < MOST - STRING {
             true => self.kept.extend_from_slice(bytes),
-            false => self.step = Step::Over,
+            false => self.within = Within::Over,
         }
     }
 
-    /// The part of the value at hand, if it is of this kind.
-    fn reading(&self, kind: Kind) -> Reading {
+    /// The treatment of the value at hand, if it is of this kind.
+    fn treatment(&self, kind: Kind) -> Treatment {
         match self.levels.last() {
-            None => reading(self.rule, kind, Place::Assistant),
+            None => treatment(self.rule, kind, Place::Assistant),
             Some(level) => level
                 .rule
-                .map_or(Reading::Nothing, |rule| reading(rule, kind, level.role)),
+                .map_or(Treatment::Nothing, |rule| treatment(rule, kind, level.role)),
         }
     }
 
     fn begin_literal(&mut self) {
         let is_key = self.levels.last().is_some_and(|level| level.before_key);
-        let reading = match is_key {
-            true => Reading::Nothing,
-            false => self.reading(Kind::String),
+        let treatment = match is_key {
+            true => Treatment::Nothing,
+            false => self.treatment(Kind::String),
         };
         let start = self.kept.len();
         self.keep(b"\"");
-        if !matches!(self.step, Step::Over) {
-            self.step = Step::Literal(Literal {
-                start,
-                is_written: matches!(reading, Reading::Written),
-                is_cut: false,
-                escaped: false,
-                escape: Escape::No,
-            });
+        if !matches!(self.within, Within::Over) {
+            let is_written = matches!(treatment, Treatment::Written);
+            self.within = Within::Literal(Literal::new(start, is_written));
         }
     }
 
     fn end_literal(&mut self) {
-        let Step::Literal(literal) = std::mem::replace(&mut self.step, Step::Between) else {
+        let Within::Literal(literal) = std::mem::replace(&mut self.within, Within::Between) else {
             return;
         };
         self.kept.push(b'"');
@@ -212,23 +209,23 @@ impl Abridger {
 
     fn open(&mut self, kind: Kind, bracket: u8) {
         let is_object = kind == Kind::Object;
-        let (shape, rule, role) = match self.reading(kind) {
-            Reading::Members(shape, role) => (Some(shape), None, role),
-            Reading::Each(rule, role) => (None, Some(rule), role),
-            reading @ (Reading::Written | Reading::Nothing) => {
+        let (shape, rule, role) = match self.treatment(kind) {
+            Treatment::Members(shape, role) => (Some(shape), None, role),
+            Treatment::Each(rule, role) => (None, Some(rule), role),
+            treatment @ (Treatment::Written | Treatment::Nothing) => {
                 self.keep(if is_object { b"{}" } else { b"[]" });
-                if !matches!(self.step, Step::Over) {
-                    let is_written = matches!(reading, Reading::Written);
-                    self.step = Step::Passing(Passing::new(bracket, is_written));
+                if !matches!(self.within, Within::Over) {
+                    let is_written = matches!(treatment, Treatment::Written);
+                    self.within = Within::Emptied(Emptied::new(bracket, is_written));
                 }
                 return;
             }
         };
         self.keep(&[bracket]);
         if self.levels.len() >= usize::from(DEPTH) {
-            self.step = Step::Over;
+            self.within = Within::Over;
         }
-        self.levels.push(Level {
+        self.levels.push(Open {
             is_object,
             shape,
             rule,
@@ -252,7 +249,7 @@ impl Abridger {
             // Elements of a list that is the reply are replies themselves.
             self.kept.push(b']');
             if self.reader.read_part(&self.kept).is_err() {
-                self.step = Step::Over;
+                self.within = Within::Over;
             }
             self.kept.truncate(level.start);
             return;
@@ -281,8 +278,8 @@ impl Abridger {
     }
 }
 
-/// The part that a value has in an abridged reply.
-enum Reading {
+/// The treatment of a value, by its rule and kind.
+enum Treatment {
     /// An object's members have a description each.
     Members(&'static Shape, Place),
     /// All its values have the same.
@@ -293,29 +290,29 @@ enum Reading {
     Nothing,
 }
 
-fn reading(rule: &'static Rule, kind: Kind, role: Place) -> Reading {
+fn treatment(rule: &'static Rule, kind: Kind, role: Place) -> Treatment {
     match (rule, kind) {
         (
             Rule::Same(rule) | Rule::First(rule) | Rule::Counted(_, rule) | Rule::Definition(rule),
             _,
-        ) => reading(rule, kind, role),
-        (Rule::As(place, rule) | Rule::Always(place, rule), _) => reading(rule, kind, *place),
+        ) => treatment(rule, kind, role),
+        (Rule::As(place, rule) | Rule::Always(place, rule), _) => treatment(rule, kind, *place),
         (Rule::OneOf(rules), _) => (rules.iter().find(|rule| takes(rule, kind)))
-            .map_or(Reading::Nothing, |rule| reading(rule, kind, role)),
+            .map_or(Treatment::Nothing, |rule| treatment(rule, kind, role)),
         (Rule::Object(shape) | Rule::Document(shape), Kind::Object) => {
-            Reading::Members(shape, role)
+            Treatment::Members(shape, role)
         }
         (Rule::Map(rule), Kind::Object) | (Rule::List(_, rule), Kind::Array) => {
-            Reading::Each(rule, role)
+            Treatment::Each(rule, role)
         }
         (Rule::Text(slot), Kind::String)
         | (Rule::Json(slot), Kind::String | Kind::Object | Kind::Array)
             if is_written(*slot, role) =>
         {
-            Reading::Written
+            Treatment::Written
         }
-        (Rule::Signed, Kind::String) => Reading::Written,
-        _ => Reading::Nothing,
+        (Rule::Signed, Kind::String) => Treatment::Written,
+        _ => Treatment::Nothing,
     }
 }
 
@@ -339,7 +336,7 @@ fn is_written(slot: Slot, role: Place) -> bool {
 }
 
 /// A container of which only the brackets are kept: its end is where those of its kind are even.
-struct Passing {
+struct Emptied {
     brackets: (u8, u8),
     open: usize,
     in_string: bool,
@@ -348,7 +345,7 @@ struct Passing {
     is_written: bool,
 }
 
-impl Passing {
+impl Emptied {
     fn new(bracket: u8, is_written: bool) -> Self {
         Self {
             // in ASCII two behind it, both times
@@ -384,112 +381,5 @@ impl Passing {
             }
         }
         (bytes.len(), false)
-    }
-}
-
-/// A string whose beginning is kept.
-struct Literal {
-    /// The place of its quote in what is kept.
-    start: usize,
-    is_written: bool,
-    /// What follows is not kept.
-    is_cut: bool,
-    /// There is a backslash in it.
-    escaped: bool,
-    escape: Escape,
-}
-
-#[derive(Clone, Copy)]
-enum Escape {
-    No,
-    Backslash,
-    /// Digits so far, and their value.
-    Unicode(u8, u32),
-}
-
-impl Literal {
-    /// Returns how many bytes belong to it, and whether it ended with them; then its quote is not kept yet.
-    fn push(&mut self, bytes: &[u8], kept: &mut Vec<u8>, written: &mut Running) -> (usize, bool) {
-        let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            if !matches!(self.escape, Escape::No) {
-                let (byte, _) = rest.split_at(1);
-                if !self.is_cut {
-                    kept.extend_from_slice(byte);
-                }
-                self.push_escaped(byte, written);
-                at += 1;
-                continue;
-            }
-            let end = memchr::memchr2(b'"', b'\\', rest);
-            let run = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-            if !self.is_cut {
-                self.keep(run, kept);
-            }
-            if self.is_written {
-                written.feed(run);
-            }
-            at += run.len() + usize::from(end.is_some());
-            match end.and_then(|end| rest.get(end)) {
-                Some(b'\\') => {
-                    (self.escaped, self.escape) = (true, Escape::Backslash);
-                    self.is_cut |= self.room(kept) == 0;
-                    if !self.is_cut {
-                        kept.push(b'\\');
-                    }
-                }
-                Some(_) => return (at, true),
-                None => {}
-            }
-        }
-        (at, false)
-    }
-
-    fn room(&self, kept: &[u8]) -> usize {
-        (self.start + STRING).saturating_sub(kept.len())
-    }
-
-    /// Keeps what there is room for, to the end of a character.
-    fn keep(&mut self, run: &[u8], kept: &mut Vec<u8>) {
-        let room = self.room(kept).min(run.len());
-        let (_, behind) = run.split_at(room);
-        let goes_on = |byte: &&u8| matches!(byte, 0x80..=0xbf);
-        let end = room + behind.iter().take(3).take_while(goes_on).count();
-        kept.extend_from_slice(run.get(..end).unwrap_or_default());
-        self.is_cut = end < run.len();
-    }
-
-    /// Takes a byte of an escape.
-    fn push_escaped(&mut self, byte: &[u8], written: &mut Running) {
-        let mut encoded = [0; 4];
-        let byte = byte.first().copied().unwrap_or_default();
-        let (escape, text) = match (self.escape, byte) {
-            (Escape::Backslash, b'u') => (Escape::Unicode(0, 0), &b""[..]),
-            (Escape::Backslash | Escape::No, b'n' | b'r') => (Escape::No, &b"\n"[..]),
-            (Escape::Backslash | Escape::No, b't' | b'b' | b'f') => (Escape::No, &b"\t"[..]),
-            (Escape::Backslash | Escape::No, byte) => {
-                encoded[0] = byte;
-                (Escape::No, &encoded[..1])
-            }
-            (Escape::Unicode(digits, value), _) => {
-                let value = value << 4 | char::from(byte).to_digit(16).unwrap_or(0);
-                // of a pair of surrogates the second adds nothing; the first stands for any emoji
-                let letter = match value {
-                    _ if digits < 3 => None,
-                    0xd800..=0xdbff => Some('\u{1f600}'),
-                    value => char::from_u32(value),
-                };
-                let escape = match digits {
-                    0..3 => Escape::Unicode(digits + 1, value),
-                    _ => Escape::No,
-                };
-                let text = letter.map(|letter| &*letter.encode_utf8(&mut encoded));
-                (escape, text.unwrap_or_default().as_bytes())
-            }
-        };
-        self.escape = escape;
-        if self.is_written {
-            written.feed(text);
-        }
     }
 }
