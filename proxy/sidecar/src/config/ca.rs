@@ -5,11 +5,13 @@ use std::path::PathBuf;
 /// The pod's CA.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ca {
-    /// Where its key is: a directory that only the sidecar mounts. Default `/var/lib/outrigger/ca`.
+    /// Directory of the CA's key, which only the sidecar mounts. Default `/var/lib/outrigger/ca`.
     pub directory: PathBuf,
-    /// Where apps find `ca.pem`, `bundle.pem` and `bundle.p12`. Default `/var/run/outrigger/ca`.
+    /// Directory from which apps read `ca.pem`, `bundle.pem` and `bundle.p12`. Default
+    /// `/var/run/outrigger/ca`.
     pub bundle: PathBuf,
-    /// PEM file of the public roots in the bundle. None: the system's, or the built-in ones where there is none.
+    /// PEM file of the public roots in the bundle. None: the system's, or the built-in ones where
+    /// there is none.
     pub roots: Option<PathBuf>,
 }
 

@@ -1,6 +1,7 @@
-//! What identifies a caller, as checked. `cost::caller` reads it from a request.
+//! Headers and cookies that identify a caller, as checked. `cost::caller` reads them from a
+//! request.
 
-/// What `caller:` says; empty where it says nothing: then the credential counts, else the cookies.
+/// The `caller:` section; empty where it is left out: then the credential counts, else the cookies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     /// Headers, the first that a request carries counts.

@@ -1,4 +1,5 @@
-//! `NAME.cases.yaml`: what a policy promises, written down beside it. `outrigger policy test` runs them, and so does a reload before it swaps.
+//! `NAME.cases.yaml`: what a policy promises, written down beside it. `outrigger policy test` runs
+//! them, and so does a reload before it swaps.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -21,7 +22,7 @@ pub struct Cases {
     pub cases: Vec<Case>,
 }
 
-/// One exchange, and what is to become of it.
+/// One exchange and its expected result.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
@@ -37,20 +38,20 @@ pub struct Case {
     pub headers: BTreeMap<String, String>,
     /// The request's body.
     pub request: serde_json::Value,
-    /// What the policy decides. Default: it forwards.
+    /// The policy's decision. Default: it forwards.
     #[serde(default)]
     pub expect: Expect,
     /// The body that goes upstream, equal as JSON.
     pub expect_request: Option<serde_json::Value>,
-    /// What the model says, piece by piece: run as given, as one piece, and character by character.
+    /// The model's text, piece by piece: run as given, as one piece, and character by character.
     pub reply: Option<Vec<String>>,
-    /// What the app reads.
+    /// The text that the app reads.
     pub expect_reply: Option<String>,
     /// The code with which the policy ends the reply.
     pub expect_reply_refused: Option<String>,
 }
 
-/// What a policy decides.
+/// A policy's decision.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Expect {
@@ -63,7 +64,7 @@ pub enum Expect {
     Reply(String),
 }
 
-/// What is known of an expected refusal.
+/// The parts of an expected refusal that a case names.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectRefusal {

@@ -1,8 +1,9 @@
-//! What the operator writes: the file's shape, keys and nothing else.
+//! The file's shape as the operator writes it: keys and nothing else.
 //!
-//! Scalars stay as they were written ([`Text`], [`Span`], [`Size`]): `${ENV}` is replaced and units are read in `check.rs`, where all
-//! problems of a file are collected at once. Keys of later versions are read as [`NotYet`] and refused there with a sentence, so that
-//! nobody takes them for typing mistakes.
+//! Scalars stay as they were written ([`Text`], [`Span`], [`Size`]): `${ENV}` is replaced and units
+//! are read in `check/`, where all problems of a file are collected at once. Keys of later versions
+//! are read as [`NotYet`] and refused there with a sentence, so that nobody takes them for typing
+//! mistakes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -21,22 +22,24 @@ pub use super::scalars::{
     WrittenTarget,
 };
 
-/// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment in every value; `$${` is a literal `${`.
+/// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment
+/// in every value; `$${` is a literal `${`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "outrigger.yaml")]
 pub struct File {
-    /// Where apps connect.
+    /// Addresses to which apps connect.
     #[serde(default)]
     pub listen: Option<Listen>,
-    /// Where health, metrics and policies are served: `127.0.0.1:4190` (the default), or `{ listen: 127.0.0.1:4190, hosts: [name] }` where
-    /// it is asked by a name.
+    /// Address of health, metrics and policies: `127.0.0.1:4190` (the default), or
+    /// `{ listen: 127.0.0.1:4190, hosts: [name] }` where requests address it by a name.
     #[serde(default, deserialize_with = "given")]
     pub admin: Option<WrittenAdmin>,
     /// Worker threads. Default: the CPUs this process may use, 4 at most.
     #[serde(default, deserialize_with = "given")]
     pub workers: Option<Count>,
-    /// Providers by name. Default: `openai` and `anthropic` at their public addresses, with the callers' own keys.
+    /// Providers by name. Default: `openai` and `anthropic` at their public addresses, with the
+    /// callers' own keys.
     #[serde(default)]
     pub upstreams: Option<Named<Upstream>>,
     /// Names that apps use instead of a model's.
@@ -45,34 +48,35 @@ pub struct File {
     /// The policies in force.
     #[serde(default)]
     pub policies: Option<Policies>,
-    /// What one exchange may take.
+    /// Bounds of one exchange.
     #[serde(default)]
     pub limits: Option<Limits>,
-    /// What models cost, where the built-in table doesn't know it or you pay something else.
+    /// Prices of models that the built-in table lacks, or for which you pay something else.
     #[serde(default)]
     pub prices: Option<Prices>,
-    /// Whom exchanges are booked to: `tenant`, `feature`, `plan`, `region` and tags of your own.
+    /// Tags of an exchange, by which usage and cost are attributed: `tenant`, `feature`, `plan`,
+    /// `region` and your own.
     #[serde(default)]
     pub tags: Option<Named<Tag>>,
-    /// What identifies a caller. Left out: its credential, else its cookies.
+    /// Headers and cookies that identify a caller. Left out: its credential, else its cookies.
     #[serde(default)]
     pub caller: Option<Caller>,
-    /// How long streams may go on after SIGTERM. Default `110s`.
+    /// Time that streams may go on after SIGTERM. Default `110s`.
     #[serde(default, deserialize_with = "given")]
     pub drain: Option<Span>,
-    /// What is written to standard output.
+    /// Format and level of what is written to standard output.
     #[serde(default)]
     pub log: Option<Log>,
-    /// What outlives an exchange: limits, values, kept replies. Left out: in memory.
+    /// State that outlives an exchange: limits, values, stored replies. Left out: in memory.
     #[serde(default, deserialize_with = "not_empty")]
     pub state: Option<State>,
     /// The pod's CA, with which an app's TLS to the upstreams' hosts is ended.
     #[serde(default, deserialize_with = "ca_not_empty")]
     pub ca: Option<Ca>,
-    /// What the process gives up at its start.
+    /// Rights that the process gives up at its start.
     #[serde(default)]
     pub harden: Option<Harden>,
-    /// Where new work is turned away.
+    /// Limits beyond which new work is refused.
     #[serde(default)]
     pub overload: Option<Overload>,
 }
@@ -81,37 +85,41 @@ pub struct File {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ca {
-    /// Where its key is kept: a directory that only the sidecar mounts, and that outlives its container. Default `/var/lib/outrigger/ca`.
+    /// Directory of its key, which only the sidecar mounts, and that outlives its container.
+    /// Default `/var/lib/outrigger/ca`.
     #[serde(default, deserialize_with = "given")]
     pub directory: Option<Text>,
-    /// Where apps find `ca.pem`, `bundle.pem` and `bundle.p12`. Default `/var/run/outrigger/ca`.
+    /// Directory from which apps read `ca.pem`, `bundle.pem` and `bundle.p12`. Default
+    /// `/var/run/outrigger/ca`.
     #[serde(default, deserialize_with = "given")]
     pub bundle: Option<Text>,
-    /// PEM file of the public roots in the bundle. Default: the system's, or the built-in ones where there is none.
+    /// PEM file of the public roots in the bundle. Default: the system's, or the built-in ones
+    /// where there is none.
     #[serde(default, deserialize_with = "given")]
     pub roots: Option<Text>,
 }
 
-/// What outlives an exchange.
+/// State that outlives an exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// Redis or Valkey, that replicas share. Left out: this process's memory.
     #[serde(default, deserialize_with = "given")]
     pub redis: Option<WrittenRedis>,
-    /// How long an exchange waits for Redis. Default `5ms`.
+    /// Time that an exchange waits for Redis. Default `5ms`.
     #[serde(default, deserialize_with = "given")]
     pub timeout: Option<Span>,
-    /// What limits do while Redis can't serve: `share` (the default: this replica keeps to its share of each limit), `block` or `skip`.
+    /// Effect on limits while Redis can't serve: `share` (the default: this replica keeps to its
+    /// share of each limit), `block` or `skip`.
     #[serde(default, deserialize_with = "given")]
     pub degrade: Option<Text>,
-    /// Among how many replicas `degrade: share` divides a limit. Default 1.
+    /// Number of replicas among which `degrade: share` divides a limit. Default 1.
     #[serde(default, deserialize_with = "given")]
     pub replicas: Option<Count>,
-    /// When a reservation of a replica that died is given back. Default `10m`.
+    /// Time after which a reservation of a replica that died is given back. Default `10m`.
     #[serde(default, deserialize_with = "given")]
     pub reservation_lapse: Option<Span>,
-    /// Whether the admin address may reset buckets and evict kept replies. Default false.
+    /// True if the admin address may reset buckets and evict stored replies. Default false.
     #[serde(default, deserialize_with = "given")]
     pub admin_changes: Option<bool>,
     /// Bounds of what is kept in this process.
@@ -119,11 +127,12 @@ pub struct State {
     pub memory: Option<StateMemory>,
 }
 
-/// Redis or Valkey, where its address alone does not tell all.
+/// Redis or Valkey, with more than its address.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redis {
-    /// `redis://host:6379/0`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://` for a cluster; or several nodes of a cluster.
+    /// `redis://host:6379/0`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://` for a
+    /// cluster; or several nodes of a cluster.
     pub url: OneOrMore,
     /// The user to sign in as.
     #[serde(default, deserialize_with = "given")]
@@ -134,7 +143,7 @@ pub struct Redis {
     /// A PEM file of roots to trust instead of the built-in ones.
     #[serde(default, deserialize_with = "given")]
     pub roots: Option<Text>,
-    /// What all keys begin with. Default `outrigger`.
+    /// Prefix of all keys. Default `outrigger`.
     #[serde(default, deserialize_with = "given")]
     pub prefix: Option<Text>,
 }
@@ -146,7 +155,7 @@ pub struct StateMemory {
     /// Small values of policies. Default `64MiB`.
     #[serde(default, deserialize_with = "given")]
     pub values: Option<Size>,
-    /// Kept replies. Default `64MiB`.
+    /// Stored replies. Default `64MiB`.
     #[serde(default, deserialize_with = "given")]
     pub replies: Option<Size>,
     /// Buckets of limits. Default `16MiB`.
@@ -154,23 +163,26 @@ pub struct StateMemory {
     pub buckets: Option<Size>,
 }
 
-/// Where apps connect.
+/// Addresses to which apps connect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     /// The address that apps use as their base URL. Default `127.0.0.1:4141`.
     #[serde(default, deserialize_with = "given")]
     pub base_url: Option<Text>,
-    /// Where apps find a forward proxy (`HTTPS_PROXY`): `127.0.0.1:4142`. Left out: there is none.
+    /// Address of a forward proxy (`HTTPS_PROXY`): `127.0.0.1:4142`. Left out: there is none.
     #[serde(default, deserialize_with = "given")]
     pub forward_proxy: Option<Text>,
-    /// Where redirected connections arrive: `127.0.0.1:15001`, or a list of addresses. Left out: nowhere.
+    /// Address, or a list of addresses, at which redirected connections arrive: `127.0.0.1:15001`.
+    /// Left out: none.
     #[serde(default, deserialize_with = "given")]
     pub transparent: Option<OneOrMore>,
-    /// What becomes of connections to hosts that no upstream claims: `tunnel` (the default) or `refuse`.
+    /// Treatment of connections to hosts that no upstream claims: `tunnel` (the default) or
+    /// `refuse`.
     #[serde(default, deserialize_with = "given")]
     pub others: Option<Text>,
-    /// What the forward proxy reaches although it is no public address: networks (`10.0.0.0/8`), hosts, `host:port`.
+    /// Destinations that the forward proxy reaches although they are no public addresses: networks
+    /// (`10.0.0.0/8`), hosts, `host:port`.
     #[serde(default, deserialize_with = "given")]
     pub reach: Option<Vec<Text>>,
 }
@@ -182,20 +194,24 @@ pub struct Upstream {
     /// `http` (the default) or `embedded`, the model inside the binary.
     #[serde(default, deserialize_with = "given")]
     pub kind: Option<Text>,
-    /// What it speaks: `openai`, `anthropic` or `gemini`.
+    /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`.
     #[serde(default, deserialize_with = "given")]
     pub dialect: Option<Text>,
     /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`.
     #[serde(default, deserialize_with = "given")]
     pub url: Option<Text>,
-    /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`. Default: the host of an `https` URL.
+    /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`.
+    /// Default: the host of an `https` URL.
     #[serde(default, deserialize_with = "given")]
     pub hosts: Option<Vec<Text>>,
-    /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's own go through.
+    /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's
+    /// own go through.
     #[serde(default, deserialize_with = "given")]
     pub key: Option<Text>,
-    /// Whether streams are asked for their usage where the caller did not; the caller sees nothing of it. Only of what speaks
-    /// `openai`, where the default is `true`. A server that refuses `stream_options` is asked once more without; `false` spares it that.
+    /// True if streams are requested with their usage where the caller did not request it; the
+    /// caller does not receive it. Only of upstreams that speak `openai`, where the default is
+    /// `true`. A request that a server refuses because of `stream_options` is sent once more
+    /// without; `false` avoids that.
     #[serde(default, deserialize_with = "given")]
     pub usage: Option<bool>,
     /// A PEM file of roots to trust instead of the built-in ones.
@@ -204,7 +220,8 @@ pub struct Upstream {
     /// To a connection with TLS. Default `10s`.
     #[serde(default, deserialize_with = "given")]
     pub connect_timeout: Option<Span>,
-    /// From the request's last byte to a stream's first content, or to a whole reply's head. Default `120s`.
+    /// From the request's last byte to a stream's first content, or to a whole reply's head.
+    /// Default `120s`.
     #[serde(default, deserialize_with = "given")]
     pub first_content_timeout: Option<Span>,
     /// Silence between bytes of a reply. Default `120s`.
@@ -228,28 +245,30 @@ pub struct Model {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policies {
-    /// Where `NAME.wasm` files are; watched while Outrigger runs.
+    /// Directory of the `NAME.wasm` files; a changed one is reloaded while Outrigger runs.
     #[serde(default, deserialize_with = "given")]
     pub directory: Option<Text>,
-    /// Where compiled code is kept. Default: `outrigger` in the user's cache directory.
+    /// Directory of compiled code. Default: `outrigger` in the user's cache directory.
     #[serde(default, deserialize_with = "given")]
     pub cache: Option<Text>,
     /// Policies in order: requests go down the chain, replies come back up it.
     #[serde(default)]
     pub chain: Option<Vec<Use>>,
-    /// How often the directory is looked at besides events. Default `10s`.
+    /// Interval at which the directory is read, besides at events. Default `10s`.
     #[serde(default, deserialize_with = "given")]
     pub poll: Option<Span>,
     /// Memory for all instances together. Default `256MiB`.
     #[serde(default, deserialize_with = "given")]
     pub memory: Option<Size>,
-    /// Whose signatures are believed: `ed25519:BASE64`, or `file:/path.pub` with a key a line.
+    /// Public keys whose signatures are trusted: `ed25519:BASE64`, or `file:/path.pub` with a key a
+    /// line.
     #[serde(default, deserialize_with = "given")]
     pub signers: Option<Vec<Text>>,
-    /// Whether a policy without a signature is refused. Default: where there are signers.
+    /// True if a policy without a signature is refused. Default: true where there are signers.
     #[serde(default, deserialize_with = "given")]
     pub require_signed: Option<bool>,
-    /// Whether a signed version older than one that has served is refused. Default: as `require_signed`.
+    /// True if a signed version older than one that has served is refused. Default: as
+    /// `require_signed`.
     #[serde(default, deserialize_with = "given")]
     pub rollback_guard: Option<bool>,
 }
@@ -264,11 +283,13 @@ pub struct Use {
     /// The policy's own configuration.
     #[serde(default)]
     pub config: Option<Tree>,
-    /// When it faults: `block` (the default) or `skip`.
+    /// Effect of its faults: `block` (the default) or `skip`.
     #[serde(default, deserialize_with = "given")]
     pub on_error: Option<Text>,
-    /// When it can't see a prompt or reply, or a part of one: `block` (the default) or `skip`, or a map that has one of the two for `default` and
-    /// for each kind of content that is to differ, as in `{ default: block, image: block }`. A kind that is named is refused in replies, too.
+    /// Effect on a prompt or reply, or a part of one, that it can't see: `block` (the default) or
+    /// `skip`, or a map that has one of the two for `default` and for each kind of content that is
+    /// to differ, as in `{ default: block, image: block }`. A kind that is named is refused in
+    /// replies, too.
     #[serde(default, deserialize_with = "given")]
     pub on_unseen: Option<WrittenUnseen>,
     /// Capabilities: `limits`, `values`, `replies`, `body`, `credentials`, `{ fetch: [host] }`.
@@ -280,7 +301,7 @@ pub struct Use {
     /// The file's digest in hexadecimal, as `sha256sum` prints it: no other is loaded.
     #[serde(default, deserialize_with = "given")]
     pub sha256: Option<Text>,
-    /// Whether an older signed version than one that has served may serve. Default false.
+    /// True if an older signed version than one that has served may serve. Default false.
     #[serde(default, deserialize_with = "given")]
     pub allow_rollback: Option<bool>,
 }
@@ -301,15 +322,15 @@ pub struct PolicyLimits {
     /// Memory of an instance. Default `16MiB`.
     #[serde(default, deserialize_with = "given")]
     pub memory: Option<Size>,
-    /// Text held back in one channel. Default `4KiB`.
+    /// Most text of one channel that the policy may hold back. Default `4KiB`.
     #[serde(default, deserialize_with = "given")]
     pub held_bytes: Option<Size>,
-    /// How long text may be held back: then it goes out as it is. Default `10s`.
+    /// Longest time that it may hold text back: then it goes out as it is. Default `10s`.
     #[serde(default, deserialize_with = "given")]
     pub held_time: Option<Span>,
 }
 
-/// What one exchange may take.
+/// Bounds of one exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -322,7 +343,8 @@ pub struct Limits {
     /// One event of a stream. Default `16MiB`.
     #[serde(default, deserialize_with = "given")]
     pub event: Option<Size>,
-    /// A request's headers, and a line for each 128 bytes of it (100 to 1024 lines). Default `64KiB`.
+    /// A request's headers, and a line for each 128 bytes of it (100 to 1024 lines). Default
+    /// `64KiB`.
     #[serde(default, deserialize_with = "given")]
     pub headers: Option<Size>,
     /// From a request's first byte to the end of its headers. Default `10s`.
@@ -331,49 +353,54 @@ pub struct Limits {
     /// Silence while a request's body comes. Default `30s`.
     #[serde(default, deserialize_with = "given")]
     pub body_timeout: Option<Span>,
-    /// Bytes a second that a request's body must come with on average, once `body_timeout` has gone. Default `1KiB`.
+    /// Bytes a second that a request's body must come with on average, once `body_timeout` has
+    /// gone. Default `1KiB`.
     #[serde(default, deserialize_with = "given")]
     pub body_rate: Option<Size>,
-    /// How long an app may leave what it is sent unread. Default `60s`.
+    /// Time that an app may leave what it is sent unread. Default `60s`.
     #[serde(default, deserialize_with = "given")]
     pub write_timeout: Option<Span>,
-    /// How long a connection may be without an exchange. Default `10m`.
+    /// Time that a connection may be without an exchange. Default `10m`.
     #[serde(default, deserialize_with = "given")]
     pub idle_timeout: Option<Span>,
 }
 
-/// What models cost.
+/// Prices of models.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {
-    /// A YAML file of prices that go before the built-in ones; watched while Outrigger runs.
+    /// A YAML file of prices that go before the built-in ones; reloaded when it changes.
     #[serde(default, deserialize_with = "given")]
     pub file: Option<Text>,
-    /// Whether whole replies tell in `x-outrigger-cost-usd` what they cost. Default false.
+    /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
     #[serde(default, deserialize_with = "given")]
     pub reply_header: Option<bool>,
 }
 
-/// Where a tag comes from. Left out: the header `x-outrigger-NAME` and what other gateways call it, else the variable `OUTRIGGER_TAG_NAME`.
+/// Source of a tag. Left out: the header `x-outrigger-NAME` and the names that other gateways give
+/// it, else the variable `OUTRIGGER_TAG_NAME`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tag {
     /// Headers instead of the usual ones; the first that is there counts.
     #[serde(default, deserialize_with = "given")]
     pub headers: Option<Vec<Text>>,
-    /// A variable of the environment; where headers are given too, it counts when none of them is there.
+    /// A variable of the environment; where headers are given too, it counts when none of them is
+    /// there.
     #[serde(default, deserialize_with = "given")]
     pub env: Option<Text>,
     /// The tag itself, instead of `env`.
     #[serde(default, deserialize_with = "given")]
     pub value: Option<Text>,
-    /// Whether the headers are kept from the upstream. Default true, except for those that providers read themselves (`openai-…`).
+    /// True if the headers are removed before the request goes upstream. Default true, except for
+    /// those that providers read themselves (`openai-…`).
     #[serde(default, deserialize_with = "given")]
     pub strip: Option<bool>,
 }
 
-/// What identifies a caller: whom limits, budgets and kept replies are partitioned by where a policy says `caller`. A request that carries
-/// none of these is known by its credential, else by all its cookies.
+/// Headers and cookies that identify a caller, for limits, budgets and stored replies that a policy
+/// partitions by `caller`. A request that carries none of these is identified by its credential,
+/// else by all its cookies.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Caller {
@@ -385,7 +412,7 @@ pub struct Caller {
     pub cookies: Option<Vec<Text>>,
 }
 
-/// What is written to standard output.
+/// Format and level of what is written to standard output.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -395,7 +422,7 @@ pub struct Log {
     /// `error`, `warn`, `info` (the default), `debug` or `trace`.
     #[serde(default, deserialize_with = "given")]
     pub level: Option<Text>,
-    /// Whether a line is written for each exchange. Default true.
+    /// True if a line is written for each exchange. Default true.
     #[serde(default)]
     pub exchanges: Option<bool>,
 }
@@ -408,7 +435,7 @@ pub struct PriceFile {
     pub models: Named<Price>,
 }
 
-/// What a model costs.
+/// Price of a model.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -425,12 +452,12 @@ pub struct Price {
     /// A request, besides its tokens. Default 0.
     #[serde(default, deserialize_with = "given")]
     pub request: Option<Dollars>,
-    /// What all tokens cost in an exchange with a long prompt.
+    /// Rates for all tokens of an exchange with a long prompt.
     #[serde(default)]
     pub above: Option<PriceAbove>,
 }
 
-/// What a model costs in an exchange with a long prompt.
+/// Rates of a model for all tokens of an exchange with a long prompt.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceAbove {
@@ -448,7 +475,8 @@ pub struct PriceAbove {
     pub output: Dollars,
 }
 
-/// Reads a value that, once its key stands there, may not be empty: `key:` alone would otherwise be silently the default.
+/// Reads a value that, once its key stands there, may not be empty: `key:` alone would otherwise be
+/// silently the default.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
 }
@@ -481,7 +509,8 @@ pub fn schema() -> String {
     serde_json::to_string_pretty(&schema).unwrap_or_default()
 }
 
-/// An optional key may be left out, but not be left empty, which is all that schemars knows of `Option`.
+/// An optional key may be left out, but not be left empty, which is all that schemars knows of
+/// `Option`.
 fn without_null(schema: &mut serde_json::Value) {
     use serde_json::Value::{Array, Object, String};
     match schema {

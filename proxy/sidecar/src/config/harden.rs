@@ -1,13 +1,13 @@
 //! `harden:`: what the process gives up at its start.
 
-/// What the process gives up. Taken up at start only.
+/// Rights that the process gives up. Taken up at start only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Harden {
-    /// Whether files and ports are given up that the configuration does not name. Default auto.
+    /// Landlock: files and ports that the configuration does not name are given up. Default auto.
     pub landlock: Landlock,
 }
 
-/// Whether Landlock is used.
+/// Use of Landlock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Landlock {
     /// As far as the kernel has it.

@@ -1,16 +1,19 @@
-//! Which hosts are LLM hosts: names whose TLS is ended, and the upstream that each belongs to.
+//! LLM hosts: names whose TLS is ended, and the upstream that each belongs to.
 //!
-//! An upstream claims the host of its URL, or what `hosts:` names instead. Names are compared in one spelling ([`normal`]). A claim is for
-//! one port, 443 where none is written: another service at the same host is another host.
+//! An upstream claims the host of its URL, or those under `hosts:` instead. Names are compared in
+//! one spelling ([`normal`]). A claim is for one port, 443 where none is written: another service
+//! at the same host is another host.
 
 use std::sync::Arc;
 
-/// The upstream that an exchange came in for, because the app dialled a host that it claims. Travels as a request's extension.
+/// The upstream that an exchange came in for, because the app dialled a host that it claims.
+/// Travels as a request's extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByHost {
     /// Its name.
     pub upstream: Arc<str>,
-    /// Whether the app dialled the very host of its URL. Then paths are the provider's own and pass as they are.
+    /// True if the app dialled the very host of its URL. Then paths are the provider's own and pass
+    /// as they are.
     pub own: bool,
 }
 
@@ -29,23 +32,25 @@ pub(super) struct Claim {
 pub struct Hosts(pub(super) Vec<Claim>);
 
 impl Hosts {
-    /// Whose TLS `host` (as [`normal`] spells it) at `port` is ended for.
+    /// The upstream for which TLS to `host` (as [`normal`] spells it) at `port` is ended.
     pub fn tls(&self, host: &str, port: u16) -> Option<&ByHost> {
         self.find(host, port, true)
     }
 
-    /// Whose plain HTTP `host` at `port` is: an `http` URL's, or, at port 80, a name's whose TLS would be ended.
+    /// The upstream of plain HTTP to `host` at `port`: that of an `http` URL, or, at port 80, that
+    /// of a name whose TLS would be ended.
     pub fn plain(&self, host: &str, port: u16) -> Option<&ByHost> {
         self.find(host, port, false)
             .or_else(|| (port == 80).then(|| self.find(host, 443, true)).flatten())
     }
 
-    /// Whether TLS of `host` is ended at any port.
+    /// True if TLS of `host` is ended at any port.
     pub fn names_tls(&self, host: &str) -> bool {
         self.0.iter().any(|claim| claim.tls && claim.host == host)
     }
 
-    /// Every name whose TLS is ended, once, in order: what the pod's authority may vouch for.
+    /// Every name whose TLS is ended, once, in order: the names for which the pod's authority may
+    /// issue certificates.
     pub fn names(&self) -> Vec<&str> {
         let tls = self.0.iter().filter(|claim| claim.tls);
         let mut names: Vec<_> = tls.map(|claim| claim.host.as_str()).collect();
@@ -62,7 +67,8 @@ impl Hosts {
     }
 }
 
-/// A host in the spelling in which hosts are compared: lower case, without brackets and without one dot at the end.
+/// A host in the spelling in which hosts are compared: lower case, without brackets and without one
+/// dot at the end.
 pub fn normal(host: &str) -> String {
     let host = host.strip_suffix('.').unwrap_or(host);
     let host = host.strip_prefix('[').unwrap_or(host);
@@ -83,7 +89,8 @@ pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     is_name(&host).then_some((host, port))
 }
 
-/// Whether this is a DNS name, and not an address in any spelling that resolvers take (`127.1`, `0x7f000001`, `2130706433`).
+/// Reports whether this is a DNS name, and not an address in any spelling that resolvers take
+/// (`127.1`, `0x7f000001`, `2130706433`).
 pub(super) fn is_name(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,4 +1,4 @@
-//! How connections get in, besides the base URL: what `listen:` means.
+//! `listen:`, besides the base URL: the listeners that intercept connections, and their rules.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,24 +7,25 @@ use ipnet::IpNet;
 /// The listeners that stand between an app and its hosts, and their rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listen {
-    /// Where apps find a forward proxy (`HTTPS_PROXY`, `HTTP_PROXY`). Default: none. Taken up at start only.
+    /// Address of a forward proxy (`HTTPS_PROXY`, `HTTP_PROXY`). Default: none. Taken up at start
+    /// only.
     pub forward_proxy: Option<SocketAddr>,
-    /// Where redirected connections arrive. Default: none. Taken up at start only.
+    /// Addresses at which redirected connections arrive. Default: none. Taken up at start only.
     pub transparent: Vec<SocketAddr>,
-    /// What becomes of connections to hosts that no upstream claims. Default: they are tunnelled.
+    /// Treatment of connections to hosts that no upstream claims. Default: they are tunnelled.
     pub others: Others,
-    /// What the forward proxy reaches although it is no public address.
+    /// Destinations that the forward proxy reaches although they are no public addresses.
     pub reach: Vec<Reach>,
 }
 
 impl Listen {
-    /// Whether anything stands between an app and its hosts.
+    /// Reports whether a forward proxy or a transparent listener is configured.
     pub fn intercepts(&self) -> bool {
         self.forward_proxy.is_some() || !self.transparent.is_empty()
     }
 }
 
-/// What becomes of connections to hosts that no upstream claims, and of those that name none.
+/// Treatment of connections to hosts that no upstream claims, and of those that name none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Others {
     /// Byte by byte to where they were going.
@@ -34,7 +35,8 @@ pub enum Others {
     Refuse,
 }
 
-/// A destination that the forward proxy may reach although addresses of its kind are refused; never Outrigger's own ports.
+/// A destination that the forward proxy may reach although addresses of its kind are refused; never
+/// Outrigger's own ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// Addresses of this network, at any port.
@@ -46,7 +48,8 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// Whether `address`, which was asked for as `host`, is granted. `host` is in the spelling of [`super::hosts::normal`].
+    /// Reports whether `address`, to which `host` resolved, is granted. `host` is in the spelling
+    /// of [`super::hosts::normal`].
     pub fn grants(&self, host: &str, address: SocketAddr) -> bool {
         match self {
             Self::Net(net) => net.contains(&address.ip().to_canonical()),

@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn every_way_in_is_read_and_left_out_by_default() {
+fn every_listener_is_read_and_left_out_by_default() {
     let config = parse("").unwrap();
     assert!(!config.listen.intercepts());
     assert_eq!(config.listen.others, Others::Tunnel);
@@ -40,7 +40,7 @@ fn every_way_in_is_read_and_left_out_by_default() {
 }
 
 #[test]
-fn each_way_to_get_it_wrong_is_told_with_its_place() {
+fn each_mistake_is_reported_with_its_place() {
     for (yaml, words) in [
         (
             "listen: { forward_proxy: 4142 }",
@@ -108,7 +108,7 @@ fn each_way_to_get_it_wrong_is_told_with_its_place() {
 
 fn claimed(yaml: &str) -> Vec<String> {
     let config = parse(yaml).unwrap();
-    let told = |claim: &super::hosts::Claim| {
+    let describe = |claim: &super::hosts::Claim| {
         let scheme = if claim.tls { "" } else { "http " };
         let own = if claim.by.own { "" } else { " (not its own)" };
         format!(
@@ -116,7 +116,7 @@ fn claimed(yaml: &str) -> Vec<String> {
             claim.host, claim.port, claim.by.upstream
         )
     };
-    let mut all: Vec<_> = config.hosts.0.iter().map(told).collect();
+    let mut all: Vec<_> = config.hosts.0.iter().map(describe).collect();
     all.sort();
     all
 }
@@ -181,7 +181,7 @@ fn an_upstream_claims_the_host_of_its_url_or_what_it_names() {
 }
 
 #[test]
-fn a_host_that_nobody_could_tell_whose_it_is_is_told() {
+fn a_claim_that_is_ambiguous_or_no_name_is_refused() {
     let one_gateway = "upstreams: { openai: { dialect: openai, url: 'https://h/o' }, anthropic: { dialect: anthropic, url: 'https://h/a' } }";
     // Without interception nobody dials it.
     assert!(parse(one_gateway).unwrap().hosts.tls("h", 443).is_none());

@@ -1,8 +1,9 @@
-//! What the configuration means: checked once here, then trusted everywhere.
+//! The configuration's meaning: checked once here, then trusted everywhere.
 //!
-//! `file.rs` and `scalars.rs` are what the operator wrote, `check.rs` turns it into the types below, `problems.rs` says what is wrong and where.
-//! Paths in the file are relative to the directory that Outrigger was started in. The environment enters as an argument, so that tests
-//! and `check` see the same rules as `run`.
+//! `file.rs` and `scalars.rs` are what the operator wrote, `check/` turns it into the types below,
+//! `problems.rs` says what is wrong and where. Paths in the file are relative to the directory that
+//! Outrigger was started in. The environment enters as an argument, so that tests and `check` see
+//! the same rules as `run`.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -49,15 +50,16 @@ pub use unseen::OnUnseen;
 /// One valid configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where apps connect. Default `127.0.0.1:4141`.
+    /// Address that apps use as their base URL. Default `127.0.0.1:4141`.
     pub base_url: SocketAddr,
-    /// How connections get in besides.
+    /// Listeners besides the base URL.
     pub listen: Listen,
-    /// Which hosts are LLM hosts, and whose.
+    /// LLM hosts, and the upstream of each.
     pub hosts: Hosts,
     /// Health, metrics, policies. Default `127.0.0.1:4190`.
     pub admin: SocketAddr,
-    /// Names under which the admin address answers, besides IP addresses and `localhost`. Taken up at start only.
+    /// Names under which the admin address answers, besides IP addresses and `localhost`. Taken up
+    /// at start only.
     pub admin_hosts: Vec<String>,
     /// Worker threads. Default: the CPUs this process may use, 4 at most.
     pub workers: usize,
@@ -67,33 +69,34 @@ pub struct Config {
     pub models: BTreeMap<String, Target>,
     /// The chain and where its files are.
     pub policies: Policies,
-    /// What one exchange may take.
+    /// Bounds of one exchange.
     pub limits: Limits,
     /// The operator's own prices.
     pub prices: Prices,
-    /// Whom exchanges are booked to.
+    /// Sources of the tags by which usage and cost are attributed.
     pub tags: Tags,
-    /// What identifies a caller.
+    /// Headers and cookies that identify a caller.
     pub caller: std::sync::Arc<Caller>,
-    /// What outlives an exchange. Taken up at start only.
+    /// State that outlives an exchange. Taken up at start only.
     pub state: State,
     /// The pod's CA. Taken up at start only.
     pub ca: Ca,
-    /// What the process gives up. Taken up at start only.
+    /// Rights that the process gives up. Taken up at start only.
     pub harden: Harden,
-    /// Where new work is turned away. Taken up at start only.
+    /// Limits beyond which new work is refused. Taken up at start only.
     pub overload: Overload,
-    /// How long streams may go on after SIGTERM. Default 110 s.
+    /// Time that streams may go on after SIGTERM. Default 110 s.
     pub drain: Duration,
-    /// Whether the exchange log is written. Default true.
+    /// True if the exchange log is written. Default true.
     pub exchange_log: bool,
-    /// How operator events are written.
+    /// Format and level of operator events.
     pub log: Log,
-    /// Files besides the configuration that it was made from (`file:` keys, roots): a change of one is a change of the configuration.
+    /// Files besides the configuration that it was made from (`file:` keys, roots): a change of one
+    /// is a change of the configuration.
     pub files: Vec<PathBuf>,
 }
 
-/// How operator events are written. Taken up at start only.
+/// Format and level of operator events. Taken up at start only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
     /// None: text on a terminal, JSON elsewhere.
@@ -102,7 +105,7 @@ pub struct Log {
     pub level: LogLevel,
 }
 
-/// What a log line looks like.
+/// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -111,7 +114,7 @@ pub enum LogFormat {
     Text,
 }
 
-/// How much is logged.
+/// Least level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words everybody knows")]
 pub enum LogLevel {
@@ -134,7 +137,7 @@ impl Config {
         Self::load_with(path, env, &Overrides::default())
     }
 
-    /// The same, with what the command line says in the file's place.
+    /// Reads and checks a file, with command-line values in place of its own.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -159,7 +162,7 @@ impl Config {
         Self::parse_with(&yaml, &name, env, overrides)
     }
 
-    /// Checks a file's text; `name` is what problems call it.
+    /// Checks a file's text; `name` is the file's name in problems.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -171,7 +174,7 @@ impl Config {
         Self::parse_with(yaml, name, env, &Overrides::default())
     }
 
-    /// The same, with what the command line says in the file's place.
+    /// Checks a file's text, with command-line values in place of its own.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -193,8 +196,9 @@ impl Config {
         check::check(file, name, yaml, env)
     }
 
-    /// Where a request of this family goes when no alias names its model: the upstream named after the family, else the only one that
-    /// speaks it, else one that speaks every dialect.
+    /// Returns the upstream for a request of this family whose model no alias names: the upstream
+    /// named after the family, else the only one that speaks it, else one that speaks every
+    /// dialect.
     pub fn upstream_of(&self, family: Family) -> Option<&Upstream> {
         let name = match family {
             Family::Openai => "openai",
@@ -249,24 +253,26 @@ impl Config {
 pub struct Upstream {
     /// Its name.
     pub name: String,
-    /// What it speaks.
+    /// Family of dialects that it speaks.
     pub family: Family,
-    /// Where it is.
+    /// The embedded model, or an HTTP endpoint.
     pub kind: Kind,
     /// Sent instead of the caller's credentials, where set.
     pub key: Option<Secret>,
-    /// Whether streams of `openai.chat` and `openai.completions` are asked for their usage where the caller did not, and what comes of it is
-    /// taken out again. Default: where the upstream is an OpenAI-like HTTP endpoint.
+    /// True if streams of `openai.chat` and `openai.completions` are requested with their usage
+    /// where the caller did not request it, and the usage is removed from the reply again. Default:
+    /// where the upstream is an OpenAI-like HTTP endpoint.
     pub usage: bool,
     /// To a connection with TLS. Default 10 s.
     pub connect_timeout: Duration,
-    /// From the request's last byte to the first *content* of a stream, or to the head of a whole reply. Default 120 s.
+    /// From the request's last byte to the first *content* of a stream, or to the head of a whole
+    /// reply. Default 120 s.
     pub first_content_timeout: Duration,
     /// Silence between bytes of a reply. Default 120 s.
     pub idle_timeout: Duration,
 }
 
-/// Which family of dialects an upstream speaks.
+/// Family of dialects that an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// `openai.*`.
@@ -279,7 +285,7 @@ pub enum Family {
     Every,
 }
 
-/// Where an upstream is.
+/// Kind of upstream.
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// The model inside the binary.
@@ -288,7 +294,8 @@ pub enum Kind {
     Http {
         /// Scheme and authority; `https` or `http`.
         origin: http::Uri,
-        /// The URL's path without a trailing slash (`/v1`), or empty. An app's path is joined to it as [`Upstream::path`] tells.
+        /// The URL's path without a trailing slash (`/v1`), or empty. [`Upstream::path`] joins it
+        /// and an app's path.
         prefix: String,
         /// PEM roots to trust instead of the built-in ones.
         roots: Option<PathBuf>,
@@ -307,17 +314,18 @@ pub struct Target {
 /// The chain and where its files are.
 #[derive(Debug, Clone)]
 pub struct Policies {
-    /// Where `NAME.wasm` files are.
+    /// Directory of the `NAME.wasm` files.
     pub directory: Option<PathBuf>,
-    /// Where compiled code is kept. Default `$XDG_CACHE_HOME/outrigger`, else `~/.cache/outrigger`, else a private temporary directory.
+    /// Directory of compiled code. Default `$XDG_CACHE_HOME/outrigger`, else `~/.cache/outrigger`,
+    /// else a private temporary directory.
     pub cache: PathBuf,
     /// In force, in order.
     pub chain: Vec<Use>,
-    /// How often the directory is looked at besides events. Default 10 s.
+    /// Interval at which the directory is read, besides at events. Default 10 s.
     pub poll: Duration,
     /// Memory for all instances together, in bytes. Default 256 MiB.
     pub memory: u64,
-    /// Whose signatures are believed, and what becomes of files without one.
+    /// Public keys whose signatures are trusted, and the rule for files without one.
     pub trust: crate::signing::Trust,
 }
 
@@ -328,9 +336,9 @@ pub struct Use {
     pub name: String,
     /// Its configuration as JSON text.
     pub config: String,
-    /// What becomes of an exchange in which it faults. Default block.
+    /// Effect of its faults on an exchange. Default block.
     pub on_error: Effect,
-    /// What becomes of an exchange whose prompt or reply it can't see, or a part of it. Default block.
+    /// Effect on an exchange whose prompt or reply, or a part of it, it can't see. Default block.
     pub on_unseen: OnUnseen,
     /// Capabilities.
     pub grants: Grants,
@@ -338,7 +346,7 @@ pub struct Use {
     pub limits: PolicyLimits,
     /// The one digest that its file may have.
     pub sha256: Option<crate::signing::Digest>,
-    /// Whether an older signed version than one that has served may serve. Default false.
+    /// True if an older signed version than one that has served may serve. Default false.
     pub allow_rollback: bool,
 }
 
@@ -355,7 +363,7 @@ impl fmt::Debug for Use {
     }
 }
 
-/// Whether an exchange goes on without a policy.
+/// Effect on an exchange that a policy fails, or can't see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The exchange is refused.
@@ -385,9 +393,9 @@ pub struct PolicyLimits {
     pub wall: Duration,
     /// Linear memory of an instance, in bytes. Default 16 MiB.
     pub memory: u64,
-    /// Text held back in one channel, in bytes. Default 4 KiB.
+    /// Most text of one channel that the policy may hold back, in bytes. Default 4 KiB.
     pub held_bytes: usize,
-    /// How long text may be held back: then it goes out as it is. Default 10 s.
+    /// Longest time that it may hold text back: then it goes out as it is. Default 10 s.
     pub held_time: Duration,
 }
 
@@ -404,7 +412,7 @@ impl Default for PolicyLimits {
     }
 }
 
-/// What one exchange may take.
+/// Bounds of one exchange.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// A request's body, in bytes. Default 32 MiB.
@@ -419,11 +427,12 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Silence while a request's body comes. Default 30 s.
     pub body_timeout: Duration,
-    /// Bytes a second that a request's body must come with, once `body_timeout` has gone. Default 1 KiB.
+    /// Bytes a second that a request's body must come with, once `body_timeout` has gone. Default 1
+    /// KiB.
     pub body_rate: usize,
-    /// How long an app may leave what it is sent unread. Default 60 s.
+    /// Time that an app may leave what it is sent unread. Default 60 s.
     pub write_timeout: Duration,
-    /// How long a connection may be without an exchange. Default 10 minutes.
+    /// Time that a connection may be without an exchange. Default 10 minutes.
     pub idle_timeout: Duration,
 }
 

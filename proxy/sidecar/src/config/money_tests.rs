@@ -1,4 +1,4 @@
-//! Prices and tags: one case per way to get them wrong, and the ways that are right.
+//! Prices and tags: one case for each mistake, and the forms that are right.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::{
@@ -44,7 +44,7 @@ fn prices_come_from_a_file_that_is_watched() {
 }
 
 #[test]
-fn what_is_wrong_with_a_price_is_told_with_its_files_line_and_key() {
+fn what_is_wrong_with_a_price_is_reported_with_its_files_line_and_key() {
     for (text, said) in [
         ("", "missing field `models`"),
         ("models: {}", "names no model"),
@@ -166,7 +166,7 @@ fn a_caller_is_known_by_headers_and_cookies_of_the_operators_choice() {
 }
 
 #[test]
-fn what_is_wrong_with_a_tag_is_told_at_its_key() {
+fn what_is_wrong_with_a_tag_is_reported_at_its_key() {
     for (yaml, said) in [
         ("tags: { Tenant: {} }", "tags.Tenant: is no name for a tag"),
         ("tags: { 1a: {} }", "is no name for a tag"),

@@ -1,8 +1,8 @@
-//! `overload:`: where new work is turned away.
+//! `overload:`: limits beyond which new work is refused.
 
 use std::time::Duration;
 
-/// Where new work is turned away. Taken up at start only.
+/// Limits beyond which new work is refused. Taken up at start only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overload {
     /// Connections at once. Default 10000.
@@ -11,10 +11,11 @@ pub struct Overload {
     pub exchanges: Option<usize>,
     /// Bytes of request bodies at once. None: by the memory that there is.
     pub bodies: Option<usize>,
-    /// How long a worker's tasks may wait for their turn. Default 250 ms: next to a
-    /// model's seconds that is little, and a throttled container or a busy node is late by 100 ms without being overloaded.
+    /// Time that a worker's tasks may wait for their turn. Default 250 ms: next to a model's
+    /// seconds that is little, and a throttled container or a busy node is late by 100 ms without
+    /// being overloaded.
     pub delay: Duration,
-    /// When memory is short.
+    /// Limits on memory.
     pub memory: OverloadMemory,
 }
 
@@ -30,10 +31,11 @@ impl Default for Overload {
     }
 }
 
-/// When memory is short.
+/// Limits on memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverloadMemory {
-    /// What this process may have in memory, in bytes; pages that instances of a policy share count once. None: the container's limit, where there is one.
+    /// Bytes that this process may have in memory; pages that instances of a policy share count
+    /// once. None: the container's limit, where there is one.
     pub limit: Option<u64>,
     /// Per cent of the limit from which on new exchanges are shed. Default 80.
     pub shed_at: u8,

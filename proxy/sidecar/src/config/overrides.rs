@@ -1,6 +1,8 @@
-//! What the command line says in place of the file: an injector's flags, so that one ConfigMap fits every mode.
+//! Command-line values in place of the file's: an injector's flags, so that one ConfigMap fits
+//! every mode.
 //!
-//! They stand in the file's place before it is checked, so both obey the same rules; a reload applies them again.
+//! They replace the file's values before it is checked, so both obey the same rules; a reload
+//! applies them again.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

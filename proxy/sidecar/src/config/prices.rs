@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// What `prices:` says.
+/// The `prices:` section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prices {
     /// The file's name as it was given; empty where there is none.
     pub file: String,
     /// By model: a name, `upstream/name`, or either with `*` in it.
     pub models: BTreeMap<String, PriceLine>,
-    /// Whether whole replies tell in `x-outrigger-cost-usd` what they cost. Default false.
+    /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
     pub reply_header: bool,
 }
 
-/// What a model costs.
+/// Price of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceLine {
     /// The usual rates.

@@ -1,7 +1,8 @@
-//! What is wrong with a configuration file: where, and what to write instead.
+//! Problems of a configuration file: their place, and what to write instead.
 //!
-//! serde_yaml tells a line only for errors that it raises itself. So a rule that is checked later names a [`Path`], and [`locate`] reads the
-//! text once more, raising an error of its own at that path to learn the line. That costs a parse per problem, and nothing without one.
+//! serde_yaml gives a line only for errors that it raises itself. So a rule that is checked later
+//! names a [`Path`], and [`locate`] reads the text once more, raising an error of its own at that
+//! path to learn the line. That costs a parse per problem, and nothing without one.
 
 use std::fmt;
 
@@ -22,7 +23,8 @@ pub struct Problem {
     pub at: Option<(usize, usize)>,
     /// `upstreams.openai.url`; empty for the whole document.
     pub key: String,
-    /// What is wrong and what to write instead; quotes the file's text, never what a variable or secret file held.
+    /// Description of the problem and of what to write instead; quotes the file's text, never the
+    /// value of a variable or of a secret's file.
     pub message: String,
 }
 
@@ -52,7 +54,8 @@ impl fmt::Display for Problems {
 }
 
 impl Problem {
-    /// Takes over an error of the parser, without the values that serde likes to quote: one of them may be a key.
+    /// Takes over an error of the parser, without the values that serde likes to quote: one of them
+    /// may be a key.
     pub(super) fn from_yaml(file: &str, error: &serde_yaml::Error) -> Self {
         let at = error.location().map(|l| (l.line(), l.column()));
         let text = error.to_string();

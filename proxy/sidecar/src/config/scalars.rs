@@ -164,7 +164,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     }
 }
 
-/// Where Redis is, as written.
+/// Redis' address, as written.
 #[derive(Debug)]
 pub enum WrittenRedis {
     /// `redis://host:6379`.
@@ -338,7 +338,8 @@ impl JsonSchema for Grant {
     }
 }
 
-/// A policy's own configuration: any JSON. Keys that stand twice and numbers that JSON lacks are refused.
+/// A policy's own configuration: any JSON. Keys that stand twice and numbers that JSON lacks are
+/// refused.
 pub struct Tree(pub(super) serde_json::Value);
 
 /// Without the content: it may hold a key.

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use super::Secret;
 
-/// What outlives an exchange.
+/// State that outlives an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// Shared by replicas. None: this process's memory.
     pub redis: Option<Redis>,
-    /// How long an exchange waits for Redis. Default 5 ms.
+    /// Time that an exchange waits for Redis. Default 5 ms.
     pub timeout: Duration,
-    /// What limits do while Redis can't serve. Default share.
+    /// Effect on limits while Redis can't serve. Default share.
     pub degrade: Degrade,
-    /// Among how many replicas a limit is divided then. Default 1.
+    /// Number of replicas among which a limit is divided then. Default 1.
     pub replicas: u32,
-    /// When a reservation of a replica that died is given back. Default 10 minutes.
+    /// Time after which a reservation of a replica that died is given back. Default 10 minutes.
     pub reservation_lapse: Duration,
-    /// Whether the admin address may reset buckets and evict kept replies. Default false.
+    /// True if the admin address may reset buckets and evict stored replies. Default false.
     pub admin_changes: bool,
     /// Bounds of what is kept in this process.
     pub memory: StateMemory,
@@ -37,12 +37,12 @@ impl Default for State {
     }
 }
 
-/// What limits do while the shared store can't serve.
+/// Effect on limits while the shared store can't serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Degrade {
     /// Each replica keeps to its share of each limit.
     Share,
-    /// What asks for a limit is refused.
+    /// Requests that take from a limit are refused.
     Block,
     /// Limits let everything through; what is used is still counted when the store is back.
     Skip,
@@ -51,11 +51,11 @@ pub enum Degrade {
 /// Redis or Valkey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
-    /// Host and port; one, or some nodes of a cluster, which tell the others.
+    /// Host and port; one, or some nodes of a cluster, from which the others are discovered.
     pub nodes: Vec<(String, u16)>,
-    /// Whether they are a cluster.
+    /// True if they are a cluster.
     pub cluster: bool,
-    /// Whether TLS is spoken.
+    /// True if TLS is spoken.
     pub tls: bool,
     /// The database's number; 0 in a cluster.
     pub database: i64,
@@ -65,7 +65,7 @@ pub struct Redis {
     pub password: Option<Secret>,
     /// Roots to trust instead of the built-in ones, as PEM.
     pub roots: Option<Vec<u8>>,
-    /// What all keys begin with. Default `outrigger`.
+    /// Prefix of all keys. Default `outrigger`.
     pub prefix: String,
 }
 

@@ -1,4 +1,4 @@
-//! One case per way to get a setting wrong, and the ways that are right.
+//! One case for each mistake in a setting, and the forms that are right.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::LazyLock;
@@ -18,7 +18,8 @@ fn env(name: &str) -> Option<String> {
     }
 }
 
-/// Reads a configuration; what reads is valid by the schema, too, so that editors never underline what runs.
+/// Reads a configuration; what reads is valid by the schema, too, so that editors never underline
+/// what runs.
 pub(super) fn parse(yaml: &str) -> Result<Config, Problems> {
     let config = Config::parse(yaml, "t.yaml", &env);
     if config.is_ok() {
@@ -31,7 +32,7 @@ pub(super) fn parse(yaml: &str) -> Result<Config, Problems> {
     config
 }
 
-/// What a validator says of a configuration by the printed schema.
+/// Errors of a validator that checks a configuration by the printed schema.
 fn schema_errors(yaml: &str) -> Vec<String> {
     static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
         jsonschema::validator_for(&serde_json::from_str(&file::schema()).unwrap()).unwrap()
@@ -251,16 +252,16 @@ fn a_key_may_be_left_out_or_come_from_a_file_and_is_watched_there() {
 }
 
 #[test]
-fn streams_are_asked_for_usage_where_openai_is_spoken_and_nobody_said_no() {
+fn streams_are_requested_with_usage_where_openai_is_spoken_and_nobody_said_no() {
     let yaml = "upstreams:\n  openai: { dialect: openai, url: 'http://a' }\n  \
                 quiet: { dialect: openai, url: 'http://b', usage: false }\n  \
                 anthropic: { dialect: anthropic, url: 'http://c' }\n  \
                 gemini: { dialect: gemini, url: 'http://d' }\n  \
                 model: { kind: embedded }\n  loud: { kind: embedded, usage: true }";
     let config = parse(yaml).unwrap();
-    let asked: Vec<_> = config.upstreams.values().filter(|u| u.usage).collect();
-    let asked: Vec<_> = asked.iter().map(|upstream| &*upstream.name).collect();
-    assert_eq!(asked, ["loud", "openai"]);
+    let requesting: Vec<_> = config.upstreams.values().filter(|u| u.usage).collect();
+    let requesting: Vec<_> = requesting.iter().map(|upstream| &*upstream.name).collect();
+    assert_eq!(requesting, ["loud", "openai"]);
     assert_eq!(config.upstream_of(Family::Gemini).unwrap().name, "gemini");
 }
 
@@ -753,13 +754,13 @@ const WRONG: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn each_way_to_get_a_setting_wrong_is_told_with_its_place_and_what_to_write() {
+fn each_mistake_in_a_setting_is_reported_with_its_place_and_what_to_write() {
     for (yaml, words) in WRONG {
         let said = errors(yaml);
         assert_eq!(
             said.lines().count(),
             1,
-            "one problem, told once: {yaml}\n{said}"
+            "one problem, reported once: {yaml}\n{said}"
         );
         assert!(said.starts_with("t.yaml:"), "{said}");
         for word in *words {
@@ -769,17 +770,17 @@ fn each_way_to_get_a_setting_wrong_is_told_with_its_place_and_what_to_write() {
 }
 
 #[test]
-fn all_problems_of_a_file_are_told_at_once_in_order_with_their_lines() {
+fn all_problems_of_a_file_are_reported_at_once_in_order_with_their_lines() {
     let yaml = "admin: here\nupstreams:\n  a: { dialect: openai, url: nowhere }\nmodels:\n  m: { targets: [b/c] }\npolicies:\n  chain:\n    - use: x\ndrain: 1\n";
     let Err(Problems(problems)) = parse(yaml) else {
         panic!("accepted")
     };
-    let told: Vec<_> = problems
+    let reported: Vec<_> = problems
         .iter()
         .map(|p| (p.at.unwrap().0, p.key.as_str()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (1, "admin"),
             (3, "upstreams.a.url"),

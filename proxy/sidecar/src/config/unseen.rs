@@ -1,4 +1,5 @@
-//! What becomes of an exchange of which a policy can't see a part: in general, and by the kind of that part.
+//! Effect on an exchange of which a policy can't see a part: in general, and by the kind of that
+//! part.
 
 use std::fmt;
 
@@ -9,7 +10,7 @@ use super::Effect;
 /// The kinds of content inside a body that no policy can be shown.
 pub(in crate::config) const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;
 
-/// What becomes of an exchange of which a policy can't see a part.
+/// Effect on an exchange of which a policy can't see a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnUnseen {
     /// Of what has no kind: endpoints, encodings and replies that nobody reads.
@@ -40,12 +41,12 @@ impl OnUnseen {
         self
     }
 
-    /// Whether what has no kind is refused.
+    /// Reports whether content of no kind is refused.
     pub const fn blocks(&self) -> bool {
         matches!(self.general, Effect::Block)
     }
 
-    /// Whether a request is refused that holds content of the kind called `kind` in coverage.
+    /// Reports whether a request is refused that has content of the kind called `kind` in coverage.
     pub fn blocks_in_request(&self, kind: &str) -> bool {
         match self.named(kind) {
             Some(effect) => effect == Effect::Block,
@@ -53,7 +54,8 @@ impl OnUnseen {
         }
     }
 
-    /// The same of a reply, where only kinds that are named are refused: it was asked for.
+    /// Reports the same for a reply, where only kinds that are named are refused: the app requested
+    /// it.
     pub fn blocks_in_reply(&self, kind: &str) -> bool {
         self.named(kind) == Some(Effect::Block)
     }

@@ -1,16 +1,19 @@
-//! How an app's path becomes an upstream's.
+//! Mapping of an app's path to an upstream's.
 
 use super::{Family, Kind, Upstream};
 
 impl Upstream {
-    /// The path (and query) to ask this upstream for, when the app asked for `app_path`.
+    /// Returns the path (and query) to request from this upstream for the app's `app_path`.
     ///
-    /// Base URLs are written as each family's SDKs take them: OpenAI's with the version (`https://api.openai.com/v1`), Anthropic's without. An
-    /// app may be pointed at `http://outrigger` or at `http://outrigger/v1`. So a leading `/v1` of the app's path stands for the URL's
-    /// path. An OpenAI-like URL without any path takes the app's path as it came: the server is mounted where the app thinks it is.
+    /// Base URLs are written as each family's SDKs take them: OpenAI's with the version
+    /// (`https://api.openai.com/v1`), Anthropic's without. An app may be pointed at
+    /// `http://outrigger` or at `http://outrigger/v1`. So a leading `/v1` of the app's path stands
+    /// for the URL's path. An OpenAI-like URL without any path takes the app's path as it came: the
+    /// server is mounted where the app thinks it is.
     ///
-    /// Gemini's SDKs write the version themselves (`/v1beta`), so its URL has none; a URL that has one, Vertex' with its project say, takes
-    /// the place of the app's, and a path without any gets `/v1beta`.
+    /// Gemini's SDKs write the version themselves (`/v1beta`), so its URL has none; a URL that has
+    /// one, such as Vertex' with its project, takes the place of the app's, and a path without any
+    /// gets `/v1beta`.
     pub fn path(&self, app_path: &str) -> String {
         let Kind::Http { prefix, .. } = &self.kind else {
             return app_path.to_owned();

@@ -85,7 +85,8 @@ fn number_and_unit(text: &str) -> (&str, &str) {
     )
 }
 
-/// Replaces `${NAME}` and `${NAME:-default}`; `$${` stands for a literal `${`. A default is used where the variable is unset or empty.
+/// Replaces `${NAME}` and `${NAME:-default}`; `$${` stands for a literal `${`. A default is used
+/// where the variable is unset or empty.
 ///
 /// # Errors
 /// The sentence names the variable, never a value.

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_is_told_at_its_key() {
+    fn each_mistake_is_reported_at_its_key() {
         let directory = tempfile::tempdir().unwrap();
         let bundle = directory.path().display();
         std::fs::write(
@@ -112,8 +112,8 @@ mod tests {
             ),
             (&own, "ca.roots: lies in `ca.bundle`"),
         ] {
-            let told = ca(yaml).unwrap_err();
-            assert!(told.contains(said), "{yaml}: {told}");
+            let message = ca(yaml).unwrap_err();
+            assert!(message.contains(said), "{yaml}: {message}");
         }
     }
 

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_get_it_wrong_is_a_sentence() {
+    fn each_mistake_is_a_sentence() {
         for (yaml, said) in [
             ("harden: { landlock: maybe }", "`auto`, `require` and `off`"),
             ("overload: { connections: 0 }", "from 1 to"),
@@ -189,8 +189,8 @@ mod tests {
             ),
             ("overload: { memroy: {} }", "memroy"),
         ] {
-            let told = read(yaml).unwrap_err();
-            assert!(told.contains(said), "{yaml}: {told}");
+            let message = read(yaml).unwrap_err();
+            assert!(message.contains(said), "{yaml}: {message}");
         }
     }
 }

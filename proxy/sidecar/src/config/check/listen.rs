@@ -11,7 +11,7 @@ use crate::config::{
     problems::Path,
 };
 
-/// What `hosts:` says, upstream by upstream; `None` where the key is left out.
+/// The `hosts:` of each upstream; `None` where the key is left out.
 pub(super) type WrittenHosts = Vec<(String, Option<Vec<Text>>)>;
 
 impl Check<'_> {
@@ -121,8 +121,10 @@ impl Check<'_> {
         taken.push((at.to_string(), address));
     }
 
-    /// Who claims which host: what `hosts:` names, else the host of the URL. A name under `hosts:` goes before a URL's; among several
-    /// upstreams at one URL's host, the one that has its family's name (`openai` rather than `openai-batch`), to which requests without an alias go.
+    /// Claims for each upstream the hosts under its `hosts:`, else the host of its URL. A name
+    /// under `hosts:` goes before a URL's; among several upstreams at one URL's host, the one that
+    /// has its family's name (`openai` rather than `openai-batch`) claims it, as requests without
+    /// an alias go there.
     pub(super) fn hosts(
         &mut self,
         upstreams: &BTreeMap<String, Upstream>,
@@ -230,7 +232,7 @@ fn claim(host: String, port: u16, tls: bool, upstream: &str, own: bool) -> Claim
     }
 }
 
-/// What an upstream's URL claims; an address has no name that TLS could tell.
+/// The claim of an upstream's URL; none for an address, which TLS has no server name for.
 fn of_url(upstream: &Upstream) -> Option<Claim> {
     let Kind::Http { origin, .. } = &upstream.kind else {
         return None;

@@ -1,7 +1,8 @@
 //! From what was written to what it means, with every problem of the file found in one go.
 //!
-//! A value that is wrong is replaced by its default and noted, so that checking goes on; the configuration is handed out only where nothing
-//! was noted. Messages quote the file's own text, `${NAME}` included, and never what a variable or a secret's file held.
+//! A value that is wrong is replaced by its default and noted, so that checking goes on; the
+//! configuration is returned only where nothing was noted. Messages quote the file's own text,
+//! `${NAME}` included, and never the value of a variable or of a secret's file.
 
 use std::{fmt::Display, path::PathBuf, time::Duration};
 
@@ -179,7 +180,7 @@ impl Check<'_> {
         (Log { format, level }, written.exchanges.unwrap_or(true))
     }
 
-    // What every key needs.
+    // Helpers of every section.
 
     fn problem(&mut self, at: &Path, message: impl Display) {
         let place = locate(self.yaml, at);

@@ -28,7 +28,8 @@ impl Check<'_> {
             written.require_signed,
             written.rollback_guard,
         );
-        // A directory without a chain is allowed: pods share one template, and a later chain is taken up without a restart.
+        // A directory without a chain is allowed: pods share one template, and a later chain is
+        // taken up without a restart.
         match &directory {
             None if written.directory.is_none() && !chain.is_empty() => {
                 self.problem(&at.key("chain"), "has policies, but `policies.directory` doesn't say where their files are; add it");
@@ -267,7 +268,8 @@ impl Check<'_> {
     }
 }
 
-/// The most CPU time for a KiB of text: what a call may take stays bounded by the bodies that are let in.
+/// The most CPU time for a KiB of text: what a call may take stays bounded by the bodies that are
+/// let in.
 const MOST_PER_KIB: Duration = Duration::from_millis(10);
 
 fn policy_name(text: &str) -> Result<String, String> {
@@ -303,8 +305,9 @@ fn fetch_host(text: &str) -> Result<String, String> {
     Ok(text.to_ascii_lowercase())
 }
 
-/// `$XDG_CACHE_HOME/outrigger`, `~/.cache/outrigger`, or a directory of this user's under the temporary one. Whoever writes there must
-/// check that nobody else can: compiled code is run as it is.
+/// `$XDG_CACHE_HOME/outrigger`, `~/.cache/outrigger`, or a directory of this user's under the
+/// temporary one. Whoever writes there must check that nobody else can: compiled code is run as it
+/// is.
 fn default_cache(env: Env<'_>) -> PathBuf {
     let absolute = |name: &str| {
         env(name)

@@ -37,7 +37,7 @@ impl Check<'_> {
         }
     }
 
-    /// What the file says; its problems bear its own name and lines.
+    /// The prices in the file; its problems bear its own name and lines.
     fn price_file(&mut self, name: &str, yaml: &str) -> BTreeMap<String, PriceLine> {
         let written: PriceFile = match serde_yaml::from_str(yaml) {
             Ok(written) => written,

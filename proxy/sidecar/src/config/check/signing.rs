@@ -73,7 +73,7 @@ impl Check<'_> {
         }
     }
 
-    /// A word without effect is a mistake.
+    /// Reports each `allow_rollback` without effect as a mistake.
     pub(super) fn rollbacks(&mut self, at: &Path, chain: &[Use], trust: &Trust) {
         for (n, policy) in chain.iter().enumerate() {
             if policy.allow_rollback && !trust.rollback_guard {
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_get_it_wrong_is_told_with_its_key() {
+    fn each_mistake_is_reported_with_its_key() {
         let (one, secret) = (key(), SecretKey::generate().unwrap().1.to_string());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret.key");
         std::fs::write(&file, &secret).unwrap();
         let other = format!("  signers: ['{one}']\n  require_signed: false\n");
-        for (yaml, told) in [
+        for (yaml, message) in [
             (
                 "  require_signed: true\n".to_owned(),
                 "policies.require_signed: can't hold without `policies.signers`",
@@ -195,7 +195,7 @@ mod tests {
             ),
         ] {
             let said = parse(&yaml).unwrap_err();
-            assert!(said.contains(told), "{yaml}: {said}");
+            assert!(said.contains(message), "{yaml}: {said}");
             assert!(!said.contains(secret.lines().nth(1).unwrap()), "{said}");
         }
     }

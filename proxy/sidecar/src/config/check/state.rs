@@ -9,7 +9,7 @@ use crate::config::{
     problems::Path,
 };
 
-/// What an exchange may wait for a store at the most: longer, and a store that is slow stops everything.
+/// Longest `state.timeout`: beyond it a slow store would stall every exchange.
 const LONGEST: Duration = Duration::from_secs(1);
 
 impl Check<'_> {

@@ -79,11 +79,11 @@ impl Check<'_> {
                 None => headers.push(header),
             }
         }
-        // A value of the operator's alone is not for callers to change.
-        let told = written.env.is_some() || written.value.is_some();
+        // Where the operator gives a value and no headers, no header of a caller may change it.
+        let fixed_by_operator = written.env.is_some() || written.value.is_some();
         TagRule {
             name,
-            headers: (written.headers.is_some() || told).then_some(headers),
+            headers: (written.headers.is_some() || fixed_by_operator).then_some(headers),
             fixed,
             strip: written.strip,
         }

@@ -202,7 +202,8 @@ impl Check<'_> {
         None
     }
 
-    /// `${NAME}`, `file:/path` or the text itself. Empty is a mistake, except where `:-` says that it may be.
+    /// `${NAME}`, `file:/path` or the text itself. Empty is a mistake, except where `:-` says that
+    /// it may be.
     fn secret(&mut self, at: &Path, written: Option<&Text>) -> Option<Secret> {
         let raw = written?;
         let text = self.text(at, written)?;
@@ -220,7 +221,8 @@ impl Check<'_> {
         Some(Secret::new(text))
     }
 
-    /// What `file:/path` names, without the line break at its end; other text as it is.
+    /// Reads the file that `file:/path` names, without the line break at its end; other text is
+    /// returned as it is.
     pub(super) fn read_secret(&mut self, at: &Path, text: String) -> Option<String> {
         let Some(path) = text.strip_prefix("file:").map(PathBuf::from) else {
             return Some(text);

@@ -17,7 +17,7 @@ pub struct WrittenAdmin {
     pub listen: Option<Text>,
     /// Names besides IP addresses and `localhost`.
     pub hosts: Vec<Text>,
-    /// Whether it was written as a section, whose problems have keys of their own.
+    /// True if it was written as a section, whose problems have keys of their own.
     pub section: bool,
 }
 
@@ -28,7 +28,8 @@ struct Admin {
     /// The address. Default `127.0.0.1:4190`.
     #[serde(default, deserialize_with = "given")]
     listen: Option<Text>,
-    /// Names under which it answers, besides IP addresses and `localhost`: `[outrigger.search.svc]`.
+    /// Names under which it answers, besides IP addresses and `localhost`:
+    /// `[outrigger.search.svc]`.
     #[serde(default, deserialize_with = "given")]
     hosts: Option<Vec<Text>>,
 }

@@ -5,30 +5,34 @@ use serde::Deserialize;
 
 use super::{Count, Size, Span, Text};
 
-/// What the process gives up at its start.
+/// Rights that the process gives up at its start.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Harden {
-    /// `auto` (the default): files and ports that the configuration does not name are given up, as far as the kernel has Landlock; `require`:
-    /// no start without it; `off`.
+    /// `auto` (the default): files and ports that the configuration does not name are given up, as
+    /// far as the kernel has Landlock; `require`: no start without it; `off`.
     #[serde(default, deserialize_with = "super::given")]
     pub landlock: Option<Text>,
 }
 
-/// Where new work is turned away, so that what is under way goes on.
+/// Limits beyond which new work is refused, so that work in progress goes on.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overload {
-    /// Connections of apps at once; beyond it idle ones are closed, and then new ones refused. Default 10000.
+    /// Connections of apps at once; beyond it idle ones are closed, and then new ones refused.
+    /// Default 10000.
     #[serde(default, deserialize_with = "super::given")]
     pub connections: Option<Count>,
-    /// Exchanges at once. Default: one for each 128KiB of `memory.limit`, 10000 where there is none.
+    /// Exchanges at once. Default: one for each 128KiB of `memory.limit`, 10000 where there is
+    /// none.
     #[serde(default, deserialize_with = "super::given")]
     pub exchanges: Option<Count>,
-    /// Request bodies in memory, all together. Default: a quarter of `memory.limit`, `256MiB` where there is none.
+    /// Request bodies in memory, all together. Default: a quarter of `memory.limit`, `256MiB` where
+    /// there is none.
     #[serde(default, deserialize_with = "super::given")]
     pub bodies: Option<Size>,
-    /// How long a worker's tasks may wait for their turn, and the shortest wait of a while counts. Default `250ms`.
+    /// Time that a worker's tasks may wait for their turn; the shortest wait of an interval counts.
+    /// Default `250ms`.
     #[serde(default, deserialize_with = "super::given")]
     pub delay: Option<Span>,
     /// Memory.
@@ -36,7 +40,7 @@ pub struct Overload {
     pub memory: Option<OverloadMemory>,
 }
 
-/// When memory is short.
+/// Limits on memory.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OverloadMemory {

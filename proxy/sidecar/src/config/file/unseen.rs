@@ -17,7 +17,7 @@ use crate::config::{
 /// The key of the map form for all that has no key of its own.
 pub(in crate::config) const DEFAULT: &str = "default";
 
-/// What becomes of what a policy can't see, as written.
+/// Effect on content that a policy can't see, as written.
 #[derive(Debug)]
 pub enum WrittenUnseen {
     /// `block` or `skip`.
