@@ -1,9 +1,12 @@
-//! Who is calling, without keeping the key: a hash of the credential, the same on every replica.
+//! The caller's name, without keeping the key: a hash of what identifies it, the same on every
+//! replica.
 //!
-//! By default the caller is who the credential says it is, else who its cookies say it is. An operator names other headers and cookies under
-//! `caller:`; a request that carries none of those falls back to the default, so that it shares no partition with every other such request.
+//! By default the credential identifies the caller, else the cookies. An operator names other
+//! headers and cookies under `caller:`; a request that carries none of those falls back to the
+//! default, so that it shares no partition with every other such request.
 //!
-//! Keys are long and random, so a plain hash tells nobody the key; 64 bits of it tell a billion callers apart.
+//! Keys are long and random, so a plain hash reveals none of them; 64 bits of it tell a billion
+//! callers apart.
 
 use dialect::address;
 use http::{HeaderMap, HeaderValue};
@@ -11,8 +14,9 @@ use ring::digest::{SHA256, digest};
 
 use crate::config::Caller;
 
-/// A name for the caller, the same on every replica: a hash of the first header or cookie that `rule` names and the request carries, else of
-/// its credential, else of its cookies. None where it carries nothing of all that.
+/// A name for the caller, the same on every replica: a hash of the first header or cookie that
+/// `rule` names and the request carries, else of its credential, else of its cookies. None where it
+/// carries none of these.
 pub fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<String> {
     let named = || {
         rule.headers.iter().find_map(|name| {
@@ -73,7 +77,8 @@ fn hash_of(name: &str, value: &[u8]) -> String {
     hash(&[name.as_bytes(), b"\0", value].concat())
 }
 
-/// A name for the caller: a hash of the credential that the request carries, the same on every replica. None where it carries none.
+/// A name for the caller: a hash of the credential that the request carries, the same on every
+/// replica. None where it carries none.
 pub fn of(headers: &HeaderMap) -> Option<String> {
     let value = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let bearer = |value: &'_ [u8]| {
@@ -92,7 +97,8 @@ pub fn of(headers: &HeaderMap) -> Option<String> {
     (!credential.is_empty()).then(|| hash(credential))
 }
 
-/// What [`of`] makes of a credential, for one that came in another way (Gemini's `?key=`): 16 hexadecimal digits of its SHA-256.
+/// 16 hexadecimal digits of the credential's SHA-256, as in [`of`]; for a credential that is no
+/// header (Gemini's `?key=`).
 pub fn hash(credential: &[u8]) -> String {
     let digest = digest(&SHA256, credential);
     let mut name = String::with_capacity(16);

@@ -1,8 +1,11 @@
-//! What past exchanges teach about the next: how far the linear estimate of a prompt is off for this model, and how long its replies get.
+//! Estimates learned from past exchanges: how far the linear estimate of a prompt is off for this
+//! model, and how long its replies get.
 //!
-//! A route is a dialect and a model. Its factor is the ratio of two decaying sums, reported tokens over estimated ones, so that it is the
-//! *totals* that come out right and not the average of the ratios. Its output length is a histogram whose buckets are an eighth of an octave wide and
-//! which is halved when it is full: older replies count less. Both are shared by all workers behind small locks; a route takes 400 bytes.
+//! A route is a dialect and a model. Its factor is the ratio of two decaying sums, reported tokens
+//! over estimated ones, so that it is the *totals* that come out right and not the average of the
+//! ratios. Its output length is a histogram whose buckets are an eighth of an octave wide and which
+//! is halved when it is full: older replies count less. Both are shared by all workers behind small
+//! locks; a route takes 400 bytes.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -11,40 +14,43 @@ use parking_lot::Mutex;
 
 use super::Estimate;
 
-/// Routes that are remembered; beyond it the one that was not used for longest is forgotten.
+/// Routes that are remembered; beyond it the least recently used one is forgotten.
 pub const ROUTES: usize = 1024;
 const SHARDS: usize = 16;
 /// Exchanges over which a factor is averaged; as many again weigh 1/e of it.
 const WINDOW: f64 = 128.0;
-/// A prompt of more than this many average prompts weighs only as much: one giant of strange text does not set the factor.
+/// A prompt of more than this many average prompts weighs only as much: one giant of strange text
+/// does not set the factor.
 const GIANT: f64 = 8.0;
 const FACTOR: std::ops::RangeInclusive<f64> = 0.5..=3.0;
-/// Replies that make a histogram worth believing alone.
+/// Replies from which on a histogram is used alone.
 const ENOUGH: u32 = 16;
-/// What is reserved for the output of a route of which less is known: more than 97 of 100 replies in the Azure 2023 conversation trace took.
+/// Least tokens reserved for the output of a route with fewer than 16 exchanges: more than
+/// 97 of 100 replies took in Azure's conversation trace of 2023
+/// (<https://github.com/Azure/AzurePublicDataset>).
 pub const UNKNOWN_OUTPUT: u64 = 512;
 
-/// What is known of every route. Cheap to ask and to teach from any thread.
+/// The estimates of every route. Cheap to read and to update from any thread.
 #[derive(Debug)]
 pub struct Routes {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
 
-/// What is known of one route.
+/// The estimates of one route.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Learned {
     /// Reported tokens of a prompt for each that the linear estimator counts, 0.5 to 3.
     pub factor: f64,
-    /// Nine of ten replies are not longer, in tokens.
+    /// Tokens that nine of ten replies do not exceed.
     pub output: u64,
-    /// Exchanges that taught it.
+    /// Exchanges that it was learned from.
     pub exchanges: u32,
 }
 
 impl Learned {
-    /// Tokens that an exchange will take. `linear` is the linear estimator's count of the prompt, `most` what the caller allows the reply
-    /// to take, `limit` what the model can give.
+    /// Tokens that an exchange will take. `linear` is the linear estimator's count of the prompt,
+    /// `most` what the caller allows the reply to take, `limit` what the model can give.
     pub fn estimate(&self, linear: u64, most: Option<u64>, limit: Option<u32>) -> Estimate {
         Estimate {
             input: self.tokens(linear),
@@ -89,7 +95,7 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// Nothing is known yet.
+    /// Makes an empty set.
     pub fn new() -> Self {
         Self {
             hasher: RandomState::new(),
@@ -97,7 +103,7 @@ impl Routes {
         }
     }
 
-    /// What is known of a route; of one that nobody used, what is likely.
+    /// Returns the estimates of a route; those of a route without exchanges are defaults.
     pub fn learned(&self, dialect: Dialect, model: &str) -> Learned {
         self.with(dialect, model, |shard, hash| {
             let route = shard.find(hash, dialect, model)?;
@@ -110,8 +116,8 @@ impl Routes {
         })
     }
 
-    /// Learns from what a provider reported; `linear` is the linear estimator's count of the same prompt, 0 where nobody counted. An estimated
-    /// usage teaches nothing.
+    /// Learns from a provider's report; `linear` is the linear estimator's count of the same
+    /// prompt, 0 where nobody counted. An estimated usage is ignored.
     pub fn observe(&self, dialect: Dialect, model: &str, linear: u64, usage: &Usage) {
         if usage.estimated {
             return;
@@ -123,7 +129,7 @@ impl Routes {
         });
     }
 
-    /// How many routes are known.
+    /// Returns the number of known routes.
     pub fn len(&self) -> usize {
         let lock = |shard: &Mutex<Shard>| {
             let shard = shard.lock();
@@ -132,7 +138,7 @@ impl Routes {
         self.shards.iter().map(lock).sum()
     }
 
-    /// Whether nothing is known yet.
+    /// Reports whether no route is known yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -213,7 +219,7 @@ impl Route {
             let most = GIANT * self.estimated / self.weight;
             weight = (most / estimated).min(1.0);
         } else {
-            // what is likely counts as one exchange
+            // the prior counts as one exchange
             self.reported = prior(self.dialect) * estimated;
             self.estimated = estimated;
             self.weight = 1.0;
@@ -268,14 +274,14 @@ fn scaled(tokens: u64, factor: f64) -> u64 {
 
 /// Exact below 16, then eight buckets for each doubling, up to 2 million.
 const BUCKETS: usize = 16 + 17 * 8;
-/// So many replies fill a histogram; then every bucket is halved.
+/// Replies that fill a histogram; then every bucket is halved.
 const FULL: u32 = 512;
 
 #[derive(Debug)]
 struct Histogram {
     counts: [u16; BUCKETS],
     total: u32,
-    /// Nine of ten are not longer: kept, as it is asked for before every exchange.
+    /// Tokens that nine of ten replies do not exceed; cached, as it is read before every exchange.
     ninth_tenth: u64,
 }
 

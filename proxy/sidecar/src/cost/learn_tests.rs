@@ -65,7 +65,8 @@ fn the_linear_estimate_of_each_kind_of_text_is_within_seven_percent_on_average_a
     }
 }
 
-/// Teaches a route 50 exchanges of these texts and returns how far the sum of the next 2,000 estimates is off.
+/// Teaches a route 50 exchanges of these texts and returns how far the sum of the next 2,000
+/// estimates is off.
 fn bias(texts: &[(u64, f64)], dialect: Dialect) -> f64 {
     let routes = Routes::new();
     let mut dice = dice();
@@ -260,7 +261,7 @@ fn routes_are_bounded_and_the_one_unused_for_longest_goes() {
 }
 
 #[test]
-fn dialects_and_models_are_told_apart() {
+fn dialects_and_models_are_kept_apart() {
     let routes = Routes::new();
     routes.observe(CHAT, "a", 1000, &usage(2000, 1));
     assert_eq!(routes.learned(CHAT, "b").exchanges, 0);

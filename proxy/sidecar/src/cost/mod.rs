@@ -1,7 +1,8 @@
-//! What an exchange costs, what it will probably take, and whom it is booked to: prices, estimates, tags.
+//! Prices, estimates, tags: the cost of an exchange, the tokens that it will probably take, and the
+//! tags by which both are attributed.
 //!
-//! The room is pure: usage, names, headers and the time come in, numbers come out. It reserves nothing and keeps no books. What a
-//! policy makes of a number (a limit, a budget, a cheaper model) is the policy's.
+//! The room is pure: usage, names, headers and the time come in, numbers come out. It reserves
+//! nothing and keeps no totals. A limit, a budget or a cheaper model is a policy's decision.
 
 pub mod caller;
 pub mod learn;

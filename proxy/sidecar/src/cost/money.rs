@@ -1,4 +1,5 @@
-//! Money as a whole number of billionths of a dollar: sums of it are exact, and a counter of it takes 18 years at a billion dollars a year.
+//! Money as a whole number of billionths of a dollar: sums of it are exact, and a counter of it
+//! takes 18 years at a billion dollars a year.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ impl NanoDollars {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// Millionths of a dollar, rounded up: what is budgeted is never less than what is billed.
+    /// Millionths of a dollar, rounded up, so that a budget never counts less than the provider
+    /// charges.
     pub const fn micros(self) -> u64 {
         self.0.div_ceil(1000)
     }
@@ -22,7 +24,8 @@ impl NanoDollars {
     }
 }
 
-/// Dollars as a plain decimal number, exactly: `0.0012345`, `0`, `12.5`. This is also the text of `x-outrigger-cost-usd`.
+/// Dollars as a plain decimal number, exactly: `0.0012345`, `0`, `12.5`. This is also the text of
+/// `x-outrigger-cost-usd`.
 impl fmt::Display for NanoDollars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (dollars, mut rest, mut places) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000, 9);

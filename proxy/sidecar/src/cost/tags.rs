@@ -1,8 +1,10 @@
-//! Whom an exchange is booked to: tags from headers, from the environment, from the configuration.
+//! Tags of an exchange: from headers, from the environment, from the configuration.
 //!
-//! Besides `x-outrigger-tenant` and its like, what other gateways' users send is understood, so that nobody has to change code. Headers
-//! that only a gateway reads are kept from the provider. A request without such headers costs one pass over the names of those that it
-//! has, and no allocation. A tag that is too long or unprintable is left out and counted, not cut: two tenants must not become one.
+//! Besides `x-outrigger-tenant` and its like, headers that users of other gateways send are read,
+//! so that nobody has to change code. Headers that only a gateway reads are removed before the
+//! request goes to a provider. A request without such headers costs one pass over the names of
+//! those that it has, and no allocation. A tag that is too long or unprintable is left out and
+//! counted, not cut: two tenants must not become one.
 
 use std::sync::Arc;
 
@@ -51,7 +53,8 @@ impl Tags {
             .map(|tag| &tag.value)
     }
 
-    /// Sets a tag, as policies do; an empty value removes it. False where the name or the value can't be one, or there are too many.
+    /// Sets a tag, as policies do; an empty value removes it. False where the name or the value
+    /// can't be one, or there are too many.
     pub fn set(&mut self, name: &str, value: &str) -> bool {
         if value.is_empty() {
             self.all.retain(|tag| *tag.name != *name);
@@ -80,12 +83,13 @@ impl Tags {
         self.all.iter().map(|tag| (&*tag.name, &*tag.value))
     }
 
-    /// Whether there is none.
+    /// Reports whether there is none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// How many tags the caller sent that could not be taken: too long, unprintable or too many.
+    /// Returns the number of tags of the caller that could not be taken: too long, unprintable or
+    /// too many.
     pub fn ignored(&self) -> u16 {
         self.ignored
     }
@@ -116,7 +120,8 @@ impl Tags {
     }
 }
 
-/// How good a source of a tag is; less is better. The operator's own headers have the ranks below, in their order.
+/// Rank of a source of a tag; less is better. The operator's own headers have the ranks below, in
+/// their order.
 mod rank {
     pub(super) const OWN_NAME: u8 = 100;
     pub(super) const SYNONYM: u8 = 101; // and the numbers after it
@@ -126,7 +131,7 @@ mod rank {
     pub(super) const USER: u8 = 140;
 }
 
-/// What other gateways call these tags.
+/// Headers of other gateways for these tags.
 const SYNONYMS: [(&str, &str, u8); 3] = [
     ("tenant", "x-litellm-customer-id", rank::SYNONYM),
     ("tenant", "x-litellm-end-user-id", rank::SYNONYM + 1),
@@ -161,13 +166,13 @@ const NEEDED: [&str; 15] = [
     "x-request-id",
 ];
 
-/// Where tags come from, prepared.
+/// Sources of tags, prepared.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     tags: Vec<Rule>,
     /// Headers that are a tag: the tag's number and rank.
     exact: Vec<(HeaderName, u8, u8)>,
-    /// Headers of the operator's that are kept from upstreams.
+    /// Headers of the operator's that are removed before the request goes upstream.
     strip: Vec<HeaderName>,
     /// Lengths of the operator's headers, a bit each: most names need no comparison.
     lengths: u64,
@@ -177,7 +182,7 @@ pub struct Rules {
 struct Rule {
     name: Arc<str>,
     fixed: Option<Arc<str>>,
-    /// Whether properties and metadata of this name count.
+    /// True if properties and metadata of this name count.
     usual: bool,
 }
 

@@ -124,7 +124,7 @@ fn the_operators_headers_stand_in_for_the_usual_ones() {
 }
 
 #[test]
-fn what_the_operator_fixed_no_caller_changes_but_a_default_gives_way() {
+fn no_caller_changes_what_the_operator_fixed_but_a_default_yields() {
     let yaml = "tags: { plan: { env: POD_PLAN }, feature: { value: chat, headers: [x-feature] } }";
     check(
         yaml,

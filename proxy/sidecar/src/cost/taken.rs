@@ -1,24 +1,27 @@
-//! What an exchange took, as far as that is known at its end.
+//! The usage of an exchange, as far as it is known at its end.
 //!
-//! [`Taken`] has no default and no empty case that means "not known": whoever settles has to say which it is, and what was not read is
-//! never settled as nothing.
+//! [`Taken`] has no default and no empty case that means "not known": whoever settles has to choose
+//! a case, and a reply that was not read is never settled as nothing.
 
 use dialect::Usage;
 
 use super::{NanoDollars, Price, Unit};
 
-/// What is known at an exchange's end of what it took.
+/// Knowledge of an exchange's usage at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// Nothing that costs: no provider was reached, it answered with an error, or the call only counted tokens.
+    /// Nothing that costs: no provider was reached, it answered with an error, or the call only
+    /// counted tokens.
     Nothing,
     /// As the provider reported it, with a reply that was read to its end.
     Known(Usage),
-    /// By estimate of what was sent and of what came back: the provider reported nothing, or the reply was cut.
+    /// By estimate of what was sent and of what came back: the provider reported nothing, or the
+    /// reply was cut.
     Estimated(Usage),
-    /// The reply could not be read. What was reserved stands; where that is less than `least`, or nothing, `least` counts.
+    /// The reply could not be read. What was reserved stands; where that is less than `least`, or
+    /// nothing, `least` counts.
     Unknown {
-        /// What it took at least, by estimate.
+        /// Least usage, by estimate.
         least: Usage,
     },
 }
@@ -34,12 +37,13 @@ impl Taken {
         }
     }
 
-    /// What it cost; none where nothing was taken, or the model has no price.
+    /// Its cost; none where nothing was taken, or the model has no price.
     pub fn cost(&self, price: Option<&Price>) -> Option<NanoDollars> {
         Some(price?.cost(self.usage()?))
     }
 
-    /// The amount that takes the place of what was `reserved` of a unit, money in billionths of a dollar. `reached`: a provider was asked.
+    /// The amount that replaces what was `reserved` of a unit, money in billionths of a dollar.
+    /// `reached`: the request was sent to a provider.
     pub fn settled(&self, unit: Unit, reserved: u64, price: Option<&Price>, reached: bool) -> u64 {
         let amount = match (unit, self.usage()) {
             (Unit::Requests, _) => return u64::from(reached),
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_counts_where_a_provider_was_asked_whatever_it_took() {
+    fn a_request_counts_where_it_was_sent_to_a_provider_whatever_it_took() {
         for reached in [true, false] {
             let settled = Taken::Nothing.settled(Unit::Requests, 1, None, reached);
             assert_eq!(settled, u64::from(reached));

@@ -1,10 +1,10 @@
-//! What limits count, as an estimate before the exchange and as the truth after it.
+//! The units of limits: estimated before an exchange, known after it.
 
 use dialect::Usage;
 
 use super::{NanoDollars, Price};
 
-/// What a limit counts.
+/// The unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Unit {
@@ -41,7 +41,8 @@ impl Unit {
         }
     }
 
-    /// What an exchange with this usage took; none for money where the model has no price.
+    /// Amount of this unit in an exchange with this usage; none for money where the model has no
+    /// price.
     pub fn taken(self, usage: &Usage, cost: Option<NanoDollars>) -> Option<u64> {
         Some(match self {
             Self::Requests => 1,
@@ -58,7 +59,7 @@ impl Unit {
 pub struct Units([u64; Unit::ALL.len()]);
 
 impl Units {
-    /// How much of this unit.
+    /// Amount of this unit.
     pub const fn of(&self, unit: Unit) -> u64 {
         self.0[unit as usize]
     }
@@ -67,7 +68,7 @@ impl Units {
         let sum = &mut self.0[unit as usize];
         *sum = sum.saturating_add(amount);
     }
-    /// Whether there is none of any.
+    /// Reports whether there is none of any.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -98,7 +99,8 @@ impl Estimate {
         }
     }
 
-    /// How much of a unit it will take; none for money where the model has no price. No cache is counted on.
+    /// Estimated amount of a unit; none for money where the model has no price. Assumes that the
+    /// provider has nothing cached.
     pub fn of(&self, unit: Unit, price: Option<&Price>) -> Option<u64> {
         let usage = self.usage();
         unit.taken(&usage, price.map(|price| price.cost(&usage)))
@@ -111,7 +113,7 @@ mod tests {
     use crate::cost::prices::Rates;
 
     #[test]
-    fn an_estimate_is_told_in_every_unit_and_in_money_only_with_a_price() {
+    fn an_estimate_is_given_in_every_unit_and_in_money_only_with_a_price() {
         let estimate = Estimate {
             input: 1000,
             output: 500,

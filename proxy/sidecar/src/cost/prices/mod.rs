@@ -1,8 +1,8 @@
-//! What a model's tokens cost: the operator's own prices first, then the table in the binary.
+//! Prices of models' tokens: the operator's own first, then the table in the binary.
 //!
-//! A model without a price is *unpriced*: `None`, never 0. Which provider's prices an upstream has is told by its address, else by its
-//! name, else by the model's name (an unknown address may be a gateway before a known provider); where that is wrong, a line in the
-//! operator's file is right.
+//! A model without a price is *unpriced*: `None`, never 0. An upstream's provider is found by its
+//! address, else by its name, else by the model's name (an unknown address may be a gateway before
+//! a known provider); where that is wrong, a line in the operator's file corrects it.
 
 use std::fmt;
 
@@ -17,12 +17,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-/// What the tokens of one exchange cost. Money is in millionths of a dollar per million tokens: billionths of a thousandth per token.
+/// Price of the tokens of an exchange. Money is in millionths of a dollar per million tokens:
+/// billionths of a thousandth per token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Price {
     /// Up to `start` tokens of input.
     pub base: Rates,
-    /// Where the rates `above` begin; 0: nowhere.
+    /// Tokens of input beyond which the rates `above` count; 0: never.
     pub start: u64,
     /// For all tokens of an exchange with more input than `start`.
     pub above: Rates,
@@ -73,7 +74,7 @@ impl Price {
         }
     }
 
-    /// What this usage costs, rounded to the nearest billionth of a dollar.
+    /// Cost of this usage, rounded to the nearest billionth of a dollar.
     pub fn cost(&self, usage: &Usage) -> NanoDollars {
         let rates = if self.start > 0 && usage.input > self.start {
             self.above
@@ -126,7 +127,7 @@ pub struct Priced<'a> {
     pub source: &'a str,
     /// Since when it holds; else when it was read. None for the operator's own.
     pub date: Option<Day>,
-    /// What the model takes and gives.
+    /// The model's limits.
     pub limits: Limits,
 }
 
@@ -148,7 +149,7 @@ pub struct Prices {
     latest: Mutex<Option<Latest>>,
 }
 
-/// What was asked last: most apps ask one model all day.
+/// The last look-up: most apps use one model all day.
 #[derive(Debug)]
 struct Latest {
     /// Seconds after 1970, in whole minutes: no price of the table changes within one.
@@ -162,7 +163,7 @@ struct Latest {
 #[derive(Debug, Clone)]
 struct Own {
     written: String,
-    /// What stands between the stars, in lower case; one piece where there is no star.
+    /// The text between the stars, in lower case; one piece where there is no star.
     pieces: Vec<String>,
     price: Price,
 }
@@ -201,7 +202,7 @@ impl Prices {
         }
     }
 
-    /// What [`Self::find`] finds of the price alone, which costs next to nothing for the target that was asked last.
+    /// The price alone of [`Self::find`]; cached for the target of the last look-up.
     pub fn price(&self, upstream: &str, model: &str, now: u64) -> Option<Price> {
         let minute = now - now % 60;
         let find = || self.find(upstream, model, now).map(|priced| priced.price);
@@ -228,7 +229,8 @@ impl Prices {
         }
     }
 
-    /// The price of `model` at `upstream`, `now` seconds after 1970; none where nobody told one.
+    /// The price of `model` at `upstream`, `now` seconds after 1970; none where neither the
+    /// operator nor the table has one.
     pub fn find(&self, upstream: &str, model: &str, now: u64) -> Option<Priced<'_>> {
         let mut buffer = [0; LONGEST];
         let length = upstream.len() + 1 + model.len();
@@ -263,7 +265,7 @@ impl Prices {
     }
 }
 
-/// Whether the text is made of the pieces, in order, with anything between them.
+/// Reports whether the text is made of the pieces, in order, with anything between them.
 fn matches(pieces: &[String], text: &str) -> bool {
     let Some((first, rest)) = pieces.split_first() else {
         return false;

@@ -1,11 +1,13 @@
 //! The table in the binary: static arrays, made by `build.rs`, and how a name is found in them.
 //!
-//! A provider's models have exact names, which are searched by halves, and rules (`begins with`, `contains` …), which are tried in the
-//! data's order. The first model that matches counts, so rules that stand before the exact match are tried too.
+//! A provider's models have exact names, which are searched by halves, and rules (`begins with`,
+//! `contains` …), which are tried in the data's order. The first model that matches counts, so
+//! rules that stand before the exact match are tried too.
 
 use super::{Day, Limits, NanoDollars, Price, Priced, Rates};
 
-/// A piece of `NAMES`: where it begins and how long it is. Offsets, unlike references, need no relocation when the program starts.
+/// A piece of `NAMES`: where it begins and how long it is. Offsets, unlike references, need no
+/// relocation when the program starts.
 #[derive(Debug, Clone, Copy)]
 struct Text(u32, u16);
 
@@ -37,7 +39,7 @@ struct Listed {
     fallbacks: [u8; 2],
 }
 
-/// Where a provider's API is.
+/// A prefix of a provider's API address.
 struct Host {
     starts: Text,
     ends: Text,
@@ -68,7 +70,8 @@ struct Era {
     request: u32,
 }
 
-/// One way to name a model, or (in `FAMILIES` and `SPELLINGS`) a provider: `row` is its number.
+/// A pattern for the names of a model, or (in `FAMILIES` and `SPELLINGS`) of a provider: `row` is
+/// its number.
 struct Rule {
     kind: Kind,
     text: Text,
@@ -111,18 +114,18 @@ impl Rule {
     }
 }
 
-/// Whose prices an upstream has.
+/// The provider of an upstream, whose prices count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
-    /// Its address says so.
+    /// Given by its address.
     Certain(u8),
-    /// Its name says so.
+    /// Given by its name.
     Likely(u8),
-    /// Nothing says so.
+    /// Given by neither.
     Unknown,
 }
 
-/// Whose prices the upstream at this host and path, under this name, has.
+/// The provider of the upstream at this host and path, under this name.
 pub(super) fn home(host: &str, path: &str, name: &str) -> Home {
     let host = host.to_ascii_lowercase();
     let at = HOSTS.iter().find(|at| {
@@ -161,9 +164,10 @@ pub(super) struct Found {
     provider: u8,
 }
 
-/// Finds a model by its name in lower case: as it stands, behind a provider's name (`openai/…`), or without the date at its end.
+/// Finds a model by its name in lower case: as it stands, behind a provider's name (`openai/…`), or
+/// without the date at its end.
 pub(super) fn find(home: Home, name: &str) -> Option<Found> {
-    let name = name.strip_prefix("models/").unwrap_or(name); // Gemini's way
+    let name = name.strip_prefix("models/").unwrap_or(name); // Gemini's resource name
     as_named(home, name).or_else(|| as_named(home, undated(name)?))
 }
 

@@ -1,10 +1,12 @@
-//! Headers that only a gateway reads: kept from a provider, and let through to the gateway that they are for.
+//! Headers that only a gateway reads: removed before a provider, and passed on to the gateway that
+//! they are for.
 
 use http::{HeaderMap, HeaderName};
 
 use super::Rules;
 
-/// How headers begin that only a gateway reads, and by which word in its name or host that gateway is known.
+/// Prefixes of headers that only a gateway reads, each with the word by which that gateway's name
+/// or host is recognised.
 const GATEWAYS: [(&str, &str); 6] = [
     ("x-outrigger-", "outrigger"),
     ("x-litellm-", "litellm"),
@@ -13,15 +15,15 @@ const GATEWAYS: [(&str, &str); 6] = [
     ("cf-aig-", "cloudflare"),
     ("x-bf-", "bifrost"),
 ];
-/// For OpenRouter's rankings; they tell others which app is calling.
+/// Headers for OpenRouter's rankings; they show others which app is calling.
 const OPENROUTER: [&str; 2] = ["http-referer", "x-title"];
 
-/// Whose gateway headers an upstream reads itself.
+/// Gateways whose headers an upstream reads itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reads(u8);
 
 impl Reads {
-    /// Told by the words in the upstream's name and host.
+    /// Recognises them by words in the upstream's name and host.
     pub fn of(name: &str, host: &str) -> Self {
         let says = |word: &str| {
             name.to_ascii_lowercase().contains(word) || host.to_ascii_lowercase().contains(word)
