@@ -1,7 +1,8 @@
-//! What exchanges took, by whom it is booked to: money, tokens by kind, what had no price.
+//! Metrics of usage and cost by tag: money, tokens by kind, exchanges without a price.
 //!
-//! Whoever sends a tag chooses its text, so each label has at most 100 values, the first that come, and there are at most 2,000 sets of labels;
-//! all else is `other`. Money has a counter of its own making: those of the `metrics` crate are whole numbers, and dollars are not.
+//! Whoever sends a tag chooses its text, so each label has at most 100 values, the first that come,
+//! and there are at most 2,000 sets of labels; all else is `other`. Money has a counter of its own
+//! making: those of the `metrics` crate are whole numbers, and dollars are not.
 #![expect(
     clippy::disallowed_macros,
     reason = "this room is the one table of metrics"
@@ -32,7 +33,7 @@ use crate::cost::NanoDollars;
 const LABELS: [&str; 4] = ["tenant", "feature", "plan", "region"];
 /// Values that one of them may have.
 pub(super) const VALUES: usize = 100;
-/// Sets of labels that are told apart.
+/// Sets of labels that are counted apart.
 pub(super) const SETS: usize = 2000;
 /// Kinds of tokens; the second and third are part of the first, the last of the fourth.
 const KINDS: [&str; 5] = ["input", "cached", "written", "output", "reasoning"];
@@ -49,7 +50,7 @@ struct Key {
 pub(super) struct Account {
     key: Key,
     nano_dollars: AtomicU64,
-    /// Whether anything with a price was booked: a model without one has no line that says 0.
+    /// Set once anything with a price was counted: a model without one has no line that says 0.
     priced: OnceLock<()>,
     tokens: [OnceLock<Counter>; KINDS.len()],
     estimated: OnceLock<Counter>,
@@ -58,14 +59,14 @@ pub(super) struct Account {
 
 /// The process's accounts, and the values that each label has so far.
 #[derive(Default)]
-struct Books {
+struct Accounts {
     accounts: Mutex<BTreeMap<Key, Arc<Account>>>,
     seen: [Mutex<HashSet<Arc<str>>>; LABELS.len()],
 }
 
-static BOOKS: LazyLock<Books> = LazyLock::new(Books::default);
+static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(Accounts::default);
 
-/// What one worker has met.
+/// The label values and accounts that one worker has met.
 #[derive(Default)]
 struct Known {
     values: [HashSet<Arc<str>>; LABELS.len()],
@@ -81,8 +82,9 @@ fn none() -> Arc<str> {
     Arc::clone(&NONE)
 }
 
-/// Books an exchange; `untagged` keeps the account of its model and upstream, so that without tags nothing is looked up.
-pub(super) fn book(record: &Record, untagged: &OnceLock<Arc<Account>>) {
+/// Counts an exchange; `untagged` keeps the account of its model and upstream, so that without tags
+/// nothing is looked up.
+pub(super) fn count(record: &Record, untagged: &OnceLock<Arc<Account>>) {
     let tags = &record.tags;
     if tags.ignored() > 0 {
         recorder();
@@ -92,10 +94,10 @@ pub(super) fn book(record: &Record, untagged: &OnceLock<Arc<Account>>) {
         return;
     }
     if LABELS.iter().all(|label| record.tags.get(label).is_none()) {
-        let account = || BOOKS.open(Key::of(record, [none(), none(), none(), none()]));
-        return untagged.get_or_init(account).book(record);
+        let account = || ACCOUNTS.open(Key::of(record, [none(), none(), none(), none()]));
+        return untagged.get_or_init(account).count(record);
     }
-    KNOWN.with_borrow_mut(|known| BOOKS.account(known, record).book(record));
+    KNOWN.with_borrow_mut(|known| ACCOUNTS.account(known, record).count(record));
 }
 
 impl Key {
@@ -108,7 +110,7 @@ impl Key {
     }
 }
 
-impl Books {
+impl Accounts {
     /// The account of a tagged exchange.
     fn account(&self, known: &mut Known, record: &Record) -> Arc<Account> {
         let mut number = 0..;
@@ -151,7 +153,8 @@ impl Books {
         Arc::clone(value)
     }
 
-    /// The account of these labels, or where there are too many, one of the same model and upstream.
+    /// The account of these labels, or where there are too many, one of the same model and
+    /// upstream.
     fn open(&self, key: Key) -> Arc<Account> {
         recorder();
         let mut accounts = self.accounts.lock();
@@ -203,7 +206,7 @@ impl Account {
         }
     }
 
-    fn book(&self, record: &Record) {
+    fn count(&self, record: &Record) {
         if let Some(cost) = record.cost {
             self.priced.get_or_init(|| ());
             self.nano_dollars.fetch_add(cost.0, Ordering::Relaxed);
@@ -243,7 +246,7 @@ impl Account {
         }
     }
 
-    /// A counter that only the model and the upstream tell apart.
+    /// A counter with no labels but the model and the upstream.
     fn few<'a>(&self, cell: &'a OnceLock<Counter>, name: &'static str) -> &'a Counter {
         cell.get_or_init(|| {
             let labels: Vec<_> = (self.labels().take(2))
@@ -282,7 +285,7 @@ impl Account {
 
 /// Adds the money to the text of `/metrics`.
 pub(super) fn render(text: &mut String) {
-    BOOKS.render(text);
+    ACCOUNTS.render(text);
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Asserted in the text that `/metrics` serves; the counters are the process's, so each test has label values of its own.
+//! Asserted in the text that `/metrics` serves; the counters are the process's, so each test has
+//! label values of its own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dialect::Dialect;
@@ -104,7 +105,7 @@ fn what_has_no_price_is_counted_and_has_no_cost_at_all() {
             .lines()
             .any(|l| l.starts_with("outrigger_cost_usd_total") && l.contains("no-price"))
     );
-    // what was never asked of an upstream needs no price, nor does what nobody knows the usage of
+    // an exchange that was sent to no upstream needs no price, nor does one of unknown usage
     settle(&Record {
         upstream: None,
         ..unpriced.clone()
@@ -131,7 +132,7 @@ fn a_free_exchange_is_not_an_unpriced_one() {
 }
 
 #[test]
-fn estimated_tokens_are_told_apart() {
+fn estimated_tokens_are_counted_apart() {
     let mut estimated = record("guessed", &[]);
     estimated.usage.as_mut().unwrap().estimated = true;
     settle(&estimated);
@@ -152,27 +153,30 @@ fn label_values_can_not_break_the_text() {
     );
 }
 
-/// What `/metrics` would say of books of the test's own: the process's are shared with all other tests.
+/// The text of `/metrics` for accounts of the test's own: the process's are shared with all other
+/// tests.
 struct Own {
-    books: Books,
+    accounts: Accounts,
     known: Known,
 }
 
 impl Own {
     fn new() -> Self {
         Self {
-            books: Books::default(),
+            accounts: Accounts::default(),
             known: Known::default(),
         }
     }
-    fn book(&mut self, model: &str, tags: &[(&str, &str)]) {
+    fn count(&mut self, model: &str, tags: &[(&str, &str)]) {
         let record = record(model, tags);
-        self.books.account(&mut self.known, &record).book(&record);
+        self.accounts
+            .account(&mut self.known, &record)
+            .count(&record);
     }
-    /// How many lines, and how much money in all.
+    /// Number of lines, and the money in all.
     fn lines(&self) -> (usize, f64) {
         let mut text = String::new();
-        self.books.render(&mut text);
+        self.accounts.render(&mut text);
         let lines = text
             .lines()
             .filter(|line| line.starts_with("outrigger_cost"));
@@ -185,12 +189,12 @@ impl Own {
 fn ten_thousand_plans_are_a_hundred_labels_and_no_money_is_lost() {
     let mut own = Own::new();
     for n in 0..10_000 {
-        own.book("flood-plans", &[("plan", &format!("plan-{n}"))]);
+        own.count("flood-plans", &[("plan", &format!("plan-{n}"))]);
     }
     // another worker meets the same bound
     own.known = Known::default();
-    own.book("flood-plans", &[("plan", "plan-9999")]);
-    own.book("flood-plans", &[("plan", "plan-7")]);
+    own.count("flood-plans", &[("plan", "plan-9999")]);
+    own.count("flood-plans", &[("plan", "plan-7")]);
     let (lines, money) = own.lines();
     assert_eq!(lines, VALUES + 1);
     assert!((money - 10_002.0 * 1.250_000_001).abs() < 1e-3, "{money}");
@@ -202,7 +206,7 @@ fn combinations_of_tags_are_bounded_too_and_no_money_is_lost() {
     let mut own = Own::new();
     for (tenant, feature) in (0..90).flat_map(|t| (0..30).map(move |f| (t, f))) {
         let (tenant, feature) = (format!("tenant-{tenant}"), format!("feature-{feature}"));
-        own.book("flood-sets", &[("tenant", &tenant), ("feature", &feature)]);
+        own.count("flood-sets", &[("tenant", &tenant), ("feature", &feature)]);
     }
     let (lines, money) = own.lines();
     assert_eq!(lines, SETS + 1);

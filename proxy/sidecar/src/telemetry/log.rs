@@ -1,8 +1,9 @@
 //! The log: operator events (through `tracing`) and one line per exchange, on standard output.
 //!
-//! Both go into one bounded buffer in memory that a thread of its own writes out, at the latest 100 ms later: an exchange never waits for
-//! whoever reads the log. Where nobody reads fast enough, lines are dropped and counted. The exchange line is put together by
-//! hand, without tracing's machinery, as it is on every exchange's path.
+//! Both go into one bounded buffer in memory that a thread of its own writes out, at the latest 100
+//! ms later: an exchange never waits for whoever reads the log. Where nobody reads fast enough,
+//! lines are dropped and counted. The exchange line is written by hand, without tracing's
+//! machinery, as it is on every exchange's path.
 
 use std::{
     borrow::Cow,
@@ -31,7 +32,8 @@ struct Active {
 
 static ACTIVE: OnceLock<Active> = OnceLock::new();
 
-/// Starts the log on standard output, once; a second call only changes whether exchanges are logged.
+/// Starts the log on standard output, once; a second call only changes whether exchanges are
+/// logged.
 ///
 /// # Errors
 /// The writing thread could not be started.
@@ -64,7 +66,8 @@ pub fn log_exchanges(on: bool) {
     }
 }
 
-/// Waits until everything logged so far is written, at most `wait`. To be called before the process ends.
+/// Waits until everything logged so far is written, at most `wait`. To be called before the process
+/// ends.
 pub fn flush(wait: Duration) {
     if let Some(active) = ACTIVE.get() {
         active.sink.flush(wait);
@@ -92,7 +95,7 @@ fn subscribe(format: LogFormat, level: LogLevel) {
     };
 }
 
-/// Where tracing writes: a whole line per call.
+/// Tracing's writer: a whole line per call.
 struct Lines;
 impl MakeWriter<'_> for Lines {
     type Writer = Self;
@@ -139,8 +142,8 @@ macro_rules! key {
     };
 }
 
-/// `{"timestamp":…,"level":"INFO","message":"exchange",…}`: the fields that tracing's lines have, then the record's. What is not known is
-/// left out.
+/// `{"timestamp":…,"level":"INFO","message":"exchange",…}`: the fields that tracing's lines have,
+/// then the record's. What is not known is left out.
 fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     let mut o = Object(line);
     o.0.extend_from_slice(b"{\"timestamp\":\"");
@@ -224,7 +227,8 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     line.extend_from_slice(b"}\n");
 }
 
-/// One line for people: `22:59:07 200 openai.chat fast -> openai/gpt-5-mini 812.4 ms, first 210.0 ms, ours 0.2 ms, 12 + 34 tokens, pii-redact edited`.
+/// One line for people: `22:59:07 200 openai.chat fast -> openai/gpt-5-mini 812.4 ms, first 210.0
+/// ms, ours 0.2 ms, 12 + 34 tokens, pii-redact edited`.
 fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
     timestamp(line, now);
     line.drain(..11); // the date
@@ -368,7 +372,8 @@ fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
     }
 }
 
-/// `2026-11-21T22:59:07.123456Z` of a time since 1970. Days to dates after Howard Hinnant, "chrono-compatible low-level date algorithms".
+/// `2026-11-21T22:59:07.123456Z` of a time since 1970. Days to dates after Howard Hinnant,
+/// "chrono-compatible low-level date algorithms".
 fn timestamp(out: &mut Vec<u8>, since: Duration) {
     let seconds = since.as_secs();
     let days = seconds / 86_400 + 719_468;

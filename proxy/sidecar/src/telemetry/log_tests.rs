@@ -173,12 +173,12 @@ fn dates_are_right_over_leap_years_and_centuries() {
     }
 }
 
-/// Hands on what is written, once it is let.
-struct Gate {
+/// Passes on what is written, once it is released.
+struct StallingWriter {
     open: mpsc::Receiver<()>,
     written: mpsc::Sender<Vec<u8>>,
 }
-impl Write for Gate {
+impl Write for StallingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _ = self.open.recv();
         self.written
@@ -191,11 +191,11 @@ impl Write for Gate {
     }
 }
 
-fn gated(room: usize) -> (Sink, mpsc::Sender<()>, mpsc::Receiver<Vec<u8>>) {
+fn stalling(room: usize) -> (Sink, mpsc::Sender<()>, mpsc::Receiver<Vec<u8>>) {
     let ((open, opened), (written, writes)) = (mpsc::channel(), mpsc::channel());
     (
         Sink::start(
-            Box::new(Gate {
+            Box::new(StallingWriter {
                 open: opened,
                 written,
             }),
@@ -209,7 +209,7 @@ fn gated(room: usize) -> (Sink, mpsc::Sender<()>, mpsc::Receiver<Vec<u8>>) {
 
 #[test]
 fn a_reader_that_stops_costs_lines_and_never_an_exchange() {
-    let (sink, open, writes) = gated(1000);
+    let (sink, open, writes) = stalling(1000);
     sink.push(&[b'a'; 100]);
     sink.flush(Duration::from_millis(300)); // taken by the writer, which is stuck
     for _ in 0..20 {
@@ -228,7 +228,7 @@ fn a_reader_that_stops_costs_lines_and_never_an_exchange() {
 
 #[test]
 fn lines_are_written_together_and_at_the_latest_with_a_flush() {
-    let (sink, open, writes) = gated(ROOM);
+    let (sink, open, writes) = stalling(ROOM);
     drop(open);
     for n in 0..50 {
         sink.push(format!("{n}\n").as_bytes());
@@ -242,7 +242,7 @@ fn lines_are_written_together_and_at_the_latest_with_a_flush() {
 
 #[test]
 fn a_line_alone_is_written_soon_without_a_flush() {
-    let (sink, open, writes) = gated(ROOM);
+    let (sink, open, writes) = stalling(ROOM);
     drop(open);
     sink.push(b"alone\n");
     assert_eq!(

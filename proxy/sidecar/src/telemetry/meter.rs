@@ -31,8 +31,8 @@ pub enum Hook {
 
 const HOOKS: [&str; 4] = ["request", "reply", "end", "failure"];
 
-/// How a call ended: the verdicts of a hook, and [`crate::policy::Fault::label`]; `held_released` for text that went out as it was because
-/// its time was over. Anything else is counted as `other`.
+/// Outcomes of a call: the verdicts of a hook, and [`crate::policy::Fault::label`]; `held_released`
+/// for text that went out as it was because its time was over. Anything else is counted as `other`.
 const OUTCOMES: [&str; 18] = [
     "other",
     "ok",
@@ -65,7 +65,7 @@ pub struct PolicyMeter {
     version: Arc<str>,
     calls: [[OnceLock<Counter>; OUTCOMES.len()]; HOOKS.len()],
     durations: [OnceLock<Histogram>; HOOKS.len()],
-    held: OnceLock<(Histogram, Histogram)>,
+    holdback: OnceLock<(Histogram, Histogram)>,
     shown: OnceLock<Counter>,
     missed: Mutex<HashMap<&'static str, Counter>>,
     own: Mutex<HashMap<String, Own>>,
@@ -98,7 +98,7 @@ impl PolicyMeter {
             version: version.into(),
             calls: Default::default(),
             durations: Default::default(),
-            held: OnceLock::new(),
+            holdback: OnceLock::new(),
             shown: OnceLock::new(),
             missed: Mutex::default(),
             own: Mutex::default(),
@@ -124,12 +124,12 @@ impl PolicyMeter {
             .record(took.as_secs_f64());
     }
 
-    /// Tells how long text was held back, and how much at once.
+    /// Records the time for which text was withheld, and its bytes.
     pub fn held_back(&self, long: Duration, bytes: usize) {
-        let (seconds, sizes) = self.held.get_or_init(|| {
+        let (seconds, sizes) = self.holdback.get_or_init(|| {
             (
-                histogram!(table::HELD_SECONDS, "plugin" => Arc::clone(&self.name)),
-                histogram!(table::HELD_BYTES, "plugin" => Arc::clone(&self.name)),
+                histogram!(table::HOLDBACK_SECONDS, "plugin" => Arc::clone(&self.name)),
+                histogram!(table::HOLDBACK_BYTES, "plugin" => Arc::clone(&self.name)),
             )
         });
         seconds.record(long.as_secs_f64());
@@ -153,7 +153,7 @@ impl PolicyMeter {
             .increment(bytes);
     }
 
-    /// Tells whether the policy is quarantined.
+    /// Sets the gauge of the policy's quarantine.
     pub fn quarantined(&self, is: bool) {
         gauge!(table::QUARANTINED, "plugin" => Arc::clone(&self.name)).set(if is {
             1.0
@@ -162,7 +162,7 @@ impl PolicyMeter {
         });
     }
 
-    /// Tells the largest memory that an instance has used, in bytes.
+    /// Records the largest memory that an instance has used, in bytes.
     pub fn memory(&self, bytes: u64) {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         gauge!(table::MEMORY, "plugin" => Arc::clone(&self.name)).set(bytes as f64);

@@ -1,7 +1,9 @@
-//! What is counted, as functions: the raw macros are used here, in `meter.rs` and in `pod.rs` only, and every name is in `table.rs`.
+//! Metrics as functions: the raw macros are used here, in `meter.rs` and in `pod.rs` only, and
+//! every name is in `table.rs`.
 //!
-//! On the request path nothing is formatted or looked up in a shared registry: each worker thread keeps the handles of the label sets that
-//! it has met, and a policy keeps its own in a [`PolicyMeter`]. Labels are bounded: a model that no configuration names is `other`.
+//! On the request path nothing is formatted or looked up in a shared registry: each worker thread
+//! keeps the handles of the label sets that it has met, and a policy keeps its own in a
+//! [`PolicyMeter`]. Labels are bounded: a model that no configuration names is `other`.
 #![expect(
     clippy::disallowed_macros,
     reason = "this room is the one table of metrics"
@@ -49,7 +51,8 @@ pub fn render() -> String {
     text
 }
 
-/// Moves samples into their buckets. To be called about once a second: until then each sample takes 8 bytes.
+/// Moves samples into their buckets. To be called about once a second: until then each sample takes
+/// 8 bytes.
 pub fn upkeep() {
     recorder().run_upkeep();
 }
@@ -71,7 +74,8 @@ pub fn recorder() -> &'static PrometheusHandle {
         );
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        // Somebody else's recorder could only be there in a program that embeds this crate: then ours stays empty, and nothing breaks.
+        // Somebody else's recorder could only be there in a program that embeds this crate: then
+        // ours stays empty, and nothing breaks.
         let _ = ::metrics::set_global_recorder(recorder);
         for metric in TABLE.iter().filter(|metric| metric.name != table::COST) {
             match metric.kind {
@@ -120,7 +124,7 @@ impl Models {
     }
 }
 
-/// The label of what is not named anywhere.
+/// The label of a model that no configuration names.
 pub fn other() -> Arc<str> {
     static OTHER: LazyLock<Arc<str>> = LazyLock::new(|| "other".into());
     Arc::clone(&OTHER)
@@ -128,12 +132,12 @@ pub fn other() -> Arc<str> {
 
 static INFLIGHT: AtomicUsize = AtomicUsize::new(0);
 
-/// Exchanges under way: what a drain waits for.
+/// Exchanges in progress: a drain waits for them.
 pub fn inflight() -> usize {
     INFLIGHT.load(Ordering::Relaxed)
 }
 
-/// Counts an exchange as under way until it is dropped.
+/// Counts an exchange as in progress until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it ends the exchange"]
 pub struct Inflight(());
@@ -273,7 +277,7 @@ pub(super) fn exchange(record: &Record) {
             }
         };
         meter.record(record);
-        account::book(record, &meter.untagged);
+        account::count(record, &meter.untagged);
         for policy in &record.policies {
             cache
                 .verdicts
@@ -308,7 +312,8 @@ pub(super) fn word(
     });
 }
 
-/// Counts an answer that Outrigger gave in its own name. A policy's own code is not bounded: give `policy_denied` for it.
+/// Counts an answer that Outrigger gave in its own name. A policy's own code is not bounded: give
+/// `policy_denied` for it.
 pub fn refused(code: &'static str) {
     word(
         table::REFUSALS,
@@ -331,7 +336,7 @@ pub fn client_disconnect(settled: bool) {
     );
 }
 
-/// Counts a reply that a policy wanted kept: `kept`, or why it was not.
+/// Counts a reply that a policy wanted stored: `kept`, or the reason why it was not.
 pub fn reply_kept(result: &'static str) {
     word(
         table::REPLIES_KEPT,
@@ -342,7 +347,8 @@ pub fn reply_kept(result: &'static str) {
     );
 }
 
-/// Counts an exchange that is answered without an upstream call of its own: `kept`, `shared`; or a kept reply that was `unreadable`.
+/// Counts an exchange that is answered without an upstream call of its own: `kept`, `shared`; or a
+/// stored reply that was `unreadable`.
 pub fn served(kind: &'static str) {
     word(
         table::FROM_STORE,
@@ -371,18 +377,20 @@ pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
 pub fn reload(taken_up: bool) {
     recorder();
     counter!(table::RELOADS, "result" => if taken_up { "ok" } else { "failed" }).increment(1);
-    // A counter tells that something was refused once; an alert has to last until somebody mended it.
+    // A counter only shows that something was refused once; an alert has to last until somebody
+    // mended it.
     gauge!(table::REFUSED).set(if taken_up { 0.0 } else { 1.0 });
 }
 
-/// Tells the generation in force.
+/// Sets the gauge of the generation in force.
 pub fn generation(number: u64) {
     recorder();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     gauge!(table::GENERATION).set(number as f64);
 }
 
-/// Counts a policy file that could not be loaded. The name is the chain's or the file's: bounded by what an operator wrote.
+/// Counts a policy file that could not be loaded. The name is the chain's or the file's: bounded by
+/// what an operator wrote.
 pub fn load_failure(policy: &str) {
     recorder();
     counter!(table::LOAD_FAILURES, "plugin" => policy.to_owned()).increment(1);
@@ -432,14 +440,14 @@ pub fn store_dropped(store: &'static str, reason: &'static str) {
     );
 }
 
-/// Tells how many settlements a shared store does not have yet.
+/// Sets the gauge of settlements that a shared store does not have yet.
 pub fn store_unsettled(settlements: usize) {
     recorder();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     gauge!(table::STORE_UNSETTLED).set(settlements as f64);
 }
 
-/// Tells whether a shared store answers in time.
+/// Sets the gauge of a shared store: 1 while it answers in time.
 pub fn store_up(store: &'static str, up: bool) {
     recorder();
     gauge!(table::STORE_UP, "store" => store).set(f64::from(u8::from(up)));

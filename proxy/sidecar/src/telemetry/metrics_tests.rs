@@ -1,4 +1,5 @@
-//! Metrics are asserted in the text that `/metrics` serves. The recorder is the process's, so each test has label values of its own.
+//! Metrics are asserted in the text that `/metrics` serves. The recorder is the process's, so each
+//! test has label values of its own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::BTreeSet, time::Duration};
@@ -113,7 +114,7 @@ fn a_whole_reply_has_no_time_per_token() {
 }
 
 #[test]
-fn an_app_that_left_before_the_answer_is_told_apart() {
+fn an_app_that_left_before_the_answer_is_counted_apart() {
     let before = render();
     settle(&Record {
         status: 0,
@@ -261,7 +262,7 @@ fn what_a_policy_counts_by_itself_is_bounded_and_cannot_collide() {
 }
 
 #[test]
-fn exchanges_under_way_are_counted_until_they_are_dropped() {
+fn exchanges_in_progress_are_counted_until_they_are_dropped() {
     let before = inflight();
     let two = [Inflight::enter(), Inflight::enter()];
     assert_eq!(inflight(), before + 2);

@@ -1,7 +1,8 @@
-//! What operators can see: metrics, the exchange log, trace context.
+//! Telemetry for operators: metrics, the exchange log, trace context.
 //!
-//! One exchange ends in one [`Record`], and [`settle`] turns it into its samples and its log line: there is no other place where either is
-//! made. A record holds names, numbers and verdicts; prompts, replies and credentials have no field here.
+//! One exchange ends in one [`Record`], and [`settle`] turns it into its samples and its log line:
+//! there is no other place where either is made. A record holds names, numbers and verdicts;
+//! prompts, replies and credentials have no field here.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -18,36 +19,36 @@ mod sink;
 mod table;
 pub mod trace;
 
-/// What is known of an exchange at its end.
+/// Facts about an exchange at its end.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// Its `x-request-id`.
     pub id: String,
-    /// How its body was written.
+    /// Dialect of its body.
     pub dialect: Dialect,
-    /// What the app asked for.
+    /// Model that the app requested.
     pub model: Option<String>,
     /// The bounded name of `model`, from [`metrics::Models::label`].
     pub model_label: Arc<str>,
-    /// The upstream that was asked last; none where none was.
+    /// The upstream of the last attempt; none where there was none.
     pub upstream: Option<Arc<str>>,
-    /// `upstream/model`; empty where none was asked.
+    /// `upstream/model`; empty where no attempt was made.
     pub target: String,
-    /// What the app was answered; 0 where it left before.
+    /// Status of the app's answer; 0 where it left before.
     pub status: u16,
-    /// Whether the reply was a stream of events.
+    /// True if the reply was a stream of events.
     pub streaming: bool,
     /// Tokens, where known.
     pub usage: Option<Usage>,
-    /// What the upstream will bill; none where nobody knows a price, 0 for a kept reply.
+    /// The provider's charge by its prices; none where nobody knows a price, 0 for a stored reply.
     pub cost: Option<NanoDollars>,
-    /// Whom it is booked to.
+    /// Tags by which its usage and cost are attributed.
     pub tags: Tags,
     /// `kept` or `shared`, where the reply was not made for this exchange.
     pub from_store: Option<&'static str>,
-    /// What was reserved before the upstream was asked.
+    /// Units reserved before the request went upstream.
     pub reserved: Units,
-    /// Why the model stopped, as the dialect spells it.
+    /// Finish reason, as the dialect spells it.
     pub finish: Option<String>,
     /// From the request's first byte to the reply's first content.
     pub first_token: Option<Duration>,
@@ -59,7 +60,7 @@ pub struct Record {
     pub request_bytes: u64,
     /// The reply's body as it went, in bytes.
     pub reply_bytes: u64,
-    /// What each policy did, in the chain's order.
+    /// Verdict of each policy, in the chain's order.
     pub policies: Vec<Verdict>,
     /// The refusal's or fault's code.
     pub error: Option<Cow<'static, str>>,
@@ -103,7 +104,7 @@ impl Record {
     }
 }
 
-/// What one policy did in one exchange.
+/// Verdict of one policy on one exchange.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     /// Its name in the chain.
@@ -116,7 +117,7 @@ pub struct Verdict {
     pub micros: u32,
 }
 
-/// Counts and logs an exchange. To be called once, on every way that an exchange can end.
+/// Counts and logs an exchange. To be called once, however the exchange ended.
 pub fn settle(record: &Record) {
     metrics::exchange(record);
     log::exchange(record);

@@ -1,4 +1,4 @@
-//! What is counted of connections, tunnels and overload: a part of `metrics.rs`, which hands it on.
+//! Metrics of connections, tunnels and overload: a part of `metrics.rs`, which re-exports them.
 #![expect(
     clippy::disallowed_macros,
     reason = "this room is the one table of metrics"
@@ -11,7 +11,7 @@ use super::{
     table,
 };
 
-/// Counts what became of a connection: `terminate`, `tunnel`, `refuse` or `plain`.
+/// Counts a connection by its treatment: `terminate`, `tunnel`, `refuse` or `plain`.
 pub fn connection(mode: &'static str, action: &'static str) {
     word(
         table::CONNECTIONS,
@@ -22,7 +22,7 @@ pub fn connection(mode: &'static str, action: &'static str) {
     );
 }
 
-/// Counts why a connection was refused.
+/// Counts a refused connection by reason.
 pub fn connection_refused(mode: &'static str, reason: &'static str) {
     word(
         table::CONNECTIONS_REFUSED,
@@ -33,7 +33,7 @@ pub fn connection_refused(mode: &'static str, reason: &'static str) {
     );
 }
 
-/// Counts why a tunnel's bytes are read by nobody.
+/// Counts a tunnel whose bytes nobody reads, by reason.
 pub fn passed(reason: &'static str) {
     word(
         table::PASSED,
@@ -55,7 +55,7 @@ pub fn tunnelled(direction: &'static str, bytes: u64) {
     );
 }
 
-/// Counts a tunnel that opens, or ends. Steps rather than a level: two workers may tell at once.
+/// Counts a tunnel that opens, or ends. Steps rather than a level: two workers may report at once.
 pub fn tunnel(opens: bool) {
     recorder();
     let open = gauge!(table::TUNNELS);
@@ -65,13 +65,13 @@ pub fn tunnel(opens: bool) {
     }
 }
 
-/// Tells which Landlock restricts the process.
+/// Sets the gauge of the Landlock ABI that restricts the process.
 pub fn landlock(abi: u8) {
     recorder();
     gauge!(table::LANDLOCK).set(f64::from(abi));
 }
 
-/// Counts work that was turned away: `memory`, `delay`, `exchanges`, `bodies` or `connections`.
+/// Counts work that was shed: `memory`, `delay`, `exchanges`, `bodies` or `connections`.
 pub fn shed(reason: &'static str) {
     word(
         table::SHED,
@@ -88,7 +88,7 @@ pub fn cut(reason: &'static str) {
     counter!(table::CUT, "reason" => reason).increment(1);
 }
 
-/// Tells how many connections apps have, and the share of the memory's limit that is in use.
+/// Sets the gauges of apps' connections, and of the share of the memory's limit that is in use.
 pub fn load(connections: usize, pressure: f64) {
     recorder();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -1,4 +1,4 @@
-//! Where log lines go: a bounded buffer, and the thread that writes it out.
+//! The log's destination: a bounded buffer, and the thread that writes it out.
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::metrics;
 
-/// As much is written at once, without waiting.
+/// Bytes that are written at once, without waiting.
 const BATCH: usize = 64 << 10;
 /// Lines wait at most this long for more of them.
 const LINGER: Duration = Duration::from_millis(100);
@@ -85,7 +85,7 @@ impl Sink {
             std::mem::swap(&mut state.lines, &mut batch);
             state.hurry = false;
             drop(state);
-            // A closed standard output is nobody who could be told.
+            // Standard output is closed: there is nowhere left to report the error.
             let _ = out.write_all(&batch).and_then(|()| out.flush());
             self.lock().written += batch.len() as u64;
             self.0.done.notify_all();

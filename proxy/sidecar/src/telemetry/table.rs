@@ -1,9 +1,10 @@
 //! Every metric that Outrigger serves: name, help, labels, buckets.
 //!
-//! The `gen_ai_*` names are OpenTelemetry's as other gateways export them, so that existing dashboards work; for the same reason the
-//! `outrigger_plugin_*` metrics say `plugin` for what is a policy everywhere else.
+//! The `gen_ai_*` names are OpenTelemetry's as other gateways export them, so that existing
+//! dashboards work; for the same reason the `outrigger_plugin_*` metrics say `plugin` for what is a
+//! policy everywhere else.
 
-/// How a metric counts.
+/// Kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Counter,
@@ -35,8 +36,8 @@ const OVERHEAD: &[f64] = &[
 const CALL: &[f64] = &[
     1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.1, 1.0,
 ];
-/// Text held back: 1 ms to 10 s.
-const HELD: &[f64] = &[
+/// Time for which text is withheld: 1 ms to 10 s.
+const HOLDBACK: &[f64] = &[
     1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 /// Bytes: 16 to 64 KiB.
@@ -58,7 +59,7 @@ const TOKEN_COUNTS: &[f64] = &[
     1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0,
     16777216.0, 67108864.0,
 ];
-/// What a policy observes by itself: no unit is known.
+/// Values that a policy observes by itself: no unit is known.
 pub(super) const ANY: &[f64] = &[
     1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6,
 ];
@@ -88,7 +89,7 @@ table! {
     OVERHEAD_SECONDS = "outrigger_overhead_seconds", Kind::Histogram(OVERHEAD), ["dialect"],
         "Outrigger's own part of an exchange: without waiting for the app and the upstream.";
     INFLIGHT = "outrigger_inflight_requests", Kind::Gauge, [],
-        "Exchanges under way.";
+        "Exchanges in progress.";
     REQUEST_BYTES = "outrigger_request_bytes_total", Kind::Counter, ["dialect"],
         "Bytes of request bodies as they came.";
     REPLY_BYTES = "outrigger_reply_bytes_total", Kind::Counter, ["dialect"],
@@ -101,9 +102,9 @@ table! {
         "Apps that hung up before the end, and whether usage was settled all the same.";
     INSPECTION = "outrigger_inspection_bytes_total", Kind::Counter, ["plugin", "inspected", "reason"],
         "Coverage: bytes of text that each policy was shown, or reads and was not shown, with the reason.";
-    HELD_SECONDS = "outrigger_stream_holdback_seconds", Kind::Histogram(HELD), ["plugin"],
+    HOLDBACK_SECONDS = "outrigger_stream_holdback_seconds", Kind::Histogram(HOLDBACK), ["plugin"],
         "How long a policy held back text of a stream.";
-    HELD_BYTES = "outrigger_stream_holdback_bytes", Kind::Histogram(BYTES), ["plugin"],
+    HOLDBACK_BYTES = "outrigger_stream_holdback_bytes", Kind::Histogram(BYTES), ["plugin"],
         "How much text of a channel a policy held back at once.";
     CALLS = "outrigger_plugin_calls_total", Kind::Counter, ["plugin", "plugin_version", "phase", "outcome"],
         "Calls of policies' hooks.";
@@ -114,7 +115,7 @@ table! {
     MEMORY = "outrigger_plugin_memory_bytes", Kind::Gauge, ["plugin"],
         "The largest memory that an instance of the policy has used.";
     QUARANTINED = "outrigger_plugin_quarantined", Kind::Gauge, ["plugin"],
-        "1 while the policy is not asked, after repeated faults.";
+        "1 while the policy is not called, after repeated faults.";
     LOAD_FAILURES = "outrigger_plugin_load_failures_total", Kind::Counter, ["plugin"],
         "Policy files that could not be loaded.";
     RELOADS = "outrigger_reloads_total", Kind::Counter, ["result"],
@@ -140,11 +141,11 @@ table! {
     FROM_STORE = "outrigger_replies_served_total", Kind::Counter, ["kind"],
         "Exchanges that were answered by a kept reply or by another exchange's (shared); unreadable ones were dropped.";
     CONNECTIONS = "outrigger_connections_total", Kind::Counter, ["mode", "action"],
-        "Connections (CONNECTs, and plain requests through the forward proxy) by the way that they came in and what became of them.";
+        "Connections (CONNECTs, and plain requests through the forward proxy) by the mode in which they came in and by their treatment.";
     CONNECTIONS_REFUSED = "outrigger_connections_refused_total", Kind::Counter, ["mode", "reason"],
-        "Connections that were refused, at once or when their first bytes told more.";
+        "Connections that were refused, at once or after their first bytes were read.";
     PASSED = "outrigger_tls_passthrough_total", Kind::Counter, ["reason"],
-        "Tunnels by why nobody reads them: no upstream claims the host, TLS without a name, no TLS, or a server that spoke first.";
+        "Tunnels by the reason why nobody reads them: no upstream claims the host, TLS without a name, no TLS, or a server that spoke first.";
     TUNNELLED = "outrigger_tunnel_bytes_total", Kind::Counter, ["direction"],
         "Bytes that tunnels passed on: sent by apps, or received by them.";
     TUNNELS = "outrigger_tunnels", Kind::Gauge, [],

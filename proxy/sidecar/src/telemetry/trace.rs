@@ -1,19 +1,22 @@
 //! W3C trace context: read for the log, forwarded as it came.
 //!
-//! Outrigger makes no spans yet, so it also makes no `traceparent`: a parent that nobody reports would break the app's trace in two.
+//! Outrigger makes no spans yet, so it also makes no `traceparent`: a parent that nobody reports
+//! would break the app's trace in two.
 
-/// The parts of a valid `traceparent`, [W3C Trace Context §3.2](https://www.w3.org/TR/trace-context/#traceparent-header).
+/// The parts of a valid `traceparent`, [W3C Trace Context
+/// §3.2](https://www.w3.org/TR/trace-context/#traceparent-header).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traceparent<'a> {
     /// 32 lower-case hexadecimal digits, not all zero.
     pub trace_id: &'a str,
     /// 16 lower-case hexadecimal digits, not all zero.
     pub parent_id: &'a str,
-    /// Whether the caller may have recorded it.
+    /// True if the caller may have recorded it.
     pub sampled: bool,
 }
 
-/// Reads a `traceparent`. `None`: invalid, and to be treated as absent. A higher version than 00 may carry more after the flags.
+/// Reads a `traceparent`. `None`: invalid, and to be treated as absent. A higher version than 00
+/// may carry more after the flags.
 pub fn traceparent(value: &str) -> Option<Traceparent<'_>> {
     let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let nonzero = |text: &str| text.bytes().any(|b| b != b'0');
