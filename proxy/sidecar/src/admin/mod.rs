@@ -1,7 +1,8 @@
 //! Health, readiness, metrics, policies, generation: read-only answers on an address of its own.
 //!
-//! They are served by a thread of their own, so that a busy worker does not look like a dead pod to whoever scrapes; whether the workers are
-//! alive is a question to [`Facts::alive`]. Nothing here knows a prompt or a key, and nothing but two calls below `/state` changes anything.
+//! They are served by a thread of their own, so that a busy worker does not look like a dead pod to
+//! whoever scrapes; [`Facts::alive`] reports whether the workers are alive. Nothing here knows a
+//! prompt or a key, and nothing but two calls below `/state` changes anything.
 
 use std::{
     collections::VecDeque,
@@ -31,29 +32,29 @@ mod state;
 /// An answer of this address.
 type Reply = Response<Full<Bytes>>;
 
-/// What the admin answers are made from; the running proxy implements it.
+/// Facts from which the admin answers are made; the running proxy implements it.
 pub trait Facts: Send + Sync + 'static {
-    /// Whether the workers' event loops turn. Default true.
+    /// Reports whether the workers' event loops turn. Default true.
     fn alive(&self) -> bool {
         true
     }
-    /// Whether exchanges are taken.
+    /// The phase of the proxy's life: exchanges are taken while it is [`Phase::Serving`].
     fn phase(&self) -> Phase;
     /// The generation in force.
     fn generation(&self) -> Generation;
     /// The chain, in order.
     fn policies(&self) -> Vec<PolicyFacts>;
-    /// What outlives exchanges. Default none.
+    /// State that outlives exchanges. Default none.
     fn stores(&self) -> Option<&Stores> {
         None
     }
-    /// Whether the calls that change something are on. Default false.
+    /// Reports whether the calls that change something are on. Default false.
     fn takes_changes(&self) -> bool {
         false
     }
 }
 
-/// Where in its life the proxy is.
+/// Phase of the proxy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -61,7 +62,7 @@ pub enum Phase {
     Starting,
     /// Taking exchanges.
     Serving,
-    /// Ending those under way.
+    /// Ending the exchanges in progress.
     Draining,
 }
 
@@ -72,7 +73,7 @@ pub struct Generation {
     pub number: u64,
     /// Milliseconds since 1970.
     pub since_ms: u64,
-    /// Why the last reload was not taken up, or was taken up in part; none after a good one.
+    /// Reason why the last reload was not taken up, or was taken up in part; none after a good one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     /// Keys of the configuration whose change waits for a restart.
@@ -91,7 +92,7 @@ pub struct PolicyFacts {
     /// Of the file that serves, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The id of the key that signed it, where signatures are asked for.
+    /// The id of the key that signed it, where signatures are required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<String>,
     /// `request`, `reply`, `end`.
@@ -106,12 +107,12 @@ pub struct PolicyFacts {
     pub on_error: &'static str,
     /// As the configuration writes it: `block`, `skip`, or `{ default: block, image: block }`.
     pub on_unseen: String,
-    /// Whether it works.
+    /// Its state.
     pub state: State,
-    /// Why it does not, or why a newer file was not taken up.
+    /// Reason why it does not serve, or why a newer file was not taken up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When what serves was loaded, in milliseconds since 1970.
+    /// Time at which the file that serves was loaded, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loaded_ms: Option<u64>,
     /// Exchanges that it was part of, since it was loaded.
@@ -120,31 +121,32 @@ pub struct PolicyFacts {
     pub faults: u64,
 }
 
-/// Whether a policy works.
+/// State of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It is asked.
+    /// It is called.
     Serving,
     /// It could not be loaded, and no former one is there.
     Failed,
-    /// It is not asked, after repeated faults.
+    /// It is not called, after repeated faults.
     Quarantined,
 }
 
-/// A slow or silent client may hold a connection for so long.
+/// Time after which a slow or silent client's connection is closed.
 const HEADERS_WITHIN: Duration = Duration::from_secs(5);
-/// Connections at once. One more ends the one that has been silent for longest, so that no number of them keeps a probe out.
+/// Connections at once. One more closes the one that has been silent for longest, so that no number
+/// of them keeps a probe out.
 const CONNECTIONS: usize = 64;
-/// Metrics' samples are moved into their buckets so often.
+/// Interval at which metrics' samples are moved into their buckets.
 const UPKEEP: Duration = Duration::from_secs(1);
 
-/// Takes the address.
+/// Binds the address.
 ///
 /// # Errors
 /// One sentence with the address in it: the port is in use, or is not this user's to take.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let told = |error: io::Error| {
+    let explained = |error: io::Error| {
         let why = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "it is in use; end what holds it, or write another address under `admin`".to_owned()
@@ -159,12 +161,13 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         };
         io::Error::new(error.kind(), format!("can't listen on {address}: {why}"))
     };
-    let listener = TcpListener::bind(address).map_err(told)?;
+    let listener = TcpListener::bind(address).map_err(explained)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// Serves on a thread of its own until the process ends. It answers to addresses, `localhost` and `hosts`.
+/// Serves on a thread of its own until the process ends. It answers to addresses, `localhost` and
+/// `hosts`.
 ///
 /// # Errors
 /// The thread or its runtime could not be made.
@@ -257,7 +260,7 @@ async fn reply(request: &Request<Incoming>, origins: &Origins, facts: &dyn Facts
     }
 }
 
-/// Answers one request. Pure but for what `facts` and the metrics tell.
+/// Answers one request. Pure but for `facts` and the metrics.
 fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
     let known = matches!(
         path,

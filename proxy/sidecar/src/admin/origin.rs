@@ -1,9 +1,10 @@
-//! Who may use this address: a page that a browser loaded from elsewhere may not.
+//! Callers of this address: a page that a browser loaded from elsewhere may not use it.
 //!
-//! A page can send requests to any address, and by rebinding its own name to this one it can read the answers too. Browsers cannot hide
-//! either: the `Host` is then the page's own name, and `Origin` or `Sec-Fetch-Site` says that the request is another site's. Forms and plain
-//! links carry neither header everywhere, so what changes something needs [`HEADER`], which a page can only add after a preflight that this
-//! address never grants.
+//! A page can send requests to any address, and by rebinding its own name to this one it can read
+//! the answers too. Browsers cannot hide either: the `Host` is then the page's own name, and
+//! `Origin` or `Sec-Fetch-Site` says that the request is another site's. Forms and plain links
+//! carry neither header everywhere, so what changes something needs [`HEADER`], which a page can
+//! only add after a preflight that this address never grants.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -15,7 +16,8 @@ use crate::config::hosts::normal;
 /// Required of every call that changes something; its value does not matter, documented as `1`.
 const HEADER: &str = "x-outrigger-admin";
 
-/// Names besides addresses and `localhost` under which this address answers, in the spelling of [`normal`].
+/// Names besides addresses and `localhost` under which this address answers, in the spelling of
+/// [`normal`].
 #[derive(Debug, Clone, Default)]
 pub(super) struct Origins(Vec<String>);
 
@@ -45,7 +47,8 @@ impl Origins {
         Self(hosts)
     }
 
-    /// Refuses what a browser sends for a page of another site, and what is addressed to a name that this is not.
+    /// Refuses what a browser sends for a page of another site, and what is addressed to a name
+    /// that this is not.
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Reply> {
         self.judge(request).err().map(Refused::reply)
     }
@@ -98,7 +101,8 @@ impl Origins {
     }
 }
 
-/// Whether `authority` is an IP address, with or without a port: IPv6 bare or in brackets, with or without a zone.
+/// Reports whether `authority` is an IP address, with or without a port: IPv6 bare or in brackets,
+/// with or without a zone.
 fn address(authority: &str) -> bool {
     if authority.parse::<IpAddr>().is_ok() || authority.parse::<SocketAddr>().is_ok() {
         return true;
@@ -137,7 +141,8 @@ fn port(after: &str) -> Option<Option<u16>> {
     digits.parse().ok().filter(|_| all_digits).map(Some)
 }
 
-/// Whether the page at `origin` was loaded from `authority`. `null`, which sandboxed pages send, never was.
+/// Reports whether the page at `origin` was loaded from `authority`. `null`, which sandboxed pages
+/// send, never was.
 fn same_origin(origin: &str, authority: &str) -> bool {
     let Ok(uri) = origin.parse::<Uri>() else {
         return false;
@@ -170,7 +175,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refuse
     }
 }
 
-/// Why a request is refused, in a sentence for whoever can act.
+/// Refusal of a request, with a sentence for whoever can act.
 struct Refused {
     status: StatusCode,
     message: String,

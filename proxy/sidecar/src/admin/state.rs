@@ -1,7 +1,8 @@
-//! `/state`: how buckets and kept replies stand, and the two calls that change something.
+//! `/state`: the state of buckets and stored replies, and the two calls that change something.
 //!
-//! Names and numbers, never content. A call needs the header of [`ChangeIntent`] besides. The calls are off unless `state.admin_changes` is set: whoever reaches the admin address could
-//! give a tenant its budget back.
+//! Names and numbers, never content. A call needs the header of [`ChangeIntent`] besides. The calls
+//! are off unless `state.admin_changes` is set: whoever reaches the admin address could give a
+//! tenant its budget back.
 
 use http::{Method, StatusCode};
 
@@ -16,12 +17,12 @@ pub(super) async fn answer(
     facts: &dyn Facts,
 ) -> Reply {
     let Some(stores) = facts.stores() else {
-        return told(StatusCode::NOT_FOUND, "there are no stores");
+        return error(StatusCode::NOT_FOUND, "there are no stores");
     };
     if path == "/state" {
         return match *method {
             Method::GET | Method::HEAD => json(StatusCode::OK, &stores.snapshot().await),
-            _ => told(StatusCode::METHOD_NOT_ALLOWED, "ask with GET"),
+            _ => error(StatusCode::METHOD_NOT_ALLOWED, "ask with GET"),
         };
     }
     let (kind, name) = path
@@ -31,20 +32,20 @@ pub(super) async fn answer(
     let known = matches!(kind, "buckets" | "replies") && !name.is_empty();
     if !known {
         let message = "there are /state, and with DELETE /state/buckets/NAME and /state/replies/ID";
-        return told(StatusCode::NOT_FOUND, message);
+        return error(StatusCode::NOT_FOUND, message);
     }
     if !facts.takes_changes() {
         let message = "changes are off; set `state: { admin_changes: true }`";
-        return told(StatusCode::FORBIDDEN, message);
+        return error(StatusCode::FORBIDDEN, message);
     }
     if *method != Method::DELETE {
-        return told(StatusCode::METHOD_NOT_ALLOWED, "change with DELETE");
+        return error(StatusCode::METHOD_NOT_ALLOWED, "change with DELETE");
     }
     let Some(intent) = intent else {
         return ChangeIntent::missing();
     };
     let Some(name) = decoded(name) else {
-        return told(
+        return error(
             StatusCode::BAD_REQUEST,
             "the name's percent escapes are no text",
         );
@@ -54,18 +55,18 @@ pub(super) async fn answer(
             tracing::info!(kind, name, "changed by the admin address");
             json(StatusCode::OK, &serde_json::json!({ "done": true }))
         }
-        Ok(false) => told(
+        Ok(false) => error(
             StatusCode::NOT_FOUND,
             "there is none of that name; /state lists them",
         ),
-        Err(_) => told(
+        Err(_) => error(
             StatusCode::SERVICE_UNAVAILABLE,
             "the store can't be reached",
         ),
     }
 }
 
-/// Changes one thing, whether it was there. Takes the proof that the caller meant to.
+/// Changes one thing, and reports whether it was there. Takes the proof that the caller meant to.
 async fn change(
     stores: &Stores,
     kind: &str,
@@ -78,7 +79,7 @@ async fn change(
     }
 }
 
-fn told(status: StatusCode, message: &str) -> Reply {
+fn error(status: StatusCode, message: &str) -> Reply {
     json(status, &serde_json::json!({ "error": message }))
 }
 

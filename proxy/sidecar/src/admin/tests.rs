@@ -81,12 +81,12 @@ fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
         facts.0.lock().1 = phase;
         assert_eq!(ask(address, "GET", "/readyz").0, status, "{phase:?}");
     }
-    let told: serde_json::Value = serde_json::from_str(&ask(address, "GET", "/readyz").1).unwrap();
-    assert_eq!(told["status"], "draining");
+    let body: serde_json::Value = serde_json::from_str(&ask(address, "GET", "/readyz").1).unwrap();
+    assert_eq!(body["status"], "draining");
     assert_eq!(
         (
-            &told["generation"]["number"],
-            &told["generation"]["last_error"]
+            &body["generation"]["number"],
+            &body["generation"]["last_error"]
         ),
         (&3.into(), &"pii-redact: not WebAssembly".into())
     );

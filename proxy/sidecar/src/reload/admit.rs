@@ -1,4 +1,4 @@
-//! Whether a file may serve, before anything of it is compiled or run.
+//! Admission of a file, before anything of it is compiled or run.
 
 use crate::{
     config::Use,
@@ -6,10 +6,11 @@ use crate::{
     signing::{Digest, Refused, Seen, Subject, Trust, Verified},
 };
 
-/// Whether a file may serve in this place of the chain, before anything of it is compiled: the chain's pin, a signer's word, no way back.
+/// Checks a file before anything of it is compiled: its digest against the chain's pin, its
+/// signature against the trusted keys, and its version against rollback.
 ///
 /// # Errors
-/// Why it may not.
+/// The reason why it may not.
 pub fn admitted(
     trust: &Trust,
     seen: &Seen,

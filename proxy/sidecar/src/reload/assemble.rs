@@ -1,4 +1,5 @@
-//! From a configuration and a directory to a generation: what can be kept is kept, what is new is loaded, what fails leaves its former self.
+//! Assembly of a generation from a configuration and a directory: what can be kept is kept, what is
+//! new is loaded, and the former version of what fails goes on.
 
 use std::{
     collections::BTreeMap,
@@ -30,10 +31,11 @@ use crate::{
     telemetry::metrics::{self, Models},
 };
 
-/// Policies loaded at once, at the most: each is a compiling process, which may take tens of megabytes.
+/// Policies loaded at once, at the most: each is a compiling process, which may take tens of
+/// megabytes.
 const AT_ONCE: usize = 4;
 
-/// What decides whether a loaded policy is still the one that is wanted.
+/// Everything by which a loaded policy is recognised as still the one that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity {
     hash: [u8; 32],
@@ -45,22 +47,22 @@ struct Identity {
     signed: Option<Version>,
 }
 
-/// One policy of the chain, as `/policies` tells of it.
+/// One policy of the chain, as `/policies` reports it.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// As the chain names it.
     pub name: String,
     /// SHA-256 of what serves, in hex; empty where nothing does.
     pub serving: String,
-    /// Why the newest file or configuration does not serve.
+    /// Reason why the newest file or configuration does not serve.
     pub refused: Option<String>,
-    /// The id of the key that signed what serves; none where that was not asked for.
+    /// The id of the key that signed what serves; none where no signature is required.
     pub signed_by: Option<String>,
-    /// When what serves was loaded.
+    /// Time at which what serves was loaded.
     pub since: SystemTime,
 }
 
-/// Makes generations, and remembers what the one in force was made of.
+/// Makes generations, and remembers the parts of the one in force.
 pub struct Assembler {
     loader: Loader,
     known: BTreeMap<String, Known>,
@@ -74,35 +76,36 @@ struct Known {
     link: Arc<Link>,
     signed: Option<Verified>,
     since: SystemTime,
-    /// The identity that was refused last, with the reason: it is not tried again until something changes.
+    /// The identity that was refused last, with the reason: it is not tried again until something
+    /// changes.
     refused: Option<(Identity, String)>,
 }
 
-/// What one policy of the chain needs.
+/// Work that one policy of the chain needs.
 enum Step<'a> {
     /// Nothing: what serves serves on, or what failed fails again.
     Done(Result<Arc<Link>, String>),
     Load(Box<New<'a>>),
 }
 
-/// A policy that is new, or is wanted in another way.
+/// A policy that is new, or is wanted under other rules.
 struct New<'a> {
     found: &'a PolicyFile,
     identity: Identity,
     signed: Option<Verified>,
 }
 
-/// A generation, and what there is to tell about it.
+/// A generation, and the report of what did not load.
 pub struct Assembled {
     /// To be swapped in.
     pub generation: Generation,
     /// A line per policy of the chain.
     pub entries: Vec<Entry>,
-    /// What did not load, in the operator's words.
+    /// Policies that did not load, a sentence each.
     pub refused: Vec<String>,
 }
 
-/// Which gateways' headers an upstream reads for itself.
+/// Gateways whose headers an upstream reads for itself.
 fn reads(upstream: &Upstream) -> (String, Reads) {
     let host = match &upstream.kind {
         Kind::Http { origin, .. } => origin.host().unwrap_or_default(),
@@ -123,17 +126,17 @@ impl Assembler {
         }
     }
 
-    /// Which signed versions have served already.
+    /// Uses `seen`, the signed versions that have served already.
     #[must_use]
     pub fn remembering(self, seen: Seen) -> Self {
         Self { seen, ..self }
     }
 
-    /// Makes the next generation. A policy that fails keeps its former self; one that has none is left to the caller: at start it ends
-    /// the process, later the generation is not swapped.
+    /// Makes the next generation. A policy that fails keeps its former version; one that has none
+    /// is left to the caller: at start it ends the process, later the generation is not swapped.
     ///
     /// # Errors
-    /// Policies that failed and have no former self, a sentence each.
+    /// Policies that failed and have no former version, a sentence each.
     pub fn assemble(
         &mut self,
         config: Config,
@@ -227,7 +230,7 @@ impl Assembler {
         })
     }
 
-    /// What is to be done for one policy of the chain.
+    /// Decides what is to be done for one policy of the chain.
     fn step<'a>(
         &mut self,
         trust: &Trust,
@@ -285,7 +288,8 @@ impl Assembler {
         }))
     }
 
-    /// Loads what is new, several at once: compiling takes hundreds of milliseconds each. An outcome per [`Step::Load`], in order.
+    /// Loads what is new, several at once: compiling takes hundreds of milliseconds each. An
+    /// outcome per [`Step::Load`], in order.
     fn load_all(&self, steps: &[(&Use, Step<'_>)]) -> Vec<Result<Arc<Link>, String>> {
         let new: Vec<(&Use, &New<'_>)> = steps
             .iter()
@@ -331,7 +335,7 @@ impl Assembler {
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
-    /// Remembers what came of loading.
+    /// Remembers the outcome of a load.
     fn keep(
         &mut self,
         wanted: &Use,

@@ -1,4 +1,4 @@
-//! From one file to one seat of the chain: its cases first, then the policy itself.
+//! Loading of one policy file: its cases first, then the policy itself.
 
 use std::{fmt::Display, path::Path, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
 /// Loads the very bytes whose hash was judged: they are read once, and checked against it.
 ///
 /// # Errors
-/// Why it does not serve, in a sentence that follows the policy's name.
+/// The reason why it does not serve, in a sentence that follows the policy's name.
 pub(super) fn bring(
     loader: &Loader,
     wanted: &Use,

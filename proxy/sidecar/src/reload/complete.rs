@@ -1,7 +1,9 @@
-//! A module and its signature are two files, and what brings them may bring one first.
+//! Half-delivered policies: a module and its signature are two files, of which one may arrive
+//! first.
 //!
-//! A module whose signature does not fit it yet is left out of a change for a moment (its former self counts), so that a copy of two files is one
-//! reload and no alarm. Whatever does not fit after that is told as it is. Nothing is verified here: that is for whoever loads it.
+//! A module whose signature does not fit it yet is left out of a change for a moment (its former
+//! version counts), so that a copy of two files is one reload and no alarm. A pair that does not
+//! fit after that is reported as it is. Nothing is verified here: that is for whoever loads it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,15 +12,16 @@ use tokio::time::Instant;
 use super::scan::{PolicyFile, Scan};
 use crate::signing::{Beside, Signature};
 
-/// How long a module waits for its signature.
+/// Time that a module waits for its signature.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Modules that wait, and since when.
+/// Modules that wait, and the start of their waits.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(BTreeMap<String, Instant>);
 
 impl Waiting {
-    /// Puts the entry of `seen` in the place of what waits. Tells when to look again, where something waits.
+    /// Replaces each module that waits by its entry in `seen`. Returns the time of the next scan,
+    /// where something waits.
     pub(super) fn leave_out(
         &mut self,
         scan: &mut Scan,
@@ -37,7 +40,7 @@ impl Waiting {
         for name in halves {
             let until = *self.0.entry(name.clone()).or_insert(now) + GRACE;
             if until <= now {
-                continue; // told as it is; from then on it is what was seen
+                continue; // reported as it is; from then on it is what was seen
             }
             next = Some(next.map_or(until, |next| next.min(until)));
             match seen.policies.get(&name) {
@@ -49,7 +52,7 @@ impl Waiting {
     }
 }
 
-/// Whether its signature is not there, or is that of other files.
+/// Reports whether its signature is not there, or is that of other files.
 fn is_half(file: &PolicyFile) -> bool {
     let Ok(hash) = &file.content else {
         return false; // no signature makes a policy of it

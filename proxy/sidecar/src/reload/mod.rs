@@ -1,7 +1,9 @@
-//! Reload: when to look at the files again, and what is there then.
+//! Reload: the times at which the files are read again, and the generation that is made of them.
 //!
-//! [`scan`] is what a directory holds at one moment; [`watch`] says when it differs, holds still and is complete; [`admit`] asks whether its files
-//! may serve at all; [`assemble`] makes a generation of them, after each policy's own cases have passed ([`rehearsal`]); [`reloader`] swaps it in.
+//! [`scan`] reads a directory's contents at one moment; [`watch`] reports when they differ, no
+//! longer change and are complete; [`admit`] checks that its files may serve at all; [`assemble`]
+//! makes a generation of them, after each policy's own cases have passed ([`rehearsal`]);
+//! [`reloader`] swaps it in.
 
 pub mod admit;
 pub mod assemble;

@@ -1,4 +1,5 @@
-//! A policy's own cases, run in the real host without a network: before a generation is swapped in, and by `outrigger policy test`.
+//! A policy's own cases, run in the real host without a network: before a generation is swapped in,
+//! and by `outrigger policy test`.
 
 use std::{
     sync::Arc,
@@ -39,11 +40,12 @@ pub fn host() -> Host {
 pub struct Miss {
     /// The case's name.
     pub case: String,
-    /// What happened instead. Cases are the author's own text: unlike traffic they may be quoted.
+    /// Description of what happened instead. Cases are the author's own text: unlike traffic they
+    /// may be quoted.
     pub what: String,
 }
 
-/// What a call will take in a rehearsal: nothing was learnt, and models cost what they are listed at.
+/// Estimates for a call in a rehearsal: nothing was learnt, and models have their list prices.
 struct Plain;
 
 impl Estimates for Plain {
@@ -65,7 +67,7 @@ impl Estimates for Plain {
     }
 }
 
-/// Nobody listens to a rehearsal.
+/// A listener that ignores everything: a rehearsal is not counted.
 struct Deaf;
 
 impl Listener for Deaf {
@@ -76,7 +78,8 @@ impl Listener for Deaf {
     fn covered(&self, _: &Link, _: &Coverage) {}
 }
 
-/// Runs all `cases`. `load` makes the program for a configuration; it is asked again only where a case brings its own.
+/// Runs all `cases`. `load` makes the program for a configuration; it is called again only where a
+/// case brings its own.
 ///
 /// # Errors
 /// The program could not be loaded, in `load`'s words.
@@ -117,7 +120,7 @@ pub async fn rehearse(
 
 async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
     let whole: String = case.reply.iter().flatten().map(String::as_str).collect();
-    let ways: Vec<Vec<String>> = match &case.reply {
+    let deliveries: Vec<Vec<String>> = match &case.reply {
         None => vec![Vec::new()],
         Some(pieces) => vec![
             pieces.clone(),
@@ -125,12 +128,12 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
             whole.chars().map(String::from).collect(),
         ],
     };
-    for pieces in ways {
+    for pieces in deliveries {
         let mut run = Run::new(chain, now);
         let mut call = Box::new(call(case)?);
         call.estimated_by(Arc::new(Plain));
-        let asked = run.on_request(call, None).await;
-        decided(case, asked)?;
+        let outcome = run.on_request(call, None).await;
+        decided(case, outcome)?;
         if case.reply.is_some() {
             replied(case, &mut run, &pieces).await?;
         }
@@ -175,8 +178,8 @@ fn call(case: &Case) -> Result<Call, String> {
     ))
 }
 
-fn decided(case: &Case, asked: Result<Box<Call>, Stop>) -> Result<(), String> {
-    match (&case.expect, asked) {
+fn decided(case: &Case, outcome: Result<Box<Call>, Stop>) -> Result<(), String> {
+    match (&case.expect, outcome) {
         (Expect::Forward, Ok(call)) => {
             let Some(expected) = &case.expect_request else {
                 return Ok(());

@@ -1,4 +1,4 @@
-//! Takes changes up: the next generation is made beside the one in force, and one pointer is swapped.
+//! The reloader: the next generation is made beside the one in force, and one pointer is swapped.
 
 use std::{
     path::PathBuf,
@@ -29,26 +29,26 @@ pub struct Reloader {
     shared: Arc<Shared>,
     /// None where no TLS is ended here.
     authority: Option<Arc<Authority>>,
-    /// Held while a generation is made: seconds, where something has to be compiled.
+    /// Locked while a generation is made: seconds, where something has to be compiled.
     assembler: Mutex<Assembler>,
     told: Mutex<Told>,
     watcher: OnceLock<Watcher>,
 }
 
-/// How the last reload went.
+/// Outcome of the last reload.
 #[derive(Debug, Clone)]
 pub struct Told {
     /// A line per policy of the chain.
     pub entries: Vec<Entry>,
-    /// What was refused last, a sentence each; empty where the newest files serve.
+    /// The refusals of the last reload, a sentence each; empty where the newest files serve.
     pub refused: Vec<String>,
     /// Keys of the configuration whose change waits for a restart.
     pub restart_needed: Vec<String>,
-    /// When the generation in force was made.
+    /// Time at which the generation in force was made.
     pub since: SystemTime,
 }
 
-/// What the files of `config` are.
+/// The files of `config`.
 pub fn paths(file: &std::path::Path, config: &Config) -> Paths {
     Paths {
         config: Some(file.to_owned()),
@@ -59,7 +59,8 @@ pub fn paths(file: &std::path::Path, config: &Config) -> Paths {
 }
 
 impl Reloader {
-    /// Keeps what `shared` serves up to date with the configuration in `file`, and what the command line says in its place.
+    /// Keeps what `shared` serves up to date with the configuration in `file`, under `overrides`
+    /// from the command line.
     pub fn new(
         file: PathBuf,
         overrides: Overrides,
@@ -84,7 +85,7 @@ impl Reloader {
         }
     }
 
-    /// Begins to watch. `seen` is what the generation in force was made of.
+    /// Starts the watcher. `seen` is the scan that the generation in force was made of.
     ///
     /// # Errors
     /// A thread could not be started.
@@ -104,14 +105,14 @@ impl Reloader {
         Ok(())
     }
 
-    /// Looks at the files now.
+    /// Requests a scan of the files now.
     pub fn now(&self) {
         if let Some(watcher) = self.watcher.get() {
             watcher.nudge();
         }
     }
 
-    /// How the last reload went.
+    /// Returns the outcome of the last reload.
     pub fn told(&self) -> Told {
         self.told.lock().clone()
     }
@@ -124,7 +125,7 @@ impl Reloader {
     fn take_up(&self, change: &Change) {
         let begun = Instant::now();
         let former = self.shared.generation.load_full();
-        let config = if change.config || change.asked {
+        let config = if change.config || change.requested {
             let env = |name: &str| std::env::var(name).ok();
             match Config::load_with(&self.file, &env, &self.overrides) {
                 Ok(config) => config,
@@ -164,7 +165,7 @@ impl Reloader {
                     return self
                         .refused(sentences, "not reloaded; keeping the previous generation");
                 }
-                if change.config || change.asked {
+                if change.config || change.requested {
                     let config = &assembled.generation.config;
                     watcher.repoint(paths(&self.file, config), config.policies.poll);
                     crate::telemetry::log::log_exchanges(config.exchange_log);
@@ -179,7 +180,9 @@ impl Reloader {
                     told.refused = assembled.refused;
                     told.restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
                 }
-                if !change.config && !change.asked && same_policies(&former, &assembled.generation)
+                if !change.config
+                    && !change.requested
+                    && same_policies(&former, &assembled.generation)
                 {
                     return;
                 }
@@ -200,7 +203,7 @@ impl Reloader {
         }
     }
 
-    /// Lets the pod's CA vouch for the hosts of the next generation before any of them is dialled.
+    /// Issues certificates for the hosts of the next generation before any of them is dialled.
     fn certify(&self, next: &Config) -> Result<(), CaError> {
         let hosts = ca::hosts(next);
         match &self.authority {

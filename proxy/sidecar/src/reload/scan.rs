@@ -1,8 +1,10 @@
-//! What the watched files are at one moment.
+//! The state of the watched files at one moment.
 //!
-//! A [`Scan`] is a plain value: names, stamps (what `stat` tells) and contents' hashes. Whether it may be believed is for `watch.rs`, which takes
-//! two and compares. Contents are hashed and not kept: a policy is read again, with its hash checked, by whoever loads it. A policy is one to three
-//! files: `NAME.wasm`, its signature and its cases; a change of any is a change of the policy.
+//! A [`Scan`] is a plain value: names, stamps (identities from `stat`) and contents' hashes.
+//! `watch.rs` takes two and compares them before it relies on either. Contents are hashed and not
+//! kept: a policy is read again, with its hash checked, by whoever loads it. A policy is one to
+//! three files: `NAME.wasm`, its signature and its cases; a change of any is a change of the
+//! policy.
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +16,16 @@ use std::{
 
 use crate::signing::{self, Beside, digest};
 
-/// What is watched.
+/// Paths of the watched files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Paths {
     /// The configuration file.
     pub config: Option<PathBuf>,
     /// Files that the configuration was made from besides: [`crate::config::Config::files`].
     pub besides: Vec<PathBuf>,
-    /// Where `NAME.wasm` files are.
+    /// Directory of the `NAME.wasm` files.
     pub directory: Option<PathBuf>,
-    /// Whether signatures matter: then a module waits a moment for the one that fits it.
+    /// True if signatures matter: then a module waits a moment for the one that fits it.
     pub signed: bool,
 }
 
@@ -35,7 +37,7 @@ const LARGEST: u64 = 128 << 20;
 /// No file of cases is larger.
 const LARGEST_CASES: u64 = 8 << 20;
 
-/// What both core modules and components begin with.
+/// First bytes of core modules and of components.
 const MAGIC: &[u8] = b"\0asm";
 
 /// One `NAME.wasm`.
@@ -43,7 +45,7 @@ const MAGIC: &[u8] = b"\0asm";
 pub struct PolicyFile {
     /// `NAME`.
     pub name: String,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its content's hash; or why it is no policy, in a sentence for the operator.
     pub content: Result<Hash, String>,
@@ -89,11 +91,11 @@ impl PolicyFile {
         }
         Ok(Some(text))
     }
-    /// Where its cases are, or would be.
+    /// Path of its cases, whether they exist or not.
     pub fn cases_path(&self) -> PathBuf {
         cases_path(&self.path)
     }
-    /// Whether the policy that `other` is has the same contents.
+    /// Reports whether the policy has the same contents as `other`.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.name == other.name
             && self.content == other.content
@@ -104,14 +106,14 @@ impl PolicyFile {
     pub fn len(&self) -> u64 {
         self.stamp.len
     }
-    /// Whether it has no bytes.
+    /// Reports whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What `stat` tells of a content's identity. With the inode and the change time even a replacement of the same length in the same
-/// instant differs.
+/// Identity of a content, from `stat`. With the inode and the change time even a replacement of the
+/// same length in the same instant differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,
@@ -143,10 +145,10 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Looks now. Files whose stamp is that of `before` are not read again.
+    /// Scans the files now. Files whose stamp is that of `before` are not read again.
     ///
     /// # Errors
-    /// The policy directory can't be listed. A file that can't be read is told in its entry.
+    /// The policy directory can't be listed. A file that can't be read has the reason in its entry.
     pub fn take(paths: &Paths, before: &Self) -> io::Result<Self> {
         let mut scan = Self::default();
         for path in paths.config.iter().chain(&paths.besides) {
@@ -165,7 +167,7 @@ impl Scan {
             let Some(name) = policy_name(&path) else {
                 continue;
             };
-            // Follows links, as a ConfigMap's files are; gone since: not there.
+            // Follows symbolic links, as a ConfigMap's files are; gone since: not there.
             let Ok(metadata) = fs::metadata(&path) else {
                 continue;
             };
@@ -177,7 +179,7 @@ impl Scan {
             let signature_found = fs::metadata(&signature).ok();
             let cases_found = fs::metadata(&cases).ok();
             let beside = [&signature_found, &cases_found].map(|m| m.as_ref().map(Stamp::of));
-            // A megabyte is not hashed anew because of what stands beside it.
+            // A large module is not hashed anew because a file beside it changed.
             let same = before
                 .policies
                 .get(&name)
@@ -203,7 +205,8 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Whether a file of the configuration has another content than in `former`. A file that was not watched then is no difference.
+    /// Reports whether a file of the configuration has another content than in `former`. A file
+    /// that was not watched then is no difference.
     pub(super) fn config_differs(&self, former: &Self) -> bool {
         let known = |path: &PathBuf, hash: &Hash| {
             former
@@ -217,7 +220,7 @@ impl Scan {
             .all(|(path, (_, hash))| known(path, hash))
     }
 
-    /// Whether a policy came, went or has another content.
+    /// Reports whether a policy came, went or has another content.
     pub(super) fn policies_differ(&self, former: &Self) -> bool {
         let same = |(now, before): (&PolicyFile, &PolicyFile)| now.is_same(before);
         let (now, before) = (&self.policies, &former.policies);
@@ -225,7 +228,8 @@ impl Scan {
     }
 }
 
-/// `NAME` of `NAME.wasm`; none for anything else, and for names that begin with a dot: a ConfigMap's own, and files that are being made.
+/// `NAME` of `NAME.wasm`; none for anything else, and for names that begin with a dot: a
+/// ConfigMap's own, and files that are being made.
 fn policy_name(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?;
     (!name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())

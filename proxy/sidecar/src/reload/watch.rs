@@ -1,11 +1,13 @@
-//! When to look at the files, and when to believe what is there.
+//! The watcher: wakes up at changes of the files, and reports them once they are complete.
 //!
-//! Events only wake the watcher: a ConfigMap's update names no policy, and an overlay, NFS or subPath mount tells nothing at all, so there is a
-//! poll besides and the truth is always a [`Scan`]. After the last event of a burst (or half a second into an endless one) the files are
-//! scanned until two scans in a row agree, so a file that is still being copied in place is left alone; then one [`Change`] is sent with the whole
-//! set. From a rename to the change it takes about 300 ms.
+//! Events only wake the watcher: a ConfigMap's update names no policy, and an overlay, NFS or
+//! subPath mount sends no events at all, so there is a poll besides and the truth is always a
+//! [`Scan`]. After the last event of a burst (or half a second into an endless one) the files are
+//! scanned until two scans in a row agree, so a file that is still being copied in place is left
+//! alone; then one [`Change`] is sent with the whole set. From a rename to the change it takes
+//! about 300 ms.
 //!
-//! The watcher is a thread: it reads and hashes files, which would hold up a worker.
+//! The watcher is a thread: it reads and hashes files, which would block a worker.
 
 use std::{
     collections::BTreeMap,
@@ -28,29 +30,29 @@ use super::{
     scan::{Paths, PolicyFile, Scan},
 };
 
-/// Without events for so long, a burst is over.
+/// Time without events after which a burst is over.
 const QUIET: Duration = Duration::from_millis(200);
-/// A burst that does not end is looked into all the same.
+/// Time after which a burst that does not end is scanned all the same.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Between the two scans that must agree.
+/// Time between the two scans that must agree.
 const STILL: Duration = Duration::from_millis(100);
-/// A file that never holds still is left out of a change after so many scans.
+/// Scans after which a file that never stays the same is left out of a change.
 const TRIES: usize = 20;
 
-/// The files are different from what was told last.
+/// A difference between the files and the last change that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The configuration, or a file that it was made from, has another content.
     pub config: bool,
     /// A policy came, went or has another content.
     pub policies: bool,
-    /// Somebody asked ([`Watcher::nudge`], SIGHUP): to be taken up even where nothing is different.
-    pub asked: bool,
+    /// Set by [`Watcher::nudge`] or SIGHUP: to be taken up even where nothing is different.
+    pub requested: bool,
     /// All policies that are there now, by name. One that is being written keeps its former entry.
     pub files: BTreeMap<String, PolicyFile>,
 }
 
-/// Watches until it is dropped.
+/// Watches the files until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     inbox: Arc<Inbox>,
@@ -65,7 +67,7 @@ struct Inbox {
 #[derive(Debug, Default)]
 struct Mail {
     event: bool,
-    asked: bool,
+    requested: bool,
     paths: Option<(Paths, Duration)>,
     end: bool,
 }
@@ -88,11 +90,13 @@ impl Inbox {
 }
 
 impl Watcher {
-    /// Starts to watch. `seen` is what the caller has already taken up: changes are told relative to it. The channel holds one change; while
-    /// the receiver is busy with it, what happens meanwhile is gathered into the next.
+    /// Starts a watcher. `seen` is the scan that the caller has already taken up: changes are
+    /// relative to it. The channel has room for one change; while the receiver is busy with it,
+    /// what happens meanwhile is gathered into the next.
     ///
     /// # Errors
-    /// The thread could not be started. That events can't be had (inotify's limits) is only logged: the poll remains.
+    /// The thread could not be started. Where events can't be had (inotify's limits), that is only
+    /// logged: the poll remains.
     pub fn start(
         paths: Paths,
         poll: Duration,
@@ -117,12 +121,12 @@ impl Watcher {
         Ok((Self { inbox }, changes))
     }
 
-    /// Looks now and tells even where nothing is different.
+    /// Scans now, and sends a change even where nothing is different.
     pub fn nudge(&self) {
-        self.inbox.put(|mail| mail.asked = true);
+        self.inbox.put(|mail| mail.requested = true);
     }
 
-    /// Watches other files from now on: a reloaded configuration named them.
+    /// Replaces the watched files, as a reloaded configuration names others.
     pub fn repoint(&self, paths: Paths, poll: Duration) {
         self.inbox.put(|mail| mail.paths = Some((paths, poll)));
     }
@@ -137,7 +141,7 @@ impl Watcher {
         Ok(async move {
             while hangups.recv().await.is_some() {
                 tracing::info!("SIGHUP: looking at the configuration and the policies");
-                inbox.put(|mail| mail.asked = true);
+                inbox.put(|mail| mail.requested = true);
             }
         })
     }
@@ -154,10 +158,10 @@ struct Watching {
     events: Events,
     paths: Paths,
     poll: Duration,
-    /// What was told last.
+    /// The scan behind the last change.
     seen: Scan,
     out: mpsc::Sender<Change>,
-    /// The directory could not be listed the last time; told once.
+    /// The directory could not be listed the last time; logged once.
     unreadable: bool,
     /// Modules whose signature is still to come.
     waiting: Waiting,
@@ -165,8 +169,8 @@ struct Watching {
 
 impl Watching {
     fn run(mut self) {
-        let mut asked = false;
-        // What happened between the caller's scan and the first watch is found by the first look.
+        let mut requested = false;
+        // Changes between the caller's scan and the first watch are found by the first scan.
         let mut look = Instant::now();
         loop {
             self.events.watch(&self.paths);
@@ -176,7 +180,7 @@ impl Watching {
                 if mail.end || self.out.is_closed() {
                     return;
                 }
-                asked |= mail.asked;
+                requested |= mail.requested;
                 if let Some((paths, poll)) = mail.paths {
                     (self.paths, self.poll) = (paths, poll);
                     self.events.watch(&self.paths);
@@ -186,7 +190,7 @@ impl Watching {
                 if mail.event {
                     look = (now + QUIET).min(*burst_ends.get_or_insert(now + PATIENCE));
                 }
-                if mail.asked {
+                if mail.requested {
                     look = now;
                 }
                 if now >= look {
@@ -202,11 +206,11 @@ impl Watching {
             let change = Change {
                 config: scan.config_differs(&self.seen),
                 policies: scan.policies_differ(&self.seen),
-                asked: std::mem::take(&mut asked),
+                requested: std::mem::take(&mut requested),
                 files: scan.policies.clone(),
             };
             self.seen = scan;
-            if (change.config || change.policies || change.asked)
+            if (change.config || change.policies || change.requested)
                 && self.out.blocking_send(change).is_err()
             {
                 return;
@@ -230,7 +234,8 @@ impl Watching {
             }
             last = next;
         }
-        // Something is written without an end. The rest is taken up; what still moves keeps its former entry.
+        // Something is written without an end. The rest is taken up; what still changes keeps its
+        // former entry.
         std::thread::sleep(STILL);
         let next = self.scan(&last);
         let mut believed = next.clone();
@@ -245,7 +250,8 @@ impl Watching {
         believed
     }
 
-    /// Looks now. A directory that can't be listed is no reason to unload what is in force: its policies count as they were.
+    /// Scans now. A directory that can't be listed is no reason to unload what is in force: its
+    /// policies count as they were.
     fn scan(&mut self, before: &Scan) -> Scan {
         let error = match Scan::take(&self.paths, before) {
             Ok(scan) => {
@@ -271,12 +277,13 @@ impl Watching {
 /// The operating system's events, as a wake-up.
 struct Events {
     watcher: Option<RecommendedWatcher>,
-    /// Directories that are watched, with the inode that the watch is on: one that was replaced is watched anew.
+    /// Directories that are watched, with the inode that the watch is on: one that was replaced is
+    /// watched anew.
     on: BTreeMap<PathBuf, u64>,
     wanted: Arc<Mutex<Wanted>>,
 }
 
-/// What an event must be about to count.
+/// Paths whose events count.
 #[derive(Default)]
 struct Wanted {
     /// Every name in these matters.

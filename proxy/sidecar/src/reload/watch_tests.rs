@@ -9,7 +9,7 @@ use super::*;
 
 /// Long enough that no test passes by the poll.
 const NO_POLL: Duration = Duration::from_secs(3600);
-/// What design and issue give from a rename to the change.
+/// Longest time from a rename to the change. Typically it is 300 ms.
 const PROMPT: Duration = Duration::from_millis(700);
 
 fn wasm(content: &str) -> Vec<u8> {
@@ -23,13 +23,13 @@ fn in_directory(directory: &TempDir) -> Paths {
     }
 }
 
-/// Starts on what is there, and waits until the watches are on.
+/// Starts on the present files, and waits until the directories are watched.
 fn start(paths: Paths, poll: Duration) -> (Watcher, mpsc::Receiver<Change>) {
     let seen = Scan::take(&paths, &Scan::default()).unwrap();
     let (watcher, mut changes) = Watcher::start(paths, poll, seen).unwrap();
     watcher.nudge();
     let first = next(&mut changes, Duration::from_secs(10)).unwrap();
-    assert!(first.asked && !first.config && !first.policies);
+    assert!(first.requested && !first.config && !first.policies);
     (watcher, changes)
 }
 
@@ -62,7 +62,7 @@ fn rename_into(directory: &Path, name: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn a_renamed_file_is_told_promptly_with_its_content() {
+fn a_renamed_file_is_reported_promptly_with_its_content() {
     let directory = tempfile::tempdir().unwrap();
     let (_watcher, mut changes) = start(in_directory(&directory), NO_POLL);
     for content in ["one", "two"] {
@@ -70,7 +70,7 @@ fn a_renamed_file_is_told_promptly_with_its_content() {
         let renamed = Instant::now();
         let change = next(&mut changes, Duration::from_secs(10)).unwrap();
         assert!(renamed.elapsed() < PROMPT, "{:?}", renamed.elapsed());
-        assert!(change.policies && !change.config && !change.asked);
+        assert!(change.policies && !change.config && !change.requested);
         assert_eq!(contents(&change), [("a", wasm(content))]);
     }
     fs::remove_file(directory.path().join("a.wasm")).unwrap();
@@ -105,7 +105,7 @@ fn a_config_maps_swap_is_one_change() {
     assert_eq!(
         next(&mut changes, Duration::from_secs(1)),
         None,
-        "told once"
+        "reported once"
     );
 }
 
@@ -124,7 +124,7 @@ fn a_file_that_is_still_being_copied_is_left_alone_until_it_is_whole() {
     let change = next(&mut changes, Duration::from_secs(10)).unwrap();
     assert!(
         contents(&change) == [("a", whole)],
-        "a half-written file was told"
+        "a half-written file was reported"
     );
 }
 
@@ -155,7 +155,7 @@ fn a_file_that_never_holds_still_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn what_is_no_policy_is_told_with_the_reason_or_not_looked_at() {
+fn what_is_no_policy_is_reported_with_the_reason_or_ignored() {
     let directory = tempfile::tempdir().unwrap();
     for (name, bytes) in [
         ("empty.wasm", b"".as_slice()),
@@ -172,12 +172,12 @@ fn what_is_no_policy_is_told_with_the_reason_or_not_looked_at() {
     fs::create_dir(directory.path().join("directory.wasm")).unwrap();
     symlink("/no/such", directory.path().join("dangling.wasm")).unwrap();
     let scan = Scan::take(&in_directory(&directory), &Scan::default()).unwrap();
-    let told: Vec<_> = scan
+    let found: Vec<_> = scan
         .policies
         .values()
         .map(|f| (f.name.as_str(), f.content.is_ok()))
         .collect();
-    assert_eq!(told, [("empty", false), ("fine", true), ("text", false)]);
+    assert_eq!(found, [("empty", false), ("fine", true), ("text", false)]);
     let why = scan.policies["text"].content.clone().unwrap_err();
     assert!(why.contains("outrigger policy build"), "{why}");
 }
@@ -250,7 +250,7 @@ fn without_events_the_poll_finds_it() {
     let directory = tempfile::tempdir().unwrap();
     let real = directory.path().join("deep/er");
     fs::create_dir_all(&real).unwrap();
-    // A link to a link: the swap happens where no watch is.
+    // A symbolic link to a symbolic link: the swap happens where nothing is watched.
     symlink(&real, directory.path().join("deep/link")).unwrap();
     let other = directory.path().join("deep/other");
     fs::create_dir(&other).unwrap();
@@ -294,8 +294,8 @@ fn a_directory_that_vanishes_unloads_nothing_and_is_taken_up_when_it_is_back() {
     fs::rename(&policies, directory.path().join("away")).unwrap();
     assert_eq!(next(&mut changes, Duration::from_secs(1)), None);
     watcher.nudge();
-    let asked = next(&mut changes, Duration::from_secs(10)).unwrap();
-    assert!(asked.asked && !asked.policies && asked.files.contains_key("a"));
+    let requested = next(&mut changes, Duration::from_secs(10)).unwrap();
+    assert!(requested.requested && !requested.policies && requested.files.contains_key("a"));
     fs::create_dir(&policies).unwrap();
     rename_into(&policies, "b.wasm", &wasm("two"));
     let change = std::iter::repeat_with(|| next(&mut changes, Duration::from_secs(10)).unwrap())
@@ -326,7 +326,8 @@ fn a_busy_receiver_finds_the_last_state_and_not_every_step() {
         rename_into(directory.path(), "a.wasm", &wasm(&n.to_string()));
         std::thread::sleep(Duration::from_millis(450));
     }
-    let told: Vec<_> = std::iter::from_fn(|| next(&mut changes, Duration::from_secs(1))).collect();
-    assert!(told.len() <= 3, "{}", told.len());
-    assert_eq!(contents(told.last().unwrap()), [("a", wasm("3"))]);
+    let changes_sent: Vec<_> =
+        std::iter::from_fn(|| next(&mut changes, Duration::from_secs(1))).collect();
+    assert!(changes_sent.len() <= 3, "{}", changes_sent.len());
+    assert_eq!(contents(changes_sent.last().unwrap()), [("a", wasm("3"))]);
 }
