@@ -1,7 +1,8 @@
-//! The rules as the kernel takes them (landlock(7)), as many of them as it knows.
+//! The Landlock rules that the kernel enforces (landlock(7)), as many of them as it knows.
 //!
-//! A kernel without a feature enforces the rest: ABI 1 (Linux 5.13) knows files, 4 (6.7) TCP ports, 5 devices, 6 (6.12) abstract sockets and
-//! signals. Datagrams are in none of them, so name resolution needs no rule.
+//! A kernel without a feature enforces the rest: ABI 1 (Linux 5.13) knows files, 4 (6.7) TCP ports,
+//! 5 devices, 6 (6.12) abstract sockets and signals. Datagrams are in none of them, so name
+//! resolution needs no rule.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::tool;
 
 /// The first ABI that knows ports.
 pub(super) const NETWORK: u8 = 4;
-/// Dynamic loaders: starting a program that is linked to a C library starts its loader.
+/// Dynamic loaders: starting a program that needs a C library starts its loader.
 const LOADERS: [&str; 4] = [
     "/lib64/ld-linux-x86-64.so.2",
     "/lib/ld-linux-aarch64.so.1",
@@ -24,12 +25,12 @@ const LOADERS: [&str; 4] = [
     "/lib/ld-musl-aarch64.so.1",
 ];
 
-/// How much of what was asked for is enforced.
+/// Extent to which the requested rules are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enforced {
     /// All of it.
     Full,
-    /// What this kernel knows.
+    /// As much of it as this kernel knows.
     Partial,
     /// Nothing.
     None,
@@ -46,12 +47,13 @@ impl Enforced {
     }
 }
 
-/// What the kernel enforces.
+/// The restriction that the kernel enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fence {
-    /// The kernel's version of Landlock, as far as this program knows it; 0 where it has none or it is off.
+    /// The kernel's version of Landlock, as far as this program knows it; 0 where it has none or it
+    /// is off.
     pub abi: u8,
-    /// How much of what was asked for.
+    /// Extent to which the requested rules are enforced.
     pub enforced: Enforced,
 }
 
@@ -82,7 +84,8 @@ impl Fence {
 pub(super) fn put_up(needs: &Needs) -> Fence {
     match restrict(needs) {
         Ok(status) => Fence::of(&status),
-        // The crate's best effort leaves only a kernel that says no to what it said it knows.
+        // The crate requests only what the kernel reports to support; an error means that it
+        // refused all the same.
         Err(_) => Fence::none(),
     }
 }
@@ -160,7 +163,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// Runs `test` on a thread that is fenced in first: what it gave up is that thread's alone. Nothing where the kernel has no Landlock.
+    /// Runs `test` on a thread that is restricted first: what it gave up is that thread's alone.
+    /// Does nothing where the kernel has no Landlock.
     fn fenced(needs: Needs, test: impl FnOnce() + Send + 'static) {
         let thread = std::thread::spawn(move || {
             let fence = put_up(&needs.resolved());

@@ -1,9 +1,11 @@
-//! What the process gives up at its start: core dumps, new privileges, and (where the kernel has Landlock) every file and port that its
-//! configuration does not name.
+//! Rights that the process gives up at its start: core dumps, new privileges, and (where the kernel
+//! has Landlock) every file and port that its configuration does not name.
 //!
-//! Landlock binds the thread that asks for it and those that it starts afterwards (all threads at once only from ABI 8 on), so [`start`] is
-//! called while there is one thread: after the configuration is read, before the log's own thread. What was given up can't be had
-//! back: a reload that needs more is refused by [`admits`] as a whole, with what to do, rather than found out about by its exchanges.
+//! Landlock binds the thread that requests it and those that it starts afterwards (all threads at
+//! once only from ABI 8 on), so [`start`] is called while there is one thread: after the
+//! configuration is read, before the log's own thread. What was given up can't be had back: a
+//! reload that needs more is refused by [`admits`] as a whole, with what to do, rather than failing
+//! in its exchanges.
 //!
 //! It is no sandbox for policies (that is wasm's), and no defence against a kernel's mistakes.
 
@@ -22,10 +24,12 @@ mod needs;
 pub use fence::{Enforced, Fence};
 use needs::Needs;
 
-/// What the kernel enforces on this process, for its whole life; empty where nothing is enforced.
+/// The needs that the kernel grants this process, for its whole life; empty where nothing is
+/// enforced.
 static GRANTED: OnceLock<Needs> = OnceLock::new();
 
-/// Gives up what `config`, read from `file`, does not need. To be called while the process has one thread.
+/// Gives up what `config`, read from `file`, does not need. To be called while the process has one
+/// thread.
 ///
 /// # Errors
 /// A sentence: `harden.landlock: require`, and the kernel can't.
@@ -34,10 +38,10 @@ pub fn start(config: &Config, file: &Path) -> Result<Fence, String> {
     if config.harden.landlock == Landlock::Off {
         return Ok(Fence::none());
     }
-    // The code cache is made by whoever first needs it: too late, once only what is there can be granted.
+    // The code cache is made at its first use: too late, once only what is there can be granted.
     let _ = private_directory(&config.policies.cache);
     if config.listen.intercepts() {
-        // What is wrong with them is told by the CA itself.
+        // The CA itself reports what is wrong with them.
         let _ = private_directory(&config.ca.directory);
         let _ = std::fs::create_dir_all(&config.ca.bundle);
     }
@@ -58,23 +62,24 @@ pub fn start(config: &Config, file: &Path) -> Result<Fence, String> {
     Ok(fence)
 }
 
-/// Tells the operator and the metrics what is enforced. Apart from [`start`], which comes before the log.
+/// Logs and counts the enforced restriction. Apart from [`start`], which comes before the log.
 pub fn tell(fence: &Fence) {
     metrics::landlock(fence.abi);
     let enforced = fence.enforced.name();
     tracing::info!(abi = fence.abi, enforced, "landlock");
 }
 
-/// What the process that compiles a policy gives up besides what it inherits: every port, and starting anything.
+/// Gives up, in the process that compiles a policy, what it has besides its inherited restriction:
+/// every port, and starting programs.
 pub fn child() {
     no_dumps();
     fence::child();
 }
 
-/// Whether this process may still have what `next` needs.
+/// Checks that this process still has what `next` needs.
 ///
 /// # Errors
-/// A sentence for everything that it gave up at its start.
+/// A sentence for each thing that it gave up at its start.
 pub fn admits(next: &Config, file: &Path) -> Result<(), Vec<String>> {
     let Some(granted) = GRANTED.get() else {
         return Ok(());
@@ -87,20 +92,23 @@ pub fn admits(next: &Config, file: &Path) -> Result<(), Vec<String>> {
     }
 }
 
-/// What to add to a complaint about a file that can't be read: Landlock looks like missing permissions. None where it is not enforced.
+/// A sentence to add to a complaint about a file that can't be read: Landlock looks like missing
+/// permissions. None where it is not enforced.
 pub fn hint() -> Option<&'static str> {
     GRANTED.get().map(|_| {
         "landlock leaves this process the directories that its configuration named at its start; restart to have others"
     })
 }
 
-/// Memory holds keys and prompts: it is in no core dump, and another process of the same user can't attach (prctl(2), `PR_SET_DUMPABLE`).
+/// Memory holds keys and prompts: it is in no core dump, and another process of the same user can't
+/// attach (prctl(2), `PR_SET_DUMPABLE`).
 fn no_dumps() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    // None of the three can fail for a process that lowers its own; an old kernel without them is as safe as it was.
+    // None of the three can fail for a process that lowers its own; an old kernel without them is
+    // as safe as it was.
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = rustix::thread::set_no_new_privs(true);

@@ -1,7 +1,7 @@
-//! What a configuration needs of the machine: directories, files, ports.
+//! Directories, files and ports that a configuration needs.
 //!
-//! A directory is granted rather than a file in it, because files that matter are replaced by renames (`..data` of a ConfigMap, an editor's
-//! save), and a rule for a file ends with that file.
+//! A directory is granted rather than a file in it, because files that matter are replaced by
+//! renames (`..data` of a ConfigMap, an editor's save), and a rule for a file ends with that file.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,8 @@ use std::{
 
 use crate::config::{Config, Kind, Others};
 
-/// Read, never written: name resolution, trusted roots, what an allocator and a C library look at.
+/// Read, never written: files of name resolution, trusted roots, and those that an allocator and a
+/// C library read.
 const SYSTEM: [&str; 24] = [
     "/etc/resolv.conf",
     "/etc/hosts",
@@ -37,12 +38,12 @@ const SYSTEM: [&str; 24] = [
     "/sys/devices/system",
     "/dev/urandom",
 ];
-/// Answers that don't fit a datagram come over TCP.
+/// Port of a DNS query over TCP, for answers that don't fit a datagram.
 const DNS: u16 = 53;
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 
-/// What a configuration needs.
+/// The needs of a configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     /// Read, with all that is below.
@@ -58,7 +59,7 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// What `config`, read from `file`, needs.
+    /// Returns the needs of `config`, read from `file`.
     pub(super) fn of(config: &Config, file: &Path) -> Self {
         let mut read: BTreeSet<PathBuf> = [place(file)].into();
         read.extend(config.files.iter().map(|file| place(file)));
@@ -81,10 +82,11 @@ impl Needs {
         }
     }
 
-    /// The same with paths as the kernel sees them: absolute, and besides each the one that its links lead to.
+    /// The same with paths as the kernel sees them: absolute, and besides each the one that its
+    /// symbolic links lead to.
     pub(super) fn resolved(mut self) -> Self {
         self.read = self.read.iter().flat_map(|path| resolved(path)).collect();
-        // A policy's file may be a link that leads out of the directory.
+        // A policy's file may be a symbolic link that leads out of the directory.
         let linked: Vec<PathBuf> = (self.read.iter())
             .filter_map(|directory| directory.read_dir().ok())
             .flat_map(|entries| entries.flatten().take(MOST_LINKS))
@@ -134,7 +136,7 @@ impl Needs {
     }
 }
 
-/// Links of one directory that are looked at.
+/// Symbolic links of one directory that are followed.
 const MOST_LINKS: usize = 1024;
 
 /// The directory of a file; the file itself where that is the root, which would grant everything.
@@ -155,7 +157,8 @@ fn resolved(path: &Path) -> Vec<PathBuf> {
     [Some(absolute), real].into_iter().flatten().collect()
 }
 
-/// Every TCP port that exchanges, policies and stores connect to; none where they can't be told in advance.
+/// Every TCP port that exchanges, policies and stores connect to; none where they can't be known in
+/// advance.
 fn connect(config: &Config) -> Option<BTreeSet<u16>> {
     if config.listen.intercepts() && config.listen.others == Others::Tunnel {
         return None; // tunnels go wherever apps dial
@@ -170,7 +173,7 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
     }
     if let Some(redis) = &config.state.redis {
         if redis.cluster {
-            return None; // its nodes are told by the cluster, with their ports
+            return None; // the cluster names its nodes and their ports
         }
         ports.extend(redis.nodes.iter().map(|(_, port)| *port));
     }
@@ -248,17 +251,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_granted_is_told_with_the_way_out() {
+    fn what_was_not_granted_is_reported_with_the_remedy() {
         let granted = needs(LOCAL);
         assert_eq!(granted.beyond(&granted), Vec::<String>::new());
         let next = needs(&format!(
             "{}policies: {{ directory: /usr }}",
             LOCAL.replace("8000", "8001")
         ));
-        let told = next.beyond(&granted);
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("/usr ") && told[0].contains("restart"));
-        assert!(told[1].contains("port 8001") && told[1].contains("restart"));
+        let missing = next.beyond(&granted);
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert!(missing[0].contains("/usr ") && missing[0].contains("restart"));
+        assert!(missing[1].contains("port 8001") && missing[1].contains("restart"));
         let any = Needs {
             connect: None,
             ..granted.clone()
