@@ -18,10 +18,10 @@ use crate::{
     telemetry::metrics,
 };
 
-mod fence;
+mod ruleset;
 mod needs;
 
-pub use fence::{Enforced, Fence};
+pub use ruleset::{Enforced, Fence};
 use needs::Needs;
 
 /// The needs that the kernel grants this process, for its whole life; empty where nothing is
@@ -46,8 +46,8 @@ pub fn start(config: &Config, file: &Path) -> Result<Fence, String> {
         let _ = std::fs::create_dir_all(&config.ca.bundle);
     }
     let needs = Needs::of(config, file).resolved();
-    let fence = fence::put_up(&needs);
-    if config.harden.landlock == Landlock::Require && fence.abi < fence::NETWORK {
+    let fence = ruleset::put_up(&needs);
+    if config.harden.landlock == Landlock::Require && fence.abi < ruleset::NETWORK {
         return Err(format!(
             "`harden.landlock` is `require`, and this kernel has {}; run on Linux 6.7 or later with Landlock on, or write `landlock: auto`",
             match fence.abi {
@@ -73,7 +73,7 @@ pub fn tell(fence: &Fence) {
 /// every port, and starting programs.
 pub fn child() {
     no_dumps();
-    fence::child();
+    ruleset::child();
 }
 
 /// Checks that this process still has what `next` needs.
