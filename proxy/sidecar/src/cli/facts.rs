@@ -31,7 +31,7 @@ impl Facts for Running {
     }
 
     fn generation(&self) -> Generation {
-        let told = self.reloader.told();
+        let told = self.reloader.status();
         Generation {
             number: self.reloader.shared().generation.load().number,
             since_ms: millis(told.since),
@@ -50,7 +50,7 @@ impl Facts for Running {
     }
 
     fn policies(&self) -> Vec<PolicyFacts> {
-        let told = self.reloader.told();
+        let told = self.reloader.status();
         let generation = self.reloader.shared().generation.load();
         let links = generation
             .chain

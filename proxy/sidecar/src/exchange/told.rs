@@ -62,7 +62,7 @@ impl Listener for Told {
     }
 
     fn held(&self, _: &Link, time: Duration, bytes: usize) {
-        self.meter.held_back(time, bytes);
+        self.meter.holdback(time, bytes);
     }
 
     fn covered(&self, _: &Link, coverage: &Coverage) {

@@ -18,11 +18,11 @@ use crate::{
     telemetry::metrics,
 };
 
-mod ruleset;
 mod needs;
+mod ruleset;
 
-pub use ruleset::{Enforced, Fence};
 use needs::Needs;
+pub use ruleset::{Enforced, Restriction};
 
 /// The needs that the kernel grants this process, for its whole life; empty where nothing is
 /// enforced.
@@ -33,10 +33,10 @@ static GRANTED: OnceLock<Needs> = OnceLock::new();
 ///
 /// # Errors
 /// A sentence: `harden.landlock: require`, and the kernel can't.
-pub fn start(config: &Config, file: &Path) -> Result<Fence, String> {
+pub fn start(config: &Config, file: &Path) -> Result<Restriction, String> {
     no_dumps();
     if config.harden.landlock == Landlock::Off {
-        return Ok(Fence::none());
+        return Ok(Restriction::none());
     }
     // The code cache is made at its first use: too late, once only what is there can be granted.
     let _ = private_directory(&config.policies.cache);
@@ -46,27 +46,27 @@ pub fn start(config: &Config, file: &Path) -> Result<Fence, String> {
         let _ = std::fs::create_dir_all(&config.ca.bundle);
     }
     let needs = Needs::of(config, file).resolved();
-    let fence = ruleset::put_up(&needs);
-    if config.harden.landlock == Landlock::Require && fence.abi < ruleset::NETWORK {
+    let restriction = ruleset::restrict_thread(&needs);
+    if config.harden.landlock == Landlock::Require && restriction.abi < ruleset::NETWORK {
         return Err(format!(
             "`harden.landlock` is `require`, and this kernel has {}; run on Linux 6.7 or later with Landlock on, or write `landlock: auto`",
-            match fence.abi {
+            match restriction.abi {
                 0 => "no Landlock".to_owned(),
                 abi => format!("Landlock's ABI {abi}, which knows no ports"),
             }
         ));
     }
-    if fence.enforced != Enforced::None {
+    if restriction.enforced != Enforced::None {
         let _ = GRANTED.set(needs);
     }
-    Ok(fence)
+    Ok(restriction)
 }
 
 /// Logs and counts the enforced restriction. Apart from [`start`], which comes before the log.
-pub fn tell(fence: &Fence) {
-    metrics::landlock(fence.abi);
-    let enforced = fence.enforced.name();
-    tracing::info!(abi = fence.abi, enforced, "landlock");
+pub fn report(restriction: &Restriction) {
+    metrics::landlock(restriction.abi);
+    let enforced = restriction.enforced.name();
+    tracing::info!(abi = restriction.abi, enforced, "landlock");
 }
 
 /// Gives up, in the process that compiles a policy, what it has besides its inherited restriction:

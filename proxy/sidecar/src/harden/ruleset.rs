@@ -49,7 +49,7 @@ impl Enforced {
 
 /// The restriction that the kernel enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fence {
+pub struct Restriction {
     /// The kernel's version of Landlock, as far as this program knows it; 0 where it has none or it
     /// is off.
     pub abi: u8,
@@ -57,7 +57,7 @@ pub struct Fence {
     pub enforced: Enforced,
 }
 
-impl Fence {
+impl Restriction {
     /// Nothing is enforced.
     pub(super) const fn none() -> Self {
         Self {
@@ -81,12 +81,12 @@ impl Fence {
 }
 
 /// Restricts this thread, and those that it starts from now on, to `needs`.
-pub(super) fn put_up(needs: &Needs) -> Fence {
+pub(super) fn restrict_thread(needs: &Needs) -> Restriction {
     match restrict(needs) {
-        Ok(status) => Fence::of(&status),
+        Ok(status) => Restriction::of(&status),
         // The crate requests only what the kernel reports to support; an error means that it
         // refused all the same.
-        Err(_) => Fence::none(),
+        Err(_) => Restriction::none(),
     }
 }
 
@@ -165,11 +165,11 @@ mod tests {
 
     /// Runs `test` on a thread that is restricted first: what it gave up is that thread's alone.
     /// Does nothing where the kernel has no Landlock.
-    fn fenced(needs: Needs, test: impl FnOnce() + Send + 'static) {
+    fn restricted(needs: Needs, test: impl FnOnce() + Send + 'static) {
         let thread = std::thread::spawn(move || {
-            let fence = put_up(&needs.resolved());
-            assert!(rustix::thread::no_new_privs().unwrap() || fence.abi == 0);
-            if fence.abi >= NETWORK {
+            let restriction = restrict_thread(&needs.resolved());
+            assert!(rustix::thread::no_new_privs().unwrap() || restriction.abi == 0);
+            if restriction.abi >= NETWORK {
                 test();
             }
         });
@@ -195,7 +195,7 @@ mod tests {
             write: [kept.path().to_owned()].into(),
             ..Needs::default()
         };
-        fenced(needs, move || {
+        restricted(needs, move || {
             let (given, kept, secret) = (given.path(), kept.path(), secret.path());
             assert_eq!(fs::read_to_string(given.join("a")).unwrap(), "a");
             assert_eq!(given.read_dir().unwrap().count(), 1);
@@ -226,7 +226,7 @@ mod tests {
         let (go, gone) = std::sync::mpsc::channel();
         let file = at("a");
         let reader = std::thread::spawn(move || {
-            fenced(needs, move || {
+            restricted(needs, move || {
                 assert_eq!(fs::read_to_string(&file).unwrap(), "1");
                 begin.send(()).unwrap();
                 gone.recv().unwrap();
@@ -255,7 +255,7 @@ mod tests {
             format!("upstreams: {{ a: {{ dialect: openai, url: 'http://{named_at}/v1' }} }}");
         let config = Config::parse(&yaml, "t.yaml", &|_| None).unwrap();
         let needs = Needs::of(&config, Path::new("/etc/hosts"));
-        fenced(needs, move || {
+        restricted(needs, move || {
             TcpStream::connect(named_at).unwrap();
             assert!(denied(TcpStream::connect(other_at)));
             assert!(
@@ -272,7 +272,7 @@ mod tests {
     fn a_compiling_process_has_no_port_and_starts_nothing() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        fenced(
+        restricted(
             Needs {
                 connect: None,
                 system: [PathBuf::from("/")].into(),

@@ -23,7 +23,7 @@ use crate::{
     policy::{Chain, Link},
     reload::{
         admit::admitted,
-        bring::{bring, relink},
+        bring::{bring, with_rules},
         scan::PolicyFile,
     },
     sandbox::{Grants, Loader},
@@ -73,7 +73,7 @@ pub struct Assembler {
 
 struct Known {
     identity: Identity,
-    link: Arc<Link>,
+    policy: Arc<Link>,
     signed: Option<Verified>,
     since: SystemTime,
     /// The identity that was refused last, with the reason: it is not tried again until something
@@ -142,7 +142,7 @@ impl Assembler {
         config: Config,
         files: &BTreeMap<String, PolicyFile>,
     ) -> Result<Assembled, Vec<String>> {
-        let mut links = Vec::new();
+        let mut chain = Vec::new();
         let mut entries = Vec::new();
         let mut refused = Vec::new();
         let mut missing = Vec::new();
@@ -158,32 +158,32 @@ impl Assembler {
         let wanted: Vec<(&Use, Result<Arc<Link>, String>)> = steps
             .into_iter()
             .map(|(wanted, step)| {
-                let link = match step {
+                let policy = match step {
                     Step::Done(done) => done,
                     Step::Load(new) => match loaded.next() {
                         Some(outcome) => self.keep(wanted, *new, outcome),
                         None => Err("was not loaded".to_owned()), // an outcome each: never
                     },
                 };
-                (wanted, link)
+                (wanted, policy)
             })
             .collect();
-        for (wanted, link) in wanted {
-            if link.is_err() {
+        for (wanted, policy) in wanted {
+            if policy.is_err() {
                 metrics::load_failure(&wanted.name);
             }
-            if link.is_ok() {
+            if policy.is_ok() {
                 served.push(wanted.name.clone());
             }
             let former = self.known.get(&wanted.name);
-            match (link, former) {
-                (Ok(link), Some(known)) => {
-                    links.push(link);
+            match (policy, former) {
+                (Ok(policy), Some(known)) => {
+                    chain.push(policy);
                     entries.push(known.entry(&wanted.name, None));
                 }
-                (Ok(link), None) => links.push(link), // `keep` has just put it there
+                (Ok(policy), None) => chain.push(policy), // `keep` has just put it there
                 (Err(why), Some(known)) => {
-                    links.push(Arc::clone(&known.link));
+                    chain.push(Arc::clone(&known.policy));
                     entries.push(known.entry(&wanted.name, Some(why.clone())));
                     refused.push(format!(
                         "policy `{}`: {why}; keeping the former one",
@@ -217,7 +217,7 @@ impl Assembler {
         Ok(Assembled {
             generation: Generation {
                 number: self.number,
-                chain: Chain::new(links),
+                chain: Chain::new(chain),
                 models: Models::of(&config),
                 prices: Prices::of(&config),
                 tags: Rules::of(&config.tags),
@@ -268,12 +268,12 @@ impl Assembler {
         };
         if let Some(known) = self.known.get_mut(&wanted.name) {
             if known.identity == identity {
-                let link = &known.link;
-                if link.on_error != wanted.on_error || link.on_unseen != wanted.on_unseen {
-                    known.link = Arc::new(relink(link, wanted));
+                let policy = &known.policy;
+                if policy.on_error != wanted.on_error || policy.on_unseen != wanted.on_unseen {
+                    known.policy = Arc::new(with_rules(policy, wanted));
                 }
                 known.signed = signed;
-                return Step::Done(Ok(Arc::clone(&known.link)));
+                return Step::Done(Ok(Arc::clone(&known.policy)));
             }
             if let Some((refused, why)) = &known.refused
                 && *refused == identity
@@ -346,12 +346,12 @@ impl Assembler {
             identity, signed, ..
         } = new;
         match &outcome {
-            Ok(link) => {
+            Ok(policy) => {
                 self.known.insert(
                     wanted.name.clone(),
                     Known {
                         identity,
-                        link: Arc::clone(link),
+                        policy: Arc::clone(policy),
                         signed,
                         since: SystemTime::now(),
                         refused: None,

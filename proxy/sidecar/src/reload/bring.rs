@@ -80,12 +80,12 @@ pub(super) fn bring(
 }
 
 /// The same program under other rules.
-pub(super) fn relink(link: &Link, wanted: &Use) -> Link {
+pub(super) fn with_rules(policy: &Link, wanted: &Use) -> Link {
     Link {
-        name: Arc::clone(&link.name),
-        listener: Arc::clone(&link.listener),
-        version: Arc::clone(&link.version),
-        program: Arc::clone(&link.program),
+        name: Arc::clone(&policy.name),
+        listener: Arc::clone(&policy.listener),
+        version: Arc::clone(&policy.version),
+        program: Arc::clone(&policy.program),
         on_error: wanted.on_error,
         on_unseen: wanted.on_unseen,
         limits: wanted.limits.clone(),

@@ -31,13 +31,13 @@ pub struct Reloader {
     authority: Option<Arc<Authority>>,
     /// Locked while a generation is made: seconds, where something has to be compiled.
     assembler: Mutex<Assembler>,
-    told: Mutex<Told>,
+    status: Mutex<ReloadStatus>,
     watcher: OnceLock<Watcher>,
 }
 
 /// Outcome of the last reload.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct ReloadStatus {
     /// A line per policy of the chain.
     pub entries: Vec<Entry>,
     /// The refusals of the last reload, a sentence each; empty where the newest files serve.
@@ -75,7 +75,7 @@ impl Reloader {
             shared,
             authority,
             assembler: Mutex::new(assembler),
-            told: Mutex::new(Told {
+            status: Mutex::new(ReloadStatus {
                 entries,
                 refused: Vec::new(),
                 restart_needed: Vec::new(),

@@ -125,7 +125,7 @@ impl PolicyMeter {
     }
 
     /// Records the time for which text was withheld, and its bytes.
-    pub fn held_back(&self, long: Duration, bytes: usize) {
+    pub fn holdback(&self, long: Duration, bytes: usize) {
         let (seconds, sizes) = self.holdback.get_or_init(|| {
             (
                 histogram!(table::HOLDBACK_SECONDS, "plugin" => Arc::clone(&self.name)),

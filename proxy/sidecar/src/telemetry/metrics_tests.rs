@@ -167,7 +167,7 @@ fn a_policys_calls_are_counted_by_hook_and_outcome() {
     meter.call(Hook::Request, "edited", Duration::from_micros(3));
     meter.call(Hook::Reply, "trap", Duration::from_micros(4));
     meter.call(Hook::Reply, "a word nobody knows", Duration::from_micros(4));
-    meter.held_back(Duration::from_millis(30), 17);
+    meter.holdback(Duration::from_millis(30), 17);
     meter.quarantined(true);
     meter.memory(65536);
     load_failure("calls-test");
@@ -299,7 +299,7 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     });
     let meter = PolicyMeter::new("table", "1");
     meter.call(Hook::End, "ok", Duration::ZERO);
-    meter.held_back(Duration::ZERO, 1);
+    meter.holdback(Duration::ZERO, 1);
     meter.quarantined(false);
     meter.memory(1);
     refused("body_too_large");

@@ -66,9 +66,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Stop> {
     let overrides = arguments.instead.overrides();
     let config = Config::load_with(&arguments.config, &environment, &overrides)?;
     // Before the log, which has a thread: what is given up is given up by threads that begin afterwards.
-    let fence = harden::start(&config, &arguments.config).map_err(Stop::Machine)?;
+    let restriction = harden::start(&config, &arguments.config).map_err(Stop::Machine)?;
     log::start(config.log, config.exchange_log)?;
-    harden::tell(&fence);
+    harden::report(&restriction);
     start(&arguments.config, overrides, config, begun)?.until_told()
 }
 
