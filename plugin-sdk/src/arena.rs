@@ -1,13 +1,16 @@
 //! The allocator of a policy: a bump arena for the exchange, the system's for everything else.
 //!
-//! An instance dies with its exchange, so nothing needs to be freed one by one; and the system's allocator begins by growing the
-//! memory, which costs the proxy two calls into the kernel per instance and more on every further thread. The arena's memory is there when
-//! an instance starts, and its books stand before its first block, so that a small exchange touches a single page.
+//! An instance dies with its exchange, so nothing needs to be freed one by one; and the system's
+//! allocator begins by growing the memory, which costs the proxy two calls into the kernel per
+//! instance and more on every further thread. The arena's memory is there when an instance starts,
+//! and its header stands before its first block, so that a small exchange touches a single page.
 //!
-//! It is closed until the policy is configured. What configuration allocates, and mostly frees again (patterns that are compiled, say),
-//! goes to the system's allocator and into the image; every exchange then starts with an empty arena. The surprise is where it lies:
-//! behind everything else, in memory that is grown when it opens, and so behind the image's end. As a static it would stand amid the image,
-//! half a megabyte of zeros to write, to check and to map for every policy. Blocks that no longer fit go to the system's allocator.
+//! It is closed until the policy is configured. What configuration allocates, and mostly frees
+//! again (patterns that are compiled, say), goes to the system's allocator and into the image;
+//! every exchange then starts with an empty arena. The surprise is its place: behind everything
+//! else, in memory that is grown when it opens, and so behind the image's end. As a static it would
+//! stand amid the image, half a megabyte of zeros to write, to check and to map for every policy.
+//! Blocks that no longer fit go to the system's allocator.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -18,14 +21,15 @@ use std::{
 #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
 compile_error!("the arena is for one thread: build policies without the `atomics` target feature");
 
-/// Pages of the policies' arena, of 64 KiB. An exchange with a 50 KB prompt takes about 200 KB; untouched ones cost nothing.
+/// Pages of the policies' arena, of 64 KiB. An exchange with a 50 KB prompt takes about 200 KB;
+/// untouched ones cost nothing.
 #[cfg(target_arch = "wasm32")]
 const PAGES: usize = 8;
 #[cfg(target_arch = "wasm32")]
-const SIZE: usize = (PAGES << 16) - BOOKS;
+const SIZE: usize = (PAGES << 16) - HEADER;
 /// Bytes before the first block.
 #[cfg(target_arch = "wasm32")]
-const BOOKS: usize = std::mem::offset_of!(Room<0>, memory);
+const HEADER: usize = std::mem::offset_of!(Room<0>, memory);
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
@@ -49,7 +53,7 @@ struct Arena<const SIZE: usize> {
     room: Cell<*mut Room<SIZE>>,
 }
 
-/// What the arena is made of: zeros at first.
+/// The arena's header and its memory: zeros at first.
 #[repr(C, align(16))]
 struct Room<const SIZE: usize> {
     /// Bytes handed out, `SIZE` at most.
@@ -61,7 +65,8 @@ struct Room<const SIZE: usize> {
 struct Memory<const SIZE: usize>(UnsafeCell<[u8; SIZE]>);
 
 #[expect(unsafe_code, reason = "a global allocator is a shared static")]
-// SAFETY: a wasm32 module without atomics, which is the only place where an arena is shared, has one thread.
+// SAFETY: a wasm32 module without atomics, which is the only place where an arena is shared, has
+// one thread.
 unsafe impl<const SIZE: usize> Sync for Arena<SIZE> {}
 
 impl<const SIZE: usize> Arena<SIZE> {
@@ -100,7 +105,7 @@ impl<const SIZE: usize> Arena<SIZE> {
             .map_or(ptr::null_mut(), |room| room.memory.0.get().cast())
     }
 
-    /// How far into the arena `block` begins, or `None` where it is not the arena's.
+    /// Offset of `block` in the arena, or `None` where it is not the arena's.
     fn offset(&self, block: *mut u8) -> Option<usize> {
         let offset = block
             .addr()
@@ -108,12 +113,12 @@ impl<const SIZE: usize> Arena<SIZE> {
         (offset < SIZE).then_some(offset)
     }
 
-    /// Whether the block at `offset` is the last one: then it may grow, shrink and go.
+    /// Reports whether the block at `offset` is the last one: then it may grow, shrink and go.
     fn is_last(&self, offset: usize, size: usize) -> bool {
         offset + size == self.used()
     }
 
-    /// Where a new block begins, if it fits.
+    /// Offset of a new block, if it fits.
     fn place(&self, layout: Layout) -> Option<usize> {
         let room = self.room()?;
         let base = room.memory.0.get().addr();
@@ -127,8 +132,9 @@ impl<const SIZE: usize> Arena<SIZE> {
 }
 
 #[expect(unsafe_code, reason = "an allocator hands out raw memory")]
-// SAFETY: blocks of the arena are inside `memory`, aligned as asked, and disjoint: each begins at or after `used`, which only goes back over
-// the last block, when that is freed or shrunk. All other blocks are the system's, and go back to it.
+// SAFETY: blocks of the arena are inside `memory`, aligned as required, and disjoint: each begins
+// at or after `used`, which only goes back over the last block, when that is freed or shrunk. All
+// other blocks are the system's, and go back to it.
 unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -163,7 +169,8 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
         if size <= layout.size() {
             return block;
         }
-        // SAFETY: the caller promises that `size`, rounded up to the alignment, does not overflow an `isize`.
+        // SAFETY: the caller promises that `size`, rounded up to the alignment, does not overflow
+        // an `isize`.
         let grown = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         // SAFETY: `size` is larger than the old one, so not zero.
         let new = unsafe { self.alloc(grown) };
@@ -211,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_aligned_and_never_overlap_whatever_is_asked_in_whatever_order() {
+    fn blocks_are_aligned_and_never_overlap_whatever_is_allocated_in_whatever_order() {
         for seed in 1..50_u64 {
             let arena = Box::new(Arena::<4096>::new());
             arena.open(room());

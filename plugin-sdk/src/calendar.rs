@@ -1,4 +1,5 @@
-//! Days, weeks and months, for windows that follow the calendar (proleptic Gregorian, no leap seconds: Unix time).
+//! Days, weeks and months, for windows that follow the calendar (proleptic Gregorian, no leap
+//! seconds: Unix time).
 
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use crate::limits::Window;
 
 const DAY: i64 = 86_400_000;
 
-/// Where `window`'s period that `now` falls in begins and ends. `None` for windows that are no calendar's.
+/// Begin and end of the period of `window` that `now` falls in. `None` for windows that are no
+/// calendar's.
 pub(crate) fn period(window: Window, now: Duration) -> Option<(Duration, Duration)> {
     let (Window::Day(offset) | Window::Week(offset) | Window::Month(offset)) = window else {
         return None;
@@ -42,7 +44,8 @@ pub(crate) fn rfc3339(time: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of a count of days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
+/// Year, month and day of a count of days since 1970-01-01 (Howard Hinnant, "chrono-compatible
+/// low-level date algorithms").
 const fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468; // since 0000-03-01
     let era = days.div_euclid(146_097);
@@ -56,7 +59,7 @@ const fn date(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + january, month, day)
 }
 
-/// The other way; the month may be 13.
+/// Days since 1970-01-01 of a date; the month may be 13.
 const fn day(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 12 {
         (year + 1, month - 12)

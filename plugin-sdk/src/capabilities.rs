@@ -1,7 +1,8 @@
-//! What a policy may ask of the proxy besides the exchange itself.
+//! Capabilities that the proxy lends a policy besides the exchange itself.
 //!
-//! `log`, `metrics`, `clock` and `random` are free. `limits`, `values`, `replies` and `fetch` need the operator's grant: a policy that
-//! uses one, anywhere in its code, does not load without it. None may be used while the policy is configured.
+//! `log`, `metrics`, `clock` and `random` are free. `limits`, `values`, `replies` and `fetch` need
+//! the operator's grant: a policy that uses one, anywhere in its code, does not load without it.
+//! None may be used while the policy is configured.
 
 pub mod limits;
 pub mod replies;
@@ -41,7 +42,8 @@ pub mod metrics {
     pub fn observe(name: &str, value: f64) {
         metrics::observe(name, value);
     }
-    /// Sets a value that may fall, of one set of labels. The proxy keeps 1,000 sets per policy; further ones go to one of `other`.
+    /// Sets a value that may fall, of one set of labels. The proxy keeps 1,000 sets per policy;
+    /// further ones go to one of `other`.
     pub fn gauge(name: &str, labels: &[(&str, &str)], value: f64) {
         let labels: Vec<(String, String)> = labels
             .iter()
@@ -102,7 +104,8 @@ pub mod values {
     pub use crate::abi::outrigger::policy::values::Error;
     use crate::host::values;
 
-    /// The contract's spelling of a time to live: milliseconds, 0 for none. One shorter than a millisecond is one.
+    /// The contract's spelling of a time to live: milliseconds, 0 for none. One shorter than a
+    /// millisecond is one.
     fn milliseconds(ttl: Option<Duration>) -> u64 {
         ttl.map_or(0, |ttl| {
             u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
@@ -130,14 +133,15 @@ pub mod values {
     pub fn delete(key: &str) -> Result<(), Error> {
         values::delete(key)
     }
-    /// Adds to a decimal number (absent counts as 0) and returns the sum. `ttl` starts when the value is made.
+    /// Adds to a decimal number (absent counts as 0) and returns the sum. `ttl` starts when the
+    /// value is made.
     ///
     /// # Errors
     /// The value is no number, the namespace is full, or the store can't be reached.
     pub fn increment(key: &str, by: i64, ttl: Option<Duration>) -> Result<i64, Error> {
         values::increment(key, by, milliseconds(ttl))
     }
-    /// Writes where the present value is `expected`; tells whether it did.
+    /// Writes the value where the present one is `expected`; returns whether it did.
     ///
     /// # Errors
     /// As [`set`].

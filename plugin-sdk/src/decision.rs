@@ -1,11 +1,12 @@
-//! Short ways to say what becomes of a request.
+//! Short constructors of decisions.
 
 use std::time::Duration;
 
 use crate::{Decision, Refusal, abi::outrigger::policy::types::Reply};
 
 impl Decision {
-    /// Answers with an error in the policy's name: `status` 400 to 599, and a message that tells the app what would change it.
+    /// Answers with an error in the policy's name: `status` 400 to 599, and a message that says
+    /// what the app would have to change.
     #[must_use]
     pub fn refuse(status: u16, message: impl Into<String>) -> Self {
         Self::Refuse(Refusal::new(status, message))
@@ -17,7 +18,8 @@ impl Decision {
         Self::Reply(Reply { text: text.into() })
     }
 
-    /// Answers with the reply that [`replies::find`](crate::replies::find) told of under `key`: one that was kept, or one under way.
+    /// Answers with the reply that [`replies::find`](crate::replies::find) found under `key`: one
+    /// that was kept, or one under way.
     #[must_use]
     pub fn serve(key: impl Into<String>) -> Self {
         Self::Serve(key.into())
@@ -54,7 +56,8 @@ impl Refusal {
         self
     }
 
-    /// Tells the app when to try again. Only where waiting helps; the proxy passes on 60 s at most.
+    /// Sets the time after which the app may try again. Only where waiting helps; the proxy passes
+    /// on 60 s at most.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after_ms = Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));

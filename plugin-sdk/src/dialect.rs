@@ -14,7 +14,8 @@ pub enum Dialect {
     OpenaiEmbeddings,
     /// `POST …/messages`.
     AnthropicMessages,
-    /// `POST …/messages/batches`: requests of `anthropic.messages`, whose replies are fetched later by others.
+    /// `POST …/messages/batches`: requests of `anthropic.messages`, whose replies are fetched later
+    /// by others.
     AnthropicBatches,
     /// `POST …/models/MODEL:generateContent`.
     GeminiGenerate,

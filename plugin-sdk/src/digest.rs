@@ -1,11 +1,12 @@
-//! Short names for things that are told apart by several values.
+//! Short names for combinations of several values.
 
 use sha2::{Digest, Sha256};
 
 /// A name for these parts, in their order: 64 hexadecimal digits.
 ///
-/// Parts keep their borders (`ab`, `c` is not `a`, `bc`), and nobody who chooses their text can make two names the same. It hides them
-/// from a reader, but not from one who can guess them: it has no key.
+/// Parts keep their borders (`ab`, `c` is not `a`, `bc`), and nobody who chooses their text can
+/// make two names the same. It hides them from a reader, but not from one who can guess them: it
+/// has no key.
 ///
 /// ```
 /// use outrigger_sdk::digest;

@@ -1,4 +1,5 @@
-//! Between the contract's exports and a [`Policy`]: what [`export_policy!`](crate::export_policy) expands to.
+//! Between the contract's exports and a [`Policy`]: what [`export_policy!`](crate::export_policy)
+//! expands to.
 
 use std::cell::RefCell;
 
@@ -18,7 +19,8 @@ pub fn configured<P: Policy>(config: &str) -> Result<P, String> {
     config::from_json(config).map_err(|error| error.to_string())
 }
 
-/// What the policy says of itself: of this configuration where there is one, of the type where there is none yet.
+/// The policy's manifest: of this configuration where there is one, of the type where there is none
+/// yet.
 pub fn manifest<P: Policy>(policy: Option<&P>, name: &str, version: &str) -> Manifest {
     let (hooks, reads, rewrites) = match policy {
         Some(policy) => (policy.hooks(), policy.reads(), policy.rewrites()),
@@ -88,7 +90,8 @@ impl<P: Policy> Slot<P> {
         Ok(())
     }
 
-    /// Lends the policy to a hook. The host configures before it calls; one that does not gets a trap.
+    /// Lends the policy to a hook. The host configures before it calls; one that does not gets a
+    /// trap.
     pub fn with<T>(&self, hook: impl FnOnce(&mut P) -> T) -> T {
         match self.0.try_borrow_mut().as_deref_mut() {
             Ok(Some(policy)) => hook(policy),

@@ -1,32 +1,35 @@
 //! Holding text back until enough of it has arrived.
 //!
-//! A stream may cut anywhere, so a policy that looks for something longer than one character keeps the end of the text as long as it
-//! may be the beginning of what it looks for. Nothing is searched here: the policy says how many bytes at the end are in doubt.
+//! A stream may cut anywhere, so a policy that looks for something longer than one character keeps
+//! the end of the text as long as it may be the beginning of what it looks for. Nothing is searched
+//! here: the policy says how many bytes at the end are in doubt.
 
 use crate::Delta;
 
-/// What is held back of each channel. `Default` holds nothing; in a policy's struct it stands under `#[serde(skip)]`.
+/// Text of each channel that waits for more. `Default` is empty; in a policy's struct it stands
+/// under `#[serde(skip)]`.
 ///
 /// ```
 /// use outrigger_sdk::{HoldBack, beginning_of};
 ///
-/// let mut held = HoldBack::default();
+/// let mut hold_back = HoldBack::default();
 /// let in_doubt = |text: &str| beginning_of(text, "<<1>>");
-/// assert_eq!(held.push(0, "Hello <", false, in_doubt), "Hello ");
-/// assert_eq!(held.push(0, "<1>> and", false, in_doubt), "<<1>> and");
-/// assert_eq!(held.push(0, " <<", true, in_doubt), " <<");
+/// assert_eq!(hold_back.push(0, "Hello <", false, in_doubt), "Hello ");
+/// assert_eq!(hold_back.push(0, "<1>> and", false, in_doubt), "<<1>> and");
+/// assert_eq!(hold_back.push(0, " <<", true, in_doubt), " <<");
 /// ```
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct HoldBack {
-    /// Channels with something in hand; rarely more than one, so a list.
+    /// Channels with text that waits; rarely more than one, so a list.
     channels: Vec<(u32, String)>,
 }
 
 impl HoldBack {
-    /// Takes a channel's next text and returns what may be looked at and sent: all that is held and new, without the last
-    /// `in_doubt(all)` bytes, which stay for the next call. On `last` everything is returned.
+    /// Takes a channel's next text and returns what may be looked at and sent: the text that waited
+    /// and the new one, without the last `in_doubt(all)` bytes, which wait for the next call. On
+    /// `last` everything is returned.
     ///
-    /// A count that would cut a character is rounded up to hold the whole character.
+    /// A count that would cut a character is rounded up, so that the whole character waits.
     pub fn push(
         &mut self,
         channel: u32,
@@ -42,8 +45,8 @@ impl HoldBack {
         all
     }
 
-    /// The same in place: afterwards the delta's text is what may be looked at and sent. A delta that comes and goes whole, as most
-    /// do, is not touched and costs no copy.
+    /// Does the same in place: afterwards the delta's text is what may be looked at and sent. A
+    /// delta that comes and goes whole, as most do, is not touched and costs no copy.
     pub fn apply(&mut self, delta: &mut Delta, in_doubt: impl Fn(&str) -> usize) {
         if self.is_empty(delta.channel()) && (delta.last() || in_doubt(delta.text()) == 0) {
             return;
@@ -52,17 +55,17 @@ impl HoldBack {
         delta.replace(released);
     }
 
-    /// Whether nothing of `channel` is held.
+    /// Reports whether no text of `channel` waits.
     #[must_use]
     pub fn is_empty(&self, channel: u32) -> bool {
-        !self.channels.iter().any(|(held, _)| *held == channel)
+        !self.channels.iter().any(|(known, _)| *known == channel)
     }
 
     fn take(&mut self, channel: u32) -> Option<String> {
         let at = self
             .channels
             .iter()
-            .position(|(held, _)| *held == channel)?;
+            .position(|(known, _)| *known == channel)?;
         Some(self.channels.swap_remove(at).1)
     }
 
@@ -77,8 +80,8 @@ impl HoldBack {
     }
 }
 
-/// Bytes at the end of `text` that may be the beginning of `word`: the longest end of `text` that `word` starts with, the whole word
-/// not counted.
+/// Bytes at the end of `text` that may be the beginning of `word`: the longest end of `text` that
+/// `word` starts with, the whole word not counted.
 #[must_use]
 pub fn beginning_of(text: &str, word: &str) -> usize {
     let longest = word.len().saturating_sub(1).min(text.len());
@@ -95,26 +98,26 @@ mod tests {
 
     #[test]
     fn a_count_inside_a_character_holds_the_whole_character() {
-        let mut held = HoldBack::default();
-        assert_eq!(held.push(0, "aé", false, |_| 1), "a");
-        assert_eq!(held.push(0, "", true, |_| 1), "é");
+        let mut hold_back = HoldBack::default();
+        assert_eq!(hold_back.push(0, "aé", false, |_| 1), "a");
+        assert_eq!(hold_back.push(0, "", true, |_| 1), "é");
     }
 
     #[test]
-    fn channels_are_held_apart() {
-        let mut held = HoldBack::default();
-        assert_eq!(held.push(0, "ab", false, |_| 1), "a");
-        assert_eq!(held.push(7, "xy", false, |_| 1), "x");
-        assert_eq!(held.push(0, "c", true, |_| 1), "bc");
-        assert!(held.is_empty(0) && !held.is_empty(7));
-        assert_eq!(held.push(7, "", true, |_| 1), "y");
+    fn channels_are_kept_apart() {
+        let mut hold_back = HoldBack::default();
+        assert_eq!(hold_back.push(0, "ab", false, |_| 1), "a");
+        assert_eq!(hold_back.push(7, "xy", false, |_| 1), "x");
+        assert_eq!(hold_back.push(0, "c", true, |_| 1), "bc");
+        assert!(hold_back.is_empty(0) && !hold_back.is_empty(7));
+        assert_eq!(hold_back.push(7, "", true, |_| 1), "y");
     }
 
     #[test]
     fn a_count_beyond_the_text_holds_all_of_it_until_the_end() {
-        let mut held = HoldBack::default();
-        assert_eq!(held.push(0, "abc", false, |_| 99), "");
-        assert_eq!(held.push(0, "d", true, |_| 99), "abcd");
+        let mut hold_back = HoldBack::default();
+        assert_eq!(hold_back.push(0, "abc", false, |_| 99), "");
+        assert_eq!(hold_back.push(0, "d", true, |_| 99), "abcd");
     }
 
     #[test]
@@ -130,11 +133,11 @@ mod tests {
 
     #[test]
     fn a_delta_with_nothing_in_doubt_is_left_as_it_came() {
-        let mut held = HoldBack::default();
+        let mut hold_back = HoldBack::default();
         let mut delta = Delta::new(0, crate::Place::Assistant, "abc", false);
-        held.apply(&mut delta, |_| 0);
+        hold_back.apply(&mut delta, |_| 0);
         assert!(!delta.is_replaced());
-        held.apply(&mut delta, |_| 2);
+        hold_back.apply(&mut delta, |_| 2);
         assert_eq!((delta.text(), delta.is_replaced()), ("a", true));
     }
 }

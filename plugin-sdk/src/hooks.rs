@@ -2,7 +2,7 @@
 
 use std::ops::BitOr;
 
-/// What a policy exports that is worth a call.
+/// Exports of a policy that are worth a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hooks(u8);
 
@@ -35,13 +35,13 @@ impl Hooks {
         Self(self.0 | other.0)
     }
 
-    /// Whether the set holds every hook of `other`.
+    /// Reports whether the set has every hook of `other`.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether the set holds no hook.
+    /// Reports whether the set has no hook.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -49,8 +49,8 @@ impl Hooks {
 
     /// The names that the manifest lists.
     pub(crate) fn names(self) -> Vec<String> {
-        let held = Self::NAMES.iter().filter(|(hook, _)| self.contains(*hook));
-        held.map(|(_, name)| (*name).to_owned()).collect()
+        let contained = Self::NAMES.iter().filter(|(hook, _)| self.contains(*hook));
+        contained.map(|(_, name)| (*name).to_owned()).collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The proxy, as seen from here: the imported contract inside the sandbox, the bench under `cargo test`.
+//! The proxy, as seen from here: the imported contract inside the sandbox, the bench under
+//! `cargo test`.
 //!
 //! Both sides have the same names and signatures, so nothing else in this crate asks where it runs.
 
@@ -59,8 +60,9 @@ mod lent {
                         unsafe_code,
                         reason = "the only way to hold a borrowed handle without a lifetime"
                     )]
-                    // SAFETY: the copy is never dropped, so the handle is released once, by its owner; and it is reachable only
-                    // through the reference that a hook gets, which ends before the owner does.
+                    // SAFETY: the copy is never dropped, so the handle is released once, by its
+                    // owner; and it is reachable only through the reference that a hook gets, which
+                    // ends before the owner does.
                     let copy = unsafe { exchange::$name::from_handle(handle.handle()) };
                     Self(ManuallyDrop::new(copy))
                 }

@@ -1,6 +1,7 @@
 //! Write an Outrigger policy in Rust.
 //!
-//! A policy is a struct: its fields are its configuration, its methods are its hooks, and one macro exports it.
+//! A policy is a struct: its fields are its configuration, its methods are its hooks, and one macro
+//! exports it.
 //!
 //! ```
 //! //! Refuses a request whose model is not on the list.
@@ -22,19 +23,24 @@
 //! export_policy!(ModelAllowlist);
 //! ```
 //!
-//! A crate of type `cdylib` that holds this, built with `cargo build --release --target wasm32-unknown-unknown`, is a policy. Under
-//! `cargo test` the same struct runs natively: [`bench`] stands in for the proxy.
+//! A crate of type `cdylib` that holds this, built with
+//! `cargo build --release --target wasm32-unknown-unknown`, is a policy. Under `cargo test` the
+//! same struct runs natively: [`bench`] stands in for the proxy.
 //!
-//! The struct is built once, when the proxy loads the policy, and each exchange works on a copy of its own, made from the memory
-//! as it was then. So what is costly (patterns, tables) belongs into the configuration's types (`#[serde(try_from = "…")]`), and
-//! `&mut self` may keep whatever one exchange has to remember from `on_request` to `on_reply` to `on_end`; nobody else sees it.
+//! The struct is built once, when the proxy loads the policy, and each exchange works on a copy of
+//! its own, made from the memory as it was then. So what is costly (patterns, tables) belongs into
+//! the configuration's types (`#[serde(try_from = "…")]`), and `&mut self` may keep whatever one
+//! exchange has to remember from `on_request` to `on_reply` to `on_end`; nobody else sees it.
 //!
-//! What is not here: sockets, files, threads, the system's clock. Time and chance come from [`clock`] and [`random`]; what outlives
-//! an exchange from [`limits`], [`values`] and [`replies`], other services from [`fetch`]. A policy imports only what it uses, and the
-//! operator grants the last four. What configurations have in common (durations, money, globs, whose exchange it is) is in [`settings`].
+//! Not here: sockets, files, threads, the system's clock. Time and chance come from
+//! [`clock`] and [`random`]; what outlives an exchange from [`limits`], [`values`] and [`replies`],
+//! other services from [`fetch`]. A policy imports only what it uses, and the operator grants the
+//! last four. What configurations have in common (durations, money, globs, whose exchange it is) is
+//! in [`settings`].
 //!
-//! It speaks version 0.3 of the policy contract, `wit/policy.wit`. Places and dialects are words there: one that this SDK does not know
-//! yet reads as `Other`, so a policy works on beside a later proxy.
+//! It speaks version 0.3 of the policy contract, `wit/policy.wit`. Places and dialects are words
+//! there: one that this SDK does not know yet reads as `Other`, so a policy works on beside a later
+//! proxy.
 
 mod calendar;
 mod decision;

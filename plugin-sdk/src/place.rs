@@ -1,10 +1,10 @@
-//! Where text stands, and sets of such places.
+//! Places of text in a conversation, and sets of them.
 
 use std::ops::{BitOr, BitOrAssign};
 
 macro_rules! places {
     ($($(#[$doc:meta])* $place:ident $flag:ident $name:literal)*) => {
-        /// Where in a conversation a passage or a delta stands.
+        /// Place of a passage or a delta in a conversation.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Place {
@@ -37,11 +37,11 @@ pub struct Places(u16);
 places! {
     /// The system or developer prompt.
     System SYSTEM "system"
-    /// What the user said.
+    /// The user's text.
     User USER "user"
-    /// What the model said.
+    /// The model's text.
     Assistant ASSISTANT "assistant"
-    /// What a tool returned.
+    /// A tool's result.
     ToolResult TOOL_RESULT "tool-result"
     /// The arguments of a tool call.
     ToolArguments TOOL_ARGUMENTS "tool-arguments"
@@ -53,7 +53,8 @@ places! {
     Refusal REFUSAL "refusal"
     /// `metadata`, `user` and their like.
     Metadata METADATA "metadata"
-    /// Text that no description of the dialect names, and places that a later proxy knows and this SDK does not.
+    /// Text that no description of the dialect names, and places that a later proxy knows and this
+    /// SDK does not.
     Other OTHER "other"
 }
 
@@ -94,13 +95,13 @@ impl Places {
         Self(self.0 | other.0)
     }
 
-    /// Whether the set holds every place of `other`.
+    /// Reports whether the set has every place of `other`.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether the set holds no place.
+    /// Reports whether the set has no place.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -111,9 +112,9 @@ impl Places {
         if self.0 == Self::EVERY {
             return vec!["*".to_owned()];
         }
-        let held = |place: &&Place| self.contains(place.alone());
-        let held = Place::ALL.iter().filter(held);
-        held.map(|place| place.name().to_owned()).collect()
+        let contained = |place: &&Place| self.contains(place.alone());
+        let contained = Place::ALL.iter().filter(contained);
+        contained.map(|place| place.name().to_owned()).collect()
     }
 }
 

@@ -6,8 +6,9 @@ use crate::{Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead
 
 /// A policy. Its fields are its configuration.
 ///
-/// Only hooks that are declared are called: [`Policy::HOOKS`] is `on_request` alone unless told otherwise, and what a policy does not
-/// declare costs its exchanges nothing. `on_reply` needs two words, the hook and the places it is to be shown:
+/// Only hooks that are declared are called: [`Policy::HOOKS`] is `on_request` alone by default, and
+/// a hook that a policy does not declare costs its exchanges nothing. `on_reply` needs two
+/// declarations, the hook and the places that it is to be shown:
 ///
 /// ```
 /// # use outrigger_sdk::{Delta, Hooks, Places, Policy, Refusal, ReplyHead};
@@ -27,7 +28,8 @@ use crate::{Decision, Delta, Failure, Hooks, Outcome, Places, Refusal, ReplyHead
 pub trait Policy: DeserializeOwned + 'static {
     /// The hooks that are worth a call. Default: `on_request`.
     const HOOKS: Hooks = Hooks::REQUEST;
-    /// The places of a request that [`Request::passages`] lists. Default: none, and the body is not indexed.
+    /// The places of a request that [`Request::passages`] lists. Default: none, and the body is not
+    /// indexed.
     const READS: Places = Places::empty();
     /// The places of a reply that `on_reply` is shown. Default: none.
     const REWRITES: Places = Places::empty();
@@ -39,7 +41,8 @@ pub trait Policy: DeserializeOwned + 'static {
         Self::HOOKS
     }
 
-    /// The places that this configuration reads: [`Policy::READS`] or fewer. Others are not indexed for it.
+    /// The places that this configuration reads: [`Policy::READS`] or fewer. Others are not indexed
+    /// for it.
     fn reads(&self) -> Places {
         Self::READS
     }
@@ -55,10 +58,11 @@ pub trait Policy: DeserializeOwned + 'static {
         Decision::Forward
     }
 
-    /// Is shown what arrived of a reply, and may replace it.
+    /// Receives what arrived of a reply, and may replace it.
     ///
-    /// A channel (a choice's text, its reasoning, one tool call's arguments) is one growing string that arrives in deltas, cut
-    /// anywhere between two characters; a reply that is not streamed is one delta. What must be seen whole is held back with
+    /// A channel (a choice's text, its reasoning, one tool call's arguments) is one growing string
+    /// that arrives in deltas, cut anywhere between two characters; a reply that is not streamed is
+    /// one delta. A policy that must see a text whole holds it back with
     /// [`HoldBack`](crate::HoldBack).
     ///
     /// # Errors
@@ -68,14 +72,14 @@ pub trait Policy: DeserializeOwned + 'static {
         Ok(())
     }
 
-    /// The call failed, and nothing was sent to the app yet: `Forward` lets the failure pass, `Reply` and `Refuse` take its place. Needs
-    /// [`Hooks::FAILURE`](crate::Hooks).
+    /// The call failed, and nothing was sent to the app yet: `Forward` lets the failure pass,
+    /// `Reply` and `Refuse` take its place. Needs [`Hooks::FAILURE`](crate::Hooks).
     fn on_failure(&mut self, failure: &Failure) -> Decision {
         let _ = failure;
         Decision::Forward
     }
 
-    /// Is told how the exchange ended, after the caller has its answer.
+    /// Receives the exchange's outcome, after the caller has its answer.
     fn on_end(&mut self, outcome: &Outcome) {
         let _ = outcome;
     }

@@ -1,4 +1,4 @@
-//! What a policy sees of a reply.
+//! A reply, as a policy sees it.
 
 #[cfg(target_arch = "wasm32")]
 use crate::abi::exports::outrigger::policy::policy::Delta as Arrived;
@@ -25,20 +25,20 @@ impl ReplyHead {
         self.0.header(name)
     }
 
-    /// Whether the reply is a stream of events.
+    /// Reports whether the reply is a stream of events.
     #[must_use]
     pub fn streaming(&self) -> bool {
         self.0.streaming()
     }
 
-    /// How the reply is written.
+    /// The reply's wire format.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.0.dialect()
     }
 }
 
-/// What arrived for one channel of a reply.
+/// Text that arrived for one channel of a reply.
 ///
 /// A delta that is not replaced leaves as it came, byte for byte.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,7 @@ impl Delta {
         self.choice
     }
 
-    /// Where the channel stands: the model's text, its reasoning, a tool call's arguments.
+    /// The channel's place: the model's text, its reasoning, a tool call's arguments.
     #[must_use]
     pub fn place(&self) -> Place {
         self.place
@@ -91,24 +91,27 @@ impl Delta {
         self.replacement.as_deref().unwrap_or(&self.text)
     }
 
-    /// Whether all of the channel's text together is JSON source; what takes its place must be too.
+    /// Reports whether all of the channel's text together is JSON source; what takes its place must
+    /// be too.
     #[must_use]
     pub fn json(&self) -> bool {
         self.json
     }
 
-    /// Whether nothing more comes for this channel. What was held back of it has to be in this delta's replacement.
+    /// Reports whether nothing more comes for this channel. Text that the policy held back of it
+    /// has to be in this delta's replacement.
     #[must_use]
     pub fn last(&self) -> bool {
         self.last
     }
 
-    /// Puts `text` in the place of what arrived. Less than arrived holds the rest back: it is then the policy's to return later.
+    /// Puts `text` in the place of what arrived. A shorter text holds the rest back: the policy has
+    /// to return it later.
     pub fn replace(&mut self, text: impl Into<String>) {
         self.replacement = Some(text.into());
     }
 
-    /// Whether [`Delta::replace`] was called.
+    /// Reports whether [`Delta::replace`] was called.
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         self.replacement.is_some()

@@ -1,7 +1,8 @@
 //! The request of one exchange.
 //!
-//! A [`Request`] is a handle: nothing of it is in the policy's memory until it is asked for, and an edit is made where the request
-//! is, in the proxy. Only the model's name is kept here once it was read, so that it can be lent out.
+//! A [`Request`] is a handle: nothing of it is in the policy's memory before it is read, and an
+//! edit is made where the request is, in the proxy. Only the model's name is kept here once it was
+//! read, so that it can be lent out.
 
 use std::cell::OnceCell;
 
@@ -9,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Dialect, Header, Place, Unit, host};
 
-/// How many passages are asked for at a time: bounds the memory that a long conversation takes here.
+/// Passages that are fetched at a time: bounds the memory that a long conversation takes here.
 const PAGE: u32 = 64;
 
 /// One editable string of a request.
@@ -17,13 +18,13 @@ const PAGE: u32 = 64;
 pub struct Passage {
     /// Valid until [`Request::set_body`] is called.
     pub id: u32,
-    /// Where it stands.
+    /// Its place in the conversation.
     pub place: Place,
     /// The index of its message; [`NO_MESSAGE`](crate::NO_MESSAGE) where it belongs to none.
     pub message: u32,
     /// Decoded text: JSON escapes are resolved.
     pub text: String,
-    /// Whether the text is JSON source; what is written back must be JSON then.
+    /// True if the text is JSON source; what is written back must be JSON then.
     pub json: bool,
 }
 
@@ -43,13 +44,13 @@ impl Request {
         }
     }
 
-    /// The exchange's id: what the logs and the app call it.
+    /// The exchange's id, as logs and the app name it.
     #[must_use]
     pub fn id(&self) -> String {
         self.host.id()
     }
 
-    /// How the body is written.
+    /// The body's wire format.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.host.dialect()
@@ -67,25 +68,27 @@ impl Request {
         self.host.path()
     }
 
-    /// Whether the app asks for a stream.
+    /// Reports whether the app requests a stream.
     #[must_use]
     pub fn streaming(&self) -> bool {
         self.host.streaming()
     }
 
-    /// The model that is asked for, or `None` where the request names none.
+    /// The requested model, or `None` where the request names none.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.model.get_or_init(|| self.host.model()).as_deref()
     }
 
-    /// Sends the request to another model: an alias, `upstream/model`, or a name that the dialect's own upstream takes.
+    /// Sends the request to another model: an alias, `upstream/model`, or a name that the dialect's
+    /// own upstream takes.
     pub fn set_model(&mut self, model: &str) {
         self.model.take();
         self.host.set_model(model);
     }
 
-    /// The first value of a header, its name in any case. Credentials read as absent unless they were granted.
+    /// The first value of a header, its name in any case. Credentials read as absent unless they
+    /// were granted.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         self.host.header(name).into_iter().next()
@@ -103,23 +106,28 @@ impl Request {
         self.host.headers()
     }
 
-    /// A hash of the credential that the request carries, the same on every replica; `None` where it carries none.
+    /// A hash of the credential that the request carries, the same on every replica; of all its
+    /// cookies where it carries none, and `None` without either. An operator may name headers and
+    /// cookies that identify a caller (`caller:` in the configuration): where a request carries
+    /// one, the hash is of it.
     #[must_use]
     pub fn caller(&self) -> Option<String> {
         Some(self.host.caller()).filter(|caller| !caller.is_empty())
     }
 
-    /// Replaces a header; an empty value removes it. A name that frames the message (`content-length`, `host`, …) is a fault.
+    /// Replaces a header; an empty value removes it. A name that frames the message
+    /// (`content-length`, `host`, …) is a fault.
     pub fn set_header(&mut self, name: &str, value: &str) {
         self.host.set_header(name, value);
     }
 
-    /// Adds a header to what the app is answered, refusals included; the last value set is sent.
+    /// Adds a header to the app's answer, refusals included; the last value set is sent.
     pub fn set_reply_header(&mut self, name: &str, value: &str) {
         self.host.set_reply_header(name, value);
     }
 
-    /// A tag that the proxy or a policy before this one set: `tenant`, `feature`, `plan`, `region`, …
+    /// A tag that the proxy or a policy before this one set: `tenant`, `feature`, `plan`, `region`,
+    /// …
     #[must_use]
     pub fn tag(&self, name: &str) -> Option<String> {
         self.host.tag(name)
@@ -130,7 +138,8 @@ impl Request {
         self.host.set_tag(name, value);
     }
 
-    /// The passages in the places that the policy [`READS`](crate::Policy::READS), in the order of the conversation.
+    /// The passages in the places that the policy [`READS`](crate::Policy::READS), in the order of
+    /// the conversation.
     ///
     /// They are fetched some at a time, so a policy that stops early pays for what it saw.
     #[must_use]
@@ -143,7 +152,8 @@ impl Request {
         }
     }
 
-    /// Shows each passage to `edit` and puts what it returns in its place; `None` leaves it. Returns how many were replaced.
+    /// Shows each passage to `edit` and puts what it returns in its place; `None` leaves it.
+    /// Returns how many were replaced.
     pub fn edit_passages(&mut self, mut edit: impl FnMut(&Passage) -> Option<String>) -> usize {
         let (mut start, mut edited) = (0, 0);
         loop {
@@ -202,8 +212,8 @@ impl Request {
         self.host.input_tokens()
     }
 
-    /// The proxy's estimate of what the exchange will take of a unit, as the request stands now. `None` for money where the model has no
-    /// price.
+    /// The proxy's estimate of what the exchange will take of a unit, as the request stands now.
+    /// `None` for money where the model has no price.
     #[must_use]
     pub fn estimate(&self, unit: Unit) -> Option<u64> {
         self.host.estimate(unit)
@@ -215,8 +225,9 @@ impl Request {
         self.host.depth()
     }
 
-    /// The SHA-256 of the body as it stands now, the same however its JSON is spaced and its keys are ordered, without the values at these
-    /// JSON pointers. `None` where the body is no JSON, or names a key twice in one object.
+    /// The SHA-256 of the body as it stands now, the same however its JSON is spaced and its keys
+    /// are ordered, without the values at these JSON pointers. `None` where the body is no JSON, or
+    /// names a key twice in one object.
     #[must_use]
     pub fn fingerprint(&self, without: &[impl AsRef<str>]) -> Option<Vec<u8>> {
         let without: Vec<String> = without.iter().map(|at| at.as_ref().to_owned()).collect();
@@ -234,7 +245,8 @@ impl Request {
         self.host.set_max_output_tokens(tokens);
     }
 
-    /// The body's value at a JSON pointer (RFC 6901), or `None` where there is none or it is no `T`.
+    /// The body's value at a JSON pointer (RFC 6901), or `None` where there is none or it is no
+    /// `T`.
     #[must_use]
     pub fn parameter<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
         serde_json::from_str(&self.host.parameter(pointer)?).ok()
@@ -249,7 +261,7 @@ impl Request {
     /// Sets the body's value at a JSON pointer whose parent exists.
     ///
     /// # Errors
-    /// A sentence that tells why it could not be set.
+    /// A sentence that says why it could not be set.
     pub fn set_parameter(
         &mut self,
         pointer: &str,
@@ -259,10 +271,10 @@ impl Request {
         self.set_parameter_json(pointer, &json)
     }
 
-    /// The same from raw JSON.
+    /// Sets the body's value at a JSON pointer from raw JSON.
     ///
     /// # Errors
-    /// A sentence that tells why it could not be set.
+    /// A sentence that says why it could not be set.
     pub fn set_parameter_json(&mut self, pointer: &str, json: &str) -> Result<(), String> {
         self.model.take();
         self.host.set_parameter(pointer, json)
@@ -274,7 +286,8 @@ impl Request {
         self.host.body_size()
     }
 
-    /// The whole body. Needs the grant `body`, and is empty without it; passages and parameters do nearly always.
+    /// The whole body. Needs the grant `body`, and is empty without it; passages and parameters do
+    /// nearly always.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
         self.host.body()

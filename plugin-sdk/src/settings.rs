@@ -1,6 +1,8 @@
-//! What configurations have in common: how long, how much, which, and whose exchange it is.
+//! Settings that configurations have in common: times, counts, money, globs, and the keys of
+//! exchanges.
 //!
-//! Each type refuses at load what could not mean anything, in a sentence for the operator; the SDK puts the key's path before it.
+//! Each type refuses at load what could not mean anything, in a sentence for the operator; the SDK
+//! puts the key's path before it.
 //!
 //! ```
 //! use outrigger_sdk::settings::{Keys, Match, Span, Usd};
@@ -75,7 +77,8 @@ impl fmt::Display for Span {
     }
 }
 
-/// Money: dollars as they are written, millionths of a dollar as they are counted. More than nothing.
+/// Money: dollars as they are written, millionths of a dollar as they are counted. More than
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Usd {
     /// Millionths of a dollar; at least 1.
@@ -112,7 +115,7 @@ impl fmt::Display for Usd {
     }
 }
 
-/// How many of something. More than none.
+/// A number of something. More than none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "i64")]
 pub struct Count(pub u64);

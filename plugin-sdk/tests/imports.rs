@@ -1,4 +1,5 @@
-//! What built policies import: their capabilities. Reads the modules that `make policies` leaves, or those in OUTRIGGER_POLICIES.
+//! The imports of built policies: their capabilities. Reads the modules that `make policies`
+//! leaves, or those in OUTRIGGER_POLICIES.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf};

@@ -1,4 +1,5 @@
-//! The crate that `outrigger policy new` writes is `examples/policies/hide-word`, so it is built and tested like any other.
+//! The crate that `outrigger policy new` writes is `examples/policies/hide-word`, so it is built
+//! and tested like any other.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::BTreeSet, fs, path::Path};

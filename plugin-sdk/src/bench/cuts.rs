@@ -1,4 +1,4 @@
-//! The ways in which a stream may cut a text.
+//! The cuts that a stream may make in a text.
 
 use std::fmt;
 
@@ -34,7 +34,8 @@ impl fmt::Display for Cut {
     }
 }
 
-/// In two at every position (in two calls, and in one), by characters, with an end of its own, and at random.
+/// In two at every position (in two calls, and in one), by characters, with an end of its own, and
+/// at random.
 pub(super) fn every(text: &str) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for (at, _) in text.char_indices().skip(1) {

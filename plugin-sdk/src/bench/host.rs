@@ -1,4 +1,4 @@
-//! What the sandbox imports, in memory: the same names and signatures, on plain values.
+//! The sandbox's imports, in memory: the same names and signatures, on plain values.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -94,7 +94,7 @@ pub(super) fn enter(exchange: u64, request: &Request, deciding: bool) {
     with(|world| world.current = Some(current));
 }
 
-/// Settles what an exchange reserved, and keeps its reply where that was asked for.
+/// Settles the exchange's reservations, and keeps its reply where the exchange wants it.
 pub(super) fn settle(exchange: u64, outcome: &Outcome) {
     with(|world| {
         let now = u64::try_from(world.now.as_millis()).unwrap_or(u64::MAX);
@@ -126,25 +126,25 @@ pub fn set_clock(now: Duration) {
     with(|world| world.now = now);
 }
 
-/// What policies wrote to the log.
+/// The policies' log lines.
 #[must_use]
 pub fn log_lines() -> Vec<(crate::log::Level, String)> {
     with(|world| world.log.clone())
 }
 
-/// What a counter stands at.
+/// Value of a counter.
 #[must_use]
 pub fn counter(name: &str) -> u64 {
     with(|world| world.counters.get(name).copied().unwrap_or(0))
 }
 
-/// What a histogram was given.
+/// Values recorded in a histogram.
 #[must_use]
 pub fn observations(name: &str) -> Vec<f64> {
     with(|world| world.observations.get(name).cloned().unwrap_or_default())
 }
 
-/// What a gauge stands at for these labels, in their order; `None` where it was never set.
+/// Value of a gauge for these labels, in their order; `None` where it was never set.
 #[must_use]
 pub fn gauge(name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let labels = labels.iter().map(|&(label, of)| (label.into(), of.into()));
@@ -152,7 +152,8 @@ pub fn gauge(name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     with(|world| world.gauges.get(&set).copied())
 }
 
-/// Gives a model a price: millionths of a dollar a token, of input and output alike. Without one it has none.
+/// Gives a model a price: millionths of a dollar a token, of input and output alike. Without one it
+/// has none.
 pub fn set_price(model: &str, microusd: u64) {
     with(|world| world.prices.insert(model.into(), microusd));
 }

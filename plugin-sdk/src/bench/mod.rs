@@ -1,7 +1,8 @@
 //! A stand-in for the proxy, so that a policy runs under `cargo test`, natively.
 //!
-//! A [`Bench`] holds a policy's configuration and gives each exchange a policy of its own, as the proxy does. Replies are
-//! checked for what streams do to policies: the text is cut at every position, and whatever the cut, the same must come out.
+//! A [`Bench`] holds a policy's configuration and gives each exchange a policy of its own, as the
+//! proxy does. Replies are checked for what streams do to policies: the text is cut at every
+//! position, and whatever the cut, the same must come out.
 //!
 //! ```
 //! use outrigger_sdk::{Decision, Policy, Request, bench::Bench};
@@ -22,11 +23,13 @@
 //! assert_eq!(exchange.request.body_json()["model"], "small");
 //! ```
 //!
-//! The stores of a test are its own: `limits` keeps real buckets on the test's clock ([`set_clock`]) and settles an exchange's
-//! reservations when [`Exchange::end`] tells how it ended; `replies` knows which keys are kept and which are under way.
+//! The stores of a test are its own: `limits` keeps real buckets on the test's clock
+//! ([`set_clock`]) and settles an exchange's reservations at its [`Exchange::end`]; `replies` knows
+//! which keys are kept and which are under way.
 //!
-//! It is no second proxy: it reads three JSON dialects in plain words and knows no stream formats, no grants, and of the other dialects
-//! only the names. `outrigger policy test` runs the built policy in the real host.
+//! It is no second proxy: it reads three JSON dialects in plain words and knows no stream formats,
+//! no grants, and of the other dialects only the names. `outrigger policy test` runs the built
+//! policy in the real host.
 
 use std::{cell::RefCell, fmt, marker::PhantomData};
 
@@ -65,7 +68,7 @@ impl<P: Policy> Bench<P> {
     /// Configures the policy as the proxy would.
     ///
     /// # Errors
-    /// What the operator would read: the policy's sentence with the path of the key.
+    /// The message that the operator would read: the policy's sentence with the path of the key.
     pub fn new(config: impl Serialize) -> Result<Self, String> {
         let config = serde_json::to_string(&config).map_err(|error| error.to_string())?;
         guest::configured::<P>(&config)?;
@@ -84,7 +87,8 @@ impl<P: Policy> Bench<P> {
         }
     }
 
-    /// Begins an exchange: the request goes through `on_request`, where the policy has that hook. It sees the passages it reads.
+    /// Begins an exchange: the request goes through `on_request`, where the policy has that hook.
+    /// It sees the passages it reads.
     #[must_use]
     pub fn request(&self, mut request: Request) -> Exchange<P> {
         let mut policy = self.policy();
@@ -103,16 +107,18 @@ impl<P: Policy> Bench<P> {
         }
     }
 
-    /// What the app reads where the model says `text`, after `request` went up.
+    /// Returns the text that the app reads where the model says `text`, after `request` went up.
     ///
-    /// The exchange is run again for each way in which a stream may cut the text (whole; at every position; character by character;
-    /// at random, in batches), with a policy of its own and the same randomness.
+    /// The exchange is run again for each cut that a stream may make in the text (whole; at every
+    /// position; character by character; at random, in batches), with a policy of its own and the
+    /// same randomness.
     ///
     /// # Errors
     /// The policy's refusal.
     ///
     /// # Panics
-    /// Where the cut makes a difference, and where the policy does not declare that it rewrites `place`.
+    /// Where the cut makes a difference, and where the policy does not declare that it rewrites
+    /// `place`.
     #[track_caller]
     pub fn reply(&self, request: &Request, place: Place, text: &str) -> Result<String, Refusal> {
         let world = host::World::now();
@@ -133,7 +139,8 @@ impl<P: Policy> Bench<P> {
         whole
     }
 
-    /// The same for several choices that arrive in turns, character by character: each must come out as it does alone.
+    /// The same for several choices that arrive in turns, character by character: each must come
+    /// out as it does alone.
     ///
     /// # Errors
     /// The policy's refusal.
@@ -175,7 +182,7 @@ pub struct Exchange<P> {
     pub policy: P,
     /// The request that goes up, if the decision is to forward it.
     pub request: Request,
-    /// What becomes of it.
+    /// The policy's decision.
     pub decision: Decision,
     number: u64,
 }
@@ -197,7 +204,7 @@ impl<P: Policy> Exchange<P> {
         Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())
     }
 
-    /// Has the call fail; returns what the policy makes of it, `Forward` where it has no such hook.
+    /// Fails the call; returns the policy's decision, `Forward` where it has no such hook.
     pub fn fail(&mut self, status: u16, code: &str) -> Decision {
         host::enter(self.number, &self.request.host, false);
         if !self.policy.hooks().contains(Hooks::FAILURE) {
@@ -209,8 +216,9 @@ impl<P: Policy> Exchange<P> {
         })
     }
 
-    /// Ends the exchange: what it reserved is settled, its reply is kept where that was asked for, and the policy is told, where it has
-    /// that hook. An exchange that is not ended is still under way.
+    /// Ends the exchange: its reservations are settled, its reply is kept where the exchange wants
+    /// it, and the policy's `on_end` is called, where it declares that hook. An exchange that is
+    /// not ended is still under way.
     pub fn end(&mut self, outcome: &Outcome) {
         host::settle(self.number, outcome);
         host::enter(self.number, &self.request.host, false);
@@ -308,7 +316,8 @@ impl Request {
         self
     }
 
-    /// A request of a dialect with this very body. What reads the body as JSON sees the last of several equal keys.
+    /// A request of a dialect with this very body. What reads the body as JSON sees the last of
+    /// several equal keys.
     ///
     /// # Panics
     /// Where it is no JSON.
@@ -331,7 +340,7 @@ impl Request {
         self
     }
 
-    /// Sets the hash of the credential. Default: it carries none.
+    /// Sets the hash that identifies the caller. Default: the request has none.
     #[must_use]
     pub fn with_caller(self, caller: &str) -> Self {
         self.host.set_caller(caller);
@@ -344,8 +353,9 @@ impl Request {
         self.with_estimate(Unit::InputTokens, tokens)
     }
 
-    /// Sets the proxy's estimate of what the exchange will take. Default: one request; the request's tokens; its bound for the reply's, or
-    /// 256; both; and those at the model's price ([`set_price`]).
+    /// Sets the proxy's estimate of what the exchange will take. Default: one request; the
+    /// request's tokens; its bound for the reply's, or 256; both; and those at the model's price
+    /// ([`set_price`]).
     #[must_use]
     pub fn with_estimate(self, unit: Unit, amount: u64) -> Self {
         self.host.expect(unit, amount);
@@ -374,7 +384,8 @@ impl Request {
 }
 
 thread_local! {
-    /// What the proxy would hold: the stores, the clock, the log. Each test has a thread and so a world of its own.
+    /// The proxy's part: the stores, the clock, the log. Each test has a thread and so a world of
+    /// its own.
     static WORLD: RefCell<host::World> = RefCell::new(host::World::default());
 }
 

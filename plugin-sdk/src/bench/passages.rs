@@ -1,4 +1,4 @@
-//! Where the passages of a request body are, in plain words.
+//! The places of passages in a request body.
 
 use serde_json::Value;
 

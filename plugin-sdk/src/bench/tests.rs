@@ -15,7 +15,7 @@ struct Swap {
     #[serde(default)]
     forgetful: bool,
     #[serde(skip)]
-    held: HoldBack,
+    hold_back: HoldBack,
 }
 
 impl Policy for Swap {
@@ -25,7 +25,7 @@ impl Policy for Swap {
     fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
         for delta in deltas {
             if !self.forgetful {
-                self.held
+                self.hold_back
                     .apply(delta, |text| beginning_of(text, &self.word));
             }
             if delta.text().contains(&self.word) {
@@ -62,7 +62,7 @@ fn a_reply_in_a_place_that_was_not_declared_is_found_out() {
 }
 
 #[test]
-fn choices_that_arrive_in_turns_are_held_apart() {
+fn choices_that_arrive_in_turns_are_kept_apart() {
     let bench = Bench::<Swap>::new(json!({ "word": "abc" })).unwrap();
     let replies = bench.choices(&Request::chat("m"), Place::Assistant, &["ab", "cabc", ""]);
     assert_eq!(replies.unwrap(), ["ab", "c*", ""]);

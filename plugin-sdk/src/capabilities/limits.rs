@@ -1,8 +1,9 @@
-//! Limits that hold over all exchanges of this policy, and over all replicas that share a store. Needs the grant `limits`.
+//! Limits that hold over all exchanges of this policy, and over all replicas that share a store.
+//! Needs the grant `limits`.
 //!
-//! What an exchange will take is not known before it ends. So it reserves an estimate while the request is decided about, and the proxy
-//! settles each reservation to the truth when the exchange ends, whatever way it ends. A policy that asks in `on_request` has nothing
-//! to give back.
+//! An exchange's tokens and cost are not known before it ends. So it reserves an estimate while the
+//! request is decided about, and the proxy settles each reservation to the truth when the exchange
+//! ends, however it ends. A policy that reserves in `on_request` has nothing to give back.
 //!
 //! ```
 //! # use outrigger_sdk::{Decision, Policy, Refusal, Request, limits::{self, Ask, Unit, Window}};
@@ -15,7 +16,7 @@
 //!         match limits::reserve(&[Ask::new(&team, Unit::TotalTokens, 100_000, minute)]).as_deref() {
 //!             Ok([standing]) if standing.granted => Decision::Forward,
 //!             Ok(_) => Decision::refuse(429, "your team has used up its minute: try again later"),
-//!             Err(_) => Decision::refuse(503, "the limit could not be asked for: try again later"),
+//!             Err(_) => Decision::refuse(503, "the limit could not be checked: try again later"),
 //!         }
 //!     }
 //! }
@@ -26,7 +27,7 @@ use std::time::Duration;
 pub use crate::abi::outrigger::policy::limits::{Error, Standing, Window};
 use crate::{calendar, host::limits};
 
-/// What a limit counts.
+/// Unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
     /// Exchanges.
@@ -55,28 +56,30 @@ impl Unit {
     }
 }
 
-/// What is to be taken of one bucket.
+/// Amount to take from one bucket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// In the policy's own namespace; 512 bytes at most. One bucket has one unit, limit and window at a time.
+    /// In the policy's own namespace; 512 bytes at most. One bucket has one unit, limit and window
+    /// at a time.
     pub bucket: String,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
     /// `None`: the proxy's estimate of what this exchange will take.
     pub amount: Option<u64>,
     /// The most that the bucket gives in a window.
     pub limit: u64,
-    /// How the limit comes back.
+    /// Time in which the limit comes back.
     pub window: Window,
-    /// Is counted and never says no.
+    /// Is counted and always granted.
     pub soft: bool,
     /// A stream that takes more than it reserved is ended where the limit has no more to give.
     pub cut: bool,
 }
 
-/// Takes what is asked from all buckets, or from none. In `on_request` only.
+/// Takes the amounts from all buckets, or from none. In `on_request` only.
 ///
-/// Returns how each bucket stands afterwards, in the order of the asks: nothing was taken where one is not granted.
+/// Returns the state of each bucket afterwards, in the order of the asks: nothing was taken where
+/// one is not granted.
 ///
 /// # Errors
 /// The store can't be reached, the model has no price and a limit is in money, or an ask is wrong.
@@ -84,7 +87,7 @@ pub fn reserve(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
     limits::reserve(asks)
 }
 
-/// How the buckets stand; takes nothing. In any hook.
+/// Returns the state of the buckets; takes nothing. In any hook.
 ///
 /// # Errors
 /// As [`reserve`].
@@ -93,9 +96,11 @@ pub fn peek(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
 }
 
 impl Ask {
-    /// Asks for what the proxy thinks that this exchange will take of `unit`, from a bucket that gives `limit` of it in a `window`.
+    /// Asks for the proxy's estimate of what this exchange will take of `unit`, from a bucket that
+    /// gives `limit` of it in a `window`.
     ///
-    /// A bucket's name is this policy's own, 512 bytes at most; one name goes with one unit, limit and window.
+    /// A bucket's name is this policy's own, 512 bytes at most; one name goes with one unit, limit
+    /// and window.
     #[must_use]
     pub fn new(bucket: impl Into<String>, unit: Unit, limit: u64, window: Window) -> Self {
         Self {
@@ -109,21 +114,24 @@ impl Ask {
         }
     }
 
-    /// Asks for this much instead of the estimate. What is settled at the end is the truth all the same.
+    /// Asks for this much instead of the estimate. What is settled at the end is the truth all the
+    /// same.
     #[must_use]
     pub fn amount(mut self, amount: u64) -> Self {
         self.amount = Some(amount);
         self
     }
 
-    /// Counts, and never says no: [`Standing::over`] tells what it would have said.
+    /// Makes the ask soft: its amount is counted and always granted, and [`Standing::over`] reports
+    /// where the limit would have refused.
     #[must_use]
     pub fn soft(mut self) -> Self {
         self.soft = true;
         self
     }
 
-    /// Has a stream ended, in its dialect's way, that takes more than it reserved where the limit has no more to give.
+    /// Makes the proxy end a stream, in its dialect's form, that takes more than it reserved where
+    /// the limit has no more to give.
     #[must_use]
     pub fn cut(mut self) -> Self {
         self.cut = true;
@@ -144,7 +152,8 @@ impl Window {
         Self::Sliding(milliseconds(time))
     }
 
-    /// Where the calendar period that `now` falls in begins and ends; both since 1970. `None` for a bucket and a sliding window.
+    /// Begin and end of the calendar period that `now` falls in; both since 1970. `None` for a
+    /// bucket and a sliding window.
     #[must_use]
     pub fn period(self, now: Duration) -> Option<(Duration, Duration)> {
         calendar::period(self, now)
@@ -152,13 +161,13 @@ impl Window {
 }
 
 impl Standing {
-    /// What is left of the limit.
+    /// Remainder of the limit.
     #[must_use]
     pub fn remaining(&self) -> u64 {
         self.limit.saturating_sub(self.used)
     }
 
-    /// Whether more is taken than the limit allows, as a soft ask may.
+    /// Reports whether more is taken than the limit allows, as a soft ask may.
     #[must_use]
     pub fn over(&self) -> bool {
         self.used > self.limit
@@ -170,7 +179,8 @@ impl Standing {
         Duration::from_millis(self.reset_ms)
     }
 
-    /// Until the ask would have room; `None` where it never will, because it is larger than the limit.
+    /// Until the ask would have room; `None` where it never will, because it is larger than the
+    /// limit.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         (self.wait_ms != u64::MAX).then(|| Duration::from_millis(self.wait_ms))

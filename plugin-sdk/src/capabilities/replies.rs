@@ -1,9 +1,12 @@
-//! Replies that outlive their exchange: kept ones, and those of exchanges that are under way. Needs the grant `replies`.
+//! Replies that outlive their exchange: kept ones, and those of exchanges that are under way. Needs
+//! the grant `replies`.
 //!
-//! The proxy records and replays them, as a stream or whole as the caller asks, tool calls and usage included. A policy names keys, and
-//! answers with what it found by [`Decision::serve`](crate::Decision::serve). A key must tell apart whatever may be answered
-//! differently, and whoever may not see each other's answers: [`Request::fingerprint`](crate::Request::fingerprint) and
-//! [`digest`](crate::digest) make one.
+//! The proxy records and replays them, as a stream or whole as the caller asks, tool calls and
+//! usage included. A policy names keys, and answers with what it found by
+//! [`Decision::serve`](crate::Decision::serve). A key must differ for requests that may be answered
+//! differently, and for callers who may not see each other's answers:
+//! [`Request::fingerprint`](crate::Request::fingerprint),
+//! [`Request::caller`](crate::Request::caller) and [`digest`](crate::digest) make one.
 //!
 //! ```
 //! # use outrigger_sdk::{Decision, Policy, Request, digest, replies::{self, Found, Keeping}};
@@ -34,7 +37,8 @@ use crate::host::replies;
 
 /// Looks for a reply under `key` (512 bytes at most). In `on_request` only.
 ///
-/// With `share`, an exchange that finds nothing leads: others that ask for the key while it is under way find it, and may join.
+/// With `share`, an exchange that finds nothing leads: others that look for the key while it is
+/// under way find it, and may join.
 ///
 /// # Errors
 /// The store can't be reached, or the key is wrong.
@@ -42,7 +46,8 @@ pub fn find(key: &str, share: bool) -> Result<Found, Error> {
     replies::find(key, share)
 }
 
-/// Asks for this exchange's reply to be kept under `key`. Refusals, errors, cut and truncated replies never are. In `on_request` only.
+/// Requests that this exchange's reply be kept under `key`. Refusals, errors, cut and truncated
+/// replies never are. In `on_request` only.
 ///
 /// # Errors
 /// As [`find`].
@@ -59,7 +64,8 @@ pub fn evict(key: &str) -> Result<(), Error> {
 }
 
 impl Keeping {
-    /// Keeps a reply for `ttl`, unless it has tool calls. No time at all shares it while it is under way, and keeps nothing.
+    /// Keeps a reply for `ttl`, unless it has tool calls. No time at all shares it while it is
+    /// under way, and keeps nothing.
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
         Self {
@@ -69,7 +75,7 @@ impl Keeping {
         }
     }
 
-    /// Whether replies with tool calls are kept too.
+    /// Sets whether replies with tool calls are kept too.
     #[must_use]
     pub fn tool_calls(mut self, kept: bool) -> Self {
         self.tool_calls = kept;
@@ -85,13 +91,13 @@ impl Keeping {
 }
 
 impl Entry {
-    /// How long ago the reply was kept, or begun where it is under way.
+    /// Time since the reply was kept, or begun where it is under way.
     #[must_use]
     pub fn age(&self) -> Duration {
         Duration::from_millis(self.age_ms)
     }
 
-    /// When it will be forgotten; `None` where it will not.
+    /// Time until it is forgotten; `None` where it will not be.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         (self.expires_in_ms > 0).then(|| Duration::from_millis(self.expires_in_ms))

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// One glob or several, of which any may match a whole text: `*` is any characters, `?` is one. Upper and lower case differ.
+/// One glob or several, of which any may match a whole text: `*` is any characters, `?` is one.
+/// Upper and lower case differ.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "OneOrMany")]
 pub struct Globs(Vec<String>);
@@ -40,14 +41,14 @@ impl TryFrom<OneOrMany> for Globs {
 }
 
 impl Globs {
-    /// Whether any of them is this text.
+    /// Reports whether any of them is this text.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         self.0.iter().any(|glob| matches(glob, text))
     }
 
-    /// Whether any of them is this model. One without a slash is compared with the name behind the last slash as well, so that `gpt-4*`
-    /// is `openai/gpt-4o` too.
+    /// Reports whether any of them is this model. One without a slash is compared with the name
+    /// behind the last slash as well, so that `gpt-4*` is `openai/gpt-4o` too.
     #[must_use]
     pub fn matches_model(&self, model: &str) -> bool {
         let name = model.rsplit_once('/').map(|(_, name)| name);
@@ -58,13 +59,14 @@ impl Globs {
             .any(|glob| matches(glob, model) || named(glob))
     }
 
-    /// Whether these leave nothing to others, of models: each of the others is matched as it is written.
+    /// Reports whether these match every model that `others` match; each of the others is matched
+    /// as it is written.
     #[must_use]
     pub fn cover_models(&self, others: &Self) -> bool {
         others.0.iter().all(|glob| self.matches_model(glob))
     }
 
-    /// Whether one of them is any text.
+    /// Reports whether one of them is any text.
     #[must_use]
     pub fn match_all(&self) -> bool {
         self.0.iter().any(|glob| glob.bytes().all(|b| b == b'*'))
@@ -103,7 +105,7 @@ fn matches(glob: &str, text: &str) -> bool {
             (None, None) => return true,
             _ => {}
         }
-        // No way on: the last star takes one character more.
+        // Nothing else matches: the last star takes one character more.
         let Some((after_star, from)) = &mut retry else {
             return false;
         };
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_glob_of_many_stars_does_not_explode() {
-        // A matcher that tried every way would not end within a lifetime.
+        // A matcher that tried every combination would not end within a lifetime.
         assert!(!matches(&"*a".repeat(30), &("a".repeat(3000) + "b")));
     }
 

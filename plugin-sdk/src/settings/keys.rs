@@ -1,4 +1,4 @@
-//! What exchanges are told apart by.
+//! Keys by which exchanges are kept apart.
 
 use std::fmt::{self, Write};
 
@@ -17,12 +17,14 @@ const CREDENTIALS: [&str; 6] = [
     "x-goog-api-key",
     "cookie",
 ];
-/// Longest name of a tag or header here, and longest value that stands in a name as it is, in bytes.
+/// Longest name of a tag or header here, and longest value that stands in a name as it is, in
+/// bytes.
 const LONGEST: usize = 48;
 /// Most keys at once: with [`LONGEST`] it keeps a name below 450 bytes.
 const MOST: usize = 4;
 
-/// Something of a request that has a value: `tenant`, `feature`, `plan`, `region`, `tag:NAME`, `header:NAME`, `model` or `caller`.
+/// Something of a request that has a value: `tenant`, `feature`, `plan`, `region`, `tag:NAME`,
+/// `header:NAME`, `model` or `caller`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Key {
@@ -30,9 +32,9 @@ pub enum Key {
     Tag(String),
     /// A header, its name in lower case.
     Header(String),
-    /// The model that is asked for, as the policies before this one left it.
+    /// The requested model, as the policies before this one left it.
     Model,
-    /// The credential's hash.
+    /// The caller's hash: [`Request::caller`].
     Caller,
 }
 
@@ -85,7 +87,7 @@ impl fmt::Display for Key {
 }
 
 impl Key {
-    /// What the request has for it. An empty value is none.
+    /// The request's value of it. An empty value is none.
     #[must_use]
     pub fn of(&self, request: &Request) -> Option<String> {
         match self {
@@ -163,10 +165,12 @@ impl Keys {
         &self.0
     }
 
-    /// A name for the exchanges that belong together with this one: `tenant=acme,model=gpt-5`, or `all` without a key.
+    /// A name for the exchanges that belong together with this one: `tenant=acme,model=gpt-5`, or
+    /// `all` without a key.
     ///
-    /// Two requests have one name only where they have the same values, whatever characters those hold. A value that a request does not
-    /// have is `-`. Long values are hashed, so that a name has 450 bytes at most.
+    /// Two requests have one name only where they have the same values, whatever characters those
+    /// hold. A value that a request does not have is `-`. Long values are hashed, so that a name
+    /// has 450 bytes at most.
     #[must_use]
     pub fn name(&self, request: &Request) -> String {
         if self.0.is_empty() {
@@ -184,8 +188,8 @@ impl Keys {
         name
     }
 
-    /// The values for a metric's labels or a message: each key's name, in characters that a label may have, and its value, `-` where the
-    /// request has none.
+    /// The values for a metric's labels or a message: each key's name, in characters that a label
+    /// may have, and its value, `-` where the request has none.
     #[must_use]
     pub fn labels(&self, request: &Request) -> Vec<(String, String)> {
         let label = |key: &Key| key.to_string().replace([':', '-', '.'], "_");
@@ -208,7 +212,8 @@ impl fmt::Display for Keys {
     }
 }
 
-/// What is not plain is written `%` and two digits, and what is long then as `~` and its hash: neither can be had by writing it.
+/// Writes a character that is not plain as `%` and two digits, and a value that is long then as `~`
+/// and its hash: nobody can write a value that reads as either.
 fn push_value(name: &mut String, value: &str) {
     let start = name.len();
     if value == "-" {

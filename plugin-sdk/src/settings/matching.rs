@@ -1,4 +1,4 @@
-//! When something applies.
+//! Conditions of a rule.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,13 +7,15 @@ use serde::Deserialize;
 use super::{Globs, Key};
 use crate::Request;
 
-/// Conditions that all have to hold: a key's value is matched by one of its globs. Without a condition it always holds.
+/// Conditions that all have to hold: a key's value is matched by one of its globs. Without a
+/// condition it always holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Match(BTreeMap<Key, Globs>);
 
 impl Match {
-    /// Whether the request fulfils all conditions. A value that it does not have fulfils none.
+    /// Reports whether the request fulfils all conditions. A value that it does not have fulfils
+    /// none.
     #[must_use]
     pub fn holds(&self, request: &Request) -> bool {
         self.0.iter().all(|(key, globs)| {
@@ -25,13 +27,13 @@ impl Match {
         })
     }
 
-    /// Whether it always holds.
+    /// Reports whether it always holds.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What is asked of one key.
+    /// The condition on one key.
     #[must_use]
     pub fn of(&self, key: &Key) -> Option<&Globs> {
         self.0.get(key)

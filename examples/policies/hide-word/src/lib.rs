@@ -12,11 +12,11 @@ use outrigger_sdk::{beginning_of, export_policy};
 struct HideWord {
     /// The word that the model must not see.
     hide: String,
-    /// What it sees instead.
+    /// The text that it sees instead.
     show: String,
     /// The end of the reply, as long as it may be the beginning of `show`.
     #[serde(skip)]
-    held: HoldBack,
+    hold_back: HoldBack,
 }
 
 impl Policy for HideWord {
@@ -36,7 +36,7 @@ impl Policy for HideWord {
 
     fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
         for delta in deltas {
-            self.held
+            self.hold_back
                 .apply(delta, |text| beginning_of(text, &self.show));
             if delta.text().contains(&self.show) {
                 delta.replace(delta.text().replace(&self.show, &self.hide));

@@ -6,8 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over `json` with its keys sorted and no blanks, without the values at the pointers `without`. Numbers count as they are
-/// spelt. `None` where it is no JSON, or names a key twice in one object.
+/// SHA-256 over `json` with its keys sorted and no blanks, without the values at the pointers
+/// `without`. Numbers count as they are spelt. `None` where it is no JSON, or names a key twice in
+/// one object.
 pub(super) fn fingerprint(json: &str, without: &[String]) -> Option<Vec<u8>> {
     let mut canonical = String::new();
     write(

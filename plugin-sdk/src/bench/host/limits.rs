@@ -6,17 +6,17 @@ use super::{Outcome, with};
 use crate::Unit;
 pub(crate) use crate::limits::{Ask, Error, Standing, Window};
 
-/// All buckets, and what exchanges that have not ended hold of them.
+/// All buckets, and the reservations of exchanges that have not ended.
 #[derive(Clone, Default)]
 pub(super) struct Limits {
     buckets: BTreeMap<String, Bucket>,
-    held: Vec<Held>,
+    reserved: Vec<Reservation>,
     taken: u64,
 }
 
 /// One exchange's part of one bucket, until it is settled.
 #[derive(Clone)]
-struct Held {
+struct Reservation {
     exchange: u64,
     bucket: String,
     unit: Unit,
@@ -29,7 +29,7 @@ struct Bucket {
     unit: Unit,
     limit: u64,
     window: Window,
-    /// What a refilling bucket lacks, times its window's milliseconds: whole numbers all the way.
+    /// Amount that a refilling bucket lacks, times its window's milliseconds: always whole numbers.
     lack: u128,
     seen: u64,
     /// Number, time and amount of what was taken in the other windows.
@@ -48,7 +48,7 @@ impl Bucket {
         }
     }
 
-    /// Gives back what time gives back.
+    /// Gives back what has come back by `now`.
     fn pass(&mut self, now: u64) {
         let passed = now.saturating_sub(self.seen);
         self.seen = now;
@@ -173,7 +173,7 @@ impl Limits {
             let bucket = self.bucket(ask, now);
             granted.push(ask.soft || bucket.has_room(*amount));
             bucket.take(take, now, *amount);
-            self.held.extend(exchange.map(|exchange| Held {
+            self.reserved.extend(exchange.map(|exchange| Reservation {
                 exchange,
                 bucket: ask.bucket.clone(),
                 unit: ask.unit,
@@ -192,36 +192,37 @@ impl Limits {
 
     /// Ends an exchange: its reservations become what it took.
     pub(super) fn settle(&mut self, exchange: u64, outcome: &Outcome, now: u64) {
-        let (ended, going) = std::mem::take(&mut self.held)
+        let (ended, going) = std::mem::take(&mut self.reserved)
             .into_iter()
-            .partition(|held| held.exchange == exchange);
-        self.held = going;
-        for held in ended as Vec<Held> {
-            let truth = truth(&held, outcome);
-            if let Some(bucket) = self.buckets.get_mut(&held.bucket) {
+            .partition(|reservation| reservation.exchange == exchange);
+        self.reserved = going;
+        for reservation in ended as Vec<Reservation> {
+            let truth = truth(&reservation, outcome);
+            if let Some(bucket) = self.buckets.get_mut(&reservation.bucket) {
                 bucket.pass(now);
-                bucket.settle(held.take, held.amount, truth);
+                bucket.settle(reservation.take, reservation.amount, truth);
             }
         }
     }
 }
 
-/// What an exchange took. A request counts where a model was asked or a reply was served; tokens and money only where a model was asked;
-/// money without a price stays as it was reserved.
-fn truth(held: &Held, outcome: &Outcome) -> u64 {
+/// Amount that an exchange took. A request counts where it was sent to a model or a reply was
+/// served; tokens and money only where it was sent to a model; money without a price stays as it
+/// was reserved.
+fn truth(reservation: &Reservation, outcome: &Outcome) -> u64 {
     let usage = &outcome.usage;
-    match held.unit {
-        Unit::Requests if outcome.from_store || !outcome.target.is_empty() => held.amount,
+    match reservation.unit {
+        Unit::Requests if outcome.from_store || !outcome.target.is_empty() => reservation.amount,
         Unit::Requests => 0,
         _ if outcome.from_store || outcome.target.is_empty() => 0,
         Unit::InputTokens => usage.input_tokens,
         Unit::OutputTokens => usage.output_tokens,
         Unit::TotalTokens => usage.input_tokens + usage.output_tokens,
-        Unit::Microusd => outcome.cost_microusd.unwrap_or(held.amount),
+        Unit::Microusd => outcome.cost_microusd.unwrap_or(reservation.amount),
     }
 }
 
-fn asked(asks: &[Ask], exchange: Option<u64>) -> Result<Vec<Standing>, Error> {
+fn take_or_peek(asks: &[Ask], exchange: Option<u64>) -> Result<Vec<Standing>, Error> {
     if with(|world| world.stores_fail) {
         return Err(Error::Unavailable);
     }
@@ -248,14 +249,14 @@ fn asked(asks: &[Ask], exchange: Option<u64>) -> Result<Vec<Standing>, Error> {
 }
 
 pub(crate) fn reserve(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
-    asked(asks, Some(super::deciding("limits::reserve")))
+    take_or_peek(asks, Some(super::deciding("limits::reserve")))
 }
 
 pub(crate) fn peek(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
-    asked(asks, None)
+    take_or_peek(asks, None)
 }
 
-/// What is taken from a bucket, settled and reserved; `None` where it was never asked for.
+/// Amount taken from a bucket, settled and reserved; `None` where no ask named it.
 #[must_use]
 pub fn used(bucket: &str) -> Option<u64> {
     let now = super::clock::now_ms();
@@ -266,14 +267,14 @@ pub fn used(bucket: &str) -> Option<u64> {
     })
 }
 
-/// The names of all buckets that were asked for, sorted.
+/// The names of all buckets that asks named, sorted.
 #[must_use]
 pub fn buckets() -> Vec<String> {
     with(|world| world.limits.buckets.keys().cloned().collect())
 }
 
-/// How many reservations are held by exchanges that have not ended.
+/// Number of reservations of exchanges that have not ended.
 #[must_use]
 pub fn reservations() -> usize {
-    with(|world| world.limits.held.len())
+    with(|world| world.limits.reserved.len())
 }

@@ -1,4 +1,4 @@
-//! Kept replies, and those under way: which key leads to what. The replies themselves are not here.
+//! Stored replies, and those under way, by key. The replies themselves are not here.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,10 +8,10 @@ pub(crate) use crate::abi::outrigger::policy::replies::{Entry, Error, Found, Kee
 #[derive(Clone, Default)]
 pub(super) struct Replies {
     kept: BTreeMap<String, Kept>,
-    /// By key: the exchange that leads, and since when.
+    /// By key: the exchange that leads, and the time since which it does.
     leading: BTreeMap<String, (u64, Duration)>,
-    /// What exchanges asked to be kept.
-    asked: Vec<(u64, String, Keeping)>,
+    /// Replies that exchanges want kept.
+    wanted: Vec<(u64, String, Keeping)>,
     entries: u64,
 }
 
@@ -23,7 +23,8 @@ struct Kept {
 }
 
 impl Replies {
-    /// Ends an exchange: nobody can join it any more, and a whole, good reply is kept where it was asked for.
+    /// Ends an exchange: nobody can join it any more, and a whole, good reply is kept where the
+    /// exchange wants it.
     pub(super) fn settle(&mut self, exchange: u64, outcome: &Outcome, now: Duration) {
         self.leading.retain(|_, (leader, _)| *leader != exchange);
         let good = outcome.status == 200 && outcome.error.is_none() && !outcome.from_store;
@@ -32,9 +33,9 @@ impl Replies {
             "" | "length" | "max_tokens" | "MAX_TOKENS"
         );
         let calls = matches!(outcome.finish.as_str(), "tool_calls" | "tool_use");
-        for (of, key, keeping) in std::mem::take(&mut self.asked) {
+        for (of, key, keeping) in std::mem::take(&mut self.wanted) {
             if of != exchange {
-                self.asked.push((of, key, keeping));
+                self.wanted.push((of, key, keeping));
             } else if good && whole && keeping.ttl_ms > 0 && (keeping.tool_calls || !calls) {
                 self.entries += 1;
                 let kept = Kept {
@@ -94,7 +95,7 @@ pub(crate) fn find(key: &str, share: bool) -> Result<Found, Error> {
 pub(crate) fn keep(key: &str, keeping: Keeping) -> Result<(), Error> {
     let exchange = super::deciding("replies::keep");
     check(key)?;
-    with(|world| world.replies.asked.push((exchange, key.into(), keeping)));
+    with(|world| world.replies.wanted.push((exchange, key.into(), keeping)));
     Ok(())
 }
 

@@ -30,10 +30,10 @@ const RESERVED: [&str; 6] = [
     "upgrade",
 ];
 
-/// What a reply is thought to take where neither the request nor the test says.
+/// Assumed tokens of a reply where neither the request nor the test gives a number.
 const OUTPUT_TOKENS: u64 = 256;
 
-/// The exchange's request, as the proxy would hold it. A clone is another one.
+/// The exchange's request, as the proxy would keep it. A clone is another one.
 #[derive(Debug)]
 pub(crate) struct Request(Rc<RefCell<State>>);
 
@@ -53,13 +53,13 @@ struct State {
     spots: Vec<Spot>,
     shown: Places,
     dropped: BTreeSet<u32>,
-    /// What the test says that the exchange will take.
+    /// Estimates that the test sets.
     estimates: BTreeMap<u8, u64>,
     caller: String,
     path: Option<String>,
     method: String,
     reply_headers: Vec<Header>,
-    /// The body as the test spelt it, and what it reads as.
+    /// The body as the test spelt it, and as it is parsed.
     spelt: Option<(String, Value)>,
 }
 
@@ -128,7 +128,7 @@ impl Request {
         Self(Rc::new(RefCell::new(state)))
     }
 
-    /// The very same request, for the bench to hold on to.
+    /// The very same request, for the bench to keep.
     pub(super) fn same(&self) -> Self {
         Self(Rc::clone(&self.0))
     }

@@ -62,7 +62,8 @@ fn ask(bench: &Bench<Taker>, tokens: u64, buckets: &str) -> Exchange<Taker> {
     bench.request(request.with_tag("buckets", buckets))
 }
 
-/// Whether the first ask was granted, what its bucket has given, when it is whole again, and when there is room.
+/// For the first ask: its grant, its bucket's used amount, and the times until the bucket is whole
+/// again and until there is room.
 fn stood(exchange: &Exchange<Taker>) -> (bool, u64, u64, u64) {
     let standings = exchange.policy.standings.as_ref().unwrap();
     let first = &standings.as_ref().unwrap()[0];
@@ -168,7 +169,7 @@ fn a_soft_ask_is_counted_and_never_says_no() {
 }
 
 #[test]
-fn an_exchange_settles_to_what_it_took_before_the_policy_is_told_that_it_ended() {
+fn an_exchange_settles_to_what_it_took_before_the_policys_end_hook() {
     let bench = taker(serde_json::json!({ "limit": 1000 }));
     let (mut one, mut two) = (ask(&bench, 500, "a"), ask(&bench, 300, "a"));
     one.end(&took(40, 2));
@@ -180,7 +181,7 @@ fn an_exchange_settles_to_what_it_took_before_the_policy_is_told_that_it_ended()
         target: String::new(),
         ..took(0, 0)
     });
-    assert_eq!(bench::used("a"), Some(642), "nothing was asked of a model");
+    assert_eq!(bench::used("a"), Some(642), "nothing was sent to a model");
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn reserving_outside_of_on_request_is_found_out() {
     let _ = limits::reserve(&[]);
 }
 
-/// Begins an exchange, looks for `key` in it, and asks for its reply to be kept.
+/// Begins an exchange, looks for `key` in it, and requests that its reply be kept.
 fn look(key: &str, keeping: Keeping) -> (Found, Exchange<Taker>) {
     let exchange = taker(serde_json::json!({ "limit": 1_000_000 })).request(Request::chat("m"));
     let found = replies::find(key, true).unwrap();

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and under which key.
+//! Errors of a configuration, and the keys that they are under.
 
 use std::fmt::{self, Display};
 
@@ -17,8 +17,9 @@ impl Error {
         de::Error::custom(format_args!("the configuration is no JSON at byte {at}"))
     }
 
-    /// The error, one level further up. A message that opens with an index, as a `try_from` over a list may write it, goes on where the
-    /// path ends: `rules` and `[2].match: can …` are `rules[2].match: can …`.
+    /// The error, one level further up. A message that opens with an index, as a `try_from` over a
+    /// list may write it, goes on where the path ends: `rules` and `[2].match: can …` are
+    /// `rules[2].match: can …`.
     #[cold]
     pub(super) fn in_key(mut self, key: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
@@ -86,7 +87,7 @@ impl de::Error for Error {
     }
 }
 
-/// What was found, without what it was.
+/// Kind of the value that was found, without the value.
 fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "true or false",

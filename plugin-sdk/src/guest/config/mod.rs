@@ -1,8 +1,9 @@
 //! A policy's configuration: JSON into its struct, with errors that name the key.
 //!
-//! A parser of its own, for two reasons. The operator wrote YAML and wants to read which *key* is wrong, whoever found it so, a
-//! `try_from` included; serde_json tells a line and loses it for those. And it is part of every policy: this one is a few kilobytes, for it
-//! neither prints numbers nor keeps tables for them.
+//! A parser of its own, for two reasons. The operator wrote YAML and wants to read which *key* is
+//! wrong, whoever found it so, a `try_from` included; serde_json reports a line, and loses it for
+//! those. And it is part of every policy: this one is a few kilobytes, for it neither prints
+//! numbers nor keeps tables for them.
 
 use serde::de::{
     self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
@@ -14,7 +15,7 @@ mod text;
 
 pub(super) use error::Error;
 
-/// How deep lists and maps may be nested.
+/// Deepest nesting of lists and maps.
 const DEPTH: u8 = 64;
 
 /// Builds a value from JSON source text.
@@ -37,7 +38,8 @@ struct Parser<'de> {
     depth: u8,
 }
 
-// Configuration is read once, at load: what several callers share is kept out of line, for small matters and fast does not.
+// Configuration is read once, at load: what several callers share is kept out of line, for small
+// matters and fast does not.
 impl<'de> Parser<'de> {
     /// The next byte that is not white space.
     #[inline(never)]

@@ -13,7 +13,8 @@ pub(super) enum Number<'a> {
     Float(&'a str),
 }
 
-/// Reads the string whose opening quote (after white space) is at `at`, and goes behind it. `None` where there is none.
+/// Reads the string whose opening quote (after white space) is at `at`, and goes behind it. `None`
+/// where there is none.
 #[inline(never)]
 pub(super) fn string<'a>(json: &'a str, at: &mut usize) -> Option<Text<'a>> {
     if json.as_bytes().get(*at) != Some(&b'"') {
@@ -69,7 +70,8 @@ fn hex(chars: &mut std::str::Chars<'_>) -> Option<u32> {
     (0..4).try_fold(0, |unit, _| Some(unit << 4 | chars.next()?.to_digit(16)?))
 }
 
-/// Reads the number at `at` and goes behind it. Spellings that JSON does not have, a leading `+` or `.` say, are none.
+/// Reads the number at `at` and goes behind it. Spellings that JSON does not have, a leading `+` or
+/// `.` say, are none.
 #[inline(never)]
 pub(super) fn number<'a>(json: &'a str, at: &mut usize) -> Option<Number<'a>> {
     let rest = json.get(*at..)?;
@@ -125,7 +127,8 @@ fn parts(digits: &str) -> Option<(f64, i32)> {
     ))
 }
 
-/// The number to within its last bits: for visitors that did not ask for a fraction. Those that did get the exact one.
+/// The number to within its last bits: for visitors that did not ask for a fraction. Those that did
+/// get the exact one.
 #[inline(never)]
 pub(super) fn near(spelling: &str) -> f64 {
     let digits = spelling.strip_prefix('-').unwrap_or(spelling);
