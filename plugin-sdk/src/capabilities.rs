@@ -12,19 +12,19 @@ pub mod log {
     pub use crate::abi::outrigger::policy::log::Level;
     use crate::host::log;
 
-    /// For whoever writes the policy.
+    /// Logs a message for whoever writes the policy.
     pub fn debug(message: &str) {
         log::write(Level::Debug, message);
     }
-    /// Worth knowing.
+    /// Logs a message worth knowing.
     pub fn info(message: &str) {
         log::write(Level::Info, message);
     }
-    /// Something is not as it should be, and the policy went on.
+    /// Logs that something is not as it should be, and that the policy went on.
     pub fn warn(message: &str) {
         log::write(Level::Warn, message);
     }
-    /// A person must act.
+    /// Logs that a person must act.
     pub fn error(message: &str) {
         log::write(Level::Error, message);
     }

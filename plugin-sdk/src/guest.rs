@@ -1,5 +1,5 @@
-//! Between the contract's exports and a [`Policy`]: what [`export_policy!`](crate::export_policy)
-//! expands to.
+//! The layer between the contract's exports and a [`Policy`], to which
+//! [`export_policy!`](crate::export_policy) expands.
 
 use std::cell::RefCell;
 

@@ -57,7 +57,7 @@ impl TryFrom<String> for Span {
     }
 }
 
-/// As it is written, in the largest unit that fits.
+/// Writes the time in the largest unit that fits.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.0.as_millis();

@@ -34,8 +34,8 @@ impl fmt::Display for Cut {
     }
 }
 
-/// In two at every position (in two calls, and in one), by characters, with an end of its own, and
-/// at random.
+/// All cuts: in two at every position (in two calls, and in one), by characters, with an end of its
+/// own, and at random.
 pub(super) fn every(text: &str) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for (at, _) in text.char_indices().skip(1) {

@@ -59,8 +59,8 @@ impl Unit {
 /// Amount to take from one bucket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// In the policy's own namespace; 512 bytes at most. One bucket has one unit, limit and window
-    /// at a time.
+    /// Name in the policy's own namespace; 512 bytes at most. One bucket has one unit, limit and
+    /// window at a time.
     pub bucket: String,
     /// Its unit.
     pub unit: Unit,
@@ -173,21 +173,21 @@ impl Standing {
         self.used > self.limit
     }
 
-    /// Until the whole limit is there again, or the period ends.
+    /// Time until the whole limit is there again, or the period ends.
     #[must_use]
     pub fn reset(&self) -> Duration {
         Duration::from_millis(self.reset_ms)
     }
 
-    /// Until the ask would have room; `None` where it never will, because it is larger than the
-    /// limit.
+    /// Time until the ask would have room; `None` where it never will, because it is larger than
+    /// the limit.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         (self.wait_ms != u64::MAX).then(|| Duration::from_millis(self.wait_ms))
     }
 }
 
-/// At least one: a window of no time gives nothing.
+/// Converts to milliseconds, at least one: a window of no time gives nothing.
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -149,7 +149,7 @@ impl TryFrom<OneOrMany> for Keys {
     }
 }
 
-/// For a default: the keys of a configuration are checked, these are not.
+/// Makes a default: the keys of a configuration are checked, these are not.
 impl<const N: usize> From<[Key; N]> for Keys {
     fn from(keys: [Key; N]) -> Self {
         let mut keys = Vec::from(keys);

@@ -8,7 +8,7 @@ pub(crate) use crate::abi::outrigger::policy::replies::{Entry, Error, Found, Kee
 #[derive(Clone, Default)]
 pub(super) struct Replies {
     kept: BTreeMap<String, Kept>,
-    /// By key: the exchange that leads, and the time since which it does.
+    /// Leading exchanges by key, each with the time since which it leads.
     leading: BTreeMap<String, (u64, Duration)>,
     /// Replies that exchanges want kept.
     wanted: Vec<(u64, String, Keeping)>,

@@ -62,8 +62,8 @@ fn ask(bench: &Bench<Taker>, tokens: u64, buckets: &str) -> Exchange<Taker> {
     bench.request(request.with_tag("buckets", buckets))
 }
 
-/// For the first ask: its grant, its bucket's used amount, and the times until the bucket is whole
-/// again and until there is room.
+/// State of the first ask: its grant, its bucket's used amount, and the times until the bucket is
+/// whole again and until there is room.
 fn stood(exchange: &Exchange<Taker>) -> (bool, u64, u64, u64) {
     let standings = exchange.policy.standings.as_ref().unwrap();
     let first = &standings.as_ref().unwrap()[0];

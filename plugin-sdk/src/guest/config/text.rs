@@ -9,7 +9,7 @@ pub(super) enum Text<'a> {
 pub(super) enum Number<'a> {
     Unsigned(u64),
     Signed(i64),
-    /// With a fraction or an exponent, or too long for an integer; as it is spelt.
+    /// A number with a fraction or an exponent, or too long for an integer; as it is spelt.
     Float(&'a str),
 }
 

@@ -69,7 +69,7 @@ pub enum Phase {
 /// The generation in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Generation {
-    /// From 1; 0 before the first.
+    /// Number from 1; 0 before the first.
     pub number: u64,
     /// Milliseconds since 1970.
     pub since_ms: u64,
@@ -89,7 +89,7 @@ pub struct PolicyFacts {
     /// Its own version; none where it was never loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Of the file that serves, in hexadecimal.
+    /// Digest of the file that serves, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// The id of the key that signed it, where signatures are required.
@@ -101,11 +101,12 @@ pub struct PolicyFacts {
     pub reads: Vec<&'static str>,
     /// Places of replies that it is shown.
     pub rewrites: Vec<&'static str>,
-    /// As the configuration writes them.
+    /// Capabilities as the configuration writes them.
     pub grants: Vec<String>,
-    /// `block` or `skip`.
+    /// Effect of its faults: `block` or `skip`.
     pub on_error: &'static str,
-    /// As the configuration writes it: `block`, `skip`, or `{ default: block, image: block }`.
+    /// Effect on what it can't see, as the configuration writes it: `block`, `skip`, or
+    /// `{ default: block, image: block }`.
     pub on_unseen: String,
     /// Its state.
     pub state: State,
@@ -125,11 +126,11 @@ pub struct PolicyFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It is called.
+    /// Called.
     Serving,
-    /// It could not be loaded, and no former one is there.
+    /// Not loaded, with no former one in force.
     Failed,
-    /// It is not called, after repeated faults.
+    /// Not called, after repeated faults.
     Quarantined,
 }
 

@@ -55,12 +55,12 @@ pub struct Case {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Expect {
-    /// It lets the request go on.
+    /// Forwards the request.
     #[default]
     Forward,
-    /// It refuses.
+    /// Refuses the request.
     Refuse(ExpectRefusal),
-    /// It answers with this text.
+    /// Answers with this text.
     Reply(String),
 }
 

@@ -217,14 +217,14 @@ pub struct Upstream {
     /// A PEM file of roots to trust instead of the built-in ones.
     #[serde(default, deserialize_with = "given")]
     pub roots: Option<Text>,
-    /// To a connection with TLS. Default `10s`.
+    /// Time to a connection with TLS. Default `10s`.
     #[serde(default, deserialize_with = "given")]
     pub connect_timeout: Option<Span>,
-    /// From the request's last byte to a stream's first content, or to a whole reply's head.
+    /// Time from the request's last byte to a stream's first content, or to a whole reply's head.
     /// Default `120s`.
     #[serde(default, deserialize_with = "given")]
     pub first_content_timeout: Option<Span>,
-    /// Silence between bytes of a reply. Default `120s`.
+    /// Longest silence between bytes of a reply. Default `120s`.
     #[serde(default, deserialize_with = "given")]
     pub idle_timeout: Option<Span>,
 }
@@ -347,10 +347,10 @@ pub struct Limits {
     /// `64KiB`.
     #[serde(default, deserialize_with = "given")]
     pub headers: Option<Size>,
-    /// From a request's first byte to the end of its headers. Default `10s`.
+    /// Time from a request's first byte to the end of its headers. Default `10s`.
     #[serde(default, deserialize_with = "given")]
     pub header_timeout: Option<Span>,
-    /// Silence while a request's body comes. Default `30s`.
+    /// Longest silence while a request's body comes. Default `30s`.
     #[serde(default, deserialize_with = "given")]
     pub body_timeout: Option<Span>,
     /// Bytes a second that a request's body must come with on average, once `body_timeout` has
@@ -431,7 +431,7 @@ pub struct Log {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceFile {
-    /// By model: a name, `upstream/name`, or either with `*` in it.
+    /// Prices by model: a name, `upstream/name`, or either with `*` in it.
     pub models: Named<Price>,
 }
 
@@ -461,17 +461,17 @@ pub struct Price {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceAbove {
-    /// With more tokens of input than these.
+    /// Tokens of input beyond which these rates count.
     pub tokens: Count,
-    /// As in [`Price`].
+    /// Input, as in [`Price`].
     pub input: Dollars,
-    /// As in [`Price`].
+    /// Cached input, as in [`Price`].
     #[serde(default, deserialize_with = "given")]
     pub cached: Option<Dollars>,
-    /// As in [`Price`].
+    /// Input written into the cache, as in [`Price`].
     #[serde(default, deserialize_with = "given")]
     pub written: Option<Dollars>,
-    /// As in [`Price`].
+    /// Output, as in [`Price`].
     pub output: Dollars,
 }
 

@@ -10,11 +10,11 @@ pub struct Harden {
 /// Use of Landlock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Landlock {
-    /// As far as the kernel has it.
+    /// Enforces as much as the kernel has.
     #[default]
     Auto,
-    /// No start without it.
+    /// Refuses to start without it.
     Require,
-    /// Not at all.
+    /// Enforces nothing.
     Off,
 }

@@ -110,7 +110,7 @@ pub struct Log {
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// Text for people.
     Text,
 }
 
@@ -263,12 +263,12 @@ pub struct Upstream {
     /// where the caller did not request it, and the usage is removed from the reply again. Default:
     /// where the upstream is an OpenAI-like HTTP endpoint.
     pub usage: bool,
-    /// To a connection with TLS. Default 10 s.
+    /// Time to a connection with TLS. Default 10 s.
     pub connect_timeout: Duration,
-    /// From the request's last byte to the first *content* of a stream, or to the head of a whole
-    /// reply. Default 120 s.
+    /// Time from the request's last byte to the first *content* of a stream, or to the head of a
+    /// whole reply. Default 120 s.
     pub first_content_timeout: Duration,
-    /// Silence between bytes of a reply. Default 120 s.
+    /// Longest silence between bytes of a reply. Default 120 s.
     pub idle_timeout: Duration,
 }
 
@@ -319,7 +319,7 @@ pub struct Policies {
     /// Directory of compiled code. Default `$XDG_CACHE_HOME/outrigger`, else `~/.cache/outrigger`,
     /// else a private temporary directory.
     pub cache: PathBuf,
-    /// In force, in order.
+    /// Policies in force, in order.
     pub chain: Vec<Use>,
     /// Interval at which the directory is read, besides at events. Default 10 s.
     pub poll: Duration,
@@ -350,7 +350,7 @@ pub struct Use {
     pub allow_rollback: bool,
 }
 
-/// Without the configuration's text: it may hold a secret.
+/// Leaves out the configuration's text: it may hold a secret.
 impl fmt::Debug for Use {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Use")
@@ -423,9 +423,9 @@ pub struct Limits {
     pub event: usize,
     /// A request's headers, in bytes. Default 64 KiB.
     pub headers: usize,
-    /// From the first byte of a request to the end of its headers. Default 10 s.
+    /// Time from the first byte of a request to the end of its headers. Default 10 s.
     pub header_timeout: Duration,
-    /// Silence while a request's body comes. Default 30 s.
+    /// Longest silence while a request's body comes. Default 30 s.
     pub body_timeout: Duration,
     /// Bytes a second that a request's body must come with, once `body_timeout` has gone. Default 1
     /// KiB.

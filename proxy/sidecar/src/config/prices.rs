@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub struct Prices {
     /// The file's name as it was given; empty where there is none.
     pub file: String,
-    /// By model: a name, `upstream/name`, or either with `*` in it.
+    /// Prices by model: a name, `upstream/name`, or either with `*` in it.
     pub models: BTreeMap<String, PriceLine>,
     /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
     pub reply_header: bool,

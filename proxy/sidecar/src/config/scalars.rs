@@ -61,7 +61,7 @@ macro_rules! scalar {
         #[derive(Clone, Default, PartialEq, Eq)]
         pub struct $name(pub(in crate::config) String);
 
-        /// Without the text: it may be a key.
+        /// Leaves out the text: it may be a key.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(stringify!($name)) }
         }
@@ -169,7 +169,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 pub enum WrittenRedis {
     /// `redis://host:6379`.
     Url(Text),
-    /// With a password, roots, several nodes, …
+    /// A map with a password, roots, several nodes, …
     Full(Box<super::file::Redis>),
 }
 
@@ -342,7 +342,7 @@ impl JsonSchema for Grant {
 /// refused.
 pub struct Tree(pub(super) serde_json::Value);
 
-/// Without the content: it may hold a key.
+/// Leaves out the content: it may hold a key.
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tree")

@@ -13,9 +13,9 @@ pub(in crate::config) const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;
 /// Effect on an exchange of which a policy can't see a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnUnseen {
-    /// Of what has no kind: endpoints, encodings and replies that nobody reads.
+    /// Effect on content of no kind: endpoints, encodings and replies that nobody reads.
     general: Effect,
-    /// Of the kinds that the operator named, in the order of [`KINDS`].
+    /// Effects on the kinds that the operator named, in the order of [`KINDS`].
     named: [Option<Effect>; KINDS.len()],
 }
 
@@ -67,7 +67,7 @@ impl OnUnseen {
 }
 
 impl fmt::Display for OnUnseen {
-    /// As the configuration writes it.
+    /// Writes it as the configuration does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let general = self.general.name();
         if self.named.iter().all(Option::is_none) {

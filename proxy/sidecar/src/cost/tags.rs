@@ -137,7 +137,7 @@ const SYNONYMS: [(&str, &str, u8); 3] = [
     ("tenant", "x-litellm-end-user-id", rank::SYNONYM + 1),
     ("tenant", "helicone-user-id", rank::SYNONYM + 2),
 ];
-/// Then a tag's name.
+/// Prefixes before a tag's name.
 const PROPERTIES: [&str; 2] = ["helicone-property-", "x-bf-dim-"];
 /// A JSON object of tags by name.
 const METADATAS: [&str; 3] = [

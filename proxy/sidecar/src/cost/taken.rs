@@ -13,10 +13,10 @@ pub enum Taken {
     /// Nothing that costs: no provider was reached, it answered with an error, or the call only
     /// counted tokens.
     Nothing,
-    /// As the provider reported it, with a reply that was read to its end.
+    /// Usage as the provider reported it, with a reply that was read to its end.
     Known(Usage),
-    /// By estimate of what was sent and of what came back: the provider reported nothing, or the
-    /// reply was cut.
+    /// Usage by estimate of what was sent and of what came back: the provider reported nothing, or
+    /// the reply was cut.
     Estimated(Usage),
     /// The reply could not be read. What was reserved stands; where that is less than `least`, or
     /// nothing, `least` counts.

@@ -82,14 +82,14 @@ impl Units {
 /// Tokens that an exchange will probably take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Estimate {
-    /// Of the prompt.
+    /// Tokens of the prompt.
     pub input: u64,
-    /// Generated.
+    /// Generated tokens.
     pub output: u64,
 }
 
 impl Estimate {
-    /// As usage that nobody reported.
+    /// The same as a usage, marked as estimated.
     pub fn usage(&self) -> Usage {
         Usage {
             input: self.input,

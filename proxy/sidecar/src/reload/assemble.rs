@@ -50,7 +50,7 @@ struct Identity {
 /// One policy of the chain, as `/policies` reports it.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// As the chain names it.
+    /// Name in the chain.
     pub name: String,
     /// SHA-256 of what serves, in hex; empty where nothing does.
     pub serving: String,
@@ -97,7 +97,7 @@ struct New<'a> {
 
 /// A generation, and the report of what did not load.
 pub struct Assembled {
-    /// To be swapped in.
+    /// The generation to swap in.
     pub generation: Generation,
     /// A line per policy of the chain.
     pub entries: Vec<Entry>,

@@ -54,7 +54,7 @@ pub struct PolicyFile {
     /// Hash of `NAME.cases.yaml`, where it is there; or why it can't be read.
     pub cases: Option<Result<Hash, String>>,
     stamp: Stamp,
-    /// Of the signature and of the cases.
+    /// Stamps of the signature and of the cases.
     beside: [Option<Stamp>; 2],
 }
 
@@ -247,7 +247,7 @@ fn cases_path(module: &Path) -> PathBuf {
     module.with_extension("cases.yaml")
 }
 
-/// Never more of it than a signature can be.
+/// Reads a signature, at most as many bytes as one can have.
 fn read_signature(path: &Path, metadata: &Metadata) -> Beside {
     if !metadata.is_file() {
         return Beside::Unusable("is not a regular file".into());

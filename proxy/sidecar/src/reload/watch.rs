@@ -288,7 +288,7 @@ struct Events {
 struct Wanted {
     /// Every name in these matters.
     directories: Vec<PathBuf>,
-    /// Only these names matter in the directories that hold them.
+    /// Names that matter in the directories that hold them; others there do not.
     names: Vec<std::ffi::OsString>,
 }
 

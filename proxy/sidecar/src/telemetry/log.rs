@@ -21,7 +21,7 @@ use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 use super::{Record, sink::Sink};
 use crate::config::{Log, LogFormat, LogLevel};
 
-/// More than this is never kept: 2,000 to 4,000 exchange lines.
+/// Bytes of lines that are kept at most: 2,000 to 4,000 exchange lines.
 const ROOM: usize = 1 << 20;
 
 struct Active {
@@ -272,7 +272,8 @@ fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
     let _ = writeln!(line, " [{}]", plain(&record.id));
 }
 
-/// Without control characters, which a terminal would obey, and not longer than what a name may be.
+/// Removes control characters, which a terminal would obey, and cuts what is longer than a name may
+/// be.
 fn plain(text: &str) -> Cow<'_, str> {
     let text = short(text);
     if text.chars().any(char::is_control) {
@@ -286,7 +287,7 @@ fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// At most 256 bytes: names come from callers.
+/// Cuts to 256 bytes at most: names come from callers.
 fn short(text: &str) -> &str {
     text.get(..text.floor_char_boundary(256)).unwrap_or(text)
 }

@@ -50,9 +50,9 @@ pub struct Record {
     pub reserved: Units,
     /// Finish reason, as the dialect spells it.
     pub finish: Option<String>,
-    /// From the request's first byte to the reply's first content.
+    /// Time from the request's first byte to the reply's first content.
     pub first_token: Option<Duration>,
-    /// From the request's first byte to the reply's last.
+    /// Time from the request's first byte to the reply's last.
     pub total: Duration,
     /// Our own part of `total`: without waiting for the app and the upstream.
     pub overhead: Duration,

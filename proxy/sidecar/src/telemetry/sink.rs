@@ -20,9 +20,9 @@ pub(super) struct Sink(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// There is something to write, or enough of it.
+    /// Signals that there is something to write, or enough of it.
     work: Condvar,
-    /// Something was written.
+    /// Signals that something was written.
     done: Condvar,
     room: usize,
 }

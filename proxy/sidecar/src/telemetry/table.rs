@@ -17,7 +17,7 @@ pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) help: &'static str,
-    /// In the order in which `metrics.rs` gives them.
+    /// Labels, in the order in which `metrics.rs` gives them.
     #[cfg_attr(
         not(test),
         expect(

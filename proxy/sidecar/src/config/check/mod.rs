@@ -1,4 +1,5 @@
-//! From what was written to what it means, with every problem of the file found in one go.
+//! Translation of the written file into its meaning, with every problem of the file found in one
+//! go.
 //!
 //! A value that is wrong is replaced by its default and noted, so that checking goes on; the
 //! configuration is returned only where nothing was noted. Messages quote the file's own text,

@@ -47,10 +47,10 @@ pub struct OverloadMemory {
     /// `auto` (the default): the container's; or what this process may have in memory.
     #[serde(default, deserialize_with = "super::given")]
     pub limit: Option<Text>,
-    /// From here on new exchanges are answered 503. Default `80%`.
+    /// Share of the limit from which on new exchanges are answered 503. Default `80%`.
     #[serde(default, deserialize_with = "super::given")]
     pub shed_at: Option<Text>,
-    /// From here on new connections are refused, too. Default `92%`.
+    /// Share of the limit from which on new connections are refused, too. Default `92%`.
     #[serde(default, deserialize_with = "super::given")]
     pub refuse_at: Option<Text>,
 }

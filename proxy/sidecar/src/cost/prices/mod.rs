@@ -21,13 +21,13 @@ mod tests;
 /// billionths of a thousandth per token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Price {
-    /// Up to `start` tokens of input.
+    /// Rates up to `start` tokens of input.
     pub base: Rates,
     /// Tokens of input beyond which the rates `above` count; 0: never.
     pub start: u64,
-    /// For all tokens of an exchange with more input than `start`.
+    /// Rates for all tokens of an exchange with more input than `start`.
     pub above: Rates,
-    /// For the request itself.
+    /// Price of the request itself.
     pub request: NanoDollars,
 }
 
@@ -125,7 +125,7 @@ pub struct Priced<'a> {
     pub model: &'a str,
     /// The page that it was read from, or the operator's file.
     pub source: &'a str,
-    /// Since when it holds; else when it was read. None for the operator's own.
+    /// Date from which it holds; else the date when it was read. None for the operator's own.
     pub date: Option<Day>,
     /// The model's limits.
     pub limits: Limits,
@@ -134,9 +134,9 @@ pub struct Priced<'a> {
 /// Tokens that a model takes and gives at most, where known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Of input.
+    /// Tokens of input.
     pub context: Option<u32>,
-    /// Of output.
+    /// Tokens of output.
     pub output: Option<u32>,
 }
 

@@ -84,9 +84,9 @@ enum Kind {
     Starts,
     Contains,
     Ends,
-    /// Then one digit, at least.
+    /// Text, then one digit, at least.
     StartsThenDigit,
-    /// Then eight digits and nothing more.
+    /// Text, then eight digits and nothing more.
     StartsThenDate,
 }
 
