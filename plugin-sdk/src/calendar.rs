@@ -44,8 +44,8 @@ pub(crate) fn rfc3339(time: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of a count of days since 1970-01-01 (Howard Hinnant, "chrono-compatible
-/// low-level date algorithms").
+/// Year, month and day of a count of days since 1970-01-01, as in
+/// <https://howardhinnant.github.io/date_algorithms.html>.
 const fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468; // since 0000-03-01
     let era = days.div_euclid(146_097);

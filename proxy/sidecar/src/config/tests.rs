@@ -56,7 +56,7 @@ pub(super) fn errors(yaml: &str) -> String {
 }
 
 #[test]
-fn the_designs_example_reads_as_it_stands_there_without_the_keys_of_later_versions() {
+fn an_example_with_most_keys_reads() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = r#"
 listen:
@@ -159,17 +159,17 @@ fn state_is_in_memory_unless_redis_is_named() {
             buckets: 64 << 10
         }
     );
-    let designs = parse("state: { redis: \"redis://redis:6379\" }")
+    let shared = parse("state: { redis: \"redis://redis:6379\" }")
         .unwrap()
         .state;
-    let redis = designs.redis.unwrap();
+    let redis = shared.redis.unwrap();
     assert_eq!(redis.nodes, [("redis".to_owned(), 6379)]);
     assert_eq!(
         (redis.cluster, redis.tls, redis.database),
         (false, false, 0)
     );
     assert_eq!(
-        (designs.timeout, designs.degrade),
+        (shared.timeout, shared.degrade),
         (Duration::from_millis(5), Degrade::Share)
     );
 }

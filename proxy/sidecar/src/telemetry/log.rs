@@ -373,8 +373,8 @@ fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
     }
 }
 
-/// `2026-11-21T22:59:07.123456Z` of a time since 1970. Days to dates after Howard Hinnant,
-/// "chrono-compatible low-level date algorithms".
+/// `2026-11-21T22:59:07.123456Z` of a time since 1970. Days to dates as in
+/// <https://howardhinnant.github.io/date_algorithms.html>.
 fn timestamp(out: &mut Vec<u8>, since: Duration) {
     let seconds = since.as_secs();
     let days = seconds / 86_400 + 719_468;

@@ -97,7 +97,7 @@ impl Price {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub u16);
 
-/// `2026-03-13`. After Howard Hinnant, "chrono-compatible low-level date algorithms".
+/// `2026-03-13`. Days to dates as in <https://howardhinnant.github.io/date_algorithms.html>.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days = u32::from(self.0) + 719_468;
