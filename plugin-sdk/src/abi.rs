@@ -1,7 +1,7 @@
 //! The contract's guest side, generated from `wit/policy.wit`.
 //!
 //! Natively the types are the same and the imported functions abort; nothing calls them there,
-//! because [`crate::host`] puts the bench in their place.
+//! because `crate::host` puts the bench in their place.
 
 wit_bindgen::generate!({
     path: "wit",

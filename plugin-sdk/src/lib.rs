@@ -25,7 +25,7 @@
 //!
 //! A crate of type `cdylib` that holds this, built with
 //! `cargo build --release --target wasm32-unknown-unknown`, is a policy. Under `cargo test` the
-//! same struct runs natively: [`bench`] stands in for the proxy.
+//! same struct runs natively: [`mod@bench`] stands in for the proxy.
 //!
 //! The struct is built once, when the proxy loads the policy, and each exchange works on a copy of
 //! its own, made from the memory as it was then. So what is costly (patterns, tables) belongs into
