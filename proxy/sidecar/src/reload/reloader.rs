@@ -113,8 +113,8 @@ impl Reloader {
     }
 
     /// Returns the outcome of the last reload.
-    pub fn told(&self) -> Told {
-        self.told.lock().clone()
+    pub fn status(&self) -> ReloadStatus {
+        self.status.lock().clone()
     }
 
     /// The generation in force.
@@ -175,10 +175,10 @@ impl Reloader {
                 }
                 metrics::reload(assembled.refused.is_empty());
                 {
-                    let mut told = self.told.lock();
-                    told.entries = assembled.entries;
-                    told.refused = assembled.refused;
-                    told.restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
+                    let mut status = self.status.lock();
+                    status.entries = assembled.entries;
+                    status.refused = assembled.refused;
+                    status.restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
                 }
                 if !change.config
                     && !change.requested
@@ -188,7 +188,7 @@ impl Reloader {
                 }
                 let number = assembled.generation.number;
                 self.shared.generation.store(Arc::new(assembled.generation));
-                self.told.lock().since = SystemTime::now();
+                self.status.lock().since = SystemTime::now();
                 metrics::generation(number);
                 info!(
                     generation = number,
@@ -219,7 +219,7 @@ impl Reloader {
             warn!(reason = %sentence, "{message}");
         }
         metrics::reload(false);
-        self.told.lock().refused = sentences;
+        self.status.lock().refused = sentences;
     }
 }
 

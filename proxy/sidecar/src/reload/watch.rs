@@ -83,7 +83,7 @@ impl Inbox {
         let mut mail = self.mail.lock();
         let wait = deadline.saturating_duration_since(Instant::now());
         let empty =
-            |mail: &mut Mail| !(mail.event || mail.asked || mail.end || mail.paths.is_some());
+            |mail: &mut Mail| !(mail.event || mail.requested || mail.end || mail.paths.is_some());
         let _ = self.came.wait_while_for(&mut mail, empty, wait);
         std::mem::take(&mut mail)
     }
