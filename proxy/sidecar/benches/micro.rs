@@ -32,7 +32,7 @@ use http::{HeaderMap, Method};
 use outrigger::{
     config::{Effect, PolicyLimits},
     cost::{Estimate, Unit},
-    exchange::told::Told,
+    exchange::report::PolicyReporter,
     policy::{Call, Chain, Decision, Estimates, Instance, Link, Program, ReplyHead, Run},
     sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS},
     state::{Ask, MOST, Stores, Window},
@@ -171,7 +171,7 @@ fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
             quarantine: Default::default(),
             calls: Default::default(),
             faults: Default::default(),
-            listener: Arc::new(Told::new(PolicyMeter::new(name, "1"))),
+            listener: Arc::new(PolicyReporter::new(PolicyMeter::new(name, "1"))),
         })
     };
     Chain::new(programs.iter().map(link).collect())
@@ -216,7 +216,7 @@ async fn asked(chain: &Chain, prompt: &Bytes) -> (Run, Bytes) {
     body.index().unwrap();
     let mut run = Run::new(chain, Instant::now);
     let call = run.on_request(call(body), None).await.unwrap();
-    (run, call.into_parts().1.render())
+    (run, call.body.render())
 }
 
 /// A stream's whole way, an event a read; returns how many bytes left.

@@ -228,6 +228,27 @@ impl Body {
         splice::apply(&self.state.bytes, all, &mut splices).into()
     }
 
+    /// A copy that is edited for one target, and rendered. Passages can't be edited there: an index that rendering does not need is left
+    /// out, so that no edit of a parameter has to bring it along.
+    #[must_use]
+    pub fn for_target(&self) -> Self {
+        let state = &self.state;
+        let overlay = state.overlay.clone();
+        let index = overlay.as_ref().and_then(|_| state.index.clone());
+        Self {
+            dialect: self.dialect,
+            state: super::State {
+                bytes: state.bytes.clone(),
+                facts: state.facts.clone(),
+                index,
+                overlay,
+                next_id: state.next_id,
+                replaced: state.replaced,
+                tokens: std::sync::OnceLock::new(),
+            },
+        }
+    }
+
     fn overlay(&mut self) -> &mut super::Overlay {
         self.changed();
         Arc::make_mut(self.state.overlay.get_or_insert_default())

@@ -12,12 +12,12 @@ use crate::config::Limits;
 
 /// Largest buffer that is made on the word of a `content-length` alone.
 const TRUSTED: usize = 1 << 20;
-/// How long the rest of a refused body is taken.
+/// The time for which the rest of a refused body is taken.
 const LINGER: Duration = Duration::from_secs(1);
-/// How much of it.
+/// The most bytes of it.
 const LINGER_BYTES: usize = 64 << 20;
 
-/// Why a body is not whole.
+/// A reason for which a body is not whole.
 #[derive(Debug)]
 pub(super) enum Incomplete {
     /// Over the limit.
@@ -54,7 +54,7 @@ pub(super) async fn decline<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, 
     }
 }
 
-/// How slow a body may be.
+/// The slowest that a body may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     /// Between two pieces, and before `rate` counts.
@@ -72,7 +72,7 @@ impl Pace {
         }
     }
 
-    /// How long the next piece may take, of a body of which so much came in so long.
+    /// The longest that the next piece may take, of a body of which so much came in so long.
     pub(super) fn patience(self, came: usize, took: Duration) -> Duration {
         let earned = came
             .checked_div(self.rate)
@@ -177,9 +177,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_byte_too_many_is_too_large_told_or_not() {
-        let told = collect(Full::new(Bytes::from(vec![7; 101])), 100, SILENCE).await;
-        assert!(matches!(told, Err(Incomplete::TooLarge)));
+    async fn a_byte_too_many_is_too_large_declared_or_not() {
+        let declared = collect(Full::new(Bytes::from(vec![7; 101])), 100, SILENCE).await;
+        assert!(matches!(declared, Err(Incomplete::TooLarge)));
         let (sender, body) = http_body_util::channel::Channel::<Bytes>::new(4);
         let mut sender = sender;
         sender.send_data(Bytes::from(vec![7; 60])).await.unwrap();

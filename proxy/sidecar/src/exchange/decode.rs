@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 use super::encoding::{Codings, Decoder};
 use crate::upstream::{BoxError, Decoded, Inbound};
 
-/// A reply as it would have come without a content coding. What nobody can undo stays as it is, and is told by its head.
+/// A reply as it would have come without a content coding. What nobody can undo stays as it is, and its head says so.
 pub(super) fn decoded(reply: Response<Inbound>) -> Response<Inbound> {
     let Some(decoder) = decoder(reply.headers()) else {
         return reply;

@@ -14,13 +14,13 @@ use stage::Stage;
 
 /// Any body may become this large, in bytes: few bytes of a repetitive text are no attack, and this much is inflated in milliseconds.
 const FLOOR: u64 = 4 << 20;
-/// How many times its own size a larger body may have inside. Prompts and streams of small events were seen at 3 to 40; deflate alone reaches 1000.
+/// The most that a larger body may have inside, as a multiple of its own size. Prompts and streams of small events were seen at 3 to 40; deflate alone reaches 1000.
 const RATIO: u64 = 100;
 /// Codings of one body. Two are rare, more are nobody's.
 const MOST: usize = 3;
-/// How much is taken at once of a whole body, so that room is asked for before it is used.
+/// Bytes that are taken at once of a whole body, so that room is asked for before it is used.
 const TAKEN: usize = 8 << 10;
-/// How much is written between two turns of others, in bytes.
+/// Bytes that are written between two turns of others.
 const TURN: usize = 256 << 10;
 
 /// A coding that can be undone.
@@ -41,7 +41,7 @@ const CODINGS: [(&str, Coding); 5] = [
     ("zstd", Coding::Zstd),
 ];
 
-/// What was done to a body, in the order in which it was done. Empty: nothing.
+/// The codings of a body, in the order in which they were applied. Empty: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Codings {
     all: [Option<Coding>; MOST],
@@ -71,7 +71,7 @@ impl Codings {
         Ok(codings)
     }
 
-    /// Whether nothing was done to the body.
+    /// Returns whether nothing was done to the body.
     pub(super) fn is_empty(self) -> bool {
         self.all.iter().all(Option::is_none)
     }
@@ -91,7 +91,7 @@ impl Codings {
     }
 }
 
-/// Why a body can't be decoded.
+/// A reason for which a body can't be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Undecodable {
     /// It is not what its head says, or is cut.
@@ -123,7 +123,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// What the next piece holds; empty where it tells nothing yet.
+    /// Decodes the next piece; empty where it tells nothing yet.
     ///
     /// # Errors
     /// The body can't be decoded. Nothing more must be asked of the decoder then.

@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::{later::Later, usage_option::UsageOption};
 use crate::{
-    config::Config,
+    config::{self, Config, Family},
     cost::{
-        Estimate, Price, Priced, Prices, Routes, Unit,
+        Estimate, Price, Prices, Routes, Unit,
         tags::{Reads, Rules},
     },
     overload::Gate,
     policy::{Call, Chain, Estimates},
-    route,
+    route::{self, NoRoute, Plan},
     telemetry::metrics::Models,
 };
 
@@ -23,37 +23,51 @@ use crate::{
 pub struct Generation {
     /// 1 at start, one more with each swap.
     pub number: u64,
-    /// What the operator wants.
+    /// The operator's configuration.
     pub config: Config,
     /// The policies in force.
     pub chain: Chain,
+    /// The targets of requests, from [`routing_table`].
+    pub table: route::Table,
     /// Model names that may be labels.
     pub models: Models,
-    /// What models cost.
+    /// The prices of models.
     pub prices: Prices,
-    /// Which headers tell whom an exchange is booked to.
+    /// The headers that say whom an exchange is accounted to.
     pub tags: Rules,
-    /// Which gateways' headers each upstream reads for itself.
+    /// The gateways' headers that each upstream reads for itself.
     pub reads: Vec<(String, Reads)>,
-    /// What past exchanges teach; the same for all generations.
+    /// The lessons of past exchanges; the same for all generations.
     pub routes: Arc<Routes>,
 }
 
 impl Generation {
-    /// What a call of this dialect would be sent to now, priced; none where no upstream takes it.
-    fn target(&self, call: &Call) -> Option<(String, Option<Priced<'_>>)> {
-        let family = route::family(call.dialect, call.headers());
-        let asked = call.body.model();
-        let home = home(call);
-        let choice = route::choose(&self.config, family, call.dialect, asked, home).ok()?;
-        let model = choice.model.or_else(|| asked.map(Into::into))?;
-        let priced = self.prices.find(&choice.upstream.name, &model, now());
-        Some((model, priced))
+    /// The candidates for a call as it stands now.
+    ///
+    /// # Errors
+    /// Nothing can serve it.
+    pub(super) fn plan(&self, call: &Call) -> Result<Plan<'_>, NoRoute> {
+        let home = call.home.as_ref().map(|by| route::Home {
+            upstream: &by.upstream,
+            own_host: by.own,
+            model: call.asked.as_deref(),
+        });
+        self.table.plan(&route::Request {
+            dialect: call.dialect,
+            family: route::family(call.dialect, call.headers()),
+            model: call.body.model(),
+            home,
+        })
     }
 
-    /// What a call will probably take, and the price it will have.
-    pub fn expected(&self, call: &Call) -> (Estimate, Option<Price>) {
-        let (model, priced) = self.target(call).unwrap_or_default();
+    /// Estimates what a call will take at this target, and finds the price that it has there.
+    pub(super) fn expected(
+        &self,
+        call: &Call,
+        upstream: &str,
+        model: &str,
+    ) -> (Estimate, Option<Price>) {
+        let priced = self.prices.find(upstream, model, now());
         let price = priced.as_ref().map(|priced| priced.price);
         let limit = priced.as_ref().and_then(|priced| priced.limits.output);
         let most = call.body.max_output_tokens();
@@ -61,7 +75,7 @@ impl Generation {
             // Each is answered on its own, and what single ones taught is true of them.
             let mut all = Estimate::default();
             for request in &requests {
-                let learned = self.routes.learned(request.dialect(), &model);
+                let learned = self.routes.learned(request.dialect(), model);
                 let most = request.max_output_tokens();
                 let one = learned.estimate(request.input_tokens(), most, limit);
                 all.input = all.input.saturating_add(one.input);
@@ -69,7 +83,7 @@ impl Generation {
             }
             return (all, price);
         }
-        let learned = self.routes.learned(call.dialect, &model);
+        let learned = self.routes.learned(call.dialect, model);
         let mut estimate = match call.body.kind() {
             Kind::Count => Estimate::default(),
             Kind::Embed | Kind::Generate | Kind::Batch => {
@@ -85,8 +99,16 @@ impl Generation {
 }
 
 impl Estimates for Generation {
+    /// Asked in the chain, before the plan is made: policies may still change the model.
     fn estimate(&self, call: &Call, unit: Unit) -> Option<u64> {
-        let (estimate, price) = self.expected(call);
+        let plan = self.plan(call).ok();
+        let candidate = plan.as_ref().map(Plan::first);
+        let model = candidate.and_then(|to| to.model.as_deref().or_else(|| call.body.model()));
+        let (upstream, model) = match (candidate, model) {
+            (Some(candidate), Some(model)) => (&*candidate.upstream.name, model),
+            _ => ("", ""),
+        };
+        let (estimate, price) = self.expected(call, upstream, model);
         match unit {
             Unit::Requests => Some(1),
             // Whatever its model costs: it is not asked to generate anything.
@@ -97,11 +119,26 @@ impl Estimates for Generation {
     }
 }
 
-/// Where a call that came in by host belongs.
-pub(super) fn home(call: &Call) -> Option<route::Home<'_>> {
-    let by = call.home.as_ref()?;
-    let asked = call.asked.as_deref();
-    Some(route::Home { by, asked })
+/// Everything that routing knows of a configuration.
+pub fn routing_table(config: &Config) -> route::Table {
+    let upstreams = config.upstreams.values().map(|upstream| route::Upstream {
+        name: upstream.name.as_str().into(),
+        family: upstream.family,
+        has_credentials: upstream.key.is_some() || matches!(upstream.kind, config::Kind::Embedded),
+    });
+    let aliases = config.models.iter().map(|(alias, target)| {
+        let target = route::Target {
+            upstream: target.upstream.as_str().into(),
+            model: target.model.as_str().into(),
+        };
+        (alias.as_str().into(), vec![target])
+    });
+    let families = [Family::Openai, Family::Anthropic, Family::Gemini];
+    let defaults = families.into_iter().filter_map(|family| {
+        let upstream = config.upstream_of(family)?;
+        Some((family, upstream.name.as_str().into()))
+    });
+    route::Table::new(upstreams.collect(), aliases, defaults.collect())
 }
 
 /// Seconds after 1970, for prices that change with the day.
@@ -111,7 +148,7 @@ pub(super) fn now() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// How far the process is on its way out.
+/// The stages of the process's shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Everything is served.
@@ -122,17 +159,20 @@ pub enum Phase {
     Cut,
 }
 
-/// What all workers share.
+/// The state that all workers share.
 pub struct Shared {
     /// The generation in force.
     pub generation: ArcSwap<Generation>,
-    /// What decides whether new work is let in.
+    /// Admits new work, or turns it away.
     pub gate: Arc<Gate>,
-    /// Which targets take `stream_options`.
+    /// The targets that take `stream_options`, and those that do not.
     pub(super) usage_option: UsageOption,
     /// Replies that were not finished when their exchange was settled.
     pub(super) later: Later,
     phase: watch::Sender<Phase>,
+    /// Everything that was settled, for tests to look at.
+    #[cfg(test)]
+    pub(super) settled: parking_lot::Mutex<Vec<crate::telemetry::Record>>,
 }
 
 impl Shared {
@@ -144,10 +184,12 @@ impl Shared {
             usage_option: UsageOption::default(),
             later: Later::default(),
             phase: watch::Sender::new(Phase::Serving),
+            #[cfg(test)]
+            settled: parking_lot::Mutex::default(),
         }
     }
 
-    /// How far the process is on its way out.
+    /// The stage that the shutdown has reached.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
     }

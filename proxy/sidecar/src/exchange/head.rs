@@ -3,18 +3,18 @@
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 
-use super::settle::Watch;
+use super::settle::ExchangeGuard;
 use crate::upstream::Inbound;
 
 /// Longest body that is looked into for an error in disguise, in bytes.
 const LARGEST_ERROR: u64 = 64 << 10;
 
-/// Whether a reply may be an error in the disguise of a success: a 200 with a JSON error where a stream was asked for. Two SDKs take it for an
+/// Returns whether a reply may be an error in the disguise of a success: a 200 with a JSON error where a stream was asked for. Two SDKs take it for an
 /// empty stream that went well (facts: rule 1).
-pub(super) fn may_be_masked(reply: &Response<Inbound>, watch: &Watch) -> bool {
+pub(super) fn may_be_masked(reply: &Response<Inbound>, guard: &ExchangeGuard) -> bool {
     let headers = reply.headers();
     let size = reply.body().size_hint().upper();
-    watch.record.streaming
+    guard.record.streaming
         && unreadable(headers).is_none()
         && !is_stream(headers)
         && size.is_some_and(|bytes| bytes <= LARGEST_ERROR)
@@ -28,7 +28,7 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Why no policy can be shown a reply with these headers.
+/// The reason for which no policy can be shown a reply with these headers.
 pub(super) fn unreadable(headers: &HeaderMap) -> Option<&'static str> {
     let encoding = headers
         .get(header::CONTENT_ENCODING)

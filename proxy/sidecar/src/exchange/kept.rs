@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::{Worker, bill::Billed, is_stream, settle::Watch};
+use super::{Worker, attempt::Transport, is_stream, ledger::SettledBody, settle::ExchangeGuard};
 use crate::{
     policy::{Call, Found, Keep},
     state::{
@@ -23,14 +23,14 @@ use crate::{
     upstream::Inbound,
 };
 
-/// How long another exchange's reply is waited for. That exchange has the upstream's own bounds; this one is for the sum of several leaders.
+/// The longest wait for another exchange's reply. That exchange has the upstream's own bounds; this one is for the sum of several leaders.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The version of what is kept. Others are dropped.
 const FORMAT: u8 = 1;
-/// What of a shared reply's head is everybody's.
+/// The headers of a shared reply that are everybody's.
 const SHARED: [header::HeaderName; 2] = [header::CONTENT_TYPE, header::CONTENT_LENGTH];
 
-/// What stands over a kept reply's bytes.
+/// The line over a kept reply's bytes.
 #[derive(Serialize, Deserialize)]
 struct Head {
     format: u8,
@@ -39,33 +39,33 @@ struct Head {
     content_type: String,
 }
 
-impl Worker {
+impl<T: Transport> Worker<T> {
     /// The reply that a policy wants served. `None`: there is none after all; where this exchange is to lead now, `call` says so.
     pub(super) async fn serve(
         &self,
         found: Found,
         call: &mut Call,
-        watch: &mut Watch,
+        guard: &mut ExchangeGuard,
     ) -> Option<Response<Inbound>> {
         // What tells the usage is in a recorded stream, whoever asked for it first.
         let mark = call.body.mark();
-        watch.strips_usage = watch.record.streaming && call.body.ask_for_usage();
+        guard.strips_usage = guard.record.streaming && call.body.ask_for_usage();
         call.body.roll_back(mark);
         match found {
             Found::Kept(kept) => {
-                let reply = replayed(&kept.bytes, watch);
+                let reply = replayed(&kept.bytes, guard);
                 if reply.is_none() {
                     metrics::served("unreadable");
                     return None;
                 }
                 metrics::served("kept");
-                watch.record.from_store = Some("kept");
+                guard.record.from_store = Some("kept");
                 reply
             }
             Found::UnderWay(follow) => match timeout(PATIENCE, follow.joined()).await {
                 Ok(Joined::Reply(reply)) => {
                     metrics::served("shared");
-                    watch.record.from_store = Some("shared");
+                    guard.record.from_store = Some("shared");
                     let (mut head, body) = reply.into_parts();
                     let mut headers = HeaderMap::new();
                     for name in SHARED {
@@ -91,7 +91,7 @@ impl Worker {
         reply: Response<Inbound>,
         leads: Vec<Lead>,
         keeps: Vec<Keep>,
-        watch: &mut Watch,
+        guard: &mut ExchangeGuard,
     ) -> Response<Inbound> {
         let plain = reply.headers().get(header::CONTENT_ENCODING).is_none();
         if reply.status() != StatusCode::OK || !plain {
@@ -101,7 +101,7 @@ impl Worker {
         let mut leads = leads.into_iter();
         let lead = leads.next().or_else(|| {
             // Nobody else's key: this flight only records.
-            let alone = || format!("k\0{}", watch.record.id);
+            let alone = || format!("k\0{}", guard.record.id);
             let seat = (!keeps.is_empty()).then(|| self.flights.lead_or_join(alone()));
             match seat {
                 Some(Seat::Lead(lead)) => Some(lead),
@@ -111,11 +111,11 @@ impl Worker {
         let Some(lead) = lead else {
             return reply;
         };
-        let (dialect, streaming) = (watch.record.dialect, is_stream(reply.headers()));
-        watch.bill.served = true; // before another has it: this is a success
-        let bill = watch.bill.hand_over();
-        let reply =
-            reply.map(|body| Billed::new(body, Tap::new(dialect, streaming), streaming, bill));
+        let (dialect, streaming) = (guard.record.dialect, is_stream(reply.headers()));
+        guard.ledger.charge.served = true; // before another has it: this is a success
+        let ledger = guard.ledger.hand_over();
+        let reply = reply
+            .map(|body| SettledBody::new(body, Tap::new(dialect, streaming), streaming, ledger));
         let (reply, recording) = lead.fly(reply);
         if !keeps.is_empty() {
             let stores = self.stores.clone();
@@ -179,10 +179,10 @@ fn encode(recording: &Recording, dialect: Dialect, streaming: bool, body: &[u8])
 }
 
 /// A kept reply in the form that this exchange asks for; `None` where it is none.
-fn replayed(kept: &Bytes, watch: &Watch) -> Option<Response<Inbound>> {
+fn replayed(kept: &Bytes, guard: &ExchangeGuard) -> Option<Response<Inbound>> {
     let line = memchr::memchr(b'\n', kept)?;
     let head: Head = serde_json::from_slice(kept.get(..line)?).ok()?;
-    let (dialect, wanted) = (watch.record.dialect, watch.record.streaming);
+    let (dialect, wanted) = (guard.record.dialect, guard.record.streaming);
     if head.format != FORMAT || head.dialect != dialect.name() {
         return None;
     }
@@ -192,7 +192,7 @@ fn replayed(kept: &Bytes, watch: &Watch) -> Option<Response<Inbound>> {
             (HeaderValue::try_from(head.content_type).ok()?, vec![body])
         }
         (false, true) => {
-            let events = replay::stream_of(dialect, &body, !watch.strips_usage).ok()?;
+            let events = replay::stream_of(dialect, &body, !guard.strips_usage).ok()?;
             (HeaderValue::from_static("text/event-stream"), events)
         }
         (true, false) => {

@@ -4,8 +4,8 @@
 //! prompt, to a cache like one that it knows. The reply goes up the chain as any other; a policy's instance is made for it there.
 //!
 //! What was generated is settled by the exchange that asked for it. Only a reply in the background has no usage then: what was reserved
-//! stands for it, and whoever fetches the finished reply first is billed the rest, once, however often it is polled. Limits keep what was
-//! reserved. A reply that was asked for elsewhere is billed there, and costs nothing here.
+//! stands for it, and whoever fetches the finished reply first is charged the rest, once, however often it is polled. Limits keep what was
+//! reserved. A reply that was asked for elsewhere is charged there, and costs nothing here.
 
 use std::time::Duration;
 
@@ -19,10 +19,11 @@ use tokio::time::Instant;
 
 use super::{
     Reply, Worker,
-    aim::{call, outgoing},
+    attempt::{Failure, Transport},
     path_of,
     refusals::{too_large, unseen_reply},
-    settle::Watch,
+    render::{Outgoing, call, plan},
+    settle::ExchangeGuard,
 };
 use crate::{
     cost::{NanoDollars, Price},
@@ -33,15 +34,15 @@ use crate::{
 
 /// Replies that are waited for.
 const REPLIES: usize = 4096;
-/// How long a reply is waited for. Providers keep those of the background for ten minutes, others for weeks.
+/// The longest wait for a reply. Providers keep those of the background for ten minutes, others for weeks.
 const WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Longer ids are not remembered.
 const LONGEST_ID: usize = 256;
 
-/// What an exchange settled for a reply that was still to be made.
+/// The settlement of an exchange whose reply was still to be made.
 #[derive(Debug, Clone)]
 pub(super) struct Open {
-    /// What stands for it.
+    /// The usage that stands for it.
     pub(super) settled: Usage,
     pub(super) price: Option<Price>,
     pub(super) model: Option<String>,
@@ -69,7 +70,7 @@ impl Later {
         }
     }
 
-    /// Takes out what was settled for a reply that is finished: the first who has its usage is billed what is left.
+    /// Takes out what was settled for a reply that is finished: the first who has its usage is charged what is left.
     pub(super) fn close(&self, id: &str, now: Instant) -> Option<Open> {
         let (_, (open, since)) = self.replies.remove(id)?;
         (now.duration_since(since) < WAIT).then_some(open)
@@ -77,7 +78,7 @@ impl Later {
 }
 
 impl Open {
-    /// What the reply took beyond what was settled for it, and what that costs.
+    /// The usage of the reply beyond what was settled for it, and its price.
     pub(super) fn rest(&self, reported: &Usage) -> (Usage, Option<NanoDollars>) {
         let input = reported.input.saturating_sub(self.settled.input);
         let output = reported.output.saturating_sub(self.settled.output);
@@ -97,9 +98,9 @@ impl Open {
     }
 }
 
-/// What a Responses reply says of itself.
+/// A Responses reply's word on itself.
 #[derive(Deserialize)]
-struct Told<'a> {
+struct Stored<'a> {
     #[serde(borrow)]
     id: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
@@ -108,17 +109,17 @@ struct Told<'a> {
 
 /// The id of a whole reply that is still being made.
 pub(super) fn unfinished(body: &[u8]) -> Option<Box<str>> {
-    let told: Told<'_> = serde_json::from_slice(body).ok()?;
-    matches!(&*told.status, "queued" | "in_progress").then(|| told.id.into())
+    let reply: Stored<'_> = serde_json::from_slice(body).ok()?;
+    matches!(&*reply.status, "queued" | "in_progress").then(|| reply.id.into())
 }
 
-impl Worker {
+impl<T: Transport> Worker<T> {
     /// An exchange that fetches a reply. `unread`: one in a form that nobody reads.
     pub(super) async fn fetch<B>(
         &self,
         request: Request<B>,
         unread: Option<&'static str>,
-        watch: &mut Watch,
+        guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
@@ -126,17 +127,17 @@ impl Worker {
             + Unpin
             + 'static,
     {
-        let generation = std::sync::Arc::clone(&watch.generation);
+        let generation = std::sync::Arc::clone(&guard.generation);
         let chain = &generation.chain;
         let path = request.uri().path().trim_end_matches("/cancel");
         let id = path.trim_end_matches('/').rsplit('/').next();
-        watch.fetched = id.filter(|_| unread.is_none()).map(Into::into);
+        guard.fetched = id.filter(|_| unread.is_none()).map(Into::into);
         if chain.rewrites().is_empty() {
-            return self.pass(request, None, watch).await;
+            return self.pass(request, None, guard).await;
         }
         self.open()?;
-        if let (Some(reason), Some(link)) = (unread, chain.blocks_unseen_reply()) {
-            return Err(blocked(chain, link, reason));
+        if let (Some(reason), Some(policy)) = (unread, chain.blocks_unseen_reply()) {
+            return Err(blocked(chain, policy, reason));
         }
         let (parts, body) = request.into_parts();
         let config = &generation.config;
@@ -144,30 +145,36 @@ impl Worker {
         if body.size_hint().lower() > limit as u64 {
             return Err(too_large(limit));
         }
-        watch.run = Some(Run::new(chain, || Instant::now().into_std()));
-        let empty = RequestBody::wire(watch.record.dialect, Bytes::new()).at(path_of(&parts));
-        let call = call(parts, empty, watch);
+        guard.run = Some(Run::new(chain, || Instant::now().into_std()));
+        let empty = RequestBody::wire(guard.record.dialect, Bytes::new()).at(path_of(&parts));
+        let call = call(parts, empty, guard);
         let payload = Payload::Stream(Box::pin(http_body_util::Limited::new(body, limit)));
-        let outgoing = outgoing(*call, Some(payload), &generation, false, watch)?;
-        let reply = self.send(outgoing, watch).await?;
+        let plan = plan(&generation, &call)?;
+        let outgoing = Outgoing::streamed(call, payload);
+        let sent = self.attempts(outgoing, &plan, guard).await;
+        let reply = sent.or_else(Failure::into_reply)?;
         match unread {
             Some(reason) => {
-                watch.missed(reason, reply.body().size_hint().lower().max(1));
+                guard.missed(reason, reply.body().size_hint().lower().max(1));
                 Ok(Reply::Relay(reply))
             }
-            None => self.back(reply, config, watch).await,
+            None => self.back(reply, config, guard).await,
         }
     }
 }
 
-/// Refuses to fetch what `link` may not miss, and counts it as missed by all policies that rewrite replies.
-fn blocked(chain: &Chain, link: &Link, reason: &'static str) -> Refusal {
+/// Refuses to fetch what `policy` may not miss, and counts it as missed by all policies that rewrite replies.
+fn blocked(chain: &Chain, policy: &Link, reason: &'static str) -> Refusal {
     let mut coverage = Coverage::default();
     coverage.miss(reason, 1);
-    for reader in chain.links().iter().filter(|link| link.rewrites_replies()) {
+    for reader in chain
+        .links()
+        .iter()
+        .filter(|policy| policy.rewrites_replies())
+    {
         reader.listener.covered(reader, &coverage);
     }
-    unseen_reply(&link.name, reason)
+    unseen_reply(&policy.name, reason)
 }
 
 #[cfg(test)]

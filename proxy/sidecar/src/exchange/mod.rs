@@ -1,32 +1,28 @@
 //! One exchange, from its first byte to its last.
 //!
-//! [`Worker::handle`] keeps the books, [`Worker::exchange`] lists the phases: read what is asked, ask the chain, choose where it
-//! goes, send it, and let the reply come back up the chain. [`settle::Watch`] closes the books, whatever way it ends; [`live`]
-//! is a reply on its way to the app.
+//! [`Worker::handle`] accounts for it, [`Worker::exchange`] lists the phases: read the call, lead it down the chain, plan where it may go,
+//! make attempts until one is answered, and let the reply come back up the chain. [`settle::ExchangeGuard`] settles it, however it ends;
+//! [`live`] is the reply's body.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dialect::{
-    Dialect, answer, in_band, recognise, recognise::Surface, request::Body as RequestBody,
-};
+use dialect::{Dialect, in_band, recognise, recognise::Surface, request::Body as RequestBody};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::{
-    config::{Config, Upstream},
+    config::Config,
     overload::{Held, Lane},
     policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
     state::{Stores, flights::Flights},
-    telemetry::metrics,
-    upstream::{Inbound, Payload, Pool, SendError},
+    upstream::{Inbound, Pool},
 };
 
-mod aim;
-mod ask;
-mod bill;
+mod attempt;
+mod chain;
 mod collect;
 mod decode;
 mod encoding;
@@ -35,30 +31,35 @@ mod head;
 mod identity;
 mod kept;
 mod later;
+mod ledger;
 pub mod live;
 mod observed;
 mod passing;
 mod refusals;
+mod render;
+pub mod report;
 mod settle;
 mod shed;
 pub mod socket;
-pub mod told;
+#[cfg(test)]
+mod tests;
 mod usage_option;
 
-use aim::{Outgoing, aim, call, outgoing};
-use ask::{Asked, blocked, has_failed, missed, rescue};
+pub use attempt::Transport;
+use chain::{Decided, blocked, missed, rescue};
 use collect::{Pace, collect, decline, gather};
 use encoding::{Codings, inflate};
 use generation::{Phase, Shared};
 use head::{is_stream, may_be_masked, unreadable};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
+use live::timeouts;
 use observed::Observed;
-use passing::{BodyFault, Passing};
 use refusals::{
-    incomplete_reply, incomplete_request, not_inflated, told, too_large, unreadable_reply,
+    incomplete_reply, incomplete_request, not_inflated, refuse, too_large, unreadable_reply,
 };
-use settle::Watch;
+use render::{Outgoing, call, plan};
+use settle::ExchangeGuard;
 
 /// The exchange's id, for the app's log and the operator's.
 const REQUEST_ID: &str = "x-request-id";
@@ -67,15 +68,15 @@ const REQUEST_ID: &str = "x-request-id";
 const MODELS: &str = "models";
 
 /// Serves exchanges on one worker thread.
-pub struct Worker {
+pub struct Worker<T = Pool> {
     shared: Arc<Shared>,
-    pool: Pool,
+    transport: T,
     stores: Stores,
     flights: Flights,
     lane: Arc<Lane>,
 }
 
-/// What comes back, before it is written.
+/// A reply before it is written.
 enum Reply {
     /// An answer of our own, or a whole reply that policies have seen.
     Whole(Response<Bytes>),
@@ -87,19 +88,19 @@ enum Reply {
     Switched(Response<socket::Ends>),
 }
 
-impl Worker {
+impl<T: Transport> Worker<T> {
     /// Serves what `shared` holds, over connections of its own.
-    pub fn new(shared: Arc<Shared>, pool: Pool, stores: Stores, flights: Flights) -> Self {
+    pub fn new(shared: Arc<Shared>, transport: T, stores: Stores, flights: Flights) -> Self {
         Self {
             shared,
-            pool,
+            transport,
             stores,
             flights,
             lane: Arc::default(),
         }
     }
 
-    /// What this worker takes on.
+    /// The admission of new work to this worker.
     pub fn lane(&self) -> &Arc<Lane> {
         &self.lane
     }
@@ -123,133 +124,89 @@ impl Worker {
                 return shed::answer(reason, dialect, request);
             }
         };
-        let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
-        watch.record.trace_id = trace_id(request.headers());
+        let mut guard = ExchangeGuard::start(&self.shared, exchange_id(request.headers()), dialect);
+        guard.record.trace_id = trace_id(request.headers());
         let sent = match surface {
-            Surface::Call(_) => self.exchange(request, &mut watch).await,
+            Surface::Call(_) => self.exchange(request, &mut guard).await,
             // The rarer ones are boxed, so that a call does not take the room of the largest.
-            Surface::NoPrompt => Box::pin(self.pass(request, None, &mut watch)).await,
+            Surface::NoPrompt => Box::pin(self.pass(request, None, &mut guard)).await,
             Surface::Unread(recognise::REALTIME) if recognise::is_websocket(request.headers()) => {
-                Box::pin(self.socket(request, &mut watch)).await
+                Box::pin(self.socket(request, &mut guard)).await
             }
-            Surface::Unread(reason) => Box::pin(self.pass(request, Some(reason), &mut watch)).await,
-            Surface::Reply(_) => Box::pin(self.fetch(request, None, &mut watch)).await,
+            Surface::Unread(reason) => Box::pin(self.pass(request, Some(reason), &mut guard)).await,
+            Surface::Reply(_) => Box::pin(self.fetch(request, None, &mut guard)).await,
             Surface::UnreadReply(reason) => {
-                Box::pin(self.fetch(request, Some(reason), &mut watch)).await
+                Box::pin(self.fetch(request, Some(reason), &mut guard)).await
             }
         };
         live::answer(
-            sent.unwrap_or_else(|refusal| refuse(refusal, &mut watch)),
-            watch,
+            sent.unwrap_or_else(|refusal| refuse(refusal, &mut guard)),
+            guard,
         )
     }
 
-    /// Answers a request that may not become an exchange, in its dialect, and keeps the books on it.
+    /// Answers a request that may not become an exchange, in its dialect, and settles it.
     pub fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Response<Answer> {
         let seen = recognise::recognise(request.method(), request.uri().path(), request.headers());
         let dialect = dialect(seen, request);
-        let mut watch = Watch::start(&self.shared, exchange_id(request.headers()), dialect);
-        watch.record.trace_id = trace_id(request.headers());
-        live::answer(refuse(refusal, &mut watch), watch)
+        let mut guard = ExchangeGuard::start(&self.shared, exchange_id(request.headers()), dialect);
+        guard.record.trace_id = trace_id(request.headers());
+        live::answer(refuse(refusal, &mut guard), guard)
     }
 
     /// An exchange that a dialect reads.
-    async fn exchange<B>(&self, request: Request<B>, watch: &mut Watch) -> Result<Reply, Refusal>
+    async fn exchange<B>(
+        &self,
+        request: Request<B>,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
     {
-        let generation = Arc::clone(&watch.generation);
+        let generation = Arc::clone(&guard.generation);
         let config = &generation.config;
-        let call = self.read(request, config, watch).await?; //                        what is asked
-        let mut call = match self.ask(call, None, watch).await? {
-            Asked::Forward(call) => call, //                                           may it go out, and how
-            Asked::Answered(reply) => return Ok(reply),
-            Asked::Served(reply) => return self.back(reply, config, watch).await,
+        // Recognise the call, and index its passages where a policy reads them.
+        let call = self.read(request, config, guard).await?;
+        // Down the chain.
+        let mut call = match self.on_request(call, None, guard).await? {
+            Decided::Forward(call) => call,
+            Decided::Answered(reply) => return Ok(reply),
+            Decided::Served(reply) => return self.back(reply, config, guard).await,
         };
         let leads = std::mem::take(&mut call.books.leads);
         let keeps = std::mem::take(&mut call.books.keeps);
-        let outgoing = aim(call, &generation, leads.len() + keeps.len() > 0, watch)?; // where it goes
-        let sent = self.send(outgoing, watch).await;
-        watch.held = None; // the upstream has it
+        // To which targets, in which order.
+        let plan = plan(&generation, &call)?;
+        let outgoing = Outgoing {
+            shares: leads.len() + keeps.len() > 0,
+            ..Outgoing::whole(call)
+        };
+        // The upstream's reply, or a policy's in the place of a failure.
+        let sent = self.attempts(outgoing, &plan, guard).await;
+        guard.body_permit = None; // the upstream has it
         let reply = match sent {
-            //                        the provider
-            Ok(reply) if !has_failed(reply.status()) => reply,
-            failed => match rescue(&failed, watch).await {
-                //                          or who answers for it
+            Ok(reply) => reply,
+            Err(failure) => match rescue(&failure, guard).await {
                 Some(answer) => return answer,
-                None => failed?,
+                None => failure.into_reply()?,
             },
         };
-        let reply = if watch.decodes {
-            decode::decoded(reply)
-        } else {
-            reply
+        let reply = match guard.decodes {
+            true => decode::decoded(reply),
+            false => reply,
         };
-        let reply = self.shared(reply, leads, keeps, watch); //                        who else may have it
-        self.back(reply, config, watch).await //                                       may it come back
+        // Kept, and shared with whoever asked the same.
+        let reply = self.shared(reply, leads, keeps, guard);
+        // Up the chain.
+        self.back(reply, config, guard).await
     }
 
-    /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no dialect knows (`unread`).
-    async fn pass<B>(
-        &self,
-        request: Request<B>,
-        unread: Option<&'static str>,
-        watch: &mut Watch,
-    ) -> Result<Reply, Refusal>
-    where
-        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-            + Send
-            + Unpin
-            + 'static,
-    {
-        self.open()?;
-        let generation = Arc::clone(&watch.generation);
-        // A body of unknown length is not nothing.
-        let unread = unread.map(|reason| (reason, request.body().size_hint().lower().max(1)));
-        if let (Some((reason, bytes)), Some(link)) = (unread, generation.chain.blocks_unread()) {
-            return Err(blocked(&generation.chain, link, reason, bytes));
-        }
-        let (parts, body) = request.into_parts();
-        let limits = &generation.config.limits;
-        let limit = limits.request_body;
-        if body.size_hint().lower() > limit as u64 {
-            decline(&parts.headers, body).await;
-            return Err(too_large(limit));
-        }
-        let mut call = call(
-            parts,
-            RequestBody::wire(Dialect::Other, Bytes::new()),
-            watch,
-        );
-        if unread.is_some() {
-            call = match self.ask(call, unread, watch).await? {
-                Asked::Forward(call) => call,
-                Asked::Answered(reply) => return Ok(reply),
-                // What no dialect reads has no form in which it could be replayed.
-                Asked::Served(reply) => return Ok(Reply::Relay(reply)),
-            };
-        }
-        let payload = match body.is_end_stream() {
-            true => Payload::empty(),
-            false => {
-                let fault = watch.body_fault.insert(BodyFault::default()).clone();
-                let passing = Passing::new(body, limit, Pace::of(limits), fault);
-                Payload::Stream(Box::pin(passing))
-            }
-        };
-        let outgoing = outgoing(*call, Some(payload), &generation, false, watch)?;
-        let reply = self.send(outgoing, watch).await?;
-        // What it took nobody can tell: what policies reserved for it stands.
-        watch.bill.served = unread.is_some() && reply.status().is_success();
-        Ok(Reply::Relay(reply))
-    }
-
-    /// Reads what is asked: the whole body, and the index of its passages where a policy reads them.
+    /// Reads the call: the whole body, and the index of its passages where a policy reads them.
     async fn read<B>(
         &self,
         request: Request<B>,
         config: &Config,
-        watch: &mut Watch,
+        guard: &mut ExchangeGuard,
     ) -> Result<Box<Call>, Refusal>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
@@ -261,18 +218,18 @@ impl Worker {
             decline(&parts.headers, body).await;
             return Err(too_large(limits.request_body));
         }
-        let is_wire = watch.generation.chain.links().is_empty();
-        let held = watch.held.insert(Held::new(&self.shared.gate));
+        let is_wire = guard.generation.chain.links().is_empty();
+        let permit = guard.body_permit.insert(Held::new(&self.shared.gate));
         let pace = Pace::of(limits);
-        let body = gather(body, limits.request_body, pace, |more| held.grow(more))
+        let body = gather(body, limits.request_body, pace, |more| permit.grow(more))
             .await
             .map_err(|incomplete| incomplete_request(incomplete, limits.request_body))?;
         let begun = Instant::now();
-        watch.record.request_bytes = body.len() as u64;
+        guard.record.request_bytes = body.len() as u64;
         let codings = Codings::of(&parts.headers).unwrap_or_default(); // unknown ones are no call
         let (body, encoded) = match codings.decoder(limits.request_body) {
             None => (body, None),
-            Some(decoder) => match inflate(&body, decoder, |more| held.grow(more)).await {
+            Some(decoder) => match inflate(&body, decoder, |more| permit.grow(more)).await {
                 Ok(inside) if is_wire => (inside, Some(body)),
                 Ok(inside) => {
                     parts.headers.remove(header::CONTENT_ENCODING);
@@ -283,11 +240,11 @@ impl Worker {
                 Err(undecodable) => return Err(not_inflated(undecodable, limits.request_body)),
             },
         };
-        let mut body = RequestBody::wire(watch.record.dialect, body).at(path_of(&parts));
-        watch.record.model = body.model().map(str::to_owned);
-        watch.record.streaming = body.streaming();
-        watch.listed = body.listed();
-        let chain = &watch.generation.chain;
+        let mut body = RequestBody::wire(guard.record.dialect, body).at(path_of(&parts));
+        guard.record.model = body.model().map(str::to_owned);
+        guard.record.streaming = body.streaming();
+        guard.listed = body.listed();
+        let chain = &guard.generation.chain;
         if chain.asks() && body.ambiguous() {
             // A policy would judge one of the two, and the provider might serve the other.
             return Err(Refusal::new(
@@ -299,7 +256,7 @@ impl Worker {
             // A policy that judges models could be given none of them.
             let bytes = body.size() as u64;
             match chain.blocks_unjudged() {
-                Some(link) => return Err(blocked(chain, link, MODELS, bytes)),
+                Some(policy) => return Err(blocked(chain, policy, MODELS, bytes)),
                 None => missed(chain, MODELS, bytes),
             }
         }
@@ -309,92 +266,20 @@ impl Worker {
                     Code::BadRequest,
                     format!(
                         "the body is no {} request that a policy could read: {malformed}",
-                        watch.record.dialect.name()
+                        guard.record.dialect.name()
                     ),
                 ));
             }
             for (what, bytes) in body.unseen() {
-                if let Some(link) = chain.blocks_unseen_request(what) {
-                    return Err(blocked(chain, link, what, *bytes));
+                if let Some(policy) = chain.blocks_unseen_request(what) {
+                    return Err(blocked(chain, policy, what, *bytes));
                 }
             }
         }
-        let mut call = call(parts, body, watch);
+        let mut call = call(parts, body, guard);
         call.encoded = encoded;
-        watch.record.overhead += begun.elapsed();
+        guard.record.overhead += begun.elapsed();
         Ok(call)
-    }
-
-    /// Sends it, and waits for the head of the reply.
-    async fn send(
-        &self,
-        outgoing: Outgoing<'_>,
-        watch: &mut Watch,
-    ) -> Result<Response<Inbound>, Refusal> {
-        let Outgoing {
-            upstream,
-            request,
-            plain,
-        } = outgoing;
-        let reply = self.attempt(upstream, request, "first", watch).await?;
-        match plain {
-            Some(plain) => {
-                Box::pin(self.without_usage_option(reply, upstream, *plain, watch)).await
-            }
-            None => Ok(reply),
-        }
-    }
-
-    /// One request to the upstream, counted under `reason`.
-    async fn attempt(
-        &self,
-        upstream: &Upstream,
-        request: Request<Payload>,
-        reason: &'static str,
-        watch: &mut Watch,
-    ) -> Result<Response<Inbound>, Refusal> {
-        let wait = upstream.first_content_timeout;
-        let switches = request.headers().contains_key(header::UPGRADE);
-        // Should the app leave before an answer comes, the upstream has it, and goes on with it.
-        watch.bill.asked = true;
-        watch.bill.served = true;
-        let sent = timeout(wait, self.pool.send(upstream, request)).await;
-        watch.bill.served = sent.is_err(); // silent, it perhaps works on it; what an answer means is for who reads it to say
-        let asked: Arc<str> = upstream.name.as_str().into();
-        metrics::attempt(&asked, reason);
-        watch.record.upstream = Some(asked);
-        let name = &upstream.name;
-        if !matches!(sent, Ok(Ok(_)))
-            && let Some(fault) = watch.request_fault()
-        {
-            return Err(fault); // the app's, whatever became of the upstream's connection
-        }
-        let reply = match sent {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(
-                error @ (SendError::Connect(_) | SendError::ConnectTimeout(_) | SendError::Tls(_)),
-            )) => {
-                let message = format!("no connection to the upstream `{name}`");
-                return Err(Refusal::new(Code::UpstreamConnect, message).caused_by(error));
-            }
-            Ok(Err(error)) => {
-                let message =
-                    format!("the upstream `{name}` broke the exchange off before it answered");
-                return Err(Refusal::new(Code::UpstreamFailed, message).caused_by(error));
-            }
-            Err(_) => {
-                let message = format!(
-                    "the upstream `{name}` did not answer within {} s",
-                    wait.as_secs_f32()
-                );
-                return Err(Refusal::new(Code::UpstreamTimeout, message));
-            }
-        };
-        if reply.status() == StatusCode::SWITCHING_PROTOCOLS && !switches {
-            let message = format!("the upstream `{name}` switched protocols, which nobody wanted");
-            return Err(Refusal::new(Code::UpstreamFailed, message));
-        }
-        Ok(reply)
     }
 
     /// Lets a reply come back up the chain.
@@ -402,33 +287,34 @@ impl Worker {
         &self,
         reply: Response<Inbound>,
         config: &Config,
-        watch: &mut Watch,
+        guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal> {
-        watch.bill.served = reply.status().is_success() && watch.record.from_store.is_none();
-        let shown = watch.run.as_ref().is_some_and(Run::rewrites);
+        guard.ledger.charge.served =
+            reply.status().is_success() && guard.record.from_store.is_none();
+        let shown = guard.run.as_ref().is_some_and(Run::rewrites);
         // A stream that may have to be cut is looked at event by event.
-        let shown = shown || watch.bill.cuts() && is_stream(reply.headers());
-        let masked = may_be_masked(&reply, watch);
+        let shown = shown || guard.ledger.cuts() && is_stream(reply.headers());
+        let masked = may_be_masked(&reply, guard);
         // A head that is to tell the cost waits for the body that tells the usage.
         let plain = !is_stream(reply.headers()) && unreadable(reply.headers()).is_none();
         // So does one that may say that it is not finished yet.
-        let told = (config.prices.reply_header || watch.bill.background) && plain;
+        let is_read = (config.prices.reply_header || guard.ledger.background) && plain;
         // What an error quotes of the request is restored.
         let quotes = !reply.status().is_success()
             && shown
             && !is_stream(reply.headers())
             && unreadable(reply.headers()).is_none()
             && reply.headers().contains_key(header::CONTENT_TYPE);
-        if !reply.status().is_success() && !quotes || !shown && !masked && !told {
+        if !reply.status().is_success() && !quotes || !shown && !masked && !is_read {
             if shown {
-                watch.missed("error_status", reply.body().size_hint().lower());
+                guard.missed("error_status", reply.body().size_hint().lower());
             }
             return Ok(Reply::Relay(reply));
         }
         if let Some(reason) = unreadable(reply.headers()) {
-            watch.missed(reason, reply.body().size_hint().lower());
-            return match watch.generation.chain.blocks_unseen_reply() {
-                Some(link) => Err(unreadable_reply(&link.name, reason)),
+            guard.missed(reason, reply.body().size_hint().lower());
+            return match guard.generation.chain.blocks_unseen_reply() {
+                Some(policy) => Err(unreadable_reply(&policy.name, reason)),
                 None => Ok(Reply::Relay(reply)),
             };
         }
@@ -436,40 +322,40 @@ impl Worker {
             return Ok(Reply::Rewrite(reply));
         }
         let (mut head, body) = reply.into_parts();
-        let mut body = collect(body, config.limits.reply_body, timeouts(watch).idle)
+        let mut body = collect(body, config.limits.reply_body, timeouts(guard).idle)
             .await
             .map_err(incomplete_reply)?;
         if head.status.is_success() {
-            watch.content();
+            guard.content();
         }
-        let failed = in_band::is_error(watch.record.dialect, &body);
+        let failed = in_band::is_error(guard.record.dialect, &body);
         if failed {
-            watch.failed_in_band();
+            guard.failed_in_band();
         }
         if masked && failed && head.status.is_success() {
-            watch.bill.served = false; // an error, whatever it called itself
+            guard.ledger.charge.served = false; // an error, whatever it called itself
             head.status = StatusCode::BAD_GATEWAY; // the status that it should have had; its bytes stay as they are
         } else if shown {
             let head = Arc::new(ReplyHead {
                 status: head.status.as_u16(),
                 headers: head.headers.clone(),
                 streaming: false,
-                dialect: watch.record.dialect,
+                dialect: guard.record.dialect,
             });
-            body = live::whole(body, &head, &config.limits, watch).await?;
+            body = live::whole(body, &head, &config.limits, guard).await?;
         } else {
-            watch.observed = Observed::whole(watch.record.dialect, &body, failed);
+            guard.observed = Observed::whole(guard.record.dialect, &body, failed);
         }
-        if watch.bill.background {
-            watch.unfinished = later::unfinished(&body);
-            if watch.unfinished.is_some() {
+        if guard.ledger.background {
+            guard.unfinished = later::unfinished(&body);
+            if guard.unfinished.is_some() {
                 // It is not there yet, and these bytes are none of it.
-                watch.observed = Observed::default();
+                guard.observed = Observed::default();
             }
         }
         let mut whole = Response::from_parts(head, body);
-        if config.prices.reply_header && plain && watch.fetched.is_none() {
-            watch.tell_cost();
+        if config.prices.reply_header && plain && guard.fetched.is_none() {
+            guard.tell_cost();
         }
         let length = HeaderValue::from(whole.body().len());
         whole.headers_mut().insert(header::CONTENT_LENGTH, length);
@@ -487,7 +373,7 @@ impl Worker {
     }
 }
 
-/// What a request is: by its head, and by what comes after it.
+/// Recognises a request by its head, and by what comes after it.
 fn surface<B: Body>(request: &Request<B>) -> Surface {
     let headers = request.headers();
     match recognise::recognise(request.method(), request.uri().path(), headers) {
@@ -515,45 +401,4 @@ fn dialect<B>(surface: Surface, request: &Request<B>) -> Dialect {
 /// Path and query as they came.
 fn path_of(parts: &http::request::Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |path| path.as_str())
-}
-
-/// A refusal as the app gets it, noted in the books.
-fn refuse(refusal: Refusal, watch: &mut Watch) -> Reply {
-    watch.record.error = Some(refusal.word().to_owned().into());
-    told(&watch.record.id, &refusal);
-    let listed = watch.listed;
-    let answer = refusal.answer(watch.record.dialect);
-    // An upstream's word on its own connection ends there; this is ours.
-    let close = answer.headers().get(header::CONNECTION).cloned();
-    let close = close.map(|close| (header::CONNECTION, close));
-    watch.reply_headers.extend(close);
-    Reply::Whole(answer.map(|body| match listed {
-        true => answer::listed(&body).into(),
-        false => Bytes::from(body),
-    }))
-}
-
-/// The waits that the exchange's upstream allows.
-#[derive(Clone, Copy)]
-struct Timeouts {
-    first_content: Duration,
-    idle: Duration,
-}
-
-fn timeouts(watch: &Watch) -> Timeouts {
-    let upstream = watch
-        .record
-        .upstream
-        .as_ref()
-        .and_then(|name| watch.generation.config.upstreams.get(&**name));
-    upstream.map_or(
-        Timeouts {
-            first_content: Duration::from_secs(120),
-            idle: Duration::from_secs(120),
-        },
-        |upstream| Timeouts {
-            first_content: upstream.first_content_timeout,
-            idle: upstream.idle_timeout,
-        },
-    )
 }

@@ -2,10 +2,10 @@
 
 use dialect::{Dialect, Kind, Usage, tap::Tap};
 
-use super::bill::Bill;
+use super::ledger::Ledger;
 use crate::cost::Taken;
 
-/// How far a reply was read.
+/// The part of a reply that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Reading {
     /// Not at all: it is encoded, of no dialect, malformed, or did not come.
@@ -17,13 +17,13 @@ pub(super) enum Reading {
     Whole,
 }
 
-/// What was seen of a reply. By default it is unread.
+/// Everything that was seen of a reply. By default it is unread.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Observed {
     pub(super) reading: Reading,
     /// It came as a stream.
     pub(super) streaming: bool,
-    /// What the provider reported so far.
+    /// The usage that the provider reported so far.
     pub(super) usage: Option<Usage>,
     /// Generated tokens, by estimate of the text that went by.
     pub(super) output: u64,
@@ -49,23 +49,23 @@ impl Observed {
         }
     }
 
-    /// What the exchange took, as far as that shows.
-    pub(super) fn taken(&self, bill: &Bill) -> Taken {
-        if !bill.served || bill.kind == Kind::Count {
+    /// Concludes what the attempt took, as far as that shows.
+    pub(super) fn taken(&self, ledger: &Ledger) -> Taken {
+        if !ledger.charge.served || ledger.kind == Kind::Count {
             return Taken::Nothing;
         }
         let reported = self.usage.unwrap_or_default();
         let estimated = |output: u64| Usage {
             input: match reported.input {
-                0 => bill.expected.input,
+                0 => ledger.charge.expected.input,
                 input => input,
             },
             output,
             estimated: true,
             ..reported
         };
-        let seen = self.seen(bill.kind);
-        let told = reported.input > 0 || bill.expected.input == 0;
+        let seen = self.seen(ledger.kind);
+        let has_prompt = reported.input > 0 || ledger.charge.expected.input == 0;
         match self.reading {
             Reading::Whole if self.failed && self.usage.is_none() && self.output == 0 => {
                 // A success in its head only, and an error instead of a reply.
@@ -76,10 +76,10 @@ impl Observed {
                 }
             }
             // What its requests generate comes later, to whoever fetches it.
-            _ if bill.kind == Kind::Batch => Taken::Unknown {
-                least: estimated(bill.expected.output),
+            _ if ledger.kind == Kind::Batch => Taken::Unknown {
+                least: estimated(ledger.charge.expected.output),
             },
-            Reading::Whole if self.usage.is_some() && told && !reported.estimated => {
+            Reading::Whole if self.usage.is_some() && has_prompt && !reported.estimated => {
                 match reported.output {
                     // The prompt alone was reported.
                     0 if self.output > 0 => Taken::Estimated(estimated(self.output)),
@@ -87,16 +87,16 @@ impl Observed {
                 }
             }
             Reading::Whole => Taken::Estimated(estimated(seen.max(reported.output))),
-            Reading::Part if self.streaming && !bill.background => {
+            Reading::Part if self.streaming && !ledger.background => {
                 let complete = self.usage.is_some() && !reported.estimated;
-                if complete && told && reported.output >= self.output {
+                if complete && has_prompt && reported.output >= self.output {
                     return Taken::Known(reported);
                 }
                 Taken::Estimated(estimated(seen.max(reported.output)))
             }
             // The provider wrote it to its end, seen or not.
             Reading::Part | Reading::Unread => Taken::Unknown {
-                least: estimated(seen.max(bill.expected.output)),
+                least: estimated(seen.max(ledger.charge.expected.output)),
             },
         }
     }
@@ -116,17 +116,20 @@ impl Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::Estimate;
+    use crate::{cost::Estimate, exchange::ledger::Charge};
 
-    fn bill() -> Bill {
-        Bill {
-            expected: Estimate {
-                input: 100,
-                output: 512,
+    fn ledger() -> Ledger {
+        Ledger {
+            charge: Charge {
+                expected: Estimate {
+                    input: 100,
+                    output: 512,
+                },
+                served: true,
+                reached: true,
+                ..Charge::default()
             },
-            served: true,
-            asked: true,
-            ..Bill::default()
+            ..Ledger::default()
         }
     }
 
@@ -154,10 +157,10 @@ mod tests {
 
     #[test]
     fn a_reply_that_nobody_read_is_unknown_and_its_bytes_count() {
-        let unread = observed(Reading::Unread, false).taken(&bill());
+        let unread = observed(Reading::Unread, false).taken(&ledger());
         assert!(matches!(unread, Taken::Unknown { .. }), "{unread:?}");
         assert_eq!(amounts(unread), (100, 1000));
-        let none = Observed::default().taken(&bill());
+        let none = Observed::default().taken(&ledger());
         assert!(matches!(none, Taken::Unknown { .. }), "{none:?}");
         assert_eq!(amounts(none), (100, 512));
     }
@@ -170,25 +173,25 @@ mod tests {
             ..observed(Reading::Whole, false)
         };
         assert_eq!(
-            whole.taken(&bill()),
+            whole.taken(&ledger()),
             Taken::Known(reported(10, 5).unwrap_or_default())
         );
         let silent = Observed {
             usage: None,
             ..whole
         };
-        assert!(matches!(silent.taken(&bill()), Taken::Estimated(_)));
-        assert_eq!(amounts(silent.taken(&bill())), (100, 7));
+        assert!(matches!(silent.taken(&ledger()), Taken::Estimated(_)));
+        assert_eq!(amounts(silent.taken(&ledger())), (100, 7));
         let prompt_only = Observed {
             usage: reported(10, 0),
             ..whole
         };
-        assert_eq!(amounts(prompt_only.taken(&bill())), (10, 7));
+        assert_eq!(amounts(prompt_only.taken(&ledger())), (10, 7));
         let output_only = Observed {
             usage: reported(0, 5),
             ..whole
         };
-        assert_eq!(amounts(output_only.taken(&bill())), (100, 7));
+        assert_eq!(amounts(output_only.taken(&ledger())), (100, 7));
     }
 
     #[test]
@@ -198,45 +201,43 @@ mod tests {
             output: 300,
             ..observed(Reading::Part, true)
         };
-        assert_eq!(amounts(cut.taken(&bill())), (10, 300));
+        assert_eq!(amounts(cut.taken(&ledger())), (10, 300));
         let end_was_there = Observed {
             usage: reported(10, 301),
             ..cut
         };
-        assert!(matches!(end_was_there.taken(&bill()), Taken::Known(_)));
+        assert!(matches!(end_was_there.taken(&ledger()), Taken::Known(_)));
         // The provider goes on without anybody who reads.
-        let background = Bill {
+        let background = Ledger {
             background: true,
-            ..bill()
+            ..ledger()
         };
         assert!(matches!(cut.taken(&background), Taken::Unknown { .. }));
         let whole = Observed {
             streaming: false,
             ..cut
         };
-        assert_eq!(amounts(whole.taken(&bill())), (10, 512));
+        assert_eq!(amounts(whole.taken(&ledger())), (10, 512));
     }
 
     #[test]
     fn counting_and_what_was_never_served_take_nothing() {
         let whole = observed(Reading::Whole, false);
-        let counting = Bill {
+        let counting = Ledger {
             kind: Kind::Count,
-            ..bill()
+            ..ledger()
         };
-        let refused = Bill {
-            served: false,
-            ..bill()
-        };
+        let mut refused = ledger();
+        refused.charge.served = false;
         assert_eq!(whole.taken(&counting), Taken::Nothing);
         assert_eq!(whole.taken(&refused), Taken::Nothing);
     }
 
     #[test]
     fn what_a_batch_reserved_stands_however_well_its_own_reply_was_read() {
-        let batch = Bill {
+        let batch = Ledger {
             kind: Kind::Batch,
-            ..bill()
+            ..ledger()
         };
         for reading in [Reading::Whole, Reading::Part, Reading::Unread] {
             let taken = observed(reading, false).taken(&batch);
@@ -252,9 +253,9 @@ mod tests {
 
     #[test]
     fn vectors_take_no_output() {
-        let embedding = Bill {
+        let embedding = Ledger {
             kind: Kind::Embed,
-            ..bill()
+            ..ledger()
         };
         let silent = observed(Reading::Whole, false).taken(&embedding);
         assert_eq!(amounts(silent), (100, 0));
@@ -266,12 +267,12 @@ mod tests {
             failed: true,
             ..observed(Reading::Whole, false)
         };
-        assert_eq!(instead.taken(&bill()), Taken::Nothing);
+        assert_eq!(instead.taken(&ledger()), Taken::Nothing);
         let mid = Observed {
             failed: true,
             output: 40,
             ..observed(Reading::Whole, true)
         };
-        assert_eq!(amounts(mid.taken(&bill())), (100, 40));
+        assert_eq!(amounts(mid.taken(&ledger())), (100, 40));
     }
 }

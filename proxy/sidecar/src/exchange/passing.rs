@@ -1,4 +1,4 @@
-//! The body of a request that passes unread: as it comes, within bounds.
+//! Requests that pass unread, and their bodies: as they come, within bounds.
 //!
 //! What the app does wrong (too much, too slow, broken framing, gone) reaches the upstream's connection as a broken body, and comes back from
 //! there as that connection's failure. So it is noted here first: an exchange that fails is asked for the note before anybody else is blamed.
@@ -11,12 +11,22 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::{Dialect, request::Body as RequestBody};
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::collect::{Incomplete, Pace, discard};
-use crate::BoxError;
+use super::{
+    Reply, Worker,
+    attempt::{Failure, Transport},
+    chain::{Decided, blocked},
+    collect::{Incomplete, Pace, decline, discard},
+    refusals::too_large,
+    render::{Outgoing, call, plan},
+    settle::ExchangeGuard,
+};
+use crate::{BoxError, refusal::Refusal, upstream::Payload};
 
 /// A note of what an app's body did wrong, shared by the body and its exchange.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +128,65 @@ where
         self.body
             .as_ref()
             .map_or_else(SizeHint::default, Body::size_hint)
+    }
+}
+
+impl<T: Transport> Worker<T> {
+    /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no dialect knows (`unread`).
+    pub(super) async fn pass<B>(
+        &self,
+        request: Request<B>,
+        unread: Option<&'static str>,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Reply, Refusal>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + Unpin
+            + 'static,
+    {
+        self.open()?;
+        let generation = Arc::clone(&guard.generation);
+        // A body of unknown length is not nothing.
+        let unread = unread.map(|reason| (reason, request.body().size_hint().lower().max(1)));
+        if let (Some((reason, bytes)), Some(policy)) = (unread, generation.chain.blocks_unread()) {
+            return Err(blocked(&generation.chain, policy, reason, bytes));
+        }
+        let (parts, body) = request.into_parts();
+        let limits = &generation.config.limits;
+        let limit = limits.request_body;
+        if body.size_hint().lower() > limit as u64 {
+            decline(&parts.headers, body).await;
+            return Err(too_large(limit));
+        }
+        let mut call = call(
+            parts,
+            RequestBody::wire(Dialect::Other, Bytes::new()),
+            guard,
+        );
+        if unread.is_some() {
+            call = match self.on_request(call, unread, guard).await? {
+                Decided::Forward(call) => call,
+                Decided::Answered(reply) => return Ok(reply),
+                // What no dialect reads has no form in which it could be replayed.
+                Decided::Served(reply) => return Ok(Reply::Relay(reply)),
+            };
+        }
+        let payload = match body.is_end_stream() {
+            true => Payload::empty(),
+            false => {
+                let fault = guard.body_fault.insert(BodyFault::default()).clone();
+                let passing = Passing::new(body, limit, Pace::of(limits), fault);
+                Payload::Stream(Box::pin(passing))
+            }
+        };
+        let plan = plan(&generation, &call)?;
+        let outgoing = Outgoing::streamed(call, payload);
+        let sent = self.attempts(outgoing, &plan, guard).await;
+        let reply = sent.or_else(Failure::into_reply)?;
+        // What it took nobody can tell: what policies reserved for it stands.
+        guard.ledger.charge.served = unread.is_some() && reply.status().is_success();
+        Ok(Reply::Relay(reply))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The refusals of an exchange in their words, and how the operator hears of them.
 
-use dialect::describe::Exempt;
+use bytes::Bytes;
+use dialect::{answer, describe::Exempt};
+use http::header;
 
 use crate::{
     overload::Reason,
@@ -9,10 +11,12 @@ use crate::{
     telemetry::metrics,
 };
 
-use super::{collect::Incomplete, encoding::Undecodable, shed::overloaded};
+use super::{
+    Reply, collect::Incomplete, encoding::Undecodable, settle::ExchangeGuard, shed::overloaded,
+};
 
 /// Counts a refusal, and tells its cause to the operator, where there is one.
-pub(super) fn told(id: &str, refusal: &Refusal) {
+pub(super) fn log_refusal(id: &str, refusal: &Refusal) {
     let code = refusal.code.facts().0;
     metrics::refused(code);
     if let Some(cause) = &refusal.cause {
@@ -103,7 +107,7 @@ pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
     }
 }
 
-/// What is wrong with the app's own body.
+/// The refusal of an app's own body.
 pub(super) fn incomplete_request(incomplete: Incomplete, limit: usize) -> Refusal {
     match incomplete {
         Incomplete::TooLarge => too_large(limit),
@@ -139,4 +143,20 @@ pub(super) fn too_large(limit: usize) -> Refusal {
         Code::BodyTooLarge,
         format!("the request's body is larger than {limit} bytes"),
     )
+}
+
+/// A refusal as the app gets it, noted for the record.
+pub(super) fn refuse(refusal: Refusal, guard: &mut ExchangeGuard) -> Reply {
+    guard.record.error = Some(refusal.word().to_owned().into());
+    log_refusal(&guard.record.id, &refusal);
+    let listed = guard.listed;
+    let answer = refusal.answer(guard.record.dialect);
+    // An upstream's word on its own connection ends there; this is ours.
+    let close = answer.headers().get(header::CONNECTION).cloned();
+    let close = close.map(|close| (header::CONNECTION, close));
+    guard.reply_headers.extend(close);
+    Reply::Whole(answer.map(|body| match listed {
+        true => answer::listed(&body).into(),
+        false => Bytes::from(body),
+    }))
 }

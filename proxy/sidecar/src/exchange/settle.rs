@@ -1,6 +1,6 @@
-//! The books of one exchange: opened with its first byte, closed once, whatever way it ends.
+//! Accounting for one exchange: begun with its first byte, settled once, however it ends.
 //!
-//! A [`Watch`] settles when it is dropped. It lives in the exchange while that decides, and in the reply's body afterwards, so
+//! An [`ExchangeGuard`] settles when it is dropped. It lives in the exchange while that decides, and in the reply's body afterwards, so
 //! a finished reply, a refusal, a broken upstream and an app that hung up all end here.
 
 use std::{sync::Arc, time::Duration};
@@ -10,9 +10,9 @@ use http::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    bill::Bill,
     generation::{Generation, Shared},
     later::Open,
+    ledger::Ledger,
     observed::{Observed, Reading},
     passing::BodyFault,
     refusals::incomplete_request,
@@ -26,21 +26,21 @@ use crate::{
     telemetry::{self, Record, metrics::Inflight},
 };
 
-/// What a reply costs, in dollars.
+/// The header that says what a reply costs, in dollars.
 const COST: HeaderName = HeaderName::from_static("x-outrigger-cost-usd");
-/// How long `on-end` waits for a shared store to have what the exchange settled.
+/// The longest that `on-end` waits for a shared store to have what the exchange settled.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// The books of one exchange.
-pub(super) struct Watch {
+/// One exchange, from its first byte to its settlement, which is when this is dropped.
+pub(super) struct ExchangeGuard {
     pub(super) shared: Arc<Shared>,
     pub(super) generation: Arc<Generation>,
     pub(super) begun: Instant,
-    /// What is known so far. `client_gone` stands until the reply was given out to its end, be it a good one.
+    /// Everything that is known so far. `client_gone` stands until the reply was given out to its end, be it a good one.
     pub(super) record: Record,
     pub(super) run: Option<Run>,
-    /// What policies reserved in its name.
-    pub(super) bill: Bill,
+    /// Reservations, and what each attempt took.
+    pub(super) ledger: Ledger,
     /// Headers that policies add to the app's reply.
     pub(super) reply_headers: Vec<(HeaderName, HeaderValue)>,
     /// Usage was asked for in the app's place: what tells it is taken out of the stream.
@@ -49,7 +49,7 @@ pub(super) struct Watch {
     pub(super) decodes: bool,
     /// The app asked for one array of pieces, as Gemini streams without `alt=sse`.
     pub(super) listed: bool,
-    /// What was seen of the reply.
+    /// Everything that was seen of the reply.
     pub(super) observed: Observed,
     /// The id of a reply that this exchange fetches: another one asked for it, and was settled.
     pub(super) fetched: Option<Box<str>>,
@@ -57,15 +57,15 @@ pub(super) struct Watch {
     pub(super) unfinished: Option<Box<str>>,
     /// The linear estimate of the prompt, 0 where nobody counted.
     pub(super) linear: u64,
-    /// What its body takes of the bodies' budget.
-    pub(super) held: Option<Held>,
-    /// What a body that passes unread did wrong.
+    /// Its body's share of the bodies' budget.
+    pub(super) body_permit: Option<Held>,
+    /// The note of what a body that passes unread did wrong.
     pub(super) body_fault: Option<BodyFault>,
     _inflight: Inflight,
 }
 
-impl Watch {
-    /// Opens the books.
+impl ExchangeGuard {
+    /// Begins to account for an exchange.
     pub(super) fn start(shared: &Arc<Shared>, id: String, dialect: Dialect) -> Self {
         let generation = shared.generation.load_full();
         Self {
@@ -78,7 +78,7 @@ impl Watch {
             shared: Arc::clone(shared),
             begun: Instant::now(),
             run: None,
-            bill: Bill::default(),
+            ledger: Ledger::default(),
             reply_headers: Vec::new(),
             strips_usage: false,
             decodes: false,
@@ -87,7 +87,7 @@ impl Watch {
             fetched: None,
             unfinished: None,
             linear: 0,
-            held: None,
+            body_permit: None,
             body_fault: None,
             _inflight: Inflight::enter(),
         }
@@ -107,16 +107,16 @@ impl Watch {
         }
     }
 
-    /// Takes over what policies said of the app's reply, and whom the exchange is booked to.
+    /// Takes over what policies said of the app's reply, and whom the exchange is accounted to.
     pub(super) fn noted(&mut self, call: &mut Call) {
         self.reply_headers.append(&mut call.books.reply_headers);
         self.record.tags = call.tags().clone();
     }
 
-    /// Has the app told what its whole reply costs.
+    /// Adds to the reply what it costs.
     pub(super) fn tell_cost(&mut self) {
-        let taken = self.observed.taken(&self.bill);
-        let cost = taken.cost(self.bill.price.as_ref());
+        let taken = self.observed.taken(&self.ledger);
+        let cost = self.ledger.cost(&taken);
         let value = cost.and_then(|cost| HeaderValue::try_from(cost.to_string()).ok());
         if let Some(value) = value {
             self.reply_headers.push((COST, value));
@@ -125,8 +125,25 @@ impl Watch {
 
     /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and nothing generated.
     pub(super) fn take_over(&mut self, reserved: Vec<Reserved>) {
-        self.bill.reserve(reserved);
-        self.bill.asked = true;
+        self.ledger.reserve(reserved);
+        self.ledger.charge.reached = true;
+    }
+
+    /// Takes over from a call that goes out what the exchange will be settled by: what was reserved, tags, and what the call makes the
+    /// provider do.
+    pub(super) fn take_on(&mut self, call: &mut Call) {
+        let ledger = &mut self.ledger;
+        ledger.reserve(std::mem::take(&mut call.books.reserved));
+        ledger.kind = call.body.kind();
+        ledger.background = call.body.background();
+        ledger.choices = 1;
+        self.linear = 0;
+        if ledger.has_reservations() {
+            ledger.choices = call.body.choices();
+            self.linear = call.body.input_tokens();
+        }
+        self.record.reserved = ledger.units();
+        self.record.tags = call.tags().clone();
     }
 
     /// Puts the truth in the place of estimates: usage, cost, reservations, and what the next estimate may learn.
@@ -136,7 +153,7 @@ impl Watch {
             // Another exchange paid for it; what it reports is not what this one took.
             record.usage = self.observed.usage;
             record.cost = Some(NanoDollars::default());
-            return self.bill.close(Taken::Nothing);
+            return self.ledger.close(Taken::Nothing);
         }
         if let Some(id) = &self.fetched {
             let reported = self
@@ -150,43 +167,41 @@ impl Watch {
                 (record.usage, record.cost) = (Some(usage), cost);
                 (record.model, record.target) = (open.model, open.target);
             }
-            return self.bill.close(Taken::Nothing);
+            return self.ledger.close(Taken::Nothing);
         }
-        let taken = self.observed.taken(&self.bill);
+        let taken = self.observed.taken(&self.ledger);
         if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
             let open = Open {
                 settled: *settled,
-                price: self.bill.price,
+                price: self.ledger.charge.price,
                 model: record.model.clone(),
                 target: record.target.clone(),
             };
             self.shared.later.open(id, open, Instant::now());
         }
-        let some = |usage: &&Usage| {
-            **usage
+        let some = |usage: &Usage| {
+            *usage
                 != Usage {
                     estimated: true,
                     ..Usage::default()
                 }
         };
-        record.usage = taken.usage().filter(some).copied();
-        record.cost = match self.bill.kind {
-            Kind::Count if self.bill.served => Some(NanoDollars::default()),
-            Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => {
-                taken.cost(self.bill.price.as_ref())
-            }
+        record.usage = self.ledger.usage(&taken).filter(some);
+        record.cost = match self.ledger.kind {
+            Kind::Count if self.ledger.charge.served => Some(NanoDollars::default()),
+            Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => self.ledger.cost(&taken),
         };
         if let Taken::Known(usage) = &taken {
             let model = record.target.split_once('/').map_or("", |(_, model)| model);
             // What is remembered of a route is one choice's length.
             let usage = Usage {
-                output: usage.output / self.bill.choices.max(1),
+                output: usage.output / self.ledger.choices.max(1),
                 ..*usage
             };
             let routes = &self.generation.routes;
             routes.observe(record.dialect, model, self.linear, &usage);
         }
-        self.bill.close(taken)
+        self.ledger.close(taken)
     }
 
     fn outcome(&self) -> Outcome {
@@ -205,16 +220,16 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for ExchangeGuard {
     fn drop(&mut self) {
         self.record.total = self.begun.elapsed();
         let settled = self.account();
         self.record.model_label = self.generation.models.label(self.record.model.as_deref());
         let verdicts = self.run.iter().flat_map(Run::verdicts);
         self.record.policies = verdicts
-            .map(|(link, verdict, took)| telemetry::Verdict {
-                name: Arc::clone(&link.name),
-                version: Arc::clone(&link.version),
+            .map(|(policy, verdict, took)| telemetry::Verdict {
+                name: Arc::clone(&policy.name),
+                version: Arc::clone(&policy.version),
                 verdict: verdict.label(),
                 micros: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             })
@@ -239,6 +254,8 @@ impl Drop for Watch {
             }
         }
         telemetry::settle(&self.record);
+        #[cfg(test)]
+        self.shared.settled.lock().push(self.record.clone());
     }
 }
 

@@ -1,4 +1,4 @@
-//! The answer to an exchange that is turned away: it has no books, asks no policy and writes no line, as it must cost less than serving.
+//! The answer to an exchange that is turned away: it is not settled, runs no policy and writes no line, as it must cost less than serving.
 
 use std::time::Duration;
 
@@ -46,5 +46,5 @@ where
     response
         .headers_mut()
         .insert(http::header::CONTENT_LENGTH, length);
-    response.map(|body| live::unbooked(body.into()))
+    response.map(|body| live::without_settlement(body.into()))
 }

@@ -30,16 +30,17 @@ use tokio::{
 
 use super::{
     Answer, Reply, Worker,
-    aim::{call, outgoing},
-    ask::{Asked, missed},
+    attempt::{Failure, Transport},
+    chain::{Decided, missed},
     generation::{Phase, Shared},
     live,
     observed::{Observed, Reading},
-    settle::Watch,
+    render::{Outgoing, call, plan},
+    settle::ExchangeGuard,
 };
 use crate::{
     refusal::{Code, Refusal},
-    upstream::{Inbound, Payload, credentials},
+    upstream::{Inbound, credentials},
 };
 
 /// A socket through which nothing moved for so long ends.
@@ -48,7 +49,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 const IDLE_DRAINING: Duration = Duration::from_secs(2);
 /// The same, once one side has ended: the other is only to read what is left and end as well.
 const IDLE_HALF: Duration = Duration::from_secs(10);
-/// How long the two connections may take to become the socket's, once both sides have agreed.
+/// The longest that the two connections may take to become the socket's, once both sides have agreed.
 const HANDED_OVER: Duration = Duration::from_secs(10);
 
 /// Both ends of a socket, before they are joined.
@@ -57,23 +58,23 @@ pub(super) struct Ends {
     server: OnUpgrade,
 }
 
-impl Worker {
+impl<T: Transport> Worker<T> {
     /// An exchange that wants to be a WebSocket.
     pub(super) async fn socket<B>(
         &self,
         mut request: Request<B>,
-        watch: &mut Watch,
+        guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal>
     where
         B: Body<Data = Bytes> + Send,
     {
         self.open()?;
-        let generation = Arc::clone(&watch.generation);
-        if let Some(link) = generation.chain.blocks_unread() {
+        let generation = Arc::clone(&guard.generation);
+        if let Some(policy) = generation.chain.blocks_unread() {
             missed(&generation.chain, REALTIME, 1);
             let message = format!(
                 "the policy `{}` can't see into a WebSocket: ask over HTTP; the operator may set `on_unseen: skip` for the policy",
-                link.name
+                policy.name
             );
             return Err(Refusal::new(Code::UpgradeRequired, message));
         }
@@ -85,23 +86,24 @@ impl Worker {
         let (parts, _) = request.into_parts();
         let protocol = parts.headers.get(header::UPGRADE).cloned();
         let body = RequestBody::wire(Dialect::Other, Bytes::new());
-        let call = call(parts, body, watch);
-        let call = match self.ask(call, Some((REALTIME, 1)), watch).await? {
-            Asked::Forward(call) => call,
-            Asked::Answered(reply) => return Ok(reply),
-            Asked::Served(reply) => return Ok(Reply::Relay(reply)),
+        let call = call(parts, body, guard);
+        let call = match self.on_request(call, Some((REALTIME, 1)), guard).await? {
+            Decided::Forward(call) => call,
+            Decided::Answered(reply) => return Ok(reply),
+            Decided::Served(reply) => return Ok(Reply::Relay(reply)),
         };
-        let none = Some(Payload::empty());
-        let mut outgoing = outgoing(*call, none, &generation, false, watch)?;
-        let headers = outgoing.request.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.extend(protocol.map(|protocol| (header::UPGRADE, protocol)));
-        let mut reply = self.send(outgoing, watch).await?;
+        let plan = plan(&generation, &call)?;
+        let outgoing = Outgoing {
+            upgrade: protocol,
+            ..Outgoing::whole(call)
+        };
+        let sent = self.attempts(outgoing, &plan, guard).await;
+        let mut reply = sent.or_else(Failure::into_reply)?;
         if reply.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Reply::Relay(reply));
         }
         let server = on(&mut reply);
-        watch.bill.served = true;
+        guard.ledger.charge.served = true;
         Ok(Reply::Switched(
             reply.map(|_: Inbound| Ends { client, server }),
         ))
@@ -109,9 +111,9 @@ impl Worker {
 }
 
 /// The answer that makes a connection a socket's; the [`Tunnel`] is among its extensions, for whoever serves the connection.
-pub(super) fn switched(response: Response<Ends>, mut watch: Watch) -> Response<Answer> {
-    watch.record.status = response.status().as_u16();
-    watch.record.streaming = true;
+pub(super) fn switched(response: Response<Ends>, mut guard: ExchangeGuard) -> Response<Answer> {
+    guard.record.status = response.status().as_u16();
+    guard.record.streaming = true;
     let (mut head, ends) = response.into_parts();
     let protocol = head.headers.remove(header::UPGRADE);
     credentials::strip_hop_by_hop(&mut head.headers);
@@ -119,31 +121,31 @@ pub(super) fn switched(response: Response<Ends>, mut watch: Watch) -> Response<A
         .insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     head.headers
         .extend(protocol.map(|protocol| (header::UPGRADE, protocol)));
-    for (name, value) in std::mem::take(&mut watch.reply_headers) {
+    for (name, value) in std::mem::take(&mut guard.reply_headers) {
         head.headers.insert(name, value);
     }
     head.extensions.clear();
     head.extensions
-        .insert(Tunnel(Arc::new(Mutex::new(Some((ends, watch))))));
-    Response::from_parts(head, live::unbooked(Bytes::new()))
+        .insert(Tunnel(Arc::new(Mutex::new(Some((ends, guard))))));
+    Response::from_parts(head, live::without_settlement(Bytes::new()))
 }
 
 /// A socket that begins once its answer is written. Dropped without having run, it closes both ends.
 #[derive(Clone)]
-pub struct Tunnel(Arc<Mutex<Option<(Ends, Watch)>>>);
+pub struct Tunnel(Arc<Mutex<Option<(Ends, ExchangeGuard)>>>);
 
 impl Tunnel {
     /// Passes bytes both ways until the socket ends. The exchange is settled then.
     pub async fn run(self) {
         let taken = self.0.lock().take();
-        let Some((ends, mut watch)) = taken else {
+        let Some((ends, mut guard)) = taken else {
             return;
         };
-        let shared = Arc::clone(&watch.shared);
+        let shared = Arc::clone(&guard.shared);
         let moved = Arc::new(Moved::new());
         let both = async { tokio::try_join!(ends.client, ends.server) };
         let Ok(Ok((client, server))) = timeout(HANDED_OVER, both).await else {
-            watch.record.error = Some("upgrade_failed".into());
+            guard.record.error = Some("upgrade_failed".into());
             return;
         };
         let mut client = Noted::new(TokioIo::new(client), &moved, Side::Client);
@@ -158,16 +160,16 @@ impl Tunnel {
             () = drained(&shared, &moved) => false,
         };
         if !whole {
-            watch.record.error = Some("socket_cut".into());
+            guard.record.error = Some("socket_cut".into());
         }
-        watch.record.client_gone = false;
+        guard.record.client_gone = false;
         let (sent, received) = (moved.sent.load(Relaxed), moved.received.load(Relaxed));
-        watch.record.request_bytes = sent;
-        watch.record.reply_bytes = received;
+        guard.record.request_bytes = sent;
+        guard.record.reply_bytes = received;
         // Nobody read what it cost: four bytes are a token, rather than none.
-        watch.bill.expected.input = sent / 4;
-        watch.bill.served = true;
-        watch.observed = Observed {
+        guard.ledger.charge.expected.input = sent / 4;
+        guard.ledger.charge.served = true;
+        guard.observed = Observed {
             reading: Reading::Part,
             output: received / 4,
             bytes: received,
@@ -188,7 +190,7 @@ async fn drained(shared: &Shared, moved: &Moved) {
     }
 }
 
-/// What went through, and when something last did, in milliseconds after the beginning.
+/// Bytes that went through, and when something last did, in milliseconds after the beginning.
 struct Moved {
     begun: Instant,
     last: AtomicU64,
@@ -232,7 +234,7 @@ impl Moved {
     }
 }
 
-/// Where bytes come from.
+/// The side that bytes come from.
 #[derive(Clone, Copy)]
 enum Side {
     Client,

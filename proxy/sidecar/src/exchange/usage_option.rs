@@ -12,18 +12,20 @@ use dashmap::DashMap;
 use http::{Response, StatusCode};
 use tokio::time::Instant;
 
-use super::{Worker, collect::collect, refusals::incomplete_reply, settle::Watch, timeouts};
-use crate::{
-    config::Upstream,
-    refusal::Refusal,
-    upstream::{Inbound, Payload},
+use super::{
+    attempt::{Class, Failure},
+    collect::collect,
+    refusals::incomplete_reply,
+    settle::ExchangeGuard,
+    timeouts,
 };
+use crate::upstream::Inbound;
 
 /// Targets that are remembered; callers choose the models' names.
 const TARGETS: usize = 1024;
-/// How long an answer is believed: servers are updated.
+/// The time for which an answer is believed: servers are updated.
 const BELIEVED: Duration = Duration::from_secs(600);
-/// How much of a refusal's body is searched.
+/// Bytes of a refusal's body that are searched.
 const SEARCHED: usize = 16 << 10;
 
 /// A target's answer to a stream that was asked for its usage.
@@ -37,14 +39,14 @@ pub(super) enum Standing {
     Refuses,
 }
 
-/// What is known of targets, by `upstream/model`.
+/// The targets' answers, by `upstream/model`.
 #[derive(Debug, Default)]
 pub(super) struct UsageOption {
     targets: DashMap<Box<str>, (Standing, Instant)>,
 }
 
 impl UsageOption {
-    /// What is known of a target.
+    /// The last answer of a target.
     pub(super) fn standing(&self, target: &str, now: Instant) -> Standing {
         let known = self.targets.get(target).map(|known| *known);
         match known {
@@ -67,54 +69,52 @@ impl UsageOption {
     }
 }
 
-impl Worker {
-    /// Takes the answer to a request that asked for usage in the app's place; where that is what was refused, sends `plain` instead.
-    pub(super) async fn without_usage_option(
-        &self,
-        reply: Response<Inbound>,
-        upstream: &Upstream,
-        plain: http::Request<Payload>,
-        watch: &mut Watch,
-    ) -> Result<Response<Inbound>, Refusal> {
-        let status = reply.status();
-        if status.is_success() {
-            let known = &watch.shared.usage_option;
-            known.note(&watch.record.target, Standing::Takes, Instant::now());
-            return Ok(reply);
-        }
-        if is_about_others(status) {
-            return Ok(reply);
-        }
-        if is_about_the_request(status) {
-            drop(reply);
-        } else {
-            let (head, body) = reply.into_parts();
-            let limit = watch.generation.config.limits.reply_body;
-            let body = collect(body, limit, timeouts(watch).idle)
-                .await
-                .map_err(incomplete_reply)?;
-            if !names_the_option(&body) {
-                return Ok(Response::from_parts(head, Inbound::Kept([body].into())));
-            }
-        }
-        watch.strips_usage = false;
-        let again = self
-            .attempt(upstream, plain, "stream_options", watch)
-            .await?;
-        if again.status().is_success() {
-            let known = &watch.shared.usage_option;
-            known.note(&watch.record.target, Standing::Refuses, Instant::now());
-        }
-        Ok(again)
+/// Takes the answer to a request that asked for usage in the app's place, where the target was not known to take that. A failure where it
+/// may be what was refused.
+pub(super) async fn answered(
+    reply: Response<Inbound>,
+    guard: &mut ExchangeGuard,
+) -> Result<Response<Inbound>, Failure> {
+    let status = reply.status();
+    if status.is_success() {
+        let known = &guard.shared.usage_option;
+        known.note(&guard.record.target, Standing::Takes, Instant::now());
+        return Ok(reply);
+    }
+    if is_about_others(status) {
+        return Ok(reply);
+    }
+    if is_about_the_request(status) {
+        return Err(Failure::answered(Class::UsageOption, reply));
+    }
+    let (head, body) = reply.into_parts();
+    let limit = guard.generation.config.limits.reply_body;
+    let body = collect(body, limit, timeouts(guard).idle)
+        .await
+        .map_err(|incomplete| Failure::refused(Class::Broken, incomplete_reply(incomplete)))?;
+    let names_it = names_the_option(&body);
+    let reply = Response::from_parts(head, Inbound::Kept([body].into()));
+    match names_it {
+        true => Err(Failure::answered(Class::UsageOption, reply)),
+        false => Ok(reply),
     }
 }
 
-/// Whether a status says that the request is bad: that may be the option, in whatever words.
+/// Takes the answer to the app's own request, after the one that asked for usage was refused.
+pub(super) fn repeated(reply: Response<Inbound>, guard: &ExchangeGuard) -> Response<Inbound> {
+    if reply.status().is_success() {
+        let known = &guard.shared.usage_option;
+        known.note(&guard.record.target, Standing::Refuses, Instant::now());
+    }
+    reply
+}
+
+/// Returns whether the request is called bad: that may be the option, in whatever words.
 fn is_about_the_request(status: StatusCode) -> bool {
     status == StatusCode::BAD_REQUEST || status == StatusCode::UNPROCESSABLE_ENTITY
 }
 
-/// Whether a status says nothing of what was in the request: who sent it, how often, or that nobody is there.
+/// Returns whether a status tells nothing of what was in the request, but who sent it, how often, or that nobody is there.
 fn is_about_others(status: StatusCode) -> bool {
     matches!(
         status,
@@ -129,7 +129,7 @@ fn is_about_others(status: StatusCode) -> bool {
     )
 }
 
-/// Whether an error names the option.
+/// Returns whether an error names the option.
 fn names_the_option(body: &Bytes) -> bool {
     let body = body.get(..SEARCHED.min(body.len())).unwrap_or_default();
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();

@@ -142,11 +142,6 @@ impl Call {
         }
     }
 
-    /// Gives up the call for what goes upstream.
-    pub fn into_parts(self) -> (HeaderMap, Body) {
-        (self.headers, self.body)
-    }
-
     /// Replaces a header, or removes it. Which headers a policy may set is for the sandbox to check.
     pub fn set_header(&mut self, name: HeaderName, value: Option<HeaderValue>) {
         let before = self.headers.get_all(&name).iter().cloned().collect();

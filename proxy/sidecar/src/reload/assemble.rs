@@ -19,7 +19,7 @@ use crate::{
         Prices, Routes,
         tags::{Reads, Rules},
     },
-    exchange::generation::Generation,
+    exchange::generation::{Generation, routing_table},
     policy::{Chain, Link},
     reload::{
         admit::admitted,
@@ -218,6 +218,7 @@ impl Assembler {
             generation: Generation {
                 number: self.number,
                 chain: Chain::new(chain),
+                table: routing_table(&config),
                 models: Models::of(&config),
                 prices: Prices::of(&config),
                 tags: Rules::of(&config.tags),

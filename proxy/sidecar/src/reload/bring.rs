@@ -7,7 +7,7 @@ use semver::Version;
 use super::{rehearsal::rehearse, scan::PolicyFile};
 use crate::{
     config::{Use, cases::Cases},
-    exchange::told::Told,
+    exchange::report::PolicyReporter,
     policy::{Link, Program},
     sandbox::{Loader, Source},
     signing::Refused,
@@ -66,7 +66,7 @@ pub(super) fn bring(
     }
     let meter = PolicyMeter::new(&wanted.name, &version);
     Ok(Arc::new(Link {
-        listener: Arc::new(Told::new(meter)),
+        listener: Arc::new(PolicyReporter::new(meter)),
         name: wanted.name.as_str().into(),
         version,
         program,

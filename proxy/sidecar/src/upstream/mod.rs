@@ -12,7 +12,7 @@ pub mod pool;
 pub mod side;
 
 pub use body::{Decoded, Inbound, Payload};
-pub use pool::{Pool, SendError, SetupError};
+pub use pool::{Connection, Pool, SendError, SetupError};
 
 pub use crate::BoxError;
 

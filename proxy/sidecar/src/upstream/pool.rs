@@ -1,11 +1,9 @@
 //! Connections to providers, kept and used again.
 //!
 //! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share one, so that no exchange wakes another
-//! core. It sends once, and once more where a connection that was kept turns out to be stale: a server closes it as the request goes out, and no
-//! byte of an answer comes. RFC 9110 §9.2.2 leaves repeating a POST to who knows that it is safe. A model that is called twice changes
-//! nothing but what is billed, and a request that is lost this way was read by nobody, nearly always. What is sent again goes over a new
-//! connection, and only where all of its body is here: one that passes as it comes is half gone by then, so neither it nor a very large one
-//! ever goes over a connection that was kept. Everything else is returned as a [`SendError`], which knows whether another attempt may help.
+//! core. It sends once. Where a connection that was kept turns out to be stale (a server closes it as the request goes out, and no byte of
+//! an answer comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a new one: so only what can be
+//! sent again is to go over a connection that was kept. A [`SendError`] knows whether another attempt may help.
 //!
 //! It is our own over hyper's connections because hyper-util's client starts a task and boxes two futures for every request.
 
@@ -27,24 +25,28 @@ use super::{
     cause,
     connect::{Connector, tls},
 };
-use crate::{
-    config::{Kind, Upstream},
-    telemetry::metrics,
-};
+use crate::config::{Kind, Upstream};
 
 mod connection;
 mod origin;
 
-use connection::Connection;
+use connection::HttpConnection;
 use origin::Origin;
 pub(crate) use origin::{IDLE, Lease};
 
 /// Connections without a request, per origin.
 pub const MAX_IDLE: usize = 256;
-/// A larger body is not kept to be sent again, as a model may take minutes to answer: like one that passes, it goes over a new connection.
-const LARGEST_AGAIN: usize = 1 << 20;
 /// Origins whose connections are kept, beyond which those without any are forgotten. An intercepted pod may call many.
 const ORIGINS: usize = 64;
+
+/// The connections that a request may go over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// One that was kept, where there is one. It may turn out to be stale.
+    Kept,
+    /// A new one.
+    New,
+}
 
 /// One worker's connections.
 pub struct Pool {
@@ -186,6 +188,7 @@ impl Pool {
         &self,
         upstream: &Upstream,
         mut request: Request<Payload>,
+        over: Connection,
     ) -> Result<Response<Inbound>, SendError> {
         let Kind::Http { origin, roots, .. } = &upstream.kind else {
             return Ok(embedded::answer(request).await.map(Inbound::Embedded));
@@ -205,15 +208,36 @@ impl Pool {
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
-        if is_repeatable(&request) {
-            request = match over_kept(&origin, &upstream.name, request).await? {
-                Kept::Answered(reply) => return Ok(reply),
-                Kept::Unanswered(request) => request,
+        while over == Connection::Kept
+            && let Some(mut connection) = origin.take()
+        {
+            if !connection.is_ready().await {
+                continue;
+            }
+            return match connection.send(request).await {
+                Ok(reply) if gave_up_waiting(&reply, &connection) => {
+                    Err(SendError::Stale("the server gave up waiting".into()))
+                }
+                Ok(reply) => Ok(came(reply, connection, origin)),
+                Err(mut unsent) => match unsent.take_message() {
+                    Some(back) => {
+                        request = back; // nothing of it went out
+                        continue;
+                    }
+                    None => {
+                        let stale = connection.was_stale(unsent.error());
+                        let error = unsent.into_error();
+                        Err(match stale {
+                            true => SendError::Stale(error.into()),
+                            false => SendError::of(error),
+                        })
+                    }
+                },
             };
         }
         let limit = upstream.connect_timeout;
         // Boxed, as few requests need it: an exchange's future is half as large without.
-        let opening = Box::pin(Connection::open(&origin.connector, &origin.uri, limit));
+        let opening = Box::pin(HttpConnection::open(&origin.connector, &origin.uri, limit));
         let mut connection = opening.await?;
         if let Some(shared) = connection.share() {
             origin.keep(shared);
@@ -223,44 +247,6 @@ impl Pool {
             Err(unsent) => Err(SendError::of(unsent.into_error())),
         }
     }
-}
-
-/// What came of a request over the connections that were kept.
-enum Kept {
-    /// A reply.
-    Answered(Response<Inbound>),
-    /// None of them lives: the request is to go over a new one.
-    Unanswered(Request<Payload>),
-}
-
-/// Sends a request over a connection that was kept; where that turns out to be stale, the request comes back.
-async fn over_kept(
-    origin: &Arc<Origin>,
-    upstream: &str,
-    mut request: Request<Payload>,
-) -> Result<Kept, SendError> {
-    while let Some(mut connection) = origin.take() {
-        if !connection.is_ready().await {
-            continue;
-        }
-        let again = copy(&request);
-        match connection.send(request).await {
-            Ok(reply) if gave_up_waiting(&reply, &connection) => {}
-            Ok(reply) => return Ok(Kept::Answered(came(reply, connection, Arc::clone(origin)))),
-            Err(mut unsent) => {
-                if unsent.take_message().is_some() {
-                    request = again; // nothing of it went out
-                    continue;
-                }
-                if !connection.was_stale(unsent.error()) {
-                    return Err(SendError::of(unsent.into_error()));
-                }
-            }
-        }
-        metrics::attempt(&upstream.into(), "stale_connection");
-        return Ok(Kept::Unanswered(again));
-    }
-    Ok(Kept::Unanswered(request))
 }
 
 /// Says how long a body is, or that there is one, where hyper would not.
@@ -285,28 +271,9 @@ fn frame(request: &mut Request<Payload>) {
     }
 }
 
-/// True where all of a request's body is here and may stay until the reply's head comes.
-fn is_repeatable(request: &Request<Payload>) -> bool {
-    matches!(request.body(), Payload::Whole(bytes) if bytes.len() <= LARGEST_AGAIN)
-}
-
-/// A second copy of a request whose body is here.
-fn copy(request: &Request<Payload>) -> Request<Payload> {
-    let body = match request.body() {
-        Payload::Whole(bytes) => bytes.clone(),
-        Payload::Network(_) | Payload::Stream(_) => Default::default(),
-    };
-    let mut copy = Request::new(Payload::Whole(body));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    copy
-}
-
 /// True if a reply is a server's last word on a connection that had served before, said because no request came in time: it crossed ours (RFC
 /// 9110 §15.5.9). Where the connection goes on, or is new, it is about the request.
-fn gave_up_waiting<B>(reply: &Response<B>, connection: &Connection) -> bool {
+fn gave_up_waiting<B>(reply: &Response<B>, connection: &HttpConnection) -> bool {
     let closes = reply.headers().get(CONNECTION);
     reply.status() == StatusCode::REQUEST_TIMEOUT
         && closes.is_some_and(|word| word.as_bytes().eq_ignore_ascii_case(b"close"))
@@ -317,7 +284,7 @@ fn gave_up_waiting<B>(reply: &Response<B>, connection: &Connection) -> bool {
 /// one, is one (RFC 9112 §6.3). The connection is kept once the body has been read.
 fn came(
     mut reply: Response<Incoming>,
-    connection: Connection,
+    connection: HttpConnection,
     origin: Arc<Origin>,
 ) -> Response<Inbound> {
     if reply.headers().contains_key(TRANSFER_ENCODING) {
@@ -357,7 +324,12 @@ pub enum SendError {
     /// No trust: the handshake or the certificate failed.
     #[error("no trusted tls connection to the upstream")]
     Tls(#[source] BoxError),
-    /// The connection ended before the reply's head was whole: a stale keep-alive connection, a reset, a crash.
+    /// The connection had served before, and ended without a byte of an answer: the server closed it as the request went out. Repeating a
+    /// POST is for who knows that it is safe (RFC 9110 §9.2.2). A model that is called twice changes nothing but a price, and a request
+    /// that is lost this way was read by nobody, nearly always.
+    #[error("the upstream had closed the connection that was kept")]
+    Stale(#[source] BoxError),
+    /// The connection ended before the reply's head was whole: a reset, a crash.
     #[error("the upstream closed the connection without a reply")]
     Closed(#[source] BoxError),
     /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`, `GOAWAY`).
@@ -375,7 +347,11 @@ impl SendError {
     /// Whether the same request may be sent again: nothing of a reply has come, and the next connection may do better.
     pub const fn retryable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Closed(_) | Self::Refused(_) => true,
+            Self::Connect(_)
+            | Self::ConnectTimeout(_)
+            | Self::Stale(_)
+            | Self::Closed(_)
+            | Self::Refused(_) => true,
             Self::Setup(_) | Self::Tls(_) | Self::Protocol(_) | Self::Body(_) => false,
         }
     }

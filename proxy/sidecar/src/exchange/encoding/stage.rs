@@ -6,7 +6,7 @@ use zstd::stream::raw::{DParameter, Decoder as Zstd, Operation};
 
 use super::{Coding, Undecodable};
 
-/// What one step may write, in bytes.
+/// Bytes that one step may write.
 const STEP: usize = 16 << 10;
 /// The largest window of zstd: what RFC 9659 allows `content-encoding` to need, 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -48,7 +48,7 @@ impl Stage {
         }
     }
 
-    /// Whether what came so far is whole.
+    /// Returns whether what came so far is whole.
     pub(super) fn is_whole(&self) -> bool {
         match self {
             Self::Gzip(gzip) => gzip.is_whole(),

@@ -13,17 +13,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
 use http::{HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-mod relay;
+mod body;
+mod clock;
+mod flow;
 mod rewrite;
 
+use body::ReplyBody;
+pub(super) use clock::timeouts;
 use dialect::reply::{Reply as Decoder, ReplyLimits};
-use relay::Relay;
-use rewrite::Rewrite;
 
 use super::{
     REQUEST_ID, Reply,
@@ -31,8 +32,8 @@ use super::{
     encoding::Codings,
     is_stream,
     observed::{Observed, Reading},
-    refusals::{failed, told, unreadable_reply},
-    settle::Watch,
+    refusals::{failed, log_refusal, unreadable_reply},
+    settle::ExchangeGuard,
     socket,
 };
 use crate::{
@@ -47,18 +48,17 @@ pub struct Answer(Kind);
 
 enum Kind {
     Whole(Box<Whole>),
-    Relay(Box<Relay>),
-    Rewrite(Pin<Box<dyn Stream<Item = Result<Bytes, Broken>> + Send>>),
+    Reply(ReplyBody),
 }
 
-/// An answer of our own, or a whole reply that policies have seen. The books close once it is written.
+/// An answer of our own, or a whole reply that policies have seen. It is settled once it is written.
 struct Whole {
     body: Option<Bytes>,
-    /// None for what was turned away, and has no books, and for a socket, whose own they are.
-    _watch: Option<Watch>,
+    /// None for what was turned away, which is not settled, and for a socket, which settles itself.
+    _guard: Option<ExchangeGuard>,
 }
 
-/// The reply was broken off; the app has been told in-band where that was possible.
+/// The reply was broken off; the app was sent an in-band error where that was possible.
 #[derive(Debug)]
 pub struct Broken;
 
@@ -70,7 +70,7 @@ impl fmt::Display for Broken {
 
 impl Error for Broken {}
 
-/// Why a stream ends before its end.
+/// A reason for which a stream ends before its end.
 enum Cut {
     Upstream(Box<dyn Error + Send + Sync>),
     Unterminated,
@@ -109,52 +109,48 @@ impl Cut {
 }
 
 /// Dresses a reply for the app.
-pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
-    let id = HeaderValue::try_from(watch.record.id.as_str());
-    let added = std::mem::take(&mut watch.reply_headers);
+pub(super) fn answer(reply: Reply, mut guard: ExchangeGuard) -> Response<Answer> {
+    let id = HeaderValue::try_from(guard.record.id.as_str());
+    let added = std::mem::take(&mut guard.reply_headers);
     let mut response = match reply {
         Reply::Whole(response) => {
-            watch.record.reply_bytes = response.body().len() as u64;
-            watch.record.status = response.status().as_u16();
-            watch.record.client_gone = false;
+            guard.record.reply_bytes = response.body().len() as u64;
+            guard.record.status = response.status().as_u16();
+            guard.record.client_gone = false;
             response.map(|body| {
                 Answer(Kind::Whole(Box::new(Whole {
                     body: Some(body),
-                    _watch: Some(watch),
+                    _guard: Some(guard),
                 })))
             })
         }
         Reply::Relay(response) => {
-            watch.record.status = response.status().as_u16();
+            guard.record.status = response.status().as_u16();
             let stream = is_stream(response.headers());
-            watch.record.streaming = stream;
+            guard.record.streaming = stream;
             // Nobody can count the tokens of what nobody can decode; it passes as it is.
             let codings = Codings::of(response.headers());
-            let watched = codings.is_ok() && response.status().is_success();
-            let decoder = decoder(response.headers()).filter(|_| watched);
+            let readable = codings.is_ok() && response.status().is_success();
+            let coding = decoder(response.headers()).filter(|_| readable);
             response.map(|upstream| {
-                Answer(Kind::Relay(Box::new(Relay::new(
-                    upstream, watch, stream, watched, decoder,
-                ))))
+                let body = ReplyBody::relayed(upstream, guard, stream, readable, coding);
+                Answer(Kind::Reply(body))
             })
         }
-        Reply::Switched(response) => return socket::switched(response, watch),
+        Reply::Switched(response) => return socket::switched(response, guard),
         Reply::Rewrite(response) => {
-            watch.record.status = response.status().as_u16();
-            watch.record.streaming = true;
+            guard.record.status = response.status().as_u16();
+            guard.record.streaming = true;
             let (mut head, upstream) = response.into_parts();
             head.headers.remove(header::CONTENT_LENGTH);
             let shown = ReplyHead {
                 status: head.status.as_u16(),
                 headers: head.headers.clone(),
                 streaming: true,
-                dialect: watch.record.dialect,
+                dialect: guard.record.dialect,
             };
-            let rewrite = Rewrite::new(upstream, Arc::new(shown), watch);
-            let stream = stream::unfold(rewrite, |mut rewrite| async move {
-                rewrite.next().await.map(|item| (item, rewrite))
-            });
-            Response::from_parts(head, Answer(Kind::Rewrite(Box::pin(stream))))
+            let body = ReplyBody::rewritten(upstream, Arc::new(shown), guard);
+            Response::from_parts(head, Answer(Kind::Reply(body)))
         }
     };
     credentials::strip_hop_by_hop(response.headers_mut());
@@ -167,11 +163,11 @@ pub(super) fn answer(reply: Reply, mut watch: Watch) -> Response<Answer> {
     response
 }
 
-/// A body without books.
-pub(super) fn unbooked(body: Bytes) -> Answer {
+/// A body whose end settles nothing.
+pub(super) fn without_settlement(body: Bytes) -> Answer {
     Answer(Kind::Whole(Box::new(Whole {
         body: Some(body),
-        _watch: None,
+        _guard: None,
     })))
 }
 
@@ -180,53 +176,53 @@ pub(super) async fn whole(
     body: Bytes,
     head: &Arc<ReplyHead>,
     limits: &Limits,
-    watch: &mut Watch,
+    guard: &mut ExchangeGuard,
 ) -> Result<Bytes, Refusal> {
     let begun = Instant::now();
-    let places = watch.generation.chain.rewrites();
-    let mut decoder = Decoder::whole(watch.record.dialect, places, decoder_limits(limits));
+    let places = guard.generation.chain.rewrites();
+    let mut decoder = Decoder::whole(guard.record.dialect, places, decoder_limits(limits));
     let read = decoder.push(&body).and_then(|()| decoder.finish());
     if let Err(malformed) = read {
-        watch.observed.bytes = body.len() as u64;
-        watch.missed("malformed", body.len() as u64);
-        return match watch.generation.chain.blocks_unseen_reply() {
-            Some(link) => Err(unreadable_reply(&link.name, "malformed").caused_by(malformed)),
+        guard.observed.bytes = body.len() as u64;
+        guard.missed("malformed", body.len() as u64);
+        return match guard.generation.chain.blocks_unseen_reply() {
+            Some(policy) => Err(unreadable_reply(&policy.name, "malformed").caused_by(malformed)),
             None => Ok(body),
         };
     }
     // Known before a policy may refuse it: it was generated all the same.
-    watch.observed = Observed {
+    guard.observed = Observed {
         reading: match decoder.unreadable() {
             Some(_) => Reading::Unread,
             None => Reading::Whole,
         },
         bytes: body.len() as u64,
-        ..watch.observed
+        ..guard.observed
     };
-    watch.note(&decoder);
+    guard.note(&decoder);
     // An error's body is the app's to read, whatever it is.
     let success = (200..300).contains(&head.status);
-    if let (Some(reason), Some(link)) = (
+    if let (Some(reason), Some(policy)) = (
         decoder.unreadable().filter(|_| success),
-        watch.generation.chain.blocks_unseen_reply(),
+        guard.generation.chain.blocks_unseen_reply(),
     ) {
-        let refusal = unreadable_reply(&link.name, reason);
-        watch.missed_of(&decoder);
+        let refusal = unreadable_reply(&policy.name, reason);
+        guard.missed_of(&decoder);
         return Err(refusal);
     }
-    let chain = &watch.generation.chain;
-    if let Some((link, kind)) = chain.blocks_in_reply(decoder.unseen()).filter(|_| success) {
-        let refusal = unreadable_reply(&link.name, kind);
-        watch.missed_of(&decoder);
+    let chain = &guard.generation.chain;
+    if let Some((policy, kind)) = chain.blocks_in_reply(decoder.unseen()).filter(|_| success) {
+        let refusal = unreadable_reply(&policy.name, kind);
+        guard.missed_of(&decoder);
         return Err(refusal);
     }
     if !decoder.ended() && success {
-        watch.missed_of(&decoder);
+        guard.missed_of(&decoder);
         return Err(Cut::Unterminated.refusal());
     }
     let deltas = decoder.deltas();
-    let Some(run) = watch.run.as_mut().filter(|_| !deltas.is_empty()) else {
-        watch.missed_of(&decoder);
+    let Some(run) = guard.run.as_mut().filter(|_| !deltas.is_empty()) else {
+        guard.missed_of(&decoder);
         return Ok(body);
     };
     let edits = run.on_reply(head, deltas).await.map_err(stopped)?;
@@ -241,8 +237,8 @@ pub(super) async fn whole(
             .caused_by(malformed)
         })?
     };
-    watch.missed_of(&decoder);
-    watch.record.overhead += begun.elapsed();
+    guard.missed_of(&decoder);
+    guard.record.overhead += begun.elapsed();
     Ok(body)
 }
 
@@ -256,7 +252,7 @@ fn decoder_limits(limits: &Limits) -> ReplyLimits {
 fn stopped(stop: Stop) -> Refusal {
     match stop {
         Stop::Refused(_, _, denial) => Refusal::denied(denial),
-        Stop::Failed(link, fault) => failed(&link.name, fault),
+        Stop::Failed(policy, fault) => failed(&policy.name, fault),
         // Replies are not replaced by replies: the contract has no such return.
         Stop::Replied(..) | Stop::Served(..) => {
             Refusal::new(Code::PolicyFailed, "a policy replaced a reply by another")
@@ -264,7 +260,7 @@ fn stopped(stop: Stop) -> Refusal {
     }
 }
 
-impl Watch {
+impl ExchangeGuard {
     /// Takes over what a decoder learnt.
     fn note(&mut self, decoder: &Decoder) {
         self.observed.usage = decoder.usage().or(self.observed.usage);
@@ -300,21 +296,10 @@ impl Watch {
     fn cut(&mut self, cut: Cut) -> Refusal {
         let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
         self.record.error = Some(refusal.word().to_owned().into());
-        told(&self.record.id, &refusal);
+        log_refusal(&self.record.id, &refusal);
         self.record.client_gone = false;
         refusal
     }
-}
-
-/// Resolves when the drain window is over.
-type Window = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// How far a stream's body is.
-enum State {
-    Open,
-    /// The error event is out: one turn for it to be written, then the framing is broken.
-    Breaking,
-    Over,
 }
 
 impl Body for Answer {
@@ -333,16 +318,14 @@ impl Body for Answer {
                     .filter(|body| !body.is_empty())
                     .map(|body| Ok(Frame::data(body))),
             ),
-            Kind::Relay(relay) => relay.poll(context),
-            Kind::Rewrite(stream) => stream.as_mut().poll_next(context).map_ok(Frame::data),
+            Kind::Reply(body) => body.poll(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(whole) => whole.body.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Relay(relay) => relay.is_end(),
-            Kind::Rewrite(_) => false,
+            Kind::Reply(body) => body.is_end(),
         }
     }
 
@@ -351,8 +334,7 @@ impl Body for Answer {
             Kind::Whole(whole) => {
                 SizeHint::with_exact(whole.body.as_ref().map_or(0, Bytes::len) as u64)
             }
-            Kind::Relay(relay) if !relay.stream => relay.upstream.size_hint(),
-            Kind::Relay(_) | Kind::Rewrite(_) => SizeHint::default(),
+            Kind::Reply(body) => body.size_hint(),
         }
     }
 }

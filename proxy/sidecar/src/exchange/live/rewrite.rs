@@ -1,201 +1,214 @@
-//! A stream that policies rewrite: one read, one call of each policy, one write.
+//! Streams that policies rewrite: one read, one call of each policy, one write.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use dialect::{answer, in_band::Errors, reply::Reply as Decoder, usage_chunk::Filter};
-use http_body_util::BodyExt;
-use tokio::{
-    select,
-    time::{Instant, sleep_until},
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
+use dialect::{Delta, reply::Reply as Decoder};
+use http_body::{Body, Frame};
+use tokio::time::Instant;
+
 use super::{
-    super::{
-        Timeouts, generation::Phase, observed::Reading, refusals::unreadable_reply, settle::Watch,
-        timeouts,
-    },
-    Broken, Cut, State, Window, decoder_limits, stopped,
+    super::{observed::Reading, refusals::unreadable_reply},
+    Cut,
+    body::{Next, Task, Turn},
+    clock::Expired,
+    flow::{Flow, State},
+    stopped,
 };
 use crate::{
     policy::{Denial, ReplyHead, Run},
     refusal::{Code, Refusal},
-    upstream::Inbound,
 };
 
 /// Generated tokens between two looks at a limit that may end the stream.
 const COVER_EVERY: u64 = 16;
 
-/// A stream that policies rewrite.
-pub(super) struct Rewrite {
-    upstream: Inbound,
-    decoder: Decoder,
-    /// Looks for an error in a stream that ends well.
-    errors: Errors,
-    /// Takes out what tells a usage that the app did not ask for.
-    filter: Option<Filter>,
+/// The state of rewriting.
+pub(super) struct Rewriter {
+    pub(super) decoder: Decoder,
+    pub(super) head: Arc<ReplyHead>,
     /// Generated tokens up to which limits were looked at.
-    covered: u64,
-    head: Arc<ReplyHead>,
-    waits: Timeouts,
-    asked: Instant,
-    last: Instant,
-    window: Window,
-    state: State,
-    finished: bool,
-    watch: Watch,
+    pub(super) covered: u64,
+    /// The upstream's body came to its end.
+    pub(super) finished: bool,
 }
 
-/// What a wait for the upstream came to.
-enum Read {
-    /// Bytes; `None` at the end of its body.
-    Piece(Option<Bytes>),
-    /// A policy has held text for as long as it may.
-    Held,
-}
-
-impl Rewrite {
-    pub(super) fn new(upstream: Inbound, head: Arc<ReplyHead>, watch: Watch) -> Self {
-        let now = Instant::now();
-        let generation = &watch.generation;
-        Self {
-            decoder: Decoder::stream(
-                watch.record.dialect,
-                generation.chain.rewrites(),
-                decoder_limits(&generation.config.limits),
-            ),
-            errors: Errors::new(watch.record.dialect),
-            filter: watch.strips_usage.then(Filter::new),
-            covered: 0,
-            waits: timeouts(&watch),
-            window: Box::pin(watch.shared.reached(Phase::Cut)) as Window,
-            state: State::Open,
-            finished: false,
-            asked: now,
-            last: now,
-            upstream,
-            head,
-            watch,
-        }
-    }
-
-    /// The next bytes for the app; `None` at a good end.
-    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
-        match self.state {
-            State::Open => {}
-            State::Breaking => {
-                self.state = State::Over;
-                tokio::task::yield_now().await;
-                return Some(Err(Broken));
-            }
-            State::Over => return None,
+impl Flow {
+    /// The next bytes of a stream that policies rewrite, or work for these.
+    pub(super) fn rewrite(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+        if self.state != State::Open {
+            return self.closed(context).map(Turn::Frame);
         }
         loop {
-            let step = match self.finished {
-                false => self.step().await,
-                true if self.decoder.ended() => {
-                    self.watch.observed.reading = Reading::Whole;
-                    self.watch.record.client_gone = false;
-                    return None;
-                }
-                // What policies held was given out by the last step: nothing of the upstream's is lost.
-                true => Err(Cut::Unterminated),
+            let Some(rewriter) = &mut self.rewriter else {
+                return Poll::Ready(Turn::Frame(None));
             };
-            match step {
-                Ok(bytes) if bytes.is_empty() => {}
-                Ok(bytes) => {
-                    self.watch.record.reply_bytes += bytes.len() as u64;
-                    return Some(Ok(bytes));
+            if rewriter.finished {
+                // What policies held was given out with the last piece: nothing of the upstream's is lost.
+                let next = match rewriter.decoder.ended() {
+                    true => {
+                        self.guard.observed.reading = Reading::Whole;
+                        self.guard.record.client_gone = false;
+                        self.state = State::Ended;
+                        None
+                    }
+                    false => self.break_off(Cut::Unterminated),
+                };
+                return Poll::Ready(Turn::Frame(next));
+            }
+            let held_until = (self.guard.run.as_ref())
+                .and_then(Run::held_until)
+                .map(Instant::from_std);
+            // However much the upstream sends meanwhile.
+            if held_until.is_some_and(|until| until <= Instant::now()) {
+                return Poll::Ready(Turn::Work(Task::Release));
+            }
+            let piece = match Pin::new(&mut self.upstream).poll_frame(context) {
+                Poll::Ready(None) => None,
+                // A stream that came to its own end is whole, whatever becomes of its connection.
+                Poll::Ready(Some(Err(_))) if rewriter.decoder.ended() => None,
+                Poll::Ready(Some(Err(error))) => {
+                    let next = self.break_off(Cut::Upstream(error));
+                    return Poll::Ready(Turn::Frame(next));
                 }
-                Err(cut) => {
-                    self.state = State::Breaking;
-                    let bytes = self.end(cut);
-                    return Some(Ok(bytes));
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(bytes) => Some(bytes),
+                    Err(_) => {
+                        self.clock.came();
+                        continue;
+                    }
+                },
+                Poll::Pending => {
+                    let awaits_content = self.guard.record.first_token.is_none();
+                    let expired = self.clock.poll(context, awaits_content, held_until);
+                    return Poll::Ready(match ready!(expired) {
+                        Expired::Hold => Turn::Work(Task::Release),
+                        expired => Turn::Frame(self.break_off(expired.into())),
+                    });
                 }
+            };
+            self.clock.came();
+            let begun = Instant::now();
+            let done = match self.decode(piece) {
+                Ok(deltas) if self.has_work(&deltas) => {
+                    self.guard.record.overhead += begun.elapsed();
+                    return Poll::Ready(Turn::Work(Task::Show(deltas)));
+                }
+                Ok(_) => self.write(&[], begun),
+                Err(cut) => Err(cut),
+            };
+            if let Some(next) = self.written(done) {
+                return Poll::Ready(Turn::Frame(next));
             }
         }
     }
 
-    /// One read from the upstream, through the policies.
-    async fn step(&mut self) -> Result<Bytes, Cut> {
-        let piece = match self.read().await? {
-            Read::Piece(piece) => piece,
-            Read::Held => return self.overdue().await,
+    /// The texts in what came; `None` at the end of the upstream's body.
+    fn decode(&mut self, piece: Option<Bytes>) -> Result<Vec<Delta>, Cut> {
+        let Some(rewriter) = &mut self.rewriter else {
+            return Ok(Vec::new());
         };
-        let begun = Instant::now();
         let read = match &piece {
             Some(piece) => {
-                self.errors.watch(piece);
-                self.watch.observed.bytes += piece.len() as u64;
-                self.decoder.push(piece)
+                if let Some(errors) = &mut self.errors {
+                    errors.watch(piece);
+                }
+                self.guard.observed.bytes += piece.len() as u64;
+                rewriter.decoder.push(piece)
             }
             None => {
-                self.finished = true;
-                self.decoder.finish()
+                rewriter.finished = true;
+                rewriter.decoder.finish()
             }
         };
         read.map_err(|malformed| {
-            Cut::Refusal(
-                Refusal::new(
-                    Code::UpstreamUnreadable,
-                    "the upstream's stream can't be read",
-                )
-                .caused_by(malformed),
-            )
+            let message = "the upstream's stream can't be read";
+            Cut::Refusal(Refusal::new(Code::UpstreamUnreadable, message).caused_by(malformed))
         })?;
-        if let (Some(reason), Some(link)) = (
-            self.decoder.unreadable(),
-            self.watch.generation.chain.blocks_unseen_reply(),
-        ) {
-            return Err(Cut::Refusal(unreadable_reply(&link.name, reason)));
+        let chain = &self.guard.generation.chain;
+        if let (Some(reason), Some(policy)) =
+            (rewriter.decoder.unreadable(), chain.blocks_unseen_reply())
+        {
+            return Err(Cut::Refusal(unreadable_reply(&policy.name, reason)));
         }
-        let chain = &self.watch.generation.chain;
-        if let Some((link, kind)) = chain.blocks_in_reply(self.decoder.unseen()) {
-            return Err(Cut::Refusal(unreadable_reply(&link.name, kind)));
+        if let Some((policy, kind)) = chain.blocks_in_reply(rewriter.decoder.unseen()) {
+            return Err(Cut::Refusal(unreadable_reply(&policy.name, kind)));
         }
-        let deltas = self.decoder.deltas();
-        if self.watch.record.first_token.is_none() && self.decoder.content_seen() {
-            self.watch.content();
+        let deltas = rewriter.decoder.deltas();
+        if self.guard.record.first_token.is_none() && rewriter.decoder.content_seen() {
+            self.guard.content();
         }
-        let edits = match self.watch.run.as_mut().filter(|_| !deltas.is_empty()) {
-            Some(run) => run
-                .on_reply(&self.head, deltas)
-                .await
-                .map_err(|stop| Cut::Refusal(stopped(stop)))?,
-            None => Vec::new(),
+        Ok(deltas)
+    }
+
+    /// Returns whether policies have to be shown what came, or limits asked.
+    fn has_work(&self, deltas: &[Delta]) -> bool {
+        !deltas.is_empty() && self.guard.run.is_some() || self.is_cover_due()
+    }
+
+    fn is_cover_due(&self) -> bool {
+        let due = |rewriter: &Rewriter| {
+            rewriter.decoder.output_estimate() >= rewriter.covered + COVER_EVERY
         };
-        let bytes = self.decoder.write(&edits).map_err(|malformed| {
+        self.guard.ledger.cuts() && self.rewriter.as_deref().is_some_and(due)
+    }
+
+    /// Has policies work on it.
+    pub(super) async fn work(mut self: Box<Self>, task: Task) -> (Box<Self>, Result<Bytes, Cut>) {
+        let begun = Instant::now();
+        let done = match task {
+            Task::Show(deltas) => self.show(deltas, begun).await,
+            Task::Release => self.release(begun).await,
+        };
+        (self, done)
+    }
+
+    async fn show(&mut self, deltas: Vec<Delta>, begun: Instant) -> Result<Bytes, Cut> {
+        let run = self.guard.run.as_mut().filter(|_| !deltas.is_empty());
+        let edits = match (run, &self.rewriter) {
+            (Some(run), Some(rewriter)) => {
+                let shown = run.on_reply(&rewriter.head, deltas).await;
+                shown.map_err(|stop| Cut::Refusal(stopped(stop)))?
+            }
+            _ => Vec::new(),
+        };
+        let bytes = self.write(&edits, begun)?;
+        self.stay_within_limits().await?;
+        Ok(bytes)
+    }
+
+    /// Writes what came, with what policies put in the place of its texts.
+    fn write(&mut self, edits: &[Option<String>], begun: Instant) -> Result<Bytes, Cut> {
+        let Some(rewriter) = &mut self.rewriter else {
+            return Ok(Bytes::new());
+        };
+        let bytes = rewriter.decoder.write(edits).map_err(|malformed| {
             let message = "a policy's text does not fit its place in the reply";
             Cut::Refusal(Refusal::new(Code::PolicyFailed, message).caused_by(malformed))
         })?;
-        self.watch.record.overhead += begun.elapsed();
-        self.within_limits().await?;
-        Ok(self.filtered(bytes))
-    }
-
-    /// Without what tells a usage that the app did not ask for.
-    fn filtered(&mut self, bytes: Bytes) -> Bytes {
-        let Some(filter) = &mut self.filter else {
-            return bytes;
-        };
-        let bytes = filter.push(bytes);
-        match self.finished {
-            false => bytes,
-            true => [&bytes[..], &filter.finish()].concat().into(),
+        let finished = rewriter.finished;
+        self.guard.record.overhead += begun.elapsed();
+        let bytes = self.filtered(bytes);
+        match &mut self.filter {
+            Some(filter) if finished => Ok([&bytes[..], &filter.finish()].concat().into()),
+            _ => Ok(bytes),
         }
     }
 
     /// Sees that what was generated by now is covered by what was reserved, where a policy wants a stream over its limit ended.
-    async fn within_limits(&mut self) -> Result<(), Cut> {
-        if !self.watch.bill.cuts() {
+    async fn stay_within_limits(&mut self) -> Result<(), Cut> {
+        if !self.is_cover_due() {
             return Ok(());
         }
-        let output = self.decoder.output_estimate();
-        if output < self.covered + COVER_EVERY {
+        let Some(rewriter) = &mut self.rewriter else {
             return Ok(());
-        }
-        self.covered = output;
-        if self.watch.bill.covers(output).await {
+        };
+        rewriter.covered = rewriter.decoder.output_estimate();
+        if self.guard.ledger.covers(rewriter.covered).await {
             return Ok(());
         }
         Err(Cut::Refusal(Refusal::denied(Denial {
@@ -206,102 +219,44 @@ impl Rewrite {
         })))
     }
 
-    /// Lets out what a policy has held for as long as it may.
-    async fn overdue(&mut self) -> Result<Bytes, Cut> {
-        let begun = Instant::now();
-        let Some(run) = &mut self.watch.run else {
+    /// Lets out text that a policy has kept back for as long as it may.
+    async fn release(&mut self, begun: Instant) -> Result<Bytes, Cut> {
+        let (Some(run), Some(rewriter)) = (&mut self.guard.run, &mut self.rewriter) else {
             return Ok(Bytes::new());
         };
-        let late = run.overdue(&self.head).await;
+        let late = run.overdue(&rewriter.head).await;
         let mut out = Vec::new();
         for (channel, text) in late.map_err(|stop| Cut::Refusal(stopped(stop)))? {
-            out.extend_from_slice(&self.decoder.release(channel, &text));
+            out.extend_from_slice(&rewriter.decoder.release(channel, &text));
         }
-        self.watch.record.overhead += begun.elapsed();
+        self.guard.record.overhead += begun.elapsed();
         Ok(self.filtered(out.into()))
     }
 
-    /// What the upstream sends next, or word that a policy's hold is over its time.
-    async fn read(&mut self) -> Result<Read, Cut> {
-        let run = self.watch.run.as_ref();
-        let held_until = run.and_then(Run::held_until).map(Instant::from_std);
-        // However much the upstream sends meanwhile.
-        if held_until.is_some_and(|until| until <= Instant::now()) {
-            return Ok(Read::Held);
-        }
-        loop {
-            let silent_at = self.last + self.waits.idle;
-            let content_at = self.asked + self.waits.first_content;
-            let waits_for_content =
-                self.watch.record.first_token.is_none() && content_at < silent_at;
-            let silent_at = if waits_for_content {
-                content_at
-            } else {
-                silent_at
-            };
-            let held = held_until.filter(|until| *until < silent_at);
-            let frame = select! {
-                biased;
-                frame = self.upstream.frame() => frame,
-                () = &mut self.window => return Err(Cut::Draining),
-                () = sleep_until(held.unwrap_or(silent_at)) => match held {
-                    Some(_) => return Ok(Read::Held),
-                    None if waits_for_content => return Err(Cut::NoContent),
-                    None => return Err(Cut::Silent),
-                },
-            };
-            self.last = Instant::now();
-            match frame {
-                None => return Ok(Read::Piece(None)),
-                // A stream that came to its own end is whole, whatever becomes of its connection.
-                Some(Err(_)) if self.decoder.ended() => return Ok(Read::Piece(None)),
-                Some(Err(error)) => return Err(Cut::Upstream(error)),
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        return Ok(Read::Piece(Some(bytes)));
-                    }
-                }
+    /// The frame of what was rewritten; none where nothing is left of it.
+    pub(super) fn written(&mut self, done: Result<Bytes, Cut>) -> Option<Next> {
+        match done {
+            Ok(bytes) if bytes.is_empty() => None,
+            Ok(bytes) => {
+                self.guard.record.reply_bytes += bytes.len() as u64;
+                Some(Some(Ok(Frame::data(bytes))))
             }
+            Err(cut) => Some(self.break_off(cut)),
         }
     }
 
-    /// The last bytes of a stream that ends before its end.
-    fn end(&mut self, cut: Cut) -> Bytes {
-        let held = self.filter.take().map(|mut filter| filter.finish());
-        let end = self.ending(cut);
-        match held.filter(|held| !held.is_empty()) {
-            Some(held) => [&held[..], &end].concat().into(),
-            None => end,
+    /// Notes what was seen of a stream that policies rewrote.
+    pub(super) fn note_rewritten(&mut self) {
+        if let Some(rewriter) = &self.rewriter {
+            self.guard.note(&rewriter.decoder);
+            self.guard.missed_of(&rewriter.decoder);
         }
-    }
-
-    fn ending(&mut self, cut: Cut) -> Bytes {
-        let refusal = self.watch.cut(cut);
-        if refusal.code == Code::PolicyDenied {
-            // A policy's refusal is a proper end in the dialect's own way.
-            self.state = State::Over;
-            let refused = answer::Refused {
-                code: refusal.word(),
-                message: &refusal.message,
-            };
-            return self.decoder.refuse(&refused);
+        self.guard.observed.streaming = true;
+        if self.guard.observed.reading == Reading::Unread {
+            self.guard.observed.reading = Reading::Part;
         }
-        self.decoder
-            .break_off(refusal.event_type(), &refusal.message)
-    }
-}
-
-/// Whatever way it ends: an app that leaves in mid-stream is settled by what went by.
-impl Drop for Rewrite {
-    fn drop(&mut self) {
-        self.watch.note(&self.decoder);
-        self.watch.missed_of(&self.decoder);
-        self.watch.observed.streaming = true;
-        if self.watch.observed.reading == Reading::Unread {
-            self.watch.observed.reading = Reading::Part;
-        }
-        if self.errors.found() {
-            self.watch.failed_in_band();
+        if self.errors.as_mut().is_some_and(|errors| errors.found()) {
+            self.guard.failed_in_band();
         }
     }
 }

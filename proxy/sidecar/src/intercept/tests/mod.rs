@@ -26,7 +26,7 @@ use tokio_rustls::client::TlsStream;
 use super::*;
 use crate::{
     config::ByHost,
-    exchange::generation::Generation,
+    exchange::generation::{Generation, routing_table},
     policy::Chain,
     state::{Stores, flights::Flights},
     telemetry::metrics::Models,
@@ -140,6 +140,7 @@ fn generation(yaml: &str) -> Generation {
     Generation {
         number: 1,
         chain: Chain::new(Vec::new()),
+        table: routing_table(&config),
         models: Models::of(&config),
         prices: crate::cost::Prices::of(&config),
         tags: crate::cost::tags::Rules::default(),

@@ -30,7 +30,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// A connection that requests can be sent over. Dropped, it closes once the replies under way have ended.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct HttpConnection {
     sender: Sender,
     usage: Usage,
 }
@@ -44,7 +44,7 @@ enum Sender {
 /// A request that got no reply: why, and the request itself where nothing of it went out.
 pub(super) type Unsent = TrySendError<Request<Payload>>;
 
-impl Connection {
+impl HttpConnection {
     /// Connects to `origin`, within `limit`.
     pub(super) async fn open(
         connector: &Connector,

@@ -10,7 +10,7 @@ use http::Uri;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::Connection;
+use super::connection::HttpConnection;
 use crate::upstream::connect::Connector;
 
 /// Time for which a connection without a request is kept: under the 5 s after which the first servers close theirs (Node's
@@ -30,9 +30,9 @@ pub(super) struct Origin {
 #[derive(Default)]
 struct Kept {
     /// HTTP/1.1 connections without a request; the one that was used last is used next.
-    idle: Vec<(Connection, Instant)>,
+    idle: Vec<(HttpConnection, Instant)>,
     /// The HTTP/2 connection, which requests share.
-    shared: Option<(Connection, Instant)>,
+    shared: Option<(HttpConnection, Instant)>,
     /// A task waits for the oldest to have been idle for long enough.
     sweeping: bool,
 }
@@ -52,7 +52,7 @@ impl Origin {
     }
 
     /// Takes a connection that was kept.
-    pub(super) fn take(&self) -> Option<Connection> {
+    pub(super) fn take(&self) -> Option<HttpConnection> {
         let now = Instant::now();
         let mut kept = self.kept();
         if let Some((shared, used)) = &mut kept.shared
@@ -71,7 +71,7 @@ impl Origin {
     }
 
     /// Keeps a connection for the next request, where there is room.
-    pub(super) fn keep(self: &Arc<Self>, connection: Connection) {
+    pub(super) fn keep(self: &Arc<Self>, connection: HttpConnection) {
         if self.most == 0 || connection.is_closed() {
             return;
         }
@@ -97,7 +97,7 @@ impl Origin {
     /// Closes what has been idle for too long, and returns when to look again.
     fn expire(&self, now: Instant) -> Option<Instant> {
         let mut kept = self.kept();
-        let lives = |(connection, since): &(Connection, Instant)| {
+        let lives = |(connection, since): &(HttpConnection, Instant)| {
             !connection.is_closed() && now < *since + IDLE
         };
         kept.idle.retain(lives);
@@ -124,12 +124,12 @@ async fn sweep(origin: Weak<Origin>, first: Instant) {
 
 /// A connection that a reply's body comes over, and the origin that keeps it afterwards. Dropped, it closes the connection.
 pub(crate) struct Lease {
-    connection: Connection,
+    connection: HttpConnection,
     origin: Arc<Origin>,
 }
 
 impl Lease {
-    pub(super) fn new(connection: Connection, origin: Arc<Origin>) -> Self {
+    pub(super) fn new(connection: HttpConnection, origin: Arc<Origin>) -> Self {
         Self { connection, origin }
     }
 

@@ -65,6 +65,14 @@ async fn request(stream: &mut TcpStream, body: usize) -> String {
     }
 }
 
+async fn send(
+    pool: &Pool,
+    upstream: &Upstream,
+    request: Request<Payload>,
+) -> Result<Response<Inbound>, SendError> {
+    pool.send(upstream, request, Connection::Kept).await
+}
+
 async fn whole(reply: Response<Inbound>) -> Bytes {
     reply.into_body().collect().await.unwrap().to_bytes()
 }
@@ -83,8 +91,7 @@ async fn head_and_body_leave_in_one_write_with_one_host_and_the_exact_length() {
     });
     let pool = Pool::default();
     let body = "x".repeat(2000);
-    let reply = pool
-        .send(&upstream(&url, None), post(&url, body.clone()))
+    let reply = send(&pool, &upstream(&url, None), post(&url, body.clone()))
         .await
         .unwrap();
     assert_eq!(whole(reply).await, "ok");
@@ -113,7 +120,7 @@ async fn an_empty_post_says_that_it_is_empty() {
         got
     });
     let pool = Pool::default();
-    pool.send(&upstream(&url, None), post(&url, ""))
+    send(&pool, &upstream(&url, None), post(&url, ""))
         .await
         .unwrap();
     assert!(server.await.unwrap().contains("content-length: 0"));
@@ -136,7 +143,16 @@ async fn a_connection_is_used_again_and_a_stale_one_costs_no_request() {
     });
     let (pool, upstream) = (Pool::default(), upstream(&url, None));
     for n in 0..3 {
-        let reply = timeout(SECOND, pool.send(&upstream, post(&url, "x"))).await;
+        let sent = async {
+            match send(&pool, &upstream, post(&url, "x")).await {
+                Err(SendError::Stale(_)) => {
+                    let over = Connection::New;
+                    pool.send(&upstream, post(&url, "x"), over).await
+                }
+                sent => sent,
+            }
+        };
+        let reply = timeout(SECOND, sent).await;
         assert_eq!(whole(reply.unwrap().unwrap()).await, "ok", "request {n}");
     }
     server.await.unwrap();
@@ -157,7 +173,7 @@ async fn a_connection_without_a_request_is_closed_before_servers_would() {
     });
     let (pool, upstream) = (Pool::default(), upstream(&url, None));
     for _ in 0..2 {
-        let reply = pool.send(&upstream, post(&url, "x")).await.unwrap();
+        let reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
         assert_eq!(whole(reply).await, "ok");
     }
     let idle = server.await.unwrap();
@@ -165,7 +181,7 @@ async fn a_connection_without_a_request_is_closed_before_servers_would() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_again_takes_a_new_connection_and_leaves_it_for_others() {
+async fn a_connection_that_was_opened_for_one_request_is_kept_for_others() {
     let (listener, url) = listen().await;
     let accepted = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = Arc::clone(&accepted);
@@ -181,18 +197,9 @@ async fn what_cannot_be_sent_again_takes_a_new_connection_and_leaves_it_for_othe
         }
     });
     let (pool, upstream) = (Pool::default(), upstream(&url, None));
-    let stream = || {
-        let body = http_body_util::Full::new(Bytes::from_static(b"x"));
-        let body = BodyExt::map_err(body, |never| match never {});
-        post(&url, "").map(|_| Payload::Stream(Box::pin(body)))
-    };
-    for (body, connections) in [
-        (stream(), 1),
-        (post(&url, "x"), 1),
-        (stream(), 2),
-        (stream(), 3),
-    ] {
-        let reply = pool.send(&upstream, body).await.unwrap();
+    let (kept, new) = (Connection::Kept, Connection::New);
+    for (over, connections) in [(new, 1), (kept, 1), (new, 2), (new, 3), (kept, 3)] {
+        let reply = pool.send(&upstream, post(&url, "x"), over).await.unwrap();
         assert_eq!(whole(reply).await, "ok");
         let accepted = accepted.load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!(accepted, connections);
@@ -218,7 +225,7 @@ async fn requests_share_the_one_connection_of_http2() {
     let url = format!("https://localhost:{port}");
     let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
     let send = async || {
-        let sent = timeout(5 * SECOND, pool.send(&upstream, post(&url, "x"))).await;
+        let sent = timeout(5 * SECOND, send(&pool, &upstream, post(&url, "x"))).await;
         whole(sent.unwrap().unwrap()).await
     };
     assert_eq!(send().await, "ok");
@@ -237,8 +244,7 @@ async fn a_connection_that_ends_before_the_head_is_closed_and_retryable() {
             stream.write_all(answer).await.unwrap();
         });
         let pool = Pool::default();
-        let error = pool
-            .send(&upstream(&url, None), post(&url, "x"))
+        let error = send(&pool, &upstream(&url, None), post(&url, "x"))
             .await
             .unwrap_err();
         assert!(
@@ -277,10 +283,10 @@ async fn a_reset_is_closed_and_what_is_no_http_is_a_protocol_error() {
         std::future::pending::<()>().await;
     });
     let (pool, upstream) = (Pool::default(), upstream(&url, None));
-    let reset = pool.send(&upstream, post(&url, "x")).await.unwrap_err();
+    let reset = send(&pool, &upstream, post(&url, "x")).await.unwrap_err();
     assert!(matches!(reset, SendError::Closed(_)), "{reset:?}");
     for what in ["no http", "too many headers"] {
-        let error = pool.send(&upstream, post(&url, "x")).await.unwrap_err();
+        let error = send(&pool, &upstream, post(&url, "x")).await.unwrap_err();
         assert!(
             matches!(error, SendError::Protocol(_)) && !error.retryable(),
             "{what}: {error:?}"
@@ -293,8 +299,7 @@ async fn a_closed_port_is_no_connection_and_a_silent_one_a_timeout() {
     let (listener, url) = listen().await;
     drop(listener);
     let pool = Pool::default();
-    let error = pool
-        .send(&upstream(&url, None), post(&url, "x"))
+    let error = send(&pool, &upstream(&url, None), post(&url, "x"))
         .await
         .unwrap_err();
     assert!(
@@ -307,7 +312,7 @@ async fn a_closed_port_is_no_connection_and_a_silent_one_a_timeout() {
     let url = url.replace("http://", "https://");
     let mut slow = upstream(&url, None);
     slow.connect_timeout = Duration::from_millis(50);
-    let error = timeout(SECOND, pool.send(&slow, post(&url, "x")))
+    let error = timeout(SECOND, send(&pool, &slow, post(&url, "x")))
         .await
         .unwrap()
         .unwrap_err();
@@ -329,7 +334,7 @@ async fn dropping_a_reply_closes_its_connection() {
         stream.write_all(head).await.unwrap();
         stream.read(&mut [0; 1]).await // waits for the peer to leave
     });
-    let mut reply = pool.send(&upstream, post(&url, "x")).await.unwrap();
+    let mut reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
     let first = reply.body_mut().frame().await.unwrap().unwrap();
     assert_eq!(first.into_data().unwrap(), "ok");
     drop(reply);
@@ -347,8 +352,7 @@ async fn a_reply_that_breaks_off_is_an_error_and_not_an_end() {
         stream.write_all(cut).await.unwrap();
     });
     let pool = Pool::default();
-    let reply = pool
-        .send(&upstream(&url, None), post(&url, "x"))
+    let reply = send(&pool, &upstream(&url, None), post(&url, "x"))
         .await
         .unwrap();
     assert!(reply.into_body().collect().await.is_err());
@@ -374,7 +378,9 @@ async fn a_body_that_breaks_off_is_the_callers_fault() {
     });
     let pool = Pool::default();
     let request = post(&url, "").map(|_| Payload::Stream(Box::pin(Broken)));
-    let error = pool.send(&upstream(&url, None), request).await.unwrap_err();
+    let error = send(&pool, &upstream(&url, None), request)
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, SendError::Body(_)) && !error.retryable(),
         "{error:?}"
@@ -443,7 +449,7 @@ async fn an_https_upstream_is_spoken_to_in_the_best_version_that_it_offers() {
         let url = format!("https://localhost:{}", address.port());
         let upstream = upstream(&url, Some(roots.path()));
         pool.prepare(&upstream).unwrap();
-        let reply = pool.send(&upstream, post(&url, "x")).await.unwrap();
+        let reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
         assert_eq!(whole(reply).await, expected);
     }
 }
@@ -454,8 +460,7 @@ async fn a_certificate_that_is_not_trusted_is_a_tls_error() {
     let pool = Pool::default();
     // Not among the built-in roots.
     let url = format!("https://localhost:{}", address.port());
-    let error = pool
-        .send(&upstream(&url, None), post(&url, "x"))
+    let error = send(&pool, &upstream(&url, None), post(&url, "x"))
         .await
         .unwrap_err();
     assert!(
@@ -465,7 +470,7 @@ async fn a_certificate_that_is_not_trusted_is_a_tls_error() {
     // Trusted, but for another name.
     let url = format!("https://{address}");
     let other = upstream(&url, Some(roots.path()));
-    let error = pool.send(&other, post(&url, "x")).await.unwrap_err();
+    let error = send(&pool, &other, post(&url, "x")).await.unwrap_err();
     assert!(matches!(error, SendError::Tls(_)), "{error:?}");
 }
 
@@ -493,7 +498,7 @@ async fn the_embedded_model_is_asked_without_a_socket() {
         ..upstream("http://localhost", None)
     };
     let body = r#"{"model":"any","messages":[{"role":"user","content":"hello"}]}"#;
-    let reply = pool.send(&embedded, post("", body)).await.unwrap();
+    let reply = send(&pool, &embedded, post("", body)).await.unwrap();
     assert_eq!(reply.status(), 200);
     let reply: serde_json::Value = serde_json::from_slice(&whole(reply).await).unwrap();
     assert_eq!(
@@ -526,7 +531,7 @@ async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused_and_retrya
         });
         let url = format!("https://localhost:{port}");
         let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
-        let sent = timeout(5 * SECOND, pool.send(&upstream, post(&url, "x"))).await;
+        let sent = timeout(5 * SECOND, send(&pool, &upstream, post(&url, "x"))).await;
         let error = sent.unwrap().unwrap_err();
         assert_eq!(error.retryable(), retryable, "{reason:?}: {error:?}");
         let refused = matches!(error, SendError::Refused(_));
@@ -554,7 +559,7 @@ proptest::proptest! {
             let pool = Pool::default();
             let upstream = upstream(&url, None);
             // The upstream ends, so a time-out here is a hang.
-            let sent = timeout(SECOND, pool.send(&upstream, post(&url, "x"))).await;
+            let sent = timeout(SECOND, send(&pool, &upstream, post(&url, "x"))).await;
             if let Ok(reply) = sent.unwrap() {
                 let body = timeout(SECOND, reply.into_body().collect()).await;
                 if let Ok(body) = body.unwrap() {

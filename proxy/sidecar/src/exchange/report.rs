@@ -1,4 +1,4 @@
-//! What happens in the chain, told to the operator: metrics for all of it, a log line where somebody may have to act.
+//! Reports what happens in the chain: metrics for all of it, a log line where somebody may have to act.
 
 use std::{
     sync::{
@@ -15,15 +15,15 @@ use crate::{
     telemetry::metrics::{Hook, PolicyMeter},
 };
 
-/// Passes on what happens to one policy.
+/// Reports what happens to one policy.
 #[derive(Debug)]
-pub struct Told {
+pub struct PolicyReporter {
     meter: Arc<PolicyMeter>,
-    /// Told last: most calls need no more.
+    /// The most that was reported: nearly all calls need no more.
     memory: AtomicU64,
 }
 
-impl Told {
+impl PolicyReporter {
     /// Counts with `meter`.
     pub const fn new(meter: Arc<PolicyMeter>) -> Self {
         Self {
@@ -33,8 +33,8 @@ impl Told {
     }
 }
 
-impl Listener for Told {
-    fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, took: Duration) {
+impl Listener for PolicyReporter {
+    fn called(&self, policy: &Link, hook: &'static str, outcome: &'static str, took: Duration) {
         let hook = match hook {
             "request" => Hook::Request,
             "reply" => Hook::Reply,
@@ -42,22 +42,22 @@ impl Listener for Told {
             _ => Hook::End,
         };
         self.meter.call(hook, outcome, took);
-        let memory = link.program.memory_high_water();
+        let memory = policy.program.memory_high_water();
         if self.memory.fetch_max(memory, Ordering::Relaxed) < memory {
             self.meter.memory(memory);
         }
     }
 
-    fn faulted(&self, link: &Link, hook: &'static str, fault: &Fault) {
-        warn!(policy = %link.name, version = %link.version, hook, %fault, "policy failed");
+    fn faulted(&self, policy: &Link, hook: &'static str, fault: &Fault) {
+        warn!(policy = %policy.name, version = %policy.version, hook, %fault, "policy failed");
     }
 
-    fn quarantined(&self, link: &Link, closed: bool) {
+    fn quarantined(&self, policy: &Link, closed: bool) {
         self.meter.quarantined(closed);
         if closed {
-            warn!(policy = %link.name, "policy quarantined after repeated faults; one exchange at a time will try it again");
+            warn!(policy = %policy.name, "policy quarantined after repeated faults; one exchange at a time will try it again");
         } else {
-            info!(policy = %link.name, "policy works again");
+            info!(policy = %policy.name, "policy works again");
         }
     }
 

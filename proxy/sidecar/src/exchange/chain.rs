@@ -1,0 +1,129 @@
+//! A call on its way down the chain, and what is refused before any policy could judge it.
+
+use std::sync::Arc;
+
+use dialect::answer;
+use http::Response;
+use tokio::time::Instant;
+
+use super::{
+    Reply, Worker,
+    attempt::{Failure, Transport},
+    refusals::{failed, log_refusal, unseen, wordless},
+    render::replied,
+    settle::ExchangeGuard,
+};
+use crate::{
+    policy::{self, Call, Chain, Coverage, Link, Run, chain::Stop},
+    refusal::Refusal,
+    upstream::Inbound,
+};
+/// The chain's decision on a call.
+pub(super) enum Decided {
+    /// It goes out.
+    Forward(Box<Call>),
+    /// A policy answered it.
+    Answered(Reply),
+    /// It is served a kept or shared reply, which goes up the chain from the policy that found it.
+    Served(Response<Inbound>),
+}
+
+impl<T: Transport> Worker<T> {
+    /// Asks the chain what becomes of the call.
+    pub(super) async fn on_request(
+        &self,
+        mut call: Box<Call>,
+        unread: Option<(&'static str, u64)>,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Decided, Refusal> {
+        if guard.generation.chain.links().is_empty() {
+            return Ok(Decided::Forward(call));
+        }
+        // `guard` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
+        guard.run = Some(Run::new(&guard.generation.chain, || {
+            Instant::now().into_std()
+        }));
+        loop {
+            let begun = Instant::now();
+            let Some(run) = &mut guard.run else {
+                return Ok(Decided::Forward(call));
+            };
+            let decided = run.on_request(call, unread).await;
+            guard.record.overhead += begun.elapsed();
+            match decided {
+                Ok(forward) => {
+                    call = forward;
+                    guard.noted(&mut call);
+                    return Ok(Decided::Forward(call));
+                }
+                Err(Stop::Refused(call, _, denial)) => {
+                    call.into_iter().for_each(|mut call| guard.noted(&mut call));
+                    return Err(Refusal::denied(denial));
+                }
+                Err(Stop::Failed(policy, fault)) => return Err(failed(&policy.name, fault)),
+                Err(Stop::Replied(mut call, policy, text)) => {
+                    guard.noted(&mut call);
+                    if !answer::takes_text(guard.record.dialect) {
+                        return Err(wordless(&policy.name));
+                    }
+                    return Ok(Decided::Answered(Reply::Whole(replied(&text, guard))));
+                }
+                Err(Stop::Served(back, found)) => {
+                    call = back;
+                    if let Some(reply) = self.serve(found, &mut call, guard).await {
+                        guard.noted(&mut call);
+                        guard.take_over(std::mem::take(&mut call.books.reserved));
+                        if let Some(run) = &mut guard.run {
+                            run.served();
+                        }
+                        return Ok(Decided::Served(reply));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Asks the chain what takes the place of a call that failed; `None` where nothing does.
+pub(super) async fn rescue(
+    failed: &Failure,
+    guard: &mut ExchangeGuard,
+) -> Option<Result<Reply, Refusal>> {
+    if !failed.is_upstreams() {
+        return None;
+    }
+    let failure = match &failed.reply {
+        Ok(reply) => policy::Failure {
+            status: reply.status().as_u16(),
+            code: "upstream_status".into(),
+        },
+        Err(refusal) => policy::Failure {
+            status: refusal.status().as_u16(),
+            code: refusal.word().to_owned(),
+        },
+    };
+    match guard.run.as_mut()?.on_failure(&Arc::new(failure)).await? {
+        Ok(text) => {
+            if let Err(refusal) = &failed.reply {
+                log_refusal(&guard.record.id, refusal);
+            }
+            Some(Ok(Reply::Whole(replied(&text, guard))))
+        }
+        Err(denial) => Some(Err(Refusal::denied(denial))),
+    }
+}
+
+/// Refuses what `policy` may not miss, and counts it as missed by all policies that read prompts.
+pub(super) fn blocked(chain: &Chain, policy: &Link, reason: &'static str, bytes: u64) -> Refusal {
+    missed(chain, reason, bytes);
+    unseen(&policy.name, reason)
+}
+
+/// Counts what is refused unseen as missed by all policies that read or judge.
+pub(super) fn missed(chain: &Chain, reason: &'static str, bytes: u64) {
+    let mut coverage = Coverage::default();
+    coverage.miss(reason, bytes);
+    for judge in chain.judges() {
+        judge.listener.covered(judge, &coverage);
+    }
+}

@@ -1,0 +1,178 @@
+//! The clocks of a reply: silence, the first content, text that a policy holds, and the end of the drain window.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::super::settle::ExchangeGuard;
+
+/// Resolves when the drain window is over.
+pub(super) type Window = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One reply's clocks. One timer serves them all: it is set when it fires, or where something is due sooner, and never for a frame.
+pub(super) struct Clock {
+    waits: Timeouts,
+    begun: Instant,
+    last: Instant,
+    timer: Pin<Box<Sleep>>,
+    window: Option<Window>,
+}
+
+/// A thing that a reply has waited for in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expired {
+    /// Any more bytes.
+    Silent,
+    /// The first content.
+    NoContent,
+    /// A policy's next text: what it holds is to go out.
+    Hold,
+    /// Its end, before the process's.
+    Drained,
+}
+
+impl Clock {
+    /// Begins to wait. `window` ends when the process does; none where the reply is not cut then.
+    pub(super) fn start(waits: Timeouts, window: Option<Window>) -> Self {
+        let now = Instant::now();
+        let first = waits.idle.min(waits.first_content);
+        Self {
+            waits,
+            begun: now,
+            last: now,
+            timer: Box::pin(sleep_until(now + first)),
+            window,
+        }
+    }
+
+    /// Notes that something came.
+    pub(super) fn came(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Waits, where nothing comes. `awaits_content`: the first content is still to come. `held_until`: when the text that a policy holds
+    /// must be out.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        awaits_content: bool,
+        held_until: Option<Instant>,
+    ) -> Poll<Expired> {
+        if let Some(window) = &mut self.window
+            && window.as_mut().poll(context).is_ready()
+        {
+            self.window = None;
+            return Poll::Ready(Expired::Drained);
+        }
+        if let Some(until) = held_until
+            && until < self.timer.deadline()
+        {
+            self.timer.as_mut().reset(until);
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let (at, expired) = self.next(awaits_content, held_until);
+            if at <= Instant::now() {
+                return Poll::Ready(expired);
+            }
+            self.timer.as_mut().reset(at);
+        }
+    }
+
+    /// The wait that runs out next, and when.
+    fn next(&self, awaits_content: bool, held_until: Option<Instant>) -> (Instant, Expired) {
+        let mut next = (self.last + self.waits.idle, Expired::Silent);
+        let content = (self.begun + self.waits.first_content, Expired::NoContent);
+        if awaits_content && content.0 < next.0 {
+            next = content;
+        }
+        match held_until {
+            Some(until) if until < next.0 => (until, Expired::Hold),
+            _ => next,
+        }
+    }
+}
+
+/// The waits that the exchange's upstream allows.
+#[derive(Clone, Copy)]
+pub(in crate::exchange) struct Timeouts {
+    pub(in crate::exchange) first_content: Duration,
+    pub(in crate::exchange) idle: Duration,
+}
+
+/// Finds the waits of the last attempt's upstream.
+pub(in crate::exchange) fn timeouts(guard: &ExchangeGuard) -> Timeouts {
+    let upstream = guard
+        .record
+        .upstream
+        .as_ref()
+        .and_then(|name| guard.generation.config.upstreams.get(&**name));
+    upstream.map_or(
+        Timeouts {
+            first_content: Duration::from_secs(120),
+            idle: Duration::from_secs(120),
+        },
+        |upstream| Timeouts {
+            first_content: upstream.first_content_timeout,
+            idle: upstream.idle_timeout,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn clock(idle: u32, first_content: u32) -> Clock {
+        let waits = Timeouts {
+            idle: SECOND * idle,
+            first_content: SECOND * first_content,
+        };
+        Clock::start(waits, None)
+    }
+
+    async fn expires(clock: &mut Clock, awaits_content: bool) -> Expired {
+        poll_fn(|context| clock.poll(context, awaits_content, None)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_put_off_the_silence_and_not_the_first_content() {
+        let begun = Instant::now();
+        let mut idle = clock(5, 8);
+        tokio::time::sleep(SECOND * 4).await;
+        idle.came();
+        assert_eq!(expires(&mut idle, true).await, Expired::NoContent);
+        assert_eq!(begun.elapsed().as_secs(), 8);
+        assert_eq!(expires(&mut idle, false).await, Expired::Silent);
+        assert_eq!(begun.elapsed().as_secs(), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn held_text_is_due_at_its_own_time_however_late_the_timer_was_set() {
+        let begun = Instant::now();
+        let mut clock = clock(60, 60);
+        let due = Some(begun + SECOND * 2);
+        let expired = poll_fn(|context| clock.poll(context, true, due)).await;
+        assert_eq!(expired, Expired::Hold);
+        assert_eq!(begun.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_drain_window_comes_before_all_else() {
+        let waits = Timeouts {
+            idle: SECOND,
+            first_content: SECOND,
+        };
+        let mut clock = Clock::start(waits, Some(Box::pin(tokio::time::sleep(SECOND / 2))));
+        assert_eq!(expires(&mut clock, true).await, Expired::Drained);
+        assert_eq!(expires(&mut clock, true).await, Expired::Silent);
+    }
+}

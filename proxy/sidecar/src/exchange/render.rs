@@ -1,0 +1,243 @@
+//! Between the chain and the wire: the call that policies work on, and the requests that leave for upstreams.
+//!
+//! An [`Outgoing`] is what policies left. It is rendered for one attempt at a time, as often as one is made, and is not changed by that:
+//! model, path, credentials and the usage option are the target's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dialect::{answer, request::Body as RequestBody};
+use http::{HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
+use tokio::time::Instant;
+
+use super::{
+    REQUEST_ID,
+    attempt::Attempt,
+    generation::{Generation, now},
+    settle::ExchangeGuard,
+    usage_option::Standing,
+};
+use crate::{
+    config::{ByHost, Upstream},
+    cost::{Estimate, tags},
+    policy::{Call, ConnectionId, Estimates, Run},
+    refusal::{Code, Refusal},
+    route::{NoRoute, Plan},
+    upstream::{Payload, credentials},
+};
+
+/// A call that leaves.
+pub(super) struct Outgoing {
+    pub(super) call: Box<Call>,
+    /// The body, where it passes as it comes. The first attempt takes it, so that no other can follow.
+    pub(super) stream: Option<Payload>,
+    /// The protocol that the connection is to switch to.
+    pub(super) upgrade: Option<HeaderValue>,
+    /// Others are to have the reply, too.
+    pub(super) shares: bool,
+}
+
+/// A request as it leaves for one target.
+pub(super) struct Rendered {
+    pub(super) request: Request<Payload>,
+    /// A stream is to report its usage though the app did not want it, and the target is not known to take that.
+    pub(super) probes_usage: bool,
+}
+
+/// The candidates for a call as policies left it.
+pub(super) fn plan<'g>(generation: &'g Generation, call: &Call) -> Result<Plan<'g>, Refusal> {
+    generation.plan(call).map_err(|none| {
+        let code = match none {
+            NoRoute::Unclaimed => Code::Misdirected,
+            NoRoute::NobodySpeaks(_) | NoRoute::Excluded(..) => Code::NoUpstream,
+        };
+        Refusal::new(code, none.to_string())
+    })
+}
+
+impl Outgoing {
+    /// A call whose whole body is here.
+    pub(super) fn whole(call: Box<Call>) -> Self {
+        Self {
+            call,
+            stream: None,
+            upgrade: None,
+            shares: false,
+        }
+    }
+
+    /// A call whose body passes as it comes.
+    pub(super) fn streamed(call: Box<Call>, body: Payload) -> Self {
+        Self {
+            stream: Some(body),
+            ..Self::whole(call)
+        }
+    }
+
+    /// Lets go of a body that is not sent again.
+    pub(super) fn forget_body(&mut self) {
+        self.call.body = RequestBody::wire(self.call.dialect, Bytes::new());
+        self.call.encoded = None;
+    }
+
+    /// Writes the request for one attempt, and opens that attempt's settlement.
+    pub(super) fn render(
+        &mut self,
+        attempt: &Attempt<'_>,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Rendered, Refusal> {
+        let generation = Arc::clone(&guard.generation);
+        let (call, upstream) = (&*self.call, attempt.upstream);
+        // No copy where the target changes nothing.
+        let mut edited: Option<RequestBody> = None;
+        if let Some(model) = &attempt.candidate.model {
+            edited
+                .get_or_insert_with(|| call.body.for_target())
+                .set_model(model);
+        }
+        charge(call, edited.as_ref().unwrap_or(&call.body), upstream, guard);
+        let standing = match asks_for_usage(attempt, guard) {
+            true => (guard.shared.usage_option).standing(&guard.record.target, Instant::now()),
+            false => Standing::Refuses,
+        };
+        guard.strips_usage = standing != Standing::Refuses
+            && (edited.get_or_insert_with(|| call.body.for_target())).ask_for_usage();
+        // Whoever reads, counts or keeps needs what is inside. A reply that nobody looks into comes as the app wants it.
+        guard.decodes = self.shares
+            || guard.strips_usage
+            || guard.ledger.has_reservations()
+            || generation.config.prices.reply_header
+            || guard.run.as_ref().is_some_and(Run::rewrites);
+        let body = edited.as_ref().unwrap_or(&call.body);
+        let encoded = call.encoded.as_ref();
+        let payload = match (self.stream.take(), encoded.filter(|_| !body.edited())) {
+            (Some(stream), _) => stream,
+            (None, Some(encoded)) => Payload::Whole(encoded.clone()),
+            (None, None) => Payload::Whole(body.render()),
+        };
+        let mut head = head(call, body, attempt, &generation, guard)?;
+        if encoded.is_some() && body.edited() {
+            head.headers.remove(header::CONTENT_ENCODING); // what is sent was written anew
+        }
+        if let Some(protocol) = &self.upgrade {
+            let upgrade = HeaderValue::from_static("Upgrade");
+            head.headers.insert(header::CONNECTION, upgrade);
+            head.headers.insert(header::UPGRADE, protocol.clone());
+        }
+        Ok(Rendered {
+            request: Request::from_parts(head, payload),
+            probes_usage: guard.strips_usage && standing == Standing::Unknown,
+        })
+    }
+}
+
+/// The request's head for one target: its path, its credentials, and of the app's headers those that are for it.
+fn head(
+    call: &Call,
+    body: &RequestBody,
+    attempt: &Attempt<'_>,
+    generation: &Generation,
+    guard: &ExchangeGuard,
+) -> Result<Parts, Refusal> {
+    let unsendable =
+        |error: &dyn std::fmt::Display| Refusal::new(Code::BadRequest, error.to_string());
+    let path = body.path(&call.path);
+    let path = match attempt.candidate.dialled {
+        true => path.into_owned(),
+        false => attempt.upstream.path(&path),
+    };
+    let path = PathAndQuery::try_from(path).map_err(|error| unsendable(&error))?;
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = call.method.clone();
+    head.headers = call.headers().clone();
+    let mut reads = generation.reads.iter();
+    let reads = reads.find(|(name, _)| *name == attempt.upstream.name);
+    let reads = reads.map(|(_, reads)| *reads).unwrap_or_default();
+    for name in tags::stripped(&generation.tags, call.headers(), reads) {
+        head.headers.remove(name);
+    }
+    if guard.decodes {
+        let identity = HeaderValue::from_static("identity");
+        head.headers.insert(header::ACCEPT_ENCODING, identity);
+    }
+    let mut head =
+        credentials::outgoing(attempt.upstream, head, path).map_err(|error| unsendable(&error))?;
+    if let Ok(id) = HeaderValue::try_from(call.id.as_str()) {
+        head.headers.entry(REQUEST_ID).or_insert(id);
+    }
+    Ok(head)
+}
+
+/// Opens an attempt's settlement: its target, what it is expected to take, and what that costs there.
+fn charge(call: &Call, body: &RequestBody, upstream: &Upstream, guard: &mut ExchangeGuard) {
+    let model = body.model().unwrap_or_default();
+    guard.record.target = [&upstream.name, "/", model].concat();
+    let generation = &guard.generation;
+    let (expected, price) = match guard.ledger.has_reservations() {
+        true => generation.expected(call, &upstream.name, model),
+        // No policy wanted an estimate: where no usage comes back, four bytes are a token (20 % off on the average).
+        false => {
+            let input = body.size() as u64 / 4;
+            let price = generation.prices.price(&upstream.name, model, now());
+            (Estimate { input, output: 0 }, price)
+        }
+    };
+    guard.ledger.begin(expected, price);
+}
+
+/// Returns whether a stream is to report its usage though the app did not want it. With an empty chain nothing is added: a wire.
+fn asks_for_usage(attempt: &Attempt<'_>, guard: &ExchangeGuard) -> bool {
+    attempt.asks_for_usage
+        && attempt.upstream.usage
+        && guard.record.streaming
+        && guard.run.is_some()
+}
+
+pub(super) fn call(mut parts: Parts, body: RequestBody, guard: &ExchangeGuard) -> Box<Call> {
+    let home = parts.extensions.remove::<ByHost>();
+    let connection = parts.extensions.remove::<ConnectionId>();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let tags = tags::read(&guard.generation.tags, &parts.headers);
+    let mut call = Box::new(Call::new(
+        guard.record.id.clone(),
+        guard.record.dialect,
+        parts.method,
+        path.to_owned(),
+        parts.headers,
+        body,
+    ));
+    if home.is_some() {
+        call.asked = call.body.model().map(Into::into);
+    }
+    call.home = home;
+    call.connection = connection;
+    call.tagged(tags);
+    call.identified_by(Arc::clone(&guard.generation.config.caller));
+    call.estimated_by(Arc::clone(&guard.generation) as Arc<dyn Estimates>);
+    call
+}
+
+/// A policy's own reply in the caller's dialect.
+pub(super) fn replied(text: &str, guard: &ExchangeGuard) -> Response<Bytes> {
+    let model = guard.record.model.as_deref().unwrap_or_default();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let created = now.map_or(0, |since| since.as_secs());
+    let (kind, body) = if guard.record.streaming {
+        let events =
+            answer::reply_events(guard.record.dialect, model, &guard.record.id, text, created);
+        ("text/event-stream", events)
+    } else {
+        let body = answer::reply_body(guard.record.dialect, model, &guard.record.id, text, created);
+        let body = if guard.listed {
+            answer::listed(&body)
+        } else {
+            body
+        };
+        ("application/json", body)
+    };
+    let mut response = Response::new(Bytes::from(body));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,256 @@
+//! Policies that do one thing each.
+
+use std::sync::atomic::AtomicU64;
+
+use dialect::{Delta, Place, Places};
+use http::{HeaderName, HeaderValue};
+
+use super::*;
+use crate::{
+    config::{Effect, PolicyLimits},
+    cost::Unit,
+    policy::{
+        Asked, Call, Coverage, Decision, Denial, Failure, Fault, Found, Hooks, Instance, Keep,
+        Link, Manifest, Outcome, Program, ReplyHead, Rescued, Reserved, Shown, Work,
+        chain::Listener, quarantine::Quarantine,
+    },
+    state::{Ask, Kept, Window},
+};
+
+/// A policy, by the one thing that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// Reads prompts, and has nothing to say.
+    Reads,
+    RefusesRequest,
+    Answers,
+    Faults,
+    /// Writes `!` behind each text of a reply.
+    Rewrites,
+    /// Holds all text back for two seconds.
+    Holds,
+    RefusesReply,
+    /// Takes a minute for each text of a reply.
+    Ponders,
+    /// Reserves 1,000 tokens.
+    Reserves,
+    /// Reserves 30 tokens of a bucket that has no more, and wants streams ended that take more.
+    Cuts,
+    /// Answers in the place of a call that failed.
+    Rescues,
+    /// Serves a reply that was kept.
+    Serves,
+    /// Has the reply kept.
+    Keeps,
+}
+
+use Policy::{
+    Answers, Cuts, Faults, Holds, Keeps, Ponders, Reads, RefusesReply, RefusesRequest, Rescues,
+    Reserves, Rewrites, Serves,
+};
+
+/// The bucket that policies reserve from: 10,000 tokens that never come back.
+pub(super) fn bucket(amount: u64) -> Ask {
+    Ask {
+        key: "tokens".into(),
+        amount,
+        limit: 10_000,
+        window: Window::Month { offset: 0 },
+        soft: false,
+    }
+}
+
+pub(super) fn link(policy: Policy, stores: &Stores) -> Arc<Link> {
+    let rewrites = matches!(policy, Rewrites | Holds | RefusesReply | Ponders);
+    let manifest = Manifest {
+        name: "p".into(),
+        version: "1".into(),
+        hooks: Hooks {
+            request: true,
+            reply: rewrites,
+            end: true,
+            failure: policy == Rescues,
+        },
+        reads: match policy {
+            Reads => Places::ALL,
+            _ => Places::NONE,
+        },
+        rewrites: match rewrites {
+            true => Places::NONE.with(Place::Assistant),
+            false => Places::NONE,
+        },
+        config_schema: String::new(),
+    };
+    Arc::new(Link {
+        name: "p".into(),
+        version: "1".into(),
+        program: Arc::new(Fake {
+            manifest,
+            policy,
+            stores: stores.clone(),
+        }),
+        on_error: Effect::Block,
+        on_unseen: Effect::Block.into(),
+        limits: PolicyLimits {
+            cpu: Duration::from_millis(10),
+            cpu_per_kib: Duration::from_micros(100),
+            wall: Duration::from_millis(50),
+            memory: 1 << 24,
+            held_bytes: 1 << 16,
+            held_time: Duration::from_secs(2),
+        },
+        quarantine: Quarantine::default(),
+        calls: AtomicU64::new(0),
+        faults: AtomicU64::new(0),
+        listener: Arc::new(Deaf),
+    })
+}
+
+struct Fake {
+    manifest: Manifest,
+    policy: Policy,
+    stores: Stores,
+}
+
+struct FakeInstance {
+    policy: Policy,
+    stores: Stores,
+}
+
+impl Program for Fake {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
+        Ok(Box::new(FakeInstance {
+            policy: self.policy,
+            stores: self.stores.clone(),
+        }))
+    }
+    fn memory_high_water(&self) -> u64 {
+        0
+    }
+}
+
+fn denial() -> Denial {
+    Denial {
+        status: 403,
+        code: "not_this".into(),
+        message: "not this".into(),
+        retry_after_ms: None,
+    }
+}
+
+async fn reserve(stores: &Stores, call: &mut Call, ask: Ask, cuts: bool) {
+    let (_, reservation) = stores.reserve(&[ask]).await.unwrap();
+    call.books.reserved.push(Reserved {
+        reservation: reservation.unwrap(),
+        units: vec![(Unit::TotalTokens, cuts)],
+    });
+}
+
+/// A reply as the exchange keeps them.
+pub(super) fn kept() -> Kept {
+    let head = r#"{"format":1,"dialect":"openai.chat","streaming":false,"content_type":"application/json"}"#;
+    Kept {
+        id: "0".into(),
+        bytes: format!("{head}\n{WHOLE}").into(),
+        age: Duration::ZERO,
+        expires_in: None,
+    }
+}
+
+impl Instance for FakeInstance {
+    fn on_request(self: Box<Self>, mut call: Box<Call>) -> Work<Asked> {
+        Box::pin(async move {
+            let decision = match self.policy {
+                Faults => return (call, Err(Fault::Trapped("unreachable".into()))),
+                RefusesRequest => {
+                    reserve(&self.stores, &mut call, bucket(1000), false).await;
+                    Decision::Refuse(denial())
+                }
+                Answers => Decision::Reply("canned".into()),
+                Reserves => {
+                    reserve(&self.stores, &mut call, bucket(1000), false).await;
+                    let name = HeaderName::from_static("x-reserved");
+                    let value = HeaderValue::from_static("1000");
+                    call.books.reply_headers.push((name, value));
+                    Decision::Forward
+                }
+                Cuts => {
+                    let ask = Ask {
+                        limit: 30,
+                        ..bucket(30)
+                    };
+                    reserve(&self.stores, &mut call, ask, true).await;
+                    Decision::Forward
+                }
+                Serves => {
+                    let found = Found::Kept(kept());
+                    call.books.found.push(("key".into(), found));
+                    Decision::Serve("key".into())
+                }
+                Keeps => {
+                    call.books.keeps.push(Keep {
+                        space: "p".into(),
+                        key: "key".into(),
+                        ttl_ms: 60_000,
+                        tool_calls: false,
+                        max_bytes: 1 << 20,
+                    });
+                    Decision::Forward
+                }
+                Reads | Rewrites | Holds | RefusesReply | Ponders | Rescues => Decision::Forward,
+            };
+            (call, Ok((self as Box<dyn Instance>, decision)))
+        })
+    }
+
+    fn on_reply(
+        self: Box<Self>,
+        _: Arc<ReplyHead>,
+        deltas: Vec<Delta>,
+    ) -> Work<Result<Shown, Fault>> {
+        Box::pin(async move {
+            let signed = |delta: &Delta| match delta.text.is_empty() {
+                true => None,
+                false => Some(format!("{}!", delta.text)),
+            };
+            let texts = match self.policy {
+                Holds => {
+                    let kept_back = |delta: &Delta| (!delta.last).then(String::new);
+                    Ok(deltas.iter().map(kept_back).collect())
+                }
+                RefusesReply => Err(denial()),
+                Ponders => {
+                    sleep(Duration::from_secs(60)).await;
+                    Ok(Vec::new())
+                }
+                _ => Ok(deltas.iter().map(signed).collect()),
+            };
+            Ok((self as Box<dyn Instance>, texts))
+        })
+    }
+
+    fn on_failure(self: Box<Self>, _: Arc<Failure>) -> Work<Result<Rescued, Fault>> {
+        Box::pin(async move {
+            let decision = Decision::Reply("try later".into());
+            Ok((self as Box<dyn Instance>, decision))
+        })
+    }
+
+    fn on_end(self: Box<Self>, _: Arc<Outcome>) -> Work<Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Hears nothing.
+struct Deaf;
+
+impl Listener for Deaf {
+    fn called(&self, _: &Link, _: &'static str, _: &'static str, _: Duration) {}
+    fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
+    fn quarantined(&self, _: &Link, _: bool) {}
+    fn held(&self, _: &Link, _: Duration, _: usize) {}
+    fn covered(&self, _: &Link, _: &Coverage) {}
+}
