@@ -25,7 +25,8 @@ use crate::{
     telemetry::metrics::PolicyMeters,
 };
 
-/// What a policy is lent in a rehearsal, which others see nothing of: limits and replies of its own, no values, no calls.
+/// Returns the host that a policy is lent in a rehearsal: limits and replies of its own, which
+/// nobody else sees, no values, no calls.
 pub fn host() -> Host {
     let none = Host::none();
     Host {
