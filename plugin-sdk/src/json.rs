@@ -1,7 +1,9 @@
-//! JSON as it is written: enough to walk it without copying it. Values are ranges of the text that holds them.
+//! JSON as it is written: enough to walk it without copying it. Values are ranges of the text that
+//! holds them.
 //!
-//! Nothing is checked: the proxy hands out valid JSON ([`Request::parameter_json`](crate::Request::parameter_json)), and what is
-//! malformed all the same ends a walk early and breaks nothing. For values that are needed as a whole there is serde.
+//! Nothing is checked: the proxy hands out valid JSON
+//! ([`Request::parameter_json`](crate::Request::parameter_json)), and what is malformed all the
+//! same ends a walk early and breaks nothing. For values that are needed as a whole there is serde.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -33,7 +35,8 @@ impl<'a> Walk<'a> {
         Some(start..self.at)
     }
 
-    /// Returns the next member of an object: its key as it is written, without the quotes, and its value.
+    /// Returns the next member of an object: its key as it is written, without the quotes, and its
+    /// value.
     pub fn member(&mut self) -> Option<(&'a str, Range<usize>)> {
         let key = self.element()?;
         let key = self.json.get(key.start + 1..key.end.checked_sub(1)?)?;
@@ -50,7 +53,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns the first byte of the value at `at`, which says of what kind it is; 0 where there is none.
+/// Returns the first byte of the value at `at`, which says of what kind it is; 0 where there is
+/// none.
 #[must_use]
 pub fn first(json: &str, at: usize) -> u8 {
     json.as_bytes().get(at).copied().unwrap_or(0)
@@ -136,7 +140,8 @@ pub fn decode(literal: &str) -> Cow<'_, str> {
     decode_inside(inside.unwrap_or_default())
 }
 
-/// Decodes what stands between the quotes of a string, as a key is returned by [`Walk::member`]. A lone surrogate becomes U+FFFD.
+/// Decodes what stands between the quotes of a string, as a key is returned by [`Walk::member`]. A
+/// lone surrogate becomes U+FFFD.
 #[must_use]
 pub fn decode_inside(inside: &str) -> Cow<'_, str> {
     if !inside.contains('\\') {
@@ -154,8 +159,8 @@ pub fn decode_inside(inside: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Reads the escape that follows a backslash: its character, and the bytes that it takes. `None` where none follows; a lone
-/// surrogate is none.
+/// Reads the escape that follows a backslash: its character, and the bytes that it takes. `None`
+/// where none follows; a lone surrogate is none.
 #[must_use]
 pub fn unescape(text: &str) -> Option<(char, usize)> {
     let (first, rest) = text.as_bytes().split_first()?;
@@ -172,7 +177,8 @@ pub fn unescape(text: &str) -> Option<(char, usize)> {
     Some((c, 1))
 }
 
-/// Reads the digits behind `\u`, and the second half of a surrogate pair where the first one needs it.
+/// Reads the digits behind `\u`, and the second half of a surrogate pair where the first one needs
+/// it.
 fn code_point(digits: &[u8]) -> Option<(char, usize)> {
     let high = unit(digits)?;
     if !(0xd800..0xdc00).contains(&high) {

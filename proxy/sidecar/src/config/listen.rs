@@ -71,7 +71,8 @@ pub(super) fn reach(text: &str) -> Result<Reach, String> {
     let wrong =
         || "is no destination; write a network (`10.0.0.0/8`), a host or `host:port`".to_owned();
     if let Some((net, bits)) = text.split_once('/') {
-        // The standard library reads the address: ipnet would take `010.0.0.1`, which others read as octal.
+        // The standard library reads the address: ipnet would take `010.0.0.1`, which others read
+        // as octal.
         let net: IpAddr = net.parse().map_err(|_| wrong())?;
         let digits = bits.bytes().all(|byte| byte.is_ascii_digit());
         let bits = bits.parse().ok().filter(|_| digits);
