@@ -63,7 +63,8 @@ impl Reach {
     }
 }
 
-/// Reads `10.0.0.0/8`, `10.1.2.3`, `10.1.2.3:8443`, `[fd00::1]:443`, `vault.internal`, `vault.internal:8200`.
+/// Reads `10.0.0.0/8`, `10.1.2.3`, `10.1.2.3:8443`, `[fd00::1]:443`, `vault.internal`,
+/// `vault.internal:8200`.
 ///
 /// # Errors
 /// The sentence says what to write.

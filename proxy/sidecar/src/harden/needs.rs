@@ -181,7 +181,7 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
         .policies
         .chain
         .iter()
-        .flat_map(|link| link.grants.hosts())
+        .flat_map(|policy| policy.grants.hosts())
     {
         match host
             .rsplit_once(':')

@@ -347,7 +347,8 @@ impl Events {
                 .collect(),
         };
         *self.wanted.lock() = wanted;
-        // The parent of the policy directory too: it may be a link that is swapped.
+        // The parent of the policy directory too: the directory may be a symbolic link that is
+        // swapped.
         for file in files().chain(&paths.directory) {
             let parent = file
                 .parent()

@@ -192,9 +192,10 @@ impl PolicyMeter {
     }
 }
 
-/// Counts as policies wish, `outrigger_policy_<policy>_<name>`; names beyond 32, or that are no `[a-z0-9_]{1,64}`, are ignored: false.
+/// Counts under names of the policy's own, `outrigger_policy_<policy>_<name>`; names beyond 32, or
+/// that are no `[a-z0-9_]{1,64}`, are ignored: false.
 impl Meter for PolicyMeter {
-    /// `_total` is put behind the name.
+    /// Adds to a counter; `_total` is put behind the name.
     fn count(&self, name: &str, by: u64) -> bool {
         match self.own(name, |full| Own::Count(counter!(format!("{full}_total")))) {
             Some(Own::Count(counter)) => counter.increment(by),
@@ -214,7 +215,8 @@ impl Meter for PolicyMeter {
         true
     }
 
-    /// Ignored also where a label is none. Beyond [`LABEL_SETS`] sets of labels per policy, values of further ones go to one whose labels are all `other`.
+    /// Sets a gauge; ignored also where a label is none. Beyond [`LABEL_SETS`] sets of labels per
+    /// policy, values of further ones go to one whose labels are all `other`.
     fn gauge(&self, name: &str, labels: &[(String, String)], value: f64) -> bool {
         let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
         let label = |(name, value): &(String, String)| {

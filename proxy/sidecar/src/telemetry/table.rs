@@ -64,7 +64,7 @@ pub(super) const ANY: &[f64] = &[
     1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6,
 ];
 
-/// What policies count by themselves begins with this; see [`super::metrics::PolicyMeter`].
+/// Prefix of the metrics that policies count by themselves; see [`super::metrics::PolicyMeter`].
 pub(super) const POLICY_PREFIX: &str = "outrigger_policy_";
 
 /// [`COST`] is not one of the recorder's counters, and is rendered apart.

@@ -206,7 +206,7 @@ impl Prices {
     pub fn price(&self, upstream: &str, model: &str, now: u64) -> Option<Price> {
         let minute = now - now % 60;
         let find = || self.find(upstream, model, now).map(|priced| priced.price);
-        // Where another worker has it, a look into the table is sooner done.
+        // Where another worker holds the cache, a look-up in the table is faster than waiting.
         let Some(mut latest) = self.latest.try_lock() else {
             return find();
         };
