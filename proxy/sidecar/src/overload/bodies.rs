@@ -1,10 +1,11 @@
-//! Request bodies in memory, all together.
+//! Memory that the request bodies of all exchanges take together.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{Gate, Reason};
 
-/// What one exchange's request takes of the bodies' budget. Dropping it gives all back.
+/// Bytes that one exchange's request holds of the budget for request bodies. Dropping it returns
+/// them.
 #[must_use = "dropping it gives the bytes back"]
 pub struct Held {
     gate: Arc<Gate>,
@@ -12,7 +13,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Nothing yet.
+    /// Makes a permit of no bytes.
     pub fn new(gate: &Arc<Gate>) -> Self {
         Self {
             gate: Arc::clone(gate),
@@ -20,7 +21,8 @@ impl Held {
         }
     }
 
-    /// Takes `more` bytes, where there is room. A body alone always has it: its own limit is another.
+    /// Takes `more` bytes. Returns false, and counts the shedding, where the budget has no room. A
+    /// body that is the only one always has room: its own limit applies elsewhere.
     #[must_use]
     pub fn grow(&mut self, more: usize) -> bool {
         let all = self.gate.bodies.fetch_add(more, Relaxed) + more;

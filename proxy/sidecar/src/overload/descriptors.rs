@@ -1,17 +1,20 @@
-//! File descriptors, shared out at start: what apps open never takes those of upstreams and of the admin address.
+//! Shares of the file descriptors, fixed at start: connections of apps never take the descriptors
+//! of upstreams and of the admin address.
 //!
-//! Of those that the process may have, some are its own (listeners, event loops, logs), and some are set aside for the admin address, stores
-//! and files that a reload opens. Two thirds of the rest are for connections of apps, of which many are idle, and one third for connections to upstreams; of that,
-//! a quarter may lie in the pools without a request. An exchange or a tunnel takes one at the most, so that their number bounds the rest.
+//! Of the descriptors that the process may have, some are its own (listeners, event loops, logs),
+//! and some are set aside for the admin address, stores and files that a reload opens. Two thirds
+//! of the rest are for connections of apps, of which many are idle, and one third for connections
+//! to upstreams; a quarter of that third may be kept idle in the pools. An exchange or a tunnel
+//! takes one descriptor at the most, so the number of exchanges and tunnels bounds the rest.
 
 use rustix::process::{Resource, Rlimit};
 
 /// Descriptors of one worker: its listeners and its event loop.
 const PER_WORKER: usize = 8;
-/// The process's own where the machine does not say.
+/// Descriptors of the process itself, assumed where `/proc/self/fd` can't be read.
 const OWN: usize = 64;
 
-/// How many file descriptors each kind of connection may take.
+/// Numbers of file descriptors that each kind of connection may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
     /// Connections of apps.
@@ -23,7 +26,8 @@ pub struct Descriptors {
 }
 
 impl Descriptors {
-    /// Takes as many as this process may have, and shares them out; `workers` have yet to open theirs.
+    /// Raises the process's limit as far as it goes, and shares it out. `workers` have yet to open
+    /// their listeners and event loops.
     pub fn take(workers: usize) -> Self {
         let own = std::fs::read_dir("/proc/self/fd").map_or(OWN, Iterator::count);
         Self::share(most(), own + workers.saturating_mul(PER_WORKER))
@@ -41,13 +45,14 @@ impl Descriptors {
         }
     }
 
-    /// Connections that one worker may keep to one of `origins` while no request needs them.
+    /// Returns the number of idle connections that one worker may keep to one of `origins`.
     pub fn idle_per_origin(&self, workers: usize, origins: usize) -> usize {
         self.idle / workers.max(1).saturating_mul(origins.max(1))
     }
 }
 
-/// Raises the limit to the most that it may be: the usual soft limit of 1024 is for programs that use `select`.
+/// Raises the soft limit to the hard one, and returns it: the usual soft limit of 1024 is for
+/// programs that use `select`.
 fn most() -> u64 {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);

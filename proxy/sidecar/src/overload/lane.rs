@@ -1,14 +1,18 @@
-//! One worker's delay, and how many exchanges it takes on because of it.
+//! Load of one worker: its delay, and how many exchanges it admits because of it.
 //!
-//! A worker is one thread: when it has more to do than it can, its tasks queue, and a timer fires late by just that queue. What counts is
-//! the *least* delay within a window (as in CoDel, RFC 8289): a burst, a policy's long call or a throttled container leaves moments
-//! without a queue, too much work does not. Then the worker takes on fewer exchanges at once, in proportion to how late it was; closing
-//! altogether would send all clients away together, and have them back together a second later.
+//! A worker is one thread: when it has more to do than it can, its tasks queue, and a timer fires
+//! late by the length of that queue. The *least* delay within a window counts (as in CoDel, RFC
+//! 8289): a burst, a policy's long call or a throttled container leaves moments without a queue,
+//! too much work does not. Then the worker admits fewer exchanges at once, in proportion to how
+//! late it was; admitting none would send all clients away together, and have them back together a
+//! second later.
 //!
-//! Saying no costs, too: about a fifth of saying yes. So a worker that is behind says it as often as it can afford, and lets those wait who
-//! come beyond that, for as long as it would have told them to: mostly they are clients that do not heed `retry-after`.
+//! A refusal costs about a fifth of an admission. So a worker that is behind refuses at once only
+//! as often as it can afford, and delays further refusals by the time that their `retry-after`
+//! names: mostly they are for clients that do not heed it.
 //!
-//! Only exchanges that wait for the head of their reply are counted. Streams under way go on whatever happens here.
+//! Only exchanges that wait for the head of their reply are counted. Streams in progress go on
+//! whatever the load.
 
 use std::{
     sync::{
@@ -23,32 +27,32 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Between two looks.
+/// Time between two measurements of the delay.
 const STEP: Duration = Duration::from_millis(10);
-/// The least delay within so long counts.
+/// Window within which the least delay counts.
 const WINDOW: Duration = Duration::from_millis(250);
-/// And of so many looks at least: when each takes long, one alone may be a burst.
+/// Least number of measurements in a window: when each takes long, one alone may be a burst.
 const LOOKS: u32 = 3;
-/// What the runtime's timers are late by anyway.
+/// Lateness that the runtime's timers have anyway.
 const COARSE: Duration = Duration::from_millis(2);
-/// A no at once is earned by so many exchanges let in.
+/// Admitted exchanges that earn one immediate refusal; also the credit that one costs.
 const NO: usize = 4;
-/// Or comes with each second, so often.
+/// Immediate refusals that each second brings, whether anything is admitted or not.
 const NOS: usize = 200;
-/// What can be saved up.
+/// Largest credit that is saved up.
 const MOST_CREDIT: usize = 1000 * NO;
-/// How long whoever comes beyond that waits: as long as the `retry-after` says.
+/// Delay of a refusal beyond the credit: as long as its `retry-after` says.
 const BEYOND: Duration = Duration::from_secs(1);
-/// However late a worker is, it takes on so many.
+/// Exchanges that a worker admits at once, however late it is.
 const LEAST: usize = 32;
 
-/// What one worker takes on.
+/// Exchanges that one worker has admitted, and the limit on them.
 #[derive(Debug)]
 pub struct Lane {
     inside: AtomicUsize,
-    /// The most that were inside within the window.
+    /// Most exchanges that were inside within the window.
     most: AtomicUsize,
-    /// How often no may be said at once, in [`NO`]ths, and the second whose share is in it.
+    /// Credit for immediate refusals, [`NO`] for each, and the second whose share is in it.
     credit: AtomicUsize,
     second: AtomicU32,
     limit: AtomicUsize,
@@ -68,7 +72,7 @@ impl Default for Lane {
     }
 }
 
-/// An exchange that was let in and has no reply yet. Dropping it makes room.
+/// An exchange that was admitted and has no reply yet. Dropping it makes room.
 #[derive(Debug)]
 #[must_use = "dropping it makes room for the next"]
 pub struct Admitted(Arc<Lane>);
@@ -80,14 +84,14 @@ impl Drop for Admitted {
 }
 
 impl Lane {
-    /// Lets one in, where there is room.
+    /// Admits an exchange, where the limit has room.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Admitted> {
         let before = self.inside.fetch_add(1, Relaxed);
         let admitted = Admitted(Arc::clone(self));
         if before >= self.limit.load(Relaxed) {
             return None;
         }
-        // The worker's own thread alone writes these, so what is lost between two operations is lost to nobody.
+        // The worker's own thread alone writes these, so no update is lost between load and store.
         if before >= self.most.load(Relaxed) {
             self.most.store(before + 1, Relaxed);
         }
@@ -105,8 +109,9 @@ impl Lane {
         }
     }
 
-    /// How long whoever is turned away in this second of the gate's clock is to wait for the answer. None: not at all. Clients that ask again at
-    /// once would otherwise take all that the worker can do, and be told no by it.
+    /// Returns how long to delay the refusal of a request that is shed in this `second` of the
+    /// clock of `Admission`; `None` for not at all. Clients that retry at once would otherwise take
+    /// all that the worker can do, only to be refused.
     pub fn wait(&self, second: u32) -> Option<Duration> {
         if self.second.swap(second, Relaxed) != second {
             self.earn(NOS * NO);
@@ -120,7 +125,8 @@ impl Lane {
         }
     }
 
-    /// Keeps the limit up to date, on the worker's own runtime, as long as that runs. Sleeps while there is nothing to do.
+    /// Keeps the limit up to date, on the worker's own runtime, as long as that runs. Sleeps while
+    /// nothing is inside and no limit is set.
     pub async fn keep(self: Arc<Self>, target: Duration) {
         let mut control = Control::new(target, Instant::now());
         loop {
@@ -141,7 +147,7 @@ impl Lane {
     }
 }
 
-/// From delays to a limit. Pure: time is told.
+/// Computes the limit from delays. Pure: callers pass the time.
 #[derive(Debug)]
 struct Control {
     target: Duration,
@@ -168,7 +174,7 @@ impl Control {
         self.begun = now;
     }
 
-    /// Takes one look into account, and the most that were inside; the limit from now on.
+    /// Takes in one measured delay, and the most that were inside; returns the limit from now on.
     fn observe(&mut self, now: Instant, delay: Duration, inside: usize) -> usize {
         self.least = self.least.min(delay);
         self.looks += 1;
@@ -188,7 +194,8 @@ impl Control {
             let fewer = (inside.min(self.limit) as f64 * share) as usize;
             self.limit = fewer.max(LEAST);
         } else if self.limit != usize::MAX {
-            // Far from the target it was cut too deep, and whoever it could have served is waiting.
+            // Far below the target the limit was cut too deep, and clients that could be served are
+            // waiting.
             let more = if least < self.target / 4 { 1 } else { 8 };
             self.limit = match inside < self.limit / 2 {
                 true => usize::MAX,
@@ -205,7 +212,8 @@ mod tests {
 
     const TARGET: Duration = Duration::from_millis(30);
 
-    /// Runs a worker of which `delay` tells how late it is with so many inside, and to which `offered` come; the limit after `windows`.
+    /// Runs `windows` of a worker to which `offered` exchanges come, `delay` late with so many
+    /// inside; returns the control and how many are inside.
     fn run(
         windows: u32,
         offered: usize,
@@ -222,7 +230,7 @@ mod tests {
         (control, inside)
     }
 
-    /// 75 µs of work for each.
+    /// Delay of a queue of 75 µs of work for each exchange.
     fn queue(inside: usize, _: u32) -> Duration {
         Duration::from_micros(75) * u32::try_from(inside).unwrap_or(u32::MAX)
     }
@@ -280,7 +288,7 @@ mod tests {
     async fn an_idle_worker_looks_at_nothing() {
         let lane = Arc::new(Lane::default());
         let keeper = tokio::spawn(Arc::clone(&lane).keep(TARGET));
-        // With every task asleep for good, paused time would jump to this one's end and no further timer would be due.
+        // The worker sleeps without a timer, so paused time jumps to the end of this sleep.
         tokio::time::sleep(Duration::from_secs(3600)).await;
         let admitted = lane.enter();
         assert!(admitted.is_some());
@@ -300,7 +308,7 @@ mod tests {
             assert!(lane.enter().is_some());
         }
         assert_eq!((lane.wait(0), lane.wait(0)), (None, Some(BEYOND)));
-        // The next second brings some, whether any is let in or not.
+        // The next second brings some, whether any is admitted or not.
         for _ in 0..NOS {
             assert_eq!(lane.wait(1), None);
         }

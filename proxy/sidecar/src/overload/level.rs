@@ -1,14 +1,14 @@
-//! From a share of memory to what is let in. Pure.
+//! Levels of memory pressure, and what is shed at each. Pure.
 
-/// How far it is.
+/// Level of memory pressure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Level {
-    /// Everything is let in.
+    /// Everything is admitted.
     Calm,
-    /// No new exchanges.
+    /// New exchanges are shed.
     Shed,
-    /// No new connections either.
+    /// New connections are shed, too.
     Refuse,
 }
 
@@ -22,10 +22,11 @@ impl Level {
     }
 }
 
-/// Below a mark by so much, its level ends: without it, every exchange that ends would let one in.
+/// Hysteresis: a level ends this much below the mark at which it began. Without it, every exchange
+/// that ends would let one in.
 const BACK: f64 = 0.05;
 
-/// Where levels begin, as shares of the limit.
+/// Shares of the memory limit at which levels begin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Marks {
     shed: f64,
@@ -33,7 +34,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// From per cents.
+    /// Makes marks from per cents.
     pub(super) fn new(shed: u8, refuse: u8) -> Self {
         Self {
             shed: f64::from(shed) / 100.0,
@@ -41,12 +42,12 @@ impl Marks {
         }
     }
 
-    /// Below it nothing depends on how much memory is in use.
+    /// Returns the share below which the level does not depend on memory.
     pub(super) fn lowest(&self) -> f64 {
         self.shed - BACK
     }
 
-    /// The level that follows.
+    /// Returns the level that follows `now` at this `pressure`.
     pub(super) fn next(&self, now: Level, pressure: f64) -> Level {
         let mark = |level: Level, mark: f64| {
             let mark = if now >= level { mark - BACK } else { mark };

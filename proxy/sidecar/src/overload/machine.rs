@@ -1,18 +1,20 @@
-//! How much memory there is, and how much of it is in use.
+//! Memory limits of this process, and how much of each is in use.
 //!
-//! The container's figures are its control group's, whose page cache is not counted: the kernel takes that back before it kills. Version 2 is
-//! looked at first, then 1; a group that sets no limit is asked for its parent's. Files are opened once and read in place.
+//! The container's figures are its control group's, less the inactive page cache: the kernel takes
+//! that back before it kills. Version 2 is read first, then 1; where a group sets no limit, its
+//! parent's applies. Files are opened once and read in place.
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
-/// More than any machine has: what version 1 writes where there is no limit.
+/// Smallest value that counts as no limit, above the memory of any machine: version 1 writes a huge
+/// number where there is none.
 const NO_LIMIT: u64 = 1 << 60;
 
-/// Everything that limits this process's memory.
+/// All limits on this process's memory.
 #[derive(Debug, Default)]
 pub(super) struct Meters(Vec<Meter>);
 
-/// One limit, and what counts towards it.
+/// One limit, and the source of what counts towards it.
 #[derive(Debug)]
 struct Meter {
     limit: u64,
@@ -21,19 +23,21 @@ struct Meter {
 
 #[derive(Debug)]
 enum Used {
-    /// `memory.current` or `memory.usage_in_bytes`; `memory.stat`, and the line in it that tells the reclaimable page cache.
+    /// `memory.current` or `memory.usage_in_bytes`; `memory.stat`, and the line in it with the
+    /// reclaimable page cache.
     Group {
         usage: File,
         stat: Option<File>,
         inactive: &'static str,
     },
-    /// `/proc/self/statm`, and the shared pages that were resident at the start: code, and images of policies. Each instance of a policy maps
-    /// its image's pages anew, and `resident` counts them every time, though memory holds them once.
+    /// `/proc/self/statm`, and the shared pages that were resident at the start: code, and images
+    /// of policies. Each instance of a policy maps its image's pages anew, and `resident` counts
+    /// them every time, though memory holds them once.
     Own { statm: File, shared: u64 },
 }
 
 impl Meters {
-    /// The container's limit, and `own`, what this process may have resident.
+    /// Opens the container's limit, and `own`, the configured limit on resident memory.
     pub(super) fn find(own: Option<u64>) -> Self {
         let mut meters = Vec::new();
         let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -47,12 +51,13 @@ impl Meters {
         Self(meters)
     }
 
-    /// The least limit.
+    /// Returns the least limit, in bytes.
     pub(super) fn limit(&self) -> Option<u64> {
         self.0.iter().map(|meter| meter.limit).min()
     }
 
-    /// The largest share of a limit that is in use; 0 where there is none. Shares below `matters` may be told too high.
+    /// Returns the largest share of a limit that is in use; 0 where there is no limit. Shares below
+    /// `matters` may be reported too high.
     pub(super) fn pressure(&self, matters: f64) -> f64 {
         let shares = self.0.iter().filter_map(|meter| meter.share(matters));
         shares.fold(0.0, f64::max)
@@ -77,7 +82,8 @@ impl Meter {
                 inactive,
             } => {
                 let used = number(text(usage, &mut [0; 64])?)?;
-                // The kernel adds up `memory.stat` when it is read: only where it matters.
+                // Reading `memory.stat` has the kernel add it up, so it is read only where it
+                // matters.
                 if share(used) < matters {
                     return Some(share(used));
                 }
@@ -92,7 +98,7 @@ impl Meter {
     }
 }
 
-/// The innermost control group with a limit. `groups` is `/proc/self/cgroup`.
+/// Finds the innermost control group with a limit. `groups` is the text of `/proc/self/cgroup`.
 fn group(root: &Path, groups: &str) -> Option<Meter> {
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':');
@@ -121,7 +127,8 @@ fn group(root: &Path, groups: &str) -> Option<Meter> {
     None
 }
 
-/// Looks in `root`/`path`, then in its parents. In a container, `path` may be the host's and not exist.
+/// Looks in `root`/`path`, then in its parents. In a container, `path` may be the host's and not
+/// exist.
 fn up(root: &Path, path: &str, [limit, usage]: [&str; 2], inactive: &'static str) -> Option<Meter> {
     let own = root.join(path);
     for folder in own
@@ -146,7 +153,7 @@ fn up(root: &Path, path: &str, [limit, usage]: [&str; 2], inactive: &'static str
     None
 }
 
-/// Resident pages of `/proc/self/statm`: this process's own, and shared ones.
+/// Reads the resident pages of `/proc/self/statm`: this process's own, and shared ones.
 fn pages(statm: &File) -> Option<(u64, u64)> {
     let mut buffer = [0; 128];
     let mut fields = text(statm, &mut buffer)?.split(' ').skip(1).map(number);
@@ -157,7 +164,7 @@ fn pages(statm: &File) -> Option<(u64, u64)> {
 fn text<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
     let read = file.read_at(buffer, 0).ok()?;
     let read = buffer.get(..read)?;
-    // A file that is longer than the buffer may be cut within a character: these have none of more than a byte.
+    // A file longer than the buffer could be cut within a character, but these files are ASCII.
     str::from_utf8(read).ok()
 }
 
@@ -199,7 +206,7 @@ mod tests {
         let meter = group(root.path(), "0::/pod/container\n").unwrap();
         assert_eq!(meter.limit, 1000);
         assert_eq!(meter.share(0.8), Some(0.6));
-        // Below what matters the costly file is left alone.
+        // Below `matters` the costly `memory.stat` is not read.
         assert_eq!(meter.share(0.95), Some(0.9));
         fs::write(root.path().join("pod/container/memory.current"), "1000\n").unwrap();
         assert_eq!(meter.share(0.8), Some(0.7));

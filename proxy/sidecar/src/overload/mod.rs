@@ -1,11 +1,14 @@
-//! Where new work is turned away, so that what is under way goes on.
+//! Admission: new work is shed so that work in progress goes on.
 //!
-//! An exchange is admitted by looking at four numbers, without a lock ([`Gate::admit`]); whoever is turned away costs no books, no policy
-//! and no log line of its own. The numbers are kept by others: memory by a sampler that looks ten times a second while there are exchanges
-//! ([`keep`]), a worker's delay by the worker itself ([`lane`]). Connections have a [`Seat`] each, so that idle ones can make room for new
-//! ones, and ones that do not read can be told from ones with nothing to read.
+//! An exchange is admitted by reading four numbers, without a lock ([`Admission::admit`]); a shed
+//! request runs no policy and has no log line of its own. Others keep the numbers: a sampler reads
+//! memory ten times a second while there are exchanges ([`keep`]), and each worker measures its own
+//! delay ([`worker_load`]). Each connection has a [`ConnectionState`], so that idle ones can make
+//! room for new ones, and ones that do not read can be distinguished from ones with nothing to
+//! read.
 //!
-//! One exchange at a time is always let in: memory that stays in use without any would otherwise close the gate for good.
+//! Memory pressure never sheds the only exchange: memory that stays in use without any exchange
+//! would otherwise shed all work for good.
 
 use std::{
     sync::{
@@ -35,32 +38,32 @@ use machine::Meters;
 use seats::Seat;
 pub use seats::{Busy, Guest, Leave, Place};
 
-/// Bytes of memory for which one exchange is let in, where the configuration does not say how many.
+/// Bytes of memory for each admitted exchange, where the configuration sets no limit of exchanges.
 const PER_EXCHANGE: u64 = 128 << 10;
-/// Exchanges where no limit of memory is known.
+/// Limit of exchanges where no memory limit is known.
 const EXCHANGES: usize = 10_000;
-/// Bytes of bodies where no limit of memory is known.
+/// Bytes of request bodies where no memory limit is known.
 const BODIES: usize = 256 << 20;
-/// Between two looks at memory while there are exchanges, and while there are none.
+/// Time between two samples of memory while there are exchanges, and while there are none.
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
-/// Why work is turned away.
+/// Reasons for which work is shed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// Memory is short.
     Memory,
     /// The worker is behind.
     Delay,
-    /// There are as many exchanges as there may be.
+    /// The limit of concurrent exchanges is reached.
     Exchanges,
-    /// Request bodies take all the memory that they may.
+    /// Request bodies fill their budget.
     Bodies,
-    /// There are as many connections as there may be, and all are busy.
+    /// The limit of connections is reached, and none is idle.
     Connections,
 }
 
 impl Reason {
-    /// The metric's label.
+    /// Returns the metric's label.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -71,7 +74,7 @@ impl Reason {
         }
     }
 
-    /// What the app is told.
+    /// Returns the message that the app receives.
     pub const fn message(self) -> &'static str {
         match self {
             Self::Memory => "this sidecar is short of memory; try again in a second",
@@ -89,14 +92,14 @@ impl Reason {
     }
 }
 
-/// What decides whether new work is let in. One for the process.
+/// Decides whether new work is admitted. One for the process.
 pub struct Gate {
-    /// Seconds since `begun`, from 1: coarse, and kept by [`keep`].
+    /// Seconds since `begun`, from 1; [`keep`] advances it, so it is coarse.
     clock: AtomicU32,
     begun: Instant,
     level: AtomicU8,
     exchanges: AtomicUsize,
-    /// Descriptors for connections to upstreams, and the tunnels that have one.
+    /// Limit of connections to upstreams, by descriptors, and the tunnels that have one.
     upstreams: AtomicUsize,
     tunnels: AtomicUsize,
     bodies: AtomicUsize,
@@ -104,7 +107,7 @@ pub struct Gate {
     connections_limit: AtomicUsize,
     open: AtomicUsize,
     leaving: AtomicUsize,
-    /// No idle connection was found in this second: looking again would only cost.
+    /// The second in which no idle connection was found: searching again within it would only cost.
     none_idle: AtomicU32,
     seats: DashMap<u64, Arc<Seat>>,
     next: AtomicU64,
@@ -113,7 +116,7 @@ pub struct Gate {
 }
 
 impl Default for Gate {
-    /// One that lets everything in.
+    /// Admits everything.
     fn default() -> Self {
         Self {
             clock: AtomicU32::new(1),
@@ -137,7 +140,8 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Lets in as much as `config` says, on a machine with so much `memory` and so many file `descriptors`.
+    /// Sets the limits that `config` names, or that follow from `memory` in bytes and from the file
+    /// `descriptors`.
     fn set(&self, config: &Overload, memory: Option<u64>, descriptors: Descriptors) {
         let exchanges = config.exchanges.unwrap_or_else(|| {
             memory.map_or(EXCHANGES, |bytes| {
@@ -163,7 +167,7 @@ impl Gate {
         self.connections_limit.store(connections, Relaxed);
     }
 
-    /// Lets an exchange in, or says why not.
+    /// Admits an exchange.
     ///
     /// # Errors
     /// The reason, counted.
@@ -179,12 +183,12 @@ impl Gate {
         admitted.inspect_err(|reason| self.turned_away(*reason))
     }
 
-    /// Whether there is a descriptor for one more connection to an upstream.
+    /// True if there is a descriptor for one more connection to an upstream.
     fn has_upstream(&self) -> bool {
         metrics::inflight() + self.tunnels.load(Relaxed) < self.upstreams.load(Relaxed)
     }
 
-    /// Lets a tunnel have its connection to the other side.
+    /// Admits a tunnel's connection to its destination.
     ///
     /// # Errors
     /// The reason, counted.
@@ -197,7 +201,7 @@ impl Gate {
         Ok(Tunnelled(Arc::clone(self)))
     }
 
-    /// Counts what is turned away, and tells the operator once a second.
+    /// Counts what is shed, and warns the operator once a second.
     pub(crate) fn turned_away(&self, reason: Reason) {
         metrics::shed(reason.name());
         self.untold.fetch_add(1, Relaxed);
@@ -212,7 +216,7 @@ impl Gate {
         }
     }
 
-    /// Seconds since the gate was made, from 1; as coarse as [`keep`] looks.
+    /// Returns the seconds since this value was made, from 1; as coarse as [`keep`] samples.
     pub(crate) fn now(&self) -> u32 {
         self.clock.load(Relaxed)
     }
@@ -223,7 +227,7 @@ impl Gate {
     }
 }
 
-/// A tunnel that was let in. Dropping it makes room.
+/// A tunnel that was admitted. Dropping it makes room.
 pub struct Tunnelled(Arc<Gate>);
 
 impl Drop for Tunnelled {
@@ -232,17 +236,18 @@ impl Drop for Tunnelled {
     }
 }
 
-/// How long connections may be silent: without an exchange, and with a reply that is not read.
+/// Time-outs of connections: without an exchange, and with a reply that is not read.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Without an exchange.
+    /// Longest time without an exchange.
     pub idle: Duration,
-    /// With bytes waiting that the app does not take.
+    /// Longest time with bytes waiting that the app does not read.
     pub stalled: Duration,
 }
 
-/// Sets `gate` as `config` and the machine say, and returns what keeps it up to date, to be run as long as the process serves.
-/// `patience` is asked every second, as a reload may change it.
+/// Sets the limits of `admission` from `config` and the machine, and returns the task that keeps
+/// its figures up to date, to be run as long as the process serves. `timeouts` is read every
+/// second, as a reload may change them.
 pub fn keep<F: Fn() -> Patience + Send + 'static>(
     gate: Arc<Gate>,
     config: &Overload,
@@ -348,7 +353,7 @@ mod tests {
         let gate = Gate::default();
         let lane = Arc::new(Lane::default());
         gate.level.store(Level::Refuse as u8, Relaxed);
-        // Other tests of this process may have exchanges under way.
+        // Other tests of this process may have exchanges in progress.
         if metrics::inflight() == 0 {
             let _ = gate.admit(&lane).map(drop);
         }

@@ -1,7 +1,8 @@
 //! Connections: how many there are, which are idle, and which do not read what they are sent.
 //!
-//! A connection has no timer of its own: it notes in its [`Seat`], in whole seconds, when it last did something, and once a second all
-//! seats are looked at. Ten thousand idle connections cost a pass over ten thousand numbers, and 100 bytes each.
+//! A connection has no timer of its own: it notes in its [`ConnectionState`], in whole seconds,
+//! when it was last active, and once a second all of them are swept. Ten thousand idle connections
+//! cost a pass over ten thousand numbers, and 100 bytes each.
 
 use std::{
     sync::{
@@ -16,51 +17,54 @@ use tokio::sync::Notify;
 use super::{Gate, Level, Patience, Reason};
 use crate::telemetry::metrics;
 
-/// With more connections than there may be, so much of the limit is evicted at once: looking for idle ones takes a pass over all.
+/// Divisor of the limit: over it, this part of the connections is evicted at once, as finding idle
+/// ones takes a pass over all.
 const BATCH: usize = 64;
 
-/// `Seat::leave`, each more urgent than the one before.
+/// Values of `ConnectionState::signal`, each more urgent than the one before.
 const NO: u8 = 0;
 const PARK: u8 = 1;
 const IDLE: u8 = 2;
 const STALLED: u8 = 3;
-/// Idle for so many seconds, a connection is parked.
+/// Seconds without an exchange after which a connection is parked.
 const PARK_AFTER: u64 = 2;
 
-/// How a connection is asked to end.
+/// Signals to the task that serves a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
-    /// In order: it is idle.
+    /// End in order: the connection is idle.
     Idle,
-    /// At once: its peer takes nothing.
+    /// End at once: the peer reads nothing.
     Stalled,
-    /// Not at all: what serves it may, until there is something to serve.
+    /// Park: keep the connection, and drop what serves it until there is something to serve.
     Parked,
 }
 
-/// What is noted of one connection.
+/// Activity of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Seat {
-    /// Exchanges under way.
+    /// Exchanges in progress.
     busy: AtomicU32,
-    /// When the last one ended.
+    /// Second in which the last exchange ended.
     since: AtomicU32,
-    /// Since when the socket takes no more; 0 while it does.
+    /// Second since which the socket takes no more; 0 while it does.
     blocked: AtomicU32,
-    /// Replies of which the latest piece was not followed by a request for the next one, and when any of them last went on.
+    /// Replies whose latest piece was not followed by a poll for the next one, and the second in
+    /// which any of them last moved.
     waiting: AtomicU32,
     moved: AtomicU32,
     leave: AtomicU8,
-    /// Whether it ever had an exchange.
+    /// True once it had an exchange.
     served: AtomicBool,
-    /// Whether it has been used since it was last parked, and lies between two messages; whether it is being parked.
+    /// True if it has been used since it was last parked, if it is between two messages, and if it
+    /// is being parked, respectively.
     used: AtomicBool,
     between: AtomicBool,
     parked: AtomicBool,
     told: Notify,
 }
 
-/// A connection that was let in. Dropping it makes room.
+/// A connection that was admitted. Dropping it makes room.
 pub struct Guest {
     gate: Arc<Gate>,
     id: u64,
@@ -68,12 +72,12 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Its number, which no other connection of this process has.
+    /// Returns its number, which no other connection of this process has.
     pub const fn id(&self) -> u64 {
         self.id
     }
 
-    /// What is noted of it.
+    /// Returns a handle with which its activity is noted.
     pub fn place(&self) -> Place {
         Place {
             gate: Arc::clone(&self.gate),
@@ -81,13 +85,14 @@ impl Guest {
         }
     }
 
-    /// Resolves when the connection is asked to end.
+    /// Resolves when the connection is to end or to be parked.
     pub async fn asked_to_leave(&self) -> Leave {
         loop {
             match self.seat.leave.load(Relaxed) {
                 NO => self.seat.told.notified().await,
                 PARK => {
-                    // Asked once: whoever can't be parked now is asked again.
+                    // Taken once: a connection that can't be parked now is signalled again by a
+                    // later sweep.
                     let park = self.seat.leave.compare_exchange(PARK, NO, Relaxed, Relaxed);
                     if park.is_ok() {
                         return Leave::Parked;
@@ -110,7 +115,7 @@ impl Drop for Guest {
     }
 }
 
-/// Where parts of a connection note what they do.
+/// Handle with which the parts of a connection note its activity.
 #[derive(Clone)]
 pub struct Place {
     gate: Arc<Gate>,
@@ -118,7 +123,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Notes that an exchange is under way, until what is returned is dropped.
+    /// Notes that an exchange is in progress, until the returned value is dropped.
     pub fn exchange(&self) -> Busy {
         self.seat.busy.fetch_add(1, Relaxed);
         self.seat.used.store(true, Relaxed);
@@ -134,7 +139,7 @@ impl Place {
         self.seat.between.store(between, Relaxed);
     }
 
-    /// Parks the connection, where nothing is under way.
+    /// Marks the connection as being parked, where nothing is in progress. Returns whether it is.
     #[must_use]
     pub fn park(&self) -> bool {
         let rests = self.seat.rests();
@@ -142,13 +147,13 @@ impl Place {
         rests
     }
 
-    /// Notes that the connection waits without anything that serves it.
+    /// Notes that the connection waits parked, with nothing that serves it.
     pub fn unpark(&self) {
         self.seat.used.store(false, Relaxed);
         self.seat.parked.store(false, Relaxed);
     }
 
-    /// Whether the connection is being parked.
+    /// True while the connection is being parked.
     pub fn is_parked(&self) -> bool {
         self.seat.parked.load(Relaxed)
     }
@@ -167,7 +172,7 @@ impl Place {
         }
     }
 
-    /// Notes that the socket, still behind, took what is worth `seconds` more of patience.
+    /// Notes that the socket, still blocked, took bytes worth `seconds` more of its time-out.
     pub fn creeps(&self, seconds: u32) {
         let since = self.seat.blocked.load(Relaxed);
         if since != 0 {
@@ -177,7 +182,7 @@ impl Place {
     }
 }
 
-/// An exchange under way.
+/// An exchange in progress.
 #[must_use = "dropping it ends the exchange"]
 pub struct Busy {
     place: Place,
@@ -194,7 +199,7 @@ impl Busy {
         self.moved();
     }
 
-    /// Notes that the next piece is asked for.
+    /// Notes that the next piece is polled for.
     pub fn asked(&mut self) {
         if self.waits {
             self.waits = false;
@@ -218,7 +223,7 @@ impl Drop for Busy {
 }
 
 impl Gate {
-    /// Lets a connection in; where there are too many, idle ones are asked to leave for it.
+    /// Admits a connection; over the limit, idle connections are evicted for it.
     ///
     /// # Errors
     /// The reason, counted.
@@ -246,8 +251,9 @@ impl Gate {
         })
     }
 
-    /// Asks up to `count` connections to leave, those idle for longest; whether there was one. One that had an exchange makes room only where
-    /// all have: whoever opens connections and says nothing takes them from each other, and from nobody else.
+    /// Signals up to `count` connections to end, those idle for longest; returns whether there was
+    /// one. One that had an exchange is evicted only where all idle ones had one: clients that open
+    /// connections and send nothing evict each other, and nobody else.
     fn evict(&self, count: usize) -> bool {
         let now = self.now();
         if self.none_idle.load(Relaxed) == now {
@@ -260,7 +266,8 @@ impl Gate {
         if idle.iter().any(|(_, seat)| !seat.served.load(Relaxed)) {
             idle.retain(|(_, seat)| !seat.served.load(Relaxed));
         }
-        idle.retain(|(since, _)| *since < now); // whoever came in this second is about to ask for something
+        // A client that connected in this second is about to send a request.
+        idle.retain(|(since, _)| *since < now);
         idle.sort_unstable_by_key(|(since, _)| *since);
         for (_, seat) in idle.iter().take(count) {
             self.ask(seat, Leave::Idle, "evicted");
@@ -271,7 +278,8 @@ impl Gate {
         !idle.is_empty()
     }
 
-    /// Asks connections to leave that are idle or stalled for too long.
+    /// Signals connections that are idle or stalled for longer than their time-out to end, and idle
+    /// ones to be parked.
     pub(super) fn sweep(&self, patience: Patience) {
         let now = self.now();
         let longer =
@@ -302,7 +310,7 @@ impl Gate {
 
     fn ask(&self, seat: &Seat, how: Leave, why: &'static str) {
         let how = match how {
-            Leave::Parked => return, // no way to leave
+            Leave::Parked => return, // does not end the connection
             Leave::Idle => IDLE,
             Leave::Stalled => STALLED,
         };
@@ -319,7 +327,7 @@ impl Seat {
         self.busy.load(Relaxed) == 0 && self.leave.load(Relaxed) <= PARK
     }
 
-    /// Whether nothing is under way in either direction.
+    /// True if nothing is in progress in either direction.
     fn rests(&self) -> bool {
         self.busy.load(Relaxed) == 0
             && self.between.load(Relaxed)
