@@ -1,10 +1,10 @@
-//! What operators may see of the stores: names and numbers, never content.
+//! Figures of the stores for operators: names and numbers, never content.
 
 use serde::Serialize;
 
 use super::Stores;
 
-/// Buckets that are listed at the most.
+/// Most buckets that are listed.
 const LISTED: usize = 1000;
 
 /// The stores as they stand.
@@ -12,13 +12,13 @@ const LISTED: usize = 1000;
 pub struct Figures {
     /// `memory`, `redis` or `redis cluster`.
     pub store: &'static str,
-    /// Whether it answers.
+    /// True if the store answers.
     pub reachable: bool,
-    /// Settlements that it does not have yet.
+    /// Settlements that the store does not have yet.
     pub unsettled: usize,
     /// Buckets that this replica knows; of a shared store, those that it used lately.
     pub buckets_known: usize,
-    /// Some of them, a thousand at the most, by name.
+    /// Up to a thousand of them, by name.
     pub buckets: Vec<BucketFigures>,
     /// Small values.
     pub values: ValuesFigures,
@@ -31,9 +31,9 @@ pub struct Figures {
 pub struct BucketFigures {
     /// Key and window.
     pub name: String,
-    /// Settled and reserved.
+    /// Units settled and reserved.
     pub used: u64,
-    /// As it was last asked with.
+    /// Limit of the last request for it.
     pub limit: u64,
     /// Milliseconds until the whole limit is there again, or the period ends.
     pub reset_ms: u64,
@@ -42,7 +42,7 @@ pub struct BucketFigures {
 /// Small values in this process's memory; of a shared store nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ValuesFigures {
-    /// How many.
+    /// Number of values.
     pub entries: u64,
     /// Their size, keys included.
     pub bytes: u64,
@@ -51,18 +51,18 @@ pub struct ValuesFigures {
 /// Kept replies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepliesFigures {
-    /// In this process's memory; of a shared store nothing is known.
+    /// Replies in this process's memory; of a shared store nothing is known.
     pub entries: u64,
     /// Their size, keys included.
     pub bytes: u64,
-    /// Found by this process.
+    /// Replies found by this process.
     pub hits: u64,
-    /// Not found by this process.
+    /// Lookups by this process that found nothing.
     pub misses: u64,
 }
 
 impl Stores {
-    /// Tells how the stores stand. Asks a shared store for its buckets, so it may take a second.
+    /// Collects the figures. Asks a shared store for its buckets, so it may take a second.
     pub async fn snapshot(&self) -> Figures {
         let inner = &self.0;
         let (mut buckets, buckets_known) = match &inner.shared {

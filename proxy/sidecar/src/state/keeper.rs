@@ -1,4 +1,4 @@
-//! Makes a link's connection, watches over it, and makes it anew.
+//! Task that makes a store client's connection, checks it, and makes it anew.
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -13,24 +13,24 @@ use tokio::time::timeout;
 use super::link::{Connection, Link, PATIENT};
 use crate::{config, telemetry::metrics};
 
-/// To a connection with TLS and authentication.
+/// Time limit for a connection with TLS and authentication.
 const CONNECT: Duration = Duration::from_secs(1);
-/// Between tries, first and last.
+/// Pause between attempts, first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// How long a connection may answer no ping before it is made anew.
+/// Time without an answer to a ping after which a connection is made anew.
 const DEAD: Duration = Duration::from_secs(2);
 
-/// Makes a link's connection, and makes it anew.
+/// Makes a store client's connection, and makes it anew when it breaks.
 pub(super) struct Keeper {
     link: Arc<Link>,
     server: config::Redis,
     name: &'static str,
-    /// Whether the log has been told that the store is away.
+    /// True once the log says that the store is away.
     told: bool,
 }
 
 impl Keeper {
-    /// `name` is what the log calls the link.
+    /// Makes a keeper; `name` is the store's name in the log and in metrics.
     pub(super) fn new(link: Arc<Link>, server: config::Redis, name: &'static str) -> Self {
         let told = false;
         Self {
@@ -61,7 +61,7 @@ impl Keeper {
         }
     }
 
-    /// Holds a connection for as long as it is good. Tells whether it ever was.
+    /// Pings a connection for as long as it is good. Returns true if it ever was.
     async fn watch_over(&mut self, mut connection: Connection) -> bool {
         let (mut ever, mut pause) = (false, RETRY.0);
         let mut good = tokio::time::Instant::now();
@@ -126,7 +126,8 @@ impl Keeper {
     }
 }
 
-/// What is told of an error: never the address' credentials, which errors of the client do not hold either.
+/// Describes an error by its code or category, without its text: no credentials of the address can
+/// be in it.
 fn words(error: &RedisError) -> String {
     match error.code() {
         Some(code) => code.to_owned(),

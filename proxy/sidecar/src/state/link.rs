@@ -1,11 +1,13 @@
-//! A connection to Redis that is bounded in time, breaks early and heals by itself.
+//! A client of Redis that is bounded in time, breaks early and heals by itself.
 //!
-//! The connection lives on a thread of its own: the workers' loops stand still while a policy computes, and then nobody would read answers.
-//! It is one connection for all workers, so that what they ask at the same time travels together.
+//! The connection lives on a thread of its own: the workers' loops stand still while a policy
+//! computes, and then nobody would read answers. It is one connection for all workers, so that
+//! commands sent at the same time travel together.
 //!
-//! [`Link::ask`] never waits longer than the configured time-out, and not at all while the store is known to be away: three time-outs in a
-//! row, or a broken connection, and a keeper (`keeper.rs`) on that thread tries until a ping is answered in time again. A cluster's own
-//! connection follows moved slots; that it is broken is judged the same way.
+//! [`StoreClient::ask`] never waits longer than the configured time-out, and not at all while the
+//! store is known to be away: after three time-outs in a row, or a broken connection, a keeper
+//! (`keeper.rs`) on that thread tries until a ping is answered in time again. A cluster's own
+//! connection follows moved slots; that it is broken is judged by the same rule.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -23,15 +25,15 @@ use tokio::{
     time::timeout,
 };
 
-/// Time-outs in a row after which nobody waits any more.
+/// Time-outs in a row after which the store counts as away.
 const PATIENCE: u32 = 3;
-/// For what nobody waits for: settlements, figures.
+/// Time-out of calls that no exchange waits for: settlements, figures.
 pub(super) const PATIENT: Duration = Duration::from_secs(1);
 
-/// Why the store did not do it.
+/// Reasons for which a call of the store failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Not there since before: nothing was sent.
+    /// The store was away already: nothing was sent.
     Away,
     /// The connection broke, or the server says that it can't serve now: perhaps it was done.
     Gone,
@@ -39,12 +41,12 @@ pub(super) enum Fault {
     Slow,
     /// The server has no memory left.
     Full,
-    /// The server would not do it. Its first word, as `WRONGTYPE`.
+    /// The server refused the command. Its first word, as `WRONGTYPE`.
     Refused(String),
 }
 
 impl Fault {
-    /// The metric's word.
+    /// Returns the metric's label.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Away | Self::Gone => "gone",
@@ -67,7 +69,7 @@ impl Fault {
             }
             ErrorKind::Extension => match error.code() {
                 Some("OOM") => Self::Full,
-                // Not now, or not for us until an operator has done something.
+                // The server can't serve now, or not us until an operator has done something.
                 Some("NOAUTH" | "MISCONF" | "NOREPLICAS" | "BUSY") => Self::Gone,
                 code => Self::Refused(code.unwrap_or("ERR").to_owned()),
             },
@@ -76,7 +78,7 @@ impl Fault {
     }
 }
 
-/// One connection, shared by clones of its holder.
+/// One connection, shared by clones of its owner.
 pub(super) struct Link {
     pub(super) wait: Duration,
     cluster: bool,
@@ -114,12 +116,12 @@ impl Link {
         }
     }
 
-    /// Whether keys live on several nodes.
+    /// True if keys live on several nodes.
     pub(super) fn is_cluster(&self) -> bool {
         self.cluster
     }
 
-    /// Whether the store answers, for those who wait for it.
+    /// Subscribes to whether the store answers.
     pub(super) fn watch(&self) -> watch::Receiver<bool> {
         self.up.subscribe()
     }
@@ -129,19 +131,21 @@ impl Link {
         self.bounded(self.wait, self.plain(command)).await
     }
 
-    /// The same, in a time that suits what nobody waits for.
+    /// Sends a command as [`StoreClient::ask`] does, with a time-out for calls that no exchange
+    /// waits for.
     pub(super) async fn ask_patiently(&self, command: &Cmd) -> Result<Value, Fault> {
         timeout(PATIENT, self.plain(command))
             .await
             .unwrap_or(Err(Fault::Slow))
     }
 
-    /// Runs a script, which is sent along where the server does not have it yet.
+    /// Runs a script, whose code is sent along where the server does not have it yet.
     pub(super) async fn run(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
         self.bounded(self.wait, self.script(script, call)).await
     }
 
-    /// The same, in a time that suits what nobody waits for.
+    /// Runs a script as [`StoreClient::run`] does, with a time-out for calls that no exchange waits
+    /// for.
     pub(super) async fn run_patiently(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
         timeout(PATIENT, self.script(script, call))
             .await
@@ -211,7 +215,7 @@ impl Link {
     }
 }
 
-/// What a script is called with.
+/// A script's keys and arguments.
 pub(super) struct Call {
     code: &'static str,
     keys: usize,
@@ -219,7 +223,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// A call of the script of this code. Keys first, then arguments; in a cluster the first key decides where it goes.
+    /// Makes a call of the script with this code. Keys come first, then arguments; in a cluster the
+    /// first key decides the node.
     pub(super) fn new(code: &'static str) -> Self {
         Self {
             code,

@@ -1,14 +1,18 @@
-//! What outlives an exchange: limits, values and kept replies, in this process's memory or in Redis.
+//! State that outlives an exchange: limits, values and stored replies, in this process's memory or
+//! in Redis.
 //!
-//! [`Stores`] is all of it. [`limits`] are reserved before an exchange and settled after it, over all replicas that share a store; [`values`]
-//! are small and belong to policies; [`replies`] are what a cache keeps. The three have one behaviour over both backends, and
-//! `tests/stores` holds them to it.
+//! [`Stores`] is all of it. [`limits`] are reserved before an exchange and settled after it, over
+//! all replicas that share a store; [`values`] are small and belong to policies; [`replies`] are
+//! what a cache stores. The three have one behaviour over both backends, which the tests in
+//! `tests/stores` check.
 //!
-//! Redis has two connections, so that a reply of a megabyte does not hold up a reservation, and one thread, which reads answers while the
-//! workers compute. Nothing of an exchange waits for Redis longer than `state.timeout`.
+//! Redis has two connections, so that a reply of a megabyte does not delay a reservation, and one
+//! thread, which reads answers while the workers compute. Nothing of an exchange waits for Redis
+//! longer than `state.timeout`.
 //!
-//! Redis should evict nothing by itself (`maxmemory-policy noeviction` or `volatile-…` with room to spare): an evicted bucket has forgotten what
-//! was used. What is settled survives a crash of Redis as far as its `appendfsync` goes.
+//! Redis should evict nothing by itself (`maxmemory-policy noeviction` or `volatile-…` with room to
+//! spare): an evicted bucket has forgotten what was used. A settlement survives a crash of Redis as
+//! far as its `appendfsync` goes.
 
 use std::{
     io,
@@ -42,7 +46,7 @@ use keeper::Keeper;
 use limits::{Place, Take, memory::Buckets};
 use link::Link;
 
-/// How long the thread of a store that nobody uses any more goes on telling settlements.
+/// Longest time that the thread of a store without users goes on sending settlements.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Everything that outlives an exchange. Cheap to clone.
@@ -58,7 +62,7 @@ struct Inner {
     shared: Option<Shared>,
 }
 
-/// What a shared store has besides.
+/// Parts of [`Inner`] for a shared store.
 struct Shared {
     limits: Arc<limits::shared::Limits>,
     links: [Arc<Link>; 2],
@@ -67,12 +71,12 @@ struct Shared {
     _used: oneshot::Sender<()>,
 }
 
-/// What time it is, in milliseconds since 1970.
+/// A clock, in milliseconds since 1970.
 #[derive(Clone)]
 enum Clock {
-    /// This process's; in Redis, the server's.
+    /// This process's clock; in Redis, the server's.
     Wall,
-    /// A test's, everywhere.
+    /// A test's clock, everywhere.
     Told(Arc<AtomicU64>),
 }
 
@@ -88,7 +92,7 @@ impl Clock {
         }
     }
 
-    /// The time that a server is told instead of its own.
+    /// Returns the time that a server is to use instead of its own.
     fn told(&self) -> Option<u64> {
         match self {
             Self::Wall => None,
@@ -98,7 +102,8 @@ impl Clock {
 }
 
 impl Stores {
-    /// Makes the stores that the configuration describes. Redis is connected to in the background: see [`Stores::ready`].
+    /// Makes the stores that the configuration describes. Redis is connected to in the background:
+    /// see [`Stores::ready`].
     ///
     /// # Errors
     /// The system has no thread for the connection.
@@ -106,12 +111,13 @@ impl Stores {
         Self::build(state, Clock::Wall)
     }
 
-    /// Stores in memory, with the sizes of an empty configuration.
+    /// Makes stores in memory, with the sizes of an empty configuration.
     pub fn in_memory() -> Self {
         Self(Arc::new(memory(&config::State::default(), Clock::Wall)))
     }
 
-    /// The same stores by a clock of milliseconds since 1970, which Redis is told in the place of its own: for tests of what time does.
+    /// Makes the same stores with a clock of milliseconds since 1970, which Redis uses in the place
+    /// of its own, for tests of what time does.
     ///
     /// # Errors
     /// As [`Stores::new`].
@@ -147,7 +153,8 @@ impl Stores {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Takes what is asked from all buckets or from none; the reservation is there where it was taken.
+    /// Takes what is requested from all buckets or from none; the reservation is there where it was
+    /// taken.
     ///
     /// # Errors
     /// The store can't be reached, and `state.degrade` is `block`.
@@ -168,7 +175,7 @@ impl Stores {
         Ok((standings, reservation))
     }
 
-    /// How buckets stand, and whether these amounts would have room. Takes nothing.
+    /// Returns the buckets' standing, and whether these amounts would have room. Takes nothing.
     ///
     /// # Errors
     /// The store can't be reached, and `state.degrade` is `block`.
@@ -219,8 +226,8 @@ impl Stores {
         &self.0.replies
     }
 
-    /// Forgets what a bucket has counted, by its name in the figures; reservations that are open are settled into nothing. Tells whether there
-    /// was such a bucket.
+    /// Forgets what a bucket has counted, by its name in the figures; open reservations are settled
+    /// into nothing. Returns true if there was such a bucket.
     ///
     /// # Errors
     /// The store can't be reached.
@@ -231,7 +238,8 @@ impl Stores {
         }
     }
 
-    /// Waits until the store answers, so long at the most; tells whether it does. At once in memory.
+    /// Waits until the store answers, for at most `within`; returns true if it does. In memory it
+    /// returns at once.
     pub async fn ready(&self, within: Duration) -> bool {
         let Some(shared) = &self.0.shared else {
             return true;
@@ -247,7 +255,8 @@ impl Stores {
         tokio::time::timeout(within, all).await.unwrap_or(false)
     }
 
-    /// Waits until the store has every settlement, so long at the most; tells how many it does not have. For the end of a drain.
+    /// Waits until the store has every settlement, for at most `within`; returns the number that it
+    /// does not have. For the end of a drain.
     pub async fn flush(&self, within: Duration) -> usize {
         let Some(shared) = &self.0.shared else {
             return 0;
@@ -270,7 +279,7 @@ fn memory(state: &config::State, clock: Clock) -> Inner {
     }
 }
 
-/// The thread that the connections live on.
+/// Starts the thread that the connections live on.
 fn run(
     keepers: [Keeper; 2],
     limits: Arc<limits::shared::Limits>,

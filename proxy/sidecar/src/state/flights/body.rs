@@ -18,7 +18,7 @@ pub struct FlightBody {
     place: Place,
     /// Bytes that are still to come, where the reply's length is known.
     left: Option<u64>,
-    /// Nothing follows an end or an error.
+    /// True after an end or an error: nothing follows.
     over: bool,
 }
 
@@ -47,7 +47,7 @@ impl Body for FlightBody {
         if self.over {
             return Poll::Ready(None);
         }
-        // Two megabytes that are all there must not keep a worker from everybody else.
+        // A body of two megabytes that are all there must not keep the worker from its other tasks.
         let budget = ready!(tokio::task::coop::poll_proceed(context));
         let place = &self.place;
         let read = ready!(place.flight.poll_read(place.reader, context));
@@ -82,12 +82,12 @@ impl fmt::Debug for FlightBody {
     }
 }
 
-/// Why a reader has not all of the reply.
+/// Reasons for which a reader does not get all of the reply.
 #[derive(Debug, Clone)]
 pub enum Broken {
     /// The upstream broke off; all readers get this.
     Upstream(Arc<dyn Error + Send + Sync>),
-    /// This reader fell behind by more than is kept.
+    /// This reader fell behind by more than is buffered.
     Lagged,
     /// The flight was stopped: its runtime shut down.
     Stopped,

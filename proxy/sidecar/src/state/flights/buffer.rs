@@ -1,8 +1,8 @@
-//! One flight: the chunks that passed, who reads them, and who may lead.
+//! One flight: the chunks that passed, its readers, and its leader.
 //!
-//! All of it is under one lock that is held for a few moves at a time and never while somebody is woken. Readers count their place in
-//! chunks from the flight's first on, so a chunk that is let go (too large to record, and read by all who are there) renumbers
-//! nothing.
+//! All of it is under one lock, which is taken for a few moves at a time and never while a task is
+//! woken. Readers count their position in chunks from the flight's first on, so dropping a chunk
+//! (of a reply too large to record, read by all present readers) renumbers nothing.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,19 +25,19 @@ pub(super) struct Flight {
     state: Mutex<State>,
 }
 
-/// How far a flight is.
+/// Progress of a flight.
 enum Stage {
     /// There is a leader, and no reply yet.
     Led,
-    /// The leader is gone: the first follower that looks takes its place.
+    /// The leader is gone: the first follower that polls takes its place.
     Vacant,
     /// The reply comes in.
     Open,
-    /// It ended cleanly.
+    /// The reply ended cleanly.
     Done,
-    /// It ended otherwise.
+    /// The reply ended otherwise.
     Broken(Broken),
-    /// It never came: everybody goes alone.
+    /// There is no reply: every follower makes its own call.
     Scattered,
 }
 
@@ -46,25 +46,25 @@ struct State {
     strikes: u8,
     head: Option<Head>,
     chunks: VecDeque<Bytes>,
-    /// How many chunks were let go, and their bytes.
+    /// Number of chunks dropped, and their bytes.
     gone: usize,
     gone_bytes: u64,
     /// Bytes that came in.
     arrived: u64,
-    /// Whether all that came in is to be kept.
+    /// True while all that came in is to be recorded.
     recorded: bool,
-    /// What of it the table counts.
+    /// Bytes of this flight in the table's count of recorded bytes.
     held: usize,
     readers: BTreeMap<u64, Reader>,
     next: u64,
-    /// Where the fastest reader is.
+    /// Bytes read by the fastest reader.
     furthest: u64,
     pump: Option<Waker>,
-    /// The pump waits for readers and not for the upstream.
+    /// True while the pump waits for readers and not for the upstream.
     full: bool,
 }
 
-/// Somebody who reads, or is going to.
+/// A reader, or a follower that is going to be one.
 #[derive(Default)]
 struct Reader {
     chunk: usize,
@@ -72,7 +72,7 @@ struct Reader {
     waker: Option<Waker>,
 }
 
-/// A reader's place in a flight, which ends with it.
+/// Membership of a reader in a flight, which it leaves when dropped.
 pub(super) struct Place {
     pub(super) flight: Arc<Flight>,
     pub(super) reader: u64,
@@ -92,13 +92,14 @@ impl State {
         reader
     }
 
-    /// Everybody who waits for news.
+    /// Takes the wakers of all readers that wait.
     fn wakers(&mut self) -> Vec<Waker> {
         let readers = self.readers.values_mut();
         readers.filter_map(|reader| reader.waker.take()).collect()
     }
 
-    /// Lets go of chunks that all have read, and of those over the limit that somebody has: whoever has not is cut.
+    /// Drops chunks that all readers have read, and chunks over the limit that one reader has read:
+    /// slower readers are cut off.
     fn trim(&mut self, limit: usize) {
         let slowest = self.readers.values().map(|reader| reader.chunk).min();
         let slowest = slowest.unwrap_or(usize::MAX);
@@ -114,7 +115,7 @@ impl State {
         }
     }
 
-    /// Whether somebody who comes now can have all of it.
+    /// True if a newcomer can have all of the reply.
     fn joinable(&self) -> bool {
         let open = matches!(
             self.stage,
@@ -150,12 +151,13 @@ impl Flight {
         }
     }
 
-    /// A thread that panicked under the lock left nothing half done: no move in here can fail.
+    /// Ignores poisoning: a thread that panicked under the lock left nothing half done, as no step
+    /// in here can fail.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
 
-    /// A seat for a newcomer; `None` where nothing is left to join.
+    /// Returns a newcomer's role; `None` where nothing is left to join.
     pub(super) fn seat(flight: &Arc<Self>) -> Option<Seat> {
         let mut state = flight.state();
         if matches!(state.stage, Stage::Vacant) {
@@ -177,13 +179,13 @@ impl Flight {
         }))
     }
 
-    /// Takes nobody in any more.
+    /// Removes the flight from the table, so that nobody joins it any more.
     pub(super) fn unlist(&self) {
         let same = |_: &String, listed: &Arc<Self>| listed.id == self.id;
         drop(self.table.listed.remove_if(&self.key, same));
     }
 
-    /// The leader has a reply: the flight is open. Returns the leader's own reader.
+    /// Opens the flight with the leader's reply. Returns the leader's own reader.
     pub(super) fn depart(&self, head: Head) -> u64 {
         let mut state = self.state();
         state.head = Some(head);
@@ -195,7 +197,7 @@ impl Flight {
         reader
     }
 
-    /// The leader is gone without a reply.
+    /// Ends a leader's part without a reply.
     pub(super) fn abandon(&self, strike: u8) {
         let mut state = self.state();
         state.strikes = state.strikes.saturating_add(strike);
@@ -213,7 +215,7 @@ impl Flight {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// What a follower gets; it takes the follower's place then.
+    /// Polls for a follower's reply, or its turn to lead; consumes its membership then.
     pub(super) fn poll_join(place: &mut Option<Place>, context: &mut Context<'_>) -> Poll<Joined> {
         let Some(Place { flight, reader }) = place.as_ref() else {
             return Poll::Ready(Joined::Alone);
@@ -230,7 +232,8 @@ impl Flight {
             Stage::Vacant => {
                 state.stage = Stage::Led;
                 drop(state);
-                // The lead is there before the place is given up: the flight is never without both.
+                // The lead is made before the membership is given up: the flight is never without
+                // both.
                 let lead = Lead::of(flight);
                 *place = None;
                 return Poll::Ready(Joined::Lead(lead));
@@ -249,7 +252,7 @@ impl Flight {
         Poll::Ready(Joined::Reply(reply))
     }
 
-    /// The reader's next chunk.
+    /// Polls for the reader's next chunk.
     pub(super) fn poll_read(
         &self,
         reader: u64,
@@ -285,7 +288,7 @@ impl Flight {
         Poll::Ready(Some(Ok(chunk)))
     }
 
-    /// Whether the body ended cleanly and the reader has all of it.
+    /// True if the body ended cleanly and the reader has all of it.
     pub(super) fn has_all(&self, reader: u64) -> bool {
         let state = self.state();
         let chunk = state.readers.get(&reader).map(|reader| reader.chunk);
@@ -315,14 +318,15 @@ impl Flight {
         }
     }
 
-    /// Whether the pump may read on: false where nobody is left to read for.
+    /// Resolves when the pump may read on; false where nobody is left to read for.
     pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state();
         if !matches!(state.stage, Stage::Open) {
             return Poll::Ready(false);
         }
         await_news(&mut state.pump, context);
-        // After the fastest left, the next may be further behind than what was read for it.
+        // After the fastest reader left, the next one may be further behind than what was read for
+        // it.
         state.full = state.arrived - state.furthest >= self.table.limits.ahead as u64;
         match state.full {
             true => Poll::Pending,
@@ -330,7 +334,8 @@ impl Flight {
         }
     }
 
-    /// Takes in what the upstream sent. After the `last` chunk readers may leave at once without stopping anything.
+    /// Takes in a chunk from the upstream. After the `last` one readers may leave at once without
+    /// stopping anything.
     pub(super) fn push(&self, chunk: Bytes, last: bool) {
         let (limits, held) = (&self.table.limits, &self.table.held);
         let mut state = self.state();
@@ -361,10 +366,12 @@ impl Flight {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// The upstream's body ended, cleanly.
+    /// Ends the flight after the upstream's clean end; returns the recording, where the whole reply
+    /// was recorded.
     pub(super) fn done(flight: &Arc<Self>) -> Option<Recording> {
         let mut state = flight.state();
-        // Stopped for want of readers, and yet it has ended: that nobody waited does not make it less whole.
+        // The flight was stopped for want of readers, and yet the body has ended: it is whole all
+        // the same.
         if matches!(state.stage, Stage::Open | Stage::Broken(Broken::Stopped)) {
             state.stage = Stage::Done;
         }
@@ -384,7 +391,7 @@ impl Flight {
         recording
     }
 
-    /// It ended otherwise.
+    /// Ends the flight after an error.
     pub(super) fn broken(&self, why: Broken) {
         let mut state = self.state();
         if !matches!(state.stage, Stage::Open) {

@@ -1,16 +1,20 @@
-//! Single-flight: identical exchanges that are under way share one upstream call, live streams included.
+//! Single-flight: identical exchanges in progress share one upstream call, live streams included.
 //!
-//! [`Flights::lead_or_join`] gives a seat in the flight of a key: the first exchange leads, the others follow. The leader hands its
-//! reply over ([`Lead::fly`]); a task of its own pumps the body into a buffer that all readers share, each at its own pace from the
-//! first byte on. It is no cache: a flight is over when its body is, and what outlives it is a [`Recording`] for whoever stores it.
+//! [`Flights::lead_or_join`] gives an exchange its role in the flight of a key: the first one
+//! leads, the others follow. The leader hands its reply over ([`Lead::share_reply`]); a task of its
+//! own pumps the body into a buffer that all readers share, each at its own pace from the first
+//! byte on. It is no cache: a flight is over when its body is, and what outlives it is a
+//! [`Recording`] for the store.
 //!
-//! The surprising choice: the leader reads from the buffer like everybody else, so it may leave at any time. The pump runs 64 KiB
-//! ahead of the fastest reader at the most, and stops at once when there is none. Nobody is ever sent a reply with a hole in it:
-//! a reader that falls behind what is kept is told so with an error.
+//! The surprising choice: the leader reads from the buffer like everybody else, so it may leave at
+//! any time. The pump reads at most 64 KiB ahead of the fastest reader, and stops at once when
+//! there is none. Nobody is ever sent a reply with a hole in it: a reader that falls behind what is
+//! buffered gets an error.
 //!
-//! Whoever waits for a leader that fails or leaves is woken; the first to run takes the lead, the others go on waiting for it.
-//! An upstream that is down must not be tried by a thousand exchanges one after the other, so after a second failure (or an
-//! eighth leader that left) those that still wait go on by themselves.
+//! When a leader fails or leaves, its followers are woken; the first to run takes the lead, the
+//! others go on waiting for it. An upstream that is down must not be tried by a thousand exchanges
+//! one after the other, so after a second failure (or an eighth leader that left) the remaining
+//! followers each make their own call.
 
 mod body;
 mod buffer;
@@ -39,16 +43,17 @@ use buffer::{Flight, Place};
 
 use crate::BoxError;
 
-/// What flights may ask of memory.
+/// Bounds on the memory of flights.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Flights at one time; further exchanges go alone.
+    /// Concurrent flights; further exchanges make their own call.
     pub flights: usize,
-    /// Bytes of one reply that are recorded. Over it nobody joins any more, and a reader that lags by more is cut.
+    /// Recorded bytes of one reply. Over it nobody joins any more, and a reader that lags by more
+    /// is cut off.
     pub recording: usize,
-    /// Bytes of all recordings together. Over it a flight's recording is given up.
+    /// Bytes of all recordings together. Over it a flight gives up its recording.
     pub recordings: usize,
-    /// Bytes that are read from the upstream before the fastest reader takes them.
+    /// Bytes that are read from the upstream ahead of the fastest reader.
     pub ahead: usize,
 }
 
@@ -68,30 +73,30 @@ impl Default for Limits {
 #[derive(Clone)]
 pub struct Flights(Arc<Table>);
 
-/// What flights know of each other.
+/// State that all flights share.
 struct Table {
     listed: DashMap<String, Arc<Flight>>,
     limits: Limits,
-    /// Flights that are in memory: those under way, and those over whose readers still read.
+    /// Flights in memory: those in progress, and those over whose readers still read.
     alive: AtomicUsize,
     /// Bytes in recordings.
     held: AtomicUsize,
     next: AtomicU64,
 }
 
-/// What an exchange does for a key.
+/// Role of an exchange in the flight of its key.
 #[derive(Debug)]
 pub enum Seat {
     /// Makes the upstream call for all.
     Lead(Lead),
     /// Waits for the reply of the exchange that leads.
     Follow(Follow),
-    /// Goes on by itself and shares nothing: there are as many flights as the limit allows.
+    /// Makes its own call and shares nothing: the limit of flights is reached.
     Alone,
 }
 
 impl Flights {
-    /// No flights yet.
+    /// Makes a table without flights.
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Table {
             listed: DashMap::new(),
@@ -102,9 +107,11 @@ impl Flights {
         }))
     }
 
-    /// Takes a seat in the flight of `key`, or opens it. Keys are namespaced by the caller: whoever has the key has the reply.
+    /// Joins the flight of `key`, or opens it. Callers namespace the keys: the reply is shared with
+    /// every exchange that gives the same key.
     pub fn lead_or_join(&self, key: String) -> Seat {
-        // A flight that is replaced goes when the table's guard is gone, with all that its wakers may drag along.
+        // A replaced flight is dropped after the table's guard, with all that its wakers may drop
+        // in turn.
         let (seat, _replaced) = match self.0.listed.entry(key) {
             Entry::Occupied(mut listed) => match Flight::seat(listed.get()) {
                 Some(seat) => (seat, None),
@@ -127,23 +134,24 @@ impl Flights {
         seat
     }
 
-    /// Takes a seat in the flight of `key` if there is one that can be joined; never leads at once.
+    /// Joins the flight of `key` if there is one that can be joined; never leads at once.
     pub fn join(&self, key: &str) -> Option<Follow> {
         let flight = Arc::clone(&*self.0.listed.get(key)?);
         Flight::follow(&flight)
     }
 
-    /// How many flights are in memory.
+    /// Returns the number of flights in memory.
     pub fn len(&self) -> usize {
         self.0.alive.load(Ordering::Relaxed)
     }
 
-    /// Whether there is none. A process that drains waits for it: the pumps live on their leaders' runtimes.
+    /// True if there is none. A process that drains waits for it: the pumps live on their leaders'
+    /// runtimes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes in recordings.
+    /// Returns the bytes in recordings.
     pub fn held(&self) -> usize {
         self.0.held.load(Ordering::Relaxed)
     }
@@ -176,13 +184,15 @@ impl fmt::Debug for Flights {
     }
 }
 
-/// The exchange that makes the upstream call. Dropped before it hands a reply over, it makes room for another leader.
+/// The exchange that makes the upstream call. Dropped before it hands a reply over, it makes room
+/// for another leader.
 pub struct Lead {
     flight: Arc<Flight>,
     over: bool,
 }
 
-/// How much a leader that is gone counts against its flight; at [`OUT`] those that wait go alone.
+/// Strikes of a leader that is gone against its flight; at [`OUT`] its followers make their own
+/// calls.
 const LEFT: u8 = 1;
 const FAILED: u8 = 4;
 const OUT: u8 = 8;
@@ -195,16 +205,17 @@ impl Lead {
         }
     }
 
-    /// The flight's number in this process; says nothing of its key.
+    /// Returns the flight's number in this process, which says nothing of its key.
     pub fn id(&self) -> u64 {
         self.flight.id
     }
 
-    /// Hands over the upstream's reply, or what policies make of it. Returns the leader's own reply, and the recording when the body
-    /// has ended cleanly; the receiver fails where it did not, or where the reply is too large. Spawns the pump on the present
-    /// tokio runtime, without which it panics. Trailers are dropped.
+    /// Hands over the upstream's reply, or what policies make of it. Returns the leader's own
+    /// reply, and a receiver of the recording, which resolves when the body has ended cleanly, and
+    /// fails where it did not or where the reply is too large. Spawns the pump on the present tokio
+    /// runtime, without which it panics. Trailers are dropped.
     ///
-    /// Only what others may have, too, belongs here: for an error status there is [`Lead::failed`].
+    /// Only for a reply that others may have, too: for an error status there is [`Lead::failed`].
     pub fn fly<B>(
         mut self,
         reply: Response<B>,
@@ -227,7 +238,7 @@ impl Lead {
         (Response::from_parts(head, body), recording)
     }
 
-    /// Says that there is no reply to share: no connection, a time-out, an error status.
+    /// Reports that there is no reply to share: no connection, a time-out, an error status.
     pub fn failed(mut self) {
         self.over = true;
         self.flight.abandon(FAILED);
@@ -248,33 +259,35 @@ impl fmt::Debug for Lead {
     }
 }
 
-/// An exchange that waits for another's reply. Until it is dropped or has what it waits for, it keeps the flight going.
+/// An exchange that waits for another's reply. Until it is dropped or has what it waits for, it
+/// keeps the flight going.
 pub struct Follow(Place);
 
-/// What became of following.
+/// Outcome of following.
 #[derive(Debug)]
 pub enum Joined {
-    /// The leader's reply from its first byte on. The head is the upstream's: what belongs to the leader alone (its request id, its
-    /// rate limits) is the caller's to take out.
+    /// The leader's reply from its first byte on. The head is the upstream's: the caller takes out
+    /// what belongs to the leader alone (its request id, its rate limits).
     Reply(Response<FlightBody>),
     /// The leader failed or left before it had a reply: this exchange leads now.
     Lead(Lead),
-    /// There is nothing to share any more: this exchange goes on by itself.
+    /// There is nothing to share any more: this exchange makes its own call.
     Alone,
 }
 
 impl Follow {
-    /// The flight's number in this process; says nothing of its key.
+    /// Returns the flight's number in this process, which says nothing of its key.
     pub fn id(&self) -> u64 {
         self.0.flight.id
     }
 
-    /// How long the flight has been under way.
+    /// Returns the time since the flight began.
     pub fn age(&self) -> Duration {
         self.0.flight.since.elapsed()
     }
 
-    /// Waits for the head of the reply, however long it takes: the caller sets the bound. May be dropped at any time.
+    /// Waits for the head of the reply, without a time limit: the caller sets one. May be dropped
+    /// at any time.
     pub async fn joined(self) -> Joined {
         let mut place = Some(self.0);
         poll_fn(|context| Flight::poll_join(&mut place, context)).await
@@ -287,7 +300,7 @@ impl fmt::Debug for Follow {
     }
 }
 
-/// What all readers are told first.
+/// Head of the reply, which each reader gets first.
 #[derive(Debug, Clone)]
 struct Head {
     status: StatusCode,
@@ -296,8 +309,8 @@ struct Head {
     size: Option<u64>,
 }
 
-/// A reply that ended cleanly, for the store. Until it is dropped its flight can be joined, so that whoever asks between its end and
-/// its being stored finds the one or the other.
+/// A reply that ended cleanly, for the store. Until it is dropped its flight can be joined, so that
+/// an exchange that comes between the reply's end and its being stored finds the one or the other.
 pub struct Recording {
     /// The key of the flight.
     pub key: String,
@@ -313,7 +326,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// The body in one piece; a copy, unless it was one piece.
+    /// Returns the body in one piece: a copy, unless it was one piece.
     pub fn body(&self) -> Bytes {
         match self.chunks.as_slice() {
             [one] => one.clone(),
@@ -329,7 +342,7 @@ impl Drop for Recording {
 }
 
 impl fmt::Debug for Recording {
-    /// Neither key nor body: both are the caller's.
+    /// Omits key and body: both are the caller's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recording")
             .field("id", &self.flight.id)

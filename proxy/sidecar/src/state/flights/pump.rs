@@ -1,7 +1,7 @@
-//! The task that reads the upstream for all.
+//! The task that reads the upstream for all readers.
 //!
-//! It lives on the leader's runtime, where the upstream's connection does, and ends with the body, with its last reader or with the
-//! runtime, whichever is first.
+//! The task lives on the leader's runtime, where the upstream's connection does, and ends with the
+//! body, with its last reader or with the runtime, whichever is first.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use super::{Broken, Recording, buffer::Flight};
 use crate::BoxError;
 
-/// The pump's hold on its flight. A pump that is dropped under way, or before it ever ran, takes its readers along: they are told.
+/// Guard of a running pump. Dropped in progress, or before the pump ever ran, it ends the flight
+/// with an error for its readers.
 pub(super) struct Running(pub(super) Arc<Flight>);
 
 impl Drop for Running {
@@ -30,7 +31,8 @@ where
     loop {
         let step = poll_fn(|context| match flight.poll_room(context) {
             Poll::Ready(true) => body.as_mut().poll_frame(context).map(Step::Frame),
-            // A client that leaves at the terminator leaves before the end of the body, which is often here already.
+            // A client that leaves at the stream's terminator leaves before the end of the body,
+            // which has often arrived already.
             Poll::Ready(false) => Poll::Ready(match body.as_mut().poll_frame(context) {
                 Poll::Ready(None) => Step::Frame(None),
                 _ => Step::Deserted,
@@ -60,22 +62,22 @@ where
 }
 
 enum Step<F> {
-    /// What the upstream sent; `None` is its end.
+    /// A frame from the upstream; `None` is its end.
     Frame(F),
-    /// There is nobody left to read for.
+    /// No reader is left.
     Deserted,
 }
 
 fn finish(flight: &Arc<Flight>, told: oneshot::Sender<Recording>) {
     match Flight::done(flight) {
-        // If nobody waits for it, it goes here, and the flight with it.
+        // Where nobody waits for the recording, it is dropped here, and the flight with it.
         Some(recording) => drop(told.send(recording)),
         None => flight.unlist(),
     }
 }
 
-/// The chunk without what it drags along: a connection hands out slices of its read buffer, and a recording of events of 200 bytes
-/// would keep 8 KiB for each.
+/// Copies a chunk out of the connection's read buffer, of which it is a slice: a recording of
+/// events of 200 bytes would otherwise keep 8 KiB for each.
 fn compact(chunk: Bytes) -> Bytes {
     if chunk.is_unique() {
         return chunk;

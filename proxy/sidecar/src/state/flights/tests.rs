@@ -1,4 +1,5 @@
-//! Flights on paused clocks and, where threads matter, on several runtimes. The upstream is a channel that the test feeds.
+//! Flights on paused clocks and, where threads matter, on several runtimes. The upstream is a
+//! channel that the test feeds.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -292,7 +293,7 @@ async fn an_upstream_that_breaks_off_breaks_all_readers_and_no_one_joins() {
     }
     assert!(recording.await.is_err());
     assert!(flights.join(KEY).is_none());
-    // Who has sent nothing yet goes on as if there had been nothing.
+    // Followers to whom nothing was sent yet go on as if there had been no leader.
     assert!(matches!(sleeper.joined().await, Joined::Alone));
     assert!(flights.is_empty());
 }
@@ -321,7 +322,7 @@ async fn when_the_last_reader_has_gone_the_upstream_is_dropped_at_once() {
     ));
 }
 
-/// An upstream that has a kilobyte whenever it is asked, and counts.
+/// An upstream that returns a kilobyte on every poll, and counts.
 struct Fountain {
     left: usize,
     given: Arc<AtomicUsize>,
@@ -370,7 +371,7 @@ async fn a_slow_sole_reader_slows_the_upstream() {
         settle().await;
         assert_eq!(given.load(Ordering::Relaxed), 64 + read);
     }
-    // It is over the cap by now: no recording, and nothing is kept that the reader has.
+    // The reply is over the cap by now: no recording, and no chunk is buffered that the reader has.
     assert_eq!(flights.held(), 0);
     let (sent, mut rest) = (5000, 0);
     while let Some(frame) = own.frame().await {
@@ -404,7 +405,7 @@ async fn the_fastest_reader_drives_and_who_lags_by_more_than_is_kept_is_cut_with
     }
     settle().await;
     assert_eq!(given.load(Ordering::Relaxed), 150 + 64);
-    // 214 KiB came in: what is kept begins at 114.
+    // 214 KiB came in: the buffer begins at 114.
     assert_eq!(usize::from(next(&mut close).await[0]), 130);
     let error = slow.frame().await.unwrap().unwrap_err();
     assert!(matches!(error, Broken::Lagged));
@@ -441,7 +442,7 @@ async fn over_the_cap_nobody_joins_and_those_who_read_go_on() {
     assert!(own.frame().await.is_none());
     assert!(other.frame().await.is_none());
     assert!(recording.await.is_err());
-    // The first flight's end does not touch the second, which has its key.
+    // The end of the first flight does not affect the second, which has the same key.
     drop((own, other));
     follow(&flights);
     drop(another);

@@ -1,11 +1,12 @@
 //! Buckets in this process's memory, bounded in bytes.
 //!
-//! A map of shared buckets rather than buckets in a map: whoever holds a reservation holds its buckets, so settling looks nothing up, and a
-//! bucket that somebody holds is not dropped. Several buckets are locked together, in the order of their addresses, so that a call takes
-//! from all or from none for every observer.
+//! A map of shared buckets rather than buckets in a map: a reservation has its buckets, so settling
+//! looks nothing up, and a bucket that is reserved from is not dropped. Several buckets are locked
+//! together, in the order of their addresses, so that a call takes from all or from none for every
+//! observer.
 //!
-//! What is dropped when room is needed is a bucket that has come back in full. Where there is none, newcomers with the same limit share one
-//! bucket: the store never forgets a debt, and never grows.
+//! Where room is needed, buckets that have refilled completely are dropped. Where there is none,
+//! newcomers with the same limit share one bucket: the store never forgets a debt, and never grows.
 
 use std::{
     sync::{
@@ -24,14 +25,15 @@ use super::{
 };
 use crate::telemetry::metrics;
 
-/// What a bucket costs besides its name, in bytes: the map's slot, the shared bucket, and two allocations, rounded up.
+/// Bytes that a bucket costs besides its name: the map's slot, the shared bucket, and two
+/// allocations, rounded up.
 const OVERHEAD: usize = 256;
-/// What the slices of a sliding window cost besides.
+/// Bytes that the slices of a sliding window cost besides.
 const SLICES: usize = 512;
-/// How often a full store looks for buckets to drop, in milliseconds.
+/// Least time between two searches of a full store for buckets to drop, in milliseconds.
 const SWEEP: u64 = 1000;
 
-/// Where limits are counted in this process.
+/// Limits counted in this process.
 pub(in crate::state) struct Buckets {
     map: DashMap<Box<str>, Arc<Bucket>>,
     used: AtomicUsize,
@@ -39,14 +41,14 @@ pub(in crate::state) struct Buckets {
     swept: AtomicU64,
 }
 
-/// One bucket. Shared, so that it outlives its place in the map while it is reserved from.
+/// One bucket. Shared, so that it outlives its entry in the map while it is reserved from.
 pub(in crate::state) struct Bucket(Mutex<Counted>);
 
 struct Counted {
     meter: Meter,
-    /// Of the last ask: for those who look at the store without one.
+    /// Limit of the last request, for figures, which name none.
     limit: u64,
-    /// Bytes that the store has booked for it.
+    /// Bytes that the store counts for it.
     cost: usize,
 }
 
@@ -56,7 +58,7 @@ impl Bucket {
     }
 }
 
-/// What one ask took, and where.
+/// Units that one request took, and their bucket.
 pub(in crate::state) struct Hold {
     bucket: Arc<Bucket>,
     first: Part,
@@ -64,7 +66,7 @@ pub(in crate::state) struct Hold {
 }
 
 impl Hold {
-    /// Puts the truth in the place of what was taken.
+    /// Replaces what was taken by `truth`.
     pub(super) fn settle(&self, now: u64, truth: u64) {
         let mut counted = self.bucket.lock();
         let limit = counted.limit;
@@ -79,7 +81,7 @@ impl Hold {
         }
     }
 
-    /// Takes more, where the limit has it.
+    /// Takes `by` more, where the limit has room.
     pub(super) fn extend(&mut self, now: u64, limit: u64, soft: bool, by: u64) -> bool {
         let mut counted = self.bucket.lock();
         counted.meter.roll(now, limit);
@@ -97,7 +99,7 @@ impl Hold {
     }
 }
 
-/// What a new bucket begins with, by its name: what is known of it from elsewhere.
+/// Function from a new bucket's name to the units that are known to be used of it from elsewhere.
 pub(in crate::state) type Known<'a> = &'a dyn Fn(&str) -> u64;
 
 impl Buckets {
@@ -110,7 +112,7 @@ impl Buckets {
         }
     }
 
-    /// Takes from all or from none; the holds are as many as the asks, or none.
+    /// Takes from all buckets or from none; returns as many holds as requests, or none.
     pub(in crate::state) fn reserve(
         &self,
         asks: &[Ask],
@@ -173,7 +175,7 @@ impl Buckets {
         (standings, holds)
     }
 
-    /// How things stand. Makes no bucket.
+    /// Returns the buckets' standing. Makes no bucket.
     pub(in crate::state) fn peek(&self, asks: &[Ask], now: u64, known: Known<'_>) -> Vec<Standing> {
         let look = |ask: &Ask| {
             let (amount, limit) = ask.bounded();
@@ -206,7 +208,7 @@ impl Buckets {
         asks.iter().map(look).collect()
     }
 
-    /// Forgets a bucket. What is reserved from it is settled into nothing.
+    /// Forgets a bucket. Open reservations from it are settled into nothing.
     pub(in crate::state) fn reset(&self, name: &str) -> bool {
         let removed = self.map.remove(name);
         if let Some((_, bucket)) = &removed {
@@ -223,7 +225,8 @@ impl Buckets {
         });
     }
 
-    /// Name, used, limit and milliseconds to the reset of so many buckets at the most; and how many there are.
+    /// Lists name, used, limit and milliseconds to the reset of at most `most` buckets; and returns
+    /// the number of all.
     pub(in crate::state) fn list(
         &self,
         most: usize,
@@ -249,7 +252,7 @@ impl Buckets {
         (some.into_iter().map(look).collect(), self.map.len())
     }
 
-    /// Bytes in use.
+    /// Returns the bytes in use.
     pub(super) fn bytes(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
@@ -269,7 +272,8 @@ impl Buckets {
         }
         if self.bytes() + cost > self.total {
             metrics::store_dropped("limits", "overflow");
-            // One of each window and limit. There are as many as there are rules, so they are not booked.
+            // One bucket for each window and limit. There are as many as there are rules, so their
+            // bytes are not counted.
             (name, cost) = (ask.named(&format!("overflow {}", ask.limit)), 0);
         } else {
             meter.take(now, known(&name));
@@ -285,7 +289,8 @@ impl Buckets {
         }
     }
 
-    /// Drops what has come back in full and nobody holds. At most once in [`SWEEP`], as it looks at every bucket.
+    /// Drops buckets that have refilled completely and from which nothing is reserved. At most once
+    /// in [`SWEEP`], as it looks at every bucket.
     fn sweep(&self, now: u64) {
         let swept = self.swept.load(Ordering::Relaxed);
         let due = now >= swept.saturating_add(SWEEP) || now < swept;
@@ -298,7 +303,7 @@ impl Buckets {
             return;
         }
         self.map.retain(|_, bucket| {
-            // New holders come through the map, which is locked here.
+            // New users of a bucket come through the map, whose shard is locked here.
             if Arc::strong_count(bucket) > 1 {
                 return true;
             }
@@ -329,7 +334,8 @@ impl<'a> Locked<'a> {
         Self(order.into_iter().map(lock).collect())
     }
 
-    /// The one that was locked among the others. There always is one; the option spares an index.
+    /// Returns the locked contents of `bucket`. It always is among them; the option spares an
+    /// index.
     fn of(&mut self, bucket: &Arc<Bucket>) -> Option<&mut Counted> {
         let at = Arc::as_ptr(bucket);
         let found = self.0.iter_mut().find(|(one, _)| *one == at);

@@ -1,4 +1,4 @@
-//! What is true of buckets in memory alone; what is true of every store is in `tests/stores`.
+//! Properties of buckets in memory alone; those of every store are in `tests/stores`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::thread;

@@ -1,10 +1,12 @@
-//! Limits: what may be taken from buckets, reserved before and settled after.
+//! Limits: units taken from buckets, reserved before an exchange and settled after it.
 //!
-//! [`Stores::reserve`](super::Stores::reserve) takes from several buckets or from none and hands out a [`Reservation`]. It is settled to the
-//! truth once; dropped, it gives everything back. Amounts have no unit here: requests, tokens and micro-dollars are all counted alike.
+//! [`Stores::reserve`](super::Stores::reserve) takes from several buckets or from none and returns
+//! a [`Reservation`]. It is settled to the truth once; dropped, it gives everything back. Amounts
+//! have no unit here: requests, tokens and micro-dollars are all counted alike.
 //!
-//! A bucket's name is its key *and* its window, so a rule whose window is changed begins anew, while one whose limit is changed goes on
-//! with what is used. How buckets count is in `window.rs`, where they are kept in `memory.rs` and `shared.rs`.
+//! A bucket's name is its key *and* its window, so a rule whose window is changed begins anew,
+//! while one whose limit is changed goes on with what is used. `window.rs` counts; `memory.rs` and
+//! `shared.rs` store the buckets.
 
 use std::sync::Arc;
 
@@ -26,38 +28,41 @@ use queue::Settlement;
 #[must_use = "dropping it gives back what was reserved"]
 pub struct Reservation {
     inner: Arc<Inner>,
-    /// The same for all asks of the call; empty in memory, where nothing needs a name.
+    /// Common to all requests of the call; empty in memory, where nothing needs a name.
     id: Arc<str>,
     takes: Vec<Take>,
 }
 
-/// What one ask took.
+/// Units that one request took.
 pub(super) struct Take {
     pub(super) ask: Ask,
-    /// What is reserved by now, extensions included.
+    /// Units reserved by now, extensions included.
     pub(super) amount: u64,
     pub(super) place: Place,
 }
 
-/// Where it was taken.
+/// Store in which the units were taken.
 pub(super) enum Place {
     /// In this process.
     Here(memory::Hold),
     /// In the shared store.
     There,
-    /// The shared store did not answer: perhaps there, and where limits are shared out, here.
+    /// Not known, as the shared store did not answer: perhaps there, and in this process where
+    /// limits are shared out.
     InDoubt(Option<memory::Hold>),
 }
 
-/// Tells when a settlement is in the store. May be dropped: it gets there all the same.
+/// Resolves when a settlement is in the store. May be dropped: the settlement is stored all the
+/// same.
 #[derive(Debug)]
 pub struct Settled(Vec<tokio::sync::oneshot::Receiver<()>>);
 
 impl Settled {
-    /// Waits until everything is in the store. At once in memory; for as long as the store is away otherwise, so bound it.
+    /// Waits until everything is in the store: not at all in memory, otherwise for as long as the
+    /// store is away, so bound it.
     pub async fn done(self) {
         for part in self.0 {
-            // An error is a settlement that was dropped, and counted.
+            // An error means that the settlement was dropped, which is counted elsewhere.
             let _ = part.await;
         }
     }
@@ -68,18 +73,20 @@ impl Reservation {
         Self { inner, id, takes }
     }
 
-    /// Amounts that are reserved, in the order of the asks.
+    /// Returns the amounts that are reserved, in the order of the requests.
     pub fn amounts(&self) -> impl Iterator<Item = u64> + '_ {
         self.takes.iter().map(|take| take.amount)
     }
 
-    /// Puts the truth in the place of what was reserved, in the order of the asks; an ask without one keeps what it reserved. Never blocks: a
-    /// shared store is told in the background, again and again until it has it, once whatever happens.
+    /// Replaces what was reserved by the truth, in the order of the requests; a request without one
+    /// keeps what it reserved. Never blocks: the settlement is sent to a shared store in the
+    /// background, again and again until it has it, and counts once whatever happens.
     pub fn settle(mut self, truth: &[u64]) -> Settled {
         Settled(self.settle_all(|index, amount| truth.get(index).copied().unwrap_or(amount)))
     }
 
-    /// Takes more for one ask, as a stream does that has outgrown its reservation. False: there is no room, and nothing more was taken.
+    /// Takes more for one request, as a stream does that has outgrown its reservation. Returns
+    /// false where there is no room: nothing more was taken then.
     pub async fn extend(&mut self, index: usize, by: u64) -> bool {
         let Some(take) = self.takes.get_mut(index) else {
             return false;

@@ -1,7 +1,8 @@
-//! Settlements on their way to a shared store.
+//! Settlements that wait for a shared store.
 //!
-//! Bounded, and told again until the store has them: each names its reservation, so that the store counts it once. What finds no room, or
-//! what the store refuses for good, is dropped and counted.
+//! Bounded, and sent again until the store has them: each names its reservation, so that the store
+//! counts it once. A settlement that finds no room, or that the store refuses for good, is dropped
+//! and counted.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -15,20 +16,20 @@ use crate::{
     telemetry::metrics,
 };
 
-/// Settlements that wait at the most: some 40 MB.
+/// Most settlements that wait: some 40 MB.
 const MOST: usize = 100_000;
-/// Settlements that are told at once.
+/// Settlements that are sent at once.
 const BATCH: usize = 512;
-/// After a failure, first and last.
+/// Pause after a failure, first and longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// What one ask of a reservation came to.
+/// Final amount of one request of a reservation.
 pub(in crate::state) struct Settlement {
     pub(super) id: Arc<str>,
     pub(super) index: usize,
     pub(super) ask: Ask,
     pub(super) truth: u64,
-    /// Whether the store is known to have made the reservation.
+    /// True if the store is known to have made the reservation.
     pub(super) certain: bool,
     told: Option<oneshot::Sender<()>>,
 }
@@ -55,7 +56,7 @@ impl Settlement {
     }
 }
 
-/// Those that wait.
+/// Settlements that wait.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
@@ -66,7 +67,7 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Waiting {
     line: VecDeque<Settlement>,
-    /// On their way now.
+    /// Settlements being sent now.
     out: usize,
 }
 
@@ -83,7 +84,7 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// Settlements that the store does not have yet.
+    /// Returns the number of settlements that the store does not have yet.
     pub(super) fn len(&self) -> usize {
         let waiting = self.waiting.lock();
         waiting.line.len() + waiting.out
@@ -108,7 +109,8 @@ impl Queue {
         batch
     }
 
-    /// Puts back what failed: behind the others, which may be for a node that answers. Their order does not matter.
+    /// Puts failed settlements back: behind the others, which may be for a node that answers. Their
+    /// order does not matter.
     fn back(&self, failed: Vec<Settlement>) {
         let mut waiting = self.waiting.lock();
         waiting.line.extend(failed);
@@ -120,7 +122,7 @@ impl Queue {
         }
     }
 
-    /// Tells the store, for ever.
+    /// Sends settlements to the store, for ever.
     pub(super) async fn tell(&self, link: &Link, script: &Script, calls: &Calls) {
         let (mut pause, mut up) = (PAUSE.0, link.watch());
         loop {

@@ -1,4 +1,4 @@
-//! How `limits.lua` is called, and what it answers.
+//! Calls of `limits.lua`, and their answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,16 +9,16 @@ use crate::state::{Clock, link::Call};
 
 const CODE: &str = include_str!("limits.lua");
 
-/// The script, with its hash.
+/// Makes the script, with its hash.
 pub(super) fn load() -> Script {
     Script::new(CODE)
 }
 
-/// What all calls have in common.
+/// Parameters that all calls have in common.
 #[derive(Clone)]
 pub(super) struct Calls {
     prefix: Arc<str>,
-    /// In milliseconds.
+    /// Time after which an open reservation lapses, in milliseconds.
     lapse: u64,
     clock: Clock,
 }
@@ -32,12 +32,13 @@ impl Calls {
         }
     }
 
-    /// A bucket's count (`b`) or its reservations (`h`).
+    /// Returns the key of a bucket's count (`b`) or of its reservations (`h`).
     pub(super) fn key(&self, kind: char, name: &str) -> String {
         format!("{}:{kind}:{{{}}}", self.prefix, tag(name))
     }
 
-    /// A call for these asks, numbered as they are in their reservation, each with an amount and a flag.
+    /// Makes a call for requests, numbered as they are in their reservation, each with an amount
+    /// and a flag.
     pub(super) fn of<'a>(
         &self,
         what: &str,
@@ -82,12 +83,14 @@ impl Calls {
     }
 }
 
-/// What of a bucket's keys is hashed: its name, in which a closing brace would end the tag early.
+/// Returns the part of a bucket's keys that is hashed: its name, escaped, as a closing brace would
+/// end the tag early.
 fn tag(name: &str) -> String {
     name.replace('%', "%25").replace('}', "%7D")
 }
 
-/// The slot of a bucket's keys: CRC-16/XMODEM of their tag (*Redis cluster specification*, appendix A).
+/// Returns the slot of a bucket's keys: CRC-16/XMODEM of their tag (*Redis cluster specification*,
+/// appendix A).
 pub(super) fn slot(name: &str) -> u16 {
     let bit = |crc: u16, _| {
         if crc & 0x8000 == 0 {
@@ -100,17 +103,17 @@ pub(super) fn slot(name: &str) -> u16 {
     tag(name).bytes().fold(0, byte) % 16_384
 }
 
-/// One ask's answer.
+/// The script's answer to one request.
 pub(super) struct Told {
     pub(super) granted: bool,
     pub(super) used: u64,
     /// In milliseconds.
     pub(super) reset: u64,
-    /// In milliseconds; none: never.
+    /// In milliseconds; `None` for never.
     pub(super) wait: Option<u64>,
 }
 
-/// The asks' answers, in their order.
+/// Reads the answers, in the order of the requests.
 pub(super) fn read(answer: &Value) -> Vec<Told> {
     let Value::Array(values) = answer else {
         return Vec::new();

@@ -1,11 +1,13 @@
-//! Buckets in Redis, and what is done while it is away.
+//! Buckets in Redis, and their replacement while it is away.
 //!
-//! A bucket is two keys with one hash tag: its count, and the reservations that are open, so that those of a replica that died lapse. Alone,
-//! Redis takes from all buckets of a call in one script. In a cluster each slot has its own script, at the same time; where one says no, the
-//! others are given back, and for that one exchange of messages their buckets look fuller than they are.
+//! A bucket is two keys with one hash tag: its count, and the reservations that are open, so that
+//! those of a replica that died lapse. A single Redis takes from all buckets of a call in one
+//! script. In a cluster each slot has its own script, run at the same time; where one denies, the
+//! others' units are given back, and until that arrives their buckets look fuller than they are.
 //!
-//! When an answer does not come, the reservation is in doubt: perhaps it was made. Its settlement says so, and the store then counts the truth
-//! once, whether it knew the reservation, learns of it later or never. So usage of an outage is in the buckets after it.
+//! When an answer does not come, the reservation is in doubt: perhaps it was made. Its settlement
+//! says so, and the store then counts the truth once, whether it knew the reservation, learns of it
+//! later or never. So usage during an outage is in the buckets after it.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +40,8 @@ use crate::{
 const REMEMBERED: usize = 4096;
 /// Memory for shares of limits while the store is away, in bytes.
 const SHARES: usize = 16 << 20;
-/// What is told to wait where a whole limit would have room and this replica's share of it never will.
+/// Wait that is reported where a whole limit would have room and this replica's share of it never
+/// will.
 const HEALING: Duration = Duration::from_secs(1);
 
 /// Limits over a shared store.
@@ -52,10 +55,10 @@ pub(in crate::state) struct Limits {
     replicas: u64,
     shares: Buckets,
     seen: Cache<Arc<str>, Seen>,
-    /// Makes ids, with `serial`, that no other replica makes.
+    /// Random part of the ids, which with `serial` no other replica makes.
     seed: u64,
     serial: AtomicU64,
-    /// Whether the log was told that the server would not do it.
+    /// True once the log says that the server refused a call.
     refused: AtomicBool,
 }
 
@@ -78,7 +81,8 @@ impl Limits {
         clock: Clock,
     ) -> Self {
         let mut seed = [0; 8];
-        // Without randomness two replicas could share ids; the clock and the process keep them apart then.
+        // Without randomness two replicas could make the same ids; the clock and the process id
+        // keep them apart then.
         if getrandom::fill(&mut seed).is_err() {
             seed = (clock.now() ^ u64::from(std::process::id()) << 40).to_le_bytes();
         }
@@ -98,7 +102,7 @@ impl Limits {
         }
     }
 
-    /// Tells settlements for ever, and forgets shares when the store is back.
+    /// Sends settlements for ever, and forgets the shares when the store is back.
     pub(in crate::state) async fn serve(self: Arc<Self>) {
         let forget = async {
             let mut up = self.link.watch();
@@ -119,7 +123,7 @@ impl Limits {
         self.queue.push(settlement);
     }
 
-    /// Settlements that the store does not have yet.
+    /// Returns the number of settlements that the store does not have yet.
     pub(in crate::state) fn unsettled(&self) -> usize {
         self.queue.len()
     }
@@ -129,7 +133,7 @@ impl Limits {
         self.queue.emptied().await;
     }
 
-    /// This replica's share of a limit.
+    /// Returns this replica's share of a limit.
     pub(super) fn share(&self, limit: u64) -> u64 {
         match limit {
             0 => 0,
@@ -154,7 +158,7 @@ impl Limits {
                     if !group.iter().all(granted) {
                         continue;
                     }
-                    // This slot has taken, not knowing that another would not.
+                    // This slot has taken units, not knowing that another slot denies.
                     for index in &group {
                         let Some(ask) = asks.get(*index) else {
                             continue;
@@ -247,7 +251,8 @@ impl Limits {
         }
     }
 
-    /// Takes more for one ask. While the store is away a stream goes on, unless the operator wants exchanges blocked then.
+    /// Takes more for one request. While the store is away a stream goes on, unless `state.degrade`
+    /// is `block`.
     pub(super) async fn extend(&self, id: &str, index: usize, ask: &Ask, by: u64) -> bool {
         let one = std::iter::once((index, ask, by, ask.soft));
         let call = self.calls.of("extend", id, one);
@@ -270,7 +275,8 @@ impl Limits {
         Ok(deleted != Value::Int(0))
     }
 
-    /// Name, used, limit and milliseconds to the reset of buckets that this replica has seen, so many at the most; and how many it has.
+    /// Lists name, used, limit and milliseconds to the reset of at most `most` buckets that this
+    /// replica has seen; and returns the number of all of them.
     pub(in crate::state) async fn list(
         &self,
         most: usize,
@@ -326,7 +332,8 @@ impl Limits {
         complete.ok_or_else(|| Fault::Refused("an answer that is too short".to_owned()))
     }
 
-    /// Asks that one script may serve: all of them, or in a cluster those of one slot.
+    /// Groups the requests that one script may serve: all of them, or in a cluster those of one
+    /// slot.
     fn groups(&self, asks: &[Ask]) -> Vec<Vec<usize>> {
         if asks.len() < 2 || !self.link.is_cluster() {
             return vec![(0..asks.len()).collect()];
@@ -345,7 +352,8 @@ impl Limits {
         self.seen.insert(name, Seen { ask, used, at });
     }
 
-    /// What this replica's share of a bucket begins with: its share of what was last seen used.
+    /// Returns the usage with which this replica's share of a bucket begins: its share of what was
+    /// last seen used.
     fn known(&self, name: &str) -> u64 {
         let Some(seen) = self.seen.get(name) else {
             return 0;
@@ -390,7 +398,7 @@ fn take(asks: &[Ask], mut place: impl FnMut(&Ask) -> Place) -> Vec<Take> {
     asks.iter().map(one).collect()
 }
 
-/// A bucket of which nothing is known, for operators who let exchanges through then.
+/// Standing of a bucket of which nothing is known, for operators who let exchanges through then.
 fn unknown(ask: &Ask) -> Standing {
     Standing {
         granted: true,
@@ -401,7 +409,8 @@ fn unknown(ask: &Ask) -> Standing {
     }
 }
 
-/// An ask that is too large for a share alone has room again when the store is back.
+/// Sets a finite wait for requests that are too large for a share alone: they have room again when
+/// the store is back.
 fn hopeful(standings: &mut [Standing], asks: &[Ask]) {
     for (standing, ask) in standings.iter_mut().zip(asks) {
         if standing.wait.is_none() && ask.amount <= ask.limit {

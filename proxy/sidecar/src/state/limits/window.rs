@@ -1,14 +1,18 @@
-//! How one bucket counts: plain arithmetic on integers, told what time it is.
+//! Arithmetic of one bucket, on integers; callers pass the time.
 //!
-//! `limits.lua` is this file once more, for buckets that live in Redis; a test leads both through the same histories and compares them.
+//! `limits.lua` is this file once more, for buckets that live in Redis; a test runs both through
+//! the same histories and compares them.
 //!
-//! - A *bucket* drains evenly and exactly: what a millisecond drains may be a fraction, so the remainder of each division is kept.
-//! - A *sliding* window is cut into slices, a twentieth of it each. A slice counts until its last moment has left the window, so never more
-//!   than the limit is let through in any window of that length; in return up to a twentieth of it comes back late.
+//! - A *bucket* drains evenly and exactly: what a millisecond drains may be a fraction, so the
+//!   remainder of each division is kept.
+//! - A *sliding* window is cut into slices, a twentieth of it each. A slice counts until its last
+//!   moment has left the window, so never more than the limit is let through in any window of that
+//!   length; in return up to a twentieth of it comes back late.
 //! - A *calendar* period is a number; when the number changes, the count starts again.
 //!
-//! What is settled later than it was reserved: a give-back goes to where it was taken. What was taken too little is charged to a bucket
-//! and a sliding window when it becomes known, and to the calendar period in which the reservation began (that of an ended period is over).
+//! Settlement comes later than the reservation. Units given back go to where they were taken. Units
+//! used beyond the reservation are charged to a bucket and a sliding window when they become known,
+//! and to the calendar period in which the reservation began (that of an ended period is over).
 
 use std::collections::VecDeque;
 
@@ -25,19 +29,19 @@ pub(super) struct Part {
     pub(super) amount: u64,
 }
 
-/// What one bucket has counted.
+/// Count of one bucket.
 #[derive(Debug)]
 pub(super) enum Meter {
     Bucket {
         span: u64,
         level: u64,
         at: u64,
-        /// What the last drain left over, in amount × milliseconds; below `span`.
+        /// Remainder of the last drain, in amount × milliseconds; below `span`.
         rest: u64,
     },
     Sliding {
         span: u64,
-        /// Number and count, oldest first.
+        /// Number and count of each slice, oldest first.
         slices: VecDeque<(i64, u64)>,
         sum: u64,
     },
@@ -71,7 +75,8 @@ impl Meter {
         }
     }
 
-    /// Brings the count up to `now`. A clock that went back stands still until it is there again. To be called before anything below.
+    /// Brings the count up to `now`. Where the clock went back, the count stands still until it has
+    /// caught up. Must be called before any method below.
     pub(super) fn roll(&mut self, now: u64, limit: u64) {
         match self {
             Self::Bucket {
@@ -112,7 +117,7 @@ impl Meter {
         }
     }
 
-    /// What is taken: settled and reserved.
+    /// Returns the units taken: settled and reserved.
     pub(super) fn used(&self) -> u64 {
         match self {
             Self::Bucket { level, .. } => *level,
@@ -149,7 +154,8 @@ impl Meter {
         Part { when, amount }
     }
 
-    /// Gives back what was taken at a time. What has come back by itself since is not given a second time.
+    /// Gives back a part that was taken. Units that have refilled since are not given a second
+    /// time.
     pub(super) fn give(&mut self, part: Part) {
         match self {
             Self::Bucket { level, rest, .. } => {
@@ -178,7 +184,7 @@ impl Meter {
         }
     }
 
-    /// Puts the truth in the place of what was taken in parts.
+    /// Replaces what was taken in parts by `truth`.
     pub(super) fn settle(&mut self, now: u64, parts: &[Part], truth: u64) {
         let mut left = truth;
         for part in parts {
@@ -196,7 +202,7 @@ impl Meter {
         }
     }
 
-    /// Milliseconds until all is there again, or the period ends.
+    /// Returns the milliseconds until the whole limit is available again, or the period ends.
     pub(super) fn reset(&self, now: u64, limit: u64) -> u64 {
         match self {
             Self::Bucket { level, .. } => self.drains(*level, limit).unwrap_or(u64::MAX),
@@ -205,7 +211,8 @@ impl Meter {
                 .map_or(0, |(number, _)| ends(*number, *span).saturating_sub(now)),
             Self::Period { window, number, .. } => {
                 let (present, end) = period(*window, now);
-                // A clock that went back: the period that is counted has not begun again, and ends when it ends.
+                // The clock went back: the period that is counted has not begun again, and ends
+                // when it ends.
                 if present == *number {
                     end.saturating_sub(now)
                 } else {
@@ -215,7 +222,8 @@ impl Meter {
         }
     }
 
-    /// Milliseconds until an amount has room, as things stand; none where it never will.
+    /// Returns the milliseconds until an amount has room, as things stand; `None` where it never
+    /// will.
     pub(super) fn wait(&self, now: u64, limit: u64, amount: u64) -> Option<u64> {
         if amount > limit {
             return None;
@@ -237,7 +245,8 @@ impl Meter {
         }
     }
 
-    /// Milliseconds until this much has drained from a bucket; none where nothing drains.
+    /// Returns the milliseconds until this much has drained from a bucket; `None` where nothing
+    /// drains.
     fn drains(&self, amount: u64, limit: u64) -> Option<u64> {
         let Self::Bucket { span, rest, .. } = self else {
             return None;
@@ -250,17 +259,17 @@ impl Meter {
     }
 }
 
-/// The length of a slice, in milliseconds.
+/// Returns the length of a slice, in milliseconds.
 fn slice_length(span: u64) -> u64 {
     span.div_ceil(SLICES).max(1)
 }
 
-/// The number of the slice that a moment is in.
+/// Returns the number of the slice that a moment is in.
 fn slice(now: u64, span: u64) -> i64 {
     i64::try_from(now / slice_length(span)).unwrap_or(i64::MAX)
 }
 
-/// When a slice's last moment has left the window.
+/// Returns the time at which a slice's last moment has left the window.
 fn ends(number: i64, span: u64) -> u64 {
     let length = slice_length(span);
     number
@@ -270,7 +279,7 @@ fn ends(number: i64, span: u64) -> u64 {
         .saturating_add(span)
 }
 
-/// The number of the calendar period that a moment is in, and when it ends.
+/// Returns the number of the calendar period that a moment is in, and the time at which it ends.
 fn period(window: Window, now: u64) -> (i64, u64) {
     let offset = window.spelt().1 * 60_000;
     let local = i64::try_from(now).unwrap_or(i64::MAX / 2) + offset;
@@ -293,7 +302,8 @@ fn period(window: Window, now: u64) -> (i64, u64) {
     )
 }
 
-/// Months since year 0 of the day that is so many days after 1970-01-01. Howard Hinnant, *chrono-compatible low-level date algorithms*.
+/// Returns the months since year 0 of the day that is so many days after 1970-01-01. Howard
+/// Hinnant, *chrono-compatible low-level date algorithms*.
 fn month_of(day: i64) -> i64 {
     let z = day + 719_468;
     let era = z.div_euclid(146_097);
@@ -305,7 +315,7 @@ fn month_of(day: i64) -> i64 {
     (year_of_era + era * 400) * 12 + from_march + 2
 }
 
-/// The first day of a month, in days after 1970-01-01.
+/// Returns the first day of a month, in days after 1970-01-01.
 fn first_day(month: i64) -> i64 {
     let shifted = month - 2;
     let (year, from_march) = (shifted.div_euclid(12), shifted.rem_euclid(12));

@@ -13,7 +13,7 @@ fn bucket(seconds: u64) -> Meter {
     Meter::new(Window::Bucket(Duration::from_secs(seconds)), 0)
 }
 
-/// What a policy sees: room is asked for, and only then taken.
+/// Reserves as a policy does: units are taken only where there is room.
 fn ask(meter: &mut Meter, now: u64, limit: u64, amount: u64) -> Option<Part> {
     meter.roll(now, limit);
     (meter.used() + amount <= limit).then(|| meter.take(now, amount))
@@ -103,7 +103,7 @@ fn a_clock_that_goes_back_gives_nothing_back() {
     }
 }
 
-/// Steps of time and what is asked for at each.
+/// Steps of time and the amount requested at each.
 fn history() -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((0_u64..400, 0_u64..40), 1..200)
 }
@@ -138,7 +138,8 @@ proptest! {
 
     #[test]
     fn a_bucket_drains_exactly_however_often_it_is_looked_at(steps in history(), span in 1_u64..100_000, limit in 1_u64..MOST) {
-        // Looked at once at the end, the drain is one division; looked at on every step, its remainders must add up to the same.
+        // One observation at the end drains in one division; observed on every step, the remainders
+        // must add up to the same.
         let total: u64 = steps.iter().map(|(step, _)| step).sum();
         let (mut often, mut once) = (
             Meter::new(Window::Bucket(Duration::from_millis(span)), 0),

@@ -1,8 +1,10 @@
-//! Replies that outlive their exchange: bytes under a key, which this room does not look into.
+//! Replies that outlive their exchange: bytes under a key, whose content this module does not read.
 //!
-//! A cache, unlike `values`: memory forgets what is asked for least (S3-FIFO, weighed in bytes), and a reply that can't be stored is simply not
-//! there the next time. An entry's id is a hash of its namespace and key, so whoever has the id can evict it on any replica, and nobody
-//! reads the key from it. What is read back is checked against the whole key, a version and a checksum: what is not ours is dropped.
+//! A cache, unlike `values`: memory evicts what is read least (S3-FIFO, weighed in bytes), and a
+//! reply that can't be stored is simply not there the next time. An entry's id is a hash of its
+//! namespace and key, so that the id suffices to evict it on any replica, and nobody reads the key
+//! from it. What is read back is checked against the whole key, a version and a checksum: what does
+//! not match is dropped.
 
 use std::{
     sync::{
@@ -27,25 +29,25 @@ mod record;
 
 use record::{Damage, Record};
 
-/// The largest reply that is kept, in bytes.
+/// Largest reply that is stored, in bytes.
 pub const LARGEST: usize = 16 << 20;
-/// What an entry costs in memory beyond key and bytes.
+/// Bytes that an entry costs in memory beyond key and bytes.
 const OVERHEAD: u64 = 192;
 
-/// A kept reply.
+/// A stored reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// For headers and for whoever evicts it; 32 hexadecimal digits.
+    /// Id for headers and for eviction; 32 hexadecimal digits.
     pub id: String,
-    /// As they were kept.
+    /// The bytes as they were stored.
     pub bytes: Bytes,
-    /// Since it was kept.
+    /// Time since it was stored.
     pub age: Duration,
-    /// None: it does not.
+    /// Time until it expires; `None` if it does not.
     pub expires_in: Option<Duration>,
 }
 
-/// Why a reply was not kept.
+/// Reasons for which a reply was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotKept {
     /// Larger than [`LARGEST`], or than a share of the memory.
@@ -54,7 +56,7 @@ pub enum NotKept {
     Unavailable,
 }
 
-/// Kept replies. A time to live of zero means none.
+/// Store of replies. A time to live of zero means none.
 pub struct Replies {
     backend: Backend,
     clock: Clock,
@@ -100,7 +102,7 @@ impl Replies {
             Ok(options) => {
                 Cache::with_options(options, Weight, Default::default(), Default::default())
             }
-            // Only without a capacity, which is given.
+            // Fails only without a capacity, which is given.
             Err(_) => Cache::with_weighter(64, total, Weight),
         };
         Self::over(Backend::Memory(cache), clock)
@@ -164,7 +166,7 @@ impl Replies {
         })
     }
 
-    /// Keeps a reply, in the place of one that has the same key, and tells its id.
+    /// Stores a reply, in the place of one with the same key, and returns its id.
     ///
     /// # Errors
     /// It is too large, or the store did not take it.
@@ -192,7 +194,7 @@ impl Replies {
                     made,
                     expires,
                 });
-                // A cache that must forget half of what it has for one reply serves nobody.
+                // A reply for which the cache must evict half of what it has serves nobody.
                 if Weight.weight(&id, &entry) > cache.shard_capacity() / 2 {
                     return Err(NotKept::TooLarge);
                 }
@@ -220,7 +222,7 @@ impl Replies {
         Ok(hex(&id))
     }
 
-    /// Forgets a reply, by namespace and key. Tells whether there was one.
+    /// Removes a reply, by namespace and key. Returns true if there was one.
     ///
     /// # Errors
     /// The store can't be reached.
@@ -228,7 +230,7 @@ impl Replies {
         self.remove(named(space, key).0)
     }
 
-    /// Forgets a reply, by its id. Tells whether there was one; what is no id has none.
+    /// Removes a reply, by its id. Returns true if there was one; a text that is no id has none.
     ///
     /// # Errors
     /// The store can't be reached.
@@ -251,7 +253,8 @@ impl Replies {
         }
     }
 
-    /// What a record holds, where it is whole and its key is this one. What is not is deleted and counted.
+    /// Returns the contents of a record that is whole and has this key. Any other record is deleted
+    /// and counted.
     async fn checked(
         &self,
         link: &Link,
@@ -277,7 +280,7 @@ impl Replies {
         None
     }
 
-    /// Entries and bytes in this process's memory, hits and misses of this process.
+    /// Returns entries and bytes in this process's memory, hits and misses of this process.
     pub(super) fn figures(&self) -> (u64, u64, u64, u64) {
         let (entries, bytes) = match &self.backend {
             Backend::Memory(cache) => (cache.len() as u64, cache.weight()),
@@ -288,7 +291,7 @@ impl Replies {
     }
 }
 
-/// Namespace and key in one, told apart by the namespace's length; and their hash.
+/// Joins namespace and key, kept apart by the namespace's length, and hashes them.
 fn named(space: &str, key: &str) -> (Id, Box<[u8]>) {
     let mut whole = Vec::with_capacity(4 + space.len() + key.len());
     whole.extend_from_slice(&(space.len() as u32).to_le_bytes());

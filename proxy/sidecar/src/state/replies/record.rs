@@ -1,19 +1,21 @@
-//! A reply as Redis keeps it: version, checksum, key, times, bytes.
+//! Format of a reply in Redis: version, checksum, key, times, bytes.
 //!
 //! ```text
-//! "ORR" version  xxh3-64 of all that follows  made  expires (0: never)  length of the key  key  the reply
-//!  3       1                8                   8        8                  4
+//! "ORR"  version  checksum  made  expires  key length  key  the reply
+//!  3       1         8       8       8         4
 //! ```
-//! Numbers are little-endian, times in milliseconds since 1970. The checksum finds damage, not malice: who can write to the store is trusted
-//! with it.
+//! The checksum is xxh3-64 of all that follows it; `expires` is 0 for never.
+//! Numbers are little-endian, times in milliseconds since 1970. The checksum finds damage, not
+//! malice: whoever can write to the store is trusted with it.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8] = b"ORR";
-/// Raise it whenever what this or the recorder of replies writes is read differently.
+/// Version of the format. Raise it whenever what this or the recorder of replies writes is read
+/// differently.
 pub(super) const VERSION: u8 = 1;
 
-/// What is kept.
+/// A stored reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) key: &'a [u8],
@@ -22,7 +24,7 @@ pub(super) struct Record<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// What is wrong with a record.
+/// Reasons for which a record can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Damage {
     /// Written by another version.

@@ -1,4 +1,4 @@
-//! What is true of kept replies in memory alone; what is true of every store is in `tests/stores`.
+//! Properties of stored replies in memory alone; those of every store are in `tests/stores`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;

@@ -1,12 +1,13 @@
 //! Small values in this process's memory.
 //!
-//! [`Memory`] is bounded: a key, a value, and all of it together. A store that is full says so; it never drops one
-//! policy's counter to make room for another's: the contract has a word for it, which is why this is no cache. What has expired is gone for
-//! every reader at once; its memory is freed on the way of later writes, a shard at a time, so that no call ever walks the whole store
-//! unless it is full.
+//! [`Memory`] is bounded: a key, a value, and all of it together. A full store returns an error; it
+//! never drops one policy's counter to make room for another's, which is why this is no cache: the
+//! contract has an error for it. An expired value is gone for every reader at once; later writes
+//! free its memory, a shard at a time, so that no call ever walks the whole store unless it is
+//! full.
 //!
-//! The locks are plain ones around shards rather than a concurrent map's, because the sweep is a shard's own affair. None is held
-//! across an `.await`.
+//! The locks are plain ones around shards rather than a concurrent map's, as a sweep is of one
+//! shard. None is taken across an `.await`.
 
 use std::{
     collections::{HashMap, hash_map::Entry as Slot},
@@ -21,10 +22,11 @@ use tokio::time::Instant;
 
 use super::{KEY, VALUE, ValueError};
 
-/// What an entry costs beyond its key and value, in bytes: its place in the map and two allocations, rounded up.
+/// Bytes that an entry costs beyond its key and value: its slot in the map and two allocations,
+/// rounded up.
 const OVERHEAD: usize = 128;
 const SHARDS: usize = 64;
-/// How often a store that is full looks through itself for what has expired.
+/// Least time between two sweeps of a full store for expired values.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Values in this process's memory. Times to live are durations, zero meaning none.
@@ -39,7 +41,8 @@ pub(in crate::state) struct Memory {
 #[derive(Default)]
 struct Shard {
     entries: HashMap<Box<[u8]>, Entry>,
-    /// Writes since the last sweep. Half as many writes as there are entries pay for the next one, so a write's share is constant.
+    /// Writes since the last sweep. Half as many writes as there are entries pay for the next one,
+    /// so a write's share is constant.
     writes: usize,
 }
 
@@ -58,7 +61,7 @@ fn cost(key: &[u8], value: &Bytes) -> usize {
     key.len() + value.len() + OVERHEAD
 }
 
-/// `now + ttl`, none for a zero or endless time.
+/// Returns `now + ttl`; `None` for a zero or endless time.
 fn expiry(now: Instant, ttl: Duration) -> Option<Instant> {
     (!ttl.is_zero()).then(|| now.checked_add(ttl)).flatten()
 }
@@ -75,12 +78,12 @@ impl Memory {
         }
     }
 
-    /// Bytes in use, of which `total` is the most.
+    /// Returns the bytes in use, of which `total` is the most.
     pub(in crate::state) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// How many values there are, expired ones that nobody has swept included.
+    /// Returns the number of values, including expired ones that no sweep has freed.
     pub(in crate::state) fn len(&self) -> usize {
         let count = |shard: &Mutex<Shard>| {
             let shard = shard.lock();
@@ -125,7 +128,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Adds to a decimal number and tells the sum; an absent value reads as 0. Only the first addition sets the time to live.
+    /// Adds to a decimal number and returns the sum; an absent value reads as 0. Only the first
+    /// addition sets the time to live.
     pub(super) fn increment(
         &self,
         space: &str,
@@ -151,7 +155,8 @@ impl Memory {
         })
     }
 
-    /// Writes a value where the present one is `expected` (`None`: where there is none), and tells whether it did.
+    /// Writes a value where the present one is `expected` (`None`: where there is none), and
+    /// returns true if it did.
     pub(super) fn compare_and_set(
         &self,
         space: &str,
@@ -167,7 +172,8 @@ impl Memory {
         })
     }
 
-    /// Looks at what is under a key and writes what `decide` says, in one step under the shard's lock.
+    /// Looks at the value under a key and writes what `decide` returns, in one step under the
+    /// shard's lock.
     fn change<T>(
         &self,
         space: &str,
@@ -208,7 +214,8 @@ impl Memory {
         Ok(told)
     }
 
-    /// Books `new` bytes in the place of `old`, unless they pass the total. Shrinking always succeeds.
+    /// Counts `new` bytes in the place of `old`, unless they pass the total. Shrinking always
+    /// succeeds.
     fn take(&self, new: usize, old: usize) -> bool {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -218,7 +225,7 @@ impl Memory {
             .is_ok()
     }
 
-    /// Frees what has expired everywhere, once in [`SWEEP`] at the most.
+    /// Frees expired values everywhere, once in [`SWEEP`] at the most.
     fn sweep_all(&self, now: Instant) {
         {
             let mut swept = self.swept.lock();
@@ -246,7 +253,7 @@ impl Memory {
         self.used.fetch_sub(freed, Ordering::Relaxed);
     }
 
-    /// The shard of a key. There always is one; the option spares an index.
+    /// Locks the shard of a key. There always is one; the option spares an index.
     fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
         let at = self.hasher.hash_one(key) as usize % SHARDS;
         let shard = self.shards.get(at)?;
@@ -256,7 +263,8 @@ impl Memory {
 
 type Written = (Bytes, Option<Instant>);
 
-/// Namespace and key in one, told apart by the namespace's length: no key can reach into another namespace.
+/// Joins namespace and key, kept apart by the namespace's length: no key can reach into another
+/// namespace.
 fn full_key(space: &str, key: &str) -> Result<Box<[u8]>, ValueError> {
     if key.len() > KEY {
         return Err(ValueError::TooLarge);
@@ -302,7 +310,7 @@ mod tests {
         assert!(store.get("p", "k").unwrap().is_some());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(store.get("p", "k").unwrap(), None);
-        // Gone for writers, too: the next one may make it anew.
+        // The value is gone for writers, too: the next one may make it anew.
         let made = store.compare_and_set("p", "k", None, text("w"), NONE);
         assert_eq!(made, Ok(true));
     }

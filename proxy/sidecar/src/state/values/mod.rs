@@ -17,9 +17,9 @@ pub use crate::sandbox::capabilities::values::Error as ValueError;
 pub(super) mod memory;
 pub(super) mod shared;
 
-/// One value, in bytes.
+/// Largest value, in bytes.
 pub const VALUE: usize = 64 * 1024;
-/// One key, in bytes.
+/// Largest key, in bytes.
 pub const KEY: usize = 256;
 
 /// Values. Times to live are durations, zero meaning none.

@@ -17,7 +17,7 @@ redis.call('INCRBY', KEYS[1], ARGV[1])
 if made and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return redis.call('GET', KEYS[1])";
 
-/// The expected value stands after a `1`; a `0` means none.
+/// Compares and sets; the expected value stands after a `1`, and a `0` means none.
 const COMPARE_AND_SET: &str = "local now = redis.call('GET', KEYS[1])
 local expected = string.sub(ARGV[1], 1, 1) == '1' and string.sub(ARGV[1], 2) or false
 if now ~= expected then return 0 end
@@ -88,7 +88,7 @@ impl Shared {
                 let sum = std::str::from_utf8(&sum).ok().and_then(|t| t.parse().ok());
                 sum.ok_or(ValueError::NotANumber)
             }
-            // Nothing else that this script does can be refused, except for a key that holds something of somebody else's.
+            // Redis refuses nothing else in this script, except for a key of another type.
             Err(Fault::Refused(_)) => Err(ValueError::NotANumber),
             Ok(_) => Err(ValueError::NotANumber),
             Err(fault) => Err(told(fault)),
@@ -116,7 +116,8 @@ impl Shared {
         Ok(set.map_err(told)? == Value::Int(1))
     }
 
-    /// Namespace and key in one, told apart by the namespace's length: no key can reach into another namespace.
+    /// Joins namespace and key, kept apart by the namespace's length: no key can reach into another
+    /// namespace.
     fn key(&self, space: &str, key: &str) -> Result<String, ValueError> {
         if key.len() > KEY {
             return Err(ValueError::TooLarge);
@@ -131,7 +132,7 @@ fn bounded(value: &Bytes) -> Result<&[u8], ValueError> {
         .ok_or(ValueError::TooLarge)
 }
 
-/// What Redis takes: none for none, and one at least.
+/// Converts a time to live for Redis: `None` for none, otherwise at least 1 ms.
 fn milliseconds(ttl: Duration) -> Option<u64> {
     // Redis refuses a time that ends beyond its own clock's range.
     const MOST: u128 = 1 << 52;
