@@ -1,11 +1,13 @@
-//! Which addresses a policy's call must not reach, however they are spelt.
+//! Addresses that a policy's call must not reach, however they are spelt.
 //!
-//! A name is judged by what it resolves to, and the connection goes to the very addresses that were judged; an answer that changes
-//! afterwards (rebinding) changes nothing. Address families that carry an IPv4 address inside an IPv6 one are judged by what they carry.
+//! A name is judged by the addresses that it resolves to, and the connection goes to the very
+//! addresses that were judged; an answer that changes afterwards (rebinding) changes nothing. IPv6
+//! addresses that embed an IPv4 address are judged by the latter.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Tells why `address` must not be reached unless the operator named it, or `None` where it is a public one.
+/// Returns the reason for which `address` must not be reached unless the operator named it, or
+/// `None` for a public one.
 pub fn forbidden(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => forbidden_v4(address),
@@ -13,13 +15,13 @@ pub fn forbidden(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The IANA special-purpose registry (RFC 6890 and its updates), plus multicast.
+/// Judges by the IANA special-purpose registry (RFC 6890 and its updates), plus multicast.
 fn forbidden_v4(address: Ipv4Addr) -> Option<&'static str> {
     match address.octets() {
         [127, ..] => Some("loopback"),
         [169, 254, ..] => Some("link-local"), // cloud metadata among them
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("private"),
-        [100, 64..=127, ..] => Some("shared (cgnat)"), // a cloud's metadata (100.100.100.200) among them
+        [100, 64..=127, ..] => Some("shared (cgnat)"), // 100.100.100.200 (metadata) among them
         [0, ..] => Some("unspecified"),
         [192, 0, 0, _]
         | [192, 0, 2, _]
@@ -41,12 +43,13 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("unspecified"),
         [0, 0, 0, 0, 0, 0, 0, 1] => Some("loopback"),
-        [0, 0, 0, 0, 0, 0xffff, ..] => Some("v4-mapped"), // nobody who means well writes it
+        [0, 0, 0, 0, 0, 0xffff, ..] => Some("v4-mapped"), // no well-meaning client writes it
         [0, 0, 0, 0, 0, 0, ..] => Some("v4-compatible"),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => carried(high, low), // NAT64, RFC 6052
         [0x64, 0xff9b, ..] => Some("local nat64"),                   // RFC 8215
         [0x2002, high, low, ..] => carried(high, low),               // 6to4
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3ff0..=0x3fff, ..] => Some("reserved"), // Teredo, ORCHID, documentation
+        // Teredo, ORCHID, documentation.
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3ff0..=0x3fff, ..] => Some("reserved"),
         [0x100, 0, 0, 0, ..] => Some("discard-only"),
         [0xfc00..=0xfdff, ..] => Some("unique local"), // fd00:ec2::254 among them
         [0xfe80..=0xfebf, ..] => Some("link-local"),

@@ -1,7 +1,7 @@
-//! The two bodies of the provider's side: what is sent and what comes back.
+//! The two bodies of the provider's side: the request's and the reply's.
 //!
-//! Both are enums rather than boxed traits: the usual frame (a whole request, a network reply) costs no allocation and no
-//! indirect call.
+//! Both are enums rather than boxed traits: the usual frame (a whole request, a network reply)
+//! costs no allocation and no indirect call.
 
 use std::{
     collections::VecDeque,
@@ -17,21 +17,22 @@ use hyper::body::Incoming;
 use super::{BoxError, pool::Lease};
 use crate::state::flights::FlightBody;
 
-/// A request's body of any make.
+/// A request's body of any type.
 pub type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 /// The body of a request to an upstream.
 pub enum Payload {
-    /// All of it, with its exact length: leaves in one write with the head. A clone is free, so that a caller may keep one for a retry.
+    /// All of it, with its exact length: leaves in one write with the head. A clone is free, so
+    /// that a caller may keep one for a retry.
     Whole(Bytes),
-    /// The caller's body as it comes, never held.
+    /// The caller's body as it comes, never buffered.
     Network(Incoming),
-    /// A body of another make: the caller's under a size limit, say.
+    /// A body of another type, such as the caller's under a size limit.
     Stream(Stream),
 }
 
 impl Payload {
-    /// No body.
+    /// Makes an empty body.
     pub const fn empty() -> Self {
         Self::Whole(Bytes::new())
     }
@@ -80,7 +81,7 @@ impl Body for Payload {
 }
 
 impl fmt::Debug for Payload {
-    /// Never the bytes: they are the prompt.
+    /// Omits the bytes: they are the prompt.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
@@ -90,7 +91,8 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// The body of an upstream's reply. Dropped before its end, it closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
+/// Body of an upstream's reply. Dropped before its end, it closes the connection (HTTP/1.1) or
+/// resets the stream (HTTP/2).
 #[derive(Debug)]
 pub enum Inbound {
     /// From a provider's connection.
@@ -99,9 +101,9 @@ pub enum Inbound {
     Embedded(embedded::Body),
     /// A reply that several exchanges share. The last of them to leave stops it.
     Shared(FlightBody),
-    /// A kept reply, in pieces.
+    /// A stored reply, in pieces.
     Kept(VecDeque<Bytes>),
-    /// A reply whose content coding is undone as it comes.
+    /// A reply whose content coding is decoded as it comes.
     Decoded(Decoded),
 }
 

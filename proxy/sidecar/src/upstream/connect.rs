@@ -1,7 +1,8 @@
-//! How a connection to a provider is made: TCP, then TLS where the scheme says so, both within one time limit.
+//! Connections to a provider: TCP, then TLS where the scheme says so, both within one time limit.
 //!
-//! The limit is ours because hyper-util's covers TCP alone, and divides it among addresses. TLS trusts the roots that are compiled in (a
-//! container may have none) or, where the operator named a file, that file's roots and no others.
+//! The limit is ours because hyper-util's covers TCP alone, and divides it among addresses. TLS
+//! trusts the roots that are compiled in (a container may have none) or, where the operator named a
+//! file, that file's roots and no others.
 
 use std::{
     io,
@@ -42,7 +43,7 @@ pub enum SetupError {
     Roots {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         source: BoxError,
     },
     /// The file holds no certificate.
@@ -58,7 +59,8 @@ pub enum SetupError {
     Tls(#[source] rustls::Error),
 }
 
-/// Makes the client's side of TLS, without ALPN: TLS 1.2 and 1.3, the roots in `roots` or else the built-in ones.
+/// Makes the client's side of TLS, without ALPN: TLS 1.2 and 1.3, the roots in `roots` or else the
+/// built-in ones.
 ///
 /// # Errors
 /// The file can't be read or holds no certificate.
@@ -108,13 +110,14 @@ enum Kind {
 }
 
 impl Connector {
-    /// For `http` upstreams.
+    /// Makes a connector for `http` upstreams.
     pub(crate) fn plain(limit: Duration) -> Self {
         let kind = Kind::Plain(tcp());
         Self { kind, limit }
     }
 
-    /// For `https` upstreams: offers HTTP/2, then HTTP/1.1; or, with `http1`, that alone.
+    /// Makes a connector for `https` upstreams, which offers HTTP/2, then HTTP/1.1; or, with
+    /// `http1`, that alone.
     pub(crate) fn tls(config: ClientConfig, limit: Duration, http1: bool) -> Self {
         let mut tcp = tcp();
         tcp.enforce_http(false); // it would refuse the `https` scheme otherwise
@@ -129,7 +132,8 @@ impl Connector {
     }
 }
 
-/// Without TCP_NODELAY chunks came 41 ms late (facts/performance.md); keep-alive finds peers that vanished under an hour-long stream.
+/// Makes the TCP connector. Without TCP_NODELAY chunks came 41 ms late (measured); keep-alive finds
+/// peers that vanished under an hour-long stream.
 fn tcp() -> HttpConnector {
     let mut tcp = HttpConnector::new();
     tcp.set_nodelay(true);
@@ -139,7 +143,7 @@ fn tcp() -> HttpConnector {
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// The use that was made of a connection so far: what a request that failed on it may be blamed on.
+/// Use that was made of a connection so far, by which a request that failed on it is judged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Usage(Arc<Counts>);
 
@@ -147,7 +151,7 @@ pub(crate) struct Usage(Arc<Counts>);
 struct Counts {
     /// Reply heads that came over it.
     heads: AtomicU64,
-    /// Whether a byte came since the latest request began to go out.
+    /// True if a byte came since the latest request began to go out.
     answered: AtomicBool,
 }
 
@@ -157,18 +161,19 @@ impl Usage {
         self.0.heads.fetch_add(1, Relaxed);
     }
 
-    /// Whether a reply came before: the peer may have closed it since.
+    /// True if a reply came before: the peer may have closed the connection since.
     pub(crate) fn reused(&self) -> bool {
         self.0.heads.load(Relaxed) > 0
     }
 
-    /// Whether anything of an answer to the latest request came (HTTP/1.1, where there is one at a time).
+    /// True if any byte of an answer to the latest request came (HTTP/1.1, where there is one at a
+    /// time).
     pub(crate) fn answered(&self) -> bool {
         self.0.answered.load(Relaxed)
     }
 }
 
-/// A connection that notes its use.
+/// A connection that counts its use.
 pub(crate) struct Noted {
     stream: TokioIo<Stream>,
     usage: Usage,
@@ -260,7 +265,7 @@ impl Service<Uri> for Connector {
     type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Noted>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(())) // both kinds always are: names are resolved on the runtime's blocking threads
+        Poll::Ready(Ok(())) // always ready: names are resolved on the runtime's blocking threads
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {

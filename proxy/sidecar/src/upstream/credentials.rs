@@ -1,8 +1,10 @@
-//! The head of a request as it leaves: whose credentials it carries, and which headers end here.
+//! Head of a request as it leaves: the credentials that it carries, and the headers that are
+//! removed.
 //!
-//! With a key of the operator's, every credential of the caller is taken off first, Gemini's `?key=` too: an app's key never reaches a
-//! provider that it was not meant for. Without one the caller's pass untouched. `host` is left out on purpose: the connection writes it from the
-//! URI (HTTP/1.1 `host`, HTTP/2 `:authority`), so that exactly one goes out.
+//! With a key of the operator's, every credential of the caller is removed first, Gemini's `?key=`
+//! too: an app's key never reaches a provider that it was not meant for. Without one the caller's
+//! credentials pass untouched. `host` is left out on purpose: the connection writes it from the URI
+//! (HTTP/1.1 `host`, HTTP/2 `:authority`), so that exactly one goes out.
 
 use std::borrow::Cow;
 
@@ -16,7 +18,7 @@ use http::{
 
 use crate::config::{Family, Kind, Secret, Upstream};
 
-/// Every header in which a caller may carry credentials.
+/// Headers in which a caller may carry credentials.
 pub const CREDENTIALS: [HeaderName; 5] = [
     AUTHORIZATION,
     header::COOKIE,
@@ -28,7 +30,7 @@ pub const CREDENTIALS: [HeaderName; 5] = [
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
-/// Headers with this prefix are said to Outrigger, not to a provider.
+/// Prefix of the headers that are for Outrigger, not for a provider.
 const OURS: &str = "x-outrigger-";
 
 /// Why a request's head can't be written. Quotes neither key nor path.
@@ -46,7 +48,8 @@ pub enum Unsendable {
 
 /// Writes the head of a request for `upstream`; `path` is the path and query there, prefix included.
 ///
-/// Framing (`content-length`, `transfer-encoding`) is written anew from the body that is sent with it.
+/// Framing (`content-length`, `transfer-encoding`) is written anew from the body that is sent with
+/// it.
 ///
 /// # Errors
 /// The upstream's key or URL can't be sent; configuration checks both.
@@ -81,13 +84,16 @@ pub fn outgoing(
             Uri::from_parts(parts).map_err(|_| Unsendable::Uri)?
         }
     };
-    head.version = Version::HTTP_11; // "whatever the connection speaks"; hyper refuses to send 2 over 1.1
-    head.extensions.clear(); // what our server noted about the caller's connection is not about this one
+    // Stands for whatever the connection speaks; hyper refuses to send 2 over 1.1.
+    head.version = Version::HTTP_11;
+    // Our server's extensions are about the caller's connection, not about this one.
+    head.extensions.clear();
     Ok(head)
 }
 
-/// Removes the headers that belong to one connection alone (RFC 9110 §7.6.1): the known ones and those that `connection` names. A
-/// `content-length` beside `transfer-encoding` goes with it: it is not the body's (RFC 9112 §6.3).
+/// Removes the headers that belong to one connection alone (RFC 9110 §7.6.1): the known ones and
+/// those that `connection` names. A `content-length` beside `transfer-encoding` goes with it: it is
+/// not the body's (RFC 9112 §6.3).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let overridden = headers.contains_key(header::TRANSFER_ENCODING);
     strip(headers, |name| {

@@ -1,8 +1,9 @@
 //! The provider's side: connections, TLS, credentials, and the model that is built in.
 //!
-//! A request that leaves is made in two steps: [`credentials::outgoing`] writes its head for one upstream, [`pool::Pool::send`] puts it on
-//! a connection. Nothing here decides: which upstream, how often and how long is the exchange's affair. [`side`] is no part of that way;
-//! it serves the policies' own calls.
+//! A request is sent in two steps: [`credentials::outgoing`] writes its head for one upstream,
+//! [`pool::Pool::send`] puts it on a connection. Nothing here decides: the exchange chooses the
+//! upstream, the number of attempts and the time-outs. [`side`] is separate; it serves the
+//! policies' own calls.
 
 pub mod addresses;
 pub mod body;

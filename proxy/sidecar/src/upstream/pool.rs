@@ -1,4 +1,4 @@
-//! Connections to providers, kept and used again.
+//! Pool of connections to providers.
 //!
 //! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share one, so that no exchange wakes another
 //! core. It sends once. Where a connection that was kept turns out to be stale (a server closes it as the request goes out, and no byte of
@@ -50,7 +50,7 @@ pub enum Connection {
 
 /// One worker's connections.
 pub struct Pool {
-    /// Connections without a request, per origin.
+    /// Idle connections per origin.
     idle: usize,
     /// Held only while an origin is looked up.
     known: Mutex<Known>,
@@ -70,7 +70,7 @@ struct Connecting {
     tls: bool,
     roots: Option<PathBuf>,
     connect_timeout: Duration,
-    /// HTTP/1.1 alone is spoken: only there can a request have its connection for itself.
+    /// True if HTTP/1.1 alone is spoken: only there can a request have its connection for itself.
     http1: bool,
 }
 
@@ -151,7 +151,7 @@ impl Known {
 }
 
 impl Pool {
-    /// Keeps `idle` connections without a request per origin, [`MAX_IDLE`] at most; none at 0.
+    /// Sets the idle connections per origin, [`MAX_IDLE`] at most; none at 0.
     #[must_use]
     pub fn keeping(mut self, idle: usize) -> Self {
         self.idle = idle.min(MAX_IDLE);
@@ -178,9 +178,11 @@ impl Pool {
         }
     }
 
-    /// Sends one request and waits for the head of the reply. The request's URI is absolute, as [`super::credentials::outgoing`] writes it.
+    /// Sends one request and waits for the head of the reply. The request's URI is absolute, as
+    /// [`super::credentials::outgoing`] writes it.
     ///
-    /// Only connecting is bounded in time; the caller bounds the rest. Dropping the future or the reply's body cancels the request.
+    /// Only connecting is bounded in time; the caller bounds the rest. Dropping the future or the
+    /// reply's body cancels the request.
     ///
     /// # Errors
     /// No reply head came; [`SendError::retryable`] says whether a second attempt is worth it.
@@ -299,7 +301,7 @@ fn came(
     reply.map(|body| Inbound::Network(Network::new(body, lease)))
 }
 
-/// The one length of several equal ones.
+/// Returns the length that is written several times.
 fn repeated_length(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let first = lengths.next()?;
@@ -344,7 +346,8 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// Whether the same request may be sent again: nothing of a reply has come, and the next connection may do better.
+    /// True if the same request may be sent again: nothing of a reply has come, and the next
+    /// connection may do better.
     pub const fn retryable(&self) -> bool {
         match self {
             Self::Connect(_)

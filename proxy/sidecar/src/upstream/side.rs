@@ -1,11 +1,15 @@
-//! The policies' own calls (`fetch`): HTTP to granted hosts, and only to addresses that are meant to be reached from outside.
+//! The policies' own calls (`fetch`): HTTP to granted hosts, and only to addresses that are meant
+//! to be reached from outside.
 //!
-//! Two gates. The URL's host and port must be granted; then every address that the host resolves to is judged
-//! ([`super::addresses`]), and the connection goes to the judged ones. Loopback, private and metadata addresses are reached only where
-//! the grants name the address itself (or `localhost`): a granted name that suddenly resolves into the pod's network is refused.
-//! A grant `host` covers the scheme's own port, `host:port` that port: granting `localhost` opens none of Outrigger's own ports.
+//! There are two checks. The URL's host and port must be granted; then every address that the host
+//! resolves to is judged ([`super::addresses`]), and the connection goes to the judged ones.
+//! Loopback, private and metadata addresses are reached only where the grants name the address
+//! itself (or `localhost`): a granted name that suddenly resolves into the pod's network is
+//! refused. A grant `host` covers the scheme's own port, `host:port` that port: granting
+//! `localhost` opens none of Outrigger's own ports.
 //!
-//! Redirects are not followed, and no proxy of the environment is asked: both would go round the gates.
+//! Redirects are not followed, and no proxy of the environment is used: both would bypass the
+//! checks.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -27,17 +31,19 @@ use crate::sandbox::capabilities::{
     fetch::{Answer, Call, Error, Fetch},
 };
 
-/// The longest that one call may take, however long a policy would wait.
+/// Longest time of one call, however long a policy would wait.
 pub const LONGEST: Duration = Duration::from_secs(5);
-/// The largest answer, in bytes.
+/// Largest answer, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
-/// Different sets of grants that have connections of their own; a reload that changes them makes new ones.
+/// Most sets of grants that have connections of their own; a reload that changes grants makes new
+/// ones.
 const MOST_SETS: usize = 64;
 
 /// Makes the calls. Costs nothing until the first one.
 #[derive(Default)]
 pub struct Client {
-    /// A client per set of grants, so that one policy's grants (and connections) never serve another's.
+    /// A client per set of grants, so that one policy's grants (and connections) never serve
+    /// another's.
     clients: DashMap<Box<[String]>, reqwest::Client>,
 }
 
@@ -181,12 +187,12 @@ fn allowed(granted: &[String], call: &Call) -> Result<Url, Error> {
             "`{wanted}` is not among the grants; add it to `fetch`"
         ));
     }
-    // An address that is granted was granted by its own spelling, so nothing is left to judge but a v4-mapped disguise, which
-    // `same` has told apart from the address it hides.
+    // A granted address was granted by its own spelling, so nothing is left to judge but a
+    // v4-mapped disguise, which `same` distinguishes from the address that it hides.
     Ok(url)
 }
 
-/// A host as it is compared: lower case, no brackets, no dot at the end.
+/// Normalises a host for comparison: lower case, no brackets, no dot at the end.
 fn name(host: &str) -> String {
     let host = host.strip_suffix('.').unwrap_or(host);
     let host = host.strip_prefix('[').unwrap_or(host);
@@ -205,7 +211,7 @@ fn address(host: &str) -> Option<IpAddr> {
     name(host).parse().ok()
 }
 
-/// `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
+/// Splits `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
 fn split(grant: &str) -> (&str, Option<u16>) {
     if grant.parse::<Ipv6Addr>().is_ok() {
         return (grant, None);
@@ -219,7 +225,7 @@ fn split(grant: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// The second gate: resolves names, and hands on only addresses that may be reached.
+/// Makes the second check: resolves names, and returns only addresses that may be reached.
 struct Judge {
     /// Addresses that the grants name.
     granted: Arc<[IpAddr]>,
@@ -245,7 +251,8 @@ impl Resolve for Judge {
     }
 }
 
-/// Keeps the addresses of `name` that may be reached; `localhost` may be what it says, since a grant named it.
+/// Returns the addresses of `name` that may be reached; `localhost` may be loopback, as a grant
+/// named it.
 fn judge(
     name: &str,
     found: Vec<SocketAddr>,

@@ -47,7 +47,7 @@ async fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// What one connection brings until a head (and `body` more bytes) is there.
+/// Reads from a connection until a head (and `body` more bytes) has come.
 async fn request(stream: &mut TcpStream, body: usize) -> String {
     let mut got = Vec::new();
     loop {
@@ -387,7 +387,8 @@ async fn a_body_that_breaks_off_is_the_callers_fault() {
     );
 }
 
-/// A server's TLS with a certificate of its own for `localhost`, and the file that makes a client trust it.
+/// A server's TLS with a certificate of its own for `localhost`, and the file that makes a client
+/// trust it.
 fn tls_identity(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, tempfile::NamedTempFile) {
     let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
     let roots = tempfile::NamedTempFile::new().unwrap();
@@ -404,7 +405,7 @@ fn tls_identity(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, tempfile::NamedTe
     (tokio_rustls::TlsAcceptor::from(Arc::new(config)), roots)
 }
 
-/// A TLS server that answers with the HTTP version it was asked in; `alpn` is what it offers.
+/// A TLS server that answers with the HTTP version of the request; `alpn` is its offer.
 async fn tls_server(alpn: &[&[u8]]) -> (SocketAddr, tempfile::NamedTempFile) {
     let (acceptor, roots) = tls_identity(alpn);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -542,7 +543,7 @@ async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused_and_retrya
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
 
-    /// Threat 18: whatever an upstream says, the answer is a reply or an error, in time and in bounds.
+    /// Any bytes of an upstream result in a reply or an error, in time and in bounds.
     #[test]
     fn a_hostile_upstream_gets_no_further_than_an_error(
         head in "(HTTP/1.1 200 OK|HTTP/1.0 99|HTTP/9 200 x|)\\r\\n((content-length|transfer-encoding|connection|x): ?(chunked|5|-1|99999999999999999999|a,b|\\PC{0,9})\\r\\n){0,4}(\\r\\n)?",

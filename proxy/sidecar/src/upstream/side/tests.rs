@@ -91,7 +91,7 @@ fn only_granted_hosts_and_ports_are_called() {
     assert!(!is_allowed(&[], "https://api.example.com/"));
 }
 
-/// Threat 5: however an address that nobody granted is spelt, it is refused.
+/// An address that was not granted is refused in every spelling.
 #[test]
 fn no_spelling_of_an_inner_address_passes_for_a_granted_host() {
     let granted = ["api.example.com", "localhost", "8.8.8.8"];
@@ -140,7 +140,8 @@ fn a_granted_name_does_not_reach_inner_addresses_unless_the_address_is_granted_t
     assert_eq!(mixed, [outer]);
     let granted = judge("api.example.com", vec![inner], &[inner.ip()]).unwrap();
     assert_eq!(granted, [inner]);
-    // `localhost` was granted by name, or it would not have come here; it may be itself and nothing else.
+    // `localhost` was granted by name, or the call would not have come here; it may be loopback and
+    // nothing else.
     assert!(judge("localhost", vec![at("127.0.0.1"), at("::1")], &[]).is_ok());
     assert!(judge("localhost", vec![inner], &[]).is_err());
 }
@@ -162,7 +163,7 @@ fn reserved_headers_are_denied() {
     }
 }
 
-/// Answers each connection's request with the same bytes; tells how many came.
+/// Answers each connection's request with the same bytes; returns a counter of the requests.
 async fn server(answer: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
