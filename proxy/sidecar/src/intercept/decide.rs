@@ -1,24 +1,25 @@
-//! What becomes of a connection: (destination, name) → end TLS, tunnel or refuse. Pure.
+//! Decision on a connection: (destination, name) → terminate TLS, tunnel or refuse. Pure.
 //!
-//! The forward proxy and transparent mode differ only in where the destination comes from: a CONNECT names a host, a redirected connection
-//! has none but its hello's. A name that two sources tell differently is refused wherever an upstream claims one of the two: it would be a way
-//! around the policies.
+//! The forward proxy and transparent mode differ only in where the destination comes from: a
+//! CONNECT names a host, a redirected connection has only the name in its ClientHello. A connection
+//! for which two sources give different names is refused wherever an upstream claims one of the
+//! two: it could bypass the policies.
 
 use super::hello::Opening;
 use crate::config::{Hosts, Others, hosts::normal};
 
-/// What becomes of a connection.
+/// Action on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// TLS is ended here, and what is inside are exchanges.
+    /// Terminates TLS here; the requests inside are exchanges.
     Terminate,
-    /// Byte by byte to its destination.
+    /// Passes bytes unchanged to the destination.
     Tunnel(Passed),
-    /// Closed.
+    /// Closes the connection.
     Refuse(Why),
 }
 
-/// Why a connection is tunnelled: a metric label.
+/// Reason for a tunnel: a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passed {
     /// No upstream claims its host.
@@ -42,26 +43,27 @@ impl Passed {
     }
 }
 
-/// Why a connection is refused: a metric label.
+/// Reason for a refusal: a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
     /// No upstream claims its host, and `others: refuse`.
     Others,
     /// The names that it gives differ, and an upstream claims one of them.
     Mismatch,
-    /// It was to be TLS for a claimed host, and names none.
+    /// TLS for a claimed host was expected, and the ClientHello names none.
     NoName,
-    /// It was to be TLS for a claimed host, and is no TLS.
+    /// TLS for a claimed host was expected, and something else came.
     NotTls,
-    /// A hello that can't be read in one way only, or that did not come.
+    /// A ClientHello with more than one reading, or that did not come in time.
     Malformed,
-    /// The destination is Outrigger itself, or there is none: a loop, or nobody redirected it.
+    /// The destination is Outrigger itself, or there is none: a loop, or a connection that was not
+    /// redirected.
     Loop,
     /// The destination is an address that may not be reached.
     Forbidden,
     /// The destination did not answer.
     Unreachable,
-    /// Nobody can vouch for the host: there is no authority of the pod's.
+    /// The sidecar has no certificate authority for the host's certificate.
     NoAuthority,
 }
 
@@ -81,7 +83,7 @@ impl Why {
     }
 }
 
-/// What a CONNECT to `host` (as [`normal`] spells it) asks for, before anything of what is inside has come.
+/// Decides on a CONNECT to `host` (as [`normal`] spells it), before any byte inside it has come.
 pub(super) fn connect(hosts: &Hosts, others: Others, host: &str, port: u16) -> Action {
     match (hosts.tls(host, port), others) {
         (Some(_), _) => Action::Terminate,
@@ -90,7 +92,8 @@ pub(super) fn connect(hosts: &Hosts, others: Others, host: &str, port: u16) -> A
     }
 }
 
-/// What becomes of a connection that begins with `opening`. `dialled` is the host of the CONNECT that it came by.
+/// Decides on a connection that begins with `opening`. `dialled` is the host of the CONNECT that it
+/// came by.
 pub(super) fn decide(
     hosts: &Hosts,
     others: Others,
@@ -118,8 +121,9 @@ pub(super) fn decide(
     }
 }
 
-/// Whether a request names the host that its connection was made for, in every place where it names one: `:authority` or an absolute target,
-/// and `Host`. A port that is not written is the scheme's `usual` one; no name at all is no agreement.
+/// True if a request names the host that its connection was made for, in every place where it names
+/// one: `:authority` or an absolute target, and `Host`. A port that is not written is the scheme's
+/// `usual` one; a request without a name does not agree.
 pub(super) fn agrees(
     target: Option<&http::uri::Authority>,
     headers: &http::HeaderMap,

@@ -1,7 +1,8 @@
-//! To a destination that an app asked for: resolve, judge what came of it, connect to what was judged.
+//! Connections to a destination that an app named: resolves it, judges the addresses, connects to a
+//! judged one.
 //!
-//! The judgement is on addresses, after the resolver has had its say: however an address is spelt, and whatever a name resolves to a moment
-//! later, the connection goes to an address that was looked at.
+//! Addresses are judged after name resolution: however an address is spelt, and whatever a name
+//! resolves to a moment later, the connection goes to an address that was judged.
 
 use std::{
     io,
@@ -19,34 +20,35 @@ use crate::{
     upstream::addresses::forbidden,
 };
 
-/// How long a connection may take, names and all their addresses included.
+/// Longest time for a connection, names and all their addresses included.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long one address of several may take.
+/// Longest time for one address of several.
 const ONE_OF_MANY: Duration = Duration::from_secs(3);
 
-/// Where Outrigger itself listens.
+/// Addresses on which Outrigger itself listens.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Own(pub(super) Vec<SocketAddr>);
 
 impl Own {
-    /// Whether a connection to `address` would end at Outrigger.
+    /// True if a connection to `address` would end at Outrigger.
     pub(super) fn has(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
         self.0.iter().any(|own| {
             let at = own.ip().to_canonical();
-            // Connecting to the unspecified address reaches this machine, and who listens on it is reached at every address.
+            // Connecting to the unspecified address reaches this machine, and a listener on it is
+            // reached at every address.
             own.port() == address.port()
                 && (at == ip || ip.is_unspecified() || at.is_unspecified() && is_local(ip))
         })
     }
 }
 
-/// Whether `ip` is one of this machine's: only to those may a socket be bound.
+/// True if `ip` is one of this machine's: a socket may be bound to those only.
 fn is_local(ip: IpAddr) -> bool {
     ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
 }
 
-/// Why there is no connection.
+/// Reasons for which there is no connection.
 #[derive(Debug)]
 pub(super) enum NoWay {
     /// The destination is Outrigger.
@@ -55,7 +57,7 @@ pub(super) enum NoWay {
     Forbidden(&'static str),
     /// The name is not known.
     Name(io::Error),
-    /// Nobody answers there.
+    /// Nothing answers at the addresses.
     Connect(io::Error),
     /// No connection in time.
     Slow,
@@ -70,7 +72,7 @@ impl NoWay {
         }
     }
 
-    /// For the operator's log.
+    /// Returns the cause for the operator's log.
     pub(super) const fn cause(&self) -> Option<&io::Error> {
         match self {
             Self::Name(cause) | Self::Connect(cause) => Some(cause),
@@ -95,7 +97,7 @@ pub(super) async fn dial(
     timeout(CONNECT, all).await.unwrap_or(Err(NoWay::Slow))
 }
 
-/// Keeps what may be reached.
+/// Returns the addresses that may be reached.
 pub(super) fn judge(
     host: &str,
     found: impl Iterator<Item = SocketAddr>,
@@ -142,10 +144,11 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoWay> {
     Err(last)
 }
 
-/// What tunnels of redirected connections have dialled: our end and theirs. No two connections of a machine have both in common.
+/// Both ends of the connections that tunnels of redirected connections have dialled. No two
+/// connections of a machine have both ends in common.
 static DIALLED: LazyLock<DashSet<(SocketAddr, SocketAddr)>> = LazyLock::new(DashSet::new);
 
-/// Stands in [`DIALLED`] as long as it lives.
+/// Entry in [`DIALLED`], removed when dropped.
 pub(super) struct Noted((SocketAddr, SocketAddr));
 
 impl Noted {
@@ -162,14 +165,15 @@ impl Drop for Noted {
     }
 }
 
-/// Whether a redirected connection is one that was dialled here: rules that don't leave the proxy's user alone bring it back, and it
-/// would be dialled again until no file is left. To be asked once something of it was seen, as by then it is noted.
+/// True if a redirected connection was dialled here: rules that don't exempt the proxy's user
+/// redirect it back, and it would be dialled again until no file descriptor is left. To be called
+/// once something of the connection was seen, as its entry exists by then.
 pub(super) fn came_back(from: SocketAddr, to: SocketAddr) -> bool {
     let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
     DIALLED.contains(&(plain(from), plain(to)))
 }
 
-/// Connects to exactly where a redirected connection was going.
+/// Connects to exactly the address that a redirected connection was going to.
 pub(super) async fn dial_original(
     address: SocketAddr,
     own: &Own,
@@ -184,8 +188,9 @@ pub(super) async fn dial_original(
     }
 }
 
-/// Judges where a redirected connection was going. Private addresses are free: the app could have gone there by itself, and would have been
-/// held up by the same network policies. Loopback and metadata addresses are not: seen from here, they are another's.
+/// Judges the address that a redirected connection was going to. Private addresses are allowed: the
+/// app could have gone there by itself, under the same network policies. Loopback and metadata
+/// addresses are not: seen from the sidecar, they can be another's.
 pub(super) fn original(address: SocketAddr, own: &Own) -> Result<(), NoWay> {
     if own.has(address) {
         return Err(NoWay::Own);

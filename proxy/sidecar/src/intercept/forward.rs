@@ -1,10 +1,11 @@
 //! The forward proxy that `HTTPS_PROXY` and `HTTP_PROXY` name.
 //!
-//! A CONNECT to a claimed host ends its TLS here; other hosts are dialled first, and answered 200 only once the connection stands. Plain HTTP
-//! comes with the whole URL in its request line: to a claimed host it is an exchange, to others it is passed on (`plain.rs`).
+//! TLS in a CONNECT to a claimed host is terminated here; other hosts are dialled first, and
+//! answered 200 only once there is a connection. Plain HTTP comes with the whole URL in its request
+//! line: to a claimed host it is an exchange, to others it is passed on (`plain.rs`).
 //!
-//! HTTP/1 only: no client speaks HTTP/2 to a proxy in clear. A CONNECT that is refused closes its connection, as the framing check
-//! takes what follows it for a tunnel's bytes.
+//! HTTP/1 only: no client speaks HTTP/2 to a proxy in clear. A CONNECT that is refused closes its
+//! connection, as the framing check takes what follows it for a tunnel's bytes.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -85,11 +86,11 @@ pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Con
     }
 }
 
-/// Resolves once the connection is asked to end: at once (true), or in order.
+/// Resolves once the connection is to end: at once (true), or in order (false).
 async fn left(guest: &Guest) -> bool {
     loop {
         match guest.asked_to_leave().await {
-            Leave::Parked => {} // what a proxy's connection keeps between two requests is small enough
+            Leave::Parked => {} // a proxy's connection keeps little memory between two requests
             leave => return leave == Leave::Stalled,
         }
     }
@@ -121,7 +122,7 @@ async fn answer(
     }
 }
 
-/// A host and its port in a request that names both.
+/// Returns the host and port that a request's authority names.
 fn destination(authority: Option<&Authority>, usual: Option<u16>) -> Option<(&str, u16)> {
     let authority = authority.filter(|authority| !authority.as_str().contains('@'))?;
     let port = match authority.port() {
@@ -206,7 +207,7 @@ async fn tunnel(
                     unjudged: Some((host, port)),
                 };
                 let _tunnelled = tunnelled;
-                let _busy = guest.place().exchange(); // idle or not is its ends' affair
+                let _busy = guest.place().exchange(); // a tunnel has its own idle time-out
                 tunnel.run(&shared).await;
             });
             Response::new(Outbound::nothing())
@@ -214,7 +215,8 @@ async fn tunnel(
     }
 }
 
-/// What follows a CONNECT to a claimed host, which was answered 200: TLS for that host and no other.
+/// Serves the bytes after a CONNECT to a claimed host, which was answered 200: TLS for that host
+/// and no other.
 async fn claimed(
     request: Request<Incoming>,
     host: String,
@@ -264,7 +266,7 @@ async fn claimed(
     }
 }
 
-/// The bare connection after a CONNECT, and what hyper had read of it.
+/// Returns the bare connection after a CONNECT, and the bytes that hyper had read of it.
 async fn upgraded(request: Request<Incoming>) -> Option<(TcpStream, Vec<u8>)> {
     let upgraded = hyper::upgrade::on(request).await.ok()?;
     let parts = upgraded
@@ -348,7 +350,7 @@ fn unreached(no_way: &NoWay) -> Response<Outbound> {
     refused(status, no_way.why(), words)
 }
 
-/// An answer of the proxy's own, counted.
+/// Counts a refusal and makes its answer.
 fn refused(status: StatusCode, why: Why, words: impl Into<String>) -> Response<Outbound> {
     metrics::connection(MODE, "refuse");
     metrics::connection_refused(MODE, why.label());
@@ -360,7 +362,7 @@ fn refused(status: StatusCode, why: Why, words: impl Into<String>) -> Response<O
     said(status, words)
 }
 
-/// An answer of the proxy's own, in plain words: there is no dialect at a proxy.
+/// Makes an answer of the proxy's own, as plain text: there is no dialect at a proxy.
 fn said(status: StatusCode, words: impl Into<String>) -> Response<Outbound> {
     let mut words = words.into();
     words.insert_str(0, "outrigger: ");

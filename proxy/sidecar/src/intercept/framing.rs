@@ -1,14 +1,18 @@
-//! The framing check: what two parsers could read differently never gets in.
+//! The framing check: a message that two parsers could read differently is never served.
 //!
-//! hyper takes a missing or second `Host`, `Content-Length` beside `Transfer-Encoding`, `chunked, chunked` and bare line feeds (it
-//! was measured: threats, row 9). [`Checked`] follows the bytes that a client sends, message by message, and where one is ambiguous (RFC
-//! 9112 §2.2, §3.2, §5.2, §6.3, §11.2) it hands hyper [`POISON`] in that message's place, and nothing more: hyper answers 400 and closes, and
-//! nothing of the message reaches an upstream. Bodies are skipped by their length, so the check costs one look at each head.
+//! hyper accepts a missing or second `Host`, `Content-Length` beside `Transfer-Encoding`, bare line
+//! feeds and `chunked, chunked` (measured). [`Checked`] follows the bytes that a client sends,
+//! message by message, and where one is ambiguous (RFC 9112 §2.2, §3.2, §5.2, §6.3, §11.2) it hands
+//! hyper [`POISON`] in that message's place, and nothing more: hyper answers 400 and closes, and
+//! nothing of the message reaches an upstream. Bodies are skipped by their length, so the check
+//! costs one look at each head.
 //!
-//! A head over `limits.headers` is stopped likewise, with more lines than hyper takes in its place: 431. So is a broken HTTP/2 preface (RFC
-//! 9113 §3.4): hyper gets the rest of a good one and a frame that no connection may begin with, and says GOAWAY.
+//! A head over `limits.headers` is stopped likewise, with more lines than hyper takes in its place:
+//! 431. So is a broken HTTP/2 preface (RFC 9113 §3.4): hyper gets the rest of a good one and a
+//! frame that no connection may begin with, and sends GOAWAY.
 //!
-//! It also holds the clock of a head that does not come to its end; an idle connection between two messages has none.
+//! It also keeps the time limit of a head that does not come to its end; an idle connection between
+//! two messages has none.
 
 use std::{
     io,
@@ -27,23 +31,24 @@ use tokio::{
 /// Bytes of a chunked body's trailer section that are read.
 const TRAILERS: usize = 8 << 10;
 
-/// No parser takes a NUL; the end of a head makes hyper look at it (it reads on for one before it parses a second time).
+/// No parser accepts a NUL; the end of a head makes hyper parse it (it waits for one before it
+/// parses a second time).
 const POISON: &[u8] = b"\0\r\n\r\n";
 
-/// Begins every HTTP/2 connection (RFC 9113 §3.4).
+/// First bytes of every HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The method that is kept for the preface, and no request's.
+/// Method that is reserved for the preface; no request has it.
 const PREFACE_METHOD: &[u8] = b"PRI ";
 
 /// DATA on stream 0: a connection error of type PROTOCOL_ERROR (RFC 9113 §6.1).
 const IMPOSSIBLE_FRAME: &[u8] = &[0; 9];
 
-/// Lines that hyper is made to take at most, of the largest head.
+/// Most header lines that hyper is set to accept, for the largest head.
 const MOST_LINES: usize = 1024;
 
-/// Header lines that a head of `largest` bytes may have: one for each 128 bytes. hyper takes 100 where it is left alone, which fits
-/// no limit that counts bytes.
+/// Returns the header lines that a head of `largest` bytes may have: one for each 128 bytes.
+/// hyper's default is 100, which fits no limit that counts bytes.
 pub(super) const fn header_lines(largest: usize) -> usize {
     match largest / 128 {
         few if few < 100 => 100,
@@ -52,26 +57,27 @@ pub(super) const fn header_lines(largest: usize) -> usize {
     }
 }
 
-/// Where in the client's bytes we are.
+/// Position in the client's bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// In a head; what came of it so far.
+    /// In a head; its bytes so far.
     Head(Vec<u8>),
-    /// So many bytes of a body to go.
+    /// In a body; the bytes still to come.
     Body(u64),
-    /// In a chunk's size line: its value, its digits.
+    /// In a chunk's size line; its value and number of digits.
     Size(u64, u8),
     /// After the size's CR.
     SizeEnd(u64),
-    /// So many bytes of a chunk to go.
+    /// In a chunk; the bytes still to come.
     Chunk(u64),
-    /// After a chunk's bytes: before its CR, or its LF.
+    /// After a chunk's bytes; the byte expected next, CR or LF.
     ChunkEnd(u8),
-    /// In the trailer section, or at the end that stands for an empty one.
+    /// In the trailer section, or at the empty line that ends it; its bytes so far.
     Trailers(Vec<u8>),
-    /// In the preface of HTTP/2, of which so many bytes came.
+    /// In the preface of HTTP/2; the number of its bytes that came.
     Preface(usize),
-    /// HTTP/2, a tunnel's bytes after a CONNECT, or after a message that was refused: nothing is looked at any more.
+    /// HTTP/2, a tunnel's bytes after a CONNECT, or after a message that was refused: not checked
+    /// any more.
     Opaque,
 }
 
@@ -80,16 +86,18 @@ enum State {
 struct Follower {
     state: State,
     largest_head: usize,
-    /// Whether nothing came before: only here may HTTP/2 begin.
+    /// True before any message: only here may HTTP/2 begin.
     first: bool,
 }
 
-/// A message that is refused: where in the bytes just read it is to be stopped, and what hyper is handed instead.
+/// A message that is refused: its position in the bytes just read, and the bytes that hyper gets
+/// instead.
 #[derive(Debug, PartialEq, Eq)]
 struct Stopped {
     at: usize,
     instead: Vec<u8>,
-    /// Whether the head's end is yet to come: it is waited for, so that the client has said all and reads the answer, not a reset.
+    /// True if the head's end is yet to come: it is read first, so that the client has sent all and
+    /// reads the answer, not a reset.
     open: bool,
 }
 
@@ -117,7 +125,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes some of `bytes`, which are not empty.
+    /// Consumes some of `bytes`, which are not empty.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Stopped> {
         match &self.state {
             State::Head(so_far) if self.first && begins_preface(so_far, bytes) => {
@@ -170,7 +178,7 @@ impl Follower {
             let head = bytes.get(..end).unwrap_or_default();
             (end, body_after(head).ok_or_else(ambiguous)?)
         } else {
-            // A head in several pieces: rare, so it may cost a copy.
+            // A head in several pieces is rare, so it may cost a copy.
             let before = so_far.len();
             so_far.extend_from_slice(bytes);
             let near = before.saturating_sub(3);
@@ -194,7 +202,7 @@ impl Follower {
         Ok(used)
     }
 
-    /// Takes some of what follows a head; `None` where it is ambiguous.
+    /// Consumes some of what follows a head; `None` where it is ambiguous.
     fn body(&mut self, bytes: &[u8]) -> Option<usize> {
         match &mut self.state {
             State::Opaque | State::Head(_) | State::Preface(_) => Some(bytes.len()),
@@ -254,7 +262,7 @@ impl Follower {
         }
     }
 
-    /// Whether a message has begun whose head is not whole.
+    /// True if a message has begun whose head is not complete.
     fn in_head(&self) -> bool {
         match &self.state {
             State::Head(so_far) => !so_far.is_empty(),
@@ -264,7 +272,7 @@ impl Follower {
     }
 }
 
-/// Whether a connection's first bytes, of which `so_far` came before, are an HTTP/2 preface's.
+/// True if a connection's first bytes, of which `so_far` came before, are an HTTP/2 preface's.
 fn begins_preface(so_far: &[u8], bytes: &[u8]) -> bool {
     let mut all = so_far.iter().chain(bytes);
     PREFACE_METHOD.iter().all(|byte| all.next() == Some(byte))
@@ -278,7 +286,8 @@ fn ambiguous() -> Stopped {
     }
 }
 
-/// Goes on after `so_far`, which hyper has, with more lines than it takes.
+/// Stops a head that is too large: continues after `so_far`, which hyper has, with more lines than
+/// it accepts.
 fn too_large(so_far: &[u8], open: bool) -> Stopped {
     let start: &[u8] = match so_far {
         [] => b"GET / HTTP/1.1\r\n",
@@ -287,18 +296,19 @@ fn too_large(so_far: &[u8], open: bool) -> Stopped {
     };
     Stopped {
         at: 0,
-        // Its end makes hyper look at it (as with `POISON`).
+        // The end of the head makes hyper parse it, as with `POISON`.
         instead: [start, &b"a:b\r\n".repeat(MOST_LINES + 2), b"\r\n"].concat(),
         open,
     }
 }
 
-/// Whether a LF stands without a CR before it. (A CR without a LF is hyper's to refuse.)
+/// True if a LF stands without a CR before it. (hyper refuses a CR without a LF.)
 fn lines_are_broken(bytes: &[u8]) -> bool {
     memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes.get(at - 1) != Some(&b'\r'))
 }
 
-/// What follows a whole head (its empty line included); `None` where that is ambiguous.
+/// Returns the state after a complete head (its empty line included); `None` where the head is
+/// ambiguous.
 fn body_after(head: &[u8]) -> Option<State> {
     if lines_are_broken(head) {
         return None;
@@ -345,11 +355,13 @@ fn body_after(head: &[u8]) -> Option<State> {
         return None;
     }
     if connect {
-        // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection must close: see `forward.rs`.
+        // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection
+        // must close: see `forward.rs`.
         return (!chunked && length.is_none()).then_some(State::Opaque);
     }
     if socket && request.starts_with(b"GET ") && !chunked && matches!(length, None | Some(0)) {
-        // A WebSocket's bytes follow. Where it is refused, the connection must close: see `http.rs`.
+        // A WebSocket's bytes follow. Where it is refused, the connection must close: see
+        // `http.rs`.
         return Some(State::Opaque);
     }
     Some(match (chunked, length) {
@@ -364,28 +376,28 @@ pub(super) struct Checked<S> {
     stream: S,
     follower: Follower,
     patience: Duration,
-    /// Until when the head under way must be whole.
+    /// Time by which the head in progress must be complete.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// After a message that was refused: what hyper has yet to read in its place, before the end.
+    /// Bytes that hyper has yet to read in the place of a refused message, before the end.
     poison: Option<Vec<u8>>,
-    /// Of a head over the limit: what is left of it goes by unseen.
+    /// Rest of a head over the limit, which is read and discarded.
     rest: Option<Rest>,
 }
 
-/// What is left of a head that was refused.
+/// Rest of a head that was refused.
 struct Rest {
-    /// The last bytes of what went by.
+    /// The last bytes that were discarded.
     tail: Vec<u8>,
-    /// Bytes that may yet go by.
+    /// Bytes that may yet be discarded.
     left: usize,
     instead: Vec<u8>,
 }
 
-/// Bytes that go by of a head over the limit.
+/// Most bytes of a head over the limit that are discarded.
 const LONGEST_REST: usize = 1 << 20;
 
 impl Rest {
-    /// Whether `bytes` bring the head's end, or too much.
+    /// True if `bytes` bring the head's end, or exceed the bound.
     fn ends_with(&mut self, bytes: &[u8]) -> bool {
         self.tail.extend_from_slice(bytes);
         self.left = self.left.saturating_sub(bytes.len());
@@ -396,7 +408,8 @@ impl Rest {
 }
 
 impl<S> Checked<S> {
-    /// Checks what `stream` brings. The first head must begin, and every head end, within `patience`.
+    /// Checks the bytes of `stream`. The first head must begin, and every head end, within
+    /// `patience`.
     pub(super) fn new(stream: S, largest_head: usize, patience: Duration) -> Self {
         Self::from(State::Head(Vec::new()), stream, largest_head, patience)
     }
@@ -417,19 +430,19 @@ impl<S> Checked<S> {
         }
     }
 
-    /// Gives the stream back, for what is no HTTP any more.
+    /// Returns the stream, for bytes that are not HTTP any more.
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
 }
 
 impl<S> Checked<S> {
-    /// Whether all messages that came are whole, but for a head that may have begun.
+    /// True if all messages that came are complete, but for a head that may have begun.
     pub(super) fn between_messages(&self) -> bool {
         matches!(self.follower.state, State::Head(_))
     }
 
-    /// What came of a head that is not whole: for a reader that begins anew.
+    /// Returns the bytes of an incomplete head, for a reader that begins anew.
     pub(super) fn begun(&self) -> Vec<u8> {
         match &self.follower.state {
             State::Head(so_far) => so_far.clone(),
@@ -446,7 +459,7 @@ fn give(bytes: &mut Vec<u8>, buffer: &mut ReadBuf<'_>) {
 }
 
 impl<S: AsyncRead + Unpin> Checked<S> {
-    /// Lets the rest of a head over the limit go by; ready once that is over, and the poison out of its hands.
+    /// Discards the rest of a head over the limit; ready once that is done.
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = &mut self.rest {
             let mut piece = [0; 1024];

@@ -1,20 +1,23 @@
-//! What a client's first bytes say: TLS or not, and for which host.
+//! Reader of a client's first bytes: TLS or not, and for which host.
 //!
-//! Pure, over the bytes that have come so far, none of which is consumed: a tunnel passes them on as they are. A parser of our own rather than
-//! rustls' `Acceptor`, because that refuses hellos that rustls could not answer (TLS 1.0, no signature algorithms) and a tunnel has to pass.
-//! Where it is used to end TLS, rustls reads the same hello again, and both must have read the same name. What two parsers could read
-//! differently (two names, lengths that disagree) is [`Opening::Malformed`].
+//! Pure, over the bytes that have come so far, none of which is consumed: a tunnel passes them on
+//! unchanged. A parser of our own rather than rustls' `Acceptor`, because that refuses hellos that
+//! rustls could not answer (TLS 1.0, no signature algorithms) and a tunnel has to pass. Before TLS
+//! is terminated, rustls reads the same hello again, and both must have read the same name. A hello
+//! that two parsers could read differently (two names, lengths that disagree) is
+//! [`Opening::Malformed`].
 
 use crate::config::hosts::normal;
 
-/// Bytes in which a hello has to be complete. With post-quantum key shares they have about 2 KiB.
+/// Bytes within which a hello has to be complete. With post-quantum key shares hellos have about 2
+/// KiB.
 pub(super) const LARGEST: usize = 32 << 10;
 /// TLS' record type for handshakes.
 const HANDSHAKE: u8 = 22;
-/// The handshake's type for a client's hello.
+/// TLS' handshake type for a ClientHello.
 const CLIENT_HELLO: u8 = 1;
 
-/// How a client begins.
+/// First message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Opening {
     /// TLS for this host, as [`normal`] spells it.
@@ -23,11 +26,11 @@ pub(super) enum Opening {
     NoName,
     /// Something else.
     NotTls,
-    /// It begins as TLS does, and is none that everybody would read alike.
+    /// Bytes that begin as TLS does, and are no hello that all parsers would read alike.
     Malformed,
 }
 
-/// Reads what a client sent so far; `None` while that does not tell.
+/// Reads the bytes that a client sent so far; `None` while they don't suffice.
 pub(super) fn read(bytes: &[u8]) -> Option<Opening> {
     match bytes {
         [] | [HANDSHAKE] => return None,
@@ -61,7 +64,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Opening> {
     (bytes.len() >= LARGEST).then_some(Opening::Malformed)
 }
 
-/// What a handshake's bytes tell (RFC 8446 §4: type, length of 24 bits); `None` while they don't.
+/// Reads a handshake message (RFC 8446 §4: type, length of 24 bits); `None` while it is incomplete.
 fn told(handshake: &[u8]) -> Option<Opening> {
     match handshake {
         [CLIENT_HELLO, a, b, c, body @ ..] => {
@@ -77,7 +80,7 @@ fn told(handshake: &[u8]) -> Option<Opening> {
     }
 }
 
-/// A hello's `server_name` (RFC 6066 §3); `None` where its lengths disagree.
+/// Reads a hello's `server_name` (RFC 6066 §3); `None` where its lengths disagree.
 fn server_name(hello: &[u8]) -> Option<Opening> {
     let mut hello = Reader(hello);
     hello.take(2 + 32)?; // version, random
@@ -104,7 +107,7 @@ fn server_name(hello: &[u8]) -> Option<Opening> {
     };
     let mut names = Reader(body);
     let mut name = Reader(names.long()?);
-    // One name, of the one type that there is.
+    // There is one name, of the only type that is defined.
     let (kind, host) = (name.take(1)?, name.long()?);
     if kind != [0] || !name.0.is_empty() || !names.0.is_empty() {
         return None;
@@ -125,12 +128,12 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         Some(taken)
     }
-    /// What follows a length of 8 bits.
+    /// Takes the bytes after a length of 8 bits.
     fn short(&mut self) -> Option<&'a [u8]> {
         let length = *self.take(1)?.first()?;
         self.take(length.into())
     }
-    /// What follows a length of 16 bits.
+    /// Takes the bytes after a length of 16 bits.
     fn long(&mut self) -> Option<&'a [u8]> {
         let length: [u8; 2] = self.take(2)?.try_into().ok()?;
         self.take(u16::from_be_bytes(length).into())

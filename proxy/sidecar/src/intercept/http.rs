@@ -1,9 +1,11 @@
-//! HTTP on one connection, for as long as there is any.
+//! HTTP on one connection.
 //!
-//! hyper keeps two buffers of 8 KiB for each HTTP/1 connection, busy or not. An app that pools connections leaves hundreds of them idle, so one
-//! that was idle for a moment is *parked*: hyper is ended in order, without the socket, and begun anew with the next byte. Parking
-//! happens between two messages only; bytes of a head that hyper had begun to read are the framing check's too, and are given to the next.
-//! HTTP/2 connections are not parked: their state is the connection's.
+//! hyper keeps two buffers of 8 KiB for each HTTP/1 connection, busy or not. An app that pools
+//! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper
+//! is shut down in order, without the socket, and started anew with the next byte. Parking happens
+//! between two messages only; the framing check also has the bytes of a head that hyper had begun
+//! to read, and they are given to the next hyper. HTTP/2 connections are not parked: their state is
+//! the connection's.
 
 use std::{
     convert::Infallible,
@@ -44,14 +46,16 @@ use crate::{
 
 /// Streams of one HTTP/2 connection.
 const H2_STREAMS: u32 = 256;
-/// What is written ahead on one HTTP/2 stream whose client takes nothing; hyper's default is 400 KiB, times all streams.
+/// Bytes that are written ahead on one HTTP/2 stream whose client reads nothing; hyper's default is
+/// 400 KiB, times all streams.
 const H2_SEND_BUFFER: usize = 32 << 10;
-/// How long an idle connection may take to end in order.
+/// Longest time that an idle connection may take to end in order.
 pub(super) const PARTING: Duration = Duration::from_secs(5);
-/// What is read of a parked connection before hyper is begun for it.
+/// Bytes that are read of a parked connection before hyper is started for it.
 const FIRST: usize = 64;
 
-/// Serves HTTP on `stream` with `answer`, until it ends, its guest is asked to leave or the process drains. `http2`: its ends agreed on that.
+/// Serves HTTP on `stream` with `answer`, until it ends, `permit` is signalled to end or the
+/// process drains. `http2` is true if the two ends agreed on HTTP/2.
 pub(super) async fn http<S, A, R>(
     stream: S,
     http2: bool,
@@ -93,13 +97,13 @@ pub(super) async fn http<S, A, R>(
             begun: std::mem::take(&mut begun),
             place: place.clone(),
         });
-        // Boxed, as the connection's own: nothing of it is left while parked.
+        // Boxed, as is the connection itself: nothing of them is left while parked.
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectionId(guest.id()));
             let (busy, wants) = (place.exchange(), wants_socket(&request));
             let (answered, socket) = (answer(request), Arc::clone(&socket));
-            // Boxed, so that a connection between two exchanges does not keep the room that one needs; mapped, since a block that awaited it
-            // would hold it twice.
+            // Boxed, so that a connection between two exchanges does not keep the memory that one
+            // needs; mapped, as a block that awaited it would store it twice.
             Box::pin(answered.map(move |mut answered| {
                 if let Some(tunnel) = socket_of(&mut answered, wants) {
                     *socket.lock() = Some(tunnel);
@@ -110,7 +114,7 @@ pub(super) async fn http<S, A, R>(
         let server = server(limits);
         let mut connection = Box::pin(server.serve_connection_with_upgrades(lent, service));
         let ended = loop {
-            // Errors are the peer's: it left, or sent what was answered with 400.
+            // Errors are the peer's: it left, or sent a message that was answered with 400.
             tokio::select! {
                 biased;
                 _ = connection.as_mut() => break Ended::Over,
@@ -140,7 +144,7 @@ pub(super) async fn http<S, A, R>(
         if matches!(ended, Ended::Over) {
             let socket = socket.lock().take();
             if let Some(tunnel) = socket {
-                let _busy = place.exchange(); // idle or not is its ends' affair
+                let _busy = place.exchange(); // a WebSocket counts as one exchange
                 tokio::select! {
                     () = Box::pin(tunnel.run()) => {} // boxed, as few connections become one
                     () = stalled(guest) => {}
@@ -157,22 +161,24 @@ pub(super) async fn http<S, A, R>(
     }
 }
 
-/// How hyper's part in a connection ended.
+/// Outcome of hyper's part in a connection.
 enum Ended {
-    /// For good, or because the connection is a socket's now.
+    /// For good, or because the connection is a WebSocket's now.
     Over,
     Parked,
 }
 
-/// Whether a request may have bytes behind it that are no HTTP: those of a WebSocket. The framing check does not look at them.
+/// True if bytes that are not HTTP may follow a request: those of a WebSocket. The framing check
+/// does not look at them.
 pub(super) fn wants_socket<B>(request: &Request<B>) -> bool {
     request.version() < Version::HTTP_2
         && request.method() == Method::GET
         && is_websocket(request.headers())
 }
 
-/// The socket that a connection becomes with this answer. Where it was wanted and becomes none, the connection ends with the answer: what
-/// follows was not checked.
+/// Returns the WebSocket tunnel that a connection becomes with this answer. Where one was wanted
+/// and there is none, the connection ends with the answer, as the bytes that follow were not
+/// checked.
 pub(super) fn socket_of<B>(answer: &mut Response<B>, wanted: bool) -> Option<Tunnel> {
     let tunnel = answer.extensions_mut().remove::<Tunnel>();
     if wanted && tunnel.is_none() {
@@ -182,18 +188,18 @@ pub(super) fn socket_of<B>(answer: &mut Response<B>, wanted: bool) -> Option<Tun
     tunnel
 }
 
-/// Resolves once a peer takes nothing any more.
+/// Resolves once the peer reads nothing any more.
 async fn stalled(guest: &Guest) {
     while guest.asked_to_leave().await != Leave::Stalled {
-        // It is in use, however little moves: see `tunnel.run`.
+        // The connection is in use, however little moves: see `tunnel.run`.
         tokio::time::sleep(PARTING).await;
     }
 }
 
 fn server(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // `pipeline_flush` stays off: it lifts hyper's bound on what is written ahead, and a client that stops reading then costs all its
-    // stream in memory (seen: 3.7 GB in nine seconds).
+    // `pipeline_flush` stays off: it lifts hyper's bound on what is written ahead, and a client
+    // that stops reading then costs all its stream in memory (seen: 3.7 GB in nine seconds).
     server
         .http1()
         .max_buf_size(limits.headers.max(64 << 10))
@@ -222,11 +228,11 @@ async fn read<'a, S: AsyncRead + Unpin>(
 
 type Back<S> = Arc<Mutex<Option<Checked<Watched<S>>>>>;
 
-/// A connection that hyper has until it is dropped; then it goes `back`.
+/// A connection lent to hyper, which returns to `back` when hyper drops it parked.
 struct Lent<S> {
     stream: Option<Checked<Watched<S>>>,
     back: Back<S>,
-    /// What was read already.
+    /// Bytes that were read already.
     begun: Vec<u8>,
     place: Place,
 }
@@ -246,7 +252,7 @@ impl<S> Lent<S> {
     {
         match &mut self.stream {
             Some(stream) => Ok(Pin::new(stream)),
-            None => Err(io::ErrorKind::NotConnected.into()), // given back: nobody is left to ask
+            None => Err(io::ErrorKind::NotConnected.into()), // returned already
         }
     }
 }
@@ -262,7 +268,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
             let some = this.begun.len().min(buffer.remaining());
             let rest = this.begun.split_off(some);
             buffer.put_slice(&std::mem::replace(&mut this.begun, rest));
-            this.place.between_messages(false); // hyper has yet to take note of it
+            this.place.between_messages(false); // hyper has yet to read these bytes
             return Poll::Ready(Ok(()));
         }
         let mut stream = this.stream()?;

@@ -1,7 +1,9 @@
-//! A request's method, target and host: what has two readings, or none, is refused before anything else looks at it.
+//! A request's method, target and host: a request with two readings, or none, is refused before
+//! anything else looks at it.
 //!
-//! `framing.rs` keeps messages apart; this is about one message whose head hyper has parsed, HTTP/2 included. The grammar is narrower than
-//! RFC 3986's: a host is a DNS name or an address. `a,b` or `a!b` is a name by the letter, and one that servers split in two.
+//! `framing.rs` separates messages; this is about one message whose head hyper has parsed, HTTP/2
+//! included. The grammar is narrower than RFC 3986's: a host is a DNS name or an address. `a,b` or
+//! `a!b` is a valid name by the RFC, and one that servers split in two.
 
 use std::net::Ipv6Addr;
 
@@ -12,10 +14,11 @@ use crate::{
     refusal::{Code, Refusal},
 };
 
-/// Passes a request that every server reads alike.
+/// Accepts a request that every server reads alike.
 ///
 /// # Errors
-/// The refusal: 405 for TRACE, 501 for a method that is none of HTTP's own, 400 for a target or a host in no valid form.
+/// The refusal: 405 for TRACE, 501 for a method that is none of HTTP's own, 400 for a target or a
+/// host in no valid form.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     method(request.method())?;
     let claimed = request.extensions().get::<ByHost>().is_some();
@@ -32,7 +35,7 @@ fn method(method: &Method) -> Result<(), Refusal> {
         | Method::PATCH
         | Method::DELETE
         | Method::OPTIONS => Ok(()),
-        // It has the server echo the request, credentials included (RFC 9110 §9.3.8).
+        // TRACE has the server echo the request, credentials included (RFC 9110 §9.3.8).
         Method::TRACE | Method::CONNECT => Err(Refusal::new(
             Code::MethodNotAllowed,
             "this method is not passed on to a provider",
@@ -56,7 +59,8 @@ fn target(uri: &Uri) -> Result<(), Refusal> {
         return bad("the request's target holds a character that must be percent-encoded");
     }
     if !path.path().starts_with('/') {
-        // `*` is this server, not a provider's (RFC 9110 §9.3.7); behind an upstream's own path it would be a new name.
+        // `*` is this server, not a provider's (RFC 9110 §9.3.7); behind an upstream's own path it
+        // would be a new name.
         return bad("the request's target is no path");
     }
     match uri.scheme() {
@@ -67,7 +71,8 @@ fn target(uri: &Uri) -> Result<(), Refusal> {
     }
 }
 
-/// Checks who is named, and that the target and `host` do not name two. `claimed`: that was seen to already.
+/// Checks the form of the names, and that the target and `host` do not name two hosts. `claimed` is
+/// true if the latter was checked already.
 fn authority(uri: &Uri, headers: &HeaderMap, claimed: bool) -> Result<(), Refusal> {
     let bad = |why| Err(Refusal::new(Code::BadRequest, why));
     let mut hosts = headers.get_all(header::HOST).iter();
@@ -103,7 +108,7 @@ fn authority(uri: &Uri, headers: &HeaderMap, claimed: bool) -> Result<(), Refusa
     }
 }
 
-/// Whether `text` is `host` or `host:port`, the host a DNS name or an address.
+/// True if `text` is `host` or `host:port`, the host a DNS name or an address.
 fn is_authority(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {

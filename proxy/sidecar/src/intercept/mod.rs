@@ -1,10 +1,13 @@
-//! How connections get in: the base URL that an app is given, the forward proxy that its environment names, and connections that the
-//! pod's rules redirected. HTTP/1.1, or HTTP/2 in clear or over TLS that is ended here.
+//! Entry of connections: the base URL that an app is given, the forward proxy that its environment
+//! names, and connections that the pod's rules redirected. HTTP/1.1, or HTTP/2 in clear or over TLS
+//! that is terminated here.
 //!
-//! One core serves all three: [`decide`] makes (destination, name) into terminate, tunnel or refuse. `forward.rs` has the destination from
-//! a CONNECT, `transparent.rs` from the kernel; `terminate.rs` ends TLS and holds every request to the host that its connection was made
-//! for; `tunnel.rs` passes bytes on as they are; `dial.rs` judges where a connection may go. `framing.rs` checks each HTTP/1 message, over
-//! TLS too, and `message.rs` each request's method, target and host.
+//! One core serves all three: [`decide`] maps (destination, name) to terminate, tunnel or refuse.
+//! `forward.rs` has the destination from a CONNECT, `transparent.rs` from the kernel;
+//! `terminate.rs` terminates TLS and checks that every request names the host that its connection
+//! was made for; `tunnel.rs` passes bytes on unchanged; `dial.rs` judges where a connection may go.
+//! `framing.rs` checks each HTTP/1 message, over TLS too, and `message.rs` each request's method,
+//! target and host.
 
 use std::{io, net, sync::Arc, time::Duration};
 
@@ -43,7 +46,7 @@ use dial::Own;
 use http::http;
 pub use tunnel::tunnels;
 
-/// How long to wait where the process has no descriptor left for a connection.
+/// Pause of a listener while the process has no descriptor left for a connection.
 const BREATH: Duration = Duration::from_millis(20);
 
 /// Opens the listening socket that all workers share.
@@ -63,7 +66,7 @@ pub fn bind(address: net::SocketAddr) -> io::Result<net::TcpListener> {
     Ok(socket.into())
 }
 
-/// The sockets on which connections come in.
+/// Listening sockets of one worker.
 pub struct Doors {
     base_url: net::TcpListener,
     forward_proxy: Option<net::TcpListener>,
@@ -71,8 +74,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Opens what `listen:` names. An IPv6 address for redirected connections may be missing where the machine has no IPv6, as long as
-    /// another one stands.
+    /// Opens the addresses that `listen:` names. An IPv6 address for redirected connections may be
+    /// missing where the machine has no IPv6, as long as another one is open.
     ///
     /// # Errors
     /// An address can't be had; the sentence names the key and the address.
@@ -108,7 +111,7 @@ impl Doors {
         }
     }
 
-    /// Other handles of the same sockets, for another worker.
+    /// Makes other handles of the same sockets, for another worker.
     ///
     /// # Errors
     /// The process has no descriptor left.
@@ -125,7 +128,8 @@ impl Doors {
         })
     }
 
-    /// What `config` asked for, with the ports that the system chose where it asked for none.
+    /// Returns `config` with the addresses that are bound: the system chose the port where the
+    /// configuration names port 0.
     ///
     /// # Errors
     /// The system does not know its own sockets.
@@ -140,21 +144,23 @@ impl Doors {
     }
 }
 
-/// Whether an address can't be had because this machine lacks its family (`EADDRNOTAVAIL`, `EAFNOSUPPORT`).
+/// True if an address can't be bound because this machine lacks its family (`EADDRNOTAVAIL`,
+/// `EAFNOSUPPORT`).
 fn has_no_family(error: &io::Error) -> bool {
     use io::ErrorKind::{AddrNotAvailable, Unsupported};
     matches!(error.kind(), AddrNotAvailable | Unsupported)
 }
 
-/// What all workers need to stand between an app and its hosts.
+/// State that all workers need to intercept connections.
 pub struct Front {
     own: Own,
     tls: Option<Arc<ServerConfig>>,
 }
 
 impl Front {
-    /// `told` is the configuration with the addresses that are listened on; those may not be reached through here. `resolver` has the
-    /// certificates for claimed hosts; without one, connections to them are refused.
+    /// Sets up TLS with the certificates of `resolver`; without one, connections to claimed hosts
+    /// are refused. `bound` is the configuration with the addresses that are listened on, which may
+    /// not be reached through here.
     ///
     /// # Errors
     /// TLS can't be set up.
@@ -173,7 +179,7 @@ impl Front {
     }
 }
 
-/// What one worker's connections share.
+/// State that one worker's connections share.
 struct Context {
     worker: Arc<Worker>,
     shared: Arc<Shared>,
@@ -199,7 +205,7 @@ impl Context {
     }
 }
 
-/// How a listener's connections are served.
+/// Kind of a listener, by which its connections are served.
 #[derive(Clone, Copy)]
 enum Door {
     BaseUrl,
@@ -254,14 +260,15 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
         match accepted {
             Ok((stream, _)) => {
                 let Ok(guest) = context.shared.gate.enter() else {
-                    // Words are for who speaks HTTP in clear.
+                    // Only clients that speak HTTP in clear get an answer.
                     if !matches!(door, Door::Transparent) {
                         slow::turn_away(&stream);
                     }
                     continue;
                 };
                 let own = Arc::clone(&context);
-                // Apart, so that an idle connection takes the room of its own kind only.
+                // Spawned as separate futures, so that an idle connection takes the memory of its
+                // own kind only.
                 match door {
                     Door::BaseUrl => {
                         drop(context.connections.spawn(connection(stream, guest, own)));

@@ -1,6 +1,8 @@
-//! Plain HTTP through the forward proxy to hosts that no upstream claims: head without what belongs to one connection, body as it is.
+//! Plain HTTP through the forward proxy to hosts that no upstream claims: the head without
+//! hop-by-hop headers, the body unchanged.
 //!
-//! A connection per request, to an address that was judged: no pool, as hardly anything is plain HTTP any more.
+//! A connection per request, to an address that was judged: no pool, as hardly anything is plain
+//! HTTP any more.
 
 use std::{
     pin::Pin,
@@ -21,13 +23,13 @@ use crate::{
     upstream::credentials::strip_hop_by_hop,
 };
 
-/// The body of what the forward proxy answers.
+/// Body of the forward proxy's answers.
 pub(super) enum Outbound {
-    /// An exchange's.
+    /// The body of an exchange.
     Exchange(Answer),
-    /// Another host's.
+    /// The body of another host's reply.
     Relayed(Incoming),
-    /// The proxy's own words.
+    /// Text of the proxy's own.
     Said(Option<Bytes>),
 }
 
@@ -77,7 +79,7 @@ impl Body for Outbound {
     }
 }
 
-/// Sends `request` over `server`, and hands on what comes.
+/// Sends `request` over `server`, and returns the reply.
 ///
 /// # Errors
 /// No head of a reply came.
@@ -91,7 +93,8 @@ pub(super) async fn relay(
     strip_hop_by_hop(&mut head.headers);
     head.headers.remove(header::EXPECT); // answered by our own server
     if let Some(authority) = head.uri.authority() {
-        // RFC 9112 §3.2.2: made from the target, whatever came. Both agree by now, but for their spelling.
+        // RFC 9112 §3.2.2: made from the target, whatever came. Both agree by now, but for their
+        // spelling.
         let host = HeaderValue::from_str(authority.as_str())?;
         head.headers.insert(header::HOST, host);
     }

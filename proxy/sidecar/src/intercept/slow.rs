@@ -1,5 +1,5 @@
-//! Connections that do nothing, or do not read what they are sent: what they do is noted in their seat, and [`crate::overload`] asks those to
-//! leave that try its patience. Bytes are not touched.
+//! Connections that do nothing, or do not read what they are sent: notes their activity for
+//! [`crate::overload`], which signals those over their time-outs to end. Bytes are not touched.
 
 use std::{
     io,
@@ -16,26 +16,26 @@ use tokio::{
 
 use crate::overload::{Busy, Place};
 
-/// Who takes fewer bytes a second than these, while more are waiting, is stalled.
+/// Bytes a second below which a peer that has more to read counts as stalled.
 const RATE: usize = 1 << 10;
 
-/// What a connection is answered that finds no place, before it has said anything.
+/// Answer to a connection over the limit, before it has sent anything.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nx-should-retry: true\r\nconnection: close\r\ncontent-length: 107\r\n\r\n{\"error\":{\"type\":\"overloaded_error\",\"code\":\"overloaded\",\"message\":\"this sidecar has too many connections\"}}";
 
-/// Answers 503 and closes. Only where the first byte is HTTP in clear.
+/// Answers 503 and closes. Only for clients that speak HTTP in clear.
 pub(super) fn turn_away(stream: &TcpStream) {
-    // Best effort: whoever is gone or not ready to read learns of it from the close.
+    // Best effort: a client that is gone or not ready to read sees the close.
     let _ = stream.try_write(NO_PLACE);
 }
 
-/// A reply of which is noted whether the app takes it.
+/// A reply that notes whether the app reads it.
 pub(super) struct Taken<B> {
     body: B,
     busy: Busy,
 }
 
 impl<B> Taken<B> {
-    /// Notes in `busy` how `body` goes.
+    /// Notes the progress of `body` in `exchange`.
     pub(super) fn new(body: B, busy: Busy) -> Self {
         Self { body, busy }
     }
@@ -66,16 +66,16 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Taken<B> {
     }
 }
 
-/// A connection of which is noted whether its peer reads.
+/// A connection that notes whether its peer reads.
 pub(super) struct Watched<S> {
     stream: S,
     place: Place,
-    /// Bytes taken that were not yet worth a second of patience.
+    /// Bytes written that were not yet worth a second of the time-out.
     taken: usize,
 }
 
 impl<S> Watched<S> {
-    /// Notes in `place` how `stream` goes.
+    /// Notes the progress of `stream` with `handle`.
     pub(super) fn new(stream: S, place: Place) -> Self {
         Self {
             stream,
@@ -84,7 +84,7 @@ impl<S> Watched<S> {
         }
     }
 
-    /// The connection itself.
+    /// Returns the connection itself.
     pub(super) fn into_inner(self) -> S {
         self.stream
     }

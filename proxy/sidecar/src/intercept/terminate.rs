@@ -1,8 +1,10 @@
-//! TLS that is ended here: what is inside are exchanges of the upstream that claims the host.
+//! TLS that is terminated here: the requests inside are exchanges of the upstream that claims the
+//! host.
 //!
-//! The connection was made for one host, and every request in it has to name that host and no other (421 otherwise): a name that policies judge
-//! by and another one that a provider serves by would be two requests in one. The claim is looked up for each request, so that a
-//! reload is obeyed by connections that are open.
+//! The connection was made for one host, and every request in it has to name that host and no other
+//! (421 otherwise): a request that policies judge by one name and a provider serves by another
+//! would be two requests in one. The claim is looked up for each request, so that a reload applies
+//! to connections that are open.
 
 use std::{
     io,
@@ -33,7 +35,7 @@ use crate::{
     telemetry::metrics,
 };
 
-/// The server's side of TLS, with the certificates of `resolver`.
+/// Makes the server's side of TLS, with the certificates of `resolver`.
 ///
 /// # Errors
 /// None that a build can have: the provider lacks a protocol version.
@@ -47,16 +49,16 @@ pub(super) fn tls(resolver: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig,
     Ok(config)
 }
 
-/// What a connection was made for.
+/// Destination that a connection was made for.
 pub(super) struct Dialled {
-    /// As [`crate::config::hosts::normal`] spells it.
+    /// The host, as [`crate::config::hosts::normal`] spells it.
     pub(super) host: String,
     pub(super) port: u16,
-    /// The metric label of the way that it came in.
+    /// Metric label of the listener that it came in by.
     pub(super) mode: &'static str,
 }
 
-/// Ends the TLS of `stream`, of which `read` has been read, and serves what is inside.
+/// Terminates the TLS of `stream`, of which `read` has been read, and serves the requests inside.
 pub(super) async fn terminate(
     stream: TcpStream,
     read: Vec<u8>,
@@ -92,7 +94,8 @@ pub(super) async fn terminate(
     };
     let named = stream.get_ref().1.server_name();
     if named.map(crate::config::hosts::normal).as_deref() != Some(&*dialled.host) {
-        metrics::connection_refused(dialled.mode, Why::Malformed.label()); // two readings of one hello
+        // rustls and `hello.rs` read two names.
+        metrics::connection_refused(dialled.mode, Why::Malformed.label());
         return;
     }
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -121,7 +124,7 @@ pub(super) async fn terminate(
     .await;
 }
 
-/// The upstream that a request goes home to.
+/// Returns the upstream that claims a request's host.
 fn claimed(
     request: &Request<Incoming>,
     dialled: &Dialled,
@@ -139,7 +142,7 @@ fn claimed(
     })
 }
 
-/// Closes a connection; one that speaks TLS is told so in its own words (RFC 8446 §6.2).
+/// Closes a connection; one that speaks TLS gets an alert first (RFC 8446 §6.2).
 pub(super) async fn refuse(stream: &TcpStream, why: Why, mode: &'static str, tls: bool) {
     metrics::connection(mode, "refuse");
     metrics::connection_refused(mode, why.label());

@@ -1,10 +1,13 @@
-//! Connections that the pod's rules redirected here: the kernel knows where each was going, and its hello says for whom.
+//! Connections that the pod's rules redirected here: the kernel knows where each was going, and its
+//! ClientHello names the host.
 //!
-//! What nobody redirected is refused: it has no destination but ourselves, and serving it would make a loop or an open relay. A claimed
-//! host's TLS is ended; the rest goes to exactly where it was going.
+//! A connection that was not redirected is refused: it has no destination but ourselves, and
+//! serving it would make a loop or an open relay. A claimed host's TLS is terminated; the rest goes
+//! to exactly where it was going.
 //!
-//! A client that says nothing may be waiting for its server to speak first. After [`SILENCE`] its server is dialled; whoever speaks first
-//! then decides: a hello that was late loses nothing, as nothing has reached the client so far.
+//! A client that sends nothing may be waiting for its server to speak first. After [`SILENCE`] its
+//! server is dialled; the side that speaks first then decides: a hello that was late loses nothing,
+//! as nothing has reached the client so far.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,13 +25,13 @@ use super::{
 use crate::{config::Others, exchange::generation::Phase, overload::Guest, telemetry::metrics};
 
 const MODE: &str = "transparent";
-/// How long a client may say nothing before its server is asked to speak.
+/// Time for which a client may send nothing before its server is dialled.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// Where a connection was going before it was redirected.
+/// Returns where a connection was going before it was redirected.
 ///
 /// # Errors
-/// Nobody redirected it (`ENOENT`, `ENOPROTOOPT`), or the kernel tracks nothing.
+/// It was not redirected (`ENOENT`, `ENOPROTOOPT`), or the kernel tracks no connections.
 pub(super) fn destination(stream: &TcpStream) -> io::Result<SocketAddr> {
     let socket = SockRef::from(stream);
     let found = match stream.local_addr()?.ip().to_canonical() {
@@ -75,17 +78,17 @@ pub(super) async fn serve(
                 first,
                 unjudged: None,
             };
-            let _busy = guest.place().exchange(); // idle or not is its ends' affair
+            let _busy = guest.place().exchange(); // a tunnel has its own idle time-out
             tunnel.run(&context.shared).await;
         }
     }
 }
 
-/// What a connection turns out to be.
+/// A connection as its first bytes show it.
 enum Begun {
     Terminate(Vec<u8>, Dialled),
     Tunnel(Vec<u8>, (TcpStream, Noted), Passed),
-    /// And whether it spoke TLS.
+    /// Refused, and whether it spoke TLS.
     Refused(Why, bool),
     Gone,
 }
@@ -113,7 +116,7 @@ async fn begin(stream: &TcpStream, to: io::Result<SocketAddr>, context: &Context
     let mut dialled = None;
     if timeout(SILENCE, spoken(stream)).await.is_err() {
         if others == Others::Refuse {
-            // Only a claimed host's client may stay, and it is the one who speaks first.
+            // Only a claimed host's client may stay, and in TLS the client speaks first.
             if timeout(limits.header_timeout, spoken(stream))
                 .await
                 .is_err()

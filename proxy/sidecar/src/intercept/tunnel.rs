@@ -1,10 +1,13 @@
-//! A tunnel: bytes from one socket to the other as they are, ends and resets included, until both sides have ended.
+//! A tunnel: bytes from one socket to the other unchanged, ends and resets included, until both
+//! sides have ended.
 //!
-//! An idle tunnel holds two sockets and a few hundred bytes: what is under way passes through one buffer of the worker's, and only what a
-//! slow peer does not take at once is held by the tunnel itself.
+//! An idle tunnel costs two sockets and a few hundred bytes: bytes in progress pass through one
+//! buffer of the worker's, and only those that a slow peer does not take at once are buffered by
+//! the tunnel itself.
 //!
-//! A tunnel that began before its client's first bytes were seen watches for them: a hello for a host that an upstream claims ends it, or
-//! every app could go around the policies by a CONNECT to an address.
+//! A tunnel that began before its client's first bytes were seen judges them when they come: a
+//! hello for a host that an upstream claims ends it, or every app could bypass the policies by a
+//! CONNECT to an address.
 
 use std::{
     cell::RefCell,
@@ -33,13 +36,13 @@ use crate::{
     telemetry::metrics,
 };
 
-/// A tunnel in which nothing moved for so long ends.
+/// Time without any byte after which a tunnel ends.
 const IDLE: Duration = Duration::from_secs(3600);
 /// The same, once the process drains.
 const IDLE_DRAINING: Duration = Duration::from_secs(2);
-/// What one read may bring.
+/// Most bytes of one read.
 const PIECE: usize = 64 << 10;
-/// After so many reads in a row, others of this worker have their turn.
+/// Reads in a row after which the worker's other tasks have their turn.
 const TURN: u32 = 16;
 
 thread_local! {
@@ -48,7 +51,7 @@ thread_local! {
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Tunnels that are open: what a drain waits for besides exchanges.
+/// Returns the number of open tunnels, for which a drain waits besides exchanges.
 pub fn tunnels() -> usize {
     OPEN.load(Ordering::Relaxed)
 }
@@ -72,13 +75,14 @@ impl Drop for Open {
 pub(super) struct Tunnel {
     pub(super) client: TcpStream,
     pub(super) server: TcpStream,
-    /// What the client has sent already.
+    /// Bytes that the client has sent already.
     pub(super) first: Vec<u8>,
-    /// The host that the client dialled and its port, where its first bytes have not been judged yet.
+    /// The host that the client dialled and its port, where its first bytes have not been judged
+    /// yet.
     pub(super) unjudged: Option<(String, u16)>,
 }
 
-/// Why a tunnel ends before its ends do.
+/// Reasons for which a tunnel ends before its ends do.
 #[derive(Debug)]
 enum End {
     Broken,
@@ -91,7 +95,7 @@ impl From<io::Error> for End {
     }
 }
 
-/// When something last moved, in milliseconds after the tunnel began.
+/// Time of the last byte, in milliseconds after the tunnel began.
 struct Activity {
     begun: Instant,
     last: AtomicU64,
@@ -117,7 +121,8 @@ impl Activity {
 }
 
 impl Tunnel {
-    /// Runs until both sides have ended, one broke off, nothing moved for long, or the process goes.
+    /// Runs until both sides have ended, one broke off, nothing moved for long, or the process cuts
+    /// what is left.
     pub(super) async fn run(self, shared: &Arc<Shared>) {
         let _open = Open::new();
         let Self {
@@ -161,14 +166,14 @@ impl Tunnel {
             metrics::connection_refused("forward_proxy", why.label());
             tracing::debug!(reason = why.label(), "a tunnel was cut");
         }
-        // What broke off must not look like an end.
+        // A broken connection must not look like a clean end.
         for side in [&client, &server] {
             let _ = SockRef::from(side).set_linger(Some(Duration::ZERO));
         }
     }
 }
 
-/// Waits for the client's first bytes and judges them. Nothing of them has left by then.
+/// Waits for the client's first bytes and judges them, before any of them is passed on.
 async fn judged(
     client: &TcpStream,
     first: Vec<u8>,
@@ -187,18 +192,21 @@ async fn judged(
     let config = &shared.generation.load().config;
     match decide(&config.hosts, Others::Tunnel, Some(host), port, &opening) {
         Action::Tunnel(passed) => metrics::passed(passed.label()),
-        Action::Terminate => return Err(End::Refused(Why::Mismatch)), // a reload claimed the host just now
+        // A reload claimed the host just now.
+        Action::Terminate => return Err(End::Refused(Why::Mismatch)),
         Action::Refuse(why) => return Err(End::Refused(why)),
     }
     Ok(first)
 }
 
-/// Resolves once there is something to read, be it the end. (`readable` alone also resolves for nothing: seen with sockets just accepted.)
+/// Resolves once there is something to read, even if it is the end. (`readable` alone also resolves
+/// for nothing: seen with sockets just accepted.)
 pub(super) async fn spoken(stream: &TcpStream) {
     let _ = stream.peek(&mut [0; 1]).await;
 }
 
-/// Reads on until it is clear how the client begins. `None` where it ended before that was clear, which is no TLS either way.
+/// Reads until it is clear how the client begins. `None` where it ended before that was clear,
+/// which is no TLS in any case.
 ///
 /// # Errors
 /// The connection broke. A hello that does not come to its end within `patience` is malformed.
@@ -233,7 +241,7 @@ fn count(direction: &'static str, bytes: usize) {
     metrics::tunnelled(direction, bytes as u64);
 }
 
-/// Moves bytes until `from` ends, and tells `to` of the end.
+/// Moves bytes until `from` ends, and passes the end on to `to`.
 async fn pump(
     from: &TcpStream,
     to: &TcpStream,

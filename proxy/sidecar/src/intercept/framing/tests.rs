@@ -6,7 +6,7 @@ fn follower() -> Follower {
     Follower::new(State::Head(Vec::new()), 1 << 16)
 }
 
-/// Feeds `bytes` in pieces of `size`; the offset at which they were refused.
+/// Feeds `bytes` in pieces of `size`; returns the offset at which they were refused.
 fn refused_at(bytes: &[u8], size: usize) -> Option<usize> {
     let mut follower = follower();
     for (n, piece) in bytes.chunks(size).enumerate() {
@@ -119,7 +119,7 @@ fn the_message_before_an_ambiguous_one_is_untouched() {
     }
 }
 
-/// What hyper gets in the end of `bytes` that come in pieces of `size`.
+/// Returns the bytes that hyper gets of `bytes` that come in pieces of `size`.
 fn handed_on(bytes: &[u8], size: usize, mut follower: Follower) -> Vec<u8> {
     let mut out = Vec::new();
     for piece in bytes.chunks(size) {

@@ -188,7 +188,7 @@ async fn what_no_proxy_is_asked_is_answered_with_a_sentence() {
 async fn a_connect_at_the_base_url_says_what_to_do_and_closes() {
     let rig = open("others: tunnel").await;
     let mut app = TcpStream::connect(rig.base_url).await.unwrap();
-    // What follows is not looked at: it might have been a tunnel's.
+    // The bytes that follow are not looked at: they might have been a tunnel's.
     let both = "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nGET /v1/models HTTP/1.1\r\n\r\n";
     let answer = over(&mut app, both, "never").await;
     assert!(

@@ -1,4 +1,5 @@
-//! Over real sockets: an app, a worker with all its doors, and hosts on loopback. And the pure tables.
+//! Tests over real sockets: an app, a worker with all its listeners, and hosts on loopback. And of
+//! the pure tables.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -39,10 +40,10 @@ mod terminate;
 mod transparent;
 mod tunnel;
 
-/// What a host saw of a request: path, `host`, body.
+/// A request as a host saw it: path, `host`, body.
 type Seen = Arc<Mutex<Vec<(String, String, Bytes)>>>;
 
-/// A plain HTTP server on loopback that notes what it is asked, and answers with the path.
+/// A plain HTTP server on loopback that records its requests, and answers with the path.
 async fn host() -> (SocketAddr, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -71,7 +72,7 @@ async fn host() -> (SocketAddr, Seen) {
                     let extra: Vec<_> = extra
                         .into_iter()
                         .filter(|name| head.headers.contains_key(*name))
-                        // A WebSocket is asked for anew, on a connection of its own.
+                        // A WebSocket handshake is sent anew, on a connection of its own.
                         .filter(|name| head.headers.get(*name).is_none_or(|v| v != "websocket"))
                         .collect();
                     assert_eq!(
@@ -121,7 +122,7 @@ fn certificate() -> (Arc<OneCertificate>, rustls::RootCertStore) {
     (Arc::new(OneCertificate(Arc::new(certified))), roots)
 }
 
-/// A worker with all its doors open, and what an app needs to use them.
+/// A worker with all its listeners open, and the addresses that an app needs to use them.
 struct Rig {
     base_url: SocketAddr,
     forward: SocketAddr,
@@ -161,7 +162,7 @@ fn worker(shared: &Arc<Shared>) -> Arc<Worker> {
     ))
 }
 
-/// Serves `yaml`, in which `listen: { LISTEN }` opens every door.
+/// Serves `yaml`, in which `listen: { LISTEN }` opens every listener.
 async fn rig(yaml: &str) -> Rig {
     let (resolver, roots) = certificate();
     rig_with(yaml, Some(resolver), roots).await
@@ -196,7 +197,7 @@ async fn rig_with(
 }
 
 impl Rig {
-    /// Sends `head` to the forward proxy; the status that comes, and the connection.
+    /// Sends `head` to the forward proxy; returns the status that comes, and the connection.
     async fn ask(&self, head: &str) -> (u16, String, TcpStream) {
         let mut stream = TcpStream::connect(self.forward).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -232,7 +233,7 @@ impl Rig {
         tokio_rustls::TlsConnector::from(Arc::new(config))
     }
 
-    /// A connection through the proxy to `target`, and TLS for `name` inside it.
+    /// Opens a connection through the proxy to `target`, and TLS for `name` inside it.
     async fn tunnel(
         &self,
         target: &str,
@@ -254,7 +255,7 @@ impl Rig {
         self.tls(alpn).connect(name, stream).await
     }
 
-    /// The next generation.
+    /// Loads the next generation.
     fn reload(&self, yaml: &str) {
         self.shared.generation.store(Arc::new(generation(yaml)));
     }

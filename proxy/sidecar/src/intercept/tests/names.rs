@@ -1,4 +1,4 @@
-//! The pure tables: what a hello says, what becomes of a connection, whether names agree.
+//! The pure tables: reading a hello, deciding on a connection, agreement of names.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use super::super::{
 use super::*;
 use crate::config::{Others, hosts::Hosts};
 
-/// What rustls' client says first.
+/// The first bytes of rustls' client.
 pub(super) fn hello(name: &str) -> Vec<u8> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
@@ -25,7 +25,7 @@ pub(super) fn hello(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The same hello in records of `size` bytes.
+/// Splits the same hello into records of `size` bytes.
 pub(super) fn fragmented(hello: &[u8], size: usize) -> Vec<Vec<u8>> {
     let record = |piece: &[u8]| {
         let length = u16::try_from(piece.len()).unwrap().to_be_bytes();
@@ -48,14 +48,14 @@ fn a_hello_tells_its_host_once_it_is_whole_however_it_comes() {
         assert_eq!(read(&records[..records.len() - 1]), None);
     }
     assert_eq!(read(&hello("203.0.113.10")), Some(Opening::NoName));
-    // What follows the hello does not matter.
+    // The bytes after the hello do not matter.
     assert_eq!(
         read(&[&whole[..], b"\x17\x03\x03early data"].concat()),
         expected
     );
 }
 
-/// A hello of TLS 1.0 that has nothing but these extensions.
+/// Makes a hello of TLS 1.0 that has nothing but these extensions.
 fn bare(extensions: &[u8]) -> Vec<u8> {
     let mut body = vec![3, 1];
     body.extend([7; 32]);

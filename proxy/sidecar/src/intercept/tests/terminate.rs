@@ -1,6 +1,6 @@
 use super::*;
 
-/// An upstream at `address` whose TLS is ended for `hosts`.
+/// Configures an upstream at `address` whose TLS is terminated for `hosts`.
 fn claims(address: SocketAddr, hosts: &str) -> String {
     format!(
         "listen: {{ LISTEN }}\nupstreams: {{ openai: {{ dialect: openai, url: 'http://{address}/prefix/v1', hosts: [{hosts}] }}, \
@@ -30,7 +30,8 @@ async fn a_connect_to_a_claimed_host_becomes_exchanges_of_its_upstream() {
             let answer = over(&mut app, &chat("api.openai.com"), "completions").await;
             assert_eq!(status(&answer), "200", "{answer}");
         }
-        // What no dialect reads goes to the same host, whatever its headers say of another family.
+        // Requests that no dialect reads go to the same host, even if their headers suggest another
+        // family.
         let request =
             "GET /v1/files?x=1 HTTP/1.1\r\nHost: API.openai.com:443\r\nx-api-key: k\r\n\r\n";
         let answer = over(&mut app, request, "files").await;
@@ -107,7 +108,8 @@ async fn http_2_is_spoken_to_apps_that_offer_it() {
         .await,
         200
     );
-    // A connection for one host may not be used for another, as browsers do where a certificate has both names.
+    // A connection for one host may not be used for another, as browsers do where a certificate has
+    // both names.
     assert_eq!(
         ask(&format!("https://api.anthropic.com{path}"), None).await,
         421
@@ -262,7 +264,7 @@ async fn a_host_that_a_reload_takes_away_is_misdirected_from_the_next_request_on
     assert_eq!(status(&over(&mut app, request, "models").await), "200");
     rig.reload(&claims(address, "api.anthropic.com"));
     assert_eq!(status(&over(&mut app, request, "}").await), "421");
-    // And one that it brings is read from the next connection on.
+    // A host that a reload adds is read from the next connection on.
     assert!(
         rig.tunnel("api.anthropic.com:443", "api.anthropic.com", &[])
             .await
@@ -288,7 +290,8 @@ async fn no_upgrade_but_a_websocket_leaves() {
         .await
         .unwrap();
     let request = "GET /v1/realtime HTTP/1.1\r\nHost: api.openai.com\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
-    // As at the base URL: the host is asked without it (`host` asserts that), and answers without switching.
+    // As at the base URL: the host gets the request without the upgrade (`host` asserts that), and
+    // answers without switching.
     assert_eq!(status(&over(&mut app, request, "realtime").await), "200");
     assert_eq!(seen.lock().len(), 1);
     // A host that does not switch is believed, and the connection ends: what follows the request was not checked.

@@ -1,6 +1,7 @@
 use super::*;
 
-/// A pair of connected sockets: the app's, and the one that the rules would have handed to us.
+/// Makes a pair of connected sockets: the app's, and the one that the rules would have redirected
+/// to us.
 async fn redirected() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let app = TcpStream::connect(listener.local_addr().unwrap())
@@ -48,7 +49,8 @@ async fn a_hello_in_pieces_and_late_is_read_all_the_same() {
     let (address, _) = host().await;
     let rig = rig(&claims(address)).await;
     let mut app = going(&rig, "203.0.113.10:443").await;
-    // In a record per byte, and a segment per record: over the client's own bytes, so the handshake itself can't go on.
+    // In a record per byte, and a segment per record: over the client's own bytes, so the handshake
+    // itself can't go on.
     for record in super::names::fragmented(&super::names::hello("api.openai.com"), 40) {
         app.write_all(&record).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -120,7 +122,7 @@ async fn where_a_connection_was_going_is_asked_of_the_kernel() {
     assert!(found.is_err() || found.unwrap() == ours.local_addr().unwrap());
 }
 
-/// An address of this machine that is not loopback; none where it has no other.
+/// Returns an address of this machine that is not loopback; `None` where it has no other.
 fn outward() -> Option<std::net::IpAddr> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("198.51.100.1:9").ok()?; // sends nothing
@@ -136,7 +138,7 @@ async fn others_reach_exactly_where_they_were_going_with_every_byte() {
     };
     let listener = TcpListener::bind((ip, 0)).await.unwrap();
     let to = listener.local_addr().unwrap().to_string();
-    // TLS for another host, TLS for none, no TLS: bytes as they came.
+    // TLS for another host, TLS for none, no TLS: the bytes pass unchanged.
     for first in [
         super::names::hello("other.example"),
         super::names::hello("203.0.113.10"),
@@ -157,7 +159,7 @@ async fn others_reach_exactly_where_they_were_going_with_every_byte() {
             "an end is an end"
         );
     }
-    // What ends before it is clear what it is passes, too.
+    // A connection that ends before its first message is complete passes, too.
     let mut app = going(&rig, &to).await;
     app.write_all(b"\x16\x03").await.unwrap();
     app.shutdown().await.unwrap();
@@ -189,7 +191,7 @@ async fn a_silent_client_hears_its_server_and_a_late_hello_is_read_all_the_same(
     let (mut server, _) = listener.accept().await.unwrap();
     server.write_all(b"220 hello\r\n").await.unwrap();
     assert_eq!(over(&mut app, "", "hello").await, "220 hello\r\n");
-    // A client that was only slow: its server has been dialled, and hears nothing.
+    // A client that was only slow: its server has been dialled, and receives nothing.
     let app = going(&rig, &to.to_string()).await;
     let (mut server, _) = listener.accept().await.unwrap();
     let mut app = rig.shake(app, "api.openai.com", &[]).await.unwrap();

@@ -124,7 +124,7 @@ async fn tunnels_are_counted_while_they_are_open_and_a_cut_ends_them() {
     app.write_all(b"x").await.unwrap();
     assert!(tunnels() > 0);
     rig.shared.enter(Phase::Draining);
-    // What moves goes on while the process drains.
+    // A tunnel with traffic goes on while the process drains.
     let mut got = [0; 1];
     server.read_exact(&mut got).await.unwrap();
     server.write_all(b"y").await.unwrap();
