@@ -1,11 +1,13 @@
-//! What apps read: certificates as PEM, and as a PKCS#12 trust store for Java.
+//! Trust stores that apps read: certificates as PEM, and as a PKCS#12 trust store for Java.
 //!
-//! `bundle.pem` and `bundle.p12` replace an app's whole store, so they hold the public roots besides the pod's CA; `ca.pem` is the CA alone,
-//! for clients that add to theirs. All are rebuilt from files when they are due and kept nowhere in memory.
+//! `bundle.pem` and `bundle.p12` replace an app's whole store, so they contain the public roots
+//! besides the pod's CA; `ca.pem` is the CA alone, for clients that add to theirs. All are rebuilt
+//! from files when they are due, and none is cached in memory.
 //!
-//! The PKCS#12 store is written here, in forty lines, as nothing in it is secret: plain certificate bags, no encryption and no MAC, which
-//! Java reads with any password and with none (JDK-8076190; releases before it never asked for a MAC either). A library would bring a
-//! dozen crates of ciphers for the sake of hiding public certificates behind the password `changeit`.
+//! The PKCS#12 store is written here, in forty lines, as nothing in it is secret: plain certificate
+//! bags, no encryption and no MAC, which Java reads with any password and with none (JDK-8076190;
+//! earlier releases required no MAC either). A library would bring a dozen crates of ciphers only
+//! to encrypt public certificates with the password `changeit`.
 
 use std::{
     fs, io,
@@ -18,7 +20,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::CaError;
 
-/// Where systems keep their roots: Debian, Alpine and Arch; Fedora and RHEL, new and old; SUSE; BSD-like ones.
+/// Files in which systems store their roots: Debian, Alpine and Arch; Fedora and RHEL, new and old;
+/// SUSE; BSD-like ones.
 const SYSTEM: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -30,16 +33,16 @@ const SYSTEM: [&str; 5] = [
 /// The public roots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// Mozilla's, as of the day this was built.
+    /// Mozilla's, as of the day of the build.
     BuiltIn,
-    /// A file, and what tells whether it is still the same one.
+    /// A file, and the stamp by which a change of it is noticed.
     File(PathBuf, Option<Stamp>),
 }
 
 type Stamp = (u64, u64, SystemTime);
 
 impl Roots {
-    /// The operator's file, else the system's, else the built-in ones.
+    /// Finds the operator's file, else the system's, else the built-in roots.
     pub(super) fn find(configured: Option<&Path>) -> Self {
         let system = || SYSTEM.iter().map(Path::new).find(|file| file.is_file());
         match configured.or_else(system) {
@@ -48,7 +51,7 @@ impl Roots {
         }
     }
 
-    /// All of them, as DER.
+    /// Reads all of them, as DER.
     ///
     /// # Errors
     /// The file can't be read, or holds no certificate.
@@ -76,7 +79,8 @@ fn stamp(file: &Path) -> io::Result<Stamp> {
     Ok((facts.ino(), facts.len(), facts.modified()?))
 }
 
-/// Appends one section of PEM (RFC 7468). For a key, `text` must have room for all of it, or copies are left behind as it grows.
+/// Appends one section of PEM (RFC 7468). For a key, `text` must have room for all of it, or copies
+/// are left behind as it grows.
 pub(super) fn pem(text: &mut Vec<u8>, label: &str, der: &[u8]) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |bits: u32| ALPHABET.get((bits & 63) as usize).copied().unwrap_or(b'=');
@@ -100,7 +104,7 @@ pub(super) fn pem(text: &mut Vec<u8>, label: &str, der: &[u8]) {
     text.extend([b"-----END ", label.as_bytes(), b"-----\n"].concat());
 }
 
-/// Certificates as PEM, one after the other.
+/// Encodes certificates as PEM, one after the other.
 pub(super) fn pem_all<'a>(
     certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>,
 ) -> Vec<u8> {
@@ -124,12 +128,14 @@ const CERT_BAG: &[u8] = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x0a\x01\x03";
 const X509: &[u8] = b"\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x09\x16\x01";
 /// 1.2.840.113549.1.9.20, friendlyName: Java's alias
 const FRIENDLY_NAME: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x14";
-/// 2.16.840.1.113894.746875.1.1, Oracle's trustedKeyUsage: without it Java takes a certificate for part of a chain and not for a root
+/// 2.16.840.1.113894.746875.1.1, Oracle's trustedKeyUsage: without it Java takes a certificate for
+/// part of a chain and not for a root
 const TRUSTED: &[u8] = b"\x06\x0c\x60\x86\x48\x01\x86\xf9\x66\xad\xca\x7b\x01\x01";
 /// 2.5.29.37.0, anyExtendedKeyUsage
 const ANY_USE: &[u8] = b"\x06\x04\x55\x1d\x25\x00";
 
-/// A PKCS#12 trust store (RFC 7292 §4) of these certificates, under the aliases `outrigger-0`, `outrigger-1` …
+/// Encodes a PKCS#12 trust store (RFC 7292 §4) of these certificates, under the aliases
+/// `outrigger-0`, `outrigger-1` …
 pub(super) fn pkcs12<'a>(
     certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>,
 ) -> Vec<u8> {
@@ -165,7 +171,7 @@ pub(super) fn pkcs12<'a>(
     tlv(SEQUENCE, &[b"\x02\x01\x03", &data(&safes)])
 }
 
-/// ContentInfo of type data.
+/// Encodes a ContentInfo of type data.
 fn data(content: &[u8]) -> Vec<u8> {
     tlv(SEQUENCE, &[DATA, &tlv(FIRST, &[&tlv(OCTETS, &[content])])])
 }

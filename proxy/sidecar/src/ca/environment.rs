@@ -1,10 +1,13 @@
-//! What an app's environment holds so that it trusts the pod's CA: the one list, for `outrigger ca --env` and the injector.
+//! Environment variables by which apps trust the pod's CA: one list, for `outrigger ca --env` and
+//! the injector.
 
 use std::path::{Path, PathBuf};
 
-/// Variables and the files that they name, for the certificates in `bundle`. A container's own setting of one goes before.
+/// Returns the variables and the files that they name, for the certificates in `bundle`. A variable
+/// that the container sets itself takes precedence.
 ///
-/// All but the last replace a client's roots, so they name the file that has the public ones too; Node adds to its own.
+/// All but the last replace a client's roots, so they name the file that has the public ones too;
+/// Node adds to its own.
 ///
 /// | variable | who reads it |
 /// | --- | --- |
@@ -26,7 +29,8 @@ pub fn environment(bundle: &Path) -> [(&'static str, PathBuf); 6] {
     ]
 }
 
-/// What a JVM is told, to be appended to `JAVA_TOOL_OPTIONS` after a space. The store needs no password and takes any.
+/// Returns the JVM options to append to `JAVA_TOOL_OPTIONS` after a space. The store needs no
+/// password and takes any.
 pub fn java_options(bundle: &Path) -> String {
     let store = bundle.join("bundle.p12");
     format!(

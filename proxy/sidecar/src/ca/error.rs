@@ -1,4 +1,4 @@
-//! What can be wrong with the pod's CA: what, where, and the way out.
+//! Errors of the pod's CA: each says what is wrong, where, and how to fix it.
 
 use std::{
     fmt, io,
@@ -19,7 +19,7 @@ pub enum CaError {
         without a port and no address or wildcard, and names in other scripts in their `xn--` form"
     )]
     Host {
-        /// As it was written.
+        /// The host as it was written.
         host: String,
     },
     /// Key and certificates are to lie in the same directory, which apps mount.
@@ -27,19 +27,19 @@ pub enum CaError {
         "{path} can't hold both the CA's key and the certificates, as apps mount the latter; give `ca.directory` and `ca.bundle` a directory each"
     )]
     OneDirectory {
-        /// That directory.
+        /// The directory.
         path: PathBuf,
     },
     /// A file or directory can't be used.
     #[error(fmt = file)]
     File {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// What was tried: `read`, `write`, `make` …
+        /// The operation: `read`, `write`, `make` …
         tried: &'static str,
-        /// Whose it is, where it is another user's: its owner's uid and this process's.
+        /// The owner's uid and this process's, where another user owns the file.
         owner: Option<(u32, u32)>,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The key's file holds no key that the CA could have written.
@@ -52,7 +52,7 @@ pub enum CaError {
         path: PathBuf,
         /// The CA's certificates.
         certificates: PathBuf,
-        /// What it is instead.
+        /// The content found instead.
         why: &'static str,
     },
     /// There are certificates, and their key is gone.
@@ -61,7 +61,7 @@ pub enum CaError {
         outlives the container, and put the key back, or delete {certificates} and restart the pod, so that its apps load a new CA"
     )]
     KeyGone {
-        /// Where the key was.
+        /// The path of the missing key.
         path: PathBuf,
         /// The CA's certificates.
         certificates: PathBuf,
@@ -89,9 +89,9 @@ pub enum CaError {
         "the public roots' file {path} {why}; name a PEM file with certificates in `ca.roots`, or leave that out for the system's or the built-in ones"
     )]
     Roots {
-        /// Their file.
+        /// The file of the roots.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         why: String,
     },
     /// A certificate could not be made.
@@ -121,7 +121,7 @@ fn file(
     )
 }
 
-/// The reason alone, without `(os error 13)`.
+/// Describes the reason alone, without `(os error 13)`.
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".into(),

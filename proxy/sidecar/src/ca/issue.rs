@@ -1,7 +1,8 @@
-//! The certificates that the CA issues: its own and the leaves.
+//! Certificates that the CA issues: its own and the leaves.
 //!
-//! The CA's subject and key identifier never change while its key lives. That is what lets an app go on that loaded an earlier certificate:
-//! to it, a leaf is signed by the CA that it knows, whichever certificate was current when the leaf was made.
+//! The CA's subject and key identifier never change while its key lives. So an app that loaded an
+//! earlier certificate goes on working: to it, a leaf is signed by the CA that it knows, whichever
+//! certificate was current when the leaf was made.
 
 use std::{
     collections::BTreeSet,
@@ -26,17 +27,18 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::CaError;
 
-/// How long a certificate of the CA is valid. A container that lives longer gets the next one in good time, see [`super::rotate`].
+/// Validity of a certificate of the CA. A container that lives longer gets the next one in good
+/// time, see [`super::rotate`].
 pub(super) const CA_LIFE: Duration = Duration::from_secs(365 * DAY);
-/// How long a leaf is valid.
+/// Validity of a leaf.
 pub(super) const LEAF_LIFE: Duration = Duration::from_secs(7 * DAY);
-/// Everything is valid from an hour back: an app's clock may be behind ours.
+/// Time by which every validity begins earlier than now: an app's clock may be behind ours.
 pub(super) const BACK: Duration = Duration::from_secs(3600);
 pub(super) const DAY: u64 = 86_400;
-/// The end of 9998: certificates can't tell times after 9999.
+/// The end of 9998, in seconds since 1970: certificates can't express times after 9999.
 const LAST: u64 = 253_370_764_799;
 
-/// An ECDSA P-256 key that signs; held by the signer alone, as no bytes of it are kept here.
+/// An ECDSA P-256 key that signs. Only the signer has its bytes.
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) signer: Arc<dyn SigningKey>,
@@ -45,7 +47,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A new key, and its PKCS#8 form.
+    /// Generates a key; returns it and its PKCS#8 form.
     pub(super) fn make() -> Result<(Self, Zeroizing<Vec<u8>>), CaError> {
         let mut pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let der = Zeroizing::new(pair.serialize_der());
@@ -54,7 +56,7 @@ impl Key {
         Ok((key, der))
     }
 
-    /// Reads PKCS#8; `None` for what is no ECDSA P-256 key.
+    /// Reads PKCS#8; `None` for anything but an ECDSA P-256 key.
     pub(super) fn read(pkcs8: &[u8]) -> Option<Self> {
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8));
         let signer = any_ecdsa_type(&der).ok()?;
@@ -90,7 +92,7 @@ impl rcgen::SigningKey for Key {
     }
 }
 
-/// A certificate of the CA for these hosts, from an hour before `now`.
+/// Makes a certificate of the CA for these hosts, valid from an hour before `now`.
 pub(super) fn authority(
     key: &Key,
     hosts: &BTreeSet<String>,
@@ -99,8 +101,9 @@ pub(super) fn authority(
     let mut params = subject()?;
     (params.not_before, params.not_after) = validity(now - BACK, now - BACK + CA_LIFE);
     params.serial_number = Some(serial()?);
-    // A critical constraint: what doesn't understand it must not trust the CA at all. Addresses are named because a type of name that no
-    // constraint names is not constrained.
+    // A critical constraint: a client that does not understand it must not trust the CA at all.
+    // Addresses are excluded explicitly because a type of name that no constraint names is not
+    // constrained.
     params.name_constraints = Some(NameConstraints {
         permitted_subtrees: hosts.iter().cloned().map(GeneralSubtree::DnsName).collect(),
         excluded_subtrees: vec![
@@ -111,13 +114,13 @@ pub(super) fn authority(
     Ok(params.self_signed(key)?.into())
 }
 
-/// What signs leaves: the CA's key under its unchanging name.
+/// Makes the issuer of leaves: the CA's key under its unchanging name.
 pub(super) fn issuer(key: Key) -> Result<Issuer<'static, Key>, CaError> {
     Ok(Issuer::new(subject()?, key))
 }
 
-/// What never changes about the CA. Were the name to change in some release, apps that loaded an earlier certificate would trust nothing
-/// that this one signs.
+/// Returns the parameters of the CA that never change. Were the name to change in some release,
+/// apps that loaded an earlier certificate would trust no leaf signed under the new name.
 fn subject() -> Result<CertificateParams, CaError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -132,7 +135,8 @@ fn subject() -> Result<CertificateParams, CaError> {
     Ok(params)
 }
 
-/// A leaf for these names. The subject is empty and the names critical (RFC 5280 §4.1.2.6), as with the public short-lived certificates.
+/// Makes a leaf for these names. The subject is empty and the names critical (RFC 5280 §4.1.2.6),
+/// as in the public short-lived certificates.
 pub(super) fn leaf(
     issuer: &Issuer<'_, Key>,
     key: &Key,
@@ -151,8 +155,9 @@ pub(super) fn leaf(
     Ok(params.signed_by(key, issuer)?.into())
 }
 
-/// Sixteen random bytes, not negative and never zero. `rcgen` would make it from the key, and one key with two certificates of one serial
-/// number is an error to some clients (NSS: `SEC_ERROR_REUSED_ISSUER_AND_SERIAL`).
+/// Makes a serial number of sixteen random bytes, not negative and never zero. `rcgen` would derive
+/// it from the key, and one key with two certificates of one serial number is an error to some
+/// clients (NSS: `SEC_ERROR_REUSED_ISSUER_AND_SERIAL`).
 fn serial() -> Result<SerialNumber, CaError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| CaError::Chance)?;
@@ -160,7 +165,7 @@ fn serial() -> Result<SerialNumber, CaError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-/// Whole seconds that a certificate can tell.
+/// Rounds to whole seconds that a certificate can express.
 fn validity<T: From<SystemTime>>(first: SystemTime, last: SystemTime) -> (T, T) {
     let whole = |time: SystemTime| {
         let seconds = time

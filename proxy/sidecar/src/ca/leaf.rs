@@ -1,8 +1,9 @@
-//! Leaves: a certificate for the name that an app asks for, made when it asks.
+//! Leaves: a certificate for each host name, made when an app first connects to it.
 //!
-//! All leaves share one key, made at start and never written anywhere: whoever could read it could read the CA's key too, and making a key
-//! costs what signing a leaf costs. Sent is the leaf alone. An app has the CA's certificate or does not trust it; sent along, a newer one than
-//! the app has would only be another way for it to go wrong.
+//! All leaves share one key, made at start and never written anywhere: whoever could read it could
+//! read the CA's key too, and making a key costs as much as signing a leaf. Only the leaf is sent.
+//! An app has the CA's certificate or does not trust it; sending a newer one than the app has would
+//! only add a possible failure.
 
 use std::{
     collections::BTreeMap,
@@ -21,20 +22,22 @@ use tracing::warn;
 
 use super::{Authority, CaError, issue, name};
 
-/// A leaf and when it is of use.
+/// A leaf and the time in which it is used.
 #[derive(Debug)]
 pub(super) struct Leaf {
     key: Arc<CertifiedKey>,
     from: SystemTime,
-    /// Half its life: after that the next one is made.
+    /// Half its remaining life: after that the next one is made.
     until: SystemTime,
 }
 
-/// The hosts that leaves are made for, and the leaf of each once it was asked for. Whatever apps ask for, it doesn't grow.
+/// Hosts that leaves are made for, and the leaf of each once it was needed. Does not grow with the
+/// names that apps send.
 pub(super) type Leaves = BTreeMap<String, ArcSwapOption<Leaf>>;
 
 impl Authority {
-    /// The leaf for a name as it stood in an SNI, whatever its case; `None` for a host that is not configured.
+    /// Returns the leaf for a name as it stood in an SNI, whatever its case; `None` for a host that
+    /// is not configured.
     pub(super) fn leaf(&self, sni: &str, now: SystemTime) -> Option<Arc<CertifiedKey>> {
         let name = name::canonical(sni)?;
         let current = self.current.load();
@@ -44,7 +47,8 @@ impl Authority {
         {
             return Some(Arc::clone(&leaf.key));
         }
-        // Two connections at once may make two: that harms nobody, and waiting for each other would.
+        // Two connections at once may make two leaves, which does no harm, while waiting for each
+        // other would.
         match self.mint(&name, (current.not_before, current.not_after), now) {
             Ok(leaf) => {
                 let key = Arc::clone(&leaf.key);
@@ -58,7 +62,7 @@ impl Authority {
         }
     }
 
-    /// Valid for a week, though not before or beyond the CA.
+    /// Makes a leaf that is valid for a week, though not before or beyond the CA.
     fn mint(
         &self,
         name: &str,
@@ -81,7 +85,7 @@ impl Authority {
     }
 }
 
-/// Answers rustls with leaves.
+/// Resolves rustls' ClientHellos to leaves.
 pub(super) struct Resolver(pub(super) Arc<Authority>);
 
 impl ResolvesServerCert for Resolver {

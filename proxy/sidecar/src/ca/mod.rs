@@ -1,15 +1,20 @@
-//! The pod's CA: what lets Outrigger end an app's TLS for the configured hosts, and for nothing else.
+//! The pod's CA, with which Outrigger terminates an app's TLS for the configured hosts, and for
+//! nothing else.
 //!
-//! An [`Authority`] is a key that stays and certificates that change. The key is made once, in a directory that only the sidecar mounts, and
-//! outlives the container; apps read the CA's certificate once, at their start, so a new key would break every one of them until its restart.
-//! Hence the rules: a key that can't be read is never replaced, another set of hosts or a certificate that ages gets another *certificate*
-//! with the same key and name, and whoever loaded the former one goes on.
+//! An [`Authority`] is a key that stays and certificates that change. The key is made once, in a
+//! directory that only the sidecar mounts, and outlives the container; apps read the CA's
+//! certificate once, at their start, so a new key would break every one of them until its restart.
+//! Hence the rules: a key that can't be read is never replaced, and another set of hosts or a
+//! certificate that ages gets another *certificate* with the same key and name, so that apps which
+//! loaded the former one go on working.
 //!
-//! What the key may sign is bound by the certificate itself: critical name constraints permit the configured hosts (and, as X.509 has it,
-//! names below them), no address, and no further CA. Stolen, it opens no more than what Outrigger reads anyway.
+//! The certificate itself restricts what the key may sign: critical name constraints permit the
+//! configured hosts (and, as X.509 has it, names below them), no address, and no further CA. A
+//! stolen key opens no more traffic than Outrigger reads anyway.
 //!
-//! Not here: who connects and which hosts are to be read ([`crate::intercept`]), and when to call [`Authority::renew`] (at each reload,
-//! and once [`Authority::next_due`] is over). No clock is read but by the resolver: callers pass `now`.
+//! Not here: interception and the choice of hosts ([`crate::intercept`]), and the schedule of
+//! [`Authority::renew`] (at each reload, and once [`Authority::next_due`] is over). Only the
+//! resolver reads a clock: callers pass `now`.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -62,18 +67,19 @@ use issue::Key;
 use rotate::Held;
 use store::{Lock, Store};
 
-/// The hosts that the pod's CA is made for: those whose TLS is ended here.
+/// Returns the hosts that the pod's CA is made for: those whose TLS is terminated here.
 pub fn hosts(config: &Config) -> BTreeSet<String> {
     let names = config.hosts.names().into_iter();
     names.filter_map(canonical).collect()
 }
 
-/// What [`Authority::renew`] did.
+/// Outcome of [`Authority::renew`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// Nothing: all is as it should be.
+    /// Nothing was to be done.
     Unchanged,
-    /// The files that apps read were written again; one was missing, the public roots are others, or a former certificate ended.
+    /// The files that apps read were written again: one was missing, the public roots changed, or a
+    /// former certificate ended.
     Rewritten,
     /// The CA has another certificate, with the same key.
     Reissued(Reason),
@@ -101,12 +107,15 @@ struct Current {
 }
 
 impl Authority {
-    /// Opens the CA, or makes it where there is none yet, and writes what apps read. `hosts` are DNS names, see [`hosts`].
+    /// Opens the CA, or makes it where there is none yet, and writes the files that apps read.
+    /// `hosts` are DNS names, see [`hosts`].
     ///
-    /// Blocks: it reads and writes files, and waits up to ten seconds for another process that does the same.
+    /// Blocks: it reads and writes files, and waits up to ten seconds for another process that does
+    /// the same.
     ///
     /// # Errors
-    /// A directory or file can't be used; the key's file holds none; there are certificates without their key; `hosts` is empty.
+    /// A directory or file can't be used; the key's file contains none; there are certificates
+    /// without their key; `hosts` is empty.
     pub fn open(
         settings: &config::Ca,
         hosts: &BTreeSet<String>,
@@ -130,16 +139,18 @@ impl Authority {
         }))
     }
 
-    /// Mints and caches leaves by SNI; none for a host that is not configured, so that the handshake fails.
+    /// Returns a resolver that mints and caches leaves by SNI; it has none for a host that is not
+    /// configured, so that the handshake fails.
     pub fn resolver(self: &Arc<Self>) -> Arc<dyn ResolvesServerCert> {
         Arc::new(leaf::Resolver(Arc::clone(self)))
     }
 
-    /// Takes up another set of hosts or a rotation that is due, and writes the files that changed. Where nothing changed, it looks at four
-    /// files' facts and is done; otherwise it blocks as [`Authority::open`] does.
+    /// Applies another set of hosts or a rotation that is due, and writes the files that changed.
+    /// Where nothing changed, it reads the metadata of four files and returns; otherwise it blocks
+    /// as [`Authority::open`] does.
     ///
     /// # Errors
-    /// As [`Authority::open`]; what was in force stays so.
+    /// As [`Authority::open`]; the former certificate stays in force.
     pub fn renew(&self, hosts: &BTreeSet<String>, now: SystemTime) -> Result<Renewal, CaError> {
         let hosts = name::read(hosts)?;
         let current = self.current.load();
@@ -157,38 +168,40 @@ impl Authority {
         Ok(renewal)
     }
 
-    /// When [`Authority::renew`] will have something to do even if nothing changes.
+    /// Returns the time at which [`Authority::renew`] will have something to do even if nothing
+    /// changes.
     pub fn next_due(&self) -> SystemTime {
         self.current.load().due
     }
 
-    /// When the certificate in force ends.
+    /// Returns the end of the certificate in force.
     pub fn not_after(&self) -> SystemTime {
         self.current.load().not_after
     }
 
-    /// SHA-256 of the certificate in force, as `openssl x509 -fingerprint -sha256` writes it.
+    /// Returns the SHA-256 of the certificate in force, as `openssl x509 -fingerprint -sha256`
+    /// writes it.
     pub fn fingerprint(&self) -> String {
         let bytes = self.current.load().fingerprint;
         bytes.map(|byte| format!("{byte:02X}")).join(":")
     }
 
-    /// The hosts that leaves are minted for, in their one spelling.
+    /// Returns the hosts that leaves are minted for, in canonical spelling.
     pub fn hosts(&self) -> BTreeSet<String> {
         self.current.load().leaves.keys().cloned().collect()
     }
 
-    /// The CA's certificates alone: `ca.pem`.
+    /// Returns the path of the CA's certificates alone: `ca.pem`.
     pub fn certificate_file(&self) -> &Path {
         &self.store.ca
     }
 
-    /// The CA's key.
+    /// Returns the path of the CA's key.
     pub fn key_file(&self) -> &Path {
         &self.store.key
     }
 
-    /// What apps read: `ca.pem`, `bundle.pem`, `bundle.p12`.
+    /// Returns the files that apps read: `ca.pem`, `bundle.pem`, `bundle.p12`.
     pub fn app_files(&self) -> [&Path; 3] {
         [&self.store.ca, &self.store.bundle, &self.store.java].map(PathBuf::as_path)
     }
@@ -202,7 +215,8 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// The key in its file, or a new one where neither a key nor certificates of one are there. An empty file counts as none.
+/// Reads the key from its file, or makes one where there is neither a key nor certificates of one.
+/// An empty file counts as none.
 fn key(store: &Store, lock: &Lock) -> Result<Key, CaError> {
     let (path, certificates) = (|| store.key.clone(), || store.ca.clone());
     let Some(text) = store.read_key()? else {
@@ -229,7 +243,7 @@ fn key(store: &Store, lock: &Lock) -> Result<Key, CaError> {
     Key::read(der.secret_pkcs8_der()).ok_or_else(|| wrong("holds a key that is no ECDSA P-256 one"))
 }
 
-/// Brings the certificates to what they should be, and writes what changed.
+/// Issues the certificates that are due, and writes the files that changed.
 fn settle(
     store: &Store,
     settings: &config::Ca,
@@ -251,7 +265,7 @@ fn settle(
     let roots = Roots::find(settings.roots.as_deref());
     let public = roots.read()?;
     let ours = || certificates.iter().map(|held| &held.der);
-    // The CA's own certificate comes first: should the rest fail, it is what the next start goes on from.
+    // The CA's own certificate comes first: should the rest fail, the next start goes on from it.
     let mut changed = store.publish(lock, &store.ca, &bundle::pem_all(ours()))?;
     let all = || ours().chain(&public);
     changed |= store.publish(lock, &store.bundle, &bundle::pem_all(all()))?;
@@ -275,7 +289,8 @@ fn settle(
     Ok((current, renewal))
 }
 
-/// The certificates that are there. Unlike the key, a file of them that can't be understood harms nobody: it is written anew.
+/// Reads the certificates that are stored. Unlike the key, a file of them that can't be parsed does
+/// no harm: it is written anew.
 fn held(store: &Store, key: &Key) -> Result<Vec<Held>, CaError> {
     let Some(text) = store.read_certificates()? else {
         return Ok(Vec::new());

@@ -1,4 +1,5 @@
-//! Host names as the CA knows them: lower case, without a dot at the end, never an IP address, never a wildcard.
+//! Host names in the CA's canonical spelling: lower case, without a dot at the end, never an IP
+//! address, never a wildcard.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +7,12 @@ use rustls::pki_types::DnsName;
 
 use super::CaError;
 
-/// The one spelling of a host's name, or `None` for what is none: an IP address, a wildcard, a name with other characters.
+/// Returns the canonical spelling of a host's name, or `None` for anything else: an IP address, a
+/// wildcard, a name with other characters.
 pub fn canonical(text: &str) -> Option<String> {
     let name = text.strip_suffix('.').unwrap_or(text);
-    // An address is no name; browsers and resolvers read a number at the end as one, in whatever base (WHATWG URL, "ends in a number").
+    // An address is no name; browsers and resolvers read a number at the end as one, in whatever
+    // base (WHATWG URL, "ends in a number").
     let last = name.rsplit('.').next().unwrap_or_default();
     let number = last.bytes().all(|b| b.is_ascii_digit())
         || (last.starts_with("0x") && last.bytes().skip(2).all(|b| b.is_ascii_hexdigit()));
@@ -20,10 +23,10 @@ pub fn canonical(text: &str) -> Option<String> {
     Some(name.to_ascii_lowercase())
 }
 
-/// The configured hosts in that spelling.
+/// Returns the configured hosts in canonical spelling.
 ///
 /// # Errors
-/// One of them is no host's name, or there is none.
+/// One of them is not a host name, or there is none.
 pub(super) fn read(written: &BTreeSet<String>) -> Result<BTreeSet<String>, CaError> {
     if written.is_empty() {
         return Err(CaError::NoHosts);

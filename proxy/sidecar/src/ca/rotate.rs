@@ -1,9 +1,12 @@
-//! When the CA gets another certificate, and which of the former ones stay in what apps read.
+//! Rotation: the time at which the CA gets another certificate, and the former ones that apps still
+//! read.
 //!
-//! Pure: certificates and `now` in, a plan out. A certificate is followed by the next one, with the same key and name, after two thirds of
-//! its life, so that an app which loaded it has a third of it (four months) until its next start. Both are then handed out while both are
-//! valid. But where the *hosts* changed, the former one is dropped at once: OpenSSL takes the first issuer of the right name and key
-//! that it finds, and doesn't try the second one where the first doesn't permit a host.
+//! Pure: certificates and `now` in, a plan out. A certificate is followed by the next one, with the
+//! same key and name, after two thirds of its life, so that an app which loaded it has a third of
+//! it (four months) until its next start. Both are then handed out while both are valid. But where
+//! the *hosts* changed, the former one is dropped at once: OpenSSL takes the first issuer of the
+//! right name and key that it finds, and doesn't try the second one where the first doesn't permit
+//! a host.
 
 use std::{cmp::Reverse, collections::BTreeSet, time::SystemTime};
 
@@ -11,37 +14,37 @@ use rustls::pki_types::CertificateDer;
 
 use super::x509::Facts;
 
-/// More former certificates than a sound clock ever leaves behind.
+/// Most former certificates that are handed out: more than a sound clock ever leaves behind.
 const KEPT: usize = 3;
 
-/// A certificate of the CA.
+/// A certificate of the CA, and its parsed fields.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) der: CertificateDer<'static>,
     pub(super) facts: Facts,
 }
 
-/// Why the CA got another certificate.
+/// Reasons for which the CA got another certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// There was none.
     First,
-    /// The hosts are others.
+    /// The hosts changed.
     Hosts,
     /// Two thirds of the former one's life are over.
     Age,
 }
 
-/// What to do.
+/// Certificates to hand out, and the one to issue.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Stay, newest first.
+    /// Certificates that stay, newest first.
     pub(super) keep: Vec<Held>,
-    /// Another one is to be made before them.
+    /// Reason to issue another one before them.
     pub(super) issue: Option<Reason>,
 }
 
-/// Decides over the certificates there are.
+/// Decides on the stored certificates.
 pub(super) fn plan(held: Vec<Held>, permitted: &BTreeSet<String>, now: SystemTime) -> Plan {
     let valid = |facts: &Facts| facts.not_before <= now && now < facts.not_after;
     let any = !held.is_empty();
@@ -63,14 +66,15 @@ pub(super) fn plan(held: Vec<Held>, permitted: &BTreeSet<String>, now: SystemTim
     Plan { keep, issue }
 }
 
-/// When there is something to do again: the newest one gets a follower, or a former one ends.
+/// Returns the time at which there is something to do again: the newest one gets a follower, or a
+/// former one ends.
 pub(super) fn due(certificates: &[Held]) -> Option<SystemTime> {
     let (newest, former) = certificates.split_first()?;
     let ends = former.iter().map(|h| h.facts.not_after);
     ends.chain([aging(&newest.facts)]).min()
 }
 
-/// Two thirds of its life.
+/// Returns the time at which two thirds of its life are over.
 fn aging(facts: &Facts) -> SystemTime {
     let life = facts
         .not_after
@@ -94,7 +98,7 @@ mod tests {
         [name.to_owned()].into()
     }
 
-    /// Named by its first day, through its bytes.
+    /// Makes a certificate whose bytes are its first day, by which the tests recognise it.
     fn held(first: u64, last: u64, host: &str) -> Held {
         let (not_before, not_after) = (day(first), day(last));
         Held {

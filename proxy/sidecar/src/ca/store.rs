@@ -1,8 +1,10 @@
-//! The CA's files: how they are read, written and locked.
+//! Files of the CA: reading, writing and locking.
 //!
-//! Every file is written beside its place, synced and renamed, so that a reader finds the former one or the new one whole. Whoever changes
-//! anything holds a lock on the key's *directory* (nothing is left behind by it, and the app, which doesn't mount it, can't hold it too), so
-//! that two sidecars that start at once make one key, and what a kill leaves behind unfinished is overwritten by the next one.
+//! Every file is written beside its final path, synced and renamed, so that a reader finds either
+//! the former or the new one, complete. A process that changes anything locks the key's *directory*
+//! (which leaves no lock file behind, and which the app can't lock too, as it doesn't mount it), so
+//! that two sidecars that start at once make one key, and a file that a killed process left
+//! unfinished is overwritten by the next one.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
@@ -18,13 +20,13 @@ use zeroize::Zeroizing;
 use super::CaError;
 use crate::config;
 
-/// More than any file of ours: what is longer is not read into memory.
+/// Larger than any of the files, in bytes: no more of a file is read into memory.
 const LONGEST: u64 = 4 << 20;
-/// How often a lock is tried, and how long is waited in between: ten seconds in all.
+/// Attempts to lock, and the pause between two: ten seconds in all.
 const TRIES: u32 = 1000;
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Where the files are.
+/// Paths of the files.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     directory: PathBuf,
@@ -38,7 +40,7 @@ pub(super) struct Store {
     pub(super) java: PathBuf,
 }
 
-/// While it lives, nobody else changes the files.
+/// Lock on the files, released when dropped.
 pub(super) struct Lock(#[expect(dead_code, reason = "closing it is unlocking")] File);
 
 impl Store {
@@ -62,14 +64,16 @@ impl Store {
         })
     }
 
-    /// Makes the directories where they are missing: the key's for its owner alone, the certificates' for everybody to read.
+    /// Makes the directories where they are missing: the key's for its owner alone, the
+    /// certificates' for everybody to read.
     pub(super) fn prepare(&self) -> Result<(), CaError> {
         for (path, mode) in [(&*self.directory, 0o700), (parent(&self.ca), 0o755)] {
             let made = DirBuilder::new().recursive(true).mode(mode).create(path);
             made.map_err(|source| file(path, "make", source))?;
         }
-        // A volume's root is made by others, open to all (an emptyDir is 0777). It is closed where that is ours to do and nobody else's
-        // files are in it: `directory: /tmp` must not lock everybody out of there.
+        // A volume's root is made by others, open to all (an emptyDir is 0777). It is closed where
+        // we own it and it contains nobody else's files: `directory: /tmp` must not lock everybody
+        // out of there.
         if self.only_ours().unwrap_or(false) {
             let _ = fs::set_permissions(&self.directory, Permissions::from_mode(0o700));
         }
@@ -100,11 +104,13 @@ impl Store {
         Err(CaError::Busy { path: path.clone() })
     }
 
-    /// The key's PEM, or `None` where there is none yet: no file, or an empty one. Others are kept from reading it.
+    /// Reads the key's PEM; `None` where there is none yet: no file, or an empty one. Takes away
+    /// other users' permission to read it.
     pub(super) fn read_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>, CaError> {
         let text = read(&self.key)?;
         if text.is_some() {
-            // Kubernetes opens files up to the group again when it mounts a volume with an `fsGroup`.
+            // Kubernetes opens files up to the group again when it mounts a volume with an
+            // `fsGroup`.
             let mode = fs::metadata(&self.key).map(|facts| facts.mode());
             if mode.is_ok_and(|mode| mode & 0o077 != 0)
                 && let Err(error) = fs::set_permissions(&self.key, Permissions::from_mode(0o600))
@@ -115,12 +121,12 @@ impl Store {
         Ok(text)
     }
 
-    /// The CA's certificates as PEM, or `None` where there are none yet.
+    /// Reads the CA's certificates as PEM; `None` where there are none yet.
     pub(super) fn read_certificates(&self) -> Result<Option<Vec<u8>>, CaError> {
         Ok(read(&self.ca)?.map(|mut text| std::mem::take(&mut *text)))
     }
 
-    /// Whether all that apps read is there.
+    /// True if all files that apps read exist.
     pub(super) fn complete(&self) -> bool {
         [&self.ca, &self.bundle, &self.java]
             .iter()
@@ -131,7 +137,8 @@ impl Store {
         write(&self.key, pem, 0o600)
     }
 
-    /// Writes what apps read, unless it is there already, so that a file that didn't change keeps its time. True: it was written.
+    /// Writes a file that apps read, unless it has this content already, so that an unchanged file
+    /// keeps its time. Returns true if it was written.
     pub(super) fn publish(&self, _: &Lock, path: &Path, content: &[u8]) -> Result<bool, CaError> {
         let same = read(path)
             .ok()
@@ -146,12 +153,13 @@ impl Store {
     }
 }
 
-/// A file's bytes, or `None` where it is missing or empty.
+/// Reads a file; `None` where it is missing or empty.
 fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, CaError> {
     let whole = || {
         let mut from = File::open(path)?;
         let length = from.metadata()?.len().min(LONGEST);
-        // Room for all of it, and for the read that finds the end: a vector that grows leaves copies of a key behind.
+        // Capacity for all of it, and for the read that finds the end: a vector that grows leaves
+        // copies of a key behind.
         let room = usize::try_from(length).unwrap_or(0) + 64;
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         (&mut from).take(LONGEST).read_to_end(&mut bytes)?;
@@ -164,7 +172,7 @@ fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, CaError> {
     }
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), CaError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -192,7 +200,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-/// Says whose a file is, if that may be the reason.
+/// Makes the error of a file, with its owner where that may be the reason.
 fn file(path: &Path, tried: &'static str, source: io::Error) -> CaError {
     let own = rustix::process::geteuid().as_raw();
     let owner = path

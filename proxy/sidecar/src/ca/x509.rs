@@ -1,14 +1,15 @@
-//! Reads back what the CA wrote: the key, the validity and the permitted hosts of a certificate.
+//! Parser of the certificates that the CA wrote: the key, the validity and the permitted hosts.
 //!
-//! No X.509 library: `rcgen` reads none without three more crates, and rustls hands out none of these. This reads DER of definite length and
-//! the fields below, in the order in which every certificate has them (RFC 5280 §4.1). Whether a certificate is *good* is not asked here.
+//! No X.509 library: `rcgen` reads none without three more crates, and rustls exposes none of these
+//! fields. This reads DER of definite length and the fields below, in the order in which every
+//! certificate has them (RFC 5280 §4.1). It does not verify a certificate.
 
 use std::{
     collections::BTreeSet,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What a certificate says.
+/// Fields of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
     /// First second of its validity.
@@ -34,7 +35,7 @@ const DNS_NAME: u8 = 0x82;
 /// 2.5.29.30
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 
-/// Reads a certificate; `None` for what is none.
+/// Reads a certificate; `None` for anything else.
 pub(super) fn read(der: &[u8]) -> Option<Facts> {
     let (certificate, rest) = expect(der, SEQUENCE)?;
     let (mut body, _) = expect(certificate, SEQUENCE)?;
@@ -63,7 +64,7 @@ pub(super) fn read(der: &[u8]) -> Option<Facts> {
     })
 }
 
-/// The permitted DNS names; none where there are no constraints.
+/// Returns the permitted DNS names; empty where there are no constraints.
 fn permitted(mut body: &[u8]) -> Option<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     while let Some((tag, content, rest)) = next(body) {
@@ -96,7 +97,7 @@ fn permitted(mut body: &[u8]) -> Option<BTreeSet<String>> {
     Some(names)
 }
 
-/// The next element: tag, content, and what follows.
+/// Returns the next element: tag, content, and the bytes that follow.
 fn next(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, der) = der.split_first()?;
     let (&first, mut der) = der.split_first()?;
@@ -121,7 +122,7 @@ fn expect(der: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
     (tag == wanted).then_some((content, rest))
 }
 
-/// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ` (RFC 5280 §4.1.2.5). From 1970 on.
+/// Parses `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ` (RFC 5280 §4.1.2.5), from 1970 on.
 fn time(tag: u8, text: &[u8]) -> Option<SystemTime> {
     let digits = text.strip_suffix(b"Z")?;
     if !digits.iter().all(u8::is_ascii_digit) {
@@ -144,7 +145,8 @@ fn time(tag: u8, text: &[u8]) -> Option<SystemTime> {
         |range: std::ops::RangeInclusive<i64>| pairs.next().filter(|n| range.contains(n));
     let (month, day) = (part(1..=12)?, part(1..=31)?);
     let (hour, minute, second) = (part(0..=23)?, part(0..=59)?, part(0..=59)?);
-    // Days since 1970 (Howard Hinnant, "days from civil"): years begin in March, so that a leap day is a year's last.
+    // Days since 1970 (Howard Hinnant, "days from civil"): years begin in March, so that a leap day
+    // is a year's last.
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {

@@ -1,4 +1,4 @@
-//! What a client with the roots of one day accepts on another.
+//! Acceptance by a client with the roots of one day on another day.
 
 use super::*;
 
@@ -48,7 +48,8 @@ fn what_a_thief_of_the_key_signs_for_other_names_is_refused() {
         let why = refused(&forged(&ca, names, day(0)), names[0]);
         assert!(why.contains("NameConstraintViolation"), "{names:?}: {why}");
     }
-    // webpki keeps no path length of a root, so a further CA passes there; the hosts bind that one too. OpenSSL refuses it: see `clients`.
+    // webpki keeps no path length of a root, so a further CA passes there; the hosts bind that one
+    // too. OpenSSL refuses it: see `clients`.
     let why = refused(&forged_below(&ca, "evil.example", day(0)), "evil.example");
     assert!(why.contains("NameConstraintViolation"), "{why}");
     accepts(
@@ -192,7 +193,7 @@ fn a_host_more_is_another_certificate_and_who_has_the_former_goes_on_for_its_hos
         "the narrower one would stand in OpenSSL's way"
     );
 
-    // A host less is not minted any more, at once.
+    // A host that was removed is not minted for any more, at once.
     assert_eq!(
         ca.renew(&set(&[ANTHROPIC]), day(2)).unwrap(),
         Renewal::Reissued(Reason::Hosts)

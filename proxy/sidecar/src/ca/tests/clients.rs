@@ -1,6 +1,7 @@
-//! The programs that the CA is for, over real TLS on loopback, with the environment that [`environment`] names and nothing else.
+//! The programs that the CA is for, over real TLS on loopback, with the environment that
+//! [`environment`] names and nothing else.
 //!
-//! A program that is not installed is told on standard error and left out.
+//! A program that is not installed is named on standard error and left out.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -13,7 +14,8 @@ use rustls::{ServerConfig, ServerConnection, server::ResolvesServerCert};
 
 use super::*;
 
-/// Reads `HOST PORT` lines, connects to that port of loopback in that host's name, and writes `ok` or what was wrong. Roots are read once.
+/// Reads `HOST PORT` lines, connects to that port of loopback in that host's name, and writes `ok`
+/// or the error. Roots are read once.
 const PYTHON: &str = "
 import socket, ssl, sys
 context = ssl.create_default_context()
@@ -71,7 +73,7 @@ fn installed(program: &str) -> bool {
     there
 }
 
-/// A client that runs on: it has read its roots, and is asked to connect again and again.
+/// A client that keeps running: it has read its roots, and connects again and again on demand.
 struct Client {
     name: &'static str,
     child: Child,
@@ -155,7 +157,7 @@ fn serve(resolver: Arc<dyn ResolvesServerCert>) -> u16 {
                 ServerConnection::new(Arc::clone(&config)).unwrap(),
                 tcp.unwrap(),
             );
-            // A client that refuses the certificate hangs up: its affair.
+            // A client that refuses the certificate hangs up, as it may.
             if tls.read(&mut [0; 999]).is_ok_and(|n| n > 0) {
                 let _ = tls.write_all(
                     b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
@@ -210,7 +212,7 @@ fn python_node_and_java_go_on_over_restarts_other_hosts_and_rotations_with_the_r
     }
     for client in old.iter_mut().chain(&mut both) {
         client.connect(OPENAI, port).unwrap();
-        // Java asks roots for no constraints: see the next test.
+        // Java does not check constraints of roots: see the next test.
         assert_eq!(
             client.connect(ANTHROPIC, port).is_ok(),
             client.name == "java"
@@ -244,7 +246,8 @@ fn python_node_and_curl_refuse_what_a_thief_of_the_key_signs() {
         "evil.example",
         today,
     )))));
-    // Only intermediates are bound by their constraints in Java: RFC 5280 §6.1.1 (h) has those of a root given beside it, if at all.
+    // Only intermediates are bound by their constraints in Java: RFC 5280 §6.1.1 (h) has those of a
+    // root given beside it, if at all.
     let evils = [
         ("evil.example", below),
         ("evil.example", evil),
@@ -348,7 +351,7 @@ fn openssl_verifies_what_is_configured_strictly_and_nothing_else() {
         let said = verify(&leaf, &check).unwrap_err();
         assert!(said.contains(why), "{said}");
     }
-    // What a person sees who looks at it.
+    // The text that a person sees who looks at the certificate.
     let text = Command::new("openssl")
         .args(["x509", "-noout", "-text", "-fingerprint", "-sha256", "-in"])
         .arg(pod.ca())
@@ -364,7 +367,8 @@ fn openssl_verifies_what_is_configured_strictly_and_nothing_else() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // Why a certificate for fewer hosts is not handed out beside the one that follows it: it may be the one that is taken.
+    // The reason that a certificate for fewer hosts is not handed out beside the one that follows
+    // it: clients may choose it.
     let old = fs::read(pod.ca()).unwrap();
     ca.renew(&set(&[OPENAI, ANTHROPIC]), today).unwrap();
     let (new, leaf) = (

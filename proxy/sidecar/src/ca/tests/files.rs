@@ -1,4 +1,4 @@
-//! What is on disk: modes, restarts, races, and what is refused.
+//! Files on disk: modes, restarts, races, and the errors.
 
 use std::{os::unix::fs::PermissionsExt, thread};
 
@@ -197,7 +197,7 @@ fn a_key_that_is_none_or_gone_is_told_and_never_replaced() {
         }
         assert_eq!(fs::read_to_string(pod.key()).ok().as_deref(), content);
         assert_eq!(fs::read(pod.ca()).unwrap(), certificate);
-        // The way out that it names.
+        // The remedy that the error names works.
         let _ = fs::remove_file(pod.key());
         fs::remove_file(pod.ca()).unwrap();
         pod.open(&[OPENAI], day(1));

@@ -27,7 +27,7 @@ mod hosts;
 const OPENAI: &str = "api.openai.com";
 const ANTHROPIC: &str = "api.anthropic.com";
 
-/// Directories of a pod, gone with it.
+/// Directories of a pod, removed when dropped.
 struct Pod {
     at: TempDir,
     settings: config::Ca,
@@ -66,7 +66,7 @@ impl Pod {
         self.settings.bundle.join("ca.pem")
     }
 
-    /// What an app reads at its start.
+    /// Reads the roots that an app reads at its start.
     fn roots(&self) -> Vec<CertificateDer<'static>> {
         certificates(&self.ca())
     }
@@ -83,12 +83,13 @@ fn set(hosts: &[&str]) -> BTreeSet<String> {
     hosts.iter().map(|&host| host.to_owned()).collect()
 }
 
-/// A fixed day: what is decided depends on no clock.
+/// A fixed day: no decision depends on the clock.
 fn day(n: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs((20_000 + n) * issue::DAY)
 }
 
-/// Whether a client with these roots accepts this leaf from this host, on that day; else why not.
+/// Checks that a client with these roots accepts this leaf from this host, on that day; the error
+/// otherwise.
 fn accepts(
     roots: &[CertificateDer<'_>],
     leaf: &CertifiedKey,
@@ -112,7 +113,7 @@ fn accepts(
         .map_err(|error| error.to_string())
 }
 
-/// What a thief of the key could sign: any names, today.
+/// Signs as a thief of the key could: any names, today.
 fn forged(ca: &Authority, names: &[&str], now: SystemTime) -> CertifiedKey {
     let names = names
         .iter()
