@@ -1,8 +1,9 @@
 //! Ed25519 keys and their text forms.
 //!
-//! A public key is one line, `ed25519:BASE64` (the 32 bytes of RFC 8032, padded base64). A secret key is PKCS#8 in PEM as RFC 8410 has it, so
-//! that `openssl genpkey -algorithm ed25519` makes one too. Keys are short, so text that came from one is wiped when it was read;
-//! ring does not wipe what it derives, which is why only the short-lived `policy sign` and `policy keygen` ever hold a secret key.
+//! A public key is one line, `ed25519:BASE64` (the 32 bytes of RFC 8032, padded base64). A secret
+//! key is PKCS#8 in PEM as in RFC 8410, so that `openssl genpkey -algorithm ed25519` makes one too.
+//! Buffers that contained a secret key are wiped; ring does not wipe what it derives, which is why
+//! only the short-lived `policy sign` and `policy keygen` ever load a secret key.
 
 use std::fmt;
 
@@ -12,13 +13,13 @@ use zeroize::Zeroizing;
 
 use super::{digest, hex};
 
-/// What an Ed25519 key in PKCS#8 begins with, before its 32 bytes. RFC 8410 §7.
+/// First bytes of an Ed25519 key in PKCS#8, before its 32 bytes. RFC 8410 §7.
 const PKCS8: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
-/// What a public key's text begins with.
+/// First characters of a public key's text.
 const SCHEME: &str = "ed25519:";
 
 /// Why a key can't be used. Never quotes the text: it may be a secret one.
@@ -50,7 +51,7 @@ impl PublicKey {
     /// Reads `ed25519:BASE64`.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is no public key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         if text.contains("PRIVATE KEY") {
@@ -81,13 +82,14 @@ impl PublicKey {
         Ok(keys)
     }
 
-    /// Its short name: the first eight bytes of its digest, in hexadecimal. Only says which key to look for; it proves nothing.
+    /// Returns the key's short name: the first eight bytes of its digest, in hexadecimal. It only
+    /// says which key to look for; it proves nothing.
     pub fn id(&self) -> String {
         let whole = digest(&self.0);
         hex(whole.first_chunk::<8>().unwrap_or(&[0; 8]))
     }
 
-    /// Whether `signature` over `text` is this key's.
+    /// True if `signature` over `text` is this key's.
     pub fn verifies(&self, text: &[u8], signature: &[u8; 64]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(text, signature)
@@ -95,7 +97,7 @@ impl PublicKey {
     }
 }
 
-/// As it is written in a `.pub` file.
+/// Prints the line of a `.pub` file.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}{}", BASE64.encode(self.0))
@@ -108,11 +110,11 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// Signs. Lives in `policy sign` and `policy keygen` only.
+/// Secret key that signs. Used in `policy sign` and `policy keygen` only.
 pub struct SecretKey(Ed25519KeyPair);
 
 impl SecretKey {
-    /// Makes a new one: the key, and its PEM, which is wiped when it is dropped.
+    /// Generates a key; returns it and its PEM, which is wiped when dropped.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -123,7 +125,7 @@ impl SecretKey {
         der.extend_from_slice(&PKCS8);
         der.extend_from_slice(&seed[..]);
         let key = Self::from_der(&der)?;
-        // 48 bytes are 64 characters: one line, and never moved while it grows.
+        // 48 bytes are 64 characters: one line, and never reallocated while it grows.
         let mut pem = Zeroizing::new(String::with_capacity(BEGIN.len() + END.len() + 67));
         pem.push_str(BEGIN);
         pem.push('\n');
@@ -137,7 +139,7 @@ impl SecretKey {
     /// Reads PKCS#8 in PEM.
     ///
     /// # Errors
-    /// It is none, or another kind of key.
+    /// The text is no such key, or another kind of key.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let inside = pem
             .split_once(BEGIN)
@@ -154,20 +156,20 @@ impl SecretKey {
     }
 
     fn from_der(der: &[u8]) -> Result<Self, KeyError> {
-        // "Maybe unchecked": what openssl writes holds no public key to check against.
+        // "Maybe unchecked": openssl writes no public key to check against.
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
             .map(Self)
             .map_err(|_| KeyError::Private)
     }
 
-    /// Its public half.
+    /// Returns the public key.
     pub fn public(&self) -> PublicKey {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(self.0.public_key().as_ref()); // Ed25519: always 32
         PublicKey(bytes)
     }
 
-    /// Signs.
+    /// Signs `text`.
     pub fn sign(&self, text: &[u8]) -> [u8; 64] {
         let mut bytes = [0; 64];
         bytes.copy_from_slice(self.0.sign(text).as_ref()); // Ed25519: always 64

@@ -1,12 +1,15 @@
-//! Signed policies: who vouches for a module, under which name, in which version.
+//! Signed policies: the signer that vouches for a module, under a name, in a version.
 //!
-//! A signature is a small text file beside the module, `NAME.wasm.sig`. What is signed is a [`Statement`]: the policy's name, its version and
-//! the digest of its bytes (and of its cases), not the bytes alone. So a signed file can't be renamed to pose as another policy, and an older
-//! one can be told from a newer one ([`Seen`]) without running either. minisign's format carries names and versions only in a comment and
-//! hashes with Blake2b, cosign's wants a registry and a transparency log beside it: this one is six lines that `openssl` can check.
+//! A signature is a small text file beside the module, `NAME.wasm.sig`. It signs a [`Statement`]:
+//! the policy's name, its version and the digest of its bytes (and of its cases), not the bytes
+//! alone. So a signed file can't be renamed to pose as another policy, and an older version is
+//! recognised as older ([`Seen`]) without running it. minisign's format carries names and versions
+//! only in a comment and hashes with Blake2b, cosign's wants a registry and a transparency log
+//! beside it: this one is six lines that `openssl` can check.
 //!
-//! Keys, statements and the verdict are pure: bytes in, words out. Only [`Seen`] has a file. This room knows no other: `config` reads keys
-//! with it, `reload` asks it before anything is compiled, `pull` before anything is written.
+//! Keys, statements and the verdict are pure: bytes in, results out. Only [`Seen`] has a file. This
+//! module depends on no other: `config` reads keys with it, `reload` calls it before anything is
+//! compiled, `pull` before anything is written.
 
 mod key;
 mod seen;
@@ -20,17 +23,17 @@ pub use seen::Seen;
 pub use statement::{LARGEST, Malformed, Signature, Statement, is_name};
 pub use trust::{Beside, Refused, Subject, Trust, Verified};
 
-/// SHA-256 of something.
+/// A SHA-256 digest.
 pub type Digest = [u8; 32];
 
-/// Hashes.
+/// Computes the SHA-256 of `bytes`.
 pub fn digest(bytes: &[u8]) -> Digest {
     let mut digest = Digest::default();
     digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
     digest
 }
 
-/// Bytes as lower-case hexadecimal.
+/// Encodes bytes as lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(2 * bytes.len());

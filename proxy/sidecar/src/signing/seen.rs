@@ -1,7 +1,8 @@
-//! The newest signed version of each policy that has served: an older one is refused.
+//! Newest signed version of each policy that has served: an older one is refused.
 //!
-//! Remembered in memory and in a file of the code cache's directory, which is private to this user; so it survives a restart where the cache
-//! does, and not a new pod. A signed version without a flaw that was found later is what an attacker who can only replay files would bring back.
+//! Remembered in memory and in a file of the code cache's directory, which is private to this user;
+//! so it survives a restart where the cache does, and not a new pod. An attacker who can only
+//! replay files would bring back an older signed version, with a flaw that was found later.
 
 use std::{
     collections::BTreeMap,
@@ -16,12 +17,12 @@ use tempfile::NamedTempFile;
 
 use super::trust::{Refused, Verified};
 
-/// Its name in the cache's directory.
+/// Name of the file in the cache's directory.
 const FILE: &str = "signed-versions.json";
-/// It is small: a line per policy that ever served.
+/// Largest file that is read, in bytes: it has a line per policy that ever served.
 const LARGEST: u64 = 1 << 20;
 
-/// The newest versions.
+/// Newest versions that have served.
 #[derive(Debug, Default)]
 pub struct Seen {
     file: Option<PathBuf>,
@@ -29,8 +30,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Reads what is remembered in `directory`; nothing where there is nothing. A damaged file is told and begun anew: whoever can damage it
-    /// could have put code beside it.
+    /// Reads the versions remembered in `directory`; none where there is no file. A damaged file is
+    /// logged and begun anew: whoever can damage it could have put code beside it.
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
         if let Err(error) = private(directory) {
@@ -68,8 +69,8 @@ impl Seen {
         }
     }
 
-    /// Remembers that these versions serve. An older one was allowed by the operator: from there it is counted anew, so that the word that
-    /// allowed it may be taken away again.
+    /// Remembers that these versions serve. Where the operator allowed an older one, it becomes the
+    /// newest, so that the permission may be removed again.
     pub fn note<'a>(&mut self, serving: impl IntoIterator<Item = (&'a str, &'a Version)>) {
         let mut changed = false;
         for (policy, version) in serving {
@@ -87,7 +88,8 @@ impl Seen {
     }
 }
 
-/// What others may write to tells nothing. A directory that is not there yet is made by whoever keeps code in it.
+/// Checks that other users can't write to the directory; its contents prove nothing otherwise. A
+/// directory that does not exist yet is made by the code cache.
 fn private(directory: &Path) -> io::Result<()> {
     match fs::metadata(directory) {
         Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
@@ -115,7 +117,7 @@ fn read(file: &Path) -> io::Result<BTreeMap<String, Version>> {
         .collect()
 }
 
-/// Whole or not at all.
+/// Writes the file completely or not at all.
 fn write(file: &Path, newest: &BTreeMap<String, Version>) -> io::Result<()> {
     let written: BTreeMap<&str, String> = newest
         .iter()

@@ -1,4 +1,4 @@
-//! What a signature says, and its text.
+//! A signature's statement, and its text.
 //!
 //! ```text
 //! outrigger policy signature 1
@@ -10,10 +10,12 @@
 //! signature: BASE64
 //! ```
 //!
-//! The lines above the last, with their line ends, are what is signed; the first of them keeps a signature made for something else
-//! from counting here. `cases` stands there where `NAME.cases.yaml` stood beside the module when it was signed. There is one way to write a
-//! statement: text that reads well but is not what [`Signature`] would write is refused, so no bit of the file is without meaning. (The line end of
-//! the last line may be missing: tools that carry text drop it.)
+//! The lines above the last, with their line ends, are signed; the first of them prevents a
+//! signature made for something else from being valid here. `cases` is there where
+//! `NAME.cases.yaml` stood beside the module when it was signed. A statement has exactly one
+//! spelling: text that parses but is not what [`Signature`] would write is refused, so no bit of
+//! the file is without meaning. (The line end of the last line may be missing: tools that carry
+//! text drop it.)
 
 use std::fmt;
 
@@ -22,16 +24,16 @@ use semver::Version;
 
 use super::{Digest, PublicKey, SecretKey, hex, unhex};
 
-/// No signature's file is larger, in bytes: no more of one is read.
+/// Largest file of a signature, in bytes: no more of one is read.
 pub const LARGEST: u64 = 4 << 10;
-/// The first line: what kind of statement it is, and the version of its form.
+/// First line: the kind of statement, and the version of its format.
 const FIRST: &str = "outrigger policy signature 1";
 
 /// A file that is no signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Malformed {
-    /// What is wrong with it.
+    /// The error in it.
     pub why: &'static str,
 }
 
@@ -40,16 +42,16 @@ pub struct Malformed {
 pub struct Statement {
     /// The policy's name: the file is `NAME.wasm`, and the chain says `use: NAME`.
     pub policy: String,
-    /// The version that it gives of itself.
+    /// The version in the policy's manifest.
     pub version: Version,
-    /// Of the module's bytes.
+    /// Digest of the module's bytes.
     pub sha256: Digest,
-    /// Of `NAME.cases.yaml`, where one belongs to it.
+    /// Digest of `NAME.cases.yaml`, where one belongs to it.
     pub cases: Option<Digest>,
 }
 
 impl Statement {
-    /// The text that is signed.
+    /// Returns the text that is signed.
     fn text(&self, key: &str) -> String {
         let cases = match &self.cases {
             Some(cases) => format!("cases: {}\n", hex(cases)),
@@ -75,12 +77,12 @@ impl Statement {
     }
 }
 
-/// A statement with a signature under it, which nobody has checked yet.
+/// A statement with a signature under it, which has not been verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// What is claimed.
+    /// The claims.
     pub statement: Statement,
-    /// The id of the key that is said to have signed.
+    /// The id of the key that is claimed to have signed.
     pub key: String,
     signature: [u8; 64],
 }
@@ -89,7 +91,7 @@ impl Signature {
     /// Reads a signature's file.
     ///
     /// # Errors
-    /// It is none, or not written in the one way.
+    /// The file is no signature, or not in the one spelling.
     pub fn parse(file: &[u8]) -> Result<Self, Malformed> {
         let wrong = |why| Malformed { why };
         if file.is_empty() {
@@ -142,14 +144,14 @@ impl Signature {
         }
     }
 
-    /// Whether `key` made it.
+    /// True if `key` made it.
     pub fn is_by(&self, key: &PublicKey) -> bool {
         key.id() == self.key
             && key.verifies(self.statement.text(&self.key).as_bytes(), &self.signature)
     }
 }
 
-/// The file's text.
+/// Prints the file's text.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.statement.text(&self.key))?;

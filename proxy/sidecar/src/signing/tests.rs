@@ -1,4 +1,5 @@
-//! What must not pass, a class at a time. Flips are exhaustive: every bit of a signature's file, and a sample of a module's.
+//! Cases that must be refused, a class at a time. Flips are exhaustive: every bit of a signature's
+//! file, and a sample of a module's.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use semver::Version;
@@ -174,7 +175,7 @@ fn a_signature_of_another_policy_or_of_another_version_of_it_does_not_fit() {
     let key = key();
     let other = statement("other", "1.2.0").sign(&key).to_string();
     assert!(judge(&trust(&[&key]), "probe", MODULE, other.as_bytes()).is_err());
-    // The version is what was signed: rewritten, nothing holds.
+    // The signed version counts: once it is rewritten, the signature is invalid.
     let newer = statement("probe", "1.2.0")
         .sign(&key)
         .to_string()
@@ -281,7 +282,7 @@ fn an_older_version_is_refused_and_the_memory_outlives_the_process() {
     }
     let told = again.judge("a", &of("1.1.0")).unwrap_err().to_string();
     assert!(told.contains("1.1.0 is older than 1.2.0") && told.contains("allow_rollback: true"));
-    // An operator allowed it: from there on it counts anew.
+    // The operator allowed it: from there on it counts as the newest.
     let mut again = again;
     again.note([("a", &Version::new(1, 1, 0))]);
     assert!(Seen::open(folder.path()).judge("a", &of("1.1.0")).is_ok());

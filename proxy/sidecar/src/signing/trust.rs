@@ -1,6 +1,7 @@
-//! The verdict: may these bytes serve under this name.
+//! Verdict on a module: whether these bytes may serve under this name.
 //!
-//! It is given on a digest. Whoever asks must compile the very bytes that have it, read once: `reload` does.
+//! It is given on a digest. The caller must compile the very bytes that have this digest, read
+//! once: `reload` does.
 
 use std::fmt;
 
@@ -8,46 +9,47 @@ use semver::Version;
 
 use super::{Digest, Malformed, PublicKey, Signature, hex};
 
-/// Whom the operator believes.
+/// Signers that the operator trusts, and what is required of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// Whose signatures count.
+    /// Keys whose signatures count.
     pub signers: Vec<PublicKey>,
-    /// Whether a policy without a signature is refused. Default: where there are signers. Where this is false, a signature that is there must be
-    /// a good one all the same; but whoever can remove it has an unsigned policy.
+    /// True if a policy without a signature is refused. Default: true where there are signers.
+    /// Where false, an existing signature must be valid all the same; but whoever can remove it has
+    /// an unsigned policy.
     pub require: bool,
-    /// Whether a version older than one that has served is refused. Default: as `require`.
+    /// True if a version older than one that has served is refused. Default: as `require`.
     pub rollback_guard: bool,
 }
 
-/// What stands beside a module as its signature.
+/// Signature found beside a module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Beside {
-    /// Nothing.
+    /// No file.
     #[default]
     Nothing,
     /// This file.
     File(Box<[u8]>),
-    /// A file that is none: why, in a sentence.
+    /// A file that can't be read as one; the reason, in a sentence.
     Unusable(String),
 }
 
-/// A module, before anything of it is run.
+/// A module, before any of it is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// As the chain calls it.
+    /// Name in the chain.
     pub name: &'a str,
-    /// Of its bytes.
+    /// Digest of its bytes.
     pub sha256: &'a Digest,
-    /// Of its cases, where there are any.
+    /// Digest of its cases, where there are any.
     pub cases: Option<&'a Digest>,
-    /// What stands beside it.
+    /// The signature beside it.
     pub signature: &'a Beside,
-    /// What the operator pinned it to.
+    /// Digest that the operator pinned it to.
     pub pin: Option<&'a Digest>,
 }
 
-/// A signature that holds.
+/// A verified signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// The version that was signed.
@@ -64,9 +66,9 @@ pub enum Refused {
     /// Its digest is not the chain's `sha256`.
     #[error("its sha256 is {}, and the chain pins {}: put the pinned file back, or pin this one", hex(.found), hex(.wanted))]
     Pin {
-        /// The chain's.
+        /// The chain's digest.
         wanted: Digest,
-        /// The file's.
+        /// The file's digest.
         found: Digest,
     },
     /// There is no signature.
@@ -82,7 +84,7 @@ pub enum Refused {
     Malformed {
         /// The policy.
         name: String,
-        /// Why.
+        /// The error in it.
         why: Malformed,
     },
     /// What is there can't be read as one.
@@ -90,7 +92,7 @@ pub enum Refused {
     Unusable {
         /// The policy.
         name: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The key is none of the signers'.
@@ -100,7 +102,7 @@ pub enum Refused {
         name: String,
         /// The key that signed.
         key: String,
-        /// Those that are believed.
+        /// The trusted signers.
         signers: Vec<String>,
     },
     /// The signature is not the key's.
@@ -110,7 +112,7 @@ pub enum Refused {
     Forged {
         /// The policy.
         name: String,
-        /// The key that is said to have signed.
+        /// The key that is claimed to have signed.
         key: String,
     },
     /// It was signed as another policy.
@@ -120,7 +122,7 @@ pub enum Refused {
     Name {
         /// The policy.
         name: String,
-        /// What was signed.
+        /// The name that was signed.
         signed: String,
         /// The key that signed.
         key: String,
@@ -130,9 +132,9 @@ pub enum Refused {
     Bytes {
         /// The policy.
         name: String,
-        /// What was signed.
+        /// The digest that was signed.
         signed: Digest,
-        /// The file's.
+        /// The file's digest.
         found: Digest,
         /// The key that signed.
         key: String,
@@ -142,7 +144,7 @@ pub enum Refused {
     Cases {
         /// The policy.
         name: String,
-        /// Whether none were signed.
+        /// True if no cases were signed.
         none: bool,
     },
     /// A newer version has served.
@@ -160,7 +162,7 @@ pub enum Refused {
     Version {
         /// The signed version.
         signed: Version,
-        /// Its own.
+        /// The manifest's version.
         own: String,
     },
 }
@@ -182,7 +184,7 @@ impl Trust {
     /// Judges a module. `None` where it may serve without a signature.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The reason for which it may not serve.
     pub fn judge(&self, subject: &Subject<'_>) -> Result<Option<Verified>, Refused> {
         if let Some(wanted) = subject.pin.filter(|pin| *pin != subject.sha256) {
             return Err(Refused::Pin {
@@ -191,7 +193,7 @@ impl Trust {
             });
         }
         if self.signers.is_empty() && !self.require {
-            return Ok(None); // a signature of which nobody can say whose it is says nothing
+            return Ok(None); // without known signers a signature proves nothing
         }
         let name = || subject.name.to_owned();
         let file = match subject.signature {
@@ -217,7 +219,7 @@ impl Trust {
         if !known.any(|signer| signature.is_by(signer)) {
             return Err(Refused::Forged { name: name(), key });
         }
-        // From here on the statement is the signer's word.
+        // From here on the statement is verified.
         let said = signature.statement;
         if said.policy != subject.name {
             return Err(Refused::Name {
@@ -234,7 +236,8 @@ impl Trust {
                 key,
             });
         }
-        // Cases are no code, but they run the policy: with requests and a configuration of their writer's choice.
+        // Cases are no code, but they run the policy with requests and a configuration that their
+        // writer chose.
         if let Some(found) = subject.cases
             && said.cases.as_ref() != Some(found)
         {
