@@ -159,7 +159,8 @@ impl fmt::Display for Signature {
     }
 }
 
-/// Whether a policy can be called so: up to 64 letters, digits, `-`, `_` and `.`, not beginning with a dot.
+/// True for a valid name of a policy: up to 64 letters, digits, `-`, `_` and `.`, not beginning
+/// with a dot.
 pub fn is_name(text: &str) -> bool {
     let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     !text.is_empty() && text.len() <= 64 && !text.starts_with('.') && text.bytes().all(good)

@@ -211,17 +211,17 @@ impl Stores {
         inner.buckets.peek(asks, inner.clock.now(), &|_| 0)
     }
 
-    /// Small values.
+    /// Returns the store of small values.
     pub fn values(&self) -> &Values {
         &self.0.values
     }
 
-    /// Replies that are under way in this process.
+    /// Returns the replies that exchanges in progress share in this process.
     pub fn flights(&self) -> &Flights {
         &self.0.flights
     }
 
-    /// Kept replies.
+    /// Returns the store of replies.
     pub fn replies(&self) -> &Replies {
         &self.0.replies
     }

@@ -1,6 +1,6 @@
-//! The stores as what policies are lent: the ports of `limits`, `replies` and `values`.
+//! The stores as ports of the capabilities `limits`, `replies` and `values`.
 //!
-//! A store in memory answers at once; what goes to Redis is waited for.
+//! A store in memory answers at once; calls of Redis are awaited.
 
 use std::sync::Arc;
 

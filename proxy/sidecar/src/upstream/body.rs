@@ -107,7 +107,8 @@ pub enum Inbound {
     Decoded(Decoded),
 }
 
-/// A body from a provider's connection, which is kept for the next request once the body has been read to its end.
+/// A body from a provider's connection, which is kept for the next request once the body has been
+/// read to its end.
 #[derive(Debug)]
 pub struct Network {
     body: Incoming,
@@ -121,7 +122,7 @@ impl Network {
         network
     }
 
-    /// Gives the connection back where nothing of the body is left.
+    /// Releases the connection where nothing of the body is left.
     fn release(&mut self) {
         if self.body.is_end_stream()
             && let Some(lease) = self.lease.take()
@@ -148,7 +149,7 @@ impl Network {
     }
 }
 
-/// What is inside an encoded reply. Dropped before its end, it drops what it reads from.
+/// The decoded body of an encoded reply. Dropped before its end, it drops the encoded one.
 pub struct Decoded(pub Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Sync>>);
 
 impl fmt::Debug for Decoded {

@@ -190,7 +190,7 @@ impl Noted {
         }
     }
 
-    /// The use that is made of it.
+    /// Returns the use that is made of it.
     pub(crate) fn usage(&self) -> Usage {
         self.usage.clone()
     }
@@ -200,7 +200,8 @@ impl Noted {
         self.stream.inner().connected().is_negotiated_h2()
     }
 
-    /// Notes that bytes went out. They begin a request where the head of the last reply is there; later ones belong to the same request.
+    /// Notes that bytes went out. They begin a request where the head of the last reply has come;
+    /// later ones belong to the same request.
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
         if !matches!(written, Poll::Ready(Ok(1..))) {
             return;

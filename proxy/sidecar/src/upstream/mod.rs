@@ -17,7 +17,8 @@ pub use pool::{Connection, Pool, SendError, SetupError};
 
 pub use crate::BoxError;
 
-/// Finds an error of type `T` among an error's causes, those wrapped in an `io::Error` included (whose `source` skips them).
+/// Finds an error of type `T` among an error's causes, those wrapped in an `io::Error` included
+/// (whose `source` skips them).
 pub fn cause<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {

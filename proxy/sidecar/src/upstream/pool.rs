@@ -5,7 +5,8 @@
 //! an answer comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a new one: so only what can be
 //! sent again is to go over a connection that was kept. A [`SendError`] knows whether another attempt may help.
 //!
-//! It is our own over hyper's connections because hyper-util's client starts a task and boxes two futures for every request.
+//! The pool is our own over hyper's connections because hyper-util's client starts a task and boxes
+//! two futures for every request.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -52,19 +53,20 @@ pub enum Connection {
 pub struct Pool {
     /// Idle connections per origin.
     idle: usize,
-    /// Held only while an origin is looked up.
+    /// Locked only while an origin is looked up.
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// One connector per way to connect, so that its TLS configuration and sessions are made once.
+    /// One connector for each kind of connection, so that its TLS configuration and sessions are
+    /// made once.
     connectors: Vec<(Connecting, Connector)>,
-    /// A handful, so a list is searched faster than a map.
+    /// Origins and their connections; a handful, so a list is searched faster than a map.
     origins: Vec<(Connecting, Arc<Origin>)>,
 }
 
-/// What makes connections differ beyond their origin.
+/// Properties that distinguish connections beyond their origin.
 #[derive(Clone, PartialEq, Eq)]
 struct Connecting {
     tls: bool,
@@ -102,7 +104,8 @@ impl Wanted<'_> {
 }
 
 impl Default for Pool {
-    /// Makes an empty pool: connectors are made when they are first needed, TLS roots read by then.
+    /// Makes an empty pool: connectors are made when they are first needed, and read TLS roots
+    /// then.
     fn default() -> Self {
         Self {
             idle: MAX_IDLE,
@@ -158,7 +161,8 @@ impl Pool {
         self
     }
 
-    /// Makes what `upstream` needs, so that a bad `roots` file is reported at load and not by the first request.
+    /// Makes the connector that `upstream` needs, so that a bad `roots` file is reported at load
+    /// and not by the first request.
     ///
     /// # Errors
     /// The upstream's roots can't be used.
@@ -200,7 +204,8 @@ impl Pool {
             tls,
             roots: roots.as_ref(),
             connect_timeout: upstream.connect_timeout,
-            // Of what apps send, `upgrade` ends at our own server: here it is ours. In clear, HTTP/1.1 is all there is.
+            // The caller's `upgrade` header ends at our own server: here it is ours. In clear,
+            // HTTP/1.1 is all there is.
             http1: tls && request.headers().contains_key(UPGRADE),
         };
         let origin = {
@@ -267,7 +272,7 @@ fn frame(request: &mut Request<Payload>) {
         && !request.body().is_end_stream()
         && request.body().size_hint().exact().is_none()
     {
-        // hyper leaves such a body out unless it is announced.
+        // hyper leaves such a body out unless a header announces it.
         let chunked = HeaderValue::from_static("chunked");
         request.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
@@ -282,8 +287,9 @@ fn gave_up_waiting<B>(reply: &Response<B>, connection: &HttpConnection) -> bool 
         && connection.usage().reused()
 }
 
-/// A reply's head as it counts: `transfer-encoding` overrides a length, and a length that is written several times, which hyper took for
-/// one, is one (RFC 9112 §6.3). The connection is kept once the body has been read.
+/// Cleans up a reply's head: `transfer-encoding` overrides a length, and a length that is written
+/// several times, which hyper took for one, is written once (RFC 9112 §6.3). The connection is kept
+/// once the body has been read.
 fn came(
     mut reply: Response<Incoming>,
     connection: HttpConnection,

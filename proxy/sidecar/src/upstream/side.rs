@@ -140,7 +140,8 @@ fn failed(error: reqwest::Error) -> Error {
     )
 }
 
-/// The first gate: scheme, host, port and headers. An address in the URL is judged here, since nothing will resolve it.
+/// Makes the first check: scheme, host, port and headers. An address in the URL is judged here, as
+/// it is not resolved.
 fn allowed(granted: &[String], call: &Call) -> Result<Url, Error> {
     let denied = |why: String| Err(Error::Denied(why));
     let Ok(url) = Url::parse(&call.url) else {

@@ -24,7 +24,7 @@ pub use crate::sandbox::capabilities::{
 use super::Inner;
 use queue::Settlement;
 
-/// What one call took. Dropped without being settled, it gives everything back.
+/// Units that one call took. Dropped without being settled, it gives everything back.
 #[must_use = "dropping it gives back what was reserved"]
 pub struct Reservation {
     inner: Arc<Inner>,

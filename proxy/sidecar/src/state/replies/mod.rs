@@ -71,7 +71,7 @@ enum Backend {
 
 type Id = [u8; 16];
 
-/// When an entry was made, when it expires, and its bytes.
+/// Times at which an entry was made and expires, and its bytes.
 type Found = (u64, Option<u64>, Bytes);
 
 struct Entry {
@@ -147,7 +147,7 @@ impl Replies {
         }
     }
 
-    /// What was found, unless its time is over.
+    /// Returns what was found, unless it has expired.
     fn alive(&self, id: &Id, now: u64, found: Option<Found>) -> Option<Kept> {
         let alive = found.filter(|(_, expires, _)| expires.is_none_or(|at| now < at));
         let Some((made, expires, bytes)) = alive else {

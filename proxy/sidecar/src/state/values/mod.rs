@@ -1,7 +1,7 @@
 //! Small values that policies keep beyond one exchange, each policy in a namespace of its own.
 //!
-//! [`Values`] is the port of the capability over this process's memory and over Redis. What Redis does when it is away has no degrade of its own: the policy is
-//! told that the store is unavailable, and decides.
+//! [`Values`] is the port of the capability over this process's memory and over Redis. There is no
+//! `state.degrade` for values: while Redis is away the policy gets an error, and decides.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub const VALUE: usize = 64 * 1024;
 /// Largest key, in bytes.
 pub const KEY: usize = 256;
 
-/// Values. Times to live are durations, zero meaning none.
+/// Store of small values. Times to live are durations, zero meaning none.
 pub struct Values(pub(super) Backend);
 
 pub(super) enum Backend {

@@ -1,4 +1,5 @@
-//! One connection to an upstream: HTTP/1.1 or HTTP/2, as its TLS handshake found, over hyper's own client.
+//! One connection to an upstream: HTTP/1.1 or HTTP/2, as its TLS handshake found, over hyper's own
+//! client.
 
 use std::time::Duration;
 
@@ -20,15 +21,16 @@ use crate::upstream::{
     connect::{Connector, TooSlow, Usage},
 };
 
-/// Header lines of a reply; more are a broken upstream.
+/// Most header lines of a reply; more are a broken upstream.
 pub(super) const MAX_HEADERS: usize = 128;
-/// The head of a reply, and what is read at once of an HTTP/1.1 body, in bytes.
+/// Bytes of a reply's head, and of one read of an HTTP/1.1 body.
 const MAX_BUFFER: usize = 64 * 1024;
-/// What an HTTP/2 upstream may send ahead of a slow app, in bytes: per stream, and per connection.
+/// Bytes that an HTTP/2 upstream may send ahead of a slow app: per stream, and per connection.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// A connection that requests can be sent over. Dropped, it closes once the replies under way have ended.
+/// A connection that requests can be sent over. Dropped, it closes once the replies in progress
+/// have ended.
 #[derive(Debug)]
 pub(super) struct HttpConnection {
     sender: Sender,
@@ -41,7 +43,7 @@ enum Sender {
     Http2(http2::SendRequest<Payload>),
 }
 
-/// A request that got no reply: why, and the request itself where nothing of it went out.
+/// A request that got no reply: the error, and the request itself where nothing of it went out.
 pub(super) type Unsent = TrySendError<Request<Payload>>;
 
 impl HttpConnection {
@@ -80,7 +82,8 @@ impl HttpConnection {
         Ok(Self { sender, usage })
     }
 
-    /// Returns another handle of an HTTP/2 connection, which many requests share; `None` for HTTP/1.1.
+    /// Returns another handle of an HTTP/2 connection, which many requests share; `None` for
+    /// HTTP/1.1.
     pub(super) fn share(&self) -> Option<Self> {
         match &self.sender {
             Sender::Http1(_) => None,
@@ -91,7 +94,7 @@ impl HttpConnection {
         }
     }
 
-    /// The use that was made of it so far.
+    /// Returns the use that was made of it so far.
     pub(super) fn usage(&self) -> &Usage {
         &self.usage
     }
@@ -104,8 +107,8 @@ impl HttpConnection {
         }
     }
 
-    /// Waits until a request can be sent; false where the connection has ended instead. One whose last reply has been read needs a turn of
-    /// its task at the most.
+    /// Waits until a request can be sent; false where the connection has ended instead. A
+    /// connection whose last reply has been read needs a turn of its task at the most.
     pub(super) async fn is_ready(&mut self) -> bool {
         match &mut self.sender {
             Sender::Http1(sender) => sender.is_ready() || sender.ready().await.is_ok(),
@@ -131,15 +134,17 @@ impl HttpConnection {
         sent
     }
 
-    /// Tells whether a request failed because the connection, which had served before, had ended: no byte of an answer came. Of HTTP/2,
-    /// whose bytes are many requests', no head is as good.
+    /// Reports whether a request failed because the connection, which had served before, had ended
+    /// and no byte of an answer came. HTTP/2 connections carry the bytes of many requests, so for
+    /// them it suffices that no head came.
     pub(super) fn was_stale(&self, error: &hyper::Error) -> bool {
         let unanswered = matches!(self.sender, Sender::Http2(_)) || !self.usage.answered();
         self.usage.reused() && unanswered && is_of_the_connection(error)
     }
 }
 
-/// Writes the URI as HTTP/1.1 sends it to an origin server: the path alone, and the authority in `host` (RFC 9112 §3.2).
+/// Writes the URI as HTTP/1.1 sends it to an origin server: the path alone, and the authority in
+/// `host` (RFC 9112 §3.2).
 fn use_origin_form(request: &mut Request<Payload>) {
     let uri = std::mem::take(request.uri_mut());
     if !request.headers().contains_key(HOST)
@@ -151,7 +156,7 @@ fn use_origin_form(request: &mut Request<Payload>) {
     *request.uri_mut() = path.map_or_else(Uri::default, |path: PathAndQuery| path.into());
 }
 
-/// The `host` of an absolute URI: without the port that its scheme implies.
+/// Returns the `host` of an absolute URI, without the port that its scheme implies.
 fn host(uri: &Uri) -> Option<HeaderValue> {
     let authority = uri.authority()?;
     let implied = match uri.scheme() {
@@ -167,7 +172,7 @@ fn host(uri: &Uri) -> Option<HeaderValue> {
     HeaderValue::from_str(host).ok()
 }
 
-/// True if the connection ended, and neither its making nor what came over it is at fault.
+/// True if the connection ended, and neither its making nor the bytes on it are at fault.
 fn is_of_the_connection(error: &hyper::Error) -> bool {
     if let Some(h2) = cause::<h2::Error>(error) {
         let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);

@@ -1,4 +1,4 @@
-//! The connections to one origin that wait for their next request.
+//! Pooled connections to one origin.
 
 use std::{
     fmt,
@@ -13,17 +13,17 @@ use tokio::time::{Instant, sleep_until};
 use super::connection::HttpConnection;
 use crate::upstream::connect::Connector;
 
-/// Time for which a connection without a request is kept: under the 5 s after which the first servers close theirs (Node's
-/// `server.keepAliveTimeout`).
+/// Time for which a connection without a request is kept: under the 5 s after which the first
+/// servers close theirs (Node's `server.keepAliveTimeout`).
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
 
 /// An origin, and the connections to it.
 pub(super) struct Origin {
     pub(super) uri: Uri,
     pub(super) connector: Connector,
-    /// Connections without a request that are kept, at most.
+    /// Most idle connections that are kept.
     most: usize,
-    /// Held for the time of a push or a pop.
+    /// Locked for the time of a push or a pop.
     kept: Mutex<Kept>,
 }
 
@@ -88,13 +88,13 @@ impl Origin {
         }
     }
 
-    /// True if nothing is kept.
+    /// True if no connection is pooled.
     pub(super) fn is_empty(&self) -> bool {
         let kept = self.kept();
         kept.idle.is_empty() && kept.shared.is_none()
     }
 
-    /// Closes what has been idle for too long, and returns when to look again.
+    /// Closes connections that have been idle for too long, and returns the time of the next check.
     fn expire(&self, now: Instant) -> Option<Instant> {
         let mut kept = self.kept();
         let lives = |(connection, since): &(HttpConnection, Instant)| {
@@ -109,7 +109,7 @@ impl Origin {
     }
 }
 
-/// Closes connections as their time is over, until there are none.
+/// Closes connections as they expire, until there are none.
 async fn sweep(origin: Weak<Origin>, first: Instant) {
     let mut next = first;
     loop {
@@ -122,7 +122,8 @@ async fn sweep(origin: Weak<Origin>, first: Instant) {
     }
 }
 
-/// A connection that a reply's body comes over, and the origin that keeps it afterwards. Dropped, it closes the connection.
+/// A connection that a reply's body comes over, and the origin that pools it afterwards. Dropped,
+/// it closes the connection.
 pub(crate) struct Lease {
     connection: HttpConnection,
     origin: Arc<Origin>,
@@ -133,7 +134,7 @@ impl Lease {
         Self { connection, origin }
     }
 
-    /// Gives the connection back: the body has been read to its end.
+    /// Returns the connection to the pool: the body has been read to its end.
     pub(crate) fn release(self) {
         self.origin.keep(self.connection);
     }
