@@ -13,7 +13,7 @@ use crate::{
         Estimate, Price, Prices, Routes, Unit,
         tags::{Reads, Rules},
     },
-    overload::Gate,
+    overload::Admission,
     policy::{Call, Chain, Estimates},
     route::{self, NoRoute, Plan},
     telemetry::metrics::Models,
@@ -164,7 +164,7 @@ pub struct Shared {
     /// The generation in force.
     pub generation: ArcSwap<Generation>,
     /// Admits new work, or turns it away.
-    pub gate: Arc<Gate>,
+    pub admission: Arc<Admission>,
     /// The targets that take `stream_options`, and those that do not.
     pub(super) usage_option: UsageOption,
     /// Replies that were not finished when their exchange was settled.
@@ -180,7 +180,7 @@ impl Shared {
     pub fn new(generation: Generation) -> Self {
         Self {
             generation: ArcSwap::from_pointee(generation),
-            gate: Arc::default(),
+            admission: Arc::default(),
             usage_option: UsageOption::default(),
             later: Later::default(),
             phase: watch::Sender::new(Phase::Serving),

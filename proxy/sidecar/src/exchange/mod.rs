@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     config::Config,
-    overload::{Held, Lane},
+    overload::{BodyPermit, WorkerLoad},
     policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
     state::{Stores, flights::Flights},
@@ -73,7 +73,7 @@ pub struct Worker<T = Pool> {
     transport: T,
     stores: Stores,
     flights: Flights,
-    lane: Arc<Lane>,
+    load: Arc<WorkerLoad>,
 }
 
 /// A reply before it is written.
@@ -96,13 +96,13 @@ impl<T: Transport> Worker<T> {
             transport,
             stores,
             flights,
-            lane: Arc::default(),
+            load: Arc::default(),
         }
     }
 
     /// The admission of new work to this worker.
-    pub fn lane(&self) -> &Arc<Lane> {
-        &self.lane
+    pub fn load(&self) -> &Arc<WorkerLoad> {
+        &self.load
     }
 
     /// Serves one exchange. Never fails: a refusal is an answer too.
@@ -115,10 +115,10 @@ impl<T: Transport> Worker<T> {
     {
         let surface = surface(&request);
         let dialect = dialect(surface, &request);
-        let _admitted = match self.shared.gate.admit(&self.lane) {
+        let _admitted = match self.shared.admission.admit_exchange(&self.load) {
             Ok(admitted) => admitted,
             Err(reason) => {
-                if let Some(wait) = self.lane.wait(self.shared.gate.now()) {
+                if let Some(wait) = self.load.refusal_delay(self.shared.admission.now()) {
                     tokio::time::sleep(wait).await;
                 }
                 return shed::answer(reason, dialect, request);
@@ -219,7 +219,9 @@ impl<T: Transport> Worker<T> {
             return Err(too_large(limits.request_body));
         }
         let is_wire = guard.generation.chain.links().is_empty();
-        let permit = guard.body_permit.insert(Held::new(&self.shared.gate));
+        let permit = guard
+            .body_permit
+            .insert(BodyPermit::new(&self.shared.admission));
         let pace = Pace::of(limits);
         let body = gather(body, limits.request_body, pace, |more| permit.grow(more))
             .await

@@ -5,7 +5,7 @@ use dialect::{answer, describe::Exempt};
 use http::header;
 
 use crate::{
-    overload::Reason,
+    overload::ShedReason,
     policy::{Blame, Fault},
     refusal::{Code, Refusal},
     telemetry::metrics,
@@ -49,8 +49,8 @@ pub(super) fn failed(policy: &str, fault: Fault) -> Refusal {
             );
             Refusal::new(Code::PolicyInputTooLarge, message)
         }
-        (Blame::Load, Fault::NoSlot) => overloaded(Reason::Exchanges),
-        (Blame::Load, _) => overloaded(Reason::Memory),
+        (Blame::Load, Fault::NoSlot) => overloaded(ShedReason::Exchanges),
+        (Blame::Load, _) => overloaded(ShedReason::Memory),
         (Blame::Module | Blame::Service | Blame::Breaker, _) => Refusal::new(
             Code::PolicyFailed,
             format!("the policy `{policy}` failed, and may not be skipped"),
@@ -95,7 +95,7 @@ pub(super) fn incomplete_reply(incomplete: Incomplete) -> Refusal {
             Code::UpstreamUnreadable,
             "the reply is larger than policies may be shown",
         ),
-        Incomplete::NoRoom => overloaded(Reason::Bodies),
+        Incomplete::NoRoom => overloaded(ShedReason::Bodies),
         Incomplete::Silent => Refusal::new(
             Code::UpstreamTimeout,
             "the upstream fell silent in mid-reply",
@@ -114,7 +114,7 @@ pub(super) fn incomplete_request(incomplete: Incomplete, limit: usize) -> Refusa
         Incomplete::Silent => {
             Refusal::new(Code::BodyTimeout, "the request's body did not come in time")
         }
-        Incomplete::NoRoom => super::shed::overloaded(crate::overload::Reason::Bodies),
+        Incomplete::NoRoom => super::shed::overloaded(crate::overload::ShedReason::Bodies),
         Incomplete::Broken(cause) => {
             Refusal::new(Code::BadRequest, "the request's body broke off").caused_by(cause)
         }
@@ -134,7 +134,7 @@ pub(super) fn not_inflated(why: Undecodable, limit: usize) -> Refusal {
                 "what is inside the encoded body is larger than {limit} bytes, or out of all proportion to what was sent"
             ),
         ),
-        Undecodable::NoRoom => super::shed::overloaded(crate::overload::Reason::Bodies),
+        Undecodable::NoRoom => super::shed::overloaded(crate::overload::ShedReason::Bodies),
     }
 }
 

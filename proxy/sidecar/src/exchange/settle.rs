@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     cost::{NanoDollars, Taken},
-    overload::Held,
+    overload::BodyPermit,
     policy::{Call, Outcome, Reserved, Run},
     refusal::Refusal,
     state::Settled,
@@ -58,7 +58,7 @@ pub(super) struct ExchangeGuard {
     /// The linear estimate of the prompt, 0 where nobody counted.
     pub(super) linear: u64,
     /// Its body's share of the bodies' budget.
-    pub(super) body_permit: Option<Held>,
+    pub(super) body_permit: Option<BodyPermit>,
     /// The note of what a body that passes unread did wrong.
     pub(super) body_fault: Option<BodyFault>,
     _inflight: Inflight,

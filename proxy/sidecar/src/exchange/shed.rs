@@ -9,7 +9,7 @@ use http_body::Body;
 
 use super::{REQUEST_ID, collect::decline, live};
 use crate::{
-    overload::Reason,
+    overload::ShedReason,
     refusal::{Code, Refusal},
     telemetry::metrics,
 };
@@ -18,13 +18,13 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The refusal for `reason`.
-pub(super) fn overloaded(reason: Reason) -> Refusal {
+pub(super) fn overloaded(reason: ShedReason) -> Refusal {
     Refusal::new(Code::Overloaded, reason.message()).worth_retrying_after(AGAIN)
 }
 
 /// Answers at once; what the app is still sending is taken and forgotten meanwhile, so that it reads the answer and not a reset.
 pub(super) fn answer<B>(
-    reason: Reason,
+    reason: ShedReason,
     dialect: Dialect,
     request: Request<B>,
 ) -> Response<live::Answer>

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     config::{Others, hosts::normal},
     exchange::generation::Phase,
-    overload::{Guest, Leave},
+    overload::{ConnectionPermit, ConnectionSignal},
     refusal::{Code, Refusal},
     telemetry::metrics,
 };
@@ -38,25 +38,25 @@ use crate::{
 pub(super) const MODE: &str = "forward_proxy";
 
 /// Serves one connection to the proxy's address.
-pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Context>) {
+pub(super) async fn serve(stream: TcpStream, permit: Arc<ConnectionPermit>, context: Arc<Context>) {
     // Without it, small events wait for the peer's delayed acknowledgement: 40 ms (measured).
     if stream.set_nodelay(true).is_err() {
         return; // gone already
     }
     let limits = context.shared.generation.load().config.limits.clone();
-    let stream = Watched::new(stream, guest.place());
+    let stream = Watched::new(stream, permit.handle());
     let stream = TokioIo::new(Checked::new(stream, limits.headers, limits.header_timeout));
     let draining = context.shared.reached(Phase::Draining);
-    let inside = Arc::clone(&guest);
+    let inside = Arc::clone(&permit);
     let service = service_fn(move |request| {
-        let (context, guest) = (Arc::clone(&context), Arc::clone(&inside));
-        let (busy, wants) = (guest.place().exchange(), wants_socket(&request));
+        let (context, permit) = (Arc::clone(&context), Arc::clone(&inside));
+        let (busy, wants) = (permit.handle().exchange(), wants_socket(&request));
         async move {
-            let answered = answer(request, Arc::clone(&guest), Arc::clone(&context));
+            let answered = answer(request, Arc::clone(&permit), Arc::clone(&context));
             let mut answered = Box::pin(answered).await;
             if let Some(tunnel) = socket_of(&mut answered, wants) {
                 context.connections.spawn(async move {
-                    let _busy = guest.place().exchange();
+                    let _busy = permit.handle().exchange();
                     tunnel.run().await;
                 });
             }
@@ -73,7 +73,7 @@ pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Con
     // Errors are the peer's: it left, or sent what was answered with 400.
     tokio::select! {
         _ = connection.as_mut() => {}
-        stalled = left(&guest) => {
+        stalled = left(&permit) => {
             if !stalled {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(PARTING, connection).await;
@@ -87,22 +87,22 @@ pub(super) async fn serve(stream: TcpStream, guest: Arc<Guest>, context: Arc<Con
 }
 
 /// Resolves once the connection is to end: at once (true), or in order (false).
-async fn left(guest: &Guest) -> bool {
+async fn left(permit: &ConnectionPermit) -> bool {
     loop {
-        match guest.asked_to_leave().await {
-            Leave::Parked => {} // a proxy's connection keeps little memory between two requests
-            leave => return leave == Leave::Stalled,
+        match permit.signalled().await {
+            ConnectionSignal::Parked => {} // a proxy's connection keeps little memory between two requests
+            leave => return leave == ConnectionSignal::Stalled,
         }
     }
 }
 
 async fn answer(
     request: Request<Incoming>,
-    guest: Arc<Guest>,
+    permit: Arc<ConnectionPermit>,
     context: Arc<Context>,
 ) -> Response<Outbound> {
     if request.method() == Method::CONNECT {
-        let mut response = tunnel(request, guest, context).await;
+        let mut response = tunnel(request, permit, context).await;
         if !response.status().is_success() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
@@ -139,7 +139,7 @@ fn destination(authority: Option<&Authority>, usual: Option<u16>) -> Option<(&st
 /// Answers a CONNECT.
 async fn tunnel(
     request: Request<Incoming>,
-    guest: Arc<Guest>,
+    permit: Arc<ConnectionPermit>,
     context: Arc<Context>,
 ) -> Response<Outbound> {
     let authority = request.uri().authority().cloned();
@@ -173,7 +173,7 @@ async fn tunnel(
             let within = Arc::clone(&context);
             context
                 .connections
-                .spawn(claimed(request, host, port, guest, within));
+                .spawn(claimed(request, host, port, permit, within));
             Response::new(Outbound::nothing())
         }
         Action::Refuse(why) => refused(
@@ -183,7 +183,7 @@ async fn tunnel(
         ),
         Action::Tunnel(_) => {
             let reach = reach.unwrap_or_default();
-            let Ok(tunnelled) = context.shared.gate.tunnel() else {
+            let Ok(tunnel_permit) = context.shared.admission.admit_tunnel() else {
                 return said(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "this sidecar has as many connections as it may; try again in a second",
@@ -206,8 +206,8 @@ async fn tunnel(
                     first,
                     unjudged: Some((host, port)),
                 };
-                let _tunnelled = tunnelled;
-                let _busy = guest.place().exchange(); // a tunnel has its own idle time-out
+                let _permit = tunnel_permit;
+                let _busy = permit.handle().exchange(); // a tunnel has its own idle time-out
                 tunnel.run(&shared).await;
             });
             Response::new(Outbound::nothing())
@@ -221,7 +221,7 @@ async fn claimed(
     request: Request<Incoming>,
     host: String,
     port: u16,
-    guest: Arc<Guest>,
+    permit: Arc<ConnectionPermit>,
     context: Arc<Context>,
 ) {
     let Some((client, first)) = upgraded(request).await else {
@@ -252,7 +252,7 @@ async fn claimed(
         Action::Terminate => {
             let mode = MODE;
             let dialled = Dialled { host, port, mode };
-            terminate(client, first, dialled, guest, context).await;
+            terminate(client, first, dialled, permit, context).await;
         }
         Action::Refuse(why) => {
             tracing::debug!(

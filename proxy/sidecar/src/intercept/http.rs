@@ -40,7 +40,7 @@ use crate::{
         socket::Tunnel,
     },
     flat_write::poll_write_flat,
-    overload::{Guest, Leave, Place},
+    overload::{ConnectionHandle, ConnectionPermit, ConnectionSignal},
     policy::ConnectionId,
 };
 
@@ -61,15 +61,15 @@ pub(super) async fn http<S, A, R>(
     http2: bool,
     limits: &Limits,
     shared: &Shared,
-    guest: &Guest,
+    permit: &ConnectionPermit,
     answer: A,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> R,
     R: Future<Output = Response<Answer>> + Send + 'static,
 {
-    let (place, answer) = (guest.place(), &answer);
-    let stream = Watched::new(stream, place.clone());
+    let (handle, answer) = (permit.handle(), &answer);
+    let stream = Watched::new(stream, handle.clone());
     let mut parked = match http2 {
         true => Checked::http2(stream, limits.headers, limits.header_timeout),
         false => Checked::new(stream, limits.headers, limits.header_timeout),
@@ -84,7 +84,7 @@ pub(super) async fn http<S, A, R>(
             let read = tokio::select! {
                 read = read(&mut parked, &mut first) => read,
                 () = &mut draining => return,
-                _ = guest.asked_to_leave() => return,
+                _ = permit.signalled() => return,
             };
             match read {
                 Ok(bytes) if !bytes.is_empty() => begun.extend_from_slice(bytes),
@@ -95,12 +95,12 @@ pub(super) async fn http<S, A, R>(
             stream: Some(parked),
             back: Arc::clone(&back),
             begun: std::mem::take(&mut begun),
-            place: place.clone(),
+            handle: handle.clone(),
         });
         // Boxed, as is the connection itself: nothing of them is left while parked.
         let service = service_fn(|mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectionId(guest.id()));
-            let (busy, wants) = (place.exchange(), wants_socket(&request));
+            request.extensions_mut().insert(ConnectionId(permit.id()));
+            let (busy, wants) = (handle.exchange(), wants_socket(&request));
             let (answered, socket) = (answer(request), Arc::clone(&socket));
             // Boxed, so that a connection between two exchanges does not keep the memory that one
             // needs; mapped, as a block that awaited it would store it twice.
@@ -123,15 +123,15 @@ pub(super) async fn http<S, A, R>(
                     let _ = connection.as_mut().await;
                     break Ended::Over;
                 }
-                how = guest.asked_to_leave() => match how {
-                    Leave::Stalled => return,
-                    Leave::Idle => {
+                how = permit.signalled() => match how {
+                    ConnectionSignal::Stalled => return,
+                    ConnectionSignal::Idle => {
                         connection.as_mut().graceful_shutdown();
                         let _ = tokio::time::timeout(PARTING, connection).await;
                         return;
                     }
-                    Leave::Parked => {
-                        if place.park() {
+                    ConnectionSignal::Parked => {
+                        if handle.park() {
                             connection.as_mut().graceful_shutdown();
                             let _ = connection.as_mut().await;
                             break Ended::Parked;
@@ -144,10 +144,10 @@ pub(super) async fn http<S, A, R>(
         if matches!(ended, Ended::Over) {
             let socket = socket.lock().take();
             if let Some(tunnel) = socket {
-                let _busy = place.exchange(); // a WebSocket counts as one exchange
+                let _busy = handle.exchange(); // a WebSocket counts as one exchange
                 tokio::select! {
                     () = Box::pin(tunnel.run()) => {} // boxed, as few connections become one
-                    () = stalled(guest) => {}
+                    () = stalled(permit) => {}
                 }
             }
             return;
@@ -157,7 +157,7 @@ pub(super) async fn http<S, A, R>(
         };
         parked = stream;
         begun = parked.begun();
-        place.unpark();
+        handle.unpark();
     }
 }
 
@@ -189,8 +189,8 @@ pub(super) fn socket_of<B>(answer: &mut Response<B>, wanted: bool) -> Option<Tun
 }
 
 /// Resolves once the peer reads nothing any more.
-async fn stalled(guest: &Guest) {
-    while guest.asked_to_leave().await != Leave::Stalled {
+async fn stalled(permit: &ConnectionPermit) {
+    while permit.signalled().await != ConnectionSignal::Stalled {
         // The connection is in use, however little moves: see `tunnel.run`.
         tokio::time::sleep(PARTING).await;
     }
@@ -234,12 +234,12 @@ struct Lent<S> {
     back: Back<S>,
     /// Bytes that were read already.
     begun: Vec<u8>,
-    place: Place,
+    handle: ConnectionHandle,
 }
 
 impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
-        if self.place.is_parked() {
+        if self.handle.is_parked() {
             *self.back.lock() = self.stream.take();
         }
     }
@@ -268,13 +268,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
             let some = this.begun.len().min(buffer.remaining());
             let rest = this.begun.split_off(some);
             buffer.put_slice(&std::mem::replace(&mut this.begun, rest));
-            this.place.between_messages(false); // hyper has yet to read these bytes
+            this.handle.between_messages(false); // hyper has yet to read these bytes
             return Poll::Ready(Ok(()));
         }
         let mut stream = this.stream()?;
         let polled = stream.as_mut().poll_read(context, buffer);
         let between = stream.between_messages();
-        this.place.between_messages(between);
+        this.handle.between_messages(between);
         polled
     }
 }
@@ -303,7 +303,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
         self.stream()?.poll_flush(context)
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.place.is_parked() {
+        match self.handle.is_parked() {
             true => self.stream()?.poll_flush(context),
             false => self.stream()?.poll_shutdown(context),
         }

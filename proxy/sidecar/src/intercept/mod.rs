@@ -22,7 +22,7 @@ use crate::{
         Answer, Worker,
         generation::{Phase, Shared},
     },
-    overload::Guest,
+    overload::ConnectionPermit,
     refusal::{Code, Refusal},
     telemetry::metrics,
 };
@@ -259,7 +259,7 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
         };
         match accepted {
             Ok((stream, _)) => {
-                let Ok(guest) = context.shared.gate.enter() else {
+                let Ok(permit) = context.shared.admission.admit_connection() else {
                     // Only clients that speak HTTP in clear get an answer.
                     if !matches!(door, Door::Transparent) {
                         slow::turn_away(&stream);
@@ -271,19 +271,19 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
                 // own kind only.
                 match door {
                     Door::BaseUrl => {
-                        drop(context.connections.spawn(connection(stream, guest, own)));
+                        drop(context.connections.spawn(connection(stream, permit, own)));
                     }
                     Door::ForwardProxy => {
-                        let guest = Arc::new(guest);
+                        let permit = Arc::new(permit);
                         drop(
                             context
                                 .connections
-                                .spawn(forward::serve(stream, guest, own)),
+                                .spawn(forward::serve(stream, permit, own)),
                         );
                     }
                     Door::Transparent => {
                         let to = transparent::destination(&stream);
-                        let serving = transparent::serve(stream, to, Arc::new(guest), own);
+                        let serving = transparent::serve(stream, to, Arc::new(permit), own);
                         drop(context.connections.spawn(serving));
                     }
                 }
@@ -298,7 +298,7 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
 }
 
 /// Serves one connection to the base URL.
-async fn connection(stream: TcpStream, guest: Guest, context: Arc<Context>) {
+async fn connection(stream: TcpStream, permit: ConnectionPermit, context: Arc<Context>) {
     // Without it, small events wait for the peer's delayed acknowledgement: 40 ms (measured).
     if stream.set_nodelay(true).is_err() {
         return; // gone already
@@ -306,7 +306,7 @@ async fn connection(stream: TcpStream, guest: Guest, context: Arc<Context>) {
     metrics::connection("base_url", "plain");
     let limits = context.shared.generation.load().config.limits.clone();
     let shared = Arc::clone(&context.shared);
-    http(stream, false, &limits, &shared, &guest, move |request| {
+    http(stream, false, &limits, &shared, &permit, move |request| {
         let context = Arc::clone(&context);
         async move { context.exchange(request).await }
     })

@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::overload::{Busy, Place};
+use crate::overload::{ActiveExchange, ConnectionHandle};
 
 /// Bytes a second below which a peer that has more to read counts as stalled.
 const RATE: usize = 1 << 10;
@@ -31,12 +31,12 @@ pub(super) fn turn_away(stream: &TcpStream) {
 /// A reply that notes whether the app reads it.
 pub(super) struct Taken<B> {
     body: B,
-    busy: Busy,
+    busy: ActiveExchange,
 }
 
 impl<B> Taken<B> {
     /// Notes the progress of `body` in `exchange`.
-    pub(super) fn new(body: B, busy: Busy) -> Self {
+    pub(super) fn new(body: B, busy: ActiveExchange) -> Self {
         Self { body, busy }
     }
 }
@@ -49,7 +49,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Taken<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.busy.asked();
+        self.busy.next_polled();
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(_))) = &polled {
             self.busy.handed_over();
@@ -69,17 +69,17 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Taken<B> {
 /// A connection that notes whether its peer reads.
 pub(super) struct Watched<S> {
     stream: S,
-    place: Place,
+    handle: ConnectionHandle,
     /// Bytes written that were not yet worth a second of the time-out.
     taken: usize,
 }
 
 impl<S> Watched<S> {
     /// Notes the progress of `stream` with `handle`.
-    pub(super) fn new(stream: S, place: Place) -> Self {
+    pub(super) fn new(stream: S, handle: ConnectionHandle) -> Self {
         Self {
             stream,
-            place,
+            handle,
             taken: 0,
         }
     }
@@ -91,17 +91,17 @@ impl<S> Watched<S> {
 
     fn note(&mut self, wrote: &Poll<io::Result<usize>>, offered: usize) {
         match wrote {
-            Poll::Pending => self.place.blocked(),
+            Poll::Pending => self.handle.blocked(),
             Poll::Ready(Ok(all)) if *all >= offered => {
                 self.taken = 0;
-                self.place.flows();
+                self.handle.flows();
             }
             Poll::Ready(Ok(some)) => {
                 self.taken += some;
                 let seconds = self.taken / RATE;
                 self.taken %= RATE;
                 if seconds > 0 {
-                    self.place
+                    self.handle
                         .creeps(u32::try_from(seconds).unwrap_or(u32::MAX));
                 }
             }

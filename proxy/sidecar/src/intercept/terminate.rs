@@ -30,7 +30,7 @@ use super::{
 use crate::{
     config::{ByHost, Config},
     exchange::generation::Phase,
-    overload::Guest,
+    overload::ConnectionPermit,
     refusal::{Code, Refusal},
     telemetry::metrics,
 };
@@ -63,7 +63,7 @@ pub(super) async fn terminate(
     stream: TcpStream,
     read: Vec<u8>,
     dialled: Dialled,
-    guest: Arc<Guest>,
+    permit: Arc<ConnectionPermit>,
     context: Arc<Context>,
 ) {
     let Some(tls) = context.front.tls.clone() else {
@@ -106,7 +106,7 @@ pub(super) async fn terminate(
         http2,
         &limits,
         &shared,
-        &guest,
+        &permit,
         move |mut request| {
             let (context, dialled) = (Arc::clone(&context), Arc::clone(&dialled));
             async move {

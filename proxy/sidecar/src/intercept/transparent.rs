@@ -22,7 +22,9 @@ use super::{
     terminate::{Dialled, refuse, terminate},
     tunnel::{Tunnel, opening, spoken},
 };
-use crate::{config::Others, exchange::generation::Phase, overload::Guest, telemetry::metrics};
+use crate::{
+    config::Others, exchange::generation::Phase, overload::ConnectionPermit, telemetry::metrics,
+};
 
 const MODE: &str = "transparent";
 /// Time for which a client may send nothing before its server is dialled.
@@ -47,7 +49,7 @@ pub(super) fn destination(stream: &TcpStream) -> io::Result<SocketAddr> {
 pub(super) async fn serve(
     stream: TcpStream,
     to: io::Result<SocketAddr>,
-    guest: Arc<Guest>,
+    permit: Arc<ConnectionPermit>,
     context: Arc<Context>,
 ) {
     let draining = context.shared.reached(Phase::Draining);
@@ -65,9 +67,11 @@ pub(super) async fn serve(
             refuse(&stream, why, MODE, tls).await;
         }
         Begun::Gone => {}
-        Begun::Terminate(first, dialled) => terminate(stream, first, dialled, guest, context).await,
+        Begun::Terminate(first, dialled) => {
+            terminate(stream, first, dialled, permit, context).await
+        }
         Begun::Tunnel(first, (server, _noted), passed) => {
-            let Ok(_tunnelled) = context.shared.gate.tunnel() else {
+            let Ok(_tunnel_permit) = context.shared.admission.admit_tunnel() else {
                 return; // the app sees a close: what it speaks is not known
             };
             metrics::connection(MODE, "tunnel");
@@ -78,7 +82,7 @@ pub(super) async fn serve(
                 first,
                 unjudged: None,
             };
-            let _busy = guest.place().exchange(); // a tunnel has its own idle time-out
+            let _busy = permit.handle().exchange(); // a tunnel has its own idle time-out
             tunnel.run(&context.shared).await;
         }
     }

@@ -2,21 +2,21 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use super::{Gate, Reason};
+use super::{Admission, ShedReason};
 
 /// Bytes that one exchange's request holds of the budget for request bodies. Dropping it returns
 /// them.
 #[must_use = "dropping it gives the bytes back"]
-pub struct Held {
-    gate: Arc<Gate>,
+pub struct BodyPermit {
+    admission: Arc<Admission>,
     bytes: usize,
 }
 
-impl Held {
+impl BodyPermit {
     /// Makes a permit of no bytes.
-    pub fn new(gate: &Arc<Gate>) -> Self {
+    pub fn new(admission: &Arc<Admission>) -> Self {
         Self {
-            gate: Arc::clone(gate),
+            admission: Arc::clone(admission),
             bytes: 0,
         }
     }
@@ -25,21 +25,21 @@ impl Held {
     /// body that is the only one always has room: its own limit applies elsewhere.
     #[must_use]
     pub fn grow(&mut self, more: usize) -> bool {
-        let all = self.gate.bodies.fetch_add(more, Relaxed) + more;
+        let all = self.admission.bodies.fetch_add(more, Relaxed) + more;
         self.bytes += more;
-        let fits = all <= self.gate.bodies_limit.load(Relaxed) || all == self.bytes;
+        let fits = all <= self.admission.bodies_limit.load(Relaxed) || all == self.bytes;
         if !fits {
-            self.gate.bodies.fetch_sub(more, Relaxed);
+            self.admission.bodies.fetch_sub(more, Relaxed);
             self.bytes -= more;
-            self.gate.turned_away(Reason::Bodies);
+            self.admission.shed(ShedReason::Bodies);
         }
         fits
     }
 }
 
-impl Drop for Held {
+impl Drop for BodyPermit {
     fn drop(&mut self) {
-        self.gate.bodies.fetch_sub(self.bytes, Relaxed);
+        self.admission.bodies.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -49,17 +49,17 @@ mod tests {
 
     #[test]
     fn bodies_share_one_budget_and_one_alone_always_fits() {
-        let gate = Arc::new(Gate::default());
-        gate.bodies_limit.store(100, Relaxed);
-        let mut first = Held::new(&gate);
+        let admission = Arc::new(Admission::default());
+        admission.bodies_limit.store(100, Relaxed);
+        let mut first = BodyPermit::new(&admission);
         assert!(first.grow(60) && first.grow(90), "a body alone");
-        let mut second = Held::new(&gate);
+        let mut second = BodyPermit::new(&admission);
         assert!(!second.grow(1));
         drop(first);
         assert!(second.grow(80));
-        let mut third = Held::new(&gate);
+        let mut third = BodyPermit::new(&admission);
         assert!(third.grow(20) && !third.grow(1));
         drop((second, third));
-        assert_eq!(gate.bodies.load(Relaxed), 0);
+        assert_eq!(admission.bodies.load(Relaxed), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Admission: new work is shed so that work in progress goes on.
 //!
-//! An exchange is admitted by reading four numbers, without a lock ([`Admission::admit`]); a shed
+//! An exchange is admitted by reading four numbers, without a lock ([`Admission::admit_exchange`]); a shed
 //! request runs no policy and has no log line of its own. Others keep the numbers: a sampler reads
 //! memory ten times a second while there are exchanges ([`keep`]), and each worker measures its own
 //! delay ([`worker_load`]). Each connection has a [`ConnectionState`], so that idle ones can make
@@ -24,19 +24,19 @@ use tokio::time::Instant;
 use crate::{config::Overload, telemetry::metrics};
 
 mod bodies;
+mod connections;
 mod descriptors;
-pub mod lane;
 mod level;
 mod machine;
-mod seats;
+pub mod worker_load;
 
-pub use bodies::Held;
+pub use bodies::BodyPermit;
+use connections::ConnectionState;
+pub use connections::{ActiveExchange, ConnectionHandle, ConnectionPermit, ConnectionSignal};
 pub use descriptors::Descriptors;
-pub use lane::{Admitted, Lane};
 use level::{Level, Marks};
 use machine::Meters;
-use seats::Seat;
-pub use seats::{Busy, Guest, Leave, Place};
+pub use worker_load::{ExchangePermit, WorkerLoad};
 
 /// Bytes of memory for each admitted exchange, where the configuration sets no limit of exchanges.
 const PER_EXCHANGE: u64 = 128 << 10;
@@ -45,11 +45,11 @@ const EXCHANGES: usize = 10_000;
 /// Bytes of request bodies where no memory limit is known.
 const BODIES: usize = 256 << 20;
 /// Time between two samples of memory while there are exchanges, and while there are none.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+const SAMPLE_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Reasons for which work is shed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum ShedReason {
     /// Memory is short.
     Memory,
     /// The worker is behind.
@@ -62,7 +62,7 @@ pub enum Reason {
     Connections,
 }
 
-impl Reason {
+impl ShedReason {
     /// Returns the metric's label.
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ impl Reason {
 }
 
 /// Decides whether new work is admitted. One for the process.
-pub struct Gate {
+pub struct Admission {
     /// Seconds since `begun`, from 1; [`keep`] advances it, so it is coarse.
     clock: AtomicU32,
     begun: Instant,
@@ -106,16 +106,16 @@ pub struct Gate {
     bodies_limit: AtomicUsize,
     connections_limit: AtomicUsize,
     open: AtomicUsize,
-    leaving: AtomicUsize,
+    ending: AtomicUsize,
     /// The second in which no idle connection was found: searching again within it would only cost.
     none_idle: AtomicU32,
-    seats: DashMap<u64, Arc<Seat>>,
+    connections: DashMap<u64, Arc<ConnectionState>>,
     next: AtomicU64,
-    told: AtomicU32,
-    untold: AtomicUsize,
+    logged: AtomicU32,
+    unlogged: AtomicUsize,
 }
 
-impl Default for Gate {
+impl Default for Admission {
     /// Admits everything.
     fn default() -> Self {
         Self {
@@ -129,17 +129,17 @@ impl Default for Gate {
             bodies_limit: AtomicUsize::new(usize::MAX),
             connections_limit: AtomicUsize::new(usize::MAX),
             open: AtomicUsize::new(0),
-            leaving: AtomicUsize::new(0),
+            ending: AtomicUsize::new(0),
             none_idle: AtomicU32::new(0),
-            seats: DashMap::with_shard_amount(4),
+            connections: DashMap::with_shard_amount(4),
             next: AtomicU64::new(0),
-            told: AtomicU32::new(0),
-            untold: AtomicUsize::new(0),
+            logged: AtomicU32::new(0),
+            unlogged: AtomicUsize::new(0),
         }
     }
 }
 
-impl Gate {
+impl Admission {
     /// Sets the limits that `config` names, or that follow from `memory` in bytes and from the file
     /// `descriptors`.
     fn set(&self, config: &Overload, memory: Option<u64>, descriptors: Descriptors) {
@@ -171,16 +171,16 @@ impl Gate {
     ///
     /// # Errors
     /// The reason, counted.
-    pub fn admit(&self, lane: &Arc<Lane>) -> Result<Admitted, Reason> {
-        let under_way = metrics::inflight();
-        let admitted = if self.level.load(Relaxed) != Level::Calm as u8 && under_way > 0 {
-            Err(Reason::Memory)
-        } else if under_way >= self.exchanges.load(Relaxed) || !self.has_upstream() {
-            Err(Reason::Exchanges)
+    pub fn admit_exchange(&self, load: &Arc<WorkerLoad>) -> Result<ExchangePermit, ShedReason> {
+        let inflight = metrics::inflight();
+        let admitted = if self.level.load(Relaxed) != Level::Calm as u8 && inflight > 0 {
+            Err(ShedReason::Memory)
+        } else if inflight >= self.exchanges.load(Relaxed) || !self.has_upstream() {
+            Err(ShedReason::Exchanges)
         } else {
-            lane.enter().ok_or(Reason::Delay)
+            load.enter().ok_or(ShedReason::Delay)
         };
-        admitted.inspect_err(|reason| self.turned_away(*reason))
+        admitted.inspect_err(|reason| self.shed(*reason))
     }
 
     /// True if there is a descriptor for one more connection to an upstream.
@@ -192,22 +192,22 @@ impl Gate {
     ///
     /// # Errors
     /// The reason, counted.
-    pub fn tunnel(self: &Arc<Self>) -> Result<Tunnelled, Reason> {
+    pub fn admit_tunnel(self: &Arc<Self>) -> Result<TunnelPermit, ShedReason> {
         if !self.has_upstream() {
-            self.turned_away(Reason::Connections);
-            return Err(Reason::Connections);
+            self.shed(ShedReason::Connections);
+            return Err(ShedReason::Connections);
         }
         self.tunnels.fetch_add(1, Relaxed);
-        Ok(Tunnelled(Arc::clone(self)))
+        Ok(TunnelPermit(Arc::clone(self)))
     }
 
     /// Counts what is shed, and warns the operator once a second.
-    pub(crate) fn turned_away(&self, reason: Reason) {
+    pub(crate) fn shed(&self, reason: ShedReason) {
         metrics::shed(reason.name());
-        self.untold.fetch_add(1, Relaxed);
+        self.unlogged.fetch_add(1, Relaxed);
         let now = self.clock.load(Relaxed);
-        if self.told.swap(now, Relaxed) != now {
-            let shed = self.untold.swap(0, Relaxed);
+        if self.logged.swap(now, Relaxed) != now {
+            let shed = self.unlogged.swap(0, Relaxed);
             tracing::warn!(
                 reason = reason.name(),
                 shed,
@@ -228,9 +228,9 @@ impl Gate {
 }
 
 /// A tunnel that was admitted. Dropping it makes room.
-pub struct Tunnelled(Arc<Gate>);
+pub struct TunnelPermit(Arc<Admission>);
 
-impl Drop for Tunnelled {
+impl Drop for TunnelPermit {
     fn drop(&mut self) {
         self.0.tunnels.fetch_sub(1, Relaxed);
     }
@@ -238,7 +238,7 @@ impl Drop for Tunnelled {
 
 /// Time-outs of connections: without an exchange, and with a reply that is not read.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct ConnectionTimeouts {
     /// Longest time without an exchange.
     pub idle: Duration,
     /// Longest time with bytes waiting that the app does not read.
@@ -248,14 +248,14 @@ pub struct Patience {
 /// Sets the limits of `admission` from `config` and the machine, and returns the task that keeps
 /// its figures up to date, to be run as long as the process serves. `timeouts` is read every
 /// second, as a reload may change them.
-pub fn keep<F: Fn() -> Patience + Send + 'static>(
-    gate: Arc<Gate>,
+pub fn keep<F: Fn() -> ConnectionTimeouts + Send + 'static>(
+    admission: Arc<Admission>,
     config: &Overload,
     descriptors: Descriptors,
-    patience: F,
+    timeouts: F,
 ) -> impl Future<Output = ()> + Send + use<F> {
     let meters = Meters::find(config.memory.limit);
-    gate.set(config, meters.limit(), descriptors);
+    admission.set(config, meters.limit(), descriptors);
     let marks = Marks::new(config.memory.shed_at, config.memory.refuse_at);
     async move {
         let mut level = Level::Calm;
@@ -266,19 +266,19 @@ pub fn keep<F: Fn() -> Patience + Send + 'static>(
             if next != level {
                 tracing::warn!(level = next.name(), pressure, "memory");
                 level = next;
-                gate.level.store(level as u8, Relaxed);
+                admission.level.store(level as u8, Relaxed);
             }
-            metrics::load(gate.open.load(Relaxed), pressure);
-            gate.tick();
-            if swept.elapsed() >= LOOK.1 {
+            metrics::load(admission.open.load(Relaxed), pressure);
+            admission.tick();
+            if swept.elapsed() >= SAMPLE_INTERVAL.1 {
                 swept = Instant::now();
-                let patience = patience();
-                gate.sweep(patience);
+                let timeouts = timeouts();
+                admission.sweep(timeouts);
             }
             let pause = if metrics::inflight() > 0 {
-                LOOK.0
+                SAMPLE_INTERVAL.0
             } else {
-                LOOK.1
+                SAMPLE_INTERVAL.1
             };
             tokio::time::sleep(pause).await;
         }
@@ -290,20 +290,20 @@ mod tests {
     use super::*;
     use crate::config::OverloadMemory;
 
-    fn gate(memory: Option<u64>, config: &Overload) -> Gate {
-        let gate = Gate::default();
-        gate.set(config, memory, Descriptors::share(1 << 20, 0));
-        gate
+    fn admission(memory: Option<u64>, config: &Overload) -> Admission {
+        let admission = Admission::default();
+        admission.set(config, memory, Descriptors::share(1 << 20, 0));
+        admission
     }
 
     #[test]
     fn what_is_not_written_follows_from_the_memory_that_there_is() {
         let config = Overload::default();
         let of = |memory| {
-            let gate = gate(memory, &config);
+            let admission = admission(memory, &config);
             (
-                gate.exchanges.load(Relaxed),
-                gate.bodies_limit.load(Relaxed),
+                admission.exchanges.load(Relaxed),
+                admission.bodies_limit.load(Relaxed),
             )
         };
         assert_eq!(of(Some(128 << 20)), (1024, 32 << 20));
@@ -315,11 +315,11 @@ mod tests {
             memory: OverloadMemory::default(),
             ..config
         };
-        let gate = gate(Some(128 << 20), &own);
+        let admission = admission(Some(128 << 20), &own);
         assert_eq!(
             (
-                gate.exchanges.load(Relaxed),
-                gate.bodies_limit.load(Relaxed)
+                admission.exchanges.load(Relaxed),
+                admission.bodies_limit.load(Relaxed)
             ),
             (7, 1 << 20)
         );
@@ -327,41 +327,53 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_for_upstreams() {
-        let gate = Gate::default();
-        gate.set(&Overload::default(), None, Descriptors::share(1024, 40));
-        assert_eq!(gate.connections_limit.load(Relaxed), 571);
-        assert_eq!(gate.upstreams.load(Relaxed), 214);
-        gate.set(&Overload::default(), None, Descriptors::share(32, 40));
-        assert_eq!(gate.connections_limit.load(Relaxed), 0);
+        let admission = Admission::default();
+        admission.set(&Overload::default(), None, Descriptors::share(1024, 40));
+        assert_eq!(admission.connections_limit.load(Relaxed), 571);
+        assert_eq!(admission.upstreams.load(Relaxed), 214);
+        admission.set(&Overload::default(), None, Descriptors::share(32, 40));
+        assert_eq!(admission.connections_limit.load(Relaxed), 0);
     }
 
     #[test]
     fn tunnels_and_exchanges_share_the_descriptors_of_upstreams() {
-        let gate = Arc::new(Gate::default());
-        gate.upstreams.store(metrics::inflight() + 1, Relaxed);
-        let one = gate.tunnel();
+        let admission = Arc::new(Admission::default());
+        admission.upstreams.store(metrics::inflight() + 1, Relaxed);
+        let one = admission.admit_tunnel();
         assert!(one.is_ok());
-        assert_eq!(gate.tunnel().err(), Some(Reason::Connections));
-        let lane = Arc::new(Lane::default());
-        assert_eq!(gate.admit(&lane).map(drop), Err(Reason::Exchanges));
+        assert_eq!(
+            admission.admit_tunnel().err(),
+            Some(ShedReason::Connections)
+        );
+        let load = Arc::new(WorkerLoad::default());
+        assert_eq!(
+            admission.admit_exchange(&load).map(drop),
+            Err(ShedReason::Exchanges)
+        );
         drop(one);
-        assert_eq!(gate.tunnels.load(Relaxed), 0);
+        assert_eq!(admission.tunnels.load(Relaxed), 0);
     }
 
     #[test]
     fn an_exchange_is_let_in_while_no_other_is_however_little_memory_is_left() {
-        let gate = Gate::default();
-        let lane = Arc::new(Lane::default());
-        gate.level.store(Level::Refuse as u8, Relaxed);
+        let admission = Admission::default();
+        let load = Arc::new(WorkerLoad::default());
+        admission.level.store(Level::Refuse as u8, Relaxed);
         // Other tests of this process may have exchanges in progress.
         if metrics::inflight() == 0 {
-            let _ = gate.admit(&lane).map(drop);
+            let _ = admission.admit_exchange(&load).map(drop);
         }
         let _one = metrics::Inflight::enter();
-        assert_eq!(gate.admit(&lane).map(drop), Err(Reason::Memory));
-        gate.level.store(Level::Calm as u8, Relaxed);
-        assert!(gate.admit(&lane).is_ok());
-        gate.exchanges.store(1, Relaxed);
-        assert_eq!(gate.admit(&lane).map(drop), Err(Reason::Exchanges));
+        assert_eq!(
+            admission.admit_exchange(&load).map(drop),
+            Err(ShedReason::Memory)
+        );
+        admission.level.store(Level::Calm as u8, Relaxed);
+        assert!(admission.admit_exchange(&load).is_ok());
+        admission.exchanges.store(1, Relaxed);
+        assert_eq!(
+            admission.admit_exchange(&load).map(drop),
+            Err(ShedReason::Exchanges)
+        );
     }
 }

@@ -163,12 +163,12 @@ fn overload(
 ) -> impl Future<Output = ()> + use<> {
     let seen = Arc::clone(shared);
     overload::keep(
-        Arc::clone(&shared.gate),
+        Arc::clone(&shared.admission),
         &config.overload,
         descriptors,
         move || {
             let limits = &seen.generation.load().config.limits;
-            overload::Patience {
+            overload::ConnectionTimeouts {
                 idle: limits.idle_timeout,
                 stalled: limits.write_timeout,
             }
@@ -213,7 +213,7 @@ fn worker(
                 stores,
                 shared_flights,
             ));
-            runtime.spawn(Arc::clone(worker.lane()).keep(delay));
+            runtime.spawn(Arc::clone(worker.load()).keep(delay));
             let serving = intercept::serve(doors, worker, Arc::clone(&shared), front);
             if let Err(error) = runtime.block_on(serving) {
                 error!(%error, "a worker stopped");

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::Overload,
     exchange::generation::Phase,
-    overload::{self, Descriptors, Patience},
+    overload::{self, ConnectionTimeouts, Descriptors},
 };
 
 /// Sees that a request was refused so, and that nothing was sent.
@@ -38,12 +38,17 @@ async fn what_is_shed_is_answered_and_nothing_is_settled() {
         exchanges: Some(0),
         ..Overload::default()
     };
-    let patience = || Patience {
+    let patience = || ConnectionTimeouts {
         idle: Duration::MAX,
         stalled: Duration::MAX,
     };
-    let gate = Arc::clone(&rig.shared.gate);
-    drop(overload::keep(gate, &none, Descriptors::take(1), patience));
+    let admission = Arc::clone(&rig.shared.admission);
+    drop(overload::keep(
+        admission,
+        &none,
+        Descriptors::take(1),
+        patience,
+    ));
     let answered = rig.ask(ASK).await;
     assert_eq!((answered.status, &*answered.code()), (503, "overloaded"));
     assert!(rig.shared.settled.lock().is_empty() && rig.seen().is_empty());

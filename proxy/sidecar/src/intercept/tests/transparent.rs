@@ -14,11 +14,11 @@ async fn redirected() -> (TcpStream, TcpStream) {
 async fn going(rig: &Rig, to: &str) -> TcpStream {
     let (app, ours) = redirected().await;
     let to = Ok(to.parse().unwrap());
-    let guest = rig.shared.gate.enter().unwrap();
+    let permit = rig.shared.admission.admit_connection().unwrap();
     tokio::spawn(super::super::transparent::serve(
         ours,
         to,
-        Arc::new(guest),
+        Arc::new(permit),
         Arc::clone(&rig.context),
     ));
     app

@@ -32,34 +32,34 @@ const STEP: Duration = Duration::from_millis(10);
 /// Window within which the least delay counts.
 const WINDOW: Duration = Duration::from_millis(250);
 /// Least number of measurements in a window: when each takes long, one alone may be a burst.
-const LOOKS: u32 = 3;
+const LEAST_SAMPLES: u32 = 3;
 /// Lateness that the runtime's timers have anyway.
 const COARSE: Duration = Duration::from_millis(2);
 /// Admitted exchanges that earn one immediate refusal; also the credit that one costs.
-const NO: usize = 4;
+const REFUSAL_COST: usize = 4;
 /// Immediate refusals that each second brings, whether anything is admitted or not.
-const NOS: usize = 200;
+const REFUSALS_PER_SECOND: usize = 200;
 /// Largest credit that is saved up.
-const MOST_CREDIT: usize = 1000 * NO;
+const MOST_CREDIT: usize = 1000 * REFUSAL_COST;
 /// Delay of a refusal beyond the credit: as long as its `retry-after` says.
-const BEYOND: Duration = Duration::from_secs(1);
+const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 /// Exchanges that a worker admits at once, however late it is.
 const LEAST: usize = 32;
 
 /// Exchanges that one worker has admitted, and the limit on them.
 #[derive(Debug)]
-pub struct Lane {
+pub struct WorkerLoad {
     inside: AtomicUsize,
     /// Most exchanges that were inside within the window.
     most: AtomicUsize,
-    /// Credit for immediate refusals, [`NO`] for each, and the second whose share is in it.
+    /// Credit for immediate refusals, [`REFUSAL_COST`] for each, and the second whose share is in it.
     credit: AtomicUsize,
     second: AtomicU32,
     limit: AtomicUsize,
     woken: Notify,
 }
 
-impl Default for Lane {
+impl Default for WorkerLoad {
     fn default() -> Self {
         Self {
             inside: AtomicUsize::new(0),
@@ -75,19 +75,19 @@ impl Default for Lane {
 /// An exchange that was admitted and has no reply yet. Dropping it makes room.
 #[derive(Debug)]
 #[must_use = "dropping it makes room for the next"]
-pub struct Admitted(Arc<Lane>);
+pub struct ExchangePermit(Arc<WorkerLoad>);
 
-impl Drop for Admitted {
+impl Drop for ExchangePermit {
     fn drop(&mut self) {
         self.0.inside.fetch_sub(1, Relaxed);
     }
 }
 
-impl Lane {
+impl WorkerLoad {
     /// Admits an exchange, where the limit has room.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Admitted> {
+    pub(super) fn enter(self: &Arc<Self>) -> Option<ExchangePermit> {
         let before = self.inside.fetch_add(1, Relaxed);
-        let admitted = Admitted(Arc::clone(self));
+        let admitted = ExchangePermit(Arc::clone(self));
         if before >= self.limit.load(Relaxed) {
             return None;
         }
@@ -112,16 +112,16 @@ impl Lane {
     /// Returns how long to delay the refusal of a request that is shed in this `second` of the
     /// clock of `Admission`; `None` for not at all. Clients that retry at once would otherwise take
     /// all that the worker can do, only to be refused.
-    pub fn wait(&self, second: u32) -> Option<Duration> {
+    pub fn refusal_delay(&self, second: u32) -> Option<Duration> {
         if self.second.swap(second, Relaxed) != second {
-            self.earn(NOS * NO);
+            self.earn(REFUSALS_PER_SECOND * REFUSAL_COST);
         }
-        match self.credit.load(Relaxed).checked_sub(NO) {
+        match self.credit.load(Relaxed).checked_sub(REFUSAL_COST) {
             Some(left) => {
                 self.credit.store(left, Relaxed);
                 None
             }
-            None => Some(BEYOND),
+            None => Some(REFUSAL_DELAY),
         }
     }
 
@@ -152,7 +152,7 @@ impl Lane {
 struct Control {
     target: Duration,
     least: Duration,
-    looks: u32,
+    samples: u32,
     begun: Instant,
     limit: usize,
 }
@@ -162,7 +162,7 @@ impl Control {
         Self {
             target,
             least: Duration::MAX,
-            looks: 0,
+            samples: 0,
             begun: now,
             limit: usize::MAX,
         }
@@ -170,15 +170,15 @@ impl Control {
 
     fn restart(&mut self, now: Instant) {
         self.least = Duration::MAX;
-        self.looks = 0;
+        self.samples = 0;
         self.begun = now;
     }
 
     /// Takes in one measured delay, and the most that were inside; returns the limit from now on.
     fn observe(&mut self, now: Instant, delay: Duration, inside: usize) -> usize {
         self.least = self.least.min(delay);
-        self.looks += 1;
-        if now.saturating_duration_since(self.begun) < WINDOW || self.looks < LOOKS {
+        self.samples += 1;
+        if now.saturating_duration_since(self.begun) < WINDOW || self.samples < LEAST_SAMPLES {
             return self.limit;
         }
         let least = self.least;
@@ -286,42 +286,48 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_worker_looks_at_nothing() {
-        let lane = Arc::new(Lane::default());
-        let keeper = tokio::spawn(Arc::clone(&lane).keep(TARGET));
+        let load = Arc::new(WorkerLoad::default());
+        let keeper = tokio::spawn(Arc::clone(&load).keep(TARGET));
         // The worker sleeps without a timer, so paused time jumps to the end of this sleep.
         tokio::time::sleep(Duration::from_secs(3600)).await;
-        let admitted = lane.enter();
+        let admitted = load.enter();
         assert!(admitted.is_some());
         tokio::time::sleep(Duration::from_secs(1)).await;
         drop(admitted);
         assert!(!keeper.is_finished());
-        assert_eq!(lane.inside.load(Relaxed), 0);
+        assert_eq!(load.inside.load(Relaxed), 0);
         keeper.abort();
     }
 
     #[test]
-    fn a_worker_says_no_as_often_as_it_can_afford() {
-        let lane = Arc::new(Lane::default());
-        lane.credit.store(NO, Relaxed);
-        assert_eq!((lane.wait(0), lane.wait(0)), (None, Some(BEYOND)));
-        for _ in 0..NO {
-            assert!(lane.enter().is_some());
+    fn a_worker_refuses_at_once_as_often_as_it_can_afford() {
+        let load = Arc::new(WorkerLoad::default());
+        load.credit.store(REFUSAL_COST, Relaxed);
+        assert_eq!(
+            (load.refusal_delay(0), load.refusal_delay(0)),
+            (None, Some(REFUSAL_DELAY))
+        );
+        for _ in 0..REFUSAL_COST {
+            assert!(load.enter().is_some());
         }
-        assert_eq!((lane.wait(0), lane.wait(0)), (None, Some(BEYOND)));
+        assert_eq!(
+            (load.refusal_delay(0), load.refusal_delay(0)),
+            (None, Some(REFUSAL_DELAY))
+        );
         // The next second brings some, whether any is admitted or not.
-        for _ in 0..NOS {
-            assert_eq!(lane.wait(1), None);
+        for _ in 0..REFUSALS_PER_SECOND {
+            assert_eq!(load.refusal_delay(1), None);
         }
-        assert_eq!(lane.wait(1), Some(BEYOND));
+        assert_eq!(load.refusal_delay(1), Some(REFUSAL_DELAY));
     }
 
     #[test]
     fn whoever_finds_no_room_takes_none() {
-        let lane = Arc::new(Lane::default());
-        lane.limit.store(1, Relaxed);
-        let first = lane.enter();
-        assert!(first.is_some() && lane.enter().is_none());
+        let load = Arc::new(WorkerLoad::default());
+        load.limit.store(1, Relaxed);
+        let first = load.enter();
+        assert!(first.is_some() && load.enter().is_none());
         drop(first);
-        assert!(lane.enter().is_some());
+        assert!(load.enter().is_some());
     }
 }

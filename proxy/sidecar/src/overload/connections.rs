@@ -1,0 +1,488 @@
+//! Connections: how many there are, which are idle, and which do not read what they are sent.
+//!
+//! A connection has no timer of its own: it notes in its [`ConnectionState`], in whole seconds,
+//! when it was last active, and once a second all of them are swept. Ten thousand idle connections
+//! cost a pass over ten thousand numbers, and 100 bytes each.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{Admission, ConnectionTimeouts, Level, ShedReason};
+use crate::telemetry::metrics;
+
+/// Divisor of the limit: over it, this part of the connections is evicted at once, as finding idle
+/// ones takes a pass over all.
+const BATCH: usize = 64;
+
+/// Values of `ConnectionState::signal`, each more urgent than the one before.
+const STAY: u8 = 0;
+const PARK: u8 = 1;
+const IDLE: u8 = 2;
+const STALLED: u8 = 3;
+/// Seconds without an exchange after which a connection is parked.
+const PARK_AFTER: u64 = 2;
+
+/// Signals to the task that serves a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionSignal {
+    /// End in order: the connection is idle.
+    Idle,
+    /// End at once: the peer reads nothing.
+    Stalled,
+    /// Park: keep the connection, and drop what serves it until there is something to serve.
+    Parked,
+}
+
+/// Activity of one connection.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionState {
+    /// Exchanges in progress.
+    busy: AtomicU32,
+    /// Second in which the last exchange ended.
+    since: AtomicU32,
+    /// Second since which the socket takes no more; 0 while it does.
+    blocked: AtomicU32,
+    /// Replies whose latest piece was not followed by a poll for the next one, and the second in
+    /// which any of them last moved.
+    waiting: AtomicU32,
+    moved: AtomicU32,
+    signal: AtomicU8,
+    /// True once it had an exchange.
+    served: AtomicBool,
+    /// True if it has been used since it was last parked, if it is between two messages, and if it
+    /// is being parked, respectively.
+    used: AtomicBool,
+    between: AtomicBool,
+    parked: AtomicBool,
+    notify: Notify,
+}
+
+/// A connection that was admitted. Dropping it makes room.
+pub struct ConnectionPermit {
+    admission: Arc<Admission>,
+    id: u64,
+    state: Arc<ConnectionState>,
+}
+
+impl ConnectionPermit {
+    /// Returns its number, which no other connection of this process has.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns a handle with which its activity is noted.
+    pub fn handle(&self) -> ConnectionHandle {
+        ConnectionHandle {
+            admission: Arc::clone(&self.admission),
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// Resolves when the connection is to end or to be parked.
+    pub async fn signalled(&self) -> ConnectionSignal {
+        loop {
+            match self.state.signal.load(Relaxed) {
+                STAY => self.state.notify.notified().await,
+                PARK => {
+                    // Taken once: a connection that can't be parked now is signalled again by a
+                    // later sweep.
+                    let park = self
+                        .state
+                        .signal
+                        .compare_exchange(PARK, STAY, Relaxed, Relaxed);
+                    if park.is_ok() {
+                        return ConnectionSignal::Parked;
+                    }
+                }
+                IDLE => return ConnectionSignal::Idle,
+                _ => return ConnectionSignal::Stalled,
+            }
+        }
+    }
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        self.admission.open.fetch_sub(1, Relaxed);
+        if self.state.signal.load(Relaxed) > PARK {
+            self.admission.ending.fetch_sub(1, Relaxed);
+        }
+        self.admission.connections.remove(&self.id);
+    }
+}
+
+/// Handle with which the parts of a connection note its activity.
+#[derive(Clone)]
+pub struct ConnectionHandle {
+    admission: Arc<Admission>,
+    state: Arc<ConnectionState>,
+}
+
+impl ConnectionHandle {
+    /// Notes that an exchange is in progress, until the returned value is dropped.
+    pub fn exchange(&self) -> ActiveExchange {
+        self.state.busy.fetch_add(1, Relaxed);
+        self.state.used.store(true, Relaxed);
+        self.state.served.store(true, Relaxed);
+        ActiveExchange {
+            handle: self.clone(),
+            waits: false,
+        }
+    }
+
+    /// Notes whether all messages that came are whole.
+    pub fn between_messages(&self, between: bool) {
+        self.state.between.store(between, Relaxed);
+    }
+
+    /// Marks the connection as being parked, where nothing is in progress. Returns whether it is.
+    #[must_use]
+    pub fn park(&self) -> bool {
+        let rests = self.state.rests();
+        self.state.parked.store(rests, Relaxed);
+        rests
+    }
+
+    /// Notes that the connection waits parked, with nothing that serves it.
+    pub fn unpark(&self) {
+        self.state.used.store(false, Relaxed);
+        self.state.parked.store(false, Relaxed);
+    }
+
+    /// True while the connection is being parked.
+    pub fn is_parked(&self) -> bool {
+        self.state.parked.load(Relaxed)
+    }
+
+    /// Notes that the socket takes no more for now.
+    pub fn blocked(&self) {
+        if self.state.blocked.load(Relaxed) == 0 {
+            self.state.blocked.store(self.admission.now(), Relaxed);
+        }
+    }
+
+    /// Notes that the socket took all that was there.
+    pub fn flows(&self) {
+        if self.state.blocked.load(Relaxed) != 0 {
+            self.state.blocked.store(0, Relaxed);
+        }
+    }
+
+    /// Notes that the socket, still blocked, took bytes worth `seconds` more of its time-out.
+    pub fn creeps(&self, seconds: u32) {
+        let since = self.state.blocked.load(Relaxed);
+        if since != 0 {
+            let later = since.saturating_add(seconds).min(self.admission.now());
+            self.state.blocked.store(later, Relaxed);
+        }
+    }
+}
+
+/// An exchange in progress.
+#[must_use = "dropping it ends the exchange"]
+pub struct ActiveExchange {
+    handle: ConnectionHandle,
+    waits: bool,
+}
+
+impl ActiveExchange {
+    /// Notes that a piece of the reply was handed over.
+    pub fn handed_over(&mut self) {
+        if !self.waits {
+            self.waits = true;
+            self.handle.state.waiting.fetch_add(1, Relaxed);
+        }
+        self.moved();
+    }
+
+    /// Notes that the next piece is polled for.
+    pub fn next_polled(&mut self) {
+        if self.waits {
+            self.waits = false;
+            self.handle.state.waiting.fetch_sub(1, Relaxed);
+            self.moved();
+        }
+    }
+
+    fn moved(&self) {
+        self.handle
+            .state
+            .moved
+            .store(self.handle.admission.now(), Relaxed);
+    }
+}
+
+impl Drop for ActiveExchange {
+    fn drop(&mut self) {
+        self.next_polled();
+        let state = &self.handle.state;
+        state.since.store(self.handle.admission.now(), Relaxed);
+        state.busy.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Admission {
+    /// Admits a connection; over the limit, idle connections are evicted for it.
+    ///
+    /// # Errors
+    /// The reason, counted.
+    pub fn admit_connection(self: &Arc<Self>) -> Result<ConnectionPermit, ShedReason> {
+        if self.level.load(Relaxed) == Level::Refuse as u8 {
+            self.shed(ShedReason::Memory);
+            return Err(ShedReason::Memory);
+        }
+        let open = self.open.fetch_add(1, Relaxed) + 1;
+        let limit = self.connections_limit.load(Relaxed);
+        let stays = open.saturating_sub(self.ending.load(Relaxed));
+        if stays > limit && !self.evict((limit / BATCH).max(1)) {
+            self.open.fetch_sub(1, Relaxed);
+            self.shed(ShedReason::Connections);
+            return Err(ShedReason::Connections);
+        }
+        let id = self.next.fetch_add(1, Relaxed);
+        let state = Arc::new(ConnectionState::default());
+        state.since.store(self.now(), Relaxed);
+        self.connections.insert(id, Arc::clone(&state));
+        Ok(ConnectionPermit {
+            admission: Arc::clone(self),
+            id,
+            state,
+        })
+    }
+
+    /// Signals up to `count` connections to end, those idle for longest; returns whether there was
+    /// one. One that had an exchange is evicted only where all idle ones had one: clients that open
+    /// connections and send nothing evict each other, and nobody else.
+    fn evict(&self, count: usize) -> bool {
+        let now = self.now();
+        if self.none_idle.load(Relaxed) == now {
+            return false;
+        }
+        let mut idle: Vec<(u32, Arc<ConnectionState>)> = (self.connections.iter())
+            .filter(|state| state.is_idle())
+            .map(|state| (state.since.load(Relaxed), Arc::clone(&state)))
+            .collect();
+        if idle.iter().any(|(_, state)| !state.served.load(Relaxed)) {
+            idle.retain(|(_, state)| !state.served.load(Relaxed));
+        }
+        // A client that connected in this second is about to send a request.
+        idle.retain(|(since, _)| *since < now);
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        for (_, state) in idle.iter().take(count) {
+            self.signal(state, ConnectionSignal::Idle, "evicted");
+        }
+        if idle.is_empty() {
+            self.none_idle.store(now, Relaxed);
+        }
+        !idle.is_empty()
+    }
+
+    /// Signals connections that are idle or stalled for longer than their time-out to end, and idle
+    /// ones to be parked.
+    pub(super) fn sweep(&self, timeouts: ConnectionTimeouts) {
+        let now = self.now();
+        let longer =
+            |since: u32, than: Duration| u64::from(now.saturating_sub(since)) > than.as_secs();
+        for state in &self.connections {
+            let blocked = state.blocked.load(Relaxed);
+            let stalled = blocked != 0 && longer(blocked, timeouts.stalled)
+                || state.waiting.load(Relaxed) > 0
+                    && longer(state.moved.load(Relaxed), timeouts.stalled);
+            if state.signal.load(Relaxed) == STALLED {
+                continue;
+            }
+            if stalled {
+                self.signal(&state, ConnectionSignal::Stalled, "stalled");
+            } else if state.is_idle() && longer(state.since.load(Relaxed), timeouts.idle) {
+                self.signal(&state, ConnectionSignal::Idle, "idle");
+            } else if state.may_park()
+                && u64::from(now.saturating_sub(state.since.load(Relaxed))) >= PARK_AFTER
+                && state
+                    .signal
+                    .compare_exchange(STAY, PARK, Relaxed, Relaxed)
+                    .is_ok()
+            {
+                state.notify.notify_one();
+            }
+        }
+    }
+
+    fn signal(&self, state: &ConnectionState, how: ConnectionSignal, why: &'static str) {
+        let how = match how {
+            ConnectionSignal::Parked => return, // does not end the connection
+            ConnectionSignal::Idle => IDLE,
+            ConnectionSignal::Stalled => STALLED,
+        };
+        if state.signal.fetch_max(how, Relaxed) <= PARK {
+            self.ending.fetch_add(1, Relaxed);
+        }
+        metrics::cut(why);
+        state.notify.notify_one();
+    }
+}
+
+impl ConnectionState {
+    fn is_idle(&self) -> bool {
+        self.busy.load(Relaxed) == 0 && self.signal.load(Relaxed) <= PARK
+    }
+
+    /// True if nothing is in progress in either direction.
+    fn rests(&self) -> bool {
+        self.busy.load(Relaxed) == 0
+            && self.between.load(Relaxed)
+            && self.blocked.load(Relaxed) == 0
+    }
+
+    fn may_park(&self) -> bool {
+        self.used.load(Relaxed) && self.rests()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const TIMEOUTS: ConnectionTimeouts = ConnectionTimeouts {
+        idle: Duration::from_secs(600),
+        stalled: Duration::from_secs(60),
+    };
+
+    fn admission(limit: usize) -> Arc<Admission> {
+        let admission = Admission::default();
+        admission.connections_limit.store(limit, Relaxed);
+        Arc::new(admission)
+    }
+
+    async fn signal(permit: &ConnectionPermit) -> Option<ConnectionSignal> {
+        let mut signalled = std::pin::pin!(permit.signalled());
+        match poll_fn(|context| std::task::Poll::Ready(signalled.as_mut().poll(context))).await {
+            std::task::Poll::Ready(how) => Some(how),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_longest_idle_connection_makes_room_and_busy_ones_stay() {
+        let admission = admission(3);
+        let busy = admission.admit_connection().unwrap();
+        let exchange = busy.handle().exchange();
+        let old = admission.admit_connection().unwrap();
+        admission.clock.store(5, Relaxed);
+        let young = admission.admit_connection().unwrap();
+        admission.clock.store(9, Relaxed);
+        let new = admission.admit_connection().unwrap();
+        assert_eq!(signal(&old).await, Some(ConnectionSignal::Idle));
+        assert_eq!((signal(&busy).await, signal(&young).await), (None, None));
+        drop(old);
+        let _second = young.handle().exchange();
+        let _third = new.handle().exchange();
+        assert!(matches!(
+            admission.admit_connection(),
+            Err(ShedReason::Connections)
+        ));
+        drop(exchange);
+        admission.clock.store(10, Relaxed);
+        assert!(
+            admission.admit_connection().is_ok(),
+            "what was busy is idle for a second now"
+        );
+        assert_eq!(signal(&busy).await, Some(ConnectionSignal::Idle));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_had_an_exchange_stays_while_others_never_had_one() {
+        let admission = admission(2);
+        let used = admission.admit_connection().unwrap();
+        drop(used.handle().exchange());
+        admission.clock.store(5, Relaxed);
+        let silent = admission.admit_connection().unwrap();
+        assert!(
+            matches!(admission.admit_connection(), Err(ShedReason::Connections)),
+            "a newcomer may yet ask"
+        );
+        admission.clock.store(6, Relaxed);
+        assert!(admission.admit_connection().is_ok());
+        assert_eq!(
+            (signal(&used).await, signal(&silent).await),
+            (None, Some(ConnectionSignal::Idle))
+        );
+    }
+
+    #[tokio::test]
+    async fn idle_and_stalled_connections_are_signalled_after_their_time_outs() {
+        let admission = admission(100);
+        let (idle, slow, still, well) = (
+            admission.admit_connection().unwrap(),
+            admission.admit_connection().unwrap(),
+            admission.admit_connection().unwrap(),
+            admission.admit_connection().unwrap(),
+        );
+        let _exchanges = [slow.handle().exchange(), well.handle().exchange()];
+        slow.handle().blocked();
+        let mut reply = still.handle().exchange();
+        reply.handed_over();
+        well.handle().blocked();
+        well.handle().flows();
+        admission.clock.store(61, Relaxed);
+        admission.sweep(TIMEOUTS);
+        assert_eq!((signal(&slow).await, signal(&still).await), (None, None));
+        admission.clock.store(62, Relaxed);
+        admission.sweep(TIMEOUTS);
+        assert_eq!(signal(&slow).await, Some(ConnectionSignal::Stalled));
+        assert_eq!(signal(&still).await, Some(ConnectionSignal::Stalled));
+        admission.clock.store(602, Relaxed);
+        admission.sweep(TIMEOUTS);
+        assert_eq!(signal(&idle).await, Some(ConnectionSignal::Idle));
+        assert_eq!(signal(&well).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_creeps_is_given_time_for_what_it_took_and_no_more() {
+        let admission = admission(100);
+        let permit = admission.admit_connection().unwrap();
+        let handle = permit.handle();
+        let _exchange = handle.exchange();
+        handle.blocked();
+        for second in 1..=60 {
+            admission.clock.store(second, Relaxed);
+            handle.creeps(1);
+        }
+        admission.clock.store(100, Relaxed);
+        admission.sweep(TIMEOUTS);
+        assert_eq!(
+            signal(&permit).await,
+            None,
+            "it was worth a second each second"
+        );
+        admission.clock.store(140, Relaxed);
+        admission.sweep(TIMEOUTS);
+        assert_eq!(signal(&permit).await, Some(ConnectionSignal::Stalled));
+    }
+
+    #[test]
+    fn every_connection_that_ends_makes_room() {
+        let admission = admission(1);
+        for _ in 0..3 {
+            let permit = admission.admit_connection().unwrap();
+            let _busy = permit.handle().exchange();
+            assert!(admission.admit_connection().is_err());
+            drop(permit);
+            admission.clock.fetch_add(1, Relaxed);
+        }
+        assert_eq!(
+            (admission.open.load(Relaxed), admission.ending.load(Relaxed)),
+            (0, 0)
+        );
+        assert!(admission.connections.is_empty());
+    }
+}
