@@ -17,7 +17,7 @@ use crate::{
     policy::{Call, Found, Keep},
     state::{
         Stores,
-        flights::{Joined, Lead, Recording, Seat},
+        flights::{FlightRole, Joined, Lead, Recording},
     },
     telemetry::metrics,
     upstream::Inbound,
@@ -104,7 +104,7 @@ impl<T: Transport> Worker<T> {
             let alone = || format!("k\0{}", guard.record.id);
             let seat = (!keeps.is_empty()).then(|| self.flights.lead_or_join(alone()));
             match seat {
-                Some(Seat::Lead(lead)) => Some(lead),
+                Some(FlightRole::Lead(lead)) => Some(lead),
                 _ => None,
             }
         });
@@ -116,7 +116,7 @@ impl<T: Transport> Worker<T> {
         let ledger = guard.ledger.hand_over();
         let reply = reply
             .map(|body| SettledBody::new(body, Tap::new(dialect, streaming), streaming, ledger));
-        let (reply, recording) = lead.fly(reply);
+        let (reply, recording) = lead.share_reply(reply);
         if !keeps.is_empty() {
             let stores = self.stores.clone();
             tokio::spawn(async move {

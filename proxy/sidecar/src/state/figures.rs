@@ -78,7 +78,10 @@ impl Stores {
                 } else {
                     "redis"
                 },
-                shared.links.iter().all(|link| *link.watch().borrow()),
+                shared
+                    .clients
+                    .iter()
+                    .all(|client| *client.subscribe().borrow()),
                 shared.limits.unsettled(),
             ),
         };

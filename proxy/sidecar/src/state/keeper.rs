@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::link::{Connection, Link, PATIENT};
+use super::client::{Connection, PATIENT, StoreClient};
 use crate::{config, telemetry::metrics};
 
 /// Time limit for a connection with TLS and authentication.
@@ -22,22 +22,22 @@ const DEAD: Duration = Duration::from_secs(2);
 
 /// Makes a store client's connection, and makes it anew when it breaks.
 pub(super) struct Keeper {
-    link: Arc<Link>,
+    client: Arc<StoreClient>,
     server: config::Redis,
     name: &'static str,
     /// True once the log says that the store is away.
-    told: bool,
+    logged: bool,
 }
 
 impl Keeper {
     /// Makes a keeper; `name` is the store's name in the log and in metrics.
-    pub(super) fn new(link: Arc<Link>, server: config::Redis, name: &'static str) -> Self {
-        let told = false;
+    pub(super) fn new(client: Arc<StoreClient>, server: config::Redis, name: &'static str) -> Self {
+        let logged = false;
         Self {
-            link,
+            client,
             server,
             name,
-            told,
+            logged,
         }
     }
 
@@ -47,11 +47,11 @@ impl Keeper {
         loop {
             match timeout(CONNECT, connect(&self.server)).await {
                 Ok(Ok(connection)) => {
-                    self.link.set(Some(connection.clone()));
-                    if self.watch_over(connection).await {
+                    self.client.set(Some(connection.clone()));
+                    if self.supervise(connection).await {
                         pause = RETRY.0;
                     }
-                    self.link.set(None);
+                    self.client.set(None);
                 }
                 Ok(Err(error)) => self.away(&words(&error)),
                 Err(_) => self.away("no connection in time"),
@@ -62,21 +62,21 @@ impl Keeper {
     }
 
     /// Pings a connection for as long as it is good. Returns true if it ever was.
-    async fn watch_over(&mut self, mut connection: Connection) -> bool {
+    async fn supervise(&mut self, mut connection: Connection) -> bool {
         let (mut ever, mut pause) = (false, RETRY.0);
         let mut good = tokio::time::Instant::now();
         while good.elapsed() < DEAD {
-            let asked = tokio::time::Instant::now();
+            let sent = tokio::time::Instant::now();
             match timeout(DEAD, connection.ask(&redis::cmd("PING"))).await {
-                Ok(Ok(_)) if asked.elapsed() <= self.link.wait => {
+                Ok(Ok(_)) if sent.elapsed() <= self.client.wait => {
                     self.back();
                     (ever, pause) = (true, RETRY.0);
                     tokio::select! {
-                        () = self.link.trouble.notified() => {}
+                        () = self.client.trouble.notified() => {}
                         () = tokio::time::sleep(RETRY.1) => {}
                     }
                     good = tokio::time::Instant::now();
-                    if *self.link.up.borrow() {
+                    if *self.client.up.borrow() {
                         continue;
                     }
                 }
@@ -101,11 +101,11 @@ impl Keeper {
     }
 
     fn away(&mut self, cause: &str) {
-        self.link
+        self.client
             .up
             .send_if_modified(|up| std::mem::replace(up, false));
         metrics::store_up(self.name, false);
-        if !std::mem::replace(&mut self.told, true) {
+        if !std::mem::replace(&mut self.logged, true) {
             tracing::warn!(
                 store = self.name,
                 cause,
@@ -115,12 +115,12 @@ impl Keeper {
     }
 
     fn back(&mut self) {
-        self.link.failures.store(0, Ordering::Relaxed);
-        self.link
+        self.client.failures.store(0, Ordering::Relaxed);
+        self.client
             .up
             .send_if_modified(|up| !std::mem::replace(up, true));
         metrics::store_up(self.name, true);
-        if std::mem::replace(&mut self.told, false) {
+        if std::mem::replace(&mut self.logged, false) {
             tracing::info!(store = self.name, "redis serves again");
         }
     }

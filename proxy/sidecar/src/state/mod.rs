@@ -27,11 +27,11 @@ use tokio::sync::oneshot;
 
 use crate::config;
 
+mod client;
 mod figures;
 pub mod flights;
 mod keeper;
 pub mod limits;
-mod link;
 mod ports;
 pub mod replies;
 pub mod values;
@@ -41,10 +41,10 @@ pub use limits::{Ask, MOST, Reservation, Settled, Standing, Unavailable, Window}
 pub use replies::{Kept, NotKept, Replies};
 pub use values::{ValueError, Values};
 
+use client::StoreClient;
 use flights::Flights;
 use keeper::Keeper;
-use limits::{Place, Take, memory::Buckets};
-use link::Link;
+use limits::{Take, TakenFrom, memory::Buckets};
 
 /// Longest time that the thread of a store without users goes on sending settlements.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ struct Inner {
 /// Parts of [`Inner`] for a shared store.
 struct Shared {
     limits: Arc<limits::shared::Limits>,
-    links: [Arc<Link>; 2],
+    clients: [Arc<StoreClient>; 2],
     cluster: bool,
     /// Dropped with the last user: the thread ends then.
     _used: oneshot::Sender<()>,
@@ -77,7 +77,7 @@ enum Clock {
     /// This process's clock; in Redis, the server's.
     Wall,
     /// A test's clock, everywhere.
-    Told(Arc<AtomicU64>),
+    Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
@@ -88,15 +88,15 @@ impl Clock {
                 .map_or(0, |since| {
                     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
                 }),
-            Self::Told(now) => now.load(Ordering::Relaxed),
+            Self::Manual(now) => now.load(Ordering::Relaxed),
         }
     }
 
     /// Returns the time that a server is to use instead of its own.
-    fn told(&self) -> Option<u64> {
+    fn manual(&self) -> Option<u64> {
         match self {
             Self::Wall => None,
-            Self::Told(now) => Some(now.load(Ordering::Relaxed)),
+            Self::Manual(now) => Some(now.load(Ordering::Relaxed)),
         }
     }
 }
@@ -122,14 +122,14 @@ impl Stores {
     /// # Errors
     /// As [`Stores::new`].
     pub fn with_clock(state: &config::State, now: Arc<AtomicU64>) -> io::Result<Self> {
-        Self::build(state, Clock::Told(now))
+        Self::build(state, Clock::Manual(now))
     }
 
     fn build(state: &config::State, clock: Clock) -> io::Result<Self> {
         let mut inner = memory(state, clock.clone());
         if let Some(server) = &state.redis {
-            let link = || Arc::new(Link::new(state.timeout, server.cluster));
-            let (quick, bulk) = (link(), link());
+            let client = || Arc::new(StoreClient::new(state.timeout, server.cluster));
+            let (quick, bulk) = (client(), client());
             let prefix = &server.prefix;
             let limits =
                 limits::shared::Limits::new(Arc::clone(&quick), state, server, clock.clone());
@@ -145,7 +145,7 @@ impl Stores {
             run(keepers, Arc::clone(&limits), unused)?;
             inner.shared = Some(Shared {
                 limits,
-                links: [quick, bulk],
+                clients: [quick, bulk],
                 cluster: server.cluster,
                 _used: used,
             });
@@ -196,7 +196,7 @@ impl Stores {
         let take = |(ask, hold): (Ask, _)| Take {
             amount: ask.amount.min(MOST),
             ask,
-            place: Place::Here(hold),
+            taken_from: TakenFrom::Here(hold),
         };
         let reservation = holds.map(|holds| {
             let takes = asks.into_iter().zip(holds).map(take).collect();
@@ -245,8 +245,8 @@ impl Stores {
             return true;
         };
         let all = async {
-            for link in &shared.links {
-                if link.watch().wait_for(|up| *up).await.is_err() {
+            for client in &shared.clients {
+                if client.subscribe().wait_for(|up| *up).await.is_err() {
                     return false;
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     Kept, Stores, Unavailable,
-    flights::Seat,
+    flights::FlightRole,
     limits::{Ask, Standing},
 };
 use crate::sandbox::{
@@ -61,13 +61,13 @@ impl Replies for Stores {
 
     fn lead_or_join(&self, key: String) -> Flight {
         match self.flights().lead_or_join(key) {
-            Seat::Lead(lead) => Flight::Lead(lead),
-            Seat::Follow(follow) => Flight::Follow {
+            FlightRole::Lead(lead) => Flight::Lead(lead),
+            FlightRole::Follow(follow) => Flight::Follow {
                 id: follow.id(),
                 age: follow.age(),
                 follow,
             },
-            Seat::Alone => Flight::Alone,
+            FlightRole::Alone => Flight::Alone,
         }
     }
 }

@@ -11,11 +11,11 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::buffer::{Flight, Place};
+use super::buffer::{Flight, Membership};
 
 /// The reply as one of its readers gets it. The last one to be dropped stops the upstream.
 pub struct FlightBody {
-    place: Place,
+    membership: Membership,
     /// Bytes that are still to come, where the reply's length is known.
     left: Option<u64>,
     /// True after an end or an error: nothing follows.
@@ -24,12 +24,12 @@ pub struct FlightBody {
 
 impl FlightBody {
     pub(super) fn new(flight: Arc<Flight>, reader: u64, size: Option<u64>) -> Self {
-        Self::at(Place { flight, reader }, size)
+        Self::at(Membership { flight, reader }, size)
     }
 
-    pub(super) fn at(place: Place, size: Option<u64>) -> Self {
+    pub(super) fn at(membership: Membership, size: Option<u64>) -> Self {
         Self {
-            place,
+            membership,
             left: size,
             over: false,
         }
@@ -49,8 +49,8 @@ impl Body for FlightBody {
         }
         // A body of two megabytes that are all there must not keep the worker from its other tasks.
         let budget = ready!(tokio::task::coop::poll_proceed(context));
-        let place = &self.place;
-        let read = ready!(place.flight.poll_read(place.reader, context));
+        let membership = &self.membership;
+        let read = ready!(membership.flight.poll_read(membership.reader, context));
         budget.made_progress();
         match &read {
             Some(Ok(chunk)) => {
@@ -63,8 +63,8 @@ impl Body for FlightBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let place = &self.place;
-        self.over || self.left == Some(0) || place.flight.has_all(place.reader)
+        let membership = &self.membership;
+        self.over || self.left == Some(0) || membership.flight.has_all(membership.reader)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -76,7 +76,7 @@ impl Body for FlightBody {
 impl fmt::Debug for FlightBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlightBody")
-            .field("flight", &self.place.flight.id)
+            .field("flight", &self.membership.flight.id)
             .field("left", &self.left)
             .finish_non_exhaustive()
     }

@@ -15,7 +15,7 @@ use http::Response;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use super::{Broken, FlightBody, Follow, Head, Joined, Lead, OUT, Recording, Seat, Table};
+use super::{Broken, FlightBody, FlightRole, Follow, Head, Joined, Lead, OUT, Recording, Table};
 
 pub(super) struct Flight {
     pub(super) id: u64,
@@ -54,7 +54,7 @@ struct State {
     /// True while all that came in is to be recorded.
     recorded: bool,
     /// Bytes of this flight in the table's count of recorded bytes.
-    held: usize,
+    recorded_bytes: usize,
     readers: BTreeMap<u64, Reader>,
     next: u64,
     /// Bytes read by the fastest reader.
@@ -73,12 +73,12 @@ struct Reader {
 }
 
 /// Membership of a reader in a flight, which it leaves when dropped.
-pub(super) struct Place {
+pub(super) struct Membership {
     pub(super) flight: Arc<Flight>,
     pub(super) reader: u64,
 }
 
-impl Drop for Place {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.flight.leave(self.reader);
     }
@@ -141,7 +141,7 @@ impl Flight {
                 gone_bytes: 0,
                 arrived: 0,
                 recorded: true,
-                held: 0,
+                recorded_bytes: 0,
                 readers: BTreeMap::new(),
                 next: 0,
                 furthest: 0,
@@ -158,22 +158,22 @@ impl Flight {
     }
 
     /// Returns a newcomer's role; `None` where nothing is left to join.
-    pub(super) fn seat(flight: &Arc<Self>) -> Option<Seat> {
+    pub(super) fn take_role(flight: &Arc<Self>) -> Option<FlightRole> {
         let mut state = flight.state();
         if matches!(state.stage, Stage::Vacant) {
             state.stage = Stage::Led;
             drop(state);
-            return Some(Seat::Lead(Lead::of(Arc::clone(flight))));
+            return Some(FlightRole::Lead(Lead::of(Arc::clone(flight))));
         }
         drop(state);
-        Self::follow(flight).map(Seat::Follow)
+        Self::follow(flight).map(FlightRole::Follow)
     }
 
     pub(super) fn follow(flight: &Arc<Self>) -> Option<Follow> {
         let mut state = flight.state();
         let reader = state.joinable().then(|| state.enter())?;
         drop(state);
-        Some(Follow(Place {
+        Some(Follow(Membership {
             flight: Arc::clone(flight),
             reader,
         }))
@@ -186,7 +186,7 @@ impl Flight {
     }
 
     /// Opens the flight with the leader's reply. Returns the leader's own reader.
-    pub(super) fn depart(&self, head: Head) -> u64 {
+    pub(super) fn open(&self, head: Head) -> u64 {
         let mut state = self.state();
         state.head = Some(head);
         state.stage = Stage::Open;
@@ -216,8 +216,11 @@ impl Flight {
     }
 
     /// Polls for a follower's reply, or its turn to lead; consumes its membership then.
-    pub(super) fn poll_join(place: &mut Option<Place>, context: &mut Context<'_>) -> Poll<Joined> {
-        let Some(Place { flight, reader }) = place.as_ref() else {
+    pub(super) fn poll_join(
+        membership: &mut Option<Membership>,
+        context: &mut Context<'_>,
+    ) -> Poll<Joined> {
+        let Some(Membership { flight, reader }) = membership.as_ref() else {
             return Poll::Ready(Joined::Alone);
         };
         let (flight, reader) = (Arc::clone(flight), *reader);
@@ -235,18 +238,18 @@ impl Flight {
                 // The lead is made before the membership is given up: the flight is never without
                 // both.
                 let lead = Lead::of(flight);
-                *place = None;
+                *membership = None;
                 return Poll::Ready(Joined::Lead(lead));
             }
             Stage::Open | Stage::Done if state.gone == 0 => state.head.clone(),
             _ => None,
         };
         drop(state);
-        let (Some(head), Some(place)) = (head, place.take()) else {
-            *place = None;
+        let (Some(head), Some(membership)) = (head, membership.take()) else {
+            *membership = None;
             return Poll::Ready(Joined::Alone);
         };
-        let mut reply = Response::new(FlightBody::at(place, head.size));
+        let mut reply = Response::new(FlightBody::at(membership, head.size));
         *reply.status_mut() = head.status;
         *reply.headers_mut() = head.headers;
         Poll::Ready(Joined::Reply(reply))
@@ -337,20 +340,20 @@ impl Flight {
     /// Takes in a chunk from the upstream. After the `last` one readers may leave at once without
     /// stopping anything.
     pub(super) fn push(&self, chunk: Bytes, last: bool) {
-        let (limits, held) = (&self.table.limits, &self.table.held);
+        let (limits, recorded_bytes) = (&self.table.limits, &self.table.recorded_bytes);
         let mut state = self.state();
         let bytes = chunk.len();
         state.arrived += bytes as u64;
         state.chunks.push_back(chunk);
         let mut full = false;
         if state.recorded {
-            let all = held.fetch_add(bytes, Ordering::Relaxed) + bytes;
-            state.held += bytes;
+            let all = recorded_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            state.recorded_bytes += bytes;
             full = state.arrived > limits.recording as u64 || all > limits.recordings;
         }
         if full {
             state.recorded = false;
-            held.fetch_sub(std::mem::take(&mut state.held), Ordering::Relaxed);
+            recorded_bytes.fetch_sub(std::mem::take(&mut state.recorded_bytes), Ordering::Relaxed);
         }
         if !state.recorded {
             state.trim(limits.recording);
@@ -382,7 +385,7 @@ impl Flight {
             status: head.status,
             headers: head.headers,
             chunks: state.chunks.iter().cloned().collect(),
-            bytes: state.held,
+            bytes: state.recorded_bytes,
             flight: Arc::clone(flight),
         });
         let woken = state.wakers();
@@ -408,7 +411,9 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        self.table.held.fetch_sub(state.held, Ordering::Relaxed);
+        self.table
+            .recorded_bytes
+            .fetch_sub(state.recorded_bytes, Ordering::Relaxed);
         self.table.alive.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -39,7 +39,7 @@ use http_body::Body;
 use tokio::sync::oneshot;
 
 pub use body::{Broken, FlightBody};
-use buffer::{Flight, Place};
+use buffer::{Flight, Membership};
 
 use crate::BoxError;
 
@@ -80,13 +80,13 @@ struct Table {
     /// Flights in memory: those in progress, and those over whose readers still read.
     alive: AtomicUsize,
     /// Bytes in recordings.
-    held: AtomicUsize,
+    recorded_bytes: AtomicUsize,
     next: AtomicU64,
 }
 
 /// Role of an exchange in the flight of its key.
 #[derive(Debug)]
-pub enum Seat {
+pub enum FlightRole {
     /// Makes the upstream call for all.
     Lead(Lead),
     /// Waits for the reply of the exchange that leads.
@@ -102,36 +102,36 @@ impl Flights {
             listed: DashMap::new(),
             limits,
             alive: AtomicUsize::new(0),
-            held: AtomicUsize::new(0),
+            recorded_bytes: AtomicUsize::new(0),
             next: AtomicU64::new(0),
         }))
     }
 
     /// Joins the flight of `key`, or opens it. Callers namespace the keys: the reply is shared with
     /// every exchange that gives the same key.
-    pub fn lead_or_join(&self, key: String) -> Seat {
+    pub fn lead_or_join(&self, key: String) -> FlightRole {
         // A replaced flight is dropped after the table's guard, with all that its wakers may drop
         // in turn.
-        let (seat, _replaced) = match self.0.listed.entry(key) {
-            Entry::Occupied(mut listed) => match Flight::seat(listed.get()) {
-                Some(seat) => (seat, None),
+        let (role, _replaced) = match self.0.listed.entry(key) {
+            Entry::Occupied(mut listed) => match Flight::take_role(listed.get()) {
+                Some(role) => (role, None),
                 None => match self.open(listed.key()) {
                     Some(flight) => {
                         let replaced = listed.insert(Arc::clone(&flight));
-                        (Seat::Lead(Lead::of(flight)), Some(replaced))
+                        (FlightRole::Lead(Lead::of(flight)), Some(replaced))
                     }
-                    None => (Seat::Alone, None),
+                    None => (FlightRole::Alone, None),
                 },
             },
             Entry::Vacant(free) => match self.open(free.key()) {
                 Some(flight) => {
                     free.insert(Arc::clone(&flight));
-                    (Seat::Lead(Lead::of(flight)), None)
+                    (FlightRole::Lead(Lead::of(flight)), None)
                 }
-                None => (Seat::Alone, None),
+                None => (FlightRole::Alone, None),
             },
         };
-        seat
+        role
     }
 
     /// Joins the flight of `key` if there is one that can be joined; never leads at once.
@@ -152,8 +152,8 @@ impl Flights {
     }
 
     /// Returns the bytes in recordings.
-    pub fn held(&self) -> usize {
-        self.0.held.load(Ordering::Relaxed)
+    pub fn recorded_bytes(&self) -> usize {
+        self.0.recorded_bytes.load(Ordering::Relaxed)
     }
 
     fn open(&self, key: &str) -> Option<Arc<Flight>> {
@@ -179,7 +179,7 @@ impl fmt::Debug for Flights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Flights")
             .field("alive", &self.len())
-            .field("held", &self.held())
+            .field("recorded_bytes", &self.recorded_bytes())
             .finish_non_exhaustive()
     }
 }
@@ -216,7 +216,7 @@ impl Lead {
     /// runtime, without which it panics. Trailers are dropped.
     ///
     /// Only for a reply that others may have, too: for an error status there is [`Lead::failed`].
-    pub fn fly<B>(
+    pub fn share_reply<B>(
         mut self,
         reply: Response<B>,
     ) -> (Response<FlightBody>, oneshot::Receiver<Recording>)
@@ -226,14 +226,14 @@ impl Lead {
         self.over = true;
         let (head, body) = reply.into_parts();
         let size = body.size_hint().exact();
-        let reader = self.flight.depart(Head {
+        let reader = self.flight.open(Head {
             status: head.status,
             headers: head.headers.clone(),
             size,
         });
-        let (told, recording) = oneshot::channel();
+        let (sender, recording) = oneshot::channel();
         let running = pump::Running(Arc::clone(&self.flight));
-        tokio::spawn(pump::pump(running, body, told));
+        tokio::spawn(pump::pump(running, body, sender));
         let body = FlightBody::new(Arc::clone(&self.flight), reader, size);
         (Response::from_parts(head, body), recording)
     }
@@ -261,7 +261,7 @@ impl fmt::Debug for Lead {
 
 /// An exchange that waits for another's reply. Until it is dropped or has what it waits for, it
 /// keeps the flight going.
-pub struct Follow(Place);
+pub struct Follow(Membership);
 
 /// Outcome of following.
 #[derive(Debug)]
@@ -289,8 +289,8 @@ impl Follow {
     /// Waits for the head of the reply, without a time limit: the caller sets one. May be dropped
     /// at any time.
     pub async fn joined(self) -> Joined {
-        let mut place = Some(self.0);
-        poll_fn(|context| Flight::poll_join(&mut place, context)).await
+        let mut membership = Some(self.0);
+        poll_fn(|context| Flight::poll_join(&mut membership, context)).await
     }
 }
 

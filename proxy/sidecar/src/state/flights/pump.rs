@@ -22,7 +22,7 @@ impl Drop for Running {
     }
 }
 
-pub(super) async fn pump<B>(running: Running, body: B, told: oneshot::Sender<Recording>)
+pub(super) async fn pump<B>(running: Running, body: B, sender: oneshot::Sender<Recording>)
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -49,14 +49,14 @@ where
                     flight.push(compact(chunk), last);
                 }
                 if last {
-                    return finish(flight, told);
+                    return finish(flight, sender);
                 }
             }
             Step::Frame(Some(Err(error))) => {
                 let cause: BoxError = error.into();
                 return flight.broken(Broken::Upstream(cause.into()));
             }
-            Step::Frame(None) => return finish(flight, told),
+            Step::Frame(None) => return finish(flight, sender),
         }
     }
 }
@@ -68,10 +68,10 @@ enum Step<F> {
     Deserted,
 }
 
-fn finish(flight: &Arc<Flight>, told: oneshot::Sender<Recording>) {
+fn finish(flight: &Arc<Flight>, sender: oneshot::Sender<Recording>) {
     match Flight::done(flight) {
         // Where nobody waits for the recording, it is dropped here, and the flight with it.
-        Some(recording) => drop(told.send(recording)),
+        Some(recording) => drop(sender.send(recording)),
         None => flight.unlist(),
     }
 }

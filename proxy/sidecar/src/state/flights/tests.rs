@@ -23,14 +23,14 @@ const KEY: &str = "policy/key";
 
 fn lead(flights: &Flights) -> Lead {
     match flights.lead_or_join(KEY.to_owned()) {
-        Seat::Lead(lead) => lead,
+        FlightRole::Lead(lead) => lead,
         other => panic!("{other:?} instead of the lead"),
     }
 }
 
 fn follow(flights: &Flights) -> Follow {
     match flights.lead_or_join(KEY.to_owned()) {
-        Seat::Follow(follow) => follow,
+        FlightRole::Follow(follow) => follow,
         other => panic!("{other:?} instead of a follower"),
     }
 }
@@ -79,20 +79,20 @@ async fn a_thousand_followers_of_one_upstream_call_see_identical_bytes() {
     let flights = Flights::default();
     let lead = lead(&flights);
     let mut readers = JoinSet::new();
-    let mut seats: Vec<_> = (0..500).map(|_| follow(&flights)).collect();
-    for seat in seats.drain(..) {
-        readers.spawn(async move { all(joined(seat).await).await.unwrap() });
+    let mut roles: Vec<_> = (0..500).map(|_| follow(&flights)).collect();
+    for role in roles.drain(..) {
+        readers.spawn(async move { all(joined(role).await).await.unwrap() });
     }
     let (mut upstream, reply) = reply();
-    let (own, recording) = lead.fly(reply);
+    let (own, recording) = lead.share_reply(reply);
     readers.spawn(all_of(own.into_body()));
     let mut expected = Vec::new();
     for number in 0..300_u32 {
         if number < 250 {
             // They come while it runs, each to what has passed and then live.
             for _ in 0..2 {
-                let seat = follow(&flights);
-                readers.spawn(async move { all(joined(seat).await).await.unwrap() });
+                let role = follow(&flights);
+                readers.spawn(async move { all(joined(role).await).await.unwrap() });
             }
         }
         let event = format!("data: {number}\n\n");
@@ -117,7 +117,7 @@ async fn all_of(body: FlightBody) -> Bytes {
 async fn a_late_joiner_gets_what_has_passed_at_once_and_then_what_comes() {
     let flights = Flights::default();
     let (mut upstream, reply) = reply();
-    let (own, _recording) = lead(&flights).fly(reply);
+    let (own, _recording) = lead(&flights).share_reply(reply);
     let mut own = own.into_body();
     say(&mut upstream, "one ").await;
     say(&mut upstream, "two ").await;
@@ -146,31 +146,31 @@ async fn a_late_joiner_gets_what_has_passed_at_once_and_then_what_comes() {
 async fn a_flight_can_be_joined_until_its_recording_is_stored() {
     let flights = Flights::default();
     let (mut upstream, reply) = reply();
-    let (own, recording) = lead(&flights).fly(reply);
+    let (own, recording) = lead(&flights).share_reply(reply);
     say(&mut upstream, "all").await;
     drop(upstream);
     assert_eq!(all(own.into_body()).await.unwrap(), "all");
     let recording = recording.await.unwrap();
     assert_eq!(all(joined(follow(&flights)).await).await.unwrap(), "all");
-    assert_eq!(flights.held(), 3);
+    assert_eq!(flights.recorded_bytes(), 3);
     drop(recording);
     assert!(flights.join(KEY).is_none());
     assert!(matches!(
         flights.lead_or_join(KEY.to_owned()),
-        Seat::Lead(_)
+        FlightRole::Lead(_)
     ));
-    assert_eq!((flights.len(), flights.held()), (0, 0));
+    assert_eq!((flights.len(), flights.recorded_bytes()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_leaves_after_the_head_is_not_missed() {
     let flights = Flights::default();
     let lead = lead(&flights);
-    let seat = follow(&flights);
+    let role = follow(&flights);
     let (mut upstream, reply) = reply();
-    let (own, recording) = lead.fly(reply);
+    let (own, recording) = lead.share_reply(reply);
     let mut own = own.into_body();
-    let mut other = joined(seat).await;
+    let mut other = joined(role).await;
     say(&mut upstream, "first ").await;
     assert_eq!(next(&mut own).await, "first ");
     drop(own);
@@ -205,7 +205,7 @@ async fn of_those_who_wait_for_a_leader_that_left_one_leads_and_the_others_follo
         assert!(waiting.try_join_next().is_none(), "the others wait on");
         let newcomer = follow(&flights);
         let (mut upstream, reply) = reply();
-        let (own, _recording) = second.fly(reply);
+        let (own, _recording) = second.share_reply(reply);
         let mut bodies = vec![own.into_body(), joined(newcomer).await];
         for joined in waiting.join_all().await {
             let Joined::Reply(reply) = joined else {
@@ -241,7 +241,7 @@ async fn an_upstream_that_is_down_is_not_tried_by_everybody_in_turn() {
     assert!(rest.iter().all(|joined| matches!(joined, Joined::Alone)));
     assert!(matches!(
         flights.lead_or_join(KEY.to_owned()),
-        Seat::Lead(_)
+        FlightRole::Lead(_)
     ));
 }
 
@@ -262,12 +262,12 @@ async fn a_follower_that_was_offered_the_lead_and_leaves_passes_it_on() {
 async fn a_newcomer_may_take_the_lead_that_nobody_has_and_those_who_wait_follow_it() {
     let flights = Flights::default();
     let first = lead(&flights);
-    let seat = follow(&flights);
+    let role = follow(&flights);
     drop(first);
     let second = lead(&flights);
     let (upstream, reply) = reply();
-    let (own, _recording) = second.fly(reply);
-    let other = joined(seat).await;
+    let (own, _recording) = second.share_reply(reply);
+    let other = joined(role).await;
     drop(upstream);
     assert_eq!(all(own.into_body()).await.unwrap(), "");
     assert_eq!(all(other).await.unwrap(), "");
@@ -277,10 +277,10 @@ async fn a_newcomer_may_take_the_lead_that_nobody_has_and_those_who_wait_follow_
 async fn an_upstream_that_breaks_off_breaks_all_readers_and_no_one_joins() {
     let flights = Flights::default();
     let lead = lead(&flights);
-    let (seat, sleeper) = (follow(&flights), follow(&flights));
+    let (role, sleeper) = (follow(&flights), follow(&flights));
     let (mut upstream, reply) = reply();
-    let (own, recording) = lead.fly(reply);
-    let other = joined(seat).await;
+    let (own, recording) = lead.share_reply(reply);
+    let other = joined(role).await;
     say(&mut upstream, "half").await;
     settle().await;
     upstream.abort(io::Error::other("reset"));
@@ -302,15 +302,15 @@ async fn an_upstream_that_breaks_off_breaks_all_readers_and_no_one_joins() {
 async fn when_the_last_reader_has_gone_the_upstream_is_dropped_at_once() {
     let flights = Flights::default();
     let (mut upstream, reply) = reply();
-    let (own, recording) = lead(&flights).fly(reply);
+    let (own, recording) = lead(&flights).share_reply(reply);
     let other = joined(follow(&flights)).await;
-    let seat = follow(&flights);
+    let role = follow(&flights);
     say(&mut upstream, "x").await;
     drop(own);
     drop(other);
     settle().await;
     say(&mut upstream, "somebody is still going to read").await;
-    drop(seat);
+    drop(role);
     settle().await;
     let sent = upstream.send_data(Bytes::from_static(b"y")).await;
     assert!(sent.is_err(), "nobody listens");
@@ -318,7 +318,7 @@ async fn when_the_last_reader_has_gone_the_upstream_is_dropped_at_once() {
     assert!(flights.is_empty());
     assert!(matches!(
         flights.lead_or_join(KEY.to_owned()),
-        Seat::Lead(_)
+        FlightRole::Lead(_)
     ));
 }
 
@@ -362,7 +362,7 @@ impl Body for Fountain {
 async fn a_slow_sole_reader_slows_the_upstream() {
     let flights = Flights::default();
     let (reply, given) = Fountain::reply(10_000);
-    let (own, recording) = lead(&flights).fly(reply);
+    let (own, recording) = lead(&flights).share_reply(reply);
     let mut own = own.into_body();
     settle().await;
     assert_eq!(given.load(Ordering::Relaxed), 64);
@@ -372,7 +372,7 @@ async fn a_slow_sole_reader_slows_the_upstream() {
         assert_eq!(given.load(Ordering::Relaxed), 64 + read);
     }
     // The reply is over the cap by now: no recording, and no chunk is buffered that the reader has.
-    assert_eq!(flights.held(), 0);
+    assert_eq!(flights.recorded_bytes(), 0);
     let (sent, mut rest) = (5000, 0);
     while let Some(frame) = own.frame().await {
         let chunk = frame.unwrap().into_data().unwrap();
@@ -391,10 +391,10 @@ async fn the_fastest_reader_drives_and_who_lags_by_more_than_is_kept_is_cut_with
     };
     let flights = Flights::new(limits);
     let (reply, given) = Fountain::reply(300);
-    let (own, _recording) = lead(&flights).fly(reply);
+    let (own, _recording) = lead(&flights).share_reply(reply);
     let mut slow = joined(follow(&flights)).await;
     let mut close = joined(follow(&flights)).await;
-    let unseated = follow(&flights);
+    let latecomer = follow(&flights);
     let mut own = own.into_body();
     next(&mut slow).await;
     for at in 0..150 {
@@ -409,7 +409,7 @@ async fn the_fastest_reader_drives_and_who_lags_by_more_than_is_kept_is_cut_with
     assert_eq!(usize::from(next(&mut close).await[0]), 130);
     let error = slow.frame().await.unwrap().unwrap_err();
     assert!(matches!(error, Broken::Lagged));
-    assert!(matches!(unseated.joined().await, Joined::Alone));
+    assert!(matches!(latecomer.joined().await, Joined::Alone));
     assert_eq!(all(own).await.unwrap().len(), 150 << 10);
 }
 
@@ -421,16 +421,16 @@ async fn over_the_cap_nobody_joins_and_those_who_read_go_on() {
     };
     let flights = Flights::new(limits);
     let (mut upstream, reply) = reply();
-    let (own, recording) = lead(&flights).fly(reply);
+    let (own, recording) = lead(&flights).share_reply(reply);
     let mut own = own.into_body();
     let mut other = joined(follow(&flights)).await;
     say(&mut upstream, "0123456789").await;
     settle().await;
-    assert_eq!(flights.held(), 10);
+    assert_eq!(flights.recorded_bytes(), 10);
     drop(follow(&flights));
     say(&mut upstream, "!").await;
     settle().await;
-    assert_eq!(flights.held(), 0);
+    assert_eq!(flights.recorded_bytes(), 0);
     let another = lead(&flights);
     for body in [&mut own, &mut other] {
         assert_eq!(
@@ -458,24 +458,24 @@ async fn all_recordings_together_stay_within_their_bound() {
     let flights = Flights::new(limits);
     let mut open = Vec::new();
     for name in ["a", "b"] {
-        let Seat::Lead(lead) = flights.lead_or_join(name.to_owned()) else {
+        let FlightRole::Lead(lead) = flights.lead_or_join(name.to_owned()) else {
             panic!("`{name}` is free");
         };
         let (mut upstream, reply) = reply();
-        let (own, recording) = lead.fly(reply);
+        let (own, recording) = lead.share_reply(reply);
         say(&mut upstream, "0123456789").await;
         drop(upstream);
         open.push((own.into_body(), recording));
         settle().await;
     }
-    assert_eq!(flights.held(), 10);
+    assert_eq!(flights.recorded_bytes(), 10);
     let mut kept = Vec::new();
     for (body, recording) in open {
         assert_eq!(all(body).await.unwrap(), "0123456789");
         kept.push(recording.await.is_ok());
     }
     assert_eq!(kept, [true, false]);
-    assert_eq!(flights.held(), 0);
+    assert_eq!(flights.recorded_bytes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -485,19 +485,19 @@ async fn over_the_number_of_flights_exchanges_go_alone() {
         ..Limits::default()
     };
     let flights = Flights::new(limits);
-    let seats: Vec<_> = ["a", "b", "c", "a"]
+    let roles: Vec<_> = ["a", "b", "c", "a"]
         .map(|name| flights.lead_or_join(name.to_owned()))
         .into();
-    let kinds: Vec<_> = seats
+    let kinds: Vec<_> = roles
         .iter()
-        .map(|seat| match seat {
-            Seat::Lead(_) => 'l',
-            Seat::Follow(_) => 'f',
-            Seat::Alone => 'a',
+        .map(|role| match role {
+            FlightRole::Lead(_) => 'l',
+            FlightRole::Follow(_) => 'f',
+            FlightRole::Alone => 'a',
         })
         .collect();
     assert_eq!(kinds, ['l', 'l', 'a', 'f']);
-    drop(seats);
+    drop(roles);
     assert!(flights.is_empty());
 }
 
@@ -506,7 +506,7 @@ async fn a_whole_reply_keeps_its_length() {
     let flights = Flights::default();
     let whole = http_body_util::Full::new(Bytes::from_static(b"{\"id\":1}"));
     let reply = Response::builder().status(201).header("x-kind", "test");
-    let (own, recording) = lead(&flights).fly(reply.body(whole).unwrap());
+    let (own, recording) = lead(&flights).share_reply(reply.body(whole).unwrap());
     let other = joined(follow(&flights)).await;
     for mut body in [own.into_body(), other] {
         assert_eq!(body.size_hint().exact(), Some(8));
@@ -521,7 +521,7 @@ async fn a_whole_reply_keeps_its_length() {
 async fn a_reader_that_leaves_with_the_last_byte_of_a_known_length_costs_no_recording() {
     let flights = Flights::default();
     let whole = http_body_util::Full::new(Bytes::from_static(b"{\"id\":1}"));
-    let (own, recording) = lead(&flights).fly(Response::new(whole));
+    let (own, recording) = lead(&flights).share_reply(Response::new(whole));
     let mut own = own.into_body();
     next(&mut own).await;
     drop(own);
@@ -533,7 +533,7 @@ async fn a_client_that_leaves_at_the_terminator_costs_no_recording_if_the_end_is
     for ended in [true, false] {
         let flights = Flights::default();
         let (mut upstream, reply) = reply();
-        let (own, recording) = lead(&flights).fly(reply);
+        let (own, recording) = lead(&flights).share_reply(reply);
         let mut own = own.into_body();
         say(&mut upstream, "data: [DONE]\n\n").await;
         next(&mut own).await;
@@ -554,7 +554,7 @@ fn a_recording_does_not_keep_the_buffers_that_its_chunks_were_cut_from() {
     runtime.block_on(async {
         let flights = Flights::default();
         let (mut upstream, reply) = reply();
-        let (own, recording) = lead(&flights).fly(reply);
+        let (own, recording) = lead(&flights).share_reply(reply);
         let buffer = Bytes::from(vec![7; 8192]);
         upstream.send_data(buffer.slice(..100)).await.unwrap();
         drop(upstream);
@@ -566,22 +566,22 @@ fn a_recording_does_not_keep_the_buffers_that_its_chunks_were_cut_from() {
 }
 
 #[test]
-fn readers_on_other_threads_are_told_when_the_leaders_runtime_stops() {
+fn readers_on_other_threads_get_an_error_when_the_leaders_runtime_stops() {
     let flights = Flights::default();
     let leader = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     let (upstream, reply) = reply();
-    let (_own, _recording) = leader.block_on(async { lead(&flights).fly(reply) });
-    let (told, heard) = mpsc::channel();
-    let seat = follow(&flights);
+    let (_own, _recording) = leader.block_on(async { lead(&flights).share_reply(reply) });
+    let (sender, heard) = mpsc::channel();
+    let role = follow(&flights);
     let reader = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut body = joined(seat).await;
-            told.send(()).unwrap();
+            let mut body = joined(role).await;
+            sender.send(()).unwrap();
             body.frame().await.unwrap().unwrap_err()
         })
     });
@@ -631,7 +631,7 @@ fn readers_on_many_threads_see_the_same_bytes() {
         .build();
     let sent = runtime.unwrap().block_on(async {
         let (mut upstream, reply) = reply();
-        let (own, _recording) = lead.fly(reply);
+        let (own, _recording) = lead.share_reply(reply);
         let own = tokio::spawn(all_of(own.into_body()));
         let mut sent = Vec::new();
         for number in 0..EVENTS {

@@ -112,9 +112,9 @@ local function charge(b, amount, when)
   if amount > 0 and not over then take(b, amount) end
 end
 
-local function parts_of(held)
+local function parts_of(record)
   local parts = {}
-  for amount, when in string.gmatch(held, '(%d+)@(%-?%d+)') do
+  for amount, when in string.gmatch(record, '(%d+)@(%-?%d+)') do
     parts[#parts + 1] = { tonumber(amount), tonumber(when) }
   end
   return parts
@@ -153,12 +153,12 @@ end
 
 local function lapsed(b)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', b.holds, '-inf', now, 'LIMIT', 0, 64)) do
-    local held = redis.call('HGET', b.state, member)
+    local record = redis.call('HGET', b.state, member)
     redis.call('HDEL', b.state, member)
     redis.call('ZREM', b.holds, member)
-    if held and string.sub(member, 1, 2) == 'h:' then
+    if record and string.sub(member, 1, 2) == 'h:' then
       local when = 0
-      for _, part in ipairs(parts_of(held)) do
+      for _, part in ipairs(parts_of(record)) do
         give(b, part[1], part[2])
         when = part[2]
       end
@@ -295,7 +295,7 @@ elseif op ~= 'peek' then
   for i, ask in ipairs(asks) do
     if taken[i] then
       local h, when = 'h:' .. ask.id, text(taken[i][1])
-      local held = text(ask.amount) .. '@' .. when
+      local record = text(ask.amount) .. '@' .. when
       local before = op == 'extend' and redis.call('HGET', ask.b.state, h)
       if before then
         local parts = parts_of(before)
@@ -303,20 +303,20 @@ elseif op ~= 'peek' then
         if last and last[2] == taken[i][1] then last[1] = last[1] + ask.amount
         else parts[#parts + 1] = { ask.amount, taken[i][1] } end
         for j, part in ipairs(parts) do parts[j] = text(part[1]) .. '@' .. text(part[2]) end
-        held = table.concat(parts, ',')
+        record = table.concat(parts, ',')
       end
-      redis.call('HSET', ask.b.state, h, held)
+      redis.call('HSET', ask.b.state, h, record)
       redis.call('ZADD', ask.b.holds, now + lapse, h)
     end
   end
 end
-local told = {}
+local answers = {}
 for _, b in pairs(buckets) do save(b) end
 for _, ask in ipairs(asks) do
   local b = ask.b
   b.limit = ask.limit
   for _, n in ipairs({ ask.granted and 1 or 0, b.u, math.min(reset(b), EXACT), math.min(ask.wait, EXACT) }) do
-    told[#told + 1] = n
+    answers[#answers + 1] = n
   end
 end
-return told
+return answers

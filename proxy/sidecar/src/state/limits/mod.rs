@@ -38,11 +38,11 @@ pub(super) struct Take {
     pub(super) ask: Ask,
     /// Units reserved by now, extensions included.
     pub(super) amount: u64,
-    pub(super) place: Place,
+    pub(super) taken_from: TakenFrom,
 }
 
 /// Store in which the units were taken.
-pub(super) enum Place {
+pub(super) enum TakenFrom {
     /// In this process.
     Here(memory::Hold),
     /// In the shared store.
@@ -94,15 +94,15 @@ impl Reservation {
         let by = by.min(MOST);
         let now = self.inner.clock.now();
         let limit = take.ask.limit.min(MOST);
-        let room = match (&mut take.place, &self.inner.shared) {
-            (Place::Here(hold), _) => hold.extend(now, limit, take.ask.soft, by),
-            (Place::There, Some(shared)) => {
+        let room = match (&mut take.taken_from, &self.inner.shared) {
+            (TakenFrom::Here(hold), _) => hold.extend(now, limit, take.ask.soft, by),
+            (TakenFrom::There, Some(shared)) => {
                 shared.limits.extend(&self.id, index, &take.ask, by).await
             }
-            (Place::InDoubt(Some(hold)), Some(shared)) => {
+            (TakenFrom::InDoubt(Some(hold)), Some(shared)) => {
                 hold.extend(now, shared.limits.share(limit), take.ask.soft, by)
             }
-            (Place::InDoubt(_) | Place::There, _) => true,
+            (TakenFrom::InDoubt(_) | TakenFrom::There, _) => true,
         };
         if room {
             take.amount = take.amount.saturating_add(by).min(MOST);
@@ -119,26 +119,26 @@ impl Reservation {
             return Vec::new();
         }
         let now = self.inner.clock.now();
-        let mut told = Vec::new();
+        let mut receivers = Vec::new();
         for (index, take) in takes.into_iter().enumerate() {
             let truth = truth(index, take.amount).min(MOST);
-            let certain = matches!(take.place, Place::There);
-            match &take.place {
-                Place::Here(hold) => {
+            let certain = matches!(take.taken_from, TakenFrom::There);
+            match &take.taken_from {
+                TakenFrom::Here(hold) => {
                     hold.settle(now, truth);
                     continue;
                 }
-                Place::InDoubt(Some(hold)) => hold.settle(now, truth),
-                Place::There | Place::InDoubt(None) => {}
+                TakenFrom::InDoubt(Some(hold)) => hold.settle(now, truth),
+                TakenFrom::There | TakenFrom::InDoubt(None) => {}
             }
             if let Some(shared) = &self.inner.shared {
                 let (settlement, receiver) =
                     Settlement::new(&self.id, index, take.ask, truth, certain);
                 shared.limits.settle(settlement);
-                told.push(receiver);
+                receivers.push(receiver);
             }
         }
-        told
+        receivers
     }
 }
 

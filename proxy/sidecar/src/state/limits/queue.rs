@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{Ask, script::Calls};
 use crate::{
-    state::link::{Fault, Link},
+    state::client::{Fault, StoreClient},
     telemetry::metrics,
 };
 
@@ -31,7 +31,7 @@ pub(in crate::state) struct Settlement {
     pub(super) truth: u64,
     /// True if the store is known to have made the reservation.
     pub(super) certain: bool,
-    told: Option<oneshot::Sender<()>>,
+    stored: Option<oneshot::Sender<()>>,
 }
 
 impl Settlement {
@@ -42,7 +42,7 @@ impl Settlement {
         truth: u64,
         certain: bool,
     ) -> (Self, oneshot::Receiver<()>) {
-        let (told, receiver) = oneshot::channel();
+        let (stored, receiver) = oneshot::channel();
         let id = Arc::clone(id);
         let settlement = Self {
             id,
@@ -50,7 +50,7 @@ impl Settlement {
             ask,
             truth,
             certain,
-            told: Some(told),
+            stored: Some(stored),
         };
         (settlement, receiver)
     }
@@ -123,8 +123,8 @@ impl Queue {
     }
 
     /// Sends settlements to the store, for ever.
-    pub(super) async fn tell(&self, link: &Link, script: &Script, calls: &Calls) {
-        let (mut pause, mut up) = (PAUSE.0, link.watch());
+    pub(super) async fn send_all(&self, client: &StoreClient, script: &Script, calls: &Calls) {
+        let (mut pause, mut up) = (PAUSE.0, client.subscribe());
         loop {
             let batch = self.next();
             if batch.is_empty() {
@@ -135,15 +135,15 @@ impl Queue {
             if up.wait_for(|up| *up).await.is_err() {
                 return;
             }
-            let told = batch.iter().map(|settlement| {
+            let stored = batch.iter().map(|settlement| {
                 let call = calls.settle(settlement);
-                async move { link.run_patiently(script, &call).await }
+                async move { client.run_patiently(script, &call).await }
             });
-            let told: Vec<_> = futures_util::future::join_all(told).await;
+            let stored: Vec<_> = futures_util::future::join_all(stored).await;
             let (all, mut failed) = (batch.len(), Vec::new());
-            for (mut settlement, told) in batch.into_iter().zip(told) {
-                match told {
-                    Ok(_) => drop(settlement.told.take().map(|told| told.send(()))),
+            for (mut settlement, stored) in batch.into_iter().zip(stored) {
+                match stored {
+                    Ok(_) => drop(settlement.stored.take().map(|stored| stored.send(()))),
                     Err(Fault::Refused(code)) => {
                         tracing::error!(%code, "redis refuses a settlement; what is used is not counted");
                         metrics::store_dropped("limits", "refused");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_on_its_way_counts_as_waiting_until_the_store_has_it() {
+    async fn a_settlement_that_is_being_sent_waits_until_the_store_has_it() {
         let queue = Queue::default();
         for _ in 0..BATCH + 1 {
             queue.push(settlement().0);

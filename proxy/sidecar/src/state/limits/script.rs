@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use redis::{Script, Value};
 
 use super::{Ask, MOST, queue::Settlement};
-use crate::state::{Clock, link::Call};
+use crate::state::{Clock, client::Call};
 
 const CODE: &str = include_str!("limits.lua");
 
@@ -50,7 +50,7 @@ impl Calls {
             let name = ask.name();
             call = call.key(self.key('b', &name)).key(self.key('h', &name));
         }
-        let now = self.clock.told().map(|now| now.to_string());
+        let now = self.clock.manual().map(|now| now.to_string());
         call = call
             .argument(what)
             .argument(now.unwrap_or_default())
@@ -104,7 +104,7 @@ pub(super) fn slot(name: &str) -> u16 {
 }
 
 /// The script's answer to one request.
-pub(super) struct Told {
+pub(super) struct BucketAnswer {
     pub(super) granted: bool,
     pub(super) used: u64,
     /// In milliseconds.
@@ -114,7 +114,7 @@ pub(super) struct Told {
 }
 
 /// Reads the answers, in the order of the requests.
-pub(super) fn read(answer: &Value) -> Vec<Told> {
+pub(super) fn read(answer: &Value) -> Vec<BucketAnswer> {
     let Value::Array(values) = answer else {
         return Vec::new();
     };
@@ -123,7 +123,7 @@ pub(super) fn read(answer: &Value) -> Vec<Told> {
         _ => None,
     };
     let one = |four: &[Value]| match four {
-        [granted, used, reset, wait] => Some(Told {
+        [granted, used, reset, wait] => Some(BucketAnswer {
             granted: number(granted)? == 1,
             used: u64::try_from(number(used)?).ok()?,
             reset: u64::try_from(number(reset)?).ok()?,

@@ -22,7 +22,7 @@ use quick_cache::sync::Cache;
 use redis::{Script, Value};
 
 use super::{
-    Ask, MOST, Place, Standing, Take, Unavailable,
+    Ask, MOST, Standing, Take, TakenFrom, Unavailable,
     memory::Buckets,
     queue::{Queue, Settlement},
     script::{self, Calls, read},
@@ -31,7 +31,7 @@ use crate::{
     config::Degrade,
     state::{
         Clock,
-        link::{Call, Fault, Link},
+        client::{Call, Fault, StoreClient},
     },
     telemetry::metrics,
 };
@@ -46,7 +46,7 @@ const HEALING: Duration = Duration::from_secs(1);
 
 /// Limits over a shared store.
 pub(in crate::state) struct Limits {
-    link: Arc<Link>,
+    client: Arc<StoreClient>,
     script: Script,
     calls: Calls,
     queue: Arc<Queue>,
@@ -75,7 +75,7 @@ struct Seen {
 
 impl Limits {
     pub(in crate::state) fn new(
-        link: Arc<Link>,
+        client: Arc<StoreClient>,
         state: &crate::config::State,
         server: &crate::config::Redis,
         clock: Clock,
@@ -87,7 +87,7 @@ impl Limits {
             seed = (clock.now() ^ u64::from(std::process::id()) << 40).to_le_bytes();
         }
         Self {
-            link,
+            client,
             script: script::load(),
             calls: Calls::new(&server.prefix, state.reservation_lapse, clock.clone()),
             queue: Arc::default(),
@@ -105,7 +105,7 @@ impl Limits {
     /// Sends settlements for ever, and forgets the shares when the store is back.
     pub(in crate::state) async fn serve(self: Arc<Self>) {
         let forget = async {
-            let mut up = self.link.watch();
+            let mut up = self.client.subscribe();
             while up.wait_for(|up| *up).await.is_ok() {
                 self.shares.clear();
                 if up.wait_for(|up| !*up).await.is_err() {
@@ -114,7 +114,7 @@ impl Limits {
             }
         };
         tokio::join!(
-            self.queue.tell(&self.link, &self.script, &self.calls),
+            self.queue.send_all(&self.client, &self.script, &self.calls),
             forget
         );
     }
@@ -150,7 +150,7 @@ impl Limits {
         match self.ask("reserve", &id, asks).await {
             Ok(mut standings) => {
                 if standings.iter().all(|standing| standing.granted) {
-                    let takes = take(asks, |_| Place::There);
+                    let takes = take(asks, |_| TakenFrom::There);
                     return Ok((standings, Some((id, takes))));
                 }
                 for group in self.groups(asks) {
@@ -188,7 +188,7 @@ impl Limits {
 
     /// Gives back what may have been taken.
     fn forgo(&self, fault: &Fault, id: &Arc<str>, asks: &[Ask]) {
-        let whole = !self.link.is_cluster() || asks.len() < 2;
+        let whole = !self.client.is_cluster() || asks.len() < 2;
         if matches!(fault, Fault::Away) || whole && matches!(fault, Fault::Full | Fault::Refused(_))
         {
             return;
@@ -211,7 +211,7 @@ impl Limits {
                 Err(Unavailable)
             }
             Degrade::Skip => {
-                let takes = take(asks, |_| Place::InDoubt(None));
+                let takes = take(asks, |_| TakenFrom::InDoubt(None));
                 let standings = asks.iter().map(unknown).collect();
                 Ok((standings, Some((Arc::clone(id), takes))))
             }
@@ -225,7 +225,7 @@ impl Limits {
                     return Ok((standings, None));
                 };
                 let mut holds = holds.into_iter();
-                let takes = take(asks, |_| Place::InDoubt(holds.next()));
+                let takes = take(asks, |_| TakenFrom::InDoubt(holds.next()));
                 Ok((standings, Some((Arc::clone(id), takes))))
             }
         }
@@ -256,7 +256,7 @@ impl Limits {
     pub(super) async fn extend(&self, id: &str, index: usize, ask: &Ask, by: u64) -> bool {
         let one = std::iter::once((index, ask, by, ask.soft));
         let call = self.calls.of("extend", id, one);
-        match self.link.run(&self.script, &call).await {
+        match self.client.run(&self.script, &call).await {
             Ok(value) => read(&value).first().is_some_and(|first| first.granted),
             Err(fault) => {
                 self.count(&fault);
@@ -270,7 +270,7 @@ impl Limits {
         let keys = [self.calls.key('b', name), self.calls.key('h', name)];
         let mut delete = redis::cmd("DEL");
         delete.arg(&keys);
-        let deleted = self.link.ask_patiently(&delete).await?;
+        let deleted = self.client.ask_patiently(&delete).await?;
         self.seen.remove(name);
         Ok(deleted != Value::Int(0))
     }
@@ -289,7 +289,7 @@ impl Limits {
             };
             let one = std::iter::once((0, &none, 0, false));
             let call = self.calls.of("peek", "", one);
-            let answer = self.link.run_patiently(&self.script, &call).await.ok()?;
+            let answer = self.client.run_patiently(&self.script, &call).await.ok()?;
             read(&answer).into_iter().next()
         });
         let looks = futures_util::future::join_all(looks).await;
@@ -311,20 +311,20 @@ impl Limits {
         };
         let mut standings: Vec<Option<Standing>> = vec![None; asks.len()];
         let calls: Vec<Call> = groups.iter().map(one).collect();
-        let answers = calls.iter().map(|call| self.link.run(&self.script, call));
+        let answers = calls.iter().map(|call| self.client.run(&self.script, call));
         let answers = futures_util::future::try_join_all(answers).await?;
         for (group, answer) in groups.iter().zip(answers) {
-            for (index, told) in group.iter().zip(read(&answer)) {
+            for (index, bucket) in group.iter().zip(read(&answer)) {
                 let (Some(ask), Some(slot)) = (asks.get(*index), standings.get_mut(*index)) else {
                     continue;
                 };
-                self.remember(ask, told.used);
+                self.remember(ask, bucket.used);
                 *slot = Some(Standing {
-                    granted: told.granted,
+                    granted: bucket.granted,
                     limit: ask.limit.min(MOST),
-                    used: told.used,
-                    reset: Duration::from_millis(told.reset),
-                    wait: told.wait.map(Duration::from_millis),
+                    used: bucket.used,
+                    reset: Duration::from_millis(bucket.reset),
+                    wait: bucket.wait.map(Duration::from_millis),
                 });
             }
         }
@@ -335,7 +335,7 @@ impl Limits {
     /// Groups the requests that one script may serve: all of them, or in a cluster those of one
     /// slot.
     fn groups(&self, asks: &[Ask]) -> Vec<Vec<usize>> {
-        if asks.len() < 2 || !self.link.is_cluster() {
+        if asks.len() < 2 || !self.client.is_cluster() {
             return vec![(0..asks.len()).collect()];
         }
         let mut groups: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
@@ -389,10 +389,10 @@ impl Limits {
     }
 }
 
-fn take(asks: &[Ask], mut place: impl FnMut(&Ask) -> Place) -> Vec<Take> {
+fn take(asks: &[Ask], mut taken_from: impl FnMut(&Ask) -> TakenFrom) -> Vec<Take> {
     let one = |ask: &Ask| Take {
         amount: ask.amount.min(MOST),
-        place: place(ask),
+        taken_from: taken_from(ask),
         ask: ask.clone(),
     };
     asks.iter().map(one).collect()

@@ -21,7 +21,7 @@ use ring::digest::{SHA256, digest};
 
 use super::{
     Clock, Unavailable,
-    link::{Fault, Link},
+    client::{Fault, StoreClient},
 };
 use crate::{sandbox::capabilities::Work, telemetry::metrics};
 
@@ -66,7 +66,10 @@ pub struct Replies {
 
 enum Backend {
     Memory(Cache<Id, Arc<Entry>, Weight>),
-    Shared { link: Arc<Link>, prefix: String },
+    Shared {
+        client: Arc<StoreClient>,
+        prefix: String,
+    },
 }
 
 type Id = [u8; 16];
@@ -108,9 +111,9 @@ impl Replies {
         Self::over(Backend::Memory(cache), clock)
     }
 
-    pub(super) fn shared(link: Arc<Link>, prefix: &str, clock: Clock) -> Self {
+    pub(super) fn shared(client: Arc<StoreClient>, prefix: &str, clock: Clock) -> Self {
         let prefix = prefix.to_owned();
-        Self::over(Backend::Shared { link, prefix }, clock)
+        Self::over(Backend::Shared { client, prefix }, clock)
     }
 
     fn over(backend: Backend, clock: Clock) -> Self {
@@ -135,11 +138,13 @@ impl Replies {
                 let found = entry.map(|entry| (entry.made, entry.expires, entry.bytes.clone()));
                 Work::now(Ok(self.alive(&id, now, found)))
             }
-            Backend::Shared { link, prefix } => Work::later(async move {
+            Backend::Shared { client, prefix } => Work::later(async move {
                 let mut get = redis::cmd("GET");
-                get.arg(place(prefix, &id));
-                let found = match link.ask(&get).await.map_err(unavailable)? {
-                    Value::BulkString(bytes) => self.checked(link, prefix, &id, &key, bytes).await,
+                get.arg(redis_key(prefix, &id));
+                let found = match client.ask(&get).await.map_err(unavailable)? {
+                    Value::BulkString(bytes) => {
+                        self.checked(client, prefix, &id, &key, bytes).await
+                    }
                     _ => None,
                 };
                 Ok(self.alive(&id, now, found))
@@ -200,7 +205,7 @@ impl Replies {
                 }
                 cache.insert(id, entry);
             }
-            Backend::Shared { link, prefix } => {
+            Backend::Shared { client, prefix } => {
                 let record = record::write(&Record {
                     key: &key,
                     made,
@@ -208,12 +213,12 @@ impl Replies {
                     bytes: &bytes,
                 });
                 let mut set = redis::cmd("SET");
-                set.arg(place(prefix, &id)).arg(record);
+                set.arg(redis_key(prefix, &id)).arg(record);
                 if ttl > 0 {
                     set.arg("PX").arg(ttl);
                 }
                 // The exchange is over: nobody waits for this.
-                link.ask_patiently(&set).await.map_err(|fault| {
+                client.ask_patiently(&set).await.map_err(|fault| {
                     unavailable(fault);
                     NotKept::Unavailable
                 })?;
@@ -244,10 +249,10 @@ impl Replies {
     fn remove(&self, id: Id) -> Work<'_, Result<bool, Unavailable>> {
         match &self.backend {
             Backend::Memory(cache) => Work::now(Ok(cache.remove(&id).is_some())),
-            Backend::Shared { link, prefix } => Work::later(async move {
+            Backend::Shared { client, prefix } => Work::later(async move {
                 let mut delete = redis::cmd("DEL");
-                delete.arg(place(prefix, &id));
-                let deleted = link.ask_patiently(&delete).await.map_err(unavailable)?;
+                delete.arg(redis_key(prefix, &id));
+                let deleted = client.ask_patiently(&delete).await.map_err(unavailable)?;
                 Ok(deleted != Value::Int(0))
             }),
         }
@@ -257,7 +262,7 @@ impl Replies {
     /// and counted.
     async fn checked(
         &self,
-        link: &Link,
+        client: &StoreClient,
         prefix: &str,
         id: &Id,
         key: &[u8],
@@ -275,8 +280,8 @@ impl Replies {
         };
         metrics::store_dropped("replies", damage.word());
         let mut delete = redis::cmd("DEL");
-        delete.arg(place(prefix, id));
-        let _ = link.ask(&delete).await;
+        delete.arg(redis_key(prefix, id));
+        let _ = client.ask(&delete).await;
         None
     }
 
@@ -304,7 +309,7 @@ fn named(space: &str, key: &str) -> (Id, Box<[u8]>) {
     (id, whole.into_boxed_slice())
 }
 
-fn place(prefix: &str, id: &Id) -> String {
+fn redis_key(prefix: &str, id: &Id) -> String {
     format!("{prefix}:r:{}", hex(id))
 }
 

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_version_is_told_from_a_damaged_one() {
+    fn a_record_of_another_version_is_distinguished_from_a_damaged_one() {
         let mut written = write(&record());
         written[3] = VERSION + 1;
         assert_eq!(read(&written), Err(Damage::Version));

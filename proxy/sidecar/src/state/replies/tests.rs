@@ -8,7 +8,7 @@ fn replies(total: usize) -> Replies {
 }
 
 #[tokio::test]
-async fn memory_stays_within_its_bytes_and_keeps_what_is_asked_for() {
+async fn memory_stays_within_its_bytes_and_keeps_what_is_read() {
     let total = 4 << 20;
     let replies = replies(total);
     let reply = Bytes::from(vec![7; 10_000]);

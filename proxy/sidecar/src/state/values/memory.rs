@@ -191,9 +191,9 @@ impl Memory {
             self.sweep(&mut shard, now);
         }
         let present = shard.entries.get(&*key).filter(|entry| entry.alive(now));
-        let (write, told) = decide(now, present)?;
+        let (write, result) = decide(now, present)?;
         let Some((value, expires)) = write else {
-            return Ok(told);
+            return Ok(result);
         };
         if value.len() > VALUE {
             return Err(ValueError::TooLarge);
@@ -211,7 +211,7 @@ impl Memory {
             Slot::Occupied(mut slot) => drop(slot.insert(entry)),
             Slot::Vacant(slot) => drop(slot.insert(entry)),
         }
-        Ok(told)
+        Ok(result)
     }
 
     /// Counts `new` bytes in the place of `old`, unless they pass the total. Shrinking always
@@ -374,15 +374,15 @@ mod tests {
     async fn a_full_store_says_so_until_something_expires_or_is_deleted() {
         let store = Memory::new(100 * (OVERHEAD + 1000));
         let value = || Bytes::from(vec![7; 950]);
-        let mut held = 0;
+        let mut count = 0;
         while store
-            .set("p", &format!("{held}"), value(), Duration::from_secs(9))
+            .set("p", &format!("{count}"), value(), Duration::from_secs(9))
             .is_ok()
         {
-            held += 1;
-            assert!(held < 1000, "the store never fills");
+            count += 1;
+            assert!(count < 1000, "the store never fills");
         }
-        assert!((95..=105).contains(&held), "{held}");
+        assert!((95..=105).contains(&count), "{count}");
         assert!(store.used() <= 100 * (OVERHEAD + 1000));
         // Writing over an entry of the same size takes no room.
         assert_eq!(store.set("p", "0", value(), Duration::from_secs(9)), Ok(()));
@@ -392,13 +392,13 @@ mod tests {
         assert_eq!(store.set("p", "more", value(), NONE), Err(ValueError::Full));
 
         tokio::time::advance(Duration::from_secs(10)).await;
-        for n in 0..held - 1 {
+        for n in 0..count - 1 {
             assert_eq!(store.set("p", &format!("later {n}"), value(), NONE), Ok(()));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_expired_is_freed_on_the_way_of_later_writes() {
+    async fn expired_values_are_freed_by_later_writes() {
         let store = Memory::new(TOTAL);
         for n in 0..50_000 {
             store

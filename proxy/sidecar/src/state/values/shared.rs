@@ -7,7 +7,7 @@ use redis::{Script, Value};
 
 use super::{KEY, VALUE, ValueError};
 use crate::{
-    state::link::{Call, Fault, Link},
+    state::client::{Call, Fault, StoreClient},
     telemetry::metrics,
 };
 
@@ -26,16 +26,16 @@ else redis.call('SET', KEYS[1], ARGV[2]) end
 return 1";
 
 pub(in crate::state) struct Shared {
-    link: Arc<Link>,
+    client: Arc<StoreClient>,
     prefix: String,
     increment: Script,
     compare_and_set: Script,
 }
 
 impl Shared {
-    pub(in crate::state) fn new(link: Arc<Link>, prefix: &str) -> Self {
+    pub(in crate::state) fn new(client: Arc<StoreClient>, prefix: &str) -> Self {
         Self {
-            link,
+            client,
             prefix: prefix.to_owned(),
             increment: Script::new(INCREMENT),
             compare_and_set: Script::new(COMPARE_AND_SET),
@@ -45,7 +45,7 @@ impl Shared {
     pub(super) async fn get(&self, space: &str, key: &str) -> Result<Option<Bytes>, ValueError> {
         let mut get = redis::cmd("GET");
         get.arg(self.key(space, key)?);
-        match self.link.ask(&get).await.map_err(told)? {
+        match self.client.ask(&get).await.map_err(value_error)? {
             Value::BulkString(value) => Ok(Some(value.into())),
             _ => Ok(None),
         }
@@ -63,13 +63,17 @@ impl Shared {
         if let Some(ttl) = milliseconds(ttl) {
             set.arg("PX").arg(ttl);
         }
-        self.link.ask(&set).await.map_err(told).map(drop)
+        self.client.ask(&set).await.map_err(value_error).map(drop)
     }
 
     pub(super) async fn delete(&self, space: &str, key: &str) -> Result<(), ValueError> {
         let mut delete = redis::cmd("DEL");
         delete.arg(self.key(space, key)?);
-        self.link.ask(&delete).await.map_err(told).map(drop)
+        self.client
+            .ask(&delete)
+            .await
+            .map_err(value_error)
+            .map(drop)
     }
 
     pub(super) async fn increment(
@@ -83,7 +87,7 @@ impl Shared {
             .key(self.key(space, key)?)
             .number(by)
             .number(milliseconds(ttl).unwrap_or(0));
-        match self.link.run(&self.increment, &call).await {
+        match self.client.run(&self.increment, &call).await {
             Ok(Value::BulkString(sum)) => {
                 let sum = std::str::from_utf8(&sum).ok().and_then(|t| t.parse().ok());
                 sum.ok_or(ValueError::NotANumber)
@@ -91,7 +95,7 @@ impl Shared {
             // Redis refuses nothing else in this script, except for a key of another type.
             Err(Fault::Refused(_)) => Err(ValueError::NotANumber),
             Ok(_) => Err(ValueError::NotANumber),
-            Err(fault) => Err(told(fault)),
+            Err(fault) => Err(value_error(fault)),
         }
     }
 
@@ -112,8 +116,8 @@ impl Shared {
             .argument(expected)
             .argument(bounded(&value)?)
             .number(milliseconds(ttl).unwrap_or(0));
-        let set = self.link.run(&self.compare_and_set, &call).await;
-        Ok(set.map_err(told)? == Value::Int(1))
+        let set = self.client.run(&self.compare_and_set, &call).await;
+        Ok(set.map_err(value_error)? == Value::Int(1))
     }
 
     /// Joins namespace and key, kept apart by the namespace's length: no key can reach into another
@@ -139,7 +143,7 @@ fn milliseconds(ttl: Duration) -> Option<u64> {
     (!ttl.is_zero()).then(|| u64::try_from(ttl.as_millis().clamp(1, MOST)).unwrap_or(u64::MAX))
 }
 
-fn told(fault: Fault) -> ValueError {
+fn value_error(fault: Fault) -> ValueError {
     metrics::store_fault("values", fault.word());
     match fault {
         Fault::Full => ValueError::Full,

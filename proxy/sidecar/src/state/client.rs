@@ -79,7 +79,7 @@ impl Fault {
 }
 
 /// One connection, shared by clones of its owner.
-pub(super) struct Link {
+pub(super) struct StoreClient {
     pub(super) wait: Duration,
     cluster: bool,
     connection: Mutex<Option<Connection>>,
@@ -104,7 +104,7 @@ impl Connection {
     }
 }
 
-impl Link {
+impl StoreClient {
     pub(super) fn new(wait: Duration, cluster: bool) -> Self {
         Self {
             wait,
@@ -122,7 +122,7 @@ impl Link {
     }
 
     /// Subscribes to whether the store answers.
-    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<bool> {
         self.up.subscribe()
     }
 
