@@ -14,14 +14,14 @@ pub(super) enum Action {
     /// Terminates TLS here; the requests inside are exchanges.
     Terminate,
     /// Passes bytes unchanged to the destination.
-    Tunnel(Passed),
+    Tunnel(TunnelReason),
     /// Closes the connection.
-    Refuse(Why),
+    Refuse(RefuseReason),
 }
 
 /// Reason for a tunnel: a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passed {
+pub(super) enum TunnelReason {
     /// No upstream claims its host.
     OtherHost,
     /// TLS that names no host.
@@ -32,7 +32,7 @@ pub(super) enum Passed {
     Silent,
 }
 
-impl Passed {
+impl TunnelReason {
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::OtherHost => "other_host",
@@ -45,7 +45,7 @@ impl Passed {
 
 /// Reason for a refusal: a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum RefuseReason {
     /// No upstream claims its host, and `others: refuse`.
     Others,
     /// The names that it gives differ, and an upstream claims one of them.
@@ -67,7 +67,7 @@ pub(super) enum Why {
     NoAuthority,
 }
 
-impl Why {
+impl RefuseReason {
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Others => "other_host",
@@ -87,8 +87,8 @@ impl Why {
 pub(super) fn connect(hosts: &Hosts, others: Others, host: &str, port: u16) -> Action {
     match (hosts.tls(host, port), others) {
         (Some(_), _) => Action::Terminate,
-        (None, Others::Tunnel) => Action::Tunnel(Passed::OtherHost),
-        (None, Others::Refuse) => Action::Refuse(Why::Others),
+        (None, Others::Tunnel) => Action::Tunnel(TunnelReason::OtherHost),
+        (None, Others::Refuse) => Action::Refuse(RefuseReason::Others),
     }
 }
 
@@ -104,20 +104,20 @@ pub(super) fn decide(
     let claimed = |host: &str| hosts.tls(host, port).is_some();
     let pass = |why| match others {
         Others::Tunnel => Action::Tunnel(why),
-        Others::Refuse => Action::Refuse(Why::Others),
+        Others::Refuse => Action::Refuse(RefuseReason::Others),
     };
     match (dialled, opening) {
-        (_, Opening::Malformed) => Action::Refuse(Why::Malformed),
+        (_, Opening::Malformed) => Action::Refuse(RefuseReason::Malformed),
         (Some(host), Opening::Name(name)) if host == name && claimed(host) => Action::Terminate,
         (Some(host), Opening::Name(name)) if claimed(host) || claimed(name) => {
-            Action::Refuse(Why::Mismatch)
+            Action::Refuse(RefuseReason::Mismatch)
         }
-        (Some(host), Opening::NoName) if claimed(host) => Action::Refuse(Why::NoName),
-        (Some(host), Opening::NotTls) if claimed(host) => Action::Refuse(Why::NotTls),
+        (Some(host), Opening::NoName) if claimed(host) => Action::Refuse(RefuseReason::NoName),
+        (Some(host), Opening::NotTls) if claimed(host) => Action::Refuse(RefuseReason::NotTls),
         (None, Opening::Name(name)) if claimed(name) => Action::Terminate,
-        (_, Opening::Name(_)) => pass(Passed::OtherHost),
-        (_, Opening::NoName) => pass(Passed::NoName),
-        (_, Opening::NotTls) => pass(Passed::NotTls),
+        (_, Opening::Name(_)) => pass(TunnelReason::OtherHost),
+        (_, Opening::NoName) => pass(TunnelReason::NoName),
+        (_, Opening::NotTls) => pass(TunnelReason::NotTls),
     }
 }
 

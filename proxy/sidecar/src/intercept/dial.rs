@@ -14,7 +14,7 @@ use std::{
 use dashmap::DashSet;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::decide::Why;
+use super::decide::RefuseReason;
 use crate::{
     config::{Reach, hosts::normal},
     upstream::addresses::forbidden,
@@ -50,7 +50,7 @@ fn is_local(ip: IpAddr) -> bool {
 
 /// Reasons for which there is no connection.
 #[derive(Debug)]
-pub(super) enum NoWay {
+pub(super) enum DialError {
     /// The destination is Outrigger.
     Own,
     /// All it resolves to are addresses of this kind.
@@ -63,12 +63,12 @@ pub(super) enum NoWay {
     Slow,
 }
 
-impl NoWay {
-    pub(super) const fn why(&self) -> Why {
+impl DialError {
+    pub(super) const fn why(&self) -> RefuseReason {
         match self {
-            Self::Own => Why::Loop,
-            Self::Forbidden(_) => Why::Forbidden,
-            Self::Name(_) | Self::Connect(_) | Self::Slow => Why::Unreachable,
+            Self::Own => RefuseReason::Loop,
+            Self::Forbidden(_) => RefuseReason::Forbidden,
+            Self::Name(_) | Self::Connect(_) | Self::Slow => RefuseReason::Unreachable,
         }
     }
 
@@ -87,14 +87,14 @@ pub(super) async fn dial(
     port: u16,
     own: &Own,
     reach: &[Reach],
-) -> Result<TcpStream, NoWay> {
+) -> Result<TcpStream, DialError> {
     let all = async {
         let found = tokio::net::lookup_host((host, port))
             .await
-            .map_err(NoWay::Name)?;
+            .map_err(DialError::Name)?;
         connect(&judge(&normal(host), found, own, reach)?).await
     };
-    timeout(CONNECT, all).await.unwrap_or(Err(NoWay::Slow))
+    timeout(CONNECT, all).await.unwrap_or(Err(DialError::Slow))
 }
 
 /// Returns the addresses that may be reached.
@@ -103,17 +103,17 @@ pub(super) fn judge(
     found: impl Iterator<Item = SocketAddr>,
     own: &Own,
     reach: &[Reach],
-) -> Result<Vec<SocketAddr>, NoWay> {
+) -> Result<Vec<SocketAddr>, DialError> {
     let mut refused = None;
     let kept: Vec<_> = found
         .filter(|address| {
             let granted = || reach.iter().any(|reach| reach.grants(host, *address));
             let why = if own.has(*address) {
-                Some(NoWay::Own)
+                Some(DialError::Own)
             } else {
                 forbidden(address.ip())
                     .filter(|_| !granted())
-                    .map(NoWay::Forbidden)
+                    .map(DialError::Forbidden)
             };
             let free = why.is_none();
             refused = refused.take().or(why);
@@ -123,12 +123,12 @@ pub(super) fn judge(
     match (kept.is_empty(), refused) {
         (false, _) => Ok(kept),
         (true, Some(why)) => Err(why),
-        (true, None) => Err(NoWay::Name(io::ErrorKind::NotFound.into())),
+        (true, None) => Err(DialError::Name(io::ErrorKind::NotFound.into())),
     }
 }
 
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoWay> {
-    let mut last = NoWay::Slow;
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    let mut last = DialError::Slow;
     for address in addresses {
         let limit = if addresses.len() > 1 {
             ONE_OF_MANY
@@ -137,7 +137,7 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoWay> {
         };
         match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = NoWay::Connect(error),
+            Ok(Err(error)) => last = DialError::Connect(error),
             Err(_) => {}
         }
     }
@@ -149,9 +149,9 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoWay> {
 static DIALLED: LazyLock<DashSet<(SocketAddr, SocketAddr)>> = LazyLock::new(DashSet::new);
 
 /// Entry in [`DIALLED`], removed when dropped.
-pub(super) struct Noted((SocketAddr, SocketAddr));
+pub(super) struct DialledEntry((SocketAddr, SocketAddr));
 
-impl Noted {
+impl DialledEntry {
     fn new(stream: &TcpStream) -> io::Result<Self> {
         let ends = (stream.local_addr()?, stream.peer_addr()?);
         DIALLED.insert(ends);
@@ -159,7 +159,7 @@ impl Noted {
     }
 }
 
-impl Drop for Noted {
+impl Drop for DialledEntry {
     fn drop(&mut self) {
         DIALLED.remove(&self.0);
     }
@@ -177,23 +177,23 @@ pub(super) fn came_back(from: SocketAddr, to: SocketAddr) -> bool {
 pub(super) async fn dial_original(
     address: SocketAddr,
     own: &Own,
-) -> Result<(TcpStream, Noted), NoWay> {
+) -> Result<(TcpStream, DialledEntry), DialError> {
     original(address, own)?;
     match timeout(CONNECT, TcpStream::connect(address)).await {
         Ok(connected) => connected
-            .and_then(|stream| Ok((Noted::new(&stream)?, stream)))
-            .map(|(noted, stream)| (stream, noted))
-            .map_err(NoWay::Connect),
-        Err(_) => Err(NoWay::Slow),
+            .and_then(|stream| Ok((DialledEntry::new(&stream)?, stream)))
+            .map(|(entry, stream)| (stream, entry))
+            .map_err(DialError::Connect),
+        Err(_) => Err(DialError::Slow),
     }
 }
 
 /// Judges the address that a redirected connection was going to. Private addresses are allowed: the
 /// app could have gone there by itself, under the same network policies. Loopback and metadata
 /// addresses are not: seen from the sidecar, they can be another's.
-pub(super) fn original(address: SocketAddr, own: &Own) -> Result<(), NoWay> {
+pub(super) fn original(address: SocketAddr, own: &Own) -> Result<(), DialError> {
     if own.has(address) {
-        return Err(NoWay::Own);
+        return Err(DialError::Own);
     }
     let ip = address.ip().to_canonical();
     let metadata = [
@@ -202,10 +202,10 @@ pub(super) fn original(address: SocketAddr, own: &Own) -> Result<(), NoWay> {
     ];
     match forbidden(ip) {
         Some(why @ ("loopback" | "link-local" | "unspecified" | "multicast")) => {
-            Err(NoWay::Forbidden(why))
+            Err(DialError::Forbidden(why))
         }
-        _ if metadata.contains(&ip) => Err(NoWay::Forbidden("metadata")),
-        _ if ip == IpAddr::V4(Ipv4Addr::BROADCAST) => Err(NoWay::Forbidden("broadcast")),
+        _ if metadata.contains(&ip) => Err(DialError::Forbidden("metadata")),
+        _ if ip == IpAddr::V4(Ipv4Addr::BROADCAST) => Err(DialError::Forbidden("broadcast")),
         _ => Ok(()),
     }
 }

@@ -17,13 +17,13 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     Context,
-    decide::{Action, Why, agrees, connect, decide},
-    dial::{NoWay, dial},
+    decide::{Action, RefuseReason, agrees, connect, decide},
+    dial::{DialError, dial},
     framing::{Checked, header_lines},
     hello::Opening,
-    http::{PARTING, socket_of, wants_socket},
+    http::{CLOSE_TIMEOUT, socket_of, wants_socket},
     plain::{self, Outbound},
-    slow::{Taken, Watched},
+    slow::{TrackedBody, TrackedStream},
     terminate::{Dialled, refuse, terminate},
     tunnel::{Tunnel, opening},
 };
@@ -44,7 +44,7 @@ pub(super) async fn serve(stream: TcpStream, permit: Arc<ConnectionPermit>, cont
         return; // gone already
     }
     let limits = context.shared.generation.load().config.limits.clone();
-    let stream = Watched::new(stream, permit.handle());
+    let stream = TrackedStream::new(stream, permit.handle());
     let stream = TokioIo::new(Checked::new(stream, limits.headers, limits.header_timeout));
     let draining = context.shared.reached(Phase::Draining);
     let inside = Arc::clone(&permit);
@@ -60,7 +60,7 @@ pub(super) async fn serve(stream: TcpStream, permit: Arc<ConnectionPermit>, cont
                     tunnel.run().await;
                 });
             }
-            Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
+            Ok::<_, Infallible>(answered.map(|body| TrackedBody::new(body, busy)))
         }
     });
     let connection = http1::Builder::new()
@@ -76,7 +76,7 @@ pub(super) async fn serve(stream: TcpStream, permit: Arc<ConnectionPermit>, cont
         stalled = left(&permit) => {
             if !stalled {
                 connection.as_mut().graceful_shutdown();
-                let _ = timeout(PARTING, connection).await;
+                let _ = timeout(CLOSE_TIMEOUT, connection).await;
             }
         }
         () = draining => {
@@ -143,17 +143,17 @@ async fn tunnel(
     context: Arc<Context>,
 ) -> Response<Outbound> {
     let authority = request.uri().authority().cloned();
-    let Some((asked, port)) = destination(authority.as_ref(), None) else {
+    let Some((target_host, port)) = destination(authority.as_ref(), None) else {
         return said(
             StatusCode::BAD_REQUEST,
             "a CONNECT names `host:port` and nothing besides",
         );
     };
-    let host = normal(asked);
+    let host = normal(target_host);
     if !agrees(authority.as_ref(), request.headers(), &host, port, port) {
         return refused(
             StatusCode::MISDIRECTED_REQUEST,
-            Why::Mismatch,
+            RefuseReason::Mismatch,
             "the CONNECT names one host, and its `host` header another",
         );
     }
@@ -166,7 +166,7 @@ async fn tunnel(
     match action {
         Action::Terminate if context.front.tls.is_none() => refused(
             StatusCode::SERVICE_UNAVAILABLE,
-            Why::NoAuthority,
+            RefuseReason::NoAuthority,
             "this host's TLS would be ended here, and the sidecar has no certificate authority",
         ),
         Action::Terminate => {
@@ -189,9 +189,9 @@ async fn tunnel(
                     "this sidecar has as many connections as it may; try again in a second",
                 );
             };
-            let server = match dial(asked, port, &context.front.own, &reach).await {
+            let server = match dial(target_host, port, &context.front.own, &reach).await {
                 Ok(server) => server,
-                Err(no_way) => return unreached(&no_way),
+                Err(error) => return unreached(&error),
             };
             tracing::debug!(host, port, "tunnelled");
             metrics::connection(MODE, "tunnel");
@@ -270,7 +270,7 @@ async fn claimed(
 async fn upgraded(request: Request<Incoming>) -> Option<(TcpStream, Vec<u8>)> {
     let upgraded = hyper::upgrade::on(request).await.ok()?;
     let parts = upgraded
-        .downcast::<TokioIo<Checked<Watched<TcpStream>>>>()
+        .downcast::<TokioIo<Checked<TrackedStream<TcpStream>>>>()
         .ok()?;
     let stream = parts.io.into_inner().into_inner().into_inner();
     Some((stream, parts.read_buf.to_vec()))
@@ -279,10 +279,10 @@ async fn upgraded(request: Request<Incoming>) -> Option<(TcpStream, Vec<u8>)> {
 /// Answers plain HTTP.
 async fn plain(mut request: Request<Incoming>, context: &Arc<Context>) -> Response<Outbound> {
     let authority = request.uri().authority().cloned();
-    let Some((asked, port)) = destination(authority.as_ref(), Some(80)) else {
+    let Some((target_host, port)) = destination(authority.as_ref(), Some(80)) else {
         return said(StatusCode::BAD_REQUEST, "the URL names no host");
     };
-    let host = normal(asked);
+    let host = normal(target_host);
     if !agrees(authority.as_ref(), request.headers(), &host, port, 80) {
         let message = "the request's URL names one host, and its `host` header another";
         let refusal = Refusal::new(Code::Misdirected, message);
@@ -302,13 +302,13 @@ async fn plain(mut request: Request<Incoming>, context: &Arc<Context>) -> Respon
     if others == Others::Refuse {
         return refused(
             StatusCode::FORBIDDEN,
-            Why::Others,
+            RefuseReason::Others,
             "no upstream claims this host, and the operator has others refused (`listen.others`)",
         );
     }
-    let server = match dial(asked, port, &context.front.own, &reach).await {
+    let server = match dial(target_host, port, &context.front.own, &reach).await {
         Ok(server) => server,
-        Err(no_way) => return unreached(&no_way),
+        Err(error) => return unreached(&error),
     };
     match plain::relay(request, server, context).await {
         Ok(response) => response,
@@ -319,39 +319,39 @@ async fn plain(mut request: Request<Incoming>, context: &Arc<Context>) -> Respon
     }
 }
 
-fn unreached(no_way: &NoWay) -> Response<Outbound> {
-    if let Some(error) = no_way.cause() {
+fn unreached(error: &DialError) -> Response<Outbound> {
+    if let Some(error) = error.cause() {
         tracing::debug!(%error, mode = MODE, "a destination was not reached");
     }
-    let (status, words) = match no_way {
-        NoWay::Own => (
+    let (status, words) = match error {
+        DialError::Own => (
             StatusCode::FORBIDDEN,
             "this is the sidecar's own address; list it in NO_PROXY to talk to it directly".into(),
         ),
-        NoWay::Forbidden(kind) => (
+        DialError::Forbidden(kind) => (
             StatusCode::FORBIDDEN,
             format!(
                 "this is a {kind} address, which the proxy does not reach unless the operator lists it under `listen.reach`"
             ),
         ),
-        NoWay::Name(_) => (
+        DialError::Name(_) => (
             StatusCode::BAD_GATEWAY,
             "the host's name is not known here".into(),
         ),
-        NoWay::Connect(_) => (
+        DialError::Connect(_) => (
             StatusCode::BAD_GATEWAY,
             "the host takes no connection at this port".into(),
         ),
-        NoWay::Slow => (
+        DialError::Slow => (
             StatusCode::GATEWAY_TIMEOUT,
             "the host took no connection in time".to_owned(),
         ),
     };
-    refused(status, no_way.why(), words)
+    refused(status, error.why(), words)
 }
 
 /// Counts a refusal and makes its answer.
-fn refused(status: StatusCode, why: Why, words: impl Into<String>) -> Response<Outbound> {
+fn refused(status: StatusCode, why: RefuseReason, words: impl Into<String>) -> Response<Outbound> {
     metrics::connection(MODE, "refuse");
     metrics::connection_refused(MODE, why.label());
     tracing::debug!(

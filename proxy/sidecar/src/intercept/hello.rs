@@ -53,8 +53,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Opening> {
         }
         let part = after.get(..length.min(after.len())).unwrap_or_default();
         hello.extend_from_slice(part);
-        if let told @ Some(_) = told(&hello) {
-            return told;
+        if let opening @ Some(_) = read_handshake(&hello) {
+            return opening;
         }
         if part.len() < length {
             break;
@@ -65,7 +65,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Opening> {
 }
 
 /// Reads a handshake message (RFC 8446 §4: type, length of 24 bits); `None` while it is incomplete.
-fn told(handshake: &[u8]) -> Option<Opening> {
+fn read_handshake(handshake: &[u8]) -> Option<Opening> {
     match handshake {
         [CLIENT_HELLO, a, b, c, body @ ..] => {
             let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;

@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     framing::{Checked, header_lines},
-    slow::{Taken, Watched},
+    slow::{TrackedBody, TrackedStream},
 };
 use crate::{
     config::Limits,
@@ -50,7 +50,7 @@ const H2_STREAMS: u32 = 256;
 /// 400 KiB, times all streams.
 const H2_SEND_BUFFER: usize = 32 << 10;
 /// Longest time that an idle connection may take to end in order.
-pub(super) const PARTING: Duration = Duration::from_secs(5);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes that are read of a parked connection before hyper is started for it.
 const FIRST: usize = 64;
 
@@ -69,7 +69,7 @@ pub(super) async fn http<S, A, R>(
     R: Future<Output = Response<Answer>> + Send + 'static,
 {
     let (handle, answer) = (permit.handle(), &answer);
-    let stream = Watched::new(stream, handle.clone());
+    let stream = TrackedStream::new(stream, handle.clone());
     let mut parked = match http2 {
         true => Checked::http2(stream, limits.headers, limits.header_timeout),
         false => Checked::new(stream, limits.headers, limits.header_timeout),
@@ -108,7 +108,7 @@ pub(super) async fn http<S, A, R>(
                 if let Some(tunnel) = socket_of(&mut answered, wants) {
                     *socket.lock() = Some(tunnel);
                 }
-                Ok::<_, Infallible>(answered.map(|body| Taken::new(body, busy)))
+                Ok::<_, Infallible>(answered.map(|body| TrackedBody::new(body, busy)))
             }))
         });
         let server = server(limits);
@@ -127,7 +127,7 @@ pub(super) async fn http<S, A, R>(
                     ConnectionSignal::Stalled => return,
                     ConnectionSignal::Idle => {
                         connection.as_mut().graceful_shutdown();
-                        let _ = tokio::time::timeout(PARTING, connection).await;
+                        let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection).await;
                         return;
                     }
                     ConnectionSignal::Parked => {
@@ -192,7 +192,7 @@ pub(super) fn socket_of<B>(answer: &mut Response<B>, wanted: bool) -> Option<Tun
 async fn stalled(permit: &ConnectionPermit) {
     while permit.signalled().await != ConnectionSignal::Stalled {
         // The connection is in use, however little moves: see `tunnel.run`.
-        tokio::time::sleep(PARTING).await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
     }
 }
 
@@ -226,11 +226,11 @@ async fn read<'a, S: AsyncRead + Unpin>(
     Ok(into.get(..read).unwrap_or_default())
 }
 
-type Back<S> = Arc<Mutex<Option<Checked<Watched<S>>>>>;
+type Back<S> = Arc<Mutex<Option<Checked<TrackedStream<S>>>>>;
 
 /// A connection lent to hyper, which returns to `back` when hyper drops it parked.
 struct Lent<S> {
-    stream: Option<Checked<Watched<S>>>,
+    stream: Option<Checked<TrackedStream<S>>>,
     back: Back<S>,
     /// Bytes that were read already.
     begun: Vec<u8>,
@@ -246,7 +246,7 @@ impl<S> Drop for Lent<S> {
 }
 
 impl<S> Lent<S> {
-    fn stream(&mut self) -> io::Result<Pin<&mut Checked<Watched<S>>>>
+    fn stream(&mut self) -> io::Result<Pin<&mut Checked<TrackedStream<S>>>>
     where
         S: Unpin,
     {

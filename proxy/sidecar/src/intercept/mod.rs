@@ -47,7 +47,7 @@ use http::http;
 pub use tunnel::tunnels;
 
 /// Pause of a listener while the process has no descriptor left for a connection.
-const BREATH: Duration = Duration::from_millis(20);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens the listening socket that all workers share.
 ///
@@ -67,13 +67,13 @@ pub fn bind(address: net::SocketAddr) -> io::Result<net::TcpListener> {
 }
 
 /// Listening sockets of one worker.
-pub struct Doors {
+pub struct Listeners {
     base_url: net::TcpListener,
     forward_proxy: Option<net::TcpListener>,
     transparent: Vec<net::TcpListener>,
 }
 
-impl Doors {
+impl Listeners {
     /// Opens the addresses that `listen:` names. An IPv6 address for redirected connections may be
     /// missing where the machine has no IPv6, as long as another one is open.
     ///
@@ -133,7 +133,7 @@ impl Doors {
     ///
     /// # Errors
     /// The system does not know its own sockets.
-    pub fn told(&self, mut config: Config) -> io::Result<Config> {
+    pub fn resolve_ports(&self, mut config: Config) -> io::Result<Config> {
         config.base_url = self.base_url.local_addr()?;
         if let Some(forward) = &self.forward_proxy {
             config.listen.forward_proxy = Some(forward.local_addr()?);
@@ -165,12 +165,12 @@ impl Front {
     /// # Errors
     /// TLS can't be set up.
     pub fn new(
-        told: &Config,
+        bound: &Config,
         resolver: Option<Arc<dyn ResolvesServerCert>>,
     ) -> Result<Self, rustls::Error> {
-        let mut own = vec![told.base_url, told.admin];
-        own.extend(told.listen.forward_proxy);
-        own.extend(&told.listen.transparent);
+        let mut own = vec![bound.base_url, bound.admin];
+        own.extend(bound.listen.forward_proxy);
+        own.extend(&bound.listen.transparent);
         let tls = resolver.map(terminate::tls).transpose()?;
         Ok(Self {
             own: Own(own),
@@ -207,7 +207,7 @@ impl Context {
 
 /// Kind of a listener, by which its connections are served.
 #[derive(Clone, Copy)]
-enum Door {
+enum ListenerKind {
     BaseUrl,
     ForwardProxy,
     Transparent,
@@ -218,7 +218,7 @@ enum Door {
 /// # Errors
 /// A listener can't be used by this runtime.
 pub async fn serve(
-    doors: Doors,
+    listeners: Listeners,
     worker: Arc<Worker>,
     shared: Arc<Shared>,
     front: Arc<Front>,
@@ -230,18 +230,20 @@ pub async fn serve(
         front,
         connections: connections.clone(),
     });
-    let forward = doors.forward_proxy.map(|l| (l, Door::ForwardProxy));
-    let redirected = doors.transparent.into_iter();
+    let forward = listeners
+        .forward_proxy
+        .map(|l| (l, ListenerKind::ForwardProxy));
+    let redirected = listeners.transparent.into_iter();
     let besides = forward
         .into_iter()
-        .chain(redirected.map(|l| (l, Door::Transparent)));
-    for (listener, door) in besides {
+        .chain(redirected.map(|l| (l, ListenerKind::Transparent)));
+    for (listener, kind) in besides {
         let listener = TcpListener::from_std(listener)?;
-        connections.spawn(accept(listener, door, Arc::clone(&context)));
+        connections.spawn(accept(listener, kind, Arc::clone(&context)));
     }
     accept(
-        TcpListener::from_std(doors.base_url)?,
-        Door::BaseUrl,
+        TcpListener::from_std(listeners.base_url)?,
+        ListenerKind::BaseUrl,
         context,
     )
     .await;
@@ -250,7 +252,7 @@ pub async fn serve(
     Ok(())
 }
 
-async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
+async fn accept(listener: TcpListener, kind: ListenerKind, context: Arc<Context>) {
     let mut draining = std::pin::pin!(context.shared.reached(Phase::Draining));
     loop {
         let accepted = tokio::select! {
@@ -261,7 +263,7 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
             Ok((stream, _)) => {
                 let Ok(permit) = context.shared.admission.admit_connection() else {
                     // Only clients that speak HTTP in clear get an answer.
-                    if !matches!(door, Door::Transparent) {
+                    if !matches!(kind, ListenerKind::Transparent) {
                         slow::turn_away(&stream);
                     }
                     continue;
@@ -269,11 +271,11 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
                 let own = Arc::clone(&context);
                 // Spawned as separate futures, so that an idle connection takes the memory of its
                 // own kind only.
-                match door {
-                    Door::BaseUrl => {
+                match kind {
+                    ListenerKind::BaseUrl => {
                         drop(context.connections.spawn(connection(stream, permit, own)));
                     }
-                    Door::ForwardProxy => {
+                    ListenerKind::ForwardProxy => {
                         let permit = Arc::new(permit);
                         drop(
                             context
@@ -281,7 +283,7 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
                                 .spawn(forward::serve(stream, permit, own)),
                         );
                     }
-                    Door::Transparent => {
+                    ListenerKind::Transparent => {
                         let to = transparent::destination(&stream);
                         let serving = transparent::serve(stream, to, Arc::new(permit), own);
                         drop(context.connections.spawn(serving));
@@ -291,7 +293,7 @@ async fn accept(listener: TcpListener, door: Door, context: Arc<Context>) {
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection accepted");
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

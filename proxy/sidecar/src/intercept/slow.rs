@@ -20,28 +20,28 @@ use crate::overload::{ActiveExchange, ConnectionHandle};
 const RATE: usize = 1 << 10;
 
 /// Answer to a connection over the limit, before it has sent anything.
-const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nx-should-retry: true\r\nconnection: close\r\ncontent-length: 107\r\n\r\n{\"error\":{\"type\":\"overloaded_error\",\"code\":\"overloaded\",\"message\":\"this sidecar has too many connections\"}}";
+const OVERLOADED_ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nx-should-retry: true\r\nconnection: close\r\ncontent-length: 107\r\n\r\n{\"error\":{\"type\":\"overloaded_error\",\"code\":\"overloaded\",\"message\":\"this sidecar has too many connections\"}}";
 
 /// Answers 503 and closes. Only for clients that speak HTTP in clear.
 pub(super) fn turn_away(stream: &TcpStream) {
     // Best effort: a client that is gone or not ready to read sees the close.
-    let _ = stream.try_write(NO_PLACE);
+    let _ = stream.try_write(OVERLOADED_ANSWER);
 }
 
 /// A reply that notes whether the app reads it.
-pub(super) struct Taken<B> {
+pub(super) struct TrackedBody<B> {
     body: B,
-    busy: ActiveExchange,
+    exchange: ActiveExchange,
 }
 
-impl<B> Taken<B> {
+impl<B> TrackedBody<B> {
     /// Notes the progress of `body` in `exchange`.
-    pub(super) fn new(body: B, busy: ActiveExchange) -> Self {
-        Self { body, busy }
+    pub(super) fn new(body: B, exchange: ActiveExchange) -> Self {
+        Self { body, exchange }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Taken<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for TrackedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -49,10 +49,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Taken<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.busy.next_polled();
+        self.exchange.next_polled();
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(_))) = &polled {
-            self.busy.handed_over();
+            self.exchange.handed_over();
         }
         polled
     }
@@ -67,14 +67,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Taken<B> {
 }
 
 /// A connection that notes whether its peer reads.
-pub(super) struct Watched<S> {
+pub(super) struct TrackedStream<S> {
     stream: S,
     handle: ConnectionHandle,
     /// Bytes written that were not yet worth a second of the time-out.
     taken: usize,
 }
 
-impl<S> Watched<S> {
+impl<S> TrackedStream<S> {
     /// Notes the progress of `stream` with `handle`.
     pub(super) fn new(stream: S, handle: ConnectionHandle) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TrackedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -120,7 +120,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TrackedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_answer_to_who_finds_no_place_is_framed_as_it_says() {
-        let text = str::from_utf8(NO_PLACE).unwrap();
+        let text = str::from_utf8(OVERLOADED_ANSWER).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(
             head.contains(&format!("content-length: {}", body.len())),

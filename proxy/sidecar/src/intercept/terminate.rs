@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     Context,
-    decide::{Why, agrees},
+    decide::{RefuseReason, agrees},
     http,
 };
 use crate::{
@@ -67,7 +67,7 @@ pub(super) async fn terminate(
     context: Arc<Context>,
 ) {
     let Some(tls) = context.front.tls.clone() else {
-        return refuse(&stream, Why::NoAuthority, dialled.mode, true).await;
+        return refuse(&stream, RefuseReason::NoAuthority, dialled.mode, true).await;
     };
     if stream.set_nodelay(true).is_err() {
         return; // gone already
@@ -95,7 +95,7 @@ pub(super) async fn terminate(
     let named = stream.get_ref().1.server_name();
     if named.map(crate::config::hosts::normal).as_deref() != Some(&*dialled.host) {
         // rustls and `hello.rs` read two names.
-        metrics::connection_refused(dialled.mode, Why::Malformed.label());
+        metrics::connection_refused(dialled.mode, RefuseReason::Malformed.label());
         return;
     }
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -143,17 +143,17 @@ fn claimed(
 }
 
 /// Closes a connection; one that speaks TLS gets an alert first (RFC 8446 §6.2).
-pub(super) async fn refuse(stream: &TcpStream, why: Why, mode: &'static str, tls: bool) {
+pub(super) async fn refuse(stream: &TcpStream, why: RefuseReason, mode: &'static str, tls: bool) {
     metrics::connection(mode, "refuse");
     metrics::connection_refused(mode, why.label());
     if !tls {
         return;
     }
     let alert = match why {
-        Why::Mismatch | Why::NoName => 112,        // unrecognized_name
-        Why::NoAuthority | Why::Unreachable => 80, // internal_error
-        Why::Malformed => 50,                      // decode_error
-        _ => 49,                                   // access_denied
+        RefuseReason::Mismatch | RefuseReason::NoName => 112, // unrecognized_name
+        RefuseReason::NoAuthority | RefuseReason::Unreachable => 80, // internal_error
+        RefuseReason::Malformed => 50,                        // decode_error
+        _ => 49,                                              // access_denied
     };
     // Seven bytes into an empty socket.
     if stream.writable().await.is_ok() {

@@ -16,8 +16,8 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     Context,
-    decide::{Action, Passed, Why, decide},
-    dial::{NoWay, Noted, came_back, dial_original},
+    decide::{Action, RefuseReason, TunnelReason, decide},
+    dial::{DialError, DialledEntry, came_back, dial_original},
     hello::Opening,
     terminate::{Dialled, refuse, terminate},
     tunnel::{Tunnel, opening, spoken},
@@ -70,7 +70,7 @@ pub(super) async fn serve(
         Begun::Terminate(first, dialled) => {
             terminate(stream, first, dialled, permit, context).await
         }
-        Begun::Tunnel(first, (server, _noted), passed) => {
+        Begun::Tunnel(first, (server, _entry), passed) => {
             let Ok(_tunnel_permit) = context.shared.admission.admit_tunnel() else {
                 return; // the app sees a close: what it speaks is not known
             };
@@ -91,24 +91,24 @@ pub(super) async fn serve(
 /// A connection as its first bytes show it.
 enum Begun {
     Terminate(Vec<u8>, Dialled),
-    Tunnel(Vec<u8>, (TcpStream, Noted), Passed),
+    Tunnel(Vec<u8>, (TcpStream, DialledEntry), TunnelReason),
     /// Refused, and whether it spoke TLS.
-    Refused(Why, bool),
+    Refused(RefuseReason, bool),
     Gone,
 }
 
-fn unreached(no_way: &NoWay, tls: bool) -> Begun {
-    if let Some(error) = no_way.cause() {
+fn unreached(error: &DialError, tls: bool) -> Begun {
+    if let Some(error) = error.cause() {
         tracing::debug!(%error, mode = MODE, "a destination was not reached");
     }
-    Begun::Refused(no_way.why(), tls)
+    Begun::Refused(error.why(), tls)
 }
 
 async fn begin(stream: &TcpStream, to: io::Result<SocketAddr>, context: &Context) -> Begun {
     let own = &context.front.own;
     let to = match to {
         Ok(to) if stream.local_addr().is_ok_and(|local| local != to) && !own.has(to) => to,
-        _ => return Begun::Refused(Why::Loop, false),
+        _ => return Begun::Refused(RefuseReason::Loop, false),
     };
     let (limits, others) = {
         let config = &context.shared.generation.load().config;
@@ -125,20 +125,20 @@ async fn begin(stream: &TcpStream, to: io::Result<SocketAddr>, context: &Context
                 .await
                 .is_err()
             {
-                return Begun::Refused(Why::Malformed, false);
+                return Begun::Refused(RefuseReason::Malformed, false);
             }
         } else if came_back(from, to) {
-            return Begun::Refused(Why::Loop, false);
+            return Begun::Refused(RefuseReason::Loop, false);
         } else {
             let server = match dial_original(to, own).await {
                 Ok(server) => server,
-                Err(no_way) => return unreached(&no_way, false),
+                Err(error) => return unreached(&error, false),
             };
             tokio::select! {
                 biased;
                 () = spoken(stream) => dialled = Some(server),
                 () = spoken(&server.0) => {
-                    return Begun::Tunnel(Vec::new(), server, Passed::Silent);
+                    return Begun::Tunnel(Vec::new(), server, TunnelReason::Silent);
                 }
             }
         }
@@ -151,7 +151,7 @@ async fn begin(stream: &TcpStream, to: io::Result<SocketAddr>, context: &Context
     };
     let tls = opening != Opening::NotTls;
     if came_back(from, to) {
-        return Begun::Refused(Why::Loop, tls);
+        return Begun::Refused(RefuseReason::Loop, tls);
     }
     let action = {
         let config = &context.shared.generation.load().config;
@@ -172,7 +172,7 @@ async fn begin(stream: &TcpStream, to: io::Result<SocketAddr>, context: &Context
                 mode: MODE,
             },
         ),
-        (Action::Terminate, _) => Begun::Refused(Why::NoName, tls), // never: only a name is claimed
+        (Action::Terminate, _) => Begun::Refused(RefuseReason::NoName, tls), // never: only a name is claimed
         (Action::Refuse(why), _) => Begun::Refused(why, tls),
         (Action::Tunnel(passed), opening) => {
             if let Opening::Name(host) = opening {
@@ -184,7 +184,7 @@ async fn begin(stream: &TcpStream, to: io::Result<SocketAddr>, context: &Context
             };
             match server {
                 Ok(server) => Begun::Tunnel(first, server, passed),
-                Err(no_way) => unreached(&no_way, tls),
+                Err(error) => unreached(&error, tls),
             }
         }
     }

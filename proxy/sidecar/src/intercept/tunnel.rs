@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    decide::{Action, Why, decide},
+    decide::{Action, RefuseReason, decide},
     hello::{self, Opening},
 };
 use crate::{
@@ -86,7 +86,7 @@ pub(super) struct Tunnel {
 #[derive(Debug)]
 enum End {
     Broken,
-    Refused(Why),
+    Refused(RefuseReason),
 }
 
 impl From<io::Error> for End {
@@ -193,7 +193,7 @@ async fn judged(
     match decide(&config.hosts, Others::Tunnel, Some(host), port, &opening) {
         Action::Tunnel(passed) => metrics::passed(passed.label()),
         // A reload claimed the host just now.
-        Action::Terminate => return Err(End::Refused(Why::Mismatch)),
+        Action::Terminate => return Err(End::Refused(RefuseReason::Mismatch)),
         Action::Refuse(why) => return Err(End::Refused(why)),
     }
     Ok(first)

@@ -25,7 +25,7 @@ use crate::{
         generation::{Phase, Shared},
     },
     harden,
-    intercept::{self, Doors, Front, tunnels},
+    intercept::{self, Front, Listeners, tunnels},
     overload,
     reload::{self, Reloader, Scan, assemble::Assembler, rehearsal},
     sandbox::{Compiler, Host, Loader, Options},
@@ -108,11 +108,11 @@ fn start(
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
     metrics::generation(assembled.generation.number);
     let shared = Arc::new(Shared::new(assembled.generation));
-    let doors = Doors::open(&config)?;
+    let listeners = Listeners::open(&config)?;
     let told = admin::bind(config.admin)?;
     let config = Config {
         admin: told.local_addr()?,
-        ..doors.told(config)?
+        ..listeners.resolve_ports(config)?
     };
     let authority = authority(&config)?;
     let resolver = authority.as_ref().map(Authority::resolver);
@@ -135,7 +135,7 @@ fn start(
     let descriptors = overload::Descriptors::take(config.workers);
     let idle = descriptors.idle_per_origin(config.workers, config.upstreams.len());
     let workers = (0..config.workers)
-        .map(|_| worker(&doors, &front, &shared, &stores, &flights, idle))
+        .map(|_| worker(&listeners, &front, &shared, &stores, &flights, idle))
         .collect::<io::Result<_>>()?;
     reloader.watch(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -189,14 +189,14 @@ fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
 }
 
 fn worker(
-    doors: &Doors,
+    listeners: &Listeners,
     front: &Arc<Front>,
     shared: &Arc<Shared>,
     stores: &Stores,
     flights: &Flights,
     idle: usize,
 ) -> io::Result<thread::JoinHandle<()>> {
-    let doors = doors.try_clone()?;
+    let listeners = listeners.try_clone()?;
     let front = Arc::clone(front);
     let shared = Arc::clone(shared);
     let delay = shared.generation.load().config.overload.delay;
@@ -214,7 +214,7 @@ fn worker(
                 shared_flights,
             ));
             runtime.spawn(Arc::clone(worker.load()).keep(delay));
-            let serving = intercept::serve(doors, worker, Arc::clone(&shared), front);
+            let serving = intercept::serve(listeners, worker, Arc::clone(&shared), front);
             if let Err(error) = runtime.block_on(serving) {
                 error!(%error, "a worker stopped");
             }

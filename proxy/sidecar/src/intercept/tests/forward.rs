@@ -88,7 +88,7 @@ async fn others_are_refused_where_the_operator_says_so() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_there_is_told_before_a_tunnel_begins() {
+async fn an_unreachable_host_is_an_error_before_a_tunnel_begins() {
     let rig = open("reach: [127.0.0.0/8]").await;
     let gone = TcpListener::bind("127.0.0.1:0")
         .await
@@ -163,7 +163,7 @@ async fn plain_http_to_a_claimed_host_is_an_exchange() {
 }
 
 #[tokio::test]
-async fn what_no_proxy_is_asked_is_answered_with_a_sentence() {
+async fn requests_that_are_not_for_a_proxy_are_answered_with_a_sentence() {
     let rig = open("others: tunnel").await;
     for (request, expected) in [
         ("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n", 400),

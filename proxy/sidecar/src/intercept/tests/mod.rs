@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "tests; what is skipped is told"
+    reason = "tests; what is skipped is printed"
 )]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -174,21 +174,26 @@ async fn rig_with(
     roots: rustls::RootCertStore,
 ) -> Rig {
     let generation = generation(yaml);
-    let doors = Doors::open(&generation.config).unwrap();
-    let told = doors.told(generation.config.clone()).unwrap();
+    let listeners = Listeners::open(&generation.config).unwrap();
+    let bound = listeners.resolve_ports(generation.config.clone()).unwrap();
     let shared = Arc::new(Shared::new(generation));
-    let front = Arc::new(Front::new(&told, resolver).unwrap());
+    let front = Arc::new(Front::new(&bound, resolver).unwrap());
     let context = Arc::new(Context {
         worker: worker(&shared),
         shared: Arc::clone(&shared),
         front: Arc::clone(&front),
         connections: TaskTracker::new(),
     });
-    let serving = tokio::spawn(serve(doors, worker(&shared), Arc::clone(&shared), front));
+    let serving = tokio::spawn(serve(
+        listeners,
+        worker(&shared),
+        Arc::clone(&shared),
+        front,
+    ));
     Rig {
-        base_url: told.base_url,
-        forward: told.listen.forward_proxy.unwrap(),
-        transparent: told.listen.transparent[0],
+        base_url: bound.base_url,
+        forward: bound.listen.forward_proxy.unwrap(),
+        transparent: bound.listen.transparent[0],
         shared,
         context,
         roots,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::{
-    decide::{Action, Passed, Why, agrees, connect, decide},
+    decide::{Action, RefuseReason, TunnelReason, agrees, connect, decide},
     hello::{Opening, read},
 };
 use super::*;
@@ -158,43 +158,43 @@ fn what_becomes_of_a_connection() {
             None,
             8443,
             name(LLM),
-            Tunnel(Passed::OtherHost),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::OtherHost),
+            Refuse(RefuseReason::Others),
         ),
         (
             None,
             443,
             name("llm.example"),
-            Tunnel(Passed::OtherHost),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::OtherHost),
+            Refuse(RefuseReason::Others),
         ),
         (
             None,
             443,
             name("cloudflare-ech.com"),
-            Tunnel(Passed::OtherHost),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::OtherHost),
+            Refuse(RefuseReason::Others),
         ),
         (
             None,
             443,
             Opening::NoName,
-            Tunnel(Passed::NoName),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::NoName),
+            Refuse(RefuseReason::Others),
         ),
         (
             None,
             443,
             Opening::NotTls,
-            Tunnel(Passed::NotTls),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::NotTls),
+            Refuse(RefuseReason::Others),
         ),
         (
             None,
             443,
             Opening::Malformed,
-            Refuse(Why::Malformed),
-            Refuse(Why::Malformed),
+            Refuse(RefuseReason::Malformed),
+            Refuse(RefuseReason::Malformed),
         ),
         // By CONNECT to a claimed host: that host's TLS, or nothing.
         (Some(LLM), 443, name(LLM), Terminate, Terminate),
@@ -202,65 +202,65 @@ fn what_becomes_of_a_connection() {
             Some(LLM),
             443,
             name("a.example"),
-            Refuse(Why::Mismatch),
-            Refuse(Why::Mismatch),
+            Refuse(RefuseReason::Mismatch),
+            Refuse(RefuseReason::Mismatch),
         ),
         (
             Some(LLM),
             443,
             Opening::NoName,
-            Refuse(Why::NoName),
-            Refuse(Why::NoName),
+            Refuse(RefuseReason::NoName),
+            Refuse(RefuseReason::NoName),
         ),
         (
             Some(LLM),
             443,
             Opening::NotTls,
-            Refuse(Why::NotTls),
-            Refuse(Why::NotTls),
+            Refuse(RefuseReason::NotTls),
+            Refuse(RefuseReason::NotTls),
         ),
         (
             Some(LLM),
             443,
             Opening::Malformed,
-            Refuse(Why::Malformed),
-            Refuse(Why::Malformed),
+            Refuse(RefuseReason::Malformed),
+            Refuse(RefuseReason::Malformed),
         ),
         // By CONNECT to another: whatever it is, but no claimed host's.
         (
             Some("a.example"),
             443,
             name(LLM),
-            Refuse(Why::Mismatch),
-            Refuse(Why::Mismatch),
+            Refuse(RefuseReason::Mismatch),
+            Refuse(RefuseReason::Mismatch),
         ),
         (
             Some("203.0.113.10"),
             443,
             name(LLM),
-            Refuse(Why::Mismatch),
-            Refuse(Why::Mismatch),
+            Refuse(RefuseReason::Mismatch),
+            Refuse(RefuseReason::Mismatch),
         ),
         (
             Some("a.example"),
             443,
             name("b.example"),
-            Tunnel(Passed::OtherHost),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::OtherHost),
+            Refuse(RefuseReason::Others),
         ),
         (
             Some("a.example"),
             443,
             Opening::NoName,
-            Tunnel(Passed::NoName),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::NoName),
+            Refuse(RefuseReason::Others),
         ),
         (
             Some("a.example"),
             22,
             Opening::NotTls,
-            Tunnel(Passed::NotTls),
-            Refuse(Why::Others),
+            Tunnel(TunnelReason::NotTls),
+            Refuse(RefuseReason::Others),
         ),
     ] {
         let case = format!("{dialled:?} {port} {opening:?}");
@@ -278,9 +278,9 @@ fn what_becomes_of_a_connection() {
     for (host, port, expected) in [
         (LLM, 443, Terminate),
         ("llm.example", 8443, Terminate),
-        (LLM, 80, Refuse(Why::Others)),
-        ("a.example", 443, Refuse(Why::Others)),
-        ("127.0.0.1", 443, Refuse(Why::Others)),
+        (LLM, 80, Refuse(RefuseReason::Others)),
+        ("a.example", 443, Refuse(RefuseReason::Others)),
+        ("127.0.0.1", 443, Refuse(RefuseReason::Others)),
     ] {
         assert_eq!(
             connect(&hosts, Others::Refuse, host, port),
@@ -290,7 +290,7 @@ fn what_becomes_of_a_connection() {
     }
     assert_eq!(
         connect(&hosts, Others::Tunnel, "a.example", 443),
-        Tunnel(Passed::OtherHost)
+        Tunnel(TunnelReason::OtherHost)
     );
 }
 
@@ -347,7 +347,7 @@ fn names_agree_in_every_spelling_of_one_host_and_in_no_other() {
 }
 
 #[test]
-fn a_claim_tells_whose_host_it_is() {
+fn a_claim_names_the_upstream_of_a_host() {
     let hosts = hosts();
     let by = |upstream: &str, own| ByHost {
         upstream: upstream.into(),

@@ -186,7 +186,7 @@ async fn a_request_for_another_host_than_its_connections_is_misdirected() {
 }
 
 #[tokio::test]
-async fn a_refusal_inside_is_written_in_the_dialect_that_was_asked() {
+async fn a_refusal_inside_is_written_in_the_dialect_of_the_request() {
     let (address, _) = host().await;
     let rig = rig(&claims(address, "api.anthropic.com")).await;
     let mut app = rig
@@ -303,7 +303,7 @@ async fn no_upgrade_but_a_websocket_leaves() {
 }
 
 #[tokio::test]
-async fn a_drain_ends_idle_connections_and_waits_for_what_is_under_way() {
+async fn a_drain_ends_idle_connections_and_waits_for_exchanges_in_progress() {
     let (address, _) = host().await;
     let rig = rig(&claims(address, "api.openai.com")).await;
     let mut idle = rig

@@ -33,7 +33,7 @@ fn claims(address: SocketAddr) -> String {
 const MODELS: &str = "GET /v1/models HTTP/1.1\r\nHost: api.openai.com\r\n\r\n";
 
 #[tokio::test]
-async fn a_claimed_hosts_tls_is_ended_wherever_it_was_going() {
+async fn a_claimed_hosts_tls_is_terminated_wherever_it_was_going() {
     let (address, seen) = host().await;
     let rig = rig(&claims(address)).await;
     let app = going(&rig, "203.0.113.10:443").await;
@@ -115,7 +115,7 @@ async fn others_are_refused_in_tls_words_where_the_operator_says_so() {
 }
 
 #[tokio::test]
-async fn where_a_connection_was_going_is_asked_of_the_kernel() {
+async fn the_kernel_knows_where_a_connection_was_going() {
     let (_app, ours) = redirected().await;
     // Without rules there is no destination but ourselves, or none at all.
     let found = super::super::transparent::destination(&ours);

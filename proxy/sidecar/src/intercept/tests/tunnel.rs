@@ -21,7 +21,7 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_byte_passes_both_ways_and_each_side_ends_when_it_ends() {
+async fn every_byte_passes_in_both_directions_and_each_side_ends_when_it_ends() {
     let (listener, address) = listener().await;
     let rig = open().await;
     let (there, back) = (noise(3 << 20, 1), noise(5 << 20, 2));
