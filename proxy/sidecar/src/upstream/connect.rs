@@ -174,14 +174,14 @@ impl Usage {
 }
 
 /// A connection that counts its use.
-pub(crate) struct Noted {
+pub(crate) struct TrackedConnection {
     stream: TokioIo<Stream>,
     usage: Usage,
     /// Reply heads that had come when the latest request began to go out.
     begun_after: Option<u64>,
 }
 
-impl Noted {
+impl TrackedConnection {
     fn new(stream: Stream) -> Self {
         Self {
             stream: TokioIo::new(stream),
@@ -214,7 +214,7 @@ impl Noted {
     }
 }
 
-impl AsyncRead for Noted {
+impl AsyncRead for TrackedConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -230,7 +230,7 @@ impl AsyncRead for Noted {
     }
 }
 
-impl AsyncWrite for Noted {
+impl AsyncWrite for TrackedConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -261,9 +261,10 @@ impl AsyncWrite for Noted {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Noted>;
+    type Response = TokioIo<TrackedConnection>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Noted>, BoxError>> + Send>>;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<TokioIo<TrackedConnection>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(())) // always ready: names are resolved on the runtime's blocking threads
@@ -277,7 +278,7 @@ impl Service<Uri> for Connector {
                 Box::pin(async move {
                     let connected = tokio::time::timeout(limit, connecting).await;
                     let stream = MaybeHttpsStream::Http(connected.map_err(|_| TooSlow)??);
-                    Ok(TokioIo::new(Noted::new(stream)))
+                    Ok(TokioIo::new(TrackedConnection::new(stream)))
                 })
             }
             Kind::Tls(tls) => {
@@ -285,7 +286,7 @@ impl Service<Uri> for Connector {
                 Box::pin(async move {
                     let connected = tokio::time::timeout(limit, connecting).await;
                     let stream = connected.map_err(|_| TooSlow)??;
-                    Ok(TokioIo::new(Noted::new(stream)))
+                    Ok(TokioIo::new(TrackedConnection::new(stream)))
                 })
             }
         }

@@ -44,7 +44,7 @@ const ORIGINS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
     /// One that was kept, where there is one. It may turn out to be stale.
-    Kept,
+    PooledOutcome,
     /// A new one.
     New,
 }
@@ -215,7 +215,7 @@ impl Pool {
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
-        while over == Connection::Kept
+        while over == Connection::PooledOutcome
             && let Some(mut connection) = origin.take()
         {
             if !connection.is_ready().await {

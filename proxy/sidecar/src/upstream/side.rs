@@ -241,12 +241,12 @@ struct Refused {
 }
 
 impl Resolve for Judge {
-    fn resolve(&self, asked: Name) -> Resolving {
+    fn resolve(&self, queried: Name) -> Resolving {
         let granted = Arc::clone(&self.granted);
         Box::pin(async move {
-            let asked = asked.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((asked, 0)).await?.collect();
-            let kept = judge(&name(asked), found, &granted)?;
+            let queried = queried.as_str();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((queried, 0)).await?.collect();
+            let kept = judge(&name(queried), found, &granted)?;
             Ok(Box::new(kept.into_iter()) as Addrs)
         })
     }

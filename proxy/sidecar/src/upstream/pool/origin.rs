@@ -24,11 +24,11 @@ pub(super) struct Origin {
     /// Most idle connections that are kept.
     most: usize,
     /// Locked for the time of a push or a pop.
-    kept: Mutex<Kept>,
+    kept: Mutex<PooledConnections>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct PooledConnections {
     /// HTTP/1.1 connections without a request; the one that was used last is used next.
     idle: Vec<(HttpConnection, Instant)>,
     /// The HTTP/2 connection, which requests share.
@@ -47,7 +47,7 @@ impl Origin {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, PooledConnections> {
         self.kept.lock()
     }
 

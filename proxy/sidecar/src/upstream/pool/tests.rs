@@ -476,7 +476,7 @@ async fn a_certificate_that_is_not_trusted_is_a_tls_error() {
 }
 
 #[test]
-fn a_bad_file_of_roots_is_told_by_its_path() {
+fn a_bad_file_of_roots_is_named_by_its_path() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     let missing = Path::new("/nowhere/roots.pem");
     for path in [empty.path(), missing] {
@@ -492,7 +492,7 @@ fn a_bad_file_of_roots_is_told_by_its_path() {
 }
 
 #[tokio::test]
-async fn the_embedded_model_is_asked_without_a_socket() {
+async fn the_embedded_model_is_called_without_a_socket() {
     let pool = Pool::default();
     let embedded = Upstream {
         kind: Kind::Embedded,

@@ -216,10 +216,10 @@ async fn redirects_are_answers() {
 }
 
 #[tokio::test]
-async fn an_answer_over_a_mebibyte_is_refused_whether_its_length_is_told_or_not() {
+async fn an_answer_over_a_mebibyte_is_refused_whether_its_length_is_declared_or_not() {
     let body = vec![b'x'; LARGEST + 1];
-    let told = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-    for head in [told.as_str(), "HTTP/1.1 200 OK\r\n\r\n"] {
+    let with_length = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    for head in [with_length.as_str(), "HTTP/1.1 200 OK\r\n\r\n"] {
         let port = server([head.as_bytes(), &body].concat()).await;
         let grant = grants(&[&format!("127.0.0.1:{port}")]);
         let url = format!("http://127.0.0.1:{port}/");
