@@ -41,8 +41,8 @@ impl Authority {
     pub(super) fn leaf(&self, sni: &str, now: SystemTime) -> Option<Arc<CertifiedKey>> {
         let name = name::canonical(sni)?;
         let current = self.current.load();
-        let place = current.leaves.get(&name)?;
-        if let Some(leaf) = &*place.load()
+        let slot = current.leaves.get(&name)?;
+        if let Some(leaf) = &*slot.load()
             && (leaf.from..leaf.until).contains(&now)
         {
             return Some(Arc::clone(&leaf.key));
@@ -52,7 +52,7 @@ impl Authority {
         match self.mint(&name, (current.not_before, current.not_after), now) {
             Ok(leaf) => {
                 let key = Arc::clone(&leaf.key);
-                place.store(Some(Arc::new(leaf)));
+                slot.store(Some(Arc::new(leaf)));
                 Some(key)
             }
             Err(error) => {

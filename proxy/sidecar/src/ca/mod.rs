@@ -60,11 +60,11 @@ mod x509;
 pub use environment::{environment, java_options};
 pub use error::CaError;
 pub use name::canonical;
-pub use rotate::Reason;
+pub use rotate::ReissueReason;
 
 use bundle::Roots;
 use issue::Key;
-use rotate::Held;
+use rotate::StoredCertificate;
 use store::{Lock, Store};
 
 /// Returns the hosts that the pod's CA is made for: those whose TLS is terminated here.
@@ -82,7 +82,7 @@ pub enum Renewal {
     /// former certificate ended.
     Rewritten,
     /// The CA has another certificate, with the same key.
-    Reissued(Reason),
+    Reissued(ReissueReason),
 }
 
 /// The pod's CA.
@@ -128,7 +128,7 @@ impl Authority {
         let key = key(&store, &lock)?;
         let (current, renewal) = settle(&store, settings, &key, &lock, hosts, now)?;
         drop(lock);
-        tell(&store, &current, renewal);
+        log_renewal(&store, &current, renewal);
         Ok(Arc::new(Self {
             settings: settings.clone(),
             store,
@@ -163,7 +163,7 @@ impl Authority {
         }
         let lock = self.store.lock()?;
         let (next, renewal) = settle(&self.store, &self.settings, &self.key, &lock, hosts, now)?;
-        tell(&self.store, &next, renewal);
+        log_renewal(&self.store, &next, renewal);
         self.current.store(Arc::new(next));
         Ok(renewal)
     }
@@ -252,19 +252,19 @@ fn settle(
     hosts: BTreeSet<String>,
     now: SystemTime,
 ) -> Result<(Current, Renewal), CaError> {
-    let plan = rotate::plan(held(store, key)?, &hosts, now);
+    let plan = rotate::plan(read_stored(store, key)?, &hosts, now);
     let mut certificates = plan.keep;
     if plan.issue.is_some() {
         let der = issue::authority(key, &hosts, now)?;
         let facts = x509::read(&der).ok_or(rcgen::Error::CouldNotParseCertificate)?;
-        certificates.insert(0, Held { der, facts });
+        certificates.insert(0, StoredCertificate { der, facts });
     }
     let (Some(newest), Some(due)) = (certificates.first(), rotate::due(&certificates)) else {
         return Err(rcgen::Error::CouldNotParseCertificate.into());
     };
     let roots = Roots::find(settings.roots.as_deref());
     let public = roots.read()?;
-    let ours = || certificates.iter().map(|held| &held.der);
+    let ours = || certificates.iter().map(|stored| &stored.der);
     // The CA's own certificate comes first: should the rest fail, the next start goes on from it.
     let mut changed = store.publish(lock, &store.ca, &bundle::pem_all(ours()))?;
     let all = || ours().chain(&public);
@@ -291,39 +291,44 @@ fn settle(
 
 /// Reads the certificates that are stored. Unlike the key, a file of them that can't be parsed does
 /// no harm: it is written anew.
-fn held(store: &Store, key: &Key) -> Result<Vec<Held>, CaError> {
+fn read_stored(store: &Store, key: &Key) -> Result<Vec<StoredCertificate>, CaError> {
     let Some(text) = store.read_certificates()? else {
         return Ok(Vec::new());
     };
-    let read = |der: CertificateDer<'static>| x509::read(&der).map(|facts| Held { der, facts });
-    let held: Option<Vec<Held>> = CertificateDer::pem_slice_iter(&text)
+    let read = |der: CertificateDer<'static>| {
+        x509::read(&der).map(|facts| StoredCertificate { der, facts })
+    };
+    let stored: Option<Vec<StoredCertificate>> = CertificateDer::pem_slice_iter(&text)
         .map(|der| der.ok().and_then(read))
         .collect();
-    let Some(held) = held.filter(|held| !held.is_empty()) else {
+    let Some(stored) = stored.filter(|stored| !stored.is_empty()) else {
         warn!(path = %store.ca.display(), "the CA's certificate can't be understood; another one is made with the same key");
         return Ok(Vec::new());
     };
     let public = key.subject_public_key_info();
-    if held.iter().any(|held| held.facts.public_key != public) {
+    if stored
+        .iter()
+        .any(|stored| stored.facts.public_key != public)
+    {
         return Err(CaError::OtherKey {
             path: store.key.clone(),
             certificates: store.ca.clone(),
         });
     }
-    Ok(held)
+    Ok(stored)
 }
 
-fn tell(store: &Store, current: &Current, renewal: Renewal) {
+fn log_renewal(store: &Store, current: &Current, renewal: Renewal) {
     let path = store.ca.display();
     let hosts = current.leaves.len();
     match renewal {
         Renewal::Unchanged => {}
         Renewal::Rewritten => info!(%path, "what apps read of the pod's CA was written again"),
-        Renewal::Reissued(Reason::First) => info!(%path, hosts, "the pod's CA was made"),
-        Renewal::Reissued(Reason::Hosts) => {
+        Renewal::Reissued(ReissueReason::First) => info!(%path, hosts, "the pod's CA was made"),
+        Renewal::Reissued(ReissueReason::Hosts) => {
             info!(%path, hosts, "the pod's CA has a certificate for other hosts; an app that started before trusts it for the former ones");
         }
-        Renewal::Reissued(Reason::Age) => {
+        Renewal::Reissued(ReissueReason::Age) => {
             info!(%path, "the pod's CA has a new certificate; running apps have until the former one's end to start again");
         }
     }

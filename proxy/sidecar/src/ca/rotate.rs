@@ -19,14 +19,14 @@ const KEPT: usize = 3;
 
 /// A certificate of the CA, and its parsed fields.
 #[derive(Debug, Clone)]
-pub(super) struct Held {
+pub(super) struct StoredCertificate {
     pub(super) der: CertificateDer<'static>,
     pub(super) facts: Facts,
 }
 
 /// Reasons for which the CA got another certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum ReissueReason {
     /// There was none.
     First,
     /// The hosts changed.
@@ -39,36 +39,40 @@ pub enum Reason {
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Certificates that stay, newest first.
-    pub(super) keep: Vec<Held>,
+    pub(super) keep: Vec<StoredCertificate>,
     /// Reason to issue another one before them.
-    pub(super) issue: Option<Reason>,
+    pub(super) issue: Option<ReissueReason>,
 }
 
 /// Decides on the stored certificates.
-pub(super) fn plan(held: Vec<Held>, permitted: &BTreeSet<String>, now: SystemTime) -> Plan {
+pub(super) fn plan(
+    stored: Vec<StoredCertificate>,
+    permitted: &BTreeSet<String>,
+    now: SystemTime,
+) -> Plan {
     let valid = |facts: &Facts| facts.not_before <= now && now < facts.not_after;
-    let any = !held.is_empty();
-    let others = held
+    let any = !stored.is_empty();
+    let others = stored
         .iter()
         .any(|h| valid(&h.facts) && h.facts.permitted != *permitted);
-    let mut keep: Vec<Held> = held
+    let mut keep: Vec<StoredCertificate> = stored
         .into_iter()
         .filter(|h| valid(&h.facts) && h.facts.permitted == *permitted)
         .collect();
     keep.sort_by_key(|h| Reverse(h.facts.not_before));
     keep.truncate(KEPT);
     let issue = match keep.first() {
-        Some(newest) => (aging(&newest.facts) <= now).then_some(Reason::Age),
-        None if others => Some(Reason::Hosts),
-        None if any => Some(Reason::Age),
-        None => Some(Reason::First),
+        Some(newest) => (aging(&newest.facts) <= now).then_some(ReissueReason::Age),
+        None if others => Some(ReissueReason::Hosts),
+        None if any => Some(ReissueReason::Age),
+        None => Some(ReissueReason::First),
     };
     Plan { keep, issue }
 }
 
 /// Returns the time at which there is something to do again: the newest one gets a follower, or a
 /// former one ends.
-pub(super) fn due(certificates: &[Held]) -> Option<SystemTime> {
+pub(super) fn due(certificates: &[StoredCertificate]) -> Option<SystemTime> {
     let (newest, former) = certificates.split_first()?;
     let ends = former.iter().map(|h| h.facts.not_after);
     ends.chain([aging(&newest.facts)]).min()
@@ -99,9 +103,9 @@ mod tests {
     }
 
     /// Makes a certificate whose bytes are its first day, by which the tests recognise it.
-    fn held(first: u64, last: u64, host: &str) -> Held {
+    fn stored(first: u64, last: u64, host: &str) -> StoredCertificate {
         let (not_before, not_after) = (day(first), day(last));
-        Held {
+        StoredCertificate {
             der: vec![u8::try_from(first).unwrap()].into(),
             facts: Facts {
                 not_before,
@@ -112,47 +116,60 @@ mod tests {
         }
     }
 
-    fn planned(held: Vec<Held>, host: &str, today: u64) -> (Vec<u8>, Option<Reason>) {
-        let plan = plan(held, &hosts(host), day(today));
+    fn planned(
+        stored: Vec<StoredCertificate>,
+        host: &str,
+        today: u64,
+    ) -> (Vec<u8>, Option<ReissueReason>) {
+        let plan = plan(stored, &hosts(host), day(today));
         (plan.keep.iter().map(|h| h.der[0]).collect(), plan.issue)
     }
 
     #[test]
     fn a_certificate_is_followed_after_two_thirds_of_its_life_and_stays_to_its_end() {
-        let only = || vec![held(0, 90, "a")];
-        assert_eq!(planned(vec![], "a", 0), (vec![], Some(Reason::First)));
+        let only = || vec![stored(0, 90, "a")];
+        assert_eq!(
+            planned(vec![], "a", 0),
+            (vec![], Some(ReissueReason::First))
+        );
         assert_eq!(planned(only(), "a", 0), (vec![0], None));
         assert_eq!(planned(only(), "a", 59), (vec![0], None));
-        assert_eq!(planned(only(), "a", 60), (vec![0], Some(Reason::Age)));
-        assert_eq!(planned(only(), "a", 90), (vec![], Some(Reason::Age)));
-        let both = || vec![held(0, 90, "a"), held(60, 150, "a")];
+        assert_eq!(
+            planned(only(), "a", 60),
+            (vec![0], Some(ReissueReason::Age))
+        );
+        assert_eq!(planned(only(), "a", 90), (vec![], Some(ReissueReason::Age)));
+        let both = || vec![stored(0, 90, "a"), stored(60, 150, "a")];
         assert_eq!(planned(both(), "a", 89), (vec![60, 0], None));
         assert_eq!(planned(both(), "a", 90), (vec![60], None));
         assert_eq!((due(&only()), due(&[])), (Some(day(60)), None));
-        assert_eq!(due(&[held(60, 150, "a"), held(0, 90, "a")]), Some(day(90)));
+        assert_eq!(
+            due(&[stored(60, 150, "a"), stored(0, 90, "a")]),
+            Some(day(90))
+        );
     }
 
     #[test]
     fn other_hosts_make_another_certificate_and_the_former_is_not_handed_out_beside_it() {
         assert_eq!(
-            planned(vec![held(0, 90, "a")], "b", 1),
-            (vec![], Some(Reason::Hosts))
+            planned(vec![stored(0, 90, "a")], "b", 1),
+            (vec![], Some(ReissueReason::Hosts))
         );
-        let both = vec![held(0, 90, "a"), held(1, 91, "b")];
+        let both = vec![stored(0, 90, "a"), stored(1, 91, "b")];
         assert_eq!(planned(both, "b", 2), (vec![1], None));
     }
 
     #[test]
     fn a_clock_that_was_set_back_gets_a_certificate_that_is_valid_now() {
         assert_eq!(
-            planned(vec![held(50, 140, "a")], "a", 3),
-            (vec![], Some(Reason::Age))
+            planned(vec![stored(50, 140, "a")], "a", 3),
+            (vec![], Some(ReissueReason::Age))
         );
     }
 
     #[test]
     fn certificates_do_not_pile_up() {
-        let many = (0..20).map(|n| held(n, 100, "a")).collect();
+        let many = (0..20).map(|n| stored(n, 100, "a")).collect();
         assert_eq!(planned(many, "a", 30), (vec![19, 18, 17], None));
     }
 }

@@ -142,7 +142,7 @@ fn a_signature_cut_anywhere_empty_or_huge_is_none() {
 }
 
 #[test]
-fn another_key_and_a_key_that_only_claims_an_id_are_told_apart() {
+fn another_key_and_a_key_that_only_claims_an_id_are_distinguished() {
     let (ours, theirs) = (key(), key());
     let signature = statement("probe", "1.2.0").sign(&theirs).to_string();
     let Err(Refused::Unknown { key, signers, .. }) =
@@ -218,7 +218,7 @@ fn cases_count_only_where_they_were_signed() {
 }
 
 #[test]
-fn without_signers_nothing_is_asked_and_without_require_only_what_is_there() {
+fn without_signers_nothing_is_required_and_without_require_only_what_is_there() {
     let key = key();
     let subject = |signature| Subject {
         name: "probe",
@@ -280,8 +280,10 @@ fn an_older_version_is_refused_and_the_memory_outlives_the_process() {
         assert_eq!(again.judge("a", &of(version)).is_ok(), ok, "{version}");
         assert!(again.judge("b", &of(version)).is_ok());
     }
-    let told = again.judge("a", &of("1.1.0")).unwrap_err().to_string();
-    assert!(told.contains("1.1.0 is older than 1.2.0") && told.contains("allow_rollback: true"));
+    let message = again.judge("a", &of("1.1.0")).unwrap_err().to_string();
+    assert!(
+        message.contains("1.1.0 is older than 1.2.0") && message.contains("allow_rollback: true")
+    );
     // The operator allowed it: from there on it counts as the newest.
     let mut again = again;
     again.note([("a", &Version::new(1, 1, 0))]);

@@ -118,7 +118,7 @@ fn a_rotation_is_accepted_with_the_old_root_the_new_one_and_both() {
     );
     assert_eq!(
         ca.renew(&set(&[OPENAI]), due).unwrap(),
-        Renewal::Reissued(Reason::Age)
+        Renewal::Reissued(ReissueReason::Age)
     );
 
     let both = pod.roots();
@@ -174,7 +174,7 @@ fn a_host_more_is_another_certificate_and_who_has_the_former_goes_on_for_its_hos
     let more = set(&[OPENAI, ANTHROPIC]);
     assert_eq!(
         ca.renew(&more, day(1)).unwrap(),
-        Renewal::Reissued(Reason::Hosts)
+        Renewal::Reissued(ReissueReason::Hosts)
     );
     assert_eq!(ca.renew(&more, day(1)).unwrap(), Renewal::Unchanged);
     assert_eq!((ca.hosts(), fs::read(pod.key()).unwrap()), (more, key));
@@ -187,16 +187,12 @@ fn a_host_more_is_another_certificate_and_who_has_the_former_goes_on_for_its_hos
     assert!(accepts(&old, &anthropic, ANTHROPIC, day(1)).is_err());
     accepts(&pod.roots(), &openai, OPENAI, day(1)).unwrap();
     accepts(&pod.roots(), &anthropic, ANTHROPIC, day(1)).unwrap();
-    assert_eq!(
-        pod.roots().len(),
-        1,
-        "the narrower one would stand in OpenSSL's way"
-    );
+    assert_eq!(pod.roots().len(), 1, "OpenSSL would take the narrower one");
 
     // A host that was removed is not minted for any more, at once.
     assert_eq!(
         ca.renew(&set(&[ANTHROPIC]), day(2)).unwrap(),
-        Renewal::Reissued(Reason::Hosts)
+        Renewal::Reissued(ReissueReason::Hosts)
     );
     assert!(ca.leaf(OPENAI, day(2)).is_none());
     assert!(accepts(&pod.roots(), &openai, OPENAI, day(2)).is_err());

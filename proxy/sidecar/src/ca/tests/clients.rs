@@ -34,8 +34,8 @@ const tls = require('tls');
 require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
   const [host, port] = line.split(' ');
   const socket = tls.connect({ host: '127.0.0.1', port, servername: host }, () => socket.write('GET / HTTP/1.1\\r\\n\\r\\n'));
-  let told = false;
-  const tell = (what) => { if (!told) console.log(what); told = true; socket.destroy(); };
+  let printed = false;
+  const tell = (what) => { if (!printed) console.log(what); printed = true; socket.destroy(); };
   socket.on('data', (data) => tell(data.toString().startsWith('HTTP/1.1 200') ? 'ok' : 'no answer'));
   socket.on('error', (error) => tell(`${error.code} ${error.message}`.replaceAll('\\n', ' ')));
   socket.on('close', () => tell('closed'));

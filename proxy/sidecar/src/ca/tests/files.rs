@@ -166,7 +166,7 @@ fn an_empty_file_counts_as_no_key_yet() {
 }
 
 #[test]
-fn a_key_that_is_none_or_gone_is_told_and_never_replaced() {
+fn a_key_that_is_none_or_gone_is_an_error_and_never_replaced() {
     let p384 = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384)
         .unwrap()
         .serialize_pem();
@@ -191,9 +191,9 @@ fn a_key_that_is_none_or_gone_is_told_and_never_replaced() {
             Some(text) => fs::write(pod.key(), text).unwrap(),
             None => fs::remove_file(pod.key()).unwrap(),
         }
-        let told = pod.try_open(&[OPENAI], day(1)).unwrap_err().to_string();
+        let message = pod.try_open(&[OPENAI], day(1)).unwrap_err().to_string();
         for part in [said, "ca.key", "ca.pem", "delete", "restart the pod"] {
-            assert!(told.contains(part), "{part}: {told}");
+            assert!(message.contains(part), "{part}: {message}");
         }
         assert_eq!(fs::read_to_string(pod.key()).ok().as_deref(), content);
         assert_eq!(fs::read(pod.ca()).unwrap(), certificate);
@@ -214,18 +214,18 @@ fn certificates_of_another_pod_are_not_overwritten() {
         ..other.settings.clone()
     };
     let before = fs::read(pod.ca()).unwrap();
-    let told = Authority::open(&mixed, &set(&[OPENAI]), day(0))
+    let message = Authority::open(&mixed, &set(&[OPENAI]), day(0))
         .unwrap_err()
         .to_string();
     assert!(
-        told.contains("was made with another key") && told.contains("ca.pem"),
-        "{told}"
+        message.contains("was made with another key") && message.contains("ca.pem"),
+        "{message}"
     );
     assert_eq!(fs::read(pod.ca()).unwrap(), before);
 }
 
 #[test]
-fn places_that_can_not_be_used_are_named_with_the_reason_and_the_way_out() {
+fn places_that_can_not_be_used_are_named_with_the_reason_and_the_remedy() {
     let pod = Pod::new();
     let file = pod.at.path().join("file");
     fs::write(&file, "x").unwrap();
@@ -240,7 +240,7 @@ fn places_that_can_not_be_used_are_named_with_the_reason_and_the_way_out() {
             .to_string()
     };
     let (key, apps) = (&pod.settings.directory, &pod.settings.bundle);
-    for (told, place) in [
+    for (message, place) in [
         (with(&file, apps), "/file: "),
         (
             with(&file.join("below"), apps),
@@ -256,16 +256,16 @@ fn places_that_can_not_be_used_are_named_with_the_reason_and_the_way_out() {
         ),
     ] {
         assert!(
-            told.contains(place) && told.contains("mounted writable"),
-            "{place}: {told}"
+            message.contains(place) && message.contains("mounted writable"),
+            "{place}: {message}"
         );
     }
     assert!(with(key, key).contains("a directory each"));
     fs::create_dir_all(pod.key()).unwrap();
-    let told = with(key, apps);
+    let message = with(key, apps);
     assert!(
-        told.contains("can't read") && told.contains("ca.key: it is a directory"),
-        "{told}"
+        message.contains("can't read") && message.contains("ca.key: it is a directory"),
+        "{message}"
     );
 }
 
@@ -350,8 +350,8 @@ fn nothing_that_is_printed_of_it_holds_the_key() {
         assert!(!printed.contains(line));
     }
     fs::write(pod.key(), key.replace("BEGIN", "BEGUN")).unwrap();
-    let told = format!("{:?}", pod.try_open(&[OPENAI], day(0)).unwrap_err());
+    let message = format!("{:?}", pod.try_open(&[OPENAI], day(0)).unwrap_err());
     for line in key.lines().filter(|line| !line.starts_with('-')) {
-        assert!(!told.contains(line));
+        assert!(!message.contains(line));
     }
 }
