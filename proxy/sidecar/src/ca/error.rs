@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Why there is no CA, or why it stays as it is.
+/// Reasons for which there is no CA, or for which it stays unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
     /// No host is configured: a CA without name constraints is never made.
@@ -13,7 +13,7 @@ pub enum CaError {
         "no host to make the pod's CA for; configure an upstream with an https URL, or name hosts with --host"
     )]
     NoHosts,
-    /// A configured host is no host's name.
+    /// A configured host is not a host name.
     #[error(
         "`{host}` is no host that the pod's CA could be made for; write a DNS name like `api.openai.com`, \
         without a port and no address or wildcard, and names in other scripts in their `xn--` form"
@@ -22,7 +22,7 @@ pub enum CaError {
         /// The host as it was written.
         host: String,
     },
-    /// Key and certificates are to lie in the same directory, which apps mount.
+    /// Key and certificates are configured to be in the same directory, which apps mount.
     #[error(
         "{path} can't hold both the CA's key and the certificates, as apps mount the latter; give `ca.directory` and `ca.bundle` a directory each"
     )]
@@ -66,7 +66,7 @@ pub enum CaError {
         /// The CA's certificates.
         certificates: PathBuf,
     },
-    /// The certificates are of another key.
+    /// The certificates were made with another key.
     #[error(
         "{certificates} was made with another key than {path}; give each pod directories of its own, or, if no app uses it, delete {certificates}"
     )]
@@ -76,7 +76,7 @@ pub enum CaError {
         /// The CA's certificates.
         certificates: PathBuf,
     },
-    /// Another process has been at work on the same key for long.
+    /// Another process has locked the key's directory for more than ten seconds.
     #[error(
         "another process holds the lock on {path} for more than ten seconds; end it, or give this one another `ca.directory`"
     )]
@@ -84,7 +84,7 @@ pub enum CaError {
         /// The key's directory.
         path: PathBuf,
     },
-    /// The public roots can't be had.
+    /// The public roots can't be read.
     #[error(
         "the public roots' file {path} {why}; name a PEM file with certificates in `ca.roots`, or leave that out for the system's or the built-in ones"
     )]

@@ -70,7 +70,7 @@ pub(super) async fn serve(stream: TcpStream, permit: Arc<ConnectionPermit>, cont
         .serve_connection(stream, service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    // Errors are the peer's: it left, or sent what was answered with 400.
+    // Errors are the peer's: it left, or sent a message that was answered with 400.
     tokio::select! {
         _ = connection.as_mut() => {}
         stalled = left(&permit) => {

@@ -22,10 +22,10 @@ const END: &str = "-----END PRIVATE KEY-----";
 /// First characters of a public key's text.
 const SCHEME: &str = "ed25519:";
 
-/// Why a key can't be used. Never quotes the text: it may be a secret one.
+/// Reasons for which a key can't be used. Never quotes the text: it may be a secret one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// A secret key where a public one is wanted.
+    /// A secret key in the place of a public one.
     #[error(
         "is a secret key; give the public one, which `outrigger policy keygen` wrote as NAME.pub, and make a new pair if others could read this"
     )]
@@ -43,7 +43,7 @@ pub enum KeyError {
     Chance,
 }
 
-/// Whose signatures are believed.
+/// Public key of a signer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicKey([u8; 32]);
 

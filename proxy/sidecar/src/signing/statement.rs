@@ -37,7 +37,7 @@ pub struct Malformed {
     pub why: &'static str,
 }
 
-/// What a signer vouches for.
+/// Claims that a signer vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// The policy's name: the file is `NAME.wasm`, and the chain says `use: NAME`.

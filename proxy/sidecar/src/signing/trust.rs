@@ -60,7 +60,7 @@ pub struct Verified {
 
 const SIGN: &str = "sign it with `outrigger policy sign`";
 
-/// Why a module may not serve. Each sentence follows the policy's name.
+/// Reasons for which a module may not serve. Each sentence follows the policy's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Its digest is not the chain's `sha256`.
@@ -79,7 +79,7 @@ pub enum Refused {
         /// The policy.
         name: String,
     },
-    /// What is there is no signature.
+    /// The file beside it is no signature.
     #[error("{name}.wasm.sig is no signature, as {why}: {SIGN} again")]
     Malformed {
         /// The policy.
@@ -87,7 +87,7 @@ pub enum Refused {
         /// The error in it.
         why: Malformed,
     },
-    /// What is there can't be read as one.
+    /// The file beside it can't be read.
     #[error("{name}.wasm.sig {why}: {SIGN} again")]
     Unusable {
         /// The policy.
@@ -95,7 +95,7 @@ pub enum Refused {
         /// The reason.
         why: String,
     },
-    /// The key is none of the signers'.
+    /// The key is not among the signers.
     #[error("{name}.wasm.sig is by key {key}, which is not among `policies.signers` ({}): add that key if you trust it, or sign with one of these", .signers.join(", "))]
     Unknown {
         /// The policy.
@@ -105,7 +105,7 @@ pub enum Refused {
         /// The trusted signers.
         signers: Vec<String>,
     },
-    /// The signature is not the key's.
+    /// The signature was not made with the key, or not over this text.
     #[error(
         "{name}.wasm.sig does not hold: it was changed after key {key} signed, or that key did not; get the file again, or {SIGN}"
     )]
@@ -157,7 +157,7 @@ pub enum Refused {
         /// The newest that has served.
         seen: Version,
     },
-    /// It says another version of itself than was signed.
+    /// Its manifest has another version than was signed.
     #[error("it was signed as version {signed} and says of itself that it is {own}: {SIGN} again")]
     Version {
         /// The signed version.

@@ -95,9 +95,9 @@ impl fmt::Debug for Payload {
 /// resets the stream (HTTP/2).
 #[derive(Debug)]
 pub enum Inbound {
-    /// From a provider's connection.
+    /// A body from a provider's connection.
     Network(Network),
-    /// From the embedded model, which never breaks off.
+    /// A body from the embedded model, which never breaks off.
     Embedded(embedded::Body),
     /// A reply that several exchanges share. The last of them to leave stops it.
     Shared(FlightBody),

@@ -35,7 +35,7 @@ use tower_service::Service;
 use super::BoxError;
 use crate::flat_write::poll_write_flat;
 
-/// Why an upstream can't be used at all.
+/// Reasons for which an upstream can't be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The file of trusted roots can't be read, or is not PEM.
@@ -91,7 +91,7 @@ pub fn tls(roots: Option<&Path>) -> Result<ClientConfig, SetupError> {
         .with_no_client_auth())
 }
 
-/// A connection was not there in time.
+/// No connection came within the time limit.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection within the time limit")]
 pub(crate) struct TooSlow;

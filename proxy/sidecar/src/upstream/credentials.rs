@@ -33,7 +33,7 @@ const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// Prefix of the headers that are for Outrigger, not for a provider.
 const OURS: &str = "x-outrigger-";
 
-/// Why a request's head can't be written. Quotes neither key nor path.
+/// Reasons for which a request's head can't be written. Quotes neither key nor path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsendable {
     /// The upstream's key holds characters that no header may hold.

@@ -35,9 +35,10 @@ use connection::HttpConnection;
 use origin::Origin;
 pub(crate) use origin::{IDLE, Lease};
 
-/// Connections without a request, per origin.
+/// Idle connections per origin.
 pub const MAX_IDLE: usize = 256;
-/// Origins whose connections are kept, beyond which those without any are forgotten. An intercepted pod may call many.
+/// Number of origins beyond which those without connections are forgotten. An intercepted pod may
+/// call many.
 const ORIGINS: usize = 64;
 
 /// The connections that a request may go over.
@@ -49,7 +50,7 @@ pub enum Connection {
     New,
 }
 
-/// One worker's connections.
+/// Connections of one worker.
 pub struct Pool {
     /// Idle connections per origin.
     idle: usize,
@@ -256,7 +257,7 @@ impl Pool {
     }
 }
 
-/// Says how long a body is, or that there is one, where hyper would not.
+/// Sets the header that gives a body's length, or announces the body, where hyper would not.
 fn frame(request: &mut Request<Payload>) {
     if matches!(request.body(), Payload::Whole(bytes) if bytes.is_empty())
         && matches!(
@@ -278,8 +279,9 @@ fn frame(request: &mut Request<Payload>) {
     }
 }
 
-/// True if a reply is a server's last word on a connection that had served before, said because no request came in time: it crossed ours (RFC
-/// 9110 §15.5.9). Where the connection goes on, or is new, it is about the request.
+/// True if a reply is a server's last message on a connection that had served before, sent because
+/// no request came in time: it crossed ours (RFC 9110 §15.5.9). Where the connection goes on, or is
+/// new, the reply is about the request.
 fn gave_up_waiting<B>(reply: &Response<B>, connection: &HttpConnection) -> bool {
     let closes = reply.headers().get(CONNECTION);
     reply.status() == StatusCode::REQUEST_TIMEOUT
@@ -317,7 +319,7 @@ fn repeated_length(headers: &HeaderMap) -> Option<HeaderValue> {
     repeated.then(|| length.into())
 }
 
-/// Why no reply head came. Never holds a header or a body.
+/// Reasons for which no reply head came. Never contains a header or a body.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The upstream's configuration can't be used.
@@ -343,7 +345,7 @@ pub enum SendError {
     /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`, `GOAWAY`).
     #[error("the upstream did not take the request")]
     Refused(#[source] BoxError),
-    /// What came is not HTTP, or more of it than is allowed.
+    /// The reply is not HTTP, or larger than is allowed.
     #[error("the upstream's reply is not valid http")]
     Protocol(#[source] BoxError),
     /// The request's own body broke off: the app left or was too slow.

@@ -39,7 +39,7 @@ pub const LARGEST: usize = 1024 * 1024;
 /// ones.
 const MOST_SETS: usize = 64;
 
-/// Makes the calls. Costs nothing until the first one.
+/// Client of policies' calls. Makes no connection until the first one.
 #[derive(Default)]
 pub struct Client {
     /// A client per set of grants, so that one policy's grants (and connections) never serve

@@ -294,7 +294,8 @@ async fn no_upgrade_but_a_websocket_leaves() {
     // answers without switching.
     assert_eq!(status(&over(&mut app, request, "realtime").await), "200");
     assert_eq!(seen.lock().len(), 1);
-    // A host that does not switch is believed, and the connection ends: what follows the request was not checked.
+    // A host that does not switch is believed, and the connection ends, as the bytes after the
+    // request were not checked.
     let request = request.replace("h2c", "websocket");
     let answer = over(&mut app, &request, "realtime").await;
     assert_eq!(status(&answer), "200");

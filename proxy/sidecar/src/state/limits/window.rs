@@ -22,7 +22,7 @@ use super::Window;
 const SLICES: u64 = 20;
 const DAY: i64 = 86_400_000;
 
-/// An amount and when it was taken: a slice's or period's number, 0 for a bucket.
+/// An amount and the number of the slice or period in which it was taken, 0 for a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) when: i64,

@@ -92,7 +92,7 @@ impl values::Values for Values {
 }
 
 impl Values {
-    /// Entries and bytes in this process's memory.
+    /// Returns entries and bytes in this process's memory.
     pub(super) fn figures(&self) -> (u64, u64) {
         match &self.0 {
             Backend::Memory(memory) => (memory.len() as u64, memory.used() as u64),

@@ -33,7 +33,7 @@ struct PooledConnections {
     idle: Vec<(HttpConnection, Instant)>,
     /// The HTTP/2 connection, which requests share.
     shared: Option<(HttpConnection, Instant)>,
-    /// A task waits for the oldest to have been idle for long enough.
+    /// True while a task waits for the oldest connection to have been idle for long enough.
     sweeping: bool,
 }
 
@@ -51,7 +51,7 @@ impl Origin {
         self.kept.lock()
     }
 
-    /// Takes a connection that was kept.
+    /// Takes a pooled connection.
     pub(super) fn take(&self) -> Option<HttpConnection> {
         let now = Instant::now();
         let mut kept = self.kept();
