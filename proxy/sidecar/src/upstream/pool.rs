@@ -45,7 +45,7 @@ const ORIGINS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
     /// One that was kept, where there is one. It may turn out to be stale.
-    PooledOutcome,
+    Kept,
     /// A new one.
     New,
 }
@@ -216,7 +216,7 @@ impl Pool {
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
-        while over == Connection::PooledOutcome
+        while over == Connection::Kept
             && let Some(mut connection) = origin.take()
         {
             if !connection.is_ready().await {
