@@ -202,9 +202,7 @@ fn a_volume_that_the_sidecars_user_may_not_use_is_told_with_owner_and_way_out() 
     let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     open(folder.path());
     // The binary may lie where only root comes.
-    let binary = folder.path().join("outrigger");
-    fs::copy(sidecar::binary(), &binary).unwrap();
-    open(&binary);
+    let binary = sidecar::put_into(folder.path());
     let run = || -> Output {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "13370", "--regid", "13370", "--clear-groups"]);
