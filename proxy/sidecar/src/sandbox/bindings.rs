@@ -23,6 +23,4 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub use self::outrigger::policy::{
-    clock, exchange, fetch, limits, log, metrics, random, replies, types, values,
-};
+pub use self::outrigger::policy::{self as interfaces, types};

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::clock as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::clock as wit, contract::Version, v0_2},
     Access, Capability, State,
 };
 
@@ -23,7 +23,7 @@ pub static CLOCK: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::clock::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::clock::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

@@ -13,7 +13,7 @@ use super::{
     Access, Capability, State, credentials, headers, limits, misuse,
 };
 use crate::cost::Unit;
-use bindings::{exchange, types as wit};
+use bindings::{interfaces::exchange, types as wit};
 
 /// The capability `types`.
 pub static TYPES: Capability = Capability {
@@ -25,7 +25,7 @@ pub static TYPES: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };
@@ -40,7 +40,7 @@ pub static EXCHANGE: Capability = Capability {
             exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

@@ -7,7 +7,7 @@ use wasmtime::component::HasSelf;
 
 use super::{
     super::{
-        bindings::{fetch as wit, types},
+        bindings::{interfaces::fetch as wit, types},
         contract::Version,
         v0_2,
     },
@@ -26,7 +26,7 @@ pub static FETCH: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::fetch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::fetch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

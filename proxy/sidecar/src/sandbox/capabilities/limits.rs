@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::limits as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::limits as wit, contract::Version, v0_2},
     Access, Capability, Nothing, State, Unavailable, Work, misuse,
 };
 use crate::{
@@ -23,7 +23,7 @@ pub static LIMITS: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::limits::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::limits::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::log as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::log as wit, contract::Version, v0_2},
     Access, Capability, State,
 };
 
@@ -21,7 +21,7 @@ pub static LOG: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::metrics as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::metrics as wit, contract::Version, v0_2},
     Access, Capability, Nothing, State, misuse,
 };
 
@@ -19,7 +19,7 @@ pub static METRICS: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::metrics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::metrics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::random as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::random as wit, contract::Version, v0_2},
     Access, Capability, State, misuse,
 };
 
@@ -21,7 +21,7 @@ pub static RANDOM: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::random::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::random::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::replies as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::replies as wit, contract::Version, v0_2},
     Access, Capability, Nothing, State, Unavailable, Work, misuse,
 };
 use crate::policy::{Follow, Found, Keep, Kept, Lead};
@@ -20,7 +20,7 @@ pub static REPLIES: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::replies::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::replies::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

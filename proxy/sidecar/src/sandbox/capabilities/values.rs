@@ -6,7 +6,7 @@ use bytes::Bytes;
 use wasmtime::component::HasSelf;
 
 use super::{
-    super::{bindings::values as wit, contract::Version, v0_2},
+    super::{bindings::interfaces::values as wit, contract::Version, v0_2},
     Access, Capability, Nothing, State, Work,
 };
 
@@ -22,7 +22,7 @@ pub static VALUES: Capability = Capability {
             wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
         (Version::V0_2, |linker| {
-            v0_2::values::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            v0_2::interfaces::values::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         }),
     ],
 };

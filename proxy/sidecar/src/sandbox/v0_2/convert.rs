@@ -3,7 +3,7 @@
 use dialect::{Delta, Dialect, Passage, Place, Places};
 
 use super::{
-    super::bindings::{self, types as today},
+    super::bindings::{interfaces as bindings, types as today},
     bindings::outrigger::policy::{fetch, limits, log, replies, types, values},
 };
 use crate::policy::{Hooks, Manifest};

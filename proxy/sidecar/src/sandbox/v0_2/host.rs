@@ -4,7 +4,7 @@ use wasmtime::component::Resource;
 
 use super::{
     super::{
-        bindings as today,
+        bindings::interfaces as today,
         capabilities::exchange::{HeadHandle, RequestHandle},
         store::State,
     },

@@ -8,6 +8,4 @@ mod bindings;
 mod convert;
 mod host;
 
-pub(super) use bindings::outrigger::policy::{
-    clock, exchange, fetch, limits, log, metrics, random, replies, types, values,
-};
+pub(super) use bindings::outrigger::policy::{self as interfaces, types};
