@@ -6,26 +6,15 @@ use std::{
 };
 
 use tokio::time::Instant;
-use wasmtime::component::HasSelf;
 
-use super::{
-    super::{bindings::interfaces::clock as wit, contract::Version, v0_2},
-    Access, Capability, State,
-};
+use super::{super::bindings::interfaces::clock as wit, Access, Capability, State};
 
 /// The capability `clock`.
 pub static CLOCK: Capability = Capability {
     name: "clock",
     about: "reads the time of day and a clock that never goes back",
     access: Access::Free,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::clock::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(clock since V0_2),
 };
 
 static START: OnceLock<Instant> = OnceLock::new();

@@ -6,12 +6,9 @@
 use bytes::Bytes;
 use dialect::{Passage, canon, request::Body};
 use ring::digest::{SHA256, digest};
-use wasmtime::component::{HasSelf, Resource};
+use wasmtime::component::Resource;
 
-use super::{
-    super::{bindings, contract::Version, v0_2},
-    Access, Capability, State, credentials, headers, limits, misuse,
-};
+use super::{super::bindings, Access, Capability, State, credentials, headers, limits, misuse};
 use crate::cost::Unit;
 use bindings::{interfaces::exchange, types as wit};
 
@@ -20,14 +17,7 @@ pub static TYPES: Capability = Capability {
     name: "types",
     about: "has the types that the other interfaces share",
     access: Access::Free,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(types since V0_2),
 };
 
 /// The capability `exchange`.
@@ -35,14 +25,7 @@ pub static EXCHANGE: Capability = Capability {
     name: "exchange",
     about: "reads and edits the request, reads the reply's head",
     access: Access::Free,
-    linked: &[
-        (Version::V0_3, |linker| {
-            exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::exchange::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(exchange since V0_2),
 };
 
 /// Stands for the call's request.

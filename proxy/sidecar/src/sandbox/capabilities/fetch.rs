@@ -3,14 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use wasmtime::component::HasSelf;
 
 use super::{
-    super::{
-        bindings::{interfaces::fetch as wit, types},
-        contract::Version,
-        v0_2,
-    },
+    super::bindings::{interfaces::fetch as wit, types},
     Access, Capability, Nothing, State, Work, headers,
 };
 
@@ -21,14 +16,7 @@ pub static FETCH: Capability = Capability {
     name: "fetch",
     about: "calls these hosts over HTTP",
     access: Access::Hosts,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::fetch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(fetch since V0_2),
 };
 
 /// A side call.

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use wasmtime::component::HasSelf;
-
 use super::{
-    super::{bindings::interfaces::limits as wit, contract::Version, v0_2},
-    Access, Capability, Nothing, State, Unavailable, Work, misuse,
+    super::bindings::interfaces::limits as wit, Access, Capability, Nothing, State, Unavailable,
+    Work, misuse,
 };
 use crate::{
     cost::Unit,
@@ -18,14 +16,7 @@ pub static LIMITS: Capability = Capability {
     name: "limits",
     about: "reserves from limits that hold over all its exchanges",
     access: Access::Named,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::limits::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(limits since V0_2),
 };
 
 /// A store of limits. Amounts have no unit here: requests, tokens and money are all counted alike.
@@ -123,7 +114,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// The kind, and milliseconds or the offset in minutes: how scripts are told, and what tells two windows of one name apart.
+    /// The kind, and milliseconds or the offset in minutes: as scripts read it, and what sets two windows of one name apart.
     pub fn spelt(self) -> (&'static str, i64) {
         match self {
             Self::Bucket(span) => ("bucket", milliseconds(span)),

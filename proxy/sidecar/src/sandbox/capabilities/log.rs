@@ -4,26 +4,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use wasmtime::component::HasSelf;
 
-use super::{
-    super::{bindings::interfaces::log as wit, contract::Version, v0_2},
-    Access, Capability, State,
-};
+use super::{super::bindings::interfaces::log as wit, Access, Capability, State};
 
 /// The capability `log`.
 pub static LOG: Capability = Capability {
     name: "log",
     about: "writes short lines to the operator's log",
     access: Access::Free,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(log since V0_2),
 };
 
 /// Lines of one policy per second; what is more is counted and told with the next line.

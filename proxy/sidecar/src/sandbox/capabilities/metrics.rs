@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::HasSelf;
-
 use super::{
-    super::{bindings::interfaces::metrics as wit, contract::Version, v0_2},
-    Access, Capability, Nothing, State, misuse,
+    super::bindings::interfaces::metrics as wit, Access, Capability, Nothing, State, misuse,
 };
 
 /// The capability `metrics`.
@@ -14,14 +11,7 @@ pub static METRICS: Capability = Capability {
     name: "metrics",
     about: "counts, observes and sets gauges under the policy's own name",
     access: Access::Free,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::metrics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(metrics since V0_2),
 };
 
 /// Where policies count.

@@ -15,10 +15,29 @@ use std::{
     task::{Context, Poll},
 };
 
-use wasmtime::component::Linker;
+use wasmtime::component::{HasSelf, Linker};
 
-use super::{contract::Version, store::State};
+use super::{bindings::interfaces, contract::Version, store::State, v0_2::interfaces as earlier};
 use crate::policy::Call;
+
+/// The functions of an interface, for each contract since the one that brought it.
+macro_rules! linked {
+    ($interface:ident since V0_3) => {
+        &[(super::Version::V0_3, |linker| {
+            super::interfaces::$interface::add_to_linker::<_, super::Lent>(linker, |state| state)
+        })]
+    };
+    ($interface:ident since V0_2) => {
+        &[
+            (super::Version::V0_3, |linker| {
+                super::interfaces::$interface::add_to_linker::<_, super::Lent>(linker, |s| s)
+            }),
+            (super::Version::V0_2, |linker| {
+                super::earlier::$interface::add_to_linker::<_, super::Lent>(linker, |s| s)
+            }),
+        ]
+    };
+}
 
 mod body;
 mod clock;
@@ -100,6 +119,8 @@ pub enum Access {
     Hosts,
 }
 
+/// What the functions of an interface work on: the store of the one instance.
+type Lent = HasSelf<State>;
 type AddToLinker = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 
 impl Capability {

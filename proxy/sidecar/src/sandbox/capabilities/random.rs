@@ -4,26 +4,14 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use wasmtime::component::HasSelf;
-
-use super::{
-    super::{bindings::interfaces::random as wit, contract::Version, v0_2},
-    Access, Capability, State, misuse,
-};
+use super::{super::bindings::interfaces::random as wit, Access, Capability, State, misuse};
 
 /// The capability `random`.
 pub static RANDOM: Capability = Capability {
     name: "random",
     about: "takes random bytes, and one key for as long as the process lives",
     access: Access::Free,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::random::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(random since V0_2),
 };
 
 /// Bytes of one call.

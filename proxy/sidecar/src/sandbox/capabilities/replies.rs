@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use wasmtime::component::HasSelf;
-
 use super::{
-    super::{bindings::interfaces::replies as wit, contract::Version, v0_2},
-    Access, Capability, Nothing, State, Unavailable, Work, misuse,
+    super::bindings::interfaces::replies as wit, Access, Capability, Nothing, State, Unavailable,
+    Work, misuse,
 };
 use crate::policy::{Follow, Found, Keep, Kept, Lead};
 
@@ -15,14 +13,7 @@ pub static REPLIES: Capability = Capability {
     name: "replies",
     about: "serves replies that were kept or are under way, and keeps its own",
     access: Access::Named,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::replies::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(replies since V0_2),
 };
 
 /// A store of replies, and those that are under way. What is to be kept is noted in the call; who serves the exchange keeps it.

@@ -3,12 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use wasmtime::component::HasSelf;
 
-use super::{
-    super::{bindings::interfaces::values as wit, contract::Version, v0_2},
-    Access, Capability, Nothing, State, Work,
-};
+use super::{super::bindings::interfaces::values as wit, Access, Capability, Nothing, State, Work};
 
 pub use wit::Error;
 
@@ -17,14 +13,7 @@ pub static VALUES: Capability = Capability {
     name: "values",
     about: "keeps small values beyond an exchange, in the policy's own namespace",
     access: Access::Named,
-    linked: &[
-        (Version::V0_3, |linker| {
-            wit::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-        (Version::V0_2, |linker| {
-            v0_2::interfaces::values::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        }),
-    ],
+    linked: linked!(values since V0_2),
 };
 
 /// A store of small values. A namespace is one policy's; a time to live of zero means none.
