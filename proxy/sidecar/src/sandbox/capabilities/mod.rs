@@ -52,6 +52,7 @@ pub mod metrics;
 pub(super) mod random;
 pub mod replies;
 pub mod values;
+pub mod weather;
 
 pub use grants::Grants;
 
@@ -92,6 +93,7 @@ capabilities! {
     values::VALUES => Values;
     replies::REPLIES => Replies;
     fetch::FETCH => Fetch;
+    weather::WEATHER => Weather;
     body::BODY;
     credentials::CREDENTIALS;
 }
