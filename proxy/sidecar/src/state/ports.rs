@@ -15,7 +15,6 @@ use crate::sandbox::{
         Work,
         limits::{Limits, Taken},
         replies::{Flight, Replies},
-        weather,
     },
 };
 
@@ -26,18 +25,8 @@ impl Stores {
             limits: Arc::new(self.clone()),
             replies: Arc::new(self.clone()),
             values: Arc::clone(&self.0.values) as Arc<_>,
-            weather: Arc::new(self.clone()),
             ..host
         }
-    }
-}
-
-impl weather::Weather for Stores {
-    fn temperature<'a>(&'a self, place: &'a str) -> Work<'a, Result<i32, weather::Error>> {
-        Work::now(match place {
-            "Oslo" => Ok(-42),
-            _ => Err(weather::Error::UnknownPlace),
-        })
     }
 }
 

@@ -52,7 +52,6 @@ pub mod metrics;
 pub(super) mod random;
 pub mod replies;
 pub mod values;
-pub mod weather;
 
 pub use grants::Grants;
 
@@ -93,7 +92,6 @@ capabilities! {
     values::VALUES => Values;
     replies::REPLIES => Replies;
     fetch::FETCH => Fetch;
-    weather::WEATHER => Weather;
     body::BODY;
     credentials::CREDENTIALS;
 }
