@@ -8,7 +8,7 @@ use crate::ContextWindow;
 
 mod compactions;
 mod conversations;
-use conversations::{DIALECTS, Turn, body, ids, messages, turn, valid, words};
+use conversations::{DIALECTS, ToolResult, Turn, body, ids, messages, turn, valid, words};
 
 fn bench(config: Value) -> Bench<ContextWindow> {
     Bench::new(config).unwrap()
@@ -75,6 +75,38 @@ proptest! {
             let exchange = bench(json!({ "budget": 100 })).request(Request::from_json(dialect, body));
             prop_assert_eq!(exchange.decision, Decision::Forward);
         }
+    }
+}
+
+/// The estimate has room where the host's count has none: the gentler cut is not the last word.
+#[test]
+fn a_cut_at_the_last_turns_goes_further_where_the_host_counts_more() {
+    let plain = |user, answer| Turn {
+        user,
+        steps: Vec::new(),
+        answer,
+    };
+    let turns = [
+        plain(31, 77),
+        Turn {
+            steps: vec![vec![ToolResult::Words(17)], vec![ToolResult::Json(16)]],
+            ..plain(74, 14)
+        },
+        plain(69, 57),
+        Turn {
+            steps: vec![
+                vec![ToolResult::Same(0), ToolResult::Words(51)],
+                vec![ToolResult::Json(34), ToolResult::Same(0)],
+            ],
+            ..plain(50, 1)
+        },
+    ];
+    let config = json!({ "budget": 652, "keep": { "turns": 1, "first": false } });
+    for dialect in DIALECTS {
+        let (_, after, tokens) = sent(&config, dialect, &turns);
+        // Over the budget only with what has to stay: the question and the last step.
+        let fits = tokens <= 652 || after.len() <= 7;
+        assert!(fits, "{dialect:?}: {tokens} in {} messages", after.len());
     }
 }
 

@@ -132,6 +132,7 @@ impl<'a> Plan<'a> {
             let place = if cut == 0 { 0 } else { self.place(cut, last) };
             let mut kept = self.kept(place);
             let mut fitted = self.tokens(total, &kept);
+            let mut least = place >= last;
             // More than needed would go of the last turns: cut at their beginning instead, if that is enough.
             let turns = self.last_turns();
             if (1..place).contains(&turns) {
@@ -139,6 +140,7 @@ impl<'a> Plan<'a> {
                 let (tokens, notes) = self.tokens(total, &gentler);
                 if tokens <= self.window.budget {
                     (kept, fitted) = (gentler, (tokens, notes));
+                    least = false; // where the host counts more, there is still something that can go
                 }
             }
             let (tokens, notes) = fitted;
@@ -151,7 +153,7 @@ impl<'a> Plan<'a> {
                     dropped,
                     compactions,
                     tokens,
-                    least: place >= last,
+                    least,
                     cut,
                 });
             }
