@@ -1,4 +1,4 @@
-//! What the embedded model was asked, whichever dialect it was asked in.
+//! A request to the embedded model, independent of its dialect.
 
 use std::time::Duration;
 
@@ -13,14 +13,15 @@ use super::{
 
 /// The default size of a streamed piece, in characters: a few words.
 const CHUNK: usize = 12;
-/// The most pieces of a text, unless the model's query asks for more: a long prompt comes back in longer pieces.
+/// The most pieces of a text, unless the model's query sets more: a long prompt comes back in
+/// longer pieces.
 const PIECES: usize = 1000;
 /// Bounds of what a model's query may ask for.
 const MOST_EVENTS: usize = 100_000;
 const MOST_CHOICES: u64 = 16;
 /// The longest text that is made by repetition, in characters.
 const LONGEST: usize = 4 * 1024 * 1024;
-/// What one image counts as, in tokens.
+/// The tokens that one image counts as.
 const IMAGE_TOKENS: u64 = 85;
 
 /// A request, understood.
@@ -29,14 +30,14 @@ pub(super) struct Asked {
     /// The model's name without its query.
     pub(super) model: String,
     pub(super) stream: bool,
-    /// Whether a chat stream ends with usage.
+    /// True if a chat stream ends with usage.
     pub(super) include_usage: bool,
     pub(super) choices: u64,
     /// The reply's text.
     pub(super) text: String,
-    /// What stands each for itself: prompts of completions, texts to embed.
+    /// Inputs that are independent of each other: prompts of completions, texts to embed.
     pub(super) inputs: Vec<String>,
-    /// Present where reasoning was asked for.
+    /// The reasoning, present where it was requested.
     pub(super) reasoning: Option<String>,
     /// Tool calls instead of text.
     pub(super) calls: Vec<ToolCall>,
@@ -46,22 +47,22 @@ pub(super) struct Asked {
     pub(super) raw: Map<String, Value>,
 }
 
-/// How the answer comes.
+/// The timing and size of the answer's pieces.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Characters in a piece, where the query tells.
     pub(super) chunk: Option<usize>,
     /// Pieces, exactly.
     pub(super) events: Option<usize>,
-    /// Before each event.
+    /// The wait before each event.
     pub(super) delay: Duration,
-    /// Before the head.
+    /// The wait before the head.
     pub(super) first: Duration,
     /// Answer with this error.
     pub(super) status: Option<StatusCode>,
 }
 
-/// What is wrong with a request, for the person who sent it.
+/// The fault of a request, for the person who sent it.
 pub(super) struct Invalid(pub(super) String);
 
 impl Asked {
@@ -215,12 +216,12 @@ fn several(said: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// What was heard, message by message; the last one wins.
+/// The texts that were collected, message by message; the last one counts.
 #[derive(Default)]
 struct Heard {
     /// Text of the last message that was not the model's own.
     text: String,
-    /// Whether that message was the user's rather than a tool's.
+    /// True if that message was the user's rather than a tool's.
     from_user: bool,
     images: u64,
     /// Bytes of text in the whole conversation.
@@ -347,7 +348,8 @@ fn pace(query: &str) -> Result<Pace, Invalid> {
     Ok(pace)
 }
 
-/// The reply's text: `text` itself, or as much of its repetition as fills the pieces that were asked for.
+/// The reply's text: `text` itself, or as much of its repetition as fills the pieces that were
+/// requested.
 pub(super) fn paced(text: &str, pace: &Pace) -> String {
     match pace.events {
         None => text.to_owned(),

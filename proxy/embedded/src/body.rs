@@ -36,9 +36,10 @@ impl Events {
 pub struct Body {
     pieces: VecDeque<Bytes>,
     delay: Duration,
-    /// The wait before the next piece; made when the first is asked for, so that a body needs no runtime to be built.
+    /// The wait before the next piece; made when the first is polled for, so that a body needs no
+    /// runtime to be built.
     wait: Option<Pin<Box<Sleep>>>,
-    /// Whether the length is told.
+    /// True if the length is announced.
     whole: bool,
 }
 
@@ -83,7 +84,7 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    /// It never breaks off.
+    /// The error of a body that never breaks off.
     type Error = Infallible;
 
     fn poll_frame(
@@ -110,7 +111,7 @@ impl http_body::Body for Body {
 }
 
 impl fmt::Debug for Body {
-    /// Never the text: it is a prompt.
+    /// Omits the text, which is a prompt.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} pieces)", self.pieces.len())
     }

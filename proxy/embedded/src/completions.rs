@@ -6,7 +6,7 @@ use super::{
     id, now, quote,
 };
 
-/// The texts of all choices: every prompt's, as often as choices were asked for.
+/// The texts of all choices: every prompt's, as often as choices were requested.
 fn texts(asked: &Asked) -> Vec<String> {
     let each = |text: &String| {
         let text = paced(text, &asked.pace);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{asked::Asked, quote};
 
-/// Dimensions where none are asked for, and the most.
+/// The dimensions where none are requested, and the most.
 const DIMENSIONS: u64 = 256;
 const MOST: u64 = 4096;
 

@@ -1,4 +1,4 @@
-//! An instance of a JSON Schema: what structured output and tool arguments are made of.
+//! An instance of a JSON Schema: the value of structured output and tool arguments.
 //!
 //! The plainest value that fits is built from the top: what is required and nothing else, the first branch that ends, strings of the text.
 //! It is no validator. `pattern`, `not`, `if`, `dependentSchemas` and `patternProperties` are not looked at; the schemas that providers take
@@ -10,9 +10,9 @@ use serde_json::{Map, Number, Value};
 
 use super::asked::list;
 
-/// How deep values lie in each other, at the most.
+/// The greatest depth of nested values.
 const DEPTH: usize = 32;
-/// How many schemas are looked at for one instance: branches of branches are many.
+/// The most schemas that are read for one instance: branches of branches are many.
 const STEPS: usize = 20_000;
 /// The most items or characters that a schema may demand.
 const MOST: u64 = 10_000;
@@ -94,7 +94,7 @@ impl Builder<'_> {
         }
     }
 
-    /// What a reference within the schema names: `#`, `#/$defs/Node`.
+    /// The schema that a reference names: `#`, `#/$defs/Node`.
     fn resolve(&self, reference: &str) -> Option<&Value> {
         let pointer = reference.strip_prefix('#')?;
         self.root.pointer(&pointer.replace("%24", "$"))

@@ -1,16 +1,20 @@
-//! The embedded model: an upstream inside the binary that repeats what it was told.
+//! The embedded model: an upstream inside the binary that repeats its input.
 //!
-//! It stands in for a provider where there is none: a first run, a demonstration, a test. It answers with the text of the last message
-//! that it was sent (the user's, or a tool's result), verbatim, so that one can *see* what a policy hid from it. It is no part of the
-//! fast path and reads its requests into trees as nothing else on an exchange's way does; the shapes it writes are those of the real APIs, checked with their SDKs.
+//! It stands in for a provider where there is none: a first run, a demonstration, a test. It
+//! answers with the text of the last message that it was sent (the user's, or a tool's result),
+//! verbatim, so that one can *see* what a policy hid from it. It is no part of the fast path, and
+//! reads its requests into trees as nothing else in an exchange does; the shapes it writes are
+//! those of the real APIs, checked with their SDKs.
 //!
-//! What makes it do more than echo:
+//! It does more than echo in these cases:
 //!
 //! - **Tool calls**, when `tools` are offered and either `tool_choice` forces one or the last user message says `call NAME`. Required
 //!   string arguments are filled with the text; without any the arguments are `{"text": …}`. `call NAME {"city": "Rome"}` gives them itself.
-//! - **Structured output**, where a schema is given (`response_format`, `text.format`, `output_config.format`, `responseSchema`): an instance that
-//!   fits it, its strings the text; any object where only JSON is asked for.
-//! - **Reasoning**, when it is asked for (`reasoning_effort`, `reasoning`, `thinking`): `I was told: ` and the text.
+//! - **Structured output**, where a schema is given (`response_format`, `text.format`,
+//!   `output_config.format`, `responseSchema`): an instance that fits it, its strings the text; any
+//!   object where only JSON is requested.
+//! - **Reasoning**, when it is requested (`reasoning_effort`, `reasoning`, `thinking`): `I was
+//!   told: ` and the text.
 //! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an image is 85), streamed or whole.
 //! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`: `chunk` characters in a piece (default 12);
 //!   `events` pieces exactly, for which the text is repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the
@@ -52,7 +56,7 @@ use self::{
 /// The largest request, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
 
-/// Whose shapes an answer has.
+/// The API whose shapes an answer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Chat,

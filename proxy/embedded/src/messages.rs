@@ -2,7 +2,7 @@
 
 use super::{asked::Asked, body::Events, id, quote};
 
-/// What a real signature looks like to whoever only carries it.
+/// A signature that looks real to a client that only carries it.
 const SIGNATURE: &str = "ZW1iZWRkZWQtc2lnbmF0dXJl";
 
 /// The whole reply.

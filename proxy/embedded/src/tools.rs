@@ -1,4 +1,4 @@
-//! Which tools the embedded model calls, and with what.
+//! The tools that the embedded model calls, and their arguments.
 
 use serde_json::{Map, Value};
 
@@ -57,7 +57,7 @@ fn tool(tool: &Value) -> Option<(&str, Option<&Value>)> {
     Some((inner.get("name")?.as_str()?, schema))
 }
 
-/// Whether `text` holds `call NAME`, the name to its end.
+/// Reports whether `text` holds `call NAME`, the name to its end.
 fn says(text: &str, name: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let wanted = format!("call {name}");

@@ -1,4 +1,5 @@
-//! The embedded model answers the same request in both forms: each must be what the replay makes of the other.
+//! The embedded model answers the same request in both forms: each must be the replay's form of the
+//! other.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +53,8 @@ fn decoded(
         channel.2.push_str(&delta.text);
     }
     assert!(reply.ended());
-    // what grows: a member that is shown once has its line ends made spaces in a stream, and may stand in several chunks
+    // only what grows: a member that is shown once has its line ends made spaces in a stream, and
+    // may stand in several chunks
     channels.retain(|channel, _| *channel < 1 << 31);
     let mut channels: Vec<_> = channels.into_values().collect();
     channels.retain(|(_, _, text)| !text.is_empty());
@@ -90,7 +92,8 @@ fn requests() -> Vec<Value> {
     requests
 }
 
-/// Every answer has ids and a time of its own, and the streams of chats do not tell that there are no annotations.
+/// Every answer has ids and a time of its own, and the streams of chats do not say that there are
+/// no annotations.
 fn alike(mut reply: Value) -> Value {
     fn forget(value: &mut Value) {
         match value {
@@ -176,7 +179,7 @@ async fn streams_have_the_events_of_the_provider_s_in_their_order() {
     }
 }
 
-/// What each event is and has; pieces of one text are one, and pings nothing.
+/// The kind and members of each event; pieces of one text are one, and pings nothing.
 fn kinds(stream: &[u8]) -> Vec<String> {
     let mut kinds = Vec::new();
     let stream = str::from_utf8(stream).unwrap();
