@@ -1,4 +1,5 @@
-//! `openai.chat` and `openai.completions`: chunks of one shape, which differ in how a choice tells its text.
+//! `openai.chat` and `openai.completions`: chunks of one shape, which differ in the members for a
+//! choice's text.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{Malformed, json::Kind};
 
-/// Which of the two APIs.
+/// The two APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A `message` that comes in a `delta`.
@@ -157,9 +158,9 @@ struct Chunks {
     out: Vec<Bytes>,
     /// `"id":…,"object":…,`: every chunk's beginning.
     head: Vec<u8>,
-    /// What only the first chunk says.
+    /// Members that only the first chunk has.
     first: Vec<u8>,
-    /// `,"usage":null`, where the caller asked for usage.
+    /// `,"usage":null`, where the caller requested usage.
     slot: &'static str,
 }
 
@@ -271,7 +272,7 @@ fn replay(chunks: &mut Chunks, choice: &[u8]) -> Result<(), Malformed> {
 
 /// The insides of a message's deltas: the first opens it, then its texts grow, then its calls.
 fn message(message: Option<&[u8]>) -> Result<Vec<Vec<u8>>, Malformed> {
-    /// In the order in which models write them.
+    /// The members for text, in the order in which models write them.
     const TEXTS: [&str; 4] = ["reasoning", "reasoning_content", "content", "refusal"];
     let message = Members::read_or_empty(message)?;
     let (mut opening, mut deltas) = (Members::default(), vec![Vec::new()]);

@@ -11,7 +11,8 @@ use crate::{
     sse::{self, Frames},
 };
 
-/// Where a text is cut, in bytes of its source: after the first space from here on, as a model's words come.
+/// The length, in bytes of source, from which on a text is cut: after the next space, as a model's
+/// words come.
 const PIECE: usize = 24;
 /// Longest piece of a text without spaces.
 const LONGEST: usize = 64;
@@ -21,7 +22,7 @@ const PIECES: usize = 256;
 /// One event of a recording.
 pub(super) struct Event<'a> {
     pub(super) name: &'a [u8],
-    /// Without whitespace around it.
+    /// The data without whitespace around it.
     pub(super) data: Cow<'a, [u8]>,
 }
 
@@ -45,7 +46,8 @@ pub(super) fn events(stream: &[u8]) -> Result<Vec<Event<'_>>, Malformed> {
             1 => Cow::Borrowed(part(event.data).trim_ascii()),
             _ => Cow::Owned(sse::joined(part(event.fields)).trim_ascii().to_vec()),
         };
-        // The stream broke off in the middle of it: what was before it tells that the end is missing.
+        // The stream broke off in the middle of it: the events before it show that the end is
+        // missing.
         let broken = event.cut && *data != *b"[DONE]" && !is_document(&data);
         if !data.is_empty() && !broken {
             events.push(Event {
@@ -98,7 +100,7 @@ pub(super) fn pieces(inside: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// How many bytes the first letter's source has.
+/// The length of the first letter's source, in bytes.
 fn letter(source: &[u8]) -> usize {
     let surrogate = |at: usize, kinds: &[u8]| {
         source.get(at..at + 2) == Some(br"\u")

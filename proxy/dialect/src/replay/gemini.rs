@@ -129,7 +129,7 @@ impl Candidate {
     }
 }
 
-/// Whether a part is a text and nothing else.
+/// Reports whether a part is a text and nothing else.
 fn is_plain(part: &Members<'_>) -> bool {
     part.iter()
         .all(|(name, _)| matches!(name, "text" | "thought"))
@@ -166,7 +166,7 @@ pub(super) fn stream_of(whole: &[u8]) -> Result<Vec<Bytes>, Malformed> {
     }
     reply.remove("candidates");
     let last = reply.inner();
-    // Usage is told once, with the last chunk: what it was before that is not known.
+    // Usage is reported once, with the last chunk: earlier figures are not known.
     for name in ["usageMetadata", "promptFeedback"] {
         reply.remove(name);
     }

@@ -1,5 +1,6 @@
-//! A value that comes in deltas, put together as the official SDKs do it: strings are appended to, objects are merged, elements of
-//! lists are merged by their `index` where they have one and appended where not.
+//! A value that comes in deltas, merged as the official SDKs do it: strings are appended to,
+//! objects are merged, elements of lists are merged by their `index` where they have one and
+//! appended where not.
 
 use super::{
     UNKNOWN, malformed,
@@ -11,7 +12,7 @@ use crate::{
     reply::calls::Source,
 };
 
-/// Strings that are told once, though some servers repeat them in every chunk.
+/// Strings that are complete at once, though some servers repeat them in every chunk.
 const FIXED: [&str; 8] = [
     "role",
     "id",
@@ -26,7 +27,7 @@ const FIXED: [&str; 8] = [
 /// A value under construction.
 #[derive(Default)]
 pub(super) enum Growing {
-    /// Nothing but `null` yet.
+    /// No value but `null` yet.
     #[default]
     Null,
     /// The inside of a string.
@@ -159,7 +160,7 @@ impl Growing {
         }
     }
 
-    /// Whether an element has this index, and no other id.
+    /// Reports whether an element has this index, and no other id.
     fn is(&self, index: u64, id: Option<&[u8]>) -> bool {
         let Self::Object(members) = self else {
             return false;
@@ -179,7 +180,8 @@ impl Growing {
         integer(of("index")) == Some(index) && same_id
     }
 
-    /// Whether it is a call whose arguments are a complete document: what follows without a number is another.
+    /// Reports whether it is a call whose arguments are a complete document: what follows without a
+    /// number is another.
     fn is_complete_call(&self) -> bool {
         let function = self.grown("function").and_then(|f| f.grown("arguments"));
         let Some(Self::Text(inside)) = function else {

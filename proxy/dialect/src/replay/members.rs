@@ -16,7 +16,7 @@ macro_rules! source {
 }
 pub(super) use source;
 
-/// More members than these, or more elements that are merged by index, no API writes.
+/// The most members, or elements that are merged by index, which is more than any API writes.
 pub(super) const MOST: usize = 1024;
 
 /// An object. Of members with one name the last counts, and all of them stay.
@@ -141,7 +141,7 @@ pub(super) fn array<T: AsRef<[u8]>>(elements: &[T]) -> Vec<u8> {
     source!["[", parts.join(&b","[..]), "]"]
 }
 
-/// What is between the quotes of a string; source, not text.
+/// The source between the quotes of a string, not its text.
 pub(super) fn inside(doc: &[u8]) -> Option<&[u8]> {
     doc.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
@@ -155,7 +155,7 @@ pub(super) fn integer(doc: Option<&[u8]>) -> Option<u64> {
     Cursor::new(doc?).integer().ok()?
 }
 
-/// Whether a value is more than `null` and emptiness.
+/// Reports whether a value is more than `null` and emptiness.
 pub(super) fn says(doc: &[u8]) -> bool {
     match doc {
         b"null" | b"\"\"" => false,

@@ -23,7 +23,7 @@ struct Block {
     members: Members<'static>,
     text: Vec<u8>,
     thinking: Vec<u8>,
-    /// The inside of the string that `input`'s source is told in.
+    /// The inside of the string that carries `input`'s source.
     input: Vec<u8>,
     citations: Vec<Vec<u8>>,
 }
@@ -72,7 +72,8 @@ pub(super) fn whole_of(stream: &[u8]) -> Result<Vec<u8>, Malformed> {
     Ok(message.source())
 }
 
-/// Takes over what `message_delta` says: the stop, and usage that replaces what `message_start` told.
+/// Takes over the members of `message_delta`: the stop, and usage that replaces that of
+/// `message_start`.
 fn end(message: &mut Members<'static>, data: &Members<'_>) -> Result<(), Malformed> {
     let delta = Members::read_or_empty(data.get("delta"))?;
     for (name, value) in delta.iter() {

@@ -1,9 +1,10 @@
-//! Kept replies in the form that a caller asks for: a recorded stream as the whole reply that the API would have given, a whole reply
-//! as a stream, and whether a reply may be kept at all.
+//! Stored replies in the form that a caller requests: a recorded stream as the whole reply that the
+//! API would have given, a whole reply as a stream, and whether a reply may be stored at all.
 //!
-//! Only replies whose form changes come through here: one that is replayed as it was recorded goes out byte for byte. It is no
-//! translation between dialects, and it makes nothing up: a recording that is not complete, or says something in a way that is
-//! not known, is an error, and the exchange goes on without it.
+//! Only replies whose form changes come through here: one that is replayed as it was recorded goes
+//! out byte for byte. It is no translation between dialects, and it makes nothing up: a recording
+//! that is not complete, or says something in an unknown form, is an error, and the exchange goes
+//! on without it.
 //!
 //! The surprising choice: texts are neither decoded nor parsed into a tree. Members of objects keep their order and their source,
 //! strings grow and are cut as source between quotes; so numbers, unknown members, escapes and surrogates that a model cut apart
@@ -27,46 +28,47 @@ use chat::Form;
 use members::Members;
 use storable::{Found, Verdict};
 
-/// How the kept replies of a dialect change their form, and what may be kept. A dialect's row names the one that it has.
+/// The functions that change the form of a dialect's stored replies, and judge which may be stored.
+/// A dialect's row names the one that it has.
 pub(crate) struct Replay {
     whole_of: fn(&[u8]) -> Result<Vec<u8>, Malformed>,
     /// The other argument says if a last chunk has the usage.
     stream_of: fn(&[u8], bool) -> Result<Vec<Bytes>, Malformed>,
-    /// Says of a whole reply that is no error if it may be kept.
+    /// Judges whether a whole reply that is no error may be stored.
     judge: fn(&Members<'_>, &mut Found) -> Result<Verdict, Malformed>,
 }
 
-/// Of `openai.chat`.
+/// The functions of `openai.chat`.
 pub(super) static CHAT: Replay = Replay {
     whole_of: |stream| chat::whole_of(Form::Chat, stream),
     stream_of: |whole, include_usage| chat::stream_of(Form::Chat, whole, include_usage),
     judge: |whole, found| storable::chunks(Form::Chat, whole, found),
 };
-/// Of `openai.completions`.
+/// The functions of `openai.completions`.
 pub(super) static COMPLETIONS: Replay = Replay {
     whole_of: |stream| chat::whole_of(Form::Text, stream),
     stream_of: |whole, include_usage| chat::stream_of(Form::Text, whole, include_usage),
     judge: |whole, found| storable::chunks(Form::Text, whole, found),
 };
-/// Of `anthropic.messages`.
+/// The functions of `anthropic.messages`.
 pub(super) static MESSAGES: Replay = Replay {
     whole_of: messages::whole_of,
     stream_of: |whole, _| messages::stream_of(whole),
     judge: storable::messages,
 };
-/// Of `openai.responses`.
+/// The functions of `openai.responses`.
 pub(super) static RESPONSES: Replay = Replay {
     whole_of: responses::whole_of,
     stream_of: |whole, _| responses::stream_of(whole),
     judge: storable::responses,
 };
-/// Of `gemini.generate`.
+/// The functions of `gemini.generate`.
 pub(super) static GEMINI: Replay = Replay {
     whole_of: gemini::whole_of,
     stream_of: |whole, _| gemini::stream_of(whole),
     judge: storable::gemini,
 };
-/// Of `openai.embeddings`, whose replies are whole only.
+/// The functions of `openai.embeddings`, whose replies are whole only.
 pub(super) static VECTORS: Replay = Replay {
     whole_of: |_| Err(malformed(UNREAD)),
     stream_of: |_, _| Err(malformed(UNREAD)),
@@ -99,9 +101,10 @@ pub fn whole_of(dialect: Dialect, stream: &[u8]) -> Result<Bytes, Malformed> {
     Replay::of(dialect)?.whole_of(stream).map(Bytes::from)
 }
 
-/// The events of the stream that the API would have given instead of this whole reply, its proper end included; texts come in
-/// pieces of a few words. `include_usage` is the caller's `stream_options.include_usage`, which other dialects than the OpenAI
-/// chunks don't ask for: their streams always tell it.
+/// The events of the stream that the API would have given instead of this whole reply, its proper
+/// end included; texts come in pieces of a few words. `include_usage` is the caller's
+/// `stream_options.include_usage`, which only the OpenAI chunks have: other dialects' streams
+/// always report usage.
 ///
 /// # Errors
 /// The reply is an error, is not finished, or holds what a stream can't (audio).
@@ -113,11 +116,11 @@ pub fn stream_of(
     Replay::of(dialect)?.stream_of(whole, include_usage)
 }
 
-/// Whether a successful reply may be kept. `body` is a recorded stream or a whole reply.
+/// Judges whether a successful reply may be stored. `body` is a recorded stream or a whole reply.
 ///
 /// # Errors
-/// Why not, in a word for metrics: `error`, `incomplete`, `truncated`, `refused`, `tool_calls`, `media`, `empty`, `unknown`,
-/// `malformed` or `dialect`.
+/// The reason why not, in a word for metrics: `error`, `incomplete`, `truncated`, `refused`,
+/// `tool_calls`, `media`, `empty`, `unknown`, `malformed` or `dialect`.
 pub fn storable(
     dialect: Dialect,
     body: &[u8],
@@ -138,7 +141,7 @@ fn malformed(what: &'static str) -> Malformed {
     Malformed { what, at: 0 }
 }
 
-/// What is built here is cut and put together as text.
+/// Checks that a document built here is UTF-8, since it is cut and put together as text.
 fn checked(bytes: &[u8]) -> Result<(), Malformed> {
     str::from_utf8(bytes).map(drop).map_err(|error| Malformed {
         what: "the reply is not UTF-8",

@@ -1,4 +1,5 @@
-//! `openai.responses`: the last event holds the whole reply, and a stream is that reply told piece by piece before it.
+//! `openai.responses`: the last event holds the whole reply, and a stream has that reply piece by
+//! piece before it.
 
 use bytes::Bytes;
 
@@ -25,7 +26,7 @@ pub(super) fn whole_of(stream: &[u8]) -> Result<Vec<u8>, Malformed> {
                 if whole.text("status").is_none() {
                     return Err(malformed(INCOMPLETE));
                 }
-                // Some servers leave out of the last event what they told before.
+                // Some servers leave out of the last event what earlier ones had.
                 if whole.said("output").is_none() && !items.is_empty() {
                     whole.set("output", array(&items));
                 }
@@ -204,7 +205,8 @@ fn part_of(
     Ok(())
 }
 
-/// The deltas of a text, and that it is done with what is told of all of it at its end: log-probabilities, a function's name.
+/// Writes the deltas of a text, and the event of its end with the members that stand only there:
+/// log-probabilities, a function's name.
 fn grow(out: &mut Numbered, name: &str, at: &[u8], field: &str, text: &[u8], told: &[u8]) {
     let none: &[u8] = match name {
         "response.output_text" => br#","logprobs":[]"#,

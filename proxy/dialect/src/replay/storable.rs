@@ -1,7 +1,7 @@
-//! What may be kept: a reply that is whole, that the model finished in its own way, that is not a refusal, and for which the provider
-//! looked nothing up.
+//! The replies that may be stored: whole, finished by the model itself, no refusals, and without a
+//! lookup by the provider.
 //!
-//! What is not known is not kept: a wrong hit costs more than a call.
+//! A reply that can't be judged is not stored: a wrong hit costs more than a call.
 
 use super::{
     ERROR, INCOMPLETE, Replay, UNKNOWN,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::Malformed;
 
-/// What somebody found elsewhere and at that time: another exchange may find something else.
+/// The verdict for what was found elsewhere at that time: another exchange may find something else.
 const LOOKUP: &str = "lookup";
 
 pub(super) type Verdict = Result<(), &'static str>;
@@ -48,10 +48,10 @@ fn word(why: &Malformed) -> &'static str {
     }
 }
 
-/// What a reply that was finished holds.
+/// The content of a reply that was finished.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Whether there is something in it at all: an empty reply is more often a fault than an answer.
+    /// True if there is any content in it: an empty reply is more often a fault than an answer.
     said: bool,
     called: bool,
 }

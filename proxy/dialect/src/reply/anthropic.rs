@@ -1,7 +1,8 @@
 //! Replies of `POST …/messages`, events and whole.
 //!
-//! Thinking is signed: a changed letter makes the next turn fail, so it is neither shown nor touched. A tool's `input` is JSON source
-//! in pieces in a stream, and a JSON value in a whole reply; its channel's text is the source either way.
+//! Thinking is signed: a changed letter makes the next turn fail, so it is neither shown nor
+//! touched. A tool's `input` is JSON source in pieces in a stream, and a JSON value in a whole
+//! reply; its channel's text is the source in both.
 
 use std::ops::Range;
 

@@ -1,7 +1,8 @@
 //! Tool calls that a provider does not number: which of them a piece belongs to.
 //!
-//! By the book a piece has an `index`. Servers that send none send each call in a chunk of its own, or its pieces one after the other. So a
-//! call begins where a new id or another name stands, or where the arguments before are a complete JSON document; all else goes on with the
+//! The API documents an `index` for each piece. Servers that send none send each call in a chunk of
+//! its own, or its pieces one after the other. So a call begins where a new id or another name
+//! stands, or where the arguments before are a complete JSON document; all else goes on with the
 //! call before.
 
 /// The calls of a reply that have no number of the provider's.
@@ -11,7 +12,7 @@ pub(super) struct Calls(Vec<Call>);
 #[derive(Debug)]
 struct Call {
     choice: u32,
-    /// Its place among the calls of the choice that were begun in one chunk.
+    /// Its position among the calls of the choice that were begun in one chunk.
     position: usize,
     number: u32,
     id: Vec<u8>,

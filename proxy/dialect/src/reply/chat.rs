@@ -171,7 +171,7 @@ fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]
     complete
 }
 
-/// What an event says of its choices: whether they have content, and whether they end.
+/// Reads from an event whether its choices have content, and whether they end.
 pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
     let mut endings = Vec::new();
     Cursor::lenient(doc, at).object(|key, cursor| {
@@ -264,7 +264,7 @@ fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> 
     }
 }
 
-/// What a part of Mistral's thinks: parts once more, or a string.
+/// Shows the thoughts of a part of Mistral's: parts once more, or a string.
 fn thinking(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     let kind = cursor.kind()?;
     let pieces = &mut state.pieces;
@@ -287,7 +287,7 @@ fn thinking(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed>
     Ok(())
 }
 
-/// What the sound of a delta says.
+/// Shows the transcript of a delta's sound.
 fn audio(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     state.news = true;
     cursor.object(|key, cursor| {
@@ -356,7 +356,7 @@ fn tool_call(state: &mut State, cursor: &mut Cursor<'_>, position: usize) -> Res
     Ok(())
 }
 
-/// Where a literal's inside stands.
+/// The range of a literal's inside.
 fn text_inside(text: Option<Text>) -> std::ops::Range<usize> {
     text.map_or(0..0, |text| text.range.start + 1..text.range.end - 1)
 }

@@ -1,4 +1,5 @@
-//! The formats of replies: what reads each, and writes what no provider sent. A dialect's row names the one that it has.
+//! The formats of replies: the functions that read each, and write what no provider sent. A
+//! dialect's row names the one that it has.
 
 use std::ops::Range;
 
@@ -17,13 +18,14 @@ use crate::{
 type Read = Result<(), Malformed>;
 type Endings = fn(&[u8], usize) -> Result<Vec<Ending>, Malformed>;
 
-/// How replies are read and written.
+/// The functions that read and write replies.
 pub(crate) struct Format {
     /// Reads an event of a stream: the document, where its JSON stands, and the event's name.
     pub(super) event: fn(&mut State, &[u8], Range<usize>, &[u8]) -> Read,
     /// Reads a whole reply.
     pub(super) whole: fn(&mut State, &[u8], usize) -> Read,
-    /// Reads what an event says of its choices, where a finish reason ends no channel while text follows.
+    /// Reads whether an event's choices have content or end, where a finish reason ends no channel
+    /// while text follows.
     pub(super) endings: Option<Endings>,
     /// Writes text that was kept back as one more event.
     pub(super) piece: fn(Draft, &synth::Late<'_>) -> Draft,
@@ -31,7 +33,7 @@ pub(crate) struct Format {
     pub(super) refusal: fn(&State, &Progress, &Refused<'_>) -> Draft,
 }
 
-/// Of `openai.chat`.
+/// The format of `openai.chat`.
 pub(crate) static CHAT: Format = Format {
     event: |state, doc, data, _| chat::read(state, doc, data.start),
     whole: chat::read,
@@ -39,7 +41,7 @@ pub(crate) static CHAT: Format = Format {
     piece: synth::chat_piece,
     refusal: synth::chat_refusal,
 };
-/// Of `openai.completions`.
+/// The format of `openai.completions`.
 pub(crate) static COMPLETIONS: Format = Format {
     event: |state, doc, data, _| chat::read(state, doc, data.start),
     whole: chat::read,
@@ -47,7 +49,7 @@ pub(crate) static COMPLETIONS: Format = Format {
     piece: synth::completion_piece,
     refusal: synth::completion_refusal,
 };
-/// Of `openai.responses`.
+/// The format of `openai.responses`.
 pub(crate) static RESPONSES: Format = Format {
     event: responses::event,
     whole: responses::whole,
@@ -55,7 +57,7 @@ pub(crate) static RESPONSES: Format = Format {
     piece: synth::response_piece,
     refusal: synth::response_refusal,
 };
-/// Of `anthropic.messages`.
+/// The format of `anthropic.messages`.
 pub(crate) static MESSAGES: Format = Format {
     event: anthropic::event,
     whole: anthropic::whole,
@@ -63,7 +65,7 @@ pub(crate) static MESSAGES: Format = Format {
     piece: synth::message_piece,
     refusal: synth::message_refusal,
 };
-/// Of `gemini.generate`.
+/// The format of `gemini.generate`.
 pub(crate) static GEMINI: Format = Format {
     event: |state, doc, data, _| gemini::event(state, doc, data.start),
     whole: gemini::whole,
@@ -71,7 +73,7 @@ pub(crate) static GEMINI: Format = Format {
     piece: synth::candidate_piece,
     refusal: synth::candidate_refusal,
 };
-/// Of `openai.embeddings`.
+/// The format of `openai.embeddings`.
 pub(crate) static VECTORS: Format = Format {
     event: unread,
     whole: chat::vectors,
@@ -79,7 +81,8 @@ pub(crate) static VECTORS: Format = Format {
     piece: synth::chat_piece,
     refusal: synth::chat_refusal,
 };
-/// Of whole replies in which nothing grows or is repeated: the description alone reads them.
+/// The format of whole replies in which nothing grows or is repeated: the description alone reads
+/// them.
 pub(crate) static DESCRIBED: Format = Format {
     event: unread,
     whole: |_, _, _| Ok(()),
@@ -87,7 +90,7 @@ pub(crate) static DESCRIBED: Format = Format {
     piece: synth::chat_piece,
     refusal: synth::chat_refusal,
 };
-/// Of what is never read.
+/// The format of what is never read.
 static NONE: Format = Format {
     event: unread,
     whole: |_, _, _| {

@@ -72,7 +72,8 @@ fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), M
             })?;
             state.parsed.ended = state.parsed.open.is_empty();
         } else if key.is("usageMetadata") {
-            // every chunk tells the sum so far: one that is left out tells nothing that the next does not
+            // every chunk has the sum so far: one that is left out has nothing that the next does
+            // not
             state.read_usage(cursor)?;
         } else if key.is("promptFeedback") && kind == Kind::Object {
             state.news = true;
@@ -98,11 +99,11 @@ fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), M
     })
 }
 
-/// What hangs on a candidate's text and is untrue once that was edited.
+/// The members that depend on a candidate's text and are untrue once that was edited.
 #[derive(Default)]
 struct Hangers {
     logprobs: Option<Range<usize>>,
-    /// They quote the text that they support.
+    /// The grounding supports, which quote the text that they support.
     supports: Option<Range<usize>>,
 }
 
@@ -171,7 +172,7 @@ fn candidate(
     Ok(())
 }
 
-/// What an event says of its candidates: whether they have content, and whether they end.
+/// Reads from an event whether its candidates have content, and whether they end.
 pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
     let mut endings = Vec::new();
     Cursor::lenient(doc, at).object(|key, cursor| {
@@ -212,7 +213,8 @@ pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
     Ok(endings)
 }
 
-/// Whether a candidate's reason says that it ended. Some servers write the enumeration's default into every chunk.
+/// Reports whether a candidate's reason says that it ended. Some servers write the enumeration's
+/// default into every chunk.
 fn is_reason(doc: &[u8], reason: &Text) -> bool {
     !matches!(inside(doc, reason), b"" | b"FINISH_REASON_UNSPECIFIED")
 }
@@ -228,7 +230,7 @@ fn has_content(doc: &[u8], cursor: &mut Cursor<'_>, content: &mut bool) -> Resul
     })
 }
 
-/// Shows what the candidate's parts held, in their order.
+/// Shows the content of the candidate's parts, in their order.
 fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
     let pieces = std::mem::take(&mut state.pieces);
     for (at, piece) in pieces.iter().enumerate() {

@@ -72,7 +72,7 @@ pub(super) fn shown(doc: &[u8], text: &Text, head: Option<Head>, tail: bool) -> 
     shown
 }
 
-/// Whether a literal of the document ends in a first half.
+/// Reports whether a literal of the document ends in a first half.
 pub(super) fn is_cut(doc: &[u8]) -> bool {
     memchr::memchr_iter(b'u', doc).any(|at| {
         let escape = at.checked_sub(1).map(|start| start..start + ESCAPE);

@@ -1,7 +1,7 @@
 //! The Responses API's objects: responses, their output items, and the parts of those.
 //!
-//! They stand in events, where they repeat what deltas told, and in whole replies, where they tell it first; [`State::repeat`] knows
-//! the one from the other.
+//! They stand in events, where they repeat the deltas' text, and in whole replies, where that text
+//! is new; [`State::repeat`] distinguishes the two.
 
 use std::ops::Range;
 

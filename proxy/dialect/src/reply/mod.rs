@@ -1,11 +1,14 @@
-//! Decodes one reply, streamed or whole, and writes what policies made of it, in the original bytes.
+//! Decodes one reply, streamed or whole, and writes it as policies edited it, in the original
+//! bytes.
 //!
-//! A [`Reply`] goes round and round: [`push`](Reply::push) what arrived, take the [`deltas`](Reply::deltas) of the events that are
-//! complete, [`write`](Reply::write) what became of them. What no policy changed leaves byte for byte; an edit is a splice into the
-//! event's JSON. It is no client of the API: it keeps no conversation, and remembers texts only in the one dialect that repeats them.
+//! A [`Reply`] is a loop: [`push`](Reply::push) what arrived, take the [`deltas`](Reply::deltas) of
+//! the events that are complete, [`write`](Reply::write) them with the policies' edits. Events that
+//! no policy changed leave byte for byte; an edit is a splice into the event's JSON. It is no
+//! client of the API: it keeps no conversation, and remembers texts only in the one dialect that
+//! repeats them.
 //!
-//! The surprising choice: text that arrives while a batch is out at the policies is kept unread until the batch is written. So
-//! nothing can be written that was not shown.
+//! The surprising choice: text that arrives while the policies have a batch is kept unread until
+//! the batch is written. So nothing can be written that was not shown.
 
 mod anthropic;
 pub(super) mod calls;
@@ -38,7 +41,7 @@ use state::State;
 
 pub use super::answer::Refused;
 
-/// What a reply may ask of memory.
+/// The limits on a reply's memory.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplyLimits {
     /// Bytes of one event.
@@ -51,20 +54,21 @@ pub struct ReplyLimits {
 pub struct Reply {
     state: State,
     frames: Frames,
-    /// What the client has of it.
+    /// The progress of what the client received.
     sent: Progress,
     /// The deltas are out: nothing more is read until they are written.
     out: bool,
     finished: bool,
     /// The stream's last event lacks its blank line.
     cut: bool,
-    /// What the stream begins with was seen.
+    /// True once the stream's beginning was seen.
     sniffed: bool,
     /// `[DONE]` went by: what follows is not for the client.
     done: bool,
-    /// Refused or broken off: nothing may follow.
+    /// True once it was refused or broken off: nothing may follow.
     closed: bool,
-    /// What went wrong: nothing is shown or written any more, or it might be what was never shown.
+    /// The error after which nothing is shown or written, since that might be text that was never
+    /// shown.
     failed: Option<Malformed>,
 }
 
@@ -79,7 +83,8 @@ impl Reply {
         Self::new(State::new(dialect, places, limits, false), limits.body)
     }
 
-    /// The same for whoever shows nothing and does not ask for [`Self::output_estimate`], which is most of the work then.
+    /// Returns the same reader without [`Self::output_estimate`], for a caller that shows nothing:
+    /// the estimate would be most of the work.
     #[must_use]
     pub fn without_estimate(mut self) -> Self {
         self.state.uncounted = true;
@@ -101,7 +106,7 @@ impl Reply {
         }
     }
 
-    /// Takes in what arrived in one read.
+    /// Takes the bytes that arrived in one read.
     ///
     /// # Errors
     /// An event or the body is larger than the limits; then the reply can only be refused or broken off. JSON that can't be read is
@@ -114,8 +119,8 @@ impl Reply {
         self.read()
     }
 
-    /// Reads a document that is one part of a whole reply, for whoever shows nothing: where the reply is a list of documents that is too
-    /// long to be kept.
+    /// Reads a document that is one part of a whole reply, for a caller that shows nothing: where
+    /// the reply is a list of documents that is too long to be kept.
     ///
     /// # Errors
     /// It is malformed.
@@ -127,12 +132,14 @@ impl Reply {
         read
     }
 
-    /// Takes over the estimate of whoever counted what the model wrote, for a reader made by [`Self::without_estimate`].
+    /// Takes over the estimate of a caller that counted the model's output, for a reader made by
+    /// [`Self::without_estimate`].
     pub(super) fn set_written(&mut self, written: Running) {
         self.state.written = written;
     }
 
-    /// Says that the upstream's body ended. Of a whole reply there is something to show only now. Channels that are still open end here.
+    /// Notes that the upstream's body ended. A whole reply is shown only now. Channels that are
+    /// still open end here.
     ///
     /// # Errors
     /// As [`Reply::push`].
@@ -145,8 +152,8 @@ impl Reply {
         self.read()
     }
 
-    /// The deltas of the events that are complete, in their order. They are out until [`Reply::write`]; what is pushed meanwhile
-    /// waits.
+    /// Returns the deltas of the events that are complete, in their order. They are in use until
+    /// [`Reply::write`]; bytes that are pushed meanwhile wait.
     pub fn deltas(&mut self) -> Vec<Delta> {
         if self.closed || self.failed.is_some() {
             return Vec::new();
@@ -155,8 +162,9 @@ impl Reply {
         std::mem::take(&mut self.state.deltas)
     }
 
-    /// The bytes for the client of the events that [`Reply::deltas`] told of (none, if it was not called). `edits` has one entry per
-    /// delta, `None` where it stays as it came; an empty list leaves all as they came.
+    /// Returns the bytes for the client of the events that [`Reply::deltas`] covered (none, if it
+    /// was not called). `edits` has one entry per delta, `None` where it stays as it came; an empty
+    /// list leaves all as they came.
     ///
     /// # Errors
     /// There is not one edit per delta; an edit is no JSON where JSON is needed; or what waited is over the limits.
@@ -199,8 +207,9 @@ impl Reply {
         Ok(bytes)
     }
 
-    /// An event of its own for text that a policy held on `channel` and that is let out while the upstream is silent. Nothing may be out
-    /// between [`Reply::deltas`] and [`Reply::write`]. Empty where the channel's end has gone by: what it held was written with that.
+    /// Writes an event for text of `channel` that a policy kept back and releases while the
+    /// upstream is silent. May not be called between [`Reply::deltas`] and [`Reply::write`]. Empty
+    /// where the channel has ended: the text was written with its end.
     pub fn release(&mut self, channel: u32, text: &str) -> Bytes {
         if self.closed || self.out || text.is_empty() || !self.state.streaming {
             return Bytes::new();
@@ -208,8 +217,8 @@ impl Reply {
         self.state.release(channel, text).into()
     }
 
-    /// Ends the reply in the dialect's own way because a policy refused it. Nothing may follow; what was not yet written is dropped.
-    /// Of a whole reply it is an error body.
+    /// Ends the reply in the dialect's own form because a policy refused it. Nothing may follow;
+    /// what was not yet written is dropped. For a whole reply it is an error body.
     pub fn refuse(&mut self, refusal: &Refused<'_>) -> Bytes {
         if std::mem::replace(&mut self.closed, true) {
             return Bytes::new();
@@ -225,8 +234,9 @@ impl Reply {
         self.after_gap(written)
     }
 
-    /// The dialect's error event, for a stream that can't be completed; the caller then aborts the framing. What arrived before may be
-    /// shown and written first; what was not is dropped. Of a whole reply it is an error body.
+    /// Returns the dialect's error event, for a stream that can't be completed; the caller then
+    /// aborts the framing. What arrived before may be shown and written first; what was not is
+    /// dropped. For a whole reply it is an error body.
     pub fn break_off(&mut self, error_type: &str, message: &str) -> Bytes {
         if std::mem::replace(&mut self.closed, true) {
             return Bytes::new();
@@ -249,14 +259,16 @@ impl Reply {
         }
     }
 
-    /// Whether the dialect's terminator was seen: `[DONE]`, `message_stop`, `response.completed` and its like, in Gemini's the last
-    /// `finishReason`; of a whole reply, whether it is complete.
+    /// Reports whether the dialect's terminator was seen: `[DONE]`, `message_stop`,
+    /// `response.completed` and its like, in Gemini's the last `finishReason`; of a whole reply,
+    /// whether it is complete.
     pub fn ended(&self) -> bool {
         self.state.parsed.ended
     }
 
-    /// What the provider said it cost, so far. A report is of what was written before it: Anthropic's first one comes with the beginning. What
-    /// followed the latest is on top, by estimate.
+    /// The usage that the provider reported so far. A report covers what was written before it:
+    /// Anthropic's first one comes with the beginning. Output after the latest report is added, by
+    /// estimate.
     pub fn usage(&self) -> Option<Usage> {
         let usage = self.state.usage?;
         let after = self.output_estimate().saturating_sub(self.state.reported);
@@ -276,29 +288,33 @@ impl Reply {
         self.state.written.tokens()
     }
 
-    /// Why the model stopped, as the dialect spells it: `stop`, `end_turn`, `completed`, …
+    /// The reason why the model stopped, as the dialect spells it: `stop`, `end_turn`, `completed`,
+    /// …
     pub fn finish_reason(&self) -> Option<&str> {
         self.state.finish.as_deref()
     }
 
-    /// Whether there was real content: text, reasoning, a tool call; not role-only chunks and pings.
+    /// Reports whether there was real content: text, reasoning, a tool call; not role-only chunks
+    /// and pings.
     pub fn content_seen(&self) -> bool {
         self.state.content_seen
     }
 
-    /// What no policy was shown, in bytes under a label: the kinds that are exempt (`signed_reasoning`, `encrypted`, `audio`, `image`, `file`,
-    /// `logprobs`), `event` and `body` for what could not be read, `field` and `tool_arguments` for what could not be taken apart.
+    /// Content that no policy was shown, in bytes under a label: the kinds that are exempt
+    /// (`signed_reasoning`, `encrypted`, `audio`, `image`, `file`, `logprobs`), `event` and `body`
+    /// for what could not be read, `field` and `tool_arguments` for what could not be taken apart.
     pub fn unseen(&self) -> &[(&'static str, u64)] {
         &self.state.unseen
     }
 
-    /// The name in coverage of what could not be read: something that is neither the dialect's nor nothing. It is in what [`Reply::write`]
-    /// returns all the same, for those who let it pass.
+    /// The name in coverage of content that could not be read: not the dialect's, and not empty. It
+    /// is in what [`Reply::write`] returns all the same, for those who let it pass.
     pub fn unreadable(&self) -> Option<&'static str> {
         self.state.unreadable
     }
 
-    /// Whether it is a stream of events, whatever its label says; known once something arrived.
+    /// Reports whether it is a stream of events, whatever its label says; known once something
+    /// arrived.
     pub fn is_stream(&self) -> bool {
         self.state.streaming
     }
@@ -347,8 +363,9 @@ impl Reply {
         Ok(())
     }
 
-    /// Whether an event is only to be understood with what follows it, and that is not there yet: a finish reason, which other content
-    /// may follow, or half a surrogate pair. Then it is taken back.
+    /// Reports whether an event can be read only with what follows it, and that is not there yet: a
+    /// finish reason, which other content may follow, or half a surrogate pair. Then it is taken
+    /// back.
     fn must_wait(&mut self, event: &Event) -> Result<bool, Malformed> {
         if self.finished || self.state.places.is_empty() {
             return Ok(false);
@@ -390,14 +407,15 @@ impl Reply {
         }
     }
 
-    /// Whether a finish reason would end a channel, and it is worth a look at what follows: where `[DONE]` comes there is always an event
-    /// behind, elsewhere only content says that more may come.
+    /// Reports whether a finish reason would end a channel, and what follows is worth reading
+    /// first: where `[DONE]` comes there is always an event behind, elsewhere only content says
+    /// that more may come.
     fn ends_something(&self, ending: &plan::Ending) -> bool {
         let open = self.state.dialect.has_done() && self.state.is_open(ending.choice);
         ending.finish && (ending.content || open)
     }
 
-    /// What an event says of its choices.
+    /// Reads whether an event's choices have content or end.
     fn endings(&self, event: &Event) -> Vec<plan::Ending> {
         let Some(read) = format::of(self.state.dialect).endings else {
             return Vec::new();
@@ -525,14 +543,14 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Whether a body is a stream of events.
+/// Reports whether a body is a stream of events.
 pub(super) fn is_events(body: &[u8]) -> bool {
     let body = without_mark(body).trim_ascii_start();
     let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
     fields.iter().any(|field| body.starts_with(field))
 }
 
-/// Whether an event's lines have nothing to say: comments, and fields that are no data.
+/// Reports whether an event's lines have no content: comments, and fields that are no data.
 fn is_silent(fields: &[u8]) -> bool {
     sse::lines(fields).all(|(line, _)| {
         let known: [&[u8]; 4] = [b":", b"event:", b"id:", b"retry:"];
@@ -540,7 +558,8 @@ fn is_silent(fields: &[u8]) -> bool {
     })
 }
 
-/// Whether a finish reason other than `null` may stand in an event; most events are spared a second look by that.
+/// Reports whether a finish reason other than `null` may stand in an event; most events are spared
+/// a second look by that.
 fn finishes(event: &[u8]) -> bool {
     static REASON: LazyLock<Finder> = LazyLock::new(|| Finder::new("inish"));
     REASON.find_iter(event).any(|at| {

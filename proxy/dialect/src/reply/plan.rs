@@ -1,4 +1,5 @@
-//! What the events of one batch hold: the strings that policies are shown, where they stand, and what else hangs on them.
+//! The content of the events in one batch: the strings that policies are shown, where they stand,
+//! and what else depends on them.
 //!
 //! The readers of the dialects fill a `State` with these; `write` takes them up again when the policies have answered.
 
@@ -10,7 +11,7 @@ use crate::{
     json::{Cursor, Text},
 };
 
-/// Which string of its surroundings a channel is.
+/// The member of its surroundings that a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Content,
@@ -20,7 +21,7 @@ pub(super) enum Field {
     ReasoningContent,
     /// Reasoning in a part of `content`, as Mistral writes it.
     ThinkingPart,
-    /// Of `audio`: what is said in it.
+    /// The transcript of `audio`.
     Transcript,
     /// Reasoning of the Responses API.
     Summary,
@@ -83,8 +84,8 @@ impl Field {
     }
 }
 
-/// Where a channel's text comes from. `outer` and `inner` are the dialect's indices: choice and tool call, block, output item and
-/// part.
+/// The origin of a channel's text. `outer` and `inner` are the dialect's indices: choice and tool
+/// call, block, output item and part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) field: Field,
@@ -95,20 +96,20 @@ pub(super) struct Key {
 pub(super) struct Channel {
     pub(super) key: Key,
     pub(super) open: bool,
-    /// Whether anything else than what came was ever written.
+    /// True if anything else than what arrived was ever written.
     pub(super) edited: bool,
-    /// What came, where the dialect repeats it.
+    /// The text that arrived, where the dialect repeats it.
     pub(super) received: String,
-    /// How much of `received` was written or edited.
+    /// The length of `received` that was written or edited.
     passed: usize,
-    /// What was written, once it differs.
+    /// The text that was written, once it differs.
     sent: Option<String>,
-    /// The literal of the Responses API's `item_id`; of an event that has no row of its own, its name and all that tells its deltas from
-    /// others'.
+    /// The literal of the Responses API's `item_id`; of an event that has no row of its own, its
+    /// name and all that distinguishes its deltas from others'.
     pub(super) item: Vec<u8>,
     /// The first half of a surrogate pair that the last delta ended with.
     pub(super) half: Option<u16>,
-    /// Whether that half was written as it came.
+    /// True if that half was written as it came.
     pub(super) half_written: bool,
 }
 
@@ -127,7 +128,8 @@ impl Channel {
         }
     }
 
-    /// Notes what became of a delta of `length` bytes; returns how many bytes are now kept in addition.
+    /// Records how a delta of `length` bytes was written; returns the number of bytes that are now
+    /// kept in addition.
     pub(super) fn send(&mut self, length: usize, edit: Option<&str>) -> usize {
         let from = self.passed;
         self.passed += length;
@@ -155,7 +157,7 @@ impl Channel {
     }
 }
 
-/// What stands, or is missing, at a place of an event.
+/// The kind of a site: what stands, or is missing, at a place of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     /// A delta's string literal.
@@ -170,9 +172,9 @@ pub(super) enum What {
     Once,
     /// The same of JSON source outside a string.
     OnceJson,
-    /// What was shown once, once more.
+    /// A repeat of a string that was shown once.
     OnceAgain,
-    /// Something that is untrue once the channel was edited, and what to put there.
+    /// A value that is untrue once the channel was edited, and what to put there.
     Void(&'static str),
 }
 
@@ -187,7 +189,8 @@ pub(super) struct Site {
     pub(super) delta: usize,
     /// Bytes of the delta's text.
     pub(super) length: usize,
-    /// What the delta's text begins with and the literal does not: the letter of a pair whose first half came before.
+    /// The start of the delta's text that the literal does not have: the letter of a pair whose
+    /// first half came before.
     pub(super) head: Option<Head>,
     /// The literal ends in the first half of a pair, which is not in the delta's text.
     pub(super) tail: bool,
@@ -207,7 +210,7 @@ impl Site {
         }
     }
 
-    /// Whether it is of no channel.
+    /// Reports whether it belongs to no channel.
     pub(super) const fn is_once(&self) -> bool {
         matches!(self.what, What::Once | What::OnceJson | What::OnceAgain)
     }
@@ -218,16 +221,16 @@ pub(super) struct Planned {
     pub(super) raw: Range<usize>,
     /// The data on one line, where it stood on several: then the sites count from its beginning.
     pub(super) joined: Option<Vec<u8>>,
-    /// Its sites are those from the former event's end to here.
+    /// The end of its sites, which begin at the former event's end.
     pub(super) sites_end: usize,
-    /// Whether it tells something besides its deltas.
+    /// True if it carries something besides its deltas.
     pub(super) news: bool,
     /// The Responses API's number.
     pub(super) sequence: u64,
 }
 
 impl Planned {
-    /// What its sites count in.
+    /// The document that its sites' offsets count in.
     pub(super) fn doc<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
         self.joined.as_deref().unwrap_or(bytes)
     }
@@ -238,7 +241,7 @@ pub(super) struct Piece {
     pub(super) field: Field,
     pub(super) inner: u32,
     pub(super) text: Text,
-    /// Of a tool call that the provider does not number.
+    /// The state of a tool call that the provider does not number.
     pub(super) call: Option<Unnumbered>,
 }
 
@@ -253,7 +256,7 @@ impl Piece {
     }
 }
 
-/// What tells which call a piece belongs to.
+/// The facts that decide which call a piece belongs to.
 #[derive(Clone, Default)]
 pub(super) struct Unnumbered {
     pub(super) position: usize,
@@ -261,14 +264,14 @@ pub(super) struct Unnumbered {
     pub(super) name: Range<usize>,
 }
 
-/// What an event says of one of its choices.
+/// The content and the end that an event has for one of its choices.
 pub(super) struct Ending {
     pub(super) choice: u32,
     pub(super) content: bool,
     pub(super) finish: bool,
 }
 
-/// What the client must know to make sense of an end.
+/// The facts that a client must have received for an end to make sense.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Progress {
     /// `message_start`, `response.created` or a first chunk went by.
@@ -279,7 +282,7 @@ pub(super) struct Progress {
     pub(super) sequence: u64,
     /// Choices that are not finished, blocks that are not stopped.
     pub(super) open: Vec<u32>,
-    /// Chunks mention `usage`: the app asked for it.
+    /// True if chunks mention `usage`: the app requested it.
     pub(super) usage_told: bool,
 }
 

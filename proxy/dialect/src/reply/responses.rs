@@ -1,8 +1,9 @@
 //! Replies of `POST …/responses`, events and whole.
 //!
-//! The API tells every text up to four times: in deltas, when the text is done, when its part and item are, and in the final response.
-//! A repeat that equals what was shown is filled with what was sent; one that does not (a server that sends no deltas, a
-//! resumed stream) was never shown, and is a channel of its own. So nothing that an app may read goes by unseen.
+//! The API sends every text up to four times: in deltas, when the text is done, when its part and
+//! item are, and in the final response. A repeat that equals what was shown is filled with what was
+//! sent; one that does not (a server that sends no deltas, a resumed stream) was never shown, and
+//! is a channel of its own. So nothing that an app may read goes by unseen.
 
 use std::ops::Range;
 
@@ -137,7 +138,7 @@ pub(super) fn event(
         return Ok(());
     }
     if let Some(name) = kind.strip_suffix(b".done") {
-        // its text, if it is told once more, is shown by itself: who knows which member has it
+        // a repeat of its text is shown by itself, as it is not known which member has it
         end(state, name, event.output);
     }
     other(state, doc, &event, kind)
@@ -146,7 +147,8 @@ pub(super) fn event(
 /// Sound in base64, without the suffix of its event.
 const AUDIO: &[u8] = b"response.audio";
 
-/// Deltas of an event that nobody has listed: what has the same name, item and numbers is one growing string.
+/// Shows the deltas of an event without a row of its own: those of the same name, item and numbers
+/// are one growing string.
 fn growing(
     state: &mut State,
     doc: &[u8],

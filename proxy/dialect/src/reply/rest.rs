@@ -1,8 +1,10 @@
-//! What a reply holds besides the texts that grow: whatever string of its description no channel took.
+//! The strings of a reply besides the texts that grow: those of its description that no channel
+//! took.
 //!
-//! The readers of the dialects know which strings grow and which are repeats. Everything else is found by the walk over the dialect's
-//! description, which leaves nothing out, and is shown once, as a channel of one delta. What the readers took is known by its place in the
-//! document, so a member that they have never heard of is shown without anybody's listing it.
+//! The readers of the dialects know which strings grow and which are repeats. Everything else is
+//! found by the walk over the dialect's description, which leaves nothing out, and is shown once,
+//! as a channel of one delta. The strings that the readers took are known by their ranges in the
+//! document, so an unknown member is shown without being listed anywhere.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -25,14 +27,14 @@ use crate::{
 /// Channels from here on have one delta each.
 const FIRST: u32 = 1 << 31;
 
-/// What a reader took, and the name in coverage of what nobody is shown.
+/// A range that a reader took, and the name in coverage if nobody is shown it.
 pub(super) type Claim = (Range<usize>, Option<&'static str>);
 
 /// The texts that were shown once.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     shown: u32,
-    /// Where the dialect repeats them: what became of each.
+    /// Where the dialect repeats them: the number of each in `sent`.
     known: HashMap<(Place, Box<str>), usize>,
     /// `None` where it was left as it came.
     pub(super) sent: Vec<Option<String>>,
@@ -44,12 +46,13 @@ impl State {
         self.claimed.push((at, None));
     }
 
-    /// Notes that what stands there is shown to nobody, as it goes with an edit; `label` is its name in coverage.
+    /// Notes that this range is shown to nobody, as an edit removes it; `label` is its name in
+    /// coverage.
     pub(super) fn claim_unseen(&mut self, at: Range<usize>, label: &'static str) {
         self.claimed.push((at, Some(label)));
     }
 
-    /// Whether policies read what else `data` holds.
+    /// Reports whether policies read the other strings of `data`.
     pub(super) fn reads_rest(&self, data: &[u8]) -> bool {
         !self.places.is_empty() && !data.is_empty() && data != b"[DONE]"
     }

@@ -1,4 +1,4 @@
-//! What is known of a reply while it is read, and the batch that is being made.
+//! The state of a reply while it is read, and the batch that is being made.
 //!
 //! The readers of the dialects say what they find ([`State::show`], [`State::close`], [`State::repeat`]); channels, deltas and sites
 //! follow from that here, the same for all of them.
@@ -19,7 +19,7 @@ use crate::{
     usage::{self, Report},
 };
 
-/// More channels than any model opens; lookups are linear.
+/// The most channels, which is more than any model opens; lookups are linear.
 const CHANNELS: usize = 4096;
 
 pub(super) struct State {
@@ -28,18 +28,18 @@ pub(super) struct State {
     pub(super) limits: ReplyLimits,
     pub(super) streaming: bool,
     pub(super) channels: Vec<Channel>,
-    /// Whether any channel is edited.
+    /// True if any channel is edited.
     pub(super) edited: bool,
     pub(super) deltas: Vec<Delta>,
     pub(super) planned: Vec<Planned>,
     pub(super) sites: Vec<Site>,
-    /// Of the event that is being read.
+    /// True if the event that is being read carries something besides its deltas.
     pub(super) news: bool,
     pub(super) sequence: u64,
-    /// What the choice that is being read holds.
+    /// The strings of the choice that is being read.
     pub(super) pieces: Vec<Piece>,
     pub(super) usage: Option<Usage>,
-    /// Of what the model wrote, in tokens: what the provider's latest report is of.
+    /// The part of the model's output, in tokens, that the provider's latest report covers.
     pub(super) reported: u64,
     /// The event that is being read holds a report.
     reports: bool,
@@ -55,17 +55,17 @@ pub(super) struct State {
     pub(super) head: Vec<u8>,
     /// Bytes of text that are kept for repeats.
     pub(super) kept: usize,
-    /// What readers took of the document that is being read.
+    /// The ranges that readers took of the document that is being read.
     pub(super) claimed: Vec<Claim>,
-    /// What is shown once.
+    /// The strings that are shown once.
     pub(super) rest: Rest,
     /// The event holds the whole response so far, whose contents were counted before.
     pub(super) snapshot: bool,
-    /// What the model wrote so far, in tokens.
+    /// The tokens that the model wrote so far, by estimate.
     pub(super) written: Running,
-    /// Nobody asks for that number.
+    /// True if nobody reads that number.
     pub(super) uncounted: bool,
-    /// What could not be read, by its name in coverage.
+    /// The content that could not be read, by its name in coverage.
     pub(super) unreadable: Option<&'static str>,
     /// A limit that was passed while reading; unlike bad JSON it ends the reply.
     pub(super) over: Option<&'static str>,
@@ -165,7 +165,7 @@ impl State {
         }
     }
 
-    /// Whether a choice has a channel that is open.
+    /// Reports whether a choice has a channel that is open.
     pub(super) fn is_open(&self, choice: u32) -> bool {
         let mut channels = self.channels.iter();
         channels.any(|channel| channel.open && channel.key.outer == choice)
@@ -224,7 +224,7 @@ impl State {
         }
         let Some(channel) = self.channel(key) else {
             self.count(doc, text);
-            // nobody asked for this text, so the event has to carry it whatever becomes of the rest
+            // no policy reads this text, so the event has to carry it whatever becomes of the rest
             self.news = true;
             return None;
         };
@@ -293,7 +293,8 @@ impl State {
         }
     }
 
-    /// A string that ought to be the whole text of a channel. If it is not, it was never shown: then it is a channel of its own.
+    /// Takes a string that ought to be the whole text of a channel. If it is not, it was never
+    /// shown: then it is a channel of its own.
     pub(super) fn repeat(&mut self, doc: &[u8], key: Key, text: &Text) -> Option<usize> {
         self.claim(text.range.clone());
         if !self.places.contains(key.field.place()) {
@@ -360,7 +361,7 @@ impl State {
         });
     }
 
-    /// Whether the dialect repeats its texts.
+    /// Reports whether the dialect repeats its texts.
     pub(super) fn repeats(&self) -> bool {
         self.dialect.repeats_text()
     }
@@ -396,7 +397,8 @@ impl State {
         Ok(())
     }
 
-    /// Notes how far what was written is reported, once the event is read: its members stand in any order.
+    /// Records how much of the output is reported, once the event is read: its members stand in any
+    /// order.
     pub(super) fn note_report(&mut self) {
         if std::mem::take(&mut self.reports) {
             self.reported = self.written.tokens();

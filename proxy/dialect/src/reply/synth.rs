@@ -14,7 +14,7 @@ use crate::{
 
 /// Text that was kept back, to be written as one more delta of its channel.
 pub(super) struct Late<'a> {
-    /// What the reply's chunks begin with.
+    /// The members that the reply's chunks begin with.
     head: &'a [u8],
     channel: &'a Channel,
     text: &'a str,
@@ -281,7 +281,7 @@ pub(super) fn completion_refusal(state: &State, sent: &Progress, refusal: &Refus
     choices_refusal(state, sent, refusal, r#""text":"","logprobs":null"#)
 }
 
-/// Every choice that is open ends without another word: `nothing` is the member that would hold it.
+/// Ends every open choice without further text: `nothing` is the member that would carry it.
 fn choices_refusal(state: &State, sent: &Progress, refusal: &Refused<'_>, nothing: &str) -> Draft {
     let choices: &[u32] = match sent.started {
         true => &sent.open,
@@ -308,8 +308,8 @@ fn choices_refusal(state: &State, sent: &Progress, refusal: &Refused<'_>, nothin
     draft.raw("data: [DONE]").end()
 }
 
-/// Every candidate that is open ends as if the provider's own filter had ended it. Without a comment: the official SDKs take a line that
-/// is no `data:` for a piece of JSON.
+/// Ends every open candidate as the provider's own filter would. Without a comment: the official
+/// SDKs take a line that is no `data:` for a piece of JSON.
 pub(super) fn candidate_refusal(state: &State, sent: &Progress, _: &Refused<'_>) -> Draft {
     let open: &[u32] = match sent.started {
         true => &sent.open,

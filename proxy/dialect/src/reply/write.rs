@@ -14,7 +14,7 @@ use crate::{
     sse,
 };
 
-/// What takes a site's place.
+/// The bytes that take a site's place.
 type Splice<'a> = (Range<usize>, With<'a>);
 
 enum With<'a> {
@@ -22,7 +22,7 @@ enum With<'a> {
     Json(&'a str),
     /// A literal of our own.
     Literal(Vec<u8>),
-    /// What was sent on this channel.
+    /// The text that was sent on this channel.
     Sent(usize),
 }
 
@@ -273,7 +273,7 @@ impl State {
         Ok(Written::Spliced(splices))
     }
 
-    /// What takes the place of a text that is shown once.
+    /// The bytes for the place of a text that is shown once.
     fn once<'e>(&mut self, site: &Site, edit: &'e str) -> Result<With<'e>, Malformed> {
         self.edited = true;
         if let Some(sent) = self.rest.sent.get_mut(site.channel) {
@@ -287,7 +287,8 @@ impl State {
         Ok(With::Text(edit))
     }
 
-    /// Whether what hangs on the site's channel is untrue now. A choice's log-probabilities cover all its channels.
+    /// Reports whether values that depend on the site's channel are untrue now. A choice's
+    /// log-probabilities cover all its channels.
     fn is_edited(&self, site: &Site) -> bool {
         let Some(channel) = self.channels.get(site.channel) else {
             return false;
@@ -370,7 +371,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Whether the next delta of a site's channel is edited, as far as it is there.
+    /// Reports whether the next delta of a site's channel is edited, as far as it is there.
     fn edits_next(&self, site: usize) -> bool {
         let channel = self.sites.get(site).map(|site| site.channel);
         let mut behind = self.sites.iter().enumerate().skip(site + 1);
@@ -397,7 +398,7 @@ impl Halved {
         self.low.is_empty() && self.text.is_empty()
     }
 
-    /// Where there is no literal to continue: half a letter is none.
+    /// The text for a place without a literal to continue: half a letter is none.
     fn plain(&self) -> &str {
         &self.text
     }
@@ -412,7 +413,7 @@ impl Halved {
     }
 }
 
-/// What is to be written instead of such a delta; `None` where it stays as it came.
+/// The text to write instead of such a delta; `None` where it stays as it came.
 fn halved(
     channel: &mut Channel,
     site: &Site,
@@ -463,7 +464,8 @@ fn shown(site: &Site, doc: &[u8]) -> String {
     halves::shown(doc, &text, site.head, site.tail)
 }
 
-/// Whether an edit says anything else than what came: an event is not rewritten only to escape its text in our way.
+/// Reports whether an edit says anything else than what came: an event is not rewritten only to
+/// escape its text differently.
 fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
     match site.what {
         _ if site.tail || site.head.is_some() => shown(site, doc) != edit,

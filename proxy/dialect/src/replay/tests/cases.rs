@@ -1,4 +1,4 @@
-//! What providers do, one case each.
+//! The forms that providers use, one case each.
 
 use super::*;
 

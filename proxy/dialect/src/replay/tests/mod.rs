@@ -24,7 +24,8 @@ fn value(json: &[u8]) -> Value {
     serde_json::from_slice(json).unwrap()
 }
 
-/// What the reply decoder makes of a reply: each channel's choice, place and text, then usage and the finish reason.
+/// The reply decoder's reading of a reply: each channel's choice, place and text, then usage and
+/// the finish reason.
 fn decoded(
     dialect: Dialect,
     streaming: bool,
@@ -43,7 +44,8 @@ fn decoded(
         channel.2.push_str(&delta.text);
     }
     assert!(reply.ended());
-    // what grows: a member that is shown once has its line ends made spaces in a stream, and may stand in several chunks
+    // only what grows: a member that is shown once has its line ends made spaces in a stream, and
+    // may stand in several chunks
     channels.retain(|channel, _| *channel < 1 << 31);
     let mut channels: Vec<_> = channels.into_values().collect();
     channels.retain(|(_, _, text)| !text.is_empty());

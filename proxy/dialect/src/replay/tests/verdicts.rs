@@ -1,4 +1,4 @@
-//! What may be kept.
+//! The verdicts on which replies may be stored.
 
 use super::*;
 

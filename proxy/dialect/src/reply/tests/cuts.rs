@@ -1,4 +1,4 @@
-//! Where a channel ends, and letters that are cut by the border of two deltas.
+//! The ends of channels, and letters that are cut by the border of two deltas.
 
 use super::{fixtures::chat, *};
 

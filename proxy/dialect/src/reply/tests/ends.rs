@@ -202,7 +202,7 @@ fn text_that_was_held_can_be_released_between_two_events() {
             reply.push(&bytes[from..to]).unwrap();
             from = to;
             let deltas = reply.deltas();
-            // Each channel's text is held for one event, and let out before the next.
+            // Each channel's text is kept back for one event, and released before the next.
             let edits: Vec<_> = deltas
                 .iter()
                 .map(|delta| {

@@ -191,7 +191,7 @@ pub(super) fn gemini_whole() -> Vec<u8> {
     .to_vec()
 }
 
-/// Every fixture, and whether it is a stream.
+/// Returns every fixture, and whether it is a stream.
 pub(super) fn all() -> Vec<(Dialect, bool, Vec<u8>)> {
     vec![
         (Dialect::OpenaiChat, true, chat_stream()),

@@ -78,7 +78,7 @@ fn late_text_is_a_chunk_of_the_streams_own_making_before_the_end() {
         },
     );
     let events = json_events(&ran.bytes);
-    // chunks that told nothing else are gone
+    // chunks without anything else are gone
     assert_eq!(events.len(), 3);
     for (event, text, thought) in [
         (&events[0], "late Assistant", Value::Null),

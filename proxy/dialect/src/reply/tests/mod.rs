@@ -25,10 +25,10 @@ pub(super) const LIMITS: ReplyLimits = ReplyLimits {
     body: 1 << 20,
 };
 
-/// What a client puts together: a name for each string that it sees grow or finds whole.
+/// The texts that a client puts together: a name for each string that it sees grow or finds whole.
 pub(super) type Texts = BTreeMap<String, String>;
 
-/// What is between two blank lines: name and data. Knows nothing of the code under test.
+/// The names and data between blank lines, read without the code under test.
 pub(super) fn client_events(bytes: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -241,7 +241,7 @@ impl HoldBack {
 /// A policy: what takes the place of a delta.
 pub(super) type Edit<'a> = &'a mut dyn FnMut(&Delta) -> Option<String>;
 
-/// What came out, and the text of every channel as policies saw it.
+/// The bytes that came out, and the text of every channel as policies saw it.
 pub(super) struct Ran {
     pub(super) bytes: Vec<u8>,
     pub(super) channels: BTreeMap<u32, String>,

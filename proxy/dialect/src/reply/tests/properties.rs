@@ -1,4 +1,4 @@
-//! What holds for every dialect, however the bytes are split.
+//! Properties of every dialect, however the bytes are split.
 
 use proptest::prelude::*;
 
@@ -71,7 +71,7 @@ fn what_policies_see_is_what_the_client_would_have_read() {
             .collect();
         let source = dialect == Dialect::AnthropicMessages && !streaming;
         if source || dialect == Dialect::GeminiGenerate {
-            // the other parser spells the tool's input in its own way
+            // the other parser spells the tool's input differently
             read.retain(|text| !text.contains("who"));
             shown.retain(|text| !text.contains("who"));
         }
