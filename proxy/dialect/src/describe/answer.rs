@@ -1,4 +1,4 @@
-//! What replies of every dialect have alike: errors, and counts.
+//! The parts that replies of every dialect share: errors, and counts.
 
 use super::shape::{Rule, json, list, shape, text};
 use crate::Place::Other;

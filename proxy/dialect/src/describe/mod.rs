@@ -1,4 +1,5 @@
-//! Descriptions: what a dialect's documents hold, as static data, and the one walk that reads a document by them.
+//! Descriptions: the contents of a dialect's documents, as static data, and the one walk that reads
+//! a document by them.
 //!
 //! A description is *total*. [`shape`] has no rule that means "ignore a string": what is text is yielded with its place, what no rule names
 //! (an unknown member, a known one in an unknown form, a string that does not look like what it is exempt for) is yielded all the same,
@@ -15,7 +16,7 @@ pub(super) mod walk;
 use super::{Kind, answer::Form, replay::Replay, reply::format::Format, usage::Sums};
 pub use shape::Exempt;
 
-/// Who designed an API. Others serve it, too.
+/// The company that designed an API. Others serve it, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
     /// OpenAI, and whoever serves its API.
@@ -37,30 +38,34 @@ impl Provider {
     }
 }
 
-/// What is particular to one dialect. Adding a dialect is a folder beside this one, whose `DESCRIPTION` it is, a row in the table of
-/// [`Dialect`](super::Dialect), and its path in [`recognise`](super::recognise).
+/// The properties of one dialect. Adding a dialect is a folder beside this one, whose `DESCRIPTION`
+/// it is, a row in the table of [`Dialect`](super::Dialect), and its path in
+/// [`recognise`](super::recognise).
 pub(crate) struct Description {
     /// The name in configuration, metrics and logs.
     pub name: &'static str,
-    /// Who designed the API: routing, labels, and the shape of errors go by it.
+    /// The designer of the API: routing, labels, and the shape of errors go by it.
     pub provider: Provider,
-    /// What its calls do, in the words of the semantic conventions: `gen_ai.operation.name`.
+    /// The name of what its calls do, in the terms of the semantic conventions:
+    /// `gen_ai.operation.name`.
     pub operation: &'static str,
-    /// What they make the provider do.
+    /// The work that its calls cause at the provider.
     pub kind: Kind,
     /// The end of the paths that take the same body to count its tokens.
     pub counting: Option<&'static str>,
     /// A path at which it is served, for calls that nobody sent.
     pub path: &'static str,
-    /// What a body at its endpoint is counted under where it can't be read, as with an unknown method.
+    /// The label under which a body at its endpoint counts where it can't be read, as with an
+    /// unknown method.
     pub unread: &'static str,
-    /// Whether model and streaming stand in the path and not in the body: see [`address`](super::address).
+    /// True if model and streaming stand in the path and not in the body: see
+    /// [`address`](super::address).
     pub is_addressed: bool,
-    /// Whether a reply can be asked for as a stream.
+    /// True if a reply can be requested as a stream.
     pub has_stream: bool,
-    /// Whether `stream_options` asks for a stream's usage.
+    /// True if `stream_options` asks for a stream's usage.
     pub has_stream_options: bool,
-    /// Whether a reply can be asked for in the `background`.
+    /// True if a reply can be requested in the `background`.
     pub has_background: bool,
     /// A request's body.
     pub request: &'static shape::Shape,
@@ -68,13 +73,13 @@ pub(crate) struct Description {
     pub reply: &'static shape::Rule,
     /// An event of a streamed one.
     pub event: &'static shape::Rule,
-    /// What reads replies, and writes what no provider sent.
+    /// The functions that read replies, and write what no provider sent.
     pub format: &'static Format,
-    /// What changes the form of a kept one; `None` if none is kept.
+    /// The functions that change the form of a stored reply; `None` if none is stored.
     pub replay: Option<&'static Replay>,
-    /// How a request is answered with a text, or why it can't be.
+    /// The form in which a request is answered with a text, or the reason why it can't be.
     pub answer: Result<&'static Form, &'static str>,
-    /// What to say of a request without a conversation or an input, where the API needs one.
+    /// The error for a request without a conversation or an input, where the API needs one.
     pub without_input: Option<&'static str>,
     /// The dialect of the requests that a body of this one is a list of, each in a [`shape::Rule::Document`].
     pub batch_of: Option<super::Dialect>,
@@ -90,16 +95,17 @@ pub(crate) struct Description {
     pub token_ids: Option<&'static str>,
     /// JSON pointer to what may be their vectors.
     pub vectors: Option<&'static str>,
-    /// What the numbers of its usage add up to.
+    /// The rule by which the numbers of its usage add up.
     pub usage: Sums,
-    /// Whether later events of a stream repeat the texts of its deltas.
+    /// True if later events of a stream repeat the texts of its deltas.
     pub repeats_text: bool,
-    /// Whether every event of a stream has a number. An error's has its members beside the error, too.
+    /// True if every event of a stream has a number. An error's has its members beside the error,
+    /// too.
     pub numbers_events: bool,
-    /// Whether a reply's `status` tells that it failed.
+    /// True if a reply's `status` says that it failed.
     pub has_status: bool,
-    /// Whether one reply may hold several, each a text of its own.
+    /// True if one reply may hold several, each a text of its own.
     pub has_choices: bool,
-    /// Whether `data: [DONE]` ends its streams.
+    /// True if `data: [DONE]` ends its streams.
     pub has_done: bool,
 }

@@ -8,7 +8,8 @@
 
 use crate::Place;
 
-/// A kind of content that no policy is shown. Each has a name in coverage, and `on_unseen` decides about it.
+/// A kind of content that no policy is shown. Each has a name in coverage, and an effect under
+/// `on_unseen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exempt {
     /// Pixels, or where they are to be fetched from.
@@ -64,7 +65,8 @@ impl Exempt {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether unseen content of the kind called `name` may hold a prompt, so that `on_unseen: block` refuses it. Unknown kinds do.
+    /// Reports whether unseen content of the kind called `name` may hold a prompt, so that
+    /// `on_unseen: block` refuses it. Unknown kinds do.
     pub fn blocks(name: &str) -> bool {
         Self::named(name).is_none_or(|kind| kind.facts().1)
     }
@@ -73,7 +75,7 @@ impl Exempt {
 /// The place of a string, or what tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// This one.
+    /// The given place.
     Is(Place),
     /// The one that the nearest enclosing discriminator gives.
     Role,
@@ -83,7 +85,7 @@ pub(crate) enum Slot {
     Seal,
 }
 
-/// What the elements of a list are.
+/// The meaning of a list's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Messages of the conversation: they are numbered, and may be dropped.
@@ -94,7 +96,7 @@ pub(crate) enum Level {
     Plain,
 }
 
-/// What is counted in passing.
+/// The things that are counted in passing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Count {
     /// Tools that the model is offered.
@@ -103,13 +105,14 @@ pub(crate) enum Count {
     Images,
 }
 
-/// How a value is read.
+/// The rule by which a value is read.
 pub(crate) enum Rule {
     /// A string is a passage.
     Text(Slot),
     /// A string is a passage that holds JSON source; any other value is one passage that *is* JSON source, keys and numbers included.
     Json(Slot),
-    /// A word of the API's own, an id, a name of a tool or a model. No text while it looks like one: see [`is_word`].
+    /// A word of the API's own, an id, a name of a tool or a model. It is no text while it looks
+    /// like one: see [`is_word`].
     Word,
     /// The model. Policies have it as the request's model, whatever it looks like.
     Model,
@@ -121,8 +124,8 @@ pub(crate) enum Rule {
     AnyMedia,
     /// A string that names content which the provider has.
     Reference(Exempt),
-    /// What is no text, not shown: a string that is base64, an object or a list with no other strings in it. Token probabilities have some;
-    /// those are the reply's text once more.
+    /// Content that is no text and is not shown: a string that is base64, an object or a list with
+    /// no other strings in it. Token probabilities have some; those are the reply's text once more.
     Opaque(Exempt),
     /// Base64 that vouches for this object's [`Rule::Signed`] strings.
     Signature,
@@ -148,9 +151,9 @@ pub(crate) enum Rule {
     OneOf(&'static [Rule]),
     /// A single input or message: number 0.
     First(&'static Rule),
-    /// Inside, [`Slot::Role`] is this place.
+    /// A rule within which [`Slot::Role`] is this place.
     As(Place, &'static Rule),
-    /// Inside, [`Slot::Role`] is this place whatever a discriminator says.
+    /// A rule within which [`Slot::Role`] is this place whatever a discriminator says.
     Always(Place, &'static Rule),
     /// A rule that has a name, since it occurs more than once or within itself.
     Same(&'static Rule),
@@ -180,7 +183,7 @@ pub(crate) const fn list(rule: &'static Rule) -> Rule {
     Rule::List(Level::Plain, rule)
 }
 
-/// What a discriminator's value says.
+/// The meaning of a discriminator's value.
 pub(crate) enum Says {
     /// The place of strings inside whose slot is [`Slot::Role`].
     Role(Place),
@@ -194,12 +197,13 @@ pub(crate) enum Says {
 pub(crate) struct Member {
     /// Spellings of one and the same member: two of them in an object are one key twice.
     pub keys: &'static [&'static str],
-    /// How its value is read.
+    /// The rule by which its value is read.
     pub rule: Rule,
 }
 
 impl Member {
-    /// Whether it may stand twice in an object: nothing hangs on which of the two counts, as both are shown or neither holds text.
+    /// Reports whether it may occur twice in an object: it does not matter which of the two counts,
+    /// as both are shown or neither contains text.
     pub(crate) const fn may_repeat(&self) -> bool {
         matches!(self.rule, Rule::Plain | Rule::Word) && self.keys.len() == 1
     }
@@ -207,18 +211,19 @@ impl Member {
 
 /// An object.
 pub(crate) struct Shape {
-    /// What is known of its members.
+    /// The members that are known.
     pub members: &'static [Member],
-    /// What its discriminators' values say.
+    /// The meanings of its discriminators' values.
     pub tags: &'static [(&'static str, Says)],
     /// The place of what no rule names.
     pub rest: Place,
-    /// Whether it is a message, part or block of its own: discriminators in it speak for it, and media in it have its kind.
+    /// True if it is a message, part or block of its own: discriminators in it speak for it, and
+    /// media in it have its kind.
     pub scoped: bool,
     slots: [(u8, u8); SLOTS],
 }
 
-/// At most half of them are taken.
+/// The slots of the hash table, of which at most half are taken.
 const SLOTS: usize = 256;
 
 const fn hash(key: &[u8]) -> usize {
@@ -264,7 +269,8 @@ impl Shape {
         }
     }
 
-    /// Whether media in it have the kind that it tells, and not one that an object further out does.
+    /// Reports whether media in it have the kind that it gives, and not one from an object further
+    /// out.
     pub(crate) fn owns_media(&self) -> bool {
         let tells = |(_, says): &(&str, Says)| matches!(says, Says::Media(_));
         self.tags.iter().any(tells)
@@ -290,8 +296,9 @@ impl Shape {
     }
 }
 
-/// Whether raw bytes look like a word of an API, an id or a name: at most 128 letters, digits and `_.:/+-$|`, and a letter among them
-/// where there are more than six. Cards, phones and identity numbers have no letter; addresses and sentences have other characters.
+/// Reports whether raw bytes look like a word of an API, an id or a name: at most 128 letters,
+/// digits and `_.:/+-$|`, and a letter among them where there are more than six. Cards, phones and
+/// identity numbers have no letter; addresses and sentences have other characters.
 pub(crate) fn is_word(raw: &[u8]) -> bool {
     const WORD: [bool; 256] = {
         let mut table = [false; 256];
@@ -311,7 +318,7 @@ pub(crate) fn is_word(raw: &[u8]) -> bool {
         && (raw.len() <= 6 || raw.iter().any(u8::is_ascii_alphabetic))
 }
 
-/// Whether raw bytes look like base64, in either alphabet, or a `data:` URL of it.
+/// Reports whether raw bytes look like base64, in either alphabet, or a `data:` URL of it.
 pub(crate) fn is_base64(raw: &[u8]) -> bool {
     let raw = match raw.strip_prefix(b"data:") {
         None => raw,

@@ -15,13 +15,13 @@ use crate::{Dialect, Place};
 /// Texts of a body after which it grows no deeper: descriptions lead back to themselves.
 const MOST_TEXTS: usize = 150;
 
-/// What was put into a body, and whether a policy must be shown it.
+/// The strings that were put into a body, and whether a policy must be shown them.
 #[derive(Default)]
 pub(crate) struct Marks {
     count: usize,
-    /// Must be shown.
+    /// Strings that must be shown.
     shown: Vec<String>,
-    /// Must be shown, or be counted as unseen.
+    /// Strings that must be shown, or be counted as unseen.
     counted: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl Marks {
     }
 }
 
-/// Anything: what no rule expects.
+/// A value that no rule expects.
 fn anything(chance: &mut Chance, marks: &mut Marks, depth: u8) -> Value {
     match chance.below(if depth == 0 { 3 } else { 6 }) {
         0 | 1 => marks.text(),
@@ -252,7 +252,7 @@ fn what_is_exempt_has_to_look_like_it() {
     }
 }
 
-/// What a walk over a chat's message shows, and what it counts.
+/// The text that a walk over a chat's message shows, and the kinds that it counts.
 fn walked(message: &Value) -> (String, Vec<(Exempt, u64)>) {
     let description = Dialect::OpenaiChat.description().unwrap();
     let body = json!({ "messages": [message] }).to_string();

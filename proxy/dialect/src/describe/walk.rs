@@ -8,7 +8,7 @@ use crate::{
     json::{Cursor, Key, Kind, Text},
 };
 
-/// How a leaf stands in the document.
+/// The form in which a leaf stands in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A string literal, quotes included.
@@ -24,24 +24,24 @@ pub(crate) enum Form {
 pub(crate) struct Leaf {
     /// Its bytes, quotes included.
     pub range: Range<usize>,
-    /// Whether there is a backslash in it.
+    /// True if there is a backslash in it.
     pub escaped: bool,
-    /// How it stands there.
+    /// The form in which it stands there.
     pub form: Form,
-    /// Whether its text is JSON source.
+    /// True if its text is JSON source.
     pub json: bool,
-    /// Where it belongs.
+    /// The place that it belongs to.
     pub place: Place,
     /// The message it is in, [`NO_MESSAGE`] where in none.
     pub message: u32,
-    /// Its place hangs on what an enclosing object says.
+    /// True if its place depends on a member of an enclosing object.
     pending: bool,
 }
 
-/// What a walk finds besides leaves.
+/// The findings of a walk.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// In the order of the document.
+    /// The leaves, in the order of the document.
     pub leaves: Vec<Leaf>,
     /// Elements of the conversation. None where there are several conversations.
     pub messages: Vec<Range<usize>>,
@@ -118,11 +118,11 @@ struct Walk<'a> {
     found: Found,
     /// The place of [`Slot::Role`]; `None` while a discriminator may still tell it.
     role: Option<Place>,
-    /// No discriminator changes it.
+    /// True if no discriminator changes it.
     fixed: bool,
     /// A reply: a key may occur twice, and what may be signed counts as signed.
     is_reply: bool,
-    /// In a request within the document.
+    /// True inside a request within the document.
     within: bool,
     message: u32,
     media: Media,
@@ -231,7 +231,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Two members of one name are an error where readers that take the first and readers that take the last would differ in what they read.
+    /// Refuses two members of one name where readers that take the first and readers that take the
+    /// last would differ in what they read.
     fn once(&self, member: &Member, number: usize, seen: &mut u64, key: &Key<'_>) -> Walked {
         let bit = 1 << number;
         if *seen & bit != 0 && !self.is_reply && !member.may_repeat() {
@@ -466,7 +467,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What no rule takes. The one way out of every `match` on rules: what could hold text is yielded, never passed over.
+    /// Takes a value that no rule takes. Every `match` on rules ends here: what could hold text is
+    /// yielded, never passed over.
     fn unexpected(&mut self, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
         match cursor.kind()? {
             Kind::String => {
@@ -518,7 +520,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What no policy is shown because there is no text in it. What does not look like that is shown.
+    /// Counts a value that no policy is shown because there is no text in it. A value that does not
+    /// look like that is shown.
     fn opaque(&mut self, exempt: Exempt, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
         let start = *cursor;
         let (range, is_opaque) = match cursor.kind()? {
@@ -612,7 +615,7 @@ const TYPED: Place = Place::Other;
 /// The same for [`Slot::Seal`].
 const SEALED: Place = Place::Reasoning;
 
-/// What the discriminators of an object said so far.
+/// The discriminators of an object that were read so far.
 #[derive(Default)]
 struct Said {
     role: Option<Place>,
@@ -627,7 +630,8 @@ fn key_text(key: &Key<'_>) -> Text {
     }
 }
 
-/// What a literal says. Whether it looks like a word or like base64 must not hang on how it is escaped.
+/// The content of a literal, unescaped: escapes must not change whether it looks like a word or
+/// like base64.
 fn content<'a>(bytes: &'a [u8], text: &Text) -> Cow<'a, [u8]> {
     match text.escaped {
         true => Cow::Owned(text.decode(bytes).into_owned().into_bytes()),
@@ -635,7 +639,8 @@ fn content<'a>(bytes: &'a [u8], text: &Text) -> Cow<'a, [u8]> {
     }
 }
 
-/// The kind of what a `data:` URL holds, where it says that it is no image: then it is none, whatever the member around it is for.
+/// The kind of content in a `data:` URL whose media type is no image: the member around it does not
+/// decide then.
 fn url_kind(url: &[u8]) -> Option<Exempt> {
     let is = |name: &[u8]| {
         let start = url.get(5..5 + name.len());
@@ -648,7 +653,7 @@ fn url_kind(url: &[u8]) -> Option<Exempt> {
     }
 }
 
-/// Whether all strings of a value look like base64.
+/// Reports whether all strings of a value look like base64.
 fn holds_no_text(source: &[u8]) -> bool {
     let mut done = 0;
     while let Some(at) = memchr::memchr(b'"', source.get(done..).unwrap_or_default()) {
@@ -660,7 +665,7 @@ fn holds_no_text(source: &[u8]) -> bool {
     true
 }
 
-/// What is between the quotes of a literal; all of another value.
+/// The source between the quotes of a literal; all of another value.
 fn inside<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
     let all = bytes.get(range.clone()).unwrap_or_default();
     match all {
@@ -669,12 +674,13 @@ fn inside<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
     }
 }
 
-/// Whether a value that is no list of messages makes the whole request none.
+/// Reports whether a value that is no list of messages makes the whole request none.
 fn is_conversation(rule: &Rule) -> bool {
     matches!(rule, Rule::List(Level::Message, _))
 }
 
-/// Whether the next value is a number, or lists of nothing but numbers, three deep at most. Ends at the first value that is none.
+/// Reports whether the next value is a number, or lists of nothing but numbers, three deep at most.
+/// Ends at the first value that is none.
 fn is_numbers(cursor: &Cursor<'_>) -> bool {
     fn look(cursor: &mut Cursor<'_>, depth: u8) -> Walked {
         match cursor.kind()? {
@@ -694,7 +700,7 @@ fn is_numbers(cursor: &Cursor<'_>) -> bool {
     look(&mut cursor, 0).is_ok() && (!is_list || cursor.at() > start + 2)
 }
 
-/// Whether a rule takes a value of this kind.
+/// Reports whether a rule takes a value of this kind.
 pub(crate) fn takes(rule: &Rule, kind: Kind) -> bool {
     match rule {
         Rule::Text(_)

@@ -12,7 +12,7 @@ use crate::{
     splice::{self, Splice},
 };
 
-/// Where a batch's requests are, and what each says of itself.
+/// The places of a batch's requests, and the facts of each.
 #[derive(Default)]
 pub(super) struct Batch {
     /// The requests' own bodies.
@@ -23,7 +23,7 @@ pub(super) struct Batch {
     limits: Vec<(Range<usize>, u64)>,
     /// The model that all of them name.
     pub(super) model: Option<Model>,
-    /// They name several, or one of them names none.
+    /// True if they name several models, or one of them names none.
     mixed: bool,
     /// A member that counts occurs twice in one object.
     pub(super) ambiguous: bool,
@@ -119,7 +119,8 @@ impl Body {
         Some(params.into_iter().map(part).collect())
     }
 
-    /// Whether it is a batch whose requests do not all name one model, so that no policy can be given its model.
+    /// Reports whether it is a batch whose requests do not all name one model, so that no policy
+    /// can be given its model.
     pub fn has_several_models(&self) -> bool {
         self.state.facts.batch.as_ref().is_some_and(|b| b.mixed)
     }
@@ -129,7 +130,8 @@ impl Body {
         batch.limits.iter().map(|(_, limit)| *limit).max()
     }
 
-    /// Bounds what each of a batch's requests may generate. Those that ask for less are left as they are.
+    /// Limits what each of a batch's requests may generate. Those with a lower limit are left as
+    /// they are.
     pub(super) fn bound_batch(&mut self, batch: &Batch, tokens: u64) -> bool {
         let over = batch.limits.iter().filter(|(_, limit)| *limit > tokens);
         let with = tokens.to_string().into_bytes();
@@ -156,8 +158,8 @@ impl Body {
         self.splice_all(splices.collect())
     }
 
-    /// Puts splices that touch no passage into the bytes at once. They come in the order of the document. Nothing has happened where it
-    /// says no.
+    /// Puts splices that touch no passage into the bytes at once. They come in the order of the
+    /// document. False, without a change, where it can't.
     fn splice_all(&mut self, mut splices: Vec<Splice>) -> bool {
         if let Some(index) = &self.state.index
             && splices.iter().any(|splice| index.touches(&splice.range))

@@ -103,7 +103,8 @@ impl Body {
         Ok(())
     }
 
-    /// Whether passages may stand in this value at a pointer: after it is set they are looked for again.
+    /// Reports whether passages may stand in this value at a pointer: after it is set they are
+    /// looked for again.
     fn may_hold_passages(&self, pointer: &str, json: &[u8]) -> bool {
         let Some(top) = pointer.split('/').nth(1) else {
             return true;
@@ -117,7 +118,8 @@ impl Body {
         }
     }
 
-    /// Puts edited passages that are JSON values into the bytes where a splice lies inside one. Tells whether there was any.
+    /// Puts edited passages that are JSON values into the bytes where a splice lies inside one.
+    /// Returns whether there was any.
     fn settle_edits_around(&mut self, splices: &[Splice]) -> Result<bool, Malformed> {
         let mut settled = false;
         loop {
@@ -151,8 +153,8 @@ impl Body {
         self.splice_in(splice, false, Some(facts)).is_ok()
     }
 
-    /// Puts a splice into the bytes and brings everything that is known of them along. Nothing has happened where it fails.
-    /// `facts` are those of the body after it, where they are known.
+    /// Puts a splice into the bytes and brings everything that is known of them along. A failure
+    /// changes nothing. `facts` are those of the body after it, where they are known.
     pub(super) fn splice_in(
         &mut self,
         splice: Splice,
@@ -207,7 +209,7 @@ impl Body {
         Ok(())
     }
 
-    /// Whether [`Self::render`] may give other bytes than those that arrived.
+    /// Reports whether [`Self::render`] may give other bytes than those that arrived.
     pub fn edited(&self) -> bool {
         let overlay = self.state.overlay.as_ref();
         self.state.replaced || overlay.is_some_and(|o| !o.texts.is_empty() || !o.dropped.is_empty())
@@ -228,8 +230,9 @@ impl Body {
         splice::apply(&self.state.bytes, all, &mut splices).into()
     }
 
-    /// A copy that is edited for one target, and rendered. Passages can't be edited there: an index that rendering does not need is left
-    /// out, so that no edit of a parameter has to bring it along.
+    /// Returns a copy to be edited for one target, and rendered. Passages can't be edited there: an
+    /// index that rendering does not need is left out, so that no edit of a parameter has to bring
+    /// it along.
     #[must_use]
     pub fn for_target(&self) -> Self {
         let state = &self.state;
@@ -254,7 +257,7 @@ impl Body {
         Arc::make_mut(self.state.overlay.get_or_insert_default())
     }
 
-    /// What is known of the body once it is `bytes`. What the path says stands.
+    /// Reads the facts of the body once it is `bytes`. Those from the path stay.
     pub(super) fn facts_of(&self, bytes: &[u8]) -> Facts {
         match self.dialect.is_addressed() {
             true => self.state.facts.clone(),
@@ -312,7 +315,8 @@ fn unescape(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
-/// Where the value for a pointer goes: a replacement, one for each member of that name, or an insertion.
+/// The splices that put the value at a pointer: a replacement, one for each member of that name, or
+/// an insertion.
 fn places(bytes: &[u8], pointer: &str, json: &[u8]) -> Result<Vec<Splice>, String> {
     let with = |before: &[u8], after: &[u8]| [before, json, after].concat();
     let malformed = |error: Malformed| format!("the body is no JSON: {error}");

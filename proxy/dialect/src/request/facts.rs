@@ -1,5 +1,6 @@
-//! What the exchange itself must know of a body: model, streaming, and whether the stream tells its usage. One unchecked walk over the
-//! members; of a Gemini request nothing, since its path tells all that.
+//! The facts of a body that the exchange itself needs: model, streaming, and whether the stream
+//! reports its usage. One unchecked walk over the members; of a Gemini request nothing, since its
+//! path has all that.
 
 use std::{ops::Range, sync::Arc};
 
@@ -10,18 +11,18 @@ use crate::{
     json::{Cursor, Kind, Text},
 };
 
-/// What is known of every body.
+/// The facts of every body.
 #[derive(Clone, Default)]
 pub(super) struct Facts {
     pub(super) model: Option<Model>,
-    /// Where its literal stands.
+    /// The range of its literal.
     pub(super) place: Option<Range<usize>>,
     pub(super) stream: bool,
-    /// What it makes the provider do.
+    /// The work that it causes at the provider.
     pub(super) kind: CallKind,
     /// The reply is made after the answer, and fetched later.
     pub(super) background: bool,
-    /// Gemini: the reply is asked for as one array of pieces.
+    /// True if the reply is requested as one array of pieces (Gemini).
     pub(super) listed: bool,
     /// The requests of a batch.
     pub(super) batch: Option<Arc<Batch>>,
@@ -39,13 +40,13 @@ pub(super) enum Model {
     Decoded(Arc<str>),
 }
 
-/// What is to be done so that a stream tells its usage.
+/// The change that makes a stream report its usage.
 #[derive(Clone, Default)]
 enum Options {
-    /// It is asked for already, or it can't be told how to ask.
+    /// No change: usage is requested already, or it is not known where to request it.
     #[default]
     Leave,
-    /// Put there.
+    /// Replaces the range by the text.
     Replace(Range<usize>, &'static str),
 }
 
@@ -99,7 +100,7 @@ impl Facts {
         facts
     }
 
-    /// What is known of a batch.
+    /// The facts of a batch.
     fn of(batch: Batch) -> Self {
         Self {
             model: batch.model.clone(),
@@ -111,7 +112,7 @@ impl Facts {
         }
     }
 
-    /// What a path adds. Only Gemini's does.
+    /// Adds the facts of a path. Only Gemini's has some.
     pub(super) fn at(&mut self, dialect: Dialect, path: &str) {
         self.kind = CallKind::of(dialect, path);
         if let Some(address) = address::read(dialect, path) {
@@ -121,12 +122,13 @@ impl Facts {
         }
     }
 
-    /// Whether the place of the model is its only one.
+    /// Reports whether the place of the model is its only one.
     pub(super) fn certain(&self) -> bool {
         !self.ambiguous && !self.malformed
     }
 
-    /// What to put where, so that the stream tells its usage; `None` where nothing is to be done.
+    /// The range and the text to put there, so that the stream reports its usage; `None` where
+    /// nothing is to be done.
     pub(super) fn asking_for_usage(&self) -> Option<(Range<usize>, &'static str)> {
         match &self.options {
             Options::Leave => None,

@@ -34,7 +34,7 @@ impl From<Range<usize>> for Span {
     }
 }
 
-/// Where one passage stands.
+/// The place of one passage.
 #[derive(Debug, Clone)]
 pub(super) struct Spot {
     pub(super) id: u32,
@@ -43,7 +43,7 @@ pub(super) struct Spot {
     pub(super) span: Span,
     pub(super) place: Place,
     pub(super) form: Form,
-    /// Whether its text is JSON source.
+    /// True if its text is JSON source.
     pub(super) json: bool,
     escaped: bool,
 }
@@ -61,8 +61,8 @@ impl Spot {
         }
     }
 
-    /// Its text as policies see it. JSON source is shown with as few escapes as possible, since `\u0061na@example.com` would hide from
-    /// whoever looks for an address.
+    /// Its text as policies see it. JSON source is shown with as few escapes as possible, since
+    /// `\u0061na@example.com` would hide an address from a policy that looks for one.
     pub(super) fn text<'a>(&self, bytes: &'a [u8]) -> std::borrow::Cow<'a, str> {
         let range = self.span.range();
         match self.form {
@@ -83,14 +83,16 @@ impl Spot {
         }
     }
 
-    /// Whether `text` can stand there in `document`: in the place of an object or a list it has to be JSON.
+    /// Reports whether `text` can stand there in `document`: in the place of an object or a list it
+    /// has to be JSON.
     pub(super) fn takes(&self, document: &[u8], text: &str) -> bool {
         let needs_json = self.form == Form::Json
             && matches!(document.get(self.span.range().start), Some(b'{' | b'['));
         !needs_json || is_json(text)
     }
 
-    /// What stands in the document for a `text` that it [takes](Self::takes). What takes the place of a number and is no JSON becomes a string.
+    /// The source in the document for a `text` that it [takes](Self::takes). Text in the place of a
+    /// number that is no JSON becomes a string.
     pub(super) fn written(&self, text: &str) -> Vec<u8> {
         if self.form == Form::Json && is_json(text) {
             return text.as_bytes().to_vec();
@@ -123,7 +125,7 @@ fn plainest(source: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where everything is. Spots come in the order of the document.
+/// The index. Spots come in the order of the document.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     pub(super) spots: Vec<Spot>,
@@ -187,7 +189,7 @@ impl Index {
         }
     }
 
-    /// Whether a passage stands in a range, or around it.
+    /// Reports whether a passage stands in a range, or around it.
     pub(super) fn touches(&self, range: &Range<usize>) -> bool {
         let start = |spot: &Spot| spot.span.range().start;
         let next = self.spots.partition_point(|spot| start(spot) < range.start);

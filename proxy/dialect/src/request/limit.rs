@@ -21,9 +21,10 @@ impl Body {
         self.limit_names().iter().find_map(value)
     }
 
-    /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by the newer one. Tells
-    /// whether it could: not where the body is malformed. A call that generates nothing is within every limit, and left as it is: providers
-    /// refuse the member there. In a batch it bounds the requests that want more, and no other.
+    /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by
+    /// the newer one. Returns whether it could: not where the body is malformed. A call that
+    /// generates nothing is within every limit, and left as it is: providers refuse the member
+    /// there. In a batch it limits the requests that want more, and no other.
     pub fn set_max_output_tokens(&mut self, tokens: u64) -> bool {
         if self.kind() == Kind::Count {
             return true;

@@ -1,9 +1,11 @@
-//! A request's body: what it asks, as policies see and edit it, and the bytes that go out.
+//! A request's body: its content as policies see and edit it, and the bytes that go out.
 //!
-//! [`Body::wire`] finds out no more than the exchange itself must know; [`Body::index`] finds the passages, for chains that read
-//! them. Passages and dropped messages are an overlay that [`Body::render`] splices in. A parameter is spliced into the bytes at
-//! once, so that later reads see it without an overlay of their own; ids of passages outlive that. All state is shared by
-//! pointer, so a [`Mark`] costs next to nothing and going back to it restores everything, the very same bytes included.
+//! [`Body::wire`] reads no more than the exchange itself needs; [`Body::index`] finds the passages,
+//! for chains that read them. Passages and dropped messages are an overlay that [`Body::render`]
+//! splices in. A parameter is spliced into the bytes at once, so that later reads see it without an
+//! overlay of their own; ids of passages outlive that. All state is shared by pointer, so a
+//! [`Mark`] costs next to nothing and going back to it restores everything, the very same bytes
+//! included.
 
 use std::{
     borrow::Cow,
@@ -41,13 +43,13 @@ pub struct Body {
 #[derive(Clone)]
 pub struct Mark(State);
 
-/// Why a passage or message could not be edited.
+/// The reason why a passage or message could not be edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// There is no passage of this id, or there was one before the body or its part was replaced.
+    /// No passage has this id, or there was one before the body or its part was replaced.
     #[error("there is no passage {0}: list the passages again after replacing a part of the body")]
     NoPassage(u32),
-    /// There is no message of this index, or the input is one string.
+    /// No message has this index, or the input is one string.
     #[error("there is no message {0} that could be dropped: look at the passages' `message`")]
     NoMessage(u32),
     /// The passage of this id is a JSON value, and the text for it is none.
@@ -93,21 +95,23 @@ impl Body {
         }
     }
 
-    /// Takes in what the path says of it: of a Gemini request the model and whether it streams. All other dialects say that in the body.
+    /// Adds the facts of the path: of a Gemini request the model and whether it streams. All other
+    /// dialects say that in the body.
     #[must_use]
     pub fn at(mut self, path: &str) -> Self {
         self.state.facts.at(self.dialect, path);
         self
     }
 
-    /// The path that goes out, for the `path` that came: with the model that [`Body::set_model`] set, where the dialect keeps it there.
+    /// Returns the path that goes out, for the `path` that came: with the model that
+    /// [`Body::set_model`] set, where the dialect keeps it there.
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let model = self.model().filter(|_| self.state.facts.moved);
         let moved = model.and_then(|model| address::with_model(self.dialect, path, model));
         moved.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 
-    /// How the body is written.
+    /// The dialect that the body is written in.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -150,23 +154,26 @@ impl Body {
         spots.map(|spot| size(spot) as u64).sum()
     }
 
-    /// What no policy can be shown: a label from a bounded set, and bytes. Empty without [`Body::index`].
+    /// Content that no policy can be shown: a label from a bounded set, and bytes. Empty without
+    /// [`Body::index`].
     pub fn unseen(&self) -> &[(&'static str, u64)] {
         self.known().map_or(&[], |index| &index.unseen)
     }
 
-    /// Whether `model` or `stream` occurs more than once: the model that is told here may not be the one that serves.
+    /// Reports whether `model` or `stream` occurs more than once: the model that [`Self::model`]
+    /// returns may not be the one that serves.
     pub fn ambiguous(&self) -> bool {
         self.state.facts.ambiguous
     }
 
-    /// The model that is asked for; of a batch the one that all of its requests name.
+    /// The model that is requested; of a batch the one that all of its requests name.
     pub fn model(&self) -> Option<&str> {
         self.state.facts.model.as_ref()?.text(&self.state.bytes)
     }
 
-    /// Asks for another model; of all members `model` where there are several. Tells whether it could: not where the body is malformed, or
-    /// where the model stands in the path and the name would lead out of its place there.
+    /// Sets another model; in all members `model` where there are several. Returns whether it
+    /// could: not where the body is malformed, or where the model stands in the path and the name
+    /// would lead out of its place there.
     pub fn set_model(&mut self, model: &str) -> bool {
         if self.model() == Some(model) && !self.ambiguous() {
             return true;
@@ -191,29 +198,31 @@ impl Body {
         }
     }
 
-    /// Whether the reply is asked for as a stream.
+    /// Reports whether the reply is requested as a stream.
     pub fn streaming(&self) -> bool {
         self.state.facts.stream
     }
 
-    /// What it makes the provider do, as its path says.
+    /// The work that it causes at the provider, by its path.
     pub fn kind(&self) -> Kind {
         self.state.facts.kind
     }
 
-    /// Whether the reply is made after the answer, to be fetched later (`background` of the Responses API).
+    /// Reports whether the reply is made after the answer, to be fetched later (`background` of the
+    /// Responses API).
     pub fn background(&self) -> bool {
         self.state.facts.background
     }
 
-    /// Whether the reply is asked for as one array of pieces, as Gemini streams without `alt=sse`; what we answer in our own name is then
-    /// [`listed`](super::answer::listed).
+    /// Reports whether the reply is requested as one array of pieces, as Gemini streams without
+    /// `alt=sse`; answers in Outrigger's own name are then [`listed`](super::answer::listed).
     pub fn listed(&self) -> bool {
         self.state.facts.listed
     }
 
-    /// Has a stream of `openai.chat` or `openai.completions` tell its usage. True where that had to be added: then the caller did not ask,
-    /// and [`usage_chunk`](super::usage_chunk) takes out what comes of it.
+    /// Has a stream of `openai.chat` or `openai.completions` report its usage. True where that had
+    /// to be added: then the caller did not request it, and [`usage_chunk`](super::usage_chunk)
+    /// takes out what comes of it.
     pub fn ask_for_usage(&mut self) -> bool {
         let Some((range, with)) = self.state.facts.asking_for_usage() else {
             return false;
@@ -224,7 +233,8 @@ impl Body {
             .is_ok()
     }
 
-    /// Messages that are left; where the input is no conversation, how many inputs there are that can be read. 0 without [`Body::index`].
+    /// The number of messages that are left; where the input is no conversation, of inputs that can
+    /// be read. 0 without [`Body::index`].
     pub fn messages(&self) -> u32 {
         let Some(index) = self.known() else { return 0 };
         if index.conversation.is_none() {
@@ -293,7 +303,7 @@ impl Body {
         Mark(self.state.clone())
     }
 
-    /// Whether nothing was edited since `mark` was taken.
+    /// Reports whether nothing was edited since `mark` was taken.
     pub fn unchanged_since(&self, mark: &Mark) -> bool {
         let named = |state: &State| match &state.facts.model {
             Some(Model::Decoded(model)) if state.facts.moved => Some(Arc::clone(model)),

@@ -1,4 +1,5 @@
-//! What a request makes a provider read and write beyond its text: several choices, prompts of token ids, media.
+//! The work that a request causes at a provider beyond its text: several choices, prompts of token
+//! ids, media.
 
 use super::Body;
 use crate::{
@@ -11,8 +12,8 @@ use crate::{
 const EMBEDDED_TOKEN: u64 = 4096;
 
 impl Body {
-    /// How many replies are generated, each up to the limit on output: `n`, `best_of`, `candidateCount`, times the prompts of
-    /// `openai.completions`. 1 where nobody says.
+    /// The number of replies that are generated, each up to the limit on output: `n`, `best_of`,
+    /// `candidateCount`, times the prompts of `openai.completions`. 1 where nobody says.
     pub fn choices(&self) -> u64 {
         let Some(row) = self.dialect.description() else {
             return 1;
@@ -32,7 +33,7 @@ impl Body {
         cursor.count().ok()?
     }
 
-    /// How many prompts stand in a value, each of which is answered on its own.
+    /// The number of prompts in a value, each of which is answered on its own.
     fn prompts(&self, pointer: &str) -> u64 {
         let mut prompts = 0;
         let mut ids = false;
@@ -51,7 +52,8 @@ impl Body {
         if ids { 1 } else { prompts }
     }
 
-    /// Tokens of what `unseen` says that no policy was shown: every token id is one, the rest is estimated by kind and size.
+    /// Tokens of the content in `unseen`, which no policy was shown: every token id is one, the
+    /// rest is estimated by kind and size.
     pub(super) fn unread_tokens(&self, unseen: &[(&'static str, u64)]) -> u64 {
         let parts = unseen
             .iter()

@@ -1,4 +1,4 @@
-//! What each dialect's requests hold, and what is no request.
+//! The content of each dialect's requests, and bodies that are no request.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What edits do to the bytes, to each other and to what is read later.
+//! The effects of edits on the bytes, on each other and on later reads.
 
 use super::*;
 

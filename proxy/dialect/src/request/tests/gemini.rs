@@ -1,4 +1,4 @@
-//! What is particular about Gemini's requests: places, spellings, and what stands in the path.
+//! The particulars of Gemini's requests: places, spellings, and what stands in the path.
 
 use super::*;
 

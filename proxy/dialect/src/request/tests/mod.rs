@@ -21,7 +21,7 @@ const DIALECTS: [Dialect; 6] = [
     Dialect::AnthropicMessages,
     Dialect::GeminiGenerate,
 ];
-/// Where Gemini's requests go.
+/// The path of Gemini's requests.
 const PATH: &str = "/v1beta/models/m:generateContent";
 
 /// A body as it came.
