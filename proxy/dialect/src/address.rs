@@ -1,4 +1,5 @@
-//! What stands in a path instead of the body: Gemini's model, whether it streams, and the caller's key.
+//! The values that stand in a path instead of the body: Gemini's model, whether it streams, and the
+//! caller's key.
 //!
 //! `…/models/MODEL:METHOD?alt=sse&key=KEY`. All other dialects say these things in the body or in headers, and their paths are never
 //! touched. A path that nobody edits leaves as it came; an edit replaces the collection and the model and nothing else, so versions, projects and
@@ -8,23 +9,24 @@ use std::borrow::Cow;
 
 use super::Dialect;
 
-/// What a path says of a request.
+/// The values that a path gives for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address<'a> {
     /// Decoded. `tunedModels/x` of other collections than `models`.
     pub model: Cow<'a, str>,
-    /// The reply is asked for as server-sent events.
+    /// True if the reply is requested as server-sent events.
     pub streaming: bool,
-    /// The reply is asked for piece by piece, but without `alt=sse`: it is one JSON array, which nobody can read before its end.
+    /// True if the reply is requested piece by piece, but without `alt=sse`: it is one JSON array,
+    /// which nobody can read before its end.
     pub listed: bool,
-    /// Where collection and model stand.
+    /// The range of the collection and the model.
     place: std::ops::Range<usize>,
 }
 
 /// Collections in which models are.
 const COLLECTIONS: [&str; 3] = ["/models/", "/tunedModels/", "/endpoints/"];
 
-/// What is asked of a model with a body that we read.
+/// The methods of a model whose bodies are read.
 pub const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
 
 /// Reads the address in a path and query; `None` where the dialect keeps none there, or it names no model.
@@ -57,7 +59,8 @@ pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
     })
 }
 
-/// Whether a path of Gemini's is spelt so that every server finds the same model in it: escapes stand in the model's name alone.
+/// Reports whether every server finds the same model in a path of Gemini's: escapes stand in the
+/// model's name alone.
 pub fn is_exact(path: &str) -> bool {
     let (bare, _) = split(path);
     let address = read(Dialect::GeminiGenerate, path);
@@ -72,10 +75,11 @@ pub fn is_exact(path: &str) -> bool {
     })
 }
 
-/// What no model's name holds, once decoded: a server that reads it as a part of the path would find another name.
+/// The characters that no model's name contains, once decoded: a server that reads it as a part of
+/// the path would find another name.
 const ODD: [char; 5] = ['%', '\\', ';', '?', '#'];
 
-/// What stands before the last colon, and the method after it. Some clients escape the colon.
+/// The part before the last colon, and the method after it. Some clients escape the colon.
 fn split_method(bare: &str) -> Option<(&str, &str)> {
     let escaped = bare.rfind("%3A").max(bare.rfind("%3a"));
     let (at, length) = match (bare.rfind(':'), escaped) {
@@ -105,7 +109,7 @@ pub fn with_model(dialect: Dialect, path: &str, model: &str) -> Option<String> {
     Some(out)
 }
 
-/// Whether a model's name stays one place in a path.
+/// Reports whether a model's name is safe as a part of a path.
 pub(super) fn is_name(model: &str) -> bool {
     model
         .split('/')

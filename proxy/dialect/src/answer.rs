@@ -1,5 +1,5 @@
-//! What Outrigger says in its own name, as bytes in a dialect's shape: errors, error events, canned replies, the end of a refused
-//! stream.
+//! Answers that Outrigger gives in its own name, as bytes in a dialect's shape: errors, error
+//! events, canned replies, the end of a refused stream.
 //!
 //! The shapes are those that the official SDKs accept: every field that their types require is there. A dialect that we do not read
 //! is answered as `openai.chat` would be.
@@ -10,12 +10,12 @@ use super::{Dialect, Usage, json::quote};
 pub(super) use errors::error_event_numbered;
 pub use errors::{error_body, error_event};
 
-/// Why a policy ends a reply.
+/// The reason for which a policy ends a reply.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused<'a> {
     /// `[a-z0-9_]{1,64}`.
     pub code: &'a str,
-    /// For the person who reads the app's log.
+    /// Text for the person who reads the app's log.
     pub message: &'a str,
 }
 
@@ -66,15 +66,15 @@ pub(crate) struct Answer<'a> {
     pub(super) created: u64,
 }
 
-/// How a text is written as a reply.
+/// The functions that write a text as a reply.
 pub(crate) struct Form {
-    /// As a whole reply.
+    /// Writes it as a whole reply.
     pub(super) whole: fn(Draft, &Answer<'_>) -> Draft,
-    /// As a stream of events, the terminator included.
+    /// Writes it as a stream of events, the terminator included.
     pub(super) events: fn(Draft, &Answer<'_>) -> Draft,
 }
 
-/// Of `openai.chat`, and of what is never read.
+/// The form of `openai.chat`, and of what is never read.
 pub(super) static CHAT: Form = Form {
     whole: |draft, answer| {
         let Answer {
@@ -91,7 +91,7 @@ pub(super) static CHAT: Form = Form {
         chat_events(draft, answer.model, answer.id, answer.text, answer.created)
     },
 };
-/// Of `openai.completions`.
+/// The form of `openai.completions`.
 pub(super) static COMPLETIONS: Form = Form {
     whole: |draft, answer| completion(draft, answer.model, answer.id, answer.text, answer.created),
     events: |draft, answer| {
@@ -107,7 +107,7 @@ pub(super) static COMPLETIONS: Form = Form {
         .end()
     },
 };
-/// Of `openai.responses`.
+/// The form of `openai.responses`.
 pub(super) static RESPONSES: Form = Form {
     whole: |draft, answer| {
         response(
@@ -122,23 +122,24 @@ pub(super) static RESPONSES: Form = Form {
         response_events(draft, answer.model, answer.id, answer.text, answer.created)
     },
 };
-/// Of `anthropic.messages`.
+/// The form of `anthropic.messages`.
 pub(super) static MESSAGES: Form = Form {
     whole: |draft, answer| message(draft, answer.model, answer.id, Some(answer.text)),
     events: |draft, answer| message_events(draft, answer.model, answer.id, answer.text),
 };
-/// Of `gemini.generate`.
+/// The form of `gemini.generate`.
 pub(super) static GEMINI: Form = Form {
     whole: |draft, answer| generated(draft, answer.model, answer.id, answer.text),
     events: |draft, answer| generated(draft.event(""), answer.model, answer.id, answer.text).end(),
 };
 
-/// How a request of this dialect is answered with a text, or why it can't be.
+/// The form in which a request of this dialect is answered with a text, or the reason why it can't
+/// be.
 fn form(dialect: Dialect) -> Result<&'static Form, &'static str> {
     dialect.description().map_or(Ok(&CHAT), |row| row.answer)
 }
 
-/// Whether a request of this dialect can be answered with a text.
+/// Reports whether a request of this dialect can be answered with a text.
 pub fn takes_text(dialect: Dialect) -> bool {
     form(dialect).is_ok()
 }
@@ -195,7 +196,8 @@ fn chat_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) ->
         .text(text)
         .raw(r#"},"logprobs":null,"finish_reason":null}]}"#)
         .end();
-    // usage rides on the last choice: an app that asked for none may trip over a chunk without choices
+    // usage rides on the last choice: an app that requested none may trip over a chunk without
+    // choices
     chunk(draft)
         .raw(r#""choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"#)
         .raw(NO_TOKENS)

@@ -1,8 +1,10 @@
-//! A body's canonical form: what two bodies have in common that say the same in another order, spacing or escaping.
+//! A body's canonical form: the same bytes for all bodies that differ only in order, spacing or
+//! escaping.
 //!
-//! Keys are sorted by their bytes, blanks are gone, strings are escaped in one way. Numbers stay as they are spelt: `1` and `1.0` are
-//! two bodies, which costs a cache a hit where reading them would cost it a wrong one. A key twice in one object has no canonical form:
-//! the provider may take either.
+//! Keys are sorted by their bytes, blanks are gone, strings are escaped in one form. Numbers stay
+//! as they are spelt: `1` and `1.0` are two bodies, which costs a cache a hit where reading them
+//! would cost it a wrong one. A key twice in one object has no canonical form: the provider may
+//! take either.
 
 use super::{
     Malformed,
@@ -49,7 +51,7 @@ pub fn depth(json: &[u8]) -> u32 {
 struct Form<'a> {
     json: &'a [u8],
     without: &'a [String],
-    /// The pointer of the value under way; kept only where something is left out.
+    /// The pointer of the value that is being read; kept only where something is left out.
     at: String,
     out: Vec<u8>,
 }
@@ -128,7 +130,7 @@ impl Form<'_> {
         Ok(())
     }
 
-    /// Goes one level down; returns where to come back to.
+    /// Goes one level down; returns the pointer's length to come back to.
     fn enter(&mut self, name: impl FnOnce() -> String) -> usize {
         let outer = self.at.len();
         if !self.without.is_empty() {

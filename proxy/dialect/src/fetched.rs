@@ -1,11 +1,12 @@
 //! Replies that are fetched: what was generated for an earlier request and is stored at the provider.
 //!
-//! Such a request has no body and no prompt, and yet its reply is text of a model, or quotes a prompt. Where it has the form of a dialect's
-//! reply it is read as one; the rest is named, so that coverage tells it and policies may refuse it.
+//! Such a request has no body and no prompt, and yet its reply is text of a model, or quotes a
+//! prompt. Where it has the form of a dialect's reply it is read as one; the rest is named, so that
+//! coverage reports it and policies may refuse it.
 
 use super::{Dialect, recognise::Surface};
 
-/// What a path without a body fetches; `None` where it is no reply.
+/// The reply that a path without a body fetches; `None` where it is no reply.
 pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
     Some(match segments {
         [.., "chat", "completions", _] => Surface::Reply(Dialect::OpenaiChat),
@@ -46,7 +47,7 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
     })
 }
 
-/// What an empty body at a path brings back: a cancelled response is told with all that it has.
+/// The reply to an empty body at a path: a cancelled response comes back with all that it has.
 pub(super) fn acted_on(segments: &[&str]) -> Option<Surface> {
     match segments {
         [.., "responses", _, "cancel"] => Some(Surface::Reply(Dialect::OpenaiResponses)),

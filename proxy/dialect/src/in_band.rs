@@ -1,7 +1,7 @@
 //! Errors inside a reply whose status says that all went well: an `error` event or member of a stream, an error in the place of a document.
 //!
-//! Servers end such streams with `[DONE]` as any other, so the end says nothing. Looked for is what the dialects document at the places where
-//! they document it: an `error` within what a model wrote is none.
+//! Servers end such streams with `[DONE]` as any other, so the end says nothing. Only the forms and
+//! places that the dialects document are read: an `error` within what a model wrote is none.
 
 use std::{fmt, sync::LazyLock};
 
@@ -26,12 +26,13 @@ static FAILED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("failed"
 pub struct Document {
     bytes: Vec<u8>,
     found: bool,
-    /// It is too large, or was looked into.
+    /// True if it is too large, or was read.
     done: bool,
 }
 
 impl Document {
-    /// Sees what passes, in any split; `last`: nothing follows. A document in one piece is not copied.
+    /// Takes the bytes that pass, in any split; `last` means that nothing follows. A document in
+    /// one piece is not copied.
     pub fn watch(&mut self, dialect: Dialect, bytes: &[u8], last: bool) {
         if self.done {
             return;
@@ -47,7 +48,7 @@ impl Document {
         }
     }
 
-    /// Whether it was one.
+    /// Reports whether it was an error.
     pub fn found(&mut self, dialect: Dialect) -> bool {
         if !std::mem::replace(&mut self.done, true) {
             self.found = is_error(dialect, &self.bytes);
@@ -66,7 +67,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// At the beginning of a stream.
+    /// A scanner at the beginning of a stream.
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -90,7 +91,7 @@ impl Errors {
         self.look();
     }
 
-    /// Whether there was one. What is left at the stream's end counts as an event.
+    /// Reports whether there was an error. What is left at the stream's end counts as an event.
     pub fn found(&mut self) -> bool {
         if !self.found && !self.blind && !self.frames.bytes().is_empty() {
             self.frames.finish();
@@ -135,7 +136,7 @@ impl fmt::Debug for Errors {
     }
 }
 
-/// Whether a whole reply says of itself that it failed.
+/// Reports whether a whole reply says of itself that it failed.
 pub fn is_error(dialect: Dialect, body: &[u8]) -> bool {
     if !dialect.is_read() || !mentions(body) {
         return false;
@@ -185,7 +186,7 @@ fn event_is_error(dialect: Dialect, event: &Event, bytes: &[u8]) -> bool {
     found == Ok(true)
 }
 
-/// Whether an object is an error, or holds one in the place of its own.
+/// Reports whether an object is an error, or holds one in the place of its own.
 fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
     if cursor.kind()? != Kind::Object {
         cursor.skip()?;
@@ -216,7 +217,7 @@ fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<boo
     Ok(found)
 }
 
-/// Whether a choice ended in an error, as OpenRouter tells it.
+/// Reports whether a choice ended in an error, in OpenRouter's form.
 fn choice_failed(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
     if cursor.kind()? != Kind::Object {
         cursor.skip()?;
@@ -238,7 +239,7 @@ fn choice_failed(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed>
     Ok(found)
 }
 
-/// Whether a value is more than `null`, `false`, an empty string or an empty object.
+/// Reports whether a value is more than `null`, `false`, an empty string or an empty object.
 fn is_given(cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
     match cursor.kind()? {
         Kind::Object => {

@@ -1,10 +1,12 @@
 //! JSON as bytes: a pull [`Cursor`] that walks a document once and remembers places in it, string literals, RFC 6901 pointers.
 //!
-//! It is no parser: nothing becomes a tree, nothing is allocated, and containers that nobody asked about are skipped without
-//! recursion. What is walked is checked against RFC 8259, with two deliberate differences: strings that nobody decodes are not
-//! checked for UTF-8 (50 KB prompts pass at the speed of `memchr`; [`Cursor::text`] does check), and a lone surrogate such as
-//! `\ud83d` is accepted and decodes to U+FFFD, because models and apps cut strings in the middle of an emoji. Numbers are checked as
-//! grammar only, however large. Containers nest 128 deep at most. Only [`Cursor::pass`] checks nothing.
+//! It is no parser: nothing becomes a tree, nothing is allocated, and containers that nobody reads
+//! are skipped without recursion. What is walked is checked against RFC 8259, with two deliberate
+//! differences: strings that nobody decodes are not checked for UTF-8 (50 KB prompts pass at the
+//! speed of `memchr`; [`Cursor::text`] does check), and a lone surrogate such as `\ud83d` is
+//! accepted and decodes to U+FFFD, because models and apps cut strings in the middle of an emoji.
+//! Numbers are checked as grammar only, however large. Containers nest 128 deep at most. Only
+//! [`Cursor::pass`] checks nothing.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -21,10 +23,10 @@ pub use pointer::{find, pointer};
 pub use text::{Text, quote};
 use text::{plain, unescape};
 
-/// How deep containers may nest.
+/// The greatest depth to which containers may nest.
 pub const DEPTH: u8 = 128;
 
-/// What a value is, seen from its first byte.
+/// The kind of a value, seen from its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are RFC 8259's")]
 pub enum Kind {
@@ -69,8 +71,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The value that begins at byte `at`, read as leniently as clients in Python and JavaScript read replies: `NaN`, `Infinity` and
-    /// `-Infinity` are numbers, and a string may hold bare control characters.
+    /// A cursor at the value that begins at byte `at`, which reads as leniently as clients in
+    /// Python and JavaScript read replies: `NaN`, `Infinity` and `-Infinity` are numbers, and a
+    /// string may hold bare control characters.
     pub fn lenient(bytes: &'a [u8], at: usize) -> Self {
         Self {
             lenient: true,
@@ -351,7 +354,7 @@ impl<'a> Cursor<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// Whether the key, decoded, is `name`.
+    /// Reports whether the key, decoded, is `name`.
     #[inline]
     pub fn is(&self, name: &str) -> bool {
         if self.escaped {
@@ -370,12 +373,12 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// Whether there is a backslash in it.
+    /// Reports whether there is a backslash in it.
     pub fn is_escaped(&self) -> bool {
         self.escaped
     }
 
-    /// Its place, quotes included.
+    /// Its range, quotes included.
     pub fn range(&self) -> Range<usize> {
         self.start..self.start + self.raw.len() + 2
     }

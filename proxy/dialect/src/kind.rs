@@ -1,11 +1,12 @@
 //! The kind of a call: what it makes the provider do, and so what it can cost.
 //!
-//! A dialect's endpoints take the same body for different ends. Counting tokens takes a whole conversation, generates nothing and costs
-//! nothing, so whatever reserves, limits and bills goes by the kind and not by the body alone.
+//! A dialect's endpoints take the same body for different ends. Counting tokens takes a whole
+//! conversation, generates nothing and costs nothing, so reservations, limits and costs go by the
+//! kind and not by the body alone.
 
 use super::Dialect;
 
-/// What a call makes the provider do.
+/// The work that a call causes at the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
     /// Writes text: costs its prompt and what it generates.
@@ -15,7 +16,8 @@ pub enum Kind {
     Embed,
     /// Counts the tokens of a prompt: costs nothing.
     Count,
-    /// Takes several requests in, and writes their replies later: costs their prompts and what they generate, which its own reply does not tell.
+    /// Takes several requests in, and writes their replies later: costs their prompts and what they
+    /// generate, which its own reply does not report.
     Batch,
 }
 

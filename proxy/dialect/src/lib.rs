@@ -6,7 +6,8 @@
 //! Nothing parses a document into a tree. A [`json`] cursor walks the original bytes once and notes where the strings are that may be
 //! shown; an edit is a splice into those bytes.
 
-// A new dialect, rule, place or kind of value must be decided about wherever one is: the compiler then names each place.
+// Every `match` must decide about a new dialect, rule, place or kind of value: the compiler names
+// each of them.
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
 use std::fmt;
@@ -52,7 +53,7 @@ macro_rules! dialects {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Dialect {
             $($(#[$doc])+ $dialect,)+
-            /// Everything else: relayed, never read.
+            /// Every other format: relayed, never read.
             Other,
         }
 
@@ -98,12 +99,13 @@ impl Dialect {
         }
     }
 
-    /// Whether its bodies are read.
+    /// Reports whether its bodies are read.
     pub const fn is_read(self) -> bool {
         self.description().is_some()
     }
 
-    /// Name of what its calls do, in the words of the semantic conventions: `gen_ai.operation.name`.
+    /// Name of what its calls do, in the terms of the semantic conventions:
+    /// `gen_ai.operation.name`.
     pub const fn operation(self) -> &'static str {
         match self.description() {
             Some(description) => description.operation,
@@ -119,7 +121,7 @@ impl Dialect {
         }
     }
 
-    /// Who designed it; `None` for what is never read.
+    /// The designer of its API; `None` for what is never read.
     pub const fn provider(self) -> Option<Provider> {
         match self.description() {
             Some(description) => Some(description.provider),
@@ -127,7 +129,7 @@ impl Dialect {
         }
     }
 
-    /// Whether model and streaming stand in the path: see [`address`].
+    /// Reports whether model and streaming stand in the path: see [`address`].
     const fn is_addressed(self) -> bool {
         match self.description() {
             Some(description) => description.is_addressed,
@@ -135,7 +137,7 @@ impl Dialect {
         }
     }
 
-    /// Whether `data: [DONE]` ends its streams.
+    /// Reports whether `data: [DONE]` ends its streams.
     const fn has_done(self) -> bool {
         match self.description() {
             Some(description) => description.has_done,
@@ -143,7 +145,7 @@ impl Dialect {
         }
     }
 
-    /// Whether later events of a stream repeat the texts of its deltas.
+    /// Reports whether later events of a stream repeat the texts of its deltas.
     const fn repeats_text(self) -> bool {
         match self.description() {
             Some(description) => description.repeats_text,
@@ -151,7 +153,7 @@ impl Dialect {
         }
     }
 
-    /// Whether every event of a stream has a number.
+    /// Reports whether every event of a stream has a number.
     const fn numbers_events(self) -> bool {
         match self.description() {
             Some(description) => description.numbers_events,
@@ -159,7 +161,7 @@ impl Dialect {
         }
     }
 
-    /// Whether a reply's `status` tells that it failed.
+    /// Reports whether a reply's `status` says that it failed.
     const fn has_status(self) -> bool {
         match self.description() {
             Some(description) => description.has_status,
@@ -167,7 +169,7 @@ impl Dialect {
         }
     }
 
-    /// Whether one reply may hold several, each a text of its own.
+    /// Reports whether one reply may hold several, each a text of its own.
     const fn has_choices(self) -> bool {
         match self.description() {
             Some(description) => description.has_choices,
@@ -181,17 +183,17 @@ impl Dialect {
     }
 }
 
-/// Where in a conversation a passage or a delta stands.
+/// The place of a passage or a delta in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Place {
     /// The system or developer prompt, `instructions`.
     System,
-    /// What the user said.
+    /// The user's text.
     User,
-    /// What the model said.
+    /// The model's text.
     Assistant,
-    /// What a tool returned.
+    /// The result of a tool.
     ToolResult,
     /// The arguments of a tool call: JSON source text.
     ToolArguments,
@@ -227,11 +229,11 @@ impl Places {
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
-    /// Whether `place` is in the set.
+    /// Reports whether `place` is in the set.
     pub const fn contains(self, place: Place) -> bool {
         self.0 & 1 << place as u16 != 0
     }
-    /// Whether the set has no place.
+    /// Reports whether the set has no place.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -293,12 +295,13 @@ impl fmt::Debug for Places {
 pub struct Passage {
     /// The same for this string until the body is replaced.
     pub id: u32,
-    /// Where it stands.
+    /// The place that it belongs to.
     pub place: Place,
     /// Index of its message, [`NO_MESSAGE`] where it belongs to none.
     pub message: u32,
-    /// Whether the text is JSON source: of a tool's arguments, or of a member that no description names. What takes the place of a value that
-    /// is an object or a list has to be JSON again; what takes a number's place and is none becomes a string.
+    /// True if the text is JSON source: of a tool's arguments, or of a member that no description
+    /// names. What takes the place of a value that is an object or a list has to be JSON again;
+    /// what takes a number's place and is none becomes a string.
     pub json: bool,
     /// Decoded text: JSON escapes are resolved.
     pub text: String,
@@ -307,20 +310,22 @@ pub struct Passage {
 /// The message index of passages that stand outside the conversation.
 pub const NO_MESSAGE: u32 = u32::MAX;
 
-/// What arrived for one channel of a reply: a choice's text, its reasoning, one tool call's arguments.
+/// The text that arrived for one channel of a reply: a choice's text, its reasoning, one tool
+/// call's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
     /// The same number for the same growing string, over all of the reply.
     pub channel: u32,
     /// The choice it belongs to.
     pub choice: u32,
-    /// Where it stands.
+    /// The place that it belongs to.
     pub place: Place,
-    /// Whether the text is JSON source; what takes the place of a value that is no string has to be JSON again.
+    /// True if the text is JSON source; what takes the place of a value that is no string has to be
+    /// JSON again.
     pub json: bool,
     /// Decoded text.
     pub text: String,
-    /// Nothing more comes for this channel.
+    /// True if nothing more comes for this channel.
     pub last: bool,
 }
 
@@ -335,17 +340,17 @@ pub struct Usage {
     pub written: u64,
     /// All generated tokens, reasoning included.
     pub output: u64,
-    /// Those of `output` that were reasoning, where told.
+    /// Those of `output` that were reasoning, where the provider reports them.
     pub reasoning: u64,
-    /// Counted by the host's estimate: the provider told nothing.
+    /// True if the host estimated them, as the provider reported nothing.
     pub estimated: bool,
 }
 
-/// Why bytes could not be read as what they claim to be.
+/// The reason why bytes could not be read in their format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
 pub struct Malformed {
-    /// What is wrong, for the person who sent it; never quotes the document.
+    /// The fault, for the person who sent the bytes; never quotes the document.
     pub what: &'static str,
     /// Byte offset.
     pub at: usize,

@@ -1,8 +1,10 @@
-//! What a request is, seen from its head: a call that we read, something without a prompt, or a prompt that nobody here can read.
+//! The kind of a request, seen from its head: a call that we read, something without a prompt, or a
+//! prompt that nobody here can read.
 //!
-//! When in doubt it is unread: a path that looks nearly like one of ours, a body where none belongs. Unread requests are refused where a
-//! policy reads or judges, so a doubt can't become a way around it. Servers differ in how they read a path; one that is spelt oddly is
-//! read in every way that some server reads it, and is a call only where all that take it for one agree which ([`spelling`]).
+//! When in doubt it is unread: a path that looks nearly like one of ours, a body where none
+//! belongs. Unread requests are refused where a policy reads or judges, so a doubt can't get past
+//! it. Servers differ in how they read a path; one that is spelt oddly gets every reading that some
+//! server has of it, and is a call only where all that take it for one agree which ([`spelling`]).
 
 use http::{HeaderMap, Method, header};
 
@@ -10,7 +12,7 @@ use super::{Dialect, address, fetched};
 
 mod spelling;
 
-/// What policies can be shown of a request.
+/// The parts of a request that policies can be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
     /// A body of this dialect.
@@ -30,7 +32,8 @@ pub const REALTIME: &str = "realtime";
 /// The reason of [`Surface::Unread`] for a body where none belongs.
 pub const BODY: &str = "body";
 
-/// Tells what a request is. Base URLs differ, so paths are compared by their last segments; the query is ignored.
+/// Finds the kind of a request. Base URLs differ, so paths are compared by their last segments; the
+/// query is ignored.
 pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Surface {
     match *method {
         Method::GET if is_websocket(headers) => Surface::Unread(REALTIME),
@@ -64,7 +67,7 @@ pub fn dialect_at(path: &str) -> Dialect {
     }
 }
 
-/// What a request without a body at this path brings back, in any reading that some server has of it.
+/// The reply to a request without a body at this path, in any reading that some server has of it.
 fn reply_at(path: &str, find: fn(&[&str]) -> Option<Surface>) -> Surface {
     let bare = path.split(['?', '#']).next().unwrap_or_default();
     let find = |segments: &[String]| {
@@ -83,13 +86,13 @@ fn reply_at(path: &str, find: fn(&[&str]) -> Option<Surface>) -> Surface {
     found.unwrap_or(Surface::NoPrompt)
 }
 
-/// Whether a request wants its connection to become a WebSocket.
+/// Reports whether a request wants its connection to become a WebSocket.
 pub fn is_websocket(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::UPGRADE).iter();
     values.any(|value| names_websocket(value.as_bytes()))
 }
 
-/// Whether a value of `upgrade` names WebSockets, in whatever version.
+/// Reports whether a value of `upgrade` names WebSockets, in whatever version.
 pub fn names_websocket(value: &[u8]) -> bool {
     value.split(|byte| *byte == b',').any(|name| {
         let name = name.trim_ascii().get(..9);
@@ -97,7 +100,7 @@ pub fn names_websocket(value: &[u8]) -> bool {
     })
 }
 
-/// What a body at this path is.
+/// The kind of a body at this path.
 fn endpoint(path: &str) -> Surface {
     let bare = path.split(['?', '#']).next().unwrap_or_default();
     if spelling::is_plain(bare) {
@@ -178,8 +181,9 @@ fn call(segments: &[&str]) -> Option<Dialect> {
         .then_some(Dialect::GeminiGenerate)
 }
 
-/// Whether what stands before an endpoint may be a base URL: no resource of some other API, by its name or its parent's.
-/// (`/threads/t_1/messages` are OpenAI's assistants, not Anthropic's messages.)
+/// Reports whether the segments before an endpoint may be a base URL's: no resource of some other
+/// API, by its name or its parent's. (`/threads/t_1/messages` are OpenAI's assistants, not
+/// Anthropic's messages.)
 fn is_base(before: &[&str]) -> bool {
     let Some((last, rest)) = before.split_last() else {
         return true;
@@ -191,8 +195,9 @@ fn is_base(before: &[&str]) -> bool {
     !other(last) && !rest.last().is_some_and(other)
 }
 
-/// Whether what stands before `completions` is one of the base URLs that old completions are served at, and not a word that some server
-/// might take for `chat`: bodies of the two have nothing in common.
+/// Reports whether the segments before `completions` are one of the base URLs that old completions
+/// are served at, and not a word that some server might take for `chat`: bodies of the two have
+/// nothing in common.
 fn may_serve_completions(before: &[&str]) -> bool {
     const BASES: [&str; 7] = [
         "openai",
@@ -295,7 +300,7 @@ fn named(segment: &str) -> Option<&'static str> {
     found.map(|(_, label)| *label)
 }
 
-/// Why a body that is no call is not read: the metric label.
+/// The metric label that says why a body that is no call is not read.
 fn reason(segments: &[&str]) -> &'static str {
     let last = segments.last().copied().unwrap_or_default();
     // `:embedContent`, `:batchGenerateContent`, `:predict`, `:rawPredict` …
@@ -309,7 +314,7 @@ fn reason(segments: &[&str]) -> &'static str {
     telling.unwrap_or(ELSE)
 }
 
-/// The label of a known endpoint that is asked for with an unknown method.
+/// The label of a known endpoint that is requested with an unknown method.
 const fn label(dialect: Dialect) -> &'static str {
     match dialect.description() {
         Some(row) => row.unread,
@@ -317,14 +322,15 @@ const fn label(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Whether the head says that there is no body. A missing length does not: HTTP/2 needs none.
+/// Reports whether the head says that there is no body. A missing length does not: HTTP/2 needs
+/// none.
 fn is_empty(headers: &HeaderMap) -> bool {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let zero = lengths.next().is_some_and(|value| value == "0") && lengths.next().is_none();
     zero && !headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-/// Whether the head says that there is a body.
+/// Reports whether the head says that there is a body.
 fn announces_body(headers: &HeaderMap) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING)
         || headers.contains_key(header::CONTENT_LENGTH) && !is_empty(headers)
@@ -565,7 +571,7 @@ mod tests {
         "/v1/models/m:countTokens",
     ];
 
-    /// One way to spell the character at `at` or what stands around it.
+    /// Another spelling of the character at `at` or of what stands around it.
     fn respelt(path: &str, at: usize, how: u8) -> String {
         let (before, rest) = path.split_at(at);
         let Some(first) = rest.chars().next() else {

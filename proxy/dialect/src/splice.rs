@@ -5,9 +5,9 @@ use std::ops::Range;
 /// Bytes that take the place of a range; an empty range inserts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Splice {
-    /// What goes. Offsets are those of the untouched document.
+    /// The range that is replaced. Offsets are those of the untouched document.
     pub range: Range<usize>,
-    /// What comes instead.
+    /// The bytes that replace it.
     pub with: Vec<u8>,
 }
 
@@ -35,7 +35,7 @@ pub fn apply(bytes: &[u8], within: Range<usize>, splices: &mut [Splice]) -> Vec<
     out
 }
 
-/// How many bytes [`apply`] would give.
+/// The number of bytes that [`apply`] would give.
 pub fn size(within: Range<usize>, splices: &mut [Splice]) -> usize {
     let mut size = within.len();
     in_force(&within, splices, |splice| {

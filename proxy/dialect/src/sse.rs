@@ -15,13 +15,13 @@ use super::Malformed;
 pub struct Frames {
     buffer: BytesMut,
     limit: usize,
-    /// No line end before this.
+    /// The offset before which there is no line end.
     scanned: usize,
-    /// Where the line under way begins.
+    /// The offset at which the current line begins.
     line: usize,
-    /// The event under way; its `raw` grows.
+    /// The current event; its `raw` grows.
     event: Event,
-    /// Only the stream's first line may begin with a byte order mark.
+    /// True at the stream's first line, the only one that may begin with a byte order mark.
     first: bool,
     finished: bool,
 }
@@ -37,9 +37,9 @@ pub struct Event {
     pub name: Range<usize>,
     /// The value of its first `data:` line; empty where it has none.
     pub data: Range<usize>,
-    /// How many `data:` lines it has.
+    /// The number of its `data:` lines.
     pub data_lines: u32,
-    /// Whether the stream ended before its blank line.
+    /// True if the stream ended before its blank line.
     pub cut: bool,
 }
 
@@ -62,7 +62,7 @@ impl Frames {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Says that nothing more arrives: the rest counts as an event, too.
+    /// Notes that nothing more arrives: the rest counts as an event, too.
     pub fn finish(&mut self) {
         self.finished = true;
     }
@@ -72,7 +72,7 @@ impl Frames {
         &self.buffer
     }
 
-    /// How many bytes [`Frames::next`] has given out as events and nobody has taken.
+    /// The number of bytes that [`Frames::next`] has returned as events and nobody has taken.
     pub fn complete(&self) -> usize {
         self.event.raw.start
     }
@@ -142,7 +142,7 @@ impl Frames {
         end
     }
 
-    /// The next complete event.
+    /// Returns the next complete event.
     ///
     /// # Errors
     /// The event under way is larger than the limit.
@@ -204,7 +204,7 @@ impl Frames {
         }
     }
 
-    /// What is left when the stream has ended.
+    /// The rest when the stream has ended.
     fn cut(&mut self) -> Result<Option<Event>, Malformed> {
         let end = self.buffer.len();
         if end == self.event.raw.start {
@@ -246,7 +246,7 @@ impl fmt::Debug for Frames {
     }
 }
 
-/// Where the field's value begins, if the line is this field.
+/// The offset at which the field's value begins, if the line is this field.
 fn value_of(line: &[u8], field: &[u8]) -> Option<usize> {
     match line.strip_prefix(field)? {
         [] => Some(field.len()),

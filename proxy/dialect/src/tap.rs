@@ -1,9 +1,12 @@
-//! Watches the bytes of a reply that no policy reads: what it cost, why it ended, whether it ended at all.
+//! Observes the bytes of a reply that no policy reads: its usage, why it ended, whether it ended at
+//! all.
 //!
-//! A [`Tap`] delays and changes nothing. What it tells is read by the same [`Reply`] that serves policies, without a place to show, so that
-//! what ends a reply, what it cost and what it said are the same with a policy and without: a stream event by event, a whole reply at its
-//! end, where it is of a usual size. One that is larger is not kept but abridged, and what remains of it is read. An event that is larger
-//! than any but media makes the tap blind: then the end is not known, and the stream is not called cut.
+//! A [`Tap`] delays and changes nothing. Its figures are read by the same [`Reply`] that serves
+//! policies, without showing anything, so that a reply's end, usage and text are the same with a
+//! policy and without: a stream event by event, a whole reply at its end, where it is of a usual
+//! size. One that is larger is not kept but abridged, and what remains of it is read. An event that
+//! is larger than any but media makes the tap blind: then the end is not known, and the stream is
+//! not called cut.
 
 mod abridge;
 
@@ -21,7 +24,7 @@ const EVENT: usize = 4 << 20;
 /// A whole reply of so much is kept until its end. Texts are smaller; vectors and media are not.
 const KEPT: usize = 256 << 10;
 
-/// Watches one reply.
+/// Observes one reply.
 pub struct Tap {
     dialect: Dialect,
     streaming: bool,
@@ -31,7 +34,7 @@ pub struct Tap {
     abridger: Option<Box<Abridger>>,
     /// Reads a stream's events, or a reply that was kept.
     reader: Option<Box<Reply>>,
-    /// Bytes of the line under way.
+    /// The bytes of the current line.
     line: usize,
     /// The last byte was a `\r`: a `\n` now ends nothing.
     after_cr: bool,
@@ -43,7 +46,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Watches a reply in `dialect`.
+    /// Observes a reply in `dialect`.
     pub fn new(dialect: Dialect, streaming: bool) -> Self {
         let read = streaming && dialect.is_read();
         Self {
@@ -96,7 +99,8 @@ impl Tap {
         }
     }
 
-    /// Says that the upstream's body ended: an event that lacks its blank line counts, and a whole reply is read.
+    /// Notes that the upstream's body ended: an event that lacks its blank line counts, and a whole
+    /// reply is read.
     pub fn finish(&mut self) {
         if let Some(abridger) = &mut self.abridger {
             return abridger.finish();
@@ -145,7 +149,7 @@ impl Tap {
         abridged.or(self.reader.as_deref())
     }
 
-    /// What the provider said it cost, so far.
+    /// The usage that the provider reported so far.
     pub fn usage(&self) -> Option<Usage> {
         self.reader()?.usage()
     }
@@ -159,28 +163,31 @@ impl Tap {
         }
     }
 
-    /// Why the model stopped, as the dialect spells it; as far as that is known without reading.
+    /// The reason why the model stopped, as the dialect spells it; as far as that is known without
+    /// reading.
     pub fn finish_reason(&self) -> Option<&str> {
         self.reader()?.finish_reason()
     }
 
-    /// Whether there was real content: text, reasoning, a tool call; not role-only chunks and pings.
+    /// Reports whether there was real content: text, reasoning, a tool call; not role-only chunks
+    /// and pings.
     pub fn content_seen(&self) -> bool {
         self.content_seen
     }
 
-    /// Whether the stream's terminator was seen. A whole reply has none: true.
+    /// Reports whether the stream's terminator was seen. A whole reply has none: true.
     pub fn ended(&self) -> bool {
         let read = (self.reader.as_ref()).filter(|_| self.streaming && !self.blind);
         read.is_none_or(|reader| reader.ended())
     }
 
-    /// Whether the last byte was not the end of a line.
+    /// Reports whether the last byte was not the end of a line.
     pub fn mid_line(&self) -> bool {
         self.line > 0
     }
 
-    /// What must be written before an event of our own, so that it does not become part of one that was cut.
+    /// The bytes that must be written before an event of our own, so that it does not become part
+    /// of one that was cut.
     pub fn gap(&self) -> &'static [u8] {
         match (self.mid_line(), self.blank) {
             (true, _) => b"\n\n",

@@ -4,8 +4,8 @@
 //! is 20 % off, and 50 % on code. Exact counting would cost 50 to 70 MB of tables in every pod. Other vocabularies differ by a factor
 //! per model, which is learned from the usage that providers report, not here.
 //!
-//! The pass is a state machine whose every step is one look into a table. A step waits for the one before it, so a long text is
-//! walked in four places at once.
+//! The pass is a state machine whose every step is one look into a table. A step waits for the one
+//! before it, so a long text is walked in four places in parallel.
 
 /// Thousandths of a token. Costs fall due at the character that shows that a token more is needed.
 mod cost {
@@ -17,12 +17,12 @@ mod cost {
     pub(super) const NEWLINE: i32 = 120;
     /// A run of two spaces or more; a single one belongs to the word after it.
     pub(super) const SPACES: i32 = 997;
-    /// On top of what it costs as a letter.
+    /// The cost on top of its cost as a letter.
     pub(super) const NON_ASCII_LETTER: i32 = 416;
     pub(super) const CJK: i32 = 745;
 }
 
-/// What a byte is.
+/// The class of a byte.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Class {
@@ -33,13 +33,14 @@ enum Class {
     Newline,
     Punctuation,
     Underscore,
-    /// And emoji.
+    /// CJK characters and emoji.
     Cjk,
     /// The rest of a character that was counted at its first byte.
     Continuation,
 }
 
-/// What the bytes before were. Letters are followed by how many there were, six meaning more as well.
+/// The states, which say what the bytes before were. `LETTERS` has their number added, where six
+/// means six or more.
 mod state {
     pub(super) const START: u8 = 0;
     pub(super) const LETTERS: u8 = 0; // plus 1 to 6
@@ -74,7 +75,8 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// By state and class, 16 classes a state: the cost above the lowest byte, which is the next state times 16.
+/// The steps by state and class, 16 classes a state: the cost above the lowest byte, which is the
+/// next state times 16.
 const STEPS: [i32; 256] = {
     let mut steps = [0; 256];
     let mut from = 0;
@@ -168,8 +170,9 @@ pub fn estimate_bytes(bytes: &[u8]) -> u64 {
     (u64::try_from(sum).unwrap_or(0) + 500) / 1000
 }
 
-/// Estimates the tokens of a part that holds no text, by its label in the coverage and its size as JSON source. Generous: it stands until the
-/// provider tells the truth, and what is estimated as nothing passes every limit.
+/// Estimates the tokens of a part that holds no text, by its label in the coverage and its size as
+/// JSON source. Generous: it stands until the provider reports usage, and an estimate of nothing
+/// passes every limit.
 pub fn estimate_part(label: &str, bytes: u64) -> u64 {
     // Base64 takes a third more than what it holds.
     let (least, bytes_each) = match label {
@@ -186,7 +189,7 @@ pub fn estimate_part(label: &str, bytes: u64) -> u64 {
     (bytes / bytes_each).max(least)
 }
 
-/// An estimate that grows with its text: what a stream has said so far.
+/// An estimate that grows with the text of a stream.
 ///
 /// Texts of several channels may be fed in turn; a border between two of them costs a token's error at most.
 #[derive(Debug, Clone, Default)]

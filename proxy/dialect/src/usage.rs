@@ -1,17 +1,19 @@
-//! What a reply cost, as the provider reports it in its `usage` object.
+//! The tokens of a reply, as the provider reports them in its `usage` object.
 //!
-//! Providers count differently: Anthropic's prompt is the sum of three parts that exclude each other, Gemini's output excludes its thoughts, and
-//! some servers of OpenAI's dialect leave reasoning out of the output. Here `input` and `output` are always everything. A stream may
-//! report several times, each report fuller than the one before or not: what a report tells replaces what was known, what it leaves out stays.
-//! Zeros tell nothing: some servers write them until they know, others write them last; neither takes the place of a count, and an object of
-//! nothing else is no report.
+//! Providers count differently: Anthropic's prompt is the sum of three parts that exclude each
+//! other, Gemini's output excludes its thoughts, and some servers of OpenAI's dialect leave
+//! reasoning out of the output. Here `input` and `output` are always everything. A stream may
+//! report several times, each report fuller than the one before or not: the counts of a report
+//! replace what was known, those that it leaves out stay. Zeros count for nothing: some servers
+//! write them until they know, others write them last; neither takes the place of a count, and an
+//! object of nothing else is no report.
 
 use super::{
     Dialect, Malformed, Usage,
     json::{Cursor, Kind},
 };
 
-/// What the numbers of a usage object add up to.
+/// The rule by which the numbers of a usage object add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sums {
     /// The prompt's number is all of it, and so is the output's.
@@ -22,7 +24,7 @@ pub(crate) enum Sums {
     ThoughtsApart,
 }
 
-/// What one object tells.
+/// The counts of one object.
 #[derive(Default)]
 struct Told {
     input: Option<u64>,
@@ -37,14 +39,14 @@ struct Told {
     total: Option<u64>,
 }
 
-/// How far a usage object goes.
+/// The extent of a usage object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Report {
-    /// It has no count, or zeros only.
+    /// A report without a count, or with zeros only.
     Blank,
-    /// It counts the prompt, and nothing that was generated.
+    /// A report that counts the prompt, and nothing that was generated.
     Prompt,
-    /// It counts what was generated.
+    /// A report that counts what was generated.
     Output,
 }
 
@@ -124,7 +126,7 @@ fn tokens(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
 }
 
 impl Told {
-    /// Whether it has no count but zeros.
+    /// Reports whether it has no count but zeros.
     fn is_blank(&self) -> bool {
         let counts = [
             self.input,
@@ -147,7 +149,7 @@ impl Told {
         }
     }
 
-    /// Takes what was told into `usage`.
+    /// Takes the counts into `usage`.
     fn settle(&self, dialect: Dialect, usage: &mut Usage) {
         let sums = dialect
             .description()

@@ -1,8 +1,10 @@
-//! Takes what comes of [`Body::ask_for_usage`](super::request::Body::ask_for_usage) out of a stream that the caller did not ask it for:
-//! the chunk without choices that tells the usage, and the `"usage":null` of all others. Every other byte leaves as it came.
+//! Takes what comes of [`Body::ask_for_usage`](super::request::Body::ask_for_usage) out of a stream
+//! whose caller did not request it: the chunk without choices that reports the usage, and the
+//! `"usage":null` of all others. Every other byte leaves as it came.
 //!
-//! A server that tells its usage beside a choice does so unasked as well: that stays. Events are looked into only where `"usage"` stands in
-//! them; pieces that are whole events without it are handed on, not copied. The end of an event may be held until its rest arrives.
+//! A server that reports its usage beside a choice does so unrequested as well: that stays. Events
+//! are looked into only where `"usage"` stands in them; pieces that are whole events without it are
+//! handed on, not copied. The start of an event may be kept back until its rest arrives.
 
 use std::{fmt, ops::Range, sync::LazyLock};
 
@@ -26,11 +28,11 @@ pub struct Filter {
     passes: bool,
 }
 
-/// What becomes of an event.
+/// The treatment of an event.
 enum Fate {
     Stays,
     Goes,
-    /// Without this range.
+    /// Leaves without this range.
     Loses(Range<usize>),
 }
 
@@ -59,7 +61,8 @@ impl Filter {
         self.complete()
     }
 
-    /// What is held, at the stream's end or before something of our own is written.
+    /// Returns the bytes that were kept back, at the stream's end or before something of our own is
+    /// written.
     pub fn finish(&mut self) -> Bytes {
         self.frames.finish();
         self.complete()
@@ -106,7 +109,7 @@ impl fmt::Debug for Filter {
     }
 }
 
-/// Whether the bytes end where an event does.
+/// Reports whether the bytes end where an event does.
 fn is_whole(bytes: &[u8]) -> bool {
     bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n")
 }
@@ -172,7 +175,7 @@ fn read(doc: &[u8], at: usize) -> Fate {
     }
 }
 
-/// Behind the comma that may follow, and the blanks after it.
+/// The offset behind the comma that may follow, and the blanks after it.
 fn after_comma(doc: &[u8], at: usize) -> usize {
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
     let rest = doc.get(at..).unwrap_or_default();

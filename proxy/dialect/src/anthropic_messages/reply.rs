@@ -1,4 +1,4 @@
-//! What an `anthropic.messages` reply holds, events and whole.
+//! The description of `anthropic.messages` replies, events and whole.
 
 use crate::{
     Place::{Assistant, Other, ToolArguments},
@@ -34,5 +34,5 @@ shape! {
     "signature" => Rule::Signature, "citation" => Rule::Object(&CITATION), "stop_reason" => Rule::Word,
     "stop_sequence" => text(Assistant), "container" => Rule::Same(&CONTAINER), "content" => json(Other),
 }
-/// Where code runs: ids and dates.
+/// The container that code runs in: ids and dates.
 static CONTAINER: Rule = Rule::Same(&COUNTS);

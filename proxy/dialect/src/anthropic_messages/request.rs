@@ -1,4 +1,4 @@
-//! What an `anthropic.messages` request holds: <https://docs.claude.com/en/api/messages>.
+//! The description of `anthropic.messages` requests: <https://docs.claude.com/en/api/messages>.
 
 use crate::{
     Place::{Assistant, Metadata, System, ToolArguments, ToolDefinition, ToolResult, User},
@@ -46,13 +46,13 @@ shape! {
 }
 shape! { CALLER, Other, []; "type" => Rule::Word, "tool_id" => Rule::Word }
 shape! {
-    /// What an image or a document consists of. Only here the type tells whether a string is text.
+    /// The source of an image or a document. Only here the type tells whether a string is text.
     SOURCE, Other, ["text" = Says::Text];
     "type" => Rule::Tag, "data" => Rule::Text(Slot::Type), "media_type" => Rule::Word, "url" => Rule::AnyMedia,
     "file_id" => Rule::AnyMedia, "content" => Rule::Same(&BLOCKS),
 }
 shape! {
-    /// What a text in the history quotes.
+    /// A quotation in a text of the history.
     CITATION, Other, [];
     "type" => Rule::Word, "enabled" => Rule::Plain, "cited_text" => TEXT, "document_title" => TEXT, "title" => TEXT, "url" => TEXT,
     "source" => TEXT, "file_id" => Rule::Word, "document_index" => Rule::Plain, "search_result_index" => Rule::Plain,

@@ -1,4 +1,4 @@
-//! What a `gemini.generate` reply holds, chunks and whole.
+//! The description of `gemini.generate` replies, chunks and whole.
 
 use crate::{
     Place::{Assistant, Other, ToolArguments},

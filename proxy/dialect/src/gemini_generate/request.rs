@@ -1,4 +1,4 @@
-//! What a `gemini.generate` request holds: <https://ai.google.dev/api/generate-content>.
+//! The description of `gemini.generate` requests: <https://ai.google.dev/api/generate-content>.
 //!
 //! The API reads every key in two spellings, `systemInstruction` and `system_instruction`, and its own examples use both.
 
@@ -34,7 +34,8 @@ shape! {
     "role" => Rule::Tag, "parts" => Rule::OneOf(&[list(&Rule::OneOf(&[TEXT, Rule::Object(&PART)])), Rule::Object(&PART), TEXT]),
 }
 shape! {
-    /// Parts are told apart by their members; `thought` says that the text is the model's reasoning.
+    /// A part, whose kind its members decide; `thought` says that the text is the model's
+    /// reasoning.
     PART, Other, ["true" = Says::Role(Reasoning)];
     "thought" => Rule::Tag, "text" => TEXT, "thoughtSignature" | "thought_signature" => Rule::Opaque(Exempt::SignedReasoning),
     "inlineData" | "inline_data" => Rule::Object(&MEDIA), "fileData" | "file_data" => Rule::Object(&MEDIA),

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::{Cursor, Kind};
 
-/// Where the value at an RFC 6901 pointer stands. Of members with one name the last counts, as nearly every parser has it.
+/// The range of the value at an RFC 6901 pointer. Of members with one name the last counts, as
+/// nearly every parser has it.
 pub fn pointer(bytes: &[u8], pointer: &str) -> Option<Range<usize>> {
     find(bytes, pointer)?.skip().ok()
 }

@@ -35,7 +35,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// To the first quote before which the backslashes are even.
+    /// Moves to the first quote that an even number of backslashes precedes.
     fn pass_string(&mut self) -> Result<(), Malformed> {
         let inside = self.bytes.get(self.at + 1..).unwrap_or_default();
         let end = memchr::memchr_iter(b'"', inside).find(|end| {

@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, ops::Range};
 
-/// Where a string literal stands.
+/// The place of a string literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     /// Its bytes, quotes included.
     pub range: Range<usize>,
-    /// Whether there is a backslash in it.
+    /// True if there is a backslash in it.
     pub escaped: bool,
 }
 
@@ -24,7 +24,7 @@ impl Text {
     }
 }
 
-/// How many bytes from the first on are neither quote, backslash nor control character.
+/// The number of bytes from the first on that are neither quote, backslash nor control character.
 ///
 /// Most strings are short, so the first 32 bytes are looked at in words; long ones are `memchr`'s.
 #[inline]

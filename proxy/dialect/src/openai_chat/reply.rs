@@ -1,4 +1,4 @@
-//! What an `openai.chat` reply holds, chunks and whole, and what servers that speak it add.
+//! The description of `openai.chat` replies, chunks and whole, with the members that servers add.
 
 use crate::{
     Place::Assistant,

@@ -1,4 +1,5 @@
-//! What an `openai.chat` request holds: <https://platform.openai.com/docs/api-reference/chat/create>, and what servers that speak it add.
+//! The description of `openai.chat` requests:
+//! <https://platform.openai.com/docs/api-reference/chat/create>, with the members that servers add.
 
 use crate::{
     Place::{
@@ -52,7 +53,7 @@ shape! {
     "data" => Rule::Opaque(Exempt::SignedReasoning), "id" => Rule::Word, "format" => Rule::Word, "index" => Rule::Plain,
 }
 shape! {
-    /// What a text quotes.
+    /// A quotation in a text.
     ANNOTATION, Other, []; "type" => Rule::Word, "url_citation" => Rule::Object(&CITATION)
 }
 shape! {
@@ -90,7 +91,8 @@ shape! {
     "custom" => Rule::Object(&CALL),
 }
 shape! {
-    /// `arguments` is JSON source in a string by the book; some clients send the object itself.
+    /// A function call. The API documents `arguments` as JSON source in a string; some clients send
+    /// the object itself.
     CALL, Other, []; "name" => Rule::Word, "arguments" => json(ToolArguments), "input" => json(ToolArguments)
 }
 shape! {
@@ -106,6 +108,7 @@ shape! {
 shape! { FORMAT, ToolDefinition, []; "type" => Rule::Word, "json_schema" => Rule::Object(&FUNCTION) }
 shape! { PREDICTION, Other, []; "type" => Rule::Word, "content" => Rule::As(Assistant, &CONTENT) }
 shape! {
-    /// Where the provider's prompt cache ends; Anthropic's, and taken by gateways in front of it.
+    /// The end of the provider's prompt cache; Anthropic's, and accepted by gateways in front of
+    /// it.
     CACHE_CONTROL, Other, []; "type" => Rule::Word, "ttl" => Rule::Word
 }

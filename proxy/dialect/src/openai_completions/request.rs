@@ -1,4 +1,5 @@
-//! What an `openai.completions` request holds: a prompt, or several that are answered each on its own, and a suffix.
+//! The description of `openai.completions` requests: a prompt, or several that are answered each on
+//! its own, and a suffix.
 
 use crate::{
     Place::{Metadata, User},
@@ -18,7 +19,8 @@ shape! {
     "logprobs" => Rule::Plain, "frequency_penalty" => Rule::Plain, "presence_penalty" => Rule::Plain,
     "logit_bias" => Rule::Map(&Rule::Plain),
 }
-/// An input that is no conversation: a string, or inputs of their own, which can't be dropped, as replies are told apart by their number.
+/// An input that is no conversation: a string, or inputs of their own, which can't be dropped, as
+/// their number identifies the replies.
 pub(crate) static INPUT: Rule = Rule::OneOf(&[
     Rule::First(&text(User)),
     Rule::Numbers,

@@ -1,4 +1,4 @@
-//! What an `openai.embeddings` reply holds: vectors, as numbers or as their bytes in base64.
+//! The description of `openai.embeddings` replies: vectors, as numbers or as their bytes in base64.
 
 use crate::describe::{
     answer::{COUNTS, ERROR},

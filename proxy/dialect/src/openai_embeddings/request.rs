@@ -1,4 +1,5 @@
-//! What an `openai.embeddings` request holds: one input or many. Some servers embed a conversation.
+//! The description of `openai.embeddings` requests: one input or many. Some servers embed a
+//! conversation.
 
 use crate::{
     Place::Metadata,

@@ -1,4 +1,4 @@
-//! What an `openai.responses` reply holds, events and whole.
+//! The description of `openai.responses` replies, events and whole.
 
 use crate::{
     Place::{Metadata, Other, Refusal, System, ToolArguments},
@@ -31,7 +31,8 @@ shape! {
     "presence_penalty" => Rule::Plain, "billing" => Rule::Same(&COUNTS),
 }
 shape! {
-    /// What has pieces of a text, or all of it, is a member of its own; `message` and `param` are an error's.
+    /// An event. Members that have pieces of a text, or all of it, are named here; `message` and
+    /// `param` are an error's.
     EVENT_BODY, Other, [];
     "type" => Rule::Word, "sequence_number" => Rule::Plain, "item_id" => Rule::Word, "output_index" => Rule::Plain, "content_index" => Rule::Plain,
     "summary_index" => Rule::Plain, "annotation_index" => Rule::Plain, "partial_image_index" => Rule::Plain, "obfuscation" => Rule::Word,

@@ -1,4 +1,5 @@
-//! What an `openai.responses` request holds: <https://platform.openai.com/docs/api-reference/responses/create>.
+//! The description of `openai.responses` requests:
+//! <https://platform.openai.com/docs/api-reference/responses/create>.
 
 use crate::{
     Place::{
@@ -37,7 +38,8 @@ shape! { PROMPT, Other, []; "id" => Rule::Word, "version" => Rule::Word, "variab
 /// A stored prompt's variables: strings, or content parts.
 static VARIABLES: Rule = Rule::Map(&Rule::OneOf(&[TEXT, Rule::Object(&PART)]));
 shape! {
-    /// A message, a call, a call's output, reasoning: members tell them apart, so an item of a kind that is not known yet is read as well.
+    /// A message, a call, a call's output, reasoning: the members decide which, so an item of a
+    /// kind that is not known yet is read as well.
     ITEM, Other, [
         "system" = Says::Role(System), "developer" = Says::Role(System), "user" = Says::Role(User),
         "assistant" = Says::Role(Assistant), "tool" = Says::Role(ToolResult), "reasoning" = Says::Role(Reasoning),
@@ -65,7 +67,7 @@ pub(crate) static CONTENT: Rule = Rule::OneOf(&[
     list(&Rule::OneOf(&[TEXT, Rule::Object(&PART)])),
     Rule::Object(&PART),
 ]);
-/// What a call returned: a string, parts, or one part alone.
+/// The output of a call: a string, parts, or one part alone.
 static OUTPUT: Rule = Rule::OneOf(&[
     TEXT,
     list(&Rule::OneOf(&[TEXT, Rule::Object(&PART)])),
@@ -88,7 +90,7 @@ shape! {
     "data" => Rule::Media(Exempt::Audio), "format" => Rule::Word, "transcript" => TEXT,
 }
 shape! {
-    /// What a text in the history quotes.
+    /// A quotation in a text of the history.
     ANNOTATION, Other, [];
     "type" => Rule::Word, "file_id" => Rule::Word, "container_id" => Rule::Word, "index" => Rule::Plain, "start_index" => Rule::Plain,
     "end_index" => Rule::Plain, "url" => TEXT, "title" => TEXT, "filename" => text(Metadata),

@@ -1,11 +1,14 @@
-//! Oddly spelt paths: `%63hat`, `..%2f`, `//`, `;x`, `\`. Each reading is what some server makes of one.
+//! Oddly spelt paths: `%63hat`, `..%2f`, `//`, `;x`, `\`. Some server takes each of them for a
+//! reading below.
 //!
 //! Nothing here is sent: a path leaves as it came.
 
-/// How often a path is decoded: servers behind gateways do it twice. What still holds an escape is like no endpoint's name.
+/// The number of times that a path is decoded: servers behind gateways do it twice. What still
+/// holds an escape is like no endpoint's name.
 const DECODED: usize = 3;
 
-/// Whether all servers read a path alike, but for the case of its letters: no escapes, empty or dot segments, parameters or backslashes.
+/// Reports whether all servers read a path alike, but for the case of its letters: no escapes,
+/// empty or dot segments, parameters or backslashes.
 pub(super) fn is_plain(bare: &str) -> bool {
     let odd = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'%' | b'\\' | b';');
     if bare.bytes().any(odd) {
@@ -19,8 +22,9 @@ pub(super) fn is_plain(bare: &str) -> bool {
             .all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
-/// What servers may take a path for, the most lenient reading first: decoded and then split or split and then decoded, its dot segments
-/// resolved or not, cut at a decoded `?` or `#` or not. Empty segments and parameters mean nothing in any of them.
+/// The readings that servers may have of a path, the most lenient first: decoded and then split or
+/// split and then decoded, its dot segments resolved or not, cut at a decoded `?` or `#` or not.
+/// Empty segments and parameters mean nothing in any of them.
 pub(super) fn readings(bare: &str) -> impl Iterator<Item = Vec<String>> {
     let bare = bare.to_owned();
     (0..16_u8).map(move |which| {
@@ -53,7 +57,7 @@ pub(super) fn readings(bare: &str) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-/// Without its escapes, and without those that come to light by that.
+/// The text without its escapes, and without those that decoding brings to light.
 fn decoded(text: &str) -> String {
     let mut text = text.to_owned();
     for _ in 0..DECODED {

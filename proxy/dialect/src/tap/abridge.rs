@@ -1,9 +1,11 @@
 //! Abridges a reply that is too large to be kept, as it passes, to what the one reader needs of it.
 //!
-//! An [`Abridger`] is an incremental scanner that follows the dialect's description of a reply. It copies members that have one, with
-//! long strings cut short and without what holds no text: vectors, media, the insides of tool arguments and of unknown members become
-//! `[]` and `{}`. What remains is a small document in which everything stands where it stood, and [`Reply`] reads that: so usage and
-//! the finish reason are taken at their places and nowhere else, by the same functions as in every other reply.
+//! An [`Abridger`] is an incremental scanner that follows the dialect's description of a reply. It
+//! copies members that have one, with long strings cut short and without values that have no text:
+//! vectors, media, the insides of tool arguments and of unknown members become `[]` and `{}`. The
+//! result is a small document in which every member keeps its place, and [`Reply`] reads that: so
+//! usage and the finish reason are taken at their places and nowhere else, by the same functions as
+//! in every other reply.
 //!
 //! Text that the model wrote is counted in passing, where the description says that it stands. It checks nothing: a reply that is
 //! malformed in a part that was left out is read on, and one that is malformed elsewhere is so when it is abridged, too.
@@ -44,7 +46,7 @@ pub(super) struct Abridger {
     written: Running,
 }
 
-/// A container that is under way.
+/// A container that is still open.
 struct Open {
     is_object: bool,
     /// The description of an object whose members have names of their own.
@@ -61,11 +63,11 @@ struct Open {
 }
 
 enum Within {
-    /// Between strings.
+    /// The scanner is between strings.
     Between,
-    /// In a string.
+    /// The scanner is in a string.
     Literal(Literal),
-    /// In a container whose inside is not kept.
+    /// The scanner is in a container whose inside is not kept.
     Emptied(Emptied),
     /// Nothing more is read.
     Over,
@@ -286,7 +288,7 @@ enum Treatment {
     Each(&'static Rule, Place),
     /// The model wrote it: it is counted.
     Written,
-    /// It is of no concern.
+    /// A value of no concern.
     Nothing,
 }
 

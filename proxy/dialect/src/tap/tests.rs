@@ -1,4 +1,4 @@
-//! What a tap finds, at every split.
+//! The figures that a tap finds, at every split.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -287,7 +287,7 @@ fn a_stream_whose_event_is_too_large_to_be_read_is_not_called_cut() {
     assert!(tap.ended() && tap.content_seen());
 }
 
-/// What the model wrote, cut into a stream of a dialect and as a whole.
+/// The model's text as a stream of a dialect and as a whole reply.
 fn said(dialect: Dialect, text: &str) -> (String, String) {
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     let (a, b) = text.split_at(text.len() / 2);

@@ -8,9 +8,9 @@ pub(super) struct Literal {
     /// The place of its quote in what is kept.
     pub(super) start: usize,
     is_written: bool,
-    /// What follows is not kept.
+    /// True if the rest is not kept.
     is_cut: bool,
-    /// There is a backslash in it.
+    /// True if there is a backslash in it.
     pub(super) escaped: bool,
     escape: Escape,
 }
@@ -35,7 +35,8 @@ impl Literal {
         }
     }
 
-    /// Returns how many bytes belong to it, and whether it ended with them; then its quote is not kept yet.
+    /// Returns the number of bytes that belong to it, and whether it ended with them; then its
+    /// quote is not kept yet.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],

@@ -11,13 +11,14 @@ use crate::{
 };
 use fuzz::Chance;
 
-/// What readers say of a reply.
+/// The figures that readers find in a reply.
 type Said = (Option<Usage>, Option<String>, bool);
 
 fn said(reader: &Reply) -> Said {
     // one that is as long as a text is cut like one
     let finish = (reader.finish_reason()).map(|reason| reason.chars().take(99).collect());
-    // by which members a text is estimated that nobody reported is the description's word here, and there the reader's
+    // the members by which text is estimated without a report follow the description here, and the
+    // reader there
     let reported = reader.usage().map(|usage| match usage.estimated {
         true => Usage {
             output: 0,
@@ -29,7 +30,7 @@ fn said(reader: &Reply) -> Said {
     (reported, finish, reader.content_seen())
 }
 
-/// What the one reader says of it, and its estimate.
+/// The one reader's figures of it, and its estimate.
 fn read(dialect: Dialect, body: &[u8]) -> (Said, u64) {
     let limits = ReplyLimits {
         event: usize::MAX,
