@@ -12,7 +12,7 @@ use super::Dialect;
 /// The values that a path gives for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address<'a> {
-    /// Decoded. `tunedModels/x` of other collections than `models`.
+    /// The model, decoded; `tunedModels/x` in other collections than `models`.
     pub model: Cow<'a, str>,
     /// True if the reply is requested as server-sent events.
     pub streaming: bool,

@@ -13,7 +13,7 @@ pub use errors::{error_body, error_event};
 /// The reason for which a policy ends a reply.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused<'a> {
-    /// `[a-z0-9_]{1,64}`.
+    /// The code: `[a-z0-9_]{1,64}`.
     pub code: &'a str,
     /// Text for the person who reads the app's log.
     pub message: &'a str,
@@ -59,7 +59,7 @@ pub fn listed(body: &[u8]) -> Vec<u8> {
 /// A text that a request is answered with.
 pub(crate) struct Answer<'a> {
     pub(super) model: &'a str,
-    /// The exchange's.
+    /// The exchange's id.
     pub(super) id: &'a str,
     pub(super) text: &'a str,
     /// Seconds since 1970.
@@ -237,7 +237,7 @@ fn generated(draft: Draft, model: &str, id: &str, text: &str) -> Draft {
         .raw("}")
 }
 
-/// Usage as Gemini tells it.
+/// Usage as Gemini reports it.
 pub(super) fn gemini_usage(draft: Draft, usage: &Usage) -> Draft {
     draft
         .raw(r#"{"promptTokenCount":"#)
@@ -251,7 +251,7 @@ pub(super) fn gemini_usage(draft: Draft, usage: &Usage) -> Draft {
         .raw("}")
 }
 
-/// `text: None` is the message of `message_start`.
+/// The message; with `text: None` that of `message_start`.
 fn message(draft: Draft, model: &str, id: &str, text: Option<&str>) -> Draft {
     let draft = draft
         .raw(r#"{"id":"#)
@@ -307,7 +307,7 @@ pub(super) fn message_end(stop_reason: &str, output_tokens: u64) -> Vec<u8> {
         .0
 }
 
-/// `text: None` is the response of `response.created`.
+/// The response; with `text: None` that of `response.created`.
 fn response(draft: Draft, model: &str, id: &str, created: u64, text: Option<&str>) -> Draft {
     let draft = draft
         .raw(r#"{"id":"#)
@@ -397,7 +397,7 @@ fn response_events(draft: Draft, model: &str, id: &str, text: &str, created: u64
         .end()
 }
 
-/// Usage as a Chat Completions chunk tells it.
+/// Usage as a Chat Completions chunk reports it.
 pub(super) fn chat_usage(draft: Draft, usage: &Usage) -> Draft {
     draft
         .raw(r#"{"prompt_tokens":"#)

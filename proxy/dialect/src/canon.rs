@@ -76,7 +76,8 @@ impl Form<'_> {
                 let text = cursor.text()?;
                 let decoded = text.decode(self.json);
                 if decoded.contains('\u{fffd}') {
-                    // Half a surrogate pair reads as this, too: its own spelling tells them apart.
+                    // Half a surrogate pair reads as this, too: its own spelling distinguishes
+                    // them.
                     let raw = self.json.get(text.range.clone()).unwrap_or_default();
                     self.out.push(b'~');
                     self.out.extend_from_slice(raw);

@@ -1,4 +1,4 @@
-//! Fuzz targets of this room: JSON bodies and streams of events.
+//! Fuzz targets of this crate: JSON bodies and streams of events.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use bytes::Bytes;
@@ -91,7 +91,7 @@ fn any_stream_passes_as_it_came_and_however_it_was_cut() {
             }
         }
         match reply.ended() {
-            // what an upstream sends behind its stream's end goes nowhere
+            // what an upstream sends behind its stream's end is dropped
             true => assert!(input.starts_with(&out), "nobody edited it"),
             false => assert_eq!(out, input, "nobody edited it"),
         }

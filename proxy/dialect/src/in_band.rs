@@ -62,7 +62,7 @@ pub struct Errors {
     dialect: Dialect,
     frames: Frames,
     found: bool,
-    /// An event was too large: nothing is looked for any more.
+    /// True once an event was too large: nothing is looked for any more.
     blind: bool,
 }
 
@@ -77,7 +77,7 @@ impl Errors {
         }
     }
 
-    /// Sees what passes, in any split.
+    /// Takes the bytes that pass, in any split.
     pub fn watch(&mut self, bytes: &[u8]) {
         if self.found || self.blind {
             return;
@@ -119,7 +119,7 @@ impl Errors {
 }
 
 impl fmt::Debug for Document {
-    /// Sizes only.
+    /// Shows sizes only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Document")
             .field("bytes", &self.bytes.len())
@@ -128,7 +128,7 @@ impl fmt::Debug for Document {
 }
 
 impl fmt::Debug for Errors {
-    /// Sizes only.
+    /// Shows sizes only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Errors")
             .field("found", &self.found)

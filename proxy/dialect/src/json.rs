@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
         Ok(None)
     }
 
-    /// Takes any value and tells where it stood.
+    /// Takes any value and returns its range.
     ///
     /// # Errors
     /// It is malformed or nested too deeply.

@@ -293,7 +293,7 @@ impl fmt::Debug for Places {
 /// One editable string of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
-    /// The same for this string until the body is replaced.
+    /// An id: the same for this string until the body is replaced.
     pub id: u32,
     /// The place that it belongs to.
     pub place: Place,
@@ -314,7 +314,7 @@ pub const NO_MESSAGE: u32 = u32::MAX;
 /// call's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
-    /// The same number for the same growing string, over all of the reply.
+    /// An id: the same for the same growing string, over all of the reply.
     pub channel: u32,
     /// The choice it belongs to.
     pub choice: u32,

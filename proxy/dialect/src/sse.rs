@@ -216,7 +216,7 @@ impl Frames {
         self.give(end, true).map(Some)
     }
 
-    /// Notes a line's field; tells whether the line is blank.
+    /// Notes a line's field; returns whether the line is blank.
     fn field(&mut self, mut line: Range<usize>) -> bool {
         let mut bytes = self.buffer.get(line.clone()).unwrap_or_default();
         if std::mem::take(&mut self.first)

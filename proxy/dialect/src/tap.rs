@@ -30,17 +30,17 @@ pub struct Tap {
     streaming: bool,
     /// A whole reply, as long as it is no larger than [`KEPT`].
     kept: Vec<u8>,
-    /// Takes one that is.
+    /// The abridger of one that is larger.
     abridger: Option<Box<Abridger>>,
     /// Reads a stream's events, or a reply that was kept.
     reader: Option<Box<Reply>>,
-    /// The bytes of the current line.
+    /// The length of the current line, in bytes.
     line: usize,
-    /// The last byte was a `\r`: a `\n` now ends nothing.
+    /// True if the last byte was a `\r`: a `\n` now ends nothing.
     after_cr: bool,
-    /// The last line was blank, or there was none.
+    /// True if the last line was blank, or there was none.
     blank: bool,
-    /// An event was too large to be read.
+    /// True once an event was too large to be read.
     blind: bool,
     content_seen: bool,
 }
@@ -63,7 +63,7 @@ impl Tap {
         }
     }
 
-    /// Sees what passes.
+    /// Takes the bytes that pass.
     pub fn watch(&mut self, bytes: &[u8]) {
         if !self.dialect.is_read() {
             self.content_seen |= !bytes.is_empty();

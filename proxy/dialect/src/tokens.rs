@@ -180,7 +180,7 @@ pub fn estimate_part(label: &str, bytes: u64) -> u64 {
         "image" | "tokens" => return 0,
         // speech as MP3, 32 tokens a second; as WAV it is less dense, and this too much
         "audio" => (32, 512),
-        // a page of a PDF is some 100 KB and 2,000 tokens; a name or URL tells no size
+        // a page of a PDF is some 100 KB and 2,000 tokens; a name or URL gives no size
         "file" | "document" => (1000, 48),
         "video" => (256, 2048),
         // text in a form that nobody reads, sealed reasoning

@@ -172,7 +172,7 @@ impl Told {
                 usage.written = self.written.unwrap_or(usage.written);
                 usage.reasoning = self.reasoning.unwrap_or(usage.reasoning);
                 if let Some(output) = some(self.output) {
-                    // xAI: the total tells that reasoning comes on top
+                    // xAI: the total shows that reasoning comes on top
                     let beside = self.input.and_then(|input| {
                         let parts = [Some(input), Some(output), self.reasoning];
                         sum(parts).filter(|all| self.total == Some(*all))
@@ -188,7 +188,7 @@ impl Told {
     fn settle_parts(&self, usage: &mut Usage) {
         let known = usage.cached.saturating_add(usage.written);
         let fresh = usage.input.saturating_sub(known);
-        // a bare 0 is what servers write who tell the prompt only once
+        // a bare 0 is what servers write that report the prompt only once
         let blank = self.input == Some(0) && self.cached.or(self.written).is_none();
         let fresh = self.input.filter(|_| !blank).unwrap_or(fresh);
         usage.cached = self.cached.unwrap_or(usage.cached);

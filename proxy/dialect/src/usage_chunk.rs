@@ -24,7 +24,7 @@ static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\
 /// The filter for one stream.
 pub struct Filter {
     frames: Frames,
-    /// An event was too large: nothing is taken out any more.
+    /// True once an event was too large: nothing is taken out any more.
     passes: bool,
 }
 
@@ -101,7 +101,7 @@ impl Filter {
 }
 
 impl fmt::Debug for Filter {
-    /// Sizes only.
+    /// Shows sizes only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filter")
             .field("held", &self.frames.bytes().len())

@@ -50,7 +50,7 @@ pub(super) struct Asked {
 /// The timing and size of the answer's pieces.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Characters in a piece, where the query tells.
+    /// Characters in a piece, where the query says.
     pub(super) chunk: Option<usize>,
     /// Pieces, exactly.
     pub(super) events: Option<usize>,
@@ -58,7 +58,7 @@ pub(super) struct Pace {
     pub(super) delay: Duration,
     /// The wait before the head.
     pub(super) first: Duration,
-    /// Answer with this error.
+    /// The status of the error to answer with.
     pub(super) status: Option<StatusCode>,
 }
 

@@ -32,7 +32,7 @@ impl Events {
     }
 }
 
-/// A reply's body: pieces that are all known, each let out when its time has come.
+/// A reply's body: pieces that are all known, each released when it is due.
 pub struct Body {
     pieces: VecDeque<Bytes>,
     delay: Duration,
@@ -99,7 +99,7 @@ impl http_body::Body for Body {
         self.pieces.is_empty()
     }
 
-    /// The exact length of a whole reply; a stream tells none, like a provider's.
+    /// The exact length of a whole reply; a stream announces none, like a provider's.
     fn size_hint(&self) -> SizeHint {
         if self.whole {
             let length = self.pieces.iter().map(Bytes::len).sum::<usize>();

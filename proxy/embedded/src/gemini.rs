@@ -148,7 +148,7 @@ pub(super) fn listed(asked: &Asked) -> String {
     format!("[{}]", chunks(asked).join(",\r\n"))
 }
 
-/// Candidates take turns; every chunk tells the usage so far, as the API's do.
+/// Candidates take turns; every chunk reports the usage so far, as the API's do.
 fn chunks(asked: &Asked) -> Vec<String> {
     let id = id("r-");
     let mut pieces: Vec<String> = Vec::new();

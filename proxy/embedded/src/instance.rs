@@ -34,7 +34,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// `nth` tells items of one array apart, which may have to be unlike each other.
+    /// `nth` distinguishes items of one array, which may have to be unlike each other.
     fn build(&self, schema: &Value, depth: usize, nth: u64) -> Option<Value> {
         let depth = depth.checked_sub(1)?;
         self.steps.set(self.steps.get().checked_sub(1)?);

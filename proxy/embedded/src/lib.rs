@@ -13,8 +13,8 @@
 //! - **Structured output**, where a schema is given (`response_format`, `text.format`,
 //!   `output_config.format`, `responseSchema`): an instance that fits it, its strings the text; any
 //!   object where only JSON is requested.
-//! - **Reasoning**, when it is requested (`reasoning_effort`, `reasoning`, `thinking`): `I was
-//!   told: ` and the text.
+//! - **Reasoning**, when requested (`reasoning_effort`, `reasoning`, `thinking`): `I was told: `
+//!   and the text.
 //! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an image is 85), streamed or whole.
 //! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`: `chunk` characters in a piece (default 12);
 //!   `events` pieces exactly, for which the text is repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the

@@ -26,7 +26,7 @@ pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str) -> V
     draft.0
 }
 
-/// <https://docs.anthropic.com/en/api/errors>
+/// The error type of a status: <https://docs.anthropic.com/en/api/errors>.
 const fn anthropic_type(status: u16) -> &'static str {
     match status {
         401 => "authentication_error",
@@ -40,7 +40,7 @@ const fn anthropic_type(status: u16) -> &'static str {
     }
 }
 
-/// <https://google.aip.dev/193>; the reason is read by Google's clients.
+/// Writes an error by <https://google.aip.dev/193>; the reason is read by Google's clients.
 fn google_error(draft: Draft, status: u16, code: Option<&str>, message: &str) -> Draft {
     let draft = draft
         .raw(r#"{"error":{"code":"#)

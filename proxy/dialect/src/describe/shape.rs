@@ -72,7 +72,7 @@ impl Exempt {
     }
 }
 
-/// The place of a string, or what tells it.
+/// The place of a string, or the source that decides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
     /// The given place.
@@ -127,7 +127,7 @@ pub(crate) enum Rule {
     /// Content that is no text and is not shown: a string that is base64, an object or a list with
     /// no other strings in it. Token probabilities have some; those are the reply's text once more.
     Opaque(Exempt),
-    /// Base64 that vouches for this object's [`Rule::Signed`] strings.
+    /// The signature, in base64, of this object's [`Rule::Signed`] strings.
     Signature,
     /// The model's reasoning: a passage, unless a signature in the same object seals it. In a stream the signature comes behind, so in a reply
     /// it counts as sealed.
@@ -136,7 +136,7 @@ pub(crate) enum Rule {
     Numbers,
     /// The discriminator of this object.
     Tag,
-    /// A media type: tells the kind of this object's [`Rule::AnyMedia`].
+    /// A media type: gives the kind of this object's [`Rule::AnyMedia`].
     MediaType,
     /// An object.
     Object(&'static Shape),

@@ -106,7 +106,7 @@ pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result
     Ok(walk.found)
 }
 
-/// Media of the object that is being read, whose kind its discriminator tells.
+/// Media of the object that is being read, whose kind its discriminator gives.
 #[derive(Debug, Clone, Copy, Default)]
 struct Media {
     bytes: u64,
@@ -116,7 +116,7 @@ struct Media {
 struct Walk<'a> {
     bytes: &'a [u8],
     found: Found,
-    /// The place of [`Slot::Role`]; `None` while a discriminator may still tell it.
+    /// The place of [`Slot::Role`]; `None` while a discriminator may still give it.
     role: Option<Place>,
     /// True if no discriminator changes it.
     fixed: bool,
@@ -168,7 +168,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Gives leaves whose place is open theirs. Without a `role`, an object further out tells it.
+    /// Gives leaves whose place is open theirs. Without a `role`, an object further out decides it.
     fn settle(&mut self, first: usize, role: Option<Place>, said: &Said, rest: Place) {
         let (bytes, media) = (self.bytes, &mut self.media);
         let (mut at, mut pending, mut sealed) = (0, self.pending, 0);
@@ -550,7 +550,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Media of this kind, or of the one that its surroundings tell.
+    /// Media of this kind, or of the one that its surroundings give.
     fn media(&mut self, kind: Option<Exempt>, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
         let text = cursor.text()?;
         let content = content(self.bytes, &text);

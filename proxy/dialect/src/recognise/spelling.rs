@@ -1,5 +1,4 @@
-//! Oddly spelt paths: `%63hat`, `..%2f`, `//`, `;x`, `\`. Some server takes each of them for a
-//! reading below.
+//! Oddly spelt paths: `%63hat`, `..%2f`, `//`, `;x`, `\`. The readings that servers have of them.
 //!
 //! Nothing here is sent: a path leaves as it came.
 

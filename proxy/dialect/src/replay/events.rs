@@ -16,7 +16,7 @@ use crate::{
 const PIECE: usize = 24;
 /// Longest piece of a text without spaces.
 const LONGEST: usize = 64;
-/// A long text has longer pieces: more events than these are a load and no pleasure.
+/// The number of pieces above which a text has longer ones.
 const PIECES: usize = 256;
 
 /// One event of a recording.

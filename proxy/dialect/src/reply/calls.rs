@@ -70,7 +70,7 @@ impl Calls {
     }
 }
 
-/// Says where a JSON object or array in pieces is complete.
+/// Finds where a JSON object or array in pieces is complete.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     depth: usize,

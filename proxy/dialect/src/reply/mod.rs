@@ -50,20 +50,20 @@ pub struct ReplyLimits {
     pub body: usize,
 }
 
-/// Decodes one reply and writes what policies made of it, in the original bytes.
+/// Decodes one reply and writes it with the policies' edits, in the original bytes.
 pub struct Reply {
     state: State,
     frames: Frames,
     /// The progress of what the client received.
     sent: Progress,
-    /// The deltas are out: nothing more is read until they are written.
+    /// True while the deltas are in use: nothing more is read until they are written.
     out: bool,
     finished: bool,
-    /// The stream's last event lacks its blank line.
+    /// True if the stream's last event lacks its blank line.
     cut: bool,
     /// True once the stream's beginning was seen.
     sniffed: bool,
-    /// `[DONE]` went by: what follows is not for the client.
+    /// True once `[DONE]` was seen: the rest is not for the client.
     done: bool,
     /// True once it was refused or broken off: nothing may follow.
     closed: bool,
@@ -319,7 +319,7 @@ impl Reply {
         self.state.streaming
     }
 
-    /// Reads what can be read, unless a batch is out.
+    /// Reads what can be read, unless a batch is unwritten.
     fn read(&mut self) -> Result<(), Malformed> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());

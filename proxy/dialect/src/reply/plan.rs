@@ -183,7 +183,7 @@ pub(super) struct Site {
     /// Counts as the event's data does.
     pub(super) at: Range<usize>,
     pub(super) escaped: bool,
-    /// The channel; of what is shown once, what became of it.
+    /// The channel; for a string that is shown once, its number in `Rest::sent`.
     pub(super) channel: usize,
     /// Index in the batch, of slots and closings.
     pub(super) delta: usize,
@@ -192,7 +192,7 @@ pub(super) struct Site {
     /// The start of the delta's text that the literal does not have: the letter of a pair whose
     /// first half came before.
     pub(super) head: Option<Head>,
-    /// The literal ends in the first half of a pair, which is not in the delta's text.
+    /// True if the literal ends in the first half of a pair, which is not in the delta's text.
     pub(super) tail: bool,
 }
 
@@ -274,9 +274,9 @@ pub(super) struct Ending {
 /// The facts that a client must have received for an end to make sense.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Progress {
-    /// `message_start`, `response.created` or a first chunk went by.
+    /// True once `message_start`, `response.created` or a first chunk was seen.
     pub(super) started: bool,
-    /// The terminator went by.
+    /// True once the terminator was seen.
     pub(super) ended: bool,
     /// The last `sequence_number` plus one.
     pub(super) sequence: u64,

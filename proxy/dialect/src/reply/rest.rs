@@ -36,7 +36,7 @@ pub(super) struct Rest {
     shown: u32,
     /// Where the dialect repeats them: the number of each in `sent`.
     known: HashMap<(Place, Box<str>), usize>,
-    /// `None` where it was left as it came.
+    /// The edits of those strings; `None` where one was left as it came.
     pub(super) sent: Vec<Option<String>>,
 }
 

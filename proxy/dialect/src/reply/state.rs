@@ -41,12 +41,12 @@ pub(super) struct State {
     pub(super) usage: Option<Usage>,
     /// The part of the model's output, in tokens, that the provider's latest report covers.
     pub(super) reported: u64,
-    /// The event that is being read holds a report.
+    /// True if the event that is being read holds a report.
     reports: bool,
     pub(super) finish: Option<String>,
     pub(super) content_seen: bool,
     pub(super) parsed: Progress,
-    /// A choice went on behind its finish reason: there, a reason ends nothing.
+    /// True if a choice went on behind its finish reason: there, a reason ends nothing.
     pub(super) goes_on: bool,
     /// Tool calls that the provider does not number.
     pub(super) calls: Calls,
@@ -59,7 +59,7 @@ pub(super) struct State {
     pub(super) claimed: Vec<Claim>,
     /// The strings that are shown once.
     pub(super) rest: Rest,
-    /// The event holds the whole response so far, whose contents were counted before.
+    /// True if the event holds the whole response so far, whose contents were counted before.
     pub(super) snapshot: bool,
     /// The tokens that the model wrote so far, by estimate.
     pub(super) written: Running,

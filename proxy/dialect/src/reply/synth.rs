@@ -215,7 +215,7 @@ fn tool_call(draft: Draft, tool: u32, outer: &str, inner: &str, text: &str) -> D
         .raw("}}]}")
 }
 
-/// The end of a refused stream, for a client that saw what `sent` tells.
+/// The end of a refused stream, for a client that received what `sent` says.
 pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> Vec<u8> {
     if !state.parsed.started {
         return answer::error_event(state.dialect, "policy_refused", refusal.message);
@@ -223,7 +223,7 @@ pub(super) fn refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> 
     (format::of(state.dialect).refusal)(state, sent, refusal).0
 }
 
-/// A comment tells whoever looks at the bytes which refusal it was; clients skip it.
+/// A comment names the refusal for whoever reads the bytes; clients skip it.
 fn comment(refusal: &Refused<'_>) -> Draft {
     let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
     let code: Vec<u8> = refusal.code.bytes().filter(word).take(64).collect();

@@ -25,9 +25,9 @@ pub(super) struct Batch {
     pub(super) model: Option<Model>,
     /// True if they name several models, or one of them names none.
     mixed: bool,
-    /// A member that counts occurs twice in one object.
+    /// True if a member that counts occurs twice in one object.
     pub(super) ambiguous: bool,
-    /// The members could not be walked to their end: what was found up to there counts.
+    /// True if the members could not be walked to their end: what was found up to there counts.
     pub(super) malformed: bool,
 }
 

@@ -20,16 +20,16 @@ pub(super) struct Facts {
     pub(super) stream: bool,
     /// The work that it causes at the provider.
     pub(super) kind: CallKind,
-    /// The reply is made after the answer, and fetched later.
+    /// True if the reply is made after the answer, and fetched later.
     pub(super) background: bool,
     /// True if the reply is requested as one array of pieces (Gemini).
     pub(super) listed: bool,
     /// The requests of a batch.
     pub(super) batch: Option<Arc<Batch>>,
-    /// The model is another than the path's.
+    /// True if the model is another than the path's.
     pub(super) moved: bool,
     pub(super) ambiguous: bool,
-    /// The members could not be walked to their end.
+    /// True if the members could not be walked to their end.
     malformed: bool,
     options: Options,
 }
@@ -136,7 +136,7 @@ impl Facts {
         }
     }
 
-    /// The same facts of the body that has that in it.
+    /// The facts of the body in which the range `replaced` has become the request for usage.
     pub(super) fn asked_for_usage(&self, replaced: &Range<usize>, length: usize) -> Self {
         let mut facts = self.clone();
         facts.options = Options::Leave;

@@ -63,9 +63,9 @@ struct State {
     facts: Facts,
     index: Option<Arc<Index>>,
     overlay: Option<Arc<Overlay>>,
-    /// Ids below were given already.
+    /// The next id: those below were given already.
     next_id: u32,
-    /// `bytes` are not those that arrived.
+    /// True if `bytes` are not those that arrived.
     replaced: bool,
     tokens: OnceLock<u64>,
 }

@@ -268,7 +268,7 @@ impl Abridger {
         }
     }
 
-    /// Lets go of the element at hand, if there is no room for it and it may be missed.
+    /// Drops the element at hand, if there is no room for it and it may be missed.
     fn make_room(&mut self) {
         let Some(level) = self.levels.last() else {
             return;
@@ -318,7 +318,7 @@ fn treatment(rule: &'static Rule, kind: Kind, role: Place) -> Treatment {
     }
 }
 
-/// Tells whether the model wrote what stands in a slot of its reply.
+/// Reports whether the model wrote what stands in a slot of its reply.
 fn is_written(slot: Slot, role: Place) -> bool {
     let place = match slot {
         Slot::Is(place) => place,
@@ -342,7 +342,7 @@ struct Emptied {
     brackets: (u8, u8),
     open: usize,
     in_string: bool,
-    /// The last byte was a backslash.
+    /// True if the last byte was a backslash.
     escape: bool,
     is_written: bool,
 }

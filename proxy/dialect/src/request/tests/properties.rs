@@ -98,7 +98,7 @@ fn request() -> impl Strategy<Value = (Dialect, Value, usize)> {
     })
 }
 
-/// Replaces the first value that is `before`; tells whether there was one.
+/// Replaces the first value that is `before`; returns whether there was one.
 fn replace(value: &mut Value, before: &Value, after: &Value) -> bool {
     if value == before {
         value.clone_from(after);

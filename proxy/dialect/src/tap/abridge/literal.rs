@@ -24,7 +24,7 @@ enum Escape {
 }
 
 impl Literal {
-    /// One whose quote was just kept at `start`.
+    /// A literal whose quote was just kept at `start`.
     pub(super) fn new(start: usize, is_written: bool) -> Self {
         Self {
             start,

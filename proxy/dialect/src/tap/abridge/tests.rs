@@ -1,4 +1,4 @@
-//! An abridged reply tells what the reply would.
+//! An abridged reply gives the figures that the whole reply would.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use proptest::prelude::*;
