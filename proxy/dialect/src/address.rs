@@ -1,9 +1,10 @@
 //! The values that stand in a path instead of the body: Gemini's model, whether it streams, and the
 //! caller's key.
 //!
-//! `…/models/MODEL:METHOD?alt=sse&key=KEY`. All other dialects say these things in the body or in headers, and their paths are never
-//! touched. A path that nobody edits leaves as it came; an edit replaces the collection and the model and nothing else, so versions, projects and
-//! queries stay. A model may hold slashes: an app names `upstream/model` here as it does elsewhere.
+//! `…/models/MODEL:METHOD?alt=sse&key=KEY`. All other dialects say these things in the body or in
+//! headers, and their paths are never touched. A path that nobody edits leaves as it came; an edit
+//! replaces the collection and the model and nothing else, so versions, projects and queries stay.
+//! A model may hold slashes: an app names `upstream/model` here as it does elsewhere.
 
 use std::borrow::Cow;
 
@@ -29,7 +30,8 @@ const COLLECTIONS: [&str; 3] = ["/models/", "/tunedModels/", "/endpoints/"];
 /// The methods of a model whose bodies are read.
 pub const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
 
-/// Reads the address in a path and query; `None` where the dialect keeps none there, or it names no model.
+/// Reads the address in a path and query; `None` where the dialect keeps none there, or it names no
+/// model.
 pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
     if !dialect.is_addressed() {
         return None;
@@ -90,7 +92,8 @@ fn split_method(bare: &str) -> Option<(&str, &str)> {
     Some((bare.get(..at)?, bare.get(at + length..)?))
 }
 
-/// The same path with another model; `None` where there is no place for one, or the name could lead elsewhere (`..`, an empty segment).
+/// The same path with another model; `None` where there is no place for one, or the name could lead
+/// elsewhere (`..`, an empty segment).
 pub fn with_model(dialect: Dialect, path: &str, model: &str) -> Option<String> {
     let place = read(dialect, path)?.place;
     if !is_name(model) {
@@ -122,7 +125,8 @@ pub fn key(path: &str) -> Option<&str> {
     pairs.find_map(|pair| pair.strip_prefix("key="))
 }
 
-/// The path without [`key`], for those who may not see it and for upstreams that get the operator's.
+/// The path without [`key`], for those who may not see it and for upstreams that get the
+/// operator's.
 pub fn without_key(path: &str) -> Cow<'_, str> {
     if key(path).is_none() {
         return Cow::Borrowed(path);

@@ -1,8 +1,8 @@
 //! Answers that Outrigger gives in its own name, as bytes in a dialect's shape: errors, error
 //! events, canned replies, the end of a refused stream.
 //!
-//! The shapes are those that the official SDKs accept: every field that their types require is there. A dialect that we do not read
-//! is answered as `openai.chat` would be.
+//! The shapes are those that the official SDKs accept: every field that their types require is
+//! there. A dialect that we do not read is answered as `openai.chat` would be.
 
 mod errors;
 
@@ -144,8 +144,8 @@ pub fn takes_text(dialect: Dialect) -> bool {
     form(dialect).is_ok()
 }
 
-/// A whole reply that says `text`; where the dialect [takes none](takes_text), an error body. `id` is the exchange's; `created` is seconds
-/// since 1970.
+/// A whole reply that says `text`; where the dialect [takes none](takes_text), an error body. `id`
+/// is the exchange's; `created` is seconds since 1970.
 pub fn reply_body(dialect: Dialect, model: &str, id: &str, text: &str, created: u64) -> Vec<u8> {
     let answer = Answer {
         model,

@@ -1,4 +1,5 @@
-//! JSON as no serializer writes it, for property tests: odd whitespace, key orders, number spellings, escapes.
+//! JSON as no serializer writes it, for property tests: odd whitespace, key orders, number
+//! spellings, escapes.
 
 use proptest::{prelude::*, sample::Index};
 
@@ -103,7 +104,8 @@ impl std::fmt::Debug for Plain {
     }
 }
 
-/// Writes a value in one of its many spellings: whitespace, order of members and escapes are drawn from `seed`.
+/// Writes a value in one of its many spellings: whitespace, order of members and escapes are drawn
+/// from `seed`.
 pub(crate) fn ugly(value: &serde_json::Value, seed: u64) -> Vec<u8> {
     let mut out = String::new();
     let mut dice = Dice(seed | 1);

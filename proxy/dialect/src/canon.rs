@@ -11,7 +11,8 @@ use super::{
     json::{Cursor, Kind, quote},
 };
 
-/// Writes the canonical form of `json`, without the values at these pointers (RFC 6901). `None` where it is no JSON or ambiguous.
+/// Writes the canonical form of `json`, without the values at these pointers (RFC 6901). `None`
+/// where it is no JSON or ambiguous.
 pub fn canonical(json: &[u8], without: &[String]) -> Option<Vec<u8>> {
     let mut form = Form {
         json,

@@ -1,4 +1,5 @@
-//! Replies that are fetched: what was generated for an earlier request and is stored at the provider.
+//! Replies that are fetched: what was generated for an earlier request and is stored at the
+//! provider.
 //!
 //! Such a request has no body and no prompt, and yet its reply is text of a model, or quotes a
 //! prompt. Where it has the form of a dialect's reply it is read as one; the rest is named, so that

@@ -1,4 +1,5 @@
-//! Errors inside a reply whose status says that all went well: an `error` event or member of a stream, an error in the place of a document.
+//! Errors inside a reply whose status says that all went well: an `error` event or member of a
+//! stream, an error in the place of a document.
 //!
 //! Servers end such streams with `[DONE]` as any other, so the end says nothing. Only the forms and
 //! places that the dialects document are read: an `error` within what a model wrote is none.

@@ -1,4 +1,5 @@
-//! JSON as bytes: a pull [`Cursor`] that walks a document once and remembers places in it, string literals, RFC 6901 pointers.
+//! JSON as bytes: a pull [`Cursor`] that walks a document once and remembers places in it, string
+//! literals, RFC 6901 pointers.
 //!
 //! It is no parser: nothing becomes a tree, nothing is allocated, and containers that nobody reads
 //! are skipped without recursion. What is walked is checked against RFC 8259, with two deliberate
@@ -104,7 +105,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes an object. `each` is called at every member's value; what it leaves untouched is skipped.
+    /// Takes an object. `each` is called at every member's value; what it leaves untouched is
+    /// skipped.
     ///
     /// # Errors
     /// No object begins here, it is malformed or nested too deeply, or `each` says so.
@@ -130,7 +132,8 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Takes an array. `each` is called at every element with its index; what it leaves untouched is skipped.
+    /// Takes an array. `each` is called at every element with its index; what it leaves untouched
+    /// is skipped.
     ///
     /// # Errors
     /// No array begins here, it is malformed or nested too deeply, or `each` says so.
@@ -197,7 +200,8 @@ impl<'a> Cursor<'a> {
         Ok(start..self.at)
     }
 
-    /// Takes a number without sign, fraction and exponent that fits; `None` for every other value, which is skipped.
+    /// Takes a number without sign, fraction and exponent that fits; `None` for every other value,
+    /// which is skipped.
     ///
     /// # Errors
     /// The value is malformed.
@@ -210,8 +214,9 @@ impl<'a> Cursor<'a> {
         }))
     }
 
-    /// Takes a number that counts something, in any spelling that JSON has for it: `900`, `900.0`, `9e2`. A fraction is rounded up, what is
-    /// too large becomes the largest. `None` for negative numbers and for every other value, which is skipped.
+    /// Takes a number that counts something, in any spelling that JSON has for it: `900`, `900.0`,
+    /// `9e2`. A fraction is rounded up, what is too large becomes the largest. `None` for negative
+    /// numbers and for every other value, which is skipped.
     ///
     /// # Errors
     /// The value is malformed.

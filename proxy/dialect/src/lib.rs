@@ -2,9 +2,10 @@
 //!
 //! # Inside
 //!
-//! One folder per wire format, whose `DESCRIPTION` is its row in the table of [`Dialect`], and the JSON and SSE mechanics that they share.
-//! Nothing parses a document into a tree. A [`json`] cursor walks the original bytes once and notes where the strings are that may be
-//! shown; an edit is a splice into those bytes.
+//! One folder per wire format, whose `DESCRIPTION` is its row in the table of [`Dialect`], and the
+//! JSON and SSE mechanics that they share. Nothing parses a document into a tree. A [`json`] cursor
+//! walks the original bytes once and notes where the strings are that may be shown; an edit is a
+//! splice into those bytes.
 
 // Every `match` must decide about a new dialect, rule, place or kind of value: the compiler names
 // each of them.
@@ -84,9 +85,11 @@ dialects! {
     OpenaiEmbeddings: openai_embeddings::DESCRIPTION,
     /// `POST …/messages`.
     AnthropicMessages: anthropic_messages::DESCRIPTION,
-    /// `POST …/messages/batches`: requests of [`Self::AnthropicMessages`], whose replies are fetched later.
+    /// `POST …/messages/batches`: requests of [`Self::AnthropicMessages`], whose replies are
+    /// fetched later.
     AnthropicBatches: anthropic_batches::DESCRIPTION,
-    /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand in the path: see [`address`].
+    /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand
+    /// in the path: see [`address`].
     GeminiGenerate: gemini_generate::DESCRIPTION,
 }
 
@@ -205,7 +208,8 @@ pub enum Place {
     Refusal,
     /// `metadata`, `user` and their like.
     Metadata,
-    /// A string that no description of the dialect names: an unknown member, part or item, or a known one in an unknown form.
+    /// A string that no description of the dialect names: an unknown member, part or item, or a
+    /// known one in an unknown form.
     Other,
 }
 

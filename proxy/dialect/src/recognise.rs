@@ -19,11 +19,14 @@ pub enum Surface {
     Call(Dialect),
     /// No prompt, and no reply of a model: listing models, deleting.
     NoPrompt,
-    /// No prompt, and a reply of this dialect: one that is stored, or is being made in the background.
+    /// No prompt, and a reply of this dialect: one that is stored, or is being made in the
+    /// background.
     Reply(Dialect),
-    /// No prompt, and a reply that nobody here reads. The word is a metric label, one of a bounded set.
+    /// No prompt, and a reply that nobody here reads. The word is a metric label, one of a bounded
+    /// set.
     UnreadReply(&'static str),
-    /// It may carry a prompt, in a form that nobody here reads. The word is a metric label, one of a bounded set.
+    /// It may carry a prompt, in a form that nobody here reads. The word is a metric label, one of
+    /// a bounded set.
     Unread(&'static str),
 }
 
@@ -57,7 +60,8 @@ pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Surface {
     }
 }
 
-/// The dialect whose endpoint a path is, whatever is done there: its clients understand that dialect's errors.
+/// The dialect whose endpoint a path is, whatever is done there: its clients understand that
+/// dialect's errors.
 pub fn dialect_at(path: &str) -> Dialect {
     match endpoint(path) {
         Surface::Call(dialect) => dialect,
@@ -134,7 +138,8 @@ fn endpoint(path: &str) -> Surface {
     }
 }
 
-/// The dialect whose endpoint a path ends in. Of a single last segment, what stands before it must be a base URL's, not another resource's.
+/// The dialect whose endpoint a path ends in. Of a single last segment, what stands before it must
+/// be a base URL's, not another resource's.
 fn call(segments: &[&str]) -> Option<Dialect> {
     let is = |at: usize, name: &str| {
         let segment = segments
@@ -160,7 +165,8 @@ fn call(segments: &[&str]) -> Option<Dialect> {
     if is(0, "responses") {
         return is_base(before(1)).then_some(Dialect::OpenaiResponses);
     }
-    // counting endpoints take the body that they count, and compacting ones the body that they compact
+    // counting endpoints take the body that they count, and compacting ones the body that they
+    // compact
     if is(1, "responses") && (is(0, "input_tokens") || is(0, "compact")) {
         return is_base(before(2)).then_some(Dialect::OpenaiResponses);
     }

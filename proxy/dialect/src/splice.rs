@@ -21,9 +21,10 @@ impl Splice {
     }
 }
 
-/// Copies `within` of the document with the splices that lie in it. Splices may come in any order; where two overlap, the one that
-/// begins first wins, and of two that begin together the longer one, so what lies in something that is taken out goes with it.
-/// Insertions at one place keep their order.
+/// Copies `within` of the document with the splices that lie in it. Splices may come in any order;
+/// where two overlap, the one that begins first wins, and of two that begin together the longer
+/// one, so what lies in something that is taken out goes with it. Insertions at one place keep
+/// their order.
 pub fn apply(bytes: &[u8], within: Range<usize>, splices: &mut [Splice]) -> Vec<u8> {
     let (mut out, mut done) = (Vec::with_capacity(within.len()), within.start);
     in_force(&within, splices, |splice| {

@@ -1,9 +1,11 @@
-//! Server-sent events, framed as they arrive: bytes in at any split, complete events out, every byte accounted for.
+//! Server-sent events, framed as they arrive: bytes in at any split, complete events out, every
+//! byte accounted for.
 //!
-//! [`Frames`] finds where events begin and end and where their `event:` name and `data:` stand; it neither decodes nor drops
-//! anything, so the raw events and the unfinished rest, put together, are the bytes that came. Every byte is looked at once, however
-//! small the pieces. A `\r` that ends the bytes so far is not yet a line end: the `\n` that may follow belongs to it.
-//! The format: WHATWG HTML, "Parsing an event stream".
+//! [`Frames`] finds where events begin and end and where their `event:` name and `data:` stand; it
+//! neither decodes nor drops anything, so the raw events and the unfinished rest, put together, are
+//! the bytes that came. Every byte is looked at once, however small the pieces. A `\r` that ends
+//! the bytes so far is not yet a line end: the `\n` that may follow belongs to it. The format:
+//! WHATWG HTML, "Parsing an event stream".
 
 use std::{fmt, ops::Range};
 
@@ -11,7 +13,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::Malformed;
 
-/// The events of one stream. Ranges of its [`Event`]s count from the first byte that was not yet taken.
+/// The events of one stream. Ranges of its [`Event`]s count from the first byte that was not yet
+/// taken.
 pub struct Frames {
     buffer: BytesMut,
     limit: usize,
@@ -280,8 +283,8 @@ pub fn data_of(line: &[u8]) -> Option<&[u8]> {
     line.get(value_of(line, b"data")?..)
 }
 
-/// The data of an event with several `data:` lines. They are joined by spaces instead of line feeds: within JSON the two mean the
-/// same, and the result can stand on one line.
+/// The data of an event with several `data:` lines. They are joined by spaces instead of line
+/// feeds: within JSON the two mean the same, and the result can stand on one line.
 pub fn joined(fields: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(fields.len());
     for value in lines(fields).filter_map(|(line, _)| data_of(line)) {

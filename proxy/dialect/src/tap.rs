@@ -154,8 +154,9 @@ impl Tap {
         self.reader()?.usage()
     }
 
-    /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never comes, and for limits that can't wait
-    /// for it. 0 where the dialect is none that we read, and for a whole reply that was kept and reports its usage.
+    /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never
+    /// comes, and for limits that can't wait for it. 0 where the dialect is none that we read, and
+    /// for a whole reply that was kept and reports its usage.
     pub fn output_estimate(&self) -> u64 {
         match (&self.abridger, &self.reader) {
             (Some(abridger), _) => abridger.tokens(),

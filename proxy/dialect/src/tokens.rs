@@ -1,8 +1,10 @@
-//! Tokens without a tokenizer: a linear estimate from a few counts, taken in one pass over the bytes.
+//! Tokens without a tokenizer: a linear estimate from a few counts, taken in one pass over the
+//! bytes.
 //!
-//! Fitted to the o200k vocabulary over English, Portuguese, Chinese, Python and JSON: mean error 4 %, where "four characters a token"
-//! is 20 % off, and 50 % on code. Exact counting would cost 50 to 70 MB of tables in every pod. Other vocabularies differ by a factor
-//! per model, which is learned from the usage that providers report, not here.
+//! Fitted to the o200k vocabulary over English, Portuguese, Chinese, Python and JSON: mean error 4
+//! %, where "four characters a token" is 20 % off, and 50 % on code. Exact counting would cost 50
+//! to 70 MB of tables in every pod. Other vocabularies differ by a factor per model, which is
+//! learned from the usage that providers report, not here.
 //!
 //! The pass is a state machine whose every step is one look into a table. A step waits for the one
 //! before it, so a long text is walked in four places in parallel.
@@ -48,7 +50,8 @@ mod state {
     pub(super) const SPACE: u8 = 10;
     pub(super) const SPACES: u8 = 11;
     pub(super) const PUNCTUATION: u8 = 12;
-    /// An underscore that began a run of punctuation: it belongs to the word after it, if one follows.
+    /// An underscore that began a run of punctuation: it belongs to the word after it, if one
+    /// follows.
     pub(super) const UNDERSCORE: u8 = 13;
     pub(super) const COUNT: usize = 14;
 }
@@ -191,7 +194,8 @@ pub fn estimate_part(label: &str, bytes: u64) -> u64 {
 
 /// An estimate that grows with the text of a stream.
 ///
-/// Texts of several channels may be fed in turn; a border between two of them costs a token's error at most.
+/// Texts of several channels may be fed in turn; a border between two of them costs a token's error
+/// at most.
 #[derive(Debug, Clone, Default)]
 pub struct Running {
     state: i32,

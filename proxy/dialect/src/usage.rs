@@ -50,7 +50,8 @@ pub(super) enum Report {
     Output,
 }
 
-/// Reads the usage object at the cursor into `usage`; fields that it lacks stay as they are, and `null` changes nothing.
+/// Reads the usage object at the cursor into `usage`; fields that it lacks stay as they are, and
+/// `null` changes nothing.
 ///
 /// # Errors
 /// The value is malformed.
@@ -117,7 +118,8 @@ pub(super) fn read(
     Ok(told.report())
 }
 
-/// The most tokens that one exchange is believed to have taken; a larger number is a server's mistake.
+/// The most tokens that one exchange is believed to have taken; a larger number is a server's
+/// mistake.
 const MOST: u64 = 1_000_000_000;
 
 /// Takes a number of tokens; `None` for what can be none.
@@ -184,7 +186,8 @@ impl Told {
         }
     }
 
-    /// Anthropic: fresh, cached and written exclude each other. `message_delta` may repeat each, or none, and counts where it does.
+    /// Anthropic: fresh, cached and written exclude each other. `message_delta` may repeat each, or
+    /// none, and counts where it does.
     fn settle_parts(&self, usage: &mut Usage) {
         let known = usage.cached.saturating_add(usage.written);
         let fresh = usage.input.saturating_sub(known);

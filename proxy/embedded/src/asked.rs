@@ -180,7 +180,8 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Inval
     };
     let reasoning = reasons(shape, &raw).then(|| format!("I was told: {}", heard.text));
     let images = heard.images * IMAGE_TOKENS;
-    // Everything else that is text in the request counts as well: system prompts, tools, the history.
+    // Everything else that is text in the request counts as well: system prompts, tools, the
+    // history.
     let input_tokens = estimate(heard.bytes + counted(&raw, shape)) + images;
     Ok(Asked {
         model,
@@ -258,7 +259,8 @@ impl Heard {
         }
     }
 
-    /// Collects the texts of a content: a string, or parts; a tool's result holds a content of its own.
+    /// Collects the texts of a content: a string, or parts; a tool's result holds a content of its
+    /// own.
     fn texts(&mut self, content: Option<&Value>, parts: &mut Vec<String>, result: &mut bool) {
         if let Some(Value::String(text)) = content {
             return parts.push(text.clone());

@@ -75,7 +75,8 @@ impl Body {
             ready!(wait.as_mut().poll(cx));
             wait.as_mut().reset(Instant::now() + delay);
         } else {
-            // A reader that is always ready must not keep a worker from everybody else for a hundred thousand events.
+            // A reader that is always ready must not keep a worker from everybody else for a
+            // hundred thousand events.
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         }
         Poll::Ready(self.pieces.pop_front())

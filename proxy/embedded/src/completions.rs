@@ -1,4 +1,5 @@
-//! `openai.completions`, as the embedded model writes it: each prompt comes back as its own completion.
+//! `openai.completions`, as the embedded model writes it: each prompt comes back as its own
+//! completion.
 
 use super::{
     asked::{Asked, paced},

@@ -1,5 +1,5 @@
-//! `openai.embeddings`, as the embedded model writes it: words are hashed into a vector, so that texts that share words lie close together.
-//! It knows no meaning.
+//! `openai.embeddings`, as the embedded model writes it: words are hashed into a vector, so that
+//! texts that share words lie close together. It knows no meaning.
 
 use serde_json::Value;
 

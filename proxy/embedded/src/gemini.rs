@@ -1,4 +1,5 @@
-//! `gemini.generate`, as the embedded model writes it: whole, as events, or as the array that comes without `alt=sse`.
+//! `gemini.generate`, as the embedded model writes it: whole, as events, or as the array that comes
+//! without `alt=sse`.
 
 use serde_json::{Map, Value, json};
 

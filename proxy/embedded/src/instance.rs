@@ -1,8 +1,10 @@
 //! An instance of a JSON Schema: the value of structured output and tool arguments.
 //!
-//! The plainest value that fits is built from the top: what is required and nothing else, the first branch that ends, strings of the text.
-//! It is no validator. `pattern`, `not`, `if`, `dependentSchemas` and `patternProperties` are not looked at; the schemas that providers take
-//! for structured output have none but the first. A schema that ends nowhere within [`DEPTH`] has no instance here.
+//! The plainest value that fits is built from the top: what is required and nothing else, the first
+//! branch that ends, strings of the text. It is no validator. `pattern`, `not`, `if`,
+//! `dependentSchemas` and `patternProperties` are not looked at; the schemas that providers take
+//! for structured output have none but the first. A schema that ends nowhere within [`DEPTH`] has
+//! no instance here.
 
 use std::cell::Cell;
 
@@ -46,7 +48,8 @@ impl Builder<'_> {
         if let Some(value) = schema.get("const") {
             return Some(value.clone());
         }
-        // Choices before what holds besides: merging two choices leaves one of them among the latter.
+        // Choices before what holds besides: merging two choices leaves one of them among the
+        // latter.
         for combined in ["$ref", "anyOf", "oneOf", "allOf"] {
             if let Some(branches) = schema.get(combined) {
                 let mut rest = schema.clone();
@@ -175,7 +178,8 @@ impl Builder<'_> {
     }
 }
 
-/// The types that a schema allows, in the spelling of JSON Schema: Gemini writes them in capitals, and `nullable` beside them.
+/// The types that a schema allows, in the spelling of JSON Schema: Gemini writes them in capitals,
+/// and `nullable` beside them.
 fn types(schema: &Map<String, Value>) -> Option<Vec<String>> {
     let lower = |value: &Value| value.as_str().map(str::to_ascii_lowercase);
     let mut all = match schema.get("type")? {

@@ -8,18 +8,22 @@
 //!
 //! It does more than echo in these cases:
 //!
-//! - **Tool calls**, when `tools` are offered and either `tool_choice` forces one or the last user message says `call NAME`. Required
-//!   string arguments are filled with the text; without any the arguments are `{"text": …}`. `call NAME {"city": "Rome"}` gives them itself.
+//! - **Tool calls**, when `tools` are offered and either `tool_choice` forces one or the last user
+//!   message says `call NAME`. Required string arguments are filled with the text; without any the
+//!   arguments are `{"text": …}`. `call NAME {"city": "Rome"}` gives them itself.
 //! - **Structured output**, where a schema is given (`response_format`, `text.format`,
 //!   `output_config.format`, `responseSchema`): an instance that fits it, its strings the text; any
 //!   object where only JSON is requested.
 //! - **Reasoning**, when requested (`reasoning_effort`, `reasoning`, `thinking`): `I was told: `
 //!   and the text.
-//! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an image is 85), streamed or whole.
-//! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`: `chunk` characters in a piece (default 12);
-//!   `events` pieces exactly, for which the text is repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the
-//!   answer's head; `status` answers with that error instead. `max_tokens` is not honoured: the echo stays whole. Of `gemini.generate`, whose
-//!   model stands in the path, the query is written percent-encoded.
+//! - **Several choices** (`n`, 16 at most), **usage** (an estimate: four bytes are a token, an
+//!   image is 85), streamed or whole.
+//! - **Pace**, by a query behind the model's name, `anything?chunk=3&events=100&delay_ms=5`:
+//!   `chunk` characters in a piece (default 12); `events` pieces exactly, for which the text is
+//!   repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the answer's
+//!   head; `status` answers with that error instead. `max_tokens` is not honoured: the echo stays
+//!   whole. Of `gemini.generate`, whose model stands in the path, the query is written
+//!   percent-encoded.
 //! - **Embeddings** in which texts that share words lie close together.
 
 mod asked;
@@ -67,7 +71,8 @@ enum Shape {
     Gemini,
 }
 
-/// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own error.
+/// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own
+/// error.
 pub async fn answer<B>(request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
@@ -238,7 +243,8 @@ fn events(events: Events, asked: &Asked) -> Response<Body> {
     response
 }
 
-/// `request-id` is the name that one family's SDK reads; `x-request-id`, the other's, is the exchange's own to give.
+/// `request-id` is the name that one family's SDK reads; `x-request-id`, the other's, is the
+/// exchange's own to give.
 fn dressed(mut response: Response<Body>, content_type: HeaderValue) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);

@@ -164,7 +164,8 @@ async fn a_tool_is_called_when_the_user_names_it_or_the_request_forces_it() {
     let streamed = events(DIALECTS[2].0, messages.clone()).await;
     assert_eq!(parsed(&joined(&streamed, "/delta/partial_json")), expected);
 
-    // `weather` is no `call weather_map`, and nothing is called that was not offered or is forbidden.
+    // `weather` is no `call weather_map`, and nothing is called that was not offered or is
+    // forbidden.
     messages["messages"][0]["content"] = "call weather_map".into();
     assert_eq!(
         whole(DIALECTS[2].0, &messages).await["stop_reason"],

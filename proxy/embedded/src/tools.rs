@@ -67,7 +67,8 @@ fn says(text: &str, name: &str) -> bool {
     })
 }
 
-/// An instance of the tool's schema. Where that requires nothing and takes anything, the text is the argument `text`.
+/// An instance of the tool's schema. Where that requires nothing and takes anything, the text is
+/// the argument `text`.
 fn arguments(schema: Option<&Value>, text: &str) -> Value {
     let empty = Value::Object(Map::new());
     let built = instance(schema.unwrap_or(&empty), text);

@@ -84,9 +84,10 @@ const fn openai_type(status: u16) -> &'static str {
     }
 }
 
-/// An error inside a stream: an event that raises in the official SDKs of all dialects (a bare `data: {"error":…}` does not). Gemini's is
-/// the error's JSON on a line of its own, as that API sends it: its SDKs raise at that, and at no named event.
-/// `error_type` is `api_error`, `overloaded_error` or their like.
+/// An error inside a stream: an event that raises in the official SDKs of all dialects (a bare
+/// `data: {"error":…}` does not). Gemini's is the error's JSON on a line of its own, as that API
+/// sends it: its SDKs raise at that, and at no named event. `error_type` is `api_error`,
+/// `overloaded_error` or their like.
 pub fn error_event(dialect: Dialect, error_type: &str, message: &str) -> Vec<u8> {
     error_event_numbered(dialect, error_type, message, 0)
 }

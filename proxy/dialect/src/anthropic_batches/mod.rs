@@ -1,9 +1,11 @@
-//! `anthropic.batches`: `POST …/messages/batches`: <https://docs.claude.com/en/api/creating-message-batches>.
+//! `anthropic.batches`: `POST …/messages/batches`:
+//! <https://docs.claude.com/en/api/creating-message-batches>.
 //!
-//! Each of its requests is read by the description of `anthropic.messages`, and there is no second list of members. A dialect of its own
-//! all the same, not a kind of that one: a policy that knows `anthropic.messages` looks for `/messages`, sets `/max_tokens` and keeps the
-//! reply under the request's key, all of which would be wrong here. One that does not know this name leaves all that alone, and the
-//! passages are shown to it as ever.
+//! Each of its requests is read by the description of `anthropic.messages`, and there is no second
+//! list of members. A dialect of its own all the same, not a kind of that one: a policy that knows
+//! `anthropic.messages` looks for `/messages`, sets `/max_tokens` and keeps the reply under the
+//! request's key, all of which would be wrong here. One that does not know this name leaves all
+//! that alone, and the passages are shown to it as ever.
 
 use super::{
     Dialect, Kind,

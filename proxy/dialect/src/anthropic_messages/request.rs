@@ -31,7 +31,8 @@ pub(crate) static BLOCKS: Rule = Rule::OneOf(&[
     Rule::Object(&BLOCK),
 ]);
 shape! {
-    /// A content block. Signed `thinking` and what is encrypted goes back to the provider as it came: an edit makes the request invalid.
+    /// A content block. Signed `thinking` and what is encrypted goes back to the provider as it
+    /// came: an edit makes the request invalid.
     BLOCK, Other, ["image" = Says::Media(Exempt::Image)];
     "type" => Rule::Tag, "text" => TEXT, "title" => TEXT, "context" => TEXT,
     "thinking" => Rule::Signed, "signature" => Rule::Signature,

@@ -1,10 +1,12 @@
 //! Descriptions: the contents of a dialect's documents, as static data, and the one walk that reads
 //! a document by them.
 //!
-//! A description is *total*. [`shape`] has no rule that means "ignore a string": what is text is yielded with its place, what no rule names
-//! (an unknown member, a known one in an unknown form, a string that does not look like what it is exempt for) is yielded all the same,
-//! under the place that its surroundings give to the rest, and what no policy can be shown is counted under the name of its kind. So a
-//! member that a provider invents tomorrow is read the day it is sent, and nobody needs to list it first.
+//! A description is *total*. [`shape`] has no rule that means "ignore a string": what is text is
+//! yielded with its place, what no rule names (an unknown member, a known one in an unknown form, a
+//! string that does not look like what it is exempt for) is yielded all the same, under the place
+//! that its surroundings give to the rest, and what no policy can be shown is counted under the
+//! name of its kind. So a member that a provider invents tomorrow is read the day it is sent, and
+//! nobody needs to list it first.
 
 pub(super) mod answer;
 pub(super) mod schema;
@@ -81,7 +83,8 @@ pub(crate) struct Description {
     pub answer: Result<&'static Form, &'static str>,
     /// The error for a request without a conversation or an input, where the API needs one.
     pub without_input: Option<&'static str>,
-    /// The dialect of the requests that a body of this one is a list of, each in a [`shape::Rule::Document`].
+    /// The dialect of the requests that a body of this one is a list of, each in a
+    /// [`shape::Rule::Document`].
     pub batch_of: Option<super::Dialect>,
     /// JSON pointers to the limit on generated tokens, the newest name first.
     pub limits: &'static [&'static str],

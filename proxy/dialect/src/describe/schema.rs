@@ -4,7 +4,8 @@ use super::shape::{Rule, WORDS, list, shape, text};
 use crate::Place::ToolDefinition;
 
 shape! {
-    /// `enum`, `default`, `const`, `examples` and whatever else a schema may hold is text that the app wrote: it is the rest.
+    /// `enum`, `default`, `const`, `examples` and whatever else a schema may hold is text that the
+    /// app wrote: it is the rest.
     SCHEMA, ToolDefinition, [];
     "description" => text(ToolDefinition), "title" => text(ToolDefinition),
     "type" => WORDS, "format" => Rule::Word, "$ref" => Rule::Word, "$schema" => Rule::Word, "$id" => Rule::Word,

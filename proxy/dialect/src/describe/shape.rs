@@ -1,10 +1,11 @@
 //! The vocabulary in which a dialect is described: shapes of objects, and a rule for each member.
 //!
 //! Two principles make the walk total and a single pass:
-//! - A value's *structure* follows from its key and its JSON kind alone. A discriminator (`role`, `type`) decides only which *place* strings
-//!   have, so it may stand behind them: open places are filled in when the object closes.
-//! - What no rule takes is yielded under the shape's `rest`. The only strings that are not are control words that look like one, and the
-//!   [`Exempt`] kinds, which are counted.
+//! - A value's *structure* follows from its key and its JSON kind alone. A discriminator (`role`,
+//!   `type`) decides only which *place* strings have, so it may stand behind them: open places are
+//!   filled in when the object closes.
+//! - What no rule takes is yielded under the shape's `rest`. The only strings that are not are
+//!   control words that look like one, and the [`Exempt`] kinds, which are counted.
 
 use crate::Place;
 
@@ -20,11 +21,13 @@ pub enum Exempt {
     File,
     /// Token ids and vectors instead of text.
     Tokens,
-    /// Reasoning under a signature or encrypted, and the signatures: an edit makes the provider refuse the next request.
+    /// Reasoning under a signature or encrypted, and the signatures: an edit makes the provider
+    /// refuse the next request.
     SignedReasoning,
     /// What a provider encrypted for itself: search results, compacted conversations.
     Encrypted,
-    /// The tokens of a reply's text once more, with their probabilities. They go where the text was edited.
+    /// The tokens of a reply's text once more, with their probabilities. They go where the text was
+    /// edited.
     Logprobs,
 }
 
@@ -40,9 +43,10 @@ impl Exempt {
         Self::Logprobs,
     ];
 
-    /// The name in coverage and in `on_unseen`, and whether a policy that lets nothing unseen pass refuses it where the operator names no effect
-    /// of its own. Images and what only the provider can read pass:
-    /// the one was always let through, the other came from the provider and goes back to it.
+    /// The name in coverage and in `on_unseen`, and whether a policy that lets nothing unseen pass
+    /// refuses it where the operator names no effect of its own. Images and what only the provider
+    /// can read pass: the one was always let through, the other came from the provider and goes
+    /// back to it.
     pub const fn facts(self) -> (&'static str, bool) {
         match self {
             Self::Image => ("image", false),
@@ -109,7 +113,8 @@ pub(crate) enum Count {
 pub(crate) enum Rule {
     /// A string is a passage.
     Text(Slot),
-    /// A string is a passage that holds JSON source; any other value is one passage that *is* JSON source, keys and numbers included.
+    /// A string is a passage that holds JSON source; any other value is one passage that *is* JSON
+    /// source, keys and numbers included.
     Json(Slot),
     /// A word of the API's own, an id, a name of a tool or a model. It is no text while it looks
     /// like one: see [`is_word`].
@@ -118,7 +123,8 @@ pub(crate) enum Rule {
     Model,
     /// A number, `true`, `false`: holds no text.
     Plain,
-    /// A string that is base64 or a `data:` URL, of this kind; another string is an address, which is a passage besides.
+    /// A string that is base64 or a `data:` URL, of this kind; another string is an address, which
+    /// is a passage besides.
     Media(Exempt),
     /// The same where the kind follows from the enclosing object's discriminator or media type.
     AnyMedia,
@@ -129,8 +135,8 @@ pub(crate) enum Rule {
     Opaque(Exempt),
     /// The signature, in base64, of this object's [`Rule::Signed`] strings.
     Signature,
-    /// The model's reasoning: a passage, unless a signature in the same object seals it. In a stream the signature comes behind, so in a reply
-    /// it counts as sealed.
+    /// The model's reasoning: a passage, unless a signature in the same object seals it. In a
+    /// stream the signature comes behind, so in a reply it counts as sealed.
     Signed,
     /// Numbers, or a list of nothing but numbers.
     Numbers,
@@ -140,8 +146,8 @@ pub(crate) enum Rule {
     MediaType,
     /// An object.
     Object(&'static Shape),
-    /// An object that is a request of its own: it has its own conversation, whose messages are numbered on from the one before, and a model that
-    /// is no more than a word.
+    /// An object that is a request of its own: it has its own conversation, whose messages are
+    /// numbered on from the one before, and a model that is no more than a word.
     Document(&'static Shape),
     /// An object with free keys, which are names.
     Map(&'static Rule),
@@ -345,7 +351,8 @@ fn is_media_type(raw: &[u8]) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || b"/+-.;= _\"".contains(byte))
 }
 
-/// Declares a shape: `shape! { NAME, rest, ["word" = Says]; "key" => rule, "either" | "spelling" => rule }`.
+/// Declares a shape:
+/// `shape! { NAME, rest, ["word" = Says]; "key" => rule, "either" | "spelling" => rule }`.
 macro_rules! shape {
     ($(#[$doc:meta])* $name:ident, $rest:ident, [$($word:literal = $says:expr),* $(,)?];
      $($($key:literal)|+ => $rule:expr),* $(,)?) => {

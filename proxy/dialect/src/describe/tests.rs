@@ -1,5 +1,5 @@
-//! Totality: whatever a body holds is shown, counted, or the body is refused. Bodies are made from the descriptions themselves, with members,
-//! kinds and words in them that no description has.
+//! Totality: whatever a body holds is shown, counted, or the body is refused. Bodies are made from
+//! the descriptions themselves, with members, kinds and words in them that no description has.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use fuzz::Chance;

@@ -1,4 +1,5 @@
-//! The walk: one pass over a document by its description. Leaves come in the order of the document and never overlap.
+//! The walk: one pass over a document by its description. Leaves come in the order of the document
+//! and never overlap.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -61,11 +62,12 @@ pub(crate) struct Found {
     pub unseen: Vec<(Exempt, u64)>,
 }
 
-/// Reads a document that is one object of `shape`. `role` is the place of text that nothing gives one.
+/// Reads a document that is one object of `shape`. `role` is the place of text that nothing gives
+/// one.
 ///
 /// # Errors
-/// It is no JSON object, something follows it, a string that is read is not UTF-8, a key that matters occurs twice in one object, or there
-/// are two conversations.
+/// It is no JSON object, something follows it, a string that is read is not UTF-8, a key that
+/// matters occurs twice in one object, or there are two conversations.
 pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<Found, Malformed> {
     let mut walk = Walk {
         bytes,
@@ -84,7 +86,8 @@ pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<F
     Ok(walk.found)
 }
 
-/// Reads a reply or an event, which is what `rule` takes, from byte `at` on. A key that occurs twice is no error: both are read.
+/// Reads a reply or an event, which is what `rule` takes, from byte `at` on. A key that occurs
+/// twice is no error: both are read.
 ///
 /// # Errors
 /// It is no JSON, something follows it, or a string that is read is not UTF-8.
@@ -609,7 +612,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Marks a pending leaf whose slot is [`Slot::Type`]; it has no other meaning while the leaf is pending.
+/// Marks a pending leaf whose slot is [`Slot::Type`]; it has no other meaning while the leaf is
+/// pending.
 const TYPED: Place = Place::Other;
 
 /// The same for [`Slot::Seal`].

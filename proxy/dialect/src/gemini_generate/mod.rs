@@ -1,4 +1,5 @@
-//! `gemini.generate`: `POST …/models/MODEL:generateContent`, `:streamGenerateContent`, `:countTokens`.
+//! `gemini.generate`: `POST …/models/MODEL:generateContent`, `:streamGenerateContent`,
+//! `:countTokens`.
 
 pub(super) mod reply;
 pub(super) mod request;

@@ -1,6 +1,7 @@
 //! The description of `gemini.generate` requests: <https://ai.google.dev/api/generate-content>.
 //!
-//! The API reads every key in two spellings, `systemInstruction` and `system_instruction`, and its own examples use both.
+//! The API reads every key in two spellings, `systemInstruction` and `system_instruction`, and its
+//! own examples use both.
 
 use crate::{
     Place::{

@@ -1,11 +1,13 @@
-//! Passing over values without recursion: checked as closely as those that are taken, or not at all.
+//! Passing over values without recursion: checked as closely as those that are taken, or not at
+//! all.
 
 use super::{Cursor, DEPTH, Kind};
 use crate::Malformed;
 
 impl Cursor<'_> {
-    /// Passes over a value without checking it: where it is malformed inside, its end is where brackets are even. For those who
-    /// look for one member of a large body whose validity is somebody else's affair; there is no limit of depth.
+    /// Passes over a value without checking it: where it is malformed inside, its end is where
+    /// brackets are even. For those who look for one member of a large body whose validity is
+    /// somebody else's affair; there is no limit of depth.
     ///
     /// # Errors
     /// No value begins here, or it does not end.

@@ -31,7 +31,8 @@ impl Text {
 pub(super) fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    // a byte's high bit is set where the byte was less than `below`; true of the lowest one, which is all that is used
+    // a byte's high bit is set where the byte was less than `below`; true of the lowest one, which
+    // is all that is used
     let less = |word: u64, below: u64| word.wrapping_sub(ONES * below) & !word & (ONES << 7);
     let (words, _) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().take(4).enumerate() {

@@ -34,7 +34,8 @@ shape! {
 shape! { STREAM_OPTIONS, Other, []; "include_usage" => Rule::Plain, "include_obfuscation" => Rule::Plain }
 shape! { AUDIO_FORMAT, Other, []; "voice" => Rule::Word, "format" => Rule::Word }
 shape! {
-    /// A message of the conversation. What the model wrote in an earlier reply comes back in one, so it has a reply's members too.
+    /// A message of the conversation. What the model wrote in an earlier reply comes back in one,
+    /// so it has a reply's members too.
     MESSAGE, Other, [
         "system" = Says::Role(System), "developer" = Says::Role(System), "user" = Says::Role(User),
         "assistant" = Says::Role(Assistant), "tool" = Says::Role(ToolResult), "function" = Says::Role(ToolResult),

@@ -81,8 +81,8 @@ pub(super) fn event(out: &mut Vec<Bytes>, name: &str, data: &[u8]) {
     out.push(event.into());
 }
 
-/// Cuts a string's inside into pieces that are strings' insides. Neither a character, nor an escape, nor a pair of surrogates is
-/// cut.
+/// Cuts a string's inside into pieces that are strings' insides. Neither a character, nor an
+/// escape, nor a pair of surrogates is cut.
 pub(super) fn pieces(inside: &[u8]) -> Vec<&[u8]> {
     let least = inside.len() / PIECES;
     let (enough, longest) = (PIECE.max(least), LONGEST.max(least + PIECE));

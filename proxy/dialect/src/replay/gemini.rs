@@ -1,8 +1,9 @@
 //! `gemini.generate`: every chunk is a reply of its own, with the parts that are new.
 //!
-//! Neighbouring texts are one part in a whole reply; a part with a thought signature is never put together with another
-//! (<https://ai.google.dev/gemini-api/docs/thought-signatures>). The stream has no terminator: it is complete when every candidate
-//! has its finish reason. Without `alt=sse` the API streams one JSON array; recordings of both forms are read, and events written.
+//! Neighbouring texts are one part in a whole reply; a part with a thought signature is never put
+//! together with another (<https://ai.google.dev/gemini-api/docs/thought-signatures>). The stream
+//! has no terminator: it is complete when every candidate has its finish reason. Without `alt=sse`
+//! the API streams one JSON array; recordings of both forms are read, and events written.
 
 use std::{borrow::Cow, collections::BTreeMap};
 

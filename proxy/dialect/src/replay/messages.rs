@@ -1,7 +1,7 @@
 //! `anthropic.messages`: blocks that start, grow and stop.
 //!
-//! A tool's `input` is a JSON value in a whole reply and its source, in a string in pieces, in a stream: it is quoted and unquoted
-//! and never spelled anew.
+//! A tool's `input` is a JSON value in a whole reply and its source, in a string in pieces, in a
+//! stream: it is quoted and unquoted and never spelled anew.
 
 use std::collections::BTreeMap;
 

@@ -6,9 +6,10 @@
 //! that is not complete, or says something in an unknown form, is an error, and the exchange goes
 //! on without it.
 //!
-//! The surprising choice: texts are neither decoded nor parsed into a tree. Members of objects keep their order and their source,
-//! strings grow and are cut as source between quotes; so numbers, unknown members, escapes and surrogates that a model cut apart
-//! come out as they went in. This is done once per hit that changes form, never on a wire.
+//! The surprising choice: texts are neither decoded nor parsed into a tree. Members of objects keep
+//! their order and their source, strings grow and are cut as source between quotes; so numbers,
+//! unknown members, escapes and surrogates that a model cut apart come out as they went in. This is
+//! done once per hit that changes form, never on a wire.
 
 mod chat;
 mod events;
@@ -92,8 +93,8 @@ impl Replay {
     }
 }
 
-/// The whole reply that the API would have given instead of this stream: all choices with their texts, reasoning and its signatures,
-/// refusals, tool calls, finish reasons, usage, ids.
+/// The whole reply that the API would have given instead of this stream: all choices with their
+/// texts, reasoning and its signatures, refusals, tool calls, finish reasons, usage, ids.
 ///
 /// # Errors
 /// The stream is not complete, holds an error, or says something that can't be put together.

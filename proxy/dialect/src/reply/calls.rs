@@ -31,7 +31,8 @@ pub(super) struct Piece<'a> {
 }
 
 impl Calls {
-    /// The number of the piece's call, after its `arguments`; and whether they are complete. `next` is the choice's first free number.
+    /// The number of the piece's call, after its `arguments`; and whether they are complete. `next`
+    /// is the choice's first free number.
     pub(super) fn number(&mut self, piece: Piece<'_>, arguments: &str, next: u32) -> (u32, bool) {
         let of_choice = |call: &&mut Call| call.choice == piece.choice;
         let found = match piece.id {

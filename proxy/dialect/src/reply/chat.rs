@@ -1,8 +1,10 @@
-//! Replies of `POST …/chat/completions` and `…/completions`, chunks and whole, and of `…/embeddings`, which hold no text.
+//! Replies of `POST …/chat/completions` and `…/completions`, chunks and whole, and of
+//! `…/embeddings`, which hold no text.
 //!
-//! A choice's channels end with its `finish_reason`, unless the choice goes on behind one: some servers write a reason into every chunk,
-//! and there the channels end with the stream. Text that is in the same chunk is its own place; other channels of the choice
-//! are closed before that chunk.
+//! A choice's channels end with its `finish_reason`, unless the choice goes on behind one: some
+//! servers write a reason into every chunk, and there the channels end with the stream. Text that
+//! is in the same chunk is its own place; other channels of the choice are closed before that
+//! chunk.
 
 use crate::{
     Dialect, Malformed,
@@ -389,7 +391,8 @@ fn function(
     Ok(named)
 }
 
-/// A list of embeddings: vectors are numbers, or their bytes in base64, and nothing that a policy reads.
+/// A list of embeddings: vectors are numbers, or their bytes in base64, and nothing that a policy
+/// reads.
 pub(super) fn vectors(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
     state.content_seen = true;
     Cursor::lenient(doc, at).object(|key, cursor| match key.is("usage") {

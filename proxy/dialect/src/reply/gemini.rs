@@ -1,9 +1,11 @@
 //! Replies of `…:generateContent` and `:streamGenerateContent`, chunks and whole.
 //!
-//! Parts have no index, so a candidate's text is one channel and its thoughts are another, over all parts and chunks; each function call
-//! is complete where it stands and a channel of its own. A stream has no terminator: it has ended when every candidate has a
-//! `finishReason` and none goes on behind it. Without `alt=sse` the chunks are the elements of one JSON array, which is read like any whole reply; there, and in a
-//! plain reply, a channel's last text is the one that ends it, so that nothing needs a place that is not there.
+//! Parts have no index, so a candidate's text is one channel and its thoughts are another, over all
+//! parts and chunks; each function call is complete where it stands and a channel of its own. A
+//! stream has no terminator: it has ended when every candidate has a `finishReason` and none goes
+//! on behind it. Without `alt=sse` the chunks are the elements of one JSON array, which is read
+//! like any whole reply; there, and in a plain reply, a channel's last text is the one that ends
+//! it, so that nothing needs a place that is not there.
 
 use std::ops::Range;
 
@@ -45,7 +47,8 @@ pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malf
 /// The members that all chunks of a stream share.
 const HEAD: [&str; 3] = ["modelVersion", "responseId", "createTime"];
 
-/// `"modelVersion":…,"responseId":…`, each with a comma before it: the end of every chunk of this stream.
+/// `"modelVersion":…,"responseId":…`, each with a comma before it: the end of every chunk of this
+/// stream.
 fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
     let mut head = Vec::new();
     Cursor::lenient(doc, at).object(|key, cursor| {

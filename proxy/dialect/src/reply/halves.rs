@@ -1,7 +1,8 @@
 //! Surrogate pairs that are cut by the border of two deltas.
 //!
-//! Servers that slice text by UTF-16 unit send `"\ud83d"` and then `"\ude00"`. Policies are shown the letter, with the second delta; what is
-//! written is what came, unless one of the two was edited: then the letter is written as a whole.
+//! Servers that slice text by UTF-16 unit send `"\ud83d"` and then `"\ude00"`. Policies are shown
+//! the letter, with the second delta; what is written is what came, unless one of the two was
+//! edited: then the letter is written as a whole.
 
 use crate::json::Text;
 

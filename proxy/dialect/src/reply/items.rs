@@ -144,7 +144,8 @@ pub(super) fn part(
     Ok(())
 }
 
-/// A string of a part or item: where they begin it is usually empty, where they are done it repeats what was shown.
+/// A string of a part or item: where they begin it is usually empty, where they are done it repeats
+/// what was shown.
 fn place(state: &mut State, doc: &[u8], key: Key, text: &Text, done: bool) -> Option<usize> {
     if done {
         state.repeat(doc, key, text)

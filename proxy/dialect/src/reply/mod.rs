@@ -109,8 +109,8 @@ impl Reply {
     /// Takes the bytes that arrived in one read.
     ///
     /// # Errors
-    /// An event or the body is larger than the limits; then the reply can only be refused or broken off. JSON that can't be read is
-    /// no error: it passes, counted as unseen.
+    /// An event or the body is larger than the limits; then the reply can only be refused or broken
+    /// off. JSON that can't be read is no error: it passes, counted as unseen.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         if self.closed || self.done {
             return Ok(());
@@ -167,7 +167,8 @@ impl Reply {
     /// list leaves all as they came.
     ///
     /// # Errors
-    /// There is not one edit per delta; an edit is no JSON where JSON is needed; or what waited is over the limits.
+    /// There is not one edit per delta; an edit is no JSON where JSON is needed; or what waited is
+    /// over the limits.
     pub fn write(&mut self, edits: &[Option<String>]) -> Result<Bytes, Malformed> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
@@ -282,8 +283,9 @@ impl Reply {
         })
     }
 
-    /// Tokens of all that the model wrote so far, by our estimate: texts in any place, shown or not, arguments and thoughts. For replies whose
-    /// usage never comes, and for limits that can't wait for it.
+    /// Tokens of all that the model wrote so far, by our estimate: texts in any place, shown or
+    /// not, arguments and thoughts. For replies whose usage never comes, and for limits that can't
+    /// wait for it.
     pub fn output_estimate(&self) -> u64 {
         self.state.written.tokens()
     }

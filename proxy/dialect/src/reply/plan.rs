@@ -1,7 +1,8 @@
 //! The content of the events in one batch: the strings that policies are shown, where they stand,
 //! and what else depends on them.
 //!
-//! The readers of the dialects fill a `State` with these; `write` takes them up again when the policies have answered.
+//! The readers of the dialects fill a `State` with these; `write` takes them up again when the
+//! policies have answered.
 
 use std::ops::Range;
 
@@ -63,7 +64,8 @@ impl Field {
         }
     }
 
-    /// The member of an event of the Responses API that numbers the strings of this kind within an item.
+    /// The member of an event of the Responses API that numbers the strings of this kind within an
+    /// item.
     pub(super) const fn index(self) -> Option<&'static str> {
         match self {
             Self::Summary => Some(SUMMARY_INDEX),

@@ -1,7 +1,7 @@
 //! The state of a reply while it is read, and the batch that is being made.
 //!
-//! The readers of the dialects say what they find ([`State::show`], [`State::close`], [`State::repeat`]); channels, deltas and sites
-//! follow from that here, the same for all of them.
+//! The readers of the dialects say what they find ([`State::show`], [`State::close`],
+//! [`State::repeat`]); channels, deltas and sites follow from that here, the same for all of them.
 
 use std::ops::Range;
 
@@ -51,7 +51,8 @@ pub(super) struct State {
     /// Tool calls that the provider does not number.
     pub(super) calls: Calls,
     pub(super) unseen: Vec<(&'static str, u64)>,
-    /// The members that all chunks of a chat share, `message_start`'s data, or the object in `response.created`.
+    /// The members that all chunks of a chat share, `message_start`'s data, or the object in
+    /// `response.created`.
     pub(super) head: Vec<u8>,
     /// Bytes of text that are kept for repeats.
     pub(super) kept: usize,

@@ -22,8 +22,9 @@ pub(super) struct Late<'a> {
     sequence: u64,
 }
 
-/// Writes `text` as one more delta of `channel`. In the Responses API it carries the number of the event that it goes before: two
-/// events then share one, which no client minds, while renumbering would change every later event.
+/// Writes `text` as one more delta of `channel`. In the Responses API it carries the number of the
+/// event that it goes before: two events then share one, which no client minds, while renumbering
+/// would change every later event.
 pub(super) fn piece(
     dialect: Dialect,
     head: &[u8],
@@ -327,7 +328,8 @@ pub(super) fn candidate_refusal(state: &State, sent: &Progress, _: &Refused<'_>)
     draft
 }
 
-/// The response object with the status of one that a filter ended. Members that change are left out and written anew.
+/// The response object with the status of one that a filter ended. Members that change are left out
+/// and written anew.
 fn incomplete(head: &[u8]) -> Vec<u8> {
     let mut out = b"{".to_vec();
     let walked = Cursor::lenient(head, 0).object(|key, cursor| {

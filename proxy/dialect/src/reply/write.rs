@@ -46,8 +46,8 @@ impl State {
         out
     }
 
-    /// Writes the batch whose events are the first `end` of `bytes`; `None` if it leaves as it came.
-    /// `cut`: the last event lacks its blank line.
+    /// Writes the batch whose events are the first `end` of `bytes`; `None` if it leaves as it
+    /// came. `cut`: the last event lacks its blank line.
     ///
     /// # Errors
     /// There is not one edit per delta, or an edit is no JSON where JSON is needed.

@@ -1,4 +1,5 @@
-//! A batch: several requests in one body, each with a model, a conversation and a limit on output of its own.
+//! A batch: several requests in one body, each with a model, a conversation and a limit on output
+//! of its own.
 
 use std::ops::Range;
 
@@ -110,7 +111,8 @@ impl Batch {
 }
 
 impl Body {
-    /// The requests of a batch as they stand, each a body of its own; `None` where this is no batch.
+    /// The requests of a batch as they stand, each a body of its own; `None` where this is no
+    /// batch.
     pub fn batched(&self) -> Option<Vec<Self>> {
         let of = self.dialect.description()?.batch_of?;
         let bytes = self.render();

@@ -31,7 +31,8 @@ impl Body {
         Ok(())
     }
 
-    /// Takes a message out of the conversation. The other messages keep their indices; dropping it again does nothing.
+    /// Takes a message out of the conversation. The other messages keep their indices; dropping it
+    /// again does nothing.
     ///
     /// # Errors
     /// There is no such message, or the input is one string.
@@ -46,7 +47,8 @@ impl Body {
         Ok(())
     }
 
-    /// The raw JSON at an RFC 6901 pointer, edits included. Message indices are those of the passages, dropped ones counted.
+    /// The raw JSON at an RFC 6901 pointer, edits included. Message indices are those of the
+    /// passages, dropped ones counted.
     pub fn parameter(&self, pointer: &str) -> Option<String> {
         let range = json::pointer(&self.state.bytes, pointer)?;
         let mut splices = self.splices();
@@ -68,11 +70,13 @@ impl Body {
         String::from_utf8(json).ok()
     }
 
-    /// Replaces the raw JSON at an RFC 6901 pointer, or adds a member to an object, or an element at an array's end (`-` or its length).
-    /// Edits of passages in what is replaced are gone with it. Works without an index.
+    /// Replaces the raw JSON at an RFC 6901 pointer, or adds a member to an object, or an element
+    /// at an array's end (`-` or its length). Edits of passages in what is replaced are gone with
+    /// it. Works without an index.
     ///
     /// # Errors
-    /// One sentence: the JSON is malformed, the parent does not exist, or the result is no valid request of the dialect.
+    /// One sentence: the JSON is malformed, the parent does not exist, or the result is no valid
+    /// request of the dialect.
     pub fn set_parameter(&mut self, pointer: &str, json: &str) -> Result<(), String> {
         let mut cursor = Cursor::new(json.as_bytes());
         let range = cursor.skip().and_then(|range| cursor.end().map(|()| range));
@@ -93,7 +97,8 @@ impl Body {
             }
         }
         let holds_passages = self.may_hold_passages(pointer, json);
-        // several only where a member occurs several times; from the back, so that the earlier ones stay where they are
+        // several only where a member occurs several times; from the back, so that the earlier ones
+        // stay where they are
         for splice in splices.into_iter().rev() {
             if let Err(error) = self.splice_in(splice, holds_passages, None) {
                 self.roll_back(before);
@@ -143,7 +148,8 @@ impl Body {
         }
     }
 
-    /// Replaces the model's literal at a place that is known, so that routing costs a copy and no walk.
+    /// Replaces the model's literal at a place that is known, so that routing costs a copy and no
+    /// walk.
     pub(super) fn move_model(&mut self, place: Range<usize>, json: Vec<u8>, model: &str) -> bool {
         let facts = self.state.facts.with_model(&place, json.len(), model);
         let splice = Splice {
@@ -191,10 +197,12 @@ impl Body {
         Ok(())
     }
 
-    /// Takes another body in place of this one and of all edits. Ids of passages that were given before are void.
+    /// Takes another body in place of this one and of all edits. Ids of passages that were given
+    /// before are void.
     ///
     /// # Errors
-    /// The body was indexed, and the new one is no valid request of its dialect; nothing has changed then.
+    /// The body was indexed, and the new one is no valid request of its dialect; nothing has
+    /// changed then.
     pub fn replace(&mut self, bytes: Bytes) -> Result<(), Malformed> {
         if self.state.index.is_some() {
             let index = Index::build(self.dialect, &bytes, self.state.next_id)?;

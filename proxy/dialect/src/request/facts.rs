@@ -152,7 +152,8 @@ impl Facts {
         facts
     }
 
-    /// The same facts of the body in which the model's literal has become another, of which `model` is the text.
+    /// The same facts of the body in which the model's literal has become another, of which `model`
+    /// is the text.
     pub(super) fn with_model(&self, place: &Range<usize>, literal: usize, model: &str) -> Self {
         let end = place.start + literal;
         let mut facts = self.clone();

@@ -1,4 +1,5 @@
-//! The index of a request: where its passages and messages are, and what no policy can be shown of it.
+//! The index of a request: where its passages and messages are, and what no policy can be shown of
+//! it.
 
 use std::ops::Range;
 
@@ -131,7 +132,8 @@ pub(super) struct Index {
     pub(super) spots: Vec<Spot>,
     /// The elements of `messages` or `input`.
     pub(super) messages: Vec<Span>,
-    /// That array itself; `None` where the input is a string, strings that are no conversation, or absent.
+    /// That array itself; `None` where the input is a string, strings that are no conversation, or
+    /// absent.
     pub(super) conversation: Option<Span>,
     /// Tools and output formats: their tokens are counted as a whole.
     pub(super) definitions: Vec<Span>,
@@ -213,7 +215,8 @@ impl Index {
         self.conversation.iter_mut().for_each(moved);
     }
 
-    /// Moves everything behind ranges whose lengths changed: of each its end, its length and that of what replaced it, in their order.
+    /// Moves everything behind ranges whose lengths changed: of each its end, its length and that
+    /// of what replaced it, in their order.
     pub(super) fn shift_all(&mut self, moves: &[(usize, usize, usize)]) {
         let (mut grown, mut shrunk) = (0, 0);
         let sums: Vec<(usize, usize, usize)> = moves
@@ -238,7 +241,8 @@ impl Index {
         self.conversation.iter_mut().for_each(moved);
     }
 
-    /// Takes over the ids of an earlier index: a string that stands outside the replaced range is the same string still.
+    /// Takes over the ids of an earlier index: a string that stands outside the replaced range is
+    /// the same string still.
     pub(super) fn keep_ids(&mut self, earlier: &Self, replaced: &Range<usize>, length: usize) {
         for spot in &mut self.spots {
             let mut was = spot.span.range();

@@ -7,7 +7,8 @@ use crate::{
 };
 
 impl Body {
-    /// The limit on generated tokens, where the caller set one; of a batch the largest of its requests'.
+    /// The limit on generated tokens, where the caller set one; of a batch the largest of its
+    /// requests'.
     pub fn max_output_tokens(&self) -> Option<u64> {
         if let Some(batch) = &self.state.facts.batch {
             return self.batch_limit(batch);

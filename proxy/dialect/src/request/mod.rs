@@ -78,8 +78,9 @@ struct Overlay {
 }
 
 impl Body {
-    /// Takes a body as it came. Only `model` and `stream` are looked for, and never in vain: where the JSON is malformed, what was
-    /// found up to there counts. The whole body is walked, since of two members with one name the last counts nearly everywhere.
+    /// Takes a body as it came. Only `model` and `stream` are looked for, and never in vain: where
+    /// the JSON is malformed, what was found up to there counts. The whole body is walked, since of
+    /// two members with one name the last counts nearly everywhere.
     pub fn wire(dialect: Dialect, bytes: Bytes) -> Self {
         Self {
             dialect,
@@ -119,7 +120,8 @@ impl Body {
     /// Finds the passages, once; later calls do nothing.
     ///
     /// # Errors
-    /// The body is no valid request of its dialect: no JSON object, a conversation that is none, a key that is read and occurs twice.
+    /// The body is no valid request of its dialect: no JSON object, a conversation that is none, a
+    /// key that is read and occurs twice.
     pub fn index(&mut self) -> Result<(), Malformed> {
         if self.state.index.is_none() {
             let index = Index::build(self.dialect, &self.state.bytes, self.state.next_id)?;
@@ -129,8 +131,8 @@ impl Body {
         Ok(())
     }
 
-    /// The passages in `places` as they stand after the edits so far, `max` at most from the `start`-th on; those of dropped messages
-    /// are left out. Empty without [`Body::index`].
+    /// The passages in `places` as they stand after the edits so far, `max` at most from the
+    /// `start`-th on; those of dropped messages are left out. Empty without [`Body::index`].
     pub fn passages(&self, places: Places, start: u32, max: u32) -> Vec<Passage> {
         let (start, max) = (start as usize, max as usize);
         let spots = self.live_spots().filter(|s| places.contains(s.place));
@@ -257,8 +259,10 @@ impl Body {
         self.known().map_or(0, |index| index.tools)
     }
 
-    /// The estimate of the prompt's tokens: text, about four a message, tools as their JSON, 800 an image, token ids as they are, sound and
-    /// files by their size. Counted once per state of the body. An index that is missing is made for it; a body that has none is counted as plain text.
+    /// The estimate of the prompt's tokens: text, about four a message, tools as their JSON, 800 an
+    /// image, token ids as they are, sound and files by their size. Counted once per state of the
+    /// body. An index that is missing is made for it; a body that has none is counted as plain
+    /// text.
     pub fn input_tokens(&self) -> u64 {
         *self.state.tokens.get_or_init(|| {
             if let Some(requests) = self.batched().filter(|requests| !requests.is_empty()) {
@@ -316,7 +320,8 @@ impl Body {
             && named(&self.state) == named(&mark.0)
     }
 
-    /// Undoes all edits since `mark` was taken. An index that was made in between stays useful and is kept.
+    /// Undoes all edits since `mark` was taken. An index that was made in between stays useful and
+    /// is kept.
     pub fn roll_back(&mut self, mark: Mark) {
         let made = self.state.index.take().filter(|_| mark.0.index.is_none());
         let same =

@@ -7,8 +7,9 @@
 //! usage and the finish reason are taken at their places and nowhere else, by the same functions as
 //! in every other reply.
 //!
-//! Text that the model wrote is counted in passing, where the description says that it stands. It checks nothing: a reply that is
-//! malformed in a part that was left out is read on, and one that is malformed elsewhere is so when it is abridged, too.
+//! Text that the model wrote is counted in passing, where the description says that it stands. It
+//! checks nothing: a reply that is malformed in a part that was left out is read on, and one that
+//! is malformed elsewhere is so when it is abridged, too.
 
 mod literal;
 #[cfg(test)]

@@ -34,7 +34,8 @@ fn value(json: &[u8]) -> Value {
     serde_json::from_slice(json).unwrap()
 }
 
-/// The reply decoder's reading of a reply: each channel's choice, place and text, then usage and the finish reason.
+/// The reply decoder's reading of a reply: each channel's choice, place and text, then usage and
+/// the finish reason.
 fn decoded(
     dialect: Dialect,
     streaming: bool,

@@ -1,5 +1,5 @@
-//! Replies of every dialect from one form into the other and back, compared by other parsers: serde_json's for documents, the reply
-//! decoder's for texts.
+//! Replies of every dialect from one form into the other and back, compared by other parsers:
+//! serde_json's for documents, the reply decoder's for texts.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

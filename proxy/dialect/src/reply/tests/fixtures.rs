@@ -1,4 +1,5 @@
-//! Replies of the three APIs, with made-up text. `[[NAME]]` is what the tests' policy replaces; it is cut by event borders.
+//! Replies of the three APIs, with made-up text. `[[NAME]]` is what the tests' policy replaces; it
+//! is cut by event borders.
 
 use crate::Dialect;
 

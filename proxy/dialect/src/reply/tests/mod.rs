@@ -1,4 +1,5 @@
-//! A client that reads replies with another parser, a policy that holds back, and the fixtures that both work on.
+//! A client that reads replies with another parser, a policy that holds back, and the fixtures that
+//! both work on.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

@@ -157,7 +157,8 @@ fn text_that_arrives_while_a_batch_is_out_waits_for_the_next() {
     }
 }
 
-/// Puts a marker for each string value of a document by turns, and beside each value, under a key that nobody knows.
+/// Puts a marker for each string value of a document by turns, and beside each value, under a key
+/// that nobody knows.
 fn marked(value: &serde_json::Value) -> Vec<serde_json::Value> {
     use serde_json::Value;
     let mut all = Vec::new();

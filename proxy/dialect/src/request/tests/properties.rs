@@ -184,7 +184,8 @@ proptest! {
                     // texts stay unique, so that the next edit finds them
                     let mut text = format!("{}={text}", passage.id);
                     if !replace(&mut expected, &Value::String(passage.text.clone()), &Value::String(text.clone())) {
-                        // a value of its own, or a member's name; of those that stand more than once serde_json can't tell which
+                        // a value of its own, or a member's name; of those that stand more than
+                        // once serde_json can't tell which
                         let Ok(source) = serde_json::from_str::<Value>(&passage.text) else { continue };
                         if !source.is_object() || count_of(&expected, &source) != 1 { continue }
                         let value = json!({"edited": text});

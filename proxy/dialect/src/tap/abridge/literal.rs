@@ -1,4 +1,5 @@
-//! Strings of a reply that is abridged: their beginnings are kept, and what the model wrote in them is counted, escapes resolved.
+//! Strings of a reply that is abridged: their beginnings are kept, and what the model wrote in them
+//! is counted, escapes resolved.
 
 use super::STRING;
 use crate::tokens::Running;
