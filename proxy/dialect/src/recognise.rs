@@ -25,8 +25,8 @@ pub enum Surface {
     /// No prompt, and a reply that nobody here reads. The word is a metric label, one of a bounded
     /// set.
     UnreadReply(&'static str),
-    /// It may carry a prompt, in a form that nobody here reads. The word is a metric label, one of
-    /// a bounded set.
+    /// Perhaps a prompt, in a form that nobody here reads. The word is a metric label, one of a
+    /// bounded set.
     Unread(&'static str),
 }
 

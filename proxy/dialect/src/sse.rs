@@ -148,7 +148,7 @@ impl Frames {
     /// Returns the next complete event.
     ///
     /// # Errors
-    /// The event under way is larger than the limit.
+    /// The current event is larger than the limit.
     #[allow(clippy::should_implement_trait, reason = "it is fallible and lends")]
     pub fn next(&mut self) -> Result<Option<Event>, Malformed> {
         loop {

@@ -24,7 +24,7 @@ pub enum Exempt {
     /// Reasoning under a signature or encrypted, and the signatures: an edit makes the provider
     /// refuse the next request.
     SignedReasoning,
-    /// What a provider encrypted for itself: search results, compacted conversations.
+    /// Content that a provider encrypted for itself: search results, compacted conversations.
     Encrypted,
     /// The tokens of a reply's text once more, with their probabilities. They go where the text was
     /// edited.

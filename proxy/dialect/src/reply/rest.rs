@@ -34,7 +34,7 @@ pub(super) type Claim = (Range<usize>, Option<&'static str>);
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     shown: u32,
-    /// Where the dialect repeats them: the number of each in `sent`.
+    /// The number of each in `sent`, where the dialect repeats them.
     known: HashMap<(Place, Box<str>), usize>,
     /// The edits of those strings; `None` where one was left as it came.
     pub(super) sent: Vec<Option<String>>,

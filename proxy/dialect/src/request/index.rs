@@ -132,7 +132,7 @@ pub(super) struct Index {
     pub(super) spots: Vec<Spot>,
     /// The elements of `messages` or `input`.
     pub(super) messages: Vec<Span>,
-    /// That array itself; `None` where the input is a string, strings that are no conversation, or
+    /// The array itself; `None` where the input is a string, strings that are no conversation, or
     /// absent.
     pub(super) conversation: Option<Span>,
     /// Tools and output formats: their tokens are counted as a whole.
