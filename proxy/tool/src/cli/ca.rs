@@ -23,10 +23,10 @@ pub(super) struct Arguments {
     /// A host that the CA is for, such as `api.openai.com`; may be given several times.
     #[arg(long, value_name = "HOST")]
     host: Vec<String>,
-    /// Where the key is kept, instead of `ca.directory`.
+    /// Directory of the key, instead of `ca.directory`.
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Where the certificates for apps are written, instead of `ca.bundle`.
+    /// Directory of the certificates for apps, instead of `ca.bundle`.
     #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
     /// Prints the CA's certificate instead.

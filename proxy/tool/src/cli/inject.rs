@@ -11,10 +11,10 @@ use crate::inject::{self, Mode, Outcome, Policies, Wish};
 /// Longest manifest, in bytes: far above what a cluster takes, far below what hurts.
 const LONGEST: u64 = 64 << 20;
 
-/// What pods get where their annotations say nothing else.
+/// Settings of pods whose annotations say nothing else.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Defaults {
-    /// How the app's calls get in: transparent, forward-proxy or base-url. Default: transparent.
+    /// Mode of the app's calls: transparent, forward-proxy or base-url. Default: transparent.
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
     /// The image of the sidecar. Default: the one of this version.
@@ -35,7 +35,7 @@ pub(super) struct Defaults {
 }
 
 impl Defaults {
-    /// Over `wish`, what the flags say.
+    /// Puts what the flags say over `wish`.
     pub(super) fn over(&self, mut wish: Wish) -> Result<Wish, Stop> {
         wish.mode = self.mode.unwrap_or(wish.mode);
         if let Some(policies) = &self.policies {
@@ -112,7 +112,7 @@ pub(super) fn tell(outcome: Result<Outcome, Vec<String>>, nothing: &str) -> Resu
         outcome.notes.push(nothing.to_owned());
     }
     for note in &outcome.notes {
-        // A closed standard error is nobody who could be told.
+        // A closed standard error is nobody who could read it.
         let _ = writeln!(std::io::stderr(), "outrigger: note: {note}");
     }
     say(&outcome.text)

@@ -1,4 +1,4 @@
-//! `outrigger pull`: brings policies from an OCI registry, once or until it is told to end.
+//! `outrigger pull`: brings policies from an OCI registry, once, or until a signal ends it.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -23,10 +23,11 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub(super) struct Arguments {
     /// `oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]`.
     reference: String,
-    /// The directory that a sidecar watches. Made where it is not there; filled whole or not at all.
+    /// The directory that a sidecar reads policies from. Made where it is not there; filled whole
+    /// or not at all.
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
-    /// How often a tag, and the directory, are looked at.
+    /// Interval at which the tag and the directory are checked.
     #[arg(long, value_name = "SPAN", default_value = "60s")]
     every: String,
     /// A public key's file, or `ed25519:…` itself: every policy must be signed by one of them. May be given several times.
@@ -75,7 +76,7 @@ pub(super) fn pull(arguments: &Arguments) -> Result<(), Stop> {
         tokio::select! {
             done = work => match done? {
                 Round::Same => info!("policies were in place"),
-                Round::Placed(..) => {} // told by whoever placed them
+                Round::Placed(..) => {} // reported by whoever placed them
             },
             _ = terminate.recv() => info!("told to end"),
             _ = interrupt.recv() => info!("told to end"),

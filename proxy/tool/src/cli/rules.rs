@@ -31,10 +31,10 @@ pub(super) struct Arguments {
     /// A destination port: TCP to it goes to the proxy, UDP to it is refused (repeatable).
     #[arg(long = "port", value_name = "PORT", default_values_t = [443])]
     ports: Vec<u16>,
-    /// Where the proxy takes redirected IPv4 on 127.0.0.1.
+    /// Port of the proxy on 127.0.0.1 that takes redirected IPv4.
     #[arg(long, value_name = "PORT", default_value_t = 15001)]
     to: u16,
-    /// Where the proxy takes redirected IPv6 on ::1.
+    /// Port of the proxy on ::1 that takes redirected IPv6.
     #[arg(long, value_name = "PORT", default_value_t = 15006)]
     to6: u16,
     /// A network that is left alone, 10.0.0.0/8 or fd00::/8 say (repeatable).
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     exclude_cidrs: Vec<Cidr>,
 }
 
-/// What the rules are printed for.
+/// Format of the printed rules.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
     /// `nft -f -`

@@ -16,7 +16,7 @@ use crate::inject::{self, Address, Wish};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
     /// The certificate and what signed it, PEM. Taken anew when it changes.

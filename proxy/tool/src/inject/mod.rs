@@ -1,9 +1,10 @@
 //! Puts Outrigger into pods: one library behind `outrigger inject`, `outrigger uninject` and `outrigger webhook`.
 //!
-//! [`inject`] and [`uninject`] read a stream of Kubernetes YAML and give it back changed; [`answer`] does the same to the one pod that an API
-//! server sends. In between is one tree ([`tree::Node`]) that a file's YAML or a request's JSON becomes, so that both ways add the
-//! same: `wish` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers and variables, `pod` puts it in and takes it
-//! out, `record` remembers it.
+//! [`inject`] and [`uninject`] read a stream of Kubernetes YAML and give it back changed;
+//! [`answer`] does the same to the one pod that an API server sends. In between is one tree
+//! ([`tree::Node`]) that a file's YAML or a request's JSON becomes, so that both add the same:
+//! `wish` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers and
+//! variables, `pod` puts it in and takes it out, `record` remembers it.
 //!
 //! It edits text where it can and prints only where it must (`splice`): lines of a manifest that need not change keep their comments,
 //! quotes and order, and a document that is no workload is passed on byte for byte.

@@ -7,13 +7,13 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Health, readiness and metrics.
 pub const ADMIN_PORT: u16 = 4190;
-/// Where apps that were given a base URL connect.
+/// Port that apps with a base URL connect to.
 pub const BASE_URL_PORT: u16 = 4141;
-/// Where apps that were given a proxy connect.
+/// Port that apps with a proxy connect to.
 pub const FORWARD_PROXY_PORT: u16 = 4142;
-/// Where redirected IPv4 connections arrive.
+/// Port that redirected IPv4 connections arrive at.
 pub const TRANSPARENT_PORT: u16 = 15001;
-/// Where redirected IPv6 connections arrive.
+/// Port that redirected IPv6 connections arrive at.
 pub const TRANSPARENT_PORT_V6: u16 = 15006;
 /// All of them: an app that wants one of these can't have Outrigger beside it.
 pub const PORTS: [u16; 5] = [
@@ -56,42 +56,42 @@ pub const VOLUMES: [&str; 5] = [
     CA_VOLUME,
 ];
 
-/// Where the configuration's ConfigMap is mounted.
+/// Mount path of the configuration's ConfigMap.
 pub const CONFIG_PATH: &str = "/etc/outrigger/config";
 /// The configuration.
 pub const CONFIG_FILE: &str = "/etc/outrigger/config/outrigger.yaml";
-/// Where policies are.
+/// Directory of the policies.
 pub const POLICIES_PATH: &str = "/etc/outrigger/policies";
-/// Where compiled code is kept.
+/// Directory of compiled code.
 pub const CACHE_PATH: &str = "/var/cache/outrigger";
-/// Where the CA's key is kept.
+/// Directory of the CA's key.
 pub const CA_KEY_PATH: &str = "/var/lib/outrigger/ca";
-/// Where the CA's certificate and the bundle are, in the sidecar and in the app.
+/// Directory of the CA's certificate and of the bundle, in the sidecar and in the app.
 pub const CA_PATH: &str = "/var/run/outrigger/ca";
 /// The pod's CA alone.
 pub const CA_FILE: &str = "/var/run/outrigger/ca/ca.pem";
 /// Public roots and the pod's CA.
 pub const BUNDLE_FILE: &str = "/var/run/outrigger/ca/bundle.pem";
 
-/// What the ConfigMap of the configuration is called where nobody says otherwise.
+/// Name of the configuration's ConfigMap, unless another is configured.
 pub const DEFAULT_CONFIG: &str = "outrigger";
-/// What the ConfigMap of the policies is called where nobody says otherwise.
+/// Name of the policies' ConfigMap, unless another is configured.
 pub const DEFAULT_POLICIES: &str = "outrigger-policies";
 /// The image without its tag, which is the version.
 pub const IMAGE: &str = "ghcr.io/outrigger-proxy/outrigger";
 
-/// What all our annotations begin with.
+/// Prefix of all our annotations.
 pub const DOMAIN: &str = "outrigger.dev/";
 /// The version that injected the pod.
 pub const INJECTED: &str = "outrigger.dev/injected";
-/// What was added, so that it can be taken away exactly.
+/// The annotation that records what was added, so that it can be taken away exactly.
 pub const RECORD: &str = "outrigger.dev/injection";
 /// `enabled` or `disabled`.
 pub const INJECT: &str = "outrigger.dev/inject";
 
 /// A pod's `terminationGracePeriodSeconds` where it has none of its own: streams take longer than Kubernetes' 30 s.
 pub const GRACE: i64 = 120;
-/// What the API server writes where nobody wrote anything; counts as nothing.
+/// The API server's default grace period, in seconds; counts as nothing written.
 pub const GRACE_OF_KUBERNETES: i64 = 30;
-/// How long before the end of the grace period the proxy has ended, in seconds.
+/// Seconds between the proxy's end and the end of the grace period.
 pub const GRACE_MARGIN: i64 = 5;

@@ -70,7 +70,8 @@ fn resources(cpu: &str, memory: &str, limit: &str) -> Node {
     ])
 }
 
-/// What the `restricted` Pod Security Standard asks for, and a root that can't be written.
+/// The settings that the `restricted` Pod Security Standard requires, and a root that can't be
+/// written.
 fn security(uid: i64, add: &[&str]) -> Node {
     let mut capabilities = Node::map([("drop", strings(["ALL"]))]);
     if !add.is_empty() {
@@ -209,7 +210,8 @@ fn arguments(mode: Mode, grace: i64) -> Vec<String> {
     args
 }
 
-/// Whom the pod's exchanges are booked to. From the pod's own fields where they may change without us.
+/// The tags that the pod's exchanges are counted under. Taken from the pod's own fields where they
+/// may change without us.
 fn tags(metadata: Option<&Node>) -> Vec<Node> {
     let field = |name: &str, path: &str| {
         let from = Node::map([("fieldRef", Node::map([("fieldPath", text(path))]))]);
@@ -295,12 +297,12 @@ pub(super) const CA_VARIABLES: [(&str, &str); 6] = [
 pub(super) const PROXY_VARIABLES: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 /// The JVM's own.
 pub(super) const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
-/// What in [`JAVA_VARIABLE`] chooses trusted roots.
+/// The option in [`JAVA_VARIABLE`] that chooses trusted roots.
 pub(super) const JAVA_TRUST: &str = "-Djavax.net.ssl.trustStore=";
 /// Names and networks that are nobody's provider: in the cluster, and private ones (RFC 1918, RFC 4193, RFC 3927).
 const NO_PROXY: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,.local,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,fd00::/8";
 
-/// What an app's container is told, in order; [`java`] apart.
+/// The environment variables of an app's container, in order; [`java`] apart.
 pub(super) fn environment(mode: Mode) -> Vec<(&'static str, String)> {
     let proxy = format!("http://127.0.0.1:{}", names::FORWARD_PROXY_PORT);
     let base = format!("http://127.0.0.1:{}", names::BASE_URL_PORT);
@@ -314,7 +316,7 @@ pub(super) fn environment(mode: Mode) -> Vec<(&'static str, String)> {
             // Not `HTTP_PROXY`: providers speak TLS, and a neighbour's bare name can't be written into `NO_PROXY`.
             all.extend(PROXY_VARIABLES.map(|name| (name, proxy.clone())));
             all.extend(["NO_PROXY", "no_proxy"].map(|name| (name, NO_PROXY.to_owned())));
-            // Node 24 reads the variables above when it is told to.
+            // Node 24 reads the variables above when this one is set.
             all.push(("NODE_USE_ENV_PROXY", "1".to_owned()));
         }
         Mode::BaseUrl => {
@@ -326,7 +328,7 @@ pub(super) fn environment(mode: Mode) -> Vec<(&'static str, String)> {
     all
 }
 
-/// What a JVM is told, to be appended to its options; none where it needs nothing. `ca::java_options` is the same.
+/// The options to append to a JVM's; none where it needs nothing. `ca::java_options` is the same.
 pub(super) fn java(mode: Mode) -> Option<String> {
     let trust = format!(
         "{JAVA_TRUST}{}/bundle.p12 -Djavax.net.ssl.trustStoreType=PKCS12",

@@ -13,7 +13,8 @@ use super::{
 
 /// Adds all that is wished. The pod was checked before: what has another shape than it should is left alone.
 ///
-/// `defaults` are what the wish was made from: the note holds them, so that whoever comes to the pod next can keep to them.
+/// `defaults` are what `wish` was made from: the note keeps them, so that whoever comes to the pod
+/// next can keep to them.
 pub(super) fn add(pod: &mut Node, wish: &Wish, defaults: &Wish) {
     let mut record = Record {
         wish: defaults.told(),
@@ -68,7 +69,7 @@ pub(super) fn add(pod: &mut Node, wish: &Wish, defaults: &Wish) {
     }
 }
 
-/// Makes a key hold a collection, and notes it where it held none.
+/// Makes a key hold a collection, and notes it where it had none.
 fn ensure(parent: &mut Node, key: &str, empty: Body, made: &mut BTreeMap<String, Was>) {
     let there = parent.get(key);
     if there.is_none_or(Node::is_null) {

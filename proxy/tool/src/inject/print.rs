@@ -32,7 +32,7 @@ pub(super) fn like(node: &Node, written: &str) -> String {
     }
 }
 
-/// What follows a key's colon.
+/// Prints what follows a key's colon.
 pub(super) fn value(node: &Node, indent: usize, out: &mut String) {
     let tag = node.tag.as_deref();
     if let Some(tag) = tag.filter(|_| !node.is_empty()) {
@@ -118,7 +118,7 @@ fn untagged(node: &Node, indent: usize) -> String {
     }
 }
 
-/// Whether single quotes hold it on one line.
+/// True if single quotes can hold it on one line.
 fn single(text: &str) -> bool {
     text.chars().all(|c| printable(c) && c != '\n')
 }
@@ -127,7 +127,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Whether a block (`|`) holds it without further ado.
+/// True if a block (`|`) can hold it as it is.
 fn literal(text: &str) -> bool {
     text.contains('\n')
         && !text.starts_with([' ', '\n', '\t'])

@@ -14,12 +14,12 @@ const DEEPEST: usize = 100;
 /// Bytes that aliases may add to a document.
 const COPIES: usize = 8 << 20;
 
-/// Why a document can't be read.
+/// Reason why a document can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
     /// In the document, from 1.
     pub(super) line: usize,
-    /// What is wrong, without a place.
+    /// The reason, without a place.
     pub(super) what: String,
 }
 
@@ -79,7 +79,7 @@ fn wrong(span: &Span, what: impl Into<String>) -> Wrong {
 
 struct Reader<'a> {
     text: &'a str,
-    /// Where each character begins, where characters and bytes differ.
+    /// Byte offset of each character, where characters and bytes differ.
     bytes: Vec<usize>,
     parser: Parser<'a, StrInput<'a>>,
     anchors: BTreeMap<usize, Node>,
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
         Ok(node.clone())
     }
 
-    /// Whether a collection stands between these brackets; then its end is theirs.
+    /// True if a collection stands between these brackets; then its end is theirs.
     fn closes(&mut self, start: usize, brackets: &[u8; 2]) -> bool {
         let [open, close] = brackets.map(char::from);
         let begins = |at: usize| {
@@ -251,7 +251,8 @@ impl<'a> Reader<'a> {
         flow
     }
 
-    /// Where the next `|` or `>` stands that is in no comment: the parser tells only where the text begins.
+    /// Position of the next `|` or `>` outside a comment: the parser reports only where the text
+    /// begins.
     fn block_mark(&self) -> Option<usize> {
         let mut at = self.end;
         for line in self.text.get(at..)?.split_inclusive('\n') {

@@ -1,4 +1,5 @@
-//! What was added to a pod, kept in an annotation of it, so that it can be taken away exactly, by another version and after edits, too.
+//! The record of what was added to a pod, kept in an annotation of it, so that it can be taken away
+//! exactly, by another version and after edits, too.
 //!
 //! Containers and volumes need no note: their names are ours. The note is about what stands among the pod's own things: variables, lists that
 //! were not there before, the grace period.
@@ -21,10 +22,10 @@ pub(super) struct Record {
     /// Variables that containers got, where they had none of the name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) set: BTreeMap<String, String>,
-    /// What was appended to a JVM's options.
+    /// Text that was appended to a JVM's options.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) java: Option<String>,
-    /// What is particular about the pod's own containers, by name.
+    /// Particulars of the pod's own containers, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) apps: BTreeMap<String, App>,
     /// Keys of the pod that were made: `annotations`, `initContainers`, `metadata`, `volumes`.
@@ -35,7 +36,7 @@ pub(super) struct Record {
     pub(super) grace: Option<Was>,
 }
 
-/// What is particular about a container of the pod's own.
+/// Particulars of one of the pod's own containers.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct App {
     /// Variables of [`Record::set`] that it had itself.
@@ -46,7 +47,7 @@ pub(super) struct App {
     pub(super) made: BTreeMap<String, Was>,
 }
 
-/// What stood in the place of something that was made.
+/// The value that was replaced by something made here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Was {
@@ -57,7 +58,7 @@ pub(super) enum Was {
 }
 
 impl Was {
-    /// What a key holds, where it holds nothing to go on with.
+    /// Records the value of a key that has no collection to add to.
     pub(super) fn of(node: Option<&Node>) -> Self {
         match node.map(|node| &node.body) {
             Some(Body::Plain(text)) => Self::Plain(text.clone()),

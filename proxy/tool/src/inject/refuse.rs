@@ -1,6 +1,8 @@
-//! Why a pod can't have Outrigger beside it as it is: each reason a sentence that names the container and the way out.
+//! Reasons why a pod can't have Outrigger beside it as it is: each a sentence that names the
+//! container and the remedy.
 //!
-//! What would only weaken it is a note instead. All reasons of a pod are told at once. A pod that was injected is judged without what was added.
+//! What would only weaken it is a note instead. All reasons of a pod are reported at once. A pod
+//! that was injected is judged without what was added.
 
 use super::{
     names, parts,
@@ -8,7 +10,7 @@ use super::{
     wish::{Mode, Wish},
 };
 
-/// What is wrong with a pod, and what whoever injects should know.
+/// Reasons against injecting a pod, and notes for whoever injects.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// Reasons against it.
@@ -17,12 +19,12 @@ pub(super) struct Verdict {
     pub(super) notes: Vec<String>,
 }
 
-/// What is known of a pod's surroundings.
+/// The pod's surroundings, as far as they are known.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Around {
     /// The Pod Security Standard that its namespace enforces, and the namespace.
     pub(super) standard: Option<(String, String)>,
-    /// Whether it belongs to a Job.
+    /// True if it belongs to a Job.
     pub(super) job: bool,
 }
 

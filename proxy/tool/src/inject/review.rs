@@ -16,7 +16,7 @@ use super::{
     wish::Wish,
 };
 
-/// What of the question matters.
+/// The part of the API server's request that matters here.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Review {
@@ -49,18 +49,18 @@ struct Kind {
     kind: String,
 }
 
-/// What was answered.
+/// The answer, and what the log says of it.
 #[derive(Debug)]
 pub struct Answer {
     /// The whole AdmissionReview, JSON.
     pub body: Vec<u8>,
     /// The pod, for the log: `namespace/name`.
     pub pod: String,
-    /// Why it was refused; empty where it was let in.
+    /// Reasons for the refusal; empty if the pod was admitted.
     pub refused: Vec<String>,
-    /// What its author should know.
+    /// Notes for the pod's author.
     pub warnings: Vec<String>,
-    /// How many operations the patch has.
+    /// Number of operations in the patch.
     pub operations: usize,
 }
 
@@ -260,7 +260,7 @@ mod tests {
         assert!(!patch.iter().any(
             |operation| operation["path"] == "/spec" || operation["path"] == "/spec/containers"
         ));
-        // Asked again, as with reinvocation: nothing more to do.
+        // Sent again, as with reinvocation: nothing more to do.
         let again = ask(&patched);
         assert_eq!(
             (&again["allowed"], again.get("patch")),

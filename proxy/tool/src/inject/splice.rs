@@ -1,8 +1,9 @@
 //! Changes a document's text so that it says a new value, and leaves every line that need not change as it is: comments, quotes, order.
 //!
-//! The new value is compared with the old one from the top; where they differ, lines come in or go. What can't be told apart by lines (flow
-//! collections, aliases, odd indentation) is printed anew as far up as it must be. The result is read again and compared with what it
-//! should say, so a mistake in here costs comments, never meaning.
+//! The new value is compared with the old one from the top; where they differ, lines come in or go.
+//! What can't be distinguished by lines (flow collections, aliases, odd indentation) is printed
+//! anew as far up as it must be. The result is read again and compared with what it should say, so
+//! a mistake in here costs comments, never meaning.
 
 use super::{
     print,
@@ -10,7 +11,7 @@ use super::{
     tree::{Body, Node},
 };
 
-/// What becomes of the items of a list.
+/// A step from an old list to a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// An old item stays, perhaps changed: its number before and now.
@@ -21,7 +22,8 @@ pub(super) enum Step {
     Add(usize),
 }
 
-/// Which items of two lists are the same: those that say the same, have the same `name`, or are the same Kubernetes object.
+/// Pairs the items of two lists that are the same: those that say the same, have the same `name`,
+/// or are the same Kubernetes object.
 pub(super) fn align(old: &[Node], new: &[Node]) -> Vec<Step> {
     let object = |node: &Node| {
         let name = node.find(&["metadata", "name"]).and_then(Node::chars);
@@ -70,7 +72,7 @@ pub(super) fn splice(text: &str, old: &Node, new: &Node) -> Option<String> {
     back.root.same(new).then_some(said)
 }
 
-/// What a value hangs on.
+/// The place in the text that a value belongs to.
 enum Place {
     Root,
     /// Past the colon; the indentation of the keys.
@@ -88,7 +90,7 @@ enum Place {
 struct Splicer<'a> {
     text: &'a str,
     crlf: bool,
-    /// Whether the last line goes, and it has no line break.
+    /// True if the last line goes, and it has no line break.
     open: bool,
     /// From, to, what instead.
     edits: Vec<(usize, usize, String)>,
@@ -231,7 +233,7 @@ impl Splicer<'_> {
         blank.then_some(start)
     }
 
-    /// Whether nothing but a comment follows on the line.
+    /// True if nothing but a comment follows on the line.
     fn blank_after(&self, at: usize) -> bool {
         let rest = self
             .text

@@ -7,7 +7,8 @@
 /// A piece of a stream; all of them one after the other are the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Document<'a> {
-    /// What comes before the value: the marker's line, directives. Empty before a first document without a marker.
+    /// The text before the value: the marker's line, directives. Empty before a first document
+    /// without a marker.
     pub(super) marker: &'a str,
     /// The value's text.
     pub(super) text: &'a str,
@@ -18,7 +19,7 @@ pub(super) struct Document<'a> {
 /// Cuts a stream up.
 pub(super) fn split(stream: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
-    // Where the piece under way begins, where its text does, and the text's line.
+    // The starts of the piece under way and of its text, and the text's line.
     let (mut start, mut text, mut text_line) = (0, 0, 1);
     let mut at = 0;
     for (number, line) in (1..).zip(stream.split_inclusive('\n')) {

@@ -16,12 +16,12 @@ use super::{
     wish::{Wish, annotations, declined},
 };
 
-/// What came of a stream.
+/// The result of a stream.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The whole stream.
     pub text: String,
-    /// What whoever asked should know.
+    /// Notes for the caller.
     pub notes: Vec<String>,
     /// Pods that were found (templates of workloads count).
     pub pods: usize,
@@ -92,7 +92,7 @@ pub(super) fn add(
     Ok(verdict.notes)
 }
 
-/// What is to be done to a pod: gives notes or reasons.
+/// The change to make to a pod: gives notes or reasons.
 type Change<'a> = &'a mut dyn FnMut(&mut Node, &Around) -> Result<Vec<String>, Vec<String>>;
 
 fn each(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>> {
@@ -182,7 +182,7 @@ fn anew(document: &Document<'_>, now: &Node) -> String {
     above.collect::<String>() + &said
 }
 
-/// Where a document is.
+/// Position of a document.
 struct Place {
     number: usize,
     line: usize,
@@ -190,13 +190,13 @@ struct Place {
 
 struct Walk<'a> {
     change: Change<'a>,
-    /// What namespaces of this stream enforce.
+    /// The standards that namespaces of this stream enforce.
     standards: BTreeMap<String, String>,
     wrong: Vec<String>,
     outcome: Outcome,
 }
 
-/// Where a workload keeps its pod.
+/// Path of the pod in each kind of workload.
 const WORKLOADS: [(&str, &str, &[&str]); 9] = [
     ("", "Pod", &[]),
     ("", "PodTemplate", &["template"]),

@@ -686,7 +686,7 @@ fn manifest() -> impl Strategy<Value = (String, bool)> {
     })
 }
 
-/// Manifests with some bytes of them changed: mostly wrong, each in a way of its own.
+/// Manifests with some bytes of them changed: mostly wrong, each differently.
 fn broken() -> impl Strategy<Value = Vec<u8>> {
     let bytes = b" \n\t:-#{}[]|>&*!%@`'\",?~<.\\\0\xff\x85\r".to_vec();
     let change = (

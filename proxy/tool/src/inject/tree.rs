@@ -1,22 +1,23 @@
 //! A YAML or JSON value that still knows how it was written.
 //!
-//! Not `serde_yaml::Value`: that one reads `0644` as text and writes the text `yes` without quotes, and kubectl, which reads YAML 1.1, takes the
-//! first for an octal number and the second for true. Here a plain scalar stays the characters that it was; whether it is a number is asked
-//! only where we must know, and then as kubectl answers it. A value from a file also knows its place there, so that what is not
-//! changed is not printed anew either.
+//! Not `serde_yaml::Value`: that one reads `0644` as text and writes the text `yes` without quotes,
+//! and kubectl, which reads YAML 1.1, takes the first for an octal number and the second for true.
+//! Here a plain scalar stays the characters that it was; whether it is a number is decided only
+//! where we must know, and then as kubectl decides it. A value from a file also knows its place
+//! there, so that what is not changed is not printed anew either.
 
 /// A scalar, a list or a map.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// What it is.
+    /// Its content.
     pub(super) body: Body,
     /// A tag other than the usual ones, as written (`!!binary`, `!x`).
     pub(super) tag: Option<String>,
-    /// Where it was read; none for what was made here.
+    /// The place it was read at; none for what was made here.
     pub(super) at: Option<At>,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     /// Characters without quotes: text, or a number, a truth value, null.
@@ -47,7 +48,8 @@ pub(super) struct At {
     pub(super) end: usize,
     /// From 1.
     pub(super) line: usize,
-    /// Whether it can be changed in its place: a block collection or a scalar on one line, not an alias, not merged in.
+    /// True if it can be changed in its place: a block collection or a scalar on one line, not an
+    /// alias, not merged in.
     pub(super) own: bool,
 }
 
@@ -124,12 +126,12 @@ impl Node {
         }
     }
 
-    /// Whether it is a map.
+    /// True if it is a map.
     pub(super) fn is_map(&self) -> bool {
         matches!(self.body, Body::Map(_))
     }
 
-    /// Whether it is an empty list or map.
+    /// True if it is an empty list or map.
     pub(super) fn is_empty(&self) -> bool {
         match &self.body {
             Body::List(items) => items.is_empty(),
@@ -138,7 +140,7 @@ impl Node {
         }
     }
 
-    /// Whether there is nothing: `null`, `~` or no characters at all.
+    /// True if there is nothing: `null`, `~` or no characters at all.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.body, Body::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
@@ -232,8 +234,8 @@ impl Node {
         Some(if minus { -number } else { number })
     }
 
-    /// Whether two values mean the same to every reader: the order of keys and the kind of quotes do not count, where they were written
-    /// does not either.
+    /// True if two values mean the same to every reader: the order of keys, the kind of quotes and
+    /// the place in the file do not count.
     pub(super) fn same(&self, other: &Self) -> bool {
         if self.tag != other.tag {
             return false;
@@ -272,13 +274,14 @@ impl Node {
 }
 
 impl Entry {
-    /// Whether its key is this one.
+    /// True if its key is this one.
     pub(super) fn is(&self, key: &str) -> bool {
         self.key.chars() == Some(key)
     }
 }
 
-/// Whether a scalar without quotes is text to every reader, of YAML 1.1 or 1.2, in a block or between brackets. What it is not sure of gets quotes.
+/// True if a scalar without quotes is text to every reader, of YAML 1.1 or 1.2, in a block or
+/// between brackets. Doubtful ones get quotes.
 pub(super) fn surely_text(text: &str) -> bool {
     const WORDS: [&str; 11] = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf",

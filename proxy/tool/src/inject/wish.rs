@@ -1,10 +1,11 @@
-//! What a pod is to get: the defaults of whoever injects, and over them what the pod's own annotations say.
+//! The settings of a pod: the defaults of whoever injects, and over them what the pod's own
+//! annotations say.
 
 use std::collections::BTreeMap;
 
 use super::{names, tree::Node};
 
-/// How the app's calls get to the sidecar.
+/// The means by which the app's calls get to the sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Connections to port 443 are redirected; the app changes nothing and trusts the pod's CA.
@@ -30,7 +31,7 @@ impl Mode {
         known.map_or("", |(name, _)| name)
     }
 
-    /// Whether the app must trust the pod's CA.
+    /// True if the app must trust the pod's CA.
     pub fn has_ca(self) -> bool {
         self != Self::BaseUrl
     }
@@ -47,7 +48,7 @@ impl std::str::FromStr for Mode {
     }
 }
 
-/// Where policies come from.
+/// The source of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Policies {
     /// A ConfigMap of the pod's namespace.
@@ -121,16 +122,16 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
         .map_err(|_| format!("`{text}` is neither true nor false"))
 }
 
-/// What pods get.
+/// The settings of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
-    /// How calls get in.
+    /// The means by which calls get in.
     pub mode: Mode,
     /// The image of all containers that are added.
     pub image: String,
     /// The ConfigMap that holds `outrigger.yaml`.
     pub config: String,
-    /// Where policies come from.
+    /// The source of policies.
     pub policies: Policies,
     /// A Secret that becomes the sidecar's environment, the providers' keys say.
     pub secret: Option<String>,
@@ -164,7 +165,8 @@ impl Default for Wish {
 }
 
 impl Wish {
-    /// What can be set, in annotations (`outrigger.dev/KEY`) and in the webhook's file of defaults (`KEY: …`).
+    /// The keys that can be set, in annotations (`outrigger.dev/KEY`) and in the webhook's file of
+    /// defaults (`KEY: …`).
     pub const KEYS: [&'static str; 10] = [
         "mode",
         "image",
@@ -221,7 +223,7 @@ impl Wish {
         }
     }
 
-    /// What differs from the product's defaults, by key.
+    /// Returns what differs from the product's defaults, by key.
     pub(super) fn told(&self) -> BTreeMap<String, String> {
         let usual = Self::default();
         let keys = Self::KEYS
@@ -231,7 +233,7 @@ impl Wish {
             .collect()
     }
 
-    /// The defaults that were told so.
+    /// Reads the defaults that [`Self::told`] wrote.
     ///
     /// # Errors
     /// A sentence: somebody else wrote them.
@@ -294,7 +296,8 @@ pub(super) fn annotations(metadata: Option<&Node>) -> impl Iterator<Item = (&str
     })
 }
 
-/// Whether a pod says that it wants none of this: by annotation, or by a label of the same name, which the webhook's selector looks at.
+/// True if a pod says that it wants none of this: by annotation, or by a label of the same name,
+/// which the webhook's selector looks at.
 pub(super) fn declined(metadata: Option<&Node>) -> bool {
     ["annotations", "labels"].iter().any(|kind| {
         let all = metadata.and_then(|metadata| metadata.get(kind));

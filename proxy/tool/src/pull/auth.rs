@@ -1,4 +1,5 @@
-//! Who asks a registry: anonymous, by name and password, or by a token that a token server gives for either.
+//! Authentication at a registry: anonymous, by name and password, or by a token that a token server
+//! gives for either.
 //!
 //! Credentials are read anew for each sign-in, as a mounted secret may be rotated; they are wiped when they were used.
 
@@ -9,19 +10,19 @@ use zeroize::Zeroizing;
 
 use super::Error;
 
-/// Where credentials are.
+/// Sources of credentials.
 #[derive(Debug, Clone, Default)]
 pub struct Login {
     /// A docker config.json, or a Secret of type `kubernetes.io/dockerconfigjson`.
     pub file: Option<PathBuf>,
-    /// Where the file names no credentials for the registry.
+    /// Credentials to use if the file has none for the registry.
     pub given: Option<Credentials>,
 }
 
 /// A name and a password.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Who.
+    /// The user's name.
     pub user: String,
     /// The secret.
     pub password: Zeroizing<String>,
@@ -98,7 +99,7 @@ fn in_docker_config(text: &str, registry: &str) -> Result<Option<Credentials>, &
     }))
 }
 
-/// What a 401 asks for. RFC 9110 §11.6.1; the token flow is the distribution project's.
+/// The scheme that a 401 demands. RFC 9110 §11.6.1; the token flow is the distribution project's.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,

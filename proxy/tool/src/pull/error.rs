@@ -1,4 +1,5 @@
-//! Why policies could not be pulled: sentences for the operator. No credential and no URL's query is in one.
+//! Reasons why policies could not be pulled: sentences for the operator. No credential and no URL's
+//! query is in one.
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -7,10 +8,10 @@ use outrigger::{
     upstream::cause,
 };
 
-/// Why a round failed.
+/// The reason why a round failed.
 #[derive(Debug)]
 pub enum Error {
-    /// What was given is no reference.
+    /// The given text is no reference.
     Reference(String),
     /// The registry can't be reached, or broke off.
     Unreachable {
@@ -21,7 +22,7 @@ pub enum Error {
     },
     /// It answered with an error.
     Status {
-        /// What was asked for.
+        /// The manifest or blob that was requested.
         what: String,
         /// The status.
         status: u16,
@@ -30,16 +31,16 @@ pub enum Error {
     Unauthorized {
         /// Its host.
         host: String,
-        /// Whether credentials were sent.
+        /// True if credentials were sent.
         known: bool,
     },
-    /// The way of asking who asks is none that is known here.
+    /// The authentication scheme is not supported.
     Challenge(String),
     /// It sends elsewhere too often, or to where nobody goes.
     Redirect(&'static str),
     /// Other bytes came than the digest says.
     Digest {
-        /// What they are.
+        /// The bytes' name.
         what: String,
         /// As it must be.
         wanted: Digest,
@@ -48,14 +49,14 @@ pub enum Error {
     },
     /// More came than may.
     TooLarge {
-        /// What it is.
+        /// Its name.
         what: String,
         /// Bytes that it may have.
         most: u64,
     },
     /// Less came than the manifest says.
     TooShort {
-        /// What it is.
+        /// Its name.
         what: String,
     },
     /// The manifest is none for policies.
@@ -64,16 +65,16 @@ pub enum Error {
     Signature {
         /// The policy.
         policy: String,
-        /// Why.
+        /// The reason.
         why: Box<Refused>,
     },
     /// The round took too long.
     TooSlow(Duration),
-    /// A file or directory is in the way.
+    /// A file or directory can't be read or written.
     Disk {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// TLS or credentials could not be set up.

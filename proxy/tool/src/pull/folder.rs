@@ -1,4 +1,4 @@
-//! The directory that a sidecar watches, filled as the kubelet fills a ConfigMap's volume.
+//! The directory that a sidecar reads, filled as the kubelet fills a ConfigMap's volume.
 //!
 //! ```text
 //! NAME.wasm      → ..data/NAME.wasm          NAME.wasm.sig → ..data/NAME.wasm.sig
@@ -50,7 +50,8 @@ pub(super) struct Set {
 pub(super) struct Partial(PathBuf);
 
 impl Partial {
-    /// Where a file of it is. The name comes out of a [`Manifest`], which lets no other through than a plain one.
+    /// Path of one of its files. The name comes out of a [`Manifest`], which lets only plain ones
+    /// through.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -86,7 +87,7 @@ impl Folder {
             )));
         }
         folder.clear();
-        drop(folder.partial()?); // told now rather than after fetching
+        drop(folder.partial()?); // fails now rather than after fetching
         Ok(folder)
     }
 
@@ -97,7 +98,7 @@ impl Folder {
         (name.starts_with(SET) && !name.contains('/')).then(|| self.into.join(name))
     }
 
-    /// What is in place, where it is whole.
+    /// The set that is in place, if it is whole.
     pub(super) fn current(&self) -> Option<Set> {
         let set = self.set()?;
         let mut note = Vec::new();
@@ -123,7 +124,8 @@ impl Folder {
         Ok(Partial(path))
     }
 
-    /// Puts a set in place: one rename, then the links that are new and those that are gone.
+    /// Puts a set in place: one rename, then the symbolic links that are new and those that are
+    /// gone.
     pub(super) fn put(
         &self,
         partial: Partial,
@@ -149,7 +151,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Sets the links that are missing, and removes those that lead nowhere any more. Tells whether one was missing.
+    /// Sets the symbolic links that are missing, and removes those that lead nowhere any more.
+    /// Returns whether one was missing.
     pub(super) fn link(&self, manifest: &Manifest) -> Result<bool, Error> {
         // A module comes after what stands beside it: whoever sees it sees all of it.
         let (modules, beside): (Vec<_>, Vec<_>) = manifest
@@ -179,7 +182,7 @@ impl Folder {
         to.is_ok_and(|to| name.to_str().is_some_and(|name| to == target(name)))
     }
 
-    /// Whether there is nothing of that name.
+    /// True if nothing has that name, false if it is ours; anything else is an error.
     fn free_or_ours(&self, name: &str) -> Result<bool, Error> {
         let path = self.into.join(name);
         match fs::symlink_metadata(&path) {
@@ -313,7 +316,7 @@ mod tests {
         let set = folder.current().unwrap();
         assert!(folder.link(&set.manifest).unwrap());
         assert!(!folder.link(&set.manifest).unwrap());
-        fs::write(at.path().join("a.wasm"), "onX").unwrap(); // through the link, into the set
+        fs::write(at.path().join("a.wasm"), "onX").unwrap(); // through the symlink, into the set
         assert!(folder.current().is_none());
         put(&folder, &files).unwrap();
         fs::remove_file(at.path().join("..data/b.wasm")).unwrap();

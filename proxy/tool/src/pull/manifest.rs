@@ -1,4 +1,4 @@
-//! What an artifact holds. Pure: bytes in, a bounded list of files with harmless names out.
+//! The content of an artifact. Pure: bytes in, a bounded list of files with harmless names out.
 //!
 //! Two forms are read: what `oras push` writes (a layer per file, its name in `org.opencontainers.image.title`), and the wasm artifact of
 //! the CNCF's guidance (config `application/vnd.wasm.config.v0+json`, one layer `application/wasm` that may have no name). What a title says is
@@ -22,7 +22,7 @@ const LARGEST_SET: u64 = 512 << 20;
 /// Files of an artifact.
 const MOST: usize = 256;
 
-/// What may be told of a manifest's kind.
+/// The media types of manifests that are accepted.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 const WASM: &str = "application/wasm";
 const TITLE: &str = "org.opencontainers.image.title";
@@ -47,7 +47,7 @@ pub(super) struct Entry {
     pub(super) size: u64,
 }
 
-/// What a file is to a policy.
+/// The role of a file beside a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Module,
@@ -129,7 +129,7 @@ impl Manifest {
                 most: LARGEST_SET,
             });
         }
-        // What would leave the directory empty is a mistake more often than a wish.
+        // What would leave the directory empty is a mistake more often than an intention.
         if !files.iter().any(|entry| entry.kind == Kind::Module) {
             return Err(wrong(
                 "it holds no NAME.wasm; push one with `oras push REFERENCE NAME.wasm:application/wasm`".into(),

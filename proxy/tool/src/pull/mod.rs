@@ -1,11 +1,12 @@
-//! `outrigger pull`: policies from an OCI registry into a directory that a sidecar watches.
+//! `outrigger pull`: policies from an OCI registry into a directory that a sidecar reads.
 //!
 //! A process of its own, so that a serving sidecar holds no registry's credentials and grows by nothing. An artifact is a manifest whose layers are
 //! single files ([`manifest`]); what is fetched is believed by its digest ([`registry`]), by its signature where keys are given, and is put
 //! in place as the kubelet puts a ConfigMap ([`folder`]): whole or not at all. Whatever fails leaves the last good set.
 //!
-//! The surprise: a tag is followed by asking for its digest alone, and a pinned digest that is in place asks nobody anything. (The `oci-client`
-//! crate was weighed: 28 more crates, chrono among them, and no bounds on what a registry may send.)
+//! The surprise: a tag is followed by requesting its digest alone, and a pinned digest that is in
+//! place causes no request. (The `oci-client` crate was weighed: 28 more crates, chrono among them,
+//! and no bounds on what a registry may send.)
 
 mod auth;
 mod error;
@@ -35,22 +36,22 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait after an error, where rounds are not further apart anyway.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// What is to be pulled, and how.
+/// The settings of a pull.
 #[derive(Debug)]
 pub struct Options {
     /// From where.
     pub reference: Reference,
     /// Into which directory.
     pub into: PathBuf,
-    /// How often a tag, and the directory, are looked at.
+    /// Interval at which the tag and the directory are checked.
     pub every: Duration,
-    /// Whose signatures are asked of every policy; empty: of none here.
+    /// Keys of which one must have signed every policy; if empty, no signature is checked here.
     pub keys: Vec<PublicKey>,
-    /// Whether the registry is spoken to without TLS.
+    /// True if the registry is spoken to without TLS.
     pub plain_http: bool,
     /// A PEM file of roots to trust instead of the built-in ones.
     pub roots: Option<PathBuf>,
-    /// Who asks.
+    /// The credentials.
     pub login: Login,
 }
 
@@ -61,10 +62,10 @@ pub struct Puller {
     registry: Registry,
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Round {
-    /// What is wanted was in place.
+    /// The wanted set was in place.
     Same,
     /// It was put in place now: the manifest's digest, and the files' names.
     Placed(Digest, Vec<String>),

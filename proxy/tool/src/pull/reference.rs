@@ -14,12 +14,13 @@ pub struct Reference {
     pub repository: String,
     /// None where a digest alone is named.
     pub tag: Option<String>,
-    /// What it is pinned to.
+    /// The digest it is pinned to.
     pub digest: Option<Digest>,
 }
 
 impl Reference {
-    /// Where manifests are asked for: the digest, where there is one, as the tag may have moved.
+    /// Returns the reference to request manifests by: the digest, where there is one, as the tag
+    /// may have moved.
     pub(super) fn asked(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => format!("sha256:{}", hex(digest)),
@@ -35,7 +36,7 @@ impl Reference {
             .map_or(&self.repository, |(_, last)| last)
     }
 
-    /// Where the registry's API is: Docker Hub's is not where its name says.
+    /// Host of the registry's API: Docker Hub's is not the one in its name.
     pub(super) fn host(&self) -> &str {
         match self.registry.as_str() {
             "docker.io" | "index.docker.io" => "registry-1.docker.io",

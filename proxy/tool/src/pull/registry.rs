@@ -1,4 +1,5 @@
-//! One repository of one registry, asked for manifests and blobs. OCI distribution specification 1.1, the pulling half.
+//! Manifests and blobs from one repository of one registry. OCI distribution specification 1.1, the
+//! pulling half.
 //!
 //! Nothing that comes is longer than it may be: a manifest is bounded, a blob has the size that the manifest says. Credentials go to the registry
 //! and to the token server that it names, never along a redirect: blobs are often elsewhere, behind signed URLs.
@@ -42,7 +43,7 @@ pub(super) struct Registry {
     asked: String,
     plain_http: bool,
     login: Login,
-    /// What the last sign-in gave.
+    /// The header that the last sign-in gave.
     authorization: Option<HeaderValue>,
 }
 

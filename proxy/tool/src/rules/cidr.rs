@@ -27,7 +27,7 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// How many leading bits count.
+    /// Returns the number of leading bits that count.
     pub const fn prefix(&self) -> u8 {
         self.prefix
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// Why a text is no network: a sentence.
+/// The reason why a text is no network: a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoNetwork(String);
 

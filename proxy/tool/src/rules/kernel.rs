@@ -20,12 +20,13 @@ use super::{
 
 /// `AF_NETLINK` and `NETLINK_NETFILTER`.
 const NETLINK: (i32, i32) = (16, 12);
-/// How long the kernel may take. It answers before `send` returns, unless it has to load a module first.
+/// Time that the kernel may take. It answers before `send` returns, unless it has to load a module
+/// first.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A dump comes in pieces of up to this (`NLMSG_GOODSIZE` and then some).
 const PIECE: usize = 64 * 1024;
 
-/// Why the kernel did not do it.
+/// The reason why the kernel did not do it.
 #[derive(Debug)]
 pub enum Refused {
     /// EPERM: not enough capabilities.
@@ -43,7 +44,7 @@ pub enum Refused {
     Socket(io::Error),
     /// The kernel said nothing for ten seconds.
     Silent,
-    /// The batch was accepted, and what stands afterwards is not what was asked for.
+    /// The batch was accepted, and what stands afterwards is not what was requested.
     NotStanding(Standing),
 }
 
@@ -77,7 +78,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// What stands in this network namespace.
+/// The state of the table in this network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// Exactly these rules.
@@ -98,7 +99,7 @@ impl fmt::Display for Standing {
     }
 }
 
-/// Puts the rules in the place of whatever the table held, and looks whether they stand.
+/// Replaces whatever the table contained with the rules, and checks that they stand.
 ///
 /// # Errors
 /// [`Refused`]; then what stood before stands unchanged, except after [`Refused::NotStanding`].
@@ -119,7 +120,7 @@ pub fn remove() -> Result<(), Refused> {
     Netlink::open()?.batch(&table::removal())
 }
 
-/// Whether these rules stand.
+/// Compares the table in the kernel with these rules.
 ///
 /// # Errors
 /// [`Refused`].
@@ -237,7 +238,7 @@ impl Netlink {
                         return Err(refused(reply.errno(), "a question about the table", true));
                     }
                     ERROR | DONE => return Ok(answer),
-                    // One table is told without an end.
+                    // The answer for one table has no end message.
                     NEW_TABLE => return Ok(answer),
                     _ => {}
                 }
@@ -296,7 +297,7 @@ fn told(answer: &[u8], kind: u16) -> impl Iterator<Item = super::netlink::Attrib
         .map(|reply| reply.attributes())
 }
 
-/// What an error number means here. `whole` is whether the kernel refused to begin.
+/// The error for an error number. `whole` is true if the kernel refused to begin.
 fn refused(number: Option<i32>, what: &str, whole: bool) -> Refused {
     let errno = Errno::from_raw_os_error(number.unwrap_or_default());
     match errno {

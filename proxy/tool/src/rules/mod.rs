@@ -1,7 +1,8 @@
 //! The rules that lead a pod's outgoing connections to the proxy: what they are, how they are printed, how they get into the kernel.
 //!
-//! [`Rules`] is what an operator asked for, checked; [`Rules::chains`] is what follows from it, once. The nftables text, the iptables text
-//! and the netlink messages are three spellings of those chains, so that they can't drift apart.
+//! [`Rules`] is what an operator configured, checked; [`Rules::chains`] is what follows from it,
+//! once. The nftables text, the iptables text and the netlink messages are three spellings of those
+//! chains, so that they can't drift apart.
 //!
 //! [`kernel`] speaks nf_tables' netlink protocol itself: the init container is one static binary, with neither a shell nor `nft`. The crates
 //! that could do it are GPL, wrap C libraries, or start the `nft` program.
@@ -21,10 +22,11 @@ pub use cidr::Cidr;
 /// The table's name, in the family `inet`.
 pub const TABLE: &str = "outrigger";
 
-/// How many users, ports and networks there may be each: with more, the batch would not fit a socket's buffer (208 KiB by default).
+/// The most users, ports and networks there may be each: with more, the batch would not fit a
+/// socket's buffer (208 KiB by default).
 const MOST: usize = 64;
 
-/// What is led to the proxy, and what is left alone.
+/// Traffic that is redirected to the proxy, and traffic that is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     uids: BTreeSet<u32>,
@@ -33,7 +35,7 @@ pub struct Rules {
     to: [u16; 2],
 }
 
-/// What an operator asks for, as it was written.
+/// The operator's settings, as they were written.
 #[derive(Debug, Clone)]
 pub struct Wish {
     /// The proxy's user id: its own connections go straight out.
@@ -42,15 +44,15 @@ pub struct Wish {
     pub exclude_uids: Vec<u32>,
     /// Destination ports that are led to the proxy (TCP) and refused (UDP: HTTP/3 would slip by).
     pub ports: Vec<u16>,
-    /// Where the proxy listens on 127.0.0.1 for redirected IPv4.
+    /// Port of the proxy on 127.0.0.1 for redirected IPv4.
     pub to: u16,
-    /// Where the proxy listens on ::1 for redirected IPv6.
+    /// Port of the proxy on ::1 for redirected IPv6.
     pub to6: u16,
     /// Destinations that are left alone.
     pub exclude_cidrs: Vec<Cidr>,
 }
 
-/// Why a wish can't be granted.
+/// The reason why settings can't become rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
     /// uid 0 would be left alone: every root process of the pod.
@@ -101,13 +103,13 @@ impl std::error::Error for Mistake {}
 pub struct Chain {
     /// `out` or `quic`.
     pub name: &'static str,
-    /// What kind of chain, at the hook `output` either way.
+    /// The kind of chain, at the hook `output` in either case.
     pub kind: Kind,
     /// In order.
     pub rules: Vec<Rule>,
 }
 
-/// What a chain is for.
+/// The purpose of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Decides where a connection goes, on its first packet.
@@ -126,16 +128,16 @@ impl Kind {
     }
 }
 
-/// If all of this holds for a packet, that happens.
+/// A rule of a chain: its verdict on packets that match all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// All must hold.
     pub when: Vec<Match>,
-    /// What happens.
+    /// Its verdict.
     pub then: Verdict,
 }
 
-/// What a packet is asked.
+/// One condition on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
     /// Is it of a socket of this user?
@@ -161,7 +163,7 @@ pub enum Family {
     V6,
 }
 
-/// What happens to a packet.
+/// The fate of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It is left alone by this chain.
@@ -173,7 +175,7 @@ pub enum Verdict {
 }
 
 impl Rules {
-    /// Checks a wish.
+    /// Checks the settings.
     ///
     /// # Errors
     /// The first [`Mistake`] in it.

@@ -40,7 +40,7 @@ pub(super) struct Attribute {
     pub(super) value: Value,
 }
 
-/// What is in an attribute.
+/// The content of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Bytes(Vec<u8>),
@@ -133,7 +133,7 @@ fn patch(out: &mut [u8], at: usize, with: &[u8]) {
 pub(super) struct Reply<'a> {
     pub(super) kind: u16,
     pub(super) sequence: u32,
-    /// What follows the netlink header.
+    /// The bytes after the netlink header.
     body: &'a [u8],
 }
 
@@ -185,12 +185,13 @@ impl<'a> Attributes<'a> {
         Self(self.find(kind).unwrap_or_default())
     }
 
-    /// Whether the first value under `kind` is this name.
+    /// True if the first value under `kind` is this name.
     pub(super) fn is_named(self, kind: u16, name: &str) -> bool {
         self.find(kind).and_then(|v| v.strip_suffix(&[0])) == Some(name.as_bytes())
     }
 
-    /// Whether all of `wanted` is here, with the same values. More may be: a newer kernel tells more than it was told.
+    /// True if all of `wanted` is here, with the same values. More may be: a newer kernel reports
+    /// more than it was given.
     pub(super) fn hold(self, wanted: &[Attribute]) -> bool {
         wanted.iter().all(|wanted| {
             self.find(wanted.kind)

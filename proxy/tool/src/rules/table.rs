@@ -49,7 +49,7 @@ const REGISTER: u32 = 1;
 /// The loopback interface has this index in every network namespace (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 
-/// What `meta` loads: `NFT_META_…`.
+/// The field that `meta` loads: `NFT_META_…`.
 #[derive(Clone, Copy)]
 enum Meta {
     OutInterface = 5,
@@ -78,7 +78,7 @@ fn step(what: impl Into<String>, kind: u16, flags: u16, attributes: Vec<Attribut
     }
 }
 
-/// What opens and closes a batch: it happens as a whole or not at all.
+/// The messages that open and close a batch: it happens as a whole or not at all.
 pub(super) fn brackets() -> [Message; 2] {
     [BATCH_BEGIN, BATCH_END].map(|kind| Message {
         kind,
@@ -110,7 +110,7 @@ fn acknowledged(mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
-/// Puts the rules in the place of whatever the table held.
+/// Replaces whatever the table contained with the rules.
 pub(super) fn installation(rules: &Rules) -> Vec<Step> {
     let mut steps = deletion();
     steps.push(step("the table", NEW_TABLE, CREATE, table()));
@@ -297,27 +297,27 @@ fn done(verdict: Verdict) -> Vec<Expression> {
     }
 }
 
-/// Whether what the kernel tells of a table is ours.
+/// True if the kernel's description of a table is of ours.
 pub(super) fn is_ours(told: Attributes<'_>) -> bool {
     told.hold(&table())
 }
 
-/// Whether a chain or a rule that the kernel tells of is in our table.
+/// True if the kernel's description of a chain or a rule is of one in our table.
 pub(super) fn is_in_ours(told: Attributes<'_>) -> bool {
     told.is_named(CHAIN_TABLE, TABLE)
 }
 
-/// Whether what the kernel tells of a chain is this chain.
+/// True if the kernel's description of a chain is of this chain.
 pub(super) fn is_chain(told: Attributes<'_>, wanted: &Chain) -> bool {
     told.hold(&chain(wanted))
 }
 
-/// Whether what the kernel tells of a rule is a rule of this chain.
+/// True if the kernel's description of a rule is of a rule of this chain.
 pub(super) fn is_rule_of(told: Attributes<'_>, chain: &Chain) -> bool {
     told.hold(&place(chain))
 }
 
-/// Whether what the kernel tells of a rule is this rule: the same expressions, no more.
+/// True if the kernel's description of a rule is of this rule: the same expressions, no more.
 pub(super) fn is_rule(told: Attributes<'_>, wanted: &Rule) -> bool {
     let mut told = told.inside(RULE_EXPRESSIONS).elements();
     let mut wanted = expressions(wanted).into_iter().map(Expression::attributes);

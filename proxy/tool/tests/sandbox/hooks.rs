@@ -1,4 +1,4 @@
-//! What hooks see, change and keep.
+//! Tests of hooks: what they see, change and keep.
 
 use super::*;
 

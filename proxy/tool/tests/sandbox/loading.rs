@@ -1,4 +1,4 @@
-//! What loads, what is refused and in which words, and the cache.
+//! Tests of loading: what loads, what is refused and in which words, and the cache.
 
 use outrigger::sandbox::LoadError;
 

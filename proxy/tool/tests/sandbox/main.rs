@@ -1,4 +1,5 @@
-//! A policy that misbehaves in every way, in the real sandbox: what each comes to, and that nobody else notices.
+//! A policy that misbehaves in all its modes, in the real sandbox: what each comes to, and that
+//! nobody else notices.
 //!
 //! Needs `unruly.wasm` (tests/policies/unruly) in target/test-policies, where `plugins/build.sh --tests` puts it, or in the directory that
 //! OUTRIGGER_TEST_POLICIES names.

@@ -13,14 +13,15 @@ mod sign;
 
 pub(super) use sign::keys;
 
-/// What can be done with a policy.
+/// Work on a policy.
 #[derive(Debug, Subcommand)]
 pub(super) enum Task {
     /// Writes a crate for a new policy, which builds and passes its own test.
     New {
         /// The policy's name, and the directory's.
         name: String,
-        /// Where the SDK's sources are. Default: those beside this executable, else the published crate.
+        /// Directory of the SDK's sources. Default: those beside this executable, else the
+        /// published crate.
         #[arg(long)]
         sdk: Option<PathBuf>,
     },

@@ -229,7 +229,7 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
         .map_err(|error| at(path, error))
 }
 
-/// Writes a file whole or not at all: a running Outrigger may be watching.
+/// Writes a file whole or not at all: a running Outrigger may be reading the directory.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = path.with_file_name(format!(".{name}.{}", std::process::id()));

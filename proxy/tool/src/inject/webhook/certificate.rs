@@ -1,8 +1,9 @@
 //! The webhook's certificate, taken anew when its files change.
 //!
-//! cert-manager renews a Secret and the kubelet swaps `..data`: both files change in one step, but another tool may write one after the other.
-//! So a pair that does not fit together changes nothing; it is told once, and looked at again a second later. The files are read
-//! each time, some kilobytes: no event is missed on any file system.
+//! cert-manager renews a Secret and the kubelet swaps `..data`: both files change in one step, but
+//! another tool may write one after the other. So a pair that does not fit together changes
+//! nothing; it is logged once, and looked at again a second later. The files are read each time,
+//! some kilobytes: no event is missed on any file system.
 
 use std::{
     fs, io,
@@ -24,14 +25,14 @@ use tracing::{info, warn};
 /// Longest file, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Where a certificate and its key are.
+/// Paths of a certificate and its key.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     cert: PathBuf,
     key: PathBuf,
 }
 
-/// What both files held.
+/// Content of both files.
 type Held = (Vec<u8>, Vec<u8>);
 
 /// The certificate in force.
@@ -39,7 +40,7 @@ type Held = (Vec<u8>, Vec<u8>);
 pub(super) struct Live {
     files: Files,
     key: ArcSwap<CertifiedKey>,
-    /// What was read last, good or bad: it is not tried again.
+    /// The pair that was read last, good or bad: it is not tried again.
     seen: Mutex<Held>,
 }
 
@@ -73,7 +74,7 @@ impl Files {
             .ok()
             .filter(|chain| !chain.is_empty())
             .ok_or_else(|| format!("{cert_at} holds no certificate in PEM"))?;
-        // Not the error's own words: nothing of a key is to be told.
+        // Not the error's own words: nothing of a key may be logged.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
             format!("{key_at} holds no private key in PEM (PKCS #8, PKCS #1 or SEC 1)")
         })?;

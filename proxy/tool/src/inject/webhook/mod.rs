@@ -1,11 +1,12 @@
 //! The mutating admission webhook: HTTPS for one caller, the API server, that answers its reviews with [`answer`].
 //!
-//! It holds no state and asks nobody, so any number of replicas do. It is in the way of every pod of the labelled namespaces (`failurePolicy:
-//! Fail`), so nothing a caller does may make it big or slow: bodies, connections and their time are bounded. It does not ask who
-//! calls: what it answers is no secret and changes nothing.
+//! It holds no state and calls nobody, so any number of replicas do. It is called for every pod of
+//! the labelled namespaces (`failurePolicy: Fail`), so nothing a caller does may make it big or
+//! slow: bodies, connections and their time are bounded. It does not ask who calls: what it answers
+//! is no secret and changes nothing.
 //!
-//! The end: told to end it first only says so (`/readyz` answers 503), goes on for the time that endpoints take to hear of it, and then
-//! ends connection by connection.
+//! Shutdown: at the signal it first only says so (`/readyz` answers 503), goes on for the time that
+//! endpoints take to hear of it, and then ends connection by connection.
 
 use std::{
     convert::Infallible, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc,
@@ -42,10 +43,10 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// A connection is ended after so long, idle or not; the API server opens the next.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// How often the certificate's files are read.
+/// Interval at which the certificate's files are read.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Where it listens, and with what.
+/// Address, certificate and key of the server.
 #[derive(Debug, Clone)]
 pub struct Address {
     /// All interfaces of a pod: `0.0.0.0:8443`.
@@ -54,11 +55,11 @@ pub struct Address {
     pub cert: PathBuf,
     /// PEM: its key.
     pub key: PathBuf,
-    /// How long it goes on after it was told to end.
+    /// Time that it goes on after the signal to end.
     pub linger: Duration,
 }
 
-/// Serves until `told` is done, and some seconds on.
+/// Serves until `told` completes, and some seconds on.
 ///
 /// # Errors
 /// One sentence: the certificate can't be used, or the address is not to be had.

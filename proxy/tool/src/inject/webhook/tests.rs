@@ -14,7 +14,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::*;
 
-/// Writes a new pair as the kubelet does: files in a folder of their own, and a link that is swapped. Gives the certificate.
+/// Writes a new pair as the kubelet does: files in a folder of their own, and a symbolic link that
+/// is swapped. Gives the certificate.
 fn swap(folder: &Path, number: u32) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(vec!["webhook".to_owned()]).unwrap();
     let data = folder.join(format!("..{number}"));
