@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Held, lines::Line};
 
-/// How long one replica may take to send an alert: longer than its call may.
+/// The longest that one replica may take to send an alert: longer than its call may.
 const CLAIM: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(2);
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// Where alerts go, and when. Without `Debug`: the headers may carry a key.
+/// Receivers of alerts, and their thresholds. Without `Debug`: the headers may carry a key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Alerts {
@@ -140,7 +140,7 @@ impl Alerts {
     }
 }
 
-/// What is posted. `text` is what chat services show.
+/// The body that is posted. `text` is what chat services show.
 fn body(line: &Line, held: &Held, standing: &Standing, share: f64, end: Duration) -> String {
     let (word, scale) = line.limit.word();
     let (spent, limit) = (standing.used as f64 / scale, standing.limit as f64 / scale);

@@ -28,7 +28,7 @@ pub struct Budget {
     held: Vec<Held>,
 }
 
-/// What becomes of a request whose model has no price, where a budget is in money.
+/// The treatment of a request whose model has no price, where a budget is in money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Unpriced {
@@ -43,7 +43,7 @@ struct Held {
     /// Its place among the lines.
     line: usize,
     ask: Ask,
-    /// Whose it is, for people: `tenant` and `acme`.
+    /// The keys it is counted for, for people: `tenant` and `acme`.
     labels: Vec<(String, String)>,
     /// It had no room for this exchange.
     denied: bool,
@@ -102,11 +102,11 @@ impl Policy for Budget {
 }
 
 impl Budget {
-    /// Places among `held` of the breakers that are open.
+    /// Indices into `held` of the breakers that are open.
     fn open_breakers(&self) -> impl Iterator<Item = usize> {
         self.held.iter().enumerate().filter_map(|(at, held)| {
             self.lines[held.line].cool_down?;
-            // One that can't be asked for is closed; the budgets still hold.
+            // One that can't be read counts as closed; the budgets still hold.
             matches!(values::get(&held.breaker()), Ok(Some(_))).then_some(at)
         })
     }
@@ -144,7 +144,7 @@ impl Budget {
         for (at, _) in exhausted {
             self.held[*at].ask.soft = true;
         }
-        // The first in the list has its way.
+        // The first in the list decides.
         let (at, _) = exhausted.first().filter(|_| !before)?;
         let model = self.lines[self.held[*at].line].downgrade.as_deref()?;
         if request.model() != Some(model) {
@@ -155,7 +155,7 @@ impl Budget {
         None
     }
 
-    /// What to take. The estimate is made when the host takes it, for the model as it is then.
+    /// The units to take. The estimate is made when the host takes it, for the model as it is then.
     fn asks(&self, request: &Request) -> Vec<Ask> {
         let counted =
             self.unpriced == Unpriced::Refuse || request.estimate(Unit::Microusd).is_some();
@@ -178,7 +178,8 @@ impl Held {
 
 fn refusal(request: &mut Request, line: &Line, standing: Option<&Standing>) -> Refusal {
     request.set_reply_header("x-outrigger-budget", "exhausted");
-    // The SDKs of both providers retry a 429 unless they are told not to, and a budget is not back within seconds.
+    // The SDKs of both providers retry a 429 unless a header forbids it, and a budget is not back
+    // within seconds.
     request.set_reply_header("x-should-retry", "false");
     let message = match standing.map(Standing::wait) {
         Some(None) => format!(

@@ -93,9 +93,9 @@ pub(crate) struct Line {
     pub(crate) window: Window,
     pub(crate) every: String,
     pub(crate) downgrade: Option<String>,
-    /// How long a breaker stays open. Budgets have none.
+    /// The time that a breaker stays open. Budgets have none.
     pub(crate) cool_down: Option<Span>,
-    /// What the names of its buckets begin with: equal for lines that would share them.
+    /// The prefix of its buckets' names: equal for lines that would share them.
     pub(crate) bucket: String,
 }
 
@@ -120,7 +120,7 @@ impl Limit {
         }
     }
 
-    /// What people call the unit, and how many of what is counted are one of it.
+    /// The unit's name for people, and how many of what is counted are one of it.
     pub(crate) const fn word(self) -> (&'static str, f64) {
         match self {
             Self::Tokens(_) => ("tokens", 1.0),

@@ -1,4 +1,4 @@
-//! What a tool returned, said in fewer tokens: JSON without its blanks, text without what nobody reads.
+//! A tool's result in fewer tokens: JSON without its blanks, text without what nobody reads.
 //!
 //! Nothing that has a meaning goes. JSON is rewritten only if it is JSON to the last character; of other text only blanks at the ends of
 //! lines and all but one of several empty lines go, for indentation is meaning.
@@ -63,7 +63,7 @@ fn json(text: &str) -> Option<String> {
     }
 }
 
-/// Where a string, number or word ends.
+/// The end of a string, number or word.
 fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     match rest.first()? {

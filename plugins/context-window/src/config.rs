@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{ContextWindow, window::Window};
 
-/// What becomes of a request that is over its budget even without all that can go.
+/// The treatment of a request that is over its budget even without all that can go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WhenTooLong {
@@ -85,7 +85,7 @@ impl TryFrom<String> for Share {
     }
 }
 
-/// What stays whatever goes; besides the system prompt and the user's last message.
+/// The parts that always stay; besides the system prompt and the user's last message.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Keep {

@@ -12,7 +12,7 @@ use outrigger_sdk::{
 
 use crate::weight;
 
-/// Who speaks.
+/// The speaker of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The system or developer prompt.
@@ -30,7 +30,7 @@ pub enum Role {
 pub struct Text {
     /// Quotes included.
     pub range: Range<usize>,
-    /// Of the literal, once it is asked for.
+    /// Of the literal, once it is needed.
     pub hash: Cell<Option<u64>>,
     /// A tool's, not the user's.
     pub result: bool,
@@ -39,9 +39,9 @@ pub struct Text {
 /// One message.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// Where it stands in the JSON.
+    /// Its place in the JSON.
     pub range: Range<usize>,
-    /// Who speaks.
+    /// The speaker.
     pub role: Role,
     /// Its tokens, about.
     pub weight: u64,
@@ -77,14 +77,15 @@ pub struct Conversation {
     pub units: Vec<Unit>,
 }
 
-/// How the messages begin in which agents carry on what they have summed up themselves: Codex, Claude Code, Gemini CLI.
+/// The beginnings of messages in which agents carry on what they have summed up themselves: Codex,
+/// Claude Code, Gemini CLI.
 const SUMMARIES: [&str; 3] = [
     "Another language model started to solve this problem",
     "This session is being continued from a previous conversation",
     "<state_snapshot>",
 ];
 
-/// Where a dialect keeps its messages.
+/// The JSON pointer to a dialect's messages.
 pub fn pointer(dialect: Dialect) -> Option<&'static str> {
     match dialect {
         Dialect::OpenaiChat | Dialect::AnthropicMessages => Some("/messages"),
@@ -187,13 +188,13 @@ fn message(json: &str, range: Range<usize>) -> Message {
     message
 }
 
-/// Whether the type of an item or block, or a member's name, says that what was said before is in it: `compaction`, `compaction_summary`,
-/// `compacted`, `context_management` …
+/// True if the type of an item or block, or a member's name, says that what was said before is in
+/// it: `compaction`, `compaction_summary`, `compacted`, `context_management` …
 fn is_compaction(word: &str) -> bool {
     word.contains("compact") || word.starts_with("context_management") || word == "context_summary"
 }
 
-/// Whether a text is an agent's own summary.
+/// True if a text is an agent's own summary.
 fn is_summary(json: &str, literal: &Range<usize>) -> bool {
     let text = json.get(literal.start + 1..literal.end).unwrap_or_default();
     let text = text.trim_start_matches("\\n").trim_start();

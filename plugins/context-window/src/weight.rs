@@ -1,7 +1,8 @@
-//! What a piece of a conversation weighs: about its tokens.
+//! The weight of a piece of a conversation: about its tokens.
 //!
-//! The host counts a whole request; which message takes how much of it is told by this estimate of the same kind. It has to be the same in
-//! every turn rather than exact: where a conversation is cut depends on it, and the host's count has the last word on whether it fits.
+//! The host counts a whole request; this estimate of the same kind says how much of it each message
+//! takes. It has to be the same in every turn rather than exact: where a conversation is cut
+//! depends on it, and the host's count has the last word on whether it fits.
 
 use outrigger_sdk::json::{Walk, first};
 
@@ -84,7 +85,7 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// What a kind costs in thousandths of a token: where it begins, and from its seventh on.
+/// The costs of each kind in thousandths of a token: where it begins, and from its seventh on.
 const COSTS: [(u32, u32); 8] = [
     (1015, 101),
     (1000, 400),

@@ -1,4 +1,5 @@
-//! What stays of a conversation that is over its budget: a pure function of the conversation, so that the next turn is cut alike.
+//! The choice of what stays of a conversation that is over its budget: a pure function of the
+//! conversation, so that the next turn is cut alike.
 //!
 //! The surprise is where it cuts. Cutting just enough would move the cut in every turn, and with it the beginning of what the provider
 //! has cached. So cuts lie a *step* apart, counted in tokens from the conversation's beginning, which later turns don't change: the first one
@@ -14,7 +15,7 @@ use crate::{
     weight,
 };
 
-/// How large a window is and what must stay in it.
+/// The size of a window and what must stay in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     /// Tokens of the whole request.
@@ -23,15 +24,15 @@ pub struct Window {
     pub step: u64,
     /// Turns at the end that are not cut while anything else can be.
     pub turns: usize,
-    /// Whether the user's first message stays.
+    /// True if the user's first message stays.
     pub first: bool,
-    /// Whether tool results lose what is only blank.
+    /// True if tool results lose what is only blank.
     pub compact: bool,
-    /// Whether a text that stands there already is replaced by a note.
+    /// True if a text that stands there already is replaced by a note.
     pub dedupe: bool,
 }
 
-/// What a text that was said before is replaced with.
+/// The note that replaces a text that was said before.
 const AGAIN: &str = "\"[unchanged: the same text stands in an earlier message]\"";
 /// Bytes from which on a result, and a user's text, is worth a note.
 const RESULT: usize = 200;
@@ -50,7 +51,7 @@ pub struct Fitted {
     pub tokens: u64,
     /// Nothing more can go.
     pub least: bool,
-    /// Which cut was taken, counted from the beginning; 0: none.
+    /// The cut that was taken, counted from the beginning; 0: none.
     pub cut: u64,
 }
 
@@ -168,7 +169,7 @@ impl<'a> Plan<'a> {
         before.filter(|message| message.compaction).count()
     }
 
-    /// Which of the movable units is the first one behind a cut.
+    /// The number of the first movable unit behind a cut.
     fn place(&self, cut: u64, last: usize) -> usize {
         let target = cut.saturating_mul(self.window.step.max(1));
         let place = self
@@ -197,8 +198,8 @@ impl<'a> Plan<'a> {
         turns.nth(self.window.turns.max(1) - 1).unwrap_or(0)
     }
 
-    /// Which messages stay if the units before `place` go. A unit behind a cut needs the question that it belongs to, and so
-    /// a conversation always begins with the user.
+    /// True for each message that stays if the units before `place` go. A unit behind a cut needs
+    /// the question that it belongs to, and so a conversation always begins with the user.
     fn kept(&self, place: usize) -> Vec<bool> {
         let question = (0..=place).rev().find(|at| self.is_user(*at));
         let first = (0..place)

@@ -1,4 +1,4 @@
-//! When a rule applies: all its conditions hold.
+//! The conditions of a rule: it applies if all of them hold.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::Texts;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Match {
-    /// Any of these names the model that is asked for. A request without a model matches none.
+    /// Any of these names the requested model. A request without a model matches none.
     model: Option<Globs>,
     /// Each header has a value that one of its globs matches.
     headers: BTreeMap<String, Globs>,
@@ -20,13 +20,13 @@ pub(crate) struct Match {
     tags: BTreeMap<String, Globs>,
     streaming: Option<bool>,
     input_tokens: Option<Range>,
-    /// Whether the request offers the model tools.
+    /// True for requests that offer the model tools, false for those that do not.
     tools: Option<bool>,
     passages: Option<Patterns>,
 }
 
 impl Match {
-    /// Whether every request matches.
+    /// True if every request matches.
     pub(crate) fn is_empty(&self) -> bool {
         self.model.is_none()
             && self.headers.is_empty()
@@ -37,7 +37,7 @@ impl Match {
             && self.passages.is_none()
     }
 
-    /// What is cheap to ask comes first.
+    /// True if all conditions hold. Cheap ones are checked first.
     pub(crate) fn holds(&self, request: &Request, texts: &mut Texts) -> bool {
         self.model.as_ref().is_none_or(|globs| {
             request

@@ -67,7 +67,7 @@ impl Rule {
     }
 }
 
-/// What becomes of a request that a rule matches.
+/// The treatment of a request that a rule matches.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// An alias, `upstream/model`, or a bare name.

@@ -1,4 +1,4 @@
-//! Which of several models serves a request: a share each, and the same one for the same key.
+//! The choice among several models for a request: a share each, and the same one for the same key.
 //!
 //! The key's bytes are hashed with FNV-1a (64 bits) and mixed with the finaliser of MurmurHash3, as FNV's high bits are poor on short
 //! keys. The hash is scaled to the sum of the weights, and the models take their shares of it in their order. So a key stays with its
@@ -53,7 +53,7 @@ impl TryFrom<File> for Split {
     }
 }
 
-/// What stays together.
+/// The key of the requests that stay together.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 enum Key {

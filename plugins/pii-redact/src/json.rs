@@ -33,7 +33,7 @@ struct Level {
     stack: u64,
     nested: u32,
     escape: Escape,
-    /// Whether the JSON is all of the text, from its beginning.
+    /// True if the JSON is all of the text, from its beginning.
     rooted: bool,
 }
 
@@ -68,7 +68,7 @@ enum Escape {
     Hex(u8, u16),
 }
 
-/// What a byte did.
+/// The effect of a byte.
 enum Step {
     Nothing,
     Opened,
@@ -140,7 +140,8 @@ impl Depth {
         });
     }
 
-    /// Whether the place is in prose, or inside a string of it, and in no escape: few bytes mean anything there.
+    /// True if the place is in prose, or inside a string of it, and in no escape: few bytes mean
+    /// anything there.
     fn in_prose(&self) -> bool {
         let Some((last, around)) = self.levels.split_last() else {
             return false;
@@ -165,8 +166,9 @@ impl Depth {
         u32::try_from(self.levels.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// Whether the place is in JSON and in no string of it: a value here needs quotes of its own. A list that is in no object is rather
-    /// prose (`[see below]`), unless the text is known to be JSON.
+    /// True if the place is in JSON and in no string of it: a value here needs quotes of its own. A
+    /// list that is in no object is rather prose (`[see below]`), unless the text is known to be
+    /// JSON.
     pub fn is_bare(&self, known: bool) -> bool {
         self.levels.last().is_some_and(|level| {
             let json = level.stack != 0 || known && level.rooted && level.nested > 0;
@@ -358,7 +360,7 @@ impl Level {
     }
 }
 
-/// Whether a byte can be part of a number, `true`, `false` or `null`.
+/// True if a byte can be part of a number, `true`, `false` or `null`.
 pub const fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }

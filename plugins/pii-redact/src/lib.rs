@@ -24,7 +24,7 @@ use placeholder::Vault;
 use rules::{Finding, Rules};
 use serde::Deserialize;
 
-/// What becomes of a finding in a request.
+/// The treatment of a finding in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -37,7 +37,7 @@ pub enum Mode {
     Tokenize,
 }
 
-/// What becomes of personal data in a reply that was not in the request.
+/// The treatment of personal data in a reply that was not in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replies {
@@ -50,7 +50,8 @@ pub enum Replies {
     Refuse,
 }
 
-/// What becomes of a request whose reply can't be restored: it comes later, or builds on a conversation that is not in the request.
+/// The treatment of a request whose reply can't be restored: it comes later, or builds on a
+/// conversation that is not in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LaterReplies {
@@ -121,7 +122,7 @@ pub struct PiiRedact {
     replies: Replies,
     restore_secrets: bool,
     later_replies: LaterReplies,
-    /// Whether `vault` has its key already.
+    /// True if `vault` has its key already.
     keyed: bool,
     vault: Vault,
     channels: Vec<Channel>,

@@ -28,12 +28,13 @@ pub struct Vault {
     issued: BTreeMap<u64, Vec<String>>,
 }
 
-/// What a placeholder stands for.
+/// The text behind a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The text as it was written.
     pub text: String,
-    /// How many JSON strings, one inside the other, it was written in: its escapes are theirs.
+    /// Number of JSON strings, one inside the other, that it was written in: its escapes are
+    /// theirs.
     pub depth: u32,
 }
 
@@ -47,7 +48,7 @@ impl Vault {
         }
     }
 
-    /// Whether no placeholder was given out.
+    /// True if no placeholder was given out.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -91,7 +92,8 @@ impl Vault {
         dress(&tag)
     }
 
-    /// What [`Vault::issue`] would give, without remembering the text: for values that are not to come back.
+    /// Returns what [`Vault::issue`] would, without remembering the text: for values that are not
+    /// to come back.
     pub fn name(&self, label: &str, text: &str) -> String {
         dress(&self.tag(label, text, self.hash(label, text.bytes(), 0), 0))
     }
@@ -105,7 +107,8 @@ impl Vault {
                 .is_some_and(|head| head.eq_ignore_ascii_case(label))
     }
 
-    /// `email_7f3a2c`, or with two more characters where the text isn't spelt in the plainest way.
+    /// Returns `email_7f3a2c`, or two more characters where the text isn't spelt in the plainest
+    /// form.
     fn tag(&self, label: &str, text: &str, exact: u64, attempt: u64) -> String {
         let number = Kind::ALL
             .iter()
@@ -133,12 +136,12 @@ impl Vault {
         siphash([self.key[0] ^ attempt, self.key[1]], &bytes)
     }
 
-    /// What a tag (in lower case, without brackets) stands for.
+    /// The entry of a tag (in lower case, without brackets).
     pub fn entry(&self, tag: &str) -> Option<&Entry> {
         self.entries.get(tag)
     }
 
-    /// Whether some tag begins with `start`.
+    /// True if some tag begins with `start`.
     pub fn has_beginning(&self, start: &str) -> bool {
         self.entries
             .range::<str, _>((std::ops::Bound::Included(start), std::ops::Bound::Unbounded))
@@ -147,7 +150,7 @@ impl Vault {
     }
 }
 
-/// Whether a byte belongs to the value and not to its spelling. In a number no punctuation does.
+/// True if a byte belongs to the value and not to its spelling. In a number no punctuation does.
 fn is_meaning(b: u8, punctuation: bool) -> bool {
     b >= 0x80 || b.is_ascii_alphanumeric() || punctuation && b > b' '
 }

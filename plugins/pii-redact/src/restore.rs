@@ -1,8 +1,9 @@
 //! Puts values back into a reply, wherever the stream is cut.
 //!
-//! A model may bend a placeholder: other case, Markdown's backslashes, spaces inside the brackets, single brackets. All of these are
-//! read. What is held back is the end of the text that may still become a placeholder *of this exchange*: `[E` is held where an
-//! `EMAIL` was hidden, and let go where only a card was. Placeholders that were never given out pass as they are.
+//! A model may bend a placeholder: other case, Markdown's backslashes, spaces inside the brackets,
+//! single brackets. All of these are read. Only the end of the text waits that may still become a
+//! placeholder *of this exchange*: `[E` waits where an `EMAIL` was hidden, and goes on where only a
+//! card was. Placeholders that were never given out pass as they are.
 
 use crate::{
     json,
@@ -20,7 +21,7 @@ pub struct Channel {
     depth: json::Depth,
 }
 
-/// What stands at a place of the text.
+/// The reading of a place of the text.
 #[derive(Debug, PartialEq)]
 enum Reading<'v> {
     /// A placeholder of so many bytes, and what it stands for.

@@ -1,4 +1,5 @@
-//! What the operator wants found: the built-in kinds, patterns of their own, and what is to be left alone.
+//! The findings that the operator wants: the built-in kinds, patterns of their own, and what is to
+//! be left alone.
 
 use std::collections::BTreeSet;
 
@@ -136,7 +137,7 @@ pub struct Rules {
     pub detect: Detect,
     /// The operator's patterns.
     pub custom: Vec<Pattern>,
-    /// What is left alone.
+    /// The texts that are left alone.
     pub allow: Allow,
 }
 
@@ -147,7 +148,7 @@ pub struct Finding<'r> {
     pub start: usize,
     /// One past the last.
     pub end: usize,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// At most eleven capitals and underscores.
     pub label: &'r str,

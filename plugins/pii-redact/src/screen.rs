@@ -1,7 +1,8 @@
 //! Looks for new personal data in a reply while it streams.
 //!
-//! A number may arrive cut, so the last stretch of text waits until enough stands after it, or until the channel ends. That is more
-//! than placeholders need held back; hence `replies` is off unless asked for.
+//! A number may arrive cut, so the last stretch of text waits until enough stands after it, or
+//! until the channel ends. That is longer than placeholders need; hence `replies` is off by
+//! default.
 
 use crate::{
     json::{self, Depth},
@@ -10,7 +11,7 @@ use crate::{
 
 /// Bytes that must stand after a place before it may go, and that are remembered for the words before a number.
 const WINDOW: usize = 64;
-/// Bytes that are held at the most, for a key block under way.
+/// The most bytes that wait, for a key block under way.
 const MOST: usize = 16 * 1024;
 
 /// One channel: what went last, and what waits.
@@ -79,7 +80,7 @@ impl Screen {
         Ok(out)
     }
 
-    /// How far the text may go: to the last space that is far enough from the end.
+    /// The end of the text that may go: the last space that is far enough from the end.
     fn limit(&self) -> usize {
         let far = self.text.len().saturating_sub(WINDOW);
         let waiting = self.text.as_bytes().get(self.sent..far).unwrap_or_default();

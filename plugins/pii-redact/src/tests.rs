@@ -141,7 +141,7 @@ fn a_bare_number_in_arguments_becomes_a_string() {
     assert!(parsed["cpf"].as_str().unwrap().starts_with("[[CPF_"));
 }
 
-/// What goes up where a tool was called with these arguments.
+/// Returns what goes up where a tool was called with these arguments.
 fn arguments_up(bench: &Bench<PiiRedact>, arguments: &str) -> String {
     let call = json!({ "model": "m", "messages": [{ "role": "assistant", "content": null, "tool_calls": [
         { "id": "c", "type": "function", "function": { "name": "f", "arguments": arguments } }] }] });

@@ -15,12 +15,12 @@ use crate::{
     urls::Hosts,
 };
 
-/// From which score on a text is flagged, unless told otherwise: that of one plain sign.
+/// The score from which a text is flagged, unless configured otherwise: that of one plain sign.
 const THRESHOLD: u32 = 10;
 /// No score is higher.
 const HIGHEST: u32 = 200;
 
-/// What becomes of a request that is flagged.
+/// The treatment of a request that is flagged.
 #[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "ActionFile")]
 pub(crate) enum Action {
@@ -131,8 +131,9 @@ impl Default for SignsMap {
     }
 }
 
-/// Where signs and denied patterns are looked for unless configured otherwise: what people and tools say. The system prompt and the tools'
-/// definitions are the app's own text, and agents' read like orders.
+/// The places that are searched for signs and denied patterns unless configured otherwise: what
+/// people and tools say. The system prompt and the tools' definitions are the app's own text, and
+/// agents' read like orders.
 const PLACES: Places = Places::USER.union(Places::TOOL_RESULT);
 
 impl SignsMap {

@@ -1,10 +1,11 @@
 //! Text as it reads rather than as it is written: lower case, without accents, look-alikes as the letter they pass for, invisible
 //! characters gone.
 //!
-//! Every character is folded by itself, so a text folds the same however a stream cuts it. Signs and patterns alike are compared with
-//! folded text; what was invisible is told apart by [`Unseen`], for hiding is a sign of its own.
+//! Every character is folded by itself, so a text folds the same however a stream cuts it. Signs
+//! and patterns alike are compared with folded text; what was invisible is distinguished by
+//! [`Unseen`], for hiding is a sign of its own.
 
-/// What a character folds to.
+/// The result of folding a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folded {
     /// One character, most of the time.
@@ -17,7 +18,7 @@ pub enum Folded {
     Tag(char),
 }
 
-/// Ways not to be drawn.
+/// Kinds of characters that are not drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unseen {
     /// Zero-width spaces and joiners, soft hyphens.
@@ -161,7 +162,7 @@ fn letter_like(c: char) -> char {
         'х' | 'Х' | 'χ' | 'Χ' => 'x',
         'ý' | 'ÿ' | 'Ý' | 'у' | 'У' | 'Υ' => 'y',
         'ź' | 'ż' | 'ž' | 'Ź' | 'Ż' | 'Ž' | 'Ζ' => 'z',
-        // The rest of Cyrillic and Greek, so that a capital is no way around a sign.
+        // The rest of Cyrillic and Greek, so that a capital does not evade a sign.
         'А'..='Я' | 'Α'..='Ω' => char::from_u32(c as u32 + 32).map_or(c, letter_like),
         _ => c,
     }

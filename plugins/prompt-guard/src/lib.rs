@@ -45,7 +45,7 @@ pub struct PromptGuard {
     channels: Vec<Channel>,
 }
 
-/// Why a request is not as it should be.
+/// A fault found in a request.
 enum Finding {
     Denied,
     Signs(Suspicion),
@@ -143,8 +143,9 @@ impl PromptGuard {
             .then_some(Finding::Signs(worst))
     }
 
-    /// Whether a block of a user's message is an agent's: one of several, from tag to tag. It counts as system text. The only block of a message is
-    /// what a user of an app that is no agent could write, and never is.
+    /// True if a block of a user's message is an agent's: one of several, from tag to tag. It
+    /// counts as system text. The only block of a message is what a user of an app that is no agent
+    /// could write, and never is.
     fn is_reminder(&self, passage: &Passage) -> bool {
         let text = passage.text.trim();
         let inner = text
@@ -155,7 +156,7 @@ impl PromptGuard {
             && inner.is_some_and(|inner| !inner.contains("</system-reminder>"))
     }
 
-    /// What a passage is suspected of; `None` where it matches a denied pattern.
+    /// The suspicion that a passage raises; `None` where it matches a denied pattern.
     fn suspicion(&self, passage: &Passage) -> Option<Suspicion> {
         let foreign = matches!(passage.place, Place::ToolResult | Place::ToolDefinition);
         let text = self.without_allowed(&passage.text);

@@ -1,4 +1,4 @@
-//! What one request may ask for: sizes, and the output that somebody pays for.
+//! The limits of one request: sizes, and the output that somebody pays for.
 //!
 //! Limits refuse; only the output's may be put right instead, since a shorter answer is an answer too. All are checked on the request as
 //! the policies before this one left it.
@@ -91,7 +91,7 @@ struct Output {
     over: Over,
 }
 
-/// What becomes of a request that asks for more.
+/// The treatment of a request that asks for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Over {
@@ -129,7 +129,7 @@ impl TryFrom<OutputFile> for Output {
     }
 }
 
-/// Where the dialects keep the limit of generated tokens.
+/// The places of the limit of generated tokens in the dialects.
 const OUTPUT: [&str; 7] = [
     "/max_completion_tokens",
     "/max_tokens",
@@ -139,7 +139,7 @@ const OUTPUT: [&str; 7] = [
     "/generation_config/maxOutputTokens",
     "/generation_config/max_output_tokens",
 ];
-/// How many answers one request asks for.
+/// The places of the number of answers that one request asks for.
 const CHOICES: [&str; 6] = [
     "/n",
     "/best_of",
@@ -179,7 +179,7 @@ fn thinking(request: &Request) -> u64 {
 }
 
 impl Limits {
-    /// Whether nothing is limited.
+    /// True if nothing is limited.
     pub fn is_empty(&self) -> bool {
         let Self {
             bytes,

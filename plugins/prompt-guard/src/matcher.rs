@@ -1,7 +1,8 @@
 //! Patterns at work: all of them at once, in one pass, in time that is linear in the text.
 //!
-//! Thompson's machine: a character moves every position that a match may have reached, and a set has each position once. So it needs
-//! no whole text, only the next character; [`Matcher::oldest`] tells from where on a match may be under way.
+//! Thompson's machine: a character moves every position that a match may have reached, and a set
+//! has each position once. So it needs no whole text, only the next character; [`Matcher::oldest`]
+//! says from where on a match may be under way.
 
 use crate::{
     fold::{Folded, fold},
@@ -33,7 +34,7 @@ pub struct Patterns {
     ascii: Ascii,
 }
 
-/// Where a pattern begins, and with what.
+/// The beginning of a pattern, and the characters it may begin with.
 #[derive(Debug, Clone)]
 struct Start {
     step: u32,
@@ -81,7 +82,7 @@ impl Patterns {
         Ok(patterns)
     }
 
-    /// Whether one of them is in a text.
+    /// True if one of them is in a text.
     pub fn are_in(&self, text: &str) -> bool {
         let (mut matcher, mut hit) = (Matcher::default(), false);
         let mut at = 0;
@@ -108,7 +109,7 @@ impl Patterns {
         hit
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }
@@ -173,7 +174,7 @@ impl Patterns {
         Ok(())
     }
 
-    /// A split whose ways are not known yet.
+    /// Adds a split whose targets are not known yet.
     fn open(&mut self) -> u32 {
         self.steps.push(Step::Split(0, 0));
         self.next() - 1
@@ -185,7 +186,7 @@ impl Patterns {
         }
     }
 
-    /// Whether any match may begin with a character.
+    /// True if any match may begin with a character.
     #[inline]
     pub fn may_begin(&self, c: char) -> bool {
         match u32::from(c) {
@@ -218,20 +219,20 @@ fn beginnings(node: &Node, sets: &mut Vec<Set>) -> bool {
 pub struct Hit {
     /// The pattern's place in the list.
     pub pattern: u16,
-    /// Where the match begins: the earliest one.
+    /// The beginning of the match: the earliest one.
     pub start: usize,
-    /// Where it ends.
+    /// Its end.
     pub end: usize,
 }
 
-/// Where the matches of one text stand.
+/// The machine that finds the matches of one text.
 #[derive(Debug, Clone, Default)]
 pub struct Matcher {
     /// Steps to go on from, with the beginning of each match; the oldest first.
     pending: Vec<(u32, usize)>,
     /// Steps that take a character.
     takers: Vec<(u32, usize)>,
-    /// When a step was last in the set.
+    /// The generation in which each step was last in the set.
     marks: Vec<u32>,
     mark: u32,
     last: Option<char>,
@@ -239,7 +240,8 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Shows the next character, which stands at `at`. A match is told when the character after it is known.
+    /// Shows the next character, which stands at `at`. A match is reported when the character after
+    /// it is known.
     #[inline]
     pub fn feed(&mut self, patterns: &Patterns, c: char, at: usize, found: &mut impl FnMut(Hit)) {
         if !self.pending.is_empty() || patterns.may_begin(c) {
@@ -271,7 +273,7 @@ impl Matcher {
         self.advance(patterns, None, at, found);
     }
 
-    /// Whether no match is under way.
+    /// True if no match is under way.
     pub fn is_idle(&self) -> bool {
         self.pending.is_empty()
     }
@@ -281,7 +283,7 @@ impl Matcher {
         self.last = last;
     }
 
-    /// Where the oldest match begins that may be under way.
+    /// The beginning of the oldest match that may be under way.
     pub fn oldest(&self) -> Option<usize> {
         self.pending.first().map(|(_, start)| *start)
     }

@@ -6,7 +6,7 @@
 
 use crate::fold::{Folded, fold, folded};
 
-/// How deep groups may be nested.
+/// The deepest that groups may be nested.
 const DEPTH: u8 = 50;
 /// The largest count in `{m,n}`.
 const COUNT: u32 = 1000;
@@ -35,7 +35,7 @@ pub enum Node {
 pub struct Ascii([u64; 2]);
 
 impl Ascii {
-    /// Whether a code below 128 is in it.
+    /// True if a code below 128 is in it.
     #[inline]
     pub const fn has(self, code: u32) -> bool {
         let [low, high] = self.0;
@@ -63,12 +63,12 @@ pub struct Set {
     pub ascii: Ascii,
     /// Ranges beyond it.
     pub beyond: Vec<(char, char)>,
-    /// Whether it is all the others that are meant.
+    /// True if all the others are meant.
     pub negated: bool,
 }
 
 impl Set {
-    /// Whether the character is in it.
+    /// True if the character is in it.
     #[inline]
     pub fn has(&self, c: char) -> bool {
         let listed = match u32::from(c) {
@@ -133,7 +133,7 @@ impl Node {
         Ok(node)
     }
 
-    /// Whether it matches without taking a character.
+    /// True if it matches without taking a character.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Set(_) => false,
@@ -203,7 +203,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What stands in `{m}`, `{m,}`, `{m,n}`.
+    /// Reads what stands in `{m}`, `{m,}`, `{m,n}`.
     fn counts(&mut self) -> Result<(u32, Option<u32>), String> {
         let wrong = || {
             format!(
@@ -267,7 +267,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What a backslash stands for.
+    /// Reads the set that a backslash stands for.
     fn escape(&mut self) -> Result<Set, String> {
         let mut set = Set::default();
         let Some(c) = self.next() else {
@@ -363,7 +363,7 @@ fn literal(c: char) -> Node {
     }
 }
 
-/// Whether a byte belongs to a word.
+/// True if a byte belongs to a word.
 pub fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

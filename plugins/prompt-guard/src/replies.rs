@@ -1,7 +1,8 @@
 //! The model's reply: denied patterns, addresses that carry data, signs. Streams stay streams.
 //!
-//! What may be the beginning of a denied pattern or of markup with an address is held back, and nothing else; so the app never gets the
-//! first half of what is refused. Signs are told by many words and hold nothing back: the reply ends where they add up.
+//! What may be the beginning of a denied pattern or of markup with an address waits, and nothing
+//! else; so the app never gets the first half of what is refused. Signs take many words and hold
+//! nothing back: the reply ends where they add up.
 
 use std::collections::VecDeque;
 
@@ -13,10 +14,11 @@ use crate::{
     urls::{self, Hosts, Look},
 };
 
-/// Bytes that are held at the most; a pattern that takes longer is refused when it is complete, though its beginning has gone.
+/// The most bytes that wait; a pattern that takes longer is refused when it is complete, though its
+/// beginning has gone.
 const MOST: usize = 2048;
 
-/// What becomes of an address that carries data.
+/// The treatment of an address that carries data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUrl {
@@ -26,12 +28,12 @@ pub enum OnUrl {
     Refuse,
 }
 
-/// What is looked for.
+/// The things to look for.
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
     /// Denied patterns.
     pub deny: Patterns,
-    /// What becomes of addresses; `None`: they are not looked at.
+    /// The treatment of addresses; `None`: they are not looked at.
     pub urls: Option<OnUrl>,
     /// Hosts that are trusted with data.
     pub hosts: Hosts,
@@ -40,7 +42,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether there is nothing to look for.
+    /// True if there is nothing to look for.
     pub fn is_idle(&self) -> bool {
         self.deny.is_empty() && self.urls.is_none() && self.threshold.is_none()
     }
@@ -53,7 +55,7 @@ pub struct Channel {
     pub number: u32,
     matcher: Matcher,
     scan: Scan,
-    /// What has not gone yet, from `from` to `at`.
+    /// The text that has not gone yet, from `from` to `at`.
     held: String,
     from: usize,
     at: usize,

@@ -22,7 +22,7 @@ pub use table::{Sign, Tables};
 /// Words within which signs add up.
 const NEAR: u32 = 400;
 
-/// What a byte is to the fast way.
+/// The class of a byte for the fast scan.
 enum Kind {
     Letter,
     /// It stands between words and begins no mark.
@@ -50,7 +50,7 @@ fn kind(tables: &Tables, byte: u8) -> Kind {
     }
 }
 
-/// What a text is suspected of.
+/// The suspicion that a text raises.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Suspicion {
     /// The highest sum of weights near each other.
@@ -68,22 +68,22 @@ impl Suspicion {
     }
 }
 
-/// What is known of one text so far.
+/// The state of the scan of one text.
 #[derive(Debug, Clone)]
 pub struct Scan {
     /// Words so far.
     position: u32,
-    /// Where each class last stood, plus one.
+    /// The last place of each class, plus one.
     last: [u32; class::COUNT],
     word: Word,
     /// A word of single letters with a space between: `i g n o r e`.
     spelt: Word,
     spelt_letter: Option<char>,
     gap: u32,
-    /// Where a quotation began.
+    /// The beginning of a quotation.
     quote: Option<u32>,
     line: Line,
-    /// Whether quotations weigh less.
+    /// True if quotations weigh less.
     lenient: bool,
     matcher: Matcher,
     /// Weight and place of each sign.
@@ -101,7 +101,7 @@ struct Line {
     all: u64,
 }
 
-/// What was not drawn.
+/// The characters that were not drawn.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hidden {
     last: Option<char>,
@@ -398,7 +398,7 @@ impl Scan {
         }
     }
 
-    /// Where the first of these words stands, if they stand in this order.
+    /// The place of the first of these words, if they stand in this order.
     fn in_order(&self, needs: &[u64]) -> Option<u32> {
         let mut after = self.position + 1;
         for (at, need) in needs.iter().enumerate().rev() {
@@ -472,7 +472,7 @@ impl Scan {
 
 const _: () = assert!(MARKS.len() <= 32, "marks are noted as bits of 32");
 
-/// Whether a character beyond ASCII stands between words.
+/// True if a character beyond ASCII stands between words.
 fn is_cut(c: char) -> bool {
     matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{a1}'..='\u{bf}' | '\u{1f000}'..='\u{1faff}')
 }

@@ -26,7 +26,7 @@ fn code(decision: &Decision) -> &str {
     }
 }
 
-/// What becomes of a request with this text.
+/// The decision on a request with this text.
 fn decided(config: Value, text: &str) -> String {
     let exchange = guard(config).request(Request::chat("m").user(text));
     code(&exchange.decision).to_owned()

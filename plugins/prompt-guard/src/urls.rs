@@ -1,7 +1,8 @@
 //! Addresses in a reply that carry data away: an image is fetched by whoever shows the text, with whatever stands in its address.
 //!
-//! Only addresses in markup are looked at (Markdown, HTML), for a bare one is not fetched. An image's carries data if it has a query, a long
-//! piece or escapes; a link's, which somebody has to click, only if it is very long. Nothing is held but the piece of markup itself.
+//! Only addresses in markup are looked at (Markdown, HTML), for a bare one is not fetched. An
+//! image's carries data if it has a query, a long piece or escapes; a link's, which somebody has to
+//! click, only if it is very long. Nothing waits but the piece of markup itself.
 
 use serde::Deserialize;
 
@@ -45,7 +46,7 @@ impl Hosts {
         })
     }
 
-    /// Whether none is listed.
+    /// True if none is listed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -58,7 +59,7 @@ fn ends_with(text: &str, end: &str) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
-/// What is at the beginning of a text.
+/// The finding at the beginning of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// So many bytes are harmless; behind them is the beginning of markup, or nothing.
@@ -99,7 +100,7 @@ enum Markup<'a> {
     TooLong(usize),
 }
 
-/// What markup a text begins with.
+/// The markup that a text begins with.
 fn markup(text: &str, last: bool) -> Markup<'_> {
     let window = within(text, LONGEST);
     let more = if text.len() >= LONGEST || last {
@@ -167,7 +168,7 @@ fn markup(text: &str, last: bool) -> Markup<'_> {
     }
 }
 
-/// Where the bracket is closed that was opened before a text.
+/// The place of the bracket that closes one opened before a text.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 1;
     let closes = |byte: u8| {
@@ -254,7 +255,7 @@ fn within(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
-/// Whether an address has room for data in it, and no listed host.
+/// True if an address has room for data in it, and no listed host.
 fn carries(url: &str, image: bool, hosts: &Hosts) -> bool {
     let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();

@@ -14,7 +14,7 @@ pub mod class {
             classes!(@ $bit + 1; $($rest)*);
         };
         (@ $bit:expr;) => {
-            /// How many there are.
+            /// Number of classes.
             pub const COUNT: usize = $bit;
         };
     }
@@ -156,7 +156,7 @@ impl Default for Table {
     }
 }
 
-/// Where a word may stand, the likeliest place first.
+/// The places where a word may stand, the likeliest first.
 fn places(hash: u32) -> impl Iterator<Item = usize> {
     (0..PLACES).map(move |step| (hash as usize ^ hash as usize >> 16).wrapping_add(step) % PLACES)
 }

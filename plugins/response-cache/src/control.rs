@@ -1,4 +1,5 @@
-//! What one request asks of the cache: `cache-control` (RFC 9111 §5.2.1), this policy's own header, and those of other gateways.
+//! The directives of one request for the cache: `cache-control` (RFC 9111 §5.2.1), this policy's
+//! own header, and those of other gateways.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Reads what is asked, and takes the headers that are meant for a gateway off the request.
+    /// Reads the request's cache headers, and takes those that are meant for a gateway off the
+    /// request.
     pub(crate) fn take(request: &mut Request) -> Self {
         let mut control = Self::default();
         for value in request.header_values("cache-control") {
@@ -53,7 +55,7 @@ impl Control {
         control
     }
 
-    /// Whether a kept reply of this age will do.
+    /// True if a kept reply of this age will do.
     pub(crate) fn allows(&self, age: Duration) -> bool {
         self.max_age.is_none_or(|most| age <= most)
     }

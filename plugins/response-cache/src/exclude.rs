@@ -1,4 +1,5 @@
-//! What is never answered from the cache: where an equal request may rightly get another answer, or the answer is more than its text.
+//! Requests that are never answered from the cache: where an equal request may rightly get another
+//! answer, or the answer is more than its text.
 //!
 //! A request is cached where all of it is *known* to be pure: [`members`] lists what is, and anything else is a reason of its own.
 
@@ -67,7 +68,7 @@ const COUNTED: [&str; 12] = [
     "web_search_options",
 ];
 
-/// What the name of a model that looks things up by itself has in it.
+/// Parts of the names of models that look things up by themselves.
 const SEARCHES: [&str; 9] = [
     "search",
     "sonar",
@@ -83,14 +84,15 @@ const SEARCHES: [&str; 9] = [
 /// Without `Debug`: printing fractions takes more code than all of this policy.
 pub(crate) struct Exclude {
     pub(crate) max_temperature: f64,
-    /// Whether a request that names no temperature, which then is the provider's, mostly 1, is cached.
+    /// True if a request that names no temperature, which then is the provider's, mostly 1, is
+    /// cached.
     pub(crate) without_temperature: bool,
     pub(crate) tools: bool,
     /// Members of the body that the operator knows to be pure.
     pub(crate) known: Vec<String>,
 }
 
-/// Why a request is not cached.
+/// The reason why a request is not cached.
 pub(crate) struct Reason {
     pub(crate) word: &'static str,
     /// The member that is not known to be pure, as the app wrote it.
@@ -104,7 +106,7 @@ impl From<&'static str> for Reason {
 }
 
 impl Exclude {
-    /// Why this request is not cached.
+    /// The reason why this request is not cached.
     pub(crate) fn reason(&self, request: &Request) -> Option<Reason> {
         let dialect = request.dialect();
         if dialect == Dialect::Other || request.method() != "POST" {
@@ -132,7 +134,7 @@ impl Exclude {
         (!self.cold(request)).then(|| "temperature".into())
     }
 
-    /// Whether the model is asked to say the same again. Embeddings always are.
+    /// True if the model is to say the same again. Embeddings always are.
     fn cold(&self, request: &Request) -> bool {
         let places: &[&str] = match request.dialect() {
             Dialect::OpenaiEmbeddings => return true,
@@ -164,7 +166,7 @@ fn given(request: &Request, pointer: &str) -> bool {
         .is_some_and(|json| json != "null" && json != "false")
 }
 
-/// Why a request that holds this is not cached; counts it.
+/// The reason why a request that contains this is not cached; counts it.
 fn reason(unknown: Unknown) -> Reason {
     if unknown.name.is_empty() {
         return "ambiguous".into();
@@ -192,13 +194,14 @@ fn reason(unknown: Unknown) -> Reason {
     }
 }
 
-/// Whether a model's name says that it looks things up by itself.
+/// True if a model's name says that it looks things up by itself.
 fn searches(model: &str) -> bool {
     let model = model.to_ascii_lowercase();
     SEARCHES.iter().any(|part| model.contains(part))
 }
 
-/// Whether an operator may say of a member that it is pure: one that is known not to be stays out of the cache.
+/// True if no operator may say of a member that it is pure: one that is known not to be stays out
+/// of the cache.
 pub(crate) fn impure(member: &str) -> bool {
     let plain = member.replace('_', "").to_ascii_lowercase();
     IMPURE.iter().any(|(name, _)| *name == plain)

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::{Exclude, ResponseCache, exclude};
 
-/// What says how an answer is sent, and whose request it is in the provider's own books.
+/// Members that say how an answer is sent, and whose request it is in the provider's own
+/// accounting.
 const IGNORE: [&str; 6] = [
     "/stream",
     "/stream_options",
@@ -27,7 +28,7 @@ const VARY: [&str; 7] = [
     "openai-project",
     "x-goog-user-project",
 ];
-/// What no answer can do without.
+/// Members that no answer can do without.
 const NEEDED: [&str; 11] = [
     "/model",
     "/messages",

@@ -25,7 +25,7 @@ use file::File;
 pub struct ResponseCache {
     file: File,
     exclude: Exclude,
-    /// What else of the configuration a key depends on.
+    /// Everything else in the configuration that a key depends on.
     version: String,
 }
 
@@ -134,7 +134,8 @@ fn bypass(request: &mut Request, reason: &Reason) -> Decision {
     Decision::Forward
 }
 
-/// Path and query. Gemini says in them whether a stream is asked for, which changes how an answer is sent and not what it is.
+/// Path and query. Gemini says in them whether a stream is requested, which changes how an answer
+/// is sent and not what it is.
 fn path(request: &Request) -> String {
     let path = request.path();
     if request.dialect() != Dialect::GeminiGenerate {

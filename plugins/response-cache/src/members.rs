@@ -1,4 +1,5 @@
-//! What is known to change an answer only by what it says: the members of each dialect's requests, and no others.
+//! Members that are known to change an answer only by what they say: those of each dialect's
+//! requests, and no others.
 
 use outrigger_sdk::Dialect;
 
@@ -46,7 +47,7 @@ const INLINE: &[Member] = &[
     ("format", &Plain),
 ];
 
-/// How much the model thinks, in OpenAI's and OpenRouter's words.
+/// The amount of thinking of the model, in OpenAI's and OpenRouter's words.
 static REASONING: Shape = Object(&[
     ("effort", &Plain),
     ("summary", &Plain),
@@ -70,7 +71,7 @@ static STREAM_OPTIONS: Shape = Object(&[
     ("continuous_usage_stats", &Plain),
 ]);
 
-/// Which of the app's own tools is to be called.
+/// The choice of the app's own tool that is to be called.
 static TOOL_CHOICE: Shape = Text(&Object(&[
     (
         "type",
@@ -369,7 +370,7 @@ const BLOCK: &[Member] = &[
     ("cache_control", &Any),
 ];
 
-/// What stands in a tool's result, or in a search result that the app brings along.
+/// The blocks in a tool's result, or in a search result that the app brings along.
 const INNER_BLOCK: &[Member] = &[
     ("type", &Word(&["text", "document", "search_result"])),
     ("text", &Plain),

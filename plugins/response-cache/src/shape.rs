@@ -10,7 +10,7 @@ use outrigger_sdk::json::{self, Walk};
 /// Lists and objects, one inside the other, that are followed.
 const NESTED: u8 = 127;
 
-/// What a value may be. `null` is nothing, and always may.
+/// The values that may stand at a place. `null` is nothing, and always may.
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// Anything: it can only change how the model says it.
@@ -35,7 +35,7 @@ pub(crate) enum Shape {
 
 pub(crate) type Member = (&'static str, &'static Shape);
 
-/// Where a body leaves its shape.
+/// The place where a body leaves its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown {
     /// The member of the body in which it stands.
@@ -57,7 +57,7 @@ pub(crate) fn unknown(
     read.err().map(|name| Unknown { top, name })
 }
 
-/// Whether a member's name is this one, in either case where that is allowed.
+/// True if a member's name is this one, in either case where that is allowed.
 fn same(known: &str, given: &str, either: bool) -> bool {
     if known == given {
         return true;

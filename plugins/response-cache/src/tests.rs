@@ -35,7 +35,7 @@ fn header(exchange: &Exchange<ResponseCache>, name: &str) -> String {
     exchange.request.reply_header(name).unwrap_or_default()
 }
 
-/// What the answer says of the cache.
+/// The answer's header about the cache.
 fn says(exchange: &Exchange<ResponseCache>) -> String {
     let said = header(exchange, "x-outrigger-cache");
     let served = matches!(exchange.decision, Decision::Serve(_));
@@ -58,7 +58,7 @@ fn ran(bench: &Bench<ResponseCache>, request: Request) -> String {
     says(&run(bench, request))
 }
 
-/// Why a request is not cached.
+/// The reason why a request is not cached.
 fn reason(bench: &Bench<ResponseCache>, request: Request) -> String {
     let exchange = run(bench, request);
     assert_eq!(says(&exchange), "bypass");
@@ -128,7 +128,7 @@ fn identical_exchanges_in_flight_share_one_and_go_on_alone_where_it_fails() {
         ..outcome()
     });
     assert!(bench::kept().is_empty());
-    joiners[0].end(&outcome()); // asked the upstream itself
+    joiners[0].end(&outcome()); // called the upstream itself
     assert_eq!(bench::kept().len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! When a rule answers: all its conditions hold.
+//! The conditions of a rule: it answers if all of them hold.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::Said;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct When {
-    /// What the user said last is one of these, in any case and without blanks and punctuation around it.
+    /// The user's last message is one of these, in any case and without blanks and punctuation
+    /// around it.
     pub(crate) exact: Option<Phrases>,
     /// It has one of these in it, as whole words and in any case.
     pub(crate) contains: Option<Phrases>,
@@ -20,18 +21,19 @@ pub(crate) struct When {
     pub(crate) pattern: Option<Pattern>,
     /// Nobody spoke before.
     first: Option<bool>,
-    /// Any of these globs names the model that is asked for.
+    /// Any of these globs names the requested model.
     model: Option<Globs>,
     /// Each header has a value that one of its globs matches.
     headers: BTreeMap<String, Globs>,
     /// The same for tags; those of policies before this one.
     tags: BTreeMap<String, Globs>,
-    /// Whether the request offers tools, which an app may count on being called.
+    /// True for requests that offer tools, which an app may count on being called; false for those
+    /// that do not.
     tools: Option<bool>,
 }
 
 impl When {
-    /// What is cheap to ask comes first.
+    /// True if all conditions hold. Cheap ones are checked first.
     pub(crate) fn holds(&self, request: &Request, said: &mut Said) -> bool {
         self.model.as_ref().is_none_or(|globs| {
             request
@@ -79,17 +81,17 @@ impl When {
             || self.first.is_some()
     }
 
-    /// Whether the conversation has to be read; tools are counted only of one that is.
+    /// True if the conversation has to be read; tools are counted only of one that is.
     pub(crate) fn reads(&self) -> bool {
         self.asks_for_words() || self.tools.is_some()
     }
 
-    /// Whether every request matches.
+    /// True if every request matches.
     pub(crate) fn is_empty(&self) -> bool {
         !self.reads() && !self.asks_for_more_than_words()
     }
 
-    /// Whether it depends on anything besides what the user said.
+    /// True if it depends on anything besides what the user said.
     pub(crate) fn asks_for_more_than_words(&self) -> bool {
         self.model.is_some()
             || !self.headers.is_empty()
@@ -153,7 +155,7 @@ impl Phrases {
     }
 }
 
-/// Whether one text has another in it, as whole words. Both are plain.
+/// True if one text has another in it, as whole words. Both are plain.
 pub(crate) fn has_words(text: &str, phrase: &str) -> bool {
     text.match_indices(phrase).any(|(at, found)| {
         let before = text

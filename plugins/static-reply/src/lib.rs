@@ -73,7 +73,7 @@ impl Policy for StaticReply {
 }
 export_policy!(StaticReply);
 
-/// What the user said last, fetched when the first rule asks.
+/// The user's last message, fetched when the first rule needs it.
 #[derive(Debug, Default)]
 struct Said(Option<Message>);
 

@@ -33,11 +33,11 @@ pub(crate) struct Rule {
     reply: Reply,
 }
 
-/// What a rule waits for.
+/// The message that a rule waits for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum On {
-    /// The request: no model is asked.
+    /// The request: no model is called.
     #[default]
     Request,
     /// The failure of the model's call.
@@ -77,7 +77,7 @@ impl Rule {
         self.when.reads()
     }
 
-    /// Whether it answers whatever `later` would answer, by what can be told from the words alone.
+    /// True if it answers whatever `later` would answer, as far as the words alone show.
     fn covers(&self, later: &Self) -> bool {
         if self.on != later.on {
             return false;

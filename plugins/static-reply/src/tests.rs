@@ -13,7 +13,7 @@ fn error(config: Value) -> String {
     Bench::<StaticReply>::new(config).unwrap_err()
 }
 
-/// Whether a rule with these conditions answers.
+/// True if a rule with these conditions answers.
 fn answers(when: Value, request: Request) -> bool {
     match bench(json!([{ "when": when, "reply": "yes" }]))
         .request(request)

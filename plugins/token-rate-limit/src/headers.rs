@@ -1,7 +1,8 @@
-//! How the limits stand, in the headers that the app's SDK knows.
+//! The state of the limits, in the headers that the app's SDK knows.
 //!
-//! OpenAI's are `x-ratelimit-limit-tokens`, with times like `1m30s`; Anthropic's are `anthropic-ratelimit-tokens-limit`, with instants. Of
-//! several limits in one unit the tightest is told. Money has no such header.
+//! OpenAI's are `x-ratelimit-limit-tokens`, with times like `1m30s`; Anthropic's are
+//! `anthropic-ratelimit-tokens-limit`, with instants. Of several limits in one unit the tightest is
+//! reported. Money has no such header.
 
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ const fn yes() -> bool {
     true
 }
 
-/// What becomes of a request whose model has no price, where a rule is in money.
+/// The treatment of a request whose model has no price, where a rule is in money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Unpriced {
@@ -125,7 +125,8 @@ impl TokenRateLimit {
         if self.headers {
             headers::tell(request, stand().filter(|(rule, _)| !rule.is_soft()));
         }
-        // Who can never be served is told so before who has to wait, and who waits longest before the others.
+        // Who can never be served is refused before who has to wait, and who waits longest before
+        // the others.
         let refused = stand()
             .filter(|(_, standing)| !standing.granted)
             .max_by_key(|(_, standing)| standing.wait_ms);
@@ -144,7 +145,7 @@ impl TokenRateLimit {
 
 fn refusal(request: &mut Request, rule: &Rule, standing: &Standing) -> Refusal {
     let Some(wait) = standing.wait() else {
-        // The SDKs of both providers retry a 429 unless they are told not to.
+        // The SDKs of both providers retry a 429 unless a header forbids it.
         request.set_reply_header("x-should-retry", "false");
         return Refusal::new(
             429,

@@ -23,7 +23,8 @@ impl Plans {
         self.0.get(plan).or_else(|| self.0.get("*"))
     }
 
-    /// Why the request's plan may not use its model. A `GET`, of the list of models say, uses none.
+    /// The reason why the request's plan may not use its model. A `GET`, of the list of models say,
+    /// uses none.
     pub(crate) fn refusal(&self, request: &Request) -> Option<Refusal> {
         if self.is_empty() {
             return None;
@@ -42,7 +43,8 @@ impl Plans {
         Some(Refusal::new(403, message).code("model_not_allowed"))
     }
 
-    /// Whether any request with these conditions gets by. Told only where both plans and models are given without wildcards.
+    /// True if any request with these conditions gets by. Known only where both plans and models
+    /// are given without wildcards.
     pub(crate) fn lets_through(&self, conditions: &Match) -> bool {
         let exact = |key: &Key| conditions.of(key).and_then(Globs::exact);
         let (Some(plans), Some(models)) = (exact(&Key::Tag("plan".into())), exact(&Key::Model))

@@ -54,7 +54,7 @@ pub(crate) struct Rule {
     window: Window,
     soft: bool,
     cut: bool,
-    /// What the names of its buckets begin with: equal for rules that would share them.
+    /// The prefix of its buckets' names: equal for rules that would share them.
     bucket: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is told to people, and that it is told once.
+//! Alerts: their text, and that each is sent once.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 

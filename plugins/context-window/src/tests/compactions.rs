@@ -1,4 +1,4 @@
-//! What stands for a conversation's beginning never goes.
+//! Summaries in place of a conversation's beginning: they never go.
 
 use outrigger_sdk::{Dialect, Request, bench as world};
 use serde_json::{Value, json};

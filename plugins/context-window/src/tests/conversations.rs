@@ -198,7 +198,7 @@ pub(super) fn ids(message: &Value) -> (Vec<&str>, Vec<&str>) {
     (calls, results)
 }
 
-/// What every provider asks of a conversation.
+/// Checks the rules that every provider has for a conversation.
 pub(super) fn valid(dialect: Dialect, sent: &[Value]) -> Result<(), String> {
     let speaks = |message: &&Value| message["role"] != "system";
     let first = sent.iter().find(speaks).ok_or("nothing is left")?;

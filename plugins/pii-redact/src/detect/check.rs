@@ -56,7 +56,7 @@ const L17: u32 = 1 << 17;
 const L18: u32 = 1 << 18;
 const L19: u32 = 1 << 19;
 
-/// Whether an issuer gives out card numbers like this one, and the check digit is right.
+/// True if an issuer gives out card numbers like this one, and the check digit is right.
 pub(super) fn card(digits: &[u8]) -> bool {
     let Some(head) = digits.get(..6) else {
         return false;

@@ -1,10 +1,10 @@
 //! Tells what the words before a number say about it, in English, Portuguese, Spanish, German and French.
 //!
-//! Only asked where the number itself does not decide. The nearest word that means something wins.
+//! Only used where the number itself does not decide. The nearest word that means something wins.
 
 use super::text::{before, byte, escape_before, unescaped};
 
-/// What a word announces.
+/// The topic that a word announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topic {
     Phone,
@@ -22,7 +22,7 @@ pub(super) enum Topic {
 
 use Topic::{Card, Cnpj, Cpf, Nif, Phone, Ssn, Tax, Thing, Version};
 
-/// How many bytes before a number may speak of it.
+/// Bytes before a number that may speak of it.
 const REACH: usize = 48;
 
 /// Stems in lower case, by first letter; a stem of three letters or fewer must be the whole word.
@@ -68,7 +68,7 @@ fn stems(first: u8) -> &'static [(&'static [u8], Topic)] {
     }
 }
 
-/// What the nearest telling word before `at` announces.
+/// The topic of the nearest significant word before `at`.
 pub(super) fn topic(bytes: &[u8], at: usize) -> Option<Topic> {
     search(bytes, at, REACH)
 }

@@ -19,7 +19,7 @@ mod text;
 
 use text::{byte, is_digit};
 
-/// What was found.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
@@ -121,12 +121,13 @@ impl Kind {
         }
     }
 
-    /// Whether it is a number or a code, whose spaces, dots and dashes are a matter of taste.
+    /// True for a number or a code, whose spaces, dots and dashes are a matter of taste.
     pub const fn is_number(self) -> bool {
         !matches!(self, Self::Email | Self::Ip | Self::Secret | Self::Custom)
     }
 
-    /// Who wins where two findings overlap and neither holds the other: the surer one.
+    /// The rank by which one of two overlapping findings wins where neither contains the other: the
+    /// surer one.
     const fn rank(self) -> u8 {
         match self {
             Self::Secret => 4,
@@ -152,7 +153,7 @@ impl Kinds {
     pub const fn with(self, kind: Kind) -> Self {
         Self(self.0 | 1 << kind as u16)
     }
-    /// Whether `kind` is in the set.
+    /// True if `kind` is in the set.
     pub const fn has(self, kind: Kind) -> bool {
         self.0 & 1 << kind as u16 != 0
     }
@@ -165,11 +166,11 @@ pub struct Span {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
 }
 
-/// What a byte sets off.
+/// The scan that a byte sets off.
 const NONE: u8 = 0;
 const DIGIT: u8 = 1;
 const AT: u8 = 2;

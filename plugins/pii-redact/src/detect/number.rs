@@ -1,7 +1,8 @@
-//! Numbers that are told by their digits: groups of digits with single separators, tried against each plan.
+//! Numbers that are recognised by their digits: groups of digits with single separators, tried
+//! against each plan.
 //!
-//! Groups are read once from where a run of digits begins. The longest reading that a plan accepts wins; checksummed plans are asked
-//! before telephone numbers.
+//! Groups are read once from where a run of digits begins. The longest reading that a plan accepts
+//! wins; checksummed plans are tried before telephone numbers.
 
 use super::context::{Topic, topic};
 use super::text::{before, begins, byte, digits_end, goes_on, hangs_left};
@@ -17,7 +18,8 @@ const LEAST: usize = 7;
 pub(super) struct Groups {
     pub(super) starts: [usize; GROUPS],
     pub(super) lengths: [usize; GROUPS],
-    /// What stands before each group: a space, `-`, `.`, `/`, or `)` and `(` with the spaces around them.
+    /// The separators before each group: a space, `-`, `.`, `/`, or `)` and `(` with the spaces
+    /// around them.
     pub(super) separators: [u8; GROUPS],
     pub(super) count: usize,
 }
@@ -63,7 +65,7 @@ impl Groups {
             .unwrap_or_default()
     }
 
-    /// Whether the separators after the first `n` groups' first are all `separator`.
+    /// True if the separators after the first `n` groups' first are all `separator`.
     fn all(&self, n: usize, separator: u8) -> bool {
         self.separators[1..n].iter().all(|&s| s == separator)
     }
@@ -97,7 +99,7 @@ fn separator(bytes: &[u8], at: usize) -> (u8, usize) {
     }
 }
 
-/// What begins at the first digit of a run, and where to go on if it is nothing.
+/// The finding at the first digit of a run, and where to go on if there is none.
 pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usize) {
     let run = digits_end(bytes, start);
     if let Some(span) = ids::around(bytes, start, run, kinds) {
@@ -169,7 +171,7 @@ fn identity(bytes: &[u8], groups: &Groups, kinds: Kinds) -> Option<Span> {
     best
 }
 
-/// The words before a number, asked for once.
+/// The words before a number, read once.
 struct Asked<'a> {
     bytes: &'a [u8],
     start: usize,

@@ -117,7 +117,7 @@ fn brazilian(digits: &[u8]) -> bool {
             || digits.len() == 11 && digits[2] == b'9')
 }
 
-/// How sure a national form is.
+/// The certainty of a national form.
 enum Form {
     Sure,
     WithWord,

@@ -1,11 +1,12 @@
 //! Keys, tokens, passwords and private-key blocks.
 //!
-//! Providers' keys are told by their prefix, from its last character backwards; other values by the name that they are assigned to.
+//! Providers' keys are recognised by their prefix, from its last character backwards; other values
+//! by the name that they are assigned to.
 
 use super::text::{before, begins, byte, is_word};
 use super::{Kind, Kinds, Span};
 
-/// What a provider's key looks like after its prefix.
+/// The form of a provider's key after its prefix.
 #[derive(Clone, Copy)]
 enum Tail {
     /// Letters, digits, `_` and `-`: at least so many, with a digit and a letter.
@@ -60,7 +61,7 @@ const fn is_token(b: u8) -> bool {
     is_word(b) || b == b'-'
 }
 
-/// What a run of characters is made of.
+/// The composition of a run of characters.
 #[derive(Default)]
 struct Makeup {
     digits: usize,
@@ -285,7 +286,7 @@ pub(super) fn capital(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
 
 use super::text::is_digit;
 
-/// What the name before an assignment says about the value.
+/// The evidence that the name before an assignment gives about the value.
 #[derive(PartialEq)]
 enum Name {
     Password,

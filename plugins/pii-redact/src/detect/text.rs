@@ -40,7 +40,8 @@ pub(super) fn escape_before(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// Whether a word may begin at `at`: the byte before is no letter, digit or `_`, or it belongs to a JSON or percent escape.
+/// True if a word may begin at `at`: the byte before is no letter, digit or `_`, or it belongs to a
+/// JSON or percent escape.
 pub(super) fn begins(bytes: &[u8], at: usize) -> bool {
     let previous = before(bytes, at, 1);
     if !is_word(previous) {
@@ -52,14 +53,14 @@ pub(super) fn begins(bytes: &[u8], at: usize) -> bool {
             && before(bytes, at, 2).is_ascii_hexdigit()
 }
 
-/// Whether what begins at `at` hangs on a longer code to its left: `SKU-123`, `v1.2`, `a.5`.
+/// True if what begins at `at` hangs on a longer code to its left: `SKU-123`, `v1.2`, `a.5`.
 pub(super) fn hangs_left(bytes: &[u8], at: usize) -> bool {
     matches!(before(bytes, at, 1), b'-' | b'.' | b'+' | b'#')
         && is_word(before(bytes, at, 2))
         && escape_before(bytes, at - 1) == 0
 }
 
-/// Whether what ends before `at` goes on as a longer code to its right: `123-B`, `1.2.3`, `5x`; a
+/// True if what ends before `at` goes on as a longer code to its right: `123-B`, `1.2.3`, `5x`; a
 /// sentence may follow its full stop without a space.
 pub(super) fn goes_on(bytes: &[u8], at: usize) -> bool {
     let next = byte(bytes, at);
@@ -106,7 +107,7 @@ pub(super) fn escaped_at_sign(bytes: &[u8], at: usize) -> usize {
         };
     }
     if before(bytes, at, 1) == b'\\' {
-        return 0; // the first backslash of the run has asked already
+        return 0; // the first backslash of the run was looked at already
     }
     match unescaped(bytes, at) {
         (0x40, length) if length > 1 => length,

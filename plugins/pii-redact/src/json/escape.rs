@@ -2,7 +2,7 @@
 
 use outrigger_sdk::json;
 
-/// Whether a text is a number as JSON writes it.
+/// True if a text is a number as JSON writes it.
 pub fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let text = text.strip_prefix('-').unwrap_or(text);
@@ -65,12 +65,13 @@ pub fn written(text: &str, open: u32) -> u32 {
     open
 }
 
-/// Whether a text reads otherwise inside a JSON string than outside.
+/// True if a text reads otherwise inside a JSON string than outside.
 pub fn needs_care(text: &str) -> bool {
     text.bytes().any(|b| b < b' ' || matches!(b, b'"' | b'\\'))
 }
 
-/// Whether a text can be the inside of a JSON string: whole escapes, and nothing that would have to be one.
+/// True if a text can be the inside of a JSON string: whole escapes, and nothing that would have to
+/// be one.
 fn is_inside(text: &str) -> bool {
     let mut escaped = false;
     let inside = text.bytes().all(|b| {

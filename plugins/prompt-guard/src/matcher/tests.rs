@@ -18,7 +18,7 @@ fn hits(patterns: &[&str], text: &str) -> Vec<Hit> {
     all
 }
 
-/// What a pattern may consist of, in the syntax that both sides know.
+/// The parts of a pattern, in the syntax that both sides know.
 fn written() -> impl Strategy<Value = String> {
     let atom = prop_oneof![
         "[abc]",

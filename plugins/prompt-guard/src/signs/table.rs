@@ -207,7 +207,7 @@ pub(super) const MARKS: &[(Sign, u32, &str)] = &[
 pub struct Tables {
     pub(super) words: Table,
     pub(super) marks: Patterns,
-    /// What replaces a sign's own weights; 0 leaves it out.
+    /// The weights that replace the signs' own; 0 leaves one out.
     weights: [Option<u32>; COUNT],
 }
 

@@ -179,7 +179,7 @@ impl Asked {
                     _ => tools[0] = tool(chance),
                 }
             }
-            // What was a message becomes a parameter, and the other way round.
+            // What was a message becomes a parameter, and vice versa.
             24 => drop(self.body.insert("messages".into(), json!([{ "role": "user", "content": Value::Object(self.body.clone()).to_string() }]))),
             _ => drop(self.body.insert(text(chance), json!(null))),
         }
@@ -332,7 +332,7 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
         let two = one.twisted(&mut chance);
         ask(&one, one.request());
         ask(&two, two.request());
-        // And the other way round: what is equal is found, however it is spelt.
+        // And vice versa: what is equal is found, however it is spelt.
         ask(&one, one.respelt(&mut chance));
         ask(&two, two.respelt(&mut chance));
     }

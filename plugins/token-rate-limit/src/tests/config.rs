@@ -1,4 +1,4 @@
-//! What is refused at load.
+//! Configurations that are refused at load.
 
 use outrigger_sdk::bench::Bench;
 use serde_json::{Value, json};
