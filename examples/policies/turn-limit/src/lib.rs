@@ -7,7 +7,8 @@ use outrigger_sdk::{Decision, Policy, Refusal, Request, export_policy, log, valu
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TurnLimit {
-    /// Whose requests are counted together, `x-team` say. Requests without it are not limited.
+    /// The header whose value says whose requests are counted together, `x-team` say. Requests
+    /// without it are not limited.
     header: String,
     requests: u32,
     seconds: u32,
