@@ -8,7 +8,7 @@ use crate::replies;
 use crate::upstream::{Step, Upstream};
 use crate::wire;
 
-/// Which agent.
+/// A coding agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agent {
     /// `@anthropic-ai/claude-code`: messages.
@@ -29,7 +29,7 @@ impl Agent {
         crate::target().join("npm/node_modules/.bin").join(name)
     }
 
-    /// Whether this machine has it; says so where it has not.
+    /// Reports whether this machine has it; says so where it has not.
     pub fn installed(self) -> bool {
         let there = Command::new(self.binary())
             .arg("--version")

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::replies::Api;
 
-/// Which SDK.
+/// A provider's SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sdk {
     /// `openai` from PyPI: chat and responses.
@@ -32,7 +32,8 @@ impl Sdk {
         }
     }
 
-    /// Whether this machine has it. The Python ones must be there; without Node its tests say so and do nothing.
+    /// Reports whether this machine has it. The Python ones must be there; without Node its tests
+    /// say so and do nothing.
     pub fn installed(self) -> bool {
         let there = match self {
             Self::OpenaiNode => crate::target().join("npm/node_modules/openai").exists(),
@@ -53,7 +54,7 @@ impl Sdk {
 /// One call of an SDK.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// What is called.
+    /// The API that is called.
     pub api: Api,
     /// `http://HOST:PORT`, without a path.
     pub base: String,
@@ -89,7 +90,7 @@ impl Job {
     }
 }
 
-/// What the app saw.
+/// The outcome of a call, as the app saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// All text that it got.
@@ -100,7 +101,7 @@ pub struct Outcome {
     pub error: Option<String>,
     /// Names of tools called, with their arguments as JSON text.
     pub tools: Vec<(String, String)>,
-    /// Input and output tokens, where told.
+    /// Input and output tokens, where reported.
     pub usage: Option<(u64, u64)>,
     /// Wall time, in seconds.
     pub seconds: f64,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::replies::{self, Api, chunk, last_chunk, stream_head};
 use crate::upstream::{Seen, Step, Upstream};
 
-/// What an app must see.
+/// The outcome that an app must see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// The client raises; it never sees a clean finish.
@@ -25,7 +25,7 @@ pub enum Expect {
 pub struct Row {
     /// The model that asks for it.
     pub name: &'static str,
-    /// What must come of it.
+    /// The outcome that it must have.
     pub expect: Expect,
     /// Requests that the upstream gets from a client with its default of two retries; `None` where it doesn't matter.
     pub attempts: Option<usize>,
@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
 /// The text of a stream that goes well.
 pub const TEXT: [&str; 3] = ["Hel", "lo, ", "world"];
 
-/// How long the `stall` row is silent; an SDK without a time-out of its own waits it out.
+/// The silence of the `stall` row; an SDK without a time-out of its own waits it out.
 pub const STALL: Duration = Duration::from_secs(20);
 
 /// Starts the server.

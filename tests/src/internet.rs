@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::wire;
 
-/// How long a peer may be silent.
+/// The longest that a peer may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An authority that the world trusts, and its TLS servers.

@@ -44,7 +44,7 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
-/// Where builds put things: `OUTRIGGER_TARGET`, else `target/`.
+/// The directory of builds: `OUTRIGGER_TARGET`, else `target/`.
 pub fn target() -> PathBuf {
     std::env::var_os("OUTRIGGER_TARGET").map_or_else(|| root().join("target"), PathBuf::from)
 }

@@ -42,7 +42,8 @@ pub const FOREIGN: [IpAddr; 2] = host(20);
 
 /// A prefix of our own names, so that clearing up meets nobody else's.
 const OURS: &str = "outrigger-test-";
-/// What binaries under a root-only folder are copied to, so that other users can run them.
+/// Mode of folders that every user may read: binaries under a root-only folder are copied there, so
+/// that other users can run them.
 const FOLDER_MODE: u32 = 0o755;
 
 const fn host(n: u8) -> [IpAddr; 2] {
@@ -65,9 +66,9 @@ const fn host(n: u8) -> [IpAddr; 2] {
 /// One of the two namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Where the app and the sidecar are.
+    /// The side of the app and the sidecar.
     Pod,
-    /// Where everybody else is.
+    /// The side of everybody else.
     Internet,
 }
 
@@ -111,7 +112,7 @@ impl Pod {
             let etc = etc(name);
             std::fs::create_dir_all(&etc).unwrap();
             std::fs::write(etc.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n").unwrap();
-            // Nobody is asked for a name that is not in `hosts`.
+            // No server resolves a name that is not in `hosts`.
             let resolver = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
             std::fs::write(etc.join("resolv.conf"), resolver).unwrap();
         }
@@ -180,7 +181,7 @@ impl Pod {
         command
     }
 
-    /// What processes in a namespace know by name; more lines of `/etc/hosts`.
+    /// Adds lines to `/etc/hosts` of a namespace.
     pub fn hosts(&self, side: Side, lines: &str) {
         let file = etc(self.name(side)).join("hosts");
         let text = std::fs::read_to_string(&file).unwrap() + lines + "\n";
@@ -201,7 +202,7 @@ impl Pod {
         told(&output.unwrap())
     }
 
-    /// What `nft list ruleset` says in a namespace.
+    /// Output of `nft list ruleset` in a namespace.
     pub fn ruleset(&self, side: Side) -> String {
         let output = self
             .command(side, 0, "nft")
@@ -254,7 +255,7 @@ impl Drop for Pod {
     }
 }
 
-/// Why this machine can't have namespaces.
+/// The reason why this machine can't have namespaces.
 fn missing() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("it needs root".into());
@@ -343,5 +344,5 @@ pub fn told(output: &Output) -> (Option<i32>, String) {
     )
 }
 
-/// How long a connection may take to come about.
+/// The longest that a connection may take to come about.
 pub const SOON: Duration = Duration::from_secs(5);

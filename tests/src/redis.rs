@@ -8,7 +8,7 @@ use crate::{eventually, sidecar::free_address, wire::Connection};
 
 /// A running server; killed when it is dropped.
 pub struct Redis {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     folder: tempfile::TempDir,
     child: Child,

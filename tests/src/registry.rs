@@ -71,7 +71,7 @@ impl Artifact {
 
 /// A running `docker-registry`; killed when it is dropped.
 pub struct Registry {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     _folder: tempfile::TempDir,
     child: Child,
@@ -151,7 +151,7 @@ type Lie = dyn Fn(&Seen) -> Option<Vec<Step>> + Send + Sync;
 
 /// A registry that serves one artifact under every tag, and lies.
 pub struct Scripted {
-    /// What it is made of; [`Upstream::seen`] tells what was asked.
+    /// The server that it is made of; [`Upstream::seen`] has the requests that came.
     pub server: Upstream,
     artifact: Arc<Mutex<Artifact>>,
     lie: Arc<Mutex<Arc<Lie>>>,
@@ -208,7 +208,7 @@ fn honest(seen: &Seen, artifact: &Artifact) -> Vec<Step> {
     }
 }
 
-/// One answer; without its body where only the head was asked for.
+/// One answer; without its body where only the head was requested.
 pub fn answer(seen: &Seen, status: &str, headers: &[&str], body: &[u8]) -> Vec<Step> {
     let mut text = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
     for header in headers {

@@ -1,4 +1,5 @@
-//! What providers send: whole replies and streams of every dialect, in the shapes that the real ones use.
+//! Providers' replies: whole ones and streams of every dialect, in the shapes that the real ones
+//! use.
 
 use serde_json::{Value, json};
 
@@ -143,7 +144,7 @@ impl Api {
         events
     }
 
-    /// How many events of [`Api::events`] come after the last delta.
+    /// Number of events of [`Api::events`] after the last delta.
     pub const fn closing_events(self) -> usize {
         match self {
             Self::Chat => 2,

@@ -38,7 +38,7 @@ pub fn put_into(folder: &Path) -> PathBuf {
         (binary.with_file_name(TOOL), folder.join(TOOL)),
         (binary, own.clone()),
     ] {
-        // A link where it can be: a debug binary is large.
+        // A hard link where it can be: a debug binary is large.
         let linked = to.exists() || std::fs::hard_link(&from, &to).is_ok();
         if !linked {
             std::fs::copy(&from, &to).unwrap();
@@ -76,9 +76,10 @@ pub fn free_address() -> SocketAddr {
     }
 }
 
-/// A running Outrigger. Dropped: asked to end, then made to; a panic in its log fails the test.
+/// A running Outrigger. Dropping it sends SIGTERM, then kills it; a panic in its log fails the
+/// test.
 pub struct Sidecar {
-    /// Where apps connect.
+    /// The address that apps connect to.
     pub base: SocketAddr,
     /// The admin address.
     pub admin: SocketAddr,
@@ -199,7 +200,7 @@ impl Sidecar {
         }
     }
 
-    /// Whether `/readyz` says 200.
+    /// Reports whether `/readyz` says 200.
     pub fn is_ready(&self) -> bool {
         std::net::TcpStream::connect(self.admin).is_ok() && {
             let mut connection = Connection::open(self.admin);
@@ -284,7 +285,7 @@ impl Sidecar {
             * 1024
     }
 
-    /// What `/metrics` says.
+    /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
         let reply = wire::get(self.admin, "/metrics");
         assert_eq!(reply.status, 200);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::wire;
 
-/// What the upstream does next on a connection.
+/// The upstream's next step on a connection.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Sends bytes in one write.
@@ -23,9 +23,9 @@ pub enum Step {
     Hold,
     /// Sends `piece` until `pieces` are out or the peer closes; [`Upstream::flooded`] counts the bytes that were taken.
     Flood {
-        /// What is sent again and again.
+        /// The bytes that are sent again and again.
         piece: Vec<u8>,
-        /// How often at most.
+        /// The most times that they are sent.
         pieces: u64,
     },
 }
@@ -70,9 +70,9 @@ struct Book {
     stop: AtomicBool,
 }
 
-/// A provider that does as it is told.
+/// A provider that follows a script.
 pub struct Upstream {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     book: Arc<Book>,
 }
@@ -116,11 +116,11 @@ impl Upstream {
     pub fn last(&self) -> Seen {
         self.seen().pop().expect("a request came")
     }
-    /// How many requests came.
+    /// Number of requests that came.
     pub fn count(&self) -> usize {
         self.book.seen.lock().unwrap().len()
     }
-    /// When peers closed on a [`Step::Hold`] or in a [`Step::Flood`].
+    /// Times at which peers closed on a [`Step::Hold`] or in a [`Step::Flood`].
     pub fn left(&self) -> Vec<Instant> {
         self.book.left.lock().unwrap().clone()
     }
@@ -128,11 +128,11 @@ impl Upstream {
     pub fn flooded(&self) -> u64 {
         self.book.flooded.load(Ordering::Relaxed)
     }
-    /// How many connections were made.
+    /// Number of connections that were made.
     pub fn connections(&self) -> usize {
         self.book.connections.load(Ordering::Relaxed)
     }
-    /// How many connections are open.
+    /// Number of connections that are open.
     pub fn open(&self) -> usize {
         self.book.open.load(Ordering::Relaxed)
     }

@@ -4,10 +4,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long anything may be silent before a test gives up.
+/// The longest that anything may be silent before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a reply ended.
+/// The end of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// By its own framing.
@@ -27,7 +27,7 @@ pub struct Reply {
     pub head: String,
     /// The body without its framing.
     pub body: Vec<u8>,
-    /// How it ended.
+    /// Its end.
     pub end: End,
 }
 
@@ -59,7 +59,7 @@ pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// What came of a chunk that never ended.
+    /// The received part of a chunk that never ended.
     partial: Vec<u8>,
 }
 
@@ -243,7 +243,7 @@ impl Connection {
         rest
     }
 
-    /// Whether the peer closes within `wait`; unread bytes are thrown away.
+    /// Reports whether the peer closes within `wait`; unread bytes are thrown away.
     pub fn closes_within(&mut self, wait: Duration) -> bool {
         let started = Instant::now();
         self.stream
@@ -263,7 +263,7 @@ impl Connection {
     }
 }
 
-/// Where `needle` begins in `hay`.
+/// Position of `needle` in `hay`.
 pub fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len()).position(|w| w == needle)
 }
