@@ -126,7 +126,8 @@ async fn whole(target: String, connections: usize, seconds: f64, body: Vec<u8>) 
     );
 }
 
-/// What one stream showed, in ns: its first event, from our request on, and each later one, from the upstream's write to our read.
+/// Delays of one stream, in ns: its first event, from our request on, and each later one, from the
+/// upstream's write to our read.
 struct Delays {
     first: u64,
     later: Vec<u64>,

@@ -6,7 +6,8 @@ use outrigger_sdk::{
     Decision, Delta, Hooks, Outcome, Places, Policy, Refusal, ReplyHead, Request, export_policy,
 };
 
-/// What it does, and in which hook. Only requests whose model holds `harm` are harmed, so that others can be watched.
+/// The harm it does, and the hook it does it in. Only requests whose model contains `harm` are
+/// harmed, so that others can be observed.
 #[derive(serde::Deserialize, Clone, Copy)]
 #[serde(deny_unknown_fields)]
 struct Plan {
@@ -34,7 +35,7 @@ enum Act {
     Grow,
     /// Calls itself for ever.
     Recurse,
-    /// Returns eight megabytes where a word was asked for.
+    /// Returns eight megabytes where a word was wanted.
     Huge,
     /// Sets a header that would split the request.
     SplitHeader,

@@ -43,7 +43,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// What can be done at any hook.
+/// Faults that can be made at any hook.
 fn misbehave(how: &str) {
     match how {
         "loop" => loop {
@@ -74,7 +74,7 @@ fn misbehave(how: &str) {
     }
 }
 
-/// What must be granted.
+/// Calls of capabilities, which must be granted.
 fn capabilities(how: &str, request: &Request) {
     match how {
         "values" => {
