@@ -21,10 +21,10 @@ policies:
 "#;
 
 struct Place {
-    /// What the agent sent.
+    /// The recorder in front, of what the agent sent.
     before: Upstream,
     sidecar: Sidecar,
-    /// What the upstream got.
+    /// The recorder behind, of what the upstream got.
     after: Upstream,
     _model: Sidecar,
 }
@@ -85,7 +85,7 @@ fn differences(at: &str, sent: &Value, got: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Whether `got` is `sent` with a placeholder for each of some short pieces.
+/// Reports whether `got` is `sent` with a placeholder for each of some short pieces.
 fn replaced(sent: &str, got: &str) -> bool {
     let mut pieces = got.split("[[");
     let first = pieces.next().unwrap_or_default();

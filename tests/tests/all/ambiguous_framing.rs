@@ -1,4 +1,4 @@
-//! What is ambiguous is refused, before anybody else can read it differently.
+//! Ambiguous framing: it is refused, before anybody else can read it differently.
 
 use std::time::Duration;
 

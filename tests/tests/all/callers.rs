@@ -1,4 +1,4 @@
-//! Who a caller is: by key, by cookie, or by what the operator names.
+//! Callers, distinguished by key, by cookie, or by what the operator names.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Upstream, wire};

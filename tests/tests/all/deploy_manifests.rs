@@ -1,6 +1,7 @@
-//! What is handed to Kubernetes, without a cluster: the chart, the components and plain YAML are rendered by the real helm and kubectl, validated
-//! strictly against the schemas of every supported version, and held to our own rules. `tests/clients/` has the checks; here they are run, and
-//! every configuration inside is read by the built binary.
+//! Manifests for Kubernetes, without a cluster: the chart, the components and plain YAML are
+//! rendered by the real helm and kubectl, validated strictly against the schemas of every supported
+//! version, and checked against our own rules. `tests/clients/` has the checks; here they are run,
+//! and every configuration inside is read by the built binary.
 
 use std::{
     path::PathBuf,

@@ -1,4 +1,5 @@
-//! What the documents name is there: metrics, commands with their flags, keys of the configuration.
+//! Names in the documents: the metrics, commands with their flags and keys of the configuration
+//! that they name are there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ fn documents(all: bool) -> Vec<(String, String)> {
     found.iter().map(read).collect()
 }
 
-/// What stands in back quotes outside of fenced blocks.
+/// The texts in back quotes outside of fenced blocks.
 fn spans(text: &str) -> Vec<&str> {
     let outside = text.split("```").step_by(2);
     outside
@@ -51,7 +52,7 @@ fn schema() -> Value {
     serde_json::from_str(&said[said.find('{').unwrap()..]).unwrap()
 }
 
-/// Whether the schema has a key by this path; what has entries by name takes any.
+/// Reports whether the schema has a key by this path; what has entries by name takes any.
 fn has_key(root: &Value, schema: &Value, path: &[&str]) -> bool {
     let schema = match schema["$ref"].as_str() {
         Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),

@@ -1,4 +1,4 @@
-//! What is deployed goes on loading: policies that were built against version 0.2 of the contract.
+//! Deployed policies, built against version 0.2 of the contract, go on loading.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, sidecar};

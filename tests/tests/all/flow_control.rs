@@ -9,8 +9,8 @@ use super::config;
 
 const MIB: u64 = 1 << 20;
 
-/// What the kernel alone may take on one way from the upstream to a client that does not read: two legs' send and receive buffers, each
-/// counted with its overhead.
+/// Bytes that the kernel alone may take between the upstream and a client that does not read: two
+/// legs' send and receive buffers, each counted with its overhead.
 fn kernel_buffers() -> u64 {
     let most = |file: &str| -> u64 {
         let text = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{file}")).unwrap();

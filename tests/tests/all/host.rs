@@ -1,4 +1,4 @@
-//! What the sandbox promises, against policies that mean harm.
+//! The sandbox's promises, against policies that mean harm.
 
 use std::time::{Duration, Instant};
 

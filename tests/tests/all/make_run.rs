@@ -79,7 +79,8 @@ fn make_run_serves_the_embedded_model_says_where_and_logs_the_first_exchange() {
 
 #[test]
 fn with_a_key_the_same_command_serves_the_real_provider() {
-    // No provider is called here: `echo` stands in for the binary, so that what it is told shows; that each file is right is another test's.
+    // No provider is called here: `echo` stands in for the binary, so that its arguments show; that
+    // each file is right is another test's.
     let told = |keys: &[&str]| {
         let mut command = Command::new(outrigger_tests::root().join("examples/run.sh"));
         command

@@ -55,7 +55,7 @@ fn pod_a_sidecar_runs_as_its_own_user_without_capabilities_and_with_all_that_it_
         return;
     }
     let upstream = Upstream::always(replies::json_body("{ \"a\":1.0 }"));
-    // As a ConfigMap is mounted: not the user's, read-only, a link that is swapped.
+    // As a ConfigMap is mounted: not the user's, read-only, a symbolic link that is swapped.
     let volume = tempfile::tempdir().unwrap();
     let at = |name: &str| volume.path().join(name);
     fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -134,7 +134,8 @@ fn pod_a_reload_that_needs_what_was_given_up_is_refused_as_a_whole_and_says_so()
         told["last_error"].as_str().unwrap().contains("restart"),
         "{told}"
     );
-    // A secret in a directory that was not named looks like missing permissions; the way out is told all the same.
+    // A secret in a directory that was not named looks like missing permissions; the remedy is
+    // reported all the same.
     let elsewhere = tempfile::tempdir().unwrap();
     fs::write(elsewhere.path().join("key"), "sk-1").unwrap();
     let keyed = plain.replace(

@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 
 const BASE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4141);
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4190);
-/// Where redirected connections arrive.
+/// Addresses that redirected connections arrive at.
 const TRANSPARENT: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15001),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 15006),
@@ -29,16 +29,16 @@ struct World {
     internet: Internet,
     provider: Upstream,
     _foreign: Upstream,
-    /// What the provider shows: one certificate per address.
+    /// The provider's certificates: one per address.
     provider_shows: [CertificateDer<'static>; 2],
-    /// What the other host shows: one certificate per address.
+    /// The other host's certificates: one per address.
     foreign_shows: [CertificateDer<'static>; 2],
     authority: PathBuf,
     config: String,
     pod: Pod,
 }
 
-/// What differs from the usual.
+/// Settings that may differ from the usual.
 struct Setting {
     transparent: &'static str,
     admin: &'static str,
@@ -114,7 +114,7 @@ impl World {
         self.sidecar.as_ref().unwrap()
     }
 
-    /// The pod's own authority, which apps are told to trust.
+    /// The pod's own authority, which apps are configured to trust.
     fn authority(&self) -> String {
         std::fs::read_to_string(&self.authority).unwrap()
     }
@@ -273,7 +273,8 @@ fn pod_a_foreign_host_is_reached_with_its_own_certificate_and_not_a_byte_changed
         let (status, _, body) =
             app.ask(b"GET / HTTP/1.1\r\nhost: other.example\r\nconnection: close\r\n\r\n");
         assert_eq!((status, body.as_slice()), (200, &b"\"foreign\""[..]));
-        // What is sent in odd pieces, half closed in between, arrives as it was sent, both ways.
+        // What is sent in odd pieces, half closed in between, arrives as it was sent, in both
+        // directions.
         let listener = pod.listen(Side::Internet, (ip, 8443).into());
         let sent = [hello("raw.example"), noise(1, 300_000)].concat();
         let answered = noise(2, 400_000);

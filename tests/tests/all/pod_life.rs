@@ -1,4 +1,5 @@
-//! What a pod does to its sidecar: it is killed, told to end, given other files, and the apps beside it go on.
+//! A pod's treatment of its sidecar: it is killed, ended by a signal, given other files, and the
+//! apps beside it go on.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;

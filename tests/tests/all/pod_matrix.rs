@@ -1,5 +1,5 @@
-//! Which client works in which mode: the matrix of the README, tried. An exception that is documented there is held to as well, so that the
-//! table is right in both ways.
+//! Clients in each mode: the matrix of the README, tried. An exception that is documented there is
+//! checked as well, so that the table is right in both directions.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -159,7 +159,8 @@ fn exceptions(mode: &str) -> Vec<&'static str> {
     if mode != "forward_proxy" {
         return Vec::new();
     }
-    // aiohttp asks the environment only when it is told to; Node does from version 24 on, by NODE_USE_ENV_PROXY.
+    // aiohttp reads the environment only with `trust_env`; Node does from version 24 on, by
+    // NODE_USE_ENV_PROXY.
     let node = Command::new("node").arg("--version").output();
     let version = node.map_or(String::new(), |told| {
         String::from_utf8_lossy(&told.stdout).into_owned()

@@ -143,7 +143,7 @@ fn pod_a_connection_too_many_is_turned_away_unless_an_idle_one_makes_room() {
     for busy in &mut all {
         assert_eq!(busy.reply().status, 200);
     }
-    // Idle for a moment now: the oldest gives way.
+    // Idle for a moment now: the oldest is closed.
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(wire::call(sidecar.base, &ask(Api::Chat, "m")).status, 200);
     assert!(sidecar.metric("outrigger_connections_cut_total", &["evicted"]) > 0.5);
@@ -165,7 +165,7 @@ fn pod_a_connection_that_was_idle_for_long_goes_on_where_it_was() {
         assert_eq!(connection.reply().status, 200, "round {round}");
         halved.send(&request);
         assert_eq!(halved.reply().status, 200, "round {round}");
-        // Longer than until it is parked, with half a head on the way.
+        // Longer than until it is parked, with half a head sent.
         std::thread::sleep(Duration::from_millis(1500));
         halved.send(&request[..40]);
         std::thread::sleep(Duration::from_millis(3000));
@@ -545,7 +545,7 @@ fn pod_http2_floods_end_their_connection_and_cost_next_to_nothing() {
         if matches!(name, "rapid reset" | "continuation") {
             assert!(ended || away.is_some(), "{name} goes on");
         }
-        // ENHANCE_YOUR_CALM, where the peer read far enough to be told.
+        // ENHANCE_YOUR_CALM, where the peer read far enough to receive it.
         assert!(
             away.is_none_or(|code| code == 11 || name != "rapid reset"),
             "{name}: {away:?}"

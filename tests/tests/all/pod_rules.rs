@@ -12,7 +12,7 @@ use std::time::Duration;
 use outrigger_tests::eventually;
 use outrigger_tests::netns::{APP, FOREIGN, PROVIDER, PROXY, Pod, SOON, Side, told};
 
-/// Where redirected connections arrive.
+/// Addresses that redirected connections arrive at.
 const STAND_IN: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15001),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 15006),
@@ -51,7 +51,7 @@ impl Drop for Greeter {
     }
 }
 
-/// Who answers a user of the pod at an address, or why nobody does.
+/// The host that answers a user of the pod at an address, or the reason why none does.
 fn who(pod: &Pod, uid: u32, at: SocketAddr) -> Result<String, ErrorKind> {
     pod.inside(Side::Pod, uid, || {
         let mut stream = TcpStream::connect_timeout(&at, SOON).map_err(|e| e.kind())?;
@@ -62,7 +62,7 @@ fn who(pod: &Pod, uid: u32, at: SocketAddr) -> Result<String, ErrorKind> {
     })
 }
 
-/// What comes of a datagram that a user of the pod sends.
+/// The result of sending a datagram as a user of the pod.
 fn datagram(pod: &Pod, uid: u32, to: SocketAddr) -> std::io::Result<usize> {
     pod.inside(Side::Pod, uid, || {
         let any: IpAddr = if to.is_ipv4() {
@@ -93,7 +93,7 @@ fn install(pod: &Pod, arguments: &[&str]) {
     assert!(said.starts_with("rules stand: "), "{said}");
 }
 
-/// What `--check` says of what stands.
+/// Exit code and output of `--check`.
 fn check(pod: &Pod, arguments: &[&str]) -> (Option<i32>, String) {
     pod.rules(&[&["--check"], arguments].concat())
 }
@@ -374,7 +374,7 @@ fn pod_an_app_s_443_lands_on_the_proxy_and_nothing_else_does() {
             assert_eq!(who(&pod, uid, at(443)).as_deref(), Ok("proxy"), "uid {uid}");
             assert_eq!(who(&pod, uid, at(8443)).as_deref(), Ok("internet"));
         }
-        // The proxy's own way out: no loop.
+        // The proxy's own connections: no loop.
         assert_eq!(who(&pod, PROXY, at(443)).as_deref(), Ok("internet"));
     }
     // A server of the app's own, on loopback and on the pod's address.
@@ -529,7 +529,7 @@ fn pod_the_iptables_form_does_the_same_in_either_variant() {
         for wish in WISHES.iter().rev() {
             let (_, text) = pod.rules(&[&["--format", "iptables"], *wish].concat());
             for program in &programs {
-                // Twice: nothing is there twice, either way.
+                // Twice: nothing is there twice in either case.
                 feed(&pod, Side::Pod, program, &[], &text);
                 feed(&pod, Side::Pod, program, &["--noflush"], &text);
             }

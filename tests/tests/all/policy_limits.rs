@@ -1,5 +1,5 @@
-//! What a policy may take of CPU, time and held text: long prompts, many callers and pauses are nobody's fault, and one caller's close the door
-//! for no other.
+//! A policy's limits of CPU, time and text that it holds back: long prompts, many callers and
+//! pauses are nobody's fault, and one caller's fault shuts out no other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

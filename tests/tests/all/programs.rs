@@ -112,7 +112,8 @@ fn without_the_tool_its_commands_are_one_sentence_and_what_is_compiled_still_loa
     );
 }
 
-/// What weighs, and what a pod does not need while it serves.
+/// Checks that the sidecar's dependencies leave out what weighs and what a pod does not need while
+/// it serves.
 #[test]
 fn the_sidecar_alone_is_built_without_compiler_and_yaml_surgery() {
     let needs = |package: &str| {

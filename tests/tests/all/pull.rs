@@ -63,7 +63,7 @@ impl Place {
         arguments
     }
 
-    /// Pulls once: exit code and all that was told.
+    /// Pulls once: exit code and all output.
     fn once(&self, url: &str, more: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
         let mut arguments = self.arguments(url, more);
         arguments.push("--once");
@@ -451,13 +451,13 @@ fn pull_of_a_digest_takes_that_alone_and_asks_nobody_once_it_is_there() {
     let asked = registry.server.count();
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(registry.server.count(), asked, "nobody is asked");
-    // A file that vanishes, or changes, is healed; a link needs no registry for that.
+    // A file that vanishes, or changes, is healed; a symbolic link needs no registry for that.
     std::fs::remove_file(place.into.join("a.wasm")).unwrap();
     eventually(Duration::from_secs(5), "the link is back", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
     assert_eq!(registry.server.count(), asked);
-    std::fs::write(place.into.join("a.wasm"), B).unwrap(); // through the link
+    std::fs::write(place.into.join("a.wasm"), B).unwrap(); // through the symlink
     eventually(Duration::from_secs(5), "the content is back", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
@@ -475,7 +475,7 @@ fn pull_that_is_killed_in_the_middle_leaves_a_whole_set_and_one_that_waits_ends_
     let place = Place::new();
     assert_eq!(place.once(&registry.url(), &[], &[]).0, 0);
     registry.serve(Artifact::of(&second));
-    // The first blob comes, the second stops half-way.
+    // The first blob comes, the second stops in the middle.
     let slow = digest(A);
     registry.lie(move |seen| {
         let begun = Step::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n\0as".to_vec());
@@ -556,7 +556,7 @@ fn pull_goes_on_through_an_outage_and_waits_longer_between_attempts() {
     eventually(Duration::from_secs(30), "it heals by itself", || {
         files(&place.into).len() == 1
     });
-    // From then on a tag is asked for its digest, and nothing is fetched.
+    // From then on only a tag's digest is requested, and nothing is fetched.
     eventually(Duration::from_secs(10), "it goes on", || {
         registry.server.last().head.starts_with("HEAD ")
     });

@@ -1,4 +1,5 @@
-//! What an upstream's reply may look like, and that what comes of it has one reading.
+//! Replies of an upstream: the forms that are accepted, and that what comes of them has one
+//! reading.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, wire};

@@ -1,4 +1,5 @@
-//! What a request may look like, and whose fault it is where it is wrong: the app's, never the upstream's.
+//! Requests: the forms that are accepted, and whose fault a wrong one is: the app's, never the
+//! upstream's.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an exchange is settled to, whatever of its reply could be read.
+//! The settlement of an exchange, whatever of its reply could be read.
 
 use std::time::Duration;
 

@@ -232,7 +232,7 @@ fn signed_at_start_what_does_not_hold_ends_the_process_with_a_sentence() {
     place.put("probe.cases.yaml", "cases: [{ name: a, request: {} }]");
     place.refused(&plain, &["probe.cases.yaml was not signed"]);
     std::fs::remove_file(place.path("probe.cases.yaml")).unwrap();
-    // Nobody to believe is no way to require belief.
+    // Without signers, signatures can't be required.
     let at = place.folder.path().display().to_string();
     let nobody = place.config("", "  require_signed: true\n");
     let nobody = nobody.replace(&format!("  signers: [\"file:{at}/team.pub\"]\n"), "");

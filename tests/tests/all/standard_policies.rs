@@ -22,7 +22,7 @@ fn prompt() -> String {
     )
 }
 
-/// Says back what it was told, one character per event: a placeholder is cut everywhere.
+/// Says back the prompt, one character per event: a placeholder is cut everywhere.
 fn parrot() -> Upstream {
     Upstream::start(|seen, _| {
         let api = Api::of(seen.path());

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::config;
 
-/// Streams with a usage chunk where it was asked for one, as OpenAI does.
+/// Streams with a usage chunk where the request wants one, as OpenAI does.
 fn openai() -> Upstream {
     Upstream::start(|seen, _| {
         if seen.json()["stream"] != true {

@@ -380,7 +380,7 @@ fn trace() -> Vec<(u64, u64)> {
 fn ten_thousand_conversations_over_four_replicas_settle_to_the_token_and_pass_the_limit_by_one_each()
  {
     const LIMIT: u64 = 4_000_000;
-    // The model's name says what the provider will bill.
+    // The model's name says the usage that the provider will report.
     let upstream = Upstream::start(|seen, _| {
         let model = seen.model();
         let (input, output) = model.split_once('-').unwrap();

@@ -312,7 +312,8 @@ fn what_a_policy_above_hides_is_not_kept_and_is_restored_for_each_caller_from_th
         "nor is it in the store"
     );
 
-    // The other way round the cache would keep what the other policy has yet to change: it keeps nothing.
+    // In the other order the cache would keep what the other policy has yet to change: it keeps
+    // nothing.
     let chain =
         format!("[{CACHE}, {{ use: pii-redact, config: {{ detect: [email], mode: tokenize }} }}]");
     let sidecar = Sidecar::start(&config(&upstream, &chain));

@@ -1,4 +1,5 @@
-//! What upstreams do wrong, and what the real SDKs make of it behind Outrigger. A broken stream never looks finished.
+//! Faults of upstreams, and what the real SDKs make of them behind Outrigger. A broken stream never
+//! looks finished.
 
 use outrigger_tests::clients::{self, Job, Outcome, Sdk};
 use outrigger_tests::faults::{self, Expect, ROWS, TEXT};
@@ -34,14 +35,14 @@ fn attempts(upstream: &Upstream, model: &str) -> usize {
         .count()
 }
 
-/// What of an outcome an app acts on.
+/// The part of an outcome that an app acts on.
 fn gist(outcome: &Outcome) -> (bool, String) {
     (outcome.error.is_some(), outcome.text.clone())
 }
 
 fn the_fault_table_holds(chain: &str) {
     let upstream = faults::server();
-    // Silence is cut short, so that a stall is told before any client's own time-out.
+    // Silence is cut short, so that a stall is reported before any client's own time-out.
     let with_timeouts = config(&upstream, chain).replace("dialect:", "idle_timeout: 2s, dialect:");
     let sidecar = Sidecar::start(&with_timeouts);
     let mut wrong = Vec::new();
@@ -66,7 +67,7 @@ fn the_fault_table_holds(chain: &str) {
             let unreadable = !chain.is_empty() && row.name == "data-line-that-is-not-json";
             let good = match row.expect {
                 _ if unreadable => raised,
-                // A stall is told by us: Node would wait until the peer closes.
+                // Outrigger reports a stall: Node would wait until the peer closes.
                 Expect::Raises => raised && (row.name != "stall" || outcome.seconds < 10.0),
                 Expect::Finishes => !raised && text == full,
                 Expect::AsDirect => (raised, text) == gist(&direct.next().unwrap()),

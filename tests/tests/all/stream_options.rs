@@ -1,4 +1,4 @@
-//! Streams that are asked for their usage in the app's place, at servers that know no such option.
+//! Streams whose usage Outrigger requests in the app's place, at servers that know no such option.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, wire};
@@ -98,7 +98,7 @@ fn what_is_refused_without_the_option_too_goes_to_the_app_as_it_came() {
     let last = upstream.last().json();
     assert_eq!(last.get("stream_options"), None, "the app's own request");
     assert_eq!(upstream.count(), 2);
-    // A target that took the option once is not asked twice for what is bad.
+    // A target that took the option once gets a bad request only once.
     assert_eq!(ask(&sidecar, None).status, 200);
     assert_eq!(long().status, 400);
     assert_eq!(upstream.count(), 4);

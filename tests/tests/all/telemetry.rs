@@ -1,4 +1,4 @@
-//! What operators are told, and the end of a process.
+//! Telemetry for operators, and the end of a process.
 
 use std::time::{Duration, Instant};
 
@@ -323,7 +323,7 @@ fn bad_starts_are_one_sentence_and_an_exit_code() {
             folder.path(),
             &[("RUST_BACKTRACE", "1")],
         );
-        // 2: somebody must change what they wrote; 1: the machine is in the way.
+        // 2: somebody must change what they wrote; 1: the cause is the machine.
         let expected = if *name == "port in use" { 1 } else { 2 };
         assert_eq!(code, Some(expected), "{name}: {said}");
         for word in *words {

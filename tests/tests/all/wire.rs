@@ -40,7 +40,8 @@ fn provider() -> Upstream {
 
 fn the_bytes_are_the_same(chain: &str) {
     let upstream = provider();
-    // Beside policies a stream's usage is asked for unless told otherwise: the one thing that nobody edited and that differs.
+    // Beside policies a stream's usage is requested unless configured otherwise: the one thing that
+    // nobody edited and that differs.
     let config =
         config(&upstream, chain).replace("dialect: openai,", "dialect: openai, usage: false,");
     let sidecar = Sidecar::start(&config);
