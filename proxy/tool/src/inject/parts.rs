@@ -24,7 +24,7 @@ fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> Node {
     Node::list(items.into_iter().map(Node::text))
 }
 
-/// All parts. `grace` is the pod's grace period in seconds.
+/// Builds all parts. `grace` is the pod's grace period in seconds.
 pub(super) fn parts(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Parts {
     let mut init = Vec::new();
     let mut beside = Vec::new();

@@ -157,7 +157,7 @@ fn append(container: &mut Node, java: &str) {
     }
 }
 
-/// Takes away what `record` tells of. What somebody changed since is theirs and stays.
+/// Takes away what `record` lists. What somebody changed since is theirs and stays.
 pub(super) fn remove(pod: &mut Node, record: &Record) {
     if let Some(spec) = pod.get_mut("spec") {
         for list in ["initContainers", "containers"] {

@@ -17,7 +17,7 @@ const COPIES: usize = 8 << 20;
 /// Reason why a document can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// In the document, from 1.
+    /// The line in the document, from 1.
     pub(super) line: usize,
     /// The reason, without a place.
     pub(super) what: String,

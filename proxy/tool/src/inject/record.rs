@@ -51,7 +51,7 @@ pub(super) struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Was {
-    /// Not even the key.
+    /// There was not even the key.
     Absent,
     /// A scalar: the key with a null, or a number; its characters.
     Plain(String),
@@ -66,7 +66,7 @@ impl Was {
         }
     }
 
-    /// Puts it back.
+    /// Puts the value back.
     pub(super) fn restore(&self, parent: &mut Node, key: &str) {
         match self {
             Self::Absent => parent.remove(key),
@@ -100,7 +100,7 @@ impl Record {
         }
     }
 
-    /// As the annotation holds it.
+    /// Returns the record as the annotation has it.
     pub(super) fn text(&self) -> String {
         // Maps of strings always have a JSON form.
         serde_json::to_string(self).unwrap_or_default()

@@ -15,7 +15,7 @@ use super::{
 pub(super) struct Verdict {
     /// Reasons against it.
     pub(super) wrong: Vec<String>,
-    /// Not reasons against it.
+    /// Notes that are no reasons against it.
     pub(super) notes: Vec<String>,
 }
 

@@ -92,7 +92,7 @@ struct Splicer<'a> {
     crlf: bool,
     /// True if the last line goes, and it has no line break.
     open: bool,
-    /// From, to, what instead.
+    /// Edits: from, to, and the text that replaces what is between.
     edits: Vec<(usize, usize, String)>,
 }
 

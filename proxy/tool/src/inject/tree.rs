@@ -46,7 +46,7 @@ pub(super) struct At {
     pub(super) start: usize,
     /// Past the last byte of content; comments and blank lines after it do not belong to it.
     pub(super) end: usize,
-    /// From 1.
+    /// The line, from 1.
     pub(super) line: usize,
     /// True if it can be changed in its place: a block collection or a scalar on one line, not an
     /// alias, not merged in.

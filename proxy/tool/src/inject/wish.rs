@@ -25,7 +25,7 @@ impl Mode {
         ("base-url", Self::BaseUrl),
     ];
 
-    /// As it is written.
+    /// Returns the mode's name in annotations.
     pub fn name(self) -> &'static str {
         let known = Self::ALL.iter().find(|(_, mode)| *mode == self);
         known.map_or("", |(name, _)| name)
@@ -246,7 +246,7 @@ impl Wish {
         Ok(wish)
     }
 
-    /// The same, as this pod's annotations change it. `metadata` is the pod's.
+    /// Returns these settings as the pod's annotations change them. `metadata` is the pod's.
     ///
     /// # Errors
     /// A sentence per annotation that is not known or has no sense.

@@ -15,19 +15,19 @@ pub enum Error {
     Reference(String),
     /// The registry can't be reached, or broke off.
     Unreachable {
-        /// Its host.
+        /// The registry's host.
         host: String,
         /// The kind of failure.
         why: &'static str,
     },
-    /// It answered with an error.
+    /// The registry answered with an error.
     Status {
         /// The manifest or blob that was requested.
         what: String,
         /// The status.
         status: u16,
     },
-    /// It wants to know who asks, or does not like who it is.
+    /// The registry requires credentials, or refuses those that were sent.
     Unauthorized {
         /// Its host.
         host: String,
@@ -36,15 +36,15 @@ pub enum Error {
     },
     /// The authentication scheme is not supported.
     Challenge(String),
-    /// It sends elsewhere too often, or to where nobody goes.
+    /// The registry redirects too often, or to where nobody goes.
     Redirect(&'static str),
     /// Other bytes came than the digest says.
     Digest {
         /// The bytes' name.
         what: String,
-        /// As it must be.
+        /// The digest that they must have.
         wanted: Digest,
-        /// As it is.
+        /// The digest that they have.
         found: Digest,
     },
     /// More came than may.

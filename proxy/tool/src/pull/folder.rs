@@ -7,8 +7,9 @@
 //! ..partial-…/   what is being fetched; nobody looks there
 //! ```
 //!
-//! Killed at any moment, the pointer leads to a complete set; the next start removes what was left over. What is in place is believed by
-//! hashing it again, so a file that was damaged or vanished is fetched anew. Files that are not ours are left alone, and never written over.
+//! Killed at any moment, the pointer leads to a complete set; the next start removes what was left
+//! over. What is in place is verified by hashing it again, so a file that was damaged or vanished
+//! is fetched anew. Files that are not ours are left alone, and never written over.
 
 use std::{
     ffi::OsStr,
@@ -30,7 +31,7 @@ const DATA: &str = "..data";
 const NEXT: &str = "..data_next";
 const SET: &str = "..set-";
 const PARTIAL: &str = "..partial-";
-/// In a set's directory.
+/// The manifest's file in a set's directory.
 const NOTE: &str = ".manifest.json";
 
 /// The directory.

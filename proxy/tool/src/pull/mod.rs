@@ -1,12 +1,14 @@
 //! `outrigger pull`: policies from an OCI registry into a directory that a sidecar reads.
 //!
-//! A process of its own, so that a serving sidecar holds no registry's credentials and grows by nothing. An artifact is a manifest whose layers are
-//! single files ([`manifest`]); what is fetched is believed by its digest ([`registry`]), by its signature where keys are given, and is put
-//! in place as the kubelet puts a ConfigMap ([`folder`]): whole or not at all. Whatever fails leaves the last good set.
+//! A process of its own, so that a serving sidecar holds no registry's credentials and grows by
+//! nothing. An artifact is a manifest whose layers are single files ([`manifest`]); what is fetched
+//! is verified by its digest ([`registry`]), by its signature where keys are given, and is put in
+//! place as the kubelet puts a ConfigMap ([`folder`]): whole or not at all. Whatever fails leaves
+//! the last good set.
 //!
-//! The surprise: a tag is followed by requesting its digest alone, and a pinned digest that is in
-//! place causes no request. (The `oci-client` crate was weighed: 28 more crates, chrono among them,
-//! and no bounds on what a registry may send.)
+//! A tag is followed by requesting its digest alone, and a pinned digest that is in place causes no
+//! request. (The `oci-client` crate was weighed: 28 more crates, chrono among them, and no bounds
+//! on what a registry may send.)
 
 mod auth;
 mod error;
@@ -29,7 +31,7 @@ use manifest::{Entry, Kind, Manifest};
 use outrigger::signing::{Beside, Digest, PublicKey, Subject, Trust, digest, hex};
 use registry::Registry;
 
-/// One round may take so long, from the first question to the swap.
+/// The longest that a round may take, from the first request to the swap.
 const ROUND: Duration = Duration::from_secs(300);
 /// The first wait after an error; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
@@ -39,13 +41,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The settings of a pull.
 #[derive(Debug)]
 pub struct Options {
-    /// From where.
+    /// The artifact to pull.
     pub reference: Reference,
-    /// Into which directory.
+    /// The directory to fill.
     pub into: PathBuf,
     /// Interval at which the tag and the directory are checked.
     pub every: Duration,
-    /// Keys of which one must have signed every policy; if empty, no signature is checked here.
+    /// Keys, one of which must have signed each policy; if empty, no signature is checked here.
     pub keys: Vec<PublicKey>,
     /// True if the registry is spoken to without TLS.
     pub plain_http: bool,
@@ -67,12 +69,12 @@ pub struct Puller {
 pub enum Round {
     /// The wanted set was in place.
     Same,
-    /// It was put in place now: the manifest's digest, and the files' names.
+    /// The set was put in place now: the manifest's digest, and the files' names.
     Placed(Digest, Vec<String>),
 }
 
 impl Puller {
-    /// Looks at the directory, and asks nobody yet.
+    /// Looks at the directory, and makes no request yet.
     ///
     /// # Errors
     /// The directory can't be written to, or TLS could not be set up.
@@ -175,7 +177,8 @@ impl Puller {
         Ok(Round::Placed(found, names.collect()))
     }
 
-    /// Asks a signature of each policy, where keys are given. Files that say no word about themselves are believed by their digest alone.
+    /// Requires a signature of each policy, where keys are given. Files that are not signed
+    /// themselves are verified by their digest alone.
     fn vouched(
         &self,
         manifest: &Manifest,
@@ -218,10 +221,10 @@ impl Puller {
     }
 }
 
-/// Within a tenth, so that a thousand pods do not ask at once.
+/// Varies a pause by a tenth at most, so that a thousand pods do not call at once.
 fn jittered(pause: Duration) -> Duration {
     let mut chance = [0; 2];
-    // Without chance, all ask at once: the registry's trouble, not ours.
+    // Without random bytes all call at once: the registry's trouble, not ours.
     let _ = getrandom::fill(&mut chance);
     let share = f64::from(u16::from_le_bytes(chance)) / f64::from(u16::MAX);
     pause.mul_f64(0.9 + 0.2 * share)

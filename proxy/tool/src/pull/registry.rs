@@ -22,21 +22,21 @@ use outrigger::{
     upstream::connect::tls,
 };
 
-/// To a connection with TLS.
+/// Time until a connection with TLS is made.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Silence between bytes.
+/// The longest silence between bytes.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Redirects in a row.
 const REDIRECTS: usize = 5;
 /// A token server's answer, in bytes.
 const LARGEST_TOKEN: u64 = 64 << 10;
 
-/// Asks.
+/// The client of one repository.
 pub(super) struct Registry {
     client: Client,
     /// `https://HOST/v2/REPOSITORY/`.
     base: Url,
-    /// As errors call it, and as credentials are looked up.
+    /// The registry's name, as errors call it, and as credentials are looked up.
     name: String,
     repository: String,
     /// The tag or digest.
@@ -86,7 +86,8 @@ impl Registry {
         })
     }
 
-    /// Asks where the tag points, without what is there. None where the registry does not tell.
+    /// Requests the digest that the tag points to, without the manifest. `None` if the registry
+    /// does not say.
     pub(super) async fn head(&mut self) -> Result<Option<Digest>, Error> {
         let path = format!("manifests/{}", self.asked);
         let reply = match self.ask(Method::HEAD, &path).await {
@@ -148,7 +149,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Asks once, signs in where that is wanted, asks again, and goes where it is sent.
+    /// Sends a request; signs in where that is wanted and sends it again; follows redirects.
     async fn ask(&mut self, method: Method, path: &str) -> Result<Response, Error> {
         let url = self
             .base
@@ -210,7 +211,7 @@ impl Registry {
         }
     }
 
-    /// Answers a 401's challenge. Tells whether credentials were sent.
+    /// Answers a 401's challenge. Returns whether credentials were sent.
     async fn sign_in(&mut self, reply: &Response) -> Result<bool, Error> {
         self.authorization = None;
         let headers = reply.headers().get_all(header::WWW_AUTHENTICATE);

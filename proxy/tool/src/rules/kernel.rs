@@ -221,7 +221,7 @@ impl Netlink {
         })
     }
 
-    /// Asks, and returns all of the answer's messages as they came.
+    /// Sends a question, and returns all of the answer's messages as they came.
     fn ask(&mut self, kind: u16) -> Result<Vec<u8>, Refused> {
         let (number, message) = (self.number(), table::question(kind));
         let mut bytes = Vec::new();

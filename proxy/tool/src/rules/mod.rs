@@ -105,7 +105,7 @@ pub struct Chain {
     pub name: &'static str,
     /// The kind of chain, at the hook `output` in either case.
     pub kind: Kind,
-    /// In order.
+    /// The rules, in order.
     pub rules: Vec<Rule>,
 }
 
@@ -131,7 +131,7 @@ impl Kind {
 /// A rule of a chain: its verdict on packets that match all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// All must hold.
+    /// The conditions, all of which must hold.
     pub when: Vec<Match>,
     /// Its verdict.
     pub then: Verdict,
@@ -140,17 +140,17 @@ pub struct Rule {
 /// One condition on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
-    /// Is it of a socket of this user?
+    /// Its socket belongs to this user.
     Uid(u32),
-    /// Does it leave by the loopback interface?
+    /// It leaves by the loopback interface.
     Loopback,
-    /// Does it go to this network?
+    /// It goes to this network.
     To(Cidr),
-    /// Is it of this family?
+    /// It is of this family.
     Family(Family),
-    /// Is it TCP to this port?
+    /// It is TCP to this port.
     Tcp(u16),
-    /// Is it UDP to this port?
+    /// It is UDP to this port.
     Udp(u16),
 }
 

@@ -13,7 +13,7 @@ pub(super) const BATCH_END: u16 = 17;
 
 /// `NLM_F_REQUEST`.
 pub(super) const REQUEST: u16 = 1;
-/// `NLM_F_ACK`: tell the end of this one, good or bad.
+/// `NLM_F_ACK`: report the end of this one, good or bad.
 pub(super) const ACK: u16 = 4;
 /// `NLM_F_DUMP`: list all.
 pub(super) const DUMP: u16 = 0x300;

@@ -102,7 +102,8 @@ fn deletion() -> Vec<Step> {
     ]
 }
 
-/// Asks for an answer to the last step: it is the last answer, and a step that fails is answered anyway.
+/// Requests an answer to the last step: it is the last answer, and a step that fails is answered
+/// anyway.
 fn acknowledged(mut steps: Vec<Step>) -> Vec<Step> {
     if let Some(last) = steps.last_mut() {
         last.message.flags |= ACK;
@@ -131,7 +132,8 @@ pub(super) fn installation(rules: &Rules) -> Vec<Step> {
     acknowledged(steps)
 }
 
-/// Asks for the table, its chains, its rules; an older kernel lists those of other tables as well.
+/// Builds the request for the table, its chains or its rules; an older kernel lists those of other
+/// tables as well.
 pub(super) fn question(kind: u16) -> Message {
     let flags = if kind == GET_TABLE { 0 } else { DUMP };
     // A table's, a chain's and a rule's table all have the number 1.

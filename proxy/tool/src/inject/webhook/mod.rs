@@ -2,11 +2,11 @@
 //!
 //! It holds no state and calls nobody, so any number of replicas do. It is called for every pod of
 //! the labelled namespaces (`failurePolicy: Fail`), so nothing a caller does may make it big or
-//! slow: bodies, connections and their time are bounded. It does not ask who calls: what it answers
-//! is no secret and changes nothing.
+//! slow: bodies, connections and their time are bounded. It does not authenticate its caller: what
+//! it answers is no secret and changes nothing.
 //!
-//! Shutdown: at the signal it first only says so (`/readyz` answers 503), goes on for the time that
-//! endpoints take to hear of it, and then ends connection by connection.
+//! Shutdown: at the signal it first only says so (`/readyz` answers 503), goes on until endpoints
+//! have been updated, and then ends connection by connection.
 
 use std::{
     convert::Infallible, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc,
@@ -37,9 +37,9 @@ mod certificate;
 const LONGEST: usize = 3 << 20;
 /// Connections at once; more wait.
 const CONNECTIONS: usize = 256;
-/// For the TLS handshake, and for a request's head.
+/// The longest that the TLS handshake may take, and a request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
-/// For a request's body: the API server's own patience is 30 s at most.
+/// The longest that a request's body may take: the API server's own patience is 30 s at most.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// A connection is ended after so long, idle or not; the API server opens the next.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -49,7 +49,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Address, certificate and key of the server.
 #[derive(Debug, Clone)]
 pub struct Address {
-    /// All interfaces of a pod: `0.0.0.0:8443`.
+    /// The address to listen on; all interfaces of a pod: `0.0.0.0:8443`.
     pub listen: SocketAddr,
     /// PEM: the certificate and what signed it.
     pub cert: PathBuf,
