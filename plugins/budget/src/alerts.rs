@@ -1,4 +1,5 @@
-//! Telling people how a budget stands, by webhook: once a period and share, whichever replica notices first.
+//! Alerts about a budget's state, by webhook: once a period and share, from whichever replica
+//! notices first.
 //!
 //! Whoever finds a share reached claims the alert in the common store, and sends it. A claim lapses, so that an alert is sent late rather
 //! than never where its replica died; after a failure the claim is the time to wait, twice as long each time, and a later exchange's

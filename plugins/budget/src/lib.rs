@@ -1,8 +1,9 @@
 //! Keeps what each tenant, feature or plan spends within a day, week or month. Needs the grants `limits`, `values` and `fetch`.
 //!
-//! A budget is a limit with a calendar's window: the proxy counts it over all replicas and settles each exchange to what it cost. This
-//! policy decides what happens where one is used up (refuse, or a cheaper model, which goes on being counted), opens a breaker where money
-//! goes too fast, and tells people. Telling waits for nobody: it is done after the app has its answer.
+//! A budget is a limit with a calendar's window: the proxy counts it over all replicas and settles
+//! each exchange to what it cost. This policy decides what happens where one is used up (refuse, or
+//! a cheaper model, which goes on being counted), opens a breaker where money goes too fast, and
+//! sends alerts. Nobody waits for an alert: it is sent after the app has its answer.
 
 use outrigger_sdk::{
     Decision, Hooks, Outcome, Policy, Refusal, Request, Unit, clock, digest, export_policy,
@@ -126,7 +127,7 @@ impl Budget {
         }
     }
 
-    /// Goes to a cheaper model for what is exhausted, or says why the request can't go on.
+    /// Sends the request to a cheaper model for what is exhausted, or says why it can't go on.
     fn give_way(
         &mut self,
         request: &mut Request,

@@ -160,9 +160,10 @@ impl Line {
         self
     }
 
-    /// Sets the gauges. The forecast is for the period's end, if it goes on as it went so far; nothing is foretold from less than a
-    /// hundredth of the period. A gauge stands until the next exchange sets it, so one tells when the period ends: whoever alerts on a
-    /// share that was spent can leave out the periods that are over.
+    /// Sets the gauges. The forecast is for the period's end, if it goes on as it went so far;
+    /// nothing is forecast from less than a hundredth of the period. A gauge stands until the next
+    /// exchange sets it, so one gauge says when the period ends: whoever alerts on a share that was
+    /// spent can leave out the periods that are over.
     pub(crate) fn show(
         &self,
         labels: &[(String, String)],

@@ -64,7 +64,7 @@ struct Model {
     budget: Budget,
 }
 
-/// To which share of the budget a conversation is brought down, in percent.
+/// The share of the budget that a conversation is brought down to, in percent.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 struct Share(u64);

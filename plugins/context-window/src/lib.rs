@@ -58,7 +58,7 @@ fn shorten(request: &mut Request, window: &Window, total: u64) -> u64 {
     let Some(json) = request.parameter_json(pointer) else {
         return total;
     };
-    // What the request weighs without its messages tells what they weigh in the host's own measure.
+    // The request's weight without its messages gives theirs in the host's own measure.
     if request.set_parameter_json(pointer, "[]").is_err() {
         return total;
     }

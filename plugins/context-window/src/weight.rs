@@ -66,7 +66,8 @@ pub fn of_member(json: &str, key: &str, value: &std::ops::Range<usize>) -> u64 {
     }
 }
 
-/// By byte: letter, digit, blank, line break, punctuation, beginning of a character beyond ASCII, its rest.
+/// The kind of each byte: letter, digit, blank, line break, punctuation, beginning of a character
+/// beyond ASCII, its rest.
 const KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let mut byte = 0;

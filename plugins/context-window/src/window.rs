@@ -61,7 +61,7 @@ pub struct Plan<'a> {
     json: &'a str,
     conversation: Conversation,
     window: Window,
-    /// By place of the literal: its shorter form.
+    /// The shorter form of each literal, by its place.
     shorter: BTreeMap<usize, String>,
     /// Indices of the units that may go: all but the system's and compactions.
     movable: Vec<usize>,

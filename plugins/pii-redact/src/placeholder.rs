@@ -1,9 +1,10 @@
 //! Placeholders: what stands for a value while the model has the text.
 //!
-//! A placeholder is `[[`, the kind, `_`, six or eight characters and `]]`: `[[EMAIL_7f3a2c]]`, 24 bytes at the most. The six are a keyed hash of
-//! the value without its spelling (case, spaces, punctuation), so the same value has the same six in every turn, and nobody without the
-//! key can guess them; two more tell spellings apart, so that each is put back exactly as it was written. Two values of one
-//! exchange never share a placeholder: the later one is hashed again.
+//! A placeholder is `[[`, the kind, `_`, six or eight characters and `]]`: `[[EMAIL_7f3a2c]]`, 24
+//! bytes at the most. The six are a keyed hash of the value without its spelling (case, spaces,
+//! punctuation), so the same value has the same six in every turn, and nobody without the key can
+//! guess them; two more distinguish spellings, so that each is put back exactly as it was written.
+//! Two values of one exchange never share a placeholder: the later one is hashed again.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ pub const LONGEST_LABEL: usize = 11;
 #[derive(Debug, Default, Clone)]
 pub struct Vault {
     key: [u64; 2],
-    /// In lower case and without brackets, `email_7f3a2c`: what a reply is searched for, in order.
+    /// Entries by tag, in lower case and without brackets (`email_7f3a2c`): what a reply is
+    /// searched for, in order.
     entries: BTreeMap<String, Entry>,
     /// The placeholders that were given out, by a hash of kind and text; the text is compared.
     issued: BTreeMap<u64, Vec<String>>,

@@ -96,7 +96,7 @@ impl TryFrom<Written> for Pattern {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct Allow {
-    /// In lower case.
+    /// The entries, in lower case.
     entries: BTreeSet<String>,
 }
 

@@ -19,7 +19,7 @@ const MOST: usize = 16 * 1024;
 pub struct Screen {
     text: String,
     sent: usize,
-    /// Of what went.
+    /// The depth in JSON of what went.
     depth: Depth,
 }
 

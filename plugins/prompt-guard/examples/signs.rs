@@ -1,5 +1,6 @@
-//! Tells what the guard makes of texts, one a line on standard input (or `{"text": …}`): how often it would be wrong on yours.
-//! Prints the flagged ones with score and signs, then how many there were, and how fast it went.
+//! Prints what the guard makes of texts, one a line on standard input (or `{"text": …}`): how often
+//! it would be wrong on yours. First the flagged ones with score and signs, then how many there
+//! were, and how fast it went.
 
 use std::{
     io::{self, BufRead, Write},

@@ -8,7 +8,7 @@ const SHORTEST: usize = 24;
 /// A line of wrapped base64 has so many at least.
 const LINE: usize = 60;
 
-/// By byte: its value in base64, either alphabet, or [`NONE`].
+/// The value of each byte in base64, either alphabet, or [`NONE`].
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut byte = 0;

@@ -201,7 +201,7 @@ impl Limits {
             && output_tokens.is_none()
     }
 
-    /// Checks a request, and bounds its output. What is cheap to ask comes first.
+    /// Checks a request, and bounds its output. Cheap checks come first.
     pub fn check(&self, request: &mut Request) -> Option<Decision> {
         let over = |most: Option<u64>, got: &dyn Fn() -> u64, what: &str, status: u16| {
             let (most, got) = (most?, got());

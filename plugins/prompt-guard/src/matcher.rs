@@ -196,7 +196,7 @@ impl Patterns {
     }
 }
 
-/// Collects what a node may begin with. Tells whether what follows it may begin as well.
+/// Collects what a node may begin with. Returns whether what follows it may begin as well.
 fn beginnings(node: &Node, sets: &mut Vec<Set>) -> bool {
     match node {
         Node::Set(set) => sets.push(set.clone()),
@@ -268,7 +268,7 @@ impl Matcher {
         }
     }
 
-    /// Tells that the text ends at `at`.
+    /// Ends the text at `at`.
     pub fn finish(&mut self, patterns: &Patterns, at: usize, found: &mut impl FnMut(Hit)) {
         self.advance(patterns, None, at, found);
     }

@@ -1,8 +1,10 @@
 //! Patterns as they are written: a regular expression's text into its syntax tree.
 //!
-//! Made here and not taken from a crate for one reason: over a stream one must know where a match may be *under way*, which the small
-//! crates don't tell; and this with [`crate::matcher`] is half of their size. The syntax is the usual one without look-around, back references and
-//! Unicode classes. Characters are folded ([`crate::fold`]) while they are read, so case and accents say nothing in a pattern.
+//! Made here and not taken from a crate for one reason: over a stream one must know where a match
+//! may be *under way*, which the small crates don't report; and this with [`crate::matcher`] is
+//! half of their size. The syntax is the usual one without look-around, back references and Unicode
+//! classes. Characters are folded ([`crate::fold`]) while they are read, so case and accents say
+//! nothing in a pattern.
 
 use crate::fold::{Folded, fold, folded};
 

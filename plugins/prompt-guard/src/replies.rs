@@ -37,7 +37,7 @@ pub struct Watch {
     pub urls: Option<OnUrl>,
     /// Hosts that are trusted with data.
     pub hosts: Hosts,
-    /// From which score on signs end the reply; `None`: they are not looked for.
+    /// The score from which signs end the reply; `None`: they are not looked for.
     pub threshold: Option<u32>,
 }
 

@@ -109,7 +109,7 @@ struct Hidden {
     /// Tags that may still be a flag's: England's is six of them.
     flag: u32,
     selectors: u32,
-    /// In a row.
+    /// Zero-width characters in a row.
     zero_width: u32,
     /// Runs of them inside words.
     torn: u32,
@@ -215,7 +215,7 @@ impl Scan {
         }
     }
 
-    /// Tells that the text is at its end; returns what it is suspected of.
+    /// Ends the text; returns what it is suspected of.
     pub fn finish(&mut self, tables: &Tables) -> Suspicion {
         self.letters(tables, '\n');
         self.end_spelt(tables);

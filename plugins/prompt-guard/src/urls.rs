@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub const LONGEST: usize = 2000;
 /// A piece of an image's address that is this long is no name any more.
 const PIECE: usize = 64;
-/// Of a link's address, or of its query.
+/// A link's query of so many bytes carries data, and a path of twice as many.
 const LINK: usize = 200;
 /// A label of a host that is this long.
 const LABEL: usize = 40;

@@ -28,7 +28,8 @@ use std::collections::BTreeMap;
 
 use class::*;
 
-/// In lower case and without accents or apostrophes; `*` stands for any ending. English, Spanish, Portuguese, French, German, Italian.
+/// The words, in lower case and without accents or apostrophes; `*` stands for any ending. English,
+/// Spanish, Portuguese, French, German, Italian.
 const WORDS: &[(u64, &str)] = &[
     (IGNORE, "ignore ignoring disregard disregarding forget override overriding overwrite bypass bypassing
         neglect discard circumvent supersede aside
@@ -116,7 +117,7 @@ const PLACES: usize = 4096;
 pub struct Table {
     /// Hashes of words, 0 where there is none; a taken place is stepped over.
     hashes: Vec<u32>,
-    /// For each place which of `sets` the word has.
+    /// The index in `sets` of each place's word.
     which: Vec<u8>,
     /// Sets of classes that occur.
     sets: Vec<u64>,
@@ -164,7 +165,7 @@ fn places(hash: u32) -> impl Iterator<Item = usize> {
 /// A word under way.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Word {
-    /// Of the letters so far, 32-bit FNV-1a.
+    /// Hash of the letters so far, 32-bit FNV-1a.
     hash: u32,
     /// It has a character that is no letter.
     strange: bool,

@@ -8,7 +8,7 @@ use outrigger_sdk::Request;
 /// `bypass`, or `refresh`.
 const OWN: &str = "x-outrigger-cache";
 
-/// Other gateways' headers, the value that asks for something, and whether that is to refresh.
+/// Other gateways' headers, the value that counts, and true if it means to refresh.
 const SYNONYMS: [(&str, &str, bool); 3] = [
     ("cf-aig-skip-cache", "true", false),
     ("helicone-cache-enabled", "false", false),

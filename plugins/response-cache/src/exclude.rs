@@ -81,7 +81,8 @@ const SEARCHES: [&str; 9] = [
     "all-tools",
 ];
 
-/// Without `Debug`: printing fractions takes more code than all of this policy.
+/// The requests to leave out. Without `Debug`: printing fractions takes more code than all of this
+/// policy.
 pub(crate) struct Exclude {
     pub(crate) max_temperature: f64,
     /// True if a request that names no temperature, which then is the provider's, mostly 1, is

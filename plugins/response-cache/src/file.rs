@@ -18,7 +18,8 @@ const IGNORE: [&str; 6] = [
     "/safety_identifier",
     "/prompt_cache_key",
 ];
-/// Headers that change what a provider answers. `host` tells providers apart where the app names them.
+/// Headers that change what a provider answers. `host` distinguishes providers where the app names
+/// them.
 const VARY: [&str; 7] = [
     "host",
     "anthropic-beta",

@@ -54,7 +54,7 @@ fn rounded_up(time: Duration) -> Duration {
     Duration::from_secs(u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX))
 }
 
-/// As OpenAI writes times: `350ms`, `6s`, `1m30s`, `2h0m0s`.
+/// Writes a time as OpenAI does: `350ms`, `6s`, `1m30s`, `2h0m0s`.
 fn time(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         return format!("{}ms", time.as_millis());

@@ -1,8 +1,8 @@
 //! Bounds what each tenant, feature, model … may take in a time: requests, tokens or money. Needs the grant `limits`.
 //!
-//! The counting is the proxy's: this policy says which buckets an exchange belongs to and how large they are, takes from all of them
-//! or from none, and tells the app how they stand, in the headers that its SDK knows. What was estimated is settled at the
-//! exchange's end without it.
+//! The counting is the proxy's: this policy says which buckets an exchange belongs to and how large
+//! they are, takes from all of them or from none, and reports their state to the app, in the
+//! headers that its SDK knows. What was estimated is settled at the exchange's end without it.
 
 use outrigger_sdk::{
     Decision, Policy, Refusal, Request, Unit, export_policy,

@@ -8,8 +8,8 @@ use outrigger_sdk::{
 };
 use serde::Deserialize;
 
-/// By plan: `-` stands for callers without one, `*` for every plan that is not listed, and for callers without one where `-` is not.
-/// A plan that nothing stands for may use all models.
+/// Models by plan: `-` stands for callers without one, `*` for every plan that is not listed, and
+/// for callers without one where `-` is not. A plan that nothing stands for may use all models.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Plans(BTreeMap<String, Globs>);

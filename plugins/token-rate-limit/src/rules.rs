@@ -160,7 +160,7 @@ enum Algorithm {
 enum Mode {
     #[default]
     Hard,
-    /// Counts and tells.
+    /// Counts and reports.
     Soft,
 }
 

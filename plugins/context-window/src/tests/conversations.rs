@@ -1,4 +1,4 @@
-//! Conversations as apps write them, in every dialect, and what providers ask of them.
+//! Conversations as apps write them, in every dialect, and the rules that providers have for them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use outrigger_sdk::Dialect;

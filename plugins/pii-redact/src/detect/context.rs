@@ -1,4 +1,5 @@
-//! Tells what the words before a number say about it, in English, Portuguese, Spanish, German and French.
+//! Reads the words before a number for what they say about it, in English, Portuguese, Spanish,
+//! German and French.
 //!
 //! Only used where the number itself does not decide. The nearest word that means something wins.
 

@@ -49,8 +49,8 @@ pub fn fit(text: &str, from: u32, to: u32) -> String {
     }
 }
 
-/// In how many of the `open` strings around it a text was written as JSON demands. A text with bare line breaks or quotes was
-/// written between quotes that are not JSON's.
+/// Counts the strings among the `open` ones around a text in which it was written as JSON demands.
+/// A text with bare line breaks or quotes was written between quotes that are not JSON's.
 pub fn written(text: &str, open: u32) -> u32 {
     if !needs_care(text) {
         return open;
