@@ -1,9 +1,11 @@
 //! Ten times too much: what a proxy still serves while it is offered ten times what it can. Prints one JSON object of numbers.
 //!
-//! `bench-overload TARGET BODY_FILE [CONNECTIONS]`. First so many connections (default 64), each with one request after the other, for three
-//! seconds: the peak. Then ten times as many, twice for six seconds: *patient* clients, which wait out a `retry-after` as the SDKs do,
-//! and *rude* ones, which ask again at once. Goodput is what was answered 200, as a share of the peak. Then one client alone: how long until
-//! twenty requests in a row are served. Start the proxy on one CPU (`taskset -c 0`, `workers: 1`), this and the upstream on others.
+//! `bench-overload TARGET BODY_FILE [CONNECTIONS]`. First so many connections (default 64), each
+//! with one request after the other, for three seconds: the peak. Then ten times as many, twice for
+//! six seconds: *patient* clients, which wait out a `retry-after` as the SDKs do, and *rude* ones,
+//! which call again at once. Goodput is what was answered 200, as a share of the peak. Then one
+//! client alone: how long until twenty requests in a row are served. Start the proxy on one CPU
+//! (`taskset -c 0`, `workers: 1`), this and the upstream on others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

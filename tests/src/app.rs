@@ -1,4 +1,4 @@
-//! A Python app that keeps its openai and anthropic clients, and asks over them without end.
+//! A Python app that keeps its openai and anthropic clients, and calls over them without end.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -23,7 +23,7 @@ pub enum Expect {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// The model that asks for it.
+    /// The model that selects it.
     pub name: &'static str,
     /// The outcome that it must have.
     pub expect: Expect,

@@ -26,7 +26,7 @@ pub struct Internet {
 }
 
 impl Internet {
-    /// One without servers.
+    /// Starts one without servers.
     pub fn start() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

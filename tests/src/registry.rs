@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Seen, Step, Upstream, eventually, sidecar::free_address, wire};
 
-/// The user of a registry that asks for one.
+/// The user of a registry that requires one.
 pub const USER: &str = "puller";
 /// That user's password: a canary, which no output may show.
 pub const PASSWORD: &str = "s3cret-canary";
@@ -31,12 +31,12 @@ pub fn digest(bytes: &[u8]) -> String {
 pub struct Artifact {
     /// The manifest.
     pub manifest: Vec<u8>,
-    /// By digest.
+    /// Blobs by digest.
     pub blobs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Artifact {
-    /// One with these files.
+    /// Makes an artifact with these files.
     pub fn of(files: &[(&str, &[u8])]) -> Self {
         let mut blobs: BTreeMap<String, Vec<u8>> = files
             .iter()

@@ -147,7 +147,8 @@ impl Sidecar {
         sidecar
     }
 
-    /// Starts it again as it was, once it has ended: the same folder, the same addresses. Tells how long it took to be ready.
+    /// Starts it again as it was, once it has ended: the same folder, the same addresses. Returns
+    /// the time it took to be ready.
     pub fn start_again(&mut self) -> Duration {
         let started = Instant::now();
         let child = command(&[], self.folder.path())

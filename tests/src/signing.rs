@@ -10,7 +10,7 @@ pub struct Signer {
     pub key: PathBuf,
     /// The public key's file.
     pub public: PathBuf,
-    /// The public key's id, as messages tell it.
+    /// The public key's id, as messages show it.
     pub id: String,
 }
 

@@ -19,7 +19,7 @@ pub enum Step {
     Close,
     /// Resets (RST).
     Reset,
-    /// Does nothing until the peer closes; [`Upstream::left`] then tells when that was.
+    /// Does nothing until the peer closes; [`Upstream::left`] then has the time of that.
     Hold,
     /// Sends `piece` until `pieces` are out or the peer closes; [`Upstream::flooded`] counts the bytes that were taken.
     Flood {
@@ -103,7 +103,7 @@ impl Upstream {
         Self { address, book }
     }
 
-    /// One that answers everything with `reply`.
+    /// Starts one that answers everything with `reply`.
     pub fn always(reply: Vec<u8>) -> Self {
         Self::start(move |_, _| vec![Step::Send(reply.clone())])
     }

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The end of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// By its own framing.
+    /// It is complete by its own framing.
     Complete,
     /// The connection closed before the framing said so.
     Cut,
@@ -234,7 +234,7 @@ impl Connection {
         }
     }
 
-    /// All that comes until the peer closes, or nothing does for `wait`.
+    /// Reads all that comes until the peer closes, or nothing does for `wait`.
     pub fn rest(&mut self, wait: Duration) -> Vec<u8> {
         self.stream.set_read_timeout(Some(wait)).unwrap();
         let mut rest = std::mem::take(&mut self.buffer);

@@ -99,7 +99,7 @@ fn limits_on_bodies_and_headers_hold() {
             big.text()
         );
     }
-    // The same without a Content-Length that tells.
+    // The same without a Content-Length that shows it.
     let mut chunked = wire::Connection::open(sidecar.base);
     chunked.send(b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
     for _ in 0..70 {

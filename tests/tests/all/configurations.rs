@@ -1,5 +1,5 @@
-//! Every configuration that the project shows: it is valid by the schema that `check --schema` prints, and `check` accepts it. And the
-//! mistakes that only a loaded policy can tell.
+//! Every configuration that the project shows: it is valid by the schema that `check --schema`
+//! prints, and `check` accepts it. And the mistakes that only a loaded policy can find.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -16,7 +16,7 @@ use super::config;
 const MIB: u64 = 1 << 20;
 const SOON: Duration = Duration::from_secs(10);
 
-/// One that answers after `wait` where the model is `slow`, and at once otherwise.
+/// Starts an upstream that answers after `wait` where the model is `slow`, and at once otherwise.
 fn upstream(wait: Duration) -> Upstream {
     Upstream::start(move |seen, _| {
         let reply = Step::Send(replies::json_body(&Api::of(seen.path()).whole("done")));

@@ -106,7 +106,7 @@ impl Following {
         self.log.lock().unwrap().clone()
     }
 
-    /// Asks it to end, and waits for that.
+    /// Sends it SIGTERM, and waits for its end.
     fn end(&mut self) -> (ExitStatus, Duration) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         let begun = Instant::now();

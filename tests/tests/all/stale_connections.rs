@@ -7,7 +7,7 @@ use outrigger_tests::{Sidecar, Step, Upstream, wire};
 
 use super::config;
 
-/// With one worker, and so one pool.
+/// Starts a sidecar with one worker, and so one pool.
 fn start(upstream: &Upstream) -> Sidecar {
     Sidecar::start(&config(upstream, "").replace("workers: 2", "workers: 1"))
 }
@@ -19,7 +19,8 @@ fn ask(sidecar: &Sidecar) -> wire::Reply {
     )
 }
 
-/// One that closes every connection with its second request, after `before` was said.
+/// Starts an upstream that closes every connection with its second request, after `before` was
+/// said.
 fn closes_on_the_second(before: &'static [u8]) -> Upstream {
     let whole = replies::json_body(&Api::Chat.whole("done"));
     Upstream::start(move |seen, _| match seen.header("x-request-id") {

@@ -20,7 +20,7 @@ fn cache() -> String {
     format!("[{CACHE}]")
 }
 
-/// Answers with a text that tells which of its calls this was.
+/// Answers with a text that says which of its calls this was.
 fn counting() -> Upstream {
     Upstream::start(|seen, number| {
         let api = Api::of(seen.path());
@@ -37,7 +37,7 @@ fn ask(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> wire::Reply {
     sidecar.post(api.path(), api.ask("m", prompt, stream).to_string())
 }
 
-/// Asks until the reply comes from the store: keeping it is nobody's to wait for.
+/// Calls until the reply comes from the store: nobody waits for it to be kept.
 fn hit(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> wire::Reply {
     let mut found = None;
     eventually(Duration::from_secs(5), "the reply is kept", || {
@@ -240,7 +240,8 @@ fn a_leader_that_leaves_or_fails_does_not_fail_those_who_joined() {
         upstream.open() == 0 || upstream.left().len() >= 2
     });
 
-    // A provider that refuses the leader: each of the others asks for itself, or follows one who does.
+    // A provider that refuses the leader: each of the others calls for itself, or follows one who
+    // does.
     let fails = Upstream::start(|_, number| match number {
         0 => vec![
             Step::Pause(Duration::from_millis(300)),
