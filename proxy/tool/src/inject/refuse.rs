@@ -1,8 +1,8 @@
 //! Reasons why a pod can't have Outrigger beside it as it is: each a sentence that names the
 //! container and the remedy.
 //!
-//! What would only weaken it is a note instead. All reasons of a pod are reported at once. A pod
-//! that was injected is judged without what was added.
+//! Something that would only weaken it is a note instead. All reasons of a pod are reported at
+//! once. A pod that was injected is judged without what was added.
 
 use super::{
     names, parts,

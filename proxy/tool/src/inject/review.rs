@@ -1,7 +1,8 @@
-//! One admission review: the API server's question about one pod, and the answer.
+//! One admission review: the API server's request about one pod, and the answer.
 //!
-//! A pod that can't have Outrigger is refused with the sentences that `outrigger inject` would say. One that another version has injected is let
-//! in with a warning: it has its sidecar, and turning it away would keep a workload from starting whenever the webhook is newer.
+//! A pod that can't have Outrigger is refused with the sentences that `outrigger inject` would say.
+//! One that another version has injected is admitted with a warning: it has its sidecar, and
+//! turning it away would keep a workload from starting whenever the webhook is newer.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! Changes a document's text so that it says a new value, and leaves every line that need not change as it is: comments, quotes, order.
 //!
 //! The new value is compared with the old one from the top; where they differ, lines come in or go.
-//! What can't be distinguished by lines (flow collections, aliases, odd indentation) is printed
-//! anew as far up as it must be. The result is read again and compared with what it should say, so
-//! a mistake in here costs comments, never meaning.
+//! Parts that can't be distinguished by lines (flow collections, aliases, odd indentation) are
+//! printed anew as far up as it must be. The result is read again and compared with what it should
+//! say, so a mistake in here costs comments, never meaning.
 
 use super::{
     print,

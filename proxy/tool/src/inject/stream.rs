@@ -133,7 +133,7 @@ fn each(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>> {
             Some(said) => out.push_str(&said),
             None => {
                 let said = anew(document, &now);
-                // What the parser let pass between brackets may be no YAML in lines.
+                // Text that the parser let pass between brackets may be no YAML in lines.
                 if !read(&said).is_ok_and(|back| back.root.same(&now)) {
                     walk.wrong.push(format!(
                         "document {number}, line {}: can't be written back as it was read; write it in lines, without brackets and aliases",

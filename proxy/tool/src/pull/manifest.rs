@@ -129,7 +129,7 @@ impl Manifest {
                 most: LARGEST_SET,
             });
         }
-        // What would leave the directory empty is a mistake more often than an intention.
+        // A set that would leave the directory empty is a mistake more often than an intention.
         if !files.iter().any(|entry| entry.kind == Kind::Module) {
             return Err(wrong(
                 "it holds no NAME.wasm; push one with `oras push REFERENCE NAME.wasm:application/wasm`".into(),

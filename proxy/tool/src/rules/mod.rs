@@ -7,7 +7,8 @@
 //! [`kernel`] speaks nf_tables' netlink protocol itself: the init container is one static binary, with neither a shell nor `nft`. The crates
 //! that could do it are GPL, wrap C libraries, or start the `nft` program.
 //!
-//! What the rules are not: they don't keep a pod from talking to anything else (that is a NetworkPolicy), and nothing here looks at traffic.
+//! The rules don't keep a pod from talking to anything else (that is a NetworkPolicy), and nothing
+//! here looks at traffic.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -228,7 +229,8 @@ impl Rules {
 
     /// The table's two chains: the one that redirects and the one that refuses HTTP/3.
     ///
-    /// What is left alone comes first: a rule that says "return" ends its chain for that packet.
+    /// Rules for what is left alone come first: one that says "return" ends its chain for that
+    /// packet.
     pub fn chains(&self) -> [Chain; 2] {
         let leave = |when| Rule {
             when: vec![when],
