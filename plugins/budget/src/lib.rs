@@ -134,7 +134,7 @@ impl Budget {
         exhausted: &[(usize, Option<Standing>)],
     ) -> Option<Refusal> {
         for (at, standing) in exhausted {
-            // What is larger than the whole budget says nothing of what is left of it.
+            // A request that is larger than the whole budget says nothing of what is left of it.
             self.held[*at].denied = standing.is_none_or(|standing| standing.wait().is_some());
             let line = &self.lines[self.held[*at].line];
             if line.downgrade.is_none() {
@@ -197,7 +197,7 @@ fn refusal(request: &mut Request, line: &Line, standing: Option<&Standing>) -> R
     Refusal::new(429, message).code("budget_exhausted")
 }
 
-/// What can't be counted is not spent.
+/// The refusal of a request that can't be counted: it is not to be spent.
 fn failed(request: &Request, error: &Error) -> Refusal {
     metrics::count("not_counted", 1);
     match error {

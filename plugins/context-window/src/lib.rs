@@ -27,7 +27,7 @@ impl Policy for ContextWindow {
         let Some(budget) = config.budget(request.model()) else {
             return Decision::Forward;
         };
-        // Who counts wants to know what there is, not what would be sent.
+        // A count is of what there is, not of what would be sent.
         let path = request.path();
         let path = path.split('?').next().unwrap_or_default();
         if path.ends_with("/count_tokens") || path.ends_with("/input_tokens") {

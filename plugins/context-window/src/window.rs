@@ -1,9 +1,10 @@
 //! The choice of what stays of a conversation that is over its budget: a pure function of the
 //! conversation, so that the next turn is cut alike.
 //!
-//! The surprise is where it cuts. Cutting just enough would move the cut in every turn, and with it the beginning of what the provider
-//! has cached. So cuts lie a *step* apart, counted in tokens from the conversation's beginning, which later turns don't change: the first one
-//! that brings the rest under the budget is taken, and serves until the conversation has grown by about a step.
+//! Cutting just enough would move the cut in every turn, and with it the beginning of what the
+//! provider has cached. So cuts lie a *step* apart, counted in tokens from the conversation's
+//! beginning, which later turns don't change: the first one that brings the rest under the budget
+//! is taken, and serves until the conversation has grown by about a step.
 
 use std::{collections::BTreeMap, ops::Range};
 

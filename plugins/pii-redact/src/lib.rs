@@ -285,7 +285,7 @@ impl PiiRedact {
         let mut out = String::with_capacity(text.len() + 16 * findings.len());
         let mut done = 0;
         for found in &findings {
-            // What is left of a finding that an earlier one took along.
+            // An earlier finding took this one along.
             if found.end <= done {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Placeholders: what stands for a value while the model has the text.
+//! Placeholders: the texts that stand for values while the model has the text.
 //!
 //! A placeholder is `[[`, the kind, `_`, six or eight characters and `]]`: `[[EMAIL_7f3a2c]]`, 24
 //! bytes at the most. The six are a keyed hash of the value without its spelling (case, spaces,

@@ -35,8 +35,8 @@ enum Reading<'v> {
 impl Channel {
     /// Takes what arrived and returns what may go; on `last`, all of it. `None` where `text` may go as it came.
     ///
-    /// Where the text is JSON, values are escaped to the depth of the strings around them, and get
-    /// quotes outside of any. `arguments` says that it is JSON if it looks so.
+    /// In JSON, values are escaped to the depth of the strings around them, and get quotes outside
+    /// of any. `arguments` says that it is JSON if it looks so.
     pub fn push(
         &mut self,
         vault: &Vault,

@@ -23,7 +23,8 @@ pub enum Folded {
 pub enum Unseen {
     /// Zero-width spaces and joiners, soft hyphens.
     ZeroWidth,
-    /// Turns the direction of writing by force. Marks and isolates, which honest text needs, are not counted.
+    /// Turns the direction of writing by force. Marks and isolates, which ordinary text needs, are
+    /// not counted.
     Override,
     /// Variation selectors: one behind an emoji is ordinary, a run of them carries data.
     Selector,

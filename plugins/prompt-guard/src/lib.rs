@@ -1,10 +1,10 @@
 //! Guards what goes to a model and what comes back: limits, patterns of the operator's own, and signs of prompt injection.
 //!
 //! It works on text as it reads ([`fold`]), in one pass and linear time, and calls nobody: no
-//! model, no network. So it is a net with known holes (the README says how wide) that costs
-//! microseconds, and no judge. Tool results weigh half as much again as what a user writes, for
-//! nobody who sits there wrote them; the app's own text (system prompt, tool definitions,
-//! reminders) is not looked at.
+//! model, no network. So it misses attacks (the README has the rates), costs microseconds, and does
+//! not judge meaning. Tool results weigh half as much again as what a user writes, for nobody who
+//! sits there wrote them; the app's own text (system prompt, tool definitions, reminders) is not
+//! looked at.
 
 pub mod encoded;
 pub mod fold;

@@ -118,7 +118,7 @@ impl Node {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// What is wrong with it, and what to write instead.
+    /// A sentence on what is wrong with it, and what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix("(?i)").unwrap_or(text);
         let mut parser = Parser {

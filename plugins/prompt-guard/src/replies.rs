@@ -1,8 +1,8 @@
 //! The model's reply: denied patterns, addresses that carry data, signs. Streams stay streams.
 //!
-//! What may be the beginning of a denied pattern or of markup with an address waits, and nothing
-//! else; so the app never gets the first half of what is refused. Signs take many words and hold
-//! nothing back: the reply ends where they add up.
+//! Text that may begin a denied pattern or markup with an address waits, and nothing else; so the
+//! app never gets the first half of what is refused. Signs take many words and hold nothing back:
+//! the reply ends where they add up.
 
 use std::collections::VecDeque;
 

@@ -150,7 +150,7 @@ impl TryFrom<File> for ResponseCache {
         if !(0.0..=2.0).contains(&file.max_temperature) {
             return Err("max_temperature: expected a number from 0 to 2".into());
         }
-        // What makes no difference is no reason to keep nothing either.
+        // Members that make no difference are no reason to keep nothing either.
         let ignored = file
             .ignore
             .iter()

@@ -1,8 +1,9 @@
 //! Answers a request that was answered before, or is being answered now, with that very reply. Needs the grant `replies`.
 //!
-//! Only what is equal is the same: the key is a hash of all of the request that could change its answer, and of whose it is. When in doubt
-//! a request goes on as if this policy were not there, and its answer says why. Recording and replaying, streamed or whole, is the
-//! proxy's; this policy names keys.
+//! Only equal requests share a reply: the key is a hash of all of the request that could change its
+//! answer, and of whose it is. When in doubt a request goes on as if this policy were not there,
+//! and its answer says why. Recording and replaying, streamed or whole, is the proxy's; this policy
+//! names keys.
 
 use outrigger_sdk::{
     Decision, Dialect, Policy, Request, digest, export_policy, log, metrics,

@@ -1,7 +1,8 @@
 //! Walks a body along what is known of it, and names the first thing that is not.
 //!
-//! A [`Shape`] is an allow-list: a member, a word or a form of value that it does not list makes a reply uncertain, whatever it may mean.
-//! That is the point of it: providers add switches that look something up faster than anybody can deny them.
+//! A [`Shape`] is an allow-list: a member, a word or a form of value that it does not list makes a
+//! reply uncertain, whatever it may mean. It lists what is allowed, not what is denied, since
+//! providers add switches that look something up faster than anybody can deny them.
 
 use std::ops::Range;
 
@@ -44,8 +45,8 @@ pub(crate) struct Unknown {
     pub(crate) name: String,
 }
 
-/// The first thing in the body that `members` do not list, nor `further` at the top. `either` reads camel case and snake case alike.
-/// What is no JSON object is unknown as a whole.
+/// The first thing in the body that `members` do not list, nor `further` at the top. `either` reads
+/// camel case and snake case alike. A body that is no JSON object is unknown as a whole.
 pub(crate) fn unknown(
     json: &str,
     members: &'static [Member],

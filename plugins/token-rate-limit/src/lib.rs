@@ -162,7 +162,8 @@ fn refusal(request: &mut Request, rule: &Rule, standing: &Standing) -> Refusal {
     .retry_after(wait)
 }
 
-/// What can't be counted is refused, unless nothing but soft limits wanted it counted.
+/// The decision on a request that can't be counted: refused, unless nothing but soft limits wanted
+/// it counted.
 fn failed(request: &Request, rules: &[&Rule], error: &Error) -> Decision {
     metrics::count("not_counted", 1);
     if rules.iter().all(|rule| rule.is_soft()) {

@@ -1,7 +1,8 @@
 //! The signs and what they weigh: rules over words near each other, and marks.
 //!
-//! A rule names classes of words in their order, never sentences. Weights are such that one plain sign reaches the usual threshold of 10, and
-//! what has an innocent reading needs company.
+//! A rule names classes of words in their order, never sentences. Weights are such that one plain
+//! sign reaches the usual threshold of 10, and one with a harmless reading counts only beside
+//! others.
 
 use crate::{
     matcher::Patterns,

@@ -283,7 +283,8 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
     let bench = cache(json!({ "tool_calls": true, "members": KNOWN }));
     let policy = bench.policy();
     let mut chance = Chance(20_261_122);
-    // What each key was kept for: a hit on anything else would be a wrong one, from whichever pair it came.
+    // The request that each key was kept for: a hit on anything else would be a wrong one, from
+    // whichever pair it came.
     let mut kept: BTreeMap<String, Asked> = BTreeMap::new();
     let (mut hits, mut misses, mut left_alone) = (0, 0, 0);
     let mut ask = |asked: &Asked, request: Request| {

@@ -1,4 +1,4 @@
-//! Only what is known to be pure is cached.
+//! Requests that are known to be pure, which alone are cached.
 
 use outrigger_sdk::{Dialect, Request, bench};
 use serde_json::{Value, json};
