@@ -12,7 +12,7 @@ use crate::{Seen, Step, Upstream, eventually, sidecar::free_address, wire};
 
 /// The user of a registry that requires one.
 pub const USER: &str = "puller";
-/// That user's password: a canary, which no output may show.
+/// The password of that user: a canary, which no output may show.
 pub const PASSWORD: &str = "s3cret-canary";
 /// The same, as htpasswd keeps it.
 const HTPASSWD: &str = "puller:$2b$04$g90H3NSWvP7MK0Z.QrQgLuNz3kFpFSQgt8EJmlTVI9JvI/OBqn/Nu\n";

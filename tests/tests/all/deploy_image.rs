@@ -64,7 +64,7 @@ fn the_image_is_small_and_runs_as_nobody_without_a_shell() {
         );
     }
 
-    // What is copied was put there, and goes where the rest expects it.
+    // Each copied file was put there, and goes where the rest expects it.
     let run = &build.iter().find(|(name, _)| name == "RUN").unwrap().1;
     assert!(run.contains("make build"), "{run}");
     for copy in of("COPY") {

@@ -1,4 +1,4 @@
-//! The harness itself: were it to lie, every other test would.
+//! The harness itself, on which every other test relies.
 
 use std::time::Duration;
 

@@ -87,7 +87,8 @@ fn inject_twice_is_once_and_uninject_gives_the_original() {
             path.display()
         );
         let back = right(&["uninject"], &once);
-        // What stands in brackets or hangs on an alias is printed anew; all else is as it was, to the byte.
+        // Parts that stand in brackets or hang on an alias are printed anew; all else is as it was,
+        // to the byte.
         let brackets = ["list", "documents", "replicaset", "statefulset"];
         if !brackets
             .iter()

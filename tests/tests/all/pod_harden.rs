@@ -149,7 +149,7 @@ fn pod_a_reload_that_needs_what_was_given_up_is_refused_as_a_whole_and_says_so()
     sidecar.log_line(&["configuration not reloaded", "permission is denied"]);
     sidecar.log_line(&["configuration not reloaded", "restart to have others"]);
     assert_eq!(sidecar.generation(), before);
-    // What it has is still taken up.
+    // A configuration that stays within these bounds is still taken up.
     sidecar.reconfigure(&format!("drain: 5s\n{plain}"));
     eventually(Duration::from_secs(10), "a reload within bounds", || {
         sidecar.generation() > before

@@ -1,4 +1,4 @@
-//! Too much at once, and clients that mean no good: who is turned away, how, and that the others notice nothing.
+//! Overload, and hostile clients: who is turned away, how, and that the others notice nothing.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

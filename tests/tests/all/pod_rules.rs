@@ -1,5 +1,6 @@
-//! `outrigger rules` in a pod of its own: what it installs is what it prints, and the kernel then does what facts say it does. Beside the
-//! rules nothing of the proxy is needed here: where it would listen, somebody stands in who says his name.
+//! `outrigger rules` in a pod of its own: what it installs is what it prints, and the kernel then
+//! does what they say. Beside the rules nothing of the proxy is needed here: where it would listen,
+//! a stand-in answers with its name.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};

@@ -66,7 +66,7 @@ fn a_worker_with_more_to_do_than_it_can_blames_no_policy() {
                 }
             }
         });
-        // What is too much is turned away as overload, which says when to come again.
+        // Work beyond the limit is turned away as overload, which says when to try again.
         let only = statuses.keys().all(|status| matches!(status, 200 | 503));
         assert!(only && statuses.contains_key(&200), "{statuses:?}");
         assert_eq!(quarantined(&sidecar), 0.0, "at {connections} connections");

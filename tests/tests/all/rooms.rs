@@ -1,4 +1,4 @@
-//! The workspace is the design's.
+//! The workspace's boundaries: the crates that a folder may name, and the files that must be there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn files_that_name(folders: &[&str], words: &[&str]) -> Vec<String> {
             .filter(|line| !line.trim_start().starts_with("//"))
             .any(|line| words.iter().any(|word| line.contains(word)))
     };
-    // What tests run on is their own affair.
+    // Tests may use any crate.
     let tests = |file: &PathBuf| {
         file.ends_with("tests.rs") || file.components().any(|part| part.as_os_str() == "tests")
     };

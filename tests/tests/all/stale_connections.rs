@@ -1,4 +1,4 @@
-//! Connections to upstreams that were closed while nobody looked.
+//! Connections to upstreams that were closed while they were idle.
 
 use std::time::Duration;
 

@@ -63,7 +63,8 @@ fn the_fault_table_holds(chain: &str) {
             } else {
                 TEXT.concat()
             };
-            // What can't be read is for `on_unseen` to decide, and it blocks where a policy reads replies.
+            // A chunk that can't be read is for `on_unseen` to decide, and it blocks where a policy
+            // reads replies.
             let unreadable = !chain.is_empty() && row.name == "data-line-that-is-not-json";
             let good = match row.expect {
                 _ if unreadable => raised,

@@ -1,4 +1,4 @@
-//! WebSockets: a tunnel where no policy has a say, and 426 at once where one has.
+//! WebSockets: a tunnel where no policy reads or judges, and 426 at once where one does.
 
 use outrigger_tests::replies;
 use outrigger_tests::{Sidecar, Step, Upstream, wire};

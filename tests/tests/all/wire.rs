@@ -1,4 +1,4 @@
-//! A wire until a policy says otherwise.
+//! Bytes that no policy touches: they pass unchanged.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, wire};

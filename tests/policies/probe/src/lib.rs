@@ -1,4 +1,5 @@
-//! A policy that the end-to-end tests look through: it reads, stamps and rewrites as its configuration says.
+//! A policy that shows the end-to-end tests what a policy sees: it reads, stamps and rewrites as
+//! its configuration says.
 use outrigger_sdk::{
     Decision, Delta, Hooks, Places, Policy, Refusal, ReplyHead, Request, export_policy,
 };
