@@ -30,13 +30,15 @@ use dialect::{
 };
 use http::{HeaderMap, Method};
 use outrigger::{
-    config::{Effect, PolicyLimits},
-    cost::{Estimate, Unit},
+    cost::Estimate,
     exchange::report::PolicyReporter,
-    policy::{Call, Chain, Decision, Estimates, Instance, Link, Program, ReplyHead, Run},
     sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS},
     state::{Ask, MOST, Stores, Window},
     telemetry::metrics::PolicyMeter,
+};
+use policy::{
+    Call, Chain, Decision, Effect, Estimates, Instance, Link, PolicyLimits, Program, ReplyHead,
+    Run, Unit,
 };
 use rustix::time::{ClockId, clock_gettime};
 

@@ -36,11 +36,11 @@
 //! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect,
 //! state, telemetry} → cost → config`. What policies may use is behind [`sandbox`]'s ports: `state`,
 //! `telemetry` and `upstream` implement them, and the sandbox knows none of the three. `config`
-//! knows `signing`'s keys, the sandbox's table of capabilities, and nobody else. [`ca`] knows
-//! `config` alone; `cli` opens it and hands `intercept` its resolver. [`dialect`] is a crate and
-//! knows nobody; [`embedded`] is one and knows `dialect`. `policy`, `route` and `cost` are pure
-//! (`cost` knows `dialect` for its words), only `sandbox` knows wasmtime; where Cargo does not keep
-//! this, a test does.
+//! knows `signing`'s keys, the sandbox's table of capabilities, and no other room. [`ca`] knows
+//! `config` alone; `cli` opens it and hands `intercept` its resolver. [`dialect`], [`policy`] and
+//! [`embedded`] are crates: the first knows nobody, the others know `dialect`, and every room may
+//! know all three. `route` and `cost` are pure (`cost` knows `dialect` and `policy` for their
+//! words), only `sandbox` knows wasmtime; where Cargo does not keep this, a test does.
 
 pub mod admin;
 pub mod ca;
@@ -52,7 +52,6 @@ mod flat_write;
 pub mod harden;
 pub mod intercept;
 pub mod overload;
-pub mod policy;
 pub mod refusal;
 pub mod reload;
 pub mod route;

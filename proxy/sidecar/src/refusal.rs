@@ -4,8 +4,7 @@ use std::{borrow::Cow, error::Error, time::Duration};
 
 use dialect::{Dialect, answer};
 use http::{HeaderValue, StatusCode};
-
-use crate::policy::Denial;
+use policy::Denial;
 
 /// Longest wait after which an SDK is asked to try again by itself: they sleep for as long as they are told (facts: one of them for all of
 /// `retry-after: 300`). A longer one is told, and left to the app.

@@ -6,12 +6,12 @@ use std::{
 };
 
 use dialect::{Place, Places};
+use policy::Link;
 
 use crate::{
     admin::{Facts, Generation, Phase, PolicyFacts, State},
     config::Use,
     exchange::generation,
-    policy::Link,
     reload::{Reloader, assemble::Entry},
     state::Stores,
 };

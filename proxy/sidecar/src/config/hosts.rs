@@ -4,18 +4,7 @@
 //! one spelling ([`normal`]). A claim is for one port, 443 where none is written: another service
 //! at the same host is another host.
 
-use std::sync::Arc;
-
-/// The upstream that an exchange came in for, because the app dialled a host that it claims.
-/// Travels as a request's extension.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByHost {
-    /// Its name.
-    pub upstream: Arc<str>,
-    /// True if the app dialled the very host of its URL. Then paths are the provider's own and pass
-    /// as they are.
-    pub own: bool,
-}
+use policy::ByHost;
 
 /// One claimed host.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use policy::ByHost;
+
 use super::{
-    ByHost, Config, Others, Overrides,
+    Config, Others, Overrides,
     tests::{errors, parse},
 };
 

@@ -7,10 +7,11 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use policy::{Caller, Effect, OnUnseen, PolicyLimits};
+
 use crate::sandbox::Grants;
 
 mod ca;
-mod caller;
 pub mod cases;
 mod check;
 pub mod file;
@@ -30,14 +31,12 @@ mod state;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod unseen;
 mod upstream;
 pub mod values;
 
 pub use ca::Ca;
-pub use caller::Caller;
 pub use harden::{Harden, Landlock};
-pub use hosts::{ByHost, Hosts};
+pub use hosts::Hosts;
 pub use listen::{Listen, Others, Reach};
 pub use overload::{Overload, OverloadMemory};
 pub use overrides::Overrides;
@@ -45,7 +44,6 @@ pub use prices::{PriceLine, PriceRates, Prices};
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
-pub use unseen::OnUnseen;
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -360,55 +358,6 @@ impl fmt::Debug for Use {
             .field("grants", &self.grants)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-/// Effect on an exchange that a policy fails, or can't see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// The exchange is refused.
-    Block,
-    /// The exchange goes on as if the policy were not there.
-    Skip,
-}
-
-impl Effect {
-    /// The word in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Block => "block",
-            Self::Skip => "skip",
-        }
-    }
-}
-
-/// Bounds of one policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyLimits {
-    /// CPU time of a call, whatever it is given. Default 10 ms.
-    pub cpu: Duration,
-    /// CPU time that a call may take besides for each KiB of text that it is given. Default 100 µs.
-    pub cpu_per_kib: Duration,
-    /// Time that a call may wait for imports. Default 50 ms, 5 s where `fetch` is granted.
-    pub wall: Duration,
-    /// Linear memory of an instance, in bytes. Default 16 MiB.
-    pub memory: u64,
-    /// Most text of one channel that the policy may hold back, in bytes. Default 4 KiB.
-    pub held_bytes: usize,
-    /// Longest time that it may hold text back: then it goes out as it is. Default 10 s.
-    pub held_time: Duration,
-}
-
-impl Default for PolicyLimits {
-    fn default() -> Self {
-        Self {
-            cpu: Duration::from_millis(10),
-            cpu_per_kib: Duration::from_micros(100),
-            wall: Duration::from_millis(50),
-            memory: 16 << 20,
-            held_bytes: 4 << 10,
-            held_time: Duration::from_secs(10),
-        }
     }
 }
 

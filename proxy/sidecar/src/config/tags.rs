@@ -24,21 +24,4 @@ pub struct TagRule {
 impl Tags {
     /// Tags that exist without an entry in the file.
     pub const USUAL: [&str; 4] = ["tenant", "feature", "plan", "region"];
-    /// Longest tag, in bytes.
-    pub const LONGEST: usize = 128;
-
-    /// Reports whether this may be a tag: some text, none of it a control character, 128 bytes at
-    /// most.
-    pub fn valid(value: &str) -> bool {
-        (1..=Self::LONGEST).contains(&value.len()) && !value.chars().any(char::is_control)
-    }
-
-    /// Reports whether this may be a tag's name.
-    pub fn valid_name(name: &str) -> bool {
-        name.len() <= 32
-            && name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
-    }
 }

@@ -4,7 +4,6 @@
 //! The room is pure: usage, names, headers and the time come in, numbers come out. It reserves
 //! nothing and keeps no totals. A limit, a budget or a cheaper model is a policy's decision.
 
-pub mod caller;
 pub mod learn;
 pub mod money;
 pub mod prices;
@@ -15,6 +14,5 @@ pub mod units;
 pub use learn::{Learned, Routes};
 pub use money::NanoDollars;
 pub use prices::{Price, Priced, Prices};
-pub use tags::Tags;
 pub use taken::Taken;
-pub use units::{Estimate, Unit, Units};
+pub use units::{Estimate, Units};

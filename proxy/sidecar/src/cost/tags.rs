@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
+use policy::{Tags, tags::is_name};
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::config;
@@ -17,108 +18,8 @@ mod strip;
 
 pub use strip::{Reads, stripped};
 
-/// Tags that one exchange may have.
-pub const MOST: usize = 16;
 /// Longer metadata is not looked into, in bytes.
 const METADATA: usize = 8 << 10;
-
-/// The tags of one exchange.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tags {
-    all: Vec<Tag>,
-    ignored: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Tag {
-    name: Arc<str>,
-    value: Arc<str>,
-    rank: u8,
-}
-
-impl Tags {
-    /// The tag of this name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.all
-            .iter()
-            .find(|tag| *tag.name == *name)
-            .map(|tag| &*tag.value)
-    }
-
-    /// The tag of this name, to be kept.
-    pub fn shared(&self, name: &str) -> Option<&Arc<str>> {
-        self.all
-            .iter()
-            .find(|tag| *tag.name == *name)
-            .map(|tag| &tag.value)
-    }
-
-    /// Sets a tag, as policies do; an empty value removes it. False where the name or the value
-    /// can't be one, or there are too many.
-    pub fn set(&mut self, name: &str, value: &str) -> bool {
-        if value.is_empty() {
-            self.all.retain(|tag| *tag.name != *name);
-            return true;
-        }
-        if !config::Tags::valid(value) || !config::Tags::valid_name(name) {
-            return false;
-        }
-        if let Some(tag) = self.all.iter_mut().find(|tag| *tag.name == *name) {
-            tag.value = value.into();
-            return true;
-        }
-        let room = self.all.len() < 2 * MOST;
-        if room {
-            self.all.push(Tag {
-                name: name.into(),
-                value: value.into(),
-                rank: 0,
-            });
-        }
-        room
-    }
-
-    /// Names and values.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.all.iter().map(|tag| (&*tag.name, &*tag.value))
-    }
-
-    /// Reports whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Returns the number of tags of the caller that could not be taken: too long, unprintable or
-    /// too many.
-    pub fn ignored(&self) -> u16 {
-        self.ignored
-    }
-
-    /// Takes what a header says of a tag, unless a better header said something before.
-    fn offer(&mut self, name: &Arc<str>, value: &[u8], rank: u8) {
-        let Some(value) = std::str::from_utf8(value)
-            .ok()
-            .map(str::trim)
-            .filter(|v| config::Tags::valid(v))
-        else {
-            self.ignored = self.ignored.saturating_add(1);
-            return;
-        };
-        let room = self.all.len() < MOST;
-        match self.all.iter_mut().find(|tag| tag.name == *name) {
-            Some(tag) if tag.rank <= rank => {}
-            Some(tag) => (tag.value, tag.rank) = (value.into(), rank),
-            None if room => {
-                self.all.push(Tag {
-                    name: Arc::clone(name),
-                    value: value.into(),
-                    rank,
-                });
-            }
-            None => self.ignored = self.ignored.saturating_add(1),
-        }
-    }
-}
 
 /// Rank of a source of a tag; less is better. The operator's own headers have the ranks below, in
 /// their order.
@@ -237,8 +138,8 @@ impl Rules {
         match self.tags.iter().find(|rule| *rule.name == *lower) {
             Some(rule) if rule.usual => tags.offer(&rule.name, value, rank),
             Some(_) => {}
-            None if config::Tags::valid_name(&lower) => tags.offer(&lower.into(), value, rank),
-            None => tags.ignored = tags.ignored.saturating_add(1),
+            None if is_name(&lower) => tags.offer(&lower.into(), value, rank),
+            None => tags.ignore(),
         }
     }
 
@@ -270,7 +171,7 @@ impl Rules {
         }
         let mut reader = serde_json::Deserializer::from_slice(json);
         if json.len() > METADATA || reader.deserialize_map(Members(self, tags)).is_err() {
-            tags.ignored = tags.ignored.saturating_add(1);
+            tags.ignore();
         }
     }
 }
@@ -314,15 +215,8 @@ pub fn read(rules: &Rules, headers: &HeaderMap) -> Tags {
         }
     }
     for rule in &rules.tags {
-        if let Some(fixed) = &rule.fixed
-            && tags.get(&rule.name).is_none()
-        {
-            let (name, value) = (Arc::clone(&rule.name), Arc::clone(fixed));
-            tags.all.push(Tag {
-                name,
-                value,
-                rank: u8::MAX,
-            });
+        if let Some(fixed) = &rule.fixed {
+            tags.fall_back(&rule.name, fixed);
         }
     }
     tags

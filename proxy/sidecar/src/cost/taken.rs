@@ -4,8 +4,9 @@
 //! a case, and a reply that was not read is never settled as nothing.
 
 use dialect::Usage;
+use policy::Unit;
 
-use super::{NanoDollars, Price, Unit};
+use super::{NanoDollars, Price};
 
 /// Knowledge of an exchange's usage at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

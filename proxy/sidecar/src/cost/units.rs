@@ -1,58 +1,9 @@
 //! The units of limits: estimated before an exchange, known after it.
 
 use dialect::Usage;
+use policy::Unit;
 
-use super::{NanoDollars, Price};
-
-/// The unit of a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Unit {
-    /// Exchanges.
-    Requests,
-    /// Tokens of the prompt, cached ones included.
-    InputTokens,
-    /// Generated tokens, reasoning included.
-    OutputTokens,
-    /// Both.
-    TotalTokens,
-    /// Millionths of a dollar.
-    Microusd,
-}
-
-impl Unit {
-    /// All of them, in the contract's order.
-    pub const ALL: [Self; 5] = [
-        Self::Requests,
-        Self::InputTokens,
-        Self::OutputTokens,
-        Self::TotalTokens,
-        Self::Microusd,
-    ];
-
-    /// The name in configuration, metrics and logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::InputTokens => "input_tokens",
-            Self::OutputTokens => "output_tokens",
-            Self::TotalTokens => "total_tokens",
-            Self::Microusd => "microusd",
-        }
-    }
-
-    /// Amount of this unit in an exchange with this usage; none for money where the model has no
-    /// price.
-    pub fn taken(self, usage: &Usage, cost: Option<NanoDollars>) -> Option<u64> {
-        Some(match self {
-            Self::Requests => 1,
-            Self::InputTokens => usage.input,
-            Self::OutputTokens => usage.output,
-            Self::TotalTokens => usage.input.saturating_add(usage.output),
-            Self::Microusd => cost?.micros(),
-        })
-    }
-}
+use super::Price;
 
 /// An amount of each unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,7 +54,7 @@ impl Estimate {
     /// provider has nothing cached.
     pub fn of(&self, unit: Unit, price: Option<&Price>) -> Option<u64> {
         let usage = self.usage();
-        unit.taken(&usage, price.map(|price| price.cost(&usage)))
+        unit.taken(&usage, price.map(|price| price.cost(&usage).micros()))
     }
 }
 

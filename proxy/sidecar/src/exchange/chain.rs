@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dialect::answer;
 use http::Response;
+use policy::{Call, Chain, Coverage, Link, Run, chain::Stop};
 use tokio::time::Instant;
 
 use super::{
@@ -13,11 +14,7 @@ use super::{
     render::replied,
     settle::ExchangeGuard,
 };
-use crate::{
-    policy::{self, Call, Chain, Coverage, Link, Run, chain::Stop},
-    refusal::Refusal,
-    upstream::Inbound,
-};
+use crate::{refusal::Refusal, upstream::Inbound};
 /// The chain's decision on a call.
 pub(super) enum Decided {
     /// It goes out.

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use dialect::Kind;
+use policy::{Call, Chain, Estimates, Unit};
 use tokio::sync::watch;
 
 use super::{later::Later, usage_option::UsageOption};
 use crate::{
     config::{self, Config, Family},
     cost::{
-        Estimate, Price, Prices, Routes, Unit,
+        Estimate, Price, Prices, Routes,
         tags::{Reads, Rules},
     },
     overload::Admission,
-    policy::{Call, Chain, Estimates},
     route::{self, NoRoute, Plan},
     telemetry::metrics::Models,
 };

@@ -9,15 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use dialect::{Dialect, replay, tap::Tap};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use policy::{Call, Found, Keep, Ticket};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::{Worker, attempt::Transport, is_stream, ledger::SettledBody, settle::ExchangeGuard};
 use crate::{
-    policy::{Call, Found, Keep},
     state::{
         Stores,
-        flights::{FlightRole, Joined, Lead, Recording},
+        flights::{FlightRole, Follow, Joined, Lead, Recording},
     },
     telemetry::metrics,
     upstream::Inbound,
@@ -62,26 +62,29 @@ impl<T: Transport> Worker<T> {
                 guard.record.from_store = Some("kept");
                 reply
             }
-            Found::UnderWay(follow) => match timeout(PATIENCE, follow.joined()).await {
-                Ok(Joined::Reply(reply)) => {
-                    metrics::served("shared");
-                    guard.record.from_store = Some("shared");
-                    let (mut head, body) = reply.into_parts();
-                    let mut headers = HeaderMap::new();
-                    for name in SHARED {
-                        if let Some(value) = head.headers.remove(&name) {
-                            headers.insert(name, value);
+            Found::UnderWay(ticket) => {
+                let follow: Follow = ticket.redeem()?;
+                match timeout(PATIENCE, follow.joined()).await {
+                    Ok(Joined::Reply(reply)) => {
+                        metrics::served("shared");
+                        guard.record.from_store = Some("shared");
+                        let (mut head, body) = reply.into_parts();
+                        let mut headers = HeaderMap::new();
+                        for name in SHARED {
+                            if let Some(value) = head.headers.remove(&name) {
+                                headers.insert(name, value);
+                            }
                         }
+                        head.headers = headers;
+                        Some(Response::from_parts(head, Inbound::Shared(body)))
                     }
-                    head.headers = headers;
-                    Some(Response::from_parts(head, Inbound::Shared(body)))
+                    Ok(Joined::Lead(lead)) => {
+                        call.books.leads.push(Ticket::new(lead));
+                        None
+                    }
+                    Ok(Joined::Alone) | Err(_) => None,
                 }
-                Ok(Joined::Lead(lead)) => {
-                    call.books.leads.push(lead);
-                    None
-                }
-                Ok(Joined::Alone) | Err(_) => None,
-            },
+            }
         }
     }
 
@@ -89,16 +92,16 @@ impl<T: Transport> Worker<T> {
     pub(super) fn shared(
         &self,
         reply: Response<Inbound>,
-        leads: Vec<Lead>,
+        leads: Vec<Ticket>,
         keeps: Vec<Keep>,
         guard: &mut ExchangeGuard,
     ) -> Response<Inbound> {
         let plain = reply.headers().get(header::CONTENT_ENCODING).is_none();
+        let mut leads = leads.into_iter().filter_map(Ticket::redeem::<Lead>);
         if reply.status() != StatusCode::OK || !plain {
-            leads.into_iter().for_each(Lead::failed);
+            leads.for_each(Lead::failed);
             return reply;
         }
-        let mut leads = leads.into_iter();
         let lead = leads.next().or_else(|| {
             // Nobody else's key: this flight only records.
             let alone = || format!("k\0{}", guard.record.id);

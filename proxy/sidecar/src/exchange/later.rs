@@ -14,6 +14,7 @@ use dashmap::DashMap;
 use dialect::{Usage, request::Body as RequestBody};
 use http::Request;
 use http_body::Body;
+use policy::{Chain, Coverage, Link, Run};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -27,7 +28,6 @@ use super::{
 };
 use crate::{
     cost::{NanoDollars, Price},
-    policy::{Chain, Coverage, Link, Run},
     refusal::Refusal,
     upstream::Payload,
 };

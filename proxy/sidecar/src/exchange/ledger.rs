@@ -11,12 +11,11 @@ use std::{
 use bytes::Bytes;
 use dialect::{Kind, Usage, tap::Tap};
 use http_body::{Body, Frame, SizeHint};
+use policy::{Reserved, Settled, Unit};
 
 use super::observed::{Observed, Reading};
 use crate::{
-    cost::{Estimate, NanoDollars, Price, Taken, Unit, Units},
-    policy::Reserved,
-    state::Settled,
+    cost::{Estimate, NanoDollars, Price, Taken, Units},
     upstream::{BoxError, Inbound},
 };
 
@@ -162,7 +161,7 @@ impl Ledger {
         };
         for Reserved { reservation, units } in &mut self.reserved {
             for (index, (unit, cut)) in units.iter().enumerate() {
-                let has = reservation.amounts().nth(index).unwrap_or_default();
+                let has = reservation.amount(index).unwrap_or_default();
                 let amount = |of: Estimate| nano(of, *unit, self.charge.price.as_ref());
                 if *cut && amount(so_far) > has {
                     let by = amount(next).saturating_sub(has);

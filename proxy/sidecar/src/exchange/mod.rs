@@ -10,12 +10,12 @@ use bytes::Bytes;
 use dialect::{Dialect, in_band, recognise, recognise::Surface, request::Body as RequestBody};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
+use policy::{Call, ReplyHead, Run};
 use tokio::time::Instant;
 
 use crate::{
     config::Config,
     overload::{BodyPermit, WorkerLoad},
-    policy::{Call, ReplyHead, Run},
     refusal::{Code, Refusal},
     state::{Stores, flights::Flights},
     upstream::{Inbound, Pool},

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use dialect::{answer, describe::Exempt};
 use http::header;
+use policy::{Blame, Fault};
 
 use crate::{
     overload::ShedReason,
-    policy::{Blame, Fault},
     refusal::{Code, Refusal},
     telemetry::metrics,
 };

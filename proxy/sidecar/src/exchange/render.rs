@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialect::{answer, request::Body as RequestBody};
 use http::{HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
+use policy::{ByHost, Call, ConnectionId, Estimates, Run};
 use tokio::time::Instant;
 
 use super::{
@@ -18,9 +19,8 @@ use super::{
     usage_option::Standing,
 };
 use crate::{
-    config::{ByHost, Upstream},
+    config::Upstream,
     cost::{Estimate, tags},
-    policy::{Call, ConnectionId, Estimates, Run},
     refusal::{Code, Refusal},
     route::{NoRoute, Plan},
     upstream::{Payload, credentials},

@@ -8,12 +8,10 @@ use std::{
     time::Duration,
 };
 
+use policy::{Coverage, Fault, Link, chain::Listener};
 use tracing::{info, warn};
 
-use crate::{
-    policy::{Coverage, Fault, Link, chain::Listener},
-    telemetry::metrics::{Hook, PolicyMeter},
-};
+use crate::telemetry::metrics::{Hook, PolicyMeter};
 
 /// Reports what happens to one policy.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use dialect::{Dialect, Kind, Usage};
 use http::{HeaderName, HeaderValue};
+use policy::{Call, Outcome, Reserved, Run, Settled};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -20,9 +21,7 @@ use super::{
 use crate::{
     cost::{NanoDollars, Taken},
     overload::BodyPermit,
-    policy::{Call, Outcome, Reserved, Run},
     refusal::Refusal,
-    state::Settled,
     telemetry::{self, Record, metrics::Inflight},
 };
 

@@ -26,6 +26,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use parking_lot::Mutex;
+use policy::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
@@ -41,7 +42,6 @@ use crate::{
     },
     flat_write::poll_write_flat,
     overload::{ConnectionHandle, ConnectionPermit, ConnectionSignal},
-    policy::ConnectionId,
 };
 
 /// Streams of one HTTP/2 connection.

@@ -8,11 +8,9 @@
 use std::net::Ipv6Addr;
 
 use http::{HeaderMap, Method, Request, Uri, header, uri::Scheme};
+use policy::ByHost;
 
-use crate::{
-    config::ByHost,
-    refusal::{Code, Refusal},
-};
+use crate::refusal::{Code, Refusal};
 
 /// Accepts a request that every server reads alike.
 ///

@@ -14,6 +14,7 @@ use std::{
 };
 
 use hyper::{Request, body::Incoming};
+use policy::ByHost;
 use rustls::{ServerConfig, server::ResolvesServerCert};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -28,7 +29,7 @@ use super::{
     http,
 };
 use crate::{
-    config::{ByHost, Config},
+    config::Config,
     exchange::generation::Phase,
     overload::ConnectionPermit,
     refusal::{Code, Refusal},

@@ -11,16 +11,16 @@ use std::{
     time::SystemTime,
 };
 
+use policy::{Chain, Link, PolicyLimits};
 use semver::Version;
 
 use crate::{
-    config::{Config, Kind, PolicyLimits, Upstream, Use},
+    config::{Config, Kind, Upstream, Use},
     cost::{
         Prices, Routes,
         tags::{Reads, Rules},
     },
     exchange::generation::{Generation, routing_table},
-    policy::{Chain, Link},
     reload::{
         admit::admitted,
         bring::{bring, with_rules},

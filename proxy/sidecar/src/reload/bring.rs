@@ -2,13 +2,13 @@
 
 use std::{fmt::Display, path::Path, sync::Arc};
 
+use policy::{Link, Program};
 use semver::Version;
 
 use super::{rehearsal::rehearse, scan::PolicyFile};
 use crate::{
     config::{Use, cases::Cases},
     exchange::report::PolicyReporter,
-    policy::{Link, Program},
     sandbox::{Loader, Source},
     signing::Refused,
     telemetry::metrics::PolicyMeter,

@@ -9,17 +9,15 @@ use std::{
 use bytes::Bytes;
 use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use policy::{
+    Call, Chain, Coverage, Denial, Effect, Estimates, Fault, Link, PolicyLimits, Program,
+    ReplyHead, Run, Unit,
+    chain::{Listener, Stop},
+};
 
 use crate::{
-    config::{
-        Effect, PolicyLimits,
-        cases::{Case, Cases, Expect},
-    },
-    cost::{Estimate, Prices, Unit, learn::UNKNOWN_OUTPUT},
-    policy::{
-        Call, Chain, Coverage, Denial, Estimates, Fault, Link, Program, ReplyHead, Run,
-        chain::{Listener, Stop},
-    },
+    config::cases::{Case, Cases, Expect},
+    cost::{Estimate, Prices, learn::UNKNOWN_OUTPUT},
     sandbox::Host,
     state::Stores,
     telemetry::metrics::PolicyMeters,

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use policy::PolicyLimits;
 use wasmtime::{
     Store,
     component::{Component, Instance},
@@ -30,7 +31,6 @@ use super::{
     store::{Shared, State, limit},
     ticker::Ticker,
 };
-use crate::policy::PolicyLimits;
 
 /// How long the child may take over all.
 const CHILD_TIME: Duration = Duration::from_secs(180);

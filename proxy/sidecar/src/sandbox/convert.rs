@@ -1,9 +1,9 @@
 //! Between the contract's types and the proxy's, and the check of what a policy returned.
 
 use dialect::{Delta, Passage, Place, Places};
+use policy::{Decision, Denial, Fault, Hooks, Manifest, Outcome};
 
 use super::{LoadError, bindings::types as wit};
-use crate::policy::{Decision, Denial, Fault, Hooks, Manifest, Outcome};
 
 impl From<Passage> for wit::Passage {
     fn from(passage: Passage) -> Self {

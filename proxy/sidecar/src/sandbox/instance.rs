@@ -6,6 +6,10 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use dialect::Delta;
+use policy::{
+    Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
+    Rescued, Shown, Work,
+};
 use wasmtime::{
     Store,
     component::{
@@ -28,10 +32,6 @@ use super::{
     pace::{Pace, at_once, metered},
     store::{Shared, State, limit},
     v0_2,
-};
-use crate::policy::{
-    Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
-    Rescued, Shown, Work,
 };
 
 /// Asks an instance what it is.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use policy::Manifest;
 use wasmtime::component::Component;
 
 use super::{
@@ -16,7 +17,6 @@ use super::{
     proposals,
     ticker::Ticker,
 };
-use crate::policy::Manifest;
 
 /// CPU time of `describe`.
 const CPU: Duration = Duration::from_secs(5);

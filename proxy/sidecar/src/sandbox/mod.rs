@@ -5,7 +5,7 @@
 //!             names only                                                                   .cwasm   mapped     hooks, host functions
 //! ```
 //!
-//! [`Loader::load`] does the first line and implements [`Program`](crate::policy::Program); what an instance may ask for is in [`capabilities`].
+//! [`Loader::load`] does the first line and implements [`Program`](policy::Program); what an instance may ask for is in [`capabilities`].
 //! Nothing about a *particular* policy is here, and nothing outside knows wasmtime. The surprise is the snapshot: `configure` runs
 //! once, and what it left in memory becomes the image that every instance starts from, for the price of mapping it.
 

@@ -20,11 +20,11 @@ use std::{
     time::Duration,
 };
 
+use policy::PolicyLimits;
 use tokio::time::{Instant, timeout};
 use wasmtime::UpdateDeadline;
 
 use super::ticker::{Overrun, Ticker};
-use crate::policy::PolicyLimits;
 
 /// Why the host ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

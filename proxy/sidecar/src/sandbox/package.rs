@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use policy::{Fault, PolicyLimits};
 use ring::digest::{Context, SHA256};
 use wasmtime::component::Component;
 
@@ -26,7 +27,6 @@ use super::{
     proposals,
     store::Shared,
 };
-use crate::policy::{Fault, PolicyLimits};
 
 /// Raised where what is kept in the cache changes its meaning.
 const CACHE_FORMAT: u32 = 3;

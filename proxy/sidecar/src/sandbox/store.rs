@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use dialect::Places;
+use policy::{Call, Fault, PolicyLimits, ReplyHead};
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     engine::{Bound, Engine, Memory},
     pace::{Overdue, Pace},
 };
-use crate::policy::{Call, Fault, PolicyLimits, ReplyHead};
 
 /// How often what a call was given goes into its memory before a want of memory is the module's fault: the text, what it is made into, and
 /// what a growing buffer leaves behind.

@@ -37,8 +37,8 @@ pub mod replies;
 pub mod values;
 
 pub use figures::{BucketFigures, Figures, RepliesFigures, ValuesFigures};
-pub use limits::{Ask, MOST, Reservation, Settled, Standing, Unavailable, Window};
-pub use replies::{Kept, NotKept, Replies};
+pub use limits::{Ask, MOST, Reservation, Standing, Unavailable, Window};
+pub use replies::{NotKept, Replies};
 pub use values::{ValueError, Values};
 
 use client::StoreClient;

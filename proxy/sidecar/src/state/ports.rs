@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use policy::{Kept, Ticket};
+
 use super::{
-    Kept, Stores, Unavailable,
+    Reservation, Stores, Unavailable,
     flights::FlightRole,
     limits::{Ask, Standing},
 };
@@ -33,8 +35,8 @@ impl Stores {
 impl Limits for Stores {
     fn reserve(&self, asks: Vec<Ask>) -> Work<'_, Result<Taken, Unavailable>> {
         match &self.0.shared {
-            None => Work::now(Ok(self.reserve_here(asks))),
-            Some(_) => Work::later(async move { Self::reserve(self, &asks).await }),
+            None => Work::now(Ok(taken(self.reserve_here(asks)))),
+            Some(_) => Work::later(async move { Self::reserve(self, &asks).await.map(taken) }),
         }
     }
 
@@ -44,6 +46,11 @@ impl Limits for Stores {
             Some(_) => Work::later(async move { Self::peek(self, &asks).await }),
         }
     }
+}
+
+fn taken((standings, reservation): (Vec<Standing>, Option<Reservation>)) -> Taken {
+    let reservation = reservation.map(|reservation| Box::new(reservation) as Box<_>);
+    (standings, reservation)
 }
 
 impl Replies for Stores {
@@ -61,11 +68,11 @@ impl Replies for Stores {
 
     fn lead_or_join(&self, key: String) -> Flight {
         match self.flights().lead_or_join(key) {
-            FlightRole::Lead(lead) => Flight::Lead(lead),
+            FlightRole::Lead(lead) => Flight::Lead(Ticket::new(lead)),
             FlightRole::Follow(follow) => Flight::Follow {
                 id: follow.id(),
                 age: follow.age(),
-                follow,
+                follow: Ticket::new(follow),
             },
             FlightRole::Alone => Flight::Alone,
         }

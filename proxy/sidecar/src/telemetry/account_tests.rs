@@ -3,12 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use dialect::Dialect;
+use policy::Tags;
 
 use super::*;
-use crate::{
-    cost::Tags,
-    telemetry::{metrics, settle},
-};
+use crate::telemetry::{metrics, settle};
 
 fn record(model: &str, tags: &[(&str, &str)]) -> Record {
     let mut all = Tags::default();

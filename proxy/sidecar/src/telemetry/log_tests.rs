@@ -3,10 +3,11 @@
 use std::sync::mpsc;
 
 use dialect::{Dialect, Usage};
+use policy::Unit;
 
 use super::*;
 use crate::{
-    cost::{NanoDollars, Unit},
+    cost::NanoDollars,
     telemetry::{Verdict, metrics},
 };
 

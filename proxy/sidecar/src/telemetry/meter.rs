@@ -31,7 +31,7 @@ pub enum Hook {
 
 const HOOKS: [&str; 4] = ["request", "reply", "end", "failure"];
 
-/// Outcomes of a call: the verdicts of a hook, and [`crate::policy::Fault::label`]; `held_released`
+/// Outcomes of a call: the verdicts of a hook, and [`policy::Fault::label`]; `held_released`
 /// for text that went out as it was because its time was over. Anything else is counted as `other`.
 const OUTCOMES: [&str; 18] = [
     "other",

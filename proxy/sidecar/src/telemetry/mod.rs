@@ -7,8 +7,9 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use dialect::{Dialect, Usage};
+use policy::Tags;
 
-use crate::cost::{NanoDollars, Tags, Units};
+use crate::cost::{NanoDollars, Units};
 
 mod account;
 pub mod log;

@@ -262,7 +262,7 @@ impl Wish {
                 "inject" if ["enabled", "disabled"].contains(&text) => Ok(()),
                 "inject" => Err(format!("`{text}` is neither enabled nor disabled")),
                 _ => match key.strip_prefix("tag-") {
-                    Some(tag) if outrigger::config::Tags::valid_name(tag) => Ok(()),
+                    Some(tag) if policy::tags::is_name(tag) => Ok(()),
                     Some(tag) => Err(format!(
                         "`{tag}` is no tag; take small letters, digits, `-` and `_`, 32 at most"
                     )),

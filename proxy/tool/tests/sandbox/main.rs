@@ -19,14 +19,13 @@ use std::{
 
 use dialect::{Delta, Dialect, Place, Places, request::Body};
 use outrigger::{
-    config::PolicyLimits,
-    policy::{Call, Decision, Failure, Fault, Instance, Outcome, Program, ReplyHead},
     sandbox::{
         Compiler, Grants, Host, Loader, Options, Policy, Source, Version,
         capabilities::{BODY, CREDENTIALS, FETCH, VALUES},
     },
     telemetry::metrics::PolicyMeters,
 };
+use policy::{Call, Decision, Failure, Fault, Instance, Outcome, PolicyLimits, Program, ReplyHead};
 
 mod earlier;
 mod faults;

@@ -1,10 +1,10 @@
 //! `caller:`.
 
 use http::HeaderName;
+use policy::Caller;
 
 use super::Check;
 use crate::config::{
-    Caller,
     file::{self, Text},
     problems::Path,
 };

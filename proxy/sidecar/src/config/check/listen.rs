@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
+use policy::ByHost;
+
 use super::Check;
 use crate::config::{
     Kind, Listen, Others, Upstream,
     file::{self, Text, WrittenAdmin},
-    hosts::{ByHost, Claim, Hosts, host_and_port, is_name, normal},
+    hosts::{Claim, Hosts, host_and_port, is_name, normal},
     listen::reach,
     problems::Path,
 };

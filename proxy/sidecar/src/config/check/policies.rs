@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
+use dialect::describe::Exempt;
+use policy::{Effect, OnUnseen, PolicyLimits};
+
 use super::{Check, Env, io_words};
 use crate::config::{
-    Effect, OnUnseen, Policies, PolicyLimits, Use,
+    Policies, Use,
     file::{self, DEFAULT, Grant, Text, WrittenUnseen},
     problems::Path,
     scalars::grants_there_are,
-    unseen::KINDS,
 };
 use crate::sandbox::{
     Grants,
@@ -207,10 +209,12 @@ impl Check<'_> {
         for (name, word) in entries.iter().filter(|(name, _)| *name != DEFAULT) {
             let at = at.key(name);
             let effect = self.effect(&at, Some(word));
-            match KINDS.into_iter().find(|kind| kind.name() == name) {
+            match Exempt::ALL.into_iter().find(|kind| kind.name() == name) {
                 Some(kind) => on_unseen = on_unseen.with(kind, effect),
                 None => {
-                    let kinds = KINDS.map(|kind| format!("`{}`", kind.name())).join(", ");
+                    let kinds = Exempt::ALL
+                        .map(|kind| format!("`{}`", kind.name()))
+                        .join(", ");
                     self.problem(
                         &at,
                         format!("is no kind of content; there are {kinds}, and `{DEFAULT}` for everything else"),

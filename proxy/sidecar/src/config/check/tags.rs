@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderName;
+use policy::tags::{is_name, is_value};
 
 use super::Check;
 use crate::config::{
@@ -38,7 +39,7 @@ impl Check<'_> {
         let mut rules = Vec::new();
         for (name, tag) in usual.into_iter().chain(written) {
             let at = at.key(&name);
-            if !Tags::valid_name(&name) {
+            if !is_name(&name) {
                 self.problem(&at, "is no name for a tag; write a letter, then letters, digits, `-` and `_`, in lower case and 32 at most");
                 continue;
             }
@@ -126,7 +127,7 @@ impl Check<'_> {
             let value = (self.env)(&variable).filter(|value| !value.is_empty());
             (at.clone(), value?)
         };
-        if Tags::valid(&value) {
+        if is_value(&value) {
             return Some(value);
         }
         self.problem(

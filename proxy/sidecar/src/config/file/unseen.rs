@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use dialect::describe::Exempt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -11,7 +12,6 @@ use serde::{
 use crate::config::{
     file::{Named, Text},
     scalars::VARIABLE,
-    unseen::KINDS,
 };
 
 /// The key of the map form for all that has no key of its own.
@@ -57,7 +57,7 @@ impl JsonSchema for WrittenUnseen {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let word = serde_json::json!({ "anyOf": [{ "enum": ["block", "skip"] }, { "type": "string", "pattern": VARIABLE }] });
-        let keys = std::iter::once(DEFAULT).chain(KINDS.map(|kind| kind.name()));
+        let keys = std::iter::once(DEFAULT).chain(Exempt::ALL.map(|kind| kind.name()));
         let properties: serde_json::Map<String, serde_json::Value> =
             keys.map(|key| (key.to_owned(), word.clone())).collect();
         json_schema!({ "anyOf": [

@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use dialect::{Delta, in_band::Errors, reply::Reply as Decoder, tap::Tap, usage_chunk::Filter};
 use http_body::{Body, Frame, SizeHint};
+use policy::ReplyHead;
 
 use super::{
     super::{encoding, settle::ExchangeGuard},
@@ -19,7 +20,7 @@ use super::{
     flow::Flow,
     rewrite::Rewriter,
 };
-use crate::{policy::ReplyHead, upstream::Inbound};
+use crate::upstream::Inbound;
 
 /// A frame for the app; none at a good end.
 pub(super) type Next = Option<Result<Frame<Bytes>, Broken>>;

@@ -25,6 +25,7 @@ mod rewrite;
 use body::ReplyBody;
 pub(super) use clock::timeouts;
 use dialect::reply::{Reply as Decoder, ReplyLimits};
+use policy::{ReplyHead, chain::Stop};
 
 use super::{
     REQUEST_ID, Reply,
@@ -38,7 +39,6 @@ use super::{
 };
 use crate::{
     config::Limits,
-    policy::{ReplyHead, chain::Stop},
     refusal::{Code, Refusal},
     upstream::credentials,
 };

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use dialect::{Delta, reply::Reply as Decoder};
 use http_body::{Body, Frame};
+use policy::{Denial, ReplyHead, Run};
 use tokio::time::Instant;
 
 use super::{
@@ -19,10 +20,7 @@ use super::{
     flow::{Flow, State},
     stopped,
 };
-use crate::{
-    policy::{Denial, ReplyHead, Run},
-    refusal::{Code, Refusal},
-};
+use crate::refusal::{Code, Refusal};
 
 /// Generated tokens between two looks at a limit that may end the stream.
 const COVER_EVERY: u64 = 16;

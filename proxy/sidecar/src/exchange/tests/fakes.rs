@@ -4,18 +4,14 @@ use std::sync::atomic::AtomicU64;
 
 use dialect::{Delta, Place, Places};
 use http::{HeaderName, HeaderValue};
+use policy::{
+    Asked, Call, Coverage, Decision, Denial, Effect, Failure, Fault, Found, Hooks, Instance, Keep,
+    Kept, Link, Manifest, Outcome, PolicyLimits, Program, ReplyHead, Rescued, Reserved, Shown,
+    Unit, Work, chain::Listener, quarantine::Quarantine,
+};
 
 use super::*;
-use crate::{
-    config::{Effect, PolicyLimits},
-    cost::Unit,
-    policy::{
-        Asked, Call, Coverage, Decision, Denial, Failure, Fault, Found, Hooks, Instance, Keep,
-        Link, Manifest, Outcome, Program, ReplyHead, Rescued, Reserved, Shown, Work,
-        chain::Listener, quarantine::Quarantine,
-    },
-    state::{Ask, Kept, Window},
-};
+use crate::state::{Ask, Window};
 
 /// A policy, by the one thing that it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +140,7 @@ fn denial() -> Denial {
 async fn reserve(stores: &Stores, call: &mut Call, ask: Ask, cuts: bool) {
     let (_, reservation) = stores.reserve(&[ask]).await.unwrap();
     call.books.reserved.push(Reserved {
-        reservation: reservation.unwrap(),
+        reservation: Box::new(reservation.unwrap()),
         units: vec![(Unit::TotalTokens, cuts)],
     });
 }

@@ -15,6 +15,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
+use policy::Chain;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
@@ -24,7 +25,6 @@ use super::{
 use crate::{
     BoxError,
     config::{Config, Upstream},
-    policy::Chain,
     state::{Stores, flights::Flights},
     telemetry::{Record, metrics::Models},
     upstream::{Connection, Decoded, Inbound, Payload, SendError},

@@ -1,7 +1,8 @@
 //! What policies reserved, kept and served.
 
+use policy::Unit;
+
 use super::*;
-use crate::cost::Unit;
 
 const ERROR: &str = r#"{"error":{"message":"no","type":"server_error","param":null,"code":null}}"#;
 /// Some 40 tokens, in an event.

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
+use policy::{ByHost, Chain};
 use rustls::{
     pki_types::{PrivateKeyDer, ServerName},
     server::{ClientHello, ResolvesServerCert},
@@ -26,9 +27,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::{
-    config::ByHost,
     exchange::generation::{Generation, routing_table},
-    policy::Chain,
     state::{Stores, flights::Flights},
     telemetry::metrics::Models,
     upstream::Pool,

@@ -5,11 +5,11 @@
 
 use bytes::Bytes;
 use dialect::{Passage, canon, request::Body};
+use policy::Unit;
 use ring::digest::{SHA256, digest};
 use wasmtime::component::Resource;
 
 use super::{super::bindings, Access, Capability, State, credentials, headers, limits, misuse};
-use crate::cost::Unit;
 use bindings::{interfaces::exchange, types as wit};
 
 /// The capability `types`.
@@ -296,7 +296,7 @@ impl State {
         Ok(body)
     }
 
-    pub(in super::super) fn head(&self) -> wasmtime::Result<&crate::policy::ReplyHead> {
+    pub(in super::super) fn head(&self) -> wasmtime::Result<&policy::ReplyHead> {
         match &self.head {
             Some(head) => Ok(head),
             None => misuse("no reply is lent to this hook"),

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
+use policy::{Reservation, Reserved, Unit};
+
 use super::{
     super::bindings::interfaces::limits as wit, Access, Capability, Nothing, State, Unavailable,
     Work, misuse,
 };
-use crate::{
-    cost::Unit,
-    policy::{Reservation, Reserved},
-};
-
 /// The capability `limits`.
 pub static LIMITS: Capability = Capability {
     name: "limits",
@@ -28,7 +25,7 @@ pub trait Limits: Send + Sync {
 }
 
 /// How buckets stand after a call, and what it took.
-pub type Taken = (Vec<Standing>, Option<Reservation>);
+pub type Taken = (Vec<Standing>, Option<Box<dyn Reservation>>);
 
 /// The largest amount, and the largest limit: 2^52, so that sums stay exact in Redis, whose scripts count in doubles.
 pub const MOST: u64 = 1 << 52;

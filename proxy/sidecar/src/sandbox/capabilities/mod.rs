@@ -15,10 +15,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use policy::Call;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::{bindings::interfaces, contract::Version, store::State, v0_2::interfaces as earlier};
-use crate::policy::Call;
 
 /// The functions of an interface, for each contract since the one that brought it.
 macro_rules! linked {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use policy::{Found, Keep, Kept, Ticket};
+
 use super::{
     super::bindings::interfaces::replies as wit, Access, Capability, Nothing, State, Unavailable,
     Work, misuse,
 };
-use crate::policy::{Follow, Found, Keep, Kept, Lead};
 
 /// The capability `replies`.
 pub static REPLIES: Capability = Capability {
@@ -33,11 +34,11 @@ pub trait Replies: Send + Sync {
 /// What an exchange does for a reply that others may want too.
 pub enum Flight {
     /// Gets it for all.
-    Lead(Lead),
+    Lead(Ticket),
     /// Waits for the exchange that leads.
     Follow {
         /// Its place among those who wait.
-        follow: Follow,
+        follow: Ticket,
         /// The flight's number in this process; says nothing of its key.
         id: u64,
         /// How long the flight has been under way.

@@ -1,12 +1,12 @@
 //! Between the types of 0.2 and those of today.
 
 use dialect::{Delta, Dialect, Passage, Place, Places};
+use policy::{Hooks, Manifest};
 
 use super::{
     super::bindings::{interfaces as bindings, types as today},
     bindings::outrigger::policy::{fetch, limits, log, replies, types, values},
 };
-use crate::policy::{Hooks, Manifest};
 
 impl From<Dialect> for types::Dialect {
     fn from(dialect: Dialect) -> Self {

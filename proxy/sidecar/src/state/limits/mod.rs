@@ -8,7 +8,9 @@
 //! while one whose limit is changed goes on with what is used. `window.rs` counts; `memory.rs` and
 //! `shared.rs` store the buckets.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
+
+use policy::Settled;
 
 pub(super) mod memory;
 pub(super) mod queue;
@@ -52,19 +54,17 @@ pub(super) enum TakenFrom {
     InDoubt(Option<memory::Hold>),
 }
 
-/// Resolves when a settlement is in the store. May be dropped: the settlement is stored all the
-/// same.
-#[derive(Debug)]
-pub struct Settled(Vec<tokio::sync::oneshot::Receiver<()>>);
+impl policy::Reservation for Reservation {
+    fn amount(&self, index: usize) -> Option<u64> {
+        self.takes.get(index).map(|take| take.amount)
+    }
 
-impl Settled {
-    /// Waits until everything is in the store: not at all in memory, otherwise for as long as the
-    /// store is away, so bound it.
-    pub async fn done(self) {
-        for part in self.0 {
-            // An error means that the settlement was dropped, which is counted elsewhere.
-            let _ = part.await;
-        }
+    fn settle(self: Box<Self>, truth: &[u64]) -> Settled {
+        (*self).settle(truth)
+    }
+
+    fn extend(&mut self, index: usize, by: u64) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(self.extend(index, by))
     }
 }
 
@@ -82,7 +82,16 @@ impl Reservation {
     /// keeps what it reserved. Never blocks: the settlement is sent to a shared store in the
     /// background, again and again until it has it, and counts once whatever happens.
     pub fn settle(mut self, truth: &[u64]) -> Settled {
-        Settled(self.settle_all(|index, amount| truth.get(index).copied().unwrap_or(amount)))
+        let parts = self.settle_all(|index, amount| truth.get(index).copied().unwrap_or(amount));
+        if parts.is_empty() {
+            return Settled::now();
+        }
+        Settled::when(Box::pin(async {
+            for part in parts {
+                // An error means that the settlement was dropped, which is counted elsewhere.
+                let _ = part.await;
+            }
+        }))
     }
 
     /// Takes more for one request, as a stream does that has outgrown its reservation. Returns

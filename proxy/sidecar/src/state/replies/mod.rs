@@ -15,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use policy::Kept;
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
 use redis::Value;
 use ring::digest::{SHA256, digest};
@@ -33,19 +34,6 @@ use record::{Damage, Record};
 pub const LARGEST: usize = 16 << 20;
 /// Bytes that an entry costs in memory beyond key and bytes.
 const OVERHEAD: u64 = 192;
-
-/// A stored reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Id for headers and for eviction; 32 hexadecimal digits.
-    pub id: String,
-    /// The bytes as they were stored.
-    pub bytes: Bytes,
-    /// Time since it was stored.
-    pub age: Duration,
-    /// Time until it expires; `None` if it does not.
-    pub expires_in: Option<Duration>,
-}
 
 /// Reasons for which a reply was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use outrigger::{
     config::cases::Cases,
-    policy::{PolicyLimits, Program},
     reload::rehearsal::{self, rehearse},
     sandbox::{Compiler, Grants, Loader, Options, Policy, Source},
 };
+use policy::{PolicyLimits, Program};
 
 /// Runs a policy's cases in the real host.
 pub(super) fn run_cases(module: &Path, file: &Path) -> Result<String, String> {

@@ -9,10 +9,17 @@
 //! callers apart.
 
 use dialect::address;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 
-use crate::config::Caller;
+/// The `caller:` section; empty where it is left out: then the credential counts, else the cookies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Headers, the first that a request carries counts.
+    pub headers: Vec<HeaderName>,
+    /// Cookies, the first that a request carries counts where it carries none of the headers.
+    pub cookies: Vec<String>,
+}
 
 /// A name for the caller, the same on every replica: a hash of the first header or cookie that
 /// `rule` names and the request carries, else of its credential, else of its cookies. None where it
@@ -108,4 +115,78 @@ pub fn hash(credential: &[u8]) -> String {
         }
     }
     name
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&str, &str)]) -> HeaderMap {
+        let parsed = list.iter().map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        });
+        parsed.fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value);
+            map
+        })
+    }
+
+    #[test]
+    fn a_caller_has_one_name_however_its_key_comes() {
+        let named = |list: &[(&str, &str)]| of(&headers(list));
+        // printf sk-1 | sha256sum
+        let name = "0f2c10bf3d128c71";
+        for header in [
+            ("authorization", "Bearer sk-1"),
+            ("authorization", "bearer  sk-1 "),
+            ("x-api-key", "sk-1"),
+            ("api-key", "sk-1"),
+            ("x-goog-api-key", "sk-1"),
+            ("authorization", "sk-1"),
+        ] {
+            assert_eq!(named(&[header]).as_deref(), Some(name), "{header:?}");
+        }
+        assert_ne!(named(&[("x-api-key", "sk-2")]).unwrap(), name);
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&[("authorization", "Bearer ")]), None);
+        assert_eq!(hash(b"sk-1"), name);
+    }
+
+    #[test]
+    fn a_caller_without_a_key_is_known_by_its_cookies_in_any_order() {
+        let of = |list: &[(&str, &str)]| name(&Caller::default(), &headers(list), "/v1/x");
+        let a = of(&[("cookie", "sid=a; theme=dark")]);
+        assert!(a.is_some());
+        assert_eq!(of(&[("cookie", "theme=dark; sid=a")]), a);
+        assert_eq!(of(&[("cookie", "theme=dark"), ("cookie", "sid=a")]), a);
+        assert_ne!(of(&[("cookie", "sid=b; theme=dark")]), a);
+        assert_eq!(of(&[("cookie", " ; ")]), None);
+        // a key goes before cookies, wherever it stands
+        let key = of(&[("x-api-key", "sk-1")]);
+        assert_eq!(of(&[("x-api-key", "sk-1"), ("cookie", "sid=a")]), key);
+        let path = "/v1beta/models/m:generateContent?key=sk-1";
+        let in_path = headers(&[("cookie", "sid=a")]);
+        assert_eq!(name(&Caller::default(), &in_path, path), key);
+    }
+
+    #[test]
+    fn what_identifies_a_caller_is_the_operators_choice_and_never_everybody() {
+        let rule = Caller {
+            headers: vec!["x-user".parse().unwrap()],
+            cookies: vec!["sid".into()],
+        };
+        let of = |list: &[(&str, &str)]| name(&rule, &headers(list), "/v1/x");
+        let user = of(&[("x-user", "ana")]);
+        assert_eq!(of(&[("x-user", "ana"), ("x-api-key", "sk-1")]), user);
+        assert_ne!(of(&[("x-user", "bob"), ("x-api-key", "sk-1")]), user);
+        let session = of(&[("cookie", "theme=dark; sid=ana")]);
+        assert_eq!(of(&[("cookie", "sid=ana; theme=light")]), session);
+        assert_ne!(session, user, "a cookie is no header");
+        // none of them: as without a rule
+        let key = name(&Caller::default(), &headers(&[("x-api-key", "sk-1")]), "/");
+        assert_eq!(of(&[("x-api-key", "sk-1"), ("cookie", "theme=dark")]), key);
+        assert_ne!(of(&[("cookie", "theme=a")]), of(&[("cookie", "theme=b")]));
+    }
 }

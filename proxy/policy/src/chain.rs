@@ -11,8 +11,10 @@ use std::{
 
 use dialect::Places;
 
-use super::{Call, Coverage, Denial, Fault, Found, Program, quarantine::Quarantine};
-use crate::config::{Effect, OnUnseen, PolicyLimits};
+use super::{
+    Call, Coverage, Denial, Effect, Fault, Found, OnUnseen, PolicyLimits, Program,
+    quarantine::Quarantine,
+};
 
 mod run;
 mod seat;

@@ -1,14 +1,31 @@
-//! Effect on an exchange of which a policy can't see a part: in general, and by the kind of that
-//! part.
+//! Effect on an exchange of a policy that fails, or that can't see a part of it: in general, and by
+//! the kind of that part.
 
 use std::fmt;
 
 use dialect::describe::Exempt;
 
-use super::Effect;
-
 /// The kinds of content inside a body that no policy can be shown.
-pub(in crate::config) const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;
+const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;
+
+/// Effect on an exchange that a policy fails, or can't see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The exchange is refused.
+    Block,
+    /// The exchange goes on as if the policy were not there.
+    Skip,
+}
+
+impl Effect {
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Skip => "skip",
+        }
+    }
+}
 
 /// Effect on an exchange of which a policy can't see a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +49,7 @@ impl From<Effect> for OnUnseen {
 impl OnUnseen {
     /// The same with another effect of one kind.
     #[must_use]
-    pub(crate) fn with(mut self, kind: Exempt, effect: Effect) -> Self {
+    pub fn with(mut self, kind: Exempt, effect: Effect) -> Self {
         for (known, named) in KINDS.into_iter().zip(&mut self.named) {
             if known == kind {
                 *named = Some(effect);

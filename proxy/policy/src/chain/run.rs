@@ -11,7 +11,7 @@ use super::{
     Chain, Link, Stop, Verdict,
     seat::{Seat, Side, mark},
 };
-use crate::policy::{Call, Coverage, Decision, Denial, Failure, Mark, Outcome, ReplyHead, Work};
+use crate::{Call, Coverage, Decision, Denial, Failure, Mark, Outcome, ReplyHead, Work};
 
 /// One exchange's way through the chain.
 pub struct Run {
@@ -340,11 +340,6 @@ impl Run {
             seat.verdict
                 .map(|verdict| (&*seat.link, verdict, seat.took))
         })
-    }
-
-    /// Time spent in policies.
-    pub fn took(&self) -> Duration {
-        self.seats.iter().map(|seat| seat.took).sum()
     }
 
     /// Whether anybody wants to know how it ends.

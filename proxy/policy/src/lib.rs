@@ -1,27 +1,36 @@
-//! What is decided: the chain of policies, what becomes of their faults, and what each was shown.
+//! Decisions about policies: the chain, what becomes of faults, and what each policy was shown.
 //!
-//! The room is pure. It owns the two traits that the sandbox implements, [`Program`] and [`Instance`], and never hears of wasm; callers
-//! pass `now`.
+//! The crate is pure: no socket, file, clock or task; callers pass `now`. It owns the two traits that
+//! a sandbox implements, [`Program`] and [`Instance`], and never hears of wasm; the small types that
+//! it decides on ([`Effect`], [`OnUnseen`], [`PolicyLimits`], [`Unit`], [`Tags`], [`Caller`]), which
+//! configuration and accounting read and fill; and the traits of what policies take on in stores
+//! ([`Reservation`], [`Ticket`]), which is all that it knows of them.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use dialect::{Delta, Dialect, Places, Usage};
 
-use crate::cost::Unit;
-
 mod books;
 mod call;
+pub mod caller;
 pub mod chain;
 mod coverage;
+mod effect;
 mod hold;
+mod limits;
 pub mod quarantine;
+pub mod tags;
+mod unit;
 
-pub use books::{Books, Follow, Found, Keep, Kept, Lead, Reservation, Reserved};
-pub use call::{Call, ConnectionId, Mark};
+pub use books::{Books, Found, Keep, Kept, Reservation, Reserved, Settled, Ticket};
+pub use call::{ByHost, Call, ConnectionId, Mark};
+pub use caller::Caller;
 pub use chain::{Chain, Link, Run, Verdict};
 pub use coverage::Coverage;
-
-pub use crate::config::PolicyLimits;
+pub use effect::{Effect, OnUnseen};
+pub use limits::PolicyLimits;
+pub use tags::Tags;
+pub use unit::Unit;
 
 /// A boxed future that owns what it works on, so that whoever waits for it may leave.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;

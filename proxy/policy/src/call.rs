@@ -11,11 +11,18 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use super::{Books, Estimates, books};
-use crate::{
-    config::{ByHost, Caller},
-    cost::{Tags, Unit, caller},
-};
+use super::{Books, Caller, Estimates, Tags, Unit, books, caller};
+
+/// The upstream that an exchange came in for, because the app dialled a host that it claims.
+/// Travels as a request's extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByHost {
+    /// Its name.
+    pub upstream: Arc<str>,
+    /// True if the app dialled the very host of its URL. Then paths are the provider's own and pass
+    /// as they are.
+    pub own: bool,
+}
 
 /// The connection that a request came on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

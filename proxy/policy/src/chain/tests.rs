@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use parking_lot::Mutex;
 
 use super::*;
-use crate::policy::{
+use crate::{
     Call, ConnectionId, Decision, Failure, Hooks, Instance, Manifest, Outcome, ReplyHead, Rescued,
     Work,
 };

@@ -9,10 +9,7 @@ use std::{
 use dialect::{Delta, Place, Places};
 
 use super::{Link, Stop, Verdict};
-use crate::{
-    config::Effect,
-    policy::{Blame, Coverage, Fault, Instance, hold::Hold},
-};
+use crate::{Blame, Coverage, Effect, Fault, Instance, hold::Hold};
 
 /// A policy's place.
 pub(super) struct Seat {
