@@ -63,7 +63,7 @@ pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
 
 /// Reports whether every server finds the same model in a path of Gemini's: escapes stand in the
 /// model's name alone.
-pub fn is_exact(path: &str) -> bool {
+pub(crate) fn is_exact(path: &str) -> bool {
     let (bare, _) = split(path);
     let address = read(Dialect::GeminiGenerate, path);
     let address = address.filter(|address| !address.model.contains(ODD));
@@ -94,7 +94,7 @@ fn split_method(bare: &str) -> Option<(&str, &str)> {
 
 /// The same path with another model; `None` where there is no place for one, or the name could lead
 /// elsewhere (`..`, an empty segment).
-pub fn with_model(dialect: Dialect, path: &str, model: &str) -> Option<String> {
+pub(crate) fn with_model(dialect: Dialect, path: &str, model: &str) -> Option<String> {
     let place = read(dialect, path)?.place;
     if !is_name(model) {
         return None;

@@ -20,17 +20,17 @@ mod skip;
 mod tests;
 mod text;
 
-pub use pointer::{find, pointer};
-pub use text::{Text, quote};
+pub(crate) use pointer::{find, pointer};
+pub(crate) use text::{Text, quote};
 use text::{plain, unescape};
 
 /// The greatest depth to which containers may nest.
-pub const DEPTH: u8 = 128;
+pub(crate) const DEPTH: u8 = 128;
 
 /// The kind of a value, seen from its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are RFC 8259's")]
-pub enum Kind {
+pub(crate) enum Kind {
     Object,
     Array,
     String,
@@ -41,7 +41,7 @@ pub enum Kind {
 
 /// A place in a JSON document. A copy remembers the place.
 #[derive(Clone, Copy)]
-pub struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: u8,
@@ -50,7 +50,7 @@ pub struct Cursor<'a> {
 
 /// A member's name.
 #[derive(Clone, Copy)]
-pub struct Key<'a> {
+pub(crate) struct Key<'a> {
     raw: &'a [u8],
     start: usize,
     escaped: bool,
@@ -58,12 +58,12 @@ pub struct Key<'a> {
 
 impl<'a> Cursor<'a> {
     /// The document's beginning.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self::starting(bytes, 0)
     }
 
     /// The value that begins at byte `at`, or at the first byte after it that is not whitespace.
-    pub fn starting(bytes: &'a [u8], at: usize) -> Self {
+    pub(crate) fn starting(bytes: &'a [u8], at: usize) -> Self {
         Self {
             bytes,
             at,
@@ -75,7 +75,7 @@ impl<'a> Cursor<'a> {
     /// A cursor at the value that begins at byte `at`, which reads as leniently as clients in
     /// Python and JavaScript read replies: `NaN`, `Infinity` and `-Infinity` are numbers, and a
     /// string may hold bare control characters.
-    pub fn lenient(bytes: &'a [u8], at: usize) -> Self {
+    pub(crate) fn lenient(bytes: &'a [u8], at: usize) -> Self {
         Self {
             lenient: true,
             ..Self::starting(bytes, at)
@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Byte offset.
-    pub fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
@@ -91,7 +91,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// No value begins here.
-    pub fn kind(&mut self) -> Result<Kind, Malformed> {
+    pub(crate) fn kind(&mut self) -> Result<Kind, Malformed> {
         match self.peek() {
             Some(b'{') => Ok(Kind::Object),
             Some(b'[') => Ok(Kind::Array),
@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// No object begins here, it is malformed or nested too deeply, or `each` says so.
-    pub fn object(
+    pub(crate) fn object(
         &mut self,
         mut each: impl FnMut(Key<'a>, &mut Cursor<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
@@ -137,7 +137,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// No array begins here, it is malformed or nested too deeply, or `each` says so.
-    pub fn array(
+    pub(crate) fn array(
         &mut self,
         mut each: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
@@ -162,7 +162,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// No string begins here, it is malformed, or it is not UTF-8.
-    pub fn text(&mut self) -> Result<Text, Malformed> {
+    pub(crate) fn text(&mut self) -> Result<Text, Malformed> {
         let text = self.literal("a string is expected")?;
         let inner = self.bytes.get(text.range.start + 1..text.range.end - 1);
         match inner.map(str::from_utf8) {
@@ -178,7 +178,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// The value is malformed.
-    pub fn text_or_skip(&mut self) -> Result<Option<Text>, Malformed> {
+    pub(crate) fn text_or_skip(&mut self) -> Result<Option<Text>, Malformed> {
         if self.kind()? == Kind::String {
             return self.text().map(Some);
         }
@@ -190,7 +190,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// It is malformed or nested too deeply.
-    pub fn skip(&mut self) -> Result<Range<usize>, Malformed> {
+    pub(crate) fn skip(&mut self) -> Result<Range<usize>, Malformed> {
         let kind = self.kind()?;
         let start = self.at;
         match kind {
@@ -205,7 +205,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// The value is malformed.
-    pub fn integer(&mut self) -> Result<Option<u64>, Malformed> {
+    pub(crate) fn integer(&mut self) -> Result<Option<u64>, Malformed> {
         let range = self.skip()?;
         let digits = self.bytes.get(range).unwrap_or_default();
         Ok(digits.iter().try_fold(0_u64, |sum, byte| {
@@ -220,7 +220,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// The value is malformed.
-    pub fn count(&mut self) -> Result<Option<u64>, Malformed> {
+    pub(crate) fn count(&mut self) -> Result<Option<u64>, Malformed> {
         let range = self.skip()?;
         Ok(count(self.bytes.get(range).unwrap_or_default()))
     }
@@ -229,7 +229,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// The value is malformed.
-    pub fn boolean(&mut self) -> Result<Option<bool>, Malformed> {
+    pub(crate) fn boolean(&mut self) -> Result<Option<bool>, Malformed> {
         let range = self.skip()?;
         Ok(match self.bytes.get(range) {
             Some(b"true") => Some(true),
@@ -242,7 +242,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// Something other than whitespace follows.
-    pub fn end(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
             Some(_) => Err(self.malformed("something follows the document")),
@@ -361,7 +361,7 @@ impl<'a> Cursor<'a> {
 impl<'a> Key<'a> {
     /// Reports whether the key, decoded, is `name`.
     #[inline]
-    pub fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         if self.escaped {
             self.decode() == name
         } else {
@@ -371,7 +371,7 @@ impl<'a> Key<'a> {
 
     /// The decoded name's bytes.
     #[inline]
-    pub fn bytes(&self) -> Cow<'a, [u8]> {
+    pub(crate) fn bytes(&self) -> Cow<'a, [u8]> {
         match self.escaped {
             true => Cow::Owned(unescape(self.raw).into_bytes()),
             false => Cow::Borrowed(self.raw),
@@ -379,17 +379,17 @@ impl<'a> Key<'a> {
     }
 
     /// Reports whether there is a backslash in it.
-    pub fn is_escaped(&self) -> bool {
+    pub(crate) fn is_escaped(&self) -> bool {
         self.escaped
     }
 
     /// Its range, quotes included.
-    pub fn range(&self) -> Range<usize> {
+    pub(crate) fn range(&self) -> Range<usize> {
         self.start..self.start + self.raw.len() + 2
     }
 
     /// Resolves its escapes; bytes that are not UTF-8 become U+FFFD.
-    pub fn decode(&self) -> Cow<'a, str> {
+    pub(crate) fn decode(&self) -> Cow<'a, str> {
         if self.escaped {
             Cow::Owned(unescape(self.raw))
         } else {

@@ -3,7 +3,7 @@
 //! # Inside
 //!
 //! One folder per wire format, whose `DESCRIPTION` is its row in the table of [`Dialect`], and the
-//! JSON and SSE mechanics that they share. Nothing parses a document into a tree. A [`json`] cursor
+//! JSON and SSE mechanics that they share. Nothing parses a document into a tree. A `json` cursor
 //! walks the original bytes once and notes where the strings are that may be shown; an edit is a
 //! splice into those bytes.
 
@@ -28,7 +28,7 @@ mod fetched;
 mod fuzz;
 mod gemini_generate;
 pub mod in_band;
-pub mod json;
+mod json;
 mod kind;
 mod openai_chat;
 mod openai_completions;

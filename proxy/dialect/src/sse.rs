@@ -279,7 +279,7 @@ pub fn lines(fields: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The value of a `data:` line.
-pub fn data_of(line: &[u8]) -> Option<&[u8]> {
+pub(crate) fn data_of(line: &[u8]) -> Option<&[u8]> {
     line.get(value_of(line, b"data")?..)
 }
 

@@ -148,7 +148,7 @@ pub fn estimate(text: &str) -> u64 {
 }
 
 /// Estimates the tokens of text that is UTF-8, or nearly.
-pub fn estimate_bytes(bytes: &[u8]) -> u64 {
+pub(crate) fn estimate_bytes(bytes: &[u8]) -> u64 {
     const LANES: usize = 4;
     let length = if bytes.len() < 512 {
         0
@@ -176,7 +176,7 @@ pub fn estimate_bytes(bytes: &[u8]) -> u64 {
 /// Estimates the tokens of a part that holds no text, by its label in the coverage and its size as
 /// JSON source. Generous: it stands until the provider reports usage, and an estimate of nothing
 /// passes every limit.
-pub fn estimate_part(label: &str, bytes: u64) -> u64 {
+pub(crate) fn estimate_part(label: &str, bytes: u64) -> u64 {
     // Base64 takes a third more than what it holds.
     let (least, bytes_each) = match label {
         // counted one by one

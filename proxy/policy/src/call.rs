@@ -69,7 +69,7 @@ impl std::fmt::Debug for Call {
 }
 
 /// Where a call's journal stood.
-pub struct Mark {
+pub(crate) struct Mark {
     body: BodyMark,
     undo: usize,
     books: books::Mark,
@@ -141,7 +141,7 @@ impl Call {
     }
 
     /// Tells callers apart, in this process: by what identifies them, or by the connection where the request carries nothing that does.
-    pub fn caller_hash(&self) -> u64 {
+    pub(crate) fn caller_hash(&self) -> u64 {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         match self.caller() {
             Some(name) => KEY.hash_one(name),
@@ -181,7 +181,7 @@ impl Call {
     }
 
     /// Remembers how the call stands.
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark {
             body: self.body.mark(),
             undo: self.undo.len(),
@@ -190,18 +190,18 @@ impl Call {
     }
 
     /// Whether anything was edited since `mark`.
-    pub fn edited_since(&self, mark: &Mark) -> bool {
+    pub(crate) fn edited_since(&self, mark: &Mark) -> bool {
         self.undo.len() > mark.undo || !self.body.unchanged_since(&mark.body)
     }
 
     /// Takes back the headers for the reply that were set since `mark`.
-    pub fn forget_reply_headers(&mut self, mark: &Mark) {
+    pub(crate) fn forget_reply_headers(&mut self, mark: &Mark) {
         let before = mark.books.reply_headers();
         self.books.reply_headers.truncate(before);
     }
 
     /// Undoes everything since `mark`.
-    pub fn roll_back(&mut self, mark: Mark) {
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
         self.body.roll_back(mark.body);
         self.books.roll_back(mark.books);
         while self.undo.len() > mark.undo {

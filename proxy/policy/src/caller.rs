@@ -24,7 +24,7 @@ pub struct Caller {
 /// A name for the caller, the same on every replica: a hash of the first header or cookie that
 /// `rule` names and the request carries, else of its credential, else of its cookies. None where it
 /// carries none of these.
-pub fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<String> {
+pub(crate) fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<String> {
     let named = || {
         rule.headers.iter().find_map(|name| {
             let value = headers.get(name)?.as_bytes().trim_ascii();
@@ -86,7 +86,7 @@ fn hash_of(name: &str, value: &[u8]) -> String {
 
 /// A name for the caller: a hash of the credential that the request carries, the same on every
 /// replica. None where it carries none.
-pub fn of(headers: &HeaderMap) -> Option<String> {
+fn of(headers: &HeaderMap) -> Option<String> {
     let value = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let bearer = |value: &'_ [u8]| {
         let scheme = value
@@ -106,7 +106,7 @@ pub fn of(headers: &HeaderMap) -> Option<String> {
 
 /// 16 hexadecimal digits of the credential's SHA-256, as in [`of`]; for a credential that is no
 /// header (Gemini's `?key=`).
-pub fn hash(credential: &[u8]) -> String {
+fn hash(credential: &[u8]) -> String {
     let digest = digest(&SHA256, credential);
     let mut name = String::with_capacity(16);
     for byte in digest.as_ref().iter().take(8) {

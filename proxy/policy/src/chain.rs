@@ -127,12 +127,12 @@ impl Chain {
 
 impl Link {
     /// Whether it is shown passages of requests.
-    pub fn reads_prompts(&self) -> bool {
+    pub(crate) fn reads_prompts(&self) -> bool {
         let manifest = self.program.manifest();
         manifest.hooks.request && !manifest.reads.is_empty()
     }
     /// Whether it is asked about requests, be it for the model or a parameter alone.
-    pub fn judges_requests(&self) -> bool {
+    pub(crate) fn judges_requests(&self) -> bool {
         self.program.manifest().hooks.request
     }
     /// Whether it is shown replies.

@@ -12,23 +12,24 @@ use dialect::{Delta, Dialect, Places, Usage};
 
 mod books;
 mod call;
-pub mod caller;
+mod caller;
 pub mod chain;
 mod coverage;
 mod effect;
 mod hold;
 mod limits;
-pub mod quarantine;
+mod quarantine;
 pub mod tags;
 mod unit;
 
 pub use books::{Books, Found, Keep, Kept, Reservation, Reserved, Settled, Ticket};
-pub use call::{ByHost, Call, ConnectionId, Mark};
+pub use call::{ByHost, Call, ConnectionId};
 pub use caller::Caller;
-pub use chain::{Chain, Link, Run, Verdict};
+pub use chain::{Chain, Link, Run};
 pub use coverage::Coverage;
 pub use effect::{Effect, OnUnseen};
 pub use limits::PolicyLimits;
+pub use quarantine::Quarantine;
 pub use tags::Tags;
 pub use unit::Unit;
 

@@ -12,17 +12,17 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 
 /// Faults that close the door.
-pub const FAULTS: usize = 5;
+const FAULTS: usize = 5;
 /// Faults of one caller that count: whoever finds what breaks a policy closes it for nobody else.
-pub const OF_ONE_CALLER: usize = 3;
+const OF_ONE_CALLER: usize = 3;
 /// The time within which they count.
-pub const WINDOW: Duration = Duration::from_secs(30);
+const WINDOW: Duration = Duration::from_secs(30);
 /// How long the door stays closed at first.
-pub const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(5);
 /// How long it stays closed at most.
-pub const LONGEST_REST: Duration = Duration::from_secs(300);
+const LONGEST_REST: Duration = Duration::from_secs(300);
 /// How long a knock may take.
-pub const KNOCK: Duration = Duration::from_secs(60);
+const KNOCK: Duration = Duration::from_secs(60);
 
 /// The door of one policy in one generation.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ struct Closed {
 
 impl Quarantine {
     /// Whether the policy may be asked now.
-    pub fn admits(&self, now: Instant) -> bool {
+    pub(crate) fn admits(&self, now: Instant) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return true;
         }
@@ -71,7 +71,7 @@ impl Quarantine {
     }
 
     /// Notes a call that worked; tells whether that opened the door.
-    pub fn worked(&self) -> bool {
+    pub(crate) fn worked(&self) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
         }
@@ -89,7 +89,7 @@ impl Quarantine {
     }
 
     /// Notes a fault of the module at a request of `caller`; tells whether that closed the door.
-    pub fn failed(&self, caller: u64, now: Instant) -> bool {
+    pub(crate) fn failed(&self, caller: u64, now: Instant) -> bool {
         self.troubled.store(true, Ordering::Relaxed);
         let mut state = self.state();
         if let Some(closed) = &mut state.closed {
@@ -120,7 +120,7 @@ impl Quarantine {
     }
 
     /// Gives back a knock that proved nothing: it led to no call, or to a fault that is not the module's.
-    pub fn abandoned(&self) {
+    pub(crate) fn abandoned(&self) {
         if !self.troubled.load(Ordering::Relaxed) {
             return;
         }

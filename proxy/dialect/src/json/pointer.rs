@@ -6,12 +6,12 @@ use super::{Cursor, Kind};
 
 /// The range of the value at an RFC 6901 pointer. Of members with one name the last counts, as
 /// nearly every parser has it.
-pub fn pointer(bytes: &[u8], pointer: &str) -> Option<Range<usize>> {
+pub(crate) fn pointer(bytes: &[u8], pointer: &str) -> Option<Range<usize>> {
     find(bytes, pointer)?.skip().ok()
 }
 
 /// A cursor at the value that an RFC 6901 pointer names; the value itself is not looked at.
-pub fn find<'a>(bytes: &'a [u8], pointer: &str) -> Option<Cursor<'a>> {
+pub(crate) fn find<'a>(bytes: &'a [u8], pointer: &str) -> Option<Cursor<'a>> {
     let mut cursor = Cursor::new(bytes);
     if !pointer.is_empty() {
         for token in pointer.strip_prefix('/')?.split('/') {

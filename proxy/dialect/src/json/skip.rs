@@ -11,7 +11,7 @@ impl Cursor<'_> {
     ///
     /// # Errors
     /// No value begins here, or it does not end.
-    pub fn pass(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn pass(&mut self) -> Result<(), Malformed> {
         let kind = self.kind()?;
         match kind {
             Kind::String => return self.pass_string(),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range};
 
 /// The place of a string literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub(crate) struct Text {
     /// Its bytes, quotes included.
     pub range: Range<usize>,
     /// True if there is a backslash in it.
@@ -13,7 +13,7 @@ pub struct Text {
 
 impl Text {
     /// Resolves the escapes. `bytes` are those that the cursor walked; other bytes give other text.
-    pub fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
+    pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
         let inner = self.range.start.saturating_add(1)..self.range.end.saturating_sub(1);
         let raw = bytes.get(inner).unwrap_or_default();
         if self.escaped {
@@ -109,7 +109,7 @@ fn code_point(escape: &[u8]) -> (char, usize) {
 }
 
 /// Appends a JSON string literal with no more escapes than RFC 8259 §7 asks for.
-pub fn quote(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();

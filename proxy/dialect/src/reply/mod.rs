@@ -86,7 +86,7 @@ impl Reply {
     /// Returns the same reader without [`Self::output_estimate`], for a caller that shows nothing:
     /// the estimate would be most of the work.
     #[must_use]
-    pub fn without_estimate(mut self) -> Self {
+    pub(crate) fn without_estimate(mut self) -> Self {
         self.state.uncounted = true;
         self
     }

@@ -11,7 +11,7 @@ use super::{
     Chain, Link, Stop, Verdict,
     seat::{Seat, Side, mark},
 };
-use crate::{Call, Coverage, Decision, Denial, Failure, Mark, Outcome, ReplyHead, Work};
+use crate::{Call, Coverage, Decision, Denial, Failure, Outcome, ReplyHead, Work, call::Mark};
 
 /// One exchange's way through the chain.
 pub struct Run {

@@ -6,8 +6,8 @@ use dialect::{Delta, Place, Places};
 use http::{HeaderName, HeaderValue};
 use policy::{
     Asked, Call, Coverage, Decision, Denial, Effect, Failure, Fault, Found, Hooks, Instance, Keep,
-    Kept, Link, Manifest, Outcome, PolicyLimits, Program, ReplyHead, Rescued, Reserved, Shown,
-    Unit, Work, chain::Listener, quarantine::Quarantine,
+    Kept, Link, Manifest, Outcome, PolicyLimits, Program, Quarantine, ReplyHead, Rescued, Reserved,
+    Shown, Unit, Work, chain::Listener,
 };
 
 use super::*;
