@@ -25,8 +25,6 @@ pub enum Payload {
     /// All of it, with its exact length: leaves in one write with the head. A clone is free, so
     /// that a caller may keep one for a retry.
     Whole(Bytes),
-    /// The caller's body as it comes, never buffered.
-    Network(Incoming),
     /// A body of another type, such as the caller's under a size limit.
     Stream(Stream),
 }
@@ -55,10 +53,6 @@ impl Body for Payload {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
-            Self::Network(body) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-            }
             Self::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -66,7 +60,6 @@ impl Body for Payload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Network(body) => body.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
         }
     }
@@ -74,7 +67,6 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Network(body) => body.size_hint(),
             Self::Stream(body) => body.size_hint(),
         }
     }
@@ -85,7 +77,6 @@ impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
-            Self::Network(_) => f.write_str("Network"),
             Self::Stream(_) => f.write_str("Stream"),
         }
     }
