@@ -32,7 +32,6 @@ use http::{HeaderMap, Method};
 use outrigger::{
     cost::Estimate,
     exchange::report::PolicyReporter,
-    sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS},
     state::{Ask, MOST, Stores, Window},
     telemetry::metrics::PolicyMeter,
 };
@@ -41,6 +40,7 @@ use policy::{
     Run, Unit,
 };
 use rustix::time::{ClockId, clock_gettime};
+use sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS};
 
 /// The binary's own.
 #[global_allocator]

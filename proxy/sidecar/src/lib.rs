@@ -33,14 +33,12 @@
 //!
 //! # Dependencies between rooms
 //!
-//! `cli → {intercept, admin, reload} → exchange → {policy, sandbox, route, upstream} → {dialect,
-//! state, telemetry} → cost → config`. What policies may use is behind [`sandbox`]'s ports: `state`,
-//! `telemetry` and `upstream` implement them, and the sandbox knows none of the three. `config`
-//! knows `signing`'s keys, the sandbox's table of capabilities, and no other room. [`ca`] knows
-//! `config` alone; `cli` opens it and hands `intercept` its resolver. [`dialect`], [`policy`] and
-//! [`embedded`] are crates: the first knows nobody, the others know `dialect`, and every room may
-//! know all three. `route` and `cost` are pure (`cost` knows `dialect` and `policy` for their
-//! words), only `sandbox` knows wasmtime; where Cargo does not keep this, a test does.
+//! `cli → {intercept, admin, reload} → exchange → {route, upstream} → {state, telemetry} → cost →
+//! config`. `config` knows `signing`'s keys and no other room. [`ca`] knows `config` alone; `cli`
+//! opens it and hands `intercept` its resolver. `route` and `cost` are pure. [`dialect`], [`policy`],
+//! [`embedded`] and [`sandbox`] are crates below all rooms: the first knows nobody, the others know
+//! `dialect`, and the sandbox `policy`. What policies may use is behind the sandbox's ports, which
+//! `state`, `telemetry` and `upstream` implement. Where Cargo does not keep this, a test does.
 
 pub mod admin;
 pub mod ca;
@@ -55,7 +53,6 @@ pub mod overload;
 pub mod refusal;
 pub mod reload;
 pub mod route;
-pub mod sandbox;
 pub mod signing;
 pub mod state;
 pub mod telemetry;

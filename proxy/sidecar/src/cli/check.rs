@@ -6,10 +6,10 @@ use super::{Stop, environment, say};
 use crate::{
     config::{Config, Use, file},
     reload::{self, Scan, admit::admitted, assemble::Assembler, rehearsal},
-    sandbox::{Compiler, Host, Loader, Options, Version},
     signing::Seen,
     tool,
 };
+use sandbox::{Compiler, Host, Loader, Options, Version};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 
 use super::scalars;
-use crate::sandbox::{Grants, capabilities::Capability};
+use sandbox::{Grants, capabilities::Capability};
 
 /// A policy's cases.
 #[derive(Debug, Deserialize)]

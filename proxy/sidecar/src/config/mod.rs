@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 
 use policy::{Caller, Effect, OnUnseen, PolicyLimits};
 
-use crate::sandbox::Grants;
+use sandbox::Grants;
 
 mod ca;
 pub mod cases;

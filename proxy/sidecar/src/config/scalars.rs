@@ -10,7 +10,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::sandbox::capabilities::{Access, Capability};
+use sandbox::capabilities::{Access, Capability};
 
 /// A target as written.
 #[derive(Debug)]

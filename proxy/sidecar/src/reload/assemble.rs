@@ -14,6 +14,8 @@ use std::{
 use policy::{Chain, Link, PolicyLimits};
 use semver::Version;
 
+use sandbox::{Grants, Loader};
+
 use crate::{
     config::{Config, Kind, Upstream, Use},
     cost::{
@@ -26,7 +28,6 @@ use crate::{
         bring::{bring, with_rules},
         scan::PolicyFile,
     },
-    sandbox::{Grants, Loader},
     signing::{Seen, Trust, Verified, hex},
     telemetry::metrics::{self, Models},
 };

@@ -9,10 +9,10 @@ use super::{rehearsal::rehearse, scan::PolicyFile};
 use crate::{
     config::{Use, cases::Cases},
     exchange::report::PolicyReporter,
-    sandbox::{Loader, Source},
     signing::Refused,
     telemetry::metrics::PolicyMeter,
 };
+use sandbox::{Loader, Source};
 
 /// Loads the very bytes whose hash was judged: they are read once, and checked against it.
 ///

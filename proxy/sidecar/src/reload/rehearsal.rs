@@ -15,10 +15,11 @@ use policy::{
     chain::{Listener, Stop},
 };
 
+use sandbox::Host;
+
 use crate::{
     config::cases::{Case, Cases, Expect},
     cost::{Estimate, Prices, learn::UNKNOWN_OUTPUT},
-    sandbox::Host,
     state::Stores,
     telemetry::metrics::PolicyMeters,
 };

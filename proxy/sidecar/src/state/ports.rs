@@ -11,7 +11,7 @@ use super::{
     flights::FlightRole,
     limits::{Ask, Standing},
 };
-use crate::sandbox::{
+use sandbox::{
     Host,
     capabilities::{
         Work,

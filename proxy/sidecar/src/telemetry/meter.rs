@@ -14,7 +14,7 @@ use ::metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 use parking_lot::Mutex;
 
 use super::{metrics::recorder, table};
-use crate::sandbox::capabilities::metrics::{Meter, Metrics};
+use sandbox::capabilities::metrics::{Meter, Metrics};
 
 /// A policy's hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::{collections::BTreeSet, time::Duration};
 use dialect::Usage;
 
 use super::*;
-use crate::sandbox::capabilities::metrics::Meter as _;
 use crate::telemetry::meter::OWN_NAMES;
 use crate::{
     cost::{NanoDollars, tags},
     telemetry::{Verdict, settle},
 };
+use sandbox::capabilities::metrics::Meter as _;
 
 /// The value of the line that begins with `series`.
 #[track_caller]

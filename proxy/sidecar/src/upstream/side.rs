@@ -26,7 +26,7 @@ use reqwest::{
 };
 
 use super::{addresses::forbidden, cause, connect::tls, credentials::strip_hop_by_hop};
-use crate::sandbox::capabilities::{
+use sandbox::capabilities::{
     Work,
     fetch::{Answer, Call, Error, Fetch},
 };

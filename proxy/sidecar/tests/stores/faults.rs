@@ -6,11 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use outrigger::sandbox::capabilities::values::Values as _;
 use outrigger::{
     config::{Degrade, Secret, State},
     state::{Stores, Unavailable, ValueError, Window},
 };
+use sandbox::capabilities::values::Values as _;
 use tokio::time::Instant;
 
 use super::{Rig, SECOND, bucket, lossy::Wire, of, servers::Server, until, with, within};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use outrigger::sandbox::capabilities::values::Values as _;
 use outrigger::state::{NotKept, ValueError};
+use sandbox::capabilities::values::Values as _;
 
 use super::{Rig, SECOND, conformance::in_every_store, until};
 

@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
         Command::Webhook(arguments) => webhook::webhook(&arguments),
         Command::Compile => {
             outrigger::harden::child();
-            return outrigger::sandbox::compile_child();
+            return sandbox::compile_child();
         }
     })
 }

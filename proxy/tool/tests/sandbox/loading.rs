@@ -1,6 +1,6 @@
 //! Tests of loading: what loads, what is refused and in which words, and the cache.
 
-use outrigger::sandbox::LoadError;
+use sandbox::LoadError;
 
 use super::*;
 
@@ -170,7 +170,7 @@ fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
         ..source("{}")
     });
     assert_eq!(told, LoadError::Proposals("threads".into()));
-    let told = outrigger::sandbox::introduced(&shared);
+    let told = sandbox::introduced(&shared);
     assert_eq!(told.err(), Some(LoadError::Proposals("threads".into())));
 }
 

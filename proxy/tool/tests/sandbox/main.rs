@@ -18,14 +18,12 @@ use std::{
 };
 
 use dialect::{Delta, Dialect, Place, Places, request::Body};
-use outrigger::{
-    sandbox::{
-        Compiler, Grants, Host, Loader, Options, Policy, Source, Version,
-        capabilities::{BODY, CREDENTIALS, FETCH, VALUES},
-    },
-    telemetry::metrics::PolicyMeters,
-};
+use outrigger::telemetry::metrics::PolicyMeters;
 use policy::{Call, Decision, Failure, Fault, Instance, Outcome, PolicyLimits, Program, ReplyHead};
+use sandbox::{
+    Compiler, Grants, Host, Loader, Options, Policy, Source, Version,
+    capabilities::{BODY, CREDENTIALS, FETCH, VALUES},
+};
 
 mod earlier;
 mod faults;

@@ -1,7 +1,7 @@
 //! The services behind `values` and `fetch`.
 
 use bytes::Bytes;
-use outrigger::sandbox::capabilities::{
+use sandbox::capabilities::{
     Work,
     fetch::{self, Fetch},
     values::{Answer, Values},

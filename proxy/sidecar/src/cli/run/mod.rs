@@ -28,7 +28,6 @@ use crate::{
     intercept::{self, Front, Listeners, tunnels},
     overload,
     reload::{self, Reloader, Scan, assemble::Assembler, rehearsal},
-    sandbox::{Compiler, Host, Loader, Options},
     signing::Seen,
     state::{Stores, flights::Flights},
     telemetry::{
@@ -38,6 +37,7 @@ use crate::{
     tool,
     upstream::{Pool, side},
 };
+use sandbox::{Compiler, Host, Loader, Options};
 
 mod certify;
 mod greeting;

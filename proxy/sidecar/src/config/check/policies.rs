@@ -12,7 +12,7 @@ use crate::config::{
     problems::Path,
     scalars::grants_there_are,
 };
-use crate::sandbox::{
+use sandbox::{
     Grants,
     capabilities::{Access, Capability},
 };

@@ -18,7 +18,7 @@ mod script;
 pub(super) mod shared;
 mod window;
 
-pub use crate::sandbox::capabilities::{
+pub use sandbox::capabilities::{
     Unavailable,
     limits::{Ask, MOST, Standing, Window},
 };

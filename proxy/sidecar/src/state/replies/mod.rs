@@ -24,7 +24,8 @@ use super::{
     Clock, Unavailable,
     client::{Fault, StoreClient},
 };
-use crate::{sandbox::capabilities::Work, telemetry::metrics};
+use crate::telemetry::metrics;
+use sandbox::capabilities::Work;
 
 mod record;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::sandbox::capabilities::{
+use sandbox::capabilities::{
     Work,
     values::{self, Answer},
 };
 
-pub use crate::sandbox::capabilities::values::Error as ValueError;
+pub use sandbox::capabilities::values::Error as ValueError;
 
 pub(super) mod memory;
 pub(super) mod shared;

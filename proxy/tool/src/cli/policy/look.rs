@@ -2,10 +2,11 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
+use sandbox::{Compiler, Grants, Loader, Options, Policy, Source};
+
 use outrigger::{
     config::cases::Cases,
     reload::rehearsal::{self, rehearse},
-    sandbox::{Compiler, Grants, Loader, Options, Policy, Source},
 };
 use policy::{PolicyLimits, Program};
 

@@ -10,11 +10,8 @@ use std::{
 use semver::Version;
 use zeroize::Zeroizing;
 
-use outrigger::{
-    sandbox,
-    signing::{
-        Beside, Digest, LARGEST, PublicKey, SecretKey, Statement, Subject, Trust, digest, hex,
-    },
+use outrigger::signing::{
+    Beside, Digest, LARGEST, PublicKey, SecretKey, Statement, Subject, Trust, digest, hex,
 };
 
 /// No key's file is larger, in bytes.

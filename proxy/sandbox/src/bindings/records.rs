@@ -6,7 +6,7 @@
 
 use wasmtime::component::{ComponentType, HasData, Lift, Linker, Lower};
 
-use crate::sandbox::store::State;
+use crate::store::State;
 
 /// The interface has no function; the generated code wants this and the next two of every interface.
 #[allow(dead_code, reason = "only the world's own `add_to_linker` names it")]

@@ -12,7 +12,7 @@ wasmtime::component::bindgen!({
         default: trappable,
     },
     with: {
-        "outrigger:policy/exchange.request": crate::sandbox::capabilities::exchange::RequestHandle,
-        "outrigger:policy/exchange.reply-head": crate::sandbox::capabilities::exchange::HeadHandle,
+        "outrigger:policy/exchange.request": crate::capabilities::exchange::RequestHandle,
+        "outrigger:policy/exchange.reply-head": crate::capabilities::exchange::HeadHandle,
     },
 });

@@ -186,10 +186,10 @@ mod tests {
 
     #[test]
     fn the_version_is_the_one_in_the_contract() {
-        let wit = include_str!("../../../../plugin-sdk/wit/policy.wit");
+        let wit = include_str!("../../../plugin-sdk/wit/policy.wit");
         assert!(wit.contains(&format!("\npackage {PACKAGE}@{CONTRACT};")));
         assert!(CONTRACT.starts_with(Version::V0_3.line()));
-        let earlier = include_str!("../../../../plugin-sdk/wit/0.2/policy.wit");
+        let earlier = include_str!("../../../plugin-sdk/wit/0.2/policy.wit");
         assert!(earlier.contains(&format!("\npackage {PACKAGE}@0.2.0;")));
     }
 

@@ -286,11 +286,11 @@ mod tests {
         let contracts = [
             (
                 Version::V0_3,
-                include_str!("../../../../../plugin-sdk/wit/policy.wit"),
+                include_str!("../../../../plugin-sdk/wit/policy.wit"),
             ),
             (
                 Version::V0_2,
-                include_str!("../../../../../plugin-sdk/wit/0.2/policy.wit"),
+                include_str!("../../../../plugin-sdk/wit/0.2/policy.wit"),
             ),
         ];
         for (contract, wit) in contracts {

@@ -49,7 +49,7 @@ pub struct Source {
 /// Who compiles.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// A child: [`crate::tool`]'s file.
+    /// A child: `outrigger-tool`'s file.
     Child(PathBuf),
     /// This very thread.
     #[cfg(feature = "compile")]

@@ -17,7 +17,7 @@ pub(super) const KEPT: usize = 64;
 
 impl Cache {
     /// Keeps what was compiled, and drops what is beyond the bound.
-    pub(in crate::sandbox) fn store(&self, key: &str, compiled: &Compiled) -> io::Result<()> {
+    pub(crate) fn store(&self, key: &str, compiled: &Compiled) -> io::Result<()> {
         let (code, note) = self.paths(key);
         let text = serde_json::to_vec(&Note {
             sha256: hex(digest(&SHA256, &compiled.code).as_ref()),
