@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use super::{Books, Caller, Estimates, Tags, Unit, books, caller};
+use super::{Caller, Claims, Estimates, Tags, Unit, caller, claims};
 
 /// The upstream that an exchange came in for, because the app dialled a host that it claims.
 /// Travels as a request's extension.
@@ -43,7 +43,7 @@ pub struct Call {
     /// The body as it came, where it is encoded and no policy has a say: it leaves like this, unless the host itself edits `body`.
     pub encoded: Option<bytes::Bytes>,
     /// What policies took on in its name.
-    pub books: Books,
+    pub claims: Claims,
     /// The upstream whose host the app dialled; none where it came in by the base URL.
     pub home: Option<ByHost>,
     /// The connection that it came on.
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Call {
         f.debug_struct("Call")
             .field("id", &self.id)
             .field("dialect", &self.dialect)
-            .field("books", &self.books)
+            .field("books", &self.claims)
             .finish_non_exhaustive()
     }
 }
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Call {
 pub(crate) struct Mark {
     body: BodyMark,
     undo: usize,
-    books: books::Mark,
+    claims: claims::Mark,
 }
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Call {
             body,
             encoded: None,
             headers,
-            books: Books::default(),
+            claims: Claims::default(),
             home: None,
             connection: None,
             asked: None,
@@ -185,25 +185,25 @@ impl Call {
         Mark {
             body: self.body.mark(),
             undo: self.undo.len(),
-            books: self.books.mark(),
+            claims: self.claims.mark(),
         }
     }
 
-    /// Whether anything was edited since `mark`.
+    /// Reports whether anything was edited since `mark`.
     pub(crate) fn edited_since(&self, mark: &Mark) -> bool {
         self.undo.len() > mark.undo || !self.body.unchanged_since(&mark.body)
     }
 
     /// Takes back the headers for the reply that were set since `mark`.
     pub(crate) fn forget_reply_headers(&mut self, mark: &Mark) {
-        let before = mark.books.reply_headers();
-        self.books.reply_headers.truncate(before);
+        let before = mark.claims.reply_headers();
+        self.claims.reply_headers.truncate(before);
     }
 
     /// Undoes everything since `mark`.
     pub(crate) fn roll_back(&mut self, mark: Mark) {
         self.body.roll_back(mark.body);
-        self.books.roll_back(mark.books);
+        self.claims.roll_back(mark.claims);
         while self.undo.len() > mark.undo {
             match self.undo.pop() {
                 Some(Undo::Header(name, before)) => {

@@ -16,13 +16,13 @@ use super::{
     quarantine::Quarantine,
 };
 
+mod active;
 mod run;
-mod seat;
 
 pub use run::Run;
 
 /// One policy in force.
-pub struct Link {
+pub struct LoadedPolicy {
     /// The chain's name for it.
     pub name: Arc<str>,
     /// Its own version.
@@ -35,7 +35,7 @@ pub struct Link {
     pub on_unseen: OnUnseen,
     /// Its bounds.
     pub limits: PolicyLimits,
-    /// Whether it is asked at all.
+    /// True if it is asked at all.
     pub quarantine: Quarantine,
     /// Calls so far.
     pub calls: AtomicU64,
@@ -48,16 +48,16 @@ pub struct Link {
 /// The policies of one generation, in order.
 #[derive(Default)]
 pub struct Chain {
-    links: Vec<Arc<Link>>,
+    policies: Vec<Arc<LoadedPolicy>>,
     reads: Places,
     rewrites: Places,
     asks: bool,
 }
 
 impl Chain {
-    /// Puts `links` in force.
-    pub fn new(links: Vec<Arc<Link>>) -> Self {
-        let manifests = || links.iter().map(|link| link.program.manifest());
+    /// Puts `policies` in force.
+    pub fn new(policies: Vec<Arc<LoadedPolicy>>) -> Self {
+        let manifests = || policies.iter().map(|policy| policy.program.manifest());
         Self {
             reads: manifests()
                 .filter(|m| m.hooks.request)
@@ -66,13 +66,13 @@ impl Chain {
                 .filter(|m| m.hooks.reply)
                 .fold(Places::NONE, |all, m| all.union(m.rewrites)),
             asks: manifests().any(|m| m.hooks.request),
-            links,
+            policies,
         }
     }
 
     /// The policies, in order.
-    pub fn links(&self) -> &[Arc<Link>] {
-        &self.links
+    pub fn policies(&self) -> &[Arc<LoadedPolicy>] {
+        &self.policies
     }
     /// Places of a request that any of them reads.
     pub const fn reads(&self) -> Places {
@@ -82,60 +82,68 @@ impl Chain {
     pub const fn rewrites(&self) -> Places {
         self.rewrites
     }
-    /// Whether any of them is asked about requests.
+    /// Reports whether any of them is asked about requests.
     pub const fn asks(&self) -> bool {
         self.asks
     }
     /// The policies that read or judge requests.
-    pub fn judges(&self) -> impl Iterator<Item = &Arc<Link>> {
-        self.links.iter().filter(|link| link.judges_requests())
+    pub fn judges(&self) -> impl Iterator<Item = &Arc<LoadedPolicy>> {
+        self.policies
+            .iter()
+            .filter(|policy| policy.judges_requests())
     }
     /// The first policy that reads prompts and lets no content of the kind called `kind` pass, which nobody can be shown.
-    pub fn blocks_unseen_request(&self, kind: &str) -> Option<&Link> {
-        self.first(|link| link.on_unseen.blocks_in_request(kind) && link.reads_prompts())
+    pub fn blocks_unseen_request(&self, kind: &str) -> Option<&LoadedPolicy> {
+        self.first(|policy| policy.on_unseen.blocks_in_request(kind) && policy.reads_prompts())
     }
     /// The first policy that reads or judges requests, and lets nothing unseen pass.
-    pub fn blocks_unjudged(&self) -> Option<&Link> {
-        self.first_blocking(Link::judges_requests)
+    pub fn blocks_unjudged(&self) -> Option<&LoadedPolicy> {
+        self.first_blocking(LoadedPolicy::judges_requests)
     }
     /// The first policy that reads or judges requests, or rewrites replies, and lets nothing unseen pass: what no dialect reads would go
     /// round it.
-    pub fn blocks_unread(&self) -> Option<&Link> {
-        self.first_blocking(|link| link.judges_requests() || link.rewrites_replies())
+    pub fn blocks_unread(&self) -> Option<&LoadedPolicy> {
+        self.first_blocking(|policy| policy.judges_requests() || policy.rewrites_replies())
     }
     /// The first policy that rewrites replies and lets no unseen one pass.
-    pub fn blocks_unseen_reply(&self) -> Option<&Link> {
-        self.first_blocking(Link::rewrites_replies)
+    pub fn blocks_unseen_reply(&self) -> Option<&LoadedPolicy> {
+        self.first_blocking(LoadedPolicy::rewrites_replies)
     }
     /// The first policy that rewrites replies and is not to miss one of these kinds of content in a reply, which nobody can be shown.
-    pub fn blocks_in_reply(&self, unseen: &[(&'static str, u64)]) -> Option<(&Link, &'static str)> {
+    pub fn blocks_in_reply(
+        &self,
+        unseen: &[(&'static str, u64)],
+    ) -> Option<(&LoadedPolicy, &'static str)> {
         unseen.iter().find_map(|(kind, _)| {
-            let blocks = |link: &Link| link.on_unseen.blocks_in_reply(kind);
-            let link = self.first(|link| blocks(link) && link.rewrites_replies())?;
-            Some((link, *kind))
+            let blocks = |policy: &LoadedPolicy| policy.on_unseen.blocks_in_reply(kind);
+            let policy = self.first(|policy| blocks(policy) && policy.rewrites_replies())?;
+            Some((policy, *kind))
         })
     }
 
-    fn first_blocking(&self, reader: impl Fn(&Link) -> bool) -> Option<&Link> {
-        self.first(|link| link.on_unseen.blocks() && reader(link))
+    fn first_blocking(&self, reader: impl Fn(&LoadedPolicy) -> bool) -> Option<&LoadedPolicy> {
+        self.first(|policy| policy.on_unseen.blocks() && reader(policy))
     }
 
-    fn first(&self, is: impl Fn(&Link) -> bool) -> Option<&Link> {
-        self.links.iter().map(Arc::as_ref).find(|link| is(link))
+    fn first(&self, is: impl Fn(&LoadedPolicy) -> bool) -> Option<&LoadedPolicy> {
+        self.policies
+            .iter()
+            .map(Arc::as_ref)
+            .find(|policy| is(policy))
     }
 }
 
-impl Link {
-    /// Whether it is shown passages of requests.
+impl LoadedPolicy {
+    /// Reports whether it is shown passages of requests.
     pub(crate) fn reads_prompts(&self) -> bool {
         let manifest = self.program.manifest();
         manifest.hooks.request && !manifest.reads.is_empty()
     }
-    /// Whether it is asked about requests, be it for the model or a parameter alone.
+    /// Reports whether it is asked about requests, be it for the model or a parameter alone.
     pub(crate) fn judges_requests(&self) -> bool {
         self.program.manifest().hooks.request
     }
-    /// Whether it is shown replies.
+    /// Reports whether it is shown replies.
     pub fn rewrites_replies(&self) -> bool {
         let manifest = self.program.manifest();
         manifest.hooks.reply && !manifest.rewrites.is_empty()
@@ -179,27 +187,27 @@ impl Verdict {
 /// Why an exchange stops in the chain.
 pub enum Stop {
     /// A policy refused it; the call is there where it did so as a request.
-    Refused(Option<Box<Call>>, Arc<Link>, Denial),
+    Refused(Option<Box<Call>>, Arc<LoadedPolicy>, Denial),
     /// A policy answered it with this text.
-    Replied(Box<Call>, Arc<Link>, String),
+    Replied(Box<Call>, Arc<LoadedPolicy>, String),
     /// A policy answers it with this reply. Where that comes to nothing, the call goes on down the chain.
     Served(Box<Call>, Found),
     /// A policy failed and may not be skipped.
-    Failed(Arc<Link>, Fault),
+    Failed(Arc<LoadedPolicy>, Fault),
 }
 
 impl std::fmt::Debug for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(_, link, denial) => write!(f, "Refused({link:?}, {})", denial.code),
-            Self::Replied(_, link, _) => write!(f, "Replied({link:?})"),
+            Self::Refused(_, policy, denial) => write!(f, "Refused({policy:?}, {})", denial.code),
+            Self::Replied(_, policy, _) => write!(f, "Replied({policy:?})"),
             Self::Served(..) => f.write_str("Served"),
-            Self::Failed(link, fault) => write!(f, "Failed({link:?}, {fault:?})"),
+            Self::Failed(policy, fault) => write!(f, "Failed({policy:?}, {fault:?})"),
         }
     }
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for LoadedPolicy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name)
     }
@@ -208,15 +216,21 @@ impl std::fmt::Debug for Link {
 /// What happened in the chain, told as it happens; the telemetry room listens.
 pub trait Listener: Send + Sync {
     /// A hook was called: `outcome` is a [`Verdict`]'s or a [`Fault`]'s label.
-    fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, took: Duration);
+    fn called(
+        &self,
+        policy: &LoadedPolicy,
+        hook: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    );
     /// A fault's details, for the operator's log.
-    fn faulted(&self, link: &Link, hook: &'static str, fault: &Fault);
-    /// The policy's door closed (`true`) or opened.
-    fn quarantined(&self, link: &Link, closed: bool);
+    fn faulted(&self, policy: &LoadedPolicy, hook: &'static str, fault: &Fault);
+    /// The policy's breaker opened (`true`) or closed.
+    fn quarantined(&self, policy: &LoadedPolicy, open: bool);
     /// Text came out, so many bytes, after having been held this long.
-    fn held(&self, link: &Link, time: Duration, bytes: usize);
+    fn withheld(&self, policy: &LoadedPolicy, time: Duration, bytes: usize);
     /// What the policy was shown of one exchange, and what not. Told once, at the exchange's end.
-    fn covered(&self, link: &Link, coverage: &Coverage);
+    fn covered(&self, policy: &LoadedPolicy, coverage: &Coverage);
 }
 
 #[cfg(test)]

@@ -24,21 +24,21 @@ pub(super) struct Noted {
     /// What takes the delta's place; `None` where it stays as it is.
     pub(super) text: Option<String>,
     /// How long text was held that is out now.
-    pub(super) held_for: Option<Duration>,
+    pub(super) hold_time: Option<Duration>,
 }
 
 impl Noted {
-    const fn of(text: String, held_for: Option<Duration>) -> Self {
+    const fn of(text: String, hold_time: Option<Duration>) -> Self {
         Self {
             text: Some(text),
-            held_for,
+            hold_time,
         }
     }
 
     /// What the policy returned, without so many bytes that are out already.
-    fn without(mut text: String, again: usize, held_for: Option<Duration>) -> Self {
+    fn without(mut text: String, again: usize, hold_time: Option<Duration>) -> Self {
         text.drain(..again);
-        Self::of(text, held_for)
+        Self::of(text, hold_time)
     }
 }
 
@@ -48,7 +48,7 @@ impl Hold {
         let Some(returned) = returned else {
             return Noted {
                 text: None,
-                held_for: self.release(now),
+                hold_time: self.release(now),
             };
         };
         if self.text.is_empty() && returned == given {
@@ -65,11 +65,11 @@ impl Hold {
             Some(rest) if !rest.is_empty() => {
                 let rest = rest.to_owned();
                 let again = self.sent.min(returned.len());
-                let held_for = self.release(now);
+                let hold_time = self.release(now);
                 self.sent -= again;
                 self.since = (rest.len() > self.sent).then_some(now);
                 self.text = rest;
-                Noted::without(returned, again, held_for)
+                Noted::without(returned, again, hold_time)
             }
             _ => {
                 let early = self.text.get(..self.sent).unwrap_or_default();
@@ -125,8 +125,8 @@ mod tests {
 
     fn note(hold: &mut Hold, given: &str, returned: &str, now: Instant) -> (String, Option<u128>) {
         let noted = hold.note(given, Some(returned.into()), now);
-        let held_for = noted.held_for.map(|time| time.as_millis());
-        (noted.text.unwrap(), held_for)
+        let hold_time = noted.hold_time.map(|time| time.as_millis());
+        (noted.text.unwrap(), hold_time)
     }
 
     #[test]
@@ -147,12 +147,12 @@ mod tests {
     fn what_passes_unchanged_was_never_held() {
         let (mut hold, start) = (Hold::default(), Instant::now());
         let nothing = hold.note("text", None, start);
-        assert_eq!((nothing.text, nothing.held_for), (None, None));
+        assert_eq!((nothing.text, nothing.hold_time), (None, None));
         assert_eq!(
             note(&mut hold, "text", "text", start),
             ("text".into(), None)
         );
-        assert_eq!(hold.note("", None, start).held_for, None);
+        assert_eq!(hold.note("", None, start).hold_time, None);
         assert_eq!(hold.bytes(), 0);
     }
 

@@ -10,10 +10,10 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use dialect::{Delta, Dialect, Places, Usage};
 
-mod books;
 mod call;
 mod caller;
 pub mod chain;
+mod claims;
 mod coverage;
 mod effect;
 mod hold;
@@ -22,10 +22,10 @@ mod quarantine;
 pub mod tags;
 mod unit;
 
-pub use books::{Books, Found, Keep, Kept, Reservation, Reserved, Settled, Ticket};
 pub use call::{ByHost, Call, ConnectionId};
 pub use caller::Caller;
-pub use chain::{Chain, Link, Run};
+pub use chain::{Chain, LoadedPolicy, Run};
+pub use claims::{Claims, Found, Keep, Kept, Reservation, Reserved, Settled, Ticket};
 pub use coverage::Coverage;
 pub use effect::{Effect, OnUnseen};
 pub use limits::PolicyLimits;
@@ -209,7 +209,7 @@ pub struct ReplyHead {
     pub status: u16,
     /// The upstream's headers.
     pub headers: http::HeaderMap,
-    /// Whether it is a stream of events.
+    /// True if it is a stream of events.
     pub streaming: bool,
     /// How it is written.
     pub dialect: Dialect,
@@ -229,7 +229,7 @@ pub trait Program: Send + Sync + 'static {
 }
 
 /// What comes back from `on-request`: the call in any case; the instance and its decision, where there was no fault.
-pub type Asked = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
+pub type RequestTurn = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
 
 /// What comes back from `on-failure`.
 pub type Rescued = (Box<dyn Instance>, Decision);
@@ -249,7 +249,7 @@ pub trait Estimates: Send + Sync {
 /// touch, so an app that hangs up cancels the waiting and not the call.
 pub trait Instance: Send + 'static {
     /// Asks what becomes of the request. `call` comes back also when the policy faults.
-    fn on_request(self: Box<Self>, call: Box<Call>) -> Work<Asked>;
+    fn on_request(self: Box<Self>, call: Box<Call>) -> Work<RequestTurn>;
     /// Shows a batch of deltas; an entry per delta, or none at all, says what takes its place.
     fn on_reply(
         self: Box<Self>,

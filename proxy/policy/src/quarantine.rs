@@ -1,7 +1,9 @@
-//! Whether a policy that keeps failing is still asked.
+//! The circuit breaker of a policy that keeps failing: its quarantine.
 //!
-//! [`FAULTS`] faults of the module within [`WINDOW`], of which one caller's count [`OF_ONE_CALLER`] at most, close the door for [`REST`]; then one exchange may knock: if its call works the door
-//! opens, if not the rest doubles, up to [`LONGEST_REST`]. The state is a value behind a lock that is only taken once something failed.
+//! [`FAULTS`] faults of the module within [`WINDOW`], of which one caller's count [`OF_ONE_CALLER`]
+//! at most, open the breaker for [`COOLDOWN`]: no call passes. Then it is half-open, and one exchange
+//! probes the policy: if its call works the breaker closes, if not the cooldown doubles, up to
+//! [`LONGEST_COOLDOWN`]. The state is behind a lock that is only taken once something failed.
 
 use std::{
     collections::VecDeque,
@@ -11,75 +13,76 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// Faults that close the door.
+/// Faults that open the breaker.
 const FAULTS: usize = 5;
-/// Faults of one caller that count: whoever finds what breaks a policy closes it for nobody else.
+/// Faults of one caller that count: whoever finds what breaks a policy takes it from nobody else.
 const OF_ONE_CALLER: usize = 3;
 /// The time within which they count.
 const WINDOW: Duration = Duration::from_secs(30);
-/// How long the door stays closed at first.
-const REST: Duration = Duration::from_secs(5);
-/// How long it stays closed at most.
-const LONGEST_REST: Duration = Duration::from_secs(300);
-/// How long a knock may take.
-const KNOCK: Duration = Duration::from_secs(60);
+/// Time for which the breaker stays open at first.
+const COOLDOWN: Duration = Duration::from_secs(5);
+/// Time for which it stays open at most.
+const LONGEST_COOLDOWN: Duration = Duration::from_secs(300);
+/// Time that a probe may take.
+const PROBE: Duration = Duration::from_secs(60);
 
-/// The door of one policy in one generation.
+/// The breaker of one policy in one generation.
 #[derive(Debug, Default)]
 pub struct Quarantine {
-    /// Set as soon as there is anything to look up: the way of a healthy policy takes no lock.
+    /// Set as soon as there is anything to look up: a healthy policy's calls take no lock.
     troubled: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// When, and whose: fewer than [`FAULTS`].
+    /// Instant and caller of each fault that counts; fewer than [`FAULTS`].
     faults: VecDeque<(Instant, u64)>,
-    closed: Option<Closed>,
+    open: Option<Open>,
 }
 
 #[derive(Debug)]
-struct Closed {
+struct Open {
     until: Instant,
-    rest: Duration,
-    /// Since when an exchange has been knocking. One that left without a word is forgotten after [`KNOCK`].
-    knocking: Option<Instant>,
+    cooldown: Duration,
+    /// The instant at which the probe in progress began. One that ended without a word is forgotten
+    /// after [`PROBE`].
+    probing: Option<Instant>,
 }
 
 impl Quarantine {
-    /// Whether the policy may be asked now.
+    /// Reports whether the policy may be called now.
     pub(crate) fn admits(&self, now: Instant) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return true;
         }
-        match &mut self.state().closed {
+        match &mut self.state().open {
             None => true,
-            Some(closed) if now < closed.until => false,
-            Some(closed)
-                if closed
-                    .knocking
-                    .is_some_and(|since| now.duration_since(since) < KNOCK) =>
+            Some(open) if now < open.until => false,
+            Some(open)
+                if open
+                    .probing
+                    .is_some_and(|since| now.duration_since(since) < PROBE) =>
             {
                 false
             }
-            Some(closed) => {
-                closed.knocking = Some(now);
+            Some(open) => {
+                open.probing = Some(now);
                 true
             }
         }
     }
 
-    /// Notes a call that worked; tells whether that opened the door.
+    /// Notes a call that worked, and reports whether that closed the breaker.
     pub(crate) fn worked(&self) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
         }
         let mut state = self.state();
         if state
-            .closed
+            .open
             .as_ref()
-            .is_none_or(|closed| closed.knocking.is_none())
+            .is_none_or(|open| open.probing.is_none())
         {
             return false;
         }
@@ -88,15 +91,16 @@ impl Quarantine {
         true
     }
 
-    /// Notes a fault of the module at a request of `caller`; tells whether that closed the door.
+    /// Notes a fault of the module at a request of `caller`, and reports whether that opened the
+    /// breaker.
     pub(crate) fn failed(&self, caller: u64, now: Instant) -> bool {
         self.troubled.store(true, Ordering::Relaxed);
         let mut state = self.state();
-        if let Some(closed) = &mut state.closed {
-            if closed.knocking.is_some() {
-                closed.rest = (closed.rest * 2).min(LONGEST_REST);
-                closed.until = now + closed.rest;
-                closed.knocking = None;
+        if let Some(open) = &mut state.open {
+            if open.probing.is_some() {
+                open.cooldown = (open.cooldown * 2).min(LONGEST_COOLDOWN);
+                open.until = now + open.cooldown;
+                open.probing = None;
             }
             return false;
         }
@@ -111,27 +115,28 @@ impl Quarantine {
             return false;
         }
         state.faults.clear();
-        state.closed = Some(Closed {
-            until: now + REST,
-            rest: REST,
-            knocking: None,
+        state.open = Some(Open {
+            until: now + COOLDOWN,
+            cooldown: COOLDOWN,
+            probing: None,
         });
         true
     }
 
-    /// Gives back a knock that proved nothing: it led to no call, or to a fault that is not the module's.
+    /// Gives back a probe that proved nothing: it led to no call, or to a fault that is not the
+    /// module's.
     pub(crate) fn abandoned(&self) {
         if !self.troubled.load(Ordering::Relaxed) {
             return;
         }
-        if let Some(closed) = &mut self.state().closed {
-            closed.knocking = None;
+        if let Some(open) = &mut self.state().open {
+            open.probing = None;
         }
     }
 
-    /// Whether the door is closed.
-    pub fn is_closed(&self) -> bool {
-        self.troubled.load(Ordering::Relaxed) && self.state().closed.is_some()
+    /// True unless the breaker is closed: calls are refused, or a probe is in progress.
+    pub fn is_open(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed) && self.state().open.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -145,61 +150,61 @@ mod tests {
     use super::*;
 
     #[test]
-    fn five_faults_in_half_a_minute_close_the_door_and_one_good_knock_opens_it() {
-        let (door, start) = (Quarantine::default(), Instant::now());
+    fn five_faults_in_half_a_minute_open_the_breaker_and_one_good_probe_closes_it() {
+        let (breaker, start) = (Quarantine::default(), Instant::now());
         for n in 0..4 {
-            assert!(!door.failed(n % 2, start + Duration::from_secs(n)));
-            assert!(door.admits(start));
+            assert!(!breaker.failed(n % 2, start + Duration::from_secs(n)));
+            assert!(breaker.admits(start));
         }
-        assert!(door.failed(0, start + Duration::from_secs(4)));
-        assert!(door.is_closed() && !door.admits(start + Duration::from_secs(5)));
+        assert!(breaker.failed(0, start + Duration::from_secs(4)));
+        assert!(breaker.is_open() && !breaker.admits(start + Duration::from_secs(5)));
 
         let later = start + Duration::from_secs(10);
-        assert!(door.admits(later), "one may knock");
-        assert!(!door.admits(later), "one only");
-        assert!(door.worked() && !door.is_closed() && door.admits(later));
+        assert!(breaker.admits(later), "one may probe");
+        assert!(!breaker.admits(later), "one only");
+        assert!(breaker.worked() && !breaker.is_open() && breaker.admits(later));
     }
 
     #[test]
-    fn a_bad_knock_doubles_the_rest() {
-        let (door, start) = (Quarantine::default(), Instant::now());
+    fn a_failed_probe_doubles_the_cooldown() {
+        let (breaker, start) = (Quarantine::default(), Instant::now());
         for caller in 0..5 {
-            door.failed(caller, start);
+            breaker.failed(caller, start);
         }
-        assert!(door.admits(start + REST));
-        door.failed(0, start + REST);
-        assert!(!door.admits(start + REST + REST));
-        assert!(door.admits(start + REST + 2 * REST));
+        assert!(breaker.admits(start + COOLDOWN));
+        breaker.failed(0, start + COOLDOWN);
+        assert!(!breaker.admits(start + COOLDOWN + COOLDOWN));
+        assert!(breaker.admits(start + COOLDOWN + 2 * COOLDOWN));
     }
 
     #[test]
-    fn rare_faults_never_close_it() {
-        let (door, start) = (Quarantine::default(), Instant::now());
+    fn rare_faults_never_open_it() {
+        let (breaker, start) = (Quarantine::default(), Instant::now());
         for n in 0..100 {
-            assert!(!door.failed(n, start + Duration::from_secs(8 * n)));
+            assert!(!breaker.failed(n, start + Duration::from_secs(8 * n)));
         }
     }
 
     #[test]
-    fn one_caller_alone_never_closes_it() {
-        let (door, start) = (Quarantine::default(), Instant::now());
+    fn one_caller_alone_never_opens_it() {
+        let (breaker, start) = (Quarantine::default(), Instant::now());
         for n in 0..1000 {
-            assert!(!door.failed(7, start + Duration::from_millis(n)));
+            assert!(!breaker.failed(7, start + Duration::from_millis(n)));
         }
-        assert!(door.state().faults.len() <= OF_ONE_CALLER);
+        assert!(breaker.state().faults.len() <= OF_ONE_CALLER);
         let later = start + Duration::from_secs(1);
-        assert!(!door.failed(8, later), "another's first is no proof yet");
-        assert!(door.failed(8, later));
+        assert!(!breaker.failed(8, later), "another's first is no proof yet");
+        assert!(breaker.failed(8, later));
     }
 
     #[test]
-    fn a_knock_that_proves_nothing_leaves_the_rest_as_it_is() {
-        let (door, start) = (Quarantine::default(), Instant::now());
+    fn a_probe_that_proves_nothing_leaves_the_cooldown_as_it_is() {
+        let (breaker, start) = (Quarantine::default(), Instant::now());
         for caller in 0..5 {
-            door.failed(caller, start);
+            breaker.failed(caller, start);
         }
-        assert!(door.admits(start + REST));
-        door.abandoned();
-        assert!(door.is_closed() && door.admits(start + REST));
+        assert!(breaker.admits(start + COOLDOWN));
+        breaker.abandoned();
+        assert!(breaker.is_open() && breaker.admits(start + COOLDOWN));
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use dialect::Delta;
 use policy::{
-    Asked, Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
-    Rescued, Shown, Work,
+    Call, Decision, Denial, Failure, Fault, Instance, Manifest, Outcome, Program, ReplyHead,
+    RequestTurn, Rescued, Shown, Work,
 };
 use wasmtime::{
     Store,
@@ -326,7 +326,7 @@ impl Running {
         let (decision,): (wit::Decision,) = self.call(hook, (request,), 0, body).await?;
         let decision = convert::decision(decision)?;
         if let (Decision::Serve(key), Some(call)) = (&decision, &self.store.data().call)
-            && !call.books.found.iter().any(|(known, _)| known == key)
+            && !call.claims.found.iter().any(|(known, _)| known == key)
         {
             let why = "it serves a reply under a key that it did not find";
             return Err(Fault::BadReturn(why.into()));
@@ -391,7 +391,7 @@ impl Running {
 }
 
 impl Instance for Running {
-    fn on_request(mut self: Box<Self>, call: Box<Call>) -> Work<Asked> {
+    fn on_request(mut self: Box<Self>, call: Box<Call>) -> Work<RequestTurn> {
         Box::pin(ToItsEnd::new(async move {
             self.store.data_mut().call = Some(call);
             let outcome = Running::on_request(&mut self).await;

@@ -36,8 +36,8 @@ use outrigger::{
     telemetry::metrics::PolicyMeter,
 };
 use policy::{
-    Call, Chain, Decision, Effect, Estimates, Instance, Link, PolicyLimits, Program, ReplyHead,
-    Run, Unit,
+    Call, Chain, Decision, Effect, Estimates, Instance, LoadedPolicy, PolicyLimits, Program,
+    ReplyHead, Run, Unit,
 };
 use rustix::time::{ClockId, clock_gettime};
 use sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS};
@@ -163,7 +163,7 @@ fn load(loader: &Loader, name: &str, config: &str) -> Arc<dyn Program> {
 
 fn chain(programs: &[(&str, &Arc<dyn Program>)]) -> Chain {
     let link = |(name, program): &(&str, &Arc<dyn Program>)| {
-        Arc::new(Link {
+        Arc::new(LoadedPolicy {
             name: (*name).into(),
             version: "1".into(),
             program: Arc::clone(program),

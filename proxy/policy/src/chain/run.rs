@@ -8,14 +8,14 @@ use std::{
 use dialect::Delta;
 
 use super::{
-    Chain, Link, Stop, Verdict,
-    seat::{Seat, Side, mark},
+    Chain, LoadedPolicy, Stop, Verdict,
+    active::{ActivePolicy, Side, mark},
 };
 use crate::{Call, Coverage, Decision, Denial, Failure, Outcome, ReplyHead, Work, call::Mark};
 
 /// One exchange's way through the chain.
 pub struct Run {
-    seats: Vec<Seat>,
+    active: Vec<ActivePolicy>,
     /// The seat that is asked next.
     next: usize,
     /// Replies come from this seat on up: all of them, unless one served the reply.
@@ -33,14 +33,14 @@ impl Run {
     /// Begins an exchange's way through `chain`.
     pub fn new(chain: &Chain, clock: fn() -> Instant) -> Self {
         Self {
-            seats: chain.links.iter().map(Seat::new).collect(),
+            active: chain.policies.iter().map(ActivePolicy::new).collect(),
             next: 0,
-            reply_from: chain.links.len(),
+            reply_from: chain.policies.len(),
             before: None,
             raw_from: chain
-                .links
+                .policies
                 .iter()
-                .rposition(|link| link.rewrites_replies())
+                .rposition(|policy| policy.rewrites_replies())
                 .unwrap_or(0),
             caller: 0,
             clock,
@@ -60,32 +60,32 @@ impl Run {
         let resumed = self
             .next
             .checked_sub(1)
-            .and_then(|at| self.seats.get_mut(at));
-        if let Some(seat) = resumed.filter(|seat| seat.verdict == Some(Verdict::Served)) {
-            seat.verdict = Some(Verdict::Forwarded);
+            .and_then(|at| self.active.get_mut(at));
+        if let Some(active) = resumed.filter(|active| active.verdict == Some(Verdict::Served)) {
+            active.verdict = Some(Verdict::Forwarded);
             // It said of the reply what is not true of the one that will come.
             if let Some(mark) = self.before.take() {
                 call.forget_reply_headers(&mark);
             }
         }
-        if !self.seats.is_empty() {
+        if !self.active.is_empty() {
             self.caller = call.caller_hash();
         }
-        for (at, seat) in self.seats.iter_mut().enumerate().skip(self.next) {
+        for (at, active) in self.active.iter_mut().enumerate().skip(self.next) {
             self.next = at + 1;
-            call.books.recordable = at >= self.raw_from;
-            let manifest = seat.link.program.manifest();
+            call.claims.recordable = at >= self.raw_from;
+            let manifest = active.policy.program.manifest();
             if !manifest.hooks.request {
                 continue;
             }
             let reads = !manifest.reads.is_empty();
             if let (true, Some((reason, bytes))) = (reads, unread) {
-                seat.coverage.miss(reason, bytes);
+                active.coverage.miss(reason, bytes);
                 continue;
             }
             let shown = if reads {
                 for (what, bytes) in call.body.unseen() {
-                    seat.coverage.miss(what, *bytes);
+                    active.coverage.miss(what, *bytes);
                 }
                 call.body.passage_bytes(manifest.reads)
             } else {
@@ -93,7 +93,7 @@ impl Run {
             };
             let mark = call.mark();
             let begun = (self.clock)();
-            let (back, turn) = match seat.take(begun) {
+            let (back, turn) = match active.take(begun) {
                 Ok(instance) => instance.on_request(call).await,
                 Err(fault) => (call, Err(fault)),
             };
@@ -101,7 +101,7 @@ impl Run {
             let took = (self.clock)().duration_since(begun);
             match turn {
                 Ok((instance, decision)) => {
-                    seat.coverage.show(shown);
+                    active.coverage.show(shown);
                     let verdict = match &decision {
                         Decision::Refuse(_) => Verdict::Refused,
                         Decision::Reply(_) => Verdict::Replied,
@@ -109,21 +109,25 @@ impl Run {
                         Decision::Forward if call.edited_since(&mark) => Verdict::Edited,
                         Decision::Forward => Verdict::Forwarded,
                     };
-                    seat.worked(instance, "request", verdict, took);
+                    active.worked(instance, "request", verdict, took);
                     match decision {
                         Decision::Forward => {}
                         Decision::Refuse(denial) => {
-                            return Err(Stop::Refused(Some(call), Arc::clone(&seat.link), denial));
+                            return Err(Stop::Refused(
+                                Some(call),
+                                Arc::clone(&active.policy),
+                                denial,
+                            ));
                         }
                         Decision::Reply(text) => {
-                            return Err(Stop::Replied(call, Arc::clone(&seat.link), text));
+                            return Err(Stop::Replied(call, Arc::clone(&active.policy), text));
                         }
                         Decision::Serve(key) => {
-                            let books = &mut call.books;
-                            let found = books.found.iter().position(|(known, _)| *known == key);
+                            let claims = &mut call.claims;
+                            let found = claims.found.iter().position(|(known, _)| *known == key);
                             // The sandbox lets no policy serve what it did not find.
                             if let Some(found) = found {
-                                let (_, found) = books.found.swap_remove(found);
+                                let (_, found) = claims.found.swap_remove(found);
                                 self.before = Some(mark);
                                 return Err(Stop::Served(call, found));
                             }
@@ -132,17 +136,20 @@ impl Run {
                 }
                 Err(fault) => {
                     call.roll_back(mark);
-                    seat.coverage.miss(fault.label(), shown);
-                    seat.failed("request", fault, self.caller, begun + took, took)?;
+                    active.coverage.miss(fault.label(), shown);
+                    active.failed("request", fault, self.caller, begun + took, took)?;
                 }
             }
         }
         Ok(call)
     }
 
-    /// Whether a reply has to be shown to anybody.
+    /// Reports whether a reply has to be shown to anybody.
     pub fn rewrites(&self) -> bool {
-        self.seats.iter().take(self.reply_from).any(Seat::rewrites)
+        self.active
+            .iter()
+            .take(self.reply_from)
+            .any(ActivePolicy::rewrites)
     }
 
     /// The reply that was asked to be served is there: it goes up from the policy that served it, which is not shown it.
@@ -164,8 +171,11 @@ impl Run {
     }
 
     /// When the text that some policy has held longest must be out.
-    pub fn held_until(&self) -> Option<Instant> {
-        self.seats.iter().filter_map(Seat::held_until).min()
+    pub fn hold_until(&self) -> Option<Instant> {
+        self.active
+            .iter()
+            .filter_map(ActivePolicy::hold_until)
+            .min()
     }
 
     /// Gives out, as it is, the text that policies have held for as long as they may. It goes up the rest of the chain and is returned by
@@ -177,10 +187,10 @@ impl Run {
         let now = (self.clock)();
         let mut out = Vec::new();
         for at in (0..self.reply_from).rev() {
-            let Some(seat) = self.seats.get_mut(at) else {
+            let Some(active) = self.active.get_mut(at) else {
                 continue;
             };
-            let deltas = seat.let_go(now);
+            let deltas = active.let_go(now);
             if deltas.is_empty() {
                 continue;
             }
@@ -193,28 +203,28 @@ impl Run {
         Ok(out)
     }
 
-    /// Shows a batch to the first `seats` policies, from the last of them to the first.
+    /// Shows a batch to the first `active` policies, from the last of them to the first.
     async fn up(
         &mut self,
         head: &Arc<ReplyHead>,
         mut deltas: Vec<Delta>,
-        seats: usize,
+        active: usize,
     ) -> Result<Vec<Option<String>>, Stop> {
         let mut changed = vec![];
-        for seat in self.seats.iter_mut().take(seats).rev() {
-            if !seat.rewrites() {
-                if seat.out && seat.link.rewrites_replies() {
-                    let missed = seat.bytes_of(&deltas);
-                    seat.coverage.miss("policy_failed", missed);
+        for active in self.active.iter_mut().take(active).rev() {
+            if !active.rewrites() {
+                if active.out && active.policy.rewrites_replies() {
+                    let missed = active.bytes_of(&deltas);
+                    active.coverage.miss("policy_failed", missed);
                 }
-                seat.give_out(&mut deltas, &mut changed, Side::Before);
+                active.give_out(&mut deltas, &mut changed, Side::Before);
                 continue;
             }
             let shown: Vec<usize> = (0..deltas.len())
                 .filter(|at| {
                     deltas
                         .get(*at)
-                        .is_some_and(|delta| seat.places.contains(delta.place))
+                        .is_some_and(|delta| active.places.contains(delta.place))
                 })
                 .collect();
             if shown.is_empty() {
@@ -224,9 +234,9 @@ impl Run {
                 .iter()
                 .filter_map(|at| deltas.get(*at).cloned())
                 .collect();
-            let bytes = seat.bytes_of(&deltas);
+            let bytes = active.bytes_of(&deltas);
             let begun = (self.clock)();
-            let turn = match seat.take(begun) {
+            let turn = match active.take(begun) {
                 Ok(instance) => instance.on_reply(Arc::clone(head), batch).await,
                 Err(fault) => Err(fault),
             };
@@ -234,14 +244,14 @@ impl Run {
             let took = now.duration_since(begun);
             match turn {
                 Ok((instance, Ok(texts))) => {
-                    seat.coverage.show(bytes);
+                    active.coverage.show(bytes);
                     let mut edited = false;
                     let texts = texts.into_iter().chain(std::iter::repeat(None));
                     for (at, text) in shown.into_iter().zip(texts) {
                         let Some(delta) = deltas.get_mut(at) else {
                             continue;
                         };
-                        let text = seat.hold(delta, text, now);
+                        let text = active.hold(delta, text, now);
                         if let Some(text) = text.filter(|text| *text != delta.text) {
                             edited = true;
                             mark(&mut changed, at);
@@ -253,22 +263,22 @@ impl Run {
                     } else {
                         Verdict::Forwarded
                     };
-                    seat.worked(instance, "reply", verdict, took);
-                    if let Some(fault) = seat.held_too_much() {
-                        seat.instance = None;
-                        seat.failed("reply", fault, self.caller, now, Duration::ZERO)?;
-                        seat.give_out(&mut deltas, &mut changed, Side::After);
+                    active.worked(instance, "reply", verdict, took);
+                    if let Some(fault) = active.exceeds_hold() {
+                        active.instance = None;
+                        active.failed("reply", fault, self.caller, now, Duration::ZERO)?;
+                        active.give_out(&mut deltas, &mut changed, Side::After);
                     }
                 }
                 Ok((instance, Err(denial))) => {
-                    seat.coverage.show(bytes);
-                    seat.worked(instance, "reply", Verdict::Refused, took);
-                    return Err(Stop::Refused(None, Arc::clone(&seat.link), denial));
+                    active.coverage.show(bytes);
+                    active.worked(instance, "reply", Verdict::Refused, took);
+                    return Err(Stop::Refused(None, Arc::clone(&active.policy), denial));
                 }
                 Err(fault) => {
-                    seat.coverage.miss(fault.label(), bytes);
-                    seat.failed("reply", fault, self.caller, now, took)?;
-                    seat.give_out(&mut deltas, &mut changed, Side::Before);
+                    active.coverage.miss(fault.label(), bytes);
+                    active.failed("reply", fault, self.caller, now, took)?;
+                    active.give_out(&mut deltas, &mut changed, Side::Before);
                 }
             }
         }
@@ -285,18 +295,21 @@ impl Run {
 
     /// Notes what no policy can be shown of the reply.
     pub fn missed(&mut self, reason: &'static str, bytes: u64) {
-        for seat in &mut self.seats {
-            if seat.link.rewrites_replies() {
-                seat.coverage.miss(reason, bytes);
+        for active in &mut self.active {
+            if active.policy.rewrites_replies() {
+                active.coverage.miss(reason, bytes);
             }
         }
     }
 
     /// Tells each policy's listener what the policy was shown; to be called once.
     pub fn tell_coverage(&self) {
-        for seat in &self.seats {
-            if seat.coverage != Coverage::default() {
-                seat.link.listener.covered(&seat.link, &seat.coverage);
+        for active in &self.active {
+            if active.coverage != Coverage::default() {
+                active
+                    .policy
+                    .listener
+                    .covered(&active.policy, &active.coverage);
             }
         }
     }
@@ -304,13 +317,13 @@ impl Run {
     /// Asks the policies that were asked about the request what takes the place of a failure, from the last to the first. `None`: nothing does.
     /// A policy that fails here changes nothing: the exchange has failed already.
     pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Result<String, Denial>> {
-        for seat in self.seats.iter_mut().rev() {
-            let asked = seat.verdict.is_some() && !seat.out;
-            if !asked || !seat.link.program.manifest().hooks.failure {
+        for active in self.active.iter_mut().rev() {
+            let asked = active.verdict.is_some() && !active.out;
+            if !asked || !active.policy.program.manifest().hooks.failure {
                 continue;
             }
             let begun = (self.clock)();
-            let turn = match seat.take(begun) {
+            let turn = match active.take(begun) {
                 Ok(instance) => instance.on_failure(Arc::clone(failure)).await,
                 Err(fault) => Err(fault),
             };
@@ -318,41 +331,42 @@ impl Run {
             let took = now.duration_since(begun);
             match turn {
                 Ok((instance, Decision::Reply(text))) => {
-                    seat.worked(instance, "failure", Verdict::Replied, took);
+                    active.worked(instance, "failure", Verdict::Replied, took);
                     return Some(Ok(text));
                 }
                 Ok((instance, Decision::Refuse(denial))) => {
-                    seat.worked(instance, "failure", Verdict::Refused, took);
+                    active.worked(instance, "failure", Verdict::Refused, took);
                     return Some(Err(denial));
                 }
                 Ok((instance, Decision::Forward | Decision::Serve(_))) => {
-                    seat.worked(instance, "failure", Verdict::Forwarded, took);
+                    active.worked(instance, "failure", Verdict::Forwarded, took);
                 }
-                Err(fault) => drop(seat.failed("failure", fault, self.caller, now, took)),
+                Err(fault) => drop(active.failed("failure", fault, self.caller, now, took)),
             }
         }
         None
     }
 
     /// What each policy that was asked did, and how long it took.
-    pub fn verdicts(&self) -> impl Iterator<Item = (&Link, Verdict, Duration)> {
-        self.seats.iter().filter_map(|seat| {
-            seat.verdict
-                .map(|verdict| (&*seat.link, verdict, seat.took))
+    pub fn verdicts(&self) -> impl Iterator<Item = (&LoadedPolicy, Verdict, Duration)> {
+        self.active.iter().filter_map(|active| {
+            active
+                .verdict
+                .map(|verdict| (&*active.policy, verdict, active.took))
         })
     }
 
-    /// Whether anybody wants to know how it ends.
+    /// Reports whether anybody wants to know how it ends.
     pub fn ends(&self) -> bool {
-        self.seats.iter().any(Seat::ends)
+        self.active.iter().any(ActivePolicy::ends)
     }
 
     /// The calls of `on-end` that are due: for whoever settles to run.
     pub fn end(&mut self, outcome: &Arc<Outcome>) -> Option<Work<()>> {
-        let mut due: Vec<Seat> = Vec::new();
-        for seat in std::mem::take(&mut self.seats) {
-            if seat.ends() {
-                due.push(seat);
+        let mut due: Vec<ActivePolicy> = Vec::new();
+        for active in std::mem::take(&mut self.active) {
+            if active.ends() {
+                due.push(active);
             }
         }
         if due.is_empty() {
@@ -360,16 +374,16 @@ impl Run {
         }
         let (clock, caller, outcome) = (self.clock, self.caller, Arc::clone(outcome));
         Some(Box::pin(async move {
-            for mut seat in due {
+            for mut active in due {
                 let begun = clock();
-                let turn = match seat.take(begun) {
+                let turn = match active.take(begun) {
                     Ok(instance) => instance.on_end(Arc::clone(&outcome)).await,
                     Err(fault) => Err(fault),
                 };
                 let now = clock();
                 match turn {
-                    Ok(()) => seat.link.listener.called(
-                        &seat.link,
+                    Ok(()) => active.policy.listener.called(
+                        &active.policy,
                         "end",
                         Verdict::Forwarded.label(),
                         now.duration_since(begun),
@@ -377,7 +391,7 @@ impl Run {
                     // Nobody waits any more: a fault here is counted, and decides nothing.
                     Err(fault) => {
                         let took = now.duration_since(begun);
-                        drop(seat.failed("end", fault, caller, now, took));
+                        drop(active.failed("end", fault, caller, now, took));
                     }
                 }
             }

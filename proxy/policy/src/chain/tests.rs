@@ -154,30 +154,36 @@ impl Instance for FakeInstance {
 struct Heard(Mutex<Vec<String>>, Arc<()>);
 
 impl Listener for Heard {
-    fn called(&self, link: &Link, hook: &'static str, outcome: &'static str, _: Duration) {
+    fn called(
+        &self,
+        policy: &LoadedPolicy,
+        hook: &'static str,
+        outcome: &'static str,
+        _: Duration,
+    ) {
         self.0
             .lock()
-            .push(format!("{} {hook} {outcome}", link.name));
+            .push(format!("{} {hook} {outcome}", policy.name));
     }
-    fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
-    fn quarantined(&self, link: &Link, closed: bool) {
+    fn faulted(&self, _: &LoadedPolicy, _: &'static str, _: &Fault) {}
+    fn quarantined(&self, policy: &LoadedPolicy, open: bool) {
         self.0
             .lock()
-            .push(format!("{} quarantined {closed}", link.name));
+            .push(format!("{} quarantined {open}", policy.name));
     }
-    fn held(&self, _: &Link, _: Duration, _: usize) {}
-    fn covered(&self, link: &Link, coverage: &Coverage) {
+    fn withheld(&self, _: &LoadedPolicy, _: Duration, _: usize) {}
+    fn covered(&self, policy: &LoadedPolicy, coverage: &Coverage) {
         let (shown, missed) = (coverage.shown(), coverage.missed());
         self.0
             .lock()
-            .push(format!("{} covered {shown} {missed:?}", link.name));
+            .push(format!("{} covered {shown} {missed:?}", policy.name));
     }
 }
 
 fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
-    let link = |(name, does, on_error): &(&str, Does, Effect)| {
-        Arc::new(Link {
+    let policy = |(name, does, on_error): &(&str, Does, Effect)| {
+        Arc::new(LoadedPolicy {
             name: (*name).into(),
             version: "1".into(),
             program: Arc::new(Fake {
@@ -213,8 +219,8 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
             listener: Arc::clone(&heard) as Arc<dyn Listener>,
         })
     };
-    let links = policies.iter().map(link).collect();
-    (Chain::new(links), heard)
+    let policies = policies.iter().map(policy).collect();
+    (Chain::new(policies), heard)
 }
 
 fn call() -> Box<Call> {
@@ -275,7 +281,7 @@ async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one(
         ("a", Does::Judges, Effect::Block),
         ("b", Does::Signs, Effect::Block),
     ]);
-    let programs = chain.links().len();
+    let programs = chain.policies().len();
     let instances = || Arc::strong_count(&heard.1) - 1 - programs;
     let mut run = run(&chain);
     let call = run.on_request(call(), None).await.unwrap();
@@ -330,17 +336,17 @@ async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
     for n in 0..7 {
         let (mut run, mut call) = (run(&chain), call());
         call.connection = Some(ConnectionId(n % 2));
-        let Err(Stop::Failed(link, fault)) = run.on_request(call, None).await else {
+        let Err(Stop::Failed(policy, fault)) = run.on_request(call, None).await else {
             panic!("the exchange went on")
         };
-        assert_eq!(&*link.name, "a");
+        assert_eq!(&*policy.name, "a");
         assert_eq!(fault == Fault::Quarantined, n >= 5, "{n}: {fault}");
         assert_eq!(
             heard.0.lock().contains(&"a quarantined true".to_owned()),
             n >= 4
         );
     }
-    assert_eq!(chain.links()[0].faults.load(Ordering::Relaxed), 5);
+    assert_eq!(chain.policies()[0].faults.load(Ordering::Relaxed), 5);
 }
 
 #[tokio::test]
@@ -357,7 +363,7 @@ async fn a_refusal_or_reply_stops_the_chain_where_it_is() {
         assert!(run.on_request(call(), None).await.is_err());
         let verdicts: Vec<_> = run
             .verdicts()
-            .map(|(link, verdict, _)| (link.name.to_string(), verdict))
+            .map(|(policy, verdict, _)| (policy.name.to_string(), verdict))
             .collect();
         assert_eq!(verdicts, [("a".to_owned(), verdict)]);
     }
@@ -437,16 +443,16 @@ async fn text_held_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_w
             ("holder", Does::Swallows, on_error),
         ]);
         let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
-        assert_eq!(run.held_until(), None);
+        assert_eq!(run.hold_until(), None);
         let head = head();
         let text = vec![delta(Place::Assistant, "text")];
         run.on_reply(&head, text).await.unwrap();
-        assert!(run.held_until().is_some());
+        assert!(run.hold_until().is_some());
         assert!(run.overdue(&head).await.unwrap().is_empty(), "not yet");
         AHEAD.set(Duration::from_secs(11));
         let late = run.overdue(&head).await.unwrap();
         assert_eq!(late, [(2, "textabove".to_owned())]);
-        assert_eq!(run.held_until(), None);
+        assert_eq!(run.hold_until(), None);
         let again = run.overdue(&head).await.unwrap();
         assert!(again.is_empty(), "each text is given out once");
         let heard = heard.0.lock();
@@ -454,7 +460,7 @@ async fn text_held_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_w
             .iter()
             .filter(|line| **line == "holder reply held_released");
         assert_eq!(released.count(), 1, "{heard:?}");
-        assert_eq!(chain.links()[1].faults.load(Ordering::Relaxed), 0);
+        assert_eq!(chain.policies()[1].faults.load(Ordering::Relaxed), 0);
     }
 }
 

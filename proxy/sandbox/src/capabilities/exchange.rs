@@ -109,7 +109,7 @@ impl exchange::HostRequest for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        let headers = &mut self.lent()?.books.reply_headers;
+        let headers = &mut self.lent()?.claims.reply_headers;
         if headers.len() >= REPLY_HEADERS {
             return misuse("set-reply-header: an exchange sets 64 headers at most");
         }

@@ -250,7 +250,7 @@ fn millis(time: Duration) -> u64 {
 impl wit::Host for State {
     async fn reserve(&mut self, asks: Vec<wit::Ask>) -> Answer<Vec<wit::Standing>> {
         self.live()?;
-        if self.lent()?.books.reserved.len() >= RESERVATIONS {
+        if self.lent()?.claims.reserved.len() >= RESERVATIONS {
             return misuse("reserve: an exchange has 64 reservations at most");
         }
         let (asks, units) = match self.asks(&asks) {
@@ -264,7 +264,7 @@ impl wit::Host for State {
         let standings = standings(found, &units);
         if let Some(reservation) = reservation {
             self.lent()?
-                .books
+                .claims
                 .reserved
                 .push(Reserved { reservation, units });
         }

@@ -69,10 +69,10 @@ impl wit::Host for State {
             return Ok(Err(why));
         }
         let call = self.lent()?;
-        if call.books.found.len() + call.books.leads.len() >= MOST {
+        if call.claims.found.len() + call.claims.leads.len() >= MOST {
             return misuse("find: an exchange looks for 8 replies at most");
         }
-        if !call.books.recordable {
+        if !call.claims.recordable {
             return Ok(Ok(wit::Found::Absent));
         }
         let streaming = call.body.streaming();
@@ -87,7 +87,7 @@ impl wit::Host for State {
                 age_ms: millis(kept.age),
                 expires_in_ms: kept.expires_in.map_or(0, millis),
             };
-            self.lent()?.books.found.push((key, Found::Kept(kept)));
+            self.lent()?.claims.found.push((key, Found::Kept(kept)));
             return Ok(Ok(wit::Found::Kept(entry)));
         }
         if !share {
@@ -98,7 +98,7 @@ impl wit::Host for State {
         // Names hold no zero byte, so no two policies share a key.
         let own = format!("{form}\0{}\0{key}", shared.name);
         match replies.lead_or_join(own) {
-            Flight::Lead(lead) => self.lent()?.books.leads.push(lead),
+            Flight::Lead(lead) => self.lent()?.claims.leads.push(lead),
             Flight::Alone => {}
             Flight::Follow { follow, id, age } => {
                 let entry = wit::Entry {
@@ -106,8 +106,8 @@ impl wit::Host for State {
                     age_ms: millis(age),
                     expires_in_ms: 0,
                 };
-                let books = &mut self.lent()?.books;
-                books.found.push((key, Found::UnderWay(follow)));
+                let claims = &mut self.lent()?.claims;
+                claims.found.push((key, Found::UnderWay(follow)));
                 return Ok(Ok(wit::Found::UnderWay(entry)));
             }
         }
@@ -120,12 +120,12 @@ impl wit::Host for State {
             return Ok(Err(why));
         }
         let space = self.shared.name.clone();
-        let books = &mut self.lent()?.books;
-        if books.keeps.len() >= MOST {
+        let claims = &mut self.lent()?.claims;
+        if claims.keeps.len() >= MOST {
             return misuse("keep: an exchange's reply is kept under 8 keys at most");
         }
-        if books.recordable {
-            books.keeps.push(Keep {
+        if claims.recordable {
+            claims.keeps.push(Keep {
                 space,
                 key,
                 ttl_ms: keeping.ttl_ms,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use dialect::{Place, Places};
-use policy::Link;
+use policy::LoadedPolicy;
 
 use crate::{
     admin::{Facts, Generation, Phase, PolicyFacts, State},
@@ -31,12 +31,12 @@ impl Facts for Running {
     }
 
     fn generation(&self) -> Generation {
-        let told = self.reloader.status();
+        let status = self.reloader.status();
         Generation {
             number: self.reloader.shared().generation.load().number,
-            since_ms: millis(told.since),
-            last_error: (!told.refused.is_empty()).then(|| told.refused.join("; ")),
-            restart_needed: told.restart_needed,
+            since_ms: millis(status.since),
+            last_error: (!status.refused.is_empty()).then(|| status.refused.join("; ")),
+            restart_needed: status.restart_needed,
         }
     }
 
@@ -50,37 +50,40 @@ impl Facts for Running {
     }
 
     fn policies(&self) -> Vec<PolicyFacts> {
-        let told = self.reloader.status();
+        let status = self.reloader.status();
         let generation = self.reloader.shared().generation.load();
-        let links = generation
+        let policies = generation
             .chain
-            .links()
+            .policies()
             .iter()
             .zip(&generation.config.policies.chain);
-        links
-            .map(|(link, wanted)| {
-                policy(
-                    link,
+        policies
+            .map(|(policy, wanted)| {
+                policy_facts(
+                    policy,
                     wanted,
-                    told.entries.iter().find(|entry| *entry.name == *link.name),
+                    status
+                        .entries
+                        .iter()
+                        .find(|entry| *entry.name == *policy.name),
                 )
             })
             .collect()
     }
 }
 
-fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
-    let manifest = link.program.manifest();
+fn policy_facts(policy: &LoadedPolicy, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
+    let manifest = policy.program.manifest();
     let hooks = [
         (manifest.hooks.request, "request"),
         (manifest.hooks.reply, "reply"),
         (manifest.hooks.end, "end"),
         (manifest.hooks.failure, "failure"),
     ];
-    let quarantined = link.quarantine.is_closed();
+    let quarantined = policy.quarantine.is_open();
     PolicyFacts {
-        name: link.name.to_string(),
-        version: Some(link.version.to_string()),
+        name: policy.name.to_string(),
+        version: Some(policy.version.to_string()),
         sha256: entry.map(|entry| entry.serving.clone()),
         signed_by: entry.and_then(|entry| entry.signed_by.clone()),
         hooks: hooks
@@ -99,8 +102,8 @@ fn policy(link: &Link, wanted: &Use, entry: Option<&Entry>) -> PolicyFacts {
         },
         reason: entry.and_then(|entry| entry.refused.clone()),
         loaded_ms: entry.map(|entry| millis(entry.since)),
-        calls: link.calls.load(Ordering::Relaxed),
-        faults: link.faults.load(Ordering::Relaxed),
+        calls: policy.calls.load(Ordering::Relaxed),
+        faults: policy.faults.load(Ordering::Relaxed),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dialect::answer;
 use http::Response;
-use policy::{Call, Chain, Coverage, Link, Run, chain::Stop};
+use policy::{Call, Chain, Coverage, LoadedPolicy, Run, chain::Stop};
 use tokio::time::Instant;
 
 use super::{
@@ -33,7 +33,7 @@ impl<T: Transport> Worker<T> {
         unread: Option<(&'static str, u64)>,
         guard: &mut ExchangeGuard,
     ) -> Result<Decided, Refusal> {
-        if guard.generation.chain.links().is_empty() {
+        if guard.generation.chain.policies().is_empty() {
             return Ok(Decided::Forward(call));
         }
         // `guard` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
@@ -69,7 +69,7 @@ impl<T: Transport> Worker<T> {
                     call = back;
                     if let Some(reply) = self.serve(found, &mut call, guard).await {
                         guard.noted(&mut call);
-                        guard.take_over(std::mem::take(&mut call.books.reserved));
+                        guard.take_over(std::mem::take(&mut call.claims.reserved));
                         if let Some(run) = &mut guard.run {
                             run.served();
                         }
@@ -111,7 +111,12 @@ pub(super) async fn rescue(
 }
 
 /// Refuses what `policy` may not miss, and counts it as missed by all policies that read prompts.
-pub(super) fn blocked(chain: &Chain, policy: &Link, reason: &'static str, bytes: u64) -> Refusal {
+pub(super) fn blocked(
+    chain: &Chain,
+    policy: &LoadedPolicy,
+    reason: &'static str,
+    bytes: u64,
+) -> Refusal {
     missed(chain, reason, bytes);
     unseen(&policy.name, reason)
 }

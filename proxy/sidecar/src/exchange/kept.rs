@@ -79,7 +79,7 @@ impl<T: Transport> Worker<T> {
                         Some(Response::from_parts(head, Inbound::Shared(body)))
                     }
                     Ok(Joined::Lead(lead)) => {
-                        call.books.leads.push(Ticket::new(lead));
+                        call.claims.leads.push(Ticket::new(lead));
                         None
                     }
                     Ok(Joined::Alone) | Err(_) => None,

@@ -14,7 +14,7 @@ use dashmap::DashMap;
 use dialect::{Usage, request::Body as RequestBody};
 use http::Request;
 use http_body::Body;
-use policy::{Chain, Coverage, Link, Run};
+use policy::{Chain, Coverage, LoadedPolicy, Run};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -164,11 +164,11 @@ impl<T: Transport> Worker<T> {
 }
 
 /// Refuses to fetch what `policy` may not miss, and counts it as missed by all policies that rewrite replies.
-fn blocked(chain: &Chain, policy: &Link, reason: &'static str) -> Refusal {
+fn blocked(chain: &Chain, policy: &LoadedPolicy, reason: &'static str) -> Refusal {
     let mut coverage = Coverage::default();
     coverage.miss(reason, 1);
     for reader in chain
-        .links()
+        .policies()
         .iter()
         .filter(|policy| policy.rewrites_replies())
     {

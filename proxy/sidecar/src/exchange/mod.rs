@@ -173,8 +173,8 @@ impl<T: Transport> Worker<T> {
             Decided::Answered(reply) => return Ok(reply),
             Decided::Served(reply) => return self.back(reply, config, guard).await,
         };
-        let leads = std::mem::take(&mut call.books.leads);
-        let keeps = std::mem::take(&mut call.books.keeps);
+        let leads = std::mem::take(&mut call.claims.leads);
+        let keeps = std::mem::take(&mut call.claims.keeps);
         // To which targets, in which order.
         let plan = plan(&generation, &call)?;
         let outgoing = Outgoing {
@@ -218,7 +218,7 @@ impl<T: Transport> Worker<T> {
             decline(&parts.headers, body).await;
             return Err(too_large(limits.request_body));
         }
-        let is_wire = guard.generation.chain.links().is_empty();
+        let is_wire = guard.generation.chain.policies().is_empty();
         let permit = guard
             .body_permit
             .insert(BodyPermit::new(&self.shared.admission));

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use policy::{Coverage, Fault, Link, chain::Listener};
+use policy::{Coverage, Fault, LoadedPolicy, chain::Listener};
 use tracing::{info, warn};
 
 use crate::telemetry::metrics::{Hook, PolicyMeter};
@@ -32,7 +32,13 @@ impl PolicyReporter {
 }
 
 impl Listener for PolicyReporter {
-    fn called(&self, policy: &Link, hook: &'static str, outcome: &'static str, took: Duration) {
+    fn called(
+        &self,
+        policy: &LoadedPolicy,
+        hook: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
         let hook = match hook {
             "request" => Hook::Request,
             "reply" => Hook::Reply,
@@ -46,24 +52,24 @@ impl Listener for PolicyReporter {
         }
     }
 
-    fn faulted(&self, policy: &Link, hook: &'static str, fault: &Fault) {
+    fn faulted(&self, policy: &LoadedPolicy, hook: &'static str, fault: &Fault) {
         warn!(policy = %policy.name, version = %policy.version, hook, %fault, "policy failed");
     }
 
-    fn quarantined(&self, policy: &Link, closed: bool) {
-        self.meter.quarantined(closed);
-        if closed {
+    fn quarantined(&self, policy: &LoadedPolicy, open: bool) {
+        self.meter.quarantined(open);
+        if open {
             warn!(policy = %policy.name, "policy quarantined after repeated faults; one exchange at a time will try it again");
         } else {
             info!(policy = %policy.name, "policy works again");
         }
     }
 
-    fn held(&self, _: &Link, time: Duration, bytes: usize) {
+    fn withheld(&self, _: &LoadedPolicy, time: Duration, bytes: usize) {
         self.meter.holdback(time, bytes);
     }
 
-    fn covered(&self, _: &Link, coverage: &Coverage) {
+    fn covered(&self, _: &LoadedPolicy, coverage: &Coverage) {
         self.meter.inspected(coverage.shown());
         for (reason, bytes) in coverage.missed() {
             self.meter.not_inspected(reason, *bytes);

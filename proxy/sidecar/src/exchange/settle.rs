@@ -108,7 +108,7 @@ impl ExchangeGuard {
 
     /// Takes over what policies said of the app's reply, and whom the exchange is accounted to.
     pub(super) fn noted(&mut self, call: &mut Call) {
-        self.reply_headers.append(&mut call.books.reply_headers);
+        self.reply_headers.append(&mut call.claims.reply_headers);
         self.record.tags = call.tags().clone();
     }
 
@@ -132,7 +132,7 @@ impl ExchangeGuard {
     /// provider do.
     pub(super) fn take_on(&mut self, call: &mut Call) {
         let ledger = &mut self.ledger;
-        ledger.reserve(std::mem::take(&mut call.books.reserved));
+        ledger.reserve(std::mem::take(&mut call.claims.reserved));
         ledger.kind = call.body.kind();
         ledger.background = call.body.background();
         ledger.choices = 1;

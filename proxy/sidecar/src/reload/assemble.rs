@@ -11,7 +11,7 @@ use std::{
     time::SystemTime,
 };
 
-use policy::{Chain, Link, PolicyLimits};
+use policy::{Chain, LoadedPolicy, PolicyLimits};
 use semver::Version;
 
 use sandbox::{Grants, Loader};
@@ -74,7 +74,7 @@ pub struct Assembler {
 
 struct Known {
     identity: Identity,
-    policy: Arc<Link>,
+    policy: Arc<LoadedPolicy>,
     signed: Option<Verified>,
     since: SystemTime,
     /// The identity that was refused last, with the reason: it is not tried again until something
@@ -85,7 +85,7 @@ struct Known {
 /// Work that one policy of the chain needs.
 enum Step<'a> {
     /// Nothing: what serves serves on, or what failed fails again.
-    Done(Result<Arc<Link>, String>),
+    Done(Result<Arc<LoadedPolicy>, String>),
     Load(Box<New<'a>>),
 }
 
@@ -156,7 +156,7 @@ impl Assembler {
             .map(|wanted| (wanted, self.step(trust, wanted, files)))
             .collect();
         let mut loaded = self.load_all(&steps).into_iter();
-        let wanted: Vec<(&Use, Result<Arc<Link>, String>)> = steps
+        let wanted: Vec<(&Use, Result<Arc<LoadedPolicy>, String>)> = steps
             .into_iter()
             .map(|(wanted, step)| {
                 let policy = match step {
@@ -292,7 +292,7 @@ impl Assembler {
 
     /// Loads what is new, several at once: compiling takes hundreds of milliseconds each. An
     /// outcome per [`Step::Load`], in order.
-    fn load_all(&self, steps: &[(&Use, Step<'_>)]) -> Vec<Result<Arc<Link>, String>> {
+    fn load_all(&self, steps: &[(&Use, Step<'_>)]) -> Vec<Result<Arc<LoadedPolicy>, String>> {
         let new: Vec<(&Use, &New<'_>)> = steps
             .iter()
             .filter_map(|(wanted, step)| match step {
@@ -342,8 +342,8 @@ impl Assembler {
         &mut self,
         wanted: &Use,
         new: New<'_>,
-        outcome: Result<Arc<Link>, String>,
-    ) -> Result<Arc<Link>, String> {
+        outcome: Result<Arc<LoadedPolicy>, String>,
+    ) -> Result<Arc<LoadedPolicy>, String> {
         let New {
             identity, signed, ..
         } = new;

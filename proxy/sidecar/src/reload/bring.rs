@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, path::Path, sync::Arc};
 
-use policy::{Link, Program};
+use policy::{LoadedPolicy, Program};
 use semver::Version;
 
 use super::{rehearsal::rehearse, scan::PolicyFile};
@@ -23,7 +23,7 @@ pub(super) fn bring(
     wanted: &Use,
     found: &PolicyFile,
     signed: Option<&Version>,
-) -> Result<Arc<Link>, String> {
+) -> Result<Arc<LoadedPolicy>, String> {
     let at = |path: &Path, why: &dyn Display| format!("{}: {why}", path.display());
     let bytes = found.read().map_err(|error| at(&found.path, &error))?;
     let source = |config: &str| Source {
@@ -65,7 +65,7 @@ pub(super) fn bring(
         return Err(Refused::Version { signed, own }.to_string());
     }
     let meter = PolicyMeter::new(&wanted.name, &version);
-    Ok(Arc::new(Link {
+    Ok(Arc::new(LoadedPolicy {
         listener: Arc::new(PolicyReporter::new(meter)),
         name: wanted.name.as_str().into(),
         version,
@@ -80,8 +80,8 @@ pub(super) fn bring(
 }
 
 /// The same program under other rules.
-pub(super) fn with_rules(policy: &Link, wanted: &Use) -> Link {
-    Link {
+pub(super) fn with_rules(policy: &LoadedPolicy, wanted: &Use) -> LoadedPolicy {
+    LoadedPolicy {
         name: Arc::clone(&policy.name),
         listener: Arc::clone(&policy.listener),
         version: Arc::clone(&policy.version),

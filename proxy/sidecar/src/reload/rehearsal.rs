@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use policy::{
-    Call, Chain, Coverage, Denial, Effect, Estimates, Fault, Link, PolicyLimits, Program,
+    Call, Chain, Coverage, Denial, Effect, Estimates, Fault, LoadedPolicy, PolicyLimits, Program,
     ReplyHead, Run, Unit,
     chain::{Listener, Stop},
 };
@@ -71,11 +71,11 @@ impl Estimates for Plain {
 struct Deaf;
 
 impl Listener for Deaf {
-    fn called(&self, _: &Link, _: &'static str, _: &'static str, _: std::time::Duration) {}
-    fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
-    fn quarantined(&self, _: &Link, _: bool) {}
-    fn held(&self, _: &Link, _: std::time::Duration, _: usize) {}
-    fn covered(&self, _: &Link, _: &Coverage) {}
+    fn called(&self, _: &LoadedPolicy, _: &'static str, _: &'static str, _: std::time::Duration) {}
+    fn faulted(&self, _: &LoadedPolicy, _: &'static str, _: &Fault) {}
+    fn quarantined(&self, _: &LoadedPolicy, _: bool) {}
+    fn withheld(&self, _: &LoadedPolicy, _: std::time::Duration, _: usize) {}
+    fn covered(&self, _: &LoadedPolicy, _: &Coverage) {}
 }
 
 /// Runs all `cases`. `load` makes the program for a configuration; it is called again only where a
@@ -96,7 +96,7 @@ pub async fn rehearse(
             (None, Some(program)) => Arc::clone(program),
             (None, None) => Arc::clone(shared.insert(load(&cases.config)?)),
         };
-        let chain = Chain::new(vec![Arc::new(Link {
+        let chain = Chain::new(vec![Arc::new(LoadedPolicy {
             name: "rehearsal".into(),
             version: program.manifest().version.as_str().into(),
             program,

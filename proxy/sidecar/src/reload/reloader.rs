@@ -224,7 +224,7 @@ impl Reloader {
 }
 
 fn same_policies(former: &Generation, next: &Generation) -> bool {
-    let (former, next) = (former.chain.links(), next.chain.links());
+    let (former, next) = (former.chain.policies(), next.chain.policies());
     former.len() == next.len()
         && former
             .iter()

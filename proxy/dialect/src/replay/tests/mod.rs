@@ -50,8 +50,8 @@ fn decoded(
     let mut channels: Vec<_> = channels.into_values().collect();
     channels.retain(|(_, _, text)| !text.is_empty());
     channels.sort();
-    let books = format!("{:?} {:?}", reply.usage(), reply.finish_reason());
-    (channels, books)
+    let claims = format!("{:?} {:?}", reply.usage(), reply.finish_reason());
+    (channels, claims)
 }
 
 /// Lines of data become events without names.

@@ -54,13 +54,13 @@ impl Clock {
         self.last = Instant::now();
     }
 
-    /// Waits, where nothing comes. `awaits_content`: the first content is still to come. `held_until`: when the text that a policy holds
+    /// Waits, where nothing comes. `awaits_content`: the first content is still to come. `hold_until`: when the text that a policy holds
     /// must be out.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
         awaits_content: bool,
-        held_until: Option<Instant>,
+        hold_until: Option<Instant>,
     ) -> Poll<Expired> {
         if let Some(window) = &mut self.window
             && window.as_mut().poll(context).is_ready()
@@ -68,14 +68,14 @@ impl Clock {
             self.window = None;
             return Poll::Ready(Expired::Drained);
         }
-        if let Some(until) = held_until
+        if let Some(until) = hold_until
             && until < self.timer.deadline()
         {
             self.timer.as_mut().reset(until);
         }
         loop {
             ready!(self.timer.as_mut().poll(context));
-            let (at, expired) = self.next(awaits_content, held_until);
+            let (at, expired) = self.next(awaits_content, hold_until);
             if at <= Instant::now() {
                 return Poll::Ready(expired);
             }
@@ -84,13 +84,13 @@ impl Clock {
     }
 
     /// The wait that runs out next, and when.
-    fn next(&self, awaits_content: bool, held_until: Option<Instant>) -> (Instant, Expired) {
+    fn next(&self, awaits_content: bool, hold_until: Option<Instant>) -> (Instant, Expired) {
         let mut next = (self.last + self.waits.idle, Expired::Silent);
         let content = (self.begun + self.waits.first_content, Expired::NoContent);
         if awaits_content && content.0 < next.0 {
             next = content;
         }
-        match held_until {
+        match hold_until {
             Some(until) if until < next.0 => (until, Expired::Hold),
             _ => next,
         }

@@ -58,11 +58,11 @@ impl Flow {
                 };
                 return Poll::Ready(Turn::Frame(next));
             }
-            let held_until = (self.guard.run.as_ref())
-                .and_then(Run::held_until)
+            let hold_until = (self.guard.run.as_ref())
+                .and_then(Run::hold_until)
                 .map(Instant::from_std);
             // However much the upstream sends meanwhile.
-            if held_until.is_some_and(|until| until <= Instant::now()) {
+            if hold_until.is_some_and(|until| until <= Instant::now()) {
                 return Poll::Ready(Turn::Work(Task::Release));
             }
             let piece = match Pin::new(&mut self.upstream).poll_frame(context) {
@@ -82,7 +82,7 @@ impl Flow {
                 },
                 Poll::Pending => {
                     let awaits_content = self.guard.record.first_token.is_none();
-                    let expired = self.clock.poll(context, awaits_content, held_until);
+                    let expired = self.clock.poll(context, awaits_content, hold_until);
                     return Poll::Ready(match ready!(expired) {
                         Expired::Hold => Turn::Work(Task::Release),
                         expired => Turn::Frame(self.break_off(expired.into())),

@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicU64;
 use dialect::{Delta, Place, Places};
 use http::{HeaderName, HeaderValue};
 use policy::{
-    Asked, Call, Coverage, Decision, Denial, Effect, Failure, Fault, Found, Hooks, Instance, Keep,
-    Kept, Link, Manifest, Outcome, PolicyLimits, Program, Quarantine, ReplyHead, Rescued, Reserved,
-    Shown, Unit, Work, chain::Listener,
+    Call, Coverage, Decision, Denial, Effect, Failure, Fault, Found, Hooks, Instance, Keep, Kept,
+    LoadedPolicy, Manifest, Outcome, PolicyLimits, Program, Quarantine, ReplyHead, RequestTurn,
+    Rescued, Reserved, Shown, Unit, Work, chain::Listener,
 };
 
 use super::*;
@@ -56,7 +56,7 @@ pub(super) fn bucket(amount: u64) -> Ask {
     }
 }
 
-pub(super) fn link(policy: Policy, stores: &Stores) -> Arc<Link> {
+pub(super) fn link(policy: Policy, stores: &Stores) -> Arc<LoadedPolicy> {
     let rewrites = matches!(policy, Rewrites | Holds | RefusesReply | Ponders);
     let manifest = Manifest {
         name: "p".into(),
@@ -77,7 +77,7 @@ pub(super) fn link(policy: Policy, stores: &Stores) -> Arc<Link> {
         },
         config_schema: String::new(),
     };
-    Arc::new(Link {
+    Arc::new(LoadedPolicy {
         name: "p".into(),
         version: "1".into(),
         program: Arc::new(Fake {
@@ -139,7 +139,7 @@ fn denial() -> Denial {
 
 async fn reserve(stores: &Stores, call: &mut Call, ask: Ask, cuts: bool) {
     let (_, reservation) = stores.reserve(&[ask]).await.unwrap();
-    call.books.reserved.push(Reserved {
+    call.claims.reserved.push(Reserved {
         reservation: Box::new(reservation.unwrap()),
         units: vec![(Unit::TotalTokens, cuts)],
     });
@@ -157,7 +157,7 @@ pub(super) fn kept() -> Kept {
 }
 
 impl Instance for FakeInstance {
-    fn on_request(self: Box<Self>, mut call: Box<Call>) -> Work<Asked> {
+    fn on_request(self: Box<Self>, mut call: Box<Call>) -> Work<RequestTurn> {
         Box::pin(async move {
             let decision = match self.policy {
                 Faults => return (call, Err(Fault::Trapped("unreachable".into()))),
@@ -170,7 +170,7 @@ impl Instance for FakeInstance {
                     reserve(&self.stores, &mut call, bucket(1000), false).await;
                     let name = HeaderName::from_static("x-reserved");
                     let value = HeaderValue::from_static("1000");
-                    call.books.reply_headers.push((name, value));
+                    call.claims.reply_headers.push((name, value));
                     Decision::Forward
                 }
                 Cuts => {
@@ -183,11 +183,11 @@ impl Instance for FakeInstance {
                 }
                 Serves => {
                     let found = Found::Kept(kept());
-                    call.books.found.push(("key".into(), found));
+                    call.claims.found.push(("key".into(), found));
                     Decision::Serve("key".into())
                 }
                 Keeps => {
-                    call.books.keeps.push(Keep {
+                    call.claims.keeps.push(Keep {
                         space: "p".into(),
                         key: "key".into(),
                         ttl_ms: 60_000,
@@ -244,9 +244,9 @@ impl Instance for FakeInstance {
 struct Deaf;
 
 impl Listener for Deaf {
-    fn called(&self, _: &Link, _: &'static str, _: &'static str, _: Duration) {}
-    fn faulted(&self, _: &Link, _: &'static str, _: &Fault) {}
-    fn quarantined(&self, _: &Link, _: bool) {}
-    fn held(&self, _: &Link, _: Duration, _: usize) {}
-    fn covered(&self, _: &Link, _: &Coverage) {}
+    fn called(&self, _: &LoadedPolicy, _: &'static str, _: &'static str, _: Duration) {}
+    fn faulted(&self, _: &LoadedPolicy, _: &'static str, _: &Fault) {}
+    fn quarantined(&self, _: &LoadedPolicy, _: bool) {}
+    fn withheld(&self, _: &LoadedPolicy, _: Duration, _: usize) {}
+    fn covered(&self, _: &LoadedPolicy, _: &Coverage) {}
 }

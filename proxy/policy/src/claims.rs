@@ -12,7 +12,7 @@ use super::{Unit, Work};
 
 /// What policies have taken on.
 #[derive(Default)]
-pub struct Books {
+pub struct Claims {
     /// What was reserved, a call of `reserve` each.
     pub reserved: Vec<Reserved>,
     /// Headers for the app's reply; the last of a name counts.
@@ -23,7 +23,7 @@ pub struct Books {
     pub leads: Vec<Ticket>,
     /// What its reply is to be kept as.
     pub keeps: Vec<Keep>,
-    /// Whether the policy that is asked now sees replies as they came: only such replies can be kept and shared.
+    /// True if the policy that is asked now sees replies as they came: only such replies can be kept and shared.
     pub recordable: bool,
 }
 
@@ -124,7 +124,7 @@ pub struct Keep {
     pub key: String,
     /// How long, in milliseconds; 0: it is only shared while it is under way.
     pub ttl_ms: u64,
-    /// Whether it may hold tool calls.
+    /// True if it may hold tool calls.
     pub tool_calls: bool,
     /// The most bytes that are kept.
     pub max_bytes: usize,
@@ -141,7 +141,7 @@ impl Mark {
     }
 }
 
-impl Books {
+impl Claims {
     pub(super) const fn mark(&self) -> Mark {
         Mark([
             self.reserved.len(),
@@ -162,7 +162,7 @@ impl Books {
 }
 
 /// Without keys and values: they may be the caller's.
-impl std::fmt::Debug for Books {
+impl std::fmt::Debug for Claims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Books")
             .field("reserved", &self.reserved.len())
@@ -207,18 +207,18 @@ mod tests {
             }),
             units: vec![(Unit::Requests, false), (Unit::TotalTokens, true)],
         };
-        let mut books = Books::default();
-        books.reserved.push(reserved([1, 20]));
-        books.leads.push(Ticket::new(Arc::clone(&taken)));
-        let mark = books.mark();
-        books.reserved.push(reserved([1, 30]));
-        books.leads.push(Ticket::new(Arc::clone(&taken)));
+        let mut claims = Claims::default();
+        claims.reserved.push(reserved([1, 20]));
+        claims.leads.push(Ticket::new(Arc::clone(&taken)));
+        let mark = claims.mark();
+        claims.reserved.push(reserved([1, 30]));
+        claims.leads.push(Ticket::new(Arc::clone(&taken)));
         let found = Found::UnderWay(Ticket::new(Arc::clone(&taken)));
-        books.found.push(("key".into(), found));
+        claims.found.push(("key".into(), found));
         assert_eq!(Arc::strong_count(&taken), 6);
-        books.roll_back(mark);
+        claims.roll_back(mark);
         assert_eq!(Arc::strong_count(&taken), 3);
-        let left: Vec<u64> = books.reserved[0].reservation.amounts().collect();
+        let left: Vec<u64> = claims.reserved[0].reservation.amounts().collect();
         assert_eq!(left, [1, 20]);
     }
 

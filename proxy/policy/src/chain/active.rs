@@ -8,48 +8,48 @@ use std::{
 
 use dialect::{Delta, Place, Places};
 
-use super::{Link, Stop, Verdict};
+use super::{LoadedPolicy, Stop, Verdict};
 use crate::{Blame, Coverage, Effect, Fault, Instance, hold::Hold};
 
 /// A policy's place.
-pub(super) struct Seat {
-    pub(super) link: Arc<Link>,
+pub(super) struct ActivePolicy {
+    pub(super) policy: Arc<LoadedPolicy>,
     pub(super) instance: Option<Box<dyn Instance>>,
     /// It failed or was not admitted: it is not asked again in this exchange.
     pub(super) out: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) took: Duration,
-    pub(super) holds: BTreeMap<u32, Held>,
+    pub(super) holds: BTreeMap<u32, Withheld>,
     pub(super) places: Places,
     pub(super) coverage: Coverage,
 }
 
-impl Seat {
-    pub(super) fn new(link: &Arc<Link>) -> Self {
+impl ActivePolicy {
+    pub(super) fn new(policy: &Arc<LoadedPolicy>) -> Self {
         Self {
-            link: Arc::clone(link),
+            policy: Arc::clone(policy),
             instance: None,
             out: false,
             verdict: None,
             took: Duration::ZERO,
             holds: BTreeMap::new(),
-            places: link.program.manifest().rewrites,
+            places: policy.program.manifest().rewrites,
             coverage: Coverage::default(),
         }
     }
 
     pub(super) fn ends(&self) -> bool {
-        !self.out && self.link.program.manifest().hooks.end && self.verdict.is_some()
+        !self.out && self.policy.program.manifest().hooks.end && self.verdict.is_some()
     }
 
     pub(super) fn rewrites(&self) -> bool {
-        !self.out && self.link.rewrites_replies()
+        !self.out && self.policy.rewrites_replies()
     }
 
-    /// Whether the policy may be called again after its request hook.
+    /// Reports whether the policy may be called again after its request hook.
     fn has_later_hooks(&self) -> bool {
-        let hooks = &self.link.program.manifest().hooks;
-        hooks.end || hooks.failure || self.link.rewrites_replies()
+        let hooks = &self.policy.program.manifest().hooks;
+        hooks.end || hooks.failure || self.policy.rewrites_replies()
     }
 
     /// The instance, made now where there is none yet.
@@ -57,10 +57,10 @@ impl Seat {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);
         }
-        if !self.link.quarantine.admits(now) {
+        if !self.policy.quarantine.admits(now) {
             return Err(Fault::Quarantined);
         }
-        self.link.program.start()
+        self.policy.program.start()
     }
 
     pub(super) fn worked(
@@ -70,17 +70,17 @@ impl Seat {
         verdict: Verdict,
         took: Duration,
     ) {
-        let listener = &self.link.listener;
+        let listener = &self.policy.listener;
         // An instance that nothing will call again gives its slot and its memory back now, not at the end of a reply.
         self.instance = (hook != "request" || self.has_later_hooks()).then_some(instance);
         self.took += took;
         if self.verdict != Some(Verdict::Edited) || verdict != Verdict::Forwarded {
             self.verdict = Some(verdict);
         }
-        self.link.calls.fetch_add(1, Ordering::Relaxed);
-        listener.called(&self.link, hook, verdict.label(), took);
-        if self.link.quarantine.worked() {
-            listener.quarantined(&self.link, false);
+        self.policy.calls.fetch_add(1, Ordering::Relaxed);
+        listener.called(&self.policy, hook, verdict.label(), took);
+        if self.policy.quarantine.worked() {
+            listener.quarantined(&self.policy, false);
         }
     }
 
@@ -93,33 +93,33 @@ impl Seat {
         now: Instant,
         took: Duration,
     ) -> Result<(), Stop> {
-        let listener = &self.link.listener;
+        let listener = &self.policy.listener;
         self.out = true;
         self.took += took;
-        let blocks = self.link.on_error == Effect::Block;
+        let blocks = self.policy.on_error == Effect::Block;
         self.verdict = Some(if blocks {
             Verdict::Faulted
         } else {
             Verdict::Skipped
         });
-        listener.called(&self.link, hook, fault.label(), took);
+        listener.called(&self.policy, hook, fault.label(), took);
         let blame = fault.blame();
         if matches!(blame, Blame::Module | Blame::Input | Blame::Service) {
-            self.link.faults.fetch_add(1, Ordering::Relaxed);
-            listener.faulted(&self.link, hook, &fault);
+            self.policy.faults.fetch_add(1, Ordering::Relaxed);
+            listener.faulted(&self.policy, hook, &fault);
         }
         match blame {
             Blame::Module => {
-                if self.link.quarantine.failed(caller, now) {
-                    listener.quarantined(&self.link, true);
+                if self.policy.quarantine.failed(caller, now) {
+                    listener.quarantined(&self.policy, true);
                 }
             }
             // They say nothing about the module: a probe that ended so was none.
-            Blame::Input | Blame::Service | Blame::Load => self.link.quarantine.abandoned(),
+            Blame::Input | Blame::Service | Blame::Load => self.policy.quarantine.abandoned(),
             Blame::Breaker => {}
         }
         if blocks {
-            Err(Stop::Failed(Arc::clone(&self.link), fault))
+            Err(Stop::Failed(Arc::clone(&self.policy), fault))
         } else {
             Ok(())
         }
@@ -144,16 +144,16 @@ impl Seat {
         if returned.is_none() && self.holds.is_empty() {
             return None;
         }
-        let held = self.holds.entry(delta.channel).or_insert_with(|| Held {
+        let withheld = self.holds.entry(delta.channel).or_insert_with(|| Withheld {
             hold: Hold::default(),
             choice: delta.choice,
             place: delta.place,
         });
-        let hold = &mut held.hold;
+        let hold = &mut withheld.hold;
         let bytes = hold.bytes();
         let noted = hold.note(&delta.text, returned, now);
-        if let Some(time) = noted.held_for {
-            self.link.listener.held(&self.link, time, bytes);
+        if let Some(time) = noted.hold_time {
+            self.policy.listener.withheld(&self.policy, time, bytes);
         }
         if delta.last || hold.bytes() == 0 {
             self.holds.remove(&delta.channel);
@@ -161,46 +161,54 @@ impl Seat {
         noted.text
     }
 
-    /// Whether it holds more text than it may.
-    pub(super) fn held_too_much(&self) -> Option<Fault> {
-        let bytes = self.link.limits.held_bytes;
-        let over = self.holds.values().any(|held| held.hold.bytes() > bytes);
+    /// Reports whether it holds more text than it may.
+    pub(super) fn exceeds_hold(&self) -> Option<Fault> {
+        let bytes = self.policy.limits.held_bytes;
+        let over = self
+            .holds
+            .values()
+            .any(|withheld| withheld.hold.bytes() > bytes);
         over.then_some(Fault::HeldTooMuch)
     }
 
     /// When the text that it has held longest must be out.
-    pub(super) fn held_until(&self) -> Option<Instant> {
-        let since = self.holds.values().filter_map(|held| held.hold.since());
-        since.min()?.checked_add(self.link.limits.held_time)
+    pub(super) fn hold_until(&self) -> Option<Instant> {
+        let since = self
+            .holds
+            .values()
+            .filter_map(|withheld| withheld.hold.since());
+        since.min()?.checked_add(self.policy.limits.held_time)
     }
 
     /// What it has held until `now` for as long as it may, as deltas of its channels. It goes out as it is; a policy that is asked
     /// further on may let go of it later, and then it is not sent again.
     pub(super) fn let_go(&mut self, now: Instant) -> Vec<Delta> {
-        let (link, out) = (&self.link, self.out);
+        let (policy, out) = (&self.policy, self.out);
         let mut deltas = Vec::new();
-        self.holds.retain(|channel, held| {
-            let since = held.hold.since();
-            let until = since.and_then(|since| since.checked_add(link.limits.held_time));
+        self.holds.retain(|channel, withheld| {
+            let since = withheld.hold.since();
+            let until = since.and_then(|since| since.checked_add(policy.limits.held_time));
             let (Some(since), true) = (since, until.is_some_and(|until| until <= now)) else {
                 return true;
             };
             let text = if out {
-                held.hold.take()
+                withheld.hold.take()
             } else {
-                held.hold.send_early()
+                withheld.hold.send_early()
             };
-            link.listener
-                .held(link, now.duration_since(since), text.len());
+            policy
+                .listener
+                .withheld(policy, now.duration_since(since), text.len());
             if !out {
-                link.listener
-                    .called(link, "reply", "held_released", Duration::ZERO);
+                policy
+                    .listener
+                    .called(policy, "reply", "held_released", Duration::ZERO);
             }
             deltas.push(Delta {
                 channel: *channel,
-                choice: held.choice,
-                place: held.place,
-                json: held.place == Place::ToolArguments,
+                choice: withheld.choice,
+                place: withheld.place,
+                json: withheld.place == Place::ToolArguments,
                 text,
                 last: false,
             });
@@ -212,7 +220,7 @@ impl Seat {
     /// Gives out what a policy that is skipped from here on had held, beside the next text of its channel; a channel that
     /// brings none in this batch waits for its next one, its last one at the latest.
     pub(super) fn give_out(&mut self, deltas: &mut [Delta], changed: &mut Vec<bool>, side: Side) {
-        self.holds.retain(|channel, held| {
+        self.holds.retain(|channel, withheld| {
             let mut own = deltas
                 .iter_mut()
                 .enumerate()
@@ -224,7 +232,7 @@ impl Seat {
             let Some((at, delta)) = beside else {
                 return true;
             };
-            let text = held.hold.take();
+            let text = withheld.hold.take();
             if !text.is_empty() {
                 match side {
                     Side::Before => delta.text.insert_str(0, &text),
@@ -238,7 +246,7 @@ impl Seat {
 }
 
 /// What a policy holds of one channel, and which one it is.
-pub(super) struct Held {
+pub(super) struct Withheld {
     hold: Hold,
     choice: u32,
     place: Place,
