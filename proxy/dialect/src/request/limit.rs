@@ -2,7 +2,7 @@
 
 use super::Body;
 use crate::{
-    Dialect, Kind,
+    Kind,
     json::{self, Cursor},
 };
 
@@ -34,10 +34,10 @@ impl Body {
             return self.bound_batch(&batch, tokens);
         }
         let json = tokens.to_string();
-        if self.dialect == Dialect::GeminiGenerate {
-            return self.set_gemini_limit(&json);
-        }
         let names = self.limit_names();
+        if names.first().is_some_and(|name| name.rfind('/') > Some(0)) {
+            return self.set_nested_limit(&json);
+        }
         // a null counts as absent: giving both names is an error to some providers
         let set = |name: &&&str| {
             let range = json::pointer(&self.state.bytes, name);
@@ -54,27 +54,32 @@ impl Body {
                 .all(|name| self.set_raw(name, json.as_bytes()).is_ok())
     }
 
-    /// The limit stands in an object that may be absent, and both have two spellings.
-    fn set_gemini_limit(&mut self, json: &str) -> bool {
+    /// Sets a limit that stands in an object of its own, which may be absent or `null`, and of which
+    /// the names are the spellings.
+    fn set_nested_limit(&mut self, json: &str) -> bool {
+        let names = self.limit_names();
         let found = |pointer: &&&str| json::pointer(&self.state.bytes, pointer).is_some();
-        if let Some(limit) = self.limit_names().iter().find(found) {
+        if let Some(limit) = names.iter().find(found) {
             return self.set_raw(limit, json.as_bytes()).is_ok();
         }
-        let config = |pointer: &&str| {
-            let range = json::pointer(&self.state.bytes, pointer)?;
-            (self.state.bytes.get(range) != Some(b"null")).then_some(())
+        let Some((first, member)) = names.first().and_then(|name| name.rsplit_once('/')) else {
+            return false;
         };
-        let parents = ["/generationConfig", "/generation_config"];
-        match parents.into_iter().find(|parent| config(parent).is_some()) {
-            Some(parent) => self.set_raw(&format!("{parent}/maxOutputTokens"), json.as_bytes()),
-            None => {
-                let null = |parent: &&str| json::pointer(&self.state.bytes, parent).is_some();
-                let parent = parents.into_iter().find(null).unwrap_or(parents[0]);
-                let object = format!(r#"{{"maxOutputTokens":{json}}}"#);
-                self.set_raw(parent, object.as_bytes())
-            }
+        let parents = || names.iter().filter_map(|name| name.rsplit_once('/'));
+        let value = |parent: &str| {
+            let range = json::pointer(&self.state.bytes, parent)?;
+            self.state.bytes.get(range)
+        };
+        let is_object = |parent: &&str| value(parent).is_some_and(|value| value != b"null");
+        if let Some(parent) = parents().map(|(parent, _)| parent).find(is_object) {
+            let limit = format!("{parent}/{member}");
+            return self.set_raw(&limit, json.as_bytes()).is_ok();
         }
-        .is_ok()
+        let is_null = |parent: &&str| value(parent).is_some();
+        let parent = parents().map(|(parent, _)| parent).find(is_null);
+        let object = format!(r#"{{"{member}":{json}}}"#);
+        self.set_raw(parent.unwrap_or(first), object.as_bytes())
+            .is_ok()
     }
 
     fn limit_names(&self) -> &'static [&'static str] {
