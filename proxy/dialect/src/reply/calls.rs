@@ -3,11 +3,16 @@
 //! The API documents an `index` for each piece. Servers that send none send each call in a chunk of
 //! its own, or its pieces one after the other. So a call begins where a new id or another name
 //! stands, or where the arguments before are a complete JSON document; all else goes on with the
-//! call before.
+//! call before. Where only the first chunk of a call has its number, the chunks without one go on
+//! with the call that has it: see `number_calls` in `chat.rs`.
 
-/// The calls of a reply that have no number of the provider's.
+/// The calls of a reply, some of which have no number of the provider's.
 #[derive(Debug, Default)]
-pub(super) struct Calls(Vec<Call>);
+pub(super) struct Calls {
+    begun: Vec<Call>,
+    /// By choice: the latest call that has a number of the provider's.
+    numbered: Vec<(u32, u32)>,
+}
 
 #[derive(Debug)]
 struct Call {
@@ -31,18 +36,38 @@ pub(super) struct Piece<'a> {
 }
 
 impl Calls {
+    /// Notes a piece that the provider numbered.
+    pub(super) fn note_numbered(&mut self, choice: u32, number: u32) {
+        match self.numbered.iter_mut().find(|(of, _)| *of == choice) {
+            Some((_, latest)) => *latest = number,
+            None => self.numbered.push((choice, number)),
+        }
+    }
+
+    /// Returns the call that a piece without number, id and name goes on with, where every call of
+    /// the choice began with a number.
+    pub(super) fn numbered(&self, piece: Piece<'_>) -> Option<u32> {
+        let bare = piece.id.is_empty() && piece.name.is_empty() && piece.position == 0;
+        if !bare || self.begun.iter().any(|call| call.choice == piece.choice) {
+            return None;
+        }
+        let mut numbered = self.numbered.iter();
+        let (_, latest) = numbered.find(|(of, _)| *of == piece.choice)?;
+        Some(*latest)
+    }
+
     /// The number of the piece's call, after its `arguments`; and whether they are complete. `next`
     /// is the choice's first free number.
     pub(super) fn number(&mut self, piece: Piece<'_>, arguments: &str, next: u32) -> (u32, bool) {
         let of_choice = |call: &&mut Call| call.choice == piece.choice;
         let found = match piece.id {
-            [] => (self.0.iter_mut().rev().filter(of_choice))
+            [] => (self.begun.iter_mut().rev().filter(of_choice))
                 .find(|call| call.position == piece.position)
                 .filter(|call| !call.source.complete())
                 .filter(|call| {
                     piece.name.is_empty() || call.name.is_empty() || call.name == piece.name
                 }),
-            id => (self.0.iter_mut().rev().filter(of_choice))
+            id => (self.begun.iter_mut().rev().filter(of_choice))
                 .find(|call| call.id == id)
                 .filter(|call| !call.source.complete()),
         };
@@ -56,10 +81,10 @@ impl Calls {
         let mut source = Source::default();
         source.feed(arguments);
         let complete = source.complete();
-        let begun = self.0.iter().filter(|call| call.choice == piece.choice);
+        let begun = self.begun.iter().filter(|call| call.choice == piece.choice);
         let free = begun.map(|call| call.number + 1).max().unwrap_or(0);
         let number = free.max(next);
-        self.0.push(Call {
+        self.begun.push(Call {
             choice: piece.choice,
             position: piece.position,
             number,
@@ -135,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_the_providers_are_left_alone() {
+    fn a_call_without_a_number_takes_the_first_free_one() {
         let mut calls = Calls::default();
         assert_eq!(calls.number(piece("", "f"), "{}", 3), (3, true));
     }

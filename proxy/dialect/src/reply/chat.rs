@@ -146,7 +146,12 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
 fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]) -> Vec<u32> {
     let mut complete = Vec::new();
     for piece in pieces {
-        let Some(call) = &piece.call else { continue };
+        let Some(call) = &piece.call else {
+            if matches!(piece.field, Field::Arguments | Field::CustomInput) {
+                state.calls.note_numbered(choice, piece.inner);
+            }
+            continue;
+        };
         piece.inner = u32::try_from(call.position).unwrap_or(u32::MAX);
         if !state.places.contains(piece.field.place()) {
             continue;
@@ -163,6 +168,10 @@ fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]
             id: raw(&call.id),
             name: raw(&call.name),
         };
+        if let Some(number) = state.calls.numbered(known) {
+            piece.inner = number; // only the first chunk of the call has its number
+            continue;
+        }
         let arguments = piece.text.decode(doc);
         let (number, done) = state.calls.number(known, &arguments, next.unwrap_or(0));
         piece.inner = number;

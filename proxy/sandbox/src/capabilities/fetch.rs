@@ -102,7 +102,9 @@ fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<Call, Err
     })
 }
 
-/// Whether one of the grants names the authority: `host` for its every port, `host:port` for one.
+/// Reports whether one of the grants names the authority: `host`, or `host:port` for that port. Which
+/// ports a bare `host` opens is for the port's implementation: the sidecar's client opens the scheme's
+/// own one alone.
 fn allowed(authority: &http::uri::Authority, granted: &[String]) -> bool {
     // User information in a URL is how one host is made to look like another.
     let host = authority.host();

@@ -1,7 +1,7 @@
 //! Where a request may go: from the model that the app named to the targets that can serve it. Pure: plain data in, a plan out.
 //!
 //! A [`Table`] is made once per generation. [`Table::plan`] decides once per exchange, after the policies: candidates in the order in
-//! which they are tried, and why others are left out. One target per alias so far; strategies, retries and health come to this room.
+//! which they are tried, and why others are left out. One target per alias so far; strategies and health come to this room.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 

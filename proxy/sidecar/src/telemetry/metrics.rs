@@ -1,4 +1,4 @@
-//! Metrics as functions: the raw macros are used here, in `meter.rs` and in `pod.rs` only, and
+//! Metrics as functions: the raw macros are used here, in `account.rs`, `meter.rs` and `pod.rs` only, and
 //! every name is in `table.rs`.
 //!
 //! On the request path nothing is formatted or looked up in a shared registry: each worker thread
@@ -359,7 +359,8 @@ pub fn served(kind: &'static str) {
     );
 }
 
-/// Counts a request to an upstream: `first`, `retry`, `connect_failed`, `timeout`, …
+/// Counts a request to an upstream: the `first`, or one that followed it over a new connection
+/// (`stale_connection`) or without the usage option (`stream_options`).
 pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
     CACHE.with_borrow_mut(|cache| {
         cache

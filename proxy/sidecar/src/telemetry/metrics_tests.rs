@@ -305,7 +305,7 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     refused("body_too_large");
     meter.inspected(10);
     meter.not_inspected("audio", 10);
-    attempt(&"openai".into(), "retry");
+    attempt(&"openai".into(), "stale_connection");
     reload(true);
     reply_kept("kept");
     served("kept");

@@ -1,7 +1,7 @@
 //! Telemetry for operators: metrics, the exchange log, trace context.
 //!
 //! One exchange ends in one [`Record`], and [`settle`] turns it into its samples and its log line:
-//! there is no other place where either is made. A record holds names, numbers and verdicts;
+//! what is counted when it happens (attempts, connections, policies' calls) is counted there. A record holds names, numbers and verdicts;
 //! prompts, replies and credentials have no field here.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};

@@ -97,7 +97,7 @@ table! {
     REFUSALS = "outrigger_refusals_total", Kind::Counter, ["code"],
         "Answers that Outrigger gave in its own name.";
     ATTEMPTS = "outrigger_upstream_attempts_total", Kind::Counter, ["upstream", "reason"],
-        "Requests to upstreams and why each was made or how it failed.";
+        "Requests to upstreams, and the reason for each.";
     DISCONNECTS = "outrigger_client_disconnects_total", Kind::Counter, ["settled"],
         "Apps that hung up before the end, and whether usage was settled all the same.";
     INSPECTION = "outrigger_inspection_bytes_total", Kind::Counter, ["plugin", "inspected", "reason"],

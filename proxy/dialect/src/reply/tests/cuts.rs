@@ -192,6 +192,25 @@ fn calls_without_a_number_are_told_apart() {
 }
 
 #[test]
+fn a_call_whose_first_chunk_alone_has_a_number_is_one() {
+    let call = |rest: &str| {
+        format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{{rest}}}]}},"finish_reason":null}}]}}"#
+        )
+    };
+    let chunks = [
+        call(r#""index":0,"id":"x","type":"function","function":{"name":"f","arguments":""}"#),
+        call(r#""function":{"arguments":"{\"a\":\"[[NA"}"#),
+        call(r#""index":1,"id":"y","type":"function","function":{"name":"g","arguments":"{"}"#),
+        call(r#""function":{"arguments":"}"}"#),
+        call(r#""index":0,"function":{"arguments":"ME]]\"}"}"#),
+    ];
+    let ran = run(reply(Dialect::OpenaiChat, true), &[&stream(&chunks)], None);
+    let shown: Vec<_> = ran.channels.into_values().collect();
+    assert_eq!(shown, [r#"{"a":"[[NAME]]"}"#, "{}"]);
+}
+
+#[test]
 fn nothing_follows_the_end() {
     let bytes = stream(&[chunk("a", "null")]);
     let behind = [&bytes[..], &chat(&[&chunk("[[NAME]]", "null")])].concat();
