@@ -17,7 +17,7 @@ use super::{Caller, Claims, Estimates, Tags, Unit, caller, claims};
 /// Travels as a request's extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByHost {
-    /// Its name.
+    /// Name of the upstream.
     pub upstream: Arc<str>,
     /// True if the app dialled the very host of its URL. Then paths are the provider's own and pass
     /// as they are.
@@ -32,23 +32,24 @@ pub struct ConnectionId(pub u64);
 pub struct Call {
     /// The exchange's id.
     pub id: String,
-    /// How the body is written.
+    /// Dialect of the body.
     pub dialect: Dialect,
-    /// `POST`, nearly always.
+    /// Method; `POST`, nearly always.
     pub method: Method,
     /// Path and query.
     pub path: String,
-    /// What is asked.
+    /// Body of the request.
     pub body: Body,
-    /// The body as it came, where it is encoded and no policy has a say: it leaves like this, unless the host itself edits `body`.
+    /// The body as it came, where it is encoded and the chain is empty: it leaves like this, unless
+    /// the host itself edits `body`.
     pub encoded: Option<bytes::Bytes>,
-    /// What policies took on in its name.
+    /// Claims of policies in its name.
     pub claims: Claims,
     /// The upstream whose host the app dialled; none where it came in by the base URL.
     pub home: Option<ByHost>,
     /// The connection that it came on.
     pub connection: Option<ConnectionId>,
-    /// The model that the app wrote, where `home` is told: policies may have changed it.
+    /// The model that the app wrote, where `home` is set: policies may have changed it.
     pub asked: Option<Box<str>>,
     headers: HeaderMap,
     tags: Tags,
@@ -57,7 +58,7 @@ pub struct Call {
     caller: Arc<Caller>,
 }
 
-/// Without what was said: a call is all of the prompt.
+/// Omits the content: a call is all of the prompt.
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call")
@@ -68,7 +69,7 @@ impl std::fmt::Debug for Call {
     }
 }
 
-/// Where a call's journal stood.
+/// A position in a call's journal, to roll back to.
 pub(crate) struct Mark {
     body: BodyMark,
     undo: usize,
@@ -82,7 +83,7 @@ enum Undo {
 }
 
 impl Call {
-    /// The request as it arrived.
+    /// Makes a call of the request as it arrived.
     pub fn new(
         id: String,
         dialect: Dialect,
@@ -110,37 +111,40 @@ impl Call {
         }
     }
 
-    /// Says what identifies its caller.
+    /// Sets what identifies its caller.
     pub fn identified_by(&mut self, caller: Arc<Caller>) {
         self.caller = caller;
     }
 
-    /// A name for the caller that tells nobody who that is; none where the request carries nothing that identifies one.
+    /// Returns a name for the caller that does not reveal who it is; none where the request carries
+    /// nothing that identifies one.
     pub fn caller(&self) -> Option<String> {
         caller::name(&self.caller, &self.headers, &self.path)
     }
 
-    /// Lets policies ask what the exchange will take.
+    /// Sets the source of estimates of what the exchange will take.
     pub fn estimated_by(&mut self, estimates: Arc<dyn Estimates>) {
         self.estimates = Some(estimates);
     }
 
-    /// What the exchange will take of a unit, as it stands now; money in billionths of a dollar, none where its model has no price.
+    /// Returns what the exchange will take of a unit, as the call is now; money in billionths of a
+    /// dollar, none where its model has no price.
     pub fn estimate(&self, unit: Unit) -> Option<u64> {
         self.estimates.as_ref()?.estimate(self, unit)
     }
 
-    /// The tags that the host found, before any policy.
+    /// Sets the tags that the host found, before any policy.
     pub fn tagged(&mut self, tags: Tags) {
         self.tags = tags;
     }
 
-    /// The headers as they will go upstream, credentials included.
+    /// Returns the headers as they will go upstream, credentials included.
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// Tells callers apart, in this process: by what identifies them, or by the connection where the request carries nothing that does.
+    /// Returns a hash of the caller, valid in this process: of what identifies it, or of the
+    /// connection where the request carries nothing that does.
     pub(crate) fn caller_hash(&self) -> u64 {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         match self.caller() {
@@ -149,7 +153,8 @@ impl Call {
         }
     }
 
-    /// Replaces a header, or removes it. Which headers a policy may set is for the sandbox to check.
+    /// Replaces a header, or removes it. Which headers a policy may set is for the sandbox to
+    /// check.
     pub fn set_header(&mut self, name: HeaderName, value: Option<HeaderValue>) {
         let before = self.headers.get_all(&name).iter().cloned().collect();
         match value {
@@ -159,18 +164,18 @@ impl Call {
         self.undo.push(Undo::Header(name, before));
     }
 
-    /// Tags: shared down the chain, and with accounting.
+    /// Returns the tags, which policies and accounting share.
     pub const fn tags(&self) -> &Tags {
         &self.tags
     }
 
-    /// The tag's value.
+    /// Returns the tag's value.
     pub fn tag(&self, name: &str) -> Option<&str> {
         self.tags.get(name)
     }
 
-    /// Sets a tag for the policies that follow and for accounting; an empty value removes it. False where it can't be one, or there are too
-    /// many.
+    /// Sets a tag for the policies that follow and for accounting; an empty value removes it.
+    /// Returns false where it can't be one, or there are too many.
     pub fn set_tag(&mut self, name: &str, value: &str) -> bool {
         let before = self.tags.get(name).map(str::to_owned);
         let taken = self.tags.set(name, value);
@@ -180,7 +185,7 @@ impl Call {
         taken
     }
 
-    /// Remembers how the call stands.
+    /// Returns the call's present position in its journal.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             body: self.body.mark(),

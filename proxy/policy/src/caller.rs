@@ -5,25 +5,27 @@
 //! headers and cookies under `caller:`; a request that carries none of those falls back to the
 //! default, so that it shares no partition with every other such request.
 //!
-//! Keys are long and random, so a plain hash reveals none of them; 64 bits of it tell a billion
-//! callers apart.
+//! Keys are long and random, so a plain hash reveals none of them; 64 bits of it distinguish a
+//! billion callers.
 
 use dialect::address;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 
-/// The `caller:` section; empty where it is left out: then the credential counts, else the cookies.
+/// The `caller:` section; empty where it is left out: then the credential identifies the caller,
+/// else the cookies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// Headers, the first that a request carries counts.
+    /// Headers, of which the first that a request carries counts.
     pub headers: Vec<HeaderName>,
-    /// Cookies, the first that a request carries counts where it carries none of the headers.
+    /// Cookies, of which the first that a request carries counts, where it carries none of the
+    /// headers.
     pub cookies: Vec<String>,
 }
 
-/// A name for the caller, the same on every replica: a hash of the first header or cookie that
-/// `rule` names and the request carries, else of its credential, else of its cookies. None where it
-/// carries none of these.
+/// Returns a name for the caller, the same on every replica: a hash of the first header or cookie
+/// that `rule` names and the request carries, else of its credential, else of its cookies. None
+/// where it carries none of these.
 pub(crate) fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<String> {
     let named = || {
         rule.headers.iter().find_map(|name| {
@@ -46,7 +48,7 @@ pub(crate) fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<Str
         .or_else(|| of_cookies(headers))
 }
 
-/// A hash of all cookies, in whatever order and however many headers they come.
+/// Hashes all cookies, in whatever order and however many headers they come.
 fn of_cookies(headers: &HeaderMap) -> Option<String> {
     let mut all: Vec<_> = cookies(headers).collect();
     all.sort_unstable();
@@ -60,7 +62,7 @@ fn of_cookies(headers: &HeaderMap) -> Option<String> {
     (!text.is_empty()).then(|| hash_of("cookies", &text))
 }
 
-/// Names and values of the cookies that a request carries (RFC 6265 §5.4).
+/// Iterates over names and values of the cookies that a request carries (RFC 6265 §5.4).
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let values = headers.get_all(http::header::COOKIE).iter();
     let pairs = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
@@ -79,13 +81,13 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// A hash that no value under another name has.
+/// Hashes a value with its name, so that no value under another name has the same hash.
 fn hash_of(name: &str, value: &[u8]) -> String {
     hash(&[name.as_bytes(), b"\0", value].concat())
 }
 
-/// A name for the caller: a hash of the credential that the request carries, the same on every
-/// replica. None where it carries none.
+/// Returns a name for the caller: a hash of the credential that the request carries, the same on
+/// every replica. None where it carries none.
 fn of(headers: &HeaderMap) -> Option<String> {
     let value = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let bearer = |value: &'_ [u8]| {
@@ -104,8 +106,8 @@ fn of(headers: &HeaderMap) -> Option<String> {
     (!credential.is_empty()).then(|| hash(credential))
 }
 
-/// 16 hexadecimal digits of the credential's SHA-256, as in [`of`]; for a credential that is no
-/// header (Gemini's `?key=`).
+/// Returns 16 hexadecimal digits of the credential's SHA-256, as in [`of`]; for a credential that
+/// is no header (Gemini's `?key=`).
 fn hash(credential: &[u8]) -> String {
     let digest = digest(&SHA256, credential);
     let mut name = String::with_capacity(16);

@@ -1,8 +1,9 @@
 //! The chain: requests go down it, replies come back up it.
 //!
-//! A [`Chain`] is what a generation holds; a [`Run`] is one exchange's way through it, with an instance per policy that is made when its
-//! first hook runs and kept to the end. Whatever a policy does wrong costs that instance: `on_error` says whether the exchange goes
-//! on as if the policy were not there (its edits undone, the text it held given out) or is refused.
+//! A [`Chain`] belongs to a generation; a [`Run`] is one exchange's pass through it, with an
+//! instance per policy that is made when its first hook runs and kept to the end. Any fault of a
+//! policy costs that instance: `on_error` says whether the exchange goes on as if the policy were
+//! not there (its edits undone, the text it withheld sent) or is refused.
 
 use std::{
     sync::{Arc, atomic::AtomicU64},
@@ -23,25 +24,25 @@ pub use run::Run;
 
 /// One policy in force.
 pub struct LoadedPolicy {
-    /// The chain's name for it.
+    /// Name in the chain.
     pub name: Arc<str>,
-    /// Its own version.
+    /// Version that the policy gives itself.
     pub version: Arc<str>,
-    /// The code.
+    /// Code of the policy.
     pub program: Arc<dyn Program>,
-    /// What a fault does to the exchange.
+    /// Effect of a fault on the exchange.
     pub on_error: Effect,
-    /// What an unseen prompt or reply does to the exchange, or a part of one.
+    /// Effect on the exchange of an unseen prompt or reply, or a part of one.
     pub on_unseen: OnUnseen,
-    /// Its bounds.
+    /// Bounds of the policy.
     pub limits: PolicyLimits,
-    /// True if it is asked at all.
+    /// Breaker that decides whether it is called at all.
     pub quarantine: Quarantine,
     /// Calls so far.
     pub calls: AtomicU64,
     /// Faults so far.
     pub faults: AtomicU64,
-    /// Hears what happens to it.
+    /// Receiver of its events.
     pub listener: Arc<dyn Listener>,
 }
 
@@ -70,46 +71,48 @@ impl Chain {
         }
     }
 
-    /// The policies, in order.
+    /// Returns the policies, in order.
     pub fn policies(&self) -> &[Arc<LoadedPolicy>] {
         &self.policies
     }
-    /// Places of a request that any of them reads.
+    /// Returns the places of a request that any of them reads.
     pub const fn reads(&self) -> Places {
         self.reads
     }
-    /// Places of a reply that any of them rewrites.
+    /// Returns the places of a reply that any of them rewrites.
     pub const fn rewrites(&self) -> Places {
         self.rewrites
     }
-    /// Reports whether any of them is asked about requests.
+    /// Reports whether any of them has a request hook.
     pub const fn asks(&self) -> bool {
         self.asks
     }
-    /// The policies that read or judge requests.
+    /// Iterates over the policies that read or judge requests.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<LoadedPolicy>> {
         self.policies
             .iter()
             .filter(|policy| policy.judges_requests())
     }
-    /// The first policy that reads prompts and lets no content of the kind called `kind` pass, which nobody can be shown.
+    /// Returns the first policy that reads prompts and lets no content of the kind called `kind`
+    /// pass, which no policy can be shown.
     pub fn blocks_unseen_request(&self, kind: &str) -> Option<&LoadedPolicy> {
         self.first(|policy| policy.on_unseen.blocks_in_request(kind) && policy.reads_prompts())
     }
-    /// The first policy that reads or judges requests, and lets nothing unseen pass.
+    /// Returns the first policy that reads or judges requests, and lets nothing unseen pass.
     pub fn blocks_unjudged(&self) -> Option<&LoadedPolicy> {
         self.first_blocking(LoadedPolicy::judges_requests)
     }
-    /// The first policy that reads or judges requests, or rewrites replies, and lets nothing unseen pass: what no dialect reads would go
-    /// round it.
+    /// Returns the first policy that reads or judges requests, or rewrites replies, and lets
+    /// nothing unseen pass: what no dialect reads would bypass it.
     pub fn blocks_unread(&self) -> Option<&LoadedPolicy> {
         self.first_blocking(|policy| policy.judges_requests() || policy.rewrites_replies())
     }
-    /// The first policy that rewrites replies and lets no unseen one pass.
+    /// Returns the first policy that rewrites replies and lets no unseen one pass.
     pub fn blocks_unseen_reply(&self) -> Option<&LoadedPolicy> {
         self.first_blocking(LoadedPolicy::rewrites_replies)
     }
-    /// The first policy that rewrites replies and is not to miss one of these kinds of content in a reply, which nobody can be shown.
+    /// Returns the first policy that rewrites replies and is not to miss one of these kinds of
+    /// content in a reply, which no policy can be shown.
     pub fn blocks_in_reply(
         &self,
         unseen: &[(&'static str, u64)],
@@ -139,7 +142,7 @@ impl LoadedPolicy {
         let manifest = self.program.manifest();
         manifest.hooks.request && !manifest.reads.is_empty()
     }
-    /// Reports whether it is asked about requests, be it for the model or a parameter alone.
+    /// Reports whether it has a request hook, be it for the model or a parameter alone.
     pub(crate) fn judges_requests(&self) -> bool {
         self.program.manifest().hooks.request
     }
@@ -150,27 +153,27 @@ impl LoadedPolicy {
     }
 }
 
-/// What a policy did to an exchange.
+/// A policy's effect on an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing.
+    /// No effect.
     Forwarded,
-    /// It changed the request or the reply.
+    /// A change to the request or the reply.
     Edited,
-    /// It refused.
+    /// A refusal.
     Refused,
-    /// It answered itself.
+    /// An answer of its own.
     Replied,
-    /// It answered with a kept or shared reply.
+    /// An answer with a kept or shared reply.
     Served,
-    /// It failed, and the exchange with it.
+    /// A fault that ended the exchange.
     Faulted,
-    /// It failed, and the exchange went on without it.
+    /// A fault after which the exchange went on without it.
     Skipped,
 }
 
 impl Verdict {
-    /// The log word and metric label.
+    /// Returns the log word and metric label.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Forwarded => "forwarded",
@@ -184,15 +187,16 @@ impl Verdict {
     }
 }
 
-/// Why an exchange stops in the chain.
+/// The reason for which an exchange stops in the chain.
 pub enum Stop {
-    /// A policy refused it; the call is there where it did so as a request.
+    /// Refusal by a policy; the call is there where it was the request that it refused.
     Refused(Option<Box<Call>>, Arc<LoadedPolicy>, Denial),
-    /// A policy answered it with this text.
+    /// Answer by a policy, with this text.
     Replied(Box<Call>, Arc<LoadedPolicy>, String),
-    /// A policy answers it with this reply. Where that comes to nothing, the call goes on down the chain.
+    /// Answer by a policy, with this reply. Where that comes to nothing, the call goes on down the
+    /// chain.
     Served(Box<Call>, Found),
-    /// A policy failed and may not be skipped.
+    /// Fault of a policy that may not be skipped.
     Failed(Arc<LoadedPolicy>, Fault),
 }
 
@@ -213,9 +217,9 @@ impl std::fmt::Debug for LoadedPolicy {
     }
 }
 
-/// What happened in the chain, told as it happens; the telemetry room listens.
+/// Receives the chain's events as they happen; telemetry implements it.
 pub trait Listener: Send + Sync {
-    /// A hook was called: `outcome` is a [`Verdict`]'s or a [`Fault`]'s label.
+    /// Records a hook's call: `outcome` is a [`Verdict`]'s or a [`Fault`]'s label.
     fn called(
         &self,
         policy: &LoadedPolicy,
@@ -223,13 +227,14 @@ pub trait Listener: Send + Sync {
         outcome: &'static str,
         took: Duration,
     );
-    /// A fault's details, for the operator's log.
+    /// Records a fault's details, for the operator's log.
     fn faulted(&self, policy: &LoadedPolicy, hook: &'static str, fault: &Fault);
-    /// The policy's breaker opened (`true`) or closed.
+    /// Records that the policy's breaker opened (`true`) or closed.
     fn quarantined(&self, policy: &LoadedPolicy, open: bool);
-    /// Text came out, so many bytes, after having been held this long.
+    /// Records that text of so many bytes was sent, after it was withheld for this long.
     fn withheld(&self, policy: &LoadedPolicy, time: Duration, bytes: usize);
-    /// What the policy was shown of one exchange, and what not. Told once, at the exchange's end.
+    /// Records what the policy was shown of one exchange, and what not; once, at the exchange's
+    /// end.
     fn covered(&self, policy: &LoadedPolicy, coverage: &Coverage);
 }
 

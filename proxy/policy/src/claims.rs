@@ -1,7 +1,9 @@
-//! What policies have taken on in an exchange's name: units reserved, headers for the app's reply, replies found and to be kept.
+//! Claims of policies in an exchange's name: units reserved, headers for the app's reply, replies
+//! found and to be kept.
 //!
-//! A policy that faults has its part undone like its edits: what it reserved is given back, the flight it led makes room for another
-//! leader. What is left when the exchange goes out is settled at its end, whatever way it ends; dropped, everything is given back.
+//! A policy that faults has its claims undone like its edits: what it reserved is given back, the
+//! flight it led makes room for another leader. The rest is settled at the exchange's end, however
+//! it ends; dropped, everything is given back.
 
 use std::{any::Any, pin::Pin, time::Duration};
 
@@ -10,10 +12,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::{Unit, Work};
 
-/// What policies have taken on.
+/// The claims of all policies of one exchange.
 #[derive(Default)]
 pub struct Claims {
-    /// What was reserved, a call of `reserve` each.
+    /// Reservations, one per call of `reserve`.
     pub reserved: Vec<Reserved>,
     /// Headers for the app's reply; the last of a name counts.
     pub reply_headers: Vec<(HeaderName, HeaderValue)>,
@@ -21,17 +23,18 @@ pub struct Claims {
     pub found: Vec<(String, Found)>,
     /// The flights that this exchange leads.
     pub leads: Vec<Ticket>,
-    /// What its reply is to be kept as.
+    /// Keys and terms under which its reply is to be kept.
     pub keeps: Vec<Keep>,
-    /// True if the policy that is asked now sees replies as they came: only such replies can be kept and shared.
+    /// True if the policy that is called now sees replies as they came: only such replies can be
+    /// kept and shared.
     pub recordable: bool,
 }
 
-/// What one call of `reserve` took.
+/// Units that one call of `reserve` took.
 pub struct Reserved {
     /// An amount per ask, money in billionths of a dollar.
     pub reservation: Box<dyn Reservation>,
-    /// What each ask counts, and whether a stream that outgrows it is ended.
+    /// Unit that each ask counts, and whether a stream that outgrows it is ended.
     pub units: Vec<(Unit, bool)>,
 }
 
@@ -43,7 +46,8 @@ pub trait Reservation: Send + Sync {
     /// Replaces what was reserved by the truth, in the order of the requests; a request without one
     /// keeps what it reserved. Never blocks.
     fn settle(self: Box<Self>, truth: &[u64]) -> Settled;
-    /// Takes more for one request. Returns false where there is no room: nothing more was taken then.
+    /// Takes more for one request. Returns false where there is no room: nothing more was taken
+    /// then.
     fn extend(&mut self, index: usize, by: u64) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
@@ -54,17 +58,16 @@ impl dyn Reservation {
     }
 }
 
-/// Resolves when a settlement is in the store. May be dropped: the settlement is stored all the
-/// same.
+/// A settlement in progress. May be dropped: it is stored all the same.
 pub struct Settled(Option<Work<()>>);
 
 impl Settled {
-    /// It is there already.
+    /// Returns a settlement that is in the store already.
     pub const fn now() -> Self {
         Self(None)
     }
 
-    /// It is there when `work` is done.
+    /// Returns a settlement that is in the store when `work` is done.
     pub fn when(work: Work<()>) -> Self {
         Self(Some(work))
     }
@@ -78,8 +81,8 @@ impl Settled {
     }
 }
 
-/// A place in a reply that several exchanges share, to lead it or to wait for it. Only who gave it
-/// out can redeem it; dropped, it is given back.
+/// A place in a reply that several exchanges share, to lead it or to wait for it. Only its issuer
+/// can redeem it; dropped, it is given back.
 pub struct Ticket(Box<dyn Any + Send + Sync>);
 
 impl Ticket {
@@ -88,7 +91,7 @@ impl Ticket {
         Self(Box::new(place))
     }
 
-    /// The place, where it is one of this type.
+    /// Returns the place, where it is one of this type.
     pub fn redeem<T: 'static>(self) -> Option<T> {
         self.0.downcast().ok().map(|place| *place)
     }
@@ -109,32 +112,32 @@ pub struct Kept {
 
 /// A reply that need not be made again.
 pub enum Found {
-    /// One that was kept.
+    /// A stored reply.
     Kept(Kept),
-    /// One that is under way.
+    /// A reply in progress.
     UnderWay(Ticket),
 }
 
-/// What is wanted of a reply that is to be kept.
+/// The terms for a reply that is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keep {
     /// The policy's namespace.
     pub space: String,
     /// The policy's own key.
     pub key: String,
-    /// How long, in milliseconds; 0: it is only shared while it is under way.
+    /// Time to live in milliseconds; 0: it is only shared while in progress.
     pub ttl_ms: u64,
-    /// True if it may hold tool calls.
+    /// True if it may contain tool calls.
     pub tool_calls: bool,
-    /// The most bytes that are kept.
+    /// Largest reply that is kept, in bytes.
     pub max_bytes: usize,
 }
 
-/// How the books stood.
+/// The lengths of an exchange's claims at some point, to roll back to.
 pub(super) struct Mark([usize; 5]);
 
 impl Mark {
-    /// How many headers for the reply there were.
+    /// Returns the number of headers for the reply at that point.
     pub(super) const fn reply_headers(&self) -> usize {
         let Self([_, headers, ..]) = self;
         *headers
@@ -161,7 +164,7 @@ impl Claims {
     }
 }
 
-/// Without keys and values: they may be the caller's.
+/// Omits keys and values: they may be the caller's.
 impl std::fmt::Debug for Claims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Books")

@@ -1,4 +1,4 @@
-//! Coverage: how much of an exchange one policy was shown, and how much it was not, with the reason.
+//! Coverage: how much of an exchange one policy was shown, and how much not, with the reason.
 
 /// Bytes of text of one exchange, as far as one policy is concerned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -8,12 +8,13 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Notes what it was shown.
+    /// Adds bytes that the policy was shown.
     pub(super) const fn show(&mut self, bytes: u64) {
         self.shown += bytes;
     }
 
-    /// Notes what it reads and was not shown. `reason` is one of a bounded set: what no dialect reads, or how the policy failed.
+    /// Adds bytes that the policy reads and was not shown. `reason` is one of a bounded set: a kind
+    /// that no dialect reads, or how the policy failed.
     pub fn miss(&mut self, reason: &'static str, bytes: u64) {
         if bytes == 0 {
             return;
@@ -24,12 +25,12 @@ impl Coverage {
         }
     }
 
-    /// Bytes that it was shown.
+    /// Returns the bytes that it was shown.
     pub const fn shown(&self) -> u64 {
         self.shown
     }
 
-    /// Bytes that it was not shown, by reason.
+    /// Returns the bytes that it was not shown, by reason.
     pub fn missed(&self) -> &[(&'static str, u64)] {
         &self.missed
     }

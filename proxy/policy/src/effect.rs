@@ -11,14 +11,14 @@ const KINDS: [Exempt; Exempt::ALL.len()] = Exempt::ALL;
 /// Effect on an exchange that a policy fails, or can't see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The exchange is refused.
+    /// Refuses the exchange.
     Block,
-    /// The exchange goes on as if the policy were not there.
+    /// Lets the exchange go on as if the policy were not there.
     Skip,
 }
 
 impl Effect {
-    /// The word in the configuration.
+    /// Returns the word in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Block => "block",
@@ -30,14 +30,14 @@ impl Effect {
 /// Effect on an exchange of which a policy can't see a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnUnseen {
-    /// Effect on content of no kind: endpoints, encodings and replies that nobody reads.
+    /// Effect on content of no kind: endpoints, encodings and replies that no dialect reads.
     general: Effect,
     /// Effects on the kinds that the operator named, in the order of [`KINDS`].
     named: [Option<Effect>; KINDS.len()],
 }
 
 impl From<Effect> for OnUnseen {
-    /// The same of everything, save the kinds that pass unless they are named.
+    /// Applies one effect to everything, except the kinds that pass unless they are named.
     fn from(general: Effect) -> Self {
         Self {
             general,
@@ -47,7 +47,7 @@ impl From<Effect> for OnUnseen {
 }
 
 impl OnUnseen {
-    /// The same with another effect of one kind.
+    /// Returns the same with another effect for one kind.
     #[must_use]
     pub fn with(mut self, kind: Exempt, effect: Effect) -> Self {
         for (known, named) in KINDS.into_iter().zip(&mut self.named) {

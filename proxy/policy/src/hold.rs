@@ -1,15 +1,17 @@
-//! What a policy holds back of a reply: measured from the outside, so that it can be bounded, and given out where the policy fails or its
-//! time is over.
+//! Text that a policy withholds from a reply: measured from the outside, so that it can be bounded,
+//! and sent where the policy fails or its time is over.
 //!
-//! The host sees what went in and what came out. Text that went in and did not come out is *held*: all of it where nothing came back, the
-//! rest where what came back is a beginning of it. Where a policy returned other text than it was given, nothing is known to be held.
+//! The host sees what went in and what came out. Text that went in and did not come out is
+//! *withheld*: all of it where nothing came back, the rest where what came back is a beginning of
+//! it. Where a policy returned other text than it was given, nothing is known to be withheld.
 //!
-//! Held text whose time is over is sent early, as it is, and the policy does not know: what it returns later is sent without the part
-//! that is out. Where it returns other text than that (it was the beginning of something after all), what it returns is sent whole.
+//! Withheld text whose time is over is sent early, as it is, and the policy does not know: what it
+//! returns later is sent without the part that was sent. Where it returns other text than that (it
+//! was the beginning of something after all), what it returns is sent whole.
 
 use std::time::{Duration, Instant};
 
-/// What one policy holds of one channel.
+/// The text that one policy withholds from one channel.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     text: String,
@@ -18,12 +20,12 @@ pub(super) struct Hold {
     since: Option<Instant>,
 }
 
-/// What came of one delta.
+/// The result of one delta.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Noted {
-    /// What takes the delta's place; `None` where it stays as it is.
+    /// Text that replaces the delta's; `None` where it stays as it is.
     pub(super) text: Option<String>,
-    /// How long text was held that is out now.
+    /// Time for which text was withheld that is sent now.
     pub(super) hold_time: Option<Duration>,
 }
 
@@ -35,7 +37,7 @@ impl Noted {
         }
     }
 
-    /// What the policy returned, without so many bytes that are out already.
+    /// Drops the first `again` bytes of what the policy returned: they were sent already.
     fn without(mut text: String, again: usize, hold_time: Option<Duration>) -> Self {
         text.drain(..again);
         Self::of(text, hold_time)
@@ -43,7 +45,7 @@ impl Noted {
 }
 
 impl Hold {
-    /// Notes one delta and what the policy returned for it.
+    /// Records one delta and what the policy returned for it.
     pub(super) fn note(&mut self, given: &str, returned: Option<String>, now: Instant) -> Noted {
         let Some(returned) = returned else {
             return Noted {
@@ -84,17 +86,17 @@ impl Hold {
         }
     }
 
-    /// Bytes held.
+    /// Returns the number of bytes withheld, those sent early included.
     pub(super) fn bytes(&self) -> usize {
         self.text.len()
     }
 
-    /// Since when.
+    /// Returns the instant since which text is withheld and not sent.
     pub(super) fn since(&self) -> Option<Instant> {
         self.since
     }
 
-    /// Takes the held text, but for what was sent early.
+    /// Takes the withheld text, except what was sent early.
     pub(super) fn take(&mut self) -> String {
         self.since = None;
         let mut text = std::mem::take(&mut self.text);
@@ -102,7 +104,8 @@ impl Hold {
         text
     }
 
-    /// The held text that has not been sent early: it is now. The policy holds it still.
+    /// Returns the withheld text that was not sent early, and counts it as sent. The policy
+    /// withholds it still.
     pub(super) fn send_early(&mut self) -> String {
         self.since = None;
         let text = self.text.get(self.sent..).unwrap_or_default().to_owned();
@@ -110,7 +113,7 @@ impl Hold {
         text
     }
 
-    /// Forgets what is held: it is out.
+    /// Forgets the withheld text, which is sent, and returns the time for which it was withheld.
     fn release(&mut self, now: Instant) -> Option<Duration> {
         self.text.clear();
         self.since.take().map(|since| now.duration_since(since))
@@ -195,7 +198,7 @@ mod tests {
         note(&mut hold, "[EM", "", later);
         assert_eq!(hold.since(), Some(later));
         assert_eq!(hold.send_early(), "[EM");
-        // It lets go of one byte, then of the rest with what follows.
+        // The policy returns one byte, then the rest with what follows.
         assert_eq!(note(&mut hold, "", "[", later).0, "");
         assert_eq!(hold.since(), None);
         assert_eq!(note(&mut hold, "PTY]", "[EMPTY]", later).0, "PTY]");

@@ -1,10 +1,10 @@
-//! Decisions about policies: the chain, what becomes of faults, and what each policy was shown.
+//! Decisions about policies: the chain, the effects of faults, and what each policy was shown.
 //!
-//! The crate is pure: no socket, file, clock or task; callers pass `now`. It owns the two traits that
-//! a sandbox implements, [`Program`] and [`Instance`], and never hears of wasm; the small types that
-//! it decides on ([`Effect`], [`OnUnseen`], [`PolicyLimits`], [`Unit`], [`Tags`], [`Caller`]), which
-//! configuration and accounting read and fill; and the traits of what policies take on in stores
-//! ([`Reservation`], [`Ticket`]), which is all that it knows of them.
+//! The crate is pure: no socket, file, clock or task; callers pass `now`. It owns the two traits
+//! that a sandbox implements, [`Program`] and [`Instance`], and knows nothing of wasm; the small
+//! types that it decides on ([`Effect`], [`OnUnseen`], [`PolicyLimits`], [`Unit`], [`Tags`],
+//! [`Caller`]), which configuration and accounting read and fill; and the traits of what policies
+//! take on in stores ([`Reservation`], [`Ticket`]), which is all that it knows of them.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -33,15 +33,15 @@ pub use quarantine::Quarantine;
 pub use tags::Tags;
 pub use unit::Unit;
 
-/// A boxed future that owns what it works on, so that whoever waits for it may leave.
+/// A boxed future that owns what it works on, so that its waiter may leave.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
-/// What a policy says of itself.
+/// A policy's description of itself.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// Its own name; the chain's `use:` names the file.
+    /// Name that the policy gives itself; the chain's `use:` names the file.
     pub name: String,
-    /// Its own version.
+    /// Version that the policy gives itself.
     pub version: String,
     /// The hooks worth a call.
     pub hooks: Hooks,
@@ -66,113 +66,113 @@ pub struct Hooks {
 /// A call that came to nothing, before anything was sent to the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What the app would be answered.
+    /// Status that the app would get.
     pub status: u16,
     /// The refusal's code, or `upstream_status`.
     pub code: String,
 }
 
-/// What becomes of a request.
+/// A policy's decision about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Send it on.
+    /// Sends it on.
     Forward,
-    /// Answer it with an error.
+    /// Answers it with an error.
     Refuse(Denial),
-    /// Answer it with this text, as a model would.
+    /// Answers it with this text, as a model would.
     Reply(String),
-    /// Answer it with the reply that was found under this key.
+    /// Answers it with the reply that was found under this key.
     Serve(String),
 }
 
 /// A policy's refusal, as it gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// 400 to 599.
+    /// Status, 400 to 599.
     pub status: u16,
-    /// `[a-z0-9_]{1,64}`.
+    /// Code, `[a-z0-9_]{1,64}`.
     pub code: String,
-    /// For the person who reads the app's log.
+    /// Text for the person who reads the app's log.
     pub message: String,
-    /// Only where waiting helps.
+    /// Milliseconds to wait; only where waiting helps.
     pub retry_after_ms: Option<u32>,
 }
 
-/// How an exchange ended.
+/// The end of an exchange.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// What the app was answered; 0 where it left before.
+    /// Status that the app got; 0 where it left before.
     pub status: u16,
-    /// `upstream/model`; empty where none was asked.
+    /// Target, `upstream/model`; empty where no request was sent to one.
     pub target: String,
-    /// As the dialect spells it; empty where unknown.
+    /// Finish reason as the dialect spells it; empty where unknown.
     pub finish: String,
     /// Tokens.
     pub usage: Usage,
-    /// Millionths of a dollar; none where the model has no price.
+    /// Cost in millionths of a dollar; none where the model has no price.
     pub cost_microusd: Option<u64>,
-    /// The reply was a kept one, or another exchange's.
+    /// True if the reply was a kept one, or another exchange's.
     pub from_store: bool,
     /// Milliseconds to the first content.
     pub first_token_ms: Option<u32>,
     /// Milliseconds over all.
     pub total_ms: u32,
-    /// The refusal's or fault's code.
+    /// Code of the refusal or fault.
     pub error: Option<String>,
 }
 
-/// What went wrong inside a policy's call. The instance is gone.
+/// A failure inside a policy's call. The instance is gone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It trapped; the reason in wasm's words.
+    /// A trap; the reason in wasm's words.
     #[error("trapped: {0}")]
     Trapped(String),
-    /// It used up its CPU time, that for the text that it was given included.
+    /// CPU time used up, that for the text that it was given included.
     #[error("used up its CPU time")]
     CpuTime,
-    /// It waited too long for imports.
+    /// Wall time used up in waits for imports.
     #[error("waited longer for imports than its wall time")]
     WallTime,
-    /// It wanted more memory than it may have.
+    /// A want of more memory than the instance may have.
     #[error("wanted more memory than it may have")]
     Memory,
-    /// The same, when what it was given takes a good part of that.
+    /// The same, where the input takes a good part of that memory.
     #[error("wanted more memory than it may have for what it was given")]
     InputMemory,
     /// All instances together have the memory that there is.
     #[error("no memory left for instances")]
     NoMemory,
-    /// Every slot for instances is taken.
+    /// No free slot for an instance.
     #[error("no free instance slot")]
     NoSlot,
-    /// What it returned can't be used.
+    /// A return value that can't be used.
     #[error("returned what can't be used: {0}")]
     BadReturn(String),
-    /// It held back more text than it may.
+    /// More text withheld than the policy may withhold.
     #[error("held back more than it may")]
     HeldTooMuch,
-    /// It was not asked: too many faults before.
+    /// A call that the open breaker did not let pass: too many faults before.
     #[error("is quarantined after repeated faults")]
     Quarantined,
 }
 
-/// Whose doing a fault is.
+/// The cause of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// The module's: it may be broken for everybody, and its breaker counts it.
+    /// The module: it may be broken for everybody, and its breaker counts it.
     Module,
-    /// The text's: this exchange gave the policy more than its limits allow for.
+    /// The text: this exchange gave the policy more than its limits allow for.
     Input,
-    /// A service's that the policy waited for.
+    /// A service that the policy waited for.
     Service,
-    /// The process's: it has more to do than there is room for.
+    /// The process: it has more to do than there is room for.
     Load,
-    /// Of faults before.
+    /// The breaker: faults before opened it.
     Breaker,
 }
 
 impl Fault {
-    /// Whose doing it is.
+    /// Returns the cause.
     pub const fn blame(&self) -> Blame {
         match self {
             Self::Trapped(_) | Self::Memory | Self::BadReturn(_) | Self::HeldTooMuch => {
@@ -185,7 +185,7 @@ impl Fault {
         }
     }
 
-    /// The metric label and log word.
+    /// Returns the metric label and log word.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Trapped(_) => "trap",
@@ -202,7 +202,7 @@ impl Fault {
     }
 }
 
-/// What a reply hook may ask about the reply it is shown.
+/// The head of a reply, as a reply hook may read it.
 #[derive(Debug, Clone)]
 pub struct ReplyHead {
     /// The upstream's status.
@@ -211,53 +211,58 @@ pub struct ReplyHead {
     pub headers: http::HeaderMap,
     /// True if it is a stream of events.
     pub streaming: bool,
-    /// How it is written.
+    /// Dialect of the body.
     pub dialect: Dialect,
 }
 
 /// One loaded, configured policy.
 pub trait Program: Send + Sync + 'static {
-    /// What it says of itself.
+    /// Returns the policy's description of itself.
     fn manifest(&self) -> &Manifest;
     /// Makes the instance that one exchange owns.
     ///
     /// # Errors
     /// No slot is free, or the instance could not be made.
     fn start(&self) -> Result<Box<dyn Instance>, Fault>;
-    /// Largest linear memory, in bytes, that an instance of it has used.
+    /// Returns the largest linear memory, in bytes, that an instance of it has used.
     fn memory_high_water(&self) -> u64;
 }
 
-/// What comes back from `on-request`: the call in any case; the instance and its decision, where there was no fault.
+/// Result of `on-request`: the call in any case; the instance and its decision, where there was no
+/// fault.
 pub type RequestTurn = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
 
-/// What comes back from `on-failure`.
+/// Result of `on-failure`.
 pub type Rescued = (Box<dyn Instance>, Decision);
 
-/// What comes back from `on-reply`: the instance, and an entry per delta (or none at all), or its refusal.
+/// Result of `on-reply`: the instance, and an entry per delta (or none at all), or its refusal.
 pub type Shown = (Box<dyn Instance>, Result<Vec<Option<String>>, Denial>);
 
-/// Tells what an exchange will take before it does: the generation in force knows prices and past exchanges.
+/// Estimates of what an exchange will take: the generation in force knows prices and past
+/// exchanges.
 pub trait Estimates: Send + Sync {
-    /// How much of `unit` this call will take; money in billionths of a dollar, none where its model has no price.
+    /// Returns how much of `unit` this call will take; money in billionths of a dollar, none where
+    /// its model has no price.
     fn estimate(&self, call: &Call, unit: Unit) -> Option<u64>;
 }
 
 /// A policy's instance: made for one exchange, dropped with it.
 ///
-/// Each hook consumes the instance and gives it back with its result; after a fault it is gone. The futures own everything they
-/// touch, so an app that hangs up cancels the waiting and not the call.
+/// Each hook consumes the instance and gives it back with its result; after a fault it is gone. The
+/// futures own everything they touch, so an app that hangs up cancels the waiting and not the call.
 pub trait Instance: Send + 'static {
-    /// Asks what becomes of the request. `call` comes back also when the policy faults.
+    /// Calls the hook that decides about the request. `call` comes back also when the policy
+    /// faults.
     fn on_request(self: Box<Self>, call: Box<Call>) -> Work<RequestTurn>;
-    /// Shows a batch of deltas; an entry per delta, or none at all, says what takes its place.
+    /// Shows a batch of deltas; the result has an entry per delta, the text that replaces it, or
+    /// none at all.
     fn on_reply(
         self: Box<Self>,
         head: Arc<ReplyHead>,
         deltas: Vec<Delta>,
     ) -> Work<Result<Shown, Fault>>;
-    /// Asks what takes the place of a failure; the instance comes back with its decision.
+    /// Calls the hook that may replace a failure; the instance comes back with its decision.
     fn on_failure(self: Box<Self>, failure: Arc<Failure>) -> Work<Result<Rescued, Fault>>;
-    /// Tells how it ended.
+    /// Reports the end of the exchange to the policy.
     fn on_end(self: Box<Self>, outcome: Arc<Outcome>) -> Work<Result<(), Fault>>;
 }

@@ -1,9 +1,9 @@
 //! The circuit breaker of a policy that keeps failing: its quarantine.
 //!
 //! [`FAULTS`] faults of the module within [`WINDOW`], of which one caller's count [`OF_ONE_CALLER`]
-//! at most, open the breaker for [`COOLDOWN`]: no call passes. Then it is half-open, and one exchange
-//! probes the policy: if its call works the breaker closes, if not the cooldown doubles, up to
-//! [`LONGEST_COOLDOWN`]. The state is behind a lock that is only taken once something failed.
+//! at most, open the breaker for [`COOLDOWN`]: no call passes. Then it is half-open, and one
+//! exchange probes the policy: if its call works the breaker closes, if not the cooldown doubles,
+//! up to [`LONGEST_COOLDOWN`]. The state is behind a lock that is only taken once something failed.
 
 use std::{
     collections::VecDeque,
@@ -15,9 +15,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 /// Faults that open the breaker.
 const FAULTS: usize = 5;
-/// Faults of one caller that count: whoever finds what breaks a policy takes it from nobody else.
+/// Faults of one caller that count: a caller that finds how to break a policy cannot take it from
+/// the others.
 const OF_ONE_CALLER: usize = 3;
-/// The time within which they count.
+/// Time within which they count.
 const WINDOW: Duration = Duration::from_secs(30);
 /// Time for which the breaker stays open at first.
 const COOLDOWN: Duration = Duration::from_secs(5);
@@ -45,8 +46,8 @@ struct State {
 struct Open {
     until: Instant,
     cooldown: Duration,
-    /// The instant at which the probe in progress began. One that ended without a word is forgotten
-    /// after [`PROBE`].
+    /// Instant at which the probe in progress began. One whose outcome is never reported is
+    /// forgotten after [`PROBE`].
     probing: Option<Instant>,
 }
 
@@ -73,7 +74,7 @@ impl Quarantine {
         }
     }
 
-    /// Notes a call that worked, and reports whether that closed the breaker.
+    /// Records a call that worked, and reports whether that closed the breaker.
     pub(crate) fn worked(&self) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
@@ -91,7 +92,7 @@ impl Quarantine {
         true
     }
 
-    /// Notes a fault of the module at a request of `caller`, and reports whether that opened the
+    /// Records a fault of the module at a request of `caller`, and reports whether that opened the
     /// breaker.
     pub(crate) fn failed(&self, caller: u64, now: Instant) -> bool {
         self.troubled.store(true, Ordering::Relaxed);
@@ -123,8 +124,7 @@ impl Quarantine {
         true
     }
 
-    /// Gives back a probe that proved nothing: it led to no call, or to a fault that is not the
-    /// module's.
+    /// Ends a probe that proved nothing: it led to no call, or to a fault that is not the module's.
     pub(crate) fn abandoned(&self) {
         if !self.troubled.load(Ordering::Relaxed) {
             return;

@@ -22,7 +22,7 @@ struct Tag {
 }
 
 impl Tags {
-    /// The tag of this name.
+    /// Returns the value of the tag of this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all
             .iter()
@@ -30,7 +30,7 @@ impl Tags {
             .map(|tag| &*tag.value)
     }
 
-    /// The tag of this name, to be kept.
+    /// Returns the same as a shared string, for callers that keep it.
     pub fn shared(&self, name: &str) -> Option<&Arc<str>> {
         self.all
             .iter()
@@ -38,8 +38,8 @@ impl Tags {
             .map(|tag| &tag.value)
     }
 
-    /// Sets a tag, as policies do; an empty value removes it. False where the name or the value
-    /// can't be one, or there are too many.
+    /// Sets a tag, as policies do; an empty value removes it. Returns false where the name or the
+    /// value can't be one, or there are too many.
     pub fn set(&mut self, name: &str, value: &str) -> bool {
         if value.is_empty() {
             self.all.retain(|tag| *tag.name != *name);
@@ -63,7 +63,7 @@ impl Tags {
         room
     }
 
-    /// Names and values.
+    /// Iterates over names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.all.iter().map(|tag| (&*tag.name, &*tag.value))
     }

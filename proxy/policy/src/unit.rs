@@ -12,7 +12,7 @@ pub enum Unit {
     InputTokens,
     /// Generated tokens, reasoning included.
     OutputTokens,
-    /// Both.
+    /// Input and output tokens together.
     TotalTokens,
     /// Millionths of a dollar.
     Microusd,
@@ -28,7 +28,7 @@ impl Unit {
         Self::Microusd,
     ];
 
-    /// The name in configuration, metrics and logs.
+    /// Returns the name in configuration, metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
@@ -39,8 +39,8 @@ impl Unit {
         }
     }
 
-    /// Amount of this unit in an exchange with this usage, and with this cost in millionths of a
-    /// dollar; none for money where the model has no price.
+    /// Returns the amount of this unit in an exchange with this usage, and with this cost in
+    /// millionths of a dollar; none for money where the model has no price.
     pub const fn taken(self, usage: &Usage, cost: Option<u64>) -> Option<u64> {
         match self {
             Self::Requests => Some(1),

@@ -1,4 +1,5 @@
-//! A policy's place in one exchange: its instance, what it did, and what it holds of the reply.
+//! A policy in one exchange: its instance, what it did, and the text that it withholds from the
+//! reply.
 
 use std::{
     collections::BTreeMap,
@@ -11,11 +12,11 @@ use dialect::{Delta, Place, Places};
 use super::{LoadedPolicy, Stop, Verdict};
 use crate::{Blame, Coverage, Effect, Fault, Instance, hold::Hold};
 
-/// A policy's place.
+/// A policy in one exchange.
 pub(super) struct ActivePolicy {
     pub(super) policy: Arc<LoadedPolicy>,
     pub(super) instance: Option<Box<dyn Instance>>,
-    /// It failed or was not admitted: it is not asked again in this exchange.
+    /// True if it failed or was not admitted: it is not called again in this exchange.
     pub(super) out: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) took: Duration,
@@ -52,7 +53,7 @@ impl ActivePolicy {
         hooks.end || hooks.failure || self.policy.rewrites_replies()
     }
 
-    /// The instance, made now where there is none yet.
+    /// Takes the instance, made now where there is none yet.
     pub(super) fn take(&mut self, now: Instant) -> Result<Box<dyn Instance>, Fault> {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);
@@ -71,7 +72,8 @@ impl ActivePolicy {
         took: Duration,
     ) {
         let listener = &self.policy.listener;
-        // An instance that nothing will call again gives its slot and its memory back now, not at the end of a reply.
+        // An instance that nothing will call again gives its slot and its memory back now, not at
+        // the end of a reply.
         self.instance = (hook != "request" || self.has_later_hooks()).then_some(instance);
         self.took += took;
         if self.verdict != Some(Verdict::Edited) || verdict != Verdict::Forwarded {
@@ -84,7 +86,7 @@ impl ActivePolicy {
         }
     }
 
-    /// Notes a fault in the name of `caller`; the exchange goes on without the policy, or stops.
+    /// Records a fault at a request of `caller`; the exchange goes on without the policy, or stops.
     pub(super) fn failed(
         &mut self,
         hook: &'static str,
@@ -114,7 +116,7 @@ impl ActivePolicy {
                     listener.quarantined(&self.policy, true);
                 }
             }
-            // They say nothing about the module: a probe that ended so was none.
+            // They say nothing about the module: a probe that ended so proved nothing.
             Blame::Input | Blame::Service | Blame::Load => self.policy.quarantine.abandoned(),
             Blame::Breaker => {}
         }
@@ -125,7 +127,7 @@ impl ActivePolicy {
         }
     }
 
-    /// Bytes of the text that it is to be shown.
+    /// Returns the number of bytes of the text that it is to be shown.
     pub(super) fn bytes_of(&self, deltas: &[Delta]) -> u64 {
         let own = deltas
             .iter()
@@ -133,8 +135,8 @@ impl ActivePolicy {
         own.map(|delta| delta.text.len() as u64).sum()
     }
 
-    /// Notes what the policy returned for a delta that it was shown. Returns what takes the delta's place: what the policy returned, without
-    /// what went out before it let go of it.
+    /// Records what the policy returned for a delta that it was shown. Returns the delta's new
+    /// text: what the policy returned, without what was sent early.
     pub(super) fn hold(
         &mut self,
         delta: &Delta,
@@ -161,7 +163,7 @@ impl ActivePolicy {
         noted.text
     }
 
-    /// Reports whether it holds more text than it may.
+    /// Returns a fault if it withholds more text than it may.
     pub(super) fn exceeds_hold(&self) -> Option<Fault> {
         let bytes = self.policy.limits.held_bytes;
         let over = self
@@ -171,7 +173,7 @@ impl ActivePolicy {
         over.then_some(Fault::HeldTooMuch)
     }
 
-    /// When the text that it has held longest must be out.
+    /// Returns the instant at which the text that it has withheld longest must be sent.
     pub(super) fn hold_until(&self) -> Option<Instant> {
         let since = self
             .holds
@@ -180,8 +182,9 @@ impl ActivePolicy {
         since.min()?.checked_add(self.policy.limits.held_time)
     }
 
-    /// What it has held until `now` for as long as it may, as deltas of its channels. It goes out as it is; a policy that is asked
-    /// further on may let go of it later, and then it is not sent again.
+    /// Returns the text that it has withheld until `now` for as long as it may, as deltas of its
+    /// channels. It is sent as it is; a policy that is still called may return it later, and then
+    /// it is not sent again.
     pub(super) fn let_go(&mut self, now: Instant) -> Vec<Delta> {
         let (policy, out) = (&self.policy, self.out);
         let mut deltas = Vec::new();
@@ -217,8 +220,9 @@ impl ActivePolicy {
         deltas
     }
 
-    /// Gives out what a policy that is skipped from here on had held, beside the next text of its channel; a channel that
-    /// brings none in this batch waits for its next one, its last one at the latest.
+    /// Adds the text that a policy which is skipped from here on had withheld to the next text of
+    /// its channel; a channel that brings none in this batch waits for its next one, its last one
+    /// at the latest.
     pub(super) fn give_out(&mut self, deltas: &mut [Delta], changed: &mut Vec<bool>, side: Side) {
         self.holds.retain(|channel, withheld| {
             let mut own = deltas
@@ -245,14 +249,15 @@ impl ActivePolicy {
     }
 }
 
-/// What a policy holds of one channel, and which one it is.
+/// Text that a policy withholds from one channel, and that channel's choice and place.
 pub(super) struct Withheld {
     hold: Hold,
     choice: u32,
     place: Place,
 }
 
-/// Where held text goes: before what the failed policy was not shown, or after what it let out.
+/// The side on which withheld text goes: before what the failed policy was not shown, or after what
+/// it let out.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     Before,

@@ -1,4 +1,4 @@
-//! One exchange's way through the chain.
+//! One exchange's pass through the chain.
 
 use std::{
     sync::Arc,
@@ -13,24 +13,26 @@ use super::{
 };
 use crate::{Call, Coverage, Decision, Denial, Failure, Outcome, ReplyHead, Work, call::Mark};
 
-/// One exchange's way through the chain.
+/// One exchange's pass through the chain.
 pub struct Run {
     active: Vec<ActivePolicy>,
-    /// The seat that is asked next.
+    /// Index of the policy that is called next.
     next: usize,
-    /// Replies come from this seat on up: all of them, unless one served the reply.
+    /// Number of policies, from the first, that the reply goes up through: all of them, unless one
+    /// served it.
     reply_from: usize,
-    /// How the call stood before the policy that served it was asked.
+    /// Position in the call's journal before the policy that served it was called.
     before: Option<Mark>,
-    /// The first seat below which nobody rewrites replies.
+    /// Index of the last policy that rewrites replies: from it on, policies see replies as they
+    /// came.
     raw_from: usize,
-    /// Tells whose request it is, for the breakers of policies that fail.
+    /// Hash of the caller, for the breakers of policies that fail.
     caller: u64,
     clock: fn() -> Instant,
 }
 
 impl Run {
-    /// Begins an exchange's way through `chain`.
+    /// Begins an exchange's pass through `chain`.
     pub fn new(chain: &Chain, clock: fn() -> Instant) -> Self {
         Self {
             active: chain.policies.iter().map(ActivePolicy::new).collect(),
@@ -47,8 +49,9 @@ impl Run {
         }
     }
 
-    /// Asks each policy in turn what becomes of the request. `unread` tells why no dialect reads it, where so, and how large it is at least:
-    /// policies that read passages are left out then. After [`Stop::Served`] it goes on behind the policy that served.
+    /// Calls each policy's request hook in turn. `unread` is the reason why no dialect reads the
+    /// request, where so, and how large it is at least: policies that read passages are left out
+    /// then. After [`Stop::Served`] it goes on behind the policy that served.
     ///
     /// # Errors
     /// The exchange stops here.
@@ -63,7 +66,7 @@ impl Run {
             .and_then(|at| self.active.get_mut(at));
         if let Some(active) = resumed.filter(|active| active.verdict == Some(Verdict::Served)) {
             active.verdict = Some(Verdict::Forwarded);
-            // It said of the reply what is not true of the one that will come.
+            // Its headers described the reply that it served, not the one that will come.
             if let Some(mark) = self.before.take() {
                 call.forget_reply_headers(&mark);
             }
@@ -144,7 +147,7 @@ impl Run {
         Ok(call)
     }
 
-    /// Reports whether a reply has to be shown to anybody.
+    /// Reports whether a reply has to be shown to any policy.
     pub fn rewrites(&self) -> bool {
         self.active
             .iter()
@@ -152,13 +155,14 @@ impl Run {
             .any(ActivePolicy::rewrites)
     }
 
-    /// The reply that was asked to be served is there: it goes up from the policy that served it, which is not shown it.
+    /// Starts the reply at the policy that served it: it goes up from there, and that policy is not
+    /// shown it.
     pub fn served(&mut self) {
         self.reply_from = self.next.saturating_sub(1);
     }
 
-    /// Shows a batch of deltas to each policy, from the last to the first. An entry per delta says what takes its place; an empty list, that
-    /// all stay as they are.
+    /// Shows a batch of deltas to each policy, from the last to the first. Returns an entry per
+    /// delta, the text that replaces it; an empty list means that all stay as they are.
     ///
     /// # Errors
     /// The exchange stops here.
@@ -170,7 +174,7 @@ impl Run {
         self.up(head, deltas, self.reply_from).await
     }
 
-    /// When the text that some policy has held longest must be out.
+    /// Returns the instant at which the text that some policy has withheld longest must be sent.
     pub fn hold_until(&self) -> Option<Instant> {
         self.active
             .iter()
@@ -178,8 +182,9 @@ impl Run {
             .min()
     }
 
-    /// Gives out, as it is, the text that policies have held for as long as they may. It goes up the rest of the chain and is returned by
-    /// channel, to be written now. No fault: a pause of the provider is not the policy's doing.
+    /// Releases, as it is, the text that policies have withheld for as long as they may. It goes up
+    /// the rest of the chain and is returned by channel, to be written now. No fault: a pause of
+    /// the provider is not the policy's doing.
     ///
     /// # Errors
     /// The exchange stops here: a policy further up refused or failed.
@@ -293,7 +298,7 @@ impl Run {
             .collect())
     }
 
-    /// Notes what no policy can be shown of the reply.
+    /// Records what no policy can be shown of the reply.
     pub fn missed(&mut self, reason: &'static str, bytes: u64) {
         for active in &mut self.active {
             if active.policy.rewrites_replies() {
@@ -302,7 +307,7 @@ impl Run {
         }
     }
 
-    /// Tells each policy's listener what the policy was shown; to be called once.
+    /// Reports to each policy's listener what the policy was shown; to be called once.
     pub fn tell_coverage(&self) {
         for active in &self.active {
             if active.coverage != Coverage::default() {
@@ -314,8 +319,9 @@ impl Run {
         }
     }
 
-    /// Asks the policies that were asked about the request what takes the place of a failure, from the last to the first. `None`: nothing does.
-    /// A policy that fails here changes nothing: the exchange has failed already.
+    /// Calls the failure hooks of the policies that were called for the request, from the last to
+    /// the first, for what replaces the failure. `None`: nothing does. A policy that fails here
+    /// changes nothing: the exchange has failed already.
     pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Result<String, Denial>> {
         for active in self.active.iter_mut().rev() {
             let asked = active.verdict.is_some() && !active.out;
@@ -347,7 +353,7 @@ impl Run {
         None
     }
 
-    /// What each policy that was asked did, and how long it took.
+    /// Iterates over the policies that were called: what each did, and how long it took.
     pub fn verdicts(&self) -> impl Iterator<Item = (&LoadedPolicy, Verdict, Duration)> {
         self.active.iter().filter_map(|active| {
             active
@@ -356,12 +362,12 @@ impl Run {
         })
     }
 
-    /// Reports whether anybody wants to know how it ends.
+    /// Reports whether any policy has an end hook that is due.
     pub fn ends(&self) -> bool {
         self.active.iter().any(ActivePolicy::ends)
     }
 
-    /// The calls of `on-end` that are due: for whoever settles to run.
+    /// Returns the calls of `on-end` that are due, to be run at settlement.
     pub fn end(&mut self, outcome: &Arc<Outcome>) -> Option<Work<()>> {
         let mut due: Vec<ActivePolicy> = Vec::new();
         for active in std::mem::take(&mut self.active) {
@@ -388,7 +394,7 @@ impl Run {
                         Verdict::Forwarded.label(),
                         now.duration_since(begun),
                     ),
-                    // Nobody waits any more: a fault here is counted, and decides nothing.
+                    // Nothing waits any more: a fault here is counted, and decides nothing.
                     Err(fault) => {
                         let took = now.duration_since(begun);
                         drop(active.failed("end", fault, caller, now, took));

@@ -14,14 +14,14 @@ use crate::{
     Work,
 };
 
-/// What a policy in these tests does.
+/// The behaviour of a policy in these tests.
 #[derive(Clone, Copy)]
 enum Does {
     /// Appends its name to the header `x-way` and to each text.
     Signs,
     /// Edits, then traps.
     TrapsAfterEdit,
-    /// Holds back all it is shown, for ever.
+    /// Withholds all it is shown, for ever.
     Swallows,
     /// Has no time for what it is shown.
     RunsOut,
@@ -318,7 +318,7 @@ async fn a_skipped_fault_leaves_no_trace_in_the_request() {
     let mut run = run(&chain);
     let call = run.on_request(call(), None).await.unwrap();
     assert_eq!(call.headers()["x-way"], "b");
-    // … and the policy is not asked about the reply either.
+    // … and the policy is not called for the reply either.
     let texts = run
         .on_reply(&head(), vec![delta(Place::Assistant, "-")])
         .await
