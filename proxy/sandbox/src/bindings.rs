@@ -1,4 +1,5 @@
-//! The contract in Rust: generated from `plugin-sdk/wit`, named in the rest of the room by short paths.
+//! The contract in Rust: generated from `plugin-sdk/wit`, with short names for the rest of the
+//! crate.
 #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 
 pub mod records;
@@ -12,7 +13,7 @@ wasmtime::component::bindgen!({
         "outrigger:policy/metrics": trappable,
         "outrigger:policy/clock": trappable,
         "outrigger:policy/random": trappable,
-        // What a capability waits for: the rest, and what comes.
+        // Functions that may wait: the rest, those of later capabilities included.
         default: async | trappable,
     },
     additional_derives: [PartialEq, Eq],

@@ -1,7 +1,8 @@
 //! Compiled policies on disk, in a directory that only this user can write to.
 //!
-//! A `.cwasm` is native code: it is run as it is found. So nothing is read from a directory that somebody else could write to, a file
-//! is used only while its digest is the one written beside it, and its name is the digest of all that it was made from.
+//! A `.cwasm` is native code and is run as it is found. So nothing is read from a directory that
+//! another user could write to, a file is used only while its digest is the one written beside it,
+//! and its name is the digest of all that it was made from.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -30,7 +31,7 @@ pub(super) struct Entry {
     pub(super) not_snapshotted: Option<String>,
 }
 
-/// What stands beside the code.
+/// The file beside the code.
 #[derive(Serialize, Deserialize)]
 struct Note {
     sha256: String,
@@ -61,12 +62,12 @@ impl Cache {
         })
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Finds what was compiled under `key`. What is damaged is removed and not found.
+    /// Finds what was compiled under `key`. A damaged entry is removed and not found.
     pub(super) fn find(&self, key: &str) -> Option<Entry> {
         let (code, note) = self.paths(key);
         let note: Note = serde_json::from_slice(&fs::read(&note).ok()?).ok()?;
@@ -76,7 +77,8 @@ impl Cache {
             self.remove(key);
             return None;
         }
-        // The order in which files are dropped; where it can't be written, they only go sooner.
+        // Sets the order in which files are dropped; where the time can't be written, they only go
+        // sooner.
         let _ = file.set_modified(SystemTime::now());
         Some(Entry {
             code,
@@ -97,7 +99,7 @@ impl Cache {
     }
 }
 
-/// Hexadecimal digits of `bytes`.
+/// Returns the hexadecimal digits of `bytes`.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {

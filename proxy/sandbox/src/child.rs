@@ -1,8 +1,9 @@
-//! The compiling child: what it is asked, what it answers, and how it is started.
+//! The compiling child: its job, its answer, and how it is started.
 //!
-//! Compiling takes seconds and up to 100 MB for a large policy, and memory that an allocator is slow to give back. So it is done by a
-//! process, `outrigger-tool compile` at the lowest priority, that ends when it has written the code; and a sidecar whose policies are in the
-//! cache needs no compiler at all. The child gets no environment: what it runs is a policy.
+//! Compiling takes seconds and up to 100 MB for a large policy, and memory that an allocator is
+//! slow to give back. So it is done by a process, `outrigger-tool compile` at the lowest priority,
+//! that ends when it has written the code; and a sidecar whose policies are in the cache needs no
+//! compiler at all. The child gets no environment: what it runs is a policy.
 
 use std::{
     io::{self, BufRead, Write},
@@ -17,15 +18,15 @@ use super::{LoadError, contract::Version};
 
 /// The command of `outrigger-tool` that serves a job from standard input.
 const COMMAND: &str = "compile";
-/// Code of another version is never mapped: the two programs are of one.
+/// Version of this program. Code of another one is never mapped: the two programs are of one.
 pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
-/// What is to be compiled.
+/// A file to compile, and how.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    /// The version of who asks.
+    /// Version of the program that asks for it.
     pub(super) release: String,
-    /// The file holds a component; otherwise a core module, to be wrapped.
+    /// True if the file is a component; otherwise it is a core module, to be wrapped.
     pub(super) component: bool,
     /// The interface with the hooks, version included.
     pub(super) export: String,
@@ -37,22 +38,22 @@ pub(super) struct Job {
     pub(super) memory: u64,
     /// CPU time of `configure`.
     pub(super) cpu: Duration,
-    /// Compiling gives way to whatever else runs.
+    /// True if compiling yields to other processes.
     pub(super) gives_way: bool,
     /// The name in the cache, and the cache's directory where there is one.
     pub(super) key: String,
     pub(super) cache: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The result of a job.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) code: Vec<u8>,
-    /// Why the image is not configured, where it is not.
+    /// Reason why the image is not configured, where it is not.
     pub(super) not_snapshotted: Option<String>,
 }
 
-/// What the child answers in its first line; the code follows where it is not in the cache.
+/// The first line of the child's answer; the code follows where it is not in the cache.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Cached,
@@ -60,13 +61,13 @@ pub(super) enum Answer {
     Refused { kind: String, text: String },
 }
 
-/// What a job in a child came to.
+/// The result of a job that a child did.
 pub(super) enum Done {
     Cached,
     Code(Compiled),
 }
 
-/// Has a child do the job.
+/// Runs the job in a child.
 pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, LoadError> {
     let failed = |what: &str, e: io::Error| LoadError::Compile(format!("{what}: {e}"));
     let not_started = |e: io::Error| match e.kind() {

@@ -1,6 +1,8 @@
-//! From a policy's file to native code of its configured image: wrap, configure, snapshot, compile.
+//! Compilation of a policy's file to native code of its configured image: wrap, configure,
+//! snapshot, compile.
 //!
-//! The costly part, done by a process of its own ([`super::child`]) and behind the feature `compile`: a sidecar has no compiler.
+//! The costly part, done by a process of its own ([`super::child`]) and behind the feature
+//! `compile`: a sidecar has no compiler.
 
 use std::{
     borrow::Cow,
@@ -32,10 +34,11 @@ use super::{
     ticker::Ticker,
 };
 
-/// How long the child may take over all.
+/// Time that the child may take in all.
 const CHILD_TIME: Duration = Duration::from_secs(180);
 
-/// The job's file as a component: a core module is wrapped into one. What is made with more than policies may use is refused first.
+/// Returns the job's file as a component: a core module is wrapped into one. A file made with more
+/// than policies may use is refused first.
 pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError> {
     proposals::check(file)?;
     if job.component {
@@ -45,7 +48,7 @@ pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, 
     Ok(wrapped.into())
 }
 
-/// Does the job here and now.
+/// Compiles the job's file in this process.
 pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
     let component = &*component(job, file)?;
     let engine = engine::compiler().map_err(compiler_failed)?;
@@ -80,14 +83,15 @@ enum Image {
 
 /// Runs `configure`, and takes the image that it leaves where that can be done.
 ///
-/// wizer's own way to call a function takes its arguments as text; called by hand, a refusal, a fault and a component that can't be
-/// snapshotted are told apart.
+/// wizer's own call of a function takes its arguments as text; a direct call distinguishes a
+/// refusal, a fault and a component that can't be snapshotted.
 fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
     let wizer = Wizer::new();
     match wizer.instrument_component(component) {
         Ok((context, instrumented)) => {
             let (mut store, instance) = configured(job, &instrumented)?;
-            // The rest is ours: it reads the memory out through exports that wizer added, and needs a page of its own for that.
+            // The rest is the host's: it reads the memory out through exports that wizer added, and
+            // needs a page of its own for that.
             store.data_mut().pace = Pace::loading(CHILD_TIME);
             store.data_mut().unbound();
             store.set_hostcall_fuel(usize::MAX);
@@ -204,7 +208,7 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
     output.flush()
 }
 
-/// Puts the code into the cache; `false` where there is none or it can't be written to.
+/// Puts the code into the cache; returns `false` where there is none or it can't be written to.
 fn stored(job: &Job, compiled: &Compiled) -> bool {
     let cache = job.cache.as_deref().map(Cache::open);
     matches!(cache, Some(Ok(cache)) if cache.store(&job.key, compiled).is_ok())

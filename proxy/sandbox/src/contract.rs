@@ -1,6 +1,6 @@
-//! What a policy file asks for, read from its import and export names before any of it is compiled.
+//! Imports and exports of a policy file, read from its names before any of it is compiled.
 //!
-//! Imports are capabilities. A core module shows those that it truly uses; a component those it declares.
+//! Imports are capabilities. A core module shows those that it uses; a component those it declares.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Imports, Parser, Payload};
@@ -18,19 +18,19 @@ const PACKAGE: &str = "outrigger:policy";
 /// The versions of the contract that this host speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Version {
-    /// Dialects, places and hooks are closed sets; through an adapter.
+    /// Version 0.2, through an adapter: dialects, places and hooks are closed sets.
     #[serde(rename = "0.2")]
     V0_2,
-    /// [`CONTRACT`].
+    /// Version 0.3: [`CONTRACT`].
     #[serde(rename = "0.3")]
     V0_3,
 }
 
 impl Version {
-    /// All of them, the newest first.
+    /// All versions, the newest first.
     pub const ALL: [Self; 2] = [Self::V0_3, Self::V0_2];
 
-    /// What its versions have in common.
+    /// Returns the part of the version number that is common to its line.
     pub const fn line(self) -> &'static str {
         match self {
             Self::V0_2 => "0.2",
@@ -38,7 +38,7 @@ impl Version {
         }
     }
 
-    /// The line that a version belongs to: before 1.0 the minor version tells.
+    /// Returns the line that a version belongs to: before 1.0 the minor version decides.
     fn of(version: &str) -> Result<Self, LoadError> {
         let among = |known: &Self| {
             let patch = version.strip_prefix(known.line())?.strip_prefix('.')?;
@@ -55,25 +55,28 @@ impl Version {
 /// A policy file's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Whether it is a component already.
+    /// True if it is a component already.
     pub(super) component: bool,
-    /// Interfaces that it imports, without version: `values`, or `wasi:cli/environment` where it is not ours.
+    /// Interfaces that it imports, without version: `values`, or `wasi:cli/environment` where it is
+    /// not ours.
     pub(super) imports: Vec<String>,
-    /// The interface that holds the hooks, with the version it was built for.
+    /// Interface that contains the hooks, with the version it was built for.
     pub(super) export: String,
-    /// The contract that both are of.
+    /// Contract that both are of.
     pub(super) contract: Version,
 }
 
 impl Names {
-    /// Reads and checks them.
+    /// Reads and checks the names.
     ///
     /// # Errors
-    /// It is no wasm, no policy, one for another version of the contract, or wants what was not granted.
+    /// It is no wasm, no policy, one for another version of the contract, or wants what was not
+    /// granted.
     pub(super) fn read(bytes: &[u8], grants: &Grants) -> Result<Self, LoadError> {
         let (component, imports, exports) =
             raw(bytes).map_err(|e| LoadError::Malformed(e.message().to_owned()))?;
-        // What it wants of others is told first: a module for another host fails both ways, and this way says why.
+        // Foreign imports are reported first: a module for another host fails both checks, and this
+        // one says why.
         if let Some(foreign) = imports.iter().find(|name| !name.starts_with(PACKAGE)) {
             return Err(unknown(foreign));
         }
@@ -104,7 +107,7 @@ impl Names {
     }
 }
 
-/// One of our interfaces by its short name, any other by its whole one.
+/// Returns the name of an import: the short one of our interfaces, the whole one of any other.
 fn interface(import: &str, contract: Version) -> Result<String, LoadError> {
     let ours = import
         .strip_prefix(PACKAGE)
@@ -134,7 +137,8 @@ fn unknown(import: &str) -> LoadError {
     LoadError::Unknown(import.chars().take(128).collect())
 }
 
-/// Import and export names of the outermost level, of a core module without their `#function`.
+/// Returns the import and export names of the outermost level, of a core module without their
+/// `#function`.
 #[allow(clippy::type_complexity, reason = "its only caller takes it apart")]
 fn raw(bytes: &[u8]) -> Result<(bool, Vec<String>, Vec<String>), wasmparser::BinaryReaderError> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());

@@ -1,4 +1,5 @@
-//! Between the contract's types and the proxy's, and the check of what a policy returned.
+//! Conversions between the contract's types and the proxy's, and the check of what a policy
+//! returned.
 
 use dialect::{Delta, Passage, Place, Places};
 use policy::{Decision, Denial, Fault, Hooks, Manifest, Outcome};
@@ -53,7 +54,7 @@ impl From<&Outcome> for wit::Outcome {
     }
 }
 
-/// The manifest's word for every place.
+/// The manifest's name for every place.
 const EVERY: &str = "*";
 
 /// Reads a list of places.
@@ -92,7 +93,7 @@ fn hooks(names: &[String]) -> Result<Hooks, LoadError> {
     Ok(hooks)
 }
 
-/// The beginning of a policy's own word, for a message.
+/// Cuts a policy's own word to its beginning, for a message.
 fn short(word: &str) -> String {
     word.chars().take(64).collect()
 }
@@ -100,7 +101,8 @@ fn short(word: &str) -> String {
 /// Reads a manifest.
 ///
 /// # Errors
-/// It declares a place or a hook that this host does not know: serving it all the same would show it less than it means to read.
+/// It declares a place or a hook that this host does not know: serving it all the same would show
+/// it less than it means to read.
 pub(super) fn manifest(manifest: wit::Manifest) -> Result<Manifest, LoadError> {
     Ok(Manifest {
         hooks: hooks(&manifest.hooks)?,
@@ -146,7 +148,7 @@ pub(super) fn denial(refusal: wit::Refusal) -> Result<Denial, Fault> {
 /// Bytes of a refusal's message.
 const MESSAGE: usize = 16 << 10;
 
-/// Checks what takes the place of `shown` deltas.
+/// Checks the texts that replace `shown` deltas.
 pub(super) fn rewritten(
     shown: usize,
     texts: Vec<Option<String>>,

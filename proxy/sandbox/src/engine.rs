@@ -1,8 +1,10 @@
-//! The one wasm engine of the process: how instances are pooled, and what all of them together may take.
+//! The one wasm engine of the process: the pool of instances, and the bounds of all of them
+//! together.
 //!
-//! Every number here was measured on instances that live for one exchange (the pool's reset dominates). The surprise: keeping
-//! memory resident pays only together with `pagemap_scan`, which finds the dirty pages; without it the pool must clear the whole
-//! range, which is worse than giving the pages back.
+//! Every number here was measured on instances that live for one exchange (the pool's reset
+//! dominates). The surprise: keeping memory resident pays only together with `pagemap_scan`, which
+//! finds the dirty pages; without it the pool must clear the whole range, which is worse than
+//! giving the pages back.
 
 use std::sync::{
     Arc,
@@ -15,17 +17,20 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 use super::{proposals, ticker::Ticker};
 
-/// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in bytes.
+/// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in
+/// bytes.
 pub const MEMORY_RESERVATION: u64 = 64 << 20;
-/// What an instance is charged before it has grown, in bytes: its pages are shared with the image until they are written to.
+/// Charge for an instance before it has grown, in bytes: its pages are shared with the image until
+/// they are written to.
 const INSTANCE_CHARGE: u64 = 64 << 10;
 /// Entries of one table.
 pub(super) const TABLE_ELEMENTS: usize = 20_000;
 
-/// What all instances together may take.
+/// Bounds of all instances together.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Instances that may live at once: exchanges in flight times policies in the chain. Default 4096.
+    /// Instances that may live at once: exchanges in flight times policies in the chain. Default
+    /// 4096.
     pub slots: u32,
     /// Memory of all instances together, in bytes. Default 256 MiB.
     pub memory: u64,
@@ -70,7 +75,8 @@ pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&settings())
 }
 
-/// Makes the engine that runs `configure` once: its code is thrown away, so it is not worth optimising.
+/// Makes the engine that runs `configure` once: its code is thrown away, so it is not worth
+/// optimising.
 #[cfg(feature = "compile")]
 pub(super) fn configurator() -> wasmtime::Result<wasmtime::Engine> {
     let mut config = settings();
@@ -78,7 +84,7 @@ pub(super) fn configurator() -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&config)
 }
 
-/// What the code depends on; the same for all three.
+/// Returns the settings that the code depends on; the same for all three.
 fn settings() -> Config {
     let mut config = Config::new();
     config
@@ -90,14 +96,15 @@ fn settings() -> Config {
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_backtrace_max_frames(None)
-        // Nobody reads a policy's stack: tables for it are half of the code's file, and as much to map and to write.
+        // No one reads a policy's stack: tables for it are half of the code's file, and as much to
+        // map and to write.
         .generate_address_map(false)
         .native_unwind_info(false);
     proposals::restrict(&mut config);
     config
 }
 
-/// What this processor has of all that compiled code may use.
+/// Returns this processor's name and those of its features that compiled code may use.
 pub(super) fn processor() -> Vec<&'static str> {
     macro_rules! detected {
         ($detect:ident: $($feature:tt)*) => {
@@ -131,7 +138,8 @@ fn pool(slots: u32) -> InstanceAllocationStrategy {
         .async_stack_keep_resident(16 << 10);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         pool.pagemap_scan(Enabled::Yes)
-            // Each slot ever used keeps that much of what it dirtied: larger working sets pay page faults, smaller ones none.
+            // Each slot ever used keeps that much of what it dirtied: larger working sets pay page
+            // faults, smaller ones none.
             .linear_memory_keep_resident(512 << 10)
             .table_keep_resident(16 << 10);
     }
@@ -146,7 +154,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Bytes taken now.
+    /// Returns the bytes taken now.
     pub(super) fn taken(&self) -> u64 {
         self.taken.load(Relaxed)
     }
@@ -163,7 +171,8 @@ impl Budget {
 
 /// One instance's share of the budget, and its own bound.
 ///
-/// What is charged is growth, and a flat sum for the instance: the pages of an image are shared until they are written to.
+/// Growth is charged, and a flat sum for the instance: the pages of an image are shared until they
+/// are written to.
 pub(super) struct Memory {
     budget: Option<Arc<Budget>>,
     charged: u64,
@@ -175,14 +184,14 @@ pub(super) struct Memory {
 /// The bound that growth of a memory came up against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// The instance's own.
+    /// The instance's own bound.
     Own,
-    /// The process's: other instances have what is there.
+    /// The process's bound: other instances have what is there.
     Shared,
 }
 
 impl Memory {
-    /// `budget` is `None` at load, which is no exchange's cost.
+    /// Makes the share; `budget` is `None` at load, which is no exchange's cost.
     pub(super) fn new(limit: u64, budget: Option<Arc<Budget>>) -> Self {
         Self {
             budget,
@@ -193,17 +202,18 @@ impl Memory {
         }
     }
 
-    /// The bound at which growth was refused, if it was: a trap after that is a want of memory.
+    /// Returns the bound at which growth was refused, if it was: a trap after that is a want of
+    /// memory.
     pub(super) fn refused(&self) -> Option<Bound> {
         self.refused
     }
 
-    /// Bytes that the instance may have.
+    /// Returns the bytes that the instance may have.
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// Bytes of the largest linear memory so far.
+    /// Returns the size of the largest linear memory so far, in bytes.
     pub(super) fn largest(&self) -> u64 {
         self.largest
     }

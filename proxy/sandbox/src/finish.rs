@@ -1,7 +1,8 @@
-//! A hook's call that runs to its end, whoever leaves meanwhile.
+//! A hook's call that runs to its end, even where its waiter leaves.
 //!
-//! An app that hangs up drops the exchange, and with it the wait for a policy's call. The call itself is not torn out of the guest (advisories
-//! of 2026: threats, after row 20): it goes on as a task of its own, until it returns or its limits end it.
+//! An app that hangs up drops the exchange, and with it the wait for a policy's call. The call
+//! itself is not cancelled inside the guest, which made wasmtime panic (RUSTSEC-2026-0022): it goes
+//! on as a task of its own, until it returns or its limits end it.
 
 use std::{
     future::Future,
@@ -9,14 +10,14 @@ use std::{
     task::{Context, Poll},
 };
 
-/// The call, and whether it is under way.
+/// A call, with a flag that is set once it has begun.
 pub(super) struct ToItsEnd<F: Future<Output: Send> + Send + 'static> {
     call: Option<Pin<Box<F>>>,
     begun: bool,
 }
 
 impl<F: Future<Output: Send> + Send + 'static> ToItsEnd<F> {
-    /// A call that has not begun.
+    /// Wraps a call that has not begun.
     pub(super) fn new(call: F) -> Self {
         Self {
             call: Some(Box::pin(call)),
@@ -31,7 +32,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for ToItsEnd<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         self.begun = true;
         let Some(call) = &mut self.call else {
-            return Poll::Pending; // polled after its end: nobody does
+            return Poll::Pending; // polled after its end, which no caller does
         };
         let poll = call.as_mut().poll(context);
         if poll.is_ready() {

@@ -1,7 +1,8 @@
 //! A loaded policy, and its instances: one per exchange, never used twice.
 //!
-//! A hook's future owns the instance and everything that the hook may touch, so whoever waits for it may leave; a call is always run
-//! to its end or to its trap. The request moves into the store for the time of the call and out of it again, whatever happened.
+//! A hook's future owns the instance and everything that the hook may touch, so its waiter may
+//! leave; a call always runs to its end or to its trap. The request moves into the store for the
+//! time of the call and out of it again, whatever happened.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -34,7 +35,7 @@ use super::{
     v0_2,
 };
 
-/// Asks an instance what it is.
+/// Calls an instance's `describe`.
 pub(super) async fn describe(
     contract: Version,
     instance: &wasmtime::component::Instance,
@@ -57,7 +58,7 @@ pub(super) async fn describe(
     })
 }
 
-/// Where a component's hooks are, and of which types.
+/// The indices of a component's hooks, and the contract of their types.
 #[derive(Clone, Copy)]
 struct Exports {
     contract: Version,
@@ -69,7 +70,8 @@ struct Exports {
     on_end: ComponentExportIndex,
 }
 
-// Types are compared by their structure, so those that both contracts have in common are the same Rust types.
+// Types are compared by their structure, so those that both contracts have in common are the same
+// Rust types.
 pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
 type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
 type OnReply<Delta> = TypedFunc<(Resource<HeadHandle>, Vec<Delta>), (Rewritten,)>;
@@ -107,18 +109,19 @@ pub struct Policy {
     info: Info,
 }
 
-/// What is known of a policy besides its manifest.
+/// The facts about a policy besides its manifest.
 #[derive(Debug, Clone)]
 pub struct Info {
-    /// The contract that it was built for.
+    /// Contract that it was built for.
     pub contract: Version,
-    /// The interfaces it imports: its capabilities.
+    /// Interfaces that it imports: its capabilities.
     pub imports: Vec<String>,
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub size: usize,
-    /// The code came from the cache.
+    /// True if the code came from the cache.
     pub cached: bool,
-    /// Why `configure` could not be run once for all instances, where so: then it runs in each of them.
+    /// Reason why `configure` could not be run once for all instances, where so: then it runs in
+    /// each of them.
     pub not_snapshotted: Option<String>,
 }
 
@@ -127,7 +130,7 @@ struct Core {
     engine: Arc<Engine>,
     pre: InstancePre<State>,
     exports: Exports,
-    /// Set where `configure` must run in each instance.
+    /// Configuration; set where `configure` must run in each instance.
     config: Option<String>,
 }
 
@@ -143,7 +146,7 @@ pub(super) struct Parts {
 }
 
 impl Policy {
-    /// Links a component, checks its types, and asks it to describe itself.
+    /// Links a component, checks its types, and calls its `describe`.
     pub(super) fn new(
         mut shared: Shared,
         engine: Arc<Engine>,
@@ -162,7 +165,7 @@ impl Policy {
             Ok(manifest) => manifest,
             Err(error) => return Ok(Err(error)),
         };
-        // Nobody else has it: the instance that described itself is gone.
+        // No other reference is left: the instance that described itself is gone.
         if let Some(shared) = Arc::get_mut(&mut core.shared) {
             shared.reads = manifest.reads;
         }
@@ -173,7 +176,7 @@ impl Policy {
         }))
     }
 
-    /// What is known of it besides its manifest.
+    /// Returns the facts about it besides its manifest.
     pub fn info(&self) -> &Info {
         &self.info
     }
@@ -214,7 +217,7 @@ impl Core {
         let mut store = Store::new(&self.engine.wasm, state);
         limit(&mut store);
         let _running = self.engine.ticker.enter();
-        // Start functions are run in one go: they may not wait, and end within a hook's budget.
+        // Start functions run in one poll: they may not wait, and end within a hook's budget.
         match at_once(self.pre.instantiate_async(&mut store)) {
             Some(Ok(instance)) => Ok((store, instance)),
             Some(Err(error)) => Err(store.data().fault(&error)),
@@ -222,7 +225,7 @@ impl Core {
         }
     }
 
-    /// Asks a fresh instance what it is, and checks the types of all its hooks.
+    /// Calls `describe` of a new instance, and checks the types of all its hooks.
     fn describe(&self, cpu: std::time::Duration) -> wasmtime::Result<Result<Manifest, LoadError>> {
         let (mut store, instance) = match self.instance(Pace::loading(cpu)) {
             Ok(made) => made,
@@ -270,7 +273,8 @@ struct Running {
 }
 
 impl Running {
-    /// Calls a hook within its budget. `given` is the text that comes with the call, in bytes; `more` what it may ask for besides.
+    /// Calls a hook within its budget. `given` is the text that comes with the call, in bytes;
+    /// `more` is the text that it may read besides.
     async fn call<P, R>(
         &mut self,
         hook: ComponentExportIndex,
@@ -286,7 +290,8 @@ impl Running {
             return Err(Fault::BadReturn("the hook is gone".into()));
         };
         #[allow(unsafe_code, reason = "the types were checked once, at load")]
-        // SAFETY: `describe` checked this export against these very types on another instance of the same component.
+        // SAFETY: `describe` checked this export against these very types on another instance of
+        // the same component.
         let function = unsafe { TypedFunc::<P, R>::new_unchecked(function) };
 
         let _running = self.core.engine.ticker.enter();
@@ -305,7 +310,8 @@ impl Running {
         let Some(config) = self.core.config.clone() else {
             return Ok(());
         };
-        // Ten budgets: what should have been done once at load is done here, and is told by `Info::not_snapshotted`.
+        // Ten budgets: this should have been done once at load; `Info::not_snapshotted` says why it
+        // was not.
         let cpu = 10 * self.core.shared.limits.cpu;
         self.store.data_mut().pace = Pace::configuring(cpu);
         let configure = self.core.exports.configure;

@@ -1,4 +1,4 @@
-//! What a policy calls itself, asked of a file that nobody has configured: for signing it.
+//! Name and version of a policy, from a file that is not configured: for signing it.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ const CPU: Duration = Duration::from_secs(5);
 /// Memory of the one instance, in bytes.
 const MEMORY: u64 = 256 << 20;
 
-/// Asks a policy its name and version. It is compiled and run for that, in the sandbox, and lent nothing.
+/// Returns a policy's own name and version. It is compiled and run for that, in the sandbox, and
+/// lent nothing.
 ///
 /// # Errors
 /// It is no policy, or faults.

@@ -1,13 +1,17 @@
-//! The wasm host: a file becomes a component, a component a configured image, an image an instance per exchange.
+//! The wasm host: a file becomes a component, a component a configured image, an image an instance
+//! per exchange.
 //!
 //! ```text
-//! NAME.wasm ─ contract ─► compile (in a niced child: wrap, configure, snapshot, compile) ─► cache ─► Policy ─► an instance per exchange
-//!             names only                                                                   .cwasm   mapped     hooks, host functions
+//! NAME.wasm ─ contract ─► compile (a niced child) ─► cache ─► Policy ─► an instance per exchange
+//!             names only  wrap, configure,           .cwasm   mapped    hooks, host functions
+//!                         snapshot, compile
 //! ```
 //!
-//! [`Loader::load`] does the first line and implements [`Program`](policy::Program); what an instance may ask for is in [`capabilities`].
-//! Nothing about a *particular* policy is here, and nothing outside knows wasmtime. The surprise is the snapshot: `configure` runs
-//! once, and what it left in memory becomes the image that every instance starts from, for the price of mapping it.
+//! [`Loader::load`] does the steps above and implements [`Program`](policy::Program);
+//! [`capabilities`] has what an instance may call. Nothing about a *particular* policy is here, and
+//! nothing outside knows wasmtime. The surprising choice is the snapshot: `configure` runs once,
+//! and the memory that it left becomes the image that every instance starts from, for the price of
+//! mapping it.
 
 mod bindings;
 mod cache;

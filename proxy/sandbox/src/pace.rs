@@ -1,15 +1,19 @@
-//! Time: what a call may take of it.
+//! Time that a call may take.
 //!
-//! Compiled policies check a counter, the epoch, at every loop and function head. The [ticker](super::ticker) raises it while calls
-//! run, and sleeps otherwise: an idle sidecar uses no CPU. A call that meets a tick yields to its worker's other tasks and is
-//! then metered by the *thread's own CPU clock*, so that a busy machine is never blamed on a policy. The slice before the first tick
-//! is forgiven (its start was not worth a system call); that, a tick at the end and the allowance bound a loop's time.
+//! Compiled policies check a counter, the epoch, at every loop and function head. The
+//! [ticker](super::ticker) raises it while calls run, and sleeps otherwise: an idle sidecar uses no
+//! CPU. A call that meets a tick yields to its worker's other tasks and is then metered by the
+//! *thread's own CPU clock*, so that a busy machine is never blamed on a policy. The slice before
+//! the first tick is not counted (its start was not worth a system call); that slice, a tick at the
+//! end and the allowance bound a loop's time.
 //!
-//! The allowance grows with the text that the call is given ([`Pace::show`]): a long prompt is no loop. Wall time is spent by nothing
-//! but a wait for an import ([`Pace::wait`]); a call that waits for its turn, for the worker or for the kernel spends none.
+//! The allowance grows with the text that the call is given ([`Pace::show`]): a long prompt is no
+//! loop. Wall time is spent by nothing but a wait for an import ([`Pace::wait`]); a call that waits
+//! for its turn, for the worker or for the kernel spends none.
 //!
-//! Calls past their first tick take turns, as many at once as there are CPUs: however many policies loop, a worker serves its other
-//! tasks after a millisecond at most, and a short call that met a tick waits for slices of long ones, not for their ends.
+//! Calls past their first tick take turns, as many at once as there are CPUs: however many policies
+//! loop, a worker serves its other tasks after a millisecond at most, and a short call that met a
+//! tick waits for slices of long ones, not for their ends.
 
 use std::{
     cell::Cell,
@@ -26,7 +30,7 @@ use wasmtime::UpdateDeadline;
 
 use super::ticker::{Overrun, Ticker};
 
-/// Why the host ended a call.
+/// The reason why the host ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overdue {
     Cpu,
@@ -44,18 +48,20 @@ impl fmt::Display for Overdue {
 
 impl std::error::Error for Overdue {}
 
-/// Parts in which a wait for an import is timed. A part that took longer than it should (the worker was busy, the kernel ran somebody else) counts
-/// as one part, and between two parts the worker has looked at its sockets: an answer that is there is never too late.
+/// Parts in which a wait for an import is timed. A part that took longer than it should (the worker
+/// was busy, the kernel ran another task) counts as one part, and between two parts the worker has
+/// polled its sockets: an answer that is there is never too late.
 const PARTS: u32 = 16;
 /// The shortest part.
 const SHORTEST_PART: Duration = Duration::from_millis(1);
 
 thread_local! {
-    /// The present slice: CPU time of the call before it, and the thread's clock at its start. `None` in a call's first slice.
+    /// The present slice: CPU time of the call before it, and the thread's clock at its start.
+    /// `None` in a call's first slice.
     static SLICE: Cell<Option<(Duration, Duration)>> = const { Cell::new(None) };
 }
 
-/// What a call may take, and what it took.
+/// The time that a call may take, and what it took.
 pub(super) struct Pace {
     cpu: Duration,
     cpu_per_kib: Duration,
@@ -69,7 +75,7 @@ pub(super) struct Pace {
     loading: Loading,
 }
 
-/// Whether a call is at load, where the thread's clock stood at its first tick.
+/// The kind of a call, and at load the thread's CPU clock at its first tick.
 #[derive(Clone, Copy)]
 enum Loading {
     No,
@@ -79,7 +85,7 @@ enum Loading {
 }
 
 impl Pace {
-    /// For calls in an exchange.
+    /// Sets the pace of calls in an exchange.
     pub(super) fn serving(limits: &PolicyLimits) -> Self {
         Self {
             cpu: limits.cpu,
@@ -93,7 +99,8 @@ impl Pace {
         }
     }
 
-    /// For a call at load, on a thread of its own: never yields, ends after `cpu` of the thread's CPU time.
+    /// Sets the pace of a call at load, on a thread of its own: never yields, ends after `cpu` of
+    /// the thread's CPU time.
     pub(super) fn loading(cpu: Duration) -> Self {
         Self {
             loading: Loading::Begun,
@@ -101,7 +108,7 @@ impl Pace {
         }
     }
 
-    /// For `configure` in an exchange: yields, but may call no import.
+    /// Sets the pace of `configure` in an exchange: yields, but may call no import.
     pub(super) fn configuring(cpu: Duration) -> Self {
         Self {
             loading: Loading::Yielding,
@@ -115,46 +122,47 @@ impl Pace {
         }
     }
 
-    /// Whether this is a call at load.
+    /// Reports whether this is a call of `describe` or `configure`, which may call no import.
     pub(super) fn is_loading(&self) -> bool {
         !matches!(self.loading, Loading::No)
     }
 
-    /// Starts a call about so many bytes of text.
+    /// Starts a call that may be given so many bytes of text.
     pub(super) fn begin(&mut self, showable: u64) {
         self.shown = 0;
         self.showable = showable;
         self.waited = Duration::ZERO;
     }
 
-    /// Ends it.
+    /// Ends the call.
     pub(super) fn end(&mut self) {
         self.overrun = None;
     }
 
-    /// Counts text that the call is given: its allowance of CPU time grows. What it asks for again counts no more than once over.
+    /// Counts text that the call is given: its allowance of CPU time grows. Text that it reads
+    /// again counts no more than once over.
     pub(super) fn show(&mut self, bytes: u64) {
         self.shown = self.shown.saturating_add(bytes).min(self.showable);
     }
 
-    /// Bytes that count as given so far.
+    /// Returns the bytes that count as given so far.
     pub(super) fn shown(&self) -> u64 {
         self.shown
     }
 
-    /// CPU time that the call may take, by what it was given so far.
+    /// Returns the CPU time that the call may take, by what it was given so far.
     fn allowance(&self) -> Duration {
         let nanoseconds = self.cpu_per_kib.as_nanos() * u128::from(self.shown) / 1024;
         let more = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         self.cpu.saturating_add(more)
     }
 
-    /// Wall time that is left.
+    /// Returns the wall time that is left.
     pub(super) fn left(&self) -> Duration {
         self.wall.saturating_sub(self.waited)
     }
 
-    /// Tells, at a tick, whether the call goes on.
+    /// Decides, at a tick, whether the call goes on.
     pub(super) fn tick(&mut self, ticker: Option<&Ticker>) -> Result<UpdateDeadline, Overdue> {
         match self.loading {
             Loading::No | Loading::Yielding => {}
@@ -182,7 +190,8 @@ impl Pace {
         Ok(UpdateDeadline::YieldCustom(1, turn))
     }
 
-    /// Waits for an import, for as long as the call may still wait. Its turn is others' meanwhile.
+    /// Waits for an import, for as long as the call may still wait. Its turn goes to others
+    /// meanwhile.
     pub(super) async fn wait<F: Future>(&mut self, work: F) -> Result<F::Output, Overdue> {
         if let Some(overrun) = &self.overrun {
             overrun.leave();
@@ -228,7 +237,7 @@ pub(super) fn at_once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// CPU time of this thread since it began.
+/// Returns the CPU time of this thread since it began.
 fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(
@@ -319,7 +328,8 @@ mod tests {
     async fn a_stall_of_the_worker_counts_as_one_part_of_a_wait() {
         let mut pace = Pace::serving(&limits(Duration::MAX, Duration::from_millis(48)));
         pace.begin(0);
-        // Whenever the wait is looked at, ten times its limit have gone by; the answer is there at the third look.
+        // Whenever the wait is polled, ten times its limit have gone by; the answer is there at the
+        // third poll.
         let mut looks = 0;
         let answer = pace.wait(std::future::poll_fn(|context| {
             let stalled = std::pin::pin!(tokio::time::advance(Duration::from_millis(480)));

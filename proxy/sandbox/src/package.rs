@@ -1,4 +1,5 @@
-//! Loading: what a file must be, may ask for and is told before it serves; and every reason for which it does not.
+//! Loading of a policy: what a file must be and may import, what it is given before it serves, and
+//! every reason for which it is not loaded.
 
 use std::{
     fmt,
@@ -28,71 +29,72 @@ use super::{
     store::Shared,
 };
 
-/// Raised where what is kept in the cache changes its meaning.
+/// Version of the cache's content; raised where that changes its meaning.
 const CACHE_FORMAT: u32 = 3;
 
-/// A policy's file and the chain's word on it.
+/// A policy's file, and its settings in the chain.
 #[derive(Debug)]
 pub struct Source {
-    /// Its name in the chain.
+    /// Name in the chain.
     pub name: String,
-    /// The file: a core module or a component.
+    /// Content of the file: a core module or a component.
     pub bytes: Vec<u8>,
-    /// Its configuration as JSON text.
+    /// Configuration as JSON text.
     pub config: String,
-    /// What it may import and see.
+    /// Grants: what it may import and see.
     pub grants: Grants,
-    /// What a call may take.
+    /// Limits of a call.
     pub limits: PolicyLimits,
 }
 
-/// Who compiles.
+/// The compiler: a child process, or this one.
 #[derive(Debug, Clone)]
 pub enum Compiler {
     /// A child: `outrigger-tool`'s file.
     Child(PathBuf),
-    /// This very thread.
+    /// The calling thread.
     #[cfg(feature = "compile")]
     InProcess,
 }
 
-/// Why a policy was not loaded.
+/// The reason why a policy was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadError {
-    /// The file is no valid wasm.
+    /// A file that is no valid wasm.
     Malformed(String),
-    /// It is wasm, but exports no hooks.
+    /// A module that exports no hooks.
     NotAPolicy,
-    /// It was built for another version of the contract.
+    /// A policy built for another version of the contract.
     Version {
         /// The version it was built for.
         built: String,
     },
-    /// It exports hooks of one version of the contract and imports interfaces of another.
+    /// A policy that exports hooks of one version of the contract and imports interfaces of
+    /// another.
     Mixed {
         /// The import.
         import: String,
         /// The hooks' version.
         line: &'static str,
     },
-    /// It uses proposals of WebAssembly that no policy may: their names.
+    /// Proposals of WebAssembly in use that no policy may use: their names.
     Proposals(String),
-    /// It declares what this host does not know.
+    /// A declaration that this host does not know.
     Manifest {
         /// The list and the word in it.
         what: String,
         /// The words that there are.
         known: String,
     },
-    /// It imports what the operator did not grant.
+    /// An import that the operator did not grant.
     Ungranted(String),
-    /// It imports what there is not.
+    /// An import that does not exist.
     Unknown(String),
-    /// `configure` refused the configuration, with its reason.
+    /// A refusal of the configuration by `configure`, with its reason.
     Configuration(String),
-    /// `configure` or `describe` faulted.
+    /// A fault in `configure` or `describe`.
     Fault(Fault),
-    /// The host could not compile or link it.
+    /// A failure of the host to compile or link it.
     Compile(String),
 }
 
@@ -140,7 +142,7 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl LoadError {
-    /// The word for it in metrics and between processes.
+    /// Returns its label in metrics and between processes.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "malformed",
@@ -156,7 +158,7 @@ impl LoadError {
         }
     }
 
-    /// Kind and text, for the parent process.
+    /// Returns kind and text, for the parent process.
     #[cfg(any(test, feature = "compile"))]
     pub(super) fn to_wire(&self) -> (String, String) {
         let text = match self {
@@ -181,7 +183,8 @@ impl LoadError {
         (kind.to_owned(), text)
     }
 
-    /// The reverse. What a child can't know (grants) or does not ask (versions, the manifest) never comes from one.
+    /// Does the reverse. What a child can't know (grants) or does not check (versions, the
+    /// manifest) never comes from one.
     pub(super) fn from_wire(kind: &str, text: String) -> Self {
         match kind {
             "malformed" => Self::Malformed(text),
@@ -245,7 +248,8 @@ impl Loader {
         })
     }
 
-    /// From now on compiling gives way to serving: until there is anything to serve, it only delays the start.
+    /// Makes compiling yield to serving from now on: before there is anything to serve, that would
+    /// only delay the start.
     pub fn give_way(&self) {
         self.gives_way.store(true, Ordering::Relaxed);
     }
@@ -262,7 +266,7 @@ impl Loader {
         Self { apart, ..self }
     }
 
-    /// Bytes that all instances together are charged with now.
+    /// Returns the bytes that all instances together are charged with now.
     pub fn memory_taken(&self) -> u64 {
         self.engine.memory.taken()
     }
@@ -275,7 +279,8 @@ impl Loader {
         self.load_with(source, self.host.clone())
     }
 
-    /// Loads a policy that is lent nothing which others see, for its cases: a rehearsal takes from no limit, writes no value, calls nobody.
+    /// Loads a policy that is lent nothing which others see, for its cases: a rehearsal takes from
+    /// no limit, writes no value, calls no host.
     ///
     /// # Errors
     /// As [`Loader::load`].
@@ -285,7 +290,7 @@ impl Loader {
 
     fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {
         let names = Names::read(&source.bytes, &source.grants).or_else(|error| {
-            // What a file is made with is said before what it lacks.
+            // The proposals that a file uses are reported before what it lacks.
             proposals::check(&source.bytes)?;
             Err(error)
         })?;
@@ -326,12 +331,13 @@ impl Loader {
         }
     }
 
-    /// The name of what this source compiles to, on this engine and processor.
+    /// Returns the cache key of this source's code, on this engine and processor.
     fn key(&self, source: &Source) -> String {
         let mut digest = Digester(Context::new(&SHA256));
         (CACHE_FORMAT, CONTRACT, RELEASE).hash(&mut digest);
         (&source.bytes, &source.config, source.limits.memory).hash(&mut digest);
-        // wasmtime's own word on what code runs where is the compiler's; what the key has not told apart, mapping refuses.
+        // wasmtime's own check of compatibility belongs to the compiler; where the key does not
+        // distinguish two machines, mapping refuses.
         processor().hash(&mut digest);
         hex(digest.0.finish().as_ref())
     }
@@ -340,8 +346,9 @@ impl Loader {
         let cache = self.cache.as_ref()?;
         let entry = cache.find(&job.key)?;
         #[allow(unsafe_code, reason = "native code is mapped as it is")]
-        // SAFETY: the file is in our own directory, which nobody else may write to, and has the digest that we wrote beside it
-        // after `precompile_component` made it; files are replaced by rename, so the mapping never changes.
+        // SAFETY: the file is in our own directory, which no other user may write to, and has the
+        // digest that we wrote beside it after `precompile_component` made it; files are replaced
+        // by rename, so the mapping never changes.
         let mapped = unsafe { Component::deserialize_file(&self.engine.wasm, &entry.code) };
         match mapped {
             Ok(component) => Some(Code {
@@ -398,7 +405,7 @@ struct Code {
     not_snapshotted: Option<String>,
 }
 
-/// SHA-256 over what is `Hash`.
+/// A SHA-256 digest of values that are `Hash`.
 struct Digester(Context);
 
 impl Hasher for Digester {

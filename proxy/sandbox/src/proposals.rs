@@ -1,14 +1,17 @@
-//! Proposals of WebAssembly that policies may use: the one list that the engine and the check of a file share.
+//! Proposals of WebAssembly that policies may use: the one list that the engine and the check of a
+//! file share.
 //!
-//! Allowed is what compilers emit for plain code in linear memory: Rust's `wasm32-unknown-unknown`, and the component toolchains of
-//! JavaScript and Python. Everything else is off, whatever a library's feature or a newer engine's default turns on: threads would share
-//! memory between instances, a collector's heap is memory that no limit here counts, and code that nobody emits is code that nobody tried.
+//! Allowed is what compilers emit for plain code in linear memory: Rust's `wasm32-unknown-unknown`,
+//! and the component toolchains of JavaScript and Python. Everything else is off, whatever a
+//! library's feature or a newer engine's default turns on: threads would share memory between
+//! instances, a collector's heap is memory that no limit here counts, and code that no compiler
+//! emits is code that was never tried.
 
 use wasmparser::{Validator, WasmFeatures};
 
 use super::LoadError;
 
-/// What policies may use. `FLOATS` is wasmparser's word for what is no proposal.
+/// The proposals that policies may use. `FLOATS` is wasmparser's name for what is no proposal.
 const ALLOWED: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::MUTABLE_GLOBAL)
     .union(WasmFeatures::SIGN_EXTENSION)
@@ -21,24 +24,26 @@ const ALLOWED: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Sets an engine to exactly these.
+/// Sets an engine to exactly the allowed proposals.
 pub(super) fn restrict(config: &mut wasmtime::Config) {
     config
         .wasm_features(WasmFeatures::all().difference(ALLOWED), false)
         .wasm_features(ALLOWED, true);
 }
 
-/// Checks what a file is made with.
+/// Checks that a file uses only allowed proposals.
 ///
 /// # Errors
-/// It is not valid, or is with more proposals than policies may use: those that it can't do without are named.
+/// It is not valid, or is with more proposals than policies may use: those that it can't do without
+/// are named.
 pub(super) fn check(file: &[u8]) -> Result<(), LoadError> {
     if is_valid(file, ALLOWED) {
         return Ok(());
     }
     validate(file, WasmFeatures::all())
         .map_err(|e| LoadError::Malformed(e.message().to_owned()))?;
-    // The later ones first: where one would do as well as another that builds on it, the file is said to use the plainer one.
+    // The later ones first: where one would do as well as another that builds on it, the plainer
+    // one is reported.
     let mut features = WasmFeatures::all();
     for (_, proposal) in refused().into_iter().rev() {
         let without = features.difference(proposal);
@@ -47,7 +52,8 @@ pub(super) fn check(file: &[u8]) -> Result<(), LoadError> {
         }
     }
     let used = features.difference(ALLOWED);
-    // wasmparser's word for references that need a collector, `externref` included: no proposal of its own.
+    // wasmparser's name for references that need a collector, `externref` included: no proposal of
+    // its own.
     let collected = WasmFeatures::GC_TYPES;
     let names: Vec<String> = match used == collected {
         true => vec!["gc".to_owned()],
@@ -66,7 +72,7 @@ fn refused() -> Vec<(&'static str, WasmFeatures)> {
     others.iter_names().collect()
 }
 
-/// A proposal's name as the specifications write it.
+/// Returns a proposal's name as the specifications write it.
 fn name(constant: &str) -> String {
     let name = constant.to_ascii_lowercase().replace('_', "-");
     match name.strip_prefix("cm-") {
@@ -93,7 +99,7 @@ mod tests {
     /// `()` as a function's type, in a section of types.
     const PLAIN: &[u8] = &[1, 0x60, 0, 0];
 
-    /// A module of these sections.
+    /// Builds a module of these sections.
     fn module(sections: &[(u8, &[u8])]) -> Vec<u8> {
         let mut module = b"\0asm\x01\0\0\0".to_vec();
         for (id, content) in sections {
@@ -103,14 +109,14 @@ mod tests {
         module
     }
 
-    /// A module with one function of this body and a memory.
+    /// Builds a module with one function of this body and a memory.
     fn function(body: &[u8]) -> Vec<u8> {
         let size = u8::try_from(body.len() + 2).unwrap();
         let code = [&[1, size, 0], body, &[0x0b]].concat();
         module(&[(1, PLAIN), (3, &[1, 0]), (5, &[1, 0, 1]), (10, &code)])
     }
 
-    /// A component with one type in it.
+    /// Builds a component with one type in it.
     fn component(of: &[u8]) -> Vec<u8> {
         let mut component = b"\0asm\x0d\0\x01\0".to_vec();
         component.extend([7, u8::try_from(of.len() + 1).unwrap(), 1]);
@@ -217,7 +223,8 @@ mod tests {
         }
     }
 
-    /// An engine's word on each feature that the parser knows, new ones included: its settings print it.
+    /// Compares each feature that the parser knows, new ones included, with the engine's printed
+    /// settings.
     #[test]
     fn the_engine_takes_what_is_allowed_and_nothing_else_feature_by_feature() {
         let mut config = wasmtime::Config::new();

@@ -1,7 +1,8 @@
-//! Reads a configured instance for wizer, which makes the image of what it finds.
+//! A reader of a configured instance for wizer, which makes the image of what it finds.
 //!
-//! wizer brings an implementation over wasmtime, behind a feature that turns on wasmtime's caches, garbage collectors, threads and
-//! text forms for the whole program. This one needs none of them, and a read that fails is an error here, not a panic.
+//! wizer brings an implementation over wasmtime, behind a feature that turns on wasmtime's caches,
+//! garbage collectors, threads and text forms for the whole program. This one needs none of them,
+//! and a read that fails is an error here, not a panic.
 
 use wasmtime::{
     Store,
@@ -32,7 +33,8 @@ impl<'a> Snapshotted<'a> {
         self.failure
     }
 
-    /// Calls one of the functions that wizer added, and keeps its failure: wizer's interface has no room for one.
+    /// Calls one of the functions that wizer added, and keeps its failure: wizer's interface has no
+    /// room for one.
     async fn read<R: Lift + Send + Sync + 'static>(
         &mut self,
         interface: &str,

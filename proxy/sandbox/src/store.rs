@@ -1,4 +1,5 @@
-//! What one instance's store holds: the exchange's call for as long as a hook runs, its limits, and what it shares with its policy's other instances.
+//! The data of one instance's store: the exchange's call for as long as a hook runs, its limits,
+//! and what it shares with its policy's other instances.
 
 use std::sync::{
     Arc,
@@ -15,15 +16,15 @@ use super::{
     pace::{Overdue, Pace},
 };
 
-/// How often what a call was given goes into its memory before a want of memory is the module's fault: the text, what it is made into, and
-/// what a growing buffer leaves behind.
+/// Copies of a call's input that go into its memory before a want of memory is the module's fault:
+/// the text, what it is made into, and what a growing buffer leaves behind.
 const COPIES: u64 = 16;
 
-/// What all instances of one policy share.
+/// The data that all instances of one policy share.
 pub(super) struct Shared {
     pub(super) name: String,
     pub(super) grants: Grants,
-    /// Whether `grants` has [`CREDENTIALS`]: asked for each header.
+    /// True if `grants` has [`CREDENTIALS`]: read for each header.
     pub(super) credentials: bool,
     pub(super) limits: PolicyLimits,
     pub(super) reads: Places,
@@ -31,7 +32,7 @@ pub(super) struct Shared {
     pub(super) lines: Lines,
     pub(super) meter: Arc<dyn Meter>,
     pub(super) key: Option<[u8; 32]>,
-    /// `None` in the compiling child, where nothing is served.
+    /// Engine; `None` in the compiling child, where nothing is served.
     pub(super) engine: Option<Arc<Engine>>,
     /// Bytes of the largest linear memory that an instance has had.
     pub(super) largest: AtomicU64,
@@ -61,7 +62,7 @@ impl Shared {
     }
 }
 
-/// What a store holds for its one instance.
+/// The data of a store for its one instance.
 pub(super) struct State {
     pub(super) call: Option<Box<Call>>,
     pub(super) head: Option<Arc<ReplyHead>>,
@@ -71,7 +72,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// For work at load, in which no exchange takes part.
+    /// Makes the state for work at load, in which no exchange takes part.
     #[cfg(feature = "compile")]
     pub(super) fn loading(shared: Arc<Shared>, pace: Pace) -> Self {
         let memory = Memory::new(shared.limits.memory.saturating_mul(4), None);
@@ -94,7 +95,7 @@ impl State {
         self.memory = Memory::new(u64::MAX, None);
     }
 
-    /// Tells what ended a call.
+    /// Returns the fault that ended a call.
     pub(super) fn fault(&self, error: &wasmtime::Error) -> Fault {
         if let Some(overdue) = error.downcast_ref::<Overdue>() {
             return match overdue {
@@ -136,7 +137,7 @@ pub(super) fn limit(store: &mut Store<State>) {
     store.limiter(|state| &mut state.memory);
     store.epoch_deadline_callback(tick);
     store.set_epoch_deadline(1);
-    // What one host call or return may copy out of the guest.
+    // Bytes that one host call or return may copy out of the guest.
     let bytes = store.data().shared.limits.memory;
     store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX));
 }

@@ -1,5 +1,5 @@
-//! The ticker, which makes running calls look at the clock, and the turns of those that have been caught by it. What a call may take is
-//! [`pace`](super::pace)'s to tell.
+//! The ticker, which makes running calls check the clock, and the turns that calls take once it
+//! interrupted them. [`pace`](super::pace) decides how much time a call may take.
 
 use std::{
     future::Future,
@@ -20,11 +20,13 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::EngineWeak;
 
-/// Between two ticks while all calls are quick.
+/// Time between two ticks while all calls are quick.
 const TICK: Duration = Duration::from_millis(8);
-/// Between two ticks while a call is past its first one: how long it may hold its worker.
+/// Time between two ticks while a call is past its first one: the longest that it occupies its
+/// worker.
 const FAST_TICK: Duration = Duration::from_millis(1);
-/// Idle ticks before the ticker sleeps: waking it is a system call, which busy times should not see.
+/// Idle ticks before the ticker sleeps: waking it is a system call, which busy times should not
+/// see.
 const LINGER: u32 = 16;
 
 /// Raises the epoch while calls run.
@@ -38,7 +40,7 @@ pub(super) struct Ticker {
 struct Shared {
     running: AtomicUsize,
     overrunning: AtomicUsize,
-    /// A call has begun since the last tick: most are over before the ticker looks.
+    /// True if a call has begun since the last tick: most are over before the next one.
     recent: AtomicBool,
     asleep: AtomicBool,
     ended: AtomicBool,
@@ -67,18 +69,18 @@ impl Ticker {
         })
     }
 
-    /// Counts a call in until the guard drops.
+    /// Counts a call as running until the guard drops.
     pub(super) fn enter(&self) -> Guard {
         self.shared.running.fetch_add(1, SeqCst);
         self.shared.recent.store(true, Relaxed);
-        // Whoever ends the sleep is the only one who pays for the system call.
+        // Only the call that ends the sleep pays for the system call.
         if self.shared.asleep.load(SeqCst) && self.shared.asleep.swap(false, SeqCst) {
             self.wake();
         }
         Guard(self.shared.clone(), |shared| &shared.running)
     }
 
-    /// Counts in a call that is past its first tick.
+    /// Counts a call as past its first tick.
     pub(super) fn overrun(&self) -> Overrun {
         if self.shared.overrunning.fetch_add(1, SeqCst) == 0 {
             self.wake();
@@ -124,7 +126,8 @@ impl Shared {
             let busy = self.recent.swap(false, Relaxed) || self.running.load(SeqCst) > 0;
             idle = if busy { 0 } else { idle + 1 };
             if idle >= LINGER {
-                // Announced before the last look: whoever enters after the look sees it and wakes us.
+                // Announced before the last check: a call that enters after it sees it and wakes
+                // the ticker.
                 self.asleep.store(true, SeqCst);
                 if self.running.load(SeqCst) > 0 {
                     self.asleep.store(false, SeqCst);
@@ -149,14 +152,16 @@ pub(super) struct Overrun {
 type Turn = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
 
 impl Overrun {
-    /// Resolves when it is the call's turn again, after the others that wait for one. Its present turn ends at once.
+    /// Resolves when it is the call's turn again, after the others that wait for one. Its present
+    /// turn ends at once.
     pub(super) fn next_turn(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.leave();
         let (turns, turn) = (self.turns.clone(), self.turn.clone());
         Box::pin(async move {
-            // Nobody closes the semaphore; were it closed, turns would come all the same.
+            // The semaphore is never closed; were it closed, turns would come all the same.
             *turn.lock() = turns.acquire_owned().await.ok();
-            // tokio's own: the worker polls its sockets and all other ready tasks before the call goes on.
+            // tokio's own: the worker polls its sockets and all other ready tasks before the call
+            // goes on.
             tokio::task::yield_now().await;
         })
     }
@@ -182,7 +187,8 @@ mod tests {
         let waits = tokio::spawn(short.next_turn());
         tokio::task::yield_now().await;
         assert!(!waits.is_finished(), "one at a time");
-        // The long one comes to its next tick: the short one is first now, though the long one has not ended.
+        // The long one comes to its next tick: the short one is first now, though the long one has
+        // not ended.
         let again = long.next_turn();
         waits.await.unwrap();
         drop(short);

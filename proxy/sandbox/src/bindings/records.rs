@@ -1,14 +1,16 @@
 //! The contract's `types` interface, by hand.
 //!
-//! Generated records own their strings. A place is one of a few names that the host has anyway, and is in every passage and delta:
-//! here it is borrowed, and showing one allocates nothing for it. The compiler compares sizes and layouts where the generated bindings
-//! use these types; a policy's types are compared with them when it is loaded.
+//! Generated records own their strings. A place is one of a few names that the host has anyway, and
+//! is in every passage and delta: here it is borrowed, and showing one allocates nothing for it.
+//! The compiler compares sizes and layouts where the generated bindings use these types; a policy's
+//! types are compared with them when it is loaded.
 
 use wasmtime::component::{ComponentType, HasData, Lift, Linker, Lower};
 
 use crate::store::State;
 
-/// The interface has no function; the generated code wants this and the next two of every interface.
+/// An interface without functions; the generated code needs this and the next two of every
+/// interface.
 #[allow(dead_code, reason = "only the world's own `add_to_linker` names it")]
 pub trait Host {}
 impl Host for State {}

@@ -12,11 +12,11 @@ use tempfile::NamedTempFile;
 
 use super::{super::child::Compiled, Cache, Note, hex};
 
-/// Policies kept; the ones longest unused go first.
+/// Policies that are kept; the least recently used go first.
 pub(super) const KEPT: usize = 64;
 
 impl Cache {
-    /// Keeps what was compiled, and drops what is beyond the bound.
+    /// Stores what was compiled, and drops what is beyond the bound.
     pub(crate) fn store(&self, key: &str, compiled: &Compiled) -> io::Result<()> {
         let (code, note) = self.paths(key);
         let text = serde_json::to_vec(&Note {

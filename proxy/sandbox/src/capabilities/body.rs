@@ -1,4 +1,4 @@
-//! The whole body, in and out: the escape hatch from passages, a grant of its own.
+//! The whole body, to read and to replace: the escape hatch from passages, a grant of its own.
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ pub static BODY: Capability = Capability {
 };
 
 impl State {
-    /// The body as it stands; empty where it was not granted.
+    /// Returns the body as it is now; empty where it was not granted.
     pub(super) fn read_body(&mut self) -> wasmtime::Result<Vec<u8>> {
         match self.shared.grants.has(&BODY) {
             true => Ok(self.whole()?.to_vec()),
@@ -21,7 +21,7 @@ impl State {
         }
     }
 
-    /// Puts another body in its place.
+    /// Replaces the body.
     pub(super) fn replace_body(&mut self, body: Vec<u8>) -> wasmtime::Result<()> {
         if !self.shared.grants.has(&BODY) {
             return misuse("set-body: `body` was not granted; grant it in the chain");

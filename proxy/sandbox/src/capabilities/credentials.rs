@@ -1,8 +1,8 @@
-//! What carries credentials, and is hidden from a policy that was not granted them.
+//! Headers and query keys that carry credentials, hidden from a policy that was not granted them.
 
 use super::{Access, Capability};
 
-/// The capability `credentials`: what `exchange` shows.
+/// The capability `credentials`, which decides what `exchange` shows.
 pub static CREDENTIALS: Capability = Capability {
     name: "credentials",
     about: "sees and sets the headers that carry credentials",
@@ -10,7 +10,7 @@ pub static CREDENTIALS: Capability = Capability {
     linked: &[],
 };
 
-/// Carry credentials: absent to a policy that was not granted `credentials`.
+/// Headers that carry credentials: absent to a policy that was not granted `credentials`.
 pub(super) const HEADERS: [&str; 8] = [
     "authorization",
     "x-api-key",
@@ -22,12 +22,12 @@ pub(super) const HEADERS: [&str; 8] = [
     "x-amz-security-token",
 ];
 
-/// Whether a header is hidden.
+/// Reports whether a header is hidden.
 pub(super) fn hidden(name: &str, credentials: bool) -> bool {
     !credentials && HEADERS.contains(&name)
 }
 
-/// A path whose query has its keys' values taken out: some providers take the caller's key there.
+/// Returns a path without the API keys in its query: some providers take the caller's key there.
 pub(super) fn without_keys(path: &str) -> String {
     let Some((head, query)) = path.split_once('?') else {
         return path.to_owned();
@@ -45,7 +45,7 @@ pub(super) fn without_keys(path: &str) -> String {
         .any(|word| name.eq_ignore_ascii_case(word))
     };
     let parts = query.split('&').map(|part| match part.split_once('=') {
-        // A name in percent escapes is spelt that way to be overlooked.
+        // A name is spelt in percent escapes in order to be overlooked.
         Some((name, _)) if secret(name) || name.contains('%') => format!("{name}="),
         _ => part.to_owned(),
     });

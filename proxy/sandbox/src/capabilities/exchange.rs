@@ -1,7 +1,8 @@
 //! The request and the reply's head, lent for one call.
 //!
-//! The handles hold nothing: there is one request and one head in a call, and they are in the store. So lending costs no table
-//! entry, and a handle that outlives its call cannot exist (the component model traps what is not given back).
+//! The handles are empty: there is one request and one head in a call, and they are in the store.
+//! So lending costs no table entry, and a handle that outlives its call cannot exist (the component
+//! model traps what is not given back).
 
 use bytes::Bytes;
 use dialect::{Passage, canon, request::Body};
@@ -28,11 +29,11 @@ pub static EXCHANGE: Capability = Capability {
     linked: linked!(exchange since V0_2),
 };
 
-/// Stands for the call's request.
+/// A handle for the call's request.
 #[derive(Debug)]
 #[allow(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct RequestHandle;
-/// Stands for the call's reply head.
+/// A handle for the call's reply head.
 #[derive(Debug)]
 #[allow(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct HeadHandle;
@@ -266,14 +267,16 @@ impl exchange::HostReplyHead for State {
 }
 
 impl State {
-    /// The body, counted: nobody may have read its passages so far. What is malformed has none.
+    /// Returns the body with its passages counted, which may not have been done so far. A malformed
+    /// body has none.
     fn counted(&mut self) -> wasmtime::Result<&Body> {
         let body = &mut self.lent()?.body;
         let _ = body.index();
         Ok(body)
     }
 
-    /// Passages in the places that the manifest reads; their text counts as given to the call.
+    /// Returns the passages in the places that the manifest reads; their text counts as given to
+    /// the call.
     pub(in super::super) fn passages_of(
         &mut self,
         start: u32,
@@ -289,7 +292,7 @@ impl State {
         Ok(passages)
     }
 
-    /// The body as it stands, which counts as given to the call.
+    /// Returns the body as it is now, which counts as given to the call.
     pub(super) fn whole(&mut self) -> wasmtime::Result<Bytes> {
         let body = self.lent()?.body.render();
         self.pace.show(body.len() as u64);
@@ -312,7 +315,7 @@ pub(super) fn edited<E: std::fmt::Display>(
     outcome.or_else(|why| misuse(format!("{method}: {why}")))
 }
 
-/// What a body answers that could not take an edit: it is malformed.
+/// Returns an error for a body that could not take an edit: it is malformed.
 fn taken(it_did: bool) -> Result<(), &'static str> {
     it_did.then_some(()).ok_or("the body is no JSON object")
 }

@@ -1,4 +1,5 @@
-//! HTTP to granted hosts, over the proxy's side client. Which hosts is decided here, which *addresses* of them by the client.
+//! HTTP to granted hosts, over the proxy's side client. This file decides which hosts, the client
+//! which *addresses* of them.
 
 use std::time::Duration;
 
@@ -22,19 +23,20 @@ pub static FETCH: Capability = Capability {
 /// A side call.
 #[derive(Debug)]
 pub struct Call {
-    /// Its method.
+    /// Method.
     pub method: http::Method,
-    /// Absolute, `http` or `https`; its host is granted.
+    /// URL: absolute, `http` or `https`; its host is granted.
     pub url: String,
-    /// Its headers, framing left out.
+    /// Headers, framing left out.
     pub headers: http::HeaderMap,
-    /// Its body.
+    /// Body.
     pub body: Bytes,
-    /// What the policy is ready to wait, cut to what its call has left: to the last byte of the answer.
+    /// Time to the last byte of the answer: what the policy is ready to wait, cut to what its call
+    /// has left.
     pub timeout: Duration,
 }
 
-/// What came back.
+/// The answer to a side call.
 #[derive(Debug)]
 pub struct Answer {
     /// The status; redirects are answers like any other.
@@ -47,7 +49,8 @@ pub struct Answer {
 
 /// A client for side calls.
 pub trait Fetch: Send + Sync {
-    /// Sends a call whose host is one of `granted`, which also names the private addresses that it may reach.
+    /// Sends a call whose host is one of `granted`, which also names the private addresses that it
+    /// may reach.
     fn send<'a>(&'a self, call: Call, granted: &'a [String]) -> Work<'a, Result<Answer, Error>>;
 }
 
@@ -106,7 +109,7 @@ fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<Call, Err
 /// ports a bare `host` opens is for the port's implementation: the sidecar's client opens the scheme's
 /// own one alone.
 fn allowed(authority: &http::uri::Authority, granted: &[String]) -> bool {
-    // User information in a URL is how one host is made to look like another.
+    // User information in a URL can make one host look like another.
     let host = authority.host();
     !authority.as_str().contains('@')
         && granted.iter().any(|grant| {

@@ -1,4 +1,4 @@
-//! What the operator granted to one policy.
+//! Grants of the operator to one policy.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -9,19 +9,20 @@ use super::{Access, CAPABILITIES, Capability};
 pub struct Grants(BTreeMap<&'static str, Vec<String>>);
 
 impl Grants {
-    /// Every interface, calls to no host included: for what a policy is asked before anybody has granted it anything.
+    /// Grants every interface, calls to no host included: for describing a policy before anything
+    /// is granted to it.
     pub fn every_interface() -> Self {
         let interfaces = Capability::granted().filter(|known| !known.linked.is_empty());
         Self(interfaces.map(|known| (known.name, Vec::new())).collect())
     }
 
-    /// With one more.
+    /// Adds a capability.
     #[must_use]
     pub fn with(self, capability: &'static Capability) -> Self {
         self.with_hosts(capability, [])
     }
 
-    /// With one more, for these hosts.
+    /// Adds a capability, for these hosts.
     #[must_use]
     pub fn with_hosts<const N: usize>(
         mut self,
@@ -32,7 +33,8 @@ impl Grants {
         self
     }
 
-    /// Grants a capability, for these hosts where hosts are granted: `host` or `host:port`. False where it was granted before.
+    /// Grants a capability, for these hosts where hosts are granted: `host` or `host:port`. Returns
+    /// false where it was granted before.
     pub fn grant(&mut self, capability: &'static Capability, hosts: Vec<String>) -> bool {
         match self.0.entry(capability.name) {
             Entry::Occupied(mut granted) => {
@@ -46,22 +48,23 @@ impl Grants {
         }
     }
 
-    /// Whether a policy may have it.
+    /// Reports whether a policy may have it.
     pub fn has(&self, capability: &Capability) -> bool {
         capability.access == Access::Free || self.0.contains_key(capability.name)
     }
 
-    /// The hosts that a capability is granted for.
+    /// Returns the hosts that a capability is granted for.
     pub fn hosts_of(&self, capability: &Capability) -> &[String] {
         self.0.get(capability.name).map_or(&[], Vec::as_slice)
     }
 
-    /// The hosts that any capability is granted for.
+    /// Iterates over the hosts that any capability is granted for.
     pub fn hosts(&self) -> impl Iterator<Item = &String> {
         self.0.values().flatten()
     }
 
-    /// The grants as words in the table's order, those without hosts first, then a `NAME HOST` each.
+    /// Returns the grants as words, in the table's order: those without hosts first, then one
+    /// `NAME HOST` for each host.
     pub fn words(&self) -> Vec<String> {
         let of = |access| {
             CAPABILITIES

@@ -1,10 +1,11 @@
-//! Which headers a policy may see, and which it may set.
+//! Headers that a policy may see, and those that it may set.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{super::bindings::types::Header, credentials::hidden};
 
-/// Belong to the connection or to the framing (RFC 9110 §7.6.1, RFC 9112 §6), or say how the host must read the body and the reply.
+/// Headers that belong to the connection or to the framing (RFC 9110 §7.6.1, RFC 9112 §6), or say
+/// how the host must read the body and the reply.
 const RESERVED: [HeaderName; 14] = [
     header::HOST,
     header::CONTENT_LENGTH,
@@ -33,7 +34,7 @@ fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// All values of one header that the policy may see.
+/// Returns all values of one header that the policy may see.
 pub(super) fn values(headers: &HeaderMap, name: &str, credentials: bool) -> Vec<String> {
     let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
         return Vec::new();
@@ -44,7 +45,7 @@ pub(super) fn values(headers: &HeaderMap, name: &str, credentials: bool) -> Vec<
     headers.get_all(name).iter().map(text).collect()
 }
 
-/// All headers that the policy may see.
+/// Returns all headers that the policy may see.
 pub(super) fn all(headers: &HeaderMap, credentials: bool) -> Vec<Header> {
     headers
         .iter()
@@ -56,7 +57,7 @@ pub(super) fn all(headers: &HeaderMap, credentials: bool) -> Vec<Header> {
         .collect()
 }
 
-/// Checks that a policy may set this header so; an empty value removes it.
+/// Checks that a policy may set this header to this value; an empty value removes it.
 ///
 /// # Errors
 /// The name or value is no valid one (RFC 9110 §5), the header is reserved, or there are too many.

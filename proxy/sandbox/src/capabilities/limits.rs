@@ -1,4 +1,5 @@
-//! Limits, over whatever store the proxy was given. What is reserved goes into the exchange's books, which settle it.
+//! Limits, over whatever store the proxy was given. What is reserved goes into the exchange's
+//! claims, which settle it.
 
 use std::time::Duration;
 
@@ -18,16 +19,18 @@ pub static LIMITS: Capability = Capability {
 
 /// A store of limits. Amounts have no unit here: requests, tokens and money are all counted alike.
 pub trait Limits: Send + Sync {
-    /// Takes what is asked from all buckets or from none; the reservation is there where it was taken.
+    /// Takes the requested amounts from all buckets or from none; the reservation is there where
+    /// they were taken.
     fn reserve(&self, asks: Vec<Ask>) -> Work<'_, Result<Taken, Unavailable>>;
-    /// How buckets stand, and whether these amounts would have room. Takes nothing.
+    /// Returns the state of buckets, and whether these amounts would have room. Takes nothing.
     fn peek(&self, asks: Vec<Ask>) -> Work<'_, Result<Vec<Standing>, Unavailable>>;
 }
 
-/// How buckets stand after a call, and what it took.
+/// The state of buckets after a call, and what it took.
 pub type Taken = (Vec<Standing>, Option<Box<dyn Reservation>>);
 
-/// The largest amount, and the largest limit: 2^52, so that sums stay exact in Redis, whose scripts count in doubles.
+/// The largest amount, and the largest limit: 2^52, so that sums stay exact in Redis, whose scripts
+/// count in doubles.
 pub const MOST: u64 = 1 << 52;
 /// The longest window of a bucket or a sliding one, in milliseconds: 34 years.
 const LONGEST: u128 = 1 << 40;
@@ -35,25 +38,25 @@ const LONGEST: u128 = 1 << 40;
 /// One bucket that something is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// The bucket, the policy's namespace included.
+    /// Key of the bucket, the policy's namespace included.
     pub key: String,
-    /// What is taken; [`MOST`] at the most.
+    /// Amount that is taken; [`MOST`] at the most.
     pub amount: u64,
-    /// What the bucket holds; [`MOST`] at the most.
+    /// Amount that the bucket contains when full; [`MOST`] at the most.
     pub limit: u64,
-    /// How it comes back.
+    /// Window in which it comes back.
     pub window: Window,
-    /// Is counted and never says no.
+    /// True if the amount is counted and never refused.
     pub soft: bool,
 }
 
 impl Ask {
-    /// The bucket's name in stores and figures: two windows of one key are two buckets.
+    /// Returns the bucket's name in stores and metrics: two windows of one key are two buckets.
     pub fn name(&self) -> String {
         self.named(&self.key)
     }
 
-    /// The same with another key.
+    /// Returns the bucket's name with another key.
     pub fn named(&self, key: &str) -> String {
         let (kind, span) = self.window.spelt();
         // `format!` takes twice as long.
@@ -65,53 +68,57 @@ impl Ask {
         name
     }
 
-    /// Amount and limit, [`MOST`] at the most.
+    /// Returns amount and limit, [`MOST`] at the most.
     pub fn bounded(&self) -> (u64, u64) {
         (self.amount.min(MOST), self.limit.min(MOST))
     }
 }
 
-/// How a bucket stands.
+/// The state of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether the ask has room. Where any ask of a call has none, nothing was taken for any of them.
+    /// True if the ask has room. Where any ask of a call has none, nothing was taken for any of
+    /// them.
     pub granted: bool,
-    /// What the bucket holds. While the store can't be reached: this replica's share.
+    /// Amount that the bucket contains when full. While the store can't be reached: this replica's
+    /// share.
     pub limit: u64,
-    /// Settled and reserved, the call's own included where it was granted.
+    /// Amount settled and reserved, the call's own included where it was granted.
     pub used: u64,
-    /// Until the whole limit is there again, or the period ends.
+    /// Time until the whole limit is there again, or the period ends.
     pub reset: Duration,
-    /// Until the ask would have room: nothing where granted, none where it never will.
+    /// Time until the ask would have room: zero where granted, none where it never will.
     pub wait: Option<Duration>,
 }
 
-/// How a limit comes back.
+/// The window in which a limit comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Window {
-    /// A bucket that refills evenly: the whole limit in this time. Counted in milliseconds, one at least.
+    /// A bucket that refills evenly: the whole limit in this time. Counted in milliseconds, one at
+    /// least.
     Bucket(Duration),
-    /// The last so much time. Counted in milliseconds, one at least.
+    /// The time just past, of this length. Counted in milliseconds, one at least.
     Sliding(Duration),
     /// A calendar day.
     Day {
-        /// Of local time from UTC, in minutes.
+        /// Offset of local time from UTC, in minutes.
         offset: i32,
     },
     /// A week that begins on Monday.
     Week {
-        /// Of local time from UTC, in minutes.
+        /// Offset of local time from UTC, in minutes.
         offset: i32,
     },
     /// A calendar month.
     Month {
-        /// Of local time from UTC, in minutes.
+        /// Offset of local time from UTC, in minutes.
         offset: i32,
     },
 }
 
 impl Window {
-    /// The kind, and milliseconds or the offset in minutes: as scripts read it, and what sets two windows of one name apart.
+    /// Returns the kind, and milliseconds or the offset in minutes: as scripts read it, and what
+    /// distinguishes two windows of one name.
     pub fn spelt(self) -> (&'static str, i64) {
         match self {
             Self::Bucket(span) => ("bucket", milliseconds(span)),
@@ -127,24 +134,24 @@ fn milliseconds(span: Duration) -> i64 {
     i64::try_from(span.as_millis().clamp(1, LONGEST)).unwrap_or(i64::MAX)
 }
 
-/// No place on earth is further from UTC than a day.
+/// Bounds an offset: no place on earth is further from UTC than a day.
 fn bounded(offset: i32) -> i64 {
     i64::from(offset.clamp(-1440, 1440))
 }
 
 /// Bytes of a bucket's name.
 const BUCKET: usize = 512;
-/// Asks of one call, and calls of one exchange that were granted.
+/// Most asks of one call, and most calls of one exchange that are granted.
 const ASKS: usize = 32;
 const RESERVATIONS: usize = 64;
 /// Money is counted in billionths of a dollar, so that the cheapest token is not rounded away.
 const NANO: u64 = 1000;
 
-/// What each ask counts, and whether it ends a stream that outgrows it.
+/// Unit that each ask counts, and whether it ends a stream that outgrows it.
 type Counts = Vec<(Unit, bool)>;
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
-/// The unit of this name in the contract.
+/// Returns the unit of this name in the contract.
 pub(super) fn unit(name: &str) -> Option<Unit> {
     Some(match name {
         "requests" => Unit::Requests,
@@ -185,7 +192,7 @@ fn window(window: &wit::Window) -> Result<Window, &'static str> {
 }
 
 impl State {
-    /// The store's asks, and what each counts.
+    /// Returns the store's asks, and what each counts.
     fn asks(&self, asks: &[wit::Ask]) -> Result<(Vec<Ask>, Counts), wit::Error> {
         let invalid = |why: &str| Err(wit::Error::Invalid(why.to_owned()));
         if asks.is_empty() || asks.len() > ASKS {
@@ -242,7 +249,7 @@ fn standings(standings: Vec<Standing>, units: &[(Unit, bool)]) -> Vec<wit::Stand
     standings.into_iter().zip(units).map(stand).collect()
 }
 
-/// Rounded up: who waits that long finds room.
+/// Converts to milliseconds, rounded up: a policy that waits that long finds room.
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -15,7 +15,7 @@ pub static LOG: Capability = Capability {
     linked: linked!(log since V0_2),
 };
 
-/// Lines of one policy per second; what is more is counted and told with the next line.
+/// Lines of one policy per second; further ones are counted, and the next line gives their number.
 const LINES: u32 = 20;
 /// Bytes of a line.
 const LINE: usize = 1 << 10;
@@ -32,7 +32,7 @@ impl wit::Host for State {
             wit::Level::Debug => tracing::debug!(policy, dropped, text, "policy"),
             wit::Level::Info => tracing::info!(policy, dropped, text, "policy"),
             wit::Level::Warn => tracing::warn!(policy, dropped, text, "policy"),
-            // `error!` means that a person must act; whether so is not a policy's to say.
+            // `error!` means that a person must act; a policy does not decide that.
             wit::Level::Error => tracing::warn!(policy, dropped, text, "policy error"),
         }
         Ok(())
@@ -47,7 +47,7 @@ fn cut(message: &str) -> &str {
     &message[..end]
 }
 
-/// How many lines one policy wrote in this second.
+/// Counter of the lines that one policy wrote in this second.
 #[derive(Debug, Default)]
 pub(in super::super) struct Lines(Mutex<Window>);
 

@@ -14,13 +14,14 @@ pub static METRICS: Capability = Capability {
     linked: linked!(metrics since V0_2),
 };
 
-/// Where policies count.
+/// A factory of meters.
 pub trait Metrics: Send + Sync {
-    /// The meter of the policy that the chain calls so.
+    /// Returns the meter of the policy of this name in the chain.
     fn meter(&self, policy: &str) -> Arc<dyn Meter>;
 }
 
-/// Counts for one policy. False: the name, a label or the value is none that can be counted, or there are too many names.
+/// Metrics of one policy. Its methods return false where the name, a label or the value is none
+/// that can be counted, or there are too many names.
 pub trait Meter: Send + Sync {
     /// Adds to a counter.
     fn count(&self, name: &str, by: u64) -> bool;

@@ -1,11 +1,14 @@
-//! What policies may be lent: a file per capability, and one table of them.
+//! Capabilities that policies may be lent: a file for each, and one table of them.
 //!
-//! A file holds all of a capability: its name, how it is granted, its functions and errors, what it keeps, and its *port*, the trait that the
-//! serving process implements where the sandbox has not by itself what is lent. Configuration, schema, checks, `/policies` and messages are
-//! printed from [`CAPABILITIES`]. To add one: the interface in the contract, a file here, a row below, and whoever implements its port.
+//! A file contains all of a capability: its name, how it is granted, its functions and errors, its
+//! state, and its *port*, the trait that the serving process implements where the sandbox cannot by
+//! itself provide what is lent. Configuration, schema, checks, `/policies` and messages are printed
+//! from [`CAPABILITIES`]. To add one: the interface in the contract, a file here, a row below, and
+//! an implementation of its port.
 //!
-//! Every function checks what the call it is in may do; a wrong use traps that instance and nothing else. `describe` and `configure`
-//! run at load, where there is no exchange: there every import traps.
+//! Every function checks what the call it is in may do; a wrong use traps that instance and nothing
+//! else. `describe` and `configure` run at load, where there is no exchange: there every import
+//! traps.
 
 use std::{
     fmt,
@@ -20,7 +23,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::{bindings::interfaces, contract::Version, store::State, v0_2::interfaces as earlier};
 
-/// The functions of an interface, for each contract since the one that brought it.
+/// Lists the functions of an interface, for each contract since the one that brought it.
 macro_rules! linked {
     ($interface:ident since V0_3) => {
         &[(super::Version::V0_3, |linker| {
@@ -55,7 +58,8 @@ pub mod values;
 
 pub use grants::Grants;
 
-/// Declares the table, a row each in the order in which messages name them, and [`Host`], a port for each that has one.
+/// Declares the table, a row each in the order in which messages name them, and [`Host`], a port
+/// for each that has one.
 macro_rules! capabilities {
     ($($module:ident::$row:ident $(=> $port:ident)?;)*) => {
         $(pub use $module::$row;)*
@@ -63,7 +67,7 @@ macro_rules! capabilities {
         /// Every capability that there is.
         pub static CAPABILITIES: &[&Capability] = &[$(&$row),*];
 
-        /// What the host lends to every policy that was granted it.
+        /// The services that the host lends to every policy that was granted them.
         #[derive(Clone)]
         pub struct Host {
             $($(
@@ -73,7 +77,8 @@ macro_rules! capabilities {
         }
 
         impl Host {
-            /// Lends nothing: stores are unavailable, calls are denied, what is counted is forgotten.
+            /// Makes a host that lends nothing: stores are unavailable, calls are denied, metrics
+            /// are dropped.
             pub fn none() -> Self {
                 Self { $($($module: Arc::new(Nothing) as Arc<dyn $module::$port>,)?)* }
             }
@@ -96,30 +101,31 @@ capabilities! {
     credentials::CREDENTIALS;
 }
 
-/// Something that policies may be lent.
+/// A capability that policies may be lent.
 pub struct Capability {
-    /// The interface in the contract, and the grant.
+    /// Name of the interface in the contract, and of the grant.
     pub name: &'static str,
-    /// What it lets a policy do, in one line without a full stop.
+    /// Description of what it lets a policy do, in one line without a full stop.
     pub about: &'static str,
-    /// Who may have it.
+    /// Policies that may have it.
     pub access: Access,
-    /// The contracts that have the interface, with its functions; none where the capability is no interface of its own.
+    /// Contracts that have the interface, with its functions; none where the capability is no
+    /// interface of its own.
     linked: &'static [(Version, AddToLinker)],
 }
 
-/// Who may have a capability.
+/// The policies that may have a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Every policy.
     Free,
-    /// Whoever was granted it by its name.
+    /// Policies that were granted it by its name.
     Named,
-    /// Whoever was granted it, for the hosts that the grant names: `{ NAME: [host, …] }`.
+    /// Policies that were granted it, for the hosts that the grant names: `{ NAME: [host, …] }`.
     Hosts,
 }
 
-/// What the functions of an interface work on: the store of the one instance.
+/// The data of an interface's functions: the store of the one instance.
 type Lent = HasSelf<State>;
 type AddToLinker = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 
@@ -132,13 +138,13 @@ impl Capability {
             .find(|known| known.name == name)
     }
 
-    /// Those that an operator grants, in the table's order.
+    /// Iterates over those that an operator grants, in the table's order.
     pub fn granted() -> impl Iterator<Item = &'static Self> {
         let all = CAPABILITIES.iter().copied();
         all.filter(|known| known.access != Access::Free)
     }
 
-    /// Whether it is an interface of this contract.
+    /// Reports whether it is an interface of this contract.
     pub(super) fn is_in(&self, contract: Version) -> bool {
         self.linked.iter().any(|(version, _)| *version == contract)
     }
@@ -150,7 +156,8 @@ impl fmt::Debug for Capability {
     }
 }
 
-/// Makes a linker with every function of one contract in it; which of them a policy may import was decided before.
+/// Makes a linker with every function of one contract in it; the imports that a policy may have
+/// were checked before.
 pub(super) fn linker(
     engine: &wasmtime::Engine,
     contract: Version,
@@ -163,21 +170,21 @@ pub(super) fn linker(
     Ok(linker)
 }
 
-/// What a port answers, now or later: what is in memory costs no allocation and no second poll.
+/// A port's answer, now or later: one from memory costs no allocation and no second poll.
 pub enum Work<'a, T> {
     /// The answer.
     Now(Option<T>),
-    /// It is waited for.
+    /// An answer that is waited for.
     Later(Pin<Box<dyn Future<Output = T> + Send + 'a>>),
 }
 
 impl<'a, T> Work<'a, T> {
-    /// An answer that is there.
+    /// Wraps an answer that is there.
     pub const fn now(answer: T) -> Self {
         Self::Now(Some(answer))
     }
 
-    /// An answer that is waited for.
+    /// Wraps an answer that is waited for.
     pub fn later(answer: impl Future<Output = T> + Send + 'a) -> Self {
         Self::Later(Box::pin(answer))
     }
@@ -194,7 +201,7 @@ impl<T: Unpin> Future for Work<'_, T> {
     }
 }
 
-/// The store can't be reached, and the operator wants such exchanges blocked.
+/// An error: the store can't be reached, and the operator wants such exchanges blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unavailable;
 
@@ -206,7 +213,7 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Every port, with nothing behind it.
+/// An implementation of every port with nothing behind it.
 struct Nothing;
 
 impl fmt::Debug for Host {
@@ -215,7 +222,7 @@ impl fmt::Debug for Host {
     }
 }
 
-/// A policy used the contract wrongly: a trap with this reason.
+/// A wrong use of the contract by a policy: a trap with this reason.
 #[derive(Debug)]
 pub(super) struct Misuse(pub(super) String);
 
@@ -241,7 +248,7 @@ impl State {
         }
     }
 
-    /// The request that this call was lent.
+    /// Returns the request that this call was lent.
     pub(super) fn lent(&mut self) -> wasmtime::Result<&mut Call> {
         match &mut self.call {
             Some(call) => Ok(call),

@@ -1,4 +1,4 @@
-//! Chance from the operating system, and one key per policy and process.
+//! Random bytes from the operating system, and one key per policy and process.
 
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ fn fill(bytes: &mut [u8]) -> wasmtime::Result<()> {
     getrandom::fill(bytes).or_else(|_| misuse("the system gave no random bytes"))
 }
 
-/// The key of the policy `name`: a reload keeps it, the end of the process does not.
+/// Returns the key of the policy `name`: a reload keeps it, the end of the process does not.
 pub(in super::super) fn process_key(name: &str) -> Option<[u8; 32]> {
     static KEYS: Mutex<Option<HashMap<String, [u8; 32]>>> = Mutex::new(None);
     let mut keys = KEYS.lock();

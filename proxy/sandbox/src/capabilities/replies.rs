@@ -1,4 +1,5 @@
-//! Replies that outlive their exchange: kept ones in whatever store the proxy was given, those under way in this process.
+//! Replies that outlive their exchange: kept ones in whatever store the proxy was given, those in
+//! progress in this process.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ pub static REPLIES: Capability = Capability {
     linked: linked!(replies since V0_2),
 };
 
-/// A store of replies, and those that are under way. What is to be kept is noted in the call; who serves the exchange keeps it.
+/// A store of replies, and those in progress. What is to be kept is noted in the call; the code
+/// that serves the exchange keeps it.
 pub trait Replies: Send + Sync {
     /// Finds a kept reply.
     fn find<'a>(
@@ -25,23 +27,24 @@ pub trait Replies: Send + Sync {
         space: &'a str,
         key: &'a str,
     ) -> Work<'a, Result<Option<Kept>, Unavailable>>;
-    /// Forgets a kept reply; whether there was one.
+    /// Removes a kept reply, and reports whether there was one.
     fn evict<'a>(&'a self, space: &'a str, key: &'a str) -> Work<'a, Result<bool, Unavailable>>;
-    /// Joins the exchange that is getting the reply of `key`, or leads. Keys are namespaced by the caller: whoever has the key has the reply.
+    /// Joins the exchange that is getting the reply of `key`, or leads. Keys are namespaced by the
+    /// caller: any caller with the key gets the reply.
     fn lead_or_join(&self, key: String) -> Flight;
 }
 
-/// What an exchange does for a reply that others may want too.
+/// The role of an exchange for a reply that others may want too.
 pub enum Flight {
     /// Gets it for all.
     Lead(Ticket),
     /// Waits for the exchange that leads.
     Follow {
-        /// Its place among those who wait.
+        /// Place among those that wait.
         follow: Ticket,
-        /// The flight's number in this process; says nothing of its key.
+        /// Number of the flight in this process; says nothing of its key.
         id: u64,
-        /// How long the flight has been under way.
+        /// Time since the flight began.
         age: Duration,
     },
     /// Goes on by itself and shares nothing.
@@ -93,9 +96,9 @@ impl wit::Host for State {
         if !share {
             return Ok(Ok(wit::Found::Absent));
         }
-        // A stream under way serves those who want a stream, a whole reply those who want it whole.
+        // A stream in progress serves calls for a stream, a whole reply calls for a whole one.
         let form = if streaming { 's' } else { 'w' };
-        // Names hold no zero byte, so no two policies share a key.
+        // Names contain no zero byte, so no two policies share a key.
         let own = format!("{form}\0{}\0{key}", shared.name);
         match replies.lead_or_join(own) {
             Flight::Lead(lead) => self.lent()?.claims.leads.push(lead),

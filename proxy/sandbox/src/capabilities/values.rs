@@ -45,7 +45,7 @@ pub trait Values: Send + Sync {
     ) -> Answer<'a, bool>;
 }
 
-/// What a store answers.
+/// A store's answer.
 pub type Answer<'a, T> = Work<'a, Result<T, Error>>;
 
 impl State {

@@ -1,4 +1,4 @@
-//! Between the types of 0.2 and those of today.
+//! Conversions between the types of 0.2 and those of the current contract.
 
 use dialect::{Delta, Dialect, Passage, Place, Places};
 use policy::{Hooks, Manifest};
@@ -62,7 +62,7 @@ impl From<Delta> for types::Delta {
     }
 }
 
-/// The places of a set of 0.2.
+/// Converts a set of places.
 fn places(flags: types::Places) -> Places {
     let flag = |place| match types::Place::from(place) {
         types::Place::System => types::Places::SYSTEM,
@@ -100,7 +100,7 @@ impl From<types::Manifest> for Manifest {
     }
 }
 
-/// The unit's name of today.
+/// Returns the unit's name in the current contract.
 pub(super) const fn unit(unit: types::Unit) -> &'static str {
     match unit {
         types::Unit::Requests => "requests",
@@ -204,7 +204,7 @@ impl From<log::Level> for bindings::log::Level {
     }
 }
 
-/// Records with the same fields in both.
+/// Converts records with the same fields in both.
 macro_rules! same {
     ($($from:ty => $to:ty { $($field:ident),* })*) => {
         $(impl From<$from> for $to {

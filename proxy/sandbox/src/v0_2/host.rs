@@ -1,4 +1,4 @@
-//! The functions of 0.2: each is today's.
+//! The functions of 0.2: each calls the current contract's.
 
 use wasmtime::component::Resource;
 
@@ -18,7 +18,7 @@ type Request = Resource<RequestHandle>;
 type Head = Resource<HeadHandle>;
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;
 
-/// Hands functions on whose types are the same in both.
+/// Forwards functions whose types are the same in both.
 macro_rules! unchanged {
     ($of:path: $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         $(fn $name(&mut self $(, $argument: $type)*) -> wasmtime::Result<$answer> {
