@@ -64,7 +64,7 @@ impl std::fmt::Debug for Call {
         f.debug_struct("Call")
             .field("id", &self.id)
             .field("dialect", &self.dialect)
-            .field("books", &self.claims)
+            .field("claims", &self.claims)
             .finish_non_exhaustive()
     }
 }

@@ -167,7 +167,7 @@ impl Claims {
 /// Omits keys and values: they may be the caller's.
 impl std::fmt::Debug for Claims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Books")
+        f.debug_struct("Claims")
             .field("reserved", &self.reserved.len())
             .field("found", &self.found.len())
             .field("leads", &self.leads.len())
