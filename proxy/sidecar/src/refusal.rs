@@ -6,8 +6,8 @@ use dialect::{Dialect, answer};
 use http::{HeaderValue, StatusCode};
 use policy::Denial;
 
-/// Longest wait after which an SDK is asked to try again by itself: they sleep for as long as they are told (facts: one of them for all of
-/// `retry-after: 300`). A longer one is told, and left to the app.
+/// Longest wait after which an SDK is to try again by itself. They sleep for as long as `retry-after`
+/// says (one of them, seen, for all of 300 s); a longer wait is sent, and left to the app.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Why Outrigger answered a request itself instead of passing it on.

@@ -1,4 +1,4 @@
-//! The two standard policies, as an app and its provider see them.
+//! The standard policies, as an app and its provider see them.
 
 use outrigger_tests::clients::{self, Job, Sdk};
 use outrigger_tests::replies::{self, Api};

@@ -9,8 +9,8 @@ use crate::upstream::Inbound;
 /// Longest body that is looked into for an error in disguise, in bytes.
 const LARGEST_ERROR: u64 = 64 << 10;
 
-/// Returns whether a reply may be an error in the disguise of a success: a 200 with a JSON error where a stream was asked for. Two SDKs take it for an
-/// empty stream that went well (facts: rule 1).
+/// Reports whether a reply may be an error in the disguise of a success: a 200 with a JSON error where
+/// a stream was requested. Two official SDKs take it for an empty stream that went well.
 pub(super) fn may_be_masked(reply: &Response<Inbound>, guard: &ExchangeGuard) -> bool {
     let headers = reply.headers();
     let size = reply.body().size_hint().upper();

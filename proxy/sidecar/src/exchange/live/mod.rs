@@ -1,7 +1,7 @@
 //! A reply on its way to the app: whole, relayed as it comes, or rewritten event by event.
 //!
 //! What the app does not take is not read from the upstream: each body here asks for the next piece only when it is polled for one, so a slow app
-//! slows the provider and a stream holds what one read brought. A stream never ends cleanly where its upstream did not (facts: two SDKs
+//! slows the provider and a stream holds what one read brought. A stream never ends cleanly where its upstream did not (two official SDKs
 //! take a cut stream for a whole one): it gets the dialect's in-band error event first, and then its framing is broken.
 
 use std::{
