@@ -329,10 +329,11 @@ pub(super) fn candidate_refusal(state: &State, sent: &Progress, _: &Refused<'_>)
 }
 
 /// The response object with the status of one that a filter ended. Members that change are left out
-/// and written anew.
+/// and written anew; where the provider's object is broken, the members before the break are kept.
 fn incomplete(head: &[u8]) -> Vec<u8> {
     let mut out = b"{".to_vec();
-    let walked = Cursor::lenient(head, 0).object(|key, cursor| {
+    // Each member is whole once it has been read, so a failure leaves nothing half written.
+    let _ = Cursor::lenient(head, 0).object(|key, cursor| {
         let changed = key.is("status") || key.is("incomplete_details") || key.is("usage");
         let (name, value) = (key.range(), cursor.skip()?);
         if !changed {
@@ -343,9 +344,30 @@ fn incomplete(head: &[u8]) -> Vec<u8> {
         }
         Ok(())
     });
-    debug_assert!(walked.is_ok(), "it was walked before");
     out.extend_from_slice(
         br#""status":"incomplete","incomplete_details":{"reason":"content_filter"},"usage":{"input_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}}"#,
     );
     out
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_response_object_ends_refused_with_what_stood_before_the_break() {
+        for head in [
+            r#"{"id":"r","x":[1,}"#,
+            r#"{"id":"r","#,
+            r#"{"id":"r","x" 1}"#,
+        ] {
+            let refused: serde_json::Value =
+                serde_json::from_slice(&incomplete(head.as_bytes())).unwrap();
+            assert_eq!(
+                (&refused["id"], &refused["status"]),
+                (&"r".into(), &"incomplete".into())
+            );
+        }
+    }
 }
