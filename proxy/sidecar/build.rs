@@ -295,7 +295,7 @@ impl Table {
         ))
     }
 
-    /// Where the text stands in `names`.
+    /// The place of the text in `names`.
     fn text(&mut self, text: &str) -> String {
         let at = *self.known.entry(text.to_owned()).or_insert_with(|| {
             self.names.push_str(text);

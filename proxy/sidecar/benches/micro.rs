@@ -1,4 +1,4 @@
-//! What single steps cost: a policy's instance and call, a chain on a prompt, an event of a stream, a splice, SSE framing.
+//! The cost of single steps: a policy's instance and call, a chain on a prompt, an event of a stream, a splice, SSE framing.
 //!
 //! Two clocks. Criterion shows wall time, to compare two states of the code; for `tests/bench/run.py` the same steps are run again by
 //! this thread's CPU clock, which other programs do not disturb, and written as one flat object of µs to `$OUTRIGGER_MICRO`.
@@ -125,7 +125,7 @@ fn loader() -> Loader {
     Loader::new(options, None, Compiler::InProcess, host).unwrap()
 }
 
-/// What a call will take, without routes or prices.
+/// The estimate of a call, without routes or prices.
 struct Plain;
 
 impl Estimates for Plain {

@@ -1,4 +1,4 @@
-//! What single values of the data say: matches, hosts, amounts, dates.
+//! The meaning of single values of the data: matches, hosts, amounts, dates.
 
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ fn regex(pattern: &str) -> Result<Vec<(&'static str, String)>, String> {
     }
 }
 
-/// How the hosts of a provider's API begin and end, and how the path begins.
+/// The beginnings and ends of the hosts of a provider's API, and the beginning of the path.
 pub(super) fn hosts(id: &str, pattern: &str) -> Result<Vec<(String, String, String)>, String> {
     let some = |hosts: &[(&str, &str, &str)]| {
         Ok(hosts

@@ -10,10 +10,10 @@ use policy::Denial;
 /// says (one of them, seen, for all of 300 s); a longer wait is sent, and left to the app.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Why Outrigger answered a request itself instead of passing it on.
+/// The reason why Outrigger answered a request itself instead of passing it on.
 #[derive(Debug)]
 pub struct Refusal {
-    /// What kind of refusal it is.
+    /// The kind of refusal.
     pub code: Code,
     /// The code that a policy gave, in place of `code`'s own.
     denial: Option<(StatusCode, String)>,
@@ -48,7 +48,7 @@ pub enum Code {
     PolicyDenied,
     /// A policy failed and may not be skipped.
     PolicyFailed,
-    /// What a policy has to read is more than its limits allow for.
+    /// The text that a policy has to read is more than its limits allow for.
     PolicyInputTooLarge,
     /// A policy that reads passages can't see these.
     Unseen,
@@ -95,7 +95,7 @@ impl Code {
         }
     }
 
-    /// Whether the same request may well succeed a moment later.
+    /// Reports whether the same request may well succeed a moment later.
     const fn passes(self) -> bool {
         matches!(
             self,

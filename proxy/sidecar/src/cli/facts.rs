@@ -1,4 +1,4 @@
-//! What admin tells, read from the running parts when it is asked.
+//! The answers of the admin address, read from the running parts at each request.
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -38,7 +38,7 @@ fn others() -> String {
     format!("Commands of {}:{}", tool::NAME, lines.concat())
 }
 
-/// Why the process ends early.
+/// The reason why the process ends early.
 #[derive(Debug)]
 pub enum Stop {
     /// The configuration is wrong.

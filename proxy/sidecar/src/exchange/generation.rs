@@ -1,4 +1,4 @@
-//! What an exchange runs on: one immutable generation of configuration and policies, and the few things that all generations share.
+//! The basis of an exchange: one immutable generation of configuration and policies, and the few things that all generations share.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the head of a reply says of its body: whether it streams, and whether anybody can read it.
+//! The head of a reply, and what it says of the body: whether it streams, and whether anybody can read it.
 
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;

@@ -1,4 +1,4 @@
-//! What an exchange is called: the app's own id where it sent one, the caller's trace, or a new id.
+//! The names of an exchange: the app's own id where it sent one, the caller's trace, or a new id.
 
 use std::sync::{
     LazyLock,

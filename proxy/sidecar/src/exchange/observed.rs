@@ -1,4 +1,4 @@
-//! What was seen of a reply, and what follows from it for the exchange's settlement.
+//! Observations of a reply, and what follows from them for the exchange's settlement.
 
 use dialect::{Dialect, Kind, Usage, tap::Tap};
 

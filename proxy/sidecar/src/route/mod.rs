@@ -41,17 +41,17 @@ pub struct Table {
 /// A request as far as routing looks at it.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// How its body is written.
+    /// The format of its body.
     pub dialect: Dialect,
     /// The family of its dialect, as [`family`] tells it.
     pub family: Family,
     /// The model that it names.
     pub model: Option<&'a str>,
-    /// Where it belongs, where it came in by host.
+    /// The place to which it belongs, if it came in by host.
     pub home: Option<Home<'a>>,
 }
 
-/// Where a request that came in by host belongs.
+/// The place to which a request belongs that came in by host.
 #[derive(Debug, Clone, Copy)]
 pub struct Home<'a> {
     /// The upstream whose host the app dialled.
@@ -74,7 +74,7 @@ pub struct Plan<'t> {
 /// A target that can serve the request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Candidate<'t> {
-    /// Where it goes.
+    /// The upstream that it goes to.
     pub upstream: &'t Upstream,
     /// The model's name there, where it is not the one in the body.
     pub model: Option<Arc<str>>,
@@ -85,9 +85,9 @@ pub struct Candidate<'t> {
 /// A target that can't, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Excluded<'t> {
-    /// Where it would have gone.
+    /// The upstream that it would have gone to.
     pub upstream: &'t Upstream,
-    /// Why it does not.
+    /// The reason why it does not.
     pub reason: Exclusion,
 }
 
@@ -100,7 +100,7 @@ pub enum Exclusion {
     OtherFamily(&'static str),
 }
 
-/// Why nothing can serve a request.
+/// The reason why nothing can serve a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoRoute {
     /// No upstream speaks the dialect.

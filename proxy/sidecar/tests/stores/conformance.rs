@@ -1,4 +1,4 @@
-//! What is true of limits in every store.
+//! Properties of limits in every store.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use super::{
     until, within,
 };
 
-/// What the child is told its store is.
+/// The variable that names the child's store.
 const STORE: &str = "OUTRIGGER_TEST_STORE";
 const LAPSE: Duration = Duration::from_secs(2);
 

@@ -25,7 +25,7 @@ fn short(state: State) -> State {
     }
 }
 
-/// What a metric says, all its labels together as they stand in the text.
+/// The value of a metric, all its labels together as they stand in the text.
 fn metric(name: &str) -> u64 {
     let text = outrigger::telemetry::metrics::render();
     let value = text

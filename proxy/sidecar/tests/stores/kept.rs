@@ -1,4 +1,4 @@
-//! What is true of values and kept replies in every store.
+//! Properties of values and kept replies in every store.
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ impl Wire {
         wire
     }
 
-    /// What a replica at this end is configured with.
+    /// The configuration of a replica at this end.
     pub(crate) fn state(&self, server: &servers::Server) -> State {
         let mut state = server.state();
         let redis = state.redis.as_mut().unwrap();

@@ -167,7 +167,7 @@ impl Server {
         server
     }
 
-    /// What a replica is configured with: keys of its own, and a time-out that a busy machine does not reach.
+    /// The configuration of a replica: keys of its own, and a time-out that a busy machine does not reach.
     pub(crate) fn state(&self) -> State {
         let number = self.prefixes.fetch_add(1, Ordering::Relaxed);
         State {

@@ -15,7 +15,7 @@ use crate::{
     exchange::generation::Shared,
 };
 
-/// How often the CA's certificate is looked at, at the most and, where it could not be renewed, at the least.
+/// Intervals at which the CA's certificate is looked at: the longest, and the one after a renewal failed.
 const RENEWAL_LOOK: Duration = Duration::from_secs(3600);
 const RENEWAL_AGAIN: Duration = Duration::from_secs(60);
 

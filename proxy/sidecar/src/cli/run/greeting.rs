@@ -1,4 +1,4 @@
-//! What the person at the terminal is told once everything serves.
+//! The lines for the person at the terminal once everything serves.
 
 use std::{io::Write, time::Duration};
 

@@ -47,7 +47,7 @@ use certify::{authority, renewals};
 use greeting::greet;
 use instead::Instead;
 
-/// How long a start waits for a shared store.
+/// Time for which a start waits for a shared store.
 const STORE_READY: Duration = Duration::from_millis(500);
 /// After the drain window: how long the last error events may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);

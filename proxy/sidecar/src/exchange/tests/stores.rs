@@ -1,4 +1,4 @@
-//! What policies reserved, kept and served.
+//! Units that policies reserved, replies that they kept and served.
 
 use policy::Unit;
 
