@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// A running app. Dropped: it ends.
 pub struct App {
@@ -39,7 +38,7 @@ impl App {
     /// Waits until each client has had `count` more good answers.
     pub fn goes_on(&self, count: usize, why: &str) {
         let before = self.said().len();
-        crate::eventually(Duration::from_secs(60), why, || {
+        crate::eventually(why, || {
             let said = self.said();
             let good = |name: &str| {
                 let line = format!("{name} ok");

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use crate::{eventually, sidecar::free_address, wire::Connection};
 
@@ -59,7 +58,7 @@ impl Redis {
     }
 
     fn answers(&self) {
-        eventually(Duration::from_secs(10), "redis-server answers", || {
+        eventually("redis-server answers", || {
             std::net::TcpStream::connect(self.address).is_ok() && {
                 let mut connection = Connection::open(self.address);
                 connection.send(b"PING\r\n");

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -102,7 +101,7 @@ impl Registry {
             _folder: folder,
             child,
         };
-        eventually(Duration::from_secs(10), "docker-registry answers", || {
+        eventually("docker-registry answers", || {
             std::net::TcpStream::connect(address).is_ok()
         });
         Some(registry)

@@ -231,17 +231,13 @@ impl Sidecar {
     /// Waits for a log line that holds all of `words`, and returns it.
     pub fn log_line(&self, words: &[&str]) -> String {
         let mut found = String::new();
-        crate::eventually(
-            Duration::from_secs(10),
-            &format!("a log line with {words:?}"),
-            || {
-                let log = self.log();
-                log.lines()
-                    .find(|line| words.iter().all(|word| line.contains(word)))
-                    .map(|line| line.clone_into(&mut found))
-                    .is_some()
-            },
-        );
+        crate::eventually(&format!("a log line with {words:?}"), || {
+            let log = self.log();
+            log.lines()
+                .find(|line| words.iter().all(|word| line.contains(word)))
+                .map(|line| line.clone_into(&mut found))
+                .is_some()
+        });
         found
     }
 

@@ -1,7 +1,5 @@
 //! Message batches: each of their requests is read as a request, and their replies come later.
 
-use std::time::Duration;
-
 use outrigger_tests::{Sidecar, Upstream, eventually, replies};
 use serde_json::{Value, json};
 
@@ -31,7 +29,7 @@ fn batch(models: &[&str], text: &str) -> String {
 
 fn missed(sidecar: &Sidecar, reason: &str) {
     let reason = format!("reason=\"{reason}\"");
-    eventually(Duration::from_secs(5), "it is counted by its name", || {
+    eventually("it is counted by its name", || {
         let labels = ["inspected=\"false\"", reason.as_str()];
         sidecar.metric("outrigger_inspection_bytes_total", &labels) > 0.0
     });

@@ -1,7 +1,5 @@
 //! The dashboard, the alert rules and their runbooks: they name metrics and labels that exist, do what their unit tests say, and belong together.
 
-use std::time::Duration;
-
 use outrigger_tests::{Sidecar, eventually, root, target, wire};
 
 use super::deploy_manifests::checked;
@@ -24,7 +22,7 @@ fn deploy_every_metric_of_the_dashboard_and_the_alerts_exists() {
         "spent_tokens",
         "period_end_seconds",
     ];
-    eventually(Duration::from_secs(10), "the budgets' gauges", || {
+    eventually("the budgets' gauges", || {
         let metrics = sidecar.metrics();
         let is_there = |name| metrics.contains(&format!("outrigger_policy_budget_{name}{{"));
         shown.iter().all(is_there)

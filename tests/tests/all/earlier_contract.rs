@@ -24,9 +24,7 @@ fn a_policy_of_0_2_sees_passages_and_edits_a_stream() {
     let sidecar = Sidecar::start(&config(&upstream, chain));
     let before = sidecar.generation();
     sidecar.place("hide-word", &std::fs::read(file("hide-word")).unwrap());
-    outrigger_tests::eventually(std::time::Duration::from_secs(30), "it serves", || {
-        sidecar.generation() > before
-    });
+    outrigger_tests::eventually("it serves", || sidecar.generation() > before);
     for stream in [false, true] {
         let ask = Api::Chat.ask("m", "tell me of Apollo", stream).to_string();
         let reply = sidecar.post(Api::Chat.path(), ask);

@@ -1,7 +1,5 @@
 //! Replies that come later: stored ones and those made in the background, fetched with a request that has no body.
 
-use std::time::Duration;
-
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Seen, Sidecar, Step, Upstream, eventually, wire};
 use serde_json::{Value, json};
@@ -69,9 +67,7 @@ fn lines(sidecar: &Sidecar, count: usize) -> Vec<Value> {
         let all = sidecar.log_lines().into_iter();
         all.filter(|line| line["message"] == "exchange").collect()
     };
-    eventually(Duration::from_secs(5), "all are logged", || {
-        lines().len() == count
-    });
+    eventually("all are logged", || lines().len() == count);
     lines()
 }
 
@@ -111,7 +107,7 @@ fn what_nobody_reads_of_a_stored_reply_is_refused_or_counted_as_the_policy_says(
     let skips = Sidecar::start(&config(&upstream, &skips));
     assert_eq!(get(&skips, path).status, 200);
     for sidecar in [&blocks, &skips] {
-        eventually(Duration::from_secs(5), "it is counted by its name", || {
+        eventually("it is counted by its name", || {
             sidecar.metric(INSPECTED, &["inspected=\"false\"", "reason=\"batches\""]) > 0.0
         });
     }
@@ -161,7 +157,7 @@ fn what_was_reserved_for_a_reply_in_the_background_stands() {
     let chain = "[{ use: token-rate-limit, grants: [limits], config: { rules: [{ tokens: 1000000, every: 30d, algorithm: sliding }] } }]";
     let sidecar = Sidecar::start(&config(&upstream, chain));
     assert_eq!(in_background(&sidecar).status, 200);
-    eventually(Duration::from_secs(5), "the reservation stands", || {
+    eventually("the reservation stands", || {
         let state = wire::get(sidecar.admin, "/state").json();
         state["buckets"][0]["used"].as_u64().unwrap_or(0) > 500
     });

@@ -32,7 +32,7 @@ fn run_script(look: impl FnOnce(std::net::SocketAddr)) -> (String, Option<i32>) 
         .unwrap();
     let mut errors = child.stderr.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
-    eventually(Duration::from_secs(60), "`make run` is ready", || {
+    eventually("`make run` is ready", || {
         if child.try_wait().unwrap().is_some() {
             let mut text = String::new();
             errors.read_to_string(&mut text).unwrap();

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::time::Duration;
 
 use outrigger_tests::sidecar::policy;
 use outrigger_tests::{Sidecar, Upstream, eventually, replies, wire};
@@ -109,7 +108,7 @@ fn pod_a_sidecar_runs_as_its_own_user_without_capabilities_and_with_all_that_it_
     symlink("..2", at("..new")).unwrap();
     fs::rename(at("..new"), at("..data")).unwrap();
     fs::remove_dir_all(at("..1")).unwrap();
-    eventually(Duration::from_secs(20), "the swapped policy serves", || {
+    eventually("the swapped policy serves", || {
         sidecar.generation() > before
     });
     assert!(sidecar.metric("process_resident_memory_bytes", &[]) > 1e6);
@@ -151,9 +150,7 @@ fn pod_a_reload_that_needs_what_was_given_up_is_refused_as_a_whole_and_says_so()
     assert_eq!(sidecar.generation(), before);
     // A configuration that stays within these bounds is still taken up.
     sidecar.reconfigure(&format!("drain: 5s\n{plain}"));
-    eventually(Duration::from_secs(10), "a reload within bounds", || {
-        sidecar.generation() > before
-    });
+    eventually("a reload within bounds", || sidecar.generation() > before);
     let reply = sidecar.post("/v1/chat/completions", "{\"model\":\"m\",\"messages\":[]}");
     assert_eq!((reply.status, other.count()), (200, 0));
 }
@@ -170,9 +167,7 @@ fn pod_landlock_can_be_left_off() {
         "harden: {{ landlock: \"off\" }}\n{}",
         config(&other, "")
     ));
-    eventually(Duration::from_secs(10), "a new port", || {
-        sidecar.generation() > before
-    });
+    eventually("a new port", || sidecar.generation() > before);
     assert_eq!(
         sidecar
             .post("/v1/chat/completions", "{\"model\":\"m\"}")

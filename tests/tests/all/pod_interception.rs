@@ -166,7 +166,7 @@ impl World {
         });
         // An alert at the most (21); nothing of a handshake (22).
         assert!(reply.first().is_none_or(|kind| *kind == 21), "{reply:?}");
-        eventually(SOON, "it is counted", || self.refused_loops() > before);
+        eventually("it is counted", || self.refused_loops() > before);
         assert_eq!(self.provider.connections(), calls, "nobody was called");
     }
 
@@ -518,7 +518,7 @@ fn pod_a_sidecar_whose_own_connections_are_redirected_does_not_call_itself_for_e
             &world.internet.roots(),
         );
         assert!(tls.is_err());
-        eventually(SOON, "a loop is counted", || {
+        eventually("a loop is counted", || {
             world.refused_loops() - before > f64::from(n) - 0.5
         });
         // One that says nothing, and whose server would speak first, ends as well.

@@ -305,7 +305,7 @@ fn pod_a_table_of_another_program_s_is_left_to_it() {
     words
         .write_all(b"add table inet outrigger { flags owner; }\n")
         .unwrap();
-    eventually(SOON, "the table is there", || {
+    eventually("the table is there", || {
         pod.ruleset(Side::Pod).contains("outrigger")
     });
     for act in ["--install", "--remove", "--check"] {

@@ -187,7 +187,7 @@ fn pull_from_a_real_registry_a_moved_tag_is_swapped_in_under_a_sidecar() {
     for major in [3, 4] {
         let before = sidecar.generation();
         registry.push("team/policies", "stable", &artifact(major, 0));
-        eventually(Duration::from_secs(20), "the moved tag serves", || {
+        eventually("the moved tag serves", || {
             serving() == format!("{major}.0.0").as_str()
         });
         assert_eq!(sidecar.generation(), before + 1, "one swap, one generation");
@@ -203,7 +203,7 @@ fn pull_from_a_real_registry_a_moved_tag_is_swapped_in_under_a_sidecar() {
         "stable",
         &Artifact::of(&[("probe.wasm", &probe(5, 0))]),
     );
-    eventually(Duration::from_secs(10), "it is told", || {
+    eventually("it is told", || {
         following.log().contains("no probe.wasm.sig")
     });
     assert_eq!(serving(), "4.0.0");
@@ -445,7 +445,7 @@ fn pull_of_a_digest_takes_that_alone_and_asks_nobody_once_it_is_there() {
 
     registry.serve(first);
     let mut following = place.follow(&pinned, &["--every", "1s"], &[]);
-    eventually(Duration::from_secs(10), "it is there", || {
+    eventually("it is there", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
     let asked = registry.server.count();
@@ -453,12 +453,12 @@ fn pull_of_a_digest_takes_that_alone_and_asks_nobody_once_it_is_there() {
     assert_eq!(registry.server.count(), asked, "nobody is asked");
     // A file that vanishes, or changes, is healed; a symbolic link needs no registry for that.
     std::fs::remove_file(place.into.join("a.wasm")).unwrap();
-    eventually(Duration::from_secs(5), "the link is back", || {
+    eventually("the link is back", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
     assert_eq!(registry.server.count(), asked);
     std::fs::write(place.into.join("a.wasm"), B).unwrap(); // through the symlink
-    eventually(Duration::from_secs(5), "the content is back", || {
+    eventually("the content is back", || {
         files(&place.into) == set(&[("a.wasm", A)])
     });
     assert!(registry.server.count() > asked);
@@ -504,9 +504,7 @@ fn pull_that_is_killed_in_the_middle_leaves_a_whole_set_and_one_that_waits_ends_
     };
     let mut begun = begins();
     let mut in_the_middle = || {
-        eventually(Duration::from_secs(10), "it is in the middle", || {
-            begins() > begun && left()
-        });
+        eventually("it is in the middle", || begins() > begun && left());
         begun = begins();
     };
     for _ in 0..3 {
@@ -544,20 +542,16 @@ fn pull_goes_on_through_an_outage_and_waits_longer_between_attempts() {
     let place = Place::new();
     registry.lie(|seen| Some(answer(seen, "500 Internal Server Error", &[], b"")));
     let mut following = place.follow(&registry.url(), &["--every", "1s"], &[]);
-    eventually(Duration::from_secs(20), "three attempts", || {
-        registry.server.count() >= 3
-    });
+    eventually("three attempts", || registry.server.count() >= 3);
     assert!(
         following.log().matches("not pulled").count() >= 2,
         "{}",
         following.log()
     );
     registry.lie(|_| None);
-    eventually(Duration::from_secs(30), "it heals by itself", || {
-        files(&place.into).len() == 1
-    });
+    eventually("it heals by itself", || files(&place.into).len() == 1);
     // From then on only a tag's digest is requested, and nothing is fetched.
-    eventually(Duration::from_secs(10), "it goes on", || {
+    eventually("it goes on", || {
         registry.server.last().head.starts_with("HEAD ")
     });
     assert!(following.end().0.success());

