@@ -12,7 +12,7 @@
 //!    note beside the original bytes, so the edits of a policy that fails are simply forgotten.
 //! 5. [`sandbox`] runs a policy's code: an instance per policy and exchange, made from a configured
 //!    image.
-//! 6. [`route`] plans which targets may serve it, and [`upstream`] sends each attempt there (or
+//! 6. [`::route`] plans which targets may serve it, and [`upstream`] sends each attempt there (or
 //!    calls the [`embedded`] model).
 //! 7. The reply comes back. It is relayed as it is where no policy rewrites replies; otherwise
 //!    [`dialect`] frames and decodes it, [`policy`] leads it up the chain, and what changed is
@@ -33,12 +33,12 @@
 //!
 //! # Dependencies between rooms
 //!
-//! `cli → {intercept, admin, reload} → exchange → {route, upstream} → {state, telemetry} → cost →
-//! config`. `config` knows `signing`'s keys and no other room. [`ca`] knows `config` alone; `cli`
-//! opens it and hands `intercept` its resolver. `route` and `cost` are pure. [`dialect`], [`policy`],
-//! [`embedded`] and [`sandbox`] are crates below all rooms: the first knows nobody, the others know
-//! `dialect`, and the sandbox `policy`. What policies may use is behind the sandbox's ports, which
-//! `state`, `telemetry` and `upstream` implement. Where Cargo does not keep this, a test does.
+//! `cli → {intercept, admin, reload} → exchange → upstream → {state, telemetry} → cost → config`.
+//! `config` knows `signing`'s keys and no other room. [`ca`] knows `config` alone; `cli` opens it
+//! and hands `intercept` its resolver. `cost` is pure. [`dialect`], [`policy`], [`::route`],
+//! [`embedded`] and [`sandbox`] are crates below all rooms, and Cargo keeps their arrows: the first
+//! knows nobody, the others know `dialect`, and the sandbox `policy`. What policies may use is
+//! behind the sandbox's ports, which `state`, `telemetry` and `upstream` implement.
 
 pub mod admin;
 pub mod ca;
@@ -52,7 +52,6 @@ pub mod intercept;
 pub mod overload;
 pub mod refusal;
 pub mod reload;
-pub mod route;
 pub mod signing;
 pub mod state;
 pub mod telemetry;

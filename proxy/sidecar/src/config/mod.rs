@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use policy::{Caller, Effect, OnUnseen, PolicyLimits};
-
+use route::Family;
 use sandbox::Grants;
 
 mod ca;
@@ -268,19 +268,6 @@ pub struct Upstream {
     pub first_content_timeout: Duration,
     /// Longest silence between bytes of a reply. Default 120 s.
     pub idle_timeout: Duration,
-}
-
-/// Family of dialects that an upstream speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// `openai.*`.
-    Openai,
-    /// `anthropic.*`.
-    Anthropic,
-    /// `gemini.*`.
-    Gemini,
-    /// Every one that Outrigger speaks (the embedded model).
-    Every,
 }
 
 /// Kind of upstream.

@@ -1,6 +1,8 @@
 //! Mapping of an app's path to an upstream's.
 
-use super::{Family, Kind, Upstream};
+use route::Family;
+
+use super::{Kind, Upstream};
 
 impl Upstream {
     /// Returns the path (and query) to request from this upstream for the app's `app_path`.

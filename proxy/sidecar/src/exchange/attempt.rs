@@ -6,6 +6,7 @@
 use std::{future::Future, sync::Arc};
 
 use http::{Request, Response, StatusCode, header};
+use route::{Candidate, Class, Plan, Repeat};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -18,7 +19,6 @@ use super::{
 use crate::{
     config::Upstream,
     refusal::{Code, Refusal},
-    route::{Candidate, Plan},
     telemetry::metrics,
     upstream::{Connection, Inbound, Payload, Pool, SendError},
 };
@@ -61,57 +61,11 @@ pub(super) struct Attempt<'p> {
     deadline: Option<Instant>,
 }
 
-/// An attempt that may follow another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repeat {
-    /// The same request, over a new connection, in what is left of its time.
-    OverNewConnection,
-    /// The app's own request, without what was added to it.
-    WithoutUsageOption,
-}
-
 /// An attempt that came to nothing, or to an error.
 pub(super) struct Failure {
     class: Class,
     /// The app's answer, where nothing follows and no policy puts something in its place: the upstream's own, or ours.
     pub(super) reply: Result<Response<Inbound>, Refusal>,
-}
-
-/// The kinds of failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    /// The request could not be written for this target.
-    Unsendable,
-    /// The app's own body broke off, whatever became of the upstream's connection.
-    Caller,
-    /// No connection.
-    Unreachable,
-    /// A kept connection had been closed: nobody read the request.
-    StaleConnection,
-    /// The connection ended, or what came is no answer.
-    Broken,
-    /// No answer in time; the upstream perhaps works on it.
-    Silent,
-    /// The request had a stream report its usage, which the app did not want, and the target may not take that.
-    UsageOption,
-    /// The upstream answered that it failed, or that there is too much to do.
-    Status,
-}
-
-impl Class {
-    /// The attempt that may follow a failure of this class.
-    const fn may_follow(self) -> Option<Repeat> {
-        match self {
-            Self::StaleConnection => Some(Repeat::OverNewConnection),
-            Self::UsageOption => Some(Repeat::WithoutUsageOption),
-            Self::Unsendable
-            | Self::Caller
-            | Self::Unreachable
-            | Self::Broken
-            | Self::Silent
-            | Self::Status => None,
-        }
-    }
 }
 
 impl Failure {
@@ -133,7 +87,7 @@ impl Failure {
 
     /// Returns whether it is the upstream's, so that policies may put something in its place.
     pub(super) fn is_upstreams(&self) -> bool {
-        !matches!(self.class, Class::Unsendable | Class::Caller)
+        self.class.is_upstreams()
     }
 
     /// The app's answer.
@@ -238,8 +192,10 @@ impl<T: Transport> Worker<T> {
                 };
             }
             let failure = match sent {
-                Ok(reply) if has_failed(reply.status()) => Failure::answered(Class::Status, reply),
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => match Class::of_status(reply.status().as_u16()) {
+                    Some(class) => Failure::answered(class, reply),
+                    None => return Ok(reply),
+                },
                 Err(failure) => failure,
             };
             match failure.class.may_follow() {
@@ -300,9 +256,4 @@ impl<T: Transport> Worker<T> {
 /// Returns whether a request's body may stay in memory until the reply's head comes, to be sent once more.
 fn is_small(body: &Payload) -> bool {
     matches!(body, Payload::Whole(bytes) if bytes.len() <= LARGEST_REPEATED)
-}
-
-/// Returns whether a call came to nothing, through no fault of the app's.
-fn has_failed(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }

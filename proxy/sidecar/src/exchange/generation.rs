@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use dialect::Kind;
+use dialect::{Dialect, Kind};
+use http::HeaderMap;
 use policy::{Call, Chain, Estimates, Unit};
+use route::{Family, NoRoute, Plan};
 use tokio::sync::watch;
 
 use super::{later::Later, usage_option::UsageOption};
 use crate::{
-    config::{self, Config, Family},
+    config::{self, Config},
     cost::{
         Estimate, Price, Prices, Routes,
         tags::{Reads, Rules},
     },
     overload::Admission,
-    route::{self, NoRoute, Plan},
     telemetry::metrics::Models,
 };
 
@@ -54,7 +55,7 @@ impl Generation {
         });
         self.table.plan(&route::Request {
             dialect: call.dialect,
-            family: route::family(call.dialect, call.headers()),
+            family: family(call.dialect, call.headers()),
             model: call.body.model(),
             home,
         })
@@ -141,6 +142,17 @@ pub fn routing_table(config: &Config) -> route::Table {
     route::Table::new(upstreams.collect(), aliases, defaults.collect())
 }
 
+/// The family of a request: its dialect's, or, where no dialect reads it, the one whose headers it has.
+fn family(dialect: Dialect, headers: &HeaderMap) -> Family {
+    let has = |name| headers.contains_key(name);
+    match Family::of(dialect) {
+        Some(family) => family,
+        None if has("x-goog-api-key") || has("x-goog-api-client") => Family::Gemini,
+        None if has("anthropic-version") || has("x-api-key") => Family::Anthropic,
+        None => Family::Openai,
+    }
+}
+
 /// Seconds after 1970, for prices that change with the day.
 pub(super) fn now() -> u64 {
     std::time::SystemTime::now()
@@ -210,5 +222,41 @@ impl Shared {
             *now = phase.max(*now);
             further
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_dialect_has_a_family_and_headers_tell_it_of_what_nobody_reads() {
+        let none = HeaderMap::new();
+        for (dialect, expected) in [
+            (Dialect::OpenaiChat, Family::Openai),
+            (Dialect::OpenaiCompletions, Family::Openai),
+            (Dialect::OpenaiEmbeddings, Family::Openai),
+            (Dialect::AnthropicMessages, Family::Anthropic),
+            (Dialect::AnthropicBatches, Family::Anthropic),
+            (Dialect::GeminiGenerate, Family::Gemini),
+            (Dialect::Other, Family::Openai),
+        ] {
+            assert_eq!(family(dialect, &none), expected, "{dialect:?}");
+        }
+        for (name, expected) in [
+            ("x-goog-api-key", Family::Gemini),
+            ("x-goog-api-client", Family::Gemini),
+            ("x-api-key", Family::Anthropic),
+            ("anthropic-version", Family::Anthropic),
+            ("authorization", Family::Openai),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                HeaderValue::from_static("x"),
+            )]);
+            assert_eq!(family(Dialect::Other, &headers), expected, "{name}");
+        }
     }
 }

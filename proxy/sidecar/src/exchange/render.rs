@@ -9,6 +9,7 @@ use bytes::Bytes;
 use dialect::{answer, request::Body as RequestBody};
 use http::{HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
 use policy::{ByHost, Call, ConnectionId, Estimates, Run};
+use route::{NoRoute, Plan};
 use tokio::time::Instant;
 
 use super::{
@@ -22,7 +23,6 @@ use crate::{
     config::Upstream,
     cost::{Estimate, tags},
     refusal::{Code, Refusal},
-    route::{NoRoute, Plan},
     upstream::{Payload, credentials},
 };
 

@@ -10,14 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use dashmap::DashMap;
 use http::{Response, StatusCode};
+use route::Class;
 use tokio::time::Instant;
 
 use super::{
-    attempt::{Class, Failure},
-    collect::collect,
-    refusals::incomplete_reply,
-    settle::ExchangeGuard,
-    timeouts,
+    attempt::Failure, collect::collect, refusals::incomplete_reply, settle::ExchangeGuard, timeouts,
 };
 use crate::upstream::Inbound;
 

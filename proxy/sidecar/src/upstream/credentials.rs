@@ -15,8 +15,9 @@ use http::{
     request::Parts,
     uri::PathAndQuery,
 };
+use route::Family;
 
-use crate::config::{Family, Kind, Secret, Upstream};
+use crate::config::{Kind, Secret, Upstream};
 
 /// Headers in which a caller may carry credentials.
 pub const CREDENTIALS: [HeaderName; 5] = [

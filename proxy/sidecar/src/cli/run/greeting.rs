@@ -2,9 +2,10 @@
 
 use std::{io::Write, time::Duration};
 
+use route::Family;
 use tracing::info;
 
-use crate::config::{Config, Family};
+use crate::config::Config;
 
 /// Tells where it listens and what to try. On standard error: standard output is the log's.
 pub(super) fn greet(config: &Config, took: Duration) {

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use dialect::recognise::{Surface, recognise};
+use route::Family;
 
 use super::{Check, io_words, listen::WrittenHosts};
 use crate::config::{
-    Family, Kind, Secret, Target, Upstream,
+    Kind, Secret, Target, Upstream,
     file::{self, Text, WrittenTarget},
     problems::Path,
 };

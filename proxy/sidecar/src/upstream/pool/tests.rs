@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use route::Family;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -13,7 +14,6 @@ use tokio::{
 };
 
 use super::{connection::MAX_HEADERS, *};
-use crate::config::Family;
 
 const SECOND: Duration = Duration::from_secs(1);
 

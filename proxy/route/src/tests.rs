@@ -1,0 +1,207 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use dialect::Dialect;
+
+use crate::{
+    Candidate, Class, Exclusion, Family, Home, NoRoute, Plan, Repeat, Request, Table, Target,
+    Upstream,
+};
+
+fn upstream(name: &str, family: Family, has_credentials: bool) -> Upstream {
+    Upstream {
+        name: name.into(),
+        family,
+        has_credentials,
+    }
+}
+
+fn alias(name: &str, targets: &[(&str, &str)]) -> (Box<str>, Vec<Target>) {
+    let target = |(upstream, model): &(&str, &str)| Target {
+        upstream: (*upstream).into(),
+        model: (*model).into(),
+    };
+    (name.into(), targets.iter().map(target).collect())
+}
+
+/// Upstream and model of each candidate.
+fn candidates(plan: &Plan<'_>) -> Vec<(String, Option<String>)> {
+    let model = |candidate: &Candidate<'_>| candidate.model.as_deref().map(str::to_owned);
+    plan.candidates()
+        .map(|candidate| (candidate.upstream.name.to_string(), model(candidate)))
+        .collect()
+}
+
+#[test]
+fn an_alias_a_prefix_and_the_family_find_geminis_upstream_and_no_other_one() {
+    let table = Table::new(
+        vec![
+            upstream("gemini", Family::Gemini, false),
+            upstream("openai", Family::Openai, false),
+        ],
+        [
+            alias("fast", &[("gemini", "flash")]),
+            alias("slow", &[("openai", "gpt")]),
+        ],
+        vec![
+            (Family::Gemini, "gemini".into()),
+            (Family::Openai, "openai".into()),
+        ],
+    );
+    let ask = |model| {
+        let request = Request {
+            dialect: Dialect::GeminiGenerate,
+            family: Family::Gemini,
+            model: Some(model),
+            home: None,
+        };
+        table.plan(&request).map(|plan| candidates(&plan))
+    };
+    let one =
+        |upstream: &str, model: Option<&str>| Ok(vec![(upstream.into(), model.map(str::to_owned))]);
+    assert_eq!(ask("fast"), one("gemini", Some("flash")));
+    assert_eq!(ask("gemini/a/b"), one("gemini", Some("a/b")));
+    assert_eq!(ask("gemini-pro"), one("gemini", None));
+    assert_eq!(ask("unknown/a"), one("gemini", None));
+    let other = Exclusion::OtherFamily("gemini.generate");
+    assert_eq!(ask("slow"), Err(NoRoute::Excluded("openai".into(), other)));
+}
+
+#[test]
+fn candidates_keep_the_aliases_order_and_what_is_left_out_its_reason() {
+    let table = Table::new(
+        vec![
+            upstream("azure", Family::Openai, true),
+            upstream("claude", Family::Anthropic, true),
+            upstream("demo", Family::Every, true),
+            upstream("keyless", Family::Openai, false),
+        ],
+        [alias(
+            "fast",
+            &[
+                ("keyless", "a"),
+                ("demo", "b"),
+                ("claude", "c"),
+                ("gone", "d"),
+                ("azure", "e"),
+            ],
+        )],
+        Vec::new(),
+    );
+    let request = Request {
+        dialect: Dialect::OpenaiChat,
+        family: Family::Openai,
+        model: Some("fast"),
+        home: Some(Home {
+            upstream: "azure",
+            own_host: true,
+            model: Some("fast"),
+        }),
+    };
+    let plan = table.plan(&request).unwrap();
+    let dialled: Vec<_> = plan.candidates().map(|c| c.dialled).collect();
+    assert_eq!(dialled, [false, true]);
+    assert_eq!(
+        candidates(&plan),
+        [
+            ("demo".to_owned(), Some("b".to_owned())),
+            ("azure".to_owned(), Some("e".to_owned()))
+        ]
+    );
+    let excluded: Vec<_> = (plan.excluded().iter())
+        .map(|left| (&*left.upstream.name, left.reason))
+        .collect();
+    assert_eq!(
+        excluded,
+        [
+            ("keyless", Exclusion::NoKey),
+            ("claude", Exclusion::OtherFamily("openai.chat"))
+        ]
+    );
+    let unnamed = Request {
+        model: Some("gpt-5"),
+        home: None,
+        ..request
+    };
+    let nobody = Err(NoRoute::NobodySpeaks("openai.chat"));
+    assert_eq!(table.plan(&unnamed), nobody);
+}
+
+#[test]
+fn what_came_in_by_host_goes_there_unless_an_alias_or_a_policy_says_otherwise() {
+    let table = Table::new(
+        vec![
+            upstream("anthropic", Family::Anthropic, false),
+            upstream("azure", Family::Openai, false),
+            upstream("openai", Family::Openai, true),
+        ],
+        [
+            alias("fast", &[("openai", "gpt")]),
+            alias("slow", &[("azure", "gpt")]),
+        ],
+        vec![(Family::Openai, "openai".into())],
+    );
+    let ask = |model, (by, own_host), written| {
+        let request = Request {
+            dialect: Dialect::OpenaiChat,
+            family: Family::Openai,
+            model: Some(model),
+            home: Some(Home {
+                upstream: by,
+                own_host,
+                model: Some(written),
+            }),
+        };
+        table.plan(&request).map(|plan| {
+            let first = plan.first();
+            let model = first.model.as_deref().map(str::to_owned);
+            (first.upstream.name.to_string(), model, first.dialled)
+        })
+    };
+    let app = |model, by| ask(model, by, model);
+    let to = |upstream: &str, model: Option<&str>, dialled| {
+        Ok((upstream.to_owned(), model.map(str::to_owned), dialled))
+    };
+    let azure = ("azure", true);
+    assert_eq!(app("gpt-5", azure), to("azure", None, true));
+    assert_eq!(app("gpt-5", ("azure", false)), to("azure", None, false));
+    assert_eq!(app("fast", azure), to("openai", Some("gpt"), false));
+    // The app's prefix is the host's own affair; a policy's is an upstream.
+    assert_eq!(app("openai/x", azure), to("azure", None, true));
+    assert_eq!(ask("openai/x", azure, "m"), to("openai", Some("x"), false));
+    assert_eq!(ask("azure/x", azure, "m"), to("azure", Some("x"), true));
+    // An app's key for one host is never sent to another.
+    let no_key = NoRoute::Excluded("azure".into(), Exclusion::NoKey);
+    assert_eq!(app("slow", ("openai", true)), Err(no_key));
+    // A dialect that the host's upstream does not speak is for the host to answer.
+    assert_eq!(
+        app("gpt-5", ("anthropic", true)),
+        to("anthropic", None, true)
+    );
+    assert_eq!(app("gpt-5", ("gone", true)), Err(NoRoute::Unclaimed));
+}
+
+#[test]
+fn only_what_nobody_read_or_what_was_added_is_sent_again() {
+    for (class, follows) in [
+        (Class::StaleConnection, Some(Repeat::OverNewConnection)),
+        (Class::UsageOption, Some(Repeat::WithoutUsageOption)),
+        (Class::Unsendable, None),
+        (Class::Caller, None),
+        (Class::Unreachable, None),
+        (Class::Broken, None),
+        (Class::Silent, None),
+        (Class::Status, None),
+    ] {
+        assert_eq!(class.may_follow(), follows, "{class:?}");
+    }
+}
+
+#[test]
+fn too_many_requests_and_the_upstreams_own_errors_are_failures_and_the_apps_are_not() {
+    for status in [429, 500, 503, 529, 599] {
+        assert_eq!(Class::of_status(status), Some(Class::Status), "{status}");
+    }
+    for status in [101, 200, 304, 400, 401, 404, 499, 600] {
+        assert_eq!(Class::of_status(status), None, "{status}");
+    }
+}
