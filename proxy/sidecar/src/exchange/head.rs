@@ -1,13 +1,59 @@
-//! The head of a reply, and what it says of the body: whether it streams, and whether anybody can read it.
+//! The head of a reply, and what it says of the body: whether it streams, whether anybody can read it, and so what becomes of it.
 
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
+use policy::Run;
 
 use super::settle::ExchangeGuard;
 use crate::upstream::Inbound;
 
 /// Longest body that is looked into for an error in disguise, in bytes.
 const LARGEST_ERROR: u64 = 64 << 10;
+
+/// The way on for a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    /// As it comes: nobody here has to read it.
+    Relay,
+    /// As it comes, though policies read replies: an upstream's error is the app's to read, whatever it says.
+    RelayUnseen(&'static str),
+    /// Policies read replies, and this one nobody can read.
+    Unreadable(&'static str),
+    /// Event by event, as policies rewrite it or a limit may cut it.
+    Rewrite,
+    /// As a whole, before its head goes out.
+    Collect,
+}
+
+/// Chooses by its head what becomes of a reply.
+pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course {
+    let (headers, streams) = (reply.headers(), is_stream(reply.headers()));
+    let rewrites = guard.run.as_ref().is_some_and(Run::rewrites);
+    // A stream that may have to be cut is looked at event by event.
+    let shown = rewrites || streams && guard.ledger.cuts();
+    if !reply.status().is_success() {
+        let plain = !streams && unreadable(headers).is_none();
+        return match shown {
+            // What an error quotes of the request is restored.
+            true if plain && headers.contains_key(header::CONTENT_TYPE) => Course::Collect,
+            true => Course::RelayUnseen("error_status"),
+            false => Course::Relay,
+        };
+    }
+    match unreadable(headers) {
+        Some(reason) if shown => Course::Unreadable(reason),
+        None if streams && shown => Course::Rewrite,
+        None if !streams && (shown || tells(guard) || may_be_masked(reply, guard)) => {
+            Course::Collect
+        }
+        Some(_) | None => Course::Relay,
+    }
+}
+
+/// Returns whether the head of a whole reply waits for its body: to tell the cost by the usage, or that it is not finished yet.
+fn tells(guard: &ExchangeGuard) -> bool {
+    guard.generation.config.prices.reply_header || guard.ledger.background
+}
 
 /// Reports whether a reply may be an error in the disguise of a success: a 200 with a JSON error where
 /// a stream was requested. Two official SDKs take it for an empty stream that went well.

@@ -4,23 +4,34 @@
 //! in, it is given out as it is; in the other form it is written anew in its dialect. What would not read well is dropped and counted, and
 //! the exchange goes on as if nothing had been found.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use dialect::{Dialect, replay, tap::Tap};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
 use policy::{Call, Found, Keep, Ticket};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::{Worker, attempt::Transport, is_stream, ledger::SettledBody, settle::ExchangeGuard};
+use super::{
+    Worker,
+    attempt::Transport,
+    head::is_stream,
+    ledger::{Ledger, Observed, Reading},
+    settle::ExchangeGuard,
+};
 use crate::{
     state::{
         Stores,
         flights::{FlightRole, Follow, Joined, Lead, Recording},
     },
     telemetry::metrics,
-    upstream::Inbound,
+    upstream::{BoxError, Inbound},
 };
 
 /// The longest wait for another exchange's reply. That exchange has the upstream's own bounds; this one is for the sum of several leaders.
@@ -208,4 +219,81 @@ fn replayed(kept: &Bytes, guard: &ExchangeGuard) -> Option<Response<Inbound>> {
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type);
     Some(reply)
+}
+
+/// A reply that several exchanges share, with the settlement of the exchange that asked for it.
+struct SettledBody {
+    body: Inbound,
+    tap: Tap,
+    seen: Observed,
+    ledger: Ledger,
+}
+
+impl SettledBody {
+    fn new(body: Inbound, tap: Tap, streaming: bool, ledger: Ledger) -> Self {
+        let seen = Observed {
+            reading: Reading::Part,
+            streaming,
+            ..Observed::default()
+        };
+        Self {
+            body,
+            tap,
+            seen,
+            ledger,
+        }
+    }
+}
+
+impl Drop for SettledBody {
+    fn drop(&mut self) {
+        let seen = Observed {
+            usage: self.tap.usage(),
+            output: self.tap.output_estimate(),
+            ..self.seen
+        };
+        let taken = seen.taken(&self.ledger);
+        // In the background: nobody waits for it.
+        drop(self.ledger.close(taken));
+    }
+}
+
+impl Body for SettledBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            this.tap.watch(bytes);
+            this.seen.bytes += bytes.len() as u64;
+        }
+        // A body of known length is not asked for its end.
+        let over = match &polled {
+            Poll::Ready(Some(Ok(_))) => this.body.is_end_stream(),
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if over {
+            this.tap.finish();
+            if this.tap.ended() {
+                this.seen.reading = Reading::Whole;
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

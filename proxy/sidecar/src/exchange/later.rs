@@ -158,7 +158,7 @@ impl<T: Transport> Worker<T> {
                 guard.missed(reason, reply.body().size_hint().lower().max(1));
                 Ok(Reply::Relay(reply))
             }
-            None => self.back(reply, config, guard).await,
+            None => self.back(reply, guard).await,
         }
     }
 }

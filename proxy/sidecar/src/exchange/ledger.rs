@@ -3,21 +3,10 @@
 //! A [`Ledger`] lives where the end of the upstream's reply is seen first-hand: with the exchange's guard, or, where others share the reply, with
 //! the body that they share. Closed with the truth it puts that in the place of every reservation; dropped without, it gives them back.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
-use bytes::Bytes;
-use dialect::{Kind, Usage, tap::Tap};
-use http_body::{Body, Frame, SizeHint};
+use dialect::{Dialect, Kind, Usage, tap::Tap};
 use policy::{Reserved, Settled, Unit};
 
-use super::observed::{Observed, Reading};
-use crate::{
-    cost::{Estimate, NanoDollars, Price, Taken, Units},
-    upstream::{BoxError, Inbound},
-};
+use crate::cost::{Estimate, NanoDollars, Price, Taken, Units};
 
 /// Output tokens that are reserved at once where a stream has outgrown its reservation.
 const STEP: u64 = 256;
@@ -214,112 +203,113 @@ fn nano(estimate: Estimate, unit: Unit, price: Option<&Price>) -> u64 {
     }
 }
 
-/// A reply that several exchanges share, with the settlement of the exchange that asked for it.
-pub(super) struct SettledBody {
-    body: Inbound,
-    tap: Tap,
-    seen: Observed,
-    ledger: Ledger,
+/// The part of a reply that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Reading {
+    /// Not at all: it is encoded, of no dialect, malformed, or did not come.
+    #[default]
+    Unread,
+    /// Up to where it was cut, or where the app left.
+    Part,
+    /// To its end.
+    Whole,
 }
 
-impl SettledBody {
-    pub(super) fn new(body: Inbound, tap: Tap, streaming: bool, ledger: Ledger) -> Self {
-        let seen = Observed {
-            reading: Reading::Part,
-            streaming,
-            ..Observed::default()
-        };
+/// Everything that was seen of a reply. By default it is unread.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Observed {
+    pub(super) reading: Reading,
+    /// It came as a stream.
+    pub(super) streaming: bool,
+    /// The usage that the provider reported so far.
+    pub(super) usage: Option<Usage>,
+    /// Generated tokens, by estimate of the text that went by.
+    pub(super) output: u64,
+    /// Bytes of the body that went by.
+    pub(super) bytes: u64,
+    /// It says of itself that it failed.
+    pub(super) failed: bool,
+}
+
+impl Observed {
+    /// Reads a whole reply that came.
+    pub(super) fn whole(dialect: Dialect, body: &[u8], failed: bool) -> Self {
+        let mut tap = Tap::new(dialect, false);
+        tap.watch(body);
+        tap.finish();
         Self {
-            body,
-            tap,
-            seen,
-            ledger,
+            reading: Reading::Whole,
+            streaming: false,
+            usage: tap.usage(),
+            output: tap.output_estimate(),
+            bytes: body.len() as u64,
+            failed,
         }
     }
-}
 
-impl Drop for SettledBody {
-    fn drop(&mut self) {
-        let seen = Observed {
-            usage: self.tap.usage(),
-            output: self.tap.output_estimate(),
-            ..self.seen
-        };
-        let taken = seen.taken(&self.ledger);
-        // In the background: nobody waits for it.
-        drop(self.ledger.close(taken));
-    }
-}
-
-impl Body for SettledBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(bytes) = frame.data_ref()
-        {
-            this.tap.watch(bytes);
-            this.seen.bytes += bytes.len() as u64;
+    /// Concludes what the attempt took, as far as that shows.
+    pub(super) fn taken(&self, ledger: &Ledger) -> Taken {
+        if !ledger.charge.served || ledger.kind == Kind::Count {
+            return Taken::Nothing;
         }
-        // A body of known length is not asked for its end.
-        let over = match &polled {
-            Poll::Ready(Some(Ok(_))) => this.body.is_end_stream(),
-            Poll::Ready(None) => true,
-            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        let reported = self.usage.unwrap_or_default();
+        let estimated = |output: u64| Usage {
+            input: match reported.input {
+                0 => ledger.charge.expected.input,
+                input => input,
+            },
+            output,
+            estimated: true,
+            ..reported
         };
-        if over {
-            this.tap.finish();
-            if this.tap.ended() {
-                this.seen.reading = Reading::Whole;
+        let seen = self.seen(ledger.kind);
+        let has_prompt = reported.input > 0 || ledger.charge.expected.input == 0;
+        match self.reading {
+            Reading::Whole if self.failed && self.usage.is_none() && self.output == 0 => {
+                // A success in its head only, and an error instead of a reply.
+                if self.streaming {
+                    Taken::Estimated(estimated(0))
+                } else {
+                    Taken::Nothing
+                }
             }
+            // What its requests generate comes later, to whoever fetches it.
+            _ if ledger.kind == Kind::Batch => Taken::Unknown {
+                least: estimated(ledger.charge.expected.output),
+            },
+            Reading::Whole if self.usage.is_some() && has_prompt && !reported.estimated => {
+                match reported.output {
+                    // The prompt alone was reported.
+                    0 if self.output > 0 => Taken::Estimated(estimated(self.output)),
+                    _ => Taken::Known(reported),
+                }
+            }
+            Reading::Whole => Taken::Estimated(estimated(seen.max(reported.output))),
+            Reading::Part if self.streaming && !ledger.background => {
+                let complete = self.usage.is_some() && !reported.estimated;
+                if complete && has_prompt && reported.output >= self.output {
+                    return Taken::Known(reported);
+                }
+                Taken::Estimated(estimated(seen.max(reported.output)))
+            }
+            // The provider wrote it to its end, seen or not.
+            Reading::Part | Reading::Unread => Taken::Unknown {
+                least: estimated(seen.max(ledger.charge.expected.output)),
+            },
         }
-        polled
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    /// Generated tokens by what went by: the text that was read, or where none was, the bytes.
+    fn seen(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Embed | Kind::Count | Kind::Batch => 0,
+            Kind::Generate if self.output > 0 => self.output,
+            // An event of a stream takes some 200 bytes for a token or two.
+            Kind::Generate if self.streaming => self.bytes / 64,
+            Kind::Generate => self.bytes / 4,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_attempt_took_before_another_followed_stays_counted() {
-        let expected = |input| Estimate { input, output: 20 };
-        let mut ledger = Ledger::default();
-        ledger.begin(expected(100), None);
-        // Refused: it took nothing.
-        ledger.charge.reached = true;
-        ledger.begin(expected(100), None);
-        assert_eq!(ledger.usage(&Taken::Nothing), None);
-        // Silent: it perhaps took all that was expected.
-        ledger.charge.reached = true;
-        ledger.charge.served = true;
-        ledger.begin(expected(300), None);
-        let last = Taken::Known(Usage {
-            input: 7,
-            output: 5,
-            ..Usage::default()
-        });
-        let usage = ledger.usage(&last).unwrap_or_default();
-        assert_eq!(
-            (usage.input, usage.output, usage.estimated),
-            (107, 25, true)
-        );
-        assert_eq!(ledger.earlier.of(Unit::TotalTokens), 120);
-        assert_eq!(ledger.earlier.of(Unit::Requests), 0);
-        assert!(ledger.earlier.reached);
-    }
-}
+mod tests;

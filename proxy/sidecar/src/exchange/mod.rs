@@ -7,10 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dialect::{Dialect, in_band, recognise, recognise::Surface, request::Body as RequestBody};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use dialect::{Dialect, recognise, recognise::Surface, request::Body as RequestBody};
+use http::{Request, Response, header};
 use http_body::Body;
-use policy::{Call, ReplyHead, Run};
+use policy::Call;
 use tokio::time::Instant;
 
 use crate::{
@@ -33,7 +33,6 @@ mod kept;
 mod later;
 mod ledger;
 pub mod live;
-mod observed;
 mod passing;
 mod refusals;
 mod render;
@@ -44,20 +43,17 @@ pub mod socket;
 #[cfg(test)]
 mod tests;
 mod usage_option;
+mod whole;
 
 pub use attempt::Transport;
 use chain::{Decided, blocked, missed, rescue};
-use collect::{Pace, collect, decline, gather};
+use collect::{Pace, decline, gather};
 use encoding::{Codings, inflate};
 use generation::{Phase, Shared};
-use head::{is_stream, may_be_masked, unreadable};
+use head::{Course, course};
 use identity::{exchange_id, trace_id};
 pub use live::Answer;
-use live::timeouts;
-use observed::Observed;
-use refusals::{
-    incomplete_reply, incomplete_request, not_inflated, refuse, too_large, unreadable_reply,
-};
+use refusals::{incomplete_request, not_inflated, refuse, too_large, unreadable_reply};
 use render::{Outgoing, call, plan};
 use settle::ExchangeGuard;
 
@@ -164,41 +160,42 @@ impl<T: Transport> Worker<T> {
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
     {
         let generation = Arc::clone(&guard.generation);
-        let config = &generation.config;
-        // Recognise the call, and index its passages where a policy reads them.
-        let call = self.read(request, config, guard).await?;
-        // Down the chain.
+        // Read the body, and index its passages where a policy reads them.
+        let call = self.read(request, &generation.config, guard).await?;
+        // Down the chain; an empty one forwards every call as it is.
         let mut call = match self.on_request(call, None, guard).await? {
             Decided::Forward(call) => call,
             Decided::Answered(reply) => return Ok(reply),
-            Decided::Served(reply) => return self.back(reply, config, guard).await,
+            Decided::Served(reply) => return self.back(reply, guard).await,
         };
         let leads = std::mem::take(&mut call.claims.leads);
         let keeps = std::mem::take(&mut call.claims.keeps);
+        let shares = leads.len() + keeps.len() > 0;
         // To which targets, in which order.
         let plan = plan(&generation, &call)?;
+        // The upstream's reply, or a policy's in the place of a failure.
         let outgoing = Outgoing {
-            shares: leads.len() + keeps.len() > 0,
+            shares,
             ..Outgoing::whole(call)
         };
-        // The upstream's reply, or a policy's in the place of a failure.
         let sent = self.attempts(outgoing, &plan, guard).await;
         guard.body_permit = None; // the upstream has it
-        let reply = match sent {
+        let mut reply = match sent {
             Ok(reply) => reply,
             Err(failure) => match rescue(&failure, guard).await {
                 Some(answer) => return answer,
                 None => failure.into_reply()?,
             },
         };
-        let reply = match guard.decodes {
-            true => decode::decoded(reply),
-            false => reply,
-        };
-        // Kept, and shared with whoever asked the same.
-        let reply = self.shared(reply, leads, keeps, guard);
-        // Up the chain.
-        self.back(reply, config, guard).await
+        if guard.decodes {
+            reply = decode::decoded(reply);
+        }
+        // To whoever asked the same, and to the store, where a policy wants that.
+        if shares {
+            reply = self.shared(reply, leads, keeps, guard);
+        }
+        // Up the chain, or past it.
+        self.back(reply, guard).await
     }
 
     /// Reads the call: the whole body, and the index of its passages where a policy reads them.
@@ -288,80 +285,26 @@ impl<T: Transport> Worker<T> {
     async fn back(
         &self,
         reply: Response<Inbound>,
-        config: &Config,
         guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal> {
         guard.ledger.charge.served =
             reply.status().is_success() && guard.record.from_store.is_none();
-        let shown = guard.run.as_ref().is_some_and(Run::rewrites);
-        // A stream that may have to be cut is looked at event by event.
-        let shown = shown || guard.ledger.cuts() && is_stream(reply.headers());
-        let masked = may_be_masked(&reply, guard);
-        // A head that is to tell the cost waits for the body that tells the usage.
-        let plain = !is_stream(reply.headers()) && unreadable(reply.headers()).is_none();
-        // So does one that may say that it is not finished yet.
-        let is_read = (config.prices.reply_header || guard.ledger.background) && plain;
-        // What an error quotes of the request is restored.
-        let quotes = !reply.status().is_success()
-            && shown
-            && !is_stream(reply.headers())
-            && unreadable(reply.headers()).is_none()
-            && reply.headers().contains_key(header::CONTENT_TYPE);
-        if !reply.status().is_success() && !quotes || !shown && !masked && !is_read {
-            if shown {
-                guard.missed("error_status", reply.body().size_hint().lower());
+        match course(&reply, guard) {
+            Course::Relay => Ok(Reply::Relay(reply)),
+            Course::RelayUnseen(reason) => {
+                guard.missed(reason, reply.body().size_hint().lower());
+                Ok(Reply::Relay(reply))
             }
-            return Ok(Reply::Relay(reply));
-        }
-        if let Some(reason) = unreadable(reply.headers()) {
-            guard.missed(reason, reply.body().size_hint().lower());
-            return match guard.generation.chain.blocks_unseen_reply() {
-                Some(policy) => Err(unreadable_reply(&policy.name, reason)),
-                None => Ok(Reply::Relay(reply)),
-            };
-        }
-        if is_stream(reply.headers()) {
-            return Ok(Reply::Rewrite(reply));
-        }
-        let (mut head, body) = reply.into_parts();
-        let mut body = collect(body, config.limits.reply_body, timeouts(guard).idle)
-            .await
-            .map_err(incomplete_reply)?;
-        if head.status.is_success() {
-            guard.content();
-        }
-        let failed = in_band::is_error(guard.record.dialect, &body);
-        if failed {
-            guard.failed_in_band();
-        }
-        if masked && failed && head.status.is_success() {
-            guard.ledger.charge.served = false; // an error, whatever it called itself
-            head.status = StatusCode::BAD_GATEWAY; // the status that it should have had; its bytes stay as they are
-        } else if shown {
-            let head = Arc::new(ReplyHead {
-                status: head.status.as_u16(),
-                headers: head.headers.clone(),
-                streaming: false,
-                dialect: guard.record.dialect,
-            });
-            body = live::whole(body, &head, &config.limits, guard).await?;
-        } else {
-            guard.observed = Observed::whole(guard.record.dialect, &body, failed);
-        }
-        if guard.ledger.background {
-            guard.unfinished = later::unfinished(&body);
-            if guard.unfinished.is_some() {
-                // It is not there yet, and these bytes are none of it.
-                guard.observed = Observed::default();
+            Course::Unreadable(reason) => {
+                guard.missed(reason, reply.body().size_hint().lower());
+                match guard.generation.chain.blocks_unseen_reply() {
+                    Some(policy) => Err(unreadable_reply(&policy.name, reason)),
+                    None => Ok(Reply::Relay(reply)),
+                }
             }
+            Course::Rewrite => Ok(Reply::Rewrite(reply)),
+            Course::Collect => whole::answered(reply, guard).await.map(Reply::Whole),
         }
-        let mut whole = Response::from_parts(head, body);
-        if config.prices.reply_header && plain && guard.fetched.is_none() {
-            guard.tell_cost();
-        }
-        let length = HeaderValue::from(whole.body().len());
-        whole.headers_mut().insert(header::CONTENT_LENGTH, length);
-        Ok(Reply::Whole(whole))
     }
 
     fn open(&self) -> Result<(), Refusal> {

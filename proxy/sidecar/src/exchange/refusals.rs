@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dialect::{answer, describe::Exempt};
 use http::header;
-use policy::{Blame, Fault};
+use policy::{Blame, Fault, chain::Stop};
 
 use crate::{
     overload::ShedReason,
@@ -159,4 +159,16 @@ pub(super) fn refuse(refusal: Refusal, guard: &mut ExchangeGuard) -> Reply {
         true => answer::listed(&body).into(),
         false => Bytes::from(body),
     }))
+}
+
+/// The refusal of a reply that a policy stopped on its way up.
+pub(super) fn stopped(stop: Stop) -> Refusal {
+    match stop {
+        Stop::Refused(_, _, denial) => Refusal::denied(denial),
+        Stop::Failed(policy, fault) => failed(&policy.name, fault),
+        // Replies are not replaced by replies: the contract has no such return.
+        Stop::Replied(..) | Stop::Served(..) => {
+            Refusal::new(Code::PolicyFailed, "a policy replaced a reply by another")
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dialect::{Dialect, Kind, Usage};
+use dialect::{Dialect, Kind, Usage, reply::Reply as Decoder};
 use http::{HeaderName, HeaderValue};
 use policy::{Call, Outcome, Reserved, Run, Settled};
 use tokio::time::{Instant, timeout};
@@ -14,7 +14,7 @@ use super::{
     generation::{Generation, Shared},
     later::Open,
     ledger::Ledger,
-    observed::{Observed, Reading},
+    ledger::{Observed, Reading},
     passing::BodyFault,
     refusals::incomplete_request,
 };
@@ -143,6 +143,37 @@ impl ExchangeGuard {
         }
         self.record.reserved = ledger.units();
         self.record.tags = call.tags().clone();
+    }
+
+    /// Takes over what a decoder learnt.
+    pub(super) fn note(&mut self, decoder: &Decoder) {
+        self.observed.usage = decoder.usage().or(self.observed.usage);
+        self.observed.output = decoder.output_estimate();
+        self.record.finish = decoder
+            .finish_reason()
+            .map(str::to_owned)
+            .or(self.record.finish.take());
+    }
+
+    /// Takes over what no policy could be shown.
+    pub(super) fn missed_of(&mut self, decoder: &Decoder) {
+        for (what, bytes) in decoder.unseen() {
+            self.missed(what, *bytes);
+        }
+    }
+
+    /// Notes what no policy can be shown of the reply.
+    pub(super) fn missed(&mut self, what: &'static str, bytes: u64) {
+        if let Some(run) = &mut self.run {
+            run.missed(what, bytes);
+        }
+    }
+
+    /// Notes that the reply said of itself that it failed, where nothing else went wrong.
+    pub(super) fn failed_in_band(&mut self) {
+        self.observed.failed = true;
+        let error = || "upstream_error_as_success".into();
+        self.record.error.get_or_insert_with(error);
     }
 
     /// Puts the truth in the place of estimates: usage, cost, reservations, and what the next estimate may learn.

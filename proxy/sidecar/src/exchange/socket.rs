@@ -33,8 +33,8 @@ use super::{
     attempt::{Failure, Transport},
     chain::{Decided, missed},
     generation::{Phase, Shared},
+    ledger::{Observed, Reading},
     live,
-    observed::{Observed, Reading},
     render::{Outgoing, call, plan},
     settle::ExchangeGuard,
 };

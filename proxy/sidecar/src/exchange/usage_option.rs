@@ -14,7 +14,8 @@ use route::Class;
 use tokio::time::Instant;
 
 use super::{
-    attempt::Failure, collect::collect, refusals::incomplete_reply, settle::ExchangeGuard, timeouts,
+    attempt::Failure, collect::collect, live::timeouts, refusals::incomplete_reply,
+    settle::ExchangeGuard,
 };
 use crate::upstream::Inbound;
 

@@ -21,11 +21,10 @@ use super::{
     super::{
         encoding,
         generation::Phase,
-        observed::{Observed, Reading},
+        ledger::{Observed, Reading},
         settle::ExchangeGuard,
     },
-    Broken, Cut,
-    body::Next,
+    Broken, Cut, Next,
     clock::{Clock, Expired, Window, timeouts},
     rewrite::Rewriter,
 };

@@ -1,47 +1,48 @@
 //! A reply on its way to the app: whole, relayed as it comes, or rewritten event by event.
 //!
+//! One body for all that comes from an upstream, a store or another exchange: with a clock and a state, and with a decoder where policies are
+//! to see what passes. While policies are at work the whole flow is theirs, so that an app that leaves meanwhile drops it there, and it
+//! settles all the same.
+//!
 //! What the app does not take is not read from the upstream: each body here asks for the next piece only when it is polled for one, so a slow app
 //! slows the provider and a stream holds what one read brought. A stream never ends cleanly where its upstream did not (two official SDKs
 //! take a cut stream for a whole one): it gets the dialect's in-band error event first, and then its framing is broken.
 
 use std::{
     error::Error,
-    fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use dialect::{Delta, in_band::Errors, reply::Reply as Decoder, tap::Tap, usage_chunk::Filter};
 use http::{HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::Instant;
-
-mod body;
-mod clock;
-mod flow;
-mod rewrite;
-
-use body::ReplyBody;
-pub(super) use clock::timeouts;
-use dialect::reply::{Reply as Decoder, ReplyLimits};
-use policy::{ReplyHead, chain::Stop};
+use policy::ReplyHead;
 
 use super::{
     REQUEST_ID, Reply,
     decode::decoder,
-    encoding::Codings,
-    is_stream,
-    observed::{Observed, Reading},
-    refusals::{failed, log_refusal, unreadable_reply},
+    encoding::{self, Codings},
+    head::is_stream,
+    refusals::log_refusal,
     settle::ExchangeGuard,
     socket,
+    whole::decoder_limits,
 };
 use crate::{
-    config::Limits,
     refusal::{Code, Refusal},
-    upstream::credentials,
+    upstream::{Inbound, credentials},
 };
+
+mod clock;
+mod flow;
+mod rewrite;
+
+pub(super) use clock::timeouts;
+use flow::Flow;
+use rewrite::Rewriter;
 
 /// The body of what the app is answered.
 pub struct Answer(Kind);
@@ -59,16 +60,9 @@ struct Whole {
 }
 
 /// The reply was broken off; the app was sent an in-band error where that was possible.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the reply was broken off")]
 pub struct Broken;
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reply was broken off")
-    }
-}
-
-impl Error for Broken {}
 
 /// A reason for which a stream ends before its end.
 enum Cut {
@@ -108,7 +102,7 @@ impl Cut {
     }
 }
 
-/// Dresses a reply for the app.
+/// The response to the app: a reply with the headers that are ours, and its body with its account.
 pub(super) fn answer(reply: Reply, mut guard: ExchangeGuard) -> Response<Answer> {
     let id = HeaderValue::try_from(guard.record.id.as_str());
     let added = std::mem::take(&mut guard.reply_headers);
@@ -171,127 +165,7 @@ pub(super) fn without_settlement(body: Bytes) -> Answer {
     })))
 }
 
-/// Shows a whole reply to the policies, and returns it as they left it.
-pub(super) async fn whole(
-    body: Bytes,
-    head: &Arc<ReplyHead>,
-    limits: &Limits,
-    guard: &mut ExchangeGuard,
-) -> Result<Bytes, Refusal> {
-    let begun = Instant::now();
-    let places = guard.generation.chain.rewrites();
-    let mut decoder = Decoder::whole(guard.record.dialect, places, decoder_limits(limits));
-    let read = decoder.push(&body).and_then(|()| decoder.finish());
-    if let Err(malformed) = read {
-        guard.observed.bytes = body.len() as u64;
-        guard.missed("malformed", body.len() as u64);
-        return match guard.generation.chain.blocks_unseen_reply() {
-            Some(policy) => Err(unreadable_reply(&policy.name, "malformed").caused_by(malformed)),
-            None => Ok(body),
-        };
-    }
-    // Known before a policy may refuse it: it was generated all the same.
-    guard.observed = Observed {
-        reading: match decoder.unreadable() {
-            Some(_) => Reading::Unread,
-            None => Reading::Whole,
-        },
-        bytes: body.len() as u64,
-        ..guard.observed
-    };
-    guard.note(&decoder);
-    // An error's body is the app's to read, whatever it is.
-    let success = (200..300).contains(&head.status);
-    if let (Some(reason), Some(policy)) = (
-        decoder.unreadable().filter(|_| success),
-        guard.generation.chain.blocks_unseen_reply(),
-    ) {
-        let refusal = unreadable_reply(&policy.name, reason);
-        guard.missed_of(&decoder);
-        return Err(refusal);
-    }
-    let chain = &guard.generation.chain;
-    if let Some((policy, kind)) = chain.blocks_in_reply(decoder.unseen()).filter(|_| success) {
-        let refusal = unreadable_reply(&policy.name, kind);
-        guard.missed_of(&decoder);
-        return Err(refusal);
-    }
-    if !decoder.ended() && success {
-        guard.missed_of(&decoder);
-        return Err(Cut::Unterminated.refusal());
-    }
-    let deltas = decoder.deltas();
-    let Some(run) = guard.run.as_mut().filter(|_| !deltas.is_empty()) else {
-        guard.missed_of(&decoder);
-        return Ok(body);
-    };
-    let edits = run.on_reply(head, deltas).await.map_err(stopped)?;
-    let body = if edits.is_empty() {
-        body
-    } else {
-        decoder.write(&edits).map_err(|malformed| {
-            Refusal::new(
-                Code::PolicyFailed,
-                "a policy's text does not fit its place in the reply",
-            )
-            .caused_by(malformed)
-        })?
-    };
-    guard.missed_of(&decoder);
-    guard.record.overhead += begun.elapsed();
-    Ok(body)
-}
-
-fn decoder_limits(limits: &Limits) -> ReplyLimits {
-    ReplyLimits {
-        event: limits.event,
-        body: limits.reply_body,
-    }
-}
-
-fn stopped(stop: Stop) -> Refusal {
-    match stop {
-        Stop::Refused(_, _, denial) => Refusal::denied(denial),
-        Stop::Failed(policy, fault) => failed(&policy.name, fault),
-        // Replies are not replaced by replies: the contract has no such return.
-        Stop::Replied(..) | Stop::Served(..) => {
-            Refusal::new(Code::PolicyFailed, "a policy replaced a reply by another")
-        }
-    }
-}
-
 impl ExchangeGuard {
-    /// Takes over what a decoder learnt.
-    fn note(&mut self, decoder: &Decoder) {
-        self.observed.usage = decoder.usage().or(self.observed.usage);
-        self.observed.output = decoder.output_estimate();
-        self.record.finish = decoder
-            .finish_reason()
-            .map(str::to_owned)
-            .or(self.record.finish.take());
-    }
-
-    /// Takes over what no policy could be shown.
-    fn missed_of(&mut self, decoder: &Decoder) {
-        for (what, bytes) in decoder.unseen() {
-            self.missed(what, *bytes);
-        }
-    }
-
-    /// Notes what no policy can be shown of the reply.
-    pub(super) fn missed(&mut self, what: &'static str, bytes: u64) {
-        if let Some(run) = &mut self.run {
-            run.missed(what, bytes);
-        }
-    }
-
-    /// Notes that the reply said of itself that it failed, where nothing else went wrong.
-    pub(super) fn failed_in_band(&mut self) {
-        self.observed.failed = true;
-        let error = || "upstream_error_as_success".into();
-        self.record.error.get_or_insert_with(error);
-    }
-
     /// Notes how a reply was cut; the answer for the app.
     fn cut(&mut self, cut: Cut) -> Refusal {
         let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
@@ -336,5 +210,121 @@ impl Body for Answer {
             }
             Kind::Reply(body) => body.size_hint(),
         }
+    }
+}
+
+/// A frame for the app; none at a good end.
+pub(super) type Next = Option<Result<Frame<Bytes>, Broken>>;
+
+/// The body of a reply that comes from an upstream, a store or another exchange.
+pub(super) struct ReplyBody {
+    /// None while policies are at work.
+    flow: Option<Box<Flow>>,
+    work: Option<Work>,
+}
+
+/// Policies at work on what was read.
+type Work = Pin<Box<dyn Future<Output = (Box<Flow>, Result<Bytes, Cut>)> + Send>>;
+
+/// Work for policies.
+pub(super) enum Task {
+    /// To look at what came.
+    Show(Vec<Delta>),
+    /// To let go of text that they have kept back for as long as they may.
+    Release,
+}
+
+/// The outcome of a look at the upstream.
+pub(super) enum Turn {
+    Frame(Next),
+    Work(Task),
+}
+
+impl ReplyBody {
+    /// A reply that nobody rewrites. `readable`: it is a success that can be read, encoded or not; then `coding` undoes that.
+    pub(super) fn relayed(
+        upstream: Inbound,
+        guard: ExchangeGuard,
+        stream: bool,
+        readable: bool,
+        coding: Option<encoding::Decoder>,
+    ) -> Self {
+        let dialect = guard.record.dialect;
+        let filters = readable && stream && guard.strips_usage && coding.is_none();
+        let mut flow = Flow::new(upstream, guard, stream);
+        flow.errors = (readable && stream).then(|| Errors::new(dialect));
+        flow.filter = filters.then(Filter::new);
+        flow.reader.tap = readable.then(|| Tap::new(dialect, stream));
+        flow.reader.coding = coding.filter(|_| readable);
+        // A body that is empty is not polled: nobody would hear of its end.
+        if flow.upstream.is_end_stream() && !flow.is_unterminated() {
+            flow.complete();
+        }
+        Self::of(flow)
+    }
+
+    /// A stream that policies rewrite.
+    pub(super) fn rewritten(upstream: Inbound, head: Arc<ReplyHead>, guard: ExchangeGuard) -> Self {
+        let (dialect, chain) = (guard.record.dialect, &guard.generation.chain);
+        let limits = decoder_limits(&guard.generation.config.limits);
+        let rewriter = Rewriter {
+            decoder: Decoder::stream(dialect, chain.rewrites(), limits),
+            head,
+            covered: 0,
+            finished: false,
+        };
+        let filter = guard.strips_usage.then(Filter::new);
+        let mut flow = Flow::new(upstream, guard, true);
+        flow.errors = Some(Errors::new(dialect));
+        flow.filter = filter;
+        flow.rewriter = Some(Box::new(rewriter));
+        Self::of(flow)
+    }
+
+    fn of(flow: Flow) -> Self {
+        Self {
+            flow: Some(Box::new(flow)),
+            work: None,
+        }
+    }
+
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Next> {
+        match &mut self.flow {
+            // Every reply of an empty chain is served by this alone.
+            Some(flow) if flow.rewriter.is_none() => flow.relay(context),
+            _ => self.poll_rewritten(context),
+        }
+    }
+
+    fn poll_rewritten(&mut self, context: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            if let Some(flow) = &mut self.flow {
+                match ready!(flow.rewrite(context)) {
+                    Turn::Frame(next) => return Poll::Ready(next),
+                    Turn::Work(task) => {
+                        let flow = self.flow.take();
+                        self.work = flow.map(|flow| Box::pin(flow.work(task)) as Work);
+                    }
+                }
+            }
+            let Some(work) = &mut self.work else {
+                return Poll::Ready(None);
+            };
+            let (flow, done) = ready!(work.as_mut().poll(context));
+            self.work = None;
+            if let Some(next) = self.flow.insert(flow).written(done) {
+                return Poll::Ready(next);
+            }
+        }
+    }
+
+    /// Returns whether nothing more is to be written.
+    pub(super) fn is_end(&self) -> bool {
+        self.flow.as_ref().is_some_and(|flow| flow.is_end())
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let whole = self.flow.as_ref().filter(|flow| !flow.stream);
+        whole.map_or_else(SizeHint::default, |flow| flow.upstream.size_hint())
     }
 }

@@ -13,12 +13,13 @@ use policy::{Denial, ReplyHead, Run};
 use tokio::time::Instant;
 
 use super::{
-    super::{observed::Reading, refusals::unreadable_reply},
-    Cut,
-    body::{Next, Task, Turn},
+    super::{
+        ledger::Reading,
+        refusals::{stopped, unreadable_reply},
+    },
+    Cut, Next, Task, Turn,
     clock::Expired,
     flow::{Flow, State},
-    stopped,
 };
 use crate::refusal::{Code, Refusal};
 
