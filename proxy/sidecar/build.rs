@@ -1,8 +1,11 @@
-//! Makes the price table: `data/prices/*.json` become static arrays of numbers and offsets into one piece of text.
+//! Makes the price table: `data/prices/*.json` become static arrays of numbers and offsets into one
+//! piece of text.
 //!
-//! Nothing of it is parsed, allocated or relocated when Outrigger starts: the table lies in the binary's read-only pages and takes memory
-//! only where it is looked at. What the data says in a form that is not known here (another kind of match, another constraint) fails the
-//! build with a sentence, so that an update of the data can't silently lose a price. `src/cost/prices/table.rs` holds the types and looks up.
+//! Nothing of it is parsed, allocated or relocated when Outrigger starts: the table lies in the
+//! binary's read-only pages and takes memory only where it is looked at. What the data says in a
+//! form that is not known here (another kind of match, another constraint) fails the build with a
+//! sentence, so that an update of the data can't silently lose a price. `src/cost/prices/table.rs`
+//! holds the types and looks up.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -136,7 +139,8 @@ impl Table {
         Ok(())
     }
 
-    /// The number of its row. One without a price has a row too, without eras: it must not be taken for the next model that matches.
+    /// The number of its row. One without a price has a row too, without eras: it must not be taken
+    /// for the next model that matches.
     fn model(&mut self, provider: &str, model: &Value) -> Result<usize, String> {
         let id = text(&model["id"])?;
         let plain = [model["prices"].clone()];
@@ -152,7 +156,8 @@ impl Table {
         let first = self.eras.len();
         for (constraint, prices) in eras {
             let prices = prices.as_object().ok_or("has prices in another form")?;
-            // `{}` says that a model is free where its name says so too, and elsewhere that nobody knows.
+            // `{}` says that a model is free where its name says so too, and elsewhere that nobody
+            // knows.
             if prices.is_empty() && !id.ends_with(":free") && id != "moderation" {
                 continue;
             }
@@ -243,8 +248,8 @@ impl Table {
             })
     }
 
-    /// Context window and output limit, 0 where unknown: of the prices' data, else of the limits' entry that has the model's name as
-    /// LiteLLM writes it.
+    /// Context window and output limit, 0 where unknown: of the prices' data, else of the limits'
+    /// entry that has the model's name as LiteLLM writes it.
     fn limits_of(&self, provider: &str, model: &Value) -> Result<(u32, u32), String> {
         let prefixes: &[&str] = match provider {
             "azure" => &["azure/", "azure_ai/"],

@@ -1,8 +1,11 @@
-//! The bench's client: keep-alive connections, one thread, exact times. Prints one JSON object of numbers.
+//! The bench's client: keep-alive connections, one thread, exact times. Prints one JSON object of
+//! numbers.
 //!
-//! `bench-load whole TARGET CONNECTIONS SECONDS BODY_FILE` sends as many requests as the connections take, after a short warm-up.
-//! `bench-load streams TARGET CONNECTIONS STREAMS GAP_US BODY_FILE` reads that many streams of 100 events, `GAP_US` apart.
-//! `bench-load hold TARGET STREAMS SECONDS BODY_FILE` opens streams at once that last `SECONDS`, reads them all, and prints `open` on a line when all have begun.
+//! `bench-load whole TARGET CONNECTIONS SECONDS BODY_FILE` sends as many requests as the
+//! connections take, after a short warm-up. `bench-load streams TARGET CONNECTIONS STREAMS GAP_US
+//! BODY_FILE` reads that many streams of 100 events, `GAP_US` apart. `bench-load hold TARGET
+//! STREAMS SECONDS BODY_FILE` opens streams at once that last `SECONDS`, reads them all, and prints
+//! `open` on a line when all have begun.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -133,7 +136,8 @@ struct Delays {
     later: Vec<u64>,
 }
 
-/// Takes the framing off a chunked reply: proxies chunk anew, and a border may fall into a time stamp.
+/// Takes the framing off a chunked reply: proxies chunk anew, and a border may fall into a time
+/// stamp.
 #[derive(Default)]
 struct Chunks {
     head: bool,

@@ -1,4 +1,5 @@
-//! Ten times too much: what a proxy still serves while it is offered ten times what it can. Prints one JSON object of numbers.
+//! Ten times too much: what a proxy still serves while it is offered ten times what it can. Prints
+//! one JSON object of numbers.
 //!
 //! `bench-overload TARGET BODY_FILE [CONNECTIONS]`. First so many connections (default 64), each
 //! with one request after the other, for three seconds: the peak. Then ten times as many, twice for

@@ -1,9 +1,11 @@
 //! The bench's provider: as fast as it can be, so that what is measured is the proxy.
 //!
-//! `bench-upstream LISTEN`. Reads a request by its `Content-Length`, never parses it, and answers by what its head asks for:
-//! a chat completion of about 400 bytes; with `x-stream: EVENTS,MICROSECONDS` a stream of that many events, evenly spaced by the
-//! clock, each a write and a chunk of its own; 0 sends them as fast as the peer takes them. Each event's text carries the time when it
-//! was sent, in ns of the system's monotonic clock, which the load generator on the same machine subtracts from its own.
+//! `bench-upstream LISTEN`. Reads a request by its `Content-Length`, never parses it, and answers
+//! by what its head asks for: a chat completion of about 400 bytes; with `x-stream:
+//! EVENTS,MICROSECONDS` a stream of that many events, evenly spaced by the clock, each a write and
+//! a chunk of its own; 0 sends them as fast as the peer takes them. Each event's text carries the
+//! time when it was sent, in ns of the system's monotonic clock, which the load generator on the
+//! same machine subtracts from its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

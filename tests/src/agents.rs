@@ -1,4 +1,5 @@
-//! Real coding agents, without a person and without a provider: Claude Code and Codex, from npm, by base URL and with a key that is none.
+//! Real coding agents, without a person and without a provider: Claude Code and Codex, from npm, by
+//! base URL and with a key that is none.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,8 @@ pub struct App {
 }
 
 impl App {
-    /// Starts it by a `command` that runs Python, with the base URLs of OpenAI's and of Anthropic's API; none for the providers' own.
+    /// Starts it by a `command` that runs Python, with the base URLs of OpenAI's and of Anthropic's
+    /// API; none for the providers' own.
     pub fn start(mut python: Command, urls: &[&str]) -> Self {
         let mut child = python
             .arg(crate::root().join("tests/clients/goes_on.py"))

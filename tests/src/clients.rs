@@ -1,6 +1,7 @@
 //! The real SDKs, in processes of their own: `openai` and `anthropic` in Python, `openai` in Node.
 //!
-//! A batch of [`Job`]s goes to one process, which runs them side by side and answers with an [`Outcome`] each: what an app would see.
+//! A batch of [`Job`]s goes to one process, which runs them side by side and answers with an
+//! [`Outcome`] each: what an app would see.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

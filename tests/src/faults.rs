@@ -1,6 +1,8 @@
-//! The fault server: each thing that real upstreams do wrong, with what an app must see behind Outrigger.
+//! The fault server: each thing that real upstreams do wrong, with what an app must see behind
+//! Outrigger.
 //!
-//! A request's model names the row: `ROW` or `ROW.ANYTHING`, so that one server serves all rows to all clients at once.
+//! A request's model names the row: `ROW` or `ROW.ANYTHING`, so that one server serves all rows to
+//! all clients at once.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -27,7 +29,8 @@ pub struct Row {
     pub name: &'static str,
     /// The outcome that it must have.
     pub expect: Expect,
-    /// Requests that the upstream gets from a client with its default of two retries; `None` where it doesn't matter.
+    /// Requests that the upstream gets from a client with its default of two retries; `None` where
+    /// it doesn't matter.
     pub attempts: Option<usize>,
 }
 

@@ -1,6 +1,7 @@
 //! The internet's TLS servers, and an app's TLS client that looks at what certificate it was given.
 //!
-//! A server ends TLS and hands what is inside to a scripted [`Upstream`](crate::Upstream), byte by byte.
+//! A server ends TLS and hands what is inside to a scripted [`Upstream`](crate::Upstream), byte by
+//! byte.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -44,7 +45,8 @@ impl Internet {
         self.authority.pem()
     }
 
-    /// Serves TLS as `names` on `listener`, and hands what is inside to `to`. Returns the certificate that it shows.
+    /// Serves TLS as `names` on `listener`, and hands what is inside to `to`. Returns the
+    /// certificate that it shows.
     pub fn serve(
         &self,
         listener: TcpListener,
@@ -106,7 +108,8 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Shakes hands over `stream` with whoever answers as `name`, trusting the PEM certificates in `roots` alone.
+    /// Shakes hands over `stream` with whoever answers as `name`, trusting the PEM certificates in
+    /// `roots` alone.
     ///
     /// # Errors
     /// Whatever the handshake failed with.
@@ -139,7 +142,8 @@ impl Tls {
             .into_owned()
     }
 
-    /// Sends a request; the reply's status, head and body, which ends by its length, or else with the connection.
+    /// Sends a request; the reply's status, head and body, which ends by its length, or else with
+    /// the connection.
     pub fn ask(&mut self, request: &[u8]) -> (u16, String, Vec<u8>) {
         self.stream.write_all(request).unwrap();
         let mut reply = Vec::new();

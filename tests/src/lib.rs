@@ -1,8 +1,10 @@
-//! The harness of the end-to-end tests: a [`Sidecar`] (the built binary, run as an operator runs it), a scripted [`Upstream`], exact-bytes
-//! HTTP in [`wire`], the [`faults`] that real providers show, and the real SDKs as [`clients`].
+//! The harness of the end-to-end tests: a [`Sidecar`] (the built binary, run as an operator runs
+//! it), a scripted [`Upstream`], exact-bytes HTTP in [`wire`], the [`faults`] that real providers
+//! show, and the real SDKs as [`clients`].
 //!
-//! Nothing here knows the proxy's code. Everything is blocking and runs on threads, so that a test reads from top to bottom and
-//! a byte on the wire is where the test put it. It panics freely: a broken harness is a failed test.
+//! Nothing here knows the proxy's code. Everything is blocking and runs on threads, so that a test
+//! reads from top to bottom and a byte on the wire is where the test put it. It panics freely: a
+//! broken harness is a failed test.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -49,8 +51,8 @@ pub fn target() -> PathBuf {
     std::env::var_os("OUTRIGGER_TARGET").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Waits until `what` holds, looking every 10 ms; panics with `why` after a minute. One bound for all,
-/// far beyond what any machine takes: a test is of what happens, never of how fast.
+/// Waits until `what` holds, looking every 10 ms; panics with `why` after a minute. One bound for
+/// all, far beyond what any machine takes: a test is of what happens, never of how fast.
 pub fn eventually(why: &str, mut what: impl FnMut() -> bool) {
     let started = Instant::now();
     while !what() {

@@ -1,11 +1,14 @@
-//! A pod and "the internet", as two network namespaces joined by a cable. Traffic of a test never leaves them.
+//! A pod and "the internet", as two network namespaces joined by a cable. Traffic of a test never
+//! leaves them.
 //!
-//! Sockets belong to the namespace in which they are made, whoever reads them later. So a test makes its servers and its clients
-//! [inside](Pod::inside): a thread goes into the namespace, takes a user's place, and comes back with what it opened. What must be a process
-//! of its own (the sidecar, curl) is started by [`Pod::command`].
+//! Sockets belong to the namespace in which they are made, whoever reads them later. So a test
+//! makes its servers and its clients [inside](Pod::inside): a thread goes into the namespace, takes
+//! a user's place, and comes back with what it opened. What must be a process of its own (the
+//! sidecar, curl) is started by [`Pod::command`].
 //!
-//! It needs root, namespaces and `ip`, `nft`, `setpriv`; where one is missing [`Pod::start`] says so on the terminal and returns none.
-//! Names hold the process id: runs side by side don't meet, and what a killed run left is cleared by the next one.
+//! It needs root, namespaces and `ip`, `nft`, `setpriv`; where one is missing [`Pod::start`] says
+//! so on the terminal and returns none. Names hold the process id: runs side by side don't meet,
+//! and what a killed run left is cleared by the next one.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -193,7 +196,8 @@ impl Pod {
         crate::sidecar::put_into(self.folder.path())
     }
 
-    /// Runs `outrigger rules` in the pod as the rules container does: its exit code and all that it wrote.
+    /// Runs `outrigger rules` in the pod as the rules container does: its exit code and all that it
+    /// wrote.
     pub fn rules(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let outrigger = self.outrigger();
         let mut command = self.command(Side::Pod, 0, "setpriv");
@@ -213,7 +217,8 @@ impl Pod {
         said
     }
 
-    /// Starts the sidecar in the pod as its own user; it is ready. `admin` and `listen.base_url` are those that `config` has.
+    /// Starts the sidecar in the pod as its own user; it is ready. `admin` and `listen.base_url`
+    /// are those that `config` has.
     pub fn sidecar(&self, config: &str, base: SocketAddr, admin: SocketAddr) -> Sidecar {
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         open_to_all(folder.path());
@@ -278,7 +283,8 @@ fn missing() -> Option<String> {
     }
 }
 
-/// Clears what runs that were killed have left: namespaces of ours whose process is gone. Once per run.
+/// Clears what runs that were killed have left: namespaces of ours whose process is gone. Once per
+/// run.
 fn clear_leftovers() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,5 @@
-//! OCI registries: the real one of the package `docker-registry`, and a scripted one that lies as a test wants.
+//! OCI registries: the real one of the package `docker-registry`, and a scripted one that lies as a
+//! test wants.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -77,7 +78,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts one that wants [`USER`] and [`PASSWORD`]. None, said loudly, where the package is not installed.
+    /// Starts one that wants [`USER`] and [`PASSWORD`]. None, said loudly, where the package is not
+    /// installed.
     pub fn start() -> Option<Self> {
         let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
         let at = folder.path().display();

@@ -66,7 +66,8 @@ impl Api {
         }
     }
 
-    /// A stream's events, a delta per piece, its terminator last. Comments and odd spacing are there on purpose.
+    /// A stream's events, a delta per piece, its terminator last. Comments and odd spacing are
+    /// there on purpose.
     pub fn events(self, pieces: &[&str]) -> Vec<String> {
         let mut events = Vec::new();
         match self {

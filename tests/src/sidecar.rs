@@ -1,4 +1,5 @@
-//! The built binary, run as an operator runs it: a configuration file, a policy directory, signals, two ports.
+//! The built binary, run as an operator runs it: a configuration file, a policy directory, signals,
+//! two ports.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -47,7 +48,8 @@ pub fn put_into(folder: &Path) -> PathBuf {
     own
 }
 
-/// A built policy's file: of `OUTRIGGER_POLICIES` (`target/policies`) or of `OUTRIGGER_TEST_POLICIES` (`target/test-policies`).
+/// A built policy's file: of `OUTRIGGER_POLICIES` (`target/policies`) or of
+/// `OUTRIGGER_TEST_POLICIES` (`target/test-policies`).
 pub fn policy(name: &str) -> PathBuf {
     let folders = [
         ("OUTRIGGER_POLICIES", "policies"),
@@ -63,7 +65,8 @@ pub fn policy(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("no {name}.wasm in {folders:?}: run `plugins/build.sh --tests`"))
 }
 
-/// A free port. Outside the range that outgoing connections take theirs from, so that no other test's client sits on it.
+/// A free port. Outside the range that outgoing connections take theirs from, so that no other
+/// test's client sits on it.
 pub fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
@@ -90,8 +93,9 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// Starts one that is ready. `config` is YAML without `listen:`, and without `admin:` but for one that holds `{admin}`; `{policies}` in it stands for the policy directory,
-    /// which holds the policies that the chain names.
+    /// Starts one that is ready. `config` is YAML without `listen:`, and without `admin:` but for
+    /// one that holds `{admin}`; `{policies}` in it stands for the policy directory, which holds
+    /// the policies that the chain names.
     pub fn start(config: &str) -> Self {
         Self::start_with(config, &[])
     }
@@ -101,7 +105,8 @@ impl Sidecar {
         Self::spawn(&[], config, environment)
     }
 
-    /// Starts one by another program, which may be root's: everybody may read the folder, and the binary is a copy in it.
+    /// Starts one by another program, which may be root's: everybody may read the folder, and the
+    /// binary is a copy in it.
     pub fn start_under(program: &[&str], config: &str) -> Self {
         Self::spawn(program, config, &[])
     }

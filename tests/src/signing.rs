@@ -49,7 +49,8 @@ impl Signer {
     }
 }
 
-/// The policy `probe` as a module that says another version of itself, `MAJOR.0.0`, and has another hash for each `build`.
+/// The policy `probe` as a module that says another version of itself, `MAJOR.0.0`, and has another
+/// hash for each `build`.
 pub fn probe(major: u8, build: u8) -> Vec<u8> {
     let mut bytes = std::fs::read(policy("probe")).unwrap();
     let own = env!("CARGO_PKG_VERSION").as_bytes();

@@ -1,4 +1,5 @@
-//! A scripted provider: records each request byte for byte and plays what the test wrote, pauses, resets and floods included.
+//! A scripted provider: records each request byte for byte and plays what the test wrote, pauses,
+//! resets and floods included.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,7 +22,8 @@ pub enum Step {
     Reset,
     /// Does nothing until the peer closes; [`Upstream::left`] then has the time of that.
     Hold,
-    /// Sends `piece` until `pieces` are out or the peer closes; [`Upstream::flooded`] counts the bytes that were taken.
+    /// Sends `piece` until `pieces` are out or the peer closes; [`Upstream::flooded`] counts the
+    /// bytes that were taken.
     Flood {
         /// The bytes that are sent again and again.
         piece: Vec<u8>,

@@ -1,4 +1,5 @@
-//! HTTP/1.1 with nothing hidden: what is sent is the caller's bytes, and what comes back keeps its head, its framing and how it ended.
+//! HTTP/1.1 with nothing hidden: what is sent is the caller's bytes, and what comes back keeps its
+//! head, its framing and how it ended.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -69,7 +70,8 @@ impl Connection {
         Self::over(TcpStream::connect_timeout(&address, PATIENCE).unwrap())
     }
 
-    /// Connects with a small receive buffer, so that what this side does not read soon stops the other.
+    /// Connects with a small receive buffer, so that what this side does not read soon stops the
+    /// other.
     pub fn open_narrow(address: SocketAddr) -> Self {
         let socket = socket2::Socket::new(
             socket2::Domain::for_address(address),
@@ -306,7 +308,8 @@ pub fn get(address: SocketAddr, path: &str) -> Reply {
     call(address, &request("GET", path, &[], b""))
 }
 
-/// Opens HTTP/2 by prior knowledge and returns the first frame's head (RFC 9113 §4.1): three bytes of length, type, flags, stream.
+/// Opens HTTP/2 by prior knowledge and returns the first frame's head (RFC 9113 §4.1): three bytes
+/// of length, type, flags, stream.
 pub fn http2_preface(address: SocketAddr) -> [u8; 9] {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -1,5 +1,6 @@
-//! Everything that an app or an operator can see, over real sockets, a file per subject: what outlives exchanges (limits, kept replies,
-//! cost) is in `stores_…`, what happens in a pod, in network namespaces, in `pod_…`, the image and the manifests in `deploy_…`.
+//! Everything that an app or an operator can see, over real sockets, a file per subject: what
+//! outlives exchanges (limits, kept replies, cost) is in `stores_…`, what happens in a pod, in
+//! network namespaces, in `pod_…`, the image and the manifests in `deploy_…`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -67,7 +68,8 @@ mod all {
 
     use outrigger_tests::Upstream;
 
-    /// The configuration for one upstream that speaks both families, and a chain (YAML after `chain:`; empty for none).
+    /// The configuration for one upstream that speaks both families, and a chain (YAML after
+    /// `chain:`; empty for none).
     pub(crate) fn config(upstream: &Upstream, chain: &str) -> String {
         let at = upstream.address;
         let policies = if chain.is_empty() {

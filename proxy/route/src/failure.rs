@@ -15,7 +15,8 @@ pub enum Class {
     Broken,
     /// No answer in time; the upstream perhaps works on it.
     Silent,
-    /// The request had a stream report its usage, which the app did not want, and the target may not take that.
+    /// The request had a stream report its usage, which the app did not want, and the target may
+    /// not take that.
     UsageOption,
     /// The upstream answered that it failed, or that there is too much to do.
     Status,
@@ -31,7 +32,8 @@ pub enum Repeat {
 }
 
 impl Class {
-    /// The failure that a reply's status tells of: a call that came to nothing, through no fault of the app's.
+    /// The failure that a reply's status tells of: a call that came to nothing, through no fault of
+    /// the app's.
     pub const fn of_status(status: u16) -> Option<Self> {
         match status {
             429 | 500..=599 => Some(Self::Status),

@@ -59,8 +59,8 @@ pub struct Home<'a> {
     pub model: Option<&'a str>,
 }
 
-/// The targets that can serve one request, best first, and those that can't. There is one candidate at the least; a single one costs no
-/// allocation.
+/// The targets that can serve one request, best first, and those that can't. There is one candidate
+/// at the least; a single one costs no allocation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan<'t> {
     first: Candidate<'t>,
@@ -91,7 +91,8 @@ pub struct Excluded<'t> {
 /// A reason for which a target is no candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exclusion {
-    /// The app's credentials are for the host that it dialled, and this upstream has none of its own.
+    /// The app's credentials are for the host that it dialled, and this upstream has none of its
+    /// own.
     NoKey,
     /// The upstream is of another family than the request, which is written in this dialect.
     OtherFamily(&'static str),
@@ -150,8 +151,9 @@ impl<'t> Plan<'t> {
 }
 
 impl Table {
-    /// A table of these upstreams. `aliases` are names that apps use for targets, best first; `defaults` tell where a family's requests
-    /// go that name none. A target or default whose upstream is not among `upstreams` is none.
+    /// A table of these upstreams. `aliases` are names that apps use for targets, best first;
+    /// `defaults` tell where a family's requests go that name none. A target or default whose
+    /// upstream is not among `upstreams` is none.
     pub fn new(
         upstreams: Vec<Upstream>,
         aliases: impl IntoIterator<Item = (Box<str>, Vec<Target>)>,
@@ -164,11 +166,12 @@ impl Table {
         }
     }
 
-    /// Decides for a request whose body names a model: an alias, `upstream/model`, or else where it was going: the upstream whose host the
-    /// app dialled, whatever it speaks there, or, at the base URL, the upstream of its family.
+    /// Decides for a request whose body names a model: an alias, `upstream/model`, or else where it
+    /// was going: the upstream whose host the app dialled, whatever it speaks there, or, at the
+    /// base URL, the upstream of its family.
     ///
-    /// What an app writes to the host that it dialled is that host's own: `openai/gpt-5` is a model of OpenRouter's, and no prefix there. A
-    /// policy's `upstream/model` is one everywhere.
+    /// What an app writes to the host that it dialled is that host's own: `openai/gpt-5` is a model
+    /// of OpenRouter's, and no prefix there. A policy's `upstream/model` is one everywhere.
     ///
     /// # Errors
     /// Nothing can serve it.

@@ -1,7 +1,8 @@
 //! Writes a small message in one piece: its head and its body copied together.
 //!
-//! hyper hands over a head and a body as two slices. The kernel takes two small slices slower than one copy of both: `writev` of
-//! 1 KB costs about 1.5 µs more than `send`. Large bodies go as they are, without a copy.
+//! hyper hands over a head and a body as two slices. The kernel takes two small slices slower than
+//! one copy of both: `writev` of 1 KB costs about 1.5 µs more than `send`. Large bodies go as they
+//! are, without a copy.
 
 use std::{
     cell::RefCell,
@@ -16,7 +17,8 @@ use tokio::io::AsyncWrite;
 const LARGEST: usize = 16 * 1024;
 
 thread_local! {
-    /// A worker's, not a connection's: it is free again as soon as the kernel has taken what is in it.
+    /// A worker's, not a connection's: it is free again as soon as the kernel has taken what is in
+    /// it.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -46,7 +48,8 @@ pub(crate) fn poll_write_flat<S: AsyncWrite>(
 mod tests {
     use super::*;
 
-    /// Notes the length of each write and whether it was vectored; takes three bytes less than it is offered.
+    /// Notes the length of each write and whether it was vectored; takes three bytes less than it
+    /// is offered.
     #[derive(Default)]
     struct Short(Vec<(bool, usize)>);
 

@@ -28,8 +28,8 @@
 //! gives in its own name. [`overload`] admits new work, or sheds it before there is too much.
 //! [`harden`] gives up what the process does not need. [`cost`] has prices, estimates and the tags
 //! that usage is counted under. [`ca`] makes the certificates with which an app's TLS ends here.
-//! [`cli`] is the command line, and [`tool`] finds the other program, which compiles policies, leads
-//! a pod's connections here and puts the sidecar beside other people's pods.
+//! [`cli`] is the command line, and [`tool`] finds the other program, which compiles policies,
+//! leads a pod's connections here and puts the sidecar beside other people's pods.
 //!
 //! # Dependencies between rooms
 //!

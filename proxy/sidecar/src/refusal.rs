@@ -6,8 +6,9 @@ use dialect::{Dialect, answer};
 use http::{HeaderValue, StatusCode};
 use policy::Denial;
 
-/// Longest wait after which an SDK is to try again by itself. They sleep for as long as `retry-after`
-/// says (one of them, seen, for all of 300 s); a longer wait is sent, and left to the app.
+/// Longest wait after which an SDK is to try again by itself. They sleep for as long as
+/// `retry-after` says (one of them, seen, for all of 300 s); a longer wait is sent, and left to the
+/// app.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The reason why Outrigger answered a request itself instead of passing it on.
@@ -164,7 +165,8 @@ impl Refusal {
         }
     }
 
-    /// The answer in the caller's dialect. `x-should-retry` is what the openai and anthropic SDKs heed before the status.
+    /// The answer in the caller's dialect. `x-should-retry` is what the openai and anthropic SDKs
+    /// heed before the status.
     pub fn answer(&self, dialect: Dialect) -> http::Response<Vec<u8>> {
         let body = answer::error_body(dialect, self.status().as_u16(), self.word(), &self.message);
         let mut response = http::Response::new(body);

@@ -1,7 +1,7 @@
 //! The other program, `outrigger-tool`: where it is, and how this one becomes it.
 //!
-//! It is looked for as cargo and git look for theirs: beside this program's own file, then in PATH. Serving needs it for one thing alone,
-//! compiling a policy that is not in the code cache.
+//! It is looked for as cargo and git look for theirs: beside this program's own file, then in PATH.
+//! Serving needs it for one thing alone, compiling a policy that is not in the code cache.
 
 use std::{ffi::OsString, io, os::unix::process::CommandExt, path::PathBuf, process::Command};
 
@@ -41,7 +41,8 @@ pub const COMMANDS: [(&str, &str); 8] = [
     ),
 ];
 
-/// The file to start: beside this program, else in PATH; where it is in neither, the place beside this program.
+/// The file to start: beside this program, else in PATH; where it is in neither, the place beside
+/// this program.
 pub fn path() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
     let beside = own.with_file_name(NAME);
@@ -56,7 +57,8 @@ pub fn path() -> PathBuf {
         .unwrap_or(beside)
 }
 
-/// Replaces this process with `outrigger-tool ARGUMENTS`. Returns only where that can't be done, with the reason as a sentence.
+/// Replaces this process with `outrigger-tool ARGUMENTS`. Returns only where that can't be done,
+/// with the reason as a sentence.
 pub fn become_it(arguments: &[OsString]) -> String {
     let (file, mut own) = (path(), std::env::args_os());
     let mut tool = Command::new(&file);

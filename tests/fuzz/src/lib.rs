@@ -1,8 +1,11 @@
-//! A fuzzer that every machine has: seeded mutation of examples, led by what the target says it saw.
+//! A fuzzer that every machine has: seeded mutation of examples, led by what the target says it
+//! saw.
 //!
-//! A target takes bytes, panics where an invariant does not hold, and returns a number for the kind of path that they took. Inputs that give a
-//! number never seen before are kept and mutated further, so the search goes deeper than blind mutation without instrumented builds. Runs are
-//! the same for the same seed up to where the clock ends them. `make fuzz` runs the targets longer, each from another seed.
+//! A target takes bytes, panics where an invariant does not hold, and returns a number for the kind
+//! of path that they took. Inputs that give a number never seen before are kept and mutated
+//! further, so the search goes deeper than blind mutation without instrumented builds. Runs are the
+//! same for the same seed up to where the clock ends them. `make fuzz` runs the targets longer,
+//! each from another seed.
 
 use std::{
     collections::HashSet,

@@ -1,4 +1,5 @@
-//! Coding agents through every standard policy at its defaults: nothing is refused, and nothing is altered where nothing was found.
+//! Coding agents through every standard policy at its defaults: nothing is refused, and nothing is
+//! altered where nothing was found.
 
 use outrigger_tests::agents::{Agent, recorder};
 use outrigger_tests::sidecar::Sidecar;
@@ -45,7 +46,8 @@ fn place(chain: &str) -> Place {
     }
 }
 
-/// The prompts of `upstream`, by path and body, in an order that does not depend on which came first.
+/// The prompts of `upstream`, by path and body, in an order that does not depend on which came
+/// first.
 fn prompts(upstream: &Upstream) -> Vec<(String, Value)> {
     let seen = upstream.seen();
     let posts = seen.iter().filter(|seen| seen.head.starts_with("POST "));
@@ -62,7 +64,8 @@ fn prompts(upstream: &Upstream) -> Vec<(String, Value)> {
     all
 }
 
-/// Collects where two values differ, but for what pii-redact found: `[[EMAIL_7f3a2c]]` stands for one value of a line.
+/// Collects where two values differ, but for what pii-redact found: `[[EMAIL_7f3a2c]]` stands for
+/// one value of a line.
 fn differences(at: &str, sent: &Value, got: &Value, found: &mut Vec<String>) {
     match (sent, got) {
         (Value::Object(a), Value::Object(b)) => {

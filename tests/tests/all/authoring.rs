@@ -31,7 +31,8 @@ fn policy_new_writes_a_crate_that_passes_its_own_test() {
     assert_eq!(code, Some(0), "{said}");
     let manifest = folder.path().join("my-guard/Cargo.toml");
     assert!(manifest.exists(), "{said}");
-    // The SDK of this checkout, whatever the scaffold names: an author without it gets the published one.
+    // The SDK of this checkout, whatever the scaffold names: an author without it gets the
+    // published one.
     let mut text = std::fs::read_to_string(&manifest).unwrap();
     let sdk = outrigger_tests::root().join("plugin-sdk");
     if !text.contains(&sdk.display().to_string()) {

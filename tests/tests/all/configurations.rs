@@ -72,7 +72,8 @@ fn yaml_blocks(text: &str) -> Vec<(usize, String)> {
     blocks
 }
 
-/// A block as a whole configuration: entries of a chain get the chain around them. `None` where it is something else, by a sign that it has.
+/// A block as a whole configuration: entries of a chain get the chain around them. `None` where it
+/// is something else, by a sign that it has.
 fn configuration(yaml: &str, place: &str) -> Option<Value> {
     let mut value: Value =
         serde_yaml::from_str(yaml).unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -174,7 +175,8 @@ fn every_configuration_that_the_project_shows_is_valid_by_the_printed_schema_and
     }
 }
 
-/// Has `check` load it, with this build's policies and with files where it names some; `None` where it is right.
+/// Has `check` load it, with this build's policies and with files where it names some; `None` where
+/// it is right.
 fn refused(mut config: Value) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");

@@ -22,7 +22,8 @@ pub(super) fn python(script: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The same, where it has to go well. What it says is the test's, loudly where something could not be checked.
+/// The same, where it has to go well. What it says is the test's, loudly where something could not
+/// be checked.
 pub(super) fn checked(script: &str, arguments: &[&str]) -> String {
     let output = python(script, arguments);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,4 +1,5 @@
-//! The dashboard, the alert rules and their runbooks: they name metrics and labels that exist, do what their unit tests say, and belong together.
+//! The dashboard, the alert rules and their runbooks: they name metrics and labels that exist, do
+//! what their unit tests say, and belong together.
 
 use outrigger_tests::{Sidecar, eventually, root, target, wire};
 

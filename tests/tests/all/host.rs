@@ -163,7 +163,8 @@ fn sixty_four_loops_at_once_hold_up_nobody() {
         let mut worst = Duration::ZERO;
         for _ in 0..50 {
             let started = Instant::now();
-            // Quarantine may refuse it meanwhile under `block`; under `skip` a calm exchange is always served.
+            // Quarantine may refuse it meanwhile under `block`; under `skip` a calm exchange is
+            // always served.
             assert_eq!(ask(&sidecar, "calm", false).status, 200);
             worst = worst.max(started.elapsed());
         }
@@ -321,7 +322,8 @@ fn what_is_no_policy_or_asks_for_too_much_is_refused_at_start_with_the_reason() 
         );
     }
     let mut later = good.clone();
-    // The contract's version is part of the names that the module exports: another minor one is another contract before 1.0.
+    // The contract's version is part of the names that the module exports: another minor one is
+    // another contract before 1.0.
     for at in 0..later.len() - 5 {
         if &later[at..at + 5] == b"0.3.0" {
             later[at + 2] = b'9';

@@ -1,6 +1,8 @@
-//! `outrigger inject`, `uninject` and `webhook`, the binary as it is run: pipes, exit codes, golden files, another YAML reader's opinion.
+//! `outrigger inject`, `uninject` and `webhook`, the binary as it is run: pipes, exit codes, golden
+//! files, another YAML reader's opinion.
 //!
-//! `OUTRIGGER_BLESS=1` writes the golden files anew. `{version}` in them stands for the version of the binary.
+//! `OUTRIGGER_BLESS=1` writes the golden files anew. `{version}` in them stands for the version of
+//! the binary.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! Replies that come later: stored ones and those made in the background, fetched with a request that has no body.
+//! Replies that come later: stored ones and those made in the background, fetched with a request
+//! that has no body.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Seen, Sidecar, Step, Upstream, eventually, wire};

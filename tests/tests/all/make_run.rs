@@ -9,7 +9,8 @@ use outrigger_tests::{Sidecar, eventually, sidecar, wire};
 
 use super::embedded;
 
-/// Runs the script behind `make run`, and what it calls, until `look` is done; returns what it wrote.
+/// Runs the script behind `make run`, and what it calls, until `look` is done; returns what it
+/// wrote.
 fn run_script(look: impl FnOnce(std::net::SocketAddr)) -> (String, Option<i32>) {
     let (listen, admin) = (sidecar::free_address(), sidecar::free_address());
     let cache = outrigger_tests::target().join("test-cache");

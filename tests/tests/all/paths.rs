@@ -1,4 +1,5 @@
-//! Paths: however one is spelt, what a server could take for a call is read as that call, or is not sent.
+//! Paths: however one is spelt, what a server could take for a call is read as that call, or is not
+//! sent.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Upstream, wire};

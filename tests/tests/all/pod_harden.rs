@@ -1,4 +1,5 @@
-//! Hardening, as far as it can be seen from outside: no dumps, no privileges, files and ports given up, and everything still works.
+//! Hardening, as far as it can be seen from outside: no dumps, no privileges, files and ports given
+//! up, and everything still works.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

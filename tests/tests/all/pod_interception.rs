@@ -1,4 +1,5 @@
-//! The sidecar in a pod with its rules: what an app of the pod sees, on IPv4 and on IPv6, and what somebody outside sees.
+//! The sidecar in a pod with its rules: what an app of the pod sees, on IPv4 and on IPv6, and what
+//! somebody outside sees.
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
@@ -291,7 +292,8 @@ fn pod_a_foreign_host_is_reached_with_its_own_certificate_and_not_a_byte_changed
     assert!((tunnels - 4.0).abs() < 0.1, "{tunnels}");
 }
 
-/// Sends bytes through the tunnel and others back after the end of the first; what arrived at either end.
+/// Sends bytes through the tunnel and others back after the end of the first; what arrived at
+/// either end.
 fn exchange(pod: &Pod, listener: &TcpListener, sent: &[u8], answered: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let at = listener.local_addr().unwrap();
     std::thread::scope(|scope| {
@@ -420,7 +422,8 @@ fn pod_from_outside_only_what_is_bound_there_is_reached_and_that_is_no_relay() {
         .pod
         .inside(Side::Internet, 0, || wire::get(admin, "/readyz").status);
     assert_eq!(ready, 200);
-    // Whoever dials the transparent listeners from outside, or by the pod's own address, gets nothing.
+    // Whoever dials the transparent listeners from outside, or by the pod's own address, gets
+    // nothing.
     for (ip, port) in POD.into_iter().zip([15001, 15006]) {
         world.is_refused(Side::Internet, 0, (ip, port).into());
         world.is_refused(Side::Pod, APP, (ip, port).into());

@@ -111,7 +111,8 @@ fn pod_a_hundred_configmap_swaps_under_load_are_taken_up_once_each() {
     let swap = |n: usize| {
         let version = format!("..2026_{n}");
         std::fs::create_dir(at(&version)).unwrap();
-        // A custom section at the end: another file, the same policy. Of two in turn, so that compiling is not what is tested.
+        // A custom section at the end: another file, the same policy. Of two in turn, so that
+        // compiling is not what is tested.
         let mut bytes = good.clone();
         let stamp = format!("\u{4}swap{}", n % 2);
         bytes.push(0);

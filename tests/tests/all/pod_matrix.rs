@@ -14,7 +14,8 @@ use serde_json::Value;
 const BASE: &str = "http://127.0.0.1:4141";
 const PROXIED: &str = "http://127.0.0.1:4142";
 
-/// A pod whose sidecar answers for three providers itself. None of them is in its internet: an answer can only be the sidecar's.
+/// A pod whose sidecar answers for three providers itself. None of them is in its internet: an
+/// answer can only be the sidecar's.
 struct Beside {
     pod: Pod,
     sidecar: Sidecar,
@@ -59,8 +60,8 @@ upstreams:
         })
     }
 
-    /// A client's process in the pod, with what the injector would set. Root's, as the clone may be in a folder that is root's alone; the rules
-    /// know only the proxy's own user.
+    /// A client's process in the pod, with what the injector would set. Root's, as the clone may be
+    /// in a folder that is root's alone; the rules know only the proxy's own user.
     fn client(&self, program: impl AsRef<Path>) -> Command {
         let mut command = self.pod.command(Side::Pod, 0, program.as_ref());
         let bundle = self.bundle.join("bundle.pem");

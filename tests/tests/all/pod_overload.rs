@@ -458,7 +458,8 @@ impl Frames {
         block
     }
 
-    /// Reads to the end; the error code of a GOAWAY (RFC 9113 §6.8), and whether the connection ended.
+    /// Reads to the end; the error code of a GOAWAY (RFC 9113 §6.8), and whether the connection
+    /// ended.
     fn end(mut self) -> (Option<u32>, bool) {
         let (mut bytes, mut ended) = (Vec::new(), false);
         let mut piece = [0; 64 << 10];

@@ -155,7 +155,8 @@ fn pod_what_is_installed_is_what_nft_makes_of_what_is_printed() {
         install(&pod, wish);
         let (code, printed) = pod.rules(wish);
         assert_eq!(code, Some(0));
-        // The other namespace serves to see what nft makes of it; twice, as a restarted container would.
+        // The other namespace serves to see what nft makes of it; twice, as a restarted container
+        // would.
         for _ in 0..2 {
             feed(&pod, Side::Internet, "nft", &["-f", "-"], &printed);
         }
@@ -329,7 +330,8 @@ fn pod_without_net_admin_or_with_wrong_options_it_is_one_sentence() {
         told(&command.args(arguments).output().unwrap())
     };
     let weak: &[&str] = &["--bounding-set", "-net_admin"];
-    // A capability that a container adds is of no use to a user other than root: it is not in the ambient set.
+    // A capability that a container adds is of no use to a user other than root: it is not in the
+    // ambient set.
     let other_user: &[&str] = &["--reuid", "1000", "--regid", "1000", "--clear-groups"];
     for limits in [weak, other_user] {
         for act in ["--install", "--check", "--remove"] {
@@ -417,7 +419,8 @@ fn pod_no_connection_slips_by_while_the_rules_are_installed_again() {
             tried
         });
         for wish in WISHES.iter().cycle().take(30) {
-            // Whatever else they say, all of them lead 443; the stand-in is found at its own ports only.
+            // Whatever else they say, all of them lead 443; the stand-in is found at its own ports
+            // only.
             if !wish.contains(&"--to") {
                 install(&pod, &wish[..wish.len().min(8)]);
             }
@@ -451,7 +454,8 @@ fn pod_http3_can_t_slip_by() {
 fn pod_what_is_excluded_is_left_alone() {
     let Some(pod) = Pod::start() else { return };
     let (_https, _other, _proxy) = (internet(&pod, 443), internet(&pod, 8443), stand_in(&pod));
-    // The foreign host's networks: a broken byte in each family. 203.0.113.20 and 2001:db8::20 are in, .10 and ::10 are not.
+    // The foreign host's networks: a broken byte in each family. 203.0.113.20 and 2001:db8::20 are
+    // in, .10 and ::10 are not.
     let networks = [
         "--exclude-cidr",
         "203.0.113.16/29",

@@ -1,4 +1,5 @@
-//! Two programs: `outrigger` serves, `outrigger-tool` has everything else, and whoever calls the one need not know of the other.
+//! Two programs: `outrigger` serves, `outrigger-tool` has everything else, and whoever calls the
+//! one need not know of the other.
 
 use std::path::Path;
 use std::process::{Command, Output};

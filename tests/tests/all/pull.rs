@@ -1,4 +1,5 @@
-//! `outrigger pull`: what a registry has is put in place whole or not at all, and whatever goes wrong leaves the last good set.
+//! `outrigger pull`: what a registry has is put in place whole or not at all, and whatever goes
+//! wrong leaves the last good set.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

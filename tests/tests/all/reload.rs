@@ -131,7 +131,8 @@ fn reload_under_load() {
             } else {
                 sidecar.place("probe", &variants[number % variants.len()]);
             }
-            // Paced to the watcher: most are seen one by one, some run into each other, as files do.
+            // Paced to the watcher: most are seen one by one, some run into each other, as files
+            // do.
             std::thread::sleep(Duration::from_millis(if number % 5 == 0 {
                 420
             } else {

@@ -1,4 +1,5 @@
-//! The real SDKs against the embedded model: streamed and whole, with and without tools, in every dialect.
+//! The real SDKs against the embedded model: streamed and whole, with and without tools, in every
+//! dialect.
 
 use outrigger_tests::clients::{self, Job, Sdk};
 use outrigger_tests::{Sidecar, Step, Upstream, replies};
@@ -81,7 +82,8 @@ fn the_sdks_work_through_policies_that_read_and_rewrite() {
 
 #[test]
 fn an_sdk_that_asks_for_compression_is_shown_to_policies_all_the_same() {
-    // SDKs send `accept-encoding: gzip, deflate, br, zstd`. Where a policy reads replies, none of these may come back unread.
+    // SDKs send `accept-encoding: gzip, deflate, br, zstd`. Where a policy reads replies, none of
+    // these may come back unread.
     let upstream = Upstream::start(|seen, _| {
         let api = replies::Api::of(seen.path());
         vec![Step::Send(replies::json_body(

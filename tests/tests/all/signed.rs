@@ -1,4 +1,5 @@
-//! Signed policies: what must not serve does not, at start and at a reload, and what is refused leaves the former module in force.
+//! Signed policies: what must not serve does not, at start and at a reload, and what is refused
+//! leaves the former module in force.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -399,7 +400,8 @@ fn signed_an_older_version_serves_only_where_the_operator_says_so() {
 
     let sidecar = place.start(", allow_rollback: true");
     assert_eq!(policies(&sidecar)["version"], "2.0.0");
-    // Where the operator went back, the word that allowed it can be taken away; further back is refused again.
+    // Where the operator went back, the word that allowed it can be taken away; further back is
+    // refused again.
     sidecar.reconfigure(&place.config("", ""));
     place.put_signed(&probe(1, 0));
     sidecar.log_line(&["version 1.0.0 is older than 2.0.0"]);
@@ -432,7 +434,8 @@ fn signed_cases_run_with_the_policy_that_they_were_signed_with() {
     );
     let sidecar = place.start("");
     serves(&sidecar);
-    // Somebody without a key can't make the policy run what they write, nor make it fail to load for good.
+    // Somebody without a key can't make the policy run what they write, nor make it fail to load
+    // for good.
     place.put("probe.cases.yaml", cases("other"));
     sidecar.log_line(&["probe.cases.yaml is not the one that was signed", "keeping"]);
     place.put("probe.cases.yaml", cases("OK"));
@@ -470,7 +473,8 @@ fn signed_swaps_under_load_with_a_third_of_them_forged_lose_nothing() {
                 served.fetch_add(1, Ordering::Relaxed);
             }
         });
-        // Every third one that is whole is waited for; all others are swapped again before anybody can say whether they were read.
+        // Every third one that is whole is waited for; all others are swapped again before anybody
+        // can say whether they were read.
         for number in 0..60_usize {
             let (mut module, mut signature) = good[number % good.len()].clone();
             let forged = number % 10;

@@ -122,7 +122,8 @@ fn the_same_value_gets_the_same_placeholder_in_every_place_of_a_conversation() {
 
 #[test]
 fn tool_arguments_in_the_reply_are_restored_as_json() {
-    // The provider calls a tool with the placeholder that it was given; the value needs escaping inside two layers of JSON.
+    // The provider calls a tool with the placeholder that it was given; the value needs escaping
+    // inside two layers of JSON.
     let upstream = Upstream::start(|seen, _| {
         let told = seen.json()["messages"][0]["content"]
             .as_str()

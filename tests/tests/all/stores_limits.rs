@@ -1,4 +1,5 @@
-//! Limits and budgets: what is reserved, settled and refused, as apps, operators and providers see it.
+//! Limits and budgets: what is reserved, settled and refused, as apps, operators and providers see
+//! it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use super::config;
 /// Tokens of one exchange with [`provider`].
 const EXCHANGE: u64 = 15;
 
-/// Answers every request at once, whole or streamed, with 10 tokens in and 5 out; what the model's name says goes wrong.
+/// Answers every request at once, whole or streamed, with 10 tokens in and 5 out; what the model's
+/// name says goes wrong.
 fn provider() -> Upstream {
     Upstream::start(|seen, _| {
         let api = Api::of(seen.path());
@@ -86,7 +88,8 @@ fn a_limit_is_a_429_that_both_sdks_understand_and_says_when_to_come_back() {
 #[test]
 fn a_hundred_exchanges_at_once_against_a_limit_pass_it_by_one_estimate_at_most() {
     let upstream = provider();
-    // Room for one estimate of an unknown route (512 tokens of output) and a little more: most must wait for others to be settled.
+    // Room for one estimate of an unknown route (512 tokens of output) and a little more: most must
+    // wait for others to be settled.
     let limit = 60 * EXCHANGE;
     let rules = format!("[{{ tokens: {limit}, every: 1d, algorithm: sliding }}]");
     let sidecar = Sidecar::start(&config(&upstream, &self::limit(&rules)));
@@ -94,7 +97,8 @@ fn a_hundred_exchanges_at_once_against_a_limit_pass_it_by_one_estimate_at_most()
     std::thread::scope(|scope| {
         for _ in 0..100 {
             scope.spawn(|| {
-                // Some are refused while others hold their estimate, and have room once those are settled.
+                // Some are refused while others hold their estimate, and have room once those are
+                // settled.
                 for _ in 0..20 {
                     if ask(&sidecar, "m", false).status == 200 {
                         passed.fetch_add(1, Ordering::Relaxed);

@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::config;
 
-/// Bounded for a busy machine with a thousand connections, not for a policy that takes microseconds.
+/// Bounded for a busy machine with a thousand connections, not for a policy that takes
+/// microseconds.
 const CACHE: &str = "{ use: response-cache, grants: [replies], limits: { cpu: 1s, wall: 10s }, config: { without_temperature: true, tool_calls: true } }";
 
 fn cache() -> String {
@@ -82,7 +83,8 @@ fn a_kept_reply_is_byte_exact_in_its_own_form_and_reads_the_same_in_the_other_in
                     );
                 }
             }
-            // An SDK's body may differ from ours by its own defaults, but its two forms differ by `stream` alone: one more call at the most.
+            // An SDK's body may differ from ours by its own defaults, but its two forms differ by
+            // `stream` alone: one more call at the most.
             assert!(upstream.count() <= told.max(calls) + 1, "{api:?}");
         }
     }

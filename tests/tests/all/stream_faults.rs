@@ -104,7 +104,8 @@ fn the_fault_table_holds_for_every_sdk_through_a_policy_that_reads_replies() {
 
 #[test]
 fn without_outrigger_broken_streams_do_look_finished() {
-    // The test of the test: were this to fail, the fault server would no longer show what it is there to show.
+    // The test of the test: were this to fail, the fault server would no longer show what it is
+    // there to show.
     let upstream = faults::server();
     let jobs = [Job::new(
         outrigger_tests::replies::Api::Chat,

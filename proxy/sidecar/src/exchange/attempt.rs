@@ -1,7 +1,8 @@
 //! Attempts: requests to targets, one after another, until one is answered or none may follow.
 //!
-//! Each attempt renders the call anew. What went wrong says by its [`Class`] whether another may follow, and which: over a new connection
-//! where a kept one was stale, or without the usage option where the target refused that. Other targets of the plan are not tried yet.
+//! Each attempt renders the call anew. What went wrong says by its [`Class`] whether another may
+//! follow, and which: over a new connection where a kept one was stale, or without the usage option
+//! where the target refused that. Other targets of the plan are not tried yet.
 
 use std::{future::Future, sync::Arc};
 
@@ -23,12 +24,14 @@ use crate::{
     upstream::{Connection, Inbound, Payload, Pool, SendError},
 };
 
-/// A larger body is not kept to be sent again, as a model may take minutes to answer: like one that passes, it goes over a new connection.
+/// A larger body is not kept to be sent again, as a model may take minutes to answer: like one that
+/// passes, it goes over a new connection.
 const LARGEST_REPEATED: usize = 1 << 20;
 
 /// Sends requests to upstreams: the [`Pool`], or what a test puts in its place.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends one request and waits for the head of the reply. Dropping the future cancels the request.
+    /// Sends one request and waits for the head of the reply. Dropping the future cancels the
+    /// request.
     fn send(
         &self,
         upstream: &Upstream,
@@ -52,7 +55,8 @@ impl Transport for Pool {
 pub(super) struct Attempt<'p> {
     pub(super) upstream: &'p Upstream,
     pub(super) candidate: &'p Candidate<'p>,
-    /// Streams are to report their usage though the app did not want it, where the target is not known to refuse that.
+    /// Streams are to report their usage though the app did not want it, where the target is not
+    /// known to refuse that.
     pub(super) asks_for_usage: bool,
     /// The label under which it is counted.
     reason: &'static str,
@@ -64,7 +68,8 @@ pub(super) struct Attempt<'p> {
 /// An attempt that came to nothing, or to an error.
 pub(super) struct Failure {
     class: Class,
-    /// The app's answer, where nothing follows and no policy puts something in its place: the upstream's own, or ours.
+    /// The app's answer, where nothing follows and no policy puts something in its place: the
+    /// upstream's own, or ours.
     pub(super) reply: Result<Response<Inbound>, Refusal>,
 }
 
@@ -154,8 +159,8 @@ impl<'p> Attempt<'p> {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Sends what goes out until it is answered, or no attempt may follow. A body that could not be sent again is gone before the wait
-    /// for the answer.
+    /// Sends what goes out until it is answered, or no attempt may follow. A body that could not be
+    /// sent again is gone before the wait for the answer.
     pub(super) async fn attempts(
         &self,
         mut outgoing: Outgoing,
@@ -253,7 +258,8 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Returns whether a request's body may stay in memory until the reply's head comes, to be sent once more.
+/// Returns whether a request's body may stay in memory until the reply's head comes, to be sent
+/// once more.
 fn is_small(body: &Payload) -> bool {
     matches!(body, Payload::Whole(bytes) if bytes.len() <= LARGEST_REPEATED)
 }

@@ -36,7 +36,8 @@ impl<T: Transport> Worker<T> {
         if guard.generation.chain.policies().is_empty() {
             return Ok(Decided::Forward(call));
         }
-        // `guard` holds the run before it begins: an app that leaves now is settled with what its policies did so far.
+        // `guard` holds the run before it begins: an app that leaves now is settled with what its
+        // policies did so far.
         guard.run = Some(Run::new(&guard.generation.chain, || {
             Instant::now().into_std()
         }));

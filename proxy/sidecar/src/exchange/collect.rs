@@ -30,8 +30,8 @@ pub(super) enum Incomplete {
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Takes and forgets what is left of a refused body, within bounds: a peer that is still writing would lose the answer to the reset that
-/// closing on unread bytes causes (RFC 9112 §9.6).
+/// Takes and forgets what is left of a refused body, within bounds: a peer that is still writing
+/// would lose the answer to the reset that closing on unread bytes causes (RFC 9112 §9.6).
 pub(super) async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
     let mut left = LINGER_BYTES;
     let drain = async {
@@ -46,8 +46,9 @@ pub(super) async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
     let _ = timeout(LINGER, drain).await;
 }
 
-/// Leaves the body of a request that its head alone was enough to refuse. An app that waits for `100 Continue` keeps it (RFC 9110
-/// §10.1.1): it gets its answer in that one's place. What others are sending already is taken and forgotten.
+/// Leaves the body of a request that its head alone was enough to refuse. An app that waits for
+/// `100 Continue` keeps it (RFC 9110 §10.1.1): it gets its answer in that one's place. What others
+/// are sending already is taken and forgotten.
 pub(super) async fn decline<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, body: B) {
     if !body.is_end_stream() && !headers.contains_key(header::EXPECT) {
         discard(body).await;
@@ -59,7 +60,8 @@ pub(super) async fn decline<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, 
 pub(super) struct Pace {
     /// Between two pieces, and before `rate` counts.
     pub(super) silence: Duration,
-    /// Bytes a second, on average: one byte before each end of the silence would hold a connection for ever. 0: any.
+    /// Bytes a second, on average: one byte before each end of the silence would hold a connection
+    /// for ever. 0: any.
     pub(super) rate: usize,
 }
 
@@ -82,7 +84,8 @@ impl Pace {
     }
 }
 
-/// Reads a reply's `body` to its end: `limit` bytes at most, no longer than `silence` between two pieces.
+/// Reads a reply's `body` to its end: `limit` bytes at most, no longer than `silence` between two
+/// pieces.
 pub(super) async fn collect<B>(
     body: B,
     limit: usize,
@@ -94,7 +97,8 @@ where
     gather(body, limit, Pace { silence, rate: 0 }, |_| true).await
 }
 
-/// Reads `body` to its end: `limit` bytes at most, as slow as `pace` allows, each piece where `room` is for it.
+/// Reads `body` to its end: `limit` bytes at most, as slow as `pace` allows, each piece where
+/// `room` is for it.
 pub(super) async fn gather<B>(
     mut body: B,
     limit: usize,

@@ -12,7 +12,8 @@ use http_body::{Body, Frame};
 use super::encoding::{Codings, Decoder};
 use crate::upstream::{BoxError, Decoded, Inbound};
 
-/// A reply as it would have come without a content coding. What nobody can undo stays as it is, and its head says so.
+/// A reply as it would have come without a content coding. What nobody can undo stays as it is, and
+/// its head says so.
 pub(super) fn decoded(reply: Response<Inbound>) -> Response<Inbound> {
     let Some(decoder) = decoder(reply.headers()) else {
         return reply;
@@ -25,8 +26,9 @@ pub(super) fn decoded(reply: Response<Inbound>) -> Response<Inbound> {
     reply
 }
 
-/// A decoder for a reply with these headers: none where it is plain, or encoded in a way that nobody can undo. Of a reply as a whole the one
-/// who collects it knows the limit; in passing, the ratio bounds what a piece may become.
+/// A decoder for a reply with these headers: none where it is plain, or encoded in a way that
+/// nobody can undo. Of a reply as a whole the one who collects it knows the limit; in passing, the
+/// ratio bounds what a piece may become.
 pub(super) fn decoder(headers: &HeaderMap) -> Option<Decoder> {
     Codings::of(headers).ok()?.decoder(usize::MAX)
 }

@@ -1,7 +1,8 @@
 //! Content codings: what `content-encoding` names, undone within bounds, piece by piece.
 //!
-//! Whoever counts, reads or keeps a body works on what is inside; a body that nobody looks into leaves as it came. What a few bytes may
-//! become is bounded twice: by the limit of the body at hand, and by a ratio to what came (a bomb costs its sender nothing).
+//! Whoever counts, reads or keeps a body works on what is inside; a body that nobody looks into
+//! leaves as it came. What a few bytes may become is bounded twice: by the limit of the body at
+//! hand, and by a ratio to what came (a bomb costs its sender nothing).
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -12,9 +13,11 @@ mod tests;
 
 use stage::Stage;
 
-/// Any body may become this large, in bytes: few bytes of a repetitive text are no attack, and this much is inflated in milliseconds.
+/// Any body may become this large, in bytes: few bytes of a repetitive text are no attack, and this
+/// much is inflated in milliseconds.
 const FLOOR: u64 = 4 << 20;
-/// The most that a larger body may have inside, as a multiple of its own size. Prompts and streams of small events were seen at 3 to 40; deflate alone reaches 1000.
+/// The most that a larger body may have inside, as a multiple of its own size. Prompts and streams
+/// of small events were seen at 3 to 40; deflate alone reaches 1000.
 const RATIO: u64 = 100;
 /// Codings of one body. Two are rare, more are nobody's.
 const MOST: usize = 3;
@@ -32,7 +35,8 @@ pub(super) enum Coding {
     Zstd,
 }
 
-/// All codings that can be undone, by every name that they have (RFC 9110 §8.4.1, RFC 7932, RFC 8878).
+/// All codings that can be undone, by every name that they have (RFC 9110 §8.4.1, RFC 7932, RFC
+/// 8878).
 const CODINGS: [(&str, Coding); 5] = [
     ("gzip", Coding::Gzip),
     ("x-gzip", Coding::Gzip),
@@ -114,7 +118,8 @@ impl std::fmt::Display for Undecodable {
 
 impl std::error::Error for Undecodable {}
 
-/// Decodes one body in the pieces in which it comes: all that a piece tells is out before the next is asked for, so a stream stays one.
+/// Decodes one body in the pieces in which it comes: all that a piece tells is out before the next
+/// is asked for, so a stream stays one.
 pub(super) struct Decoder {
     stages: Vec<Stage>,
     most: u64,

@@ -1,4 +1,5 @@
-//! The basis of an exchange: one immutable generation of configuration and policies, and the few things that all generations share.
+//! The basis of an exchange: one immutable generation of configuration and policies, and the few
+//! things that all generations share.
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use crate::{
     telemetry::metrics::Models,
 };
 
-/// One immutable set of configuration and loaded policies. A reload makes the next one; exchanges end on the one they began on.
+/// One immutable set of configuration and loaded policies. A reload makes the next one; exchanges
+/// end on the one they began on.
 pub struct Generation {
     /// 1 at start, one more with each swap.
     pub number: u64,
@@ -142,7 +144,8 @@ pub fn routing_table(config: &Config) -> route::Table {
     route::Table::new(upstreams.collect(), aliases, defaults.collect())
 }
 
-/// The family of a request: its dialect's, or, where no dialect reads it, the one whose headers it has.
+/// The family of a request: its dialect's, or, where no dialect reads it, the one whose headers it
+/// has.
 fn family(dialect: Dialect, headers: &HeaderMap) -> Family {
     let has = |name| headers.contains_key(name);
     match Family::of(dialect) {

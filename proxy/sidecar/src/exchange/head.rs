@@ -1,4 +1,5 @@
-//! The head of a reply, and what it says of the body: whether it streams, whether anybody can read it, and so what becomes of it.
+//! The head of a reply, and what it says of the body: whether it streams, whether anybody can read
+//! it, and so what becomes of it.
 
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
@@ -15,7 +16,8 @@ const LARGEST_ERROR: u64 = 64 << 10;
 pub(super) enum Course {
     /// As it comes: nobody here has to read it.
     Relay,
-    /// As it comes, though policies read replies: an upstream's error is the app's to read, whatever it says.
+    /// As it comes, though policies read replies: an upstream's error is the app's to read,
+    /// whatever it says.
     RelayUnseen(&'static str),
     /// Policies read replies, and this one nobody can read.
     Unreadable(&'static str),
@@ -50,13 +52,14 @@ pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course
     }
 }
 
-/// Returns whether the head of a whole reply waits for its body: to tell the cost by the usage, or that it is not finished yet.
+/// Returns whether the head of a whole reply waits for its body: to tell the cost by the usage, or
+/// that it is not finished yet.
 fn tells(guard: &ExchangeGuard) -> bool {
     guard.generation.config.prices.reply_header || guard.ledger.background
 }
 
-/// Reports whether a reply may be an error in the disguise of a success: a 200 with a JSON error where
-/// a stream was requested. Two official SDKs take it for an empty stream that went well.
+/// Reports whether a reply may be an error in the disguise of a success: a 200 with a JSON error
+/// where a stream was requested. Two official SDKs take it for an empty stream that went well.
 pub(super) fn may_be_masked(reply: &Response<Inbound>, guard: &ExchangeGuard) -> bool {
     let headers = reply.headers();
     let size = reply.body().size_hint().upper();

@@ -30,7 +30,8 @@ pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
     trace::traceparent(value).map(|parent| parent.trace_id.to_owned())
 }
 
-/// A new id: 16 hexadecimal digits, from a seed of the process's own and a counter (splitmix64), unique rather than secret.
+/// A new id: 16 hexadecimal digits, from a seed of the process's own and a counter (splitmix64),
+/// unique rather than secret.
 fn new_id() -> String {
     static SEED: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
     static COUNT: AtomicU64 = AtomicU64::new(1);

@@ -1,8 +1,9 @@
 //! Replies that are not made anew: kept ones, and those that another exchange is getting just now.
 //!
-//! A kept reply is what the upstream sent, byte by byte, under one line of JSON that says how to read it. Asked for in the form that it came
-//! in, it is given out as it is; in the other form it is written anew in its dialect. What would not read well is dropped and counted, and
-//! the exchange goes on as if nothing had been found.
+//! A kept reply is what the upstream sent, byte by byte, under one line of JSON that says how to
+//! read it. Asked for in the form that it came in, it is given out as it is; in the other form it
+//! is written anew in its dialect. What would not read well is dropped and counted, and the
+//! exchange goes on as if nothing had been found.
 
 use std::{
     pin::Pin,
@@ -34,7 +35,8 @@ use crate::{
     upstream::{BoxError, Inbound},
 };
 
-/// The longest wait for another exchange's reply. That exchange has the upstream's own bounds; this one is for the sum of several leaders.
+/// The longest wait for another exchange's reply. That exchange has the upstream's own bounds; this
+/// one is for the sum of several leaders.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The version of what is kept. Others are dropped.
 const FORMAT: u8 = 1;
@@ -51,7 +53,8 @@ struct Head {
 }
 
 impl<T: Transport> Worker<T> {
-    /// The reply that a policy wants served. `None`: there is none after all; where this exchange is to lead now, `call` says so.
+    /// The reply that a policy wants served. `None`: there is none after all; where this exchange
+    /// is to lead now, `call` says so.
     pub(super) async fn serve(
         &self,
         found: Found,
@@ -143,7 +146,8 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Keeps a recording under every key that wants it. Until this returns the flight can still be joined.
+/// Keeps a recording under every key that wants it. Until this returns the flight can still be
+/// joined.
 async fn keep(
     stores: &Stores,
     recording: &Recording,

@@ -1,11 +1,14 @@
-//! Replies that are fetched with a request of their own: stored ones, and those made in the background.
+//! Replies that are fetched with a request of their own: stored ones, and those made in the
+//! background.
 //!
-//! There is no prompt that a policy could judge, so nobody's `on-request` is called: a request without a body would look like an empty
-//! prompt, to a cache like one that it knows. The reply goes up the chain as any other; a policy's instance is made for it there.
+//! There is no prompt that a policy could judge, so nobody's `on-request` is called: a request
+//! without a body would look like an empty prompt, to a cache like one that it knows. The reply
+//! goes up the chain as any other; a policy's instance is made for it there.
 //!
-//! What was generated is settled by the exchange that asked for it. Only a reply in the background has no usage then: what was reserved
-//! stands for it, and whoever fetches the finished reply first is charged the rest, once, however often it is polled. Limits keep what was
-//! reserved. A reply that was asked for elsewhere is charged there, and costs nothing here.
+//! What was generated is settled by the exchange that asked for it. Only a reply in the background
+//! has no usage then: what was reserved stands for it, and whoever fetches the finished reply first
+//! is charged the rest, once, however often it is polled. Limits keep what was reserved. A reply
+//! that was asked for elsewhere is charged there, and costs nothing here.
 
 use std::time::Duration;
 
@@ -34,7 +37,8 @@ use crate::{
 
 /// Replies that are waited for.
 const REPLIES: usize = 4096;
-/// The longest wait for a reply. Providers keep those of the background for ten minutes, others for weeks.
+/// The longest wait for a reply. Providers keep those of the background for ten minutes, others for
+/// weeks.
 const WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Longer ids are not remembered.
 const LONGEST_ID: usize = 256;
@@ -56,7 +60,8 @@ pub(super) struct Later {
 }
 
 impl Later {
-    /// Remembers what was settled for a reply. Where there is no room the estimate stays what it took.
+    /// Remembers what was settled for a reply. Where there is no room the estimate stays what it
+    /// took.
     pub(super) fn open(&self, id: &str, open: Open, now: Instant) {
         if id.is_empty() || id.len() > LONGEST_ID {
             return;
@@ -70,7 +75,8 @@ impl Later {
         }
     }
 
-    /// Takes out what was settled for a reply that is finished: the first who has its usage is charged what is left.
+    /// Takes out what was settled for a reply that is finished: the first who has its usage is
+    /// charged what is left.
     pub(super) fn close(&self, id: &str, now: Instant) -> Option<Open> {
         let (_, (open, since)) = self.replies.remove(id)?;
         (now.duration_since(since) < WAIT).then_some(open)
@@ -163,7 +169,8 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Refuses to fetch what `policy` may not miss, and counts it as missed by all policies that rewrite replies.
+/// Refuses to fetch what `policy` may not miss, and counts it as missed by all policies that
+/// rewrite replies.
 fn blocked(chain: &Chain, policy: &LoadedPolicy, reason: &'static str) -> Refusal {
     let mut coverage = Coverage::default();
     coverage.miss(reason, 1);

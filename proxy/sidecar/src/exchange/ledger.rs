@@ -1,7 +1,9 @@
-//! The settlement of one exchange: reservations, attempts, and the truth that takes the place of estimates, once, however it ends.
+//! The settlement of one exchange: reservations, attempts, and the truth that takes the place of
+//! estimates, once, however it ends.
 //!
-//! A [`Ledger`] lives where the end of the upstream's reply is seen first-hand: with the exchange's guard, or, where others share the reply, with
-//! the body that they share. Closed with the truth it puts that in the place of every reservation; dropped without, it gives them back.
+//! A [`Ledger`] lives where the end of the upstream's reply is seen first-hand: with the exchange's
+//! guard, or, where others share the reply, with the body that they share. Closed with the truth it
+//! puts that in the place of every reservation; dropped without, it gives them back.
 
 use dialect::{Dialect, Kind, Usage, tap::Tap};
 use policy::{Reserved, Settled, Unit};
@@ -114,7 +116,8 @@ impl Ledger {
         }
     }
 
-    /// Puts what the exchange took in the place of what was reserved. What is returned tells when a shared store has it.
+    /// Puts what the exchange took in the place of what was reserved. What is returned tells when a
+    /// shared store has it.
     pub(super) fn close(&mut self, taken: Taken) -> Vec<Settled> {
         let (earlier, price) = (self.earlier, self.charge.price.as_ref());
         let reached = self.charge.reached || earlier.reached;
@@ -138,7 +141,8 @@ impl Ledger {
         units.any(|(_, cut)| *cut)
     }
 
-    /// Sees that `output` generated tokens are covered, reserving more where they are not. False: some limit has no more to give.
+    /// Sees that `output` generated tokens are covered, reserving more where they are not. False:
+    /// some limit has no more to give.
     pub(super) async fn covers(&mut self, output: u64) -> bool {
         let so_far = Estimate {
             output,
@@ -165,7 +169,8 @@ impl Ledger {
 }
 
 impl Earlier {
-    /// The amount of a unit, money in billionths of a dollar. The exchange's own request is counted with its last attempt.
+    /// The amount of a unit, money in billionths of a dollar. The exchange's own request is counted
+    /// with its last attempt.
     fn of(&self, unit: Unit) -> u64 {
         match (unit, &self.usage) {
             (Unit::Requests, _) | (_, None) => 0,

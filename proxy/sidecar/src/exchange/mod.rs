@@ -1,8 +1,9 @@
 //! One exchange, from its first byte to its last.
 //!
-//! [`Worker::handle`] accounts for it, [`Worker::exchange`] lists the phases: read the call, lead it down the chain, plan where it may go,
-//! make attempts until one is answered, and let the reply come back up the chain. [`settle::ExchangeGuard`] settles it, however it ends;
-//! [`live`] is the reply's body.
+//! [`Worker::handle`] accounts for it, [`Worker::exchange`] lists the phases: read the call, lead
+//! it down the chain, plan where it may go, make attempts until one is answered, and let the reply
+//! come back up the chain. [`settle::ExchangeGuard`] settles it, however it ends; [`live`] is the
+//! reply's body.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,8 @@
 //! Requests that pass unread, and their bodies: as they come, within bounds.
 //!
-//! What the app does wrong (too much, too slow, broken framing, gone) reaches the upstream's connection as a broken body, and comes back from
-//! there as that connection's failure. So it is noted here first: an exchange that fails is asked for the note before anybody else is blamed.
+//! What the app does wrong (too much, too slow, broken framing, gone) reaches the upstream's
+//! connection as a broken body, and comes back from there as that connection's failure. So it is
+//! noted here first: an exchange that fails is asked for the note before anybody else is blamed.
 
 use std::{
     pin::Pin,
@@ -43,7 +44,8 @@ impl BodyFault {
     }
 }
 
-/// An app's body within bounds. Only the app's own slowness counts: while the upstream takes nothing, nothing is asked for.
+/// An app's body within bounds. Only the app's own slowness counts: while the upstream takes
+/// nothing, nothing is asked for.
 pub(super) struct Passing<B> {
     /// None once it was found too large.
     body: Option<B>,
@@ -98,7 +100,8 @@ where
                 }
                 this.came += frame.data_ref().map_or(0, Bytes::len);
                 if this.came > this.limit {
-                    // What the app is still writing is taken, so that it reads the answer and not a reset.
+                    // What the app is still writing is taken, so that it reads the answer and not a
+                    // reset.
                     this.body.take().map(|rest| tokio::spawn(discard(rest)));
                     return this.broken(Incomplete::TooLarge);
                 }
@@ -132,7 +135,8 @@ where
 }
 
 impl<T: Transport> Worker<T> {
-    /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no dialect knows (`unread`).
+    /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no
+    /// dialect knows (`unread`).
     pub(super) async fn pass<B>(
         &self,
         request: Request<B>,

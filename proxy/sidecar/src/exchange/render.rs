@@ -1,7 +1,9 @@
-//! Between the chain and the wire: the call that policies work on, and the requests that leave for upstreams.
+//! Between the chain and the wire: the call that policies work on, and the requests that leave for
+//! upstreams.
 //!
-//! An [`Outgoing`] is what policies left. It is rendered for one attempt at a time, as often as one is made, and is not changed by that:
-//! model, path, credentials and the usage option are the target's.
+//! An [`Outgoing`] is what policies left. It is rendered for one attempt at a time, as often as one
+//! is made, and is not changed by that: model, path, credentials and the usage option are the
+//! target's.
 
 use std::sync::Arc;
 
@@ -29,7 +31,8 @@ use crate::{
 /// A call that leaves.
 pub(super) struct Outgoing {
     pub(super) call: Box<Call>,
-    /// The body, where it passes as it comes. The first attempt takes it, so that no other can follow.
+    /// The body, where it passes as it comes. The first attempt takes it, so that no other can
+    /// follow.
     pub(super) stream: Option<Payload>,
     /// The protocol that the connection is to switch to.
     pub(super) upgrade: Option<HeaderValue>,
@@ -40,7 +43,8 @@ pub(super) struct Outgoing {
 /// A request as it leaves for one target.
 pub(super) struct Rendered {
     pub(super) request: Request<Payload>,
-    /// A stream is to report its usage though the app did not want it, and the target is not known to take that.
+    /// A stream is to report its usage though the app did not want it, and the target is not known
+    /// to take that.
     pub(super) probes_usage: bool,
 }
 
@@ -102,7 +106,8 @@ impl Outgoing {
         };
         guard.strips_usage = standing != Standing::Refuses
             && (edited.get_or_insert_with(|| call.body.for_target())).ask_for_usage();
-        // Whoever reads, counts or keeps needs what is inside. A reply that nobody looks into comes as the app wants it.
+        // Whoever reads, counts or keeps needs what is inside. A reply that nobody looks into comes
+        // as the app wants it.
         guard.decodes = self.shares
             || guard.strips_usage
             || guard.ledger.has_reservations()
@@ -131,7 +136,8 @@ impl Outgoing {
     }
 }
 
-/// The request's head for one target: its path, its credentials, and of the app's headers those that are for it.
+/// The request's head for one target: its path, its credentials, and of the app's headers those
+/// that are for it.
 fn head(
     call: &Call,
     body: &RequestBody,
@@ -168,14 +174,16 @@ fn head(
     Ok(head)
 }
 
-/// Opens an attempt's settlement: its target, what it is expected to take, and what that costs there.
+/// Opens an attempt's settlement: its target, what it is expected to take, and what that costs
+/// there.
 fn charge(call: &Call, body: &RequestBody, upstream: &Upstream, guard: &mut ExchangeGuard) {
     let model = body.model().unwrap_or_default();
     guard.record.target = [&upstream.name, "/", model].concat();
     let generation = &guard.generation;
     let (expected, price) = match guard.ledger.has_reservations() {
         true => generation.expected(call, &upstream.name, model),
-        // No policy wanted an estimate: where no usage comes back, four bytes are a token (20 % off on the average).
+        // No policy wanted an estimate: where no usage comes back, four bytes are a token (20 % off
+        // on the average).
         false => {
             let input = body.size() as u64 / 4;
             let price = generation.prices.price(&upstream.name, model, now());
@@ -185,7 +193,8 @@ fn charge(call: &Call, body: &RequestBody, upstream: &Upstream, guard: &mut Exch
     guard.ledger.begin(expected, price);
 }
 
-/// Returns whether a stream is to report its usage though the app did not want it. With an empty chain nothing is added: a wire.
+/// Returns whether a stream is to report its usage though the app did not want it. With an empty
+/// chain nothing is added: a wire.
 fn asks_for_usage(attempt: &Attempt<'_>, guard: &ExchangeGuard) -> bool {
     attempt.asks_for_usage
         && attempt.upstream.usage

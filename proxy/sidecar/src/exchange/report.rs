@@ -1,4 +1,5 @@
-//! Reports what happens in the chain: metrics for all of it, a log line where somebody may have to act.
+//! Reports what happens in the chain: metrics for all of it, a log line where somebody may have to
+//! act.
 
 use std::{
     sync::{

@@ -1,7 +1,8 @@
 //! Accounting for one exchange: begun with its first byte, settled once, however it ends.
 //!
-//! An [`ExchangeGuard`] settles when it is dropped. It lives in the exchange while that decides, and in the reply's body afterwards, so
-//! a finished reply, a refusal, a broken upstream and an app that hung up all end here.
+//! An [`ExchangeGuard`] settles when it is dropped. It lives in the exchange while that decides,
+//! and in the reply's body afterwards, so a finished reply, a refusal, a broken upstream and an app
+//! that hung up all end here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,7 +36,8 @@ pub(super) struct ExchangeGuard {
     pub(super) shared: Arc<Shared>,
     pub(super) generation: Arc<Generation>,
     pub(super) begun: Instant,
-    /// Everything that is known so far. `client_gone` stands until the reply was given out to its end, be it a good one.
+    /// Everything that is known so far. `client_gone` stands until the reply was given out to its
+    /// end, be it a good one.
     pub(super) record: Record,
     pub(super) run: Option<Run>,
     /// Reservations, and what each attempt took.
@@ -122,14 +124,15 @@ impl ExchangeGuard {
         }
     }
 
-    /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and nothing generated.
+    /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and
+    /// nothing generated.
     pub(super) fn take_over(&mut self, reserved: Vec<Reserved>) {
         self.ledger.reserve(reserved);
         self.ledger.charge.reached = true;
     }
 
-    /// Takes over from a call that goes out what the exchange will be settled by: what was reserved, tags, and what the call makes the
-    /// provider do.
+    /// Takes over from a call that goes out what the exchange will be settled by: what was
+    /// reserved, tags, and what the call makes the provider do.
     pub(super) fn take_on(&mut self, call: &mut Call) {
         let ledger = &mut self.ledger;
         ledger.reserve(std::mem::take(&mut call.claims.reserved));
@@ -176,7 +179,8 @@ impl ExchangeGuard {
         self.record.error.get_or_insert_with(error);
     }
 
-    /// Puts the truth in the place of estimates: usage, cost, reservations, and what the next estimate may learn.
+    /// Puts the truth in the place of estimates: usage, cost, reservations, and what the next
+    /// estimate may learn.
     fn account(&mut self) -> Vec<Settled> {
         let record = &mut self.record;
         if record.from_store.is_some() {

@@ -1,4 +1,5 @@
-//! The answer to an exchange that is turned away: it is not settled, runs no policy and writes no line, as it must cost less than serving.
+//! The answer to an exchange that is turned away: it is not settled, runs no policy and writes no
+//! line, as it must cost less than serving.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub(super) fn overloaded(reason: ShedReason) -> Refusal {
     Refusal::new(Code::Overloaded, reason.message()).worth_retrying_after(AGAIN)
 }
 
-/// Answers at once; what the app is still sending is taken and forgotten meanwhile, so that it reads the answer and not a reset.
+/// Answers at once; what the app is still sending is taken and forgotten meanwhile, so that it
+/// reads the answer and not a reset.
 pub(super) fn answer<B>(
     reason: ShedReason,
     dialect: Dialect,

@@ -1,8 +1,9 @@
 //! WebSockets: refused where a policy would have to see into them, a tunnel where none does.
 //!
-//! No dialect reads their messages. A client that is answered 426 goes on over HTTP, where policies see what it says: agents do that on their
-//! own. Where nobody reads or judges, or the operator has policies skip what they can't see, the upgrade goes out as it came and bytes pass both
-//! ways until one side ends, nothing moves for an hour, or the process goes.
+//! No dialect reads their messages. A client that is answered 426 goes on over HTTP, where policies
+//! see what it says: agents do that on their own. Where nobody reads or judges, or the operator has
+//! policies skip what they can't see, the upgrade goes out as it came and bytes pass both ways
+//! until one side ends, nothing moves for an hour, or the process goes.
 
 use std::{
     io,
@@ -49,7 +50,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 const IDLE_DRAINING: Duration = Duration::from_secs(2);
 /// The same, once one side has ended: the other is only to read what is left and end as well.
 const IDLE_HALF: Duration = Duration::from_secs(10);
-/// The longest that the two connections may take to become the socket's, once both sides have agreed.
+/// The longest that the two connections may take to become the socket's, once both sides have
+/// agreed.
 const HANDED_OVER: Duration = Duration::from_secs(10);
 
 /// Both ends of a socket, before they are joined.
@@ -110,7 +112,8 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// The answer that makes a connection a socket's; the [`Tunnel`] is among its extensions, for whoever serves the connection.
+/// The answer that makes a connection a socket's; the [`Tunnel`] is among its extensions, for
+/// whoever serves the connection.
 pub(super) fn switched(response: Response<Ends>, mut guard: ExchangeGuard) -> Response<Answer> {
     guard.record.status = response.status().as_u16();
     guard.record.streaming = true;
@@ -130,7 +133,8 @@ pub(super) fn switched(response: Response<Ends>, mut guard: ExchangeGuard) -> Re
     Response::from_parts(head, live::without_settlement(Bytes::new()))
 }
 
-/// A socket that begins once its answer is written. Dropped without having run, it closes both ends.
+/// A socket that begins once its answer is written. Dropped without having run, it closes both
+/// ends.
 #[derive(Clone)]
 pub struct Tunnel(Arc<Mutex<Option<(Ends, ExchangeGuard)>>>);
 

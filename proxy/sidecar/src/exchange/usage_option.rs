@@ -1,9 +1,11 @@
 //! Which targets take `stream_options`, learnt from their answers.
 //!
-//! Streams are asked for their usage in the app's place. A server that does not know the parameter refuses the whole request, and the app,
-//! which never sent it, could do nothing: so such a request is sent once more without it, before anything went to the app, and the target is
-//! remembered for a while. A request that is called bad is sent again whatever the words are, until the target has taken the option once: servers
-//! have many words, and the app is owed the answer to the request that it sent. The app's own `stream_options` are never taken away.
+//! Streams are asked for their usage in the app's place. A server that does not know the parameter
+//! refuses the whole request, and the app, which never sent it, could do nothing: so such a request
+//! is sent once more without it, before anything went to the app, and the target is remembered for
+//! a while. A request that is called bad is sent again whatever the words are, until the target has
+//! taken the option once: servers have many words, and the app is owed the answer to the request
+//! that it sent. The app's own `stream_options` are never taken away.
 
 use std::time::Duration;
 
@@ -59,7 +61,8 @@ impl UsageOption {
             let believed = |since: &Instant| now.duration_since(*since) < BELIEVED;
             self.targets.retain(|_, (_, since)| believed(since));
             if self.targets.len() >= TARGETS {
-                // It is tried again with the next stream: that costs one request more, and no memory.
+                // It is tried again with the next stream: that costs one request more, and no
+                // memory.
                 return;
             }
         }
@@ -67,8 +70,8 @@ impl UsageOption {
     }
 }
 
-/// Takes the answer to a request that asked for usage in the app's place, where the target was not known to take that. A failure where it
-/// may be what was refused.
+/// Takes the answer to a request that asked for usage in the app's place, where the target was not
+/// known to take that. A failure where it may be what was refused.
 pub(super) async fn answered(
     reply: Response<Inbound>,
     guard: &mut ExchangeGuard,
@@ -112,7 +115,8 @@ fn is_about_the_request(status: StatusCode) -> bool {
     status == StatusCode::BAD_REQUEST || status == StatusCode::UNPROCESSABLE_ENTITY
 }
 
-/// Returns whether a status tells nothing of what was in the request, but who sent it, how often, or that nobody is there.
+/// Returns whether a status tells nothing of what was in the request, but who sent it, how often,
+/// or that nobody is there.
 fn is_about_others(status: StatusCode) -> bool {
     matches!(
         status,

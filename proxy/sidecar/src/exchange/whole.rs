@@ -26,7 +26,8 @@ use crate::{
     upstream::Inbound,
 };
 
-/// Collects a reply that is no stream, shows it to the policies that rewrite replies, and reads what the exchange is settled by.
+/// Collects a reply that is no stream, shows it to the policies that rewrite replies, and reads
+/// what the exchange is settled by.
 pub(super) async fn answered(
     reply: Response<Inbound>,
     guard: &mut ExchangeGuard,

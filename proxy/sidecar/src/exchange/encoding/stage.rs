@@ -90,7 +90,8 @@ impl Stage {
             Self::Gzip(gzip) => gzip.step(input, out),
             Self::Brotli(brotli) => brotli.step(input, out),
             Self::Deflate(decoder, ended) => {
-                // A bare deflate that began like this would be a stored block with bits set in its padding.
+                // A bare deflate that began like this would be a stored block with bits set in its
+                // padding.
                 let zlib = input.first().is_some_and(|first| first & 0x0f == 8);
                 let decoder = decoder.get_or_insert_with(|| Box::new(Decompress::new(zlib)));
                 let step = deflate(decoder, input, out)?;

@@ -39,7 +39,8 @@ fn brotli(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for (at, block) in text.chunks(1 << 16).enumerate() {
         let length = u32::try_from(block.len() - 1).unwrap();
-        // not last, 4 nibbles of length, uncompressed; before the first block the window's size, one bit
+        // not last, 4 nibbles of length, uncompressed; before the first block the window's size,
+        // one bit
         let header = length << 3 | 1 << 19;
         let header = if at == 0 { header << 1 } else { header };
         out.extend_from_slice(&header.to_le_bytes()[..3]);

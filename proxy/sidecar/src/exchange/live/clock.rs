@@ -1,4 +1,5 @@
-//! The clocks of a reply: silence, the first content, text that a policy holds, and the end of the drain window.
+//! The clocks of a reply: silence, the first content, text that a policy holds, and the end of the
+//! drain window.
 
 use std::{
     pin::Pin,
@@ -13,7 +14,8 @@ use super::super::settle::ExchangeGuard;
 /// Resolves when the drain window is over.
 pub(super) type Window = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One reply's clocks. One timer serves them all: it is set when it fires, or where something is due sooner, and never for a frame.
+/// One reply's clocks. One timer serves them all: it is set when it fires, or where something is
+/// due sooner, and never for a frame.
 pub(super) struct Clock {
     waits: Timeouts,
     begun: Instant,
@@ -54,8 +56,8 @@ impl Clock {
         self.last = Instant::now();
     }
 
-    /// Waits, where nothing comes. `awaits_content`: the first content is still to come. `hold_until`: when the text that a policy holds
-    /// must be out.
+    /// Waits, where nothing comes. `awaits_content`: the first content is still to come.
+    /// `hold_until`: when the text that a policy holds must be out.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,

@@ -1,7 +1,7 @@
 //! A reply's flow from its upstream to the app, frame by frame.
 //!
-//! Without a decoder a frame costs its poll and a look at its bytes ([`Flow::relay`]): every reply of an empty chain is served by that.
-//! How policies rewrite what passes is in `rewrite.rs`.
+//! Without a decoder a frame costs its poll and a look at its bytes ([`Flow::relay`]): every reply
+//! of an empty chain is served by that. How policies rewrite what passes is in `rewrite.rs`.
 
 use std::{
     pin::Pin,
@@ -186,7 +186,8 @@ impl Flow {
             Ok(bytes) => {
                 let bytes = self.filtered(bytes);
                 if bytes.is_empty() {
-                    // Polled again at once: the upstream may have more, and must be asked before this may wait.
+                    // Polled again at once: the upstream may have more, and must be asked before
+                    // this may wait.
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -224,7 +225,8 @@ impl Flow {
         self.guard.record.client_gone = false;
     }
 
-    /// The last frame of a reply that ends before its end: the dialect's own word for it, where one can be written.
+    /// The last frame of a reply that ends before its end: the dialect's own word for it, where one
+    /// can be written.
     pub(super) fn break_off(&mut self, cut: Cut) -> Next {
         let refusal = self.guard.cut(cut);
         self.state = State::Breaking;

@@ -1,12 +1,15 @@
 //! A reply on its way to the app: whole, relayed as it comes, or rewritten event by event.
 //!
-//! One body for all that comes from an upstream, a store or another exchange: with a clock and a state, and with a decoder where policies are
-//! to see what passes. While policies are at work the whole flow is theirs, so that an app that leaves meanwhile drops it there, and it
-//! settles all the same.
+//! One body for all that comes from an upstream, a store or another exchange: with a clock and a
+//! state, and with a decoder where policies are to see what passes. While policies are at work the
+//! whole flow is theirs, so that an app that leaves meanwhile drops it there, and it settles all
+//! the same.
 //!
-//! What the app does not take is not read from the upstream: each body here asks for the next piece only when it is polled for one, so a slow app
-//! slows the provider and a stream holds what one read brought. A stream never ends cleanly where its upstream did not (two official SDKs
-//! take a cut stream for a whole one): it gets the dialect's in-band error event first, and then its framing is broken.
+//! What the app does not take is not read from the upstream: each body here asks for the next piece
+//! only when it is polled for one, so a slow app slows the provider and a stream holds what one
+//! read brought. A stream never ends cleanly where its upstream did not (two official SDKs take a
+//! cut stream for a whole one): it gets the dialect's in-band error event first, and then its
+//! framing is broken.
 
 use std::{
     error::Error,
@@ -52,7 +55,8 @@ enum Kind {
     Reply(ReplyBody),
 }
 
-/// An answer of our own, or a whole reply that policies have seen. It is settled once it is written.
+/// An answer of our own, or a whole reply that policies have seen. It is settled once it is
+/// written.
 struct Whole {
     body: Option<Bytes>,
     /// None for what was turned away, which is not settled, and for a socket, which settles itself.
@@ -241,7 +245,8 @@ pub(super) enum Turn {
 }
 
 impl ReplyBody {
-    /// A reply that nobody rewrites. `readable`: it is a success that can be read, encoded or not; then `coding` undoes that.
+    /// A reply that nobody rewrites. `readable`: it is a success that can be read, encoded or not;
+    /// then `coding` undoes that.
     pub(super) fn relayed(
         upstream: Inbound,
         guard: ExchangeGuard,
