@@ -185,7 +185,7 @@ async fn one_stream(
     events: usize,
     begun: impl FnOnce(),
 ) -> Delays {
-    let asked = now();
+    let began = now();
     stream.write_all(bytes).await.unwrap();
     let mut wire = Vec::with_capacity(64 * 1024);
     let (mut chunks, mut text) = (Chunks::default(), Vec::with_capacity(64 * 1024));
@@ -210,7 +210,7 @@ async fn one_stream(
                 .unwrap()
                 .parse()
                 .unwrap();
-            let since = if seen.is_empty() { asked } else { sent };
+            let since = if seen.is_empty() { began } else { sent };
             seen.push(at.saturating_sub(since));
             looked = from + 20;
             if let Some(begun) = begun.take() {

@@ -203,7 +203,7 @@ impl Pod {
         let mut command = self.command(Side::Pod, 0, "setpriv");
         command.args(["--bounding-set", "-all,+net_admin,+net_raw", "--"]);
         let output = command.arg(outrigger).arg("rules").args(arguments).output();
-        told(&output.unwrap())
+        output_of(&output.unwrap())
     }
 
     /// Output of `nft list ruleset` in a namespace.
@@ -212,7 +212,7 @@ impl Pod {
             .command(side, 0, "nft")
             .args(["list", "ruleset"])
             .output();
-        let (code, said) = told(&output.unwrap());
+        let (code, said) = output_of(&output.unwrap());
         assert_eq!(code, Some(0), "{said}");
         said
     }
@@ -278,7 +278,7 @@ fn missing() -> Option<String> {
     let tried = Command::new("unshare").args(["--net", "true"]).output();
     match tried {
         Ok(output) if output.status.success() => None,
-        Ok(output) => Some(told(&output).1),
+        Ok(output) => Some(output_of(&output).1),
         Err(why) => Some(format!("unshare: {why}")),
     }
 }
@@ -307,7 +307,7 @@ fn clear_leftovers() {
 /// Ends what still runs in a namespace, and deletes it.
 fn clear(name: &str) {
     let pids = Command::new("ip").args(["netns", "pids", name]).output();
-    for pid in pids.map(|o| told(&o).1).unwrap_or_default().lines() {
+    for pid in pids.map(|o| output_of(&o).1).unwrap_or_default().lines() {
         // Threads of this process that are inside for a moment don't count.
         if let Ok(raw) = pid.parse::<i32>()
             && raw.unsigned_abs() != std::process::id()
@@ -337,12 +337,12 @@ fn ip(namespace: &str, words: &str) {
 }
 
 fn run(command: &mut Command) {
-    let (code, said) = told(&command.output().unwrap());
+    let (code, said) = output_of(&command.output().unwrap());
     assert_eq!(code, Some(0), "{command:?}: {said}");
 }
 
 /// A process's exit code and all that it wrote.
-pub fn told(output: &Output) -> (Option<i32>, String) {
+pub fn output_of(output: &Output) -> (Option<i32>, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         output.status.code(),

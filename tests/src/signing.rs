@@ -17,9 +17,9 @@ pub struct Signer {
 impl Signer {
     /// Makes a pair.
     pub fn new(folder: &Path, name: &str) -> Self {
-        let (code, told) = run_to_end(&["policy", "keygen", "--out", name], folder, &[]);
-        assert_eq!(code, Some(0), "{told}");
-        let id = told.split("is key ").nth(1).unwrap()[..16].to_owned();
+        let (code, output) = run_to_end(&["policy", "keygen", "--out", name], folder, &[]);
+        assert_eq!(code, Some(0), "{output}");
+        let id = output.split("is key ").nth(1).unwrap()[..16].to_owned();
         Self {
             key: folder.join(format!("{name}.key")),
             public: folder.join(format!("{name}.pub")),
@@ -38,8 +38,8 @@ impl Signer {
         let key = self.key.display().to_string();
         let wasm = wasm.display().to_string();
         let arguments = ["policy", "sign", &wasm, "--key", &key, "--name", name];
-        let (code, told) = run_to_end(&arguments, folder.path(), &[]);
-        assert_eq!(code, Some(0), "{told}");
+        let (code, output) = run_to_end(&arguments, folder.path(), &[]);
+        assert_eq!(code, Some(0), "{output}");
         std::fs::read(format!("{wasm}.sig")).unwrap()
     }
 

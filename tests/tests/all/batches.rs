@@ -40,12 +40,12 @@ fn every_text_of_every_request_is_read_and_rewritten_where_it_stands() {
     let upstream = provider();
     let chain = "[{ use: pii-redact, config: { mode: mask } }]";
     let sidecar = Sidecar::start(&config(&upstream, chain));
-    let asked = batch(&["m", "m"], &format!("mail {ADDRESS}"));
-    let reply = sidecar.post(PATH, &asked);
+    let request = batch(&["m", "m"], &format!("mail {ADDRESS}"));
+    let reply = sidecar.post(PATH, &request);
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["id"], "msgbatch_1");
     let sent = String::from_utf8_lossy(&upstream.last().body).into_owned();
-    assert_eq!(sent, asked.replace(ADDRESS, "[[EMAIL]]"));
+    assert_eq!(sent, request.replace(ADDRESS, "[[EMAIL]]"));
     assert_eq!(upstream.last().path(), PATH);
 }
 

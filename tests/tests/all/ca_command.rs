@@ -179,13 +179,13 @@ fn ca_refuses_what_it_can_not_do_with_a_sentence() {
         ),
         (&["ca"], 2, "--config <FILE>"),
     ] {
-        let (ended, told) = run_to_end(arguments, folder.path(), &[]);
-        assert_eq!(ended, Some(code), "{told}");
+        let (ended, output) = run_to_end(arguments, folder.path(), &[]);
+        assert_eq!(ended, Some(code), "{output}");
         assert!(
-            told.contains(said) && !told.contains("c2VjcmV0"),
-            "{said}: {told}"
+            output.contains(said) && !output.contains("c2VjcmV0"),
+            "{said}: {output}"
         );
-        assert!(!told.contains("panicked"), "{told}");
+        assert!(!output.contains("panicked"), "{output}");
     }
     assert!(fs::read_to_string(&key).unwrap().contains("c2VjcmV0"));
 }
@@ -209,13 +209,13 @@ fn a_volume_that_the_sidecars_user_may_not_use_is_told_with_owner_and_way_out() 
         command.arg(&binary).args(HOST).current_dir(folder.path());
         command.output().unwrap()
     };
-    let told = |done: &Output| String::from_utf8_lossy(&done.stderr).into_owned();
+    let stderr = |done: &Output| String::from_utf8_lossy(&done.stderr).into_owned();
 
     // A volume that it may not write.
     let (key, apps) = (folder.path().join("key"), folder.path().join("apps"));
     fs::create_dir(&key).unwrap();
     let done = run();
-    let said = told(&done);
+    let said = stderr(&done);
     assert_eq!(done.status.code(), Some(1), "{said}");
     for part in [
         "can't make apps: permission is denied",
@@ -226,7 +226,7 @@ fn a_volume_that_the_sidecars_user_may_not_use_is_told_with_owner_and_way_out() 
     }
     fs::create_dir(&apps).unwrap();
     chown(&apps, Some(13370), None).unwrap();
-    let said = told(&run());
+    let said = stderr(&run());
     assert!(
         said.contains("can't write key/ca.key: permission is denied"),
         "{said}"
@@ -236,7 +236,7 @@ fn a_volume_that_the_sidecars_user_may_not_use_is_told_with_owner_and_way_out() 
     fs::set_permissions(&key, fs::Permissions::from_mode(0o777)).unwrap();
     fs::write(key.join("ca.key"), "another's").unwrap();
     fs::set_permissions(key.join("ca.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    let said = told(&run());
+    let said = stderr(&run());
     assert!(
         said.contains("can't read key/ca.key: permission is denied; it belongs to uid 0"),
         "{said}"
@@ -246,7 +246,7 @@ fn a_volume_that_the_sidecars_user_may_not_use_is_told_with_owner_and_way_out() 
     // As Kubernetes mounts an emptyDir: root's, open to all.
     fs::remove_file(key.join("ca.key")).unwrap();
     let done = run();
-    assert!(done.status.success(), "{}", told(&done));
+    assert!(done.status.success(), "{}", stderr(&done));
     let facts = fs::metadata(key.join("ca.key")).unwrap();
     assert_eq!((facts.uid(), facts.mode() & 0o777), (13370, 0o600));
 }

@@ -26,16 +26,16 @@ pub(super) fn python(script: &str, arguments: &[&str]) -> Output {
 /// be checked.
 pub(super) fn checked(script: &str, arguments: &[&str]) -> String {
     let output = python(script, arguments);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "{script} {arguments:?}:\n{told}{complaints}"
+        "{script} {arguments:?}:\n{printed}{complaints}"
     );
-    if complaints.contains("NOT ") || told.contains("NOT CHECKED") {
-        eprintln!("{complaints}{told}");
+    if complaints.contains("NOT ") || printed.contains("NOT CHECKED") {
+        eprintln!("{complaints}{printed}");
     }
-    told
+    printed
 }
 
 /// The folder with helm and kubectl; none where they could not be installed, which is said.
@@ -135,12 +135,12 @@ fn deploy_every_configuration_inside_is_accepted_by_the_binary() {
     let files = plain();
     let mut arguments = vec!["--configs"];
     arguments.extend(files.iter().map(|path| path.to_str().unwrap()));
-    let mut told = vec![python("manifests.py", &arguments)];
+    let mut printed = vec![python("manifests.py", &arguments)];
     if let Some(tools) = tools() {
-        told.push(python("charts.py", &["configs", &tools]));
+        printed.push(python("charts.py", &["configs", &tools]));
     }
     let mut seen = 0;
-    for output in told {
+    for output in printed {
         assert!(output.status.success(), "{output:?}");
         let found: Vec<(String, String)> = serde_json::from_slice(&output.stdout).unwrap();
         for (place, config) in found {

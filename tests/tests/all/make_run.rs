@@ -82,7 +82,7 @@ fn make_run_serves_the_embedded_model_says_where_and_logs_the_first_exchange() {
 fn with_a_key_the_same_command_serves_the_real_provider() {
     // No provider is called here: `echo` stands in for the binary, so that its arguments show; that
     // each file is right is another test's.
-    let told = |keys: &[&str]| {
+    let output = |keys: &[&str]| {
         let mut command = Command::new(outrigger_tests::root().join("examples/run.sh"));
         command
             .env_remove("OPENAI_API_KEY")
@@ -111,10 +111,10 @@ fn with_a_key_the_same_command_serves_the_real_provider() {
             vec!["https://api.openai.com/v1", "https://api.anthropic.com"],
         ),
     ] {
-        let told = told(&keys);
+        let output = output(&keys);
         assert!(
-            told.trim_end().ends_with(&format!("examples/{file}")),
-            "{keys:?}: {told}"
+            output.trim_end().ends_with(&format!("examples/{file}")),
+            "{keys:?}: {output}"
         );
         let text =
             std::fs::read_to_string(outrigger_tests::root().join("examples").join(file)).unwrap();

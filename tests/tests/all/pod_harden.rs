@@ -11,12 +11,12 @@ use super::config;
 
 /// The kernel's Landlock, as the sidecar found it.
 fn abi(sidecar: &Sidecar) -> u64 {
-    let told = sidecar.metric("outrigger_landlock_abi", &[]);
+    let reported = sidecar.metric("outrigger_landlock_abi", &[]);
     let line = sidecar.log_line(&["\"landlock\"", "enforced"]);
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     #[allow(clippy::cast_precision_loss, reason = "a small number")]
     let logged = line["abi"].as_u64().unwrap() as f64;
-    assert!((told - logged).abs() < 0.5, "{told} {line}");
+    assert!((reported - logged).abs() < 0.5, "{reported} {line}");
     if line["abi"] == 0 {
         eprintln!("NOT TESTED: this kernel has no Landlock");
     }
@@ -129,10 +129,10 @@ fn pod_a_reload_that_needs_what_was_given_up_is_refused_as_a_whole_and_says_so()
     let said = sidecar.log_line(&["it needs a restart", "port"]);
     assert!(said.contains(&other.address.port().to_string()), "{said}");
     assert_eq!(sidecar.generation(), before);
-    let told = wire::get(sidecar.admin, "/generation").json();
+    let reported = wire::get(sidecar.admin, "/generation").json();
     assert!(
-        told["last_error"].as_str().unwrap().contains("restart"),
-        "{told}"
+        reported["last_error"].as_str().unwrap().contains("restart"),
+        "{reported}"
     );
     // A secret in a directory that was not named looks like missing permissions; the remedy is
     // reported all the same.

@@ -8,7 +8,7 @@ use std::os::unix::fs::chown;
 use std::path::PathBuf;
 
 use outrigger_tests::internet::{Internet, Tls};
-use outrigger_tests::netns::{APP, FOREIGN, POD, PROVIDER, PROXY, Pod, SOON, Side, told};
+use outrigger_tests::netns::{APP, FOREIGN, POD, PROVIDER, PROXY, Pod, SOON, Side, output_of};
 use outrigger_tests::{Sidecar, Upstream, eventually, wire};
 use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
@@ -246,7 +246,7 @@ fn pod_curl_is_served_by_name_over_either_family_and_either_http() {
                 .output()
                 .unwrap();
             assert_eq!(
-                told(&output).1,
+                output_of(&output).1,
                 format!("{ANSWER} {version}"),
                 "{family} {http}"
             );
@@ -440,7 +440,7 @@ fn listening(world: &World) -> BTreeSet<u16> {
         .args(["-c", table])
         .output()
         .unwrap();
-    let (code, said) = told(&output);
+    let (code, said) = output_of(&output);
     assert_eq!(code, Some(0), "{said}");
     let port = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -79,10 +79,10 @@ fn pod_of_200_streams_the_short_ones_finish_and_the_rest_are_told() {
     eventually("all streams run", || {
         began.load(Ordering::Relaxed) == STREAMS
     });
-    let told = Instant::now();
+    let signalled = Instant::now();
     sidecar.signal(Signal::TERM);
     let code = sidecar.wait(Duration::from_secs(20)).code();
-    let took = told.elapsed();
+    let took = signalled.elapsed();
     assert_eq!(code, Some(0));
     assert!(
         took < Duration::from_secs(15),
@@ -132,7 +132,7 @@ fn pod_a_hundred_configmap_swaps_under_load_are_taken_up_once_each() {
             .replace("{policies}", &folder.path().display().to_string()),
     );
     let ended = AtomicBool::new(false);
-    let asked = AtomicUsize::new(0);
+    let sent = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -142,7 +142,7 @@ fn pod_a_hundred_configmap_swaps_under_load_are_taken_up_once_each() {
                         Api::Chat.ask("m", "hi", false).to_string(),
                     );
                     assert_eq!(reply.status, 200, "{}", reply.text());
-                    asked.fetch_add(1, Ordering::Relaxed);
+                    sent.fetch_add(1, Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(2));
                 }
             });
@@ -156,5 +156,5 @@ fn pod_a_hundred_configmap_swaps_under_load_are_taken_up_once_each() {
         }
         ended.store(true, Ordering::Relaxed);
     });
-    assert!(asked.load(Ordering::Relaxed) > SWAPS, "there was load");
+    assert!(sent.load(Ordering::Relaxed) > SWAPS, "there was load");
 }

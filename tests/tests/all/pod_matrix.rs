@@ -92,7 +92,7 @@ upstreams:
             "{}/v1/chat/completions",
             base.unwrap_or("https://api.openai.com")
         );
-        let asked = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+        let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
         curl.args([
             "--silent",
             "--show-error",
@@ -101,12 +101,7 @@ upstreams:
             "10",
             &url,
         ]);
-        curl.args([
-            "--header",
-            "content-type: application/json",
-            "--data",
-            asked,
-        ]);
+        curl.args(["--header", "content-type: application/json", "--data", body]);
         for command in [&mut python, &mut node] {
             command.args(base);
         }
@@ -129,20 +124,22 @@ upstreams:
         for output in said.iter().take(2).flatten() {
             let text = String::from_utf8_lossy(&output.stdout);
             let errors = String::from_utf8_lossy(&output.stderr);
-            let told: Value =
+            let outcome: Value =
                 serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{errors}"));
-            let each = told.as_object().unwrap().iter();
-            outcomes.extend(each.map(|(name, told)| (name.clone(), told.as_str().unwrap().into())));
+            let each = outcome.as_object().unwrap().iter();
+            outcomes.extend(
+                each.map(|(name, outcome)| (name.clone(), outcome.as_str().unwrap().into())),
+            );
         }
         let curl = said[2].as_ref().unwrap();
         let finished =
             curl.status.success() && String::from_utf8_lossy(&curl.stdout).contains("[DONE]");
-        let told = if finished {
+        let outcome = if finished {
             "ok".into()
         } else {
             String::from_utf8_lossy(&curl.stderr).into_owned()
         };
-        outcomes.push(("curl".into(), told));
+        outcomes.push(("curl".into(), outcome));
         outcomes
     }
 
@@ -163,8 +160,8 @@ fn exceptions(mode: &str) -> Vec<&'static str> {
     // aiohttp reads the environment only with `trust_env`; Node does from version 24 on, by
     // NODE_USE_ENV_PROXY.
     let node = Command::new("node").arg("--version").output();
-    let version = node.map_or(String::new(), |told| {
-        String::from_utf8_lossy(&told.stdout).into_owned()
+    let version = node.map_or(String::new(), |outcome| {
+        String::from_utf8_lossy(&outcome.stdout).into_owned()
     });
     let major = version
         .trim_start_matches('v')

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use outrigger_tests::eventually;
-use outrigger_tests::netns::{APP, FOREIGN, PROVIDER, PROXY, Pod, SOON, Side, told};
+use outrigger_tests::netns::{APP, FOREIGN, PROVIDER, PROXY, Pod, SOON, Side, output_of};
 
 /// Addresses that redirected connections arrive at.
 const STAND_IN: [SocketAddr; 2] = [
@@ -29,9 +29,9 @@ impl Greeter {
     fn new(listener: TcpListener, name: &'static str) -> Self {
         listener.set_nonblocking(true).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 match listener.accept() {
                     Ok((mut stream, _)) => drop(stream.write_all(name.as_bytes())),
                     Err(_) => std::thread::sleep(Duration::from_millis(1)),
@@ -112,7 +112,7 @@ fn feed(pod: &Pod, side: Side, program: &str, arguments: &[&str], text: &str) {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(text.as_bytes()).unwrap();
     drop(stdin);
-    let (code, said) = told(&child.wait_with_output().unwrap());
+    let (code, said) = output_of(&child.wait_with_output().unwrap());
     assert_eq!(code, Some(0), "{program}: {said}\n{text}");
 }
 
@@ -121,7 +121,7 @@ fn nft(pod: &Pod, words: &str) {
 }
 
 /// Options that reach every kind of match, whole and broken bytes of networks included.
-const WISHES: [&[&str]; 3] = [
+const ARGUMENTS: [&[&str]; 3] = [
     &[],
     &["--uid", "4242", "--to", "7001", "--to6", "7002"],
     &[
@@ -151,9 +151,9 @@ const WISHES: [&[&str]; 3] = [
 #[test]
 fn pod_what_is_installed_is_what_nft_makes_of_what_is_printed() {
     let Some(pod) = Pod::start() else { return };
-    for wish in WISHES {
-        install(&pod, wish);
-        let (code, printed) = pod.rules(wish);
+    for arguments in ARGUMENTS {
+        install(&pod, arguments);
+        let (code, printed) = pod.rules(arguments);
         assert_eq!(code, Some(0));
         // The other namespace serves to see what nft makes of it; twice, as a restarted container
         // would.
@@ -165,8 +165,8 @@ fn pod_what_is_installed_is_what_nft_makes_of_what_is_printed() {
         assert_eq!(installed, pod.ruleset(Side::Internet));
         // And what nft made is known again as these rules and as no others.
         nft(&pod, &printed);
-        assert_eq!(check(&pod, wish).0, Some(0));
-        for other in WISHES.iter().filter(|other| **other != wish) {
+        assert_eq!(check(&pod, arguments).0, Some(0));
+        for other in ARGUMENTS.iter().filter(|other| **other != arguments) {
             assert_eq!(check(&pod, other).0, Some(1), "{other:?}");
         }
     }
@@ -327,7 +327,7 @@ fn pod_without_net_admin_or_with_wrong_options_it_is_one_sentence() {
     let run = |limits: &[&str], arguments: &[&str]| {
         let mut command = pod.command(Side::Pod, 0, "setpriv");
         command.args(limits).arg("--").arg(&outrigger).arg("rules");
-        told(&command.args(arguments).output().unwrap())
+        output_of(&command.args(arguments).output().unwrap())
     };
     let weak: &[&str] = &["--bounding-set", "-net_admin"];
     // A capability that a container adds is of no use to a user other than root: it is not in the
@@ -418,11 +418,11 @@ fn pod_no_connection_slips_by_while_the_rules_are_installed_again() {
             }
             tried
         });
-        for wish in WISHES.iter().cycle().take(30) {
+        for arguments in ARGUMENTS.iter().cycle().take(30) {
             // Whatever else they say, all of them lead 443; the stand-in is found at its own ports
             // only.
-            if !wish.contains(&"--to") {
-                install(&pod, &wish[..wish.len().min(8)]);
+            if !arguments.contains(&"--to") {
+                install(&pod, &arguments[..arguments.len().min(8)]);
             }
         }
         done.store(true, Ordering::Relaxed);
@@ -494,7 +494,7 @@ fn pod_what_is_excluded_is_left_alone() {
 fn pod_without_ipv6_gets_the_rules_as_well() {
     let Some(pod) = Pod::start() else { return };
     let off = "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6";
-    let (code, said) = told(
+    let (code, said) = output_of(
         &pod.command(Side::Pod, 0, "sh")
             .args(["-c", off])
             .output()
@@ -531,8 +531,8 @@ fn pod_the_iptables_form_does_the_same_in_either_variant() {
             );
             continue;
         }
-        for wish in WISHES.iter().rev() {
-            let (_, text) = pod.rules(&[&["--format", "iptables"], *wish].concat());
+        for arguments in ARGUMENTS.iter().rev() {
+            let (_, text) = pod.rules(&[&["--format", "iptables"], *arguments].concat());
             for program in &programs {
                 // Twice: nothing is there twice in either case.
                 feed(&pod, Side::Pod, program, &[], &text);

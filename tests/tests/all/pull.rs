@@ -68,12 +68,12 @@ impl Place {
     fn once(&self, url: &str, more: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
         let mut arguments = self.arguments(url, more);
         arguments.push("--once");
-        let (code, told) = run_to_end(&arguments, self.folder.path(), environment);
+        let (code, output) = run_to_end(&arguments, self.folder.path(), environment);
         assert!(
-            !told.contains(PASSWORD) && !told.contains("t0ken-canary"),
-            "a secret is told: {told}"
+            !output.contains(PASSWORD) && !output.contains("t0ken-canary"),
+            "a secret is told: {output}"
         );
-        (code.unwrap_or(-1), told)
+        (code.unwrap_or(-1), output)
     }
 
     /// Goes on pulling.
@@ -142,22 +142,25 @@ fn pull_from_a_real_registry_a_moved_tag_is_swapped_in_under_a_sidecar() {
         ("OUTRIGGER_REGISTRY_PASSWORD", PASSWORD),
     ];
 
-    let (code, told) = place.once(&url, &[], &[]);
+    let (code, output) = place.once(&url, &[], &[]);
     assert!(
-        code == 1 && told.contains("OUTRIGGER_REGISTRY_USER"),
-        "{told}"
+        code == 1 && output.contains("OUTRIGGER_REGISTRY_USER"),
+        "{output}"
     );
-    let (code, told) = place.once(
+    let (code, output) = place.once(
         &url,
         &[],
         &[known[0], ("OUTRIGGER_REGISTRY_PASSWORD", "wrong")],
     );
     assert!(
-        code == 1 && told.contains("refuses these credentials"),
-        "{told}"
+        code == 1 && output.contains("refuses these credentials"),
+        "{output}"
     );
-    let (code, told) = place.once(&url, &[], &known);
-    assert!(code == 1 && told.contains("check name and tag"), "{told}");
+    let (code, output) = place.once(&url, &[], &known);
+    assert!(
+        code == 1 && output.contains("check name and tag"),
+        "{output}"
+    );
 
     let first = artifact(2, 0);
     registry.push("team/policies", "stable", &first);
@@ -165,14 +168,14 @@ fn pull_from_a_real_registry_a_moved_tag_is_swapped_in_under_a_sidecar() {
     let config = serde_json::json!({ "auths": { registry.address.to_string(): { "auth": "cHVsbGVyOnMzY3JldC1jYW5hcnk=" } } });
     let config_file = place.folder.path().join("config.json");
     std::fs::write(&config_file, config.to_string()).unwrap();
-    let (code, told) = place.once(
+    let (code, output) = place.once(
         &url,
         &["--auth-file", config_file.to_str().unwrap(), "--key", &key],
         &[],
     );
     assert!(
-        code == 0 && told.contains("not pinned") && told.contains(&first.digest()[7..]),
-        "{told}"
+        code == 0 && output.contains("not pinned") && output.contains(&first.digest()[7..]),
+        "{output}"
     );
     assert_eq!(files(&place.into).len(), 2);
 
@@ -247,8 +250,8 @@ fn pull_signs_in_with_a_token_and_takes_no_credentials_along_a_redirect() {
         ),
     ] {
         let place = Place::new();
-        let (code, told) = place.once(&registry.url(), &[], &environment);
-        assert_eq!(code, 0, "{told}");
+        let (code, output) = place.once(&registry.url(), &[], &environment);
+        assert_eq!(code, 0, "{output}");
         assert_eq!(files(&place.into), set(&[("a.wasm", A)]));
         let token = registry
             .server
@@ -281,8 +284,8 @@ fn pull_signs_in_with_a_token_and_takes_no_credentials_along_a_redirect() {
     ] {
         let place = Place::new();
         registry.lie(move |seen| Some(answer(seen, "302 Found", &[to], b"")));
-        let (code, told) = place.once(&registry.url(), &[], &[]);
-        assert!(code == 1 && told.contains("sends elsewhere"), "{told}");
+        let (code, output) = place.once(&registry.url(), &[], &[]);
+        assert!(code == 1 && output.contains("sends elsewhere"), "{output}");
     }
 }
 
@@ -394,14 +397,17 @@ fn pull_keeps_the_last_good_set_whatever_the_registry_sends() {
         ("`good.wasm` twice", manifest(titled("good.wasm"))),
     ];
     registry.serve(Artifact::of(&next));
-    for (told, lie) in cases {
+    for (output, lie) in cases {
         registry.lie(lie);
         let (code, said) = place.once(&registry.url(), &[], &[]);
-        assert!(code == 1 && said.contains(told), "{told}: {code} {said}");
-        assert_eq!(files(&place.into), good, "{told}");
+        assert!(
+            code == 1 && said.contains(output),
+            "{output}: {code} {said}"
+        );
+        assert_eq!(files(&place.into), good, "{output}");
         let left = std::fs::read_dir(&place.into).unwrap().flatten();
         let left = left.filter(|e| e.file_name().to_string_lossy().starts_with("..partial"));
-        assert_eq!(left.count(), 0, "{told}: nothing half is left");
+        assert_eq!(left.count(), 0, "{output}: nothing half is left");
     }
     assert!(
         !Path::new("/tmp/escaped.wasm").exists()
@@ -435,14 +441,14 @@ fn pull_of_a_digest_takes_that_alone_and_asks_nobody_once_it_is_there() {
     let registry = Scripted::start(second.clone());
     let place = Place::new();
     let pinned = format!("{}:stable@{}", registry.url(), first.digest());
-    let (code, told) = place.once(&pinned, &[], &[]);
+    let (code, output) = place.once(&pinned, &[], &[]);
     assert!(
         code == 1
-            && told.contains("the manifest has sha256")
-            && told.contains(&second.digest()[7..]),
-        "{told}"
+            && output.contains("the manifest has sha256")
+            && output.contains(&second.digest()[7..]),
+        "{output}"
     );
-    assert!(files(&place.into).is_empty() && !told.contains("not pinned"));
+    assert!(files(&place.into).is_empty() && !output.contains("not pinned"));
 
     registry.serve(first);
     let mut following = place.follow(&pinned, &["--every", "1s"], &[]);
@@ -567,7 +573,7 @@ fn pull_says_which_argument_is_wrong() {
         let arguments = [&["pull"], arguments, &["--into", into, "--once"]].concat();
         run_to_end(&arguments, place.folder.path(), environment)
     };
-    for (arguments, told) in [
+    for (arguments, output) in [
         (vec!["registry.example/p"], "does not begin with `oci://`"),
         (
             vec!["oci://registry.example/p", "--every", "soon"],
@@ -596,7 +602,7 @@ fn pull_says_which_argument_is_wrong() {
     ] {
         let (code, said) = run(&arguments, &[]);
         assert!(
-            code == Some(2) && said.contains(told),
+            code == Some(2) && said.contains(output),
             "{arguments:?}: {code:?} {said}"
         );
     }

@@ -195,10 +195,10 @@ fn a_new_policy_serves_and_a_bad_one_changes_nothing() {
     );
     assert_eq!(sidecar.generation(), generation);
     sidecar.log_line(&["probe", "keeping"]);
-    let told = wire::get(sidecar.admin, "/policies").text();
+    let reported = wire::get(sidecar.admin, "/policies").text();
     assert!(
-        told.contains("probe") && told.contains("reason"),
-        "/policies tells: {told}"
+        reported.contains("probe") && reported.contains("reason"),
+        "/policies tells: {reported}"
     );
     assert!(sidecar.is_ready(), "a bad file harms nobody");
 }

@@ -17,11 +17,11 @@ fn a_length_beside_chunks_does_not_cut_the_reply() {
     });
     for chain in ["", "[{ use: probe, config: { reads: true } }]"] {
         let sidecar = Sidecar::start(&config(&upstream, chain));
-        let asked = sidecar.post(
+        let reply = sidecar.post(
             Api::Chat.path(),
             Api::Chat.ask("m", "hi", false).to_string(),
         );
-        for reply in [asked, wire::get(sidecar.base, "/v1/models")] {
+        for reply in [reply, wire::get(sidecar.base, "/v1/models")] {
             assert_eq!(reply.text(), whole, "{chain}: {}", reply.head);
             assert!(
                 reply.header("content-length") != Some("5"),
@@ -48,11 +48,11 @@ fn a_length_that_is_written_twice_reaches_the_app_once() {
             vec![Step::Send([head.as_bytes(), body.as_bytes()].concat())]
         });
         let sidecar = Sidecar::start(&config(&upstream, ""));
-        let asked = sidecar.post(
+        let reply = sidecar.post(
             Api::Chat.path(),
             Api::Chat.ask("m", "hi", false).to_string(),
         );
-        for reply in [asked, wire::get(sidecar.base, "/v1/models")] {
+        for reply in [reply, wire::get(sidecar.base, "/v1/models")] {
             assert_eq!(reply.text(), whole, "{}", reply.head);
             let lines = reply.head.to_ascii_lowercase();
             let lengths: Vec<_> = lines

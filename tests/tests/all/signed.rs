@@ -61,12 +61,12 @@ impl Place {
         std::fs::write(&file, format!("{listen}{config}")).unwrap();
         for command in ["check", "run"] {
             let arguments = [command, "--config", "outrigger.yaml"];
-            let (code, told) = run_to_end(&arguments, self.folder.path(), &[]);
-            assert_eq!(code, Some(2), "{command}: {told}");
+            let (code, output) = run_to_end(&arguments, self.folder.path(), &[]);
+            assert_eq!(code, Some(2), "{command}: {output}");
             for word in words {
                 assert!(
-                    told.contains(word),
-                    "{command} does not say `{word}`: {told}"
+                    output.contains(word),
+                    "{command} does not say `{word}`: {output}"
                 );
             }
         }
@@ -109,30 +109,33 @@ fn signed_keys_signatures_and_verdicts_on_the_command_line() {
         0o600
     );
     let run = |arguments: &[&str]| {
-        let (code, told) = run_to_end(arguments, at, &[]);
-        assert!(!told.contains(secret), "the key is told: {told}");
-        (code, told)
+        let (code, output) = run_to_end(arguments, at, &[]);
+        assert!(!output.contains(secret), "the key is told: {output}");
+        (code, output)
     };
-    let (code, told) = run(&["policy", "keygen", "--out", "team"]);
+    let (code, output) = run(&["policy", "keygen", "--out", "team"]);
     assert!(
-        code == Some(2) && told.contains("never written over"),
-        "{told}"
+        code == Some(2) && output.contains("never written over"),
+        "{output}"
     );
 
     let module = probe(1, 0);
     std::fs::write(at.join("probe.wasm"), &module).unwrap();
     std::fs::write(at.join("other.wasm"), &module).unwrap();
-    let (code, told) = run(&["policy", "sign", "other.wasm", "--key", "team.key"]);
+    let (code, output) = run(&["policy", "sign", "other.wasm", "--key", "team.key"]);
     assert!(
-        code == Some(2) && told.contains("named `other`") && told.contains("--name other"),
-        "{told}"
+        code == Some(2) && output.contains("named `other`") && output.contains("--name other"),
+        "{output}"
     );
-    let (code, told) = run(&["policy", "sign", "probe.wasm", "--key", "team.pub"]);
-    assert!(code == Some(2) && told.contains("no Ed25519 key"), "{told}");
-    let (code, told) = run(&["policy", "sign", "probe.wasm", "--key", "team.key"]);
+    let (code, output) = run(&["policy", "sign", "probe.wasm", "--key", "team.pub"]);
     assert!(
-        code == Some(0) && told.contains("probe 1.0.0") && told.contains(&place.team.id),
-        "{told}"
+        code == Some(2) && output.contains("no Ed25519 key"),
+        "{output}"
+    );
+    let (code, output) = run(&["policy", "sign", "probe.wasm", "--key", "team.key"]);
+    assert!(
+        code == Some(0) && output.contains("probe 1.0.0") && output.contains(&place.team.id),
+        "{output}"
     );
 
     let stranger = Signer::new(at, "stranger");
@@ -143,29 +146,29 @@ fn signed_keys_signatures_and_verdicts_on_the_command_line() {
     };
     assert_eq!(verify(&["team.pub"]).0, Some(0));
     assert_eq!(verify(&["stranger.pub", "team.pub"]).0, Some(0));
-    let (code, told) = verify(&["stranger.pub"]);
+    let (code, output) = verify(&["stranger.pub"]);
     assert!(
-        code == Some(2) && told.contains(&place.team.id) && told.contains(&stranger.id),
-        "{told}"
+        code == Some(2) && output.contains(&place.team.id) && output.contains(&stranger.id),
+        "{output}"
     );
-    let (code, told) = verify(&["team.key"]);
+    let (code, output) = verify(&["team.key"]);
     assert!(
-        code == Some(2) && told.contains("is a secret key"),
-        "{told}"
+        code == Some(2) && output.contains("is a secret key"),
+        "{output}"
     );
     let mut flipped = module.clone();
     flipped[module.len() / 2] ^= 1;
     std::fs::write(at.join("probe.wasm"), flipped).unwrap();
-    let (code, told) = verify(&["team.pub"]);
+    let (code, output) = verify(&["team.pub"]);
     assert!(
-        code == Some(2) && told.contains("the file was changed"),
-        "{told}"
+        code == Some(2) && output.contains("the file was changed"),
+        "{output}"
     );
     std::fs::write(at.join("text.wasm"), "no module").unwrap();
-    let (code, told) = run(&["policy", "sign", "text.wasm", "--key", "team.key"]);
+    let (code, output) = run(&["policy", "sign", "text.wasm", "--key", "team.key"]);
     assert!(
-        code == Some(2) && told.contains("not a valid wasm file"),
-        "{told}"
+        code == Some(2) && output.contains("not a valid wasm file"),
+        "{output}"
     );
 }
 
@@ -243,7 +246,7 @@ fn signed_at_start_what_does_not_hold_ends_the_process_with_a_sentence() {
     let sidecar = place.start(&pin);
     serves(&sidecar);
     assert_eq!(policies(&sidecar)["signed_by"], *team);
-    let (code, told) = run_to_end(
+    let (code, output) = run_to_end(
         &[
             "check",
             "--config",
@@ -258,8 +261,8 @@ fn signed_at_start_what_does_not_hold_ends_the_process_with_a_sentence() {
         &[],
     );
     assert!(
-        code == Some(0) && told.contains("1 of them signed"),
-        "{told}"
+        code == Some(0) && output.contains("1 of them signed"),
+        "{output}"
     );
 }
 
@@ -284,10 +287,10 @@ fn signed_compiled_code_is_never_taken_from_the_directory() {
     let file = place.folder.path().join("outrigger.yaml");
     std::fs::write(&file, place.config("", "")).unwrap();
     let arguments = ["run", "--config", "outrigger.yaml"];
-    let (code, told) = run_to_end(&arguments, place.folder.path(), &[]);
+    let (code, output) = run_to_end(&arguments, place.folder.path(), &[]);
     assert!(
-        code == Some(2) && told.contains("there is no `probe.wasm`"),
-        "{told}"
+        code == Some(2) && output.contains("there is no `probe.wasm`"),
+        "{output}"
     );
 }
 
@@ -303,11 +306,11 @@ fn signed_at_a_reload_what_does_not_hold_leaves_the_former_module_and_is_told_ev
     // Somebody who can write to the directory, and has no key.
     place.put("probe.wasm", probe(2, 1));
     sidecar.log_line(&["probe", "of two builds", "keeping the former one"]);
-    let told = policies(&sidecar);
-    assert_eq!(told["sha256"], serving);
+    let output = policies(&sidecar);
+    assert_eq!(output["sha256"], serving);
     assert!(
-        told["reason"].as_str().unwrap().contains(&place.team.id),
-        "{told}"
+        output["reason"].as_str().unwrap().contains(&place.team.id),
+        "{output}"
     );
     assert!(failures() >= 1.0);
     assert_eq!(sidecar.generation(), generation);
@@ -325,19 +328,19 @@ fn signed_at_a_reload_what_does_not_hold_leaves_the_former_module_and_is_told_ev
             .display()
             .to_string(),
     ];
-    let (code, told) = run_to_end(&arguments, place.folder.path(), &[]);
+    let (code, output) = run_to_end(&arguments, place.folder.path(), &[]);
     assert!(
-        code == Some(2) && told.contains("no probe.wasm.sig"),
-        "{told}"
+        code == Some(2) && output.contains("no probe.wasm.sig"),
+        "{output}"
     );
 
     // Signed at last: the signature alone is a change.
     place.put("probe.wasm.sig", place.team.sign("probe", &probe(2, 1)));
     eventually("it is taken up", || sidecar.generation() > generation);
-    let told = policies(&sidecar);
+    let output = policies(&sidecar);
     assert!(
-        told["sha256"] != serving && told["reason"].is_null(),
-        "{told}"
+        output["sha256"] != serving && output["reason"].is_null(),
+        "{output}"
     );
     serves(&sidecar);
     assert!(sidecar.is_ready());

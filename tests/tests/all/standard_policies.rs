@@ -32,7 +32,7 @@ fn parrot() -> Upstream {
                 .as_array()
                 .and_then(|all| all.last()?["content"].as_str().map(str::to_owned))
         };
-        let told = match api {
+        let shown = match api {
             Api::Responses => body["input"]
                 .as_str()
                 .map(str::to_owned)
@@ -41,10 +41,10 @@ fn parrot() -> Upstream {
         }
         .unwrap_or_default();
         if body["stream"] == true {
-            let pieces: Vec<String> = told.chars().map(String::from).collect();
+            let pieces: Vec<String> = shown.chars().map(String::from).collect();
             replies::stream(&api.events(&pieces.iter().map(String::as_str).collect::<Vec<_>>()))
         } else {
-            vec![Step::Send(replies::json_body(&api.whole(&told)))]
+            vec![Step::Send(replies::json_body(&api.whole(&shown)))]
         }
     })
 }
@@ -125,11 +125,11 @@ fn tool_arguments_in_the_reply_are_restored_as_json() {
     // The provider calls a tool with the placeholder that it was given; the value needs escaping
     // inside two layers of JSON.
     let upstream = Upstream::start(|seen, _| {
-        let told = seen.json()["messages"][0]["content"]
+        let shown = seen.json()["messages"][0]["content"]
             .as_str()
             .unwrap()
             .to_owned();
-        let arguments = serde_json::json!({"to": told}).to_string();
+        let arguments = serde_json::json!({"to": shown}).to_string();
         let events: Vec<String> = arguments
             .as_bytes()
             .chunks(3)

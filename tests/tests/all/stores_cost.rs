@@ -75,14 +75,14 @@ fn a_streams_usage_is_asked_for_in_the_apps_place_counted_priced_and_taken_out()
         (sidecar.metric("outrigger_cost_usd_total", &labels) - cost).abs() < 1e-9
     });
 
-    let asked = post(
+    let reply = post(
         &sidecar,
         Api::Chat.path(),
         &[],
         &body(r#","stream_options":{"include_usage":true}"#),
     );
     assert!(
-        asked.text().contains("\"prompt_tokens\":1000"),
+        reply.text().contains("\"prompt_tokens\":1000"),
         "who asks for it gets it"
     );
 }
@@ -106,12 +106,12 @@ fn a_kept_stream_tells_its_usage_to_those_who_ask_for_it_only() {
         assert_eq!(again.text(), plain, "no usage that it did not ask for");
         again.header("x-outrigger-cache") == Some("hit")
     });
-    let asked = ask(r#","stream_options":{"include_usage":true}"#);
-    assert_eq!(asked.header("x-outrigger-cache"), Some("hit"));
+    let reply = ask(r#","stream_options":{"include_usage":true}"#);
+    assert_eq!(reply.header("x-outrigger-cache"), Some("hit"));
     assert!(
-        asked.text().contains("\"prompt_tokens\":1000"),
+        reply.text().contains("\"prompt_tokens\":1000"),
         "{}",
-        asked.text()
+        reply.text()
     );
     assert_eq!(upstream.count(), 1);
 }
@@ -134,8 +134,8 @@ fn a_model_without_a_price_is_counted_as_such_and_a_prices_file_gives_it_one() {
         file.display()
     );
     let priced = Sidecar::start(&(config(&upstream, "") + &prices));
-    let told = post(&priced, Api::Chat.path(), &[], whole);
-    assert_eq!(told.header("x-outrigger-cost-usd"), Some("0.00002"));
+    let reply = post(&priced, Api::Chat.path(), &[], whole);
+    assert_eq!(reply.header("x-outrigger-cost-usd"), Some("0.00002"));
     eventually("10 tokens in and 5 out", || {
         (priced.metric("outrigger_cost_usd_total", &[]) - 20e-6).abs() < 1e-12
     });

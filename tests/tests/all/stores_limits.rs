@@ -225,7 +225,7 @@ fn two_replicas_with_one_redis_hold_one_limit_and_a_killed_one_doubles_nothing()
 
     // One dies with exchanges under way: what they reserved lapses, what was settled stays.
     let victim = start();
-    let held: Vec<wire::Connection> = (0..5)
+    let connections: Vec<wire::Connection> = (0..5)
         .map(|_| {
             let mut app = wire::Connection::open(victim.base);
             let body = Api::Chat.ask("hangs", "hi", true).to_string();
@@ -241,7 +241,7 @@ fn two_replicas_with_one_redis_hold_one_limit_and_a_killed_one_doubles_nothing()
         .collect();
     assert_eq!(used(&replicas[0]), Some(35));
     victim.signal(rustix::process::Signal::KILL);
-    drop(held);
+    drop(connections);
     eventually("the dead replica's reservations lapse", || {
         used(&replicas[0]) == Some(30)
     });
@@ -293,15 +293,15 @@ fn a_budget_downgrades_then_refuses_and_tells_a_webhook_once() {
     });
     assert_eq!(served("b").model(), "big", "each tenant has its own");
     eventually("the webhook hears of it", || hook.count() > 0);
-    let told = hook.last().json();
-    assert_eq!(told["share"], Value::from(0.8), "{told}");
+    let event = hook.last().json();
+    assert_eq!(event["share"], Value::from(0.8), "{event}");
     for _ in 0..5 {
         of("a");
     }
     let of_the_day = hook
         .seen()
         .iter()
-        .filter(|seen| seen.json()["limit"] == told["limit"])
+        .filter(|seen| seen.json()["limit"] == event["limit"])
         .count();
     assert_eq!(of_the_day, 1, "once a period and share");
 }

@@ -64,7 +64,7 @@ fn a_kept_reply_is_byte_exact_in_its_own_form_and_reads_the_same_in_the_other_in
             assert!(
                 again.header("age").is_some() && again.header("x-outrigger-cache-entry").is_some()
             );
-            let told = upstream.count();
+            let before = upstream.count();
             for sdk in [Sdk::OpenaiPython, Sdk::AnthropicPython] {
                 if !sdk.apis().contains(&api) {
                     continue;
@@ -85,7 +85,7 @@ fn a_kept_reply_is_byte_exact_in_its_own_form_and_reads_the_same_in_the_other_in
             }
             // An SDK's body may differ from ours by its own defaults, but its two forms differ by
             // `stream` alone: one more call at the most.
-            assert!(upstream.count() <= told.max(calls) + 1, "{api:?}");
+            assert!(upstream.count() <= before.max(calls) + 1, "{api:?}");
         }
     }
 }
@@ -172,7 +172,7 @@ fn identical_streams_at_once_share_one_call_and_all_read_the_same_bytes() {
     let (many, joined) = (1000, AtomicUsize::new(0));
     let start = Barrier::new(many);
     let texts: BTreeSet<String> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..many)
+        let exchanges: Vec<_> = (0..many)
             .map(|n| {
                 let (start, sidecar, joined) = (&start, &sidecar, &joined);
                 scope.spawn(move || {
@@ -189,9 +189,9 @@ fn identical_streams_at_once_share_one_call_and_all_read_the_same_bytes() {
                 })
             })
             .collect();
-        asked
+        exchanges
             .into_iter()
-            .map(|asked| asked.join().unwrap())
+            .map(|exchanges| exchanges.join().unwrap())
             .collect()
     });
     assert_eq!(upstream.count(), 1, "one call for all");
@@ -255,25 +255,25 @@ fn a_leader_that_leaves_or_fails_does_not_fail_those_who_joined() {
     });
     let sidecar = Sidecar::start(&config(&fails, &cache()));
     let answers: Vec<(u16, Option<String>)> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..10)
+        let exchanges: Vec<_> = (0..10)
             .map(|n| {
                 let sidecar = &sidecar;
                 scope.spawn(move || {
                     std::thread::sleep(Duration::from_millis(10 * n));
                     let reply = ask(sidecar, Api::Chat, "hi", false);
-                    let told = reply.header("x-outrigger-cache").map(str::to_owned);
-                    (reply.status, told)
+                    let cache = reply.header("x-outrigger-cache").map(str::to_owned);
+                    (reply.status, cache)
                 })
             })
             .collect();
-        asked
+        exchanges
             .into_iter()
-            .map(|asked| asked.join().unwrap())
+            .map(|exchanges| exchanges.join().unwrap())
             .collect()
     });
     let with = |status: u16| answers.iter().filter(|(got, _)| *got == status).count();
     assert_eq!((with(429), with(200)), (1, 9), "{answers:?}");
-    let own = |(status, told): &&(u16, Option<String>)| *status == 200 && told.is_none();
+    let own = |(status, cache): &&(u16, Option<String>)| *status == 200 && cache.is_none();
     let own = answers.iter().filter(own).count();
     assert!(
         own >= 1,
@@ -284,11 +284,11 @@ fn a_leader_that_leaves_or_fails_does_not_fail_those_who_joined() {
 #[test]
 fn what_a_policy_above_hides_is_not_kept_and_is_restored_for_each_caller_from_the_same_entry() {
     let upstream = Upstream::start(|seen, _| {
-        let told = seen.json()["messages"][0]["content"]
+        let cache = seen.json()["messages"][0]["content"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        vec![Step::Send(replies::json_body(&Api::Chat.whole(&told)))]
+        vec![Step::Send(replies::json_body(&Api::Chat.whole(&cache)))]
     });
     let chain =
         format!("[{{ use: pii-redact, config: {{ detect: [email], mode: tokenize }} }}, {CACHE}]");

@@ -279,13 +279,13 @@ fn after_the_drain_window_a_stream_ends_with_an_error_in_its_dialect() {
         ));
         let (_, head) = connection.head().unwrap();
         let mut text = connection.chunk().unwrap().unwrap();
-        let asked = Instant::now();
+        let began = Instant::now();
         sidecar.signal(Signal::TERM);
         let (rest, _) = connection.body(&head);
         text.extend(rest);
         let text = String::from_utf8(text).unwrap();
         assert!(
-            asked.elapsed() >= Duration::from_millis(900),
+            began.elapsed() >= Duration::from_millis(900),
             "the window is kept"
         );
         assert!(

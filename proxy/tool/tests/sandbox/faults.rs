@@ -144,9 +144,9 @@ async fn a_full_pool_is_a_fault_and_frees_itself() {
     };
     let loader = Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap();
     let policy = loader.load(source("{}")).unwrap();
-    let held: Vec<_> = (0..4).map(|_| policy.start().unwrap()).collect();
+    let instances: Vec<_> = (0..4).map(|_| policy.start().unwrap()).collect();
     assert_eq!(policy.start().err(), Some(Fault::NoSlot));
-    drop(held);
+    drop(instances);
     assert!(policy.start().is_ok());
 }
 
@@ -158,10 +158,10 @@ async fn the_memory_of_all_instances_together_is_bounded_and_given_back() {
     };
     let loader = Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap();
     let policy = loader.load(source("{}")).unwrap();
-    let held: Vec<_> = (0..16).map(|_| policy.start().unwrap()).collect();
+    let instances: Vec<_> = (0..16).map(|_| policy.start().unwrap()).collect();
     assert_eq!(loader.memory_taken(), 1 << 20);
     assert_eq!(policy.start().err(), Some(Fault::NoMemory));
-    drop(held);
+    drop(instances);
     assert_eq!(loader.memory_taken(), 0);
     assert!(policy.memory_high_water() > 0);
 }

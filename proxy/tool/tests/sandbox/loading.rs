@@ -12,8 +12,8 @@ fn refused(source: Source) -> LoadError {
 
 #[test]
 fn configure_and_describe_that_misbehave_refuse_the_policy() {
-    let told = refused(source(r#"{"configure":"error"}"#));
-    assert_eq!(told, LoadError::Configuration(REFUSAL.into()));
+    let error = refused(source(r#"{"configure":"error"}"#));
+    assert_eq!(error, LoadError::Configuration(REFUSAL.into()));
     for hook in ["configure", "describe"] {
         for (how, label) in [
             ("loop", "cpu_time"),
@@ -46,12 +46,12 @@ fn a_capability_must_be_granted_and_is_named_where_it_is_not() {
         grants,
         ..source("{}")
     };
-    let told = refused(capable(Grants::default()));
-    assert_eq!(told, LoadError::Ungranted("fetch".into()));
-    assert!(told.to_string().contains("`fetch`"), "{told}");
+    let error = refused(capable(Grants::default()));
+    assert_eq!(error, LoadError::Ungranted("fetch".into()));
+    assert!(error.to_string().contains("`fetch`"), "{error}");
     let half = Grants::default().with_hosts(&FETCH, ["granted.example"]);
-    let told = refused(capable(half));
-    assert_eq!(told, LoadError::Ungranted("values".into()));
+    let error = refused(capable(half));
+    assert_eq!(error, LoadError::Ungranted("values".into()));
     let policy = load("{}");
     assert_eq!(
         policy.info().imports,
@@ -77,24 +77,27 @@ fn patched(from: &str, to: &str) -> Vec<u8> {
 #[test]
 fn a_policy_for_another_version_is_told_to_be_rebuilt() {
     let bytes = patched("@0.3.0", "@0.9.0");
-    let told = refused(Source {
+    let error = refused(Source {
         bytes,
         ..source("{}")
     })
     .to_string();
-    assert!(told.contains("0.9.0"), "{told}");
-    assert!(told.contains("rebuild it with outrigger-sdk 0.3"), "{told}");
+    assert!(error.contains("0.9.0"), "{error}");
+    assert!(
+        error.contains("rebuild it with outrigger-sdk 0.3"),
+        "{error}"
+    );
 }
 
 #[test]
 fn an_import_that_nobody_offers_is_refused_by_its_name() {
     let other = "wasi:sockets/tcp@0.2.0000000";
     let bytes = patched("outrigger:policy/clock@0.3.0", other);
-    let told = refused(Source {
+    let error = refused(Source {
         bytes,
         ..source("{}")
     });
-    assert_eq!(told, LoadError::Unknown(other.into()));
+    assert_eq!(error, LoadError::Unknown(other.into()));
 }
 
 #[test]
@@ -103,22 +106,22 @@ fn a_file_of_two_versions_is_refused() {
         "outrigger:policy/clock@0.3.0",
         "outrigger:policy/clock@0.2.0",
     );
-    let told = refused(Source {
+    let error = refused(Source {
         bytes,
         ..source("{}")
     });
-    assert_eq!(told.label(), "version");
-    assert!(told.to_string().contains("clock@0.2.0"), "{told}");
+    assert_eq!(error.label(), "version");
+    assert!(error.to_string().contains("clock@0.2.0"), "{error}");
 }
 
 #[test]
 fn a_place_that_the_host_does_not_know_refuses_the_policy_and_a_star_is_every_place() {
-    let told = refused(source(r#"{"reads":"hologram"}"#)).to_string();
+    let error = refused(source(r#"{"reads":"hologram"}"#)).to_string();
     assert!(
-        told.contains("`reads` lists the place `hologram`"),
-        "{told}"
+        error.contains("`reads` lists the place `hologram`"),
+        "{error}"
     );
-    assert!(told.contains("user, assistant"), "{told}");
+    assert!(error.contains("user, assistant"), "{error}");
     for (place, expected) in [
         ("*", Places::ALL),
         ("other", Places::NONE.with(Place::Other)),
@@ -157,21 +160,21 @@ fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger-tool"));
     for compiler in [Compiler::InProcess, Compiler::Child(program)] {
         let loader = Loader::new(Options::default(), None, compiler, Host::none()).unwrap();
-        let told = loader.load(Source {
+        let error = loader.load(Source {
             bytes: with_a_tag(),
             ..source("{}")
         });
-        assert_eq!(told.err(), Some(LoadError::Proposals("exceptions".into())));
+        assert_eq!(error.err(), Some(LoadError::Proposals("exceptions".into())));
     }
     // It is said before that the file is no policy at all.
     let shared = b"\0asm\x01\0\0\0\x05\x04\x01\x03\x01\x01".to_vec();
-    let told = refused(Source {
+    let error = refused(Source {
         bytes: shared.clone(),
         ..source("{}")
     });
-    assert_eq!(told, LoadError::Proposals("threads".into()));
-    let told = sandbox::introduced(&shared);
-    assert_eq!(told.err(), Some(LoadError::Proposals("threads".into())));
+    assert_eq!(error, LoadError::Proposals("threads".into()));
+    let error = sandbox::introduced(&shared);
+    assert_eq!(error.err(), Some(LoadError::Proposals("threads".into())));
 }
 
 #[test]
@@ -179,12 +182,12 @@ fn a_file_that_is_cut_anywhere_is_refused_and_harms_nobody() {
     let whole = file("unruly.wasm");
     for n in (0..whole.len()).step_by(whole.len() / 40) {
         let bytes = whole[..n].to_vec();
-        let told = refused(Source {
+        let error = refused(Source {
             bytes,
             ..source("{}")
         });
-        let plain = matches!(told, LoadError::Malformed(_) | LoadError::NotAPolicy);
-        assert!(plain, "{n}: {told}");
+        let plain = matches!(error, LoadError::Malformed(_) | LoadError::NotAPolicy);
+        assert!(plain, "{n}: {error}");
     }
 }
 
@@ -246,16 +249,16 @@ fn a_child_compiles_with_the_same_outcome_with_and_without_a_cache() {
         let policy = loader.load(source(r#"{"request":"refuse"}"#)).unwrap();
         assert_eq!(policy.info().not_snapshotted, None);
         assert_eq!(policy.manifest().version, "0.1.0");
-        let told = loader.load(source(r#"{"configure":"error"}"#)).err();
-        assert_eq!(told, Some(LoadError::Configuration(REFUSAL.into())));
+        let error = loader.load(source(r#"{"configure":"error"}"#)).err();
+        assert_eq!(error, Some(LoadError::Configuration(REFUSAL.into())));
         let loader = loader.load_time(Duration::from_millis(200));
-        let told = loader.load(source(r#"{"configure":"loop"}"#)).err();
-        assert_eq!(told, Some(LoadError::Fault(Fault::CpuTime)));
+        let error = loader.load(source(r#"{"configure":"loop"}"#)).err();
+        assert_eq!(error, Some(LoadError::Fault(Fault::CpuTime)));
     }
     let gone = Compiler::Child("/no/such/program".into());
     let loader = Loader::new(Options::default(), None, gone, Host::none()).unwrap();
-    let told = loader.load(source("{}")).err();
-    assert!(matches!(told, Some(LoadError::Compile(_))), "{told:?}");
+    let error = loader.load(source("{}")).err();
+    assert!(matches!(error, Some(LoadError::Compile(_))), "{error:?}");
 }
 
 /// The file as a component with something in it that can't be snapshotted: a component in the component, with a module in it.
@@ -281,8 +284,8 @@ async fn a_component_that_cannot_be_snapshotted_is_configured_in_each_instance_a
         })
     };
     let policy = load(r#"{"request":"echo_config","reply":"upper"}"#).unwrap();
-    let told = policy.info().not_snapshotted.clone().unwrap();
-    assert!(told.contains("nested components"), "{told}");
+    let error = policy.info().not_snapshotted.clone().unwrap();
+    assert!(error.contains("nested components"), "{error}");
     for _ in 0..3 {
         let (instance, decision) = ask(&policy, "hi").await.1.unwrap();
         let config = r#"{"request":"echo_config","reply":"upper"}"#;
@@ -293,8 +296,8 @@ async fn a_component_that_cannot_be_snapshotted_is_configured_in_each_instance_a
     let again = load(r#"{"request":"echo_config","reply":"upper"}"#).unwrap();
     assert!(again.info().cached && again.info().not_snapshotted.is_some());
 
-    let told = load(r#"{"configure":"error"}"#).err();
-    assert_eq!(told, Some(LoadError::Configuration(REFUSAL.into())));
-    let told = load(r#"{"configure":"loop"}"#).err();
-    assert_eq!(told, Some(LoadError::Fault(Fault::CpuTime)));
+    let error = load(r#"{"configure":"error"}"#).err();
+    assert_eq!(error, Some(LoadError::Configuration(REFUSAL.into())));
+    let error = load(r#"{"configure":"loop"}"#).err();
+    assert_eq!(error, Some(LoadError::Fault(Fault::CpuTime)));
 }
