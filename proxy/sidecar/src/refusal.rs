@@ -1,10 +1,12 @@
 //! Every answer that Outrigger gives in its own name, in the caller's dialect.
 
-use std::{borrow::Cow, error::Error, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use dialect::{Dialect, answer};
 use http::{HeaderValue, StatusCode};
 use policy::Denial;
+
+use crate::BoxError;
 
 /// Longest wait after which an SDK is to try again by itself. They sleep for as long as
 /// `retry-after` says (one of them, seen, for all of 300 s); a longer wait is sent, and left to the
@@ -23,7 +25,7 @@ pub struct Refusal {
     /// Set where waiting helps.
     pub retry_after: Option<Duration>,
     /// For the operator's log only; never sent to the app.
-    pub cause: Option<Box<dyn Error + Send + Sync>>,
+    pub cause: Option<BoxError>,
 }
 
 /// The kinds of refusals.
@@ -142,7 +144,7 @@ impl Refusal {
 
     /// With what the operator may know besides.
     #[must_use]
-    pub fn caused_by(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn caused_by(self, cause: impl Into<BoxError>) -> Self {
         Self {
             cause: Some(cause.into()),
             ..self

@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
-use crate::config::Limits;
+use crate::{BoxError, config::Limits};
 
 /// Largest buffer that is made on the word of a `content-length` alone.
 const TRUSTED: usize = 1 << 20;
@@ -27,7 +27,7 @@ pub(super) enum Incomplete {
     /// Other bodies take all the memory that bodies may.
     NoRoom,
     /// The peer broke off.
-    Broken(Box<dyn std::error::Error + Send + Sync>),
+    Broken(BoxError),
 }
 
 /// Takes and forgets what is left of a refused body, within bounds: a peer that is still writing
@@ -92,7 +92,7 @@ pub(super) async fn collect<B>(
     silence: Duration,
 ) -> Result<Bytes, Incomplete>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     gather(body, limit, Pace { silence, rate: 0 }, |_| true).await
 }
@@ -106,7 +106,7 @@ pub(super) async fn gather<B>(
     mut room: impl FnMut(usize) -> bool,
 ) -> Result<Bytes, Incomplete>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     let mut begun = None;
     let expected = body.size_hint().lower();

@@ -24,15 +24,16 @@ use tokio::time::Instant;
 use super::{
     Reply, Worker,
     attempt::{Failure, Transport},
+    passing::payload,
     path_of,
-    refusals::{too_large, unseen_reply},
+    refusals::unseen_reply,
     render::{Outgoing, call, plan},
     settle::ExchangeGuard,
 };
 use crate::{
+    BoxError,
     cost::{NanoDollars, Price},
     refusal::Refusal,
-    upstream::Payload,
 };
 
 /// Replies that are waited for.
@@ -128,10 +129,7 @@ impl<T: Transport> Worker<T> {
         guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-            + Send
-            + Unpin
-            + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let generation = std::sync::Arc::clone(&guard.generation);
         let chain = &generation.chain;
@@ -146,15 +144,10 @@ impl<T: Transport> Worker<T> {
             return Err(blocked(chain, policy, reason));
         }
         let (parts, body) = request.into_parts();
-        let config = &generation.config;
-        let limit = config.limits.request_body;
-        if body.size_hint().lower() > limit as u64 {
-            return Err(too_large(limit));
-        }
+        let payload = payload(&parts.headers, body, guard).await?;
         guard.run = Some(Run::new(chain, || Instant::now().into_std()));
         let empty = RequestBody::wire(guard.record.dialect, Bytes::new()).at(path_of(&parts));
         let call = call(parts, empty, guard);
-        let payload = Payload::Stream(Box::pin(http_body_util::Limited::new(body, limit)));
         let plan = plan(&generation, &call)?;
         let outgoing = Outgoing::streamed(call, payload);
         let sent = self.attempts(outgoing, &plan, guard).await;

@@ -15,6 +15,7 @@ use policy::Call;
 use tokio::time::Instant;
 
 use crate::{
+    BoxError,
     config::Config,
     overload::{BodyPermit, WorkerLoad},
     refusal::{Code, Refusal},
@@ -105,10 +106,7 @@ impl<T: Transport> Worker<T> {
     /// Serves one exchange. Never fails: a refusal is an answer too.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Answer>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-            + Send
-            + Unpin
-            + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let surface = surface(&request);
         let dialect = dialect(surface, &request);
@@ -158,7 +156,7 @@ impl<T: Transport> Worker<T> {
         guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
         let generation = Arc::clone(&guard.generation);
         // Read the body, and index its passages where a policy reads them.
@@ -207,7 +205,7 @@ impl<T: Transport> Worker<T> {
         guard: &mut ExchangeGuard,
     ) -> Result<Box<Call>, Refusal>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
         self.open()?;
         let (mut parts, body) = request.into_parts();

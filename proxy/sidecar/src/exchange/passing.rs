@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use dialect::{Dialect, request::Body as RequestBody};
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep};
@@ -46,7 +46,7 @@ impl BodyFault {
 
 /// An app's body within bounds. Only the app's own slowness counts: while the upstream takes
 /// nothing, nothing is asked for.
-pub(super) struct Passing<B> {
+struct Passing<B> {
     /// None once it was found too large.
     body: Option<B>,
     limit: usize,
@@ -60,7 +60,7 @@ pub(super) struct Passing<B> {
 
 impl<B> Passing<B> {
     /// Lets `limit` bytes of `body` by, as slow as `pace` allows.
-    pub(super) fn new(body: B, limit: usize, pace: Pace, fault: BodyFault) -> Self {
+    fn new(body: B, limit: usize, pace: Pace, fault: BodyFault) -> Self {
         Self {
             body: Some(body),
             limit,
@@ -144,10 +144,7 @@ impl<T: Transport> Worker<T> {
         guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-            + Send
-            + Unpin
-            + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         self.open()?;
         let generation = Arc::clone(&guard.generation);
@@ -157,12 +154,7 @@ impl<T: Transport> Worker<T> {
             return Err(blocked(&generation.chain, policy, reason, bytes));
         }
         let (parts, body) = request.into_parts();
-        let limits = &generation.config.limits;
-        let limit = limits.request_body;
-        if body.size_hint().lower() > limit as u64 {
-            decline(&parts.headers, body).await;
-            return Err(too_large(limit));
-        }
+        let payload = payload(&parts.headers, body, guard).await?;
         let mut call = call(
             parts,
             RequestBody::wire(Dialect::Other, Bytes::new()),
@@ -176,14 +168,6 @@ impl<T: Transport> Worker<T> {
                 Decided::Served(reply) => return Ok(Reply::Relay(reply)),
             };
         }
-        let payload = match body.is_end_stream() {
-            true => Payload::empty(),
-            false => {
-                let fault = guard.body_fault.insert(BodyFault::default()).clone();
-                let passing = Passing::new(body, limit, Pace::of(limits), fault);
-                Payload::Stream(Box::pin(passing))
-            }
-        };
         let plan = plan(&generation, &call)?;
         let outgoing = Outgoing::streamed(call, payload);
         let sent = self.attempts(outgoing, &plan, guard).await;
@@ -192,6 +176,32 @@ impl<T: Transport> Worker<T> {
         guard.ledger.charge.served = unread.is_some() && reply.status().is_success();
         Ok(Reply::Relay(reply))
     }
+}
+
+/// The body of a request that nobody reads, to be sent as it comes, within its limit and its pace.
+///
+/// # Errors
+/// Its head says that it is over the limit.
+pub(super) async fn payload<B>(
+    headers: &HeaderMap,
+    body: B,
+    guard: &mut ExchangeGuard,
+) -> Result<Payload, Refusal>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let limits = &guard.generation.config.limits;
+    let limit = limits.request_body;
+    if body.size_hint().lower() > limit as u64 {
+        decline(headers, body).await;
+        return Err(too_large(limit));
+    }
+    if body.is_end_stream() {
+        return Ok(Payload::empty());
+    }
+    let fault = guard.body_fault.insert(BodyFault::default()).clone();
+    let passing = Passing::new(body, limit, Pace::of(limits), fault);
+    Ok(Payload::Stream(Box::pin(passing)))
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@
 //! framing is broken.
 
 use std::{
-    error::Error,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -35,6 +34,7 @@ use super::{
     whole::decoder_limits,
 };
 use crate::{
+    BoxError,
     refusal::{Code, Refusal},
     upstream::{Inbound, credentials},
 };
@@ -70,7 +70,7 @@ pub struct Broken;
 
 /// A reason for which a stream ends before its end.
 enum Cut {
-    Upstream(Box<dyn Error + Send + Sync>),
+    Upstream(BoxError),
     Unterminated,
     Silent,
     NoContent,
