@@ -45,7 +45,7 @@ pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course
     match unreadable(headers) {
         Some(reason) if shown => Course::Unreadable(reason),
         None if streams && shown => Course::Rewrite,
-        None if !streams && (shown || tells(guard) || may_be_masked(reply, guard)) => {
+        None if !streams && (shown || head_waits(guard) || may_be_masked(reply, guard)) => {
             Course::Collect
         }
         Some(_) | None => Course::Relay,
@@ -54,7 +54,7 @@ pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course
 
 /// Returns whether the head of a whole reply waits for its body: to tell the cost by the usage, or
 /// that it is not finished yet.
-fn tells(guard: &ExchangeGuard) -> bool {
+fn head_waits(guard: &ExchangeGuard) -> bool {
     guard.generation.config.prices.reply_header || guard.ledger.background
 }
 

@@ -119,8 +119,8 @@ impl<T: Transport> Worker<T> {
         let lead = leads.next().or_else(|| {
             // Nobody else's key: this flight only records.
             let alone = || format!("k\0{}", guard.record.id);
-            let seat = (!keeps.is_empty()).then(|| self.flights.lead_or_join(alone()));
-            match seat {
+            let role = (!keeps.is_empty()).then(|| self.flights.lead_or_join(alone()));
+            match role {
                 Some(FlightRole::Lead(lead)) => Some(lead),
                 _ => None,
             }

@@ -115,7 +115,7 @@ impl ExchangeGuard {
     }
 
     /// Adds to the reply what it costs.
-    pub(super) fn tell_cost(&mut self) {
+    pub(super) fn add_cost_header(&mut self) {
         let taken = self.observed.taken(&self.ledger);
         let cost = self.ledger.cost(&taken);
         let value = cost.and_then(|cost| HeaderValue::try_from(cost.to_string()).ok());

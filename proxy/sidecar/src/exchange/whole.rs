@@ -68,7 +68,7 @@ pub(super) async fn answered(
         }
     }
     if config.prices.reply_header && guard.fetched.is_none() {
-        guard.tell_cost();
+        guard.add_cost_header();
     }
     head.headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
