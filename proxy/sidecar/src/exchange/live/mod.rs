@@ -106,6 +106,17 @@ impl Cut {
     }
 }
 
+impl ExchangeGuard {
+    /// Notes how a reply was cut; the answer for the app.
+    fn cut(&mut self, cut: Cut) -> Refusal {
+        let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
+        self.record.error = Some(refusal.word().to_owned().into());
+        log_refusal(&self.record.id, &refusal);
+        self.record.client_gone = false;
+        refusal
+    }
+}
+
 /// The response to the app: a reply with the headers that are ours, and its body with its account.
 pub(super) fn answer(reply: Reply, mut guard: ExchangeGuard) -> Response<Answer> {
     let id = HeaderValue::try_from(guard.record.id.as_str());
@@ -169,17 +180,6 @@ pub(super) fn without_settlement(body: Bytes) -> Answer {
     })))
 }
 
-impl ExchangeGuard {
-    /// Notes how a reply was cut; the answer for the app.
-    fn cut(&mut self, cut: Cut) -> Refusal {
-        let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
-        self.record.error = Some(refusal.word().to_owned().into());
-        log_refusal(&self.record.id, &refusal);
-        self.record.client_gone = false;
-        refusal
-    }
-}
-
 impl Body for Answer {
     type Data = Bytes;
     type Error = Broken;
@@ -218,10 +218,10 @@ impl Body for Answer {
 }
 
 /// A frame for the app; none at a good end.
-pub(super) type Next = Option<Result<Frame<Bytes>, Broken>>;
+type Next = Option<Result<Frame<Bytes>, Broken>>;
 
 /// The body of a reply that comes from an upstream, a store or another exchange.
-pub(super) struct ReplyBody {
+struct ReplyBody {
     /// None while policies are at work.
     flow: Option<Box<Flow>>,
     work: Option<Work>,
@@ -231,7 +231,7 @@ pub(super) struct ReplyBody {
 type Work = Pin<Box<dyn Future<Output = (Box<Flow>, Result<Bytes, Cut>)> + Send>>;
 
 /// Work for policies.
-pub(super) enum Task {
+enum Task {
     /// To look at what came.
     Show(Vec<Delta>),
     /// To let go of text that they have kept back for as long as they may.
@@ -239,7 +239,7 @@ pub(super) enum Task {
 }
 
 /// The outcome of a look at the upstream.
-pub(super) enum Turn {
+enum Turn {
     Frame(Next),
     Work(Task),
 }
@@ -247,7 +247,7 @@ pub(super) enum Turn {
 impl ReplyBody {
     /// A reply that nobody rewrites. `readable`: it is a success that can be read, encoded or not;
     /// then `coding` undoes that.
-    pub(super) fn relayed(
+    fn relayed(
         upstream: Inbound,
         guard: ExchangeGuard,
         stream: bool,
@@ -269,7 +269,7 @@ impl ReplyBody {
     }
 
     /// A stream that policies rewrite.
-    pub(super) fn rewritten(upstream: Inbound, head: Arc<ReplyHead>, guard: ExchangeGuard) -> Self {
+    fn rewritten(upstream: Inbound, head: Arc<ReplyHead>, guard: ExchangeGuard) -> Self {
         let (dialect, chain) = (guard.record.dialect, &guard.generation.chain);
         let limits = decoder_limits(&guard.generation.config.limits);
         let rewriter = Rewriter {
@@ -293,7 +293,7 @@ impl ReplyBody {
         }
     }
 
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Next> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Next> {
         match &mut self.flow {
             // Every reply of an empty chain is served by this alone.
             Some(flow) if flow.rewriter.is_none() => flow.relay(context),
@@ -324,11 +324,11 @@ impl ReplyBody {
     }
 
     /// Returns whether nothing more is to be written.
-    pub(super) fn is_end(&self) -> bool {
+    fn is_end(&self) -> bool {
         self.flow.as_ref().is_some_and(|flow| flow.is_end())
     }
 
-    pub(super) fn size_hint(&self) -> SizeHint {
+    fn size_hint(&self) -> SizeHint {
         let whole = self.flow.as_ref().filter(|flow| !flow.stream);
         whole.map_or_else(SizeHint::default, |flow| flow.upstream.size_hint())
     }
