@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use crate::{config::Overload, telemetry::metrics};
 
 mod bodies;
+mod connection;
 mod connections;
 mod descriptors;
 mod level;
@@ -31,8 +32,8 @@ mod machine;
 pub mod worker_load;
 
 pub use bodies::BodyPermit;
-use connections::ConnectionState;
-pub use connections::{ActiveExchange, ConnectionHandle, ConnectionPermit, ConnectionSignal};
+use connection::ConnectionState;
+pub use connection::{ActiveExchange, ConnectionHandle, ConnectionPermit, ConnectionSignal};
 pub use descriptors::Descriptors;
 use level::{Level, Marks};
 use machine::Meters;

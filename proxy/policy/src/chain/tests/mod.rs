@@ -1,0 +1,246 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
+
+mod fakes;
+mod withheld;
+
+use std::{sync::atomic::Ordering, time::Instant};
+
+use bytes::Bytes;
+use dialect::{Delta, Dialect, Place, request::Body};
+use http::{HeaderMap, Method};
+
+use fakes::{Does, Fake, Heard};
+
+use super::*;
+use crate::{Call, ConnectionId, Failure, Hooks, Manifest, Outcome, ReplyHead};
+
+fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
+    let heard = Arc::new(Heard::default());
+    let policy = |(name, does, on_error): &(&str, Does, Effect)| {
+        Arc::new(LoadedPolicy {
+            name: (*name).into(),
+            version: "1".into(),
+            program: Arc::new(Fake {
+                manifest: Manifest {
+                    name: (*name).into(),
+                    version: "1".into(),
+                    hooks: Hooks {
+                        request: true,
+                        reply: !matches!(does, Does::Judges),
+                        end: !matches!(does, Does::Judges),
+                        failure: !matches!(does, Does::Judges),
+                    },
+                    reads: Places::ALL,
+                    rewrites: Places::NONE.with(Place::Assistant),
+                    config_schema: String::new(),
+                },
+                does: *does,
+                alive: Arc::clone(&heard.1),
+            }),
+            on_error: *on_error,
+            on_unseen: Effect::Block.into(),
+            limits: PolicyLimits {
+                cpu: Duration::from_millis(10),
+                cpu_per_kib: Duration::from_micros(100),
+                wall: Duration::from_millis(50),
+                memory: 1 << 24,
+                held_bytes: 8,
+                held_time: Duration::from_secs(10),
+            },
+            quarantine: Quarantine::default(),
+            calls: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            listener: Arc::clone(&heard) as Arc<dyn Listener>,
+        })
+    };
+    let policies = policies.iter().map(policy).collect();
+    (Chain::new(policies), heard)
+}
+
+fn call() -> Box<Call> {
+    let body = Body::wire(Dialect::OpenaiChat, Bytes::from_static(b"{}"));
+    Box::new(Call::new(
+        "id".into(),
+        Dialect::OpenaiChat,
+        Method::POST,
+        "/".into(),
+        HeaderMap::new(),
+        body,
+    ))
+}
+
+fn head() -> Arc<ReplyHead> {
+    Arc::new(ReplyHead {
+        status: 200,
+        headers: HeaderMap::new(),
+        streaming: true,
+        dialect: Dialect::OpenaiChat,
+    })
+}
+
+fn delta(place: Place, text: &str) -> Delta {
+    Delta {
+        channel: place as u32,
+        choice: 0,
+        place,
+        json: false,
+        text: text.into(),
+        last: false,
+    }
+}
+
+fn run(chain: &Chain) -> Run {
+    Run::new(chain, Instant::now)
+}
+
+#[tokio::test]
+async fn requests_go_down_the_chain_and_replies_come_back_up_it() {
+    let (chain, _) = chain(&[
+        ("a", Does::Signs, Effect::Block),
+        ("b", Does::Signs, Effect::Block),
+    ]);
+    let mut run = run(&chain);
+    let call = run.on_request(call(), None).await.unwrap();
+    assert_eq!(call.headers()["x-way"], "ab");
+    let texts = run
+        .on_reply(&head(), vec![delta(Place::Assistant, "-")])
+        .await
+        .unwrap();
+    assert_eq!(texts, [Some("-ba".to_owned())]);
+}
+
+#[tokio::test]
+async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one() {
+    let (chain, heard) = chain(&[
+        ("a", Does::Judges, Effect::Block),
+        ("b", Does::Signs, Effect::Block),
+    ]);
+    let programs = chain.policies().len();
+    let instances = || Arc::strong_count(&heard.1) - 1 - programs;
+    let mut run = run(&chain);
+    let call = run.on_request(call(), None).await.unwrap();
+    assert_eq!(
+        (call.headers()["x-way"].to_str().unwrap(), instances()),
+        ("ab", 1)
+    );
+    drop(run);
+    assert_eq!(instances(), 0);
+}
+
+#[tokio::test]
+async fn places_that_nobody_subscribed_to_are_shown_to_nobody() {
+    let (chain, heard) = chain(&[("a", Does::Signs, Effect::Block)]);
+    let mut run = run(&chain);
+    let texts = run
+        .on_reply(&head(), vec![delta(Place::Reasoning, "-")])
+        .await
+        .unwrap();
+    assert!(texts.is_empty() && heard.0.lock().is_empty());
+    let both = vec![delta(Place::Reasoning, "-"), delta(Place::Assistant, "-")];
+    assert_eq!(
+        run.on_reply(&head(), both).await.unwrap(),
+        [None, Some("-a".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn a_skipped_fault_leaves_no_trace_in_the_request() {
+    let (chain, heard) = chain(&[
+        ("a", Does::TrapsAfterEdit, Effect::Skip),
+        ("b", Does::Signs, Effect::Block),
+    ]);
+    let mut run = run(&chain);
+    let call = run.on_request(call(), None).await.unwrap();
+    assert_eq!(call.headers()["x-way"], "b");
+    // … and the policy is not called for the reply either.
+    let texts = run
+        .on_reply(&head(), vec![delta(Place::Assistant, "-")])
+        .await
+        .unwrap();
+    assert_eq!(texts, [Some("-b".to_owned())]);
+    assert_eq!(
+        *heard.0.lock(),
+        ["a request trap", "b request edited", "b reply edited"]
+    );
+}
+
+#[tokio::test]
+async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
+    let (chain, heard) = chain(&[("a", Does::TrapsAfterEdit, Effect::Block)]);
+    for n in 0..7 {
+        let (mut run, mut call) = (run(&chain), call());
+        call.connection = Some(ConnectionId(n % 2));
+        let Err(Stop::Failed(policy, fault)) = run.on_request(call, None).await else {
+            panic!("the exchange went on")
+        };
+        assert_eq!(&*policy.name, "a");
+        assert_eq!(fault == Fault::Quarantined, n >= 5, "{n}: {fault}");
+        assert_eq!(
+            heard.0.lock().contains(&"a quarantined true".to_owned()),
+            n >= 4
+        );
+    }
+    assert_eq!(chain.policies()[0].faults.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_refusal_or_reply_stops_the_chain_where_it_is() {
+    for (does, verdict) in [
+        (Does::Refuses, Verdict::Refused),
+        (Does::Replies, Verdict::Replied),
+    ] {
+        let (chain, _) = chain(&[
+            ("a", does, Effect::Block),
+            ("b", Does::Signs, Effect::Block),
+        ]);
+        let mut run = run(&chain);
+        assert!(run.on_request(call(), None).await.is_err());
+        let verdicts: Vec<_> = run
+            .verdicts()
+            .map(|(policy, verdict, _)| (policy.name.to_string(), verdict))
+            .collect();
+        assert_eq!(verdicts, [("a".to_owned(), verdict)]);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_asked_of_policies_that_read_nothing() {
+    let (chain, heard) = chain(&[("a", Does::Refuses, Effect::Block)]);
+    let mut run = run(&chain);
+    let asked = run.on_request(call(), Some(("path", 7))).await;
+    assert!(asked.is_ok());
+    run.tell_coverage();
+    let heard = heard.0.lock();
+    assert_eq!(*heard, [r#"a covered 0 [("path", 7)]"#]);
+}
+
+#[tokio::test]
+async fn what_one_text_is_too_much_for_closes_no_door() {
+    let (chain, heard) = chain(&[("a", Does::RunsOut, Effect::Block)]);
+    for n in 0..20 {
+        let (mut run, mut call) = (run(&chain), call());
+        call.connection = Some(ConnectionId(n));
+        let stop = run.on_request(call, None).await;
+        assert!(matches!(stop, Err(Stop::Failed(_, Fault::CpuTime))), "{n}");
+    }
+    let heard = heard.0.lock();
+    assert!(heard.iter().all(|line| line == "a request cpu_time"));
+}
+
+#[tokio::test]
+async fn a_failure_is_answered_by_the_last_policy_that_was_asked_and_will() {
+    let failure = Arc::new(Failure {
+        status: 502,
+        code: "upstream_connect".into(),
+    });
+    let (chain, _) = chain(&[
+        ("first", Does::Signs, Effect::Block),
+        ("second", Does::Swallows, Effect::Block),
+    ]);
+    let mut run = Run::new(&chain, Instant::now);
+    assert_eq!(run.on_failure(&failure).await, None, "nobody was asked");
+    run.on_request(call(), None).await.unwrap();
+    let answer = run.on_failure(&failure).await;
+    assert_eq!(answer, Some(Ok("first 502".to_owned())));
+}

@@ -1,0 +1,94 @@
+//! Upstreams over TLS.
+
+use std::net::SocketAddr;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use super::*;
+
+/// A TLS server that answers with the HTTP version of the request; `alpn` is its offer.
+async fn tls_server(alpn: &[&[u8]]) -> (SocketAddr, tempfile::NamedTempFile) {
+    let (acceptor, roots) = tls_identity(alpn);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let echo = service_fn(|request: Request<Incoming>| async move {
+                    let hosts = request.headers().get_all("host").iter().count();
+                    let text = format!("{:?} {hosts}", request.version());
+                    Ok::<_, hyper::Error>(Response::new(http_body_util::Full::new(Bytes::from(
+                        text,
+                    ))))
+                });
+                let io = TokioIo::new(stream);
+                if io.inner().get_ref().1.alpn_protocol() == Some(b"h2") {
+                    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    let _ = server.serve_connection(io, echo).await;
+                } else {
+                    let server = hyper::server::conn::http1::Builder::new();
+                    let _ = server.serve_connection(io, echo).await;
+                }
+            });
+        }
+    });
+    (address, roots)
+}
+
+#[tokio::test]
+async fn an_https_upstream_is_spoken_to_in_the_best_version_that_it_offers() {
+    let pool = Pool::default();
+    for (alpn, expected) in [
+        (&[&b"h2"[..], b"http/1.1"][..], "HTTP/2.0 0"),
+        (&[b"http/1.1"], "HTTP/1.1 1"),
+        (&[], "HTTP/1.1 1"),
+    ] {
+        let (address, roots) = tls_server(alpn).await;
+        let url = format!("https://localhost:{}", address.port());
+        let upstream = upstream(&url, Some(roots.path()));
+        pool.prepare(&upstream).unwrap();
+        let reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
+        assert_eq!(whole(reply).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_a_tls_error() {
+    let (address, roots) = tls_server(&[]).await;
+    let pool = Pool::default();
+    // Not among the built-in roots.
+    let url = format!("https://localhost:{}", address.port());
+    let error = send(&pool, &upstream(&url, None), post(&url, "x"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, SendError::Tls(_)) && !error.retryable(),
+        "{error:?}"
+    );
+    // Trusted, but for another name.
+    let url = format!("https://{address}");
+    let other = upstream(&url, Some(roots.path()));
+    let error = send(&pool, &other, post(&url, "x")).await.unwrap_err();
+    assert!(matches!(error, SendError::Tls(_)), "{error:?}");
+}
+
+#[test]
+fn a_bad_file_of_roots_is_named_by_its_path() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let missing = Path::new("/nowhere/roots.pem");
+    for path in [empty.path(), missing] {
+        let pool = Pool::default();
+        let error = pool
+            .prepare(&upstream("https://localhost", Some(path)))
+            .unwrap_err();
+        assert!(
+            error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
+    }
+}
