@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{TryFutureExt, future::Either};
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
@@ -271,24 +272,17 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let limit = self.limit;
-        match &mut self.kind {
+        let connecting = match &mut self.kind {
             Kind::Plain(tcp) => {
-                let connecting = tcp.call(to);
-                Box::pin(async move {
-                    let connected = tokio::time::timeout(limit, connecting).await;
-                    let stream = MaybeHttpsStream::Http(connected.map_err(|_| TooSlow)??);
-                    Ok(TokioIo::new(TrackedConnection::new(stream)))
-                })
+                Either::Left(tcp.call(to).map_ok(MaybeHttpsStream::Http).err_into())
             }
-            Kind::Tls(tls) => {
-                let connecting = tls.call(to);
-                Box::pin(async move {
-                    let connected = tokio::time::timeout(limit, connecting).await;
-                    let stream = connected.map_err(|_| TooSlow)??;
-                    Ok(TokioIo::new(TrackedConnection::new(stream)))
-                })
-            }
-        }
+            Kind::Tls(tls) => Either::Right(tls.call(to)),
+        };
+        let limit = self.limit;
+        Box::pin(async move {
+            let connected = tokio::time::timeout(limit, connecting).await;
+            let stream = connected.map_err(|_| TooSlow)??;
+            Ok(TokioIo::new(TrackedConnection::new(stream)))
+        })
     }
 }

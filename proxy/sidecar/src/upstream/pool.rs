@@ -1,14 +1,15 @@
 //! Pool of connections to providers.
 //!
-//! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share one, so that no exchange wakes another
-//! core. It sends once. Where a connection that was kept turns out to be stale (a server closes it as the request goes out, and no byte of
-//! an answer comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a new one: so only what can be
-//! sent again is to go over a connection that was kept. A [`SendError`] knows whether another attempt may help.
+//! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share
+//! one, so that no exchange wakes another core. It sends once. Where a connection that was kept
+//! turns out to be stale (a server closes it as the request goes out, and no byte of an answer
+//! comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a
+//! new one: so only what can be sent again is to go over a connection that was kept.
 //!
 //! The pool is our own over hyper's connections because hyper-util's client starts a task and boxes
 //! two futures for every request.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -19,12 +20,11 @@ use http_body::Body;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 
-pub use super::connect::SetupError;
 use super::{
     BoxError, Inbound, Payload,
     body::Network,
     cause,
-    connect::{Connector, tls},
+    connect::{Connector, SetupError, tls},
 };
 use crate::config::{Kind, Upstream};
 
@@ -62,44 +62,27 @@ pub struct Pool {
 struct Known {
     /// One connector for each kind of connection, so that its TLS configuration and sessions are
     /// made once.
-    connectors: Vec<(Connecting, Connector)>,
+    connectors: Vec<(Connecting<'static>, Connector)>,
     /// Origins and their connections; a handful, so a list is searched faster than a map.
-    origins: Vec<(Connecting, Arc<Origin>)>,
+    origins: Vec<(Connecting<'static>, Arc<Origin>)>,
 }
 
 /// Properties that distinguish connections beyond their origin.
-#[derive(Clone, PartialEq, Eq)]
-struct Connecting {
+#[derive(PartialEq, Eq)]
+struct Connecting<'a> {
     tls: bool,
-    roots: Option<PathBuf>,
-    connect_timeout: Duration,
     /// True if HTTP/1.1 alone is spoken: only there can a request have its connection for itself.
     http1: bool,
-}
-
-/// The same, borrowed from an upstream.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    tls: bool,
-    roots: Option<&'a PathBuf>,
     connect_timeout: Duration,
-    http1: bool,
+    roots: Option<Cow<'a, Path>>,
 }
 
-impl Wanted<'_> {
-    fn is(&self, other: &Connecting) -> bool {
-        self.tls == other.tls
-            && self.http1 == other.http1
-            && self.connect_timeout == other.connect_timeout
-            && self.roots == other.roots.as_ref()
-    }
-
-    fn to_owned(self) -> Connecting {
+impl Connecting<'_> {
+    fn to_owned(&self) -> Connecting<'static> {
+        let roots = self.roots.as_deref();
         Connecting {
-            tls: self.tls,
-            roots: self.roots.cloned(),
-            connect_timeout: self.connect_timeout,
-            http1: self.http1,
+            roots: roots.map(|path| Cow::Owned(path.to_owned())),
+            ..*self
         }
     }
 }
@@ -116,16 +99,13 @@ impl Default for Pool {
 }
 
 impl Known {
-    fn connector(&mut self, wanted: Wanted<'_>) -> Result<Connector, SetupError> {
-        if let Some((_, connector)) = self.connectors.iter().find(|(key, _)| wanted.is(key)) {
+    fn connector(&mut self, wanted: &Connecting<'_>) -> Result<Connector, SetupError> {
+        if let Some((_, connector)) = self.connectors.iter().find(|(key, _)| key == wanted) {
             return Ok(connector.clone());
         }
         let limit = wanted.connect_timeout;
         let connector = match wanted.tls {
-            true => {
-                let config = tls(wanted.roots.map(PathBuf::as_path))?;
-                Connector::tls(config, limit, wanted.http1)
-            }
+            true => Connector::tls(tls(wanted.roots.as_deref())?, limit, wanted.http1),
             false => Connector::plain(limit),
         };
         self.connectors.push((wanted.to_owned(), connector.clone()));
@@ -134,12 +114,12 @@ impl Known {
 
     fn origin(
         &mut self,
-        wanted: Wanted<'_>,
+        wanted: &Connecting<'_>,
         uri: &Uri,
         most: usize,
     ) -> Result<Arc<Origin>, SetupError> {
-        let is = |(key, origin): &&(Connecting, Arc<Origin>)| {
-            wanted.is(key) && origin.uri.authority() == uri.authority()
+        let is = |(key, origin): &&(Connecting<'_>, Arc<Origin>)| {
+            key == wanted && origin.uri.authority() == uri.authority()
         };
         if let Some((_, origin)) = self.origins.iter().find(is) {
             return Ok(Arc::clone(origin));
@@ -162,27 +142,6 @@ impl Pool {
         self
     }
 
-    /// Makes the connector that `upstream` needs, so that a bad `roots` file is reported at load
-    /// and not by the first request.
-    ///
-    /// # Errors
-    /// The upstream's roots can't be used.
-    pub fn prepare(&self, upstream: &Upstream) -> Result<(), SetupError> {
-        match &upstream.kind {
-            Kind::Embedded => Ok(()),
-            Kind::Http { origin, roots, .. } => {
-                let wanted = Wanted {
-                    tls: origin.scheme() == Some(&Scheme::HTTPS),
-                    roots: roots.as_ref(),
-                    connect_timeout: upstream.connect_timeout,
-                    http1: false,
-                };
-                let mut known = self.known.lock();
-                known.connector(wanted).map(drop)
-            }
-        }
-    }
-
     /// Sends one request and waits for the head of the reply. The request's URI is absolute, as
     /// [`super::credentials::outgoing`] writes it.
     ///
@@ -190,7 +149,7 @@ impl Pool {
     /// reply's body cancels the request.
     ///
     /// # Errors
-    /// No reply head came; [`SendError::retryable`] says whether a second attempt is worth it.
+    /// No reply head came.
     pub async fn send(
         &self,
         upstream: &Upstream,
@@ -201,9 +160,9 @@ impl Pool {
             return Ok(embedded::answer(request).await.map(Inbound::Embedded));
         };
         let tls = origin.scheme() == Some(&Scheme::HTTPS);
-        let wanted = Wanted {
+        let wanted = Connecting {
             tls,
-            roots: roots.as_ref(),
+            roots: roots.as_deref().map(Cow::Borrowed),
             connect_timeout: upstream.connect_timeout,
             // The caller's `upgrade` header ends at our own server: here it is ours. In clear,
             // HTTP/1.1 is all there is.
@@ -212,7 +171,7 @@ impl Pool {
         let origin = {
             let mut known = self.known.lock();
             known
-                .origin(wanted, origin, self.idle)
+                .origin(&wanted, origin, self.idle)
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
@@ -334,9 +293,10 @@ pub enum SendError {
     /// No trust: the handshake or the certificate failed.
     #[error("no trusted tls connection to the upstream")]
     Tls(#[source] BoxError),
-    /// The connection had served before, and ended without a byte of an answer: the server closed it as the request went out. Repeating a
-    /// POST is for who knows that it is safe (RFC 9110 §9.2.2). A model that is called twice changes nothing but a price, and a request
-    /// that is lost this way was read by nobody, nearly always.
+    /// The connection had served before, and ended without a byte of an answer: the server closed it
+    /// as the request went out. Repeating a POST is for who knows that it is safe (RFC 9110 §9.2.2).
+    /// A model that is called twice changes nothing but a price, and a request that is lost this way
+    /// was read by nobody, nearly always.
     #[error("the upstream had closed the connection that was kept")]
     Stale(#[source] BoxError),
     /// The connection ended before the reply's head was whole: a reset, a crash.
@@ -354,19 +314,6 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// True if the same request may be sent again: nothing of a reply has come, and the next
-    /// connection may do better.
-    pub const fn retryable(&self) -> bool {
-        match self {
-            Self::Connect(_)
-            | Self::ConnectTimeout(_)
-            | Self::Stale(_)
-            | Self::Closed(_)
-            | Self::Refused(_) => true,
-            Self::Setup(_) | Self::Tls(_) | Self::Protocol(_) | Self::Body(_) => false,
-        }
-    }
-
     fn of(error: hyper::Error) -> Self {
         if let Some(h2) = cause::<h2::Error>(&error) {
             let unseen = h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);

@@ -1,24 +1,24 @@
 //! Requests that get no reply, or not all of one.
 
+use futures_util::stream;
+use http_body_util::StreamBody;
+
 use super::{super::connection::MAX_HEADERS, *};
 
+/// Sends a request and returns its error.
+async fn error(upstream: &Upstream, request: Request<Payload>) -> SendError {
+    let pool = Pool::default();
+    let sent = timeout(SECOND, send(&pool, upstream, request)).await;
+    sent.unwrap().unwrap_err()
+}
+
 #[tokio::test]
-async fn a_connection_that_ends_before_the_head_is_closed_and_retryable() {
+async fn a_connection_that_ends_before_the_head_is_closed() {
     for answer in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-"] {
         let (listener, url) = listen().await;
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            request(&mut stream, 1).await;
-            stream.write_all(answer).await.unwrap();
-        });
-        let pool = Pool::default();
-        let error = send(&pool, &upstream(&url, None), post(&url, "x"))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, SendError::Closed(_)) && error.retryable(),
-            "{error:?}"
-        );
+        tokio::spawn(async move { answered(&listener, answer).await });
+        let error = error(&upstream(&url, None), post(&url, "x")).await;
+        assert!(matches!(error, SendError::Closed(_)), "{error:?}");
     }
 }
 
@@ -26,28 +26,14 @@ async fn a_connection_that_ends_before_the_head_is_closed_and_retryable() {
 async fn a_reset_is_closed_and_what_is_no_http_is_a_protocol_error() {
     let (listener, url) = listen().await;
     tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request(&mut stream, 1).await;
-        socket2::SockRef::from(&stream)
-            .set_linger(Some(Duration::ZERO))
-            .unwrap();
-        drop(stream);
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request(&mut stream, 1).await;
-        stream
-            .write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-            .await
-            .unwrap();
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request(&mut stream, 1).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
-        for n in 0..MAX_HEADERS + 1 {
-            stream
-                .write_all(format!("h{n}: v\r\n").as_bytes())
-                .await
-                .unwrap();
-        }
-        stream.write_all(b"\r\n").await.unwrap();
+        let (reset, _) = answered(&listener, b"").await;
+        let linger = socket2::SockRef::from(&reset).set_linger(Some(Duration::ZERO));
+        linger.unwrap();
+        drop(reset);
+        let _no_http = answered(&listener, b"SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
+        let many = (0..MAX_HEADERS + 1).map(|n| format!("h{n}: v\r\n"));
+        let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", many.collect::<String>());
+        let _too_many = answered(&listener, head.as_bytes()).await;
         std::future::pending::<()>().await;
     });
     let (pool, upstream) = (Pool::default(), upstream(&url, None));
@@ -55,10 +41,7 @@ async fn a_reset_is_closed_and_what_is_no_http_is_a_protocol_error() {
     assert!(matches!(reset, SendError::Closed(_)), "{reset:?}");
     for what in ["no http", "too many headers"] {
         let error = send(&pool, &upstream, post(&url, "x")).await.unwrap_err();
-        assert!(
-            matches!(error, SendError::Protocol(_)) && !error.retryable(),
-            "{what}: {error:?}"
-        );
+        assert!(matches!(error, SendError::Protocol(_)), "{what}: {error:?}");
     }
 }
 
@@ -66,81 +49,47 @@ async fn a_reset_is_closed_and_what_is_no_http_is_a_protocol_error() {
 async fn a_closed_port_is_no_connection_and_a_silent_one_a_timeout() {
     let (listener, url) = listen().await;
     drop(listener);
-    let pool = Pool::default();
-    let error = send(&pool, &upstream(&url, None), post(&url, "x"))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, SendError::Connect(_)) && error.retryable(),
-        "{error:?}"
-    );
+    let closed = error(&upstream(&url, None), post(&url, "x")).await;
+    assert!(matches!(closed, SendError::Connect(_)), "{closed:?}");
 
     // Accepts and never answers the TLS handshake: the limit covers that, too.
     let (_listener, url) = listen().await;
     let url = url.replace("http://", "https://");
     let mut slow = upstream(&url, None);
     slow.connect_timeout = Duration::from_millis(50);
-    let error = timeout(SECOND, send(&pool, &slow, post(&url, "x")))
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert!(
-        matches!(error, SendError::ConnectTimeout(_)) && error.retryable(),
-        "{error:?}"
-    );
+    let silent = error(&slow, post(&url, "x")).await;
+    assert!(matches!(silent, SendError::ConnectTimeout(_)), "{silent:?}");
 }
 
 #[tokio::test]
 async fn a_reply_that_breaks_off_is_an_error_and_not_an_end() {
     let (listener, url) = listen().await;
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request(&mut stream, 1).await;
-        let cut = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n5\r\nbro";
-        stream.write_all(cut).await.unwrap();
-    });
-    let pool = Pool::default();
-    let reply = send(&pool, &upstream(&url, None), post(&url, "x"))
-        .await
-        .unwrap();
+    let cut = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n5\r\nbro";
+    tokio::spawn(async move { drop(answered(&listener, cut).await) });
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
+    let reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
     assert!(reply.into_body().collect().await.is_err());
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_the_callers_fault() {
-    struct Broken;
-    impl http_body::Body for Broken {
-        type Data = Bytes;
-        type Error = BoxError;
-        fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
-            std::task::Poll::Ready(Some(Err("gone".into())))
-        }
-    }
     let (listener, url) = listen().await;
     tokio::spawn(async move {
         let _stream = listener.accept().await;
         std::future::pending::<()>().await;
     });
-    let pool = Pool::default();
-    let request = post(&url, "").map(|_| Payload::Stream(Box::pin(Broken)));
-    let error = send(&pool, &upstream(&url, None), request)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, SendError::Body(_)) && !error.retryable(),
-        "{error:?}"
-    );
+    let broken = StreamBody::new(stream::iter([Err("gone".into())]));
+    let request = post(&url, "").map(|_| Payload::Stream(Box::pin(broken)));
+    let error = error(&upstream(&url, None), request).await;
+    assert!(matches!(error, SendError::Body(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused_and_retryable() {
-    for (reason, retryable) in [
-        (h2::Reason::REFUSED_STREAM, true),
-        (h2::Reason::INTERNAL_ERROR, false),
-        (h2::Reason::NO_ERROR, true), // here a GOAWAY
+async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused() {
+    for reason in [
+        h2::Reason::REFUSED_STREAM,
+        h2::Reason::INTERNAL_ERROR,
+        h2::Reason::NO_ERROR, // here a GOAWAY
     ] {
         let (acceptor, roots) = tls_identity(&[b"h2"]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -161,9 +110,12 @@ async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused_and_retrya
         let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
         let sent = timeout(5 * SECOND, send(&pool, &upstream, post(&url, "x"))).await;
         let error = sent.unwrap().unwrap_err();
-        assert_eq!(error.retryable(), retryable, "{reason:?}: {error:?}");
-        let refused = matches!(error, SendError::Refused(_));
-        assert!(refused || reason != h2::Reason::REFUSED_STREAM, "{error:?}");
+        let expected = match reason {
+            h2::Reason::REFUSED_STREAM => matches!(error, SendError::Refused(_)),
+            h2::Reason::NO_ERROR => matches!(error, SendError::Refused(_) | SendError::Closed(_)),
+            _ => matches!(error, SendError::Protocol(_)),
+        };
+        assert!(expected, "{reason:?}: {error:?}");
     }
 }
 

@@ -67,6 +67,14 @@ async fn request(stream: &mut TcpStream, body: usize) -> String {
     }
 }
 
+/// Accepts a connection, reads a request, and answers it.
+async fn answered(listener: &TcpListener, answer: &[u8]) -> (TcpStream, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let request = request(&mut stream, 0).await;
+    stream.write_all(answer).await.unwrap();
+    (stream, request)
+}
+
 async fn send(
     pool: &Pool,
     upstream: &Upstream,
@@ -109,12 +117,10 @@ async fn head_and_body_leave_in_one_write_with_one_host_and_the_exact_length() {
         stream.write_all(OK).await.unwrap();
         String::from_utf8(first[..n].to_vec()).unwrap()
     });
-    let pool = Pool::default();
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
     let body = "x".repeat(2000);
-    let reply = send(&pool, &upstream(&url, None), post(&url, body.clone()))
-        .await
-        .unwrap();
-    assert_eq!(whole(reply).await, "ok");
+    let reply = send(&pool, &upstream, post(&url, body.clone()));
+    assert_eq!(whole(reply.await.unwrap()).await, "ok");
 
     let got = server.await.unwrap();
     let (head, sent) = got.split_once("\r\n\r\n").unwrap();
@@ -133,16 +139,9 @@ async fn head_and_body_leave_in_one_write_with_one_host_and_the_exact_length() {
 #[tokio::test]
 async fn an_empty_post_says_that_it_is_empty() {
     let (listener, url) = listen().await;
-    let server = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let got = request(&mut stream, 0).await;
-        stream.write_all(OK).await.unwrap();
-        got
-    });
-    let pool = Pool::default();
-    send(&pool, &upstream(&url, None), post(&url, ""))
-        .await
-        .unwrap();
+    let server = tokio::spawn(async move { answered(&listener, OK).await.1 });
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
+    send(&pool, &upstream, post(&url, "")).await.unwrap();
     assert!(server.await.unwrap().contains("content-length: 0"));
 }
 

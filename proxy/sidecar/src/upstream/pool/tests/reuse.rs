@@ -13,9 +13,7 @@ async fn a_connection_is_used_again_and_a_stale_one_costs_no_request() {
             stream.write_all(OK).await.unwrap();
         }
         drop(stream);
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request(&mut stream, 1).await;
-        stream.write_all(OK).await.unwrap();
+        answered(&listener, OK).await;
     });
     let (pool, upstream) = (Pool::default(), upstream(&url, None));
     for n in 0..3 {
@@ -116,10 +114,8 @@ async fn dropping_a_reply_closes_its_connection() {
     let pool = Pool::default();
     let upstream = upstream(&url, None);
     let serving = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request(&mut stream, 1).await;
         let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n";
-        stream.write_all(head).await.unwrap();
+        let (mut stream, _) = answered(&listener, head).await;
         stream.read(&mut [0; 1]).await // waits for the peer to leave
     });
     let mut reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
