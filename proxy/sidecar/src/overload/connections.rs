@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Admission, ConnectionTimeouts, Level, ShedReason,
-    connection::{ConnectionPermit, ConnectionSignal, ConnectionState, IDLE, PARK, STALLED, STAY},
+    connection::{ConnectionPermit, ConnectionState, IDLE, PARK, STALLED, STAY},
 };
 use crate::telemetry::metrics;
 
@@ -28,16 +28,14 @@ impl Admission {
     /// The reason, counted.
     pub fn admit_connection(self: &Arc<Self>) -> Result<ConnectionPermit, ShedReason> {
         if self.level.load(Relaxed) == Level::Refuse as u8 {
-            self.shed(ShedReason::Memory);
-            return Err(ShedReason::Memory);
+            return Err(self.shed(ShedReason::Memory));
         }
         let open = self.open.fetch_add(1, Relaxed) + 1;
         let limit = self.connections_limit.load(Relaxed);
         let stays = open.saturating_sub(self.ending.load(Relaxed));
         if stays > limit && !self.evict((limit / BATCH).max(1)) {
             self.open.fetch_sub(1, Relaxed);
-            self.shed(ShedReason::Connections);
-            return Err(ShedReason::Connections);
+            return Err(self.shed(ShedReason::Connections));
         }
         let id = self.next.fetch_add(1, Relaxed);
         let state = Arc::new(ConnectionState::default());
@@ -69,7 +67,7 @@ impl Admission {
         idle.retain(|(since, _)| *since < now);
         idle.sort_unstable_by_key(|(since, _)| *since);
         for (_, state) in idle.iter().take(count) {
-            self.signal(state, ConnectionSignal::Idle, "evicted");
+            self.signal(state, IDLE, "evicted");
         }
         if idle.is_empty() {
             self.none_idle.store(now, Relaxed);
@@ -92,9 +90,9 @@ impl Admission {
                 continue;
             }
             if stalled {
-                self.signal(&state, ConnectionSignal::Stalled, "stalled");
+                self.signal(&state, STALLED, "stalled");
             } else if state.is_idle() && longer(state.since.load(Relaxed), timeouts.idle) {
-                self.signal(&state, ConnectionSignal::Idle, "idle");
+                self.signal(&state, IDLE, "idle");
             } else if state.may_park()
                 && u64::from(now.saturating_sub(state.since.load(Relaxed))) >= PARK_AFTER
                 && state
@@ -107,12 +105,8 @@ impl Admission {
         }
     }
 
-    fn signal(&self, state: &ConnectionState, how: ConnectionSignal, why: &'static str) {
-        let how = match how {
-            ConnectionSignal::Parked => return, // does not end the connection
-            ConnectionSignal::Idle => IDLE,
-            ConnectionSignal::Stalled => STALLED,
-        };
+    /// Signals a connection to end.
+    fn signal(&self, state: &ConnectionState, how: u8, why: &'static str) {
         if state.signal.fetch_max(how, Relaxed) <= PARK {
             self.ending.fetch_add(1, Relaxed);
         }
@@ -124,9 +118,10 @@ impl Admission {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::future::poll_fn;
+    use futures_util::FutureExt;
 
     use super::*;
+    use crate::overload::ConnectionSignal;
 
     const TIMEOUTS: ConnectionTimeouts = ConnectionTimeouts {
         idle: Duration::from_secs(600),
@@ -139,16 +134,12 @@ mod tests {
         Arc::new(admission)
     }
 
-    async fn signal(permit: &ConnectionPermit) -> Option<ConnectionSignal> {
-        let mut signalled = std::pin::pin!(permit.signalled());
-        match poll_fn(|context| std::task::Poll::Ready(signalled.as_mut().poll(context))).await {
-            std::task::Poll::Ready(how) => Some(how),
-            std::task::Poll::Pending => None,
-        }
+    fn signal(permit: &ConnectionPermit) -> Option<ConnectionSignal> {
+        permit.signalled().now_or_never()
     }
 
-    #[tokio::test]
-    async fn the_longest_idle_connection_makes_room_and_busy_ones_stay() {
+    #[test]
+    fn the_longest_idle_connection_makes_room_and_busy_ones_stay() {
         let admission = admission(3);
         let busy = admission.admit_connection().unwrap();
         let exchange = busy.handle().exchange();
@@ -157,8 +148,8 @@ mod tests {
         let young = admission.admit_connection().unwrap();
         admission.clock.store(9, Relaxed);
         let new = admission.admit_connection().unwrap();
-        assert_eq!(signal(&old).await, Some(ConnectionSignal::Idle));
-        assert_eq!((signal(&busy).await, signal(&young).await), (None, None));
+        assert_eq!(signal(&old), Some(ConnectionSignal::Idle));
+        assert_eq!((signal(&busy), signal(&young)), (None, None));
         drop(old);
         let _second = young.handle().exchange();
         let _third = new.handle().exchange();
@@ -172,11 +163,11 @@ mod tests {
             admission.admit_connection().is_ok(),
             "what was busy is idle for a second now"
         );
-        assert_eq!(signal(&busy).await, Some(ConnectionSignal::Idle));
+        assert_eq!(signal(&busy), Some(ConnectionSignal::Idle));
     }
 
-    #[tokio::test]
-    async fn a_connection_that_had_an_exchange_stays_while_others_never_had_one() {
+    #[test]
+    fn a_connection_that_had_an_exchange_stays_while_others_never_had_one() {
         let admission = admission(2);
         let used = admission.admit_connection().unwrap();
         drop(used.handle().exchange());
@@ -189,13 +180,13 @@ mod tests {
         admission.clock.store(6, Relaxed);
         assert!(admission.admit_connection().is_ok());
         assert_eq!(
-            (signal(&used).await, signal(&silent).await),
+            (signal(&used), signal(&silent)),
             (None, Some(ConnectionSignal::Idle))
         );
     }
 
-    #[tokio::test]
-    async fn idle_and_stalled_connections_are_signalled_after_their_time_outs() {
+    #[test]
+    fn idle_and_stalled_connections_are_signalled_after_their_time_outs() {
         let admission = admission(100);
         let (idle, slow, still, well) = (
             admission.admit_connection().unwrap(),
@@ -211,19 +202,19 @@ mod tests {
         well.handle().flows();
         admission.clock.store(61, Relaxed);
         admission.sweep(TIMEOUTS);
-        assert_eq!((signal(&slow).await, signal(&still).await), (None, None));
+        assert_eq!((signal(&slow), signal(&still)), (None, None));
         admission.clock.store(62, Relaxed);
         admission.sweep(TIMEOUTS);
-        assert_eq!(signal(&slow).await, Some(ConnectionSignal::Stalled));
-        assert_eq!(signal(&still).await, Some(ConnectionSignal::Stalled));
+        assert_eq!(signal(&slow), Some(ConnectionSignal::Stalled));
+        assert_eq!(signal(&still), Some(ConnectionSignal::Stalled));
         admission.clock.store(602, Relaxed);
         admission.sweep(TIMEOUTS);
-        assert_eq!(signal(&idle).await, Some(ConnectionSignal::Idle));
-        assert_eq!(signal(&well).await, None);
+        assert_eq!(signal(&idle), Some(ConnectionSignal::Idle));
+        assert_eq!(signal(&well), None);
     }
 
-    #[tokio::test]
-    async fn a_reader_who_creeps_is_given_time_for_what_it_took_and_no_more() {
+    #[test]
+    fn a_reader_who_creeps_is_given_time_for_what_it_took_and_no_more() {
         let admission = admission(100);
         let permit = admission.admit_connection().unwrap();
         let handle = permit.handle();
@@ -235,14 +226,10 @@ mod tests {
         }
         admission.clock.store(100, Relaxed);
         admission.sweep(TIMEOUTS);
-        assert_eq!(
-            signal(&permit).await,
-            None,
-            "it was worth a second each second"
-        );
+        assert_eq!(signal(&permit), None, "it was worth a second each second");
         admission.clock.store(140, Relaxed);
         admission.sweep(TIMEOUTS);
-        assert_eq!(signal(&permit).await, Some(ConnectionSignal::Stalled));
+        assert_eq!(signal(&permit), Some(ConnectionSignal::Stalled));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Admission: new work is shed so that work in progress goes on.
 //!
-//! An exchange is admitted by reading four numbers, without a lock ([`Admission::admit_exchange`]); a shed
-//! request runs no policy and has no log line of its own. Others keep the numbers: a sampler reads
-//! memory ten times a second while there are exchanges ([`keep`]), and each worker measures its own
-//! delay ([`worker_load`]). Each connection has a [`ConnectionState`], so that idle ones can make
-//! room for new ones, and ones that do not read can be distinguished from ones with nothing to
-//! read.
+//! An exchange is admitted by reading four numbers, without a lock
+//! ([`Admission::admit_exchange`]); a shed request runs no policy and has no log line of its own.
+//! Others keep the numbers: a sampler reads memory ten times a second while there are exchanges
+//! ([`keep`]), and each worker measures its own delay ([`worker_load`]). Each connection has a
+//! [`ConnectionState`], so that idle ones can make room for new ones, and ones that do not read can
+//! be distinguished from ones with nothing to read.
 //!
 //! Memory pressure never sheds the only exchange: memory that stays in use without any exchange
 //! would otherwise shed all work for good.
@@ -181,7 +181,7 @@ impl Admission {
         } else {
             load.enter().ok_or(ShedReason::Delay)
         };
-        admitted.inspect_err(|reason| self.shed(*reason))
+        admitted.map_err(|reason| self.shed(reason))
     }
 
     /// True if there is a descriptor for one more connection to an upstream.
@@ -195,15 +195,14 @@ impl Admission {
     /// The reason, counted.
     pub fn admit_tunnel(self: &Arc<Self>) -> Result<TunnelPermit, ShedReason> {
         if !self.has_upstream() {
-            self.shed(ShedReason::Connections);
-            return Err(ShedReason::Connections);
+            return Err(self.shed(ShedReason::Connections));
         }
         self.tunnels.fetch_add(1, Relaxed);
         Ok(TunnelPermit(Arc::clone(self)))
     }
 
-    /// Counts what is shed, and warns the operator once a second.
-    pub(crate) fn shed(&self, reason: ShedReason) {
+    /// Counts what is shed, warns the operator once a second, and returns the reason.
+    fn shed(&self, reason: ShedReason) -> ShedReason {
         metrics::shed(reason.name());
         self.unlogged.fetch_add(1, Relaxed);
         let now = self.clock.load(Relaxed);
@@ -215,6 +214,7 @@ impl Admission {
                 "overloaded: new work is turned away"
             );
         }
+        reason
     }
 
     /// Returns the seconds since this value was made, from 1; as coarse as [`keep`] samples.
