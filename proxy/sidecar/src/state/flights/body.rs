@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::buffer::{Flight, Membership};
+use super::buffer::Membership;
 
 /// The reply as one of its readers gets it. The last one to be dropped stops the upstream.
 pub struct FlightBody {
@@ -23,11 +23,7 @@ pub struct FlightBody {
 }
 
 impl FlightBody {
-    pub(super) fn new(flight: Arc<Flight>, reader: u64, size: Option<u64>) -> Self {
-        Self::at(Membership { flight, reader }, size)
-    }
-
-    pub(super) fn at(membership: Membership, size: Option<u64>) -> Self {
+    pub(super) fn new(membership: Membership, size: Option<u64>) -> Self {
         Self {
             membership,
             left: size,
@@ -83,31 +79,15 @@ impl fmt::Debug for FlightBody {
 }
 
 /// Reasons for which a reader does not get all of the reply.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Broken {
     /// The upstream broke off; all readers get this.
-    Upstream(Arc<dyn Error + Send + Sync>),
+    #[error("the shared upstream call broke off")]
+    Upstream(#[source] Arc<dyn Error + Send + Sync>),
     /// This reader fell behind by more than is buffered.
+    #[error("this reader of a shared reply fell too far behind")]
     Lagged,
     /// The flight was stopped: its runtime shut down.
+    #[error("the shared upstream call was stopped")]
     Stopped,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Upstream(_) => "the shared upstream call broke off",
-            Self::Lagged => "this reader of a shared reply fell too far behind",
-            Self::Stopped => "the shared upstream call was stopped",
-        })
-    }
-}
-
-impl Error for Broken {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Upstream(cause) => Some(&**cause),
-            Self::Lagged | Self::Stopped => None,
-        }
-    }
 }

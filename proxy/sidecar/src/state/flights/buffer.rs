@@ -92,12 +92,6 @@ impl State {
         reader
     }
 
-    /// Takes the wakers of all readers that wait.
-    fn wakers(&mut self) -> Vec<Waker> {
-        let readers = self.readers.values_mut();
-        readers.filter_map(|reader| reader.waker.take()).collect()
-    }
-
     /// Drops chunks that all readers have read, and chunks over the limit that one reader has read:
     /// slower readers are cut off.
     fn trim(&mut self, limit: usize) {
@@ -151,32 +145,18 @@ impl Flight {
         }
     }
 
-    /// Ignores poisoning: a thread that panicked under the lock left nothing half done, as no step
-    /// in here can fail.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
     /// Returns a newcomer's role; `None` where nothing is left to join.
     pub(super) fn take_role(flight: &Arc<Self>) -> Option<FlightRole> {
-        let mut state = flight.state();
+        let mut state = flight.state.lock();
         if matches!(state.stage, Stage::Vacant) {
             state.stage = Stage::Led;
             drop(state);
             return Some(FlightRole::Lead(Lead::of(Arc::clone(flight))));
         }
-        drop(state);
-        Self::follow(flight).map(FlightRole::Follow)
-    }
-
-    pub(super) fn follow(flight: &Arc<Self>) -> Option<Follow> {
-        let mut state = flight.state();
         let reader = state.joinable().then(|| state.enter())?;
         drop(state);
-        Some(Follow(Membership {
-            flight: Arc::clone(flight),
-            reader,
-        }))
+        let flight = Arc::clone(flight);
+        Some(FlightRole::Follow(Follow(Membership { flight, reader })))
     }
 
     /// Removes the flight from the table, so that nobody joins it any more.
@@ -187,19 +167,17 @@ impl Flight {
 
     /// Opens the flight with the leader's reply. Returns the leader's own reader.
     pub(super) fn open(&self, head: Head) -> u64 {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.head = Some(head);
         state.stage = Stage::Open;
         let reader = state.enter();
-        let woken = state.wakers();
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        wake_readers(state);
         reader
     }
 
     /// Ends a leader's part without a reply.
     pub(super) fn abandon(&self, strike: u8) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.strikes = state.strikes.saturating_add(strike);
         let over = state.readers.is_empty() || state.strikes >= OUT;
         state.stage = if over {
@@ -207,12 +185,10 @@ impl Flight {
         } else {
             Stage::Vacant
         };
-        let woken = state.wakers();
-        drop(state);
+        wake_readers(state);
         if over {
             self.unlist();
         }
-        woken.into_iter().for_each(Waker::wake);
     }
 
     /// Polls for a follower's reply, or its turn to lead; consumes its membership then.
@@ -224,7 +200,7 @@ impl Flight {
             return Poll::Ready(Joined::Alone);
         };
         let (flight, reader) = (Arc::clone(flight), *reader);
-        let mut state = flight.state();
+        let mut state = flight.state.lock();
         let head = match &state.stage {
             Stage::Led => {
                 if let Some(reader) = state.readers.get_mut(&reader) {
@@ -249,7 +225,7 @@ impl Flight {
             *membership = None;
             return Poll::Ready(Joined::Alone);
         };
-        let mut reply = Response::new(FlightBody::at(membership, head.size));
+        let mut reply = Response::new(FlightBody::new(membership, head.size));
         *reply.status_mut() = head.status;
         *reply.headers_mut() = head.headers;
         Poll::Ready(Joined::Reply(reply))
@@ -261,7 +237,7 @@ impl Flight {
         reader: u64,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Broken>>> {
-        let mut guard = self.state();
+        let mut guard = self.state.lock();
         let state = &mut *guard;
         let Some(reader) = state.readers.get_mut(&reader) else {
             return Poll::Ready(None);
@@ -293,13 +269,13 @@ impl Flight {
 
     /// True if the body ended cleanly and the reader has all of it.
     pub(super) fn has_all(&self, reader: u64) -> bool {
-        let state = self.state();
+        let state = self.state.lock();
         let chunk = state.readers.get(&reader).map(|reader| reader.chunk);
         matches!(state.stage, Stage::Done) && chunk == Some(state.gone + state.chunks.len())
     }
 
     fn leave(&self, reader: u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let left = state.readers.remove(&reader);
         if left.is_some_and(|left| left.bytes == state.furthest) {
             let bytes = state.readers.values().map(|reader| reader.bytes);
@@ -323,7 +299,7 @@ impl Flight {
 
     /// Resolves when the pump may read on; false where nobody is left to read for.
     pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<bool> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !matches!(state.stage, Stage::Open) {
             return Poll::Ready(false);
         }
@@ -341,7 +317,7 @@ impl Flight {
     /// stopping anything.
     pub(super) fn push(&self, chunk: Bytes, last: bool) {
         let (limits, recorded_bytes) = (&self.table.limits, &self.table.recorded_bytes);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let bytes = chunk.len();
         state.arrived += bytes as u64;
         state.chunks.push_back(chunk);
@@ -361,18 +337,16 @@ impl Flight {
         if last && matches!(state.stage, Stage::Open) {
             state.stage = Stage::Done;
         }
-        let woken = state.wakers();
-        drop(state);
+        wake_readers(state);
         if full {
             self.unlist();
         }
-        woken.into_iter().for_each(Waker::wake);
     }
 
     /// Ends the flight after the upstream's clean end; returns the recording, where the whole reply
     /// was recorded.
     pub(super) fn done(flight: &Arc<Self>) -> Option<Recording> {
-        let mut state = flight.state();
+        let mut state = flight.state.lock();
         // The flight was stopped for want of readers, and yet the body has ended: it is whole all
         // the same.
         if matches!(state.stage, Stage::Open | Stage::Broken(Broken::Stopped)) {
@@ -381,30 +355,25 @@ impl Flight {
         let whole = state.recorded && matches!(state.stage, Stage::Done);
         let head = state.head.clone().filter(|_| whole);
         let recording = head.map(|head| Recording {
-            key: flight.key.clone(),
             status: head.status,
             headers: head.headers,
             chunks: state.chunks.iter().cloned().collect(),
             bytes: state.recorded_bytes,
             flight: Arc::clone(flight),
         });
-        let woken = state.wakers();
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        wake_readers(state);
         recording
     }
 
     /// Ends the flight after an error.
     pub(super) fn broken(&self, why: Broken) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !matches!(state.stage, Stage::Open) {
             return;
         }
         state.stage = Stage::Broken(why);
-        let woken = state.wakers();
-        drop(state);
+        wake_readers(state);
         self.unlist();
-        woken.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -416,6 +385,14 @@ impl Drop for Flight {
             .fetch_sub(state.recorded_bytes, Ordering::Relaxed);
         self.table.alive.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Wakes all readers that wait, once the lock is released.
+fn wake_readers(mut state: MutexGuard<'_, State>) {
+    let readers = state.readers.values_mut();
+    let woken: Vec<Waker> = readers.filter_map(|reader| reader.waker.take()).collect();
+    drop(state);
+    woken.into_iter().for_each(Waker::wake);
 }
 
 fn await_news(waker: &mut Option<Waker>, context: &Context<'_>) {

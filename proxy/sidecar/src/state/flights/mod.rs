@@ -23,7 +23,6 @@ mod pump;
 mod tests;
 
 use std::{
-    fmt,
     future::poll_fn,
     sync::{
         Arc,
@@ -44,17 +43,16 @@ use buffer::{Flight, Membership};
 use crate::BoxError;
 
 /// Bounds on the memory of flights.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
+struct Limits {
     /// Concurrent flights; further exchanges make their own call.
-    pub flights: usize,
+    flights: usize,
     /// Recorded bytes of one reply. Over it nobody joins any more, and a reader that lags by more
     /// is cut off.
-    pub recording: usize,
+    recording: usize,
     /// Bytes of all recordings together. Over it a flight gives up its recording.
-    pub recordings: usize,
+    recordings: usize,
     /// Bytes that are read from the upstream ahead of the fastest reader.
-    pub ahead: usize,
+    ahead: usize,
 }
 
 impl Default for Limits {
@@ -85,7 +83,6 @@ struct Table {
 }
 
 /// Role of an exchange in the flight of its key.
-#[derive(Debug)]
 pub enum FlightRole {
     /// Makes the upstream call for all.
     Lead(Lead),
@@ -96,8 +93,7 @@ pub enum FlightRole {
 }
 
 impl Flights {
-    /// Makes a table without flights.
-    pub fn new(limits: Limits) -> Self {
+    fn new(limits: Limits) -> Self {
         Self(Arc::new(Table {
             listed: DashMap::new(),
             limits,
@@ -134,26 +130,10 @@ impl Flights {
         role
     }
 
-    /// Joins the flight of `key` if there is one that can be joined; never leads at once.
-    pub fn join(&self, key: &str) -> Option<Follow> {
-        let flight = Arc::clone(&*self.0.listed.get(key)?);
-        Flight::follow(&flight)
-    }
-
-    /// Returns the number of flights in memory.
-    pub fn len(&self) -> usize {
-        self.0.alive.load(Ordering::Relaxed)
-    }
-
-    /// True if there is none. A process that drains waits for it: the pumps live on their leaders'
-    /// runtimes.
+    /// True if no flight is in memory. A process that drains waits for it: the pumps live on their
+    /// leaders' runtimes.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Returns the bytes in recordings.
-    pub fn recorded_bytes(&self) -> usize {
-        self.0.recorded_bytes.load(Ordering::Relaxed)
+        self.0.alive.load(Ordering::Relaxed) == 0
     }
 
     fn open(&self, key: &str) -> Option<Arc<Flight>> {
@@ -172,15 +152,6 @@ impl Flights {
 impl Default for Flights {
     fn default() -> Self {
         Self::new(Limits::default())
-    }
-}
-
-impl fmt::Debug for Flights {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flights")
-            .field("alive", &self.len())
-            .field("recorded_bytes", &self.recorded_bytes())
-            .finish_non_exhaustive()
     }
 }
 
@@ -234,7 +205,8 @@ impl Lead {
         let (sender, recording) = oneshot::channel();
         let running = pump::Running(Arc::clone(&self.flight));
         tokio::spawn(pump::pump(running, body, sender));
-        let body = FlightBody::new(Arc::clone(&self.flight), reader, size);
+        let flight = Arc::clone(&self.flight);
+        let body = FlightBody::new(Membership { flight, reader }, size);
         (Response::from_parts(head, body), recording)
     }
 
@@ -253,18 +225,11 @@ impl Drop for Lead {
     }
 }
 
-impl fmt::Debug for Lead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lead").field("id", &self.id()).finish()
-    }
-}
-
 /// An exchange that waits for another's reply. Until it is dropped or has what it waits for, it
 /// keeps the flight going.
 pub struct Follow(Membership);
 
 /// Outcome of following.
-#[derive(Debug)]
 pub enum Joined {
     /// The leader's reply from its first byte on. The head is the upstream's: the caller takes out
     /// what belongs to the leader alone (its request id, its rate limits).
@@ -294,12 +259,6 @@ impl Follow {
     }
 }
 
-impl fmt::Debug for Follow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Follow").field("id", &self.id()).finish()
-    }
-}
-
 /// Head of the reply, which each reader gets first.
 #[derive(Debug, Clone)]
 struct Head {
@@ -312,14 +271,12 @@ struct Head {
 /// A reply that ended cleanly, for the store. Until it is dropped its flight can be joined, so that
 /// an exchange that comes between the reply's end and its being stored finds the one or the other.
 pub struct Recording {
-    /// The key of the flight.
-    pub key: String,
     /// The reply's status.
     pub status: StatusCode,
     /// The reply's headers, all of them.
     pub headers: HeaderMap,
     /// The body, in the pieces that the upstream sent.
-    pub chunks: Vec<Bytes>,
+    chunks: Vec<Bytes>,
     /// The body's length.
     pub bytes: usize,
     flight: Arc<Flight>,
@@ -338,16 +295,5 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         self.flight.unlist();
-    }
-}
-
-impl fmt::Debug for Recording {
-    /// Omits key and body: both are the caller's.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recording")
-            .field("id", &self.flight.id)
-            .field("status", &self.status)
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
     }
 }

@@ -54,7 +54,7 @@ async fn a_slow_sole_reader_slows_the_upstream() {
         assert_eq!(given.load(Ordering::Relaxed), 64 + read);
     }
     // The reply is over the cap by now: no recording, and no chunk is buffered that the reader has.
-    assert_eq!(flights.recorded_bytes(), 0);
+    assert_eq!(recorded_bytes(&flights), 0);
     let (sent, mut rest) = (5000, 0);
     while let Some(frame) = own.frame().await {
         let chunk = frame.unwrap().into_data().unwrap();
@@ -108,11 +108,11 @@ async fn over_the_cap_nobody_joins_and_those_who_read_go_on() {
     let mut other = joined(follow(&flights)).await;
     say(&mut upstream, "0123456789").await;
     settle().await;
-    assert_eq!(flights.recorded_bytes(), 10);
+    assert_eq!(recorded_bytes(&flights), 10);
     drop(follow(&flights));
     say(&mut upstream, "!").await;
     settle().await;
-    assert_eq!(flights.recorded_bytes(), 0);
+    assert_eq!(recorded_bytes(&flights), 0);
     let another = lead(&flights);
     for body in [&mut own, &mut other] {
         assert_eq!(
@@ -150,14 +150,14 @@ async fn all_recordings_together_stay_within_their_bound() {
         open.push((own.into_body(), recording));
         settle().await;
     }
-    assert_eq!(flights.recorded_bytes(), 10);
+    assert_eq!(recorded_bytes(&flights), 10);
     let mut kept = Vec::new();
     for (body, recording) in open {
         assert_eq!(all(body).await.unwrap(), "0123456789");
         kept.push(recording.await.is_ok());
     }
     assert_eq!(kept, [true, false]);
-    assert_eq!(flights.recorded_bytes(), 0);
+    assert_eq!(recorded_bytes(&flights), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,14 +28,14 @@ const KEY: &str = "policy/key";
 fn lead(flights: &Flights) -> Lead {
     match flights.lead_or_join(KEY.to_owned()) {
         FlightRole::Lead(lead) => lead,
-        other => panic!("{other:?} instead of the lead"),
+        _ => panic!("no lead"),
     }
 }
 
 fn follow(flights: &Flights) -> Follow {
     match flights.lead_or_join(KEY.to_owned()) {
         FlightRole::Follow(follow) => follow,
-        other => panic!("{other:?} instead of a follower"),
+        _ => panic!("no follower"),
     }
 }
 
@@ -52,8 +52,12 @@ async fn joined(follow: Follow) -> FlightBody {
             assert_eq!(reply.headers()["x-kind"], "test");
             reply.into_body()
         }
-        other => panic!("{other:?} instead of a reply"),
+        _ => panic!("no reply"),
     }
+}
+
+fn recorded_bytes(flights: &Flights) -> usize {
+    flights.0.recorded_bytes.load(Ordering::Relaxed)
 }
 
 async fn say(upstream: &mut Upstream, text: &'static str) {
@@ -114,7 +118,7 @@ async fn a_thousand_followers_of_one_upstream_call_see_identical_bytes() {
     let recording = recording.await.unwrap();
     assert_eq!(recording.body(), expected);
     assert_eq!(recording.bytes, expected.len());
-    assert_eq!((&*recording.key, recording.status.as_u16()), (KEY, 201));
+    assert_eq!(recording.status, 201);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,8 +168,5 @@ async fn when_the_last_reader_has_gone_the_upstream_is_dropped_at_once() {
     assert!(sent.is_err(), "nobody listens");
     assert!(recording.await.is_err());
     assert!(flights.is_empty());
-    assert!(matches!(
-        flights.lead_or_join(KEY.to_owned()),
-        FlightRole::Lead(_)
-    ));
+    drop(lead(&flights));
 }
