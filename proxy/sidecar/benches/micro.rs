@@ -40,7 +40,10 @@ use policy::{
     ReplyHead, Run, Unit,
 };
 use rustix::time::{ClockId, clock_gettime};
-use sandbox::{Compiler, Grants, Host, Loader, Options, Source, capabilities::LIMITS};
+use sandbox::{
+    Compiler, Grants, Host, Loader, Options, Source,
+    capabilities::{LIMITS, limits::Limits as _},
+};
 
 /// The binary's own.
 #[global_allocator]
@@ -351,7 +354,7 @@ fn main() {
                 window: Window::Bucket(Duration::from_secs(60)),
                 soft: false,
             };
-            let (_, reservation) = stores.reserve(&[ask]).await.unwrap();
+            let (_, reservation) = stores.reserve(vec![ask]).await.unwrap();
             drop(reservation.unwrap().settle(&[400]));
         }),
         Case {

@@ -4,7 +4,7 @@
 //! computes, and then nobody would read answers. It is one connection for all workers, so that
 //! commands sent at the same time travel together.
 //!
-//! [`StoreClient::ask`] never waits longer than the configured time-out, and not at all while the
+//! [`StoreClient::query`] never waits longer than the configured time-out, and not at all while the
 //! store is known to be away: after three time-outs in a row, or a broken connection, a keeper
 //! (`keeper.rs`) on that thread tries until a ping is answered in time again. A cluster's own
 //! connection follows moved slots; that it is broken is judged by the same rule.
@@ -83,7 +83,7 @@ pub(super) struct StoreClient {
     pub(super) wait: Duration,
     cluster: bool,
     connection: Mutex<Option<Connection>>,
-    pub(super) up: watch::Sender<bool>,
+    up: watch::Sender<bool>,
     pub(super) failures: AtomicU32,
     pub(super) trouble: Notify,
 }
@@ -95,7 +95,7 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::One(one) => one.req_packed_command(command).await,
             Self::Cluster(cluster) => cluster.req_packed_command(command).await,
@@ -121,19 +121,30 @@ impl StoreClient {
         self.cluster
     }
 
+    /// True if the store answers, as far as is known.
+    pub(super) fn is_up(&self) -> bool {
+        *self.up.borrow()
+    }
+
+    /// Notes whether the store answers.
+    pub(super) fn set_up(&self, up: bool) {
+        self.up
+            .send_if_modified(|known| std::mem::replace(known, up) != up);
+    }
+
     /// Subscribes to whether the store answers.
     pub(super) fn subscribe(&self) -> watch::Receiver<bool> {
         self.up.subscribe()
     }
 
     /// Sends a command and waits for the answer, within the configured time.
-    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Fault> {
+    pub(super) async fn query(&self, command: &Cmd) -> Result<Value, Fault> {
         self.bounded(self.wait, self.plain(command)).await
     }
 
-    /// Sends a command as [`StoreClient::ask`] does, with a time-out for calls that no exchange
+    /// Sends a command as [`StoreClient::query`] does, with a time-out for calls that no exchange
     /// waits for.
-    pub(super) async fn ask_patiently(&self, command: &Cmd) -> Result<Value, Fault> {
+    pub(super) async fn query_patiently(&self, command: &Cmd) -> Result<Value, Fault> {
         timeout(PATIENT, self.plain(command))
             .await
             .unwrap_or(Err(Fault::Slow))
@@ -166,7 +177,7 @@ impl StoreClient {
 
     async fn plain(&self, command: &Cmd) -> Result<Value, Fault> {
         let mut connection = self.connection().ok_or(Fault::Away)?;
-        match connection.ask(command).await {
+        match connection.send(command).await {
             Ok(value) => Ok(value),
             Err(error) => {
                 let fault = Fault::of(&error);
@@ -183,7 +194,7 @@ impl StoreClient {
         wait: Duration,
         work: impl Future<Output = Result<Value, Fault>>,
     ) -> Result<Value, Fault> {
-        if !*self.up.borrow() {
+        if !self.is_up() {
             return Err(Fault::Away);
         }
         match timeout(wait, work).await {
@@ -210,7 +221,7 @@ impl StoreClient {
     }
 
     fn down(&self) {
-        self.up.send_if_modified(|up| std::mem::replace(up, false));
+        self.set_up(false);
         self.trouble.notify_one();
     }
 }

@@ -8,7 +8,7 @@ use super::Stores;
 const LISTED: usize = 1000;
 
 /// The stores as they stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Figures {
     /// `memory`, `redis` or `redis cluster`.
     pub store: &'static str,
@@ -27,7 +27,7 @@ pub struct Figures {
 }
 
 /// One bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct BucketFigures {
     /// Key and window.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct BucketFigures {
 }
 
 /// Small values in this process's memory; of a shared store nothing is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct ValuesFigures {
     /// Number of values.
     pub entries: u64,
@@ -49,7 +49,7 @@ pub struct ValuesFigures {
 }
 
 /// Kept replies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct RepliesFigures {
     /// Replies in this process's memory; of a shared store nothing is known.
     pub entries: u64,
@@ -62,53 +62,36 @@ pub struct RepliesFigures {
 }
 
 impl Stores {
-    /// Collects the figures. Asks a shared store for its buckets, so it may take a second.
+    /// Collects the figures. Queries a shared store for its buckets, so it may take a second.
     pub async fn snapshot(&self) -> Figures {
         let inner = &self.0;
         let (mut buckets, buckets_known) = match &inner.shared {
             Some(shared) => shared.limits.list(LISTED).await,
             None => inner.buckets.list(LISTED, inner.clock.now()),
         };
-        buckets.sort_unstable();
+        buckets.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let (store, reachable, unsettled) = match &inner.shared {
             None => ("memory", true, 0),
-            Some(shared) => (
-                if shared.cluster {
-                    "redis cluster"
-                } else {
-                    "redis"
-                },
-                shared
-                    .clients
-                    .iter()
-                    .all(|client| *client.subscribe().borrow()),
-                shared.limits.unsettled(),
-            ),
+            Some(shared) => {
+                let store = match shared.cluster {
+                    true => "redis cluster",
+                    false => "redis",
+                };
+                let up = shared.clients.iter().all(|client| client.is_up());
+                (store, up, shared.limits.unsettled())
+            }
         };
-        let (entries, bytes) = inner.values.figures();
-        let values = ValuesFigures { entries, bytes };
-        let (entries, bytes, hits, misses) = inner.replies.figures();
         Figures {
             store,
             reachable,
             unsettled,
             buckets_known,
-            buckets: buckets
-                .into_iter()
-                .map(|(name, used, limit, reset_ms)| BucketFigures {
-                    name,
-                    used,
-                    limit,
-                    reset_ms,
-                })
-                .collect(),
-            values,
-            replies: RepliesFigures {
-                entries,
-                bytes,
-                hits,
-                misses,
+            buckets,
+            values: ValuesFigures {
+                entries: inner.values.len() as u64,
+                bytes: inner.values.used() as u64,
             },
+            replies: inner.replies.figures(),
         }
     }
 }

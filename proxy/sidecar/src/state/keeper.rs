@@ -32,12 +32,11 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Makes a keeper; `name` is the store's name in the log and in metrics.
     pub(super) fn new(client: Arc<StoreClient>, server: config::Redis, name: &'static str) -> Self {
-        let logged = false;
         Self {
             client,
             server,
             name,
-            logged,
+            logged: false,
         }
     }
 
@@ -67,7 +66,7 @@ impl Keeper {
         let mut good = tokio::time::Instant::now();
         while good.elapsed() < DEAD {
             let sent = tokio::time::Instant::now();
-            match timeout(DEAD, connection.ask(&redis::cmd("PING"))).await {
+            match timeout(DEAD, connection.send(&redis::cmd("PING"))).await {
                 Ok(Ok(_)) if sent.elapsed() <= self.client.wait => {
                     self.back();
                     (ever, pause) = (true, RETRY.0);
@@ -76,7 +75,7 @@ impl Keeper {
                         () = tokio::time::sleep(RETRY.1) => {}
                     }
                     good = tokio::time::Instant::now();
-                    if *self.client.up.borrow() {
+                    if self.client.is_up() {
                         continue;
                     }
                 }
@@ -101,9 +100,7 @@ impl Keeper {
     }
 
     fn away(&mut self, cause: &str) {
-        self.client
-            .up
-            .send_if_modified(|up| std::mem::replace(up, false));
+        self.client.set_up(false);
         metrics::store_up(self.name, false);
         if !std::mem::replace(&mut self.logged, true) {
             tracing::warn!(
@@ -116,9 +113,7 @@ impl Keeper {
 
     fn back(&mut self) {
         self.client.failures.store(0, Ordering::Relaxed);
-        self.client
-            .up
-            .send_if_modified(|up| !std::mem::replace(up, true));
+        self.client.set_up(true);
         metrics::store_up(self.name, true);
         if std::mem::replace(&mut self.logged, false) {
             tracing::info!(store = self.name, "redis serves again");

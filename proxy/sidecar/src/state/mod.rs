@@ -36,15 +36,13 @@ mod ports;
 pub mod replies;
 pub mod values;
 
-pub use figures::{BucketFigures, Figures, RepliesFigures, ValuesFigures};
-pub use limits::{Ask, MOST, Reservation, Standing, Unavailable, Window};
-pub use replies::{NotKept, Replies};
-pub use values::{ValueError, Values};
+pub use limits::{Ask, MOST, Standing, Unavailable, Window};
+pub use replies::Replies;
 
 use client::StoreClient;
 use flights::Flights;
 use keeper::Keeper;
-use limits::{Take, TakenFrom, memory::Buckets};
+use limits::memory::Buckets;
 
 /// Longest time that the thread of a store without users goes on sending settlements.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -56,7 +54,7 @@ pub struct Stores(Arc<Inner>);
 struct Inner {
     clock: Clock,
     buckets: Buckets,
-    values: Arc<Values>,
+    values: Arc<values::memory::Memory>,
     replies: Replies,
     flights: Flights,
     shared: Option<Shared>,
@@ -65,18 +63,19 @@ struct Inner {
 /// Parts of [`Inner`] for a shared store.
 struct Shared {
     limits: Arc<limits::shared::Limits>,
+    values: Arc<values::shared::Shared>,
     clients: [Arc<StoreClient>; 2],
     cluster: bool,
     /// Dropped with the last user: the thread ends then.
     _used: oneshot::Sender<()>,
 }
 
-/// A clock, in milliseconds since 1970.
+/// The clock that buckets and stored replies go by, in milliseconds since 1970.
 #[derive(Clone)]
-enum Clock {
+pub enum Clock {
     /// This process's clock; in Redis, the server's.
     Wall,
-    /// A test's clock, everywhere.
+    /// A clock that its owner sets, everywhere.
     Manual(Arc<AtomicU64>),
 }
 
@@ -107,25 +106,7 @@ impl Stores {
     ///
     /// # Errors
     /// The system has no thread for the connection.
-    pub fn new(state: &config::State) -> io::Result<Self> {
-        Self::build(state, Clock::Wall)
-    }
-
-    /// Makes stores in memory, with the sizes of an empty configuration.
-    pub fn in_memory() -> Self {
-        Self(Arc::new(memory(&config::State::default(), Clock::Wall)))
-    }
-
-    /// Makes the same stores with a clock of milliseconds since 1970, which Redis uses in the place
-    /// of its own, for tests of what time does.
-    ///
-    /// # Errors
-    /// As [`Stores::new`].
-    pub fn with_clock(state: &config::State, now: Arc<AtomicU64>) -> io::Result<Self> {
-        Self::build(state, Clock::Manual(now))
-    }
-
-    fn build(state: &config::State, clock: Clock) -> io::Result<Self> {
+    pub fn new(state: &config::State, clock: Clock) -> io::Result<Self> {
         let mut inner = memory(state, clock.clone());
         if let Some(server) = &state.redis {
             let client = || Arc::new(StoreClient::new(state.timeout, server.cluster));
@@ -134,8 +115,7 @@ impl Stores {
             let limits =
                 limits::shared::Limits::new(Arc::clone(&quick), state, server, clock.clone());
             let limits = Arc::new(limits);
-            let values = values::shared::Shared::new(Arc::clone(&bulk), prefix);
-            inner.values = Arc::new(Values(values::Backend::Shared(values)));
+            let values = Arc::new(values::shared::Shared::new(Arc::clone(&bulk), prefix));
             inner.replies = Replies::shared(Arc::clone(&bulk), prefix, clock);
             let keepers = [
                 Keeper::new(Arc::clone(&quick), server.clone(), "limits"),
@@ -145,6 +125,7 @@ impl Stores {
             run(keepers, Arc::clone(&limits), unused)?;
             inner.shared = Some(Shared {
                 limits,
+                values,
                 clients: [quick, bulk],
                 cluster: server.cluster,
                 _used: used,
@@ -153,67 +134,9 @@ impl Stores {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Takes what is requested from all buckets or from none; the reservation is there where it was
-    /// taken.
-    ///
-    /// # Errors
-    /// The store can't be reached, and `state.degrade` is `block`.
-    pub async fn reserve(
-        &self,
-        asks: &[Ask],
-    ) -> Result<(Vec<Standing>, Option<Reservation>), Unavailable> {
-        let inner = &self.0;
-        if asks.is_empty() {
-            let nothing = Reservation::new(Arc::clone(inner), Arc::from(""), Vec::new());
-            return Ok((Vec::new(), Some(nothing)));
-        }
-        let (standings, taken) = match &inner.shared {
-            Some(shared) => shared.limits.reserve(asks).await?,
-            None => return Ok(self.reserve_here(asks.to_vec())),
-        };
-        let reservation = taken.map(|(id, takes)| Reservation::new(Arc::clone(inner), id, takes));
-        Ok((standings, reservation))
-    }
-
-    /// Returns the buckets' standing, and whether these amounts would have room. Takes nothing.
-    ///
-    /// # Errors
-    /// The store can't be reached, and `state.degrade` is `block`.
-    pub async fn peek(&self, asks: &[Ask]) -> Result<Vec<Standing>, Unavailable> {
-        let inner = &self.0;
-        match &inner.shared {
-            _ if asks.is_empty() => Ok(Vec::new()),
-            Some(shared) => shared.limits.peek(asks).await,
-            None => Ok(self.peek_here(asks)),
-        }
-    }
-
-    /// [`Stores::reserve`] in memory.
-    fn reserve_here(&self, asks: Vec<Ask>) -> (Vec<Standing>, Option<Reservation>) {
-        let inner = &self.0;
-        let now = inner.clock.now();
-        let (standings, holds) = inner.buckets.reserve(&asks, now, &|_| 0);
-        let take = |(ask, hold): (Ask, _)| Take {
-            amount: ask.amount.min(MOST),
-            ask,
-            taken_from: TakenFrom::Here(hold),
-        };
-        let reservation = holds.map(|holds| {
-            let takes = asks.into_iter().zip(holds).map(take).collect();
-            Reservation::new(Arc::clone(inner), Arc::from(""), takes)
-        });
-        (standings, reservation)
-    }
-
-    /// [`Stores::peek`] in memory.
-    fn peek_here(&self, asks: &[Ask]) -> Vec<Standing> {
-        let inner = &self.0;
-        inner.buckets.peek(asks, inner.clock.now(), &|_| 0)
-    }
-
-    /// Returns the store of small values.
-    pub fn values(&self) -> &Values {
-        &self.0.values
+    /// Makes stores in memory, with the sizes of an empty configuration.
+    pub fn in_memory() -> Self {
+        Self(Arc::new(memory(&config::State::default(), Clock::Wall)))
     }
 
     /// Returns the replies that exchanges in progress share in this process.
@@ -269,9 +192,7 @@ impl Stores {
 fn memory(state: &config::State, clock: Clock) -> Inner {
     Inner {
         buckets: Buckets::new(state.memory.buckets),
-        values: Arc::new(Values(values::Backend::Memory(
-            values::memory::Memory::new(state.memory.values),
-        ))),
+        values: Arc::new(values::memory::Memory::new(state.memory.values)),
         replies: Replies::in_memory(state.memory.replies, clock.clone()),
         flights: Flights::default(),
         shared: None,
@@ -304,4 +225,13 @@ fn run(
         .name("outrigger-store".into())
         .spawn(move || runtime.block_on(work))
         .map(drop)
+}
+
+/// Joins a namespace and a key, kept apart by the namespace's length: no key can reach into another
+/// namespace.
+fn joined(space: &str, key: &str) -> Box<[u8]> {
+    let length = (space.len() as u32).to_le_bytes();
+    [&length[..], space.as_bytes(), key.as_bytes()]
+        .concat()
+        .into_boxed_slice()
 }

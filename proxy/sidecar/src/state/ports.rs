@@ -7,9 +7,9 @@ use std::sync::Arc;
 use policy::{Kept, Ticket};
 
 use super::{
-    Reservation, Stores, Unavailable,
+    Stores, Unavailable,
     flights::FlightRole,
-    limits::{Ask, Standing},
+    limits::{Ask, Reservation, Standing, Take, TakenFrom},
 };
 use sandbox::{
     Host,
@@ -26,31 +26,49 @@ impl Stores {
         Host {
             limits: Arc::new(self.clone()),
             replies: Arc::new(self.clone()),
-            values: Arc::clone(&self.0.values) as Arc<_>,
+            values: match &self.0.shared {
+                Some(shared) => Arc::clone(&shared.values) as Arc<_>,
+                None => Arc::clone(&self.0.values) as Arc<_>,
+            },
             ..host
         }
+    }
+
+    fn taken(&self, id: Arc<str>, takes: Vec<Take>) -> Box<dyn policy::Reservation> {
+        Box::new(Reservation::new(Arc::clone(&self.0), id, takes))
     }
 }
 
 impl Limits for Stores {
     fn reserve(&self, asks: Vec<Ask>) -> Work<'_, Result<Taken, Unavailable>> {
-        match &self.0.shared {
-            None => Work::now(Ok(taken(self.reserve_here(asks)))),
-            Some(_) => Work::later(async move { Self::reserve(self, &asks).await.map(taken) }),
+        let inner = &*self.0;
+        match &inner.shared {
+            Some(shared) if !asks.is_empty() => Work::later(async move {
+                let (standings, taken) = shared.limits.reserve(&asks).await?;
+                Ok((standings, taken.map(|(id, takes)| self.taken(id, takes))))
+            }),
+            _ => {
+                let now = inner.clock.now();
+                let (standings, holds) = inner.buckets.reserve(&asks, now, &|_| 0);
+                let takes = holds.map(|holds| {
+                    let taken = asks.into_iter().zip(holds);
+                    let take = taken.map(|(ask, hold)| Take::new(ask, TakenFrom::Here(hold)));
+                    self.taken(Arc::from(""), take.collect())
+                });
+                Work::now(Ok((standings, takes)))
+            }
         }
     }
 
     fn peek(&self, asks: Vec<Ask>) -> Work<'_, Result<Vec<Standing>, Unavailable>> {
-        match &self.0.shared {
-            None => Work::now(Ok(self.peek_here(&asks))),
-            Some(_) => Work::later(async move { Self::peek(self, &asks).await }),
+        let inner = &*self.0;
+        match &inner.shared {
+            Some(shared) if !asks.is_empty() => {
+                Work::later(async move { shared.limits.peek(&asks).await })
+            }
+            _ => Work::now(Ok(inner.buckets.peek(&asks, inner.clock.now(), &|_| 0))),
         }
     }
-}
-
-fn taken((standings, reservation): (Vec<Standing>, Option<Reservation>)) -> Taken {
-    let reservation = reservation.map(|reservation| Box::new(reservation) as Box<_>);
-    (standings, reservation)
 }
 
 impl Replies for Stores {

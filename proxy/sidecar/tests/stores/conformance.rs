@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use outrigger::state::{Ask, MOST, Window};
+use sandbox::capabilities::limits::Limits as _;
 
 use super::{NOON, Rig, SECOND, bucket, of, until, within};
 
@@ -46,14 +47,14 @@ in_every_store! {
 async fn a_call_takes_from_all_buckets_or_from_none(rig: Rig) {
     let (wide, narrow) = (bucket("wide", 100), bucket("narrow", 5));
     let asks = [of(&wide, 10), of(&narrow, 6)];
-    let (standings, none) = rig.stores.reserve(&asks).await.unwrap();
+    let (standings, none) = rig.stores.reserve(asks.to_vec()).await.unwrap();
     assert!(none.is_none());
     assert!(standings[0].granted && !standings[1].granted);
     assert_eq!((standings[0].used, standings[1].used), (0, 0));
     assert_eq!((rig.used(&wide).await, rig.used(&narrow).await), (0, 0));
 
     let asks = [of(&wide, 10), of(&narrow, 5)];
-    let (standings, all) = rig.stores.reserve(&asks).await.unwrap();
+    let (standings, all) = rig.stores.reserve(asks.to_vec()).await.unwrap();
     let all = all.unwrap();
     assert_eq!(all.amounts().collect::<Vec<_>>(), [10, 5]);
     assert_eq!((standings[0].used, standings[1].used), (10, 5));
@@ -69,7 +70,7 @@ async fn a_hundred_at_once_pass_exactly_the_limit(rig: Rig) {
     let replicas = [rig.replica().await, rig.replica().await];
     let asks = (0..100).map(|n| {
         let (stores, ask) = (replicas[n % 2].clone(), of(&ask, 3));
-        tokio::spawn(async move { stores.reserve(&[ask]).await.unwrap().1 })
+        tokio::spawn(async move { stores.reserve(vec![ask]).await.unwrap().1 })
     });
     let taken = join_all(asks).await;
     let taken: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
@@ -88,7 +89,7 @@ async fn a_hundred_at_once_over_three_buckets_never_pass_a_limit(rig: Rig) {
     let tries = (0..100).map(|n: usize| {
         let (stores, mut asks) = (rig.stores.clone(), asks.clone());
         asks.rotate_left(n % 3);
-        tokio::spawn(async move { stores.reserve(&asks).await.unwrap().1 })
+        tokio::spawn(async move { stores.reserve(asks.to_vec()).await.unwrap().1 })
     });
     let taken = join_all(tries).await;
     let taken: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
@@ -110,7 +111,7 @@ async fn what_buckets_say_is_the_sum_of_what_was_settled(rig: Rig) {
     let mut sum = 0;
     for n in 0..60_u64 {
         let estimate = asks.clone().map(|ask| of(&ask, n * 7 % 50));
-        let (_, taken) = rig.stores.reserve(&estimate).await.unwrap();
+        let (_, taken) = rig.stores.reserve(estimate.to_vec()).await.unwrap();
         let truth = n * 13 % 60;
         if n % 5 != 0 {
             taken.unwrap().settle(&[truth; 3]);
@@ -146,7 +147,7 @@ async fn what_cannot_ever_be_granted_says_so(rig: Rig) {
         Window::Day { offset: 0 },
     ] {
         let ask = within(&bucket("never", 10), window);
-        let (standings, none) = rig.stores.reserve(&[of(&ask, 11)]).await.unwrap();
+        let (standings, none) = rig.stores.reserve(vec![of(&ask, 11)]).await.unwrap();
         assert!(none.is_none());
         assert_eq!(
             (standings[0].granted, standings[0].wait),
@@ -162,7 +163,7 @@ async fn a_soft_ask_is_counted_and_never_says_no(rig: Rig) {
         ..bucket("soft", 10)
     };
     for sum in [8, 16, 24] {
-        let (standings, taken) = rig.stores.reserve(&[of(&soft, 8)]).await.unwrap();
+        let (standings, taken) = rig.stores.reserve(vec![of(&soft, 8)]).await.unwrap();
         assert!(standings[0].granted);
         assert_eq!((standings[0].used, standings[0].limit), (sum, 10));
         taken.unwrap().settle(&[8]);
@@ -170,7 +171,7 @@ async fn a_soft_ask_is_counted_and_never_says_no(rig: Rig) {
     let hard = bucket("hard", 1);
     let (standings, none) = rig
         .stores
-        .reserve(&[of(&soft, 8), of(&hard, 2)])
+        .reserve(vec![of(&soft, 8), of(&hard, 2)])
         .await
         .unwrap();
     assert!(none.is_none() && standings[0].granted);
@@ -183,7 +184,7 @@ async fn a_stream_that_outgrows_its_reservation_takes_more_while_there_is_room(r
         within(&bucket("stream", 100), Window::Day { offset: 0 }),
     );
     let asks = [of(&ask, 30), of(&day, 30)];
-    let mut taken = rig.stores.reserve(&asks).await.unwrap().1.unwrap();
+    let mut taken = rig.stores.reserve(asks.to_vec()).await.unwrap().1.unwrap();
     assert!(taken.extend(0, 30).await);
     rig.advance(10 * SECOND);
     assert!(taken.extend(0, 40).await);
@@ -202,7 +203,7 @@ async fn a_bucket_refills_evenly(rig: Rig) {
     let ask = within(&bucket("even", 600), Window::Bucket(MINUTE));
     rig.take(&of(&ask, 600)).await.unwrap().settle(&[600]);
     assert_eq!(rig.used(&ask).await, 600);
-    let (standings, none) = rig.stores.reserve(&[of(&ask, 100)]).await.unwrap();
+    let (standings, none) = rig.stores.reserve(vec![of(&ask, 100)]).await.unwrap();
     assert!(none.is_none());
     assert_eq!(standings[0].wait, Some(10 * SECOND));
     assert_eq!(standings[0].reset, MINUTE);
@@ -268,11 +269,11 @@ async fn what_is_settled_after_midnight_is_charged_to_the_day_it_began_in(rig: R
 async fn a_bucket_asked_twice_in_a_call_counts_twice(rig: Rig) {
     let ask = bucket("twice", 10);
     let both = [of(&ask, 6), of(&ask, 5)];
-    let (standings, none) = rig.stores.reserve(&both).await.unwrap();
+    let (standings, none) = rig.stores.reserve(both.to_vec()).await.unwrap();
     assert!(none.is_none() && standings[0].granted && !standings[1].granted);
     assert_eq!(rig.used(&ask).await, 0);
     let both = [of(&ask, 6), of(&ask, 4)];
-    let taken = rig.stores.reserve(&both).await.unwrap().1.unwrap();
+    let taken = rig.stores.reserve(both.to_vec()).await.unwrap().1.unwrap();
     assert_eq!(rig.used(&ask).await, 10);
     taken.settle(&[1, 2]);
     assert_eq!(rig.used(&ask).await, 3);
@@ -350,7 +351,7 @@ async fn names_of_any_shape_are_buckets_of_their_own(rig: Rig) {
     }
     // All of them in one call.
     let all: Vec<Ask> = asks.iter().map(|ask| of(ask, 50)).collect();
-    assert!(rig.stores.reserve(&all).await.unwrap().1.is_some());
+    assert!(rig.stores.reserve(all.to_vec()).await.unwrap().1.is_some());
 }
 
 async fn the_largest_amounts_are_counted_exactly(rig: Rig) {
@@ -381,10 +382,10 @@ async fn the_largest_amounts_are_counted_exactly(rig: Rig) {
 }
 
 async fn no_ask_is_granted_at_once(rig: Rig) {
-    let (standings, taken) = rig.stores.reserve(&[]).await.unwrap();
+    let (standings, taken) = rig.stores.reserve(vec![]).await.unwrap();
     assert!(standings.is_empty());
     taken.unwrap().settle(&[]).done().await;
-    assert!(rig.stores.peek(&[]).await.unwrap().is_empty());
+    assert!(rig.stores.peek(vec![]).await.unwrap().is_empty());
 }
 
 async fn the_figures_list_what_was_used(rig: Rig) {

@@ -11,8 +11,9 @@ use std::{
 
 use outrigger::{
     config::{Degrade, Redis, State},
-    state::{Ask, Stores, Window},
+    state::{Ask, Clock, Stores, Window},
 };
+use sandbox::capabilities::limits::Limits as _;
 
 use super::{
     Rig, SECOND, bucket, of,
@@ -50,10 +51,17 @@ async fn replica() {
         reservation_lapse: LAPSE,
         ..State::default()
     };
-    let stores = Stores::new(&state).unwrap();
+    let stores = Stores::new(&state, Clock::Wall).unwrap();
     assert!(stores.ready(30 * SECOND).await);
     for n in 0.. {
-        let take = async || stores.reserve(&[of(&ask(), 100)]).await.unwrap().1.unwrap();
+        let take = async || {
+            stores
+                .reserve(vec![of(&ask(), 100)])
+                .await
+                .unwrap()
+                .1
+                .unwrap()
+        };
         // Some are open when it dies.
         std::mem::forget(take().await);
         let truth = n % 17 + 1;
@@ -95,9 +103,9 @@ async fn a_replica_that_is_killed_loses_nothing_it_settled_and_its_reservations_
         // One more may have been settled before it could be told.
         sums = (sums.0 + told, sums.1 + told + (lines.len() as u64 % 17 + 1));
     }
-    let stores = Stores::new(&state).unwrap();
+    let stores = Stores::new(&state, Clock::Wall).unwrap();
     assert!(stores.ready(30 * SECOND).await);
-    let used = async || stores.peek(&[ask()]).await.unwrap()[0].used;
+    let used = async || stores.peek(vec![ask()]).await.unwrap()[0].used;
     assert!(
         used().await > sums.1,
         "its open reservations count while they are open"
@@ -146,7 +154,7 @@ async fn a_server_that_is_killed_and_comes_back_has_every_settlement_once() {
             degrade: Degrade::Share,
             ..state.clone()
         };
-        let stores = Stores::new(&state).unwrap();
+        let stores = Stores::new(&state, Clock::Wall).unwrap();
         assert!(stores.ready(30 * SECOND).await);
         replicas.push(stores);
     }
@@ -160,7 +168,12 @@ async fn a_server_that_is_killed_and_comes_back_has_every_settlement_once() {
             tokio::spawn(async move {
                 let mut count = 0_u64;
                 while !stop.load(Ordering::Relaxed) {
-                    let taken = stores.reserve(&[of(&ask(), 50)]).await.unwrap().1.unwrap();
+                    let taken = stores
+                        .reserve(vec![of(&ask(), 50)])
+                        .await
+                        .unwrap()
+                        .1
+                        .unwrap();
                     tokio::time::sleep(Duration::from_millis(2)).await;
                     count += 1;
                     let truth = count % 90;
@@ -192,7 +205,7 @@ async fn a_server_that_is_killed_and_comes_back_has_every_settlement_once() {
     for stores in &replicas {
         assert_eq!(stores.flush(30 * SECOND).await, 0);
     }
-    let used = replicas[0].peek(&[ask()]).await.unwrap()[0].used;
+    let used = replicas[0].peek(vec![ask()]).await.unwrap()[0].used;
     let settled = sum.load(Ordering::Relaxed);
     println!("{exchanges} exchanges over three crashes: {settled} settled, {used} in the store");
     assert_eq!(used, settled);
@@ -204,7 +217,7 @@ async fn four_replicas_hold_one_limit_without_passing_it() {
     let state = server.state();
     let mut replicas = Vec::new();
     for _ in 0..4 {
-        let stores = Stores::new(&state).unwrap();
+        let stores = Stores::new(&state, Clock::Wall).unwrap();
         assert!(stores.ready(30 * SECOND).await);
         replicas.push(stores);
     }
@@ -215,7 +228,7 @@ async fn four_replicas_hold_one_limit_without_passing_it() {
             tokio::spawn(async move {
                 let (mut settled, mut refused) = (0, 0);
                 for truth in 0..10 {
-                    match stores.reserve(std::slice::from_ref(&ask)).await.unwrap().1 {
+                    match stores.reserve(vec![ask.clone()]).await.unwrap().1 {
                         Some(taken) => {
                             taken.settle(&[20 + truth]).done().await;
                             settled += 20 + truth;
@@ -232,7 +245,7 @@ async fn four_replicas_hold_one_limit_without_passing_it() {
         let (s, r) = task.await.unwrap();
         (settled, refused) = (settled + s, refused + r);
     }
-    let used = replicas[0].peek(&[ask]).await.unwrap()[0].used;
+    let used = replicas[0].peek(vec![ask]).await.unwrap()[0].used;
     println!("four replicas: {settled} settled of 10000, {used} in the store, {refused} refused");
     assert_eq!(used, settled);
     assert!((9_900..=10_000).contains(&settled) && refused > 0);

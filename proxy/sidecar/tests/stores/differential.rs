@@ -4,13 +4,17 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use outrigger::{
     config::State,
-    state::{Ask, Reservation, Standing, Window},
+    state::{Ask, Standing, Window},
 };
+use policy::Reservation;
+use sandbox::capabilities::limits::Limits as _;
 
 use super::{
     NOON, Rig, SECOND,
     servers::{self, Server},
 };
+
+type Taken = Box<dyn Reservation>;
 
 /// A small generator, so that a history is named by its seed.
 struct Dice(u64);
@@ -48,7 +52,7 @@ async fn the_same_histories_leave_the_same_numbers(other: Rig, seeds: std::ops::
             .store(NOON, std::sync::atomic::Ordering::Relaxed);
         let scale = [1, 1_000, 1_000_000_000_000][dice.below(3) as usize];
         let kinds: Vec<Window> = (0..3).map(|_| window(&mut dice)).collect();
-        let mut open: VecDeque<(Reservation, Reservation, usize)> = VecDeque::new();
+        let mut open: VecDeque<(Taken, Taken, usize)> = VecDeque::new();
         for step in 0..80 {
             let by = [
                 0,
@@ -76,8 +80,8 @@ async fn the_same_histories_leave_the_same_numbers(other: Rig, seeds: std::ops::
                     }
                 })
                 .collect();
-            let here = one.stores.reserve(&asks).await.unwrap();
-            let there = other.stores.reserve(&asks).await.unwrap();
+            let here = one.stores.reserve(asks.to_vec()).await.unwrap();
+            let there = other.stores.reserve(asks.to_vec()).await.unwrap();
             let told = format!("seed {seed} step {step} {asks:?}");
             if here.1.is_none()
                 && other

@@ -8,9 +8,9 @@ use std::{
 use bytes::Bytes;
 use outrigger::{
     config::{Degrade, Secret, State},
-    state::{Stores, Unavailable, ValueError, Window},
+    state::{Clock, Stores, Unavailable, Window},
 };
-use sandbox::capabilities::values::Values as _;
+use sandbox::capabilities::{limits::Limits as _, values};
 use tokio::time::Instant;
 
 use super::{Rig, SECOND, bucket, lossy::Wire, of, servers::Server, until, with, within};
@@ -46,20 +46,15 @@ async fn a_store_that_stands_still_costs_its_timeout_then_nothing_and_heals_by_i
     server.pause();
     for _ in 0..3 {
         let began = Instant::now();
-        let answer = rig.stores.reserve(std::slice::from_ref(&ask)).await;
+        let answer = rig.stores.reserve(vec![ask.clone()]).await;
         assert_eq!(answer.err(), Some(Unavailable));
         let took = began.elapsed();
         assert!(took >= SHORT / 2 && took < 5 * SHORT, "{took:?}");
     }
     let began = Instant::now();
     for _ in 0..200 {
-        assert!(
-            rig.stores
-                .reserve(std::slice::from_ref(&ask))
-                .await
-                .is_err()
-        );
-        assert!(rig.stores.peek(std::slice::from_ref(&ask)).await.is_err());
+        assert!(rig.stores.reserve(vec![ask.clone()]).await.is_err());
+        assert!(rig.stores.peek(vec![ask.clone()]).await.is_err());
     }
     assert!(began.elapsed() < SHORT, "{:?}", began.elapsed());
     assert!(!rig.stores.snapshot().await.reachable);
@@ -75,7 +70,7 @@ async fn a_store_that_stands_still_costs_its_timeout_then_nothing_and_heals_by_i
     server.go_on();
     assert!(rig.stores.ready(30 * SECOND).await);
     until("a reservation", async || {
-        let answer = rig.stores.reserve(std::slice::from_ref(&ask)).await;
+        let answer = rig.stores.reserve(vec![ask.clone()]).await;
         answer.is_ok_and(|(_, taken)| taken.is_some())
     })
     .await;
@@ -103,7 +98,7 @@ async fn replicas_keep_to_their_share_while_the_store_is_gone_and_it_learns_what
     server.kill();
     let mut granted = 0;
     loop {
-        let (standings, taken) = rig.stores.reserve(&[of(&ask, 1)]).await.unwrap();
+        let (standings, taken) = rig.stores.reserve(vec![of(&ask, 1)]).await.unwrap();
         let Some(taken) = taken else {
             assert!(standings[0].wait.is_some());
             break;
@@ -114,7 +109,7 @@ async fn replicas_keep_to_their_share_while_the_store_is_gone_and_it_learns_what
     }
     // A quarter of the limit, of which a quarter of what was used is gone.
     assert_eq!(granted, 20);
-    let (standings, none) = rig.stores.reserve(&[of(&ask, 40)]).await.unwrap();
+    let (standings, none) = rig.stores.reserve(vec![of(&ask, 40)]).await.unwrap();
     assert!(none.is_none());
     assert_eq!((standings[0].limit, standings[0].wait), (25, Some(SECOND)));
     assert!(rig.stores.snapshot().await.unsettled >= 20);
@@ -138,7 +133,7 @@ async fn skip_lets_everything_through_and_still_counts_it() {
         assert!(taken.extend(0, 100).await);
         taken.settle(&[9]);
     }
-    assert!(rig.stores.peek(&[of(&ask, 10)]).await.unwrap()[0].granted);
+    assert!(rig.stores.peek(vec![of(&ask, 10)]).await.unwrap()[0].granted);
     before.settle(&[8]);
     server.restart();
     assert!(rig.stores.ready(30 * SECOND).await);
@@ -161,13 +156,11 @@ async fn a_full_store_still_takes_settlements_and_says_so_for_the_rest() {
     };
     memory("1");
     let full = metric("outrigger_store_faults_total{store=\"limits\",reason=\"full\"}");
-    assert!(rig.stores.reserve(&[of(&ask, 1)]).await.is_err());
+    assert!(rig.stores.reserve(vec![of(&ask, 1)]).await.is_err());
     assert!(metric("outrigger_store_faults_total{store=\"limits\",reason=\"full\"}") > full);
-    let set = rig
-        .stores
-        .values()
-        .set("p", "k", Bytes::from_static(b"v"), Duration::ZERO);
-    assert_eq!(set.await, Err(ValueError::Full));
+    let values = rig.values();
+    let set = values.set("p", "k", Bytes::from_static(b"v"), Duration::ZERO);
+    assert_eq!(set.await, Err(values::Error::Full));
     let put = rig
         .stores
         .replies()
@@ -187,14 +180,14 @@ async fn a_wrong_password_degrades_until_it_is_right() {
     let mut state = short(server.state());
     state.redis.as_mut().unwrap().password = Some(Secret::new("wrong".into()));
     let state = with(state, Degrade::Block);
-    let stores = Stores::new(&state).unwrap();
+    let stores = Stores::new(&state, Clock::Wall).unwrap();
     assert!(!stores.ready(SECOND).await);
     let ask = of(&bucket("locked", 10), 1);
-    let asks = std::slice::from_ref(&ask);
-    assert_eq!(stores.reserve(asks).await.err(), Some(Unavailable));
+    let asks = vec![ask];
+    assert_eq!(stores.reserve(asks.clone()).await.err(), Some(Unavailable));
     assert_eq!(
-        stores.values().get("p", "k").await,
-        Err(ValueError::Unavailable)
+        super::values(&stores).get("p", "k").await,
+        Err(values::Error::Unavailable)
     );
 
     let client =
@@ -205,7 +198,7 @@ async fn a_wrong_password_degrades_until_it_is_right() {
         .query(&mut connection)
         .unwrap();
     assert!(stores.ready(30 * SECOND).await);
-    assert!(stores.reserve(asks).await.unwrap().1.is_some());
+    assert!(stores.reserve(asks.clone()).await.unwrap().1.is_some());
 }
 
 #[tokio::test]
@@ -226,10 +219,7 @@ async fn a_user_of_an_access_list_needs_no_more_than_its_keys_and_scripts() {
     let ask = bucket("acl", 10);
     rig.take(&of(&ask, 4)).await.unwrap().settle(&[3]);
     assert_eq!(rig.used(&ask).await, 3);
-    assert_eq!(
-        rig.stores.values().increment("p", "n", 1, SECOND).await,
-        Ok(1)
-    );
+    assert_eq!(rig.values().increment("p", "n", 1, SECOND).await, Ok(1));
 }
 
 #[tokio::test]
@@ -280,7 +270,7 @@ async fn a_cluster_with_a_node_that_stands_still_costs_the_timeout_at_most_and_l
     for pair in asks.chunks(2) {
         let began = Instant::now();
         let pair: Vec<_> = pair.iter().map(|ask| of(ask, 10)).collect();
-        let (_, taken) = rig.stores.reserve(&pair).await.unwrap();
+        let (_, taken) = rig.stores.reserve(pair.to_vec()).await.unwrap();
         assert!(began.elapsed() < 5 * SHORT, "{:?}", began.elapsed());
         taken.unwrap().settle(&[2, 2]);
     }
@@ -303,10 +293,7 @@ async fn scripts_that_the_server_has_forgotten_are_sent_again() {
     let _: () = redis::cmd("SCRIPT").arg("FLUSH").query(&mut redis).unwrap();
     rig.take(&of(&ask, 1)).await.unwrap().settle(&[1]);
     assert_eq!(rig.used(&ask).await, 2);
-    assert_eq!(
-        rig.stores.values().increment("p", "n", 1, SECOND).await,
-        Ok(1)
-    );
+    assert_eq!(rig.values().increment("p", "n", 1, SECOND).await, Ok(1));
 }
 
 #[tokio::test]
@@ -364,7 +351,7 @@ async fn tls_with_its_own_roots_and_a_password_works_and_other_roots_do_not() {
     let redis = state.redis.as_mut().unwrap();
     redis.nodes = vec![("localhost".to_owned(), port)];
     (redis.tls, redis.password) = (true, Some(Secret::new("secret".into())));
-    let distrustful = Stores::new(&state).unwrap();
+    let distrustful = Stores::new(&state, Clock::Wall).unwrap();
     assert!(
         !distrustful.ready(SECOND).await,
         "the built-in roots know nothing of it"
@@ -374,8 +361,5 @@ async fn tls_with_its_own_roots_and_a_password_works_and_other_roots_do_not() {
     let ask = bucket("tls", 10);
     rig.take(&of(&ask, 4)).await.unwrap().settle(&[3]);
     assert_eq!(rig.used(&ask).await, 3);
-    assert_eq!(
-        rig.stores.values().increment("p", "n", 2, SECOND).await,
-        Ok(2)
-    );
+    assert_eq!(rig.values().increment("p", "n", 2, SECOND).await, Ok(2));
 }

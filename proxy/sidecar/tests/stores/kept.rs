@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use outrigger::state::{NotKept, ValueError};
-use sandbox::capabilities::values::Values as _;
+use outrigger::state::replies::NotKept;
+use sandbox::capabilities::values;
 
 use super::{Rig, SECOND, conformance::in_every_store, until};
 
@@ -32,7 +32,7 @@ fn text(value: &'static str) -> Bytes {
 }
 
 async fn policies_with_the_same_key_do_not_see_each_others_values(rig: Rig) {
-    let values = rig.stores.values();
+    let values = rig.values();
     values.set("a", "key", text("of a"), NONE).await.unwrap();
     values
         .set("", "akey", text("of nobody"), NONE)
@@ -58,7 +58,7 @@ async fn policies_with_the_same_key_do_not_see_each_others_values(rig: Rig) {
 }
 
 async fn a_value_is_there_until_its_time(rig: Rig) {
-    let values = rig.stores.values();
+    let values = rig.values();
     let soon = Duration::from_millis(300);
     values.set("p", "k", text("v"), soon).await.unwrap();
     assert!(values.get("p", "k").await.unwrap().is_some());
@@ -83,7 +83,7 @@ async fn a_value_is_there_until_its_time(rig: Rig) {
 }
 
 async fn a_counter_keeps_the_time_to_live_that_it_was_made_with(rig: Rig) {
-    let values = rig.stores.values();
+    let values = rig.values();
     assert_eq!(values.increment("p", "n", 5, SECOND).await, Ok(5));
     assert_eq!(values.increment("p", "n", -7, 3600 * SECOND).await, Ok(-2));
     until("it expires", async || {
@@ -95,11 +95,11 @@ async fn a_counter_keeps_the_time_to_live_that_it_was_made_with(rig: Rig) {
 }
 
 async fn only_numbers_are_added_to_and_none_overflows(rig: Rig) {
-    let values = rig.stores.values();
+    let values = rig.values();
     for word in ["seven", "", "+7", "007", "1.5", " 1", "9223372036854775808"] {
         values.set("p", "word", text(word), NONE).await.unwrap();
         let sum = values.increment("p", "word", 1, NONE).await;
-        assert_eq!(sum, Err(ValueError::NotANumber), "{word}");
+        assert_eq!(sum, Err(values::Error::NotANumber), "{word}");
     }
     let most = i64::MAX.to_string();
     values
@@ -107,7 +107,7 @@ async fn only_numbers_are_added_to_and_none_overflows(rig: Rig) {
         .await
         .unwrap();
     let sum = values.increment("p", "most", 1, NONE).await;
-    assert_eq!(sum, Err(ValueError::NotANumber));
+    assert_eq!(sum, Err(values::Error::NotANumber));
     assert_eq!(values.get("p", "most").await.unwrap().unwrap(), most);
     // Beyond what a double holds.
     assert_eq!(
@@ -121,7 +121,7 @@ async fn only_numbers_are_added_to_and_none_overflows(rig: Rig) {
 }
 
 async fn compare_and_set_writes_over_the_expected_value_alone(rig: Rig) {
-    let values = rig.stores.values();
+    let values = rig.values();
     let swap = |expected: Option<&'static [u8]>, value| {
         values.compare_and_set("p", "k", expected, text(value), NONE)
     };
@@ -140,9 +140,8 @@ async fn one_of_a_hundred_wins_a_compare_and_set(rig: Rig) {
         let stores = rig.stores.clone();
         tokio::spawn(async move {
             let value = Bytes::from(format!("{n}"));
-            let set = stores
-                .values()
-                .compare_and_set("p", "once", None, value, NONE);
+            let values = super::values(&stores);
+            let set = values.compare_and_set("p", "once", None, value, NONE);
             set.await.unwrap()
         })
     });
@@ -158,34 +157,30 @@ async fn additions_of_many_are_all_counted(rig: Rig) {
     let tries = (0..200).map(|n| {
         let stores = replicas[n % 2].clone();
         tokio::spawn(async move {
-            stores
-                .values()
+            super::values(&stores)
                 .increment("p", "sum", 3, NONE)
                 .await
                 .unwrap()
         })
     });
     join_all(tries).await;
-    assert_eq!(
-        rig.stores.values().increment("p", "sum", 0, NONE).await,
-        Ok(600)
-    );
+    assert_eq!(rig.values().increment("p", "sum", 0, NONE).await, Ok(600));
 }
 
 async fn keys_and_values_over_their_bounds_are_refused(rig: Rig) {
-    let values = rig.stores.values();
+    let values = rig.values();
     let (long, large) = ("k".repeat(257), Bytes::from(vec![0; 65_537]));
-    let refused = Err(ValueError::TooLarge);
+    let refused = Err(values::Error::TooLarge);
     assert_eq!(values.set("p", &long, text("v"), NONE).await, refused);
     assert_eq!(values.set("p", "k", large.clone(), NONE).await, refused);
     assert_eq!(values.delete("p", &long).await, refused);
-    assert_eq!(values.get("p", &long).await, Err(ValueError::TooLarge));
+    assert_eq!(values.get("p", &long).await, Err(values::Error::TooLarge));
     assert_eq!(
         values.increment("p", &long, 1, NONE).await,
-        Err(ValueError::TooLarge)
+        Err(values::Error::TooLarge)
     );
     let set = values.compare_and_set("p", "k", None, large, NONE).await;
-    assert_eq!(set, Err(ValueError::TooLarge));
+    assert_eq!(set, Err(values::Error::TooLarge));
     let (long, large) = ("k".repeat(256), Bytes::from(vec![0; 65_536]));
     assert_eq!(values.set("p", &long, large, NONE).await, Ok(()));
 }

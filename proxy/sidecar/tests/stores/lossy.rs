@@ -11,8 +11,9 @@ use std::{
 
 use outrigger::{
     config::{Degrade, State},
-    state::{Stores, Window},
+    state::{Clock, Stores, Window},
 };
+use sandbox::capabilities::limits::Limits as _;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -99,7 +100,7 @@ async fn answers_that_are_lost_neither_lose_nor_double_what_was_used() {
         let wire = Wire::to(server.port()).await;
         let clock = Arc::new(AtomicU64::new(NOON));
         let state = with(wire.state(&server), degrade);
-        let stores = Stores::with_clock(&state, Arc::clone(&clock)).unwrap();
+        let stores = Stores::new(&state, Clock::Manual(Arc::clone(&clock))).unwrap();
         assert!(stores.ready(30 * SECOND).await);
         wire.lose.store(6, Ordering::Relaxed);
         let asks = [
@@ -108,7 +109,10 @@ async fn answers_that_are_lost_neither_lose_nor_double_what_was_used() {
         ];
         let (mut sum, mut blocked) = (0, 0);
         for n in 0..150_u64 {
-            match stores.reserve(&asks.clone().map(|ask| of(&ask, 10))).await {
+            match stores
+                .reserve(asks.clone().map(|ask| of(&ask, 10)).to_vec())
+                .await
+            {
                 Ok((_, taken)) => {
                     let mut taken = taken.unwrap();
                     if n % 7 == 0 {
@@ -131,7 +135,7 @@ async fn answers_that_are_lost_neither_lose_nor_double_what_was_used() {
         wire.lose.store(usize::MAX, Ordering::Relaxed);
         assert_eq!(stores.flush(30 * SECOND).await, 0);
         assert!(stores.ready(30 * SECOND).await);
-        let looks = stores.peek(&asks).await.unwrap();
+        let looks = stores.peek(asks.to_vec()).await.unwrap();
         assert_eq!(
             [looks[0].used, looks[1].used],
             [sum; 2],

@@ -28,7 +28,12 @@ use std::{
 
 use outrigger::{
     config::{Degrade, State},
-    state::{Ask, Reservation, Standing, Stores, Window},
+    state::{Ask, Clock, Standing, Stores, Window},
+};
+use policy::Reservation;
+use sandbox::{
+    Host,
+    capabilities::{limits::Limits as _, values::Values},
 };
 
 /// One store, its clock, and what keeps its server alive.
@@ -60,7 +65,7 @@ impl Rig {
 
     async fn of(state: State, server: Option<Arc<servers::Server>>) -> Self {
         let clock = Arc::new(AtomicU64::new(NOON));
-        let stores = Stores::with_clock(&state, Arc::clone(&clock)).unwrap();
+        let stores = Stores::new(&state, Clock::Manual(Arc::clone(&clock))).unwrap();
         assert!(stores.ready(30 * SECOND).await, "the server never answered");
         Self {
             stores,
@@ -75,9 +80,13 @@ impl Rig {
         if self.state.redis.is_none() {
             return self.stores.clone();
         }
-        let stores = Stores::with_clock(&self.state, Arc::clone(&self.clock)).unwrap();
+        let stores = Stores::new(&self.state, Clock::Manual(Arc::clone(&self.clock))).unwrap();
         assert!(stores.ready(30 * SECOND).await);
         stores
+    }
+
+    fn values(&self) -> Arc<dyn Values> {
+        values(&self.stores)
     }
 
     fn advance(&self, by: Duration) {
@@ -85,20 +94,22 @@ impl Rig {
         self.clock.fetch_add(by, Ordering::Relaxed);
     }
 
-    async fn take(&self, ask: &Ask) -> Option<Reservation> {
-        let asks = std::slice::from_ref(ask);
-        self.stores.reserve(asks).await.unwrap().1
+    async fn take(&self, ask: &Ask) -> Option<Box<dyn Reservation>> {
+        self.stores.reserve(vec![ask.clone()]).await.unwrap().1
     }
 
     async fn look(&self, ask: &Ask) -> Standing {
         assert_eq!(self.stores.flush(30 * SECOND).await, 0);
-        let asks = std::slice::from_ref(ask);
-        self.stores.peek(asks).await.unwrap().remove(0)
+        self.stores.peek(vec![ask.clone()]).await.unwrap().remove(0)
     }
 
     async fn used(&self, ask: &Ask) -> u64 {
         self.look(ask).await.used
     }
+}
+
+fn values(stores: &Stores) -> Arc<dyn Values> {
+    stores.lent(Host::none()).values
 }
 
 /// An ask of 0 from a bucket of an hour.

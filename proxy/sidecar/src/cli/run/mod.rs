@@ -29,7 +29,7 @@ use crate::{
     overload,
     reload::{self, Reloader, Scan, assemble::Assembler, rehearsal},
     signing::Seen,
-    state::{Stores, flights::Flights},
+    state::{Clock, Stores, flights::Flights},
     telemetry::{
         log,
         metrics::{self, PolicyMeters, inflight},
@@ -94,7 +94,7 @@ fn start(
             directory.display()
         ))
     })?;
-    let stores = Stores::new(&config.state)?;
+    let stores = Stores::new(&config.state, Clock::Wall)?;
     let flights = stores.flights().clone();
     let host = stores.lent(Host {
         metrics: Arc::new(PolicyMeters),

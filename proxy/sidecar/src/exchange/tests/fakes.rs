@@ -9,6 +9,7 @@ use policy::{
     LoadedPolicy, Manifest, Outcome, PolicyLimits, Program, Quarantine, ReplyHead, RequestTurn,
     Rescued, Reserved, Shown, Unit, Work, chain::Listener,
 };
+use sandbox::capabilities::limits::Limits as _;
 
 use super::*;
 use crate::state::{Ask, Window};
@@ -138,9 +139,9 @@ fn denial() -> Denial {
 }
 
 async fn reserve(stores: &Stores, call: &mut Call, ask: Ask, cuts: bool) {
-    let (_, reservation) = stores.reserve(&[ask]).await.unwrap();
+    let (_, reservation) = stores.reserve(vec![ask]).await.unwrap();
     call.claims.reserved.push(Reserved {
-        reservation: Box::new(reservation.unwrap()),
+        reservation: reservation.unwrap(),
         units: vec![(Unit::TotalTokens, cuts)],
     });
 }

@@ -16,6 +16,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
 use policy::Chain;
+use sandbox::capabilities::limits::Limits as _;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
@@ -297,7 +298,7 @@ impl Rig {
 
     /// Tokens that the policies' bucket has counted.
     async fn used(&self) -> u64 {
-        let standings = self.stores.peek(&[fakes::bucket(0)]).await.unwrap();
+        let standings = self.stores.peek(vec![fakes::bucket(0)]).await.unwrap();
         standings[0].used
     }
 }

@@ -28,7 +28,7 @@ use tokio_rustls::client::TlsStream;
 use super::*;
 use crate::{
     exchange::generation::{Generation, routing_table},
-    state::{Stores, flights::Flights},
+    state::{Clock, Stores, flights::Flights},
     telemetry::metrics::Models,
     upstream::Pool,
 };
@@ -151,7 +151,7 @@ fn generation(yaml: &str) -> Generation {
 }
 
 fn worker(shared: &Arc<Shared>) -> Arc<Worker> {
-    let stores = Stores::new(&shared.generation.load().config.state).unwrap();
+    let stores = Stores::new(&shared.generation.load().config.state, Clock::Wall).unwrap();
     let pool = Pool::default();
     Arc::new(Worker::new(
         Arc::clone(shared),

@@ -23,7 +23,7 @@ use super::{
     Ask, Standing, Window,
     window::{Meter, Part},
 };
-use crate::telemetry::metrics;
+use crate::{state::figures::BucketFigures, telemetry::metrics};
 
 /// Bytes that a bucket costs besides its name: the map's slot, the shared bucket, and two
 /// allocations, rounded up.
@@ -52,12 +52,6 @@ struct Counted {
     cost: usize,
 }
 
-impl Bucket {
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock()
-    }
-}
-
 /// Units that one request took, and their bucket.
 pub(in crate::state) struct Hold {
     bucket: Arc<Bucket>,
@@ -68,7 +62,7 @@ pub(in crate::state) struct Hold {
 impl Hold {
     /// Replaces what was taken by `truth`.
     pub(super) fn settle(&self, now: u64, truth: u64) {
-        let mut counted = self.bucket.lock();
+        let mut counted = self.bucket.0.lock();
         let limit = counted.limit;
         counted.meter.roll(now, limit);
         if self.more.is_empty() {
@@ -83,7 +77,7 @@ impl Hold {
 
     /// Takes `by` more, where the limit has room.
     pub(super) fn extend(&mut self, now: u64, limit: u64, soft: bool, by: u64) -> bool {
-        let mut counted = self.bucket.lock();
+        let mut counted = self.bucket.0.lock();
         counted.meter.roll(now, limit);
         if !soft && counted.meter.used().saturating_add(by) > limit {
             return false;
@@ -132,20 +126,8 @@ impl Buckets {
             };
             let (amount, limit) = ask.bounded();
             counted.limit = limit;
-            counted.meter.roll(now, limit);
-            let granted = ask.soft || counted.meter.used().saturating_add(amount) <= limit;
-            let wait = match granted {
-                true => Some(0),
-                false => counted.meter.wait(now, limit, amount),
-            };
+            standings.push(standing(&mut counted.meter, ask, now));
             parts.push(counted.meter.take(now, amount));
-            standings.push(Standing {
-                granted,
-                limit,
-                used: 0,
-                reset: Duration::ZERO,
-                wait: wait.map(Duration::from_millis),
-            });
         }
         let all = standings.iter().all(|standing| standing.granted);
         if !all {
@@ -178,26 +160,15 @@ impl Buckets {
     /// Returns the buckets' standing. Makes no bucket.
     pub(in crate::state) fn peek(&self, asks: &[Ask], now: u64, known: Known<'_>) -> Vec<Standing> {
         let look = |ask: &Ask| {
-            let (amount, limit) = ask.bounded();
             let look = |meter: &mut Meter| {
-                meter.roll(now, limit);
-                let used = meter.used();
-                let granted = ask.soft || used.saturating_add(amount) <= limit;
-                Standing {
-                    granted,
-                    limit,
-                    used,
-                    reset: Duration::from_millis(meter.reset(now, limit)),
-                    wait: match granted {
-                        true => Some(Duration::ZERO),
-                        false => meter.wait(now, limit, amount).map(Duration::from_millis),
-                    },
-                }
+                let standing = standing(meter, ask, now);
+                let reset = Duration::from_millis(meter.reset(now, standing.limit));
+                Standing { reset, ..standing }
             };
             let name = ask.name();
             let present = self.map.get(&*name).map(|bucket| Arc::clone(&bucket));
             match present {
-                Some(bucket) => look(&mut bucket.lock().meter),
+                Some(bucket) => look(&mut bucket.0.lock().meter),
                 None => {
                     let mut meter = Meter::new(ask.window, now);
                     meter.take(now, known(&name));
@@ -212,7 +183,7 @@ impl Buckets {
     pub(in crate::state) fn reset(&self, name: &str) -> bool {
         let removed = self.map.remove(name);
         if let Some((_, bucket)) = &removed {
-            self.used.fetch_sub(bucket.lock().cost, Ordering::Relaxed);
+            self.used.fetch_sub(bucket.0.lock().cost, Ordering::Relaxed);
         }
         removed.is_some()
     }
@@ -220,18 +191,13 @@ impl Buckets {
     /// Forgets all buckets.
     pub(super) fn clear(&self) {
         self.map.retain(|_, bucket| {
-            self.used.fetch_sub(bucket.lock().cost, Ordering::Relaxed);
+            self.used.fetch_sub(bucket.0.lock().cost, Ordering::Relaxed);
             false
         });
     }
 
-    /// Lists name, used, limit and milliseconds to the reset of at most `most` buckets; and returns
-    /// the number of all.
-    pub(in crate::state) fn list(
-        &self,
-        most: usize,
-        now: u64,
-    ) -> (Vec<(String, u64, u64, u64)>, usize) {
+    /// Lists at most `most` buckets, and returns the number of all.
+    pub(in crate::state) fn list(&self, most: usize, now: u64) -> (Vec<BucketFigures>, usize) {
         let some: Vec<_> = self
             .map
             .iter()
@@ -239,15 +205,15 @@ impl Buckets {
             .map(|entry| (entry.key().to_string(), Arc::clone(entry.value())))
             .collect();
         let look = |(name, bucket): (String, Arc<Bucket>)| {
-            let mut counted = bucket.lock();
+            let mut counted = bucket.0.lock();
             let limit = counted.limit;
             counted.meter.roll(now, limit);
-            (
+            BucketFigures {
                 name,
-                counted.meter.used(),
+                used: counted.meter.used(),
                 limit,
-                counted.meter.reset(now, limit),
-            )
+                reset_ms: counted.meter.reset(now, limit),
+            }
         };
         (some.into_iter().map(look).collect(), self.map.len())
     }
@@ -307,7 +273,7 @@ impl Buckets {
             if Arc::strong_count(bucket) > 1 {
                 return true;
             }
-            let mut counted = bucket.lock();
+            let mut counted = bucket.0.lock();
             let limit = counted.limit;
             counted.meter.roll(now, limit);
             let keep = counted.meter.used() > 0;
@@ -319,18 +285,37 @@ impl Buckets {
     }
 }
 
+/// Returns what a request finds of a bucket, except the time to its reset.
+fn standing(meter: &mut Meter, ask: &Ask, now: u64) -> Standing {
+    let (amount, limit) = ask.bounded();
+    meter.roll(now, limit);
+    let used = meter.used();
+    let granted = ask.soft || used.saturating_add(amount) <= limit;
+    let wait = match granted {
+        true => Some(0),
+        false => meter.wait(now, limit, amount),
+    };
+    Standing {
+        granted,
+        limit,
+        used,
+        reset: Duration::ZERO,
+        wait: wait.map(Duration::from_millis),
+    }
+}
+
 /// Several buckets, each locked once.
 struct Locked<'a>(Vec<(*const Bucket, MutexGuard<'a, Counted>)>);
 
 impl<'a> Locked<'a> {
     fn all(buckets: &'a [Arc<Bucket>]) -> Self {
         if let [one] = buckets {
-            return Self(vec![(Arc::as_ptr(one), one.lock())]);
+            return Self(vec![(Arc::as_ptr(one), one.0.lock())]);
         }
         let mut order: Vec<&Arc<Bucket>> = buckets.iter().collect();
         order.sort_unstable_by_key(|bucket| Arc::as_ptr(bucket));
         order.dedup_by_key(|bucket| Arc::as_ptr(bucket));
-        let lock = |bucket: &'a Arc<Bucket>| (Arc::as_ptr(bucket), bucket.lock());
+        let lock = |bucket: &'a Arc<Bucket>| (Arc::as_ptr(bucket), bucket.0.lock());
         Self(order.into_iter().map(lock).collect())
     }
 

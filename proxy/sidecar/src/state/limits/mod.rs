@@ -1,7 +1,6 @@
 //! Limits: units taken from buckets, reserved before an exchange and settled after it.
 //!
-//! [`Stores::reserve`](super::Stores::reserve) takes from several buckets or from none and returns
-//! a [`Reservation`]. It is settled to the truth once; dropped, it gives everything back. Amounts
+//! [`Stores`](super::Stores) takes from several buckets or from none and returns a [`Reservation`]. It is settled to the truth once; dropped, it gives everything back. Amounts
 //! have no unit here: requests, tokens and micro-dollars are all counted alike.
 //!
 //! A bucket's name is its key *and* its window, so a rule whose window is changed begins anew,
@@ -28,7 +27,7 @@ use queue::Settlement;
 
 /// Units that one call took. Dropped without being settled, it gives everything back.
 #[must_use = "dropping it gives back what was reserved"]
-pub struct Reservation {
+pub(super) struct Reservation {
     inner: Arc<Inner>,
     /// Common to all requests of the call; empty in memory, where nothing needs a name.
     id: Arc<str>,
@@ -41,6 +40,16 @@ pub(super) struct Take {
     /// Units reserved by now, extensions included.
     pub(super) amount: u64,
     pub(super) taken_from: TakenFrom,
+}
+
+impl Take {
+    pub(super) fn new(ask: Ask, taken_from: TakenFrom) -> Self {
+        Self {
+            amount: ask.amount.min(MOST),
+            ask,
+            taken_from,
+        }
+    }
 }
 
 /// Store in which the units were taken.
@@ -59,29 +68,9 @@ impl policy::Reservation for Reservation {
         self.takes.get(index).map(|take| take.amount)
     }
 
-    fn settle(self: Box<Self>, truth: &[u64]) -> Settled {
-        (*self).settle(truth)
-    }
-
-    fn extend(&mut self, index: usize, by: u64) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
-        Box::pin(self.extend(index, by))
-    }
-}
-
-impl Reservation {
-    pub(super) fn new(inner: Arc<Inner>, id: Arc<str>, takes: Vec<Take>) -> Self {
-        Self { inner, id, takes }
-    }
-
-    /// Returns the amounts that are reserved, in the order of the requests.
-    pub fn amounts(&self) -> impl Iterator<Item = u64> + '_ {
-        self.takes.iter().map(|take| take.amount)
-    }
-
-    /// Replaces what was reserved by the truth, in the order of the requests; a request without one
-    /// keeps what it reserved. Never blocks: the settlement is sent to a shared store in the
-    /// background, again and again until it has it, and counts once whatever happens.
-    pub fn settle(mut self, truth: &[u64]) -> Settled {
+    /// The settlement is sent to a shared store in the background, again and again until it has it,
+    /// and counts once whatever happens.
+    fn settle(mut self: Box<Self>, truth: &[u64]) -> Settled {
         let parts = self.settle_all(|index, amount| truth.get(index).copied().unwrap_or(amount));
         if parts.is_empty() {
             return Settled::now();
@@ -94,29 +83,35 @@ impl Reservation {
         }))
     }
 
-    /// Takes more for one request, as a stream does that has outgrown its reservation. Returns
-    /// false where there is no room: nothing more was taken then.
-    pub async fn extend(&mut self, index: usize, by: u64) -> bool {
-        let Some(take) = self.takes.get_mut(index) else {
-            return false;
-        };
-        let by = by.min(MOST);
-        let now = self.inner.clock.now();
-        let limit = take.ask.limit.min(MOST);
-        let room = match (&mut take.taken_from, &self.inner.shared) {
-            (TakenFrom::Here(hold), _) => hold.extend(now, limit, take.ask.soft, by),
-            (TakenFrom::There, Some(shared)) => {
-                shared.limits.extend(&self.id, index, &take.ask, by).await
+    fn extend(&mut self, index: usize, by: u64) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move {
+            let Some(take) = self.takes.get_mut(index) else {
+                return false;
+            };
+            let by = by.min(MOST);
+            let now = self.inner.clock.now();
+            let limit = take.ask.limit.min(MOST);
+            let room = match (&mut take.taken_from, &self.inner.shared) {
+                (TakenFrom::Here(hold), _) => hold.extend(now, limit, take.ask.soft, by),
+                (TakenFrom::There, Some(shared)) => {
+                    shared.limits.extend(&self.id, index, &take.ask, by).await
+                }
+                (TakenFrom::InDoubt(Some(hold)), Some(shared)) => {
+                    hold.extend(now, shared.limits.share(limit), take.ask.soft, by)
+                }
+                (TakenFrom::InDoubt(_) | TakenFrom::There, _) => true,
+            };
+            if room {
+                take.amount = take.amount.saturating_add(by).min(MOST);
             }
-            (TakenFrom::InDoubt(Some(hold)), Some(shared)) => {
-                hold.extend(now, shared.limits.share(limit), take.ask.soft, by)
-            }
-            (TakenFrom::InDoubt(_) | TakenFrom::There, _) => true,
-        };
-        if room {
-            take.amount = take.amount.saturating_add(by).min(MOST);
-        }
-        room
+            room
+        })
+    }
+}
+
+impl Reservation {
+    pub(super) fn new(inner: Arc<Inner>, id: Arc<str>, takes: Vec<Take>) -> Self {
+        Self { inner, id, takes }
     }
 
     fn settle_all(

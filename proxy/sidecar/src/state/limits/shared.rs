@@ -32,6 +32,7 @@ use crate::{
     state::{
         Clock,
         client::{Call, Fault, StoreClient},
+        figures::BucketFigures,
     },
     telemetry::metrics,
 };
@@ -147,7 +148,7 @@ impl Limits {
     ) -> Result<(Vec<Standing>, Option<Taken>), Unavailable> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let id: Arc<str> = format!("{:016x}{serial:x}", self.seed).into();
-        match self.ask("reserve", &id, asks).await {
+        match self.query("reserve", &id, asks).await {
             Ok(mut standings) => {
                 if standings.iter().all(|standing| standing.granted) {
                     let takes = take(asks, |_| TakenFrom::There);
@@ -232,7 +233,7 @@ impl Limits {
     }
 
     pub(in crate::state) async fn peek(&self, asks: &[Ask]) -> Result<Vec<Standing>, Unavailable> {
-        match self.ask("peek", "", asks).await {
+        match self.query("peek", "", asks).await {
             Ok(standings) => Ok(standings),
             Err(fault) => {
                 self.count(&fault);
@@ -270,17 +271,13 @@ impl Limits {
         let keys = [self.calls.key('b', name), self.calls.key('h', name)];
         let mut delete = redis::cmd("DEL");
         delete.arg(&keys);
-        let deleted = self.client.ask_patiently(&delete).await?;
+        let deleted = self.client.query_patiently(&delete).await?;
         self.seen.remove(name);
         Ok(deleted != Value::Int(0))
     }
 
-    /// Lists name, used, limit and milliseconds to the reset of at most `most` buckets that this
-    /// replica has seen; and returns the number of all of them.
-    pub(in crate::state) async fn list(
-        &self,
-        most: usize,
-    ) -> (Vec<(String, u64, u64, u64)>, usize) {
+    /// Lists at most `most` buckets that this replica has seen, and returns the number of all.
+    pub(in crate::state) async fn list(&self, most: usize) -> (Vec<BucketFigures>, usize) {
         let all: Vec<(Arc<str>, Seen)> = self.seen.iter().take(most).collect();
         let looks = all.iter().map(|(_, seen)| async {
             let none = Ask {
@@ -294,13 +291,18 @@ impl Limits {
         });
         let looks = futures_util::future::join_all(looks).await;
         let lines = all.iter().zip(looks).map(|((name, seen), look)| {
-            let (used, reset) = look.map_or((seen.used, 0), |look| (look.used, look.reset));
-            (name.to_string(), used, seen.ask.limit, reset)
+            let (used, reset_ms) = look.map_or((seen.used, 0), |look| (look.used, look.reset));
+            BucketFigures {
+                name: name.to_string(),
+                used,
+                limit: seen.ask.limit,
+                reset_ms,
+            }
         });
         (lines.collect(), self.seen.len())
     }
 
-    async fn ask(&self, what: &str, id: &str, asks: &[Ask]) -> Result<Vec<Standing>, Fault> {
+    async fn query(&self, what: &str, id: &str, asks: &[Ask]) -> Result<Vec<Standing>, Fault> {
         let groups = self.groups(asks);
         let one = |group: &Vec<usize>| {
             let chosen = group
@@ -390,11 +392,7 @@ impl Limits {
 }
 
 fn take(asks: &[Ask], mut taken_from: impl FnMut(&Ask) -> TakenFrom) -> Vec<Take> {
-    let one = |ask: &Ask| Take {
-        amount: ask.amount.min(MOST),
-        taken_from: taken_from(ask),
-        ask: ask.clone(),
-    };
+    let one = |ask: &Ask| Take::new(ask.clone(), taken_from(ask));
     asks.iter().map(one).collect()
 }
 

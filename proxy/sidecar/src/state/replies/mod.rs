@@ -23,6 +23,8 @@ use ring::digest::{SHA256, digest};
 use super::{
     Clock, Unavailable,
     client::{Fault, StoreClient},
+    figures::RepliesFigures,
+    joined,
 };
 use crate::telemetry::metrics;
 use sandbox::capabilities::Work;
@@ -130,7 +132,7 @@ impl Replies {
             Backend::Shared { client, prefix } => Work::later(async move {
                 let mut get = redis::cmd("GET");
                 get.arg(redis_key(prefix, &id));
-                let found = match client.ask(&get).await.map_err(unavailable)? {
+                let found = match client.query(&get).await.map_err(unavailable)? {
                     Value::BulkString(bytes) => {
                         self.checked(client, prefix, &id, &key, bytes).await
                     }
@@ -207,7 +209,7 @@ impl Replies {
                     set.arg("PX").arg(ttl);
                 }
                 // The exchange is over: nobody waits for this.
-                client.ask_patiently(&set).await.map_err(|fault| {
+                client.query_patiently(&set).await.map_err(|fault| {
                     unavailable(fault);
                     NotKept::Unavailable
                 })?;
@@ -241,7 +243,7 @@ impl Replies {
             Backend::Shared { client, prefix } => Work::later(async move {
                 let mut delete = redis::cmd("DEL");
                 delete.arg(redis_key(prefix, &id));
-                let deleted = client.ask_patiently(&delete).await.map_err(unavailable)?;
+                let deleted = client.query_patiently(&delete).await.map_err(unavailable)?;
                 Ok(deleted != Value::Int(0))
             }),
         }
@@ -270,32 +272,33 @@ impl Replies {
         metrics::store_dropped("replies", damage.word());
         let mut delete = redis::cmd("DEL");
         delete.arg(redis_key(prefix, id));
-        let _ = client.ask(&delete).await;
+        let _ = client.query(&delete).await;
         None
     }
 
-    /// Returns entries and bytes in this process's memory, hits and misses of this process.
-    pub(super) fn figures(&self) -> (u64, u64, u64, u64) {
+    /// Returns the figures of this process.
+    pub(super) fn figures(&self) -> RepliesFigures {
         let (entries, bytes) = match &self.backend {
             Backend::Memory(cache) => (cache.len() as u64, cache.weight()),
             Backend::Shared { .. } => (0, 0),
         };
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (entries, bytes, read(&self.hits), read(&self.misses))
+        RepliesFigures {
+            entries,
+            bytes,
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+        }
     }
 }
 
-/// Joins namespace and key, kept apart by the namespace's length, and hashes them.
+/// Joins namespace and key, and hashes them.
 fn named(space: &str, key: &str) -> (Id, Box<[u8]>) {
-    let mut whole = Vec::with_capacity(4 + space.len() + key.len());
-    whole.extend_from_slice(&(space.len() as u32).to_le_bytes());
-    whole.extend_from_slice(space.as_bytes());
-    whole.extend_from_slice(key.as_bytes());
+    let whole = joined(space, key);
     let mut id = Id::default();
     for (to, from) in id.iter_mut().zip(digest(&SHA256, &whole).as_ref()) {
         *to = *from;
     }
-    (id, whole.into_boxed_slice())
+    (id, whole)
 }
 
 fn redis_key(prefix: &str, id: &Id) -> String {

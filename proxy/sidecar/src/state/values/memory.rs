@@ -18,9 +18,14 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
+use sandbox::capabilities::{
+    Work,
+    values::{Answer, Error, Values},
+};
 use tokio::time::Instant;
 
-use super::{KEY, VALUE, ValueError};
+use super::{KEY, VALUE};
+use crate::state::joined;
 
 /// Bytes that an entry costs beyond its key and value: its slot in the map and two allocations,
 /// rounded up.
@@ -85,91 +90,8 @@ impl Memory {
 
     /// Returns the number of values, including expired ones that no sweep has freed.
     pub(in crate::state) fn len(&self) -> usize {
-        let count = |shard: &Mutex<Shard>| {
-            let shard = shard.lock();
-            shard.entries.len()
-        };
+        let count = |shard: &Mutex<Shard>| shard.lock().entries.len();
         self.shards.iter().map(count).sum()
-    }
-
-    /// Reads a value.
-    pub(super) fn get(&self, space: &str, key: &str) -> Result<Option<Bytes>, ValueError> {
-        let now = Instant::now();
-        let key = full_key(space, key)?;
-        let Some(shard) = self.shard(&key) else {
-            return Ok(None);
-        };
-        let entry = shard.entries.get(&*key).filter(|entry| entry.alive(now));
-        Ok(entry.map(|entry| entry.value.clone()))
-    }
-
-    /// Writes a value, whatever was there before.
-    pub(super) fn set(
-        &self,
-        space: &str,
-        key: &str,
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<(), ValueError> {
-        self.change(space, key, |now, _| {
-            Ok((Some((value, expiry(now, ttl))), ()))
-        })
-    }
-
-    /// Removes a value; it is no error when there is none.
-    pub(super) fn delete(&self, space: &str, key: &str) -> Result<(), ValueError> {
-        let key = full_key(space, key)?;
-        if let Some(mut shard) = self.shard(&key)
-            && let Some(entry) = shard.entries.remove(&*key)
-        {
-            self.used
-                .fetch_sub(cost(&key, &entry.value), Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// Adds to a decimal number and returns the sum; an absent value reads as 0. Only the first
-    /// addition sets the time to live.
-    pub(super) fn increment(
-        &self,
-        space: &str,
-        key: &str,
-        by: i64,
-        ttl: Duration,
-    ) -> Result<i64, ValueError> {
-        self.change(space, key, |now, present| {
-            let (before, expires) = match present {
-                None => (0, expiry(now, ttl)),
-                Some(entry) => {
-                    let text = std::str::from_utf8(&entry.value).ok();
-                    let number = text.and_then(|text| {
-                        let number = text.parse::<i64>().ok()?;
-                        // As Redis reads numbers: `+7` and `007` are none.
-                        (number.to_string() == text).then_some(number)
-                    });
-                    (number.ok_or(ValueError::NotANumber)?, entry.expires)
-                }
-            };
-            let sum = before.checked_add(by).ok_or(ValueError::NotANumber)?;
-            Ok((Some((Bytes::from(sum.to_string()), expires)), sum))
-        })
-    }
-
-    /// Writes a value where the present one is `expected` (`None`: where there is none), and
-    /// returns true if it did.
-    pub(super) fn compare_and_set(
-        &self,
-        space: &str,
-        key: &str,
-        expected: Option<&[u8]>,
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, ValueError> {
-        self.change(space, key, |now, present| {
-            let as_expected = present.map(|entry| &*entry.value) == expected;
-            let write = as_expected.then(|| (value, expiry(now, ttl)));
-            Ok((write, as_expected))
-        })
     }
 
     /// Looks at the value under a key and writes what `decide` returns, in one step under the
@@ -178,14 +100,14 @@ impl Memory {
         &self,
         space: &str,
         key: &str,
-        decide: impl FnOnce(Instant, Option<&Entry>) -> Result<(Option<Written>, T), ValueError>,
-    ) -> Result<T, ValueError> {
+        decide: impl FnOnce(Instant, Option<&Entry>) -> Result<(Option<Written>, T), Error>,
+    ) -> Result<T, Error> {
         let now = Instant::now();
         let key = full_key(space, key)?;
         if self.used() + VALUE + KEY + OVERHEAD > self.total {
             self.sweep_all(now); // before the shard is locked: a sweep locks them all
         }
-        let mut shard = self.shard(&key).ok_or(ValueError::Unavailable)?;
+        let mut shard = self.shard(&key).ok_or(Error::Unavailable)?;
         shard.writes += 1;
         if shard.writes > (shard.entries.len() / 2).max(64) {
             self.sweep(&mut shard, now);
@@ -196,7 +118,7 @@ impl Memory {
             return Ok(result);
         };
         if value.len() > VALUE {
-            return Err(ValueError::TooLarge);
+            return Err(Error::TooLarge);
         }
         let new = cost(&key, &value);
         let old = match shard.entries.get(&*key) {
@@ -204,7 +126,7 @@ impl Memory {
             None => 0,
         };
         if !self.take(new, old) {
-            return Err(ValueError::Full);
+            return Err(Error::Full);
         }
         let entry = Entry { value, expires };
         match shard.entries.entry(key) {
@@ -261,24 +183,95 @@ impl Memory {
     }
 }
 
+/// Memory answers at once.
+impl Values for Memory {
+    fn get<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, Option<Bytes>> {
+        let now = Instant::now();
+        Work::now(full_key(space, key).map(|key| {
+            let shard = self.shard(&key)?;
+            let entry = shard.entries.get(&*key).filter(|entry| entry.alive(now));
+            entry.map(|entry| entry.value.clone())
+        }))
+    }
+
+    fn set<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Answer<'a, ()> {
+        Work::now(self.change(space, key, |now, _| {
+            Ok((Some((value, expiry(now, ttl))), ()))
+        }))
+    }
+
+    fn delete<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, ()> {
+        Work::now(full_key(space, key).map(|key| {
+            if let Some(mut shard) = self.shard(&key)
+                && let Some(entry) = shard.entries.remove(&*key)
+            {
+                self.used
+                    .fetch_sub(cost(&key, &entry.value), Ordering::Relaxed);
+            }
+        }))
+    }
+
+    fn increment<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        by: i64,
+        ttl: Duration,
+    ) -> Answer<'a, i64> {
+        Work::now(self.change(space, key, |now, present| {
+            let (before, expires) = match present {
+                None => (0, expiry(now, ttl)),
+                Some(entry) => {
+                    let text = std::str::from_utf8(&entry.value).ok();
+                    let number = text.and_then(|text| {
+                        let number = text.parse::<i64>().ok()?;
+                        // As Redis reads numbers: `+7` and `007` are none.
+                        (number.to_string() == text).then_some(number)
+                    });
+                    (number.ok_or(Error::NotANumber)?, entry.expires)
+                }
+            };
+            let sum = before.checked_add(by).ok_or(Error::NotANumber)?;
+            Ok((Some((Bytes::from(sum.to_string()), expires)), sum))
+        }))
+    }
+
+    fn compare_and_set<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        expected: Option<&'a [u8]>,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Answer<'a, bool> {
+        Work::now(self.change(space, key, |now, present| {
+            let as_expected = present.map(|entry| &*entry.value) == expected;
+            let write = as_expected.then(|| (value, expiry(now, ttl)));
+            Ok((write, as_expected))
+        }))
+    }
+}
+
 type Written = (Bytes, Option<Instant>);
 
-/// Joins namespace and key, kept apart by the namespace's length: no key can reach into another
-/// namespace.
-fn full_key(space: &str, key: &str) -> Result<Box<[u8]>, ValueError> {
-    if key.len() > KEY {
-        return Err(ValueError::TooLarge);
+fn full_key(space: &str, key: &str) -> Result<Box<[u8]>, Error> {
+    match key.len() {
+        0..=KEY => Ok(joined(space, key)),
+        _ => Err(Error::TooLarge),
     }
-    let mut full = Vec::with_capacity(4 + space.len() + key.len());
-    full.extend_from_slice(&(space.len() as u32).to_le_bytes());
-    full.extend_from_slice(space.as_bytes());
-    full.extend_from_slice(key.as_bytes());
-    Ok(full.into_boxed_slice())
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     const NONE: Duration = Duration::ZERO;
@@ -288,86 +281,32 @@ mod tests {
         Bytes::from_static(value.as_bytes())
     }
 
-    #[tokio::test]
-    async fn policies_with_the_same_key_do_not_see_each_other() {
-        let store = Memory::new(TOTAL);
-        store.set("a", "key", text("of a"), NONE).unwrap();
-        // A key that imitates the joint form of the other namespace.
-        store.set("", "akey", text("of nobody"), NONE).unwrap();
-
-        assert_eq!(store.get("b", "key").unwrap(), None);
-        assert_eq!(store.get("ak", "ey").unwrap(), None);
-        assert_eq!(store.get("a", "key").unwrap(), Some(text("of a")));
-    }
-
     #[tokio::test(start_paused = true)]
     async fn a_value_is_there_until_its_time_and_not_at_it() {
         let store = Memory::new(TOTAL);
         let second = Duration::from_secs(1);
-        store.set("p", "k", text("v"), 10 * second).unwrap();
+        store.set("p", "k", text("v"), 10 * second).await.unwrap();
 
         tokio::time::advance(10 * second - Duration::from_millis(1)).await;
-        assert!(store.get("p", "k").unwrap().is_some());
+        assert!(store.get("p", "k").await.unwrap().is_some());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(store.get("p", "k").unwrap(), None);
+        assert_eq!(store.get("p", "k").await.unwrap(), None);
         // The value is gone for writers, too: the next one may make it anew.
         let made = store.compare_and_set("p", "k", None, text("w"), NONE);
-        assert_eq!(made, Ok(true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_counter_keeps_the_time_to_live_that_it_was_made_with() {
-        let store = Memory::new(TOTAL);
-        let minute = Duration::from_secs(60);
-        assert_eq!(store.increment("p", "n", 5, minute), Ok(5));
-        tokio::time::advance(minute / 2).await;
-        assert_eq!(store.increment("p", "n", -7, minute), Ok(-2));
-        tokio::time::advance(minute / 2).await;
-        assert_eq!(store.increment("p", "n", 1, minute), Ok(1));
+        assert_eq!(made.await, Ok(true));
     }
 
     #[tokio::test]
-    async fn only_numbers_are_added_to_and_none_overflows() {
-        let store = Memory::new(TOTAL);
-        store.set("p", "word", text("seven"), NONE).unwrap();
-        store
-            .set("p", "most", Bytes::from(i64::MAX.to_string()), NONE)
-            .unwrap();
-        for key in ["word", "most"] {
-            let sum = store.increment("p", key, 1, NONE);
-            assert_eq!(sum, Err(ValueError::NotANumber), "{key}");
-        }
-        let most = store.get("p", "most").unwrap().unwrap();
-        assert_eq!(most, i64::MAX.to_string());
-    }
-
-    #[tokio::test]
-    async fn compare_and_set_writes_over_the_expected_value_alone() {
-        let store = Memory::new(TOTAL);
-        let swap = |expected: Option<&'static [u8]>, value| {
-            store.compare_and_set("p", "k", expected, text(value), NONE)
-        };
-        assert_eq!(swap(Some(b"x"), "1"), Ok(false));
-        assert_eq!(swap(None, "1"), Ok(true));
-        assert_eq!(swap(None, "2"), Ok(false));
-        assert_eq!(swap(Some(b"1"), "2"), Ok(true));
-        assert_eq!(store.get("p", "k").unwrap(), Some(text("2")));
-    }
-
-    #[tokio::test]
-    async fn keys_and_values_over_their_bounds_are_refused_and_leave_nothing() {
+    async fn keys_and_values_over_their_bounds_leave_nothing() {
         let store = Memory::new(TOTAL);
         let (long, large) = ("k".repeat(KEY + 1), Bytes::from(vec![0; VALUE + 1]));
-        assert_eq!(
+        for refused in [
             store.set("p", &long, text("v"), NONE),
-            Err(ValueError::TooLarge)
-        );
-        assert_eq!(store.get("p", &long), Err(ValueError::TooLarge));
-        assert_eq!(store.set("p", "k", large, NONE), Err(ValueError::TooLarge));
+            store.set("p", "k", large, NONE),
+        ] {
+            assert_eq!(refused.await, Err(Error::TooLarge));
+        }
         assert_eq!(store.used(), 0);
-
-        let (long, large) = ("k".repeat(KEY), Bytes::from(vec![0; VALUE]));
-        assert_eq!(store.set("p", &long, large, NONE), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -377,6 +316,7 @@ mod tests {
         let mut count = 0;
         while store
             .set("p", &format!("{count}"), value(), Duration::from_secs(9))
+            .await
             .is_ok()
         {
             count += 1;
@@ -385,15 +325,18 @@ mod tests {
         assert!((95..=105).contains(&count), "{count}");
         assert!(store.used() <= 100 * (OVERHEAD + 1000));
         // Writing over an entry of the same size takes no room.
-        assert_eq!(store.set("p", "0", value(), Duration::from_secs(9)), Ok(()));
+        let over = store.set("p", "0", value(), Duration::from_secs(9));
+        assert_eq!(over.await, Ok(()));
 
-        store.delete("p", "1").unwrap();
-        assert_eq!(store.set("p", "new", value(), NONE), Ok(()));
-        assert_eq!(store.set("p", "more", value(), NONE), Err(ValueError::Full));
+        store.delete("p", "1").await.unwrap();
+        assert_eq!(store.set("p", "new", value(), NONE).await, Ok(()));
+        let more = store.set("p", "more", value(), NONE);
+        assert_eq!(more.await, Err(Error::Full));
 
         tokio::time::advance(Duration::from_secs(10)).await;
         for n in 0..count - 1 {
-            assert_eq!(store.set("p", &format!("later {n}"), value(), NONE), Ok(()));
+            let later = format!("later {n}");
+            assert_eq!(store.set("p", &later, value(), NONE).await, Ok(()));
         }
     }
 
@@ -403,6 +346,7 @@ mod tests {
         for n in 0..50_000 {
             store
                 .set("p", &format!("{n}"), text("v"), Duration::from_secs(1))
+                .await
                 .unwrap();
             if n % 1000 == 0 {
                 tokio::time::advance(Duration::from_millis(500)).await;
@@ -418,11 +362,13 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..1000 {
-                        store.increment("p", "n", 1, NONE).unwrap();
+                        let added = store.increment("p", "n", 1, NONE).now_or_never();
+                        added.unwrap().unwrap();
                     }
                 });
             }
         });
-        assert_eq!(store.increment("p", "n", 0, NONE), Ok(4000));
+        let sum = store.increment("p", "n", 0, NONE).now_or_never();
+        assert_eq!(sum, Some(Ok(4000)));
     }
 }

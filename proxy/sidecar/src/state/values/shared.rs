@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use redis::{Script, Value};
 
-use super::{KEY, VALUE, ValueError};
+use sandbox::capabilities::{
+    Work,
+    values::{Answer, Error, Values},
+};
+
+use super::{KEY, VALUE};
 use crate::{
     state::client::{Call, Fault, StoreClient},
     telemetry::metrics,
@@ -42,98 +47,106 @@ impl Shared {
         }
     }
 
-    pub(super) async fn get(&self, space: &str, key: &str) -> Result<Option<Bytes>, ValueError> {
-        let mut get = redis::cmd("GET");
-        get.arg(self.key(space, key)?);
-        match self.client.ask(&get).await.map_err(value_error)? {
-            Value::BulkString(value) => Ok(Some(value.into())),
-            _ => Ok(None),
-        }
-    }
-
-    pub(super) async fn set(
-        &self,
-        space: &str,
-        key: &str,
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<(), ValueError> {
-        let mut set = redis::cmd("SET");
-        set.arg(self.key(space, key)?).arg(bounded(&value)?);
-        if let Some(ttl) = milliseconds(ttl) {
-            set.arg("PX").arg(ttl);
-        }
-        self.client.ask(&set).await.map_err(value_error).map(drop)
-    }
-
-    pub(super) async fn delete(&self, space: &str, key: &str) -> Result<(), ValueError> {
-        let mut delete = redis::cmd("DEL");
-        delete.arg(self.key(space, key)?);
-        self.client
-            .ask(&delete)
-            .await
-            .map_err(value_error)
-            .map(drop)
-    }
-
-    pub(super) async fn increment(
-        &self,
-        space: &str,
-        key: &str,
-        by: i64,
-        ttl: Duration,
-    ) -> Result<i64, ValueError> {
-        let call = Call::new(INCREMENT)
-            .key(self.key(space, key)?)
-            .number(by)
-            .number(milliseconds(ttl).unwrap_or(0));
-        match self.client.run(&self.increment, &call).await {
-            Ok(Value::BulkString(sum)) => {
-                let sum = std::str::from_utf8(&sum).ok().and_then(|t| t.parse().ok());
-                sum.ok_or(ValueError::NotANumber)
-            }
-            // Redis refuses nothing else in this script, except for a key of another type.
-            Err(Fault::Refused(_)) => Err(ValueError::NotANumber),
-            Ok(_) => Err(ValueError::NotANumber),
-            Err(fault) => Err(value_error(fault)),
-        }
-    }
-
-    pub(super) async fn compare_and_set(
-        &self,
-        space: &str,
-        key: &str,
-        expected: Option<&[u8]>,
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, ValueError> {
-        let expected = match expected {
-            None => b"0".to_vec(),
-            Some(expected) => [b"1", expected].concat(),
-        };
-        let call = Call::new(COMPARE_AND_SET)
-            .key(self.key(space, key)?)
-            .argument(expected)
-            .argument(bounded(&value)?)
-            .number(milliseconds(ttl).unwrap_or(0));
-        let set = self.client.run(&self.compare_and_set, &call).await;
-        Ok(set.map_err(value_error)? == Value::Int(1))
-    }
-
     /// Joins namespace and key, kept apart by the namespace's length: no key can reach into another
     /// namespace.
-    fn key(&self, space: &str, key: &str) -> Result<String, ValueError> {
+    fn key(&self, space: &str, key: &str) -> Result<String, Error> {
         if key.len() > KEY {
-            return Err(ValueError::TooLarge);
+            return Err(Error::TooLarge);
         }
         Ok(format!("{}:v:{}:{space}:{key}", self.prefix, space.len()))
     }
 }
 
-fn bounded(value: &Bytes) -> Result<&[u8], ValueError> {
+impl Values for Shared {
+    fn get<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, Option<Bytes>> {
+        Work::later(async move {
+            let mut get = redis::cmd("GET");
+            get.arg(self.key(space, key)?);
+            match self.client.query(&get).await.map_err(value_error)? {
+                Value::BulkString(value) => Ok(Some(value.into())),
+                _ => Ok(None),
+            }
+        })
+    }
+
+    fn set<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Answer<'a, ()> {
+        Work::later(async move {
+            let mut set = redis::cmd("SET");
+            set.arg(self.key(space, key)?).arg(bounded(&value)?);
+            if let Some(ttl) = milliseconds(ttl) {
+                set.arg("PX").arg(ttl);
+            }
+            self.client.query(&set).await.map_err(value_error).map(drop)
+        })
+    }
+
+    fn delete<'a>(&'a self, space: &'a str, key: &'a str) -> Answer<'a, ()> {
+        Work::later(async move {
+            let mut delete = redis::cmd("DEL");
+            delete.arg(self.key(space, key)?);
+            let deleted = self.client.query(&delete).await;
+            deleted.map_err(value_error).map(drop)
+        })
+    }
+
+    fn increment<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        by: i64,
+        ttl: Duration,
+    ) -> Answer<'a, i64> {
+        Work::later(async move {
+            let call = Call::new(INCREMENT)
+                .key(self.key(space, key)?)
+                .number(by)
+                .number(milliseconds(ttl).unwrap_or(0));
+            match self.client.run(&self.increment, &call).await {
+                Ok(Value::BulkString(sum)) => {
+                    let sum = std::str::from_utf8(&sum).ok().and_then(|t| t.parse().ok());
+                    sum.ok_or(Error::NotANumber)
+                }
+                // Redis refuses nothing else in this script, except for a key of another type.
+                Ok(_) | Err(Fault::Refused(_)) => Err(Error::NotANumber),
+                Err(fault) => Err(value_error(fault)),
+            }
+        })
+    }
+
+    fn compare_and_set<'a>(
+        &'a self,
+        space: &'a str,
+        key: &'a str,
+        expected: Option<&'a [u8]>,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Answer<'a, bool> {
+        Work::later(async move {
+            let expected = match expected {
+                None => b"0".to_vec(),
+                Some(expected) => [b"1", expected].concat(),
+            };
+            let call = Call::new(COMPARE_AND_SET)
+                .key(self.key(space, key)?)
+                .argument(expected)
+                .argument(bounded(&value)?)
+                .number(milliseconds(ttl).unwrap_or(0));
+            let set = self.client.run(&self.compare_and_set, &call).await;
+            Ok(set.map_err(value_error)? == Value::Int(1))
+        })
+    }
+}
+
+fn bounded(value: &Bytes) -> Result<&[u8], Error> {
     (value.len() <= VALUE)
         .then_some(&**value)
-        .ok_or(ValueError::TooLarge)
+        .ok_or(Error::TooLarge)
 }
 
 /// Converts a time to live for Redis: `None` for none, otherwise at least 1 ms.
@@ -143,10 +156,10 @@ fn milliseconds(ttl: Duration) -> Option<u64> {
     (!ttl.is_zero()).then(|| u64::try_from(ttl.as_millis().clamp(1, MOST)).unwrap_or(u64::MAX))
 }
 
-fn value_error(fault: Fault) -> ValueError {
+fn value_error(fault: Fault) -> Error {
     metrics::store_fault("values", fault.word());
     match fault {
-        Fault::Full => ValueError::Full,
-        _ => ValueError::Unavailable,
+        Fault::Full => Error::Full,
+        _ => Error::Unavailable,
     }
 }
