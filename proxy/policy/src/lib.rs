@@ -122,7 +122,7 @@ pub struct Outcome {
 }
 
 /// A failure inside a policy's call. The instance is gone.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 pub enum Fault {
     /// A trap; the reason in wasm's words.
     #[error("trapped: {0}")]

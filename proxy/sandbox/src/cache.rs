@@ -21,7 +21,7 @@ mod write;
 /// A private directory of compiled policies.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 /// One compiled policy on disk.
@@ -60,11 +60,6 @@ impl Cache {
         Ok(Self {
             directory: directory.to_owned(),
         })
-    }
-
-    /// Returns its path.
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
     }
 
     /// Finds what was compiled under `key`. A damaged entry is removed and not found.

@@ -58,7 +58,7 @@ pub(super) struct Compiled {
 pub(super) enum Answer {
     Cached,
     Code { not_snapshotted: Option<String> },
-    Refused { kind: String, text: String },
+    Refused(LoadError),
 }
 
 /// The result of a job that a child did.
@@ -102,7 +102,7 @@ pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, L
             code: lines.to_vec(),
             not_snapshotted,
         })),
-        Ok(Ok(Answer::Refused { kind, text })) => Err(LoadError::from_wire(&kind, text)),
+        Ok(Ok(Answer::Refused(error))) => Err(error),
         _ => Err(match written {
             Err(e) => failed("the compiling process would not listen", e),
             Ok(()) => LoadError::Compile(format!("the compiling process ended: {}", output.status)),

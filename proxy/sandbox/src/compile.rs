@@ -15,7 +15,7 @@ use std::{
 use policy::PolicyLimits;
 use wasmtime::{
     Store,
-    component::{Component, Instance},
+    component::{Component, ComponentExportIndex, Instance, InstancePre},
 };
 use wasmtime_wizer::Wizer;
 use wit_component::ComponentEncoder;
@@ -65,7 +65,7 @@ pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
     })
 }
 
-pub(super) fn compiler_failed(error: wasmtime::Error) -> LoadError {
+fn compiler_failed(error: wasmtime::Error) -> LoadError {
     LoadError::Compile(format!("{error:#}"))
 }
 
@@ -112,22 +112,44 @@ fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
     }
 }
 
+/// A component that is about to run once, in an engine whose code is thrown away.
+pub(super) struct RunOnce {
+    pub(super) store: Store<State>,
+    pub(super) linked: InstancePre<State>,
+    pub(super) hook: ComponentExportIndex,
+    pub(super) ticker: Ticker,
+}
+
+impl RunOnce {
+    /// Compiles and links a component, and finds its hook of this name.
+    pub(super) fn prepare(job: &Job, component: &[u8], hook: &str) -> Result<Self, LoadError> {
+        let engine = engine::configurator().map_err(compiler_failed)?;
+        let linker = linker(&engine, job.contract).map_err(compiler_failed)?;
+        let component = Component::new(&engine, component).map_err(compiler_failed)?;
+        let hook = component
+            .get_export_index(None, job.export.as_str())
+            .and_then(|policy| component.get_export_index(Some(&policy), hook))
+            .ok_or(LoadError::NotAPolicy)?;
+        Ok(Self {
+            hook,
+            ticker: Ticker::start(engine.weak()).map_err(|e| compiler_failed(e.into()))?,
+            store: store(&engine, job),
+            linked: linker
+                .instantiate_pre(&component)
+                .map_err(compiler_failed)?,
+        })
+    }
+}
+
 /// Makes an instance and configures it.
 fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), LoadError> {
-    let engine = engine::configurator().map_err(compiler_failed)?;
-    let linker = linker(&engine, job.contract).map_err(compiler_failed)?;
-    let component = Component::new(&engine, component).map_err(compiler_failed)?;
-    let configure = component
-        .get_export_index(None, job.export.as_str())
-        .and_then(|policy| component.get_export_index(Some(&policy), "configure"))
-        .ok_or(LoadError::NotAPolicy)?;
-
-    let ticker = Ticker::start(engine.weak()).map_err(|e| compiler_failed(e.into()))?;
+    let RunOnce {
+        mut store,
+        linked,
+        hook: configure,
+        ticker,
+    } = RunOnce::prepare(job, component, "configure")?;
     let _running = ticker.enter();
-    let mut store = store(&engine, job);
-    let linked = linker
-        .instantiate_pre(&component)
-        .map_err(compiler_failed)?;
     let called = at_once(async {
         let instance = linked.instantiate_async(&mut store).await?;
         let configure: Configure = instance.get_typed_func(&mut store, configure)?;
@@ -143,7 +165,7 @@ fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), L
     }
 }
 
-pub(super) fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
+fn store(engine: &wasmtime::Engine, job: &Job) -> Store<State> {
     let limits = PolicyLimits {
         cpu: job.cpu,
         cpu_per_kib: Duration::ZERO,
@@ -189,22 +211,17 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
             job.release
         )))
     };
-    let (answer, code) = match &compiled {
-        Ok(compiled) => match stored(&job, compiled) {
-            true => (Answer::Cached, None),
-            false => {
-                let not_snapshotted = compiled.not_snapshotted.clone();
-                (Answer::Code { not_snapshotted }, Some(&compiled.code))
-            }
-        },
-        Err(error) => {
-            let (kind, text) = error.to_wire();
-            (Answer::Refused { kind, text }, None)
-        }
+    let (answer, code) = match compiled {
+        Ok(compiled) if stored(&job, &compiled) => (Answer::Cached, Vec::new()),
+        Ok(Compiled {
+            code,
+            not_snapshotted,
+        }) => (Answer::Code { not_snapshotted }, code),
+        Err(error) => (Answer::Refused(error), Vec::new()),
     };
     serde_json::to_writer(&mut *output, &answer)?;
     output.write_all(b"\n")?;
-    output.write_all(code.map_or(&[], |code| &code[..]))?;
+    output.write_all(&code)?;
     output.flush()
 }
 

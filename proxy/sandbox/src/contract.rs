@@ -119,7 +119,7 @@ fn interface(import: &str, contract: Version) -> Result<String, LoadError> {
         true => Ok(name.to_owned()),
         false => Err(LoadError::Mixed {
             import: import.chars().take(128).collect(),
-            line: contract.line(),
+            hooks: contract,
         }),
     }
 }
@@ -229,10 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_told_with_what_to_do() {
-        let told = Version::of("0.7.2").unwrap_err().to_string();
+    fn another_version_is_refused_with_what_to_do() {
+        let why = Version::of("0.7.2").unwrap_err().to_string();
         assert_eq!(
-            told,
+            why,
             "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.3 and 0.2: rebuild it with outrigger-sdk 0.3"
         );
     }

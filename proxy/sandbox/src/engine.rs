@@ -19,7 +19,7 @@ use super::{proposals, ticker::Ticker};
 
 /// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in
 /// bytes.
-pub const MEMORY_RESERVATION: u64 = 64 << 20;
+const MEMORY_RESERVATION: u64 = 64 << 20;
 /// Charge for an instance before it has grown, in bytes: its pages are shared with the image until
 /// they are written to.
 const INSTANCE_CHARGE: u64 = 64 << 10;
@@ -154,11 +154,6 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Returns the bytes taken now.
-    pub(super) fn taken(&self) -> u64 {
-        self.taken.load(Relaxed)
-    }
-
     fn take(&self, bytes: u64) -> bool {
         let before = self.taken.fetch_add(bytes, Relaxed);
         let fits = before.saturating_add(bytes) <= self.limit;
@@ -176,9 +171,12 @@ impl Budget {
 pub(super) struct Memory {
     budget: Option<Arc<Budget>>,
     charged: u64,
-    limit: u64,
-    largest: u64,
-    refused: Option<Bound>,
+    /// Bytes that the instance may have.
+    pub(super) limit: u64,
+    /// Size of the largest linear memory so far, in bytes.
+    pub(super) largest: u64,
+    /// Bound at which growth was refused, if it was: a trap after that is a want of memory.
+    pub(super) refused: Option<Bound>,
 }
 
 /// The bound that growth of a memory came up against.
@@ -200,22 +198,6 @@ impl Memory {
             largest: 0,
             refused: None,
         }
-    }
-
-    /// Returns the bound at which growth was refused, if it was: a trap after that is a want of
-    /// memory.
-    pub(super) fn refused(&self) -> Option<Bound> {
-        self.refused
-    }
-
-    /// Returns the bytes that the instance may have.
-    pub(super) fn limit(&self) -> u64 {
-        self.limit
-    }
-
-    /// Returns the size of the largest linear memory so far, in bytes.
-    pub(super) fn largest(&self) -> u64 {
-        self.largest
     }
 }
 
@@ -285,19 +267,16 @@ mod tests {
             one.memory_growing(1 << 20, (1 << 20) + 65536, None)
                 .unwrap()
         );
-        assert_eq!(budget.taken(), INSTANCE_CHARGE + 65536);
+        assert_eq!(budget.taken.load(Relaxed), INSTANCE_CHARGE + 65536);
 
         let mut other = Memory::new(16 << 20, Some(budget.clone()));
         assert!(other.memory_growing(0, 65536, None).unwrap());
         assert!(!other.memory_growing(65536, 2 << 20, None).unwrap());
-        assert_eq!(
-            (one.refused(), other.refused()),
-            (None, Some(Bound::Shared))
-        );
+        assert_eq!((one.refused, other.refused), (None, Some(Bound::Shared)));
         assert!(!other.memory_growing(65536, 17 << 20, None).unwrap());
-        assert_eq!(other.refused(), Some(Bound::Own));
+        assert_eq!(other.refused, Some(Bound::Own));
         drop((one, other));
-        assert_eq!(budget.taken(), 0);
+        assert_eq!(budget.taken.load(Relaxed), 0);
     }
 
     #[cfg(feature = "compile")]

@@ -116,8 +116,6 @@ pub struct Info {
     pub contract: Version,
     /// Interfaces that it imports: its capabilities.
     pub imports: Vec<String>,
-    /// Size of the file, in bytes.
-    pub size: usize,
     /// True if the code came from the cache.
     pub cached: bool,
     /// Reason why `configure` could not be run once for all instances, where so: then it runs in
@@ -203,7 +201,7 @@ impl Core {
     fn instantiate(self: &Arc<Self>, pace: Pace) -> Result<Running, Fault> {
         let (store, instance) = self.instance(pace)?;
         Ok(Running {
-            configured: self.config.is_none(),
+            configured: false,
             core: self.clone(),
             store,
             instance,
@@ -305,11 +303,12 @@ impl Running {
         outcome.map_err(|error| state.fault(&error))
     }
 
-    /// Configures an instance whose image could not be configured once for all.
+    /// Configures an instance whose image could not be configured once for all, at its first call.
     async fn configure(&mut self) -> Result<(), Fault> {
-        let Some(config) = self.core.config.clone() else {
+        let (Some(config), false) = (&self.core.config, self.configured) else {
             return Ok(());
         };
+        let config = config.clone();
         // Ten budgets: this should have been done once at load; `Info::not_snapshotted` says why it
         // was not.
         let cpu = 10 * self.core.shared.limits.cpu;
@@ -322,9 +321,7 @@ impl Running {
     }
 
     async fn on_request(&mut self) -> Result<Decision, Fault> {
-        if !self.configured {
-            self.configure().await?;
-        }
+        self.configure().await?;
         let request = Resource::<RequestHandle>::new_borrow(0);
         let body = self.store.data().call.as_ref();
         let body = body.map_or(0, |call| call.body.size());
@@ -344,9 +341,7 @@ impl Running {
         &mut self,
         deltas: Vec<Delta>,
     ) -> Result<Result<Vec<Option<String>>, Denial>, Fault> {
-        if !self.configured {
-            self.configure().await?;
-        }
+        self.configure().await?;
         let shown = deltas.len();
         let text = deltas.iter().map(|delta| delta.text.len()).sum();
         let head = Resource::<HeadHandle>::new_borrow(0);
@@ -370,9 +365,7 @@ impl Running {
     }
 
     async fn on_failure(&mut self, failure: &Failure) -> Result<Decision, Fault> {
-        if !self.configured {
-            self.configure().await?;
-        }
+        self.configure().await?;
         let failure = wit::Failure {
             status: failure.status,
             code: failure.code.clone(),
@@ -388,9 +381,7 @@ impl Running {
     }
 
     async fn on_end(&mut self, outcome: &Outcome) -> Result<(), Fault> {
-        if !self.configured {
-            self.configure().await?;
-        }
+        self.configure().await?;
         let outcome = wit::Outcome::from(outcome);
         self.call(self.core.exports.on_end, (outcome,), 0, 0).await
     }

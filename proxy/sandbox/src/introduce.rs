@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use policy::Manifest;
-use wasmtime::component::Component;
 
 use super::{
     LoadError,
-    capabilities::{Grants, linker},
+    capabilities::Grants,
     child::{Job, RELEASE},
-    compile::{compiler_failed, component, store},
+    compile::{RunOnce, component},
     contract::Names,
-    engine,
     instance::describe,
     pace::at_once,
     proposals,
-    ticker::Ticker,
 };
 
 /// CPU time of `describe`.
@@ -45,25 +42,18 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         key: String::new(),
         cache: None,
     };
-    let bytes = component(&job, file)?;
-    let engine = engine::configurator().map_err(compiler_failed)?;
-    let linker = linker(&engine, job.contract).map_err(compiler_failed)?;
-    let component = Component::new(&engine, &*bytes).map_err(compiler_failed)?;
-    let hook = component
-        .get_export_index(None, job.export.as_str())
-        .and_then(|policy| component.get_export_index(Some(&policy), "describe"))
-        .ok_or(LoadError::NotAPolicy)?;
-    let ticker = Ticker::start(engine.weak()).map_err(|e| compiler_failed(e.into()))?;
+    let RunOnce {
+        mut store,
+        linked,
+        hook,
+        ticker,
+    } = RunOnce::prepare(&job, &component(&job, file)?, "describe")?;
     let _running = ticker.enter();
-    let mut store = store(&engine, &job);
-    let linked = linker
-        .instantiate_pre(&component)
-        .map_err(compiler_failed)?;
-    let told = at_once(async {
+    let described = at_once(async {
         let instance = linked.instantiate_async(&mut store).await?;
         describe(job.contract, &instance, &mut store, &hook).await
     });
-    match told {
+    match described {
         Some(Ok(manifest)) => {
             let Manifest { name, version, .. } = manifest?;
             Ok((name, version))

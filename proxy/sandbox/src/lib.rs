@@ -39,8 +39,8 @@ pub use capabilities::{Grants, Host};
 #[cfg(feature = "compile")]
 pub use compile::compile_child;
 pub use contract::{CONTRACT, Version};
-pub use engine::{MEMORY_RESERVATION, Options};
-pub use instance::{Info, Policy};
+pub use engine::Options;
+pub use instance::Policy;
 #[cfg(feature = "compile")]
 pub use introduce::introduced;
 pub use package::{Compiler, LoadError, Loader, Source};

@@ -17,7 +17,6 @@
 
 use std::{
     cell::Cell,
-    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -31,22 +30,13 @@ use wasmtime::UpdateDeadline;
 use super::ticker::{Overrun, Ticker};
 
 /// The reason why the host ended a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Overdue {
+    #[error("out of CPU time")]
     Cpu,
+    #[error("out of wall time")]
     Wall,
 }
-
-impl fmt::Display for Overdue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "out of CPU time",
-            Self::Wall => "out of wall time",
-        })
-    }
-}
-
-impl std::error::Error for Overdue {}
 
 /// Parts in which a wait for an import is timed. A part that took longer than it should (the worker
 /// was busy, the kernel ran another task) counts as one part, and between two parts the worker has
@@ -88,14 +78,10 @@ impl Pace {
     /// Sets the pace of calls in an exchange.
     pub(super) fn serving(limits: &PolicyLimits) -> Self {
         Self {
-            cpu: limits.cpu,
             cpu_per_kib: limits.cpu_per_kib,
             wall: limits.wall,
-            shown: 0,
-            showable: 0,
-            waited: Duration::ZERO,
-            overrun: None,
             loading: Loading::No,
+            ..Self::configuring(limits.cpu)
         }
     }
 

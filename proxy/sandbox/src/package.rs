@@ -2,7 +2,6 @@
 //! every reason for which it is not loaded.
 
 use std::{
-    fmt,
     hash::{Hash, Hasher},
     path::PathBuf,
     sync::{
@@ -14,6 +13,7 @@ use std::{
 
 use policy::{Fault, PolicyLimits};
 use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 
 #[cfg(feature = "compile")]
@@ -58,28 +58,43 @@ pub enum Compiler {
 }
 
 /// The reason why a policy was not loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LoadError {
     /// A file that is no valid wasm.
+    #[error("not a valid wasm file: {0}")]
     Malformed(String),
     /// A module that exports no hooks.
+    #[error(
+        "exports no `outrigger:policy/policy`: build it with outrigger-sdk and its `export_policy!`"
+    )]
     NotAPolicy,
     /// A policy built for another version of the contract.
+    #[error(
+        "built for version {built} of the policy contract, and this Outrigger speaks {}: rebuild it with outrigger-sdk {}",
+        Version::ALL.map(Version::line).join(" and "),
+        Version::V0_3.line()
+    )]
     Version {
         /// The version it was built for.
         built: String,
     },
     /// A policy that exports hooks of one version of the contract and imports interfaces of
     /// another.
+    #[error(
+        "exports hooks of version {} of the policy contract and imports `{import}` of another: build it with one outrigger-sdk",
+        hooks.line()
+    )]
     Mixed {
         /// The import.
         import: String,
         /// The hooks' version.
-        line: &'static str,
+        hooks: Version,
     },
     /// Proposals of WebAssembly in use that no policy may use: their names.
+    #[error("uses WebAssembly proposals that no policy may: {0}; build it without them")]
     Proposals(String),
     /// A declaration that this host does not know.
+    #[error("{what}, which this Outrigger does not know: it knows {known}")]
     Manifest {
         /// The list and the word in it.
         what: String,
@@ -87,62 +102,26 @@ pub enum LoadError {
         known: String,
     },
     /// An import that the operator did not grant.
+    #[error("imports `{0}`, which is not granted: add it to the policy's `grants`")]
     Ungranted(String),
     /// An import that does not exist.
+    #[error(
+        "imports `{0}`, which no policy can have: build it for wasm32-unknown-unknown and without it"
+    )]
     Unknown(String),
     /// A refusal of the configuration by `configure`, with its reason.
+    #[error("refuses its configuration: {0}")]
     Configuration(String),
     /// A fault in `configure` or `describe`.
+    #[error("failed while it was loaded: it {0}")]
     Fault(Fault),
     /// A failure of the host to compile or link it.
+    #[error("can't be compiled: {0}")]
     Compile(String),
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(why) => write!(f, "not a valid wasm file: {why}"),
-            Self::NotAPolicy => f.write_str(
-                "exports no `outrigger:policy/policy`: build it with outrigger-sdk and its `export_policy!`",
-            ),
-            Self::Version { built } => {
-                let [newest, rest @ ..] = Version::ALL.map(Version::line);
-                let rest = rest.join(" and ");
-                write!(
-                    f,
-                    "built for version {built} of the policy contract, and this Outrigger speaks {newest} and {rest}: rebuild it with outrigger-sdk {newest}"
-                )
-            }
-            Self::Mixed { import, line } => write!(
-                f,
-                "exports hooks of version {line} of the policy contract and imports `{import}` of another: build it with one outrigger-sdk"
-            ),
-            Self::Proposals(names) => write!(
-                f,
-                "uses WebAssembly proposals that no policy may: {names}; build it without them"
-            ),
-            Self::Manifest { what, known } => write!(
-                f,
-                "{what}, which this Outrigger does not know: it knows {known}"
-            ),
-            Self::Ungranted(name) => {
-                write!(f, "imports `{name}`, which is not granted: add it to the policy's `grants`")
-            }
-            Self::Unknown(name) => write!(
-                f,
-                "imports `{name}`, which no policy can have: build it for wasm32-unknown-unknown and without it"
-            ),
-            Self::Configuration(why) => write!(f, "refuses its configuration: {why}"),
-            Self::Fault(fault) => write!(f, "failed while it was loaded: it {fault}"),
-            Self::Compile(why) => write!(f, "can't be compiled: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
 impl LoadError {
-    /// Returns its label in metrics and between processes.
+    /// Returns its label in metrics.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "malformed",
@@ -155,53 +134,6 @@ impl LoadError {
             Self::Configuration(_) => "configuration",
             Self::Fault(_) => "fault",
             Self::Compile(_) => "compile",
-        }
-    }
-
-    /// Returns kind and text, for the parent process.
-    #[cfg(any(test, feature = "compile"))]
-    pub(super) fn to_wire(&self) -> (String, String) {
-        let text = match self {
-            Self::Fault(fault) => match fault {
-                Fault::Trapped(why) => why.clone(),
-                _ => String::new(),
-            },
-            Self::Malformed(text)
-            | Self::Configuration(text)
-            | Self::Compile(text)
-            | Self::Proposals(text) => text.clone(),
-            Self::Manifest { what, .. } => what.clone(),
-            Self::Mixed { import, .. } => import.clone(),
-            Self::Version { built } => built.clone(),
-            Self::Ungranted(name) | Self::Unknown(name) => name.clone(),
-            Self::NotAPolicy => String::new(),
-        };
-        let kind = match self {
-            Self::Fault(fault) => fault.label(),
-            _ => self.label(),
-        };
-        (kind.to_owned(), text)
-    }
-
-    /// Does the reverse. What a child can't know (grants) or does not check (versions, the
-    /// manifest) never comes from one.
-    pub(super) fn from_wire(kind: &str, text: String) -> Self {
-        match kind {
-            "malformed" => Self::Malformed(text),
-            "configuration" => Self::Configuration(text),
-            "proposals" => Self::Proposals(text),
-            "not_a_policy" => Self::NotAPolicy,
-            "version" => Self::Version { built: text },
-            "ungranted" => Self::Ungranted(text),
-            "unknown_import" => Self::Unknown(text),
-            "trap" => Self::Fault(Fault::Trapped(text)),
-            "cpu_time" => Self::Fault(Fault::CpuTime),
-            "wall_time" => Self::Fault(Fault::WallTime),
-            "memory" => Self::Fault(Fault::Memory),
-            "input_memory" => Self::Fault(Fault::InputMemory),
-            "no_memory" => Self::Fault(Fault::NoMemory),
-            "no_slot" => Self::Fault(Fault::NoSlot),
-            _ => Self::Compile(text),
         }
     }
 }
@@ -266,11 +198,6 @@ impl Loader {
         Self { apart, ..self }
     }
 
-    /// Returns the bytes that all instances together are charged with now.
-    pub fn memory_taken(&self) -> u64 {
-        self.engine.memory.taken()
-    }
-
     /// Loads a policy. Blocks for as long as compiling takes: not for a worker's thread.
     ///
     /// # Errors
@@ -303,7 +230,7 @@ impl Loader {
             cpu: self.load_time,
             gives_way: self.gives_way.load(Ordering::Relaxed),
             key: self.key(&source),
-            cache: self.cache.as_ref().map(|c| c.directory().to_owned()),
+            cache: self.cache.as_ref().map(|cache| cache.directory.clone()),
             config: source.config,
         };
         let (code, cached) = match self.cached(&job) {
@@ -318,7 +245,6 @@ impl Loader {
             info: Info {
                 contract: names.contract,
                 imports: names.imports,
-                size: source.bytes.len(),
                 cached,
                 not_snapshotted: code.not_snapshotted,
             },
@@ -417,13 +343,8 @@ impl Hasher for Digester {
     }
 }
 
-impl fmt::Debug for Loader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loader").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -438,8 +359,8 @@ mod tests {
             LoadError::Compile("y".into()),
             LoadError::Proposals("gc, threads".into()),
         ] {
-            let (kind, text) = error.to_wire();
-            assert_eq!(LoadError::from_wire(&kind, text), error);
+            let answer = serde_json::to_vec(&error).unwrap();
+            assert_eq!(serde_json::from_slice::<LoadError>(&answer).unwrap(), error);
         }
     }
 }

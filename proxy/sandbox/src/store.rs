@@ -106,9 +106,9 @@ impl State {
         if error.is::<PoolConcurrencyLimitError>() {
             return Fault::NoSlot;
         }
-        match self.memory.refused() {
+        match self.memory.refused {
             Some(Bound::Shared) => return Fault::NoMemory,
-            Some(Bound::Own) if self.pace.shown() > self.memory.limit() / COPIES => {
+            Some(Bound::Own) if self.pace.shown() > self.memory.limit / COPIES => {
                 return Fault::InputMemory;
             }
             Some(Bound::Own) => return Fault::Memory,
@@ -126,9 +126,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.shared
-            .largest
-            .fetch_max(self.memory.largest(), Relaxed);
+        self.shared.largest.fetch_max(self.memory.largest, Relaxed);
     }
 }
 

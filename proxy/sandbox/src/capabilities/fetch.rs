@@ -92,7 +92,7 @@ fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<Call, Err
     for types::Header { name, value } in call.headers {
         headers::set(&mut sent, &name, &value, true).map_err(denied)?;
     }
-    let asked = match call.timeout_ms {
+    let timeout = match call.timeout_ms {
         0 => left,
         ms => left.min(Duration::from_millis(ms.into())),
     };
@@ -101,13 +101,13 @@ fn read(call: wit::Call, left: Duration, granted: &[String]) -> Result<Call, Err
         url: url.to_string(),
         headers: sent,
         body: call.body.into(),
-        timeout: asked,
+        timeout,
     })
 }
 
-/// Reports whether one of the grants names the authority: `host`, or `host:port` for that port. Which
-/// ports a bare `host` opens is for the port's implementation: the sidecar's client opens the scheme's
-/// own one alone.
+/// Reports whether one of the grants names the authority: `host`, or `host:port` for that port. The
+/// port's implementation decides which ports a bare `host` opens: the sidecar's client opens the
+/// scheme's own one alone.
 fn allowed(authority: &http::uri::Authority, granted: &[String]) -> bool {
     // User information in a URL can make one host look like another.
     let host = authority.host();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_granted_hosts_can_be_asked() {
+    fn only_granted_hosts_can_be_called() {
         let granted = ["api.example", "other.example:8443"];
         for url in [
             "https://api.example/x",

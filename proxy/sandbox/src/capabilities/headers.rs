@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_absent_unless_granted_however_they_are_asked_for() {
+    fn credentials_are_absent_unless_granted_however_they_are_spelt() {
         let headers = sample();
         for name in CREDENTIALS {
             for spelling in [name.to_owned(), name.to_uppercase()] {

@@ -40,11 +40,7 @@ impl wit::Host for State {
 }
 
 fn cut(message: &str) -> &str {
-    let mut end = message.len().min(LINE);
-    while !message.is_char_boundary(end) {
-        end -= 1;
-    }
-    &message[..end]
+    &message[..message.floor_char_boundary(LINE)]
 }
 
 /// Counter of the lines that one policy wrote in this second.

@@ -202,37 +202,17 @@ impl<T: Unpin> Future for Work<'_, T> {
 }
 
 /// An error: the store can't be reached, and the operator wants such exchanges blocked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store can't be reached; see `outrigger_store_degraded_total`")]
 pub struct Unavailable;
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the store can't be reached; see `outrigger_store_degraded_total`")
-    }
-}
-
-impl std::error::Error for Unavailable {}
 
 /// An implementation of every port with nothing behind it.
 struct Nothing;
 
-impl fmt::Debug for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Host")
-    }
-}
-
 /// A wrong use of the contract by a policy: a trap with this reason.
-#[derive(Debug)]
-pub(super) struct Misuse(pub(super) String);
-
-impl fmt::Display for Misuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Misuse {}
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Misuse(String);
 
 /// Traps the policy that called.
 fn misuse<T>(why: impl Into<String>) -> wasmtime::Result<T> {

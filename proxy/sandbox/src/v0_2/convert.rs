@@ -39,29 +39,6 @@ impl From<Place> for types::Place {
     }
 }
 
-impl From<Passage> for types::Passage {
-    fn from(passage: Passage) -> Self {
-        Self {
-            id: passage.id,
-            place: passage.place.into(),
-            message: passage.message,
-            text: passage.text,
-        }
-    }
-}
-
-impl From<Delta> for types::Delta {
-    fn from(delta: Delta) -> Self {
-        Self {
-            channel: delta.channel,
-            choice: delta.choice,
-            place: delta.place.into(),
-            text: delta.text,
-            last: delta.last,
-        }
-    }
-}
-
 /// Converts a set of places.
 fn places(flags: types::Places) -> Places {
     let flag = |place| match types::Place::from(place) {
@@ -100,127 +77,65 @@ impl From<types::Manifest> for Manifest {
     }
 }
 
-/// Returns the unit's name in the current contract.
-pub(super) const fn unit(unit: types::Unit) -> &'static str {
-    match unit {
-        types::Unit::Requests => "requests",
-        types::Unit::InputTokens => "input-tokens",
-        types::Unit::OutputTokens => "output-tokens",
-        types::Unit::TotalTokens => "total-tokens",
-        types::Unit::Microusd => "microusd",
+impl From<types::Unit> for String {
+    fn from(unit: types::Unit) -> Self {
+        let name = match unit {
+            types::Unit::Requests => "requests",
+            types::Unit::InputTokens => "input-tokens",
+            types::Unit::OutputTokens => "output-tokens",
+            types::Unit::TotalTokens => "total-tokens",
+            types::Unit::Microusd => "microusd",
+        };
+        name.to_owned()
     }
 }
 
-impl From<limits::Window> for bindings::limits::Window {
-    fn from(window: limits::Window) -> Self {
-        match window {
-            limits::Window::Bucket(ms) => Self::Bucket(ms),
-            limits::Window::Sliding(ms) => Self::Sliding(ms),
-            limits::Window::Day(minutes) => Self::Day(minutes),
-            limits::Window::Week(minutes) => Self::Week(minutes),
-            limits::Window::Month(minutes) => Self::Month(minutes),
-        }
-    }
-}
-
-impl From<limits::Ask> for bindings::limits::Ask {
-    fn from(ask: limits::Ask) -> Self {
-        Self {
-            bucket: ask.bucket,
-            unit: unit(ask.unit).to_owned(),
-            amount: ask.amount,
-            limit: ask.limit,
-            window: ask.window.into(),
-            soft: ask.soft,
-            cut: ask.cut,
-        }
-    }
-}
-
-impl From<bindings::limits::Error> for limits::Error {
-    fn from(error: bindings::limits::Error) -> Self {
-        use bindings::limits::Error;
-        match error {
-            Error::Unavailable => Self::Unavailable,
-            Error::Unpriced => Self::Unpriced,
-            Error::Invalid(why) => Self::Invalid(why),
-        }
-    }
-}
-
-impl From<bindings::values::Error> for values::Error {
-    fn from(error: bindings::values::Error) -> Self {
-        use bindings::values::Error;
-        match error {
-            Error::TooLarge => Self::TooLarge,
-            Error::Full => Self::Full,
-            Error::NotANumber => Self::NotANumber,
-            Error::Unavailable => Self::Unavailable,
-        }
-    }
-}
-
-impl From<bindings::replies::Error> for replies::Error {
-    fn from(error: bindings::replies::Error) -> Self {
-        use bindings::replies::Error;
-        match error {
-            Error::Unavailable => Self::Unavailable,
-            Error::Invalid(why) => Self::Invalid(why),
-        }
-    }
-}
-
-impl From<bindings::replies::Found> for replies::Found {
-    fn from(found: bindings::replies::Found) -> Self {
-        use bindings::replies::Found;
-        match found {
-            Found::Absent => Self::Absent,
-            Found::Kept(entry) => Self::Kept(entry.into()),
-            Found::UnderWay(entry) => Self::UnderWay(entry.into()),
-        }
-    }
-}
-
-impl From<bindings::fetch::Error> for fetch::Error {
-    fn from(error: bindings::fetch::Error) -> Self {
-        use bindings::fetch::Error;
-        match error {
-            Error::Denied(why) => Self::Denied(why),
-            Error::Timeout => Self::Timeout,
-            Error::Failed(why) => Self::Failed(why),
-            Error::TooLarge => Self::TooLarge,
-        }
-    }
-}
-
-impl From<log::Level> for bindings::log::Level {
-    fn from(level: log::Level) -> Self {
-        match level {
-            log::Level::Debug => Self::Debug,
-            log::Level::Info => Self::Info,
-            log::Level::Warn => Self::Warn,
-            log::Level::Error => Self::Error,
-        }
-    }
-}
-
-/// Converts records with the same fields in both.
-macro_rules! same {
+/// Converts records by the fields that the target has.
+macro_rules! records {
     ($($from:ty => $to:ty { $($field:ident),* })*) => {
         $(impl From<$from> for $to {
             fn from(record: $from) -> Self {
-                Self { $($field: record.$field),* }
+                Self { $($field: record.$field.into()),* }
             }
         })*
     };
 }
 
-same! {
+records! {
+    Passage => types::Passage { id, place, message, text }
+    Delta => types::Delta { channel, choice, place, text, last }
     today::Header => types::Header { name, value }
     types::Header => today::Header { name, value }
+    limits::Ask => bindings::limits::Ask { bucket, unit, amount, limit, window, soft, cut }
     bindings::limits::Standing => limits::Standing { granted, limit, used, reset_ms, wait_ms }
     bindings::replies::Entry => replies::Entry { id, age_ms, expires_in_ms }
     replies::Keeping => bindings::replies::Keeping { ttl_ms, tool_calls, max_bytes }
+}
+
+/// Converts variants with the same names in both.
+macro_rules! variants {
+    ($($($from:ident)::+ => $to:ty { $($name:ident $(($value:ident))?),* })*) => {
+        $(impl From<$($from)::+> for $to {
+            fn from(variant: $($from)::+) -> Self {
+                use $($from)::+ as From;
+                match variant {
+                    $(From::$name $(($value))? => Self::$name $(($value.into()))?,)*
+                }
+            }
+        })*
+    };
+}
+
+variants! {
+    log::Level => bindings::log::Level { Debug, Info, Warn, Error }
+    limits::Window => bindings::limits::Window {
+        Bucket(ms), Sliding(ms), Day(minutes), Week(minutes), Month(minutes)
+    }
+    bindings::limits::Error => limits::Error { Unavailable, Unpriced, Invalid(why) }
+    bindings::values::Error => values::Error { TooLarge, Full, NotANumber, Unavailable }
+    bindings::replies::Error => replies::Error { Unavailable, Invalid(why) }
+    bindings::replies::Found => replies::Found { Absent, Kept(entry), UnderWay(entry) }
+    bindings::fetch::Error => fetch::Error { Denied(why), Timeout, Failed(why), TooLarge }
 }
 
 impl From<fetch::Call> for bindings::fetch::Call {

@@ -11,7 +11,6 @@ use super::{
     bindings::outrigger::policy::{
         clock, exchange, fetch, limits, log, metrics, random, replies, types, values,
     },
-    convert::unit,
 };
 
 type Request = Resource<RequestHandle>;
@@ -23,6 +22,16 @@ macro_rules! unchanged {
     ($of:path: $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         $(fn $name(&mut self $(, $argument: $type)*) -> wasmtime::Result<$answer> {
             <Self as $of>::$name(self $(, $argument)*)
+        })*
+    };
+}
+
+/// Forwards functions that may wait, and converts what they take and answer.
+macro_rules! converted {
+    ($of:path: $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty, $error:ty;)*) => {
+        $(async fn $name(&mut self $(, $argument: $type)*) -> Answer<$answer, $error> {
+            let answer = <Self as $of>::$name(self $(, $argument.into())*).await?;
+            Ok(answer.map(Into::into).map_err(Into::into))
         })*
     };
 }
@@ -83,7 +92,7 @@ impl exchange::HostRequest for State {
     }
 
     fn estimate(&mut self, request: Request, of: types::Unit) -> wasmtime::Result<Option<u64>> {
-        today::exchange::HostRequest::estimate(self, request, unit(of).to_owned())
+        today::exchange::HostRequest::estimate(self, request, of.into())
     }
 }
 
@@ -130,36 +139,14 @@ impl random::Host for State {
 }
 
 impl values::Host for State {
-    async fn get(&mut self, key: String) -> Answer<Option<Vec<u8>>, values::Error> {
-        let answer = today::values::Host::get(self, key).await?;
-        Ok(answer.map_err(Into::into))
-    }
-
-    async fn set(&mut self, key: String, value: Vec<u8>, ttl_ms: u64) -> Answer<(), values::Error> {
-        let answer = today::values::Host::set(self, key, value, ttl_ms).await?;
-        Ok(answer.map_err(Into::into))
-    }
-
-    async fn delete(&mut self, key: String) -> Answer<(), values::Error> {
-        let answer = today::values::Host::delete(self, key).await?;
-        Ok(answer.map_err(Into::into))
-    }
-
-    async fn increment(&mut self, key: String, by: i64, ttl_ms: u64) -> Answer<i64, values::Error> {
-        let answer = today::values::Host::increment(self, key, by, ttl_ms).await?;
-        Ok(answer.map_err(Into::into))
-    }
-
-    async fn compare_and_set(
-        &mut self,
-        key: String,
-        expected: Option<Vec<u8>>,
-        value: Vec<u8>,
-        ttl_ms: u64,
-    ) -> Answer<bool, values::Error> {
-        let answer =
-            today::values::Host::compare_and_set(self, key, expected, value, ttl_ms).await?;
-        Ok(answer.map_err(Into::into))
+    converted! { today::values::Host:
+        get(key: String) -> Option<Vec<u8>>, values::Error;
+        set(key: String, value: Vec<u8>, ttl_ms: u64) -> (), values::Error;
+        delete(key: String) -> (), values::Error;
+        increment(key: String, by: i64, ttl_ms: u64) -> i64, values::Error;
+        compare_and_set(
+            key: String, expected: Option<Vec<u8>>, value: Vec<u8>, ttl_ms: u64
+        ) -> bool, values::Error;
     }
 }
 
@@ -193,25 +180,15 @@ fn standings(
 }
 
 impl replies::Host for State {
-    async fn find(&mut self, key: String, share: bool) -> Answer<replies::Found, replies::Error> {
-        let answer = today::replies::Host::find(self, key, share).await?;
-        Ok(answer.map(Into::into).map_err(Into::into))
-    }
-
-    async fn keep(&mut self, key: String, keeping: replies::Keeping) -> Answer<(), replies::Error> {
-        let answer = today::replies::Host::keep(self, key, keeping.into()).await?;
-        Ok(answer.map_err(Into::into))
-    }
-
-    async fn evict(&mut self, key: String) -> Answer<(), replies::Error> {
-        let answer = today::replies::Host::evict(self, key).await?;
-        Ok(answer.map_err(Into::into))
+    converted! { today::replies::Host:
+        find(key: String, share: bool) -> replies::Found, replies::Error;
+        keep(key: String, keeping: replies::Keeping) -> (), replies::Error;
+        evict(key: String) -> (), replies::Error;
     }
 }
 
 impl fetch::Host for State {
-    async fn send(&mut self, call: fetch::Call) -> Answer<fetch::Answer, fetch::Error> {
-        let answer = today::fetch::Host::send(self, call.into()).await?;
-        Ok(answer.map(Into::into).map_err(Into::into))
+    converted! { today::fetch::Host:
+        send(call: fetch::Call) -> fetch::Answer, fetch::Error;
     }
 }

@@ -158,10 +158,11 @@ async fn the_memory_of_all_instances_together_is_bounded_and_given_back() {
     };
     let loader = Loader::new(options, None, Compiler::InProcess, Host::none()).unwrap();
     let policy = loader.load(source("{}")).unwrap();
-    let instances: Vec<_> = (0..16).map(|_| policy.start().unwrap()).collect();
-    assert_eq!(loader.memory_taken(), 1 << 20);
-    assert_eq!(policy.start().err(), Some(Fault::NoMemory));
-    drop(instances);
-    assert_eq!(loader.memory_taken(), 0);
+    // Each is charged 64 KiB; what they give back is there for as many again.
+    for _ in 0..2 {
+        let running: Vec<_> = (0..16).map(|_| policy.start().unwrap()).collect();
+        assert_eq!(policy.start().err(), Some(Fault::NoMemory));
+        drop(running);
+    }
     assert!(policy.memory_high_water() > 0);
 }
