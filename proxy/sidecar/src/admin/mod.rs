@@ -58,8 +58,6 @@ pub trait Facts: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Not yet listening, or without a generation.
-    Starting,
     /// Taking exchanges.
     Serving,
     /// Ending the exchanges in progress.
@@ -128,8 +126,6 @@ pub struct PolicyFacts {
 pub enum State {
     /// Called.
     Serving,
-    /// Not loaded, with no former one in force.
-    Failed,
     /// Not called, after repeated faults.
     Quarantined,
 }

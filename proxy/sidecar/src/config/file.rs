@@ -13,7 +13,7 @@ mod guard;
 mod unseen;
 
 pub use admin::WrittenAdmin;
-pub use guard::{Harden, Overload, OverloadMemory};
+pub use guard::{Harden, Overload};
 pub(in crate::config) use unseen::DEFAULT;
 pub use unseen::WrittenUnseen;
 

@@ -33,11 +33,6 @@ impl Hosts {
             .or_else(|| (port == 80).then(|| self.find(host, 443, true)).flatten())
     }
 
-    /// True if TLS of `host` is ended at any port.
-    pub fn names_tls(&self, host: &str) -> bool {
-        self.0.iter().any(|claim| claim.tls && claim.host == host)
-    }
-
     /// Every name whose TLS is ended, once, in order: the names for which the pod's authority may
     /// issue certificates.
     pub fn names(&self) -> Vec<&str> {

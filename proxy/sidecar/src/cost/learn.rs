@@ -129,20 +129,6 @@ impl Routes {
         });
     }
 
-    /// Returns the number of known routes.
-    pub fn len(&self) -> usize {
-        let lock = |shard: &Mutex<Shard>| {
-            let shard = shard.lock();
-            shard.routes.len()
-        };
-        self.shards.iter().map(lock).sum()
-    }
-
-    /// Reports whether no route is known yet.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn with<T: Default>(
         &self,
         dialect: Dialect,

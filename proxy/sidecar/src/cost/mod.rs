@@ -11,8 +11,8 @@ pub mod tags;
 mod taken;
 pub mod units;
 
-pub use learn::{Learned, Routes};
+pub use learn::Routes;
 pub use money::NanoDollars;
-pub use prices::{Price, Priced, Prices};
+pub use prices::{Price, Prices};
 pub use taken::Taken;
 pub use units::{Estimate, Units};

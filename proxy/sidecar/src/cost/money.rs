@@ -8,9 +8,6 @@ use std::fmt;
 pub struct NanoDollars(pub u64);
 
 impl NanoDollars {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-
     /// Millionths of a dollar, rounded up, so that a budget never counts less than the provider
     /// charges.
     pub const fn micros(self) -> u64 {

@@ -121,11 +121,6 @@ impl Rules {
         rules
     }
 
-    /// Names that a tag of this configuration may have without a caller's doing.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().map(|rule| &*rule.name)
-    }
-
     fn offer(&self, tags: &mut Tags, number: u8, value: &[u8], rank: u8) {
         if let Some(rule) = self.tags.get(usize::from(number)) {
             tags.offer(&rule.name, value, rank);

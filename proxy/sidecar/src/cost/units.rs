@@ -19,10 +19,6 @@ impl Units {
         let sum = &mut self.0[unit as usize];
         *sum = sum.saturating_add(amount);
     }
-    /// Reports whether there is none of any.
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
     /// The units of which there is some.
     pub fn iter(&self) -> impl Iterator<Item = (Unit, u64)> + '_ {
         let all = Unit::ALL.into_iter().map(|unit| (unit, self.of(unit)));
@@ -88,7 +84,7 @@ mod tests {
     #[test]
     fn amounts_add_up_without_overflow_and_list_only_what_there_is() {
         let mut units = Units::default();
-        assert!(units.is_none());
+        assert_eq!(units.iter().next(), None);
         units.add(Unit::TotalTokens, 5);
         units.add(Unit::TotalTokens, u64::MAX);
         assert_eq!(

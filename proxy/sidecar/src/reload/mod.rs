@@ -15,5 +15,5 @@ pub mod scan;
 pub mod watch;
 
 pub use reloader::{Reloader, paths};
-pub use scan::{Paths, PolicyFile, Scan};
+pub use scan::{Paths, Scan};
 pub use watch::{Change, Watcher};

@@ -102,14 +102,6 @@ impl PolicyFile {
             && self.signature == other.signature
             && self.cases == other.cases
     }
-    /// Bytes of the file.
-    pub fn len(&self) -> u64 {
-        self.stamp.len
-    }
-    /// Reports whether it has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// Identity of a content, from `stat`. With the inode and the change time even a replacement of the

@@ -46,7 +46,7 @@ pub struct Change {
     pub config: bool,
     /// A policy came, went or has another content.
     pub policies: bool,
-    /// Set by [`Watcher::nudge`] or SIGHUP: to be taken up even where nothing is different.
+    /// Set by [`Watcher::nudge`]: to be taken up even where nothing is different.
     pub requested: bool,
     /// All policies that are there now, by name. One that is being written keeps its former entry.
     pub files: BTreeMap<String, PolicyFile>,
@@ -129,21 +129,6 @@ impl Watcher {
     /// Replaces the watched files, as a reloaded configuration names others.
     pub fn repoint(&self, paths: Paths, poll: Duration) {
         self.inbox.put(|mail| mail.paths = Some((paths, poll)));
-    }
-
-    /// Subscribes to SIGHUP; the future, to be spawned, nudges at each.
-    ///
-    /// # Errors
-    /// The signal could not be subscribed to, or there is no runtime.
-    pub fn hangups(&self) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-        let inbox = Arc::clone(&self.inbox);
-        let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
-        Ok(async move {
-            while hangups.recv().await.is_some() {
-                tracing::info!("SIGHUP: looking at the configuration and the policies");
-                inbox.put(|mail| mail.requested = true);
-            }
-        })
     }
 }
 

@@ -18,7 +18,7 @@ mod statement;
 mod tests;
 mod trust;
 
-pub use key::{KeyError, PublicKey, SecretKey};
+pub use key::{PublicKey, SecretKey};
 pub use seen::Seen;
 pub use statement::{LARGEST, Malformed, Signature, Statement, is_name};
 pub use trust::{Beside, Refused, Subject, Trust, Verified};

@@ -4,7 +4,7 @@
 
 use semver::Version;
 
-use super::*;
+use super::{key::KeyError, *};
 
 const MODULE: &[u8] = b"\0asm\x01\0\0\0 a module";
 const CASES: &[u8] = b"cases: []";

@@ -121,7 +121,7 @@ fn what_has_no_price_is_counted_and_has_no_cost_at_all() {
 #[test]
 fn a_free_exchange_is_not_an_unpriced_one() {
     settle(&Record {
-        cost: Some(NanoDollars::ZERO),
+        cost: Some(NanoDollars(0)),
         ..record("free", &[])
     });
     let who = r#"{model="free",upstream="openai",tenant="none",feature="none",plan="none",region="none"}"#;

@@ -240,10 +240,7 @@ fn a_model_that_nobody_knows_is_unpriced_and_not_free() {
     let free = prices
         .find("elsewhere", "openrouter/qwen/qwen3-coder:free", NOW)
         .unwrap();
-    assert_eq!(
-        free.price.cost(&usage(1000, 10, 10, 1000)),
-        NanoDollars::ZERO
-    );
+    assert_eq!(free.price.cost(&usage(1000, 10, 10, 1000)), NanoDollars(0));
 }
 
 #[test]
@@ -359,7 +356,7 @@ fn each_kind_of_token_costs_its_own_rate_to_the_billionth() {
     let mini = prices("").find("openai", "gpt-5-mini", NOW).unwrap().price;
     assert_eq!(mini.cost(&usage(1, 1, 0, 0)), NanoDollars(25));
     assert_eq!(mini.cost(&usage(1, 0, 0, 1)), NanoDollars(250 + 2000));
-    assert_eq!(mini.cost(&Usage::default()), NanoDollars::ZERO);
+    assert_eq!(mini.cost(&Usage::default()), NanoDollars(0));
     // OpenAI takes nothing extra for writing its cache
     assert_eq!(
         mini.cost(&usage(10, 0, 10, 0)),
@@ -391,7 +388,7 @@ fn a_request_may_cost_something_itself() {
         .find("elsewhere", "perplexity/sonar", NOW)
         .unwrap()
         .price;
-    assert!(price.request > NanoDollars::ZERO);
+    assert!(price.request > NanoDollars(0));
     assert_eq!(
         price.cost(&usage(1, 0, 0, 0)).0,
         price.request.0 + u64::from(price.base.input) / 1000
