@@ -10,17 +10,23 @@ use serde::{Deserialize, Deserializer};
 
 mod admin;
 mod guard;
+mod policies;
+mod prices;
+mod state;
 mod unseen;
+mod upstreams;
 
 pub use admin::WrittenAdmin;
 pub use guard::{Harden, Overload};
+pub(in crate::config) use policies::grants_there_are;
+pub use policies::{Grant, Policies, PolicyLimits, Tree, Use};
+pub use prices::{Price, PriceFile, Prices};
+pub use state::{Redis, State, StateMemory, WrittenRedis};
 pub(in crate::config) use unseen::DEFAULT;
 pub use unseen::WrittenUnseen;
+pub use upstreams::{Model, Upstream, WrittenTarget};
 
-pub use super::scalars::{
-    Count, Dollars, Grant, Named, NotYet, OneOrMore, Size, Span, Text, Tree, WrittenRedis,
-    WrittenTarget,
-};
+pub use super::scalars::{Count, Dollars, Named, NotYet, OneOrMore, Size, Span, Text};
 
 /// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment
 /// in every value; `$${` is a literal `${`.
@@ -99,70 +105,6 @@ pub struct Ca {
     pub roots: Option<Text>,
 }
 
-/// State that outlives an exchange.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct State {
-    /// Redis or Valkey, that replicas share. Left out: this process's memory.
-    #[serde(default, deserialize_with = "given")]
-    pub redis: Option<WrittenRedis>,
-    /// Time that an exchange waits for Redis. Default `5ms`.
-    #[serde(default, deserialize_with = "given")]
-    pub timeout: Option<Span>,
-    /// Effect on limits while Redis can't serve: `share` (the default: this replica keeps to its
-    /// share of each limit), `block` or `skip`.
-    #[serde(default, deserialize_with = "given")]
-    pub degrade: Option<Text>,
-    /// Number of replicas among which `degrade: share` divides a limit. Default 1.
-    #[serde(default, deserialize_with = "given")]
-    pub replicas: Option<Count>,
-    /// Time after which a reservation of a replica that died is given back. Default `10m`.
-    #[serde(default, deserialize_with = "given")]
-    pub reservation_lapse: Option<Span>,
-    /// True if the admin address may reset buckets and evict stored replies. Default false.
-    #[serde(default, deserialize_with = "given")]
-    pub admin_changes: Option<bool>,
-    /// Bounds of what is kept in this process.
-    #[serde(default, deserialize_with = "given")]
-    pub memory: Option<StateMemory>,
-}
-
-/// Redis or Valkey, with more than its address.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Redis {
-    /// `redis://host:6379/0`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://` for a
-    /// cluster; or several nodes of a cluster.
-    pub url: OneOrMore,
-    /// The user to sign in as.
-    #[serde(default, deserialize_with = "given")]
-    pub user: Option<Text>,
-    /// `${NAME}`, or `file:/path`.
-    #[serde(default, deserialize_with = "given")]
-    pub password: Option<Text>,
-    /// A PEM file of roots to trust instead of the built-in ones.
-    #[serde(default, deserialize_with = "given")]
-    pub roots: Option<Text>,
-    /// Prefix of all keys. Default `outrigger`.
-    #[serde(default, deserialize_with = "given")]
-    pub prefix: Option<Text>,
-}
-
-/// Bounds of what is kept in this process.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StateMemory {
-    /// Small values of policies. Default `64MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub values: Option<Size>,
-    /// Stored replies. Default `64MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub replies: Option<Size>,
-    /// Buckets of limits. Default `16MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub buckets: Option<Size>,
-}
-
 /// Addresses to which apps connect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -185,149 +127,6 @@ pub struct Listen {
     /// (`10.0.0.0/8`), hosts, `host:port`.
     #[serde(default, deserialize_with = "given")]
     pub reach: Option<Vec<Text>>,
-}
-
-/// A provider's endpoint.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
-    /// `http` (the default) or `embedded`, the model inside the binary.
-    #[serde(default, deserialize_with = "given")]
-    pub kind: Option<Text>,
-    /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`.
-    #[serde(default, deserialize_with = "given")]
-    pub dialect: Option<Text>,
-    /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`.
-    #[serde(default, deserialize_with = "given")]
-    pub url: Option<Text>,
-    /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`.
-    /// Default: the host of an `https` URL.
-    #[serde(default, deserialize_with = "given")]
-    pub hosts: Option<Vec<Text>>,
-    /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's
-    /// own go through.
-    #[serde(default, deserialize_with = "given")]
-    pub key: Option<Text>,
-    /// True if streams are requested with their usage where the caller did not request it; the
-    /// caller does not receive it. Only of upstreams that speak `openai`, where the default is
-    /// `true`. A request that a server refuses because of `stream_options` is sent once more
-    /// without; `false` avoids that.
-    #[serde(default, deserialize_with = "given")]
-    pub usage: Option<bool>,
-    /// A PEM file of roots to trust instead of the built-in ones.
-    #[serde(default, deserialize_with = "given")]
-    pub roots: Option<Text>,
-    /// Time to a connection with TLS. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub connect_timeout: Option<Span>,
-    /// Time from the request's last byte to a stream's first content, or to a whole reply's head.
-    /// Default `120s`.
-    #[serde(default, deserialize_with = "given")]
-    pub first_content_timeout: Option<Span>,
-    /// Longest silence between bytes of a reply. Default `120s`.
-    #[serde(default, deserialize_with = "given")]
-    pub idle_timeout: Option<Span>,
-}
-
-/// An alias: a name that apps use for a model.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// One `upstream/model`.
-    pub targets: Vec<WrittenTarget>,
-    /// A key of a later version.
-    #[serde(default, deserialize_with = "given")]
-    #[schemars(skip)]
-    pub strategy: Option<NotYet>,
-}
-
-/// The policies in force and where their files are.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Policies {
-    /// Directory of the `NAME.wasm` files; a changed one is reloaded while Outrigger runs.
-    #[serde(default, deserialize_with = "given")]
-    pub directory: Option<Text>,
-    /// Directory of compiled code. Default: `outrigger` in the user's cache directory.
-    #[serde(default, deserialize_with = "given")]
-    pub cache: Option<Text>,
-    /// Policies in order: requests go down the chain, replies come back up it.
-    #[serde(default)]
-    pub chain: Option<Vec<Use>>,
-    /// Interval at which the directory is read, besides at events. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub poll: Option<Span>,
-    /// Memory for all instances together. Default `256MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub memory: Option<Size>,
-    /// Public keys whose signatures are trusted: `ed25519:BASE64`, or `file:/path.pub` with a key a
-    /// line.
-    #[serde(default, deserialize_with = "given")]
-    pub signers: Option<Vec<Text>>,
-    /// True if a policy without a signature is refused. Default: true where there are signers.
-    #[serde(default, deserialize_with = "given")]
-    pub require_signed: Option<bool>,
-    /// True if a signed version older than one that has served is refused. Default: as
-    /// `require_signed`.
-    #[serde(default, deserialize_with = "given")]
-    pub rollback_guard: Option<bool>,
-}
-
-/// One policy of the chain.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Use {
-    /// `NAME` of `NAME.wasm`.
-    #[serde(rename = "use")]
-    pub name: Text,
-    /// The policy's own configuration.
-    #[serde(default)]
-    pub config: Option<Tree>,
-    /// Effect of its faults: `block` (the default) or `skip`.
-    #[serde(default, deserialize_with = "given")]
-    pub on_error: Option<Text>,
-    /// Effect on a prompt or reply, or a part of one, that it can't see: `block` (the default) or
-    /// `skip`, or a map that has one of the two for `default` and for each kind of content that is
-    /// to differ, as in `{ default: block, image: block }`. A kind that is named is refused in
-    /// replies, too.
-    #[serde(default, deserialize_with = "given")]
-    pub on_unseen: Option<WrittenUnseen>,
-    /// Capabilities: `limits`, `values`, `replies`, `body`, `credentials`, `{ fetch: [host] }`.
-    #[serde(default)]
-    pub grants: Vec<Grant>,
-    /// Bounds.
-    #[serde(default)]
-    pub limits: Option<PolicyLimits>,
-    /// The file's digest in hexadecimal, as `sha256sum` prints it: no other is loaded.
-    #[serde(default, deserialize_with = "given")]
-    pub sha256: Option<Text>,
-    /// True if an older signed version than one that has served may serve. Default false.
-    #[serde(default, deserialize_with = "given")]
-    pub allow_rollback: Option<bool>,
-}
-
-/// Bounds of one policy.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyLimits {
-    /// CPU time of a call, whatever it is given. Default `10ms`.
-    #[serde(default, deserialize_with = "given")]
-    pub cpu: Option<Span>,
-    /// CPU time of a call besides, for each KiB of text that it is given. Default `100us`.
-    #[serde(default, deserialize_with = "given")]
-    pub cpu_per_kib: Option<Span>,
-    /// Time that a call may wait for stores and `fetch`. Default `50ms`; `5s` with `fetch`.
-    #[serde(default, deserialize_with = "given")]
-    pub wall: Option<Span>,
-    /// Memory of an instance. Default `16MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub memory: Option<Size>,
-    /// Most text of one channel that the policy may hold back. Default `4KiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub held_bytes: Option<Size>,
-    /// Longest time that it may hold text back: then it goes out as it is. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub held_time: Option<Span>,
 }
 
 /// Bounds of one exchange.
@@ -363,18 +162,6 @@ pub struct Limits {
     /// Time that a connection may be without an exchange. Default `10m`.
     #[serde(default, deserialize_with = "given")]
     pub idle_timeout: Option<Span>,
-}
-
-/// Prices of models.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Prices {
-    /// A YAML file of prices that go before the built-in ones; reloaded when it changes.
-    #[serde(default, deserialize_with = "given")]
-    pub file: Option<Text>,
-    /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
-    #[serde(default, deserialize_with = "given")]
-    pub reply_header: Option<bool>,
 }
 
 /// Source of a tag. Left out: the header `x-outrigger-NAME` and the names that other gateways give
@@ -425,54 +212,6 @@ pub struct Log {
     /// True if a line is written for each exchange. Default true.
     #[serde(default)]
     pub exchanges: Option<bool>,
-}
-
-/// A file of prices, named by `prices.file`. US dollars per million tokens.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceFile {
-    /// Prices by model: a name, `upstream/name`, or either with `*` in it.
-    pub models: Named<Price>,
-}
-
-/// Price of a model.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// Input.
-    pub input: Dollars,
-    /// Input that the provider had cached. Default: as `input`.
-    #[serde(default, deserialize_with = "given")]
-    pub cached: Option<Dollars>,
-    /// Input that it wrote into its cache. Default: as `input`.
-    #[serde(default, deserialize_with = "given")]
-    pub written: Option<Dollars>,
-    /// Output, reasoning included.
-    pub output: Dollars,
-    /// A request, besides its tokens. Default 0.
-    #[serde(default, deserialize_with = "given")]
-    pub request: Option<Dollars>,
-    /// Rates for all tokens of an exchange with a long prompt.
-    #[serde(default)]
-    pub above: Option<PriceAbove>,
-}
-
-/// Rates of a model for all tokens of an exchange with a long prompt.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceAbove {
-    /// Tokens of input beyond which these rates count.
-    pub tokens: Count,
-    /// Input, as in [`Price`].
-    pub input: Dollars,
-    /// Cached input, as in [`Price`].
-    #[serde(default, deserialize_with = "given")]
-    pub cached: Option<Dollars>,
-    /// Input written into the cache, as in [`Price`].
-    #[serde(default, deserialize_with = "given")]
-    pub written: Option<Dollars>,
-    /// Output, as in [`Price`].
-    pub output: Dollars,
 }
 
 /// Reads a value that, once its key stands there, may not be empty: `key:` alone would otherwise be

@@ -1,4 +1,4 @@
-//! The values that `file.rs` is made of: scalars as text, entries by name, grants, any JSON.
+//! The values that `file.rs` is made of: scalars as text, entries by name, one or more of a value.
 //!
 //! Each is parsed inside a visitor, so that an error keeps its key path, line and column.
 
@@ -7,31 +7,8 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-
-use sandbox::capabilities::{Access, Capability};
-
-/// A target as written.
-#[derive(Debug)]
-pub enum WrittenTarget {
-    /// `upstream/model`.
-    Name(Text),
-    /// A form of a later version.
-    Weighted,
-}
-
-/// Grants of one kind, in the table's order.
-fn grants(access: Access) -> impl Iterator<Item = &'static Capability> {
-    Capability::granted().filter(move |known| known.access == access)
-}
-
-/// Names every grant, for a message: `` `limits`, … and `{ fetch: [host] }` ``.
-pub(in crate::config) fn grants_there_are() -> String {
-    let named = grants(Access::Named).map(|known| format!("`{}`", known.name));
-    let hosts = grants(Access::Hosts).map(|known| format!("`{{ {}: [host] }}`", known.name));
-    listed(&named.chain(hosts).collect::<Vec<_>>(), "and")
-}
 
 /// A list as a sentence has it: `a, b and c`.
 pub(in crate::config) fn listed(words: &[impl AsRef<str>], last: &str) -> String {
@@ -45,15 +22,6 @@ pub(in crate::config) fn listed(words: &[impl AsRef<str>], last: &str) -> String
 
 /// A text with a variable in it, which may become anything.
 pub(in crate::config) const VARIABLE: &str = r"\$\{";
-
-/// A capability as written.
-#[derive(Debug)]
-pub enum Grant {
-    /// One of those that are granted by their name.
-    Word(Text),
-    /// `{ NAME: [host, …] }`, of one that is granted for hosts.
-    Hosts(&'static Capability, Vec<Text>),
-}
 
 macro_rules! scalar {
     ($(#[$doc:meta])* $name:ident, $schema:tt) => {
@@ -164,48 +132,6 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     }
 }
 
-/// Redis' address, as written.
-#[derive(Debug)]
-pub enum WrittenRedis {
-    /// `redis://host:6379`.
-    Url(Text),
-    /// A map with a password, roots, several nodes, …
-    Full(Box<super::file::Redis>),
-}
-
-impl<'de> Deserialize<'de> for WrittenRedis {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = WrittenRedis;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`redis://host:6379` or `{ url: …, password: … }`")
-            }
-            fn visit_str<E: Error>(self, v: &str) -> Result<WrittenRedis, E> {
-                Ok(WrittenRedis::Url(Text(v.to_owned())))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<WrittenRedis, A::Error> {
-                super::file::Redis::deserialize(MapAccessDeserializer::new(entries))
-                    .map(|redis| WrittenRedis::Full(Box::new(redis)))
-            }
-        }
-        d.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for WrittenRedis {
-    fn schema_name() -> Cow<'static, str> {
-        "WrittenRedis".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let full = generator.subschema_for::<super::file::Redis>();
-        json_schema!({ "anyOf": [{ "type": "string", "examples": ["redis://redis:6379"] }, full] })
-    }
-}
-
 /// One text, or a list of some.
 #[derive(Debug, Default)]
 pub struct OneOrMore(pub(super) Vec<Text>);
@@ -243,173 +169,5 @@ impl JsonSchema for OneOrMore {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let text = Text::json_schema(generator);
         json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": text }] })
-    }
-}
-
-impl<'de> Deserialize<'de> for WrittenTarget {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = WrittenTarget;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`upstream/model`")
-            }
-            fn visit_str<E: Error>(self, v: &str) -> Result<WrittenTarget, E> {
-                Ok(WrittenTarget::Name(Text(v.to_owned())))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<WrittenTarget, A::Error> {
-                IgnoredAny::deserialize(MapAccessDeserializer::new(entries))
-                    .map(|_| WrittenTarget::Weighted)
-            }
-        }
-        d.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for WrittenTarget {
-    fn schema_name() -> Cow<'static, str> {
-        "Target".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": format!("^[^/]+/.|{VARIABLE}"), "examples": ["openai/gpt-5-mini"] })
-    }
-}
-
-impl<'de> Deserialize<'de> for Grant {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Grant;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "one of {}", grants_there_are())
-            }
-            fn visit_str<E: Error>(self, v: &str) -> Result<Grant, E> {
-                Ok(Grant::Word(Text(v.to_owned())))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Grant, A::Error> {
-                let expected = || {
-                    let names = grants(Access::Hosts).map(|known| format!("`{}`", known.name));
-                    listed(&names.collect::<Vec<_>>(), "or")
-                };
-                let Some(name) = entries.next_key::<String>()? else {
-                    return Err(A::Error::custom(format_args!(
-                        "names none of {}",
-                        expected()
-                    )));
-                };
-                let known = grants(Access::Hosts).find(|known| known.name == name);
-                let known = known.ok_or_else(|| {
-                    let expected = expected();
-                    A::Error::custom(format_args!("unknown field `{name}`, expected {expected}"))
-                })?;
-                let hosts = entries.next_value()?;
-                match entries.next_key::<String>()? {
-                    None => Ok(Grant::Hosts(known, hosts)),
-                    Some(more) => Err(A::Error::custom(format_args!(
-                        "`{more}` is a grant of its own; write it as an entry of its own"
-                    ))),
-                }
-            }
-        }
-        d.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for Grant {
-    fn schema_name() -> Cow<'static, str> {
-        "Grant".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let host = Text::json_schema(generator);
-        let words: Vec<_> = grants(Access::Named).map(|known| known.name).collect();
-        let mut forms = vec![
-            serde_json::json!({ "enum": words }),
-            serde_json::json!({ "type": "string", "pattern": VARIABLE }),
-        ];
-        forms.extend(grants(Access::Hosts).map(|known| {
-            serde_json::json!({ "type": "object", "required": [known.name], "additionalProperties": false,
-              "properties": { known.name: { "type": "array", "items": host } } })
-        }));
-        let lines = Capability::granted().map(|known| format!("`{}` {}", known.name, known.about));
-        json_schema!({ "description": lines.collect::<Vec<_>>().join("; "), "anyOf": forms })
-    }
-}
-
-/// A policy's own configuration: any JSON. Keys that stand twice and numbers that JSON lacks are
-/// refused.
-pub struct Tree(pub(super) serde_json::Value);
-
-/// Leaves out the content: it may hold a key.
-impl fmt::Debug for Tree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tree")
-    }
-}
-
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(AnyJson)
-    }
-}
-
-struct AnyJson;
-impl<'de> Visitor<'de> for AnyJson {
-    type Value = Tree;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what JSON can say")
-    }
-    fn visit_unit<E: Error>(self) -> Result<Tree, E> {
-        Ok(Tree(serde_json::Value::Null))
-    }
-    fn visit_bool<E: Error>(self, v: bool) -> Result<Tree, E> {
-        Ok(Tree(v.into()))
-    }
-    fn visit_i64<E: Error>(self, v: i64) -> Result<Tree, E> {
-        Ok(Tree(v.into()))
-    }
-    fn visit_u64<E: Error>(self, v: u64) -> Result<Tree, E> {
-        Ok(Tree(v.into()))
-    }
-    fn visit_f64<E: Error>(self, v: f64) -> Result<Tree, E> {
-        serde_json::Number::from_f64(v)
-            .map(|n| Tree(n.into()))
-            .ok_or_else(|| E::custom("is a number that JSON does not have"))
-    }
-    fn visit_str<E: Error>(self, v: &str) -> Result<Tree, E> {
-        Ok(Tree(v.into()))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Tree(item)) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(Tree(array.into()))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut object = serde_json::Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let Tree(value) = entries.next_value()?;
-            if object.insert(key.clone(), value).is_some() {
-                return Err(A::Error::custom(format_args!(
-                    "`{key}` stands twice; remove one"
-                )));
-            }
-        }
-        Ok(Tree(object.into()))
-    }
-}
-
-impl JsonSchema for Tree {
-    fn schema_name() -> Cow<'static, str> {
-        "Tree".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!(true)
     }
 }

@@ -8,9 +8,8 @@ use policy::{Effect, OnUnseen, PolicyLimits};
 use super::{Check, Env, io_words};
 use crate::config::{
     Policies, Use,
-    file::{self, DEFAULT, Grant, Text, WrittenUnseen},
+    file::{self, DEFAULT, Grant, Text, WrittenUnseen, grants_there_are},
     problems::Path,
-    scalars::grants_there_are,
 };
 use sandbox::{
     Grants,

@@ -1,0 +1,66 @@
+//! `prices:`, and the file that it names, as written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Count, Dollars, Named, Text, given};
+
+/// Prices of models.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// A YAML file of prices that go before the built-in ones; reloaded when it changes.
+    #[serde(default, deserialize_with = "given")]
+    pub file: Option<Text>,
+    /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
+    #[serde(default, deserialize_with = "given")]
+    pub reply_header: Option<bool>,
+}
+
+/// A file of prices, named by `prices.file`. US dollars per million tokens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceFile {
+    /// Prices by model: a name, `upstream/name`, or either with `*` in it.
+    pub models: Named<Price>,
+}
+
+/// Price of a model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Input.
+    pub input: Dollars,
+    /// Input that the provider had cached. Default: as `input`.
+    #[serde(default, deserialize_with = "given")]
+    pub cached: Option<Dollars>,
+    /// Input that it wrote into its cache. Default: as `input`.
+    #[serde(default, deserialize_with = "given")]
+    pub written: Option<Dollars>,
+    /// Output, reasoning included.
+    pub output: Dollars,
+    /// A request, besides its tokens. Default 0.
+    #[serde(default, deserialize_with = "given")]
+    pub request: Option<Dollars>,
+    /// Rates for all tokens of an exchange with a long prompt.
+    #[serde(default)]
+    pub above: Option<PriceAbove>,
+}
+
+/// Rates of a model for all tokens of an exchange with a long prompt.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceAbove {
+    /// Tokens of input beyond which these rates count.
+    pub tokens: Count,
+    /// Input, as in [`Price`].
+    pub input: Dollars,
+    /// Cached input, as in [`Price`].
+    #[serde(default, deserialize_with = "given")]
+    pub cached: Option<Dollars>,
+    /// Input written into the cache, as in [`Price`].
+    #[serde(default, deserialize_with = "given")]
+    pub written: Option<Dollars>,
+    /// Output, as in [`Price`].
+    pub output: Dollars,
+}
