@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use dialect::Dialect;
+use sandbox::{Grants, capabilities::Capability};
 use serde::Deserialize;
 
-use super::scalars;
-use sandbox::{Grants, capabilities::Capability};
+use super::scalars::listed;
 
 /// A policy's cases.
 #[derive(Debug, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Cases {
 pub struct Case {
     /// A sentence that is true where the case passes.
     pub name: String,
-    /// `openai.chat`, `openai.responses` or `anthropic.messages`. Default `openai.chat`.
+    /// Name of a dialect that is read. Default `openai.chat`.
     #[serde(default = "openai_chat")]
     pub dialect: String,
     /// The configuration of this case alone.
@@ -75,7 +76,7 @@ pub struct ExpectRefusal {
 }
 
 fn openai_chat() -> String {
-    "openai.chat".to_owned()
+    Dialect::OpenaiChat.name().to_owned()
 }
 
 impl Cases {
@@ -101,7 +102,7 @@ impl Cases {
                 let all: Vec<_> = Capability::granted().map(|known| known.name).collect();
                 format!(
                     "grants: `{name}` can't be rehearsed; write {}",
-                    scalars::listed(&all, "or")
+                    listed(&all, "or")
                 )
             })?;
             // No hosts: every call is denied.

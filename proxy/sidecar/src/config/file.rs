@@ -26,201 +26,155 @@ pub(in crate::config) use unseen::DEFAULT;
 pub use unseen::WrittenUnseen;
 pub use upstreams::{Model, Upstream, WrittenTarget};
 
-pub use super::scalars::{Count, Dollars, Named, NotYet, OneOrMore, Size, Span, Text};
+pub use super::scalars::{Count, Dollars, Named, NotYet, OneOrMore, Optional, Size, Span, Text};
 
 /// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment
 /// in every value; `$${` is a literal `${`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 #[schemars(title = "outrigger.yaml")]
 pub struct File {
     /// Addresses to which apps connect.
-    #[serde(default)]
     pub listen: Option<Listen>,
     /// Address of health, metrics and policies: `127.0.0.1:4190` (the default), or
     /// `{ listen: 127.0.0.1:4190, hosts: [name] }` where requests address it by a name.
-    #[serde(default, deserialize_with = "given")]
-    pub admin: Option<WrittenAdmin>,
+    pub admin: Optional<WrittenAdmin>,
     /// Worker threads. Default: the CPUs this process may use, 4 at most.
-    #[serde(default, deserialize_with = "given")]
-    pub workers: Option<Count>,
+    pub workers: Optional<Count>,
     /// Providers by name. Default: `openai` and `anthropic` at their public addresses, with the
     /// callers' own keys.
-    #[serde(default)]
     pub upstreams: Option<Named<Upstream>>,
     /// Names that apps use instead of a model's.
-    #[serde(default)]
     pub models: Option<Named<Model>>,
     /// The policies in force.
-    #[serde(default)]
     pub policies: Option<Policies>,
     /// Bounds of one exchange.
-    #[serde(default)]
     pub limits: Option<Limits>,
     /// Prices of models that the built-in table lacks, or for which you pay something else.
-    #[serde(default)]
     pub prices: Option<Prices>,
     /// Tags of an exchange, by which usage and cost are attributed: `tenant`, `feature`, `plan`,
     /// `region` and your own.
-    #[serde(default)]
     pub tags: Option<Named<Tag>>,
     /// Headers and cookies that identify a caller. Left out: its credential, else its cookies.
-    #[serde(default)]
     pub caller: Option<Caller>,
     /// Time that streams may go on after SIGTERM. Default `110s`.
-    #[serde(default, deserialize_with = "given")]
-    pub drain: Option<Span>,
+    pub drain: Optional<Span>,
     /// Format and level of what is written to standard output.
-    #[serde(default)]
     pub log: Option<Log>,
     /// State that outlives an exchange: limits, values, stored replies. Left out: in memory.
-    #[serde(default, deserialize_with = "not_empty")]
+    #[serde(deserialize_with = "not_empty")]
     pub state: Option<State>,
     /// The pod's CA, with which an app's TLS to the upstreams' hosts is ended.
-    #[serde(default, deserialize_with = "ca_not_empty")]
+    #[serde(deserialize_with = "ca_not_empty")]
     pub ca: Option<Ca>,
     /// Rights that the process gives up at its start.
-    #[serde(default)]
     pub harden: Option<Harden>,
     /// Limits beyond which new work is refused.
-    #[serde(default)]
     pub overload: Option<Overload>,
 }
 
 /// The pod's CA.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Ca {
     /// Directory of its key, which only the sidecar mounts, and that outlives its container.
     /// Default `/var/lib/outrigger/ca`.
-    #[serde(default, deserialize_with = "given")]
-    pub directory: Option<Text>,
+    pub directory: Optional<Text>,
     /// Directory from which apps read `ca.pem`, `bundle.pem` and `bundle.p12`. Default
     /// `/var/run/outrigger/ca`.
-    #[serde(default, deserialize_with = "given")]
-    pub bundle: Option<Text>,
+    pub bundle: Optional<Text>,
     /// PEM file of the public roots in the bundle. Default: the system's, or the built-in ones
     /// where there is none.
-    #[serde(default, deserialize_with = "given")]
-    pub roots: Option<Text>,
+    pub roots: Optional<Text>,
 }
 
 /// Addresses to which apps connect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Listen {
     /// The address that apps use as their base URL. Default `127.0.0.1:4141`.
-    #[serde(default, deserialize_with = "given")]
-    pub base_url: Option<Text>,
+    pub base_url: Optional<Text>,
     /// Address of a forward proxy (`HTTPS_PROXY`): `127.0.0.1:4142`. Left out: there is none.
-    #[serde(default, deserialize_with = "given")]
-    pub forward_proxy: Option<Text>,
+    pub forward_proxy: Optional<Text>,
     /// Address, or a list of addresses, at which redirected connections arrive: `127.0.0.1:15001`.
     /// Left out: none.
-    #[serde(default, deserialize_with = "given")]
-    pub transparent: Option<OneOrMore>,
+    pub transparent: Optional<OneOrMore>,
     /// Treatment of connections to hosts that no upstream claims: `tunnel` (the default) or
     /// `refuse`.
-    #[serde(default, deserialize_with = "given")]
-    pub others: Option<Text>,
+    pub others: Optional<Text>,
     /// Destinations that the forward proxy reaches although they are no public addresses: networks
     /// (`10.0.0.0/8`), hosts, `host:port`.
-    #[serde(default, deserialize_with = "given")]
-    pub reach: Option<Vec<Text>>,
+    pub reach: Optional<Vec<Text>>,
 }
 
 /// Bounds of one exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// A request's body. Default `32MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub request_body: Option<Size>,
+    pub request_body: Optional<Size>,
     /// A whole reply that policies read. Default `32MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub reply_body: Option<Size>,
+    pub reply_body: Optional<Size>,
     /// One event of a stream. Default `16MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub event: Option<Size>,
+    pub event: Optional<Size>,
     /// A request's headers, and a line for each 128 bytes of it (100 to 1024 lines). Default
     /// `64KiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub headers: Option<Size>,
+    pub headers: Optional<Size>,
     /// Time from a request's first byte to the end of its headers. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub header_timeout: Option<Span>,
+    pub header_timeout: Optional<Span>,
     /// Longest silence while a request's body comes. Default `30s`.
-    #[serde(default, deserialize_with = "given")]
-    pub body_timeout: Option<Span>,
+    pub body_timeout: Optional<Span>,
     /// Bytes a second that a request's body must come with on average, once `body_timeout` has
     /// gone. Default `1KiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub body_rate: Option<Size>,
+    pub body_rate: Optional<Size>,
     /// Time that an app may leave what it is sent unread. Default `60s`.
-    #[serde(default, deserialize_with = "given")]
-    pub write_timeout: Option<Span>,
+    pub write_timeout: Optional<Span>,
     /// Time that a connection may be without an exchange. Default `10m`.
-    #[serde(default, deserialize_with = "given")]
-    pub idle_timeout: Option<Span>,
+    pub idle_timeout: Optional<Span>,
 }
 
 /// Source of a tag. Left out: the header `x-outrigger-NAME` and the names that other gateways give
 /// it, else the variable `OUTRIGGER_TAG_NAME`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Tag {
     /// Headers instead of the usual ones; the first that is there counts.
-    #[serde(default, deserialize_with = "given")]
-    pub headers: Option<Vec<Text>>,
+    pub headers: Optional<Vec<Text>>,
     /// A variable of the environment; where headers are given too, it counts when none of them is
     /// there.
-    #[serde(default, deserialize_with = "given")]
-    pub env: Option<Text>,
+    pub env: Optional<Text>,
     /// The tag itself, instead of `env`.
-    #[serde(default, deserialize_with = "given")]
-    pub value: Option<Text>,
+    pub value: Optional<Text>,
     /// True if the headers are removed before the request goes upstream. Default true, except for
     /// those that providers read themselves (`openai-…`).
-    #[serde(default, deserialize_with = "given")]
-    pub strip: Option<bool>,
+    pub strip: Optional<bool>,
 }
 
 /// Headers and cookies that identify a caller, for limits, budgets and stored replies that a policy
 /// partitions by `caller`. A request that carries none of these is identified by its credential,
 /// else by all its cookies.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Caller {
     /// Headers; the first that is there counts: `[x-user-id]`.
-    #[serde(default, deserialize_with = "given")]
-    pub headers: Option<Vec<Text>>,
+    pub headers: Optional<Vec<Text>>,
     /// Names of cookies; the first that is there counts, where none of the headers is: `[session]`.
-    #[serde(default, deserialize_with = "given")]
-    pub cookies: Option<Vec<Text>>,
+    pub cookies: Optional<Vec<Text>>,
 }
 
 /// Format and level of what is written to standard output.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// `json` or `text`. Default: `text` on a terminal, else `json`.
-    #[serde(default, deserialize_with = "given")]
-    pub format: Option<Text>,
+    pub format: Optional<Text>,
     /// `error`, `warn`, `info` (the default), `debug` or `trace`.
-    #[serde(default, deserialize_with = "given")]
-    pub level: Option<Text>,
+    pub level: Optional<Text>,
     /// True if a line is written for each exchange. Default true.
-    #[serde(default)]
     pub exchanges: Option<bool>,
 }
 
-/// Reads a value that, once its key stands there, may not be empty: `key:` alone would otherwise be
-/// silently the default.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(d).map(Some)
-}
-
-/// The same for a section: the parser takes an empty one for one without keys.
+/// Reads a section that may not be empty: the parser takes an empty one for one without keys.
 fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     section(d, "state")
 }

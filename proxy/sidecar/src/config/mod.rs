@@ -26,7 +26,7 @@ mod overload;
 mod overrides;
 mod prices;
 mod problems;
-mod scalars;
+pub(crate) mod scalars;
 mod state;
 mod tags;
 #[cfg(test)]

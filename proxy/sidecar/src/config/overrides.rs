@@ -37,18 +37,18 @@ impl Overrides {
         if self.base_url.is_some() || self.forward_proxy.is_some() || !self.transparent.is_empty() {
             let listen = file.listen.get_or_insert_with(Listen::default);
             if let Some(address) = &self.base_url {
-                listen.base_url = Some(text(address));
+                listen.base_url = text(address).into();
             }
             if let Some(address) = &self.forward_proxy {
-                listen.forward_proxy = Some(text(address));
+                listen.forward_proxy = text(address).into();
             }
             if !self.transparent.is_empty() {
                 let all = self.transparent.iter().map(text).collect();
-                listen.transparent = Some(OneOrMore(all));
+                listen.transparent = OneOrMore(all).into();
             }
         }
         if let Some(address) = &self.admin {
-            file.admin.get_or_insert_default().listen = Some(text(address));
+            file.admin.0.get_or_insert_default().listen = Some(text(address));
         }
         if self.ca_directory.is_some() || self.ca_bundle.is_some() {
             let ca = file.ca.get_or_insert_with(Ca::default);
@@ -58,12 +58,12 @@ impl Overrides {
             ] {
                 if let Some(path) = path {
                     // `$` begins a variable in the file, and is one character of a path here.
-                    *key = Some(Text(path.display().to_string().replace("${", "$${")));
+                    *key = Text(path.display().to_string().replace("${", "$${")).into();
                 }
             }
         }
         if let Some(drain) = self.drain {
-            file.drain = Some(Span(format!("{}ms", drain.as_millis())));
+            file.drain = Span(format!("{}ms", drain.as_millis())).into();
         }
     }
 }

@@ -18,7 +18,10 @@ use policy::{
 use sandbox::Host;
 
 use crate::{
-    config::cases::{Case, Cases, Expect},
+    config::{
+        cases::{Case, Cases, Expect},
+        scalars::listed,
+    },
     cost::{Estimate, Prices, learn::UNKNOWN_OUTPUT},
     state::Stores,
     telemetry::metrics::PolicyMeters,
@@ -141,21 +144,16 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
     Ok(())
 }
 
-/// The dialects that are read, as a sentence lists them.
-fn names() -> String {
-    let names = Dialect::ALL.into_iter().filter(|dialect| dialect.is_read());
-    let names: Vec<_> = names.map(Dialect::name).collect();
-    match names.split_last() {
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    }
-}
-
 fn call(case: &Case) -> Result<Call, String> {
     let known = Dialect::named(&case.dialect);
     let (dialect, path) = known
         .and_then(|dialect| Some((dialect, dialect.example_path()?)))
-        .ok_or_else(|| format!("`{}` is no dialect; write {}", case.dialect, names()))?;
+        .ok_or_else(|| {
+            let read = Dialect::ALL.into_iter().filter(|dialect| dialect.is_read());
+            let names: Vec<_> = read.map(Dialect::name).collect();
+            let names = listed(&names, "or");
+            format!("`{}` is no dialect; write {names}", case.dialect)
+        })?;
     let mut headers = HeaderMap::new();
     for (name, value) in &case.headers {
         let name =

@@ -21,7 +21,7 @@ impl Check<'_> {
                 "names nothing; write `headers` or `cookies`, or leave the key out",
             );
         }
-        let headers = self.each(&at.key("headers"), "a header", written.headers, |text| {
+        let headers = self.each(&at.key("headers"), "a header", &written.headers, |text| {
             let header = text.parse::<HeaderName>();
             match header {
                 Ok(header) if header == http::header::COOKIE => {
@@ -31,7 +31,7 @@ impl Check<'_> {
                 Err(_) => Err("is no name of a header; write one like `x-user`"),
             }
         });
-        let cookies = self.each(&at.key("cookies"), "a cookie", written.cookies, |text| {
+        let cookies = self.each(&at.key("cookies"), "a cookie", &written.cookies, |text| {
             // RFC 6265 §4.1.1: a token, as a header's name is
             match text.parse::<HeaderName>() {
                 Ok(_) => Ok(text.to_owned()),
@@ -45,7 +45,7 @@ impl Check<'_> {
         &mut self,
         at: &Path,
         what: &str,
-        written: Option<Vec<Text>>,
+        written: &Option<Vec<Text>>,
         read: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Vec<T> {
         if written.as_ref().is_some_and(Vec::is_empty) {

@@ -33,12 +33,13 @@ impl Check<'_> {
     pub(super) fn overload(&mut self, written: file::Overload) -> Overload {
         let at = Path::default().key("overload");
         let default = Overload::default();
-        let connections = self.number(&at.key("connections"), written.connections);
-        let exchanges = self.number(&at.key("exchanges"), written.exchanges);
+        let connections = self.number(&at.key("connections"), &written.connections);
+        let exchanges = self.number(&at.key("exchanges"), &written.exchanges);
         let bodies_at = at.key("bodies");
         let bodies = written
             .bodies
-            .map(|size| self.bytes(&bodies_at, Some(&size), 0));
+            .as_ref()
+            .map(|size| self.bytes(&bodies_at, Some(size), 0));
         if bodies.is_some_and(|bytes| (1..1 << 20).contains(&bytes)) {
             self.problem(
                 &bodies_at,
@@ -75,10 +76,8 @@ impl Check<'_> {
         let default = default.memory;
         let shed_at = self.share(&at.key("shed_at"), memory.shed_at.as_ref(), default.shed_at);
         let refuse_key = at.key("refuse_at");
-        let refuse_at = match &memory.refuse_at {
-            None => default.refuse_at.max(shed_at),
-            written => self.share(&refuse_key, written.as_ref(), default.refuse_at),
-        };
+        let refuse_default = default.refuse_at.max(shed_at);
+        let refuse_at = self.share(&refuse_key, memory.refuse_at.as_ref(), refuse_default);
         if refuse_at < shed_at {
             self.problem(
                 &refuse_key,
@@ -98,14 +97,9 @@ impl Check<'_> {
         }
     }
 
-    fn number(&mut self, at: &Path, written: Option<Count>) -> Option<usize> {
-        let text = Text(written?.0);
-        self.parsed(at, Some(&text), None, |text| match text.parse() {
-            Ok(n @ 1..=1_000_000) => Ok(Some(n)),
-            _ => Err(format!(
-                "`{text}` is not a number of them; write one from 1 to 1000000"
-            )),
-        })
+    fn number(&mut self, at: &Path, written: &Option<Count>) -> Option<usize> {
+        let written = written.as_ref()?;
+        Some(self.count(at, Some(written), "them", 1, 1_000_000))
     }
 
     fn share(&mut self, at: &Path, written: Option<&Text>, default: u8) -> u8 {

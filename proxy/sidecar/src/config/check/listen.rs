@@ -37,7 +37,7 @@ impl Check<'_> {
         }
         let transparent_at = at.key("transparent");
         let mut transparent = Vec::new();
-        if let Some(file::OneOrMore(all)) = written.transparent {
+        if let Some(file::OneOrMore(all)) = written.transparent.0 {
             if all.is_empty() {
                 self.problem(
                     &transparent_at,
@@ -64,15 +64,12 @@ impl Check<'_> {
         let written_admin = admin.and_then(|written| written.listen.as_ref());
         let admin = self.parsed(&admin_at, written_admin, local(4190), address);
         self.take(&admin_at, admin, &mut taken);
-        let others = self.parsed(
+        let words = [("tunnel", Others::Tunnel), ("refuse", Others::Refuse)];
+        let others = self.word(
             &at.key("others"),
             written.others.as_ref(),
             Others::default(),
-            |text| match text {
-                "tunnel" => Ok(Others::Tunnel),
-                "refuse" => Ok(Others::Refuse),
-                _ => Err("is neither `tunnel` nor `refuse`; write one of them".into()),
-            },
+            &words,
         );
         let reach_at = at.key("reach");
         let mut granted = Vec::new();

@@ -5,12 +5,13 @@
 //! configuration is returned only where nothing was noted. Messages quote the file's own text,
 //! `${NAME}` included, and never the value of a variable or of a secret's file.
 
-use std::{fmt::Display, path::PathBuf, time::Duration};
+use std::{fmt::Display, ops::Deref, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
     Config, Limits, Log, LogFormat, LogLevel,
-    file::{self, File, Size, Span, Text},
+    file::{self, Count, File, Size, Span, Text},
     problems::{Path, Problem, Problems, locate},
+    scalars::listed,
     values,
 };
 
@@ -44,6 +45,8 @@ pub(super) fn check(file: File, name: &str, yaml: &str, env: Env<'_>) -> Result<
     }
 }
 
+const NOTHING: &str = "must be more than nothing; leave the key out for the default";
+
 struct Check<'a> {
     name: &'a str,
     yaml: &'a str,
@@ -58,7 +61,7 @@ impl Check<'_> {
         let state = self.state(file.state.unwrap_or_default());
         let (base_url, admin, listen) =
             self.listen(file.listen.unwrap_or_default(), file.admin.as_ref());
-        let admin_hosts = self.admin_hosts(&file.admin.unwrap_or_default());
+        let admin_hosts = self.admin_hosts(&file.admin.0.unwrap_or_default());
         let (upstreams, hosts) = self.upstreams(file.upstreams);
         let hosts = self.hosts(&upstreams, hosts, &listen);
         let models = self.models(file.models, &upstreams);
@@ -67,23 +70,11 @@ impl Check<'_> {
         let prices = self.prices(file.prices.unwrap_or_default());
         let tags = self.tags(file.tags);
         let caller = self.caller(file.caller);
-        let workers = match file.workers {
+        let workers = match &*file.workers {
             None => std::thread::available_parallelism()
                 .map_or(1, usize::from)
                 .min(4),
-            Some(count) => {
-                self.parsed(
-                    &root.key("workers"),
-                    Some(&Text(count.0)),
-                    1,
-                    |text| match text.parse() {
-                        Ok(n @ 1..=256) => Ok(n),
-                        _ => Err(format!(
-                            "`{text}` is not a number of threads; write one from 1 to 256"
-                        )),
-                    },
-                )
-            }
+            count => self.count(&root.key("workers"), count.as_ref(), "threads", 1, 256),
         };
         let ca = self.ca(file.ca.unwrap_or_default());
         let harden = self.harden(file.harden.unwrap_or_default());
@@ -155,28 +146,23 @@ impl Check<'_> {
 
     fn log(&mut self, written: file::Log) -> (Log, bool) {
         let at = Path::default().key("log");
-        let format = self.parsed(
-            &at.key("format"),
-            written.format.as_ref(),
-            None,
-            |text| match text {
-                "json" => Ok(Some(LogFormat::Json)),
-                "text" => Ok(Some(LogFormat::Text)),
-                _ => Err("is neither `json` nor `text`; write one of them".into()),
-            },
-        );
-        let level = self.parsed(
+        let formats = [
+            ("json", Some(LogFormat::Json)),
+            ("text", Some(LogFormat::Text)),
+        ];
+        let format = self.word(&at.key("format"), written.format.as_ref(), None, &formats);
+        let levels = [
+            ("error", LogLevel::Error),
+            ("warn", LogLevel::Warn),
+            ("info", LogLevel::Info),
+            ("debug", LogLevel::Debug),
+            ("trace", LogLevel::Trace),
+        ];
+        let level = self.word(
             &at.key("level"),
             written.level.as_ref(),
             LogLevel::Info,
-            |text| match text {
-                "error" => Ok(LogLevel::Error),
-                "warn" => Ok(LogLevel::Warn),
-                "info" => Ok(LogLevel::Info),
-                "debug" => Ok(LogLevel::Debug),
-                "trace" => Ok(LogLevel::Trace),
-                _ => Err("is no level; write `error`, `warn`, `info`, `debug` or `trace`".into()),
-            },
+            &levels,
         );
         (Log { format, level }, written.exchanges.unwrap_or(true))
     }
@@ -199,8 +185,8 @@ impl Check<'_> {
         }
     }
 
-    fn text(&mut self, at: &Path, written: Option<&Text>) -> Option<String> {
-        match values::substitute(&written?.0, self.env) {
+    fn text(&mut self, at: &Path, written: Option<&impl Deref<Target = str>>) -> Option<String> {
+        match values::substitute(written?, self.env) {
             Ok(text) => Some(text),
             Err(message) => {
                 self.problem(at, message);
@@ -212,7 +198,7 @@ impl Check<'_> {
     fn parsed<T>(
         &mut self,
         at: &Path,
-        written: Option<&Text>,
+        written: Option<&impl Deref<Target = str>>,
         default: T,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
@@ -223,7 +209,7 @@ impl Check<'_> {
             Ok(value) => value,
             Err(message) => {
                 // A parser may quote its input, which may have come from a variable.
-                let from_variable = written.is_some_and(|w| w.0 != text);
+                let from_variable = written.is_some_and(|w| **w != *text);
                 let message = if from_variable {
                     message.replace(&format!("`{text}`"), "the variable's value")
                 } else {
@@ -235,38 +221,60 @@ impl Check<'_> {
         }
     }
 
+    /// Reads one of `words`.
+    fn word<T: Copy>(
+        &mut self,
+        at: &Path,
+        written: Option<&Text>,
+        default: T,
+        words: &[(&str, T)],
+    ) -> T {
+        self.parsed(at, written, default, |text| {
+            let known = words.iter().find(|(word, _)| *word == text);
+            known.map(|(_, value)| *value).ok_or_else(|| {
+                let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+                match all.as_slice() {
+                    [one, other] => format!("is neither {one} nor {other}; write one of them"),
+                    _ => format!("is none of {}; write one of them", listed(&all, "and")),
+                }
+            })
+        })
+    }
+
+    /// Reads a number of `what`, from 1 to `most`.
+    fn count<T: FromStr + PartialOrd + From<u8> + Display + Copy>(
+        &mut self,
+        at: &Path,
+        written: Option<&Count>,
+        what: &str,
+        default: T,
+        most: T,
+    ) -> T {
+        self.parsed(at, written, default, |text| {
+            let number = text.parse().ok();
+            let number = number.filter(|number| (T::from(1)..=most).contains(number));
+            number.ok_or_else(|| {
+                format!("`{text}` is not a number of {what}; write one from 1 to {most}")
+            })
+        })
+    }
+
     fn span(&mut self, at: &Path, written: Option<&Span>, default: Duration) -> Duration {
         let span = self.span_or_zero(at, written, default);
         if span.is_zero() {
-            self.problem(
-                at,
-                "must be more than nothing; leave the key out for the default",
-            );
+            self.problem(at, NOTHING);
         }
         span
     }
 
     fn span_or_zero(&mut self, at: &Path, written: Option<&Span>, default: Duration) -> Duration {
-        self.parsed(
-            at,
-            written.map(|s| Text(s.0.clone())).as_ref(),
-            default,
-            values::duration,
-        )
+        self.parsed(at, written, default, values::duration)
     }
 
     fn size(&mut self, at: &Path, written: Option<&Size>, default: u64) -> u64 {
-        let size = self.parsed(
-            at,
-            written.map(|s| Text(s.0.clone())).as_ref(),
-            default,
-            values::size,
-        );
+        let size = self.parsed(at, written, default, values::size);
         if size == 0 {
-            self.problem(
-                at,
-                "must be more than nothing; leave the key out for the default",
-            );
+            self.problem(at, NOTHING);
         }
         size
     }

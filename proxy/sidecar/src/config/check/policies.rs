@@ -25,9 +25,9 @@ impl Check<'_> {
         let chain = written.chain.unwrap_or_default();
         let trust = self.trust(
             &at,
-            written.signers,
-            written.require_signed,
-            written.rollback_guard,
+            written.signers.0,
+            *written.require_signed,
+            *written.rollback_guard,
         );
         // A directory without a chain is allowed: pods share one template, and a later chain is
         // taken up without a restart.
@@ -188,11 +188,12 @@ impl Check<'_> {
     }
 
     fn effect(&mut self, at: &Path, written: Option<&Text>) -> Effect {
-        self.parsed(at, written, Effect::Block, |text| match text {
-            "block" => Ok(Effect::Block),
-            "skip" => Ok(Effect::Skip),
-            _ => Err("is neither `block` nor `skip`; write one of them".into()),
-        })
+        self.word(
+            at,
+            written,
+            Effect::Block,
+            &[("block", Effect::Block), ("skip", Effect::Skip)],
+        )
     }
 
     fn on_unseen(&mut self, at: &Path, written: Option<&WrittenUnseen>) -> OnUnseen {

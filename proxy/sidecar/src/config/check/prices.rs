@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{Check, io_words};
 use crate::config::{
     PriceLine, PriceRates, Prices,
-    file::{self, Count, Dollars, PriceFile, Text},
+    file::{self, Dollars, PriceFile},
     problems::{Path, Problem},
     values,
 };
@@ -87,19 +87,14 @@ impl Check<'_> {
     fn price_line(&mut self, at: &Path, written: file::Price) -> PriceLine {
         let above = written.above.map(|above| {
             let at = at.key("above");
-            let tokens = self.parsed(
-                &at.key("tokens"),
-                Some(&Text(match above.tokens {
-                    Count(text) => text,
-                })),
-                1,
-                |text| match text.parse() {
-                    Ok(tokens @ 1..=1_000_000_000_000_u64) => Ok(tokens),
-                    _ => Err(format!(
-                        "`{text}` is not a number of tokens; write one like `200000`"
-                    )),
-                },
-            );
+            let tokens = self.parsed(&at.key("tokens"), Some(&above.tokens), 1, |text| match text
+                .parse()
+            {
+                Ok(tokens @ 1..=1_000_000_000_000_u64) => Ok(tokens),
+                _ => Err(format!(
+                    "`{text}` is not a number of tokens; write one like `200000`"
+                )),
+            });
             let rates = PriceRates {
                 input: self
                     .dollars(&at.key("input"), Some(&above.input))
@@ -130,7 +125,6 @@ impl Check<'_> {
     }
 
     fn dollars(&mut self, at: &Path, written: Option<&Dollars>) -> Option<u32> {
-        let text = Text(written?.0.clone());
-        Some(self.parsed(at, Some(&text), 0, values::dollars))
+        Some(self.parsed(at, Some(written?), 0, values::dollars))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Check;
 use crate::config::{
     Degrade, Redis, Secret, State, StateMemory,
-    file::{self, OneOrMore, Text, WrittenRedis},
+    file::{self, OneOrMore, WrittenRedis},
     problems::Path,
 };
 
@@ -38,16 +38,16 @@ impl Check<'_> {
                 "is longer than the 1s that an exchange may wait for a store; write less",
             );
         }
-        let degrade = self.parsed(
+        let words = [
+            ("share", Degrade::Share),
+            ("block", Degrade::Block),
+            ("skip", Degrade::Skip),
+        ];
+        let degrade = self.word(
             &at.key("degrade"),
             written.degrade.as_ref(),
             default.degrade,
-            |text| match text {
-                "share" => Ok(Degrade::Share),
-                "block" => Ok(Degrade::Block),
-                "skip" => Ok(Degrade::Skip),
-                _ => Err("is none of `share`, `block` and `skip`; write one of them".into()),
-            },
+            &words,
         );
         let replicas_at = at.key("replicas");
         if written.replicas.is_some() && degrade != Degrade::Share {
@@ -56,19 +56,14 @@ impl Check<'_> {
                 "has no effect without `degrade: share`; remove it",
             );
         }
-        let replicas = written.replicas.map(|count| Text(count.0));
-        let replicas =
-            self.parsed(
-                &replicas_at,
-                replicas.as_ref(),
-                default.replicas,
-                |text| match text.parse() {
-                    Ok(n @ 1..=100_000) => Ok(n),
-                    _ => Err(format!(
-                        "`{text}` is not a number of replicas; write one from 1 to 100000"
-                    )),
-                },
-            );
+        let replicas = written.replicas.as_ref();
+        let replicas = self.count(
+            &replicas_at,
+            replicas,
+            "replicas",
+            default.replicas,
+            100_000,
+        );
         let lapse_at = at.key("reservation_lapse");
         let reservation_lapse = self.span(
             &lapse_at,
@@ -81,7 +76,7 @@ impl Check<'_> {
                 "is shorter than any exchange; write how long the longest one takes, like `10m`",
             );
         }
-        let redis = written.redis.and_then(|redis| {
+        let redis = written.redis.0.and_then(|redis| {
             let at = at.key("redis");
             match redis {
                 WrittenRedis::Url(url) => {
@@ -94,7 +89,7 @@ impl Check<'_> {
                 WrittenRedis::Full(full) => self.redis(&at, &at.key("url"), *full, true),
             }
         });
-        let memory = written.memory.unwrap_or_default();
+        let memory = written.memory.0.unwrap_or_default();
         let at = at.key("memory");
         State {
             redis,
@@ -104,22 +99,22 @@ impl Check<'_> {
             reservation_lapse,
             admin_changes: written.admin_changes.unwrap_or(false),
             memory: StateMemory {
-                values: self.store_size(&at.key("values"), memory.values, default.memory.values),
+                values: self.store_size(&at.key("values"), &memory.values, default.memory.values),
                 replies: self.store_size(
                     &at.key("replies"),
-                    memory.replies,
+                    &memory.replies,
                     default.memory.replies,
                 ),
                 buckets: self.store_size(
                     &at.key("buckets"),
-                    memory.buckets,
+                    &memory.buckets,
                     default.memory.buckets,
                 ),
             },
         }
     }
 
-    fn store_size(&mut self, at: &Path, written: Option<file::Size>, default: usize) -> usize {
+    fn store_size(&mut self, at: &Path, written: &Option<file::Size>, default: usize) -> usize {
         let size = self.bytes(at, written.as_ref(), default);
         if size < 64 << 10 {
             self.problem(at, "is too small to be of use; write `64KiB` or more");

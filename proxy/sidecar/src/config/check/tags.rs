@@ -86,7 +86,7 @@ impl Check<'_> {
             name,
             headers: (written.headers.is_some() || fixed_by_operator).then_some(headers),
             fixed,
-            strip: written.strip,
+            strip: *written.strip,
         }
     }
 
@@ -110,7 +110,7 @@ impl Check<'_> {
         if written.env.is_some() && written.value.is_some() {
             self.problem(at, "has both `env` and `value`; keep one");
         }
-        let (at, value) = if let Some(variable) = &written.env {
+        let (at, value) = if let Some(variable) = &*written.env {
             let at = at.key("env");
             let variable = self.text(&at, Some(variable))?;
             let value = (self.env)(&variable);
@@ -118,7 +118,7 @@ impl Check<'_> {
                 self.problem(&at, format!("the environment has no `{variable}`; set it, or write `value: ${{{variable}:-default}}` instead"));
             }
             (at, value?)
-        } else if let Some(value) = &written.value {
+        } else if let Some(value) = &*written.value {
             let at = at.key("value");
             let value = self.text(&at, Some(value))?;
             (at, value)

@@ -56,7 +56,7 @@ impl Check<'_> {
             if name.is_empty() || name.contains('/') {
                 self.problem(&at, "is no name for an upstream; write one without `/`, as targets are `upstream/model`");
             }
-            hosts.push((name.clone(), written.hosts.take()));
+            hosts.push((name.clone(), written.hosts.0.take()));
             let upstream = self.upstream(&at, &name, written);
             upstreams.insert(name, upstream);
         }

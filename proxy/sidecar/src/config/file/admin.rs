@@ -8,7 +8,7 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Text, given};
+use super::{Optional, Text};
 
 /// The admin address, and the names under which it answers.
 #[derive(Debug, Default)]
@@ -23,15 +23,13 @@ pub struct WrittenAdmin {
 
 /// The admin address, and the names under which it answers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 struct Admin {
     /// The address. Default `127.0.0.1:4190`.
-    #[serde(default, deserialize_with = "given")]
-    listen: Option<Text>,
+    listen: Optional<Text>,
     /// Names under which it answers, besides IP addresses and `localhost`:
     /// `[outrigger.search.svc]`.
-    #[serde(default, deserialize_with = "given")]
-    hosts: Option<Vec<Text>>,
+    hosts: Optional<Vec<Text>>,
 }
 
 impl<'de> Deserialize<'de> for WrittenAdmin {
@@ -52,8 +50,8 @@ impl<'de> Deserialize<'de> for WrittenAdmin {
                 let Admin { listen, hosts } =
                     Admin::deserialize(MapAccessDeserializer::new(entries))?;
                 Ok(WrittenAdmin {
-                    listen,
-                    hosts: hosts.unwrap_or_default(),
+                    listen: listen.0,
+                    hosts: hosts.0.unwrap_or_default(),
                     section: true,
                 })
             }

@@ -9,39 +9,31 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Size, Span, Text, WrittenUnseen, given};
+use super::{Optional, Size, Span, Text, WrittenUnseen};
 use crate::config::scalars::{VARIABLE, listed};
 
 /// The policies in force and where their files are.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Policies {
     /// Directory of the `NAME.wasm` files; a changed one is reloaded while Outrigger runs.
-    #[serde(default, deserialize_with = "given")]
-    pub directory: Option<Text>,
+    pub directory: Optional<Text>,
     /// Directory of compiled code. Default: `outrigger` in the user's cache directory.
-    #[serde(default, deserialize_with = "given")]
-    pub cache: Option<Text>,
+    pub cache: Optional<Text>,
     /// Policies in order: requests go down the chain, replies come back up it.
-    #[serde(default)]
     pub chain: Option<Vec<Use>>,
     /// Interval at which the directory is read, besides at events. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub poll: Option<Span>,
+    pub poll: Optional<Span>,
     /// Memory for all instances together. Default `256MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub memory: Option<Size>,
+    pub memory: Optional<Size>,
     /// Public keys whose signatures are trusted: `ed25519:BASE64`, or `file:/path.pub` with a key a
     /// line.
-    #[serde(default, deserialize_with = "given")]
-    pub signers: Option<Vec<Text>>,
+    pub signers: Optional<Vec<Text>>,
     /// True if a policy without a signature is refused. Default: true where there are signers.
-    #[serde(default, deserialize_with = "given")]
-    pub require_signed: Option<bool>,
+    pub require_signed: Optional<bool>,
     /// True if a signed version older than one that has served is refused. Default: as
     /// `require_signed`.
-    #[serde(default, deserialize_with = "given")]
-    pub rollback_guard: Option<bool>,
+    pub rollback_guard: Optional<bool>,
 }
 
 /// One policy of the chain.
@@ -55,50 +47,45 @@ pub struct Use {
     #[serde(default)]
     pub config: Option<Tree>,
     /// Effect of its faults: `block` (the default) or `skip`.
-    #[serde(default, deserialize_with = "given")]
-    pub on_error: Option<Text>,
+    #[serde(default)]
+    pub on_error: Optional<Text>,
     /// Effect on a prompt or reply, or a part of one, that it can't see: `block` (the default) or
     /// `skip`, or a map that has one of the two for `default` and for each kind of content that is
     /// to differ, as in `{ default: block, image: block }`. A kind that is named is refused in
     /// replies, too.
-    #[serde(default, deserialize_with = "given")]
-    pub on_unseen: Option<WrittenUnseen>,
-    /// Capabilities: `limits`, `values`, `replies`, `body`, `credentials`, `{ fetch: [host] }`.
     #[serde(default)]
+    pub on_unseen: Optional<WrittenUnseen>,
+    /// Capabilities.
+    #[serde(default)]
+    #[schemars(description = format!("Capabilities: {}.", grants_there_are()))]
     pub grants: Vec<Grant>,
     /// Bounds.
     #[serde(default)]
     pub limits: Option<PolicyLimits>,
     /// The file's digest in hexadecimal, as `sha256sum` prints it: no other is loaded.
-    #[serde(default, deserialize_with = "given")]
-    pub sha256: Option<Text>,
+    #[serde(default)]
+    pub sha256: Optional<Text>,
     /// True if an older signed version than one that has served may serve. Default false.
-    #[serde(default, deserialize_with = "given")]
-    pub allow_rollback: Option<bool>,
+    #[serde(default)]
+    pub allow_rollback: Optional<bool>,
 }
 
 /// Bounds of one policy.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct PolicyLimits {
     /// CPU time of a call, whatever it is given. Default `10ms`.
-    #[serde(default, deserialize_with = "given")]
-    pub cpu: Option<Span>,
+    pub cpu: Optional<Span>,
     /// CPU time of a call besides, for each KiB of text that it is given. Default `100us`.
-    #[serde(default, deserialize_with = "given")]
-    pub cpu_per_kib: Option<Span>,
+    pub cpu_per_kib: Optional<Span>,
     /// Time that a call may wait for stores and `fetch`. Default `50ms`; `5s` with `fetch`.
-    #[serde(default, deserialize_with = "given")]
-    pub wall: Option<Span>,
+    pub wall: Optional<Span>,
     /// Memory of an instance. Default `16MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub memory: Option<Size>,
+    pub memory: Optional<Size>,
     /// Most text of one channel that the policy may hold back. Default `4KiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub held_bytes: Option<Size>,
+    pub held_bytes: Optional<Size>,
     /// Longest time that it may hold text back: then it goes out as it is. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub held_time: Option<Span>,
+    pub held_time: Optional<Span>,
 }
 
 /// A capability as written.

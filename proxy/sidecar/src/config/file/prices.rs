@@ -3,18 +3,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Count, Dollars, Named, Text, given};
+use super::{Count, Dollars, Named, Optional, Text};
 
 /// Prices of models.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Prices {
     /// A YAML file of prices that go before the built-in ones; reloaded when it changes.
-    #[serde(default, deserialize_with = "given")]
-    pub file: Option<Text>,
+    pub file: Optional<Text>,
     /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
-    #[serde(default, deserialize_with = "given")]
-    pub reply_header: Option<bool>,
+    pub reply_header: Optional<bool>,
 }
 
 /// A file of prices, named by `prices.file`. US dollars per million tokens.
@@ -32,16 +30,16 @@ pub struct Price {
     /// Input.
     pub input: Dollars,
     /// Input that the provider had cached. Default: as `input`.
-    #[serde(default, deserialize_with = "given")]
-    pub cached: Option<Dollars>,
+    #[serde(default)]
+    pub cached: Optional<Dollars>,
     /// Input that it wrote into its cache. Default: as `input`.
-    #[serde(default, deserialize_with = "given")]
-    pub written: Option<Dollars>,
+    #[serde(default)]
+    pub written: Optional<Dollars>,
     /// Output, reasoning included.
     pub output: Dollars,
     /// A request, besides its tokens. Default 0.
-    #[serde(default, deserialize_with = "given")]
-    pub request: Option<Dollars>,
+    #[serde(default)]
+    pub request: Optional<Dollars>,
     /// Rates for all tokens of an exchange with a long prompt.
     #[serde(default)]
     pub above: Option<PriceAbove>,
@@ -56,11 +54,11 @@ pub struct PriceAbove {
     /// Input, as in [`Price`].
     pub input: Dollars,
     /// Cached input, as in [`Price`].
-    #[serde(default, deserialize_with = "given")]
-    pub cached: Option<Dollars>,
+    #[serde(default)]
+    pub cached: Optional<Dollars>,
     /// Input written into the cache, as in [`Price`].
-    #[serde(default, deserialize_with = "given")]
-    pub written: Option<Dollars>,
+    #[serde(default)]
+    pub written: Optional<Dollars>,
     /// Output, as in [`Price`].
     pub output: Dollars,
 }

@@ -8,34 +8,27 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Count, OneOrMore, Size, Span, Text, given};
+use super::{Count, OneOrMore, Optional, Size, Span, Text};
 
 /// State that outlives an exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct State {
     /// Redis or Valkey, that replicas share. Left out: this process's memory.
-    #[serde(default, deserialize_with = "given")]
-    pub redis: Option<WrittenRedis>,
+    pub redis: Optional<WrittenRedis>,
     /// Time that an exchange waits for Redis. Default `5ms`.
-    #[serde(default, deserialize_with = "given")]
-    pub timeout: Option<Span>,
+    pub timeout: Optional<Span>,
     /// Effect on limits while Redis can't serve: `share` (the default: this replica keeps to its
     /// share of each limit), `block` or `skip`.
-    #[serde(default, deserialize_with = "given")]
-    pub degrade: Option<Text>,
+    pub degrade: Optional<Text>,
     /// Number of replicas among which `degrade: share` divides a limit. Default 1.
-    #[serde(default, deserialize_with = "given")]
-    pub replicas: Option<Count>,
+    pub replicas: Optional<Count>,
     /// Time after which a reservation of a replica that died is given back. Default `10m`.
-    #[serde(default, deserialize_with = "given")]
-    pub reservation_lapse: Option<Span>,
+    pub reservation_lapse: Optional<Span>,
     /// True if the admin address may reset buckets and evict stored replies. Default false.
-    #[serde(default, deserialize_with = "given")]
-    pub admin_changes: Option<bool>,
+    pub admin_changes: Optional<bool>,
     /// Bounds of what is kept in this process.
-    #[serde(default, deserialize_with = "given")]
-    pub memory: Option<StateMemory>,
+    pub memory: Optional<StateMemory>,
 }
 
 /// Redis or Valkey, with more than its address.
@@ -46,32 +39,29 @@ pub struct Redis {
     /// cluster; or several nodes of a cluster.
     pub url: OneOrMore,
     /// The user to sign in as.
-    #[serde(default, deserialize_with = "given")]
-    pub user: Option<Text>,
+    #[serde(default)]
+    pub user: Optional<Text>,
     /// `${NAME}`, or `file:/path`.
-    #[serde(default, deserialize_with = "given")]
-    pub password: Option<Text>,
+    #[serde(default)]
+    pub password: Optional<Text>,
     /// A PEM file of roots to trust instead of the built-in ones.
-    #[serde(default, deserialize_with = "given")]
-    pub roots: Option<Text>,
+    #[serde(default)]
+    pub roots: Optional<Text>,
     /// Prefix of all keys. Default `outrigger`.
-    #[serde(default, deserialize_with = "given")]
-    pub prefix: Option<Text>,
+    #[serde(default)]
+    pub prefix: Optional<Text>,
 }
 
 /// Bounds of what is kept in this process.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct StateMemory {
     /// Small values of policies. Default `64MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub values: Option<Size>,
+    pub values: Optional<Size>,
     /// Stored replies. Default `64MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub replies: Option<Size>,
+    pub replies: Optional<Size>,
     /// Buckets of limits. Default `16MiB`.
-    #[serde(default, deserialize_with = "given")]
-    pub buckets: Option<Size>,
+    pub buckets: Optional<Size>,
 }
 
 /// Redis' address, as written.

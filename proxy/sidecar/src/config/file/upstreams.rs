@@ -8,49 +8,39 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{NotYet, Span, Text, given};
+use super::{NotYet, Optional, Span, Text};
 use crate::config::scalars::VARIABLE;
 
 /// A provider's endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Upstream {
     /// `http` (the default) or `embedded`, the model inside the binary.
-    #[serde(default, deserialize_with = "given")]
-    pub kind: Option<Text>,
+    pub kind: Optional<Text>,
     /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`.
-    #[serde(default, deserialize_with = "given")]
-    pub dialect: Option<Text>,
+    pub dialect: Optional<Text>,
     /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`.
-    #[serde(default, deserialize_with = "given")]
-    pub url: Option<Text>,
+    pub url: Optional<Text>,
     /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`.
     /// Default: the host of an `https` URL.
-    #[serde(default, deserialize_with = "given")]
-    pub hosts: Option<Vec<Text>>,
+    pub hosts: Optional<Vec<Text>>,
     /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's
     /// own go through.
-    #[serde(default, deserialize_with = "given")]
-    pub key: Option<Text>,
+    pub key: Optional<Text>,
     /// True if streams are requested with their usage where the caller did not request it; the
     /// caller does not receive it. Only of upstreams that speak `openai`, where the default is
     /// `true`. A request that a server refuses because of `stream_options` is sent once more
     /// without; `false` avoids that.
-    #[serde(default, deserialize_with = "given")]
-    pub usage: Option<bool>,
+    pub usage: Optional<bool>,
     /// A PEM file of roots to trust instead of the built-in ones.
-    #[serde(default, deserialize_with = "given")]
-    pub roots: Option<Text>,
+    pub roots: Optional<Text>,
     /// Time to a connection with TLS. Default `10s`.
-    #[serde(default, deserialize_with = "given")]
-    pub connect_timeout: Option<Span>,
+    pub connect_timeout: Optional<Span>,
     /// Time from the request's last byte to a stream's first content, or to a whole reply's head.
     /// Default `120s`.
-    #[serde(default, deserialize_with = "given")]
-    pub first_content_timeout: Option<Span>,
+    pub first_content_timeout: Optional<Span>,
     /// Longest silence between bytes of a reply. Default `120s`.
-    #[serde(default, deserialize_with = "given")]
-    pub idle_timeout: Option<Span>,
+    pub idle_timeout: Optional<Span>,
 }
 
 /// An alias: a name that apps use for a model.
@@ -60,9 +50,9 @@ pub struct Model {
     /// One `upstream/model`.
     pub targets: Vec<WrittenTarget>,
     /// A key of a later version.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schemars(skip)]
-    pub strategy: Option<NotYet>,
+    pub strategy: Optional<NotYet>,
 }
 
 /// A target as written.
