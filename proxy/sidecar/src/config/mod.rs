@@ -18,10 +18,6 @@ pub mod file;
 mod harden;
 pub mod hosts;
 pub mod listen;
-#[cfg(test)]
-mod listen_tests;
-#[cfg(test)]
-mod money_tests;
 mod overload;
 mod overrides;
 mod prices;

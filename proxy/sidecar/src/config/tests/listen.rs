@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use policy::ByHost;
 
-use super::{
-    Config, Others, Overrides,
-    tests::{errors, parse},
-};
+use super::{Config, Others, Overrides, errors, parse};
 
 #[test]
 fn every_listener_is_read_and_left_out_by_default() {
@@ -110,7 +107,7 @@ fn each_mistake_is_reported_with_its_place() {
 
 fn claimed(yaml: &str) -> Vec<String> {
     let config = parse(yaml).unwrap();
-    let describe = |claim: &super::hosts::Claim| {
+    let describe = |claim: &crate::config::hosts::Claim| {
         let scheme = if claim.tls { "" } else { "http " };
         let own = if claim.by.own { "" } else { " (not its own)" };
         format!(

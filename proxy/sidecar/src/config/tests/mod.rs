@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::*;
 
+mod listen;
+mod money;
+
 fn env(name: &str) -> Option<String> {
     match name {
         "OPENAI_API_KEY" => Some("sk-canary-openai".into()),

@@ -1,10 +1,7 @@
 //! Prices and tags: one case for each mistake, and the forms that are right.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::{
-    tests::{errors, parse},
-    *,
-};
+use super::*;
 
 #[test]
 fn prices_come_from_a_file_that_is_watched() {
