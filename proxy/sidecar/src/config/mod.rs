@@ -26,7 +26,7 @@ pub(crate) mod scalars;
 mod state;
 mod tags;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upstream;
 pub mod values;
 
@@ -153,26 +153,15 @@ impl Config {
             .map_err(|e| alone(format!("can't be read: {}", check::io_words(&e))))?;
         let yaml = String::from_utf8(bytes)
             .map_err(|_| alone("is not UTF-8 text; save it as UTF-8".into()))?;
-        Self::parse_with(&yaml, &name, env, overrides)
+        Self::parse(&yaml, &name, env, overrides)
     }
 
-    /// Checks a file's text; `name` is the file's name in problems.
+    /// Checks a file's text, with command-line values in place of its own; `name` is the file's
+    /// name in problems.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(
-        yaml: &str,
-        name: &str,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Problems> {
-        Self::parse_with(yaml, name, env, &Overrides::default())
-    }
-
-    /// Checks a file's text, with command-line values in place of its own.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
-    pub fn parse_with(
         yaml: &str,
         name: &str,
         env: &dyn Fn(&str) -> Option<String>,

@@ -58,148 +58,48 @@ fn gemini(prefix: &str, app_path: &str) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use crate::config::Config;
+    use crate::config::tests::{parse, rows};
 
     #[test]
     fn an_apps_path_is_joined_to_the_urls_path_with_one_version() {
-        for (dialect, url, app_path, expected) in [
-            (
-                "openai",
-                "https://api.openai.com/v1",
-                "/v1/chat/completions",
-                "/v1/chat/completions",
-            ),
-            (
-                "openai",
-                "https://api.openai.com/v1/",
-                "/chat/completions",
-                "/v1/chat/completions",
-            ),
-            (
-                "openai",
-                "https://api.openai.com/v1",
-                "/v1/models?limit=2",
-                "/v1/models?limit=2",
-            ),
-            ("openai", "https://api.openai.com/v1", "/v1", "/v1"),
-            ("openai", "https://api.openai.com/v1", "/v1?x", "/v1?x"),
-            (
-                "openai",
-                "https://api.openai.com/v1",
-                "/v1beta/x",
-                "/v1/v1beta/x",
-            ),
-            (
-                "openai",
-                "https://host/openai/v1",
-                "/v1/responses",
-                "/openai/v1/responses",
-            ),
-            (
-                "openai",
-                "https://host/openai/v1",
-                "/responses",
-                "/openai/v1/responses",
-            ),
-            (
-                "openai",
-                "https://host/api/v4",
-                "/v1/chat/completions",
-                "/api/v4/chat/completions",
-            ),
-            (
-                "openai",
-                "http://127.0.0.1:8000",
-                "/v1/chat/completions",
-                "/v1/chat/completions",
-            ),
-            (
-                "openai",
-                "http://127.0.0.1:8000",
-                "/chat/completions",
-                "/chat/completions",
-            ),
-            ("openai", "http://127.0.0.1:8000/", "/", "/"),
-            (
-                "anthropic",
-                "https://api.anthropic.com",
-                "/v1/messages",
-                "/v1/messages",
-            ),
-            (
-                "anthropic",
-                "https://api.anthropic.com",
-                "/messages",
-                "/v1/messages",
-            ),
-            (
-                "anthropic",
-                "https://api.anthropic.com/v1",
-                "/v1/messages?beta=true",
-                "/v1/messages?beta=true",
-            ),
-            (
-                "anthropic",
-                "https://api.anthropic.com/v1",
-                "/messages",
-                "/v1/messages",
-            ),
-            (
-                "anthropic",
-                "https://gateway/anthropic",
-                "/v1/messages",
-                "/anthropic/v1/messages",
-            ),
-            (
-                "gemini",
-                "https://generativelanguage.googleapis.com",
-                "/v1beta/models/m:generateContent",
-                "/v1beta/models/m:generateContent",
-            ),
-            (
-                "gemini",
-                "https://generativelanguage.googleapis.com",
-                "/models/m:streamGenerateContent?alt=sse",
-                "/v1beta/models/m:streamGenerateContent?alt=sse",
-            ),
-            (
-                "gemini",
-                "https://generativelanguage.googleapis.com/v1beta",
-                "/v1/models/m:generateContent",
-                "/v1beta/models/m:generateContent",
-            ),
-            (
-                "gemini",
-                "https://generativelanguage.googleapis.com/v1beta/",
-                "/models?pageSize=2",
-                "/v1beta/models?pageSize=2",
-            ),
-            (
-                "gemini",
-                "https://host/v1/projects/p/locations/l/publishers/google",
-                "/v1beta/models/m:generateContent",
-                "/v1/projects/p/locations/l/publishers/google/models/m:generateContent",
-            ),
-            (
-                "gemini",
-                "https://gateway/google",
-                "/v1alpha/models",
-                "/google/v1alpha/models",
-            ),
-            (
-                "gemini",
-                "https://gateway/google",
-                "/vision/m",
-                "/google/v1beta/vision/m",
-            ),
-        ] {
+        let table = "
+            openai https://api.openai.com/v1 /v1/chat/completions => /v1/chat/completions
+            openai https://api.openai.com/v1/ /chat/completions => /v1/chat/completions
+            openai https://api.openai.com/v1 /v1/models?limit=2 => /v1/models?limit=2
+            openai https://api.openai.com/v1 /v1 => /v1
+            openai https://api.openai.com/v1 /v1?x => /v1?x
+            openai https://api.openai.com/v1 /v1beta/x => /v1/v1beta/x
+            openai https://host/openai/v1 /v1/responses => /openai/v1/responses
+            openai https://host/openai/v1 /responses => /openai/v1/responses
+            openai https://host/api/v4 /v1/chat/completions => /api/v4/chat/completions
+            openai http://127.0.0.1:8000 /v1/chat/completions => /v1/chat/completions
+            openai http://127.0.0.1:8000 /chat/completions => /chat/completions
+            openai http://127.0.0.1:8000/ / => /
+            anthropic https://api.anthropic.com /v1/messages => /v1/messages
+            anthropic https://api.anthropic.com /messages => /v1/messages
+            anthropic https://api.anthropic.com/v1 /v1/messages?beta=true => /v1/messages?beta=true
+            anthropic https://api.anthropic.com/v1 /messages => /v1/messages
+            anthropic https://gateway/anthropic /v1/messages => /anthropic/v1/messages
+            gemini https://generativelanguage.googleapis.com /v1beta/models/m:generateContent
+                => /v1beta/models/m:generateContent
+            gemini https://generativelanguage.googleapis.com /models/m:streamGenerateContent?alt=sse
+                => /v1beta/models/m:streamGenerateContent?alt=sse
+            gemini https://generativelanguage.googleapis.com/v1beta /v1/models/m:generateContent
+                => /v1beta/models/m:generateContent
+            gemini https://generativelanguage.googleapis.com/v1beta/ /models?pageSize=2
+                => /v1beta/models?pageSize=2
+            gemini https://host/v1/projects/p/locations/l/publishers/google /v1beta/models/m:generateContent
+                => /v1/projects/p/locations/l/publishers/google/models/m:generateContent
+            gemini https://gateway/google /v1alpha/models => /google/v1alpha/models
+            gemini https://gateway/google /vision/m => /google/v1beta/vision/m
+        ";
+        for (call, expected) in rows(table) {
+            let [dialect, url, app_path] = call.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{call}")
+            };
             let yaml = format!("upstreams: {{ u: {{ dialect: {dialect}, url: '{url}' }} }}");
-            let config = Config::parse(&yaml, "t.yaml", &|_| None).unwrap();
-            assert_eq!(
-                config.upstreams["u"].path(app_path),
-                expected,
-                "{url} + {app_path}"
-            );
+            let path = parse(&yaml).unwrap().upstreams["u"].path(app_path);
+            assert_eq!(expected, [path], "{call}");
         }
     }
 }

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use policy::tags::MOST;
 
 use super::*;
-use crate::config::Config;
+use crate::config::tests::{self, parse_in};
 
 fn rules(yaml: &str) -> Rules {
     let env = |name: &str| match name {
@@ -12,7 +12,7 @@ fn rules(yaml: &str) -> Rules {
         "POD_PLAN" => Some("gold".to_owned()),
         _ => None,
     };
-    Rules::of(&Config::parse(yaml, "t.yaml", &env).unwrap().tags)
+    Rules::of(&parse_in(yaml, &env).unwrap().tags)
 }
 
 fn headers(list: &[(&str, &str)]) -> HeaderMap {
@@ -235,10 +235,7 @@ fn a_request_without_tags_has_none_and_allocates_nothing() {
         ("x-api-key", "k"),
         ("content-type", "a/b"),
     ]);
-    let tags = read(
-        &Rules::of(&Config::parse("", "t.yaml", &|_| None).unwrap().tags),
-        &map,
-    );
+    let tags = read(&Rules::of(&tests::read("").tags), &map);
     // Tags that nothing was put into have not allocated.
     assert_eq!(tags, Tags::default());
 }

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn needs(yaml: &str) -> Needs {
-        let config = Config::parse(yaml, "t.yaml", &|_| None).unwrap();
+        let config = crate::config::tests::read(yaml);
         Needs::of(&config, Path::new("/etc/outrigger/config/outrigger.yaml"))
     }
 

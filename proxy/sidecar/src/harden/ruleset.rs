@@ -161,7 +161,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::config::Config;
 
     /// Runs `test` on a thread that is restricted first: what it gave up is that thread's alone.
     /// Does nothing where the kernel has no Landlock.
@@ -253,7 +252,7 @@ mod tests {
         let (named_at, other_at) = (named.local_addr().unwrap(), other.local_addr().unwrap());
         let yaml =
             format!("upstreams: {{ a: {{ dialect: openai, url: 'http://{named_at}/v1' }} }}");
-        let config = Config::parse(&yaml, "t.yaml", &|_| None).unwrap();
+        let config = crate::config::tests::read(&yaml);
         let needs = Needs::of(&config, Path::new("/etc/hosts"));
         restricted(needs, move || {
             TcpStream::connect(named_at).unwrap();

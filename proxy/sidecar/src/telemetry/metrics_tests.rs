@@ -135,7 +135,7 @@ fn an_app_that_left_before_the_answer_is_counted_apart() {
 #[test]
 fn ten_thousand_model_names_are_one_label() {
     let yaml = "models: { fast: { targets: [openai/gpt-5-mini] } }";
-    let models = Models::of(&Config::parse(yaml, "t.yaml", &|_| None).unwrap());
+    let models = Models::of(&crate::config::tests::read(yaml));
     let labels: BTreeSet<_> = (0..10_000)
         .map(|n| models.label(Some(&format!("model-{n}"))))
         .collect();

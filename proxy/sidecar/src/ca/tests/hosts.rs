@@ -8,12 +8,12 @@ fn the_hosts_are_those_of_upstreams_that_apps_reach_over_tls_by_name() {
   near: { dialect: openai, url: 'http://near.example.com/v1' }
   address: { dialect: openai, url: 'https://10.0.0.1/v1' }
   demo: { kind: embedded }";
-    let config = Config::parse(yaml, "t.yaml", &|_| None).unwrap();
+    let config = crate::config::tests::read(yaml);
     assert_eq!(
         super::super::hosts(&config),
         set(&[OPENAI, "llm.example.com"])
     );
-    let default = Config::parse("", "t.yaml", &|_| None).unwrap();
+    let default = crate::config::tests::read("");
     assert_eq!(
         super::super::hosts(&default),
         set(&[ANTHROPIC, OPENAI, "generativelanguage.googleapis.com"])

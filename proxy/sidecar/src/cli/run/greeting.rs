@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_greeting_has_a_line_to_try_that_fits_the_configuration() {
-        let greeting = |yaml: &str| greeting(&Config::parse(yaml, "t.yaml", &|_| None).unwrap());
+        let greeting = |yaml: &str| greeting(&crate::config::tests::read(yaml));
         let embedded = greeting("upstreams: { demo: { kind: embedded } }");
         assert!(embedded.contains("curl -N http://127.0.0.1:4141/v1/chat/completions"));
         assert!(!embedded.contains("OPENAI_API_KEY"));

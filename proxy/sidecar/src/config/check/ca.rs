@@ -52,18 +52,15 @@ impl Check<'_> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use crate::config::{Ca, Config};
-
-    fn ca(yaml: &str) -> Result<Ca, String> {
-        Config::parse(yaml, "t.yaml", &|_| None)
-            .map(|config| config.ca)
-            .map_err(|problems| problems.to_string())
-    }
+    use crate::config::{
+        Ca,
+        tests::{mistakes, parse},
+    };
 
     #[test]
     fn what_is_left_out_is_where_a_pod_mounts_it() {
-        assert_eq!(ca("").unwrap(), Ca::default());
-        let read = ca("ca: { directory: /a/ca, bundle: b }").unwrap();
+        assert_eq!(parse("").unwrap().ca, Ca::default());
+        let read = parse("ca: { directory: /a/ca, bundle: b }").unwrap().ca;
         assert_eq!((read.directory, read.bundle), ("/a/ca".into(), "b".into()));
     }
 
@@ -73,7 +70,7 @@ mod tests {
         let file = directory.path().join("roots.pem");
         std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n").unwrap();
         let yaml = format!("ca: {{ roots: {} }}", file.display());
-        let config = Config::parse(&yaml, "t.yaml", &|_| None).unwrap();
+        let config = parse(&yaml).unwrap();
         assert_eq!(
             (config.ca.roots.as_ref(), config.files),
             (Some(&file), vec![file.clone()])
@@ -89,38 +86,22 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\n",
         )
         .unwrap();
-        let own = format!("ca: {{ bundle: {bundle}, roots: {bundle}/bundle.pem }}");
-        for (yaml, said) in [
-            ("ca:", "ca: is empty"),
-            ("ca: { dir: /a }", "unknown field `dir`"),
-            ("ca: { directory: '' }", "ca.directory: is empty"),
-            (
-                "ca: { directory: /a, bundle: /a }",
-                "ca.bundle: is the same directory",
-            ),
-            (
-                "ca: { directory: /var/run/outrigger/ca }",
-                "ca.directory: is the same directory",
-            ),
-            (
-                "ca: { roots: /does/not/exist }",
-                "ca.roots: can't be read: it does not exist",
-            ),
-            (
-                "ca: { roots: /dev/null }",
-                "ca.roots: holds no PEM certificate",
-            ),
-            (&own, "ca.roots: lies in `ca.bundle`"),
-        ] {
-            let message = ca(yaml).unwrap_err();
-            assert!(message.contains(said), "{yaml}: {message}");
-        }
+        let table = r#"
+            ca: => ca: is empty
+            ca: { dir: /a } => unknown field `dir`
+            ca: { directory: '' } => ca.directory: is empty
+            ca: { directory: /a, bundle: /a } => ca.bundle: is the same directory
+            ca: { directory: /var/run/outrigger/ca } => ca.directory: is the same directory
+            ca: { roots: /does/not/exist } => ca.roots: can't be read: it does not exist
+            ca: { roots: /dev/null } => ca.roots: holds no PEM certificate
+            ca: { bundle: BUNDLE, roots: BUNDLE/bundle.pem } => ca.roots: lies in `ca.bundle`
+        "#;
+        mistakes(&table.replace("BUNDLE", &bundle.to_string()));
     }
 
     #[test]
     fn other_directories_are_taken_up_at_the_next_start() {
-        let config = |yaml: &str| Config::parse(yaml, "t.yaml", &|_| None).unwrap();
-        let other = config("ca: { directory: /a }");
-        assert_eq!(config("").restart_needed(&other), ["ca"]);
+        let other = parse("ca: { directory: /a }").unwrap();
+        assert_eq!(parse("").unwrap().restart_needed(&other), ["ca"]);
     }
 }

@@ -122,15 +122,14 @@ impl Check<'_> {
 mod tests {
     use std::time::Duration;
 
-    use crate::config::{Config, Landlock};
-
-    fn read(yaml: &str) -> Result<Config, String> {
-        Config::parse(yaml, "t.yaml", &|_| None).map_err(|problems| problems.to_string())
-    }
+    use crate::config::{
+        Landlock,
+        tests::{mistakes, parse},
+    };
 
     #[test]
     fn every_key_is_read_and_has_its_default() {
-        let config = read("").unwrap();
+        let config = parse("").unwrap();
         assert_eq!(config.harden.landlock, Landlock::Auto);
         assert_eq!(config.overload.connections, 10_000);
         assert_eq!(
@@ -140,7 +139,7 @@ mod tests {
             ),
             (80, 92)
         );
-        let config = read(
+        let config = parse(
             "harden: { landlock: require }\noverload: { connections: 50, exchanges: 20, bodies: 8MiB, delay: 80ms, memory: { limit: 96MiB, shed_at: 70%, refuse_at: 90% } }\nlimits: { write_timeout: 5s, idle_timeout: 1m, body_rate: 2KiB }",
         )
         .unwrap();
@@ -161,30 +160,26 @@ mod tests {
 
     #[test]
     fn a_high_shed_mark_takes_the_refuse_mark_with_it() {
-        let config = read("overload: { memory: { shed_at: 95% } }").unwrap();
+        let config = parse("overload: { memory: { shed_at: 95% } }").unwrap();
         assert_eq!(config.overload.memory.refuse_at, 95);
     }
 
     #[test]
     fn each_mistake_is_a_sentence() {
-        for (yaml, said) in [
-            ("harden: { landlock: maybe }", "`auto`, `require` and `off`"),
-            ("overload: { connections: 0 }", "from 1 to"),
-            ("overload: { exchanges: many }", "from 1 to"),
-            ("overload: { bodies: 1KiB }", "`1MiB` or more"),
-            ("overload: { delay: 1ms }", "between 5ms and 10s"),
-            ("overload: { memory: { limit: 1MiB } }", "`32MiB` or more"),
-            ("overload: { memory: { limit: half } }", "write `auto`"),
-            ("overload: { memory: { shed_at: 80 } }", "`80%`"),
-            ("overload: { memory: { shed_at: 100% } }", "to 99%"),
-            (
-                "overload: { memory: { shed_at: 90%, refuse_at: 80% } }",
-                "below `shed_at`",
-            ),
-            ("overload: { memroy: {} }", "memroy"),
-        ] {
-            let message = read(yaml).unwrap_err();
-            assert!(message.contains(said), "{yaml}: {message}");
-        }
+        mistakes(
+            r#"
+                harden: { landlock: maybe } => `auto`, `require` and `off`
+                overload: { connections: 0 } => from 1 to
+                overload: { exchanges: many } => from 1 to
+                overload: { bodies: 1KiB } => `1MiB` or more
+                overload: { delay: 1ms } => between 5ms and 10s
+                overload: { memory: { limit: 1MiB } } => `32MiB` or more
+                overload: { memory: { limit: half } } => write `auto`
+                overload: { memory: { shed_at: 80 } } => `80%`
+                overload: { memory: { shed_at: 100% } } => to 99%
+                overload: { memory: { shed_at: 90%, refuse_at: 80% } } => below `shed_at`
+                overload: { memroy: {} } => memroy
+            "#,
+        );
     }
 }

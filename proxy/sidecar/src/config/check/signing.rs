@@ -101,12 +101,18 @@ impl Check<'_> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use crate::{config::Config, signing::SecretKey};
+    use crate::{
+        config::{
+            Config,
+            tests::{self, rows},
+        },
+        signing::SecretKey,
+    };
 
     fn parse(policies: &str) -> Result<Config, String> {
         let folder = std::env::temp_dir();
         let yaml = format!("policies:\n  directory: {}\n{policies}", folder.display());
-        Config::parse(&yaml, "t.yaml", &|_| None).map_err(|problems| problems.to_string())
+        tests::parse(&yaml).map_err(|problems| problems.to_string())
     }
 
     fn key() -> String {
@@ -151,51 +157,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret.key");
         std::fs::write(&file, &secret).unwrap();
-        let other = format!("  signers: ['{one}']\n  require_signed: false\n");
-        for (yaml, message) in [
-            (
-                "  require_signed: true\n".to_owned(),
-                "policies.require_signed: can't hold without `policies.signers`",
-            ),
-            (
-                "  rollback_guard: true\n".to_owned(),
-                "policies.rollback_guard: can't hold",
-            ),
-            (
-                "  signers: []\n".to_owned(),
-                "policies.signers: names nobody",
-            ),
-            (
-                "  signers: ['ed25519:abc']\n".to_owned(),
-                "policies.signers[0]: is no public key",
-            ),
-            (
-                format!("  signers: ['{one}', '{one}']\n"),
-                "policies.signers[1]: names key",
-            ),
-            (
-                "  signers: ['file:/none.pub']\n".to_owned(),
-                "policies.signers[0]: names a file that can't be read",
-            ),
-            (
-                format!("  signers: ['file:{}']\n", file.display()),
-                "names a file that is a secret key",
-            ),
-            (
-                "  chain: [{ use: a, sha256: 12ab }]\n".to_owned(),
-                "policies.chain[0].sha256: `12ab` is no SHA-256",
-            ),
-            (
-                "  chain: [{ use: a, allow_rollback: true }]\n".to_owned(),
-                "policies.chain[0].allow_rollback: has no effect",
-            ),
-            (
-                other + "  chain: [{ use: a, allow_rollback: true }]\n",
-                "policies.chain[0].allow_rollback: has no effect",
-            ),
-        ] {
-            let said = parse(&yaml).unwrap_err();
-            assert!(said.contains(message), "{yaml}: {said}");
+        let table = r#"
+              require_signed: true
+                => policies.require_signed: can't hold without `policies.signers`
+              rollback_guard: true => policies.rollback_guard: can't hold
+              signers: [] => policies.signers: names nobody
+              signers: ['ed25519:abc'] => policies.signers[0]: is no public key
+              signers: ['KEY', 'KEY'] => policies.signers[1]: names key
+              signers: ['file:/none.pub']
+                => policies.signers[0]: names a file that can't be read
+              signers: ['file:SECRET'] => names a file that is a secret key
+              chain: [{ use: a, sha256: 12ab }]
+                => policies.chain[0].sha256: `12ab` is no SHA-256
+              chain: [{ use: a, allow_rollback: true }]
+                => policies.chain[0].allow_rollback: has no effect
+              signers: ['KEY']\n  require_signed: false\n  chain: [{ use: a, allow_rollback: true }]
+                => policies.chain[0].allow_rollback: has no effect
+        "#;
+        let table = table.replace("KEY", &one);
+        for (yaml, words) in rows(&table.replace("SECRET", &file.display().to_string())) {
+            let said = parse(&format!("  {yaml}\n")).unwrap_err();
+            assert!(said.contains(words[0]), "{yaml}: {said}");
             assert!(!said.contains(secret.lines().nth(1).unwrap()), "{said}");
         }
     }

@@ -4,13 +4,12 @@
 use serde_json::Value;
 
 use super::*;
-use crate::config::Config;
 
 /// 2026-11-22, noon.
 const NOW: u64 = 20_779 * 86_400 + 12 * 3600;
 
 fn prices(yaml: &str) -> Prices {
-    Prices::of(&Config::parse(yaml, "t.yaml", &|_| None).unwrap())
+    Prices::of(&crate::config::tests::read(yaml))
 }
 
 /// An upstream of each provider's, called after it.

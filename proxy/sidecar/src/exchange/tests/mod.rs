@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     BoxError,
-    config::{Config, Upstream},
+    config::Upstream,
     state::{Stores, flights::Flights},
     telemetry::{Record, metrics::Models},
     upstream::{Connection, Decoded, Inbound, Payload, SendError},
@@ -222,7 +222,7 @@ impl Answered {
 }
 
 fn rig(policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
-    let config = Config::parse(YAML, "t.yaml", &|_| None).unwrap();
+    let config = crate::config::tests::read(YAML);
     let stores = Stores::in_memory();
     let links = policies.iter().map(|policy| fakes::link(*policy, &stores));
     let shared = Arc::new(Shared::new(Generation {

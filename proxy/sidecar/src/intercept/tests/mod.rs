@@ -136,7 +136,7 @@ fn generation(yaml: &str) -> Generation {
     let listen = "forward_proxy: '127.0.0.1:0', transparent: '127.0.0.1:0'";
     let yaml = format!("admin: '127.0.0.1:0'\n{}", yaml.replace("LISTEN", listen));
     let yaml = yaml.replace("listen: {", "listen: { base_url: '127.0.0.1:0',");
-    let config = Config::parse(&yaml, "t.yaml", &|_| None).unwrap();
+    let config = crate::config::tests::read(&yaml);
     Generation {
         number: 1,
         chain: Chain::new(Vec::new()),

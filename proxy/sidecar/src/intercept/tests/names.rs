@@ -141,7 +141,7 @@ proptest! {
 
 fn hosts() -> Hosts {
     let yaml = "upstreams: { openai: { dialect: openai, url: 'https://api.openai.com/v1' }, local: { kind: embedded, hosts: ['llm.example:8443'] } }";
-    Config::parse(yaml, "t.yaml", &|_| None).unwrap().hosts
+    crate::config::tests::read(yaml).hosts
 }
 
 #[test]
