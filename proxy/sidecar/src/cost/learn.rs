@@ -192,7 +192,6 @@ impl Route {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "tokens are far below 2^52")]
     fn observe(&mut self, linear: u64, usage: &Usage) {
         self.exchanges = self.exchanges.saturating_add(1);
         self.outputs.add(usage.output);
@@ -248,12 +247,6 @@ const fn prior(dialect: Dialect) -> f64 {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "tokens are far below 2^52, and a cast saturates"
-)]
 fn scaled(tokens: u64, factor: f64) -> u64 {
     (tokens as f64 * factor).round() as u64
 }

@@ -27,7 +27,7 @@ pub(super) fn exchange_id(headers: &HeaderMap) -> String {
 /// The caller's trace, for the log line; the header itself passes as it is.
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
-    trace::traceparent(value).map(|parent| parent.trace_id.to_owned())
+    trace::trace_id(value).map(str::to_owned)
 }
 
 /// A new id: 16 hexadecimal digits, from a seed of the process's own and a counter (splitmix64),

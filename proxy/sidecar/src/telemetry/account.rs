@@ -185,7 +185,7 @@ impl Accounts {
             text,
             "# HELP {0} {1}\n# TYPE {0} counter\n",
             table::COST,
-            table::help(table::COST)
+            table::find(table::COST).map_or("", |metric| metric.help)
         );
         for account in priced {
             account.line(text);

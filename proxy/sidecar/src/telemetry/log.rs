@@ -19,7 +19,10 @@ use std::{
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use super::{Record, sink::Sink};
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::{
+    config::{Log, LogFormat, LogLevel},
+    cost::prices::date,
+};
 
 /// Bytes of lines that are kept at most: 2,000 to 4,000 exchange lines.
 const ROOM: usize = 1 << 20;
@@ -373,26 +376,14 @@ fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
     }
 }
 
-/// `2026-11-21T22:59:07.123456Z` of a time since 1970. Days to dates as in
-/// <https://howardhinnant.github.io/date_algorithms.html>.
+/// `2026-11-21T22:59:07.123456Z` of a time since 1970.
 fn timestamp(out: &mut Vec<u8>, since: Duration) {
     let seconds = since.as_secs();
-    let days = seconds / 86_400 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (year, month, day) = date((seconds / 86_400) as u32);
     for (value, width, end) in [
-        (year, 4, b'-'),
-        (month, 2, b'-'),
-        (day, 2, b'T'),
+        (year.into(), 4, b'-'),
+        (month.into(), 2, b'-'),
+        (day.into(), 2, b'T'),
         (seconds / 3600 % 24, 2, b':'),
         (seconds / 60 % 60, 2, b':'),
         (seconds % 60, 2, b'.'),

@@ -133,7 +133,6 @@ impl PolicyMeter {
             )
         });
         seconds.record(long.as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         sizes.record(bytes as f64);
     }
 
@@ -164,7 +163,6 @@ impl PolicyMeter {
 
     /// Records the largest memory that an instance has used, in bytes.
     pub fn memory(&self, bytes: u64) {
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         gauge!(table::MEMORY, "plugin" => Arc::clone(&self.name)).set(bytes as f64);
     }
 

@@ -1,5 +1,5 @@
-//! Metrics as functions: the raw macros are used here, in `account.rs`, `meter.rs` and `pod.rs` only, and
-//! every name is in `table.rs`.
+//! Metrics as functions: the raw macros are used here, in `account.rs`, `exchange.rs`, `meter.rs` and
+//! `pod.rs` only, and every name is in `table.rs`.
 //!
 //! On the request path nothing is formatted or looked up in a shared registry: each worker thread
 //! keeps the handles of the label sets that it has met, and a policy keeps its own in a
@@ -20,15 +20,13 @@ use std::{
 };
 
 use ::metrics::{
-    Counter, Histogram, Label, counter, describe_counter, describe_gauge, describe_histogram,
-    gauge, histogram,
+    Counter, Label, counter, describe_counter, describe_gauge, describe_histogram, gauge,
 };
-use dialect::{Dialect, describe::Provider};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::{
-    Record,
-    account::{self, Account},
+    Record, account,
+    exchange::{ExchangeKey, ExchangeMeter},
     table::{self, Kind, TABLE},
 };
 pub use super::{
@@ -39,12 +37,9 @@ use crate::config::Config;
 
 /// Serves the text of `/metrics`.
 pub fn render() -> String {
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    {
-        gauge!(table::INFLIGHT).set(inflight() as f64);
-        if let Some(bytes) = resident_bytes() {
-            gauge!(table::RESIDENT).set(bytes as f64);
-        }
+    set(table::INFLIGHT, inflight() as f64);
+    if let Some(bytes) = resident_bytes() {
+        set(table::RESIDENT, bytes as f64);
     }
     let mut text = recorder().render();
     account::render(&mut text);
@@ -156,12 +151,15 @@ impl Drop for Inflight {
     }
 }
 
+/// Counters by a name of the configuration's and a word of the program.
+type NamedCounters = HashMap<(Arc<str>, &'static str), Counter>;
+
 /// Handles that one worker has met.
 #[derive(Default)]
 struct Cache {
     exchanges: HashMap<ExchangeKey, Rc<ExchangeMeter>>,
-    verdicts: HashMap<(Arc<str>, &'static str), Counter>,
-    attempts: HashMap<(Arc<str>, &'static str), Counter>,
+    verdicts: NamedCounters,
+    attempts: NamedCounters,
     words: HashMap<[&'static str; 3], Counter>,
 }
 
@@ -169,105 +167,10 @@ thread_local! {
     static CACHE: RefCell<Cache> = RefCell::default();
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct ExchangeKey {
-    dialect: Dialect,
-    model: Arc<str>,
-    upstream: Option<Arc<str>>,
-    status: u16,
-}
-
-/// The handles of one label set; those that not every exchange has are made when first needed.
-struct ExchangeMeter {
-    labels: Vec<Label>,
-    requests: Counter,
-    overhead: Histogram,
-    request_bytes: Counter,
-    reply_bytes: Counter,
-    duration: Histogram,
-    first_token: OnceLock<Histogram>,
-    per_token: OnceLock<Histogram>,
-    input: OnceLock<Histogram>,
-    output: OnceLock<Histogram>,
-    untagged: OnceLock<Arc<Account>>,
-}
-
-impl ExchangeMeter {
-    fn new(key: &ExchangeKey) -> Self {
-        recorder();
-        let dialect = key.dialect.name();
-        let status = match key.status {
-            0 => "none".to_owned(),
-            status @ 100..=599 => status.to_string(),
-            _ => "other".to_owned(),
-        };
-        let upstream = key.upstream.as_deref().unwrap_or("none").to_owned();
-        let provider = key.dialect.provider().map_or("other", Provider::name);
-        let labels = vec![
-            Label::from_static_parts("gen_ai_operation_name", key.dialect.operation()),
-            Label::from_static_parts("gen_ai_provider_name", provider),
-            Label::new("gen_ai_request_model", Arc::clone(&key.model)),
-        ];
-        Self {
-            requests: counter!(table::REQUESTS, "dialect" => dialect, "model" => Arc::clone(&key.model), "upstream" => upstream, "status" => status),
-            overhead: histogram!(table::OVERHEAD_SECONDS, "dialect" => dialect),
-            request_bytes: counter!(table::REQUEST_BYTES, "dialect" => dialect),
-            reply_bytes: counter!(table::REPLY_BYTES, "dialect" => dialect),
-            duration: histogram!(table::SERVER_DURATION, labels.clone()),
-            first_token: OnceLock::new(),
-            per_token: OnceLock::new(),
-            input: OnceLock::new(),
-            output: OnceLock::new(),
-            untagged: OnceLock::new(),
-            labels,
-        }
-    }
-
-    fn tokens(&self, cell: &OnceLock<Histogram>, kind: &'static str, tokens: u64) {
-        let histogram = cell.get_or_init(|| {
-            let mut labels = self.labels.clone();
-            labels.push(Label::from_static_parts("gen_ai_token_type", kind));
-            histogram!(table::TOKEN_USAGE, labels)
-        });
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        histogram.record(tokens as f64);
-    }
-
-    fn record(&self, record: &Record) {
-        self.requests.increment(1);
-        self.overhead.record(record.overhead.as_secs_f64());
-        self.request_bytes.increment(record.request_bytes);
-        self.reply_bytes.increment(record.reply_bytes);
-        self.duration.record(record.total.as_secs_f64());
-        if let Some(first) = record.first_token {
-            self.first_token
-                .get_or_init(|| histogram!(table::FIRST_TOKEN, self.labels.clone()))
-                .record(first.as_secs_f64());
-        }
-        let Some(usage) = &record.usage else { return };
-        self.tokens(&self.input, "input", usage.input);
-        self.tokens(&self.output, "output", usage.output);
-        if let (Some(first), 2..) = (record.first_token, usage.output)
-            && record.streaming
-        {
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            let each = record.total.saturating_sub(first).as_secs_f64() / (usage.output - 1) as f64;
-            self.per_token
-                .get_or_init(|| histogram!(table::TIME_PER_TOKEN, self.labels.clone()))
-                .record(each);
-        }
-    }
-}
-
 /// Counts an exchange that ended; see [`super::settle`].
 pub(super) fn exchange(record: &Record) {
     CACHE.with_borrow_mut(|cache| {
-        let key = ExchangeKey {
-            dialect: record.dialect,
-            model: Arc::clone(&record.model_label),
-            upstream: record.upstream.clone(),
-            status: record.status,
-        };
+        let key = ExchangeKey::of(record);
         let meter = match cache.exchanges.get(&key) {
             Some(meter) => Rc::clone(meter),
             None => {
@@ -279,11 +182,8 @@ pub(super) fn exchange(record: &Record) {
         meter.record(record);
         account::count(record, &meter.untagged);
         for policy in &record.policies {
-            cache
-                .verdicts
-                .entry((Arc::clone(&policy.name), policy.verdict))
-                .or_insert_with_key(|(name, verdict)| counter!(table::VERDICTS, "plugin" => Arc::clone(name), "verdict" => *verdict))
-                .increment(1);
+            let verdict = (Arc::clone(&policy.name), policy.verdict);
+            count_named(&mut cache.verdicts, table::VERDICTS, verdict);
         }
     });
     if record.client_gone {
@@ -291,103 +191,86 @@ pub(super) fn exchange(record: &Record) {
     }
 }
 
-/// A counter whose labels are words of the program.
-pub(super) fn word(
-    metric: &'static str,
-    first: &'static str,
-    second: &'static str,
-    make: impl FnOnce() -> Counter,
-    by: u64,
-) {
+/// Adds to a counter whose labels, in the table's order, have words of the program as values.
+pub(super) fn count<const N: usize>(metric: &'static str, values: [&'static str; N], by: u64) {
+    let mut key = [metric, "", ""];
+    key.iter_mut().skip(1).zip(values).for_each(|(k, v)| *k = v);
     CACHE.with_borrow_mut(|cache| {
-        let make = || {
+        let counter = cache.words.entry(key).or_insert_with(|| {
             recorder();
-            make()
-        };
-        cache
-            .words
-            .entry([metric, first, second])
-            .or_insert_with(make)
-            .increment(by);
+            let labels = label_names(metric).zip(values);
+            let labels = labels.map(|(name, value)| Label::from_static_parts(name, value));
+            counter!(metric, labels.collect::<Vec<_>>())
+        });
+        counter.increment(by);
     });
+}
+
+fn count_named(
+    counters: &mut NamedCounters,
+    metric: &'static str,
+    values: (Arc<str>, &'static str),
+) {
+    let make = |(name, word): &(Arc<str>, &'static str)| {
+        recorder();
+        let labels = label_names(metric).zip([Arc::clone(name), Arc::from(*word)]);
+        let labels = labels.map(|(name, value)| Label::new(*name, value));
+        counter!(metric, labels.collect::<Vec<_>>())
+    };
+    counters.entry(values).or_insert_with_key(make).increment(1);
+}
+
+fn label_names(metric: &str) -> impl Iterator<Item = &'static &'static str> + use<> {
+    table::find(metric).into_iter().flat_map(|row| row.labels)
+}
+
+/// Sets a gauge without labels.
+pub(super) fn set(metric: &'static str, value: f64) {
+    recorder();
+    gauge!(metric).set(value);
 }
 
 /// Counts an answer that Outrigger gave in its own name. A policy's own code is not bounded: give
 /// `policy_denied` for it.
 pub fn refused(code: &'static str) {
-    word(
-        table::REFUSALS,
-        code,
-        "",
-        || counter!(table::REFUSALS, "code" => code),
-        1,
-    );
+    count(table::REFUSALS, [code], 1);
 }
 
 /// Counts an app that hung up.
 pub fn client_disconnect(settled: bool) {
     let settled = if settled { "true" } else { "false" };
-    word(
-        table::DISCONNECTS,
-        settled,
-        "",
-        || counter!(table::DISCONNECTS, "settled" => settled),
-        1,
-    );
+    count(table::DISCONNECTS, [settled], 1);
 }
 
 /// Counts a reply that a policy wanted stored: `kept`, or the reason why it was not.
 pub fn reply_kept(result: &'static str) {
-    word(
-        table::REPLIES_KEPT,
-        result,
-        "",
-        || counter!(table::REPLIES_KEPT, "result" => result),
-        1,
-    );
+    count(table::REPLIES_KEPT, [result], 1);
 }
 
 /// Counts an exchange that is answered without an upstream call of its own: `kept`, `shared`; or a
 /// stored reply that was `unreadable`.
 pub fn served(kind: &'static str) {
-    word(
-        table::FROM_STORE,
-        kind,
-        "",
-        || counter!(table::FROM_STORE, "kind" => kind),
-        1,
-    );
+    count(table::FROM_STORE, [kind], 1);
 }
 
 /// Counts a request to an upstream: the `first`, or one that followed it over a new connection
 /// (`stale_connection`) or without the usage option (`stream_options`).
 pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
-    CACHE.with_borrow_mut(|cache| {
-        cache
-            .attempts
-            .entry((Arc::clone(upstream), reason))
-            .or_insert_with_key(|(upstream, reason)| {
-                recorder();
-                counter!(table::ATTEMPTS, "upstream" => Arc::clone(upstream), "reason" => *reason)
-            })
-            .increment(1);
-    });
+    let reason = (Arc::clone(upstream), reason);
+    CACHE.with_borrow_mut(|cache| count_named(&mut cache.attempts, table::ATTEMPTS, reason));
 }
 
 /// Counts a reload.
 pub fn reload(taken_up: bool) {
-    recorder();
-    counter!(table::RELOADS, "result" => if taken_up { "ok" } else { "failed" }).increment(1);
+    count(table::RELOADS, [if taken_up { "ok" } else { "failed" }], 1);
     // A counter only shows that something was refused once; an alert has to last until somebody
     // mended it.
-    gauge!(table::REFUSED).set(if taken_up { 0.0 } else { 1.0 });
+    set(table::REFUSED, f64::from(u8::from(!taken_up)));
 }
 
 /// Sets the gauge of the generation in force.
 pub fn generation(number: u64) {
-    recorder();
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    gauge!(table::GENERATION).set(number as f64);
+    set(table::GENERATION, number as f64);
 }
 
 /// Counts a policy file that could not be loaded. The name is the chain's or the file's: bounded by
@@ -399,53 +282,27 @@ pub fn load_failure(policy: &str) {
 
 /// Counts a log line that found no room.
 pub(super) fn log_dropped() {
-    word(
-        table::LOG_DROPPED,
-        "",
-        "",
-        || counter!(table::LOG_DROPPED),
-        1,
-    );
+    count(table::LOG_DROPPED, [], 1);
 }
 
 /// Counts what was decided without a shared store: `share`, `block` or `skip`.
 pub fn store_degraded(store: &'static str, action: &'static str) {
-    word(
-        table::STORE_DEGRADED,
-        store,
-        action,
-        || counter!(table::STORE_DEGRADED, "store" => store, "action" => action),
-        1,
-    );
+    count(table::STORE_DEGRADED, [store, action], 1);
 }
 
 /// Counts a call of a shared store that failed: `gone`, `slow`, `full` or `refused`.
 pub fn store_fault(store: &'static str, reason: &'static str) {
-    word(
-        table::STORE_FAULTS,
-        store,
-        reason,
-        || counter!(table::STORE_FAULTS, "store" => store, "reason" => reason),
-        1,
-    );
+    count(table::STORE_FAULTS, [store, reason], 1);
 }
 
 /// Counts what a store dropped: `unsettled`, `refused`, `damaged`, `version` or `overflow`.
 pub fn store_dropped(store: &'static str, reason: &'static str) {
-    word(
-        table::STORE_DROPPED,
-        store,
-        reason,
-        || counter!(table::STORE_DROPPED, "store" => store, "reason" => reason),
-        1,
-    );
+    count(table::STORE_DROPPED, [store, reason], 1);
 }
 
 /// Sets the gauge of settlements that a shared store does not have yet.
 pub fn store_unsettled(settlements: usize) {
-    recorder();
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    gauge!(table::STORE_UNSETTLED).set(settlements as f64);
+    set(table::STORE_UNSETTLED, settlements as f64);
 }
 
 /// Sets the gauge of a shared store: 1 while it answers in time.

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use dialect::Usage;
+use dialect::{Dialect, Usage};
 
 use super::*;
 use crate::telemetry::meter::OWN_NAMES;

@@ -1,8 +1,8 @@
 //! Telemetry for operators: metrics, the exchange log, trace context.
 //!
 //! One exchange ends in one [`Record`], and [`settle`] turns it into its samples and its log line:
-//! what is counted when it happens (attempts, connections, policies' calls) is counted there. A record holds names, numbers and verdicts;
-//! prompts, replies and credentials have no field here.
+//! what is counted when it happens (attempts, connections, policies' calls) is counted there. A
+//! record holds names, numbers and verdicts; prompts, replies and credentials have no field here.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -12,6 +12,7 @@ use policy::Tags;
 use crate::cost::{NanoDollars, Units};
 
 mod account;
+mod exchange;
 pub mod log;
 mod meter;
 pub mod metrics;

@@ -4,55 +4,31 @@
     reason = "this room is the one table of metrics"
 )]
 
-use ::metrics::{counter, gauge};
+use ::metrics::gauge;
 
 use super::{
-    metrics::{recorder, word},
+    metrics::{count, recorder, set},
     table,
 };
 
 /// Counts a connection by its treatment: `terminate`, `tunnel`, `refuse` or `plain`.
 pub fn connection(mode: &'static str, action: &'static str) {
-    word(
-        table::CONNECTIONS,
-        mode,
-        action,
-        || counter!(table::CONNECTIONS, "mode" => mode, "action" => action),
-        1,
-    );
+    count(table::CONNECTIONS, [mode, action], 1);
 }
 
 /// Counts a refused connection by reason.
 pub fn connection_refused(mode: &'static str, reason: &'static str) {
-    word(
-        table::CONNECTIONS_REFUSED,
-        mode,
-        reason,
-        || counter!(table::CONNECTIONS_REFUSED, "mode" => mode, "reason" => reason),
-        1,
-    );
+    count(table::CONNECTIONS_REFUSED, [mode, reason], 1);
 }
 
 /// Counts a tunnel whose bytes nobody reads, by reason.
 pub fn passed(reason: &'static str) {
-    word(
-        table::PASSED,
-        reason,
-        "",
-        || counter!(table::PASSED, "reason" => reason),
-        1,
-    );
+    count(table::PASSED, [reason], 1);
 }
 
 /// Counts bytes that a tunnel passed on: `sent` by the app, or `received`.
 pub fn tunnelled(direction: &'static str, bytes: u64) {
-    word(
-        table::TUNNELLED,
-        direction,
-        "",
-        || counter!(table::TUNNELLED, "direction" => direction),
-        bytes,
-    );
+    count(table::TUNNELLED, [direction], bytes);
 }
 
 /// Counts a tunnel that opens, or ends. Steps rather than a level: two workers may report at once.
@@ -67,31 +43,21 @@ pub fn tunnel(opens: bool) {
 
 /// Sets the gauge of the Landlock ABI that restricts the process.
 pub fn landlock(abi: u8) {
-    recorder();
-    gauge!(table::LANDLOCK).set(f64::from(abi));
+    set(table::LANDLOCK, f64::from(abi));
 }
 
 /// Counts work that was shed: `memory`, `delay`, `exchanges`, `bodies` or `connections`.
 pub fn shed(reason: &'static str) {
-    word(
-        table::SHED,
-        reason,
-        "",
-        || counter!(table::SHED, "reason" => reason),
-        1,
-    );
+    count(table::SHED, [reason], 1);
 }
 
 /// Counts a connection that was closed on an app: `idle`, `evicted` or `stalled`.
 pub fn cut(reason: &'static str) {
-    recorder();
-    counter!(table::CUT, "reason" => reason).increment(1);
+    count(table::CUT, [reason], 1);
 }
 
 /// Sets the gauges of apps' connections, and of the share of the memory's limit that is in use.
 pub fn load(connections: usize, pressure: f64) {
-    recorder();
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    gauge!(table::CONNECTIONS_OPEN).set(connections as f64);
-    gauge!(table::PRESSURE).set(pressure);
+    set(table::CONNECTIONS_OPEN, connections as f64);
+    set(table::PRESSURE, pressure);
 }

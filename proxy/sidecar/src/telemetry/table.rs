@@ -17,14 +17,7 @@ pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) help: &'static str,
-    /// Labels, in the order in which `metrics.rs` gives them.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "documents the table; a test compares it with what is served"
-        )
-    )]
+    /// Labels, in the order in which `metrics.rs` gives their values.
     pub(super) labels: &'static [&'static str],
 }
 
@@ -67,12 +60,9 @@ pub(super) const ANY: &[f64] = &[
 /// Prefix of the metrics that policies count by themselves; see [`super::metrics::PolicyMeter`].
 pub(super) const POLICY_PREFIX: &str = "outrigger_policy_";
 
-/// [`COST`] is not one of the recorder's counters, and is rendered apart.
-pub(super) fn help(name: &str) -> &'static str {
-    TABLE
-        .iter()
-        .find(|metric| metric.name == name)
-        .map_or("", |metric| metric.help)
+/// The row of a metric.
+pub(super) fn find(name: &str) -> Option<&'static Metric> {
+    TABLE.iter().find(|metric| metric.name == name)
 }
 
 macro_rules! table {

@@ -97,21 +97,28 @@ impl Price {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub u16);
 
-/// `2026-03-13`. Days to dates as in <https://howardhinnant.github.io/date_algorithms.html>.
+/// Returns year, month and day of the month of a day after 1970, as in
+/// <https://howardhinnant.github.io/date_algorithms.html>.
+pub(crate) fn date(days: u32) -> (u32, u32, u32) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + u32::from(month <= 2);
+    (year, month, day)
+}
+
+/// `2026-03-13`.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days = u32::from(self.0) + 719_468;
-        let (era, of_era) = (days / 146_097, days % 146_097);
-        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * shifted + 2) / 5 + 1;
-        let month = if shifted < 10 {
-            shifted + 3
-        } else {
-            shifted - 9
-        };
-        let year = year_of_era + era * 400 + u32::from(month <= 2);
+        let (year, month, day) = date(self.0.into());
         write!(f, "{year}-{month:02}-{day:02}")
     }
 }

@@ -74,11 +74,6 @@ fn expected(model: &Value) -> Option<Price> {
     if prices.as_object().unwrap().is_empty() && !free {
         return None;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "small"
-    )]
     let rate = |key: &str, above: bool, otherwise: u32| {
         let value = &prices[key];
         let tiered = if above {
