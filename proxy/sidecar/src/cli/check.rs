@@ -38,7 +38,8 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
     ))
 }
 
-/// Judges the signatures and pins of the chain's files as `run` would at start; a file that is not there is found where the chain is loaded.
+/// Judges the signatures and pins of the chain's files as `run` would at start; a file that is not
+/// there is found where the chain is loaded.
 fn vouched(file: &Path, config: &Config) -> Result<String, Stop> {
     let policies = &config.policies;
     let judged = |wanted: &&Use| {
@@ -71,8 +72,9 @@ fn vouched(file: &Path, config: &Config) -> Result<String, Stop> {
     }
 }
 
-/// Loads and configures the chain as `run` would at start, so that a policy that is not there, lacks a grant or can't read its configuration is
-/// found here. What has served is not noted: nothing serves.
+/// Loads and configures the chain as `run` would at start, so that a policy that is not there,
+/// lacks a grant or can't read its configuration is found here. What has served is not noted:
+/// nothing serves.
 fn load(file: &Path, config: &Config) -> Result<(), Stop> {
     if config.policies.chain.is_empty() {
         return Ok(());
@@ -88,7 +90,8 @@ fn load(file: &Path, config: &Config) -> Result<(), Stop> {
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))
 }
 
-/// A loader that keeps compiled code where `run` would, or nowhere where that directory is not this user's.
+/// A loader that keeps compiled code where `run` would, or nowhere where that directory is not this
+/// user's.
 fn loader(config: &Config) -> Result<Loader, Stop> {
     let open = |cache| {
         let compiler = Compiler::Child(tool::path());

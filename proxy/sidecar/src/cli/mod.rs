@@ -1,8 +1,9 @@
 //! The command line: what can be asked of the binary, and how it ends.
 //!
-//! A file per subcommand; what is no command here is one of `outrigger-tool` ([`crate::tool`]), which ends in the same way. Whatever goes
-//! wrong before traffic flows is one sentence on standard error (or one per problem of a file) and an exit code, never a backtrace: 2 where
-//! a person must change what they wrote, 1 where the machine is in the way.
+//! A file per subcommand; what is no command here is one of `outrigger-tool` ([`crate::tool`]),
+//! which ends in the same way. Whatever goes wrong before traffic flows is one sentence on standard
+//! error (or one per problem of a file) and an exit code, never a backtrace: 2 where a person must
+//! change what they wrote, 1 where the machine is in the way.
 
 use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
 
@@ -14,7 +15,8 @@ mod check;
 mod facts;
 mod run;
 
-/// A sidecar that lets sandboxed policies read, route, rewrite and refuse LLM calls, live streams included.
+/// A sidecar that lets sandboxed policies read, route, rewrite and refuse LLM calls, live streams
+/// included.
 #[derive(Debug, Parser)]
 #[command(name = "outrigger", version, about, disable_help_subcommand = true, after_help = others())]
 struct Arguments {
@@ -101,7 +103,8 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Writes the last lines of the log, and why the process ends early where it does; the code is for the shell.
+/// Writes the last lines of the log, and why the process ends early where it does; the code is for
+/// the shell.
 pub fn finish(result: Result<(), Stop>) -> ExitCode {
     log::flush(Duration::from_secs(1));
     match result {
@@ -127,7 +130,8 @@ pub fn say(text: &str) -> Result<(), Stop> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-/// The process's environment, as the configuration asks for it. A variable that is not UTF-8 counts as absent.
+/// The process's environment, as the configuration asks for it. A variable that is not UTF-8 counts
+/// as absent.
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -95,8 +95,8 @@ impl<'de> Deserialize<'de> for NotYet {
     }
 }
 
-/// A value that may be left out and, once its key stands there, may not be empty: `key:` alone would
-/// otherwise be silently the default.
+/// A value that may be left out and, once its key stands there, may not be empty: `key:` alone
+/// would otherwise be silently the default.
 #[derive(Debug)]
 pub struct Optional<T>(pub(in crate::config) Option<T>);
 

@@ -190,8 +190,8 @@ impl PolicyMeter {
     }
 }
 
-/// Counts for the policy itself, `outrigger_policy_<policy>_<name>`; names beyond 32, or that are no
-/// `[a-z0-9_]{1,64}`, are ignored: false.
+/// Counts for the policy itself, `outrigger_policy_<policy>_<name>`; names beyond 32, or that are
+/// no `[a-z0-9_]{1,64}`, are ignored: false.
 impl Meter for PolicyMeter {
     /// Adds to a counter; `_total` is put behind the name.
     fn count(&self, name: &str, by: u64) -> bool {

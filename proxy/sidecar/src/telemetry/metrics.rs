@@ -1,5 +1,5 @@
-//! Metrics as functions: the raw macros are used here, in `account.rs`, `exchange.rs`, `meter.rs` and
-//! `pod.rs` only, and every name is in `table.rs`.
+//! Metrics as functions: the raw macros are used here, in `account.rs`, `exchange.rs`, `meter.rs`
+//! and `pod.rs` only, and every name is in `table.rs`.
 //!
 //! On the request path nothing is formatted or looked up in a shared registry: each worker thread
 //! keeps the handles of the label sets that it has met, and a policy keeps its own in a

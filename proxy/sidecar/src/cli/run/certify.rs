@@ -15,7 +15,8 @@ use crate::{
     exchange::generation::Shared,
 };
 
-/// Intervals at which the CA's certificate is looked at: the longest, and the one after a renewal failed.
+/// Intervals at which the CA's certificate is looked at: the longest, and the one after a renewal
+/// failed.
 const RENEWAL_LOOK: Duration = Duration::from_secs(3600);
 const RENEWAL_AGAIN: Duration = Duration::from_secs(60);
 
@@ -29,7 +30,8 @@ pub(super) fn authority(config: &Config) -> Result<Option<Arc<Authority>>, Stop>
     Ok(Some(authority))
 }
 
-/// Renews the CA's certificate before it ends. (Other hosts are taken up by the reload that brings them.)
+/// Renews the CA's certificate before it ends. (Other hosts are taken up by the reload that brings
+/// them.)
 pub(super) async fn renewals(authority: Arc<Authority>, shared: Arc<Shared>) {
     loop {
         let due = authority.next_due().duration_since(SystemTime::now());

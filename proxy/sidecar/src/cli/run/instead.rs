@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::config::{Overrides, values};
 
-/// The values that stand in place of the file's keys, so that one ConfigMap fits every mode of a pod.
+/// The values that stand in place of the file's keys, so that one ConfigMap fits every mode of a
+/// pod.
 #[derive(Debug, clap::Args)]
 pub(super) struct Instead {
     /// In place of `listen.base_url`.

@@ -1,4 +1,5 @@
-//! `outrigger run`: one thread per worker, one that reloads, one for admin, and this one, which hears signals.
+//! `outrigger run`: one thread per worker, one that reloads, one for admin, and this one, which
+//! hears signals.
 
 use std::{
     io,
@@ -65,7 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Stop> {
     let begun = Instant::now();
     let overrides = arguments.instead.overrides();
     let config = Config::load_with(&arguments.config, &environment, &overrides)?;
-    // Before the log, which has a thread: what is given up is given up by threads that begin afterwards.
+    // Before the log, which has a thread: what is given up is given up by threads that begin
+    // afterwards.
     let restriction = harden::start(&config, &arguments.config).map_err(Stop::Machine)?;
     log::start(config.log, config.exchange_log)?;
     harden::report(&restriction);
@@ -143,7 +145,8 @@ fn start(
     if let Some(authority) = authority {
         runtime.spawn(renewals(authority, Arc::clone(&shared)));
     }
-    // A shared store that is there is used from the first exchange on; one that is not holds nothing up.
+    // A shared store that is there is used from the first exchange on; one that is not holds
+    // nothing up.
     runtime.block_on(stores.ready(STORE_READY));
     greet(&config, begun.elapsed());
     Ok(Serving {

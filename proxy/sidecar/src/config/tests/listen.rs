@@ -107,7 +107,8 @@ fn an_upstream_claims_the_host_of_its_url_or_what_it_names() {
             // What is named goes before a URL, whichever comes first.
             a: { dialect: anthropic, url: 'https://h' }, b: { dialect: openai, url: 'https://g', hosts: [h] }
                 => h:443 b (not its own)
-            // Two keys for one host: requests without an alias go to `openai`, and so does the host.
+            // Two keys for one host: requests without an alias go to `openai`, and so does the
+            // host.
             openai: { dialect: openai, url: 'https://h/v1' }, a-batch: { dialect: openai, url: 'https://h/v1' }
                 => h:443 openai
         "#,

@@ -75,8 +75,8 @@ pub(in crate::config) fn errors(yaml: &str) -> String {
     }
 }
 
-/// The rows of a table: in each a file, and after `=>`, on its line or the next, what is expected to
-/// be said of it, between `|`. `\n` in a file is a line break.
+/// The rows of a table: in each a file, and after `=>`, on its line or the next, what is expected
+/// to be said of it, between `|`. `\n` in a file is a line break.
 pub(in crate::config) fn rows(table: &str) -> Vec<(String, Vec<&str>)> {
     let mut rows = Vec::new();
     let mut file = "";
