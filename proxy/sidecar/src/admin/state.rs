@@ -7,7 +7,10 @@
 use http::{Method, StatusCode};
 
 use super::{ChangeIntent, Facts, Reply, json};
-use crate::state::{Stores, Unavailable};
+use crate::{
+    config::values::unescaped,
+    state::{Stores, Unavailable},
+};
 
 /// Answers what is below `/state`.
 pub(super) async fn answer(
@@ -44,7 +47,7 @@ pub(super) async fn answer(
     let Some(intent) = intent else {
         return ChangeIntent::missing();
     };
-    let Some(name) = decoded(name) else {
+    let Some(name) = unescaped(name) else {
         return error(
             StatusCode::BAD_REQUEST,
             "the name's percent escapes are no text",
@@ -81,21 +84,4 @@ async fn change(
 
 fn error(status: StatusCode, message: &str) -> Reply {
     json(status, &serde_json::json!({ "error": message }))
-}
-
-/// A path's segment without its percent escapes.
-fn decoded(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, after) = rest.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -19,6 +19,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::CaError;
+use crate::signing::write_pem;
 
 /// Files in which systems store their roots: Debian, Alpine and Arch; Fedora and RHEL, new and old;
 /// SUSE; BSD-like ones.
@@ -79,38 +80,13 @@ fn stamp(file: &Path) -> io::Result<Stamp> {
     Ok((facts.ino(), facts.len(), facts.modified()?))
 }
 
-/// Appends one section of PEM (RFC 7468). For a key, `text` must have room for all of it, or copies
-/// are left behind as it grows.
-pub(super) fn pem(text: &mut Vec<u8>, label: &str, der: &[u8]) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: u32| ALPHABET.get((bits & 63) as usize).copied().unwrap_or(b'=');
-    text.extend([b"-----BEGIN ", label.as_bytes(), b"-----\n"].concat());
-    for line in der.chunks(48) {
-        for three in line.chunks(3) {
-            let byte = |n: usize| u32::from(three.get(n).copied().unwrap_or(0));
-            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            let four = [
-                digit(bits >> 18),
-                digit(bits >> 12),
-                digit(bits >> 6),
-                digit(bits),
-            ];
-            let used = three.len() + 1;
-            text.extend(four.iter().take(used));
-            text.extend(std::iter::repeat_n(b'=', 4 - used));
-        }
-        text.push(b'\n');
-    }
-    text.extend([b"-----END ", label.as_bytes(), b"-----\n"].concat());
-}
-
 /// Encodes certificates as PEM, one after the other.
 pub(super) fn pem_all<'a>(
     certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>,
-) -> Vec<u8> {
-    let mut text = Vec::new();
+) -> String {
+    let mut text = String::new();
     for certificate in certificates {
-        pem(&mut text, "CERTIFICATE", certificate);
+        write_pem(&mut text, "CERTIFICATE", certificate);
     }
     text
 }
@@ -204,8 +180,8 @@ mod tests {
         fn what_is_written_as_pem_is_read_as_it_was(ders in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 1..4)) {
             let ders: Vec<CertificateDer<'_>> = ders.into_iter().map(CertificateDer::from).collect();
             let text = pem_all(&ders);
-            prop_assert!(text.split(|&b| b == b'\n').all(|line| line.len() <= 64));
-            let read: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().unwrap();
+            prop_assert!(text.lines().all(|line| line.len() <= 64));
+            let read: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(read, ders);
         }
     }
@@ -221,13 +197,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("roots.pem");
         let root = &webpki_root_certs::TLS_SERVER_ROOT_CERTS[0];
-        let mut text = b"# a comment\n".to_vec();
-        pem(&mut text, "PRIVATE KEY", b"not for apps");
-        pem(&mut text, "CERTIFICATE", root);
+        let mut text = "# a comment\n".to_owned();
+        write_pem(&mut text, "PRIVATE KEY", b"not for apps");
+        write_pem(&mut text, "CERTIFICATE", root);
         fs::write(&file, &text).unwrap();
         let roots = Roots::find(Some(&file)).read().unwrap();
         assert_eq!(roots, std::slice::from_ref(root));
-        assert!(!pem_all(&roots).windows(7).any(|w| w == b"PRIVATE"));
+        assert!(!pem_all(&roots).contains("PRIVATE"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::config::io_words;
+
 /// Reasons for which there is no CA, or for which it stays unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
@@ -109,7 +111,7 @@ fn file(
     source: &io::Error,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    write!(f, "can't {tried} {}: {}", path.display(), words(source))?;
+    write!(f, "can't {tried} {}: {}", path.display(), io_words(source))?;
     if let Some((owner, own)) = owner {
         write!(
             f,
@@ -119,17 +121,4 @@ fn file(
     f.write_str(
         "; the pod's CA needs `ca.directory` (in a pod the volume `outrigger-ca-key`) and `ca.bundle` (`outrigger-ca`) mounted writable, for its uid",
     )
-}
-
-/// Describes the reason alone, without `(os error 13)`.
-fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".into(),
-        io::ErrorKind::PermissionDenied => "permission is denied".into(),
-        io::ErrorKind::NotADirectory => "it is not a directory".into(),
-        io::ErrorKind::IsADirectory => "it is a directory".into(),
-        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
-        io::ErrorKind::StorageFull => "no space is left".into(),
-        _ => error.to_string(),
-    }
 }

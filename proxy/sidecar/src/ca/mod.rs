@@ -42,7 +42,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{self, Config},
-    signing::digest,
+    signing::{digest, write_pem},
 };
 
 mod bundle;
@@ -59,11 +59,11 @@ mod x509;
 
 pub use environment::{environment, java_options};
 pub use error::CaError;
-pub use name::canonical;
 pub use rotate::ReissueReason;
 
 use bundle::Roots;
 use issue::Key;
+use name::canonical;
 use rotate::StoredCertificate;
 use store::{Lock, Store};
 
@@ -227,9 +227,9 @@ fn key(store: &Store, lock: &Lock) -> Result<Key, CaError> {
             });
         }
         let (key, der) = Key::make()?;
-        let mut text = Zeroizing::new(Vec::with_capacity(1024));
-        bundle::pem(&mut text, "PRIVATE KEY", &der);
-        store.write_key(lock, &text)?;
+        let mut text = Zeroizing::new(String::with_capacity(1024));
+        write_pem(&mut text, "PRIVATE KEY", &der);
+        store.write_key(lock, text.as_bytes())?;
         return Ok(key);
     };
     let wrong = |why| CaError::Key {
@@ -266,9 +266,9 @@ fn settle(
     let public = roots.read()?;
     let ours = || certificates.iter().map(|stored| &stored.der);
     // The CA's own certificate comes first: should the rest fail, the next start goes on from it.
-    let mut changed = store.publish(lock, &store.ca, &bundle::pem_all(ours()))?;
+    let mut changed = store.publish(lock, &store.ca, bundle::pem_all(ours()).as_bytes())?;
     let all = || ours().chain(&public);
-    changed |= store.publish(lock, &store.bundle, &bundle::pem_all(all()))?;
+    changed |= store.publish(lock, &store.bundle, bundle::pem_all(all()).as_bytes())?;
     changed |= store.publish(lock, &store.java, &bundle::pkcs12(all()))?;
     let renewal = match plan.issue {
         Some(reason) => Renewal::Reissued(reason),

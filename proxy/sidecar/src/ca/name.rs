@@ -3,24 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use rustls::pki_types::DnsName;
-
 use super::CaError;
+use crate::config::hosts::is_name;
 
 /// Returns the canonical spelling of a host's name, or `None` for anything else: an IP address, a
 /// wildcard, a name with other characters.
 pub fn canonical(text: &str) -> Option<String> {
-    let name = text.strip_suffix('.').unwrap_or(text);
-    // An address is no name; browsers and resolvers read a number at the end as one, in whatever
-    // base (WHATWG URL, "ends in a number").
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let number = last.bytes().all(|b| b.is_ascii_digit())
-        || (last.starts_with("0x") && last.bytes().skip(2).all(|b| b.is_ascii_hexdigit()));
-    if number || name.ends_with('.') {
-        return None;
-    }
-    DnsName::try_from(name).ok()?;
-    Some(name.to_ascii_lowercase())
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    is_name(&name).then_some(name)
 }
 
 /// Returns the configured hosts in canonical spelling.

@@ -5,6 +5,7 @@
 //! at the same host is another host.
 
 use policy::ByHost;
+use rustls::pki_types::DnsName;
 
 /// One claimed host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,24 +74,17 @@ pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     is_name(&host).then_some((host, port))
 }
 
-/// Reports whether this is a DNS name, and not an address in any spelling that resolvers take
-/// (`127.1`, `0x7f000001`, `2130706433`).
-pub(super) fn is_name(host: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
-    };
+/// Reports whether this is a DNS name in lower case, and not an address in any spelling that
+/// resolvers take (`127.1`, `0x7f000001`, `2130706433`).
+pub(crate) fn is_name(host: &str) -> bool {
     // An all-digit or hexadecimal last label makes it an address (WHATWG URL, "ends in a number").
     let last = host.rsplit('.').next().unwrap_or_default();
     let number = last.bytes().all(|b| b.is_ascii_digit())
         || last
             .strip_prefix("0x")
             .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-    host.len() <= 253 && host.split('.').all(label) && !number
+    let lower = !host.bytes().any(|b| b.is_ascii_uppercase());
+    lower && !number && DnsName::try_from(host).is_ok()
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub use listen::{Listen, Others, Reach};
 pub use overload::{Overload, OverloadMemory};
 pub use overrides::Overrides;
 pub use prices::{PriceLine, PriceRates, Prices};
+pub(crate) use problems::io_words;
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
@@ -149,8 +150,8 @@ impl Config {
                 message,
             }])
         };
-        let bytes = std::fs::read(path)
-            .map_err(|e| alone(format!("can't be read: {}", check::io_words(&e))))?;
+        let bytes =
+            std::fs::read(path).map_err(|e| alone(format!("can't be read: {}", io_words(&e))))?;
         let yaml = String::from_utf8(bytes)
             .map_err(|_| alone("is not UTF-8 text; save it as UTF-8".into()))?;
         Self::parse(&yaml, &name, env, overrides)

@@ -4,7 +4,7 @@
 //! names a [`Path`], and [`locate`] reads the text once more, raising an error of its own at that
 //! path to learn the line. That costs a parse per problem, and nothing without one.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -87,6 +87,19 @@ fn without_quoted_string(text: &str) -> String {
         return format!("{}{}", &text[..start + 6], &text[end + 1..]);
     }
     text.to_owned()
+}
+
+/// Describes the reason alone, without `(os error 2)`.
+pub(crate) fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".into(),
+        io::ErrorKind::PermissionDenied => "permission is denied".into(),
+        io::ErrorKind::NotADirectory => "it is not a directory".into(),
+        io::ErrorKind::IsADirectory => "it is a directory".into(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
+        io::ErrorKind::StorageFull => "no space is left".into(),
+        _ => error.to_string(),
+    }
 }
 
 /// A place in the document.

@@ -14,7 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::signing::{self, Beside, digest};
+use crate::{
+    config::io_words,
+    signing::{self, Beside, digest},
+};
 
 /// Paths of the watched files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -271,10 +274,7 @@ fn hashed(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
 }
 
 fn unreadable(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "can't be read: permission is denied".to_owned(),
-        _ => format!("can't be read: {error}"),
-    }
+    format!("can't be read: {}", io_words(error))
 }
 
 fn content(path: &Path, metadata: &Metadata) -> Result<Hash, String> {

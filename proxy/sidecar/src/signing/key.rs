@@ -127,12 +127,7 @@ impl SecretKey {
         let key = Self::from_der(&der)?;
         // 48 bytes are 64 characters: one line, and never reallocated while it grows.
         let mut pem = Zeroizing::new(String::with_capacity(BEGIN.len() + END.len() + 67));
-        pem.push_str(BEGIN);
-        pem.push('\n');
-        BASE64.encode_string(&der[..], &mut pem);
-        pem.push('\n');
-        pem.push_str(END);
-        pem.push('\n');
+        write_pem(&mut pem, "PRIVATE KEY", &der);
         Ok((key, pem))
     }
 
@@ -181,4 +176,15 @@ impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
     }
+}
+
+/// Appends one section of PEM (RFC 7468). For a key, `text` must have room for all of it, or copies
+/// are left behind as it grows.
+pub(crate) fn write_pem(text: &mut String, label: &str, der: &[u8]) {
+    text.extend(["-----BEGIN ", label, "-----\n"]);
+    for line in der.chunks(48) {
+        BASE64.encode_string(line, text);
+        text.push('\n');
+    }
+    text.extend(["-----END ", label, "-----\n"]);
 }

@@ -18,6 +18,7 @@ mod statement;
 mod tests;
 mod trust;
 
+pub(crate) use key::write_pem;
 pub use key::{PublicKey, SecretKey};
 pub use seen::Seen;
 pub use statement::{LARGEST, Malformed, Signature, Statement, is_name};

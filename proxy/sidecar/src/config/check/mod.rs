@@ -283,14 +283,3 @@ impl Check<'_> {
         usize::try_from(self.size(at, written, default as u64)).unwrap_or(usize::MAX)
     }
 }
-
-/// The reason alone, without `(os error 2)`.
-pub(super) fn io_words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "it does not exist".into(),
-        std::io::ErrorKind::PermissionDenied => "permission is denied".into(),
-        std::io::ErrorKind::NotADirectory => "it is not a directory".into(),
-        std::io::ErrorKind::IsADirectory => "it is a directory".into(),
-        _ => error.to_string(),
-    }
-}

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use dialect::describe::Exempt;
 use policy::{Effect, OnUnseen, PolicyLimits};
 
-use super::{Check, Env, io_words};
+use super::{Check, Env};
 use crate::config::{
     Policies, Use,
     file::{self, DEFAULT, Grant, Text, WrittenUnseen, grants_there_are},
-    problems::Path,
+    problems::{Path, io_words},
 };
 use sandbox::{
     Grants,

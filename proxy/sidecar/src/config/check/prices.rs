@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Check, io_words};
+use super::Check;
 use crate::config::{
     PriceLine, PriceRates, Prices,
     file::{self, Dollars, PriceFile},
-    problems::{Path, Problem},
+    problems::{Path, Problem, io_words},
     values,
 };
 

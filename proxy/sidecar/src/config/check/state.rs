@@ -7,6 +7,7 @@ use crate::config::{
     Degrade, Redis, Secret, State, StateMemory,
     file::{self, OneOrMore, WrittenRedis},
     problems::Path,
+    values::unescaped,
 };
 
 /// Longest `state.timeout`: beyond it a slow store would stall every exchange.
@@ -332,20 +333,4 @@ fn host_and_port(place: &str) -> Option<(&str, u16)> {
             .filter(|port| *port > 0)?,
     };
     (!host.is_empty() && host.bytes().all(good)).then_some((host, port))
-}
-
-/// RFC 3986 §2.1.
-fn unescaped(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
-        out.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(out).ok()
 }

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use dialect::recognise::{Surface, recognise};
 use route::Family;
 
-use super::{Check, io_words, listen::WrittenHosts};
+use super::{Check, listen::WrittenHosts};
 use crate::config::{
     Kind, Secret, Target, Upstream,
     file::{self, Text, WrittenTarget},
-    problems::Path,
+    problems::{Path, io_words},
 };
 
 impl Check<'_> {
