@@ -7,7 +7,7 @@ use outrigger_sdk::{Decision, Dialect, Refusal, Request, json};
 use serde::Deserialize;
 
 /// The `limits:` of the configuration. What is left out is not limited.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     bytes: Option<Bytes>,
@@ -21,7 +21,7 @@ pub struct Limits {
 }
 
 /// A limit that lets something through: 0 does not.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]
 struct Most(u64);
 
@@ -37,12 +37,12 @@ impl TryFrom<u64> for Most {
 }
 
 /// A limit of things that may be forbidden altogether.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 struct Count(u64);
 
 /// Bytes: a number, or one with `KiB` or `MiB`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 struct Bytes(u64);
 
@@ -83,7 +83,7 @@ impl TryFrom<Written> for Bytes {
 }
 
 /// Bounds of the reply's length.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "OutputFile")]
 struct Output {
     most: u64,
@@ -181,88 +181,33 @@ fn thinking(request: &Request) -> u64 {
 impl Limits {
     /// True if nothing is limited.
     pub fn is_empty(&self) -> bool {
-        let Self {
-            bytes,
-            tokens,
-            messages,
-            images,
-            tools,
-            depth,
-            choices,
-            output_tokens,
-        } = self;
-        bytes.is_none()
-            && tokens.is_none()
-            && messages.is_none()
-            && images.is_none()
-            && tools.is_none()
-            && depth.is_none()
-            && choices.is_none()
-            && output_tokens.is_none()
+        *self == Self::default()
     }
 
     /// Checks a request, and bounds its output. Cheap checks come first.
     pub fn check(&self, request: &mut Request) -> Option<Decision> {
-        let over = |most: Option<u64>, got: &dyn Fn() -> u64, what: &str, status: u16| {
-            let (most, got) = (most?, got());
-            (got > most).then(|| too_much(status, what, most, got))
-        };
-        let asked = &*request;
-        over(
-            self.bytes.map(|limit| limit.0),
-            &|| asked.body_size(),
-            "bytes",
-            413,
-        )
-        .or_else(|| {
-            over(
-                self.messages.map(|limit| limit.0),
-                &|| u64::from(asked.messages()),
+        let most = |limit: Option<Most>| limit.map(|limit| limit.0);
+        let count = |limit: Option<Count>| limit.map(|limit| limit.0);
+        let bytes = self.bytes.map(|limit| limit.0);
+        let limits: [(Option<u64>, fn(&Request) -> u64, &str, u16); 7] = [
+            (bytes, Request::body_size, "bytes", 413),
+            (
+                most(self.messages),
+                |r| r.messages().into(),
                 "messages",
                 400,
-            )
-        })
-        .or_else(|| {
-            over(
-                self.images.map(|limit| limit.0),
-                &|| u64::from(asked.images()),
-                "images",
-                400,
-            )
-        })
-        .or_else(|| {
-            over(
-                self.tools.map(|limit| limit.0),
-                &|| u64::from(asked.tools()),
-                "tools",
-                400,
-            )
-        })
-        .or_else(|| {
-            over(
-                self.choices.map(|limit| limit.0),
-                &|| largest(asked, &CHOICES).unwrap_or(1),
-                "choices",
-                400,
-            )
-        })
-        .or_else(|| {
-            over(
-                self.depth.map(|limit| limit.0),
-                &|| depth(asked),
-                "levels of nested JSON",
-                400,
-            )
-        })
-        .or_else(|| {
-            over(
-                self.tokens.map(|limit| limit.0),
-                &|| asked.input_tokens(),
-                "tokens",
-                413,
-            )
-        })
-        .or_else(|| self.output(request))
+            ),
+            (count(self.images), |r| r.images().into(), "images", 400),
+            (count(self.tools), |r| r.tools().into(), "tools", 400),
+            (most(self.choices), choices, "choices", 400),
+            (most(self.depth), depth, "levels of nested JSON", 400),
+            (most(self.tokens), Request::input_tokens, "tokens", 413),
+        ];
+        let over = limits.into_iter().find_map(|(limit, count, what, status)| {
+            let (most, sent) = (limit?, count(request));
+            (sent > most).then(|| too_much(status, what, most, sent))
+        });
+        over.or_else(|| self.output(request))
     }
 
     fn output(&self, request: &mut Request) -> Option<Decision> {
@@ -274,21 +219,21 @@ impl Limits {
         };
         // Each of its requests has a limit, and perhaps a budget of thinking, of its own: none is put right unseen.
         if request.dialect() == Dialect::AnthropicBatches {
-            let asked = request.max_output_tokens();
-            let asked = asked.filter(|asked| *asked > limit.most)?;
-            return Some(too_much(400, "output tokens", limit.most, asked));
+            let most = request.max_output_tokens();
+            let sent = most.filter(|sent| *sent > limit.most)?;
+            return Some(too_much(400, "output tokens", limit.most, sent));
         }
         match largest(request, &OUTPUT) {
             None => {
                 let tokens = room(limit.default);
                 request.set_max_output_tokens(tokens);
             }
-            Some(asked) if asked > limit.most => match limit.over {
+            Some(sent) if sent > limit.most => match limit.over {
                 Over::Clamp => {
                     let tokens = room(limit.most);
                     clamp(request, tokens);
                 }
-                Over::Refuse => return Some(too_much(400, "output tokens", limit.most, asked)),
+                Over::Refuse => return Some(too_much(400, "output tokens", limit.most, sent)),
             },
             Some(_) => {}
         }
@@ -299,7 +244,7 @@ impl Limits {
 /// Puts the bound in place of more, wherever the request has written one.
 fn clamp(request: &mut Request, tokens: u64) {
     for at in OUTPUT {
-        if largest(request, &[at]).is_some_and(|asked| asked > tokens)
+        if largest(request, &[at]).is_some_and(|sent| sent > tokens)
             && request.set_parameter(at, &tokens).is_err()
         {
             request.set_max_output_tokens(tokens);
@@ -326,6 +271,10 @@ fn largest(request: &Request, pointers: &[&str]) -> Option<u64> {
         .filter_map(|pointer| request.parameter_json(pointer))
         .filter_map(number)
         .max()
+}
+
+fn choices(request: &Request) -> u64 {
+    largest(request, &CHOICES).unwrap_or(1)
 }
 
 /// Levels of nested arrays and objects. Not the proxy's own count, which is 0 for what nests deeper than the proxy reads.

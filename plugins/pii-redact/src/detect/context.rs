@@ -3,6 +3,8 @@
 //!
 //! Only used where the number itself does not decide. The nearest word that means something wins.
 
+use std::cell::OnceCell;
+
 use super::text::{before, byte, escape_before, unescaped};
 
 /// The topic that a word announces.
@@ -66,6 +68,28 @@ fn stems(first: u8) -> &'static [(&'static [u8], Topic)] {
         b'w' => &[(b"whats", Phone)],
         b'z' => &[(b"zap", Phone)],
         _ => &[],
+    }
+}
+
+/// The topic of the words before a number, read once and only where it matters.
+pub(super) struct LazyTopic<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    read: OnceCell<Option<Topic>>,
+}
+
+impl<'a> LazyTopic<'a> {
+    /// The topic of the number at `at`; nothing is read yet.
+    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self {
+            bytes,
+            at,
+            read: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn get(&self) -> Option<Topic> {
+        *self.read.get_or_init(|| topic(self.bytes, self.at))
     }
 }
 

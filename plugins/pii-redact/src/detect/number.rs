@@ -4,7 +4,7 @@
 //! Groups are read once from where a run of digits begins. The longest reading that a plan accepts
 //! wins; checksummed plans are tried before telephone numbers.
 
-use super::context::{Topic, topic};
+use super::context::{LazyTopic, Topic};
 use super::text::{before, begins, byte, digits_end, goes_on, hangs_left};
 use super::{Kind, Kinds, Span, check, ids, ip, phone};
 
@@ -141,11 +141,7 @@ fn identity(bytes: &[u8], groups: &Groups, kinds: Kinds) -> Option<Span> {
     let mut lengths = [0usize; GROUPS];
     let mut total = 0;
     let mut best = None;
-    let mut asked = Asked {
-        bytes,
-        start,
-        answer: None,
-    };
+    let topic = LazyTopic::new(bytes, start);
     for n in 1..=groups.count {
         let group = groups.digits(bytes, n - 1);
         let Some(room) = digits.get_mut(total..total + group.len()) else {
@@ -164,26 +160,11 @@ fn identity(bytes: &[u8], groups: &Groups, kinds: Kinds) -> Option<Span> {
         {
             continue;
         }
-        if let Some(kind) = plan(&digits[..total], groups, &lengths[..n], &mut asked, kinds) {
+        if let Some(kind) = plan(&digits[..total], groups, &lengths[..n], &topic, kinds) {
             best = Some(Span { start, end, kind });
         }
     }
     best
-}
-
-/// The words before a number, read once.
-struct Asked<'a> {
-    bytes: &'a [u8],
-    start: usize,
-    answer: Option<Option<Topic>>,
-}
-
-impl Asked<'_> {
-    fn topic(&mut self) -> Option<Topic> {
-        *self
-            .answer
-            .get_or_insert_with(|| topic(self.bytes, self.start))
-    }
 }
 
 /// The plan that accepts these digits in these groups.
@@ -191,7 +172,7 @@ fn plan(
     digits: &[u8],
     groups: &Groups,
     lengths: &[usize],
-    asked: &mut Asked<'_>,
+    topic: &LazyTopic<'_>,
     kinds: Kinds,
 ) -> Option<Kind> {
     let n = lengths.len();
@@ -203,30 +184,30 @@ fn plan(
                 && (groups.all(n, b'-') || groups.all(n, b' ') || groups.all(n, b'.'));
             if kinds.has(Kind::Ssn)
                 && check::ssn(digits)
-                && (grouped && asked.topic() != Some(Topic::Thing)
-                    || plain && asked.topic() == Some(Topic::Ssn))
+                && (grouped && topic.get() != Some(Topic::Thing)
+                    || plain && topic.get() == Some(Topic::Ssn))
             {
                 return Some(Kind::Ssn);
             }
             let nif = (plain || lengths == [3, 3, 3])
                 && kinds.has(Kind::PtNif)
                 && check::portuguese_nif(digits);
-            (nif && asked.topic() == Some(Topic::Nif)).then_some(Kind::PtNif)
+            (nif && topic.get() == Some(Topic::Nif)).then_some(Kind::PtNif)
         }
         11 => {
             let tax = (plain || lengths == [2, 3, 3, 3] && even || lengths == [2, 9])
                 && kinds.has(Kind::DeTax)
                 && check::german_tax(digits)
-                && (asked.topic() == Some(Topic::Tax)
+                && (topic.get() == Some(Topic::Tax)
                     || lengths == [2, 3, 3, 3]
                         && groups.all(n, b' ')
-                        && asked.topic() != Some(Topic::Phone));
+                        && topic.get() != Some(Topic::Phone));
             if tax {
                 return Some(Kind::DeTax);
             }
             let written = lengths == [3, 3, 3, 2] || lengths == [9, 2];
             let cpf = (plain || written) && kinds.has(Kind::Cpf) && check::cpf(digits);
-            (cpf && (written || !matches!(asked.topic(), Some(Topic::Thing | Topic::Phone))))
+            (cpf && (written || !matches!(topic.get(), Some(Topic::Thing | Topic::Phone))))
                 .then_some(Kind::Cpf)
         }
         14 if kinds.has(Kind::Cnpj)
@@ -236,34 +217,31 @@ fn plan(
                 || lengths == [12, 2])
             && check::cnpj(digits) =>
         {
-            let surely = !plain
-                || !matches!(
-                    asked.topic(),
-                    Some(Topic::Thing | Topic::Card | Topic::Phone)
-                );
+            let surely =
+                !plain || !matches!(topic.get(), Some(Topic::Thing | Topic::Card | Topic::Phone));
             if surely {
                 Some(Kind::Cnpj)
             } else {
-                card(digits, plain, asked, kinds)
+                card(digits, plain, topic, kinds)
             }
         }
         15 if kinds.has(Kind::FrNir)
             && (plain || lengths[0] == 1 && groups.all(n, b' ') || lengths == [13, 2])
             && check::french_nir(digits)
-            && asked.topic() != Some(Topic::Thing) =>
+            && topic.get() != Some(Topic::Thing) =>
         {
             Some(Kind::FrNir)
         }
         13..=19 if even && (plain || lengths.iter().all(|&l| (3..=7).contains(&l))) => {
-            card(digits, plain, asked, kinds)
+            card(digits, plain, topic, kinds)
         }
         _ => None,
     }
 }
 
 /// A card number; in the rare lengths, which machine-made ids share, only after a word that says so.
-fn card(digits: &[u8], plain: bool, asked: &mut Asked<'_>, kinds: Kinds) -> Option<Kind> {
+fn card(digits: &[u8], plain: bool, topic: &LazyTopic<'_>, kinds: Kinds) -> Option<Kind> {
     let usual = matches!(digits.len(), 14..=16) || !plain && digits.len() > 16;
     let fits = kinds.has(Kind::Card) && check::card(digits);
-    (fits && (usual || asked.topic() == Some(Topic::Card))).then_some(Kind::Card)
+    (fits && (usual || topic.get() == Some(Topic::Card))).then_some(Kind::Card)
 }

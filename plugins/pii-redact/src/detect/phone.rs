@@ -2,7 +2,7 @@
 //!
 //! A form that other numbers share counts only after a word such as `tel` or `ligue`.
 
-use super::context::{Topic, topic};
+use super::context::{LazyTopic, Topic};
 use super::number::Groups;
 use super::text::{before, byte, goes_on};
 use super::{Kind, Span};
@@ -42,7 +42,7 @@ pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
     let mut digits = [0u8; 24];
     let mut lengths = [0usize; 9];
     let mut total = 0;
-    let mut asked: Option<Option<Topic>> = None;
+    let topic = LazyTopic::new(bytes, start);
     let mut best = None;
     for n in 1..=groups.count {
         let group = groups.digits(bytes, n - 1);
@@ -79,16 +79,11 @@ pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
         } else if number.starts_with(b"00") && number[2] != b'0' {
             let (code, low, high) = national(&number[2..]);
             (low.max(8)..=high).contains(&(total - 2).saturating_sub(code))
-                && (n > 1
-                    || *asked.get_or_insert_with(|| topic(bytes, start)) != Some(Topic::Thing))
+                && (n > 1 || topic.get() != Some(Topic::Thing))
         } else {
             match form(number, &lengths[..n], &groups.separators[..n], paren) {
-                Form::Sure => {
-                    *asked.get_or_insert_with(|| topic(bytes, start)) != Some(Topic::Thing)
-                }
-                Form::WithWord => {
-                    *asked.get_or_insert_with(|| topic(bytes, start)) == Some(Topic::Phone)
-                }
+                Form::Sure => topic.get() != Some(Topic::Thing),
+                Form::WithWord => topic.get() == Some(Topic::Phone),
                 Form::No => false,
             }
         };
