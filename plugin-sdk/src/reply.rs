@@ -98,7 +98,7 @@ impl Delta {
         self.json
     }
 
-    /// Reports whether nothing more comes for this channel. Text that the policy held back of it
+    /// Reports whether nothing more comes for this channel. Text that the policy kept back of it
     /// has to be in this delta's replacement.
     #[must_use]
     pub fn last(&self) -> bool {

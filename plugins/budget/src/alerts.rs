@@ -15,7 +15,7 @@ use outrigger_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Held, lines::Line};
+use crate::{Reservation, lines::Line};
 
 /// The longest that one replica may take to send an alert: longer than its call may.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -81,10 +81,10 @@ impl TryFrom<Vec<f64>> for Shares {
 
 impl Alerts {
     /// Sends what is due of one budget.
-    pub(crate) fn tell(
+    pub(crate) fn send_due(
         &self,
         line: &Line,
-        held: &Held,
+        reservation: &Reservation,
         standing: &Standing,
         start: Duration,
         end: Duration,
@@ -92,14 +92,18 @@ impl Alerts {
         for share in &self.at.0 {
             // A budget that had no room for a request is used up, though what is left may not be nothing.
             let reached = standing.used as f64 >= share * standing.limit as f64
-                || (held.denied && *share == 1.0);
+                || (reservation.denied && *share == 1.0);
             if reached {
                 let name = digest([
-                    &held.ask.bucket,
+                    &reservation.ask.bucket,
                     &start.as_millis().to_string(),
                     &share.to_string(),
                 ]);
-                self.once(&name, || body(line, held, standing, *share, end), end);
+                self.once(
+                    &name,
+                    || body(line, reservation, standing, *share, end),
+                    end,
+                );
             }
         }
     }
@@ -142,10 +146,16 @@ impl Alerts {
 }
 
 /// The body that is posted. `text` is what chat services show.
-fn body(line: &Line, held: &Held, standing: &Standing, share: f64, end: Duration) -> String {
+fn body(
+    line: &Line,
+    reservation: &Reservation,
+    standing: &Standing,
+    share: f64,
+    end: Duration,
+) -> String {
     let (word, scale) = line.limit.word();
     let (spent, limit) = (standing.used as f64 / scale, standing.limit as f64 / scale);
-    let of: Vec<String> = held
+    let of: Vec<String> = reservation
         .labels
         .iter()
         .map(|(key, value)| format!("{key} {value}"))
@@ -155,7 +165,7 @@ fn body(line: &Line, held: &Held, standing: &Standing, share: f64, end: Duration
     } else {
         of.join(", ")
     };
-    let what = match held.denied && share == 1.0 {
+    let what = match reservation.denied && share == 1.0 {
         true => format!("{line} had no room for a request"),
         false => format!("{:.0} % of {line} is reached", share * 100.0),
     };
@@ -164,12 +174,12 @@ fn body(line: &Line, held: &Held, standing: &Standing, share: f64, end: Duration
         text: format!("{who}: {what} ({spent} of {limit} {word}); it begins anew at {end}"),
         event: "budget_alert",
         budget: line.to_string(),
-        of: held.labels.iter().cloned().collect(),
+        of: reservation.labels.iter().cloned().collect(),
         share,
         unit: word,
         spent,
         limit,
-        exhausted: held.denied,
+        exhausted: reservation.denied,
         period_end: end,
     };
     serde_json::to_string(&alert).unwrap_or_default()

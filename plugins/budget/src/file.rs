@@ -60,7 +60,7 @@ impl TryFrom<File> for Budget {
                 lines: Lines(lines),
                 alerts: file.alerts,
                 unpriced: file.unpriced,
-                held: Vec::new(),
+                reservations: Vec::new(),
             }),
         }
     }

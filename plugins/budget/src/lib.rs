@@ -26,7 +26,7 @@ pub struct Budget {
     alerts: Option<Alerts>,
     unpriced: Unpriced,
     /// Those that this exchange is counted in.
-    held: Vec<Held>,
+    reservations: Vec<Reservation>,
 }
 
 /// The treatment of a request whose model has no price, where a budget is in money.
@@ -40,7 +40,7 @@ enum Unpriced {
 }
 
 /// One exchange's part in a budget or breaker.
-struct Held {
+struct Reservation {
     /// Its place among the lines.
     line: usize,
     ask: Ask,
@@ -54,11 +54,11 @@ impl Policy for Budget {
     const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::END);
 
     fn on_request(&mut self, request: &mut Request) -> Decision {
-        self.held = self.lines.held(request);
+        self.reservations = self.lines.reservations(request);
         let mut exhausted: Vec<(usize, Option<Standing>)> =
             self.open_breakers().map(|at| (at, None)).collect();
         // A round more for each that turns out to have no room: from then on it only counts.
-        for _ in 0..=self.held.len() {
+        for _ in 0..=self.reservations.len() {
             if let Some(refusal) = self.give_way(request, &exhausted) {
                 metrics::count("refused", 1);
                 return refusal.into();
@@ -82,46 +82,49 @@ impl Policy for Budget {
 
     fn on_end(&mut self, _: &Outcome) {
         let asks: Vec<Ask> = self
-            .held
+            .reservations
             .iter()
-            .map(|held| held.ask.clone().amount(0))
+            .map(|reservation| reservation.ask.clone().amount(0))
             .collect();
         let Ok(standings) = limits::peek(&asks) else {
             return;
         };
-        for (held, standing) in self.held.iter().zip(&standings) {
-            let line = &self.lines[held.line];
+        for (reservation, standing) in self.reservations.iter().zip(&standings) {
+            let line = &self.lines[reservation.line];
             let Some((start, end)) = line.window.period(clock::now()) else {
                 continue; // a breaker
             };
-            line.show(&held.labels, standing, start, end);
+            line.show(&reservation.labels, standing, start, end);
             if let Some(alerts) = &self.alerts {
-                alerts.tell(line, held, standing, start, end);
+                alerts.send_due(line, reservation, standing, start, end);
             }
         }
     }
 }
 
 impl Budget {
-    /// Indices into `held` of the breakers that are open.
+    /// Indices into `reservations` of the breakers that are open.
     fn open_breakers(&self) -> impl Iterator<Item = usize> {
-        self.held.iter().enumerate().filter_map(|(at, held)| {
-            self.lines[held.line].cool_down?;
-            // One that can't be read counts as closed; the budgets still hold.
-            matches!(values::get(&held.breaker()), Ok(Some(_))).then_some(at)
-        })
+        self.reservations
+            .iter()
+            .enumerate()
+            .filter_map(|(at, reservation)| {
+                self.lines[reservation.line].cool_down?;
+                // One that can't be read counts as closed; the budgets still hold.
+                matches!(values::get(&reservation.breaker()), Ok(Some(_))).then_some(at)
+            })
     }
 
     fn open(&self, exhausted: &[(usize, Option<Standing>)]) {
         for (at, _) in exhausted {
-            let held = &self.held[*at];
-            let line = &self.lines[held.line];
+            let reservation = &self.reservations[*at];
+            let line = &self.lines[reservation.line];
             if let Some(time) = line.cool_down {
-                let _ = values::set(&held.breaker(), b"open", Some(time.0));
+                let _ = values::set(&reservation.breaker(), b"open", Some(time.0));
                 metrics::count("breaker_opened", 1);
                 log::warn(&format!(
                     "`{}` went over {line}: it is held back for {time}",
-                    held.ask.bucket
+                    reservation.ask.bucket
                 ));
             }
         }
@@ -135,19 +138,25 @@ impl Budget {
     ) -> Option<Refusal> {
         for (at, standing) in exhausted {
             // A request that is larger than the whole budget says nothing of what is left of it.
-            self.held[*at].denied = standing.is_none_or(|standing| standing.wait().is_some());
-            let line = &self.lines[self.held[*at].line];
+            self.reservations[*at].denied =
+                standing.is_none_or(|standing| standing.wait().is_some());
+            let line = &self.lines[self.reservations[*at].line];
             if line.downgrade.is_none() {
                 return Some(refusal(request, line, standing.as_ref()));
             }
         }
-        let before = self.held.iter().any(|held| held.ask.soft);
+        let before = self
+            .reservations
+            .iter()
+            .any(|reservation| reservation.ask.soft);
         for (at, _) in exhausted {
-            self.held[*at].ask.soft = true;
+            self.reservations[*at].ask.soft = true;
         }
         // The first in the list decides.
         let (at, _) = exhausted.first().filter(|_| !before)?;
-        let model = self.lines[self.held[*at].line].downgrade.as_deref()?;
+        let model = self.lines[self.reservations[*at].line]
+            .downgrade
+            .as_deref()?;
         if request.model() != Some(model) {
             request.set_model(model);
             request.set_reply_header("x-outrigger-budget", "downgraded");
@@ -160,17 +169,17 @@ impl Budget {
     fn asks(&self, request: &Request) -> Vec<Ask> {
         let counted =
             self.unpriced == Unpriced::Refuse || request.estimate(Unit::Microusd).is_some();
-        self.held
+        self.reservations
             .iter()
-            .map(|held| match held.ask.unit {
-                Unit::Microusd if !counted => held.ask.clone().amount(0),
-                _ => held.ask.clone(),
+            .map(|reservation| match reservation.ask.unit {
+                Unit::Microusd if !counted => reservation.ask.clone().amount(0),
+                _ => reservation.ask.clone(),
             })
             .collect()
     }
 }
 
-impl Held {
+impl Reservation {
     /// The value that stands while its breaker is open.
     fn breaker(&self) -> String {
         format!("open/{}", digest([&self.ask.bucket]))

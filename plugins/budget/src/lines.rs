@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Deref, time::Duration};
 
-use crate::Held;
+use crate::Reservation;
 use outrigger_sdk::{
     Request, Unit, digest,
     limits::{Ask, Standing, Window},
@@ -68,9 +68,9 @@ impl Deref for Lines {
 
 impl Lines {
     /// Those that a request belongs to.
-    pub(crate) fn held(&self, request: &Request) -> Vec<Held> {
-        let holds = |(_, line): &(usize, &Line)| line.conditions.holds(request);
-        let held = |(at, line): (usize, &Line)| Held {
+    pub(crate) fn reservations(&self, request: &Request) -> Vec<Reservation> {
+        let applies = |(_, line): &(usize, &Line)| line.conditions.holds(request);
+        let reservation = |(at, line): (usize, &Line)| Reservation {
             line: at,
             ask: Ask::new(
                 format!("{}{}", line.bucket, line.per.name(request)),
@@ -81,7 +81,11 @@ impl Lines {
             labels: line.per.labels(request),
             denied: false,
         };
-        self.iter().enumerate().filter(holds).map(held).collect()
+        self.iter()
+            .enumerate()
+            .filter(applies)
+            .map(reservation)
+            .collect()
     }
 }
 

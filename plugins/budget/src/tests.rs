@@ -235,7 +235,7 @@ fn a_budget_in_tokens_needs_no_price() {
 }
 
 #[test]
-fn a_request_that_is_larger_than_the_whole_budget_is_told_so_and_alerts_nobody() {
+fn a_request_that_is_larger_than_the_whole_budget_is_refused_as_such_and_alerts_nobody() {
     let sent = webhook(200);
     let bench = budget(json!({ "budgets": [daily()], "alerts": { "url": "https://hooks.test/" } }));
     assert!(
@@ -282,7 +282,7 @@ fn a_breaker_may_downgrade_for_its_time() {
 }
 
 #[test]
-fn gauges_tell_what_is_spent_and_where_it_leads() {
+fn gauges_show_what_is_spent_and_where_it_leads() {
     let bench = budget(json!({ "budgets": [daily(), { "tokens": 100_000, "every": "week" }] }));
     set_clock(Duration::from_secs(20_000 * DAY + 6 * 3600));
     spend(&bench, "a", 4.0);
@@ -312,7 +312,7 @@ fn gauges_tell_what_is_spent_and_where_it_leads() {
     assert_eq!(
         of("forecast_usd"),
         100.0,
-        "nothing is foretold from less than a hundredth of the day"
+        "nothing is forecast from less than a hundredth of the day"
     );
 }
 

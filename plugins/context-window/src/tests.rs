@@ -212,7 +212,7 @@ fn a_note_never_stands_for_a_text_that_went() {
 }
 
 #[test]
-fn the_last_turns_and_the_first_message_stay_where_asked_for() {
+fn the_last_turns_and_the_first_message_stay_where_configured() {
     let list: Vec<Value> = (0..20)
         .flat_map(|turn| {
             [
@@ -285,7 +285,7 @@ fn models_have_budgets_of_their_own_and_others_none() {
 }
 
 #[test]
-fn what_can_not_be_made_to_fit_goes_on_or_is_refused_as_told() {
+fn what_can_not_be_made_to_fit_goes_on_or_is_refused_as_configured() {
     let request = || Request::chat("m").user(&words(1000, 1));
     assert_eq!(
         bench(json!({ "budget": 100 })).request(request()).decision,

@@ -232,7 +232,7 @@ fn a_conversation_keeps_its_model_from_turn_to_turn_and_others_may_get_another()
 }
 
 #[test]
-fn a_conversation_keeps_its_model_while_its_system_prompt_changes_and_is_told_by_all_of_its_first_message()
+fn a_conversation_keeps_its_model_while_its_system_prompt_changes_and_is_known_by_all_of_its_first_message()
  {
     let ask = |hash: u32, topic: u32, turns: usize| {
         let mut messages = vec![json!({ "role": "user", "content": [

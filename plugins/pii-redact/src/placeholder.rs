@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_a_value_share_six_characters_and_are_still_told_apart() {
+    fn spellings_of_a_value_share_six_characters_and_are_still_distinct() {
         let mut vault = Vault::new(b"key");
         let (plain, loud) = (
             vault.issue("EMAIL", "ana@x.com"),

@@ -17,7 +17,7 @@ const SPACES: usize = 2;
 /// One channel of a reply: the text in hand, and how deep its JSON is quoted.
 #[derive(Debug, Default, Clone)]
 pub struct Channel {
-    held: String,
+    pending: String,
     depth: json::Depth,
 }
 
@@ -44,14 +44,14 @@ impl Channel {
         last: bool,
         arguments: bool,
     ) -> Option<String> {
-        if self.held.is_empty() && !text.bytes().any(|b| matches!(b, b'[' | b'\\')) {
+        if self.pending.is_empty() && !text.bytes().any(|b| matches!(b, b'[' | b'\\')) {
             self.depth.read(text);
             return None;
         }
-        let held = std::mem::take(&mut self.held);
-        let changed = !held.is_empty();
+        let pending = std::mem::take(&mut self.pending);
+        let changed = !pending.is_empty();
         let all = if changed {
-            held + text
+            pending + text
         } else {
             text.to_owned()
         };
@@ -82,7 +82,7 @@ impl Channel {
         }
         let end = open.unwrap_or(all.len());
         self.release(&all[done..end], &mut out);
-        all[end..].clone_into(&mut self.held);
+        all[end..].clone_into(&mut self.pending);
         (changed || replaced || open.is_some()).then_some(out)
     }
 
@@ -106,8 +106,8 @@ impl Channel {
     }
 
     /// Bytes in hand.
-    pub fn held(&self) -> usize {
-        self.held.len()
+    pub fn pending(&self) -> usize {
+        self.pending.len()
     }
 }
 
@@ -302,23 +302,23 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_held_than_a_bent_placeholder_is_long() {
+    fn no_more_waits_than_a_bent_placeholder_is_long() {
         let (vault, mail, _) = vault();
         let mut channel = Channel::default();
         for c in format!("[[[[[[ a[ [ [{mail} [ \\\\\\\\\\ [[EMAIL_ text").chars() {
             channel.push(&vault, &c.to_string(), false, false);
-            assert!(channel.held() <= mail.len() + 2 * SPACES + 5 * BACKSLASHES);
+            assert!(channel.pending() <= mail.len() + 2 * SPACES + 5 * BACKSLASHES);
         }
-        assert_eq!(channel.held(), 0);
+        assert_eq!(channel.pending(), 0);
     }
 
     #[test]
-    fn what_can_be_no_placeholder_of_this_exchange_is_not_held() {
+    fn what_can_be_no_placeholder_of_this_exchange_does_not_wait() {
         let (vault, ..) = vault();
         for text in ["[1", "[[CARD", "[[EMAIL_ ", "a [x", "[link](", "- [ ] t"] {
             let mut channel = Channel::default();
             channel.push(&vault, text, false, false);
-            assert_eq!(channel.held(), 0, "{text}");
+            assert_eq!(channel.pending(), 0, "{text}");
         }
     }
 

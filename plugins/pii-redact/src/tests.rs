@@ -227,9 +227,9 @@ fn a_reply_that_is_json_gets_values_back_as_json() {
     assert_eq!(restored["answer"]["key"], *key);
     let raw: Value = serde_json::from_str(restored["raw"].as_str().unwrap()).unwrap();
     assert_eq!(raw["key"], *key);
-    let fenced =
+    let block =
         format!("Here it is:\n```json\n{{\"key\": \"{hidden}\"}}\n```\nThe key is \"{hidden}\".");
-    let restored = bench.reply(&request, Place::Assistant, &fenced).unwrap();
+    let restored = bench.reply(&request, Place::Assistant, &block).unwrap();
     let escaped = json!(key).to_string();
     assert_eq!(
         restored,
@@ -351,8 +351,8 @@ fn the_operator_s_key_makes_placeholders_that_every_process_shares() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_its_key() {
-    for (config, told) in [
+fn a_wrong_configuration_is_refused_with_its_key() {
+    for (config, expected) in [
         (json!({ "modes": "mask" }), "modes"),
         (json!({ "mode": "hide" }), "mode"),
         (json!({ "detect": [] }), "detect"),
@@ -382,6 +382,6 @@ fn a_wrong_configuration_is_told_with_its_key() {
         ),
     ] {
         let error = Bench::<PiiRedact>::new(&config).map(|_| ()).unwrap_err();
-        assert!(error.contains(told), "{config}: {error}");
+        assert!(error.contains(expected), "{config}: {error}");
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     limits::Limits,
     matcher::Patterns,
     pattern::Node,
-    replies::{OnUrl, Watch},
+    replies::{Checks, OnUrl},
     signs::{Sign, Tables},
     urls::Hosts,
 };
@@ -260,7 +260,7 @@ impl TryFrom<Config> for PromptGuard {
         let patterns = |several: Option<Several>| {
             several.map_or_else(Patterns::default, |Several(patterns)| patterns)
         };
-        let replies = Watch {
+        let replies = Checks {
             deny: patterns(replies.deny),
             urls: replies.urls,
             hosts: replies.hosts,

@@ -28,7 +28,7 @@ use outrigger_sdk::{
 use config::{Action, Config};
 use limits::Limits;
 use matcher::{Matcher, Patterns};
-use replies::{Channel, Watch};
+use replies::{Channel, Checks};
 use signs::{Scan, Suspicion, Tables};
 
 /// The policy, and what one exchange has seen.
@@ -43,7 +43,7 @@ pub struct PromptGuard {
     /// `None`: signs are not looked for.
     threshold: Option<u32>,
     places: Places,
-    replies: Watch,
+    replies: Checks,
     channels: Vec<Channel>,
 }
 

@@ -30,7 +30,7 @@ pub enum OnUrl {
 
 /// The things to look for.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub struct Checks {
     /// Denied patterns.
     pub deny: Patterns,
     /// The treatment of addresses; `None`: they are not looked at.
@@ -41,7 +41,7 @@ pub struct Watch {
     pub threshold: Option<u32>,
 }
 
-impl Watch {
+impl Checks {
     /// True if there is nothing to look for.
     pub fn is_idle(&self) -> bool {
         self.deny.is_empty() && self.urls.is_none() && self.threshold.is_none()
@@ -56,7 +56,7 @@ pub struct Channel {
     matcher: Matcher,
     scan: Scan,
     /// The text that has not gone yet, from `from` to `at`.
-    held: String,
+    pending: String,
     from: usize,
     at: usize,
     /// Up to here no address carries data.
@@ -72,7 +72,7 @@ impl Channel {
             number,
             matcher: Matcher::default(),
             scan: Scan::new(false),
-            held: String::new(),
+            pending: String::new(),
             from: 0,
             at: 0,
             clear: 0,
@@ -86,18 +86,18 @@ impl Channel {
     /// The reply is to end.
     pub fn push(
         &mut self,
-        watch: &Watch,
+        checks: &Checks,
         tables: &Tables,
         delta: &mut Delta,
     ) -> Result<(), Refusal> {
-        self.patterns(watch, delta.text(), delta.last())?;
-        if let Some(threshold) = watch.threshold {
+        self.patterns(checks, delta.text(), delta.last())?;
+        if let Some(threshold) = checks.threshold {
             self.signs(tables, threshold, delta.text(), delta.last())?;
         }
-        self.held.push_str(delta.text());
-        match watch.urls {
+        self.pending.push_str(delta.text());
+        match checks.urls {
             Some(action) if delta.place() == Place::Assistant => {
-                self.addresses(watch, action, delta.last())?
+                self.addresses(checks, action, delta.last())?
             }
             _ => self.clear = self.at,
         }
@@ -108,19 +108,19 @@ impl Channel {
         Ok(())
     }
 
-    fn patterns(&mut self, watch: &Watch, text: &str, last: bool) -> Result<(), Refusal> {
+    fn patterns(&mut self, checks: &Checks, text: &str, last: bool) -> Result<(), Refusal> {
         let mut hit = false;
         for c in text.chars() {
             let at = self.at;
-            if !watch.deny.is_empty() {
+            if !checks.deny.is_empty() {
                 self.matcher
-                    .feed_written(&watch.deny, c, at, &mut |_| hit = true);
+                    .feed_written(&checks.deny, c, at, &mut |_| hit = true);
             }
             self.at += c.len_utf8();
         }
-        if last && !watch.deny.is_empty() {
+        if last && !checks.deny.is_empty() {
             self.matcher
-                .finish(&watch.deny, self.at, &mut |_| hit = true);
+                .finish(&checks.deny, self.at, &mut |_| hit = true);
         }
         match hit {
             true => Err(refused(
@@ -153,13 +153,13 @@ impl Channel {
         }
     }
 
-    fn addresses(&mut self, watch: &Watch, action: OnUrl, last: bool) -> Result<(), Refusal> {
+    fn addresses(&mut self, checks: &Checks, action: OnUrl, last: bool) -> Result<(), Refusal> {
         loop {
             let seen = self.clear - self.from;
             match urls::look(
-                self.held.get(seen..).unwrap_or_default(),
+                self.pending.get(seen..).unwrap_or_default(),
                 last,
-                &watch.hosts,
+                &checks.hosts,
             ) {
                 Look::Clear(bytes) => {
                     self.clear += bytes;
@@ -172,8 +172,8 @@ impl Channel {
                     ));
                 }
                 Look::Leak(start, end) => {
-                    let rest = self.held.split_off(seen + end);
-                    let mut gone = std::mem::replace(&mut self.held, rest);
+                    let rest = self.pending.split_off(seen + end);
+                    let mut gone = std::mem::replace(&mut self.pending, rest);
                     // A link's text stays, with the bracket that closes it.
                     let link = gone
                         .get(seen + start..)
@@ -207,14 +207,14 @@ impl Channel {
             return out;
         }
         let cut = self
-            .held
+            .pending
             .floor_char_boundary(limit.saturating_sub(self.from));
         self.from += cut;
-        if cut == self.held.len() && out.is_empty() {
-            return std::mem::take(&mut self.held);
+        if cut == self.pending.len() && out.is_empty() {
+            return std::mem::take(&mut self.pending);
         }
-        let rest = self.held.split_off(cut);
-        out.push_str(&std::mem::replace(&mut self.held, rest));
+        let rest = self.pending.split_off(cut);
+        out.push_str(&std::mem::replace(&mut self.pending, rest));
         out
     }
 }

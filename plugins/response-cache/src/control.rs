@@ -43,13 +43,13 @@ impl Control {
             }
             request.set_header(OWN, "");
         }
-        for (name, asked, refresh) in SYNONYMS {
+        for (name, wanted, refresh) in SYNONYMS {
             let Some(value) = request.header(name) else {
                 continue;
             };
-            let asked = value.trim().eq_ignore_ascii_case(asked);
-            control.refresh |= asked && refresh;
-            control.bypass |= asked && !refresh;
+            let set = value.trim().eq_ignore_ascii_case(wanted);
+            control.refresh |= set && refresh;
+            control.bypass |= set && !refresh;
             request.set_header(name, "");
         }
         control

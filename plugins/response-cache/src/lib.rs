@@ -80,13 +80,13 @@ impl ResponseCache {
         match found {
             Ok(Found::Kept(entry)) if control.allows(entry.age()) => {
                 metrics::count("hits", 1);
-                told(request, "hit", &entry);
+                report(request, "hit", &entry);
                 request.set_reply_header("age", &entry.age().as_secs().to_string());
                 Decision::serve(key)
             }
             Ok(Found::UnderWay(entry)) => {
                 metrics::count("joined", 1);
-                told(request, "joined", &entry);
+                report(request, "joined", &entry);
                 // Should the other exchange fail, this one goes on, and its reply is kept instead.
                 self.keep(&key);
                 Decision::serve(key)
@@ -116,7 +116,7 @@ impl ResponseCache {
     }
 }
 
-fn told(request: &mut Request, what: &str, entry: &Entry) {
+fn report(request: &mut Request, what: &str, entry: &Entry) {
     request.set_reply_header("x-outrigger-cache", what);
     request.set_reply_header("x-outrigger-cache-entry", &entry.id);
 }

@@ -83,7 +83,7 @@ fn an_equal_request_is_answered_with_the_kept_reply_for_its_time_and_says_so() {
 }
 
 #[test]
-fn how_an_answer_is_sent_and_whose_it_is_in_the_providers_books_make_no_difference() {
+fn how_an_answer_is_sent_and_whose_it_is_in_the_providers_accounts_make_no_difference() {
     let bench = cache(json!({}));
     assert_eq!(ran(&bench, chat(json!({}))), "miss");
     let other = json!({ "stream": true, "stream_options": { "include_usage": true }, "user": "u", "metadata": { "a": "b" } });

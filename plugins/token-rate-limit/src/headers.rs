@@ -18,7 +18,7 @@ const UNITS: [(Unit, &str); 4] = [
 ];
 
 /// Adds the headers to the answer.
-pub(crate) fn tell<'a>(
+pub(crate) fn set<'a>(
     request: &mut Request,
     standings: impl Iterator<Item = (&'a Rule, &'a Standing)>,
 ) {

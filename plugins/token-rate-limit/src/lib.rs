@@ -123,7 +123,7 @@ impl TokenRateLimit {
     fn decide(&self, request: &mut Request, rules: &[&Rule], standings: &[Standing]) -> Decision {
         let stand = || rules.iter().copied().zip(standings);
         if self.headers {
-            headers::tell(request, stand().filter(|(rule, _)| !rule.is_soft()));
+            headers::set(request, stand().filter(|(rule, _)| !rule.is_soft()));
         }
         // Who can never be served is refused before who has to wait, and who waits longest before
         // the others.

@@ -231,7 +231,7 @@ fn an_openai_sdk_reads_how_the_limits_stand_from_every_answer() {
     assert_eq!(
         headers(from("a", 900)),
         ["1000", "750", "15s", "10", "9", "6m0s"],
-        "a refusal tells them too"
+        "a refusal has them too"
     );
 }
 
@@ -268,7 +268,7 @@ fn headers_can_be_left_to_the_provider() {
 }
 
 #[test]
-fn a_request_that_can_never_be_served_is_told_so_and_not_to_come_back() {
+fn a_request_that_can_never_be_served_is_refused_as_such_and_not_to_come_back() {
     let exchange = tokens_per_tenant().request(from("a", 1001));
     let refusal = refused(&exchange);
     assert_eq!((refusal.status, refusal.retry_after_ms), (429, None));
@@ -284,16 +284,16 @@ fn a_request_that_can_never_be_served_is_told_so_and_not_to_come_back() {
 }
 
 #[test]
-fn a_soft_rule_only_tells() {
+fn a_soft_rule_only_reports() {
     let bench =
         limiter(json!([{ "per": "tenant", "tokens": 1000, "every": "1m", "mode": "soft" }]));
-    let told = |exchange: Exchange<TokenRateLimit>| {
+    let warning = |exchange: Exchange<TokenRateLimit>| {
         assert_eq!(exchange.decision, Decision::Forward);
         exchange.request.reply_header("x-outrigger-soft-limit")
     };
-    assert_eq!(told(bench.request(from("a", 900))), None);
+    assert_eq!(warning(bench.request(from("a", 900))), None);
     assert_eq!(
-        told(bench.request(from("a", 900))).unwrap(),
+        warning(bench.request(from("a", 900))).unwrap(),
         "exceeded; 1000 tokens per tenant every 1m"
     );
     assert_eq!(

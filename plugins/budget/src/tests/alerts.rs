@@ -43,7 +43,7 @@ fn bodies(sent: &Rc<RefCell<Vec<Call>>>) -> Vec<Value> {
 }
 
 #[test]
-fn each_share_is_told_once_a_period_after_the_app_has_its_answer() {
+fn each_share_is_reported_once_a_period_after_the_app_has_its_answer() {
     let sent = webhook(204);
     let bench = alerted();
     set_clock(Duration::from_secs(20_000 * DAY));
@@ -87,7 +87,7 @@ fn each_share_is_told_once_a_period_after_the_app_has_its_answer() {
 }
 
 #[test]
-fn a_budget_that_refuses_is_told_of_as_used_up_though_a_little_is_left() {
+fn a_budget_that_refuses_is_reported_as_used_up_though_a_little_is_left() {
     let sent = webhook(200);
     let bench = alerted();
     spend(&bench, "a", 7.0);

@@ -328,7 +328,7 @@ fn code_and_hashes_are_no_secrets() {
 }
 
 #[test]
-fn only_the_kinds_asked_for_are_found() {
+fn only_the_listed_kinds_are_found() {
     let mut spans = Vec::new();
     scan(
         "ana@x.com 203.0.113.7",

@@ -90,7 +90,7 @@ fn patterns_know_neither_case_nor_accents() {
 }
 
 #[test]
-fn several_patterns_are_told_apart() {
+fn several_patterns_are_distinguished() {
     let found = hits(&["ab", "b+c", "x$"], "abbc x");
     let of = |pattern| {
         found

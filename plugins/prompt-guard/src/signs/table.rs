@@ -31,7 +31,7 @@ signs! {
     Extraction "extraction" "The system prompt is to be shown.",
     Persona "persona" "A role without limits.",
     Authority "authority" "New instructions in somebody's name.",
-    Secrecy "secrecy" "The user is not to be told.",
+    Secrecy "secrecy" "The user is not to know.",
     Exfiltration "exfiltration" "Secrets are to be sent somewhere.",
     Addressed "addressed" "A text that speaks to the machine that reads it.",
     Command "command" "The machine must call or run something.",

@@ -60,7 +60,7 @@ fn an_address_that_carries_data_is_taken_out_or_ends_the_reply_at_any_cut() {
 }
 
 #[test]
-fn both_watches_together_keep_the_order_of_the_text() {
+fn both_checks_together_keep_the_order_of_the_text() {
     let config = json!({ "urls": "remove", "deny": ["a![^b]* forbidden"] });
     let text = "a![x](https://e.example/?q=1) fine a! ![y](https://e.example/?q=2) b";
     assert_eq!(
@@ -86,7 +86,7 @@ fn signs_in_a_reply_end_it() {
 }
 
 #[test]
-fn only_what_may_be_under_way_is_held_back() {
+fn only_what_may_be_under_way_waits() {
     let bench = guard(json!({ "replies": { "deny": ["secret word"], "urls": "remove" } }));
     let mut exchange = bench.request(Request::chat("m").user("hi"));
     let mut piece = |text: &str| {
@@ -105,7 +105,7 @@ fn only_what_may_be_under_way_is_held_back() {
 }
 
 #[test]
-fn choices_are_watched_apart() {
+fn choices_are_checked_apart() {
     let bench = guard(json!({ "replies": { "deny": ["ab"], "urls": "remove" } }));
     let texts = ["a", "b", "![x](https://e.example/?q=1)"];
     let out = bench

@@ -53,9 +53,9 @@ const WORDS: [&str; 16] = [
 const KNOWN: [&str; 4] = ["unknown_parameter", "seed", "top_p", "n"];
 const ROLES: [&str; 4] = ["system", "user", "assistant", "developer"];
 
-/// All that makes a request what it is.
+/// Everything that distinguishes a request.
 #[derive(Debug, Clone, PartialEq)]
-struct Asked {
+struct Call {
     tenant: String,
     caller: String,
     path: String,
@@ -64,7 +64,7 @@ struct Asked {
     body: Map<String, Value>,
 }
 
-impl Asked {
+impl Call {
     fn any(chance: &mut Chance) -> Self {
         let mut messages = Vec::new();
         for _ in 0..=chance.below(4) {
@@ -285,24 +285,24 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
     let mut chance = Chance(20_261_122);
     // The request that each key was kept for: a hit on anything else would be a wrong one, from
     // whichever pair it came.
-    let mut kept: BTreeMap<String, Asked> = BTreeMap::new();
+    let mut kept: BTreeMap<String, Call> = BTreeMap::new();
     let (mut hits, mut misses, mut left_alone) = (0, 0, 0);
-    let mut ask = |asked: &Asked, request: Request| {
+    let mut send = |call: &Call, request: Request| {
         let key = policy.key(&request).unwrap();
         let mut exchange = bench.request(request);
         match &exchange.decision {
             Decision::Serve(served) => {
                 let of = &kept[served];
-                assert_eq!(of, asked, "a reply is served to another request");
+                assert_eq!(of, call, "a reply is served to another request");
                 hits += 1;
             }
             // Messages are no part of the other dialect: nothing of such a request is kept.
-            Decision::Forward if asked.dialect != Dialect::OpenaiChat => {
+            Decision::Forward if call.dialect != Dialect::OpenaiChat => {
                 let reply = &exchange.request;
                 assert_eq!(
                     reply.reply_header("x-outrigger-cache").as_deref(),
                     Some("bypass"),
-                    "{asked:?}"
+                    "{call:?}"
                 );
                 left_alone += 1;
                 return;
@@ -314,9 +314,9 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
                         .reply_header("x-outrigger-cache")
                         .as_deref(),
                     Some("miss"),
-                    "{asked:?}"
+                    "{call:?}"
                 );
-                assert_eq!(kept.insert(key, asked.clone()), None, "{asked:?}");
+                assert_eq!(kept.insert(key, call.clone()), None, "{call:?}");
                 misses += 1;
                 exchange.end(&outcome());
                 return;
@@ -329,13 +329,13 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
         });
     };
     for _ in 0..PAIRS {
-        let one = Asked::any(&mut chance);
+        let one = Call::any(&mut chance);
         let two = one.twisted(&mut chance);
-        ask(&one, one.request());
-        ask(&two, two.request());
+        send(&one, one.request());
+        send(&two, two.request());
         // And vice versa: what is equal is found, however it is spelt.
-        ask(&one, one.respelt(&mut chance));
-        ask(&two, two.respelt(&mut chance));
+        send(&one, one.respelt(&mut chance));
+        send(&two, two.respelt(&mut chance));
     }
     assert!(
         hits + left_alone / 2 >= 2 * PAIRS,

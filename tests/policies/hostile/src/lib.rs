@@ -97,7 +97,7 @@ fn harm(act: Act) -> bool {
         Act::Loop => loop {
             black_box(0);
         },
-        Act::Trap => panic!("as told"),
+        Act::Trap => panic!("as requested"),
         Act::Grow => {
             let mut taken = Vec::new();
             loop {

@@ -78,8 +78,8 @@ fn misbehave(how: &str) {
 fn capabilities(how: &str, request: &Request) {
     match how {
         "values" => {
-            let told = values::increment("n", 2, 0);
-            request.set_tag("values", &format!("{told:?}"));
+            let result = values::increment("n", 2, 0);
+            request.set_tag("values", &format!("{result:?}"));
         }
         "fetch" => {
             let call = fetch::Call {
@@ -89,8 +89,8 @@ fn capabilities(how: &str, request: &Request) {
                 body: vec![],
                 timeout_ms: 0,
             };
-            let told = fetch::send(&call).map(|answer| answer.status);
-            request.set_tag("fetch", &format!("{told:?}"));
+            let result = fetch::send(&call).map(|answer| answer.status);
+            request.set_tag("fetch", &format!("{result:?}"));
         }
         _ => {}
     }
@@ -182,9 +182,9 @@ impl Guest for Unruly {
                     .iter()
                     .map(|h| format!("{}={}", h.name, h.value))
                     .collect();
-                let asked = request.header("Authorization").join(",");
+                let authorization = request.header("Authorization").join(",");
                 Decision::Reply(Reply {
-                    text: format!("{} {asked} {}", dump.join(" "), request.path()),
+                    text: format!("{} {authorization} {}", dump.join(" "), request.path()),
                 })
             }
             "body" => Decision::Reply(Reply {
