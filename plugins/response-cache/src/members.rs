@@ -21,461 +21,213 @@ pub(crate) const fn of(dialect: Dialect) -> &'static [Member] {
     }
 }
 
+/// Lists members by the shape of their values: `Plain => model seed;`.
+macro_rules! members {
+    ($($shape:expr => $($name:ident)+;)+) => {
+        &[$($((stringify!($name), &$shape),)+)+]
+    };
+}
+
 /// Tools that the app runs itself, in OpenAI's and Anthropic's spelling.
-static TOOLS: Shape = Each(&Object(&[
-    ("type", &Word(&["function", "custom"])),
-    ("name", &Plain),
-    ("description", &Plain),
-    ("parameters", &Any),
-    ("input_schema", &Any),
-    ("input_examples", &Any),
-    ("output_schema", &Any),
-    ("format", &Any),
-    ("strict", &Plain),
-    ("defer_loading", &Plain),
-    ("eager_input_streaming", &Plain),
-    ("cache_control", &Any),
-    ("function", &Any),
-    ("custom", &Any),
-]));
+static TOOLS: Shape = Each(&Object(members! {
+    Word(&["function", "custom"]) => type;
+    Plain => name description strict defer_loading eager_input_streaming;
+    Any =>
+        parameters input_schema input_examples output_schema format cache_control function custom;
+}));
 
 /// A document or a sound that stands in the request itself.
-const INLINE: &[Member] = &[
-    ("file_data", &Inline),
-    ("filename", &Plain),
-    ("data", &Inline),
-    ("format", &Plain),
-];
+const INLINE: &[Member] = members! { Inline => file_data data; Plain => filename format; };
 
 /// The amount of thinking of the model, in OpenAI's and OpenRouter's words.
-static REASONING: Shape = Object(&[
-    ("effort", &Plain),
-    ("summary", &Plain),
-    ("generate_summary", &Plain),
-    ("max_tokens", &Plain),
-    ("exclude", &Plain),
-    ("enabled", &Plain),
-]);
+static REASONING: Shape = Object(members! {
+    Plain => effort summary generate_summary max_tokens exclude enabled;
+});
 
 /// The same in Anthropic's.
-static THINKING: Shape = Object(&[
-    ("type", &Word(&["enabled", "disabled", "adaptive", "auto"])),
-    ("budget_tokens", &Plain),
-    ("display", &Plain),
-    ("clear_thinking", &Plain),
-]);
+static THINKING: Shape = Object(members! {
+    Word(&["enabled", "disabled", "adaptive", "auto"]) => type;
+    Plain => budget_tokens display clear_thinking;
+});
 
-static STREAM_OPTIONS: Shape = Object(&[
-    ("include_usage", &Plain),
-    ("include_obfuscation", &Plain),
-    ("continuous_usage_stats", &Plain),
-]);
+static STREAM_OPTIONS: Shape = Object(members! {
+    Plain => include_usage include_obfuscation continuous_usage_stats;
+});
 
 /// The choice of the app's own tool that is to be called.
-static TOOL_CHOICE: Shape = Text(&Object(&[
-    (
-        "type",
-        &Word(&[
-            "auto",
-            "any",
-            "none",
-            "tool",
-            "function",
-            "custom",
-            "allowed_tools",
-        ]),
-    ),
-    ("name", &Plain),
-    ("function", &Any),
-    ("custom", &Any),
-    ("disable_parallel_tool_use", &Plain),
-    ("mode", &Plain),
-    ("tools", &TOOLS),
-    (
-        "allowed_tools",
-        &Object(&[("mode", &Plain), ("tools", &TOOLS)]),
-    ),
-]));
+static TOOL_CHOICE: Shape = Text(&Object(members! {
+    Word(&["auto", "any", "none", "tool", "function", "custom", "allowed_tools"]) => type;
+    Plain => name disable_parallel_tool_use mode;
+    Any => function custom;
+    TOOLS => tools;
+    Object(members! { Plain => mode; TOOLS => tools; }) => allowed_tools;
+}));
 
-const CHAT: &[Member] = &[
-    ("model", &Plain),
-    ("messages", &Each(&With(&["role"], CHAT_MESSAGE))),
-    ("temperature", &Plain),
-    ("top_p", &Plain),
-    ("top_k", &Plain),
-    ("top_a", &Plain),
-    ("min_p", &Plain),
-    ("typical_p", &Plain),
-    ("seed", &Plain),
-    ("random_seed", &Plain),
-    ("n", &Any),
-    ("max_tokens", &Any),
-    ("max_completion_tokens", &Plain),
-    ("min_tokens", &Plain),
-    ("stop", &Any),
-    ("stop_token_ids", &Plain),
-    ("ignore_eos", &Plain),
-    ("skip_special_tokens", &Plain),
-    ("presence_penalty", &Plain),
-    ("frequency_penalty", &Plain),
-    ("repetition_penalty", &Plain),
-    ("length_penalty", &Plain),
-    ("logit_bias", &Any),
-    ("logprobs", &Plain),
-    ("top_logprobs", &Plain),
-    ("response_format", &Any),
-    ("tools", &TOOLS),
-    ("tool_choice", &TOOL_CHOICE),
-    ("parallel_tool_calls", &Plain),
-    ("functions", &Any),
-    ("function_call", &Any),
-    ("reasoning_effort", &Any),
-    ("reasoning_format", &Plain),
-    ("include_reasoning", &Plain),
-    ("reasoning", &REASONING),
-    ("thinking", &THINKING),
-    ("verbosity", &Plain),
-    ("prompt_mode", &Plain),
-    ("safe_prompt", &Plain),
-    ("prediction", &Any),
-    ("modalities", &Each(&Word(&["text"]))),
-    ("stream", &Plain),
-    ("stream_options", &STREAM_OPTIONS),
-    ("user", &Any),
-    ("metadata", &Any),
-    ("store", &Plain),
-    ("service_tier", &Plain),
-    ("safety_identifier", &Plain),
-    ("prompt_cache_key", &Plain),
-    ("prompt_cache_retention", &Plain),
-    ("prompt_cache_options", &Any),
-    ("background", &Off),
-    ("enable_search", &Off),
-];
+const CHAT: &[Member] = members! {
+    Each(&With(&["role"], CHAT_MESSAGE)) => messages;
+    Plain =>
+        model temperature top_p top_k top_a min_p typical_p seed random_seed max_completion_tokens
+        min_tokens stop_token_ids ignore_eos skip_special_tokens presence_penalty frequency_penalty
+        repetition_penalty length_penalty logprobs top_logprobs parallel_tool_calls
+        reasoning_format include_reasoning verbosity prompt_mode safe_prompt stream store
+        service_tier safety_identifier prompt_cache_key prompt_cache_retention;
+    Any =>
+        n max_tokens stop logit_bias response_format functions function_call reasoning_effort
+        prediction user metadata prompt_cache_options;
+    TOOLS => tools;
+    TOOL_CHOICE => tool_choice;
+    REASONING => reasoning;
+    THINKING => thinking;
+    Each(&Word(&["text"])) => modalities;
+    STREAM_OPTIONS => stream_options;
+    Off => background enable_search;
+};
 
-const CHAT_MESSAGE: &[Member] = &[
-    ("role", &Plain),
-    ("name", &Plain),
-    ("content", &Text(&Object(CHAT_PART))),
-    ("refusal", &Plain),
-    ("tool_calls", &Any),
-    ("tool_call_id", &Plain),
-    ("function_call", &Any),
-    ("reasoning", &Plain),
-    ("reasoning_content", &Plain),
-    ("reasoning_details", &Any),
-    ("annotations", &Any),
-    ("prefix", &Plain),
-    ("partial", &Plain),
-    ("cache_control", &Any),
-];
+const CHAT_MESSAGE: &[Member] = members! {
+    Plain => role name refusal tool_call_id reasoning reasoning_content prefix partial;
+    Text(&Object(CHAT_PART)) => content;
+    Any => tool_calls function_call reasoning_details annotations cache_control;
+};
 
-const CHAT_PART: &[Member] = &[
-    (
-        "type",
-        &Word(&["text", "refusal", "thinking", "input_audio", "file"]),
-    ),
-    ("text", &Plain),
-    ("refusal", &Plain),
-    ("thinking", &Any),
-    ("input_audio", &Object(INLINE)),
-    ("file", &Object(INLINE)),
-    ("cache_control", &Any),
-    ("prompt_cache_breakpoint", &Any),
-];
+const CHAT_PART: &[Member] = members! {
+    Word(&["text", "refusal", "thinking", "input_audio", "file"]) => type;
+    Plain => text refusal;
+    Any => thinking cache_control prompt_cache_breakpoint;
+    Object(INLINE) => input_audio file;
+};
 
-const RESPONSES: &[Member] = &[
-    ("model", &Plain),
-    ("input", &Text(&With(&["type", "role"], ITEM))),
-    ("instructions", &Plain),
-    ("temperature", &Plain),
-    ("top_p", &Plain),
-    ("max_output_tokens", &Plain),
-    ("max_tool_calls", &Plain),
-    ("parallel_tool_calls", &Plain),
-    ("tools", &TOOLS),
-    ("tool_choice", &TOOL_CHOICE),
-    ("text", &Object(&[("format", &Any), ("verbosity", &Plain)])),
-    ("reasoning", &REASONING),
-    ("include", &Plain),
-    ("truncation", &Plain),
-    ("top_logprobs", &Plain),
-    ("stream", &Plain),
-    ("stream_options", &STREAM_OPTIONS),
-    ("store", &Plain),
-    ("user", &Any),
-    ("metadata", &Any),
-    ("safety_identifier", &Plain),
-    ("prompt_cache_key", &Plain),
-    ("prompt_cache_retention", &Plain),
-    ("prompt_cache_options", &Any),
-    ("service_tier", &Plain),
-    ("background", &Off),
-];
+const RESPONSES: &[Member] = members! {
+    Text(&With(&["type", "role"], ITEM)) => input;
+    Plain =>
+        model instructions temperature top_p max_output_tokens max_tool_calls parallel_tool_calls
+        include truncation top_logprobs stream store safety_identifier prompt_cache_key
+        prompt_cache_retention service_tier;
+    TOOLS => tools;
+    TOOL_CHOICE => tool_choice;
+    Object(members! { Any => format; Plain => verbosity; }) => text;
+    REASONING => reasoning;
+    STREAM_OPTIONS => stream_options;
+    Any => user metadata prompt_cache_options;
+    Off => background;
+};
 
-const ITEM: &[Member] = &[
-    (
-        "type",
-        &Word(&[
-            "message",
-            "function_call",
-            "function_call_output",
-            "custom_tool_call",
-            "custom_tool_call_output",
-            "reasoning",
-        ]),
-    ),
-    ("role", &Plain),
-    ("content", &Text(&Object(ITEM_PART))),
-    ("id", &Plain),
-    ("status", &Plain),
-    ("phase", &Plain),
-    ("call_id", &Plain),
-    ("name", &Plain),
-    ("namespace", &Plain),
-    ("arguments", &Plain),
-    ("input", &Plain),
-    ("output", &Text(&Object(ITEM_PART))),
-    ("summary", &Text(&Object(ITEM_PART))),
-    ("encrypted_content", &Plain),
-];
+const ITEM: &[Member] = members! {
+    Word(&[
+        "message", "function_call", "function_call_output", "custom_tool_call",
+        "custom_tool_call_output", "reasoning",
+    ]) => type;
+    Plain => role id status phase call_id name namespace arguments input encrypted_content;
+    Text(&Object(ITEM_PART)) => content output summary;
+};
 
-const ITEM_PART: &[Member] = &[
-    (
-        "type",
-        &Word(&[
-            "input_text",
-            "output_text",
-            "text",
-            "refusal",
-            "summary_text",
-            "reasoning_text",
-            "input_file",
-            "input_audio",
-        ]),
-    ),
-    ("text", &Plain),
-    ("refusal", &Plain),
-    ("annotations", &Any),
-    ("logprobs", &Any),
-    ("file_data", &Inline),
-    ("filename", &Plain),
-    ("detail", &Plain),
-    ("input_audio", &Object(INLINE)),
-    ("prompt_cache_breakpoint", &Any),
-];
+const ITEM_PART: &[Member] = members! {
+    Word(&[
+        "input_text", "output_text", "text", "refusal", "summary_text", "reasoning_text",
+        "input_file", "input_audio",
+    ]) => type;
+    Plain => text refusal filename detail;
+    Any => annotations logprobs prompt_cache_breakpoint;
+    Inline => file_data;
+    Object(INLINE) => input_audio;
+};
 
-const COMPLETIONS: &[Member] = &[
-    ("model", &Plain),
-    ("prompt", &Plain),
-    ("suffix", &Plain),
-    ("echo", &Plain),
-    ("best_of", &Plain),
-    ("n", &Plain),
-    ("max_tokens", &Plain),
-    ("min_tokens", &Plain),
-    ("temperature", &Plain),
-    ("top_p", &Plain),
-    ("top_k", &Plain),
-    ("min_p", &Plain),
-    ("seed", &Plain),
-    ("random_seed", &Plain),
-    ("stop", &Plain),
-    ("stop_token_ids", &Plain),
-    ("ignore_eos", &Plain),
-    ("skip_special_tokens", &Plain),
-    ("presence_penalty", &Plain),
-    ("frequency_penalty", &Plain),
-    ("repetition_penalty", &Plain),
-    ("logit_bias", &Any),
-    ("logprobs", &Plain),
-    ("response_format", &Any),
-    ("stream", &Plain),
-    ("stream_options", &STREAM_OPTIONS),
-    ("user", &Any),
-    ("metadata", &Any),
-    ("service_tier", &Plain),
-];
+const COMPLETIONS: &[Member] = members! {
+    Plain =>
+        model prompt suffix echo best_of n max_tokens min_tokens temperature top_p top_k min_p seed
+        random_seed stop stop_token_ids ignore_eos skip_special_tokens presence_penalty
+        frequency_penalty repetition_penalty logprobs stream service_tier;
+    Any => logit_bias response_format user metadata;
+    STREAM_OPTIONS => stream_options;
+};
 
-const EMBEDDINGS: &[Member] = &[
-    ("model", &Plain),
-    ("input", &Plain),
-    ("dimensions", &Plain),
-    ("output_dimension", &Plain),
-    ("output_dtype", &Plain),
-    ("encoding_format", &Plain),
-    ("input_type", &Plain),
-    ("truncate", &Plain),
-    ("truncation", &Plain),
-    ("user", &Any),
-    ("metadata", &Any),
-];
+const EMBEDDINGS: &[Member] = members! {
+    Plain =>
+        model input dimensions output_dimension output_dtype encoding_format input_type truncate
+        truncation;
+    Any => user metadata;
+};
 
-const MESSAGES: &[Member] = &[
-    ("model", &Plain),
-    ("messages", &Each(&With(&["role"], MESSAGE))),
-    ("system", &Text(&Object(BLOCK))),
-    ("max_tokens", &Plain),
-    ("temperature", &Plain),
-    ("top_p", &Plain),
-    ("top_k", &Plain),
-    ("stop_sequences", &Plain),
-    ("stream", &Plain),
-    ("metadata", &Any),
-    ("tools", &TOOLS),
-    ("tool_choice", &TOOL_CHOICE),
-    ("thinking", &THINKING),
-    (
-        "output_config",
-        &Object(&[("effort", &Plain), ("format", &Any)]),
-    ),
-    ("output_format", &Any),
-    ("service_tier", &Plain),
-    ("inference_geo", &Plain),
-    ("speed", &Plain),
-    ("cache_control", &Any),
-    ("anthropic_version", &Plain),
-    ("anthropic_beta", &Plain),
-];
+const MESSAGES: &[Member] = members! {
+    Each(&With(&["role"], MESSAGE)) => messages;
+    Plain =>
+        model max_tokens temperature top_p top_k stop_sequences stream service_tier inference_geo
+        speed anthropic_version anthropic_beta;
+    Text(&Object(BLOCK)) => system;
+    Any => metadata output_format cache_control;
+    TOOLS => tools;
+    TOOL_CHOICE => tool_choice;
+    THINKING => thinking;
+    Object(members! { Plain => effort; Any => format; }) => output_config;
+};
 
-const MESSAGE: &[Member] = &[("role", &Plain), ("content", &Text(&Object(BLOCK)))];
+const MESSAGE: &[Member] = members! { Plain => role; Text(&Object(BLOCK)) => content; };
 
-const BLOCK: &[Member] = &[
-    (
-        "type",
-        &Word(&[
-            "text",
-            "thinking",
-            "redacted_thinking",
-            "tool_use",
-            "tool_result",
-            "document",
-            "search_result",
-        ]),
-    ),
-    ("text", &Plain),
-    ("thinking", &Plain),
-    ("signature", &Plain),
-    ("data", &Plain),
-    ("id", &Plain),
-    ("name", &Plain),
-    ("input", &Any),
-    ("tool_use_id", &Plain),
-    ("is_error", &Plain),
-    ("content", &Text(&Object(INNER_BLOCK))),
-    ("source", &DOCUMENT),
-    ("title", &Plain),
-    ("context", &Plain),
-    ("citations", &Any),
-    ("cache_control", &Any),
-];
+const BLOCK: &[Member] = members! {
+    Word(&[
+        "text", "thinking", "redacted_thinking", "tool_use", "tool_result", "document",
+        "search_result",
+    ]) => type;
+    Plain => text thinking signature data id name tool_use_id is_error title context;
+    Any => input citations cache_control;
+    Text(&Object(INNER_BLOCK)) => content;
+    DOCUMENT => source;
+};
 
 /// The blocks in a tool's result, or in a search result that the app brings along.
-const INNER_BLOCK: &[Member] = &[
-    ("type", &Word(&["text", "document", "search_result"])),
-    ("text", &Plain),
-    ("source", &DOCUMENT),
-    ("title", &Plain),
-    ("context", &Plain),
-    (
-        "content",
-        &Text(&Object(&[
-            ("type", &Word(&["text"])),
-            ("text", &Plain),
-            ("citations", &Any),
-            ("cache_control", &Any),
-        ])),
-    ),
-    ("citations", &Any),
-    ("cache_control", &Any),
-];
+const INNER_BLOCK: &[Member] = members! {
+    Word(&["text", "document", "search_result"]) => type;
+    Plain => text title context;
+    DOCUMENT => source;
+    Text(&Object(members! {
+        Word(&["text"]) => type;
+        Plain => text;
+        Any => citations cache_control;
+    })) => content;
+    Any => citations cache_control;
+};
 
-/// A document whose text or bytes are in the request; for a search result, the name of where it is from.
-static DOCUMENT: Shape = Text(&Object(&[
-    ("type", &Word(&["text", "base64", "content"])),
-    ("media_type", &Plain),
-    ("data", &Plain),
-    (
-        "content",
-        &Text(&Object(&[
-            ("type", &Word(&["text"])),
-            ("text", &Plain),
-            ("cache_control", &Any),
-        ])),
-    ),
-]));
+/// A document whose text or bytes are in the request; for a search result, the name of where it is
+/// from.
+static DOCUMENT: Shape = Text(&Object(members! {
+    Word(&["text", "base64", "content"]) => type;
+    Plain => media_type data;
+    Text(&Object(members! {
+        Word(&["text"]) => type;
+        Plain => text;
+        Any => cache_control;
+    })) => content;
+}));
 
-const GEMINI: &[Member] = &[
-    ("model", &Plain),
-    ("contents", &Each(&Object(CONTENT))),
-    ("systemInstruction", &Object(CONTENT)),
-    ("tools", &Each(&Object(&[("functionDeclarations", &Any)]))),
-    (
-        "toolConfig",
-        &Object(&[(
-            "functionCallingConfig",
-            &Object(&[
-                ("mode", &Plain),
-                ("allowedFunctionNames", &Plain),
-                ("streamFunctionCallArguments", &Plain),
-            ]),
-        )]),
-    ),
-    ("safetySettings", &Any),
-    ("generationConfig", &Object(GENERATION)),
-    ("labels", &Any),
-];
+const GEMINI: &[Member] = members! {
+    Plain => model;
+    Each(&Object(CONTENT)) => contents;
+    Object(CONTENT) => systemInstruction;
+    Each(&Object(members! { Any => functionDeclarations; })) => tools;
+    Object(members! {
+        Object(members! {
+            Plain => mode allowedFunctionNames streamFunctionCallArguments;
+        }) => functionCallingConfig;
+    }) => toolConfig;
+    Any => safetySettings labels;
+    Object(GENERATION) => generationConfig;
+};
 
-const CONTENT: &[Member] = &[("role", &Plain), ("parts", &Each(&Object(PART)))];
+const CONTENT: &[Member] = members! { Plain => role; Each(&Object(PART)) => parts; };
 
-const PART: &[Member] = &[
-    ("text", &Plain),
-    ("thought", &Plain),
-    ("thoughtSignature", &Plain),
-    ("partMetadata", &Any),
-    (
-        "inlineData",
-        &Object(&[
-            ("mimeType", &Plain),
-            ("data", &Inline),
-            ("displayName", &Plain),
-        ]),
-    ),
-    (
-        "functionCall",
-        &Object(&[("id", &Plain), ("name", &Plain), ("args", &Any)]),
-    ),
-    (
-        "functionResponse",
-        &Object(&[("id", &Plain), ("name", &Plain), ("response", &Any)]),
-    ),
-];
+const PART: &[Member] = members! {
+    Plain => text thought thoughtSignature;
+    Any => partMetadata;
+    Object(members! { Plain => mimeType displayName; Inline => data; }) => inlineData;
+    Object(members! { Plain => id name; Any => args; }) => functionCall;
+    Object(members! { Plain => id name; Any => response; }) => functionResponse;
+};
 
-const GENERATION: &[Member] = &[
-    ("temperature", &Plain),
-    ("topP", &Plain),
-    ("topK", &Plain),
-    ("candidateCount", &Plain),
-    ("maxOutputTokens", &Plain),
-    ("stopSequences", &Plain),
-    ("seed", &Plain),
-    ("presencePenalty", &Plain),
-    ("frequencyPenalty", &Plain),
-    ("responseLogprobs", &Plain),
-    ("logprobs", &Plain),
-    ("responseMimeType", &Plain),
-    ("responseSchema", &Any),
-    ("responseJsonSchema", &Any),
-    ("_responseJsonSchema", &Any),
-    ("responseModalities", &Each(&Word(&["TEXT"]))),
-    ("mediaResolution", &Plain),
-    (
-        "thinkingConfig",
-        &Object(&[
-            ("thinkingBudget", &Plain),
-            ("thinkingLevel", &Plain),
-            ("includeThoughts", &Plain),
-        ]),
-    ),
-    ("enableAffectiveDialog", &Plain),
-];
+const GENERATION: &[Member] = members! {
+    Plain =>
+        temperature topP topK candidateCount maxOutputTokens stopSequences seed presencePenalty
+        frequencyPenalty responseLogprobs logprobs responseMimeType mediaResolution
+        enableAffectiveDialog;
+    Any => responseSchema responseJsonSchema _responseJsonSchema;
+    Each(&Word(&["TEXT"])) => responseModalities;
+    Object(members! { Plain => thinkingBudget thinkingLevel includeThoughts; }) => thinkingConfig;
+};
