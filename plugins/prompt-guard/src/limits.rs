@@ -178,6 +178,9 @@ fn thinking(request: &Request) -> u64 {
     budgets.filter(|_| !off).max().unwrap_or(0)
 }
 
+/// The most, what counts it, its name, and the status of a refusal.
+type Limit = (Option<u64>, fn(&Request) -> u64, &'static str, u16);
+
 impl Limits {
     /// True if nothing is limited.
     pub fn is_empty(&self) -> bool {
@@ -189,7 +192,7 @@ impl Limits {
         let most = |limit: Option<Most>| limit.map(|limit| limit.0);
         let count = |limit: Option<Count>| limit.map(|limit| limit.0);
         let bytes = self.bytes.map(|limit| limit.0);
-        let limits: [(Option<u64>, fn(&Request) -> u64, &str, u16); 7] = [
+        let limits: [Limit; 7] = [
             (bytes, Request::body_size, "bytes", 413),
             (
                 most(self.messages),

@@ -1,7 +1,8 @@
 //! Requests that are never answered from the cache: where an equal request may rightly get another
 //! answer, or the answer is more than its text.
 //!
-//! A request is cached where all of it is *known* to be pure: [`members`] lists what is, and anything else is a reason of its own.
+//! A request is cached where all of it is *known* to be pure: [`members`] lists what is, and
+//! anything else is a reason of its own.
 
 use outrigger_sdk::{Dialect, Request, metrics};
 
@@ -13,43 +14,26 @@ use crate::{
 /// Larger bodies are not walked: in bytes. Nobody sends the same megabyte twice by chance.
 const LARGEST: u64 = 1 << 20;
 
-/// Members and words that are known to be no part of a pure request, without case and underscores, and why.
-const IMPURE: [(&str, &str); 35] = [
-    ("conversation", "state"),
-    ("previousresponseid", "state"),
-    ("prompt", "state"),
-    ("cachedcontent", "state"),
-    ("container", "state"),
-    ("mcpservers", "state"),
-    ("background", "state"),
-    ("itemreference", "state"),
-    ("datasources", "state"),
-    ("contextmanagement", "state"),
-    ("websearchoptions", "state"),
-    ("searchparameters", "state"),
-    ("enablesearch", "state"),
-    ("websearch", "state"),
-    ("plugins", "state"),
-    ("connectors", "state"),
-    ("retrievalconfig", "state"),
-    ("models", "state"),
-    ("file", "files"),
-    ("fileid", "files"),
-    ("fileids", "files"),
-    ("fileurl", "files"),
-    ("fileuri", "files"),
-    ("filedata", "files"),
-    ("url", "files"),
-    ("documenturl", "files"),
-    ("containerupload", "files"),
-    ("audio", "audio"),
-    ("speechconfig", "audio"),
-    ("audiourl", "audio"),
-    ("image", "images"),
-    ("imageurl", "images"),
-    ("inputimage", "images"),
-    ("imageconfig", "images"),
-    ("video", "images"),
+/// Members and words that are known to be no part of a pure request, without case and underscores,
+/// by the reason.
+#[rustfmt::skip] // a table
+const IMPURE: [(&str, &[&str]); 4] = [
+    ("state", &[
+        "conversation", "previousresponseid", "prompt", "cachedcontent", "container", "mcpservers",
+        "background", "itemreference", "datasources", "contextmanagement", "websearchoptions",
+        "searchparameters", "enablesearch", "websearch", "plugins", "connectors",
+        "retrievalconfig", "models",
+    ]),
+    ("files", &[
+        "file", "fileid", "fileids", "fileurl", "fileuri", "filedata", "url", "documenturl",
+        "containerupload",
+    ]),
+    ("audio", &[
+        "audio", "speechconfig", "audiourl",
+    ]),
+    ("images", &[
+        "image", "imageurl", "inputimage", "imageconfig", "video",
+    ]),
 ];
 
 /// Members that are counted by their name; all others as `other`, for a policy has 32 metrics at the most.
@@ -172,22 +156,15 @@ fn reason(unknown: Unknown) -> Reason {
     if unknown.name.is_empty() {
         return "ambiguous".into();
     }
-    let plain: String = unknown
-        .name
-        .chars()
-        .filter(|c| *c != '_')
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+    let plain = plain(&unknown.name);
     let counted = COUNTED
         .iter()
         .find(|name| name.bytes().filter(|byte| *byte != b'_').eq(plain.bytes()));
     metrics::count(&format!("member_{}", counted.unwrap_or(&"other")), 1);
-    let impure = IMPURE.iter().find(|(name, _)| *name == plain);
-    let word = match (impure, unknown.top.as_str()) {
-        (_, "tools") => "tools",
-        (_, "modalities") => "audio",
-        (Some((_, word)), _) => word,
-        (None, _) => "unknown",
+    let word = match unknown.top.as_str() {
+        "tools" => "tools",
+        "modalities" => "audio",
+        _ => impure_by(&plain).unwrap_or("unknown"),
     };
     Reason {
         word,
@@ -204,6 +181,16 @@ fn searches(model: &str) -> bool {
 /// True if no operator may say of a member that it is pure: one that is known not to be stays out
 /// of the cache.
 pub(crate) fn impure(member: &str) -> bool {
-    let plain = member.replace('_', "").to_ascii_lowercase();
-    IMPURE.iter().any(|(name, _)| *name == plain)
+    impure_by(&plain(member)).is_some()
+}
+
+/// The reason why a member, given as [`plain`] writes it, is known not to be pure.
+fn impure_by(plain: &str) -> Option<&'static str> {
+    let (reason, _) = IMPURE.iter().find(|(_, names)| names.contains(&plain))?;
+    Some(reason)
+}
+
+/// A member's name without case and underscores.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_ascii_lowercase()
 }
