@@ -6,49 +6,22 @@
 
 use crate::{
     encoded,
-    fold::{Folded, Unseen, fold},
-    matcher::{Hit, Matcher},
-    words::{
-        Word,
-        class::{self, ORDERS, PROMPT, ROLE, URGENT},
-    },
+    fold::{Folded, fold},
+    matcher::Matcher,
+    words::{Word, class},
 };
 
+mod hidden;
+mod letters;
 mod table;
 
-use table::{COUNT, ENDS, MARKS, RULES, Rule};
+use hidden::Hidden;
+use letters::Line;
+use table::{COUNT, MARKS};
 pub use table::{Sign, Tables};
 
 /// Words within which signs add up.
 const NEAR: u32 = 400;
-
-/// The class of a byte for the fast scan.
-enum Kind {
-    Letter,
-    /// It stands between words and begins no mark.
-    Cut,
-    /// It takes a closer look.
-    Other,
-}
-
-fn kind(tables: &Tables, byte: u8) -> Kind {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
-        b' '
-        | b'\n'
-        | b'"'..=b'#'
-        | b'%'..=b'&'
-        | b'('..=b'/'
-        | b':'..=b'?'
-        | b'['..=b'`'
-        | b'{'..=b'~'
-            if !tables.marks.may_begin(char::from(byte)) =>
-        {
-            Kind::Cut
-        }
-        _ => Kind::Other,
-    }
-}
 
 /// The suspicion that a text raises.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,35 +65,6 @@ pub struct Scan {
     hidden: Hidden,
 }
 
-/// The words of a line so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct Line {
-    words: u32,
-    /// Classes of the first one, and of all.
-    first: u64,
-    all: u64,
-}
-
-/// The characters that were not drawn.
-#[derive(Debug, Clone, Copy, Default)]
-struct Hidden {
-    last: Option<char>,
-    tags: u32,
-    /// Tags that may still be a flag's: England's is six of them.
-    flag: u32,
-    selectors: u32,
-    /// Zero-width characters in a row.
-    zero_width: u32,
-    /// Runs of them inside words.
-    torn: u32,
-}
-
-impl Hidden {
-    const fn is_idle(&self) -> bool {
-        self.zero_width == 0 && self.selectors == 0
-    }
-}
-
 impl Scan {
     /// A fresh text. `lenient`: quoted instructions weigh less, for people ask about what they read.
     pub fn new(lenient: bool) -> Self {
@@ -149,56 +93,6 @@ impl Scan {
             scan.decoded(tables, &hidden);
         }
         scan.finish(tables)
-    }
-
-    /// Takes the next stretch: the same as each character by itself, but faster over words and what stands between them. That no mark
-    /// begins with an ASCII letter makes it possible.
-    fn text(&mut self, tables: &Tables, text: &str) {
-        let mut at = 0;
-        while let Some(byte) = text.as_bytes().get(at) {
-            let kind = if self.matcher.is_idle() && self.hidden.is_idle() {
-                kind(tables, *byte)
-            } else {
-                Kind::Other
-            };
-            match kind {
-                Kind::Letter => {
-                    if self.word.length == 0 {
-                        if self.gap > 1 {
-                            self.end_spelt(tables);
-                        }
-                        self.spelt_letter = Some(char::from(byte | 0x20));
-                    }
-                    at += self
-                        .word
-                        .take_all(text.as_bytes().get(at..).unwrap_or_default());
-                    let last = text
-                        .as_bytes()
-                        .get(at - 1)
-                        .map(|byte| char::from(byte | 0x20));
-                    self.passed(last);
-                }
-                Kind::Cut => {
-                    let c = char::from(*byte);
-                    self.cut(tables, c);
-                    self.passed(Some(c));
-                    at += 1;
-                }
-                Kind::Other => {
-                    let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else {
-                        return;
-                    };
-                    self.feed(tables, c);
-                    at += c.len_utf8();
-                }
-            }
-        }
-    }
-
-    fn passed(&mut self, last: Option<char>) {
-        self.hidden.last = last;
-        self.hidden.flag = 0;
-        self.matcher.skip(last);
     }
 
     /// Takes the next character.
@@ -230,198 +124,6 @@ impl Scan {
     /// The suspicion so far.
     pub const fn so_far(&self) -> Suspicion {
         self.best
-    }
-
-    fn drawn(&mut self, tables: &Tables, c: char, folded: char) {
-        if !self.hidden.is_idle() {
-            if self.hidden.zero_width > 0
-                && c.is_ascii_alphabetic()
-                && self
-                    .hidden
-                    .last
-                    .is_some_and(|last| last.is_ascii_alphabetic())
-            {
-                self.hidden.torn += 1;
-                if self.hidden.torn == 3 {
-                    self.sign(tables, Sign::ZeroWidth, 5);
-                }
-            }
-            self.hidden.zero_width = 0;
-            self.hidden.selectors = 0;
-        }
-        self.hidden.flag = if c == '\u{1f3f4}' { 7 } else { 0 };
-        self.hidden.last = Some(c);
-        self.letters(tables, folded);
-        let mut hits = 0;
-        let mut note = |hit: Hit| hits |= 1_u32 << (hit.pattern % 32);
-        self.matcher.feed(&tables.marks, folded, 0, &mut note);
-        if hits != 0 {
-            self.marks(tables, hits);
-        }
-    }
-
-    fn hidden(&mut self, tables: &Tables, how: Unseen) {
-        match how {
-            Unseen::ZeroWidth => {
-                self.hidden.zero_width += 1;
-                if self.hidden.zero_width == 8 {
-                    self.sign(tables, Sign::HiddenText, 10);
-                }
-            }
-            Unseen::Selector => {
-                self.hidden.selectors += 1;
-                if self.hidden.selectors == 4 {
-                    self.sign(tables, Sign::HiddenText, 10);
-                }
-            }
-            Unseen::Override => self.sign(tables, Sign::Direction, 6),
-            Unseen::Mark => {}
-        }
-    }
-
-    fn tag(&mut self, tables: &Tables, letter: char) {
-        if self.hidden.flag > 1 {
-            self.hidden.flag -= 1;
-            return;
-        }
-        self.hidden.tags += 1;
-        if self.hidden.tags == 2 {
-            self.sign(tables, Sign::HiddenText, 10);
-        }
-        self.letters(tables, letter);
-    }
-
-    /// Puts words together and looks each up.
-    fn letters(&mut self, tables: &Tables, c: char) {
-        let letter = match c {
-            'a'..='z' => c,
-            // Digits that pass for letters. A number becomes no word by it.
-            '0' => 'o',
-            '1' => 'i',
-            '3' => 'e',
-            '4' | '@' => 'a',
-            '5' | '$' => 's',
-            '7' => 't',
-            '\'' => return,
-            c if c.is_ascii_digit() || !c.is_ascii() && !is_cut(c) => '\0',
-            c => return self.cut(tables, c),
-        };
-        if self.word.length == 0 && self.gap > 1 {
-            self.end_spelt(tables);
-        }
-        self.word.take(letter);
-        if self.word.length == 1 {
-            self.spelt_letter = Some(letter);
-        }
-    }
-
-    /// A character between words.
-    fn cut(&mut self, tables: &Tables, c: char) {
-        match std::mem::take(&mut self.word) {
-            Word { length: 0, .. } => self.gap += 1,
-            Word { length: 1, .. } => {
-                self.position += u32::from(self.spelt.length == 0);
-                if let Some(letter) = self.spelt_letter {
-                    self.spelt.take(letter);
-                }
-                self.gap = 1;
-            }
-            word => {
-                self.end_spelt(tables);
-                self.found_word(tables, word);
-                self.gap = 1;
-            }
-        }
-        if c == '"' || c == '`' {
-            self.quote = match self.quote {
-                None => Some(self.position + 1),
-                Some(_) => None,
-            };
-        } else if c == '\n' {
-            self.quote = None;
-            self.line = Line::default();
-        } else if c == ':' {
-            self.heading(tables);
-        } else if matches!(c, '.' | '!' | '?') {
-            self.line = Line::default();
-        }
-    }
-
-    /// `system prompt:`, `new instructions for the assistant:`: what stands before a colon, at the beginning of a line.
-    fn heading(&mut self, tables: &Tables) {
-        let Line { words, first, all } = self.line;
-        if words <= 3 && first & ROLE != 0 {
-            self.sign(tables, Sign::RoleLine, 4);
-        }
-        if words <= 6 && all & URGENT != 0 && all & (ORDERS | PROMPT) != 0 {
-            self.sign(tables, Sign::Authority, 6);
-        }
-    }
-
-    fn end_spelt(&mut self, tables: &Tables) {
-        let spelt = std::mem::take(&mut self.spelt);
-        if spelt.length >= 4 {
-            self.found_word(tables, spelt);
-        }
-    }
-
-    fn found_word(&mut self, tables: &Tables, word: Word) {
-        self.position += 1;
-        let classes = word.classes(&tables.words);
-        if self.line.words == 0 {
-            self.line.first = classes;
-        }
-        self.line.words += 1;
-        self.line.all |= classes;
-        if classes == 0 {
-            return;
-        }
-        let mut rest = classes;
-        while rest != 0 {
-            if let Some(last) = self.last.get_mut(rest.trailing_zeros() as usize) {
-                *last = self.position;
-            }
-            rest &= rest - 1;
-        }
-        if classes & ENDS == 0 {
-            return;
-        }
-        for Rule(sign, weight, needs, within) in RULES {
-            if needs.last().is_some_and(|last| last & classes != 0)
-                && let Some(first) = self.in_order(needs)
-                && self.position - first <= *within
-            {
-                let quoted = self.lenient && self.quote.is_some_and(|quote| first >= quote);
-                let weight = if quoted { weight * 6 / 10 } else { *weight };
-                self.sign(tables, *sign, weight);
-            }
-        }
-    }
-
-    /// The place of the first of these words, if they stand in this order.
-    fn in_order(&self, needs: &[u64]) -> Option<u32> {
-        let mut after = self.position + 1;
-        for (at, need) in needs.iter().enumerate().rev() {
-            let mut latest = 0;
-            let mut rest = *need;
-            while rest != 0 {
-                let place = self
-                    .last
-                    .get(rest.trailing_zeros() as usize)
-                    .copied()
-                    .unwrap_or(0);
-                // A word of two classes stands for one of them, but at the rule's end it may be both (`systemprompt`).
-                if place < after || place == self.position && at + 2 >= needs.len() {
-                    latest = latest.max(place);
-                }
-                rest &= rest - 1;
-            }
-            if latest == 0 {
-                return None;
-            }
-            after = latest;
-        }
-        Some(after)
     }
 
     /// Notes the marks that were found: a bit for each of [`MARKS`].
@@ -471,11 +173,6 @@ impl Scan {
 }
 
 const _: () = assert!(MARKS.len() <= 32, "marks are noted as bits of 32");
-
-/// True if a character beyond ASCII stands between words.
-fn is_cut(c: char) -> bool {
-    matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{a1}'..='\u{bf}' | '\u{1f000}'..='\u{1faff}')
-}
 
 #[cfg(test)]
 mod tests;
