@@ -34,21 +34,25 @@
 use std::{cell::RefCell, fmt, marker::PhantomData};
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
-    Decision, Delta, Dialect, Failure, Header, Hooks, Outcome, Place, Policy, Refusal, ReplyHead,
-    Request, Unit, Usage, guest,
+    Decision, Delta, Failure, Hooks, Outcome, Place, Policy, Refusal, ReplyHead, Request, Usage,
+    guest,
 };
 
+mod config;
 mod cuts;
 pub(crate) mod host;
 mod passages;
+mod requests;
 
+pub use config::{assert_config_error, merged};
 pub use host::{
     buckets, counter, gauge, kept, log_lines, observations, on_fetch, reservations, set_clock,
     set_price, stores_fail, used,
 };
+#[doc(hidden)]
+pub use serde_json::json;
 
 /// A configured policy, ready to be given exchanges.
 pub struct Bench<P> {
@@ -117,8 +121,7 @@ impl<P: Policy> Bench<P> {
     /// The policy's refusal.
     ///
     /// # Panics
-    /// Where the cut makes a difference, and where the policy does not declare that it rewrites
-    /// `place`.
+    /// If the cut makes a difference, or the policy does not declare that it rewrites `place`.
     #[track_caller]
     pub fn reply(&self, request: &Request, place: Place, text: &str) -> Result<String, Refusal> {
         let world = host::World::now();
@@ -146,7 +149,7 @@ impl<P: Policy> Bench<P> {
     /// The policy's refusal.
     ///
     /// # Panics
-    /// Where one choice changes another.
+    /// If one choice changes another.
     #[track_caller]
     pub fn choices(
         &self,
@@ -188,6 +191,25 @@ pub struct Exchange<P> {
 }
 
 impl<P: Policy> Exchange<P> {
+    /// Reports whether the policy let the request go on.
+    #[must_use]
+    pub fn is_forwarded(&self) -> bool {
+        self.decision == Decision::Forward
+    }
+
+    /// The policy's refusal.
+    ///
+    /// # Panics
+    /// If the policy decided something else.
+    #[must_use]
+    #[track_caller]
+    pub fn refusal(&self) -> &Refusal {
+        match &self.decision {
+            Decision::Refuse(refusal) => refusal,
+            other => panic!("expected a refusal, not {other:?}"),
+        }
+    }
+
     /// Shows one batch of deltas; returns the text that leaves in the place of each.
     ///
     /// # Errors
@@ -265,121 +287,6 @@ pub fn outcome() -> Outcome {
         first_token_ms: Some(20),
         total_ms: 100,
         error: None,
-    }
-}
-
-/// Requests for tests.
-impl Request {
-    /// A chat-completions request for `model`, without messages.
-    #[must_use]
-    pub fn chat(model: &str) -> Self {
-        Self::from_json(
-            Dialect::OpenaiChat,
-            json!({ "model": model, "messages": [] }),
-        )
-    }
-
-    /// A request of a dialect with this body.
-    #[must_use]
-    pub fn from_json(dialect: Dialect, body: Value) -> Self {
-        Self::from_host(host::Request::new(dialect, body))
-    }
-
-    /// Adds a user's message.
-    #[must_use]
-    pub fn user(self, text: &str) -> Self {
-        self.message("user", text)
-    }
-
-    /// Adds a message of any role.
-    #[must_use]
-    pub fn message(self, role: &str, text: &str) -> Self {
-        self.host
-            .add_message(json!({ "role": role, "content": text }));
-        self
-    }
-
-    /// Adds a header as the app would have sent it.
-    #[must_use]
-    pub fn with_header(self, name: &str, value: &str) -> Self {
-        self.host.add_header(Header {
-            name: name.into(),
-            value: value.into(),
-        });
-        self
-    }
-
-    /// Sets a tag as a policy before this one would have.
-    #[must_use]
-    pub fn with_tag(self, name: &str, value: &str) -> Self {
-        self.host.set_tag(name, value);
-        self
-    }
-
-    /// A request of a dialect with this very body. What reads the body as JSON sees the last of
-    /// several equal keys.
-    ///
-    /// # Panics
-    /// Where it is no JSON.
-    #[must_use]
-    pub fn from_text(dialect: Dialect, body: &str) -> Self {
-        match serde_json::from_str(body) {
-            Ok(value) => {
-                let request = Self::from_json(dialect, value);
-                request.host.spell(body);
-                request
-            }
-            Err(error) => panic!("the bench's bodies are JSON: {error}"),
-        }
-    }
-
-    /// Sends it with another method and path than the dialect's usual ones.
-    #[must_use]
-    pub fn with_path(self, method: &str, path: &str) -> Self {
-        self.host.send_to(method, path);
-        self
-    }
-
-    /// Sets the hash that identifies the caller. Default: the request has none.
-    #[must_use]
-    pub fn with_caller(self, caller: &str) -> Self {
-        self.host.set_caller(caller);
-        self
-    }
-
-    /// Sets the proxy's estimate of the request's tokens. Default: a quarter of the body's bytes.
-    #[must_use]
-    pub fn with_input_tokens(self, tokens: u64) -> Self {
-        self.with_estimate(Unit::InputTokens, tokens)
-    }
-
-    /// Sets the proxy's estimate of what the exchange will take. Default: one request; the
-    /// request's tokens; its bound for the reply's, or 256; both; and those at the model's price
-    /// ([`set_price`]).
-    #[must_use]
-    pub fn with_estimate(self, unit: Unit, amount: u64) -> Self {
-        self.host.expect(unit, amount);
-        self
-    }
-
-    /// The headers that policies added to the answer.
-    #[must_use]
-    pub fn reply_headers(&self) -> Vec<Header> {
-        self.host.reply_headers()
-    }
-
-    /// One of them, by its name in any case.
-    #[must_use]
-    pub fn reply_header(&self, name: &str) -> Option<String> {
-        let named = |header: &Header| header.name.eq_ignore_ascii_case(name);
-        let header = self.host.reply_headers().into_iter().find(named)?;
-        Some(header.value)
-    }
-
-    /// The body that goes up.
-    #[must_use]
-    pub fn body_json(&self) -> Value {
-        self.host.body_json()
     }
 }
 

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 mod stores;
 
-use super::*;
-use crate::{HoldBack, Places, beginning_of, clock, fetch, log, metrics, random, values};
+use serde_json::{Value, json};
+
+use super::{Bench, counter, log_lines, observations, on_fetch, set_clock};
+use crate::{
+    Decision, Delta, Dialect, Header, HoldBack, Hooks, Place, Places, Policy, Refusal, ReplyHead,
+    Request, beginning_of, clock, fetch, log, metrics, random, values,
+};
 
 /// Replaces a word in replies; `forgetful` does it without holding anything back.
 #[derive(serde::Deserialize)]

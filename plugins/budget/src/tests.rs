@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use outrigger_sdk::{
-    Decision, Outcome, Refusal, Request, Unit,
-    bench::{self, Bench, Exchange, outcome, set_clock},
+    Decision, Outcome, Refusal, Request, Unit, assert_config_errors,
+    bench::{self, Bench, Exchange, merged, outcome, set_clock},
 };
 use serde_json::{Value, json};
 
@@ -52,14 +52,7 @@ fn spend(bench: &Bench<Budget>, tenant: &str, usd: f64) -> Exchange<Budget> {
 }
 
 fn passes(bench: &Bench<Budget>, tenant: &str, usd: f64) -> bool {
-    spend(bench, tenant, usd).decision == Decision::Forward
-}
-
-fn refused(exchange: &Exchange<Budget>) -> &Refusal {
-    match &exchange.decision {
-        Decision::Refuse(refusal) => refusal,
-        other => panic!("expected a refusal, not {other:?}"),
-    }
+    spend(bench, tenant, usd).is_forwarded()
 }
 
 fn daily() -> Value {
@@ -73,7 +66,7 @@ fn a_tenant_that_spent_its_budget_is_refused_until_the_period_ends_and_others_ar
     assert!(passes(&bench, "a", 6.0) && passes(&bench, "a", 4.0));
     let over = spend(&bench, "a", 0.5);
     assert_eq!(
-        *refused(&over),
+        *over.refusal(),
         Refusal::new(429, "there is no room for this request in the budget of 10 usd per tenant every day until 2024-10-05T00:00:00Z")
             .code("budget_exhausted")
     );
@@ -117,8 +110,7 @@ fn weeks_months_and_tokens_are_counted_too_and_all_budgets_hold_at_once() {
     let ask = |feature: &str| {
         bench
             .request(request("a", "dear", 1.0).with_tag("feature", feature))
-            .decision
-            == Decision::Forward
+            .is_forwarded()
     };
     assert!(ask("chat") && !ask("chat"), "a dollar a week for a feature");
     assert!(
@@ -130,8 +122,7 @@ fn weeks_months_and_tokens_are_counted_too_and_all_budgets_hold_at_once() {
 
 #[test]
 fn an_exhausted_budget_may_go_on_with_a_cheaper_model_and_counts_what_that_costs() {
-    let mut line = daily();
-    line["downgrade"] = json!("cheap");
+    let line = merged(daily(), json!({ "downgrade": "cheap" }));
     let bench = budget(json!({ "budgets": [line] }));
     assert!(passes(&bench, "a", 10.0));
     let mut exchange = bench.request(request("a", "dear", 1.0));
@@ -159,8 +150,7 @@ fn an_exhausted_budget_may_go_on_with_a_cheaper_model_and_counts_what_that_costs
 
 #[test]
 fn a_downgrade_can_have_an_end_of_its_own() {
-    let mut down = daily();
-    down["downgrade"] = json!("cheap");
+    let down = merged(daily(), json!({ "downgrade": "cheap" }));
     let bench =
         budget(json!({ "budgets": [down, { "per": "tenant", "usd": 10.5, "every": "day" }] }));
     assert!(passes(&bench, "a", 10.0));
@@ -170,7 +160,8 @@ fn a_downgrade_can_have_an_end_of_its_own() {
         (Decision::Forward, Some("cheap"))
     );
     assert!(
-        refused(&spend(&bench, "a", 1.0))
+        spend(&bench, "a", 1.0)
+            .refusal()
             .message
             .contains("10.50 usd")
     );
@@ -189,14 +180,12 @@ fn of_several_downgrades_the_first_has_its_way() {
 
 #[test]
 fn a_budget_applies_where_its_conditions_hold() {
-    let mut line = daily();
-    line["match"] = json!({ "plan": "free" });
+    let line = merged(daily(), json!({ "match": { "plan": "free" } }));
     let bench = budget(json!({ "budgets": [line] }));
     let ask = |plan: &str| {
         bench
             .request(request("a", "dear", 11.0).with_tag("plan", plan))
-            .decision
-            == Decision::Forward
+            .is_forwarded()
     };
     assert!(ask("paid") && !ask("free"));
 }
@@ -206,7 +195,7 @@ fn a_model_without_a_price_is_refused_unless_it_is_allowed_and_counted_where_it_
 {
     let bench = budget(json!({ "budgets": [daily()] }));
     let exchange = bench.request(request("a", "unknown", 1.0));
-    let refusal = refused(&exchange);
+    let refusal = exchange.refusal();
     assert_eq!(
         (refusal.status, refusal.code.as_str()),
         (403, "unpriced_model")
@@ -216,13 +205,8 @@ fn a_model_without_a_price_is_refused_unless_it_is_allowed_and_counted_where_it_
     let mut exchange = bench.request(request("a", "unknown", 1.0));
     assert_eq!(exchange.decision, Decision::Forward);
     exchange.end(&cost(10.5));
-    assert!(
-        matches!(
-            bench.request(request("a", "unknown", 1.0)).decision,
-            Decision::Refuse(_)
-        ),
-        "it is used up all the same"
-    );
+    let refused = bench.request(request("a", "unknown", 1.0));
+    assert_eq!(refused.refusal().status, 429, "it is used up all the same");
 }
 
 #[test]
@@ -239,7 +223,8 @@ fn a_request_that_is_larger_than_the_whole_budget_is_refused_as_such_and_alerts_
     let sent = webhook(200);
     let bench = budget(json!({ "budgets": [daily()], "alerts": { "url": "https://hooks.test/" } }));
     assert!(
-        refused(&spend(&bench, "a", 11.0))
+        spend(&bench, "a", 11.0)
+            .refusal()
             .message
             .starts_with("this request alone may take more than the budget of 10 usd")
     );
@@ -253,7 +238,7 @@ fn a_breaker_opens_where_money_goes_too_fast_and_closes_after_its_time() {
     );
     assert!(passes(&bench, "a", 4.0));
     let tripped = spend(&bench, "a", 2.0);
-    assert_eq!(refused(&tripped).code, "budget_exhausted");
+    assert_eq!(tripped.refusal().code, "budget_exhausted");
     assert_eq!(bench::counter("breaker_opened"), 1);
     assert!(
         !passes(&bench, "a", 0.1),
@@ -322,123 +307,48 @@ fn a_store_that_is_gone_refuses_what_can_not_be_counted_and_the_end_is_quiet() {
     bench::stores_fail(true);
     let exchange = spend(&bench, "a", 1.0);
     assert_eq!(
-        (refused(&exchange).status, refused(&exchange).code.as_str()),
+        (exchange.refusal().status, exchange.refusal().code.as_str()),
         (503, "budget_unavailable")
     );
 }
 
 #[test]
 fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
-    let with = |extra: Value| {
-        let mut line = daily();
-        line.as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
-        json!({ "budgets": [{ "tokens": 1, "every": "day" }, line] })
-    };
+    let with = |extra: Value| json!({ "budgets": [{ "tokens": 1, "every": "day" }, merged(daily(), extra)] });
     let alerts = |alerts: Value| json!({ "budgets": [daily()], "alerts": alerts });
-    let breaker = |extra: Value| {
-        let mut line = json!({ "usd": 1, "every": "1m", "for": "1m" });
-        line.as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
-        json!({ "breakers": [line] })
-    };
-    for (config, expected) in [
-        (json!({}), "nothing is limited"),
-        (
-            with(json!({ "usd": 0 })),
-            "budgets[1].usd: expected dollars",
-        ),
-        (
-            with(json!({ "usd": -1 })),
-            "budgets[1].usd: expected dollars",
-        ),
-        (with(json!({ "tokens": 5 })), "budgets[1]: write one limit"),
-        (
-            with(json!({ "every": "year" })),
-            "budgets[1].every: unknown word; expected `day`, `week` or `month`",
-        ),
-        (
-            with(json!({ "per": "team" })),
-            "budgets[1].per: nothing sets such a value",
-        ),
-        (
-            with(json!({ "match": { "plam": "x" } })),
-            "budgets[1].match.plam: nothing sets",
-        ),
-        (
-            with(json!({ "downgrade": "" })),
-            "budgets[1].downgrade: the model's name is empty",
-        ),
-        (with(json!({ "limit": 1 })), "budgets[1].limit: unknown key"),
-        (
-            json!({ "budgets": [daily(), daily()] }),
-            "budgets[1]: says what budgets[0] says",
-        ),
-        (
-            json!({ "budgets": [daily(), { "per": "tenant", "usd": 9, "every": "day" }] }),
-            "budgets[1]: contradicts budgets[0]",
-        ),
-        (
-            json!({ "budgets": [daily(), { "per": "tenant", "usd": 10, "every": "day", "downgrade": "cheap" }] }),
-            "budgets[1].downgrade: can never take effect",
-        ),
-        (
-            breaker(json!({ "every": "0s" })),
-            "breakers[0]: `every` and `for` are times",
-        ),
-        (
-            breaker(json!({ "for": "0s" })),
-            "breakers[0]: `every` and `for` are times",
-        ),
-        (
-            json!({ "breakers": [{ "usd": 1, "every": "1m" }] }),
-            "breakers[0]: the key `for` is missing",
-        ),
-        (alerts(json!({})), "alerts: the key `url` is missing"),
-        (
-            alerts(json!({ "url": "hooks.test" })),
-            "alerts.url: expected an address",
-        ),
-        (
-            alerts(json!({ "url": "https://x/", "at": [] })),
-            "alerts.at: the list is empty",
-        ),
-        (
-            alerts(json!({ "url": "https://x/", "at": [0.8, 80] })),
-            "alerts.at[1]: expected a share",
-        ),
-        (
-            alerts(json!({ "url": "https://x/", "at": [1, 1.0] })),
-            "alerts.at[1]: is listed twice",
-        ),
-        (
-            json!({ "budgets": [daily()], "timezone": "Europe/Berlin" }),
-            "timezone: expected the offset",
-        ),
-        (
-            json!({ "budgets": [daily()], "timezone": "+15:00" }),
-            "timezone: expected the offset",
-        ),
-        (
-            json!({ "budgets": [daily()], "timezone": "ä02:00" }),
-            "timezone: expected the offset",
-        ),
-        (
-            json!({ "breakers": [{ "usd": 1, "every": "1m", "for": "1m" }], "timezone": "+01:00" }),
-            "timezone: says when budgets begin anew",
-        ),
-        (
-            json!({ "breakers": [{ "usd": 1, "every": "1m", "for": "1m" }], "alerts": { "url": "https://x/" } }),
-            "alerts: tell how budgets stand",
-        ),
-        (
-            json!({ "budgets": [{ "tokens": 1, "every": "day" }], "unpriced": "allow" }),
-            "unpriced: has no effect",
-        ),
-    ] {
-        let error = Bench::<Budget>::new(config.clone()).unwrap_err();
-        assert!(error.starts_with(expected), "{config}: {error}");
-    }
+    let breaker = |extra: Value| json!({ "breakers": [merged(json!({ "usd": 1, "every": "1m", "for": "1m" }), extra)] });
+    assert_config_errors!(Budget,
+        {} => "nothing is limited",
+        with { "usd": 0 } => "budgets[1].usd: expected dollars",
+        with { "usd": -1 } => "budgets[1].usd: expected dollars",
+        with { "tokens": 5 } => "budgets[1]: write one limit",
+        with { "every": "year" }
+            => "budgets[1].every: unknown word; expected `day`, `week` or `month`",
+        with { "per": "team" } => "budgets[1].per: nothing sets such a value",
+        with { "match": { "plam": "x" } } => "budgets[1].match.plam: nothing sets",
+        with { "downgrade": "" } => "budgets[1].downgrade: the model's name is empty",
+        with { "limit": 1 } => "budgets[1].limit: unknown key",
+        { "budgets": [daily(), daily()] } => "budgets[1]: says what budgets[0] says",
+        { "budgets": [daily(), { "per": "tenant", "usd": 9, "every": "day" }] }
+            => "budgets[1]: contradicts budgets[0]",
+        { "budgets": [daily(), { "per": "tenant", "usd": 10, "every": "day", "downgrade": "cheap" }] }
+            => "budgets[1].downgrade: can never take effect",
+        breaker { "every": "0s" } => "breakers[0]: `every` and `for` are times",
+        breaker { "for": "0s" } => "breakers[0]: `every` and `for` are times",
+        { "breakers": [{ "usd": 1, "every": "1m" }] } => "breakers[0]: the key `for` is missing",
+        alerts {} => "alerts: the key `url` is missing",
+        alerts { "url": "hooks.test" } => "alerts.url: expected an address",
+        alerts { "url": "https://x/", "at": [] } => "alerts.at: the list is empty",
+        alerts { "url": "https://x/", "at": [0.8, 80] } => "alerts.at[1]: expected a share",
+        alerts { "url": "https://x/", "at": [1, 1.0] } => "alerts.at[1]: is listed twice",
+        { "budgets": [daily()], "timezone": "Europe/Berlin" } => "timezone: expected the offset",
+        { "budgets": [daily()], "timezone": "+15:00" } => "timezone: expected the offset",
+        { "budgets": [daily()], "timezone": "ä02:00" } => "timezone: expected the offset",
+        { "breakers": [{ "usd": 1, "every": "1m", "for": "1m" }], "timezone": "+01:00" }
+            => "timezone: says when budgets begin anew",
+        { "breakers": [{ "usd": 1, "every": "1m", "for": "1m" }], "alerts": { "url": "https://x/" } }
+            => "alerts: tell how budgets stand",
+        { "budgets": [{ "tokens": 1, "every": "day" }], "unpriced": "allow" }
+            => "unpriced: has no effect",
+    );
 }

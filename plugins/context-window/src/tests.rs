@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use outrigger_sdk::{Decision, Dialect, Request, bench::Bench};
+use outrigger_sdk::{Decision, Dialect, Request, assert_config_errors, bench::Bench};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -12,10 +12,6 @@ use conversations::{DIALECTS, ToolResult, Turn, body, ids, messages, turn, valid
 
 fn bench(config: Value) -> Bench<ContextWindow> {
     Bench::new(config).unwrap()
-}
-
-fn error(config: Value) -> String {
-    Bench::<ContextWindow>::new(config).unwrap_err()
 }
 
 /// The messages that go up.
@@ -291,12 +287,8 @@ fn what_can_not_be_made_to_fit_goes_on_or_is_refused_as_configured() {
         bench(json!({ "budget": 100 })).request(request()).decision,
         Decision::Forward
     );
-    let Decision::Refuse(refusal) = bench(json!({ "budget": 100, "when_too_long": "refuse" }))
-        .request(request())
-        .decision
-    else {
-        panic!()
-    };
+    let refused = bench(json!({ "budget": 100, "when_too_long": "refuse" })).request(request());
+    let refusal = refused.refusal();
     assert_eq!(
         (refusal.status, refusal.code.as_str()),
         (400, "context_too_long")
@@ -333,59 +325,18 @@ fn bytes_between_and_inside_of_messages_that_stay_are_not_touched() {
 
 #[test]
 fn a_configuration_that_could_not_work_is_refused_with_its_key() {
-    for (config, key, said) in [
-        (json!({}), "budget", "is missing"),
-        (json!({ "budget": 0 }), "budget", "hold no conversation"),
-        (
-            json!({ "budget": 5000, "down_to": "100%" }),
-            "down_to",
-            "share",
-        ),
-        (
-            json!({ "budget": 5000, "down_to": "much" }),
-            "down_to",
-            "share",
-        ),
-        (
-            json!({ "budget": 5000, "keep": { "turns": 0 } }),
-            "keep.turns",
-            "1 or more",
-        ),
-        (
-            json!({ "budget": 5000, "keep": { "last": 1 } }),
-            "keep.last",
-            "unknown key",
-        ),
-        (
-            json!({ "models": [{ "model": "", "budget": 500 }] }),
-            "models[0].model",
-            "`` is no glob",
-        ),
-        (
-            json!({ "models": [{ "model": "a*", "budget": 500 }, { "model": "ab", "budget": 500 }] }),
-            "models[1].model",
-            "can never be reached",
-        ),
-        (
-            json!({ "models": [{ "model": "a", "budget": 5 }] }),
-            "models[0].budget",
-            "hold no conversation",
-        ),
-        (
-            json!({ "budget": 500, "models": [{ "model": "*", "budget": 500 }] }),
-            "budget",
-            "no effect",
-        ),
-        (
-            json!({ "budget": 500, "when_too_long": "cut" }),
-            "when_too_long",
-            "unknown word",
-        ),
-    ] {
-        let error = error(config.clone());
-        assert!(
-            error.starts_with(key) && error.contains(said),
-            "{config}: {error}"
-        );
-    }
+    assert_config_errors!(ContextWindow,
+        {} => "budget: is missing",
+        { "budget": 0 } => "budget: … hold no conversation",
+        { "budget": 5000, "down_to": "100%" } => "down_to: … share",
+        { "budget": 5000, "down_to": "much" } => "down_to: … share",
+        { "budget": 5000, "keep": { "turns": 0 } } => "keep.turns: … 1 or more",
+        { "budget": 5000, "keep": { "last": 1 } } => "keep.last: unknown key",
+        { "models": [{ "model": "", "budget": 500 }] } => "models[0].model: `` is no glob",
+        { "models": [{ "model": "a*", "budget": 500 }, { "model": "ab", "budget": 500 }] }
+            => "models[1].model: can never be reached",
+        { "models": [{ "model": "a", "budget": 5 }] } => "models[0].budget: … hold no conversation",
+        { "budget": 500, "models": [{ "model": "*", "budget": 500 }] } => "budget: … no effect",
+        { "budget": 500, "when_too_long": "cut" } => "when_too_long: unknown word",
+    );
 }

@@ -1,6 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use outrigger_sdk::{Decision, Dialect, Places, Policy, Refusal, Request, bench::Bench};
+use outrigger_sdk::{
+    Decision, Dialect, Places, Policy, Refusal, Request, assert_config_errors,
+    bench::{Bench, merged},
+};
 use serde_json::{Value, json};
 
 use crate::ModelRouter;
@@ -19,21 +22,14 @@ fn model(rules: Value, request: Request) -> String {
         .to_owned()
 }
 
-fn error(config: Value) -> String {
-    Bench::<ModelRouter>::new(config).unwrap_err()
-}
-
 /// A rule with this match sends to `hit`; what is left stays on `m`.
 fn hits(conditions: Value, request: Request) -> bool {
     model(json!([{ "match": conditions, "model": "hit" }]), request) == "hit"
 }
 
 fn body(extra: Value) -> Request {
-    let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
-    body.as_object_mut()
-        .unwrap()
-        .extend(extra.as_object().unwrap().clone());
-    Request::from_json(Dialect::OpenaiChat, body)
+    let hi = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
+    Request::from_json(Dialect::OpenaiChat, merged(hi, extra))
 }
 
 #[test]
@@ -313,94 +309,46 @@ fn without_a_key_requests_are_dealt_at_random() {
 fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
     let rule =
         |rule: Value| json!({ "rules": [{ "match": { "model": "x" }, "model": "y" }, rule] });
-    for (config, expected) in [
-        (json!({}), "the key `rules` is missing"),
-        (json!({ "rules": [] }), "rules: the list is empty"),
-        (
-            json!({ "rules": [{ "model": "a" }, { "match": { "model": "x" }, "model": "b" }] }),
-            "rules[1].match: can never be reached, because rules[0]",
-        ),
-        (
-            json!({ "rules": [{ "match": {}, "model": "a" }, { "model": "b" }] }),
-            "rules[1].match: can never be reached, because rules[0]",
-        ),
-        (
-            rule(json!({ "match": { "models": "x" }, "model": "y" })),
-            "rules[1].match.models: unknown key; expected `model`",
-        ),
-        (
-            rule(json!({ "match": { "model": [] }, "model": "y" })),
-            "rules[1].match.model: the list is empty",
-        ),
-        (
-            rule(json!({ "match": { "model": "gpt-[45]" }, "model": "y" })),
-            "rules[1].match.model: `gpt-[45]` is no glob",
-        ),
-        (
-            rule(json!({ "match": { "model": 5 }, "model": "y" })),
-            "rules[1].match.model: expected a glob or a list of globs",
-        ),
-        (
-            rule(json!({ "match": { "headers": { "x-team": "" } }, "model": "y" })),
-            "rules[1].match.headers.x-team: `` is no glob",
-        ),
-        (
-            rule(json!({ "match": { "passages": {} }, "model": "y" })),
-            "rules[1].match.passages: no pattern is given",
-        ),
-        (
-            rule(json!({ "match": { "passages": { "user": "(a" } }, "model": "y" })),
-            "rules[1].match.passages.user: `(a` is no regular expression: ",
-        ),
-        (
-            rule(json!({ "match": { "input_tokens": {} }, "model": "y" })),
-            "rules[1].match.input_tokens: the range has no end",
-        ),
-        (
-            rule(json!({ "match": { "input_tokens": { "min": 2, "max": 1 } }, "model": "y" })),
-            "rules[1].match.input_tokens: no number is in the range",
-        ),
-        (rule(json!({})), "rules[1]: the rule does nothing"),
-        (
-            rule(json!({ "model": "a", "refuse": { "message": "b" } })),
-            "rules[1]: the rule has several actions",
-        ),
-        (
-            rule(json!({ "model": " " })),
-            "rules[1].model: the model's name is empty",
-        ),
-        (
-            rule(json!({ "refuse": { "status": 200, "message": "b" } })),
-            "rules[1].refuse.status: 200 does not refuse",
-        ),
-        (
-            rule(json!({ "refuse": { "code": "Too Long", "message": "b" } })),
-            "rules[1].refuse.code: a code is",
-        ),
-        (
-            rule(json!({ "refuse": {} })),
-            "rules[1].refuse: the key `message` is missing",
-        ),
-        (
-            rule(json!({ "split": { "models": [] } })),
-            "rules[1].split: `models` is empty",
-        ),
-        (
-            rule(json!({ "split": { "models": [{ "model": "a", "weight": 0 }] } })),
-            "rules[1].split: the weights of `models` sum up to 0",
-        ),
-        (
-            rule(json!({ "split": { "models": [{ "model": "a", "weight": -1 }] } })),
-            "rules[1].split.models[0].weight: expected u32",
-        ),
-        (
-            rule(
-                json!({ "split": { "by": "cookie:x", "models": [{ "model": "a", "weight": 1 }] } }),
-            ),
-            "rules[1].split.by: `cookie:x` is no key",
-        ),
-    ] {
-        let error = error(config.clone());
-        assert!(error.starts_with(expected), "{config}\n{error}");
-    }
+    assert_config_errors!(ModelRouter,
+        {} => "the key `rules` is missing",
+        { "rules": [] } => "rules: the list is empty",
+        { "rules": [{ "model": "a" }, { "match": { "model": "x" }, "model": "b" }] }
+            => "rules[1].match: can never be reached, because rules[0]",
+        { "rules": [{ "match": {}, "model": "a" }, { "model": "b" }] }
+            => "rules[1].match: can never be reached, because rules[0]",
+        rule { "match": { "models": "x" }, "model": "y" }
+            => "rules[1].match.models: unknown key; expected `model`",
+        rule { "match": { "model": [] }, "model": "y" }
+            => "rules[1].match.model: the list is empty",
+        rule { "match": { "model": "gpt-[45]" }, "model": "y" }
+            => "rules[1].match.model: `gpt-[45]` is no glob",
+        rule { "match": { "model": 5 }, "model": "y" }
+            => "rules[1].match.model: expected a glob or a list of globs",
+        rule { "match": { "headers": { "x-team": "" } }, "model": "y" }
+            => "rules[1].match.headers.x-team: `` is no glob",
+        rule { "match": { "passages": {} }, "model": "y" }
+            => "rules[1].match.passages: no pattern is given",
+        rule { "match": { "passages": { "user": "(a" } }, "model": "y" }
+            => "rules[1].match.passages.user: `(a` is no regular expression: ",
+        rule { "match": { "input_tokens": {} }, "model": "y" }
+            => "rules[1].match.input_tokens: the range has no end",
+        rule { "match": { "input_tokens": { "min": 2, "max": 1 } }, "model": "y" }
+            => "rules[1].match.input_tokens: no number is in the range",
+        rule {} => "rules[1]: the rule does nothing",
+        rule { "model": "a", "refuse": { "message": "b" } }
+            => "rules[1]: the rule has several actions",
+        rule { "model": " " } => "rules[1].model: the model's name is empty",
+        rule { "refuse": { "status": 200, "message": "b" } }
+            => "rules[1].refuse.status: 200 does not refuse",
+        rule { "refuse": { "code": "Too Long", "message": "b" } }
+            => "rules[1].refuse.code: a code is",
+        rule { "refuse": {} } => "rules[1].refuse: the key `message` is missing",
+        rule { "split": { "models": [] } } => "rules[1].split: `models` is empty",
+        rule { "split": { "models": [{ "model": "a", "weight": 0 }] } }
+            => "rules[1].split: the weights of `models` sum up to 0",
+        rule { "split": { "models": [{ "model": "a", "weight": -1 }] } }
+            => "rules[1].split.models[0].weight: expected u32",
+        rule { "split": { "by": "cookie:x", "models": [{ "model": "a", "weight": 1 }] } }
+            => "rules[1].split.by: `cookie:x` is no key",
+    );
 }

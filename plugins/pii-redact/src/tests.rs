@@ -1,6 +1,8 @@
 //! The policy as the proxy runs it: requests in, requests and replies out.
 
-use outrigger_sdk::{Decision, Dialect, Place, Policy, Request, bench::Bench};
+use outrigger_sdk::{
+    Decision, Dialect, Place, Policy, Request, assert_config_errors, bench::Bench,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,7 +13,7 @@ fn bench(config: Value) -> Bench<PiiRedact> {
 
 fn sent(bench: &Bench<PiiRedact>, request: Request) -> Value {
     let exchange = bench.request(request);
-    assert!(matches!(exchange.decision, Decision::Forward));
+    assert_eq!(exchange.decision, Decision::Forward);
     exchange.request.body_json()
 }
 
@@ -250,16 +252,14 @@ fn placeholders_of_the_model_s_making_pass() {
 fn a_refusal_names_kinds_and_never_values() {
     let exchange = bench(json!({ "mode": "refuse" }))
         .request(Request::chat("m").user("ana@x.com, 203.0.113.7"));
-    let Decision::Refuse(refusal) = exchange.decision else {
-        panic!("not refused")
-    };
+    let refusal = exchange.refusal();
     assert_eq!(
         (refusal.status, refusal.code.as_str()),
         (403, "personal_data")
     );
     assert!(refusal.message.contains("email, ip") && !refusal.message.contains("ana"));
     let clean = bench(json!({ "mode": "refuse" })).request(Request::chat("m").user("hello"));
-    assert!(matches!(clean.decision, Decision::Forward));
+    assert_eq!(clean.decision, Decision::Forward);
 }
 
 #[test]
@@ -352,36 +352,18 @@ fn the_operator_s_key_makes_placeholders_that_every_process_shares() {
 
 #[test]
 fn a_wrong_configuration_is_refused_with_its_key() {
-    for (config, expected) in [
-        (json!({ "modes": "mask" }), "modes"),
-        (json!({ "mode": "hide" }), "mode"),
-        (json!({ "detect": [] }), "detect"),
-        (json!({ "detect": ["names"] }), "credit_card"),
-        (
-            json!({ "custom": [{ "name": "x", "pattern": "a*" }] }),
-            "empty string",
-        ),
-        (
-            json!({ "custom": [{ "name": "x", "pattern": "[" }] }),
-            "can't be read",
-        ),
-        (
-            json!({ "custom": [{ "name": "x", "regex": "a" }] }),
-            "regex",
-        ),
-        (json!({ "allow": [""] }), "allow"),
-        (json!({ "key": "short" }), "16 characters"),
-        (
-            json!({ "mode": "mask", "key": "correct horse battery" }),
-            "no effect",
-        ),
-        (json!({ "replies": "on" }), "replies"),
-        (
-            json!({ "mode": "mask", "later_replies": "pass" }),
-            "no effect",
-        ),
-    ] {
-        let error = Bench::<PiiRedact>::new(&config).map(|_| ()).unwrap_err();
-        assert!(error.contains(expected), "{config}: {error}");
-    }
+    assert_config_errors!(PiiRedact,
+        { "modes": "mask" } => "… modes",
+        { "mode": "hide" } => "… mode",
+        { "detect": [] } => "… detect",
+        { "detect": ["names"] } => "… credit_card",
+        { "custom": [{ "name": "x", "pattern": "a*" }] } => "… empty string",
+        { "custom": [{ "name": "x", "pattern": "[" }] } => "… can't be read",
+        { "custom": [{ "name": "x", "regex": "a" }] } => "… regex",
+        { "allow": [""] } => "… allow",
+        { "key": "short" } => "… 16 characters",
+        { "mode": "mask", "key": "correct horse battery" } => "… no effect",
+        { "replies": "on" } => "… replies",
+        { "mode": "mask", "later_replies": "pass" } => "… no effect",
+    );
 }

@@ -1,6 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use outrigger_sdk::{Decision, Dialect, Place, Places, Policy, Refusal, Request, bench::Bench};
+use outrigger_sdk::{
+    Decision, Dialect, Place, Places, Policy, Refusal, Request, assert_config_errors,
+    bench::{Bench, merged},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -136,11 +139,10 @@ fn texts_that_nobody_tuned_for_are_classified_mostly() {
 #[test]
 fn each_limit_refuses_what_is_over_it_and_nothing_else() {
     let chat = |extra: Value| {
-        let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }, { "role": "assistant", "content": "yes" }] });
-        body.as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
-        Request::from_json(Dialect::OpenaiChat, body)
+        let messages =
+            json!([{ "role": "user", "content": "hi" }, { "role": "assistant", "content": "yes" }]);
+        let body = json!({ "model": "m", "messages": messages });
+        Request::from_json(Dialect::OpenaiChat, merged(body, extra))
     };
     let image = json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "x" } }] }] });
     let tool = json!({ "type": "function", "function": { "name": "f" } });
@@ -201,10 +203,7 @@ fn output_is_clamped_set_where_absent_and_left_where_it_fits() {
     let sent = |requested: Value| {
         let bench =
             guard(json!({ "limits": { "output_tokens": { "most": 1000, "default": 200 } } }));
-        let mut body = json!({ "model": "m", "messages": [] });
-        body.as_object_mut()
-            .unwrap()
-            .extend(requested.as_object().unwrap().clone());
+        let body = merged(json!({ "model": "m", "messages": [] }), requested);
         bench
             .request(Request::from_json(Dialect::OpenaiChat, body))
             .request
@@ -365,9 +364,7 @@ fn what_the_app_writes_is_not_judged_unless_configured() {
 fn a_limit_is_reported_with_what_was_sent_and_counted() {
     let exchange = guard(json!({ "limits": { "messages": 1 } }))
         .request(Request::chat("m").user("a").user("b"));
-    let Decision::Refuse(refusal) = exchange.decision else {
-        panic!("forwarded")
-    };
+    let refusal = exchange.refusal();
     assert_eq!(
         (refusal.status, refusal.message.as_str()),
         (400, "the request has 2 messages and may have 1: send less")
@@ -478,87 +475,33 @@ fn what_is_not_checked_costs_no_hook() {
 
 #[test]
 fn a_configuration_that_could_not_work_is_refused_with_its_key() {
-    for (config, key, said) in [
-        (json!({ "signs": "off" }), "the policy", "would do nothing"),
-        (
-            json!({ "signs": "off", "allow": ["x"], "limits": { "bytes": 5 } }),
-            "allow",
-            "nothing is looked for",
-        ),
-        (
-            json!({ "signs": "off", "action": "tag", "limits": { "bytes": 5 } }),
-            "action",
-            "nothing can be flagged",
-        ),
-        (
-            json!({ "signs": "off", "replies": { "signs": "refuse" } }),
-            "replies.signs",
-            "no effect",
-        ),
-        (
-            json!({ "signs": { "threshold": 0 } }),
-            "signs.threshold",
-            "every request",
-        ),
-        (
-            json!({ "signs": { "threshold": 999 } }),
-            "signs.threshold",
-            "never reached",
-        ),
-        (
-            json!({ "signs": { "weights": { "overide": 3 } } }),
-            "signs.weights.overide",
-            "unknown sign",
-        ),
-        (
-            json!({ "signs": { "places": ["tools"] } }),
-            "signs.places[0]",
-            "unknown place",
-        ),
-        (json!({ "signs": "on" }), "signs", "expected `off`"),
-        (json!({ "action": "block" }), "action", "expected `refuse`"),
-        (
-            json!({ "action": { "route": " " } }),
-            "action",
-            "expected `refuse`",
-        ),
-        (json!({ "deny": [] }), "deny", "empty"),
-        (json!({ "deny": ["a", "("] }), "deny[1]", "not closed"),
-        (json!({ "deny": ["a", "a"] }), "deny[1]", "twice"),
-        (json!({ "deny": ["a*"] }), "deny[0]", "empty text"),
-        (
-            json!({ "limits": { "tokens": 0 } }),
-            "limits.tokens",
-            "refuses every request",
-        ),
-        (
-            json!({ "limits": { "bytes": "5KB" } }),
-            "limits.bytes",
-            "expected bytes",
-        ),
-        (
-            json!({ "limits": { "output_tokens": { "most": 5, "default": 6 } } }),
-            "limits.output_tokens",
-            "above `most`",
-        ),
-        (
-            json!({ "replies": { "hosts": ["a.example"] } }),
-            "replies.hosts",
-            "no effect",
-        ),
-        (
-            json!({ "replies": { "urls": "remove", "hosts": ["https://a"] } }),
-            "replies.hosts[0]",
-            "write a host",
-        ),
-        (json!({ "limit": {} }), "limit", "unknown key"),
-    ] {
-        let error = error(config.clone());
-        assert!(
-            error.starts_with(key) && error.contains(said),
-            "{config}: {error}"
-        );
-    }
+    assert_config_errors!(PromptGuard,
+        { "signs": "off" } => "the policy would do nothing",
+        { "signs": "off", "allow": ["x"], "limits": { "bytes": 5 } }
+            => "allow: … nothing is looked for",
+        { "signs": "off", "action": "tag", "limits": { "bytes": 5 } }
+            => "action: … nothing can be flagged",
+        { "signs": "off", "replies": { "signs": "refuse" } } => "replies.signs: … no effect",
+        { "signs": { "threshold": 0 } } => "signs.threshold: … every request",
+        { "signs": { "threshold": 999 } } => "signs.threshold: … never reached",
+        { "signs": { "weights": { "overide": 3 } } } => "signs.weights.overide: unknown sign",
+        { "signs": { "places": ["tools"] } } => "signs.places[0]: unknown place",
+        { "signs": "on" } => "signs: expected `off`",
+        { "action": "block" } => "action: expected `refuse`",
+        { "action": { "route": " " } } => "action: expected `refuse`",
+        { "deny": [] } => "deny: … empty",
+        { "deny": ["a", "("] } => "deny[1]: … not closed",
+        { "deny": ["a", "a"] } => "deny[1]: … twice",
+        { "deny": ["a*"] } => "deny[0]: … empty text",
+        { "limits": { "tokens": 0 } } => "limits.tokens: … refuses every request",
+        { "limits": { "bytes": "5KB" } } => "limits.bytes: expected bytes",
+        { "limits": { "output_tokens": { "most": 5, "default": 6 } } }
+            => "limits.output_tokens: … above `most`",
+        { "replies": { "hosts": ["a.example"] } } => "replies.hosts: … no effect",
+        { "replies": { "urls": "remove", "hosts": ["https://a"] } }
+            => "replies.hosts[0]: write a host",
+        { "limit": {} } => "limit: unknown key",
+    );
     let none: serde_json::Map<String, Value> = crate::signs::Sign::ALL
         .iter()
         .map(|sign| (sign.name().into(), json!(0)))

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use outrigger_sdk::{
-    Decision, Dialect, Outcome, Request,
-    bench::{self, Bench, Exchange, outcome, set_clock},
+    Decision, Dialect, Outcome, Request, assert_config_errors,
+    bench::{self, Bench, Exchange, merged, outcome, set_clock},
 };
 use serde_json::{Value, json};
 
@@ -18,11 +18,10 @@ fn cache(config: Value) -> Bench<ResponseCache> {
 }
 
 fn body(extra: Value) -> Value {
-    let mut body = json!({ "model": "m", "temperature": 0, "messages": [{ "role": "user", "content": "hi" }] });
-    body.as_object_mut()
-        .unwrap()
-        .extend(extra.as_object().unwrap().clone());
-    body
+    merged(
+        json!({ "model": "m", "temperature": 0, "messages": [{ "role": "user", "content": "hi" }] }),
+        extra,
+    )
 }
 
 fn chat(extra: Value) -> Request {
@@ -433,52 +432,20 @@ fn what_is_left_out_of_a_key_is_part_of_it() {
 
 #[test]
 fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
-    for (config, expected) in [
-        (json!({ "tll": "1h" }), "tll: unknown key"),
-        (
-            json!({ "ttl": "soon" }),
-            "ttl: expected a whole number and its unit",
-        ),
-        (
-            json!({ "ttl": "0s", "share": false }),
-            "nothing would be kept or shared",
-        ),
-        (
-            json!({ "partition": ["tenant", "team"] }),
-            "partition[1]: nothing sets such a value",
-        ),
-        (
-            json!({ "ignore": ["/user", "metadata"] }),
-            "ignore[1]: expected a JSON pointer",
-        ),
-        (
-            json!({ "ignore": ["/messages"] }),
-            "ignore[0]: without `/messages`",
-        ),
-        (
-            json!({ "ignore": ["/messages/0/content"] }),
-            "ignore[0]: without `/messages/0/content`",
-        ),
-        (
-            json!({ "vary": ["a b"] }),
-            "vary[0]: expected the name of a header",
-        ),
-        (
-            json!({ "max_temperature": -1 }),
-            "max_temperature: expected a number from 0 to 2",
-        ),
-        (json!({ "max_bytes": 0 }), "max_bytes: 0 keeps nothing"),
-        (
-            json!({ "members": ["top_z", "web_search_options"] }),
-            "members[1]: with `web_search_options` an answer depends on more",
-        ),
-        (json!({ "members": [""] }), "members[0]: expected the name"),
-        (
-            json!({ "match": { "model": "" } }),
-            "match.model: `` is no glob",
-        ),
-    ] {
-        let error = Bench::<ResponseCache>::new(config.clone()).unwrap_err();
-        assert!(error.starts_with(expected), "{config}: {error}");
-    }
+    assert_config_errors!(ResponseCache,
+        { "tll": "1h" } => "tll: unknown key",
+        { "ttl": "soon" } => "ttl: expected a whole number and its unit",
+        { "ttl": "0s", "share": false } => "nothing would be kept or shared",
+        { "partition": ["tenant", "team"] } => "partition[1]: nothing sets such a value",
+        { "ignore": ["/user", "metadata"] } => "ignore[1]: expected a JSON pointer",
+        { "ignore": ["/messages"] } => "ignore[0]: without `/messages`",
+        { "ignore": ["/messages/0/content"] } => "ignore[0]: without `/messages/0/content`",
+        { "vary": ["a b"] } => "vary[0]: expected the name of a header",
+        { "max_temperature": -1 } => "max_temperature: expected a number from 0 to 2",
+        { "max_bytes": 0 } => "max_bytes: 0 keeps nothing",
+        { "members": ["top_z", "web_search_options"] }
+            => "members[1]: with `web_search_options` an answer depends on more",
+        { "members": [""] } => "members[0]: expected the name",
+        { "match": { "model": "" } } => "match.model: `` is no glob",
+    );
 }

@@ -21,15 +21,8 @@ fn from(tenant: &str, tokens: u64) -> Request {
     request.with_estimate(Unit::TotalTokens, tokens)
 }
 
-fn refused(exchange: &Exchange<TokenRateLimit>) -> &Refusal {
-    match &exchange.decision {
-        Decision::Refuse(refusal) => refusal,
-        other => panic!("expected a refusal, not {other:?}"),
-    }
-}
-
 fn forwarded(bench: &Bench<TokenRateLimit>, request: Request) -> bool {
-    bench.request(request).decision == Decision::Forward
+    bench.request(request).is_forwarded()
 }
 
 fn took(input: u64, output: u64) -> Outcome {
@@ -52,10 +45,10 @@ fn a_tenant_that_used_up_its_tokens_waits_and_others_do_not() {
         "the limit of 1000 tokens per tenant every 1m is used up: try again in 6 s",
     );
     assert_eq!(
-        *refused(&late),
+        *late.refusal(),
         expected.retry_after(Duration::from_secs(6))
     );
-    assert_eq!(refused(&late).code, "rate_limited");
+    assert_eq!(late.refusal().code, "rate_limited");
     assert!(forwarded(&bench, from("b", 900)));
     set_clock(Duration::from_secs(6));
     assert!(forwarded(&bench, from("a", 200)));
@@ -75,7 +68,7 @@ fn what_was_reserved_too_much_is_there_again_when_the_exchange_ends() {
 fn a_hundred_exchanges_at_once_pass_the_limit_by_no_more_than_one_is_estimated_wrong() {
     let bench = limiter(json!([{ "tokens": 1000, "every": "1h", "algorithm": "sliding" }]));
     let mut open: Vec<_> = (0..100).map(|_| bench.request(from("a", 95))).collect();
-    open.retain(|exchange| exchange.decision == Decision::Forward);
+    open.retain(Exchange::is_forwarded);
     assert_eq!(open.len(), 10);
     for exchange in &mut open {
         exchange.end(&took(60, 40)); // each was 5 more than estimated
@@ -130,7 +123,7 @@ fn several_rules_hold_at_once_and_take_all_or_nothing() {
     assert!(forwarded(&bench, from("b", 400)));
     let third = bench.request(from("b", 400));
     assert_eq!(
-        refused(&third).message,
+        third.refusal().message,
         "the limit of 2 requests for all exchanges every 1h is used up: try again in 1800 s"
     );
     assert_eq!(bench::used("tokens/1m/bucket/tenant=b"), Some(400));
@@ -189,7 +182,7 @@ fn money_is_counted_at_the_models_price_and_a_model_without_one_is_refused_or_le
     );
     let unpriced = bench.request(request("m"));
     assert_eq!(
-        (refused(&unpriced).status, refused(&unpriced).code.as_str()),
+        (unpriced.refusal().status, unpriced.refusal().code.as_str()),
         (403, "unpriced_model")
     );
     let bench =
@@ -270,7 +263,7 @@ fn headers_can_be_left_to_the_provider() {
 #[test]
 fn a_request_that_can_never_be_served_is_refused_as_such_and_not_to_come_back() {
     let exchange = tokens_per_tenant().request(from("a", 1001));
-    let refusal = refused(&exchange);
+    let refusal = exchange.refusal();
     assert_eq!((refusal.status, refusal.retry_after_ms), (429, None));
     assert!(
         refusal
@@ -318,7 +311,7 @@ fn a_store_that_is_gone_refuses_what_can_not_be_counted() {
     bench::stores_fail(true);
     let exchange = bench.request(from("a", 1));
     assert_eq!(
-        (refused(&exchange).status, refused(&exchange).code.as_str()),
+        (exchange.refusal().status, exchange.refusal().code.as_str()),
         (503, "limits_unavailable")
     );
     bench::stores_fail(false);
@@ -335,7 +328,7 @@ fn a_plan_may_use_the_models_on_its_list() {
     assert!(allowed("", "fast") && !allowed("", "smart"));
     let refusal = bench.request(Request::chat("smart").with_tag("plan", "free"));
     assert_eq!(
-        (refused(&refusal).status, refused(&refusal).code.as_str()),
+        (refusal.refusal().status, refusal.refusal().code.as_str()),
         (403, "model_not_allowed")
     );
     let none = || Request::from_json(Dialect::Other, json!({})).with_tag("plan", "free");

@@ -1,6 +1,9 @@
 //! Configurations that are refused at load.
 
-use outrigger_sdk::bench::Bench;
+use outrigger_sdk::{
+    assert_config_errors,
+    bench::{Bench, merged},
+};
 use serde_json::{Value, json};
 
 use crate::TokenRateLimit;
@@ -12,81 +15,35 @@ fn error(config: Value) -> String {
 #[test]
 fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
     let rule = |extra: Value| {
-        let mut rule = json!({ "per": "tenant", "every": "1m" });
-        rule.as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
+        let rule = merged(json!({ "per": "tenant", "every": "1m" }), extra);
         json!({ "rules": [{ "requests": 1, "every": "1s" }, rule] })
     };
-    for (config, expected) in [
-        (json!({}), "nothing is limited"),
-        (rule(json!({})), "rules[1]: a rule has one limit"),
-        (
-            rule(json!({ "tokens": 1, "usd": 1 })),
-            "rules[1]: a rule has one limit",
-        ),
-        (
-            rule(json!({ "tokens": 0 })),
-            "rules[1].tokens: expected a number of 1 or more",
-        ),
-        (
-            rule(json!({ "tokens": -5 })),
-            "rules[1].tokens: expected a number of 1 or more",
-        ),
-        (rule(json!({ "usd": 0 })), "rules[1].usd: expected dollars"),
-        (
-            rule(json!({ "usd": -1.5 })),
-            "rules[1].usd: expected dollars",
-        ),
-        (
-            rule(json!({ "tokens": 1, "every": "0s" })),
-            "rules[1]: `every` is no time",
-        ),
-        (
-            rule(json!({ "tokens": 1, "every": 60 })),
-            "rules[1].every: expected",
-        ),
-        (rule(json!({ "token": 1 })), "rules[1].token: unknown key"),
-        (
-            rule(json!({ "tokens": 1, "per": ["tenant", "team"] })),
-            "rules[1].per[1]: nothing sets such a value",
-        ),
-        (
-            rule(json!({ "tokens": 1, "per": "header:authorization" })),
-            "rules[1].per: the header `authorization` carries a credential",
-        ),
-        (
-            rule(json!({ "tokens": 1, "algorithm": "leaky" })),
-            "rules[1].algorithm: unknown word",
-        ),
-        (
-            rule(json!({ "tokens": 1, "mode": "soft", "cut": true })),
-            "rules[1]: `cut` has no effect with `mode: soft`",
-        ),
-        (
-            rule(json!({ "requests": 1, "cut": true })),
-            "rules[1]: `cut` has no effect here",
-        ),
-        (
-            rule(json!({ "tokens": 1, "match": { "plam": "free" } })),
-            "rules[1].match.plam: nothing sets such a value",
-        ),
-        (
-            rule(json!({ "tokens": 1, "match": { "plan": [] } })),
-            "rules[1].match.plan: the list is empty",
-        ),
-        (
-            json!({ "rules": [{ "requests": 1, "every": "1s" }], "unpriced": "allow" }),
-            "unpriced: has no effect",
-        ),
-        (
-            json!({ "models": { "free": [] } }),
-            "models.free: the list is empty",
-        ),
-    ] {
-        let error = error(config.clone());
-        assert!(error.starts_with(expected), "{config}: {error}");
-    }
+    assert_config_errors!(TokenRateLimit,
+        {} => "nothing is limited",
+        rule {} => "rules[1]: a rule has one limit",
+        rule { "tokens": 1, "usd": 1 } => "rules[1]: a rule has one limit",
+        rule { "tokens": 0 } => "rules[1].tokens: expected a number of 1 or more",
+        rule { "tokens": -5 } => "rules[1].tokens: expected a number of 1 or more",
+        rule { "usd": 0 } => "rules[1].usd: expected dollars",
+        rule { "usd": -1.5 } => "rules[1].usd: expected dollars",
+        rule { "tokens": 1, "every": "0s" } => "rules[1]: `every` is no time",
+        rule { "tokens": 1, "every": 60 } => "rules[1].every: expected",
+        rule { "token": 1 } => "rules[1].token: unknown key",
+        rule { "tokens": 1, "per": ["tenant", "team"] }
+            => "rules[1].per[1]: nothing sets such a value",
+        rule { "tokens": 1, "per": "header:authorization" }
+            => "rules[1].per: the header `authorization` carries a credential",
+        rule { "tokens": 1, "algorithm": "leaky" } => "rules[1].algorithm: unknown word",
+        rule { "tokens": 1, "mode": "soft", "cut": true }
+            => "rules[1]: `cut` has no effect with `mode: soft`",
+        rule { "requests": 1, "cut": true } => "rules[1]: `cut` has no effect here",
+        rule { "tokens": 1, "match": { "plam": "free" } }
+            => "rules[1].match.plam: nothing sets such a value",
+        rule { "tokens": 1, "match": { "plan": [] } } => "rules[1].match.plan: the list is empty",
+        { "rules": [{ "requests": 1, "every": "1s" }], "unpriced": "allow" }
+            => "unpriced: has no effect",
+        { "models": { "free": [] } } => "models.free: the list is empty",
+    );
 }
 
 #[test]
@@ -94,11 +51,10 @@ fn rules_that_contradict_or_repeat_each_other_are_refused_and_those_that_add_to_
 {
     let two = |one: Value, two: Value| {
         let rule = |extra: Value| {
-            let mut rule = json!({ "per": ["tenant", "model"], "tokens": 10, "every": "60s" });
-            rule.as_object_mut()
-                .unwrap()
-                .extend(extra.as_object().unwrap().clone());
-            rule
+            merged(
+                json!({ "per": ["tenant", "model"], "tokens": 10, "every": "60s" }),
+                extra,
+            )
         };
         Bench::<TokenRateLimit>::new(json!({ "rules": [rule(one), rule(two)] })).map(|_| ())
     };
