@@ -26,6 +26,8 @@ mod keys;
 mod matching;
 
 pub use globs::Globs;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use keys::CREDENTIALS;
 pub use keys::{Key, Keys};
 pub use matching::Match;
 

@@ -9,7 +9,7 @@ use crate::{Request, digest};
 /// Tags that the proxy sets itself. Others come from policies, and are written `tag:NAME`.
 const TAGS: [&str; 4] = ["tenant", "feature", "plan", "region"];
 /// Headers that policies are not shown.
-const CREDENTIALS: [&str; 6] = [
+pub(crate) const CREDENTIALS: [&str; 6] = [
     "authorization",
     "proxy-authorization",
     "x-api-key",

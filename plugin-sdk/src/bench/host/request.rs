@@ -9,17 +9,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::super::passages::{self, Spot};
-use crate::{Dialect, Header, Passage, Place, Places, Unit};
+use crate::{Dialect, Header, Passage, Place, Places, Unit, json::depth, settings::CREDENTIALS};
 
-/// Headers that a policy is not shown.
-const CREDENTIALS: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-];
 /// Headers that are the proxy's own.
 const RESERVED: [&str; 6] = [
     "host",
@@ -215,63 +206,29 @@ impl Request {
         self.0.borrow_mut().body["model"] = json!(model);
     }
     pub(crate) fn header(&self, name: &str) -> Vec<String> {
-        let named = |header: &Header| header.name.eq_ignore_ascii_case(name);
-        self.headers()
-            .into_iter()
-            .filter(named)
-            .map(|header| header.value)
-            .collect()
+        let mut headers = self.headers();
+        headers.retain(|header| header.name.eq_ignore_ascii_case(name));
+        headers.into_iter().map(|header| header.value).collect()
     }
     pub(crate) fn headers(&self) -> Vec<Header> {
-        let hidden = |header: &&Header| {
-            CREDENTIALS
-                .iter()
-                .any(|name| header.name.eq_ignore_ascii_case(name))
-        };
-        self.0
-            .borrow()
-            .headers
-            .iter()
-            .filter(|header| !hidden(header))
-            .cloned()
-            .collect()
+        let named = |header: &Header, name: &str| header.name.eq_ignore_ascii_case(name);
+        let mut headers = self.0.borrow().headers.clone();
+        headers.retain(|header| !CREDENTIALS.iter().any(|name| named(header, name)));
+        headers
     }
     pub(crate) fn caller(&self) -> String {
         self.0.borrow().caller.clone()
     }
     pub(crate) fn set_reply_header(&self, name: &str, value: &str) {
         assert!(
-            !RESERVED
-                .iter()
-                .any(|reserved| name.eq_ignore_ascii_case(reserved)),
-            "`{name}` is the proxy's own header"
-        );
-        assert!(
             value.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
             "no header can have this value: {value:?}"
         );
-        let headers = &mut self.0.borrow_mut().reply_headers;
-        headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
-        headers.push(Header {
-            name: name.into(),
-            value: value.into(),
-        });
+        put(&mut self.0.borrow_mut().reply_headers, name, Some(value));
     }
     pub(crate) fn set_header(&self, name: &str, value: &str) {
-        assert!(
-            !RESERVED
-                .iter()
-                .any(|reserved| name.eq_ignore_ascii_case(reserved)),
-            "`{name}` is the proxy's own header"
-        );
-        let headers = &mut self.0.borrow_mut().headers;
-        headers.retain(|header| !header.name.eq_ignore_ascii_case(name));
-        if !value.is_empty() {
-            headers.push(Header {
-                name: name.into(),
-                value: value.into(),
-            });
-        }
+        let value = Some(value).filter(|value| !value.is_empty());
+        put(&mut self.0.borrow_mut().headers, name, value);
     }
     pub(crate) fn tag(&self, name: &str) -> Option<String> {
         let state = self.0.borrow();
@@ -379,14 +336,7 @@ impl Request {
         })
     }
     pub(crate) fn depth(&self) -> u32 {
-        fn depth(value: &Value) -> u32 {
-            match value {
-                Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-                Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
-                _ => 0,
-            }
-        }
-        depth(&self.body_json())
+        u32::try_from(depth(&self.body_json().to_string())).unwrap_or(u32::MAX)
     }
     pub(crate) fn fingerprint(&self, without: &[String]) -> Option<Vec<u8>> {
         let body = self.body_json();
@@ -447,4 +397,18 @@ impl Request {
         state.dropped.clear();
         state.index();
     }
+}
+
+/// Puts one value in the place of all that a header has; `None` removes it.
+fn put(headers: &mut Vec<Header>, name: &str, value: Option<&str>) {
+    let named = |of: &str| name.eq_ignore_ascii_case(of);
+    assert!(
+        !RESERVED.iter().any(|reserved| named(reserved)),
+        "`{name}` is the proxy's own header"
+    );
+    headers.retain(|header| !named(&header.name));
+    headers.extend(value.map(|value| Header {
+        name: name.into(),
+        value: value.into(),
+    }));
 }

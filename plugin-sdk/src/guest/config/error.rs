@@ -32,14 +32,8 @@ impl Error {
     }
 
     #[cold]
-    pub(super) fn in_element(mut self, index: usize) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
-        self.path = format!("[{index}]{dot}{}", self.path);
-        self
+    pub(super) fn in_element(self, index: usize) -> Self {
+        self.in_key(&format!("[{index}]"))
     }
 }
 

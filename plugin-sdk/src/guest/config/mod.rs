@@ -5,6 +5,8 @@
 //! those. And it is part of every policy: this one is a few kilobytes, for it neither prints
 //! numbers nor keeps tables for them.
 
+use std::borrow::Cow;
+
 use serde::de::{
     self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
     Visitor,
@@ -86,8 +88,8 @@ impl<'de> Parser<'de> {
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         let start = self.at;
         match text::string(self.json, &mut self.at) {
-            Some(text::Text::Plain(text)) => visitor.visit_borrowed_str(text),
-            Some(text::Text::Unescaped(text)) => visitor.visit_string(text),
+            Some(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
+            Some(Cow::Owned(text)) => visitor.visit_string(text),
             None => Err(Error::malformed(start)),
         }
     }
@@ -116,22 +118,8 @@ impl<'de> de::Deserializer<'de> for &mut Parser<'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.peek() {
             Some(b'"') => self.string(visitor),
-            Some(b'{') => self.within(b'}', |parser| {
-                visitor.visit_map(Members {
-                    parser,
-                    first: true,
-                    index: 0,
-                    key: None,
-                })
-            }),
-            Some(b'[') => self.within(b']', |parser| {
-                visitor.visit_seq(Members {
-                    parser,
-                    first: true,
-                    index: 0,
-                    key: None,
-                })
-            }),
+            Some(b'{') => self.within(b'}', |parser| visitor.visit_map(Members::of(parser))),
+            Some(b'[') => self.within(b']', |parser| visitor.visit_seq(Members::of(parser))),
             Some(b't') => self.word("true").and_then(|()| visitor.visit_bool(true)),
             Some(b'f') => self.word("false").and_then(|()| visitor.visit_bool(false)),
             Some(b'n') => self.word("null").and_then(|()| visitor.visit_unit()),
@@ -182,7 +170,7 @@ impl<'de> de::Deserializer<'de> for &mut Parser<'de> {
     ) -> Result<V::Value, Error> {
         match self.peek() {
             Some(b'{') => self.within(b'}', |parser| visitor.visit_enum(Variant { parser })),
-            Some(b'"') => visitor.visit_enum(String::deserialize_from(self)?.into_deserializer()),
+            Some(b'"') => visitor.visit_enum(plain(self)?.into_deserializer()),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -194,15 +182,9 @@ impl<'de> de::Deserializer<'de> for &mut Parser<'de> {
 }
 
 /// A plain string, whatever the visitor would make of it.
-trait FromParser: Sized {
-    fn deserialize_from(parser: &mut Parser<'_>) -> Result<Self, Error>;
-}
-
-impl FromParser for String {
-    #[inline(never)]
-    fn deserialize_from(parser: &mut Parser<'_>) -> Result<Self, Error> {
-        <Self as de::Deserialize>::deserialize(parser)
-    }
+#[inline(never)]
+fn plain(parser: &mut Parser<'_>) -> Result<String, Error> {
+    de::Deserialize::deserialize(parser)
 }
 
 /// The members of a list or map.
@@ -213,7 +195,16 @@ struct Members<'a, 'de> {
     key: Option<String>,
 }
 
-impl Members<'_, '_> {
+impl<'a, 'de> Members<'a, 'de> {
+    fn of(parser: &'a mut Parser<'de>) -> Self {
+        Self {
+            parser,
+            first: true,
+            index: 0,
+            key: None,
+        }
+    }
+
     #[inline(never)]
     fn next(&mut self, close: u8) -> Result<bool, Error> {
         if self.parser.peek() == Some(close) {
@@ -254,7 +245,7 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         if !self.next(b'}')? {
             return Ok(None);
         }
-        let key = String::deserialize_from(self.parser)?;
+        let key = plain(self.parser)?;
         let value = seed
             .deserialize(Key(&key))
             .map_err(|error| error.in_key(&key))?;
@@ -335,7 +326,7 @@ impl<'a, 'de> EnumAccess<'de> for Variant<'a, 'de> {
         self,
         seed: V,
     ) -> Result<(V::Value, Chosen<'a, 'de>), Error> {
-        let key = String::deserialize_from(self.parser)?;
+        let key = plain(self.parser)?;
         let value = seed
             .deserialize(Key(&key))
             .map_err(|error| error.in_key(&key))?;

@@ -1,10 +1,8 @@
 //! JSON's strings and numbers.
 
-/// A string, borrowed where it has no escapes.
-pub(super) enum Text<'a> {
-    Plain(&'a str),
-    Unescaped(String),
-}
+use std::borrow::Cow;
+
+use crate::json;
 
 pub(super) enum Number<'a> {
     Unsigned(u64),
@@ -13,61 +11,29 @@ pub(super) enum Number<'a> {
     Float(&'a str),
 }
 
-/// Reads the string whose opening quote (after white space) is at `at`, and goes behind it. `None`
-/// where there is none.
+/// Reads the string whose opening quote is at `at`, and goes behind it; borrowed where it has no
+/// escapes. `None` where there is none.
 #[inline(never)]
-pub(super) fn string<'a>(json: &'a str, at: &mut usize) -> Option<Text<'a>> {
-    if json.as_bytes().get(*at) != Some(&b'"') {
-        return None;
-    }
-    let start = *at + 1;
-    let rest = json.get(start..)?;
-    let stop = rest.find(|c: char| matches!(c, '"' | '\\' | '\0'..='\x1f'))?;
-    if rest.as_bytes().get(stop) == Some(&b'"') {
-        *at = start + stop + 1;
-        return rest.get(..stop).map(Text::Plain);
-    }
-    let mut text = String::from(rest.get(..stop)?);
-    let mut chars = rest.get(stop..)?.chars();
+pub(super) fn string<'a>(json: &'a str, at: &mut usize) -> Option<Cow<'a, str>> {
+    let mut rest = json.get(*at..)?.strip_prefix('"')?;
+    let mut text = String::new();
     loop {
-        match chars.next()? {
-            '"' => break,
-            '\\' => text.push(escape(&mut chars)?),
-            '\0'..='\x1f' => return None,
-            plain => text.push(plain),
-        }
-    }
-    *at = json.len() - chars.as_str().len();
-    Some(Text::Unescaped(text))
-}
-
-fn escape(chars: &mut std::str::Chars<'_>) -> Option<char> {
-    Some(match chars.next()? {
-        'n' => '\n',
-        't' => '\t',
-        'r' => '\r',
-        'b' => '\x08',
-        'f' => '\x0c',
-        'u' => {
-            let unit = hex(chars)?;
-            match unit {
-                0xd800..0xdc00 => {
-                    let low =
-                        (chars.next()? == '\\' && chars.next()? == 'u').then(|| hex(chars))??;
-                    let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-                    char::from_u32(0x1_0000 + ((unit - 0xd800) << 10) + low)?
-                }
-                _ => char::from_u32(unit)?,
+        let stop = rest.find(|c: char| matches!(c, '"' | '\\' | '\0'..='\x1f'))?;
+        let (plain, behind) = rest.split_at_checked(stop)?;
+        if let Some(behind) = behind.strip_prefix('"') {
+            *at = json.len() - behind.len();
+            if text.is_empty() {
+                return Some(Cow::Borrowed(plain));
             }
+            text.push_str(plain);
+            return Some(Cow::Owned(text));
         }
-        plain @ ('"' | '\\' | '/') => plain,
-        _ => return None,
-    })
-}
-
-#[inline(never)]
-fn hex(chars: &mut std::str::Chars<'_>) -> Option<u32> {
-    (0..4).try_fold(0, |unit, _| Some(unit << 4 | chars.next()?.to_digit(16)?))
+        let escape = behind.strip_prefix('\\')?;
+        let (c, length) = json::unescape(escape)?;
+        text.push_str(plain);
+        text.push(c);
+        rest = escape.get(length..)?;
+    }
 }
 
 /// Reads the number at `at` and goes behind it. Spellings that JSON does not have, a leading `+` or
