@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::ResponseCache;
 
 mod adversary;
+mod exclude;
+mod keys;
 mod pure;
 
 fn cache(config: Value) -> Bench<ResponseCache> {
@@ -223,150 +225,6 @@ fn headers_that_are_meant_for_a_gateway_do_not_go_up() {
 }
 
 #[test]
-fn tenants_and_keys_are_apart_unless_the_operator_puts_them_together() {
-    let whose = |bench: &Bench<ResponseCache>, tenant: &str, caller: &str| {
-        ran(
-            bench,
-            Request::from_json(Dialect::OpenaiChat, body(json!({})))
-                .with_tag("tenant", tenant)
-                .with_caller(caller),
-        )
-    };
-    let bench = cache(json!({}));
-    assert_eq!(
-        ["a", "b", ""].map(|tenant| whose(&bench, tenant, "k")),
-        ["miss"; 3]
-    );
-    assert_eq!(
-        ["k2", ""].map(|caller| whose(&bench, "a", caller)),
-        ["miss"; 2]
-    );
-    assert_eq!(whose(&bench, "b", "k"), "hit");
-    let bench = cache(json!({ "partition": "tenant" }));
-    assert_eq!(
-        (
-            whose(&bench, "a", "k").as_str(),
-            whose(&bench, "a", "k2").as_str()
-        ),
-        ("miss", "hit")
-    );
-    assert_eq!(whose(&bench, "b", "k"), "miss");
-}
-
-#[test]
-fn headers_that_change_an_answer_change_the_key_and_the_operator_may_name_more() {
-    let bench = cache(json!({ "vary": ["X-Prompt-Version"] }));
-    assert_eq!(ran(&bench, chat(json!({}))), "miss");
-    for name in [
-        "host",
-        "anthropic-beta",
-        "OpenAI-Organization",
-        "x-prompt-version",
-    ] {
-        assert_eq!(
-            ran(&bench, chat(json!({})).with_header(name, "1")),
-            "miss",
-            "{name}"
-        );
-    }
-    assert_eq!(
-        ran(&bench, chat(json!({})).with_header("user-agent", "1")),
-        "hit"
-    );
-    let two = || {
-        chat(json!({}))
-            .with_header("anthropic-beta", "a")
-            .with_header("anthropic-beta", "b")
-    };
-    assert_eq!([ran(&bench, two()), ran(&bench, two())], ["miss", "hit"]);
-    assert_eq!(
-        ran(&bench, chat(json!({})).with_header("anthropic-beta", "ab")),
-        "miss"
-    );
-}
-
-#[test]
-fn a_warm_request_is_not_cached_and_one_without_a_temperature_only_where_that_is_allowed() {
-    let bench = cache(json!({}));
-    let warm = |temperature: Value| chat(json!({ "temperature": temperature }));
-    for cold in [json!(0), json!(0.3), json!(0.0)] {
-        assert_eq!(ran(&bench, warm(cold.clone())), "miss", "{cold}");
-    }
-    for temperature in [json!(0.31), json!(1), json!(null), json!("0")] {
-        assert_eq!(
-            reason(&bench, warm(temperature.clone())),
-            "temperature",
-            "{temperature}"
-        );
-    }
-    let bench = cache(json!({ "without_temperature": true, "max_temperature": 1 }));
-    assert_eq!(ran(&bench, warm(json!(null))), "miss");
-    assert_eq!(ran(&bench, warm(json!(1))), "miss");
-    assert_eq!(reason(&bench, warm(json!(1.1))), "temperature");
-    let embeddings = Request::from_json(
-        Dialect::OpenaiEmbeddings,
-        json!({ "model": "e", "input": "x" }),
-    );
-    assert_eq!(ran(&cache(json!({})), embeddings), "miss");
-}
-
-#[test]
-fn what_is_more_than_text_or_looks_something_up_is_not_cached() {
-    let bench = cache(json!({}));
-    let tool = json!({ "tools": [{ "type": "function", "function": { "name": "f" } }] });
-    let image = json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:" } }] }] });
-    for (extra, expected) in [
-        (tool.clone(), "tools"),
-        (json!({ "functions": [{ "name": "f" }] }), "tools"),
-        (image, "images"),
-        (json!({ "modalities": ["text", "audio"] }), "audio"),
-        (json!({ "audio": { "voice": "v" } }), "audio"),
-        (json!({ "web_search_options": {} }), "state"),
-        (json!({ "conversation": "conv_1" }), "state"),
-        (json!({ "previous_response_id": "resp_1" }), "state"),
-        (json!({ "prompt": { "id": "p" } }), "state"),
-    ] {
-        assert_eq!(reason(&bench, chat(extra.clone())), expected, "{extra}");
-    }
-    assert_eq!(
-        ran(
-            &bench,
-            chat(json!({ "modalities": ["text"], "background": false, "conversation": null }))
-        ),
-        "miss"
-    );
-    assert_eq!(
-        reason(&bench, chat(json!({})).with_path("GET", "/v1/models")),
-        "endpoint"
-    );
-    assert_eq!(
-        reason(&bench, Request::from_json(Dialect::Other, json!({}))),
-        "endpoint"
-    );
-    let bench = cache(json!({ "tool_calls": true }));
-    assert_eq!(ran(&bench, chat(tool)), "miss");
-    assert_eq!(
-        reason(&bench, chat(json!({ "tools": [{ "type": "web_search" }] }))),
-        "tools"
-    );
-    let gemini = |tool: Value| {
-        let body =
-            json!({ "contents": [], "tools": [tool], "generationConfig": { "temperature": 0 } });
-        says(&run(
-            &bench,
-            Request::from_json(Dialect::GeminiGenerate, body),
-        ))
-    };
-    assert_eq!(
-        [
-            gemini(json!({ "googleSearch": {} })),
-            gemini(json!({ "functionDeclarations": [] }))
-        ],
-        ["bypass", "miss"]
-    );
-}
-
-#[test]
 fn replies_with_tool_calls_are_kept_where_that_is_allowed() {
     let bench = cache(json!({ "tool_calls": true }));
     let mut exchange = bench.request(chat(json!({})));
@@ -378,29 +236,6 @@ fn replies_with_tool_calls_are_kept_where_that_is_allowed() {
 }
 
 #[test]
-fn a_body_that_two_readers_read_differently_is_not_cached() {
-    let twice = r#"{"model":"m","temperature":0,"messages":[],"messages":[{"role":"user","content":"hi"}]}"#;
-    assert_eq!(
-        reason(
-            &cache(json!({})),
-            Request::from_text(Dialect::OpenaiChat, twice)
-        ),
-        "ambiguous"
-    );
-}
-
-#[test]
-fn requests_outside_of_the_conditions_are_left_alone() {
-    let bench = cache(json!({ "match": { "model": "eval-*" } }));
-    let exchange = run(&bench, chat(json!({})));
-    assert_eq!(
-        (exchange.decision, exchange.request.reply_headers()),
-        (Decision::Forward, vec![])
-    );
-    assert_eq!(ran(&bench, chat(json!({ "model": "eval-1" }))), "miss");
-}
-
-#[test]
 fn a_store_that_is_gone_costs_the_hit_and_not_the_answer() {
     let bench = cache(json!({}));
     assert_eq!(ran(&bench, chat(json!({}))), "miss");
@@ -408,26 +243,6 @@ fn a_store_that_is_gone_costs_the_hit_and_not_the_answer() {
     assert_eq!(reason(&bench, chat(json!({}))), "store");
     bench::stores_fail(false);
     assert_eq!(ran(&bench, chat(json!({}))), "hit");
-}
-
-#[test]
-fn a_key_is_short_and_says_nothing() {
-    let key = cache(json!({})).policy().key(&chat(json!({}))).unwrap();
-    assert!(
-        key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        "{key}"
-    );
-}
-
-#[test]
-fn what_is_left_out_of_a_key_is_part_of_it() {
-    let request = || chat(json!({ "seed": 1 }));
-    let key = |config: Value| cache(config).policy().key(&request()).unwrap();
-    assert_ne!(key(json!({})), key(json!({ "ignore": ["/seed"] })));
-    assert_eq!(
-        key(json!({ "ignore": ["/seed", "/user"] })),
-        key(json!({ "ignore": ["/user", "/seed"] }))
-    );
 }
 
 #[test]
