@@ -11,10 +11,12 @@ pub mod restore;
 pub mod rules;
 pub mod screen;
 
+mod config;
 mod later;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
+use config::Config;
 use detect::Kind;
 use outrigger_sdk::{
     Decision, Delta, Hooks, Passage, Places, Policy, Refusal, ReplyHead, Request, export_policy,
@@ -62,57 +64,6 @@ pub enum LaterReplies {
     Pass,
 }
 
-/// The policy's `config:`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Config {
-    mode: Mode,
-    detect: rules::Detect,
-    custom: Vec<rules::Pattern>,
-    allow: rules::Allow,
-    replies: Replies,
-    key: Option<Key>,
-    restore_secrets: bool,
-    later_replies: Option<LaterReplies>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            mode: Mode::default(),
-            detect: rules::Detect::default(),
-            custom: Vec::new(),
-            allow: rules::Allow::default(),
-            replies: Replies::default(),
-            key: None,
-            restore_secrets: true,
-            later_replies: None,
-        }
-    }
-}
-
-/// A passphrase for placeholders that are to be the same in every process.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Key(String);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key(…)")
-    }
-}
-
-impl TryFrom<String> for Key {
-    type Error = &'static str;
-
-    fn try_from(key: String) -> Result<Self, Self::Error> {
-        if key.len() < 16 {
-            return Err("the key is short enough to guess: use at least 16 characters");
-        }
-        Ok(Self(key))
-    }
-}
-
 /// The policy, and what one exchange has learnt.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Config")]
@@ -134,49 +85,6 @@ struct Channel {
     number: u32,
     screen: screen::Screen,
     restore: restore::Channel,
-}
-
-impl TryFrom<Config> for PiiRedact {
-    type Error = String;
-
-    fn try_from(config: Config) -> Result<Self, String> {
-        let Config {
-            mode,
-            detect,
-            custom,
-            allow,
-            replies,
-            key,
-            restore_secrets,
-            later_replies,
-        } = config;
-        if mode != Mode::Tokenize && later_replies.is_some() {
-            return Err(
-                "`later_replies` has no effect without placeholders: leave it out, or set `mode: tokenize`"
-                    .into(),
-            );
-        }
-        if mode != Mode::Tokenize && key.is_some() {
-            return Err(
-                "`key` has no effect without placeholders: leave it out, or set `mode: tokenize`"
-                    .into(),
-            );
-        }
-        Ok(Self {
-            rules: Rules {
-                detect,
-                custom,
-                allow,
-            },
-            mode,
-            replies,
-            restore_secrets,
-            later_replies: later_replies.unwrap_or_default(),
-            keyed: key.is_some(),
-            vault: key.map_or_else(Vault::default, |Key(key)| Vault::new(key.as_bytes())),
-            channels: Vec::new(),
-        })
-    }
 }
 
 impl Policy for PiiRedact {

@@ -28,10 +28,11 @@ impl TryFrom<Vec<String>> for Detect {
         }
         let mut kinds = Kinds::NONE;
         for name in &names {
-            let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.key() == name) else {
-                let known = Kind::ALL.map(Kind::key).join(", ");
+            let Some(&kind) = Kind::ALL.iter().find(|kind| kind.key() == name) else {
+                let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.key()).collect();
                 return Err(format!(
-                    "`{name}` is no kind of data that can be found: write one of {known}"
+                    "`{name}` is no kind of data that can be found: write one of {}",
+                    known.join(", ")
                 ));
             };
             if kinds.has(kind) {

@@ -19,107 +19,74 @@ mod text;
 
 use text::{byte, is_digit};
 
-/// The kind of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $key:literal $label:literal)*) => {
+        /// The kind of a finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            const EVERY: &[Self] = &[$(Self::$kind),*];
+
+            /// The name in the operator's `detect:` list.
+            pub const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $key,)*
+                }
+            }
+
+            /// The readable part of a placeholder, at most 11 capital letters and underscores.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $label,)*
+                }
+            }
+        }
+    };
+}
+
+// Each with its name in the configuration, and the one that placeholders show.
+kinds! {
     /// An e-mail address.
-    Email,
+    Email "email" "EMAIL"
     /// A telephone number: E.164, or the national forms of the US, Brazil and Europe.
-    Phone,
+    Phone "phone" "PHONE"
     /// A payment card's number.
-    Card,
+    Card "credit_card" "CARD"
     /// An international bank account number.
-    Iban,
+    Iban "iban" "IBAN"
     /// A Brazilian person's tax number.
-    Cpf,
+    Cpf "cpf" "CPF"
     /// A Brazilian company's tax number, the alphanumeric form of July 2026 included.
-    Cnpj,
+    Cnpj "cnpj" "CNPJ"
     /// A US social security number.
-    Ssn,
+    Ssn "ssn" "SSN"
     /// An IPv4 or IPv6 address.
-    Ip,
+    Ip "ip" "IP"
     /// A key, token, password or private-key block.
-    Secret,
+    Secret "secret" "SECRET"
     /// A UK national insurance number.
-    UkNino,
+    UkNino "uk_nino" "UK_NINO"
     /// A Spanish DNI or NIE.
-    EsDni,
+    EsDni "es_dni" "ES_DNI"
     /// A German tax identification number.
-    DeTax,
+    DeTax "de_tax_id" "DE_TAX"
     /// A Portuguese tax number.
-    PtNif,
+    PtNif "pt_nif" "PT_NIF"
     /// An Italian codice fiscale.
-    ItCf,
+    ItCf "it_codice_fiscale" "IT_CF"
     /// A French social security number.
-    FrNir,
+    FrNir "fr_nir" "FR_NIR"
     /// One of the operator's own patterns.
-    Custom,
+    Custom "custom" "CUSTOM"
 }
 
 impl Kind {
-    /// All built-in kinds.
-    pub const ALL: [Self; 15] = [
-        Self::Email,
-        Self::Phone,
-        Self::Card,
-        Self::Iban,
-        Self::Cpf,
-        Self::Cnpj,
-        Self::Ssn,
-        Self::Ip,
-        Self::Secret,
-        Self::UkNino,
-        Self::EsDni,
-        Self::DeTax,
-        Self::PtNif,
-        Self::ItCf,
-        Self::FrNir,
-    ];
-
-    /// The name in the operator's `detect:` list.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::Card => "credit_card",
-            Self::Iban => "iban",
-            Self::Cpf => "cpf",
-            Self::Cnpj => "cnpj",
-            Self::Ssn => "ssn",
-            Self::Ip => "ip",
-            Self::Secret => "secret",
-            Self::UkNino => "uk_nino",
-            Self::EsDni => "es_dni",
-            Self::DeTax => "de_tax_id",
-            Self::PtNif => "pt_nif",
-            Self::ItCf => "it_codice_fiscale",
-            Self::FrNir => "fr_nir",
-            Self::Custom => "custom",
-        }
-    }
-
-    /// The readable part of a placeholder, at most 11 capital letters and underscores.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Email => "EMAIL",
-            Self::Phone => "PHONE",
-            Self::Card => "CARD",
-            Self::Iban => "IBAN",
-            Self::Cpf => "CPF",
-            Self::Cnpj => "CNPJ",
-            Self::Ssn => "SSN",
-            Self::Ip => "IP",
-            Self::Secret => "SECRET",
-            Self::UkNino => "UK_NINO",
-            Self::EsDni => "ES_DNI",
-            Self::DeTax => "DE_TAX",
-            Self::PtNif => "PT_NIF",
-            Self::ItCf => "IT_CF",
-            Self::FrNir => "FR_NIR",
-            Self::Custom => "CUSTOM",
-        }
-    }
+    /// All built-in kinds: those before the last.
+    pub const ALL: &[Self] = Self::EVERY.split_at(Self::Custom as usize).0;
 
     /// True for a number or a code, whose spaces, dots and dashes are a matter of taste.
     pub const fn is_number(self) -> bool {

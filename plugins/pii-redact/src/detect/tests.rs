@@ -153,7 +153,7 @@ fn only_the_listed_kinds_are_found() {
 fn a_placeholder_holds_nothing_to_find() {
     let mut vault = crate::placeholder::Vault::new(b"key");
     for n in 0..2000 {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             finds(
                 &format!("token={}", vault.issue(kind.label(), &n.to_string())),
                 &[],
