@@ -4,7 +4,7 @@
 //! the end of the text as long as it may be the beginning of what it looks for. Nothing is searched
 //! here: the policy says how many bytes at the end are in doubt.
 
-use crate::Delta;
+use crate::{Channels, Delta};
 
 /// Text of each channel that waits for more. `Default` is empty; in a policy's struct it stands
 /// under `#[serde(skip)]`.
@@ -20,8 +20,8 @@ use crate::Delta;
 /// ```
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct HoldBack {
-    /// Channels with text that waits; rarely more than one, so a list.
-    channels: Vec<(u32, String)>,
+    /// Channels with text that waits.
+    waiting: Channels<String>,
 }
 
 impl HoldBack {
@@ -37,7 +37,7 @@ impl HoldBack {
         last: bool,
         in_doubt: impl Fn(&str) -> usize,
     ) -> String {
-        let mut all = self.take(channel).unwrap_or_default();
+        let mut all = self.waiting.remove(channel).unwrap_or_default();
         all.push_str(text);
         if !last {
             self.keep_tail(channel, &mut all, in_doubt);
@@ -58,15 +58,7 @@ impl HoldBack {
     /// Reports whether no text of `channel` waits.
     #[must_use]
     pub fn is_empty(&self, channel: u32) -> bool {
-        !self.channels.iter().any(|(known, _)| *known == channel)
-    }
-
-    fn take(&mut self, channel: u32) -> Option<String> {
-        let at = self
-            .channels
-            .iter()
-            .position(|(known, _)| *known == channel)?;
-        Some(self.channels.swap_remove(at).1)
+        !self.waiting.contains(channel)
     }
 
     fn keep_tail(&mut self, channel: u32, all: &mut String, in_doubt: impl Fn(&str) -> usize) {
@@ -75,7 +67,7 @@ impl HoldBack {
             cut -= 1;
         }
         if cut < all.len() {
-            self.channels.push((channel, all.split_off(cut)));
+            *self.waiting.of(channel) = all.split_off(cut);
         }
     }
 }

@@ -43,6 +43,7 @@
 //! proxy.
 
 mod calendar;
+mod channels;
 mod decision;
 mod dialect;
 mod digest;
@@ -78,6 +79,7 @@ pub use abi::outrigger::policy::types::{
     Decision, Failure, Header, Outcome, Refusal, Reply, Usage,
 };
 pub use capabilities::{clock, fetch, limits, log, metrics, random, replies, values};
+pub use channels::Channels;
 pub use dialect::Dialect;
 pub use digest::digest;
 pub use hold_back::{HoldBack, beginning_of};

@@ -1,5 +1,6 @@
 //! The policy's `config:` as it is written, and what makes one unfit.
 
+use outrigger_sdk::Channels;
 use serde::Deserialize;
 
 use crate::{
@@ -97,7 +98,7 @@ impl TryFrom<Config> for PiiRedact {
             later_replies: later_replies.unwrap_or_default(),
             keyed: key.is_some(),
             vault: key.map_or_else(Vault::default, |Key(key)| Vault::new(key.as_bytes())),
-            channels: Vec::new(),
+            channels: Channels::default(),
         })
     }
 }

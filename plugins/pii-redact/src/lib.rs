@@ -19,8 +19,8 @@ use std::{borrow::Cow, collections::BTreeSet};
 use config::Config;
 use detect::Kind;
 use outrigger_sdk::{
-    Decision, Delta, Hooks, Passage, Places, Policy, Refusal, ReplyHead, Request, export_policy,
-    metrics, random,
+    Channels, Decision, Delta, Hooks, Passage, Places, Policy, Refusal, ReplyHead, Request,
+    export_policy, metrics, random,
 };
 use placeholder::Vault;
 use rules::{Finding, Rules};
@@ -76,13 +76,12 @@ pub struct PiiRedact {
     /// True if `vault` has its key already.
     keyed: bool,
     vault: Vault,
-    channels: Vec<Channel>,
+    channels: Channels<Channel>,
 }
 
 /// One channel of the reply.
 #[derive(Debug, Default)]
 struct Channel {
-    number: u32,
     screen: screen::Screen,
     restore: restore::Channel,
 }
@@ -224,21 +223,7 @@ impl PiiRedact {
     }
 
     fn reply(&mut self, delta: &mut Delta) -> Result<(), Refusal> {
-        let number = delta.channel();
-        let at = self
-            .channels
-            .iter()
-            .position(|channel| channel.number == number)
-            .unwrap_or_else(|| {
-                self.channels.push(Channel {
-                    number,
-                    ..Channel::default()
-                });
-                self.channels.len() - 1
-            });
-        let Some(channel) = self.channels.get_mut(at) else {
-            return Ok(());
-        };
+        let channel = self.channels.of(delta.channel());
         if self.replies != Replies::Off {
             let refuse = self.replies == Replies::Refuse;
             let screened =
@@ -296,7 +281,7 @@ fn placeholder(
     if found.kind == Kind::Secret && !restore_secrets {
         return vault.name(found.label, &value);
     }
-    vault.issue_within(found.label, &value, written)
+    vault.issue(found.label, &value, written)
 }
 
 /// A finding's place, widened to what can be replaced without breaking the JSON around it: all of a bare number, whole escapes. `depth` has

@@ -104,11 +104,6 @@ impl Channel {
         }
         self.depth.skip_value();
     }
-
-    /// Bytes in hand.
-    pub fn pending(&self) -> usize {
-        self.pending.len()
-    }
 }
 
 /// One past backslashes at `at`, where `wanted` follows them. `None`: something else follows; `Some(None)`: the text ends.
@@ -214,8 +209,8 @@ mod tests {
     fn vault() -> (Vault, String, String) {
         let mut vault = Vault::new(b"key");
         let (mail, quote) = (
-            vault.issue("EMAIL", "Ana@x.com"),
-            vault.issue("SECRET", "a\"b\nc"),
+            vault.issue("EMAIL", "Ana@x.com", 0),
+            vault.issue("SECRET", "a\"b\nc", 0),
         );
         (vault, mail, quote)
     }
@@ -307,9 +302,9 @@ mod tests {
         let mut channel = Channel::default();
         for c in format!("[[[[[[ a[ [ [{mail} [ \\\\\\\\\\ [[EMAIL_ text").chars() {
             channel.push(&vault, &c.to_string(), false, false);
-            assert!(channel.pending() <= mail.len() + 2 * SPACES + 5 * BACKSLASHES);
+            assert!(channel.pending.len() <= mail.len() + 2 * SPACES + 5 * BACKSLASHES);
         }
-        assert_eq!(channel.pending(), 0);
+        assert_eq!(channel.pending.len(), 0);
     }
 
     #[test]
@@ -318,7 +313,7 @@ mod tests {
         for text in ["[1", "[[CARD", "[[EMAIL_ ", "a [x", "[link](", "- [ ] t"] {
             let mut channel = Channel::default();
             channel.push(&vault, text, false, false);
-            assert_eq!(channel.pending(), 0, "{text}");
+            assert_eq!(channel.pending.len(), 0, "{text}");
         }
     }
 

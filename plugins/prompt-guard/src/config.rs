@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use outrigger_sdk::Places;
+use outrigger_sdk::{Channels, Places};
 use serde::Deserialize;
 
 use crate::{
@@ -278,7 +278,7 @@ impl TryFrom<Config> for PromptGuard {
             threshold,
             places,
             replies,
-            channels: Vec::new(),
+            channels: Channels::default(),
         })
     }
 }

@@ -21,7 +21,7 @@ mod config;
 use std::borrow::Cow;
 
 use outrigger_sdk::{
-    Decision, Delta, Hooks, Passage, Place, Places, Policy, Refusal, ReplyHead, Request,
+    Channels, Decision, Delta, Hooks, Passage, Place, Places, Policy, Refusal, ReplyHead, Request,
     export_policy, metrics,
 };
 
@@ -44,7 +44,7 @@ pub struct PromptGuard {
     threshold: Option<u32>,
     places: Places,
     replies: Checks,
-    channels: Vec<Channel>,
+    channels: Channels<Channel>,
 }
 
 /// A fault found in a request.
@@ -97,19 +97,10 @@ impl Policy for PromptGuard {
 
     fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
         for delta in deltas {
-            let known = self
-                .channels
-                .iter()
-                .position(|channel| channel.number == delta.channel());
-            let at = known.unwrap_or_else(|| {
-                self.channels.push(Channel::new(delta.channel()));
-                self.channels.len() - 1
-            });
-            if let Some(channel) = self.channels.get_mut(at) {
-                channel
-                    .push(&self.replies, &self.tables, delta)
-                    .inspect_err(|_| metrics::count("replies_refused", 1))?;
-            }
+            self.channels
+                .of(delta.channel())
+                .push(&self.replies, &self.tables, delta)
+                .inspect_err(|_| metrics::count("replies_refused", 1))?;
         }
         Ok(())
     }

@@ -51,8 +51,6 @@ impl Checks {
 /// One channel of the reply. Places are counted in bytes from its beginning.
 #[derive(Debug)]
 pub struct Channel {
-    /// The channel's number.
-    pub number: u32,
     matcher: Matcher,
     scan: Scan,
     /// The text that has not gone yet, from `from` to `at`.
@@ -65,11 +63,9 @@ pub struct Channel {
     ready: VecDeque<(usize, String)>,
 }
 
-impl Channel {
-    /// A channel of which nothing has come yet.
-    pub fn new(number: u32) -> Self {
+impl Default for Channel {
+    fn default() -> Self {
         Self {
-            number,
             matcher: Matcher::default(),
             scan: Scan::new(false),
             pending: String::new(),
@@ -79,7 +75,9 @@ impl Channel {
             ready: VecDeque::new(),
         }
     }
+}
 
+impl Channel {
     /// Takes what arrived, and puts what may go in its place.
     ///
     /// # Errors

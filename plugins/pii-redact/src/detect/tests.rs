@@ -155,7 +155,7 @@ fn a_placeholder_holds_nothing_to_find() {
     for n in 0..2000 {
         for &kind in Kind::ALL {
             finds(
-                &format!("token={}", vault.issue(kind.label(), &n.to_string())),
+                &format!("token={}", vault.issue(kind.label(), &n.to_string(), 0)),
                 &[],
             );
         }

@@ -101,7 +101,7 @@ proptest! {
             before => before,
         };
         let mut vault = Vault::new(b"key");
-        let placeholder = vault.issue("SECRET", &value);
+        let placeholder = vault.issue("SECRET", &value, 0);
         let text = nested(&format!("{before}{placeholder}{after}"), key, depth, &layout);
         let restored = streamed(&vault, &text, &cuts, arguments);
         prop_assert_eq!(leaf(&restored, depth), format!("{before}{value}{after}"), "{} -> {}", text, restored);
@@ -118,7 +118,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..4),
     ) {
         let mut vault = Vault::new(b"key");
-        let placeholder = vault.issue("CPF", &value);
+        let placeholder = vault.issue("CPF", &value, 0);
         let text = format!(r#"{{"a": [{placeholder}], "b":{placeholder}, "c": 1}}"#);
         let text = match inner {
             true => serde_json::json!({ "in": text }).to_string(),
@@ -140,7 +140,7 @@ proptest! {
     #[test]
     fn prose_gets_the_value_as_it_is(value in "[\\PC\"\\\\\n]{1,12}", before in "[a-z\"\\\\ \n:,.é\\]}(]{0,12}", arguments in any::<bool>()) {
         let mut vault = Vault::new(b"key");
-        let placeholder = vault.issue("SECRET", &value);
+        let placeholder = vault.issue("SECRET", &value, 0);
         let restored = streamed(&vault, &format!("{before}{placeholder}\"."), &[], arguments);
         prop_assert_eq!(restored, format!("{before}{value}\"."));
     }
