@@ -258,6 +258,13 @@ impl Request {
         self.host.parameter(pointer)
     }
 
+    /// Reports whether the body has a value at a JSON pointer that is neither `null` nor `false`.
+    #[must_use]
+    pub fn is_set(&self, pointer: &str) -> bool {
+        let value = self.host.parameter(pointer);
+        value.is_some_and(|json| json != "null" && json != "false")
+    }
+
     /// Sets the body's value at a JSON pointer whose parent exists.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Settings that configurations have in common: times, counts, money, globs, and the keys of
-//! exchanges.
+//! Settings that configurations have in common: times, counts, money, models, globs, and the keys
+//! of exchanges.
 //!
 //! Each type refuses at load what could not mean anything, in a sentence for the operator; the SDK
 //! puts the key's path before it.
@@ -129,6 +129,22 @@ impl TryFrom<i64> for Count {
         match u64::try_from(count) {
             Ok(count @ 1..) => Ok(Self(count)),
             _ => Err("expected a number of 1 or more"),
+        }
+    }
+}
+
+/// A model's name, as [`Request::set_model`](crate::Request::set_model) takes it. Not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ModelName(pub String);
+
+impl TryFrom<String> for ModelName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        match name.trim().is_empty() {
+            true => Err("the model's name is empty"),
+            false => Ok(Self(name)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use outrigger_sdk::{
     Unit,
     limits::Window,
-    settings::{Count, Keys, Match, Span, Usd},
+    settings::{Count, Keys, Match, ModelName, Span, Usd},
 };
 use serde::Deserialize;
 
@@ -81,7 +81,7 @@ struct BudgetFile {
     usd: Option<Usd>,
     tokens: Option<Count>,
     every: Period,
-    downgrade: Option<Model>,
+    downgrade: Option<ModelName>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -133,7 +133,7 @@ struct BreakerFile {
     every: Span,
     #[serde(rename = "for")]
     cool_down: Span,
-    downgrade: Option<Model>,
+    downgrade: Option<ModelName>,
 }
 
 impl TryFrom<BreakerFile> for Breaker {
@@ -162,21 +162,6 @@ fn limit(usd: Option<Usd>, tokens: Option<Count>) -> Result<Limit, &'static str>
         (Some(usd), None) => Ok(Limit::Usd(usd)),
         (None, Some(count)) => Ok(Limit::Tokens(count)),
         _ => Err("write one limit: `usd` or `tokens`"),
-    }
-}
-
-/// A model's name, not empty.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Model(String);
-
-impl TryFrom<String> for Model {
-    type Error = &'static str;
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        match name.trim().is_empty() {
-            true => Err("the model's name is empty"),
-            false => Ok(Self(name)),
-        }
     }
 }
 

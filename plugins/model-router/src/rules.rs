@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use outrigger_sdk::{Places, Request};
+use outrigger_sdk::{Places, Request, settings::ModelName};
 use serde::Deserialize;
 
 use crate::{Texts, matching::Match, split::Split};
@@ -115,22 +115,6 @@ impl TryFrom<File> for Rule {
             conditions: file.conditions,
             action,
         })
-    }
-}
-
-/// A model's name, not empty.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct ModelName(pub(crate) String);
-
-impl TryFrom<String> for ModelName {
-    type Error = &'static str;
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        if name.trim().is_empty() {
-            Err("the model's name is empty")
-        } else {
-            Ok(Self(name))
-        }
     }
 }
 

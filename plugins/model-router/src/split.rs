@@ -4,10 +4,10 @@
 //! keys. The hash is scaled to the sum of the weights, and the models take their shares of it in their order. So a key stays with its
 //! model over restarts and replicas as long as `models` stays as it is. A request without the key is dealt at random.
 
-use outrigger_sdk::{Passage, Place, Places, Request, random};
+use outrigger_sdk::{Passage, Place, Places, Request, random, settings::ModelName};
 use serde::Deserialize;
 
-use crate::{Texts, rules::ModelName};
+use crate::Texts;
 
 /// A division of requests among models.
 #[derive(Debug, Deserialize)]

@@ -4,14 +4,15 @@
 use outrigger_sdk::{Decision, Dialect, Refusal, Request, metrics};
 
 /// Members that put earlier turns, with their placeholders, before the request.
-const EARLIER: [&str; 2] = ["previous_response_id", "conversation"];
+const EARLIER: [&str; 2] = ["/previous_response_id", "/conversation"];
 
 /// The refusal of a request that builds on turns which the provider keeps.
 pub(crate) fn earlier_turns(request: &Request, dialect: Dialect) -> Option<Decision> {
     if dialect != Dialect::OpenaiResponses {
         return None;
     }
-    let member = EARLIER.into_iter().find(|member| given(request, member))?;
+    let pointer = EARLIER.into_iter().find(|at| request.is_set(at))?;
+    let member = pointer.trim_start_matches('/');
     Some(refuse(&format!(
         "with `{member}` the reply may hold placeholders of earlier turns, whose values are not known any more: send the whole conversation in the request"
     )))
@@ -23,16 +24,11 @@ pub(crate) fn in_the_background(request: &Request, dialect: Dialect) -> Option<D
         Dialect::AnthropicBatches => Some(refuse(
             "the replies to a batch are fetched later, when the values behind their placeholders are not known any more: send its requests one by one",
         )),
-        Dialect::OpenaiResponses => given(request, "background").then(|| {
+        Dialect::OpenaiResponses => request.is_set("/background").then(|| {
             refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
         }),
         _ => None,
     }
-}
-
-fn given(request: &Request, member: &str) -> bool {
-    let value = request.parameter_json(&format!("/{member}"));
-    value.is_some_and(|json| json != "null" && json != "false")
 }
 
 fn refuse(why: &str) -> Decision {

@@ -109,7 +109,7 @@ impl Exclude {
         let body = request.parameter_json("").unwrap_or_default();
         let either = dialect == Dialect::GeminiGenerate;
         let unknown = shape::unknown(&body, members::of(dialect), &self.known, either);
-        let tools = request.tools() > 0 || given(request, "/functions");
+        let tools = request.tools() > 0 || request.is_set("/functions");
         if tools && !self.tools {
             return Some("tools".into());
         }
@@ -143,12 +143,6 @@ impl Exclude {
                 .is_ok_and(|temperature: f64| temperature <= self.max_temperature)
         })
     }
-}
-
-fn given(request: &Request, pointer: &str) -> bool {
-    request
-        .parameter_json(pointer)
-        .is_some_and(|json| json != "null" && json != "false")
 }
 
 /// The reason why a request that contains this is not cached; counts it.
