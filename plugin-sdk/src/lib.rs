@@ -15,7 +15,9 @@
 //! impl Policy for ModelAllowlist {
 //!     fn on_request(&mut self, request: &mut Request) -> Decision {
 //!         match request.model() {
-//!             Some(m) if !self.models.contains(m) => Decision::refuse(403, format!("`{m}` is not listed")),
+//!             Some(m) if !self.models.contains(m) => {
+//!                 Decision::refuse(403, format!("`{m}` is not listed"))
+//!             }
 //!             _ => Decision::Forward,
 //!         }
 //!     }

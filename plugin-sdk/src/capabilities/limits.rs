@@ -13,7 +13,8 @@
 //!     fn on_request(&mut self, request: &mut Request) -> Decision {
 //!         let team = request.tag("tenant").unwrap_or_default();
 //!         let minute = Window::bucket(Duration::from_secs(60));
-//!         match limits::reserve(&[Ask::new(&team, Unit::TotalTokens, 100_000, minute)]).as_deref() {
+//!         let ask = Ask::new(team, Unit::TotalTokens, 100_000, minute);
+//!         match limits::reserve(&[ask]).as_deref() {
 //!             Ok([standing]) if standing.granted => Decision::Forward,
 //!             Ok(_) => Decision::refuse(429, "your team has used up its minute: try again later"),
 //!             Err(_) => Decision::refuse(503, "the limit could not be checked: try again later"),

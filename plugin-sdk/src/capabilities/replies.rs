@@ -17,7 +17,8 @@
 //!         let Some(body) = request.fingerprint(&["/stream", "/stream_options"]) else {
 //!             return Decision::Forward;
 //!         };
-//!         let key = digest([body.as_slice(), request.path().as_bytes(), request.caller().unwrap_or_default().as_bytes()]);
+//!         let (path, caller) = (request.path(), request.caller().unwrap_or_default());
+//!         let key = digest([body.as_slice(), path.as_bytes(), caller.as_bytes()]);
 //!         match replies::find(&key, true) {
 //!             Ok(Found::Kept(_) | Found::UnderWay(_)) => return Decision::serve(key),
 //!             Ok(Found::Absent) => {

@@ -1,9 +1,10 @@
 //! Alerts about a budget's state, by webhook: once a period and share, from whichever replica
 //! notices first.
 //!
-//! Whoever finds a share reached claims the alert in the common store, and sends it. A claim lapses, so that an alert is sent late rather
-//! than never where its replica died; after a failure the claim is the time to wait, twice as long each time, and a later exchange's
-//! end finds it gone and tries again.
+//! Whoever finds a share reached claims the alert in the common store, and sends it. A claim
+//! lapses, so that an alert is sent late rather than never where its replica died; after a failure
+//! the claim is the time to wait, twice as long each time, and a later exchange's end finds it gone
+//! and tries again.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -90,7 +91,8 @@ impl Alerts {
         end: Duration,
     ) {
         for share in &self.at.0 {
-            // A budget that had no room for a request is used up, though what is left may not be nothing.
+            // A budget that had no room for a request is used up, though what is left may not be
+            // nothing.
             let reached = standing.used as f64 >= share * standing.limit as f64
                 || (reservation.denied && *share == 1.0);
             if reached {

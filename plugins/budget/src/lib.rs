@@ -1,4 +1,5 @@
-//! Keeps what each tenant, feature or plan spends within a day, week or month. Needs the grants `limits`, `values` and `fetch`.
+//! Keeps what each tenant, feature or plan spends within a day, week or month. Needs the grants
+//! `limits`, `values` and `fetch`.
 //!
 //! A budget is a limit with a calendar's window: the proxy counts it over all replicas and settles
 //! each exchange to what it cost. This policy decides what happens where one is used up (refuse, or

@@ -134,7 +134,8 @@ impl Limit {
 }
 
 impl Line {
-    /// Gives it the name of its buckets. The limit is no part of it: one that is changed keeps what was spent.
+    /// Gives it the name of its buckets. The limit is no part of it: one that is changed keeps what
+    /// was spent.
     pub(crate) fn named(mut self) -> Self {
         let kind = if self.cool_down.is_some() {
             "breaker/"

@@ -1,7 +1,8 @@
 //! A tool's result in fewer tokens: JSON without its blanks, text without what nobody reads.
 //!
-//! Nothing that has a meaning goes. JSON is rewritten only if it is JSON to the last character; of other text only blanks at the ends of
-//! lines and all but one of several empty lines go, for indentation is meaning.
+//! Nothing that has a meaning goes. JSON is rewritten only if it is JSON to the last character; of
+//! other text only blanks at the ends of lines and all but one of several empty lines go, for
+//! indentation is meaning.
 
 /// The text in a shorter form, if it saves a twentieth or more.
 pub fn compact(text: &str) -> Option<String> {

@@ -1,7 +1,9 @@
-//! A conversation as what belongs together: messages, and the units of them that can only stay or go as one.
+//! A conversation as what belongs together: messages, and the units of them that can only stay or
+//! go as one.
 //!
-//! A call of a tool and its result belong together by their id, in every dialect; so do a reasoning item and the item that it leads to.
-//! Keys are read, not types: a form of message that is not known here is text that somebody said.
+//! A call of a tool and its result belong together by their id, in every dialect; so do a reasoning
+//! item and the item that it leads to. Keys are read, not types: a form of message that is not
+//! known here is text that somebody said.
 
 use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
@@ -175,7 +177,8 @@ fn message(json: &str, range: Range<usize>) -> Message {
             Role::Tool
         }
         _ if !kind.is_empty() && kind != "message" => item(&mut message, kind, id, call),
-        // A user's message with results belongs to their calls, even where the user says something besides.
+        // A user's message with results belongs to their calls, even where the user says something
+        // besides.
         _ if !message.answers.is_empty() => Role::Tool,
         _ => Role::User,
     };
@@ -299,7 +302,8 @@ fn hash(json: &str, range: &Range<usize>) -> Option<u64> {
     (text != "null").then(|| fnv(text))
 }
 
-/// 64-bit FNV-1a, eight bytes at a time. Texts that hash alike are compared before one is taken for the other.
+/// 64-bit FNV-1a, eight bytes at a time. Texts that hash alike are compared before one is taken for
+/// the other.
 pub fn fnv(text: &str) -> u64 {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
     let take = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(29);
@@ -312,7 +316,8 @@ pub fn fnv(text: &str) -> u64 {
 
 /// Puts together what belongs together.
 fn units(messages: &[Message]) -> Vec<Unit> {
-    // Names may stand for ids, so a call is answered by the next result of that id, and a result answers all open calls of it.
+    // Names may stand for ids, so a call is answered by the next result of that id, and a result
+    // answers all open calls of it.
     let mut open: BTreeMap<u64, usize> = BTreeMap::new();
     let mut reach: Vec<usize> = (0..messages.len()).collect();
     for (at, message) in messages.iter().enumerate() {
@@ -370,7 +375,8 @@ fn units(messages: &[Message]) -> Vec<Unit> {
     units
 }
 
-/// A message of the model's that has to stay needs the user's before it: no conversation begins with the model. An item does not.
+/// A message of the model's that has to stay needs the user's before it: no conversation begins
+/// with the model. An item does not.
 fn keep_questions(messages: &[Message], units: &mut [Unit]) {
     let mut question = None;
     for at in 0..units.len() {

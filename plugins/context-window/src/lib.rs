@@ -1,8 +1,10 @@
-//! Keeps a conversation inside a budget of tokens: what is oldest goes, and what is left is a conversation that every provider accepts.
+//! Keeps a conversation inside a budget of tokens: what is oldest goes, and what is left is a
+//! conversation that every provider accepts.
 //!
-//! A request under its budget is not touched, not even read. One that is over it is shortened by what loses nothing ([`compact`], notes for
-//! what is said twice), then cut ([`window`]). The app sends the whole conversation in every turn and nothing is remembered here: the cut is a
-//! function of the conversation, made so that it stays where it is while the conversation grows.
+//! A request under its budget is not touched, not even read. One that is over it is shortened by
+//! what loses nothing ([`compact`], notes for what is said twice), then cut ([`window`]). The app
+//! sends the whole conversation in every turn and nothing is remembered here: the cut is a function
+//! of the conversation, made so that it stays where it is while the conversation grows.
 
 pub mod compact;
 pub mod conversation;
@@ -50,7 +52,8 @@ impl Policy for ContextWindow {
 }
 export_policy!(ContextWindow);
 
-/// Makes the request fit; returns its tokens, which are more than the budget only where nothing more can go.
+/// Makes the request fit; returns its tokens, which are more than the budget only where nothing
+/// more can go.
 fn shorten(request: &mut Request, window: &Window, total: u64) -> u64 {
     let Some(pointer) = conversation::pointer(request.dialect()) else {
         return total;

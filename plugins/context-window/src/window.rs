@@ -21,7 +21,8 @@ use crate::{
 pub struct Window {
     /// Tokens of the whole request.
     pub budget: u64,
-    /// Weight between two cuts: about so many tokens. Not in the host's own measure, which may change from turn to turn.
+    /// Weight between two cuts: about so many tokens. Not in the host's own measure, which may
+    /// change from turn to turn.
     pub step: u64,
     /// Turns at the end that are not cut while anything else can be.
     pub turns: usize,
@@ -124,7 +125,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Makes it fit. `total` are the request's tokens as it stands; `from` is the first cut that is tried.
+    /// Makes it fit. `total` are the request's tokens as it stands; `from` is the first cut that is
+    /// tried.
     ///
     /// Without messages that could go there is nothing to do.
     pub fn fit(&self, total: u64, from: u64) -> Option<Fitted> {
@@ -135,7 +137,8 @@ impl<'a> Plan<'a> {
             let mut kept = self.kept(place);
             let mut fitted = self.tokens(total, &kept);
             let mut least = place >= last;
-            // More than needed would go of the last turns: cut at their beginning instead, if that is enough.
+            // More than needed would go of the last turns: cut at their beginning instead, if that
+            // is enough.
             let turns = self.last_turns();
             if (1..place).contains(&turns) {
                 let gentler = self.kept(turns);

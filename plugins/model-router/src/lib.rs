@@ -1,7 +1,9 @@
-//! Routes requests by ordered rules: the first one that matches says which model serves the request, or refuses it.
+//! Routes requests by ordered rules: the first one that matches says which model serves the
+//! request, or refuses it.
 //!
-//! It decides, and nothing else: what a model's name stands for, retries and failover are the proxy's. A request that no rule matches
-//! goes on unchanged. Patterns and globs are compiled while the policy is configured, and a rule that could never act is an error then.
+//! It decides, and nothing else: what a model's name stands for, retries and failover are the
+//! proxy's. A request that no rule matches goes on unchanged. Patterns and globs are compiled while
+//! the policy is configured, and a rule that could never act is an error then.
 
 use outrigger_sdk::{Decision, Passage, Places, Policy, Refusal, Request, export_policy};
 

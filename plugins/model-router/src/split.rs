@@ -1,8 +1,9 @@
 //! The choice among several models for a request: a share each, and the same one for the same key.
 //!
-//! The key's bytes are hashed with FNV-1a (64 bits) and mixed with the finaliser of MurmurHash3, as FNV's high bits are poor on short
-//! keys. The hash is scaled to the sum of the weights, and the models take their shares of it in their order. So a key stays with its
-//! model over restarts and replicas as long as `models` stays as it is. A request without the key is dealt at random.
+//! The key's bytes are hashed with FNV-1a (64 bits) and mixed with the finaliser of MurmurHash3, as
+//! FNV's high bits are poor on short keys. The hash is scaled to the sum of the weights, and the
+//! models take their shares of it in their order. So a key stays with its model over restarts and
+//! replicas as long as `models` stays as it is. A request without the key is dealt at random.
 
 use outrigger_sdk::{Passage, Place, Places, Request, random, settings::ModelName};
 use serde::Deserialize;
@@ -59,9 +60,11 @@ impl TryFrom<File> for Split {
 enum Key {
     Header(String),
     Tag(String),
-    /// The end user that the request names: `user` or `safety_identifier` of OpenAI's dialects, `metadata.user_id` of Anthropic's.
+    /// The end user that the request names: `user` or `safety_identifier` of OpenAI's dialects,
+    /// `metadata.user_id` of Anthropic's.
     User,
-    /// First message of the user, all of it: the same in every turn. The system prompt is not, for agents put hashes and times there.
+    /// First message of the user, all of it: the same in every turn. The system prompt is not, for
+    /// agents put hashes and times there.
     Conversation,
 }
 

@@ -1,4 +1,5 @@
-//! Prints what the detector finds: JSON lines `{"id","lang","text"}` in, `{"id","spans":[{"start","end","type"}]}` out, offsets in code points.
+//! Prints what the detector finds: JSON lines `{"id","lang","text"}` in,
+//! `{"id","spans":[{"start","end","type"}]}` out, offsets in code points.
 
 use std::io::{BufRead, Write};
 

@@ -1,8 +1,10 @@
-//! The little of JSON that putting values into its strings needs: how deep a place is quoted, and escapes.
+//! The little of JSON that putting values into its strings needs: how deep a place is quoted, and
+//! escapes.
 //!
-//! A text is read as a parser would: what begins with a bracket or a quote is JSON, and the text of each of its strings is a text of its own,
-//! which may be JSON again. An object may also begin within prose (`curl -d '{"a":…`), and ends where it is no JSON any more.
-//! So a quotation in plain words (`he said \"…`) opens no string, however many backslashes stand before its quotes.
+//! A text is read as a parser would: what begins with a bracket or a quote is JSON, and the text of
+//! each of its strings is a text of its own, which may be JSON again. An object may also begin
+//! within prose (`curl -d '{"a":…`), and ends where it is no JSON any more. So a quotation in plain
+//! words (`he said \"…`) opens no string, however many backslashes stand before its quotes.
 
 mod escape;
 
@@ -42,7 +44,8 @@ enum State {
     /// Nothing but white space has come.
     #[default]
     Start,
-    /// The same of a string's text, which may be a JSON string once more. A whole text that begins with a quote is a quotation.
+    /// The same of a string's text, which may be a JSON string once more. A whole text that begins
+    /// with a quote is a quotation.
     Inner,
     /// No JSON; an object may begin.
     Prose,
@@ -105,7 +108,8 @@ impl Depth {
         }
     }
 
-    /// Goes on outside of strings, to the first one's beginning or to prose: most bytes of dense JSON. Returns what is behind that.
+    /// Goes on outside of strings, to the first one's beginning or to prose: most bytes of dense
+    /// JSON. Returns what is behind that.
     fn outside<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
         let [level] = self.levels.as_mut_slice() else {
             return text;
@@ -324,7 +328,8 @@ impl Level {
                 return Step::Closed;
             }
             (Escape::None, b'\\') => self.escape = Escape::Begun,
-            // JSON has no bare line break in a string; where it is all of the text, a parser may put up with it.
+            // JSON has no bare line break in a string; where it is all of the text, a parser may
+            // put up with it.
             (Escape::None, ..b' ') if !self.rooted => {
                 self.fail();
                 return Step::Closed;

@@ -1,5 +1,5 @@
-//! Requests of which the reply can't be restored: the table of placeholders lives and dies with the exchange, and the reply, or what it is
-//! about, is of another one.
+//! Requests of which the reply can't be restored: the table of placeholders lives and dies with the
+//! exchange, and the reply, or what it is about, is of another one.
 
 use outrigger_sdk::{Decision, Dialect, Refusal, Request, metrics};
 
@@ -18,7 +18,8 @@ pub(crate) fn earlier_turns(request: &Request, dialect: Dialect) -> Option<Decis
     )))
 }
 
-/// The refusal of a request whose reply is fetched by another exchange. For one in which something was hidden.
+/// The refusal of a request whose reply is fetched by another exchange. For one in which something
+/// was hidden.
 pub(crate) fn in_the_background(request: &Request, dialect: Dialect) -> Option<Decision> {
     match dialect {
         Dialect::AnthropicBatches => Some(refuse(

@@ -1,8 +1,9 @@
 //! Hides personal data and secrets from the model, and puts them back into its reply.
 //!
-//! A request goes through [`rules`] and the [`detect`]or; what was found is refused, masked, or replaced by [`placeholder`]s. The table
-//! of placeholders lives in the exchange's own instance, so [`restore`] can meet no other caller's values. All of it is plain
-//! text processing: only this file knows the contract. Names and street addresses are not looked for.
+//! A request goes through [`rules`] and the [`detect`]or; what was found is refused, masked, or
+//! replaced by [`placeholder`]s. The table of placeholders lives in the exchange's own instance, so
+//! [`restore`] can meet no other caller's values. All of it is plain text processing: only this
+//! file knows the contract. Names and street addresses are not looked for.
 
 pub mod detect;
 pub mod json;
@@ -89,7 +90,8 @@ struct Channel {
 impl Policy for PiiRedact {
     const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::REPLY);
     const READS: Places = Places::all();
-    // Replies quote the request wherever their API has a place for it: instructions, metadata, citations, errors.
+    // Replies quote the request wherever their API has a place for it: instructions, metadata,
+    // citations, errors.
     const REWRITES: Places = Places::all();
 
     fn hooks(&self) -> Hooks {
@@ -266,7 +268,8 @@ fn placeholder(
     open: u32,
     arguments: bool,
 ) -> String {
-    // Escapes are part of the writing, not of the value; but what JSON's own escapes would not give back stays as it is.
+    // Escapes are part of the writing, not of the value; but what JSON's own escapes would not give
+    // back stays as it is.
     let (value, written) = match json::needs_care(text) {
         false => (Cow::Borrowed(text), 0),
         true => {
@@ -284,8 +287,8 @@ fn placeholder(
     vault.issue(found.label, &value, written)
 }
 
-/// A finding's place, widened to what can be replaced without breaking the JSON around it: all of a bare number, whole escapes. `depth` has
-/// read the text up to the finding.
+/// A finding's place, widened to what can be replaced without breaking the JSON around it: all of a
+/// bare number, whole escapes. `depth` has read the text up to the finding.
 fn around(
     text: &str,
     found: &Finding<'_>,

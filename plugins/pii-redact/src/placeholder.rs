@@ -41,7 +41,8 @@ pub struct Entry {
 }
 
 impl Vault {
-    /// An empty table whose hashes are made with `key`: any bytes, the first sixteen of a random key or a passphrase of any length.
+    /// An empty table whose hashes are made with `key`: any bytes, the first sixteen of a random
+    /// key or a passphrase of any length.
     pub fn new(key: &[u8]) -> Self {
         let fold = |salt: u64| siphash([0x6f75_7472_6967_6765 ^ salt, 0x7069_692d_7265_6461], key);
         Self {
@@ -173,7 +174,8 @@ fn dress(tag: &str) -> String {
     placeholder
 }
 
-/// SipHash-2-4 (Aumasson and Bernstein): a keyed hash that can't be guessed or steered without the key.
+/// SipHash-2-4 (Aumasson and Bernstein): a keyed hash that can't be guessed or steered without the
+/// key.
 fn siphash(key: [u64; 2], bytes: &[u8]) -> u64 {
     let mut v = [
         key[0] ^ 0x736f_6d65_7073_6575,

@@ -10,7 +10,8 @@ use crate::{
     placeholder::{Entry, Vault},
 };
 
-/// Backslashes before a bracket or an underscore, and spaces between brackets, that are put up with.
+/// Backslashes before a bracket or an underscore, and spaces between brackets, that are put up
+/// with.
 const BACKSLASHES: usize = 3;
 const SPACES: usize = 2;
 
@@ -33,7 +34,8 @@ enum Reading<'v> {
 }
 
 impl Channel {
-    /// Takes what arrived and returns what may go; on `last`, all of it. `None` where `text` may go as it came.
+    /// Takes what arrived and returns what may go; on `last`, all of it. `None` where `text` may go
+    /// as it came.
     ///
     /// In JSON, values are escaped to the depth of the strings around them, and get quotes outside
     /// of any. `arguments` says that it is JSON if it looks so.
@@ -106,7 +108,8 @@ impl Channel {
     }
 }
 
-/// One past backslashes at `at`, where `wanted` follows them. `None`: something else follows; `Some(None)`: the text ends.
+/// One past backslashes at `at`, where `wanted` follows them. `None`: something else follows;
+/// `Some(None)`: the text ends.
 fn skip_backslashes(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     while end - at < BACKSLASHES && bytes.get(end) == Some(&b'\\') {
@@ -174,7 +177,8 @@ fn read<'v>(vault: &'v Vault, bytes: &[u8], at: usize) -> Reading<'v> {
     if first == 0 {
         return Reading::Other;
     }
-    // Backslashes before the first bracket are the model's only if it bent the last ones, too: else the text before ends with them.
+    // Backslashes before the first bracket are the model's only if it bent the last ones, too: else
+    // the text before ends with them.
     if escaped && bytes.get(skip_spaces(bytes, end)) != Some(&b'\\') {
         return Reading::Other;
     }
@@ -188,7 +192,8 @@ fn read<'v>(vault: &'v Vault, bytes: &[u8], at: usize) -> Reading<'v> {
     }
 }
 
-/// Bytes of a closing bracket with what may stand before it, 0 where there is none; `None` where the text ends first.
+/// Bytes of a closing bracket with what may stand before it, 0 where there is none; `None` where
+/// the text ends first.
 fn close(bytes: &[u8], at: usize) -> Option<usize> {
     let i = skip_backslashes(bytes, skip_spaces(bytes, at));
     match bytes.get(i) {

@@ -156,7 +156,8 @@ pub struct Finding<'r> {
 }
 
 impl Rules {
-    /// The findings in `text`, in order, without overlaps. The operator's patterns win over the built-in kinds.
+    /// The findings in `text`, in order, without overlaps. The operator's patterns win over the
+    /// built-in kinds.
     pub fn find(&self, text: &str) -> Vec<Finding<'_>> {
         let mut spans = Vec::new();
         detect::scan(text, self.detect.0, &mut spans);
@@ -204,7 +205,8 @@ impl Rules {
                 }
                 if found.start < last.end && found.kind == Kind::Custom && last.kind != Kind::Custom
                 {
-                    // Both parts must be hidden: the pattern takes the built-in finding's place over all of it.
+                    // Both parts must be hidden: the pattern takes the built-in finding's place
+                    // over all of it.
                     *last = Finding {
                         start: last.start,
                         ..found

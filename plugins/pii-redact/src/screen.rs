@@ -9,7 +9,8 @@ use crate::{
     rules::{Finding, Rules},
 };
 
-/// Bytes that must stand after a place before it may go, and that are remembered for the words before a number.
+/// Bytes that must stand after a place before it may go, and that are remembered for the words
+/// before a number.
 const WINDOW: usize = 64;
 /// The most bytes that wait, for a key block under way.
 const MOST: usize = 16 * 1024;
@@ -24,7 +25,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes what arrived and returns what may go, each finding replaced by what `mask` gives for it.
+    /// Takes what arrived and returns what may go, each finding replaced by what `mask` gives for
+    /// it.
     ///
     /// # Errors
     /// The first one that `mask` returns.

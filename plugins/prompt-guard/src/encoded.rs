@@ -1,7 +1,9 @@
-//! Instructions in base64: runs of its letters are decoded, and what is text in there is read like any other.
+//! Instructions in base64: runs of its letters are decoded, and what is text in there is read like
+//! any other.
 //!
-//! A run counts from [`SHORTEST`] characters on. Lines of 60 and more that end in a line break go on in the next, as in mails and PEM.
-//! One layer is undone, and neither hexadecimal nor rotated alphabets: models read those badly.
+//! A run counts from [`SHORTEST`] characters on. Lines of 60 and more that end in a line break go
+//! on in the next, as in mails and PEM. One layer is undone, and neither hexadecimal nor rotated
+//! alphabets: models read those badly.
 
 /// Fewer characters hide no instruction.
 const SHORTEST: usize = 24;
@@ -47,7 +49,8 @@ fn is_letter(byte: &u8) -> bool {
         .is_some_and(|value| *value != NONE)
 }
 
-/// The next run that is long enough, and what is behind it. In steps of its length: a word is passed over without looking at each letter.
+/// The next run that is long enough, and what is behind it. In steps of its length: a word is
+/// passed over without looking at each letter.
 fn next_run(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     loop {
         let window = bytes.get(..SHORTEST)?;
@@ -69,7 +72,8 @@ fn next_run(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// The text of a run. Gives up at the first character that is in no text, so binary data costs nothing.
+/// The text of a run. Gives up at the first character that is in no text, so binary data costs
+/// nothing.
 fn decoded(run: &[u8]) -> Option<String> {
     let mut bytes = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);

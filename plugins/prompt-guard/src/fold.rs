@@ -1,5 +1,5 @@
-//! Text as it reads rather than as it is written: lower case, without accents, look-alikes as the letter they pass for, invisible
-//! characters gone.
+//! Text as it reads rather than as it is written: lower case, without accents, look-alikes as the
+//! letter they pass for, invisible characters gone.
 //!
 //! Every character is folded by itself, so a text folds the same however a stream cuts it. Signs
 //! and patterns alike are compared with folded text; what was invisible is distinguished by
@@ -105,8 +105,8 @@ fn letter(number: u32) -> char {
     char::from_u32('a' as u32 + number).unwrap_or('a')
 }
 
-/// Letters with accents, and those of other alphabets that are drawn as Latin ones are. Words of those alphabets bend alike in the text
-/// and in what it is compared with.
+/// Letters with accents, and those of other alphabets that are drawn as Latin ones are. Words of
+/// those alphabets bend alike in the text and in what it is compared with.
 fn letter_like(c: char) -> char {
     match c {
         'à'..='å'

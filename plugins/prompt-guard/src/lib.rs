@@ -1,4 +1,5 @@
-//! Guards what goes to a model and what comes back: limits, patterns of the operator's own, and signs of prompt injection.
+//! Guards what goes to a model and what comes back: limits, patterns of the operator's own, and
+//! signs of prompt injection.
 //!
 //! It works on text as it reads ([`fold`]), in one pass and linear time, and calls nobody: no
 //! model, no network. So it misses attacks (the README has the rates), costs microseconds, and does

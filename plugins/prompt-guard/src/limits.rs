@@ -1,7 +1,7 @@
 //! The limits of one request: sizes, and the output that somebody pays for.
 //!
-//! Limits refuse; only the output's may be put right instead, since a shorter answer is an answer too. All are checked on the request as
-//! the policies before this one left it.
+//! Limits refuse; only the output's may be put right instead, since a shorter answer is an answer
+//! too. All are checked on the request as the policies before this one left it.
 
 use outrigger_sdk::{Decision, Dialect, Refusal, Request, json};
 use serde::Deserialize;
@@ -160,8 +160,8 @@ const GEMINI_THINKING: [&str; 8] = [
     "/generation_config/thinking_config/thinking_budget",
 ];
 
-/// Tokens that the model may think for, which come out of its output. Only what the dialect knows: another member would lift the bound for
-/// nothing.
+/// Tokens that the model may think for, which come out of its output. Only what the dialect knows:
+/// another member would lift the bound for nothing.
 fn thinking(request: &Request) -> u64 {
     let places: &[&str] = match request.dialect() {
         Dialect::AnthropicMessages => &["/thinking/budget_tokens"],
@@ -215,12 +215,14 @@ impl Limits {
 
     fn output(&self, request: &mut Request) -> Option<Decision> {
         let limit = self.output_tokens.as_ref()?;
-        // Fewer tokens than the model may think for are no answer, and providers refuse them: it gets those, and the usual for the answer.
+        // Fewer tokens than the model may think for are no answer, and providers refuse them: it
+        // gets those, and the usual for the answer.
         let room = |tokens: u64| match thinking(request) {
             thinking if thinking >= tokens => thinking.saturating_add(limit.default),
             _ => tokens,
         };
-        // Each of its requests has a limit, and perhaps a budget of thinking, of its own: none is put right unseen.
+        // Each of its requests has a limit, and perhaps a budget of thinking, of its own: none is
+        // put right unseen.
         if request.dialect() == Dialect::AnthropicBatches {
             let most = request.max_output_tokens();
             let sent = most.filter(|sent| *sent > limit.most)?;
@@ -255,7 +257,8 @@ fn clamp(request: &mut Request, tokens: u64) {
     }
 }
 
-/// The largest number at these places; what is no number is more than any. A null counts as absent, as providers have it.
+/// The largest number at these places; what is no number is more than any. A null counts as absent,
+/// as providers have it.
 fn largest(request: &Request, pointers: &[&str]) -> Option<u64> {
     let number = |json: String| {
         let json = json.trim().to_owned();
@@ -280,7 +283,8 @@ fn choices(request: &Request) -> u64 {
     largest(request, &CHOICES).unwrap_or(1)
 }
 
-/// Levels of nested arrays and objects. Not the proxy's own count, which is 0 for what nests deeper than the proxy reads.
+/// Levels of nested arrays and objects. Not the proxy's own count, which is 0 for what nests deeper
+/// than the proxy reads.
 fn depth(request: &Request) -> u64 {
     json::depth(&request.parameter_json("").unwrap_or_default())
 }

@@ -278,7 +278,8 @@ impl Matcher {
         self.pending.is_empty()
     }
 
-    /// Passes over characters that no match may begin with, while none is under way; `last` is the last of them.
+    /// Passes over characters that no match may begin with, while none is under way; `last` is the
+    /// last of them.
     pub fn skip(&mut self, last: Option<char>) {
         self.last = last;
     }

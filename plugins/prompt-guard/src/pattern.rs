@@ -32,7 +32,8 @@ pub enum Node {
     Boundary(bool),
 }
 
-/// A set of ASCII characters. Two words and not one of 128 bits, for the sandbox's machine has none.
+/// A set of ASCII characters. Two words and not one of 128 bits, for the sandbox's machine has
+/// none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ascii([u64; 2]);
 

@@ -1,8 +1,10 @@
-//! Signs of prompt injection: what they are, what they weigh, and the one pass that finds them in a text.
+//! Signs of prompt injection: what they are, what they weigh, and the one pass that finds them in a
+//! text.
 //!
-//! Signs add up while they stand near each other ([`NEAR`] words), so that a long text does not become an attack by its length. It is no
-//! judge of meaning: a text that talks *about* attacks shows signs as well, for which quoted ones weigh less. A text is read character by character,
-//! in linear time, and may come in pieces.
+//! Signs add up while they stand near each other ([`NEAR`] words), so that a long text does not
+//! become an attack by its length. It is no judge of meaning: a text that talks *about* attacks
+//! shows signs as well, for which quoted ones weigh less. A text is read character by character, in
+//! linear time, and may come in pieces.
 
 use crate::{
     encoded,
@@ -66,7 +68,8 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// A fresh text. `lenient`: quoted instructions weigh less, for people ask about what they read.
+    /// A fresh text. `lenient`: quoted instructions weigh less, for people ask about what they
+    /// read.
     pub fn new(lenient: bool) -> Self {
         Self {
             position: 0,

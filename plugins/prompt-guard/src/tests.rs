@@ -79,7 +79,8 @@ fn what_the_app_writes_is_not_judged_unless_configured() {
         ),
         "forwarded"
     );
-    // What a user could write in one piece is the user's, and so is what only looks like a reminder.
+    // What a user could write in one piece is the user's, and so is what only looks like a
+    // reminder.
     for content in [
         json!([reminder(whole)]),
         reminder(whole)["text"].clone(),

@@ -1,4 +1,5 @@
-//! Addresses in a reply that carry data away: an image is fetched by whoever shows the text, with whatever stands in its address.
+//! Addresses in a reply that carry data away: an image is fetched by whoever shows the text, with
+//! whatever stands in its address.
 //!
 //! Only addresses in markup are looked at (Markdown, HTML), for a bare one is not fetched. An
 //! image's carries data if it has a query, a long piece or escapes; a link's, which somebody has to

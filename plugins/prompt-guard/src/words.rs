@@ -1,8 +1,9 @@
 //! The words that signs are made of, in six languages, and the table that finds them.
 //!
-//! A sign is a combination of classes of words near each other, not a sentence: an attack is reworded more easily than it does without
-//! a verb of ignoring and the thing to be ignored. The table is made while the policy is configured and is part of its image; looking a
-//! word up costs a multiplication a letter.
+//! A sign is a combination of classes of words near each other, not a sentence: an attack is
+//! reworded more easily than it does without a verb of ignoring and the thing to be ignored. The
+//! table is made while the policy is configured and is part of its image; looking a word up costs a
+//! multiplication a letter.
 
 /// Classes, as bits of a mask.
 pub mod class {

@@ -36,7 +36,8 @@ const IMPURE: [(&str, &[&str]); 4] = [
     ]),
 ];
 
-/// Members that are counted by their name; all others as `other`, for a policy has 32 metrics at the most.
+/// Members that are counted by their name; all others as `other`, for a policy has 32 metrics at
+/// the most.
 const COUNTED: [&str; 12] = [
     "cached_content",
     "container",

@@ -1,4 +1,5 @@
-//! Answers a request that was answered before, or is being answered now, with that very reply. Needs the grant `replies`.
+//! Answers a request that was answered before, or is being answered now, with that very reply.
+//! Needs the grant `replies`.
 //!
 //! Only equal requests share a reply: the key is a hash of all of the request that could change its
 //! answer, and of whose it is. When in doubt a request goes on as if this policy were not there,

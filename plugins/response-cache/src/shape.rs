@@ -18,7 +18,8 @@ pub(crate) enum Shape {
     Any,
     /// Text, a number, true or false; lists of those.
     Plain,
-    /// Bytes that stand in the request itself, as base64 or a `data:` URL: no address that the provider would have to look up.
+    /// Bytes that stand in the request itself, as base64 or a `data:` URL: no address that the
+    /// provider would have to look up.
     Inline,
     /// `false`.
     Off,

@@ -1,7 +1,9 @@
-//! Answers requests with texts of the operator's own, without a model: greetings, opening hours, "not now".
+//! Answers requests with texts of the operator's own, without a model: greetings, opening hours,
+//! "not now".
 //!
-//! Rules are tried in their order, and the first one that holds answers; what none answers goes on unchanged. Rules look at what the user said
-//! last and at what earlier policies found out (tags). Those with `on: failure` wait: they answer where the model's call came to nothing.
+//! Rules are tried in their order, and the first one that holds answers; what none answers goes on
+//! unchanged. Rules look at what the user said last and at what earlier policies found out (tags).
+//! Those with `on: failure` wait: they answer where the model's call came to nothing.
 
 use std::cell::OnceCell;
 
@@ -94,8 +96,8 @@ impl Message {
 }
 
 impl Said {
-    /// `None` where something else is last: a tool's result wants an answer that only the model can give. Images and files that stand
-    /// beside the words are no words, so such a message has none.
+    /// `None` where something else is last: a tool's result wants an answer that only the model can
+    /// give. Images and files that stand beside the words are no words, so such a message has none.
     fn last(&mut self, request: &Request) -> Option<&Message> {
         let message = self.0.get_or_insert_with(|| {
             let (mut last, mut message, mut users) = (

@@ -1,4 +1,5 @@
-//! Bounds what each tenant, feature, model … may take in a time: requests, tokens or money. Needs the grant `limits`.
+//! Bounds what each tenant, feature, model … may take in a time: requests, tokens or money. Needs
+//! the grant `limits`.
 //!
 //! The counting is the proxy's: this policy says which buckets an exchange belongs to and how large
 //! they are, takes from all of them or from none, and reports their state to the app, in the
@@ -109,7 +110,8 @@ impl Policy for TokenRateLimit {
 }
 
 impl TokenRateLimit {
-    /// Without a price nothing is reserved of a soft limit, or of one that lets such requests pass; the host refuses to do it for the others.
+    /// Without a price nothing is reserved of a soft limit, or of one that lets such requests pass;
+    /// the host refuses to do it for the others.
     fn ask(&self, rule: &Rule, request: &Request) -> Ask {
         let ask = rule.ask(request);
         let lenient = rule.is_soft() || self.unpriced == Unpriced::Allow;

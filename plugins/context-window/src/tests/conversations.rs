@@ -12,7 +12,8 @@ pub(super) const DIALECTS: [Dialect; 4] = [
     Dialect::GeminiGenerate,
 ];
 
-/// A turn as it is generated: what the user says, what tools return, what the model says. Lengths in words.
+/// A turn as it is generated: what the user says, what tools return, what the model says. Lengths
+/// in words.
 #[derive(Debug, Clone)]
 pub(super) struct Turn {
     pub(super) user: usize,

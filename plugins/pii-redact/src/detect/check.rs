@@ -83,7 +83,8 @@ pub(super) fn cpf(digits: &[u8]) -> bool {
         })
 }
 
-/// CNPJ, numeric or alphanumeric (Receita Federal, IN 2.229/2024): a character counts as its ASCII code less 48.
+/// CNPJ, numeric or alphanumeric (Receita Federal, IN 2.229/2024): a character counts as its ASCII
+/// code less 48.
 pub(super) fn cnpj(characters: &[u8]) -> bool {
     let fits = characters.len() == 14
         && characters
@@ -139,7 +140,8 @@ pub(super) fn portuguese_nif(digits: &[u8]) -> bool {
     value(digits[8]) == if rest < 2 { 0 } else { 11 - rest }
 }
 
-/// French social security number with its key: 97 less the number modulo 97; sex, month and department must be possible.
+/// French social security number with its key: 97 less the number modulo 97; sex, month and
+/// department must be possible.
 pub(super) fn french_nir(digits: &[u8]) -> bool {
     if digits.len() != 15 || !matches!(digits[0], b'1' | b'2') {
         return false;

@@ -114,7 +114,8 @@ fn search(bytes: &[u8], at: usize, reach: usize) -> Option<Topic> {
             return weak; // another phrase
         }
         let previous = before(bytes, start, 1);
-        // A word begins after anything but a letter, at a capital after a small letter, or after a JSON escape.
+        // A word begins after anything but a letter, at a capital after a small letter, or after a
+        // JSON escape.
         let begins = first.is_ascii_alphabetic()
             && (!previous.is_ascii_alphanumeric() && previous < 0x80
                 || first.is_ascii_uppercase() && previous.is_ascii_lowercase()

@@ -3,7 +3,8 @@
 use super::text::{before, byte, unescaped};
 use super::{Kind, Kinds, Span};
 
-/// RFC 5321 §4.5.3.1: 64 bytes before the `@`, 255 after. Escapes take up to seven bytes a character.
+/// RFC 5321 §4.5.3.1: 64 bytes before the `@`, 255 after. Escapes take up to seven bytes a
+/// character.
 const LOCAL: usize = 96;
 const DOMAIN: usize = 255;
 
@@ -85,7 +86,8 @@ pub(super) fn at(bytes: &[u8], at: usize, length: usize, kinds: Kinds) -> Option
     })
 }
 
-/// One past the domain that begins at `start`, if it is one: two labels at least, and an alphabetic end that is no file type.
+/// One past the domain that begins at `start`, if it is one: two labels at least, and an alphabetic
+/// end that is no file type.
 fn domain(bytes: &[u8], start: usize) -> Option<usize> {
     let (mut i, mut label, mut dots, mut end, mut letters) = (start, start, 0, None, true);
     let mut digits_first = false;
@@ -130,7 +132,8 @@ fn domain(bytes: &[u8], start: usize) -> Option<usize> {
     end
 }
 
-/// The password in `scheme://user:password@host`, whose part from `start` to `at` was read as a local part.
+/// The password in `scheme://user:password@host`, whose part from `start` to `at` was read as a
+/// local part.
 fn password_of_url(bytes: &[u8], start: usize, at: usize) -> Option<Span> {
     let mut user = start - 1;
     while start - user < 64

@@ -1,4 +1,5 @@
-//! Identifiers that mix letters and digits: IBAN, alphanumeric CNPJ, NINO, DNI and NIE, codice fiscale.
+//! Identifiers that mix letters and digits: IBAN, alphanumeric CNPJ, NINO, DNI and NIE, codice
+//! fiscale.
 
 use super::context::{Topic, topic};
 use super::text::{before, begins, byte, goes_on, hangs_left, is_digit, is_word};
@@ -100,7 +101,8 @@ fn nino(bytes: &[u8], start: usize, from: usize, kinds: Kinds) -> Option<Span> {
         at += 1;
     }
     let suffix = byte(bytes, at);
-    // In lower case, a run of nine without any sign of intention is more often a hash than a person.
+    // In lower case, a run of nine without any sign of intention is more often a hash than a
+    // person.
     let cased = bytes[from].is_ascii_uppercase() == suffix.is_ascii_uppercase()
         && bytes[from].is_ascii_uppercase();
     (cased && matches!(suffix, b'A'..=b'D') && !goes_on(bytes, at + 1)).then_some(Span {
@@ -182,7 +184,8 @@ fn lettered(bytes: &[u8], from: usize, digits: usize, run: usize, base: u32) -> 
     })
 }
 
-/// Six letters, two digits, a letter, two digits, a letter, three digits, a letter; digits may be letters where two people share a code.
+/// Six letters, two digits, a letter, two digits, a letter, three digits, a letter; digits may be
+/// letters where two people share a code.
 fn codice_fiscale(bytes: &[u8], start: usize, run: usize, kinds: Kinds) -> Option<Span> {
     let from = start.checked_sub(6)?;
     let code = bytes.get(from..from + 16)?;
@@ -204,7 +207,8 @@ fn codice_fiscale(bytes: &[u8], start: usize, run: usize, kinds: Kinds) -> Optio
     })
 }
 
-/// The formatted CNPJ whose slash is at `at`, with letters in it: `12.ABC.345/01DE-35`. Digits alone are found as a number.
+/// The formatted CNPJ whose slash is at `at`, with letters in it: `12.ABC.345/01DE-35`. Digits
+/// alone are found as a number.
 pub(super) fn cnpj_around(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
     let at = if before(bytes, at, 1) == b'\\' {
         at - 1
@@ -237,7 +241,8 @@ pub(super) fn cnpj_around(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span>
     })
 }
 
-/// Fourteen capitals and digits without separators, where the words before speak of a CNPJ. `start` is any digit run's begin in it.
+/// Fourteen capitals and digits without separators, where the words before speak of a CNPJ. `start`
+/// is any digit run's begin in it.
 fn cnpj_bare(bytes: &[u8], start: usize, kinds: Kinds) -> Option<Span> {
     let capital = |b: u8| b.is_ascii_uppercase() || is_digit(b);
     let mut from = start;

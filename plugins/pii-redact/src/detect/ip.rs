@@ -1,4 +1,5 @@
-//! IPv4 and IPv6 addresses. Loopback, unspecified and netmask addresses mean nobody and are left alone.
+//! IPv4 and IPv6 addresses. Loopback, unspecified and netmask addresses mean nobody and are left
+//! alone.
 
 use super::context::{Topic, near_topic};
 use super::number::Groups;

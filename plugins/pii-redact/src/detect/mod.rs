@@ -1,11 +1,14 @@
 //! Finds personal data and secrets in text, in one pass over its bytes.
 //!
-//! A table sends each byte that can matter (`@`, the first digit of a run, the separator inside a key's prefix …) to a small scanner that looks
-//! around it, a bounded number of bytes to either side, and proves or drops the suspicion by check digits, number plans and
-//! context words. All other bytes cost one table look-up. There are no regular expressions and nothing is built at run time: the
-//! tables are constants, so that a fresh instance touches hardly any memory. Names and addresses are out of scope.
+//! A table sends each byte that can matter (`@`, the first digit of a run, the separator inside a
+//! key's prefix …) to a small scanner that looks around it, a bounded number of bytes to either
+//! side, and proves or drops the suspicion by check digits, number plans and context words. All
+//! other bytes cost one table look-up. There are no regular expressions and nothing is built at run
+//! time: the tables are constants, so that a fresh instance touches hardly any memory. Names and
+//! addresses are out of scope.
 //!
-//! Text may be JSON source (tool arguments, or JSON that somebody pasted): escapes count as boundaries, and `\u0040` is an `@`.
+//! Text may be JSON source (tool arguments, or JSON that somebody pasted): escapes count as
+//! boundaries, and `\u0040` is an `@`.
 
 mod check;
 mod context;
@@ -171,7 +174,8 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// Appends the findings in `text` to `spans`, in order and without overlaps. Takes time linear in the text.
+/// Appends the findings in `text` to `spans`, in order and without overlaps. Takes time linear in
+/// the text.
 pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let first = spans.len();

@@ -108,7 +108,8 @@ pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usi
     if !begins(bytes, start) || hangs_left(bytes, start) && before(bytes, start, 1) != b'+' {
         return (None, run);
     }
-    // What has fewer digits than any plan and no second group, as most numbers in a text do, is nothing.
+    // What has fewer digits than any plan and no second group, as most numbers in a text do, is
+    // nothing.
     if run - start > DIGITS || run - start < LEAST && separator(bytes, run).1 == 0 {
         return (None, run);
     }
@@ -239,7 +240,8 @@ fn plan(
     }
 }
 
-/// A card number; in the rare lengths, which machine-made ids share, only after a word that says so.
+/// A card number; in the rare lengths, which machine-made ids share, only after a word that says
+/// so.
 fn card(digits: &[u8], plain: bool, topic: &LazyTopic<'_>, kinds: Kinds) -> Option<Kind> {
     let usual = matches!(digits.len(), 14..=16) || !plain && digits.len() > 16;
     let fits = kinds.has(Kind::Card) && check::card(digits);

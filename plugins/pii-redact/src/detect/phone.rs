@@ -98,7 +98,8 @@ pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
     best
 }
 
-/// North American numbering plan: area and exchange begin with 2 to 9, and neither is a service code.
+/// North American numbering plan: area and exchange begin with 2 to 9, and neither is a service
+/// code.
 fn nanp(digits: &[u8]) -> bool {
     digits.len() == 10 && digits[0] >= b'2' && digits[3] >= b'2' && &digits[1..3] != b"11"
 }

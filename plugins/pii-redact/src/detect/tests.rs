@@ -162,8 +162,8 @@ fn a_placeholder_holds_nothing_to_find() {
     }
 }
 
-/// Text that sends every scanner as far as it goes, again and again. Unoptimised, what is linear takes well under a second; what
-/// is quadratic would take minutes.
+/// Text that sends every scanner as far as it goes, again and again. Unoptimised, what is linear
+/// takes well under a second; what is quadratic would take minutes.
 #[test]
 fn no_text_takes_more_than_linear_time() {
     let key = format!("-----BEGIN {}-----\n", "PRIVATE KEY");

@@ -1,4 +1,5 @@
-//! Looks at single bytes and their neighbours. All look-ups are total: outside of the text there is a zero byte.
+//! Looks at single bytes and their neighbours. All look-ups are total: outside of the text there is
+//! a zero byte.
 
 /// The byte at `at`, or 0 outside of the text.
 #[inline]
@@ -24,8 +25,8 @@ pub(super) const fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_'
 }
 
-/// Length of the JSON escape that ends just before `at` (`\n`, `\u00e9`, with any number of backslashes counted as one), without the
-/// backslashes; 0 where there is none.
+/// Length of the JSON escape that ends just before `at` (`\n`, `\u00e9`, with any number of
+/// backslashes counted as one), without the backslashes; 0 where there is none.
 pub(super) fn escape_before(bytes: &[u8], at: usize) -> usize {
     if matches!(before(bytes, at, 1), b'n' | b't' | b'r' | b'b' | b'f')
         && before(bytes, at, 2) == b'\\'
@@ -79,7 +80,8 @@ pub(super) fn digits_end(bytes: &[u8], at: usize) -> usize {
     end
 }
 
-/// The character at `at` with JSON's `\uXXXX` resolved, whatever the number of backslashes, and its length in bytes. Other escapes read as a backslash.
+/// The character at `at` with JSON's `\uXXXX` resolved, whatever the number of backslashes, and its
+/// length in bytes. Other escapes read as a backslash.
 pub(super) fn unescaped(bytes: &[u8], at: usize) -> (u32, usize) {
     let first = byte(bytes, at);
     if first != b'\\' {

@@ -29,7 +29,8 @@ pub fn escape(text: &str, depth: u32) -> String {
     escaped
 }
 
-/// Resolves JSON escapes, as many times as strings stood around the text. What is no escape stays as it is.
+/// Resolves JSON escapes, as many times as strings stood around the text. What is no escape stays
+/// as it is.
 pub fn unescape(text: &str, depth: u32) -> String {
     let mut text = text.to_owned();
     for _ in 0..depth {

@@ -42,7 +42,8 @@ fn nested(leaf: &str, key: bool, depth: usize, layout: &[u8]) -> String {
             _ if level > 0 => serde_json::json!(text),
             _ => serde_json::json!({ "b": text }),
         };
-        // The outermost text is no bare string, and a string of a string is as good as any other inside.
+        // The outermost text is no bare string, and a string of a string is as good as any other
+        // inside.
         let value = match value.is_string() && level + 1 == depth {
             true => serde_json::json!({ "b": value }),
             false => value,

@@ -47,8 +47,8 @@ pub(super) struct Line {
 }
 
 impl Scan {
-    /// Takes the next stretch: the same as each character by itself, but faster over words and what stands between them. That no mark
-    /// begins with an ASCII letter makes it possible.
+    /// Takes the next stretch: the same as each character by itself, but faster over words and what
+    /// stands between them. That no mark begins with an ASCII letter makes it possible.
     pub(super) fn text(&mut self, tables: &Tables, text: &str) {
         let mut at = 0;
         while let Some(byte) = text.as_bytes().get(at) {
@@ -153,7 +153,8 @@ impl Scan {
         }
     }
 
-    /// `system prompt:`, `new instructions for the assistant:`: what stands before a colon, at the beginning of a line.
+    /// `system prompt:`, `new instructions for the assistant:`: what stands before a colon, at the
+    /// beginning of a line.
     fn heading(&mut self, tables: &Tables) {
         let Line { words, first, all } = self.line;
         if words <= 3 && first & ROLE != 0 {
@@ -216,7 +217,8 @@ impl Scan {
                     .get(rest.trailing_zeros() as usize)
                     .copied()
                     .unwrap_or(0);
-                // A word of two classes stands for one of them, but at the rule's end it may be both (`systemprompt`).
+                // A word of two classes stands for one of them, but at the rule's end it may be
+                // both (`systemprompt`).
                 if place < after || place == self.position && at + 2 >= needs.len() {
                     latest = latest.max(place);
                 }

@@ -134,7 +134,8 @@ pub(super) const ENDS: u64 = {
     ends
 };
 
-/// Signs that are marks and fixed phrases rather than words near each other. Other scripts than the Latin one have theirs here.
+/// Signs that are marks and fixed phrases rather than words near each other. Other scripts than the
+/// Latin one have theirs here.
 pub(super) const MARKS: &[(Sign, u32, &str)] = &[
     (
         Sign::RoleMarker,

@@ -1,4 +1,5 @@
-//! The rates at which ordinary texts are flagged and attacks are not, over the texts in `tests/data`.
+//! The rates at which ordinary texts are flagged and attacks are not, over the texts in
+//! `tests/data`.
 
 use outrigger_sdk::{Decision, Dialect, Request};
 use serde_json::json;
@@ -78,7 +79,8 @@ fn known_attacks_are_flagged_nearly_all() {
     );
 }
 
-/// Texts that were written after the weights and have not changed them since: what to expect of new ones.
+/// Texts that were written after the weights and have not changed them since: what to expect of new
+/// ones.
 #[test]
 fn texts_that_nobody_tuned_for_are_classified_mostly() {
     let (missed, attacks) = missed(include_str!("../../tests/data/unseen-attacks.tsv"));

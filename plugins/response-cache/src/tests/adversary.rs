@@ -1,4 +1,5 @@
-//! Pairs of requests that differ in one thing, made to be taken for each other: none may be answered with the other's reply.
+//! Pairs of requests that differ in one thing, made to be taken for each other: none may be
+//! answered with the other's reply.
 
 use std::collections::BTreeMap;
 
@@ -196,7 +197,8 @@ impl Call {
             .with_path("POST", &self.path)
     }
 
-    /// The same request as another app would send it: other order and escapes, a stream, an end user.
+    /// The same request as another app would send it: other order and escapes, a stream, an end
+    /// user.
     fn respelt(&self, chance: &mut Chance) -> Request {
         let mut members: Vec<(String, String)> = self
             .body

@@ -1,5 +1,5 @@
-//! A policy that misbehaves as its configuration says. `{"request": "loop"}` loops in `on-request`; hooks are `configure`, `describe`, `request`,
-//! `reply` and `end`; `reads` names the one place
+//! A policy that misbehaves as its configuration says. `{"request": "loop"}` loops in `on-request`;
+//! hooks are `configure`, `describe`, `request`, `reply` and `end`; `reads` names the one place
 //! that it reads. On the bare contract, for the SDK would not let it.
 #![cfg(target_arch = "wasm32")]
 #![allow(unsafe_code, reason = "the generated glue")]
@@ -216,7 +216,8 @@ impl Guest for Unruly {
                 // One text, returned under many names: small here, large where it is copied out.
                 let text = String::leak("x".repeat(1 << 20));
                 let (start, length) = (text.as_mut_ptr(), text.len());
-                // SAFETY: none. The names alias, and freeing them would be wrong; the host is to end this before.
+                // SAFETY: none. The names alias, and freeing them would be wrong; the host is to
+                // end this before.
                 let name = || unsafe { String::from_raw_parts(start, length, length) };
                 Ok(deltas.iter().map(|_| Some(name())).collect())
             }

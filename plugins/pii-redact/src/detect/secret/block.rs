@@ -3,7 +3,8 @@
 use super::{Span, run, span};
 use crate::detect::text::byte;
 
-/// `-----BEGIN … PRIVATE KEY-----` to its end line, or as far as it looks like a key where that is missing.
+/// `-----BEGIN … PRIVATE KEY-----` to its end line, or as far as it looks like a key where that is
+/// missing.
 pub(super) fn block(bytes: &[u8], at: usize) -> Option<Span> {
     const LONGEST: usize = 32 * 1024;
     let head = bytes.get(at..(at + 64).min(bytes.len()))?;

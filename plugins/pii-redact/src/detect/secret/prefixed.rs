@@ -42,7 +42,8 @@ const UNDERSCORE: &[(&[u8], Tail)] = &[
 #[rustfmt::skip] // a table
 const DOT: &[(&[u8], Tail)] = &[(b"SG.", Dotted(40)), (b"hvs.", Token(24)), (b"hvb.", Token(24)), (b"hvr.", Token(24)), (b"ya29.", Dotted(30)), (b"dp.pt.", Token(30)), (b"sl.", Mixed(60)), (b"dt0c01.", Dotted(60)), (b"v1.0-", Hex(100))];
 
-/// The set of the letters and digits beside the joiners of a table's prefixes: most words in front of a joiner end in another one.
+/// The set of the letters and digits beside the joiners of a table's prefixes: most words in front
+/// of a joiner end in another one.
 const fn beside(table: &[(&[u8], Tail)]) -> u128 {
     let (mut set, mut row) = (0, 0);
     while row < table.len() {
@@ -125,7 +126,8 @@ fn tail_end(bytes: &[u8], at: usize, tail: Tail) -> Option<usize> {
     fits.then(|| run(bytes, end, LONGEST, is_token))
 }
 
-/// Keys that begin with letters alone: `AKIA…`, `AIza…`, `eyJ….….…`. `at` is the rare letter in the middle.
+/// Keys that begin with letters alone: `AKIA…`, `AIza…`, `eyJ….….…`. `at` is the rare letter in the
+/// middle.
 pub(in crate::detect) fn capital(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
     if !kinds.has(Kind::Secret) {
         return None;
@@ -166,7 +168,8 @@ pub(in crate::detect) fn capital(bytes: &[u8], at: usize, kinds: Kinds) -> Optio
     }
 }
 
-/// A Telegram bot's token, whose colon is at `at`: eight to ten digits, `:`, thirty-five characters from `AA` on.
+/// A Telegram bot's token, whose colon is at `at`: eight to ten digits, `:`, thirty-five characters
+/// from `AA` on.
 pub(in crate::detect) fn telegram(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
     if !kinds.has(Kind::Secret) || bytes.get(at + 1..at + 3) != Some(b"AA") {
         return None;
