@@ -176,6 +176,12 @@ mod tests {
     }
 
     #[test]
+    fn a_models_name_is_not_empty() {
+        assert!(ModelName::try_from("openai/gpt-5".to_owned()).is_ok());
+        assert!(ModelName::try_from(" ".to_owned()).is_err());
+    }
+
+    #[test]
     fn money_is_exact_to_the_millionth_and_never_nothing() {
         let usd = |json: &str| serde_json::from_str::<Usd>(json);
         for (json, micro, shown) in [

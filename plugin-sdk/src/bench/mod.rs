@@ -23,6 +23,9 @@
 //! assert_eq!(exchange.request.body_json()["model"], "small");
 //! ```
 //!
+//! Configurations that the policy must refuse, each with the message that the operator reads, are a
+//! table in [`assert_config_errors!`](crate::assert_config_errors).
+//!
 //! The stores of a test are its own: `limits` keeps real buckets on the test's clock
 //! ([`set_clock`]) and settles an exchange's reservations at its [`Exchange::end`]; `replies` knows
 //! which keys are kept and which are under way.

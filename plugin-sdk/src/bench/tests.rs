@@ -79,6 +79,28 @@ fn a_configuration_error_is_the_operators_sentence() {
     assert_eq!(error, "wrod: unknown key; expected `word` or `forgetful`");
 }
 
+#[test]
+fn a_message_is_compared_from_its_beginning_on_and_an_ellipsis_stands_for_any_text() {
+    let word = |word: Value| json!({ "word": word["is"] });
+    crate::assert_config_errors!(Swap,
+        { "word": "a", "wrod": 1 } => "wrod: unknown key; expected `word` or `forgetful`",
+        { "word": "a", "wrod": 1 } => "wrod: … or `forgetful`",
+        word { "is": 5 } => "word: expected … a number",
+    );
+}
+
+#[test]
+#[should_panic(expected = "refused with another message than `unknown key`: wrod: unknown key")]
+fn a_message_that_opens_otherwise_is_found_out() {
+    crate::assert_config_errors!(Swap, { "word": "a", "wrod": 1 } => "unknown key");
+}
+
+#[test]
+#[should_panic(expected = "is accepted")]
+fn a_configuration_that_is_accepted_is_found_out() {
+    crate::assert_config_errors!(Swap, { "word": "a" } => "word: ");
+}
+
 /// Upper-cases what it reads.
 #[derive(serde::Deserialize)]
 struct Shout {}
@@ -211,6 +233,7 @@ fn edits_of_a_request_are_in_the_body_that_goes_up() {
     assert!(request.set_parameter("/nowhere/temperature", &1).is_err());
     assert_eq!(request.parameter::<f64>("/temperature"), Some(0.5));
     assert_eq!(request.parameter::<u8>("/temperature"), None);
+    assert!(request.is_set("/temperature") && !request.is_set("/nowhere"));
     let expected = json!({ "model": "b", "max_completion_tokens": 5, "temperature": 0.5,
         "messages": [{ "role": "user", "content": "1" }, { "role": "user", "content": "three" }] });
     assert_eq!(request.body_json(), expected);
