@@ -34,7 +34,7 @@ pub struct Document {
 impl Document {
     /// Takes the bytes that pass, in any split; `last` means that nothing follows. A document in
     /// one piece is not copied.
-    pub fn watch(&mut self, dialect: Dialect, bytes: &[u8], last: bool) {
+    pub fn push(&mut self, dialect: Dialect, bytes: &[u8], last: bool) {
         if self.done {
             return;
         }
@@ -79,7 +79,7 @@ impl Errors {
     }
 
     /// Takes the bytes that pass, in any split.
-    pub fn watch(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         if self.found || self.blind {
             return;
         }
@@ -267,7 +267,7 @@ mod tests {
         for piece in 1..stream.len().max(2) {
             let mut errors = Errors::new(dialect);
             for bytes in stream.as_bytes().chunks(piece) {
-                errors.watch(bytes);
+                errors.push(bytes);
             }
             let found = errors.found();
             assert_eq!(*first.get_or_insert(found), found, "pieces of {piece}");
@@ -379,7 +379,7 @@ mod tests {
                 let mut left = body.len();
                 for bytes in body.as_bytes().chunks(piece) {
                     left -= bytes.len();
-                    document.watch(dialect, bytes, left == 0);
+                    document.push(dialect, bytes, left == 0);
                 }
                 assert_eq!(document.found(dialect), error, "{body} in {piece}");
             }

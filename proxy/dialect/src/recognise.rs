@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_reply_is_a_reply_though_nothing_is_asked_for() {
+    fn a_stored_reply_is_a_reply_though_nothing_is_generated() {
         use Surface::{Reply, UnreadReply};
         let get = |path: &str| recognise(&Method::GET, path, &HeaderMap::new());
         for (path, surface) in [

@@ -64,7 +64,7 @@ impl Tap {
     }
 
     /// Takes the bytes that pass.
-    pub fn watch(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         if !self.dialect.is_read() {
             self.content_seen |= !bytes.is_empty();
         }
@@ -182,15 +182,10 @@ impl Tap {
         read.is_none_or(|reader| reader.ended())
     }
 
-    /// Reports whether the last byte was not the end of a line.
-    pub fn mid_line(&self) -> bool {
-        self.line > 0
-    }
-
     /// The bytes that must be written before an event of our own, so that it does not become part
     /// of one that was cut.
     pub fn gap(&self) -> &'static [u8] {
-        match (self.mid_line(), self.blank) {
+        match (self.line > 0, self.blank) {
             (true, _) => b"\n\n",
             (false, false) => b"\n",
             (false, true) => b"",

@@ -149,21 +149,21 @@ pub fn estimate(text: &str) -> u64 {
 
 /// Estimates the tokens of text that is UTF-8, or nearly.
 pub(crate) fn estimate_bytes(bytes: &[u8]) -> u64 {
-    const LANES: usize = 4;
+    const PARTS: usize = 4;
     let length = if bytes.len() < 512 {
         0
     } else {
-        bytes.len() / LANES
+        bytes.len() / PARTS
     };
-    let (lanes, rest) = bytes.split_at(length * LANES);
+    let (parts, rest) = bytes.split_at(length * PARTS);
     let mut sum = walk(rest);
-    let lane = |number| {
+    let part = |number| {
         let start = number * length;
-        lanes.get(start..start + length).unwrap_or_default()
+        parts.get(start..start + length).unwrap_or_default()
     };
-    let mut states = [0; LANES];
-    let mut sums = [0_i64; LANES];
-    for (((a, b), c), d) in lane(0).iter().zip(lane(1)).zip(lane(2)).zip(lane(3)) {
+    let mut states = [0; PARTS];
+    let mut sums = [0_i64; PARTS];
+    for (((a, b), c), d) in part(0).iter().zip(part(1)).zip(part(2)).zip(part(3)) {
         for ((state, sum), byte) in states.iter_mut().zip(&mut sums).zip([a, b, c, d]) {
             *state = look(*state, *byte);
             *sum += i64::from(*state >> 8);

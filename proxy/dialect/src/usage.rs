@@ -26,7 +26,7 @@ pub(crate) enum Sums {
 
 /// The counts of one object.
 #[derive(Default)]
-struct Told {
+struct Counts {
     input: Option<u64>,
     output: Option<u64>,
     cached: Option<u64>,
@@ -64,37 +64,37 @@ pub(super) fn read(
         cursor.skip()?;
         return Ok(Report::Blank);
     }
-    let mut told = Told::default();
+    let mut counts = Counts::default();
     cursor.object(|key, cursor| {
         let is = |names: &[&str]| names.iter().any(|name| key.is(name));
         let slot = if is(&["prompt_tokens", "input_tokens", "promptTokenCount"]) {
-            &mut told.input
+            &mut counts.input
         } else if is(&["completion_tokens", "output_tokens", "candidatesTokenCount"]) {
-            &mut told.output
+            &mut counts.output
         } else if is(&[
             "cache_read_input_tokens",
             "cachedContentTokenCount",
             "prompt_cache_hit_tokens", // DeepSeek
             "cached_tokens",           // Moonshot
         ]) {
-            &mut told.cached
+            &mut counts.cached
         } else if is(&["cache_creation_input_tokens"]) {
-            &mut told.written
+            &mut counts.written
         } else if is(&["thoughtsTokenCount"]) {
-            &mut told.reasoning
+            &mut counts.reasoning
         } else if is(&["toolUsePromptTokenCount"]) {
-            &mut told.tools
+            &mut counts.tools
         } else if is(&["total_tokens"]) {
-            &mut told.total
+            &mut counts.total
         } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
             // the second is OpenRouter's
-            let (cached, written) = (&mut told.cached, &mut told.written);
+            let (cached, written) = (&mut counts.cached, &mut counts.written);
             return detail(
                 cursor,
                 &mut [("cached_tokens", cached), ("cache_write_tokens", written)],
             );
         } else if is(&["completion_tokens_details", "output_tokens_details"]) {
-            return detail(cursor, &mut [("reasoning_tokens", &mut told.reasoning)]);
+            return detail(cursor, &mut [("reasoning_tokens", &mut counts.reasoning)]);
         } else if is(&["cache_creation"]) {
             let (mut short, mut long) = (None, None);
             let slots = &mut [
@@ -102,7 +102,7 @@ pub(super) fn read(
                 ("ephemeral_1h_input_tokens", &mut long),
             ];
             detail(cursor, slots)?;
-            told.written_parts = sum([short, long]);
+            counts.written_parts = sum([short, long]);
             return Ok(());
         } else {
             return Ok(());
@@ -110,12 +110,12 @@ pub(super) fn read(
         *slot = tokens(cursor)?.or(*slot);
         Ok(())
     })?;
-    told.written = told.written.or(told.written_parts);
-    if told.is_blank() {
+    counts.written = counts.written.or(counts.written_parts);
+    if counts.is_blank() {
         return Ok(Report::Blank);
     }
-    told.settle(dialect, usage);
-    Ok(told.report())
+    counts.settle(dialect, usage);
+    Ok(counts.report())
 }
 
 /// The most tokens that one exchange is believed to have taken; a larger number is a server's
@@ -127,7 +127,7 @@ fn tokens(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
     Ok(cursor.count()?.filter(|count| *count <= MOST))
 }
 
-impl Told {
+impl Counts {
     /// Reports whether it has no count but zeros.
     fn is_blank(&self) -> bool {
         let counts = [
@@ -210,8 +210,8 @@ fn some(count: Option<u64>) -> Option<u64> {
 }
 
 fn sum<const N: usize>(parts: [Option<u64>; N]) -> Option<u64> {
-    let told = parts.into_iter().flatten();
-    told.reduce(u64::saturating_add)
+    let counts = parts.into_iter().flatten();
+    counts.reduce(u64::saturating_add)
 }
 
 /// Reads the counts of an object in the object.

@@ -53,8 +53,8 @@ impl Filter {
 
     /// The bytes for the caller of what arrived, in any split. Empty where nothing is complete.
     pub fn push(&mut self, bytes: Bytes) -> Bytes {
-        let nothing_held = self.frames.bytes().is_empty();
-        if nothing_held && (self.passes || is_whole(&bytes) && USAGE.find(&bytes).is_none()) {
+        let nothing_kept = self.frames.bytes().is_empty();
+        if nothing_kept && (self.passes || is_whole(&bytes) && USAGE.find(&bytes).is_none()) {
             return bytes;
         }
         self.frames.push(&bytes);
@@ -104,7 +104,7 @@ impl fmt::Debug for Filter {
     /// Shows sizes only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filter")
-            .field("held", &self.frames.bytes().len())
+            .field("kept", &self.frames.bytes().len())
             .finish_non_exhaustive()
     }
 }
@@ -133,7 +133,7 @@ fn fate(event: &Event, bytes: &[u8]) -> Fate {
 
 /// Reads a chunk whose JSON begins at `at`.
 fn read(doc: &[u8], at: usize) -> Fate {
-    let (mut told, mut choices, mut error) = (false, false, false);
+    let (mut usage, mut choices, mut error) = (false, false, false);
     let (mut null, mut before) = (None, None);
     let mut cursor = Cursor::starting(doc, at);
     let walked = cursor.object(|key, value| {
@@ -142,7 +142,7 @@ fn read(doc: &[u8], at: usize) -> Fate {
         if key.is("usage") {
             value.skip()?;
             match kind {
-                Kind::Object => told = true,
+                Kind::Object => usage = true,
                 Kind::Null => null = Some((before, start..value.at())),
                 Kind::Array | Kind::String | Kind::Number | Kind::Boolean => {}
             }
@@ -167,7 +167,7 @@ fn read(doc: &[u8], at: usize) -> Fate {
         return Fate::Stays;
     }
     match null {
-        _ if told && !choices && !error => Fate::Goes,
+        _ if usage && !choices && !error => Fate::Goes,
         // with the comma before it, or where it is the first, with the one after it
         Some((Some(before), member)) => Fate::Loses(before..member.end),
         Some((None, member)) => Fate::Loses(member.start..after_comma(doc, member.end)),

@@ -1,4 +1,4 @@
-//! The filter against the plainest one there is: the stream as it would have come unasked.
+//! The filter against the plainest one there is: the stream as it would have come unrequested.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -40,7 +40,7 @@ const EVENTS: [(&str, &str); 15] = [
         "",
     ),
     ("data: {\"choices\":[ ],\ndata: \"usage\":{}}", ""),
-    // beside a choice it would have come unasked
+    // beside a choice it would have come unrequested
     (
         r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#,
         r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#,
@@ -135,7 +135,7 @@ fn what_a_broken_stream_left_is_given_out() {
 }
 
 #[test]
-fn an_event_without_an_end_is_not_held_for_ever() {
+fn an_event_without_an_end_is_not_kept_for_ever() {
     let mut filter = Filter::new();
     let piece = vec![b'a'; 100_000];
     let mut out = 0;
@@ -154,7 +154,7 @@ fn an_event_without_an_end_is_not_held_for_ever() {
 
 proptest! {
     #[test]
-    fn any_stream_in_any_pieces_is_the_one_that_would_have_come_unasked(
+    fn any_stream_in_any_pieces_is_the_one_that_would_have_come_unrequested(
         events in prop::collection::vec(0..EVENTS.len(), 0..12),
         sizes in prop::collection::vec(1_usize..200, 1..5),
         end in prop::sample::select(vec!["\n", "\r\n"]),

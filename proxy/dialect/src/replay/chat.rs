@@ -238,12 +238,12 @@ fn replay(chunks: &mut Chunks, choice: &[u8]) -> Result<(), Malformed> {
             (text.into_iter().map(quoted).collect(), &br#""""#[..])
         }
     };
-    let told = choice.get("logprobs").map(<[u8]>::to_vec);
-    let without = match told {
+    let given = choice.get("logprobs").map(<[u8]>::to_vec);
+    let without = match given {
         Some(_) => &br#","logprobs":null"#[..],
         None => b"",
     };
-    let mut logprobs = told.map(|told| source![r#","logprobs":"#, told]);
+    let mut logprobs = given.map(|given| source![r#","logprobs":"#, given]);
     for (at, delta) in deltas.iter().enumerate() {
         // Not on the first delta of a message, which says nothing yet.
         let now = at > 0 || chunks.form == Form::Text;

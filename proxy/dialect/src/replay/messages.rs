@@ -84,12 +84,12 @@ fn end(message: &mut Members<'static>, data: &Members<'_>) -> Result<(), Malform
             message.set(name, value);
         }
     }
-    let told = Members::read_or_empty(data.get("usage"))?;
+    let reported = Members::read_or_empty(data.get("usage"))?;
     let mut usage = Members::read_or_empty(message.get("usage"))?.into_owned();
-    for (name, value) in told.iter().filter(|(_, value)| *value != b"null") {
+    for (name, value) in reported.iter().filter(|(_, value)| *value != b"null") {
         usage.set(name, value);
     }
-    if told.iter().next().is_some() {
+    if reported.iter().next().is_some() {
         message.set("usage", usage.source());
     }
     Ok(())

@@ -186,8 +186,8 @@ fn part_of(
     if let Some(text) = part.text(field) {
         let logprobs = match name {
             "response.output_text" => {
-                let told = part.said("logprobs").unwrap_or(b"[]");
-                source![r#","logprobs":"#, told]
+                let logprobs = part.said("logprobs").unwrap_or(b"[]");
+                source![r#","logprobs":"#, logprobs]
             }
             _ => Vec::new(),
         };
@@ -207,7 +207,7 @@ fn part_of(
 
 /// Writes the deltas of a text, and the event of its end with the members that stand only there:
 /// log-probabilities, a function's name.
-fn grow(out: &mut Numbered, name: &str, at: &[u8], field: &str, text: &[u8], told: &[u8]) {
+fn grow(out: &mut Numbered, name: &str, at: &[u8], field: &str, text: &[u8], at_end: &[u8]) {
     let none: &[u8] = match name {
         "response.output_text" => br#","logprobs":[]"#,
         _ => b"",
@@ -219,6 +219,6 @@ fn grow(out: &mut Numbered, name: &str, at: &[u8], field: &str, text: &[u8], tol
     let field = source!["\"", field, "\":"];
     out.add(
         &format!("{name}.done"),
-        &source![at, field, quoted(text), told],
+        &source![at, field, quoted(text), at_end],
     );
 }

@@ -27,7 +27,7 @@ pub(super) fn read(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malfo
                 cursor.array(|_, cursor| choice(state, doc, cursor))?;
             }
         } else if key.is("usage") {
-            state.parsed.usage_told = true;
+            state.parsed.mentions_usage = true;
             state.news |= cursor.kind()? != Kind::Null;
             state.read_usage(cursor)?;
         } else if key.is("error") {

@@ -104,7 +104,7 @@ fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), M
 
 /// The members that depend on a candidate's text and are untrue once that was edited.
 #[derive(Default)]
-struct Hangers {
+struct Dependents {
     logprobs: Option<Range<usize>>,
     /// The grounding supports, which quote the text that they support.
     supports: Option<Range<usize>>,
@@ -118,7 +118,7 @@ fn candidate(
 ) -> Result<(), Malformed> {
     state.pieces.clear();
     let mut number = u32::try_from(position).unwrap_or(u32::MAX);
-    let (mut finish, mut hangers) = (None, Hangers::default());
+    let (mut finish, mut dependents) = (None, Dependents::default());
     cursor.object(|key, cursor| {
         let kind = cursor.kind()?;
         if key.is("index") {
@@ -136,9 +136,9 @@ fn candidate(
         } else if key.is("finishReason") {
             finish = cursor.text_or_skip()?;
         } else if key.is("logprobsResult") && kind != Kind::Null {
-            hangers.logprobs = Some(cursor.skip()?);
+            dependents.logprobs = Some(cursor.skip()?);
         } else if key.is("groundingMetadata") && kind == Kind::Object {
-            grounding(state, cursor, &mut hangers)?;
+            grounding(state, cursor, &mut dependents)?;
         } else {
             other(state, &key, cursor)?;
         }
@@ -163,7 +163,7 @@ fn candidate(
     if finishing {
         state.close_all(|key| key.outer == number);
     }
-    for (range, instead) in [(hangers.logprobs, "null"), (hangers.supports, "[]")] {
+    for (range, instead) in [(dependents.logprobs, "null"), (dependents.supports, "[]")] {
         let Some(range) = range else { continue };
         // any channel of the candidate will do: `write` asks whether one of them was edited
         let of_candidate = |channel: &Channel| channel.key.outer == number;
@@ -331,11 +331,11 @@ fn member(
 fn grounding(
     state: &mut State,
     cursor: &mut Cursor<'_>,
-    hangers: &mut Hangers,
+    dependents: &mut Dependents,
 ) -> Result<(), Malformed> {
     cursor.object(|key, cursor| {
         if key.is("groundingSupports") {
-            hangers.supports = Some(cursor.skip()?);
+            dependents.supports = Some(cursor.skip()?);
         }
         Ok(())
     })?;

@@ -315,12 +315,6 @@ impl Reply {
         self.state.unreadable
     }
 
-    /// Reports whether it is a stream of events, whatever its label says; known once something
-    /// arrived.
-    pub fn is_stream(&self) -> bool {
-        self.state.streaming
-    }
-
     /// Reads what can be read, unless a batch is unwritten.
     fn read(&mut self) -> Result<(), Malformed> {
         if let Some(failed) = &self.failed {

@@ -285,7 +285,7 @@ pub(super) struct Progress {
     /// Choices that are not finished, blocks that are not stopped.
     pub(super) open: Vec<u32>,
     /// True if chunks mention `usage`: the app requested it.
-    pub(super) usage_told: bool,
+    pub(super) mentions_usage: bool,
 }
 
 /// The bytes between the quotes; enough for words without escapes.

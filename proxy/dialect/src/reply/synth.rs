@@ -297,7 +297,7 @@ fn choices_refusal(state: &State, sent: &Progress, refusal: &Refused<'_>, nothin
         })
         .end();
     }
-    if state.parsed.usage_told {
+    if state.parsed.mentions_usage {
         draft = draft
             .event("")
             .raw(&state.head)

@@ -60,7 +60,7 @@ impl Facts {
             return Self::of(Batch::find(bytes));
         }
         let (mut facts, mut models, mut streams) = (Self::default(), 0, 0);
-        let (mut options, mut told, mut stream_end) = (Options::Leave, 0, 0);
+        let (mut options, mut given, mut stream_end) = (Options::Leave, 0, 0);
         // malformed further on: what was found counts
         let walked = Cursor::new(bytes).object(|key, value| {
             if key.is("model") {
@@ -75,7 +75,7 @@ impl Facts {
             } else if key.is("background") {
                 facts.background = value.boolean()?.unwrap_or(false);
             } else if key.is("stream_options") {
-                told += 1;
+                given += 1;
                 options = Options::read(value)?;
             } else {
                 value.pass()?;
@@ -88,7 +88,7 @@ impl Facts {
         facts.background &= row.is_some_and(|row| row.has_background);
         let asks = row.is_some_and(|row| row.has_stream_options);
         if asks && facts.stream && facts.certain() {
-            facts.options = match told {
+            facts.options = match given {
                 0 => Options::Replace(
                     stream_end..stream_end,
                     r#","stream_options":{"include_usage":true}"#,
@@ -129,7 +129,7 @@ impl Facts {
 
     /// The range and the text to put there, so that the stream reports its usage; `None` where
     /// nothing is to be done.
-    pub(super) fn asking_for_usage(&self) -> Option<(Range<usize>, &'static str)> {
+    pub(super) fn usage_request(&self) -> Option<(Range<usize>, &'static str)> {
         match &self.options {
             Options::Leave => None,
             Options::Replace(range, with) => Some((range.clone(), *with)),
@@ -137,7 +137,7 @@ impl Facts {
     }
 
     /// The facts of the body in which the range `replaced` has become the request for usage.
-    pub(super) fn asked_for_usage(&self, replaced: &Range<usize>, length: usize) -> Self {
+    pub(super) fn with_usage_requested(&self, replaced: &Range<usize>, length: usize) -> Self {
         let mut facts = self.clone();
         facts.options = Options::Leave;
         let moved = |range: &mut Range<usize>| {
@@ -195,19 +195,19 @@ impl Options {
             Kind::Null => Ok(Self::Replace(cursor.skip()?, r#"{"include_usage":true}"#)),
             Kind::Object => {
                 let inside = cursor.at() + 1;
-                let (mut told, mut others, mut asked) = (None, false, false);
+                let (mut include, mut others, mut requested) = (None, false, false);
                 cursor.object(|key, value| {
                     if key.is("include_usage") {
                         value.kind()?;
                         let start = value.at();
-                        asked = value.boolean()? == Some(true);
-                        told = Some(start..value.at());
+                        requested = value.boolean()? == Some(true);
+                        include = Some(start..value.at());
                     }
                     others = true;
                     Ok(())
                 })?;
-                Ok(match told {
-                    _ if asked => Self::Leave,
+                Ok(match include {
+                    _ if requested => Self::Leave,
                     Some(range) => Self::Replace(range, "true"),
                     None if others => Self::Replace(inside..inside, r#""include_usage":true,"#),
                     None => Self::Replace(inside..inside, r#""include_usage":true"#),

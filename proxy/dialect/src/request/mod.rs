@@ -226,10 +226,10 @@ impl Body {
     /// to be added: then the caller did not request it, and [`usage_chunk`](super::usage_chunk)
     /// takes out what comes of it.
     pub fn ask_for_usage(&mut self) -> bool {
-        let Some((range, with)) = self.state.facts.asking_for_usage() else {
+        let Some((range, with)) = self.state.facts.usage_request() else {
             return false;
         };
-        let facts = self.state.facts.asked_for_usage(&range, with.len());
+        let facts = self.state.facts.with_usage_requested(&range, with.len());
         let with = with.as_bytes().to_vec();
         self.splice_in(Splice { range, with }, false, Some(facts))
             .is_ok()

@@ -74,10 +74,10 @@ fn streams() -> [(Dialect, &'static str, Usage, &'static str); 5] {
     ]
 }
 
-fn watch(dialect: Dialect, pieces: &[&[u8]]) -> Tap {
+fn observed(dialect: Dialect, pieces: &[&[u8]]) -> Tap {
     let mut tap = Tap::new(dialect, true);
     for piece in pieces {
-        tap.watch(piece);
+        tap.push(piece);
     }
     tap
 }
@@ -87,14 +87,14 @@ fn everything_is_found_at_every_split() {
     for (dialect, stream, usage, finish) in streams() {
         for at in 0..=stream.len() {
             let (a, b) = stream.as_bytes().split_at(at);
-            let tap = watch(dialect, &[a, b]);
+            let tap = observed(dialect, &[a, b]);
             assert_eq!(tap.usage(), Some(usage), "{dialect:?} at {at}");
             assert_eq!(tap.finish_reason(), Some(finish));
-            assert!(tap.ended() && tap.content_seen() && !tap.mid_line());
+            assert!(tap.ended() && tap.content_seen());
             assert_eq!(tap.gap(), b"");
         }
         let bytes: Vec<_> = stream.as_bytes().chunks(1).collect();
-        let tap = watch(dialect, &bytes);
+        let tap = observed(dialect, &bytes);
         assert_eq!((tap.usage(), tap.ended()), (Some(usage), true));
     }
 }
@@ -104,7 +104,7 @@ fn the_end_and_content_are_seen_with_their_events() {
     for (dialect, stream, ..) in streams() {
         let (mut ended, mut seen) = (Vec::new(), Vec::new());
         for at in 0..=stream.len() {
-            let tap = watch(dialect, &[&stream.as_bytes()[..at]]);
+            let tap = observed(dialect, &[&stream.as_bytes()[..at]]);
             ended.push(tap.ended());
             seen.push(tap.content_seen());
         }
@@ -127,15 +127,15 @@ fn the_end_and_content_are_seen_with_their_events() {
 
 #[test]
 fn the_gap_keeps_an_event_of_ours_apart() {
-    for (bytes, mid_line, gap) in [
-        ("", false, ""),
-        ("data: 1\n\n", false, ""),
-        ("data: 1\r\n\r", false, ""),
-        ("data: 1\n", false, "\n"),
-        ("data: 1", true, "\n\n"),
+    for (bytes, gap) in [
+        ("", ""),
+        ("data: 1\n\n", ""),
+        ("data: 1\r\n\r", ""),
+        ("data: 1\n", "\n"),
+        ("data: 1", "\n\n"),
     ] {
-        let tap = watch(Dialect::OpenaiChat, &[bytes.as_bytes()]);
-        assert_eq!((tap.mid_line(), tap.gap()), (mid_line, gap.as_bytes()));
+        let tap = observed(Dialect::OpenaiChat, &[bytes.as_bytes()]);
+        assert_eq!(tap.gap(), gap.as_bytes());
         assert!(!tap.ended());
     }
 }
@@ -145,8 +145,8 @@ fn a_whole_reply_tells_usage_and_reason() {
     let body = br#"{"id":"x","choices":[{"message":{"content":"a"},"finish_reason" : "length"}],"usage" : {"prompt_tokens":3,"completion_tokens":4}}"#;
     for at in 0..=body.len() {
         let mut tap = Tap::new(Dialect::OpenaiChat, false);
-        tap.watch(&body[..at]);
-        tap.watch(&body[at..]);
+        tap.push(&body[..at]);
+        tap.push(&body[at..]);
         tap.finish();
         assert_eq!(
             tap.usage().map(|usage| (usage.input, usage.output)),
@@ -167,7 +167,7 @@ fn a_whole_reply_that_is_too_large_to_be_kept_tells_the_same() {
         let mut tap = Tap::new(Dialect::OpenaiChat, false);
         body.as_bytes()
             .chunks(piece)
-            .for_each(|piece| tap.watch(piece));
+            .for_each(|piece| tap.push(piece));
         tap.finish();
         assert_eq!(tap.usage().map(|usage| usage.output), Some(4));
         assert_eq!(tap.finish_reason(), Some("length"));
@@ -184,7 +184,7 @@ fn a_stream_under_another_label_is_read_however_large_it_is() {
     stream
         .as_bytes()
         .chunks(900)
-        .for_each(|piece| tap.watch(piece));
+        .for_each(|piece| tap.push(piece));
     tap.finish();
     assert_eq!(tap.usage().map(|usage| usage.output), Some(30));
     assert_eq!(tap.finish_reason(), Some("stop"));
@@ -195,7 +195,7 @@ fn a_stream_under_another_label_is_read_however_large_it_is() {
 fn a_usage_or_a_reason_in_a_call_s_arguments_is_none_of_the_reply() {
     let body = br#"{"usage":{"input_tokens":100,"output_tokens":900},"stop_reason":"tool_use","content":[{"type":"tool_use","id":"t","name":"f","input":{"usage":{"input_tokens":1,"output_tokens":1},"stop_reason":"none"}}]}"#;
     let mut tap = Tap::new(Dialect::AnthropicMessages, false);
-    tap.watch(body);
+    tap.push(body);
     tap.finish();
     let usage = tap.usage().unwrap();
     assert_eq!((usage.input, usage.output), (100, 900));
@@ -204,7 +204,7 @@ fn a_usage_or_a_reason_in_a_call_s_arguments_is_none_of_the_reply() {
 
 #[test]
 fn a_prompt_that_gemini_does_not_answer_is_an_end_with_its_reason() {
-    let tap = watch(
+    let tap = observed(
         Dialect::GeminiGenerate,
         &[b"data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n"],
     );
@@ -215,7 +215,7 @@ fn a_prompt_that_gemini_does_not_answer_is_an_end_with_its_reason() {
 #[test]
 fn an_embedding_tells_its_usage() {
     let mut tap = Tap::new(Dialect::OpenaiEmbeddings, false);
-    tap.watch(br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8,"total_tokens":8}}"#);
+    tap.push(br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8,"total_tokens":8}}"#);
     tap.finish();
     assert_eq!(tap.usage().map(|usage| usage.input), Some(8));
     assert!(tap.ended() && tap.output_estimate() == 0);
@@ -242,7 +242,7 @@ fn a_stream_ends_where_the_dialect_says_and_nowhere_else() {
         cut[..cut.len() - 5].to_owned(),
         cut[..cut.len() - 4].to_owned() + ",\"usageMeta",
     ] {
-        let mut tap = watch(Dialect::GeminiGenerate, &[stream.as_bytes()]);
+        let mut tap = observed(Dialect::GeminiGenerate, &[stream.as_bytes()]);
         tap.finish();
         assert!(!tap.ended(), "{stream}");
     }
@@ -261,7 +261,7 @@ fn a_stream_ends_where_the_dialect_says_and_nowhere_else() {
         ),
         (Dialect::OpenaiChat, "data:[DONE]"),
     ] {
-        let mut tap = watch(dialect, &[stream.as_bytes()]);
+        let mut tap = observed(dialect, &[stream.as_bytes()]);
         tap.finish();
         assert!(tap.ended(), "{stream}");
     }
@@ -270,7 +270,7 @@ fn a_stream_ends_where_the_dialect_says_and_nowhere_else() {
 #[test]
 fn a_usage_in_the_arguments_of_a_call_is_none() {
     let event = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"usageMetadata":{"promptTokenCount":7}}}}]}}]}"#;
-    let tap = watch(
+    let tap = observed(
         Dialect::GeminiGenerate,
         &[format!("data: {event}\n\n").as_bytes()],
     );
@@ -279,10 +279,10 @@ fn a_usage_in_the_arguments_of_a_call_is_none() {
 
 #[test]
 fn a_stream_whose_event_is_too_large_to_be_read_is_not_called_cut() {
-    let mut tap = watch(Dialect::OpenaiChat, &[b"data: {\"x\":\""]);
+    let mut tap = observed(Dialect::OpenaiChat, &[b"data: {\"x\":\""]);
     assert!(!tap.ended());
     for _ in 0..EVENT / 4096 + 1 {
-        tap.watch(&[b'a'; 4096]);
+        tap.push(&[b'a'; 4096]);
     }
     assert!(tap.ended() && tap.content_seen());
 }
@@ -346,8 +346,8 @@ fn what_was_written_is_estimated_at_every_split_and_nothing_else_is() {
         ] {
             let run = |pieces: &[&[u8]]| {
                 let mut tap = Tap::new(dialect, streaming);
-                tap.watch(before);
-                pieces.iter().for_each(|piece| tap.watch(piece));
+                tap.push(before);
+                pieces.iter().for_each(|piece| tap.push(piece));
                 tap.finish();
                 tap.output_estimate()
             };
@@ -403,7 +403,7 @@ fn tool_arguments_and_thoughts_are_written_by_the_model_too() {
         ),
     ] {
         let event = format!("data: {event}\n\n");
-        let tap = watch(dialect, &[event.as_bytes()]);
+        let tap = observed(dialect, &[event.as_bytes()]);
         // where the arguments are an object, its keys and brackets are written, too
         let expected = if dialect == Dialect::GeminiGenerate {
             8
@@ -429,7 +429,7 @@ fn bytes_that_make_no_sense_are_estimated_without_a_panic() {
         {
             let mut tap = Tap::new(dialect, streaming);
             for piece in bytes.chunks(3) {
-                tap.watch(piece);
+                tap.push(piece);
             }
             tap.finish();
             assert!(tap.output_estimate() < 100);

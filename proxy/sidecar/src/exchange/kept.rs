@@ -275,7 +275,7 @@ impl Body for SettledBody {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(bytes) = frame.data_ref()
         {
-            this.tap.watch(bytes);
+            this.tap.push(bytes);
             this.seen.bytes += bytes.len() as u64;
         }
         // A body of known length is not asked for its end.

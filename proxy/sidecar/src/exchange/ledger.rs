@@ -240,7 +240,7 @@ impl Observed {
     /// Reads a whole reply that came.
     pub(super) fn whole(dialect: Dialect, body: &[u8], failed: bool) -> Self {
         let mut tap = Tap::new(dialect, false);
-        tap.watch(body);
+        tap.push(body);
         tap.finish();
         Self {
             reading: Reading::Whole,

@@ -301,13 +301,13 @@ fn whole_replies_that_are_errors_or_unfinished_are_not_streamed() {
 }
 
 #[test]
-fn a_chat_s_usage_is_told_to_those_who_asked_for_it() {
+fn a_chat_s_usage_is_reported_to_those_who_requested_it() {
     let whole = br#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
-    let told = stream_of(Dialect::OpenaiChat, whole, true)
+    let reported = stream_of(Dialect::OpenaiChat, whole, true)
         .unwrap()
         .concat();
     assert_eq!(
-        str::from_utf8(&told).unwrap(),
+        str::from_utf8(&reported).unwrap(),
         concat!(
             "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n",
             "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}],\"usage\":null}\n\n",
@@ -316,11 +316,11 @@ fn a_chat_s_usage_is_told_to_those_who_asked_for_it() {
             "data: [DONE]\n\n"
         )
     );
-    let untold = stream_of(Dialect::OpenaiChat, whole, false)
+    let unreported = stream_of(Dialect::OpenaiChat, whole, false)
         .unwrap()
         .concat();
-    assert!(memchr::memmem::find(&untold, b"usage").is_none());
-    assert!(untold.ends_with(b"data: [DONE]\n\n"));
+    assert!(memchr::memmem::find(&unreported, b"usage").is_none());
+    assert!(unreported.ends_with(b"data: [DONE]\n\n"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_role_or_a_comment_is_no_content_and_the_first_text_is() {
 fn late_text_goes_into_a_chunk_of_the_streams_own_making_before_the_end() {
     let ran = stream(
         &[
-            r#"{"choices":[{"index":2,"delta":{"content":"held"}}]}"#,
+            r#"{"choices":[{"index":2,"delta":{"content":"early"}}]}"#,
             r#"{"choices":[{"index":2,"delta":{"tool_calls":[{"index":4,"id":"c","function":{"name":"f","arguments":"[1"}}]}}]}"#,
             r#"{"choices":[{"index":2,"delta":{},"finish_reason":"stop"}]}"#,
             "data: [DONE]",
@@ -129,7 +129,7 @@ fn an_emptied_chunk_is_dropped_only_if_it_tells_nothing_else() {
 }
 
 #[test]
-fn an_emptied_chunk_stays_for_the_text_that_nobody_asked_for() {
+fn an_emptied_chunk_stays_for_the_text_that_nobody_requested() {
     let chunk = r#"{"choices":[{"index":0,"delta":{"content":"keep","tool_calls":[{"index":0,"function":{"arguments":"x"}}]}}]}"#;
     let bytes = chat(&[chunk]);
     let places = Places::NONE.with(Place::ToolArguments);
@@ -170,8 +170,8 @@ fn text_behind_a_finish_reason_goes_on_with_its_channel() {
 fn open_channels_end_with_done_or_with_the_body() {
     let open = r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#;
     for (chunks, ended) in [(&[open, "data: [DONE]"][..], true), (&[open], false)] {
-        let mut held = |delta: &Delta| Some(if delta.last { "b" } else { "" }.to_owned());
-        let ran = stream(chunks, &mut held);
+        let mut kept_back = |delta: &Delta| Some(if delta.last { "b" } else { "" }.to_owned());
+        let ran = stream(chunks, &mut kept_back);
         assert_eq!(ran.reply.ended(), ended);
         assert_eq!(client(CHAT, true, &ran.bytes)["content 0"], "b");
         assert_eq!(ran.bytes.ends_with(b"data: [DONE]\n\n"), ended);
@@ -186,12 +186,12 @@ fn an_event_that_turns_out_to_be_no_json_ends_nothing() {
             r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]} x"#,
             "data: [DONE]",
         ],
-        &mut |delta| Some(if delta.last { "held" } else { "" }.to_owned()),
+        &mut |delta| Some(if delta.last { "late" } else { "" }.to_owned()),
     );
     assert_eq!(ran.lasts, [0]);
     let text = String::from_utf8(ran.bytes).unwrap();
-    let held = text.find("held").unwrap();
-    assert!(text.find("} x\n\n").unwrap() < held && held < text.find("[DONE]").unwrap());
+    let late = text.find("late").unwrap();
+    assert!(text.find("} x\n\n").unwrap() < late && late < text.find("[DONE]").unwrap());
     assert_eq!(text.matches("data: ").count(), 3);
 }
 

@@ -26,8 +26,8 @@ fn usage_finish_and_choices_are_read() {
 
 #[test]
 fn late_text_is_a_chunk_of_its_own_and_the_end_takes_it_where_it_has_a_place() {
-    let mut held = |delta: &Delta| Some(if delta.last { "late" } else { "" }.to_owned());
-    let ran = edited(COMPLETIONS, true, &completions_stream(), &mut held);
+    let mut kept_back = |delta: &Delta| Some(if delta.last { "late" } else { "" }.to_owned());
+    let ran = edited(COMPLETIONS, true, &completions_stream(), &mut kept_back);
     let texts = client(COMPLETIONS, true, &ran.bytes);
     assert!(texts.values().all(|text| text == "late"), "{texts:?}");
 
@@ -35,7 +35,7 @@ fn late_text_is_a_chunk_of_its_own_and_the_end_takes_it_where_it_has_a_place() {
         r#"{"choices":[{"index":1,"text":"a"}]}"#,
         r#"{"choices":[{"index":1,"finish_reason":"stop"}]}"#,
     ]);
-    let events = json_events(&edited(COMPLETIONS, true, &bytes, &mut held).bytes);
+    let events = json_events(&edited(COMPLETIONS, true, &bytes, &mut kept_back).bytes);
     assert_eq!(events.len(), 2);
     assert_eq!(events[0]["choices"][0]["text"], "late");
     assert_eq!(events[0]["choices"][0]["index"], 1);

@@ -158,7 +158,7 @@ fn half_a_letter_that_nothing_completes_is_shown_as_unknown() {
 }
 
 #[test]
-fn calls_without_a_number_are_told_apart() {
+fn calls_without_a_number_are_distinguished() {
     let call = |rest: &str| {
         format!(
             r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{"type":"function",{rest}}}]}},"finish_reason":null}}]}}"#

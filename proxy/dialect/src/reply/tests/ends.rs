@@ -57,7 +57,7 @@ fn a_refused_chat_finishes_every_open_choice_tells_usage_and_is_done() {
 }
 
 #[test]
-fn a_refused_chat_does_not_finish_a_choice_twice_nor_tell_usage_unasked() {
+fn a_refused_chat_does_not_finish_a_choice_twice_nor_report_usage_unrequested() {
     let bytes = chat(&[
         r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#,
         r#"{"choices":[{"index":1,"delta":{"content":"a"}}]}"#,
@@ -114,7 +114,7 @@ fn a_refused_response_is_incomplete() {
 }
 
 #[test]
-fn a_stream_that_is_refused_before_it_told_anything_is_an_error() {
+fn a_stream_that_is_refused_before_it_said_anything_is_an_error() {
     for (dialect, _, _) in all() {
         let mut reply = reply(dialect, true);
         let event = String::from_utf8(reply.refuse(&REFUSED).to_vec()).unwrap();
@@ -186,15 +186,18 @@ fn a_dialect_that_nobody_reads_passes_and_is_counted() {
 fn debug_tells_nothing_of_the_content() {
     let mut reply = reply(Dialect::OpenaiChat, true);
     reply.push(&chat_stream()).unwrap();
-    let told = format!("{reply:?}");
-    assert!(!told.contains("NAME") && !told.contains("Dear"), "{told}");
+    let shown = format!("{reply:?}");
+    assert!(
+        !shown.contains("NAME") && !shown.contains("Dear"),
+        "{shown}"
+    );
 }
 
 #[test]
-fn text_that_was_held_can_be_released_between_two_events() {
+fn text_that_was_kept_back_can_be_released_between_two_events() {
     let dialects = all().into_iter().filter(|(_, streaming, _)| *streaming);
     for (dialect, _, bytes) in dialects.filter(|(dialect, ..)| *dialect != Dialect::Other) {
-        let mut held: BTreeMap<u32, String> = BTreeMap::new();
+        let mut kept: BTreeMap<u32, String> = BTreeMap::new();
         let (mut reply, mut out) = (reply(dialect, true), Vec::new());
         let ends = memchr::memmem::find_iter(&bytes, b"\n\n").map(|at| at + 2);
         let mut from = 0;
@@ -206,16 +209,16 @@ fn text_that_was_held_can_be_released_between_two_events() {
             let edits: Vec<_> = deltas
                 .iter()
                 .map(|delta| {
-                    let late = held.remove(&delta.channel).unwrap_or_default();
+                    let late = kept.remove(&delta.channel).unwrap_or_default();
                     if delta.last {
                         return Some(late + &delta.text);
                     }
-                    held.insert(delta.channel, delta.text.clone());
+                    kept.insert(delta.channel, delta.text.clone());
                     Some(late)
                 })
                 .collect();
             out.extend_from_slice(&reply.write(&edits).unwrap());
-            for (channel, text) in std::mem::take(&mut held) {
+            for (channel, text) in std::mem::take(&mut kept) {
                 out.extend_from_slice(&reply.release(channel, &text));
             }
         }

@@ -22,7 +22,7 @@ fn events_and_documents_are_read_under_each_others_label() {
         assert!(right.bytes == wrong.bytes, "{dialect:?} {streaming}");
         assert!(wrong.reply.ended());
         assert_eq!(wrong.reply.unreadable(), None);
-        assert_eq!(wrong.reply.is_stream(), streaming);
+        assert_eq!(wrong.reply.state.streaming, streaming);
     }
 }
 

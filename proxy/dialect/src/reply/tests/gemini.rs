@@ -66,8 +66,8 @@ fn a_prompt_that_is_blocked_ends_the_stream_with_its_reason() {
 fn late_text_is_a_chunk_of_the_streams_own_making_before_the_end() {
     let ran = stream(
         &[
-            r#"{"candidates":[{"content":{"parts":[{"text":"held"}],"role":"model"},"index":2}],"modelVersion":"g","responseId":"r"}"#,
-            r#"{"candidates":[{"content":{"parts":[{"text":"held","thought":true}],"role":"model"},"index":2}],"usageMetadata":{"promptTokenCount":1}}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"early"}],"role":"model"},"index":2}],"modelVersion":"g","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"early","thought":true}],"role":"model"},"index":2}],"usageMetadata":{"promptTokenCount":1}}"#,
             r#"{"candidates":[{"finishReason":"STOP","index":2}],"modelVersion":"g","responseId":"r"}"#,
         ],
         &mut |delta| {

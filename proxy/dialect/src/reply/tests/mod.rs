@@ -212,7 +212,7 @@ pub(super) const VALUE: &str = "Zo\u{eb} O'Neil";
 /// Puts [`VALUE`] for [`MARKER`], holding back what may be the beginning of one.
 #[derive(Default)]
 pub(super) struct HoldBack {
-    held: BTreeMap<u32, String>,
+    kept: BTreeMap<u32, String>,
     ended: Vec<u32>,
 }
 
@@ -222,15 +222,15 @@ impl HoldBack {
             !self.ended.contains(&delta.channel),
             "nothing follows `last`"
         );
-        let held = self.held.entry(delta.channel).or_default();
-        let text = (held.clone() + &delta.text).replace(MARKER, VALUE);
+        let kept = self.kept.entry(delta.channel).or_default();
+        let text = (kept.clone() + &delta.text).replace(MARKER, VALUE);
         let keep = (1..MARKER.len())
             .rev()
             .find(|n| text.ends_with(&MARKER[..*n]));
         let keep = if delta.last { 0 } else { keep.unwrap_or(0) };
         let (out, rest) = text.split_at(text.len() - keep);
         let out = out.to_owned();
-        *held = rest.to_owned();
+        *kept = rest.to_owned();
         if delta.last {
             self.ended.push(delta.channel);
         }

@@ -34,22 +34,22 @@ fn every_repeat_tells_what_was_sent() {
         })
     });
     let texts = client(RESPONSES, true, &ran.bytes);
-    let told = |prefix: &str| -> Vec<String> {
-        let told = texts.iter().filter(|(name, _)| name.starts_with(prefix));
-        told.map(|(_, text)| text.clone()).collect()
+    let all = |prefix: &str| -> Vec<String> {
+        let found = texts.iter().filter(|(name, _)| name.starts_with(prefix));
+        found.map(|(_, text)| text.clone()).collect()
     };
     let sorted = |mut texts: Vec<String>| {
         texts.sort();
         texts
     };
-    let sent = sorted(told("delta"));
+    let sent = sorted(all("delta"));
     assert_eq!(sent.len(), 3);
     assert!(
         sent.iter()
             .all(|text| text.starts_with('<') && text.ends_with(">!"))
     );
     for prefix in ["done", "item", "final"] {
-        assert_eq!(sorted(told(prefix)), sent, "{prefix}");
+        assert_eq!(sorted(all(prefix)), sent, "{prefix}");
     }
 }
 

@@ -7,7 +7,7 @@ use super::*;
 const ASKING: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::OpenaiCompletions];
 
 #[test]
-fn a_stream_is_asked_for_its_usage_once_and_only_where_the_caller_did_not() {
+fn usage_of_a_stream_is_requested_once_and_only_where_the_caller_did_not() {
     for (before, after) in [
         (
             r#"{"stream": true ,"model":"m"}"#,
@@ -53,7 +53,7 @@ fn a_stream_is_asked_for_its_usage_once_and_only_where_the_caller_did_not() {
 }
 
 #[test]
-fn who_asked_does_not_stream_or_can_not_be_asked_is_left_alone() {
+fn who_requested_it_does_not_stream_or_can_not_report_is_left_alone() {
     for json in [
         r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
         r#"{"stream":false}"#,

@@ -168,12 +168,12 @@ impl Flow {
                 }
             },
         };
-        tap.watch(inside);
+        tap.push(inside);
         if let Some(errors) = &mut self.errors {
-            errors.watch(inside);
+            errors.push(inside);
         } else {
             let last = self.upstream.is_end_stream();
-            (reader.document).watch(self.guard.record.dialect, inside, last);
+            (reader.document).push(self.guard.record.dialect, inside, last);
         }
         if self.guard.record.first_token.is_none() && (tap.content_seen() || !self.stream) {
             self.guard.content();

@@ -115,7 +115,7 @@ impl Flow {
         let read = match &piece {
             Some(piece) => {
                 if let Some(errors) = &mut self.errors {
-                    errors.watch(piece);
+                    errors.push(piece);
                 }
                 self.guard.observed.bytes += piece.len() as u64;
                 rewriter.decoder.push(piece)
