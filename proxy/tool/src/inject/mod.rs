@@ -3,7 +3,7 @@
 //! [`inject`] and [`uninject`] read a stream of Kubernetes YAML and give it back changed;
 //! [`answer`] does the same to the one pod that an API server sends. In between is one tree
 //! ([`tree::Node`]) that a file's YAML or a request's JSON becomes, so that both add the same:
-//! `wish` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers and
+//! `settings` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers and
 //! variables, `pod` puts it in and takes it out, `record` remembers it.
 //!
 //! It edits text where it can and prints only where it must (`splice`): lines of a manifest that need not change keep their comments,
@@ -19,14 +19,14 @@ mod read;
 mod record;
 mod refuse;
 mod review;
+mod settings;
 mod splice;
 mod split;
 mod stream;
 mod tree;
 mod webhook;
-mod wish;
 
 pub use review::{Answer, answer};
+pub use settings::{Mode, Policies, Wish};
 pub use stream::{Outcome, inject, uninject};
 pub use webhook::{Address, serve};
-pub use wish::{Mode, Policies, Wish};

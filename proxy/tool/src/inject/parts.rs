@@ -2,8 +2,8 @@
 
 use super::{
     names,
+    settings::{Mode, Policies, Wish, annotations},
     tree::Node,
-    wish::{Mode, Policies, Wish, annotations},
 };
 
 /// Containers in the order in which the kubelet is to start them, before the app's own init containers.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use super::{
     names, parts,
     record::{App, Record, Was},
+    settings::Wish,
     tree::{Body, Node},
-    wish::Wish,
 };
 
 /// Adds all that is wished. The pod was checked before: what has another shape than it should is left alone.

@@ -6,8 +6,8 @@
 
 use super::{
     names, parts,
+    settings::{Mode, Wish},
     tree::Node,
-    wish::{Mode, Wish},
 };
 
 /// Reasons against injecting a pod, and notes for whoever injects.

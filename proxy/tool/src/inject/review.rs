@@ -12,9 +12,9 @@ use super::{
     names,
     record::Record,
     refuse::Around,
+    settings::Wish,
     stream,
     tree::Node,
-    wish::Wish,
 };
 
 /// The part of the API server's request that matters here.

@@ -29,7 +29,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use super::{answer, wish::Wish};
+use super::{answer, settings::Wish};
 
 mod certificate;
 

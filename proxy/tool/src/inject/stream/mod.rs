@@ -10,10 +10,10 @@ use super::{
     read::{Wrong, read},
     record::Record,
     refuse::{Around, judge},
+    settings::{Wish, annotations, declined},
     splice::splice,
     split::{Document, split},
     tree::Node,
-    wish::{Wish, annotations, declined},
 };
 
 /// The result of a stream.
@@ -336,5 +336,4 @@ fn workload(root: &Node) -> Option<&'static [&'static str]> {
 }
 
 #[cfg(test)]
-#[path = "stream_tests.rs"]
 mod tests;
