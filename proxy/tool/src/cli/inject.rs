@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Stop, say};
-use crate::inject::{self, Mode, Outcome, Policies, Wish};
+use crate::inject::{self, Mode, Outcome, Policies, Settings};
 
 /// Longest manifest, in bytes: far above what a cluster takes, far below what hurts.
 const LONGEST: u64 = 64 << 20;
@@ -35,24 +35,25 @@ pub(super) struct Defaults {
 }
 
 impl Defaults {
-    /// Puts what the flags say over `wish`.
-    pub(super) fn over(&self, mut wish: Wish) -> Result<Wish, Stop> {
-        wish.mode = self.mode.unwrap_or(wish.mode);
+    /// Puts what the flags say over `settings`.
+    pub(super) fn over(&self, mut settings: Settings) -> Result<Settings, Stop> {
+        settings.mode = self.mode.unwrap_or(settings.mode);
         if let Some(policies) = &self.policies {
-            wish.policies = policies.clone();
+            settings.policies = policies.clone();
         }
-        wish.plain |= self.plain_container;
+        settings.plain |= self.plain_container;
         for (key, value) in [
             ("image", &self.image),
             ("config", &self.config),
             ("secret", &self.secret),
         ] {
             if let Some(value) = value {
-                let told = |why| Stop::Mistake(format!("--{key}: {why}"));
-                wish.set(key, value).map_err(told)?;
+                settings
+                    .set(key, value)
+                    .map_err(|why| Stop::Mistake(format!("--{key}: {why}")))?;
             }
         }
-        Ok(wish)
+        Ok(settings)
     }
 }
 
@@ -69,10 +70,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn inject(arguments: &Arguments) -> Result<(), Stop> {
-    let wish = arguments.defaults.over(Wish::default())?;
+    let settings = arguments.defaults.over(Settings::default())?;
     let manifest = manifest(arguments.file.as_deref())?;
-    let outcome = inject::inject(&manifest, &wish, arguments.upgrade);
-    tell(outcome, "no pod is in the manifest: nothing was injected")
+    let outcome = inject::inject(&manifest, &settings, arguments.upgrade);
+    print(outcome, "no pod is in the manifest: nothing was injected")
 }
 
 /// The manifest, from a file or standard input.
@@ -105,8 +106,9 @@ pub(super) fn manifest(file: Option<&Path>) -> Result<Vec<u8>, Stop> {
     Ok(manifest)
 }
 
-/// The manifest to standard output and notes to standard error; or, where anything is wrong, all that is wrong and no manifest.
-pub(super) fn tell(outcome: Result<Outcome, Vec<String>>, nothing: &str) -> Result<(), Stop> {
+/// Writes the manifest to standard output and notes to standard error; or, where anything is wrong,
+/// all that is wrong and no manifest.
+pub(super) fn print(outcome: Result<Outcome, Vec<String>>, nothing: &str) -> Result<(), Stop> {
     let mut outcome = outcome.map_err(|wrong| Stop::Mistake(wrong.join("\noutrigger: ")))?;
     if outcome.pods == 0 {
         outcome.notes.push(nothing.to_owned());

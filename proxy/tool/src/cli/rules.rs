@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::{Stop, say};
 use crate::rules::{
-    Cidr, Rules, Wish,
+    Cidr, RuleSettings, Rules,
     kernel::{self, Standing},
 };
 
@@ -52,7 +52,7 @@ enum Form {
 }
 
 pub(super) fn rules(arguments: &Arguments) -> Result<(), Stop> {
-    let rules = Rules::new(&Wish {
+    let rules = Rules::new(&RuleSettings {
         uid: arguments.uid,
         exclude_uids: arguments.exclude_uids.clone(),
         ports: arguments.ports.clone(),

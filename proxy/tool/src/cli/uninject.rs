@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     Stop,
-    inject::{manifest, tell},
+    inject::{manifest, print},
 };
 use crate::inject;
 
@@ -17,5 +17,5 @@ pub(super) struct Arguments {
 
 pub(super) fn uninject(arguments: &Arguments) -> Result<(), Stop> {
     let outcome = inject::uninject(&manifest(arguments.file.as_deref())?);
-    tell(outcome, "no pod is in the manifest: nothing was taken away")
+    print(outcome, "no pod is in the manifest: nothing was taken away")
 }

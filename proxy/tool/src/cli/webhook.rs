@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{Stop, inject::Defaults};
-use crate::inject::{self, Address, Wish};
+use crate::inject::{self, Address, Settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -25,7 +25,8 @@ pub(super) struct Arguments {
     /// Its key, PEM.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// YAML with defaults (mode, image, config, policies, secret, plain-container …); flags go before it, annotations before both.
+    /// YAML with defaults (mode, image, config, policies, secret, plain-container …); flags go
+    /// before it, annotations before both.
     #[arg(long, value_name = "FILE")]
     config_defaults: Option<PathBuf>,
     #[command(flatten)]
@@ -36,20 +37,19 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn webhook(arguments: &Arguments) -> Result<(), Stop> {
-    let mut wish = Wish::default();
+    let mut settings = Settings::default();
     if let Some(file) = &arguments.config_defaults {
-        let told = |why: &dyn std::fmt::Display| {
-            Stop::Mistake(format!("the defaults in {}: {why}", file.display()))
-        };
-        let text = fs::read_to_string(file).map_err(|error| told(&error))?;
-        wish = defaults(&text).map_err(|why| told(&why))?;
+        let text = fs::read_to_string(file).map_err(|error| error.to_string());
+        settings = text
+            .and_then(|text| defaults(&text))
+            .map_err(|why| Stop::Mistake(format!("the defaults in {}: {why}", file.display())))?;
     }
-    let wish = arguments.defaults.over(wish)?;
-    let told = Log {
+    let settings = arguments.defaults.over(settings)?;
+    let logged = Log {
         format: None,
         level: LogLevel::Info,
     };
-    log::start(told, false)?;
+    log::start(logged, false)?;
     let address = Address {
         listen: arguments.listen,
         cert: arguments.cert.clone(),
@@ -60,22 +60,22 @@ pub(super) fn webhook(arguments: &Arguments) -> Result<(), Stop> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let told = async {
+        let shutdown = async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        Ok(inject::serve(address, wish, told).await?)
+        Ok(inject::serve(address, settings, shutdown).await?)
     })
 }
 
 /// The defaults that a file gives.
-fn defaults(text: &str) -> Result<Wish, String> {
+fn defaults(text: &str) -> Result<Settings, String> {
     use serde_yaml::Value;
-    let mut wish = Wish::default();
+    let mut settings = Settings::default();
     let map = match serde_yaml::from_str(text).map_err(|error| error.to_string())? {
-        Value::Null => return Ok(wish),
+        Value::Null => return Ok(settings),
         Value::Mapping(map) => map,
         _ => return Err("is no map of keys to values".to_owned()),
     };
@@ -87,10 +87,11 @@ fn defaults(text: &str) -> Result<Wish, String> {
             Value::Number(number) => number.to_string(),
             _ => return Err(format!("{key}: is no text")),
         };
-        wish.set(key, &value)
+        settings
+            .set(key, &value)
             .map_err(|why| format!("{key}: {why}"))?;
     }
-    Ok(wish)
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -100,10 +101,14 @@ mod tests {
 
     #[test]
     fn a_file_of_defaults_is_read_and_its_mistakes_are_named() {
-        let wish =
+        let settings =
             defaults("mode: base-url\nplain-container: true\nmemory-limit: 256Mi\n").unwrap();
-        assert!(wish.plain && wish.mode == inject::Mode::BaseUrl && wish.memory_limit == "256Mi");
-        assert_eq!(defaults("# nothing\n").unwrap(), Wish::default());
+        assert!(
+            settings.plain
+                && settings.mode == inject::Mode::BaseUrl
+                && settings.memory_limit == "256Mi"
+        );
+        assert_eq!(defaults("# nothing\n").unwrap(), Settings::default());
         for (text, says) in [
             ("mod: x", "mod: not known; there are mode, image"),
             ("mode: x", "mode: `x` is no mode"),

@@ -98,24 +98,6 @@ fn below(at: &str, key: &str) -> String {
     format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// RFC 4648, with padding: the API server takes a patch in no other form.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let number = (0..3).fold(0_u32, |number, at| {
-            number << 8 | u32::from(three.get(at).copied().unwrap_or(0))
-        });
-        for digit in 0..4 {
-            let six = (number >> (18 - 6 * digit) & 63) as usize;
-            let known = DIGITS.get(six).copied().map(char::from);
-            let filled = digit <= three.len();
-            out.push(known.filter(|_| filled).unwrap_or('='));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 pub(super) mod tests {
@@ -176,20 +158,6 @@ pub(super) mod tests {
             apply(&mut patched, &patch);
             prop_assert_eq!(&patched, &new, "{:?}", patch);
             prop_assert_eq!(to(&from(&new)), new);
-        }
-    }
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (text, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-            ("\u{3ff}\u{3ff}?>", "z7/Pvz8+"),
-        ] {
-            assert_eq!(base64(text.as_bytes()), coded, "{text}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Puts Outrigger into pods: one library behind `outrigger inject`, `outrigger uninject` and `outrigger webhook`.
+//! Puts Outrigger into pods: one library behind `outrigger inject`, `outrigger uninject` and
+//! `outrigger webhook`.
 //!
 //! [`inject`] and [`uninject`] read a stream of Kubernetes YAML and give it back changed;
 //! [`answer`] does the same to the one pod that an API server sends. In between is one tree
@@ -6,8 +7,11 @@
 //! `settings` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers and
 //! variables, `pod` puts it in and takes it out, `record` remembers it.
 //!
-//! It edits text where it can and prints only where it must (`splice`): lines of a manifest that need not change keep their comments,
-//! quotes and order, and a document that is no workload is passed on byte for byte.
+//! It edits text where it can and prints only where it must (`splice`): lines of a manifest that
+//! need not change keep their comments, quotes and order, and a document that is no workload is
+//! passed on byte for byte. (The crates that edit YAML were tried. yaml-edit is lossless, but a new
+//! first item takes the comment of the item after it, and lists are indented as kubectl does not;
+//! yamlpatch only appends to lists. Neither reads scalars as YAML 1.1 or bounds aliases.)
 
 pub mod names;
 
@@ -27,6 +31,6 @@ mod tree;
 mod webhook;
 
 pub use review::{Answer, answer};
-pub use settings::{Mode, Policies, Wish};
+pub use settings::{Mode, Policies, Settings};
 pub use stream::{Outcome, inject, uninject};
 pub use webhook::{Address, serve};

@@ -1,4 +1,5 @@
-//! Every name, path, port and number that an injected pod and the rest of the product must agree on, in one place.
+//! Every name, path, port and number that an injected pod and the rest of the product must agree
+//! on, in one place.
 
 /// The proxy's user and group. The rules let its traffic pass, so no app may have it.
 pub const UID: i64 = 13370;
@@ -70,8 +71,6 @@ pub const CA_KEY_PATH: &str = "/var/lib/outrigger/ca";
 pub const CA_PATH: &str = "/var/run/outrigger/ca";
 /// The pod's CA alone.
 pub const CA_FILE: &str = "/var/run/outrigger/ca/ca.pem";
-/// Public roots and the pod's CA.
-pub const BUNDLE_FILE: &str = "/var/run/outrigger/ca/bundle.pem";
 
 /// Name of the configuration's ConfigMap, unless another is configured.
 pub const DEFAULT_CONFIG: &str = "outrigger";
@@ -89,7 +88,8 @@ pub const RECORD: &str = "outrigger.dev/injection";
 /// `enabled` or `disabled`.
 pub const INJECT: &str = "outrigger.dev/inject";
 
-/// A pod's `terminationGracePeriodSeconds` where it has none of its own: streams take longer than Kubernetes' 30 s.
+/// A pod's `terminationGracePeriodSeconds` where it has none of its own: streams take longer than
+/// Kubernetes' 30 s.
 pub const GRACE: i64 = 120;
 /// The API server's default grace period, in seconds; counts as nothing written.
 pub const GRACE_OF_KUBERNETES: i64 = 30;

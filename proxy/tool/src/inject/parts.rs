@@ -1,12 +1,17 @@
 //! The containers and volumes that a pod gets, and what its app's environment then holds.
 
+use std::path::Path;
+
+use outrigger::ca;
+
 use super::{
     names,
-    settings::{Mode, Policies, Wish, annotations},
+    settings::{Mode, Policies, Settings, annotations},
     tree::Node,
 };
 
-/// Containers in the order in which the kubelet is to start them, before the app's own init containers.
+/// Containers in the order in which the kubelet is to start them, before the app's own init
+/// containers.
 pub(super) struct Parts {
     /// Go to the head of `initContainers`.
     pub(super) init: Vec<Node>,
@@ -25,26 +30,28 @@ fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> Node {
 }
 
 /// Builds all parts. `grace` is the pod's grace period in seconds.
-pub(super) fn parts(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Parts {
+pub(super) fn parts(settings: &Settings, metadata: Option<&Node>, grace: i64) -> Parts {
     let mut init = Vec::new();
     let mut beside = Vec::new();
-    if wish.mode == Mode::Transparent {
-        init.push(rules(wish));
+    if settings.mode == Mode::Transparent {
+        init.push(rules(settings));
     }
     let mut runs = Vec::new();
-    if let Policies::Registry(reference) = &wish.policies {
-        // Once before the sidecar, which needs the files; what has a digest can't come to mean something else.
-        init.push(pull(wish, names::PULL, reference, false));
+    if let Policies::Registry(reference) = &settings.policies {
+        // Once before the sidecar, which needs the files; what has a digest can't come to mean
+        // something else.
+        init.push(pull(settings, names::PULL, reference, false));
         if !reference.contains('@') {
-            runs.push(pull(wish, names::PULL_LOOP, reference, true));
+            runs.push(pull(settings, names::PULL_LOOP, reference, true));
         }
     }
-    runs.push(sidecar(wish, metadata, grace));
-    if wish.plain {
+    runs.push(sidecar(settings, metadata, grace));
+    if settings.plain {
         beside = runs;
     } else {
         for mut container in runs {
-            // This makes an init container a sidecar: it goes on while the others run, and ends after them.
+            // This makes an init container a sidecar: it goes on while the others run, and ends
+            // after them.
             if let Some(entries) = container.entries_mut() {
                 let always = Node::map([("restartPolicy", text("Always"))]);
                 entries.splice(2..2, always.entries().iter().cloned());
@@ -55,7 +62,7 @@ pub(super) fn parts(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Parts {
     Parts {
         init,
         beside,
-        volumes: volumes(wish),
+        volumes: volumes(settings),
     }
 }
 
@@ -104,18 +111,19 @@ pub(super) fn ca_mount() -> Node {
     mount(names::CA_VOLUME, names::CA_PATH, true)
 }
 
-fn rules(wish: &Wish) -> Node {
+fn rules(settings: &Settings) -> Node {
     Node::map([
         ("name", text(names::RULES)),
-        ("image", text(&wish.image)),
+        ("image", text(&settings.image)),
         ("args", strings(["rules", "--install"])),
         ("resources", resources("10m", "16Mi", "64Mi")),
-        // The pod's own settings (`runAsNonRoot` say) would keep it from setting rules: a container's go before.
+        // The pod's own settings (`runAsNonRoot` say) would keep it from setting rules: a
+        // container's go before.
         ("securityContext", security(0, &["NET_ADMIN", "NET_RAW"])),
     ])
 }
 
-fn pull(wish: &Wish, name: &str, reference: &str, again: bool) -> Node {
+fn pull(settings: &Settings, name: &str, reference: &str, again: bool) -> Node {
     let mut args = vec!["pull", reference, "--into", names::POLICIES_PATH];
     match again {
         true => args.extend(["--every", "60s"]),
@@ -123,7 +131,7 @@ fn pull(wish: &Wish, name: &str, reference: &str, again: bool) -> Node {
     }
     Node::map([
         ("name", text(name)),
-        ("image", text(&wish.image)),
+        ("image", text(&settings.image)),
         ("args", strings(args)),
         ("resources", resources("10m", "16Mi", "64Mi")),
         ("securityContext", security(names::UID, &[])),
@@ -134,13 +142,13 @@ fn pull(wish: &Wish, name: &str, reference: &str, again: bool) -> Node {
     ])
 }
 
-fn sidecar(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Node {
+fn sidecar(settings: &Settings, metadata: Option<&Node>, grace: i64) -> Node {
     let mut container = Node::map([
         ("name", text(names::SIDECAR)),
-        ("image", text(&wish.image)),
+        ("image", text(&settings.image)),
         (
             "args",
-            strings(arguments(wish.mode, grace).iter().map(String::as_str)),
+            strings(arguments(settings.mode, grace).iter().map(String::as_str)),
         ),
         (
             "ports",
@@ -151,7 +159,7 @@ fn sidecar(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Node {
         ),
         ("env", Node::list(tags(metadata))),
     ]);
-    if let Some(secret) = &wish.secret {
+    if let Some(secret) = &settings.secret {
         let from = Node::map([("secretRef", Node::map([("name", text(secret))]))]);
         container.set("envFrom", Node::list([from]));
     }
@@ -159,7 +167,11 @@ fn sidecar(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Node {
     container.set("startupProbe", probe("/readyz", 1, 30));
     container.set("readinessProbe", probe("/readyz", 5, 3));
     container.set("livenessProbe", probe("/healthz", 10, 3));
-    let resources = resources(&wish.cpu_request, &wish.memory_request, &wish.memory_limit);
+    let resources = resources(
+        &settings.cpu_request,
+        &settings.memory_request,
+        &settings.memory_limit,
+    );
     container.set("resources", resources);
     container.set("securityContext", security(names::UID, &[]));
     let mut mounts = vec![
@@ -167,7 +179,7 @@ fn sidecar(wish: &Wish, metadata: Option<&Node>, grace: i64) -> Node {
         mount(names::POLICIES_VOLUME, names::POLICIES_PATH, true),
         mount(names::CACHE_VOLUME, names::CACHE_PATH, false),
     ];
-    if wish.mode.has_ca() {
+    if settings.mode.has_ca() {
         mounts.push(mount(names::CA_KEY_VOLUME, names::CA_KEY_PATH, false));
         mounts.push(mount(names::CA_VOLUME, names::CA_PATH, false));
     }
@@ -254,12 +266,12 @@ fn probe(path: &str, period: i64, failures: i64) -> Node {
     ])
 }
 
-fn volumes(wish: &Wish) -> Vec<Node> {
+fn volumes(settings: &Settings) -> Vec<Node> {
     let volume = |name: &str, kind: &str, of: Node| Node::map([("name", text(name)), (kind, of)]);
-    let config = Node::map([("name", text(&wish.config))]);
+    let config = Node::map([("name", text(&settings.config))]);
     let space = |size: &str| Node::map([("sizeLimit", text(size))]);
     let memory = |size: &str| Node::map([("medium", text("Memory")), ("sizeLimit", text(size))]);
-    let policies = match &wish.policies {
+    let policies = match &settings.policies {
         Policies::ConfigMap(name) => {
             let mut map = Node::map([("name", text(name))]);
             // A namespace may do without policies; a name of one's own is meant.
@@ -275,7 +287,7 @@ fn volumes(wish: &Wish) -> Vec<Node> {
         policies,
         volume(names::CACHE_VOLUME, "emptyDir", space("256Mi")),
     ];
-    if wish.mode.has_ca() {
+    if settings.mode.has_ca() {
         // In memory, and the key's in no container but the sidecar.
         all.push(volume(names::CA_KEY_VOLUME, "emptyDir", memory("1Mi")));
         all.push(volume(names::CA_VOLUME, "emptyDir", memory("4Mi")));
@@ -283,23 +295,19 @@ fn volumes(wish: &Wish) -> Vec<Node> {
     all
 }
 
-/// Variables that replace or extend a client's trusted roots, and the file each gets. `ca::environment` is the same list.
-pub(super) const CA_VARIABLES: [(&str, &str); 6] = [
-    ("SSL_CERT_FILE", names::BUNDLE_FILE),
-    ("REQUESTS_CA_BUNDLE", names::BUNDLE_FILE),
-    ("CURL_CA_BUNDLE", names::BUNDLE_FILE),
-    ("AWS_CA_BUNDLE", names::BUNDLE_FILE),
-    ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", names::BUNDLE_FILE),
-    // Node adds it to its own.
-    ("NODE_EXTRA_CA_CERTS", names::CA_FILE),
-];
+/// Variables that replace or extend a client's trusted roots, and the file each gets.
+pub(super) fn ca_variables() -> [(&'static str, String); 6] {
+    ca::environment(Path::new(names::CA_PATH))
+        .map(|(name, file)| (name, file.display().to_string()))
+}
 /// Variables that name a proxy for HTTPS.
 pub(super) const PROXY_VARIABLES: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 /// The JVM's own.
 pub(super) const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
 /// The option in [`JAVA_VARIABLE`] that chooses trusted roots.
 pub(super) const JAVA_TRUST: &str = "-Djavax.net.ssl.trustStore=";
-/// Names and networks that are nobody's provider: in the cluster, and private ones (RFC 1918, RFC 4193, RFC 3927).
+/// Names and networks that are nobody's provider: in the cluster, and private ones (RFC 1918,
+/// RFC 4193, RFC 3927).
 const NO_PROXY: &str = "localhost,127.0.0.1,::1,.svc,.cluster.local,.local,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,fd00::/8";
 
 /// The environment variables of an app's container, in order; [`java`] apart.
@@ -308,12 +316,13 @@ pub(super) fn environment(mode: Mode) -> Vec<(&'static str, String)> {
     let base = format!("http://127.0.0.1:{}", names::BASE_URL_PORT);
     let mut all = Vec::new();
     if mode.has_ca() {
-        all.extend(CA_VARIABLES.map(|(name, file)| (name, file.to_owned())));
+        all.extend(ca_variables());
     }
     match mode {
         Mode::Transparent => {}
         Mode::ForwardProxy => {
-            // Not `HTTP_PROXY`: providers speak TLS, and a neighbour's bare name can't be written into `NO_PROXY`.
+            // Not `HTTP_PROXY`: providers speak TLS, and a neighbour's bare name can't be written
+            // into `NO_PROXY`.
             all.extend(PROXY_VARIABLES.map(|name| (name, proxy.clone())));
             all.extend(["NO_PROXY", "no_proxy"].map(|name| (name, NO_PROXY.to_owned())));
             // Node 24 reads the variables above when this one is set.
@@ -328,12 +337,9 @@ pub(super) fn environment(mode: Mode) -> Vec<(&'static str, String)> {
     all
 }
 
-/// The options to append to a JVM's; none where it needs nothing. `ca::java_options` is the same.
+/// The options to append to a JVM's; none where it needs nothing.
 pub(super) fn java(mode: Mode) -> Option<String> {
-    let trust = format!(
-        "{JAVA_TRUST}{}/bundle.p12 -Djavax.net.ssl.trustStoreType=PKCS12",
-        names::CA_PATH
-    );
+    let trust = ca::java_options(Path::new(names::CA_PATH));
     match mode {
         Mode::Transparent => Some(trust),
         // The JVM reads no `HTTPS_PROXY`.
@@ -342,21 +348,5 @@ pub(super) fn java(mode: Mode) -> Option<String> {
             names::FORWARD_PROXY_PORT
         )),
         Mode::BaseUrl => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use outrigger::ca;
-
-    #[test]
-    fn an_app_is_told_what_the_ca_says_that_it_needs() {
-        let folder = Path::new(names::CA_PATH);
-        let told = CA_VARIABLES.map(|(name, file)| (name, file.into()));
-        assert_eq!(told, ca::environment(folder));
-        assert_eq!(java(Mode::Transparent), Some(ca::java_options(folder)));
     }
 }

@@ -1,23 +1,26 @@
-//! Adds Outrigger to one pod, and takes it away again. A pod here is whatever has `metadata` and `spec`: a Pod, or a workload's template.
+//! Adds Outrigger to one pod, and takes it away again. A pod here is whatever has `metadata` and
+//! `spec`: a Pod, or a workload's template.
 //!
-//! Adding to a pod that has it already takes it away first, so doing it twice is doing it once, and a container that came since is seen, too.
+//! Adding to a pod that has it already takes it away first, so doing it twice is doing it once, and
+//! a container that came since is seen, too.
 
 use std::collections::BTreeMap;
 
 use super::{
     names, parts,
     record::{App, Record, Was},
-    settings::Wish,
+    settings::Settings,
     tree::{Body, Node},
 };
 
-/// Adds all that is wished. The pod was checked before: what has another shape than it should is left alone.
+/// Adds all that the settings ask for. The pod was checked before: what has another shape than it
+/// should is left alone.
 ///
-/// `defaults` are what `wish` was made from: the note keeps them, so that whoever comes to the pod
-/// next can keep to them.
-pub(super) fn add(pod: &mut Node, wish: &Wish, defaults: &Wish) {
+/// `defaults` are what `settings` was made from: the note keeps them, so that whoever comes to the
+/// pod next can keep to them.
+pub(super) fn add(pod: &mut Node, settings: &Settings, defaults: &Settings) {
     let mut record = Record {
-        wish: defaults.told(),
+        defaults: defaults.overrides(),
         ..Record::default()
     };
     let metadata = pod.get("metadata").cloned();
@@ -34,13 +37,13 @@ pub(super) fn add(pod: &mut Node, wish: &Wish, defaults: &Wish) {
         return;
     };
     let grace = grace(spec, &mut record);
-    let parts = parts::parts(wish, metadata.as_ref(), grace);
-    let variables = parts::environment(wish.mode);
+    let parts = parts::parts(settings, metadata.as_ref(), grace);
+    let variables = parts::environment(settings.mode);
     record.set = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect();
-    record.java = parts::java(wish.mode);
+    record.java = parts::java(settings.mode);
     for list in ["initContainers", "containers"] {
         for container in spec
             .get_mut(list)
@@ -48,7 +51,7 @@ pub(super) fn add(pod: &mut Node, wish: &Wish, defaults: &Wish) {
             .into_iter()
             .flatten()
         {
-            app(container, &variables, wish, &mut record);
+            app(container, &variables, settings, &mut record);
         }
     }
     for (list, new) in [("initContainers", parts.init), ("containers", parts.beside)] {
@@ -94,7 +97,12 @@ fn grace(spec: &mut Node, record: &mut Record) -> i64 {
     }
 }
 
-fn app(container: &mut Node, variables: &[(&str, String)], wish: &Wish, record: &mut Record) {
+fn app(
+    container: &mut Node,
+    variables: &[(&str, String)],
+    settings: &Settings,
+    record: &mut Record,
+) {
     let mut app = App::default();
     let own = |name: &str, container: &Node| {
         let env = container.get("env").map(Node::items).unwrap_or_default();
@@ -113,7 +121,7 @@ fn app(container: &mut Node, variables: &[(&str, String)], wish: &Wish, record: 
             ]));
         }
     }
-    if let Some(java) = parts::java(wish.mode) {
+    if let Some(java) = parts::java(settings.mode) {
         if own(parts::JAVA_VARIABLE, container) {
             append(container, &java);
         } else {
@@ -127,7 +135,7 @@ fn app(container: &mut Node, variables: &[(&str, String)], wish: &Wish, record: 
             env.extend(add);
         }
     }
-    if wish.mode.has_ca() {
+    if settings.mode.has_ca() {
         ensure(
             container,
             "volumeMounts",

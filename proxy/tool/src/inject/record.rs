@@ -1,8 +1,8 @@
 //! The record of what was added to a pod, kept in an annotation of it, so that it can be taken away
 //! exactly, by another version and after edits, too.
 //!
-//! Containers and volumes need no note: their names are ours. The note is about what stands among the pod's own things: variables, lists that
-//! were not there before, the grace period.
+//! Containers and volumes need no note: their names are ours. The note is about what stands among
+//! the pod's own things: variables, lists that were not there before, the grace period.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,10 @@ use super::{
 /// The note.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The defaults of whoever injected, where they are not the product's.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) wish: BTreeMap<String, String>,
+    /// The defaults of whoever injected, where they are not the product's. The key is the one
+    /// that running pods carry.
+    #[serde(rename = "wish", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) defaults: BTreeMap<String, String>,
     /// Variables that containers got, where they had none of the name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) set: BTreeMap<String, String>,
@@ -79,7 +80,8 @@ impl Record {
     /// The note of a pod; none where it was not injected.
     ///
     /// # Errors
-    /// A sentence: the note is not there though the pod says that it was injected, or it is not ours.
+    /// A sentence: the note is not there though the pod says that it was injected, or it is not
+    /// ours.
     pub(super) fn of(metadata: Option<&Node>) -> Result<Option<Self>, String> {
         let all = metadata.and_then(|metadata| metadata.get("annotations"));
         let get = |key: &str| all.and_then(|all| all.str(key));

@@ -6,7 +6,7 @@
 
 use super::{
     names, parts,
-    settings::{Mode, Wish},
+    settings::{Mode, Settings},
     tree::Node,
 };
 
@@ -29,14 +29,14 @@ pub(super) struct Around {
 }
 
 /// Judges a pod. `spec` must be there.
-pub(super) fn judge(spec: &Node, wish: &Wish, around: &Around) -> Verdict {
+pub(super) fn judge(spec: &Node, settings: &Settings, around: &Around) -> Verdict {
     let mut verdict = Verdict::default();
     shape(spec, &mut verdict);
     if verdict.wrong.is_empty() {
-        pod(spec, wish, around, &mut verdict);
+        pod(spec, settings, around, &mut verdict);
         for list in ["initContainers", "containers"] {
             for one in spec.get(list).map(Node::items).unwrap_or_default() {
-                container(one, spec, wish, &mut verdict);
+                container(one, spec, settings, &mut verdict);
             }
         }
     }
@@ -89,7 +89,7 @@ fn shape(spec: &Node, verdict: &mut Verdict) {
     }
 }
 
-fn pod(spec: &Node, wish: &Wish, around: &Around, verdict: &mut Verdict) {
+fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict) {
     let truth = |key: &str| spec.get(key).and_then(Node::truth) == Some(true);
     let mut wrong = |says: String| verdict.wrong.push(says);
     if truth("hostNetwork") {
@@ -109,7 +109,7 @@ fn pod(spec: &Node, wish: &Wish, around: &Around, verdict: &mut Verdict) {
         ));
     }
     if let Some((standard, namespace)) = &around.standard
-        && wish.mode == Mode::Transparent
+        && settings.mode == Mode::Transparent
     {
         wrong(format!(
             "namespace {namespace} enforces the Pod Security Standard `{standard}`, which forbids NET_ADMIN to the container {}; annotate the pod \
@@ -117,7 +117,7 @@ fn pod(spec: &Node, wish: &Wish, around: &Around, verdict: &mut Verdict) {
             names::RULES
         ));
     }
-    if wish.plain && around.job {
+    if settings.plain && around.job {
         wrong(
             "belongs to a Job, which would never be complete with the plain container beside it; use the native sidecar (Kubernetes 1.29 or later)"
                 .to_owned(),
@@ -156,7 +156,7 @@ fn pod(spec: &Node, wish: &Wish, around: &Around, verdict: &mut Verdict) {
     let early = spec
         .get("initContainers")
         .is_some_and(|list| !list.items().is_empty());
-    if wish.plain && early && wish.mode == Mode::Transparent {
+    if settings.plain && early && settings.mode == Mode::Transparent {
         verdict.notes.push(
             "its init containers run before the plain container: their connections to port 443 are refused; native sidecars have no such gap"
                 .to_owned(),
@@ -164,7 +164,7 @@ fn pod(spec: &Node, wish: &Wish, around: &Around, verdict: &mut Verdict) {
     }
 }
 
-fn container(one: &Node, spec: &Node, wish: &Wish, verdict: &mut Verdict) {
+fn container(one: &Node, spec: &Node, settings: &Settings, verdict: &mut Verdict) {
     let name = one.str("name").unwrap_or_default();
     user(one, spec, name, verdict);
     for port in one.get("ports").map(Node::items).unwrap_or_default() {
@@ -178,10 +178,10 @@ fn container(one: &Node, spec: &Node, wish: &Wish, verdict: &mut Verdict) {
             ));
         }
     }
-    if wish.mode.has_ca() {
+    if settings.mode.has_ca() {
         mounts(one, name, verdict);
     }
-    variables(one, name, wish, verdict);
+    variables(one, name, settings, verdict);
 }
 
 fn user(one: &Node, spec: &Node, name: &str, verdict: &mut Verdict) {
@@ -223,9 +223,10 @@ fn mounts(one: &Node, name: &str, verdict: &mut Verdict) {
     }
 }
 
-fn variables(one: &Node, name: &str, wish: &Wish, verdict: &mut Verdict) {
+fn variables(one: &Node, name: &str, settings: &Settings, verdict: &mut Verdict) {
     let env = one.get("env").map(Node::items).unwrap_or_default();
-    let wanted = parts::environment(wish.mode);
+    let wanted = parts::environment(settings.mode);
+    let trusted = parts::ca_variables();
     for entry in env {
         let Some(variable) = entry.str("name") else {
             continue;
@@ -237,13 +238,11 @@ fn variables(one: &Node, name: &str, wish: &Wish, verdict: &mut Verdict) {
         if same {
             continue;
         }
-        let ca = wish.mode.has_ca()
-            && (parts::CA_VARIABLES
-                .iter()
-                .any(|(known, _)| *known == variable)
+        let ca = settings.mode.has_ca()
+            && (trusted.iter().any(|(known, _)| *known == variable)
                 || variable == parts::JAVA_VARIABLE
                     && value.is_some_and(|value| value.contains(parts::JAVA_TRUST)));
-        if ca && wish.keep_ca {
+        if ca && settings.keep_ca {
             verdict.notes.push(format!(
                 "container {name} keeps its own {variable}: it must trust the pod's CA as well, {}",
                 names::CA_FILE
@@ -254,11 +253,12 @@ fn variables(one: &Node, name: &str, wish: &Wish, verdict: &mut Verdict) {
                  outrigger.dev/keep-ca: \"true\" and put {} into its bundle, or take outrigger.dev/mode: base-url",
                 names::CA_FILE
             ));
-        } else if variable == parts::JAVA_VARIABLE && value.is_none() && wish.mode.has_ca() {
+        } else if variable == parts::JAVA_VARIABLE && value.is_none() && settings.mode.has_ca() {
             verdict.notes.push(format!(
                 "container {name} takes {variable} from elsewhere, so nothing is appended: a JVM in it does not trust the pod's CA"
             ));
-        } else if parts::PROXY_VARIABLES.contains(&variable) && wish.mode == Mode::ForwardProxy {
+        } else if parts::PROXY_VARIABLES.contains(&variable) && settings.mode == Mode::ForwardProxy
+        {
             verdict.wrong.push(format!(
                 "container {name} sets {variable} itself, so its calls would not come to Outrigger; take the variable away, or take outrigger.dev/mode: transparent or base-url"
             ));

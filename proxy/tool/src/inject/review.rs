@@ -4,15 +4,16 @@
 //! One that another version has injected is admitted with a warning: it has its sidecar, and
 //! turning it away would keep a workload from starting whenever the webhook is newer.
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    json::{base64, from, patch},
+    json::{from, patch},
     names,
     record::Record,
     refuse::Around,
-    settings::Wish,
+    settings::Settings,
     stream,
     tree::Node,
 };
@@ -69,7 +70,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// A sentence for status 400: the body is no AdmissionReview of `admission.k8s.io/v1`.
-pub fn answer(body: &[u8], wish: &Wish) -> Result<Answer, String> {
+pub fn answer(body: &[u8], settings: &Settings) -> Result<Answer, String> {
     let review: Review = serde_json::from_slice(body).map_err(|error| {
         // Not the error's own text: it may quote the pod.
         format!(
@@ -88,7 +89,7 @@ pub fn answer(body: &[u8], wish: &Wish) -> Result<Answer, String> {
         return Err("the AdmissionReview has no request".to_owned());
     };
     let pod = name(&request);
-    let (said, operations) = decide(&request, wish);
+    let (said, operations) = decide(&request, settings);
     let (warnings, refused) = match said {
         Ok(warnings) => (warnings, Vec::new()),
         Err(refused) => (Vec::new(), refused),
@@ -101,13 +102,11 @@ pub fn answer(body: &[u8], wish: &Wish) -> Result<Answer, String> {
     if !operations.is_empty() {
         let patch = Value::from(operations.clone()).to_string();
         response["patchType"] = json!("JSONPatch");
-        response["patch"] = json!(base64(patch.as_bytes()));
+        response["patch"] = json!(BASE64.encode(patch));
     }
     if !warnings.is_empty() {
-        let told = warnings
-            .iter()
-            .map(|warning| format!("outrigger: {warning}"));
-        response["warnings"] = told.collect();
+        let lines = warnings.iter().map(|line| format!("outrigger: {line}"));
+        response["warnings"] = lines.collect();
     }
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
@@ -135,7 +134,10 @@ fn name(request: &Request) -> String {
 }
 
 /// Warnings or reasons, and the patch.
-fn decide(request: &Request, wish: &Wish) -> (Result<Vec<String>, Vec<String>>, Vec<Value>) {
+fn decide(
+    request: &Request,
+    settings: &Settings,
+) -> (Result<Vec<String>, Vec<String>>, Vec<Value>) {
     let pod = request.kind.kind == "Pod" && request.kind.group.is_empty();
     if !pod || request.operation != "CREATE" {
         return (Ok(Vec::new()), Vec::new());
@@ -167,9 +169,14 @@ fn decide(request: &Request, wish: &Wish) -> (Result<Vec<String>, Vec<String>>, 
     };
     // A pod that was injected before, by the filter with its flags say, keeps the defaults of then.
     let record = Record::of(old.get("metadata")).ok().flatten();
-    let former = record.and_then(|record| Wish::of_told(&record.wish).ok());
+    let former = record.and_then(|record| Settings::from_overrides(&record.defaults).ok());
     let mut new = old.clone();
-    let said = stream::add(&mut new, former.as_ref().unwrap_or(wish), false, &around);
+    let said = stream::add(
+        &mut new,
+        former.as_ref().unwrap_or(settings),
+        false,
+        &around,
+    );
     let operations = if said.is_ok() {
         patch(&old, &new)
     } else {
@@ -200,27 +207,13 @@ mod tests {
             "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
             "request": { "uid": "u1", "kind": { "group": "", "version": "v1", "kind": "Pod" }, "namespace": "shop", "operation": "CREATE", "object": pod },
         });
-        let answer = answer(review.to_string().as_bytes(), &Wish::default()).unwrap();
+        let answer = answer(review.to_string().as_bytes(), &Settings::default()).unwrap();
         let said: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(
             (&said["kind"], &said["response"]["uid"]),
             (&json!("AdmissionReview"), &json!("u1"))
         );
         said["response"].clone()
-    }
-
-    fn decode(text: &str) -> Vec<Value> {
-        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let six = |b: u8| u32::try_from(digits.iter().position(|d| *d == b).unwrap()).unwrap();
-        let mut bytes = Vec::new();
-        for four in text.as_bytes().chunks(4) {
-            let real = four.iter().filter(|b| **b != b'=').count();
-            let number = four
-                .iter()
-                .fold(0, |n, b| n << 6 | if *b == b'=' { 0 } else { six(*b) });
-            bytes.extend(&number.to_be_bytes()[1..real]);
-        }
-        serde_json::from_slice(&bytes).unwrap()
     }
 
     fn pod() -> Value {
@@ -243,11 +236,12 @@ mod tests {
             (&said["allowed"], &said["patchType"]),
             (&json!(true), &json!("JSONPatch"))
         );
-        let patch = decode(said["patch"].as_str().unwrap());
+        let patch = BASE64.decode(said["patch"].as_str().unwrap()).unwrap();
+        let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
         let mut patched = pod();
         apply(&mut patched, &patch);
         let filtered =
-            inject::inject(pod().to_string().as_bytes(), &Wish::default(), false).unwrap();
+            inject::inject(pod().to_string().as_bytes(), &Settings::default(), false).unwrap();
         assert!(
             from(&patched).same(&read(&filtered.text).unwrap().root),
             "{}",
@@ -271,12 +265,12 @@ mod tests {
 
     #[test]
     fn a_pod_that_the_filter_injected_with_flags_keeps_them() {
-        let wish = Wish {
+        let settings = Settings {
             mode: inject::Mode::BaseUrl,
             image: "mine:1".to_owned(),
-            ..Wish::default()
+            ..Settings::default()
         };
-        let filtered = inject::inject(pod().to_string().as_bytes(), &wish, false).unwrap();
+        let filtered = inject::inject(pod().to_string().as_bytes(), &settings, false).unwrap();
         let said = ask(&crate::inject::json::to(
             &read(&filtered.text).unwrap().root,
         ));
@@ -326,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_review_is_told_so_without_quoting_it() {
+    fn what_is_no_review_is_refused_without_quoting_it() {
         for body in [
             "",
             "{",
@@ -335,7 +329,7 @@ mod tests {
             "{\"apiVersion\":\"admission.k8s.io/v1beta1\",\"kind\":\"AdmissionReview\"}",
             "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\"}",
         ] {
-            let said = answer(body.as_bytes(), &Wish::default()).unwrap_err();
+            let said = answer(body.as_bytes(), &Settings::default()).unwrap_err();
             assert!(
                 said.contains("AdmissionReview") && !said.contains("s3cret"),
                 "{said}"

@@ -124,7 +124,7 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 
 /// The settings of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct Settings {
     /// The means by which calls get in.
     pub mode: Mode,
     /// The image of all containers that are added.
@@ -147,7 +147,7 @@ pub struct Wish {
     pub memory_limit: String,
 }
 
-impl Default for Wish {
+impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
@@ -164,7 +164,7 @@ impl Default for Wish {
     }
 }
 
-impl Wish {
+impl Settings {
     /// The keys that can be set, in annotations (`outrigger.dev/KEY`) and in the webhook's file of
     /// defaults (`KEY: …`).
     pub const KEYS: [&'static str; 10] = [
@@ -224,7 +224,7 @@ impl Wish {
     }
 
     /// Returns what differs from the product's defaults, by key.
-    pub(super) fn told(&self) -> BTreeMap<String, String> {
+    pub(super) fn overrides(&self) -> BTreeMap<String, String> {
         let usual = Self::default();
         let keys = Self::KEYS
             .iter()
@@ -233,32 +233,33 @@ impl Wish {
             .collect()
     }
 
-    /// Reads the defaults that [`Self::told`] wrote.
+    /// Returns the product's defaults with what [`Self::overrides`] returned.
     ///
     /// # Errors
     /// A sentence: somebody else wrote them.
-    pub(super) fn of_told(told: &BTreeMap<String, String>) -> Result<Self, String> {
-        let mut wish = Self::default();
-        for (key, value) in told {
-            wish.set(key, value)
+    pub(super) fn from_overrides(overrides: &BTreeMap<String, String>) -> Result<Self, String> {
+        let mut settings = Self::default();
+        for (key, value) in overrides {
+            settings
+                .set(key, value)
                 .map_err(|why| format!("{key}: {why}"))?;
         }
-        Ok(wish)
+        Ok(settings)
     }
 
     /// Returns these settings as the pod's annotations change them. `metadata` is the pod's.
     ///
     /// # Errors
     /// A sentence per annotation that is not known or has no sense.
-    pub(super) fn of_pod(&self, metadata: Option<&Node>) -> Result<Self, Vec<String>> {
-        let mut wish = self.clone();
+    pub(super) fn for_pod(&self, metadata: Option<&Node>) -> Result<Self, Vec<String>> {
+        let mut settings = self.clone();
         let mut wrong = Vec::new();
         for (key, text) in annotations(metadata) {
             let full = format!("{}{key}", names::DOMAIN);
             if [names::INJECTED, names::RECORD].contains(&full.as_str()) {
                 continue;
             }
-            let said = match key {
+            let checked = match key {
                 "inject" if ["enabled", "disabled"].contains(&text) => Ok(()),
                 "inject" => Err(format!("`{text}` is neither enabled nor disabled")),
                 _ => match key.strip_prefix("tag-") {
@@ -266,10 +267,10 @@ impl Wish {
                     Some(tag) => Err(format!(
                         "`{tag}` is no tag; take small letters, digits, `-` and `_`, 32 at most"
                     )),
-                    None => wish.set(key, text),
+                    None => settings.set(key, text),
                 },
             };
-            if let Err(why) = said {
+            if let Err(why) = checked {
                 let extra = if why.starts_with("not known") {
                     ", inject and tag-NAME"
                 } else {
@@ -279,7 +280,7 @@ impl Wish {
             }
         }
         if wrong.is_empty() {
-            Ok(wish)
+            Ok(settings)
         } else {
             Err(wrong)
         }
@@ -311,25 +312,25 @@ mod tests {
     use super::*;
     use crate::inject::read::read;
 
-    fn of(yaml: &str) -> Result<Wish, Vec<String>> {
-        Wish::default().of_pod(Some(&read(yaml).unwrap().root))
+    fn of(yaml: &str) -> Result<Settings, Vec<String>> {
+        Settings::default().for_pod(Some(&read(yaml).unwrap().root))
     }
 
     #[test]
     fn annotations_go_before_defaults() {
         let digest = "a".repeat(64);
-        let wish = of(&format!("annotations:\n  outrigger.dev/mode: base-url\n  outrigger.dev/policies: oci://ghcr.io/a/b@sha256:{digest}\n  outrigger.dev/secret: keys\n  outrigger.dev/plain-container: 'true'\n  outrigger.dev/inject: enabled\n  outrigger.dev/tag-tenant: acme\n  outrigger.dev/memory-limit: 256Mi\n  other.dev/mode: x\n")).unwrap();
-        assert_eq!((wish.mode, wish.plain), (Mode::BaseUrl, true));
+        let settings = of(&format!("annotations:\n  outrigger.dev/mode: base-url\n  outrigger.dev/policies: oci://ghcr.io/a/b@sha256:{digest}\n  outrigger.dev/secret: keys\n  outrigger.dev/plain-container: 'true'\n  outrigger.dev/inject: enabled\n  outrigger.dev/tag-tenant: acme\n  outrigger.dev/memory-limit: 256Mi\n  other.dev/mode: x\n")).unwrap();
+        assert_eq!((settings.mode, settings.plain), (Mode::BaseUrl, true));
         assert_eq!(
-            wish.policies,
+            settings.policies,
             Policies::Registry(format!("oci://ghcr.io/a/b@sha256:{digest}"))
         );
         assert_eq!(
-            (wish.secret.as_deref(), wish.memory_limit.as_str()),
+            (settings.secret.as_deref(), settings.memory_limit.as_str()),
             (Some("keys"), "256Mi")
         );
         assert_eq!(
-            wish.image,
+            settings.image,
             format!("ghcr.io/outrigger-proxy/outrigger:{}", names::VERSION)
         );
     }

@@ -38,7 +38,7 @@ pub struct Rules {
 
 /// The operator's settings, as they were written.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct RuleSettings {
     /// The proxy's user id: its own connections go straight out.
     pub uid: u32,
     /// Other users whose connections are left alone.
@@ -180,15 +180,15 @@ impl Rules {
     ///
     /// # Errors
     /// The first [`Mistake`] in it.
-    pub fn new(wish: &Wish) -> Result<Self, Mistake> {
-        let uids: BTreeSet<u32> = std::iter::once(wish.uid)
-            .chain(wish.exclude_uids.iter().copied())
+    pub fn new(settings: &RuleSettings) -> Result<Self, Mistake> {
+        let uids: BTreeSet<u32> = std::iter::once(settings.uid)
+            .chain(settings.exclude_uids.iter().copied())
             .collect();
-        let ports: BTreeSet<u16> = wish.ports.iter().copied().collect();
+        let ports: BTreeSet<u16> = settings.ports.iter().copied().collect();
         for (option, count) in [
-            ("--exclude-uid", wish.exclude_uids.len()),
-            ("--port", wish.ports.len()),
-            ("--exclude-cidr", wish.exclude_cidrs.len()),
+            ("--exclude-uid", settings.exclude_uids.len()),
+            ("--port", settings.ports.len()),
+            ("--exclude-cidr", settings.exclude_cidrs.len()),
         ] {
             if count > MOST {
                 return Err(Mistake::TooMany(option));
@@ -203,17 +203,20 @@ impl Rules {
         if ports.is_empty() {
             return Err(Mistake::NoPort);
         }
-        if ports.contains(&0) || wish.to == 0 || wish.to6 == 0 {
+        if ports.contains(&0) || settings.to == 0 || settings.to6 == 0 {
             return Err(Mistake::PortZero);
         }
-        if let Some(port) = [wish.to, wish.to6].into_iter().find(|p| ports.contains(p)) {
+        if let Some(port) = [settings.to, settings.to6]
+            .into_iter()
+            .find(|p| ports.contains(p))
+        {
             return Err(Mistake::OwnPort(port));
         }
-        if let Some(all) = wish.exclude_cidrs.iter().find(|c| c.prefix() == 0) {
+        if let Some(all) = settings.exclude_cidrs.iter().find(|c| c.prefix() == 0) {
             return Err(Mistake::Everything(*all));
         }
-        let mut cidrs = Vec::with_capacity(wish.exclude_cidrs.len());
-        for cidr in &wish.exclude_cidrs {
+        let mut cidrs = Vec::with_capacity(settings.exclude_cidrs.len());
+        for cidr in &settings.exclude_cidrs {
             // Loopback is left alone anyway.
             if !cidrs.contains(cidr) && ![cidr::LOOPBACK_4, cidr::LOOPBACK_6].contains(cidr) {
                 cidrs.push(*cidr);
@@ -223,7 +226,7 @@ impl Rules {
             uids,
             cidrs,
             ports,
-            to: [wish.to, wish.to6],
+            to: [settings.to, settings.to6],
         })
     }
 
@@ -304,8 +307,8 @@ impl Rules {
 mod tests {
     use super::*;
 
-    pub(super) fn wish() -> Wish {
-        Wish {
+    pub(super) fn settings() -> RuleSettings {
+        RuleSettings {
             uid: 13370,
             exclude_uids: Vec::new(),
             ports: vec![443],
@@ -317,10 +320,10 @@ mod tests {
 
     #[test]
     fn what_would_let_traffic_slip_by_or_loop_is_a_sentence() {
-        let mistake = |change: &dyn Fn(&mut Wish)| {
-            let mut wish = wish();
-            change(&mut wish);
-            Rules::new(&wish).unwrap_err()
+        let mistake = |change: &dyn Fn(&mut RuleSettings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            Rules::new(&settings).unwrap_err()
         };
         assert_eq!(mistake(&|w| w.uid = 0), Mistake::Root);
         assert_eq!(mistake(&|w| w.exclude_uids = vec![1000, 0]), Mistake::Root);
@@ -338,12 +341,12 @@ mod tests {
 
     #[test]
     fn what_is_said_twice_is_one_rule() {
-        let once = Rules::new(&wish()).unwrap();
-        let twice = Rules::new(&Wish {
+        let once = Rules::new(&settings()).unwrap();
+        let twice = Rules::new(&RuleSettings {
             exclude_uids: vec![13370],
             ports: vec![443, 443],
             exclude_cidrs: vec![cidr::LOOPBACK_4, cidr::LOOPBACK_6],
-            ..wish()
+            ..settings()
         })
         .unwrap();
         assert_eq!(once, twice);
@@ -351,11 +354,11 @@ mod tests {
 
     #[test]
     fn whatever_is_left_alone_is_asked_before_anything_is_redirected_or_refused() {
-        let rules = Rules::new(&Wish {
+        let rules = Rules::new(&RuleSettings {
             exclude_uids: vec![999],
             ports: vec![8443, 443],
             exclude_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
-            ..wish()
+            ..settings()
         })
         .unwrap();
         for chain in rules.chains() {

@@ -335,7 +335,7 @@ pub(super) fn is_rule(told: Attributes<'_>, wanted: &Rule) -> bool {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::{netlink::Replies, tests::wish};
+    use super::super::{netlink::Replies, tests::settings};
     use super::*;
 
     fn written(step: &Step) -> Vec<u8> {
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn an_installation_clears_the_table_first_and_asks_for_an_answer_at_its_end() {
-        let steps = installation(&Rules::new(&wish()).unwrap());
+        let steps = installation(&Rules::new(&settings()).unwrap());
         let kinds: Vec<u16> = steps.iter().map(|s| s.message.kind & 0xff).collect();
         assert_eq!(kinds, [0, 2, 0, 3, 6, 6, 6, 6, 6, 6, 3, 6, 6]);
         for steps in [steps, removal()] {
@@ -369,13 +369,13 @@ mod tests {
 
     #[test]
     fn a_rule_is_known_again_and_no_other_is_taken_for_it() {
-        let chains = Rules::new(&super::super::Wish {
+        let chains = Rules::new(&super::super::RuleSettings {
             exclude_uids: vec![13371],
             exclude_cidrs: ["10.0.0.0/8", "10.32.0.0/11", "10.32.0.0/12", "fd00::/9"]
                 .map(|c| c.parse().unwrap())
                 .to_vec(),
             ports: vec![443, 444],
-            ..wish()
+            ..settings()
         })
         .unwrap()
         .chains();

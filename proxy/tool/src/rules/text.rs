@@ -98,12 +98,12 @@ fn iptables_match(asked: &Match) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::{Wish, tests::wish};
+    use super::super::{RuleSettings, tests::settings};
     use super::*;
 
     #[test]
     fn the_nftables_form_is_the_one_that_was_tried() {
-        let said = nft(&Rules::new(&wish()).unwrap());
+        let said = nft(&Rules::new(&settings()).unwrap());
         assert_eq!(
             said,
             r#"table inet outrigger
@@ -130,9 +130,9 @@ table inet outrigger {
 
     #[test]
     fn the_iptables_form_has_each_rule_in_each_family_once() {
-        let rules = Rules::new(&Wish {
+        let rules = Rules::new(&RuleSettings {
             exclude_cidrs: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
-            ..wish()
+            ..settings()
         })
         .unwrap();
         let said = iptables(&rules);

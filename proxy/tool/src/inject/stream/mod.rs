@@ -1,6 +1,8 @@
-//! A stream of Kubernetes documents: finds the pods in it, and gives it back with them changed and everything else as it was.
+//! A stream of Kubernetes documents: finds the pods in it, and gives it back with them changed and
+//! everything else as it was.
 //!
-//! All or nothing: one document that can't be read, or one pod that can't have Outrigger, and nothing is given back but all the reasons.
+//! All or nothing: one document that can't be read, or one pod that can't have Outrigger, and
+//! nothing is given back but all the reasons.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +12,7 @@ use super::{
     read::{Wrong, read},
     record::Record,
     refuse::{Around, judge},
-    settings::{Wish, annotations, declined},
+    settings::{Settings, annotations, declined},
     splice::splice,
     split::{Document, split},
     tree::Node,
@@ -31,16 +33,19 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Sentences, each with its document, line, object and container where they are known.
-pub fn inject(stream: &[u8], wish: &Wish, upgrade: bool) -> Result<Outcome, Vec<String>> {
-    each(stream, &mut |pod, around| add(pod, wish, upgrade, around))
+pub fn inject(stream: &[u8], defaults: &Settings, upgrade: bool) -> Result<Outcome, Vec<String>> {
+    change_pods(stream, &mut |pod, around| {
+        add(pod, defaults, upgrade, around)
+    })
 }
 
-/// Takes it away again: what remains says what was there before, and where the manifest is written in blocks it is so to the byte.
+/// Takes it away again: what remains says what was there before, and where the manifest is written
+/// in blocks it is so to the byte.
 ///
 /// # Errors
 /// As [`inject`].
 pub fn uninject(stream: &[u8]) -> Result<Outcome, Vec<String>> {
-    each(stream, &mut |pod, _| {
+    change_pods(stream, &mut |pod, _| {
         if let Some(record) = Record::of(pod.get("metadata")).map_err(|why| vec![why])? {
             pod::remove(pod, &record);
         }
@@ -51,7 +56,7 @@ pub fn uninject(stream: &[u8]) -> Result<Outcome, Vec<String>> {
 /// Adds Outrigger to one pod; gives notes or reasons, without the pod's name.
 pub(super) fn add(
     pod: &mut Node,
-    wish: &Wish,
+    defaults: &Settings,
     upgrade: bool,
     around: &Around,
 ) -> Result<Vec<String>, Vec<String>> {
@@ -79,23 +84,22 @@ pub(super) fn add(
         let says = format!("is left out, as {} is disabled", names::INJECT);
         return Ok(vec![says]);
     }
-    let defaults = wish;
-    let wish = defaults.of_pod(pod.get("metadata"))?;
+    let settings = defaults.for_pod(pod.get("metadata"))?;
     let Some(spec) = pod.get("spec").filter(|spec| spec.is_map()) else {
         return Err(vec!["has no spec".to_owned()]);
     };
-    let verdict = judge(spec, &wish, around);
+    let verdict = judge(spec, &settings, around);
     if !verdict.wrong.is_empty() {
         return Err(verdict.wrong);
     }
-    pod::add(pod, &wish, defaults);
+    pod::add(pod, &settings, defaults);
     Ok(verdict.notes)
 }
 
 /// The change to make to a pod: gives notes or reasons.
 type Change<'a> = &'a mut dyn FnMut(&mut Node, &Around) -> Result<Vec<String>, Vec<String>>;
 
-fn each(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>> {
+fn change_pods(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>> {
     let whole = text(stream).map_err(|why| vec![why])?;
     let stream = whole.strip_prefix('\u{feff}').unwrap_or(whole);
     let mut walk = Walk {

@@ -6,7 +6,8 @@
 //! some kilobytes: no event is missed on any file system.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -32,8 +33,8 @@ pub(super) struct Files {
     key: PathBuf,
 }
 
-/// Content of both files.
-type Held = (Vec<u8>, Vec<u8>);
+/// Content of both files: the certificate, the key.
+type Pair = (Vec<u8>, Vec<u8>);
 
 /// The certificate in force.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(super) struct Live {
     files: Files,
     key: ArcSwap<CertifiedKey>,
     /// The pair that was read last, good or bad: it is not tried again.
-    seen: Mutex<Held>,
+    seen: Mutex<Pair>,
 }
 
 impl Files {
@@ -49,8 +50,8 @@ impl Files {
         Self { cert, key }
     }
 
-    fn read(&self) -> io::Result<Held> {
-        Ok((slurp(&self.cert)?, slurp(&self.key)?))
+    fn read(&self) -> io::Result<Pair> {
+        Ok((read_file(&self.cert)?, read_file(&self.key)?))
     }
 
     /// Reads them for the first time.
@@ -67,7 +68,7 @@ impl Files {
         }))
     }
 
-    fn parse(&self, (cert, key): &Held) -> Result<CertifiedKey, String> {
+    fn parse(&self, (cert, key): &Pair) -> Result<CertifiedKey, String> {
         let (cert_at, key_at) = (self.cert.display(), self.key.display());
         let chain = CertificateDer::pem_slice_iter(cert).collect::<Result<Vec<_>, _>>();
         let chain = chain
@@ -84,17 +85,15 @@ impl Files {
     }
 }
 
-fn slurp(path: &Path) -> io::Result<Vec<u8>> {
-    let told = |error: io::Error| {
-        io::Error::new(
-            error.kind(),
-            format!("can't read {}: {error}", path.display()),
-        )
-    };
-    let mut held = Vec::new();
-    let file = fs::File::open(path).map_err(told)?;
-    io::Read::read_to_end(&mut io::Read::take(file, LONGEST), &mut held).map_err(told)?;
-    Ok(held)
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path);
+    file.and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
+        .map_err(|error| {
+            let says = format!("can't read {}: {error}", path.display());
+            io::Error::new(error.kind(), says)
+        })?;
+    Ok(bytes)
 }
 
 impl Live {

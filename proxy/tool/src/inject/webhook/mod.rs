@@ -1,4 +1,5 @@
-//! The mutating admission webhook: HTTPS for one caller, the API server, that answers its reviews with [`answer`].
+//! The mutating admission webhook: HTTPS for one caller, the API server, that answers its reviews
+//! with [`answer`].
 //!
 //! It holds no state and calls nobody, so any number of replicas do. It is called for every pod of
 //! the labelled namespaces (`failurePolicy: Fail`), so nothing a caller does may make it big or
@@ -29,7 +30,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use super::{answer, settings::Wish};
+use super::{answer, settings::Settings};
 
 mod certificate;
 
@@ -59,11 +60,15 @@ pub struct Address {
     pub linger: Duration,
 }
 
-/// Serves until `told` completes, and some seconds on.
+/// Serves until `shutdown` completes, and some seconds on.
 ///
 /// # Errors
 /// One sentence: the certificate can't be used, or the address is not to be had.
-pub async fn serve(address: Address, wish: Wish, told: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    address: Address,
+    settings: Settings,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let files = certificate::Files::new(address.cert, address.key);
     let certificate = files.live()?;
     let acceptor = TlsAcceptor::from(certificate.config()?);
@@ -75,10 +80,10 @@ pub async fn serve(address: Address, wish: Wish, told: impl Future<Output = ()>)
         io::Error::new(error.kind(), says)
     })?;
     let at = listener.local_addr()?;
-    info!(%at, mode = wish.mode.name(), image = %wish.image, "webhook serving");
+    info!(%at, mode = settings.mode.name(), image = %settings.image, "webhook serving");
     let (phase, seen) = watch::channel(Phase::Serving);
     let host = Host {
-        wish: Arc::new(wish),
+        settings: Arc::new(settings),
         phase: seen,
     };
     let room = Arc::new(Semaphore::new(CONNECTIONS));
@@ -89,7 +94,7 @@ pub async fn serve(address: Address, wish: Wish, told: impl Future<Output = ()>)
         }
     };
     let leaving = async {
-        told.await;
+        shutdown.await;
         phase.send_replace(Phase::Leaving);
         info!(linger_s = address.linger.as_secs(), "webhook ending");
         sleep(address.linger).await;
@@ -118,7 +123,7 @@ enum Phase {
 
 #[derive(Clone)]
 struct Host {
-    wish: Arc<Wish>,
+    settings: Arc<Settings>,
     phase: watch::Receiver<Phase>,
 }
 
@@ -201,7 +206,7 @@ async fn respond(request: Request<Incoming>, host: &Host) -> Reply {
         (&Method::GET | &Method::HEAD, "/readyz") if ready => say(StatusCode::OK, "ok"),
         (&Method::GET | &Method::HEAD, "/readyz") => say(StatusCode::SERVICE_UNAVAILABLE, "ending"),
         (&Method::POST, "/mutate" | "/inject" | "/") => {
-            review(request.into_body(), &host.wish).await
+            review(request.into_body(), &host.settings).await
         }
         (_, "/mutate" | "/inject" | "/healthz" | "/readyz") => say(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -214,7 +219,7 @@ async fn respond(request: Request<Incoming>, host: &Host) -> Reply {
     }
 }
 
-async fn review(body: Incoming, wish: &Wish) -> Reply {
+async fn review(body: Incoming, settings: &Settings) -> Reply {
     let body = match timeout(BODY_WITHIN, Limited::new(body, LONGEST).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -231,7 +236,7 @@ async fn review(body: Incoming, wish: &Wish) -> Reply {
             );
         }
     };
-    let answer = match answer(&body, wish) {
+    let answer = match answer(&body, settings) {
         Ok(answer) => answer,
         Err(why) => {
             warn!(%why, "review not understood");

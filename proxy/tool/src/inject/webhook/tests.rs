@@ -31,7 +31,7 @@ struct Running {
     at: SocketAddr,
     folder: tempfile::TempDir,
     trusted: Vec<CertificateDer<'static>>,
-    tell: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<io::Result<()>>,
 }
 
@@ -49,11 +49,11 @@ impl Running {
             key: folder.path().join("..data/tls.key"),
             linger,
         };
-        let (tell, told) = oneshot::channel::<()>();
-        let told = async move {
-            let _ = told.await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(address, Wish::default(), told));
+        let task = tokio::spawn(serve(address, Settings::default(), shutdown));
         while TcpStream::connect(at).await.is_err() {
             sleep(Duration::from_millis(5)).await;
         }
@@ -61,7 +61,7 @@ impl Running {
             at,
             folder,
             trusted: vec![first],
-            tell: Some(tell),
+            stop: Some(stop),
             task,
         }
     }
@@ -164,7 +164,7 @@ async fn it_answers_reviews_over_tls_and_nothing_else() {
         .await
         .unwrap();
     tokio::spawn(connection);
-    let asked = (0..32).map(|_| {
+    let replies = (0..32).map(|_| {
         let mut sender = sender.clone();
         tokio::spawn(async move {
             let reply = sender
@@ -174,7 +174,7 @@ async fn it_answers_reviews_over_tls_and_nothing_else() {
             reply.into_body().collect().await.unwrap().to_bytes()
         })
     });
-    for body in asked.collect::<Vec<_>>() {
+    for body in replies.collect::<Vec<_>>() {
         assert!(allowed(&body.await.unwrap()));
     }
 }
@@ -215,7 +215,7 @@ async fn a_swapped_certificate_is_taken_up_and_no_review_is_lost() {
 }
 
 #[tokio::test]
-async fn told_to_end_it_says_so_first_and_goes_on_for_a_while() {
+async fn at_shutdown_it_is_unready_first_and_goes_on_for_a_while() {
     let mut webhook = Running::start(Duration::from_millis(800)).await;
     let stream = webhook.connect("http/1.1").await;
     let (mut open, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -226,7 +226,7 @@ async fn told_to_end_it_says_so_first_and_goes_on_for_a_while() {
         .unwrap();
     assert_eq!(reply.status(), StatusCode::OK);
     reply.into_body().collect().await.unwrap();
-    webhook.tell.take().unwrap().send(()).unwrap();
+    webhook.stop.take().unwrap().send(()).unwrap();
     while webhook.ask(Method::GET, "/readyz", "").await.0 == StatusCode::OK {
         sleep(Duration::from_millis(5)).await;
     }

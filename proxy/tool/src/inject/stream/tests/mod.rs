@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inject::{Mode, Wish};
+use crate::inject::{Mode, Settings};
 
 fn with(stream: &str) -> String {
-    inject(stream.as_bytes(), &Wish::default(), false)
+    inject(stream.as_bytes(), &Settings::default(), false)
         .unwrap()
         .text
 }
@@ -16,11 +16,11 @@ fn without(stream: &str) -> String {
 }
 
 fn refused(stream: impl AsRef<[u8]>, mode: Mode) -> Vec<String> {
-    let wish = Wish {
+    let settings = Settings {
         mode,
-        ..Wish::default()
+        ..Settings::default()
     };
-    inject(stream.as_ref(), &wish, false).unwrap_err()
+    inject(stream.as_ref(), &settings, false).unwrap_err()
 }
 
 /// A Deployment `web` whose pod's spec is this, indented by six.
@@ -68,7 +68,7 @@ fn rules_come_first_then_the_sidecar_then_the_apps_own() {
     for app in [&init[2], &pod.get("containers").unwrap().items()[0]] {
         let env = app.get("env").unwrap().items();
         assert!(env.iter().any(|e| e.str("name") == Some("SSL_CERT_FILE")
-            && e.str("value") == Some(names::BUNDLE_FILE)));
+            && e.str("value") == Some("/var/run/outrigger/ca/bundle.pem")));
         assert_eq!(
             app.get("volumeMounts").unwrap().items()[0]
                 .get("readOnly")
@@ -88,11 +88,11 @@ fn rules_come_first_then_the_sidecar_then_the_apps_own() {
 #[test]
 fn each_mode_sets_what_its_clients_need_and_no_more() {
     let said = |mode| {
-        let wish = Wish {
+        let settings = Settings {
             mode,
-            ..Wish::default()
+            ..Settings::default()
         };
-        inject(deployment(APP).as_bytes(), &wish, false)
+        inject(deployment(APP).as_bytes(), &settings, false)
             .unwrap()
             .text
     };
@@ -312,15 +312,15 @@ fn bad_streams_are_refused_with_document_and_line() {
         ["the input is UTF-16; save it as UTF-8"]
     );
     // The same namespace takes a pod that needs no capability, and another namespace is another matter.
-    let wish = Wish {
+    let settings = Settings {
         mode: Mode::ForwardProxy,
-        ..Wish::default()
+        ..Settings::default()
     };
-    assert!(inject((restricted.to_owned() + &shop).as_bytes(), &wish, false).is_ok());
+    assert!(inject((restricted.to_owned() + &shop).as_bytes(), &settings, false).is_ok());
     assert!(
         inject(
             (restricted.to_owned() + &deployment(APP)).as_bytes(),
-            &Wish::default(),
+            &Settings::default(),
             false
         )
         .is_ok()
@@ -340,8 +340,8 @@ fn all_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn soft_things_are_notes() {
-    let notes = |spec: &str, wish: &Wish| {
-        inject(deployment(spec).as_bytes(), wish, false)
+    let notes = |spec: &str, settings: &Settings| {
+        inject(deployment(spec).as_bytes(), settings, false)
             .unwrap()
             .notes
             .join("\n")
@@ -349,9 +349,9 @@ fn soft_things_are_notes() {
     let own = "containers:\n- name: app\n  env:\n  - {name: SSL_CERT_FILE, value: /x}\n  - {name: OPENAI_BASE_URL, value: http://x}\n  - {name: JAVA_TOOL_OPTIONS, valueFrom: {configMapKeyRef: {name: a, key: b}}}\n";
     let kept = notes(
         own,
-        &Wish {
+        &Settings {
             keep_ca: true,
-            ..Wish::default()
+            ..Settings::default()
         },
     );
     assert!(
@@ -362,9 +362,9 @@ fn soft_things_are_notes() {
     assert!(
         notes(
             own,
-            &Wish {
+            &Settings {
                 mode: Mode::BaseUrl,
-                ..Wish::default()
+                ..Settings::default()
             }
         )
         .contains("sets OPENAI_BASE_URL itself, and keeps it")
@@ -372,13 +372,13 @@ fn soft_things_are_notes() {
     assert!(
         notes(
             &format!("shareProcessNamespace: true\n{APP}"),
-            &Wish::default()
+            &Settings::default()
         )
         .contains("shareProcessNamespace")
     );
-    let plain = Wish {
+    let plain = Settings {
         plain: true,
-        ..Wish::default()
+        ..Settings::default()
     };
     assert!(
         notes(&format!("initContainers:\n- name: i\n{APP}"), &plain)
@@ -387,7 +387,7 @@ fn soft_things_are_notes() {
     let rollout = deployment(APP)
         .replace("apps/v1", "argoproj.io/v1")
         .replace("Deployment", "Rollout");
-    let outcome = inject(rollout.as_bytes(), &Wish::default(), false).unwrap();
+    let outcome = inject(rollout.as_bytes(), &Settings::default(), false).unwrap();
     assert_eq!((outcome.text, outcome.pods), (rollout, 0));
     assert!(outcome.notes[0].contains("Rollout/web (document 1, line 1) is left as it is"));
 }
@@ -396,7 +396,7 @@ fn soft_things_are_notes() {
 fn what_is_no_workload_passes_byte_for_byte() {
     let stream = "\u{feff}# a\n%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c} # c\ndata:\n  a: |\n    ---\n    x\n  b: \"\\u00e9\"\n  y: yes\n...\n---\n\n--- # empty\n---\nkind: Service\napiVersion: v1\r\nspec: &s {a: *s2}\n";
     let stream = stream.replace("&s {a: *s2}", "{}");
-    let outcome = inject(stream.as_bytes(), &Wish::default(), false).unwrap();
+    let outcome = inject(stream.as_bytes(), &Settings::default(), false).unwrap();
     assert_eq!((outcome.text, outcome.pods), (stream, 0));
     assert_eq!(with(""), "");
     // Between other documents, too.
@@ -455,7 +455,7 @@ fn what_yaml_readers_differ_in_stays_as_it_was() {
 #[test]
 fn json_bracketed_and_dos_files_are_taken() {
     let json = r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"a","args":["yes"]}]}},{"apiVersion":"v1","kind":"Service"}]}"#;
-    let outcome = inject(json.as_bytes(), &Wish::default(), false).unwrap();
+    let outcome = inject(json.as_bytes(), &Settings::default(), false).unwrap();
     assert_eq!(outcome.pods, 1);
     assert!(
         read(&without(&outcome.text))
@@ -479,9 +479,9 @@ fn json_bracketed_and_dos_files_are_taken() {
 fn other_defaults_later_are_taken_up_and_edits_since_stay() {
     let original = deployment(APP);
     let text = with(&original);
-    let base = Wish {
+    let base = Settings {
         mode: Mode::BaseUrl,
-        ..Wish::default()
+        ..Settings::default()
     };
     let changed = inject(text.as_bytes(), &base, false).unwrap().text;
     assert_eq!(
@@ -511,7 +511,9 @@ fn another_versions_pod_is_upgraded_when_asked() {
     let original = deployment(APP);
     let old = with(&original).replace(names::VERSION, "0.0.1");
     assert_eq!(
-        inject(old.as_bytes(), &Wish::default(), true).unwrap().text,
+        inject(old.as_bytes(), &Settings::default(), true)
+            .unwrap()
+            .text,
         with(&original)
     );
     assert_eq!(without(&old), original);
@@ -523,7 +525,7 @@ fn who_declines_is_left_alone_and_loses_what_it_had() {
         "      labels: {a: b}",
         "      annotations:\n        outrigger.dev/inject: disabled\n",
     );
-    let outcome = inject(declining.as_bytes(), &Wish::default(), false).unwrap();
+    let outcome = inject(declining.as_bytes(), &Settings::default(), false).unwrap();
     assert_eq!(outcome.text, declining);
     assert!(outcome.notes[0].contains("is left out"));
     let enabled = declining.replace("disabled", "enabled");
@@ -537,12 +539,12 @@ fn who_declines_is_left_alone_and_loses_what_it_had() {
 fn policies_from_a_registry_are_there_before_the_sidecar_starts() {
     let digest = format!("oci://ghcr.io/a/b@sha256:{}", "a".repeat(64));
     let pod = |reference: &str| {
-        let wish = Wish {
+        let settings = Settings {
             policies: reference.parse().unwrap(),
-            ..Wish::default()
+            ..Settings::default()
         };
         pod_of(
-            &inject(deployment(APP).as_bytes(), &wish, false)
+            &inject(deployment(APP).as_bytes(), &settings, false)
                 .unwrap()
                 .text,
         )
@@ -710,14 +712,14 @@ fn broken() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn a_list_of_exceptions_in_either_spelling_is_the_containers_own() {
-    let wish = Wish {
+    let settings = Settings {
         mode: Mode::ForwardProxy,
-        ..Wish::default()
+        ..Settings::default()
     };
     let own = deployment(
         "containers:\n- name: app\n  env:\n  - name: NO_PROXY\n    value: .example.com\n",
     );
-    let text = inject(own.as_bytes(), &wish, false).unwrap().text;
+    let text = inject(own.as_bytes(), &settings, false).unwrap().text;
     assert!(!text.contains("name: no_proxy") && text.contains("name: https_proxy"));
     assert_eq!(without(&text), own);
 }
@@ -727,8 +729,8 @@ proptest! {
 
     #[test]
     fn whatever_comes_in_a_sentence_or_a_stream_comes_out(stream in prop_oneof![broken(), proptest::collection::vec(any::<u8>(), 0..64)]) {
-        if let Ok(outcome) = inject(&stream, &Wish::default(), false) {
-            let again = inject(outcome.text.as_bytes(), &Wish::default(), false);
+        if let Ok(outcome) = inject(&stream, &Settings::default(), false) {
+            let again = inject(outcome.text.as_bytes(), &Settings::default(), false);
             prop_assert_eq!(&again.unwrap().text, &outcome.text);
             prop_assert!(uninject(outcome.text.as_bytes()).is_ok());
         }
