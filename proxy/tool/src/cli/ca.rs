@@ -1,6 +1,8 @@
-//! `outrigger ca`: makes the pod's CA ahead of time, or tells where it is and what an app needs to trust it.
+//! `outrigger ca`: makes the pod's CA ahead of time, or tells where it is and what an app needs to
+//! trust it.
 //!
-//! The same code as at the start of `run`; running it beside a sidecar with the same configuration changes nothing.
+//! The same code as at the start of `run`; running it beside a sidecar with the same configuration
+//! changes nothing.
 
 use std::{
     collections::BTreeSet,
@@ -59,10 +61,10 @@ pub(super) fn ca(arguments: &Arguments) -> Result<(), Stop> {
     if arguments.env {
         return say(&exports(&std::path::absolute(&settings.bundle)?));
     }
-    say(&told(&authority))
+    say(&describe(&authority))
 }
 
-fn told(authority: &Authority) -> String {
+fn describe(authority: &Authority) -> String {
     let hosts: BTreeSet<String> = authority.hosts();
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let files = authority.app_files().map(|file| file.display().to_string());

@@ -30,7 +30,8 @@ pub(super) struct Arguments {
     /// Interval at which the tag and the directory are checked.
     #[arg(long, value_name = "SPAN", default_value = "60s")]
     every: String,
-    /// A public key's file, or `ed25519:…` itself: every policy must be signed by one of them. May be given several times.
+    /// A public key's file, or `ed25519:…` itself: every policy must be signed by one of them. May
+    /// be given several times.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<String>,
     /// Speaks to this registry without TLS. `host` or `host:port`, as in the reference.
@@ -39,7 +40,8 @@ pub(super) struct Arguments {
     /// A PEM file of roots to trust instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     roots: Option<PathBuf>,
-    /// A docker config.json with the registry's credentials. They may also be in OUTRIGGER_REGISTRY_USER and OUTRIGGER_REGISTRY_PASSWORD.
+    /// A docker config.json with the registry's credentials. They may also be in
+    /// OUTRIGGER_REGISTRY_USER and OUTRIGGER_REGISTRY_PASSWORD.
     #[arg(long, value_name = "FILE")]
     auth_file: Option<PathBuf>,
     /// Ends when the policies are in place, or could not be put there.
@@ -78,8 +80,8 @@ pub(super) fn pull(arguments: &Arguments) -> Result<(), Stop> {
                 Round::Same => info!("policies were in place"),
                 Round::Placed(..) => {} // reported by whoever placed them
             },
-            _ = terminate.recv() => info!("told to end"),
-            _ = interrupt.recv() => info!("told to end"),
+            _ = terminate.recv() => info!("ending at SIGTERM"),
+            _ = interrupt.recv() => info!("ending at SIGINT"),
         }
         Ok(())
     })

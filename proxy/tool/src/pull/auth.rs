@@ -1,7 +1,8 @@
 //! Authentication at a registry: anonymous, by name and password, or by a token that a token server
 //! gives for either.
 //!
-//! Credentials are read anew for each sign-in, as a mounted secret may be rotated; they are wiped when they were used.
+//! Credentials are read anew for each sign-in, as a mounted secret may be rotated; they are wiped
+//! when they were used.
 
 use std::{fmt, path::PathBuf};
 
@@ -208,10 +209,10 @@ mod tests {
             r#"{"auths":{"r.example":{"auth":"Y2FuYXJ5"}}}"#,
             r#"{"auths":{"r.example":{"identitytoken":"canary"}}}"#,
         ] {
-            let told = of(wrong, "r.example").unwrap_err();
+            let error = of(wrong, "r.example").unwrap_err();
             assert!(
-                !told.contains("canary") && !told.contains("Y2FuYXJ5"),
-                "{told}"
+                !error.contains("canary") && !error.contains("Y2FuYXJ5"),
+                "{error}"
             );
         }
     }

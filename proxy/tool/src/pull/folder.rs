@@ -15,14 +15,15 @@ use std::{
     ffi::OsStr,
     fs, io,
     io::Read,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
+use tempfile::TempDir;
 
 use super::{
-    Error,
+    Error, finish,
     manifest::{Entry, Kind, LARGEST, Manifest},
 };
 use outrigger::signing::{Digest, digest, hex};
@@ -45,27 +46,6 @@ pub(super) struct Folder {
 pub(super) struct Set {
     pub(super) digest: Digest,
     pub(super) manifest: Manifest,
-}
-
-/// A set in the making; gone when it is dropped.
-pub(super) struct Partial(PathBuf);
-
-impl Partial {
-    /// Path of one of its files. The name comes out of a [`Manifest`], which lets only plain ones
-    /// through.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-    /// Reads a file of it.
-    pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.path(name))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // put in place: not there any more
-    }
 }
 
 impl Folder {
@@ -118,18 +98,20 @@ impl Folder {
         fs::read(self.into.join(DATA).join(name))
     }
 
-    /// Begins a set.
-    pub(super) fn partial(&self) -> Result<Partial, Error> {
-        let path = self.into.join(format!("{PARTIAL}{}", chance()));
-        fs::create_dir(&path).map_err(Error::disk(&path))?;
-        Ok(Partial(path))
+    /// Begins a set, in a directory that is gone when it is dropped.
+    pub(super) fn partial(&self) -> Result<TempDir, Error> {
+        tempfile::Builder::new()
+            .prefix(PARTIAL)
+            .permissions(fs::Permissions::from_mode(0o777)) // the sidecar may be another user
+            .tempdir_in(&self.into)
+            .map_err(Error::disk(&self.into))
     }
 
     /// Puts a set in place: one rename, then the symbolic links that are new and those that are
     /// gone.
     pub(super) fn put(
         &self,
-        partial: Partial,
+        partial: TempDir,
         manifest: &Manifest,
         note: &[u8],
         digest: &Digest,
@@ -137,12 +119,14 @@ impl Folder {
         for entry in &manifest.files {
             self.free_or_ours(&entry.name)?;
         }
-        let path = partial.path(NOTE);
+        let path = partial.path().join(NOTE);
         fs::write(&path, note).map_err(Error::disk(&path))?;
         let short: String = hex(digest).chars().take(16).collect();
-        let name = format!("{SET}{short}-{}", chance());
+        let unique = partial.path().file_name().and_then(OsStr::to_str);
+        let unique = unique.and_then(|name| name.strip_prefix(PARTIAL));
+        let name = format!("{SET}{short}-{}", unique.unwrap_or_default());
         let set = self.into.join(&name);
-        fs::rename(&partial.0, &set).map_err(Error::disk(&set))?;
+        fs::rename(&partial, &set).map_err(Error::disk(&set))?;
         let (next, data) = (self.into.join(NEXT), self.into.join(DATA));
         let _ = fs::remove_file(&next);
         symlink(&name, &next).map_err(Error::disk(&next))?;
@@ -204,7 +188,8 @@ impl Folder {
         Ok(listed.flatten().map(|entry| entry.file_name()).collect())
     }
 
-    /// Removes sets that nobody points to and what was never finished. What can't be removed is tried again next time.
+    /// Removes sets that nobody points to and what was never finished. What can't be removed is
+    /// tried again next time.
     fn clear(&self) {
         let current = self.set();
         for name in self.names().unwrap_or_default() {
@@ -230,21 +215,13 @@ fn hash(path: &Path, size: u64) -> Option<Digest> {
         return None;
     }
     let mut file = fs::File::open(path).ok()?;
-    let (mut hash, mut piece) = (Sha256::new(), vec![0; 64 << 10]);
+    let (mut hash, mut piece) = (Context::new(&SHA256), vec![0; 64 << 10]);
     loop {
         match file.read(&mut piece).ok()? {
-            0 => return Some(hash.finalize().into()),
+            0 => return Some(finish(hash)),
             n => hash.update(piece.get(..n)?),
         }
     }
-}
-
-fn chance() -> String {
-    let mut bytes = [0; 4];
-    if getrandom::fill(&mut bytes).is_err() {
-        bytes = std::process::id().to_le_bytes();
-    }
-    hex(&bytes)
 }
 
 #[cfg(test)]
@@ -272,7 +249,7 @@ mod tests {
         let manifest = Manifest::read(&note, "short").unwrap();
         let partial = folder.partial().unwrap();
         for (name, content) in files {
-            fs::write(partial.path(name), content).unwrap();
+            fs::write(partial.path().join(name), content).unwrap();
         }
         folder.put(partial, &manifest, &note, &digest(&note))
     }
@@ -334,10 +311,10 @@ mod tests {
         let folder = Folder::open(at.path(), "short").unwrap();
         put(&folder, &[("a.wasm", "one")]).unwrap();
         for taken in ["mine.wasm", "led.wasm"] {
-            let told = put(&folder, &[(taken, "theirs")]).unwrap_err().to_string();
+            let error = put(&folder, &[(taken, "theirs")]).unwrap_err().to_string();
             assert!(
-                told.contains(taken) && told.contains("was not pulled"),
-                "{told}"
+                error.contains(taken) && error.contains("was not pulled"),
+                "{error}"
             );
         }
         assert_eq!(
@@ -356,10 +333,10 @@ mod tests {
     fn a_volume_that_the_kubelet_fills_is_refused_and_leftovers_are_cleared() {
         let at = tempfile::tempdir().unwrap();
         symlink("..2026_01_01", at.path().join(DATA)).unwrap();
-        let told = Folder::open(at.path(), "short").err().unwrap().to_string();
+        let error = Folder::open(at.path(), "short").err().unwrap().to_string();
         assert!(
-            told.contains("..data") && told.contains("emptyDir"),
-            "{told}"
+            error.contains("..data") && error.contains("emptyDir"),
+            "{error}"
         );
         fs::remove_file(at.path().join(DATA)).unwrap();
         for left in ["..partial-1", "..set-1-2"] {

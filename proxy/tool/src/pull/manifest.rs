@@ -1,8 +1,10 @@
 //! The content of an artifact. Pure: bytes in, a bounded list of files with harmless names out.
 //!
-//! Two forms are read: what `oras push` writes (a layer per file, its name in `org.opencontainers.image.title`), and the wasm artifact of
-//! the CNCF's guidance (config `application/vnd.wasm.config.v0+json`, one layer `application/wasm` that may have no name). What a title says is
-//! a file's name and nothing else: one that could lead anywhere refuses the whole artifact.
+//! Two forms are read: what `oras push` writes (a layer per file, its name in
+//! `org.opencontainers.image.title`), and the wasm artifact of the CNCF's guidance (config
+//! `application/vnd.wasm.config.v0+json`, one layer `application/wasm` that may have no name). What
+//! a title says is a file's name and nothing else: one that could lead anywhere refuses the whole
+//! artifact.
 
 use std::collections::BTreeSet;
 
@@ -266,8 +268,8 @@ mod tests {
             ".wasm",
             ".wasm.sig",
         ] {
-            let told = read(&[layer("good.wasm", WASM, 1), layer(title, WASM, 1)]).unwrap_err();
-            assert!(told.contains("none for policies"), "{title}: {told}");
+            let error = read(&[layer("good.wasm", WASM, 1), layer(title, WASM, 1)]).unwrap_err();
+            assert!(error.contains("none for policies"), "{title}: {error}");
         }
     }
 
@@ -275,7 +277,7 @@ mod tests {
     fn what_is_too_large_twice_packed_empty_or_an_index_is_refused() {
         let wasm = |size| layer("a.wasm", WASM, size);
         let packed = layer("a.wasm", "application/vnd.oci.image.layer.v1.tar+gzip", 1);
-        for (layers, told) in [
+        for (layers, says) in [
             (vec![], "holds no NAME.wasm"),
             (vec![layer("a.wasm.sig", "x", 1)], "holds no NAME.wasm"),
             (vec![wasm(1), wasm(1)], "`a.wasm` twice"),
@@ -299,19 +301,19 @@ mod tests {
                 "more than 256 files",
             ),
         ] {
-            let said = read(&layers).unwrap_err();
-            assert!(said.contains(told), "{told}: {said}");
+            let error = read(&layers).unwrap_err();
+            assert!(error.contains(says), "{says}: {error}");
         }
-        for (text, told) in [
+        for (text, says) in [
             ("", "can't be read"),
             ("{}", "can't be read"),
             (r#"{"schemaVersion":1,"layers":[]}"#, "schema version 2"),
             (r#"{"schemaVersion":2,"manifests":[]}"#, "index of several"),
         ] {
-            let said = Manifest::read(text.as_bytes(), "x")
+            let error = Manifest::read(text.as_bytes(), "x")
                 .unwrap_err()
                 .to_string();
-            assert!(said.contains(told), "{text}: {said}");
+            assert!(error.contains(says), "{text}: {error}");
         }
         let mut md5 = wasm(1);
         md5["digest"] = "md5:00".into();

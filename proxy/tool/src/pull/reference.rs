@@ -21,7 +21,7 @@ pub struct Reference {
 impl Reference {
     /// Returns the reference to request manifests by: the digest, where there is one, as the tag
     /// may have moved.
-    pub(super) fn asked(&self) -> String {
+    pub(super) fn tag_or_digest(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => format!("sha256:{}", hex(digest)),
             (None, Some(tag)) => tag.clone(),
@@ -110,7 +110,8 @@ impl FromStr for Reference {
     }
 }
 
-/// A part of a repository's name: what the distribution specification allows, and a little more, but nothing that is no file's name.
+/// A part of a repository's name: what the distribution specification allows, and a little more, but
+/// nothing that is no file's name.
 fn is_part(part: &str) -> bool {
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     part.bytes().all(|b| letter(b) || b"._-".contains(&b))
@@ -146,18 +147,18 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(
-            (both.asked(), both.short_name()),
+            (both.tag_or_digest(), both.short_name()),
             (format!("sha256:{digest}"), "b")
         );
         let hub: Reference = "oci://docker.io/team/p".parse().unwrap();
         assert_eq!(
-            (hub.host(), hub.asked().as_str()),
+            (hub.host(), hub.tag_or_digest().as_str()),
             ("registry-1.docker.io", "latest")
         );
     }
 
     #[test]
-    fn what_is_no_reference_is_told_with_what_to_write() {
+    fn what_is_no_reference_is_refused_with_what_to_write() {
         for text in [
             "registry.example/policies:1",
             "https://registry.example/policies",
@@ -175,8 +176,8 @@ mod tests {
             "oci://registry.example/p@sha512:12",
             "oci://registry.example/p@",
         ] {
-            let told = text.parse::<Reference>().unwrap_err().to_string();
-            assert!(told.contains("write `oci://"), "{text}: {told}");
+            let error = text.parse::<Reference>().unwrap_err().to_string();
+            assert!(error.contains("write `oci://"), "{text}: {error}");
         }
     }
 }

@@ -1,20 +1,22 @@
 //! Manifests and blobs from one repository of one registry. OCI distribution specification 1.1, the
 //! pulling half.
 //!
-//! Nothing that comes is longer than it may be: a manifest is bounded, a blob has the size that the manifest says. Credentials go to the registry
-//! and to the token server that it names, never along a redirect: blobs are often elsewhere, behind signed URLs.
+//! Nothing that comes is longer than it may be: a manifest is bounded, a blob has the size that the
+//! manifest says. Credentials go to the registry and to the token server that it names, never along
+//! a redirect: blobs are often elsewhere, behind signed URLs.
 
 use std::{fs::File, io::Write, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, Response, Url};
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::{
     Error, Login, Reference,
     auth::{Challenge, Credentials},
+    finish,
     manifest::{ACCEPT, Entry, LARGEST},
 };
 use outrigger::{
@@ -39,8 +41,7 @@ pub(super) struct Registry {
     /// The registry's name, as errors call it, and as credentials are looked up.
     name: String,
     repository: String,
-    /// The tag or digest.
-    asked: String,
+    tag_or_digest: String,
     plain_http: bool,
     login: Login,
     /// The header that the last sign-in gave.
@@ -79,7 +80,7 @@ impl Registry {
             base,
             name: reference.registry.clone(),
             repository: repository.clone(),
-            asked: reference.asked(),
+            tag_or_digest: reference.tag_or_digest(),
             plain_http,
             login,
             authorization: None,
@@ -89,56 +90,52 @@ impl Registry {
     /// Requests the digest that the tag points to, without the manifest. `None` if the registry
     /// does not say.
     pub(super) async fn head(&mut self) -> Result<Option<Digest>, Error> {
-        let path = format!("manifests/{}", self.asked);
-        let reply = match self.ask(Method::HEAD, &path).await {
+        let path = format!("manifests/{}", self.tag_or_digest);
+        let reply = match self.fetch(Method::HEAD, &path).await {
             Ok(reply) => reply,
             Err(Error::Status {
                 status: 405 | 501, ..
             }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let told = reply.headers().get("docker-content-digest");
-        Ok(told
+        let digest = reply.headers().get("docker-content-digest");
+        Ok(digest
             .and_then(|value| value.to_str().ok()?.strip_prefix("sha256:"))
             .and_then(unhex))
     }
 
     /// Fetches the manifest.
     pub(super) async fn manifest(&mut self) -> Result<Vec<u8>, Error> {
-        let path = format!("manifests/{}", self.asked);
-        let reply = self.ask(Method::GET, &path).await?;
-        bounded(reply, &self.name, "the manifest", LARGEST).await
+        let path = format!("manifests/{}", self.tag_or_digest);
+        let reply = self.fetch(Method::GET, &path).await?;
+        let mut manifest = Vec::new();
+        receive(reply, &self.name, "the manifest", LARGEST, |piece| {
+            manifest.extend_from_slice(piece);
+            Ok(())
+        })
+        .await?;
+        Ok(manifest)
     }
 
     /// Fetches a file into `path`, which is not there yet.
     pub(super) async fn blob(&mut self, entry: &Entry, path: &Path) -> Result<(), Error> {
         let digits = outrigger::signing::hex(&entry.digest);
-        let mut reply = self
-            .ask(Method::GET, &format!("blobs/sha256:{digits}"))
+        let reply = self
+            .fetch(Method::GET, &format!("blobs/sha256:{digits}"))
             .await?;
-        let too_large = || Error::TooLarge {
-            what: entry.name.clone(),
-            most: entry.size,
-        };
-        if reply
-            .content_length()
-            .is_some_and(|length| length > entry.size)
-        {
-            return Err(too_large());
-        }
         let mut file = File::create_new(path).map_err(Error::disk(path))?;
-        let (mut hash, mut left) = (Sha256::new(), entry.size);
-        while let Some(chunk) = reply.chunk().await.map_err(|e| Error::of(&self.name, &e))? {
-            left = left.checked_sub(chunk.len() as u64).ok_or_else(too_large)?;
-            hash.update(&chunk);
-            file.write_all(&chunk).map_err(Error::disk(path))?;
-        }
-        if left > 0 {
+        let mut hash = Context::new(&SHA256);
+        let received = receive(reply, &self.name, &entry.name, entry.size, |piece| {
+            hash.update(piece);
+            file.write_all(piece).map_err(Error::disk(path))
+        })
+        .await?;
+        if received < entry.size {
             return Err(Error::TooShort {
                 what: entry.name.clone(),
             });
         }
-        let found: Digest = hash.finalize().into();
+        let found = finish(hash);
         if found != entry.digest {
             return Err(Error::Digest {
                 what: entry.name.clone(),
@@ -150,19 +147,18 @@ impl Registry {
     }
 
     /// Sends a request; signs in where that is wanted and sends it again; follows redirects.
-    async fn ask(&mut self, method: Method, path: &str) -> Result<Response, Error> {
+    async fn fetch(&mut self, method: Method, path: &str) -> Result<Response, Error> {
         let url = self
             .base
             .join(path)
             .map_err(|_| Error::Redirect("that is no URL"))?;
         let mut reply = self.send(&method, url.clone(), true).await?;
         if reply.status() == StatusCode::UNAUTHORIZED {
-            let known = self.sign_in(&reply).await?;
+            let sent = self.sign_in(&reply).await?;
             reply = self.send(&method, url.clone(), true).await?;
             if matches!(reply.status().as_u16(), 401 | 403) {
                 self.authorization = None;
-                let host = self.name.clone();
-                return Err(Error::Unauthorized { host, known });
+                return Err(Error::unauthorized(self.name.clone(), sent));
             }
         }
         let mut at = url;
@@ -194,10 +190,10 @@ impl Registry {
     fn checked(&self, reply: Response, path: &str) -> Result<Response, Error> {
         match reply.status() {
             StatusCode::OK => Ok(reply),
-            status => Err(Error::Status {
-                what: format!("{} {path}", self.repository),
-                status: status.as_u16(),
-            }),
+            status => {
+                let what = format!("{} {path}", self.repository);
+                Err(Error::status(what, status.as_u16()))
+            }
         }
     }
 
@@ -216,14 +212,12 @@ impl Registry {
         self.authorization = None;
         let headers = reply.headers().get_all(header::WWW_AUTHENTICATE);
         let challenge = Challenge::read(headers.iter().filter_map(|value| value.to_str().ok()))
-            .ok_or_else(|| Error::Challenge("is neither `Basic` nor `Bearer`".into()))?;
+            .ok_or_else(|| Error::Challenge("is neither `Basic` nor `Bearer`"))?;
         let login = self.login.for_registry(&self.name)?;
-        let known = login.is_some();
-        let host = self.name.clone();
         self.authorization = Some(match challenge {
             Challenge::Basic => match &login {
                 Some(login) => basic(login)?,
-                None => return Err(Error::Unauthorized { host, known }),
+                None => return Err(Error::unauthorized(self.name.clone(), false)),
             },
             Challenge::Bearer {
                 realm,
@@ -231,8 +225,8 @@ impl Registry {
                 scope,
             } => {
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
-                let mut url = Url::parse(&realm)
-                    .map_err(|_| Error::Challenge("names no token server".into()))?;
+                let mut url =
+                    Url::parse(&realm).map_err(|_| Error::Challenge("names no token server"))?;
                 self.may_go(&url)?;
                 url.query_pairs_mut().append_pair("scope", &scope);
                 if let Some(service) = service {
@@ -241,7 +235,7 @@ impl Registry {
                 self.token(url, login.as_ref()).await?
             }
         });
-        Ok(known)
+        Ok(login.is_some())
     }
 
     async fn token(&self, url: Url, login: Option<&Credentials>) -> Result<HeaderValue, Error> {
@@ -253,18 +247,16 @@ impl Registry {
         let reply = request.send().await.map_err(|e| Error::of(&server, &e))?;
         match reply.status().as_u16() {
             200 => {}
-            401 | 403 => {
-                let (host, known) = (server, login.is_some());
-                return Err(Error::Unauthorized { host, known });
-            }
-            status => {
-                let what = "a token".to_owned();
-                return Err(Error::Status { what, status });
-            }
+            401 | 403 => return Err(Error::unauthorized(server, login.is_some())),
+            status => return Err(Error::status("a token".to_owned(), status)),
         }
-        let text = bounded(reply, &server, "a token", LARGEST_TOKEN).await?;
-        let text = Zeroizing::new(text);
-        let none = || Error::Challenge("ends without a token".into());
+        let mut text = Zeroizing::new(Vec::new());
+        receive(reply, &server, "a token", LARGEST_TOKEN, |piece| {
+            text.extend_from_slice(piece);
+            Ok(())
+        })
+        .await?;
+        let none = || Error::Challenge("ends without a token");
         let answer: serde_json::Value = serde_json::from_slice(&text).map_err(|_| none())?;
         let token = ["token", "access_token"]
             .into_iter()
@@ -289,7 +281,14 @@ fn secret(text: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-async fn bounded(mut reply: Response, host: &str, what: &str, most: u64) -> Result<Vec<u8>, Error> {
+/// Passes a body's pieces on as they come, up to `most` bytes. Returns the number of bytes.
+async fn receive(
+    mut reply: Response,
+    host: &str,
+    what: &str,
+    most: u64,
+    mut pass_on: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<u64, Error> {
     let too_large = || Error::TooLarge {
         what: what.to_owned(),
         most,
@@ -297,12 +296,13 @@ async fn bounded(mut reply: Response, host: &str, what: &str, most: u64) -> Resu
     if reply.content_length().is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = reply.chunk().await.map_err(|e| Error::of(host, &e))? {
-        if (bytes.len() + chunk.len()) as u64 > most {
+    let mut received = 0;
+    while let Some(piece) = reply.chunk().await.map_err(|e| Error::of(host, &e))? {
+        received += piece.len() as u64;
+        if received > most {
             return Err(too_large());
         }
-        bytes.extend_from_slice(&chunk);
+        pass_on(&piece)?;
     }
-    Ok(bytes)
+    Ok(received)
 }

@@ -6,48 +6,44 @@ use std::{
     str::FromStr,
 };
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use super::Family;
 
 /// The IPv4 loopback network.
-pub const LOOPBACK_4: Cidr = Cidr {
-    address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)),
-    prefix: 8,
-};
+pub const LOOPBACK_4: Cidr = Cidr(IpNet::V4(Ipv4Net::new_assert(
+    Ipv4Addr::new(127, 0, 0, 0),
+    8,
+)));
 /// The IPv6 loopback address.
-pub const LOOPBACK_6: Cidr = Cidr {
-    address: IpAddr::V6(Ipv6Addr::LOCALHOST),
-    prefix: 128,
-};
+pub const LOOPBACK_6: Cidr = Cidr(IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)));
 
 /// An IP network. No bit beyond its prefix is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cidr {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Cidr(IpNet);
 
 impl Cidr {
     /// Returns the number of leading bits that count.
-    pub const fn prefix(&self) -> u8 {
-        self.prefix
+    pub fn prefix(&self) -> u8 {
+        self.0.prefix_len()
     }
 
     /// Its family.
     pub const fn family(&self) -> Family {
-        match self.address {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
+        match self.0 {
+            IpNet::V4(_) => Family::V4,
+            IpNet::V6(_) => Family::V6,
         }
     }
 
     /// The address in network order: 4 or 16 bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        octets(self.address)
+        octets(self.0.addr())
     }
 
     /// The prefix as a mask in network order: 4 or 16 bytes.
     pub fn mask(&self) -> Vec<u8> {
-        mask(octets(self.address).len(), self.prefix)
+        octets(self.0.netmask())
     }
 }
 
@@ -58,79 +54,71 @@ fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-fn mask(length: usize, prefix: u8) -> Vec<u8> {
-    (0..length)
-        .map(|byte| {
-            let ones = usize::from(prefix).saturating_sub(8 * byte).min(8);
-            u8::try_from(0xff00_u16 >> ones & 0xff).unwrap_or(0)
-        })
-        .collect()
-}
-
 /// One address is written without `/32` or `/128`, as nft lists it.
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = if self.address.is_ipv4() { 32 } else { 128 };
-        if self.prefix == whole {
-            write!(f, "{}", self.address)
+        if self.0.prefix_len() == self.0.max_prefix_len() {
+            write!(f, "{}", self.0.addr())
         } else {
-            write!(f, "{}/{}", self.address, self.prefix)
+            write!(f, "{}", self.0)
         }
     }
 }
 
-/// The reason why a text is no network: a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoNetwork(String);
-
-impl fmt::Display for NoNetwork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// The reason why a text is no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoNetwork {
+    /// There is no address in it.
+    #[error("`{0}` is no network: write 10.0.0.0/8 or fd00::/8")]
+    Address(String),
+    /// Its prefix is no number, or longer than the address.
+    #[error("`{text}` is no network: the number after the slash goes from 0 to {most}")]
+    Prefix {
+        /// The text.
+        text: String,
+        /// Bits of the address.
+        most: u8,
+    },
+    /// Bits beyond the prefix are set.
+    #[error(
+        "`{text}` is an address inside a network: write {network} for the network, or {address} for the address"
+    )]
+    HostBits {
+        /// The text.
+        text: String,
+        /// The network that it lies in.
+        network: IpNet,
+        /// The address.
+        address: IpAddr,
+    },
 }
-
-impl std::error::Error for NoNetwork {}
 
 impl FromStr for Cidr {
     type Err = NoNetwork;
 
-    fn from_str(text: &str) -> Result<Self, NoNetwork> {
-        let (address, prefix) = match text.split_once('/') {
+    fn from_str(written: &str) -> Result<Self, NoNetwork> {
+        let text = || written.to_owned();
+        let (address, prefix) = match written.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
+            None => (written, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| {
-            NoNetwork(format!(
-                "`{text}` is no network: write 10.0.0.0/8 or fd00::/8"
-            ))
-        })?;
-        let whole = if address.is_ipv4() { 32 } else { 128 };
-        let prefix: u8 = match prefix {
-            None => whole,
-            Some(digits) if !digits.starts_with('+') => digits.parse().unwrap_or(u8::MAX),
-            Some(_) => u8::MAX,
+        let address: IpAddr = address.parse().map_err(|_| NoNetwork::Address(text()))?;
+        let most = IpNet::from(address).max_prefix_len();
+        let prefix = match prefix {
+            None => Some(most),
+            Some(digits) if digits.starts_with('+') => None,
+            Some(digits) => digits.parse().ok(),
         };
-        if prefix > whole {
-            return Err(NoNetwork(format!(
-                "`{text}` is no network: the number after the slash goes from 0 to {whole}"
-            )));
+        let network = prefix.and_then(|prefix| IpNet::new(address, prefix).ok());
+        let network = network.ok_or_else(|| NoNetwork::Prefix { text: text(), most })?;
+        if network != network.trunc() {
+            return Err(NoNetwork::HostBits {
+                text: text(),
+                network: network.trunc(),
+                address,
+            });
         }
-        let bytes = octets(address);
-        let kept: Vec<u8> = bytes
-            .iter()
-            .zip(mask(bytes.len(), prefix))
-            .map(|(byte, mask)| byte & mask)
-            .collect();
-        if kept != bytes {
-            let meant = <[u8; 4]>::try_from(kept.as_slice())
-                .map(IpAddr::from)
-                .or_else(|_| <[u8; 16]>::try_from(kept.as_slice()).map(IpAddr::from))
-                .unwrap_or(address);
-            return Err(NoNetwork(format!(
-                "`{text}` is an address inside a network: write {meant}/{prefix} for the network, or {address} for the address"
-            )));
-        }
-        Ok(Self { address, prefix })
+        Ok(Self(network))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules and the kernel of this network namespace: [`install`], [`remove`], [`standing`].
 //!
-//! A change is one batch: it happens as a whole or not at all, so that there is no moment in which half of the rules stand. The socket is
-//! socket2's, which is here for the listeners anyway; netlink needs no address to send to the kernel.
+//! A change is one batch: it happens as a whole or not at all, so that there is no moment in which
+//! half of the rules stand. The socket is socket2's; netlink needs no address to send to the kernel.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
     Chain, Rules, TABLE,
-    netlink::{DONE, ERROR, Replies},
+    netlink::{Attributes, DONE, ERROR, Replies},
     table::{self, GET_CHAIN, GET_RULE, GET_TABLE, NEW_CHAIN, NEW_RULE, NEW_TABLE, Step},
 };
 
@@ -26,14 +26,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A dump comes in pieces of up to this (`NLMSG_GOODSIZE` and then some).
 const PIECE: usize = 64 * 1024;
 
+/// The way that is left where the kernel has no nf_tables.
+const OTHER_FORM: &str = "`outrigger rules --format iptables` prints the same rules for iptables-restore and ip6tables-restore";
+
 /// The reason why the kernel did not do it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// EPERM: not enough capabilities.
+    #[error(
+        "needs NET_ADMIN: the kernel lets only that capability see or change the rules of this network namespace; run the container as uid 0 with `capabilities: {{ add: [NET_ADMIN, NET_RAW] }}`"
+    )]
     NotPermitted,
     /// The kernel (or what plays it) has no nf_tables at all.
+    #[error("this kernel has no nf_tables: {OTHER_FORM}")]
     NoNfTables,
+    /// EPERM for a part: the table is another process's.
+    #[error(
+        "another program owns `inet {TABLE}` (nftables' flag `owner`): end that program, and the table goes with it"
+    )]
+    Owned,
     /// The kernel has nf_tables, but not this part of it.
+    #[error(
+        "the kernel refused {what} of `inet {TABLE}` ({errno}): nf_tables with NAT for `inet` is in Linux 5.2 and later (modules nft_chain_nat, nft_redir, nft_reject_inet); {OTHER_FORM}"
+    )]
     Step {
         /// The part.
         what: String,
@@ -41,42 +56,17 @@ pub enum Refused {
         errno: Errno,
     },
     /// The socket failed.
+    #[error("can't talk to the kernel's netfilter: {0}")]
     Socket(io::Error),
     /// The kernel said nothing for ten seconds.
+    #[error("the kernel's netfilter did not answer within 10 s: look at the node's kernel log")]
     Silent,
     /// The batch was accepted, and what stands afterwards is not what was requested.
+    #[error(
+        "the kernel took the rules, but they don't stand ({0}): something else changes `inet {TABLE}` at the same time"
+    )]
     NotStanding(Standing),
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let other_form = "`outrigger rules --format iptables` prints the same rules for iptables-restore and ip6tables-restore";
-        match self {
-            Self::NotPermitted => f.write_str(
-                "needs NET_ADMIN: the kernel lets only that capability see or change the rules of this network namespace; run the container as uid 0 with `capabilities: { add: [NET_ADMIN, NET_RAW] }`",
-            ),
-            Self::NoNfTables => write!(f, "this kernel has no nf_tables: {other_form}"),
-            Self::Step {
-                errno: Errno::PERM, ..
-            } => write!(
-                f,
-                "another program owns `inet {TABLE}` (nftables' flag `owner`): end that program, and the table goes with it"
-            ),
-            Self::Step { what, errno } => write!(
-                f,
-                "the kernel refused {what} of `inet {TABLE}` ({errno}): nf_tables with NAT for `inet` is in Linux 5.2 and later (modules nft_chain_nat, nft_redir, nft_reject_inet); {other_form}"
-            ),
-            Self::Socket(why) => write!(f, "can't talk to the kernel's netfilter: {why}"),
-            Self::Silent => f.write_str("the kernel's netfilter did not answer within 10 s: look at the node's kernel log"),
-            Self::NotStanding(standing) => write!(
-                f,
-                "the kernel took the rules, but they don't stand ({standing}): something else changes `inet {TABLE}` at the same time"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// The state of the table in this network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,26 +180,26 @@ impl Netlink {
     }
 
     fn standing(&mut self, rules: &Rules) -> Result<Standing, Refused> {
-        let tables = match self.ask(GET_TABLE) {
+        let tables = match self.query(GET_TABLE) {
             Err(Refused::Step {
                 errno: Errno::NOENT,
                 ..
             }) => return Ok(Standing::Absent),
             other => other?,
         };
-        if !told(&tables, NEW_TABLE).any(table::is_ours) {
+        if !messages(&tables, NEW_TABLE).any(table::is_ours) {
             return Ok(Standing::Different(format!(
                 "the table `inet {TABLE}` is switched off or belongs to another program"
             )));
         }
-        let (chains, all) = (self.ask(GET_CHAIN)?, self.ask(GET_RULE)?);
+        let (chains, all) = (self.query(GET_CHAIN)?, self.query(GET_RULE)?);
         let wanted = rules.chains();
         for chain in &wanted {
             if let Some(difference) = difference(chain, &chains, &all) {
                 return Ok(Standing::Different(difference));
             }
         }
-        let more = told(&chains, NEW_CHAIN)
+        let more = messages(&chains, NEW_CHAIN)
             .filter(|c| table::is_in_ours(*c))
             .count();
         Ok(if more == wanted.len() {
@@ -221,9 +211,9 @@ impl Netlink {
         })
     }
 
-    /// Sends a question, and returns all of the answer's messages as they came.
-    fn ask(&mut self, kind: u16) -> Result<Vec<u8>, Refused> {
-        let (number, message) = (self.number(), table::question(kind));
+    /// Sends a query, and returns all of the answer's messages as they came.
+    fn query(&mut self, kind: u16) -> Result<Vec<u8>, Refused> {
+        let (number, message) = (self.number(), table::query(kind));
         let mut bytes = Vec::new();
         message.write(number, &mut bytes);
         self.send(&bytes)?;
@@ -269,17 +259,17 @@ impl Netlink {
 
 /// The first thing in which what stands differs from `chain`.
 fn difference(chain: &Chain, chains: &[u8], rules: &[u8]) -> Option<String> {
-    if !told(chains, NEW_CHAIN).any(|told| table::is_chain(told, chain)) {
+    if !messages(chains, NEW_CHAIN).any(|found| table::is_chain(found, chain)) {
         return Some(format!(
             "the chain `{}` is missing or is another",
             chain.name
         ));
     }
-    let mut standing = told(rules, NEW_RULE).filter(|told| table::is_rule_of(*told, chain));
+    let mut standing = messages(rules, NEW_RULE).filter(|found| table::is_rule_of(*found, chain));
     for (n, rule) in (1..).zip(&chain.rules) {
         if !standing
             .next()
-            .is_some_and(|told| table::is_rule(told, rule))
+            .is_some_and(|found| table::is_rule(found, rule))
         {
             let name = chain.name;
             return Some(format!(
@@ -291,7 +281,7 @@ fn difference(chain: &Chain, chains: &[u8], rules: &[u8]) -> Option<String> {
     (more > 0).then(|| format!("the chain `{}` has {more} more than our rules", chain.name))
 }
 
-fn told(answer: &[u8], kind: u16) -> impl Iterator<Item = super::netlink::Attributes<'_>> {
+fn messages(answer: &[u8], kind: u16) -> impl Iterator<Item = Attributes<'_>> {
     Replies(answer)
         .filter(move |reply| reply.kind == kind)
         .map(|reply| reply.attributes())
@@ -303,6 +293,7 @@ fn refused(number: Option<i32>, what: &str, whole: bool) -> Refused {
     match errno {
         Errno::PERM | Errno::ACCESS if whole => Refused::NotPermitted,
         Errno::OPNOTSUPP | Errno::PROTONOSUPPORT | Errno::INVAL if whole => Refused::NoNfTables,
+        Errno::PERM => Refused::Owned,
         _ => Refused::Step {
             what: what.to_owned(),
             errno,

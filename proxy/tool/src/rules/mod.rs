@@ -1,16 +1,18 @@
-//! The rules that lead a pod's outgoing connections to the proxy: what they are, how they are printed, how they get into the kernel.
+//! The rules that lead a pod's outgoing connections to the proxy: what they are, how they are
+//! printed, how they get into the kernel.
 //!
 //! [`Rules`] is what an operator configured, checked; [`Rules::chains`] is what follows from it,
 //! once. The nftables text, the iptables text and the netlink messages are three spellings of those
 //! chains, so that they can't drift apart.
 //!
-//! [`kernel`] speaks nf_tables' netlink protocol itself: the init container is one static binary, with neither a shell nor `nft`. The crates
-//! that could do it are GPL, wrap C libraries, or start the `nft` program.
+//! [`kernel`] speaks nf_tables' netlink protocol itself: the init container is one static binary,
+//! with neither a shell nor `nft`. The crates that could do it are GPL, wrap C libraries, or start
+//! the `nft` program.
 //!
 //! The rules don't keep a pod from talking to anything else (that is a NetworkPolicy), and nothing
 //! here looks at traffic.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 pub mod cidr;
 pub mod kernel;
@@ -54,50 +56,38 @@ pub struct RuleSettings {
 }
 
 /// The reason why settings can't become rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mistake {
-    /// uid 0 would be left alone: every root process of the pod.
+    /// Every root process of the pod would be left alone.
+    #[error(
+        "uid 0 can't be left out: every container that runs as root would go around the proxy; run the proxy as a user of its own (13370) and name that"
+    )]
     Root,
     /// 4294967295 is no user.
+    #[error("uid 4294967295 is no user (it means none): name the proxy's, 13370 by default")]
     Nobody,
     /// No port is led anywhere.
+    #[error("no port is led to the proxy: name one (--port 443)")]
     NoPort,
     /// Port 0.
+    #[error("port 0 is no port: name one from 1 to 65535")]
     PortZero,
     /// The proxy's own port would be led to itself.
+    #[error(
+        "port {0} is the proxy's own: what goes there can't be led there as well; choose another --port or --to/--to6"
+    )]
     OwnPort(u16),
     /// A whole family would be left alone.
+    #[error(
+        "--exclude-cidr {0} leaves out every destination, so that nothing of its family would reach the proxy: name a smaller network"
+    )]
     Everything(Cidr),
     /// More than [`MOST`] of one kind.
+    #[error(
+        "{0} is there more than {MOST} times: the kernel takes all rules as one message; name wider networks or fewer exceptions"
+    )]
     TooMany(&'static str),
 }
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => f.write_str(
-                "uid 0 can't be left out: every container that runs as root would go around the proxy; run the proxy as a user of its own (13370) and name that",
-            ),
-            Self::Nobody => f.write_str("uid 4294967295 is no user (it means none): name the proxy's, 13370 by default"),
-            Self::NoPort => f.write_str("no port is led to the proxy: name one (--port 443)"),
-            Self::PortZero => f.write_str("port 0 is no port: name one from 1 to 65535"),
-            Self::OwnPort(port) => write!(
-                f,
-                "port {port} is the proxy's own: what goes there can't be led there as well; choose another --port or --to/--to6"
-            ),
-            Self::TooMany(option) => write!(
-                f,
-                "{option} is there more than {MOST} times: the kernel takes all rules as one message; name wider networks or fewer exceptions"
-            ),
-            Self::Everything(cidr) => write!(
-                f,
-                "--exclude-cidr {cidr} leaves out every destination, so that nothing of its family would reach the proxy: name a smaller network"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Mistake {}
 
 /// One of the table's chains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,7 +275,8 @@ impl Rules {
         text::nft(self)
     }
 
-    /// The same for `iptables-restore` and for `ip6tables-restore`: each takes the lines of its own family.
+    /// The same for `iptables-restore` and for `ip6tables-restore`: each takes the lines of its own
+    /// family.
     pub fn iptables(&self) -> String {
         text::iptables(self)
     }
@@ -353,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_left_alone_is_asked_before_anything_is_redirected_or_refused() {
+    fn whatever_is_left_alone_is_matched_before_anything_is_redirected_or_refused() {
         let rules = Rules::new(&RuleSettings {
             exclude_uids: vec![999],
             ports: vec![8443, 443],

@@ -1,6 +1,8 @@
-//! Netlink messages as bytes: as much of netlink(7) and of nfnetlink as the rules need, written and read. No socket.
+//! Netlink messages as bytes: as much of netlink(7) and of nfnetlink as the rules need, written and
+//! read. No socket.
 //!
-//! Headers are in the machine's byte order, nfnetlink's numbers in the network's. Everything is padded to four bytes.
+//! Headers are in the machine's byte order, nfnetlink's numbers in the network's. Everything is
+//! padded to four bytes.
 
 /// A reply that says how a request ended: `NLMSG_ERROR`.
 pub(super) const ERROR: u16 = 2;
@@ -192,12 +194,12 @@ impl<'a> Attributes<'a> {
 
     /// True if all of `wanted` is here, with the same values. More may be: a newer kernel reports
     /// more than it was given.
-    pub(super) fn hold(self, wanted: &[Attribute]) -> bool {
+    pub(super) fn contain(self, wanted: &[Attribute]) -> bool {
         wanted.iter().all(|wanted| {
             self.find(wanted.kind)
                 .is_some_and(|found| match &wanted.value {
                     Value::Bytes(bytes) => bytes == found,
-                    Value::Nest(inside) => Self(found).hold(inside),
+                    Value::Nest(inside) => Self(found).contain(inside),
                 })
         })
     }
@@ -294,11 +296,11 @@ mod tests {
         let attributes = replies[1].attributes();
         assert!(attributes.is_named(1, "abc"));
         assert!(!attributes.is_named(1, "ab"));
-        assert!(attributes.hold(&message().attributes));
-        assert!(attributes.hold(&[nest(4, vec![bytes(2, &[7])])]));
-        assert!(!attributes.hold(&[nest(4, vec![bytes(2, &[8])])]));
-        assert!(!attributes.hold(&[nest(4, vec![bytes(3, &[7])])]));
-        assert!(!attributes.hold(&[bytes(8, &[])]));
+        assert!(attributes.contain(&message().attributes));
+        assert!(attributes.contain(&[nest(4, vec![bytes(2, &[7])])]));
+        assert!(!attributes.contain(&[nest(4, vec![bytes(2, &[8])])]));
+        assert!(!attributes.contain(&[nest(4, vec![bytes(3, &[7])])]));
+        assert!(!attributes.contain(&[bytes(8, &[])]));
     }
 
     #[test]

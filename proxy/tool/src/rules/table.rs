@@ -1,7 +1,9 @@
-//! The rules as nf_tables has them: a table, its chains, and per rule the expressions that the kernel runs one after another.
+//! The rules as nf_tables has them: a table, its chains, and per rule the expressions that the
+//! kernel runs one after another.
 //!
-//! An expression loads something into a register, compares it, or acts. The numbers are those of `linux/netfilter/nf_tables.h`; the
-//! expressions are those that `nft --debug=netlink` shows for the printed rules.
+//! An expression loads something into a register, compares it, or acts. The numbers are those of
+//! `linux/netfilter/nf_tables.h`; the expressions are those that `nft --debug=netlink` shows for the
+//! printed rules.
 
 use super::{
     Chain, Cidr, Family, Match, Rule, Rules, TABLE, Verdict,
@@ -89,7 +91,8 @@ pub(super) fn brackets() -> [Message; 2] {
     })
 }
 
-/// Deletes the table, whether or not it is there: making what exists is no error, deleting what does not would be one.
+/// Deletes the table, whether or not it is there: making what exists is no error, deleting what
+/// does not would be one.
 pub(super) fn removal() -> Vec<Step> {
     acknowledged(deletion())
 }
@@ -134,14 +137,15 @@ pub(super) fn installation(rules: &Rules) -> Vec<Step> {
 
 /// Builds the request for the table, its chains or its rules; an older kernel lists those of other
 /// tables as well.
-pub(super) fn question(kind: u16) -> Message {
+pub(super) fn query(kind: u16) -> Message {
     let flags = if kind == GET_TABLE { 0 } else { DUMP };
     // A table's, a chain's and a rule's table all have the number 1.
     step("", kind, flags, vec![name(TABLE_NAME, TABLE)]).message
 }
 
 fn table() -> Vec<Attribute> {
-    // No flags: neither dormant (which would switch it off) nor owned by this process (it would go with it).
+    // No flags: neither dormant (which would switch it off) nor owned by this process (it would go
+    // with it).
     vec![name(TABLE_NAME, TABLE), number(TABLE_FLAGS, 0)]
 }
 
@@ -182,14 +186,15 @@ impl Expression {
 }
 
 fn expressions(rule: &Rule) -> Vec<Expression> {
-    let mut all: Vec<Expression> = rule.when.iter().flat_map(asked).collect();
-    all.extend(done(rule.then));
+    let mut all: Vec<Expression> = rule.when.iter().flat_map(condition).collect();
+    all.extend(action(rule.then));
     all
 }
 
-fn asked(asked: &Match) -> Vec<Expression> {
-    match asked {
-        // What the kernel keeps as a number of its own is compared in the machine's byte order, what is in packets in the network's.
+fn condition(condition: &Match) -> Vec<Expression> {
+    match condition {
+        // What the kernel keeps as a number of its own is compared in the machine's byte order, what
+        // is in packets in the network's.
         Match::Uid(uid) => meta(Meta::SocketUid, &uid.to_ne_bytes()),
         Match::Loopback => meta(Meta::OutInterface, &LOOPBACK.to_ne_bytes()),
         Match::Family(wanted) => family(*wanted),
@@ -276,7 +281,7 @@ fn destination_port(protocol: u8, port: u16) -> Vec<Expression> {
     all
 }
 
-fn done(verdict: Verdict) -> Vec<Expression> {
+fn action(verdict: Verdict) -> Vec<Expression> {
     let immediate = |register, data| Expression {
         name: "immediate",
         data: vec![number(1, register), nest(2, vec![data])],
@@ -300,33 +305,33 @@ fn done(verdict: Verdict) -> Vec<Expression> {
 }
 
 /// True if the kernel's description of a table is of ours.
-pub(super) fn is_ours(told: Attributes<'_>) -> bool {
-    told.hold(&table())
+pub(super) fn is_ours(found: Attributes<'_>) -> bool {
+    found.contain(&table())
 }
 
 /// True if the kernel's description of a chain or a rule is of one in our table.
-pub(super) fn is_in_ours(told: Attributes<'_>) -> bool {
-    told.is_named(CHAIN_TABLE, TABLE)
+pub(super) fn is_in_ours(found: Attributes<'_>) -> bool {
+    found.is_named(CHAIN_TABLE, TABLE)
 }
 
 /// True if the kernel's description of a chain is of this chain.
-pub(super) fn is_chain(told: Attributes<'_>, wanted: &Chain) -> bool {
-    told.hold(&chain(wanted))
+pub(super) fn is_chain(found: Attributes<'_>, wanted: &Chain) -> bool {
+    found.contain(&chain(wanted))
 }
 
 /// True if the kernel's description of a rule is of a rule of this chain.
-pub(super) fn is_rule_of(told: Attributes<'_>, chain: &Chain) -> bool {
-    told.hold(&place(chain))
+pub(super) fn is_rule_of(found: Attributes<'_>, chain: &Chain) -> bool {
+    found.contain(&place(chain))
 }
 
 /// True if the kernel's description of a rule is of this rule: the same expressions, no more.
-pub(super) fn is_rule(told: Attributes<'_>, wanted: &Rule) -> bool {
-    let mut told = told.inside(RULE_EXPRESSIONS).elements();
+pub(super) fn is_rule(found: Attributes<'_>, wanted: &Rule) -> bool {
+    let mut found = found.inside(RULE_EXPRESSIONS).elements();
     let mut wanted = expressions(wanted).into_iter().map(Expression::attributes);
     loop {
-        match (told.next(), wanted.next()) {
+        match (found.next(), wanted.next()) {
             (None, None) => return true,
-            (Some(told), Some(wanted)) if told.hold(&wanted) => {}
+            (Some(found), Some(wanted)) if found.contain(&wanted) => {}
             _ => return false,
         }
     }
@@ -352,8 +357,8 @@ mod tests {
         written(&step("", NEW_RULE, 0, vec![nest(RULE_EXPRESSIONS, list)]))
     }
 
-    fn is(told: &[u8], wanted: &Rule) -> bool {
-        is_rule(Replies(told).next().unwrap().attributes(), wanted)
+    fn is(found: &[u8], wanted: &Rule) -> bool {
+        is_rule(Replies(found).next().unwrap().attributes(), wanted)
     }
 
     #[test]
@@ -380,9 +385,9 @@ mod tests {
         .unwrap()
         .chains();
         for rules in chains.map(|chain| chain.rules) {
-            for (i, told) in rules.iter().enumerate() {
+            for (i, found) in rules.iter().enumerate() {
                 for (j, wanted) in rules.iter().enumerate() {
-                    assert_eq!(is(&rule_of(told), wanted), i == j, "{told:?} {wanted:?}");
+                    assert_eq!(is(&rule_of(found), wanted), i == j, "{found:?} {wanted:?}");
                 }
             }
         }
@@ -410,14 +415,14 @@ mod tests {
     #[test]
     fn numbers_in_packets_are_in_network_order_and_the_kernel_s_own_in_the_machine_s() {
         let data = |e: &Expression| e.data.clone();
-        let uid = asked(&Match::Uid(13370));
+        let uid = condition(&Match::Uid(13370));
         assert_eq!(
             data(&uid[1])[2],
             nest(3, vec![bytes(1, &13370_u32.to_ne_bytes())])
         );
-        let port = asked(&Match::Tcp(443));
+        let port = condition(&Match::Tcp(443));
         assert_eq!(data(&port[3])[2], nest(3, vec![bytes(1, &[1, 0xbb])]));
-        let net = asked(&Match::To("10.32.0.0/11".parse().unwrap()));
+        let net = condition(&Match::To("10.32.0.0/11".parse().unwrap()));
         let names: Vec<_> = net.iter().map(|e| e.name).collect();
         assert_eq!(names, ["meta", "cmp", "payload", "bitwise", "cmp"]);
         assert_eq!(

@@ -8,7 +8,8 @@ use super::{Chain, Family, Match, Rule, Rules, TABLE, Verdict};
 const JUMP: &str = "OUTRIGGER";
 
 pub(super) fn nft(rules: &Rules) -> String {
-    // The first two lines make what follows the only content of the table, whether or not there was one: nft has no "replace".
+    // The first two lines make what follows the only content of the table, whether or not there was
+    // one: nft has no "replace".
     let mut out = format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n");
     for Chain { name, kind, rules } in rules.chains() {
         let (kind, priority) = kind.facts();
@@ -32,8 +33,8 @@ pub(super) fn nft(rules: &Rules) -> String {
     out
 }
 
-fn nft_match(asked: &Match) -> String {
-    match asked {
+fn nft_match(condition: &Match) -> String {
+    match condition {
         Match::Uid(uid) => format!("meta skuid {uid}"),
         Match::Loopback => "oif \"lo\"".to_owned(),
         Match::To(cidr) => match cidr.family() {
@@ -47,10 +48,11 @@ fn nft_match(asked: &Match) -> String {
     }
 }
 
-/// A line that begins with `-4` is skipped by ip6tables-restore, one with `-6` by iptables-restore: one text serves both (iptables(8)).
+/// A line that begins with `-4` is skipped by ip6tables-restore, one with `-6` by iptables-restore:
+/// one text serves both (iptables(8)).
 pub(super) fn iptables(rules: &Rules) -> String {
     let mut out = String::from(
-        "# For iptables-restore and for ip6tables-restore. Both replace all of nat and filter, unless they are told --noflush.\n",
+        "# For iptables-restore and for ip6tables-restore. Both replace all of nat and filter, unless --noflush is given.\n",
     );
     for Chain { kind, rules, .. } in rules.chains() {
         // iptables' tables have the names of nf_tables' kinds.
@@ -77,15 +79,15 @@ pub(super) fn iptables(rules: &Rules) -> String {
 }
 
 fn family(rule: &Rule) -> Option<Family> {
-    rule.when.iter().find_map(|asked| match asked {
+    rule.when.iter().find_map(|condition| match condition {
         Match::Family(family) => Some(*family),
         Match::To(cidr) => Some(cidr.family()),
         _ => None,
     })
 }
 
-fn iptables_match(asked: &Match) -> String {
-    match asked {
+fn iptables_match(condition: &Match) -> String {
+    match condition {
         Match::Uid(uid) => format!(" -m owner --uid-owner {uid}"),
         Match::Loopback => " -o lo".to_owned(),
         Match::To(cidr) => format!(" -d {cidr}"),

@@ -40,7 +40,8 @@ pub(in crate::cli) struct Sign {
 pub(in crate::cli) struct Verify {
     /// The policy; its signature stands beside it as FILE.wasm.sig.
     wasm: PathBuf,
-    /// A public key's file, or `ed25519:…` itself. May be given several times: one of them must have signed.
+    /// A public key's file, or `ed25519:…` itself. May be given several times: one of them must have
+    /// signed.
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<String>,
 }
@@ -206,12 +207,10 @@ fn cases_of(module: &Path) -> Result<Option<Digest>, String> {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let told = |error| at(path, error);
     let mut text = String::new();
-    let file = fs::File::open(path).map_err(told)?;
-    file.take(LARGEST_KEY)
-        .read_to_string(&mut text)
-        .map_err(told)?;
+    fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_KEY).read_to_string(&mut text))
+        .map_err(|error| at(path, error))?;
     Ok(text)
 }
 
