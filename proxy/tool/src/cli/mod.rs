@@ -1,4 +1,5 @@
-//! The command line of the tools. A file per subcommand; how a command ends is as in [`outrigger::cli`].
+//! The command line of the tools. A file per subcommand; how a command ends is as in
+//! [`outrigger::cli`].
 
 use std::process::ExitCode;
 
@@ -45,7 +46,8 @@ enum Command {
     Uninject(uninject::Arguments),
     /// Adds the sidecar to pods as a cluster makes them: a mutating admission webhook.
     Webhook(webhook::Arguments),
-    /// Compiles one policy from standard input; what `run` and `check` start for each that is not in the cache.
+    /// Compiles one policy from standard input; what `run` and `check` start for each that is not
+    /// in the cache.
     Compile,
 }
 

@@ -1,5 +1,5 @@
-//! `outrigger rules`: prints the rules that lead a pod's connections to the proxy, or puts them into
-//! the kernel, without any other program.
+//! `outrigger rules`: prints the rules that lead a pod's connections to the proxy, or puts them
+//! into the kernel, without any other program.
 
 use clap::ValueEnum;
 

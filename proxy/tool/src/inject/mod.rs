@@ -4,8 +4,8 @@
 //! [`inject`] and [`uninject`] read a stream of Kubernetes YAML and give it back changed;
 //! [`answer`] does the same to the one pod that an API server sends. In between is one tree
 //! ([`tree::Node`]) that a file's YAML or a request's JSON becomes, so that both add the same:
-//! `settings` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers and
-//! variables, `pod` puts it in and takes it out, `record` remembers it.
+//! `settings` says what a pod is to get, `refuse` why it can't, `parts` what that is in containers
+//! and variables, `pod` puts it in and takes it out, `record` remembers it.
 //!
 //! It edits text where it can and prints only where it must (`splice`): lines of a manifest that
 //! need not change keep their comments, quotes and order, and a document that is no workload is

@@ -106,7 +106,8 @@ fn app(
     let mut app = App::default();
     let own = |name: &str, container: &Node| {
         let env = container.get("env").map(Node::items).unwrap_or_default();
-        // `no_proxy` and `NO_PROXY` are one: the second would go before the first with some clients.
+        // `no_proxy` and `NO_PROXY` are one: the second would go before the first with some
+        // clients.
         let same = |there: &str| there.eq_ignore_ascii_case(name);
         env.iter().any(|entry| entry.str("name").is_some_and(same))
     };
@@ -151,7 +152,8 @@ fn app(
     }
 }
 
-/// Appends to the options of a container's JVM, where they are written there and name no trusted roots.
+/// Appends to the options of a container's JVM, where they are written there and name no trusted
+/// roots.
 fn append(container: &mut Node, java: &str) {
     let env = container.get_mut("env").and_then(Node::items_mut);
     for entry in env.into_iter().flatten() {
@@ -220,7 +222,8 @@ fn unapp(container: &mut Node, record: &Record) {
     let app = container.str("name").and_then(|name| record.apps.get(name));
     let app = app.unwrap_or(&nothing).clone();
     if let Some(env) = container.get_mut("env").and_then(Node::items_mut) {
-        // Of a container that came since, too: it was copied from one of ours, and the files are gone.
+        // Of a container that came since, too: it was copied from one of ours, and the files are
+        // gone.
         env.retain(|entry| {
             let (Some(name), Some(value)) = (entry.str("name"), entry.str("value")) else {
                 return true;

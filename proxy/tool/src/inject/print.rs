@@ -1,8 +1,10 @@
-//! A [`Node`] as YAML, in blocks, as kubectl prints it; text that a reader could take for something else gets quotes.
+//! A [`Node`] as YAML, in blocks, as kubectl prints it; text that a reader could take for something
+//! else gets quotes.
 
 use super::tree::{Body, Node, surely_text};
 
-/// The lines of a value at an indentation of so many spaces. A scalar gives one piece without indentation or line break.
+/// The lines of a value at an indentation of so many spaces. A scalar gives one piece without
+/// indentation or line break.
 pub(super) fn print(node: &Node, indent: usize) -> String {
     let mut out = String::new();
     match &node.body {
@@ -96,7 +98,8 @@ fn untagged(node: &Node, indent: usize) -> String {
     match &node.body {
         Body::List(_) => "[]".to_owned(),
         Body::Map(_) => "{}".to_owned(),
-        // An empty plain scalar is null, and a plain one of several lines was folded: neither can be written back without care.
+        // An empty plain scalar is null, and a plain one of several lines was folded: neither can
+        // be written back without care.
         Body::Plain(text) if text.is_empty() => "null".to_owned(),
         Body::Plain(text) if text.contains('\n') => double(text),
         Body::Plain(text) => text.clone(),

@@ -1,7 +1,8 @@
 //! One YAML document as a [`Node`], each part with its place in the text.
 //!
-//! The parser hands out events; what they leave open is settled here as kubectl settles it: aliases are copies, `<<` merges, a key may
-//! come once. Copies are bounded, so that a few lines of aliases of aliases can't fill the memory.
+//! The parser hands out events; what they leave open is settled here as kubectl settles it: aliases
+//! are copies, `<<` merges, a key may come once. Copies are bounded, so that a few lines of aliases
+//! of aliases can't fill the memory.
 
 use std::collections::BTreeMap;
 
@@ -269,7 +270,8 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Past the last line of a block scalar's text, without its line break and without the blank lines after it. `start` is its mark.
+    /// Past the last line of a block scalar's text, without its line break and without the blank
+    /// lines after it. `start` is its mark.
     fn block_end(&self, start: usize) -> usize {
         let mut end = start;
         let mut indent = None;
@@ -285,7 +287,8 @@ impl<'a> Reader<'a> {
             let content = line.trim_end();
             let deep = line.len() - line.trim_start_matches(' ').len();
             if number > 0 && !content.is_empty() {
-                // The first line decides; a line less deep ends it. An indentation given in the header only makes lines deeper.
+                // The first line decides; a line less deep ends it. An indentation given in the
+                // header only makes lines deeper.
                 if deep < *indent.get_or_insert(deep) {
                     break;
                 }

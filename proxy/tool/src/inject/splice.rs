@@ -1,4 +1,5 @@
-//! Changes a document's text so that it says a new value, and leaves every line that need not change as it is: comments, quotes, order.
+//! Changes a document's text so that it says a new value, and leaves every line that need not
+//! change as it is: comments, quotes, order.
 //!
 //! The new value is compared with the old one from the top; where they differ, lines come in or go.
 //! Parts that can't be distinguished by lines (flow collections, aliases, odd indentation) are
@@ -55,7 +56,8 @@ pub(super) fn align(old: &[Node], new: &[Node]) -> Vec<Step> {
     steps
 }
 
-/// The text with the new value in place of the old one, which was read from it. None where it can't be done line by line.
+/// The text with the new value in place of the old one, which was read from it. None where it can't
+/// be done line by line.
 pub(super) fn splice(text: &str, old: &Node, new: &Node) -> Option<String> {
     if old.same(new) {
         return Some(text.to_owned());
@@ -175,7 +177,8 @@ impl Splicer<'_> {
     fn list(&mut self, old: &[Node], new: &[Node], place: &Place) -> Option<()> {
         let head = self.dash(old.first()?)?;
         let indent = head - self.line_start(head);
-        // New first items stand directly under the key, before a comment that is about the old first one.
+        // New first items stand directly under the key, before a comment that is about the old
+        // first one.
         let mut after = match *place {
             Place::Value { colon, .. } if self.blank_after(colon) => self.line_end(colon),
             _ => self.blank_before(head).unwrap_or(usize::MAX),

@@ -1,8 +1,9 @@
 //! A stream's documents, by their lines alone.
 //!
-//! A line that begins with `---` or `...` and a space or nothing ends a document wherever it stands (YAML 1.2 §9.1.4): inside a block scalar
-//! such a line is indented, inside quotes it is forbidden. So the borders are known without parsing, and what lies between them can be passed on byte
-//! for byte.
+//! A line that begins with `---` or `...` and a space or nothing ends a document wherever it stands
+//! (YAML 1.2 §9.1.4): inside a block scalar such a line is indented, inside quotes it is forbidden.
+//! So the borders are known without parsing, and what lies between them can be passed on byte for
+//! byte.
 
 /// A piece of a stream; all of them one after the other are the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) fn split(stream: &str) -> Vec<Document<'_>> {
                 documents.push(piece(stream, start, text, at, text_line));
                 start = at;
             }
-            // A value may begin on the marker's line: the marker's three bytes are all that is kept apart.
+            // A value may begin on the marker's line: the marker's three bytes are all that is kept
+            // apart.
             let rest = line.get(3..).unwrap_or_default().trim();
             let inline = !rest.is_empty() && !rest.starts_with('#');
             (text, text_line) = if inline {

@@ -205,7 +205,8 @@ impl Node {
         }
     }
 
-    /// A whole number, as kubectl reads it (YAML 1.1: `0644` and `0o644` are octal, `1_000` has a separator).
+    /// A whole number, as kubectl reads it (YAML 1.1: `0644` and `0o644` are octal, `1_000` has a
+    /// separator).
     pub(super) fn int(&self) -> Option<i64> {
         let Body::Plain(text) = &self.body else {
             return None;

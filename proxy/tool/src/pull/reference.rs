@@ -110,8 +110,8 @@ impl FromStr for Reference {
     }
 }
 
-/// A part of a repository's name: what the distribution specification allows, and a little more, but
-/// nothing that is no file's name.
+/// A part of a repository's name: what the distribution specification allows, and a little more,
+/// but nothing that is no file's name.
 fn is_part(part: &str) -> bool {
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     part.bytes().all(|b| letter(b) || b"._-".contains(&b))

@@ -1,7 +1,8 @@
 //! The rules and the kernel of this network namespace: [`install`], [`remove`], [`standing`].
 //!
 //! A change is one batch: it happens as a whole or not at all, so that there is no moment in which
-//! half of the rules stand. The socket is socket2's; netlink needs no address to send to the kernel.
+//! half of the rules stand. The socket is socket2's; netlink needs no address to send to the
+//! kernel.
 
 use std::{
     fmt,

@@ -2,8 +2,8 @@
 //! kernel runs one after another.
 //!
 //! An expression loads something into a register, compares it, or acts. The numbers are those of
-//! `linux/netfilter/nf_tables.h`; the expressions are those that `nft --debug=netlink` shows for the
-//! printed rules.
+//! `linux/netfilter/nf_tables.h`; the expressions are those that `nft --debug=netlink` shows for
+//! the printed rules.
 
 use super::{
     Chain, Cidr, Family, Match, Rule, Rules, TABLE, Verdict,
@@ -193,8 +193,8 @@ fn expressions(rule: &Rule) -> Vec<Expression> {
 
 fn condition(condition: &Match) -> Vec<Expression> {
     match condition {
-        // What the kernel keeps as a number of its own is compared in the machine's byte order, what
-        // is in packets in the network's.
+        // What the kernel keeps as a number of its own is compared in the machine's byte order,
+        // what is in packets in the network's.
         Match::Uid(uid) => meta(Meta::SocketUid, &uid.to_ne_bytes()),
         Match::Loopback => meta(Meta::OutInterface, &LOOPBACK.to_ne_bytes()),
         Match::Family(wanted) => family(*wanted),

@@ -1,4 +1,5 @@
-//! Policies that were built against version 0.2 of the contract: they load, see passages and edit replies.
+//! Policies that were built against version 0.2 of the contract: they load, see passages and edit
+//! replies.
 
 use super::*;
 

@@ -69,7 +69,7 @@ async fn credentials_and_the_body_are_seen_only_where_granted() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_the_instance_that_saw_the_request_and_it_may_answer() {
+async fn a_failure_is_reported_to_the_instance_that_saw_the_request_and_it_may_answer() {
     let failure = || {
         Arc::new(Failure {
             status: 502,

@@ -75,7 +75,7 @@ fn patched(from: &str, to: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_policy_for_another_version_is_told_to_be_rebuilt() {
+fn a_policy_for_another_version_is_refused_with_the_way_to_rebuild_it() {
     let bytes = patched("@0.3.0", "@0.9.0");
     let error = refused(Source {
         bytes,
@@ -83,10 +83,7 @@ fn a_policy_for_another_version_is_told_to_be_rebuilt() {
     })
     .to_string();
     assert!(error.contains("0.9.0"), "{error}");
-    assert!(
-        error.contains("rebuild it with outrigger-sdk 0.3"),
-        "{error}"
-    );
+    assert!(error.contains("rebuild it with outrigger-sdk 0.3"), "{error}");
 }
 
 #[test]
@@ -160,11 +157,11 @@ fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger-tool"));
     for compiler in [Compiler::InProcess, Compiler::Child(program)] {
         let loader = Loader::new(Options::default(), None, compiler, Host::none()).unwrap();
-        let error = loader.load(Source {
+        let loaded = loader.load(Source {
             bytes: with_a_tag(),
             ..source("{}")
         });
-        assert_eq!(error.err(), Some(LoadError::Proposals("exceptions".into())));
+        assert_eq!(loaded.err(), Some(LoadError::Proposals("exceptions".into())));
     }
     // It is said before that the file is no policy at all.
     let shared = b"\0asm\x01\0\0\0\x05\x04\x01\x03\x01\x01".to_vec();
@@ -173,8 +170,8 @@ fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
         ..source("{}")
     });
     assert_eq!(error, LoadError::Proposals("threads".into()));
-    let error = sandbox::introduced(&shared);
-    assert_eq!(error.err(), Some(LoadError::Proposals("threads".into())));
+    let error = sandbox::introduced(&shared).err();
+    assert_eq!(error, Some(LoadError::Proposals("threads".into())));
 }
 
 #[test]
@@ -261,7 +258,8 @@ fn a_child_compiles_with_the_same_outcome_with_and_without_a_cache() {
     assert!(matches!(error, Some(LoadError::Compile(_))), "{error:?}");
 }
 
-/// The file as a component with something in it that can't be snapshotted: a component in the component, with a module in it.
+/// The file as a component with something in it that can't be snapshotted: a component in the
+/// component, with a module in it.
 fn unsnapshottable() -> Vec<u8> {
     let mut component = wit_component::ComponentEncoder::default()
         .module(&file("unruly.wasm"))
@@ -284,8 +282,8 @@ async fn a_component_that_cannot_be_snapshotted_is_configured_in_each_instance_a
         })
     };
     let policy = load(r#"{"request":"echo_config","reply":"upper"}"#).unwrap();
-    let error = policy.info().not_snapshotted.clone().unwrap();
-    assert!(error.contains("nested components"), "{error}");
+    let reason = policy.info().not_snapshotted.clone().unwrap();
+    assert!(reason.contains("nested components"), "{reason}");
     for _ in 0..3 {
         let (instance, decision) = ask(&policy, "hi").await.1.unwrap();
         let config = r#"{"request":"echo_config","reply":"upper"}"#;

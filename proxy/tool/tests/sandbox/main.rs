@@ -1,8 +1,8 @@
 //! A policy that misbehaves in all its modes, in the real sandbox: what each comes to, and that
 //! nobody else notices.
 //!
-//! Needs `unruly.wasm` (tests/policies/unruly) in target/test-policies, where `plugins/build.sh --tests` puts it, or in the directory that
-//! OUTRIGGER_TEST_POLICIES names.
+//! Needs `unruly.wasm` (tests/policies/unruly) in target/test-policies, where `plugins/build.sh
+//! --tests` puts it, or in the directory that OUTRIGGER_TEST_POLICIES names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -127,9 +127,9 @@ fn delta(text: &str) -> Delta {
     }
 }
 
-type Asked = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
+type AfterRequest = (Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>);
 
-async fn ask(policy: &Policy, text: &str) -> Asked {
+async fn ask(policy: &Policy, text: &str) -> AfterRequest {
     policy.start().unwrap().on_request(call(text)).await
 }
 

@@ -71,7 +71,8 @@ pub(super) fn build_crate(folder: &Path) -> Result<String, String> {
     Ok(format!("{} ({} KiB)", out.display(), size.div_ceil(1024)))
 }
 
-/// A compiler that has the target: the usual one, with the target added where rustup can, or else one that is made.
+/// A compiler that has the target: the usual one, with the target added where rustup can, or else
+/// one that is made.
 fn compiler() -> Result<PathBuf, String> {
     let usual = || {
         let library =

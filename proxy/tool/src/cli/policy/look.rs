@@ -1,4 +1,5 @@
-//! `outrigger policy test` and `outrigger policy inspect`: a policy in the real sandbox, without a network.
+//! `outrigger policy test` and `outrigger policy inspect`: a policy in the real sandbox, without a
+//! network.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 

@@ -46,7 +46,8 @@ pub(super) enum Task {
         #[arg(long, value_name = "JSON")]
         policy_config: Option<String>,
     },
-    /// Makes a pair of keys: NAME.key, which signs and stays with you, and NAME.pub, for `policies.signers`.
+    /// Makes a pair of keys: NAME.key, which signs and stays with you, and NAME.pub, for
+    /// `policies.signers`.
     Keygen(sign::Keygen),
     /// Signs a policy: writes FILE.wasm.sig beside it.
     Sign(sign::Sign),

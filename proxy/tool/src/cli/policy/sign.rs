@@ -1,4 +1,5 @@
-//! `outrigger policy keygen`, `sign` and `verify`. Nothing that a secret key consists of is printed.
+//! `outrigger policy keygen`, `sign` and `verify`. Nothing that a secret key consists of is
+//! printed.
 
 use std::{
     fs::{self, OpenOptions},
@@ -40,8 +41,8 @@ pub(in crate::cli) struct Sign {
 pub(in crate::cli) struct Verify {
     /// The policy; its signature stands beside it as FILE.wasm.sig.
     wasm: PathBuf,
-    /// A public key's file, or `ed25519:…` itself. May be given several times: one of them must have
-    /// signed.
+    /// A public key's file, or `ed25519:…` itself. May be given several times: one of them must
+    /// have signed.
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<String>,
 }
