@@ -1,6 +1,6 @@
 //! `openai.chat`, as the embedded model writes it.
 
-use super::{asked::Asked, body::Events, id, now, quote};
+use super::{body::Events, id, now, quote, request::Asked};
 
 /// The whole reply.
 pub(super) fn whole(asked: &Asked) -> String {

@@ -2,9 +2,9 @@
 //! completion.
 
 use super::{
-    asked::{Asked, paced},
     body::Events,
     id, now, quote,
+    request::{Asked, paced},
 };
 
 /// The texts of all choices: every prompt's, as often as choices were requested.

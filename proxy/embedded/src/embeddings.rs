@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{asked::Asked, quote};
+use super::{quote, request::Asked};
 
 /// The dimensions where none are requested, and the most.
 const DIMENSIONS: u64 = 256;

@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    asked::{Asked, list},
     body::Events,
     id, quote,
+    request::{Asked, list},
 };
 
 /// The ends of the paths that it answers.

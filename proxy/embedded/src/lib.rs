@@ -26,7 +26,6 @@
 //!   percent-encoded.
 //! - **Embeddings** in which texts that share words lie close together.
 
-mod asked;
 mod body;
 mod chat;
 mod completions;
@@ -34,6 +33,7 @@ mod embeddings;
 mod gemini;
 mod instance;
 mod messages;
+mod request;
 mod responses;
 mod tools;
 
@@ -53,8 +53,8 @@ use serde_json::Value;
 pub use body::Body;
 
 use self::{
-    asked::{Asked, Invalid},
     body::Events,
+    request::{Asked, Invalid},
 };
 
 /// The largest request, in bytes.
@@ -117,7 +117,7 @@ where
         return refuse(shape, StatusCode::BAD_REQUEST, why);
     };
     let body = body.to_bytes();
-    let asked = match asked::read(shape, &body, whole_path) {
+    let asked = match request::read(shape, &body, whole_path) {
         Ok(asked) => asked,
         Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),
     };

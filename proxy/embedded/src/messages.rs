@@ -1,6 +1,6 @@
 //! `anthropic.messages`, as the embedded model writes it.
 
-use super::{asked::Asked, body::Events, id, quote};
+use super::{body::Events, id, quote, request::Asked};
 
 /// A signature that looks real to a client that only carries it.
 const SIGNATURE: &str = "ZW1iZWRkZWQtc2lnbmF0dXJl";

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{asked::Asked, body::Events, id, now, quote};
+use super::{body::Events, id, now, quote, request::Asked};
 
 /// One item of `output`: a list of them is the whole reply, and the plan of the streamed one.
 enum Item<'a> {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-mod later;
+mod gemini;
+mod inputs;
 mod replay;
 mod structured;
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    asked::{Invalid, list},
     instance::instance,
+    request::{Invalid, list},
 };
 
 /// One tool call.
