@@ -1,15 +1,15 @@
 //! `openai.chat`, as the embedded model writes it.
 
-use super::{body::Events, id, now, quote, request::Asked};
+use super::{body::Events, id, now, quote, request::Request};
 
 /// The whole reply.
-pub(super) fn whole(asked: &Asked) -> String {
-    let choices: Vec<_> = (0..asked.choices)
+pub(super) fn whole(request: &Request) -> String {
+    let choices: Vec<_> = (0..request.choices)
         .map(|index| {
             format!(
                 r#"{{"index":{index},"message":{},"logprobs":null,"finish_reason":"{}"}}"#,
-                message(asked),
-                finish(asked)
+                message(request),
+                finish(request)
             )
         })
         .collect();
@@ -17,23 +17,23 @@ pub(super) fn whole(asked: &Asked) -> String {
         r#"{{"id":"{}","object":"chat.completion","created":{},"model":{},"choices":[{}],"usage":{},"service_tier":"default","system_fingerprint":"fp_embedded"}}"#,
         id("chatcmpl-"),
         now(),
-        quote(&asked.model),
+        quote(&request.model),
         choices.join(","),
-        usage(asked)
+        usage(request)
     )
 }
 
-fn message(asked: &Asked) -> String {
-    let reasoning = asked.reasoning.as_ref().map_or_else(String::new, |text| {
+fn message(request: &Request) -> String {
+    let reasoning = request.reasoning.as_ref().map_or_else(String::new, |text| {
         format!(r#""reasoning_content":{},"#, quote(text))
     });
-    if asked.calls.is_empty() {
+    if request.calls.is_empty() {
         return format!(
             r#"{{"role":"assistant","content":{},{reasoning}"refusal":null,"annotations":[]}}"#,
-            quote(&asked.text)
+            quote(&request.text)
         );
     }
-    let calls: Vec<_> = asked
+    let calls: Vec<_> = request
         .calls
         .iter()
         .map(|call| {
@@ -52,27 +52,27 @@ fn message(asked: &Asked) -> String {
 }
 
 /// The same as events: choices take turns, as a provider's do.
-pub(super) fn stream(asked: &Asked) -> Events {
+pub(super) fn stream(request: &Request) -> Events {
     let mut events = Events::default();
     let head = format!(
         r#""id":"{}","object":"chat.completion.chunk","created":{},"model":{},"service_tier":"default","system_fingerprint":"fp_embedded""#,
         id("chatcmpl-"),
         now(),
-        quote(&asked.model)
+        quote(&request.model)
     );
-    let usage_slot = if asked.include_usage {
+    let usage_slot = if request.include_usage {
         r#","usage":null"#
     } else {
         ""
     };
     let mut each = |delta: &str, finish: &str| {
-        for index in 0..asked.choices {
+        for index in 0..request.choices {
             events.data(format_args!(
                 r#"{{{head},"choices":[{{"index":{index},"delta":{{{delta}}},"logprobs":null,"finish_reason":{finish}}}]{usage_slot}}}"#
             ));
         }
     };
-    let content = if asked.calls.is_empty() {
+    let content = if request.calls.is_empty() {
         r#""""#
     } else {
         "null"
@@ -81,10 +81,10 @@ pub(super) fn stream(asked: &Asked) -> Events {
         &format!(r#""role":"assistant","content":{content},"refusal":null"#),
         "null",
     );
-    for piece in asked.pieces(asked.reasoning.as_deref().unwrap_or_default()) {
+    for piece in request.pieces(request.reasoning.as_deref().unwrap_or_default()) {
         each(&format!(r#""reasoning_content":{}"#, quote(piece)), "null");
     }
-    for (index, call) in asked.calls.iter().enumerate() {
+    for (index, call) in request.calls.iter().enumerate() {
         let (id, name) = (&call.id, quote(&call.name));
         each(
             &format!(
@@ -92,7 +92,7 @@ pub(super) fn stream(asked: &Asked) -> Events {
             ),
             "null",
         );
-        for piece in asked.pieces(&call.arguments) {
+        for piece in request.pieces(&call.arguments) {
             let piece = quote(piece);
             each(
                 &format!(
@@ -102,35 +102,35 @@ pub(super) fn stream(asked: &Asked) -> Events {
             );
         }
     }
-    if asked.calls.is_empty() {
-        for piece in asked.pieces(&asked.text) {
+    if request.calls.is_empty() {
+        for piece in request.pieces(&request.text) {
             each(&format!(r#""content":{}"#, quote(piece)), "null");
         }
     }
-    each("", &format!(r#""{}""#, finish(asked)));
-    if asked.include_usage {
+    each("", &format!(r#""{}""#, finish(request)));
+    if request.include_usage {
         events.data(format_args!(
             r#"{{{head},"choices":[],"usage":{}}}"#,
-            usage(asked)
+            usage(request)
         ));
     }
     events.data(format_args!("[DONE]"));
     events
 }
 
-fn finish(asked: &Asked) -> &'static str {
-    if asked.calls.is_empty() {
+fn finish(request: &Request) -> &'static str {
+    if request.calls.is_empty() {
         "stop"
     } else {
         "tool_calls"
     }
 }
 
-fn usage(asked: &Asked) -> String {
-    let (input, output) = (asked.input_tokens, asked.output_tokens());
+fn usage(request: &Request) -> String {
+    let (input, output) = (request.input_tokens, request.output_tokens());
     format!(
         r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{},"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":{},"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#,
         input + output,
-        asked.reasoning_tokens()
+        request.reasoning_tokens()
     )
 }

@@ -4,30 +4,30 @@
 use super::{
     body::Events,
     id, now, quote,
-    request::{Asked, paced},
+    request::{Request, paced},
 };
 
 /// The texts of all choices: every prompt's, as often as choices were requested.
-fn texts(asked: &Asked) -> Vec<String> {
+fn texts(request: &Request) -> Vec<String> {
     let each = |text: &String| {
-        let text = paced(text, &asked.pace);
-        std::iter::repeat_n(text, usize::try_from(asked.choices).unwrap_or(1))
+        let text = paced(text, &request.pace);
+        std::iter::repeat_n(text, usize::try_from(request.choices).unwrap_or(1))
     };
-    asked.inputs.iter().flat_map(each).collect()
+    request.inputs.iter().flat_map(each).collect()
 }
 
-fn head(asked: &Asked) -> String {
+fn head(request: &Request) -> String {
     format!(
         r#""id":"{}","object":"text_completion","created":{},"model":{},"system_fingerprint":"fp_embedded""#,
         id("cmpl-"),
         now(),
-        quote(&asked.model)
+        quote(&request.model)
     )
 }
 
 /// The whole reply.
-pub(super) fn whole(asked: &Asked) -> String {
-    let texts = texts(asked);
+pub(super) fn whole(request: &Request) -> String {
+    let texts = texts(request);
     let choices: Vec<_> = texts
         .iter()
         .enumerate()
@@ -40,16 +40,16 @@ pub(super) fn whole(asked: &Asked) -> String {
         .collect();
     format!(
         r#"{{{},"choices":[{}],"usage":{}}}"#,
-        head(asked),
+        head(request),
         choices.join(","),
-        usage(asked, &texts)
+        usage(request, &texts)
     )
 }
 
 /// The same as events.
-pub(super) fn stream(asked: &Asked) -> Events {
-    let (mut events, head, texts) = (Events::default(), head(asked), texts(asked));
-    let usage_slot = if asked.include_usage {
+pub(super) fn stream(request: &Request) -> Events {
+    let (mut events, head, texts) = (Events::default(), head(request), texts(request));
+    let usage_slot = if request.include_usage {
         r#","usage":null"#
     } else {
         ""
@@ -61,24 +61,24 @@ pub(super) fn stream(asked: &Asked) -> Events {
         ));
     };
     for (index, text) in texts.iter().enumerate() {
-        for text in asked.pieces(text) {
+        for text in request.pieces(text) {
             piece(index, text, "null");
         }
         piece(index, "", r#""stop""#);
     }
-    if asked.include_usage {
+    if request.include_usage {
         events.data(format_args!(
             r#"{{{head},"choices":[],"usage":{}}}"#,
-            usage(asked, &texts)
+            usage(request, &texts)
         ));
     }
     events.data(format_args!("[DONE]"));
     events
 }
 
-fn usage(asked: &Asked, texts: &[String]) -> String {
+fn usage(request: &Request, texts: &[String]) -> String {
     let output: u64 = texts.iter().map(|text| text.len().div_ceil(4) as u64).sum();
-    let input = asked.input_tokens;
+    let input = request.input_tokens;
     format!(
         r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{}}}"#,
         input + output

@@ -3,18 +3,18 @@
 
 use serde_json::Value;
 
-use super::{quote, request::Asked};
+use super::{quote, request::Request};
 
 /// The dimensions where none are requested, and the most.
 const DIMENSIONS: u64 = 256;
 const MOST: u64 = 4096;
 
 /// The whole reply.
-pub(super) fn whole(asked: &Asked) -> String {
-    let dimensions = asked.raw.get("dimensions").and_then(Value::as_u64);
+pub(super) fn whole(request: &Request) -> String {
+    let dimensions = request.raw.get("dimensions").and_then(Value::as_u64);
     let dimensions = dimensions.unwrap_or(DIMENSIONS).clamp(1, MOST) as usize;
-    let packed = asked.raw.get("encoding_format").and_then(Value::as_str) == Some("base64");
-    let data: Vec<_> = asked
+    let packed = request.raw.get("encoding_format").and_then(Value::as_str) == Some("base64");
+    let data: Vec<_> = request
         .inputs
         .iter()
         .enumerate()
@@ -30,11 +30,11 @@ pub(super) fn whole(asked: &Asked) -> String {
             format!(r#"{{"object":"embedding","index":{index},"embedding":{written}}}"#)
         })
         .collect();
-    let tokens = asked.input_tokens;
+    let tokens = request.input_tokens;
     format!(
         r#"{{"object":"list","data":[{}],"model":{},"usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#,
         data.join(","),
-        quote(&asked.model)
+        quote(&request.model)
     )
 }
 

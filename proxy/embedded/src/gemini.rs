@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     body::Events,
     id, quote,
-    request::{Asked, list},
+    request::{Request, list},
 };
 
 /// The ends of the paths that it answers.
@@ -120,64 +120,69 @@ fn snake(name: &str) -> String {
 }
 
 /// The whole reply.
-pub(super) fn whole(asked: &Asked) -> String {
+pub(super) fn whole(request: &Request) -> String {
     let mut parts = Vec::new();
-    if let Some(reasoning) = &asked.reasoning {
+    if let Some(reasoning) = &request.reasoning {
         parts.push(text(reasoning, true));
     }
-    if asked.calls.is_empty() {
-        parts.push(text(&asked.text, false));
+    if request.calls.is_empty() {
+        parts.push(text(&request.text, false));
     }
-    parts.extend(calls(asked));
-    let candidates: Vec<_> = (0..asked.choices)
+    parts.extend(calls(request));
+    let candidates: Vec<_> = (0..request.choices)
         .map(|index| candidate(index, &parts.join(","), true))
         .collect();
-    chunk(asked, &id("r-"), &candidates.join(","), Some(usage(asked)))
+    chunk(
+        request,
+        &id("r-"),
+        &candidates.join(","),
+        Some(usage(request)),
+    )
 }
 
 /// The same as events.
-pub(super) fn stream(asked: &Asked) -> Events {
+pub(super) fn stream(request: &Request) -> Events {
     let mut events = Events::default();
-    for chunk in chunks(asked) {
+    for chunk in chunks(request) {
         events.data(format_args!("{chunk}"));
     }
     events
 }
 
 /// The same as one array.
-pub(super) fn listed(asked: &Asked) -> String {
-    format!("[{}]", chunks(asked).join(",\r\n"))
+pub(super) fn listed(request: &Request) -> String {
+    format!("[{}]", chunks(request).join(",\r\n"))
 }
 
 /// Candidates take turns; every chunk reports the usage so far, as the API's do.
-fn chunks(asked: &Asked) -> Vec<String> {
+fn chunks(request: &Request) -> Vec<String> {
     let id = id("r-");
     let mut pieces: Vec<String> = Vec::new();
-    let thoughts = asked.pieces(asked.reasoning.as_deref().unwrap_or_default());
+    let thoughts = request.pieces(request.reasoning.as_deref().unwrap_or_default());
     pieces.extend(thoughts.into_iter().map(|piece| text(piece, true)));
-    if asked.calls.is_empty() {
-        let said = asked.pieces(&asked.text);
+    if request.calls.is_empty() {
+        let said = request.pieces(&request.text);
         pieces.extend(said.into_iter().map(|piece| text(piece, false)));
     }
-    pieces.extend(calls(asked));
+    pieces.extend(calls(request));
     pieces.push(text("", false));
     let last = pieces.len() - 1;
     let mut chunks = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
-        for index in 0..asked.choices {
+        for index in 0..request.choices {
             let ends = at == last;
-            let told = match ends {
-                true => usage(asked),
+            let usage = match ends {
+                true => usage(request),
                 false => format!(
                     r#"{{"promptTokenCount":{0},"totalTokenCount":{0}}}"#,
-                    asked.input_tokens
+                    request.input_tokens
                 ),
             };
             chunks.push(chunk(
-                asked,
+                request,
                 &id,
                 &candidate(index, piece, ends),
-                Some(told),
+                Some(usage),
             ));
         }
     }
@@ -189,8 +194,8 @@ fn text(text: &str, thought: bool) -> String {
     format!(r#"{{"text":{}{thought}}}"#, quote(text))
 }
 
-fn calls(asked: &Asked) -> impl Iterator<Item = String> {
-    asked.calls.iter().map(|call| {
+fn calls(request: &Request) -> impl Iterator<Item = String> {
+    request.calls.iter().map(|call| {
         format!(
             r#"{{"functionCall":{{"name":{},"args":{}}}}}"#,
             quote(&call.name),
@@ -208,23 +213,23 @@ fn candidate(index: u64, parts: &str, ends: bool) -> String {
     format!(r#"{{"content":{{"parts":[{parts}],"role":"model"}}{finish},"index":{index}}}"#)
 }
 
-fn chunk(asked: &Asked, id: &str, candidates: &str, usage: Option<String>) -> String {
+fn chunk(request: &Request, id: &str, candidates: &str, usage: Option<String>) -> String {
     let usage = usage.map_or_else(String::new, |usage| format!(r#","usageMetadata":{usage}"#));
     format!(
         r#"{{"candidates":[{candidates}]{usage},"modelVersion":{},"responseId":"{id}"}}"#,
-        quote(&asked.model)
+        quote(&request.model)
     )
 }
 
-fn usage(asked: &Asked) -> String {
-    let (input, output) = (asked.input_tokens, asked.output_tokens());
-    let thoughts = asked.reasoning_tokens();
-    let told = match thoughts {
+fn usage(request: &Request) -> String {
+    let (input, output) = (request.input_tokens, request.output_tokens());
+    let thoughts = request.reasoning_tokens();
+    let thoughts_count = match thoughts {
         0 => String::new(),
         _ => format!(r#","thoughtsTokenCount":{thoughts}"#),
     };
     format!(
-        r#"{{"promptTokenCount":{input},"candidatesTokenCount":{},"totalTokenCount":{}{told}}}"#,
+        r#"{{"promptTokenCount":{input},"candidatesTokenCount":{},"totalTokenCount":{}{thoughts_count}}}"#,
         output - thoughts,
         input + output
     )

@@ -46,7 +46,7 @@ use std::{
 
 use bytes::Bytes;
 use dialect::{Dialect, answer as own};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
@@ -54,7 +54,7 @@ pub use body::Body;
 
 use self::{
     body::Events,
-    request::{Asked, Invalid},
+    request::{Invalid, Request},
 };
 
 /// The largest request, in bytes.
@@ -73,7 +73,7 @@ enum Shape {
 
 /// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own
 /// error.
-pub async fn answer<B>(request: Request<B>) -> Response<Body>
+pub async fn answer<B>(request: http::Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
 {
@@ -117,47 +117,47 @@ where
         return refuse(shape, StatusCode::BAD_REQUEST, why);
     };
     let body = body.to_bytes();
-    let asked = match request::read(shape, &body, whole_path) {
-        Ok(asked) => asked,
+    let request = match request::read(shape, &body, whole_path) {
+        Ok(request) => request,
         Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),
     };
     if path.ends_with("/count_tokens") {
         return json(
             StatusCode::OK,
-            format!(r#"{{"input_tokens":{}}}"#, asked.input_tokens),
+            format!(r#"{{"input_tokens":{}}}"#, request.input_tokens),
         );
     }
     if path.ends_with(":countTokens") {
         return json(
             StatusCode::OK,
-            format!(r#"{{"totalTokens":{}}}"#, asked.input_tokens),
+            format!(r#"{{"totalTokens":{}}}"#, request.input_tokens),
         );
     }
-    if asked.pace.first > Duration::ZERO {
-        tokio::time::sleep(asked.pace.first).await;
+    if request.pace.first > Duration::ZERO {
+        tokio::time::sleep(request.pace.first).await;
     }
-    if let Some(status) = asked.pace.status {
+    if let Some(status) = request.pace.status {
         return refuse(
             shape,
             status,
-            "the request asked the embedded model for this error",
+            "the request demands this error of the embedded model",
         );
     }
-    match (shape, asked.stream) {
-        (Shape::Chat, false) => json(StatusCode::OK, chat::whole(&asked)),
-        (Shape::Chat, true) => events(chat::stream(&asked), &asked),
-        (Shape::Responses, false) => json(StatusCode::OK, responses::whole(&asked)),
-        (Shape::Responses, true) => events(responses::stream(&asked), &asked),
-        (Shape::Messages, false) => json(StatusCode::OK, messages::whole(&asked)),
-        (Shape::Messages, true) => events(messages::stream(&asked), &asked),
-        (Shape::Completions, false) => json(StatusCode::OK, completions::whole(&asked)),
-        (Shape::Completions, true) => events(completions::stream(&asked), &asked),
-        (Shape::Embeddings, _) => json(StatusCode::OK, embeddings::whole(&asked)),
+    match (shape, request.stream) {
+        (Shape::Chat, false) => json(StatusCode::OK, chat::whole(&request)),
+        (Shape::Chat, true) => events(chat::stream(&request), &request),
+        (Shape::Responses, false) => json(StatusCode::OK, responses::whole(&request)),
+        (Shape::Responses, true) => events(responses::stream(&request), &request),
+        (Shape::Messages, false) => json(StatusCode::OK, messages::whole(&request)),
+        (Shape::Messages, true) => events(messages::stream(&request), &request),
+        (Shape::Completions, false) => json(StatusCode::OK, completions::whole(&request)),
+        (Shape::Completions, true) => events(completions::stream(&request), &request),
+        (Shape::Embeddings, _) => json(StatusCode::OK, embeddings::whole(&request)),
         (Shape::Gemini, false) if path.ends_with(":streamGenerateContent") => {
-            json(StatusCode::OK, gemini::listed(&asked))
+            json(StatusCode::OK, gemini::listed(&request))
         }
-        (Shape::Gemini, false) => json(StatusCode::OK, gemini::whole(&asked)),
-        (Shape::Gemini, true) => events(gemini::stream(&asked), &asked),
+        (Shape::Gemini, false) => json(StatusCode::OK, gemini::whole(&request)),
+        (Shape::Gemini, true) => events(gemini::stream(&request), &request),
     }
 }
 
@@ -233,9 +233,9 @@ fn json(status: StatusCode, body: String) -> Response<Body> {
     dressed(response, HeaderValue::from_static("application/json"))
 }
 
-fn events(events: Events, asked: &Asked) -> Response<Body> {
+fn events(events: Events, request: &Request) -> Response<Body> {
     let mut response = dressed(
-        Response::new(Body::events(events, asked.pace.delay)),
+        Response::new(Body::events(events, request.pace.delay)),
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
     let cache = HeaderValue::from_static("no-cache");

@@ -1,26 +1,26 @@
 //! `anthropic.messages`, as the embedded model writes it.
 
-use super::{body::Events, id, quote, request::Asked};
+use super::{body::Events, id, quote, request::Request};
 
 /// A signature that looks real to a client that only carries it.
 const SIGNATURE: &str = "ZW1iZWRkZWQtc2lnbmF0dXJl";
 
 /// The whole reply.
-pub(super) fn whole(asked: &Asked) -> String {
+pub(super) fn whole(request: &Request) -> String {
     let mut blocks = Vec::new();
-    if let Some(reasoning) = &asked.reasoning {
+    if let Some(reasoning) = &request.reasoning {
         blocks.push(format!(
             r#"{{"type":"thinking","thinking":{},"signature":"{SIGNATURE}"}}"#,
             quote(reasoning)
         ));
     }
-    if asked.calls.is_empty() {
+    if request.calls.is_empty() {
         blocks.push(format!(
             r#"{{"type":"text","text":{}}}"#,
-            quote(&asked.text)
+            quote(&request.text)
         ));
     }
-    for call in &asked.calls {
+    for call in &request.calls {
         blocks.push(format!(
             r#"{{"type":"tool_use","id":"{}","name":{},"input":{}}}"#,
             call.id,
@@ -29,30 +29,30 @@ pub(super) fn whole(asked: &Asked) -> String {
         ));
     }
     message(
-        asked,
+        request,
         &blocks.join(","),
-        &format!(r#""{}""#, stop(asked)),
-        asked.output_tokens(),
+        &format!(r#""{}""#, stop(request)),
+        request.output_tokens(),
     )
 }
 
-fn message(asked: &Asked, content: &str, stop: &str, output: u64) -> String {
+fn message(request: &Request, content: &str, stop: &str, output: u64) -> String {
     format!(
         r#"{{"id":"{}","type":"message","role":"assistant","model":{},"content":[{content}],"stop_reason":{stop},"stop_sequence":null,"usage":{{"input_tokens":{},"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":{output},"service_tier":"standard"}}}}"#,
         id("msg_"),
-        quote(&asked.model),
-        asked.input_tokens
+        quote(&request.model),
+        request.input_tokens
     )
 }
 
 /// The same as events.
-pub(super) fn stream(asked: &Asked) -> Events {
+pub(super) fn stream(request: &Request) -> Events {
     let mut events = Events::default();
     events.named(
         "message_start",
         format_args!(
             r#"{{"type":"message_start","message":{}}}"#,
-            message(asked, "", "null", 1)
+            message(request, "", "null", 1)
         ),
     );
     let mut index = 0;
@@ -79,12 +79,12 @@ pub(super) fn stream(asked: &Asked) -> Events {
         index += 1;
     };
     let deltas = |kind: &str, field: &str, text: &str| -> Vec<String> {
-        let pieces = asked.pieces(text).into_iter();
+        let pieces = request.pieces(text).into_iter();
         pieces
             .map(|piece| format!(r#"{{"type":"{kind}","{field}":{}}}"#, quote(piece)))
             .collect()
     };
-    if let Some(reasoning) = &asked.reasoning {
+    if let Some(reasoning) = &request.reasoning {
         let mut thinking = deltas("thinking_delta", "thinking", reasoning);
         thinking.push(format!(
             r#"{{"type":"signature_delta","signature":"{SIGNATURE}"}}"#
@@ -94,11 +94,11 @@ pub(super) fn stream(asked: &Asked) -> Events {
             thinking,
         );
     }
-    if asked.calls.is_empty() {
-        let text = deltas("text_delta", "text", &asked.text);
+    if request.calls.is_empty() {
+        let text = deltas("text_delta", "text", &request.text);
         block(r#"{"type":"text","text":""}"#.into(), text);
     }
-    for call in &asked.calls {
+    for call in &request.calls {
         let name = quote(&call.name);
         block(
             format!(
@@ -112,16 +112,16 @@ pub(super) fn stream(asked: &Asked) -> Events {
         "message_delta",
         format_args!(
             r#"{{"type":"message_delta","delta":{{"stop_reason":"{}","stop_sequence":null}},"usage":{{"output_tokens":{}}}}}"#,
-            stop(asked),
-            asked.output_tokens()
+            stop(request),
+            request.output_tokens()
         ),
     );
     events.named("message_stop", format_args!(r#"{{"type":"message_stop"}}"#));
     events
 }
 
-fn stop(asked: &Asked) -> &'static str {
-    if asked.calls.is_empty() {
+fn stop(request: &Request) -> &'static str {
+    if request.calls.is_empty() {
         "end_turn"
     } else {
         "tool_use"

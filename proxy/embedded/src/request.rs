@@ -26,7 +26,7 @@ const IMAGE_TOKENS: u64 = 85;
 
 /// A request, understood.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct Request {
     /// The model's name without its query.
     pub(super) model: String,
     pub(super) stream: bool,
@@ -65,7 +65,7 @@ pub(super) struct Pace {
 /// The fault of a request, for the person who sent it.
 pub(super) struct Invalid(pub(super) String);
 
-impl Asked {
+impl Request {
     /// Cuts `text` into what each event of a stream carries.
     pub(super) fn pieces<'a>(&self, text: &'a str) -> Vec<&'a str> {
         let least = |most: usize| text.len().div_ceil(most);
@@ -118,7 +118,7 @@ impl Asked {
 }
 
 /// Reads a request.
-pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Invalid> {
+pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Request, Invalid> {
     let invalid = |why: &str| Err(Invalid(why.into()));
     let mut raw = match serde_json::from_slice(body) {
         Ok(Value::Object(raw)) => raw,
@@ -151,7 +151,7 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Inval
         Shape::Completions => raw.get("prompt"),
         Shape::Chat | Shape::Messages | Shape::Gemini => raw.get("messages"),
     };
-    let mut heard = Heard::default();
+    let mut conversation = Conversation::default();
     let mut inputs = Vec::new();
     match said {
         _ if matches!(shape, Shape::Completions | Shape::Embeddings) => {
@@ -159,10 +159,14 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Inval
             if inputs.is_empty() {
                 return invalid("`prompt` or `input` is missing; send text or a list of texts");
             }
-            inputs.iter().for_each(|text| heard.message("user", text));
+            inputs
+                .iter()
+                .for_each(|text| conversation.message("user", text));
         }
-        Some(Value::String(text)) if shape == Shape::Responses => heard.message("user", text),
-        Some(Value::Array(items)) => items.iter().for_each(|item| heard.item(item)),
+        Some(Value::String(text)) if shape == Shape::Responses => {
+            conversation.message("user", text)
+        }
+        Some(Value::Array(items)) => items.iter().for_each(|item| conversation.item(item)),
         _ if shape == Shape::Responses => {
             return invalid("`input` is missing; send text or a list of items");
         }
@@ -173,17 +177,17 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Asked, Inval
     if !(1..=MOST_CHOICES).contains(&choices) {
         return invalid("`n` must be between 1 and 16");
     }
-    let calls = calls(&raw, &heard.text, heard.from_user);
-    let text = match structured(&raw, &heard.text)? {
+    let calls = calls(&raw, &conversation.text, conversation.from_user);
+    let text = match structured(&raw, &conversation.text)? {
         Some(text) => text,
-        None => paced(&heard.text, &pace),
+        None => paced(&conversation.text, &pace),
     };
-    let reasoning = reasons(shape, &raw).then(|| format!("I was told: {}", heard.text));
-    let images = heard.images * IMAGE_TOKENS;
+    let reasoning = reasons(shape, &raw).then(|| format!("I was told: {}", conversation.text));
+    let images = conversation.images * IMAGE_TOKENS;
     // Everything else that is text in the request counts as well: system prompts, tools, the
     // history.
-    let input_tokens = estimate(heard.bytes + counted(&raw, shape)) + images;
-    Ok(Asked {
+    let input_tokens = estimate(conversation.bytes + counted(&raw, shape)) + images;
+    Ok(Request {
         model,
         stream: streams,
         inputs,
@@ -219,7 +223,7 @@ fn several(said: Option<&Value>) -> Vec<String> {
 
 /// The texts that were collected, message by message; the last one counts.
 #[derive(Default)]
-struct Heard {
+struct Conversation {
     /// Text of the last message that was not the model's own.
     text: String,
     /// True if that message was the user's rather than a tool's.
@@ -229,7 +233,7 @@ struct Heard {
     bytes: usize,
 }
 
-impl Heard {
+impl Conversation {
     fn message(&mut self, role: &str, text: &str) {
         self.bytes += text.len();
         if matches!(role, "user" | "tool" | "function") {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{body::Events, id, now, quote, request::Asked};
+use super::{body::Events, id, now, quote, request::Request};
 
 /// One item of `output`: a list of them is the whole reply, and the plan of the streamed one.
 enum Item<'a> {
@@ -22,21 +22,21 @@ enum Item<'a> {
     },
 }
 
-fn items(asked: &Asked) -> Vec<Item<'_>> {
+fn items(request: &Request) -> Vec<Item<'_>> {
     let mut items = Vec::new();
-    if let Some(text) = &asked.reasoning {
+    if let Some(text) = &request.reasoning {
         items.push(Item::Reasoning {
             id: id("rs_"),
             text,
         });
     }
-    if asked.calls.is_empty() {
+    if request.calls.is_empty() {
         items.push(Item::Message {
             id: id("msg_"),
-            text: &asked.text,
+            text: &request.text,
         });
     }
-    items.extend(asked.calls.iter().map(|call| Item::Call {
+    items.extend(request.calls.iter().map(|call| Item::Call {
         id: id("fc_"),
         call_id: &call.id,
         name: quote(&call.name),
@@ -104,20 +104,20 @@ fn summary(text: &str) -> String {
 }
 
 /// The whole reply.
-pub(super) fn whole(asked: &Asked) -> String {
-    let done: Vec<_> = items(asked).iter().map(Item::done).collect();
+pub(super) fn whole(request: &Request) -> String {
+    let done: Vec<_> = items(request).iter().map(Item::done).collect();
     response(
-        asked,
+        request,
         &id("resp_"),
         now(),
         "completed",
         &done.join(","),
-        &usage(asked),
+        &usage(request),
     )
 }
 
 fn response(
-    asked: &Asked,
+    request: &Request,
     id: &str,
     created: u64,
     status: &str,
@@ -126,16 +126,16 @@ fn response(
 ) -> String {
     format!(
         r#"{{"id":"{id}","object":"response","created_at":{created},"status":"{status}","background":false,"error":null,"incomplete_details":null,"instructions":{},"max_output_tokens":{},"max_tool_calls":null,"model":{},"output":[{output}],"parallel_tool_calls":true,"previous_response_id":{},"prompt_cache_key":null,"reasoning":{},"safety_identifier":null,"service_tier":"default","store":{},"temperature":1.0,"text":{{"format":{{"type":"text"}},"verbosity":"medium"}},"tool_choice":{},"tools":{},"top_logprobs":0,"top_p":1.0,"truncation":"disabled","usage":{usage},"user":{},"metadata":{}}}"#,
-        asked.repeat("instructions", "null"),
-        asked.repeat("max_output_tokens", "null"),
-        quote(&asked.model),
-        asked.repeat("previous_response_id", "null"),
-        asked.repeat("reasoning", r#"{"effort":null,"summary":null}"#),
-        asked.repeat("store", "true"),
-        asked.repeat("tool_choice", r#""auto""#),
-        asked.repeat("tools", "[]"),
-        asked.repeat("user", "null"),
-        asked.repeat("metadata", "{}"),
+        request.repeat("instructions", "null"),
+        request.repeat("max_output_tokens", "null"),
+        quote(&request.model),
+        request.repeat("previous_response_id", "null"),
+        request.repeat("reasoning", r#"{"effort":null,"summary":null}"#),
+        request.repeat("store", "true"),
+        request.repeat("tool_choice", r#""auto""#),
+        request.repeat("tools", "[]"),
+        request.repeat("user", "null"),
+        request.repeat("metadata", "{}"),
     )
 }
 
@@ -157,27 +157,27 @@ impl Numbered {
 }
 
 /// The same as events.
-pub(super) fn stream(asked: &Asked) -> Events {
+pub(super) fn stream(request: &Request) -> Events {
     let (response_id, created) = (id("resp_"), now());
     let mut out = Numbered {
         events: Events::default(),
         next: 0,
     };
-    let begun = response(asked, &response_id, created, "in_progress", "", "null");
+    let begun = response(request, &response_id, created, "in_progress", "", "null");
     out.add("response.created", format_args!(r#""response":{begun}"#));
     out.add(
         "response.in_progress",
         format_args!(r#""response":{begun}"#),
     );
-    let items = items(asked);
+    let items = items(request);
     for (index, item) in items.iter().enumerate() {
         out.add(
             "response.output_item.added",
             format_args!(r#""output_index":{index},"item":{}"#, item.begun()),
         );
         match item {
-            Item::Reasoning { id, text } => reasoning(&mut out, asked, id, index, text),
-            Item::Message { id, text } => message(&mut out, asked, id, index, text),
+            Item::Reasoning { id, text } => reasoning(&mut out, request, id, index, text),
+            Item::Message { id, text } => message(&mut out, request, id, index, text),
             Item::Call {
                 id,
                 name,
@@ -185,7 +185,7 @@ pub(super) fn stream(asked: &Asked) -> Events {
                 ..
             } => {
                 let at = format!(r#""item_id":"{id}","output_index":{index}"#);
-                for piece in asked.pieces(arguments) {
+                for piece in request.pieces(arguments) {
                     out.add(
                         "response.function_call_arguments.delta",
                         format_args!(r#"{at},"delta":{}"#, quote(piece)),
@@ -204,25 +204,25 @@ pub(super) fn stream(asked: &Asked) -> Events {
     }
     let done: Vec<_> = items.iter().map(Item::done).collect();
     let done = response(
-        asked,
+        request,
         &response_id,
         created,
         "completed",
         &done.join(","),
-        &usage(asked),
+        &usage(request),
     );
     out.add("response.completed", format_args!(r#""response":{done}"#));
     out.events
 }
 
-fn message(out: &mut Numbered, asked: &Asked, id: &str, index: usize, text: &str) {
+fn message(out: &mut Numbered, request: &Request, id: &str, index: usize, text: &str) {
     let at = format!(r#""item_id":"{id}","output_index":{index},"content_index":0"#);
     let part = output_text("");
     out.add(
         "response.content_part.added",
         format_args!(r#"{at},"part":{part}"#),
     );
-    for piece in asked.pieces(text) {
+    for piece in request.pieces(text) {
         let piece = quote(piece);
         out.add(
             "response.output_text.delta",
@@ -240,14 +240,14 @@ fn message(out: &mut Numbered, asked: &Asked, id: &str, index: usize, text: &str
     );
 }
 
-fn reasoning(out: &mut Numbered, asked: &Asked, id: &str, index: usize, text: &str) {
+fn reasoning(out: &mut Numbered, request: &Request, id: &str, index: usize, text: &str) {
     let at = format!(r#""item_id":"{id}","output_index":{index},"summary_index":0"#);
     let part = summary("");
     out.add(
         "response.reasoning_summary_part.added",
         format_args!(r#"{at},"part":{part}"#),
     );
-    for piece in asked.pieces(text) {
+    for piece in request.pieces(text) {
         out.add(
             "response.reasoning_summary_text.delta",
             format_args!(r#"{at},"delta":{}"#, quote(piece)),
@@ -264,11 +264,11 @@ fn reasoning(out: &mut Numbered, asked: &Asked, id: &str, index: usize, text: &s
     );
 }
 
-fn usage(asked: &Asked) -> String {
-    let (input, output) = (asked.input_tokens, asked.output_tokens());
+fn usage(request: &Request) -> String {
+    let (input, output) = (request.input_tokens, request.output_tokens());
     format!(
         r#"{{"input_tokens":{input},"input_tokens_details":{{"cached_tokens":0,"cache_write_tokens":0}},"output_tokens":{output},"output_tokens_details":{{"reasoning_tokens":{}}},"total_tokens":{}}}"#,
-        asked.reasoning_tokens(),
+        request.reasoning_tokens(),
         input + output
     )
 }

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use http::Request;
 use http_body_util::{Empty, Full};
 use serde_json::{Value, json};
 
@@ -16,11 +17,11 @@ const DIALECTS: [(&str, &str); 3] = [
     ("/v1/messages", "messages"),
 ];
 
-async fn ask(path: &str, body: &Value) -> (StatusCode, String) {
-    ask_raw(path, body.to_string()).await
+async fn send(path: &str, body: &Value) -> (StatusCode, String) {
+    send_raw(path, body.to_string()).await
 }
 
-async fn ask_raw(path: &str, body: impl Into<Bytes>) -> (StatusCode, String) {
+async fn send_raw(path: &str, body: impl Into<Bytes>) -> (StatusCode, String) {
     let request = Request::post(path).body(Full::new(body.into())).unwrap();
     let reply = answer(request).await;
     let status = reply.status();
@@ -29,7 +30,7 @@ async fn ask_raw(path: &str, body: impl Into<Bytes>) -> (StatusCode, String) {
 }
 
 async fn whole(path: &str, body: &Value) -> Value {
-    let (status, text) = ask(path, body).await;
+    let (status, text) = send(path, body).await;
     assert_eq!(status, 200, "{text}");
     serde_json::from_str(&text).unwrap()
 }
@@ -37,7 +38,7 @@ async fn whole(path: &str, body: &Value) -> Value {
 /// The events' data; each must be JSON, but `[DONE]`, and named by its type where it has a name.
 async fn events(path: &str, mut body: Value) -> Vec<Value> {
     body["stream"] = true.into();
-    let (status, text) = ask(path, &body).await;
+    let (status, text) = send(path, &body).await;
     assert_eq!(status, 200, "{text}");
     assert!(text.ends_with("\n\n"));
     let mut all = Vec::new();
@@ -93,7 +94,7 @@ async fn what_the_user_said_last_comes_back_verbatim_whole_and_streamed() {
 }
 
 #[tokio::test]
-async fn parts_tool_results_and_earlier_messages_are_told_apart() {
+async fn parts_tool_results_and_earlier_messages_are_distinguished() {
     let chat = json!({"model": "m", "messages": [
         {"role": "system", "content": "system"},
         {"role": "user", "content": "first"},
@@ -186,7 +187,7 @@ async fn a_tool_is_called_when_the_user_names_it_or_the_request_forces_it() {
 }
 
 #[tokio::test]
-async fn every_choice_is_answered_and_usage_comes_where_it_was_asked_for() {
+async fn every_choice_is_answered_and_usage_comes_where_it_was_requested() {
     let mut body = said(DIALECTS[0].0, "a few words for two choices");
     body["n"] = 2.into();
     let reply = whole(DIALECTS[0].0, &body).await;
@@ -215,7 +216,7 @@ async fn every_choice_is_answered_and_usage_comes_where_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn reasoning_comes_when_it_is_asked_for() {
+async fn reasoning_comes_when_it_is_requested() {
     let thought = "I was told: think about it";
     for (path, field, value, streamed, whole_at) in [
         (
@@ -289,9 +290,9 @@ async fn the_models_query_sets_the_pace() {
     assert_eq!(started.elapsed(), Duration::from_millis(50 + 103 * 5));
 
     body["model"] = "echo?status=529".into();
-    assert_eq!(ask(DIALECTS[0].0, &body).await.0, 529);
+    assert_eq!(send(DIALECTS[0].0, &body).await.0, 529);
     body["model"] = "echo?speed=9".into();
-    assert_eq!(ask(DIALECTS[0].0, &body).await.0, 400);
+    assert_eq!(send(DIALECTS[0].0, &body).await.0, 400);
 }
 
 #[tokio::test]
@@ -316,7 +317,7 @@ async fn what_can_not_be_answered_is_refused_in_the_dialects_shape() {
             r#"{"model":"m","messages":3}"#,
             &no_choice.to_string(),
         ] {
-            let (status, text) = ask_raw(path, bad.to_owned()).await;
+            let (status, text) = send_raw(path, bad.to_owned()).await;
             assert_eq!(status, 400, "{path} {bad}");
             let error: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(
@@ -326,13 +327,13 @@ async fn what_can_not_be_answered_is_refused_in_the_dialects_shape() {
             assert_eq!(error["type"] == "error", path == "/v1/messages");
         }
     }
-    assert_eq!(ask_raw("/v1/audio/speech", "{}").await.0, 404);
+    assert_eq!(send_raw("/v1/audio/speech", "{}").await.0, 404);
     let get = Request::get("/v1/messages").body(Empty::new()).unwrap();
     assert_eq!(answer(get).await.status(), 405);
 }
 
 #[tokio::test]
-async fn models_and_token_counts_are_told() {
+async fn models_and_token_counts_are_reported() {
     let get = |path: &str, version: Option<&str>| {
         let mut request = Request::get(path);
         if let Some(version) = version {

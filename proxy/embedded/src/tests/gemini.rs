@@ -5,19 +5,19 @@ use super::*;
 const GEMINI: &str = "/v1beta/models/any:generateContent";
 const GEMINI_STREAM: &str = "/v1beta/models/any:streamGenerateContent?alt=sse";
 
-fn told(text: &str) -> Value {
+fn user_turn(text: &str) -> Value {
     json!({"contents": [{"role": "model", "parts": [{"text": "before"}]}, {"role": "user", "parts": [{"text": text}]}]})
 }
 
 #[tokio::test]
 async fn gemini_is_answered_whole_as_events_and_as_one_array() {
-    let reply = whole(GEMINI, &told(TRICKY)).await;
+    let reply = whole(GEMINI, &user_turn(TRICKY)).await;
     let text = "/candidates/0/content/parts/0/text";
     assert_eq!(reply.pointer(text).unwrap(), TRICKY);
     assert_eq!(reply["candidates"][0]["finishReason"], "STOP");
     assert_eq!(reply["modelVersion"], "any");
 
-    let streamed = events(GEMINI_STREAM, told(TRICKY)).await;
+    let streamed = events(GEMINI_STREAM, user_turn(TRICKY)).await;
     assert_eq!(joined(&streamed, text), TRICKY);
     assert!(streamed.len() > 6);
     let (last, before) = streamed.split_last().unwrap();
@@ -29,11 +29,15 @@ async fn gemini_is_answered_whole_as_events_and_as_one_array() {
     );
     assert_eq!(last["usageMetadata"], reply["usageMetadata"]);
 
-    let listed = whole("/v1beta/models/any:streamGenerateContent", &told(TRICKY)).await;
+    let listed = whole(
+        "/v1beta/models/any:streamGenerateContent",
+        &user_turn(TRICKY),
+    )
+    .await;
     assert_eq!(joined(listed.as_array().unwrap(), text), TRICKY);
     let count = whole(
         "/v1beta/models/any:countTokens",
-        &json!({"generateContentRequest": told("word word")}),
+        &json!({"generateContentRequest": user_turn("word word")}),
     )
     .await;
     assert_eq!(count, json!({"totalTokens": 4}));
@@ -46,7 +50,7 @@ async fn gemini_calls_tools_thinks_and_offers_candidates_in_both_spellings() {
         ("functionDeclarations", "generationConfig"),
         ("function_declarations", "generation_config"),
     ] {
-        let mut body = told(text);
+        let mut body = user_turn(text);
         body["tools"] = json!([{tools: [{"name": "weather", "parameters": {"required": ["city"], "properties": {"city": {"type": "string"}}}}]}]);
         body[config] = json!({"candidateCount": 2, "thinkingConfig": {"includeThoughts": true}});
         let reply = whole(GEMINI, &body).await;
@@ -78,15 +82,15 @@ async fn gemini_calls_tools_thinks_and_offers_candidates_in_both_spellings() {
 
 #[tokio::test]
 async fn gemini_errs_in_its_own_words() {
-    let (status, body) = ask(GEMINI, &json!({})).await;
+    let (status, body) = send(GEMINI, &json!({})).await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
         (status.as_u16(), &body["error"]["status"]),
         (400, &json!("INVALID_ARGUMENT"))
     );
-    let (status, body) = ask(
+    let (status, body) = send(
         "/v1beta/models/echo%3Fstatus=429:generateContent",
-        &told("x"),
+        &user_turn("x"),
     )
     .await;
     let body: Value = serde_json::from_str(&body).unwrap();

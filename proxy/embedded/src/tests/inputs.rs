@@ -23,7 +23,7 @@ async fn every_prompt_is_completed_for_itself() {
     };
     assert_eq!((of(0).as_str(), of(3).as_str()), ("one prompt", TRICKY));
     assert_eq!(streamed.last().unwrap()["usage"], reply["usage"]);
-    assert_eq!(ask(path, &json!({"model": "m"})).await.0, 400);
+    assert_eq!(send(path, &json!({"model": "m"})).await.0, 400);
 }
 
 #[tokio::test]

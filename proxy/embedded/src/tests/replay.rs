@@ -24,8 +24,8 @@ const LIMITS: ReplyLimits = ReplyLimits {
     body: 16 << 20,
 };
 
-async fn ask(path: &str, body: &Value) -> Vec<u8> {
-    let (status, reply) = super::ask(path, body).await;
+async fn send(path: &str, body: &Value) -> Vec<u8> {
+    let (status, reply) = super::send(path, body).await;
     assert_eq!(status, 200);
     reply.into_bytes()
 }
@@ -119,9 +119,9 @@ fn alike(mut reply: Value) -> Value {
 async fn the_whole_of_a_provider_s_stream_is_what_the_provider_writes_whole() {
     for (dialect, path) in DIALECTS {
         for mut body in requests() {
-            let whole = ask(path, &body).await;
+            let whole = send(path, &body).await;
             body["stream"] = true.into();
-            let mut stream = ask(path, &body).await;
+            let mut stream = send(path, &body).await;
             if dialect == Dialect::OpenaiResponses {
                 // The reply repeats the request's tools and reasoning alike.
                 assert!(stream.ends_with(b"\n\n"));
@@ -148,7 +148,7 @@ async fn the_whole_of_a_provider_s_stream_is_what_the_provider_writes_whole() {
 async fn a_whole_reply_becomes_a_stream_that_says_the_same_in_pieces() {
     for (dialect, path) in DIALECTS {
         for body in requests() {
-            let whole = ask(path, &body).await;
+            let whole = send(path, &body).await;
             let events = stream_of(dialect, &whole, true).unwrap();
             assert!(events.len() > 6, "{path} came in {} events", events.len());
             let stream = events.concat();
@@ -171,9 +171,9 @@ async fn streams_have_the_events_of_the_provider_s_in_their_order() {
     for (dialect, path) in DIALECTS {
         for mut body in requests() {
             body["n"] = 1.into(); // the provider's choices take turns
-            let whole = ask(path, &body).await;
+            let whole = send(path, &body).await;
             body["stream"] = true.into();
-            let theirs = kinds(&ask(path, &body).await);
+            let theirs = kinds(&send(path, &body).await);
             let ours = kinds(&stream_of(dialect, &whole, true).unwrap().concat());
             assert_eq!(ours, theirs, "{path} {body}");
         }
