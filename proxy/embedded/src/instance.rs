@@ -232,9 +232,14 @@ fn is_of(value: &Value, types: &[String]) -> bool {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
+    allows(types, kind)
+}
+
+/// Reports whether one of `types` is `kind`, or a wider type.
+fn allows(types: &[String], kind: &str) -> bool {
     types
         .iter()
-        .any(|wanted| wanted == kind || (wanted == "number" && kind == "integer"))
+        .any(|name| name == kind || (name == "number" && kind == "integer"))
 }
 
 /// A count that the schema demands; `None` where it is more than is made here.

@@ -105,11 +105,8 @@ where
         }
     };
     if head.method != Method::POST {
-        return refuse(
-            shape,
-            StatusCode::METHOD_NOT_ALLOWED,
-            "this endpoint takes POST",
-        );
+        let why = "this endpoint takes POST";
+        return refuse(shape, StatusCode::METHOD_NOT_ALLOWED, why);
     }
     let body = pin!(body);
     let Ok(body) = Limited::new(body, LARGEST).collect().await else {
@@ -121,27 +118,21 @@ where
         Ok(request) => request,
         Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),
     };
-    if path.ends_with("/count_tokens") {
-        return json(
-            StatusCode::OK,
-            format!(r#"{{"input_tokens":{}}}"#, request.input_tokens),
-        );
-    }
-    if path.ends_with(":countTokens") {
-        return json(
-            StatusCode::OK,
-            format!(r#"{{"totalTokens":{}}}"#, request.input_tokens),
-        );
+    for (end, name) in [
+        ("/count_tokens", "input_tokens"),
+        (":countTokens", "totalTokens"),
+    ] {
+        if path.ends_with(end) {
+            let tokens = request.input_tokens;
+            return json(StatusCode::OK, format!(r#"{{"{name}":{tokens}}}"#));
+        }
     }
     if request.pace.first > Duration::ZERO {
         tokio::time::sleep(request.pace.first).await;
     }
     if let Some(status) = request.pace.status {
-        return refuse(
-            shape,
-            status,
-            "the request demands this error of the embedded model",
-        );
+        let why = "the request demands this error of the embedded model";
+        return refuse(shape, status, why);
     }
     match (shape, request.stream) {
         (Shape::Chat, false) => json(StatusCode::OK, chat::whole(&request)),

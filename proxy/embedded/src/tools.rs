@@ -35,11 +35,10 @@ pub(super) fn calls(raw: &Map<String, Value>, text: &str, from_user: bool) -> Ve
         _ if from_user => tools.iter().filter(|(name, _)| says(text, name)).collect(),
         _ => Vec::new(),
     };
-    let prefix = "call_";
     wanted
         .into_iter()
         .map(|(name, schema)| ToolCall {
-            id: super::id(prefix),
+            id: super::id("call_"),
             name: (*name).to_owned(),
             arguments: given(text, name)
                 .unwrap_or_else(|| arguments(*schema, text))
@@ -99,22 +98,11 @@ fn given(text: &str, name: &str) -> Option<Value> {
 /// # Errors
 /// The schema has no instance that is found here.
 pub(super) fn structured(raw: &Map<String, Value>, text: &str) -> Result<Option<String>, Invalid> {
-    let format = [
-        "/response_format",
-        "/text/format",
-        "/output_config/format",
-        "/output_format",
-    ]
-    .iter()
-    .find_map(|at| {
-        let (first, rest) = at.get(1..)?.split_once('/').unwrap_or((at.get(1..)?, ""));
-        let value = raw.get(first)?;
-        if rest.is_empty() {
-            Some(value)
-        } else {
-            value.get(rest)
-        }
-    });
+    let within = |name: &str| raw.get(name)?.get("format");
+    let format = (raw.get("response_format"))
+        .or_else(|| within("text"))
+        .or_else(|| within("output_config"))
+        .or_else(|| raw.get("output_format"));
     let Some(format) = format else {
         return Ok(None);
     };

@@ -1,8 +1,8 @@
 //! Schemas that hold at once, as one.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{super::request::list, types};
+use super::{super::request::list, allows, types};
 
 /// Both schemas at once; `None` where nothing fits both.
 pub(super) fn merge(mut base: Map<String, Value>, other: &Value) -> Option<Map<String, Value>> {
@@ -18,19 +18,15 @@ pub(super) fn merge(mut base: Map<String, Value>, other: &Value) -> Option<Map<S
         };
         let merged = match key.as_str() {
             "required" => {
-                let mut all: Vec<Value> = list(Some(&own)).cloned().collect();
-                all.extend(
-                    list(Some(value))
-                        .filter(|name| !list(Some(&own)).any(|one| one == *name))
-                        .cloned(),
-                );
-                all.into()
+                let new =
+                    list(Some(value)).filter(|name| !list(Some(&own)).any(|one| one == *name));
+                Value::Array(list(Some(&own)).chain(new).cloned().collect())
             }
             "properties" | "$defs" | "definitions" => {
                 let mut all = own.as_object().cloned().unwrap_or_default();
                 for (name, schema) in value.as_object().into_iter().flatten() {
                     let both = all.get(name).filter(|one| *one != schema).cloned();
-                    let both = both.map(|one| serde_json::json!({ "allOf": [one, schema] }));
+                    let both = both.map(|one| json!({ "allOf": [one, schema] }));
                     all.insert(name.clone(), both.unwrap_or_else(|| schema.clone()));
                 }
                 all.into()
@@ -41,27 +37,21 @@ pub(super) fn merge(mut base: Map<String, Value>, other: &Value) -> Option<Map<S
                 Value::Array(both.cloned().collect())
             }
             "type" => common_types(&base, other)?,
-            "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
-                if own.as_f64() > value.as_f64() {
-                    own
-                } else {
-                    value.clone()
-                }
+            "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties"
+                if own.as_f64() > value.as_f64() =>
+            {
+                own
             }
-            "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" => {
-                if own.as_f64() < value.as_f64() {
-                    own
-                } else {
-                    value.clone()
-                }
+            "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems"
+                if own.as_f64() < value.as_f64() =>
+            {
+                own
             }
             "allOf" => Value::Array(list(Some(&own)).chain(list(Some(value))).cloned().collect()),
             // A second choice beside a choice: both hold.
             "anyOf" | "oneOf" | "$ref" => {
                 let mut all: Vec<Value> = list(base.get("allOf")).cloned().collect();
-                let mut choice = Map::new();
-                choice.insert(key.clone(), value.clone());
-                all.push(choice.into());
+                all.push(json!({ key: value }));
                 base.insert("allOf".into(), all.into());
                 continue;
             }
@@ -74,19 +64,10 @@ pub(super) fn merge(mut base: Map<String, Value>, other: &Value) -> Option<Map<S
 
 fn common_types(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Value> {
     let (one, other) = (types(one)?, types(other)?);
-    let holds = |all: &[String], kind: &str| {
-        all.iter()
-            .any(|name| name == kind || (name == "number" && kind == "integer"))
-    };
-    let mut both: Vec<&String> = one.iter().filter(|kind| holds(&other, kind)).collect();
-    both.extend(
-        other
-            .iter()
-            .filter(|kind| holds(&one, kind) && !one.contains(kind)),
-    );
-    (!both.is_empty()).then(|| {
-        both.into_iter()
-            .map(|kind| Value::from(kind.as_str()))
-            .collect()
-    })
+    let of_both = one.iter().filter(|kind| allows(&other, kind));
+    let narrower = other
+        .iter()
+        .filter(|kind| allows(&one, kind) && !one.contains(kind));
+    let both: Vec<Value> = of_both.chain(narrower).cloned().map(Value::from).collect();
+    (!both.is_empty()).then_some(Value::Array(both))
 }

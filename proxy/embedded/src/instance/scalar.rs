@@ -63,12 +63,10 @@ pub(super) fn number(schema: &Map<String, Value>, whole: bool, nth: u64) -> Opti
         high = Some((at, true));
     }
     let step = match read("multipleOf").filter(|step| *step > 0.0) {
-        Some(step) if whole && step.fract() != 0.0 => {
-            // The first multiple that is whole, for steps like 0.5 and 2.5.
-            (1..=1000_u32)
-                .map(|n| step * f64::from(n))
-                .find(|at| at.fract() == 0.0)
-        }
+        // the first multiple that is whole, for steps like 0.5 and 2.5
+        Some(step) if whole => (1..=1000_u32)
+            .map(|n| step * f64::from(n))
+            .find(|at| at.fract() == 0.0),
         Some(step) => Some(step),
         None if whole => Some(1.0),
         None => None,
@@ -78,55 +76,32 @@ pub(super) fn number(schema: &Map<String, Value>, whole: bool, nth: u64) -> Opti
             && high.is_none_or(|(high, open)| if open { at < high } else { at <= high })
     };
     let shift = u32::try_from(nth).map_or(f64::from(u32::MAX), f64::from);
+    let plain = 1.0 + shift;
     let candidate = match (step, low, high) {
+        (step, None, None) => step.unwrap_or(1.0) * plain,
+        _ if fits(plain) && step.is_none_or(|step| (plain / step).fract() == 0.0) => plain,
         (Some(step), Some((low, open)), _) => {
             let first = (low / step).ceil();
-            let first = if open && first * step <= low {
-                first + 1.0
-            } else {
-                first
-            };
-            let plain = (1.0 + shift) / step;
-            let wanted = if fits(1.0 + shift) && plain.fract() == 0.0 {
-                plain
-            } else {
-                first + shift
-            };
-            wanted * step
+            let outside = open && first * step <= low;
+            (first + f64::from(u8::from(outside)) + shift) * step
         }
         (Some(step), None, Some((high, open))) => {
             let last = (high / step).floor();
-            let last = if open && last * step >= high {
-                last - 1.0
-            } else {
-                last
-            };
-            let plain = (1.0 + shift) / step;
-            let wanted = if fits(1.0 + shift) && plain.fract() == 0.0 {
-                plain
-            } else {
-                last - shift
-            };
-            wanted * step
+            let outside = open && last * step >= high;
+            (last - f64::from(u8::from(outside)) - shift) * step
         }
-        (Some(1.0), None, None) => 1.0 + shift,
-        (Some(step), None, None) => step * (1.0 + shift),
-        (None, _, _) if fits(1.0 + shift) => 1.0 + shift,
         (None, Some((low, _)), Some((high, _))) if low == high => low,
         (None, Some((low, _)), Some((high, _))) => low + (high - low) / (2.0 + shift),
-        (None, Some((low, _)), None) => low + 1.0 + shift,
-        (None, None, Some((high, _))) => high - 1.0 - shift,
-        (None, None, None) => 1.0 + shift,
+        (None, Some((low, _)), None) => low + plain,
+        (None, None, Some((high, _))) => high - plain,
     };
     if !fits(candidate) {
         return None;
     }
     // Whole numbers are written without a fraction; beyond 2^53 a float is what there is.
     let exact = candidate.fract() == 0.0 && candidate.abs() < 9e15;
-    let number = if exact {
-        Some(Number::from(candidate as i64))
-    } else {
-        Number::from_f64(candidate)
-    };
-    number.map(Value::Number)
+    match exact {
+        true => Some((candidate as i64).into()),
+        false => Number::from_f64(candidate).map(Value::Number),
+    }
 }
