@@ -190,5 +190,4 @@ fn after_comma(doc: &[u8], at: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "usage_chunk_tests.rs"]
 mod tests;

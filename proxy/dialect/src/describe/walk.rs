@@ -1,13 +1,21 @@
 //! The walk: one pass over a document by its description. Leaves come in the order of the document
 //! and never overlap.
 
-use std::{borrow::Cow, ops::Range};
+mod discriminators;
+mod looks;
+mod unseen;
 
-use super::shape::{Count, Exempt, Level, Member, Rule, Says, Shape, Slot, is_base64, is_word};
+use std::ops::Range;
+
+use super::shape::{Count, Exempt, Level, Member, Rule, Shape, Slot, is_word};
 use crate::{
     Malformed, NO_MESSAGE, Place,
     json::{Cursor, Key, Kind, Text},
 };
+use discriminators::{Media, SEALED, Said, TYPED};
+use looks::{content, is_conversation, is_numbers, key_text};
+
+pub(crate) use looks::takes;
 
 /// The form in which a leaf stands in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +117,6 @@ pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result
     Ok(walk.found)
 }
 
-/// Media of the object that is being read, whose kind its discriminator gives.
-#[derive(Debug, Clone, Copy, Default)]
-struct Media {
-    bytes: u64,
-    kind: Option<Exempt>,
-}
-
 struct Walk<'a> {
     bytes: &'a [u8],
     found: Found,
@@ -143,72 +144,6 @@ impl<'a> Walk<'a> {
                 .object(|key, value| self.member(shape, &mut seen, key, value, &mut None));
         }
         self.scope(shape, cursor)
-    }
-
-    /// An object whose discriminators speak for what is in it.
-    fn scope(&mut self, shape: &'static Shape, cursor: &mut Cursor<'a>) -> Walked {
-        let (first, outer, pending) = (self.found.leaves.len(), self.role, self.pending);
-        let media = shape.owns_media().then(|| std::mem::take(&mut self.media));
-        let gives_role = shape
-            .tags
-            .iter()
-            .any(|(_, says)| matches!(says, Says::Role(_)));
-        if gives_role && !self.fixed {
-            self.role = None;
-        }
-        let (mut seen, mut said) = (0, Some(Said::default()));
-        cursor.object(|key, value| self.member(shape, &mut seen, key, value, &mut said))?;
-        let said = said.unwrap_or_default();
-        if self.pending > pending {
-            self.settle(first, said.role.or(outer), &said, shape.rest);
-        }
-        self.role = outer;
-        if let Some(outer) = media {
-            let own = std::mem::replace(&mut self.media, outer);
-            self.count_unseen(own.kind.unwrap_or(Exempt::File), own.bytes);
-            self.found.images += u32::from(own.kind == Some(Exempt::Image));
-        }
-        Ok(())
-    }
-
-    /// Gives leaves whose place is open theirs. Without a `role`, an object further out decides it.
-    fn settle(&mut self, first: usize, role: Option<Place>, said: &Said, rest: Place) {
-        let (bytes, media) = (self.bytes, &mut self.media);
-        let (mut at, mut pending, mut sealed) = (0, self.pending, 0);
-        self.found.leaves.retain_mut(|leaf| {
-            at += 1;
-            if at <= first || !leaf.pending {
-                return true;
-            }
-            if leaf.place == SEALED && !said.signed {
-                pending -= 1;
-                leaf.pending = false;
-                return true;
-            } else if leaf.place == SEALED {
-                pending -= 1;
-                sealed += leaf.range.len().saturating_sub(2) as u64;
-                return false;
-            } else if leaf.place == TYPED && said.text {
-                leaf.place = Place::User;
-            } else if leaf.place == TYPED {
-                let text = Text {
-                    range: leaf.range.clone(),
-                    escaped: leaf.escaped,
-                };
-                let content = content(bytes, &text);
-                media.bytes += content.len() as u64;
-                pending -= 1;
-                (leaf.place, leaf.pending) = (rest, false);
-                return !is_base64(&content);
-            }
-            if let Some(role) = role {
-                pending -= 1;
-                (leaf.place, leaf.pending) = (role, false);
-            }
-            true
-        });
-        self.pending = pending;
-        self.count_unseen(Exempt::SignedReasoning, sealed);
     }
 
     fn member(
@@ -245,56 +180,6 @@ impl<'a> Walk<'a> {
             });
         }
         *seen |= bit;
-        Ok(())
-    }
-
-    fn tag(&mut self, shape: &'static Shape, value: &mut Cursor<'a>, said: &mut Said) -> Walked {
-        let word = match value.kind()? {
-            Kind::String => {
-                let text = value.text()?;
-                self.word(text.clone(), shape.rest);
-                text.decode(self.bytes)
-            }
-            Kind::Boolean => Cow::Borrowed(match value.boolean()? {
-                Some(true) => "true",
-                _ => "false",
-            }),
-            Kind::Object | Kind::Array | Kind::Number | Kind::Null => {
-                return self.unexpected(value, shape.rest);
-            }
-        };
-        match shape.tags.iter().find(|(known, _)| *known == word) {
-            Some((_, Says::Role(place))) if !self.fixed => {
-                said.role = Some(*place);
-                self.role = Some(*place);
-            }
-            Some((_, Says::Text)) => said.text = true,
-            Some((_, Says::Media(kind))) => self.media.kind = Some(*kind),
-            Some((_, Says::Role(_))) | None => {}
-        }
-        Ok(())
-    }
-
-    fn signature(&mut self, value: &mut Cursor<'a>, rest: Place, said: &mut Said) -> Walked {
-        if value.kind()? == Kind::String {
-            let inside = content(self.bytes, &{ *value }.text()?);
-            said.signed = !inside.is_empty() && is_base64(&inside);
-        }
-        self.opaque(Exempt::SignedReasoning, value, rest)
-    }
-
-    fn media_type(&mut self, value: &mut Cursor<'a>, rest: Place) -> Walked {
-        if value.kind()? != Kind::String {
-            return self.unexpected(value, rest);
-        }
-        let text = value.text()?;
-        let name = text.decode(self.bytes).to_ascii_lowercase();
-        self.media.kind = Some(match name.split('/').next() {
-            Some("image") => Exempt::Image,
-            Some("audio") => Exempt::Audio,
-            _ => Exempt::File,
-        });
-        self.word(text, rest);
         Ok(())
     }
 
@@ -523,63 +408,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts a value that no policy is shown because there is no text in it. A value that does not
-    /// look like that is shown.
-    fn opaque(&mut self, exempt: Exempt, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
-        let start = *cursor;
-        let (range, is_opaque) = match cursor.kind()? {
-            Kind::String => {
-                let text = cursor.text()?;
-                let is_opaque = is_base64(&content(self.bytes, &text));
-                (text.range, is_opaque)
-            }
-            Kind::Object | Kind::Array => {
-                let range = cursor.skip()?;
-                let source = self.bytes.get(range.clone()).unwrap_or_default();
-                let is_opaque = exempt == Exempt::Logprobs || holds_no_text(source);
-                (range, is_opaque)
-            }
-            Kind::Number | Kind::Boolean | Kind::Null => return self.unexpected(cursor, rest),
-        };
-        if !is_opaque {
-            *cursor = start;
-            return self.unexpected(cursor, rest);
-        }
-        self.utf8(&range)?;
-        // an empty one hides nothing
-        if range.len() > 2 {
-            self.count_unseen(exempt, inside(self.bytes, &range).len() as u64);
-        }
-        Ok(())
-    }
-
-    /// Media of this kind, or of the one that its surroundings give.
-    fn media(&mut self, kind: Option<Exempt>, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
-        let text = cursor.text()?;
-        let content = content(self.bytes, &text);
-        let bytes = content.len() as u64;
-        let hidden = is_base64(&content);
-        match url_kind(&content).filter(|_| hidden).or(kind) {
-            Some(kind) => self.count_unseen(kind, bytes),
-            None => self.media.bytes += bytes,
-        }
-        if !hidden {
-            self.leaf(text, Form::Text, Slot::Is(rest), false);
-        }
-        Ok(())
-    }
-
-    fn reference(&mut self, kind: Exempt, cursor: &mut Cursor<'a>, rest: Place) -> Walked {
-        let text = cursor.text()?;
-        let content = content(self.bytes, &text);
-        let hidden = is_word(&content);
-        self.count_unseen(kind, content.len() as u64);
-        if !hidden {
-            self.leaf(text, Form::Text, Slot::Is(rest), false);
-        }
-        Ok(())
-    }
-
     fn leaf(&mut self, text: Text, form: Form, slot: Slot, json: bool) {
         let (place, pending) = match (slot, self.role) {
             (Slot::Is(place), _) => (place, false),
@@ -598,136 +426,5 @@ impl<'a> Walk<'a> {
             message: self.message,
             pending,
         });
-    }
-
-    fn count_unseen(&mut self, kind: Exempt, bytes: u64) {
-        if bytes == 0 {
-            return;
-        }
-        let unseen = &mut self.found.unseen;
-        match unseen.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, sum)) => *sum += bytes,
-            None => unseen.push((kind, bytes)),
-        }
-    }
-}
-
-/// Marks a pending leaf whose slot is [`Slot::Type`]; it has no other meaning while the leaf is
-/// pending.
-const TYPED: Place = Place::Other;
-
-/// The same for [`Slot::Seal`].
-const SEALED: Place = Place::Reasoning;
-
-/// The discriminators of an object that were read so far.
-#[derive(Default)]
-struct Said {
-    role: Option<Place>,
-    text: bool,
-    signed: bool,
-}
-
-fn key_text(key: &Key<'_>) -> Text {
-    Text {
-        range: key.range(),
-        escaped: key.is_escaped(),
-    }
-}
-
-/// The content of a literal, unescaped: escapes must not change whether it looks like a word or
-/// like base64.
-fn content<'a>(bytes: &'a [u8], text: &Text) -> Cow<'a, [u8]> {
-    match text.escaped {
-        true => Cow::Owned(text.decode(bytes).into_owned().into_bytes()),
-        false => Cow::Borrowed(inside(bytes, &text.range)),
-    }
-}
-
-/// The kind of content in a `data:` URL whose media type is no image: the member around it does not
-/// decide then.
-fn url_kind(url: &[u8]) -> Option<Exempt> {
-    let is = |name: &[u8]| {
-        let start = url.get(5..5 + name.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
-    };
-    match url.get(..5)?.eq_ignore_ascii_case(b"data:") && !is(b"image/") {
-        true if is(b"audio/") => Some(Exempt::Audio),
-        true => Some(Exempt::File),
-        false => None,
-    }
-}
-
-/// Reports whether all strings of a value look like base64.
-fn holds_no_text(source: &[u8]) -> bool {
-    let mut done = 0;
-    while let Some(at) = memchr::memchr(b'"', source.get(done..).unwrap_or_default()) {
-        match Cursor::starting(source, done + at).text() {
-            Ok(text) if is_base64(&content(source, &text)) => done = text.range.end,
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// The source between the quotes of a literal; all of another value.
-fn inside<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
-    let all = bytes.get(range.clone()).unwrap_or_default();
-    match all {
-        [b'"', inside @ .., b'"'] => inside,
-        all => all,
-    }
-}
-
-/// Reports whether a value that is no list of messages makes the whole request none.
-fn is_conversation(rule: &Rule) -> bool {
-    matches!(rule, Rule::List(Level::Message, _))
-}
-
-/// Reports whether the next value is a number, or lists of nothing but numbers, three deep at most.
-/// Ends at the first value that is none.
-fn is_numbers(cursor: &Cursor<'_>) -> bool {
-    fn look(cursor: &mut Cursor<'_>, depth: u8) -> Walked {
-        match cursor.kind()? {
-            Kind::Number => cursor.skip().map(drop),
-            Kind::Array if depth < 3 => cursor.array(|_, value| look(value, depth + 1)),
-            Kind::Object | Kind::Array | Kind::String | Kind::Boolean | Kind::Null => {
-                Err(Malformed {
-                    what: "a number is expected",
-                    at: cursor.at(),
-                })
-            }
-        }
-    }
-    let mut cursor = *cursor;
-    let start = cursor.at();
-    let is_list = cursor.kind() == Ok(Kind::Array);
-    look(&mut cursor, 0).is_ok() && (!is_list || cursor.at() > start + 2)
-}
-
-/// Reports whether a rule takes a value of this kind.
-pub(crate) fn takes(rule: &Rule, kind: Kind) -> bool {
-    match rule {
-        Rule::Text(_)
-        | Rule::Word
-        | Rule::Model
-        | Rule::Media(_)
-        | Rule::AnyMedia
-        | Rule::Reference(_)
-        | Rule::MediaType => kind == Kind::String,
-        Rule::Json(_) => true,
-        Rule::Plain => matches!(kind, Kind::Number | Kind::Boolean | Kind::Null),
-        Rule::Opaque(_) => matches!(kind, Kind::String | Kind::Object | Kind::Array),
-        Rule::Signature | Rule::Signed => kind == Kind::String,
-        Rule::Numbers => matches!(kind, Kind::Number | Kind::Array),
-        Rule::Tag => matches!(kind, Kind::String | Kind::Boolean),
-        Rule::Object(_) | Rule::Document(_) | Rule::Map(_) => kind == Kind::Object,
-        Rule::List(..) => kind == Kind::Array,
-        Rule::OneOf(rules) => rules.iter().any(|rule| takes(rule, kind)),
-        Rule::First(rule)
-        | Rule::As(_, rule)
-        | Rule::Always(_, rule)
-        | Rule::Same(rule)
-        | Rule::Counted(_, rule)
-        | Rule::Definition(rule) => takes(rule, kind),
     }
 }

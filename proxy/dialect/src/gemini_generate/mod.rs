@@ -20,7 +20,7 @@ pub(super) static DESCRIPTION: Description = Description {
     kind: Kind::Generate,
     counting: Some(":countTokens"),
     path: "/v1beta/models/gemini:generateContent",
-    unread: super::recognise::GEMINI,
+    unread: super::recognise::labels::GEMINI,
     is_addressed: true,
     has_stream: true,
     has_stream_options: false,

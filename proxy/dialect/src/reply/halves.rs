@@ -4,7 +4,8 @@
 //! the letter, with the second delta; what is written is what came, unless one of the two was
 //! edited: then the letter is written as a whole.
 
-use crate::json::Text;
+use super::plan::{Channel, Site, What};
+use crate::json::{Text, quote};
 
 /// The letter that a delta begins with although its literal does not hold all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,84 @@ pub(super) fn shown(doc: &[u8], text: &Text, head: Option<Head>, tail: bool) -> 
         shown += &Text { range, ..*text }.decode(doc);
     }
     shown
+}
+
+/// Text for a delta that shares a surrogate pair with its neighbour.
+pub(super) struct Halved {
+    /// The second half of a pair whose first was written as it came.
+    low: Vec<u8>,
+    text: String,
+}
+
+impl Halved {
+    pub(super) fn is_empty(&self) -> bool {
+        self.low.is_empty() && self.text.is_empty()
+    }
+
+    /// The text for a place without a literal to continue: half a letter is none.
+    pub(super) fn plain(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn literal(&self) -> Vec<u8> {
+        let mut literal = b"\"".to_vec();
+        literal.extend_from_slice(&self.low);
+        let mut quoted = Vec::new();
+        quote(&self.text, &mut quoted);
+        literal.extend_from_slice(quoted.get(1..).unwrap_or_default());
+        literal
+    }
+}
+
+/// The text to write instead of such a delta; `None` where it stays as it came.
+pub(super) fn halved(
+    channel: &mut Channel,
+    site: &Site,
+    doc: &[u8],
+    edit: Option<&str>,
+    edited_next: bool,
+) -> Option<Halved> {
+    let written = std::mem::take(&mut channel.half_written);
+    let missing = site.head.is_some() && !written;
+    if edit.is_none() && !missing && !(site.tail && (channel.edited || edited_next)) {
+        channel.half_written = site.tail;
+        return None;
+    }
+    let text = edit.map_or_else(|| shown_of(site, doc), str::to_owned);
+    match site.head.filter(|_| written) {
+        Some(head) => match text.strip_prefix(head.letter) {
+            Some(rest) => Some(Halved {
+                low: (doc.get(site.at.clone()).unwrap_or_default())
+                    .get(1..=head.taken)
+                    .unwrap_or_default()
+                    .to_vec(),
+                text: rest.to_owned(),
+            }),
+            None => Some(Halved {
+                low: Vec::new(),
+                text,
+            }),
+        },
+        None => Some(Halved {
+            low: Vec::new(),
+            text,
+        }),
+    }
+}
+
+/// The text of a site's delta.
+pub(super) fn shown_of(site: &Site, doc: &[u8]) -> String {
+    if site.what == What::Close {
+        return site
+            .head
+            .map(|head| head.letter.to_string())
+            .unwrap_or_default();
+    }
+    let text = Text {
+        range: site.at.clone(),
+        escaped: site.escaped,
+    };
+    shown(doc, &text, site.head, site.tail)
 }
 
 /// Reports whether a literal of the document ends in a first half.

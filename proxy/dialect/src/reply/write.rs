@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    halves,
-    plan::{Channel, Planned, Site, What},
+    halves::{self, halved},
+    plan::{Planned, Site, What},
     state::State,
     synth,
 };
@@ -386,89 +386,11 @@ impl Batch<'_> {
     }
 }
 
-/// Text for a delta that shares a surrogate pair with its neighbour.
-struct Halved {
-    /// The second half of a pair whose first was written as it came.
-    low: Vec<u8>,
-    text: String,
-}
-
-impl Halved {
-    fn is_empty(&self) -> bool {
-        self.low.is_empty() && self.text.is_empty()
-    }
-
-    /// The text for a place without a literal to continue: half a letter is none.
-    fn plain(&self) -> &str {
-        &self.text
-    }
-
-    fn literal(&self) -> Vec<u8> {
-        let mut literal = b"\"".to_vec();
-        literal.extend_from_slice(&self.low);
-        let mut quoted = Vec::new();
-        quote(&self.text, &mut quoted);
-        literal.extend_from_slice(quoted.get(1..).unwrap_or_default());
-        literal
-    }
-}
-
-/// The text to write instead of such a delta; `None` where it stays as it came.
-fn halved(
-    channel: &mut Channel,
-    site: &Site,
-    doc: &[u8],
-    edit: Option<&str>,
-    edited_next: bool,
-) -> Option<Halved> {
-    let written = std::mem::take(&mut channel.half_written);
-    let missing = site.head.is_some() && !written;
-    if edit.is_none() && !missing && !(site.tail && (channel.edited || edited_next)) {
-        channel.half_written = site.tail;
-        return None;
-    }
-    let text = edit.map_or_else(|| shown(site, doc), str::to_owned);
-    match site.head.filter(|_| written) {
-        Some(head) => match text.strip_prefix(head.letter) {
-            Some(rest) => Some(Halved {
-                low: (doc.get(site.at.clone()).unwrap_or_default())
-                    .get(1..=head.taken)
-                    .unwrap_or_default()
-                    .to_vec(),
-                text: rest.to_owned(),
-            }),
-            None => Some(Halved {
-                low: Vec::new(),
-                text,
-            }),
-        },
-        None => Some(Halved {
-            low: Vec::new(),
-            text,
-        }),
-    }
-}
-
-/// The text of a site's delta.
-fn shown(site: &Site, doc: &[u8]) -> String {
-    if site.what == What::Close {
-        return site
-            .head
-            .map(|head| head.letter.to_string())
-            .unwrap_or_default();
-    }
-    let text = Text {
-        range: site.at.clone(),
-        escaped: site.escaped,
-    };
-    halves::shown(doc, &text, site.head, site.tail)
-}
-
 /// Reports whether an edit says anything else than what came: an event is not rewritten only to
 /// escape its text differently.
 fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
     match site.what {
-        _ if site.tail || site.head.is_some() => shown(site, doc) != edit,
+        _ if site.tail || site.head.is_some() => halves::shown_of(site, doc) != edit,
         What::Close => !edit.is_empty(),
         What::Json | What::OnceJson => doc.get(site.at.clone()) != Some(edit.as_bytes()),
         What::Slot | What::Repeat | What::Once | What::OnceAgain | What::Void(_) => {
