@@ -12,6 +12,10 @@ pub(super) struct Calls {
     begun: Vec<Call>,
     /// By choice: the latest call that has a number of the provider's.
     numbered: Vec<(u32, u32)>,
+    /// The number of calls that begun before the event at hand.
+    before: usize,
+    /// Calls that it goes on with: the index of each in `begun`, and its source before.
+    continued: Vec<(usize, Source)>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,22 @@ pub(super) struct Piece<'a> {
 }
 
 impl Calls {
+    /// Begins an event.
+    pub(super) fn begin(&mut self) {
+        self.before = self.begun.len();
+        self.continued.clear();
+    }
+
+    /// Undoes what the event brought, as it turned out to be broken.
+    pub(super) fn undo(&mut self) {
+        self.begun.truncate(self.before);
+        while let Some((index, source)) = self.continued.pop() {
+            if let Some(call) = self.begun.get_mut(index) {
+                call.source = source;
+            }
+        }
+    }
+
     /// Notes a piece that the provider numbered.
     pub(super) fn note_numbered(&mut self, choice: u32, number: u32) {
         match self.numbered.iter_mut().find(|(of, _)| *of == choice) {
@@ -59,19 +79,20 @@ impl Calls {
     /// The number of the piece's call, after its `arguments`; and whether they are complete. `next`
     /// is the choice's first free number.
     pub(super) fn number(&mut self, piece: Piece<'_>, arguments: &str, next: u32) -> (u32, bool) {
-        let of_choice = |call: &&mut Call| call.choice == piece.choice;
-        let found = match piece.id {
-            [] => (self.begun.iter_mut().rev().filter(of_choice))
-                .find(|call| call.position == piece.position)
-                .filter(|call| !call.source.complete())
-                .filter(|call| {
-                    piece.name.is_empty() || call.name.is_empty() || call.name == piece.name
-                }),
-            id => (self.begun.iter_mut().rev().filter(of_choice))
-                .find(|call| call.id == id)
-                .filter(|call| !call.source.complete()),
+        let known = |call: &Call| match piece.id {
+            [] => call.position == piece.position,
+            id => call.id == id,
         };
+        let index = (self.begun.iter())
+            .rposition(|call| call.choice == piece.choice && known(call))
+            .unwrap_or(usize::MAX);
+        let found = self.begun.get_mut(index).filter(|call| {
+            let is_named =
+                |name: &[u8]| name.is_empty() || call.name.is_empty() || call.name == name;
+            !call.source.complete() && (!piece.id.is_empty() || is_named(piece.name))
+        });
         if let Some(call) = found {
+            self.continued.push((index, call.source));
             if call.name.is_empty() {
                 call.name = piece.name.to_vec();
             }
@@ -97,7 +118,7 @@ impl Calls {
 }
 
 /// Finds where a JSON object or array in pieces is complete.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Source {
     depth: usize,
     string: bool,

@@ -118,6 +118,7 @@ impl State {
         self.news = false;
         self.snapshot = false;
         self.claimed.clear();
+        self.calls.begin();
         self.sequence = self.parsed.sequence;
     }
 
@@ -151,6 +152,7 @@ impl State {
         }
         self.deltas.truncate(deltas);
         self.channels.truncate(channels);
+        self.calls.undo();
     }
 
     /// Counts what no policy is shown.

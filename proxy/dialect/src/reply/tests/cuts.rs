@@ -192,6 +192,28 @@ fn calls_without_a_number_are_distinguished() {
 }
 
 #[test]
+fn calls_of_a_broken_chunk_shift_no_later_number() {
+    let call = |rest: &str| {
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{{rest}}}]}}}}]}}"#)
+    };
+    let begun = call(r#""function":{"name":"f","arguments":"{\"a\":"}"#);
+    let ended = call(r#""function":{"arguments":"1}"}"#);
+    let next = call(r#""function":{"name":"g","arguments":"[[N"}"#);
+    for broken in [&begun, &ended] {
+        let broken = format!("{broken} x");
+        let chunks = [&broken, &begun, &broken, &ended, &next].map(String::as_str);
+        let ran = edited(Dialect::OpenaiChat, true, &chat(&chunks), &mut |delta| {
+            Some(if delta.last { "{}" } else { "" }.to_owned())
+        });
+        let text = String::from_utf8(ran.bytes).unwrap();
+        let written = json_events(text.replace(" x\n", "\n").as_bytes());
+        let late = written.last().unwrap();
+        let at = "/choices/0/delta/tool_calls/0/index";
+        assert_eq!(late.pointer(at), Some(&1.into()), "{text}");
+    }
+}
+
+#[test]
 fn a_call_whose_first_chunk_alone_has_a_number_is_one() {
     let call = |rest: &str| {
         format!(
