@@ -33,7 +33,7 @@ pub const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "cou
 /// Reads the address in a path and query; `None` where the dialect keeps none there, or it names no
 /// model.
 pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
-    if !dialect.is_addressed() {
+    if !dialect.features().is_addressed {
         return None;
     }
     let (bare, query) = split(path);

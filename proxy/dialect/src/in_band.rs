@@ -201,7 +201,7 @@ fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<boo
             if let Some(text) = value.text_or_skip()? {
                 found |= matches!(&*text.decode(doc), "error" | "response.failed");
             }
-        } else if key.is("status") && dialect.has_status() {
+        } else if key.is("status") && dialect.features().has_status {
             if let Some(text) = value.text_or_skip()? {
                 found |= text.decode(doc) == "failed";
             }

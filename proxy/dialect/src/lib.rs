@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use describe::{Description, Provider};
+use describe::{Description, Features, Provider};
 
 pub mod address;
 pub mod answer;
@@ -132,51 +132,11 @@ impl Dialect {
         }
     }
 
-    /// Reports whether model and streaming stand in the path: see [`address`].
-    const fn is_addressed(self) -> bool {
+    /// Its features.
+    const fn features(self) -> &'static Features {
         match self.description() {
-            Some(description) => description.is_addressed,
-            None => false,
-        }
-    }
-
-    /// Reports whether `data: [DONE]` ends its streams.
-    const fn has_done(self) -> bool {
-        match self.description() {
-            Some(description) => description.has_done,
-            None => true,
-        }
-    }
-
-    /// Reports whether later events of a stream repeat the texts of its deltas.
-    const fn repeats_text(self) -> bool {
-        match self.description() {
-            Some(description) => description.repeats_text,
-            None => false,
-        }
-    }
-
-    /// Reports whether every event of a stream has a number.
-    const fn numbers_events(self) -> bool {
-        match self.description() {
-            Some(description) => description.numbers_events,
-            None => false,
-        }
-    }
-
-    /// Reports whether a reply's `status` says that it failed.
-    const fn has_status(self) -> bool {
-        match self.description() {
-            Some(description) => description.has_status,
-            None => false,
-        }
-    }
-
-    /// Reports whether one reply may hold several, each a text of its own.
-    const fn has_choices(self) -> bool {
-        match self.description() {
-            Some(description) => description.has_choices,
-            None => false,
+            Some(description) => &description.features,
+            None => &Features::UNREAD,
         }
     }
 

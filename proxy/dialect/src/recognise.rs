@@ -115,7 +115,9 @@ fn endpoint(path: &str) -> Surface {
     if spelling::is_plain(bare) {
         let segments: Vec<&str> = bare.split('/').filter(|s| !s.is_empty()).collect();
         return match call(&segments) {
-            Some(dialect) if dialect.is_addressed() && address::read(dialect, path).is_none() => {
+            Some(dialect)
+                if dialect.features().is_addressed && address::read(dialect, path).is_none() =>
+            {
                 Surface::Unread(label(dialect))
             }
             Some(dialect) => Surface::Call(dialect),
@@ -135,7 +137,7 @@ fn endpoint(path: &str) -> Surface {
     }
     match found {
         // The model stands in this path: what can't be read there exactly can't be judged.
-        Some(dialect) if dialect.is_addressed() && !address::is_exact(path) => {
+        Some(dialect) if dialect.features().is_addressed && !address::is_exact(path) => {
             Surface::Unread(label(dialect))
         }
         Some(dialect) => Surface::Call(dialect),

@@ -115,7 +115,7 @@ pub(crate) fn error_event_numbered(
         .raw(r#","message":"#)
         .text(message)
         .raw("}");
-    let draft = match dialect.numbers_events() {
+    let draft = match dialect.features().numbers_events {
         true => draft
             .raw(r#","code":"#)
             .text(error_type)

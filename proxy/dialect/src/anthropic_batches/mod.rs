@@ -11,7 +11,7 @@ use super::{
     Dialect, Kind,
     anthropic_messages::request::REQUEST as MESSAGES,
     describe::{
-        Description, Provider,
+        Description, Features, Provider,
         answer::{COUNTS, ERROR},
         shape::{Rule, list, shape},
     },
@@ -28,10 +28,10 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: None,
     path: "/v1/messages/batches",
     unread: "batches",
-    is_addressed: false,
-    has_stream: true,
-    has_stream_options: false,
-    has_background: false,
+    features: Features {
+        has_stream: true,
+        ..Features::NONE
+    },
     request: &REQUEST,
     reply: &REPLY,
     event: &REPLY,
@@ -47,11 +47,6 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Inclusive,
-    repeats_text: false,
-    numbers_events: false,
-    has_status: false,
-    has_choices: false,
-    has_done: false,
 };
 
 shape! {

@@ -5,7 +5,7 @@ pub(super) mod request;
 
 use super::{
     Kind, answer,
-    describe::{Description, Provider},
+    describe::{Description, Features, Provider},
     replay,
     reply::format,
     usage::Sums,
@@ -20,10 +20,10 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: Some("/count_tokens"),
     path: "/v1/messages",
     unread: "messages",
-    is_addressed: false,
-    has_stream: true,
-    has_stream_options: false,
-    has_background: false,
+    features: Features {
+        has_stream: true,
+        ..Features::NONE
+    },
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::EVENT,
@@ -39,9 +39,4 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Disjoint,
-    repeats_text: false,
-    numbers_events: false,
-    has_status: false,
-    has_choices: false,
-    has_done: false,
 };

@@ -60,15 +60,8 @@ pub(crate) struct Description {
     /// The label under which a body at its endpoint counts where it can't be read, as with an
     /// unknown method.
     pub unread: &'static str,
-    /// True if model and streaming stand in the path and not in the body: see
-    /// [`address`](super::address).
-    pub is_addressed: bool,
-    /// True if a reply can be requested as a stream.
-    pub has_stream: bool,
-    /// True if `stream_options` asks for a stream's usage.
-    pub has_stream_options: bool,
-    /// True if a reply can be requested in the `background`.
-    pub has_background: bool,
+    /// Its features.
+    pub features: Features,
     /// A request's body.
     pub request: &'static shape::Shape,
     /// A whole reply.
@@ -100,6 +93,19 @@ pub(crate) struct Description {
     pub vectors: Option<&'static str>,
     /// The rule by which the numbers of its usage add up.
     pub usage: Sums,
+}
+
+/// The features that some dialects have and others lack.
+pub(crate) struct Features {
+    /// True if model and streaming stand in the path and not in the body: see
+    /// [`address`](super::address).
+    pub is_addressed: bool,
+    /// True if a reply can be requested as a stream.
+    pub has_stream: bool,
+    /// True if `stream_options` asks for a stream's usage.
+    pub has_stream_options: bool,
+    /// True if a reply can be requested in the `background`.
+    pub has_background: bool,
     /// True if later events of a stream repeat the texts of its deltas.
     pub repeats_text: bool,
     /// True if every event of a stream has a number. An error's has its members beside the error,
@@ -111,4 +117,25 @@ pub(crate) struct Description {
     pub has_choices: bool,
     /// True if `data: [DONE]` ends its streams.
     pub has_done: bool,
+}
+
+impl Features {
+    /// None of them.
+    pub(crate) const NONE: Self = Self {
+        is_addressed: false,
+        has_stream: false,
+        has_stream_options: false,
+        has_background: false,
+        repeats_text: false,
+        numbers_events: false,
+        has_status: false,
+        has_choices: false,
+        has_done: false,
+    };
+    /// Those of a format that is never read.
+    pub(crate) const UNREAD: Self = Self {
+        has_stream: true,
+        has_done: true,
+        ..Self::NONE
+    };
 }

@@ -6,7 +6,7 @@ pub(super) mod request;
 
 use super::{
     Kind, answer,
-    describe::{Description, Provider},
+    describe::{Description, Features, Provider},
     replay,
     reply::format,
     usage::Sums,
@@ -21,10 +21,12 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: Some(":countTokens"),
     path: "/v1beta/models/gemini:generateContent",
     unread: super::recognise::labels::GEMINI,
-    is_addressed: true,
-    has_stream: true,
-    has_stream_options: false,
-    has_background: false,
+    features: Features {
+        is_addressed: true,
+        has_stream: true,
+        has_choices: true,
+        ..Features::NONE
+    },
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::EVENT,
@@ -50,9 +52,4 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::ThoughtsApart,
-    repeats_text: false,
-    numbers_events: false,
-    has_status: false,
-    has_choices: true,
-    has_done: false,
 };

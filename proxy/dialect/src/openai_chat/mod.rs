@@ -5,7 +5,7 @@ pub(super) mod request;
 
 use super::{
     Kind, answer,
-    describe::{Description, Provider},
+    describe::{Description, Features, Provider},
     replay,
     reply::format,
     usage::Sums,
@@ -20,10 +20,13 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: None,
     path: "/v1/chat/completions",
     unread: "completions",
-    is_addressed: false,
-    has_stream: true,
-    has_stream_options: true,
-    has_background: false,
+    features: Features {
+        has_stream: true,
+        has_stream_options: true,
+        has_choices: true,
+        has_done: true,
+        ..Features::NONE
+    },
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::REPLY,
@@ -39,9 +42,4 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Inclusive,
-    repeats_text: false,
-    numbers_events: false,
-    has_status: false,
-    has_choices: true,
-    has_done: true,
 };

@@ -4,7 +4,7 @@ pub(super) mod request;
 
 use super::{
     Kind, answer,
-    describe::{Description, Provider},
+    describe::{Description, Features, Provider},
     replay,
     reply::format,
     usage::Sums,
@@ -19,10 +19,13 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: None,
     path: "/v1/completions",
     unread: "completions",
-    is_addressed: false,
-    has_stream: true,
-    has_stream_options: true,
-    has_background: false,
+    features: Features {
+        has_stream: true,
+        has_stream_options: true,
+        has_choices: true,
+        has_done: true,
+        ..Features::NONE
+    },
     request: &request::REQUEST,
     reply: &super::openai_chat::reply::REPLY,
     event: &super::openai_chat::reply::REPLY,
@@ -38,9 +41,4 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: Some("/prompt"),
     vectors: Some("/prompt_embeds"),
     usage: Sums::Inclusive,
-    repeats_text: false,
-    numbers_events: false,
-    has_status: false,
-    has_choices: true,
-    has_done: true,
 };

@@ -5,7 +5,7 @@ pub(super) mod request;
 
 use super::{
     Kind,
-    describe::{Description, Provider},
+    describe::{Description, Features, Provider},
     replay,
     reply::format,
     usage::Sums,
@@ -20,10 +20,10 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: None,
     path: "/v1/embeddings",
     unread: "embeddings",
-    is_addressed: false,
-    has_stream: false,
-    has_stream_options: false,
-    has_background: false,
+    features: Features {
+        has_done: true,
+        ..Features::NONE
+    },
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::REPLY,
@@ -39,9 +39,4 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: Some("/input"),
     vectors: None,
     usage: Sums::Inclusive,
-    repeats_text: false,
-    numbers_events: false,
-    has_status: false,
-    has_choices: false,
-    has_done: true,
 };

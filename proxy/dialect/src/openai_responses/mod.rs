@@ -5,7 +5,7 @@ pub(super) mod request;
 
 use super::{
     Kind, answer,
-    describe::{Description, Provider},
+    describe::{Description, Features, Provider},
     replay,
     reply::format,
     usage::Sums,
@@ -20,10 +20,14 @@ pub(super) static DESCRIPTION: Description = Description {
     counting: Some("/input_tokens"),
     path: "/v1/responses",
     unread: "responses",
-    is_addressed: false,
-    has_stream: true,
-    has_stream_options: false,
-    has_background: true,
+    features: Features {
+        has_stream: true,
+        has_background: true,
+        repeats_text: true,
+        numbers_events: true,
+        has_status: true,
+        ..Features::NONE
+    },
     request: &request::REQUEST,
     reply: &reply::REPLY,
     event: &reply::EVENT,
@@ -39,9 +43,4 @@ pub(super) static DESCRIPTION: Description = Description {
     token_ids: None,
     vectors: None,
     usage: Sums::Inclusive,
-    repeats_text: true,
-    numbers_events: true,
-    has_status: true,
-    has_choices: false,
-    has_done: false,
 };

@@ -103,7 +103,7 @@ impl Reply {
     /// first: where `[DONE]` comes there is always an event behind, elsewhere only content says
     /// that more may come.
     fn ends_something(&self, ending: &plan::Ending) -> bool {
-        let open = self.state.dialect.has_done() && self.state.is_open(ending.choice);
+        let open = self.state.dialect.features().has_done && self.state.is_open(ending.choice);
         ending.finish && (ending.content || open)
     }
 
@@ -167,7 +167,7 @@ impl Reply {
             b"" => Ok(()),
             // some servers end the other dialects with it, too
             b"[DONE]" => {
-                if state.dialect.has_done() {
+                if state.dialect.features().has_done {
                     chat::done(state);
                     self.done = true;
                 }

@@ -353,7 +353,7 @@ impl State {
         }
         self.deltas.push(Delta {
             channel: u32::try_from(index).unwrap_or(u32::MAX),
-            choice: match self.dialect.has_choices() {
+            choice: match self.dialect.features().has_choices {
                 true => key.outer,
                 false => 0,
             },
@@ -366,7 +366,7 @@ impl State {
 
     /// Reports whether the dialect repeats its texts.
     pub(super) fn repeats(&self) -> bool {
-        self.dialect.repeats_text()
+        self.dialect.features().repeats_text
     }
 
     /// Counts text that is kept for repeats.

@@ -38,7 +38,7 @@ impl State {
         };
         channel.edited = true;
         self.edited = true;
-        if self.dialect.repeats_text() {
+        if self.dialect.features().repeats_text {
             self.kept += channel.send(0, Some(text));
         }
         let sequence = self.parsed.sequence;
@@ -84,7 +84,7 @@ impl State {
     ) -> Result<Option<Vec<u8>>, Malformed> {
         let nothing = !self.edited && edits.iter().all(Option::is_none);
         let halves = sites.iter().any(|site| site.tail || site.head.is_some());
-        if nothing && !halves && !self.dialect.repeats_text() {
+        if nothing && !halves && !self.dialect.features().repeats_text {
             return Ok(None);
         }
         let mut out = Vec::new();
@@ -165,7 +165,7 @@ impl State {
             let Some(channel) = self.channels.get_mut(site.channel) else {
                 continue;
             };
-            if self.dialect.repeats_text() {
+            if self.dialect.features().repeats_text {
                 self.kept += channel.send(site.length, edit);
             }
             channel.edited |= edit.is_some();
@@ -293,7 +293,7 @@ impl State {
         let Some(channel) = self.channels.get(site.channel) else {
             return false;
         };
-        let of_choice = self.dialect.has_choices();
+        let of_choice = self.dialect.features().has_choices;
         let choice = channel.key.outer;
         channel.edited
             || of_choice

@@ -267,7 +267,7 @@ impl Body {
 
     /// Reads the facts of the body once it is `bytes`. Those from the path stay.
     pub(super) fn facts_of(&self, bytes: &[u8]) -> Facts {
-        match self.dialect.is_addressed() {
+        match self.dialect.features().is_addressed {
             true => self.state.facts.clone(),
             false => {
                 let mut facts = Facts::find(self.dialect, bytes);

@@ -52,7 +52,7 @@ enum Options {
 
 impl Facts {
     pub(super) fn find(dialect: Dialect, bytes: &[u8]) -> Self {
-        if dialect.is_addressed() {
+        if dialect.features().is_addressed {
             return Self::default();
         }
         let row = dialect.description();
@@ -84,10 +84,10 @@ impl Facts {
         });
         facts.ambiguous = models > 1 || streams > 1;
         facts.malformed = walked.is_err();
-        facts.stream &= row.is_none_or(|row| row.has_stream);
-        facts.background &= row.is_some_and(|row| row.has_background);
-        let asks = row.is_some_and(|row| row.has_stream_options);
-        if asks && facts.stream && facts.certain() {
+        let features = dialect.features();
+        facts.stream &= features.has_stream;
+        facts.background &= features.has_background;
+        if features.has_stream_options && facts.stream && facts.certain() {
             facts.options = match given {
                 0 => Options::Replace(
                     stream_end..stream_end,

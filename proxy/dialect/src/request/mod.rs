@@ -180,7 +180,7 @@ impl Body {
         if self.model() == Some(model) && !self.ambiguous() {
             return true;
         }
-        if self.dialect.is_addressed() {
+        if self.dialect.features().is_addressed {
             // a path that names none has no place for one
             let can = self.model().is_some() && address::is_name(model);
             if can {
