@@ -11,7 +11,7 @@ use memchr::memmem::Finder;
 use super::{
     Dialect, Malformed,
     json::{Cursor, Kind},
-    sse::{self, Event, Frames},
+    sse::{Event, Frames},
 };
 
 /// A larger event is no error.
@@ -147,10 +147,6 @@ pub fn is_error(dialect: Dialect, body: &[u8]) -> bool {
     let read = match cursor.kind() {
         // Gemini's stream without `alt=sse`
         Ok(Kind::Array) => cursor.array(|_, value| {
-            let kind = value.kind()?;
-            if kind != Kind::Object {
-                return value.skip().map(drop);
-            }
             found |= document(dialect, body, value)?;
             Ok(())
         }),
@@ -173,28 +169,14 @@ fn event_is_error(dialect: Dialect, event: &Event, bytes: &[u8]) -> bool {
     if name.trim_ascii() == b"error" {
         return true;
     }
-    let found = match event.data_lines {
-        1 => {
-            let doc = bytes.get(..event.data.end).unwrap_or_default();
-            document(dialect, doc, &mut Cursor::starting(doc, event.data.start))
-        }
-        _ => {
-            let fields = bytes.get(event.fields.clone()).unwrap_or_default();
-            let doc = sse::joined(fields);
-            document(dialect, &doc, &mut Cursor::new(&doc))
-        }
-    };
-    found == Ok(true)
+    let (doc, at) = event.document(bytes);
+    document(dialect, &doc, &mut Cursor::starting(&doc, at)) == Ok(true)
 }
 
 /// Reports whether an object is an error, or holds one in the place of its own.
 fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
-    if cursor.kind()? != Kind::Object {
-        cursor.skip()?;
-        return Ok(false);
-    }
     let mut found = false;
-    cursor.object(|key, value| {
+    cursor.object_or_skip(|key, value| {
         if key.is("error") {
             found |= is_given(value)?;
         } else if key.is("type") || key.is("object") {
@@ -220,12 +202,8 @@ fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<boo
 
 /// Reports whether a choice ended in an error, in OpenRouter's form.
 fn choice_failed(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
-    if cursor.kind()? != Kind::Object {
-        cursor.skip()?;
-        return Ok(false);
-    }
     let mut found = false;
-    cursor.object(|key, value| {
+    cursor.object_or_skip(|key, value| {
         if key.is("error") {
             found |= is_given(value)?;
         } else if key.is("finish_reason") {

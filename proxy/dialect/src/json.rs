@@ -158,6 +158,38 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Takes an object as [`Self::object`] does, or skips another value.
+    ///
+    /// # Errors
+    /// The value is malformed, or `each` says so.
+    pub(crate) fn object_or_skip(
+        &mut self,
+        each: impl FnMut(Key<'a>, &mut Cursor<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        match self.kind()? {
+            Kind::Object => self.object(each),
+            Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+                self.skip().map(drop)
+            }
+        }
+    }
+
+    /// Takes an array as [`Self::array`] does, or skips another value.
+    ///
+    /// # Errors
+    /// The value is malformed, or `each` says so.
+    pub(crate) fn array_or_skip(
+        &mut self,
+        each: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        match self.kind()? {
+            Kind::Array => self.array(each),
+            Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+                self.skip().map(drop)
+            }
+        }
+    }
+
     /// Takes a string that is going to be decoded.
     ///
     /// # Errors

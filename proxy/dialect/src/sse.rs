@@ -7,7 +7,7 @@
 //! the bytes so far is not yet a line end: the `\n` that may follow belongs to it. The format:
 //! WHATWG HTML, "Parsing an event stream".
 
-use std::{fmt, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -44,6 +44,18 @@ pub struct Event {
     pub data_lines: u32,
     /// True if the stream ended before its blank line.
     pub cut: bool,
+}
+
+impl Event {
+    /// Its data, of an event that has some: a document, and the offset at which the data begins
+    /// there. `bytes` are those of its frames; data on several lines is [`joined`].
+    pub(crate) fn document<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, usize) {
+        let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
+        match self.data_lines {
+            1 => (Cow::Borrowed(part(0..self.data.end)), self.data.start),
+            _ => (Cow::Owned(joined(part(self.fields.clone()))), 0),
+        }
+    }
 }
 
 impl Frames {
@@ -260,7 +272,7 @@ fn value_of(line: &[u8], field: &[u8]) -> Option<usize> {
 }
 
 /// The lines of an event's fields: each line's bytes without and with its end.
-pub fn lines(fields: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn lines(fields: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = fields;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -285,7 +297,7 @@ pub(crate) fn data_of(line: &[u8]) -> Option<&[u8]> {
 
 /// The data of an event with several `data:` lines. They are joined by spaces instead of line
 /// feeds: within JSON the two mean the same, and the result can stand on one line.
-pub fn joined(fields: &[u8]) -> Vec<u8> {
+pub(crate) fn joined(fields: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(fields.len());
     for value in lines(fields).filter_map(|(line, _)| data_of(line)) {
         if !data.is_empty() {

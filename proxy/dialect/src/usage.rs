@@ -8,10 +8,7 @@
 //! write them until they know, others write them last; neither takes the place of a count, and an
 //! object of nothing else is no report.
 
-use super::{
-    Dialect, Malformed, Usage,
-    json::{Cursor, Kind},
-};
+use super::{Dialect, Malformed, Usage, json::Cursor};
 
 /// The rule by which the numbers of a usage object add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +57,8 @@ pub(super) fn read(
     dialect: Dialect,
     usage: &mut Usage,
 ) -> Result<Report, Malformed> {
-    if cursor.kind()? != Kind::Object {
-        cursor.skip()?;
-        return Ok(Report::Blank);
-    }
     let mut counts = Counts::default();
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         let is = |names: &[&str]| names.iter().any(|name| key.is(name));
         let slot = if is(&["prompt_tokens", "input_tokens", "promptTokenCount"]) {
             &mut counts.input
@@ -219,10 +212,7 @@ fn detail(
     cursor: &mut Cursor<'_>,
     slots: &mut [(&str, &mut Option<u64>)],
 ) -> Result<(), Malformed> {
-    if cursor.kind()? != Kind::Object {
-        return cursor.skip().map(drop);
-    }
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         if let Some((_, slot)) = slots.iter_mut().find(|(name, _)| key.is(name)) {
             **slot = tokens(cursor)?.or(**slot);
         }

@@ -13,7 +13,7 @@ use memchr::memmem::Finder;
 
 use super::{
     json::{Cursor, Kind},
-    sse::{self, Event, Frames},
+    sse::{Event, Frames},
 };
 
 /// A larger event is no usage chunk; the stream then passes as it is.
@@ -119,15 +119,11 @@ fn fate(event: &Event, bytes: &[u8]) -> Fate {
     if event.data_lines == 0 || USAGE.find(raw).is_none() {
         return Fate::Stays;
     }
-    if event.data_lines == 1 {
-        let doc = bytes.get(..event.data.end).unwrap_or_default();
-        return read(doc, event.data.start);
-    }
-    // nothing is cut out of data on several lines, but the chunk itself goes
-    let fields = bytes.get(event.fields.clone()).unwrap_or_default();
-    match read(&sse::joined(fields), 0) {
-        Fate::Goes => Fate::Goes,
-        Fate::Stays | Fate::Loses(_) => Fate::Stays,
+    let (doc, at) = event.document(bytes);
+    match read(&doc, at) {
+        // nothing is cut out of data on several lines, but the chunk itself goes
+        Fate::Loses(_) if event.data_lines > 1 => Fate::Stays,
+        fate @ (Fate::Stays | Fate::Goes | Fate::Loses(_)) => fate,
     }
 }
 
@@ -147,15 +143,10 @@ fn read(doc: &[u8], at: usize) -> Fate {
                 Kind::Array | Kind::String | Kind::Number | Kind::Boolean => {}
             }
         } else if key.is("choices") {
-            match kind {
-                Kind::Array => value.array(|_, _| {
-                    choices = true;
-                    Ok(())
-                })?,
-                Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
-                    value.skip()?;
-                }
-            }
+            value.array_or_skip(|_, _| {
+                choices = true;
+                Ok(())
+            })?;
         } else {
             error |= key.is("error") && kind != Kind::Null;
             value.skip()?;

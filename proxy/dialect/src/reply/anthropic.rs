@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    plan::{Field, Key, index, inside},
+    plan::{Field, Key, index, inside, narrow},
     state::State,
 };
 
@@ -122,10 +122,8 @@ fn message(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(),
     }
     cursor.object(|key, cursor| {
         if key.is("content") && cursor.kind()? == Kind::Array {
-            return cursor.array(|position, cursor| {
-                let number = u32::try_from(position).unwrap_or(u32::MAX);
-                block(state, doc, cursor, number, true)
-            });
+            return cursor
+                .array(|position, cursor| block(state, doc, cursor, narrow(position), true));
         }
         if key.is("usage") {
             return state.read_usage(cursor);

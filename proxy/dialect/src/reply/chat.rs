@@ -8,12 +8,12 @@
 
 use crate::{
     Dialect, Malformed,
-    json::{Cursor, Kind, Text},
+    json::{Cursor, Key as Name, Kind, Text},
 };
 
 use super::{
     calls,
-    plan::{Channel, Ending, Field, Key, Piece, Unnumbered, index, weight},
+    plan::{self, Ending, Field, Key, Piece, Unnumbered, copy_members, index, narrow, weight},
     state::State,
 };
 
@@ -22,10 +22,8 @@ pub(super) fn read(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malfo
     let mut cursor = Cursor::lenient(doc, at);
     cursor.object(|key, cursor| {
         if key.is("choices") {
-            if cursor.kind()? == Kind::Array {
-                state.parsed.started = true;
-                cursor.array(|_, cursor| choice(state, doc, cursor))?;
-            }
+            state.parsed.started |= cursor.kind()? == Kind::Array;
+            cursor.array_or_skip(|_, cursor| choice(state, doc, cursor))?;
         } else if key.is("usage") {
             state.parsed.mentions_usage = true;
             state.news |= cursor.kind()? != Kind::Null;
@@ -57,16 +55,12 @@ const HEAD: [&str; 5] = ["id", "object", "created", "model", "system_fingerprint
 /// `{"id":…,"object":…,`: the beginning of every chunk of this stream.
 fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
     let mut head = b"{".to_vec();
-    Cursor::lenient(doc, at).object(|key, cursor| {
-        if HEAD.iter().any(|name| key.is(name)) {
-            let (name, value) = (key.range(), cursor.skip()?);
-            head.extend_from_slice(doc.get(name).unwrap_or_default());
-            head.push(b':');
-            head.extend_from_slice(doc.get(value).unwrap_or_default());
-            head.push(b',');
-        }
-        Ok(())
-    })?;
+    copy_members(
+        doc,
+        at,
+        |key| HEAD.iter().any(|name| key.is(name)),
+        &mut head,
+    )?;
     Ok(head)
 }
 
@@ -77,9 +71,7 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
         if key.is("index") {
             number = index(cursor)?;
         } else if key.is("delta") || key.is("message") {
-            if cursor.kind()? == Kind::Object {
-                message(state, cursor)?;
-            }
+            cursor.object_or_skip(|key, cursor| member(state, key, cursor))?;
         } else if key.is("text") && state.dialect == Dialect::OpenaiCompletions {
             if let Some(text) = cursor.text_or_skip()? {
                 state.pieces.push(Piece::new(Field::Content, text));
@@ -102,10 +94,7 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
     let finished = finish.is_some();
     if let Some(reason) = finish {
         finishing |= !state.goes_on;
-        state.news = true;
-        if number == 0 || state.finish.is_none() {
-            state.read_finish(doc, &reason);
-        }
+        state.read_finish_of(number, doc, &reason);
     }
     if state.streaming {
         if finished {
@@ -132,12 +121,7 @@ fn choice(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), 
         state.close_all(|key| key.outer == number);
     }
     if let Some(range) = logprobs {
-        // any channel of the choice will do: `write` asks whether one of them was edited
-        let of_choice = |channel: &Channel| channel.key.outer == number;
-        match state.channels.iter().rposition(of_choice) {
-            Some(channel) => state.void(range, Some(channel), "null"),
-            None => state.news = true,
-        }
+        state.void_of_choice(range, number, "null");
     }
     Ok(())
 }
@@ -152,7 +136,7 @@ fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]
             }
             continue;
         };
-        piece.inner = u32::try_from(call.position).unwrap_or(u32::MAX);
+        piece.inner = narrow(call.position);
         if !state.places.contains(piece.field.place()) {
             continue;
         }
@@ -184,118 +168,85 @@ fn number_calls(state: &mut State, doc: &[u8], choice: u32, pieces: &mut [Piece]
 
 /// Reads from an event whether its choices have content, and whether they end.
 pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
-    let mut endings = Vec::new();
-    Cursor::lenient(doc, at).object(|key, cursor| {
-        if !key.is("choices") || cursor.kind()? != Kind::Array {
-            return Ok(());
-        }
-        cursor.array(|_, cursor| {
-            if cursor.kind()? != Kind::Object {
-                return Ok(());
-            }
-            let (mut choice, mut content, mut finish) = (0, false, false);
-            cursor.object(|key, cursor| {
-                if key.is("index") {
-                    choice = index(cursor)?;
-                } else if key.is("finish_reason") {
-                    let reason = cursor.text_or_skip()?;
-                    finish = reason.is_some_and(|reason| reason.range.len() > 2);
-                } else if key.is("text") {
-                    content |= weight(doc, cursor.skip()?) > 0;
-                } else if key.is("delta") && cursor.kind()? == Kind::Object {
-                    cursor.object(|key, cursor| {
-                        let value = cursor.skip()?;
-                        content |= !key.is("role") && weight(doc, value) > 0;
-                        Ok(())
-                    })?;
-                }
+    plan::endings(doc, at, ("choices", |_| 0), |ending, key, cursor| {
+        if key.is("finish_reason") {
+            let reason = cursor.text_or_skip()?;
+            ending.finish = reason.is_some_and(|reason| reason.range.len() > 2);
+        } else if key.is("text") {
+            ending.content |= weight(doc, cursor.skip()?) > 0;
+        } else if key.is("delta") {
+            cursor.object_or_skip(|key, cursor| {
+                let value = cursor.skip()?;
+                ending.content |= !key.is("role") && weight(doc, value) > 0;
                 Ok(())
             })?;
-            endings.push(Ending {
-                choice,
-                content,
-                finish,
-            });
-            Ok(())
-        })
-    })?;
-    Ok(endings)
-}
-
-/// A `delta` or a `message`.
-fn message(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-    cursor.object(|key, cursor| {
-        if key.is("content") {
-            return content(state, cursor);
-        }
-        let field = if key.is("reasoning_content") {
-            Field::ReasoningContent
-        } else if key.is("reasoning") {
-            Field::Reasoning
-        } else if key.is("refusal") {
-            Field::Refusal
-        } else {
-            return other(state, key, cursor);
-        };
-        if let Some(text) = cursor.text_or_skip()? {
-            state.pieces.push(Piece::new(field, text));
         }
         Ok(())
     })
 }
 
+/// A member of a `delta` or a `message`.
+fn member(state: &mut State, key: Name<'_>, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    if key.is("content") {
+        return content(state, cursor);
+    }
+    let field = if key.is("reasoning_content") {
+        Field::ReasoningContent
+    } else if key.is("reasoning") {
+        Field::Reasoning
+    } else if key.is("refusal") {
+        Field::Refusal
+    } else {
+        return other(state, key, cursor);
+    };
+    if let Some(text) = cursor.text_or_skip()? {
+        state.pieces.push(Piece::new(field, text));
+    }
+    Ok(())
+}
+
 /// A string, or parts that have one each, as some providers write it.
 fn content(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-    match cursor.kind()? {
-        Kind::String => {
-            let text = cursor.text()?;
-            state.pieces.push(Piece::new(Field::Content, text));
-            Ok(())
-        }
-        Kind::Array => cursor.array(|_, cursor| {
-            if cursor.kind()? != Kind::Object {
-                return Ok(());
-            }
-            state.news = true;
-            let mut text = None;
-            cursor.object(|key, cursor| {
-                if key.is("text") {
-                    text = cursor.text_or_skip()?;
-                } else if key.is("thinking") {
-                    thinking(state, cursor)?;
-                }
-                Ok(())
-            })?;
-            if let Some(text) = text {
-                state.pieces.push(Piece::new(Field::Content, text));
-            }
-            Ok(())
-        }),
-        Kind::Object | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
+    if cursor.kind()? == Kind::String {
+        let text = cursor.text()?;
+        state.pieces.push(Piece::new(Field::Content, text));
+        return Ok(());
     }
+    cursor.array_or_skip(|_, cursor| {
+        state.news |= cursor.kind()? == Kind::Object;
+        let mut text = None;
+        cursor.object_or_skip(|key, cursor| {
+            if key.is("text") {
+                text = cursor.text_or_skip()?;
+            } else if key.is("thinking") {
+                thinking(state, cursor)?;
+            }
+            Ok(())
+        })?;
+        let text = text.map(|text| Piece::new(Field::Content, text));
+        state.pieces.extend(text);
+        Ok(())
+    })
 }
 
 /// Shows the thoughts of a part of Mistral's: parts once more, or a string.
 fn thinking(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-    let kind = cursor.kind()?;
     let pieces = &mut state.pieces;
     let mut piece = |text| pieces.push(Piece::new(Field::ThinkingPart, text));
-    match kind {
-        Kind::String => piece(cursor.text()?),
-        Kind::Array => cursor.array(|_, cursor| match cursor.kind()? {
-            Kind::Object => cursor.object(|key, cursor| {
-                if key.is("text")
-                    && let Some(text) = cursor.text_or_skip()?
-                {
-                    piece(text);
-                }
-                Ok(())
-            }),
-            Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
-        })?,
-        Kind::Object | Kind::Number | Kind::Boolean | Kind::Null => {}
+    if cursor.kind()? == Kind::String {
+        piece(cursor.text()?);
+        return Ok(());
     }
-    Ok(())
+    cursor.array_or_skip(|_, cursor| {
+        cursor.object_or_skip(|key, cursor| {
+            if key.is("text")
+                && let Some(text) = cursor.text_or_skip()?
+            {
+                piece(text);
+            }
+            Ok(())
+        })
+    })
 }
 
 /// Shows the transcript of a delta's sound.
@@ -311,11 +262,7 @@ fn audio(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     })
 }
 
-fn other(
-    state: &mut State,
-    key: crate::json::Key<'_>,
-    cursor: &mut Cursor<'_>,
-) -> Result<(), Malformed> {
+fn other(state: &mut State, key: Name<'_>, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     let kind = cursor.kind()?;
     if kind == Kind::Null {
         return Ok(());
@@ -334,12 +281,9 @@ fn other(
 }
 
 fn tool_call(state: &mut State, cursor: &mut Cursor<'_>, position: usize) -> Result<(), Malformed> {
-    if cursor.kind()? != Kind::Object {
-        return Ok(());
-    }
     let first = state.pieces.len();
     let (mut number, mut id, mut name) = (None, 0..0, 0..0);
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         if key.is("index") {
             number = cursor
                 .integer()?

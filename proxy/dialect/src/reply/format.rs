@@ -43,7 +43,7 @@ pub(crate) static CHAT: Format = Format {
 };
 /// The format of `openai.completions`.
 pub(crate) static COMPLETIONS: Format = Format {
-    event: |state, doc, data, _| chat::read(state, doc, data.start),
+    event: CHAT.event,
     whole: chat::read,
     endings: Some(chat::endings),
     piece: synth::completion_piece,
@@ -75,23 +75,20 @@ pub(crate) static GEMINI: Format = Format {
 };
 /// The format of `openai.embeddings`.
 pub(crate) static VECTORS: Format = Format {
-    event: unread,
     whole: chat::vectors,
-    endings: None,
-    piece: synth::chat_piece,
-    refusal: synth::chat_refusal,
+    ..BASE
 };
 /// The format of whole replies in which nothing grows or is repeated: the description alone reads
 /// them.
 pub(crate) static DESCRIBED: Format = Format {
-    event: unread,
     whole: |_, _, _| Ok(()),
-    endings: None,
-    piece: synth::chat_piece,
-    refusal: synth::chat_refusal,
+    ..BASE
 };
 /// The format of what is never read.
-static NONE: Format = Format {
+static NONE: Format = BASE;
+
+/// The format of replies whose events nobody reads.
+const BASE: Format = Format {
     event: unread,
     whole: |_, _, _| {
         Err(Malformed {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    plan::{Channel, Ending, Field, Key, Piece, index, inside, weight},
+    plan::{self, Ending, Field, Key, Piece, copy_members, index, inside, narrow, weight},
     state::State,
 };
 
@@ -33,11 +33,9 @@ pub(super) fn event(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malf
 /// Reads a whole reply: one object, or an array of chunks.
 pub(super) fn whole(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
     let mut cursor = Cursor::lenient(doc, at);
-    match cursor.kind()? {
-        Kind::Array => cursor.array(|_, cursor| chunk(state, doc, cursor))?,
-        Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
-            chunk(state, doc, &mut cursor)?
-        }
+    match cursor.kind()? == Kind::Array {
+        true => cursor.array(|_, cursor| chunk(state, doc, cursor))?,
+        false => chunk(state, doc, &mut cursor)?,
     }
     cursor.end()?;
     state.seal();
@@ -51,16 +49,15 @@ const HEAD: [&str; 3] = ["modelVersion", "responseId", "createTime"];
 /// stream.
 fn head(doc: &[u8], at: usize) -> Result<Vec<u8>, Malformed> {
     let mut head = Vec::new();
-    Cursor::lenient(doc, at).object(|key, cursor| {
-        if HEAD.iter().any(|name| key.is(name)) {
-            let (name, value) = (key.range(), cursor.skip()?);
-            head.push(b',');
-            head.extend_from_slice(doc.get(name).unwrap_or_default());
-            head.push(b':');
-            head.extend_from_slice(doc.get(value).unwrap_or_default());
-        }
-        Ok(())
-    })?;
+    copy_members(
+        doc,
+        at,
+        |key| HEAD.iter().any(|name| key.is(name)),
+        &mut head,
+    )?;
+    // the last comma goes to the front
+    let comma = head.len().min(1);
+    head.rotate_right(comma);
     Ok(head)
 }
 
@@ -69,9 +66,9 @@ fn chunk(state: &mut State, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<(), M
         let kind = cursor.kind()?;
         if key.is("candidates") && kind == Kind::Array {
             state.parsed.started = true;
-            cursor.array(|position, cursor| match cursor.kind()? {
-                Kind::Object => candidate(state, doc, cursor, position),
-                Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
+            cursor.array(|position, cursor| match cursor.kind()? == Kind::Object {
+                true => candidate(state, doc, cursor, position),
+                false => Ok(()),
             })?;
             state.parsed.ended = state.parsed.open.is_empty();
         } else if key.is("usageMetadata") {
@@ -117,21 +114,16 @@ fn candidate(
     position: usize,
 ) -> Result<(), Malformed> {
     state.pieces.clear();
-    let mut number = u32::try_from(position).unwrap_or(u32::MAX);
+    let mut number = narrow(position);
     let (mut finish, mut dependents) = (None, Dependents::default());
     cursor.object(|key, cursor| {
         let kind = cursor.kind()?;
         if key.is("index") {
             number = index(cursor)?;
         } else if key.is("content") && kind == Kind::Object {
-            cursor.object(|key, cursor| match cursor.kind()? {
-                Kind::Array if key.is("parts") => cursor.array(|_, cursor| part(state, cursor)),
-                Kind::Object
-                | Kind::Array
-                | Kind::String
-                | Kind::Number
-                | Kind::Boolean
-                | Kind::Null => Ok(()),
+            cursor.object(|key, cursor| match key.is("parts") {
+                true => cursor.array_or_skip(|_, cursor| part(state, cursor)),
+                false => Ok(()),
             })?;
         } else if key.is("finishReason") {
             finish = cursor.text_or_skip()?;
@@ -148,10 +140,7 @@ fn candidate(
     let finished = state.streaming && finish.is_some();
     let finishing = finished && !state.goes_on;
     if let Some(reason) = finish {
-        state.news = true;
-        if number == 0 || state.finish.is_none() {
-            state.read_finish(doc, &reason);
-        }
+        state.read_finish_of(number, doc, &reason);
     }
     let more = !state.parsed.ended || !state.pieces.is_empty();
     if finished {
@@ -164,12 +153,8 @@ fn candidate(
         state.close_all(|key| key.outer == number);
     }
     for (range, instead) in [(dependents.logprobs, "null"), (dependents.supports, "[]")] {
-        let Some(range) = range else { continue };
-        // any channel of the candidate will do: `write` asks whether one of them was edited
-        let of_candidate = |channel: &Channel| channel.key.outer == number;
-        match state.channels.iter().rposition(of_candidate) {
-            Some(channel) => state.void(range, Some(channel), instead),
-            None => state.news = true,
+        if let Some(range) = range {
+            state.void_of_choice(range, number, instead);
         }
     }
     Ok(())
@@ -177,43 +162,19 @@ fn candidate(
 
 /// Reads from an event whether its candidates have content, and whether they end.
 pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
-    let mut endings = Vec::new();
-    Cursor::lenient(doc, at).object(|key, cursor| {
-        if !key.is("candidates") || cursor.kind()? != Kind::Array {
-            return Ok(());
-        }
-        cursor.array(|position, cursor| {
-            if cursor.kind()? != Kind::Object {
-                return Ok(());
-            }
-            let mut choice = u32::try_from(position).unwrap_or(u32::MAX);
-            let (mut content, mut finish) = (false, false);
-            cursor.object(|key, cursor| {
-                if key.is("index") {
-                    choice = index(cursor)?;
-                } else if key.is("finishReason") {
-                    let reason = cursor.text_or_skip()?;
-                    finish = reason.is_some_and(|reason| is_reason(doc, &reason));
-                } else if key.is("content") && cursor.kind()? == Kind::Object {
-                    cursor.object(|key, cursor| {
-                        if key.is("parts") && cursor.kind()? == Kind::Array {
-                            return cursor
-                                .array(|_, cursor| has_content(doc, cursor, &mut content));
-                        }
-                        Ok(())
-                    })?;
-                }
-                Ok(())
+    plan::endings(doc, at, ("candidates", narrow), |ending, key, cursor| {
+        if key.is("finishReason") {
+            let reason = cursor.text_or_skip()?;
+            ending.finish = reason.is_some_and(|reason| is_reason(doc, &reason));
+        } else if key.is("content") {
+            let content = &mut ending.content;
+            cursor.object_or_skip(|key, cursor| match key.is("parts") {
+                true => cursor.array_or_skip(|_, cursor| has_content(doc, cursor, content)),
+                false => Ok(()),
             })?;
-            endings.push(Ending {
-                choice,
-                content,
-                finish,
-            });
-            Ok(())
-        })
-    })?;
-    Ok(endings)
+        }
+        Ok(())
+    })
 }
 
 /// Reports whether a candidate's reason says that it ended. Some servers write the enumeration's
@@ -223,10 +184,7 @@ fn is_reason(doc: &[u8], reason: &Text) -> bool {
 }
 
 fn has_content(doc: &[u8], cursor: &mut Cursor<'_>, content: &mut bool) -> Result<(), Malformed> {
-    if cursor.kind()? != Kind::Object {
-        return Ok(());
-    }
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         let value = cursor.skip()?;
         *content |= !key.is("thought") && weight(doc, value) > 0;
         Ok(())
@@ -243,38 +201,21 @@ fn show(state: &mut State, doc: &[u8], number: u32, finishing: bool) {
             outer: number,
             inner: piece.inner,
         };
-        match field {
-            Field::Input => state.show_json(doc, key, text.range.clone()),
-            // complete where it stands
-            Field::Code => drop(state.show(doc, key, text, true)),
-            Field::Content
-            | Field::Refusal
-            | Field::Reasoning
-            | Field::ReasoningContent
-            | Field::ThinkingPart
-            | Field::Transcript
-            | Field::Summary
-            | Field::ReasoningText
-            | Field::Arguments
-            | Field::FunctionCall
-            | Field::McpArguments
-            | Field::CustomInput
-            | Field::Unnamed
-            | Field::UnnamedCall => {
-                let again = pieces.iter().skip(at + 1).any(|other| other.field == field);
-                state.show(doc, key, text, finishing && !again);
-            }
+        if field == Field::Input {
+            state.show_json(doc, key, text.range.clone());
+            continue;
         }
+        let again = pieces.iter().skip(at + 1).any(|other| other.field == field);
+        // code is complete where it stands
+        let last = field == Field::Code || finishing && !again;
+        state.show(doc, key, text, last);
     }
     state.pieces = pieces;
 }
 
 fn part(state: &mut State, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-    if cursor.kind()? != Kind::Object {
-        return Ok(());
-    }
     let (mut text, mut thought) = (None, false);
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         let kind = cursor.kind()?;
         if key.is("text") {
             text = cursor.text_or_skip()?;

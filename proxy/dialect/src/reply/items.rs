@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{
-    plan::{Field, Key, inside},
+    plan::{Field, Key, inside, narrow},
     state::State,
 };
 use crate::{
@@ -26,10 +26,8 @@ pub(super) fn response(
     let (mut status, mut reason) = (None, None);
     cursor.object(|key, cursor| {
         if key.is("output") && cursor.kind()? == Kind::Array {
-            return cursor.array(|position, cursor| {
-                let output = u32::try_from(position).unwrap_or(u32::MAX);
-                item(state, doc, cursor, output, true)
-            });
+            return cursor
+                .array(|position, cursor| item(state, doc, cursor, narrow(position), true));
         }
         if key.is("usage") {
             return state.read_usage(cursor);
@@ -60,16 +58,13 @@ pub(super) fn item(
     output: u32,
     done: bool,
 ) -> Result<(), Malformed> {
-    if cursor.kind()? != Kind::Object {
-        return Ok(());
-    }
     let (mut kind, mut strings) = (None, [const { None }; 3]);
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         if key.is("type") {
             kind = cursor.text_or_skip()?;
         } else if (key.is("content") || key.is("summary")) && cursor.kind()? == Kind::Array {
             return cursor.array(|position, cursor| {
-                let inner = u32::try_from(position).unwrap_or(u32::MAX);
+                let inner = narrow(position);
                 part(state, doc, cursor, output, (inner, inner), done)
             });
         } else if let Some(index) = ["arguments", "input", "code"]
@@ -110,11 +105,8 @@ pub(super) fn part(
     inner: (u32, u32),
     done: bool,
 ) -> Result<(), Malformed> {
-    if cursor.kind()? != Kind::Object {
-        return Ok(());
-    }
     let (mut kind, mut text, mut logprobs) = (None, None, None);
-    cursor.object(|key, cursor| {
+    cursor.object_or_skip(|key, cursor| {
         if key.is("type") {
             kind = cursor.text_or_skip()?;
         } else if key.is("text") || key.is("refusal") {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::halves::Head;
 use crate::{
     Malformed, Place,
-    json::{Cursor, Text},
+    json::{Cursor, Key as Name, Kind, Text},
 };
 
 /// The member of its surroundings that a channel is.
@@ -273,6 +273,39 @@ pub(super) struct Ending {
     pub(super) finish: bool,
 }
 
+/// Reads from an event whether its choices, the elements of `list`, have content and end. `number`
+/// is that of a choice without an `index`, by its position; `member` reads another member.
+pub(super) fn endings(
+    doc: &[u8],
+    at: usize,
+    (list, number): (&str, fn(usize) -> u32),
+    mut member: impl FnMut(&mut Ending, &Name<'_>, &mut Cursor<'_>) -> Result<(), Malformed>,
+) -> Result<Vec<Ending>, Malformed> {
+    let mut endings = Vec::new();
+    Cursor::lenient(doc, at).object(|key, cursor| {
+        if !key.is(list) {
+            return Ok(());
+        }
+        cursor.array_or_skip(|position, cursor| {
+            if cursor.kind()? != Kind::Object {
+                return Ok(());
+            }
+            let mut ending = Ending {
+                choice: number(position),
+                content: false,
+                finish: false,
+            };
+            cursor.object(|key, cursor| match key.is("index") {
+                true => index(cursor).map(|index| ending.choice = index),
+                false => member(&mut ending, &key, cursor),
+            })?;
+            endings.push(ending);
+            Ok(())
+        })
+    })?;
+    Ok(endings)
+}
+
 /// The facts that a client must have received for an end to make sense.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Progress {
@@ -298,6 +331,33 @@ pub(super) fn inside<'a>(doc: &'a [u8], text: &Text) -> &'a [u8] {
 pub(super) fn index(cursor: &mut Cursor<'_>) -> Result<u32, Malformed> {
     let index = cursor.integer()?.unwrap_or(0);
     Ok(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// The same of a position in a list.
+pub(super) fn narrow(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+/// Appends the members of an object that `keeps` picks, as they stand, each with a comma behind it.
+///
+/// # Errors
+/// The object is malformed; the members before that were appended.
+pub(super) fn copy_members(
+    doc: &[u8],
+    at: usize,
+    keeps: impl Fn(&Name<'_>) -> bool,
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    Cursor::lenient(doc, at).object(|key, cursor| {
+        if keeps(&key) {
+            let (name, value) = (key.range(), cursor.skip()?);
+            out.extend_from_slice(doc.get(name).unwrap_or_default());
+            out.push(b':');
+            out.extend_from_slice(doc.get(value).unwrap_or_default());
+            out.push(b',');
+        }
+        Ok(())
+    })
 }
 
 /// Bytes of a value that says something; 0 if it is empty or `null`.

@@ -112,20 +112,12 @@ impl Reply {
         let Some(read) = format::of(self.state.dialect).endings else {
             return Vec::new();
         };
-        let bytes = self.frames.bytes();
-        let endings = match event.data_lines {
-            0 => return Vec::new(),
-            1 => read(
-                bytes.get(..event.data.end).unwrap_or_default(),
-                event.data.start,
-            ),
-            _ => {
-                let fields = bytes.get(event.fields.clone()).unwrap_or_default();
-                read(&sse::joined(fields), 0)
-            }
-        };
+        if event.data_lines == 0 {
+            return Vec::new();
+        }
+        let (doc, at) = event.document(self.frames.bytes());
         // what can't be read ends nothing
-        endings.unwrap_or_default()
+        read(&doc, at).unwrap_or_default()
     }
 
     fn data(&self, event: &Event) -> &[u8] {

@@ -9,7 +9,7 @@ use super::{
     ReplyLimits,
     calls::Calls,
     halves::{self, Head},
-    plan::{Channel, Key, Piece, Planned, Progress, Site, What, inside},
+    plan::{Channel, Key, Piece, Planned, Progress, Site, What, inside, narrow},
     rest::{Claim, Rest},
 };
 use crate::{
@@ -327,6 +327,16 @@ impl State {
         }
     }
 
+    /// The same of what depends on any channel of a choice. Whether one was edited, `write` looks
+    /// up by the choice.
+    pub(super) fn void_of_choice(&mut self, at: Range<usize>, choice: u32, instead: &'static str) {
+        let of_choice = |channel: &Channel| channel.key.outer == choice;
+        match self.channels.iter().rposition(of_choice) {
+            Some(channel) => self.void(at, Some(channel), instead),
+            None => self.news = true,
+        }
+    }
+
     fn site(&mut self, what: What, at: Range<usize>, escaped: bool, channel: usize) {
         self.sites.push(Site {
             escaped,
@@ -352,7 +362,7 @@ impl State {
             self.keep(text.len());
         }
         self.deltas.push(Delta {
-            channel: u32::try_from(index).unwrap_or(u32::MAX),
+            channel: narrow(index),
             choice: match self.dialect.features().has_choices {
                 true => key.outer,
                 false => 0,
@@ -408,7 +418,15 @@ impl State {
         }
     }
 
-    /// Notes why the model stopped; the first choice's reason is the reply's.
+    /// Notes why a choice ended; the first choice's reason is the reply's.
+    pub(super) fn read_finish_of(&mut self, choice: u32, doc: &[u8], reason: &Text) {
+        self.news = true;
+        if choice == 0 || self.finish.is_none() {
+            self.read_finish(doc, reason);
+        }
+    }
+
+    /// Notes why the model stopped.
     pub(super) fn read_finish(&mut self, doc: &[u8], reason: &Text) {
         self.finish = Some(reason.decode(doc).into_owned());
     }

@@ -2,14 +2,14 @@
 
 use super::{
     format,
-    plan::{Channel, Field, Progress},
+    plan::{Channel, Field, Progress, copy_members},
     responses,
     state::State,
 };
 use crate::{
     Dialect, Place,
     answer::{self, Draft, Refused},
-    json::Cursor,
+    json::Key,
 };
 
 /// Text that was kept back, to be written as one more delta of its channel.
@@ -332,18 +332,10 @@ pub(super) fn candidate_refusal(state: &State, sent: &Progress, _: &Refused<'_>)
 /// and written anew; where the provider's object is broken, the members before the break are kept.
 fn incomplete(head: &[u8]) -> Vec<u8> {
     let mut out = b"{".to_vec();
-    // Each member is whole once it has been read, so a failure leaves nothing half written.
-    let _ = Cursor::lenient(head, 0).object(|key, cursor| {
-        let changed = key.is("status") || key.is("incomplete_details") || key.is("usage");
-        let (name, value) = (key.range(), cursor.skip()?);
-        if !changed {
-            out.extend_from_slice(head.get(name).unwrap_or_default());
-            out.push(b':');
-            out.extend_from_slice(head.get(value).unwrap_or_default());
-            out.push(b',');
-        }
-        Ok(())
-    });
+    // what was copied before a break is whole
+    let changed = ["status", "incomplete_details", "usage"];
+    let keeps = |key: &Key<'_>| !changed.iter().any(|name| key.is(name));
+    let _ = copy_members(head, 0, keeps, &mut out);
     out.extend_from_slice(
         br#""status":"incomplete","incomplete_details":{"reason":"content_filter"},"usage":{"input_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}}"#,
     );

@@ -177,25 +177,11 @@ impl State {
                 };
                 emptied |= text.is_empty();
                 text_left |= !text.is_empty();
-                match site.what {
-                    What::Close if text.is_empty() => {}
-                    What::Close => synth::piece(
-                        self.dialect,
-                        &self.head,
-                        channel,
-                        text.plain(),
-                        event.sequence,
-                        late,
-                    ),
-                    What::Slot
-                    | What::Json
-                    | What::Repeat
-                    | What::Once
-                    | What::OnceJson
-                    | What::OnceAgain
-                    | What::Void(_) => {
-                        splices.push((site.at.clone(), With::Literal(text.literal())))
-                    }
+                if site.what != What::Close {
+                    splices.push((site.at.clone(), With::Literal(text.literal())));
+                } else if !text.is_empty() {
+                    let (dialect, sequence) = (self.dialect, event.sequence);
+                    synth::piece(dialect, &self.head, channel, text.plain(), sequence, late);
                 }
                 continue;
             }
@@ -203,30 +189,17 @@ impl State {
                 text_left |= site.length > 0;
                 continue;
             };
-            match site.what {
-                What::Close => synth::piece(
-                    self.dialect,
-                    &self.head,
-                    channel,
-                    edit,
-                    event.sequence,
-                    late,
-                ),
-                What::Json => {
-                    json(edit)?;
-                    splices.push((site.at.clone(), With::Json(edit)));
-                    text_left = true;
-                }
-                What::Slot
-                | What::Repeat
-                | What::Once
-                | What::OnceJson
-                | What::OnceAgain
-                | What::Void(_) => {
-                    emptied |= edit.is_empty();
-                    text_left |= !edit.is_empty();
-                    splices.push((site.at.clone(), With::Text(edit)));
-                }
+            if site.what == What::Close {
+                let (dialect, sequence) = (self.dialect, event.sequence);
+                synth::piece(dialect, &self.head, channel, edit, sequence, late);
+            } else if site.what == What::Json {
+                json(edit)?;
+                splices.push((site.at.clone(), With::Json(edit)));
+                text_left = true;
+            } else {
+                emptied |= edit.is_empty();
+                text_left |= !edit.is_empty();
+                splices.push((site.at.clone(), With::Text(edit)));
             }
         }
         for site in sites {

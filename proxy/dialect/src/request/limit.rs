@@ -1,10 +1,7 @@
 //! The limit on generated tokens, under the names that the dialects have for it.
 
 use super::Body;
-use crate::{
-    Kind,
-    json::{self, Cursor},
-};
+use crate::{Kind, json};
 
 impl Body {
     /// The limit on generated tokens, where the caller set one; of a batch the largest of its
@@ -13,13 +10,7 @@ impl Body {
         if let Some(batch) = &self.state.facts.batch {
             return self.batch_limit(batch);
         }
-        let value = |pointer: &&str| {
-            let range = json::pointer(&self.state.bytes, pointer)?;
-            Cursor::starting(&self.state.bytes, range.start)
-                .count()
-                .ok()?
-        };
-        self.limit_names().iter().find_map(value)
+        (self.limit_names().iter()).find_map(|name| self.count_at(name))
     }
 
     /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by

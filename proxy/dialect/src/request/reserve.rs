@@ -18,16 +18,13 @@ impl Body {
         let Some(row) = self.dialect.description() else {
             return 1;
         };
-        let counts = row
-            .choices
-            .iter()
-            .filter_map(|pointer| self.count_at(pointer));
+        let counts = row.choices.iter().filter_map(|at| self.count_at(at));
         let choices = counts.max().unwrap_or(1).max(1);
         let prompts = row.prompts.map_or(1, |pointer| self.prompts(pointer));
         choices.saturating_mul(prompts.max(1))
     }
 
-    fn count_at(&self, pointer: &str) -> Option<u64> {
+    pub(super) fn count_at(&self, pointer: &str) -> Option<u64> {
         let range = json::pointer(&self.state.bytes, pointer)?;
         let mut cursor = Cursor::starting(&self.state.bytes, range.start);
         cursor.count().ok()?
@@ -38,15 +35,12 @@ impl Body {
         let mut prompts = 0;
         let mut ids = false;
         // malformed further on: what was found counts
-        let _ = self.walk(pointer, |cursor| match cursor.kind()? {
-            Kind::Array => cursor.array(|_, value| {
+        let _ = self.walk(pointer, |cursor| {
+            cursor.array_or_skip(|_, value| {
                 ids |= value.kind()? == Kind::Number;
                 prompts += 1;
-                value.skip().map(drop)
-            }),
-            Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
-                cursor.skip().map(drop)
-            }
+                Ok(())
+            })
         });
         // the ids of one prompt
         if ids { 1 } else { prompts }
@@ -69,6 +63,7 @@ impl Body {
     /// Token ids in a value, at any depth.
     fn ids(&self, pointer: &str) -> u64 {
         let mut ids = 0;
+        // malformed further on: what was found counts
         let _ = self.walk(pointer, |cursor| count_numbers(cursor, &mut ids));
         ids
     }
