@@ -77,60 +77,37 @@ pub(crate) struct Form {
 /// The form of `openai.chat`, and of what is never read.
 pub(super) static CHAT: Form = Form {
     whole: |draft, answer| {
-        let Answer {
-            model, id, created, ..
-        } = *answer;
-        chat_head(draft, "chat.completion", model, id, created)
+        chat_head(draft, "chat.completion", answer)
             .raw(r#""choices":[{"index":0,"message":{"role":"assistant","content":"#)
             .text(answer.text)
             .raw(r#","refusal":null},"logprobs":null,"finish_reason":"stop"}],"#)
             .raw(NO_TOKENS)
             .raw("}")
     },
-    events: |draft, answer| {
-        chat_events(draft, answer.model, answer.id, answer.text, answer.created)
-    },
+    events: chat_events,
 };
 /// The form of `openai.completions`.
 pub(super) static COMPLETIONS: Form = Form {
-    whole: |draft, answer| completion(draft, answer.model, answer.id, answer.text, answer.created),
+    whole: completion,
     events: |draft, answer| {
-        completion(
-            draft.event(""),
-            answer.model,
-            answer.id,
-            answer.text,
-            answer.created,
-        )
-        .end()
-        .raw("data: [DONE]")
-        .end()
+        let chunk = completion(draft.event(""), answer).end();
+        chunk.raw("data: [DONE]").end()
     },
 };
 /// The form of `openai.responses`.
 pub(super) static RESPONSES: Form = Form {
-    whole: |draft, answer| {
-        response(
-            draft,
-            answer.model,
-            answer.id,
-            answer.created,
-            Some(answer.text),
-        )
-    },
-    events: |draft, answer| {
-        response_events(draft, answer.model, answer.id, answer.text, answer.created)
-    },
+    whole: |draft, answer| response(draft, answer, true),
+    events: response_events,
 };
 /// The form of `anthropic.messages`.
 pub(super) static MESSAGES: Form = Form {
-    whole: |draft, answer| message(draft, answer.model, answer.id, Some(answer.text)),
-    events: |draft, answer| message_events(draft, answer.model, answer.id, answer.text),
+    whole: |draft, answer| message(draft, answer, true),
+    events: message_events,
 };
 /// The form of `gemini.generate`.
 pub(super) static GEMINI: Form = Form {
-    whole: |draft, answer| generated(draft, answer.model, answer.id, answer.text),
-    events: |draft, answer| generated(draft.event(""), answer.model, answer.id, answer.text).end(),
+    whole: generated,
+    events: |draft, answer| generated(draft.event(""), answer).end(),
 };
 
 /// The form in which a request of this dialect is answered with a text, or the reason why it can't
@@ -175,25 +152,24 @@ pub fn reply_events(dialect: Dialect, model: &str, id: &str, text: &str, created
 
 const NO_TOKENS: &str = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
 
-fn chat_head(draft: Draft, object: &str, model: &str, id: &str, created: u64) -> Draft {
+fn chat_head(draft: Draft, object: &str, answer: &Answer<'_>) -> Draft {
     draft
         .raw(r#"{"id":"#)
-        .text(&format!("chatcmpl-{id}"))
+        .text(&format!("chatcmpl-{}", answer.id))
         .raw(r#","object":"#)
         .text(object)
         .raw(r#","created":"#)
-        .number(created)
+        .number(answer.created)
         .raw(r#","model":"#)
-        .text(model)
+        .text(answer.model)
         .raw(",")
 }
 
-fn chat_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) -> Draft {
-    let chunk =
-        |draft: Draft| chat_head(draft.event(""), "chat.completion.chunk", model, id, created);
+fn chat_events(draft: Draft, answer: &Answer<'_>) -> Draft {
+    let chunk = |draft: Draft| chat_head(draft.event(""), "chat.completion.chunk", answer);
     let draft = chunk(draft)
         .raw(r#""choices":[{"index":0,"delta":{"role":"assistant","content":"#)
-        .text(text)
+        .text(answer.text)
         .raw(r#"},"logprobs":null,"finish_reason":null}]}"#)
         .end();
     // usage rides on the last choice: an app that requested none may trip over a chunk without
@@ -208,32 +184,32 @@ fn chat_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) ->
 }
 
 /// A reply of `openai.completions`, and its only chunk.
-fn completion(draft: Draft, model: &str, id: &str, text: &str, created: u64) -> Draft {
+fn completion(draft: Draft, answer: &Answer<'_>) -> Draft {
     draft
         .raw(r#"{"id":"#)
-        .text(&format!("cmpl-{id}"))
+        .text(&format!("cmpl-{}", answer.id))
         .raw(r#","object":"text_completion","created":"#)
-        .number(created)
+        .number(answer.created)
         .raw(r#","model":"#)
-        .text(model)
+        .text(answer.model)
         .raw(r#","choices":[{"index":0,"text":"#)
-        .text(text)
+        .text(answer.text)
         .raw(r#","logprobs":null,"finish_reason":"stop"}],"#)
         .raw(NO_TOKENS)
         .raw("}")
 }
 
 /// A reply of `gemini.generate`, and its only chunk.
-fn generated(draft: Draft, model: &str, id: &str, text: &str) -> Draft {
+fn generated(draft: Draft, answer: &Answer<'_>) -> Draft {
     let draft = draft
         .raw(r#"{"candidates":[{"content":{"parts":[{"text":"#)
-        .text(text)
+        .text(answer.text)
         .raw(r#"}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":"#);
     gemini_usage(draft, &Usage::default())
         .raw(r#","modelVersion":"#)
-        .text(model)
+        .text(answer.model)
         .raw(r#","responseId":"#)
-        .text(id)
+        .text(answer.id)
         .raw("}")
 }
 
@@ -251,28 +227,28 @@ pub(super) fn gemini_usage(draft: Draft, usage: &Usage) -> Draft {
         .raw("}")
 }
 
-/// The message; with `text: None` that of `message_start`.
-fn message(draft: Draft, model: &str, id: &str, text: Option<&str>) -> Draft {
+/// The message; if it is not `done`, that of `message_start`.
+fn message(draft: Draft, answer: &Answer<'_>, done: bool) -> Draft {
     let draft = draft
         .raw(r#"{"id":"#)
-        .text(&format!("msg_{id}"))
+        .text(&format!("msg_{}", answer.id))
         .raw(r#","type":"message","role":"assistant","model":"#)
-        .text(model);
-    match text {
-        Some(text) => draft
+        .text(answer.model);
+    match done {
+        true => draft
             .raw(r#","content":[{"type":"text","text":"#)
-            .text(text)
+            .text(answer.text)
             .raw(r#"}],"stop_reason":"end_turn""#),
-        None => draft.raw(r#","content":[],"stop_reason":null"#),
+        false => draft.raw(r#","content":[],"stop_reason":null"#),
     }
     .raw(r#","stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}"#)
 }
 
-fn message_events(draft: Draft, model: &str, id: &str, text: &str) -> Draft {
+fn message_events(draft: Draft, answer: &Answer<'_>) -> Draft {
     let draft = draft
         .event("message_start")
         .raw(r#"{"type":"message_start","message":"#);
-    message(draft, model, id, None)
+    message(draft, answer, false)
         .raw("}")
         .end()
         .event("content_block_start")
@@ -282,7 +258,7 @@ fn message_events(draft: Draft, model: &str, id: &str, text: &str) -> Draft {
         .end()
         .event("content_block_delta")
         .raw(r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"#)
-        .text(text)
+        .text(answer.text)
         .raw("}}")
         .end()
         .event("content_block_stop")
@@ -307,31 +283,31 @@ pub(super) fn message_end(stop_reason: &str, output_tokens: u64) -> Vec<u8> {
         .0
 }
 
-/// The response; with `text: None` that of `response.created`.
-fn response(draft: Draft, model: &str, id: &str, created: u64, text: Option<&str>) -> Draft {
+/// The response; if it is not `done`, that of `response.created`.
+fn response(draft: Draft, answer: &Answer<'_>, done: bool) -> Draft {
     let draft = draft
         .raw(r#"{"id":"#)
-        .text(&format!("resp_{id}"))
+        .text(&format!("resp_{}", answer.id))
         .raw(r#","object":"response","created_at":"#)
-        .number(created)
+        .number(answer.created)
         .raw(r#","error":null,"incomplete_details":null,"instructions":null,"metadata":{},"model":"#)
-        .text(model)
+        .text(answer.model)
         .raw(r#","parallel_tool_calls":true,"temperature":null,"tool_choice":"auto","tools":[],"top_p":null,"#);
-    match text {
-        Some(text) => item(draft.raw(r#""status":"completed","output":["#), id, Some(text))
+    match done {
+        true => item(draft.raw(r#""status":"completed","output":["#), answer, true)
             .raw(r#"],"usage":{"input_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}}"#),
-        None => draft.raw(r#""status":"in_progress","output":[],"usage":null}"#),
+        false => draft.raw(r#""status":"in_progress","output":[],"usage":null}"#),
     }
 }
 
-fn item(draft: Draft, id: &str, text: Option<&str>) -> Draft {
+fn item(draft: Draft, answer: &Answer<'_>, done: bool) -> Draft {
     let draft = draft
         .raw(r#"{"type":"message","id":"#)
-        .text(&format!("msg_{id}"))
+        .text(&format!("msg_{}", answer.id))
         .raw(r#","role":"assistant","status":"#);
-    match text {
-        Some(text) => part(draft.raw(r#""completed","content":["#), text).raw("]}"),
-        None => draft.raw(r#""in_progress","content":[]}"#),
+    match done {
+        true => part(draft.raw(r#""completed","content":["#), answer.text).raw("]}"),
+        false => draft.raw(r#""in_progress","content":[]}"#),
     }
 }
 
@@ -342,7 +318,7 @@ fn part(draft: Draft, text: &str) -> Draft {
         .raw("}")
 }
 
-fn response_events(draft: Draft, model: &str, id: &str, text: &str, created: u64) -> Draft {
+fn response_events(mut draft: Draft, answer: &Answer<'_>) -> Draft {
     let mut sequence = 0;
     let mut begin = |draft: Draft, name: &str| {
         sequence += 1;
@@ -357,44 +333,35 @@ fn response_events(draft: Draft, model: &str, id: &str, text: &str, created: u64
     let within = |draft: Draft| {
         draft
             .raw(r#""item_id":"#)
-            .text(&format!("msg_{id}"))
+            .text(&format!("msg_{}", answer.id))
             .raw(r#","output_index":0,"content_index":0,"#)
     };
-    let mut draft = draft;
     for name in ["response.created", "response.in_progress"] {
-        draft = response(
-            begin(draft, name).raw(r#""response":"#),
-            model,
-            id,
-            created,
-            None,
-        );
-        draft = draft.raw("}").end();
+        draft = begin(draft, name).raw(r#""response":"#);
+        draft = response(draft, answer, false).raw("}").end();
     }
     draft = begin(draft, "response.output_item.added").raw(r#""output_index":0,"item":"#);
-    draft = item(draft, id, None).raw("}").end();
+    draft = item(draft, answer, false).raw("}").end();
     draft = within(begin(draft, "response.content_part.added")).raw(r#""part":"#);
     draft = part(draft, "").raw("}").end();
     draft = within(begin(draft, "response.output_text.delta"));
     draft = draft
         .raw(r#""logprobs":[],"delta":"#)
-        .text(text)
+        .text(answer.text)
         .raw("}")
         .end();
     draft = within(begin(draft, "response.output_text.done"));
     draft = draft
         .raw(r#""logprobs":[],"text":"#)
-        .text(text)
+        .text(answer.text)
         .raw("}")
         .end();
     draft = within(begin(draft, "response.content_part.done")).raw(r#""part":"#);
-    draft = part(draft, text).raw("}").end();
+    draft = part(draft, answer.text).raw("}").end();
     draft = begin(draft, "response.output_item.done").raw(r#""output_index":0,"item":"#);
-    draft = item(draft, id, Some(text)).raw("}").end();
+    draft = item(draft, answer, true).raw("}").end();
     draft = begin(draft, "response.completed").raw(r#""response":"#);
-    response(draft, model, id, created, Some(text))
-        .raw("}")
-        .end()
+    response(draft, answer, true).raw("}").end()
 }
 
 /// Usage as a Chat Completions chunk reports it.
