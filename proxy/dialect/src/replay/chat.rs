@@ -10,7 +10,9 @@ use super::{
     events::{event, events, pieces},
     growing::Growing,
     malformed,
-    members::{Members, array, elements, inside, integer, kind, quoted, says, source},
+    members::{
+        Members, array, elements, inside, integer, kind, owned_elements, quoted, says, source,
+    },
 };
 use crate::{Malformed, json::Kind};
 
@@ -185,7 +187,7 @@ pub(super) fn stream_of(
 ) -> Result<Vec<Bytes>, Malformed> {
     let mut head = Members::read(whole)?;
     let (usage, choices) = (head.said("usage").map(<[u8]>::to_vec), head.get("choices"));
-    let choices: Vec<_> = elements(choices)?.into_iter().map(<[u8]>::to_vec).collect();
+    let choices = owned_elements(choices)?;
     if head.said("error").is_some() || choices.is_empty() {
         return Err(malformed(ERROR));
     }

@@ -13,7 +13,7 @@ use super::{
     ERROR, INCOMPLETE,
     events::{event, events, pieces},
     malformed,
-    members::{Members, array, elements, integer, quoted, source},
+    members::{Members, array, elements, integer, owned_elements, quoted, source},
 };
 use crate::Malformed;
 
@@ -153,10 +153,7 @@ pub(super) fn stream_of(whole: &[u8]) -> Result<Vec<Bytes>, Malformed> {
     if reply.get("error").is_some() {
         return Err(malformed(ERROR));
     }
-    let candidates: Vec<_> = elements(reply.get("candidates"))?
-        .into_iter()
-        .map(<[u8]>::to_vec)
-        .collect();
+    let candidates = owned_elements(reply.get("candidates"))?;
     let mut out = Vec::new();
     if candidates.is_empty() {
         if reply.said("promptFeedback").is_none() {

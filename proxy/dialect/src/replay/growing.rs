@@ -2,6 +2,8 @@
 //! objects are merged, elements of lists are merged by their `index` where they have one and
 //! appended where not.
 
+use std::mem;
+
 use super::{
     UNKNOWN, malformed,
     members::{MOST, Members, array, elements, inside, integer, kind, quoted, source},
@@ -55,30 +57,21 @@ impl Growing {
             }
             Kind::String => {
                 let more = inside(delta).unwrap_or_default();
-                self.begin(
-                    |known| matches!(known, Self::Text(_)),
-                    || Self::Text(Vec::new()),
-                )?;
+                self.begin(Self::Text(Vec::new()))?;
                 if let Self::Text(text) = self {
                     text.extend_from_slice(more);
                 }
                 Ok(())
             }
             Kind::Object => {
-                self.begin(
-                    |known| matches!(known, Self::Object(_)),
-                    || Self::Object(Vec::new()),
-                )?;
+                self.begin(Self::Object(Vec::new()))?;
                 for (name, delta) in Members::read(delta)?.iter() {
                     self.member(name, delta)?;
                 }
                 Ok(())
             }
             Kind::Array => {
-                self.begin(
-                    |known| matches!(known, Self::List(_)),
-                    || Self::List(Vec::new()),
-                )?;
+                self.begin(Self::List(Vec::new()))?;
                 for (position, delta) in elements(Some(delta))?.into_iter().enumerate() {
                     self.element(name, position, delta)?;
                 }
@@ -89,10 +82,7 @@ impl Growing {
 
     /// Adds what a delta says of a member; `null` is noted, too.
     pub(super) fn member(&mut self, name: &str, delta: &[u8]) -> Result<(), Malformed> {
-        self.begin(
-            |known| matches!(known, Self::Object(_)),
-            || Self::Object(Vec::new()),
-        )?;
+        self.begin(Self::Object(Vec::new()))?;
         let Self::Object(members) = self else {
             return Ok(());
         };
@@ -109,18 +99,14 @@ impl Growing {
     }
 
     /// Makes sure of the kind. What is there and is of another would be lost.
-    fn begin(
-        &mut self,
-        same: impl Fn(&Self) -> bool,
-        fresh: impl Fn() -> Self,
-    ) -> Result<(), Malformed> {
-        if same(self) {
+    fn begin(&mut self, fresh: Self) -> Result<(), Malformed> {
+        if mem::discriminant(self) == mem::discriminant(&fresh) {
             return Ok(());
         }
         if !self.is_empty() {
             return Err(malformed("a value changes its kind in mid-stream"));
         }
-        *self = fresh();
+        *self = fresh;
         Ok(())
     }
 

@@ -135,6 +135,11 @@ pub(super) fn elements(doc: Option<&[u8]>) -> Result<Vec<&[u8]>, Malformed> {
     Ok(elements)
 }
 
+/// The same as copies.
+pub(super) fn owned_elements(doc: Option<&[u8]>) -> Result<Vec<Vec<u8>>, Malformed> {
+    Ok(elements(doc)?.into_iter().map(<[u8]>::to_vec).collect())
+}
+
 /// `[a,b]`.
 pub(super) fn array<T: AsRef<[u8]>>(elements: &[T]) -> Vec<u8> {
     let parts: Vec<&[u8]> = elements.iter().map(AsRef::as_ref).collect();

@@ -11,7 +11,7 @@ use super::{
     ERROR, INCOMPLETE, UNKNOWN,
     events::{event, events, pieces},
     malformed,
-    members::{Members, array, elements, inside, integer, quoted, says, source},
+    members::{Members, array, elements, inside, integer, owned_elements, quoted, says, source},
 };
 use crate::{
     Malformed,
@@ -156,10 +156,7 @@ pub(super) fn stream_of(whole: &[u8]) -> Result<Vec<Bytes>, Malformed> {
     if message.said("stop_reason").is_none() {
         return Err(malformed(INCOMPLETE));
     }
-    let content: Vec<_> = elements(message.get("content"))?
-        .into_iter()
-        .map(<[u8]>::to_vec)
-        .collect();
+    let content = owned_elements(message.get("content"))?;
     let mut usage = Members::read_or_empty(message.get("usage"))?.into_owned();
     let output = usage.get("output_tokens").unwrap_or(b"0").to_vec();
     usage.replace("output_tokens", "0");

@@ -36,7 +36,7 @@ pub(crate) struct Replay {
     /// The other argument says if a last chunk has the usage.
     stream_of: fn(&[u8], bool) -> Result<Vec<Bytes>, Malformed>,
     /// Judges whether a whole reply that is no error may be stored.
-    judge: fn(&Members<'_>, &mut Found) -> Result<Verdict, Malformed>,
+    judge: fn(&Members<'_>, &mut Found) -> Verdict,
 }
 
 /// The functions of `openai.chat`.
@@ -129,7 +129,7 @@ pub fn storable(
     allow_tool_calls: bool,
 ) -> Result<(), &'static str> {
     let replay = Replay::of(dialect).map_err(|_| "dialect")?;
-    storable::storable(replay, body, streaming, allow_tool_calls)
+    storable::storable(replay, body, streaming, allow_tool_calls).map_err(|why| why.0)
 }
 
 const UNREAD: &str = "replies of this dialect are not replayed";

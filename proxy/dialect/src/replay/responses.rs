@@ -7,7 +7,7 @@ use super::{
     ERROR, INCOMPLETE,
     events::{event, events, pieces},
     malformed,
-    members::{Members, array, elements, quoted, source},
+    members::{Members, array, elements, owned_elements, quoted, source},
 };
 use crate::Malformed;
 
@@ -62,10 +62,7 @@ pub(super) fn stream_of(whole: &[u8]) -> Result<Vec<Bytes>, Malformed> {
         Some(_) => return Err(malformed(INCOMPLETE)),
         None => return Err(malformed(ERROR)),
     };
-    let items: Vec<_> = elements(response.get("output"))?
-        .into_iter()
-        .map(<[u8]>::to_vec)
-        .collect();
+    let items = owned_elements(response.get("output"))?;
     response.set("status", r#""in_progress""#);
     response.set("output", "[]");
     for later in ["usage", "completed_at", "incomplete_details", "error"] {

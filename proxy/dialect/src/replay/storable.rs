@@ -11,10 +11,19 @@ use super::{
 };
 use crate::Malformed;
 
-/// The verdict for what was found elsewhere at that time: another exchange may find something else.
-const LOOKUP: &str = "lookup";
+/// The reason why a reply is not stored, in a word for metrics.
+pub(super) struct Unstorable(pub(super) &'static str);
 
-pub(super) type Verdict = Result<(), &'static str>;
+/// The reason for what was found elsewhere at that time: another exchange may find something else.
+const LOOKUP: Unstorable = Unstorable("lookup");
+const TRUNCATED: Unstorable = Unstorable("truncated");
+const REFUSED: Unstorable = Unstorable("refused");
+const UNFINISHED: Unstorable = Unstorable("incomplete");
+const FAILED: Unstorable = Unstorable("error");
+const UNRECOGNISED: Unstorable = Unstorable("unknown");
+const NOT_TEXT: Unstorable = Unstorable("media");
+
+pub(super) type Verdict = Result<(), Unstorable>;
 
 pub(super) fn storable(
     replay: &Replay,
@@ -22,29 +31,26 @@ pub(super) fn storable(
     streaming: bool,
     allow_tool_calls: bool,
 ) -> Verdict {
-    let put_together;
-    let whole = match streaming {
-        true => {
-            put_together = replay.whole_of(body).map_err(|why| word(&why))?;
-            put_together.as_slice()
-        }
-        false => body,
+    let found = match streaming {
+        true => read(replay, &replay.whole_of(body)?),
+        false => read(replay, body),
     };
-    let found = read(replay, whole).map_err(|why| word(&why))??;
-    match found {
-        Found { said: false, .. } => Err("empty"),
-        Found { called: true, .. } if !allow_tool_calls => Err("tool_calls"),
+    match found? {
+        Found { said: false, .. } => Err(Unstorable("empty")),
+        Found { called: true, .. } if !allow_tool_calls => Err(Unstorable("tool_calls")),
         Found { .. } => Ok(()),
     }
 }
 
-fn word(why: &Malformed) -> &'static str {
-    match why.what {
-        INCOMPLETE => "incomplete",
-        ERROR => "error",
-        UNKNOWN => "unknown",
-        super::MEDIA => "media",
-        _ => "malformed",
+impl From<Malformed> for Unstorable {
+    fn from(why: Malformed) -> Self {
+        Self(match why.what {
+            INCOMPLETE => "incomplete",
+            ERROR => "error",
+            UNKNOWN => "unknown",
+            super::MEDIA => "media",
+            _ => "malformed",
+        })
     }
 }
 
@@ -63,65 +69,60 @@ impl Found {
     }
 }
 
-fn read(replay: &Replay, whole: &[u8]) -> Result<Result<Found, &'static str>, Malformed> {
+fn read(replay: &Replay, whole: &[u8]) -> Result<Found, Unstorable> {
     checked(whole)?;
     let whole = Members::read(whole)?;
     if whole.said("error").is_some() {
-        return Ok(Err("error"));
+        return Err(FAILED);
     }
     // Of several providers with the chat dialect; no other dialect has such members.
-    let sources = ["citations", "search_results", "executed_tools"];
-    if sources.iter().any(|name| whole.said(name).is_some()) {
-        return Ok(Err(LOOKUP));
-    }
+    looked_up(&whole, &["citations", "search_results", "executed_tools"])?;
     let mut found = Found::default();
-    let verdict = (replay.judge)(&whole, &mut found);
-    Ok(verdict?.map(|()| found))
+    (replay.judge)(&whole, &mut found)?;
+    Ok(found)
 }
 
-pub(super) fn chunks(
-    form: Form,
-    whole: &Members<'_>,
-    found: &mut Found,
-) -> Result<Verdict, Malformed> {
+/// Refuses an object with any of these members, which name what was found elsewhere.
+fn looked_up(object: &Members<'_>, sources: &[&str]) -> Verdict {
+    match sources.iter().any(|name| object.said(name).is_some()) {
+        true => Err(LOOKUP),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn chunks(form: Form, whole: &Members<'_>, found: &mut Found) -> Verdict {
     for choice in elements(whole.get("choices"))? {
         let choice = Members::read(choice)?;
         if choice.said("error").is_some() {
-            return Ok(Err("error"));
+            return Err(FAILED);
         }
-        let finish = match choice.text("finish_reason") {
+        match choice.text("finish_reason") {
             Some(b"stop" | b"tool_calls" | b"function_call") => Ok(()),
-            Some(b"length") => Err("truncated"),
-            Some(b"content_filter") => Err("refused"),
-            None | Some(b"") => Err("incomplete"),
-            Some(_) => Err("unknown"),
-        };
-        if finish.is_err() {
-            return Ok(finish);
-        }
+            Some(b"length") => Err(TRUNCATED),
+            Some(b"content_filter") => Err(REFUSED),
+            None | Some(b"") => Err(UNFINISHED),
+            Some(_) => Err(UNRECOGNISED),
+        }?;
         if form == Form::Text {
             found.said |= choice.said("text").is_some();
             continue;
         }
         let message = Members::read_or_empty(choice.get("message"))?;
         if message.said("refusal").is_some() {
-            return Ok(Err("refused"));
+            return Err(REFUSED);
         }
         if message.said("audio").is_some() || message.said("images").is_some() {
-            return Ok(Err("media"));
+            return Err(NOT_TEXT);
         }
-        let sources = ["annotations", "citations", "executed_tools"];
-        if sources.iter().any(|name| message.said(name).is_some()) {
-            return Ok(Err(LOOKUP));
-        }
+        looked_up(&message, &["annotations", "citations", "executed_tools"])?;
         for part in elements(message.get("content"))? {
             let kind = Members::read_or_empty(Some(part))?;
             if kind.text("type") == Some(b"reference") {
-                return Ok(Err(LOOKUP));
+                return Err(LOOKUP);
             }
             let text = matches!(kind.text("type"), None | Some(b"text" | b"thinking"));
             if !text {
-                return Ok(Err("media"));
+                return Err(NOT_TEXT);
             }
         }
         found.said |= message.said("content").is_some();
@@ -129,28 +130,25 @@ pub(super) fn chunks(
             found.called();
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
-pub(super) fn vectors(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn vectors(whole: &Members<'_>, found: &mut Found) -> Verdict {
     found.said = whole.said("data").is_some();
-    Ok(Ok(()))
+    Ok(())
 }
 
-pub(super) fn messages(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn messages(whole: &Members<'_>, found: &mut Found) -> Verdict {
     if whole.text("type") != Some(b"message") {
-        return Ok(Err("unknown"));
+        return Err(UNRECOGNISED);
     }
-    let stop = match whole.text("stop_reason") {
+    match whole.text("stop_reason") {
         Some(b"end_turn" | b"stop_sequence" | b"tool_use") => Ok(()),
-        Some(b"max_tokens" | b"model_context_window_exceeded") => Err("truncated"),
-        Some(b"refusal") => Err("refused"),
-        None | Some(b"pause_turn") => Err("incomplete"),
-        Some(_) => Err("unknown"),
-    };
-    if stop.is_err() {
-        return Ok(stop);
-    }
+        Some(b"max_tokens" | b"model_context_window_exceeded") => Err(TRUNCATED),
+        Some(b"refusal") => Err(REFUSED),
+        None | Some(b"pause_turn") => Err(UNFINISHED),
+        Some(_) => Err(UNRECOGNISED),
+    }?;
     for block in elements(whole.get("content"))? {
         let block = Members::read(block)?;
         match block.text("type").unwrap_or_default() {
@@ -158,33 +156,30 @@ pub(super) fn messages(whole: &Members<'_>, found: &mut Found) -> Result<Verdict
             b"thinking" | b"redacted_thinking" => {}
             b"tool_use" => found.called(),
             kind if kind.ends_with(b"tool_use") || kind.ends_with(b"tool_result") => {
-                return Ok(Err(LOOKUP));
+                return Err(LOOKUP);
             }
-            b"image" | b"document" | b"container_upload" => return Ok(Err("media")),
-            _ => return Ok(Err("unknown")),
+            b"image" | b"document" | b"container_upload" => return Err(NOT_TEXT),
+            _ => return Err(UNRECOGNISED),
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
-pub(super) fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn responses(whole: &Members<'_>, found: &mut Found) -> Verdict {
     let details = Members::read_or_empty(whole.get("incomplete_details"))?;
-    let status = match (whole.text("status"), details.text("reason")) {
+    match (whole.text("status"), details.text("reason")) {
         (Some(b"completed"), _) => Ok(()),
-        (Some(b"incomplete"), Some(b"max_output_tokens")) => Err("truncated"),
-        (Some(b"incomplete"), Some(b"content_filter")) => Err("refused"),
-        (Some(b"failed"), _) => Err("error"),
-        _ => Err("incomplete"),
-    };
-    if status.is_err() {
-        return Ok(status);
-    }
+        (Some(b"incomplete"), Some(b"max_output_tokens")) => Err(TRUNCATED),
+        (Some(b"incomplete"), Some(b"content_filter")) => Err(REFUSED),
+        (Some(b"failed"), _) => Err(FAILED),
+        _ => Err(UNFINISHED),
+    }?;
     for item in elements(whole.get("output"))? {
         let item = Members::read(item)?;
         match item.text("status") {
-            Some(b"failed") => return Ok(Err("error")),
+            Some(b"failed") => return Err(FAILED),
             Some(b"incomplete" | b"in_progress" | b"searching" | b"interpreting") => {
-                return Ok(Err("incomplete"));
+                return Err(UNFINISHED);
             }
             _ => {}
         }
@@ -193,17 +188,17 @@ pub(super) fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdic
                 for part in elements(item.get("content"))? {
                     let part = Members::read(part)?;
                     if part.said("annotations").is_some() {
-                        return Ok(Err(LOOKUP));
+                        return Err(LOOKUP);
                     }
                     match part.text("type").unwrap_or_default() {
                         b"output_text" => found.said |= part.said("text").is_some(),
-                        b"refusal" => return Ok(Err("refused")),
-                        _ => return Ok(Err("media")),
+                        b"refusal" => return Err(REFUSED),
+                        _ => return Err(NOT_TEXT),
                     }
                 }
             }
             b"reasoning" => {}
-            b"image_generation_call" => return Ok(Err("media")),
+            b"image_generation_call" => return Err(NOT_TEXT),
             // The app answers these. Every other call was the provider's to make.
             b"function_call" | b"custom_tool_call" | b"local_shell_call" | b"shell_call"
             | b"apply_patch_call" | b"computer_call" => found.called(),
@@ -211,24 +206,24 @@ pub(super) fn responses(whole: &Members<'_>, found: &mut Found) -> Result<Verdic
                 || kind.ends_with(b"_call_output")
                 || kind.starts_with(b"mcp_") =>
             {
-                return Ok(Err(LOOKUP));
+                return Err(LOOKUP);
             }
-            _ => return Ok(Err("unknown")),
+            _ => return Err(UNRECOGNISED),
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
-pub(super) fn gemini(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, Malformed> {
+pub(super) fn gemini(whole: &Members<'_>, found: &mut Found) -> Verdict {
     let feedback = Members::read_or_empty(whole.get("promptFeedback"))?;
     if feedback.said("blockReason").is_some() {
-        return Ok(Err("refused"));
+        return Err(REFUSED);
     }
     for candidate in elements(whole.get("candidates"))? {
         let candidate = Members::read(candidate)?;
-        let finish = match candidate.text("finishReason") {
+        match candidate.text("finishReason") {
             Some(b"STOP") => Ok(()),
-            Some(b"MAX_TOKENS") => Err("truncated"),
+            Some(b"MAX_TOKENS") => Err(TRUNCATED),
             Some(
                 b"SAFETY"
                 | b"RECITATION"
@@ -237,21 +232,16 @@ pub(super) fn gemini(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, 
                 | b"SPII"
                 | b"LANGUAGE"
                 | b"IMAGE_SAFETY",
-            ) => Err("refused"),
-            None => Err("incomplete"),
-            Some(_) => Err("unknown"),
-        };
-        if finish.is_err() {
-            return Ok(finish);
-        }
+            ) => Err(REFUSED),
+            None => Err(UNFINISHED),
+            Some(_) => Err(UNRECOGNISED),
+        }?;
         let sources = [
             "groundingMetadata",
             "urlContextMetadata",
             "groundingAttributions",
         ];
-        if sources.iter().any(|name| candidate.said(name).is_some()) {
-            return Ok(Err(LOOKUP));
-        }
+        looked_up(&candidate, &sources)?;
         let content = Members::read_or_empty(candidate.get("content"))?;
         for part in elements(content.get("parts"))? {
             for (name, _) in Members::read(part)?.iter() {
@@ -259,12 +249,12 @@ pub(super) fn gemini(whole: &Members<'_>, found: &mut Found) -> Result<Verdict, 
                     "text" => found.said = true,
                     "thought" | "thoughtSignature" | "partMetadata" => {}
                     "functionCall" => found.called(),
-                    "executableCode" | "codeExecutionResult" => return Ok(Err(LOOKUP)),
-                    "inlineData" | "fileData" | "videoMetadata" => return Ok(Err("media")),
-                    _ => return Ok(Err("unknown")),
+                    "executableCode" | "codeExecutionResult" => return Err(LOOKUP),
+                    "inlineData" | "fileData" | "videoMetadata" => return Err(NOT_TEXT),
+                    _ => return Err(UNRECOGNISED),
                 }
             }
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }

@@ -3,7 +3,8 @@
 use super::*;
 
 fn verdict(dialect: &str, whole: &str, tools: bool) -> Result<(), &'static str> {
-    super::super::storable::storable(replay(dialect), whole.as_bytes(), false, tools)
+    let stored = super::super::storable::storable(replay(dialect), whole.as_bytes(), false, tools);
+    stored.map_err(|why| why.0)
 }
 
 fn chat(message: &str, finish: &str) -> String {
