@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::{Stop, say};
 
 mod build;
-mod look;
+mod inspect;
 mod new;
 mod sign;
 
@@ -59,11 +59,11 @@ pub(super) fn run(task: &Task) -> Result<(), Stop> {
     let answer = match task {
         Task::New { name, sdk } => new::write_crate(name, sdk.as_deref()),
         Task::Build { path } => build::build_crate(path),
-        Task::Test { wasm, cases } => look::run_cases(wasm, cases),
+        Task::Test { wasm, cases } => inspect::run_cases(wasm, cases),
         Task::Inspect {
             wasm,
             policy_config,
-        } => look::describe(wasm, policy_config.as_deref()),
+        } => inspect::describe(wasm, policy_config.as_deref()),
         Task::Keygen(arguments) => sign::keygen(arguments),
         Task::Sign(arguments) => sign::sign(arguments),
         Task::Verify(arguments) => sign::verify(arguments),
