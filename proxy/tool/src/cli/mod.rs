@@ -1,10 +1,15 @@
 //! The command line of the tools. A file per subcommand; how a command ends is as in
 //! [`outrigger::cli`].
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use outrigger::cli::{Stop, environment, finish, say};
+use outrigger::{
+    cli::{Stop, environment, finish, say},
+    config::{Log, LogLevel},
+    telemetry::log,
+};
+use tokio::signal::unix::{SignalKind, signal};
 
 mod ca;
 mod inject;
@@ -64,6 +69,27 @@ pub fn main() -> ExitCode {
         Command::Compile => {
             outrigger::harden::child();
             return sandbox::compile_child();
+        }
+    })
+}
+
+/// Starts the log of a command that goes on.
+fn start_log() -> io::Result<()> {
+    let settings = Log {
+        format: None,
+        level: LogLevel::Info,
+    };
+    log::start(settings, false)
+}
+
+/// Listens for SIGTERM and SIGINT from now on; completes at the first, with its name.
+fn shutdown() -> io::Result<impl Future<Output = &'static str>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
         }
     })
 }

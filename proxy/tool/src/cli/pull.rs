@@ -2,18 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use outrigger::{
-    config::{Log, LogLevel, values},
-    telemetry::log,
-};
-use tokio::{
-    runtime::Builder,
-    signal::unix::{SignalKind, signal},
-};
+use outrigger::config::values;
+use tokio::runtime::Builder;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use super::{Stop, environment, policy::keys};
+use super::{Stop, environment, policy::keys, shutdown, start_log};
 use crate::pull::{Credentials, Error, Login, Options, Puller, Reference, Round};
 
 /// The shortest time between rounds: a registry is no metronome.
@@ -50,11 +44,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn pull(arguments: &Arguments) -> Result<(), Stop> {
-    let settings = Log {
-        format: None,
-        level: LogLevel::Info,
-    };
-    log::start(settings, false)?;
+    start_log()?;
     let options = options(arguments)?;
     if options.reference.digest.is_none() {
         let unsigned = if options.keys.is_empty() {
@@ -66,8 +56,7 @@ pub(super) fn pull(arguments: &Arguments) -> Result<(), Stop> {
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let shutdown = shutdown()?;
         let mut puller = Puller::new(options).map_err(stop)?;
         let work = async {
             match arguments.once {
@@ -80,8 +69,7 @@ pub(super) fn pull(arguments: &Arguments) -> Result<(), Stop> {
                 Round::Same => info!("policies were in place"),
                 Round::Placed(..) => {} // reported by whoever placed them
             },
-            _ = terminate.recv() => info!("ending at SIGTERM"),
-            _ = interrupt.recv() => info!("ending at SIGINT"),
+            signal = shutdown => info!(signal, "ending"),
         }
         Ok(())
     })

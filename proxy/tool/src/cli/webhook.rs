@@ -2,16 +2,9 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use outrigger::{
-    config::{Log, LogLevel},
-    telemetry::log,
-};
-use tokio::{
-    runtime::Builder,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime::Builder;
 
-use super::{Stop, inject::Defaults};
+use super::{Stop, inject::Defaults, shutdown, start_log};
 use crate::inject::{self, Address, Settings};
 
 #[derive(Debug, clap::Args)]
@@ -45,11 +38,7 @@ pub(super) fn webhook(arguments: &Arguments) -> Result<(), Stop> {
             .map_err(|why| Stop::Mistake(format!("the defaults in {}: {why}", file.display())))?;
     }
     let settings = arguments.defaults.over(settings)?;
-    let logged = Log {
-        format: None,
-        level: LogLevel::Info,
-    };
-    log::start(logged, false)?;
+    start_log()?;
     let address = Address {
         listen: arguments.listen,
         cert: arguments.cert.clone(),
@@ -57,17 +46,7 @@ pub(super) fn webhook(arguments: &Arguments) -> Result<(), Stop> {
         linger: Duration::from_secs(arguments.linger),
     };
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let shutdown = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        Ok(inject::serve(address, settings, shutdown).await?)
-    })
+    runtime.block_on(async { Ok(inject::serve(address, settings, shutdown()?).await?) })
 }
 
 /// The defaults that a file gives.

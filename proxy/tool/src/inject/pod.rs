@@ -10,7 +10,7 @@ use super::{
     names, parts,
     record::{App, Record, Was},
     settings::Settings,
-    tree::{Body, Node},
+    tree::{CONTAINER_LISTS, Node},
 };
 
 /// Adds all that the settings ask for. The pod was checked before: what has another shape than it
@@ -24,14 +24,8 @@ pub(super) fn add(pod: &mut Node, settings: &Settings, defaults: &Settings) {
         ..Record::default()
     };
     let metadata = pod.get("metadata").cloned();
-    ensure(pod, "metadata", Body::Map(Vec::new()), &mut record.made);
-    if let Some(metadata) = pod.get_mut("metadata") {
-        ensure(
-            metadata,
-            "annotations",
-            Body::Map(Vec::new()),
-            &mut record.made,
-        );
+    if let Some(metadata) = ensure(pod, "metadata", Node::map([]), &mut record.made) {
+        ensure(metadata, "annotations", Node::map([]), &mut record.made);
     }
     let Some(spec) = pod.get_mut("spec") else {
         return;
@@ -44,26 +38,19 @@ pub(super) fn add(pod: &mut Node, settings: &Settings, defaults: &Settings) {
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect();
     record.java = parts::java(settings.mode);
-    for list in ["initContainers", "containers"] {
-        for container in spec
-            .get_mut(list)
-            .and_then(Node::items_mut)
-            .into_iter()
-            .flatten()
-        {
-            app(container, &variables, settings, &mut record);
+    for list in CONTAINER_LISTS {
+        for container in spec.items_of_mut(list).into_iter().flatten() {
+            add_to_container(container, &variables, settings, &mut record);
         }
     }
     for (list, new) in [("initContainers", parts.init), ("containers", parts.beside)] {
-        if !new.is_empty() {
-            ensure(spec, list, Body::List(Vec::new()), &mut record.made);
-            if let Some(items) = spec.get_mut(list).and_then(Node::items_mut) {
-                items.splice(0..0, new);
-            }
+        if !new.is_empty()
+            && let Some(items) = ensure_list(spec, list, &mut record.made)
+        {
+            items.splice(0..0, new);
         }
     }
-    ensure(spec, "volumes", Body::List(Vec::new()), &mut record.made);
-    if let Some(volumes) = spec.get_mut("volumes").and_then(Node::items_mut) {
+    if let Some(volumes) = ensure_list(spec, "volumes", &mut record.made) {
         volumes.extend(parts.volumes);
     }
     if let Some(annotations) = pod.find_mut(&["metadata", "annotations"]) {
@@ -73,14 +60,26 @@ pub(super) fn add(pod: &mut Node, settings: &Settings, defaults: &Settings) {
 }
 
 /// Makes a key hold a collection, and notes it where it had none.
-fn ensure(parent: &mut Node, key: &str, empty: Body, made: &mut BTreeMap<String, Was>) {
+fn ensure<'a>(
+    parent: &'a mut Node,
+    key: &str,
+    empty: Node,
+    made: &mut BTreeMap<String, Was>,
+) -> Option<&'a mut Node> {
     let there = parent.get(key);
     if there.is_none_or(Node::is_null) {
         made.insert(key.to_owned(), Was::of(there));
-        let mut node = Node::list([]);
-        node.body = empty;
-        parent.set(key, node);
+        parent.set(key, empty);
     }
+    parent.get_mut(key)
+}
+
+fn ensure_list<'a>(
+    parent: &'a mut Node,
+    key: &str,
+    made: &mut BTreeMap<String, Was>,
+) -> Option<&'a mut Vec<Node>> {
+    ensure(parent, key, Node::list([]), made)?.items_mut()
 }
 
 /// The pod's grace period, which is made longer where nobody chose it.
@@ -97,55 +96,47 @@ fn grace(spec: &mut Node, record: &mut Record) -> i64 {
     }
 }
 
-fn app(
+fn add_to_container(
     container: &mut Node,
     variables: &[(&str, String)],
     settings: &Settings,
     record: &mut Record,
 ) {
     let mut app = App::default();
-    let own = |name: &str, container: &Node| {
-        let env = container.get("env").map(Node::items).unwrap_or_default();
+    let sets = |name: &str, container: &Node| {
         // `no_proxy` and `NO_PROXY` are one: the second would go before the first with some
         // clients.
         let same = |there: &str| there.eq_ignore_ascii_case(name);
-        env.iter().any(|entry| entry.str("name").is_some_and(same))
+        let mut env = container.items_of("env").iter();
+        env.any(|entry| entry.str("name").is_some_and(same))
     };
+    let text = |text: &str| Node::text(text);
+    let variable =
+        |name: &str, value: &str| Node::map([("name", text(name)), ("value", text(value))]);
     let mut add = Vec::new();
     for (name, value) in variables {
-        if own(name, container) {
+        if sets(name, container) {
             app.kept.push((*name).to_owned());
         } else {
-            add.push(Node::map([
-                ("name", Node::text(*name)),
-                ("value", Node::text(value)),
-            ]));
+            add.push(variable(name, value));
         }
     }
     if let Some(java) = parts::java(settings.mode) {
-        if own(parts::JAVA_VARIABLE, container) {
-            append(container, &java);
+        if sets(parts::JAVA_VARIABLE, container) {
+            append_java(container, &java);
         } else {
-            let name = Node::text(parts::JAVA_VARIABLE);
-            add.push(Node::map([("name", name), ("value", Node::text(java))]));
+            add.push(variable(parts::JAVA_VARIABLE, &java));
         }
     }
-    if !add.is_empty() {
-        ensure(container, "env", Body::List(Vec::new()), &mut app.made);
-        if let Some(env) = container.get_mut("env").and_then(Node::items_mut) {
-            env.extend(add);
-        }
+    if !add.is_empty()
+        && let Some(env) = ensure_list(container, "env", &mut app.made)
+    {
+        env.extend(add);
     }
-    if settings.mode.has_ca() {
-        ensure(
-            container,
-            "volumeMounts",
-            Body::List(Vec::new()),
-            &mut app.made,
-        );
-        if let Some(mounts) = container.get_mut("volumeMounts").and_then(Node::items_mut) {
-            mounts.push(parts::ca_mount());
-        }
+    if settings.mode.has_ca()
+        && let Some(mounts) = ensure_list(container, "volumeMounts", &mut app.made)
+    {
+        mounts.push(parts::ca_mount());
     }
     if let Some(name) = container.str("name").filter(|_| app != App::default()) {
         record.apps.insert(name.to_owned(), app);
@@ -154,8 +145,8 @@ fn app(
 
 /// Appends to the options of a container's JVM, where they are written there and name no trusted
 /// roots.
-fn append(container: &mut Node, java: &str) {
-    let env = container.get_mut("env").and_then(Node::items_mut);
+fn append_java(container: &mut Node, java: &str) {
+    let env = container.items_of_mut("env");
     for entry in env.into_iter().flatten() {
         if entry.str("name") == Some(parts::JAVA_VARIABLE)
             && let Some(value) = entry.str("value")
@@ -170,27 +161,23 @@ fn append(container: &mut Node, java: &str) {
 /// Takes away what `record` lists. What somebody changed since is theirs and stays.
 pub(super) fn remove(pod: &mut Node, record: &Record) {
     if let Some(spec) = pod.get_mut("spec") {
-        for list in ["initContainers", "containers"] {
-            if let Some(items) = spec.get_mut(list).and_then(Node::items_mut) {
-                items.retain(|item| {
-                    !item
-                        .str("name")
-                        .is_some_and(|name| names::CONTAINERS.contains(&name))
-                });
-                items
-                    .iter_mut()
-                    .for_each(|container| unapp(container, record));
+        let named = |item: &Node, names: &[&str]| {
+            let name = item.str("name");
+            name.is_some_and(|name| names.contains(&name))
+        };
+        for list in CONTAINER_LISTS {
+            if let Some(items) = spec.items_of_mut(list) {
+                items.retain(|item| !named(item, &names::CONTAINERS));
+                for container in items {
+                    remove_from_container(container, record);
+                }
             }
         }
-        if let Some(volumes) = spec.get_mut("volumes").and_then(Node::items_mut) {
-            volumes.retain(|item| {
-                !item
-                    .str("name")
-                    .is_some_and(|name| names::VOLUMES.contains(&name))
-            });
+        if let Some(volumes) = spec.items_of_mut("volumes") {
+            volumes.retain(|item| !named(item, &names::VOLUMES));
         }
         for key in ["initContainers", "volumes"] {
-            unmake(spec, key, &record.made);
+            restore(spec, key, &record.made);
         }
         let key = "terminationGracePeriodSeconds";
         if let Some(was) = &record.grace
@@ -204,12 +191,12 @@ pub(super) fn remove(pod: &mut Node, record: &Record) {
             annotations.remove(names::INJECTED);
             annotations.remove(names::RECORD);
         }
-        unmake(metadata, "annotations", &record.made);
+        restore(metadata, "annotations", &record.made);
     }
-    unmake(pod, "metadata", &record.made);
+    restore(pod, "metadata", &record.made);
 }
 
-fn unmake(parent: &mut Node, key: &str, made: &BTreeMap<String, Was>) {
+fn restore(parent: &mut Node, key: &str, made: &BTreeMap<String, Was>) {
     if let Some(was) = made.get(key)
         && parent.get(key).is_some_and(Node::is_empty)
     {
@@ -217,11 +204,11 @@ fn unmake(parent: &mut Node, key: &str, made: &BTreeMap<String, Was>) {
     }
 }
 
-fn unapp(container: &mut Node, record: &Record) {
+fn remove_from_container(container: &mut Node, record: &Record) {
     let nothing = App::default();
     let app = container.str("name").and_then(|name| record.apps.get(name));
     let app = app.unwrap_or(&nothing).clone();
-    if let Some(env) = container.get_mut("env").and_then(Node::items_mut) {
+    if let Some(env) = container.items_of_mut("env") {
         // Of a container that came since, too: it was copied from one of ours, and the files are
         // gone.
         env.retain(|entry| {
@@ -245,10 +232,10 @@ fn unapp(container: &mut Node, record: &Record) {
             }
         }
     }
-    if let Some(mounts) = container.get_mut("volumeMounts").and_then(Node::items_mut) {
+    if let Some(mounts) = container.items_of_mut("volumeMounts") {
         mounts.retain(|mount| mount.str("name") != Some(names::CA_VOLUME));
     }
     for key in ["env", "volumeMounts"] {
-        unmake(container, key, &app.made);
+        restore(container, key, &app.made);
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     names, parts,
     settings::{Mode, Settings},
-    tree::Node,
+    tree::{CONTAINER_LISTS, Node},
 };
 
 /// Reasons against injecting a pod, and notes for whoever injects.
@@ -34,10 +34,8 @@ pub(super) fn judge(spec: &Node, settings: &Settings, around: &Around) -> Verdic
     shape(spec, &mut verdict);
     if verdict.wrong.is_empty() {
         pod(spec, settings, around, &mut verdict);
-        for list in ["initContainers", "containers"] {
-            for one in spec.get(list).map(Node::items).unwrap_or_default() {
-                container(one, spec, settings, &mut verdict);
-            }
+        for one in spec.containers() {
+            container(one, spec, settings, &mut verdict);
         }
     }
     verdict
@@ -70,8 +68,8 @@ fn shape(spec: &Node, verdict: &mut Verdict) {
             verdict.wrong.push(format!("spec.{key} is no list of maps"));
         }
     }
-    for list in ["initContainers", "containers"] {
-        for one in spec.get(list).map(Node::items).unwrap_or_default() {
+    for list in CONTAINER_LISTS {
+        for one in spec.items_of(list) {
             let Some(name) = one.str("name").filter(|name| !name.is_empty()) else {
                 verdict
                     .wrong
@@ -123,7 +121,7 @@ fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict)
                 .to_owned(),
         );
     }
-    for volume in spec.get("volumes").map(Node::items).unwrap_or_default() {
+    for volume in spec.items_of("volumes") {
         if let Some(name) = volume
             .str("name")
             .filter(|name| names::VOLUMES.contains(name))
@@ -133,14 +131,7 @@ fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict)
             ));
         }
     }
-    let all = ["initContainers", "containers"]
-        .map(|list| spec.get(list).map(Node::items).unwrap_or_default());
-    for name in all
-        .iter()
-        .copied()
-        .flatten()
-        .filter_map(|one| one.str("name"))
-    {
+    for name in spec.containers().filter_map(|one| one.str("name")) {
         if names::CONTAINERS.contains(&name) {
             wrong(format!(
                 "has a container {name} that `outrigger inject` did not put there; take it away, or leave the pod as it is with the annotation {}: disabled",
@@ -153,9 +144,7 @@ fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict)
             "shareProcessNamespace is true: a root process of the app can read the sidecar's environment and memory, keys included".to_owned(),
         );
     }
-    let early = spec
-        .get("initContainers")
-        .is_some_and(|list| !list.items().is_empty());
+    let early = !spec.items_of("initContainers").is_empty();
     if settings.plain && early && settings.mode == Mode::Transparent {
         verdict.notes.push(
             "its init containers run before the plain container: their connections to port 443 are refused; native sidecars have no such gap"
@@ -167,7 +156,7 @@ fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict)
 fn container(one: &Node, spec: &Node, settings: &Settings, verdict: &mut Verdict) {
     let name = one.str("name").unwrap_or_default();
     user(one, spec, name, verdict);
-    for port in one.get("ports").map(Node::items).unwrap_or_default() {
+    for port in one.items_of("ports") {
         let number = port.get("containerPort").and_then(Node::int);
         if let Some(taken) = names::PORTS
             .iter()
@@ -204,7 +193,7 @@ fn user(one: &Node, spec: &Node, name: &str, verdict: &mut Verdict) {
 }
 
 fn mounts(one: &Node, name: &str, verdict: &mut Verdict) {
-    for mount in one.get("volumeMounts").map(Node::items).unwrap_or_default() {
+    for mount in one.items_of("volumeMounts") {
         let path = mount
             .str("mountPath")
             .unwrap_or_default()
@@ -224,7 +213,7 @@ fn mounts(one: &Node, name: &str, verdict: &mut Verdict) {
 }
 
 fn variables(one: &Node, name: &str, settings: &Settings, verdict: &mut Verdict) {
-    let env = one.get("env").map(Node::items).unwrap_or_default();
+    let env = one.items_of("env");
     let wanted = parts::environment(settings.mode);
     let trusted = parts::ca_variables();
     for entry in env {

@@ -15,7 +15,6 @@ use super::{
     refuse::Around,
     settings::Settings,
     stream,
-    tree::Node,
 };
 
 /// The part of the API server's request that matters here.
@@ -151,21 +150,25 @@ fn decide(
     if annotation("kubernetes.io/config.mirror").is_some() {
         return (Ok(Vec::new()), Vec::new());
     }
+    let has_sidecar = old.get("spec").is_some_and(|spec| {
+        let mut names = spec.containers().filter_map(|one| one.str("name"));
+        names.any(|name| name == names::SIDECAR)
+    });
     let other = annotation(names::INJECTED).filter(|by| *by != names::VERSION);
-    if let Some(by) = other.filter(|_| has_sidecar(&old)) {
+    if let Some(by) = other.filter(|_| has_sidecar) {
         let warning = format!(
             "the pod was injected by {by} and the webhook is {}; it is left as it is",
             names::VERSION
         );
         return (Ok(vec![warning]), Vec::new());
     }
-    let owners = old.find(&["metadata", "ownerReferences"]).map(Node::items);
+    let owners = old
+        .get("metadata")
+        .map(|all| all.items_of("ownerReferences"));
+    let mut owners = owners.unwrap_or_default().iter();
     let around = Around {
         standard: None,
-        job: owners
-            .unwrap_or_default()
-            .iter()
-            .any(|owner| owner.str("kind") == Some("Job")),
+        job: owners.any(|owner| owner.str("kind") == Some("Job")),
     };
     // A pod that was injected before, by the filter with its flags say, keeps the defaults of then.
     let record = Record::of(old.get("metadata")).ok().flatten();
@@ -183,17 +186,6 @@ fn decide(
         Vec::new()
     };
     (said, operations)
-}
-
-fn has_sidecar(pod: &Node) -> bool {
-    ["initContainers", "containers"].iter().any(|list| {
-        let list = pod.find(&["spec", list]).map(Node::items);
-        let mut names = list
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|one| one.str("name"));
-        names.any(|name| name == names::SIDECAR)
-    })
 }
 
 #[cfg(test)]

@@ -300,16 +300,19 @@ mod tests {
         splice(text, &old, &new)
     }
 
+    fn containers(root: &mut Node) -> &mut Vec<Node> {
+        root.find_mut(&["spec"])
+            .unwrap()
+            .items_of_mut("containers")
+            .unwrap()
+    }
+
     const POD: &str = "# head\nspec: # s\n  containers: # c\n    # the app\n    - name: app # n\n      env: [] # none\n      mode: 0644\n\n    # the other\n    - image: x\n      name: other\n  # about grace\n  grace: 30 # g\n# tail\n";
 
     #[test]
     fn lines_come_in_and_everything_else_stays() {
         let said = changed(POD, |root| {
-            let list = root
-                .find_mut(&["spec", "containers"])
-                .unwrap()
-                .items_mut()
-                .unwrap();
+            let list = containers(root);
             list.first_mut().unwrap().set(
                 "env",
                 Node::list([Node::map([("name", Node::text("yes"))])]),
@@ -335,11 +338,7 @@ mod tests {
             "spec:\n  containers:\n  - {name: a}\n  - name: b",
         ] {
             let add = |root: &mut Node| {
-                let list = root
-                    .find_mut(&["spec", "containers"])
-                    .unwrap()
-                    .items_mut()
-                    .unwrap();
+                let list = containers(root);
                 list.insert(
                     0,
                     Node::map([("name", Node::text("new")), ("v", Node::text("a\nb"))]),
@@ -353,11 +352,7 @@ mod tests {
                     .set("volumes", Node::list([Node::text("v")]));
             };
             let take = |root: &mut Node| {
-                let list = root
-                    .find_mut(&["spec", "containers"])
-                    .unwrap()
-                    .items_mut()
-                    .unwrap();
+                let list = containers(root);
                 list.remove(0);
                 list.pop();
                 list.last_mut().unwrap().remove("env");

@@ -6,6 +6,9 @@
 //! where we must know, and then as kubectl decides it. A value from a file also knows its place
 //! there, so that what is not changed is not printed anew either.
 
+/// The keys of a pod's spec that list containers.
+pub(super) const CONTAINER_LISTS: [&str; 2] = ["initContainers", "containers"];
+
 /// A scalar, a list or a map.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -102,12 +105,27 @@ impl Node {
         }
     }
 
+    /// The items of the list under a key; none of anything else.
+    pub(super) fn items_of(&self, key: &str) -> &[Self] {
+        self.get(key).map(Self::items).unwrap_or_default()
+    }
+
+    /// The containers of a pod's spec, those that run first in front.
+    pub(super) fn containers(&self) -> impl Iterator<Item = &Self> {
+        CONTAINER_LISTS.iter().flat_map(|key| self.items_of(key))
+    }
+
     /// The items of a list, to be changed.
     pub(super) fn items_mut(&mut self) -> Option<&mut Vec<Self>> {
         match &mut self.body {
             Body::List(items) => Some(items),
             _ => None,
         }
+    }
+
+    /// The items of the list under a key, to be changed.
+    pub(super) fn items_of_mut(&mut self, key: &str) -> Option<&mut Vec<Self>> {
+        self.get_mut(key).and_then(Self::items_mut)
     }
 
     /// The entries of a map; none of anything else.

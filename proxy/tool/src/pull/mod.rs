@@ -139,8 +139,8 @@ impl Puller {
                 Some(pinned) => pinned == set.digest,
                 None => self.registry.head().await? == Some(set.digest),
             };
-            let vouched = |set| self.vouched(set, |name| self.folder.read(name));
-            if wanted && vouched(&set.manifest).is_ok() {
+            let signed = |set| self.check_signatures(set, |name| self.folder.read(name));
+            if wanted && signed(&set.manifest).is_ok() {
                 let relinked = self.folder.link(&set.manifest)?;
                 if relinked {
                     warn!(into = %self.options.into.display(), "links had vanished; they are back");
@@ -164,7 +164,7 @@ impl Puller {
                 .blob(entry, &partial.path().join(&entry.name))
                 .await?;
         }
-        self.vouched(&manifest, |name| fs::read(partial.path().join(name)))?;
+        self.check_signatures(&manifest, |name| fs::read(partial.path().join(name)))?;
         self.place(partial, &manifest, &bytes, found)
     }
 
@@ -182,7 +182,7 @@ impl Puller {
 
     /// Requires a signature of each policy, where keys are given. Files that are not signed
     /// themselves are verified by their digest alone.
-    fn vouched(
+    fn check_signatures(
         &self,
         manifest: &Manifest,
         read: impl Fn(&str) -> std::io::Result<Vec<u8>>,

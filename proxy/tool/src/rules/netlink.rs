@@ -178,25 +178,25 @@ pub(super) struct Attributes<'a>(&'a [u8]);
 
 impl<'a> Attributes<'a> {
     /// The first value under `kind`.
-    pub(super) fn find(self, kind: u16) -> Option<&'a [u8]> {
-        self.into_iter().find(|(k, _)| *k == kind).map(|(_, v)| v)
+    pub(super) fn value(mut self, kind: u16) -> Option<&'a [u8]> {
+        self.find(|(k, _)| *k == kind).map(|(_, v)| v)
     }
 
     /// The attributes inside the first one under `kind`.
     pub(super) fn inside(self, kind: u16) -> Self {
-        Self(self.find(kind).unwrap_or_default())
+        Self(self.value(kind).unwrap_or_default())
     }
 
     /// True if the first value under `kind` is this name.
     pub(super) fn is_named(self, kind: u16, name: &str) -> bool {
-        self.find(kind).and_then(|v| v.strip_suffix(&[0])) == Some(name.as_bytes())
+        self.value(kind).and_then(|v| v.strip_suffix(&[0])) == Some(name.as_bytes())
     }
 
     /// True if all of `wanted` is here, with the same values. More may be: a newer kernel reports
     /// more than it was given.
     pub(super) fn contain(self, wanted: &[Attribute]) -> bool {
         wanted.iter().all(|wanted| {
-            self.find(wanted.kind)
+            self.value(wanted.kind)
                 .is_some_and(|found| match &wanted.value {
                     Value::Bytes(bytes) => bytes == found,
                     Value::Nest(inside) => Self(found).contain(inside),
@@ -206,24 +206,12 @@ impl<'a> Attributes<'a> {
 
     /// The attributes of each element of a list.
     pub(super) fn elements(self) -> impl Iterator<Item = Self> + 'a {
-        self.into_iter().map(|(_, value)| Self(value))
+        self.map(|(_, value)| Self(value))
     }
 }
 
-impl<'a> IntoIterator for Attributes<'a> {
-    type Item = (u16, &'a [u8]);
-    type IntoIter = Walk<'a>;
-
-    fn into_iter(self) -> Walk<'a> {
-        Walk(self.0)
-    }
-}
-
-/// Walks over [`Attributes`]: each with its type and its value.
-#[derive(Debug)]
-pub(super) struct Walk<'a>(&'a [u8]);
-
-impl<'a> Iterator for Walk<'a> {
+/// Each with its type and its value.
+impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -326,7 +314,7 @@ mod tests {
             for reply in Replies(&bytes) {
                 let _ = reply.errno();
                 for element in reply.attributes().elements() {
-                    steps += element.into_iter().count() + 1;
+                    steps += element.count() + 1;
                 }
                 steps += 1;
             }

@@ -83,7 +83,10 @@ fn a_policy_for_another_version_is_refused_with_the_way_to_rebuild_it() {
     })
     .to_string();
     assert!(error.contains("0.9.0"), "{error}");
-    assert!(error.contains("rebuild it with outrigger-sdk 0.3"), "{error}");
+    assert!(
+        error.contains("rebuild it with outrigger-sdk 0.3"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -161,7 +164,10 @@ fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
             bytes: with_a_tag(),
             ..source("{}")
         });
-        assert_eq!(loaded.err(), Some(LoadError::Proposals("exceptions".into())));
+        assert_eq!(
+            loaded.err(),
+            Some(LoadError::Proposals("exceptions".into()))
+        );
     }
     // It is said before that the file is no policy at all.
     let shared = b"\0asm\x01\0\0\0\x05\x04\x01\x03\x01\x01".to_vec();

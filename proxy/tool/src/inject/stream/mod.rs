@@ -257,7 +257,7 @@ impl Walk<'_> {
     }
 
     fn namespaces(&mut self, root: &Node) {
-        for item in root.get("items").map(Node::items).unwrap_or_default() {
+        for item in root.items_of("items") {
             self.namespaces(item);
         }
         let label = ["metadata", "labels", "pod-security.kubernetes.io/enforce"];
@@ -273,7 +273,7 @@ impl Walk<'_> {
     fn object(&mut self, root: &mut Node, place: &Place) {
         let kind = root.str("kind").unwrap_or_default().to_owned();
         if kind.ends_with("List")
-            && let Some(items) = root.get_mut("items").and_then(Node::items_mut)
+            && let Some(items) = root.items_of_mut("items")
         {
             items.iter_mut().for_each(|item| self.object(item, place));
             return;

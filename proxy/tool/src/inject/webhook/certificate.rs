@@ -111,8 +111,8 @@ impl Live {
         Ok(Arc::new(config))
     }
 
-    /// Looks whether the files have changed. Handshakes from now on take the new certificate.
-    pub(super) fn look(&self) {
+    /// Reads the files, and takes them if they have changed. Handshakes from now on take the new certificate.
+    pub(super) fn refresh(&self) {
         let mut seen = self.seen.lock();
         let Ok(now) = self.files.read() else {
             // In the middle of a swap, or gone: the one in force goes on.
@@ -159,19 +159,19 @@ mod tests {
         let live = Files::new(cert.clone(), key.clone()).live().unwrap();
         let first = live.key.load_full();
         put(&cert, &two.0);
-        live.look();
+        live.refresh();
         assert!(
             Arc::ptr_eq(&first, &live.key.load_full()),
             "the key is still the other's"
         );
         fs::remove_file(&key).unwrap();
-        live.look();
+        live.refresh();
         put(&key, &two.1);
-        live.look();
+        live.refresh();
         let second = live.key.load_full();
         assert_ne!(first.cert, second.cert);
         put(&key, "");
-        live.look();
+        live.refresh();
         assert!(Arc::ptr_eq(&second, &live.key.load_full()));
     }
 

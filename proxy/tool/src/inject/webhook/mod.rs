@@ -45,7 +45,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// A connection is ended after so long, idle or not; the API server opens the next.
 const LIFETIME: Duration = Duration::from_secs(300);
 /// Interval at which the certificate's files are read.
-const LOOK: Duration = Duration::from_secs(1);
+const REFRESH: Duration = Duration::from_secs(1);
 
 /// Address, certificate and key of the server.
 #[derive(Debug, Clone)]
@@ -64,11 +64,7 @@ pub struct Address {
 ///
 /// # Errors
 /// One sentence: the certificate can't be used, or the address is not to be had.
-pub async fn serve(
-    address: Address,
-    settings: Settings,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub async fn serve(address: Address, settings: Settings, shutdown: impl Future) -> io::Result<()> {
     let files = certificate::Files::new(address.cert, address.key);
     let certificate = files.live()?;
     let acceptor = TlsAcceptor::from(certificate.config()?);
@@ -89,8 +85,8 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let reload = async {
         loop {
-            sleep(LOOK).await;
-            certificate.look();
+            sleep(REFRESH).await;
+            certificate.refresh();
         }
     };
     let leaving = async {

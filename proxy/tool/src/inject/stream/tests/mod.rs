@@ -44,8 +44,7 @@ fn pod_of(text: &str) -> Node {
 }
 
 fn names_of(pod: &Node, list: &str) -> Vec<String> {
-    let items = pod.get(list).map(Node::items).unwrap_or_default();
-    items
+    pod.items_of(list)
         .iter()
         .map(|item| item.str("name").unwrap().to_owned())
         .collect()
