@@ -15,6 +15,7 @@
 use std::collections::BTreeSet;
 
 pub mod cidr;
+mod expression;
 pub mod kernel;
 mod netlink;
 mod table;
