@@ -131,6 +131,7 @@ mod tests {
             "policy test X.wasm X.cases.yaml",
             "policy inspect X.wasm",
             "rules --format iptables --port 443 --port 8443 --exclude-uid 999 --exclude-cidr fd00::/8",
+            "rules",
             "rules --install --uid 13370 --to 15001 --to6 15006",
             "rules --remove",
             "rules --check",
@@ -153,6 +154,8 @@ mod tests {
             "rules --install --remove",
             "rules --check --format iptables",
             "rules --exclude-cidr 10.1.2.3/8",
+            "rules --to 70000",
+            "rules --format pf",
         ] {
             assert!(!is_read(line), "{line}");
         }

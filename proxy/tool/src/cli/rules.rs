@@ -83,34 +83,3 @@ pub(super) fn rules(arguments: &Arguments) -> Result<(), Stop> {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    fn is_read(line: &str) -> bool {
-        super::super::Arguments::try_parse_from(line.split(' ')).is_ok()
-    }
-
-    #[test]
-    fn the_documented_forms_are_read_and_no_two_acts_at_once() {
-        for line in [
-            "outrigger rules",
-            "outrigger rules --format iptables --port 443 --port 8443 --exclude-uid 999 --exclude-cidr fd00::/8",
-            "outrigger rules --install --uid 13370 --to 15001 --to6 15006",
-            "outrigger rules --remove",
-            "outrigger rules --check",
-        ] {
-            assert!(is_read(line), "{line}");
-        }
-        for line in [
-            "outrigger rules --install --remove",
-            "outrigger rules --check --format iptables",
-            "outrigger rules --exclude-cidr 10.1.2.3/8",
-            "outrigger rules --to 70000",
-            "outrigger rules --format pf",
-        ] {
-            assert!(!is_read(line), "{line}");
-        }
-    }
-}

@@ -17,7 +17,7 @@ const COPIES: usize = 8 << 20;
 
 /// Reason why a document can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct SyntaxError {
     /// The line in the document, from 1.
     pub(super) line: usize,
     /// The reason, without a place.
@@ -30,14 +30,14 @@ pub(super) struct Read {
     /// Its value; null where there is none.
     pub(super) root: Node,
     /// A key that a map has twice: readers differ in which one counts.
-    pub(super) twice: Option<Wrong>,
+    pub(super) twice: Option<SyntaxError>,
 }
 
 /// Reads one document without its markers (`---`, `...`).
 ///
 /// # Errors
 /// It is no YAML, a key is no scalar, an alias has no anchor, or aliases blow it up.
-pub(super) fn read(text: &str) -> Result<Read, Wrong> {
+pub(super) fn read(text: &str) -> Result<Read, SyntaxError> {
     let bytes = if text.is_ascii() {
         Vec::new()
     } else {
@@ -71,8 +71,8 @@ pub(super) fn read(text: &str) -> Result<Read, Wrong> {
     })
 }
 
-fn wrong(span: &Span, what: impl Into<String>) -> Wrong {
-    Wrong {
+fn wrong(span: &Span, what: impl Into<String>) -> SyntaxError {
+    SyntaxError {
         line: span.start.line(),
         what: what.into(),
     }
@@ -87,14 +87,14 @@ struct Reader<'a> {
     copied: usize,
     /// Past the last content that was read.
     end: usize,
-    twice: Option<Wrong>,
+    twice: Option<SyntaxError>,
 }
 
 impl<'a> Reader<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Wrong> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), SyntaxError> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(Wrong {
+            Some(Err(error)) => Err(SyntaxError {
                 line: error.marker().line(),
                 what: error.info().to_owned(),
             }),
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         at.min(self.text.len())
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Wrong> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, SyntaxError> {
         if depth > DEEPEST {
             return Err(wrong(&span, format!("more than {DEEPEST} levels deep")));
         }
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         Ok(node)
     }
 
-    fn entries(&mut self, depth: usize) -> Result<(Vec<Entry>, bool), Wrong> {
+    fn entries(&mut self, depth: usize) -> Result<(Vec<Entry>, bool), SyntaxError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merges: Vec<Entry> = Vec::new();
         loop {
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, Wrong> {
+    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, SyntaxError> {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(wrong(span, "an alias stands inside what it stands for"));
         };

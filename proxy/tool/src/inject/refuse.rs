@@ -21,7 +21,7 @@ pub(super) struct Verdict {
 
 /// The pod's surroundings, as far as they are known.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Around {
+pub(super) struct Surroundings {
     /// The Pod Security Standard that its namespace enforces, and the namespace.
     pub(super) standard: Option<(String, String)>,
     /// True if it belongs to a Job.
@@ -29,11 +29,11 @@ pub(super) struct Around {
 }
 
 /// Judges a pod. `spec` must be there.
-pub(super) fn judge(spec: &Node, settings: &Settings, around: &Around) -> Verdict {
+pub(super) fn judge(spec: &Node, settings: &Settings, surroundings: &Surroundings) -> Verdict {
     let mut verdict = Verdict::default();
     shape(spec, &mut verdict);
     if verdict.wrong.is_empty() {
-        pod(spec, settings, around, &mut verdict);
+        pod(spec, settings, surroundings, &mut verdict);
         for one in spec.containers() {
             container(one, spec, settings, &mut verdict);
         }
@@ -87,7 +87,7 @@ fn shape(spec: &Node, verdict: &mut Verdict) {
     }
 }
 
-fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict) {
+fn pod(spec: &Node, settings: &Settings, surroundings: &Surroundings, verdict: &mut Verdict) {
     let truth = |key: &str| spec.get(key).and_then(Node::truth) == Some(true);
     let mut wrong = |says: String| verdict.wrong.push(says);
     if truth("hostNetwork") {
@@ -106,7 +106,7 @@ fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict)
             names::INJECT
         ));
     }
-    if let Some((standard, namespace)) = &around.standard
+    if let Some((standard, namespace)) = &surroundings.standard
         && settings.mode == Mode::Transparent
     {
         wrong(format!(
@@ -115,7 +115,7 @@ fn pod(spec: &Node, settings: &Settings, around: &Around, verdict: &mut Verdict)
             names::RULES
         ));
     }
-    if settings.plain && around.job {
+    if settings.plain && surroundings.job {
         wrong(
             "belongs to a Job, which would never be complete with the plain container beside it; use the native sidecar (Kubernetes 1.29 or later)"
                 .to_owned(),

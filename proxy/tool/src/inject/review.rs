@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    json::{from, patch},
+    json::{from_json, patch},
     names,
     record::Record,
-    refuse::Around,
+    refuse::Surroundings,
     settings::Settings,
     stream,
 };
@@ -141,7 +141,7 @@ fn decide(
     if !pod || request.operation != "CREATE" {
         return (Ok(Vec::new()), Vec::new());
     }
-    let old = from(&request.object);
+    let old = from_json(&request.object);
     let annotation = |key: &str| {
         let annotations = old.find(&["metadata", "annotations"]);
         annotations.and_then(|annotations| annotations.str(key))
@@ -166,7 +166,7 @@ fn decide(
         .get("metadata")
         .map(|all| all.items_of("ownerReferences"));
     let mut owners = owners.unwrap_or_default().iter();
-    let around = Around {
+    let surroundings = Surroundings {
         standard: None,
         job: owners.any(|owner| owner.str("kind") == Some("Job")),
     };
@@ -178,7 +178,7 @@ fn decide(
         &mut new,
         former.as_ref().unwrap_or(settings),
         false,
-        &around,
+        &surroundings,
     );
     let operations = if said.is_ok() {
         patch(&old, &new)
@@ -192,7 +192,7 @@ fn decide(
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::inject::{self, json::tests::apply, read::read};
+    use crate::inject::{self, read::read};
 
     fn ask(pod: &Value) -> Value {
         let review = json!({
@@ -229,13 +229,14 @@ mod tests {
             (&json!(true), &json!("JSONPatch"))
         );
         let patch = BASE64.decode(said["patch"].as_str().unwrap()).unwrap();
-        let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
+        let operations: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
         let mut patched = pod();
-        apply(&mut patched, &patch);
+        json_patch::patch(&mut patched, &operations).unwrap();
+        let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
         let filtered =
             inject::inject(pod().to_string().as_bytes(), &Settings::default(), false).unwrap();
         assert!(
-            from(&patched).same(&read(&filtered.text).unwrap().root),
+            from_json(&patched).same(&read(&filtered.text).unwrap().root),
             "{}",
             filtered.text
         );
@@ -263,7 +264,7 @@ mod tests {
             ..Settings::default()
         };
         let filtered = inject::inject(pod().to_string().as_bytes(), &settings, false).unwrap();
-        let said = ask(&crate::inject::json::to(
+        let said = ask(&crate::inject::json::to_json(
             &read(&filtered.text).unwrap().root,
         ));
         assert_eq!((&said["allowed"], said.get("patch")), (&json!(true), None));

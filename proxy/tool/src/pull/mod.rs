@@ -21,7 +21,6 @@ mod registry;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -165,18 +164,8 @@ impl Puller {
                 .await?;
         }
         self.check_signatures(&manifest, |name| fs::read(partial.path().join(name)))?;
-        self.place(partial, &manifest, &bytes, found)
-    }
-
-    fn place(
-        &self,
-        partial: TempDir,
-        manifest: &Manifest,
-        bytes: &[u8],
-        found: Digest,
-    ) -> Result<Round, Error> {
-        self.folder.put(partial, manifest, bytes, &found)?;
-        let names = manifest.files.iter().map(|entry| entry.name.clone());
+        self.folder.put(partial, &manifest, &bytes, &found)?;
+        let names = manifest.files.into_iter().map(|entry| entry.name);
         Ok(Round::Placed(found, names.collect()))
     }
 

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use super::{
     names, pod,
     print::print,
-    read::{Wrong, read},
+    read::{SyntaxError, read},
     record::Record,
-    refuse::{Around, judge},
+    refuse::{Surroundings, judge},
     settings::{Settings, annotations, declined},
     splice::splice,
     split::{Document, split},
@@ -34,8 +34,8 @@ pub struct Outcome {
 /// # Errors
 /// Sentences, each with its document, line, object and container where they are known.
 pub fn inject(stream: &[u8], defaults: &Settings, upgrade: bool) -> Result<Outcome, Vec<String>> {
-    change_pods(stream, &mut |pod, around| {
-        add(pod, defaults, upgrade, around)
+    change_pods(stream, &mut |pod, surroundings| {
+        add(pod, defaults, upgrade, surroundings)
     })
 }
 
@@ -58,7 +58,7 @@ pub(super) fn add(
     pod: &mut Node,
     defaults: &Settings,
     upgrade: bool,
-    around: &Around,
+    surroundings: &Surroundings,
 ) -> Result<Vec<String>, Vec<String>> {
     let metadata = pod.get("metadata").cloned();
     let metadata = metadata.as_ref();
@@ -88,7 +88,7 @@ pub(super) fn add(
     let Some(spec) = pod.get("spec").filter(|spec| spec.is_map()) else {
         return Err(vec!["has no spec".to_owned()]);
     };
-    let verdict = judge(spec, &settings, around);
+    let verdict = judge(spec, &settings, surroundings);
     if !verdict.wrong.is_empty() {
         return Err(verdict.wrong);
     }
@@ -97,7 +97,7 @@ pub(super) fn add(
 }
 
 /// The change to make to a pod: gives notes or reasons.
-type Change<'a> = &'a mut dyn FnMut(&mut Node, &Around) -> Result<Vec<String>, Vec<String>>;
+type Change<'a> = &'a mut dyn FnMut(&mut Node, &Surroundings) -> Result<Vec<String>, Vec<String>>;
 
 fn change_pods(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>> {
     let whole = text(stream).map_err(|why| vec![why])?;
@@ -227,7 +227,7 @@ impl Walk<'_> {
         };
         let found = match read(document.text) {
             Ok(found) => found,
-            Err(Wrong { line, what }) => {
+            Err(SyntaxError { line, what }) => {
                 wrong(line, &format!("is no YAML: {what}"));
                 return None;
             }
@@ -245,7 +245,7 @@ impl Walk<'_> {
             return None;
         };
         let workload = self::workload(&root).is_some() || kind.ends_with("List");
-        if let Some(Wrong { line, what }) = found.twice.filter(|_| workload) {
+        if let Some(SyntaxError { line, what }) = found.twice.filter(|_| workload) {
             wrong(
                 line,
                 &format!("{what}; readers differ in which one counts, keep one"),
@@ -296,7 +296,7 @@ impl Walk<'_> {
             return;
         };
         let namespace = get("namespace").unwrap_or("default").to_owned();
-        let around = Around {
+        let surroundings = Surroundings {
             standard: self
                 .standards
                 .get(&namespace)
@@ -317,7 +317,7 @@ impl Walk<'_> {
             return;
         };
         self.outcome.pods += 1;
-        match (self.change)(pod, &around) {
+        match (self.change)(pod, &surroundings) {
             Ok(notes) => self
                 .outcome
                 .notes
