@@ -8,7 +8,7 @@ use crate::config::hosts::is_name;
 
 /// Returns the canonical spelling of a host's name, or `None` for anything else: an IP address, a
 /// wildcard, a name with other characters.
-pub fn canonical(text: &str) -> Option<String> {
+pub(super) fn canonical(text: &str) -> Option<String> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     is_name(&name).then_some(name)
 }

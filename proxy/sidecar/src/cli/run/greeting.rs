@@ -49,7 +49,6 @@ fn greeting(config: &Config) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
