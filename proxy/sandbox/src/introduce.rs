@@ -38,6 +38,7 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         config: String::new(),
         memory: MEMORY,
         cpu: CPU,
+        checks_only: false,
         gives_way: false,
         key: String::new(),
         cache: None,

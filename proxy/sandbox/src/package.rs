@@ -25,7 +25,6 @@ use super::{
     contract::{CONTRACT, Names, Version},
     engine::{Engine, Options, processor},
     instance::{Info, Parts, Policy},
-    proposals,
     store::Shared,
 };
 
@@ -216,23 +215,14 @@ impl Loader {
     }
 
     fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {
-        let names = Names::read(&source.bytes, &source.grants).or_else(|error| {
-            // The proposals that a file uses are reported before what it lacks.
-            proposals::check(&source.bytes)?;
-            Err(error)
-        })?;
-        let job = Job {
-            release: RELEASE.to_owned(),
-            component: names.component,
-            export: names.export,
-            contract: names.contract,
-            memory: source.limits.memory,
-            cpu: self.load_time,
-            gives_way: self.gives_way.load(Ordering::Relaxed),
-            key: self.key(&source),
-            cache: self.cache.as_ref().map(|cache| cache.directory.clone()),
-            config: source.config,
+        let mut job = self.job(&source);
+        let names = match Names::read(&source.bytes, &source.grants) {
+            Ok(names) => names,
+            Err(lack) => return Err(self.refused(lack, &mut job, &source.bytes)),
         };
+        job.component = names.component;
+        job.export = names.export;
+        job.contract = names.contract;
         let (code, cached) = match self.cached(&job) {
             Some(code) => (code, true),
             None => (self.compiled(&job, &source.bytes)?, false),
@@ -254,6 +244,33 @@ impl Loader {
         match Policy::new(shared, self.engine.clone(), parts) {
             Ok(policy) => Ok(Arc::new(policy?)),
             Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
+        }
+    }
+
+    /// The job of compiling a source, before its names are read.
+    fn job(&self, source: &Source) -> Job {
+        Job {
+            release: RELEASE.to_owned(),
+            component: false,
+            export: String::new(),
+            contract: Version::V0_3,
+            memory: source.limits.memory,
+            cpu: self.load_time,
+            checks_only: false,
+            gives_way: self.gives_way.load(Ordering::Relaxed),
+            key: self.key(source),
+            cache: self.cache.as_ref().map(|cache| cache.directory.clone()),
+            config: source.config.clone(),
+        }
+    }
+
+    /// Returns why a file is refused that lacks what a policy has. The proposals that it uses are
+    /// reported before that; they are the compiler's to find, which has the validator.
+    fn refused(&self, lack: LoadError, job: &mut Job, file: &[u8]) -> LoadError {
+        job.checks_only = true;
+        match self.compiled(job, file) {
+            Err(found @ (LoadError::Proposals(_) | LoadError::Malformed(_))) => found,
+            Ok(_) | Err(_) => lack,
         }
     }
 
