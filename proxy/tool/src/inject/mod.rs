@@ -10,7 +10,7 @@
 //! It edits text where it can and prints only where it must (`splice`): lines of a manifest that
 //! need not change keep their comments, quotes and order, and a document that is no workload is
 //! passed on byte for byte. (The crates that edit YAML were tried. yaml-edit is lossless, but a new
-//! first item takes the comment of the item after it, and lists are indented as kubectl does not;
+//! first item takes the comment of the item after it, and lists are not indented as by kubectl;
 //! yamlpatch only appends to lists. Neither reads scalars as YAML 1.1 or bounds aliases.)
 
 pub mod names;

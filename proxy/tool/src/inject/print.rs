@@ -1,28 +1,28 @@
 //! A [`Node`] as YAML, in blocks, as kubectl prints it; text that a reader could take for something
 //! else gets quotes.
 
-use super::tree::{Body, Node, surely_text};
+use super::tree::{Body, Entry, Node, surely_text};
 
 /// The lines of a value at an indentation of so many spaces. A scalar gives one piece without
 /// indentation or line break.
 pub(super) fn print(node: &Node, indent: usize) -> String {
-    let mut out = String::new();
     match &node.body {
-        Body::List(items) if !items.is_empty() => list(items, indent, &mut out),
+        Body::List(items) if !items.is_empty() => print_list(items, indent),
         Body::Map(entries) if !entries.is_empty() => {
-            for (number, entry) in entries.iter().enumerate() {
-                if number > 0 {
-                    out.push('\n');
-                }
-                pad(indent, &mut out);
-                out += &scalar(&entry.key, indent);
-                out.push(':');
-                value(&entry.value, indent, &mut out);
-            }
+            lines(entries, |entry| print_entry(entry, indent))
         }
-        _ => out = scalar(node, indent),
+        _ => scalar(node, indent),
     }
-    out
+}
+
+/// A map's entry, at that indentation.
+pub(super) fn print_entry(entry: &Entry, indent: usize) -> String {
+    let key = scalar(&entry.key, indent);
+    format!("{:indent$}{key}:{}", "", print_value(&entry.value, indent))
+}
+
+fn lines<T>(of: &[T], line: impl Fn(&T) -> String) -> String {
+    of.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A scalar in the kind of quotes that another was written in, where they fit.
@@ -35,56 +35,32 @@ pub(super) fn like(node: &Node, written: &str) -> String {
 }
 
 /// Prints what follows a key's colon.
-pub(super) fn value(node: &Node, indent: usize, out: &mut String) {
-    let tag = node.tag.as_deref();
-    if let Some(tag) = tag.filter(|_| !node.is_empty()) {
-        out.push(' ');
-        out.push_str(tag);
-    }
-    match &node.body {
+pub(super) fn print_value(node: &Node, indent: usize) -> String {
+    let tag = node.tag.as_deref().filter(|_| !node.is_empty());
+    let tag = tag.map(|tag| format!(" {tag}")).unwrap_or_default();
+    tag + &match &node.body {
         // A list stands under its key, as kubectl writes it.
-        Body::List(items) if !items.is_empty() => {
-            out.push('\n');
-            list(items, indent, out);
-        }
-        Body::Map(entries) if !entries.is_empty() => {
-            out.push('\n');
-            *out += &print(node, indent + 2);
-        }
-        Body::Plain(text) if text.is_empty() => {}
-        _ => {
-            out.push(' ');
-            *out += &untagged(node, indent);
-        }
+        Body::List(items) if !items.is_empty() => format!("\n{}", print_list(items, indent)),
+        Body::Map(entries) if !entries.is_empty() => format!("\n{}", print(node, indent + 2)),
+        Body::Plain(text) if text.is_empty() => String::new(),
+        _ => format!(" {}", untagged(node, indent)),
     }
 }
 
-fn list(items: &[Node], indent: usize, out: &mut String) {
-    for (number, item) in items.iter().enumerate() {
-        if number > 0 {
-            out.push('\n');
-        }
-        pad(indent, out);
-        *out += &print_item(item, indent);
-    }
+fn print_list(items: &[Node], indent: usize) -> String {
+    lines(items, |item| {
+        format!("{:indent$}{}", "", print_item(item, indent))
+    })
 }
 
 /// A list's item, its dash at that indentation; the first line has no indentation of its own.
 pub(super) fn print_item(item: &Node, indent: usize) -> String {
     let nested = matches!(&item.body, Body::List(_) | Body::Map(_)) && !item.is_empty();
-    if nested && item.tag.is_none() {
-        let lines = print(item, indent + 2);
-        format!("- {}", lines.trim_start_matches(' '))
-    } else if nested {
-        let tag = item.tag.as_deref().unwrap_or_default();
-        format!("- {tag}\n{}", print(item, indent + 2))
-    } else {
-        format!("- {}", scalar(item, indent))
+    match &item.tag {
+        None if nested => format!("- {}", print(item, indent + 2).trim_start_matches(' ')),
+        Some(tag) if nested => format!("- {tag}\n{}", print(item, indent + 2)),
+        _ => format!("- {}", scalar(item, indent)),
     }
-}
-
-fn pad(indent: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n(' ', indent));
 }
 
 fn scalar(node: &Node, indent: usize) -> String {
@@ -106,13 +82,9 @@ fn untagged(node: &Node, indent: usize) -> String {
         Body::Text(text) if surely_text(text) => text.clone(),
         Body::Text(text) if literal(text) => {
             let mark = if text.ends_with('\n') { "|" } else { "|-" };
-            let pad = " ".repeat(indent + 2);
             let lines = text.lines().map(|line| {
-                if line.is_empty() {
-                    "\n".to_owned()
-                } else {
-                    format!("\n{pad}{line}")
-                }
+                let pad = if line.is_empty() { 0 } else { indent + 2 };
+                format!("\n{:pad$}{line}", "")
             });
             format!("{mark}{}", lines.collect::<String>())
         }

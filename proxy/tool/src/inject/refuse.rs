@@ -28,14 +28,14 @@ pub(super) struct Surroundings {
     pub(super) job: bool,
 }
 
-/// Judges a pod. `spec` must be there.
-pub(super) fn judge(spec: &Node, settings: &Settings, surroundings: &Surroundings) -> Verdict {
+/// Checks a pod. `spec` must be there.
+pub(super) fn check(spec: &Node, settings: &Settings, surroundings: &Surroundings) -> Verdict {
     let mut verdict = Verdict::default();
-    shape(spec, &mut verdict);
+    check_shape(spec, &mut verdict);
     if verdict.wrong.is_empty() {
-        pod(spec, settings, surroundings, &mut verdict);
+        check_pod(spec, settings, surroundings, &mut verdict);
         for one in spec.containers() {
-            container(one, spec, settings, &mut verdict);
+            check_container(one, spec, settings, &mut verdict);
         }
     }
     verdict
@@ -51,7 +51,7 @@ impl Node {
     }
 }
 
-fn shape(spec: &Node, verdict: &mut Verdict) {
+fn check_shape(spec: &Node, verdict: &mut Verdict) {
     let containers = spec.get("containers");
     if containers.is_none_or(|list| list.is_empty() || !list.items_are_maps()) {
         let says = "has no list of containers; write spec.containers";
@@ -87,7 +87,7 @@ fn shape(spec: &Node, verdict: &mut Verdict) {
     }
 }
 
-fn pod(spec: &Node, settings: &Settings, surroundings: &Surroundings, verdict: &mut Verdict) {
+fn check_pod(spec: &Node, settings: &Settings, surroundings: &Surroundings, verdict: &mut Verdict) {
     let truth = |key: &str| spec.get(key).and_then(Node::truth) == Some(true);
     let mut wrong = |says: String| verdict.wrong.push(says);
     if truth("hostNetwork") {
@@ -153,9 +153,9 @@ fn pod(spec: &Node, settings: &Settings, surroundings: &Surroundings, verdict: &
     }
 }
 
-fn container(one: &Node, spec: &Node, settings: &Settings, verdict: &mut Verdict) {
+fn check_container(one: &Node, spec: &Node, settings: &Settings, verdict: &mut Verdict) {
     let name = one.str("name").unwrap_or_default();
-    user(one, spec, name, verdict);
+    check_user(one, spec, name, verdict);
     for port in one.items_of("ports") {
         let number = port.get("containerPort").and_then(Node::int);
         if let Some(taken) = names::PORTS
@@ -168,12 +168,12 @@ fn container(one: &Node, spec: &Node, settings: &Settings, verdict: &mut Verdict
         }
     }
     if settings.mode.has_ca() {
-        mounts(one, name, verdict);
+        check_mounts(one, name, verdict);
     }
-    variables(one, name, settings, verdict);
+    check_variables(one, name, settings, verdict);
 }
 
-fn user(one: &Node, spec: &Node, name: &str, verdict: &mut Verdict) {
+fn check_user(one: &Node, spec: &Node, name: &str, verdict: &mut Verdict) {
     let of = |node: &Node| {
         node.find(&["securityContext", "runAsUser"])
             .and_then(Node::int)
@@ -192,7 +192,7 @@ fn user(one: &Node, spec: &Node, name: &str, verdict: &mut Verdict) {
     }
 }
 
-fn mounts(one: &Node, name: &str, verdict: &mut Verdict) {
+fn check_mounts(one: &Node, name: &str, verdict: &mut Verdict) {
     for mount in one.items_of("volumeMounts") {
         let path = mount
             .str("mountPath")
@@ -212,7 +212,7 @@ fn mounts(one: &Node, name: &str, verdict: &mut Verdict) {
     }
 }
 
-fn variables(one: &Node, name: &str, settings: &Settings, verdict: &mut Verdict) {
+fn check_variables(one: &Node, name: &str, settings: &Settings, verdict: &mut Verdict) {
     let env = one.items_of("env");
     let wanted = parts::environment(settings.mode);
     let trusted = parts::ca_variables();

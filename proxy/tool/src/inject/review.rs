@@ -88,8 +88,8 @@ pub fn answer(body: &[u8], settings: &Settings) -> Result<Answer, String> {
         return Err("the AdmissionReview has no request".to_owned());
     };
     let pod = name(&request);
-    let (said, operations) = decide(&request, settings);
-    let (warnings, refused) = match said {
+    let (decision, operations) = decide(&request, settings);
+    let (warnings, refused) = match decision {
         Ok(warnings) => (warnings, Vec::new()),
         Err(refused) => (Vec::new(), refused),
     };
@@ -174,18 +174,18 @@ fn decide(
     let record = Record::of(old.get("metadata")).ok().flatten();
     let former = record.and_then(|record| Settings::from_overrides(&record.defaults).ok());
     let mut new = old.clone();
-    let said = stream::add(
+    let decision = stream::add(
         &mut new,
         former.as_ref().unwrap_or(settings),
         false,
         &surroundings,
     );
-    let operations = if said.is_ok() {
+    let operations = if decision.is_ok() {
         patch(&old, &new)
     } else {
         Vec::new()
     };
-    (said, operations)
+    (decision, operations)
 }
 
 #[cfg(test)]

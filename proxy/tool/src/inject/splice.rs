@@ -69,9 +69,9 @@ pub(super) fn splice(text: &str, old: &Node, new: &Node) -> Option<String> {
         edits: Vec::new(),
     };
     splicer.change(old, new, &Place::Root)?;
-    let said = splicer.apply()?;
-    let back = read(&said).ok()?;
-    back.root.same(new).then_some(said)
+    let spliced = splicer.apply()?;
+    let back = read(&spliced).ok()?;
+    back.root.same(new).then_some(spliced)
 }
 
 /// The place in the text that a value belongs to.
@@ -111,8 +111,8 @@ impl Splicer<'_> {
                 (Body::Map(_), Body::Map(_)) => self.map(old, new),
                 (Body::List(a), Body::List(b)) => self.list(a, b, place),
                 (Body::Plain(_) | Body::Text(_), Body::Plain(_) | Body::Text(_)) => {
-                    let said = print::like(new, self.text.get(at.start..at.end)?);
-                    (!said.contains('\n')).then(|| self.edits.push((at.start, at.end, said)))
+                    let printed = print::like(new, self.text.get(at.start..at.end)?);
+                    (!printed.contains('\n')).then(|| self.edits.push((at.start, at.end, printed)))
                 }
                 _ => None,
             };
@@ -121,20 +121,13 @@ impl Splicer<'_> {
             }
             self.edits.truncate(before);
         }
-        match *place {
-            Place::Root => None,
-            Place::Value { colon, indent } => {
-                let mut said = String::new();
-                print::value(new, indent, &mut said);
-                self.edits.push((colon, at.end.max(colon), said));
-                Some(())
-            }
-            Place::Item { dash, indent } => {
-                let said = print::print_item(new, indent);
-                self.edits.push((dash, at.end.max(dash), said));
-                Some(())
-            }
-        }
+        let (start, printed) = match *place {
+            Place::Root => return None,
+            Place::Value { colon, indent } => (colon, print::print_value(new, indent)),
+            Place::Item { dash, indent } => (dash, print::print_item(new, indent)),
+        };
+        self.edits.push((start, at.end.max(start), printed));
+        Some(())
     }
 
     fn map(&mut self, old: &Node, new: &Node) -> Option<()> {
@@ -163,13 +156,7 @@ impl Splicer<'_> {
                 Some(end) => end,
                 None => self.blank_before(first)?,
             };
-            let one = Node {
-                body: Body::Map(vec![entry.clone()]),
-                tag: None,
-                at: None,
-            };
-            let lines = print::print(&one, indent);
-            self.add_lines(at, lines);
+            self.add_lines(at, print::print_entry(entry, indent));
         }
         Some(())
     }
@@ -269,13 +256,9 @@ impl Splicer<'_> {
         self.edits.sort_by_key(|(start, ..)| *start);
         let mut out = String::with_capacity(self.text.len() + 4096);
         let mut done = 0;
-        for (start, end, said) in &self.edits {
+        for (start, end, text) in &self.edits {
             out += self.text.get(done..*start)?;
-            if self.crlf {
-                out += &said.replace('\n', "\r\n");
-            } else {
-                out += said;
-            }
+            out += &text.replace('\n', if self.crlf { "\r\n" } else { "\n" });
             done = *end;
         }
         out += self.text.get(done..)?;

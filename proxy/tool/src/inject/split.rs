@@ -13,6 +13,8 @@ pub(super) struct Document<'a> {
     pub(super) marker: &'a str,
     /// The value's text.
     pub(super) text: &'a str,
+    /// Its number in the stream, from 1.
+    pub(super) number: usize,
     /// The number of the text's first line in the stream, from 1.
     pub(super) line: usize,
 }
@@ -20,6 +22,14 @@ pub(super) struct Document<'a> {
 /// Cuts a stream up.
 pub(super) fn split(stream: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
+    let mut add = |start, text, end, line| {
+        documents.push(Document {
+            marker: stream.get(start..text).unwrap_or_default(),
+            text: stream.get(text..end).unwrap_or_default(),
+            number: documents.len() + 1,
+            line,
+        });
+    };
     // The starts of the piece under way and of its text, and the text's line.
     let (mut start, mut text, mut text_line) = (0, 0, 1);
     let mut at = 0;
@@ -29,7 +39,7 @@ pub(super) fn split(stream: &str) -> Vec<Document<'_>> {
             let body = stream.get(text..at).unwrap_or_default();
             // Directives (`%YAML 1.2`) belong to the marker that follows them.
             if !directives(body) && (at > start || start > 0) {
-                documents.push(piece(stream, start, text, at, text_line));
+                add(start, text, at, text_line);
                 start = at;
             }
             // A value may begin on the marker's line: the marker's three bytes are all that is kept
@@ -44,18 +54,10 @@ pub(super) fn split(stream: &str) -> Vec<Document<'_>> {
         }
         at = end;
     }
-    if start < stream.len() || documents.is_empty() {
-        documents.push(piece(stream, start, text, stream.len(), text_line));
+    if start < stream.len() || start == 0 {
+        add(start, text, stream.len(), text_line);
     }
     documents
-}
-
-fn piece(stream: &str, start: usize, text: usize, end: usize, line: usize) -> Document<'_> {
-    Document {
-        marker: stream.get(start..text).unwrap_or_default(),
-        text: stream.get(text..end).unwrap_or_default(),
-        line,
-    }
 }
 
 fn marks(line: &str, marker: &str) -> bool {

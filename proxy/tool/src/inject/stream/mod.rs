@@ -11,7 +11,7 @@ use super::{
     print::print,
     read::{SyntaxError, read},
     record::Record,
-    refuse::{Surroundings, judge},
+    refuse::{Surroundings, check},
     settings::{Settings, annotations, declined},
     splice::splice,
     split::{Document, split},
@@ -88,7 +88,7 @@ pub(super) fn add(
     let Some(spec) = pod.get("spec").filter(|spec| spec.is_map()) else {
         return Err(vec!["has no spec".to_owned()]);
     };
-    let verdict = judge(spec, &settings, surroundings);
+    let verdict = check(spec, &settings, surroundings);
     if !verdict.wrong.is_empty() {
         return Err(verdict.wrong);
     }
@@ -109,44 +109,34 @@ fn change_pods(stream: &[u8], change: Change<'_>) -> Result<Outcome, Vec<String>
         outcome: Outcome::default(),
     };
     let documents = split(stream);
-    let mut roots = Vec::with_capacity(documents.len());
-    for (number, document) in (1..).zip(&documents) {
-        roots.push(walk.root(number, document));
-    }
+    // All before any is changed: namespaces anywhere in the stream count.
+    let roots: Vec<_> = documents
+        .iter()
+        .map(|document| walk.root(document))
+        .collect();
     let mut out = String::with_capacity(stream.len() + 8192);
-    out.push_str(if whole.len() == stream.len() {
-        ""
-    } else {
-        "\u{feff}"
-    });
-    for ((number, document), root) in (1..).zip(&documents).zip(&roots) {
+    out += whole.strip_suffix(stream).unwrap_or_default();
+    for (document, root) in documents.iter().zip(&roots) {
         out.push_str(document.marker);
         let Some(root) = root else {
             out.push_str(document.text);
             continue;
         };
         let mut now = root.clone();
-        walk.object(
-            &mut now,
-            &Place {
-                number,
-                line: document.line,
-            },
-        );
-        match splice(document.text, root, &now) {
-            Some(said) => out.push_str(&said),
-            None => {
-                let said = anew(document, &now);
-                // Text that the parser let pass between brackets may be no YAML in lines.
-                if !read(&said).is_ok_and(|back| back.root.same(&now)) {
-                    walk.wrong.push(format!(
-                        "document {number}, line {}: can't be written back as it was read; write it in lines, without brackets and aliases",
-                        document.line
-                    ));
-                }
-                out.push_str(&said);
-            }
+        walk.object(&mut now, document);
+        if let Some(spliced) = splice(document.text, root, &now) {
+            out.push_str(&spliced);
+            continue;
         }
+        let printed = reprint(document, &now);
+        // Text that the parser let pass between brackets may be no YAML in lines.
+        if !read(&printed).is_ok_and(|back| back.root.same(&now)) {
+            walk.wrong.push(format!(
+                "document {}, line {}: can't be written back as it was read; write it in lines, without brackets and aliases",
+                document.number, document.line
+            ));
+        }
+        out.push_str(&printed);
     }
     if walk.wrong.is_empty() {
         walk.outcome.text = out;
@@ -168,7 +158,7 @@ fn text(stream: &[u8]) -> Result<&str, String> {
 }
 
 /// A document printed from its value; the comments above it stay.
-fn anew(document: &Document<'_>, now: &Node) -> String {
+fn reprint(document: &Document<'_>, now: &Node) -> String {
     let inline = !document.marker.is_empty() && !document.marker.ends_with('\n');
     if inline {
         return format!("\n{}\n", print(now, 0));
@@ -182,14 +172,7 @@ fn anew(document: &Document<'_>, now: &Node) -> String {
     } else {
         "\n"
     };
-    let said = (print(now, 0) + "\n").replace('\n', newline);
-    above.collect::<String>() + &said
-}
-
-/// Position of a document.
-struct Place {
-    number: usize,
-    line: usize,
+    above.collect::<String>() + &(print(now, 0) + "\n").replace('\n', newline)
 }
 
 struct Walk<'a> {
@@ -219,11 +202,11 @@ const WORKLOADS: [(&str, &str, &[&str]); 9] = [
 
 impl Walk<'_> {
     /// Reads a document. None where there is nothing to look into.
-    fn root(&mut self, number: usize, document: &Document<'_>) -> Option<Node> {
+    fn root(&mut self, document: &Document<'_>) -> Option<Node> {
         let mut wrong = |line: usize, what: &str| {
             let line = document.line + line.max(1) - 1;
             self.wrong
-                .push(format!("document {number}, line {line}: {what}"));
+                .push(format!("document {}, line {line}: {what}", document.number));
         };
         let found = match read(document.text) {
             Ok(found) => found,
@@ -270,19 +253,21 @@ impl Walk<'_> {
         }
     }
 
-    fn object(&mut self, root: &mut Node, place: &Place) {
+    fn object(&mut self, root: &mut Node, document: &Document<'_>) {
         let kind = root.str("kind").unwrap_or_default().to_owned();
         if kind.ends_with("List")
             && let Some(items) = root.items_of_mut("items")
         {
-            items.iter_mut().for_each(|item| self.object(item, place));
+            items
+                .iter_mut()
+                .for_each(|item| self.object(item, document));
             return;
         }
         let metadata = root.get("metadata");
         let get = |key: &str| metadata.and_then(|metadata| metadata.str(key));
         let name = get("name").or(get("generateName")).unwrap_or("(no name)");
-        let line = place.line + root.at.map_or(1, |at| at.line) - 1;
-        let who = format!("{kind}/{name} (document {}, line {line})", place.number);
+        let line = document.line + root.at.map_or(1, |at| at.line) - 1;
+        let who = format!("{kind}/{name} (document {}, line {line})", document.number);
         let Some(path) = workload(root) else {
             if root
                 .find(&["spec", "template", "spec", "containers"])
