@@ -30,7 +30,7 @@ pub(super) struct Read {
     /// Its value; null where there is none.
     pub(super) root: Node,
     /// A key that a map has twice: readers differ in which one counts.
-    pub(super) twice: Option<SyntaxError>,
+    pub(super) duplicate_key: Option<SyntaxError>,
 }
 
 /// Reads one document without its markers (`---`, `...`).
@@ -51,7 +51,7 @@ pub(super) fn read(text: &str) -> Result<Read, SyntaxError> {
         anchors: BTreeMap::new(),
         copied: 0,
         end: 0,
-        twice: None,
+        duplicate_key: None,
     };
     let mut root = Node::plain("");
     loop {
@@ -67,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Read, SyntaxError> {
     }
     Ok(Read {
         root,
-        twice: reader.twice,
+        duplicate_key: reader.duplicate_key,
     })
 }
 
@@ -87,7 +87,7 @@ struct Reader<'a> {
     copied: usize,
     /// Past the last content that was read.
     end: usize,
-    twice: Option<SyntaxError>,
+    duplicate_key: Option<SyntaxError>,
 }
 
 impl<'a> Reader<'a> {
@@ -120,8 +120,15 @@ impl<'a> Reader<'a> {
         let (body, tag, anchor, own) = match event {
             Event::Alias(anchor) => {
                 self.end = self.byte(span.end.index());
-                let copy = self.alias(anchor, &span)?;
-                return Ok(placed(copy, start, self.end, line));
+                let mut copy = self.alias(anchor, &span)?;
+                // A copy stands in another's place: it can only be replaced as a whole.
+                copy.at = Some(At {
+                    start,
+                    end: self.end,
+                    line,
+                    own: false,
+                });
+                return Ok(copy);
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.end = match style {
@@ -207,14 +214,13 @@ impl<'a> Reader<'a> {
                     if !source.is_map() {
                         return Err(wrong(&value_span, "`<<` merges what is no map"));
                     }
-                    let lent = source.entries().iter().cloned().map(lend);
-                    merges.extend(lent);
+                    merges.extend_from_slice(source.entries());
                 }
                 continue;
             }
-            if entries.iter().any(|there| there.key.same(&key)) && self.twice.is_none() {
+            if entries.iter().any(|there| there.key.same(&key)) && self.duplicate_key.is_none() {
                 let name = key.chars().unwrap_or_default();
-                self.twice = Some(wrong(&span, format!("the key `{name}` is there twice")));
+                self.duplicate_key = Some(wrong(&span, format!("the key `{name}` is there twice")));
             }
             entries.push(Entry { key, value });
         }
@@ -301,38 +307,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Marks a copy as standing in another's place: it can only be replaced as a whole.
-fn placed(mut copy: Node, start: usize, end: usize, line: usize) -> Node {
-    foreign(&mut copy);
-    copy.at = Some(At {
-        start,
-        end,
-        line,
-        own: false,
-    });
-    copy
-}
-
-fn lend(mut entry: Entry) -> Entry {
-    foreign(&mut entry.key);
-    foreign(&mut entry.value);
-    entry
-}
-
-fn foreign(node: &mut Node) {
-    if let Some(at) = &mut node.at {
-        at.own = false;
-    }
-    match &mut node.body {
-        Body::List(items) => items.iter_mut().for_each(foreign),
-        Body::Map(entries) => entries.iter_mut().for_each(|entry| {
-            foreign(&mut entry.key);
-            foreign(&mut entry.value);
-        }),
-        _ => {}
-    }
-}
-
 /// The usual tags only say what a scalar is; others are kept.
 fn apply(tag: Option<&Tag>, node: &mut Node) {
     let Some(tag) = tag else { return };
@@ -404,7 +378,7 @@ mod tests {
             bomb += &format!("a{n}: &a{n} [{items}]\n");
         }
         assert!(wrong(&bomb).what.contains("too large"));
-        let twice = read("a: 1\nb: 2\na: 3\n").unwrap().twice.unwrap();
+        let twice = read("a: 1\nb: 2\na: 3\n").unwrap().duplicate_key.unwrap();
         assert_eq!(
             (twice.line, twice.what.as_str()),
             (3, "the key `a` is there twice")

@@ -228,7 +228,7 @@ impl Walk<'_> {
             return None;
         };
         let workload = self::workload(&root).is_some() || kind.ends_with("List");
-        if let Some(SyntaxError { line, what }) = found.twice.filter(|_| workload) {
+        if let Some(SyntaxError { line, what }) = found.duplicate_key.filter(|_| workload) {
             wrong(
                 line,
                 &format!("{what}; readers differ in which one counts, keep one"),
