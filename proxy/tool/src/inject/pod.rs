@@ -110,9 +110,9 @@ fn add_to_container(
         let mut env = container.items_of("env").iter();
         env.any(|entry| entry.str("name").is_some_and(same))
     };
-    let text = |text: &str| Node::text(text);
-    let variable =
-        |name: &str, value: &str| Node::map([("name", text(name)), ("value", text(value))]);
+    let variable = |name: &str, value: &str| {
+        Node::map([("name", Node::text(name)), ("value", Node::text(value))])
+    };
     let mut add = Vec::new();
     for (name, value) in variables {
         if sets(name, container) {

@@ -64,25 +64,31 @@ impl std::str::FromStr for Policies {
         let Some(reference) = text.strip_prefix("oci://") else {
             return object_name(text).map(Self::ConfigMap);
         };
-        let odd = |c: char| c.is_whitespace() || c.is_control();
-        if !reference.contains('/') || reference.contains(odd) {
-            return Err(format!(
-                "`{text}` is no reference; write oci://REGISTRY/NAME@sha256:DIGEST"
-            ));
-        }
+        let plain = reference.contains('/') && !reference.contains(is_odd);
+        checked(
+            text,
+            plain,
+            "is no reference; write oci://REGISTRY/NAME@sha256:DIGEST",
+        )?;
         let digest = reference.split_once('@').map(|(_, digest)| digest);
-        let right = digest.is_none_or(|digest| {
+        let whole = digest.is_none_or(|digest| {
             let hex = digest.strip_prefix("sha256:").unwrap_or_default();
             hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
         });
-        if right {
-            Ok(Self::Registry(text.to_owned()))
-        } else {
-            Err(format!(
-                "`{text}` has no whole digest; it is @sha256: and 64 hexadecimal digits"
-            ))
-        }
+        let otherwise = "has no whole digest; it is @sha256: and 64 hexadecimal digits";
+        checked(text, whole, otherwise).map(Self::Registry)
     }
+}
+
+fn checked(text: &str, right: bool, otherwise: &str) -> Result<String, String> {
+    match right {
+        true => Ok(text.to_owned()),
+        false => Err(format!("`{text}` {otherwise}")),
+    }
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
 }
 
 /// A name that Kubernetes takes for a ConfigMap or a Secret (RFC 1123 subdomain).
@@ -94,17 +100,13 @@ pub(super) fn object_name(text: &str) -> Result<String, String> {
         && bytes.iter().copied().all(fits)
         && edge(bytes.first())
         && edge(bytes.last());
-    right.then(|| text.to_owned()).ok_or_else(|| {
-        format!("`{text}` is no name of an object; take small letters, digits, `-` and `.`")
-    })
+    let otherwise = "is no name of an object; take small letters, digits, `-` and `.`";
+    checked(text, right, otherwise)
 }
 
 fn image(text: &str) -> Result<String, String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control();
-    let right = !text.is_empty() && !text.contains(odd);
-    right
-        .then(|| text.to_owned())
-        .ok_or_else(|| format!("`{text}` is no image"))
+    let right = !text.is_empty() && !text.contains(is_odd);
+    checked(text, right, "is no image")
 }
 
 fn quantity(text: &str) -> Result<String, String> {
@@ -112,9 +114,7 @@ fn quantity(text: &str) -> Result<String, String> {
     let units = ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"];
     let number = text.strip_suffix(unit).unwrap_or_default();
     let right = number.parse::<f64>().is_ok_and(|n| n > 0.0) && units.contains(&unit);
-    right
-        .then(|| text.to_owned())
-        .ok_or_else(|| format!("`{text}` is no quantity; write 20m, 0.5, 64Mi"))
+    checked(text, right, "is no quantity; write 20m, 0.5, 64Mi")
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -96,23 +96,22 @@ impl Manifest {
     /// # Errors
     /// It is none, holds no policy, or a file that may not be.
     pub(super) fn read(bytes: &[u8], short: &str) -> Result<Self, Error> {
-        let wrong = |why: String| Error::Manifest(why);
         let written: Written = serde_json::from_slice(bytes)
-            .map_err(|error| wrong(format!("its manifest can't be read: {error}")))?;
+            .map_err(|error| Error::Manifest(format!("its manifest can't be read: {error}")))?;
         if written.manifests.is_some() || written.media_type.contains("index") {
-            return Err(wrong(
+            return Err(Error::Manifest(
                 "it is an index of several; push a single manifest, or name one by its digest"
                     .into(),
             ));
         }
         if written.schema_version != 2 {
-            return Err(wrong(
+            return Err(Error::Manifest(
                 "its manifest is not of schema version 2; push it with a newer tool".into(),
             ));
         }
         let layers = written.layers.unwrap_or_default();
         if layers.len() > MOST {
-            return Err(wrong(format!("it has more than {MOST} files")));
+            return Err(Error::Manifest(format!("it has more than {MOST} files")));
         }
         let mut files = Vec::new();
         let mut names = BTreeSet::new();
@@ -121,7 +120,7 @@ impl Manifest {
                 continue;
             };
             if !names.insert(entry.name.clone()) {
-                return Err(wrong(format!("it holds `{}` twice", entry.name)));
+                return Err(Error::Manifest(format!("it holds `{}` twice", entry.name)));
             }
             files.push(entry);
         }
@@ -133,7 +132,7 @@ impl Manifest {
         }
         // A set that would leave the directory empty is a mistake more often than an intention.
         if !files.iter().any(|entry| entry.kind == Kind::Module) {
-            return Err(wrong(
+            return Err(Error::Manifest(
                 "it holds no NAME.wasm; push one with `oras push REFERENCE NAME.wasm:application/wasm`".into(),
             ));
         }
