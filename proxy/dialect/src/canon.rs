@@ -116,10 +116,7 @@ impl Form<'_> {
             .windows(2)
             .any(|pair| matches!(pair, [a, b] if a.0 == b.0))
         {
-            return Err(Malformed {
-                what: "an object has a key twice",
-                at: cursor.at(),
-            });
+            return Err(Malformed::new("an object has a key twice", cursor.at()));
         }
         self.out.push(b'{');
         for (name, value) in members {

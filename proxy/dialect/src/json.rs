@@ -20,7 +20,7 @@ mod skip;
 mod tests;
 mod text;
 
-pub(crate) use pointer::{find, pointer};
+pub(crate) use pointer::{find, pointer, unescape_token};
 pub(crate) use text::{Text, quote};
 use text::{plain, unescape};
 
@@ -199,10 +199,7 @@ impl<'a> Cursor<'a> {
         let inner = self.bytes.get(text.range.start + 1..text.range.end - 1);
         match inner.map(str::from_utf8) {
             Some(Ok(_)) => Ok(text),
-            _ => Err(Malformed {
-                what: "a string is not UTF-8",
-                at: text.range.start,
-            }),
+            _ => Err(Malformed::new("a string is not UTF-8", text.range.start)),
         }
     }
 
@@ -282,12 +279,12 @@ impl<'a> Cursor<'a> {
     }
 
     fn malformed(&self, what: &'static str) -> Malformed {
-        Malformed { what, at: self.at }
+        Malformed::new(what, self.at)
     }
 
     fn malformed_before(&self, what: &'static str) -> Malformed {
         let at = self.at.saturating_sub(1);
-        Malformed { what, at }
+        Malformed::new(what, at)
     }
 
     /// The next byte that is no whitespace, which becomes the place.

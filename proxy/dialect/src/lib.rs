@@ -319,3 +319,9 @@ pub struct Malformed {
     /// Byte offset.
     pub at: usize,
 }
+
+impl Malformed {
+    pub(crate) const fn new(what: &'static str, at: usize) -> Self {
+        Self { what, at }
+    }
+}

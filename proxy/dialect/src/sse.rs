@@ -213,10 +213,10 @@ impl Frames {
     }
 
     fn too_large(&self) -> Malformed {
-        Malformed {
-            what: "an event is larger than `limits` allow",
-            at: self.event.raw.start,
-        }
+        Malformed::new(
+            "an event is larger than `limits` allow",
+            self.event.raw.start,
+        )
     }
 
     /// The rest when the stream has ended.

@@ -40,7 +40,7 @@ impl Chance {
     clippy::disallowed_methods,
     reason = "it is the wall clock that ends it"
 )]
-#[expect(clippy::print_stdout, reason = "a failure is told with its input")]
+#[expect(clippy::print_stdout, reason = "a failure is reported with its input")]
 pub fn run(examples: &[&[u8]], target: impl Fn(&[u8], &mut Chance) -> u64) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let limit = Duration::from_secs(number("OUTRIGGER_FUZZ_SECONDS").unwrap_or(10));
@@ -72,23 +72,19 @@ pub fn run(examples: &[&[u8]], target: impl Fn(&[u8], &mut Chance) -> u64) {
 
 fn mutate(corpus: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
     let any = |chance: &mut Chance| {
-        corpus
-            .get(chance.below(corpus.len()))
-            .cloned()
-            .unwrap_or_default()
+        let example = corpus.get(chance.below(corpus.len()));
+        example.cloned().unwrap_or_default()
+    };
+    let telling = |chance: &mut Chance| {
+        let byte = TELLING.get(chance.below(TELLING.len()));
+        byte.copied().unwrap_or(0)
     };
     let mut input = any(chance);
     for _ in 0..=chance.below(6) {
         let at = chance.below(input.len() + 1);
         let end = (at + chance.below(12)).min(input.len());
         match chance.below(7) {
-            0 => input.insert(
-                at,
-                TELLING
-                    .get(chance.below(TELLING.len()))
-                    .copied()
-                    .unwrap_or(0),
-            ),
+            0 => input.insert(at, telling(chance)),
             1 => drop(input.drain(at..end)),
             2 => {
                 let piece: Vec<u8> = input.get(at..end).unwrap_or_default().to_vec();
@@ -104,12 +100,7 @@ fn mutate(corpus: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
                 drop(input.splice(at..end, piece.iter().copied()));
             }
             4 => input.truncate(at.max(1)),
-            5 if at < input.len() => {
-                input[at] = TELLING
-                    .get(chance.below(TELLING.len()))
-                    .copied()
-                    .unwrap_or(0)
-            }
+            5 if at < input.len() => input[at] = telling(chance),
             _ if at < input.len() => input[at] ^= 1 << chance.below(8),
             _ => {}
         }

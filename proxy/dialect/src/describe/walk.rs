@@ -77,17 +77,7 @@ pub(crate) struct Found {
 /// It is no JSON object, something follows it, a string that is read is not UTF-8, a key that
 /// matters occurs twice in one object, or there are two conversations.
 pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<Found, Malformed> {
-    let mut walk = Walk {
-        bytes,
-        found: Found::default(),
-        role: Some(role),
-        fixed: false,
-        is_reply: false,
-        within: false,
-        message: NO_MESSAGE,
-        media: Media::default(),
-        pending: 0,
-    };
+    let mut walk = Walk::new(bytes, role, false);
     let mut cursor = Cursor::new(bytes);
     walk.object(shape, &mut cursor)?;
     cursor.end()?;
@@ -100,17 +90,7 @@ pub(crate) fn walk(bytes: &[u8], shape: &'static Shape, role: Place) -> Result<F
 /// # Errors
 /// It is no JSON, something follows it, or a string that is read is not UTF-8.
 pub(crate) fn walk_reply(bytes: &[u8], at: usize, rule: &'static Rule) -> Result<Found, Malformed> {
-    let mut walk = Walk {
-        bytes,
-        found: Found::default(),
-        role: Some(Place::Assistant),
-        fixed: false,
-        is_reply: true,
-        within: false,
-        message: NO_MESSAGE,
-        media: Media::default(),
-        pending: 0,
-    };
+    let mut walk = Walk::new(bytes, Place::Assistant, true);
     let mut cursor = Cursor::lenient(bytes, at);
     walk.value(rule, &mut cursor, Place::Other)?;
     cursor.end()?;
@@ -137,6 +117,20 @@ struct Walk<'a> {
 type Walked = Result<(), Malformed>;
 
 impl<'a> Walk<'a> {
+    fn new(bytes: &'a [u8], role: Place, is_reply: bool) -> Self {
+        Self {
+            bytes,
+            found: Found::default(),
+            role: Some(role),
+            fixed: false,
+            is_reply,
+            within: false,
+            message: NO_MESSAGE,
+            media: Media::default(),
+            pending: 0,
+        }
+    }
+
     fn object(&mut self, shape: &'static Shape, cursor: &mut Cursor<'a>) -> Walked {
         if !shape.scoped {
             let mut seen = 0;
@@ -174,10 +168,10 @@ impl<'a> Walk<'a> {
     fn once(&self, member: &Member, number: usize, seen: &mut u64, key: &Key<'_>) -> Walked {
         let bit = 1 << number;
         if *seen & bit != 0 && !self.is_reply && !member.may_repeat() {
-            return Err(Malformed {
-                what: "a key occurs twice in one object",
-                at: key.range().start,
-            });
+            return Err(Malformed::new(
+                "a key occurs twice in one object",
+                key.range().start,
+            ));
         }
         *seen |= bit;
         Ok(())
@@ -276,10 +270,7 @@ impl<'a> Walk<'a> {
         self.found.has_input = false;
         self.object(shape, cursor)?;
         if !self.found.has_input {
-            return Err(Malformed {
-                what: "a conversation is missing",
-                at,
-            });
+            return Err(Malformed::new("a conversation is missing", at));
         }
         self.within = within;
         let messages = std::mem::take(&mut self.found.messages).len();
@@ -291,10 +282,7 @@ impl<'a> Walk<'a> {
 
     /// A conversation in a form that no reader of the dialect takes for one.
     fn no_conversation(&self, cursor: &Cursor<'_>) -> Walked {
-        Err(Malformed {
-            what: "a conversation is expected",
-            at: cursor.at(),
-        })
+        Err(Malformed::new("a conversation is expected", cursor.at()))
     }
 
     fn within(
@@ -324,20 +312,14 @@ impl<'a> Walk<'a> {
             return cursor.array(|_, value| self.value(rule, value, rest));
         }
         if level == Level::Message && self.found.conversation.is_some() {
-            return Err(Malformed {
-                what: "there are two conversations",
-                at: start,
-            });
+            return Err(Malformed::new("there are two conversations", start));
         }
         self.found.has_input = true;
         cursor.array(|index, value| {
             let kind = value.kind()?;
             let start = value.at();
             if level == Level::Message && !takes(rule, kind) {
-                return Err(Malformed {
-                    what: "a message is expected",
-                    at: start,
-                });
+                return Err(Malformed::new("a message is expected", start));
             }
             self.message = u32::try_from(index).map_or(NO_MESSAGE, |index| {
                 self.found.numbered.saturating_add(index)
@@ -395,10 +377,7 @@ impl<'a> Walk<'a> {
     fn utf8(&self, range: &Range<usize>) -> Walked {
         match self.bytes.get(range.clone()).map(str::from_utf8) {
             Some(Ok(_)) => Ok(()),
-            _ => Err(Malformed {
-                what: "a string is not UTF-8",
-                at: range.start,
-            }),
+            _ => Err(Malformed::new("a string is not UTF-8", range.start)),
         }
     }
 

@@ -21,12 +21,17 @@ pub(crate) fn find<'a>(bytes: &'a [u8], pointer: &str) -> Option<Cursor<'a>> {
     Some(cursor)
 }
 
+/// A pointer's token, decoded.
+pub(crate) fn unescape_token(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 /// The child that a pointer's token names.
 fn step<'a>(mut cursor: Cursor<'a>, token: &str) -> Option<Cursor<'a>> {
     let mut found = None;
     match cursor.kind().ok()? {
         Kind::Object => {
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = unescape_token(token);
             cursor.object(|key, value| {
                 if key.is(&name) {
                     found = Some(*value);

@@ -167,8 +167,8 @@ fn nesting_ends_at_128_whether_walked_or_skipped() {
             let json = nested(depth);
             let what = "the document is nested too deeply";
             let at = 128 * open.len();
-            assert_eq!(skip_all(json.as_bytes()), Err(Malformed { what, at }));
-            assert_eq!(whole(json.as_bytes(), walk), Err(Malformed { what, at }));
+            assert_eq!(skip_all(json.as_bytes()), Err(Malformed::new(what, at)));
+            assert_eq!(whole(json.as_bytes(), walk), Err(Malformed::new(what, at)));
         }
     }
     // half walked, half skipped
@@ -232,7 +232,7 @@ fn a_string_that_is_decoded_must_be_utf8_and_one_that_is_skipped_need_not() {
     let json = b"\"a\xff\"";
     assert_eq!(skip_all(json), Ok(()));
     let what = "a string is not UTF-8";
-    assert_eq!(Cursor::new(json).text(), Err(Malformed { what, at: 0 }));
+    assert_eq!(Cursor::new(json).text(), Err(Malformed::new(what, 0)));
 }
 
 #[test]

@@ -7,54 +7,49 @@ pub(super) const ELSE: &str = "endpoint";
 /// Azure's base URL ends in one.
 pub(super) const DEPLOYMENTS: &str = "deployments";
 
-/// Resources that carry prompts in forms that no dialect reads, and the metric label of each.
-const NAMED: [(&str, &str); 46] = [
-    ("agents", "agents"),
-    ("assistants", "conversations"),
-    ("audio", "audio"),
-    ("batch", "batches"),
-    ("batches", "batches"),
-    ("chatkit", "sessions"),
-    ("compact", "compact"),
-    ("complete", "completions"),
-    ("completions", "completions"),
-    ("containers", "containers"),
-    ("conversations", "conversations"),
-    ("converse", "invoke"),
-    ("converse-stream", "invoke"),
-    ("decisions", "decisions"),
-    ("deployments", DEPLOYMENTS),
-    ("dreams", "memory"),
-    ("edits", "edits"),
-    ("embeddings", "embeddings"),
-    ("evals", "evals"),
-    ("files", "files"),
-    ("fine_tuning", "fine_tuning"),
-    ("fine-tunes", "fine_tuning"),
-    ("graders", "evals"),
-    ("images", "images"),
-    ("interactions", "interactions"),
-    ("invocations", "invoke"),
-    ("invoke", "invoke"),
-    ("invoke-with-response-stream", "invoke"),
-    ("live", "realtime"),
-    ("memory", "memory"),
-    ("memory_stores", "memory"),
-    ("messages", "messages"),
-    ("moderations", "moderations"),
-    ("realtime", "realtime"),
-    ("rerank", "rerank"),
-    ("responses", "responses"),
-    ("runs", "conversations"),
-    ("sessions", "sessions"),
-    ("skills", "skills"),
-    ("threads", "conversations"),
-    ("tokenize", "tokenize"),
-    ("uploads", "files"),
-    ("vector_stores", "vector_stores"),
-    ("videos", "videos"),
-    ("voices", "audio"),
-    ("workflows", "agents"),
+/// The metric labels of resources that carry prompts in forms that no dialect reads, and the
+/// resources of each.
+const NAMED: [(&str, &[&str]); 28] = [
+    ("agents", &["agents", "workflows"]),
+    (
+        "conversations",
+        &["assistants", "conversations", "runs", "threads"],
+    ),
+    ("audio", &["audio", "voices"]),
+    ("batches", &["batch", "batches"]),
+    ("sessions", &["chatkit", "sessions"]),
+    ("compact", &["compact"]),
+    ("completions", &["complete", "completions"]),
+    ("containers", &["containers"]),
+    (
+        "invoke",
+        &[
+            "converse",
+            "converse-stream",
+            "invocations",
+            "invoke",
+            "invoke-with-response-stream",
+        ],
+    ),
+    ("decisions", &["decisions"]),
+    (DEPLOYMENTS, &["deployments"]),
+    ("memory", &["dreams", "memory", "memory_stores"]),
+    ("edits", &["edits"]),
+    ("embeddings", &["embeddings"]),
+    ("evals", &["evals", "graders"]),
+    ("files", &["files", "uploads"]),
+    ("fine_tuning", &["fine_tuning", "fine-tunes"]),
+    ("images", &["images"]),
+    ("interactions", &["interactions"]),
+    ("realtime", &["live", "realtime"]),
+    ("messages", &["messages"]),
+    ("moderations", &["moderations"]),
+    ("rerank", &["rerank"]),
+    ("responses", &["responses"]),
+    ("skills", &["skills"]),
+    ("tokenize", &["tokenize"]),
+    ("vector_stores", &["vector_stores"]),
+    ("videos", &["videos"]),
 ];
 
 /// Resources of calls themselves: they say less than what stands around them.
@@ -66,11 +61,11 @@ const CALLS: [&str; 5] = [
     "responses",
 ];
 
+/// The metric label of a resource.
 pub(super) fn named(segment: &str) -> Option<&'static str> {
-    let found = NAMED
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(segment));
-    found.map(|(_, label)| *label)
+    let is_it = |name: &&str| name.eq_ignore_ascii_case(segment);
+    let found = NAMED.iter().find(|(_, names)| names.iter().any(is_it));
+    found.map(|(label, _)| *label)
 }
 
 /// The metric label that says why a body that is no call is not read.

@@ -139,13 +139,12 @@ const MEDIA: &str = "the reply holds audio";
 const UNKNOWN: &str = "the reply holds something of an unknown kind";
 
 fn malformed(what: &'static str) -> Malformed {
-    Malformed { what, at: 0 }
+    Malformed::new(what, 0)
 }
 
 /// Checks that a document built here is UTF-8, since it is cut and put together as text.
 fn checked(bytes: &[u8]) -> Result<(), Malformed> {
-    str::from_utf8(bytes).map(drop).map_err(|error| Malformed {
-        what: "the reply is not UTF-8",
-        at: error.valid_up_to(),
-    })
+    str::from_utf8(bytes)
+        .map(drop)
+        .map_err(|error| Malformed::new("the reply is not UTF-8", error.valid_up_to()))
 }

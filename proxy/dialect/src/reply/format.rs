@@ -90,12 +90,7 @@ static NONE: Format = BASE;
 /// The format of replies whose events nobody reads.
 const BASE: Format = Format {
     event: unread,
-    whole: |_, _, _| {
-        Err(Malformed {
-            what: "no dialect",
-            at: 0,
-        })
-    },
+    whole: |_, _, _| Err(Malformed::new("no dialect", 0)),
     endings: None,
     piece: synth::chat_piece,
     refusal: synth::chat_refusal,

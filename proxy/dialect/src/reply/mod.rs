@@ -24,20 +24,23 @@ mod rest;
 mod state;
 mod synth;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 use std::fmt;
 
 use bytes::Bytes;
 
-use super::{Delta, Dialect, Malformed, Places, Usage, answer, sse::Frames, tokens::Running};
+use super::{
+    Delta, Dialect, Malformed, Places, Usage,
+    answer::{self, Refused},
+    sse::Frames,
+    tokens::Running,
+};
 use plan::Progress;
 pub(crate) use read::is_events;
 use read::without_mark;
 use state::State;
-
-pub use super::answer::Refused;
 
 /// The limits on a reply's memory.
 #[derive(Debug, Clone, Copy)]
@@ -183,10 +186,10 @@ impl Reply {
         let shown = self.state.sites.iter().map(|site| site.delta);
         let shown = shown.filter(|delta| *delta != usize::MAX).count();
         if !edits.is_empty() && edits.len() != shown {
-            return Err(Malformed {
-                what: "there must be one edit per delta, or none at all",
-                at: 0,
-            });
+            return Err(Malformed::new(
+                "there must be one edit per delta, or none at all",
+                0,
+            ));
         }
         let end = self.frames.complete();
         let written = self

@@ -127,7 +127,7 @@ impl Reply {
 
     fn within_limits(&self) -> Result<(), Malformed> {
         match self.state.over {
-            Some(what) => Err(Malformed { what, at: 0 }),
+            Some(what) => Err(Malformed::new(what, 0)),
             None => Ok(()),
         }
     }
@@ -184,10 +184,10 @@ impl Reply {
 
     fn read_whole(&mut self) -> Result<(), Malformed> {
         if self.frames.bytes().len() > self.state.limits.body {
-            return Err(Malformed {
-                what: "the reply is larger than `limits` allow",
-                at: self.state.limits.body,
-            });
+            return Err(Malformed::new(
+                "the reply is larger than `limits` allow",
+                self.state.limits.body,
+            ));
         }
         if !self.finished || self.state.parsed.ended {
             return Ok(());

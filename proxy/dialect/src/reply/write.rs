@@ -121,10 +121,10 @@ impl State {
             }
         }
         if self.kept > self.limits.body.saturating_mul(4) {
-            return Err(Malformed {
-                what: "the reply's texts are larger than `limits` allow",
-                at: 0,
-            });
+            return Err(Malformed::new(
+                "the reply's texts are larger than `limits` allow",
+                0,
+            ));
         }
         if !changed {
             return Ok(None);

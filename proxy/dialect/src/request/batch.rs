@@ -183,10 +183,7 @@ impl Body {
         if let Some(index) = &mut self.state.index {
             std::sync::Arc::make_mut(index).shift_all(&moves);
         }
-        self.state.facts = self.facts_of(&bytes);
-        self.state.bytes = bytes;
-        self.state.tokens.take();
-        self.state.replaced = true;
+        self.set_bytes(bytes, None);
         true
     }
 }

@@ -115,7 +115,8 @@ impl Body {
             return true;
         };
         let known = self.dialect.description();
-        let known = known.and_then(|known| known.request.find(unescape(top).as_bytes()));
+        let known =
+            known.and_then(|known| known.request.find(json::unescape_token(top).as_bytes()));
         match known.map(|(_, member)| &member.rule) {
             Some(Rule::Model) => false,
             Some(Rule::Plain) => matches!(json.first(), Some(b'"' | b'{' | b'[')),
@@ -172,7 +173,7 @@ impl Body {
         let bytes = Bytes::from(splice::apply(before, 0..before.len(), &mut [splice]));
         if u32::try_from(bytes.len()).is_err() {
             let what = "the body is larger than 4 GiB";
-            return Err(Malformed { what, at: 0 });
+            return Err(Malformed::new(what, 0));
         }
         if let Some(index) = &mut self.state.index {
             if holds_passages || index.touches(&replaced) {
@@ -190,10 +191,7 @@ impl Body {
                 Arc::make_mut(index).shift(&replaced, length);
             }
         }
-        self.state.facts = facts.unwrap_or_else(|| self.facts_of(&bytes));
-        self.state.bytes = bytes;
-        self.changed();
-        self.state.replaced = true;
+        self.set_bytes(bytes, facts);
         Ok(())
     }
 
@@ -210,10 +208,7 @@ impl Body {
             self.state.index = Some(Arc::new(index));
         }
         self.state.overlay = None;
-        self.state.facts = self.facts_of(&bytes);
-        self.state.bytes = bytes;
-        self.changed();
-        self.state.replaced = true;
+        self.set_bytes(bytes, None);
         Ok(())
     }
 
@@ -260,13 +255,21 @@ impl Body {
         }
     }
 
+    /// Takes over other bytes, and their facts where they are known.
+    pub(super) fn set_bytes(&mut self, bytes: Bytes, facts: Option<Facts>) {
+        self.state.facts = facts.unwrap_or_else(|| self.facts_of(&bytes));
+        self.state.bytes = bytes;
+        self.changed();
+        self.state.replaced = true;
+    }
+
     fn overlay(&mut self) -> &mut super::Overlay {
         self.changed();
         Arc::make_mut(self.state.overlay.get_or_insert_default())
     }
 
     /// Reads the facts of the body once it is `bytes`. Those from the path stay.
-    pub(super) fn facts_of(&self, bytes: &[u8]) -> Facts {
+    fn facts_of(&self, bytes: &[u8]) -> Facts {
         match self.dialect.features().is_addressed {
             true => self.state.facts.clone(),
             false => {
@@ -318,20 +321,21 @@ impl Body {
     }
 }
 
-/// A pointer's token, decoded.
-fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
-}
-
 /// The splices that put the value at a pointer: a replacement, one for each member of that name, or
 /// an insertion.
 fn places(bytes: &[u8], pointer: &str, json: &[u8]) -> Result<Vec<Splice>, String> {
-    let with = |before: &[u8], after: &[u8]| [before, json, after].concat();
+    let instead = |range: Range<usize>| Splice {
+        range,
+        with: json.to_vec(),
+    };
+    let insert = |at: usize, parts: [&[u8]; 3]| Splice {
+        range: at..at,
+        with: parts.concat(),
+    };
     let malformed = |error: Malformed| format!("the body is no JSON: {error}");
     let Some((parent, token)) = pointer.rsplit_once('/') else {
         let range = json::pointer(bytes, pointer).ok_or("a pointer begins with `/`")?;
-        let with = with(b"", b"");
-        return Ok(vec![Splice { range, with }]);
+        return Ok(vec![instead(range)]);
     };
     let missing = || format!("`{parent}` does not exist: add it first");
     let mut cursor = json::find(bytes, parent).ok_or_else(missing)?;
@@ -340,13 +344,11 @@ fn places(bytes: &[u8], pointer: &str, json: &[u8]) -> Result<Vec<Splice>, Strin
     let start = cursor.at();
     match kind {
         Kind::Object => {
-            let name = unescape(token);
+            let name = json::unescape_token(token);
             let walked = cursor.object(|key, value| {
                 count += 1;
                 if key.is(&name) {
-                    let with = with(b"", b"");
-                    let range = value.skip()?;
-                    found.push(Splice { range, with });
+                    found.push(instead(value.skip()?));
                 }
                 Ok(())
             });
@@ -356,27 +358,21 @@ fn places(bytes: &[u8], pointer: &str, json: &[u8]) -> Result<Vec<Splice>, Strin
                 json::quote(&name, &mut key);
                 key.push(b':');
                 let comma: &[u8] = if count > 0 { b"," } else { b"" };
-                let range = start + 1..start + 1;
-                let with = with(&key, comma);
-                found.push(Splice { range, with });
+                found.push(insert(start + 1, [&key, json, comma]));
             }
         }
         Kind::Array => {
             let walked = cursor.array(|index, value| {
                 count += 1;
                 if token == index.to_string() {
-                    let with = with(b"", b"");
-                    let range = value.skip()?;
-                    found.push(Splice { range, with });
+                    found.push(instead(value.skip()?));
                 }
                 Ok(())
             });
             walked.map_err(malformed)?;
             if found.is_empty() && (token == "-" || token == count.to_string()) {
                 let comma: &[u8] = if count > 0 { b"," } else { b"" };
-                let range = cursor.at() - 1..cursor.at() - 1;
-                let with = with(comma, b"");
-                found.push(Splice { range, with });
+                found.push(insert(cursor.at() - 1, [comma, json, b""]));
             }
         }
         Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {

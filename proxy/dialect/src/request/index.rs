@@ -149,7 +149,7 @@ pub(super) struct Index {
 impl Index {
     /// Walks a request of `dialect` once. Ids are numbered from `first_id` on.
     pub(super) fn build(dialect: Dialect, bytes: &[u8], first_id: u32) -> Result<Self, Malformed> {
-        let whole = |what| Malformed { what, at: 0 };
+        let whole = |what| Malformed::new(what, 0);
         if u32::try_from(bytes.len()).is_err() {
             return Err(whole("the body is larger than 4 GiB"));
         }
@@ -159,7 +159,7 @@ impl Index {
         let found = walk::walk(bytes, description.request, Place::User)?;
         if let (false, Some(missing)) = (found.has_input, description.without_input) {
             let at = bytes.len();
-            return Err(Malformed { what: missing, at });
+            return Err(Malformed::new(missing, at));
         }
         let mut next_id = first_id;
         let mut number = |leaf| {
@@ -209,10 +209,7 @@ impl Index {
                 }
             }
         };
-        self.spots.iter_mut().for_each(|spot| moved(&mut spot.span));
-        self.messages.iter_mut().for_each(moved);
-        self.definitions.iter_mut().for_each(moved);
-        self.conversation.iter_mut().for_each(moved);
+        self.spans().for_each(moved);
     }
 
     /// Moves everything behind ranges whose lengths changed: of each its end, its length and that
@@ -235,10 +232,14 @@ impl Index {
                 }
             }
         };
-        self.spots.iter_mut().for_each(|spot| moved(&mut spot.span));
-        self.messages.iter_mut().for_each(moved);
-        self.definitions.iter_mut().for_each(moved);
-        self.conversation.iter_mut().for_each(moved);
+        self.spans().for_each(moved);
+    }
+
+    fn spans(&mut self) -> impl Iterator<Item = &mut Span> {
+        (self.spots.iter_mut().map(|spot| &mut spot.span))
+            .chain(&mut self.messages)
+            .chain(&mut self.definitions)
+            .chain(&mut self.conversation)
     }
 
     /// Takes over the ids of an earlier index: a string that stands outside the replaced range is

@@ -45,8 +45,8 @@ impl Body {
                 .all(|name| self.set_raw(name, json.as_bytes()).is_ok())
     }
 
-    /// Sets a limit that stands in an object of its own, which may be absent or `null`, and of which
-    /// the names are the spellings.
+    /// Sets a limit that stands in an object of its own, which may be absent or `null`, and of
+    /// which the names are the spellings.
     fn set_nested_limit(&mut self, json: &str) -> bool {
         let names = self.limit_names();
         let found = |pointer: &&&str| json::pointer(&self.state.bytes, pointer).is_some();

@@ -82,6 +82,14 @@ fn observed(dialect: Dialect, pieces: &[&[u8]]) -> Tap {
     tap
 }
 
+/// A tap that observed a whole reply.
+fn finished(dialect: Dialect, pieces: &[&[u8]]) -> Tap {
+    let mut tap = Tap::new(dialect, false);
+    pieces.iter().for_each(|piece| tap.push(piece));
+    tap.finish();
+    tap
+}
+
 #[test]
 fn everything_is_found_at_every_split() {
     for (dialect, stream, usage, finish) in streams() {
@@ -144,14 +152,9 @@ fn the_gap_keeps_an_event_of_ours_apart() {
 fn a_whole_reply_tells_usage_and_reason() {
     let body = br#"{"id":"x","choices":[{"message":{"content":"a"},"finish_reason" : "length"}],"usage" : {"prompt_tokens":3,"completion_tokens":4}}"#;
     for at in 0..=body.len() {
-        let mut tap = Tap::new(Dialect::OpenaiChat, false);
-        tap.push(&body[..at]);
-        tap.push(&body[at..]);
-        tap.finish();
-        assert_eq!(
-            tap.usage().map(|usage| (usage.input, usage.output)),
-            Some((3, 4))
-        );
+        let tap = finished(Dialect::OpenaiChat, &[&body[..at], &body[at..]]);
+        let usage = tap.usage().unwrap();
+        assert_eq!((usage.input, usage.output), (3, 4));
         assert_eq!(tap.finish_reason(), Some("length"));
         assert!(tap.content_seen());
     }
@@ -164,11 +167,8 @@ fn a_whole_reply_that_is_too_large_to_be_kept_tells_the_same() {
         "word ".repeat(KEPT / 5)
     );
     for piece in [1000, body.len()] {
-        let mut tap = Tap::new(Dialect::OpenaiChat, false);
-        body.as_bytes()
-            .chunks(piece)
-            .for_each(|piece| tap.push(piece));
-        tap.finish();
+        let pieces: Vec<_> = body.as_bytes().chunks(piece).collect();
+        let tap = finished(Dialect::OpenaiChat, &pieces);
         assert_eq!(tap.usage().map(|usage| usage.output), Some(4));
         assert_eq!(tap.finish_reason(), Some("length"));
         assert!(tap.output_estimate() > KEPT as u64 / 8);
@@ -180,12 +180,8 @@ fn a_stream_under_another_label_is_read_however_large_it_is() {
     let word = "word ".repeat(900);
     let event = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{word}\"}}}}]}}\n\n");
     let stream = event.repeat(KEPT / event.len() + 9) + CHAT;
-    let mut tap = Tap::new(Dialect::OpenaiChat, false);
-    stream
-        .as_bytes()
-        .chunks(900)
-        .for_each(|piece| tap.push(piece));
-    tap.finish();
+    let pieces: Vec<_> = stream.as_bytes().chunks(900).collect();
+    let tap = finished(Dialect::OpenaiChat, &pieces);
     assert_eq!(tap.usage().map(|usage| usage.output), Some(30));
     assert_eq!(tap.finish_reason(), Some("stop"));
     assert!(tap.output_estimate() > KEPT as u64 / 8);
@@ -194,9 +190,7 @@ fn a_stream_under_another_label_is_read_however_large_it_is() {
 #[test]
 fn a_usage_or_a_reason_in_a_call_s_arguments_is_none_of_the_reply() {
     let body = br#"{"usage":{"input_tokens":100,"output_tokens":900},"stop_reason":"tool_use","content":[{"type":"tool_use","id":"t","name":"f","input":{"usage":{"input_tokens":1,"output_tokens":1},"stop_reason":"none"}}]}"#;
-    let mut tap = Tap::new(Dialect::AnthropicMessages, false);
-    tap.push(body);
-    tap.finish();
+    let tap = finished(Dialect::AnthropicMessages, &[body]);
     let usage = tap.usage().unwrap();
     assert_eq!((usage.input, usage.output), (100, 900));
     assert_eq!(tap.finish_reason(), Some("tool_use"));
@@ -214,9 +208,8 @@ fn a_prompt_that_gemini_does_not_answer_is_an_end_with_its_reason() {
 
 #[test]
 fn an_embedding_tells_its_usage() {
-    let mut tap = Tap::new(Dialect::OpenaiEmbeddings, false);
-    tap.push(br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8,"total_tokens":8}}"#);
-    tap.finish();
+    let body = br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8,"total_tokens":8}}"#;
+    let tap = finished(Dialect::OpenaiEmbeddings, &[body]);
     assert_eq!(tap.usage().map(|usage| usage.input), Some(8));
     assert!(tap.ended() && tap.output_estimate() == 0);
 }
@@ -291,39 +284,36 @@ fn a_stream_whose_event_is_too_large_to_be_read_is_not_called_cut() {
 fn said(dialect: Dialect, text: &str) -> (String, String) {
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     let (a, b) = text.split_at(text.len() / 2);
-    let event = |text: &str| match dialect {
-        Dialect::OpenaiChat => format!(
-            r#"{{"id":"chatcmpl-1234567890","choices":[{{"index":0,"delta":{{"role":"assistant","content":{}}}}}]}}"#,
-            quoted(text)
-        ),
-        Dialect::OpenaiCompletions => {
-            format!(r#"{{"choices":[{{"text":{},"index":0}}]}}"#, quoted(text))
+    let event = |text: &str| {
+        let text = quoted(text);
+        match dialect {
+            Dialect::OpenaiChat => format!(
+                r#"{{"id":"chatcmpl-1234567890","choices":[{{"index":0,"delta":{{"role":"assistant","content":{text}}}}}]}}"#
+            ),
+            Dialect::OpenaiCompletions => {
+                format!(r#"{{"choices":[{{"text":{text},"index":0}}]}}"#)
+            }
+            Dialect::OpenaiResponses => format!(
+                r#"{{"type":"response.output_text.delta","item_id":"msg_1234567890","delta":{text}}}"#
+            ),
+            Dialect::AnthropicMessages => format!(
+                r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":{text}}}}}"#
+            ),
+            _ => format!(
+                r#"{{"candidates":[{{"content":{{"parts":[{{"thoughtSignature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h","text":{text}}}],"role":"model"}}}}]}}"#
+            ),
+        }
+    };
+    let all = quoted(text);
+    let whole = match dialect {
+        Dialect::OpenaiChat => {
+            format!(r#"{{"choices":[{{"message":{{"role":"assistant","content":{all}}}}}]}}"#)
         }
         Dialect::OpenaiResponses => format!(
-            r#"{{"type":"response.output_text.delta","item_id":"msg_1234567890","delta":{}}}"#,
-            quoted(text)
+            r#"{{"output":[{{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{{"type":"output_text","text":{all}}}]}}]}}"#
         ),
         Dialect::AnthropicMessages => format!(
-            r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":{}}}}}"#,
-            quoted(text)
-        ),
-        _ => format!(
-            r#"{{"candidates":[{{"content":{{"parts":[{{"thoughtSignature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h","text":{}}}],"role":"model"}}}}]}}"#,
-            quoted(text)
-        ),
-    };
-    let whole = match dialect {
-        Dialect::OpenaiChat => format!(
-            r#"{{"choices":[{{"message":{{"role":"assistant","content":{}}}}}]}}"#,
-            quoted(text)
-        ),
-        Dialect::OpenaiResponses => format!(
-            r#"{{"output":[{{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{{"type":"output_text","text":{}}}]}}]}}"#,
-            quoted(text)
-        ),
-        Dialect::AnthropicMessages => format!(
-            r#"{{"content":[{{"type":"text","text":{}}},{{"type":"thinking","thinking":"","signature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h"}}]}}"#,
-            quoted(text)
+            r#"{{"content":[{{"type":"text","text":{all}}},{{"type":"thinking","thinking":"","signature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h"}}]}}"#
         ),
         _ => event(text),
     };

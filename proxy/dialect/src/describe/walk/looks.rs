@@ -73,10 +73,7 @@ pub(super) fn is_numbers(cursor: &Cursor<'_>) -> bool {
             Kind::Number => cursor.skip().map(drop),
             Kind::Array if depth < 3 => cursor.array(|_, value| look(value, depth + 1)),
             Kind::Object | Kind::Array | Kind::String | Kind::Boolean | Kind::Null => {
-                Err(Malformed {
-                    what: "a number is expected",
-                    at: cursor.at(),
-                })
+                Err(Malformed::new("a number is expected", cursor.at()))
             }
         }
     }

@@ -47,9 +47,8 @@ fn tool_calls_are_put_together_by_index_and_those_without_one_by_id() {
     };
     let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#;
     let put_together = |deltas: &[String]| {
-        let mut data: Vec<&str> = deltas.iter().map(String::as_str).collect();
-        data.extend([end, "[DONE]"]);
-        value(&whole(CHAT, &chunks(&data)))["choices"][0]["message"]["tool_calls"].to_string()
+        let data = [chunks(deltas), chunks(&[end, "[DONE]"])].concat();
+        value(&whole(CHAT, &data))["choices"][0]["message"]["tool_calls"].to_string()
     };
     let expected = r#"[{"function":{"arguments":"{\"a\":1}","name":"f"},"id":"x","type":"function"},{"custom":{"input":"go on","name":"g"},"id":"y","type":"custom"}]"#;
     assert_eq!(
@@ -337,9 +336,8 @@ fn tool_calls_without_number_and_id_end_with_their_document() {
         delta(r#"\"\\u0022}\"}"#),
         delta("{}"),
     ];
-    let mut data: Vec<&str> = deltas.iter().map(String::as_str).collect();
-    data.extend([end, "[DONE]"]);
-    let message = value(&whole(CHAT, &chunks(&data)))["choices"][0]["message"].clone();
+    let data = [chunks(&deltas), chunks(&[end, "[DONE]"])].concat();
+    let message = value(&whole(CHAT, &data))["choices"][0]["message"].clone();
     let calls = message["tool_calls"].as_array().unwrap();
     let arguments: Vec<_> = (calls.iter())
         .map(|call| call["function"]["arguments"].as_str().unwrap())

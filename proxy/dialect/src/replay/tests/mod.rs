@@ -12,7 +12,10 @@ use serde_json::Value;
 use super::*;
 use crate::{
     Places,
-    reply::{Reply, ReplyLimits},
+    reply::{
+        Reply, ReplyLimits,
+        tests::fixtures::{bare as chunks, named},
+    },
 };
 
 const LIMITS: ReplyLimits = ReplyLimits {
@@ -52,28 +55,6 @@ fn decoded(
     channels.sort();
     let claims = format!("{:?} {:?}", reply.usage(), reply.finish_reason());
     (channels, claims)
-}
-
-/// Lines of data become events without names.
-fn chunks(data: &[&str]) -> Vec<u8> {
-    let events: Vec<_> = data
-        .iter()
-        .map(|data| format!("data: {data}\n\n"))
-        .collect();
-    events.concat().into_bytes()
-}
-
-/// Lines of data become events that are named after their type.
-fn named(data: &[&str]) -> Vec<u8> {
-    let event = |data: &&str| {
-        let kind = value(data.as_bytes());
-        format!(
-            "event: {}\ndata: {data}\n\n",
-            kind["type"].as_str().unwrap()
-        )
-    };
-    let events: Vec<_> = data.iter().map(event).collect();
-    events.concat().into_bytes()
 }
 
 fn replay(dialect: &str) -> &'static Replay {

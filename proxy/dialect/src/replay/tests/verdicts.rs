@@ -7,258 +7,186 @@ fn verdict(dialect: &str, whole: &str, tools: bool) -> Result<(), &'static str> 
     stored.map_err(|why| why.0)
 }
 
+/// A word as JSON; `null` where there is none.
+fn word(word: &str) -> String {
+    match word {
+        "" => "null".to_owned(),
+        word => format!("\"{word}\""),
+    }
+}
+
 fn chat(message: &str, finish: &str) -> String {
+    let finish = word(finish);
     format!(
         r#"{{"choices":[{{"index":0,"message":{{"role":"assistant",{message}}},"finish_reason":{finish}}}]}}"#
     )
 }
 
 fn message(content: &str, stop: &str) -> String {
+    let stop = word(stop);
     format!(r#"{{"type":"message","role":"assistant","content":[{content}],"stop_reason":{stop}}}"#)
 }
 
-fn response(status: &str, output: &str) -> String {
-    format!(r#"{{"status":{status},"error":null,"output":[{output}]}}"#)
+fn response(output: &str, status: &str) -> String {
+    format!(r#"{{"status":"{status}","error":null,"output":[{output}]}}"#)
+}
+
+fn completed(output: &str) -> String {
+    response(output, "completed")
 }
 
 fn gemini(parts: &str, finish: &str) -> String {
-    format!(r#"{{"candidates":[{{"content":{{"parts":[{parts}]}},"finishReason":{finish}}}]}}"#)
+    format!(r#"{{"candidates":[{{"content":{{"parts":[{parts}]}},"finishReason":"{finish}"}}]}}"#)
 }
 
 #[test]
 fn each_reply_gets_its_word() {
     let text = r#"{"type":"text","text":"x"}"#;
     let said = r#"{"type":"message","content":[{"type":"output_text","text":"x"}]}"#;
-    let cases = [
-        ("openai.chat", chat(r#""content":"x""#, r#""stop""#), ""),
+    type Case<'a> = (&'a str, &'a str, &'a str);
+    type Cases<'a> = (&'a str, fn(&str, &str) -> String, &'a [Case<'a>]);
+    let cases: [Cases<'_>; 4] = [
         (
             "openai.chat",
-            chat(
-                r#""content":"x","refusal":null,"tool_calls":[],"audio":null"#,
-                r#""stop""#,
-            ),
+            chat,
+            &[
+                (r#""content":"x""#, "stop", ""),
+                (
+                    r#""content":"x","refusal":null,"tool_calls":[],"audio":null"#,
+                    "stop",
+                    "",
+                ),
+                (r#""content":"x""#, "length", "truncated"),
+                (r#""content":"x""#, "content_filter", "refused"),
+                (r#""content":"x""#, "", "incomplete"),
+                (r#""content":"x""#, "eos", "unknown"),
+                (r#""content":null,"refusal":"No""#, "stop", "refused"),
+                (r#""content":"""#, "stop", "empty"),
+                (r#""content":null,"audio":{"id":"a"}"#, "stop", "media"),
+                (
+                    r#""content":"x","images":[{"type":"image_url"}]"#,
+                    "stop",
+                    "media",
+                ),
+                (r#""content":[{"type":"image_url"}]"#, "stop", "media"),
+                (
+                    r#""content":null,"tool_calls":[{"id":"c"}]"#,
+                    "tool_calls",
+                    "tool_calls",
+                ),
+                (
+                    r#""content":"x","function_call":{"name":"f"}"#,
+                    "stop",
+                    "tool_calls",
+                ),
+            ],
+        ),
+        (
+            "anthropic.messages",
+            message,
+            &[
+                (text, "end_turn", ""),
+                (text, "stop_sequence", ""),
+                (text, "max_tokens", "truncated"),
+                (text, "refusal", "refused"),
+                (text, "pause_turn", "incomplete"),
+                ("", "end_turn", "empty"),
+                (r#"{"type":"thinking","thinking":"x"}"#, "end_turn", "empty"),
+                (
+                    r#"{"type":"tool_use","input":{}}"#,
+                    "tool_use",
+                    "tool_calls",
+                ),
+                (r#"{"type":"web_search_tool_result"}"#, "end_turn", "lookup"),
+                (r#"{"type":"hologram"}"#, "end_turn", "unknown"),
+            ],
+        ),
+        (
+            "openai.responses",
+            response,
+            &[
+                (said, "completed", ""),
+                (said, "in_progress", "incomplete"),
+                (said, "failed", "error"),
+                ("", "completed", "empty"),
+                (
+                    r#"{"type":"message","content":[{"type":"refusal","refusal":"No"}]}"#,
+                    "completed",
+                    "refused",
+                ),
+                (r#"{"type":"function_call"}"#, "completed", "tool_calls"),
+                (r#"{"type":"image_generation_call"}"#, "completed", "media"),
+                (r#"{"type":"hologram"}"#, "completed", "unknown"),
+            ],
+        ),
+        (
+            "gemini.generate",
+            gemini,
+            &[
+                (r#"{"text":"x"}"#, "STOP", ""),
+                (r#"{"text":"x"}"#, "MAX_TOKENS", "truncated"),
+                (r#"{"text":"x"}"#, "SAFETY", "refused"),
+                (r#"{"text":"x"}"#, "OTHER", "unknown"),
+                (r#"{"functionCall":{"name":"f"}}"#, "STOP", "tool_calls"),
+                (r#"{"inlineData":{"data":""}}"#, "STOP", "media"),
+            ],
+        ),
+    ];
+    let whole = [
+        ("openai.chat", r#"{"error":{"message":"no"}}"#, "error"),
+        ("openai.chat", r#"{"choices":[]}"#, "empty"),
+        ("openai.chat", "<html>", "malformed"),
+        (
+            "openai.completions",
+            r#"{"choices":[{"text":"x","finish_reason":"stop"}]}"#,
             "",
         ),
         (
-            "openai.chat",
-            chat(r#""content":"x""#, r#""length""#),
-            "truncated",
-        ),
-        (
-            "openai.chat",
-            chat(r#""content":"x""#, r#""content_filter""#),
-            "refused",
-        ),
-        (
-            "openai.chat",
-            chat(r#""content":"x""#, "null"),
-            "incomplete",
-        ),
-        (
-            "openai.chat",
-            chat(r#""content":"x""#, r#""eos""#),
-            "unknown",
-        ),
-        (
-            "openai.chat",
-            chat(r#""content":null,"refusal":"No""#, r#""stop""#),
-            "refused",
-        ),
-        ("openai.chat", chat(r#""content":"""#, r#""stop""#), "empty"),
-        (
-            "openai.chat",
-            chat(r#""content":null,"audio":{"id":"a"}"#, r#""stop""#),
-            "media",
-        ),
-        (
-            "openai.chat",
-            chat(
-                r#""content":"x","images":[{"type":"image_url"}]"#,
-                r#""stop""#,
-            ),
-            "media",
-        ),
-        (
-            "openai.chat",
-            chat(r#""content":[{"type":"image_url"}]"#, r#""stop""#),
-            "media",
-        ),
-        (
-            "openai.chat",
-            chat(
-                r#""content":null,"tool_calls":[{"id":"c"}]"#,
-                r#""tool_calls""#,
-            ),
-            "tool_calls",
-        ),
-        (
-            "openai.chat",
-            chat(r#""content":"x","function_call":{"name":"f"}"#, r#""stop""#),
-            "tool_calls",
-        ),
-        (
-            "openai.chat",
-            r#"{"error":{"message":"no"}}"#.into(),
-            "error",
-        ),
-        ("openai.chat", r#"{"choices":[]}"#.into(), "empty"),
-        ("openai.chat", "<html>".into(), "malformed"),
-        (
             "openai.completions",
-            r#"{"choices":[{"text":"x","finish_reason":"stop"}]}"#.into(),
-            "",
-        ),
-        (
-            "openai.completions",
-            r#"{"choices":[{"text":"x","finish_reason":"length"}]}"#.into(),
+            r#"{"choices":[{"text":"x","finish_reason":"length"}]}"#,
             "truncated",
         ),
         (
             "openai.embeddings",
-            r#"{"object":"list","data":[{"embedding":[1]}]}"#.into(),
+            r#"{"object":"list","data":[{"embedding":[1]}]}"#,
             "",
         ),
         (
             "openai.embeddings",
-            r#"{"object":"list","data":[]}"#.into(),
-            "empty",
-        ),
-        ("anthropic.messages", message(text, r#""end_turn""#), ""),
-        (
-            "anthropic.messages",
-            message(text, r#""stop_sequence""#),
-            "",
-        ),
-        (
-            "anthropic.messages",
-            message(text, r#""max_tokens""#),
-            "truncated",
-        ),
-        (
-            "anthropic.messages",
-            message(text, r#""refusal""#),
-            "refused",
-        ),
-        (
-            "anthropic.messages",
-            message(text, r#""pause_turn""#),
-            "incomplete",
-        ),
-        ("anthropic.messages", message("", r#""end_turn""#), "empty"),
-        (
-            "anthropic.messages",
-            message(r#"{"type":"thinking","thinking":"x"}"#, r#""end_turn""#),
+            r#"{"object":"list","data":[]}"#,
             "empty",
         ),
         (
             "anthropic.messages",
-            message(r#"{"type":"tool_use","input":{}}"#, r#""tool_use""#),
-            "tool_calls",
-        ),
-        (
-            "anthropic.messages",
-            message(r#"{"type":"web_search_tool_result"}"#, r#""end_turn""#),
-            "lookup",
-        ),
-        (
-            "anthropic.messages",
-            message(r#"{"type":"hologram"}"#, r#""end_turn""#),
-            "unknown",
-        ),
-        (
-            "anthropic.messages",
-            r#"{"type":"error","error":{"type":"x"}}"#.into(),
+            r#"{"type":"error","error":{"type":"x"}}"#,
             "error",
         ),
-        ("openai.responses", response(r#""completed""#, said), ""),
         (
             "openai.responses",
-            response(r#""completed","incomplete_details":null"#, said),
+            r#"{"status":"completed","incomplete_details":null,"error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"x"}]}]}"#,
             "",
         ),
         (
             "openai.responses",
-            response(
-                r#""incomplete","incomplete_details":{"reason":"max_output_tokens"}"#,
-                said,
-            ),
+            r#"{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"x"}]}]}"#,
             "truncated",
         ),
         (
             "openai.responses",
-            response(
-                r#""incomplete","incomplete_details":{"reason":"content_filter"}"#,
-                said,
-            ),
-            "refused",
-        ),
-        (
-            "openai.responses",
-            response(r#""in_progress""#, said),
-            "incomplete",
-        ),
-        ("openai.responses", response(r#""failed""#, said), "error"),
-        ("openai.responses", response(r#""completed""#, ""), "empty"),
-        (
-            "openai.responses",
-            response(
-                r#""completed""#,
-                r#"{"type":"message","content":[{"type":"refusal","refusal":"No"}]}"#,
-            ),
-            "refused",
-        ),
-        (
-            "openai.responses",
-            response(r#""completed""#, r#"{"type":"function_call"}"#),
-            "tool_calls",
-        ),
-        (
-            "openai.responses",
-            response(r#""completed""#, r#"{"type":"image_generation_call"}"#),
-            "media",
-        ),
-        (
-            "openai.responses",
-            response(r#""completed""#, r#"{"type":"hologram"}"#),
-            "unknown",
-        ),
-        (
-            "gemini.generate",
-            gemini(r#"{"text":"x"}"#, r#""STOP""#),
-            "",
-        ),
-        (
-            "gemini.generate",
-            gemini(r#"{"text":"x"}"#, r#""MAX_TOKENS""#),
-            "truncated",
-        ),
-        (
-            "gemini.generate",
-            gemini(r#"{"text":"x"}"#, r#""SAFETY""#),
+            r#"{"status":"incomplete","incomplete_details":{"reason":"content_filter"},"error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"x"}]}]}"#,
             "refused",
         ),
         (
             "gemini.generate",
-            gemini(r#"{"text":"x"}"#, r#""OTHER""#),
-            "unknown",
-        ),
-        (
-            "gemini.generate",
-            gemini(r#"{"functionCall":{"name":"f"}}"#, r#""STOP""#),
-            "tool_calls",
-        ),
-        (
-            "gemini.generate",
-            gemini(r#"{"inlineData":{"data":""}}"#, r#""STOP""#),
-            "media",
-        ),
-        (
-            "gemini.generate",
-            r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#.into(),
+            r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
             "refused",
         ),
     ];
-    for (dialect, whole, expected) in cases {
+    let made = cases.iter().flat_map(|(dialect, whole_of, cases)| {
+        (cases.iter()).map(move |(content, end, word)| (*dialect, whole_of(content, end), *word))
+    });
+    let whole = whole.map(|(dialect, whole, word)| (dialect, whole.to_owned(), word));
+    for (dialect, whole, expected) in made.chain(whole) {
         let found = verdict(dialect, &whole, false).err().unwrap_or_default();
         assert_eq!(found, expected, "{dialect}: {whole}");
         let allowed = verdict(dialect, &whole, true).err().unwrap_or_default();
@@ -309,7 +237,7 @@ fn what_the_provider_looked_up_or_ran_is_not_kept_even_where_calls_are() {
             "openai.chat",
             chat(
                 r#""content":"x","annotations":[{"type":"url_citation"}]"#,
-                r#""stop""#,
+                "stop",
             ),
         ),
         (
@@ -321,43 +249,38 @@ fn what_the_provider_looked_up_or_ran_is_not_kept_even_where_calls_are() {
             "openai.chat",
             chat(
                 r#""content":[{"type":"text","text":"x"},{"type":"reference","reference_ids":[1]}]"#,
-                r#""stop""#,
+                "stop",
             ),
         ),
         (
             "anthropic.messages",
             message(
                 &format!(r#"{{"type":"server_tool_use","name":"web_search"}},{text}"#),
-                r#""end_turn""#,
+                "end_turn",
             ),
         ),
         (
             "anthropic.messages",
-            message(r#"{"type":"mcp_tool_use","name":"f"}"#, r#""end_turn""#),
+            message(r#"{"type":"mcp_tool_use","name":"f"}"#, "end_turn"),
         ),
         (
             "anthropic.messages",
-            message(r#"{"type":"code_execution_tool_result"}"#, r#""end_turn""#),
+            message(r#"{"type":"code_execution_tool_result"}"#, "end_turn"),
         ),
         (
             "openai.responses",
-            response(
-                r#""completed""#,
-                &format!(r#"{{"type":"web_search_call","status":"completed"}},{said}"#),
-            ),
+            completed(&format!(
+                r#"{{"type":"web_search_call","status":"completed"}},{said}"#
+            )),
+        ),
+        ("openai.responses", completed(r#"{"type":"mcp_call"}"#)),
+        (
+            "openai.responses",
+            completed(r#"{"type":"file_search_call"}"#),
         ),
         (
             "openai.responses",
-            response(r#""completed""#, r#"{"type":"mcp_call"}"#),
-        ),
-        (
-            "openai.responses",
-            response(r#""completed""#, r#"{"type":"file_search_call"}"#),
-        ),
-        (
-            "openai.responses",
-            response(
-                r#""completed""#,
+            completed(
                 r#"{"type":"message","content":[{"type":"output_text","text":"x","annotations":[{"type":"file_citation"}]}]}"#,
             ),
         ),
@@ -371,7 +294,7 @@ fn what_the_provider_looked_up_or_ran_is_not_kept_even_where_calls_are() {
         ),
         (
             "gemini.generate",
-            gemini(r#"{"executableCode":{"code":"x"}}"#, r#""STOP""#),
+            gemini(r#"{"executableCode":{"code":"x"}}"#, "STOP"),
         ),
     ];
     for (dialect, whole) in cases {
@@ -383,7 +306,7 @@ fn what_the_provider_looked_up_or_ran_is_not_kept_even_where_calls_are() {
             );
         }
     }
-    let empty = chat(r#""content":"x","annotations":[]"#, r#""stop""#);
+    let empty = chat(r#""content":"x","annotations":[]"#, "stop");
     assert_eq!(verdict("openai.chat", &empty, false), Ok(()));
     assert_eq!(
         verdict(
@@ -402,13 +325,7 @@ fn a_part_that_says_that_it_failed_keeps_the_whole_out() {
             r#"{{"type":"message","status":{status},"content":[{{"type":"output_text","text":"x"}}]}}"#
         )
     };
-    let of_items = |status| {
-        verdict(
-            "openai.responses",
-            &response(r#""completed""#, &item(status)),
-            true,
-        )
-    };
+    let of_items = |status| verdict("openai.responses", &completed(&item(status)), true);
     assert_eq!(of_items(r#""completed""#), Ok(()));
     assert_eq!(of_items(r#""incomplete""#), Err("incomplete"));
     assert_eq!(of_items(r#""failed""#), Err("error"));

@@ -9,8 +9,7 @@ fn chunk(content: &str, finish: &str) -> String {
 }
 
 fn stream(chunks: &[String]) -> Vec<u8> {
-    let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
-    chat(&[&chunks[..], &["data: [DONE]"]].concat())
+    [chat(chunks), chat(&["data: [DONE]"])].concat()
 }
 
 fn gemini(text: &str) -> String {
@@ -35,10 +34,7 @@ fn one_by_one(dialect: Dialect, bytes: &[u8]) -> Ran {
 fn a_finish_reason_in_every_chunk_ends_no_channel() {
     let pieces = ["Dear [[", "NA", "ME]] an", "d [[NAME]", "]"];
     let chunks: Vec<_> = pieces.iter().map(|text| chunk(text, "\"stop\"")).collect();
-    for bytes in [
-        stream(&chunks),
-        chat(&[&chunks.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat()),
-    ] {
+    for bytes in [stream(&chunks), chat(&chunks)] {
         let ran = one_by_one(Dialect::OpenaiChat, &bytes);
         let texts = client(Dialect::OpenaiChat, true, &ran.bytes);
         assert_eq!(texts["content 0"], format!("Dear {VALUE} and {VALUE}"));
@@ -201,7 +197,7 @@ fn calls_of_a_broken_chunk_shift_no_later_number() {
     let next = call(r#""function":{"name":"g","arguments":"[[N"}"#);
     for broken in [&begun, &ended] {
         let broken = format!("{broken} x");
-        let chunks = [&broken, &begun, &broken, &ended, &next].map(String::as_str);
+        let chunks = [&broken, &begun, &broken, &ended, &next];
         let ran = edited(Dialect::OpenaiChat, true, &chat(&chunks), &mut |delta| {
             Some(if delta.last { "{}" } else { "" }.to_owned())
         });

@@ -4,15 +4,15 @@
 use crate::Dialect;
 
 /// Lines of data become events.
-pub(super) fn chat(chunks: &[&str]) -> Vec<u8> {
+pub(super) fn chat<T: AsRef<str>>(chunks: &[T]) -> Vec<u8> {
     let mut stream = String::new();
-    for chunk in chunks {
+    for chunk in chunks.iter().map(AsRef::as_ref) {
         stream += &match chunk.starts_with('{') {
             true => format!(
                 r#"data: {{"id":"chatcmpl-7","object":"chat.completion.chunk","created":1760000000,"model":"m-1","system_fingerprint":"fp_1",{}"#,
                 &chunk[1..]
             ),
-            false => (*chunk).to_owned(),
+            false => chunk.to_owned(),
         };
         stream += "\n\n";
     }
@@ -20,9 +20,9 @@ pub(super) fn chat(chunks: &[&str]) -> Vec<u8> {
 }
 
 /// Lines of data become events that are named after their type.
-pub(super) fn named(events: &[&str]) -> Vec<u8> {
+pub(crate) fn named<T: AsRef<str>>(events: &[T]) -> Vec<u8> {
     let mut stream = String::new();
-    for event in events {
+    for event in events.iter().map(AsRef::as_ref) {
         let value: serde_json::Value = serde_json::from_str(event).unwrap();
         stream += &format!(
             "event: {}\ndata: {event}\n\n",
@@ -134,8 +134,10 @@ pub(super) fn responses_whole() -> Vec<u8> {
 }
 
 /// Lines of data become events without a name.
-pub(super) fn bare(events: &[&str]) -> Vec<u8> {
-    let events = events.iter().map(|event| format!("data: {event}\n\n"));
+pub(crate) fn bare<T: AsRef<str>>(events: &[T]) -> Vec<u8> {
+    let events = events
+        .iter()
+        .map(|event| format!("data: {}\n\n", event.as_ref()));
     events.collect::<String>().into_bytes()
 }
 

@@ -8,7 +8,7 @@ mod chat;
 mod completions;
 mod cuts;
 mod ends;
-mod fixtures;
+pub(crate) mod fixtures;
 mod forms;
 mod gemini;
 mod properties;

@@ -289,7 +289,6 @@ proptest! {
             }
         }
         chunks.push("data: [DONE]".to_owned());
-        let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
         let bytes = fixtures::chat(&chunks);
         let ran = hold_back(Dialect::OpenaiChat, true, &pieces(&bytes, &sizes));
         let expected = expected(Dialect::OpenaiChat, true, &bytes);

@@ -241,7 +241,6 @@ fn calls_that_the_app_runs_are_shown_once_and_their_repeats_filled() {
                 r#"{{"type":"response.completed","response":{{"id":"r_1","status":"completed","output":[{item}]}}}}"#
             ),
         ];
-        let events: Vec<&str> = events.iter().map(String::as_str).collect();
         let stream = named(&events);
         let whole = format!(r#"{{"id":"r_1","status":"completed","output":[{item}]}}"#);
         for (streaming, bytes) in [(true, &stream[..]), (false, whole.as_bytes())] {
@@ -268,7 +267,6 @@ fn what_quotes_the_request_is_restored_wherever_it_stands() {
         let response = response.replace("\"S\"", &format!("\"{status}\""));
         format!(r#"{{"type":"response.{kind}","response":{response}}}"#)
     });
-    let events: Vec<&str> = events.iter().map(String::as_str).collect();
     let ran = edited(RESPONSES, true, &named(&events), &mut |delta| {
         Some(delta.text.replace(MARKER, "Zo\u{eb}"))
     });
@@ -302,7 +300,6 @@ fn deltas_of_events_that_nobody_has_listed_grow_by_name_item_and_numbers() {
                 r#"{{"type":"response.{kind}.done","item_id":"i_1","output_index":0,"sequence_number":9}}"#
             ),
         ];
-        let events: Vec<&str> = events.iter().map(String::as_str).collect();
         let mut policy = HoldBack::default();
         let mut places = Vec::new();
         let ran = edited(RESPONSES, true, &named(&events), &mut |delta| {
