@@ -28,7 +28,7 @@ pub struct Address<'a> {
 const COLLECTIONS: [&str; 3] = ["/models/", "/tunedModels/", "/endpoints/"];
 
 /// The methods of a model whose bodies are read.
-pub const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
+pub(crate) const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
 
 /// Reads the address in a path and query; `None` where the dialect keeps none there, or it names no
 /// model.

@@ -1,6 +1,7 @@
 //! JSON as no serializer writes it, for property tests: odd whitespace, key orders, number
 //! spellings, escapes.
 
+use fuzz::Chance;
 use proptest::{prelude::*, sample::Index};
 
 /// A valid document of unique keys.
@@ -108,74 +109,58 @@ impl std::fmt::Debug for Plain {
 /// from `seed`.
 pub(crate) fn ugly(value: &serde_json::Value, seed: u64) -> Vec<u8> {
     let mut out = String::new();
-    let mut dice = Dice(seed | 1);
-    write(value, &mut dice, &mut out);
+    write(value, &mut Chance(seed), &mut out);
     out.into_bytes()
 }
 
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `sides`.
-    fn roll(&mut self, sides: usize) -> usize {
-        // xorshift64
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-    fn space(&mut self, out: &mut String) {
-        out.push_str(["", "", "", "", " ", "\n ", "\t", "\r\n"][self.roll(8)]);
-    }
+fn blank(chance: &mut Chance, out: &mut String) {
+    out.push_str(["", "", "", "", " ", "\n ", "\t", "\r\n"][chance.below(8)]);
 }
 
-fn write(value: &serde_json::Value, dice: &mut Dice, out: &mut String) {
+fn write(value: &serde_json::Value, chance: &mut Chance, out: &mut String) {
     use serde_json::Value;
-    dice.space(out);
+    blank(chance, out);
     match value {
         Value::Object(map) => {
             let mut members: Vec<_> = map.iter().collect();
             for at in 1..members.len() {
-                members.swap(at, dice.roll(at + 1));
+                members.swap(at, chance.below(at + 1));
             }
             out.push('{');
-            dice.space(out);
+            blank(chance, out);
             for (at, (key, value)) in members.into_iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
-                dice.space(out);
-                write_text(key, dice, out);
-                dice.space(out);
+                blank(chance, out);
+                write_text(key, chance, out);
+                blank(chance, out);
                 out.push(':');
-                write(value, dice, out);
+                write(value, chance, out);
             }
             out.push('}');
         }
         Value::Array(list) => {
             out.push('[');
-            dice.space(out);
+            blank(chance, out);
             for (at, value) in list.iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
-                write(value, dice, out);
+                write(value, chance, out);
             }
             out.push(']');
         }
-        Value::String(text) => write_text(text, dice, out),
+        Value::String(text) => write_text(text, chance, out),
         other => out.push_str(&other.to_string()),
     }
-    dice.space(out);
+    blank(chance, out);
 }
 
-fn write_text(text: &str, dice: &mut Dice, out: &mut String) {
+fn write_text(text: &str, chance: &mut Chance, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
-        out.push_str(&spell(
-            letter,
-            if dice.roll(8) == 0 {
-                dice.roll(4) as u8
-            } else {
-                3
-            },
-        ));
+        let how = match chance.one_in(8) {
+            true => chance.below(4) as u8,
+            false => 3,
+        };
+        out.push_str(&spell(letter, how));
     }
     out.push('"');
 }

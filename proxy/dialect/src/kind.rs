@@ -24,7 +24,7 @@ pub enum Kind {
 impl Kind {
     /// The kind of a call of `dialect` at `path`. A spelling that this does not know is
     /// [`Kind::Generate`]: too much is reserved rather than too little.
-    pub fn of(dialect: Dialect, path: &str) -> Self {
+    pub(crate) fn of(dialect: Dialect, path: &str) -> Self {
         let bare = path.split(['?', '#']).next().unwrap_or_default();
         let bare = bare.trim_end_matches('/');
         match dialect.description() {

@@ -13,7 +13,7 @@ pub struct Splice {
 
 impl Splice {
     /// A splice that takes `range` out.
-    pub fn cut(range: Range<usize>) -> Self {
+    pub(crate) fn cut(range: Range<usize>) -> Self {
         Self {
             range,
             with: Vec::new(),
@@ -37,7 +37,7 @@ pub fn apply(bytes: &[u8], within: Range<usize>, splices: &mut [Splice]) -> Vec<
 }
 
 /// The number of bytes that [`apply`] would give.
-pub fn size(within: Range<usize>, splices: &mut [Splice]) -> usize {
+pub(crate) fn size(within: Range<usize>, splices: &mut [Splice]) -> usize {
     let mut size = within.len();
     in_force(&within, splices, |splice| {
         size = size - splice.range.len() + splice.with.len();

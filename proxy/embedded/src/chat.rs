@@ -60,11 +60,7 @@ pub(super) fn stream(request: &Request) -> Events {
         now(),
         quote(&request.model)
     );
-    let usage_slot = if request.include_usage {
-        r#","usage":null"#
-    } else {
-        ""
-    };
+    let usage_slot = request.usage_slot();
     let mut each = |delta: &str, finish: &str| {
         for index in 0..request.choices {
             events.data(format_args!(

@@ -49,11 +49,7 @@ pub(super) fn whole(request: &Request) -> String {
 /// The same as events.
 pub(super) fn stream(request: &Request) -> Events {
     let (mut events, head, texts) = (Events::default(), head(request), texts(request));
-    let usage_slot = if request.include_usage {
-        r#","usage":null"#
-    } else {
-        ""
-    };
+    let usage_slot = request.usage_slot();
     let mut piece = |index: usize, text: &str, finish: &str| {
         let text = quote(text);
         events.data(format_args!(

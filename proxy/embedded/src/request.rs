@@ -108,6 +108,14 @@ impl Request {
         self.reasoning.as_ref().map_or(0, |r| estimate(r.len()))
     }
 
+    /// The member that all chunks of a stream have where its end reports the usage.
+    pub(super) fn usage_slot(&self) -> &'static str {
+        match self.include_usage {
+            true => r#","usage":null"#,
+            false => "",
+        }
+    }
+
     /// A field of the request as JSON text, for replies that repeat it.
     pub(super) fn repeat(&self, name: &str, otherwise: &str) -> String {
         match self.raw.get(name) {
