@@ -5,7 +5,7 @@
 //! indentation is meaning.
 
 /// The text in a shorter form, if it saves a twentieth or more.
-pub fn compact(text: &str) -> Option<String> {
+pub(crate) fn compact(text: &str) -> Option<String> {
     let shorter = json(text).unwrap_or_else(|| lines(text));
     (text.len() - shorter.len() >= (text.len() / 20).max(16)).then_some(shorter)
 }

@@ -16,7 +16,7 @@ use crate::weight;
 
 /// The speaker of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// The system or developer prompt.
     System,
     /// The user, with words of their own.
@@ -29,28 +29,28 @@ pub enum Role {
 
 /// A string literal that may be shortened.
 #[derive(Debug, Clone)]
-pub struct Text {
+pub(crate) struct Text {
     /// Quotes included.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// Of the literal, once it is needed.
-    pub hash: Cell<Option<u64>>,
+    pub(crate) hash: Cell<Option<u64>>,
     /// A tool's, not the user's.
-    pub result: bool,
+    pub(crate) result: bool,
 }
 
 /// One message.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     /// Its place in the JSON.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// The speaker.
-    pub role: Role,
+    pub(crate) role: Role,
     /// Its tokens, about.
-    pub weight: u64,
+    pub(crate) weight: u64,
     /// Results and the user's texts.
-    pub texts: Vec<Text>,
+    pub(crate) texts: Vec<Text>,
     /// It stands for what was said before it: without it, that is lost.
-    pub compaction: bool,
+    pub(crate) compaction: bool,
     calls: Vec<u64>,
     answers: Vec<u64>,
     /// It is nothing without the next one.
@@ -61,22 +61,22 @@ pub struct Message {
 
 /// Messages that stay or go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Their indices.
-    pub messages: Range<usize>,
+    pub(crate) messages: Range<usize>,
     /// The first one's role; calls and their results are the model's.
-    pub role: Role,
+    pub(crate) role: Role,
     /// It has to stay, for a compaction is in it or needs it.
-    pub stays: bool,
+    pub(crate) stays: bool,
 }
 
 /// A conversation.
 #[derive(Debug, Clone)]
-pub struct Conversation {
+pub(crate) struct Conversation {
     /// Every message, in order.
-    pub messages: Vec<Message>,
+    pub(crate) messages: Vec<Message>,
     /// The same messages in units.
-    pub units: Vec<Unit>,
+    pub(crate) units: Vec<Unit>,
 }
 
 /// The beginnings of messages in which agents carry on what they have summed up themselves: Codex,
@@ -88,7 +88,7 @@ const SUMMARIES: [&str; 3] = [
 ];
 
 /// The JSON pointer to a dialect's messages.
-pub fn pointer(dialect: Dialect) -> Option<&'static str> {
+pub(crate) fn pointer(dialect: Dialect) -> Option<&'static str> {
     match dialect {
         Dialect::OpenaiChat | Dialect::AnthropicMessages => Some("/messages"),
         Dialect::OpenaiResponses => Some("/input"),
@@ -99,7 +99,7 @@ pub fn pointer(dialect: Dialect) -> Option<&'static str> {
 
 impl Conversation {
     /// Reads an array of messages.
-    pub fn read(json: &str) -> Self {
+    pub(crate) fn read(json: &str) -> Self {
         let start = json.len() - json.trim_ascii_start().len();
         let mut messages = Vec::new();
         if first(json, start) == b'[' {
@@ -113,7 +113,7 @@ impl Conversation {
     }
 
     /// Tokens of a unit, about.
-    pub fn weight(&self, unit: &Unit) -> u64 {
+    pub(crate) fn weight(&self, unit: &Unit) -> u64 {
         self.messages
             .get(unit.messages.clone())
             .unwrap_or_default()
@@ -304,7 +304,7 @@ fn hash(json: &str, range: &Range<usize>) -> Option<u64> {
 
 /// 64-bit FNV-1a, eight bytes at a time. Texts that hash alike are compared before one is taken for
 /// the other.
-pub fn fnv(text: &str) -> u64 {
+pub(crate) fn fnv(text: &str) -> u64 {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
     let take = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(29);
     let hash = words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, word| {

@@ -6,10 +6,10 @@
 //! sends the whole conversation in every turn and nothing is remembered here: the cut is a function
 //! of the conversation, made so that it stays where it is while the conversation grows.
 
-pub mod compact;
-pub mod conversation;
-pub mod weight;
-pub mod window;
+mod compact;
+mod conversation;
+mod weight;
+mod window;
 
 mod config;
 

@@ -7,7 +7,7 @@
 use outrigger_sdk::json::{Walk, first};
 
 /// Tokens that a message takes besides its text.
-pub const MESSAGE: u64 = 4;
+pub(crate) const MESSAGE: u64 = 4;
 /// Tokens of an image.
 const IMAGE: u64 = 800;
 
@@ -33,7 +33,7 @@ const NO_TEXT: [&str; 17] = [
 ];
 
 /// Tokens of the value at `range`, strings under keys that are no text left out.
-pub fn of_value(json: &str, range: &std::ops::Range<usize>) -> u64 {
+pub(crate) fn of_value(json: &str, range: &std::ops::Range<usize>) -> u64 {
     match first(json, range.start) {
         b'"' => of_text(json.get(range.clone()).unwrap_or_default()),
         b'{' => {
@@ -55,7 +55,7 @@ pub fn of_value(json: &str, range: &std::ops::Range<usize>) -> u64 {
 }
 
 /// Tokens of an object's member.
-pub fn of_member(json: &str, key: &str, value: &std::ops::Range<usize>) -> u64 {
+pub(crate) fn of_member(json: &str, key: &str, value: &std::ops::Range<usize>) -> u64 {
     let image = |text: &str| matches!(text, "\"image\"" | "\"image_url\"" | "\"input_image\"");
     if key == "inlineData" || key == "type" && json.get(value.clone()).is_some_and(image) {
         IMAGE
@@ -99,7 +99,7 @@ const COSTS: [(u32, u32); 8] = [
 ];
 
 /// Tokens of a text: words, digits by threes, runs of punctuation, characters of other scripts.
-pub fn of_text(text: &str) -> u64 {
+pub(crate) fn of_text(text: &str) -> u64 {
     let (mut sum, mut run, mut last) = (0_u64, 0_u32, 7);
     for byte in text.as_bytes() {
         let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or(0);

@@ -18,20 +18,20 @@ use crate::{
 
 /// The size of a window and what must stay in it.
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub(crate) struct Window {
     /// Tokens of the whole request.
-    pub budget: u64,
+    pub(crate) budget: u64,
     /// Weight between two cuts: about so many tokens. Not in the host's own measure, which may
     /// change from turn to turn.
-    pub step: u64,
+    pub(crate) step: u64,
     /// Turns at the end that are not cut while anything else can be.
-    pub turns: usize,
+    pub(crate) turns: usize,
     /// True if the user's first message stays.
-    pub first: bool,
+    pub(crate) first: bool,
     /// True if tool results lose what is only blank.
-    pub compact: bool,
+    pub(crate) compact: bool,
     /// True if a text that stands there already is replaced by a note.
-    pub dedupe: bool,
+    pub(crate) dedupe: bool,
 }
 
 /// The note that replaces a text that was said before.
@@ -42,24 +42,24 @@ const USER: usize = 1000;
 
 /// A conversation made to fit, or as nearly as it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fitted {
+pub(crate) struct Fitted {
     /// The array of messages.
-    pub json: String,
+    pub(crate) json: String,
     /// Messages that went.
-    pub dropped: usize,
+    pub(crate) dropped: usize,
     /// Compactions that stand before the cut, and stayed.
-    pub compactions: usize,
+    pub(crate) compactions: usize,
     /// Tokens of the request, about.
-    pub tokens: u64,
+    pub(crate) tokens: u64,
     /// Nothing more can go.
-    pub least: bool,
+    pub(crate) least: bool,
     /// The cut that was taken, counted from the beginning; 0: none.
-    pub cut: u64,
+    pub(crate) cut: u64,
 }
 
 /// A conversation, with what can be saved in it.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     json: &'a str,
     conversation: Conversation,
     window: Window,
@@ -77,7 +77,7 @@ pub struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Reads a conversation, whose messages have so many tokens by the host's count.
-    pub fn new(json: &'a str, window: Window, tokens: u64) -> Self {
+    pub(crate) fn new(json: &'a str, window: Window, tokens: u64) -> Self {
         let conversation = Conversation::read(json);
         let weight = conversation
             .messages
@@ -129,7 +129,7 @@ impl<'a> Plan<'a> {
     /// tried.
     ///
     /// Without messages that could go there is nothing to do.
-    pub fn fit(&self, total: u64, from: u64) -> Option<Fitted> {
+    pub(crate) fn fit(&self, total: u64, from: u64) -> Option<Fitted> {
         let last = self.movable.len().checked_sub(1)?;
         let mut cut = from;
         loop {

@@ -8,8 +8,8 @@
 
 mod escape;
 
-pub use escape::{escape, fit, is_number, needs_care, unescape, written};
-pub use outrigger_sdk::json::quote;
+pub(crate) use escape::{escape, fit, is_number, needs_care, unescape, written};
+pub(crate) use outrigger_sdk::json::quote;
 
 /// Strings, one inside the other, that are followed. What is quoted deeper is taken for prose.
 const DEEPEST: usize = 8;
@@ -18,7 +18,7 @@ const NESTED: u32 = 64;
 
 /// The state of a reader at one place of a text.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Depth {
+pub(crate) struct Depth {
     /// The text, then what the open string of each decodes to.
     levels: Vec<Level>,
     /// Bytes of the escapes that have begun and not ended.
@@ -82,7 +82,7 @@ enum Step {
 
 impl Depth {
     /// Goes on over more text.
-    pub fn read(&mut self, text: &str) {
+    pub(crate) fn read(&mut self, text: &str) {
         if self.levels.is_empty() {
             self.levels.push(Level::default());
         }
@@ -157,7 +157,7 @@ impl Depth {
     }
 
     /// Goes on over a value that stands for itself: no byte of it opens or closes anything.
-    pub fn skip_value(&mut self) {
+    pub(crate) fn skip_value(&mut self) {
         if self.levels.is_empty() {
             self.levels.push(Level::default());
         }
@@ -166,14 +166,14 @@ impl Depth {
     }
 
     /// Open strings: 0 outside of any.
-    pub fn open(&self) -> u32 {
+    pub(crate) fn open(&self) -> u32 {
         u32::try_from(self.levels.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
     /// True if the place is in JSON and in no string of it: a value here needs quotes of its own. A
     /// list that is in no object is rather prose (`[see below]`), unless the text is known to be
     /// JSON.
-    pub fn is_bare(&self, known: bool) -> bool {
+    pub(crate) fn is_bare(&self, known: bool) -> bool {
         self.levels.last().is_some_and(|level| {
             let json = level.stack != 0 || known && level.rooted && level.nested > 0;
             json && matches!(
@@ -184,17 +184,17 @@ impl Depth {
     }
 
     /// Bytes of the escape that has begun before the place and not ended.
-    pub fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         self.pending
     }
 
     /// Bytes before the place of the number or word that it is in.
-    pub fn scalar(&self) -> usize {
+    pub(crate) fn scalar(&self) -> usize {
         self.scalar
     }
 
     /// Takes the beginning of an escape as if it had not come.
-    pub fn drop_escape(&mut self) {
+    pub(crate) fn drop_escape(&mut self) {
         self.pending = 0;
         for level in &mut self.levels {
             level.escape = Escape::None;
@@ -366,7 +366,7 @@ impl Level {
 }
 
 /// True if a byte can be part of a number, `true`, `false` or `null`.
-pub const fn is_scalar(byte: u8) -> bool {
+pub(crate) const fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 

@@ -6,11 +6,11 @@
 //! file knows the contract. Names and street addresses are not looked for.
 
 pub mod detect;
-pub mod json;
-pub mod placeholder;
-pub mod restore;
-pub mod rules;
-pub mod screen;
+mod json;
+mod placeholder;
+mod restore;
+mod rules;
+mod screen;
 
 mod config;
 mod later;

@@ -14,14 +14,14 @@ use crate::detect::Kind;
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// Bytes of the longest placeholder.
-pub const LONGEST: usize = 24;
+pub(crate) const LONGEST: usize = 24;
 
 /// Bytes of the longest label that leaves room for brackets, `_` and eight characters.
-pub const LONGEST_LABEL: usize = 11;
+pub(crate) const LONGEST_LABEL: usize = 11;
 
 /// The table of one exchange: which placeholder stands for which text.
 #[derive(Debug, Default, Clone)]
-pub struct Vault {
+pub(crate) struct Vault {
     key: [u64; 2],
     /// Entries by tag, in lower case and without brackets (`email_7f3a2c`): what a reply is
     /// searched for, in order.
@@ -32,18 +32,18 @@ pub struct Vault {
 
 /// The text behind a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The text as it was written.
-    pub text: String,
+    pub(crate) text: String,
     /// Number of JSON strings, one inside the other, that it was written in: its escapes are
     /// theirs.
-    pub depth: u32,
+    pub(crate) depth: u32,
 }
 
 impl Vault {
     /// An empty table whose hashes are made with `key`: any bytes, the first sixteen of a random
     /// key or a passphrase of any length.
-    pub fn new(key: &[u8]) -> Self {
+    pub(crate) fn new(key: &[u8]) -> Self {
         let fold = |salt: u64| siphash([0x6f75_7472_6967_6765 ^ salt, 0x7069_692d_7265_6461], key);
         Self {
             key: [fold(1), fold(2)],
@@ -52,19 +52,19 @@ impl Vault {
     }
 
     /// True if no placeholder was given out.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Sets another key; what was given out before keeps its placeholder.
-    pub fn set_key(&mut self, key: &[u8]) {
+    pub(crate) fn set_key(&mut self, key: &[u8]) {
         self.key = Self::new(key).key;
     }
 
     /// The placeholder for `text`, which is of the kind `label` (at most [`LONGEST_LABEL`] capitals
     /// and underscores) and holds the JSON escapes of `depth` strings around it: the same for the
     /// same text.
-    pub fn issue(&mut self, label: &str, text: &str, depth: u32) -> String {
+    pub(crate) fn issue(&mut self, label: &str, text: &str, depth: u32) -> String {
         let exact = self.hash(label, text.bytes(), 0);
         if let Some(tag) = self
             .issued
@@ -94,7 +94,7 @@ impl Vault {
 
     /// Returns what [`Vault::issue`] would, without remembering the text: for values that are not
     /// to come back.
-    pub fn name(&self, label: &str, text: &str) -> String {
+    pub(crate) fn name(&self, label: &str, text: &str) -> String {
         dress(&self.tag(label, text, self.hash(label, text.bytes(), 0), 0))
     }
 
@@ -137,12 +137,12 @@ impl Vault {
     }
 
     /// The entry of a tag (in lower case, without brackets).
-    pub fn entry(&self, tag: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, tag: &str) -> Option<&Entry> {
         self.entries.get(tag)
     }
 
     /// True if some tag begins with `start`.
-    pub fn has_beginning(&self, start: &str) -> bool {
+    pub(crate) fn has_beginning(&self, start: &str) -> bool {
         self.entries
             .range::<str, _>((std::ops::Bound::Included(start), std::ops::Bound::Unbounded))
             .next()

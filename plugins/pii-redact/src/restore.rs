@@ -17,7 +17,7 @@ const SPACES: usize = 2;
 
 /// One channel of a reply: the text in hand, and how deep its JSON is quoted.
 #[derive(Debug, Default, Clone)]
-pub struct Channel {
+pub(crate) struct Channel {
     pending: String,
     depth: json::Depth,
 }
@@ -39,7 +39,7 @@ impl Channel {
     ///
     /// In JSON, values are escaped to the depth of the strings around them, and get quotes outside
     /// of any. `arguments` says that it is JSON if it looks so.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         vault: &Vault,
         text: &str,

@@ -11,7 +11,7 @@ use crate::placeholder::LONGEST_LABEL;
 /// The `detect:` list: names of built-in kinds. Default: all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
-pub struct Detect(pub Kinds);
+pub(crate) struct Detect(pub(crate) Kinds);
 
 impl Default for Detect {
     fn default() -> Self {
@@ -47,7 +47,7 @@ impl TryFrom<Vec<String>> for Detect {
 /// One entry of `custom:`: a name, which placeholders show, and a regular expression.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Written")]
-pub struct Pattern {
+pub(crate) struct Pattern {
     label: String,
     regex: regex_lite::Regex,
 }
@@ -96,7 +96,7 @@ impl TryFrom<Written> for Pattern {
 /// The `allow:` list: exact values in any case, and `@domain` for all addresses of a mail domain.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
-pub struct Allow {
+pub(crate) struct Allow {
     /// The entries, in lower case.
     entries: BTreeSet<String>,
 }
@@ -133,32 +133,32 @@ impl Allow {
 
 /// All of it together.
 #[derive(Debug, Clone, Default)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// The built-in kinds.
-    pub detect: Detect,
+    pub(crate) detect: Detect,
     /// The operator's patterns.
-    pub custom: Vec<Pattern>,
+    pub(crate) custom: Vec<Pattern>,
     /// The texts that are left alone.
-    pub allow: Allow,
+    pub(crate) allow: Allow,
 }
 
 /// A finding in a text, in bytes, with the readable part of its placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finding<'r> {
+pub(crate) struct Finding<'r> {
     /// First byte.
-    pub start: usize,
+    pub(crate) start: usize,
     /// One past the last.
-    pub end: usize,
+    pub(crate) end: usize,
     /// Its kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// At most eleven capitals and underscores.
-    pub label: &'r str,
+    pub(crate) label: &'r str,
 }
 
 impl Rules {
     /// The findings in `text`, in order, without overlaps. The operator's patterns win over the
     /// built-in kinds.
-    pub fn find(&self, text: &str) -> Vec<Finding<'_>> {
+    pub(crate) fn find(&self, text: &str) -> Vec<Finding<'_>> {
         let mut spans = Vec::new();
         detect::scan(text, self.detect.0, &mut spans);
         let built_in = spans.into_iter().map(|Span { start, end, kind }| Finding {

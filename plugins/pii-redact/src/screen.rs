@@ -17,7 +17,7 @@ const MOST: usize = 16 * 1024;
 
 /// One channel: what went last, and what waits.
 #[derive(Debug, Default, Clone)]
-pub struct Screen {
+pub(crate) struct Screen {
     text: String,
     sent: usize,
     /// The depth in JSON of what went.
@@ -30,7 +30,7 @@ impl Screen {
     ///
     /// # Errors
     /// The first one that `mask` returns.
-    pub fn push<E>(
+    pub(crate) fn push<E>(
         &mut self,
         rules: &Rules,
         text: &str,

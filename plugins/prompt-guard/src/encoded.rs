@@ -30,7 +30,7 @@ const VALUES: [u8; 256] = {
 const NONE: u8 = 0xff;
 
 /// The texts that a text holds in base64.
-pub fn texts(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn texts(text: &str) -> impl Iterator<Item = String> {
     let mut rest = text.as_bytes();
     std::iter::from_fn(move || {
         loop {

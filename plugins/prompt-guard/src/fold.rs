@@ -7,7 +7,7 @@
 
 /// The result of folding a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Folded {
+pub(crate) enum Folded {
     /// One character, most of the time.
     One(char),
     /// A ligature, `ß`.
@@ -20,7 +20,7 @@ pub enum Folded {
 
 /// Kinds of characters that are not drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unseen {
+pub(crate) enum Unseen {
     /// Zero-width spaces and joiners, soft hyphens.
     ZeroWidth,
     /// Turns the direction of writing by force. Marks and isolates, which ordinary text needs, are
@@ -34,7 +34,7 @@ pub enum Unseen {
 
 /// Folds one character.
 #[inline]
-pub fn fold(c: char) -> Folded {
+pub(crate) fn fold(c: char) -> Folded {
     if c.is_ascii() {
         return match c {
             'A'..='Z' => Folded::One(c.to_ascii_lowercase()),
@@ -170,7 +170,7 @@ fn letter_like(c: char) -> char {
 }
 
 /// Folds a text: for what text is compared with.
-pub fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match fold(c) {

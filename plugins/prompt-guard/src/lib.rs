@@ -7,15 +7,15 @@
 //! sits there wrote them; the app's own text (system prompt, tool definitions, reminders) is not
 //! looked at.
 
-pub mod encoded;
-pub mod fold;
-pub mod limits;
-pub mod matcher;
-pub mod pattern;
-pub mod replies;
+mod encoded;
+mod fold;
+mod limits;
+mod matcher;
+mod pattern;
+mod replies;
 pub mod signs;
-pub mod urls;
-pub mod words;
+mod urls;
+mod words;
 
 mod config;
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// The `limits:` of the configuration. What is left out is not limited.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub(crate) struct Limits {
     bytes: Option<Bytes>,
     tokens: Option<Most>,
     messages: Option<Most>,
@@ -183,12 +183,12 @@ type Limit = (Option<u64>, fn(&Request) -> u64, &'static str, u16);
 
 impl Limits {
     /// True if nothing is limited.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// Checks a request, and bounds its output. Cheap checks come first.
-    pub fn check(&self, request: &mut Request) -> Option<Decision> {
+    pub(crate) fn check(&self, request: &mut Request) -> Option<Decision> {
         let most = |limit: Option<Most>| limit.map(|limit| limit.0);
         let count = |limit: Option<Count>| limit.map(|limit| limit.0);
         let bytes = self.bytes.map(|limit| limit.0);

@@ -27,7 +27,7 @@ enum Step {
 
 /// Patterns, ready to run. Their numbers are their places in the list that it was made from.
 #[derive(Debug, Clone, Default)]
-pub struct Patterns {
+pub(crate) struct Patterns {
     steps: Vec<Step>,
     starts: Vec<Start>,
     /// ASCII that any match may begin with.
@@ -57,7 +57,7 @@ impl Patterns {
     ///
     /// # Errors
     /// Their counts make them too large.
-    pub fn new(nodes: &[Node]) -> Result<Self, String> {
+    pub(crate) fn new(nodes: &[Node]) -> Result<Self, String> {
         let mut patterns = Self::default();
         for (number, node) in (0..).zip(nodes) {
             let mut start = Start {
@@ -83,7 +83,7 @@ impl Patterns {
     }
 
     /// True if one of them is in a text.
-    pub fn are_in(&self, text: &str) -> bool {
+    pub(crate) fn are_in(&self, text: &str) -> bool {
         let (mut matcher, mut hit) = (Matcher::default(), false);
         let mut at = 0;
         while let Some(byte) = text.as_bytes().get(at) {
@@ -110,7 +110,7 @@ impl Patterns {
     }
 
     /// True if there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }
 
@@ -188,7 +188,7 @@ impl Patterns {
 
     /// True if any match may begin with a character.
     #[inline]
-    pub fn may_begin(&self, c: char) -> bool {
+    pub(crate) fn may_begin(&self, c: char) -> bool {
         match u32::from(c) {
             code @ 0..128 => self.ascii.has(code),
             _ => self.starts.iter().any(|start| start.may_take(c)),
@@ -216,18 +216,18 @@ fn beginnings(node: &Node, sets: &mut Vec<Set>) -> bool {
 
 /// A pattern that was found, and from where to where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hit {
+pub(crate) struct Hit {
     /// The pattern's place in the list.
-    pub pattern: u16,
+    pub(crate) pattern: u16,
     /// The beginning of the match: the earliest one.
-    pub start: usize,
+    pub(crate) start: usize,
     /// Its end.
-    pub end: usize,
+    pub(crate) end: usize,
 }
 
 /// The machine that finds the matches of one text.
 #[derive(Debug, Clone, Default)]
-pub struct Matcher {
+pub(crate) struct Matcher {
     /// Steps to go on from, with the beginning of each match; the oldest first.
     pending: Vec<(u32, usize)>,
     /// Steps that take a character.
@@ -243,7 +243,13 @@ impl Matcher {
     /// Shows the next character, which stands at `at`. A match is reported when the character after
     /// it is known.
     #[inline]
-    pub fn feed(&mut self, patterns: &Patterns, c: char, at: usize, found: &mut impl FnMut(Hit)) {
+    pub(crate) fn feed(
+        &mut self,
+        patterns: &Patterns,
+        c: char,
+        at: usize,
+        found: &mut impl FnMut(Hit),
+    ) {
         if !self.pending.is_empty() || patterns.may_begin(c) {
             self.advance(patterns, Some(c), at, found);
         }
@@ -251,7 +257,7 @@ impl Matcher {
     }
 
     /// Shows the next character as it is written.
-    pub fn feed_written(
+    pub(crate) fn feed_written(
         &mut self,
         patterns: &Patterns,
         c: char,
@@ -269,23 +275,23 @@ impl Matcher {
     }
 
     /// Ends the text at `at`.
-    pub fn finish(&mut self, patterns: &Patterns, at: usize, found: &mut impl FnMut(Hit)) {
+    pub(crate) fn finish(&mut self, patterns: &Patterns, at: usize, found: &mut impl FnMut(Hit)) {
         self.advance(patterns, None, at, found);
     }
 
     /// True if no match is under way.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.pending.is_empty()
     }
 
     /// Passes over characters that no match may begin with, while none is under way; `last` is the
     /// last of them.
-    pub fn skip(&mut self, last: Option<char>) {
+    pub(crate) fn skip(&mut self, last: Option<char>) {
         self.last = last;
     }
 
     /// The beginning of the oldest match that may be under way.
-    pub fn oldest(&self) -> Option<usize> {
+    pub(crate) fn oldest(&self) -> Option<usize> {
         self.pending.first().map(|(_, start)| *start)
     }
 

@@ -15,7 +15,7 @@ const COUNT: u32 = 1000;
 
 /// A pattern's syntax tree.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Node {
+pub(crate) enum Node {
     /// One character of a set.
     Set(Set),
     /// One after the other.
@@ -35,24 +35,24 @@ pub enum Node {
 /// A set of ASCII characters. Two words and not one of 128 bits, for the sandbox's machine has
 /// none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ascii([u64; 2]);
+pub(crate) struct Ascii([u64; 2]);
 
 impl Ascii {
     /// True if a code below 128 is in it.
     #[inline]
-    pub const fn has(self, code: u32) -> bool {
+    pub(crate) const fn has(self, code: u32) -> bool {
         let [low, high] = self.0;
         (if code < 64 { low } else { high }) >> (code & 63) & 1 == 1
     }
 
     /// Adds a code below 128.
-    pub const fn add(&mut self, code: u32) {
+    pub(crate) const fn add(&mut self, code: u32) {
         let [low, high] = &mut self.0;
         *(if code < 64 { low } else { high }) |= 1 << (code & 63);
     }
 
     /// Adds the members of another set, or all that are not.
-    pub fn merge(&mut self, other: Self, negated: bool) {
+    pub(crate) fn merge(&mut self, other: Self, negated: bool) {
         for (own, other) in self.0.iter_mut().zip(other.0) {
             *own |= if negated { !other } else { other };
         }
@@ -61,19 +61,19 @@ impl Ascii {
 
 /// A set of characters.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Set {
+pub(crate) struct Set {
     /// One bit for each of ASCII.
-    pub ascii: Ascii,
+    pub(crate) ascii: Ascii,
     /// Ranges beyond it.
-    pub beyond: Vec<(char, char)>,
+    pub(crate) beyond: Vec<(char, char)>,
     /// True if all the others are meant.
-    pub negated: bool,
+    pub(crate) negated: bool,
 }
 
 impl Set {
     /// True if the character is in it.
     #[inline]
-    pub fn has(&self, c: char) -> bool {
+    pub(crate) fn has(&self, c: char) -> bool {
         let listed = match u32::from(c) {
             code @ 0..128 => self.ascii.has(code),
             _ => self
@@ -120,7 +120,7 @@ impl Node {
     ///
     /// # Errors
     /// A sentence on what is wrong with it, and what to write instead.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix("(?i)").unwrap_or(text);
         let mut parser = Parser {
             rest: text,
@@ -137,7 +137,7 @@ impl Node {
     }
 
     /// True if it matches without taking a character.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Set(_) => false,
             Self::Sequence(nodes) => nodes.iter().all(Self::is_empty),
@@ -367,6 +367,6 @@ fn literal(c: char) -> Node {
 }
 
 /// True if a byte belongs to a word.
-pub fn is_word_byte(byte: u8) -> bool {
+pub(crate) fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -21,7 +21,7 @@ const MOST: usize = 2048;
 /// The treatment of an address that carries data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OnUrl {
+pub(crate) enum OnUrl {
     /// The markup is taken out.
     Remove,
     /// The reply ends.
@@ -30,27 +30,27 @@ pub enum OnUrl {
 
 /// The things to look for.
 #[derive(Debug, Clone, Default)]
-pub struct Checks {
+pub(crate) struct Checks {
     /// Denied patterns.
-    pub deny: Patterns,
+    pub(crate) deny: Patterns,
     /// The treatment of addresses; `None`: they are not looked at.
-    pub urls: Option<OnUrl>,
+    pub(crate) urls: Option<OnUrl>,
     /// Hosts that are trusted with data.
-    pub hosts: Hosts,
+    pub(crate) hosts: Hosts,
     /// The score from which signs end the reply; `None`: they are not looked for.
-    pub threshold: Option<u32>,
+    pub(crate) threshold: Option<u32>,
 }
 
 impl Checks {
     /// True if there is nothing to look for.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.deny.is_empty() && self.urls.is_none() && self.threshold.is_none()
     }
 }
 
 /// One channel of the reply. Places are counted in bytes from its beginning.
 #[derive(Debug)]
-pub struct Channel {
+pub(crate) struct Channel {
     matcher: Matcher,
     scan: Scan,
     /// The text that has not gone yet, from `from` to `at`.
@@ -82,7 +82,7 @@ impl Channel {
     ///
     /// # Errors
     /// The reply is to end.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         checks: &Checks,
         tables: &Tables,

@@ -8,7 +8,7 @@
 use serde::Deserialize;
 
 /// The longest markup that is waited for, in bytes. What is longer counts as carrying data.
-pub const LONGEST: usize = 2000;
+pub(crate) const LONGEST: usize = 2000;
 /// A piece of an image's address that is this long is no name any more.
 const PIECE: usize = 64;
 /// A link's query of so many bytes carries data, and a path of twice as many.
@@ -19,7 +19,7 @@ const LABEL: usize = 40;
 /// Hosts that images and links may have: names, and `*.` before them for all below.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
-pub struct Hosts(Vec<String>);
+pub(crate) struct Hosts(Vec<String>);
 
 impl TryFrom<Vec<String>> for Hosts {
     type Error = String;
@@ -48,7 +48,7 @@ impl Hosts {
     }
 
     /// True if none is listed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -62,7 +62,7 @@ fn ends_with(text: &str, end: &str) -> bool {
 
 /// The finding at the beginning of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub(crate) enum Look {
     /// So many bytes are harmless; behind them is the beginning of markup, or nothing.
     Clear(usize),
     /// From here to there is markup whose address carries data.
@@ -70,7 +70,7 @@ pub enum Look {
 }
 
 /// Looks for the first address that carries data. `last`: nothing more comes.
-pub fn look(text: &str, last: bool, hosts: &Hosts) -> Look {
+pub(crate) fn look(text: &str, last: bool, hosts: &Hosts) -> Look {
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find(['!', ']', '<'])) {
         let start = at + found;

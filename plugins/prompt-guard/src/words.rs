@@ -6,17 +6,17 @@
 //! multiplication a letter.
 
 /// Classes, as bits of a mask.
-pub mod class {
+pub(crate) mod class {
     macro_rules! classes {
         ($($name:ident)*) => { classes!(@ 0; $($name)*); };
         (@ $bit:expr; $name:ident $($rest:ident)*) => {
             #[allow(missing_docs, reason = "the words of each are below")]
-            pub const $name: u64 = 1 << $bit;
+            pub(crate) const $name: u64 = 1 << $bit;
             classes!(@ $bit + 1; $($rest)*);
         };
         (@ $bit:expr;) => {
             /// Number of classes.
-            pub const COUNT: usize = $bit;
+            pub(crate) const COUNT: usize = $bit;
         };
     }
     classes! {
@@ -115,7 +115,7 @@ const PLACES: usize = 4096;
 
 /// All words: a table by their hashes, small enough to stay in few pages of an instance's memory.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub(crate) struct Table {
     /// Hashes of words, 0 where there is none; a taken place is stepped over.
     hashes: Vec<u32>,
     /// The index in `sets` of each place's word.
@@ -165,19 +165,19 @@ fn places(hash: u32) -> impl Iterator<Item = usize> {
 
 /// A word under way.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Word {
+pub(crate) struct Word {
     /// Hash of the letters so far, 32-bit FNV-1a.
     hash: u32,
     /// It has a character that is no letter.
     strange: bool,
     /// Letters so far.
-    pub length: u32,
+    pub(crate) length: u32,
 }
 
 impl Word {
     /// Takes a letter, `a` to `z`; anything else makes it a word that is not in the table.
     #[inline]
-    pub fn take(&mut self, letter: char) {
+    pub(crate) fn take(&mut self, letter: char) {
         match u8::try_from(letter) {
             Ok(byte @ b'a'..=b'z') => self.hash = hashed(self.hash, byte),
             _ => self.strange = true,
@@ -187,7 +187,7 @@ impl Word {
 
     /// Takes the ASCII letters that a text begins with, in either case; returns how many.
     #[inline]
-    pub fn take_all(&mut self, text: &[u8]) -> usize {
+    pub(crate) fn take_all(&mut self, text: &[u8]) -> usize {
         let (mut hash, mut length) = (self.hash, 0);
         for byte in text {
             let letter = byte | 0x20;
@@ -205,7 +205,7 @@ impl Word {
     }
 
     /// The classes of the whole word.
-    pub fn classes(self, table: &Table) -> u64 {
+    pub(crate) fn classes(self, table: &Table) -> u64 {
         if self.strange || self.length > LONGEST {
             return 0;
         }

@@ -3,7 +3,7 @@
 use outrigger_sdk::json;
 
 /// True if a text is a number as JSON writes it.
-pub fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let text = text.strip_prefix('-').unwrap_or(text);
     let (text, exponent) = match text.split_once(['e', 'E']) {
@@ -16,7 +16,7 @@ pub fn is_number(text: &str) -> bool {
 }
 
 /// Escapes a text for as many strings around it.
-pub fn escape(text: &str, depth: u32) -> String {
+pub(crate) fn escape(text: &str, depth: u32) -> String {
     let mut escaped = text.to_owned();
     for _ in 0..depth {
         if !needs_care(&escaped) {
@@ -31,7 +31,7 @@ pub fn escape(text: &str, depth: u32) -> String {
 
 /// Resolves JSON escapes, as many times as strings stood around the text. What is no escape stays
 /// as it is.
-pub fn unescape(text: &str, depth: u32) -> String {
+pub(crate) fn unescape(text: &str, depth: u32) -> String {
     let mut text = text.to_owned();
     for _ in 0..depth {
         if !text.contains('\\') {
@@ -43,7 +43,7 @@ pub fn unescape(text: &str, depth: u32) -> String {
 }
 
 /// Fits a text that was written inside `from` strings into `to` strings.
-pub fn fit(text: &str, from: u32, to: u32) -> String {
+pub(crate) fn fit(text: &str, from: u32, to: u32) -> String {
     match to.checked_sub(from) {
         Some(more) => escape(text, more),
         None => unescape(text, from - to),
@@ -52,7 +52,7 @@ pub fn fit(text: &str, from: u32, to: u32) -> String {
 
 /// Counts the strings among the `open` ones around a text in which it was written as JSON demands.
 /// A text with bare line breaks or quotes was written between quotes that are not JSON's.
-pub fn written(text: &str, open: u32) -> u32 {
+pub(crate) fn written(text: &str, open: u32) -> u32 {
     if !needs_care(text) {
         return open;
     }
@@ -67,7 +67,7 @@ pub fn written(text: &str, open: u32) -> u32 {
 }
 
 /// True if a text reads otherwise inside a JSON string than outside.
-pub fn needs_care(text: &str) -> bool {
+pub(crate) fn needs_care(text: &str) -> bool {
     text.bytes().any(|b| b < b' ' || matches!(b, b'"' | b'\\'))
 }
 
