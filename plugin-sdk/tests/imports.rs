@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
+use wasmparser::{Import, Parser, Payload, TypeRef};
+
 /// The names of a module's imports, `interface.function`.
 fn imports(name: &str) -> Vec<String> {
     let folder = env::var_os("OUTRIGGER_POLICIES").map_or_else(
@@ -17,47 +19,22 @@ fn imports(name: &str) -> Vec<String> {
     let bytes =
         fs::read(file.unwrap_or_else(|| panic!("{name} is not built: run `make policies`")))
             .unwrap();
-    let mut rest = bytes.strip_prefix(b"\0asm\x01\0\0\0").unwrap();
-    while let Some((&section, after)) = rest.split_first() {
-        rest = after;
-        let size = number(&mut rest);
-        let (mut body, next) = rest.split_at(size);
-        if section == 2 {
-            return (0..number(&mut body)).map(|_| import(&mut body)).collect();
-        }
-        rest = next;
-    }
-    Vec::new()
-}
-
-fn import(body: &mut &[u8]) -> String {
-    let (module, name) = (text(body), text(body));
-    let kind = body[0];
-    *body = &body[1..];
-    assert_eq!(kind, 0, "policies import functions only");
-    number(body);
-    format!("{module}.{name}")
-}
-
-fn text<'a>(body: &mut &'a [u8]) -> &'a str {
-    let size = number(body);
-    let (text, rest) = body.split_at(size);
-    *body = rest;
-    std::str::from_utf8(text).unwrap()
-}
-
-/// LEB128.
-fn number(body: &mut &[u8]) -> usize {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let (byte, rest) = body.split_first().unwrap();
-        *body = rest;
-        value |= usize::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            return value;
-        }
-    }
+    let sections = Parser::new(0).parse_all(&bytes);
+    let imports = sections.filter_map(|section| match section.unwrap() {
+        Payload::ImportSection(imports) => Some(imports),
+        _ => None,
+    });
+    let named = |import: Import<'_>| {
+        assert!(
+            matches!(import.ty, TypeRef::Func(_)),
+            "policies import functions only"
+        );
+        format!("{}.{}", import.module, import.name)
+    };
+    imports
+        .flat_map(|imports| imports.into_imports())
+        .map(|import| named(import.unwrap()))
+        .collect()
 }
 
 #[test]
