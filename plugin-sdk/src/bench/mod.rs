@@ -293,6 +293,19 @@ pub fn outcome() -> Outcome {
     }
 }
 
+/// The same, with what `change` sets in it.
+///
+/// ```
+/// # use outrigger_sdk::bench::outcome_with;
+/// assert_eq!(outcome_with(|outcome| outcome.finish = "length".into()).finish, "length");
+/// ```
+#[must_use]
+pub fn outcome_with(change: impl FnOnce(&mut Outcome)) -> Outcome {
+    let mut outcome = outcome();
+    change(&mut outcome);
+    outcome
+}
+
 thread_local! {
     /// The proxy's part: the stores, the clock, the log. Each test has a thread and so a world of
     /// its own.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use outrigger_sdk::{
     Decision, Outcome, Refusal, Request, Unit, assert_config_errors,
-    bench::{self, Bench, Exchange, merged, outcome, set_clock},
+    bench::{self, Bench, Exchange, merged, outcome_with, set_clock},
 };
 use serde_json::{Value, json};
 
@@ -30,10 +30,7 @@ fn request(tenant: &str, model: &str, usd: f64) -> Request {
 }
 
 fn cost(usd: f64) -> Outcome {
-    Outcome {
-        cost_microusd: Some((usd * 1e6) as u64),
-        ..outcome()
-    }
+    outcome_with(|end| end.cost_microusd = Some((usd * 1e6) as u64))
 }
 
 /// Runs an exchange that costs what it was thought to.
@@ -41,11 +38,10 @@ fn spend(bench: &Bench<Budget>, tenant: &str, usd: f64) -> Exchange<Budget> {
     let mut exchange = bench.request(request(tenant, "dear", usd));
     let end = match exchange.decision {
         Decision::Forward => cost(usd),
-        _ => Outcome {
-            target: String::new(),
-            status: 429,
-            ..outcome()
-        },
+        _ => outcome_with(|end| {
+            end.target = String::new();
+            end.status = 429;
+        }),
     };
     exchange.end(&end);
     exchange

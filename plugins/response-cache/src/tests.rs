@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use outrigger_sdk::{
-    Decision, Dialect, Outcome, Request, assert_config_errors,
-    bench::{self, Bench, Exchange, merged, outcome, set_clock},
+    Decision, Dialect, Request, assert_config_errors,
+    bench::{self, Bench, Exchange, merged, outcome, outcome_with, set_clock},
 };
 use serde_json::{Value, json};
 
@@ -48,10 +48,7 @@ fn says(exchange: &Exchange<ResponseCache>) -> String {
 fn run(bench: &Bench<ResponseCache>, request: Request) -> Exchange<ResponseCache> {
     let mut exchange = bench.request(request);
     let from_store = matches!(exchange.decision, Decision::Serve(_));
-    exchange.end(&Outcome {
-        from_store,
-        ..outcome()
-    });
+    exchange.end(&outcome_with(|end| end.from_store = from_store));
     exchange
 }
 
@@ -123,11 +120,10 @@ fn identical_exchanges_in_flight_share_one_and_go_on_alone_where_it_fails() {
         .collect();
     assert_eq!(joiners.iter().map(says).collect::<Vec<_>>(), ["joined"; 3]);
     assert_eq!((bench::counter("joined"), bench::counter("misses")), (3, 1));
-    leader.end(&Outcome {
-        status: 502,
-        error: Some("upstream_failed".into()),
-        ..outcome()
-    });
+    leader.end(&outcome_with(|end| {
+        end.status = 502;
+        end.error = Some("upstream_failed".into());
+    }));
     assert!(bench::kept().is_empty());
     joiners[0].end(&outcome()); // called the upstream itself
     assert_eq!(bench::kept().len(), 1);
@@ -147,23 +143,13 @@ fn what_is_not_shared_is_not_joined_and_what_has_no_time_is_not_kept() {
 fn replies_that_are_no_answer_are_never_served_again() {
     let bench = cache(json!({}));
     for end in [
-        Outcome {
-            status: 429,
-            error: Some("rate_limited".into()),
-            ..outcome()
-        },
-        Outcome {
-            finish: "length".into(),
-            ..outcome()
-        },
-        Outcome {
-            error: Some("client_gone".into()),
-            ..outcome()
-        },
-        Outcome {
-            finish: "tool_calls".into(),
-            ..outcome()
-        },
+        outcome_with(|end| {
+            end.status = 429;
+            end.error = Some("rate_limited".into());
+        }),
+        outcome_with(|end| end.finish = "length".into()),
+        outcome_with(|end| end.error = Some("client_gone".into())),
+        outcome_with(|end| end.finish = "tool_calls".into()),
     ] {
         let mut exchange = bench.request(chat(json!({})));
         assert_eq!(says(&exchange), "miss");
@@ -228,10 +214,7 @@ fn headers_that_are_meant_for_a_gateway_do_not_go_up() {
 fn replies_with_tool_calls_are_kept_where_that_is_allowed() {
     let bench = cache(json!({ "tool_calls": true }));
     let mut exchange = bench.request(chat(json!({})));
-    exchange.end(&Outcome {
-        finish: "tool_calls".into(),
-        ..outcome()
-    });
+    exchange.end(&outcome_with(|end| end.finish = "tool_calls".into()));
     assert_eq!(ran(&bench, chat(json!({}))), "hit");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use outrigger_sdk::{
     Decision, Dialect, Outcome, Refusal, Request, Unit,
-    bench::{self, Bench, Exchange, outcome, set_clock},
+    bench::{self, Bench, Exchange, outcome_with, set_clock},
 };
 use serde_json::{Value, json};
 
@@ -26,9 +26,9 @@ fn forwarded(bench: &Bench<TokenRateLimit>, request: Request) -> bool {
 }
 
 fn took(input: u64, output: u64) -> Outcome {
-    let mut outcome = outcome();
-    (outcome.usage.input_tokens, outcome.usage.output_tokens) = (input, output);
-    outcome
+    outcome_with(|end| {
+        (end.usage.input_tokens, end.usage.output_tokens) = (input, output);
+    })
 }
 
 fn tokens_per_tenant() -> Bench<TokenRateLimit> {
@@ -190,10 +190,7 @@ fn money_is_counted_at_the_models_price_and_a_model_without_one_is_refused_or_le
     let mut unpriced = bench.request(request("m"));
     assert_eq!(unpriced.decision, Decision::Forward);
     // The model that served it had a price after all.
-    unpriced.end(&Outcome {
-        cost_microusd: Some(20_000),
-        ..outcome()
-    });
+    unpriced.end(&outcome_with(|end| end.cost_microusd = Some(20_000)));
     assert_eq!(bench::used("usd/1m/bucket/all"), Some(50_000));
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::{
     Decision, Hooks, Outcome, Policy, Request, Unit,
-    bench::{self, Bench, Exchange, outcome, set_clock},
+    bench::{self, Bench, Exchange, outcome, outcome_with, set_clock},
     limits::{self, Ask, Standing, Window},
     replies::{self, Found, Keeping},
 };
@@ -53,7 +55,7 @@ impl Policy for Taker {
     }
 }
 
-fn taker(config: serde_json::Value) -> Bench<Taker> {
+fn taker(config: Value) -> Bench<Taker> {
     Bench::new(config).unwrap()
 }
 
@@ -71,9 +73,9 @@ fn stood(exchange: &Exchange<Taker>) -> (bool, u64, u64, u64) {
 }
 
 fn took(input: u64, output: u64) -> Outcome {
-    let mut outcome = outcome();
-    (outcome.usage.input_tokens, outcome.usage.output_tokens) = (input, output);
-    outcome
+    outcome_with(|end| {
+        (end.usage.input_tokens, end.usage.output_tokens) = (input, output);
+    })
 }
 
 fn at(seconds: u64) {
@@ -82,7 +84,7 @@ fn at(seconds: u64) {
 
 #[test]
 fn a_bucket_refills_evenly_and_says_when_there_is_room() {
-    let bench = taker(serde_json::json!({ "limit": 600 }));
+    let bench = taker(json!({ "limit": 600 }));
     assert_eq!(stood(&ask(&bench, 600, "a")), (true, 600, 60_000, 0));
     assert_eq!(stood(&ask(&bench, 100, "a")), (false, 600, 60_000, 10_000));
     at(10);
@@ -103,7 +105,7 @@ fn a_bucket_refills_evenly_and_says_when_there_is_room() {
 
 #[test]
 fn a_sliding_window_forgets_what_was_taken_before_it_and_nothing_sooner() {
-    let bench = taker(serde_json::json!({ "limit": 100, "window": "sliding" }));
+    let bench = taker(json!({ "limit": 100, "window": "sliding" }));
     assert!(stood(&ask(&bench, 60, "a")).0);
     at(30);
     assert_eq!(stood(&ask(&bench, 40, "a")), (true, 100, 60_000, 0));
@@ -117,7 +119,7 @@ fn a_sliding_window_forgets_what_was_taken_before_it_and_nothing_sooner() {
 
 #[test]
 fn a_day_ends_at_local_midnight() {
-    let bench = taker(serde_json::json!({ "limit": 100, "window": "day" }));
+    let bench = taker(json!({ "limit": 100, "window": "day" }));
     at(22 * 3600 + 1800); // half past eleven, an hour east of Greenwich
     assert_eq!(stood(&ask(&bench, 100, "a")), (true, 100, 1_800_000, 0));
     assert_eq!(
@@ -130,7 +132,7 @@ fn a_day_ends_at_local_midnight() {
 
 #[test]
 fn all_asks_of_a_call_are_granted_or_none_takes_anything() {
-    let bench = taker(serde_json::json!({ "limit": 100 }));
+    let bench = taker(json!({ "limit": 100 }));
     let _open = ask(&bench, 80, "a");
     let refused = ask(&bench, 30, "b a c");
     let standings = refused.policy.standings.as_ref().unwrap().as_ref().unwrap();
@@ -154,7 +156,7 @@ fn all_asks_of_a_call_are_granted_or_none_takes_anything() {
 
 #[test]
 fn a_soft_ask_is_counted_and_never_says_no() {
-    let bench = taker(serde_json::json!({ "limit": 100, "soft": true }));
+    let bench = taker(json!({ "limit": 100, "soft": true }));
     let exchange = ask(&bench, 130, "a");
     assert!(stood(&exchange).0);
     let standings = exchange
@@ -170,17 +172,17 @@ fn a_soft_ask_is_counted_and_never_says_no() {
 
 #[test]
 fn an_exchange_settles_to_what_it_took_before_the_policys_end_hook() {
-    let bench = taker(serde_json::json!({ "limit": 1000 }));
+    let bench = taker(json!({ "limit": 1000 }));
     let (mut one, mut two) = (ask(&bench, 500, "a"), ask(&bench, 300, "a"));
     one.end(&took(40, 2));
     assert_eq!(stood(&one).1, 342);
     two.end(&took(500, 100));
     assert_eq!((stood(&two).1, bench::reservations()), (642, 0));
     let mut refused = ask(&bench, 300, "a");
-    refused.end(&Outcome {
-        target: String::new(),
-        ..took(0, 0)
-    });
+    refused.end(&outcome_with(|end| {
+        end.target.clear();
+        (end.usage.input_tokens, end.usage.output_tokens) = (0, 0);
+    }));
     assert_eq!(bench::used("a"), Some(642), "nothing was sent to a model");
 }
 
@@ -189,7 +191,7 @@ fn money_is_estimated_at_the_models_price_and_without_one_it_is_not_reserved() {
     let ask = [Ask::new("usd", Unit::Microusd, 1000, Window::Month(0))];
     let request = |model| Request::chat(model).with_input_tokens(90);
     bench::set_price("priced", 2);
-    let bench = taker(serde_json::json!({ "limit": 1 }));
+    let bench = taker(json!({ "limit": 1 }));
     let _priced = bench.request(request("priced"));
     assert_eq!(limits::reserve(&ask).unwrap()[0].used, 2 * (90 + 256));
     let _unpriced = bench.request(request("other"));
@@ -201,14 +203,14 @@ fn money_is_estimated_at_the_models_price_and_without_one_it_is_not_reserved() {
 #[test]
 #[should_panic(expected = "for `on_request` only")]
 fn reserving_outside_of_on_request_is_found_out() {
-    let mut exchange = taker(serde_json::json!({ "limit": 1 })).request(Request::chat("m"));
+    let mut exchange = taker(json!({ "limit": 1 })).request(Request::chat("m"));
     exchange.end(&outcome());
     let _ = limits::reserve(&[]);
 }
 
 /// Begins an exchange, looks for `key` in it, and requests that its reply be kept.
 fn look(key: &str, keeping: Keeping) -> (Found, Exchange<Taker>) {
-    let exchange = taker(serde_json::json!({ "limit": 1_000_000 })).request(Request::chat("m"));
+    let exchange = taker(json!({ "limit": 1_000_000 })).request(Request::chat("m"));
     let found = replies::find(key, true).unwrap();
     replies::keep(key, keeping).unwrap();
     (found, exchange)
@@ -228,10 +230,7 @@ fn a_reply_is_found_under_way_and_then_kept_for_its_time() {
         (Duration::from_secs(5), None)
     );
     leader.end(&outcome());
-    joiner.end(&Outcome {
-        from_store: true,
-        ..outcome()
-    });
+    joiner.end(&outcome_with(|end| end.from_store = true));
     at(25);
     let (Found::Kept(entry), _) = look("k", minute) else {
         panic!("the reply was kept")
@@ -249,26 +248,11 @@ fn a_reply_is_found_under_way_and_then_kept_for_its_time() {
 fn what_must_not_be_kept_is_not_and_leaves_nobody_waiting() {
     let minute = Keeping::new(Duration::from_secs(60));
     let ends = [
-        Outcome {
-            status: 429,
-            ..outcome()
-        },
-        Outcome {
-            finish: "length".into(),
-            ..outcome()
-        },
-        Outcome {
-            finish: "tool_calls".into(),
-            ..outcome()
-        },
-        Outcome {
-            finish: String::new(),
-            ..outcome()
-        },
-        Outcome {
-            error: Some("upstream_cut".into()),
-            ..outcome()
-        },
+        outcome_with(|end| end.status = 429),
+        outcome_with(|end| end.finish = "length".into()),
+        outcome_with(|end| end.finish = "tool_calls".into()),
+        outcome_with(|end| end.finish = String::new()),
+        outcome_with(|end| end.error = Some("upstream_cut".into())),
     ];
     for end in ends {
         let (found, mut exchange) = look("k", minute);
@@ -280,10 +264,7 @@ fn what_must_not_be_kept_is_not_and_leaves_nobody_waiting() {
         bench::kept().is_empty(),
         "no time to live: shared, not kept"
     );
-    let calls = Outcome {
-        finish: "tool_calls".into(),
-        ..outcome()
-    };
+    let calls = outcome_with(|end| end.finish = "tool_calls".into());
     look("k", minute.tool_calls(true)).1.end(&calls);
     assert_eq!(bench::kept(), ["k"]);
     replies::evict("k").unwrap();

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use outrigger_sdk::{Decision, Dialect, Outcome, Request, bench::outcome};
+use outrigger_sdk::{
+    Decision, Dialect, Request,
+    bench::{outcome, outcome_with},
+};
 use serde_json::{Map, Value, json};
 
 use super::cache;
@@ -325,10 +328,7 @@ fn no_reply_is_served_to_a_request_that_differs_in_anything() {
             }
             other => panic!("{other:?}"),
         }
-        exchange.end(&Outcome {
-            from_store: true,
-            ..outcome()
-        });
+        exchange.end(&outcome_with(|end| end.from_store = true));
     };
     for _ in 0..PAIRS {
         let one = Call::any(&mut chance);
