@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 
 use serde::de::{
-    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::MapAccessDeserializer,
 };
 
 mod error;
@@ -169,7 +169,10 @@ impl<'de> de::Deserializer<'de> for &mut Parser<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.peek() {
-            Some(b'{') => self.within(b'}', |parser| visitor.visit_enum(Variant { parser })),
+            // A map of one key, that names a variant.
+            Some(b'{') => self.within(b'}', |parser| {
+                visitor.visit_enum(MapAccessDeserializer::new(Members::of(parser)))
+            }),
             Some(b'"') => visitor.visit_enum(plain(self)?.into_deserializer()),
             _ => self.deserialize_any(visitor),
         }
@@ -310,66 +313,6 @@ impl<'de> de::Deserializer<'de> for Key<'_> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
         identifier ignored_any
-    }
-}
-
-/// A map of one key, that names a variant.
-struct Variant<'a, 'de> {
-    parser: &'a mut Parser<'de>,
-}
-
-impl<'a, 'de> EnumAccess<'de> for Variant<'a, 'de> {
-    type Error = Error;
-    type Variant = Chosen<'a, 'de>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Chosen<'a, 'de>), Error> {
-        let key = plain(self.parser)?;
-        let value = seed
-            .deserialize(Key(&key))
-            .map_err(|error| error.in_key(&key))?;
-        self.parser.require(b':')?;
-        Ok((
-            value,
-            Chosen {
-                parser: self.parser,
-                key,
-            },
-        ))
-    }
-}
-
-struct Chosen<'a, 'de> {
-    parser: &'a mut Parser<'de>,
-    key: String,
-}
-
-impl<'de> VariantAccess<'de> for Chosen<'_, 'de> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<(), Error> {
-        de::Deserialize::deserialize(self.parser).map_err(|error: Error| error.in_key(&self.key))
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.parser)
-            .map_err(|error| error.in_key(&self.key))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        de::Deserializer::deserialize_any(self.parser, visitor)
-            .map_err(|error| error.in_key(&self.key))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        de::Deserializer::deserialize_any(self.parser, visitor)
-            .map_err(|error| error.in_key(&self.key))
     }
 }
 
