@@ -133,6 +133,17 @@ impl TryFrom<i64> for Count {
     }
 }
 
+/// The treatment of a request whose model has no price, where a limit is in money.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unpriced {
+    /// It is refused: a limit that does not see what is spent would be none.
+    #[default]
+    Refuse,
+    /// It goes on.
+    Allow,
+}
+
 /// A model's name, as [`Request::set_model`](crate::Request::set_model) takes it. Not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -17,7 +17,7 @@
 //!         match limits::reserve(&[ask]).as_deref() {
 //!             Ok([standing]) if standing.granted => Decision::Forward,
 //!             Ok(_) => Decision::refuse(429, "your team has used up its minute: try again later"),
-//!             Err(_) => Decision::refuse(503, "the limit could not be checked: try again later"),
+//!             Err(error) => error.refusal(request, "limit", "limits").into(),
 //!         }
 //!     }
 //! }
@@ -26,7 +26,7 @@
 use std::time::Duration;
 
 pub use crate::abi::outrigger::policy::limits::{Error, Standing, Window};
-use crate::{calendar, host::limits};
+use crate::{Refusal, Request, calendar, host::limits, log};
 
 /// Unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,6 +94,31 @@ pub fn reserve(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
 /// As [`reserve`].
 pub fn peek(asks: &[Ask]) -> Result<Vec<Standing>, Error> {
     limits::peek(asks)
+}
+
+impl Error {
+    /// The refusal of a request that can't be counted, and so must not pass: 403 `unpriced_model`,
+    /// or 503 `ALL_unavailable`. What is the policy's own fault is logged.
+    ///
+    /// `one` and `all` name what would have counted it: `limit` and `limits`, say.
+    #[must_use]
+    pub fn refusal(&self, request: &Request, one: &str, all: &str) -> Refusal {
+        let message = match self {
+            Self::Unpriced => {
+                let model = request.model().unwrap_or("-");
+                let message = format!(
+                    "the model `{model}` has no price, and a {one} in money applies: ask for a model that has one"
+                );
+                return Refusal::new(403, message).code("unpriced_model");
+            }
+            Self::Unavailable => format!("the {all} can't be asked for now: try again later"),
+            Self::Invalid(what) => {
+                log::error(&format!("a {one} could not be asked for: {what}"));
+                format!("the {all} could not be asked for: tell the operator")
+            }
+        };
+        Refusal::new(503, message).code(format!("{all}_unavailable"))
+    }
 }
 
 impl Ask {

@@ -3,12 +3,12 @@
 use outrigger_sdk::{
     Unit,
     limits::Window,
-    settings::{Count, Keys, Match, ModelName, Span, Usd},
+    settings::{Count, Keys, Match, ModelName, Span, Unpriced, Usd},
 };
 use serde::Deserialize;
 
 use crate::{
-    Alerts, Budget, Unpriced,
+    Alerts, Budget,
     lines::{Limit, Line, Lines, alone, reached},
 };
 

@@ -9,7 +9,9 @@
 use outrigger_sdk::{
     Decision, Hooks, Outcome, Policy, Refusal, Request, Unit, clock, digest, export_policy,
     limits::{self, Ask, Error, Standing},
-    log, metrics, values,
+    log, metrics,
+    settings::Unpriced,
+    values,
 };
 
 mod alerts;
@@ -28,16 +30,6 @@ pub struct Budget {
     unpriced: Unpriced,
     /// Those that this exchange is counted in.
     reservations: Vec<Reservation>,
-}
-
-/// The treatment of a request whose model has no price, where a budget is in money.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Unpriced {
-    /// A budget that does not see what is spent would be none.
-    #[default]
-    Refuse,
-    Allow,
 }
 
 /// One exchange's part in a budget or breaker.
@@ -210,21 +202,7 @@ fn refusal(request: &mut Request, line: &Line, standing: Option<&Standing>) -> R
 /// The refusal of a request that can't be counted: it is not to be spent.
 fn failed(request: &Request, error: &Error) -> Refusal {
     metrics::count("not_counted", 1);
-    match error {
-        Error::Unpriced => Refusal::new(
-            403,
-            format!(
-                "the model `{}` has no price, and a budget in money applies: ask for a model that has one",
-                request.model().unwrap_or("-")
-            ),
-        )
-        .code("unpriced_model"),
-        Error::Unavailable => Refusal::new(503, "the budget can't be asked for now: try again later").code("budget_unavailable"),
-        Error::Invalid(what) => {
-            log::error(&format!("a budget could not be asked for: {what}"));
-            Refusal::new(503, "the budget could not be asked for: tell the operator").code("budget_unavailable")
-        }
-    }
+    error.refusal(request, "budget", "budget")
 }
 
 export_policy!(Budget);

@@ -9,6 +9,7 @@ use outrigger_sdk::{
     Decision, Policy, Refusal, Request, Unit, export_policy,
     limits::{self, Ask, Error, Standing},
     log, metrics,
+    settings::Unpriced,
 };
 
 mod headers;
@@ -43,16 +44,6 @@ struct File {
 
 const fn yes() -> bool {
     true
-}
-
-/// The treatment of a request whose model has no price, where a rule is in money.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Unpriced {
-    /// It would be a hole in the limit.
-    #[default]
-    Refuse,
-    Allow,
 }
 
 impl TryFrom<File> for TokenRateLimit {
@@ -171,22 +162,7 @@ fn failed(request: &Request, rules: &[&Rule], error: &Error) -> Decision {
     if rules.iter().all(|rule| rule.is_soft()) {
         return Decision::Forward;
     }
-    match error {
-        Error::Unpriced => Refusal::new(
-            403,
-            format!(
-                "the model `{}` has no price, and a limit in money applies: ask for a model that has one",
-                request.model().unwrap_or("-")
-            ),
-        )
-        .code("unpriced_model"),
-        Error::Unavailable => Refusal::new(503, "the limits can't be asked for now: try again later").code("limits_unavailable"),
-        Error::Invalid(what) => {
-            log::error(&format!("a limit could not be asked for: {what}"));
-            Refusal::new(503, "the limits could not be asked for: tell the operator").code("limits_unavailable")
-        }
-    }
-    .into()
+    error.refusal(request, "limit", "limits").into()
 }
 
 export_policy!(TokenRateLimit);
