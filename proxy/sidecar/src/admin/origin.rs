@@ -211,44 +211,20 @@ mod tests {
 
     #[test]
     fn addresses_localhost_and_configured_names_are_answered_and_no_other_name_is() {
-        for host in [
-            "127.0.0.1",
-            "127.0.0.1:4190",
-            "10.1.2.3:4190",
-            "10.1.2.3:",
-            "[::1]",
-            "[::1]:4190",
-            "[fe80::1%25eth0]:4190",
-            "::1",
-            "localhost",
-            "LocalHost:4190",
-            "localhost.",
-            "app.localhost:4190",
-            "outrigger.search.svc",
-            "Outrigger.Search.svc.:4190",
-        ] {
+        for host in "127.0.0.1 127.0.0.1:4190 10.1.2.3:4190 10.1.2.3: [::1] [::1]:4190 \
+            [fe80::1%25eth0]:4190 ::1 localhost LocalHost:4190 localhost. app.localhost:4190 \
+            outrigger.search.svc Outrigger.Search.svc.:4190"
+            .split(' ')
+        {
             assert_eq!(status(&[("host", host)]), 200, "{host}");
         }
-        for host in [
-            "evil.example",
-            "evil.example:4190",
-            "127.0.0.1.evil.example",
-            "localhost.evil.example",
-            "evillocalhost",
-            ".localhost",
-            "127.1",
-            "0x7f000001",
-            "2130706433",
-            "[::1].evil.example",
-            "[evil.example]",
-            "127.0.0.1@evil.example",
-            "localhost:port",
-            "localhost:99999",
-            "a.outrigger.search.svc",
-            "outrigger",
-            "",
-            ":4190",
-        ] {
+        for host in "evil.example evil.example:4190 127.0.0.1.evil.example localhost.evil.example \
+            evillocalhost .localhost 127.1 0x7f000001 2130706433 [::1].evil.example \
+            [evil.example] 127.0.0.1@evil.example localhost:port localhost:99999 \
+            a.outrigger.search.svc outrigger :4190"
+            .split(' ')
+            .chain([""])
+        {
             assert_eq!(status(&[("host", host)]), 421, "{host}");
         }
     }

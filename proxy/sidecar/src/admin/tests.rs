@@ -54,7 +54,7 @@ fn served() -> (SocketAddr, Arc<Fixed>) {
 }
 
 /// Status and body over a real connection.
-fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+fn send(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
@@ -75,9 +75,9 @@ fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
     let (address, facts) = served();
     for (phase, status) in [(Phase::Serving, 200), (Phase::Draining, 503)] {
         facts.0.lock().1 = phase;
-        assert_eq!(ask(address, "GET", "/readyz").0, status, "{phase:?}");
+        assert_eq!(send(address, "GET", "/readyz").0, status, "{phase:?}");
     }
-    let body: serde_json::Value = serde_json::from_str(&ask(address, "GET", "/readyz").1).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&send(address, "GET", "/readyz").1).unwrap();
     assert_eq!(body["status"], "draining");
     assert_eq!(
         (
@@ -91,19 +91,19 @@ fn ready_is_while_serving_and_tells_the_generation_and_its_last_error() {
 #[test]
 fn alive_is_the_workers_affair_and_not_readiness() {
     let (address, facts) = served();
-    assert_eq!(ask(address, "GET", "/healthz").0, 200);
+    assert_eq!(send(address, "GET", "/healthz").0, 200);
     facts.0.lock().0 = false;
-    assert_eq!(ask(address, "GET", "/healthz").0, 503);
+    assert_eq!(send(address, "GET", "/healthz").0, 503);
 }
 
 #[test]
 fn metrics_are_text_and_the_rest_is_json() {
     let (address, _) = served();
-    let (status, text) = ask(address, "GET", "/metrics");
+    let (status, text) = send(address, "GET", "/metrics");
     assert_eq!(status, 200);
     assert!(text.contains("\noutrigger_build_info{version="), "{text}");
     let policies: serde_json::Value =
-        serde_json::from_str(&ask(address, "GET", "/policies").1).unwrap();
+        serde_json::from_str(&send(address, "GET", "/policies").1).unwrap();
     assert_eq!(
         (
             &policies[0]["name"],
@@ -114,7 +114,7 @@ fn metrics_are_text_and_the_rest_is_json() {
     );
     assert_eq!(policies[0].get("reason"), None);
     let generation: serde_json::Value =
-        serde_json::from_str(&ask(address, "GET", "/generation?x").1).unwrap();
+        serde_json::from_str(&send(address, "GET", "/generation?x").1).unwrap();
     assert_eq!(generation["number"], 3);
 }
 
@@ -122,12 +122,12 @@ fn metrics_are_text_and_the_rest_is_json() {
 fn other_paths_are_404_and_other_methods_405() {
     let (address, _) = served();
     for path in ["/", "/readyz/", "/metrics/x", "/Readyz", "/debug/pprof"] {
-        assert_eq!(ask(address, "GET", path).0, 404, "{path}");
+        assert_eq!(send(address, "GET", path).0, 404, "{path}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        assert_eq!(ask(address, method, "/policies").0, 405, "{method}");
+        assert_eq!(send(address, method, "/policies").0, 405, "{method}");
     }
-    assert_eq!(ask(address, "HEAD", "/metrics"), (200, String::new()));
+    assert_eq!(send(address, "HEAD", "/metrics"), (200, String::new()));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn silent_clients_keep_nobody_out() {
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
     let begun = tokio::time::Instant::now();
-    assert_eq!(ask(address, "GET", "/healthz").0, 200);
+    assert_eq!(send(address, "GET", "/healthz").0, 200);
     assert!(
         begun.elapsed() < HEADERS_WITHIN,
         "others' silence was waited for"

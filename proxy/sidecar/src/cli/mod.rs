@@ -1,4 +1,4 @@
-//! The command line: what can be asked of the binary, and how it ends.
+//! The command line: the commands of the binary, and how it ends.
 //!
 //! A file per subcommand; what is no command here is one of `outrigger-tool` ([`crate::tool`]),
 //! which ends in the same way. Whatever goes wrong before traffic flows is one sentence on standard
@@ -41,13 +41,16 @@ fn others() -> String {
 }
 
 /// The reason why the process ends early.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Stop {
     /// The configuration is wrong.
-    Configuration(Problems),
+    #[error(transparent)]
+    Configuration(#[from] Problems),
     /// An argument or a policy is wrong: a sentence.
+    #[error("{0}")]
     Mistake(String),
     /// The machine is in the way: a sentence.
+    #[error("{0}")]
     Machine(String),
 }
 
@@ -60,21 +63,6 @@ impl Stop {
     }
 }
 
-impl std::fmt::Display for Stop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Configuration(problems) => problems.fmt(f),
-            Self::Mistake(sentence) | Self::Machine(sentence) => f.write_str(sentence),
-        }
-    }
-}
-
-impl From<Problems> for Stop {
-    fn from(problems: Problems) -> Self {
-        Self::Configuration(problems)
-    }
-}
-
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {
         Self::Machine(error.to_string())
@@ -82,7 +70,7 @@ impl From<std::io::Error> for Stop {
 }
 
 impl From<CaError> for Stop {
-    /// What was written, and what the machine has.
+    /// Divides what was written wrong from what the machine lacks.
     fn from(error: CaError) -> Self {
         match error {
             CaError::NoHosts
@@ -116,9 +104,9 @@ pub fn finish(result: Result<(), Stop>) -> ExitCode {
     }
 }
 
-/// Tells the person at the terminal, or whoever reads the pod's log.
+/// Writes to standard error, for the person at the terminal or whoever reads the pod's log.
 fn complain(stop: &Stop) {
-    // A closed standard error is nobody who could be told.
+    // A closed standard error is nobody who could read it.
     let _ = writeln!(std::io::stderr(), "outrigger: {stop}");
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
-    Change, Paths, Scan, Watcher,
+    Change, Observer, Paths, Scan,
     assemble::{Assembler, Entry},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub struct Reloader {
     /// Locked while a generation is made: seconds, where something has to be compiled.
     assembler: Mutex<Assembler>,
     status: Mutex<ReloadStatus>,
-    watcher: OnceLock<Watcher>,
+    observer: OnceLock<Observer>,
 }
 
 /// Outcome of the last reload.
@@ -81,19 +81,19 @@ impl Reloader {
                 restart_needed: Vec::new(),
                 since: SystemTime::now(),
             }),
-            watcher: OnceLock::new(),
+            observer: OnceLock::new(),
         }
     }
 
-    /// Starts the watcher. `seen` is the scan that the generation in force was made of.
+    /// Starts the observer. `seen` is the scan that the generation in force was made of.
     ///
     /// # Errors
     /// A thread could not be started.
-    pub fn watch(self: &Arc<Self>, seen: Scan) -> std::io::Result<()> {
+    pub fn observe(self: &Arc<Self>, seen: Scan) -> std::io::Result<()> {
         let config = &self.shared.generation.load().config;
-        let (watcher, mut changes) =
-            Watcher::start(paths(&self.file, config), config.policies.poll, seen)?;
-        let _ = self.watcher.set(watcher);
+        let (observer, mut changes) =
+            Observer::start(paths(&self.file, config), config.policies.poll, seen)?;
+        let _ = self.observer.set(observer);
         let reloader = Arc::clone(self);
         std::thread::Builder::new()
             .name("reload".to_owned())
@@ -107,8 +107,8 @@ impl Reloader {
 
     /// Requests a scan of the files now.
     pub fn now(&self) {
-        if let Some(watcher) = self.watcher.get() {
-            watcher.nudge();
+        if let Some(observer) = self.observer.get() {
+            observer.nudge();
         }
     }
 
@@ -157,7 +157,7 @@ impl Reloader {
         let assembled = self.assembler.lock().assemble(config, &change.files);
         match assembled {
             Ok(assembled) => {
-                let Some(watcher) = self.watcher.get() else {
+                let Some(observer) = self.observer.get() else {
                     return;
                 };
                 if let Err(error) = self.certify(&assembled.generation.config) {
@@ -167,7 +167,7 @@ impl Reloader {
                 }
                 if change.config || change.requested {
                     let config = &assembled.generation.config;
-                    watcher.repoint(paths(&self.file, config), config.policies.poll);
+                    observer.repoint(paths(&self.file, config), config.policies.poll);
                     crate::telemetry::log::log_exchanges(config.exchange_log);
                 }
                 for sentence in &assembled.refused {

@@ -1,7 +1,7 @@
-//! The state of the watched files at one moment.
+//! The state of the observed files at one moment.
 //!
 //! A [`Scan`] is a plain value: names, stamps (identities from `stat`) and contents' hashes.
-//! `watch.rs` takes two and compares them before it relies on either. Contents are hashed and not
+//! `observer.rs` takes two and compares them before it relies on either. Contents are hashed and not
 //! kept: a policy is read again, with its hash checked, by whoever loads it. A policy is one to
 //! three files: `NAME.wasm`, its signature and its cases; a change of any is a change of the
 //! policy.
@@ -19,7 +19,7 @@ use crate::{
     signing::{self, Beside, digest},
 };
 
-/// Paths of the watched files.
+/// Paths of the observed files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Paths {
     /// The configuration file.
@@ -65,7 +65,7 @@ impl PolicyFile {
     /// Reads the content that was hashed.
     ///
     /// # Errors
-    /// It can't be read, or it has changed since; then the watcher reports it again.
+    /// It can't be read, or it has changed since; then the observer reports it again.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let bytes = fs::read(&self.path)?;
         match &self.content {

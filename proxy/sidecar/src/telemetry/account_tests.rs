@@ -42,8 +42,13 @@ fn value(series: &str) -> String {
         .to_owned()
 }
 
+#[track_caller]
+fn assert_value(series: &str, expected: &str) {
+    assert_eq!(value(series), expected, "{series}");
+}
+
 #[test]
-fn money_and_tokens_are_booked_to_who_is_tagged() {
+fn money_and_tokens_are_attributed_to_who_is_tagged() {
     let tags = [
         ("tenant", "acme"),
         ("feature", "chat"),
@@ -52,26 +57,22 @@ fn money_and_tokens_are_booked_to_who_is_tagged() {
         ("other-tag", "x"),
     ];
     for _ in 0..2 {
-        settle(&record("booked", &tags));
+        settle(&record("attributed", &tags));
     }
-    let who =
-        r#"model="booked",upstream="openai",tenant="acme",feature="chat",plan="gold",region="eu"}"#;
-    assert_eq!(
-        value(&format!("outrigger_cost_usd_total{{{who}")),
-        "2.500000002"
-    );
+    let who = r#"model="attributed",upstream="openai",tenant="acme",feature="chat",plan="gold",region="eu"}"#;
+    assert_value(&format!("outrigger_cost_usd_total{{{who}"), "2.500000002");
     for (kind, count) in [
         ("input", "200"),
         ("cached", "80"),
         ("output", "22"),
         ("reasoning", "6"),
     ] {
-        assert_eq!(
-            value(&format!(r#"outrigger_tokens_total{{kind="{kind}",{who}"#)),
-            count
+        assert_value(
+            &format!(r#"outrigger_tokens_total{{kind="{kind}",{who}"#),
+            count,
         );
     }
-    assert!(!metrics::render().contains(r#"kind="written",model="booked""#));
+    assert!(!metrics::render().contains(r#"kind="written",model="attributed""#));
 }
 
 #[test]
@@ -79,10 +80,7 @@ fn without_tags_the_labels_say_none() {
     settle(&record("untagged", &[]));
     settle(&record("untagged", &[("squad", "blue")]));
     let who = r#"{model="untagged",upstream="openai",tenant="none",feature="none",plan="none",region="none"}"#;
-    assert_eq!(
-        value(&format!("outrigger_cost_usd_total{who}")),
-        "2.500000002"
-    );
+    assert_value(&format!("outrigger_cost_usd_total{who}"), "2.500000002");
 }
 
 #[test]
@@ -93,9 +91,9 @@ fn what_has_no_price_is_counted_and_has_no_cost_at_all() {
     };
     settle(&unpriced);
     settle(&unpriced);
-    assert_eq!(
-        value(r#"outrigger_unpriced_requests_total{model="no-price",upstream="openai"}"#),
-        "2"
+    assert_value(
+        r#"outrigger_unpriced_requests_total{model="no-price",upstream="openai"}"#,
+        "2",
     );
     let text = metrics::render();
     assert!(
@@ -112,9 +110,9 @@ fn what_has_no_price_is_counted_and_has_no_cost_at_all() {
         usage: None,
         ..unpriced
     });
-    assert_eq!(
-        value(r#"outrigger_unpriced_requests_total{model="no-price",upstream="openai"}"#),
-        "2"
+    assert_value(
+        r#"outrigger_unpriced_requests_total{model="no-price",upstream="openai"}"#,
+        "2",
     );
 }
 
@@ -125,7 +123,7 @@ fn a_free_exchange_is_not_an_unpriced_one() {
         ..record("free", &[])
     });
     let who = r#"{model="free",upstream="openai",tenant="none",feature="none",plan="none",region="none"}"#;
-    assert_eq!(value(&format!("outrigger_cost_usd_total{who}")), "0");
+    assert_value(&format!("outrigger_cost_usd_total{who}"), "0");
     assert!(!metrics::render().contains(r#"unpriced_requests_total{model="free""#));
 }
 
@@ -135,9 +133,9 @@ fn estimated_tokens_are_counted_apart() {
     estimated.usage.as_mut().unwrap().estimated = true;
     settle(&estimated);
     settle(&record("guessed", &[]));
-    assert_eq!(
-        value(r#"outrigger_tokens_estimated_total{model="guessed",upstream="openai"}"#),
-        "111"
+    assert_value(
+        r#"outrigger_tokens_estimated_total{model="guessed",upstream="openai"}"#,
+        "111",
     );
 }
 
@@ -145,10 +143,7 @@ fn estimated_tokens_are_counted_apart() {
 fn label_values_can_not_break_the_text() {
     settle(&record("escaped", &[("feature", "a\"b\\c")]));
     let who = r#"{model="escaped",upstream="openai",tenant="none",feature="a\"b\\c",plan="none",region="none"}"#;
-    assert_eq!(
-        value(&format!("outrigger_cost_usd_total{who}")),
-        "1.250000001"
-    );
+    assert_value(&format!("outrigger_cost_usd_total{who}"), "1.250000001");
 }
 
 /// The text of `/metrics` for accounts of the test's own: the process's are shared with all other

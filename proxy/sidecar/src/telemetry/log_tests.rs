@@ -74,22 +74,22 @@ fn an_exchange_is_one_json_line_with_these_fields() {
 }
 
 #[test]
-fn an_exchange_tells_what_it_cost_what_was_reserved_and_whom_it_is_booked_to() {
-    let mut booked = record();
-    booked.upstream = Some("openai".into());
-    let unpriced = line(json, &booked);
+fn an_exchange_says_its_cost_its_reservations_and_its_tags() {
+    let mut tagged = record();
+    tagged.upstream = Some("openai".into());
+    let unpriced = line(json, &tagged);
     assert!(unpriced.contains(r#","unpriced":true,"#), "{unpriced}");
-    booked.cost = Some(NanoDollars(71_500));
-    booked.reserved.add(Unit::TotalTokens, 524);
-    booked.reserved.add(Unit::Microusd, 1100);
-    assert!(booked.tags.set("tenant", "acme \"1\"") && booked.tags.set("plan", "gold"));
+    tagged.cost = Some(NanoDollars(71_500));
+    tagged.reserved.add(Unit::TotalTokens, 524);
+    tagged.reserved.add(Unit::Microusd, 1100);
+    assert!(tagged.tags.set("tenant", "acme \"1\"") && tagged.tags.set("plan", "gold"));
     let usage = Usage {
         written: 7,
         estimated: true,
-        ..booked.usage.unwrap()
+        ..tagged.usage.unwrap()
     };
-    booked.usage = Some(usage);
-    let line = line(json, &booked);
+    tagged.usage = Some(usage);
+    let line = line(json, &tagged);
     let expected = concat!(
         r#""cached_input_tokens":4,"written_input_tokens":7,"output_tokens":34,"reasoning_tokens":0,"tokens_estimated":true,"#,
         r#""cost_usd":0.0000715,"reserved":{"total_tokens":524,"microusd":1100},"tags":{"tenant":"acme \"1\"","plan":"gold"},"finish":"#,
@@ -98,7 +98,7 @@ fn an_exchange_tells_what_it_cost_what_was_reserved_and_whom_it_is_booked_to() {
     let read: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(read["tags"]["tenant"], "acme \"1\"");
     assert!(
-        super::tests::line(text, &booked).contains(", 12 + 34 tokens, $0.0000715, for acme \"1\",")
+        super::tests::line(text, &tagged).contains(", 12 + 34 tokens, $0.0000715, for acme \"1\",")
     );
 }
 

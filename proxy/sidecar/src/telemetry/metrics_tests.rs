@@ -27,6 +27,11 @@ fn value(series: &str) -> f64 {
         .unwrap()
 }
 
+#[track_caller]
+fn assert_value(series: &str, expected: f64) {
+    assert_eq!(value(series), expected, "{series}");
+}
+
 fn record(model: &str) -> Record {
     Record {
         model_label: model.into(),
@@ -51,51 +56,43 @@ fn record(model: &str) -> Record {
 fn an_exchange_counts_once_in_each_of_its_metrics() {
     settle(&record("counted-once"));
     let gen_ai = r#"gen_ai_operation_name="chat",gen_ai_provider_name="anthropic",gen_ai_request_model="counted-once""#;
-    assert_eq!(
-        value(
-            r#"outrigger_requests_total{dialect="anthropic.messages",model="counted-once",upstream="openai",status="200"}"#
-        ),
-        1.0
+    assert_value(
+        r#"outrigger_requests_total{dialect="anthropic.messages",model="counted-once",upstream="openai",status="200"}"#,
+        1.0,
     );
-    assert_eq!(
-        value(&format!(
-            r#"gen_ai_client_token_usage_sum{{{gen_ai},gen_ai_token_type="input"}}"#
-        )),
-        100.0
+    assert_value(
+        &format!(r#"gen_ai_client_token_usage_sum{{{gen_ai},gen_ai_token_type="input"}}"#),
+        100.0,
     );
-    assert_eq!(
-        value(&format!(
+    assert_value(
+        &format!(
             r#"gen_ai_client_token_usage_bucket{{{gen_ai},gen_ai_token_type="output",le="16"}}"#
-        )),
-        1.0
+        ),
+        1.0,
     );
-    assert_eq!(
-        value(&format!(
+    assert_value(
+        &format!(
             r#"gen_ai_client_token_usage_bucket{{{gen_ai},gen_ai_token_type="output",le="4"}}"#
-        )),
-        0.0
+        ),
+        0.0,
     );
-    assert_eq!(
-        value(&format!("gen_ai_server_request_duration_sum{{{gen_ai}}}")),
-        1.2
+    assert_value(
+        &format!("gen_ai_server_request_duration_sum{{{gen_ai}}}"),
+        1.2,
     );
-    assert_eq!(
-        value(&format!(
-            "gen_ai_server_time_to_first_token_sum{{{gen_ai}}}"
-        )),
-        0.2
+    assert_value(
+        &format!("gen_ai_server_time_to_first_token_sum{{{gen_ai}}}"),
+        0.2,
     );
     // 1 s for the ten tokens after the first
-    assert_eq!(
-        value(&format!(
-            "gen_ai_server_time_per_output_token_sum{{{gen_ai}}}"
-        )),
-        0.1
+    assert_value(
+        &format!("gen_ai_server_time_per_output_token_sum{{{gen_ai}}}"),
+        0.1,
     );
     settle(&record("counted-once"));
-    assert_eq!(
-        value(&format!("gen_ai_server_request_duration_count{{{gen_ai}}}")),
-        2.0
+    assert_value(
+        &format!("gen_ai_server_request_duration_count{{{gen_ai}}}"),
+        2.0,
     );
 }
 
@@ -122,11 +119,9 @@ fn an_app_that_left_before_the_answer_is_counted_apart() {
         upstream: None,
         ..record("left")
     });
-    assert_eq!(
-        value(
-            r#"outrigger_requests_total{dialect="anthropic.messages",model="left",upstream="none",status="none"}"#
-        ),
-        1.0
+    assert_value(
+        r#"outrigger_requests_total{dialect="anthropic.messages",model="left",upstream="none",status="none"}"#,
+        1.0,
     );
     assert!(!before.contains("\"left\""));
     assert!(value(r#"outrigger_client_disconnects_total{settled="true"}"#) >= 1.0);
@@ -184,37 +179,30 @@ fn a_policys_calls_are_counted_by_hook_and_outcome() {
         ),
         (1.0, 1.0, 1.0)
     );
-    assert_eq!(
-        value(
-            r#"outrigger_plugin_duration_seconds_bucket{plugin="calls-test",phase="request",le="0.000005"}"#
-        ),
-        1.0
+    assert_value(
+        r#"outrigger_plugin_duration_seconds_bucket{plugin="calls-test",phase="request",le="0.000005"}"#,
+        1.0,
     );
-    assert_eq!(
-        value(
-            r#"outrigger_plugin_duration_seconds_bucket{plugin="calls-test",phase="request",le="0.000002"}"#
-        ),
-        0.0
+    assert_value(
+        r#"outrigger_plugin_duration_seconds_bucket{plugin="calls-test",phase="request",le="0.000002"}"#,
+        0.0,
     );
-    assert_eq!(
-        value(r#"outrigger_stream_holdback_seconds_sum{plugin="calls-test"}"#),
-        0.03
+    assert_value(
+        r#"outrigger_stream_holdback_seconds_sum{plugin="calls-test"}"#,
+        0.03,
     );
-    assert_eq!(
-        value(r#"outrigger_stream_holdback_bytes_sum{plugin="calls-test"}"#),
-        17.0
+    assert_value(
+        r#"outrigger_stream_holdback_bytes_sum{plugin="calls-test"}"#,
+        17.0,
     );
-    assert_eq!(
-        value(r#"outrigger_plugin_quarantined{plugin="calls-test"}"#),
-        1.0
+    assert_value(r#"outrigger_plugin_quarantined{plugin="calls-test"}"#, 1.0);
+    assert_value(
+        r#"outrigger_plugin_memory_bytes{plugin="calls-test"}"#,
+        65536.0,
     );
-    assert_eq!(
-        value(r#"outrigger_plugin_memory_bytes{plugin="calls-test"}"#),
-        65536.0
-    );
-    assert_eq!(
-        value(r#"outrigger_plugin_load_failures_total{plugin="calls-test"}"#),
-        1.0
+    assert_value(
+        r#"outrigger_plugin_load_failures_total{plugin="calls-test"}"#,
+        1.0,
     );
 }
 
@@ -234,9 +222,9 @@ fn verdicts_are_counted_with_the_exchange() {
         policies: vec![verdict("skipped")],
         ..record("verdicts")
     });
-    assert_eq!(
-        value(r#"outrigger_plugin_verdicts_total{plugin="verdict-test",verdict="skipped"}"#),
-        1.0
+    assert_value(
+        r#"outrigger_plugin_verdicts_total{plugin="verdict-test",verdict="skipped"}"#,
+        1.0,
     );
 }
 
@@ -244,8 +232,8 @@ fn verdicts_are_counted_with_the_exchange() {
 fn what_a_policy_counts_by_itself_is_bounded_and_cannot_collide() {
     let meter = PolicyMeter::new("own-test", "1");
     assert!(meter.count("found", 2) && meter.count("found", 3) && meter.observe("score", 0.5));
-    assert_eq!(value("outrigger_policy_own_test_found_total"), 5.0);
-    assert_eq!(value("outrigger_policy_own_test_score_count"), 1.0);
+    assert_value("outrigger_policy_own_test_found_total", 5.0);
+    assert_value("outrigger_policy_own_test_score_count", 1.0);
     let long = "x".repeat(65);
     for bad in ["", "Upper", "a-b", "a b", "a{b=\"c\"}", &long] {
         assert!(!meter.count(bad, 1), "{bad}");

@@ -14,7 +14,7 @@ pub(super) fn greet(config: &Config, took: Duration) {
     let forward_proxy = config.listen.forward_proxy.map(tracing::field::display);
     let transparent = &config.listen.transparent;
     info!(base_url = %config.base_url, forward_proxy, ?transparent, admin = %config.admin, workers = config.workers, policies, ready_ms, "serving");
-    // A closed standard error is nobody who could be told.
+    // A closed standard error is nobody who could read it.
     let _ = std::io::stderr().write_all(greeting(config).as_bytes());
 }
 

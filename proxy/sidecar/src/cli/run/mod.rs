@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Stop> {
     let restriction = harden::start(&config, &arguments.config).map_err(Stop::Machine)?;
     log::start(config.log, config.exchange_log)?;
     harden::report(&restriction);
-    start(&arguments.config, overrides, config, begun)?.until_told()
+    start(&arguments.config, overrides, config, begun)?.until_stopped()
 }
 
 struct Serving {
@@ -111,9 +111,9 @@ fn start(
     metrics::generation(assembled.generation.number);
     let shared = Arc::new(Shared::new(assembled.generation));
     let listeners = Listeners::open(&config)?;
-    let told = admin::bind(config.admin)?;
+    let admin_listener = admin::bind(config.admin)?;
     let config = Config {
-        admin: told.local_addr()?,
+        admin: admin_listener.local_addr()?,
         ..listeners.resolve_ports(config)?
     };
     let authority = authority(&config)?;
@@ -133,13 +133,17 @@ fn start(
         reloader: Arc::clone(&reloader),
         stores: stores.clone(),
     };
-    admin::spawn(told, config.admin_hosts.clone(), Arc::new(running))?;
+    admin::spawn(
+        admin_listener,
+        config.admin_hosts.clone(),
+        Arc::new(running),
+    )?;
     let descriptors = overload::Descriptors::take(config.workers);
     let idle = descriptors.idle_per_origin(config.workers, config.upstreams.len());
     let workers = (0..config.workers)
         .map(|_| worker(&listeners, &front, &shared, &stores, &flights, idle))
         .collect::<io::Result<_>>()?;
-    reloader.watch(seen)?;
+    reloader.observe(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.spawn(overload(&shared, &config, descriptors));
     if let Some(authority) = authority {
@@ -236,7 +240,7 @@ async fn landed(flights: &Flights, shared: &Shared) {
 }
 
 impl Serving {
-    fn until_told(self) -> Result<(), Stop> {
+    fn until_stopped(self) -> Result<(), Stop> {
         let Self {
             shared,
             workers,
@@ -266,7 +270,7 @@ impl Serving {
             while inflight() + tunnels() > 0 && Instant::now() < ended {
                 tokio::select! {
                     () = sleep(Duration::from_millis(20)) => {}
-                    // Told twice: whoever asks has no more patience.
+                    // A second signal: no more patience.
                     _ = terminate.recv() => break,
                     _ = interrupt.recv() => break,
                 }
@@ -281,7 +285,7 @@ impl Serving {
             if unsettled > 0 {
                 error!(
                     unsettled,
-                    "the shared store was not told of all that was used"
+                    "the shared store does not have all that was used"
                 );
             }
             Ok(())

@@ -33,7 +33,7 @@ async fn no_spelling_of_an_address_that_is_not_public_is_reached() {
         let (status, _) = rig.connect(&format!("{target}:{port}")).await;
         assert!(matches!(status, 400 | 403 | 502), "{target}: {status}");
         let (status, head, _) = rig
-            .ask(&format!(
+            .send(&format!(
                 "GET http://{target}:{port}/x HTTP/1.1\r\nHost: {target}:{port}\r\n\r\n"
             ))
             .await;
@@ -55,7 +55,7 @@ async fn what_is_granted_is_reached_but_for_our_own_ports() {
             assert_eq!(status, 403, "{host}:{}", own.port());
         }
         let (status, head, mut rest) = rig
-            .ask(&format!(
+            .send(&format!(
                 "GET http://{own}/v1/models HTTP/1.1\r\nHost: {own}\r\n\r\n"
             ))
             .await;
@@ -69,7 +69,7 @@ async fn others_are_refused_where_the_operator_says_so() {
     let (address, seen) = host().await;
     let rig = open("others: refuse, reach: [127.0.0.0/8]").await;
     let (status, head, mut rest) = rig
-        .ask(&format!(
+        .send(&format!(
             "CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\n"
         ))
         .await;
@@ -77,7 +77,7 @@ async fn others_are_refused_where_the_operator_says_so() {
     assert!(head.contains("connection: close"), "{head}");
     assert!(over(&mut rest, "", "\n").await.contains("listen.others"));
     assert_eq!(
-        rig.ask(&format!(
+        rig.send(&format!(
             "GET http://{address}/ HTTP/1.1\r\nHost: {address}\r\n\r\n"
         ))
         .await
@@ -155,7 +155,7 @@ async fn plain_http_to_a_claimed_host_is_an_exchange() {
     }
     assert_eq!(seen.lock().len(), 2);
     let (status, ..) = rig
-        .ask(&format!(
+        .send(&format!(
             "GET http://{host}/v1/models HTTP/1.1\r\nHost: other\r\n\r\n"
         ))
         .await;
@@ -179,7 +179,7 @@ async fn requests_that_are_not_for_a_proxy_are_answered_with_a_sentence() {
         ("CONNECT a:443 HTTP/1.1\r\n\r\n", 400),
         ("GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ] {
-        let (status, head, _) = rig.ask(request).await;
+        let (status, head, _) = rig.send(request).await;
         assert_eq!(status, expected, "{request}: {head}");
     }
 }
@@ -203,7 +203,7 @@ async fn a_connect_of_http_1_0_without_a_host_is_served() {
     let (address, _) = host().await;
     let rig = open("reach: [127.0.0.1]").await;
     let (status, ..) = rig
-        .ask(&format!("CONNECT {address} HTTP/1.0\r\n\r\n"))
+        .send(&format!("CONNECT {address} HTTP/1.0\r\n\r\n"))
         .await;
     assert_eq!(status, 200);
 }

@@ -202,7 +202,7 @@ async fn rig_with(
 
 impl Rig {
     /// Sends `head` to the forward proxy; returns the status that comes, and the connection.
-    async fn ask(&self, head: &str) -> (u16, String, TcpStream) {
+    async fn send(&self, head: &str) -> (u16, String, TcpStream) {
         let mut stream = TcpStream::connect(self.forward).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
@@ -222,7 +222,7 @@ impl Rig {
 
     async fn connect(&self, target: &str) -> (u16, TcpStream) {
         let head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-        let (status, _, stream) = self.ask(&head).await;
+        let (status, _, stream) = self.send(&head).await;
         (status, stream)
     }
 

@@ -297,7 +297,7 @@ fn what_becomes_of_a_connection() {
 #[test]
 fn names_agree_in_every_spelling_of_one_host_and_in_no_other() {
     let host = "api.openai.com";
-    let ask = |target: Option<&str>, header: Option<&str>, port| {
+    let names_host = |target: Option<&str>, header: Option<&str>, port| {
         let target = target.map(|target| target.parse().unwrap());
         let mut headers = ::http::HeaderMap::new();
         if let Some(header) = header {
@@ -312,11 +312,11 @@ fn names_agree_in_every_spelling_of_one_host_and_in_no_other() {
         "api.openai.com:443",
         "api.openai.com.:443",
     ] {
-        assert!(ask(None, Some(written), 443), "{written}");
-        assert!(ask(Some(written), None, 443), "{written}");
-        assert!(ask(Some(written), Some(host), 443), "{written}");
+        assert!(names_host(None, Some(written), 443), "{written}");
+        assert!(names_host(Some(written), None, 443), "{written}");
+        assert!(names_host(Some(written), Some(host), 443), "{written}");
         assert!(
-            !ask(Some(written), Some("api.anthropic.com"), 443),
+            !names_host(Some(written), Some("api.anthropic.com"), 443),
             "{written}"
         );
     }
@@ -336,12 +336,12 @@ fn names_agree_in_every_spelling_of_one_host_and_in_no_other() {
         "api.openai.com:443:443",
         "api.openai.com, x",
     ] {
-        assert!(!ask(None, Some(written), 443), "{written}");
+        assert!(!names_host(None, Some(written), 443), "{written}");
     }
-    assert!(!ask(None, None, 443));
-    assert!(ask(None, Some("api.openai.com:8443"), 8443));
+    assert!(!names_host(None, None, 443));
+    assert!(names_host(None, Some("api.openai.com:8443"), 8443));
     assert!(
-        !ask(None, Some("api.openai.com"), 8443),
+        !names_host(None, Some("api.openai.com"), 8443),
         "a port of its own is written"
     );
 }

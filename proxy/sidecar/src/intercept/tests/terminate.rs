@@ -87,7 +87,7 @@ async fn http_2_is_spoken_to_apps_that_offer_it() {
             .await
             .unwrap();
     tokio::spawn(connection);
-    let mut ask = |uri: &str, host: Option<&str>| {
+    let mut send = |uri: &str, host: Option<&str>| {
         let mut request = Request::post(uri).header("content-type", "application/json");
         if let Some(host) = host {
             request = request.header("host", host);
@@ -97,11 +97,11 @@ async fn http_2_is_spoken_to_apps_that_offer_it() {
     };
     let path = "/v1/chat/completions";
     assert_eq!(
-        ask(&format!("https://api.openai.com{path}"), None).await,
+        send(&format!("https://api.openai.com{path}"), None).await,
         200
     );
     assert_eq!(
-        ask(
+        send(
             &format!("https://API.OpenAI.com.:443{path}"),
             Some("api.openai.com")
         )
@@ -111,11 +111,11 @@ async fn http_2_is_spoken_to_apps_that_offer_it() {
     // A connection for one host may not be used for another, as browsers do where a certificate has
     // both names.
     assert_eq!(
-        ask(&format!("https://api.anthropic.com{path}"), None).await,
+        send(&format!("https://api.anthropic.com{path}"), None).await,
         421
     );
     assert_eq!(
-        ask(
+        send(
             &format!("https://api.openai.com{path}"),
             Some("api.anthropic.com")
         )
@@ -123,7 +123,7 @@ async fn http_2_is_spoken_to_apps_that_offer_it() {
         421
     );
     assert_eq!(
-        ask(&format!("https://api.openai.com:8443{path}"), None).await,
+        send(&format!("https://api.openai.com:8443{path}"), None).await,
         421
     );
     assert_eq!(seen.lock().len(), 2);

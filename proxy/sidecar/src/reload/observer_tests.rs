@@ -24,13 +24,13 @@ fn in_directory(directory: &TempDir) -> Paths {
 }
 
 /// Starts on the present files, and waits until the directories are watched.
-fn start(paths: Paths, poll: Duration) -> (Watcher, mpsc::Receiver<Change>) {
+fn start(paths: Paths, poll: Duration) -> (Observer, mpsc::Receiver<Change>) {
     let seen = Scan::take(&paths, &Scan::default()).unwrap();
-    let (watcher, mut changes) = Watcher::start(paths, poll, seen).unwrap();
-    watcher.nudge();
+    let (observer, mut changes) = Observer::start(paths, poll, seen).unwrap();
+    observer.nudge();
     let first = next(&mut changes, Duration::from_secs(10)).unwrap();
     assert!(first.requested && !first.config && !first.policies);
-    (watcher, changes)
+    (observer, changes)
 }
 
 fn next(changes: &mut mpsc::Receiver<Change>, within: Duration) -> Option<Change> {
@@ -64,7 +64,7 @@ fn rename_into(directory: &Path, name: &str, bytes: &[u8]) {
 #[test]
 fn a_renamed_file_is_reported_promptly_with_its_content() {
     let directory = tempfile::tempdir().unwrap();
-    let (_watcher, mut changes) = start(in_directory(&directory), NO_POLL);
+    let (_observer, mut changes) = start(in_directory(&directory), NO_POLL);
     for content in ["one", "two"] {
         rename_into(directory.path(), "a.wasm", &wasm(content));
         let renamed = Instant::now();
@@ -94,7 +94,7 @@ fn a_config_maps_swap_is_one_change() {
     publish("..2026_a", "one");
     symlink("..data/a.wasm", at("a.wasm")).unwrap();
     symlink("..data/b.wasm", at("b.wasm")).unwrap();
-    let (_watcher, mut changes) = start(in_directory(&directory), NO_POLL);
+    let (_observer, mut changes) = start(in_directory(&directory), NO_POLL);
 
     publish("..2026_b", "two");
     let swapped = Instant::now();
@@ -113,7 +113,7 @@ fn a_config_maps_swap_is_one_change() {
 fn a_file_that_is_still_being_copied_is_left_alone_until_it_is_whole() {
     let directory = tempfile::tempdir().unwrap();
     rename_into(directory.path(), "a.wasm", &wasm("old"));
-    let (_watcher, mut changes) = start(in_directory(&directory), NO_POLL);
+    let (_observer, mut changes) = start(in_directory(&directory), NO_POLL);
     let whole = wasm(&"x".repeat(20_000));
     let mut file = fs::File::create(directory.path().join("a.wasm")).unwrap();
     for part in whole.chunks(300) {
@@ -134,7 +134,7 @@ fn a_file_that_never_holds_still_does_not_hold_up_the_others() {
     let paths = in_directory(&directory);
     rename_into(directory.path(), "busy.wasm", &wasm("old"));
     let before = Scan::take(&paths, &Scan::default()).unwrap().policies["busy"].clone();
-    let (_watcher, mut changes) = start(paths, NO_POLL);
+    let (_observer, mut changes) = start(paths, NO_POLL);
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let writer = std::thread::spawn({
         let (stop, path) = (Arc::clone(&stop), directory.path().join("busy.wasm"));
@@ -233,7 +233,7 @@ fn the_configuration_and_its_secrets_are_watched_by_content() {
         directory: None,
         signed: false,
     };
-    let (_watcher, mut changes) = start(paths, NO_POLL);
+    let (_observer, mut changes) = start(paths, NO_POLL);
 
     fs::write(&config, "drain: 2s").unwrap();
     let change = next(&mut changes, Duration::from_secs(10)).unwrap();
@@ -261,7 +261,7 @@ fn without_events_the_poll_finds_it() {
         directory: Some(directory.path().join("top/policies")),
         ..Paths::default()
     };
-    let (_watcher, mut changes) = start(paths, Duration::from_millis(300));
+    let (_observer, mut changes) = start(paths, Duration::from_millis(300));
     symlink(&other, directory.path().join("deep/link2")).unwrap();
     fs::rename(
         directory.path().join("deep/link2"),
@@ -290,10 +290,10 @@ fn a_directory_that_vanishes_unloads_nothing_and_is_taken_up_when_it_is_back() {
         directory: Some(policies.clone()),
         ..Paths::default()
     };
-    let (watcher, mut changes) = start(paths, Duration::from_millis(200));
+    let (observer, mut changes) = start(paths, Duration::from_millis(200));
     fs::rename(&policies, directory.path().join("away")).unwrap();
     assert_eq!(next(&mut changes, Duration::from_secs(1)), None);
-    watcher.nudge();
+    observer.nudge();
     let requested = next(&mut changes, Duration::from_secs(10)).unwrap();
     assert!(requested.requested && !requested.policies && requested.files.contains_key("a"));
     fs::create_dir(&policies).unwrap();
@@ -306,8 +306,8 @@ fn a_directory_that_vanishes_unloads_nothing_and_is_taken_up_when_it_is_back() {
 #[test]
 fn repointed_it_watches_the_new_directory_and_not_the_old_one() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (watcher, mut changes) = start(in_directory(&old), NO_POLL);
-    watcher.repoint(in_directory(&new), NO_POLL);
+    let (observer, mut changes) = start(in_directory(&old), NO_POLL);
+    observer.repoint(in_directory(&new), NO_POLL);
     std::thread::sleep(Duration::from_millis(500));
     rename_into(old.path(), "a.wasm", &wasm("old"));
     assert_eq!(next(&mut changes, Duration::from_secs(1)), None);
@@ -321,7 +321,7 @@ fn repointed_it_watches_the_new_directory_and_not_the_old_one() {
 #[test]
 fn a_busy_receiver_finds_the_last_state_and_not_every_step() {
     let directory = tempfile::tempdir().unwrap();
-    let (_watcher, mut changes) = start(in_directory(&directory), NO_POLL);
+    let (_observer, mut changes) = start(in_directory(&directory), NO_POLL);
     for n in 0..4 {
         rename_into(directory.path(), "a.wasm", &wasm(&n.to_string()));
         std::thread::sleep(Duration::from_millis(450));

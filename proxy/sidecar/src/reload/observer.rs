@@ -1,13 +1,13 @@
-//! The watcher: wakes up at changes of the files, and reports them once they are complete.
+//! The observer: wakes up at changes of the files, and reports them once they are complete.
 //!
-//! Events only wake the watcher: a ConfigMap's update names no policy, and an overlay, NFS or
+//! Events only wake the observer: a ConfigMap's update names no policy, and an overlay, NFS or
 //! subPath mount sends no events at all, so there is a poll besides and the truth is always a
 //! [`Scan`]. After the last event of a burst (or half a second into an endless one) the files are
 //! scanned until two scans in a row agree, so a file that is still being copied in place is left
 //! alone; then one [`Change`] is sent with the whole set. From a rename to the change it takes
 //! about 300 ms.
 //!
-//! The watcher is a thread: it reads and hashes files, which would block a worker.
+//! The observer is a thread: it reads and hashes files, which would block a worker.
 
 use std::{
     collections::BTreeMap,
@@ -46,15 +46,15 @@ pub struct Change {
     pub config: bool,
     /// A policy came, went or has another content.
     pub policies: bool,
-    /// Set by [`Watcher::nudge`]: to be taken up even where nothing is different.
+    /// Set by [`Observer::nudge`]: to be taken up even where nothing is different.
     pub requested: bool,
     /// All policies that are there now, by name. One that is being written keeps its former entry.
     pub files: BTreeMap<String, PolicyFile>,
 }
 
-/// Watches the files until it is dropped.
+/// Observes the files until it is dropped.
 #[derive(Debug)]
-pub struct Watcher {
+pub struct Observer {
     inbox: Arc<Inbox>,
 }
 
@@ -89,8 +89,8 @@ impl Inbox {
     }
 }
 
-impl Watcher {
-    /// Starts a watcher. `seen` is the scan that the caller has already taken up: changes are
+impl Observer {
+    /// Starts an observer. `seen` is the scan that the caller has already taken up: changes are
     /// relative to it. The channel has room for one change; while the receiver is busy with it,
     /// what happens meanwhile is gathered into the next.
     ///
@@ -104,7 +104,7 @@ impl Watcher {
     ) -> std::io::Result<(Self, mpsc::Receiver<Change>)> {
         let inbox = Arc::new(Inbox::default());
         let (out, changes) = mpsc::channel(1);
-        let watching = Watching {
+        let observing = Observing {
             events: Events::new(Arc::clone(&inbox)),
             inbox: Arc::clone(&inbox),
             paths,
@@ -115,9 +115,9 @@ impl Watcher {
             waiting: Waiting::default(),
         };
         std::thread::Builder::new()
-            .name("watch".into())
+            .name("observer".into())
             .stack_size(256 << 10)
-            .spawn(move || watching.run())?;
+            .spawn(move || observing.run())?;
         Ok((Self { inbox }, changes))
     }
 
@@ -126,19 +126,19 @@ impl Watcher {
         self.inbox.put(|mail| mail.requested = true);
     }
 
-    /// Replaces the watched files, as a reloaded configuration names others.
+    /// Replaces the observed files, as a reloaded configuration names others.
     pub fn repoint(&self, paths: Paths, poll: Duration) {
         self.inbox.put(|mail| mail.paths = Some((paths, poll)));
     }
 }
 
-impl Drop for Watcher {
+impl Drop for Observer {
     fn drop(&mut self) {
         self.inbox.put(|mail| mail.end = true);
     }
 }
 
-struct Watching {
+struct Observing {
     inbox: Arc<Inbox>,
     events: Events,
     paths: Paths,
@@ -152,13 +152,13 @@ struct Watching {
     waiting: Waiting,
 }
 
-impl Watching {
+impl Observing {
     fn run(mut self) {
         let mut requested = false;
         // Changes between the caller's scan and the first watch are found by the first scan.
         let mut look = Instant::now();
         loop {
-            self.events.watch(&self.paths);
+            self.events.observe(&self.paths);
             let mut burst_ends = None;
             loop {
                 let mail = self.inbox.take(look);
@@ -168,7 +168,7 @@ impl Watching {
                 requested |= mail.requested;
                 if let Some((paths, poll)) = mail.paths {
                     (self.paths, self.poll) = (paths, poll);
-                    self.events.watch(&self.paths);
+                    self.events.observe(&self.paths);
                     look = Instant::now() + QUIET;
                 }
                 let now = Instant::now();
@@ -316,8 +316,8 @@ impl Events {
         }
     }
 
-    /// Watches the directories of `paths`, and no others.
-    fn watch(&mut self, paths: &Paths) {
+    /// Observes the directories of `paths`, and no others.
+    fn observe(&mut self, paths: &Paths) {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
@@ -371,5 +371,5 @@ impl Events {
 }
 
 #[cfg(test)]
-#[path = "watch_tests.rs"]
+#[path = "observer_tests.rs"]
 mod tests;
