@@ -40,7 +40,7 @@
 //! knows nobody, the others know `dialect`, and the sandbox `policy`. What policies may use is
 //! behind the sandbox's ports, which `state`, `telemetry` and `upstream` implement.
 
-pub mod admin;
+mod admin;
 pub mod ca;
 pub mod cli;
 pub mod config;
@@ -48,7 +48,7 @@ pub mod cost;
 pub mod exchange;
 mod flat_write;
 pub mod harden;
-pub mod intercept;
+mod intercept;
 pub mod overload;
 pub mod refusal;
 pub mod reload;

@@ -33,7 +33,7 @@ mod state;
 type Reply = Response<Full<Bytes>>;
 
 /// Facts from which the admin answers are made; the running proxy implements it.
-pub trait Facts: Send + Sync + 'static {
+pub(crate) trait Facts: Send + Sync + 'static {
     /// Reports whether the workers' event loops turn. Default true.
     fn alive(&self) -> bool {
         true
@@ -57,7 +57,7 @@ pub trait Facts: Send + Sync + 'static {
 /// Phase of the proxy's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Taking exchanges.
     Serving,
     /// Ending the exchanges in progress.
@@ -66,7 +66,7 @@ pub enum Phase {
 
 /// The generation in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Generation {
+pub(crate) struct Generation {
     /// Number from 1; 0 before the first.
     pub number: u64,
     /// Milliseconds since 1970.
@@ -81,7 +81,7 @@ pub struct Generation {
 
 /// One policy of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PolicyFacts {
+pub(crate) struct PolicyFacts {
     /// The chain's name for it.
     pub name: String,
     /// Its own version; none where it was never loaded.
@@ -123,7 +123,7 @@ pub struct PolicyFacts {
 /// State of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// Called.
     Serving,
     /// Not called, after repeated faults.
@@ -142,7 +142,7 @@ const UPKEEP: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// One sentence with the address in it: the port is in use, or is not this user's to take.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let explained = |error: io::Error| {
         let why = match error.kind() {
             io::ErrorKind::AddrInUse => {
@@ -168,7 +168,11 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// The thread or its runtime could not be made.
-pub fn spawn(listener: TcpListener, hosts: Vec<String>, facts: Arc<dyn Facts>) -> io::Result<()> {
+pub(crate) fn spawn(
+    listener: TcpListener,
+    hosts: Vec<String>,
+    facts: Arc<dyn Facts>,
+) -> io::Result<()> {
     let origins = Arc::new(Origins::new(hosts));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -16,24 +16,26 @@ mod state;
 mod unseen;
 mod upstreams;
 
-pub use admin::WrittenAdmin;
-pub use guard::{Harden, Overload};
+pub(crate) use admin::WrittenAdmin;
+pub(crate) use guard::{Harden, Overload};
 pub(in crate::config) use policies::grants_there_are;
-pub use policies::{Grant, Policies, PolicyLimits, Tree, Use};
-pub use prices::{Price, PriceFile, Prices};
-pub use state::{Redis, State, StateMemory, WrittenRedis};
+pub(crate) use policies::{Grant, Policies, PolicyLimits, Use};
+pub(crate) use prices::{Price, PriceFile, Prices};
+pub(crate) use state::{Redis, State, WrittenRedis};
 pub(in crate::config) use unseen::DEFAULT;
-pub use unseen::WrittenUnseen;
-pub use upstreams::{Model, Upstream, WrittenTarget};
+pub(crate) use unseen::WrittenUnseen;
+pub(crate) use upstreams::{Model, Upstream, WrittenTarget};
 
-pub use super::scalars::{Count, Dollars, Named, NotYet, OneOrMore, Optional, Size, Span, Text};
+pub(crate) use super::scalars::{
+    Count, Dollars, Named, NotYet, OneOrMore, Optional, Size, Span, Text,
+};
 
 /// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment
 /// in every value; `$${` is a literal `${`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "outrigger.yaml")]
-pub struct File {
+pub(crate) struct File {
     /// Addresses to which apps connect.
     pub listen: Option<Listen>,
     /// Address of health, metrics and policies: `127.0.0.1:4190` (the default), or
@@ -76,7 +78,7 @@ pub struct File {
 /// The pod's CA.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Ca {
+pub(crate) struct Ca {
     /// Directory of its key, which only the sidecar mounts, and that outlives its container.
     /// Default `/var/lib/outrigger/ca`.
     pub directory: Optional<Text>,
@@ -91,7 +93,7 @@ pub struct Ca {
 /// Addresses to which apps connect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Listen {
+pub(crate) struct Listen {
     /// The address that apps use as their base URL. Default `127.0.0.1:4141`.
     pub base_url: Optional<Text>,
     /// Address of a forward proxy (`HTTPS_PROXY`): `127.0.0.1:4142`. Left out: there is none.
@@ -110,7 +112,7 @@ pub struct Listen {
 /// Bounds of one exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// A request's body. Default `32MiB`.
     pub request_body: Optional<Size>,
     /// A whole reply that policies read. Default `32MiB`.
@@ -137,7 +139,7 @@ pub struct Limits {
 /// it, else the variable `OUTRIGGER_TAG_NAME`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// Headers instead of the usual ones; the first that is there counts.
     pub headers: Optional<Vec<Text>>,
     /// A variable of the environment; where headers are given too, it counts when none of them is
@@ -155,7 +157,7 @@ pub struct Tag {
 /// else by all its cookies.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// Headers; the first that is there counts: `[x-user-id]`.
     pub headers: Optional<Vec<Text>>,
     /// Names of cookies; the first that is there counts, where none of the headers is: `[session]`.
@@ -165,7 +167,7 @@ pub struct Caller {
 /// Format and level of what is written to standard output.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Log {
+pub(crate) struct Log {
     /// `json` or `text`. Default: `text` on a terminal, else `json`.
     pub format: Optional<Text>,
     /// `error`, `warn`, `info` (the default), `debug` or `trace`.
@@ -196,7 +198,7 @@ fn section<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// The JSON Schema of the file, for editors.
-pub fn schema() -> String {
+pub(crate) fn schema() -> String {
     let mut schema = serde_json::to_value(schemars::schema_for!(File)).unwrap_or_default();
     without_null(&mut schema);
     serde_json::to_string_pretty(&schema).unwrap_or_default()

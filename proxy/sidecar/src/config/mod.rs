@@ -14,7 +14,7 @@ use sandbox::Grants;
 mod ca;
 pub mod cases;
 mod check;
-pub mod file;
+pub(crate) mod file;
 mod harden;
 pub mod hosts;
 pub mod listen;

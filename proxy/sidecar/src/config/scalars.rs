@@ -27,7 +27,7 @@ macro_rules! scalar {
     ($(#[$doc:meta])* $name:ident, $schema:tt) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, Eq)]
-        pub struct $name(pub(in crate::config) String);
+        pub(crate) struct $name(pub(in crate::config) String);
 
         /// Leaves out the text: it may be a key.
         impl fmt::Debug for $name {
@@ -88,7 +88,7 @@ impl Visitor<'_> for Scalar {
 
 /// A key that this version knows of and doesn't have.
 #[derive(Debug)]
-pub struct NotYet;
+pub(crate) struct NotYet;
 impl<'de> Deserialize<'de> for NotYet {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(d).map(|_| Self)
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for NotYet {
 /// A value that may be left out and, once its key stands there, may not be empty: `key:` alone
 /// would otherwise be silently the default.
 #[derive(Debug)]
-pub struct Optional<T>(pub(in crate::config) Option<T>);
+pub(crate) struct Optional<T>(pub(in crate::config) Option<T>);
 
 impl<T> Default for Optional<T> {
     fn default() -> Self {
@@ -139,7 +139,7 @@ impl<T: JsonSchema> JsonSchema for Optional<T> {
 
 /// Entries by name. A name that stands twice is refused: the last would silently win.
 #[derive(Debug)]
-pub struct Named<T>(pub(super) BTreeMap<String, T>);
+pub(crate) struct Named<T>(pub(super) BTreeMap<String, T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -180,7 +180,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 
 /// One text, or a list of some.
 #[derive(Debug, Default)]
-pub struct OneOrMore(pub(super) Vec<Text>);
+pub(crate) struct OneOrMore(pub(super) Vec<Text>);
 
 impl<'de> Deserialize<'de> for OneOrMore {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

@@ -22,7 +22,7 @@ mod needs;
 mod ruleset;
 
 use needs::Needs;
-pub use ruleset::{Enforced, Restriction};
+use ruleset::{Enforced, Restriction};
 
 /// The needs that the kernel grants this process, for its whole life; empty where nothing is
 /// enforced.
@@ -33,7 +33,7 @@ static GRANTED: OnceLock<Needs> = OnceLock::new();
 ///
 /// # Errors
 /// A sentence: `harden.landlock: require`, and the kernel can't.
-pub fn start(config: &Config, file: &Path) -> Result<Restriction, String> {
+pub(crate) fn start(config: &Config, file: &Path) -> Result<Restriction, String> {
     no_dumps();
     if config.harden.landlock == Landlock::Off {
         return Ok(Restriction::none());
@@ -63,7 +63,7 @@ pub fn start(config: &Config, file: &Path) -> Result<Restriction, String> {
 }
 
 /// Logs and counts the enforced restriction. Apart from [`start`], which comes before the log.
-pub fn report(restriction: &Restriction) {
+pub(crate) fn report(restriction: &Restriction) {
     metrics::landlock(restriction.abi);
     let enforced = restriction.enforced.name();
     tracing::info!(abi = restriction.abi, enforced, "landlock");
@@ -80,7 +80,7 @@ pub fn child() {
 ///
 /// # Errors
 /// A sentence for each thing that it gave up at its start.
-pub fn admits(next: &Config, file: &Path) -> Result<(), Vec<String>> {
+pub(crate) fn admits(next: &Config, file: &Path) -> Result<(), Vec<String>> {
     let Some(granted) = GRANTED.get() else {
         return Ok(());
     };
@@ -94,7 +94,7 @@ pub fn admits(next: &Config, file: &Path) -> Result<(), Vec<String>> {
 
 /// A sentence to add to a complaint about a file that can't be read: Landlock looks like missing
 /// permissions. None where it is not enforced.
-pub fn hint() -> Option<&'static str> {
+pub(crate) fn hint() -> Option<&'static str> {
     GRANTED.get().map(|_| {
         "landlock leaves this process the directories that its configuration named at its start; restart to have others"
     })

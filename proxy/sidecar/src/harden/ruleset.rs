@@ -27,7 +27,7 @@ const LOADERS: [&str; 4] = [
 
 /// Extent to which the requested rules are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enforced {
+pub(crate) enum Enforced {
     /// All of it.
     Full,
     /// As much of it as this kernel knows.
@@ -38,7 +38,7 @@ pub enum Enforced {
 
 impl Enforced {
     /// The word in the log.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Partial => "partial",
@@ -49,7 +49,7 @@ impl Enforced {
 
 /// The restriction that the kernel enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restriction {
+pub(crate) struct Restriction {
     /// The kernel's version of Landlock, as far as this program knows it; 0 where it has none or it
     /// is off.
     pub abi: u8,

@@ -44,7 +44,7 @@ mod tunnel;
 
 use dial::Own;
 use http::http;
-pub use tunnel::tunnels;
+pub(crate) use tunnel::tunnels;
 
 /// Pause of a listener while the process has no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -53,7 +53,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The address can't be had.
-pub fn bind(address: net::SocketAddr) -> io::Result<net::TcpListener> {
+pub(crate) fn bind(address: net::SocketAddr) -> io::Result<net::TcpListener> {
     let socket = socket2::Socket::new(
         socket2::Domain::for_address(address),
         socket2::Type::STREAM,
@@ -67,7 +67,7 @@ pub fn bind(address: net::SocketAddr) -> io::Result<net::TcpListener> {
 }
 
 /// Listening sockets of one worker.
-pub struct Listeners {
+pub(crate) struct Listeners {
     base_url: net::TcpListener,
     forward_proxy: Option<net::TcpListener>,
     transparent: Vec<net::TcpListener>,
@@ -79,7 +79,7 @@ impl Listeners {
     ///
     /// # Errors
     /// An address can't be had; the sentence names the key and the address.
-    pub fn open(config: &Config) -> io::Result<Self> {
+    pub(crate) fn open(config: &Config) -> io::Result<Self> {
         let open = |key: &str, address: net::SocketAddr| {
             bind(address).map_err(|error| {
                 let sentence = format!("`{key}` can't be listened on ({address}): {error}");
@@ -115,7 +115,7 @@ impl Listeners {
     ///
     /// # Errors
     /// The process has no descriptor left.
-    pub fn try_clone(&self) -> io::Result<Self> {
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
         let clone = |listener: &net::TcpListener| listener.try_clone();
         Ok(Self {
             base_url: self.base_url.try_clone()?,
@@ -133,7 +133,7 @@ impl Listeners {
     ///
     /// # Errors
     /// The system does not know its own sockets.
-    pub fn resolve_ports(&self, mut config: Config) -> io::Result<Config> {
+    pub(crate) fn resolve_ports(&self, mut config: Config) -> io::Result<Config> {
         config.base_url = self.base_url.local_addr()?;
         if let Some(forward) = &self.forward_proxy {
             config.listen.forward_proxy = Some(forward.local_addr()?);
@@ -152,7 +152,7 @@ fn has_no_family(error: &io::Error) -> bool {
 }
 
 /// State that all workers need to intercept connections.
-pub struct Front {
+pub(crate) struct Front {
     own: Own,
     tls: Option<Arc<ServerConfig>>,
 }
@@ -164,7 +164,7 @@ impl Front {
     ///
     /// # Errors
     /// TLS can't be set up.
-    pub fn new(
+    pub(crate) fn new(
         bound: &Config,
         resolver: Option<Arc<dyn ResolvesServerCert>>,
     ) -> Result<Self, rustls::Error> {
@@ -217,7 +217,7 @@ enum ListenerKind {
 ///
 /// # Errors
 /// A listener can't be used by this runtime.
-pub async fn serve(
+pub(crate) async fn serve(
     listeners: Listeners,
     worker: Arc<Worker>,
     shared: Arc<Shared>,

@@ -52,7 +52,7 @@ thread_local! {
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Returns the number of open tunnels, for which a drain waits besides exchanges.
-pub fn tunnels() -> usize {
+pub(crate) fn tunnels() -> usize {
     OPEN.load(Ordering::Relaxed)
 }
 

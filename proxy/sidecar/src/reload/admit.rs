@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Errors
 /// The reason why it may not.
-pub fn admitted(
+pub(crate) fn admitted(
     trust: &Trust,
     seen: &Seen,
     wanted: &Use,

@@ -50,7 +50,7 @@ struct Identity {
 
 /// One policy of the chain, as `/policies` reports it.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Name in the chain.
     pub name: String,
     /// SHA-256 of what serves, in hex; empty where nothing does.
@@ -64,7 +64,7 @@ pub struct Entry {
 }
 
 /// Makes generations, and remembers the parts of the one in force.
-pub struct Assembler {
+pub(crate) struct Assembler {
     loader: Loader,
     known: BTreeMap<String, Known>,
     seen: Seen,
@@ -97,7 +97,7 @@ struct New<'a> {
 }
 
 /// A generation, and the report of what did not load.
-pub struct Assembled {
+pub(crate) struct Assembled {
     /// The generation to swap in.
     pub generation: Generation,
     /// A line per policy of the chain.
@@ -117,7 +117,7 @@ fn reads(upstream: &Upstream) -> (String, Reads) {
 
 impl Assembler {
     /// Makes generations with `loader`.
-    pub fn new(loader: Loader) -> Self {
+    pub(crate) fn new(loader: Loader) -> Self {
         Self {
             loader,
             known: BTreeMap::new(),
@@ -129,7 +129,7 @@ impl Assembler {
 
     /// Uses `seen`, the signed versions that have served already.
     #[must_use]
-    pub fn remembering(self, seen: Seen) -> Self {
+    pub(crate) fn remembering(self, seen: Seen) -> Self {
         Self { seen, ..self }
     }
 
@@ -138,7 +138,7 @@ impl Assembler {
     ///
     /// # Errors
     /// Policies that failed and have no former version, a sentence each.
-    pub fn assemble(
+    pub(crate) fn assemble(
         &mut self,
         config: Config,
         files: &BTreeMap<String, PolicyFile>,

@@ -5,15 +5,15 @@
 //! makes a generation of them, after each policy's own cases have passed ([`rehearsal`]);
 //! [`reloader`] swaps it in.
 
-pub mod admit;
-pub mod assemble;
+pub(crate) mod admit;
+pub(crate) mod assemble;
 mod bring;
 mod complete;
-pub mod observer;
+pub(crate) mod observer;
 pub mod rehearsal;
-pub mod reloader;
-pub mod scan;
+pub(crate) mod reloader;
+pub(crate) mod scan;
 
-pub use observer::{Change, Observer};
-pub use reloader::{Reloader, paths};
-pub use scan::{Paths, Scan};
+pub(crate) use observer::{Change, Observer};
+pub(crate) use reloader::{Reloader, paths};
+pub(crate) use scan::{Paths, Scan};

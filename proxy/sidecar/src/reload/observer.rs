@@ -41,7 +41,7 @@ const TRIES: usize = 20;
 
 /// A difference between the files and the last change that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// The configuration, or a file that it was made from, has another content.
     pub config: bool,
     /// A policy came, went or has another content.
@@ -54,7 +54,7 @@ pub struct Change {
 
 /// Observes the files until it is dropped.
 #[derive(Debug)]
-pub struct Observer {
+pub(crate) struct Observer {
     inbox: Arc<Inbox>,
 }
 
@@ -97,7 +97,7 @@ impl Observer {
     /// # Errors
     /// The thread could not be started. Where events can't be had (inotify's limits), that is only
     /// logged: the poll remains.
-    pub fn start(
+    pub(crate) fn start(
         paths: Paths,
         poll: Duration,
         seen: Scan,
@@ -122,12 +122,12 @@ impl Observer {
     }
 
     /// Scans now, and sends a change even where nothing is different.
-    pub fn nudge(&self) {
+    pub(crate) fn nudge(&self) {
         self.inbox.put(|mail| mail.requested = true);
     }
 
     /// Replaces the observed files, as a reloaded configuration names others.
-    pub fn repoint(&self, paths: Paths, poll: Duration) {
+    pub(crate) fn repoint(&self, paths: Paths, poll: Duration) {
         self.inbox.put(|mail| mail.paths = Some((paths, poll)));
     }
 }

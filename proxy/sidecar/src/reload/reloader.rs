@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Keeps the generation in force up to date with the files.
-pub struct Reloader {
+pub(crate) struct Reloader {
     file: PathBuf,
     overrides: Overrides,
     shared: Arc<Shared>,
@@ -37,7 +37,7 @@ pub struct Reloader {
 
 /// Outcome of the last reload.
 #[derive(Debug, Clone)]
-pub struct ReloadStatus {
+pub(crate) struct ReloadStatus {
     /// A line per policy of the chain.
     pub entries: Vec<Entry>,
     /// The refusals of the last reload, a sentence each; empty where the newest files serve.
@@ -49,7 +49,7 @@ pub struct ReloadStatus {
 }
 
 /// The files of `config`.
-pub fn paths(file: &std::path::Path, config: &Config) -> Paths {
+pub(crate) fn paths(file: &std::path::Path, config: &Config) -> Paths {
     Paths {
         config: Some(file.to_owned()),
         besides: config.files.clone(),
@@ -61,7 +61,7 @@ pub fn paths(file: &std::path::Path, config: &Config) -> Paths {
 impl Reloader {
     /// Keeps what `shared` serves up to date with the configuration in `file`, under `overrides`
     /// from the command line.
-    pub fn new(
+    pub(crate) fn new(
         file: PathBuf,
         overrides: Overrides,
         shared: Arc<Shared>,
@@ -89,7 +89,7 @@ impl Reloader {
     ///
     /// # Errors
     /// A thread could not be started.
-    pub fn observe(self: &Arc<Self>, seen: Scan) -> std::io::Result<()> {
+    pub(crate) fn observe(self: &Arc<Self>, seen: Scan) -> std::io::Result<()> {
         let config = &self.shared.generation.load().config;
         let (observer, mut changes) =
             Observer::start(paths(&self.file, config), config.policies.poll, seen)?;
@@ -106,19 +106,19 @@ impl Reloader {
     }
 
     /// Requests a scan of the files now.
-    pub fn now(&self) {
+    pub(crate) fn now(&self) {
         if let Some(observer) = self.observer.get() {
             observer.nudge();
         }
     }
 
     /// Returns the outcome of the last reload.
-    pub fn status(&self) -> ReloadStatus {
+    pub(crate) fn status(&self) -> ReloadStatus {
         self.status.lock().clone()
     }
 
     /// The generation in force.
-    pub fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
 

@@ -21,7 +21,7 @@ use crate::{
 
 /// Paths of the observed files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Paths {
+pub(crate) struct Paths {
     /// The configuration file.
     pub config: Option<PathBuf>,
     /// Files that the configuration was made from besides: [`crate::config::Config::files`].
@@ -33,7 +33,7 @@ pub struct Paths {
 }
 
 /// SHA-256 of a file's content.
-pub type Hash = [u8; 32];
+pub(crate) type Hash = [u8; 32];
 
 /// No policy is larger: JavaScript and Python components are 10 to 40 MiB.
 const LARGEST: u64 = 128 << 20;
@@ -45,7 +45,7 @@ const MAGIC: &[u8] = b"\0asm";
 
 /// One `NAME.wasm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyFile {
+pub(crate) struct PolicyFile {
     /// `NAME`.
     pub name: String,
     /// Its path.
@@ -66,7 +66,7 @@ impl PolicyFile {
     ///
     /// # Errors
     /// It can't be read, or it has changed since; then the observer reports it again.
-    pub fn read(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         let bytes = fs::read(&self.path)?;
         match &self.content {
             Ok(hash) if *hash == digest(&bytes) => Ok(bytes),
@@ -80,7 +80,7 @@ impl PolicyFile {
     ///
     /// # Errors
     /// As [`PolicyFile::read`].
-    pub fn read_cases(&self) -> io::Result<Option<String>> {
+    pub(crate) fn read_cases(&self) -> io::Result<Option<String>> {
         let hash = match &self.cases {
             None => return Ok(None),
             Some(Err(why)) => return Err(io::Error::other(why.clone())),
@@ -95,7 +95,7 @@ impl PolicyFile {
         Ok(Some(text))
     }
     /// Path of its cases, whether they exist or not.
-    pub fn cases_path(&self) -> PathBuf {
+    pub(crate) fn cases_path(&self) -> PathBuf {
         cases_path(&self.path)
     }
     /// Reports whether the policy has the same contents as `other`.
@@ -132,7 +132,7 @@ impl Stamp {
 
 /// One moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scan {
+pub(crate) struct Scan {
     /// The policies, by name.
     pub policies: BTreeMap<String, PolicyFile>,
     /// The configuration and what it was made from.
@@ -144,7 +144,7 @@ impl Scan {
     ///
     /// # Errors
     /// The policy directory can't be listed. A file that can't be read has the reason in its entry.
-    pub fn take(paths: &Paths, before: &Self) -> io::Result<Self> {
+    pub(crate) fn take(paths: &Paths, before: &Self) -> io::Result<Self> {
         let mut scan = Self::default();
         for path in paths.config.iter().chain(&paths.besides) {
             let stamp = fs::metadata(path).ok().map(|m| Stamp::of(&m));

@@ -15,7 +15,7 @@ use crate::config::scalars::{VARIABLE, listed};
 /// The policies in force and where their files are.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Policies {
+pub(crate) struct Policies {
     /// Directory of the `NAME.wasm` files; a changed one is reloaded while Outrigger runs.
     pub directory: Optional<Text>,
     /// Directory of compiled code. Default: `outrigger` in the user's cache directory.
@@ -39,7 +39,7 @@ pub struct Policies {
 /// One policy of the chain.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Use {
+pub(crate) struct Use {
     /// `NAME` of `NAME.wasm`.
     #[serde(rename = "use")]
     pub name: Text,
@@ -73,7 +73,7 @@ pub struct Use {
 /// Bounds of one policy.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct PolicyLimits {
+pub(crate) struct PolicyLimits {
     /// CPU time of a call, whatever it is given. Default `10ms`.
     pub cpu: Optional<Span>,
     /// CPU time of a call besides, for each KiB of text that it is given. Default `100us`.
@@ -90,7 +90,7 @@ pub struct PolicyLimits {
 
 /// A capability as written.
 #[derive(Debug)]
-pub enum Grant {
+pub(crate) enum Grant {
     /// One of those that are granted by their name.
     Word(Text),
     /// `{ NAME: [host, …] }`, of one that is granted for hosts.
@@ -171,7 +171,7 @@ pub(in crate::config) fn grants_there_are() -> String {
 
 /// A policy's own configuration: any JSON. Keys that stand twice and numbers that JSON lacks are
 /// refused.
-pub struct Tree(pub(in crate::config) serde_json::Value);
+pub(crate) struct Tree(pub(in crate::config) serde_json::Value);
 
 /// Leaves out the content: it may hold a key.
 impl fmt::Debug for Tree {

@@ -8,7 +8,7 @@ use super::{Count, Dollars, Named, Optional, Text};
 /// Prices of models.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Prices {
+pub(crate) struct Prices {
     /// A YAML file of prices that go before the built-in ones; reloaded when it changes.
     pub file: Optional<Text>,
     /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
@@ -18,7 +18,7 @@ pub struct Prices {
 /// A file of prices, named by `prices.file`. US dollars per million tokens.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PriceFile {
+pub(crate) struct PriceFile {
     /// Prices by model: a name, `upstream/name`, or either with `*` in it.
     pub models: Named<Price>,
 }
@@ -26,7 +26,7 @@ pub struct PriceFile {
 /// Price of a model.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Price {
+pub(crate) struct Price {
     /// Input.
     pub input: Dollars,
     /// Input that the provider had cached. Default: as `input`.
@@ -48,7 +48,7 @@ pub struct Price {
 /// Rates of a model for all tokens of an exchange with a long prompt.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PriceAbove {
+pub(crate) struct PriceAbove {
     /// Tokens of input beyond which these rates count.
     pub tokens: Count,
     /// Input, as in [`Price`].

@@ -19,7 +19,7 @@ pub(in crate::config) const DEFAULT: &str = "default";
 
 /// Effect on content that a policy can't see, as written.
 #[derive(Debug)]
-pub enum WrittenUnseen {
+pub(crate) enum WrittenUnseen {
     /// `block` or `skip`.
     Word(Text),
     /// `{ default: block, image: block, … }`.

@@ -14,7 +14,7 @@ use crate::config::scalars::VARIABLE;
 /// A provider's endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// `http` (the default) or `embedded`, the model inside the binary.
     pub kind: Optional<Text>,
     /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`.
@@ -46,7 +46,7 @@ pub struct Upstream {
 /// An alias: a name that apps use for a model.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub(crate) struct Model {
     /// One `upstream/model`.
     pub targets: Vec<WrittenTarget>,
     /// A key of a later version.
@@ -57,7 +57,7 @@ pub struct Model {
 
 /// A target as written.
 #[derive(Debug)]
-pub enum WrittenTarget {
+pub(crate) enum WrittenTarget {
     /// `upstream/model`.
     Name(Text),
     /// A form of a later version.
