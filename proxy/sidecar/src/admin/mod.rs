@@ -269,16 +269,11 @@ fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
     );
     if !known {
         let message = "there are /healthz, /readyz, /metrics, /policies, /generation and /state";
-        return json(
-            StatusCode::NOT_FOUND,
-            &serde_json::json!({ "error": message }),
-        );
+        return error(StatusCode::NOT_FOUND, message);
     }
     if method != Method::GET && method != Method::HEAD {
-        let mut refused = json(
-            StatusCode::METHOD_NOT_ALLOWED,
-            &serde_json::json!({ "error": "ask with GET; nothing is changed here" }),
-        );
+        let message = "ask with GET; nothing is changed here";
+        let mut refused = error(StatusCode::METHOD_NOT_ALLOWED, message);
         refused
             .headers_mut()
             .insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
@@ -320,6 +315,11 @@ fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
             metrics::render(),
         ),
     }
+}
+
+/// An answer for whoever can act on `message`.
+fn error(status: StatusCode, message: &str) -> Reply {
+    json(status, &serde_json::json!({ "error": message }))
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Reply {

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
 
-use super::{Reply, json};
+use super::{Reply, error};
 use crate::config::hosts::normal;
 
 /// Required of every call that changes something; its value does not matter, documented as `1`.
@@ -34,11 +34,10 @@ impl ChangeIntent {
 
     /// Refuses a change without it.
     pub(super) fn missing() -> Reply {
-        refusal(
+        error(
             StatusCode::FORBIDDEN,
             "a change needs the header `x-outrigger-admin: 1`, which no form of a web page can send",
         )
-        .reply()
     }
 }
 
@@ -50,7 +49,8 @@ impl Origins {
     /// Refuses what a browser sends for a page of another site, and what is addressed to a name
     /// that this is not.
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Reply> {
-        self.judge(request).err().map(Refused::reply)
+        let refused = self.judge(request).err();
+        refused.map(|refused| error(refused.status, &refused.message))
     }
 
     fn judge<B>(&self, request: &Request<B>) -> Result<(), Refused> {
@@ -179,12 +179,6 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refuse
 struct Refused {
     status: StatusCode,
     message: String,
-}
-
-impl Refused {
-    fn reply(self) -> Reply {
-        json(self.status, &serde_json::json!({ "error": self.message }))
-    }
 }
 
 fn refusal(status: StatusCode, message: &str) -> Refused {

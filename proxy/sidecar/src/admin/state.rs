@@ -6,7 +6,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{ChangeIntent, Facts, Reply, json};
+use super::{ChangeIntent, Facts, Reply, error, json};
 use crate::{
     config::values::unescaped,
     state::{Stores, Unavailable},
@@ -80,8 +80,4 @@ async fn change(
         "buckets" => stores.reset(name).await,
         _ => stores.replies().evict_id(name).await,
     }
-}
-
-fn error(status: StatusCode, message: &str) -> Reply {
-    json(status, &serde_json::json!({ "error": message }))
 }

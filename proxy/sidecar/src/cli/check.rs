@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Stop, environment, say};
+use super::{Stop, environment, loader, say};
 use crate::{
     config::{Config, Use, file},
-    reload::{self, Scan, admit::admitted, assemble::Assembler, rehearsal},
+    reload::{self, Scan, admit::admitted, assemble::Assembler},
     signing::Seen,
-    tool,
 };
-use sandbox::{Compiler, Host, Loader, Options, Version};
+use sandbox::{Host, Version};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -82,29 +81,15 @@ fn load(file: &Path, config: &Config) -> Result<(), Stop> {
     let scan = Scan::take(&reload::paths(file, config), &Scan::default())?;
     let mut config = config.clone();
     config.policies.trust.rollback_guard = false;
-    let loader = loader(&config)?;
+    // Compiled code is kept where `run` would keep it, or nowhere where that directory is not this
+    // user's.
+    let loader = loader(&config, Some(config.policies.cache.clone()), Host::none())
+        .or_else(|_| loader(&config, None, Host::none()))?;
     Assembler::new(loader)
         .remembering(Seen::open(&config.policies.cache))
         .assemble(config, &scan.policies)
         .map(drop)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))
-}
-
-/// A loader that keeps compiled code where `run` would, or nowhere where that directory is not this
-/// user's.
-fn loader(config: &Config) -> Result<Loader, Stop> {
-    let open = |cache| {
-        let compiler = Compiler::Child(tool::path());
-        let options = Options {
-            memory: config.policies.memory,
-            ..Options::default()
-        };
-        Loader::new(options, cache, compiler, Host::none())
-    };
-    open(Some(config.policies.cache.clone()))
-        .or_else(|_| open(None))
-        .map(|loader| loader.lending_apart(rehearsal::host))
-        .map_err(|why| Stop::Machine(why.to_string()))
 }
 
 fn count(n: usize, one: &str, many: &str) -> String {

@@ -5,11 +5,19 @@
 //! error (or one per problem of a file) and an exit code, never a backtrace: 2 where a person must
 //! change what they wrote, 1 where the machine is in the way.
 
-use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
-use crate::{ca::CaError, config::Problems, telemetry::log, tool};
+use sandbox::{Compiler, Host, Loader, Options};
+
+use crate::{
+    ca::CaError,
+    config::{Config, Problems},
+    reload::rehearsal,
+    telemetry::log,
+    tool,
+};
 
 mod check;
 mod facts;
@@ -122,6 +130,18 @@ pub fn say(text: &str) -> Result<(), Stop> {
 /// as absent.
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Makes the loader of the chain's policies, which keeps compiled code in `cache` and lends policies
+/// what is in `host`.
+fn loader(config: &Config, cache: Option<PathBuf>, host: Host) -> Result<Loader, Stop> {
+    let options = Options {
+        memory: config.policies.memory,
+        ..Options::default()
+    };
+    Loader::new(options, cache, Compiler::Child(tool::path()), host)
+        .map(|loader| loader.lending_apart(rehearsal::host))
+        .map_err(|why| Stop::Machine(why.to_string()))
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ const LARGEST_CASES: u64 = 8 << 20;
 /// First bytes of core modules and of components.
 const MAGIC: &[u8] = b"\0asm";
 
+const CHANGED: &str = "changed while it was being read; it will be looked at again";
+
 /// One `NAME.wasm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PolicyFile {
@@ -70,9 +72,7 @@ impl PolicyFile {
         let bytes = fs::read(&self.path)?;
         match &self.content {
             Ok(hash) if *hash == digest(&bytes) => Ok(bytes),
-            Ok(_) => Err(io::Error::other(
-                "changed while it was being read; it will be looked at again",
-            )),
+            Ok(_) => Err(io::Error::other(CHANGED)),
             Err(why) => Err(io::Error::other(why.clone())),
         }
     }
@@ -88,9 +88,7 @@ impl PolicyFile {
         };
         let text = fs::read_to_string(cases_path(&self.path))?;
         if *hash != digest(text.as_bytes()) {
-            return Err(io::Error::other(
-                "changed while it was being read; it will be looked at again",
-            ));
+            return Err(io::Error::other(CHANGED));
         }
         Ok(Some(text))
     }
@@ -257,39 +255,31 @@ fn read_signature(path: &Path, metadata: &Metadata) -> Beside {
     }
 }
 
+/// Hashes a file of cases.
 fn hashed(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
-    if !metadata.is_file() {
-        return Err("is not a regular file".into());
-    }
-    if metadata.len() > LARGEST_CASES {
-        return Err(format!(
-            "is larger than the {} MiB that cases may be",
-            LARGEST_CASES >> 20
-        ));
-    }
-    match fs::read(path) {
-        Ok(bytes) => Ok(digest(&bytes)),
-        Err(error) => Err(unreadable(&error)),
-    }
+    Ok(digest(&whole(path, metadata, LARGEST_CASES, "cases")?))
 }
 
-fn unreadable(error: &io::Error) -> String {
-    format!("can't be read: {}", io_words(error))
-}
-
+/// Hashes a module.
 fn content(path: &Path, metadata: &Metadata) -> Result<Hash, String> {
-    if !metadata.is_file() {
-        return Err("is not a regular file".into());
-    }
-    if metadata.len() > LARGEST {
-        return Err(format!(
-            "is larger than the {} MiB that a policy may be",
-            LARGEST >> 20
-        ));
-    }
-    let bytes = fs::read(path).map_err(|error| unreadable(&error))?;
+    let bytes = whole(path, metadata, LARGEST, "a policy")?;
     if !bytes.starts_with(MAGIC) {
         return Err("is not WebAssembly; build it with `outrigger policy build`".into());
     }
     Ok(digest(&bytes))
+}
+
+fn whole(path: &Path, metadata: &Metadata, most: u64, what: &str) -> Result<Vec<u8>, String> {
+    if !metadata.is_file() {
+        return Err("is not a regular file".into());
+    }
+    if metadata.len() > most {
+        let most = most >> 20;
+        return Err(format!("is larger than the {most} MiB that {what} may be"));
+    }
+    fs::read(path).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("can't be read: {}", io_words(error))
 }

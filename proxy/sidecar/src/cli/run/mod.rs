@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{Stop, environment, facts::Running};
+use super::{Stop, environment, facts::Running, loader};
 use crate::{
     admin,
     ca::Authority,
@@ -28,17 +28,16 @@ use crate::{
     harden,
     intercept::{self, Front, Listeners, tunnels},
     overload,
-    reload::{self, Reloader, Scan, assemble::Assembler, rehearsal},
+    reload::{self, Reloader, Scan, assemble::Assembler},
     signing::Seen,
     state::{Clock, Stores, flights::Flights},
     telemetry::{
         log,
         metrics::{self, PolicyMeters, inflight},
     },
-    tool,
     upstream::{Pool, side},
 };
-use sandbox::{Compiler, Host, Loader, Options};
+use sandbox::Host;
 
 mod certify;
 mod greeting;
@@ -103,8 +102,8 @@ fn start(
         fetch: Arc::new(side::Client::new()),
         ..Host::none()
     });
-    let mut assembler =
-        Assembler::new(loader(&config, host)?).remembering(Seen::open(&config.policies.cache));
+    let mut assembler = Assembler::new(loader(&config, Some(config.policies.cache.clone()), host)?)
+        .remembering(Seen::open(&config.policies.cache));
     let assembled = assembler
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
@@ -181,18 +180,6 @@ fn overload(
             }
         },
     )
-}
-
-fn loader(config: &Config, host: Host) -> Result<Loader, Stop> {
-    let compiler = Compiler::Child(tool::path());
-    let options = Options {
-        memory: config.policies.memory,
-        ..Options::default()
-    };
-    let cache = Some(config.policies.cache.clone());
-    let loader = Loader::new(options, cache, compiler, host);
-    let loader = loader.map_err(|why| Stop::Machine(why.to_string()))?;
-    Ok(loader.lending_apart(rehearsal::host))
 }
 
 fn worker(

@@ -95,32 +95,40 @@ impl Check<'_> {
                     "`{text}` is not a number of tokens; write one like `200000`"
                 )),
             });
-            let rates = PriceRates {
-                input: self
-                    .dollars(&at.key("input"), Some(&above.input))
-                    .unwrap_or(0),
-                cached: self.dollars(&at.key("cached"), above.cached.as_ref()),
-                written: self.dollars(&at.key("written"), above.written.as_ref()),
-                output: self
-                    .dollars(&at.key("output"), Some(&above.output))
-                    .unwrap_or(0),
-            };
+            let rates = self.rates(
+                &at,
+                [&above.input, &above.output],
+                [&above.cached, &above.written],
+            );
             (tokens, rates)
         });
         let request = self.dollars(&at.key("request"), written.request.as_ref());
         PriceLine {
-            base: PriceRates {
-                input: self
-                    .dollars(&at.key("input"), Some(&written.input))
-                    .unwrap_or(0),
-                cached: self.dollars(&at.key("cached"), written.cached.as_ref()),
-                written: self.dollars(&at.key("written"), written.written.as_ref()),
-                output: self
-                    .dollars(&at.key("output"), Some(&written.output))
-                    .unwrap_or(0),
-            },
+            base: self.rates(
+                at,
+                [&written.input, &written.output],
+                [&written.cached, &written.written],
+            ),
             above,
             request: u64::from(request.unwrap_or(0)) * 1000,
+        }
+    }
+
+    fn rates(
+        &mut self,
+        at: &Path,
+        [input, output]: [&Dollars; 2],
+        [cached, written]: [&Option<Dollars>; 2],
+    ) -> PriceRates {
+        let input = self.dollars(&at.key("input"), Some(input));
+        let cached = self.dollars(&at.key("cached"), cached.as_ref());
+        let written = self.dollars(&at.key("written"), written.as_ref());
+        let output = self.dollars(&at.key("output"), Some(output));
+        PriceRates {
+            input: input.unwrap_or(0),
+            cached,
+            written,
+            output: output.unwrap_or(0),
         }
     }
 
