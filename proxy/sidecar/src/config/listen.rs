@@ -133,20 +133,11 @@ mod tests {
                 "{granted} for {host} at {address}"
             );
         }
-        for wrong in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0.0/+8",
-            "010.0.0.0/8",
-            "::/129",
-            "a b",
-            "http://a",
-            "a:",
-            "a:0",
-            "a:99999",
-            "*.x",
-            "10.0.0.0/",
-        ] {
+        for wrong in
+            "10.0.0.0/33 10.0.0.0/+8 010.0.0.0/8 ::/129 http://a a: a:0 a:99999 *.x 10.0.0.0/"
+                .split(' ')
+                .chain(["", "a b"])
+        {
             assert!(reach(wrong).is_err(), "{wrong}");
         }
     }

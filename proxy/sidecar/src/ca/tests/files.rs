@@ -73,7 +73,7 @@ fn a_restart_changes_no_byte_and_the_same_client_goes_on() {
     let ca = pod.open(&[OPENAI], day(30));
     assert_eq!(files(), before);
     assert_eq!(ca.fingerprint(), fingerprint);
-    accepts(&roots, &ca.leaf(OPENAI, day(30)).unwrap(), OPENAI, day(30)).unwrap();
+    serves(&roots, &ca, OPENAI, day(30)).unwrap();
 }
 
 #[test]
@@ -83,16 +83,8 @@ fn what_apps_read_is_written_again_where_it_is_missing_or_damaged_with_the_same_
     let (old, key) = (pod.roots(), fs::read(pod.key()).unwrap());
     for file in ["ca.pem", "bundle.pem", "bundle.p12"] {
         fs::remove_file(pod.settings.bundle.join(file)).unwrap();
-        assert_ne!(
-            ca.renew(&set(&[OPENAI]), day(1)).unwrap(),
-            Renewal::Unchanged,
-            "{file}"
-        );
-        assert_eq!(
-            ca.renew(&set(&[OPENAI]), day(1)).unwrap(),
-            Renewal::Unchanged,
-            "{file}"
-        );
+        assert_ne!(renewed(&ca, day(1)), Renewal::Unchanged, "{file}");
+        assert_eq!(renewed(&ca, day(1)), Renewal::Unchanged, "{file}");
     }
     for damaged in [
         "",
@@ -102,14 +94,8 @@ fn what_apps_read_is_written_again_where_it_is_missing_or_damaged_with_the_same_
         fs::write(pod.ca(), damaged).unwrap();
         let ca = pod.open(&[OPENAI], day(2));
         assert_eq!(fs::read(pod.key()).unwrap(), key);
-        accepts(&old, &ca.leaf(OPENAI, day(2)).unwrap(), OPENAI, day(2)).unwrap();
-        accepts(
-            &pod.roots(),
-            &ca.leaf(OPENAI, day(2)).unwrap(),
-            OPENAI,
-            day(2),
-        )
-        .unwrap();
+        serves(&old, &ca, OPENAI, day(2)).unwrap();
+        serves(&pod.roots(), &ca, OPENAI, day(2)).unwrap();
     }
 }
 
@@ -123,18 +109,12 @@ fn other_public_roots_are_taken_up_by_a_renewal() {
         bundle::pem_all(&webpki_root_certs::TLS_SERVER_ROOT_CERTS[..5]),
     )
     .unwrap();
-    assert_eq!(
-        ca.renew(&set(&[OPENAI]), day(0)).unwrap(),
-        Renewal::Rewritten
-    );
+    assert_eq!(renewed(&ca, day(0)), Renewal::Rewritten);
     assert_eq!(
         certificates(&pod.settings.bundle.join("bundle.pem")).len(),
         6
     );
-    assert_eq!(
-        ca.renew(&set(&[OPENAI]), day(0)).unwrap(),
-        Renewal::Unchanged
-    );
+    assert_eq!(renewed(&ca, day(0)), Renewal::Unchanged);
     fs::write(roots, "nothing").unwrap();
     let said = ca.renew(&set(&[OPENAI]), day(0)).unwrap_err().to_string();
     assert!(
@@ -155,13 +135,7 @@ fn an_empty_file_counts_as_no_key_yet() {
     fs::write(pod.key(), "").unwrap();
     fs::write(pod.ca(), "").unwrap();
     let ca = pod.open(&[OPENAI], day(0));
-    accepts(
-        &pod.roots(),
-        &ca.leaf(OPENAI, day(0)).unwrap(),
-        OPENAI,
-        day(0),
-    )
-    .unwrap();
+    serves(&pod.roots(), &ca, OPENAI, day(0)).unwrap();
     assert_eq!(mode(&pod.key()), 0o600);
 }
 
@@ -284,13 +258,7 @@ fn many_that_open_at_once_make_one_key_and_one_certificate() {
     let prints: BTreeSet<String> = opened.iter().map(|ca| ca.fingerprint()).collect();
     assert_eq!(prints.len(), 1);
     for ca in &opened {
-        accepts(
-            &pod.roots(),
-            &ca.leaf(OPENAI, day(0)).unwrap(),
-            OPENAI,
-            day(0),
-        )
-        .unwrap();
+        serves(&pod.roots(), ca, OPENAI, day(0)).unwrap();
     }
 }
 
@@ -321,23 +289,11 @@ fn two_that_open_for_other_hosts_share_the_key() {
     let pod = Pod::new();
     let (one, other) = (pod.open(&[OPENAI], day(0)), pod.open(&[ANTHROPIC], day(0)));
     let roots = pod.roots();
-    accepts(
-        &roots,
-        &other.leaf(ANTHROPIC, day(0)).unwrap(),
-        ANTHROPIC,
-        day(0),
-    )
-    .unwrap();
-    assert!(accepts(&roots, &one.leaf(OPENAI, day(0)).unwrap(), OPENAI, day(0)).is_err());
+    serves(&roots, &other, ANTHROPIC, day(0)).unwrap();
+    assert!(serves(&roots, &one, OPENAI, day(0)).is_err());
     // The first takes its hosts up again with its next renewal, whoever was in between.
     one.renew(&set(&[OPENAI, ANTHROPIC]), day(0)).unwrap();
-    accepts(
-        &pod.roots(),
-        &one.leaf(OPENAI, day(0)).unwrap(),
-        OPENAI,
-        day(0),
-    )
-    .unwrap();
+    serves(&pod.roots(), &one, OPENAI, day(0)).unwrap();
 }
 
 #[test]

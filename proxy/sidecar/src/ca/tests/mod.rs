@@ -113,6 +113,21 @@ fn accepts(
         .map_err(|error| error.to_string())
 }
 
+/// The same of the leaf that the CA has for this host on that day.
+fn serves(
+    roots: &[CertificateDer<'_>],
+    ca: &Authority,
+    name: &str,
+    now: SystemTime,
+) -> Result<(), String> {
+    accepts(roots, &ca.leaf(name, now).unwrap(), name, now)
+}
+
+/// Renews a CA for one host.
+fn renewed(ca: &Authority, now: SystemTime) -> Renewal {
+    ca.renew(&set(&[OPENAI]), now).unwrap()
+}
+
 /// Signs as a thief of the key could: any names, today.
 fn forged(ca: &Authority, names: &[&str], now: SystemTime) -> CertifiedKey {
     let names = names

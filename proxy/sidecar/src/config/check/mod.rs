@@ -111,6 +111,9 @@ impl Check<'_> {
 
     fn limits(&mut self, written: file::Limits) -> Limits {
         let at = Path::default().key("limits");
+        let span = |check: &mut Self, key: &str, written: &Option<Span>, seconds| {
+            check.span(&at.key(key), written.as_ref(), Duration::from_secs(seconds))
+        };
         Limits {
             request_body: self.bytes(
                 &at.key("request_body"),
@@ -120,27 +123,11 @@ impl Check<'_> {
             reply_body: self.bytes(&at.key("reply_body"), written.reply_body.as_ref(), 32 << 20),
             event: self.bytes(&at.key("event"), written.event.as_ref(), 16 << 20),
             headers: self.bytes(&at.key("headers"), written.headers.as_ref(), 64 << 10),
-            header_timeout: self.span(
-                &at.key("header_timeout"),
-                written.header_timeout.as_ref(),
-                Duration::from_secs(10),
-            ),
-            body_timeout: self.span(
-                &at.key("body_timeout"),
-                written.body_timeout.as_ref(),
-                Duration::from_secs(30),
-            ),
+            header_timeout: span(self, "header_timeout", &written.header_timeout, 10),
+            body_timeout: span(self, "body_timeout", &written.body_timeout, 30),
             body_rate: self.bytes(&at.key("body_rate"), written.body_rate.as_ref(), 1 << 10),
-            write_timeout: self.span(
-                &at.key("write_timeout"),
-                written.write_timeout.as_ref(),
-                Duration::from_secs(60),
-            ),
-            idle_timeout: self.span(
-                &at.key("idle_timeout"),
-                written.idle_timeout.as_ref(),
-                Duration::from_secs(600),
-            ),
+            write_timeout: span(self, "write_timeout", &written.write_timeout, 60),
+            idle_timeout: span(self, "idle_timeout", &written.idle_timeout, 600),
         }
     }
 

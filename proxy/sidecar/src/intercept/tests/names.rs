@@ -149,119 +149,39 @@ fn what_becomes_of_a_connection() {
     let hosts = hosts();
     let name = |host: &str| Opening::Name(host.into());
     use Action::{Refuse, Terminate, Tunnel};
+    use RefuseReason as R;
+    use TunnelReason as T;
     const LLM: &str = "api.openai.com";
-    for (dialled, port, opening, tunnelled, refused) in [
+    let terminate = (Terminate, Terminate);
+    let refuse = |why| (Refuse(why), Refuse(why));
+    let tunnel = |why| (Tunnel(why), Refuse(R::Others));
+    for (dialled, port, opening, (tunnelled, refused)) in [
         // Redirected: the hello's name alone counts.
-        (None, 443, name(LLM), Terminate, Terminate),
-        (None, 8443, name("llm.example"), Terminate, Terminate),
-        (
-            None,
-            8443,
-            name(LLM),
-            Tunnel(TunnelReason::OtherHost),
-            Refuse(RefuseReason::Others),
-        ),
-        (
-            None,
-            443,
-            name("llm.example"),
-            Tunnel(TunnelReason::OtherHost),
-            Refuse(RefuseReason::Others),
-        ),
-        (
-            None,
-            443,
-            name("cloudflare-ech.com"),
-            Tunnel(TunnelReason::OtherHost),
-            Refuse(RefuseReason::Others),
-        ),
-        (
-            None,
-            443,
-            Opening::NoName,
-            Tunnel(TunnelReason::NoName),
-            Refuse(RefuseReason::Others),
-        ),
-        (
-            None,
-            443,
-            Opening::NotTls,
-            Tunnel(TunnelReason::NotTls),
-            Refuse(RefuseReason::Others),
-        ),
-        (
-            None,
-            443,
-            Opening::Malformed,
-            Refuse(RefuseReason::Malformed),
-            Refuse(RefuseReason::Malformed),
-        ),
+        (None, 443, name(LLM), terminate),
+        (None, 8443, name("llm.example"), terminate),
+        (None, 8443, name(LLM), tunnel(T::OtherHost)),
+        (None, 443, name("llm.example"), tunnel(T::OtherHost)),
+        (None, 443, name("cloudflare-ech.com"), tunnel(T::OtherHost)),
+        (None, 443, Opening::NoName, tunnel(T::NoName)),
+        (None, 443, Opening::NotTls, tunnel(T::NotTls)),
+        (None, 443, Opening::Malformed, refuse(R::Malformed)),
         // By CONNECT to a claimed host: that host's TLS, or nothing.
-        (Some(LLM), 443, name(LLM), Terminate, Terminate),
-        (
-            Some(LLM),
-            443,
-            name("a.example"),
-            Refuse(RefuseReason::Mismatch),
-            Refuse(RefuseReason::Mismatch),
-        ),
-        (
-            Some(LLM),
-            443,
-            Opening::NoName,
-            Refuse(RefuseReason::NoName),
-            Refuse(RefuseReason::NoName),
-        ),
-        (
-            Some(LLM),
-            443,
-            Opening::NotTls,
-            Refuse(RefuseReason::NotTls),
-            Refuse(RefuseReason::NotTls),
-        ),
-        (
-            Some(LLM),
-            443,
-            Opening::Malformed,
-            Refuse(RefuseReason::Malformed),
-            Refuse(RefuseReason::Malformed),
-        ),
+        (Some(LLM), 443, name(LLM), terminate),
+        (Some(LLM), 443, name("a.example"), refuse(R::Mismatch)),
+        (Some(LLM), 443, Opening::NoName, refuse(R::NoName)),
+        (Some(LLM), 443, Opening::NotTls, refuse(R::NotTls)),
+        (Some(LLM), 443, Opening::Malformed, refuse(R::Malformed)),
         // By CONNECT to another: whatever it is, but no claimed host's.
-        (
-            Some("a.example"),
-            443,
-            name(LLM),
-            Refuse(RefuseReason::Mismatch),
-            Refuse(RefuseReason::Mismatch),
-        ),
-        (
-            Some("203.0.113.10"),
-            443,
-            name(LLM),
-            Refuse(RefuseReason::Mismatch),
-            Refuse(RefuseReason::Mismatch),
-        ),
+        (Some("a.example"), 443, name(LLM), refuse(R::Mismatch)),
+        (Some("203.0.113.10"), 443, name(LLM), refuse(R::Mismatch)),
         (
             Some("a.example"),
             443,
             name("b.example"),
-            Tunnel(TunnelReason::OtherHost),
-            Refuse(RefuseReason::Others),
+            tunnel(T::OtherHost),
         ),
-        (
-            Some("a.example"),
-            443,
-            Opening::NoName,
-            Tunnel(TunnelReason::NoName),
-            Refuse(RefuseReason::Others),
-        ),
-        (
-            Some("a.example"),
-            22,
-            Opening::NotTls,
-            Tunnel(TunnelReason::NotTls),
-            Refuse(RefuseReason::Others),
-        ),
+        (Some("a.example"), 443, Opening::NoName, tunnel(T::NoName)),
+        (Some("a.example"), 22, Opening::NotTls, tunnel(T::NotTls)),
     ] {
         let case = format!("{dialled:?} {port} {opening:?}");
         assert_eq!(
@@ -320,22 +240,13 @@ fn names_agree_in_every_spelling_of_one_host_and_in_no_other() {
             "{written}"
         );
     }
-    for written in [
-        "",
-        ":443",
-        "api.openai.com:",
-        "api.openai.com:80",
-        "api.openai.com:+443",
-        "api.openai.com..",
-        "openai.com",
-        "x.api.openai.com",
-        "u@api.openai.com",
-        "203.0.113.10",
-        "[2001:db8::10]",
-        "[2001:db8::10]:443",
-        "api.openai.com:443:443",
-        "api.openai.com, x",
-    ] {
+    for written in
+        ":443 api.openai.com: api.openai.com:80 api.openai.com:+443 api.openai.com.. openai.com \
+        x.api.openai.com u@api.openai.com 203.0.113.10 [2001:db8::10] [2001:db8::10]:443 \
+        api.openai.com:443:443"
+            .split(' ')
+            .chain(["", "api.openai.com, x"])
+    {
         assert!(!names_host(None, Some(written), 443), "{written}");
     }
     assert!(!names_host(None, None, 443));
