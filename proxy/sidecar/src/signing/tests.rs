@@ -34,13 +34,13 @@ fn judge(
     trust: &Trust,
     name: &str,
     module: &[u8],
-    signature: &[u8],
+    signature: impl AsRef<[u8]>,
 ) -> Result<Option<Verified>, Refused> {
     trust.judge(&Subject {
         name,
         sha256: &digest(module),
         cases: None,
-        signature: &Beside::File(signature.into()),
+        signature: &Beside::File(signature.as_ref().into()),
         pin: None,
     })
 }
@@ -49,19 +49,11 @@ fn judge(
 fn what_was_signed_verifies_and_tells_version_and_key() {
     let key = key();
     let signature = statement("probe", "1.2.0").sign(&key).to_string();
-    let verified = judge(&trust(&[&key]), "probe", MODULE, signature.as_bytes()).unwrap();
+    let verified = judge(&trust(&[&key]), "probe", MODULE, &signature).unwrap();
     let (version, id) = (Version::new(1, 2, 0), key.public().id());
     assert_eq!(verified, Some(Verified { version, key: id }));
     // Tools that carry text may drop the last line's end, and nothing else.
-    assert!(
-        judge(
-            &trust(&[&key]),
-            "probe",
-            MODULE,
-            signature.trim_end().as_bytes()
-        )
-        .is_ok()
-    );
+    assert!(judge(&trust(&[&key]), "probe", MODULE, signature.trim_end()).is_ok());
     for other in [
         signature.replace('\n', "\r\n"),
         format!("{signature}\n"),
@@ -70,7 +62,7 @@ fn what_was_signed_verifies_and_tells_version_and_key() {
         signature.to_uppercase(),
     ] {
         assert!(
-            judge(&trust(&[&key]), "probe", MODULE, other.as_bytes()).is_err(),
+            judge(&trust(&[&key]), "probe", MODULE, &other).is_err(),
             "{other}"
         );
     }
@@ -126,12 +118,7 @@ fn a_signature_cut_anywhere_empty_or_huge_is_none() {
     let signature = statement("probe", "1.2.0").sign(&key).to_string();
     for end in 0..signature.len() - 1 {
         assert!(matches!(
-            judge(
-                &trust(&[&key]),
-                "probe",
-                MODULE,
-                &signature.as_bytes()[..end]
-            ),
+            judge(&trust(&[&key]), "probe", MODULE, &signature[..end]),
             Err(Refused::Malformed { .. })
         ));
     }
@@ -146,7 +133,7 @@ fn another_key_and_a_key_that_only_claims_an_id_are_distinguished() {
     let (ours, theirs) = (key(), key());
     let signature = statement("probe", "1.2.0").sign(&theirs).to_string();
     let Err(Refused::Unknown { key, signers, .. }) =
-        judge(&trust(&[&ours]), "probe", MODULE, signature.as_bytes())
+        judge(&trust(&[&ours]), "probe", MODULE, &signature)
     else {
         panic!("a stranger's signature");
     };
@@ -156,32 +143,24 @@ fn another_key_and_a_key_that_only_claims_an_id_are_distinguished() {
     );
     let posing = signature.replace(&theirs.public().id(), &ours.public().id());
     assert!(matches!(
-        judge(&trust(&[&ours]), "probe", MODULE, posing.as_bytes()),
+        judge(&trust(&[&ours]), "probe", MODULE, &posing),
         Err(Refused::Forged { .. })
     ));
-    assert!(
-        judge(
-            &trust(&[&ours, &theirs]),
-            "probe",
-            MODULE,
-            signature.as_bytes()
-        )
-        .is_ok()
-    );
+    assert!(judge(&trust(&[&ours, &theirs]), "probe", MODULE, &signature).is_ok());
 }
 
 #[test]
 fn a_signature_of_another_policy_or_of_another_version_of_it_does_not_fit() {
     let key = key();
     let other = statement("other", "1.2.0").sign(&key).to_string();
-    assert!(judge(&trust(&[&key]), "probe", MODULE, other.as_bytes()).is_err());
+    assert!(judge(&trust(&[&key]), "probe", MODULE, &other).is_err());
     // The signed version counts: once it is rewritten, the signature is invalid.
     let newer = statement("probe", "1.2.0")
         .sign(&key)
         .to_string()
         .replace("1.2.0", "9.0.0");
     assert!(matches!(
-        judge(&trust(&[&key]), "probe", MODULE, newer.as_bytes()),
+        judge(&trust(&[&key]), "probe", MODULE, &newer),
         Err(Refused::Forged { .. })
     ));
 }

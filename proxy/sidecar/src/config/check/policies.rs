@@ -6,10 +6,13 @@ use dialect::describe::Exempt;
 use policy::{Effect, OnUnseen, PolicyLimits};
 
 use super::{Check, Env};
-use crate::config::{
-    Policies, Use,
-    file::{self, DEFAULT, Grant, Text, WrittenUnseen, grants_there_are},
-    problems::{Path, io_words},
+use crate::{
+    config::{
+        Policies, Use,
+        file::{self, DEFAULT, Grant, Text, WrittenUnseen, grants_there_are},
+        problems::{Path, io_words},
+    },
+    signing::is_name,
 };
 use sandbox::{
     Grants,
@@ -282,8 +285,7 @@ fn policy_name(text: &str) -> Result<String, String> {
             "`{text}` is the file's name; write it without `.wasm`"
         ));
     }
-    let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if text.is_empty() || text.len() > 64 || text.starts_with('.') || !text.bytes().all(good) {
+    if !is_name(text) {
         return Err(format!(
             "`{text}` is no policy's name; write up to 64 letters, digits, `-`, `_` or `.`, as in `NAME.wasm`"
         ));
