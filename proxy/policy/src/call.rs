@@ -50,7 +50,7 @@ pub struct Call {
     /// The connection that it came on.
     pub connection: Option<ConnectionId>,
     /// The model that the app wrote, where `home` is set: policies may have changed it.
-    pub asked: Option<Box<str>>,
+    pub requested_model: Option<Box<str>>,
     headers: HeaderMap,
     tags: Tags,
     undo: Vec<Undo>,
@@ -103,7 +103,7 @@ impl Call {
             claims: Claims::default(),
             home: None,
             connection: None,
-            asked: None,
+            requested_model: None,
             tags: Tags::default(),
             undo: Vec::new(),
             estimates: None,
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_told_apart_by_credential_then_by_connection() {
+    fn callers_are_distinguished_by_credential_then_by_connection() {
         let with = |header: Option<&'static str>, path: &str, connection| {
             let mut call = call();
             if let Some(value) = header {

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_come_back_is_held_until_it_does() {
+    fn what_does_not_come_back_is_withheld_until_it_does() {
         let (mut hold, start) = (Hold::default(), Instant::now());
         let noted = note(&mut hold, "Hello [[EM", "Hello ", start);
         assert_eq!(noted, ("Hello ".into(), None));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_unchanged_was_never_held() {
+    fn what_passes_unchanged_was_never_withheld() {
         let (mut hold, start) = (Hold::default(), Instant::now());
         let nothing = hold.note("text", None, start);
         assert_eq!((nothing.text, nothing.hold_time), (None, None));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn held_text_can_be_given_out_in_the_policys_stead() {
+    fn withheld_text_can_be_given_out_in_the_policys_stead() {
         let (mut hold, start) = (Hold::default(), Instant::now());
         note(&mut hold, "ab[[", "ab", start);
         note(&mut hold, "c", "", start);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_besides_what_was_sent_early_has_a_time_of_its_own() {
+    fn what_is_withheld_besides_what_was_sent_early_has_a_time_of_its_own() {
         let (mut hold, start) = (Hold::default(), Instant::now());
         let later = start + Duration::from_secs(20);
         note(&mut hold, "[", "", start);

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 /// Faults that open the breaker.
 const FAULTS: usize = 5;
@@ -57,7 +57,7 @@ impl Quarantine {
         if !self.troubled.load(Ordering::Relaxed) {
             return true;
         }
-        match &mut self.state().open {
+        match &mut self.state.lock().open {
             None => true,
             Some(open) if now < open.until => false,
             Some(open)
@@ -79,7 +79,7 @@ impl Quarantine {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
         }
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state
             .open
             .as_ref()
@@ -96,7 +96,7 @@ impl Quarantine {
     /// breaker.
     pub(crate) fn failed(&self, caller: u64, now: Instant) -> bool {
         self.troubled.store(true, Ordering::Relaxed);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(open) = &mut state.open {
             if open.probing.is_some() {
                 open.cooldown = (open.cooldown * 2).min(LONGEST_COOLDOWN);
@@ -129,18 +129,14 @@ impl Quarantine {
         if !self.troubled.load(Ordering::Relaxed) {
             return;
         }
-        if let Some(open) = &mut self.state().open {
+        if let Some(open) = &mut self.state.lock().open {
             open.probing = None;
         }
     }
 
     /// True unless the breaker is closed: calls are refused, or a probe is in progress.
     pub fn is_open(&self) -> bool {
-        self.troubled.load(Ordering::Relaxed) && self.state().open.is_some()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+        self.troubled.load(Ordering::Relaxed) && self.state.lock().open.is_some()
     }
 }
 
@@ -191,7 +187,7 @@ mod tests {
         for n in 0..1000 {
             assert!(!breaker.failed(7, start + Duration::from_millis(n)));
         }
-        assert!(breaker.state().faults.len() <= OF_ONE_CALLER);
+        assert!(breaker.state.lock().faults.len() <= OF_ONE_CALLER);
         let later = start + Duration::from_secs(1);
         assert!(!breaker.failed(8, later), "another's first is no proof yet");
         assert!(breaker.failed(8, later));

@@ -24,10 +24,7 @@ struct Tag {
 impl Tags {
     /// Returns the value of the tag of this name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all
-            .iter()
-            .find(|tag| *tag.name == *name)
-            .map(|tag| &*tag.value)
+        self.shared(name).map(|value| &**value)
     }
 
     /// Returns the same as a shared string, for callers that keep it.

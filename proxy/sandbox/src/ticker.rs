@@ -75,7 +75,7 @@ impl Ticker {
         self.shared.recent.store(true, Relaxed);
         // Only the call that ends the sleep pays for the system call.
         if self.shared.asleep.load(SeqCst) && self.shared.asleep.swap(false, SeqCst) {
-            self.wake();
+            self.thread.unpark();
         }
         Guard(self.shared.clone(), |shared| &shared.running)
     }
@@ -83,7 +83,7 @@ impl Ticker {
     /// Counts a call as past its first tick.
     pub(super) fn overrun(&self) -> Overrun {
         if self.shared.overrunning.fetch_add(1, SeqCst) == 0 {
-            self.wake();
+            self.thread.unpark();
         }
         Overrun {
             _counted: Guard(self.shared.clone(), |shared| &shared.overrunning),
@@ -91,16 +91,12 @@ impl Ticker {
             turn: Turn::default(),
         }
     }
-
-    fn wake(&self) {
-        self.thread.unpark();
-    }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
         self.shared.ended.store(true, SeqCst);
-        self.wake();
+        self.thread.unpark();
     }
 }
 

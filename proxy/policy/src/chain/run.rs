@@ -308,7 +308,7 @@ impl Run {
     }
 
     /// Reports to each policy's listener what the policy was shown; to be called once.
-    pub fn tell_coverage(&self) {
+    pub fn report_coverage(&self) {
         for active in &self.active {
             if active.coverage != Coverage::default() {
                 active
@@ -324,8 +324,8 @@ impl Run {
     /// changes nothing: the exchange has failed already.
     pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Result<String, Denial>> {
         for active in self.active.iter_mut().rev() {
-            let asked = active.verdict.is_some() && !active.out;
-            if !asked || !active.policy.program.manifest().hooks.failure {
+            let was_called = active.verdict.is_some() && !active.out;
+            if !was_called || !active.policy.program.manifest().hooks.failure {
                 continue;
             }
             let begun = (self.clock)();
@@ -369,12 +369,8 @@ impl Run {
 
     /// Returns the calls of `on-end` that are due, to be run at settlement.
     pub fn end(&mut self, outcome: &Arc<Outcome>) -> Option<Work<()>> {
-        let mut due: Vec<ActivePolicy> = Vec::new();
-        for active in std::mem::take(&mut self.active) {
-            if active.ends() {
-                due.push(active);
-            }
-        }
+        let active = std::mem::take(&mut self.active).into_iter();
+        let due: Vec<ActivePolicy> = active.filter(ActivePolicy::ends).collect();
         if due.is_empty() {
             return None;
         }

@@ -53,7 +53,7 @@ impl Generation {
         let home = call.home.as_ref().map(|by| route::Home {
             upstream: &by.upstream,
             own_host: by.own,
-            model: call.asked.as_deref(),
+            model: call.requested_model.as_deref(),
         });
         self.table.plan(&route::Request {
             dialect: call.dialect,

@@ -216,7 +216,7 @@ pub(super) fn call(mut parts: Parts, body: RequestBody, guard: &ExchangeGuard) -
         body,
     ));
     if home.is_some() {
-        call.asked = call.body.model().map(Into::into);
+        call.requested_model = call.body.model().map(Into::into);
     }
     call.home = home;
     call.connection = connection;

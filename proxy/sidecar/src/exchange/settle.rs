@@ -269,7 +269,7 @@ impl Drop for ExchangeGuard {
             })
             .collect();
         if let Some(run) = &self.run {
-            run.tell_coverage();
+            run.report_coverage();
         }
         if self.run.as_ref().is_some_and(Run::ends) {
             let outcome = Arc::new(self.outcome());

@@ -139,28 +139,24 @@ impl StoreClient {
 
     /// Sends a command and waits for the answer, within the configured time.
     pub(super) async fn query(&self, command: &Cmd) -> Result<Value, Fault> {
-        self.bounded(self.wait, self.plain(command)).await
+        self.bounded(self.plain(command)).await
     }
 
     /// Sends a command as [`StoreClient::query`] does, with a time-out for calls that no exchange
     /// waits for.
     pub(super) async fn query_patiently(&self, command: &Cmd) -> Result<Value, Fault> {
-        timeout(PATIENT, self.plain(command))
-            .await
-            .unwrap_or(Err(Fault::Slow))
+        patiently(self.plain(command)).await
     }
 
     /// Runs a script, whose code is sent along where the server does not have it yet.
     pub(super) async fn run(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
-        self.bounded(self.wait, self.script(script, call)).await
+        self.bounded(self.script(script, call)).await
     }
 
     /// Runs a script as [`StoreClient::run`] does, with a time-out for calls that no exchange waits
     /// for.
     pub(super) async fn run_patiently(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
-        timeout(PATIENT, self.script(script, call))
-            .await
-            .unwrap_or(Err(Fault::Slow))
+        patiently(self.script(script, call)).await
     }
 
     async fn script(&self, script: &Script, call: &Call) -> Result<Value, Fault> {
@@ -176,28 +172,25 @@ impl StoreClient {
     }
 
     async fn plain(&self, command: &Cmd) -> Result<Value, Fault> {
-        let mut connection = self.connection().ok_or(Fault::Away)?;
-        match connection.send(command).await {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                let fault = Fault::of(&error);
-                if fault == Fault::Gone {
-                    self.down();
-                }
-                Err(fault)
+        let mut connection = self.connection.lock().clone().ok_or(Fault::Away)?;
+        let sent = connection.send(command).await;
+        sent.map_err(|error| {
+            let fault = Fault::of(&error);
+            if fault == Fault::Gone {
+                self.down();
             }
-        }
+            fault
+        })
     }
 
     async fn bounded(
         &self,
-        wait: Duration,
         work: impl Future<Output = Result<Value, Fault>>,
     ) -> Result<Value, Fault> {
         if !self.is_up() {
             return Err(Fault::Away);
         }
-        match timeout(wait, work).await {
+        match timeout(self.wait, work).await {
             Ok(Err(Fault::Gone)) => Err(Fault::Gone),
             Ok(answer) => {
                 self.failures.store(0, Ordering::Relaxed);
@@ -212,10 +205,6 @@ impl StoreClient {
         }
     }
 
-    fn connection(&self) -> Option<Connection> {
-        self.connection.lock().clone()
-    }
-
     pub(super) fn set(&self, connection: Option<Connection>) {
         *self.connection.lock() = connection;
     }
@@ -224,6 +213,10 @@ impl StoreClient {
         self.set_up(false);
         self.trouble.notify_one();
     }
+}
+
+async fn patiently(work: impl Future<Output = Result<Value, Fault>>) -> Result<Value, Fault> {
+    timeout(PATIENT, work).await.unwrap_or(Err(Fault::Slow))
 }
 
 /// A script's keys and arguments.

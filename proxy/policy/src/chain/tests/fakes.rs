@@ -1,15 +1,15 @@
-//! Policies that do one thing each, and a listener that writes down what it hears.
+//! Policies that do one thing each, and a listener that writes down the events.
 
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 
 use super::*;
-use crate::{Decision, Instance, Rescued, Work};
+use crate::{Decision, Instance, RequestTurn, Rescued, Shown, Work};
 
 /// The behaviour of a policy in these tests.
 #[derive(Clone, Copy)]
 pub(super) enum Does {
-    /// Appends its name to the header `x-way` and to each text.
+    /// Appends its name to the header `x-signed` and to each text.
     Signs,
     /// Edits, then traps.
     TrapsAfterEdit,
@@ -56,18 +56,12 @@ struct FakeInstance {
 }
 
 impl Instance for FakeInstance {
-    fn on_request(
-        self: Box<Self>,
-        mut call: Box<Call>,
-    ) -> Work<(Box<Call>, Result<(Box<dyn Instance>, Decision), Fault>)> {
+    fn on_request(self: Box<Self>, mut call: Box<Call>) -> Work<RequestTurn> {
         Box::pin(async move {
-            let way = call
-                .headers()
-                .get("x-way")
-                .map_or("", |way| way.to_str().unwrap())
-                .to_owned();
-            let way = HeaderValue::try_from(format!("{way}{}", self.name)).unwrap();
-            call.set_header(HeaderName::from_static("x-way"), Some(way));
+            let before = call.headers().get("x-signed");
+            let before = before.map_or("", |value| value.to_str().unwrap());
+            let signed = HeaderValue::try_from(format!("{before}{}", self.name)).unwrap();
+            call.set_header(HeaderName::from_static("x-signed"), Some(signed));
             let turn: Result<(Box<dyn Instance>, Decision), Fault> = match self.does {
                 Does::TrapsAfterEdit => Err(Fault::Trapped("unreachable".into())),
                 Does::Refuses => Ok((self, Decision::Refuse(denial()))),
@@ -85,46 +79,36 @@ impl Instance for FakeInstance {
         mut self: Box<Self>,
         _: Arc<ReplyHead>,
         deltas: Vec<Delta>,
-    ) -> Work<Result<(Box<dyn Instance>, Result<Vec<Option<String>>, Denial>), Fault>> {
+    ) -> Work<Result<Shown, Fault>> {
         Box::pin(async move {
             let texts = |edit: &dyn Fn(&str) -> String| {
                 deltas.iter().map(|delta| Some(edit(&delta.text))).collect()
             };
-            match self.does {
-                Does::Signs => {
-                    let texts = texts(&|text| format!("{text}{}", self.name));
-                    Ok((self as Box<dyn Instance>, Ok(texts)))
-                }
-                Does::Swallows => {
-                    let texts = texts(&|_| String::new());
-                    Ok((self as Box<dyn Instance>, Ok(texts)))
-                }
-                Does::Refuses => Ok((self as Box<dyn Instance>, Err(denial()))),
+            let outcome = match self.does {
+                Does::Signs => Ok(texts(&|text| format!("{text}{}", self.name))),
+                Does::Swallows => Ok(texts(&|_| String::new())),
+                Does::Refuses => Err(denial()),
                 Does::Lags => {
-                    let mut texts = Vec::new();
-                    for delta in deltas {
-                        texts.push(Some(std::mem::replace(&mut self.last, delta.text)));
-                    }
-                    Ok((self as Box<dyn Instance>, Ok(texts)))
+                    let before = |delta: Delta| std::mem::replace(&mut self.last, delta.text);
+                    Ok(deltas.into_iter().map(before).map(Some).collect())
                 }
                 Does::TrapsAfterEdit | Does::Replies | Does::RunsOut | Does::Judges => {
-                    Err(Fault::CpuTime)
+                    return Err(Fault::CpuTime);
                 }
-            }
+            };
+            Ok((self as Box<dyn Instance>, outcome))
         })
     }
 
     fn on_failure(self: Box<Self>, failure: Arc<Failure>) -> Work<Result<Rescued, Fault>> {
         Box::pin(async move {
-            match self.does {
-                Does::Signs => {
-                    let text = format!("{} {}", self.name, failure.status);
-                    Ok((self as Box<dyn Instance>, Decision::Reply(text)))
-                }
-                Does::Refuses => Ok((self as Box<dyn Instance>, Decision::Refuse(denial()))),
-                Does::TrapsAfterEdit => Err(Fault::CpuTime),
-                _ => Ok((self as Box<dyn Instance>, Decision::Forward)),
-            }
+            let decision = match self.does {
+                Does::Signs => Decision::Reply(format!("{} {}", self.name, failure.status)),
+                Does::Refuses => Decision::Refuse(denial()),
+                Does::TrapsAfterEdit => return Err(Fault::CpuTime),
+                _ => Decision::Forward,
+            };
+            Ok((self as Box<dyn Instance>, decision))
         })
     }
 
@@ -142,10 +126,17 @@ pub(super) fn denial() -> Denial {
     }
 }
 
+/// The events of a chain, a line each; and what is shared by its policies and instances.
 #[derive(Default)]
-pub(super) struct Heard(pub(super) Mutex<Vec<String>>, pub(super) Arc<()>);
+pub(super) struct Events(pub(super) Mutex<Vec<String>>, pub(super) Arc<()>);
 
-impl Listener for Heard {
+impl Events {
+    fn write(&self, line: String) {
+        self.0.lock().push(line);
+    }
+}
+
+impl Listener for Events {
     fn called(
         &self,
         policy: &LoadedPolicy,
@@ -153,21 +144,15 @@ impl Listener for Heard {
         outcome: &'static str,
         _: Duration,
     ) {
-        self.0
-            .lock()
-            .push(format!("{} {hook} {outcome}", policy.name));
+        self.write(format!("{} {hook} {outcome}", policy.name));
     }
     fn faulted(&self, _: &LoadedPolicy, _: &'static str, _: &Fault) {}
     fn quarantined(&self, policy: &LoadedPolicy, open: bool) {
-        self.0
-            .lock()
-            .push(format!("{} quarantined {open}", policy.name));
+        self.write(format!("{} quarantined {open}", policy.name));
     }
     fn withheld(&self, _: &LoadedPolicy, _: Duration, _: usize) {}
     fn covered(&self, policy: &LoadedPolicy, coverage: &Coverage) {
         let (shown, missed) = (coverage.shown(), coverage.missed());
-        self.0
-            .lock()
-            .push(format!("{} covered {shown} {missed:?}", policy.name));
+        self.write(format!("{} covered {shown} {missed:?}", policy.name));
     }
 }

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, Method};
 
-use fakes::{Does, Fake, Heard};
+use fakes::{Does, Events, Fake};
 
 use super::*;
 use crate::{Call, ConnectionId, Failure, Hooks, Manifest, Outcome, ReplyHead};
 
-fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
-    let heard = Arc::new(Heard::default());
+fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Events>) {
+    let events = Arc::new(Events::default());
     let policy = |(name, does, on_error): &(&str, Does, Effect)| {
         Arc::new(LoadedPolicy {
             name: (*name).into(),
@@ -36,26 +36,22 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Heard>) {
                     config_schema: String::new(),
                 },
                 does: *does,
-                alive: Arc::clone(&heard.1),
+                alive: Arc::clone(&events.1),
             }),
             on_error: *on_error,
             on_unseen: Effect::Block.into(),
             limits: PolicyLimits {
-                cpu: Duration::from_millis(10),
-                cpu_per_kib: Duration::from_micros(100),
-                wall: Duration::from_millis(50),
-                memory: 1 << 24,
                 held_bytes: 8,
-                held_time: Duration::from_secs(10),
+                ..PolicyLimits::default()
             },
             quarantine: Quarantine::default(),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
-            listener: Arc::clone(&heard) as Arc<dyn Listener>,
+            listener: Arc::clone(&events) as Arc<dyn Listener>,
         })
     };
     let policies = policies.iter().map(policy).collect();
-    (Chain::new(policies), heard)
+    (Chain::new(policies), events)
 }
 
 fn call() -> Box<Call> {
@@ -94,6 +90,12 @@ fn run(chain: &Chain) -> Run {
     Run::new(chain, Instant::now)
 }
 
+/// Shows a text of the assistant.
+async fn show(run: &mut Run, text: &str) -> Result<Vec<Option<String>>, Stop> {
+    let deltas = vec![delta(Place::Assistant, text)];
+    run.on_reply(&head(), deltas).await
+}
+
 #[tokio::test]
 async fn requests_go_down_the_chain_and_replies_come_back_up_it() {
     let (chain, _) = chain(&[
@@ -102,26 +104,23 @@ async fn requests_go_down_the_chain_and_replies_come_back_up_it() {
     ]);
     let mut run = run(&chain);
     let call = run.on_request(call(), None).await.unwrap();
-    assert_eq!(call.headers()["x-way"], "ab");
-    let texts = run
-        .on_reply(&head(), vec![delta(Place::Assistant, "-")])
-        .await
-        .unwrap();
+    assert_eq!(call.headers()["x-signed"], "ab");
+    let texts = show(&mut run, "-").await.unwrap();
     assert_eq!(texts, [Some("-ba".to_owned())]);
 }
 
 #[tokio::test]
 async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one() {
-    let (chain, heard) = chain(&[
+    let (chain, events) = chain(&[
         ("a", Does::Judges, Effect::Block),
         ("b", Does::Signs, Effect::Block),
     ]);
     let programs = chain.policies().len();
-    let instances = || Arc::strong_count(&heard.1) - 1 - programs;
+    let instances = || Arc::strong_count(&events.1) - 1 - programs;
     let mut run = run(&chain);
     let call = run.on_request(call(), None).await.unwrap();
     assert_eq!(
-        (call.headers()["x-way"].to_str().unwrap(), instances()),
+        (call.headers()["x-signed"].to_str().unwrap(), instances()),
         ("ab", 1)
     );
     drop(run);
@@ -130,13 +129,13 @@ async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one(
 
 #[tokio::test]
 async fn places_that_nobody_subscribed_to_are_shown_to_nobody() {
-    let (chain, heard) = chain(&[("a", Does::Signs, Effect::Block)]);
+    let (chain, events) = chain(&[("a", Does::Signs, Effect::Block)]);
     let mut run = run(&chain);
     let texts = run
         .on_reply(&head(), vec![delta(Place::Reasoning, "-")])
         .await
         .unwrap();
-    assert!(texts.is_empty() && heard.0.lock().is_empty());
+    assert!(texts.is_empty() && events.0.lock().is_empty());
     let both = vec![delta(Place::Reasoning, "-"), delta(Place::Assistant, "-")];
     assert_eq!(
         run.on_reply(&head(), both).await.unwrap(),
@@ -146,28 +145,25 @@ async fn places_that_nobody_subscribed_to_are_shown_to_nobody() {
 
 #[tokio::test]
 async fn a_skipped_fault_leaves_no_trace_in_the_request() {
-    let (chain, heard) = chain(&[
+    let (chain, events) = chain(&[
         ("a", Does::TrapsAfterEdit, Effect::Skip),
         ("b", Does::Signs, Effect::Block),
     ]);
     let mut run = run(&chain);
     let call = run.on_request(call(), None).await.unwrap();
-    assert_eq!(call.headers()["x-way"], "b");
+    assert_eq!(call.headers()["x-signed"], "b");
     // … and the policy is not called for the reply either.
-    let texts = run
-        .on_reply(&head(), vec![delta(Place::Assistant, "-")])
-        .await
-        .unwrap();
+    let texts = show(&mut run, "-").await.unwrap();
     assert_eq!(texts, [Some("-b".to_owned())]);
     assert_eq!(
-        *heard.0.lock(),
+        *events.0.lock(),
         ["a request trap", "b request edited", "b reply edited"]
     );
 }
 
 #[tokio::test]
-async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
-    let (chain, heard) = chain(&[("a", Does::TrapsAfterEdit, Effect::Block)]);
+async fn a_blocked_fault_ends_the_exchange_and_five_open_the_breaker() {
+    let (chain, events) = chain(&[("a", Does::TrapsAfterEdit, Effect::Block)]);
     for n in 0..7 {
         let (mut run, mut call) = (run(&chain), call());
         call.connection = Some(ConnectionId(n % 2));
@@ -177,7 +173,7 @@ async fn a_blocked_fault_ends_the_exchange_and_five_close_the_door() {
         assert_eq!(&*policy.name, "a");
         assert_eq!(fault == Fault::Quarantined, n >= 5, "{n}: {fault}");
         assert_eq!(
-            heard.0.lock().contains(&"a quarantined true".to_owned()),
+            events.0.lock().contains(&"a quarantined true".to_owned()),
             n >= 4
         );
     }
@@ -205,31 +201,30 @@ async fn a_refusal_or_reply_stops_the_chain_where_it_is() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_read_is_asked_of_policies_that_read_nothing() {
-    let (chain, heard) = chain(&[("a", Does::Refuses, Effect::Block)]);
+async fn what_nobody_can_read_is_left_to_policies_that_read_nothing() {
+    let (chain, events) = chain(&[("a", Does::Refuses, Effect::Block)]);
     let mut run = run(&chain);
-    let asked = run.on_request(call(), Some(("path", 7))).await;
-    assert!(asked.is_ok());
-    run.tell_coverage();
-    let heard = heard.0.lock();
-    assert_eq!(*heard, [r#"a covered 0 [("path", 7)]"#]);
+    assert!(run.on_request(call(), Some(("path", 7))).await.is_ok());
+    run.report_coverage();
+    let events = events.0.lock();
+    assert_eq!(*events, [r#"a covered 0 [("path", 7)]"#]);
 }
 
 #[tokio::test]
-async fn what_one_text_is_too_much_for_closes_no_door() {
-    let (chain, heard) = chain(&[("a", Does::RunsOut, Effect::Block)]);
+async fn what_one_text_is_too_much_for_opens_no_breaker() {
+    let (chain, events) = chain(&[("a", Does::RunsOut, Effect::Block)]);
     for n in 0..20 {
         let (mut run, mut call) = (run(&chain), call());
         call.connection = Some(ConnectionId(n));
         let stop = run.on_request(call, None).await;
         assert!(matches!(stop, Err(Stop::Failed(_, Fault::CpuTime))), "{n}");
     }
-    let heard = heard.0.lock();
-    assert!(heard.iter().all(|line| line == "a request cpu_time"));
+    let events = events.0.lock();
+    assert!(events.iter().all(|line| line == "a request cpu_time"));
 }
 
 #[tokio::test]
-async fn a_failure_is_answered_by_the_last_policy_that_was_asked_and_will() {
+async fn a_failure_is_answered_by_the_last_policy_that_was_called_and_answers() {
     let failure = Arc::new(Failure {
         status: 502,
         code: "upstream_connect".into(),
@@ -239,7 +234,7 @@ async fn a_failure_is_answered_by_the_last_policy_that_was_asked_and_will() {
         ("second", Does::Swallows, Effect::Block),
     ]);
     let mut run = Run::new(&chain, Instant::now);
-    assert_eq!(run.on_failure(&failure).await, None, "nobody was asked");
+    assert_eq!(run.on_failure(&failure).await, None, "none was called");
     run.on_request(call(), None).await.unwrap();
     let answer = run.on_failure(&failure).await;
     assert_eq!(answer, Some(Ok("first 502".to_owned())));

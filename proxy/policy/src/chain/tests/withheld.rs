@@ -3,28 +3,20 @@
 use super::*;
 
 #[tokio::test]
-async fn held_text_is_given_out_in_order_where_the_policy_may_be_skipped() {
+async fn withheld_text_is_given_out_in_order_where_the_policy_may_be_skipped() {
     let (chain, _) = chain(&[("a", Does::Swallows, Effect::Skip)]);
     let mut run = run(&chain);
     let mut reads = Vec::new();
     for text in ["0123", "4567", "89ab", "cdef"] {
-        let edits = run
-            .on_reply(&head(), vec![delta(Place::Assistant, text)])
-            .await
-            .unwrap();
-        reads.push(
-            edits
-                .into_iter()
-                .next()
-                .flatten()
-                .unwrap_or_else(|| text.to_owned()),
-        );
+        let edits = show(&mut run, text).await.unwrap();
+        let edit = edits.into_iter().next().flatten();
+        reads.push(edit.unwrap_or_else(|| text.to_owned()));
     }
     assert_eq!(reads, ["", "", "0123456789ab", "cdef"]);
 }
 
 #[tokio::test]
-async fn held_text_of_a_channel_waits_for_that_channels_next_text() {
+async fn withheld_text_of_a_channel_waits_for_that_channels_next_text() {
     let (chain, _) = chain(&[("a", Does::Swallows, Effect::Skip)]);
     let mut run = run(&chain);
     let on = |channel, text: &str| Delta {
@@ -42,14 +34,11 @@ async fn held_text_of_a_channel_waits_for_that_channels_next_text() {
 }
 
 #[tokio::test]
-async fn held_text_over_its_bound_is_a_fault() {
+async fn withheld_text_over_its_bound_is_a_fault() {
     let (chain, _) = chain(&[("a", Does::Swallows, Effect::Block)]);
     let mut run = run(&chain);
-    let long = delta(Place::Assistant, "0123456789abcdefghijklmnop");
-    assert!(matches!(
-        run.on_reply(&head(), vec![long]).await,
-        Err(Stop::Failed(_, Fault::HeldTooMuch))
-    ));
+    let stop = show(&mut run, "0123456789abcdefghijklmnop").await;
+    assert!(matches!(stop, Err(Stop::Failed(_, Fault::HeldTooMuch))));
 }
 
 thread_local! {
@@ -57,18 +46,18 @@ thread_local! {
 }
 
 #[tokio::test]
-async fn text_held_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_waiting_for_more() {
+async fn text_withheld_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_waiting_for_more()
+ {
     for on_error in [Effect::Skip, Effect::Block] {
         AHEAD.set(Duration::ZERO);
-        let (chain, heard) = chain(&[
+        let (chain, events) = chain(&[
             ("above", Does::Signs, Effect::Block),
             ("holder", Does::Swallows, on_error),
         ]);
         let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
         assert_eq!(run.hold_until(), None);
         let head = head();
-        let text = vec![delta(Place::Assistant, "text")];
-        run.on_reply(&head, text).await.unwrap();
+        show(&mut run, "text").await.unwrap();
         assert!(run.hold_until().is_some());
         assert!(run.overdue(&head).await.unwrap().is_empty(), "not yet");
         AHEAD.set(Duration::from_secs(11));
@@ -77,25 +66,24 @@ async fn text_held_for_as_long_as_it_may_goes_up_the_rest_of_the_chain_without_w
         assert_eq!(run.hold_until(), None);
         let again = run.overdue(&head).await.unwrap();
         assert!(again.is_empty(), "each text is given out once");
-        let heard = heard.0.lock();
-        let released = heard
+        let events = events.0.lock();
+        let released = events
             .iter()
             .filter(|line| **line == "holder reply held_released");
-        assert_eq!(released.count(), 1, "{heard:?}");
+        assert_eq!(released.count(), 1, "{events:?}");
         assert_eq!(chain.policies()[1].faults.load(Ordering::Relaxed), 0);
     }
 }
 
 #[tokio::test]
-async fn a_policy_whose_held_text_went_out_is_asked_further_and_sends_it_no_second_time() {
+async fn a_policy_whose_withheld_text_went_out_is_called_on_and_sends_it_no_second_time() {
     AHEAD.set(Duration::ZERO);
     let (chain, _) = chain(&[("holder", Does::Lags, Effect::Block)]);
     let mut run = Run::new(&chain, || Instant::now() + AHEAD.get());
     let head = head();
     let mut sent = String::new();
     for text in ["one ", "two ", "three"] {
-        let edits = run.on_reply(&head, vec![delta(Place::Assistant, text)]);
-        sent += &edits.await.unwrap()[0].clone().unwrap();
+        sent += &show(&mut run, text).await.unwrap()[0].clone().unwrap();
         if text == "two " {
             AHEAD.set(Duration::from_secs(11));
             let late = run.overdue(&head).await.unwrap();

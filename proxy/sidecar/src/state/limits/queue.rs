@@ -43,9 +43,8 @@ impl Settlement {
         certain: bool,
     ) -> (Self, oneshot::Receiver<()>) {
         let (stored, receiver) = oneshot::channel();
-        let id = Arc::clone(id);
         let settlement = Self {
-            id,
+            id: Arc::clone(id),
             index,
             ask,
             truth,
@@ -167,6 +166,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::state::Window;
 
@@ -211,10 +212,7 @@ mod tests {
         assert_eq!(queue.len(), 3);
         let emptied = queue.emptied();
         tokio::pin!(emptied);
-        let unready = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(emptied.as_mut().poll(context).is_pending())
-        });
-        assert!(unready.await);
+        assert!(emptied.as_mut().now_or_never().is_none());
         queue.next();
         queue.back(Vec::new());
         emptied.await;

@@ -70,16 +70,13 @@ impl Calls {
     }
 
     pub(super) fn settle(&self, settlement: &Settlement) -> Call {
-        let Settlement {
-            id,
-            index,
-            ask,
-            truth,
-            certain,
-            ..
-        } = settlement;
-        let one = std::iter::once((*index, ask, *truth, *certain));
-        self.of("settle", id, one)
+        let one = (
+            settlement.index,
+            &settlement.ask,
+            settlement.truth,
+            settlement.certain,
+        );
+        self.of("settle", &settlement.id, std::iter::once(one))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::Uri;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::HttpConnection;
@@ -47,14 +47,10 @@ impl Origin {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, PooledConnections> {
-        self.kept.lock()
-    }
-
     /// Takes a pooled connection.
     pub(super) fn take(&self) -> Option<HttpConnection> {
         let now = Instant::now();
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         if let Some((shared, used)) = &mut kept.shared
             && !shared.is_closed()
         {
@@ -76,7 +72,7 @@ impl Origin {
             return;
         }
         let now = Instant::now();
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         match connection.share() {
             Some(_) if kept.shared.as_ref().is_some_and(|(it, _)| !it.is_closed()) => return,
             Some(shared) => kept.shared = Some((shared, now)),
@@ -90,13 +86,13 @@ impl Origin {
 
     /// True if no connection is pooled.
     pub(super) fn is_empty(&self) -> bool {
-        let kept = self.kept();
+        let kept = self.kept.lock();
         kept.idle.is_empty() && kept.shared.is_none()
     }
 
     /// Closes connections that have been idle for too long, and returns the time of the next check.
     fn expire(&self, now: Instant) -> Option<Instant> {
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         let lives = |(connection, since): &(HttpConnection, Instant)| {
             !connection.is_closed() && now < *since + IDLE
         };

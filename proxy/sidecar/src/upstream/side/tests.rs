@@ -163,7 +163,7 @@ fn reserved_headers_are_denied() {
     }
 }
 
-/// Answers each connection's request with the same bytes; returns a counter of the requests.
+/// Answers each connection's request with the same bytes; returns the port.
 async fn server(answer: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -180,6 +180,14 @@ async fn server(answer: Vec<u8>) -> u16 {
         }
     });
     port
+}
+
+/// Calls a port of the loopback that is granted.
+async fn called(port: u16) -> Result<Answer, Error> {
+    let host = format!("127.0.0.1:{port}");
+    let grant = grants(&[&host]);
+    let call = call(&format!("http://{host}/"));
+    Client::new().send(call, &grant).await
 }
 
 #[tokio::test]
@@ -208,10 +216,7 @@ async fn a_granted_call_is_answered_and_an_ungranted_name_for_the_same_place_is_
 async fn redirects_are_answers() {
     let answer =
         b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n";
-    let port = server(answer.to_vec()).await;
-    let grant = grants(&[&format!("127.0.0.1:{port}")]);
-    let url = format!("http://127.0.0.1:{port}/");
-    let got = Client::new().send(call(&url), &grant).await.unwrap();
+    let got = called(server(answer.to_vec()).await).await.unwrap();
     assert_eq!(got.status, 302);
 }
 
@@ -221,10 +226,7 @@ async fn an_answer_over_a_mebibyte_is_refused_whether_its_length_is_declared_or_
     let with_length = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     for head in [with_length.as_str(), "HTTP/1.1 200 OK\r\n\r\n"] {
         let port = server([head.as_bytes(), &body].concat()).await;
-        let grant = grants(&[&format!("127.0.0.1:{port}")]);
-        let url = format!("http://127.0.0.1:{port}/");
-        let got = Client::new().send(call(&url), &grant).await;
-        assert_eq!(got.unwrap_err(), Error::TooLarge);
+        assert_eq!(called(port).await.unwrap_err(), Error::TooLarge);
     }
 }
 
@@ -241,8 +243,6 @@ async fn a_silent_server_is_a_timeout_and_a_closed_port_a_failure() {
     );
 
     drop(silent);
-    let failed = Client::new()
-        .send(call(&format!("http://127.0.0.1:{port}/")), &grant)
-        .await;
-    assert_eq!(failed.unwrap_err(), Error::Failed("no connection".into()));
+    let failed = called(port).await.unwrap_err();
+    assert_eq!(failed, Error::Failed("no connection".into()));
 }
