@@ -40,34 +40,22 @@ impl<'a> Snapshotted<'a> {
         interface: &str,
         function: &str,
     ) -> Option<R> {
-        match self.call(interface, function).await {
+        let (store, instance) = (&mut *self.store, &self.instance);
+        let call = async {
+            let interface_of = instance.get_export_index(&mut *store, None, interface);
+            let export = interface_of
+                .and_then(|of| instance.get_export_index(&mut *store, Some(&of), function))
+                .ok_or_else(|| wasmtime::format_err!("`{interface}` has no `{function}`"))?;
+            let function = instance.get_typed_func::<(), (R,)>(&mut *store, export)?;
+            wasmtime::Result::Ok(function.call_async(store, ()).await?.0)
+        };
+        match call.await {
             Ok(value) => Some(value),
             Err(error) => {
                 self.failure.get_or_insert(error);
                 None
             }
         }
-    }
-
-    async fn call<R: Lift + Send + Sync + 'static>(
-        &mut self,
-        interface: &str,
-        function: &str,
-    ) -> wasmtime::Result<R> {
-        let store = &mut *self.store;
-        let export = self
-            .instance
-            .get_export_index(&mut *store, None, interface)
-            .and_then(|interface| {
-                self.instance
-                    .get_export_index(&mut *store, Some(&interface), function)
-            })
-            .ok_or_else(|| wasmtime::format_err!("`{interface}` has no `{function}`"))?;
-        let function = self
-            .instance
-            .get_typed_func::<(), (R,)>(&mut *store, export)?;
-        let (value,) = function.call_async(store, ()).await?;
-        Ok(value)
     }
 }
 

@@ -215,28 +215,18 @@ mod tests {
     #[test]
     fn a_group_without_a_limit_has_its_parents() {
         let root = tempfile::tempdir().unwrap();
-        write(
-            root.path(),
-            "pod",
-            &[("memory.max", "4096\n"), ("memory.current", "1024\n")],
-        );
-        write(
-            root.path(),
-            "pod/c",
-            &[("memory.max", "max\n"), ("memory.current", "1\n")],
-        );
+        let limited = |folder, max, current| {
+            let files = [("memory.max", max), ("memory.current", current)];
+            write(root.path(), folder, &files);
+        };
+        limited("pod", "4096\n", "1024\n");
+        limited("pod/c", "max\n", "1\n");
         let meter = group(root.path(), "0::/pod/c\n").unwrap();
         assert_eq!(meter.share(1.0), Some(0.25));
         // Seen from inside, where the host's path does not exist.
-        write(
-            root.path(),
-            "",
-            &[("memory.max", "2048\n"), ("memory.current", "1024\n")],
-        );
-        assert_eq!(
-            group(root.path(), "0::/../host/path\n").unwrap().limit,
-            2048
-        );
+        limited("", "2048\n", "1024\n");
+        let inside = group(root.path(), "0::/../host/path\n").unwrap();
+        assert_eq!(inside.limit, 2048);
     }
 
     #[test]

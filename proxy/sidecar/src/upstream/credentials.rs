@@ -182,11 +182,8 @@ mod tests {
 
     fn left(parts: &Parts) -> Vec<(String, String)> {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let mut all: Vec<_> = parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect();
+        let headers = parts.headers.iter();
+        let mut all: Vec<_> = headers.map(|(n, v)| (n.to_string(), text(v))).collect();
         all.sort();
         all
     }
@@ -214,21 +211,14 @@ mod tests {
         ];
         let openai = upstream(Family::Openai, "https://api.openai.com", Some("ours"));
         let sent = outgoing(&openai, head(&caller), path()).unwrap();
-        assert_eq!(
-            left(&sent),
-            pairs(&[
-                ("anthropic-version", "2023-06-01"),
-                ("authorization", "Bearer ours")
-            ])
-        );
+        let version = ("anthropic-version", "2023-06-01");
+        let ours = pairs(&[version, ("authorization", "Bearer ours")]);
+        assert_eq!(left(&sent), ours);
         assert!(!format!("{sent:?}").contains("ours"));
 
         let anthropic = upstream(Family::Anthropic, "https://api.anthropic.com", Some("ours"));
         let sent = outgoing(&anthropic, head(&caller), path()).unwrap();
-        assert_eq!(
-            left(&sent),
-            pairs(&[("anthropic-version", "2023-06-01"), ("x-api-key", "ours")])
-        );
+        assert_eq!(left(&sent), pairs(&[version, ("x-api-key", "ours")]));
     }
 
     #[test]
@@ -302,13 +292,9 @@ mod tests {
     fn the_uri_is_the_upstreams_origin_and_the_given_path() {
         let https = upstream(Family::Openai, "https://api.example.com:8443", None);
         let sent = outgoing(&https, head(&[]), path()).unwrap();
-        assert_eq!(
-            (sent.uri.to_string().as_str(), sent.version),
-            (
-                "https://api.example.com:8443/v1/messages?beta=true",
-                Version::HTTP_11
-            )
-        );
+        let uri = "https://api.example.com:8443/v1/messages?beta=true";
+        assert_eq!(sent.uri.to_string(), uri);
+        assert_eq!(sent.version, Version::HTTP_11);
 
         let embedded = Upstream {
             kind: Kind::Embedded,
@@ -320,11 +306,8 @@ mod tests {
 
     #[test]
     fn a_key_that_no_header_can_hold_is_refused_and_not_quoted() {
-        let broken = upstream(
-            Family::Openai,
-            "https://api.openai.com",
-            Some("canary\r\nx: y"),
-        );
+        let key = Some("canary\r\nx: y");
+        let broken = upstream(Family::Openai, "https://api.openai.com", key);
         let error = outgoing(&broken, head(&[]), path()).unwrap_err();
         assert_eq!(error, Unsendable::Key);
         assert!(!error.to_string().contains("canary"));

@@ -1,49 +1,32 @@
 //! Bounds: how far the upstream is read ahead, and what is kept of it.
 
+use futures_util::stream;
 use http_body::Frame;
+use http_body_util::StreamBody;
 
 use super::*;
 
 /// An upstream that returns a kilobyte on every poll, and counts.
-struct Fountain {
-    left: usize,
-    given: Arc<AtomicUsize>,
-}
-
-impl Fountain {
-    fn reply(kilobytes: usize) -> (Response<Self>, Arc<AtomicUsize>) {
-        let given = Arc::new(AtomicUsize::new(0));
-        let fountain = Self {
-            left: kilobytes,
-            given: Arc::clone(&given),
-        };
-        let reply = Response::builder().status(201).header("x-kind", "test");
-        (reply.body(fountain).unwrap(), given)
-    }
-}
-
-impl Body for Fountain {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
-            return std::task::Poll::Ready(None);
-        }
-        self.left -= 1;
-        let number = self.given.fetch_add(1, Ordering::Relaxed);
+fn fountain(
+    kilobytes: usize,
+) -> (
+    Response<impl Body<Data = Bytes, Error = io::Error>>,
+    Arc<AtomicUsize>,
+) {
+    let given = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&given);
+    let chunks = (0..kilobytes).map(move |number| {
+        counted.fetch_add(1, Ordering::Relaxed);
         let chunk = vec![u8::try_from(number % 251).unwrap(); 1024];
-        std::task::Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
-    }
+        Ok(Frame::data(chunk.into()))
+    });
+    (reply_of(StreamBody::new(stream::iter(chunks))), given)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_sole_reader_slows_the_upstream() {
     let flights = Flights::default();
-    let (reply, given) = Fountain::reply(10_000);
+    let (reply, given) = fountain(10_000);
     let (own, recording) = lead(&flights).share_reply(reply);
     let mut own = own.into_body();
     settle().await;
@@ -72,7 +55,7 @@ async fn the_fastest_reader_drives_and_who_lags_by_more_than_is_kept_is_cut_with
         ..Limits::default()
     };
     let flights = Flights::new(limits);
-    let (reply, given) = Fountain::reply(300);
+    let (reply, given) = fountain(300);
     let (own, _recording) = lead(&flights).share_reply(reply);
     let mut slow = joined(follow(&flights)).await;
     let mut close = joined(follow(&flights)).await;

@@ -41,8 +41,12 @@ fn follow(flights: &Flights) -> Follow {
 
 fn reply() -> (Upstream, Response<Channel<Bytes, io::Error>>) {
     let (upstream, body) = Channel::new(1);
+    (upstream, reply_of(body))
+}
+
+fn reply_of<B>(body: B) -> Response<B> {
     let reply = Response::builder().status(201).header("x-kind", "test");
-    (upstream, reply.body(body).unwrap())
+    reply.body(body).unwrap()
 }
 
 async fn joined(follow: Follow) -> FlightBody {

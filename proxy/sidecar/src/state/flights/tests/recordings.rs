@@ -23,8 +23,7 @@ async fn a_flight_can_be_joined_until_its_recording_is_stored() {
 async fn a_whole_reply_keeps_its_length() {
     let flights = Flights::default();
     let whole = http_body_util::Full::new(Bytes::from_static(b"{\"id\":1}"));
-    let reply = Response::builder().status(201).header("x-kind", "test");
-    let (own, recording) = lead(&flights).share_reply(reply.body(whole).unwrap());
+    let (own, recording) = lead(&flights).share_reply(reply_of(whole));
     let other = joined(follow(&flights)).await;
     for mut body in [own.into_body(), other] {
         assert_eq!(body.size_hint().exact(), Some(8));

@@ -8,7 +8,7 @@ use super::{super::connection::MAX_HEADERS, *};
 /// Sends a request and returns its error.
 async fn error(upstream: &Upstream, request: Request<Payload>) -> SendError {
     let pool = Pool::default();
-    let sent = timeout(SECOND, send(&pool, upstream, request)).await;
+    let sent = timeout(5 * SECOND, send(&pool, upstream, request)).await;
     sent.unwrap().unwrap_err()
 }
 
@@ -91,9 +91,7 @@ async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused() {
         h2::Reason::INTERNAL_ERROR,
         h2::Reason::NO_ERROR, // here a GOAWAY
     ] {
-        let (acceptor, roots) = tls_identity(&[b"h2"]);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let (listener, acceptor, url, roots) = listen_tls(&[b"h2"]).await;
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             let stream = acceptor.accept(stream).await.unwrap();
@@ -106,10 +104,7 @@ async fn an_http2_stream_that_the_upstream_never_looked_at_is_refused() {
             }
             while connection.accept().await.is_some() {}
         });
-        let url = format!("https://localhost:{port}");
-        let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
-        let sent = timeout(5 * SECOND, send(&pool, &upstream, post(&url, "x"))).await;
-        let error = sent.unwrap().unwrap_err();
+        let error = error(&upstream(&url, Some(roots.path())), post(&url, "x")).await;
         let expected = match reason {
             h2::Reason::REFUSED_STREAM => matches!(error, SendError::Refused(_)),
             h2::Reason::NO_ERROR => matches!(error, SendError::Refused(_) | SendError::Closed(_)),

@@ -89,9 +89,17 @@ async fn whole(reply: Response<Inbound>) -> Bytes {
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// A server's TLS with a certificate of its own for `localhost`, and the file that makes a client
-/// trust it.
-fn tls_identity(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, tempfile::NamedTempFile) {
+/// Listens as `localhost`, for TLS with a certificate of its own. The file makes a client trust it.
+async fn listen_tls(
+    alpn: &[&[u8]],
+) -> (
+    TcpListener,
+    tokio_rustls::TlsAcceptor,
+    String,
+    tempfile::NamedTempFile,
+) {
+    let (listener, url) = listen().await;
+    let url = url.replace("http://127.0.0.1", "https://localhost");
     let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
     let roots = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(roots.path(), made.cert.pem()).unwrap();
@@ -104,7 +112,7 @@ fn tls_identity(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, tempfile::NamedTe
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), roots)
+    (listener, Arc::new(config).into(), url, roots)
 }
 
 #[tokio::test]

@@ -82,21 +82,17 @@ async fn a_connection_that_was_opened_for_one_request_is_kept_for_others() {
 
 #[tokio::test]
 async fn requests_share_the_one_connection_of_http2() {
-    let (acceptor, roots) = tls_identity(&[b"h2"]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let (listener, acceptor, url, roots) = listen_tls(&[b"h2"]).await;
     tokio::spawn(async move {
         // One connection, and no other: a second one would wait for ever.
         let (stream, _) = listener.accept().await.unwrap();
-        let mut connection = h2::server::handshake(acceptor.accept(stream).await.unwrap())
-            .await
-            .unwrap();
+        let stream = acceptor.accept(stream).await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
         while let Some(Ok((_, mut respond))) = connection.accept().await {
             let mut stream = respond.send_response(Response::new(()), false).unwrap();
             stream.send_data(Bytes::from_static(b"ok"), true).unwrap();
         }
     });
-    let url = format!("https://localhost:{port}");
     let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
     let send = async || {
         let sent = timeout(5 * SECOND, send(&pool, &upstream, post(&url, "x"))).await;
@@ -111,8 +107,7 @@ async fn requests_share_the_one_connection_of_http2() {
 #[tokio::test]
 async fn dropping_a_reply_closes_its_connection() {
     let (listener, url) = listen().await;
-    let pool = Pool::default();
-    let upstream = upstream(&url, None);
+    let (pool, upstream) = (Pool::default(), upstream(&url, None));
     let serving = tokio::spawn(async move {
         let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n";
         let (mut stream, _) = answered(&listener, head).await;

@@ -1,17 +1,17 @@
 //! Upstreams over TLS.
 
-use std::net::SocketAddr;
-
+use http_body_util::Full;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
 
 use super::*;
 
 /// A TLS server that answers with the HTTP version of the request; `alpn` is its offer.
-async fn tls_server(alpn: &[&[u8]]) -> (SocketAddr, tempfile::NamedTempFile) {
-    let (acceptor, roots) = tls_identity(alpn);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+async fn tls_server(alpn: &[&[u8]]) -> (String, tempfile::NamedTempFile) {
+    let (listener, acceptor, url, roots) = listen_tls(alpn).await;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
@@ -22,22 +22,14 @@ async fn tls_server(alpn: &[&[u8]]) -> (SocketAddr, tempfile::NamedTempFile) {
                 let echo = service_fn(|request: Request<Incoming>| async move {
                     let hosts = request.headers().get_all("host").iter().count();
                     let text = format!("{:?} {hosts}", request.version());
-                    Ok::<_, hyper::Error>(Response::new(http_body_util::Full::new(Bytes::from(
-                        text,
-                    ))))
+                    Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(text))))
                 });
-                let io = TokioIo::new(stream);
-                if io.inner().get_ref().1.alpn_protocol() == Some(b"h2") {
-                    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    let _ = server.serve_connection(io, echo).await;
-                } else {
-                    let server = hyper::server::conn::http1::Builder::new();
-                    let _ = server.serve_connection(io, echo).await;
-                }
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), echo).await;
             });
         }
     });
-    (address, roots)
+    (url, roots)
 }
 
 #[tokio::test]
@@ -48,8 +40,7 @@ async fn an_https_upstream_is_spoken_to_in_the_best_version_that_it_offers() {
         (&[b"http/1.1"], "HTTP/1.1 1"),
         (&[], "HTTP/1.1 1"),
     ] {
-        let (address, roots) = tls_server(alpn).await;
-        let url = format!("https://localhost:{}", address.port());
+        let (url, roots) = tls_server(alpn).await;
         let upstream = upstream(&url, Some(roots.path()));
         let reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
         assert_eq!(whole(reply).await, expected);
@@ -58,16 +49,15 @@ async fn an_https_upstream_is_spoken_to_in_the_best_version_that_it_offers() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_a_tls_error() {
-    let (address, roots) = tls_server(&[]).await;
+    let (url, roots) = tls_server(&[]).await;
     let pool = Pool::default();
     // Not among the built-in roots.
-    let url = format!("https://localhost:{}", address.port());
     let error = send(&pool, &upstream(&url, None), post(&url, "x"))
         .await
         .unwrap_err();
     assert!(matches!(error, SendError::Tls(_)), "{error:?}");
     // Trusted, but for another name.
-    let url = format!("https://{address}");
+    let url = url.replace("localhost", "127.0.0.1");
     let other = upstream(&url, Some(roots.path()));
     let error = send(&pool, &other, post(&url, "x")).await.unwrap_err();
     assert!(matches!(error, SendError::Tls(_)), "{error:?}");
