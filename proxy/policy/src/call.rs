@@ -273,14 +273,10 @@ mod tests {
         let mut call = call();
         call.set_tag("tenant", "a");
         let mark = call.mark();
-        call.set_header(
-            HeaderName::from_static("x-team"),
-            Some(HeaderValue::from_static("three")),
-        );
-        call.set_header(
-            HeaderName::from_static("x-new"),
-            Some(HeaderValue::from_static("1")),
-        );
+        for (name, value) in [("x-team", "three"), ("x-new", "1")] {
+            let value = HeaderValue::from_static(value);
+            call.set_header(HeaderName::from_static(name), Some(value));
+        }
         call.set_tag("tenant", "b");
         call.set_tag("plan", "free");
         call.body.set_model("b");

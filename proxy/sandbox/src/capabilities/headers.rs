@@ -133,10 +133,7 @@ mod tests {
     fn sample() -> HeaderMap {
         let mut headers = HeaderMap::new();
         for name in CREDENTIALS {
-            headers.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_static("canary"),
-            );
+            headers.insert(name, HeaderValue::from_static("canary"));
         }
         headers.append("x-team", HeaderValue::from_static("a"));
         headers.append("x-team", HeaderValue::from_static("b"));
@@ -161,14 +158,10 @@ mod tests {
     fn a_policy_can_break_neither_the_framing_nor_the_header_block() {
         let mut headers = HeaderMap::new();
         for name in RESERVED {
-            assert!(
-                set(&mut headers, name.as_str(), "x", true).is_err(),
-                "{name}"
-            );
-            assert!(
-                set(&mut headers, name.as_str(), "", true).is_err(),
-                "{name}"
-            );
+            for value in ["x", ""] {
+                let outcome = set(&mut headers, name.as_str(), value, true);
+                assert!(outcome.is_err(), "{name}");
+            }
         }
         for (name, value) in [
             ("a\r\nb", "x"),
@@ -179,10 +172,8 @@ mod tests {
             ("a", "x\ny"),
             ("a", "x\0"),
         ] {
-            assert!(
-                set(&mut headers, name, value, true).is_err(),
-                "{name:?} {value:?}"
-            );
+            let outcome = set(&mut headers, name, value, true);
+            assert!(outcome.is_err(), "{name:?} {value:?}");
         }
         assert!(headers.is_empty());
     }

@@ -11,12 +11,12 @@ use std::{
 
 use outrigger::{
     config::{Degrade, Redis, State},
-    state::{Ask, Clock, Stores, Window},
+    state::{Ask, Clock, Window},
 };
 use sandbox::capabilities::limits::Limits as _;
 
 use super::{
-    Rig, SECOND, bucket, of,
+    Rig, SECOND, bucket, of, ready,
     servers::{self, Server},
     until, within,
 };
@@ -51,8 +51,7 @@ async fn replica() {
         reservation_lapse: LAPSE,
         ..State::default()
     };
-    let stores = Stores::new(&state, Clock::Wall).unwrap();
-    assert!(stores.ready(30 * SECOND).await);
+    let stores = ready(&state, Clock::Wall).await;
     for n in 0.. {
         let take = async || {
             stores
@@ -103,8 +102,7 @@ async fn a_replica_that_is_killed_loses_nothing_it_settled_and_its_reservations_
         // One more may have been settled before it could be told.
         sums = (sums.0 + told, sums.1 + told + (lines.len() as u64 % 17 + 1));
     }
-    let stores = Stores::new(&state, Clock::Wall).unwrap();
-    assert!(stores.ready(30 * SECOND).await);
+    let stores = ready(&state, Clock::Wall).await;
     let used = async || stores.peek(vec![ask()]).await.unwrap()[0].used;
     assert!(
         used().await > sums.1,
@@ -154,9 +152,7 @@ async fn a_server_that_is_killed_and_comes_back_has_every_settlement_once() {
             degrade: Degrade::Share,
             ..state.clone()
         };
-        let stores = Stores::new(&state, Clock::Wall).unwrap();
-        assert!(stores.ready(30 * SECOND).await);
-        replicas.push(stores);
+        replicas.push(ready(&state, Clock::Wall).await);
     }
     let (stop, sum) = (
         Arc::new(AtomicBool::new(false)),
@@ -217,9 +213,7 @@ async fn four_replicas_hold_one_limit_without_passing_it() {
     let state = server.state();
     let mut replicas = Vec::new();
     for _ in 0..4 {
-        let stores = Stores::new(&state, Clock::Wall).unwrap();
-        assert!(stores.ready(30 * SECOND).await);
-        replicas.push(stores);
+        replicas.push(ready(&state, Clock::Wall).await);
     }
     let ask = within(&bucket("four", 10_000), Window::Day { offset: 0 });
     let tasks: Vec<_> = (0..4 * 25)

@@ -65,8 +65,7 @@ impl Rig {
 
     async fn of(state: State, server: Option<Arc<servers::Server>>) -> Self {
         let clock = Arc::new(AtomicU64::new(NOON));
-        let stores = Stores::new(&state, Clock::Manual(Arc::clone(&clock))).unwrap();
-        assert!(stores.ready(30 * SECOND).await, "the server never answered");
+        let stores = ready(&state, Clock::Manual(Arc::clone(&clock))).await;
         Self {
             stores,
             clock,
@@ -80,9 +79,7 @@ impl Rig {
         if self.state.redis.is_none() {
             return self.stores.clone();
         }
-        let stores = Stores::new(&self.state, Clock::Manual(Arc::clone(&self.clock))).unwrap();
-        assert!(stores.ready(30 * SECOND).await);
-        stores
+        ready(&self.state, Clock::Manual(Arc::clone(&self.clock))).await
     }
 
     fn values(&self) -> Arc<dyn Values> {
@@ -106,6 +103,12 @@ impl Rig {
     async fn used(&self, ask: &Ask) -> u64 {
         self.look(ask).await.used
     }
+}
+
+async fn ready(state: &State, clock: Clock) -> Stores {
+    let stores = Stores::new(state, clock).unwrap();
+    assert!(stores.ready(30 * SECOND).await, "the server never answered");
+    stores
 }
 
 fn values(stores: &Stores) -> Arc<dyn Values> {

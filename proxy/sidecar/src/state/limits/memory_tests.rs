@@ -21,6 +21,16 @@ fn nothing(_: &str) -> u64 {
     0
 }
 
+/// Reserves what is settled to `truth` at once.
+fn spend(buckets: &Buckets, ask: Ask, now: u64, truth: u64) -> Standing {
+    let (mut standings, holds) = buckets.reserve(&[ask], now, &nothing);
+    holds
+        .unwrap()
+        .iter()
+        .for_each(|hold| hold.settle(now, truth));
+    standings.remove(0)
+}
+
 fn used(buckets: &Buckets, key: &str) -> u64 {
     buckets.peek(&[ask(key, 0, 1)], 0, &nothing)[0].used
 }
@@ -29,15 +39,10 @@ fn used(buckets: &Buckets, key: &str) -> u64 {
 fn a_full_store_drops_what_has_come_back_and_keeps_what_is_owed() {
     let buckets = Buckets::new(100 * (OVERHEAD + 20));
     let hour = 3_600_000;
-    let (_, debt) = buckets.reserve(&[ask("debt", 5, 10)], hour, &nothing);
-    debt.unwrap().iter().for_each(|hold| hold.settle(hour, 5));
+    spend(&buckets, ask("debt", 5, 10), hour, 5);
     let mut free = 0;
     for n in 0..1000 {
-        let (_, holds) = buckets.reserve(&[ask(&format!("{n}"), 1, 10)], hour + n * 1000, &nothing);
-        holds
-            .unwrap()
-            .iter()
-            .for_each(|hold| hold.settle(hour + n * 1000, 0));
+        spend(&buckets, ask(&format!("{n}"), 1, 10), hour + n * 1000, 0);
         free = buckets.bytes();
     }
     assert!(free <= 100 * (OVERHEAD + 20), "{free}");
@@ -51,10 +56,8 @@ fn a_full_store_drops_what_has_come_back_and_keeps_what_is_owed() {
 fn newcomers_to_a_store_full_of_debts_share_one_bucket() {
     let buckets = Buckets::new(10 * (OVERHEAD + 20));
     for n in 0..30 {
-        let (standings, holds) =
-            buckets.reserve(&[ask(&format!("tenant {n}"), 1, 25)], 1000, &nothing);
-        assert!(standings[0].granted, "{n}");
-        holds.unwrap().iter().for_each(|hold| hold.settle(1000, 1));
+        let ask = ask(&format!("tenant {n}"), 1, 25);
+        assert!(spend(&buckets, ask, 1000, 1).granted, "{n}");
     }
     assert!(buckets.bytes() <= 10 * (OVERHEAD + 20));
     let (_, holds) = buckets.reserve(&[ask("another", 10, 25)], 1000, &nothing);
@@ -62,12 +65,8 @@ fn newcomers_to_a_store_full_of_debts_share_one_bucket() {
         holds.is_none(),
         "newcomers together have used up their limit"
     );
-    assert!(
-        buckets
-            .reserve(&[ask("tenant 0", 24, 25)], 1000, &nothing)
-            .1
-            .is_some()
-    );
+    let (_, holds) = buckets.reserve(&[ask("tenant 0", 24, 25)], 1000, &nothing);
+    assert!(holds.is_some());
 }
 
 #[test]
