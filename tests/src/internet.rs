@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::wire;
 
 /// The longest that a peer may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An authority that the world trusts, and its TLS servers.
 pub struct Internet {

@@ -351,4 +351,4 @@ pub fn output_of(output: &Output) -> (Option<i32>, String) {
 }
 
 /// The longest that a connection may take to come about.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(30);

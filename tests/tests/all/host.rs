@@ -282,7 +282,6 @@ fn refused_at_start(file: &[u8], chain: &str) -> String {
         folder.path().join("policies").display()
     );
     std::fs::write(folder.path().join("outrigger.yaml"), config).unwrap();
-    let started = Instant::now();
     let (code, said) =
         sidecar::run_to_end(&["run", "--config", "outrigger.yaml"], folder.path(), &[]);
     assert_eq!(code, Some(2), "{said}");
@@ -291,7 +290,6 @@ fn refused_at_start(file: &[u8], chain: &str) -> String {
         "{said}"
     );
     assert!(said.contains("bad"), "it names the policy: {said}");
-    assert!(started.elapsed() < Duration::from_secs(20));
     said
 }
 

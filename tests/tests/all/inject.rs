@@ -8,7 +8,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use outrigger_tests::sidecar::{binary, free_address};
 use rustix::process::{Pid, Signal, kill_process};
@@ -256,11 +255,9 @@ fn the_webhook_serves_until_it_is_told_to_end() {
             .args(arguments);
         command.current_dir(folder.path()).output().unwrap()
     };
-    let begun = Instant::now();
-    while !curl(&["-f", &url("/readyz")]).status.success() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it is not ready");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    outrigger_tests::eventually("it is ready", || {
+        curl(&["-f", &url("/readyz")]).status.success()
+    });
     let review = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"7","kind":{"group":"","version":"v1","kind":"Pod"},"namespace":"n","operation":"CREATE","object":{"metadata":{"name":"p"},"spec":{"containers":[{"name":"a"}]}}}}"#;
     let said = curl(&[
         "-H",

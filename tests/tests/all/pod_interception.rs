@@ -458,7 +458,7 @@ fn pod_a_killed_sidecar_fails_closed_and_the_next_one_is_trusted_as_the_first() 
     PROVIDER.into_iter().for_each(|ip| world.is_served(ip));
     let trusted = world.authority();
     world.sidecar().signal(Signal::KILL);
-    world.sidecar.as_mut().unwrap().wait(SOON);
+    world.sidecar.as_mut().unwrap().wait();
     let calls = world.provider.count();
     for ip in PROVIDER.into_iter().chain(FOREIGN) {
         let refused = world.tls(APP, (ip, 443).into(), "api.openai.com", &trusted);

@@ -27,7 +27,7 @@ fn pod_a_sidecar_that_is_killed_under_load_is_back_and_the_apps_clients_go_on() 
     app.goes_on(3, "before");
     for _ in 0..3 {
         sidecar.signal(Signal::KILL);
-        sidecar.wait(Duration::from_secs(5));
+        sidecar.wait();
         let took = sidecar.start_again();
         // Ten times what it takes on the unoptimised binary while other tests run.
         assert!(took < Duration::from_millis(500), "ready after {took:?}");
@@ -81,7 +81,7 @@ fn pod_of_200_streams_the_short_ones_finish_and_the_rest_are_told() {
     });
     let signalled = Instant::now();
     sidecar.signal(Signal::TERM);
-    let code = sidecar.wait(Duration::from_secs(20)).code();
+    let code = sidecar.wait().code();
     let took = signalled.elapsed();
     assert_eq!(code, Some(0));
     assert!(

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use outrigger_tests::netns::{PROVIDER, PROXY, Pod, Side};
 use outrigger_tests::{App, Sidecar};
@@ -219,7 +218,7 @@ fn pod_clients_go_on_after_a_kill_because_the_ca_is_still_the_one_they_trust() {
     app.goes_on(3, "before");
     let trusted = std::fs::read(beside.bundle.join("ca.pem")).unwrap();
     beside.sidecar.signal(Signal::KILL);
-    beside.sidecar.wait(Duration::from_secs(5));
+    beside.sidecar.wait();
     beside.pod.start_again(&mut beside.sidecar);
     app.goes_on(3, "after a kill");
     app.saw_nothing_but_lost_connections();
