@@ -2,8 +2,8 @@
 //! and never overlap.
 
 mod discriminators;
-mod looks;
 mod unseen;
+mod values;
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ use crate::{
     json::{Cursor, Key, Kind, Text},
 };
 use discriminators::{Media, SEALED, Said, TYPED};
-use looks::{content, is_conversation, is_numbers, key_text};
+use values::{content, is_conversation, is_numbers, key_text};
 
-pub(crate) use looks::takes;
+pub(crate) use values::takes;
 
 /// The form in which a leaf stands in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,7 +115,7 @@ pub(super) fn halved(
         channel.half_written = site.tail;
         return None;
     }
-    let text = edit.map_or_else(|| shown_of(site, doc), str::to_owned);
+    let text = edit.map_or_else(|| text_of(site, doc), str::to_owned);
     match site.head.filter(|_| written) {
         Some(head) => match text.strip_prefix(head.letter) {
             Some(rest) => Some(Halved {
@@ -138,7 +138,7 @@ pub(super) fn halved(
 }
 
 /// The text of a site's delta.
-pub(super) fn shown_of(site: &Site, doc: &[u8]) -> String {
+pub(super) fn text_of(site: &Site, doc: &[u8]) -> String {
     if site.what == What::Close {
         return site
             .head

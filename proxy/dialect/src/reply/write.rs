@@ -363,7 +363,7 @@ impl Batch<'_> {
 /// escape its text differently.
 fn differs(edit: &str, site: &Site, doc: &[u8]) -> bool {
     match site.what {
-        _ if site.tail || site.head.is_some() => halves::shown_of(site, doc) != edit,
+        _ if site.tail || site.head.is_some() => halves::text_of(site, doc) != edit,
         What::Close => !edit.is_empty(),
         What::Json | What::OnceJson => doc.get(site.at.clone()) != Some(edit.as_bytes()),
         What::Slot | What::Repeat | What::Once | What::OnceAgain | What::Void(_) => {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Walk, Walked, looks::content};
+use super::{Walk, Walked, values::content};
 use crate::{
     Place,
     describe::shape::{Exempt, Says, Shape, is_base64},

@@ -2,7 +2,7 @@
 
 use super::{
     Form, Walk, Walked,
-    looks::{content, holds_no_text, inside, url_kind},
+    values::{content, holds_no_text, inside, url_kind},
 };
 use crate::{
     Place,
