@@ -71,19 +71,13 @@ impl Check<'_> {
             Others::default(),
             &words,
         );
-        let reach_at = at.key("reach");
-        let mut granted = Vec::new();
-        for (n, text) in written.reach.iter().flatten().enumerate() {
-            let parsed = self.parsed(&reach_at.index(n), Some(text), None, |text| {
-                reach(text).map(Some)
-            });
-            granted.extend(parsed);
-        }
+        let written = written.reach.as_deref().unwrap_or_default();
+        let reach = self.list(&at.key("reach"), written, reach);
         let listen = Listen {
             forward_proxy,
             transparent,
             others,
-            reach: granted,
+            reach,
         };
         (base, admin, listen)
     }
@@ -91,16 +85,10 @@ impl Check<'_> {
     /// Reads the names under which the admin address answers.
     pub(super) fn admin_hosts(&mut self, written: &WrittenAdmin) -> Vec<String> {
         let at = Path::default().key("admin").key("hosts");
-        let mut hosts = Vec::new();
-        for (n, text) in written.hosts.iter().enumerate() {
-            hosts.extend(self.parsed(&at.index(n), Some(text), None, |text| {
-                match host_and_port(text) {
-                    Some((host, None)) => Ok(Some(host)),
-                    _ => Err("is no host's name; write one like `outrigger.search.svc`, without a port (addresses and `localhost` need none)".into()),
-                }
-            }));
-        }
-        hosts
+        self.list(&at, &written.hosts, |text| match host_and_port(text) {
+            Some((host, None)) => Ok(host),
+            _ => Err("is no host's name; write one like `outrigger.search.svc`, without a port (addresses and `localhost` need none)".into()),
+        })
     }
 
     /// Notes that `address` is listened on; two can't have one port.

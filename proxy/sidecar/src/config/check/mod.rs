@@ -208,6 +208,19 @@ impl Check<'_> {
         }
     }
 
+    /// Reads each of a list; leaves out what is wrong.
+    fn list<T>(
+        &mut self,
+        at: &Path,
+        written: &[Text],
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let all = written.iter().enumerate();
+        let read =
+            |(n, text)| self.parsed(&at.index(n), Some(text), None, |text| parse(text).map(Some));
+        all.filter_map(read).collect()
+    }
+
     /// Reads one of `words`.
     fn word<T: Copy>(
         &mut self,

@@ -177,10 +177,8 @@ impl Check<'_> {
                 }
                 Grant::Hosts(known, hosts) => {
                     let at = at.key(known.name);
-                    let hosts = hosts.iter().enumerate().map(|(n, host)| {
-                        self.parsed(&at.index(n), Some(host), String::new(), fetch_host)
-                    });
-                    !grants.grant(known, hosts.collect())
+                    let hosts = self.list(&at, hosts, fetch_host);
+                    !grants.grant(known, hosts)
                 }
             };
             if twice {
