@@ -26,7 +26,7 @@ use super::{
     capabilities::{Grants, Host, linker},
     child::{Answer, Compiled, Job, RELEASE},
     engine,
-    instance::Configure,
+    exports::Configure,
     pace::{Pace, at_once},
     proposals,
     snapshot::Snapshotted,

@@ -29,78 +29,12 @@ use super::{
     contract::Version,
     convert,
     engine::{Engine, Memory},
+    exports::{Exports, Rewritten, describe},
     finish::ToItsEnd,
     pace::{Pace, at_once, metered},
     store::{Shared, State, limit},
     v0_2,
 };
-
-/// Calls an instance's `describe`.
-pub(super) async fn describe(
-    contract: Version,
-    instance: &wasmtime::component::Instance,
-    store: &mut Store<State>,
-    hook: &ComponentExportIndex,
-) -> wasmtime::Result<Result<Manifest, LoadError>> {
-    Ok(match contract {
-        Version::V0_3 => {
-            let describe: TypedFunc<(), (wit::Manifest,)> =
-                instance.get_typed_func(&mut *store, hook)?;
-            let (manifest,) = describe.call_async(store, ()).await?;
-            convert::manifest(manifest)
-        }
-        Version::V0_2 => {
-            let describe: TypedFunc<(), (v0_2::types::Manifest,)> =
-                instance.get_typed_func(&mut *store, hook)?;
-            let (manifest,) = describe.call_async(store, ()).await?;
-            Ok(manifest.into())
-        }
-    })
-}
-
-/// The indices of a component's hooks, and the contract of their types.
-#[derive(Clone, Copy)]
-struct Exports {
-    contract: Version,
-    describe: ComponentExportIndex,
-    configure: ComponentExportIndex,
-    on_request: ComponentExportIndex,
-    on_reply: ComponentExportIndex,
-    on_failure: ComponentExportIndex,
-    on_end: ComponentExportIndex,
-}
-
-// Types are compared by their structure, so those that both contracts have in common are the same
-// Rust types.
-pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
-type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
-type OnReply<Delta> = TypedFunc<(Resource<HeadHandle>, Vec<Delta>), (Rewritten,)>;
-type Rewritten = Result<Vec<Option<String>>, wit::Refusal>;
-type OnFailure = TypedFunc<(wit::Failure,), (wit::Decision,)>;
-type OnEnd = TypedFunc<(wit::Outcome,), ()>;
-
-impl Exports {
-    fn find(component: &Component, interface: &str, contract: Version) -> wasmtime::Result<Self> {
-        let missing = || wasmtime::format_err!("`{interface}` lacks a hook");
-        let policy = component
-            .get_export_index(None, interface)
-            .ok_or_else(missing)?;
-        let hook = |name| {
-            component
-                .get_export_index(Some(&policy), name)
-                .ok_or_else(missing)
-        };
-        Ok(Self {
-            contract,
-            describe: hook("describe")?,
-            configure: hook("configure")?,
-            on_request: hook("on-request")?,
-            on_reply: hook("on-reply")?,
-            on_failure: hook("on-failure")?,
-            on_end: hook("on-end")?,
-        })
-    }
-}
 
 /// One loaded, configured policy.
 pub struct Policy {
@@ -229,31 +163,16 @@ impl Core {
             Ok(made) => made,
             Err(fault) => return Ok(Err(LoadError::Fault(fault))),
         };
-        let Exports {
-            contract,
-            describe: described,
-            configure,
-            on_request,
-            on_reply,
-            on_failure,
-            on_end,
-        } = &self.exports;
-        let _: Configure = instance.get_typed_func(&mut store, configure)?;
-        let _: OnRequest = instance.get_typed_func(&mut store, on_request)?;
-        match contract {
-            Version::V0_3 => {
-                let _: OnReply<wit::Delta> = instance.get_typed_func(&mut store, on_reply)?;
-            }
-            Version::V0_2 => {
-                let _: OnReply<v0_2::types::Delta> =
-                    instance.get_typed_func(&mut store, on_reply)?;
-            }
-        }
-        let _: OnFailure = instance.get_typed_func(&mut store, on_failure)?;
-        let _: OnEnd = instance.get_typed_func(&mut store, on_end)?;
+        let exports = &self.exports;
+        exports.check(&instance, &mut store)?;
         let _running = self.engine.ticker.enter();
         Ok(
-            match at_once(describe(*contract, &instance, &mut store, described)) {
+            match at_once(describe(
+                exports.contract,
+                &instance,
+                &mut store,
+                &exports.describe,
+            )) {
                 Some(Ok(manifest)) => manifest,
                 Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
                 None => Err(LoadError::Fault(Fault::Trapped("`describe` waits".into()))),

@@ -10,7 +10,7 @@ use super::{
     child::{Job, RELEASE},
     compile::{RunOnce, component},
     contract::Names,
-    instance::describe,
+    exports::describe,
     pace::at_once,
     proposals,
 };

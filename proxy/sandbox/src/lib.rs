@@ -22,6 +22,7 @@ mod compile;
 mod contract;
 mod convert;
 mod engine;
+mod exports;
 mod finish;
 mod instance;
 #[cfg(feature = "compile")]

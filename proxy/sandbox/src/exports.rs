@@ -1,0 +1,109 @@
+//! The hooks of a component: where they are, and their types in each contract.
+
+use policy::Manifest;
+use wasmtime::{
+    Store,
+    component::{Component, ComponentExportIndex, Instance, Resource, TypedFunc},
+};
+
+use super::{
+    LoadError,
+    bindings::types as wit,
+    capabilities::exchange::{HeadHandle, RequestHandle},
+    contract::Version,
+    convert,
+    store::State,
+    v0_2,
+};
+
+/// Calls an instance's `describe`.
+pub(super) async fn describe(
+    contract: Version,
+    instance: &Instance,
+    store: &mut Store<State>,
+    hook: &ComponentExportIndex,
+) -> wasmtime::Result<Result<Manifest, LoadError>> {
+    Ok(match contract {
+        Version::V0_3 => {
+            let describe: TypedFunc<(), (wit::Manifest,)> =
+                instance.get_typed_func(&mut *store, hook)?;
+            let (manifest,) = describe.call_async(store, ()).await?;
+            convert::manifest(manifest)
+        }
+        Version::V0_2 => {
+            let describe: TypedFunc<(), (v0_2::types::Manifest,)> =
+                instance.get_typed_func(&mut *store, hook)?;
+            let (manifest,) = describe.call_async(store, ()).await?;
+            Ok(manifest.into())
+        }
+    })
+}
+
+/// The indices of a component's hooks, and the contract of their types.
+#[derive(Clone, Copy)]
+pub(super) struct Exports {
+    pub(super) contract: Version,
+    pub(super) describe: ComponentExportIndex,
+    pub(super) configure: ComponentExportIndex,
+    pub(super) on_request: ComponentExportIndex,
+    pub(super) on_reply: ComponentExportIndex,
+    pub(super) on_failure: ComponentExportIndex,
+    pub(super) on_end: ComponentExportIndex,
+}
+
+// Types are compared by their structure, so those that both contracts have in common are the same
+// Rust types.
+pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
+type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
+type OnReply<Delta> = TypedFunc<(Resource<HeadHandle>, Vec<Delta>), (Rewritten,)>;
+pub(super) type Rewritten = Result<Vec<Option<String>>, wit::Refusal>;
+type OnFailure = TypedFunc<(wit::Failure,), (wit::Decision,)>;
+type OnEnd = TypedFunc<(wit::Outcome,), ()>;
+
+impl Exports {
+    pub(super) fn find(
+        component: &Component,
+        interface: &str,
+        contract: Version,
+    ) -> wasmtime::Result<Self> {
+        let missing = || wasmtime::format_err!("`{interface}` lacks a hook");
+        let policy = component
+            .get_export_index(None, interface)
+            .ok_or_else(missing)?;
+        let hook = |name| {
+            component
+                .get_export_index(Some(&policy), name)
+                .ok_or_else(missing)
+        };
+        Ok(Self {
+            contract,
+            describe: hook("describe")?,
+            configure: hook("configure")?,
+            on_request: hook("on-request")?,
+            on_reply: hook("on-reply")?,
+            on_failure: hook("on-failure")?,
+            on_end: hook("on-end")?,
+        })
+    }
+    /// Compares the types of all hooks but `describe` with the contract's.
+    pub(super) fn check(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<()> {
+        let _: Configure = instance.get_typed_func(&mut *store, self.configure)?;
+        let _: OnRequest = instance.get_typed_func(&mut *store, self.on_request)?;
+        match self.contract {
+            Version::V0_3 => {
+                let _: OnReply<wit::Delta> = instance.get_typed_func(&mut *store, self.on_reply)?;
+            }
+            Version::V0_2 => {
+                let _: OnReply<v0_2::types::Delta> =
+                    instance.get_typed_func(&mut *store, self.on_reply)?;
+            }
+        }
+        let _: OnFailure = instance.get_typed_func(&mut *store, self.on_failure)?;
+        let _: OnEnd = instance.get_typed_func(&mut *store, self.on_end)?;
+        Ok(())
+    }
+}
