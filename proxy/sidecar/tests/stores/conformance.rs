@@ -361,7 +361,8 @@ async fn the_largest_amounts_are_counted_exactly(rig: Rig) {
     taken.settle(&[MOST - 1]);
     assert_eq!(rig.used(&most).await, MOST - 1);
     assert!(rig.take(&of(&most, 1)).await.is_some());
-    // 10^15 in 999,983 ms: what a millisecond drains is no whole number, and the products need 80 bits.
+    // 10^15 in 999,983 ms: what a millisecond drains is no whole number, and the products need 80
+    // bits.
     let odd = within(
         &bucket("odd", 1_000_000_000_000_000),
         Window::Bucket(Duration::from_millis(999_983)),

@@ -95,12 +95,15 @@ async fn a_replica_that_is_killed_loses_nothing_it_settled_and_its_reservations_
         let (lines, _) = tokio::task::spawn_blocking(move || servers::lines(child, kill_after))
             .await
             .unwrap();
-        let told: u64 = lines
+        let reported: u64 = lines
             .iter()
             .map(|line| line["settled ".len()..].trim().parse::<u64>().unwrap())
             .sum();
-        // One more may have been settled before it could be told.
-        sums = (sums.0 + told, sums.1 + told + (lines.len() as u64 % 17 + 1));
+        // One more may have been settled before it could be reported.
+        sums = (
+            sums.0 + reported,
+            sums.1 + reported + (lines.len() as u64 % 17 + 1),
+        );
     }
     let stores = ready(&state, Clock::Wall).await;
     let used = async || stores.peek(vec![ask()]).await.unwrap()[0].used;

@@ -1,4 +1,5 @@
-//! Memory and Redis are two programs for one arithmetic: the same histories must leave the same numbers.
+//! Memory and Redis are two programs for one arithmetic: the same histories must leave the same
+//! numbers.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -82,7 +83,7 @@ async fn the_same_histories_leave_the_same_numbers(other: Rig, seeds: std::ops::
                 .collect();
             let here = one.stores.reserve(asks.to_vec()).await.unwrap();
             let there = other.stores.reserve(asks.to_vec()).await.unwrap();
-            let told = format!("seed {seed} step {step} {asks:?}");
+            let context = format!("seed {seed} step {step} {asks:?}");
             if here.1.is_none()
                 && other
                     .state
@@ -90,16 +91,17 @@ async fn the_same_histories_leave_the_same_numbers(other: Rig, seeds: std::ops::
                     .as_ref()
                     .is_some_and(|redis| redis.cluster)
             {
-                // A slot does not know that another refuses: when it would be empty is told as if it had taken.
+                // A slot does not know that another refuses: when it would be empty is reported as
+                // if it had taken.
                 let numbers = |standings: &[Standing]| -> Vec<(bool, u64)> {
                     standings.iter().map(|s| (s.granted, s.used)).collect()
                 };
-                assert_eq!(numbers(&here.0), numbers(&there.0), "{told}");
+                assert_eq!(numbers(&here.0), numbers(&there.0), "{context}");
                 assert_eq!(other.stores.flush(10 * SECOND).await, 0);
             } else {
-                assert_eq!(here.0, there.0, "{told}");
+                assert_eq!(here.0, there.0, "{context}");
             }
-            assert_eq!(here.1.is_some(), there.1.is_some(), "{told}");
+            assert_eq!(here.1.is_some(), there.1.is_some(), "{context}");
             if let (Some(a), Some(b)) = (here.1, there.1) {
                 open.push_back((a, b, count));
             }
@@ -110,7 +112,7 @@ async fn the_same_histories_leave_the_same_numbers(other: Rig, seeds: std::ops::
                 assert_eq!(
                     a.extend(which, by).await,
                     b.extend(which, by).await,
-                    "{told}"
+                    "{context}"
                 );
             }
             while open.len() > dice.below(4) as usize {

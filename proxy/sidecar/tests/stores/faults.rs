@@ -41,7 +41,7 @@ async fn a_store_that_stands_still_costs_its_timeout_then_nothing_and_heals_by_i
     let rig = Rig::of(state, Some(Arc::clone(&server))).await;
     let ask = of(&bucket("paused", 1000), 10);
     let counted = metric("outrigger_store_degraded_total{store=\"limits\",action=\"block\"}");
-    let held = rig.take(&ask).await.unwrap();
+    let reserved = rig.take(&ask).await.unwrap();
 
     server.pause();
     for _ in 0..3 {
@@ -64,7 +64,7 @@ async fn a_store_that_stands_still_costs_its_timeout_then_nothing_and_heals_by_i
     assert!(metric("outrigger_store_faults_total{store=\"limits\",reason=\"slow\"}") >= 3);
     // Settling never waits.
     let began = Instant::now();
-    held.settle(&[7]);
+    reserved.settle(&[7]);
     assert!(began.elapsed() < SHORT / 10);
 
     server.go_on();
@@ -146,7 +146,7 @@ async fn a_full_store_still_takes_settlements_and_says_so_for_the_rest() {
     let state = with(short(server.state()), Degrade::Block);
     let rig = Rig::of(state, Some(Arc::clone(&server))).await;
     let ask = bucket("full", 100);
-    let held = rig.take(&of(&ask, 50)).await.unwrap();
+    let reserved = rig.take(&of(&ask, 50)).await.unwrap();
     let mut redis = server.connection();
     let mut memory = |bytes: &str| {
         let _: () = redis::cmd("CONFIG")
@@ -166,7 +166,7 @@ async fn a_full_store_still_takes_settlements_and_says_so_for_the_rest() {
         .replies()
         .put("p", "k", Bytes::from_static(b"v"), Duration::ZERO);
     assert!(put.await.is_err());
-    held.settle(&[30]).done().await;
+    reserved.settle(&[30]).done().await;
     assert_eq!(rig.used(&ask).await, 30);
     assert!(rig.stores.snapshot().await.reachable);
 
@@ -301,7 +301,7 @@ async fn a_key_that_somebody_else_has_written_to_stops_neither_exchanges_nor_set
     let server = super::servers::shared();
     let rig = Rig::of(with(server.state(), Degrade::Share), Some(server)).await;
     let ask = bucket("foreign", 10);
-    let held = rig.take(&of(&ask, 1)).await.unwrap();
+    let reserved = rig.take(&of(&ask, 1)).await.unwrap();
     let other = rig.take(&of(&bucket("other", 10), 1)).await.unwrap();
     let key = format!(
         "{}:b:{{{}}}",
@@ -316,7 +316,7 @@ async fn a_key_that_somebody_else_has_written_to_stops_neither_exchanges_nor_set
     // `share` with one replica: the whole limit, in memory.
     assert!(rig.take(&of(&ask, 1)).await.is_some());
     let refused = metric("outrigger_store_dropped_total{store=\"limits\",reason=\"refused\"}");
-    held.settle(&[1]).done().await;
+    reserved.settle(&[1]).done().await;
     other.settle(&[1]).done().await;
     assert!(metric("outrigger_store_dropped_total{store=\"limits\",reason=\"refused\"}") > refused);
     assert_eq!(rig.used(&bucket("other", 10)).await, 1);

@@ -1,4 +1,5 @@
-//! A wire between replica and server that breaks after requests have arrived and before their answers have: the worst moment, again and again.
+//! A wire between replica and server that breaks after requests have arrived and before their
+//! answers have: the worst moment, again and again.
 
 use std::{
     net::SocketAddr,

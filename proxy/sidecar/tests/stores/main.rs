@@ -1,8 +1,9 @@
-//! The stores against real servers: a `redis-server` and a cluster of three nodes, started here on free ports of the loopback and killed at
-//! the end.
+//! The stores against real servers: a `redis-server` and a cluster of three nodes, started here on
+//! free ports of the loopback and killed at the end.
 //!
-//! `conformance` holds every store to one behaviour, memory included; `differential` compares them over random histories; `faults` takes the
-//! server away in every way there is; `crash` kills clients and servers in the middle of their work and adds up what is left.
+//! `conformance` holds every store to one behaviour, memory included; `differential` compares them
+//! over random histories; `faults` takes the server away in every way there is; `crash` kills
+//! clients and servers in the middle of their work and adds up what is left.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -72,7 +72,8 @@ impl Process {
                 .any(|folder| folder.join(PROGRAM).is_file()),
             "`{PROGRAM}` is not installed: install the package redis-server, or run tests/setup.sh, which does"
         );
-        // The shell's standard input is a pipe from here: its end, even by a SIGKILL of this process, ends the server.
+        // The shell's standard input is a pipe from here: its end, even by a SIGKILL of this
+        // process, ends the server.
         let mut shell = Command::new("sh")
             .args(["-c", "\"$0\" \"$@\" </dev/null >/dev/null & echo $!; read -r _; kill -9 $! 2>/dev/null; wait"])
             .arg(PROGRAM)
@@ -167,7 +168,8 @@ impl Server {
         server
     }
 
-    /// The configuration of a replica: keys of its own, and a time-out that a busy machine does not reach.
+    /// The configuration of a replica: keys of its own, and a time-out that a busy machine does not
+    /// reach.
     pub(crate) fn state(&self) -> State {
         let number = self.prefixes.fetch_add(1, Ordering::Relaxed);
         State {
@@ -279,7 +281,8 @@ fn connect(port: u16) -> redis::Connection {
     client(port).get_connection().unwrap()
 }
 
-/// A port that is free, and so is the one ten thousand above, where a cluster's nodes talk. Each is given out once.
+/// A port that is free, and so is the one ten thousand above, where a cluster's nodes talk. Each is
+/// given out once.
 pub(crate) fn free_port() -> u16 {
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
     loop {
