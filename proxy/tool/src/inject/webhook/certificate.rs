@@ -111,7 +111,8 @@ impl Live {
         Ok(Arc::new(config))
     }
 
-    /// Reads the files, and takes them if they have changed. Handshakes from now on take the new certificate.
+    /// Reads the files, and takes them if they have changed. Handshakes from now on take the new
+    /// certificate.
     pub(super) fn refresh(&self) {
         let mut seen = self.seen.lock();
         let Ok(now) = self.files.read() else {
