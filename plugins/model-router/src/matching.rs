@@ -168,13 +168,8 @@ impl Patterns {
     }
 
     fn reads(&self) -> Places {
-        self.0.iter().fold(Places::empty(), |places, (place, _)| {
-            places
-                | if *place == Place::System {
-                    Places::SYSTEM
-                } else {
-                    Places::USER
-                }
-        })
+        self.0
+            .iter()
+            .fold(Places::empty(), |places, (place, _)| places | place.alone())
     }
 }

@@ -113,19 +113,14 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-impl OneOrMany {
-    fn list(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
-        }
-    }
-}
-
 impl TryFrom<OneOrMany> for Phrases {
     type Error = String;
     fn try_from(texts: OneOrMany) -> Result<Self, String> {
-        let phrases: Vec<String> = texts.list().iter().map(|text| plain(text)).collect();
+        let texts = match texts {
+            OneOrMany::One(text) => vec![text],
+            OneOrMany::Many(texts) => texts,
+        };
+        let phrases: Vec<String> = texts.iter().map(|text| plain(text)).collect();
         if phrases.is_empty() {
             return Err("the list is empty, so nothing matches: leave the condition out".into());
         }

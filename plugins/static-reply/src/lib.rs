@@ -100,14 +100,11 @@ impl Said {
     /// give. Images and files that stand beside the words are no words, so such a message has none.
     fn last(&mut self, request: &Request) -> Option<&Message> {
         let message = self.0.get_or_insert_with(|| {
-            let (mut last, mut message, mut users) = (
-                None,
-                Message {
-                    first: true,
-                    ..Message::default()
-                },
-                true,
-            );
+            let (mut last, mut users) = (None, true);
+            let mut message = Message {
+                first: true,
+                ..Message::default()
+            };
             for passage in request.passages() {
                 if last != Some(passage.message) {
                     message.first &= last.is_none();
