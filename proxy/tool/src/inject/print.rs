@@ -18,7 +18,12 @@ pub(super) fn print(node: &Node, indent: usize) -> String {
 /// A map's entry, at that indentation.
 pub(super) fn print_entry(entry: &Entry, indent: usize) -> String {
     let key = scalar(&entry.key, indent);
-    format!("{:indent$}{key}:{}", "", print_value(&entry.value, indent))
+    pad(indent) + &key + ":" + &print_value(&entry.value, indent)
+}
+
+/// Spaces. A manifest may be indented further than a format's width can be, which is 65,535.
+fn pad(indent: usize) -> String {
+    " ".repeat(indent)
 }
 
 fn lines<T>(of: &[T], line: impl Fn(&T) -> String) -> String {
@@ -48,9 +53,7 @@ pub(super) fn print_value(node: &Node, indent: usize) -> String {
 }
 
 fn print_list(items: &[Node], indent: usize) -> String {
-    lines(items, |item| {
-        format!("{:indent$}{}", "", print_item(item, indent))
-    })
+    lines(items, |item| pad(indent) + &print_item(item, indent))
 }
 
 /// A list's item, its dash at that indentation; the first line has no indentation of its own.
@@ -83,8 +86,8 @@ fn untagged(node: &Node, indent: usize) -> String {
         Body::Text(text) if literal(text) => {
             let mark = if text.ends_with('\n') { "|" } else { "|-" };
             let lines = text.lines().map(|line| {
-                let pad = if line.is_empty() { 0 } else { indent + 2 };
-                format!("\n{:pad$}{line}", "")
+                let depth = if line.is_empty() { 0 } else { indent + 2 };
+                format!("\n{}{line}", pad(depth))
             });
             format!("{mark}{}", lines.collect::<String>())
         }

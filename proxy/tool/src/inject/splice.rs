@@ -313,6 +313,19 @@ mod tests {
     }
 
     #[test]
+    fn however_far_a_manifest_is_indented_its_new_lines_are_too() {
+        let deep = " ".repeat(70_000);
+        let pod = format!("spec:\n{deep}containers:\n{deep}- name: app\n");
+        let said = changed(&pod, |root| {
+            let text = Node::text("two\nlines\n");
+            containers(root).insert(0, Node::map([("name", text)]));
+        });
+        let new = format!("{deep}- name: |\n{deep}    two\n{deep}    lines\n");
+        let expected = format!("spec:\n{deep}containers:\n{new}{deep}- name: app\n");
+        assert!(said.unwrap() == expected);
+    }
+
+    #[test]
     fn what_came_in_goes_out_again_to_the_byte() {
         for text in [
             POD,

@@ -52,7 +52,7 @@ pub(super) struct At {
     /// The line, from 1.
     pub(super) line: usize,
     /// True if it can be changed in its place: a block collection or a scalar on one line, not an
-    /// alias, not merged in.
+    /// alias, not merged in. Inside a copy it says nothing: who changes asks the outer node first.
     pub(super) own: bool,
 }
 
