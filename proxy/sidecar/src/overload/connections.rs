@@ -107,6 +107,7 @@ impl Admission {
 
     /// Signals a connection to end.
     fn signal(&self, state: &ConnectionState, how: u8, why: &'static str) {
+        debug_assert!(how > PARK, "a parked connection does not end");
         if state.signal.fetch_max(how, Relaxed) <= PARK {
             self.ending.fetch_add(1, Relaxed);
         }

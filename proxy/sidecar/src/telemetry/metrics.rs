@@ -193,6 +193,8 @@ pub(super) fn exchange(record: &Record) {
 
 /// Adds to a counter whose labels, in the table's order, have words of the program as values.
 pub(super) fn count<const N: usize>(metric: &'static str, values: [&'static str; N], by: u64) {
+    const { assert!(N <= 2, "a key has room for two labels") };
+    debug_assert_eq!(label_names(metric).count(), N, "{metric}");
     let mut key = [metric, "", ""];
     key.iter_mut().skip(1).zip(values).for_each(|(k, v)| *k = v);
     CACHE.with_borrow_mut(|cache| {
@@ -220,6 +222,7 @@ fn count_named(
     counters.entry(values).or_insert_with_key(make).increment(1);
 }
 
+/// The names of a metric's labels, as the table has them.
 fn label_names(metric: &str) -> impl Iterator<Item = &'static &'static str> + use<> {
     table::find(metric).into_iter().flat_map(|row| row.labels)
 }

@@ -366,3 +366,24 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
         assert!(known, "{name} is not in the table");
     }
 }
+
+/// The table has a counter's labels by name, its caller their values by place.
+#[test]
+fn two_labels_have_their_values_in_the_tables_order() {
+    connection("order-mode", "order-action");
+    connection_refused("order-mode", "order-reason");
+    attempt(&"order-upstream".into(), "order-reason");
+    store_degraded("order-store", "order-action");
+    store_fault("order-store", "order-reason");
+    store_dropped("order-store", "order-reason");
+    for series in [
+        r#"outrigger_connections_total{mode="order-mode",action="order-action"}"#,
+        r#"outrigger_connections_refused_total{mode="order-mode",reason="order-reason"}"#,
+        r#"outrigger_upstream_attempts_total{upstream="order-upstream",reason="order-reason"}"#,
+        r#"outrigger_store_degraded_total{store="order-store",action="order-action"}"#,
+        r#"outrigger_store_faults_total{store="order-store",reason="order-reason"}"#,
+        r#"outrigger_store_dropped_total{store="order-store",reason="order-reason"}"#,
+    ] {
+        assert_value(series, 1.0);
+    }
+}

@@ -76,19 +76,30 @@ pub(in crate::config) fn errors(yaml: &str) -> String {
 }
 
 /// The rows of a table: in each a file, and after `=>`, on its line or the next, what is expected
-/// to be said of it, between `|`. `\n` in a file is a line break.
+/// to be said of it, between `|`. `\n` in a file is a line break; lines of `//` are comments.
 pub(in crate::config) fn rows(table: &str) -> Vec<(String, Vec<&str>)> {
     let mut rows = Vec::new();
-    let mut file = "";
-    for line in table.lines().map(str::trim) {
+    let mut above = "";
+    for line in table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+    {
         let Some((before, words)) = line.split_once("=> ") else {
-            file = line;
+            assert_eq!(above, "", "a file of which nothing is expected");
+            above = line;
             continue;
         };
-        let file = if before.is_empty() { file } else { before };
+        assert!(
+            above.is_empty() || before.is_empty(),
+            "two files in: {line}"
+        );
+        let file = if before.is_empty() { above } else { before };
         let words = words.split(" | ").collect();
         rows.push((file.trim_end().replace("\\n", "\n"), words));
+        above = "";
     }
+    assert!(above.is_empty() && !rows.is_empty(), "{above}");
     rows
 }
 
