@@ -1,7 +1,8 @@
 //! Decides where a call goes. Pure: plain data in, a decision out; no socket, clock or lock.
 //!
 //! A [`Table`] is made once per generation. [`Table::plan`] decides once per exchange, after the
-//! policies: candidates in the order in which they are tried, and why others are left out. Each is
+//! policies (and for a policy that wants an estimate of the call as it stands): candidates in the
+//! order in which they are tried, and why others are left out. Each is
 //! an attempt; what one came to is a [`Class`] of failure, which says what may follow it.
 //!
 //! One target per alias is tried so far. Strategies, breakers and budgets of retries belong here.

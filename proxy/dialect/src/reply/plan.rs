@@ -37,7 +37,7 @@ pub(super) enum Field {
     Unnamed,
     /// The same of a call's.
     UnnamedCall,
-    /// JSON source as it is: `input` of Anthropic's tool use.
+    /// JSON source as it is: `input` of Anthropic's tool use, `args` of Gemini's.
     Input,
 }
 

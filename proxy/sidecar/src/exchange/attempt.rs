@@ -161,7 +161,7 @@ impl<'p> Attempt<'p> {
 impl<T: Transport> Worker<T> {
     /// Sends what goes out until it is answered, or no attempt may follow. A body that could not be
     /// sent again is gone before the wait for the answer.
-    pub(super) async fn attempts(
+    pub(super) async fn send(
         &self,
         mut outgoing: Outgoing,
         plan: &Plan<'_>,
@@ -187,13 +187,13 @@ impl<T: Transport> Worker<T> {
             if !repeatable {
                 outgoing.forget_body();
             }
-            let mut sent = self.attempt(&mut attempt, request, guard).await;
+            let mut sent = self.send_once(&mut attempt, request, guard).await;
             if let Ok(reply) = sent {
                 sent = match (probes_usage, attempt.asks_for_usage) {
                     // Boxed: no ordinary exchange is to take the room of it.
-                    (true, _) => Box::pin(usage_option::answered(reply, guard)).await,
+                    (true, _) => Box::pin(usage_option::learn(reply, guard)).await,
                     (false, true) => Ok(reply),
-                    (false, false) => Ok(usage_option::repeated(reply, guard)),
+                    (false, false) => Ok(usage_option::learn_from_repeat(reply, guard)),
                 };
             }
             let failure = match sent {
@@ -211,7 +211,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// One request, and the head of its reply.
-    async fn attempt(
+    async fn send_once(
         &self,
         attempt: &mut Attempt<'_>,
         request: Request<Payload>,

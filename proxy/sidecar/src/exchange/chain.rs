@@ -68,7 +68,7 @@ impl<T: Transport> Worker<T> {
                 }
                 Err(Stop::Served(back, found)) => {
                     call = back;
-                    if let Some(reply) = self.serve(found, &mut call, guard).await {
+                    if let Some(reply) = self.serve_found(found, &mut call, guard).await {
                         guard.noted(&mut call);
                         guard.take_over(std::mem::take(&mut call.claims.reserved));
                         if let Some(run) = &mut guard.run {

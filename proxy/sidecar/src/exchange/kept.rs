@@ -55,7 +55,7 @@ struct Head {
 impl<T: Transport> Worker<T> {
     /// The reply that a policy wants served. `None`: there is none after all; where this exchange
     /// is to lead now, `call` says so.
-    pub(super) async fn serve(
+    pub(super) async fn serve_found(
         &self,
         found: Found,
         call: &mut Call,
@@ -103,7 +103,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Lets others have the upstream's reply, and keeps it, as policies asked.
-    pub(super) fn shared(
+    pub(super) fn share_reply(
         &self,
         reply: Response<Inbound>,
         leads: Vec<Ticket>,

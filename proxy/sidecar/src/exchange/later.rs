@@ -122,7 +122,7 @@ pub(super) fn unfinished(body: &[u8]) -> Option<Box<str>> {
 
 impl<T: Transport> Worker<T> {
     /// An exchange that fetches a reply. `unread`: one in a form that nobody reads.
-    pub(super) async fn fetch<B>(
+    pub(super) async fn fetch_reply<B>(
         &self,
         request: Request<B>,
         unread: Option<&'static str>,
@@ -137,9 +137,9 @@ impl<T: Transport> Worker<T> {
         let id = path.trim_end_matches('/').rsplit('/').next();
         guard.fetched = id.filter(|_| unread.is_none()).map(Into::into);
         if chain.rewrites().is_empty() {
-            return self.pass(request, None, guard).await;
+            return self.pass_unread(request, None, guard).await;
         }
-        self.open()?;
+        self.refuse_while_draining()?;
         if let (Some(reason), Some(policy)) = (unread, chain.blocks_unseen_reply()) {
             return Err(blocked(chain, policy, reason));
         }
@@ -150,14 +150,14 @@ impl<T: Transport> Worker<T> {
         let call = call(parts, empty, guard);
         let plan = plan(&generation, &call)?;
         let outgoing = Outgoing::streamed(call, payload);
-        let sent = self.attempts(outgoing, &plan, guard).await;
+        let sent = self.send(outgoing, &plan, guard).await;
         let reply = sent.or_else(Failure::into_reply)?;
         match unread {
             Some(reason) => {
                 guard.missed(reason, reply.body().size_hint().lower().max(1));
                 Ok(Reply::Relay(reply))
             }
-            None => self.back(reply, guard).await,
+            None => self.return_reply(reply, guard).await,
         }
     }
 }

@@ -124,14 +124,16 @@ impl<T: Transport> Worker<T> {
         let sent = match surface {
             Surface::Call(_) => self.exchange(request, &mut guard).await,
             // The rarer ones are boxed, so that a call does not take the room of the largest.
-            Surface::NoPrompt => Box::pin(self.pass(request, None, &mut guard)).await,
+            Surface::NoPrompt => Box::pin(self.pass_unread(request, None, &mut guard)).await,
             Surface::Unread(recognise::REALTIME) if recognise::is_websocket(request.headers()) => {
-                Box::pin(self.socket(request, &mut guard)).await
+                Box::pin(self.open_socket(request, &mut guard)).await
             }
-            Surface::Unread(reason) => Box::pin(self.pass(request, Some(reason), &mut guard)).await,
-            Surface::Reply(_) => Box::pin(self.fetch(request, None, &mut guard)).await,
+            Surface::Unread(reason) => {
+                Box::pin(self.pass_unread(request, Some(reason), &mut guard)).await
+            }
+            Surface::Reply(_) => Box::pin(self.fetch_reply(request, None, &mut guard)).await,
             Surface::UnreadReply(reason) => {
-                Box::pin(self.fetch(request, Some(reason), &mut guard)).await
+                Box::pin(self.fetch_reply(request, Some(reason), &mut guard)).await
             }
         };
         live::answer(
@@ -160,12 +162,12 @@ impl<T: Transport> Worker<T> {
     {
         let generation = Arc::clone(&guard.generation);
         // Read the body, and index its passages where a policy reads them.
-        let call = self.read(request, &generation.config, guard).await?;
+        let call = self.read_call(request, &generation.config, guard).await?;
         // Down the chain; an empty one forwards every call as it is.
         let mut call = match self.on_request(call, None, guard).await? {
             Decided::Forward(call) => call,
             Decided::Answered(reply) => return Ok(reply),
-            Decided::Served(reply) => return self.back(reply, guard).await,
+            Decided::Served(reply) => return self.return_reply(reply, guard).await,
         };
         let leads = std::mem::take(&mut call.claims.leads);
         let keeps = std::mem::take(&mut call.claims.keeps);
@@ -177,7 +179,7 @@ impl<T: Transport> Worker<T> {
             shares,
             ..Outgoing::whole(call)
         };
-        let sent = self.attempts(outgoing, &plan, guard).await;
+        let sent = self.send(outgoing, &plan, guard).await;
         guard.body_permit = None; // the upstream has it
         let mut reply = match sent {
             Ok(reply) => reply,
@@ -191,14 +193,14 @@ impl<T: Transport> Worker<T> {
         }
         // To whoever asked the same, and to the store, where a policy wants that.
         if shares {
-            reply = self.shared(reply, leads, keeps, guard);
+            reply = self.share_reply(reply, leads, keeps, guard);
         }
         // Up the chain, or past it.
-        self.back(reply, guard).await
+        self.return_reply(reply, guard).await
     }
 
     /// Reads the call: the whole body, and the index of its passages where a policy reads them.
-    async fn read<B>(
+    async fn read_call<B>(
         &self,
         request: Request<B>,
         config: &Config,
@@ -207,7 +209,7 @@ impl<T: Transport> Worker<T> {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        self.open()?;
+        self.refuse_while_draining()?;
         let (mut parts, body) = request.into_parts();
         let limits = &config.limits;
         if body.size_hint().lower() > limits.request_body as u64 {
@@ -281,7 +283,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Lets a reply come back up the chain.
-    async fn back(
+    async fn return_reply(
         &self,
         reply: Response<Inbound>,
         guard: &mut ExchangeGuard,
@@ -302,11 +304,11 @@ impl<T: Transport> Worker<T> {
                 }
             }
             Course::Rewrite => Ok(Reply::Rewrite(reply)),
-            Course::Collect => whole::answered(reply, guard).await.map(Reply::Whole),
+            Course::Collect => whole::collect_reply(reply, guard).await.map(Reply::Whole),
         }
     }
 
-    fn open(&self) -> Result<(), Refusal> {
+    fn refuse_while_draining(&self) -> Result<(), Refusal> {
         if self.shared.phase() == Phase::Serving {
             return Ok(());
         }

@@ -6,7 +6,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -29,18 +32,25 @@ use super::{
 };
 use crate::{BoxError, refusal::Refusal, upstream::Payload};
 
-/// A note of what an app's body did wrong, shared by the body and its exchange.
+/// The progress of an app's body that passes unread, shared by the body and its exchange.
 #[derive(Debug, Clone, Default)]
-pub(super) struct BodyFault(Arc<Mutex<Option<Incomplete>>>);
+pub(super) struct BodyProgress(Arc<Progress>);
 
-impl BodyFault {
-    /// Takes the note, where there is one.
-    pub(super) fn take(&self) -> Option<Incomplete> {
-        self.0.lock().take()
+#[derive(Debug, Default)]
+struct Progress {
+    received: AtomicU64,
+    fault: Mutex<Option<Incomplete>>,
+}
+
+impl BodyProgress {
+    /// The bytes that came so far.
+    pub(super) fn received(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
     }
 
-    fn note(&self, incomplete: Incomplete) {
-        *self.0.lock() = Some(incomplete);
+    /// Takes the note of what went wrong, where there is one.
+    pub(super) fn take_fault(&self) -> Option<Incomplete> {
+        self.0.fault.lock().take()
     }
 }
 
@@ -51,29 +61,27 @@ struct Passing<B> {
     body: Option<B>,
     limit: usize,
     pace: Pace,
-    came: usize,
     waited: Duration,
     /// Since when the next piece is waited for, and until when.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
-    fault: BodyFault,
+    progress: BodyProgress,
 }
 
 impl<B> Passing<B> {
     /// Lets `limit` bytes of `body` by, as slow as `pace` allows.
-    fn new(body: B, limit: usize, pace: Pace, fault: BodyFault) -> Self {
+    fn new(body: B, limit: usize, pace: Pace, progress: BodyProgress) -> Self {
         Self {
             body: Some(body),
             limit,
             pace,
-            came: 0,
             waited: Duration::ZERO,
             wait: None,
-            fault,
+            progress,
         }
     }
 
     fn broken(&self, why: Incomplete) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.fault.note(why);
+        *self.progress.0.fault.lock() = Some(why);
         Poll::Ready(Some(Err("the app's body broke off".into())))
     }
 }
@@ -98,8 +106,9 @@ where
                 if let Some((since, _)) = this.wait.take() {
                     this.waited += since.elapsed();
                 }
-                this.came += frame.data_ref().map_or(0, Bytes::len);
-                if this.came > this.limit {
+                let more = frame.data_ref().map_or(0, Bytes::len) as u64;
+                let received = &this.progress.0.received;
+                if received.fetch_add(more, Ordering::Relaxed) + more > this.limit as u64 {
                     // What the app is still writing is taken, so that it reads the answer and not a
                     // reset.
                     this.body.take().map(|rest| tokio::spawn(discard(rest)));
@@ -110,7 +119,8 @@ where
             Poll::Ready(Some(Err(error))) => this.broken(Incomplete::Broken(error.into())),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
-                let (pace, came, waited) = (this.pace, this.came, this.waited);
+                let (pace, waited) = (this.pace, this.waited);
+                let came = usize::try_from(this.progress.received()).unwrap_or(usize::MAX);
                 let (_, patience) = this.wait.get_or_insert_with(|| {
                     let patience = pace.patience(came, waited);
                     (Instant::now(), Box::pin(sleep(patience)))
@@ -137,7 +147,7 @@ where
 impl<T: Transport> Worker<T> {
     /// An exchange that nobody reads: a listing, a cancellation, or a prompt in a form that no
     /// dialect knows (`unread`).
-    pub(super) async fn pass<B>(
+    pub(super) async fn pass_unread<B>(
         &self,
         request: Request<B>,
         unread: Option<&'static str>,
@@ -146,7 +156,7 @@ impl<T: Transport> Worker<T> {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        self.open()?;
+        self.refuse_while_draining()?;
         let generation = Arc::clone(&guard.generation);
         // A body of unknown length is not nothing.
         let unread = unread.map(|reason| (reason, request.body().size_hint().lower().max(1)));
@@ -170,7 +180,7 @@ impl<T: Transport> Worker<T> {
         }
         let plan = plan(&generation, &call)?;
         let outgoing = Outgoing::streamed(call, payload);
-        let sent = self.attempts(outgoing, &plan, guard).await;
+        let sent = self.send(outgoing, &plan, guard).await;
         let reply = sent.or_else(Failure::into_reply)?;
         // What it took nobody can tell: what policies reserved for it stands.
         guard.ledger.charge.served = unread.is_some() && reply.status().is_success();
@@ -199,8 +209,8 @@ where
     if body.is_end_stream() {
         return Ok(Payload::empty());
     }
-    let fault = guard.body_fault.insert(BodyFault::default()).clone();
-    let passing = Passing::new(body, limit, Pace::of(limits), fault);
+    let progress = guard.passing.insert(BodyProgress::default()).clone();
+    let passing = Passing::new(body, limit, Pace::of(limits), progress);
     Ok(Payload::Stream(Box::pin(passing)))
 }
 
@@ -218,34 +228,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_noted_as_too_large() {
-        let fault = BodyFault::default();
+        let progress = BodyProgress::default();
         let body = || Full::new(Bytes::from(vec![7; 101]));
-        let over = Passing::new(body(), 100, PACE, fault.clone());
+        let over = Passing::new(body(), 100, PACE, progress.clone());
         assert!(over.collect().await.is_err());
-        assert!(matches!(fault.take(), Some(Incomplete::TooLarge)));
-        let within = Passing::new(body(), 101, PACE, fault.clone());
+        assert!(matches!(progress.take_fault(), Some(Incomplete::TooLarge)));
+        let progress = BodyProgress::default();
+        let within = Passing::new(body(), 101, PACE, progress.clone());
         assert_eq!(within.collect().await.unwrap().to_bytes().len(), 101);
-        assert!(fault.take().is_none());
+        assert!(progress.take_fault().is_none() && progress.received() == 101);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_body_is_noted_after_its_patience() {
-        let fault = BodyFault::default();
+        let progress = BodyProgress::default();
         let never = futures_util::stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
         let begun = Instant::now();
-        let silent = Passing::new(StreamBody::new(never), 100, PACE, fault.clone());
+        let silent = Passing::new(StreamBody::new(never), 100, PACE, progress.clone());
         assert!(silent.collect().await.is_err());
-        assert!(matches!(fault.take(), Some(Incomplete::Silent)));
+        assert!(matches!(progress.take_fault(), Some(Incomplete::Silent)));
         assert_eq!(begun.elapsed(), PACE.silence);
     }
 
     #[tokio::test]
     async fn a_broken_body_is_noted_with_its_cause() {
-        let fault = BodyFault::default();
+        let progress = BodyProgress::default();
         let broken =
             futures_util::stream::iter([Err::<Frame<Bytes>, _>(std::io::Error::other("cut"))]);
-        let broken = Passing::new(StreamBody::new(broken), 100, PACE, fault.clone());
+        let broken = Passing::new(StreamBody::new(broken), 100, PACE, progress.clone());
         assert!(broken.collect().await.is_err());
-        assert!(matches!(fault.take(), Some(Incomplete::Broken(_))));
+        assert!(matches!(progress.take_fault(), Some(Incomplete::Broken(_))));
     }
 }

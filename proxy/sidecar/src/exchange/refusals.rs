@@ -172,3 +172,11 @@ pub(super) fn stopped(stop: Stop) -> Refusal {
         }
     }
 }
+
+/// The refusal of a reply that ended, and not as its dialect ends one.
+pub(super) fn unterminated() -> Refusal {
+    Refusal::new(
+        Code::UpstreamFailed,
+        "the upstream ended the stream before its end",
+    )
+}

@@ -14,9 +14,8 @@ use tokio::time::{Instant, timeout};
 use super::{
     generation::{Generation, Shared},
     later::Open,
-    ledger::Ledger,
-    ledger::{Observed, Reading},
-    passing::BodyFault,
+    ledger::{Ledger, Observed, Reading},
+    passing::BodyProgress,
     refusals::incomplete_request,
 };
 use crate::{
@@ -60,8 +59,8 @@ pub(super) struct ExchangeGuard {
     pub(super) linear: u64,
     /// Its body's share of the bodies' budget.
     pub(super) body_permit: Option<BodyPermit>,
-    /// The note of what a body that passes unread did wrong.
-    pub(super) body_fault: Option<BodyFault>,
+    /// The progress of a body that passes unread.
+    pub(super) passing: Option<BodyProgress>,
     _inflight: Inflight,
 }
 
@@ -89,14 +88,14 @@ impl ExchangeGuard {
             unfinished: None,
             linear: 0,
             body_permit: None,
-            body_fault: None,
+            passing: None,
             _inflight: Inflight::enter(),
         }
     }
 
     /// Takes what the app's own body did wrong, where it passes unread.
     pub(super) fn request_fault(&self) -> Option<Refusal> {
-        let incomplete = self.body_fault.as_ref()?.take()?;
+        let incomplete = self.passing.as_ref()?.take_fault()?;
         let limit = self.generation.config.limits.request_body;
         Some(incomplete_request(incomplete, limit))
     }
@@ -257,6 +256,9 @@ impl ExchangeGuard {
 impl Drop for ExchangeGuard {
     fn drop(&mut self) {
         self.record.total = self.begun.elapsed();
+        if let Some(passing) = &self.passing {
+            self.record.request_bytes = passing.received();
+        }
         let settled = self.account();
         self.record.model_label = self.generation.models.label(self.record.model.as_deref());
         let verdicts = self.run.iter().flat_map(Run::verdicts);

@@ -62,7 +62,7 @@ pub(super) struct Ends {
 
 impl<T: Transport> Worker<T> {
     /// An exchange that wants to be a WebSocket.
-    pub(super) async fn socket<B>(
+    pub(super) async fn open_socket<B>(
         &self,
         mut request: Request<B>,
         guard: &mut ExchangeGuard,
@@ -70,7 +70,7 @@ impl<T: Transport> Worker<T> {
     where
         B: Body<Data = Bytes> + Send,
     {
-        self.open()?;
+        self.refuse_while_draining()?;
         let generation = Arc::clone(&guard.generation);
         if let Some(policy) = generation.chain.blocks_unread() {
             missed(&generation.chain, REALTIME, 1);
@@ -99,7 +99,7 @@ impl<T: Transport> Worker<T> {
             upgrade: protocol,
             ..Outgoing::whole(call)
         };
-        let sent = self.attempts(outgoing, &plan, guard).await;
+        let sent = self.send(outgoing, &plan, guard).await;
         let mut reply = sent.or_else(Failure::into_reply)?;
         if reply.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Reply::Relay(reply));

@@ -72,7 +72,7 @@ impl UsageOption {
 
 /// Takes the answer to a request that asked for usage in the app's place, where the target was not
 /// known to take that. A failure where it may be what was refused.
-pub(super) async fn answered(
+pub(super) async fn learn(
     reply: Response<Inbound>,
     guard: &mut ExchangeGuard,
 ) -> Result<Response<Inbound>, Failure> {
@@ -102,7 +102,10 @@ pub(super) async fn answered(
 }
 
 /// Takes the answer to the app's own request, after the one that asked for usage was refused.
-pub(super) fn repeated(reply: Response<Inbound>, guard: &ExchangeGuard) -> Response<Inbound> {
+pub(super) fn learn_from_repeat(
+    reply: Response<Inbound>,
+    guard: &ExchangeGuard,
+) -> Response<Inbound> {
     if reply.status().is_success() {
         let known = &guard.shared.usage_option;
         known.note(&guard.record.target, Standing::Refuses, Instant::now());

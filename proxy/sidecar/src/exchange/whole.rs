@@ -17,7 +17,7 @@ use super::{
     later,
     ledger::{Observed, Reading},
     live::timeouts,
-    refusals::{incomplete_reply, stopped, unreadable_reply},
+    refusals::{incomplete_reply, stopped, unreadable_reply, unterminated},
     settle::ExchangeGuard,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 
 /// Collects a reply that is no stream, shows it to the policies that rewrite replies, and reads
 /// what the exchange is settled by.
-pub(super) async fn answered(
+pub(super) async fn collect_reply(
     reply: Response<Inbound>,
     guard: &mut ExchangeGuard,
 ) -> Result<Response<Bytes>, Refusal> {
@@ -125,10 +125,7 @@ async fn shown(
     }
     if !decoder.ended() && success {
         guard.missed_of(&decoder);
-        return Err(Refusal::new(
-            Code::UpstreamFailed,
-            "the upstream ended the stream before its end",
-        ));
+        return Err(unterminated());
     }
     let deltas = decoder.deltas();
     let Some(run) = guard.run.as_mut().filter(|_| !deltas.is_empty()) else {

@@ -81,7 +81,7 @@ table! {
     INFLIGHT = "outrigger_inflight_requests", Kind::Gauge, [],
         "Exchanges in progress.";
     REQUEST_BYTES = "outrigger_request_bytes_total", Kind::Counter, ["dialect"],
-        "Bytes of request bodies as they came.";
+        "Bytes of request bodies as they came; of one that is refused by its length alone, none.";
     REPLY_BYTES = "outrigger_reply_bytes_total", Kind::Counter, ["dialect"],
         "Bytes of reply bodies as they went.";
     REFUSALS = "outrigger_refusals_total", Kind::Counter, ["code"],

@@ -28,7 +28,7 @@ use super::{
     decode::decoder,
     encoding::{self, Codings},
     head::is_stream,
-    refusals::log_refusal,
+    refusals::{log_refusal, unterminated},
     settle::ExchangeGuard,
     socket,
     whole::decoder_limits,
@@ -85,10 +85,7 @@ impl Cut {
                 Refusal::new(Code::UpstreamFailed, "the upstream broke off in mid-stream")
                     .caused_by(cause)
             }
-            Self::Unterminated => Refusal::new(
-                Code::UpstreamFailed,
-                "the upstream ended the stream before its end",
-            ),
+            Self::Unterminated => unterminated(),
             Self::Silent => Refusal::new(
                 Code::UpstreamTimeout,
                 "the upstream fell silent in mid-stream",
@@ -295,7 +292,7 @@ impl ReplyBody {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Next> {
         match &mut self.flow {
-            // Every reply of an empty chain is served by this alone.
+            // Nearly every reply of an empty chain is served by this.
             Some(flow) if flow.rewriter.is_none() => flow.relay(context),
             _ => self.poll_rewritten(context),
         }

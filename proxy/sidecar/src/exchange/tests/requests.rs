@@ -125,6 +125,7 @@ async fn with_an_empty_chain_what_nobody_can_read_passes_as_it_came() {
     assert_eq!(seen[0].over, Connection::New, "half of it may be gone");
     let record = rig.settled();
     assert!(record.error.is_none() && !record.client_gone);
+    assert_eq!(record.request_bytes, 8);
     assert!(tokens(&record).is_some_and(|(_, _, estimated)| estimated));
 }
 
