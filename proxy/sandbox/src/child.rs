@@ -38,8 +38,8 @@ pub(super) struct Job {
     pub(super) memory: u64,
     /// CPU time of `configure`.
     pub(super) cpu: Duration,
-    /// True if nothing is compiled: the file is refused already, and only the proposals that it uses
-    /// are looked at.
+    /// True if nothing is compiled: the file is refused already, and only the proposals that it
+    /// uses are looked at.
     pub(super) checks_only: bool,
     /// True if compiling yields to other processes.
     pub(super) gives_way: bool,

@@ -1,9 +1,12 @@
-//! The cost of single steps: a policy's instance and call, a chain on a prompt, an event of a stream, a splice, SSE framing.
+//! The cost of single steps: a policy's instance and call, a chain on a prompt, an event of a
+//! stream, a splice, SSE framing.
 //!
-//! Two clocks. Criterion shows wall time, to compare two states of the code; for `tests/bench/run.py` the same steps are run again by
-//! this thread's CPU clock, which other programs do not disturb, and written as one flat object of µs to `$OUTRIGGER_MICRO`.
-//! The policies are the built ones of `$OUTRIGGER_POLICIES` or `target/policies`. The surprise is that this is an example and no
-//! `[[bench]]`: cargo builds benches with unwinding, so they would compile the sandbox a second time and measure another program.
+//! Two clocks. Criterion shows wall time, to compare two states of the code; for
+//! `tests/bench/run.py` the same steps are run again by this thread's CPU clock, which other
+//! programs do not disturb, and written as one flat object of µs to `$OUTRIGGER_MICRO`. The
+//! policies are the built ones of `$OUTRIGGER_POLICIES` or `target/policies`. The surprise is that
+//! this is an example and no `[[bench]]`: cargo builds benches with unwinding, so they would
+//! compile the sandbox a second time and measure another program.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -90,7 +93,8 @@ macro_rules! case {
     };
 }
 
-/// A chat request of about `size` bytes, of ordinary sentences; one in eight names a person's address and number.
+/// A chat request of about `size` bytes, of ordinary sentences; one in eight names a person's
+/// address and number.
 fn prompt(size: usize) -> Bytes {
     let mut text = String::from(
         r#"{"model":"bench","messages":[{"role":"system","content":"You are a careful support assistant. Answer in the customer's language."},{"role":"user","content":""#,

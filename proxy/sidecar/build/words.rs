@@ -107,7 +107,8 @@ pub(super) fn hosts(id: &str, pattern: &str) -> Result<Vec<(String, String, Stri
     some(&[(host, "", path)])
 }
 
-/// Dollars as whole millionths: 0.25 is 250,000. The seven prices of the data that are finer are twelfths and thirds, rounded here.
+/// Dollars as whole millionths: 0.25 is 250,000. The seven prices of the data that are finer are
+/// twelfths and thirds, rounded here.
 pub(super) fn millionths(value: &Value) -> Result<u32, String> {
     let dollars = value.as_f64().ok_or("has a price that is no number")?;
     let millionths = (dollars * 1e6).round();
@@ -146,7 +147,8 @@ pub(super) fn minute(time: &str) -> Result<u32, String> {
         + part(1).ok_or("has a time in another form")?)
 }
 
-/// `2026-03-13` as days since 1970. After Howard Hinnant, "chrono-compatible low-level date algorithms".
+/// `2026-03-13` as days since 1970. After Howard Hinnant, "chrono-compatible low-level date
+/// algorithms".
 pub(super) fn days(date: &str) -> Result<i64, String> {
     let parts: Vec<i64> = date.split('-').filter_map(|p| p.parse().ok()).collect();
     let [year, month, day] = parts[..] else {

@@ -14,9 +14,9 @@
 //!    image.
 //! 6. [`::route`] plans which targets may serve it, and [`upstream`] sends each attempt there (or
 //!    calls the [`embedded`] model).
-//! 7. The reply comes back. It is relayed as it is where nobody has to read it first; where policies
-//!    rewrite replies [`dialect`] frames and decodes it, [`policy`] leads it up the chain, and what
-//!    changed is spliced into the original events.
+//! 7. The reply comes back. It is relayed as it is where nobody has to read it first; where
+//!    policies rewrite replies [`dialect`] frames and decodes it, [`policy`] leads it up the chain,
+//!    and what changed is spliced into the original events.
 //! 8. However it ends, the exchange settles once: [`telemetry`] counts it and writes its line.
 //!
 //! # Beside it
@@ -33,14 +33,14 @@
 //!
 //! # Dependencies between rooms
 //!
-//! `cli → {admin, intercept, reload} → exchange → {overload, refusal, upstream} → state → telemetry →
-//! cost → config → signing`: each may use those behind it, and no other. Beside that line stand
-//! [`ca`], which knows `config` and `signing`, and [`harden`], which knows `config`, `telemetry` and
-//! `tool`; `cli` and `reload` open them. [`tool`], [`refusal`] and `flat_write` (one write for a
-//! small message, on both sides' connections) know nobody. `cost` is pure.
+//! `cli → {admin, intercept, reload} → exchange → {overload, refusal, upstream} → state → telemetry
+//! → cost → config → signing`: each may use those behind it, and no other. Beside that line stand
+//! [`ca`], which knows `config` and `signing`, and [`harden`], which knows `config`, `telemetry`
+//! and `tool`; `cli` and `reload` open them. [`tool`], [`refusal`] and `flat_write` (one write for
+//! a small message, on both sides' connections) know nobody. `cost` is pure.
 //!
-//! [`dialect`], [`policy`], [`::route`], [`embedded`] and [`sandbox`] are crates below all rooms, and
-//! Cargo keeps their arrows: the first knows nobody, the others know `dialect`, and the sandbox
+//! [`dialect`], [`policy`], [`::route`], [`embedded`] and [`sandbox`] are crates below all rooms,
+//! and Cargo keeps their arrows: the first knows nobody, the others know `dialect`, and the sandbox
 //! `policy`. What policies may use is behind the sandbox's ports, which `state`, `telemetry` and
 //! `upstream` implement.
 

@@ -132,8 +132,8 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Makes the loader of the chain's policies, which keeps compiled code in `cache` and lends policies
-/// what is in `host`.
+/// Makes the loader of the chain's policies, which keeps compiled code in `cache` and lends
+/// policies what is in `host`.
 fn loader(config: &Config, cache: Option<PathBuf>, host: Host) -> Result<Loader, Stop> {
     let options = Options {
         memory: config.policies.memory,

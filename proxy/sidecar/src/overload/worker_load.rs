@@ -52,7 +52,8 @@ pub struct WorkerLoad {
     inside: AtomicUsize,
     /// Most exchanges that were inside within the window.
     most: AtomicUsize,
-    /// Credit for immediate refusals, [`REFUSAL_COST`] for each, and the second whose share is in it.
+    /// Credit for immediate refusals, [`REFUSAL_COST`] for each, and the second whose share is in
+    /// it.
     credit: AtomicUsize,
     second: AtomicU32,
     limit: AtomicUsize,

@@ -1,8 +1,8 @@
 //! The state of the observed files at one moment.
 //!
 //! A [`Scan`] is a plain value: names, stamps (identities from `stat`) and contents' hashes.
-//! `observer.rs` takes two and compares them before it relies on either. Contents are hashed and not
-//! kept: a policy is read again, with its hash checked, by whoever loads it. A policy is one to
+//! `observer.rs` takes two and compares them before it relies on either. Contents are hashed and
+//! not kept: a policy is read again, with its hash checked, by whoever loads it. A policy is one to
 //! three files: `NAME.wasm`, its signature and its cases; a change of any is a change of the
 //! policy.
 

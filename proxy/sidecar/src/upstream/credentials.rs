@@ -47,7 +47,8 @@ pub enum Unsendable {
     Uri,
 }
 
-/// Writes the head of a request for `upstream`; `path` is the path and query there, prefix included.
+/// Writes the head of a request for `upstream`; `path` is the path and query there, prefix
+/// included.
 ///
 /// Framing (`content-length`, `transfer-encoding`) is written anew from the body that is sent with
 /// it.

@@ -293,16 +293,17 @@ pub enum SendError {
     /// No trust: the handshake or the certificate failed.
     #[error("no trusted tls connection to the upstream")]
     Tls(#[source] BoxError),
-    /// The connection had served before, and ended without a byte of an answer: the server closed it
-    /// as the request went out. Repeating a POST is for who knows that it is safe (RFC 9110 §9.2.2).
-    /// A model that is called twice changes nothing but a price, and a request that is lost this way
-    /// was read by nobody, nearly always.
+    /// The connection had served before, and ended without a byte of an answer: the server closed
+    /// it as the request went out. Repeating a POST is for who knows that it is safe (RFC 9110
+    /// §9.2.2). A model that is called twice changes nothing but a price, and a request that is
+    /// lost this way was read by nobody, nearly always.
     #[error("the upstream had closed the connection that was kept")]
     Stale(#[source] BoxError),
     /// The connection ended before the reply's head was whole: a reset, a crash.
     #[error("the upstream closed the connection without a reply")]
     Closed(#[source] BoxError),
-    /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`, `GOAWAY`).
+    /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`,
+    /// `GOAWAY`).
     #[error("the upstream did not take the request")]
     Refused(#[source] BoxError),
     /// The reply is not HTTP, or larger than is allowed.

@@ -1,7 +1,7 @@
 //! A reply's flow from its upstream to the app, frame by frame.
 //!
-//! Without a decoder a frame costs its poll and a look at its bytes ([`Flow::relay`]): nearly
-//! every reply of an empty chain is served by that. How policies rewrite what passes is in `rewrite.rs`.
+//! Without a decoder a frame costs its poll and a look at its bytes ([`Flow::relay`]): nearly every
+//! reply of an empty chain is served by that. How policies rewrite what passes is in `rewrite.rs`.
 
 use std::{
     pin::Pin,

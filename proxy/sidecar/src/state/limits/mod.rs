@@ -1,7 +1,8 @@
 //! Limits: units taken from buckets, reserved before an exchange and settled after it.
 //!
-//! [`Stores`](super::Stores) takes from several buckets or from none and returns a [`Reservation`]. It is settled to the truth once; dropped, it gives everything back. Amounts
-//! have no unit here: requests, tokens and micro-dollars are all counted alike.
+//! [`Stores`](super::Stores) takes from several buckets or from none and returns a [`Reservation`].
+//! It is settled to the truth once; dropped, it gives everything back. Amounts have no unit here:
+//! requests, tokens and micro-dollars are all counted alike.
 //!
 //! A bucket's name is its key *and* its window, so a rule whose window is changed begins anew,
 //! while one whose limit is changed goes on with what is used. `window.rs` counts; `memory.rs` and
