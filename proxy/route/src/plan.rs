@@ -250,7 +250,7 @@ fn named_targets<'t>(
     }
 }
 
-/// Why a target is no candidate, where it is none.
+/// The reason for which a target is no candidate, where it is none.
 fn exclusion(upstream: &Upstream, request: &Request<'_>) -> Option<Exclusion> {
     if !upstream.family.speaks(request.family) {
         return Some(Exclusion::OtherFamily(request.dialect.name()));
