@@ -131,7 +131,7 @@ where
         tokio::time::sleep(request.pace.first).await;
     }
     if let Some(status) = request.pace.status {
-        let why = "the request demands this error of the embedded model";
+        let why = "the request asked the embedded model for this error";
         return refuse(shape, status, why);
     }
     match (shape, request.stream) {

@@ -12,10 +12,12 @@ pub(super) struct Calls {
     begun: Vec<Call>,
     /// By choice: the latest call that has a number of the provider's.
     numbered: Vec<(u32, u32)>,
-    /// The number of calls that begun before the event at hand.
+    /// The number of calls that began before the event at hand, and what was numbered then.
     before: usize,
-    /// Calls that it goes on with: the index of each in `begun`, and its source before.
-    continued: Vec<(usize, Source)>,
+    numbered_before: Vec<(u32, u32)>,
+    /// Calls that it goes on with: the index of each in `begun`, its source before, and whether it
+    /// had a name.
+    continued: Vec<(usize, Source, bool)>,
 }
 
 #[derive(Debug)]
@@ -43,15 +45,20 @@ impl Calls {
     /// Begins an event.
     pub(super) fn begin(&mut self) {
         self.before = self.begun.len();
+        self.numbered_before.clone_from(&self.numbered);
         self.continued.clear();
     }
 
     /// Undoes what the event brought, as it turned out to be broken.
     pub(super) fn undo(&mut self) {
         self.begun.truncate(self.before);
-        while let Some((index, source)) = self.continued.pop() {
+        self.numbered.clone_from(&self.numbered_before);
+        while let Some((index, source, was_named)) = self.continued.pop() {
             if let Some(call) = self.begun.get_mut(index) {
                 call.source = source;
+                if !was_named {
+                    call.name.clear();
+                }
             }
         }
     }
@@ -92,7 +99,8 @@ impl Calls {
             !call.source.complete() && (!piece.id.is_empty() || is_named(piece.name))
         });
         if let Some(call) = found {
-            self.continued.push((index, call.source));
+            let was_named = !call.name.is_empty();
+            self.continued.push((index, call.source, was_named));
             if call.name.is_empty() {
                 call.name = piece.name.to_vec();
             }
@@ -184,5 +192,31 @@ mod tests {
     fn a_call_without_a_number_takes_the_first_free_one() {
         let mut calls = Calls::default();
         assert_eq!(calls.number(piece("", "f"), "{}", 3), (3, true));
+    }
+
+    #[test]
+    fn a_broken_event_leaves_no_number_and_no_name() {
+        let mut calls = Calls::default();
+        calls.begin();
+        calls.note_numbered(0, 0);
+        calls.begin();
+        calls.note_numbered(0, 5);
+        calls.note_numbered(1, 0);
+        calls.undo();
+        assert_eq!(calls.numbered(Piece::default()), Some(0));
+        let of_another = Piece {
+            choice: 1,
+            ..Piece::default()
+        };
+        assert_eq!(calls.numbered(of_another), None);
+
+        let mut calls = Calls::default();
+        calls.begin();
+        assert_eq!(calls.number(piece("", ""), "{", 0), (0, false));
+        calls.begin();
+        calls.number(piece("", "g"), "\"a\":1}", 0);
+        calls.undo();
+        calls.begin();
+        assert_eq!(calls.number(piece("", "f"), "}", 0), (0, true));
     }
 }

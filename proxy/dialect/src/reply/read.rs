@@ -1,6 +1,6 @@
 //! Reads the events and documents of a reply as far as they are complete.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
@@ -141,16 +141,8 @@ impl Reply {
         }
         let (state, bytes) = (&mut self.state, self.frames.bytes());
         let (deltas, channels) = (state.deltas.len(), state.channels.len());
-        let joined = match event.data_lines {
-            1 => None,
-            _ => Some(sse::joined(
-                bytes.get(event.fields.clone()).unwrap_or_default(),
-            )),
-        };
-        let (doc, data) = match &joined {
-            None => (bytes.get(..event.data.end).unwrap_or_default(), event.data),
-            Some(joined) => (&joined[..], 0..joined.len()),
-        };
+        let (source, start) = event.document(bytes);
+        let (doc, data) = (&*source, start..source.len());
         let name = bytes.get(event.name).unwrap_or_default();
         state.begin();
         let ended = state.parsed.ended;
@@ -179,6 +171,10 @@ impl Reply {
         }
         state.note_report();
         // a byte order mark stays where it is
+        let joined = match source {
+            Cow::Owned(joined) => Some(joined),
+            Cow::Borrowed(_) => None,
+        };
         state.end(event.fields, joined);
     }
 

@@ -10,11 +10,11 @@ use crate::{
     json::{Cursor, Kind, Text},
 };
 
-/// Marks a pending leaf whose slot is [`Slot::Type`]; it has no other meaning while the leaf is
+/// Marks a pending leaf whose slot is [`Slot::Type`](crate::describe::shape::Slot::Type); it has no other meaning while the leaf is
 /// pending.
 pub(super) const TYPED: Place = Place::Other;
 
-/// The same for [`Slot::Seal`].
+/// The same for [`Slot::Seal`](crate::describe::shape::Slot::Seal).
 pub(super) const SEALED: Place = Place::Reasoning;
 
 /// The discriminators of an object that were read so far.
