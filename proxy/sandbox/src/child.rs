@@ -38,9 +38,9 @@ pub(super) struct Job {
     pub(super) memory: u64,
     /// CPU time of `configure`.
     pub(super) cpu: Duration,
-    /// True if nothing is compiled: the file is refused already, and only the proposals that it
-    /// uses are looked at.
-    pub(super) checks_only: bool,
+    /// The reason for which the file is refused already. Then nothing is compiled, and only the
+    /// proposals that it uses are looked at: they are reported before what it lacks.
+    pub(super) lack: Option<LoadError>,
     /// True if compiling yields to other processes.
     pub(super) gives_way: bool,
     /// The name in the cache, and the cache's directory where there is one.

@@ -50,9 +50,9 @@ pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, 
 
 /// Compiles the job's file in this process.
 pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
-    if job.checks_only {
+    if let Some(lack) = &job.lack {
         proposals::check(file)?;
-        return Err(LoadError::NotAPolicy);
+        return Err(lack.clone());
     }
     let component = &*component(job, file)?;
     let engine = engine::compiler().map_err(compiler_failed)?;

@@ -186,6 +186,7 @@ struct Running {
     core: Arc<Core>,
     store: Store<State>,
     instance: wasmtime::component::Instance,
+    /// True once it was configured by its own call; one from a configured image needs none.
     configured: bool,
 }
 

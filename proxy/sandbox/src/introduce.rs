@@ -38,7 +38,7 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         config: String::new(),
         memory: MEMORY,
         cpu: CPU,
-        checks_only: false,
+        lack: None,
         gives_way: false,
         key: String::new(),
         cache: None,

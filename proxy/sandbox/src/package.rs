@@ -71,7 +71,7 @@ pub enum LoadError {
     #[error(
         "built for version {built} of the policy contract, and this Outrigger speaks {}: rebuild it with outrigger-sdk {}",
         Version::ALL.map(Version::line).join(" and "),
-        Version::V0_3.line()
+        Version::ALL[0].line()
     )]
     Version {
         /// The version it was built for.
@@ -256,7 +256,7 @@ impl Loader {
             contract: Version::V0_3,
             memory: source.limits.memory,
             cpu: self.load_time,
-            checks_only: false,
+            lack: None,
             gives_way: self.gives_way.load(Ordering::Relaxed),
             key: self.key(source),
             cache: self.cache.as_ref().map(|cache| cache.directory.clone()),
@@ -264,13 +264,14 @@ impl Loader {
         }
     }
 
-    /// Returns why a file is refused that lacks what a policy has. The proposals that it uses are
-    /// reported before that; they are the compiler's to find, which has the validator.
+    /// Returns why a file is refused that lacks what a policy has: the proposals that it uses are
+    /// reported before that. They are the compiler's to find, which has the validator; where it
+    /// can't be asked, what the file lacks is reason enough.
     fn refused(&self, lack: LoadError, job: &mut Job, file: &[u8]) -> LoadError {
-        job.checks_only = true;
+        job.lack = Some(lack.clone());
         match self.compiled(job, file) {
-            Err(found @ (LoadError::Proposals(_) | LoadError::Malformed(_))) => found,
-            Ok(_) | Err(_) => lack,
+            Ok(_) | Err(LoadError::Compile(_)) => lack,
+            Err(error) => error,
         }
     }
 

@@ -158,24 +158,31 @@ fn with_a_tag() -> Vec<u8> {
 #[test]
 fn a_policy_that_uses_a_proposal_beyond_the_list_is_refused_by_its_name() {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger-tool"));
-    for compiler in [Compiler::InProcess, Compiler::Child(program)] {
-        let loader = Loader::new(Options::default(), None, compiler, Host::none()).unwrap();
-        let loaded = loader.load(Source {
-            bytes: with_a_tag(),
-            ..source("{}")
-        });
-        assert_eq!(
-            loaded.err(),
-            Some(LoadError::Proposals("exceptions".into()))
-        );
-    }
     // It is said before that the file is no policy at all.
     let shared = b"\0asm\x01\0\0\0\x05\x04\x01\x03\x01\x01".to_vec();
-    let error = refused(Source {
-        bytes: shared.clone(),
-        ..source("{}")
-    });
-    assert_eq!(error, LoadError::Proposals("threads".into()));
+    let error = |compiler, bytes: &[u8]| {
+        let loader = Loader::new(Options::default(), None, compiler, Host::none()).unwrap();
+        let bytes = bytes.to_vec();
+        loader
+            .load(Source {
+                bytes,
+                ..source("{}")
+            })
+            .err()
+    };
+    for compiler in [Compiler::InProcess, Compiler::Child(program)] {
+        for (bytes, proposal) in [(&with_a_tag(), "exceptions"), (&shared, "threads")] {
+            let error = error(compiler.clone(), bytes);
+            assert_eq!(error, Some(LoadError::Proposals(proposal.into())));
+        }
+        assert_eq!(
+            error(compiler, b"\0asm\x01\0\0\0"),
+            Some(LoadError::NotAPolicy)
+        );
+    }
+    // Without the program that has the validator the file's lack is reason enough.
+    let missing = Compiler::Child("/no/such/program".into());
+    assert_eq!(error(missing, &shared), Some(LoadError::NotAPolicy));
     let error = sandbox::introduced(&shared).err();
     assert_eq!(error, Some(LoadError::Proposals("threads".into())));
 }
