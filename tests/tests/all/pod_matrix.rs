@@ -159,8 +159,8 @@ fn exceptions(mode: &str) -> Vec<&'static str> {
     // aiohttp reads the environment only with `trust_env`; Node does from version 24 on, by
     // NODE_USE_ENV_PROXY.
     let node = Command::new("node").arg("--version").output();
-    let version = node.map_or(String::new(), |outcome| {
-        String::from_utf8_lossy(&outcome.stdout).into_owned()
+    let version = node.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stdout).into_owned()
     });
     let major = version
         .trim_start_matches('v')

@@ -233,7 +233,10 @@ fn pod_ten_thousand_idle_connections_and_a_thousand_streams_fit_into_150_mib() {
     eventually("all are open", || {
         sidecar.metric("outrigger_connections_open", &[]) >= open
     });
-    eventually("they fit", || sidecar.rss() < 150 * MIB);
+    // With all of them still there: idle ones are closed after a minute.
+    let rss = sidecar.rss();
+    assert!(sidecar.metric("outrigger_connections_open", &[]) >= open);
+    assert!(rss < 150 * MIB, "{} MiB", rss / MIB);
     drop((idle, streams));
 }
 
@@ -409,7 +412,6 @@ fn pod_ten_times_too_much_is_shed_within_the_memory_that_there_is_and_is_over_wh
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let seen = turned_away as f64;
     assert!(counted >= seen, "{counted} counted, {seen} seen");
-    // Twice the time that it may take, as this machine has other things to do.
     eventually("everything is served again", || {
         (0..20).all(|_| wire::call(base, &ask(Api::Chat, "m")).status == 200)
     });

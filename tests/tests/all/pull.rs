@@ -397,17 +397,17 @@ fn pull_keeps_the_last_good_set_whatever_the_registry_sends() {
         ("`good.wasm` twice", manifest(titled("good.wasm"))),
     ];
     registry.serve(Artifact::of(&next));
-    for (output, lie) in cases {
+    for (expected, lie) in cases {
         registry.lie(lie);
         let (code, said) = place.once(&registry.url(), &[], &[]);
         assert!(
-            code == 1 && said.contains(output),
-            "{output}: {code} {said}"
+            code == 1 && said.contains(expected),
+            "{expected}: {code} {said}"
         );
-        assert_eq!(files(&place.into), good, "{output}");
+        assert_eq!(files(&place.into), good, "{expected}");
         let left = std::fs::read_dir(&place.into).unwrap().flatten();
         let left = left.filter(|e| e.file_name().to_string_lossy().starts_with("..partial"));
-        assert_eq!(left.count(), 0, "{output}: nothing half is left");
+        assert_eq!(left.count(), 0, "{expected}: nothing half is left");
     }
     assert!(
         !Path::new("/tmp/escaped.wasm").exists()
@@ -573,7 +573,7 @@ fn pull_says_which_argument_is_wrong() {
         let arguments = [&["pull"], arguments, &["--into", into, "--once"]].concat();
         run_to_end(&arguments, place.folder.path(), environment)
     };
-    for (arguments, output) in [
+    for (arguments, expected) in [
         (vec!["registry.example/p"], "does not begin with `oci://`"),
         (
             vec!["oci://registry.example/p", "--every", "soon"],
@@ -602,7 +602,7 @@ fn pull_says_which_argument_is_wrong() {
     ] {
         let (code, said) = run(&arguments, &[]);
         assert!(
-            code == Some(2) && said.contains(output),
+            code == Some(2) && said.contains(expected),
             "{arguments:?}: {code:?} {said}"
         );
     }

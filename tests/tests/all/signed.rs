@@ -306,11 +306,11 @@ fn signed_at_a_reload_what_does_not_hold_leaves_the_former_module_and_is_told_ev
     // Somebody who can write to the directory, and has no key.
     place.put("probe.wasm", probe(2, 1));
     sidecar.log_line(&["probe", "of two builds", "keeping the former one"]);
-    let output = policies(&sidecar);
-    assert_eq!(output["sha256"], serving);
+    let policy = policies(&sidecar);
+    assert_eq!(policy["sha256"], serving);
     assert!(
-        output["reason"].as_str().unwrap().contains(&place.team.id),
-        "{output}"
+        policy["reason"].as_str().unwrap().contains(&place.team.id),
+        "{policy}"
     );
     assert!(failures() >= 1.0);
     assert_eq!(sidecar.generation(), generation);
@@ -337,10 +337,10 @@ fn signed_at_a_reload_what_does_not_hold_leaves_the_former_module_and_is_told_ev
     // Signed at last: the signature alone is a change.
     place.put("probe.wasm.sig", place.team.sign("probe", &probe(2, 1)));
     eventually("it is taken up", || sidecar.generation() > generation);
-    let output = policies(&sidecar);
+    let policy = policies(&sidecar);
     assert!(
-        output["sha256"] != serving && output["reason"].is_null(),
-        "{output}"
+        policy["sha256"] != serving && policy["reason"].is_null(),
+        "{policy}"
     );
     serves(&sidecar);
     assert!(sidecar.is_ready());

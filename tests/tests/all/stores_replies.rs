@@ -191,7 +191,7 @@ fn identical_streams_at_once_share_one_call_and_all_read_the_same_bytes() {
             .collect();
         exchanges
             .into_iter()
-            .map(|exchanges| exchanges.join().unwrap())
+            .map(|exchange| exchange.join().unwrap())
             .collect()
     });
     assert_eq!(upstream.count(), 1, "one call for all");
@@ -268,7 +268,7 @@ fn a_leader_that_leaves_or_fails_does_not_fail_those_who_joined() {
             .collect();
         exchanges
             .into_iter()
-            .map(|exchanges| exchanges.join().unwrap())
+            .map(|exchange| exchange.join().unwrap())
             .collect()
     });
     let with = |status: u16| answers.iter().filter(|(got, _)| *got == status).count();
@@ -284,11 +284,11 @@ fn a_leader_that_leaves_or_fails_does_not_fail_those_who_joined() {
 #[test]
 fn what_a_policy_above_hides_is_not_kept_and_is_restored_for_each_caller_from_the_same_entry() {
     let upstream = Upstream::start(|seen, _| {
-        let cache = seen.json()["messages"][0]["content"]
+        let prompt = seen.json()["messages"][0]["content"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        vec![Step::Send(replies::json_body(&Api::Chat.whole(&cache)))]
+        vec![Step::Send(replies::json_body(&Api::Chat.whole(&prompt)))]
     });
     let chain =
         format!("[{{ use: pii-redact, config: {{ detect: [email], mode: tokenize }} }}, {CACHE}]");
