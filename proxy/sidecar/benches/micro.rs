@@ -220,7 +220,7 @@ fn delta() -> Delta {
 }
 
 /// A request's whole way: read, asked about, written.
-async fn asked(chain: &Chain, prompt: &Bytes) -> (Run, Bytes) {
+async fn run_request(chain: &Chain, prompt: &Bytes) -> (Run, Bytes) {
     let mut body = Body::wire(Dialect::OpenaiChat, prompt.clone());
     body.index().unwrap();
     let mut run = Run::new(chain, Instant::now);
@@ -339,15 +339,15 @@ fn main() {
             black_box(body.render());
         }),
         case!("three_policies_1kb", 1, {
-            let (_, sent) = asked(three, small).await;
+            let (_, sent) = run_request(three, small).await;
             assert!(sent.len() < small.len(), "addresses become placeholders");
         }),
         case!("redact_50kb", 1, {
-            let (_, sent) = asked(redacting, large).await;
+            let (_, sent) = run_request(redacting, large).await;
             assert!(sent.len() < large.len(), "addresses become placeholders");
         }),
         case!("redact_count_limit_400kb", 1, {
-            let (_, sent) = asked(limiting, huge).await;
+            let (_, sent) = run_request(limiting, huge).await;
             assert!(sent.len() < huge.len(), "addresses become placeholders");
         }),
         case!("reserve_settle_memory", 1, {
@@ -367,7 +367,7 @@ fn main() {
             run: Box::new(move |times| {
                 Box::pin(async move {
                     // The instance remembers two values, which it looks for in each event.
-                    let (mut run, _) = asked(redacting, small).await;
+                    let (mut run, _) = run_request(redacting, small).await;
                     for _ in 0..times {
                         black_box(streamed(redacting, &mut run, head, plain).await);
                     }
@@ -379,7 +379,7 @@ fn main() {
             per: EVENTS,
             run: Box::new(move |times| {
                 Box::pin(async move {
-                    let (mut run, _) = asked(hiding, small).await;
+                    let (mut run, _) = run_request(hiding, small).await;
                     for _ in 0..times {
                         black_box(streamed(hiding, &mut run, head, plain).await);
                     }
