@@ -170,8 +170,8 @@ impl Table {
     /// was going: the upstream whose host the app dialled, whatever it speaks there, or, at the
     /// base URL, the upstream of its family.
     ///
-    /// What an app writes to the host that it dialled is that host's own: `openai/gpt-5` is a model
-    /// of OpenRouter's, and no prefix there. A policy's `upstream/model` is one everywhere.
+    /// A name that an app writes to the host that it dialled is that host's own: `openai/gpt-5` is
+    /// a model of OpenRouter's, and no prefix there. A policy's `upstream/model` is one everywhere.
     ///
     /// # Errors
     /// Nothing can serve it.

@@ -146,7 +146,7 @@ impl Authority {
     }
 
     /// Applies another set of hosts or a rotation that is due, and writes the files that changed.
-    /// Where nothing changed, it reads the metadata of four files and returns; otherwise it blocks
+    /// Reads the metadata of four files where nothing changed, and returns; otherwise it blocks
     /// as [`Authority::open`] does.
     ///
     /// # Errors

@@ -5,10 +5,10 @@
 //! without a body would look like an empty prompt, to a cache like one that it knows. The reply
 //! goes up the chain as any other; a policy's instance is made for it there.
 //!
-//! What was generated is settled by the exchange that asked for it. Only a reply in the background
-//! has no usage then: what was reserved stands for it, and whoever fetches the finished reply first
-//! is charged the rest, once, however often it is polled. Limits keep what was reserved. A reply
-//! that was asked for elsewhere is charged there, and costs nothing here.
+//! Generated output is settled by the exchange that asked for it. Only a reply in the
+//! background has no usage then: what was reserved stands for it, and whoever fetches the finished
+//! reply first is charged the rest, once, however often it is polled. Limits keep what was
+//! reserved. A reply that was asked for elsewhere is charged there, and costs nothing here.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Requests that pass unread, and their bodies: as they come, within bounds.
 //!
-//! What the app does wrong (too much, too slow, broken framing, gone) reaches the upstream's
+//! A fault of the app's (too much, too slow, broken framing, gone) reaches the upstream's
 //! connection as a broken body, and comes back from there as that connection's failure. So it is
 //! noted here first: an exchange that fails is asked for the note before anybody else is blamed.
 

@@ -15,7 +15,7 @@ pub struct Trust {
     /// Keys whose signatures count.
     pub signers: Vec<PublicKey>,
     /// True if a policy without a signature is refused. Default: true where there are signers.
-    /// Where false, an existing signature must be valid all the same; but whoever can remove it has
+    /// If false, an existing signature must be valid all the same; but whoever can remove it has
     /// an unsigned policy.
     pub require: bool,
     /// True if a version older than one that has served is refused. Default: as `require`.

@@ -5,10 +5,10 @@
 //! whole flow is theirs, so that an app that leaves meanwhile drops it there, and it settles all
 //! the same.
 //!
-//! What the app does not take is not read from the upstream: each body here asks for the next piece
-//! only when it is polled for one, so a slow app slows the provider and a stream holds what one
-//! read brought. A stream never ends cleanly where its upstream did not (two official SDKs take a
-//! cut stream for a whole one): it gets the dialect's in-band error event first, and then its
+//! Nothing is read from the upstream that the app does not take: each body here asks for the next
+//! piece only when it is polled for one, so a slow app slows the provider and a stream holds what
+//! one read brought. A stream never ends cleanly where its upstream did not (two official SDKs take
+//! a cut stream for a whole one): it gets the dialect's in-band error event first, and then its
 //! framing is broken.
 
 use std::{

@@ -5,7 +5,7 @@
 //! together, in the order of their addresses, so that a call takes from all or from none for every
 //! observer.
 //!
-//! Where room is needed, buckets that have refilled completely are dropped. Where there is none,
+//! To make room, buckets that have refilled completely are dropped. Where there is none,
 //! newcomers with the same limit share one bucket: the store never forgets a debt, and never grows.
 
 use std::{
