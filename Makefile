@@ -1,7 +1,7 @@
 # The face of the project. Each target is a thin call: the work is in cargo and in the scripts named here.
 CARGO ?= cargo
 
-.PHONY: build policies run test fuzz bench lint clean
+.PHONY: build policies run test fuzz bench bench-instructions lint clean
 
 # Two invocations: in one, Cargo would unite their features, and the sidecar would have the tool's compiler.
 build: policies ## target/release/outrigger, outrigger-tool beside it, and target/policies/NAME.wasm
@@ -23,6 +23,9 @@ fuzz: ## the fuzz targets for MINUTES (10) from a seed of their own; `make test`
 
 bench: build ## compares with direct, a plain pass-through and nginx; writes target/bench/results.json
 	tests/bench/run.sh
+
+bench-instructions: policies ## instructions per request, by callgrind; WRITE=1 checks the figures in that `make test` compares with
+	tests/bench/instructions.sh $(if $(WRITE),--write)
 
 lint: ## formatting, clippy, licences
 	$(CARGO) fmt --all --check

@@ -20,5 +20,9 @@ section 'tests'
 export OUTRIGGER_BIN="${OUTRIGGER_BIN:-$(realpath "$TARGET")/debug/outrigger}"
 export OUTRIGGER_POLICIES="${OUTRIGGER_POLICIES:-$PWD/${OUTRIGGER_TARGET:-target}/policies}"
 export OUTRIGGER_TEST_POLICIES="${OUTRIGGER_TEST_POLICIES:-$PWD/${OUTRIGGER_TARGET:-target}/test-policies}"
-[ $# -gt 0 ] || set -- --workspace
-cargo test --locked "$@"
+if [ $# -gt 0 ]; then
+  exec cargo test --locked "$@"
+fi
+cargo test --locked --workspace
+section 'instructions per request'
+tests/bench/instructions.sh --check

@@ -30,6 +30,9 @@ fi
 # A real OCI registry for `outrigger pull`: its test says so where it is missing.
 command -v docker-registry >/dev/null || apt docker-registry || say 'NOT INSTALLED: docker-registry; pulling is tested against a scripted registry only'
 
+# Counts instructions per request, which no other load of the machine changes.
+command -v valgrind >/dev/null || apt valgrind || say 'NOT INSTALLED: valgrind; instructions per request are not counted'
+
 # Python: a folder of packages that PYTHONPATH names, so that neither venv nor the system's own packages matter.
 # pip compares with the system's packages, which are not used here: what it says is shown only where it fails.
 into_folder() { python3 -m pip install --quiet --no-warn-script-location --disable-pip-version-check --target "$TARGET/python" "$@" >"$TARGET/pip.log" 2>&1; }

@@ -1,9 +1,9 @@
 //! Ten times too much: what a proxy still serves while it is offered ten times what it can. Prints
 //! one JSON object of numbers.
 //!
-//! `bench-overload TARGET BODY_FILE [CONNECTIONS]`. First so many connections (default 64), each
-//! with one request after the other, for three seconds: the peak. Then ten times as many, twice for
-//! six seconds: *patient* clients, which wait out a `retry-after` as the SDKs do, and *rude* ones,
+//! `bench-overload TARGET BODY_FILE [CONNECTIONS [TIMES]]`. First so many connections (default 64),
+//! each with one request after the other, for three seconds: the peak. Then `TIMES` (default 10) as
+//! many, twice for six seconds: *patient* clients, which wait out a `retry-after` as the SDKs do, and *rude* ones,
 //! which call again at once. Goodput is what was answered 200, as a share of the peak. Then one
 //! client alone: how long until twenty requests in a row are served. Start the proxy on one CPU
 //! (`taskset -c 0`, `workers: 1`), this and the upstream on others.
@@ -107,7 +107,7 @@ fn at(sorted: &[u64], hundredth: usize) -> u64 {
         .unwrap_or(0)
 }
 
-async fn run(target: String, body: Vec<u8>, connections: usize) {
+async fn run(target: String, body: Vec<u8>, connections: usize, times: usize) {
     let mut bytes = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: {target}\r\ncontent-type: application/json\r\nauthorization: Bearer sk-bench\r\ncontent-length: {}\r\n\r\n",
         body.len()
@@ -147,7 +147,7 @@ async fn run(target: String, body: Vec<u8>, connections: usize) {
         let seen = load(
             &target,
             &bytes,
-            10 * connections,
+            times * connections,
             Duration::from_secs(6),
             wait,
         )
@@ -180,9 +180,10 @@ fn main() {
     let all: Vec<String> = std::env::args().skip(1).collect();
     let body = std::fs::read(all.get(1).expect("TARGET BODY_FILE [CONNECTIONS]")).unwrap();
     let connections = all.get(2).map_or(64, |n| n.parse().unwrap());
+    let times = all.get(3).map_or(10, |n| n.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, run(all[0].clone(), body, connections));
+    tokio::task::LocalSet::new().block_on(&runtime, run(all[0].clone(), body, connections, times));
 }

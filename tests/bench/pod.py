@@ -5,7 +5,7 @@ library only.
 """
 import argparse, json, os, pathlib, resource, signal, socket, statistics, subprocess, sys, threading, time
 
-from run import Bench, free_port, pin, pss_mib, rss_mib, wait_for_port
+from subjects import Bench, free_port, pin, pss_mib, rss_mib, wait_for_port
 
 ROWS = (
     ("overload_patient_goodput", "ten times the clients of the peak, `overload.exchanges` set to the peak's: served ÷ peak", "", "≥ 0.8"),

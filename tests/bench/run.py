@@ -4,273 +4,64 @@ One worker each. Proxies share the first CPU, the load generator and the upstrea
 what it costs and not what its neighbours do to it; each subject idles while another is measured. All figures are medians over rounds;
 `added` is against direct in the same round. Writes results.json (flat, numbers only) and table.md. Standard library only.
 """
-import argparse, datetime, glob, http.client, json, os, pathlib, platform, resource, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, datetime, json, os, pathlib, platform, resource, shutil, statistics, subprocess, sys, time
+
+from instructions import instructions
+from subjects import CHAINS, EVERY, ROUTER, Bench, admin, free_port, page_tables_kib, pin, pss_mib, rss_mib, wait_for_port
 
 KEYS = (
     ["cpu_ratio_empty_vs_passthrough", "cpu_ratio_empty_vs_nginx"]
     + [f"added_{p}_us_policies_{n}" for p in ("p50", "p99") for n in (0, 1, 3, 5)]
     + ["policy_call_us", "policy_hop_reused_us", "stream_event_us", "ttft_added_p99_us_policies_3", "redact_50kb_us", "rss_idle_mib",
        "rss_1000_streams_mib", "ready_cold_ms", "ready_cached_ms", "binary_mib", "reload_ms", "rps_empty_vs_passthrough",
-       "reserve_settle_memory_us", "cache_hit_us", "single_flight_joiner_ms", "redact_count_limit_400kb_ms", "rss_idle_all_policies_mib"]
+       "reserve_settle_memory_us", "cache_hit_us", "single_flight_joiner_ms", "redact_count_limit_400kb_ms", "rss_idle_all_policies_mib",
+       "first_token_distance_ratio_6s", "first_token_distance_ratio_30s", "cpu_ratio_empty_vs_passthrough_50kb", "instructions_per_request_empty",
+       "instructions_per_request_three", "policy_loaded_us", "three_policies_loaded_us", "three_policies_50kb_loaded_us", "pss_stream_kib_empty",
+       "pss_stream_kib_three", "rss_idle_none_mib", "pss_after_streams_ratio", "goodput_256_connections_ratio"]
 )
-# What to reach: key, words, unit, the figure not to exceed or None.
+# What to reach: key, words, unit, the figure not to exceed, or the target in words, or None.
 TARGETS = (
-    ("cpu_ratio_empty_vs_passthrough", "empty chain, CPU per request ÷ plain pass-through, 1 KB", "×", 1.3),
+    ("first_token_distance_ratio_6s", "time to first token over 40 ms of distance, calls 6 s apart ÷ the SDK without a sidecar", "×", 0.45),
+    ("first_token_distance_ratio_30s", "the same, calls 30 s apart", "×", 0.45),
+    ("cpu_ratio_empty_vs_passthrough", "empty chain, CPU per request ÷ plain pass-through, 1 KB", "×", 1.25),
+    ("cpu_ratio_empty_vs_passthrough_50kb", "the same, 50 KB", "×", 1.15),
     ("cpu_ratio_empty_vs_nginx", "the same ÷ nginx, 1 KB", "×", 1.1),
     ("cpu_ratio_empty_vs_nginx_50kb", "the same ÷ nginx, 50 KB", "×", 0.8),
-    ("policy_call_us", "a no-op policy's call, fresh instance included, CPU", "µs", 8),
-    ("policy_hop_reused_us", "a further call of it", "µs", None),
-    ("three_policies_1kb_us", "three policies on a 1 KB prompt, CPU", "µs", 80),
+    ("instructions_per_request_empty", "instructions per request in user space, empty chain, 1 KB", "", 48_000),
+    ("instructions_per_request_three", "the same, three policies", "", None),
+    ("policy_call_us", "a no-op policy's call alone, fresh instance included, CPU", "µs", 6),
+    ("policy_loaded_us", "a policy with a request hook at 32 connections, CPU over the empty chain", "µs", 10),
+    ("policy_hop_reused_us", "a further call of a no-op policy", "µs", None),
+    ("three_policies_loaded_us", "three policies, 1 KB at 32 connections, CPU over the empty chain", "µs", 60),
+    ("three_policies_50kb_loaded_us", "50 KB through three policies at 32 connections, CPU", "µs", 300),
+    ("three_policies_1kb_us", "three policies on a 1 KB prompt alone, CPU", "µs", 80),
     ("redact_50kb_us", "pii-redact on a 50 KB prompt, CPU", "µs", 2000),
     ("stream_event_us", "a stream event through pii-redact, CPU", "µs", 1.5),
-    ("ttft_added_p99_us_policies_3", "time to first token added by three policies, p99", "µs", 300),
-    ("rss_idle_mib", "idle RSS, five policies", "MiB", 16),
-    ("rss_1000_streams_mib", "RSS, 1000 open streams, three policies", "MiB", 100),
-    ("pss_1000_streams_mib", "the same with pages that instances share counted once (PSS)", "MiB", None),
-    ("pss_1000_streams_empty_mib", "the same, empty chain (PSS)", "MiB", None),
-    ("ready_cached_ms", "start to ready, five policies, with the code cache", "ms", 100),
-    ("ready_cold_ms", "the same, cold", "ms", 1000),
+    ("ttft_added_p50_us_policies_3", "time to first token added by three policies, p50", "µs", 250),
+    ("ttft_added_p99_us_policies_3", "the same, p99", "µs", 600),
+    ("goodput_256_connections_ratio", "256 connections, 50 KB through three policies: served ÷ the peak at 32", "×", "≥ 0.9 ×"),
+    ("p99_256_connections_ms", "the same, p99", "ms", None),
+    ("pss_stream_kib_empty", "an open stream, empty chain: PSS", "KiB", 24),
+    ("page_tables_stream_kib_empty", "and page tables", "KiB", None),
+    ("pss_stream_kib_three", "an open stream, three policies: PSS", "KiB", 48),
+    ("page_tables_stream_kib_three", "and page tables", "KiB", None),
+    ("pss_after_streams_ratio", "PSS 4 s after 1000 streams ended ÷ before them", "×", 1.3),
+    ("rss_idle_none_mib", "idle RSS, no policy", "MiB", 9),
+    ("rss_idle_mib", "idle RSS, five policies", "MiB", 14),
+    ("rss_idle_all_policies_mib", "idle RSS, all policies of the repository", "MiB", 30),
+    ("rss_1000_streams_mib", "RSS, 1000 open streams, three policies: pages that instances share count in each", "MiB", None),
+    ("ready_cached_ms", "start to ready, five policies, with the code cache", "ms", 20),
+    ("ready_cold_ms", "the same, cold", "ms", 300),
     ("reload_ms", "from the rename of a policy to its serving", "ms", 1000),
-    ("binary_mib", "binary, stripped", "MiB", 20e6 / 2**20),
+    ("binary_mib", "the sidecar's binary, stripped", "MiB", 11),
     ("reserve_settle_memory_us", "reserve and settle in memory, CPU", "µs", 2),
     ("cache_hit_us", "an exact cache hit at 1 KB, from request to reply, p50", "µs", 150),
     ("single_flight_joiner_ms", "the first event of a shared stream, added to direct, p50", "ms", 1),
     ("redact_count_limit_400kb_ms", "redact, count and limit a 400 KB body, CPU", "ms", 10),
-    ("rss_idle_all_policies_mib", "idle RSS, all policies of the repository", "MiB", 30),
 )
-EMAILS = '{ detect: [email, phone, credit_card, iban, cpf], mode: tokenize }'
-CHAINS = {
-    0: [],
-    1: [("noop", "{}")],
-    3: [("noop", "{}"), ("model-router", '{ rules: [{ match: { model: "gpt-*", input_tokens: { min: 1000000 } }, model: bench-large }] }'), ("pii-redact", EMAILS)],
-}
-# Each policy of the repository, with the least configuration that makes it work.
-EVERY = CHAINS[3][1:] + [
-    ("prompt-guard", "{}"),
-    ("context-window", "{ budget: 16000 }"),
-    ("static-reply", '{ rules: [{ when: { exact: [hello] }, reply: "Hello." }] }'),
-    ("token-rate-limit", "{ rules: [{ per: tenant, tokens: 1000000, every: 1m }] }"),
-    ("budget", "{ budgets: [{ per: tenant, tokens: 1000000000, every: month }] }"),
-    ("response-cache", "{ ttl: 10m }"),
-    ("noop", "{}"), ("model-allowlist", "{ models: [bench] }"), ("hide-word", "{ hide: a, show: b }"), ("turn-limit", "{ header: x-team, requests: 100, seconds: 60 }"),
-]
 
 
-def grants(policy):
-    return {"token-rate-limit": "[limits]", "budget": "[limits, values, { fetch: [] }]", "response-cache": "[replies]", "turn-limit": "[values]"}.get(policy, "[]")
-
-
-CHAINS[5] = [("model-allowlist", "{ models: [bench] }"), ("noop-again", "{}")] + CHAINS[3]
-
-SENTENCES = [
-    "Please summarise the ticket below for the on-call engineer and propose a first answer.",
-    "The customer says that the invoice of last month shows two charges for the same seat.",
-    "We tried to reach Maria Souza at maria.souza@example.com, and by phone at +1 415 555 0132.",
-    "According to the log the job started at 09:14, retried three times, and gave up with code 75.",
-    "She would like to know whether the discount of her first year still applies, and until when.",
-    "\"It worked before the update\", she writes, \"and nothing else was changed on our side.\"",
-    "The account was opened in Lisbon; the team uses version 14.2 on forty-one machines.",
-    "Keep it short, be kind, and do not promise a date that engineering has not confirmed.",
-]
-
-
-def body(size):
-    """A chat request of about `size` bytes: a system prompt and turns of ordinary sentences, one in eight with an address and a number."""
-    messages = [{"role": "system", "content": "You are a careful support assistant. Answer in the customer's language."}]
-    turn, number = [], 0
-    while len(json.dumps({"model": "bench", "messages": messages})) + sum(map(len, turn)) < size - 60:
-        turn.append(SENTENCES[number % len(SENTENCES)])
-        number += 1
-        if len(turn) == 40:
-            messages.append({"role": "user" if len(messages) % 2 else "assistant", "content": " ".join(turn)})
-            turn = []
-    messages.append({"role": "user", "content": " ".join(turn)})
-    return json.dumps({"model": "bench", "messages": messages, "temperature": 0.2, "stream": False}).encode()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def pin(role):
-    """Keeps a process to its CPUs: proxies on the first, the rest on the others; `alone` has them all."""
-    cpus = sorted(os.sched_getaffinity(0))
-    if len(cpus) < 2 or role == "alone":
-        return None
-    mine = {"proxy": cpus[:1], "upstream": cpus[1:2], "load": cpus[2:3] or cpus[1:2]}[role]
-    return lambda: os.sched_setaffinity(0, mine)
-
-
-def cpu_ns(pid):
-    """CPU time of all threads that a process has, in ns."""
-    total = 0
-    for task in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        try:
-            total += int(pathlib.Path(task).read_text().split()[0])
-        except FileNotFoundError:
-            pass
-    return total
-
-
-def rss_mib(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no VmRSS")
-
-
-def pss_mib(pid):
-    """Memory with shared pages counted once: what a container is charged with. RSS counts a page of a policy's image in each instance."""
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no Pss")
-
-
-def wait_for_port(port, what, process):
-    for _ in range(2000):
-        if process.poll() is not None:
-            sys.exit(f"bench: {what} ended with {process.returncode} before it listened; its output is above")
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.5).close()
-            return
-        except OSError:
-            time.sleep(0.005)
-    sys.exit(f"bench: {what} does not listen")
-
-
-def admin(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except OSError:
-        return 0, b""
-    finally:
-        connection.close()
-
-
-class Bench:
-    def __init__(self, args):
-        self.args = args
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="outrigger-bench-"))
-        self.processes = []
-        self.upstream = free_port()
-        self.bodies = {}
-        for name, size in (("1kb", 1024), ("50kb", 50 * 1024)):
-            self.bodies[name] = self.folder / f"{name}.json"
-            self.bodies[name].write_bytes(body(size))
-        stream = json.loads(body(1024)) | {"stream": True}
-        self.bodies["stream"] = self.folder / "stream.json"
-        self.bodies["stream"].write_text(json.dumps(stream))
-        self.policies = self.folder / "policies"
-        self.policies.mkdir()
-        for name in {name for chain in [EVERY, *CHAINS.values()] for name, _ in chain}:
-            source = pathlib.Path(args.policies) / f"{'noop' if name == 'noop-again' else name}.wasm"
-            if source.exists():
-                shutil.copy(source, self.policies / f"{name}.wasm")
-            elif not args.only_plain:
-                sys.exit(f"bench: no {source}; run `make policies`")
-
-    def spawn(self, role, command, **more):
-        # What a process says is shown only where it fails.
-        said = open(self.folder / "said.txt", "ab")
-        process = subprocess.Popen(command, preexec_fn=pin(role), stdout=subprocess.DEVNULL, stderr=said, **more)
-        said.close()
-        self.processes.append(process)
-        return process
-
-    def stop(self, process):
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self.processes.remove(process)
-
-    def close(self):
-        if sys.exc_info()[0]:
-            print((self.folder / "said.txt").read_text(), file=sys.stderr)
-        for process in list(self.processes):
-            self.stop(process)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def outrigger_command(self, policies, listen, admin_port, name):
-        """`policies` is a number of CHAINS or a chain of its own."""
-        links = policies if isinstance(policies, list) else CHAINS[policies]
-        chain = "".join(f"\n    - use: {use}\n      config: {config}\n      grants: {grants(use)}" for use, config in links)
-        text = f"""listen: {{ base_url: "127.0.0.1:{listen}" }}
-admin: "127.0.0.1:{admin_port}"
-workers: 1
-log: {{ format: json }}
-upstreams:
-  openai: {{ dialect: openai, url: "http://127.0.0.1:{self.upstream}/v1" }}
-"""
-        if policies:
-            text += f"policies:\n  directory: {self.policies}\n  cache: {self.folder}/cache\n  chain:{chain}\n"
-        config = self.folder / f"{name}.yaml"
-        config.write_text(text)
-        return [self.args.outrigger, "run", "--config", str(config)]
-
-    def subjects(self):
-        """name → (port, pid or None)."""
-        found = {"direct": (self.upstream, None)}
-        port = free_port()
-        process = self.spawn("proxy", [f"{self.args.bin}/bench-passthrough", f"127.0.0.1:{port}", f"127.0.0.1:{self.upstream}"])
-        wait_for_port(port, "bench-passthrough", process)
-        found["passthrough"] = (port, process.pid)
-        nginx = shutil.which("nginx") or (os.path.exists("/usr/sbin/nginx") and "/usr/sbin/nginx")
-        if nginx:
-            port = free_port()
-            config = pathlib.Path(__file__).with_name("nginx.conf").read_text()
-            for key, value in (("@FOLDER@", self.folder), ("@LISTEN@", port), ("@UPSTREAM@", self.upstream)):
-                config = config.replace(key, str(value))
-            (self.folder / "nginx.conf").write_text(config)
-            process = self.spawn("proxy", [nginx, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")])
-            wait_for_port(port, "nginx", process)
-            found["nginx"] = (port, process.pid)
-        else:
-            print("bench: nginx is not installed; its columns are left out", file=sys.stderr)
-        if not self.args.only_plain:
-            for policies in CHAINS:
-                port, admin_port = free_port(), free_port()
-                name = f"outrigger_{policies}"
-                process = self.spawn("proxy", self.outrigger_command(policies, port, admin_port, name))
-                wait_for_port(port, name, process)
-                self.until_ready(admin_port, process)
-                found[name] = (port, process.pid)
-        return found
-
-    def until_ready(self, admin_port, process):
-        for _ in range(30000):
-            if process.poll() is not None:
-                sys.exit(f"bench: outrigger ended with {process.returncode}; its output is above")
-            if admin(admin_port, "/readyz")[0] == 200:
-                return
-            time.sleep(0.001)
-        sys.exit("bench: outrigger does not become ready")
-
-    def load(self, *words):
-        done = subprocess.run([f"{self.args.bin}/bench-load", *map(str, words)], preexec_fn=pin("load"), stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            sys.exit(f"bench: the load generator failed on {' '.join(map(str, words))}; its output is above")
-        return json.loads(done.stdout.splitlines()[-1])
-
-    def measure(self, subject, *words):
-        """One load run, with the subject's CPU time per request or stream in µs as `cpu_us`."""
-        port, pid = subject
-        words = [f"127.0.0.1:{port}" if w == "@" else w for w in words]
-        before = cpu_ns(pid) if pid else 0
-        seen = self.load(*words)
-        spent = (cpu_ns(pid) if pid else 0) - before
-        seen["cpu_us"] = spent / 1000 / (seen.get("requests") or seen["streams"])
-        seen["rps"] = (seen.get("requests") or seen["streams"]) / seen["seconds"]
-        return seen
-
+class Comparison(Bench):
     def compare(self, subjects):
         """name → kind of load → list of what was seen, a round each."""
         a = self.args
@@ -292,16 +83,46 @@ upstreams:
         return seen
 
     def hold(self, subject):
-        """RSS and PSS in MiB with 1000 open streams."""
+        """RSS, PSS, and what a stream takes of PSS and of page tables in KiB, with 1000 open streams; and PSS 4 s after them ÷ before."""
+        before, tables = pss_mib(subject[1]), page_tables_kib(subject[1])
         process = subprocess.Popen([f"{self.args.bin}/bench-load", "hold", f"127.0.0.1:{subject[0]}", "1000", "6", str(self.bodies["stream"])],
                                    preexec_fn=pin("load"), stdout=subprocess.PIPE, text=True)
         if process.stdout.readline().strip() != "open":
             sys.exit("bench: 1000 streams did not open")
         time.sleep(1)
-        seen = rss_mib(subject[1]), pss_mib(subject[1])
+        seen = rss_mib(subject[1]), pss_mib(subject[1]), (page_tables_kib(subject[1]) - tables) / 1000
         if process.wait(60):
             sys.exit("bench: a held stream broke")
-        return seen
+        time.sleep(4)
+        return {"rss_mib": seen[0], "pss_mib": seen[1], "pss_stream_kib": (seen[1] - before) * 1024 / 1000, "page_tables_stream_kib": seen[2],
+                "pss_after_ratio": pss_mib(subject[1]) / before}
+
+    def held(self, subjects):
+        """`hold` for each proxy; each Outrigger is a fresh one that has served one request."""
+        out, after = {}, []
+        for name, word in {"passthrough": "_passthrough", "nginx": "_nginx"}.items():
+            if name in subjects:
+                seen = self.hold(subjects[name])
+                out |= {f"rss_1000_streams{word}_mib": seen["rss_mib"], f"pss_1000_streams{word}_mib": seen["pss_mib"]}
+        if not self.args.only_plain:
+            for chain, word, name in ((0, "_empty", "empty"), (3, "", "three")):
+                def fresh(subject):
+                    self.load("whole", f"127.0.0.1:{subject[0]}", 1, 0.05, self.bodies["1kb"])
+                    return self.hold(subject)
+                seen = self.alone(chain, fresh)
+                out |= {f"rss_1000_streams{word}_mib": seen["rss_mib"], f"pss_1000_streams{word}_mib": seen["pss_mib"],
+                        f"pss_stream_kib_{name}": seen["pss_stream_kib"], f"page_tables_stream_kib_{name}": seen["page_tables_stream_kib"]}
+                after.append(seen["pss_after_ratio"])
+            out["pss_after_streams_ratio"] = max(after)
+        return out
+
+    def crowd(self):
+        """256 connections with 50 KB through three policies, as patient and as rude clients: the smaller goodput ÷ the peak at 32, and p99 in ms."""
+        def offer(subject):
+            command = [f"{self.args.bin}/bench-overload", f"127.0.0.1:{subject[0]}", str(self.bodies["50kb"]), "32", "8"]
+            return json.loads(subprocess.run(command, preexec_fn=pin("load"), stdout=subprocess.PIPE, check=True).stdout)
+        seen = self.alone(3, offer)
+        return {"goodput_256_connections_ratio": min(seen["patient_goodput"], seen["rude_goodput"]), "p99_256_connections_ms": seen["patient_p99_us"] / 1000}
 
     def starts(self):
         """Times to ready in ms, cold and with the code cache, and idle RSS and PSS in MiB, with five policies."""
@@ -327,15 +148,6 @@ upstreams:
             cached.append(start())
         rss, pss = zip(*idle)
         return statistics.median(cold), statistics.median(cached), statistics.median(rss), statistics.median(pss)
-
-    def alone(self, chain, what):
-        """What `what(subject)` finds with a chain of its own."""
-        port, admin_port = free_port(), free_port()
-        process = self.spawn("proxy", self.outrigger_command(chain, port, admin_port, "alone"))
-        self.until_ready(admin_port, process)
-        found = what((port, process.pid))
-        self.stop(process)
-        return found
 
     def cache_hit(self):
         """From request to reply of an exact hit at one connection, p50 in µs."""
@@ -384,6 +196,11 @@ def added(seen, name, kind, key):
     return statistics.median(s[key] - d[key] for s, d in zip(seen[name][kind], seen["direct"][kind]))
 
 
+def more_than_empty(seen, name, kind):
+    """Median over rounds of the CPU time that a chain takes more than the empty one, in µs a request."""
+    return statistics.median(s["cpu_us"] - e["cpu_us"] for s, e in zip(seen[name][kind], seen["outrigger_0"][kind]))
+
+
 def ratio(seen, name, other, kind, key):
     return statistics.median(a[key] / b[key] for a, b in zip(seen[name][kind], seen[other][kind]))
 
@@ -406,6 +223,10 @@ def figures(seen):
             out[f"cpu_ratio_empty_vs_{other}_50kb"] = ratio(seen, "outrigger_0", other, "c32_50kb", "cpu_us")
             out[f"cpu_ratio_empty_vs_{other}_streams"] = ratio(seen, "outrigger_0", other, "streams", "cpu_us")
             out[f"rps_empty_vs_{other}"] = ratio(seen, "outrigger_0", other, "c32_1kb", "rps")
+    if "outrigger_router" in seen:
+        out["policy_loaded_us"] = more_than_empty(seen, "outrigger_router", "c32_1kb")
+        out["three_policies_loaded_us"] = more_than_empty(seen, "outrigger_3", "c32_1kb")
+        out["three_policies_50kb_loaded_us"] = median(seen["outrigger_3"]["c32_50kb"], "cpu_us")
     for n in CHAINS:
         if f"outrigger_{n}" in seen:
             for p in ("p50", "p99"):
@@ -417,7 +238,7 @@ def figures(seen):
 def table(seen, out):
     rows = ["| | added p50 µs | added p99 µs | requests/s | CPU µs/req 1 KB | CPU µs/req 50 KB | first event added p50 / p99 µs | CPU µs/stream |",
             "|---|---|---|---|---|---|---|---|"]
-    words = {"direct": "direct", "passthrough": "plain hyper pass-through", "nginx": "nginx"} | {f"outrigger_{n}": f"**Outrigger**, {n} {'policy' if n == 1 else 'policies'}" for n in CHAINS}
+    words = {"direct": "direct", "passthrough": "plain hyper pass-through", "nginx": "nginx", "outrigger_router": "**Outrigger**, `model-router` alone"} | {f"outrigger_{n}": f"**Outrigger**, {n} {'policy' if n == 1 else 'policies'}" for n in CHAINS}
     for name in seen:
         get = lambda key, digits=0: "" if name == "direct" else f"{out[f'{name}_{key}']:.{digits}f}"
         rows.append(f"| {words[name]} | {get('c1_1kb_added_p50_us')} | {get('c1_1kb_added_p99_us')} | {out[f'{name}_c32_1kb_rps']:,.0f} | {get('c32_1kb_cpu_us', 1)} | "
@@ -428,7 +249,10 @@ def table(seen, out):
     for key, word, unit, target in TARGETS:
         if key in out:
             digits = 2 if out[key] < 10 else 1 if out[key] < 100 else 0
-            more.append(f"| {word} | {out[key]:,.{digits}f} {unit} | {'' if target is None else f'≤ {target:,.4g} {unit}'.replace(',', ' ')} |")
+            reach = target or ""
+            if isinstance(target, (int, float)):
+                reach = f"≤ {target:,.6g} {unit}".rstrip().replace(",", " ")
+            more.append(f"| {word} | {out[key]:,.{digits}f} {unit}".rstrip() + f" | {reach} |")
     return head + "\n".join(rows + more) + "\n"
 
 
@@ -452,17 +276,16 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     os.makedirs(args.out, exist_ok=True)
-    bench = Bench(args)
+    bench = Comparison(args)
     try:
         wait_for_port(bench.upstream, "bench-upstream", bench.spawn("upstream", [f"{args.bin}/bench-upstream", f"127.0.0.1:{bench.upstream}"]))
         subjects = bench.subjects()
         seen = bench.compare(subjects)
         out = figures(seen)
-        held = {"passthrough": "_passthrough", "nginx": "_nginx", "outrigger_0": "_empty", "outrigger_3": ""}
-        for name, word in held.items():
-            if name in subjects:
-                out[f"rss_1000_streams{word}_mib"], out[f"pss_1000_streams{word}_mib"] = bench.hold(subjects[name])
+        out |= bench.held(subjects)
         if not args.only_plain:
+            out |= bench.crowd()
+            out["rss_idle_none_mib"] = bench.alone([], lambda subject: time.sleep(0.3) or rss_mib(subject[1]))
             out["cache_hit_us"] = bench.cache_hit()
             out["single_flight_joiner_ms"] = bench.joiners()
             for process in list(bench.processes):  # they watch the same directory, and would load what is timed here
@@ -471,6 +294,7 @@ def main():
             out["rss_idle_all_policies_mib"] = bench.alone(EVERY, lambda subject: time.sleep(0.3) or rss_mib(subject[1]))
             out["reload_ms"] = bench.reload()
             out["binary_mib"] = os.path.getsize(args.outrigger) / 2**20
+            out |= instructions(bench, args.outrigger, pathlib.Path(args.outrigger).with_name("outrigger-tool"))
         micro = pathlib.Path(args.out) / "micro.json"
         if micro.exists():
             out |= {k: v for k, v in json.loads(micro.read_text()).items() if isinstance(v, (int, float))}
