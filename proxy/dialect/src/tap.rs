@@ -4,7 +4,8 @@
 //! A [`Tap`] delays and changes nothing. Its figures are read by the same [`Reply`] that serves
 //! policies, without showing anything, so that a reply's end, usage and text are the same with a
 //! policy and without: a stream event by event, a whole reply at its end, where it is of a usual
-//! size. One that is larger is not kept but abridged, and what remains of it is read. An event that
+//! size. Of a whole reply that reports its usage the texts are left out, as nobody needs an estimate
+//! then; what comes in one piece is read where it is, and not copied. One that is larger is not kept but abridged, and what remains of it is read. An event that
 //! is larger than any but media makes the tap blind: then the end is not known, and the stream is
 //! not called cut.
 
@@ -14,7 +15,7 @@ use std::fmt;
 
 use super::{
     Dialect, Malformed, Places, Usage,
-    reply::{Reply, ReplyLimits, is_events},
+    reply::{Figures, Reply, ReplyLimits, figures, is_events},
 };
 use abridge::Abridger;
 
@@ -32,7 +33,9 @@ pub struct Tap {
     kept: Vec<u8>,
     /// The abridger of one that is larger.
     abridger: Option<Box<Abridger>>,
-    /// Reads a stream's events, or a reply that was kept.
+    /// The figures of a whole reply that reports its usage.
+    figures: Option<Figures>,
+    /// Reads a stream's events, or a whole reply that has to be read for its texts.
     reader: Option<Box<Reply>>,
     /// The length of the current line, in bytes.
     line: usize,
@@ -54,6 +57,7 @@ impl Tap {
             streaming,
             kept: Vec::new(),
             abridger: None,
+            figures: None,
             reader: read.then(|| events(dialect)),
             line: 0,
             after_cr: false,
@@ -106,25 +110,52 @@ impl Tap {
             return abridger.finish();
         }
         let kept = std::mem::take(&mut self.kept);
-        if !kept.is_empty() {
-            let limits = ReplyLimits {
-                event: KEPT,
-                body: KEPT,
-            };
-            let reader = Reply::whole(self.dialect, Places::NONE, limits);
-            self.read_kept(reader.without_estimate(), &kept);
-            let is_complete = |usage: Usage| usage.input > 0 && usage.output > 0;
-            if !self.usage().is_some_and(is_complete) {
-                self.read_kept(Reply::whole(self.dialect, Places::NONE, limits), &kept);
-            }
-            return;
+        match kept.is_empty() {
+            true => self.read(Reply::finish),
+            false => self.read_whole(&kept),
         }
-        self.read(Reply::finish);
     }
 
-    fn read_kept(&mut self, reader: Reply, kept: &[u8]) {
+    /// Takes the last bytes that pass, and ends as [`Self::finish`] does.
+    pub fn push_last(&mut self, bytes: &[u8]) {
+        let is_begun = !self.kept.is_empty() || self.abridger.is_some() || self.reader.is_some();
+        if self.streaming
+            || is_begun
+            || !self.dialect.is_read()
+            || !(1..=KEPT).contains(&bytes.len())
+        {
+            self.push(bytes);
+            return self.finish();
+        }
+        self.content_seen |= !bytes.trim_ascii().is_empty();
+        self.read_whole(bytes);
+    }
+
+    /// Reads a whole reply: for its figures alone, or for its texts, too, where their estimate has
+    /// to stand for a usage that is not reported.
+    fn read_whole(&mut self, doc: &[u8]) {
+        let is_complete = |usage: Usage| usage.input > 0 && usage.output > 0;
+        let limits = ReplyLimits {
+            event: KEPT,
+            body: KEPT,
+        };
+        let reader = |dialect| Reply::whole(dialect, Places::NONE, limits);
+        match figures(self.dialect, doc) {
+            Some(figures) if figures.usage.is_some_and(is_complete) => {
+                self.figures = Some(figures);
+                return;
+            }
+            Some(_) => {}
+            None => self.read_texts(reader(self.dialect).without_estimate(), doc),
+        }
+        if !self.usage().is_some_and(is_complete) {
+            self.read_texts(reader(self.dialect), doc);
+        }
+    }
+
+    fn read_texts(&mut self, reader: Reply, doc: &[u8]) {
         self.reader = Some(Box::new(reader));
-        self.read(|reader| reader.push(kept));
+        self.read(|reader| reader.push(doc));
         self.read(Reply::finish);
     }
 
@@ -151,7 +182,10 @@ impl Tap {
 
     /// The usage that the provider reported so far.
     pub fn usage(&self) -> Option<Usage> {
-        self.reader()?.usage()
+        match &self.figures {
+            Some(figures) => figures.usage,
+            None => self.reader()?.usage(),
+        }
     }
 
     /// Tokens of all that the model wrote so far, by our estimate: for replies whose usage never
@@ -167,7 +201,10 @@ impl Tap {
     /// The reason why the model stopped, as the dialect spells it; as far as that is known without
     /// reading.
     pub fn finish_reason(&self) -> Option<&str> {
-        self.reader()?.finish_reason()
+        match &self.figures {
+            Some(figures) => figures.finish.as_deref(),
+            None => self.reader()?.finish_reason(),
+        }
     }
 
     /// Reports whether there was real content: text, reasoning, a tool call; not role-only chunks

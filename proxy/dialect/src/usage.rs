@@ -59,46 +59,38 @@ pub(super) fn read(
 ) -> Result<Report, Malformed> {
     let mut counts = Counts::default();
     cursor.object_or_skip(|key, cursor| {
-        let is = |names: &[&str]| names.iter().any(|name| key.is(name));
-        let slot = if is(&["prompt_tokens", "input_tokens", "promptTokenCount"]) {
-            &mut counts.input
-        } else if is(&["completion_tokens", "output_tokens", "candidatesTokenCount"]) {
-            &mut counts.output
-        } else if is(&[
-            "cache_read_input_tokens",
-            "cachedContentTokenCount",
-            "prompt_cache_hit_tokens", // DeepSeek
-            "cached_tokens",           // Moonshot
-        ]) {
-            &mut counts.cached
-        } else if is(&["cache_creation_input_tokens"]) {
-            &mut counts.written
-        } else if is(&["thoughtsTokenCount"]) {
-            &mut counts.reasoning
-        } else if is(&["toolUsePromptTokenCount"]) {
-            &mut counts.tools
-        } else if is(&["total_tokens"]) {
-            &mut counts.total
-        } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
-            // the second is OpenRouter's
-            let (cached, written) = (&mut counts.cached, &mut counts.written);
-            return detail(
-                cursor,
-                &mut [("cached_tokens", cached), ("cache_write_tokens", written)],
-            );
-        } else if is(&["completion_tokens_details", "output_tokens_details"]) {
-            return detail(cursor, &mut [("reasoning_tokens", &mut counts.reasoning)]);
-        } else if is(&["cache_creation"]) {
-            let (mut short, mut long) = (None, None);
-            let slots = &mut [
-                ("ephemeral_5m_input_tokens", &mut short),
-                ("ephemeral_1h_input_tokens", &mut long),
-            ];
-            detail(cursor, slots)?;
-            counts.written_parts = sum([short, long]);
-            return Ok(());
-        } else {
-            return Ok(());
+        let slot = match &*key.bytes() {
+            b"prompt_tokens" | b"input_tokens" | b"promptTokenCount" => &mut counts.input,
+            b"completion_tokens" | b"output_tokens" | b"candidatesTokenCount" => &mut counts.output,
+            b"cache_read_input_tokens"
+            | b"cachedContentTokenCount"
+            | b"prompt_cache_hit_tokens" // DeepSeek
+            | b"cached_tokens" // Moonshot
+            => &mut counts.cached,
+            b"cache_creation_input_tokens" => &mut counts.written,
+            b"thoughtsTokenCount" => &mut counts.reasoning,
+            b"toolUsePromptTokenCount" => &mut counts.tools,
+            b"total_tokens" => &mut counts.total,
+            b"prompt_tokens_details" | b"input_tokens_details" => {
+                // the second is OpenRouter's
+                let (cached, written) = (&mut counts.cached, &mut counts.written);
+                let slots = &mut [("cached_tokens", cached), ("cache_write_tokens", written)];
+                return detail(cursor, slots);
+            }
+            b"completion_tokens_details" | b"output_tokens_details" => {
+                return detail(cursor, &mut [("reasoning_tokens", &mut counts.reasoning)]);
+            }
+            b"cache_creation" => {
+                let (mut short, mut long) = (None, None);
+                let slots = &mut [
+                    ("ephemeral_5m_input_tokens", &mut short),
+                    ("ephemeral_1h_input_tokens", &mut long),
+                ];
+                detail(cursor, slots)?;
+                counts.written_parts = sum([short, long]);
+                return Ok(());
+            }
+            _ => return Ok(()),
         };
         *slot = tokens(cursor)?.or(*slot);
         Ok(())

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    anthropic, chat, gemini,
+    anthropic, chat, figures, gemini,
     plan::{Ending, Progress},
     responses,
     state::State,
@@ -24,6 +24,8 @@ pub(crate) struct Format {
     pub(super) event: fn(&mut State, &[u8], Range<usize>, &[u8]) -> Read,
     /// Reads a whole reply.
     pub(super) whole: fn(&mut State, &[u8], usize) -> Read,
+    /// Finds the figures of a whole reply without reading its texts; none where only `whole` can.
+    pub(super) figures: Option<figures::Find>,
     /// Reads whether an event's choices have content or end, where a finish reason ends no channel
     /// while text follows.
     pub(super) endings: Option<Endings>,
@@ -37,6 +39,7 @@ pub(crate) struct Format {
 pub(crate) static CHAT: Format = Format {
     event: |state, doc, data, _| chat::read(state, doc, data.start),
     whole: chat::read,
+    figures: Some(figures::chat),
     endings: Some(chat::endings),
     piece: synth::chat_piece,
     refusal: synth::chat_refusal,
@@ -45,6 +48,7 @@ pub(crate) static CHAT: Format = Format {
 pub(crate) static COMPLETIONS: Format = Format {
     event: CHAT.event,
     whole: chat::read,
+    figures: Some(figures::chat),
     endings: Some(chat::endings),
     piece: synth::completion_piece,
     refusal: synth::completion_refusal,
@@ -53,6 +57,7 @@ pub(crate) static COMPLETIONS: Format = Format {
 pub(crate) static RESPONSES: Format = Format {
     event: responses::event,
     whole: responses::whole,
+    figures: Some(figures::response),
     endings: None,
     piece: synth::response_piece,
     refusal: synth::response_refusal,
@@ -61,6 +66,7 @@ pub(crate) static RESPONSES: Format = Format {
 pub(crate) static MESSAGES: Format = Format {
     event: anthropic::event,
     whole: anthropic::whole,
+    figures: Some(figures::message),
     endings: None,
     piece: synth::message_piece,
     refusal: synth::message_refusal,
@@ -69,6 +75,7 @@ pub(crate) static MESSAGES: Format = Format {
 pub(crate) static GEMINI: Format = Format {
     event: |state, doc, data, _| gemini::event(state, doc, data.start),
     whole: gemini::whole,
+    figures: Some(figures::chunks),
     endings: Some(gemini::endings),
     piece: synth::candidate_piece,
     refusal: synth::candidate_refusal,
@@ -76,6 +83,7 @@ pub(crate) static GEMINI: Format = Format {
 /// The format of `openai.embeddings`.
 pub(crate) static VECTORS: Format = Format {
     whole: chat::vectors,
+    figures: Some(figures::vectors),
     ..BASE
 };
 /// The format of whole replies in which nothing grows or is repeated: the description alone reads
@@ -91,6 +99,7 @@ static NONE: Format = BASE;
 const BASE: Format = Format {
     event: unread,
     whole: |_, _, _| Err(Malformed::new("no dialect", 0)),
+    figures: None,
     endings: None,
     piece: synth::chat_piece,
     refusal: synth::chat_refusal,

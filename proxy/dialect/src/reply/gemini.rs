@@ -179,7 +179,7 @@ pub(super) fn endings(doc: &[u8], at: usize) -> Result<Vec<Ending>, Malformed> {
 
 /// Reports whether a candidate's reason says that it ended. Some servers write the enumeration's
 /// default into every chunk.
-fn is_reason(doc: &[u8], reason: &Text) -> bool {
+pub(super) fn is_reason(doc: &[u8], reason: &Text) -> bool {
     !matches!(inside(doc, reason), b"" | b"FINISH_REASON_UNSPECIFIED")
 }
 

@@ -13,6 +13,7 @@
 mod anthropic;
 pub(super) mod calls;
 mod chat;
+mod figures;
 pub(super) mod format;
 mod gemini;
 mod halves;
@@ -37,6 +38,7 @@ use super::{
     sse::Frames,
     tokens::Running,
 };
+pub(crate) use figures::{Figures, figures};
 use plan::Progress;
 pub(crate) use read::is_events;
 use read::without_mark;

@@ -4,6 +4,8 @@
 
 use super::*;
 
+mod pieces;
+
 const CHAT: &str = concat!(
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n",
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"say \\\"usage\\\": {\\\"prompt_tokens\\\":1}\"},\"finish_reason\":null}],\"usage\":null}\n\n",

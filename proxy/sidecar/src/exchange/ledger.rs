@@ -240,8 +240,7 @@ impl Observed {
     /// Reads a whole reply that came.
     pub(super) fn whole(dialect: Dialect, body: &[u8], failed: bool) -> Self {
         let mut tap = Tap::new(dialect, false);
-        tap.push(body);
-        tap.finish();
+        tap.push_last(body);
         Self {
             reading: Reading::Whole,
             streaming: false,

@@ -8,6 +8,7 @@ mod chat;
 mod completions;
 mod cuts;
 mod ends;
+mod figures;
 pub(crate) mod fixtures;
 mod forms;
 mod gemini;

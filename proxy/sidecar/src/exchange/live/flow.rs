@@ -168,11 +168,14 @@ impl Flow {
                 }
             },
         };
-        tap.push(inside);
+        let last = self.upstream.is_end_stream();
+        match last && !self.stream {
+            true => tap.push_last(inside),
+            false => tap.push(inside),
+        }
         if let Some(errors) = &mut self.errors {
             errors.push(inside);
         } else {
-            let last = self.upstream.is_end_stream();
             (reader.document).push(self.guard.record.dialect, inside, last);
         }
         if self.guard.record.first_token.is_none() && (tap.content_seen() || !self.stream) {
