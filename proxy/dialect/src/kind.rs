@@ -25,12 +25,16 @@ impl Kind {
     /// The kind of a call of `dialect` at `path`. A spelling that this does not know is
     /// [`Kind::Generate`]: too much is reserved rather than too little.
     pub(crate) fn of(dialect: Dialect, path: &str) -> Self {
-        let bare = path.split(['?', '#']).next().unwrap_or_default();
-        let bare = bare.trim_end_matches('/');
-        match dialect.description() {
-            Some(row) if row.counting.is_some_and(|end| bare.ends_with(end)) => Self::Count,
-            Some(row) => row.kind,
-            None => Self::Generate,
+        let Some(row) = dialect.description() else {
+            return Self::Generate;
+        };
+        let counts = |end: &str| {
+            let bare = path.split(['?', '#']).next().unwrap_or_default();
+            bare.trim_end_matches('/').ends_with(end)
+        };
+        match row.counting.is_some_and(counts) {
+            true => Self::Count,
+            false => row.kind,
         }
     }
 }

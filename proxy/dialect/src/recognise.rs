@@ -78,7 +78,7 @@ pub fn dialect_at(path: &str) -> Dialect {
 
 /// The reply to a request without a body at this path, in any reading that some server has of it.
 fn reply_at(path: &str, find: fn(&[&str]) -> Option<Surface>) -> Surface {
-    let bare = path.split(['?', '#']).next().unwrap_or_default();
+    let bare = bare(path);
     let find = |segments: &[String]| {
         let lower: Vec<String> = (segments.iter())
             .map(|segment| segment.to_ascii_lowercase())
@@ -111,17 +111,19 @@ pub fn names_websocket(value: &[u8]) -> bool {
 
 /// The kind of a body at this path.
 fn endpoint(path: &str) -> Surface {
-    let bare = path.split(['?', '#']).next().unwrap_or_default();
-    if spelling::is_plain(bare) {
-        let segments: Vec<&str> = bare.split('/').filter(|s| !s.is_empty()).collect();
-        return match call(&segments) {
+    let bare = bare(path);
+    if let Some(last) = spelling::last_segments(bare, &mut [""; spelling::TELLING]) {
+        return match call(last) {
             Some(dialect)
                 if dialect.features().is_addressed && address::read(dialect, path).is_none() =>
             {
                 Surface::Unread(label(dialect))
             }
             Some(dialect) => Surface::Call(dialect),
-            None => Surface::Unread(reason(&segments)),
+            None => {
+                let segments: Vec<&str> = bare.split('/').filter(|s| !s.is_empty()).collect();
+                Surface::Unread(reason(&segments))
+            }
         };
     }
     let mut found = None;
@@ -145,8 +147,14 @@ fn endpoint(path: &str) -> Surface {
     }
 }
 
+/// A path without its query.
+fn bare(path: &str) -> &str {
+    let end = memchr::memchr2(b'?', b'#', path.as_bytes());
+    path.get(..end.unwrap_or(path.len())).unwrap_or_default()
+}
+
 /// The dialect whose endpoint a path ends in. Of a single last segment, what stands before it must
-/// be a base URL's, not another resource's.
+/// be a base URL's, not another resource's. The last [`spelling::TELLING`] segments are enough.
 fn call(segments: &[&str]) -> Option<Dialect> {
     let is = |at: usize, name: &str| {
         let segment = segments

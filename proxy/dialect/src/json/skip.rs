@@ -1,7 +1,7 @@
 //! Passing over values without recursion: checked as closely as those that are taken, or not at
 //! all.
 
-use super::{Cursor, DEPTH, Kind};
+use super::{Cursor, DEPTH, Kind, text::short};
 use crate::Malformed;
 
 impl Cursor<'_> {
@@ -40,6 +40,10 @@ impl Cursor<'_> {
     /// Moves to the first quote that an even number of backslashes precedes.
     fn pass_string(&mut self) -> Result<(), Malformed> {
         let inside = self.bytes.get(self.at + 1..).unwrap_or_default();
+        if let Some(end) = short(inside) {
+            self.at += end + 2;
+            return Ok(());
+        }
         let end = memchr::memchr_iter(b'"', inside).find(|end| {
             let before = inside.get(..*end).unwrap_or_default();
             before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0

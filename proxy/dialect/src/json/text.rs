@@ -24,22 +24,47 @@ impl Text {
     }
 }
 
+const ONES: u64 = u64::MAX / 255;
+
+/// The bytes of a word that are less than `below`, by their high bits; true of the lowest one,
+/// which is all that is used.
+#[inline]
+const fn less(word: u64, below: u64) -> u64 {
+    word.wrapping_sub(ONES * below) & !word & (ONES << 7)
+}
+
+/// The bytes of a word that are `byte`, in the same way.
+#[inline]
+const fn equal(word: u64, byte: u8) -> u64 {
+    less(word ^ (ONES * byte as u64), 1)
+}
+
+/// The length of a literal's inside, where its first 16 bytes tell without a backslash. Most
+/// strings are so short, and setting up `memchr` costs more than they do.
+#[inline]
+pub(super) fn short(inside: &[u8]) -> Option<usize> {
+    let (words, _) = inside.as_chunks::<8>();
+    for (index, word) in words.iter().take(2).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let (quotes, escapes) = (equal(word, b'"'), equal(word, b'\\'));
+        if quotes | escapes != 0 {
+            let first = (quotes | escapes).trailing_zeros();
+            return (quotes.trailing_zeros() == first).then_some(index * 8 + first as usize / 8);
+        }
+    }
+    None
+}
+
 /// The number of bytes from the first on that are neither quote, backslash nor control character.
 ///
 /// Most strings are short, so the first 32 bytes are looked at in words; long ones are `memchr`'s.
 #[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    // a byte's high bit is set where the byte was less than `below`; true of the lowest one, which
-    // is all that is used
-    let less = |word: u64, below: u64| word.wrapping_sub(ONES * below) & !word & (ONES << 7);
     let (words, _) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().take(4).enumerate() {
         let word = u64::from_le_bytes(*word);
-        let found = less(word, 0x20)
-            | less(word ^ (ONES * u64::from(b'"')), 1)
-            | less(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = less(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
         if found != 0 {
             return index * 8 + (found.trailing_zeros() / 8) as usize;
         }

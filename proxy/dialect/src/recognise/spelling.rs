@@ -6,19 +6,44 @@
 /// holds an escape is like no endpoint's name.
 const DECODED: usize = 3;
 
+/// Segments that tell what a path is: an endpoint's own, and those before it.
+pub(super) const TELLING: usize = 8;
+
 /// Reports whether all servers read a path alike, but for the case of its letters: no escapes,
 /// empty or dot segments, parameters or backslashes.
 pub(super) fn is_plain(bare: &str) -> bool {
+    last_segments(bare, &mut [""; TELLING]).is_some()
+}
+
+/// The last segments of a path that all servers read alike, [`TELLING`] at most. They are put into
+/// `room`: every call of an app is looked at, and a list would be made for each.
+pub(super) fn last_segments<'p, 'r>(
+    bare: &'p str,
+    room: &'r mut [&'p str; TELLING],
+) -> Option<&'r [&'p str]> {
     let odd = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'%' | b'\\' | b';');
-    if bare.bytes().any(odd) {
-        return false;
+    // No early end, so that it is vectorised.
+    if bare.bytes().fold(false, |seen, byte| seen | odd(byte)) {
+        return None;
     }
     let inner = bare.strip_prefix('/').unwrap_or(bare);
     let inner = inner.strip_suffix('/').unwrap_or(inner);
-    inner.is_empty()
-        || inner
-            .split('/')
-            .all(|segment| !matches!(segment, "" | "." | ".."))
+    if inner.is_empty() {
+        return Some(&[]);
+    }
+    let mut free = room.len();
+    for segment in inner.rsplit('/') {
+        if matches!(segment, "" | "." | "..") {
+            return None;
+        }
+        if let Some(last) = free.checked_sub(1)
+            && let Some(slot) = room.get_mut(last)
+        {
+            *slot = segment;
+            free = last;
+        }
+    }
+    room.get(free..)
 }
 
 /// The readings that servers may have of a path, the most lenient first: decoded and then split or
