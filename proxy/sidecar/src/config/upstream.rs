@@ -28,10 +28,10 @@ impl Upstream {
             .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
         match (self.family, unversioned) {
             (Family::Anthropic, rest) if !prefix.ends_with("/v1") => {
-                format!("{prefix}/v1{}", rest.unwrap_or(app_path))
+                [prefix, "/v1", rest.unwrap_or(app_path)].concat()
             }
-            (_, Some(rest)) if !prefix.is_empty() => format!("{prefix}{rest}"),
-            _ => format!("{prefix}{app_path}"),
+            (_, Some(rest)) if !prefix.is_empty() => [prefix, rest].concat(),
+            _ => [prefix, app_path].concat(),
         }
     }
 }

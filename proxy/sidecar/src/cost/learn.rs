@@ -220,13 +220,13 @@ impl Route {
         self.weight += 1.0;
     }
 
-    fn learned(&self) -> Learned {
+    fn learned(&mut self) -> Learned {
         let factor = if self.estimated > 0.0 {
             self.reported / self.estimated
         } else {
             prior(self.dialect)
         };
-        let output = self.outputs.ninth_tenth;
+        let output = self.outputs.ninth_tenth();
         Learned {
             factor: factor.clamp(*FACTOR.start(), *FACTOR.end()),
             output: if self.exchanges < ENOUGH {
@@ -260,8 +260,9 @@ const FULL: u32 = 512;
 struct Histogram {
     counts: [u16; BUCKETS],
     total: u32,
-    /// Tokens that nine of ten replies do not exceed; cached, as it is read before every exchange.
-    ninth_tenth: u64,
+    /// Tokens that nine of ten replies do not exceed, as they were found last. Only exchanges that
+    /// reserve something read them, so they are not looked for with each reply.
+    ninth_tenth: Option<u64>,
 }
 
 impl Default for Histogram {
@@ -269,7 +270,7 @@ impl Default for Histogram {
         Self {
             counts: [0; BUCKETS],
             total: 0,
-            ninth_tenth: 0,
+            ninth_tenth: None,
         }
     }
 }
@@ -283,8 +284,16 @@ impl Histogram {
         if let Some(count) = self.counts.get_mut(bucket(tokens)) {
             *count += 1;
             self.total += 1;
-            self.ninth_tenth = self.find();
+            self.ninth_tenth = None;
         }
+    }
+
+    /// Tokens that nine of ten replies do not exceed.
+    fn ninth_tenth(&mut self) -> u64 {
+        if let Some(known) = self.ninth_tenth {
+            return known;
+        }
+        *self.ninth_tenth.insert(self.find())
     }
 
     /// Linear within its bucket.

@@ -16,7 +16,7 @@ use crate::config;
 
 mod strip;
 
-pub use strip::{Reads, stripped};
+pub use strip::{Reads, is_stripped};
 
 /// Longer metadata is not looked into, in bytes.
 const METADATA: usize = 8 << 10;

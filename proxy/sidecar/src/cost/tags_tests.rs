@@ -204,8 +204,9 @@ fn gateway_headers_do_not_reach_a_provider_and_all_others_do() {
     ]);
     let rules = rules(yaml);
     let gone = |name, host| {
-        let mut gone: Vec<_> = stripped(&rules, &map, Reads::of(name, host))
-            .iter()
+        let reads = Reads::of(name, host);
+        let mut gone: Vec<_> = (map.keys())
+            .filter(|header| is_stripped(&rules, reads, header))
             .map(ToString::to_string)
             .collect();
         gone.sort_unstable();
@@ -224,7 +225,8 @@ fn gateway_headers_do_not_reach_a_provider_and_all_others_do() {
         ("x-api-key", "k"),
         ("content-length", "3"),
     ]);
-    assert!(stripped(&rules, &plain, Reads::default()).is_empty());
+    let stripped = |header| is_stripped(&rules, Reads::default(), header);
+    assert!(!plain.keys().any(stripped));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use dialect::{Dialect, recognise, recognise::Surface, request::Body as RequestBody};
-use http::{Request, Response, header};
+use http::{HeaderName, Request, Response, header};
 use http_body::Body;
 use policy::Call;
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ use render::{Outgoing, call, plan};
 use settle::ExchangeGuard;
 
 /// The exchange's id, for the app's log and the operator's.
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The name in coverage of the models of a batch that has several.
 const MODELS: &str = "models";

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dialect::{answer, request::Body as RequestBody};
-use http::{HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
+use http::{HeaderName, HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
 use policy::{ByHost, Call, ConnectionId, Estimates, Run};
 use route::{NoRoute, Plan};
 use tokio::time::Instant;
@@ -153,21 +153,17 @@ fn head(
         false => attempt.upstream.path(&path),
     };
     let path = PathAndQuery::try_from(path).map_err(|error| unsendable(&error))?;
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.method = call.method.clone();
-    head.headers = call.headers().clone();
     let mut reads = generation.reads.iter();
     let reads = reads.find(|(name, _)| *name == attempt.upstream.name);
     let reads = reads.map(|(_, reads)| *reads).unwrap_or_default();
-    for name in tags::stripped(&generation.tags, call.headers(), reads) {
-        head.headers.remove(name);
-    }
+    let is_stripped = |name: &HeaderName| tags::is_stripped(&generation.tags, reads, name);
+    let (method, headers) = (&call.method, call.headers());
+    let mut head = credentials::outgoing(attempt.upstream, method, headers, is_stripped, path)
+        .map_err(|error| unsendable(&error))?;
     if guard.decodes {
         let identity = HeaderValue::from_static("identity");
         head.headers.insert(header::ACCEPT_ENCODING, identity);
     }
-    let mut head =
-        credentials::outgoing(attempt.upstream, head, path).map_err(|error| unsendable(&error))?;
     if let Ok(id) = HeaderValue::try_from(call.id.as_str()) {
         head.headers.entry(REQUEST_ID).or_insert(id);
     }

@@ -19,10 +19,10 @@ use std::{
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use super::{Record, sink::Sink};
-use crate::{
-    config::{Log, LogFormat, LogLevel},
-    cost::prices::date,
-};
+use crate::config::{Log, LogFormat, LogLevel};
+use spell::{digits, dollars, string, timestamp};
+
+mod spell;
 
 /// Bytes of lines that are kept at most: 2,000 to 4,000 exchange lines.
 const ROOM: usize = 1 << 20;
@@ -176,7 +176,7 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     }
     if let Some(cost) = record.cost {
         o.key(key!("cost_usd"));
-        let _ = write!(o.0, "{cost}");
+        dollars(o.0, cost);
     } else if record.usage.is_some() && record.upstream.is_some() {
         o.flag(key!("unpriced"), true);
     }
@@ -350,47 +350,6 @@ impl Object<'_> {
         digits(self.0, micros / 1000, 1);
         self.0.push(b'.');
         digits(self.0, micros % 1000, 3);
-    }
-}
-
-fn string(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        // Writing a string to a vector does not fail.
-        let _ = serde_json::to_writer(out, text);
-    }
-}
-
-/// Decimal digits, `least` at least.
-fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
-    let start = out.len();
-    while value > 0 || out.len() - start < least {
-        out.push(b'0' + (value % 10) as u8);
-        value /= 10;
-    }
-    if let Some(written) = out.get_mut(start..) {
-        written.reverse();
-    }
-}
-
-/// `2026-11-21T22:59:07.123456Z` of a time since 1970.
-fn timestamp(out: &mut Vec<u8>, since: Duration) {
-    let seconds = since.as_secs();
-    let (year, month, day) = date((seconds / 86_400) as u32);
-    for (value, width, end) in [
-        (year.into(), 4, b'-'),
-        (month.into(), 2, b'-'),
-        (day.into(), 2, b'T'),
-        (seconds / 3600 % 24, 2, b':'),
-        (seconds / 60 % 60, 2, b':'),
-        (seconds % 60, 2, b'.'),
-        (since.subsec_micros().into(), 6, b'Z'),
-    ] {
-        digits(out, value, width);
-        out.push(end);
     }
 }
 

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use dialect::address;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
     header::{self, AUTHORIZATION},
     request::Parts,
     uri::PathAndQuery,
@@ -47,8 +47,8 @@ pub enum Unsendable {
     Uri,
 }
 
-/// Writes the head of a request for `upstream`; `path` is the path and query there, prefix
-/// included.
+/// Writes the head of a request for `upstream`, of a caller's `headers` without those for which
+/// `is_stripped` holds; `path` is the path and query there, prefix included.
 ///
 /// Framing (`content-length`, `transfer-encoding`) is written anew from the body that is sent with
 /// it.
@@ -57,15 +57,30 @@ pub enum Unsendable {
 /// The upstream's key or URL can't be sent; configuration checks both.
 pub fn outgoing(
     upstream: &Upstream,
-    mut head: Parts,
+    method: &Method,
+    headers: &HeaderMap,
+    is_stripped: impl Fn(&HeaderName) -> bool,
     mut path: PathAndQuery,
 ) -> Result<Parts, Unsendable> {
-    strip(&mut head.headers, |name| {
-        *name == header::HOST
-            || *name == header::CONTENT_LENGTH
-            || *name == header::EXPECT // answered by our own server
-            || name.as_str().starts_with(OURS)
-    });
+    // Our server's extensions are about the caller's connection, not about this one.
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = method.clone();
+    head.headers = headers.clone();
+    let mut has_named = false;
+    for name in headers.keys() {
+        let word = name.as_str();
+        has_named |= word == "connection";
+        // The connection writes the first two, and our own server answers the third.
+        let is_replaced = matches!(word, "host" | "content-length" | "expect");
+        if is_replaced || is_hop_by_hop(word) || word.starts_with(OURS) || is_stripped(name) {
+            head.headers.remove(name);
+        }
+    }
+    if has_named {
+        for name in named(headers) {
+            head.headers.remove(name);
+        }
+    }
     if let Some(key) = &upstream.key {
         for name in &CREDENTIALS {
             head.headers.remove(name);
@@ -88,8 +103,6 @@ pub fn outgoing(
     };
     // Stands for whatever the connection speaks; hyper refuses to send 2 over 1.1.
     head.version = Version::HTTP_11;
-    // Our server's extensions are about the caller's connection, not about this one.
-    head.extensions.clear();
     Ok(head)
 }
 
@@ -97,41 +110,43 @@ pub fn outgoing(
 /// those that `connection` names. A `content-length` beside `transfer-encoding` goes with it: it is
 /// not the body's (RFC 9112 §6.3).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let overridden = headers.contains_key(header::TRANSFER_ENCODING);
-    strip(headers, |name| {
-        overridden && *name == header::CONTENT_LENGTH
-    });
-}
-
-/// Removes hop-by-hop headers and those for which `also` holds, in one pass over the map.
-fn strip(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
-    let mut gone: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| hop_by_hop(name) || also(name))
-        .cloned()
-        .collect();
-    for value in headers.get_all(header::CONNECTION) {
-        let named = value.to_str().unwrap_or_default().split(',');
-        gone.extend(named.filter_map(|name| HeaderName::try_from(name.trim()).ok()));
+    // Most heads have none, and those that have one have few: no list is made for the others.
+    let is_known = |name: &&HeaderName| is_hop_by_hop(name.as_str());
+    let mut gone: Vec<HeaderName> = headers.keys().filter(is_known).cloned().collect();
+    if gone.is_empty() {
+        return;
     }
+    if gone.contains(&header::TRANSFER_ENCODING) {
+        gone.push(header::CONTENT_LENGTH);
+    }
+    gone.extend(named(headers));
     for name in gone {
         headers.remove(name);
     }
 }
 
-fn hop_by_hop(name: &HeaderName) -> bool {
-    const KNOWN: [HeaderName; 9] = [
-        header::CONNECTION,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    KNOWN.contains(name)
+/// The headers that `connection` names.
+fn named(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let values = headers.get_all(header::CONNECTION).iter();
+    let words = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+    words.filter_map(|name| HeaderName::try_from(name.trim()).ok())
+}
+
+/// Compares by text: a header's name is text of a few bytes, and a list of names would have to be
+/// made for each comparison.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 fn credential(family: Family, key: &Secret) -> Result<(HeaderName, HeaderValue), Unsendable> {
@@ -181,6 +196,15 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
+    fn request_for(
+        upstream: &Upstream,
+        headers: &[(&str, &str)],
+        path: PathAndQuery,
+    ) -> Result<Parts, Unsendable> {
+        let head = head(headers);
+        outgoing(upstream, &head.method, &head.headers, |_| false, path)
+    }
+
     fn left(parts: &Parts) -> Vec<(String, String)> {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = parts.headers.iter();
@@ -211,14 +235,14 @@ mod tests {
             ("anthropic-version", "2023-06-01"),
         ];
         let openai = upstream(Family::Openai, "https://api.openai.com", Some("ours"));
-        let sent = outgoing(&openai, head(&caller), path()).unwrap();
+        let sent = request_for(&openai, &caller, path()).unwrap();
         let version = ("anthropic-version", "2023-06-01");
         let ours = pairs(&[version, ("authorization", "Bearer ours")]);
         assert_eq!(left(&sent), ours);
         assert!(!format!("{sent:?}").contains("ours"));
 
         let anthropic = upstream(Family::Anthropic, "https://api.anthropic.com", Some("ours"));
-        let sent = outgoing(&anthropic, head(&caller), path()).unwrap();
+        let sent = request_for(&anthropic, &caller, path()).unwrap();
         assert_eq!(left(&sent), pairs(&[version, ("x-api-key", "ours")]));
     }
 
@@ -228,14 +252,14 @@ mod tests {
             PathAndQuery::from_static("/v1beta/models/m:streamGenerateContent?key=theirs&alt=sse")
         };
         let ours = upstream(Family::Gemini, "https://g", Some("ours"));
-        let sent = outgoing(&ours, head(&[("x-goog-api-key", "theirs")]), path()).unwrap();
+        let sent = request_for(&ours, &[("x-goog-api-key", "theirs")], path()).unwrap();
         assert_eq!(left(&sent), pairs(&[("x-goog-api-key", "ours")]));
         assert_eq!(
             sent.uri.to_string(),
             "https://g/v1beta/models/m:streamGenerateContent?alt=sse"
         );
         let plain = upstream(Family::Gemini, "https://g", None);
-        let sent = outgoing(&plain, head(&[]), path()).unwrap();
+        let sent = request_for(&plain, &[], path()).unwrap();
         assert_eq!(sent.uri.query(), Some("key=theirs&alt=sse"));
     }
 
@@ -243,15 +267,15 @@ mod tests {
     fn without_a_key_the_callers_credentials_pass_untouched() {
         let caller = [("authorization", "Bearer theirs"), ("x-api-key", "theirs")];
         let plain = upstream(Family::Openai, "http://127.0.0.1:9", None);
-        let sent = outgoing(&plain, head(&caller), path()).unwrap();
+        let sent = request_for(&plain, &caller, path()).unwrap();
         assert_eq!(left(&sent), pairs(&caller));
     }
 
     #[test]
     fn what_belongs_to_one_connection_or_to_outrigger_ends_here() {
-        let sent = outgoing(
+        let sent = request_for(
             &upstream(Family::Openai, "http://127.0.0.1:9", None),
-            head(&[
+            &[
                 ("connection", "keep-alive, X-Named"),
                 ("connection", "x-also-named"),
                 ("x-named", "1"),
@@ -268,7 +292,7 @@ mod tests {
                 ("content-length", "12"),
                 ("x-outrigger-target", "a/b"),
                 ("x-stainless-lang", "python"),
-            ]),
+            ],
             path(),
         )
         .unwrap();
@@ -292,7 +316,7 @@ mod tests {
     #[test]
     fn the_uri_is_the_upstreams_origin_and_the_given_path() {
         let https = upstream(Family::Openai, "https://api.example.com:8443", None);
-        let sent = outgoing(&https, head(&[]), path()).unwrap();
+        let sent = request_for(&https, &[], path()).unwrap();
         let uri = "https://api.example.com:8443/v1/messages?beta=true";
         assert_eq!(sent.uri.to_string(), uri);
         assert_eq!(sent.version, Version::HTTP_11);
@@ -301,7 +325,7 @@ mod tests {
             kind: Kind::Embedded,
             ..https
         };
-        let sent = outgoing(&embedded, head(&[]), path()).unwrap();
+        let sent = request_for(&embedded, &[], path()).unwrap();
         assert_eq!(sent.uri.to_string(), "/v1/messages?beta=true");
     }
 
@@ -309,7 +333,7 @@ mod tests {
     fn a_key_that_no_header_can_hold_is_refused_and_not_quoted() {
         let key = Some("canary\r\nx: y");
         let broken = upstream(Family::Openai, "https://api.openai.com", key);
-        let error = outgoing(&broken, head(&[]), path()).unwrap_err();
+        let error = request_for(&broken, &[], path()).unwrap_err();
         assert_eq!(error, Unsendable::Key);
         assert!(!error.to_string().contains("canary"));
     }

@@ -1,7 +1,7 @@
 //! Headers that only a gateway reads: removed before a provider, and passed on to the gateway that
 //! they are for.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 
 use super::Rules;
 
@@ -38,19 +38,16 @@ impl Reads {
     }
 }
 
-/// The request's headers that are not for this upstream.
-pub fn stripped(rules: &Rules, headers: &HeaderMap, reads: Reads) -> Vec<HeaderName> {
+/// Returns whether a request's header is not for this upstream.
+pub fn is_stripped(rules: &Rules, reads: Reads, header: &HeaderName) -> bool {
     let gateway = |name: &str| {
         let of = GATEWAYS
             .iter()
             .position(|(start, _)| name.starts_with(start));
         of.or_else(|| OPENROUTER.contains(&name).then_some(GATEWAYS.len()))
     };
-    let names = headers.keys().filter(|header| {
-        let name = header.as_str();
-        let foreign = matches!(name.as_bytes().first(), Some(b'x' | b'h' | b'c'))
-            && gateway(name).is_some_and(|number| reads.0 & 1 << number == 0);
-        foreign || rules.strip.contains(header)
-    });
-    names.cloned().collect()
+    let name = header.as_str();
+    let foreign = matches!(name.as_bytes().first(), Some(b'x' | b'h' | b'c'))
+        && gateway(name).is_some_and(|number| reads.0 & 1 << number == 0);
+    foreign || rules.strip.contains(header)
 }
