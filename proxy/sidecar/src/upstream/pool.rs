@@ -6,6 +6,9 @@
 //! comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a
 //! new one: so only what can be sent again is to go over a connection that was kept.
 //!
+//! A connection is kept for as long as its upstream keeps it: [`idle_limit`] learns how long that is,
+//! [`origin`] opens one ahead of a request where the traffic says that it will be wanted.
+//!
 //! The pool is our own over hyper's connections because hyper-util's client starts a task and boxes
 //! two futures for every request.
 
@@ -29,11 +32,14 @@ use super::{
 use crate::config::{Kind, Upstream};
 
 mod connection;
+mod demand;
+mod idle;
+mod idle_limit;
 mod origin;
 
 use connection::HttpConnection;
-use origin::Origin;
-pub(crate) use origin::{IDLE, Lease};
+pub(crate) use origin::Lease;
+use origin::{MayOpen, Origin};
 
 /// Idle connections per origin.
 pub const MAX_IDLE: usize = 256;
@@ -54,6 +60,7 @@ pub enum Connection {
 pub struct Pool {
     /// Idle connections per origin.
     idle: usize,
+    may_open: MayOpen,
     /// Locked only while an origin is looked up.
     known: Mutex<Known>,
 }
@@ -93,6 +100,7 @@ impl Default for Pool {
     fn default() -> Self {
         Self {
             idle: MAX_IDLE,
+            may_open: Arc::new(|| true),
             known: Mutex::default(),
         }
     }
@@ -117,6 +125,7 @@ impl Known {
         wanted: &Connecting<'_>,
         uri: &Uri,
         most: usize,
+        may_open: &MayOpen,
     ) -> Result<Arc<Origin>, SetupError> {
         let is = |(key, origin): &&(Connecting<'_>, Arc<Origin>)| {
             key == wanted && origin.uri.authority() == uri.authority()
@@ -128,7 +137,10 @@ impl Known {
             self.origins
                 .retain(|(_, origin)| Arc::strong_count(origin) > 1 || !origin.is_empty());
         }
-        let origin = Arc::new(Origin::new(uri.clone(), self.connector(wanted)?, most));
+        let connector = self.connector(wanted)?;
+        let limit = wanted.connect_timeout;
+        let origin = Origin::new(uri.clone(), connector, limit, most, Arc::clone(may_open));
+        let origin = Arc::new(origin);
         self.origins.push((wanted.to_owned(), Arc::clone(&origin)));
         Ok(origin)
     }
@@ -139,6 +151,16 @@ impl Pool {
     #[must_use]
     pub fn keeping(mut self, idle: usize) -> Self {
         self.idle = idle.min(MAX_IDLE);
+        self
+    }
+
+    /// Opens connections ahead of requests only while `may_open` says so.
+    #[must_use]
+    pub fn opening_ahead_while(
+        mut self,
+        may_open: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.may_open = Arc::new(may_open);
         self
     }
 
@@ -171,18 +193,19 @@ impl Pool {
         let origin = {
             let mut known = self.known.lock();
             known
-                .origin(&wanted, origin, self.idle)
+                .origin(&wanted, origin, self.idle, &self.may_open)
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
         while over == Connection::Kept
-            && let Some(mut connection) = origin.take()
+            && let Some((mut connection, idle)) = origin.take()
         {
             if !connection.is_ready().await {
                 continue;
             }
             return match connection.send(request).await {
                 Ok(reply) if gave_up_waiting(&reply, &connection) => {
+                    origin.note_stale(&connection, idle);
                     Err(SendError::Stale("the server gave up waiting".into()))
                 }
                 Ok(reply) => Ok(came(reply, connection, origin)),
@@ -194,21 +217,17 @@ impl Pool {
                     None => {
                         let stale = connection.was_stale(unsent.error());
                         let error = unsent.into_error();
-                        Err(match stale {
-                            true => SendError::Stale(error.into()),
-                            false => SendError::of(error),
-                        })
+                        if !stale {
+                            return Err(SendError::of(error));
+                        }
+                        origin.note_stale(&connection, idle);
+                        Err(SendError::Stale(error.into()))
                     }
                 },
             };
         }
-        let limit = upstream.connect_timeout;
         // Boxed, as few requests need it: an exchange's future is half as large without.
-        let opening = Box::pin(HttpConnection::open(&origin.connector, &origin.uri, limit));
-        let mut connection = opening.await?;
-        if let Some(shared) = connection.share() {
-            origin.keep(shared);
-        }
+        let mut connection = Box::pin(origin.open()).await?;
         match connection.send(request).await {
             Ok(reply) => Ok(came(reply, connection, origin)),
             Err(unsent) => Err(SendError::of(unsent.into_error())),

@@ -38,6 +38,9 @@ pub const LARGEST: usize = 1024 * 1024;
 /// Most sets of grants that have connections of their own; a reload that changes grants makes new
 /// ones.
 const MOST_SETS: usize = 64;
+/// Time for which a connection without a call is kept: under the 5 s after which the first servers
+/// close theirs (Node's `server.keepAliveTimeout`).
+const IDLE: Duration = Duration::from_secs(4);
 
 /// Client of policies' calls. Makes no connection until the first one.
 #[derive(Default)]
@@ -96,7 +99,7 @@ fn make(granted: &[String]) -> Result<reqwest::Client, Error> {
         .no_proxy()
         .referer(false)
         .tcp_nodelay(true)
-        .pool_idle_timeout(super::pool::IDLE)
+        .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(8)
         .dns_resolver(Arc::new(Judge {
             granted: granted.iter().filter_map(|g| address(split(g).0)).collect(),

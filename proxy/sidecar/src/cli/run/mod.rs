@@ -197,7 +197,8 @@ fn worker(
     let (stores, flights) = (stores.clone(), flights.clone());
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let pool = Pool::default().keeping(idle);
+    let (phases, pool) = (Arc::clone(&shared), Pool::default().keeping(idle));
+    let pool = pool.opening_ahead_while(move || phases.phase() == Phase::Serving);
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::{
-    HeaderValue, Request, Response, Uri,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, Uri,
     header::HOST,
     uri::{PathAndQuery, Scheme},
 };
@@ -15,7 +16,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
-use super::SendError;
+use super::{SendError, idle_limit};
 use crate::upstream::{
     BoxError, Payload, cause,
     connect::{Connector, TooSlow, Usage},
@@ -28,6 +29,12 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// Bytes that an HTTP/2 upstream may send ahead of a slow app: per stream, and per connection.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Interval of HTTP/2 pings, idle or not, and the time for the answer to one: they keep what lies
+/// between from forgetting the connection, and find one that has died. They end with the
+/// connection, which the pool closes after a time without a request.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// A connection that requests can be sent over. Dropped, it closes once the replies in progress
 /// have ended.
@@ -35,6 +42,8 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(super) struct HttpConnection {
     sender: Sender,
     usage: Usage,
+    /// Time after which the peer said, with its latest reply, that it will close it.
+    announced: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -47,27 +56,31 @@ enum Sender {
 pub(super) type Unsent = TrySendError<Request<Payload>>;
 
 impl HttpConnection {
-    /// Connects to `origin`, within `limit`.
+    /// Connects to `origin`, within `limit`. Calls `ended` once the connection has ended, whoever
+    /// ended it.
     pub(super) async fn open(
         connector: &Connector,
         origin: &Uri,
         limit: Duration,
+        ended: impl FnOnce(&Usage) + Send + 'static,
     ) -> Result<Self, SendError> {
         let io = connector.clone().call(origin.clone()).await;
         let io = io.map_err(|error| connect_error(error, limit))?;
         let (usage, is_http2) = (io.inner().usage(), io.inner().is_http2());
+        let of = usage.clone();
         let sender = if is_http2 {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .max_header_list_size(MAX_BUFFER as u32)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
-                .keep_alive_interval(Duration::from_secs(30))
-                .keep_alive_timeout(Duration::from_secs(20))
+                .keep_alive_interval(PING_EVERY)
+                .keep_alive_timeout(PING_TIMEOUT)
+                .keep_alive_while_idle(true)
                 .handshake(io)
                 .await
                 .map_err(SendError::of)?;
-            tokio::spawn(connection);
+            tokio::spawn(connection.map(move |_| ended(&of)));
             Sender::Http2(sender)
         } else {
             let (sender, connection) = http1::Builder::new()
@@ -76,10 +89,14 @@ impl HttpConnection {
                 .handshake(io)
                 .await
                 .map_err(SendError::of)?;
-            tokio::spawn(connection.with_upgrades());
+            tokio::spawn(connection.with_upgrades().map(move |_| ended(&of)));
             Sender::Http1(sender)
         };
-        Ok(Self { sender, usage })
+        Ok(Self {
+            sender,
+            usage,
+            announced: None,
+        })
     }
 
     /// Returns another handle of an HTTP/2 connection, which many requests share; `None` for
@@ -90,8 +107,19 @@ impl HttpConnection {
             Sender::Http2(sender) => Some(Self {
                 sender: Sender::Http2(sender.clone()),
                 usage: self.usage.clone(),
+                announced: None,
             }),
         }
+    }
+
+    /// True if it speaks HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Http2(_))
+    }
+
+    /// Returns the time after which the peer said that it will close it.
+    pub(super) fn announced(&self) -> Option<Duration> {
+        self.announced
     }
 
     /// Returns the use that was made of it so far.
@@ -128,8 +156,9 @@ impl HttpConnection {
             }
             Sender::Http2(sender) => sender.try_send_request(request).await,
         };
-        if sent.is_ok() {
+        if let Ok(reply) = &sent {
             self.usage.head_came();
+            self.announced = announced(reply.headers());
         }
         sent
     }
@@ -138,9 +167,14 @@ impl HttpConnection {
     /// and no byte of an answer came. HTTP/2 connections carry the bytes of many requests, so for
     /// them it suffices that no head came.
     pub(super) fn was_stale(&self, error: &hyper::Error) -> bool {
-        let unanswered = matches!(self.sender, Sender::Http2(_)) || !self.usage.answered();
+        let unanswered = self.is_http2() || !self.usage.answered();
         self.usage.reused() && unanswered && is_of_the_connection(error)
     }
+}
+
+/// Returns the time after which a server says that it will close the connection.
+fn announced(reply: &HeaderMap) -> Option<Duration> {
+    idle_limit::announced(reply.get(KEEP_ALIVE)?.as_bytes())
 }
 
 /// Writes the URI as HTTP/1.1 sends it to an origin server: the path alone, and the authority in

@@ -1,7 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod failures;
+mod idle;
 mod reuse;
+mod spare;
 mod tls;
 
 use std::path::Path;

@@ -15,7 +15,10 @@ async fn a_connection_is_used_again_and_a_stale_one_costs_no_request() {
         drop(stream);
         answered(&listener, OK).await;
     });
-    let (pool, upstream) = (Pool::default(), upstream(&url, None));
+    let (pool, upstream) = (
+        Pool::default().opening_ahead_while(|| false),
+        upstream(&url, None),
+    );
     for n in 0..3 {
         let sent = async {
             match send(&pool, &upstream, post(&url, "x")).await {
@@ -30,28 +33,6 @@ async fn a_connection_is_used_again_and_a_stale_one_costs_no_request() {
         assert_eq!(whole(reply.unwrap().unwrap()).await, "ok", "request {n}");
     }
     server.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_without_a_request_is_closed_before_servers_would() {
-    let (listener, url) = listen().await;
-    let server = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        for _ in 0..2 {
-            request(&mut stream, 1).await;
-            stream.write_all(OK).await.unwrap();
-        }
-        let since = tokio::time::Instant::now();
-        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
-        since.elapsed()
-    });
-    let (pool, upstream) = (Pool::default(), upstream(&url, None));
-    for _ in 0..2 {
-        let reply = send(&pool, &upstream, post(&url, "x")).await.unwrap();
-        assert_eq!(whole(reply).await, "ok");
-    }
-    let idle = server.await.unwrap();
-    assert!((IDLE..2 * IDLE).contains(&idle), "{idle:?}");
 }
 
 #[tokio::test]

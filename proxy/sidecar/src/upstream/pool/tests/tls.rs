@@ -1,6 +1,6 @@
 //! Upstreams over TLS.
 
-use http_body_util::Full;
+use http_body_util::Full as Whole;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -8,6 +8,7 @@ use hyper_util::{
 };
 
 use super::*;
+use rustls::HandshakeKind::{Full, Resumed};
 
 /// A TLS server that answers with the HTTP version of the request; `alpn` is its offer.
 async fn tls_server(alpn: &[&[u8]]) -> (String, tempfile::NamedTempFile) {
@@ -22,7 +23,7 @@ async fn tls_server(alpn: &[&[u8]]) -> (String, tempfile::NamedTempFile) {
                 let echo = service_fn(|request: Request<Incoming>| async move {
                     let hosts = request.headers().get_all("host").iter().count();
                     let text = format!("{:?} {hosts}", request.version());
-                    Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(text))))
+                    Ok::<_, hyper::Error>(Response::new(Whole::new(Bytes::from(text))))
                 });
                 let server = auto::Builder::new(TokioExecutor::new());
                 let _ = server.serve_connection(TokioIo::new(stream), echo).await;
@@ -76,4 +77,31 @@ async fn a_bad_file_of_roots_is_named_by_its_path() {
         let path = path.display().to_string();
         assert!(error.to_string().contains(&path), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_second_connection_resumes_the_session_of_the_first() {
+    let (listener, acceptor, url, roots) = listen_tls(&[b"http/1.1"]).await;
+    let server = tokio::spawn(async move {
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            kinds.push(stream.get_ref().1.handshake_kind().unwrap());
+            let n = stream.read(&mut [0; 4096]).await.unwrap();
+            assert_ne!(n, 0, "no request came");
+            stream.write_all(OK).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        kinds
+    });
+    let (pool, upstream) = (Pool::default(), upstream(&url, Some(roots.path())));
+    for _ in 0..2 {
+        let over = Connection::New;
+        let reply = pool.send(&upstream, post(&url, "x"), over).await.unwrap();
+        assert_eq!(whole(reply).await, "ok");
+    }
+    let [Full, Resumed] = server.await.unwrap()[..] else {
+        panic!("the second handshake was to be a resumed one");
+    };
 }
