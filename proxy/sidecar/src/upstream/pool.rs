@@ -198,14 +198,14 @@ impl Pool {
         };
         frame(&mut request);
         while over == Connection::Kept
-            && let Some((mut connection, idle)) = origin.take()
+            && let Some((mut connection, wait)) = origin.take()
         {
             if !connection.is_ready().await {
                 continue;
             }
             return match connection.send(request).await {
                 Ok(reply) if gave_up_waiting(&reply, &connection) => {
-                    origin.note_stale(&connection, idle);
+                    origin.note_stale(&connection, wait);
                     Err(SendError::Stale("the server gave up waiting".into()))
                 }
                 Ok(reply) => Ok(came(reply, connection, origin)),
@@ -220,7 +220,7 @@ impl Pool {
                         if !stale {
                             return Err(SendError::of(error));
                         }
-                        origin.note_stale(&connection, idle);
+                        origin.note_stale(&connection, wait);
                         Err(SendError::Stale(error.into()))
                     }
                 },

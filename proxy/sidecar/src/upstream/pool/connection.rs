@@ -42,7 +42,7 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(super) struct HttpConnection {
     sender: Sender,
     usage: Usage,
-    /// Time after which the peer said, with its latest reply, that it will close it.
+    /// Time after which the peer said, with its first reply, that it will close it.
     announced: Option<Duration>,
 }
 
@@ -157,8 +157,10 @@ impl HttpConnection {
             Sender::Http2(sender) => sender.try_send_request(request).await,
         };
         if let Ok(reply) = &sent {
+            if !self.usage.served() {
+                self.announced = announced(reply.headers());
+            }
             self.usage.head_came();
-            self.announced = announced(reply.headers());
         }
         sent
     }

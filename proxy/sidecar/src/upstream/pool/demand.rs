@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Requests that follow each other faster belong together: a pause is longer.
+const BURST: Duration = Duration::from_millis(100);
 /// Time after the latest request at which an origin counts as quiet: nothing is opened for it.
 const QUIET: Duration = Duration::from_secs(60);
 /// Spares in a row that no request took, after which none is opened for [`REST`]. Calls 30 s apart
@@ -18,8 +20,7 @@ const REST: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     latest: Option<Instant>,
-    /// Longest time between two requests of late: each shorter one takes an eighth off it, so that
-    /// a burst does not hide the pauses between bursts.
+    /// Longest pause between two requests of late: each shorter one takes an eighth off it.
     pause: Option<Duration>,
     /// The latest request that found no connection, though the origin was not quiet.
     missed: Option<Instant>,
@@ -32,16 +33,18 @@ pub(super) struct Demand {
 impl Demand {
     /// Notes a request, and whether it found a connection.
     pub(super) fn note_request(&mut self, now: Instant, found: bool) {
-        let latest = self.latest.replace(now);
-        let Some(pause) = latest.map(|latest| now.saturating_duration_since(latest)) else {
+        let Some(latest) = self.latest.replace(now) else {
             return;
         };
-        if pause >= QUIET {
-            (self.pause, self.missed) = (None, None);
-            return;
+        if now >= latest + BURST {
+            let pause = now.saturating_duration_since(latest);
+            if pause >= QUIET {
+                (self.pause, self.missed) = (None, None);
+                return;
+            }
+            let longest = self.pause.unwrap_or_default();
+            self.pause = Some(pause.max(longest - longest / 8));
         }
-        let longest = self.pause.unwrap_or_default();
-        self.pause = Some(pause.max(longest - longest / 8));
         if !found {
             self.missed = Some(now);
         }

@@ -31,9 +31,18 @@ pub(super) struct IdleConnections {
     pub(super) is_http2: bool,
 }
 
+/// Time for which a connection was idle before a request took it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    since: Instant,
+    until: Instant,
+}
+
 struct Idle {
     connection: HttpConnection,
     since: Instant,
+    /// Time from which on no request goes over it.
+    until: Instant,
 }
 
 impl Idle {
@@ -44,17 +53,21 @@ impl Idle {
     fn is_spare(&self) -> bool {
         !self.connection.usage().served()
     }
+
+    fn is_usable(&self, now: Instant) -> bool {
+        now < self.until && !self.connection.is_closed()
+    }
 }
 
 impl IdleConnections {
-    /// Takes a connection for a request, and the time for which it was idle.
-    pub(super) fn take(&mut self, now: Instant) -> Option<(HttpConnection, Duration)> {
+    /// Takes a connection for a request, and the wait that it had.
+    pub(super) fn take(&mut self, now: Instant) -> Option<(HttpConnection, Wait)> {
         let taken = self.take_shared(now).or_else(|| self.take_own(now));
         self.demand.note_request(now, taken.is_some());
         taken
     }
 
-    fn take_shared(&mut self, now: Instant) -> Option<(HttpConnection, Duration)> {
+    fn take_shared(&mut self, now: Instant) -> Option<(HttpConnection, Wait)> {
         let shared = self.shared.as_mut()?;
         if shared.connection.is_closed() {
             self.shared = None;
@@ -63,20 +76,26 @@ impl IdleConnections {
         if shared.is_spare() {
             self.demand.note_used();
         }
-        let idle = shared.age(now);
-        shared.since = now;
-        Some((shared.connection.share()?, idle))
+        let since = std::mem::replace(&mut shared.since, now);
+        Some((shared.connection.share()?, Wait { since, until: now }))
     }
 
-    fn take_own(&mut self, now: Instant) -> Option<(HttpConnection, Duration)> {
-        let is_usable = |idle: &Idle| self.is_usable(idle, now);
-        let newest = self.http1.iter().rposition(is_usable)?;
-        let taken = self.http1.remove(newest);
+    fn take_own(&mut self, now: Instant) -> Option<(HttpConnection, Wait)> {
+        let taken = match self.http1.pop_if(|newest| newest.is_usable(now)) {
+            Some(newest) => newest,
+            None => {
+                let at = self.http1.iter().rposition(|idle| idle.is_usable(now))?;
+                self.http1.remove(at)
+            }
+        };
         if taken.is_spare() {
             self.demand.note_used();
         }
-        let idle = taken.age(now);
-        Some((taken.connection, idle))
+        let wait = Wait {
+            since: taken.since,
+            until: now,
+        };
+        Some((taken.connection, wait))
     }
 
     /// Keeps a connection where fewer than `most` are idle, and returns the time by which
@@ -94,10 +113,10 @@ impl IdleConnections {
             match &mut self.shared {
                 Some(known) if !known.connection.is_closed() => known.since = now,
                 known => {
-                    let connection = shared;
                     *known = Some(Idle {
-                        connection,
+                        connection: shared,
                         since: now,
+                        until: now + LONGEST,
                     });
                 }
             }
@@ -106,22 +125,21 @@ impl IdleConnections {
         if self.http1.len() >= most {
             return None;
         }
-        let idle = Idle {
+        let until = now + self.usable(&connection);
+        let check = until.min(now + idle_limit::by_need(self.http1.len()));
+        self.http1.push(Idle {
             connection,
             since: now,
-        };
-        let until = self
-            .usable(&idle)
-            .min(idle_limit::by_need(self.http1.len()));
-        self.http1.push(idle);
-        Some(now + until)
+            until,
+        });
+        Some(check)
     }
 
     /// True if a connection is there for the next request.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
         let is_open = |shared: &Idle| !shared.connection.is_closed();
         self.shared.as_ref().is_some_and(is_open)
-            || self.http1.iter().any(|idle| self.is_usable(idle, now))
+            || self.http1.iter().any(|idle| idle.is_usable(now))
     }
 
     /// True if no connection is kept.
@@ -154,6 +172,7 @@ impl IdleConnections {
         let mut older = self.http1.iter().take(at);
         if !older.any(|other| other.is_spare() == spare) {
             self.limit_of(spare).note_closed(ended.age(now));
+            self.apply_limits();
         }
         if spare {
             self.demand.note_unused(now);
@@ -161,11 +180,13 @@ impl IdleConnections {
         true
     }
 
-    /// Notes that a connection was found to be closed by the request that took it after `idle`.
-    pub(super) fn note_stale(&mut self, connection: &HttpConnection, idle: Duration) {
+    /// Notes that a connection was found to be closed by the request that took it.
+    pub(super) fn note_stale(&mut self, connection: &HttpConnection, wait: Wait) {
         if !connection.is_http2() {
             let spare = !connection.usage().served();
+            let idle = wait.until.saturating_duration_since(wait.since);
             self.limit_of(spare).note_closed(idle);
+            self.apply_limits();
         }
     }
 
@@ -181,6 +202,7 @@ impl IdleConnections {
             let mut same = self.http1.iter().filter(|idle| idle.is_spare() == spare);
             if same.any(|idle| is_outlived(idle, limit)) {
                 self.limit_of(spare).forget();
+                self.apply_limits();
             }
         }
         let (mut kept, mut proved) = (Vec::with_capacity(self.http1.len()), false);
@@ -188,25 +210,21 @@ impl IdleConnections {
         let mut newer = self.http1.len();
         for idle in std::mem::take(&mut self.http1) {
             newer -= 1;
-            let (age, usable) = (idle.age(now), self.usable(&idle));
-            let until = match (age < usable, idle.connection.announced()) {
-                (true, _) => Some(usable),
-                (false, None) if !proved => {
-                    proved = true;
-                    let spare = idle.is_spare();
-                    Some(self.limit_of(spare).doubted_after())
-                }
-                (false, _) => None,
+            let end = if now < idle.until {
+                idle.until
+            } else if idle.connection.announced().is_none() && !proved {
+                proved = true;
+                let spare = idle.is_spare();
+                idle.since + self.limit_of(spare).doubted_after()
+            } else {
+                now
             };
-            let until = until.map(|until| until.min(idle_limit::by_need(newer)));
-            match until {
-                Some(until) if age < until && !idle.connection.is_closed() => {
-                    let at = idle.since + until;
-                    next = Some(next.map_or(at, |next: Instant| next.min(at)));
-                    kept.push(idle);
-                }
-                _ if idle.is_spare() => self.demand.note_unused(now),
-                _ => {}
+            let end = end.min(idle.since + idle_limit::by_need(newer));
+            if now < end && !idle.connection.is_closed() {
+                next = Some(next.map_or(end, |next: Instant| next.min(end)));
+                kept.push(idle);
+            } else if idle.is_spare() {
+                self.demand.note_unused(now);
             }
         }
         self.http1 = kept;
@@ -216,6 +234,15 @@ impl IdleConnections {
         next.into_iter().chain(shared).min()
     }
 
+    /// Gives connections that are idle the time that they have by what was learnt.
+    fn apply_limits(&mut self) {
+        let mut idle = std::mem::take(&mut self.http1);
+        for idle in &mut idle {
+            idle.until = idle.since + self.usable(&idle.connection);
+        }
+        self.http1 = idle;
+    }
+
     fn limit_of(&mut self, spare: bool) -> &mut IdleLimit {
         match spare {
             true => &mut self.unserved,
@@ -223,17 +250,13 @@ impl IdleConnections {
         }
     }
 
-    fn is_usable(&self, idle: &Idle, now: Instant) -> bool {
-        idle.age(now) < self.usable(idle) && !idle.connection.is_closed()
-    }
-
     /// Returns the idle time up to which a connection can be used.
-    fn usable(&self, idle: &Idle) -> Duration {
-        let learnt = match idle.is_spare() {
-            true => self.unserved.get(),
-            false => self.served.get(),
+    fn usable(&self, connection: &HttpConnection) -> Duration {
+        let learnt = match connection.usage().served() {
+            true => self.served.get(),
+            false => self.unserved.get(),
         };
-        let announced = idle.connection.announced().unwrap_or(LONGEST);
+        let announced = connection.announced().unwrap_or(LONGEST);
         idle_limit::usable(learnt.min(announced), self.distance.unwrap_or_default())
     }
 }

@@ -18,7 +18,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{SendError, connection::HttpConnection, idle::IdleConnections};
+use super::{
+    SendError,
+    connection::HttpConnection,
+    idle::{IdleConnections, Wait},
+};
 use crate::upstream::connect::{Connector, Usage};
 
 /// Reports whether connections may be opened ahead of requests.
@@ -63,8 +67,8 @@ impl Origin {
         }
     }
 
-    /// Takes a pooled connection, and the time for which it was idle.
-    pub(super) fn take(self: &Arc<Self>) -> Option<(HttpConnection, Duration)> {
+    /// Takes a pooled connection, and the wait that it had.
+    pub(super) fn take(self: &Arc<Self>) -> Option<(HttpConnection, Wait)> {
         let now = Instant::now();
         let mut pooled = self.pooled.lock();
         let taken = pooled.idle.take(now);
@@ -113,9 +117,9 @@ impl Origin {
         }
     }
 
-    /// Notes that a request found its connection closed, which had been idle for `idle`.
-    pub(super) fn note_stale(&self, connection: &HttpConnection, idle: Duration) {
-        self.pooled.lock().idle.note_stale(connection, idle);
+    /// Notes that a request found its connection closed, which had waited for so long.
+    pub(super) fn note_stale(&self, connection: &HttpConnection, wait: Wait) {
+        self.pooled.lock().idle.note_stale(connection, wait);
     }
 
     /// True if no connection is pooled.
