@@ -13,7 +13,7 @@ pub mod pool;
 pub mod side;
 
 pub use body::{Decoded, Inbound, Payload};
-pub use pool::{Connection, Pool, SendError};
+pub use pool::{Connection, Pool, SendError, Workers};
 
 pub use crate::BoxError;
 

@@ -39,7 +39,7 @@ mod origin;
 
 use connection::HttpConnection;
 pub(crate) use origin::Lease;
-use origin::{MayOpen, Origin};
+use origin::{Group, MayOpen, Origin, Taken};
 
 /// Idle connections per origin.
 pub const MAX_IDLE: usize = 256;
@@ -56,11 +56,34 @@ pub enum Connection {
     New,
 }
 
+/// Origins as the pools of several workers know them.
+#[derive(Clone, Default)]
+pub struct Workers(Arc<Mutex<Vec<(Connecting<'static>, Uri, Arc<Group>)>>>);
+
+impl Workers {
+    /// Finds or makes the group of an origin.
+    fn group(&self, wanted: &Connecting<'_>, uri: &Uri) -> Arc<Group> {
+        let mut groups = self.0.lock();
+        let known = (groups.iter())
+            .find(|(key, other, _)| key == wanted && other.authority() == uri.authority());
+        if let Some((_, _, group)) = known {
+            return Arc::clone(group);
+        }
+        if groups.len() >= ORIGINS {
+            groups.retain(|(_, _, group)| Arc::strong_count(group) > 1);
+        }
+        let group = Arc::<Group>::default();
+        groups.push((wanted.to_owned(), uri.clone(), Arc::clone(&group)));
+        group
+    }
+}
+
 /// Connections of one worker.
 pub struct Pool {
     /// Idle connections per origin.
     idle: usize,
     may_open: MayOpen,
+    workers: Workers,
     /// Locked only while an origin is looked up.
     known: Mutex<Known>,
 }
@@ -101,6 +124,7 @@ impl Default for Pool {
         Self {
             idle: MAX_IDLE,
             may_open: Arc::new(|| true),
+            workers: Workers::default(),
             known: Mutex::default(),
         }
     }
@@ -124,8 +148,7 @@ impl Known {
         &mut self,
         wanted: &Connecting<'_>,
         uri: &Uri,
-        most: usize,
-        may_open: &MayOpen,
+        pool: &Pool,
     ) -> Result<Arc<Origin>, SetupError> {
         let is = |(key, origin): &&(Connecting<'_>, Arc<Origin>)| {
             key == wanted && origin.uri.authority() == uri.authority()
@@ -139,8 +162,9 @@ impl Known {
         }
         let connector = self.connector(wanted)?;
         let limit = wanted.connect_timeout;
-        let origin = Origin::new(uri.clone(), connector, limit, most, Arc::clone(may_open));
-        let origin = Arc::new(origin);
+        let may_open = Arc::clone(&pool.may_open);
+        let group = pool.workers.group(wanted, uri);
+        let origin = Origin::join(group, uri.clone(), connector, limit, pool.idle, may_open);
         self.origins.push((wanted.to_owned(), Arc::clone(&origin)));
         Ok(origin)
     }
@@ -151,6 +175,14 @@ impl Pool {
     #[must_use]
     pub fn keeping(mut self, idle: usize) -> Self {
         self.idle = idle.min(MAX_IDLE);
+        self
+    }
+
+    /// Shares what is known of origins with the pools of other workers, and connections where a
+    /// worker has little to do.
+    #[must_use]
+    pub fn among(mut self, workers: &Workers) -> Self {
+        self.workers = workers.clone();
         self
     }
 
@@ -193,22 +225,27 @@ impl Pool {
         let origin = {
             let mut known = self.known.lock();
             known
-                .origin(&wanted, origin, self.idle, &self.may_open)
+                .origin(&wanted, origin, self)
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
         while over == Connection::Kept
-            && let Some((mut connection, wait)) = origin.take()
+            && let Some(taken) = origin.take()
         {
+            let Taken {
+                mut connection,
+                wait,
+                home,
+            } = taken;
             if !connection.is_ready().await {
                 continue;
             }
             return match connection.send(request).await {
                 Ok(reply) if gave_up_waiting(&reply, &connection) => {
-                    origin.note_stale(&connection, wait);
+                    home.note_stale(&connection, wait);
                     Err(SendError::Stale("the server gave up waiting".into()))
                 }
-                Ok(reply) => Ok(came(reply, connection, origin)),
+                Ok(reply) => Ok(came(reply, connection, home)),
                 Err(mut unsent) => match unsent.take_message() {
                     Some(back) => {
                         request = back; // nothing of it went out
@@ -220,7 +257,7 @@ impl Pool {
                         if !stale {
                             return Err(SendError::of(error));
                         }
-                        origin.note_stale(&connection, wait);
+                        home.note_stale(&connection, wait);
                         Err(SendError::Stale(error.into()))
                     }
                 },

@@ -35,7 +35,7 @@ use crate::{
         log,
         metrics::{self, PolicyMeters, inflight},
     },
-    upstream::{Pool, side},
+    upstream::{self, Pool, side},
 };
 use sandbox::Host;
 
@@ -139,8 +139,14 @@ fn start(
     )?;
     let descriptors = overload::Descriptors::take(config.workers);
     let idle = descriptors.idle_per_origin(config.workers, config.upstreams.len());
+    let upstreams = upstream::Workers::default();
     let workers = (0..config.workers)
-        .map(|_| worker(&listeners, &front, &shared, &stores, &flights, idle))
+        .map(|_| {
+            let phases = Arc::clone(&shared);
+            let pool = Pool::default().keeping(idle).among(&upstreams);
+            let pool = pool.opening_ahead_while(move || phases.phase() == Phase::Serving);
+            worker(&listeners, &front, &shared, &stores, &flights, pool)
+        })
         .collect::<io::Result<_>>()?;
     reloader.observe(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -188,7 +194,7 @@ fn worker(
     shared: &Arc<Shared>,
     stores: &Stores,
     flights: &Flights,
-    idle: usize,
+    pool: Pool,
 ) -> io::Result<thread::JoinHandle<()>> {
     let listeners = listeners.try_clone()?;
     let front = Arc::clone(front);
@@ -197,8 +203,6 @@ fn worker(
     let (stores, flights) = (stores.clone(), flights.clone());
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (phases, pool) = (Arc::clone(&shared), Pool::default().keeping(idle));
-    let pool = pool.opening_ahead_while(move || phases.phase() == Phase::Serving);
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {

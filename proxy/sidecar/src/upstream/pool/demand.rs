@@ -1,4 +1,4 @@
-//! Use that is made of an origin, which says whether another connection will be wanted soon.
+//! Use that is made of an origin by all workers, which says whether another connection will be wanted soon.
 //!
 //! A [`Demand`] is a value: it reads no clock, callers pass `now`.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Requests that follow each other faster belong together: a pause is longer.
-const BURST: Duration = Duration::from_millis(100);
+pub(super) const BURST: Duration = Duration::from_millis(100);
 /// Time after the latest request at which an origin counts as quiet: nothing is opened for it.
 const QUIET: Duration = Duration::from_secs(60);
 /// Spares in a row that no request took, after which none is opened for [`REST`]. Calls 30 s apart
@@ -55,9 +55,9 @@ impl Demand {
         self.unused = 0;
     }
 
-    /// Notes that a spare ended before a request took it.
-    pub(super) fn note_unused(&mut self, now: Instant) {
-        self.unused += 1;
+    /// Notes that `spares` ended before a request took them.
+    pub(super) fn note_unused(&mut self, spares: u8, now: Instant) {
+        self.unused = self.unused.saturating_add(spares);
         if self.unused >= MOST_UNUSED {
             self.unused = 0;
             self.rests = Some(now + REST);
@@ -139,14 +139,14 @@ mod tests {
         let mut demand = requests(start, &[0, 6]);
         let now = start + 7 * SECOND;
         for _ in 1..MOST_UNUSED {
-            demand.note_unused(now);
+            demand.note_unused(1, now);
         }
         demand.note_used();
         for _ in 1..MOST_UNUSED {
-            demand.note_unused(now);
+            demand.note_unused(1, now);
             assert!(demand.is_due(now));
         }
-        demand.note_unused(now);
+        demand.note_unused(1, now);
         assert!(!demand.is_due(now));
 
         let mut refused = requests(start, &[0, 6]);

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::{
     connection::HttpConnection,
-    demand::Demand,
     idle_limit::{self, IdleLimit, LONGEST},
 };
 use crate::upstream::connect::Usage;
@@ -26,7 +25,8 @@ pub(super) struct IdleConnections {
     unserved: IdleLimit,
     /// Shortest time that a connection took to be made: a round trip or more.
     distance: Option<Duration>,
-    pub(super) demand: Demand,
+    /// Spares that ended before a request took them, until they are counted.
+    unused: u8,
     /// True if the connection that was made last speaks HTTP/2.
     pub(super) is_http2: bool,
 }
@@ -36,6 +36,8 @@ pub(super) struct IdleConnections {
 pub(super) struct Wait {
     since: Instant,
     until: Instant,
+    /// True if no request had taken it before.
+    pub(super) was_spare: bool,
 }
 
 struct Idle {
@@ -62,9 +64,7 @@ impl Idle {
 impl IdleConnections {
     /// Takes a connection for a request, and the wait that it had.
     pub(super) fn take(&mut self, now: Instant) -> Option<(HttpConnection, Wait)> {
-        let taken = self.take_shared(now).or_else(|| self.take_own(now));
-        self.demand.note_request(now, taken.is_some());
-        taken
+        self.take_shared(now).or_else(|| self.take_own(now))
     }
 
     fn take_shared(&mut self, now: Instant) -> Option<(HttpConnection, Wait)> {
@@ -73,11 +73,12 @@ impl IdleConnections {
             self.shared = None;
             return None;
         }
-        if shared.is_spare() {
-            self.demand.note_used();
-        }
-        let since = std::mem::replace(&mut shared.since, now);
-        Some((shared.connection.share()?, Wait { since, until: now }))
+        let wait = Wait {
+            since: std::mem::replace(&mut shared.since, now),
+            until: now,
+            was_spare: shared.is_spare(),
+        };
+        Some((shared.connection.share()?, wait))
     }
 
     fn take_own(&mut self, now: Instant) -> Option<(HttpConnection, Wait)> {
@@ -88,12 +89,10 @@ impl IdleConnections {
                 self.http1.remove(at)
             }
         };
-        if taken.is_spare() {
-            self.demand.note_used();
-        }
         let wait = Wait {
             since: taken.since,
             until: now,
+            was_spare: taken.is_spare(),
         };
         Some((taken.connection, wait))
     }
@@ -142,6 +141,11 @@ impl IdleConnections {
             || self.http1.iter().any(|idle| idle.is_usable(now))
     }
 
+    /// Counts the spares that ended before a request took them, since this was called last.
+    pub(super) fn count_unused(&mut self) -> u8 {
+        std::mem::take(&mut self.unused)
+    }
+
     /// True if no connection is kept.
     pub(super) fn is_empty(&self) -> bool {
         self.http1.is_empty() && self.shared.is_none()
@@ -158,7 +162,7 @@ impl IdleConnections {
     pub(super) fn note_end(&mut self, of: &Usage, now: Instant) -> bool {
         if (self.shared.as_ref()).is_some_and(|shared| shared.connection.usage().is(of)) {
             if self.shared.take().is_some_and(|shared| shared.is_spare()) {
-                self.demand.note_unused(now);
+                self.unused += 1;
             }
             return true;
         }
@@ -175,7 +179,7 @@ impl IdleConnections {
             self.apply_limits();
         }
         if spare {
-            self.demand.note_unused(now);
+            self.unused += 1;
         }
         true
     }
@@ -224,7 +228,7 @@ impl IdleConnections {
                 next = Some(next.map_or(end, |next: Instant| next.min(end)));
                 kept.push(idle);
             } else if idle.is_spare() {
-                self.demand.note_unused(now);
+                self.unused += 1;
             }
         }
         self.http1 = kept;

@@ -4,10 +4,18 @@
 //! traffic says that it will be wanted: requests lacked connections of late and none is left, or
 //! the last idle one ended though the next request is due. There is one spare at most, one is opened
 //! at a time, and none where spares go unused, where a connection could not be made, or in a drain.
+//!
+//! Each worker has its own connections, and what it needs to know of the others' is in a [`Group`]:
+//! the calls of an app that makes few come to any worker, and find the connection that another one
+//! kept. It returns there afterwards. A worker with more to do makes its own, so that no exchange of
+//! a busy pod wakes another core.
 
 use std::{
     fmt,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -21,6 +29,7 @@ use tokio::{
 use super::{
     SendError,
     connection::HttpConnection,
+    demand::{BURST, Demand},
     idle::{IdleConnections, Wait},
 };
 use crate::upstream::connect::{Connector, Usage};
@@ -28,7 +37,42 @@ use crate::upstream::connect::{Connector, Usage};
 /// Reports whether connections may be opened ahead of requests.
 pub(super) type MayOpen = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// An origin, and the connections to it.
+/// One origin as all workers know it.
+#[derive(Default)]
+pub(super) struct Group {
+    /// Locked for a request that does not follow another closely, or that finds no connection.
+    demand: Mutex<Demand>,
+    /// The workers' origins.
+    members: Mutex<Vec<Weak<Origin>>>,
+    /// True while a spare is opened.
+    opening: AtomicBool,
+}
+
+impl Group {
+    /// Returns the origins of workers that are there.
+    fn members(&self) -> Vec<Arc<Origin>> {
+        let mut members = self.members.lock();
+        members.retain(|member| member.strong_count() > 0);
+        members.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// True if a connection of any worker is there for the next request.
+    fn is_ready(&self, now: Instant) -> bool {
+        let is_ready = |origin: &Arc<Origin>| origin.pooled.lock().idle.is_ready(now);
+        self.members().iter().any(is_ready)
+    }
+}
+
+/// A pooled connection that a request may go over.
+pub(super) struct Taken {
+    pub(super) connection: HttpConnection,
+    /// The wait that it had.
+    pub(super) wait: Wait,
+    /// The origin that pooled it, which is to have it again.
+    pub(super) home: Arc<Origin>,
+}
+
+/// An origin, and the connections of one worker to it.
 pub(super) struct Origin {
     pub(super) uri: Uri,
     connector: Connector,
@@ -36,6 +80,7 @@ pub(super) struct Origin {
     /// Most idle connections that are kept.
     most: usize,
     may_open: MayOpen,
+    group: Arc<Group>,
     /// Locked for the time of a push or a pop.
     pooled: Mutex<Pooled>,
 }
@@ -43,39 +88,85 @@ pub(super) struct Origin {
 #[derive(Default)]
 struct Pooled {
     idle: IdleConnections,
-    /// True while a spare is opened.
-    opening: bool,
+    /// Time of the latest request of this worker that its group was shown.
+    shown: Option<Instant>,
     /// The next check of what has expired.
     check: Option<(Instant, AbortHandle)>,
 }
 
 impl Origin {
-    pub(super) fn new(
+    /// Makes one without connections, which joins `group`.
+    pub(super) fn join(
+        group: Arc<Group>,
         uri: Uri,
         connector: Connector,
         connect_timeout: Duration,
         most: usize,
         may_open: MayOpen,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        let origin = Arc::new(Self {
             uri,
             connector,
             connect_timeout,
             most,
             may_open,
+            group,
             pooled: Mutex::default(),
-        }
+        });
+        origin.group.members.lock().push(Arc::downgrade(&origin));
+        origin
     }
 
-    /// Takes a pooled connection, and the wait that it had.
-    pub(super) fn take(self: &Arc<Self>) -> Option<(HttpConnection, Wait)> {
+    /// Takes a pooled connection: one of this worker or, where it has none and little to do, of
+    /// another.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Taken> {
         let now = Instant::now();
         let mut pooled = self.pooled.lock();
-        let taken = pooled.idle.take(now);
-        if taken.is_some() {
-            self.open_if_lacking(&mut pooled, now);
+        let follows = pooled.shown.is_some_and(|shown| now < shown + BURST);
+        if !follows {
+            pooled.shown = Some(now);
+        }
+        let own = pooled.idle.take(now);
+        drop(pooled);
+        let taken = match own {
+            Some((connection, wait)) => Some(Taken {
+                connection,
+                wait,
+                home: Arc::clone(self),
+            }),
+            None if follows => None,
+            None => self.borrow(now),
+        };
+        match &taken {
+            Some(Taken { wait, .. }) if follows && !wait.was_spare => {}
+            _ => self.note_request(taken.as_ref(), now),
         }
         taken
+    }
+
+    fn borrow(self: &Arc<Self>, now: Instant) -> Option<Taken> {
+        let others = self.group.members().into_iter();
+        let mut others = others.filter(|other| !Arc::ptr_eq(self, other));
+        others.find_map(|home| {
+            let (connection, wait) = home.pooled.lock().idle.take(now)?;
+            Some(Taken {
+                connection,
+                wait,
+                home,
+            })
+        })
+    }
+
+    fn note_request(self: &Arc<Self>, taken: Option<&Taken>, now: Instant) {
+        let mut demand = self.group.demand.lock();
+        demand.note_request(now, taken.is_some());
+        if taken.is_some_and(|taken| taken.wait.was_spare) {
+            demand.note_used();
+        }
+        drop(demand);
+        if taken.is_some() {
+            self.open_if_lacking(now);
+        }
     }
 
     /// Makes a connection for a request. Where it is one that others share, it is pooled at once.
@@ -84,7 +175,7 @@ impl Origin {
         if let Some(shared) = connection.share() {
             self.keep(shared);
         } else {
-            self.open_if_lacking(&mut self.pooled.lock(), Instant::now());
+            self.open_if_lacking(Instant::now());
         }
         Ok(connection)
     }
@@ -100,10 +191,12 @@ impl Origin {
         let (connector, uri) = (&self.connector, &self.uri);
         let made = HttpConnection::open(connector, uri, self.connect_timeout, ended).await;
         let now = Instant::now();
-        let idle = &mut self.pooled.lock().idle;
         match &made {
-            Ok(connection) => idle.note_made(connection, now.saturating_duration_since(begun)),
-            Err(_) => idle.demand.note_failure(now),
+            Ok(connection) => {
+                let took = now.saturating_duration_since(begun);
+                self.pooled.lock().idle.note_made(connection, took);
+            }
+            Err(_) => self.group.demand.lock().note_failure(now),
         }
         made
     }
@@ -141,8 +234,14 @@ impl Origin {
         if let Some(at) = pooled.idle.expire(now) {
             self.check_at(&mut pooled, at);
         }
-        if pooled.idle.demand.is_due(now) {
-            self.open_spare(&mut pooled, now);
+        let unused = pooled.idle.count_unused();
+        drop(pooled);
+        let mut demand = self.group.demand.lock();
+        demand.note_unused(unused, now);
+        let due = demand.is_due(now);
+        drop(demand);
+        if due {
+            self.open_spare(now);
         }
     }
 
@@ -158,21 +257,25 @@ impl Origin {
 
     /// Opens a spare where requests lacked connections of late, and none is left. HTTP/2 requests
     /// share one.
-    fn open_if_lacking(self: &Arc<Self>, pooled: &mut Pooled, now: Instant) {
-        if !pooled.idle.is_http2 && pooled.idle.demand.lacks_connections(now) {
-            self.open_spare(pooled, now);
+    fn open_if_lacking(self: &Arc<Self>, now: Instant) {
+        let lacking = self.group.demand.lock().lacks_connections(now);
+        if lacking && !self.pooled.lock().idle.is_http2 {
+            self.open_spare(now);
         }
     }
 
-    fn open_spare(self: &Arc<Self>, pooled: &mut Pooled, now: Instant) {
-        if pooled.opening || self.most == 0 || pooled.idle.is_ready(now) || !(self.may_open)() {
+    fn open_spare(self: &Arc<Self>, now: Instant) {
+        let group = &self.group;
+        if self.most == 0 || !(self.may_open)() || group.is_ready(now) {
             return;
         }
-        pooled.opening = true;
+        if group.opening.swap(true, Relaxed) {
+            return;
+        }
         let origin = Arc::clone(self);
         tokio::spawn(async move {
             let made = origin.connect().await;
-            origin.pooled.lock().opening = false;
+            origin.group.opening.store(false, Relaxed);
             if let Ok(spare) = made {
                 spare.usage().note_spare();
                 origin.keep(spare);

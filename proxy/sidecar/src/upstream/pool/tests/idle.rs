@@ -265,3 +265,35 @@ async fn a_connection_that_its_server_closed_on_one_side_only_is_not_used() {
     sleep(SECOND).await;
     call(&pool, &url).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_with_little_to_do_uses_a_connection_of_another_one_and_gives_it_back() {
+    let (url, mut events) = PATIENT.start().await;
+    let workers = Workers::default();
+    let [one, other] = [pool(), pool()].map(|pool| pool.among(&workers));
+    for pool in [&one, &other, &one, &other] {
+        call(pool, &url).await;
+        sleep(30 * SECOND).await;
+    }
+    let on_first = |event: &Event| matches!(event, Event::Accepted(0) | Event::Request(0, _));
+    let events = taken(&mut events);
+    assert!(events.iter().all(on_first), "{events:?}");
+    assert_eq!(events.len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_with_more_to_do_has_connections_of_its_own() {
+    let (url, mut events) = PATIENT.start().await;
+    let workers = Workers::default();
+    let [one, other] = [pool(), pool()].map(|pool| pool.among(&workers));
+    for pool in [&one, &other, &other, &other] {
+        call(pool, &url).await;
+    }
+    let requests = taken(&mut events)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Request(number, _) => Some(number),
+            _ => None,
+        });
+    assert_eq!(requests.collect::<Vec<_>>(), [0, 0, 1, 1]);
+}

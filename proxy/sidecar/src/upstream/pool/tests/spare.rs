@@ -55,6 +55,20 @@ async fn calls_find_a_connection_though_their_server_closes_it_in_between() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_come_to_any_worker_find_the_one_spare_of_all() {
+    let (url, mut events) = NODE.start().await;
+    let workers = Workers::default();
+    let pools = [(); 4].map(|()| Pool::default().among(&workers));
+    for pool in pools.iter().cycle().take(12) {
+        call(pool, &url).await;
+        sleep(30 * SECOND).await;
+    }
+    let events = taken(&mut events);
+    assert_eq!(waited(&events), 2, "{events:?}");
+    assert!(accepted(&events) <= 2 + 11, "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_quiet_pod_opens_nothing_and_keeps_nothing() {
     let (url, mut events) = NODE.start().await;
     let pool = Pool::default();
