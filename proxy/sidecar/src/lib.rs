@@ -36,8 +36,9 @@
 //! `cli → {admin, intercept, reload} → exchange → {overload, refusal, upstream} → state → telemetry
 //! → cost → config → signing`: each may use those behind it, and no other. Beside that line stand
 //! [`ca`], which knows `config` and `signing`, and [`harden`], which knows `config`, `telemetry`
-//! and `tool`; `cli` and `reload` open them. [`tool`], [`refusal`] and `flat_write` (one write for
-//! a small message, on both sides' connections) know nobody. `cost` is pure.
+//! and `tool`; `cli` and `reload` open them. [`tool`], [`refusal`], `flat_write` (one write for a
+//! small message, on both sides' connections) and `heap` (memory that load left behind is given
+//! back) know nobody. `cost` is pure.
 //!
 //! [`dialect`], [`policy`], [`::route`], [`embedded`] and [`sandbox`] are crates below all rooms,
 //! and Cargo keeps their arrows: the first knows nobody, the others know `dialect`, and the sandbox
@@ -52,6 +53,7 @@ pub mod cost;
 pub mod exchange;
 mod flat_write;
 pub mod harden;
+mod heap;
 mod intercept;
 pub mod overload;
 pub mod refusal;

@@ -248,13 +248,19 @@ pub struct ConnectionTimeouts {
 
 /// Sets the limits of `admission` from `config` and the machine, and returns the task that keeps
 /// its figures up to date, to be run as long as the process serves. `timeouts` is read every
-/// second, as a reload may change them.
-pub fn keep<F: Fn() -> ConnectionTimeouts + Send + 'static>(
+/// second, as a reload may change them. `sampled` is called after each sample with the exchanges in
+/// flight: once a second while there are none.
+pub fn keep<F, G>(
     admission: Arc<Admission>,
     config: &Overload,
     descriptors: Descriptors,
     timeouts: F,
-) -> impl Future<Output = ()> + Send + use<F> {
+    mut sampled: G,
+) -> impl Future<Output = ()> + Send + use<F, G>
+where
+    F: Fn() -> ConnectionTimeouts + Send + 'static,
+    G: FnMut(usize) + Send + 'static,
+{
     let meters = Meters::find(config.memory.limit);
     admission.set(config, meters.limit(), descriptors);
     let marks = Marks::new(config.memory.shed_at, config.memory.refuse_at);
@@ -276,7 +282,9 @@ pub fn keep<F: Fn() -> ConnectionTimeouts + Send + 'static>(
                 let timeouts = timeouts();
                 admission.sweep(timeouts);
             }
-            let pause = if metrics::inflight() > 0 {
+            let inflight = metrics::inflight();
+            sampled(inflight);
+            let pause = if inflight > 0 {
                 SAMPLE_INTERVAL.0
             } else {
                 SAMPLE_INTERVAL.1

@@ -12,6 +12,7 @@ use std::{
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
+    sync::Notify,
     time::{Instant, sleep},
 };
 use tracing::{error, info};
@@ -26,6 +27,7 @@ use crate::{
         generation::{Phase, Shared},
     },
     harden,
+    heap::{self, Trimmer},
     intercept::{self, Front, Listeners, tunnels},
     overload,
     reload::{self, Reloader, Scan, assemble::Assembler},
@@ -96,7 +98,6 @@ fn start(
         ))
     })?;
     let stores = Stores::new(&config.state, Clock::Wall)?;
-    let flights = stores.flights().clone();
     let host = stores.lent(Host {
         metrics: Arc::new(PolicyMeters),
         fetch: Arc::new(side::Client::new()),
@@ -139,18 +140,19 @@ fn start(
     )?;
     let descriptors = overload::Descriptors::take(config.workers);
     let idle = descriptors.idle_per_origin(config.workers, config.upstreams.len());
+    let quiet = Arc::new(Notify::new());
     let upstreams = upstream::Workers::default();
     let workers = (0..config.workers)
         .map(|_| {
             let phases = Arc::clone(&shared);
             let pool = Pool::default().keeping(idle).among(&upstreams);
             let pool = pool.opening_ahead_while(move || phases.phase() == Phase::Serving);
-            worker(&listeners, &front, &shared, &stores, &flights, pool)
+            worker(&listeners, &front, &shared, &stores, pool, &quiet)
         })
         .collect::<io::Result<_>>()?;
     reloader.observe(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.spawn(overload(&shared, &config, descriptors));
+    runtime.spawn(overload(&shared, &config, descriptors, quiet));
     if let Some(authority) = authority {
         runtime.spawn(renewals(authority, Arc::clone(&shared)));
     }
@@ -167,13 +169,16 @@ fn start(
     })
 }
 
-/// Keeps new work away where there is too much of it. Runs beside the wait for signals.
+/// Keeps new work away where there is too much of it, and notifies `quiet` where memory is left of
+/// work that has gone. Runs beside the wait for signals.
 fn overload(
     shared: &Arc<Shared>,
     config: &Config,
     descriptors: overload::Descriptors,
+    quiet: Arc<Notify>,
 ) -> impl Future<Output = ()> + use<> {
     let seen = Arc::clone(shared);
+    let mut trimmer = Trimmer::new(quiet);
     overload::keep(
         Arc::clone(&shared.admission),
         &config.overload,
@@ -185,6 +190,7 @@ fn overload(
                 stalled: limits.write_timeout,
             }
         },
+        move |inflight| trimmer.look(inflight),
     )
 }
 
@@ -193,14 +199,15 @@ fn worker(
     front: &Arc<Front>,
     shared: &Arc<Shared>,
     stores: &Stores,
-    flights: &Flights,
     pool: Pool,
+    quiet: &Arc<Notify>,
 ) -> io::Result<thread::JoinHandle<()>> {
     let listeners = listeners.try_clone()?;
     let front = Arc::clone(front);
     let shared = Arc::clone(shared);
     let delay = shared.generation.load().config.overload.delay;
-    let (stores, flights) = (stores.clone(), flights.clone());
+    let (stores, flights) = (stores.clone(), stores.flights().clone());
+    let quiet = Arc::clone(quiet);
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new()
@@ -213,6 +220,7 @@ fn worker(
                 shared_flights,
             ));
             runtime.spawn(Arc::clone(worker.load()).keep(delay));
+            runtime.spawn(heap::collect_when(quiet));
             let serving = intercept::serve(listeners, worker, Arc::clone(&shared), front);
             if let Err(error) = runtime.block_on(serving) {
                 error!(%error, "a worker stopped");

@@ -48,6 +48,7 @@ async fn what_is_shed_is_answered_and_nothing_is_settled() {
         &none,
         Descriptors::take(1),
         patience,
+        |_| {},
     ));
     let answered = rig.ask(ASK).await;
     assert_eq!((answered.status, &*answered.code()), (503, "overloaded"));
