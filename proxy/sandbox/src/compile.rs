@@ -134,9 +134,11 @@ impl RunOnce {
             .get_export_index(None, job.export.as_str())
             .and_then(|policy| component.get_export_index(Some(&policy), hook))
             .ok_or(LoadError::NotAPolicy)?;
+        let ticker = Ticker::start().map_err(|e| compiler_failed(e.into()))?;
+        ticker.drive(engine.weak());
         Ok(Self {
             hook,
-            ticker: Ticker::start(engine.weak()).map_err(|e| compiler_failed(e.into()))?,
+            ticker,
             store: store(&engine, job),
             linked: linker
                 .instantiate_pre(&component)

@@ -1,5 +1,4 @@
-//! The one wasm engine of the process: the pool of instances, and the bounds of all of them
-//! together.
+//! The settings of wasm engines, the bounds of all instances together, and one instance's share.
 //!
 //! Every number here was measured on instances that live for one exchange (the pool's reset
 //! dominates). The surprise: keeping memory resident pays only together with `pagemap_scan`, which
@@ -15,22 +14,27 @@ use std::sync::{
 use wasmtime::OptLevel;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::{proposals, ticker::Ticker};
+use super::proposals;
 
 /// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in
 /// bytes.
 const MEMORY_RESERVATION: u64 = 64 << 20;
+/// Inaccessible bytes behind each slot. Bounds are checked in the code, against the reservation and
+/// exactly; this much is for what a later compiler may leave to a fault.
+const GUARD: u64 = 64 << 10;
 /// Charge for an instance before it has grown, in bytes: its pages are shared with the image until
 /// they are written to.
 const INSTANCE_CHARGE: u64 = 64 << 10;
+/// Instances beyond those that the memory has room for, which are being refused at one time.
+const REFUSED: u32 = 64;
 /// Entries of one table.
 pub(super) const TABLE_ELEMENTS: usize = 20_000;
 
 /// Bounds of all instances together.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Instances that may live at once: exchanges in flight times policies in the chain. Default
-    /// 4096.
+    /// Instances that may live at once. Default: as many as `memory` has room for, at 64 KiB each;
+    /// what they need of the address space is reserved as they come.
     pub slots: u32,
     /// Memory of all instances together, in bytes. Default 256 MiB.
     pub memory: u64,
@@ -39,37 +43,30 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            slots: 4096,
+            slots: u32::MAX,
             memory: 256 << 20,
         }
     }
 }
 
-/// The engine, its ticker and its memory budget.
-pub(super) struct Engine {
-    pub(super) wasm: wasmtime::Engine,
-    pub(super) ticker: Ticker,
-    pub(super) memory: Arc<Budget>,
-}
-
-impl Engine {
-    /// Makes the pool. Costs address space, not memory.
-    pub(super) fn new(options: Options) -> wasmtime::Result<Self> {
-        let mut config = settings();
-        config.allocation_strategy(pool(options.slots));
-        let wasm = wasmtime::Engine::new(&config)?;
-        Ok(Self {
-            ticker: Ticker::start(wasm.weak())?,
-            wasm,
-            memory: Arc::new(Budget {
-                limit: options.memory,
-                taken: AtomicU64::new(0),
-            }),
-        })
+impl Options {
+    /// Returns the number of instances that can live at once: as many as the memory has room for,
+    /// and some that are refused for want of it, which is what an operator can change.
+    pub(super) fn instances(self) -> u32 {
+        let fit = u32::try_from(self.memory / INSTANCE_CHARGE).unwrap_or(u32::MAX);
+        self.slots.min(fit.saturating_add(REFUSED))
     }
 }
 
-/// Makes an engine that compiles for [`Engine`], without its pool.
+/// Makes an engine with a pool of `slots` instances. Costs address space and a system call for each
+/// slot, not memory.
+pub(super) fn pooled(slots: u32) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = settings();
+    config.allocation_strategy(pool(slots));
+    wasmtime::Engine::new(&config)
+}
+
+/// Makes an engine that compiles for those of [`pooled`], without a pool.
 #[cfg(feature = "compile")]
 pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&settings())
@@ -89,7 +86,7 @@ fn settings() -> Config {
     let mut config = Config::new();
     config
         .memory_reservation(MEMORY_RESERVATION)
-        .memory_guard_size(32 << 20)
+        .memory_guard_size(GUARD)
         .memory_may_move(false)
         .max_wasm_stack(256 << 10)
         .async_stack_size(512 << 10)
@@ -154,6 +151,14 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// Makes a budget of so many bytes.
+    pub(super) const fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            taken: AtomicU64::new(0),
+        }
+    }
+
     fn take(&self, bytes: u64) -> bool {
         let before = self.taken.fetch_add(bytes, Relaxed);
         let fits = before.saturating_add(bytes) <= self.limit;
@@ -257,10 +262,7 @@ mod tests {
 
     #[test]
     fn an_instance_gives_back_what_it_was_charged() {
-        let budget = Arc::new(Budget {
-            limit: 1 << 20,
-            taken: AtomicU64::new(0),
-        });
+        let budget = Arc::new(Budget::new(1 << 20));
         let mut one = Memory::new(16 << 20, Some(budget.clone()));
         assert!(one.memory_growing(0, 1 << 20, None).unwrap());
         assert!(
@@ -288,7 +290,6 @@ mod tests {
             engine.precompile_compatibility_hash().hash(&mut state);
             state.finish()
         };
-        let pooled = Engine::new(Options::default()).unwrap();
-        assert_eq!(hash(&compiler().unwrap()), hash(&pooled.wasm));
+        assert_eq!(hash(&compiler().unwrap()), hash(&pooled(2).unwrap()));
     }
 }

@@ -4,7 +4,10 @@
 //! leave; a call always runs to its end or to its trap. The request moves into the store for the
 //! time of the call and out of it again, whatever happened.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use dialect::Delta;
 use policy::{
@@ -13,10 +16,7 @@ use policy::{
 };
 use wasmtime::{
     Store,
-    component::{
-        Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Resource,
-        TypedFunc,
-    },
+    component::{ComponentNamedList, InstancePre, Lift, Lower, Resource, TypedFunc},
 };
 
 use super::{
@@ -26,12 +26,14 @@ use super::{
         exchange::{HeadHandle, RequestHandle},
         linker,
     },
+    code::Code,
     contract::Version,
     convert,
-    engine::{Engine, Memory},
+    engine::Memory,
     exports::{Exports, Rewritten, describe},
     finish::ToItsEnd,
     pace::{Pace, at_once, metered},
+    pools::{POOLS, Pool, Pools, Slot},
     store::{Shared, State, limit},
     v0_2,
 };
@@ -59,40 +61,52 @@ pub struct Info {
 
 struct Core {
     shared: Arc<Shared>,
-    engine: Arc<Engine>,
-    pre: InstancePre<State>,
-    exports: Exports,
+    pools: Arc<Pools>,
+    code: Code,
+    export: String,
+    contract: Version,
+    /// The code in each pool that has had an instance of it.
+    linked: [OnceLock<Linked>; POOLS],
     /// Configuration; set where `configure` must run in each instance.
     config: Option<String>,
 }
 
+/// A policy's code in one pool, ready to be instantiated.
+struct Linked {
+    pre: InstancePre<State>,
+    exports: Exports,
+}
+
 /// A component, ready to become a policy.
 pub(super) struct Parts {
-    pub(super) component: Component,
+    pub(super) code: Code,
     pub(super) export: String,
     pub(super) contract: Version,
     pub(super) config: Option<String>,
     pub(super) info: Info,
     /// CPU time of `describe`.
-    pub(super) cpu: std::time::Duration,
+    pub(super) cpu: Duration,
 }
 
 impl Policy {
     /// Links a component, checks its types, and calls its `describe`.
     pub(super) fn new(
         mut shared: Shared,
-        engine: Arc<Engine>,
+        pools: Arc<Pools>,
         parts: Parts,
     ) -> wasmtime::Result<Result<Self, LoadError>> {
-        shared.engine = Some(engine.clone());
-        let pre = linker(&engine.wasm, parts.contract)?.instantiate_pre(&parts.component)?;
+        shared.pools = Some(pools.clone());
         let mut core = Core {
-            exports: Exports::find(&parts.component, &parts.export, parts.contract)?,
             shared: Arc::new(shared),
-            engine,
-            pre,
+            pools,
+            code: parts.code,
+            export: parts.export,
+            contract: parts.contract,
+            linked: Default::default(),
             config: parts.config,
         };
+        // What can't be linked is found before any exchange needs it.
+        core.linked(0)?;
         let manifest = match core.describe(parts.cpu)? {
             Ok(manifest) => manifest,
             Err(error) => return Ok(Err(error)),
@@ -133,39 +147,94 @@ impl Program for Policy {
 
 impl Core {
     fn instantiate(self: &Arc<Self>, pace: Pace) -> Result<Running, Fault> {
-        let (store, instance) = self.instance(pace)?;
+        let Made {
+            store,
+            instance,
+            exports,
+            slot,
+        } = self.instance(pace)?;
         Ok(Running {
             configured: false,
             core: self.clone(),
             store,
             instance,
+            exports,
+            _slot: slot,
         })
     }
 
-    fn instance(&self, pace: Pace) -> Result<(Store<State>, wasmtime::component::Instance), Fault> {
-        let budget = Some(self.engine.memory.clone());
+    /// Makes an instance in the first pool that has a slot free.
+    fn instance(&self, pace: Pace) -> Result<Made, Fault> {
+        let (slot, pool, at) = self.slot()?;
+        let linked = self.linked(at).map_err(|error| {
+            tracing::warn!(policy = self.shared.name, %error, "can't be linked in another pool");
+            Fault::NoSlot
+        })?;
+        let budget = Some(self.pools.memory.clone());
         let memory = Memory::new(self.shared.limits.memory, budget);
         let state = State::new(self.shared.clone(), pace, memory);
-        let mut store = Store::new(&self.engine.wasm, state);
+        let mut store = Store::new(&pool.wasm, state);
         limit(&mut store);
-        let _running = self.engine.ticker.enter();
+        let _running = self.pools.ticker.enter();
         // Start functions run in one poll: they may not wait, and end within a hook's budget.
-        match at_once(self.pre.instantiate_async(&mut store)) {
-            Some(Ok(instance)) => Ok((store, instance)),
+        match at_once(linked.pre.instantiate_async(&mut store)) {
+            Some(Ok(instance)) => Ok(Made {
+                store,
+                instance,
+                exports: linked.exports,
+                slot,
+            }),
             Some(Err(error)) => Err(store.data().fault(&error)),
             None => Err(Fault::Trapped("it waits while it starts".into())),
         }
     }
 
+    fn slot(&self) -> Result<(Slot, &Arc<Pool>, usize), Fault> {
+        for at in 0..POOLS {
+            let pool = self.pools.at(at).map_err(|error| {
+                tracing::warn!(%error, "no further pool of instances");
+                Fault::NoSlot
+            })?;
+            let Some(pool) = pool else { break };
+            if let Some(slot) = pool.take() {
+                return Ok((slot, pool, at));
+            }
+        }
+        Err(Fault::NoSlot)
+    }
+
+    /// Returns the code in the pool at this place, mapped and linked now if it never was.
+    fn linked(&self, at: usize) -> wasmtime::Result<&Linked> {
+        let missing = || wasmtime::format_err!("there is no such pool");
+        let place = self.linked.get(at).ok_or_else(missing)?;
+        if let Some(linked) = place.get() {
+            return Ok(linked);
+        }
+        let pool = self.pools.at(at)?.ok_or_else(missing)?;
+        let component = match at {
+            0 => self.code.first.clone(),
+            _ => self.code.map(&pool.wasm)?,
+        };
+        let linked = Linked {
+            pre: linker(&pool.wasm, self.contract)?.instantiate_pre(&component)?,
+            exports: Exports::find(&component, &self.export, self.contract)?,
+        };
+        Ok(place.get_or_init(|| linked))
+    }
+
     /// Calls `describe` of a new instance, and checks the types of all its hooks.
-    fn describe(&self, cpu: std::time::Duration) -> wasmtime::Result<Result<Manifest, LoadError>> {
-        let (mut store, instance) = match self.instance(Pace::loading(cpu)) {
+    fn describe(&self, cpu: Duration) -> wasmtime::Result<Result<Manifest, LoadError>> {
+        let Made {
+            mut store,
+            instance,
+            exports,
+            slot: _slot,
+        } = match self.instance(Pace::loading(cpu)) {
             Ok(made) => made,
             Err(fault) => return Ok(Err(LoadError::Fault(fault))),
         };
-        let exports = &self.exports;
         exports.check(&instance, &mut store)?;
-        let _running = self.engine.ticker.enter();
+        let _running = self.pools.ticker.enter();
         Ok(
             match at_once(describe(
                 exports.contract,
@@ -181,11 +250,22 @@ impl Core {
     }
 }
 
+/// An instance that was just made, with the exports of its code.
+struct Made {
+    store: Store<State>,
+    instance: wasmtime::component::Instance,
+    exports: Exports,
+    slot: Slot,
+}
+
 /// One exchange's instance.
 struct Running {
     core: Arc<Core>,
     store: Store<State>,
     instance: wasmtime::component::Instance,
+    exports: Exports,
+    /// Dropped after the store, which gives back what the slot stands for.
+    _slot: Slot,
     /// True once it was configured by its own call; one from a configured image needs none.
     configured: bool,
 }
@@ -195,7 +275,7 @@ impl Running {
     /// `more` is the text that it may read besides.
     async fn call<P, R>(
         &mut self,
-        hook: ComponentExportIndex,
+        hook: wasmtime::component::ComponentExportIndex,
         arguments: P,
         given: usize,
         more: usize,
@@ -212,7 +292,7 @@ impl Running {
         // the same component.
         let function = unsafe { TypedFunc::<P, R>::new_unchecked(function) };
 
-        let _running = self.core.engine.ticker.enter();
+        let _running = self.core.pools.ticker.enter();
         let pace = &mut self.store.data_mut().pace;
         pace.begin(given.saturating_add(more) as u64);
         pace.show(given as u64);
@@ -233,7 +313,7 @@ impl Running {
         // was not.
         let cpu = 10 * self.core.shared.limits.cpu;
         self.store.data_mut().pace = Pace::configuring(cpu);
-        let configure = self.core.exports.configure;
+        let configure = self.exports.configure;
         let (outcome,): (Result<(), String>,) = self.call(configure, (config,), 0, 0).await?;
         self.store.data_mut().pace = Pace::serving(&self.core.shared.limits);
         self.configured = true;
@@ -245,7 +325,7 @@ impl Running {
         let request = Resource::<RequestHandle>::new_borrow(0);
         let body = self.store.data().call.as_ref();
         let body = body.map_or(0, |call| call.body.size());
-        let hook = self.core.exports.on_request;
+        let hook = self.exports.on_request;
         let (decision,): (wit::Decision,) = self.call(hook, (request,), 0, body).await?;
         let decision = convert::decision(decision)?;
         if let (Decision::Serve(key), Some(call)) = (&decision, &self.store.data().call)
@@ -267,7 +347,7 @@ impl Running {
         let head = Resource::<HeadHandle>::new_borrow(0);
         let Exports {
             contract, on_reply, ..
-        } = self.core.exports;
+        } = self.exports;
         let (outcome,): (Rewritten,) = match contract {
             Version::V0_3 => {
                 let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
@@ -290,7 +370,7 @@ impl Running {
             status: failure.status,
             code: failure.code.clone(),
         };
-        let hook = self.core.exports.on_failure;
+        let hook = self.exports.on_failure;
         let (decision,): (wit::Decision,) = self.call(hook, (failure,), 0, 0).await?;
         match convert::decision(decision)? {
             Decision::Serve(_) => Err(Fault::BadReturn(
@@ -303,7 +383,7 @@ impl Running {
     async fn on_end(&mut self, outcome: &Outcome) -> Result<(), Fault> {
         self.configure().await?;
         let outcome = wit::Outcome::from(outcome);
-        self.call(self.core.exports.on_end, (outcome,), 0, 0).await
+        self.call(self.exports.on_end, (outcome,), 0, 0).await
     }
 }
 

@@ -17,6 +17,7 @@ mod bindings;
 mod cache;
 pub mod capabilities;
 mod child;
+mod code;
 #[cfg(feature = "compile")]
 mod compile;
 mod contract;
@@ -29,6 +30,7 @@ mod instance;
 mod introduce;
 mod pace;
 mod package;
+mod pools;
 mod proposals;
 #[cfg(feature = "compile")]
 mod snapshot;

@@ -22,14 +22,16 @@ use super::{
     cache::{Cache, hex},
     capabilities::{Grants, Host},
     child::{Compiled, Done, Job, RELEASE, in_child},
+    code::{Code, copied, mapped},
     contract::{CONTRACT, Names, Version},
-    engine::{Engine, Options, processor},
+    engine::{Options, processor},
     instance::{Info, Parts, Policy},
+    pools::{Pool, Pools},
     store::Shared,
 };
 
 /// Version of the cache's content; raised where that changes its meaning.
-const CACHE_FORMAT: u32 = 3;
+const CACHE_FORMAT: u32 = 4;
 
 /// A policy's file, and its settings in the chain.
 #[derive(Debug)]
@@ -137,9 +139,9 @@ impl LoadError {
     }
 }
 
-/// Loads policies into the one engine.
+/// Loads policies into the pools of the process.
 pub struct Loader {
-    engine: Arc<Engine>,
+    pools: Arc<Pools>,
     host: Host,
     cache: Option<Cache>,
     compiler: Compiler,
@@ -149,17 +151,17 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Makes the engine and opens the cache; without a usable one, code is compiled at each start.
+    /// Opens the cache; without a usable one, code is compiled at each start.
     ///
     /// # Errors
-    /// The engine can't have its address space: lower `slots`.
+    /// The thread that ends policies which loop can't be made.
     pub fn new(
         options: Options,
         cache: Option<PathBuf>,
         compiler: Compiler,
         host: Host,
     ) -> Result<Self, LoadError> {
-        let engine = Engine::new(options).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+        let pools = Pools::new(options).map_err(|e| LoadError::Compile(e.to_string()))?;
         let cache = cache.and_then(|directory| {
             Cache::open(&directory)
                 .inspect_err(|error| {
@@ -169,7 +171,7 @@ impl Loader {
                 .ok()
         });
         Ok(Self {
-            engine: Arc::new(engine),
+            pools: Arc::new(pools),
             host,
             cache,
             compiler,
@@ -223,25 +225,29 @@ impl Loader {
         job.component = names.component;
         job.export = names.export;
         job.contract = names.contract;
-        let (code, cached) = match self.cached(&job) {
-            Some(code) => (code, true),
+        let (found, cached) = match self.cached(&job)? {
+            Some(found) => (found, true),
             None => (self.compiled(&job, &source.bytes)?, false),
         };
+        let kept = self.cache.clone().map(|cache| (cache, job.key));
         let parts = Parts {
-            component: code.component,
+            code: Code {
+                first: found.component,
+                kept,
+            },
             export: job.export,
             contract: job.contract,
-            config: code.not_snapshotted.is_some().then_some(job.config),
+            config: found.not_snapshotted.is_some().then_some(job.config),
             info: Info {
                 contract: names.contract,
                 imports: names.imports,
                 cached,
-                not_snapshotted: code.not_snapshotted,
+                not_snapshotted: found.not_snapshotted,
             },
             cpu: self.load_time,
         };
         let shared = Shared::new(&source.name, source.grants, source.limits, host, None);
-        match Policy::new(shared, self.engine.clone(), parts) {
+        match Policy::new(shared, self.pools.clone(), parts) {
             Ok(policy) => Ok(Arc::new(policy?)),
             Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
         }
@@ -286,34 +292,43 @@ impl Loader {
         hex(digest.0.finish().as_ref())
     }
 
-    fn cached(&self, job: &Job) -> Option<Code> {
-        let cache = self.cache.as_ref()?;
-        let entry = cache.find(&job.key)?;
-        #[allow(unsafe_code, reason = "native code is mapped as it is")]
-        // SAFETY: the file is in our own directory, which no other user may write to, and has the
-        // digest that we wrote beside it after `precompile_component` made it; files are replaced
-        // by rename, so the mapping never changes.
-        let mapped = unsafe { Component::deserialize_file(&self.engine.wasm, &entry.code) };
-        match mapped {
-            Ok(component) => Some(Code {
+    /// The first pool: what is loaded has instances there before it has any elsewhere.
+    fn first_pool(&self) -> Result<&Arc<Pool>, LoadError> {
+        match self.pools.at(0) {
+            Ok(Some(pool)) => Ok(pool),
+            Ok(None) => Err(LoadError::Fault(Fault::NoSlot)),
+            Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
+        }
+    }
+
+    fn cached(&self, job: &Job) -> Result<Option<Found>, LoadError> {
+        let Some((cache, entry)) = self
+            .cache
+            .as_ref()
+            .and_then(|cache| Some((cache, cache.find(&job.key)?)))
+        else {
+            return Ok(None);
+        };
+        match mapped(&self.first_pool()?.wasm, &entry) {
+            Ok(component) => Ok(Some(Found {
                 component,
                 not_snapshotted: entry.not_snapshotted,
-            }),
+            })),
             Err(error) => {
                 tracing::warn!(%error, "dropped a file of the code cache that can't be mapped");
                 cache.remove(&job.key);
-                None
+                Ok(None)
             }
         }
     }
 
-    fn compiled(&self, job: &Job, file: &[u8]) -> Result<Code, LoadError> {
+    fn compiled(&self, job: &Job, file: &[u8]) -> Result<Found, LoadError> {
         let compiled = match &self.compiler {
             Compiler::Child(program) => match in_child(program, job, file)? {
                 Done::Cached => {
                     let lost =
                         || LoadError::Compile("what was compiled is not in the cache".into());
-                    return self.cached(job).ok_or_else(lost);
+                    return self.cached(job)?.ok_or_else(lost);
                 }
                 Done::Code(compiled) => compiled,
             },
@@ -322,9 +337,9 @@ impl Loader {
                 let compiled = compile(job, file)?;
                 if let Some(cache) = &self.cache
                     && cache.store(&job.key, &compiled).is_ok()
-                    && let Some(code) = self.cached(job)
+                    && let Some(found) = self.cached(job)?
                 {
-                    return Ok(code);
+                    return Ok(found);
                 }
                 compiled
             }
@@ -332,19 +347,17 @@ impl Loader {
         self.in_memory(compiled)
     }
 
-    fn in_memory(&self, compiled: Compiled) -> Result<Code, LoadError> {
-        #[allow(unsafe_code, reason = "native code is taken as it is")]
-        // SAFETY: it is what `precompile_component` returned, in this process or in our own child.
-        let component = unsafe { Component::deserialize(&self.engine.wasm, &compiled.code) };
-        Ok(Code {
+    fn in_memory(&self, compiled: Compiled) -> Result<Found, LoadError> {
+        let component = copied(&self.first_pool()?.wasm, &compiled.code);
+        Ok(Found {
             component: component.map_err(|e| LoadError::Compile(format!("{e:#}")))?,
             not_snapshotted: compiled.not_snapshotted,
         })
     }
 }
 
-/// Native code in place.
-struct Code {
+/// Native code in the first pool's engine.
+struct Found {
     component: Component,
     not_snapshotted: Option<String>,
 }

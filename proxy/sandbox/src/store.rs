@@ -12,8 +12,9 @@ use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDe
 
 use super::{
     capabilities::{CREDENTIALS, Grants, Host, Misuse, log::Lines, metrics::Meter, random},
-    engine::{Bound, Engine, Memory},
+    engine::{Bound, Memory},
     pace::{Overdue, Pace},
+    pools::Pools,
 };
 
 /// Copies of a call's input that go into its memory before a want of memory is the module's fault:
@@ -32,8 +33,8 @@ pub(super) struct Shared {
     pub(super) lines: Lines,
     pub(super) meter: Arc<dyn Meter>,
     pub(super) key: Option<[u8; 32]>,
-    /// Engine; `None` in the compiling child, where nothing is served.
-    pub(super) engine: Option<Arc<Engine>>,
+    /// Pools; `None` in the compiling child, where nothing is served.
+    pub(super) pools: Option<Arc<Pools>>,
     /// Bytes of the largest linear memory that an instance has had.
     pub(super) largest: AtomicU64,
 }
@@ -44,7 +45,7 @@ impl Shared {
         grants: Grants,
         limits: PolicyLimits,
         host: Host,
-        engine: Option<Arc<Engine>>,
+        pools: Option<Arc<Pools>>,
     ) -> Self {
         Self {
             key: random::process_key(name),
@@ -56,7 +57,7 @@ impl Shared {
             meter: host.metrics.meter(name),
             host,
             lines: Lines::default(),
-            engine,
+            pools,
             largest: AtomicU64::new(0),
         }
     }
@@ -142,6 +143,6 @@ pub(super) fn limit(store: &mut Store<State>) {
 
 fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     let State { pace, shared, .. } = store.data_mut();
-    pace.tick(shared.engine.as_ref().map(|engine| &engine.ticker))
+    pace.tick(shared.pools.as_ref().map(|pools| &pools.ticker))
         .map_err(wasmtime::Error::new)
 }

@@ -38,6 +38,8 @@ pub(super) struct Ticker {
 
 #[derive(Default)]
 struct Shared {
+    /// The engines whose calls check the clock.
+    engines: Mutex<Vec<EngineWeak>>,
     running: AtomicUsize,
     overrunning: AtomicUsize,
     /// True if a call has begun since the last tick: most are over before the next one.
@@ -51,14 +53,14 @@ impl Ticker {
     ///
     /// # Errors
     /// No thread can be made: nothing would end a policy that loops.
-    pub(super) fn start(engine: EngineWeak) -> io::Result<Self> {
+    pub(super) fn start() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let thread = thread::Builder::new()
             .name("policy-ticker".into())
             .stack_size(64 << 10)
             .spawn({
                 let shared = shared.clone();
-                move || shared.tick(&engine)
+                move || shared.tick()
             })?;
         Ok(Self {
             thread: thread.thread().clone(),
@@ -67,6 +69,11 @@ impl Ticker {
             )),
             shared,
         })
+    }
+
+    /// Raises the epoch of `engine`, too, for as long as there is one.
+    pub(super) fn drive(&self, engine: EngineWeak) {
+        self.shared.engines.lock().push(engine);
     }
 
     /// Counts a call as running until the guard drops.
@@ -110,15 +117,18 @@ impl Drop for Guard {
 }
 
 impl Shared {
-    fn tick(&self, engine: &EngineWeak) {
+    fn tick(&self) {
         let mut idle = 0;
         while !self.ended.load(SeqCst) {
             let fast = self.overrunning.load(SeqCst) > 0;
             thread::park_timeout(if fast { FAST_TICK } else { TICK });
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
-            }
+            self.engines.lock().retain(|engine| {
+                let engine = engine.upgrade();
+                if let Some(engine) = &engine {
+                    engine.increment_epoch();
+                }
+                engine.is_some()
+            });
             let busy = self.recent.swap(false, Relaxed) || self.running.load(SeqCst) > 0;
             idle = if busy { 0 } else { idle + 1 };
             if idle >= LINGER {
@@ -175,8 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_past_their_first_tick_take_turns() {
-        let engine = wasmtime::Engine::default();
-        let mut ticker = Ticker::start(engine.weak()).unwrap();
+        let mut ticker = Ticker::start().unwrap();
         ticker.turns = Arc::new(Semaphore::new(1));
         let (long, short) = (ticker.overrun(), ticker.overrun());
         long.next_turn().await;
@@ -193,8 +202,7 @@ mod tests {
 
     #[test]
     fn the_ticker_sleeps_when_no_call_runs_and_wakes_for_the_next() {
-        let engine = wasmtime::Engine::default();
-        let ticker = Ticker::start(engine.weak()).unwrap();
+        let ticker = Ticker::start().unwrap();
         let asleep = |ticker: &Ticker| ticker.shared.asleep.load(SeqCst);
         let soon = |what: &dyn Fn() -> bool| {
             (0..500).any(|_| {
