@@ -23,6 +23,7 @@ use super::{
     LoadError,
     bindings::types as wit,
     capabilities::{
+        Capability,
         exchange::{HeadHandle, RequestHandle},
         linker,
     },
@@ -67,6 +68,8 @@ struct Core {
     contract: Version,
     /// The code in each pool that has had an instance of it.
     linked: [OnceLock<Linked>; POOLS],
+    /// True if an import of it may wait.
+    waits: bool,
     /// Configuration; set where `configure` must run in each instance.
     config: Option<String>,
 }
@@ -103,6 +106,8 @@ impl Policy {
             export: parts.export,
             contract: parts.contract,
             linked: Default::default(),
+            waits: (parts.info.imports.iter())
+                .any(|name| Capability::named(name).is_none_or(|known| known.waits)),
             config: parts.config,
         };
         // What can't be linked is found before any exchange needs it.
@@ -177,7 +182,11 @@ impl Core {
         limit(&mut store);
         let _running = self.pools.ticker.enter();
         // Start functions run in one poll: they may not wait, and end within a hook's budget.
-        match at_once(linked.pre.instantiate_async(&mut store)) {
+        let made = match self.waits {
+            true => at_once(linked.pre.instantiate_async(&mut store)),
+            false => Some(linked.pre.instantiate(&mut store)),
+        };
+        match made {
             Some(Ok(instance)) => Ok(Made {
                 store,
                 instance,
@@ -284,6 +293,7 @@ impl Running {
         P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
+        let text = given.saturating_add(more);
         let Some(function) = self.instance.get_func(&mut self.store, hook) else {
             return Err(Fault::BadReturn("the hook is gone".into()));
         };
@@ -294,10 +304,19 @@ impl Running {
 
         let _running = self.core.pools.ticker.enter();
         let pace = &mut self.store.data_mut().pace;
-        pace.begin(given.saturating_add(more) as u64);
+        let quick = !self.core.waits && !pace.is_loading() && self.core.shared.expects_quick(text);
+        if quick {
+            pace.begin_quick(text as u64);
+        } else {
+            pace.begin(text as u64);
+        }
         pace.show(given as u64);
         self.store.set_epoch_deadline(1);
-        let outcome = metered(function.call_async(&mut self.store, arguments)).await;
+        let outcome = if quick {
+            function.call(&mut self.store, arguments)
+        } else {
+            metered(function.call_async(&mut self.store, arguments)).await
+        };
         let state = self.store.data_mut();
         state.pace.end();
         outcome.map_err(|error| state.fault(&error))

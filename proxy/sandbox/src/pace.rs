@@ -11,6 +11,11 @@
 //! loop. Wall time is spent by nothing but a wait for an import ([`Pace::wait`]); a call that waits
 //! for its turn, for the worker or for the kernel spends none.
 //!
+//! A call that is expected to be quick runs on its worker's own stack and can't yield
+//! ([`Pace::begin_quick`]): a stack for each call is what the cache of a busy processor has no room
+//! for. Where the expectation fails, the call goes on to the end of its allowance and is the last of
+//! its policy that is called so for a while.
+//!
 //! Calls past their first tick take turns, as many at once as there are CPUs: however many policies
 //! loop, a worker serves its other tasks after a millisecond at most, and a short call that met a
 //! tick waits for slices of long ones, not for their ends.
@@ -38,6 +43,10 @@ pub(super) enum Overdue {
     Wall,
 }
 
+/// CPU time after its first tick from which on a call was not quick: the longest that a slice may
+/// take. A quick call meets a tick by chance, and ends long before.
+const QUICK: Duration = Duration::from_millis(1);
+
 /// Parts in which a wait for an import is timed. A part that took longer than it should (the worker
 /// was busy, the kernel ran another task) counts as one part, and between two parts the worker has
 /// polled its sockets: an answer that is there is never too late.
@@ -62,7 +71,16 @@ pub(super) struct Pace {
     /// Time spent in waits for imports.
     waited: Duration,
     overrun: Option<Overrun>,
+    quick: Quick,
     loading: Loading,
+}
+
+/// A call that can't yield, if this is one, and the thread's CPU clock at its first tick.
+#[derive(Clone, Copy)]
+enum Quick {
+    No,
+    Begun,
+    Since(Duration),
 }
 
 /// The kind of a call, and at load the thread's CPU clock at its first tick.
@@ -105,6 +123,7 @@ impl Pace {
             showable: 0,
             waited: Duration::ZERO,
             overrun: None,
+            quick: Quick::No,
         }
     }
 
@@ -120,9 +139,21 @@ impl Pace {
         self.waited = Duration::ZERO;
     }
 
+    /// Starts a call that can't yield: it has its whole allowance in one slice.
+    pub(super) fn begin_quick(&mut self, showable: u64) {
+        self.begin(showable);
+        self.quick = Quick::Begun;
+    }
+
+    /// Reports whether the call was started as a quick one, and is none.
+    pub(super) fn is_slow(&self) -> bool {
+        matches!(self.quick, Quick::Since(start) if thread_cpu().saturating_sub(start) > QUICK)
+    }
+
     /// Ends the call.
     pub(super) fn end(&mut self) {
         self.overrun = None;
+        self.quick = Quick::No;
     }
 
     /// Counts text that the call is given: its allowance of CPU time grows. Text that it reads
@@ -160,6 +191,19 @@ impl Pace {
                 return Err(Overdue::Cpu);
             }
             Loading::Since(_) => return Ok(UpdateDeadline::Continue(1)),
+        }
+        match self.quick {
+            Quick::No => {}
+            Quick::Begun => {
+                self.quick = Quick::Since(thread_cpu());
+                // The next tick is a millisecond away.
+                self.overrun = ticker.map(Ticker::overrun);
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            Quick::Since(start) if thread_cpu().saturating_sub(start) > self.allowance() => {
+                return Err(Overdue::Cpu);
+            }
+            Quick::Since(_) => return Ok(UpdateDeadline::Continue(1)),
         }
         if let Some((before, start)) = SLICE.get()
             && before + thread_cpu().saturating_sub(start) > self.allowance()
@@ -271,6 +315,24 @@ mod tests {
             (rested, pace.tick(None).err())
         }));
         assert_eq!((rested, worked), (true, Some(Overdue::Cpu)));
+    }
+
+    #[test]
+    fn a_quick_call_that_is_none_has_its_allowance_and_no_more() {
+        let mut pace = Pace::serving(&limits(Duration::from_millis(10), Duration::ZERO));
+        pace.begin_quick(0);
+        assert!(matches!(pace.tick(None), Ok(UpdateDeadline::Continue(1))));
+        assert!(!pace.is_slow(), "a tick by chance");
+        burn(Duration::from_millis(3));
+        assert!(matches!(pace.tick(None), Ok(UpdateDeadline::Continue(1))));
+        assert!(pace.is_slow());
+        burn(Duration::from_millis(8));
+        assert_eq!(pace.tick(None).err(), Some(Overdue::Cpu));
+        pace.end();
+        pace.begin(0);
+        assert!(!pace.is_slow());
+        let yields = pace.tick(None);
+        assert!(matches!(yields, Ok(UpdateDeadline::YieldCustom(..))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
 use dialect::Places;
@@ -21,6 +21,14 @@ use super::{
 /// the text, what it is made into, and what a growing buffer leaves behind.
 const COPIES: u64 = 16;
 
+/// Text of a call, in bytes, from which on it is not expected to be quick. Policies that read every
+/// byte take some microseconds for a KiB; from here on, a stack of its own is a hundredth of the
+/// call.
+const QUICK_BYTES: usize = 64 << 10;
+/// Calls of a policy that are made on stacks of their own after one that was not quick: a policy
+/// that loops at each call occupies a worker for its allowance once in so many.
+const CALLS_APART: u32 = 10_000;
+
 /// The data that all instances of one policy share.
 pub(super) struct Shared {
     pub(super) name: String,
@@ -37,6 +45,8 @@ pub(super) struct Shared {
     pub(super) pools: Option<Arc<Pools>>,
     /// Bytes of the largest linear memory that an instance has had.
     pub(super) largest: AtomicU64,
+    /// Calls that are still to be made on stacks of their own, after one that was not quick.
+    apart: AtomicU32,
 }
 
 impl Shared {
@@ -59,7 +69,17 @@ impl Shared {
             lines: Lines::default(),
             pools,
             largest: AtomicU64::new(0),
+            apart: AtomicU32::new(0),
         }
+    }
+
+    /// Decides whether a call with so much text is expected to be quick.
+    pub(super) fn expects_quick(&self, bytes: usize) -> bool {
+        if self.apart.load(Relaxed) == 0 {
+            return bytes <= QUICK_BYTES;
+        }
+        let _ = (self.apart).fetch_update(Relaxed, Relaxed, |calls| calls.checked_sub(1));
+        false
     }
 }
 
@@ -143,6 +163,9 @@ pub(super) fn limit(store: &mut Store<State>) {
 
 fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     let State { pace, shared, .. } = store.data_mut();
+    if pace.is_slow() {
+        shared.apart.store(CALLS_APART, Relaxed);
+    }
     pace.tick(shared.pools.as_ref().map(|pools| &pools.ticker))
         .map_err(wasmtime::Error::new)
 }

@@ -86,6 +86,15 @@ impl ActivePolicy {
         }
     }
 
+    /// Drops the instance after a whole reply, which is shown in one call, where no other hook can
+    /// follow.
+    pub(super) fn replied(&mut self) {
+        let hooks = &self.policy.program.manifest().hooks;
+        if !hooks.end && !hooks.failure {
+            self.instance = None;
+        }
+    }
+
     /// Records a fault at a request of `caller`; the exchange goes on without the policy, or stops.
     pub(super) fn failed(
         &mut self,

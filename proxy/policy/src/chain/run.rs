@@ -269,6 +269,9 @@ impl Run {
                         Verdict::Forwarded
                     };
                     active.worked(instance, "reply", verdict, took);
+                    if !head.streaming {
+                        active.replied();
+                    }
                     if let Some(fault) = active.exceeds_hold() {
                         active.instance = None;
                         active.failed("reply", fault, self.caller, now, Duration::ZERO)?;

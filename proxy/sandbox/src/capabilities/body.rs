@@ -9,6 +9,7 @@ pub static BODY: Capability = Capability {
     name: "body",
     about: "reads and replaces the whole body",
     access: Access::Named,
+    waits: false,
     linked: &[],
 };
 

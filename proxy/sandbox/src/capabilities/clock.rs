@@ -14,6 +14,7 @@ pub static CLOCK: Capability = Capability {
     name: "clock",
     about: "reads the time of day and a clock that never goes back",
     access: Access::Free,
+    waits: false,
     linked: linked!(clock since V0_2),
 };
 

@@ -7,6 +7,7 @@ pub static CREDENTIALS: Capability = Capability {
     name: "credentials",
     about: "sees and sets the headers that carry credentials",
     access: Access::Named,
+    waits: false,
     linked: &[],
 };
 

@@ -18,6 +18,7 @@ pub static TYPES: Capability = Capability {
     name: "types",
     about: "has the types that the other interfaces share",
     access: Access::Free,
+    waits: false,
     linked: linked!(types since V0_2),
 };
 
@@ -26,6 +27,7 @@ pub static EXCHANGE: Capability = Capability {
     name: "exchange",
     about: "reads and edits the request, reads the reply's head",
     access: Access::Free,
+    waits: false,
     linked: linked!(exchange since V0_2),
 };
 

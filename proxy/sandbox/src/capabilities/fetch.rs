@@ -17,6 +17,7 @@ pub static FETCH: Capability = Capability {
     name: "fetch",
     about: "calls these hosts over HTTP",
     access: Access::Hosts,
+    waits: true,
     linked: linked!(fetch since V0_2),
 };
 

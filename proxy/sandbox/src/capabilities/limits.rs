@@ -14,6 +14,7 @@ pub static LIMITS: Capability = Capability {
     name: "limits",
     about: "reserves from limits that hold over all its exchanges",
     access: Access::Named,
+    waits: true,
     linked: linked!(limits since V0_2),
 };
 

@@ -12,6 +12,7 @@ pub static LOG: Capability = Capability {
     name: "log",
     about: "writes short lines to the operator's log",
     access: Access::Free,
+    waits: false,
     linked: linked!(log since V0_2),
 };
 

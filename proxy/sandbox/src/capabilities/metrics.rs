@@ -11,6 +11,7 @@ pub static METRICS: Capability = Capability {
     name: "metrics",
     about: "counts, observes and sets gauges under the policy's own name",
     access: Access::Free,
+    waits: false,
     linked: linked!(metrics since V0_2),
 };
 

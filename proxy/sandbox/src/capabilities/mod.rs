@@ -109,6 +109,9 @@ pub struct Capability {
     pub about: &'static str,
     /// Policies that may have it.
     pub access: Access,
+    /// True if a function of it may wait, as those do that `bindings.rs` names as async: a policy
+    /// that imports it is always called on a stack of its own.
+    pub(super) waits: bool,
     /// Contracts that have the interface, with its functions; none where the capability is no
     /// interface of its own.
     linked: &'static [(Version, AddToLinker)],

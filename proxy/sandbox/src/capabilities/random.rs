@@ -11,6 +11,7 @@ pub static RANDOM: Capability = Capability {
     name: "random",
     about: "takes random bytes, and one key for as long as the process lives",
     access: Access::Free,
+    waits: false,
     linked: linked!(random since V0_2),
 };
 

@@ -15,6 +15,7 @@ pub static REPLIES: Capability = Capability {
     name: "replies",
     about: "serves replies that were kept or are under way, and keeps its own",
     access: Access::Named,
+    waits: true,
     linked: linked!(replies since V0_2),
 };
 

@@ -13,6 +13,7 @@ pub static VALUES: Capability = Capability {
     name: "values",
     about: "keeps small values beyond an exchange, in the policy's own namespace",
     access: Access::Named,
+    waits: true,
     linked: linked!(values since V0_2),
 };
 

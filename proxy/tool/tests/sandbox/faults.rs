@@ -136,6 +136,95 @@ fn sixty_four_loops_on_two_workers_stop_nobody() {
     assert!(served > 10, "only {served} clean calls");
 }
 
+/// A policy that imports nothing that may wait, and does harm to the models that are called so.
+fn hostile(plan: &str) -> Arc<Policy> {
+    let hostile = Source {
+        name: "hostile".into(),
+        bytes: file("hostile.wasm"),
+        grants: Grants::default(),
+        ..source(plan)
+    };
+    loader().load(hostile).unwrap()
+}
+
+fn harmful(model: &str) -> Box<Call> {
+    let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+    let mut call = call("");
+    call.body = Body::wire(Dialect::OpenaiChat, body.into());
+    call.body.index().unwrap();
+    call
+}
+
+#[tokio::test]
+async fn a_call_that_can_not_yield_is_the_last_of_a_slow_policy() {
+    let policy = hostile(r#"{"hook":"request","act":"loop"}"#);
+    let instance = || policy.start().unwrap();
+    let yields = async |model: &str| {
+        let mut work = std::pin::pin!(instance().on_request(harmful(model)));
+        let mut polls = 0;
+        let (_, outcome) = std::future::poll_fn(|context| {
+            polls += 1;
+            work.as_mut().poll(context)
+        })
+        .await;
+        (polls > 1, outcome.err())
+    };
+    assert_eq!(yields("good").await, (false, None));
+    let first = yields("harm").await;
+    assert_eq!(first, (false, Some(Fault::CpuTime)), "in one slice");
+    for _ in 0..3 {
+        let next = yields("harm").await;
+        assert_eq!(next, (true, Some(Fault::CpuTime)), "in turns");
+    }
+    let long = harmful(&"good".repeat(20_000));
+    assert!(instance().on_request(long).await.1.is_ok());
+}
+
+#[tokio::test]
+async fn what_can_not_yield_ends_in_the_same_faults() {
+    for (act, label) in [
+        ("loop", "cpu_time"),
+        ("trap", "trap"),
+        ("grow", "memory"),
+        ("recurse", "trap"),
+        ("huge", "memory"),
+        ("split_header", "trap"),
+    ] {
+        let policy = hostile(&format!(r#"{{"hook":"request","act":"{act}"}}"#));
+        for _ in 0..3 {
+            let (_, outcome) = policy.start().unwrap().on_request(harmful("harm")).await;
+            let found = outcome.as_ref().err().map(Fault::label);
+            assert_eq!(found, Some(label), "{act}: {:?}", outcome.err());
+            let (_, outcome) = policy.start().unwrap().on_request(harmful("good")).await;
+            assert_eq!(outcome.err(), None, "after {act}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn loops_that_can_not_yield_stop_no_worker_for_long() {
+    let looping = hostile(r#"{"hook":"request","act":"loop"}"#);
+    let good = hostile(r#"{"hook":"end","act":"trap"}"#);
+    let looped = |looping: &Arc<Policy>| {
+        let instance = looping.start().unwrap();
+        tokio::spawn(async { instance.on_request(harmful("harm")).await.1.err() })
+    };
+    let loops: Vec<_> = (0..32).map(|_| looped(&looping)).collect();
+    let mut served = 0;
+    while loops.iter().any(|looped| !looped.is_finished()) {
+        let (_, outcome) = good.start().unwrap().on_request(harmful("good")).await;
+        assert_eq!(outcome.err(), None);
+        served += 1;
+        tokio::task::yield_now().await;
+    }
+    for looped in loops {
+        assert_eq!(looped.await.unwrap(), Some(Fault::CpuTime));
+    }
+    // One loop ran through; the others took turns with the clean calls.
+    println!("{served} clean calls meanwhile");
+    assert!(served > 10, "only {served} clean calls");
+}
+
 #[tokio::test]
 async fn a_full_pool_is_a_fault_and_frees_itself() {
     let options = Options {

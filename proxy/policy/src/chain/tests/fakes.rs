@@ -23,6 +23,8 @@ pub(super) enum Does {
     Replies,
     /// Forwards requests, and has no other hook.
     Judges,
+    /// Forwards requests, leaves texts as they are, and has no later hook.
+    Reads,
 }
 
 pub(super) struct Fake {
@@ -67,7 +69,7 @@ impl Instance for FakeInstance {
                 Does::Refuses => Ok((self, Decision::Refuse(denial()))),
                 Does::Replies => Ok((self, Decision::Reply("hello".into()))),
                 Does::RunsOut => Err(Fault::CpuTime),
-                Does::Signs | Does::Swallows | Does::Lags | Does::Judges => {
+                Does::Signs | Does::Swallows | Does::Lags | Does::Judges | Does::Reads => {
                     Ok((self, Decision::Forward))
                 }
             };
@@ -87,6 +89,7 @@ impl Instance for FakeInstance {
             let outcome = match self.does {
                 Does::Signs => Ok(texts(&|text| format!("{text}{}", self.name))),
                 Does::Swallows => Ok(texts(&|_| String::new())),
+                Does::Reads => Ok(Vec::new()),
                 Does::Refuses => Err(denial()),
                 Does::Lags => {
                     let before = |delta: Delta| std::mem::replace(&mut self.last, delta.text);

@@ -28,8 +28,8 @@ fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Events>) {
                     hooks: Hooks {
                         request: true,
                         reply: !matches!(does, Does::Judges),
-                        end: !matches!(does, Does::Judges),
-                        failure: !matches!(does, Does::Judges),
+                        end: !matches!(does, Does::Judges | Does::Reads),
+                        failure: !matches!(does, Does::Judges | Does::Reads),
                     },
                     reads: Places::ALL,
                     rewrites: Places::NONE.with(Place::Assistant),
@@ -114,6 +114,7 @@ async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one(
     let (chain, events) = chain(&[
         ("a", Does::Judges, Effect::Block),
         ("b", Does::Signs, Effect::Block),
+        ("c", Does::Reads, Effect::Block),
     ]);
     let programs = chain.policies().len();
     let instances = || Arc::strong_count(&events.1) - 1 - programs;
@@ -121,8 +122,17 @@ async fn an_instance_that_no_hook_will_call_again_is_dropped_after_its_last_one(
     let call = run.on_request(call(), None).await.unwrap();
     assert_eq!(
         (call.headers()["x-signed"].to_str().unwrap(), instances()),
-        ("ab", 1)
+        ("abc", 2)
     );
+    show(&mut run, "-").await.unwrap();
+    assert_eq!(instances(), 2, "a stream goes on");
+    let whole = Arc::new(ReplyHead {
+        streaming: false,
+        ..(*head()).clone()
+    });
+    let deltas = vec![delta(Place::Assistant, "-")];
+    run.on_reply(&whole, deltas).await.unwrap();
+    assert_eq!(instances(), 1);
     drop(run);
     assert_eq!(instances(), 0);
 }
