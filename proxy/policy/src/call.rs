@@ -147,10 +147,10 @@ impl Call {
     /// connection where the request carries nothing that does.
     pub(crate) fn caller_hash(&self) -> u64 {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        match self.caller() {
-            Some(name) => KEY.hash_one(name),
-            None => KEY.hash_one(self.connection),
-        }
+        // Keyed for this process, so that the SHA-256 of a name would add nothing.
+        let hash = |identity: &[u8]| KEY.hash_one(identity);
+        caller::identity(&self.caller, &self.headers, &self.path, hash)
+            .unwrap_or_else(|| KEY.hash_one(self.connection))
     }
 
     /// Replaces a header, or removes it. Which headers a policy may set is for the sandbox to

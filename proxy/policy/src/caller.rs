@@ -27,10 +27,22 @@ pub struct Caller {
 /// that `rule` names and the request carries, else of its credential, else of its cookies. None
 /// where it carries none of these.
 pub(crate) fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<String> {
+    identity(rule, headers, path, hash)
+}
+
+/// Finds the bytes that identify the caller, and returns what `take` makes of them: the name of a
+/// header or cookie goes before its value, so that no value under another name is the same.
+pub(crate) fn identity<R>(
+    rule: &Caller,
+    headers: &HeaderMap,
+    path: &str,
+    take: impl Fn(&[u8]) -> R,
+) -> Option<R> {
+    let under = |name: &str, value: &[u8]| take(&[name.as_bytes(), b"\0", value].concat());
     let named = || {
         rule.headers.iter().find_map(|name| {
             let value = headers.get(name)?.as_bytes().trim_ascii();
-            (!value.is_empty()).then(|| hash_of(name.as_str(), value))
+            (!value.is_empty()).then(|| under(name.as_str(), value))
         })
     };
     let cookie = || {
@@ -39,17 +51,18 @@ pub(crate) fn name(rule: &Caller, headers: &HeaderMap, path: &str) -> Option<Str
             pairs.find(|(known, value)| *known == name.as_bytes() && !value.is_empty())
         };
         let (_, value) = rule.cookies.iter().find_map(found)?;
-        Some(hash_of("cookie", value))
+        Some(under("cookie", value))
     };
     named()
         .or_else(cookie)
-        .or_else(|| of(headers))
-        .or_else(|| address::key(path).map(|key| hash(key.as_bytes())))
-        .or_else(|| of_cookies(headers))
+        .or_else(|| credential(headers).map(&take))
+        .or_else(|| address::key(path).map(|key| take(key.as_bytes())))
+        .or_else(|| all_cookies(headers).map(|all| under("cookies", &all)))
 }
 
-/// Hashes all cookies, in whatever order and however many headers they come.
-fn of_cookies(headers: &HeaderMap) -> Option<String> {
+/// Returns all cookies as one text, the same in whatever order and however many headers they come;
+/// none where there are none.
+fn all_cookies(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut all: Vec<_> = cookies(headers).collect();
     all.sort_unstable();
     let mut text = Vec::new();
@@ -59,7 +72,7 @@ fn of_cookies(headers: &HeaderMap) -> Option<String> {
         text.extend_from_slice(value);
         text.push(b';');
     }
-    (!text.is_empty()).then(|| hash_of("cookies", &text))
+    (!text.is_empty()).then_some(text)
 }
 
 /// Iterates over names and values of the cookies that a request carries (RFC 6265 §5.4).
@@ -81,14 +94,8 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Hashes a value with its name, so that no value under another name has the same hash.
-fn hash_of(name: &str, value: &[u8]) -> String {
-    hash(&[name.as_bytes(), b"\0", value].concat())
-}
-
-/// Returns a name for the caller: a hash of the credential that the request carries, the same on
-/// every replica. None where it carries none.
-fn of(headers: &HeaderMap) -> Option<String> {
+/// Returns the credential that the request carries, without its scheme. None where it carries none.
+fn credential(headers: &HeaderMap) -> Option<&[u8]> {
     let value = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let bearer = |value: &'_ [u8]| {
         let scheme = value
@@ -103,11 +110,10 @@ fn of(headers: &HeaderMap) -> Option<String> {
                 .find_map(value)
         })?
         .trim_ascii();
-    (!credential.is_empty()).then(|| hash(credential))
+    (!credential.is_empty()).then_some(credential)
 }
 
-/// Returns 16 hexadecimal digits of the credential's SHA-256, as in [`of`]; for a credential that
-/// is no header (Gemini's `?key=`).
+/// Returns 16 hexadecimal digits of the SHA-256 of what identifies a caller.
 fn hash(credential: &[u8]) -> String {
     let digest = digest(&SHA256, credential);
     let mut name = String::with_capacity(16);
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_caller_has_one_name_however_its_key_comes() {
-        let named = |list: &[(&str, &str)]| of(&headers(list));
+        let named = |list: &[(&str, &str)]| credential(&headers(list)).map(hash);
         // printf sk-1 | sha256sum
         let name = "0f2c10bf3d128c71";
         for header in [

@@ -29,6 +29,7 @@ use super::{
     exports::Configure,
     pace::{Pace, at_once},
     proposals,
+    returns::without_single_returns,
     snapshot::Snapshotted,
     store::{Shared, State, limit},
     ticker::Ticker,
@@ -76,7 +77,7 @@ fn compiler_failed(error: wasmtime::Error) -> LoadError {
 fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
-        .module(module)?
+        .module(&without_single_returns(module)?)?
         .encode()
 }
 

@@ -33,6 +33,8 @@ mod package;
 mod pools;
 mod proposals;
 #[cfg(feature = "compile")]
+mod returns;
+#[cfg(feature = "compile")]
 mod snapshot;
 mod store;
 mod ticker;
