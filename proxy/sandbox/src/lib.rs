@@ -31,6 +31,7 @@ mod introduce;
 mod pace;
 mod package;
 mod pools;
+mod program;
 mod proposals;
 #[cfg(feature = "compile")]
 mod returns;
@@ -45,7 +46,7 @@ pub use capabilities::{Grants, Host};
 pub use compile::compile_child;
 pub use contract::{CONTRACT, Version};
 pub use engine::Options;
-pub use instance::Policy;
 #[cfg(feature = "compile")]
 pub use introduce::introduced;
 pub use package::{Compiler, LoadError, Loader, Source};
+pub use program::Policy;

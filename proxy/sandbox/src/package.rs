@@ -25,8 +25,8 @@ use super::{
     code::{Code, copied, mapped},
     contract::{CONTRACT, Names, Version},
     engine::{Options, processor},
-    instance::{Info, Parts, Policy},
     pools::{Pool, Pools},
+    program::{Info, Parts, Policy},
     store::Shared,
 };
 

@@ -240,6 +240,26 @@ async fn a_full_pool_is_a_fault_and_frees_itself() {
 }
 
 #[tokio::test]
+async fn where_one_pool_is_full_instances_live_in_the_next() {
+    let home = tempfile::tempdir().unwrap();
+    let options = Options {
+        slots: 258,
+        memory: 1 << 30,
+    };
+    for cache in [None, Some(home.path().join("cache"))] {
+        let loader = Loader::new(options, cache, Compiler::InProcess, Host::none()).unwrap();
+        let policy = loader.load(source(r#"{"request":"leak"}"#)).unwrap();
+        let mut instances: Vec<_> = (0..258).map(|_| policy.start().unwrap()).collect();
+        assert_eq!(policy.start().err(), Some(Fault::NoSlot));
+        let (call, outcome) = instances.pop().unwrap().on_request(call("hi")).await;
+        assert_eq!(outcome.err(), None);
+        assert_eq!(call.tag("seen_before"), Some("0"));
+        instances.clear();
+        assert!(policy.start().is_ok());
+    }
+}
+
+#[tokio::test]
 async fn the_memory_of_all_instances_together_is_bounded_and_given_back() {
     let options = Options {
         slots: 64,

@@ -1,0 +1,251 @@
+//! A loaded policy: its code in each pool that it has instances in, and the making of them.
+
+use std::{
+    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use policy::{Fault, Instance, Manifest, Program};
+use wasmtime::{Store, component::InstancePre};
+
+use super::{
+    LoadError,
+    capabilities::{Capability, linker},
+    code::Code,
+    contract::Version,
+    engine::Memory,
+    exports::{Exports, describe},
+    instance::Running,
+    pace::{Pace, at_once},
+    pools::{POOLS, Pool, Pools, Slot},
+    store::{Shared, State, limit},
+};
+
+/// One loaded, configured policy.
+pub struct Policy {
+    core: Arc<Core>,
+    manifest: Manifest,
+    info: Info,
+}
+
+/// The facts about a policy besides its manifest.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// Contract that it was built for.
+    pub contract: Version,
+    /// Interfaces that it imports: its capabilities.
+    pub imports: Vec<String>,
+    /// True if the code came from the cache.
+    pub cached: bool,
+    /// Reason why `configure` could not be run once for all instances, where so: then it runs in
+    /// each of them.
+    pub not_snapshotted: Option<String>,
+}
+
+/// What all instances of a policy are made from.
+pub(super) struct Core {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pools: Arc<Pools>,
+    code: Code,
+    export: String,
+    contract: Version,
+    /// The code in each pool that has had an instance of it.
+    linked: [OnceLock<Linked>; POOLS],
+    /// True if an import of it may wait.
+    pub(super) waits: bool,
+    /// Configuration; set where `configure` must run in each instance.
+    pub(super) config: Option<String>,
+}
+
+/// A policy's code in one pool, ready to be instantiated.
+struct Linked {
+    pre: InstancePre<State>,
+    exports: Exports,
+}
+
+/// A component, ready to become a policy.
+pub(super) struct Parts {
+    pub(super) code: Code,
+    pub(super) export: String,
+    pub(super) contract: Version,
+    pub(super) config: Option<String>,
+    pub(super) info: Info,
+    /// CPU time of `describe`.
+    pub(super) cpu: Duration,
+}
+
+impl Policy {
+    /// Links a component, checks its types, and calls its `describe`.
+    pub(super) fn new(
+        mut shared: Shared,
+        pools: Arc<Pools>,
+        parts: Parts,
+    ) -> wasmtime::Result<Result<Self, LoadError>> {
+        shared.pools = Some(pools.clone());
+        let mut core = Core {
+            shared: Arc::new(shared),
+            pools,
+            code: parts.code,
+            export: parts.export,
+            contract: parts.contract,
+            linked: Default::default(),
+            waits: (parts.info.imports.iter())
+                .any(|name| Capability::named(name).is_none_or(|known| known.waits)),
+            config: parts.config,
+        };
+        // What can't be linked is found before any exchange needs it.
+        core.linked(0)?;
+        let manifest = match core.describe(parts.cpu)? {
+            Ok(manifest) => manifest,
+            Err(error) => return Ok(Err(error)),
+        };
+        // No other reference is left: the instance that described itself is gone.
+        if let Some(shared) = Arc::get_mut(&mut core.shared) {
+            shared.reads = manifest.reads;
+        }
+        Ok(Ok(Self {
+            core: Arc::new(core),
+            manifest,
+            info: parts.info,
+        }))
+    }
+
+    /// Returns the facts about it besides its manifest.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+}
+
+impl Program for Policy {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
+        let limits = &self.core.shared.limits;
+        let mut running = self.core.instantiate(Pace::loading(limits.cpu))?;
+        running.store.data_mut().pace = Pace::serving(limits);
+        Ok(Box::new(running))
+    }
+
+    fn memory_high_water(&self) -> u64 {
+        self.core.shared.largest.load(Relaxed)
+    }
+}
+
+impl Core {
+    fn instantiate(self: &Arc<Self>, pace: Pace) -> Result<Running, Fault> {
+        let Made {
+            store,
+            instance,
+            exports,
+            slot,
+        } = self.instance(pace)?;
+        Ok(Running {
+            configured: false,
+            core: self.clone(),
+            store,
+            instance,
+            exports,
+            _slot: slot,
+        })
+    }
+
+    /// Makes an instance in the first pool that has a slot free.
+    fn instance(&self, pace: Pace) -> Result<Made, Fault> {
+        let (slot, pool, at) = self.slot()?;
+        let linked = self.linked(at).map_err(|error| {
+            tracing::warn!(policy = self.shared.name, %error, "can't be linked in another pool");
+            Fault::NoSlot
+        })?;
+        let budget = Some(self.pools.memory.clone());
+        let memory = Memory::new(self.shared.limits.memory, budget);
+        let state = State::new(self.shared.clone(), pace, memory);
+        let mut store = Store::new(&pool.wasm, state);
+        limit(&mut store);
+        let _running = self.pools.ticker.enter();
+        // Start functions run in one poll: they may not wait, and end within a hook's budget.
+        let made = match self.waits {
+            true => at_once(linked.pre.instantiate_async(&mut store)),
+            false => Some(linked.pre.instantiate(&mut store)),
+        };
+        match made {
+            Some(Ok(instance)) => Ok(Made {
+                store,
+                instance,
+                exports: linked.exports,
+                slot,
+            }),
+            Some(Err(error)) => Err(store.data().fault(&error)),
+            None => Err(Fault::Trapped("it waits while it starts".into())),
+        }
+    }
+
+    fn slot(&self) -> Result<(Slot, &Arc<Pool>, usize), Fault> {
+        for at in 0..POOLS {
+            let pool = self.pools.at(at).map_err(|error| {
+                tracing::warn!(%error, "no further pool of instances");
+                Fault::NoSlot
+            })?;
+            let Some(pool) = pool else { break };
+            if let Some(slot) = pool.take() {
+                return Ok((slot, pool, at));
+            }
+        }
+        Err(Fault::NoSlot)
+    }
+
+    /// Returns the code in the pool at this place, mapped and linked now if it never was.
+    fn linked(&self, at: usize) -> wasmtime::Result<&Linked> {
+        let missing = || wasmtime::format_err!("there is no such pool");
+        let place = self.linked.get(at).ok_or_else(missing)?;
+        if let Some(linked) = place.get() {
+            return Ok(linked);
+        }
+        let pool = self.pools.at(at)?.ok_or_else(missing)?;
+        let component = match at {
+            0 => self.code.first.clone(),
+            _ => self.code.map(&pool.wasm)?,
+        };
+        let linked = Linked {
+            pre: linker(&pool.wasm, self.contract)?.instantiate_pre(&component)?,
+            exports: Exports::find(&component, &self.export, self.contract)?,
+        };
+        Ok(place.get_or_init(|| linked))
+    }
+
+    /// Calls `describe` of a new instance, and checks the types of all its hooks.
+    fn describe(&self, cpu: Duration) -> wasmtime::Result<Result<Manifest, LoadError>> {
+        let Made {
+            mut store,
+            instance,
+            exports,
+            slot: _slot,
+        } = match self.instance(Pace::loading(cpu)) {
+            Ok(made) => made,
+            Err(fault) => return Ok(Err(LoadError::Fault(fault))),
+        };
+        exports.check(&instance, &mut store)?;
+        let _running = self.pools.ticker.enter();
+        Ok(
+            match at_once(describe(
+                exports.contract,
+                &instance,
+                &mut store,
+                &exports.describe,
+            )) {
+                Some(Ok(manifest)) => manifest,
+                Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
+                None => Err(LoadError::Fault(Fault::Trapped("`describe` waits".into()))),
+            },
+        )
+    }
+}
+
+/// An instance that was just made, with the exports of its code.
+struct Made {
+    store: Store<State>,
+    instance: wasmtime::component::Instance,
+    exports: Exports,
+    slot: Slot,
+}
