@@ -1,4 +1,6 @@
-//! Makes the price table: `data/prices/*.json` become static arrays of numbers and offsets into one
+//! Makes the price table, and says how the program is linked (`build/link.rs`).
+//!
+//! The table: `data/prices/*.json` become static arrays of numbers and offsets into one
 //! piece of text.
 //!
 //! Nothing of it is parsed, allocated or relocated when Outrigger starts: the table lies in the
@@ -15,6 +17,8 @@ use std::{
 
 use serde_json::Value;
 
+#[path = "build/link.rs"]
+mod link;
 #[path = "build/words.rs"]
 mod words;
 
@@ -44,7 +48,8 @@ fn main() -> Result<(), String> {
             .map_err(|e| format!("{}: {e}", provider["id"]))?;
     }
     let out = env::var("OUT_DIR").map_err(|e| e.to_string())?;
-    fs::write(Path::new(&out).join("prices.rs"), table.source()?).map_err(|e| e.to_string())
+    fs::write(Path::new(&out).join("prices.rs"), table.source()?).map_err(|e| e.to_string())?;
+    link::arguments(Path::new(&out))
 }
 
 fn read(file: &str) -> Result<Value, String> {
