@@ -4,9 +4,10 @@ CARGO ?= cargo
 .PHONY: build policies run test fuzz bench bench-instructions lint clean
 
 # Two invocations: in one, Cargo would unite their features, and the sidecar would have the tool's compiler.
-build: policies ## target/release/outrigger, outrigger-tool beside it, and target/policies/NAME.wasm
+build: policies ## target/release/outrigger, outrigger-tool beside it, target/policies/NAME.wasm, and their functions as native code
 	$(CARGO) build --release --locked -p outrigger
 	$(CARGO) build --release --locked -p outrigger-tool
+	target/release/outrigger-tool policy precompile --into target/share/outrigger/functions target/policies/*.wasm
 
 policies: ## target/policies/NAME.wasm: the standard policies and the examples
 	plugins/build.sh

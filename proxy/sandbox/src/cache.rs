@@ -5,7 +5,7 @@
 //! and its name is the digest of all that it was made from.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, Metadata},
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
@@ -94,6 +94,21 @@ impl Cache {
     }
 }
 
+/// Checks that nobody but root and this user may write to a directory or file of native code that
+/// others put there.
+///
+/// # Errors
+/// The reason why it can't be trusted.
+pub(super) fn trusted(found: &Metadata) -> io::Result<()> {
+    if ![0, rustix::process::geteuid().as_raw()].contains(&found.uid()) {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(io::Error::other("other users may write to it"));
+    }
+    Ok(())
+}
+
 /// Returns the hexadecimal digits of `bytes`.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
@@ -123,6 +138,7 @@ mod tests {
         Compiled {
             code: code.to_vec(),
             not_snapshotted: Some("because".into()),
+            functions: 1,
         }
     }
 

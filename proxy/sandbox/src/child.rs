@@ -46,6 +46,8 @@ pub(super) struct Job {
     /// The name in the cache, and the cache's directory where there is one.
     pub(super) key: String,
     pub(super) cache: Option<PathBuf>,
+    /// The directory of functions that were compiled ahead, where there is one.
+    pub(super) functions: Option<PathBuf>,
 }
 
 /// The result of a job.
@@ -54,19 +56,27 @@ pub(super) struct Compiled {
     pub(super) code: Vec<u8>,
     /// Reason why the image is not configured, where it is not.
     pub(super) not_snapshotted: Option<String>,
+    /// Number of functions that were compiled, and not found among those compiled ahead.
+    pub(super) functions: usize,
 }
 
 /// The first line of the child's answer; the code follows where it is not in the cache.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
-    Cached,
-    Code { not_snapshotted: Option<String> },
+    Cached {
+        functions: usize,
+    },
+    Code {
+        not_snapshotted: Option<String>,
+        functions: usize,
+    },
     Refused(LoadError),
 }
 
 /// The result of a job that a child did.
 pub(super) enum Done {
-    Cached,
+    /// It is in the cache, with so many functions compiled.
+    Cached(usize),
     Code(Compiled),
 }
 
@@ -100,10 +110,14 @@ pub(super) fn in_child(program: &Path, job: &Job, file: &[u8]) -> Result<Done, L
     let mut line = Vec::new();
     let read = lines.read_until(b'\n', &mut line);
     match read.map(|_| serde_json::from_slice(&line)) {
-        Ok(Ok(Answer::Cached)) => Ok(Done::Cached),
-        Ok(Ok(Answer::Code { not_snapshotted })) => Ok(Done::Code(Compiled {
+        Ok(Ok(Answer::Cached { functions })) => Ok(Done::Cached(functions)),
+        Ok(Ok(Answer::Code {
+            not_snapshotted,
+            functions,
+        })) => Ok(Done::Code(Compiled {
             code: lines.to_vec(),
             not_snapshotted,
+            functions,
         })),
         Ok(Ok(Answer::Refused(error))) => Err(error),
         _ => Err(match written {

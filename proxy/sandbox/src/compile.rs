@@ -14,7 +14,7 @@ use std::{
 
 use policy::PolicyLimits;
 use wasmtime::{
-    Store,
+    Engine, Store,
     component::{Component, ComponentExportIndex, Instance, InstancePre},
 };
 use wasmtime_wizer::Wizer;
@@ -27,6 +27,7 @@ use super::{
     child::{Answer, Compiled, Job, RELEASE},
     engine,
     exports::Configure,
+    functions::Functions,
     pace::{Pace, at_once},
     proposals,
     returns::without_single_returns,
@@ -56,8 +57,11 @@ pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
         return Err(lack.clone());
     }
     let component = &*component(job, file)?;
-    let engine = engine::compiler().map_err(compiler_failed)?;
-    let (image, not_snapshotted) = match configure(job, component)? {
+    let ahead = job.functions.as_deref();
+    let functions = ahead.map_or_else(Functions::default, |all| Functions::ahead_of(file, all));
+    let functions = Arc::new(functions);
+    let engine = engine::compiler(Arc::clone(&functions)).map_err(compiler_failed)?;
+    let (image, not_snapshotted) = match configure(job, component, &engine, &functions)? {
         Image::Configured(image) => (image, None),
         Image::Plain(why) => (component.to_vec(), Some(why)),
     };
@@ -67,10 +71,11 @@ pub(super) fn compile(job: &Job, file: &[u8]) -> Result<Compiled, LoadError> {
     Ok(Compiled {
         code,
         not_snapshotted,
+        functions: functions.compiled(),
     })
 }
 
-fn compiler_failed(error: wasmtime::Error) -> LoadError {
+pub(super) fn compiler_failed(error: wasmtime::Error) -> LoadError {
     LoadError::Compile(format!("{error:#}"))
 }
 
@@ -89,12 +94,23 @@ enum Image {
 /// Runs `configure`, and takes the image that it leaves where that can be done.
 ///
 /// wizer's own call of a function takes its arguments as text; a direct call distinguishes a
-/// refusal, a fault and a component that can't be snapshotted.
-fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
+/// refusal, a fault and a component that can't be snapshotted. The functions that are compiled here
+/// are those of the image, so they are compiled as well as those, and once.
+fn configure(
+    job: &Job,
+    component: &[u8],
+    engine: &Engine,
+    functions: &Functions,
+) -> Result<Image, LoadError> {
     let wizer = Wizer::new();
     match wizer.instrument_component(component) {
         Ok((context, instrumented)) => {
-            let (mut store, instance) = configured(job, &instrumented)?;
+            let component = match functions.whole(&instrumented) {
+                Some(code) => taken(engine, &code),
+                None => None,
+            };
+            let component = component.map_or_else(|| Component::new(engine, &instrumented), Ok);
+            let (mut store, instance) = configured(job, &component.map_err(compiler_failed)?)?;
             // The rest is the host's: it reads the memory out through exports that wizer added, and
             // needs a page of its own for that.
             store.data_mut().pace = Pace::loading(CHILD_TIME);
@@ -111,13 +127,23 @@ fn configure(job: &Job, component: &[u8]) -> Result<Image, LoadError> {
             }
         }
         Err(error) => {
-            configured(job, component)?;
+            let component = Component::new(engine, component).map_err(compiler_failed)?;
+            configured(job, &component)?;
             Ok(Image::Plain(format!("{error:#}")))
         }
     }
 }
 
-/// A component that is about to run once, in an engine whose code is thrown away.
+/// Takes code that was compiled ahead. None where it is of another release or processor.
+fn taken(engine: &Engine, code: &[u8]) -> Option<Component> {
+    #[allow(unsafe_code, reason = "native code is taken as it is")]
+    // SAFETY: it is what `precompile_component` returned, in a file that only root and this user
+    // can write to, and whose digest was checked.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.ok()
+}
+
+/// A component that is about to run once.
 pub(super) struct RunOnce {
     pub(super) store: Store<State>,
     pub(super) linked: InstancePre<State>,
@@ -126,11 +152,10 @@ pub(super) struct RunOnce {
 }
 
 impl RunOnce {
-    /// Compiles and links a component, and finds its hook of this name.
-    pub(super) fn prepare(job: &Job, component: &[u8], hook: &str) -> Result<Self, LoadError> {
-        let engine = engine::configurator().map_err(compiler_failed)?;
-        let linker = linker(&engine, job.contract).map_err(compiler_failed)?;
-        let component = Component::new(&engine, component).map_err(compiler_failed)?;
+    /// Links a component, and finds its hook of this name.
+    pub(super) fn prepare(job: &Job, component: &Component, hook: &str) -> Result<Self, LoadError> {
+        let engine = component.engine();
+        let linker = linker(engine, job.contract).map_err(compiler_failed)?;
         let hook = component
             .get_export_index(None, job.export.as_str())
             .and_then(|policy| component.get_export_index(Some(&policy), hook))
@@ -140,16 +165,14 @@ impl RunOnce {
         Ok(Self {
             hook,
             ticker,
-            store: store(&engine, job),
-            linked: linker
-                .instantiate_pre(&component)
-                .map_err(compiler_failed)?,
+            store: store(engine, job),
+            linked: linker.instantiate_pre(component).map_err(compiler_failed)?,
         })
     }
 }
 
 /// Makes an instance and configures it.
-fn configured(job: &Job, component: &[u8]) -> Result<(Store<State>, Instance), LoadError> {
+fn configured(job: &Job, component: &Component) -> Result<(Store<State>, Instance), LoadError> {
     let RunOnce {
         mut store,
         linked,
@@ -219,11 +242,21 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
         )))
     };
     let (answer, code) = match compiled {
-        Ok(compiled) if stored(&job, &compiled) => (Answer::Cached, Vec::new()),
+        Ok(compiled) if stored(&job, &compiled) => {
+            let functions = compiled.functions;
+            (Answer::Cached { functions }, Vec::new())
+        }
         Ok(Compiled {
             code,
             not_snapshotted,
-        }) => (Answer::Code { not_snapshotted }, code),
+            functions,
+        }) => {
+            let answer = Answer::Code {
+                not_snapshotted,
+                functions,
+            };
+            (answer, code)
+        }
         Err(error) => (Answer::Refused(error), Vec::new()),
     };
     serde_json::to_writer(&mut *output, &answer)?;

@@ -15,6 +15,8 @@ use wasmtime::OptLevel;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::proposals;
+#[cfg(feature = "compile")]
+use super::{functions::Functions, processor};
 
 /// Address space of one instance's memory, and so the largest that `limits.memory` can mean, in
 /// bytes.
@@ -66,22 +68,34 @@ pub(super) fn pooled(slots: u32) -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&config)
 }
 
-/// Makes an engine that compiles for those of [`pooled`], without a pool.
+/// Makes an engine that compiles for those of [`pooled`], without a pool, what is not in
+/// `functions`.
 #[cfg(feature = "compile")]
-pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(&settings())
+pub(super) fn compiler(functions: Arc<Functions>) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = settings();
+    processor::restrict(&mut config)?;
+    config.enable_incremental_compilation(functions)?;
+    wasmtime::Engine::new(&config)
 }
 
-/// Makes the engine that runs `configure` once: its code is thrown away, so it is not worth
-/// optimising.
+/// Makes an engine that compiles for other machines of this processor's kind.
 #[cfg(feature = "compile")]
-pub(super) fn configurator() -> wasmtime::Result<wasmtime::Engine> {
+pub(super) fn compiler_ahead(functions: Arc<Functions>) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = settings();
+    processor::set_level(&mut config)?;
+    config.enable_incremental_compilation(functions)?;
+    wasmtime::Engine::new(&config)
+}
+
+/// Makes an engine whose code runs once and is thrown away, so it is not worth optimising.
+#[cfg(feature = "compile")]
+pub(super) fn for_once() -> wasmtime::Result<wasmtime::Engine> {
     let mut config = settings();
     config.cranelift_opt_level(OptLevel::None);
     wasmtime::Engine::new(&config)
 }
 
-/// Returns the settings that the code depends on; the same for all three.
+/// Returns the settings that the code depends on; the same for all of them, but for the processor.
 fn settings() -> Config {
     let mut config = Config::new();
     config
@@ -99,26 +113,6 @@ fn settings() -> Config {
         .native_unwind_info(false);
     proposals::restrict(&mut config);
     config
-}
-
-/// Returns this processor's name and those of its features that compiled code may use.
-pub(super) fn processor() -> Vec<&'static str> {
-    macro_rules! detected {
-        ($detect:ident: $($feature:tt)*) => {
-            [$((std::arch::$detect!($feature), $feature)),*]
-        };
-    }
-    #[cfg(target_arch = "x86_64")]
-    let known = detected!(is_x86_feature_detected: "sse3" "ssse3" "sse4.1" "sse4.2" "cmpxchg16b" "popcnt" "avx" "avx2" "fma" "avxvnni" "bmi1" "bmi2"
-        "avx512bitalg" "avx512dq" "avx512f" "avx512vl" "avx512vbmi" "lzcnt");
-    #[cfg(target_arch = "aarch64")]
-    let known = detected!(is_aarch64_feature_detected: "lse" "paca" "fp16" "dotprod" "i8mm");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let known: [(bool, &str); 0] = [];
-    let has = known
-        .into_iter()
-        .filter_map(|(has, name)| has.then_some(name));
-    [std::env::consts::ARCH].into_iter().chain(has).collect()
 }
 
 fn pool(slots: u32) -> InstanceAllocationStrategy {
@@ -290,6 +284,10 @@ mod tests {
             engine.precompile_compatibility_hash().hash(&mut state);
             state.finish()
         };
-        assert_eq!(hash(&compiler().unwrap()), hash(&pooled(2).unwrap()));
+        let mut config = settings();
+        processor::restrict(&mut config).unwrap();
+        config.allocation_strategy(pool(2));
+        let pooled = wasmtime::Engine::new(&config).unwrap();
+        assert_eq!(hash(&compiler(Arc::default()).unwrap()), hash(&pooled));
     }
 }

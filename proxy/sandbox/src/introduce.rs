@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use policy::Manifest;
+use wasmtime::component::Component;
 
 use super::{
     LoadError,
     capabilities::Grants,
     child::{Job, RELEASE},
-    compile::{RunOnce, component},
+    compile::{RunOnce, compiler_failed, component},
     contract::Names,
+    engine,
     exports::describe,
     pace::at_once,
     proposals,
@@ -26,29 +28,15 @@ const MEMORY: u64 = 256 << 20;
 /// # Errors
 /// It is no policy, or faults.
 pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
-    let names = Names::read(file, &Grants::every_interface()).or_else(|error| {
-        proposals::check(file)?;
-        Err(error)
-    })?;
-    let job = Job {
-        release: RELEASE.to_owned(),
-        component: names.component,
-        export: names.export,
-        contract: names.contract,
-        config: String::new(),
-        memory: MEMORY,
-        cpu: CPU,
-        lack: None,
-        gives_way: false,
-        key: String::new(),
-        cache: None,
-    };
+    let job = job(file)?;
+    let engine = engine::for_once().map_err(compiler_failed)?;
+    let component = Component::new(&engine, component(&job, file)?).map_err(compiler_failed)?;
     let RunOnce {
         mut store,
         linked,
         hook,
         ticker,
-    } = RunOnce::prepare(&job, &component(&job, file)?, "describe")?;
+    } = RunOnce::prepare(&job, &component, "describe")?;
     let _running = ticker.enter();
     let described = at_once(async {
         let instance = linked.instantiate_async(&mut store).await?;
@@ -62,4 +50,29 @@ pub fn introduced(file: &[u8]) -> Result<(String, String), LoadError> {
         Some(Err(error)) => Err(LoadError::Fault(store.data().fault(&error))),
         None => Err(LoadError::Compile("`describe` waits".to_owned())),
     }
+}
+
+/// Returns a job for what is done with a file alone, which nothing is granted or configured.
+///
+/// # Errors
+/// It is no policy.
+pub(super) fn job(file: &[u8]) -> Result<Job, LoadError> {
+    let names = Names::read(file, &Grants::every_interface()).or_else(|error| {
+        proposals::check(file)?;
+        Err(error)
+    })?;
+    Ok(Job {
+        release: RELEASE.to_owned(),
+        component: names.component,
+        export: names.export,
+        contract: names.contract,
+        config: String::new(),
+        memory: MEMORY,
+        cpu: CPU,
+        lack: None,
+        gives_way: false,
+        key: String::new(),
+        cache: None,
+        functions: None,
+    })
 }

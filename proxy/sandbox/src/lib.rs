@@ -11,7 +11,7 @@
 //! [`capabilities`] has what an instance may call. Nothing about a *particular* policy is here, and
 //! nothing outside knows wasmtime. The surprising choice is the snapshot: `configure` runs once,
 //! and the memory that it left becomes the image that every instance starts from, for the price of
-//! mapping it.
+//! mapping it. Code of the functions may come from where an image was built (`functions.rs`).
 
 mod bindings;
 mod cache;
@@ -25,12 +25,17 @@ mod convert;
 mod engine;
 mod exports;
 mod finish;
+#[cfg(feature = "compile")]
+mod functions;
 mod instance;
 #[cfg(feature = "compile")]
 mod introduce;
 mod pace;
 mod package;
 mod pools;
+#[cfg(feature = "compile")]
+mod precompile;
+mod processor;
 mod program;
 mod proposals;
 #[cfg(feature = "compile")]
@@ -49,4 +54,6 @@ pub use engine::Options;
 #[cfg(feature = "compile")]
 pub use introduce::introduced;
 pub use package::{Compiler, LoadError, Loader, Source};
+#[cfg(feature = "compile")]
+pub use precompile::precompile;
 pub use program::Policy;

@@ -2,7 +2,9 @@
 //! every reason for which it is not loaded.
 
 use std::{
+    fs,
     hash::{Hash, Hasher},
+    io,
     path::PathBuf,
     sync::{
         Arc,
@@ -19,13 +21,14 @@ use wasmtime::component::Component;
 #[cfg(feature = "compile")]
 use super::compile::compile;
 use super::{
-    cache::{Cache, hex},
+    cache::{Cache, hex, trusted},
     capabilities::{Grants, Host},
     child::{Compiled, Done, Job, RELEASE, in_child},
     code::{Code, copied, mapped},
     contract::{CONTRACT, Names, Version},
-    engine::{Options, processor},
+    engine::Options,
     pools::{Pool, Pools},
+    processor,
     program::{Info, Parts, Policy},
     store::Shared,
 };
@@ -144,6 +147,7 @@ pub struct Loader {
     pools: Arc<Pools>,
     host: Host,
     cache: Option<Cache>,
+    functions: Option<PathBuf>,
     compiler: Compiler,
     load_time: Duration,
     gives_way: AtomicBool,
@@ -174,6 +178,7 @@ impl Loader {
             pools: Arc::new(pools),
             host,
             cache,
+            functions: None,
             compiler,
             load_time: Duration::from_secs(5),
             gives_way: AtomicBool::new(false),
@@ -185,6 +190,24 @@ impl Loader {
     /// only delay the start.
     pub fn give_way(&self) {
         self.gives_way.store(true, Ordering::Relaxed);
+    }
+
+    /// Sets the directory of functions that were compiled ahead; read by the compiler, and only
+    /// while nobody but root and this user may write to it. Default: none.
+    #[must_use]
+    pub fn functions_from(self, directory: PathBuf) -> Self {
+        let functions = match fs::metadata(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            found => match found.and_then(|found| trusted(&found)) {
+                Ok(()) => Some(directory),
+                Err(error) => {
+                    let directory = directory.display();
+                    tracing::warn!(%directory, %error, "functions that were compiled ahead are not used");
+                    None
+                }
+            },
+        };
+        Self { functions, ..self }
     }
 
     /// Sets the CPU time of `configure` and of `describe`. Default 5 s.
@@ -225,9 +248,13 @@ impl Loader {
         job.component = names.component;
         job.export = names.export;
         job.contract = names.contract;
-        let (found, cached) = match self.cached(&job)? {
-            Some(found) => (found, true),
-            None => (self.compiled(&job, &source.bytes)?, false),
+        let (found, compiled) = match self.cached(&job)? {
+            Some(found) => (found, None),
+            None => {
+                let (found, functions) = self.compiled(&job, &source.bytes)?;
+                tracing::debug!(policy = source.name, functions, "compiled a policy");
+                (found, Some(functions))
+            }
         };
         let kept = self.cache.clone().map(|cache| (cache, job.key));
         let parts = Parts {
@@ -241,7 +268,8 @@ impl Loader {
             info: Info {
                 contract: names.contract,
                 imports: names.imports,
-                cached,
+                cached: compiled.is_none(),
+                functions: compiled.unwrap_or_default(),
                 not_snapshotted: found.not_snapshotted,
             },
             cpu: self.load_time,
@@ -266,6 +294,7 @@ impl Loader {
             gives_way: self.gives_way.load(Ordering::Relaxed),
             key: self.key(source),
             cache: self.cache.as_ref().map(|cache| cache.directory.clone()),
+            functions: self.functions.clone(),
             config: source.config.clone(),
         }
     }
@@ -288,7 +317,7 @@ impl Loader {
         (&source.bytes, &source.config, source.limits.memory).hash(&mut digest);
         // wasmtime's own check of compatibility belongs to the compiler; where the key does not
         // distinguish two machines, mapping refuses.
-        processor().hash(&mut digest);
+        processor::names().hash(&mut digest);
         hex(digest.0.finish().as_ref())
     }
 
@@ -322,13 +351,15 @@ impl Loader {
         }
     }
 
-    fn compiled(&self, job: &Job, file: &[u8]) -> Result<Found, LoadError> {
+    /// Compiles; returns the number of functions that were, too.
+    fn compiled(&self, job: &Job, file: &[u8]) -> Result<(Found, usize), LoadError> {
         let compiled = match &self.compiler {
             Compiler::Child(program) => match in_child(program, job, file)? {
-                Done::Cached => {
+                Done::Cached(functions) => {
                     let lost =
                         || LoadError::Compile("what was compiled is not in the cache".into());
-                    return self.cached(job)?.ok_or_else(lost);
+                    let found = self.cached(job)?.ok_or_else(lost)?;
+                    return Ok((found, functions));
                 }
                 Done::Code(compiled) => compiled,
             },
@@ -339,12 +370,13 @@ impl Loader {
                     && cache.store(&job.key, &compiled).is_ok()
                     && let Some(found) = self.cached(job)?
                 {
-                    return Ok(found);
+                    return Ok((found, compiled.functions));
                 }
                 compiled
             }
         };
-        self.in_memory(compiled)
+        let functions = compiled.functions;
+        Ok((self.in_memory(compiled)?, functions))
     }
 
     fn in_memory(&self, compiled: Compiled) -> Result<Found, LoadError> {

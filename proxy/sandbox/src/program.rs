@@ -37,6 +37,9 @@ pub struct Info {
     pub imports: Vec<String>,
     /// True if the code came from the cache.
     pub cached: bool,
+    /// Number of functions that were compiled for it: none where the code came from the cache, few
+    /// where they were compiled ahead.
+    pub functions: usize,
     /// Reason why `configure` could not be run once for all instances, where so: then it runs in
     /// each of them.
     pub not_snapshotted: Option<String>,

@@ -3,7 +3,13 @@
 //! It is looked for as cargo and git look for theirs: beside this program's own file, then in PATH.
 //! Serving needs it for one thing alone, compiling a policy that is not in the code cache.
 
-use std::{ffi::OsString, io, os::unix::process::CommandExt, path::PathBuf, process::Command};
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Its file's name.
 pub const NAME: &str = "outrigger-tool";
@@ -55,6 +61,16 @@ pub fn path() -> PathBuf {
         .map(|folder| folder.join(NAME))
         .find(|file| file.is_file())
         .unwrap_or(beside)
+}
+
+/// The directory of functions that were compiled ahead, for the tool to read: `share` beside its
+/// `bin`. An installation that has none has no such directory.
+pub fn functions() -> PathBuf {
+    let bin = path();
+    let prefix = bin.parent().and_then(|bin| bin.parent());
+    prefix
+        .unwrap_or(Path::new("/usr"))
+        .join("share/outrigger/functions")
 }
 
 /// Replaces this process with `outrigger-tool ARGUMENTS`. Returns only where that can't be done,

@@ -1,10 +1,12 @@
 //! Two programs: `outrigger` serves, `outrigger-tool` has everything else, and whoever calls the
 //! one need not know of the other.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use outrigger_tests::sidecar::{self, TOOL};
+use outrigger_tests::sidecar::{self, Sidecar, TOOL};
 
 /// Runs a program with nothing in its environment but a PATH and a place for the cache.
 fn run(program: &Path, path: &Path, cache: &Path, arguments: &[&str]) -> Output {
@@ -111,6 +113,62 @@ fn without_the_tool_its_commands_are_one_sentence_and_what_is_compiled_still_loa
         said.contains("`inject`") && said.contains("install outrigger-tool"),
         "{said}"
     );
+}
+
+/// Starts a sidecar that is installed under `prefix` and has nothing in its code cache. Returns the
+/// number of functions that were compiled for its policy.
+fn compiled_at_a_start(prefix: &Path) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, admin) = (sidecar::free_address(), sidecar::free_address());
+    let policies = folder.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    std::fs::copy(sidecar::policy("noop"), policies.join("noop.wasm")).unwrap();
+    let config = folder.path().join("outrigger.yaml");
+    let yaml = format!(
+        "listen: {{ base_url: \"{base}\" }}\nadmin: \"{admin}\"\nlog: {{ format: json, level: debug }}\n\
+         policies: {{ directory: \"{}\", cache: \"{}\", chain: [{{ use: noop }}] }}\n",
+        policies.display(),
+        folder.path().join("cache").display()
+    );
+    std::fs::write(&config, yaml).unwrap();
+    let child = Command::new(prefix.join("bin/outrigger"))
+        .args(["run", "--config", config.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut sidecar = Sidecar::adopt(child, base, admin, folder);
+    sidecar.until_ready();
+    let line = sidecar.log_line(&["compiled a policy"]);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    line["functions"].as_u64().unwrap()
+}
+
+#[test]
+fn functions_that_an_installation_brings_are_not_compiled_at_a_start() {
+    let prefix = tempfile::tempdir().unwrap();
+    let bin = prefix.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let sidecar = sidecar::put_into(&bin);
+    let all = compiled_at_a_start(prefix.path());
+
+    let functions = prefix.path().join("share/outrigger/functions");
+    let policy = sidecar::policy("noop");
+    let arguments = [
+        "policy",
+        "precompile",
+        "--into",
+        functions.to_str().unwrap(),
+        policy.to_str().unwrap(),
+    ];
+    let made = run(&sidecar, &bin, prefix.path(), &arguments);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let few = compiled_at_a_start(prefix.path());
+    assert!(few * 4 < all, "{few} of {all}");
+
+    // Where others may write, anybody could have put code there.
+    std::fs::set_permissions(&functions, Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(compiled_at_a_start(prefix.path()), all);
 }
 
 /// Checks that the sidecar's dependencies leave out what weighs and what a pod does not need while

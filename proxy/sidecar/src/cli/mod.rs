@@ -140,6 +140,7 @@ fn loader(config: &Config, cache: Option<PathBuf>, host: Host) -> Result<Loader,
         ..Options::default()
     };
     Loader::new(options, cache, Compiler::Child(tool::path()), host)
+        .map(|loader| loader.functions_from(tool::functions()))
         .map(|loader| loader.lending_apart(rehearsal::host))
         .map_err(|why| Stop::Machine(why.to_string()))
 }

@@ -116,6 +116,7 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
         .add_rules(path_beneath_rules(&needs.read, read))?
         .add_rules(path_beneath_rules(&needs.system, read))?
         .add_rules(path_beneath_rules(&needs.write, write))?
+        .add_rules(path_beneath_rules([tool::functions()], read))?
         .add_rules(path_beneath_rules(
             ["/dev/null"],
             AccessFs::ReadFile | AccessFs::WriteFile,

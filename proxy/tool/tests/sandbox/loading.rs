@@ -1,5 +1,7 @@
 //! Tests of loading: what loads, what is refused and in which words, and the cache.
 
+use std::os::unix::fs::PermissionsExt;
+
 use sandbox::LoadError;
 
 use super::*;
@@ -269,6 +271,50 @@ fn a_child_compiles_with_the_same_outcome_with_and_without_a_cache() {
     let loader = Loader::new(Options::default(), None, gone, Host::none()).unwrap();
     let error = loader.load(source("{}")).err();
     assert!(matches!(error, Some(LoadError::Compile(_))), "{error:?}");
+}
+
+#[test]
+fn functions_compiled_ahead_are_not_compiled_again_and_the_code_is_the_same() {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_outrigger-tool"));
+    let home = tempfile::tempdir().unwrap();
+    let ahead = home.path().join("functions");
+    let path = sandbox::precompile(&file("unruly.wasm"), &ahead).unwrap();
+    // How many functions are compiled, and the code that they are in.
+    let load = |compiler: &Compiler| {
+        let cache = tempfile::tempdir().unwrap();
+        let place = Some(cache.path().to_owned());
+        let loader = Loader::new(Options::default(), place, compiler.clone(), Host::none());
+        let loader = loader.unwrap().functions_from(ahead.clone());
+        let policy = loader.load(source(r#"{"request":"edit"}"#)).unwrap();
+        let code = fs::read_dir(cache.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|e| e == "cwasm"));
+        (policy.info().functions, fs::read(code.unwrap()).unwrap())
+    };
+    let child = Compiler::Child(program);
+    let (few, code) = load(&child);
+    assert!(load(&Compiler::InProcess) == (few, code.clone()));
+
+    let whole = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let (all, same) = load(&child);
+    assert!(few * 4 < all, "{few} of {all}");
+    assert!(code == same);
+
+    // A file that was changed, that is another policy's, or that others may write to: as if it
+    // were not there.
+    let mut bent = whole.clone();
+    bent[whole.len() / 2] ^= 1;
+    let other = sandbox::precompile(&file("probe.wasm"), &ahead).unwrap();
+    for (bytes, mode) in [(bent, 0o644), (whole, 0o666)] {
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert!(load(&child) == (all, code.clone()), "{mode:o}");
+    }
+    fs::rename(other, &path).unwrap();
+    let (most, same) = load(&child);
+    assert!(most > few && same == code, "{most} of {all}");
 }
 
 /// The file as a component with something in it that can't be snapshotted: a component in the

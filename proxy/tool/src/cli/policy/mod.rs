@@ -9,6 +9,7 @@ use super::{Stop, say};
 mod build;
 mod inspect;
 mod new;
+mod precompile;
 mod sign;
 
 pub(super) use sign::keys;
@@ -46,6 +47,16 @@ pub(super) enum Task {
         #[arg(long, value_name = "JSON")]
         policy_config: Option<String>,
     },
+    /// Compiles the functions of policies ahead, into files that spare pods of this processor's kind
+    /// the compiling: for DIR/share/outrigger/functions where DIR/bin/outrigger is.
+    Precompile {
+        /// The policies.
+        #[arg(required = true)]
+        wasm: Vec<PathBuf>,
+        /// Directory of the files, one a policy. Made where it is not there.
+        #[arg(long, value_name = "DIR")]
+        into: PathBuf,
+    },
     /// Makes a pair of keys: NAME.key, which signs and stays with you, and NAME.pub, for
     /// `policies.signers`.
     Keygen(sign::Keygen),
@@ -64,6 +75,7 @@ pub(super) fn run(task: &Task) -> Result<(), Stop> {
             wasm,
             policy_config,
         } => inspect::describe(wasm, policy_config.as_deref()),
+        Task::Precompile { wasm, into } => precompile::write(wasm, into),
         Task::Keygen(arguments) => sign::keygen(arguments),
         Task::Sign(arguments) => sign::sign(arguments),
         Task::Verify(arguments) => sign::verify(arguments),
