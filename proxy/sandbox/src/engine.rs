@@ -290,4 +290,28 @@ mod tests {
         let pooled = wasmtime::Engine::new(&config).unwrap();
         assert_eq!(hash(&compiler(Arc::default()).unwrap()), hash(&pooled));
     }
+
+    #[cfg(all(feature = "compile", target_arch = "x86_64"))]
+    #[test]
+    fn what_is_compiled_ahead_fits_the_level_and_no_processor_that_lacks_it() {
+        // (module (func (export "f") (result i32) i32.const 7))
+        const MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x07\x05\x01\x01f\0\0\x0a\x06\x01\x04\0\x41\x07\x0b";
+        let functions = Arc::<Functions>::default();
+        let compiled_by = |engine: wasmtime::Engine| {
+            let before = functions.compiled();
+            engine.precompile_module(MODULE).unwrap();
+            functions.compiled() - before
+        };
+        let all = compiled_by(compiler_ahead(functions.clone()).unwrap());
+        assert!(all > 0);
+        assert_eq!(compiled_by(compiler_ahead(functions.clone()).unwrap()), 0);
+
+        let mut lacking = settings();
+        lacking.target("x86_64-unknown-linux-gnu").unwrap();
+        lacking
+            .enable_incremental_compilation(functions.clone())
+            .unwrap();
+        let lacking = wasmtime::Engine::new(&lacking).unwrap();
+        assert_eq!(compiled_by(lacking), all);
+    }
 }

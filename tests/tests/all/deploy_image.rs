@@ -82,6 +82,11 @@ fn the_image_is_small_and_runs_as_nobody_without_a_shell() {
         of("COPY").contains(&"--from=build --chown=13370:13370 /out/cache /var/cache/outrigger")
     );
     assert!(of("ENV").contains(&"XDG_CACHE_HOME=/var/cache"));
+    // Where the sidecar looks for them: `share` beside the `bin` of its entry point.
+    assert!(
+        of("COPY").contains(&"--from=build /out/functions /usr/local/share/outrigger/functions")
+    );
+    assert!(run.contains("policy precompile --into /out/functions /out/policies/*.wasm"));
 }
 
 #[test]
