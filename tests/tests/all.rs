@@ -46,6 +46,7 @@ mod all {
     mod policy_limits;
     mod programs;
     mod pull;
+    mod relayed_streams;
     mod reload;
     mod reply_framing;
     mod request_framing;

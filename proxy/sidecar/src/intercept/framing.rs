@@ -29,7 +29,7 @@ use tokio::{
 
 mod follower;
 
-pub(super) use follower::header_lines;
+pub(super) use follower::{PREFACE_METHOD, header_lines};
 use follower::{Follower, State, Stopped};
 
 /// A connection whose incoming messages are checked.
@@ -103,12 +103,9 @@ impl<S> Checked<S> {
         matches!(self.follower.state, State::Head(_))
     }
 
-    /// Returns the bytes of an incomplete head, for a reader that begins anew.
-    pub(super) fn begun(&self) -> Vec<u8> {
-        match &self.follower.state {
-            State::Head(so_far) => so_far.clone(),
-            _ => Vec::new(),
-        }
+    /// True if all bytes that came belong to complete messages.
+    pub(super) fn is_at_end_of_message(&self) -> bool {
+        matches!(&self.follower.state, State::Head(so_far) if so_far.is_empty())
     }
 }
 

@@ -1,11 +1,10 @@
 //! HTTP on one connection.
 //!
 //! hyper keeps two buffers of 8 KiB for each HTTP/1 connection, busy or not. An app that pools
-//! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper
-//! is shut down in order, without the socket, and started anew with the next byte. Parking happens
-//! between two messages only; the framing check also has the bytes of a head that hyper had begun
-//! to read, and they are given to the next hyper. HTTP/2 connections are not parked: their state is
-//! the connection's.
+//! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper is
+//! taken off the connection, and started anew with the next byte. Parking happens between two
+//! messages only. So does the rest of a streamed reply, once its head is out: see `relay.rs`.
+//! HTTP/2 connections are not parked: their state is the connection's.
 
 use std::{
     convert::Infallible,
@@ -20,17 +19,17 @@ use std::{
 use dialect::recognise::is_websocket;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Version, header};
-use hyper::{Request, Response, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use policy::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    framing::{Checked, header_lines},
+    framing::{Checked, PREFACE_METHOD, header_lines},
+    http2::serve_http2,
+    relay::{self, Outcome, Progress, Relay, allows_relay, is_chunked},
+    served::Served,
     slow::{TrackedBody, TrackedStream},
 };
 use crate::{
@@ -40,15 +39,9 @@ use crate::{
         generation::{Phase, Shared},
         socket::Tunnel,
     },
-    flat_write::poll_write_flat,
-    overload::{ConnectionHandle, ConnectionPermit, ConnectionSignal},
+    overload::{ConnectionPermit, ConnectionSignal},
 };
 
-/// Streams of one HTTP/2 connection.
-const H2_STREAMS: u32 = 256;
-/// Bytes that are written ahead on one HTTP/2 stream whose client reads nothing; hyper's default is
-/// 400 KiB, times all streams.
-const H2_SEND_BUFFER: usize = 32 << 10;
 /// Longest time that an idle connection may take to end in order.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes that are read of a parked connection before hyper is started for it.
@@ -74,15 +67,16 @@ pub(super) async fn http<S, A, R>(
         true => Checked::http2(stream, limits.headers, limits.header_timeout),
         false => Checked::new(stream, limits.headers, limits.header_timeout),
     };
-    let mut draining = pin!(shared.reached(Phase::Draining));
-    let back = Arc::new(Mutex::new(None));
+    let mut draining = pin!(shared.reached(Phase::Draining).fuse());
     let socket: Arc<Mutex<Option<Tunnel>>> = Arc::default();
     let mut begun = Vec::new();
+    let mut first = true;
     loop {
-        if begun.is_empty() {
-            let mut first = [0; FIRST];
+        // The first four bytes tell HTTP/2 from HTTP/1.
+        while begun.is_empty() || first && is_part_of_preface(&begun) {
+            let mut bytes = [0; FIRST];
             let read = tokio::select! {
-                read = read(&mut parked, &mut first) => read,
+                read = read(&mut parked, &mut bytes) => read,
                 () = &mut draining => return,
                 _ = permit.signalled() => return,
             };
@@ -91,57 +85,79 @@ pub(super) async fn http<S, A, R>(
                 _ => return, // gone, or too slow with its first head
             }
         }
-        let lent = TokioIo::new(Lent {
-            stream: Some(parked),
-            back: Arc::clone(&back),
+        let progress = Arc::new(Progress::default());
+        let is_http2 = first && begun.starts_with(PREFACE_METHOD);
+        first = false;
+        let stream = TokioIo::new(Served {
+            stream: parked,
             begun: std::mem::take(&mut begun),
             handle: handle.clone(),
+            progress: Arc::clone(&progress),
         });
+        if is_http2 {
+            return Box::pin(serve_http2(stream, limits, draining, permit, answer)).await;
+        }
         // Boxed, as is the connection itself: nothing of them is left while parked.
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectionId(permit.id()));
             let (busy, wants) = (handle.exchange(), wants_socket(&request));
+            let relays = allows_relay(&request);
             let (answered, socket) = (answer(request), Arc::clone(&socket));
+            let progress = Arc::clone(&progress);
             // Boxed, so that a connection between two exchanges does not keep the memory that one
             // needs; mapped, as a block that awaited it would store it twice.
             Box::pin(answered.map(move |mut answered| {
                 if let Some(tunnel) = socket_of(&mut answered, wants) {
                     *socket.lock() = Some(tunnel);
                 }
-                Ok::<_, Infallible>(answered.map(|body| TrackedBody::new(body, busy)))
+                progress.replied(relays && is_chunked(&answered));
+                let lent = |body| relay::Lent::new(TrackedBody::new(body, busy), progress);
+                Ok::<_, Infallible>(answered.map(lent))
             }))
         });
-        let server = server(limits);
-        let mut connection = Box::pin(server.serve_connection_with_upgrades(lent, service));
+        let connection = http1(limits).serve_connection(stream, service);
+        let mut connection = Box::new(connection.with_upgrades());
         let ended = loop {
-            // Errors are the peer's: it left, or sent a message that was answered with 400.
-            tokio::select! {
-                biased;
-                _ = connection.as_mut() => break Ended::Over,
-                () = &mut draining => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = connection.as_mut().await;
+            let mut notices = Notices {
+                permit,
+                shared,
+                draining: draining.as_mut(),
+                signalled: pin!(permit.signalled()),
+                registered: false,
+            };
+            let event = poll_fn(|context| {
+                // Errors are the peer's: it left, or sent a message that was answered with 400.
+                if Pin::new(&mut *connection).poll(context).is_ready() {
+                    return Poll::Ready(Event::Over);
+                }
+                if progress.is_relay_due() {
+                    return Poll::Ready(Event::RelayDue);
+                }
+                notices.poll(context).map(Event::Notice)
+            });
+            match event.await {
+                Event::Over => break Ended::Over,
+                Event::RelayDue => break Ended::Relayed,
+                Event::Notice(Notice::Draining) => {
+                    Pin::new(&mut *connection).graceful_shutdown();
+                    let _ = (&mut *connection).await;
                     break Ended::Over;
                 }
-                how = permit.signalled() => match how {
-                    ConnectionSignal::Stalled => return,
-                    ConnectionSignal::Idle => {
-                        connection.as_mut().graceful_shutdown();
-                        let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection).await;
-                        return;
+                Event::Notice(Notice::Signalled(ConnectionSignal::Stalled)) => return,
+                Event::Notice(Notice::Signalled(ConnectionSignal::Idle)) => {
+                    Pin::new(&mut *connection).graceful_shutdown();
+                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection).await;
+                    return;
+                }
+                Event::Notice(Notice::Signalled(ConnectionSignal::Parked)) => {
+                    if handle.rests() && progress.is_flushed() {
+                        break Ended::Parked;
                     }
-                    ConnectionSignal::Parked => {
-                        if handle.park() {
-                            connection.as_mut().graceful_shutdown();
-                            let _ = connection.as_mut().await;
-                            break Ended::Parked;
-                        }
-                    }
-                },
+                }
             }
         };
-        drop(connection);
         if matches!(ended, Ended::Over) {
+            drop(connection);
             let socket = socket.lock().take();
             if let Some(tunnel) = socket {
                 let _busy = handle.exchange(); // a WebSocket counts as one exchange
@@ -152,13 +168,35 @@ pub(super) async fn http<S, A, R>(
             }
             return;
         }
-        let Some(stream) = back.lock().take() else {
-            return;
+        let (parts, body) = progress.take_body(|| connection.into_parts());
+        let Some(parts) = parts else {
+            return; // never: it was not upgraded
         };
-        parked = stream;
-        begun = parked.begun();
+        let http1::Parts { io, read_buf, .. } = parts;
+        parked = io.into_inner().stream;
+        begun = read_buf.to_vec();
+        drop(read_buf); // hyper's whole buffer
+        if matches!(ended, Ended::Relayed) {
+            // Never, by `Progress`; but whose bytes these are would not be guessed.
+            let Some(body) = body.filter(|_| begun.is_empty()) else {
+                return;
+            };
+            let relay = Relay::new(body);
+            let rest = relay_rest(relay, &mut parked, shared, permit, draining.as_mut());
+            match Box::pin(rest).await {
+                Some(early) => begun = early,
+                None => return,
+            }
+        }
         handle.unpark();
     }
+}
+
+/// Reasons for which hyper's part in a connection is interrupted, or over.
+enum Event {
+    Over,
+    RelayDue,
+    Notice(Notice),
 }
 
 /// Outcome of hyper's part in a connection.
@@ -166,6 +204,94 @@ enum Ended {
     /// For good, or because the connection is a WebSocket's now.
     Over,
     Parked,
+    /// The rest of a reply is to be relayed.
+    Relayed,
+}
+
+/// Notices for a connection from outside.
+enum Notice {
+    Draining,
+    Signalled(ConnectionSignal),
+}
+
+/// Both sources of notices for a connection. They know the connection's task since they were first
+/// polled; until there is notices, another poll would only lock their lists.
+struct Notices<'a, D, F> {
+    permit: &'a ConnectionPermit,
+    shared: &'a Shared,
+    /// Fused, as a connection goes on after it.
+    draining: Pin<&'a mut D>,
+    signalled: Pin<&'a mut F>,
+    registered: bool,
+}
+
+impl<D, F> Notices<'_, D, F>
+where
+    D: Future<Output = ()>,
+    F: Future<Output = ConnectionSignal>,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Notice> {
+        let none = !self.permit.is_signalled() && self.shared.phase() < Phase::Draining;
+        if self.registered && none {
+            return Poll::Pending;
+        }
+        self.registered = true;
+        if self.draining.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Notice::Draining);
+        }
+        self.signalled.as_mut().poll(context).map(Notice::Signalled)
+    }
+}
+
+/// Relays the rest of a reply; returns what the client sent of its next request, or `None` where
+/// the connection is not to be used any more.
+async fn relay_rest<S: AsyncRead + AsyncWrite + Unpin>(
+    mut relay: Relay<TrackedBody<Answer>>,
+    stream: &mut Checked<TrackedStream<S>>,
+    shared: &Shared,
+    permit: &ConnectionPermit,
+    mut draining: Pin<&mut impl Future<Output = ()>>,
+) -> Option<Vec<u8>> {
+    let handle = permit.handle();
+    let mut last = false;
+    loop {
+        let mut notices = Notices {
+            permit,
+            shared,
+            draining: draining.as_mut(),
+            signalled: pin!(permit.signalled()),
+            registered: false,
+        };
+        let ended = poll_fn(|context| {
+            let polled = relay.poll(stream, context);
+            handle.between_messages(stream.between_messages());
+            match polled {
+                Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+                Poll::Pending => notices.poll(context).map(Err),
+            }
+        });
+        match ended.await {
+            Ok(Outcome::Broken) => return None,
+            Ok(Outcome::Whole) if !last => return Some(relay.into_early()),
+            Ok(Outcome::Whole) => {
+                let _ = poll_fn(|context| Pin::new(&mut *stream).poll_shutdown(context)).await;
+                return None;
+            }
+            Err(Notice::Draining) => last = true,
+            Err(Notice::Signalled(ConnectionSignal::Parked)) => {}
+            Err(Notice::Signalled(ConnectionSignal::Stalled)) => return None,
+            Err(Notice::Signalled(ConnectionSignal::Idle)) => {
+                let rest = poll_fn(|context| relay.poll(stream, context));
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, rest).await;
+                return None;
+            }
+        }
+    }
+}
+
+/// True if too few bytes have come to tell whether HTTP/2 begins.
+fn is_part_of_preface(begun: &[u8]) -> bool {
+    begun.len() < PREFACE_METHOD.len() && PREFACE_METHOD.starts_with(begun)
 }
 
 /// True if bytes that are not HTTP may follow a request: those of a WebSocket. The framing check
@@ -196,23 +322,14 @@ async fn stalled(permit: &ConnectionPermit) {
     }
 }
 
-fn server(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
+fn http1(limits: &Limits) -> http1::Builder {
+    let mut server = http1::Builder::new();
     // `pipeline_flush` stays off: it lifts hyper's bound on what is written ahead, and a client
     // that stops reading then costs all its stream in memory (seen: 3.7 GB in nine seconds).
     server
-        .http1()
         .max_buf_size(limits.headers.max(64 << 10))
         .max_headers(header_lines(limits.headers))
         .header_read_timeout(None);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(H2_STREAMS)
-        .max_send_buf_size(H2_SEND_BUFFER)
-        .max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(Some(20))
-        .keep_alive_interval(Some(Duration::from_secs(60)));
     server
 }
 
@@ -224,88 +341,4 @@ async fn read<'a, S: AsyncRead + Unpin>(
     poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer)).await?;
     let read = buffer.filled().len();
     Ok(into.get(..read).unwrap_or_default())
-}
-
-type Back<S> = Arc<Mutex<Option<Checked<TrackedStream<S>>>>>;
-
-/// A connection lent to hyper, which returns to `back` when hyper drops it parked.
-struct Lent<S> {
-    stream: Option<Checked<TrackedStream<S>>>,
-    back: Back<S>,
-    /// Bytes that were read already.
-    begun: Vec<u8>,
-    handle: ConnectionHandle,
-}
-
-impl<S> Drop for Lent<S> {
-    fn drop(&mut self) {
-        if self.handle.is_parked() {
-            *self.back.lock() = self.stream.take();
-        }
-    }
-}
-
-impl<S> Lent<S> {
-    fn stream(&mut self) -> io::Result<Pin<&mut Checked<TrackedStream<S>>>>
-    where
-        S: Unpin,
-    {
-        match &mut self.stream {
-            Some(stream) => Ok(Pin::new(stream)),
-            None => Err(io::ErrorKind::NotConnected.into()), // returned already
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if !this.begun.is_empty() {
-            let some = this.begun.len().min(buffer.remaining());
-            let rest = this.begun.split_off(some);
-            buffer.put_slice(&std::mem::replace(&mut this.begun, rest));
-            this.handle.between_messages(false); // hyper has yet to read these bytes
-            return Poll::Ready(Ok(()));
-        }
-        let mut stream = this.stream()?;
-        let polled = stream.as_mut().poll_read(context, buffer);
-        let between = stream.between_messages();
-        this.handle.between_messages(between);
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write(context, bytes)
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        poll_write_flat(self.stream()?, context, slices)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.stream
-            .as_ref()
-            .is_some_and(AsyncWrite::is_write_vectored)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(context)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.handle.is_parked() {
-            true => self.stream()?.poll_flush(context),
-            false => self.stream()?.poll_shutdown(context),
-        }
-    }
 }

@@ -33,8 +33,11 @@ mod forward;
 mod framing;
 mod hello;
 mod http;
+mod http2;
 mod message;
 mod plain;
+mod relay;
+mod served;
 mod slow;
 mod terminate;
 #[cfg(test)]

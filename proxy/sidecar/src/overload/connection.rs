@@ -42,11 +42,9 @@ pub(super) struct ConnectionState {
     pub(super) signal: AtomicU8,
     /// True once it had an exchange.
     pub(super) served: AtomicBool,
-    /// True if it has been used since it was last parked, if it is between two messages, and if it
-    /// is being parked, respectively.
+    /// True if it has been used since it was last parked, and if it is between two messages.
     used: AtomicBool,
     between: AtomicBool,
-    parked: AtomicBool,
     pub(super) notify: Notify,
 }
 
@@ -86,6 +84,11 @@ impl ConnectionPermit {
             admission: Arc::clone(&self.admission),
             state: Arc::clone(&self.state),
         }
+    }
+
+    /// True if [`signalled`](Self::signalled) would resolve.
+    pub fn is_signalled(&self) -> bool {
+        self.state.signal.load(Relaxed) != STAY
     }
 
     /// Resolves when the connection is to end or to be parked.
@@ -145,23 +148,15 @@ impl ConnectionHandle {
         self.state.between.store(between, Relaxed);
     }
 
-    /// Marks the connection as being parked, where nothing is in progress. Returns whether it is.
+    /// True if nothing is in progress in either direction.
     #[must_use]
-    pub fn park(&self) -> bool {
-        let rests = self.state.rests();
-        self.state.parked.store(rests, Relaxed);
-        rests
+    pub fn rests(&self) -> bool {
+        self.state.rests()
     }
 
     /// Notes that the connection waits parked, with nothing that serves it.
     pub fn unpark(&self) {
         self.state.used.store(false, Relaxed);
-        self.state.parked.store(false, Relaxed);
-    }
-
-    /// True while the connection is being parked.
-    pub fn is_parked(&self) -> bool {
-        self.state.parked.load(Relaxed)
     }
 
     /// Notes that the socket takes no more for now.

@@ -15,7 +15,7 @@ const POISON: &[u8] = b"\0\r\n\r\n";
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Method that is reserved for the preface; no request has it.
-const PREFACE_METHOD: &[u8] = b"PRI ";
+pub(in crate::intercept) const PREFACE_METHOD: &[u8] = b"PRI ";
 
 /// DATA on stream 0: a connection error of type PROTOCOL_ERROR (RFC 9113 §6.1).
 const IMPOSSIBLE_FRAME: &[u8] = &[0; 9];
