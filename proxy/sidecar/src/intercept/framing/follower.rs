@@ -2,7 +2,7 @@
 //! its place. Pure: it reads no socket and no clock.
 
 use dialect::recognise::names_websocket;
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 
 /// Bytes of a chunked body's trailer section that are read.
 const TRAILERS: usize = 8 << 10;
@@ -283,28 +283,46 @@ fn lines_are_broken(bytes: &[u8]) -> bool {
     memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes.get(at - 1) != Some(&b'\r'))
 }
 
+/// The lines of a head without their ends; `None` for one that ends in LF alone.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Option<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (line, rest) = self.0.split_at_checked(memchr(b'\n', self.0)? + 1)?;
+        self.0 = rest;
+        Some(match line {
+            [line @ .., b'\r', b'\n'] => Some(line),
+            _ => None,
+        })
+    }
+}
+
 /// Returns the state after a complete head (its empty line included); `None` where the head is
 /// ambiguous.
 fn body_after(head: &[u8]) -> Option<State> {
-    if lines_are_broken(head) {
-        return None;
-    }
-    let mut lines = head
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let request = lines.next()?;
+    let mut lines = Lines(head);
+    let request = lines.next()??;
     let (http_1_0, connect) = (
         request.ends_with(b"HTTP/1.0"),
         request.starts_with(b"CONNECT "),
     );
     let (mut hosts, mut length, mut chunked) = (0, None, false);
     let mut socket = false;
-    for line in lines.filter(|line| !line.is_empty()) {
-        if matches!(line.first(), Some(b' ' | b'\t')) || memchr(b'\r', line).is_some() {
-            return None; // a folded line, a bare CR
+    for line in lines {
+        let line = line?;
+        match line.first() {
+            Some(b' ' | b'\t') => return None, // a folded line
+            Some(_) => {}
+            None => continue,
         }
-        let colon = memchr(b':', line)?;
-        let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?.trim_ascii());
+        let colon = memchr2(b':', b'\r', line).filter(|at| line.get(*at) == Some(&b':'))?;
+        let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+        if memchr(b'\r', value).is_some() {
+            return None; // a bare CR
+        }
+        let value = value.trim_ascii();
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
