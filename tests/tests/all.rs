@@ -33,6 +33,7 @@ mod all {
     mod flow_control;
     mod harness;
     mod host;
+    mod idle_memory;
     mod inject;
     mod later_replies;
     mod make_run;
