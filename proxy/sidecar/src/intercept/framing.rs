@@ -29,8 +29,8 @@ use tokio::{
 
 mod follower;
 
-pub(super) use follower::{PREFACE_METHOD, header_lines};
 use follower::{Follower, State, Stopped};
+pub(super) use follower::{PREFACE_METHOD, header_lines};
 
 /// A connection whose incoming messages are checked.
 pub(super) struct Checked<S> {
