@@ -158,16 +158,16 @@ impl Request {
         let (mut start, mut edited) = (0, 0);
         loop {
             let page = self.host.passages(start, PAGE);
-            let Ok(count @ 1..) = u32::try_from(page.len()) else {
-                return edited;
-            };
-            start += count;
+            start += PAGE;
             let edits: Vec<(u32, String)> = page
                 .iter()
                 .filter_map(|passage| Some((passage.id, edit(passage)?)))
                 .collect();
             self.set_passages(&edits);
             edited += edits.len();
+            if is_last(&page) {
+                return edited;
+            }
         }
     }
 
@@ -307,6 +307,11 @@ impl Request {
     }
 }
 
+/// Reports whether no passage is behind a page: none that is not full is followed by another.
+fn is_last(page: &[Passage]) -> bool {
+    page.len() < PAGE as usize
+}
+
 /// See [`Request::passages`].
 #[derive(Debug)]
 pub struct Passages<'a> {
@@ -323,7 +328,7 @@ impl Iterator for Passages<'_> {
         if self.page.len() == 0 && !self.ended {
             let page = self.request.host.passages(self.next, PAGE);
             self.next += PAGE;
-            self.ended = page.is_empty();
+            self.ended = is_last(&page);
             self.page = page.into_iter();
         }
         self.page.next()
