@@ -25,6 +25,8 @@ pub(crate) struct Depth {
     pending: usize,
     /// Bytes of the number or word under way.
     scalar: usize,
+    /// True if nothing opens in the text: it need not be read.
+    prose: bool,
 }
 
 /// One text, of which everything so far was read.
@@ -81,8 +83,20 @@ enum Step {
 }
 
 impl Depth {
+    /// A reader that will be shown `text` and nothing behind it.
+    pub(crate) fn of_whole(text: &str) -> Self {
+        let list = text.trim_ascii_start().starts_with('[');
+        Self {
+            prose: !list && memchr::memchr(b'{', text.as_bytes()).is_none(),
+            ..Self::default()
+        }
+    }
+
     /// Goes on over more text.
     pub(crate) fn read(&mut self, text: &str) {
+        if self.prose {
+            return;
+        }
         if self.levels.is_empty() {
             self.levels.push(Level::default());
         }
@@ -158,6 +172,9 @@ impl Depth {
 
     /// Goes on over a value that stands for itself: no byte of it opens or closes anything.
     pub(crate) fn skip_value(&mut self) {
+        if self.prose {
+            return;
+        }
         if self.levels.is_empty() {
             self.levels.push(Level::default());
         }

@@ -190,7 +190,7 @@ impl PiiRedact {
         }
         let arguments = passage.json;
         let restore = self.restore_secrets;
-        let mut depth = json::Depth::default();
+        let mut depth = json::Depth::of_whole(text);
         let mut out = String::with_capacity(text.len() + 16 * findings.len());
         let mut done = 0;
         for found in &findings {

@@ -27,7 +27,16 @@ pub(crate) struct Vault {
     /// searched for, in order.
     entries: BTreeMap<String, Entry>,
     /// The placeholders that were given out, by a hash of kind and text; the text is compared.
-    issued: BTreeMap<u64, Vec<String>>,
+    issued: BTreeMap<u64, Vec<Issued>>,
+}
+
+/// A placeholder that was given out for a text.
+#[derive(Debug, Clone)]
+struct Issued {
+    label: String,
+    text: String,
+    depth: u32,
+    placeholder: String,
 }
 
 /// The text behind a placeholder.
@@ -65,15 +74,12 @@ impl Vault {
     /// and underscores) and holds the JSON escapes of `depth` strings around it: the same for the
     /// same text.
     pub(crate) fn issue(&mut self, label: &str, text: &str, depth: u32) -> String {
-        let exact = self.hash(label, text.bytes(), 0);
-        if let Some(tag) = self
-            .issued
-            .get(&exact)
-            .into_iter()
-            .flatten()
-            .find(|tag| self.stands_for(tag, label, text, depth))
-        {
-            return dress(tag);
+        let exact = self.hash(label, text.as_bytes(), 0);
+        let same = |issued: &&Issued| {
+            issued.text == text && issued.label == label && issued.depth == depth
+        };
+        if let Some(issued) = self.issued.get(&exact).into_iter().flatten().find(same) {
+            return issued.placeholder.clone();
         }
         let mut attempt = 0;
         let tag = loop {
@@ -83,28 +89,25 @@ impl Vault {
             }
             attempt += 1;
         };
+        let placeholder = dress(&tag);
         let entry = Entry {
             text: text.to_owned(),
             depth,
         };
-        self.entries.insert(tag.clone(), entry);
-        self.issued.entry(exact).or_default().push(tag.clone());
-        dress(&tag)
+        self.entries.insert(tag, entry);
+        self.issued.entry(exact).or_default().push(Issued {
+            label: label.to_owned(),
+            text: text.to_owned(),
+            depth,
+            placeholder: placeholder.clone(),
+        });
+        placeholder
     }
 
     /// Returns what [`Vault::issue`] would, without remembering the text: for values that are not
     /// to come back.
     pub(crate) fn name(&self, label: &str, text: &str) -> String {
-        dress(&self.tag(label, text, self.hash(label, text.bytes(), 0), 0))
-    }
-
-    fn stands_for(&self, tag: &str, label: &str, text: &str, depth: u32) -> bool {
-        self.entries
-            .get(tag)
-            .is_some_and(|known| known.text == text && known.depth == depth)
-            && tag
-                .get(..label.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(label))
+        dress(&self.tag(label, text, self.hash(label, text.as_bytes(), 0), 0))
     }
 
     /// Returns `email_7f3a2c`, or two more characters where the text isn't spelt in the plainest
@@ -113,26 +116,22 @@ impl Vault {
         let number = Kind::ALL
             .iter()
             .any(|kind| kind.is_number() && kind.label() == label);
-        let plain = text
-            .bytes()
-            .filter(|&b| is_meaning(b, !number))
-            .map(|b| b.to_ascii_lowercase());
-        let value = self.hash(label, plain.clone(), attempt + 1);
+        let mut plain = Vec::with_capacity(text.len());
+        plain.extend(text.bytes().filter(|&b| is_meaning(b, !number)));
+        plain.make_ascii_lowercase();
+        let value = self.hash(label, &plain, attempt + 1);
         let mut tag = label.to_ascii_lowercase();
         tag.truncate(LONGEST_LABEL);
         tag.push('_');
         push_characters(&mut tag, value, 6);
-        if !plain.eq(text.bytes()) {
+        if plain != text.as_bytes() {
             push_characters(&mut tag, exact, 2);
         }
         tag
     }
 
-    fn hash(&self, label: &str, text: impl Iterator<Item = u8>, attempt: u64) -> u64 {
-        let mut bytes: Vec<u8> = Vec::with_capacity(64);
-        bytes.extend_from_slice(label.as_bytes());
-        bytes.push(0);
-        bytes.extend(text);
+    fn hash(&self, label: &str, text: &[u8], attempt: u64) -> u64 {
+        let bytes = [label.as_bytes(), text].join(&0);
         siphash([self.key[0] ^ attempt, self.key[1]], &bytes)
     }
 
@@ -166,10 +165,12 @@ fn push_characters(tag: &mut String, mut hash: u64, count: usize) {
 fn dress(tag: &str) -> String {
     let mut placeholder = String::with_capacity(LONGEST);
     placeholder.push_str("[[");
-    let (label, hash) = tag.rsplit_once('_').unwrap_or((tag, ""));
-    placeholder.extend(label.chars().map(|c| c.to_ascii_uppercase()));
-    placeholder.push('_');
-    placeholder.push_str(hash);
+    placeholder.push_str(tag);
+    // The characters have no `_`.
+    let label = tag.bytes().rposition(|b| b == b'_').unwrap_or(0);
+    if let Some(label) = placeholder.get_mut(2..2 + label) {
+        label.make_ascii_uppercase();
+    }
     placeholder.push_str("]]");
     placeholder
 }
@@ -183,20 +184,15 @@ fn siphash(key: [u64; 2], bytes: &[u8]) -> u64 {
         key[0] ^ 0x6c79_6765_6e65_7261,
         key[1] ^ 0x7465_6462_7974_6573,
     ];
-    let little_endian = |chunk: &[u8]| {
-        chunk
-            .iter()
-            .rev()
-            .fold(0, |word, &b| word << 8 | u64::from(b))
-    };
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        absorb(&mut v, little_endian(chunk));
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        absorb(&mut v, u64::from_le_bytes(*word));
     }
-    absorb(
-        &mut v,
-        little_endian(chunks.remainder()) | (bytes.len() as u64) << 56,
-    );
+    let rest = rest
+        .iter()
+        .rev()
+        .fold(0, |word, &b| word << 8 | u64::from(b));
+    absorb(&mut v, rest | (bytes.len() as u64) << 56);
     v[2] ^= 0xff;
     for _ in 0..4 {
         round(&mut v);

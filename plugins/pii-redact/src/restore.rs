@@ -46,7 +46,7 @@ impl Channel {
         last: bool,
         arguments: bool,
     ) -> Option<String> {
-        if self.pending.is_empty() && !text.bytes().any(|b| matches!(b, b'[' | b'\\')) {
+        if self.pending.is_empty() && begin(text.as_bytes(), 0).is_none() {
             self.depth.read(text);
             return None;
         }
@@ -62,11 +62,8 @@ impl Channel {
         let mut replaced = false;
         let bytes = all.as_bytes();
         let mut open = None;
-        while at < bytes.len() {
-            if !matches!(bytes[at], b'[' | b'\\') {
-                at += 1;
-                continue;
-            }
+        while let Some(next) = begin(bytes, at) {
+            at = next;
             match read(vault, bytes, at) {
                 Reading::Whole(length, value) => {
                     self.release(&all[done..at], &mut out);
@@ -106,6 +103,11 @@ impl Channel {
         }
         self.depth.skip_value();
     }
+}
+
+/// The first byte from `at` on with which a placeholder may begin.
+fn begin(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(at + memchr::memchr2(b'[', b'\\', bytes.get(at..)?)?)
 }
 
 /// One past backslashes at `at`, where `wanted` follows them. `None`: something else follows;

@@ -52,7 +52,18 @@ fn previous(bytes: &[u8], at: usize) -> (u32, usize) {
 /// The address around the `@` at `at`, which is `length` bytes long.
 pub(super) fn at(bytes: &[u8], at: usize, length: usize, kinds: Kinds) -> Option<Span> {
     let mut start = at;
+    // The longest escape, `\u00e9`, has six bytes.
+    let near = bytes.get(at.saturating_sub(LOCAL + 8)..at)?;
+    let escapes = memchr::memchr2(b'\\', b'%', near).is_some();
     while at - start < LOCAL && start > 0 {
+        let last = before(bytes, start, 1);
+        if !escapes && last.is_ascii() {
+            if !is_local(u32::from(last)) {
+                break;
+            }
+            start -= 1;
+            continue;
+        }
         let (code, length) = previous(bytes, start);
         let percent = before(bytes, start, 3) == b'%'
             && before(bytes, start, 1).is_ascii_hexdigit()

@@ -102,18 +102,26 @@ fn separator(bytes: &[u8], at: usize) -> (u8, usize) {
 /// The finding at the first digit of a run, and where to go on if there is none.
 pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usize) {
     let run = digits_end(bytes, start);
+    // What has fewer digits than any plan, no second group and no letter before it, as most numbers
+    // in a text, is nothing.
+    let short = run - start < LEAST && separator(bytes, run).1 == 0;
+    if short && !before(bytes, start, 1).is_ascii_alphabetic() {
+        return (None, run);
+    }
     if let Some(span) = ids::around(bytes, start, run, kinds) {
         return (Some(span), run);
     }
     if !begins(bytes, start) || hangs_left(bytes, start) && before(bytes, start, 1) != b'+' {
         return (None, run);
     }
-    // What has fewer digits than any plan and no second group, as most numbers in a text do, is
-    // nothing.
-    if run - start > DIGITS || run - start < LEAST && separator(bytes, run).1 == 0 {
+    if run - start > DIGITS || short {
         return (None, run);
     }
     let groups = Groups::read(bytes, start);
+    // Nor is a decimal fraction or a date; an IPv4 address has four digits at least.
+    if groups.count < 4 && groups.lengths.iter().sum::<usize>() < LEAST {
+        return (None, run);
+    }
     if let Some(span) = ip::v4(bytes, &groups, kinds) {
         return (Some(span), run);
     }

@@ -36,6 +36,21 @@ fn prose_has_no_strings_until_an_object_begins_and_none_after_it_was_no_json() {
 
 proptest::proptest! {
     #[test]
+    fn a_text_in_which_nothing_opens_need_not_be_read(text in r#"[{\[":,\\a1 \n\f]{0,12}"#) {
+        for end in 0..=text.len() {
+            let (mut read, mut passed) = (Depth::default(), Depth::of_whole(&text));
+            read.read(&text[..end]);
+            passed.read(&text[..end]);
+            let state = |depth: &Depth| {
+                let bare = [false, true].map(|known| depth.is_bare(known));
+                let before = if bare[1] { depth.scalar() } else { 0 };
+                (depth.open(), bare, depth.pending(), before)
+            };
+            proptest::prop_assert_eq!(state(&read), state(&passed));
+        }
+    }
+
+    #[test]
     fn a_text_read_at_once_and_byte_by_byte_ends_in_the_same_state(text in r#"[{}\[\]":,\\a1 \n]{0,60}"#) {
         let (mut whole, mut bytewise) = (Depth::default(), Depth::default());
         whole.read(&text);

@@ -42,41 +42,57 @@ const UNDERSCORE: &[(&[u8], Tail)] = &[
 #[rustfmt::skip] // a table
 const DOT: &[(&[u8], Tail)] = &[(b"SG.", Dotted(40)), (b"hvs.", Token(24)), (b"hvb.", Token(24)), (b"hvr.", Token(24)), (b"ya29.", Dotted(30)), (b"dp.pt.", Token(30)), (b"sl.", Mixed(60)), (b"dt0c01.", Dotted(60)), (b"v1.0-", Hex(100))];
 
-/// The set of the letters and digits beside the joiners of a table's prefixes: most words in front
-/// of a joiner end in another one.
-const fn beside(table: &[(&[u8], Tail)]) -> u128 {
-    let (mut set, mut row) = (0, 0);
-    while row < table.len() {
-        if let (&[.., beside, _], _) = table[row] {
-            set |= 1 << beside;
-        }
-        row += 1;
-    }
-    set
+/// The rows of a table by the letter or digit beside the joiner: most words in front of a joiner end
+/// in one that no prefix has, and the others share it with few.
+struct ByLast<const ROWS: usize> {
+    /// One more than the first row of each; 0: none has it.
+    first: [u8; 128],
+    /// The same for the row after each.
+    next: [u8; ROWS],
 }
+
+impl<const ROWS: usize> ByLast<ROWS> {
+    const fn of(table: &[(&[u8], Tail)]) -> Self {
+        let mut rows = Self {
+            first: [0; 128],
+            next: [0; ROWS],
+        };
+        let mut row = ROWS;
+        while row > 0 {
+            if let (&[.., beside, _], _) = table[row - 1] {
+                rows.next[row - 1] = rows.first[beside as usize];
+                rows.first[beside as usize] = row as u8;
+            }
+            row -= 1;
+        }
+        rows
+    }
+}
+
+static DASHES: ByLast<{ DASH.len() }> = ByLast::of(DASH);
+static UNDERSCORES: ByLast<{ UNDERSCORE.len() }> = ByLast::of(UNDERSCORE);
+static DOTS: ByLast<{ DOT.len() }> = ByLast::of(DOT);
 
 /// The key whose prefix ends with the `-`, `_` or `.` at `at`, or the key block that begins there.
 pub(in crate::detect) fn joined(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
-    if !kinds.has(Kind::Secret) {
+    if !kinds.has(Kind::Secret) || !is_token(byte(bytes, at + 1)) {
         return None;
     }
-    let (table, beside) = match bytes[at] {
+    let (table, first, next): (_, _, &[u8]) = match bytes[at] {
         b'-' => {
             if byte(bytes, at + 1) == b'-' && before(bytes, at, 1) != b'-' {
                 return block(bytes, at);
             }
-            (DASH, const { beside(DASH) })
+            (DASH, &DASHES.first, &DASHES.next)
         }
-        b'_' => (UNDERSCORE, const { beside(UNDERSCORE) }),
-        _ => (DOT, const { beside(DOT) }),
+        b'_' => (UNDERSCORE, &UNDERSCORES.first, &UNDERSCORES.next),
+        _ => (DOT, &DOTS.first, &DOTS.next),
     };
-    let last = before(bytes, at, 1);
-    if !last.is_ascii_alphanumeric() || beside & 1 << last == 0 || !is_token(byte(bytes, at + 1)) {
-        return None;
-    }
-    for &(prefix, tail) in table {
-        let [.., beside, _] = prefix else { continue };
-        if *beside != last || !bytes.get(..=at).is_some_and(|head| head.ends_with(prefix)) {
+    let mut row = *first.get(usize::from(before(bytes, at, 1)))?;
+    while let Some(at_row) = usize::from(row).checked_sub(1) {
+        let (prefix, tail) = table[at_row];
+        row = next[at_row];
+        if !bytes.get(..=at).is_some_and(|head| head.ends_with(prefix)) {
             continue;
         }
         let start = at + 1 - prefix.len();

@@ -1,0 +1,203 @@
+//! Finds the bytes that set off a scan, sixteen at a time.
+//!
+//! An ASCII byte is looked up by its two halves: a table has, for each low half, a bit for every
+//! high half with which it is in the set. In wasm that is two shuffles for a block of sixteen; a
+//! bit for each byte comes out, and the bits of a block are gone through before the next is read.
+
+use super::{Kind, Kinds};
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
+
+/// A set of ASCII bytes: for each low half a byte, the first one lowest, with a bit for every high
+/// half.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct ByteSet(u128);
+
+impl ByteSet {
+    const NONE: Self = Self(0);
+
+    const fn of(bytes: &[u8]) -> Self {
+        let (mut set, mut at) = (0, 0);
+        while at < bytes.len() {
+            assert!(bytes[at].is_ascii(), "a table of ASCII bytes");
+            set |= 1 << ((bytes[at] & 15) * 8 + (bytes[at] >> 4));
+            at += 1;
+        }
+        Self(set)
+    }
+
+    const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// A bit for each byte of the block that is in the set, the first byte's lowest.
+    #[cfg(target_feature = "simd128")]
+    #[inline]
+    fn bits(self, block: [u8; BLOCK]) -> u32 {
+        use core::arch::wasm32::{
+            i8x16_bitmask, i8x16_ne, i8x16_splat, i8x16_swizzle, u8x16, u8x16_shr, u64x2, v128_and,
+        };
+        let words = |of: u128| u64x2(of as u64, (of >> 64) as u64);
+        let bytes = words(u128::from_le_bytes(block));
+        let high = u8x16(1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0);
+        let low = i8x16_swizzle(words(self.0), v128_and(bytes, i8x16_splat(15)));
+        let found = v128_and(low, i8x16_swizzle(high, u8x16_shr(bytes, 4)));
+        u32::from(i8x16_bitmask(i8x16_ne(found, i8x16_splat(0))))
+    }
+
+    /// The same where a byte is looked up at a time.
+    #[cfg(not(target_feature = "simd128"))]
+    fn bits(self, block: [u8; BLOCK]) -> u32 {
+        let table = self.0.to_le_bytes();
+        let has =
+            |byte: u8| byte.is_ascii() && table[usize::from(byte & 15)] >> (byte >> 4) & 1 == 1;
+        (0..).zip(block).fold(0, |bits, (place, byte)| {
+            bits | u32::from(has(byte)) << place
+        })
+    }
+}
+
+/// Goes through the bytes of a text that set off a scan for some kinds: of a run of digits, the
+/// first.
+pub(super) struct Sieve<'t> {
+    bytes: &'t [u8],
+    /// Every wanted byte.
+    wanted: ByteSet,
+    /// Those of which the first of a run alone is wanted.
+    digits: ByteSet,
+    /// The block in hand, by its number.
+    block: usize,
+    /// A bit for each byte of it that is wanted.
+    bits: u32,
+}
+
+impl<'t> Sieve<'t> {
+    pub(super) fn new(bytes: &'t [u8], kinds: Kinds) -> Self {
+        let mut wanted = ByteSet::NONE;
+        if kinds.has(Kind::Email) || kinds.has(Kind::Secret) {
+            wanted = wanted.with(const { ByteSet::of(br"@\%") });
+        }
+        if kinds.has(Kind::Ip) || kinds.has(Kind::Secret) {
+            wanted = wanted.with(const { ByteSet::of(b":") });
+        }
+        if kinds.has(Kind::Secret) {
+            wanted = wanted.with(const { ByteSet::of(b"=-_.KSJz") });
+        }
+        if kinds.has(Kind::Cnpj) {
+            wanted = wanted.with(const { ByteSet::of(b"/") });
+        }
+        let mut digits = ByteSet::NONE;
+        if kinds.exceeds(Kinds::NONE.with(Kind::Email).with(Kind::Secret)) {
+            digits = const { ByteSet::of(b"0123456789") };
+            wanted = wanted.with(digits);
+        }
+        let mut sieve = Self {
+            bytes,
+            wanted,
+            digits,
+            block: 0,
+            bits: 0,
+        };
+        sieve.read();
+        sieve
+    }
+
+    /// The first wanted byte at or after `at`, which is in the block in hand or behind it.
+    #[inline]
+    pub(super) fn next(&mut self, at: usize) -> Option<usize> {
+        if at / BLOCK != self.block {
+            self.block = at / BLOCK;
+            self.read();
+        }
+        let mut bits = self.bits & u32::MAX << (at % BLOCK);
+        while bits == 0 {
+            self.block += 1;
+            if self.block * BLOCK >= self.bytes.len() {
+                return None;
+            }
+            self.read();
+            bits = self.bits;
+        }
+        Some(self.block * BLOCK + bits.trailing_zeros() as usize)
+    }
+
+    #[inline]
+    fn read(&mut self) {
+        let start = self.block * BLOCK;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let block = match rest.first_chunk() {
+            Some(block) => *block,
+            None => {
+                let mut block = [0; BLOCK];
+                block[..rest.len()].copy_from_slice(rest);
+                block
+            }
+        };
+        self.bits = self.wanted.bits(block);
+        if self.bits != 0 {
+            let digits = self.digits.bits(block);
+            let before = super::is_digit(super::text::before(self.bytes, start, 1));
+            self.bits &= !(digits & (digits << 1 | u32::from(before)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bytes that set off a scan for any kind, found one by one.
+    fn plain(bytes: &[u8]) -> Vec<usize> {
+        let digit = |at: usize| bytes[at].is_ascii_digit();
+        let wanted = |&at: &usize| match bytes[at] {
+            b'0'..=b'9' => at == 0 || !digit(at - 1),
+            byte => br"@\%:=-_.KSJz/".contains(&byte),
+        };
+        (0..bytes.len()).filter(wanted).collect()
+    }
+
+    fn sieved(bytes: &[u8], kinds: Kinds) -> Vec<usize> {
+        let mut sieve = Sieve::new(bytes, kinds);
+        let (mut at, mut found) = (0, Vec::new());
+        while let Some(next) = sieve.next(at) {
+            found.push(next);
+            at = next + 1;
+        }
+        found
+    }
+
+    #[test]
+    fn each_byte_that_has_a_scan_is_found_and_no_other() {
+        for byte in 0..=u8::MAX {
+            let has = super::super::CLASS[usize::from(byte)] != super::super::NONE;
+            assert_eq!(!sieved(&[byte], Kinds::ALL).is_empty(), has, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_kinds_that_are_not_looked_for_are_passed_over() {
+        let text = br"a@b 12 \ % : = - _ . K S J z /";
+        let of = |kind: Kind| -> String {
+            let found = sieved(text, Kinds::NONE.with(kind));
+            found.iter().map(|&at| char::from(text[at])).collect()
+        };
+        assert_eq!(of(Kind::Email), r"@\%");
+        assert_eq!(of(Kind::Phone), "1");
+        assert_eq!(of(Kind::Ip), "1:");
+        assert_eq!(of(Kind::Cnpj), "1/");
+        assert_eq!(of(Kind::Secret), r"@\%:=-_.KSJz");
+        assert!(sieved(text, Kinds::NONE).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_hide_nothing(bytes in prop::collection::vec(
+            prop_oneof![any::<u8>(), Just(b'a'), b'0'..=b'9'], 0..100,
+        )) {
+            prop_assert_eq!(sieved(&bytes, Kinds::ALL), plain(&bytes));
+        }
+    }
+}
