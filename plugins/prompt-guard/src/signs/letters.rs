@@ -2,7 +2,7 @@
 
 use super::{
     Scan, Sign, Tables,
-    table::{ENDS, RULES, Rule},
+    table::{ENDING, ENDS, RULES, Rule},
 };
 use crate::words::{
     Word,
@@ -190,12 +190,15 @@ impl Scan {
             }
             rest &= rest - 1;
         }
-        if classes & ENDS == 0 {
-            return;
+        let (mut rules, mut rest) = (0, classes & ENDS);
+        while rest != 0 {
+            rules |= ENDING[rest.trailing_zeros() as usize];
+            rest &= rest - 1;
         }
-        for Rule(sign, weight, needs, within) in RULES {
-            if needs.last().is_some_and(|last| last & classes != 0)
-                && let Some(first) = self.in_order(needs)
+        while rules != 0 {
+            let Rule(sign, weight, needs, within) = &RULES[rules.trailing_zeros() as usize];
+            rules &= rules - 1;
+            if let Some(first) = self.in_order(needs)
                 && self.position - first <= *within
             {
                 let quoted = self.lenient && self.quote.is_some_and(|quote| first >= quote);

@@ -7,7 +7,10 @@
 use crate::{
     matcher::Patterns,
     pattern::Node,
-    words::{Table, class::*},
+    words::{
+        Table,
+        class::{self, *},
+    },
 };
 
 macro_rules! signs {
@@ -133,6 +136,24 @@ pub(super) const ENDS: u64 = {
     }
     ends
 };
+
+/// The rules that end with each class: a bit for each of [`RULES`].
+pub(super) const ENDING: [u64; class::COUNT] = {
+    let (mut ending, mut at) = ([0; class::COUNT], 0);
+    while at < RULES.len() {
+        if let Some(last) = RULES[at].2.last() {
+            let mut rest = *last;
+            while rest != 0 {
+                ending[rest.trailing_zeros() as usize] |= 1 << at;
+                rest &= rest - 1;
+            }
+        }
+        at += 1;
+    }
+    ending
+};
+
+const _: () = assert!(RULES.len() <= 64, "rules are noted as bits of 64");
 
 /// Signs that are marks and fixed phrases rather than words near each other. Other scripts than the
 /// Latin one have theirs here.
