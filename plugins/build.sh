@@ -28,7 +28,7 @@ packages() {
 # A plain cargo would take its own idea of where to put things: the guest's folder is apart, because the profile and the target differ.
 guest() {
   local command=$1; shift
-  env -u CARGO_BUILD_TARGET -u CARGO_ENCODED_RUSTFLAGS RUSTFLAGS= RUSTC="$RUSTC" cargo "$command" --locked \
+  env -u CARGO_BUILD_TARGET -u CARGO_ENCODED_RUSTFLAGS -u RUSTFLAGS RUSTC="$RUSTC" cargo --config plugin-sdk/policy.toml "$command" --locked \
     --profile policy --target "$TRIPLE" --target-dir "$TARGET/guest" "${@/#/--package=}" "${extra[@]}"
 }
 

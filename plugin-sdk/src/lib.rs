@@ -26,8 +26,9 @@
 //! ```
 //!
 //! A crate of type `cdylib` that holds this, built with
-//! `cargo build --release --target wasm32-unknown-unknown`, is a policy. Under `cargo test` the
-//! same struct runs natively: [`mod@bench`] stands in for the proxy.
+//! `cargo build --release --target wasm32-unknown-unknown`, is a policy; `outrigger policy build`
+//! does that with a smaller stack and with SIMD (`policy.toml`), so that an instance costs less.
+//! Under `cargo test` the same struct runs natively: [`mod@bench`] stands in for the proxy.
 //!
 //! The struct is built once, when the proxy loads the policy, and each exchange works on a copy of
 //! its own, made from the memory as it was then. So what is costly (patterns, tables) belongs into

@@ -10,6 +10,9 @@ use std::{
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Makes that target where rustup has none to give.
 const TOOLCHAIN: &str = include_str!("../../../../../plugin-sdk/wasm-toolchain.sh");
+/// The flags that policies are built with, as a configuration of cargo's.
+const FLAGS: &str = include_str!("../../../../../plugin-sdk/policy.toml");
+
 /// Builds the crate in `folder`, and puts `NAME.wasm` there.
 pub(super) fn build_crate(folder: &Path) -> Result<String, String> {
     let metadata = output(
@@ -30,7 +33,12 @@ pub(super) fn build_crate(folder: &Path) -> Result<String, String> {
         .find(|package| package["manifest_path"].as_str().map(Path::new) == Some(&manifest))
         .ok_or_else(|| format!("{} is not the manifest of a package", manifest.display()))?;
     let name = package["name"].as_str().unwrap_or_default();
-    let target = folder.join("target").join("policy");
+    // Absolute: cargo runs in `folder`.
+    let target = manifest.with_file_name("target").join("policy");
+    let flags = target.join("flags.toml");
+    fs::create_dir_all(&target)
+        .and_then(|()| fs::write(&flags, FLAGS))
+        .map_err(|error| format!("{}: {error}", flags.display()))?;
     let compiler = compiler()?;
     let mut cargo = Command::new(
         compiler
@@ -40,6 +48,8 @@ pub(super) fn build_crate(folder: &Path) -> Result<String, String> {
             .unwrap_or("cargo".into()),
     );
     let built = cargo
+        .arg("--config")
+        .arg(&flags)
         .args([
             "build",
             "--release",
@@ -51,6 +61,9 @@ pub(super) fn build_crate(folder: &Path) -> Result<String, String> {
         ])
         .arg(&target)
         .env("RUSTC", &compiler)
+        // Meant for the host's builds, and cargo would drop the policies' flags for them.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .current_dir(folder)
         .status()
         .map_err(|error| format!("cargo can't be started: {error}"))?;
