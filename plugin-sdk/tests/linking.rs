@@ -12,7 +12,7 @@ fn policies() -> Vec<(String, Vec<u8>)> {
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/policies")),
         PathBuf::from,
     );
-    let files = fs::read_dir(folder).expect("policies are built: run `make policies`");
+    let files = fs::read_dir(folder).unwrap_or_else(|e| panic!("{e}: run `make policies`"));
     let paths = files.map(|file| file.unwrap().path());
     let modules = paths.filter(|path| path.extension().is_some_and(|end| end == "wasm"));
     let found = modules.map(|path| (path.display().to_string(), fs::read(path).unwrap()));
