@@ -61,7 +61,9 @@ impl ByteSet {
 /// Goes through the bytes of a text that set off a scan for some kinds: of a run of digits, the
 /// first.
 pub(super) struct Sieve<'t> {
-    bytes: &'t [u8],
+    blocks: &'t [[u8; BLOCK]],
+    /// Behind the last whole block, filled up with zeros.
+    tail: [u8; BLOCK],
     /// Every wanted byte.
     wanted: ByteSet,
     /// Those of which the first of a run alone is wanted.
@@ -92,14 +94,20 @@ impl<'t> Sieve<'t> {
             digits = const { ByteSet::of(b"0123456789") };
             wanted = wanted.with(digits);
         }
+        let (blocks, rest) = bytes.as_chunks();
+        let mut tail = [0; BLOCK];
+        for (place, byte) in tail.iter_mut().zip(rest) {
+            *place = *byte;
+        }
         let mut sieve = Self {
-            bytes,
+            blocks,
+            tail,
             wanted,
             digits,
             block: 0,
             bits: 0,
         };
-        sieve.read();
+        sieve.read(0);
         sieve
     }
 
@@ -107,38 +115,32 @@ impl<'t> Sieve<'t> {
     #[inline]
     pub(super) fn next(&mut self, at: usize) -> Option<usize> {
         if at / BLOCK != self.block {
-            self.block = at / BLOCK;
-            self.read();
+            self.read(at / BLOCK);
         }
         let mut bits = self.bits & u32::MAX << (at % BLOCK);
         while bits == 0 {
-            self.block += 1;
-            if self.block * BLOCK >= self.bytes.len() {
+            if self.block >= self.blocks.len() {
                 return None;
             }
-            self.read();
+            let next = self.block + 1;
+            let behind = self.blocks.get(next..).unwrap_or_default();
+            let holds = |block: &[u8; BLOCK]| self.wanted.bits(*block) != 0;
+            self.read(next + behind.iter().position(holds).unwrap_or(behind.len()));
             bits = self.bits;
         }
         Some(self.block * BLOCK + bits.trailing_zeros() as usize)
     }
 
-    #[inline]
-    fn read(&mut self) {
-        let start = self.block * BLOCK;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let block = match rest.first_chunk() {
-            Some(block) => *block,
-            None => {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                block
-            }
-        };
-        self.bits = self.wanted.bits(block);
+    /// Takes another block in hand.
+    fn read(&mut self, number: usize) {
+        let block = self.blocks.get(number).unwrap_or(&self.tail);
+        self.block = number;
+        self.bits = self.wanted.bits(*block);
         if self.bits != 0 {
-            let digits = self.digits.bits(block);
-            let before = super::is_digit(super::text::before(self.bytes, start, 1));
-            self.bits &= !(digits & (digits << 1 | u32::from(before)));
+            let digits = self.digits.bits(*block);
+            let before = number.checked_sub(1).and_then(|at| self.blocks.get(at));
+            let runs_on = before.is_some_and(|block| super::is_digit(block[BLOCK - 1]));
+            self.bits &= !(digits & (digits << 1 | u32::from(runs_on)));
         }
     }
 }
