@@ -1,7 +1,7 @@
 # The face of the project. Each target is a thin call: the work is in cargo and in the scripts named here.
 CARGO ?= cargo
 
-.PHONY: build policies run test fuzz bench bench-instructions lint clean
+.PHONY: build policies run test fuzz bench bench-distance bench-instructions lint clean
 
 # Two invocations: in one, Cargo would unite their features, and the sidecar would have the tool's compiler.
 build: policies ## target/release/outrigger, outrigger-tool beside it, target/policies/NAME.wasm, and their functions as native code
@@ -24,6 +24,11 @@ fuzz: ## the fuzz targets for MINUTES (10) from a seed of their own; `make test`
 
 bench: build ## compares with direct, a plain pass-through and nginx; writes target/bench/results.json
 	tests/bench/run.sh
+
+bench-distance: ## the time to the first token over 40 ms of distance, the real SDK going direct and through the sidecar; three minutes
+	$(CARGO) build --release --locked -p outrigger
+	tests/setup.sh
+	python3 tests/bench/distance.py
 
 bench-instructions: policies ## instructions per request, by callgrind; WRITE=1 checks the figures in that `make test` compares with
 	tests/bench/instructions.sh $(if $(WRITE),--write)

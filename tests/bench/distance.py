@@ -104,12 +104,12 @@ def call_all(series):
         seen[name] = []
         for call in range(number):
             time.sleep(max(0, begun + offset + call * pause - time.monotonic()))
-            asked = time.monotonic()
+            sent = time.monotonic()
             stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hello"}], stream=True)
             first = None
             for chunk in stream:
                 if first is None and chunk.choices and chunk.choices[0].delta.content:
-                    first = time.monotonic() - asked
+                    first = time.monotonic() - sent
             seen[name].append(round(first * 1000, 1))
 
     begun = time.monotonic() + 1

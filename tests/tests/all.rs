@@ -65,6 +65,7 @@ mod all {
     mod stream_options;
     mod telemetry;
     mod unseen_kinds;
+    mod warm_upstreams;
     mod websocket;
     mod wire;
 

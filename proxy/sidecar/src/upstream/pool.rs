@@ -33,13 +33,16 @@ use crate::config::{Kind, Upstream};
 
 mod connection;
 mod demand;
+mod group;
 mod idle;
 mod idle_limit;
 mod origin;
 
 use connection::HttpConnection;
+use group::Loan;
+pub use group::Workers;
 pub(crate) use origin::Lease;
-use origin::{Group, MayOpen, Origin, Taken};
+use origin::{MayOpen, Origin, Taken};
 
 /// Idle connections per origin.
 pub const MAX_IDLE: usize = 256;
@@ -54,28 +57,6 @@ pub enum Connection {
     Kept,
     /// A new one.
     New,
-}
-
-/// Origins as the pools of several workers know them.
-#[derive(Clone, Default)]
-pub struct Workers(Arc<Mutex<Vec<(Connecting<'static>, Uri, Arc<Group>)>>>);
-
-impl Workers {
-    /// Finds or makes the group of an origin.
-    fn group(&self, wanted: &Connecting<'_>, uri: &Uri) -> Arc<Group> {
-        let mut groups = self.0.lock();
-        let known = (groups.iter())
-            .find(|(key, other, _)| key == wanted && other.authority() == uri.authority());
-        if let Some((_, _, group)) = known {
-            return Arc::clone(group);
-        }
-        if groups.len() >= ORIGINS {
-            groups.retain(|(_, _, group)| Arc::strong_count(group) > 1);
-        }
-        let group = Arc::<Group>::default();
-        groups.push((wanted.to_owned(), uri.clone(), Arc::clone(&group)));
-        group
-    }
 }
 
 /// Connections of one worker.
@@ -230,12 +211,13 @@ impl Pool {
         };
         frame(&mut request);
         while over == Connection::Kept
-            && let Some(taken) = origin.take()
+            && let Some(taken) = origin.take(request.headers())
         {
             let Taken {
                 mut connection,
                 wait,
                 home,
+                loan,
             } = taken;
             if !connection.is_ready().await {
                 continue;
@@ -245,7 +227,7 @@ impl Pool {
                     home.note_stale(&connection, wait);
                     Err(SendError::Stale("the server gave up waiting".into()))
                 }
-                Ok(reply) => Ok(came(reply, connection, home)),
+                Ok(reply) => Ok(came(reply, connection, home, loan)),
                 Err(mut unsent) => match unsent.take_message() {
                     Some(back) => {
                         request = back; // nothing of it went out
@@ -266,7 +248,7 @@ impl Pool {
         // Boxed, as few requests need it: an exchange's future is half as large without.
         let mut connection = Box::pin(origin.open()).await?;
         match connection.send(request).await {
-            Ok(reply) => Ok(came(reply, connection, origin)),
+            Ok(reply) => Ok(came(reply, connection, origin, None)),
             Err(unsent) => Err(SendError::of(unsent.into_error())),
         }
     }
@@ -311,6 +293,7 @@ fn came(
     mut reply: Response<Incoming>,
     connection: HttpConnection,
     origin: Arc<Origin>,
+    loan: Option<Loan>,
 ) -> Response<Inbound> {
     if reply.headers().contains_key(TRANSFER_ENCODING) {
         reply.headers_mut().remove(CONTENT_LENGTH);
@@ -319,7 +302,7 @@ fn came(
     }
     let lease = match reply.status() {
         StatusCode::SWITCHING_PROTOCOLS => None,
-        _ => Some(Lease::new(connection, origin)),
+        _ => Some(Lease::new(connection, origin, loan)),
     };
     reply.map(|body| Inbound::Network(Network::new(body, lease)))
 }

@@ -152,7 +152,9 @@ fn start(
             let phases = Arc::clone(&shared);
             let pool = Pool::default().keeping(idle).among(&upstreams);
             let pool = pool.opening_ahead_while(move || phases.phase() == Phase::Serving);
-            worker(&listeners, &front, &shared, &stores, pool, &quiet)
+            worker(
+                &listeners, &front, &shared, &stores, &upstreams, pool, &quiet,
+            )
         })
         .collect::<io::Result<_>>()?;
     reloader.observe(seen)?;
@@ -204,6 +206,7 @@ fn worker(
     front: &Arc<Front>,
     shared: &Arc<Shared>,
     stores: &Stores,
+    upstreams: &upstream::Workers,
     pool: Pool,
     quiet: &Arc<Notify>,
 ) -> io::Result<thread::JoinHandle<()>> {
@@ -212,7 +215,7 @@ fn worker(
     let shared = Arc::clone(shared);
     let delay = shared.generation.load().config.overload.delay;
     let (stores, flights) = (stores.clone(), stores.flights().clone());
-    let quiet = Arc::clone(quiet);
+    let (quiet, upstreams) = (Arc::clone(quiet), upstreams.clone());
     let shared_flights = flights.clone();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new()
@@ -231,15 +234,15 @@ fn worker(
                 error!(%error, "a worker stopped");
             }
             // Replies that apps of other workers read, too, are pumped here.
-            runtime.block_on(landed(&flights, &shared));
+            runtime.block_on(landed(&flights, &upstreams, &shared));
             // What still runs belongs to exchanges that have had their answer.
             runtime.shutdown_timeout(Duration::from_millis(100));
         })
 }
 
-/// Waits until no reply is shared any more, or the drain window is over.
-async fn landed(flights: &Flights, shared: &Shared) {
-    while !flights.is_empty() && shared.phase() < Phase::Cut {
+/// Waits until no reply and no connection is shared any more, or the drain window is over.
+async fn landed(flights: &Flights, upstreams: &upstream::Workers, shared: &Shared) {
+    while (!flights.is_empty() || upstreams.has_loans()) && shared.phase() < Phase::Cut {
         sleep(Duration::from_millis(10)).await;
     }
 }

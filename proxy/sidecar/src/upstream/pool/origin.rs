@@ -1,6 +1,6 @@
 //! An origin: connections to it are made, kept for later requests, and opened ahead of them.
 //!
-//! A *spare* is a connection that no request has asked for yet. One is opened where the origin's
+//! A *spare* is a connection that no request needed yet. One is opened where the origin's
 //! traffic says that it will be wanted: requests lacked connections of late and none is left, or
 //! the last idle one ended though the next request is due. There is one spare at most, one is opened
 //! at a time, and none where spares go unused, where a connection could not be made, or in a drain.
@@ -12,14 +12,11 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use http::Uri;
+use http::{HeaderMap, Uri, header::UPGRADE};
 use parking_lot::Mutex;
 use tokio::{
     task::AbortHandle,
@@ -29,39 +26,14 @@ use tokio::{
 use super::{
     SendError,
     connection::HttpConnection,
-    demand::{BURST, Demand},
+    demand::BURST,
+    group::{Group, Loan},
     idle::{IdleConnections, Wait},
 };
 use crate::upstream::connect::{Connector, Usage};
 
 /// Reports whether connections may be opened ahead of requests.
 pub(super) type MayOpen = Arc<dyn Fn() -> bool + Send + Sync>;
-
-/// One origin as all workers know it.
-#[derive(Default)]
-pub(super) struct Group {
-    /// Locked for a request that does not follow another closely, or that finds no connection.
-    demand: Mutex<Demand>,
-    /// The workers' origins.
-    members: Mutex<Vec<Weak<Origin>>>,
-    /// True while a spare is opened.
-    opening: AtomicBool,
-}
-
-impl Group {
-    /// Returns the origins of workers that are there.
-    fn members(&self) -> Vec<Arc<Origin>> {
-        let mut members = self.members.lock();
-        members.retain(|member| member.strong_count() > 0);
-        members.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    /// True if a connection of any worker is there for the next request.
-    fn is_ready(&self, now: Instant) -> bool {
-        let is_ready = |origin: &Arc<Origin>| origin.pooled.lock().idle.is_ready(now);
-        self.members().iter().any(is_ready)
-    }
-}
 
 /// A pooled connection that a request may go over.
 pub(super) struct Taken {
@@ -70,6 +42,8 @@ pub(super) struct Taken {
     pub(super) wait: Wait,
     /// The origin that pooled it, which is to have it again.
     pub(super) home: Arc<Origin>,
+    /// Where that is another worker's.
+    pub(super) loan: Option<Loan>,
 }
 
 /// An origin, and the connections of one worker to it.
@@ -113,13 +87,13 @@ impl Origin {
             group,
             pooled: Mutex::default(),
         });
-        origin.group.members.lock().push(Arc::downgrade(&origin));
+        origin.group.add(&origin);
         origin
     }
 
-    /// Takes a pooled connection: one of this worker or, where it has none and little to do, of
-    /// another.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Taken> {
+    /// Takes a pooled connection for a request with `headers`: one of this worker or, where it has
+    /// none and little to do, of another.
+    pub(super) fn take(self: &Arc<Self>, headers: &HeaderMap) -> Option<Taken> {
         let now = Instant::now();
         let mut pooled = self.pooled.lock();
         let follows = pooled.shown.is_some_and(|shown| now < shown + BURST);
@@ -133,8 +107,10 @@ impl Origin {
                 connection,
                 wait,
                 home: Arc::clone(self),
+                loan: None,
             }),
             None if follows => None,
+            None if headers.contains_key(UPGRADE) => None, // it would not come back
             None => self.borrow(now),
         };
         match &taken {
@@ -153,6 +129,7 @@ impl Origin {
                 connection,
                 wait,
                 home,
+                loan: Some(self.group.note_loan()),
             })
         })
     }
@@ -213,6 +190,11 @@ impl Origin {
     /// Notes that a request found its connection closed, which had waited for so long.
     pub(super) fn note_stale(&self, connection: &HttpConnection, wait: Wait) {
         self.pooled.lock().idle.note_stale(connection, wait);
+    }
+
+    /// True if a connection is there for the next request.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        self.pooled.lock().idle.is_ready(now)
     }
 
     /// True if no connection is pooled.
@@ -297,11 +279,16 @@ async fn check_later(origin: Weak<Origin>, at: Instant) {
 pub(crate) struct Lease {
     connection: HttpConnection,
     origin: Arc<Origin>,
+    _loan: Option<Loan>,
 }
 
 impl Lease {
-    pub(super) fn new(connection: HttpConnection, origin: Arc<Origin>) -> Self {
-        Self { connection, origin }
+    pub(super) fn new(connection: HttpConnection, origin: Arc<Origin>, loan: Option<Loan>) -> Self {
+        Self {
+            connection,
+            origin,
+            _loan: loan,
+        }
     }
 
     /// Returns the connection to the pool: the body has been read to its end.

@@ -282,6 +282,46 @@ async fn a_worker_with_little_to_do_uses_a_connection_of_another_one_and_gives_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_goes_on_while_another_one_reads_from_its_connection() {
+    let (url, _events) = PATIENT.start().await;
+    let workers = Workers::default();
+    let [one, other] = [pool(), pool()].map(|pool| pool.among(&workers));
+    call(&one, &url).await;
+    let request = || async {
+        send(&other, &upstream(&url, None), post(&url, "x"))
+            .await
+            .unwrap()
+    };
+    for read in [true, false] {
+        sleep(SECOND).await;
+        let reply = request().await;
+        assert!(workers.has_loans());
+        if read {
+            whole(reply).await;
+        } else {
+            drop(reply);
+        }
+        assert!(!workers.has_loans());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_becomes_a_socket_is_not_lent() {
+    let (url, mut events) = PATIENT.start().await;
+    let workers = Workers::default();
+    let [one, other] = [pool(), pool()].map(|pool| pool.among(&workers));
+    call(&one, &url).await;
+    sleep(SECOND).await;
+    let mut request = post(&url, "x");
+    let word = http::HeaderValue::from_static("websocket");
+    request.headers_mut().insert(UPGRADE, word);
+    let reply = send(&other, &upstream(&url, None), request).await.unwrap();
+    assert_eq!(whole(reply).await, "ok");
+    let accepted = taken(&mut events);
+    assert!(accepted.contains(&Event::Accepted(1)), "{accepted:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_with_more_to_do_has_connections_of_its_own() {
     let (url, mut events) = PATIENT.start().await;
     let workers = Workers::default();
