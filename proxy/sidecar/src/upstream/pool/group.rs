@@ -14,10 +14,13 @@ use super::{Connecting, ORIGINS, demand::Demand, origin::Origin};
 /// Origins as the pools of several workers know them.
 #[derive(Clone, Default)]
 pub struct Workers {
-    groups: Arc<Mutex<Vec<(Connecting<'static>, Uri, Arc<Group>)>>>,
+    groups: Arc<Mutex<Vec<Known>>>,
     /// Connections that one worker has from another.
     lent: Arc<AtomicUsize>,
 }
+
+/// The key of an origin's connections, the origin, and its group.
+type Known = (Connecting<'static>, Uri, Arc<Group>);
 
 impl Workers {
     /// True if a worker uses a connection of another one, whose runtime has to go on.
