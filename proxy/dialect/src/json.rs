@@ -22,7 +22,7 @@ mod text;
 
 pub(crate) use pointer::{find, pointer, unescape_token};
 pub(crate) use text::{Text, quote};
-use text::{plain, unescape};
+use text::{plain, short, unescape};
 
 /// The greatest depth to which containers may nest.
 pub(crate) const DEPTH: u8 = 128;
@@ -91,6 +91,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// No value begins here.
+    #[inline]
     pub(crate) fn kind(&mut self) -> Result<Kind, Malformed> {
         match self.peek() {
             Some(b'{') => Ok(Kind::Object),
@@ -352,13 +353,27 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a string literal; UTF-8 is not checked.
+    #[inline]
     fn literal(&mut self, what: &'static str) -> Result<Text, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(self.malformed(what));
         }
         let start = self.at;
-        let mut escaped = false;
         self.at += 1;
+        if let Some(length) = short(self.bytes.get(self.at..).unwrap_or_default()) {
+            self.at += length + 1;
+            let range = start..self.at;
+            return Ok(Text {
+                range,
+                escaped: false,
+            });
+        }
+        self.long_literal(start)
+    }
+
+    /// The same of one whose first bytes do not end it.
+    fn long_literal(&mut self, start: usize) -> Result<Text, Malformed> {
+        let mut escaped = false;
         loop {
             self.at += plain(self.bytes.get(self.at..).unwrap_or_default());
             match self.bytes.get(self.at) {
@@ -434,9 +449,13 @@ impl<'a> Key<'a> {
     reason = "a cast saturates, and what is negative was sorted out"
 )]
 fn count(literal: &[u8]) -> Option<u64> {
-    if !literal.is_empty() && literal.len() < 20 && literal.iter().all(u8::is_ascii_digit) {
-        let digit = |sum: u64, byte: &u8| sum * 10 + u64::from(byte - b'0');
-        return Some(literal.iter().fold(0, digit));
+    if (1..20).contains(&literal.len())
+        && let Some(sum) = literal.iter().try_fold(0, |sum: u64, byte| {
+            byte.is_ascii_digit()
+                .then(|| sum * 10 + u64::from(byte - b'0'))
+        })
+    {
+        return Some(sum);
     }
     let number: f64 = match literal.first() {
         Some(b'0'..=b'9') => str::from_utf8(literal).ok()?.parse().ok()?,

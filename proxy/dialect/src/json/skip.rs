@@ -1,7 +1,7 @@
 //! Passing over values without recursion: checked as closely as those that are taken, or not at
 //! all.
 
-use super::{Cursor, DEPTH, Kind, text::short};
+use super::{Cursor, DEPTH, Kind, text::end};
 use crate::Malformed;
 
 impl Cursor<'_> {
@@ -37,18 +37,10 @@ impl Cursor<'_> {
         }
     }
 
-    /// Moves to the first quote that an even number of backslashes precedes.
+    /// Moves behind the string's closing quote.
     fn pass_string(&mut self) -> Result<(), Malformed> {
         let inside = self.bytes.get(self.at + 1..).unwrap_or_default();
-        if let Some(end) = short(inside) {
-            self.at += end + 2;
-            return Ok(());
-        }
-        let end = memchr::memchr_iter(b'"', inside).find(|end| {
-            let before = inside.get(..*end).unwrap_or_default();
-            before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0
-        });
-        match end {
+        match end(inside) {
             Some(end) => self.at += end + 2,
             None => return Err(self.malformed("a string does not end")),
         }
@@ -61,12 +53,11 @@ impl Cursor<'_> {
             Kind::String => self.literal("a string is expected").map(drop),
             Kind::Number => self.number(),
             Kind::Object | Kind::Array | Kind::Boolean | Kind::Null => {
-                let rest = self.bytes.get(self.at..).unwrap_or_default();
-                let words: [&[u8]; 3] = [b"true", b"false", b"null"];
-                let Some(word) = words.iter().find(|word| rest.starts_with(word)) else {
-                    return Err(self.malformed("a value is expected"));
+                self.at += match self.bytes.get(self.at..).unwrap_or_default() {
+                    [b't', b'r', b'u', b'e', ..] | [b'n', b'u', b'l', b'l', ..] => 4,
+                    [b'f', b'a', b'l', b's', b'e', ..] => 5,
+                    _ => return Err(self.malformed("a value is expected")),
                 };
-                self.at += word.len();
                 Ok(())
             }
         }
@@ -74,6 +65,14 @@ impl Cursor<'_> {
 
     /// RFC 8259 §6.
     fn number(&mut self) -> Result<(), Malformed> {
+        // Nearly all are digits and nothing else.
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let is_longer = matches!(rest.get(digits), Some(b'.' | b'e' | b'E'));
+        if !is_longer && (digits == 1 || digits > 1 && rest.first() != Some(&b'0')) {
+            self.at += digits;
+            return Ok(());
+        }
         if self.lenient {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
             let words: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];

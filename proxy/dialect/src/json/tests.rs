@@ -261,3 +261,24 @@ fn a_lenient_cursor_takes_what_clients_take() {
         assert!(Cursor::lenient(bad, 0).skip().is_err());
     }
 }
+
+#[test]
+fn a_string_ends_at_its_quote_wherever_that_is_and_whatever_precedes_it() {
+    use super::text::end;
+    for length in 0..200_usize {
+        for escapes in 0..4 {
+            let mut inside = vec![b'x'; length];
+            inside.extend(std::iter::repeat_n(b'\\', escapes));
+            let quote = inside.len();
+            inside.extend_from_slice(b"\", \"b\": 1");
+            let expected = match escapes % 2 {
+                0 => quote,
+                _ => quote + 3, // the quote is escaped, the next one is not
+            };
+            assert_eq!(end(&inside), Some(expected), "{length} {escapes}");
+            assert_eq!(end(&inside[..quote]), None);
+        }
+    }
+    let quotes = "\\\"".repeat(100) + "\"";
+    assert_eq!(end(quotes.as_bytes()), Some(200));
+}

@@ -39,20 +39,65 @@ const fn equal(word: u64, byte: u8) -> u64 {
     less(word ^ (ONES * byte as u64), 1)
 }
 
-/// The length of a literal's inside, where its first 16 bytes tell without a backslash. Most
-/// strings are so short, and setting up `memchr` costs more than they do.
+/// All bytes of a word that are `byte`, by their high bits.
+#[inline]
+const fn every(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = ONES * 0x7f;
+    let other = word ^ (ONES * byte as u64);
+    !(((other & LOW) + LOW) | other | LOW)
+}
+
+/// The length of a literal's inside, where it is plain and short, as most are.
 #[inline]
 pub(super) fn short(inside: &[u8]) -> Option<usize> {
     let (words, _) = inside.as_chunks::<8>();
-    for (index, word) in words.iter().take(2).enumerate() {
+    for (index, word) in words.iter().take(4).enumerate() {
         let word = u64::from_le_bytes(*word);
-        let (quotes, escapes) = (equal(word, b'"'), equal(word, b'\\'));
-        if quotes | escapes != 0 {
-            let first = (quotes | escapes).trailing_zeros();
+        let quotes = equal(word, b'"');
+        let found = quotes | equal(word, b'\\') | less(word, 0x20);
+        if found != 0 {
+            let first = found.trailing_zeros();
             return (quotes.trailing_zeros() == first).then_some(index * 8 + first as usize / 8);
         }
     }
     None
+}
+
+/// The length of a literal's inside: up to the first quote that an even number of backslashes
+/// precedes. `None` where there is none.
+pub(super) fn end(inside: &[u8]) -> Option<usize> {
+    if let Some(length) = short(inside) {
+        return Some(length);
+    }
+    let closes = |at: &usize| {
+        let before = inside.get(..*at).unwrap_or_default();
+        before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0
+    };
+    // Prompts have quotes, each of which would begin `memchr` anew: it takes twice as long.
+    let (blocks, rest) = inside.as_chunks::<64>();
+    for (index, block) in blocks.iter().enumerate() {
+        // Without an end before the block's, so that it is vectorised.
+        if !block
+            .iter()
+            .fold(false, |seen, byte| seen | (*byte == b'"'))
+        {
+            continue;
+        }
+        for (number, word) in block.as_chunks::<8>().0.iter().enumerate() {
+            let mut quotes = every(u64::from_le_bytes(*word), b'"');
+            while quotes != 0 {
+                let at = index * 64 + number * 8 + quotes.trailing_zeros() as usize / 8;
+                if closes(&at) {
+                    return Some(at);
+                }
+                quotes &= quotes - 1;
+            }
+        }
+    }
+    let start = inside.len() - rest.len();
+    memchr::memchr_iter(b'"', rest)
+        .map(|at| start + at)
+        .find(closes)
 }
 
 /// The number of bytes from the first on that are neither quote, backslash nor control character.

@@ -107,7 +107,7 @@ impl Body {
     /// Returns the path that goes out, for the `path` that came: with the model that
     /// [`Body::set_model`] set, where the dialect keeps it there.
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let model = self.model().filter(|_| self.state.facts.moved);
+        let model = (self.state.facts.moved).then(|| self.model()).flatten();
         let moved = model.and_then(|model| address::with_model(self.dialect, path, model));
         moved.map_or(Cow::Borrowed(path), Cow::Owned)
     }
