@@ -3,7 +3,11 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -14,14 +18,44 @@ use super::super::settle::ExchangeGuard;
 /// Resolves when the drain window is over.
 pub(super) type Window = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One reply's clocks. One timer serves them all: it is set when it fires, or where something is
-/// due sooner, and never for a frame.
+/// One reply's clocks. One timer serves them all: it is made with the first wait, as most whole
+/// replies are there with their head, and set when it fires, or where something is due sooner; never
+/// for a frame. What a frame's wait costs is a look at whether it has woken the task.
 pub(super) struct Clock {
     waits: Timeouts,
     begun: Instant,
     last: Instant,
-    timer: Pin<Box<Sleep>>,
+    timer: Option<Pin<Box<Sleep>>>,
     window: Option<Window>,
+    alarm: Option<(Arc<Alarm>, Waker)>,
+}
+
+/// Wakes the task that waits, and notes that it did.
+struct Alarm {
+    rang: AtomicBool,
+    task: Waker,
+}
+
+impl Alarm {
+    /// One for this task, and its waker.
+    fn of(task: &Waker) -> (Arc<Self>, Waker) {
+        let alarm = Arc::new(Self {
+            rang: AtomicBool::new(false),
+            task: task.clone(),
+        });
+        (Arc::clone(&alarm), Waker::from(alarm))
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rang.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
 }
 
 /// A thing that a reply has waited for in vain.
@@ -41,13 +75,13 @@ impl Clock {
     /// Begins to wait. `window` ends when the process does; none where the reply is not cut then.
     pub(super) fn start(waits: Timeouts, window: Option<Window>) -> Self {
         let now = Instant::now();
-        let first = waits.idle.min(waits.first_content);
         Self {
             waits,
             begun: now,
             last: now,
-            timer: Box::pin(sleep_until(now + first)),
+            timer: None,
             window,
+            alarm: None,
         }
     }
 
@@ -64,25 +98,63 @@ impl Clock {
         awaits_content: bool,
         hold_until: Option<Instant>,
     ) -> Poll<Expired> {
+        let is_due_sooner =
+            |timer: &Pin<Box<Sleep>>| hold_until.is_some_and(|until| until < timer.deadline());
+        if let (Some((alarm, _)), Some(timer)) = (&self.alarm, &self.timer)
+            && alarm.task.will_wake(context.waker())
+            && !alarm.rang.load(Ordering::Acquire)
+            && !is_due_sooner(timer)
+        {
+            return Poll::Pending;
+        }
+        // One that fired before is of use again; its mark goes first, so that no later one is lost.
+        let known = self.alarm.take();
+        let known = known.filter(|(alarm, _)| alarm.task.will_wake(context.waker()));
+        let (alarm, waker) = known.unwrap_or_else(|| Alarm::of(context.waker()));
+        alarm.rang.store(false, Ordering::Release);
+        let mut context = Context::from_waker(&waker);
+        let expired = self.poll_all(&mut context, awaits_content, hold_until);
+        if expired.is_pending() {
+            self.alarm = Some((alarm, waker));
+        }
+        expired
+    }
+
+    /// Polls the window and the timer, whether they woke the task or not.
+    fn poll_all(
+        &mut self,
+        context: &mut Context<'_>,
+        awaits_content: bool,
+        hold_until: Option<Instant>,
+    ) -> Poll<Expired> {
         if let Some(window) = &mut self.window
             && window.as_mut().poll(context).is_ready()
         {
             self.window = None;
             return Poll::Ready(Expired::Drained);
         }
+        let first = self.begun + self.waits.idle.min(self.waits.first_content);
+        let mut timer = self
+            .timer
+            .take()
+            .unwrap_or_else(|| Box::pin(sleep_until(first)));
         if let Some(until) = hold_until
-            && until < self.timer.deadline()
+            && until < timer.deadline()
         {
-            self.timer.as_mut().reset(until);
+            timer.as_mut().reset(until);
         }
-        loop {
-            ready!(self.timer.as_mut().poll(context));
+        let polled = loop {
+            if timer.as_mut().poll(context).is_pending() {
+                break Poll::Pending;
+            }
             let (at, expired) = self.next(awaits_content, hold_until);
             if at <= Instant::now() {
-                return Poll::Ready(expired);
+                break Poll::Ready(expired);
             }
-            self.timer.as_mut().reset(at);
-        }
+            timer.as_mut().reset(at);
+        };
+        self.timer = Some(timer);
+        polled
     }
 
     /// The wait that runs out next, and when.
@@ -126,6 +198,7 @@ pub(in crate::exchange) fn timeouts(guard: &ExchangeGuard) -> Timeouts {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::future::poll_fn;
 
@@ -176,5 +249,35 @@ mod tests {
         let mut clock = Clock::start(waits, Some(Box::pin(tokio::time::sleep(SECOND / 2))));
         assert_eq!(expires(&mut clock, true).await, Expired::Drained);
         assert_eq!(expires(&mut clock, true).await, Expired::Silent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_did_not_ring_is_polled_again_only_by_another_task_or_for_held_text() {
+        let polls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = Arc::clone(&polls);
+        let window = Box::pin(poll_fn(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Poll::Pending
+        }));
+        let waits = Timeouts {
+            idle: SECOND,
+            first_content: SECOND,
+        };
+        let mut clock = Clock::start(waits, Some(window));
+        let held = Some(Instant::now() + SECOND / 2);
+        for (hold_until, expected) in [(vec![None; 2], 1), (vec![None, None, held, held], 3)] {
+            let task = tokio::spawn(async move {
+                poll_fn(|context| {
+                    for until in &hold_until {
+                        assert!(clock.poll(context, true, *until).is_pending());
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+                clock
+            });
+            clock = task.await.unwrap();
+            assert_eq!(polls.load(Ordering::Relaxed), expected);
+        }
     }
 }
