@@ -11,7 +11,7 @@ use dialect::{Dialect, describe::Provider};
 
 use super::{Record, account::Account, metrics::recorder, table};
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct ExchangeKey {
     dialect: Dialect,
     model: Arc<str>,
@@ -20,6 +20,14 @@ pub(super) struct ExchangeKey {
 }
 
 impl ExchangeKey {
+    /// Returns whether a record has these labels.
+    pub(super) fn is_of(&self, record: &Record) -> bool {
+        self.status == record.status
+            && self.dialect == record.dialect
+            && *self.model == *record.model_label
+            && self.upstream.as_deref() == record.upstream.as_deref()
+    }
+
     pub(super) fn of(record: &Record) -> Self {
         Self {
             dialect: record.dialect,

@@ -27,6 +27,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::{
     Record, account,
     exchange::{ExchangeKey, ExchangeMeter},
+    handles::Handles,
     table::{self, Kind, TABLE},
 };
 pub use super::{
@@ -152,12 +153,12 @@ impl Drop for Inflight {
 }
 
 /// Counters by a name of the configuration's and a word of the program.
-type NamedCounters = HashMap<(Arc<str>, &'static str), Counter>;
+type NamedCounters = Handles<(Arc<str>, &'static str), Counter>;
 
 /// Handles that one worker has met.
 #[derive(Default)]
 struct Cache {
-    exchanges: HashMap<ExchangeKey, Rc<ExchangeMeter>>,
+    exchanges: Handles<ExchangeKey, Rc<ExchangeMeter>>,
     verdicts: NamedCounters,
     attempts: NamedCounters,
     words: HashMap<[&'static str; 3], Counter>,
@@ -170,20 +171,16 @@ thread_local! {
 /// Counts an exchange that ended; see [`super::settle`].
 pub(super) fn exchange(record: &Record) {
     CACHE.with_borrow_mut(|cache| {
-        let key = ExchangeKey::of(record);
-        let meter = match cache.exchanges.get(&key) {
-            Some(meter) => Rc::clone(meter),
-            None => {
-                let meter = Rc::new(ExchangeMeter::new(&key));
-                cache.exchanges.insert(key, Rc::clone(&meter));
-                meter
-            }
-        };
+        let meter = cache.exchanges.find(
+            |key| key.is_of(record),
+            || ExchangeKey::of(record),
+            |key| Rc::new(ExchangeMeter::new(key)),
+        );
         meter.record(record);
         account::count(record, &meter.untagged);
         for policy in &record.policies {
-            let verdict = (Arc::clone(&policy.name), policy.verdict);
-            count_named(&mut cache.verdicts, table::VERDICTS, verdict);
+            let (name, verdict) = (&policy.name, policy.verdict);
+            count_named(&mut cache.verdicts, table::VERDICTS, name, verdict);
         }
     });
     if record.client_gone {
@@ -211,7 +208,8 @@ pub(super) fn count<const N: usize>(metric: &'static str, values: [&'static str;
 fn count_named(
     counters: &mut NamedCounters,
     metric: &'static str,
-    values: (Arc<str>, &'static str),
+    name: &Arc<str>,
+    word: &'static str,
 ) {
     let make = |(name, word): &(Arc<str>, &'static str)| {
         recorder();
@@ -219,7 +217,9 @@ fn count_named(
         let labels = labels.map(|(name, value)| Label::new(*name, value));
         counter!(metric, labels.collect::<Vec<_>>())
     };
-    counters.entry(values).or_insert_with_key(make).increment(1);
+    let is = |known: &(Arc<str>, &str)| *known.0 == **name && known.1 == word;
+    let counter = counters.find(is, || (Arc::clone(name), word), make);
+    counter.increment(1);
 }
 
 /// The names of a metric's labels, as the table has them.
@@ -259,8 +259,9 @@ pub fn served(kind: &'static str) {
 /// Counts a request to an upstream: the `first`, or one that followed it over a new connection
 /// (`stale_connection`) or without the usage option (`stream_options`).
 pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
-    let reason = (Arc::clone(upstream), reason);
-    CACHE.with_borrow_mut(|cache| count_named(&mut cache.attempts, table::ATTEMPTS, reason));
+    CACHE.with_borrow_mut(|cache| {
+        count_named(&mut cache.attempts, table::ATTEMPTS, upstream, reason);
+    });
 }
 
 /// Counts a reload.

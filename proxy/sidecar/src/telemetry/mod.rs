@@ -13,6 +13,7 @@ use crate::cost::{NanoDollars, Units};
 
 mod account;
 mod exchange;
+mod handles;
 pub mod log;
 mod meter;
 pub mod metrics;
