@@ -6,6 +6,7 @@ what it costs and not what its neighbours do to it; each subject idles while ano
 """
 import argparse, datetime, json, os, pathlib, platform, resource, shutil, statistics, subprocess, sys, time
 
+import distance
 from instructions import instructions
 from subjects import CHAINS, EVERY, ROUTER, Bench, admin, free_port, page_tables_kib, pin, pss_mib, rss_mib, wait_for_port
 
@@ -295,6 +296,13 @@ def main():
             out["reload_ms"] = bench.reload()
             out["binary_mib"] = os.path.getsize(args.outrigger) / 2**20
             out |= instructions(bench, args.outrigger, pathlib.Path(args.outrigger).with_name("outrigger-tool"))
+            packages = pathlib.Path(args.out).parent / "python"
+            if (packages / "openai").exists():
+                for process in list(bench.processes):
+                    bench.stop(process)
+                out |= distance.measure(args.outrigger, packages)
+            else:
+                print("bench: NOT MEASURED: the first token over a distance; tests/setup.sh installs the openai SDK", file=sys.stderr)
         micro = pathlib.Path(args.out) / "micro.json"
         if micro.exists():
             out |= {k: v for k, v in json.loads(micro.read_text()).items() if isinstance(v, (int, float))}

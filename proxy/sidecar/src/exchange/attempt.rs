@@ -231,7 +231,7 @@ impl<T: Transport> Worker<T> {
         .await;
         // Silent, it perhaps works on it; what an answer means is for who reads it to say.
         guard.ledger.charge.served = sent.is_err();
-        let upstream: Arc<str> = name.as_str().into();
+        let upstream = Arc::clone(&attempt.candidate.upstream.name);
         metrics::attempt(&upstream, attempt.reason);
         guard.record.upstream = Some(upstream);
         if !matches!(sent, Ok(Ok(_)))

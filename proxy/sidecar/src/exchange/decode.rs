@@ -29,7 +29,7 @@ pub(super) fn decoded(reply: Response<Inbound>) -> Response<Inbound> {
 /// A decoder for a reply with these headers: none where it is plain, or encoded in a way that
 /// nobody can undo. Of a reply as a whole the one who collects it knows the limit; in passing, the
 /// ratio bounds what a piece may become.
-pub(super) fn decoder(headers: &HeaderMap) -> Option<Decoder> {
+fn decoder(headers: &HeaderMap) -> Option<Decoder> {
     Codings::of(headers).ok()?.decoder(usize::MAX)
 }
 

@@ -10,13 +10,10 @@ use policy::{Call, Chain, Estimates, Unit};
 use route::{Family, NoRoute, Plan};
 use tokio::sync::watch;
 
-use super::{later::Later, usage_option::UsageOption};
+use super::{later::Later, upstreams::Upstreams, usage_option::UsageOption};
 use crate::{
     config::{self, Config},
-    cost::{
-        Estimate, Price, Prices, Routes,
-        tags::{Reads, Rules},
-    },
+    cost::{Estimate, Price, Prices, Routes, tags::Rules},
     overload::Admission,
     telemetry::metrics::Models,
 };
@@ -38,8 +35,8 @@ pub struct Generation {
     pub prices: Prices,
     /// The headers that say whom an exchange is accounted to.
     pub tags: Rules,
-    /// The gateways' headers that each upstream reads for itself.
-    pub reads: Vec<(String, Reads)>,
+    /// The parts of requests that are each upstream's.
+    pub upstreams: Upstreams,
     /// The lessons of past exchanges; the same for all generations.
     pub routes: Arc<Routes>,
 }

@@ -44,6 +44,7 @@ mod shed;
 pub mod socket;
 #[cfg(test)]
 mod tests;
+pub mod upstreams;
 mod usage_option;
 mod whole;
 

@@ -148,24 +148,35 @@ fn head(
     let unsendable =
         |error: &dyn std::fmt::Display| Refusal::new(Code::BadRequest, error.to_string());
     let path = body.path(&call.path);
+    // The plan's table is made of these very upstreams.
+    let gone = || Refusal::new(Code::NoUpstream, "this upstream is not configured");
+    let resolved = generation.upstreams.find(&attempt.candidate.upstream.name);
+    let resolved = resolved.ok_or_else(gone)?;
     let path = match attempt.candidate.dialled {
-        true => path.into_owned(),
-        false => attempt.upstream.path(&path),
+        true => PathAndQuery::try_from(&*path),
+        false => resolved.path(attempt.upstream, &path),
     };
-    let path = PathAndQuery::try_from(path).map_err(|error| unsendable(&error))?;
-    let mut reads = generation.reads.iter();
-    let reads = reads.find(|(name, _)| *name == attempt.upstream.name);
-    let reads = reads.map(|(_, reads)| *reads).unwrap_or_default();
-    let is_stripped = |name: &HeaderName| tags::is_stripped(&generation.tags, reads, name);
+    let path = path.map_err(|error| unsendable(&error))?;
+    let is_stripped = |name: &HeaderName| tags::is_stripped(&generation.tags, resolved.reads, name);
     let (method, headers) = (&call.method, call.headers());
-    let mut head = credentials::outgoing(attempt.upstream, method, headers, is_stripped, path)
-        .map_err(|error| unsendable(&error))?;
+    let credential = resolved.credential();
+    let outgoing = credential.and_then(|credential| {
+        credentials::outgoing(
+            attempt.upstream,
+            credential,
+            method,
+            headers,
+            is_stripped,
+            path,
+        )
+    });
+    let mut head = outgoing.map_err(|error| unsendable(&error))?;
     if guard.decodes {
         let identity = HeaderValue::from_static("identity");
         head.headers.insert(header::ACCEPT_ENCODING, identity);
     }
-    if let Ok(id) = HeaderValue::try_from(call.id.as_str()) {
-        head.headers.entry(REQUEST_ID).or_insert(id);
+    if let Some(id) = &guard.id {
+        head.headers.entry(REQUEST_ID).or_insert_with(|| id.clone());
     }
     Ok(head)
 }

@@ -35,6 +35,8 @@ pub(super) struct ExchangeGuard {
     pub(super) shared: Arc<Shared>,
     pub(super) generation: Arc<Generation>,
     pub(super) begun: Instant,
+    /// Its id as a header's value, for the provider and the app; none once the app's head has it.
+    pub(super) id: Option<HeaderValue>,
     /// Everything that is known so far. `client_gone` stands until the reply was given out to its
     /// end, be it a good one.
     pub(super) record: Record,
@@ -65,10 +67,12 @@ pub(super) struct ExchangeGuard {
 }
 
 impl ExchangeGuard {
-    /// Begins to account for an exchange.
-    pub(super) fn start(shared: &Arc<Shared>, id: String, dialect: Dialect) -> Self {
+    /// Begins to account for an exchange. Boxed, as it goes from hand to hand until the reply's
+    /// last byte.
+    pub(super) fn start(shared: &Arc<Shared>, id: String, dialect: Dialect) -> Box<Self> {
         let generation = shared.generation.load_full();
-        Self {
+        Box::new(Self {
+            id: HeaderValue::from_str(&id).ok(),
             record: Record {
                 generation: generation.number,
                 client_gone: true,
@@ -90,7 +94,7 @@ impl ExchangeGuard {
             body_permit: None,
             passing: None,
             _inflight: Inflight::enter(),
-        }
+        })
     }
 
     /// Takes what the app's own body did wrong, where it passes unread.

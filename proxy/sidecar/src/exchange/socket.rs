@@ -114,7 +114,10 @@ impl<T: Transport> Worker<T> {
 
 /// The answer that makes a connection a socket's; the [`Tunnel`] is among its extensions, for
 /// whoever serves the connection.
-pub(super) fn switched(response: Response<Ends>, mut guard: ExchangeGuard) -> Response<Answer> {
+pub(super) fn switched(
+    response: Response<Ends>,
+    mut guard: Box<ExchangeGuard>,
+) -> Response<Answer> {
     guard.record.status = response.status().as_u16();
     guard.record.streaming = true;
     let (mut head, ends) = response.into_parts();
@@ -136,7 +139,10 @@ pub(super) fn switched(response: Response<Ends>, mut guard: ExchangeGuard) -> Re
 /// A socket that begins once its answer is written. Dropped without having run, it closes both
 /// ends.
 #[derive(Clone)]
-pub struct Tunnel(Arc<Mutex<Option<(Ends, ExchangeGuard)>>>);
+pub struct Tunnel(Arc<Mutex<Option<Ready>>>);
+
+/// Both ends, and the exchange that is settled with them.
+type Ready = (Ends, Box<ExchangeGuard>);
 
 impl Tunnel {
     /// Passes bytes both ways until the socket ends. The exchange is settled then.

@@ -17,12 +17,12 @@ use semver::Version;
 use sandbox::{Grants, Loader};
 
 use crate::{
-    config::{Config, Kind, Upstream, Use},
-    cost::{
-        Prices, Routes,
-        tags::{Reads, Rules},
+    config::{Config, Use},
+    cost::{Prices, Routes, tags::Rules},
+    exchange::{
+        generation::{Generation, routing_table},
+        upstreams::Upstreams,
     },
-    exchange::generation::{Generation, routing_table},
     reload::{
         admit::admitted,
         bring::{bring, with_rules},
@@ -104,15 +104,6 @@ pub(crate) struct Assembled {
     pub entries: Vec<Entry>,
     /// Policies that did not load, a sentence each.
     pub refused: Vec<String>,
-}
-
-/// Gateways whose headers an upstream reads for itself.
-fn reads(upstream: &Upstream) -> (String, Reads) {
-    let host = match &upstream.kind {
-        Kind::Http { origin, .. } => origin.host().unwrap_or_default(),
-        Kind::Embedded => "",
-    };
-    (upstream.name.clone(), Reads::of(&upstream.name, host))
 }
 
 impl Assembler {
@@ -223,7 +214,7 @@ impl Assembler {
                 models: Models::of(&config),
                 prices: Prices::of(&config),
                 tags: Rules::of(&config.tags),
-                reads: (config.upstreams.values()).map(reads).collect(),
+                upstreams: Upstreams::of(&config),
                 routes: Arc::clone(&self.routes),
                 config,
             },

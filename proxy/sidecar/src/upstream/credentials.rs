@@ -47,6 +47,37 @@ pub enum Unsendable {
     Uri,
 }
 
+/// The operator's key for an upstream, as the header that carries it. Made once, and then only
+/// copied.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl Credential {
+    /// The credential of an upstream; none where callers send their own.
+    ///
+    /// # Errors
+    /// No header can hold the key; configuration checks that.
+    pub fn of(upstream: &Upstream) -> Result<Option<Self>, Unsendable> {
+        let Some(key) = upstream.key.as_ref().map(Secret::reveal) else {
+            return Ok(None);
+        };
+        let (name, value) = match upstream.family {
+            Family::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
+            Family::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key)),
+            Family::Openai | Family::Every => {
+                let value = HeaderValue::try_from(["Bearer ", key].concat());
+                (AUTHORIZATION, value)
+            }
+        };
+        let mut value = value.map_err(|_| Unsendable::Key)?;
+        value.set_sensitive(true); // `Debug` prints it as "Sensitive", HPACK never indexes it
+        Ok(Some(Self { name, value }))
+    }
+}
+
 /// Writes the head of a request for `upstream`, of a caller's `headers` without those for which
 /// `is_stripped` holds; `path` is the path and query there, prefix included.
 ///
@@ -54,9 +85,10 @@ pub enum Unsendable {
 /// it.
 ///
 /// # Errors
-/// The upstream's key or URL can't be sent; configuration checks both.
+/// The upstream's URL can't be sent; configuration checks that.
 pub fn outgoing(
     upstream: &Upstream,
+    credential: Option<&Credential>,
     method: &Method,
     headers: &HeaderMap,
     is_stripped: impl Fn(&HeaderName) -> bool,
@@ -81,12 +113,11 @@ pub fn outgoing(
             head.headers.remove(name);
         }
     }
-    if let Some(key) = &upstream.key {
+    if let Some(Credential { name, value }) = credential {
         for name in &CREDENTIALS {
             head.headers.remove(name);
         }
-        let (name, value) = credential(upstream.family, key)?;
-        head.headers.insert(name, value);
+        head.headers.insert(name, value.clone());
         if upstream.family == Family::Gemini
             && let Cow::Owned(without) = address::without_key(path.as_str())
         {
@@ -149,21 +180,6 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-fn credential(family: Family, key: &Secret) -> Result<(HeaderName, HeaderValue), Unsendable> {
-    let key = key.reveal();
-    let (name, value) = match family {
-        Family::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
-        Family::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key)),
-        Family::Openai | Family::Every => {
-            let value = HeaderValue::try_from(format!("Bearer {key}"));
-            (AUTHORIZATION, value)
-        }
-    };
-    let mut value = value.map_err(|_| Unsendable::Key)?;
-    value.set_sensitive(true); // `Debug` prints it as "Sensitive", HPACK never indexes it
-    Ok((name, value))
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -202,7 +218,16 @@ mod tests {
         path: PathAndQuery,
     ) -> Result<Parts, Unsendable> {
         let head = head(headers);
-        outgoing(upstream, &head.method, &head.headers, |_| false, path)
+        let credential = Credential::of(upstream)?;
+        let (method, headers) = (&head.method, &head.headers);
+        outgoing(
+            upstream,
+            credential.as_ref(),
+            method,
+            headers,
+            |_| false,
+            path,
+        )
     }
 
     fn left(parts: &Parts) -> Vec<(String, String)> {

@@ -56,7 +56,7 @@ pub(super) struct Flow {
     pub(super) reader: Reader,
     /// Has policies rewrite it.
     pub(super) rewriter: Option<Box<Rewriter>>,
-    pub(super) guard: ExchangeGuard,
+    pub(super) guard: Box<ExchangeGuard>,
 }
 
 /// Learns from a reply in passing.
@@ -73,7 +73,7 @@ pub(super) struct Reader {
 }
 
 impl Flow {
-    pub(super) fn new(upstream: Inbound, guard: ExchangeGuard, stream: bool) -> Self {
+    pub(super) fn new(upstream: Inbound, guard: Box<ExchangeGuard>, stream: bool) -> Self {
         let window = stream.then(|| Box::pin(guard.shared.reached(Phase::Cut)) as Window);
         Self {
             clock: Clock::start(timeouts(&guard), window),

@@ -19,13 +19,12 @@ use std::{
 
 use bytes::Bytes;
 use dialect::{Delta, in_band::Errors, reply::Reply as Decoder, tap::Tap, usage_chunk::Filter};
-use http::{HeaderValue, Response, header};
+use http::{Response, header};
 use http_body::{Body, Frame, SizeHint};
 use policy::ReplyHead;
 
 use super::{
     REQUEST_ID, Reply,
-    decode::decoder,
     encoding::{self, Codings},
     head::is_stream,
     refusals::{log_refusal, unterminated},
@@ -60,7 +59,7 @@ enum Kind {
 struct Whole {
     body: Option<Bytes>,
     /// None for what was turned away, which is not settled, and for a socket, which settles itself.
-    _guard: Option<ExchangeGuard>,
+    _guard: Option<Box<ExchangeGuard>>,
 }
 
 /// The reply was broken off; the app was sent an in-band error where that was possible.
@@ -115,8 +114,8 @@ impl ExchangeGuard {
 }
 
 /// The response to the app: a reply with the headers that are ours, and its body with its account.
-pub(super) fn answer(reply: Reply, mut guard: ExchangeGuard) -> Response<Answer> {
-    let id = HeaderValue::try_from(guard.record.id.as_str());
+pub(super) fn answer(reply: Reply, mut guard: Box<ExchangeGuard>) -> Response<Answer> {
+    let id = guard.id.take();
     let added = std::mem::take(&mut guard.reply_headers);
     let mut response = match reply {
         Reply::Whole(response) => {
@@ -137,7 +136,8 @@ pub(super) fn answer(reply: Reply, mut guard: ExchangeGuard) -> Response<Answer>
             // Nobody can count the tokens of what nobody can decode; it passes as it is.
             let codings = Codings::of(response.headers());
             let readable = codings.is_ok() && response.status().is_success();
-            let coding = decoder(response.headers()).filter(|_| readable);
+            let coding =
+                (codings.ok().filter(|_| readable)).and_then(|codings| codings.decoder(usize::MAX));
             response.map(|upstream| {
                 let body = ReplyBody::relayed(upstream, guard, stream, readable, coding);
                 Answer(Kind::Reply(body))
@@ -163,7 +163,7 @@ pub(super) fn answer(reply: Reply, mut guard: ExchangeGuard) -> Response<Answer>
     for (name, value) in added {
         response.headers_mut().insert(name, value);
     }
-    if let Ok(id) = id {
+    if let Some(id) = id {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }
     response
@@ -246,7 +246,7 @@ impl ReplyBody {
     /// then `coding` undoes that.
     fn relayed(
         upstream: Inbound,
-        guard: ExchangeGuard,
+        guard: Box<ExchangeGuard>,
         stream: bool,
         readable: bool,
         coding: Option<encoding::Decoder>,
@@ -266,7 +266,7 @@ impl ReplyBody {
     }
 
     /// A stream that policies rewrite.
-    fn rewritten(upstream: Inbound, head: Arc<ReplyHead>, guard: ExchangeGuard) -> Self {
+    fn rewritten(upstream: Inbound, head: Arc<ReplyHead>, guard: Box<ExchangeGuard>) -> Self {
         let (dialect, chain) = (guard.record.dialect, &guard.generation.chain);
         let limits = decoder_limits(&guard.generation.config.limits);
         let rewriter = Rewriter {

@@ -232,7 +232,7 @@ fn rig(policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
         models: Models::of(&config),
         prices: crate::cost::Prices::of(&config),
         tags: crate::cost::tags::Rules::default(),
-        reads: Vec::new(),
+        upstreams: crate::exchange::upstreams::Upstreams::of(&config),
         routes: Arc::default(),
         config,
     }));

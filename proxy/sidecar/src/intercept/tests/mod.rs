@@ -144,7 +144,7 @@ fn generation(yaml: &str) -> Generation {
         models: Models::of(&config),
         prices: crate::cost::Prices::of(&config),
         tags: crate::cost::tags::Rules::default(),
-        reads: Vec::new(),
+        upstreams: crate::exchange::upstreams::Upstreams::of(&config),
         routes: Arc::default(),
         config,
     }
