@@ -6,18 +6,8 @@
 //! collect on the path of an exchange would cost page faults there. So it happens once, after a
 //! while without any exchange, and only where memory has grown since the last time. Heaps are of a
 //! thread each, so every worker collects its own.
-//!
-//! The program's code goes with it: a start runs through most of it, and the kernel maps 64 KiB
-//! around each page that is touched. It stays in the page cache, where what is run again is found
-//! (a few hundred microseconds after a quiet time, once); seen: 5.6 MiB resident instead of 12.8.
 
-use std::{
-    ffi::{c_int, c_void},
-    fs::{self, File},
-    os::unix::fs::FileExt,
-    ptr,
-    sync::Arc,
-};
+use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
 // Linked here, too, as tests have the system's allocator.
 use mimalloc as _;
@@ -30,65 +20,13 @@ const LONGEST: u32 = 512;
 /// Growth that is worth a collection, in bytes; what is given back has to be faulted in again.
 const GROWTH: u64 = 2 << 20;
 
-/// `MADV_DONTNEED`, of `madvise(2)`.
-const MADV_DONTNEED: c_int = 4;
-
 #[expect(
     unsafe_code,
     reason = "neither crate of the allocator has a safe name for it; it may be called at any time, by any thread"
 )]
-// SAFETY: the signatures are those of `mimalloc.h` and of `madvise(2)`.
+// SAFETY: the signature is that of `mimalloc.h`.
 unsafe extern "C" {
     safe fn mi_collect(force: bool);
-    fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
-}
-
-/// A mapping of the program's code, which is not writable: its pages are those of the file.
-#[derive(Debug, PartialEq, Eq)]
-struct Code {
-    begin: usize,
-    length: usize,
-}
-
-impl Code {
-    /// Finds the code of `program` among `maps`, the text of `/proc/self/maps`.
-    fn find(maps: &str, program: &str) -> Vec<Self> {
-        let code = |line: &str| {
-            let mut fields = line.split_ascii_whitespace();
-            let (range, access) = (fields.next()?, fields.next()?);
-            if access != "r-xp" || !line.ends_with(program) || fields.nth(3)? != program {
-                return None;
-            }
-            let (begin, end) = range.split_once('-')?;
-            let begin = usize::from_str_radix(begin, 16).ok()?;
-            let end = usize::from_str_radix(end, 16).ok()?;
-            let length = end.checked_sub(begin)?;
-            Some(Self { begin, length })
-        };
-        maps.lines().filter_map(code).collect()
-    }
-
-    /// Finds the code of this process.
-    fn own() -> Vec<Self> {
-        let program = fs::read_link("/proc/self/exe").unwrap_or_default();
-        let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        match program.to_str() {
-            Some(program) if !program.is_empty() => Self::find(&maps, program),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Unmaps its pages until they are run again.
-    fn unmap(&self) {
-        let begin = ptr::with_exposed_provenance_mut(self.begin);
-        #[expect(
-            unsafe_code,
-            reason = "no crate here has a safe name for it, as of most memory it would lose what is written there"
-        )]
-        // SAFETY: nothing is written to these pages: the next access reads the same from the file.
-        // A failure changes nothing.
-        let _ = unsafe { madvise(begin, self.length, MADV_DONTNEED) };
-    }
 }
 
 /// Gives back what the calling thread's heap does not use.
@@ -111,7 +49,6 @@ pub(crate) struct Trimmer {
     quiet: Arc<Notify>,
     /// None where the system has no such file: then nothing is known to have grown.
     statm: Option<File>,
-    code: Vec<Code>,
     schedule: Schedule,
 }
 
@@ -121,7 +58,6 @@ impl Trimmer {
         Self {
             quiet,
             statm: File::open("/proc/self/statm").ok(),
-            code: Code::own(),
             schedule: Schedule::default(),
         }
     }
@@ -133,7 +69,6 @@ impl Trimmer {
         if self.schedule.is_due(inflight, || own_bytes(statm?)) {
             self.quiet.notify_waiters();
             collect();
-            self.code.iter().for_each(Code::unmap);
         }
     }
 }
@@ -256,27 +191,6 @@ mod tests {
         let cache = [&[(1, 90 << 20)], &[(0, 90 << 20); 9000][..]].concat();
         let first = [1, 5, 7, 11, 19, 35, 67, 131, 259, 515];
         assert_eq!(seconds(&[&start[..], &cache, &cache].concat()), first);
-    }
-
-    #[test]
-    fn only_the_programs_own_code_is_unmapped() {
-        let maps = "\
-5600-5700 r--p 00000000 fe:00 7    /usr/bin/outrigger
-5700-5a00 r-xp 00100000 fe:00 7    /usr/bin/outrigger
-5a00-5b00 rw-p 00400000 fe:00 7    /usr/bin/outrigger
-6000-6100 r-xp 00000000 fe:00 8    /tmp/x /usr/bin/outrigger
-7000-7100 r-xp 00000000 fe:00 9    /usr/lib/libc.so.6
-8000-8100 r-xp 00000000 00:00 0
-9000-9100 rwxp 00000000 fe:00 7    /usr/bin/outrigger
-";
-        let code = Code {
-            begin: 0x5700,
-            length: 0x300,
-        };
-        assert_eq!(Code::find(maps, "/usr/bin/outrigger"), [code]);
-        let own = Code::own();
-        assert!(!own.is_empty());
-        own.iter().for_each(Code::unmap); // and this goes on
     }
 
     #[tokio::test]
