@@ -9,8 +9,7 @@ if ! command -v valgrind >/dev/null; then
   exit 0
 fi
 cargo build --profile quick --locked -p outrigger
-# They only compile the policies and answer the requests: any build will do.
-[ -x "$TARGET/debug/outrigger-tool" ] || cargo build --locked -p outrigger-tool
-[ -x "$TARGET/debug/bench-upstream" ] || cargo build --locked -p outrigger-tests --bins
+# They only compile the policies and answer the requests: any build will do. `make test` has just made one.
+[ -n "${OUTRIGGER_BIN:-}" ] || cargo build --locked -p outrigger-tool -p outrigger-tests --bins
 exec python3 tests/bench/instructions.py --bin "$TARGET/debug" --outrigger "$TARGET/quick/outrigger" --tool "$TARGET/debug/outrigger-tool" \
   --policies "${OUTRIGGER_POLICIES:-${OUTRIGGER_TARGET:-target}/policies}" "$@"
