@@ -7,7 +7,7 @@ CARGO ?= cargo
 build: policies ## target/release/outrigger, outrigger-tool beside it, target/policies/NAME.wasm, and their functions as native code
 	$(CARGO) build --release --locked -p outrigger
 	$(CARGO) build --release --locked -p outrigger-tool
-	target/release/outrigger-tool policy precompile --into target/share/outrigger/functions target/policies/*.wasm
+	"$${CARGO_TARGET_DIR:-target}/release/outrigger-tool" policy precompile --into "$${CARGO_TARGET_DIR:-target}/share/outrigger/functions" "$${OUTRIGGER_TARGET:-target}"/policies/*.wasm
 
 policies: ## target/policies/NAME.wasm: the standard policies and the examples
 	plugins/build.sh
@@ -28,7 +28,7 @@ bench: build ## compares with direct, a plain pass-through and nginx; writes tar
 bench-distance: ## the time to the first token over 40 ms of distance, the real SDK going direct and through the sidecar; three minutes
 	$(CARGO) build --release --locked -p outrigger
 	tests/setup.sh
-	python3 tests/bench/distance.py
+	python3 tests/bench/distance.py --outrigger "$${CARGO_TARGET_DIR:-target}/release/outrigger"
 
 bench-instructions: policies ## instructions per request, by callgrind; WRITE=1 checks the figures in that `make test` compares with
 	tests/bench/instructions.sh $(if $(WRITE),--write)

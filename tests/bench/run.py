@@ -126,8 +126,8 @@ class Comparison(Bench):
         return {"goodput_256_connections_ratio": min(seen["patient_goodput"], seen["rude_goodput"]), "p99_256_connections_ms": seen["patient_p99_us"] / 1000}
 
     def starts(self):
-        """Times to ready in ms, cold and with the code cache, and idle RSS and PSS in MiB, with five policies."""
-        cold, cached, idle = [], [], []
+        """Times to ready in ms with five policies, cold and with the code cache."""
+        cold, cached = [], []
 
         def start():
             port, admin_port = free_port(), free_port()
@@ -137,18 +137,22 @@ class Comparison(Bench):
             self.until_ready(admin_port, process)
             took = (time.monotonic() - began) * 1000
             time.sleep(0.3)
-            idle.append((rss_mib(process.pid), pss_mib(process.pid)))
             self.stop(process)
             return took
 
-        for _ in range(2):
+        for _ in range(3):
             shutil.rmtree(self.folder / "cache", ignore_errors=True)
             cold.append(start())
-        idle.clear()
         for _ in range(5):
             cached.append(start())
-        rss, pss = zip(*idle)
-        return statistics.median(cold), statistics.median(cached), statistics.median(rss), statistics.median(pss)
+        return statistics.median(cold), statistics.median(cached)
+
+    def idle(self, chain):
+        """RSS and PSS in MiB of a sidecar that has started and served nothing."""
+        def rest(subject):
+            time.sleep(4)  # what the start left of the heap is given back by then
+            return rss_mib(subject[1]), pss_mib(subject[1])
+        return self.alone(chain, rest)
 
     def cache_hit(self):
         """From request to reply of an exact hit at one connection, p50 in µs."""
@@ -279,27 +283,27 @@ def main():
     os.makedirs(args.out, exist_ok=True)
     bench = Comparison(args)
     try:
-        wait_for_port(bench.upstream, "bench-upstream", bench.spawn("upstream", [f"{args.bin}/bench-upstream", f"127.0.0.1:{bench.upstream}"]))
+        upstream = bench.spawn("upstream", [f"{args.bin}/bench-upstream", f"127.0.0.1:{bench.upstream}"])
+        wait_for_port(bench.upstream, "bench-upstream", upstream)
         subjects = bench.subjects()
         seen = bench.compare(subjects)
         out = figures(seen)
         out |= bench.held(subjects)
         if not args.only_plain:
             out |= bench.crowd()
-            out["rss_idle_none_mib"] = bench.alone([], lambda subject: time.sleep(0.3) or rss_mib(subject[1]))
             out["cache_hit_us"] = bench.cache_hit()
             out["single_flight_joiner_ms"] = bench.joiners()
-            for process in list(bench.processes):  # they watch the same directory, and would load what is timed here
+            for process in [p for p in bench.processes if p is not upstream]:  # they watch the same directory, and would load what is timed here
                 bench.stop(process)
-            out["ready_cold_ms"], out["ready_cached_ms"], out["rss_idle_mib"], out["pss_idle_mib"] = bench.starts()
-            out["rss_idle_all_policies_mib"] = bench.alone(EVERY, lambda subject: time.sleep(0.3) or rss_mib(subject[1]))
+            out["ready_cold_ms"], out["ready_cached_ms"] = bench.starts()
+            out["rss_idle_none_mib"], out["pss_idle_none_mib"] = bench.idle([])
+            out["rss_idle_mib"], out["pss_idle_mib"] = bench.idle(5)
+            out["rss_idle_all_policies_mib"], _ = bench.idle(EVERY)
             out["reload_ms"] = bench.reload()
             out["binary_mib"] = os.path.getsize(args.outrigger) / 2**20
             out |= instructions(bench, args.outrigger, pathlib.Path(args.outrigger).with_name("outrigger-tool"))
             packages = pathlib.Path(args.out).parent / "python"
             if (packages / "openai").exists():
-                for process in list(bench.processes):
-                    bench.stop(process)
                 out |= distance.measure(args.outrigger, packages)
             else:
                 print("bench: NOT MEASURED: the first token over a distance; tests/setup.sh installs the openai SDK", file=sys.stderr)

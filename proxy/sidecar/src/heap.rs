@@ -3,15 +3,17 @@
 //! The allocator keeps what is freed for the next allocation, and hands pages back only as others
 //! are allocated or freed: a process that serves nothing does neither, and stays as large as its
 //! busiest moment (measured: four times what it was, four seconds after 1,000 streams ended). To
-//! collect on the path of an exchange would cost page faults there. So it happens once, after a
-//! while without any exchange, and only where memory has grown since the last time. Heaps are of a
-//! thread each, so every worker collects its own.
+//! collect on the path of an exchange would cost page faults there. So it happens after a while in
+//! which no exchange began or was in progress: first for what the start left, later where memory
+//! has grown. Heaps are of a thread each, so every worker collects its own.
 
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
 // Linked here, too, as tests have the system's allocator.
 use mimalloc as _;
 use tokio::sync::Notify;
+
+use crate::telemetry::metrics::Activity;
 
 /// Looks at a process without exchanges, one a second, after which it counts as quiet.
 const QUIET: u32 = 2;
@@ -30,13 +32,12 @@ unsafe extern "C" {
 }
 
 /// Gives back what the calling thread's heap does not use.
-fn collect() {
+pub(crate) fn collect() {
     mi_collect(true);
 }
 
-/// Gives back a worker's unused memory whenever `quiet` is notified; runs on its thread as long as
-/// that does.
-pub(crate) async fn collect_when(quiet: Arc<Notify>) {
+/// Calls `collect` whenever `quiet` is notified; runs on a worker's thread as long as that does.
+pub(crate) async fn collect_when(quiet: Arc<Notify>, collect: impl Fn()) {
     loop {
         quiet.notified().await;
         collect();
@@ -62,11 +63,11 @@ impl Trimmer {
         }
     }
 
-    /// Takes in one look, with the exchanges in flight; they come once a second while there are
-    /// none.
-    pub(crate) fn look(&mut self, inflight: usize) {
+    /// Takes in one look at what the process does; they come once a second while there are no
+    /// exchanges.
+    pub(crate) fn look(&mut self, activity: Activity) {
         let statm = self.statm.as_ref();
-        if self.schedule.is_due(inflight, || own_bytes(statm?)) {
+        if self.schedule.is_due(activity, || own_bytes(statm?)) {
             self.quiet.notify_waiters();
             collect();
         }
@@ -91,6 +92,8 @@ fn own_bytes(statm: &File) -> Option<u64> {
 /// the process has been quiet for twice as long as before, it is tried again.
 #[derive(Debug, Default)]
 struct Schedule {
+    /// Exchanges that had begun at the last look.
+    begun: u32,
     /// Looks since the last exchange.
     quiet: u32,
     /// True if memory is being given back since the last look.
@@ -101,8 +104,10 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn is_due(&mut self, inflight: usize, used: impl FnOnce() -> Option<u64>) -> bool {
-        if inflight > 0 {
+    fn is_due(&mut self, activity: Activity, used: impl FnOnce() -> Option<u64>) -> bool {
+        let before = std::mem::replace(&mut self.begun, activity.begun);
+        // A look sees only a moment: calls come and go between two of them.
+        if activity.inflight > 0 || activity.begun != before {
             (self.quiet, self.collects) = (0, false);
             return false;
         }
@@ -132,15 +137,30 @@ impl Schedule {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use super::*;
 
     /// Looks at a process with these exchanges and bytes each second; returns the seconds at which
     /// memory was given back.
     fn seconds(looks: &[(usize, u64)]) -> Vec<usize> {
-        let mut schedule = Schedule::default();
+        let (mut schedule, mut begun) = (Schedule::default(), 0);
         let looks = looks.iter().enumerate();
-        let due = looks.filter(|(_, (inflight, used))| schedule.is_due(*inflight, || Some(*used)));
+        let due = looks.filter(|(_, (inflight, used))| {
+            let inflight = *inflight;
+            begun += inflight as u32;
+            schedule.is_due(Activity { inflight, begun }, || Some(*used))
+        });
         due.map(|(second, _)| second).collect()
+    }
+
+    #[test]
+    fn a_process_with_calls_between_the_looks_is_not_quiet() {
+        let mut schedule = Schedule::default();
+        for begun in 1..1000 {
+            let activity = Activity { inflight: 0, begun };
+            assert!(!schedule.is_due(activity, || Some(90 << 20)), "{begun}");
+        }
     }
 
     #[test]
@@ -195,17 +215,24 @@ mod tests {
 
     #[tokio::test]
     async fn each_worker_hears_of_it() {
-        let quiet = Arc::new(Notify::new());
-        let worker = tokio::spawn(collect_when(Arc::clone(&quiet)));
+        let (quiet, collected) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        let workers = [(); 2].map(|()| {
+            let collected = Arc::clone(&collected);
+            let collect = move || {
+                collected.fetch_add(1, Relaxed);
+            };
+            tokio::spawn(collect_when(Arc::clone(&quiet), collect))
+        });
         tokio::task::yield_now().await;
         let mut trimmer = Trimmer::new(Arc::clone(&quiet));
-        let other = quiet.notified();
         for _ in 0..QUIET {
-            trimmer.look(0);
+            trimmer.look(Activity::default());
         }
-        other.await;
-        assert!(!worker.is_finished());
+        tokio::task::yield_now().await;
+        assert_eq!(collected.load(Relaxed), 2);
         assert!(own_bytes(trimmer.statm.as_ref().unwrap()).unwrap() > 0);
-        worker.abort();
+        for worker in workers {
+            worker.abort();
+        }
     }
 }

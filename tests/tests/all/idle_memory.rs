@@ -44,6 +44,9 @@ fn resident(sidecar: &Sidecar) -> BTreeMap<&'static str, u64> {
 fn check_idle(chain: &str, most_heap: u64) {
     let upstream = Upstream::always(replies::json_body(&Api::Chat.whole("hi")));
     let sidecar = Sidecar::start(&config(&upstream, chain));
+    if resident(&sidecar).is_empty() {
+        return println!("skipped: this user may not look into the process's memory");
+    }
     let is_small = || {
         let parts = resident(&sidecar);
         let heap = parts.get("heap").copied().unwrap_or_default();
@@ -81,6 +84,9 @@ fn memory_of_streams_is_given_back_after_their_end() {
     });
     let sidecar = Sidecar::start(&config(&upstream, ""));
     let heap = || resident(&sidecar).get("heap").copied().unwrap_or_default();
+    if heap() == 0 {
+        return println!("skipped: this user may not look into the process's memory");
+    }
     eventually("what the start left is given back", || heap() < 2 << 10);
     let before = heap();
     let body = Api::Chat.ask("m", "hi", true).to_string();
@@ -97,6 +103,7 @@ fn memory_of_streams_is_given_back_after_their_end() {
         .map(|stream| stream.head().unwrap().1)
         .collect();
     let open = heap();
+    assert!(open > before, "{before} KiB, {open} with {STREAMS} streams");
     for (stream, head) in streams.iter_mut().zip(&heads) {
         assert_eq!(stream.body(head).1, wire::End::Complete);
     }

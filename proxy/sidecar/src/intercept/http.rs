@@ -3,7 +3,7 @@
 //! hyper keeps two buffers of 8 KiB for each HTTP/1 connection, busy or not. An app that pools
 //! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper is
 //! taken off the connection, and started anew with the next byte. Parking happens between two
-//! messages only. So does the rest of a streamed reply, once its head is out: see `relay.rs`.
+//! messages only. The rest of a streamed reply is written without hyper, too: see `relay.rs`.
 //! HTTP/2 connections are not parked: their state is the connection's.
 
 use std::{
@@ -78,7 +78,10 @@ pub(super) async fn http<S, A, R>(
             let read = tokio::select! {
                 read = read(&mut parked, &mut bytes) => read,
                 () = &mut draining => return,
-                _ = permit.signalled() => return,
+                signal = permit.signalled() => match signal {
+                    ConnectionSignal::Parked => continue, // hyper has left already
+                    ConnectionSignal::Stalled | ConnectionSignal::Idle => return,
+                },
             };
             match read {
                 Ok(bytes) if !bytes.is_empty() => begun.extend_from_slice(bytes),

@@ -29,7 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::http::wants_socket;
 
-/// Bytes that are written ahead of a client; hyper's bound, too.
+/// Bytes that are written ahead of a client; about what hyper allows.
 const AHEAD: usize = 64 << 10;
 /// Bytes that are read of what a client sends before the reply's end.
 const EARLY: usize = 512;
@@ -227,6 +227,8 @@ pub(super) enum Outcome {
 pub(super) struct Relay<B> {
     /// None once it has come to its end.
     body: Option<B>,
+    /// True if it broke off: what came before is written, and then the connection ends.
+    broken: bool,
     /// Bytes that the socket has yet to take.
     rest: Vec<u8>,
     /// Bytes of the next request.
@@ -238,6 +240,7 @@ impl<B: Body<Data = Bytes> + Unpin> Relay<B> {
     pub(super) fn new(body: B) -> Self {
         Self {
             body: Some(body),
+            broken: false,
             rest: Vec::new(),
             early: Vec::new(),
         }
@@ -280,12 +283,10 @@ impl<B: Body<Data = Bytes> + Unpin> Relay<B> {
         stream: &mut S,
         context: &mut Context<'_>,
     ) -> Poll<Outcome> {
-        let mut breaks = false;
         loop {
             // Pieces that come together leave together.
             let mut waits = false;
             while out.len() < AHEAD
-                && !breaks
                 && !waits
                 && let Some(body) = &mut self.body
             {
@@ -304,7 +305,10 @@ impl<B: Body<Data = Bytes> + Unpin> Relay<B> {
                         out.extend_from_slice(LAST_CHUNK);
                         self.body = None;
                     }
-                    Poll::Ready(Some(Err(_))) => breaks = true,
+                    Poll::Ready(Some(Err(_))) => {
+                        self.broken = true;
+                        self.body = None;
+                    }
                     Poll::Pending => waits = true,
                 }
             }
@@ -322,11 +326,14 @@ impl<B: Body<Data = Bytes> + Unpin> Relay<B> {
             }
             out.drain(..written);
             let flushed = Pin::new(&mut *stream).poll_flush(context);
-            if breaks || matches!(flushed, Poll::Ready(Err(_))) {
+            if matches!(flushed, Poll::Ready(Err(_))) {
                 return Poll::Ready(Outcome::Broken);
             }
             if self.body.is_none() && out.is_empty() && flushed.is_ready() {
-                return Poll::Ready(Outcome::Whole);
+                return Poll::Ready(match self.broken {
+                    true => Outcome::Broken,
+                    false => Outcome::Whole,
+                });
             }
             if self.body.is_none() || waits || blocked {
                 return Poll::Pending;

@@ -116,6 +116,18 @@ fn a_reply_that_breaks_off_has_no_last_chunk_and_what_came_before_is_written() {
 }
 
 #[test]
+fn what_came_before_a_break_is_written_to_a_client_that_is_behind() {
+    let cut = Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into())));
+    let mut relay = Relay::new(Scripted([piece(b"one"), piece(b"error"), cut].into()));
+    let mut client = Client {
+        takes: [0, 0, 3, 0, 5, 0].into(),
+        ..Client::default()
+    };
+    assert_eq!(run(&mut relay, &mut client).0, Outcome::Broken);
+    assert_eq!(client.got, b"3\r\none\r\n5\r\nerror\r\n");
+}
+
+#[test]
 fn a_client_that_leaves_ends_the_reply() {
     let mut relay = Relay::new(Scripted([Poll::Pending, Poll::Pending].into()));
     let mut client = Client::default();

@@ -81,6 +81,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Served<S> {
         flushed
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.written(false); // it ends: nothing may follow
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -248,8 +248,8 @@ pub struct ConnectionTimeouts {
 
 /// Sets the limits of `admission` from `config` and the machine, and returns the task that keeps
 /// its figures up to date, to be run as long as the process serves. `timeouts` is read every
-/// second, as a reload may change them. `sampled` is called after each sample with the exchanges in
-/// flight: once a second while there are none.
+/// second, as a reload may change them. `sampled` is called after each sample with what the
+/// process does: once a second while there are no exchanges.
 pub fn keep<F, G>(
     admission: Arc<Admission>,
     config: &Overload,
@@ -259,7 +259,7 @@ pub fn keep<F, G>(
 ) -> impl Future<Output = ()> + Send + use<F, G>
 where
     F: Fn() -> ConnectionTimeouts + Send + 'static,
-    G: FnMut(usize) + Send + 'static,
+    G: FnMut(metrics::Activity) + Send + 'static,
 {
     let meters = Meters::find(config.memory.limit);
     admission.set(config, meters.limit(), descriptors);
@@ -282,9 +282,9 @@ where
                 let timeouts = timeouts();
                 admission.sweep(timeouts);
             }
-            let inflight = metrics::inflight();
-            sampled(inflight);
-            let pause = if inflight > 0 {
+            let activity = metrics::activity();
+            sampled(activity);
+            let pause = if activity.inflight > 0 {
                 SAMPLE_INTERVAL.0
             } else {
                 SAMPLE_INTERVAL.1

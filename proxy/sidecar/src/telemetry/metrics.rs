@@ -15,7 +15,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, LazyLock, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -126,11 +126,31 @@ pub fn other() -> Arc<str> {
     Arc::clone(&OTHER)
 }
 
-static INFLIGHT: AtomicUsize = AtomicUsize::new(0);
+/// Exchanges in progress in the lower half; above it, those that have begun, which wrap.
+static INFLIGHT: AtomicU64 = AtomicU64::new(0);
+const BEGUN: u64 = 1 << 32;
+
+/// Exchanges in progress, and the number of those that have begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Exchanges in progress.
+    pub inflight: usize,
+    /// Exchanges that have begun; wraps.
+    pub begun: u32,
+}
+
+/// Returns what the process does at this moment.
+pub fn activity() -> Activity {
+    let both = INFLIGHT.load(Ordering::Relaxed);
+    Activity {
+        inflight: (both % BEGUN) as usize,
+        begun: (both / BEGUN) as u32,
+    }
+}
 
 /// Exchanges in progress: a drain waits for them.
 pub fn inflight() -> usize {
-    INFLIGHT.load(Ordering::Relaxed)
+    activity().inflight
 }
 
 /// Counts an exchange as in progress until it is dropped.
@@ -141,7 +161,7 @@ pub struct Inflight(());
 impl Inflight {
     /// One more.
     pub fn enter() -> Self {
-        INFLIGHT.fetch_add(1, Ordering::Relaxed);
+        INFLIGHT.fetch_add(BEGUN + 1, Ordering::Relaxed);
         Self(())
     }
 }

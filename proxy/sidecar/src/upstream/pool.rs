@@ -1,7 +1,8 @@
 //! Pool of connections to providers.
 //!
-//! A [`Pool`] belongs to one worker, whose runtime drives its connections; two workers never share
-//! one, so that no exchange wakes another core. It sends once. Where a connection that was kept
+//! A [`Pool`] belongs to one worker, whose runtime drives its connections. A worker with little to do
+//! may borrow another one's; a busy one does not, so that its exchanges wake no other core. A pool
+//! sends once. Where a connection that was kept
 //! turns out to be stale (a server closes it as the request goes out, and no byte of an answer
 //! comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a
 //! new one: so only what can be sent again is to go over a connection that was kept.
@@ -210,9 +211,11 @@ impl Pool {
                 .map_err(SendError::Setup)?
         };
         frame(&mut request);
+        let mut again = false;
         while over == Connection::Kept
-            && let Some(taken) = origin.take(request.headers())
+            && let Some(taken) = origin.take(request.headers(), again)
         {
+            again = true;
             let Taken {
                 mut connection,
                 wait,

@@ -197,7 +197,7 @@ fn overload(
                 stalled: limits.write_timeout,
             }
         },
-        move |inflight| trimmer.look(inflight),
+        move |activity| trimmer.look(activity),
     )
 }
 
@@ -228,7 +228,7 @@ fn worker(
                 shared_flights,
             ));
             runtime.spawn(Arc::clone(worker.load()).keep(delay));
-            runtime.spawn(heap::collect_when(quiet));
+            runtime.spawn(heap::collect_when(quiet, heap::collect));
             let serving = intercept::serve(listeners, worker, Arc::clone(&shared), front);
             if let Err(error) = runtime.block_on(serving) {
                 error!(%error, "a worker stopped");

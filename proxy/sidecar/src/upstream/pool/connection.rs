@@ -14,6 +14,7 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
 use tower_service::Service;
 
 use super::{SendError, idle_limit};
@@ -34,6 +35,9 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// connection, which the pool closes after a time without a request.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time within which a connection whose last reply has been read takes another request: it needs a
+/// turn of its task.
+const TURN: Duration = Duration::from_millis(20);
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// A connection that requests can be sent over. Dropped, it closes once the replies in progress
@@ -135,11 +139,13 @@ impl HttpConnection {
         }
     }
 
-    /// Waits until a request can be sent; false where the connection has ended instead. A
-    /// connection whose last reply has been read needs a turn of its task at the most.
+    /// Waits until a request can be sent; false where the connection has ended instead, or still
+    /// sends the body of a request that was answered before it was whole.
     pub(super) async fn is_ready(&mut self) -> bool {
         match &mut self.sender {
-            Sender::Http1(sender) => sender.is_ready() || sender.ready().await.is_ok(),
+            Sender::Http1(sender) => {
+                sender.is_ready() || matches!(timeout(TURN, sender.ready()).await, Ok(Ok(())))
+            }
             Sender::Http2(sender) => sender.is_ready() || sender.ready().await.is_ok(),
         }
     }

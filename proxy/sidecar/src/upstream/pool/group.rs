@@ -61,6 +61,15 @@ impl Drop for Loan {
     }
 }
 
+/// A spare that is being opened, until this is dropped.
+pub(super) struct Opening(Arc<Group>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.opening.store(false, Relaxed);
+    }
+}
+
 /// One origin as all workers know it.
 pub(super) struct Group {
     /// Connections of all origins that other workers have.
@@ -70,7 +79,7 @@ pub(super) struct Group {
     /// The workers' origins.
     members: Mutex<Vec<Weak<Origin>>>,
     /// True while a spare is opened.
-    pub(super) opening: AtomicBool,
+    opening: AtomicBool,
 }
 
 impl Group {
@@ -91,6 +100,12 @@ impl Group {
     /// Notes that a worker has a connection of another one.
     pub(super) fn note_loan(&self) -> Loan {
         Loan::new(&self.lent)
+    }
+
+    /// Begins to open a spare, where none is being opened.
+    pub(super) fn begin_opening(self: &Arc<Self>) -> Option<Opening> {
+        let begins = !self.opening.swap(true, Relaxed);
+        begins.then(|| Opening(Arc::clone(self)))
     }
 
     /// Returns the origins of workers that are there.

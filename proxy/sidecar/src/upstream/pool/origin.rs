@@ -12,13 +12,14 @@
 
 use std::{
     fmt,
-    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use http::{HeaderMap, Uri, header::UPGRADE};
 use parking_lot::Mutex;
 use tokio::{
+    runtime::Handle,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
@@ -55,6 +56,9 @@ pub(super) struct Origin {
     most: usize,
     may_open: MayOpen,
     group: Arc<Group>,
+    /// The worker's runtime, which drives its connections: what another worker returns here must
+    /// not come to depend on that one's.
+    runtime: Handle,
     /// Locked for the time of a push or a pop.
     pooled: Mutex<Pooled>,
 }
@@ -69,7 +73,7 @@ struct Pooled {
 }
 
 impl Origin {
-    /// Makes one without connections, which joins `group`.
+    /// Makes one without connections for the worker that calls it, which joins `group`.
     pub(super) fn join(
         group: Arc<Group>,
         uri: Uri,
@@ -85,6 +89,7 @@ impl Origin {
             most,
             may_open,
             group,
+            runtime: Handle::current(),
             pooled: Mutex::default(),
         });
         origin.group.add(&origin);
@@ -92,11 +97,12 @@ impl Origin {
     }
 
     /// Takes a pooled connection for a request with `headers`: one of this worker or, where it has
-    /// none and little to do, of another.
-    pub(super) fn take(self: &Arc<Self>, headers: &HeaderMap) -> Option<Taken> {
+    /// none and little to do, of another. `again` is true where the request has had one that could
+    /// not be used: it is no other request.
+    pub(super) fn take(self: &Arc<Self>, headers: &HeaderMap, again: bool) -> Option<Taken> {
         let now = Instant::now();
         let mut pooled = self.pooled.lock();
-        let follows = pooled.shown.is_some_and(|shown| now < shown + BURST);
+        let follows = !again && pooled.shown.is_some_and(|shown| now < shown + BURST);
         if !follows {
             pooled.shown = Some(now);
         }
@@ -115,6 +121,7 @@ impl Origin {
         };
         match &taken {
             Some(Taken { wait, .. }) if follows && !wait.was_spare => {}
+            Some(Taken { wait, .. }) if again && !wait.was_spare => {}
             _ => self.note_request(taken.as_ref(), now),
         }
         taken
@@ -123,14 +130,17 @@ impl Origin {
     fn borrow(self: &Arc<Self>, now: Instant) -> Option<Taken> {
         let others = self.group.members().into_iter();
         let mut others = others.filter(|other| !Arc::ptr_eq(self, other));
-        others.find_map(|home| {
+        // Before it is taken, so that its worker does not end in between.
+        let loan = Some(self.group.note_loan());
+        let (connection, wait, home) = others.find_map(|home| {
             let (connection, wait) = home.pooled.lock().idle.take(now)?;
-            Some(Taken {
-                connection,
-                wait,
-                home,
-                loan: Some(self.group.note_loan()),
-            })
+            Some((connection, wait, home))
+        })?;
+        Some(Taken {
+            connection,
+            wait,
+            home,
+            loan,
         })
     }
 
@@ -234,7 +244,7 @@ impl Origin {
             None => {}
         }
         let check = check_later(Arc::downgrade(self), at);
-        pooled.check = Some((at, tokio::spawn(check).abort_handle()));
+        pooled.check = Some((at, self.runtime.spawn(check).abort_handle()));
     }
 
     /// Opens a spare where requests lacked connections of late, and none is left. HTTP/2 requests
@@ -247,21 +257,19 @@ impl Origin {
     }
 
     fn open_spare(self: &Arc<Self>, now: Instant) {
-        let group = &self.group;
-        if self.most == 0 || !(self.may_open)() || group.is_ready(now) {
+        if self.most == 0 || !(self.may_open)() || self.group.is_ready(now) {
             return;
         }
-        if group.opening.swap(true, Relaxed) {
+        let Some(opening) = self.group.begin_opening() else {
             return;
-        }
+        };
         let origin = Arc::clone(self);
-        tokio::spawn(async move {
-            let made = origin.connect().await;
-            origin.group.opening.store(false, Relaxed);
-            if let Ok(spare) = made {
+        self.runtime.spawn(async move {
+            if let Ok(spare) = origin.connect().await {
                 spare.usage().note_spare();
                 origin.keep(spare);
             }
+            drop(opening); // the spare is seen by now
         });
     }
 }
