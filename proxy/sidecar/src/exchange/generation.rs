@@ -185,6 +185,9 @@ pub struct Shared {
     /// Everything that was settled, for tests to look at.
     #[cfg(test)]
     pub(super) settled: parking_lot::Mutex<Vec<crate::telemetry::Record>>,
+    /// Replies whose rest was written without hyper, for tests to look at.
+    #[cfg(test)]
+    pub(crate) relayed: std::sync::atomic::AtomicUsize,
 }
 
 impl Shared {
@@ -198,6 +201,8 @@ impl Shared {
             phase: watch::Sender::new(Phase::Serving),
             #[cfg(test)]
             settled: parking_lot::Mutex::default(),
+            #[cfg(test)]
+            relayed: std::sync::atomic::AtomicUsize::new(0),
         }
     }
 

@@ -255,6 +255,8 @@ async fn relay_rest<S: AsyncRead + AsyncWrite + Unpin>(
     permit: &ConnectionPermit,
     mut draining: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<Vec<u8>> {
+    #[cfg(test)]
+    (shared.relayed).fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let handle = permit.handle();
     let mut last = false;
     loop {

@@ -35,6 +35,7 @@ use crate::{
 
 mod forward;
 mod names;
+mod relayed;
 mod terminate;
 mod transparent;
 mod tunnel;
