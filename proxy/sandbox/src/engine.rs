@@ -29,14 +29,18 @@ const GUARD: u64 = 64 << 10;
 const INSTANCE_CHARGE: u64 = 64 << 10;
 /// Instances beyond those that the memory has room for, which are being refused at one time.
 const REFUSED: u32 = 64;
+/// The most instances that may live at once. The stack of one is two mappings, a live memory up to
+/// three; a process has 65,530 (`vm.max_map_count`) for these and for all else.
+const MOST: u32 = 8 << 10;
 /// Entries of one table.
 pub(super) const TABLE_ELEMENTS: usize = 20_000;
 
 /// Bounds of all instances together.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Instances that may live at once. Default: as many as `memory` has room for, at 64 KiB each;
-    /// what they need of the address space is reserved as they come.
+    /// Instances that may live at once, 8192 at most: the kernel bounds the mappings of a process.
+    /// Default: as many as `memory` has room for, at 64 KiB each; what they need of the address
+    /// space is reserved as they come.
     pub slots: u32,
     /// Memory of all instances together, in bytes. Default 256 MiB.
     pub memory: u64,
@@ -53,10 +57,11 @@ impl Default for Options {
 
 impl Options {
     /// Returns the number of instances that can live at once: as many as the memory has room for,
-    /// and some that are refused for want of it, which is what an operator can change.
+    /// and some that are refused for want of it, which is what an operator can change; never more
+    /// than [`MOST`].
     pub(super) fn instances(self) -> u32 {
         let fit = u32::try_from(self.memory / INSTANCE_CHARGE).unwrap_or(u32::MAX);
-        self.slots.min(fit.saturating_add(REFUSED))
+        self.slots.min(fit.saturating_add(REFUSED)).min(MOST)
     }
 }
 
@@ -253,6 +258,20 @@ impl Drop for Memory {
 mod tests {
     use super::*;
     use wasmtime::ResourceLimiter;
+
+    #[test]
+    fn more_memory_makes_no_more_instances_than_a_process_has_mappings_for() {
+        let instances = |memory| {
+            let options = Options {
+                memory,
+                ..Options::default()
+            };
+            options.instances()
+        };
+        assert_eq!(instances(256 << 20), 4096 + REFUSED);
+        assert_eq!(instances(16 << 30), MOST);
+        assert_eq!(instances(u64::MAX), MOST);
+    }
 
     #[test]
     fn an_instance_gives_back_what_it_was_charged() {

@@ -326,7 +326,7 @@ impl Loader {
         match self.pools.at(0) {
             Ok(Some(pool)) => Ok(pool),
             Ok(None) => Err(LoadError::Fault(Fault::NoSlot)),
-            Err(error) => Err(LoadError::Compile(format!("{error:#}"))),
+            Err(error) => Err(LoadError::Compile(error.to_owned())),
         }
     }
 

@@ -4,7 +4,8 @@
 //! A pool's size is fixed when it is made, and costs a system call for each slot (a stack's guard)
 //! and address space. So an idle sidecar has a small one, and one without policies none. A slot is
 //! taken from the first pool that has one free: what was used last is used again, and is warm in
-//! the processor's cache.
+//! the processor's cache. A pool that can't be made is not tried again: each attempt costs as much
+//! as the pool.
 
 use std::{
     io,
@@ -13,8 +14,6 @@ use std::{
         atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
-
-use parking_lot::Mutex;
 
 use super::{
     engine::{Budget, Options, pooled},
@@ -32,8 +31,8 @@ pub(super) struct Pools {
     pub(super) ticker: Ticker,
     pub(super) memory: Arc<Budget>,
     sizes: [u32; POOLS],
-    made: [OnceLock<Arc<Pool>>; POOLS],
-    making: Mutex<()>,
+    /// Outcome of making each pool: the pool, or the reason why there is none.
+    made: [OnceLock<Result<Arc<Pool>, String>>; POOLS],
 }
 
 /// One pool: an engine of its own.
@@ -57,7 +56,6 @@ impl Pools {
             memory: Arc::new(Budget::new(options.memory)),
             sizes: sizes(options.instances()),
             made: Default::default(),
-            making: Mutex::default(),
         })
     }
 
@@ -65,27 +63,32 @@ impl Pools {
     /// last one.
     ///
     /// # Errors
-    /// The process can't have the address space, or the mappings.
-    pub(super) fn at(&self, at: usize) -> wasmtime::Result<Option<&Arc<Pool>>> {
+    /// The process can't have the address space, or the mappings. The reason is logged once, and
+    /// kept.
+    pub(super) fn at(&self, at: usize) -> Result<Option<&Arc<Pool>>, &str> {
         let (Some(made), Some(&slots)) = (self.made.get(at), self.sizes.get(at)) else {
             return Ok(None);
         };
         if slots == 0 {
             return Ok(None);
         }
-        if made.get().is_none() {
-            let _making = self.making.lock();
-            if made.get().is_none() {
-                let wasm = pooled(slots)?;
-                self.ticker.drive(wasm.weak());
-                let _ = made.set(Arc::new(Pool {
-                    wasm,
-                    slots,
-                    taken: AtomicU32::new(0),
-                }));
-            }
-        }
-        Ok(made.get())
+        let outcome = made.get_or_init(|| {
+            self.make(slots).map_err(|error| {
+                tracing::warn!(%error, slots, "a pool of instances can't be made");
+                format!("{error:#}")
+            })
+        });
+        outcome.as_ref().map(Some).map_err(String::as_str)
+    }
+
+    fn make(&self, slots: u32) -> wasmtime::Result<Arc<Pool>> {
+        let wasm = pooled(slots)?;
+        self.ticker.drive(wasm.weak());
+        Ok(Arc::new(Pool {
+            wasm,
+            slots,
+            taken: AtomicU32::new(0),
+        }))
     }
 }
 
@@ -143,5 +146,19 @@ mod tests {
         assert!(pool.take().is_some());
         assert!(pools.at(2).unwrap().is_none() && pools.at(3).unwrap().is_none());
         assert!(pools.made[0].get().is_none());
+    }
+
+    #[test]
+    fn a_pool_that_could_not_be_made_is_not_tried_again() {
+        let mut pools = Pools::new(Options {
+            slots: 258,
+            ..Options::default()
+        })
+        .unwrap();
+        pools.sizes[1] = 4 << 20; // 256 TiB of memories: more than the address space
+        let reason = pools.at(1).err().unwrap().to_owned();
+        pools.sizes[1] = 2;
+        assert_eq!(pools.at(1).err(), Some(reason.as_str()));
+        assert!(pools.at(0).unwrap().is_some());
     }
 }

@@ -52,8 +52,8 @@ pub(super) struct Core {
     code: Code,
     export: String,
     contract: Version,
-    /// The code in each pool that has had an instance of it.
-    linked: [OnceLock<Linked>; POOLS],
+    /// The code in each pool that has had an instance of it, or the reason why it can't be there.
+    linked: [OnceLock<Result<Linked, String>>; POOLS],
     /// True if an import of it may wait.
     pub(super) waits: bool,
     /// Configuration; set where `configure` must run in each instance.
@@ -97,7 +97,8 @@ impl Policy {
             config: parts.config,
         };
         // What can't be linked is found before any exchange needs it.
-        core.linked(0)?;
+        core.linked(0)
+            .map_err(|error| wasmtime::Error::msg(error.to_owned()))?;
         let manifest = match core.describe(parts.cpu)? {
             Ok(manifest) => manifest,
             Err(error) => return Ok(Err(error)),
@@ -157,10 +158,7 @@ impl Core {
     /// Makes an instance in the first pool that has a slot free.
     fn instance(&self, pace: Pace) -> Result<Made, Fault> {
         let (slot, pool, at) = self.slot()?;
-        let linked = self.linked(at).map_err(|error| {
-            tracing::warn!(policy = self.shared.name, %error, "can't be linked in another pool");
-            Fault::NoSlot
-        })?;
+        let linked = self.linked(at).map_err(|_| Fault::NoSlot)?;
         let budget = Some(self.pools.memory.clone());
         let memory = Memory::new(self.shared.limits.memory, budget);
         let state = State::new(self.shared.clone(), pace, memory);
@@ -184,13 +182,13 @@ impl Core {
         }
     }
 
+    /// Takes a slot in the first pool that has one free. A pool that can't be made is the end of
+    /// them.
     fn slot(&self) -> Result<(Slot, &Arc<Pool>, usize), Fault> {
         for at in 0..POOLS {
-            let pool = self.pools.at(at).map_err(|error| {
-                tracing::warn!(%error, "no further pool of instances");
-                Fault::NoSlot
-            })?;
-            let Some(pool) = pool else { break };
+            let Ok(Some(pool)) = self.pools.at(at) else {
+                break;
+            };
             if let Some(slot) = pool.take() {
                 return Ok((slot, pool, at));
             }
@@ -199,22 +197,35 @@ impl Core {
     }
 
     /// Returns the code in the pool at this place, mapped and linked now if it never was.
-    fn linked(&self, at: usize) -> wasmtime::Result<&Linked> {
-        let missing = || wasmtime::format_err!("there is no such pool");
-        let place = self.linked.get(at).ok_or_else(missing)?;
-        if let Some(linked) = place.get() {
-            return Ok(linked);
-        }
-        let pool = self.pools.at(at)?.ok_or_else(missing)?;
+    ///
+    /// # Errors
+    /// There is no such pool, or the code can't be mapped or linked. The reason is kept (an attempt
+    /// may copy all the code), and logged once where it is not the loader's to report.
+    fn linked(&self, at: usize) -> Result<&Linked, &str> {
+        let place = self.linked.get(at).ok_or("there is no such pool")?;
+        let linked = place.get_or_init(|| {
+            self.link(at).map_err(|error| {
+                if at > 0 {
+                    tracing::warn!(policy = self.shared.name, %error, "can't be linked in a pool");
+                }
+                format!("{error:#}")
+            })
+        });
+        linked.as_ref().map_err(String::as_str)
+    }
+
+    fn link(&self, at: usize) -> wasmtime::Result<Linked> {
+        let pool = (self.pools.at(at))
+            .map_err(|error| wasmtime::Error::msg(error.to_owned()))?
+            .ok_or_else(|| wasmtime::format_err!("there is no such pool"))?;
         let component = match at {
             0 => self.code.first.clone(),
             _ => self.code.map(&pool.wasm)?,
         };
-        let linked = Linked {
+        Ok(Linked {
             pre: linker(&pool.wasm, self.contract)?.instantiate_pre(&component)?,
             exports: Exports::find(&component, &self.export, self.contract)?,
-        };
-        Ok(place.get_or_init(|| linked))
+        })
     }
 
     /// Calls `describe` of a new instance, and checks the types of all its hooks.
