@@ -13,12 +13,14 @@
 //!
 //! A call that is expected to be quick runs on its worker's own stack and can't yield
 //! ([`Pace::begin_quick`]): a stack for each call is what the cache of a busy processor has no room
-//! for. Where the expectation fails, the call goes on to the end of its allowance and is the last of
-//! its policy that is called so for a while.
+//! for. Where the expectation fails, the call holds its worker to the end of its allowance, and is
+//! the last of its policy that is called so for a while; a call with a longer allowance than a
+//! worker may stand still ([`may_be_quick`]) is never made so.
 //!
 //! Calls past their first tick take turns, as many at once as there are CPUs: however many policies
-//! loop, a worker serves its other tasks after a millisecond at most, and a short call that met a
-//! tick waits for slices of long ones, not for their ends.
+//! loop, a worker serves its other tasks after a millisecond at most, but for one quick call in ten
+//! thousand, which may take little more than [`QUICK_CPU`]. A short call that met a tick waits for
+//! slices of long ones, not for their ends.
 
 use std::{
     cell::Cell,
@@ -46,6 +48,13 @@ pub(super) enum Overdue {
 /// CPU time after its first tick from which on a call was not quick: the longest that a slice may
 /// take. A quick call meets a tick by chance, and ends long before.
 const QUICK: Duration = Duration::from_millis(1);
+/// The largest CPU allowance of a call that is made on its worker's own stack: the longest that a
+/// worker may stand still. The default limits give 16.4 ms to the longest text of a quick call.
+const QUICK_CPU: Duration = Duration::from_millis(20);
+/// Text of a call, in bytes, from which on it is not expected to be quick. Policies that read every
+/// byte take some microseconds for a KiB; from here on, a stack of its own is a hundredth of the
+/// call.
+const QUICK_BYTES: usize = 64 << 10;
 
 /// Parts in which a wait for an import is timed. A part that took longer than it should (the worker
 /// was busy, the kernel ran another task) counts as one part, and between two parts the worker has
@@ -169,9 +178,7 @@ impl Pace {
 
     /// Returns the CPU time that the call may take, by what it was given so far.
     fn allowance(&self) -> Duration {
-        let nanoseconds = self.cpu_per_kib.as_nanos() * u128::from(self.shown) / 1024;
-        let more = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        self.cpu.saturating_add(more)
+        allowance(self.cpu, self.cpu_per_kib, self.shown)
     }
 
     /// Returns the wall time that is left.
@@ -238,6 +245,19 @@ impl Pace {
         }
         Err(Overdue::Wall)
     }
+}
+
+/// Returns the CPU time that a call may take which is given so many bytes of text.
+fn allowance(cpu: Duration, cpu_per_kib: Duration, bytes: u64) -> Duration {
+    let nanoseconds = cpu_per_kib.as_nanos() * u128::from(bytes) / 1024;
+    let more = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+    cpu.saturating_add(more)
+}
+
+/// Reports whether a call with so much text is likely to be quick, and takes a worker no longer than
+/// it may stand still where it is not.
+pub(super) fn may_be_quick(limits: &PolicyLimits, bytes: usize) -> bool {
+    bytes <= QUICK_BYTES && allowance(limits.cpu, limits.cpu_per_kib, bytes as u64) <= QUICK_CPU
 }
 
 /// Drives a call's future, metering every slice but the first.
@@ -333,6 +353,22 @@ mod tests {
         assert!(!pace.is_slow());
         let yields = pace.tick(None);
         assert!(matches!(yields, Ok(UpdateDeadline::YieldCustom(..))));
+    }
+
+    #[test]
+    fn no_call_that_may_hold_its_worker_for_long_is_quick() {
+        let default = PolicyLimits::default();
+        assert!(may_be_quick(&default, 0) && may_be_quick(&default, QUICK_BYTES));
+        assert!(!may_be_quick(&default, QUICK_BYTES + 1));
+        let long = limits(QUICK_CPU, default.wall);
+        assert!(may_be_quick(&long, 0) && !may_be_quick(&long, 1 << 10));
+        assert!(!may_be_quick(&limits(2 * QUICK_CPU, default.wall), 0));
+        assert!(!may_be_quick(&limits(Duration::MAX, default.wall), 0));
+        let slow = PolicyLimits {
+            cpu_per_kib: Duration::from_secs(1),
+            ..default
+        };
+        assert!(may_be_quick(&slow, 0) && !may_be_quick(&slow, 1 << 10));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, Trap, UpdateDe
 use super::{
     capabilities::{CREDENTIALS, Grants, Host, Misuse, log::Lines, metrics::Meter, random},
     engine::{Bound, Memory},
-    pace::{Overdue, Pace},
+    pace::{Overdue, Pace, may_be_quick},
     pools::Pools,
 };
 
@@ -21,10 +21,6 @@ use super::{
 /// the text, what it is made into, and what a growing buffer leaves behind.
 const COPIES: u64 = 16;
 
-/// Text of a call, in bytes, from which on it is not expected to be quick. Policies that read every
-/// byte take some microseconds for a KiB; from here on, a stack of its own is a hundredth of the
-/// call.
-const QUICK_BYTES: usize = 64 << 10;
 /// Calls of a policy that are made on stacks of their own after one that was not quick: a policy
 /// that loops at each call occupies a worker for its allowance once in so many.
 const CALLS_APART: u32 = 10_000;
@@ -76,7 +72,7 @@ impl Shared {
     /// Decides whether a call with so much text is expected to be quick.
     pub(super) fn expects_quick(&self, bytes: usize) -> bool {
         if self.apart.load(Relaxed) == 0 {
-            return bytes <= QUICK_BYTES;
+            return may_be_quick(&self.limits, bytes);
         }
         let _ = (self.apart).fetch_update(Relaxed, Relaxed, |calls| calls.checked_sub(1));
         false
