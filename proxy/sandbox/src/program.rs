@@ -230,11 +230,12 @@ impl Core {
 
     /// Calls `describe` of a new instance, and checks the types of all its hooks.
     fn describe(&self, cpu: Duration) -> wasmtime::Result<Result<Manifest, LoadError>> {
+        // Dropped in reverse order: the store before the slot that stands for it.
         let Made {
+            slot: _slot,
             mut store,
             instance,
             exports,
-            slot: _slot,
         } = match self.instance(Pace::loading(cpu)) {
             Ok(made) => made,
             Err(fault) => return Ok(Err(LoadError::Fault(fault))),
