@@ -13,10 +13,10 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    fs::{self, File, Permissions},
+    fs::{DirBuilder, File, Permissions},
     io::{self, Read, Write},
     ops::Range,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -30,7 +30,7 @@ use super::cache::{hex, trusted};
 const MAGIC: &[u8] = b"outrigger functions 1\n";
 /// The first byte of the entries.
 const HEAD: usize = MAGIC.len() + SHA256_OUTPUT_LEN;
-/// The largest file that is read, in bytes.
+/// The largest file that is written or read, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 /// A digest of all that an entry was made from.
@@ -91,7 +91,7 @@ impl Functions {
     /// Writes what this process has compiled into the policy's file, whole or not at all.
     ///
     /// # Errors
-    /// The directory can't be written to.
+    /// The directory can't be written to, or the file would be larger than one that is read.
     pub(super) fn write(&self, policy: &[u8], directory: &Path) -> io::Result<PathBuf> {
         let made = self.made.lock();
         // In order, so that the file is the same for the same policy.
@@ -105,8 +105,18 @@ impl Functions {
             entries.extend_from_slice(&length.to_le_bytes());
             entries.extend_from_slice(code);
         }
+        if (HEAD + entries.len()) as u64 > LARGEST {
+            let most = LARGEST >> 20;
+            return Err(io::Error::other(format!(
+                "the functions take more than {most} MiB"
+            )));
+        }
         let path = path(policy, directory);
-        fs::create_dir_all(directory)?;
+        // Whatever the umask: a directory that a group may write to is not trusted.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(directory)?;
         let mut partial = NamedTempFile::with_prefix_in(".partial-", directory)?;
         partial.write_all(MAGIC)?;
         partial.write_all(digest(&SHA256, &entries).as_ref())?;
@@ -176,6 +186,8 @@ fn whole_key(component: &[u8]) -> Key {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::{env, fs, process::Command, thread};
+
     use wasmtime::CacheStore;
 
     use super::*;
@@ -233,6 +245,42 @@ mod tests {
             let sum = digest(&SHA256, &entries);
             let file = [MAGIC, sum.as_ref(), &entries].concat();
             assert!(Functions::parse(file).is_none(), "{length}");
+        }
+    }
+
+    #[test]
+    fn no_file_is_written_that_would_not_be_read() {
+        let home = tempfile::tempdir().unwrap();
+        let made = Functions::default();
+        let room = usize::try_from(LARGEST).unwrap() - HEAD - 32 - 4;
+        made.insert(&[1; 32], vec![0; room]);
+        made.write(POLICY, home.path()).unwrap();
+        assert!(is_read(home.path()));
+        made.insert(&[2; 32], Vec::new());
+        let error = made.write(POLICY, home.path()).err().unwrap();
+        assert_eq!(error.to_string(), "the functions take more than 64 MiB");
+    }
+
+    #[test]
+    fn a_directory_that_is_made_is_trusted_whatever_the_umask() {
+        // The umask is the process's, and other tests run in this one.
+        const DIRECTORY: &str = "OUTRIGGER_TEST_DIRECTORY";
+        if let Some(directory) = env::var_os(DIRECTORY) {
+            written(Path::new(&directory));
+            return;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let (outer, inner) = (home.path().join("outer"), home.path().join("outer/inner"));
+        let made = Command::new("sh")
+            .args(["-c", r#"umask 002; exec "$0" --exact "$1""#])
+            .arg(env::current_exe().unwrap())
+            .arg(thread::current().name().unwrap())
+            .env(DIRECTORY, &inner)
+            .output();
+        assert!(made.unwrap().status.success());
+        assert!(is_read(&inner));
+        for directory in [outer, inner] {
+            trusted(&fs::metadata(&directory).unwrap()).unwrap();
         }
     }
 
