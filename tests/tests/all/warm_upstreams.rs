@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use outrigger_tests::replies::{self, Api};
-use outrigger_tests::{Sidecar, eventually, wire};
+use outrigger_tests::{Sidecar, Step, Upstream, eventually, wire};
+
+use super::config;
 
 /// Time after which the upstream closes an idle connection. Node waits for 5 s.
 const IDLE: Duration = Duration::from_millis(300);
@@ -75,6 +77,39 @@ fn no_request_is_lost_to_an_upstream_that_closes_idle_connections() {
     }
     let resent = sidecar.metric("outrigger_upstream_attempts_total", &["stale_connection"]);
     println!("{connections:?} connections, {resent} requests sent once more");
+}
+
+#[test]
+fn a_connection_is_kept_whose_stream_an_app_left_after_its_last_event() {
+    let upstream = Upstream::start(|_, _| {
+        let mut steps = vec![Step::Send(replies::stream_head())];
+        for event in Api::Chat.events(&["one", "two"]) {
+            steps.push(Step::Send(replies::chunk(event.as_bytes())));
+        }
+        steps.push(Step::Pause(Duration::from_millis(100)));
+        steps.push(Step::Send(replies::last_chunk()));
+        steps
+    });
+    let sidecar = Sidecar::start(&config(&upstream, ""));
+    let body = Api::Chat.ask("m", "hi", true).to_string();
+    let headers = ["content-type: application/json"];
+    let request = wire::request("POST", Api::Chat.path(), &headers, body.as_bytes());
+    const CALLS: usize = 8;
+    for _ in 0..CALLS {
+        let mut app = TcpStream::connect(sidecar.base).unwrap();
+        app.write_all(&request).unwrap();
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains("[DONE]") {
+            let mut part = [0; 4096];
+            let read = app.read(&mut part).unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&part[..read]);
+        }
+        drop(app);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let connections = upstream.connections();
+    assert!(connections < CALLS / 2, "{connections}");
 }
 
 #[test]

@@ -5,14 +5,18 @@
 
 use std::{
     collections::VecDeque,
-    fmt, mem,
+    fmt,
+    future::poll_fn,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::{runtime::Handle, time::timeout};
 
 use super::{BoxError, pool::Lease};
 use crate::state::flights::FlightBody;
@@ -104,6 +108,30 @@ pub enum Inbound {
 pub struct Network {
     body: Incoming,
     lease: Option<Lease>,
+}
+
+/// Longest time, and most frames, for which the end of a finished reply is waited for.
+const LAST_WORDS: (Duration, usize) = (Duration::from_secs(1), 16);
+
+impl Inbound {
+    /// Reads the end of a body whose message is over, so that its connection is kept: an app that
+    /// has read a stream's last event closes its own without waiting for the body's end.
+    pub fn finish_later(self) {
+        if let Self::Network(mut network) = self
+            && network.lease.is_some()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (longest, most) = LAST_WORDS;
+            runtime.spawn(timeout(longest, async move {
+                for _ in 0..most {
+                    let frame = poll_fn(|context| network.poll_frame(context)).await;
+                    if !matches!(frame, Some(Ok(_))) {
+                        return;
+                    }
+                }
+            }));
+        }
+    }
 }
 
 impl Network {

@@ -4,6 +4,7 @@
 //! reply of an empty chain is served by that. How policies rewrite what passes is in `rewrite.rs`.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -222,6 +223,16 @@ impl Flow {
         self.stream && known && self.reader.tap.as_ref().is_some_and(|tap| !tap.ended())
     }
 
+    /// Returns whether the stream's last event was seen, whatever came of the body's end.
+    fn is_over(&self) -> bool {
+        let read = self.stream && self.guard.record.dialect.is_read();
+        read && match (&self.rewriter, &self.reader.tap) {
+            (Some(rewriter), _) => rewriter.decoder.ended(),
+            (None, Some(tap)) => tap.ended() && tap.finish_reason().is_some(),
+            (None, None) => false,
+        }
+    }
+
     /// Notes that a reply that nobody rewrites came to its end.
     pub(super) fn complete(&mut self) {
         self.reader.complete = true;
@@ -308,6 +319,10 @@ impl From<Expired> for Cut {
 /// An app that leaves in mid-reply is settled by what went by.
 impl Drop for Flow {
     fn drop(&mut self) {
+        if self.is_over() && !self.upstream.is_end_stream() {
+            let none = Inbound::Kept(VecDeque::new());
+            std::mem::replace(&mut self.upstream, none).finish_later();
+        }
         match self.rewriter {
             Some(_) => self.note_rewritten(),
             None => self.note_relayed(),
