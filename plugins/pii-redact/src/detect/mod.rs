@@ -153,7 +153,7 @@ const AT: u8 = 2;
 const COLON: u8 = 3;
 const EQUALS: u8 = 4;
 const JOINER: u8 = 5; // - _ . : the end of a key's prefix, or the start of a key block
-const CAPITAL: u8 = 6; // K J z : the middle of AKIA, eyJ, AIza
+const CAPITAL: u8 = 6; // K S J z G : the middle of AKIA, ASIA, eyJ, AIza, ATATT3xFfGF0
 const ESCAPE: u8 = 7; // \ % : an @ in other clothes
 const SLASH: u8 = 8;
 
@@ -174,6 +174,7 @@ const CLASS: [u8; 256] = {
     class[b'S' as usize] = CAPITAL;
     class[b'J' as usize] = CAPITAL;
     class[b'z' as usize] = CAPITAL;
+    class[b'G' as usize] = CAPITAL;
     class[b'\\' as usize] = ESCAPE;
     class[b'%' as usize] = ESCAPE;
     class[b'/' as usize] = SLASH;

@@ -18,15 +18,16 @@ enum Tail {
 
 use Tail::{Dotted, Hex, Mixed, Token};
 
+// In each table, a prefix comes before those that it ends in.
 #[rustfmt::skip] // a table
 const DASH: &[(&[u8], Tail)] = &[
     (b"sk-", Mixed(20)),
-    (b"xoxb-", Token(20)), (b"xoxp-", Token(20)), (b"xoxa-", Token(20)), (b"xoxr-", Token(20)), (b"xoxs-", Token(20)), (b"xoxe-", Token(20)),
-    (b"xoxc-", Token(20)), (b"xoxd-", Token(20)), (b"xapp-", Token(20)), (b"xoxe.xoxp-", Token(20)),
+    (b"xoxe.xoxp-", Token(20)), (b"xoxb-", Token(20)), (b"xoxp-", Token(20)), (b"xoxa-", Token(20)), (b"xoxr-", Token(20)), (b"xoxs-", Token(20)), (b"xoxe-", Token(20)),
+    (b"xoxc-", Token(20)), (b"xoxd-", Token(20)), (b"xapp-", Token(20)),
     (b"glpat-", Token(16)), (b"gldt-", Token(16)), (b"glptt-", Token(16)), (b"glrt-", Token(16)), (b"glcbt-", Token(16)), (b"glsoat-", Token(16)), (b"glft-", Token(16)), (b"glimt-", Token(16)), (b"glagent-", Token(16)),
-    (b"pypi-", Token(40)), (b"pplx-", Token(32)), (b"xai-", Token(40)), (b"nvapi-", Token(40)), (b"tvly-", Token(20)), (b"jina_", Token(32)),
+    (b"pypi-", Token(40)), (b"pplx-", Token(32)), (b"xai-", Token(40)), (b"nvapi-", Token(40)), (b"tvly-", Token(20)),
     (b"sq0csp-", Token(22)), (b"sq0atp-", Token(20)), (b"sq0idp-", Token(20)), (b"PMAK-", Token(40)), (b"tskey-", Token(16)), (b"CFPAT-", Token(30)),
-    (b"GOCSPX-", Token(20)), (b"key-", Hex(32)), (b"AGE-SECRET-KEY-", Token(40)), (b"dp.pt.", Token(40)), (b"NRAK-", Token(20)), (b"sdk-", Hex(32)), (b"EZAK-", Token(40)), (b"LTAI-", Token(16)),
+    (b"GOCSPX-", Token(20)), (b"key-", Hex(32)), (b"AGE-SECRET-KEY-", Token(40)), (b"NRAK-", Token(20)), (b"sdk-", Hex(32)), (b"EZAK-", Token(40)), (b"LTAI-", Token(16)), (b"v1.0-", Mixed(100)),
 ];
 #[rustfmt::skip] // a table
 const UNDERSCORE: &[(&[u8], Tail)] = &[
@@ -36,11 +37,14 @@ const UNDERSCORE: &[(&[u8], Tail)] = &[
     (b"whsec_", Token(20)), (b"dop_v1_", Hex(40)), (b"doo_v1_", Hex(40)), (b"dor_v1_", Hex(40)),
     (b"shpat_", Hex(32)), (b"shpss_", Hex(32)), (b"shpca_", Hex(32)), (b"shppa_", Hex(32)), (b"dckr_pat_", Token(20)), (b"dckr_oat_", Token(20)), (b"rubygems_", Hex(40)),
     (b"lin_api_", Token(30)), (b"figd_", Token(30)), (b"sntrys_", Token(40)), (b"sntryu_", Hex(40)), (b"sbp_", Hex(32)), (b"glc_", Token(30)), (b"glsa_", Token(30)),
-    (b"phx_", Token(30)), (b"phc_", Token(30)), (b"ntn_", Token(30)), (b"secret_", Mixed(32)), (b"ops_", Token(60)), (b"ATATT3", Token(40)), (b"fw_", Mixed(22)), (b"tgp_v1_", Token(30)), (b"sk_", Mixed(24)), (b"key_", Mixed(24)),
-    (b"pat_", Mixed(24)), (b"xkeysib_", Token(30)), (b"pscale_tkn_", Token(30)), (b"pscale_pw_", Token(30)), (b"nfp_", Token(30)), (b"vercel_", Token(24)), (b"esecret_", Token(20)), (b"sgp_", Hex(40)), (b"cio_", Token(30)), (b"re_", Mixed(24)),
+    (b"phx_", Token(30)), (b"phc_", Token(30)), (b"ntn_", Token(30)), (b"secret_", Mixed(32)), (b"ops_", Token(60)), (b"fw_", Mixed(22)), (b"tgp_v1_", Token(30)), (b"sk_", Mixed(24)), (b"key_", Mixed(24)),
+    (b"pat_", Mixed(24)), (b"xkeysib_", Token(30)), (b"pscale_tkn_", Token(30)), (b"pscale_pw_", Token(30)), (b"nfp_", Token(30)), (b"vercel_", Token(24)), (b"esecret_", Token(20)), (b"sgp_", Hex(40)), (b"cio_", Token(30)), (b"re_", Mixed(24)), (b"jina_", Token(32)),
 ];
 #[rustfmt::skip] // a table
-const DOT: &[(&[u8], Tail)] = &[(b"SG.", Dotted(40)), (b"hvs.", Token(24)), (b"hvb.", Token(24)), (b"hvr.", Token(24)), (b"ya29.", Dotted(30)), (b"dp.pt.", Token(30)), (b"sl.", Mixed(60)), (b"dt0c01.", Dotted(60)), (b"v1.0-", Hex(100))];
+const DOT: &[(&[u8], Tail)] = &[(b"SG.", Dotted(40)), (b"hvs.", Token(24)), (b"hvb.", Token(24)), (b"hvr.", Token(24)), (b"ya29.", Dotted(30)), (b"dp.pt.", Token(30)), (b"sl.", Mixed(60)), (b"dt0c01.", Dotted(60))];
+
+/// The beginning of an Atlassian API token, which ends in no joiner.
+const ATLASSIAN: &[u8] = b"ATATT3xFfGF0";
 
 /// The rows of a table by the letter or digit beside the joiner: most words in front of a joiner end
 /// in one that no prefix has, and the others share it with few.
@@ -52,14 +56,15 @@ struct ByLast<const ROWS: usize> {
 }
 
 impl<const ROWS: usize> ByLast<ROWS> {
-    const fn of(table: &[(&[u8], Tail)]) -> Self {
+    const fn of(table: &[(&[u8], Tail)], joiner: u8) -> Self {
         let mut rows = Self {
             first: [0; 128],
             next: [0; ROWS],
         };
         let mut row = ROWS;
         while row > 0 {
-            if let (&[.., beside, _], _) = table[row - 1] {
+            if let (&[.., beside, last], _) = table[row - 1] {
+                assert!(last == joiner, "a prefix in the table of another joiner");
                 rows.next[row - 1] = rows.first[beside as usize];
                 rows.first[beside as usize] = row as u8;
             }
@@ -69,9 +74,9 @@ impl<const ROWS: usize> ByLast<ROWS> {
     }
 }
 
-static DASHES: ByLast<{ DASH.len() }> = ByLast::of(DASH);
-static UNDERSCORES: ByLast<{ UNDERSCORE.len() }> = ByLast::of(UNDERSCORE);
-static DOTS: ByLast<{ DOT.len() }> = ByLast::of(DOT);
+static DASHES: ByLast<{ DASH.len() }> = ByLast::of(DASH, b'-');
+static UNDERSCORES: ByLast<{ UNDERSCORE.len() }> = ByLast::of(UNDERSCORE, b'_');
+static DOTS: ByLast<{ DOT.len() }> = ByLast::of(DOT, b'.');
 
 /// The key whose prefix ends with the `-`, `_` or `.` at `at`, or the key block that begins there.
 pub(in crate::detect) fn joined(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
@@ -142,8 +147,8 @@ fn tail_end(bytes: &[u8], at: usize, tail: Tail) -> Option<usize> {
     fits.then(|| run(bytes, end, LONGEST, is_token))
 }
 
-/// Keys that begin with letters alone: `AKIA…`, `AIza…`, `eyJ….….…`. `at` is the rare letter in the
-/// middle.
+/// Keys that begin with letters alone: `AKIA…`, `AIza…`, `eyJ….….…`, `ATATT3xFfGF0…`. `at` is the
+/// rare letter in the middle.
 pub(in crate::detect) fn capital(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
     if !kinds.has(Kind::Secret) {
         return None;
@@ -180,6 +185,18 @@ pub(in crate::detect) fn capital(bytes: &[u8], at: usize, kinds: Kinds) -> Optio
             }
             span(start, end)
         }
+        (b'G', b'f') => {
+            let start = at.checked_sub(b"ATATT3xFf".len())?;
+            let key = start + ATLASSIAN.len();
+            if bytes.get(start..key)? != ATLASSIAN || !begins(bytes, start) {
+                return None;
+            }
+            let end = tail_end(bytes, key, Token(40))?;
+            // A checksum: `=`, eight digits.
+            let sum = run(bytes, end + 1, 8, |b| b.is_ascii_hexdigit());
+            let summed = byte(bytes, end) == b'=' && sum == end + 9;
+            span(start, if summed { sum } else { end })
+        }
         _ => None,
     }
 }
@@ -195,4 +212,50 @@ pub(in crate::detect) fn telegram(bytes: &[u8], at: usize, kinds: Kinds) -> Opti
         .count();
     let end = run(bytes, at + 1, 48, is_token);
     ((8..=10).contains(&digits) && end - at == 36).then(|| span(at - digits, end))?
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::detect::scan;
+
+    /// The secrets in a text, whatever else is in it.
+    fn secrets(text: &str) -> Vec<&str> {
+        let mut spans = Vec::new();
+        scan(text, Kinds::ALL, &mut spans);
+        spans.retain(|span| span.kind == Kind::Secret);
+        let texts = spans.iter().map(|span| &text[span.start..span.end]);
+        texts.collect()
+    }
+
+    #[test]
+    fn a_key_of_each_row_is_found_whole() {
+        for (prefix, tail) in DASH.iter().chain(UNDERSCORE).chain(DOT) {
+            let prefix = std::str::from_utf8(prefix).unwrap();
+            let (some, length) = match *tail {
+                Token(length) | Dotted(length) | Mixed(length) => ("a1B2c3D4e5F6g7H8i9", length),
+                Hex(length) => ("1a2b3c4d5e6f708192", length),
+            };
+            let tail: String = some.chars().cycle().take(length).collect();
+            let key = format!("{prefix}{tail}");
+            assert_eq!(secrets(&format!("It is {key}, I think.")), [&key]);
+            let short = format!("It is {prefix}{}, I think.", &tail[..12]);
+            assert!(secrets(&short).is_empty(), "{short}");
+        }
+    }
+
+    #[test]
+    fn a_key_whose_parts_are_joined_is_found_whole() {
+        let hex = |length: usize| -> String { "3f9a0b7c".chars().cycle().take(length).collect() };
+        let origin = format!("v1.0-{}-{}", hex(24), hex(146));
+        assert_eq!(secrets(&format!("key: {origin}\n")), [&origin]);
+        let tail = "a1B2c3D4-5F6g7H8i9J0_1L2m3N4o5P6q7R8s9T0u1V2";
+        let atlassian = format!("ATATT3xFfGF0{tail}=4D5E6F70");
+        assert_eq!(secrets(&format!("at {atlassian}, or")), [&atlassian]);
+        let bare = format!("ATATT3xFfGF0{tail}");
+        assert_eq!(secrets(&format!(r#"{{"a":"\n{bare}"}}"#)), [&bare]);
+        assert!(secrets(&format!("XATATT3xFfGF0{}", &tail[..30])).is_empty());
+        assert!(secrets("GfGF0").is_empty() && secrets("fG").is_empty());
+    }
 }
