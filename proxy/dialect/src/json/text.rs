@@ -39,14 +39,6 @@ const fn equal(word: u64, byte: u8) -> u64 {
     less(word ^ (ONES * byte as u64), 1)
 }
 
-/// All bytes of a word that are `byte`, by their high bits.
-#[inline]
-const fn every(word: u64, byte: u8) -> u64 {
-    const LOW: u64 = ONES * 0x7f;
-    let other = word ^ (ONES * byte as u64);
-    !(((other & LOW) + LOW) | other | LOW)
-}
-
 /// The length of a literal's inside, where it is plain and short, as most are.
 #[inline]
 pub(super) fn short(inside: &[u8]) -> Option<usize> {
@@ -73,31 +65,7 @@ pub(super) fn end(inside: &[u8]) -> Option<usize> {
         let before = inside.get(..*at).unwrap_or_default();
         before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0
     };
-    // Prompts have quotes, each of which would begin `memchr` anew: it takes twice as long.
-    let (blocks, rest) = inside.as_chunks::<64>();
-    for (index, block) in blocks.iter().enumerate() {
-        // Without an end before the block's, so that it is vectorised.
-        if !block
-            .iter()
-            .fold(false, |seen, byte| seen | (*byte == b'"'))
-        {
-            continue;
-        }
-        for (number, word) in block.as_chunks::<8>().0.iter().enumerate() {
-            let mut quotes = every(u64::from_le_bytes(*word), b'"');
-            while quotes != 0 {
-                let at = index * 64 + number * 8 + quotes.trailing_zeros() as usize / 8;
-                if closes(&at) {
-                    return Some(at);
-                }
-                quotes &= quotes - 1;
-            }
-        }
-    }
-    let start = inside.len() - rest.len();
-    memchr::memchr_iter(b'"', rest)
-        .map(|at| start + at)
-        .find(closes)
+    memchr::memchr_iter(b'"', inside).find(closes)
 }
 
 /// The number of bytes from the first on that are neither quote, backslash nor control character.
