@@ -21,8 +21,8 @@ use std::{
 #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
 compile_error!("the arena is for one thread: build policies without the `atomics` target feature");
 
-/// Pages of the policies' arena, of 64 KiB. An exchange with a 50 KB prompt takes about 110 KB; more
-/// would only lengthen what the host looks through for written pages.
+/// Pages of the policies' arena, of 64 KiB. An exchange with a 50 KB prompt takes about 110 KB;
+/// more would only lengthen what the host looks through for written pages.
 #[cfg(target_arch = "wasm32")]
 const PAGES: usize = 2;
 #[cfg(target_arch = "wasm32")]

@@ -98,7 +98,7 @@ class Comparison(Bench):
         return {"rss_mib": seen[0], "pss_mib": seen[1], "pss_stream_kib": (seen[1] - before) * 1024 / 1000, "page_tables_stream_kib": seen[2],
                 "pss_after_ratio": pss_mib(subject[1]) / before}
 
-    def held(self, subjects):
+    def stream_memory(self, subjects):
         """`hold` for each proxy; each Outrigger is a fresh one that has served one request."""
         out, after = {}, []
         for name, word in {"passthrough": "_passthrough", "nginx": "_nginx"}.items():
@@ -288,7 +288,7 @@ def main():
         subjects = bench.subjects()
         seen = bench.compare(subjects)
         out = figures(seen)
-        out |= bench.held(subjects)
+        out |= bench.stream_memory(subjects)
         if not args.only_plain:
             out |= bench.crowd()
             out["cache_hit_us"] = bench.cache_hit()

@@ -4,10 +4,10 @@
 //! A [`Tap`] delays and changes nothing. Its figures are read by the same [`Reply`] that serves
 //! policies, without showing anything, so that a reply's end, usage and text are the same with a
 //! policy and without: a stream event by event, a whole reply at its end, where it is of a usual
-//! size. Of a whole reply that reports its usage the texts are left out, as nobody needs an estimate
-//! then; what comes in one piece is read where it is, and not copied. One that is larger is not kept but abridged, and what remains of it is read. An event that
-//! is larger than any but media makes the tap blind: then the end is not known, and the stream is
-//! not called cut.
+//! size. Of a whole reply that reports its usage the texts are left out, as nobody needs an
+//! estimate then; what comes in one piece is read where it is, and not copied. One that is larger
+//! is not kept but abridged, and what remains of it is read. An event that is larger than any but
+//! media makes the tap blind: then the end is not known, and the stream is not called cut.
 
 mod abridge;
 

@@ -13,8 +13,8 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// Maps the code into another engine: from the file, whose pages are shared; where that is gone,
-    /// from a copy.
+    /// Maps the code into another engine: from the file, whose pages are shared; where that is
+    /// gone, from a copy.
     ///
     /// # Errors
     /// The process has no more memory or mappings.

@@ -36,7 +36,7 @@ const LARGEST: u64 = 64 << 20;
 /// A digest of all that an entry was made from.
 type Key = [u8; SHA256_OUTPUT_LEN];
 
-/// What was compiled ahead, and what this process has compiled.
+/// Code that was compiled ahead, and code that this process has compiled.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
     file: Vec<u8>,

@@ -254,8 +254,8 @@ fn allowance(cpu: Duration, cpu_per_kib: Duration, bytes: u64) -> Duration {
     cpu.saturating_add(more)
 }
 
-/// Reports whether a call with so much text is likely to be quick, and takes a worker no longer than
-/// it may stand still where it is not.
+/// Reports whether a call with so much text is likely to be quick, and takes a worker no longer
+/// than it may stand still where it is not.
 pub(super) fn may_be_quick(limits: &PolicyLimits, bytes: usize) -> bool {
     bytes <= QUICK_BYTES && allowance(limits.cpu, limits.cpu_per_kib, bytes as u64) <= QUICK_CPU
 }

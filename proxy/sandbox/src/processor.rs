@@ -1,4 +1,5 @@
-//! The processor that code is compiled for: a level that many machines share, where this one has it.
+//! The processor that code is compiled for: a level that many machines share, where this one has
+//! it.
 //!
 //! Code for all that the machine at hand can do runs on few others, so nothing compiled where an
 //! image is built would serve in its pods. The level is what servers have had since 2013

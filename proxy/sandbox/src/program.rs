@@ -45,7 +45,7 @@ pub struct Info {
     pub not_snapshotted: Option<String>,
 }
 
-/// What all instances of a policy are made from.
+/// The parts that all instances of a policy are made from.
 pub(super) struct Core {
     pub(super) shared: Arc<Shared>,
     pub(super) pools: Arc<Pools>,

@@ -1,4 +1,4 @@
-//! What the program is linked without: unwind tables, functions twice, relocations one by one.
+//! Leaves out of the program: unwind tables, equal functions, relocations one by one.
 //!
 //! Each argument is tried on a program of one line first, which must link and start: linkers differ
 //! (Rust's own is the default on x86-64 Linux, elsewhere it is gcc's), and what is not understood

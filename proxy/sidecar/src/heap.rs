@@ -87,9 +87,9 @@ fn own_bytes(statm: &File) -> Option<u64> {
 /// Finds the moments at which a process is quiet and uses more than it need. Pure: callers pass
 /// what they see.
 ///
-/// What load leaves is not free at once: kept connections close after seconds or minutes. Freed
-/// memory stays resident until it is collected, so nothing shows that it could be; each time that
-/// the process has been quiet for twice as long as before, it is tried again.
+/// Memory that load leaves is not free at once: kept connections close after seconds or minutes.
+/// Freed memory stays resident until it is collected, so nothing shows that it could be; each time
+/// that the process has been quiet for twice as long as before, it is tried again.
 #[derive(Debug, Default)]
 struct Schedule {
     /// Exchanges that had begun at the last look.

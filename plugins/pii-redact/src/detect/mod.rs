@@ -3,9 +3,9 @@
 //! The [`sieve`] finds the bytes that can matter (`@`, the first digit of a run, the separator
 //! inside a key's prefix …), and a table sends each to a small scanner that looks around it, a
 //! bounded number of bytes to either side, and proves or drops the suspicion by check digits,
-//! number plans and context words. All other bytes are passed over sixteen at a time. There are no regular expressions and nothing is built at run
-//! time: the tables are constants, so that a fresh instance touches hardly any memory. Names and
-//! addresses are out of scope.
+//! number plans and context words. All other bytes are passed over sixteen at a time. There are no
+//! regular expressions and nothing is built at run time: the tables are constants, so that a fresh
+//! instance touches hardly any memory. Names and addresses are out of scope.
 //!
 //! Text may be JSON source (tool arguments, or JSON that somebody pasted): escapes count as
 //! boundaries, and `\u0040` is an `@`.

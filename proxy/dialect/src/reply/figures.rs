@@ -3,9 +3,9 @@
 //!
 //! A reply that nobody rewrites is read for these two alone, which is a third of the work of
 //! reading it for its texts as well. What a member means is decided as in the readers of the texts;
-//! a test compares the two over documents of every kind. That a text has to be UTF-8 is checked here
-//! once for the whole reply. What is skipped may be of an odd type: the readers of texts stop there,
-//! and these find what follows.
+//! a test compares the two over documents of every kind. That a text has to be UTF-8 is checked
+//! here once for the whole reply. What is skipped may be of an odd type: the readers of texts stop
+//! there, and these find what follows.
 
 use super::{
     format, gemini,

@@ -1,8 +1,8 @@
 //! HTTP on one connection.
 //!
 //! hyper keeps two buffers of 8 KiB for each HTTP/1 connection, busy or not. An app that pools
-//! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper is
-//! taken off the connection, and started anew with the next byte. Parking happens between two
+//! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper
+//! is taken off the connection, and started anew with the next byte. Parking happens between two
 //! messages only. The rest of a streamed reply is written without hyper, too: see `relay.rs`.
 //! HTTP/2 connections are not parked: their state is the connection's.
 

@@ -2,9 +2,9 @@
 //!
 //! hyper keeps two buffers of 8 KiB or more for a connection, and a streamed reply lasts for
 //! minutes, in which nothing of HTTP is left to do but to frame each piece. So once the head is out
-//! and hyper has neither bytes of the request nor of the reply, hyper is ended, and [`Relay`] writes
-//! the chunks (RFC 9112 §7.1); hyper begins anew with the next request. [`Progress`] finds the
-//! moment: only what hyper does to its connection and its body is looked at.
+//! and hyper has neither bytes of the request nor of the reply, hyper is ended, and [`Relay`]
+//! writes the chunks (RFC 9112 §7.1); hyper begins anew with the next request. [`Progress`] finds
+//! the moment: only what hyper does to its connection and its body is looked at.
 //!
 //! As under hyper, nothing is polled of a reply while more than [`AHEAD`] bytes of it wait for the
 //! client, and bytes that the client sends before the reply's end are read once and kept.

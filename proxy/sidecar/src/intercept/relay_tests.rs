@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What a body gives, poll by poll: pieces, nothing for now, an error, or its end.
+/// The results of a body's polls, one by one: pieces, nothing for now, an error, or its end.
 type Turns = VecDeque<Poll<Option<Result<Frame<Bytes>, io::Error>>>>;
 
 struct Scripted(Turns);

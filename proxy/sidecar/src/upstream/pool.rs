@@ -1,14 +1,14 @@
 //! Pool of connections to providers.
 //!
-//! A [`Pool`] belongs to one worker, whose runtime drives its connections. A worker with little to do
-//! may borrow another one's; a busy one does not, so that its exchanges wake no other core. A pool
-//! sends once. Where a connection that was kept
-//! turns out to be stale (a server closes it as the request goes out, and no byte of an answer
-//! comes), the caller learns of it as [`SendError::Stale`], and may send the request again over a
-//! new one: so only what can be sent again is to go over a connection that was kept.
+//! A [`Pool`] belongs to one worker, whose runtime drives its connections. A worker with little to
+//! do may borrow another one's; a busy one does not, so that its exchanges wake no other core. A
+//! pool sends once. Where a connection that was kept turns out to be stale (a server closes it as
+//! the request goes out, and no byte of an answer comes), the caller learns of it as
+//! [`SendError::Stale`], and may send the request again over a new one: so only what can be sent
+//! again is to go over a connection that was kept.
 //!
-//! A connection is kept for as long as its upstream keeps it: [`idle_limit`] learns how long that is,
-//! [`origin`] opens one ahead of a request where the traffic says that it will be wanted.
+//! A connection is kept for as long as its upstream keeps it: [`idle_limit`] learns how long that
+//! is, [`origin`] opens one ahead of a request where the traffic says that it will be wanted.
 //!
 //! The pool is our own over hyper's connections because hyper-util's client starts a task and boxes
 //! two futures for every request.

@@ -46,8 +46,8 @@ const DOT: &[(&[u8], Tail)] = &[(b"SG.", Dotted(40)), (b"hvs.", Token(24)), (b"h
 /// The beginning of an Atlassian API token, which ends in no joiner.
 const ATLASSIAN: &[u8] = b"ATATT3xFfGF0";
 
-/// The rows of a table by the letter or digit beside the joiner: most words in front of a joiner end
-/// in one that no prefix has, and the others share it with few.
+/// The rows of a table by the letter or digit beside the joiner: most words in front of a joiner
+/// end in one that no prefix has, and the others share it with few.
 struct ByLast<const ROWS: usize> {
     /// One more than the first row of each; 0: none has it.
     first: [u8; 128],

@@ -19,8 +19,8 @@ use super::super::settle::ExchangeGuard;
 pub(super) type Window = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One reply's clocks. One timer serves them all: it is made with the first wait, as most whole
-/// replies are there with their head, and set when it fires, or where something is due sooner; never
-/// for a frame. What a frame's wait costs is a look at whether it has woken the task.
+/// replies are there with their head, and set when it fires, or where something is due sooner;
+/// never for a frame. What a frame's wait costs is a look at whether it has woken the task.
 pub(super) struct Clock {
     waits: Timeouts,
     begun: Instant,

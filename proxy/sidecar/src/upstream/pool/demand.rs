@@ -1,4 +1,5 @@
-//! Use that is made of an origin by all workers, which says whether another connection will be wanted soon.
+//! Use that is made of an origin by all workers, which says whether another connection will be
+//! wanted soon.
 //!
 //! A [`Demand`] is a value: it reads no clock, callers pass `now`.
 

@@ -1,14 +1,14 @@
 //! An origin: connections to it are made, kept for later requests, and opened ahead of them.
 //!
-//! A *spare* is a connection that no request needed yet. One is opened where the origin's
-//! traffic says that it will be wanted: requests lacked connections of late and none is left, or
-//! the last idle one ended though the next request is due. There is one spare at most, one is opened
-//! at a time, and none where spares go unused, where a connection could not be made, or in a drain.
+//! A *spare* is a connection that no request needed yet. One is opened where the origin's traffic
+//! says that it will be wanted: requests lacked connections of late and none is left, or the last
+//! idle one ended though the next request is due. There is one spare at most, one is opened at a
+//! time, and none where spares go unused, where a connection could not be made, or in a drain.
 //!
 //! Each worker has its own connections, and what it needs to know of the others' is in a [`Group`]:
 //! the calls of an app that makes few come to any worker, and find the connection that another one
-//! kept. It returns there afterwards. A worker with more to do makes its own, so that no exchange of
-//! a busy pod wakes another core.
+//! kept. It returns there afterwards. A worker with more to do makes its own, so that no exchange
+//! of a busy pod wakes another core.
 
 use std::{
     fmt,
@@ -43,7 +43,7 @@ pub(super) struct Taken {
     pub(super) wait: Wait,
     /// The origin that pooled it, which is to have it again.
     pub(super) home: Arc<Origin>,
-    /// Where that is another worker's.
+    /// The loan, if that is another worker's.
     pub(super) loan: Option<Loan>,
 }
 

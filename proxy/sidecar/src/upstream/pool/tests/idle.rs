@@ -19,7 +19,7 @@ pub(super) struct Idler {
     pub(super) header: &'static str,
 }
 
-/// What happened on one of its connections, counted from 0.
+/// An event on one of its connections, which are counted from 0.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Accepted(usize),
