@@ -103,6 +103,12 @@ impl<S> Checked<S> {
         matches!(self.follower.state, State::Head(_))
     }
 
+    /// Returns the position of the first head with more lines than hyper takes by default, in the
+    /// bytes of the read that brought it or a further piece of it; `None` if none has come.
+    pub(super) fn many_lines_from(&self) -> Option<usize> {
+        self.follower.many_lines_from
+    }
+
     /// True if all bytes that came belong to complete messages.
     pub(super) fn is_at_end_of_message(&self) -> bool {
         matches!(&self.follower.state, State::Head(so_far) if so_far.is_empty())

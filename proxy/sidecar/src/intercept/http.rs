@@ -4,6 +4,8 @@
 //! connections leaves hundreds of them idle, so one that was idle for a moment is *parked*: hyper
 //! is taken off the connection, and started anew with the next byte. Parking happens between two
 //! messages only. The rest of a streamed reply is written without hyper, too: see `relay.rs`.
+//! hyper is taken off likewise where a head has more lines than it takes by default, and begins
+//! anew with room for as many as the limit allows: no other connection pays for that room.
 //! HTTP/2 connections are not parked: their state is the connection's.
 
 use std::{
@@ -29,7 +31,7 @@ use super::{
     framing::{Checked, PREFACE_METHOD, header_lines},
     http2::serve_http2,
     relay::{self, Outcome, Progress, Relay, allows_relay, is_chunked},
-    served::Served,
+    served::{Heads, Served},
     slow::{TrackedBody, TrackedStream},
 };
 use crate::{
@@ -70,7 +72,7 @@ pub(super) async fn http<S, A, R>(
     let mut draining = pin!(shared.reached(Phase::Draining).fuse());
     let socket: Arc<Mutex<Option<Tunnel>>> = Arc::default();
     let mut begun = Vec::new();
-    let mut first = true;
+    let (mut first, mut last) = (true, false);
     loop {
         // The first four bytes tell HTTP/2 from HTTP/1.
         while begun.is_empty() || first && is_part_of_preface(&begun) {
@@ -91,8 +93,13 @@ pub(super) async fn http<S, A, R>(
         let progress = Arc::new(Progress::default());
         let is_http2 = first && begun.starts_with(PREFACE_METHOD);
         first = false;
+        let heads = match parked.many_lines_from() {
+            Some(_) => Heads::Many,
+            None => Heads::Few,
+        };
         let stream = TokioIo::new(Served {
             stream: parked,
+            heads,
             begun: std::mem::take(&mut begun),
             handle: handle.clone(),
             progress: Arc::clone(&progress),
@@ -107,6 +114,7 @@ pub(super) async fn http<S, A, R>(
             let relays = allows_relay(&request);
             let (answered, socket) = (answer(request), Arc::clone(&socket));
             let progress = Arc::clone(&progress);
+            progress.requested();
             // Boxed, so that a connection between two exchanges does not keep the memory that one
             // needs; mapped, as a block that awaited it would store it twice.
             Box::pin(answered.map(move |mut answered| {
@@ -118,7 +126,8 @@ pub(super) async fn http<S, A, R>(
                 Ok::<_, Infallible>(answered.map(lent))
             }))
         });
-        let connection = http1(limits).serve_connection(stream, service);
+        let mut server = http1(limits, heads);
+        let connection = server.keep_alive(!last).serve_connection(stream, service);
         let mut connection = Box::new(connection.with_upgrades());
         let ended = loop {
             let mut notices = Notices {
@@ -133,18 +142,33 @@ pub(super) async fn http<S, A, R>(
                 if Pin::new(&mut *connection).poll(context).is_ready() {
                     return Poll::Ready(Event::Over);
                 }
-                if progress.is_relay_due() {
+                if progress.is_relay_due() && !last {
                     return Poll::Ready(Event::RelayDue);
+                }
+                if progress.is_held_back() {
+                    // Polled again: its turn may have ended before it ended the connection.
+                    if Pin::new(&mut *connection).poll(context).is_ready() {
+                        return Poll::Ready(Event::Over);
+                    }
+                    if progress.is_held_back() {
+                        return Poll::Ready(Event::HeldBack);
+                    }
                 }
                 notices.poll(context).map(Event::Notice)
             });
             match event.await {
                 Event::Over => break Ended::Over,
                 Event::RelayDue => break Ended::Relayed,
+                Event::HeldBack => break Ended::HeldBack,
                 Event::Notice(Notice::Draining) => {
                     Pin::new(&mut *connection).graceful_shutdown();
-                    let _ = (&mut *connection).await;
-                    break Ended::Over;
+                    last = true;
+                    let rest = poll_fn(|context| match Pin::new(&mut *connection).poll(context) {
+                        Poll::Ready(_) => Poll::Ready(Ended::Over),
+                        Poll::Pending if progress.is_held_back() => Poll::Ready(Ended::HeldBack),
+                        Poll::Pending => Poll::Pending,
+                    });
+                    break rest.await;
                 }
                 Event::Notice(Notice::Signalled(ConnectionSignal::Stalled)) => return,
                 Event::Notice(Notice::Signalled(ConnectionSignal::Idle)) => {
@@ -176,8 +200,9 @@ pub(super) async fn http<S, A, R>(
             return; // never: it was not upgraded
         };
         let http1::Parts { io, read_buf, .. } = parts;
-        parked = io.into_inner().stream;
-        begun = read_buf.to_vec();
+        let served = io.into_inner();
+        parked = served.stream;
+        begun = [&*read_buf, &*served.begun].concat();
         drop(read_buf); // hyper's whole buffer
         if matches!(ended, Ended::Relayed) {
             // Never, by `Progress`; but whose bytes these are would not be guessed.
@@ -199,6 +224,8 @@ pub(super) async fn http<S, A, R>(
 enum Event {
     Over,
     RelayDue,
+    /// A head with more lines than hyper takes is held back.
+    HeldBack,
     Notice(Notice),
 }
 
@@ -209,6 +236,8 @@ enum Ended {
     Parked,
     /// The rest of a reply is to be relayed.
     Relayed,
+    /// A head that was held back begins the next part.
+    HeldBack,
 }
 
 /// Notices for a connection from outside.
@@ -327,14 +356,16 @@ async fn stalled(permit: &ConnectionPermit) {
     }
 }
 
-fn http1(limits: &Limits) -> http1::Builder {
+fn http1(limits: &Limits, heads: Heads) -> http1::Builder {
     let mut server = http1::Builder::new();
     // `pipeline_flush` stays off: it lifts hyper's bound on what is written ahead, and a client
     // that stops reading then costs all its stream in memory (seen: 3.7 GB in nine seconds).
     server
         .max_buf_size(limits.headers.max(64 << 10))
-        .max_headers(header_lines(limits.headers))
         .header_read_timeout(None);
+    if heads == Heads::Many {
+        server.max_headers(header_lines(limits.headers));
+    }
     server
 }
 

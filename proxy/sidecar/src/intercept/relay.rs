@@ -53,6 +53,10 @@ const FLUSHED: u8 = 4;
 const DRAINED: u8 = 8;
 /// The body is returned by whoever drops it.
 const RETURNS: u8 = 16;
+/// A request has come whose reply is not over.
+const BUSY: u8 = 32;
+/// hyper has read all that it is given, and the next head is held back from it.
+const HELD_BACK: u8 = 64;
 
 /// The progress of one connection under hyper, noted by its stream and by the reply's body.
 pub(super) struct Progress<B> {
@@ -77,6 +81,23 @@ impl<B> Progress<B> {
 
     fn clear(&self, flags: u8) {
         self.flags.store(self.flags.load(Relaxed) & !flags, Relaxed);
+    }
+
+    /// Notes a request, which is in progress until its reply's body is dropped.
+    pub(super) fn requested(&self) {
+        self.set(BUSY);
+    }
+
+    /// Notes a read of the connection where the next head is held back: hyper, which does not read
+    /// before it has used what it has, has all of the messages before.
+    pub(super) fn held_back(&self) {
+        self.clear(DRAINED);
+        self.set(HELD_BACK);
+    }
+
+    /// True if hyper has nothing to do, and gets nothing more.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.flags.load(Relaxed) & (HELD_BACK | FLUSHED | BUSY) == HELD_BACK | FLUSHED
     }
 
     /// Notes a reply that begins, and whether it may be taken from hyper.
@@ -142,6 +163,7 @@ impl<B> Lent<B> {
 
 impl<B> Drop for Lent<B> {
     fn drop(&mut self) {
+        self.progress.clear(BUSY);
         if self.progress.flags.load(Relaxed) & RETURNS != 0 {
             *self.progress.body.lock() = self.body.take();
         }

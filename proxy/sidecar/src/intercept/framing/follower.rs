@@ -23,11 +23,15 @@ const IMPOSSIBLE_FRAME: &[u8] = &[0; 9];
 /// Most header lines that hyper is set to accept, for the largest head.
 const MOST_LINES: usize = 1024;
 
+/// Header lines that hyper takes unless it is set to take more: its default. They have their place
+/// on its stack; room for more is allocated and filled for each request, whatever it has.
+const FEW_LINES: usize = 100;
+
 /// Returns the header lines that a head of `largest` bytes may have: one for each 128 bytes.
-/// hyper's default is 100, which fits no limit that counts bytes.
+/// hyper's default fits no limit that counts bytes.
 pub(in crate::intercept) const fn header_lines(largest: usize) -> usize {
     match largest / 128 {
-        few if few < 100 => 100,
+        few if few < FEW_LINES => FEW_LINES,
         many if many > MOST_LINES => MOST_LINES,
         lines => lines,
     }
@@ -64,6 +68,9 @@ pub(super) struct Follower {
     largest_head: usize,
     /// True before any message: only here may HTTP/2 begin.
     first: bool,
+    /// Position of the first head with more than [`FEW_LINES`] lines, or of a piece of it, in the
+    /// bytes that came with it.
+    pub(super) many_lines_from: Option<usize>,
 }
 
 /// A message that is refused: its position in the bytes just read, and the bytes that hyper gets
@@ -83,14 +90,21 @@ impl Follower {
             state,
             largest_head,
             first: true,
+            many_lines_from: None,
         }
     }
 
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let few = self.many_lines_from.is_none();
             match self.step(rest) {
-                Ok(used) => at += used,
+                Ok(used) => {
+                    if few && let Some(from) = &mut self.many_lines_from {
+                        *from = at;
+                    }
+                    at += used;
+                }
                 Err(stopped) => {
                     self.state = State::Opaque;
                     let at = at + stopped.at;
@@ -144,7 +158,7 @@ impl Follower {
             so_far.clear();
             return Ok(1);
         }
-        let (used, next) = if so_far.is_empty()
+        let (used, (next, lines)) = if so_far.is_empty()
             && let Some(end) = memmem::find(bytes, b"\r\n\r\n")
         {
             let end = end + 4;
@@ -168,11 +182,18 @@ impl Follower {
                 if lines_are_broken(so_far) {
                     return Err(ambiguous());
                 }
+                // The request line is one of these, and the next line is a header's, or the last.
+                if memchr_iter(b'\n', so_far).count() > FEW_LINES {
+                    self.many_lines_from.get_or_insert(0);
+                }
                 return Ok(bytes.len());
             };
             let head = so_far.get(..end).unwrap_or_default();
             (end - before, body_after(head).ok_or_else(ambiguous)?)
         };
+        if lines > FEW_LINES {
+            self.many_lines_from.get_or_insert(0);
+        }
         self.first = false;
         self.state = next;
         Ok(used)
@@ -299,9 +320,9 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Returns the state after a complete head (its empty line included); `None` where the head is
-/// ambiguous.
-fn body_after(head: &[u8]) -> Option<State> {
+/// Returns the state after a complete head (its empty line included), and the number of its header
+/// lines; `None` where the head is ambiguous.
+fn body_after(head: &[u8]) -> Option<(State, usize)> {
     let mut lines = Lines(head);
     let request = lines.next()??;
     let (http_1_0, connect) = (
@@ -309,7 +330,7 @@ fn body_after(head: &[u8]) -> Option<State> {
         request.starts_with(b"CONNECT "),
     );
     let (mut hosts, mut length, mut chunked) = (0, None, false);
-    let mut socket = false;
+    let (mut socket, mut count) = (false, 0);
     for line in lines {
         let line = line?;
         match line.first() {
@@ -322,6 +343,7 @@ fn body_after(head: &[u8]) -> Option<State> {
         if memchr(b'\r', value).is_some() {
             return None; // a bare CR
         }
+        count += 1;
         let value = value.trim_ascii();
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
@@ -351,18 +373,19 @@ fn body_after(head: &[u8]) -> Option<State> {
     if connect {
         // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection
         // must close: see `forward.rs`.
-        return (!chunked && length.is_none()).then_some(State::Opaque);
+        return (!chunked && length.is_none()).then_some((State::Opaque, count));
     }
     if socket && request.starts_with(b"GET ") && !chunked && matches!(length, None | Some(0)) {
         // A WebSocket's bytes follow. Where it is refused, the connection must close: see
         // `http.rs`.
-        return Some(State::Opaque);
+        return Some((State::Opaque, count));
     }
-    Some(match (chunked, length) {
+    let next = match (chunked, length) {
         (true, _) => State::Size(0, 0),
         (false, None | Some(0)) => State::Head(Vec::new()),
         (false, Some(length)) => State::Body(length),
-    })
+    };
+    Some((next, count))
 }
 
 #[cfg(test)]

@@ -184,6 +184,37 @@ fn a_head_over_the_limit_ends_in_more_lines_than_are_taken() {
     }
 }
 
+/// Makes a head with `lines` header lines.
+fn with_lines(lines: usize) -> String {
+    let more: String = (1..lines).map(|n| format!("x-{n}:\r\n")).collect();
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{more}\r\n")
+}
+
+#[test]
+fn a_head_with_many_lines_is_noted_before_hyper_has_too_many_of_them() {
+    let small = with_lines(FEW_LINES - 1);
+    for lines in [FEW_LINES + 1, FEW_LINES + 2, 300] {
+        let both = [small.clone(), with_lines(lines)].concat();
+        for size in 1..=both.len() {
+            let mut follower = follower();
+            let mut noted = None;
+            for (n, piece) in both.as_bytes().chunks(size).enumerate() {
+                assert_eq!(follower.follow(piece), Ok(()));
+                if let Some(from) = follower.many_lines_from {
+                    noted.get_or_insert(n * size + from);
+                }
+            }
+            let hypers = noted.and_then(|noted| both.get(small.len()..noted));
+            let hypers = hypers.unwrap_or_else(|| panic!("{lines} by {size}: {noted:?}"));
+            let begun = hypers.split("\r\n").filter(|line| !line.is_empty()).count();
+            assert!(begun <= 1 + FEW_LINES, "{lines} by {size}: {begun}");
+        }
+    }
+    let mut follower = follower();
+    assert_eq!(follower.follow(with_lines(FEW_LINES).as_bytes()), Ok(()));
+    assert_eq!(follower.many_lines_from, None);
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, size in 1_usize..64) {

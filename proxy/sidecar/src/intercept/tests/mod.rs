@@ -34,6 +34,7 @@ use crate::{
 };
 
 mod forward;
+mod many_lines;
 mod names;
 mod relayed;
 mod terminate;
