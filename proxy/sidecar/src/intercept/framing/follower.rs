@@ -158,17 +158,15 @@ impl Follower {
             so_far.clear();
             return Ok(1);
         }
-        let (used, (next, lines)) = if so_far.is_empty()
-            && let Some(end) = memmem::find(bytes, b"\r\n\r\n")
+        let (used, head) = if so_far.is_empty()
+            && let Some(head) = Head::read(bytes)
         {
-            let end = end + 4;
-            if end > self.largest_head {
+            if head.length > self.largest_head {
                 return Err(too_large(&[], false));
             }
-            let head = bytes.get(..end).unwrap_or_default();
-            (end, body_after(head).ok_or_else(ambiguous)?)
+            (head.length, head)
         } else {
-            // A head in several pieces is rare, so it may cost a copy.
+            // A head in several pieces is rare, as is an ambiguous one, so it may cost a copy.
             let before = so_far.len();
             so_far.extend_from_slice(bytes);
             let near = before.saturating_sub(3);
@@ -188,14 +186,14 @@ impl Follower {
                 }
                 return Ok(bytes.len());
             };
-            let head = so_far.get(..end).unwrap_or_default();
-            (end - before, body_after(head).ok_or_else(ambiguous)?)
+            let head = Head::read(so_far.get(..end).unwrap_or_default());
+            (end - before, head.ok_or_else(ambiguous)?)
         };
-        if lines > FEW_LINES {
+        if head.lines > FEW_LINES {
             self.many_lines_from.get_or_insert(0);
         }
         self.first = false;
-        self.state = next;
+        self.state = head.next;
         Ok(used)
     }
 
@@ -304,88 +302,98 @@ fn lines_are_broken(bytes: &[u8]) -> bool {
     memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes.get(at - 1) != Some(&b'\r'))
 }
 
-/// The lines of a head without their ends; `None` for one that ends in LF alone.
+/// The lines of a head without their ends; `None` for one with a CR or a LF that is not its end.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
     type Item = Option<&'a [u8]>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (line, rest) = self.0.split_at_checked(memchr(b'\n', self.0)? + 1)?;
-        self.0 = rest;
-        Some(match line {
-            [line @ .., b'\r', b'\n'] => Some(line),
-            _ => None,
-        })
+        let (line, end) = self.0.split_at_checked(memchr2(b'\r', b'\n', self.0)?)?;
+        Some(end.strip_prefix(b"\r\n").map(|rest| {
+            self.0 = rest;
+            line
+        }))
     }
 }
 
-/// Returns the state after a complete head (its empty line included), and the number of its header
-/// lines; `None` where the head is ambiguous.
-fn body_after(head: &[u8]) -> Option<(State, usize)> {
-    let mut lines = Lines(head);
-    let request = lines.next()??;
-    let (http_1_0, connect) = (
-        request.ends_with(b"HTTP/1.0"),
-        request.starts_with(b"CONNECT "),
-    );
-    let (mut hosts, mut length, mut chunked) = (0, None, false);
-    let (mut socket, mut count) = (false, 0);
-    for line in lines {
-        let line = line?;
-        match line.first() {
-            Some(b' ' | b'\t') => return None, // a folded line
-            Some(_) => {}
-            None => continue,
-        }
-        let colon = memchr2(b':', b'\r', line).filter(|at| line.get(*at) == Some(&b':'))?;
-        let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
-        if memchr(b'\r', value).is_some() {
-            return None; // a bare CR
-        }
-        count += 1;
-        let value = value.trim_ascii();
-        match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
-            14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-                    return None;
+/// A complete head.
+struct Head {
+    /// Its bytes, the empty line included.
+    length: usize,
+    /// Number of its header lines.
+    lines: usize,
+    /// The state after it.
+    next: State,
+}
+
+impl Head {
+    /// Reads the head at the start of `bytes`, in one pass; `None` where it is ambiguous, or where
+    /// its end is yet to come.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut rest = Lines(bytes);
+        let request = rest.next()??;
+        let (http_1_0, connect) = (
+            request.ends_with(b"HTTP/1.0"),
+            request.starts_with(b"CONNECT "),
+        );
+        let (mut hosts, mut length, mut chunked) = (0, None, false);
+        let (mut socket, mut lines) = (false, 0);
+        loop {
+            let line = rest.next()??;
+            match line.first() {
+                Some(b' ' | b'\t') => return None, // a folded line
+                Some(_) => lines += 1,
+                None => break,
+            }
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+            match name.len() {
+                4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
+                14 if name.eq_ignore_ascii_case(b"content-length") => {
+                    let value = value.trim_ascii();
+                    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+                    if length.is_some() || !digits {
+                        return None;
+                    }
+                    // Lengths that no body has are some parsers' marks for other things.
+                    let bytes: u64 = str::from_utf8(value).ok()?.parse().ok()?;
+                    length = Some(i64::try_from(bytes).is_ok().then_some(bytes)?);
                 }
-                // Lengths that no body has are some parsers' marks for other things.
-                let bytes: u64 = str::from_utf8(value).ok()?.parse().ok()?;
-                length = Some(i64::try_from(bytes).is_ok().then_some(bytes)?);
-            }
-            7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                socket |= names_websocket(value);
-            }
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if chunked || http_1_0 || !value.eq_ignore_ascii_case(b"chunked") {
-                    return None;
+                7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                    socket |= names_websocket(value.trim_ascii());
                 }
-                chunked = true;
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                    let only_chunked = value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+                    if chunked || http_1_0 || !only_chunked {
+                        return None;
+                    }
+                    chunked = true;
+                }
+                _ => {}
             }
-            _ => {}
         }
+        if hosts > 1 || hosts == 0 && !http_1_0 || chunked && length.is_some() {
+            return None;
+        }
+        let next = match (chunked, length) {
+            // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection
+            // must close: see `forward.rs`.
+            (false, None) if connect => State::Opaque,
+            _ if connect => return None,
+            // A WebSocket's bytes follow. Where it is refused, the connection must close: see
+            // `http.rs`.
+            (false, None | Some(0)) if socket && request.starts_with(b"GET ") => State::Opaque,
+            (true, _) => State::Size(0, 0),
+            (false, None | Some(0)) => State::Head(Vec::new()),
+            (false, Some(length)) => State::Body(length),
+        };
+        Some(Self {
+            length: bytes.len() - rest.0.len(),
+            lines,
+            next,
+        })
     }
-    if hosts > 1 || hosts == 0 && !http_1_0 || chunked && length.is_some() {
-        return None;
-    }
-    if connect {
-        // Its bytes belong to the tunnel (RFC 9110 §9.3.6). Where it is refused, the connection
-        // must close: see `forward.rs`.
-        return (!chunked && length.is_none()).then_some((State::Opaque, count));
-    }
-    if socket && request.starts_with(b"GET ") && !chunked && matches!(length, None | Some(0)) {
-        // A WebSocket's bytes follow. Where it is refused, the connection must close: see
-        // `http.rs`.
-        return Some((State::Opaque, count));
-    }
-    let next = match (chunked, length) {
-        (true, _) => State::Size(0, 0),
-        (false, None | Some(0)) => State::Head(Vec::new()),
-        (false, Some(length)) => State::Body(length),
-    };
-    Some((next, count))
 }
 
 #[cfg(test)]
