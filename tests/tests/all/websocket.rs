@@ -13,8 +13,18 @@ fn provider() -> Upstream {
 }
 
 fn is_passed(sidecar: &Sidecar, upstream: &Upstream) {
+    is_passed_with("", sidecar, upstream);
+    // More lines than hyper takes by default.
+    is_passed_with(&"x-more: 1\r\n".repeat(150), sidecar, upstream);
+}
+
+fn is_passed_with(more: &str, sidecar: &Sidecar, upstream: &Upstream) {
     let mut app = wire::Connection::open(sidecar.base);
-    app.send(UPGRADE.as_bytes());
+    app.send(
+        UPGRADE
+            .replace("host: a\r\n", &format!("host: a\r\n{more}"))
+            .as_bytes(),
+    );
     let (status, head) = app.head().expect("an answer");
     assert_eq!(status, 101, "{head}");
     assert_eq!(wire::header(&head, "upgrade"), Some("websocket"));
