@@ -19,6 +19,7 @@ use wasmtime::{
 use super::{
     bindings::types as wit,
     capabilities::exchange::{HeadHandle, RequestHandle},
+    code::Linked,
     contract::Version,
     convert,
     exports::{Exports, Rewritten},
@@ -35,7 +36,7 @@ pub(super) struct Running {
     pub(super) core: Arc<Core>,
     pub(super) store: Store<State>,
     pub(super) instance: wasmtime::component::Instance,
-    pub(super) exports: Exports,
+    pub(super) linked: Arc<Linked>,
     /// Dropped after the store, which gives back what the slot stands for.
     pub(super) _slot: Slot,
     /// True once it was configured by its own call; one from a configured image needs none.
@@ -95,7 +96,7 @@ impl Running {
         // was not.
         let cpu = 10 * self.core.shared.limits.cpu;
         self.store.data_mut().pace = Pace::configuring(cpu);
-        let configure = self.exports.configure;
+        let configure = self.linked.exports.configure;
         let (outcome,): (Result<(), String>,) = self.call(configure, (config,), 0, 0).await?;
         self.store.data_mut().pace = Pace::serving(&self.core.shared.limits);
         self.configured = true;
@@ -107,7 +108,7 @@ impl Running {
         let request = Resource::<RequestHandle>::new_borrow(0);
         let body = self.store.data().call.as_ref();
         let body = body.map_or(0, |call| call.body.size());
-        let hook = self.exports.on_request;
+        let hook = self.linked.exports.on_request;
         let (decision,): (wit::Decision,) = self.call(hook, (request,), 0, body).await?;
         let decision = convert::decision(decision)?;
         if let (Decision::Serve(key), Some(call)) = (&decision, &self.store.data().call)
@@ -129,7 +130,7 @@ impl Running {
         let head = Resource::<HeadHandle>::new_borrow(0);
         let Exports {
             contract, on_reply, ..
-        } = self.exports;
+        } = self.linked.exports;
         let (outcome,): (Rewritten,) = match contract {
             Version::V0_3 => {
                 let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
@@ -152,7 +153,7 @@ impl Running {
             status: failure.status,
             code: failure.code.clone(),
         };
-        let hook = self.exports.on_failure;
+        let hook = self.linked.exports.on_failure;
         let (decision,): (wit::Decision,) = self.call(hook, (failure,), 0, 0).await?;
         match convert::decision(decision)? {
             Decision::Serve(_) => Err(Fault::BadReturn(
@@ -165,7 +166,8 @@ impl Running {
     async fn on_end(&mut self, outcome: &Outcome) -> Result<(), Fault> {
         self.configure().await?;
         let outcome = wit::Outcome::from(outcome);
-        self.call(self.exports.on_end, (outcome,), 0, 0).await
+        self.call(self.linked.exports.on_end, (outcome,), 0, 0)
+            .await
     }
 }
 

@@ -53,7 +53,7 @@ pub use contract::{CONTRACT, Version};
 pub use engine::Options;
 #[cfg(feature = "compile")]
 pub use introduce::introduced;
-pub use package::{Compiler, LoadError, Loader, Source};
+pub use package::{Compiler, Instances, LoadError, Loader, Source};
 #[cfg(feature = "compile")]
 pub use precompile::precompile;
 pub use program::Policy;

@@ -24,7 +24,7 @@ use super::{
     cache::{Cache, hex, trusted},
     capabilities::{Grants, Host},
     child::{Compiled, Done, Job, RELEASE, in_child},
-    code::{Code, copied, mapped},
+    code::{Origin, copied, mapped},
     contract::{CONTRACT, Names, Version},
     engine::Options,
     pools::{Pool, Pools},
@@ -142,6 +142,19 @@ impl LoadError {
     }
 }
 
+/// The instances of all policies that one loader loaded.
+#[derive(Clone)]
+pub struct Instances(Arc<Pools>);
+
+impl Instances {
+    /// Gives back the memory that those before have left. For a process without exchanges: the next
+    /// ones pay for it with page faults. May be called at any time, by any thread; takes some
+    /// milliseconds where many instances lived at once.
+    pub fn trim(&self) {
+        self.0.trim();
+    }
+}
+
 /// Loads policies into the pools of the process.
 pub struct Loader {
     pools: Arc<Pools>,
@@ -184,6 +197,11 @@ impl Loader {
             gives_way: AtomicBool::new(false),
             apart: Host::none,
         })
+    }
+
+    /// Returns the handle on the instances of what it loads.
+    pub fn instances(&self) -> Instances {
+        Instances(Arc::clone(&self.pools))
     }
 
     /// Makes compiling yield to serving from now on: before there is anything to serve, that would
@@ -240,6 +258,7 @@ impl Loader {
     }
 
     fn load_with(&self, source: Source, host: Host) -> Result<Arc<Policy>, LoadError> {
+        let _loading = self.pools.load();
         let mut job = self.job(&source);
         let names = match Names::read(&source.bytes, &source.grants) {
             Ok(names) => names,
@@ -258,12 +277,13 @@ impl Loader {
         };
         let kept = self.cache.clone().map(|cache| (cache, job.key));
         let parts = Parts {
-            code: Code {
-                first: found.component,
+            component: found.component,
+            origin: Origin {
+                name: source.name.clone(),
+                export: job.export,
+                contract: job.contract,
                 kept,
             },
-            export: job.export,
-            contract: job.contract,
             config: found.not_snapshotted.is_some().then_some(job.config),
             info: Info {
                 contract: names.contract,
@@ -322,11 +342,11 @@ impl Loader {
     }
 
     /// The first pool: what is loaded has instances there before it has any elsewhere.
-    fn first_pool(&self) -> Result<&Arc<Pool>, LoadError> {
+    fn first_pool(&self) -> Result<Arc<Pool>, LoadError> {
         match self.pools.at(0) {
             Ok(Some(pool)) => Ok(pool),
             Ok(None) => Err(LoadError::Fault(Fault::NoSlot)),
-            Err(error) => Err(LoadError::Compile(error.to_owned())),
+            Err(error) => Err(LoadError::Compile(error)),
         }
     }
 

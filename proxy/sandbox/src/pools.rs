@@ -1,21 +1,26 @@
 //! The pools that instances live in: the first is made with the first policy, the next when the
-//! ones before it are full.
+//! ones before it are full, and what load has left of them goes when it is quiet.
 //!
 //! A pool's size is fixed when it is made, and costs a system call for each slot (a stack's guard)
 //! and address space. So an idle sidecar has a small one, and one without policies none. A slot is
 //! taken from the first pool that has one free: what was used last is used again, and is warm in
-//! the processor's cache. A pool that can't be made is not tried again: each attempt costs as much
-//! as the pool.
+//! the processor's cache. A slot that was used keeps its pages, and wasmtime gives none back before
+//! the pool's end. So [`Pools::trim`] ends the further pools that no instance is in, and has the
+//! first one succeeded by a new one where many of its slots were in use. A pool that can't be made
+//! is not tried again before that: each attempt costs as much as the pool.
 
 use std::{
-    io,
+    io, mem,
     sync::{
-        Arc, OnceLock,
+        Arc, Weak,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
 
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+
 use super::{
+    code::Code,
     engine::{Budget, Options, pooled},
     ticker::Ticker,
 };
@@ -24,26 +29,58 @@ use super::{
 /// exchanges of three policies need at once.
 const SIZES: [u32; 2] = [256, 1024];
 /// Pools that there may be. Each has its own mapping of every policy, about half a MiB.
-pub(super) const POOLS: usize = SIZES.len() + 1;
+const POOLS: usize = SIZES.len() + 1;
+/// Pools that there may be beyond the first.
+pub(super) const FURTHER: usize = POOLS - 1;
+/// Slots of the first pool that may keep their pages: up to half a MiB each, 40 KiB in most cases.
+/// A new pool costs about 2 ms of the thread that trims, and page faults of its first instances.
+const WARM: u32 = 8;
+/// Set in the count of a pool that has ended, beside which none of its slots counts.
+const ENDED: u32 = 1 << 31;
 
 /// All pools, with what their instances share.
 pub(super) struct Pools {
     pub(super) ticker: Ticker,
     pub(super) memory: Arc<Budget>,
     sizes: [u32; POOLS],
-    /// Outcome of making each pool: the pool, or the reason why there is none.
-    made: [OnceLock<Result<Arc<Pool>, String>>; POOLS],
+    made: [RwLock<Made>; POOLS],
+    /// The code of each policy that may have instances.
+    codes: Mutex<Vec<Weak<Code>>>,
+    /// Read while a policy is loaded, which has code in the first pool before it is in `codes`.
+    loading: RwLock<()>,
+}
+
+/// Outcome of making a pool.
+#[derive(Default)]
+enum Made {
+    #[default]
+    Never,
+    Pool(Arc<Pool>),
+    /// The reason why there is none.
+    Failed(String),
 }
 
 /// One pool: an engine of its own.
 pub(super) struct Pool {
     pub(super) wasm: wasmtime::Engine,
     slots: u32,
+    /// Slots that are taken, or [`ENDED`].
     taken: AtomicU32,
+    /// The most that were taken at one time.
+    most: AtomicU32,
 }
 
 /// A place in a pool. Dropping it makes room.
 pub(super) struct Slot(Arc<Pool>);
+
+/// The reason why a pool has no slot to give.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// All are taken.
+    Full,
+    /// The pool has ended. Its successor, or the want of one, is there with [`Pools::at`].
+    Ended,
+}
 
 impl Pools {
     /// Starts the ticker; no pool is made yet.
@@ -56,6 +93,8 @@ impl Pools {
             memory: Arc::new(Budget::new(options.memory)),
             sizes: sizes(options.instances()),
             made: Default::default(),
+            codes: Mutex::default(),
+            loading: RwLock::default(),
         })
     }
 
@@ -64,21 +103,33 @@ impl Pools {
     ///
     /// # Errors
     /// The process can't have the address space, or the mappings. The reason is logged once, and
-    /// kept.
-    pub(super) fn at(&self, at: usize) -> Result<Option<&Arc<Pool>>, &str> {
+    /// kept until the pools are trimmed.
+    pub(super) fn at(&self, at: usize) -> Result<Option<Arc<Pool>>, String> {
         let (Some(made), Some(&slots)) = (self.made.get(at), self.sizes.get(at)) else {
             return Ok(None);
         };
         if slots == 0 {
             return Ok(None);
         }
-        let outcome = made.get_or_init(|| {
-            self.make(slots).map_err(|error| {
+        if let Some(outcome) = made.read().outcome() {
+            return outcome.map(Some);
+        }
+        let mut made = made.write();
+        if let Some(outcome) = made.outcome() {
+            return outcome.map(Some);
+        }
+        match self.make(slots) {
+            Ok(pool) => {
+                *made = Made::Pool(Arc::clone(&pool));
+                Ok(Some(pool))
+            }
+            Err(error) => {
                 tracing::warn!(%error, slots, "a pool of instances can't be made");
-                format!("{error:#}")
-            })
-        });
-        outcome.as_ref().map(Some).map_err(String::as_str)
+                let reason = format!("{error:#}");
+                *made = Made::Failed(reason.clone());
+                Err(reason)
+            }
+        }
     }
 
     fn make(&self, slots: u32) -> wasmtime::Result<Arc<Pool>> {
@@ -88,18 +139,131 @@ impl Pools {
             wasm,
             slots,
             taken: AtomicU32::new(0),
+            most: AtomicU32::new(0),
         }))
+    }
+
+    /// Keeps the pools as they are while a policy is loaded.
+    pub(super) fn load(&self) -> RwLockReadGuard<'_, ()> {
+        self.loading.read()
+    }
+
+    /// Takes in a policy's code, to have it taken out of pools that end.
+    pub(super) fn lodge(&self, code: &Arc<Code>) {
+        let mut codes = self.codes.lock();
+        codes.retain(|code| code.strong_count() > 0);
+        codes.push(Arc::downgrade(code));
+    }
+
+    /// Waits until the first pool, which has ended, is succeeded.
+    pub(super) fn settled(&self) {
+        if let Some(first) = self.made.first() {
+            drop(first.read());
+        }
+    }
+
+    /// Gives back the memory that slots keep which are free. For a process without exchanges: what
+    /// is given back is made anew when it is needed. Nothing happens while a policy is loaded.
+    pub(super) fn trim(&self) {
+        let Some(_alone) = self.loading.try_write() else {
+            return;
+        };
+        let codes: Vec<_> = self.codes.lock().iter().filter_map(Weak::upgrade).collect();
+        let mut places = self.made.iter().enumerate();
+        let first = places.next();
+        for (at, place) in places {
+            end(place, at, &codes);
+        }
+        if let Some((_, place)) = first {
+            self.renew(place, &codes);
+        }
+    }
+
+    /// Has the first pool succeeded by a new one, where that gives back more than a little.
+    fn renew(&self, place: &RwLock<Made>, codes: &[Arc<Code>]) {
+        let mut made = place.write();
+        let Made::Pool(old) = &*made else { return };
+        if old.most.load(Relaxed) <= WARM || old.taken.load(Relaxed) > 0 {
+            return;
+        }
+        // All is there before the old one ends: policies have their code in the first pool always.
+        let new = self.make(old.slots).and_then(|pool| {
+            let linked = codes.iter().map(|code| code.link(Arc::clone(&pool)));
+            Ok((
+                Arc::clone(&pool),
+                linked.collect::<wasmtime::Result<Vec<_>>>()?,
+            ))
+        });
+        let (pool, linked) = match new {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::debug!(%error, "the first pool can't be made anew");
+                return;
+            }
+        };
+        if !old.end() {
+            return;
+        }
+        let left: Vec<_> = (codes.iter().zip(linked))
+            .map(|(code, linked)| code.succeed(linked))
+            .collect();
+        let old = mem::replace(&mut *made, Made::Pool(pool));
+        // Unmapped while nobody waits for the locks.
+        drop(made);
+        drop((old, left));
+    }
+}
+
+/// Ends the further pool at a place, if no instance is in it, or forgets that it can't be made.
+fn end(place: &RwLock<Made>, at: usize, codes: &[Arc<Code>]) {
+    let mut made = place.write();
+    if let Made::Pool(pool) = &*made
+        && !pool.end()
+    {
+        return;
+    }
+    let left: Vec<_> = codes.iter().map(|code| code.leave(at)).collect();
+    let old = mem::take(&mut *made);
+    drop(made);
+    drop((old, left));
+}
+
+impl Made {
+    fn outcome(&self) -> Option<Result<Arc<Pool>, String>> {
+        match self {
+            Self::Never => None,
+            Self::Pool(pool) => Some(Ok(Arc::clone(pool))),
+            Self::Failed(reason) => Some(Err(reason.clone())),
+        }
     }
 }
 
 impl Pool {
-    /// Takes a slot, where one is free.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
-        if self.taken.fetch_add(1, Relaxed) < self.slots {
-            return Some(Slot(Arc::clone(self)));
+    /// Takes a slot.
+    ///
+    /// # Errors
+    /// None is free.
+    pub(super) fn take(self: &Arc<Self>) -> Result<Slot, Lack> {
+        let before = self.taken.fetch_add(1, Relaxed);
+        if before < self.slots {
+            if before >= self.most.load(Relaxed) {
+                self.most.store(before + 1, Relaxed);
+            }
+            return Ok(Slot(Arc::clone(self)));
         }
         self.taken.fetch_sub(1, Relaxed);
-        None
+        Err(if before < ENDED {
+            Lack::Full
+        } else {
+            Lack::Ended
+        })
+    }
+
+    /// Ends the pool if no slot is taken: from then on none can be.
+    fn end(&self) -> bool {
+        (self.taken)
+            .compare_exchange(0, ENDED, Relaxed, Relaxed)
+            .is_ok()
     }
 }
 
@@ -138,14 +302,16 @@ mod tests {
             ..Options::default()
         })
         .unwrap();
-        assert!(pools.made.iter().all(|pool| pool.get().is_none()));
+        let is_made = |at: usize| matches!(&*pools.made[at].read(), Made::Pool(_));
+        assert!((0..POOLS).all(|at| !is_made(at)));
         let pool = pools.at(1).unwrap().unwrap();
         let slots = [pool.take(), pool.take()];
-        assert!(slots.iter().all(Option::is_some) && pool.take().is_none());
+        assert!(slots.iter().all(Result::is_ok));
+        assert_eq!(pool.take().err(), Some(Lack::Full));
         drop(slots);
-        assert!(pool.take().is_some());
+        assert!(pool.take().is_ok());
         assert!(pools.at(2).unwrap().is_none() && pools.at(3).unwrap().is_none());
-        assert!(pools.made[0].get().is_none());
+        assert!(!is_made(0));
     }
 
     #[test]
@@ -156,9 +322,52 @@ mod tests {
         })
         .unwrap();
         pools.sizes[1] = 4 << 20; // 256 TiB of memories: more than the address space
-        let reason = pools.at(1).err().unwrap().to_owned();
+        let reason = pools.at(1).err().unwrap();
         pools.sizes[1] = 2;
-        assert_eq!(pools.at(1).err(), Some(reason.as_str()));
+        assert_eq!(pools.at(1).err(), Some(reason));
         assert!(pools.at(0).unwrap().is_some());
+        pools.trim();
+        assert!(
+            pools.at(1).unwrap().is_some(),
+            "it is quiet, and may be possible now"
+        );
+    }
+
+    #[test]
+    fn no_slot_is_taken_of_a_pool_that_has_ended() {
+        let pools = Pools::new(Options {
+            slots: 258,
+            ..Options::default()
+        })
+        .unwrap();
+        let pool = pools.at(1).unwrap().unwrap();
+        let slot = pool.take().unwrap();
+        pools.trim();
+        assert!(Arc::ptr_eq(&pool, &pools.at(1).unwrap().unwrap()), "in use");
+        drop(slot);
+        pools.trim();
+        assert_eq!(pool.take().err(), Some(Lack::Ended));
+        assert!(matches!(&*pools.made[1].read(), Made::Never));
+        let next = pools.at(1).unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&pool, &next) && next.take().is_ok());
+    }
+
+    #[test]
+    fn the_first_pool_is_succeeded_only_where_many_of_its_slots_were_in_use() {
+        let pools = Pools::new(Options::default()).unwrap();
+        let pool = pools.at(0).unwrap().unwrap();
+        let take = |count| (0..count).map(|_| pool.take().unwrap()).collect::<Vec<_>>();
+        let is_same = || Arc::ptr_eq(&pool, &pools.at(0).unwrap().unwrap());
+        drop(take(WARM));
+        pools.trim();
+        assert!(is_same());
+        drop(take(WARM + 1));
+        let loading = pools.load();
+        pools.trim();
+        assert!(is_same(), "what is being loaded has code there");
+        drop(loading);
+        pools.trim();
+        assert!(!is_same());
+        assert_eq!(pool.take().err(), Some(Lack::Ended));
     }
 }

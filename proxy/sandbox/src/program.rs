@@ -1,23 +1,23 @@
 //! A loaded policy: its code in each pool that it has instances in, and the making of them.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use policy::{Fault, Instance, Manifest, Program};
-use wasmtime::{Store, component::InstancePre};
+use wasmtime::{Store, component::Component};
 
 use super::{
     LoadError,
-    capabilities::{Capability, linker},
-    code::Code,
+    capabilities::Capability,
+    code::{Code, Linked, Origin},
     contract::Version,
     engine::Memory,
-    exports::{Exports, describe},
+    exports::describe,
     instance::Running,
     pace::{Pace, at_once},
-    pools::{POOLS, Pool, Pools, Slot},
+    pools::{Pools, Slot},
     store::{Shared, State, limit},
 };
 
@@ -49,28 +49,18 @@ pub struct Info {
 pub(super) struct Core {
     pub(super) shared: Arc<Shared>,
     pub(super) pools: Arc<Pools>,
-    code: Code,
-    export: String,
-    contract: Version,
-    /// The code in each pool that has had an instance of it, or the reason why it can't be there.
-    linked: [OnceLock<Result<Linked, String>>; POOLS],
+    code: Arc<Code>,
     /// True if an import of it may wait.
     pub(super) waits: bool,
     /// Configuration; set where `configure` must run in each instance.
     pub(super) config: Option<String>,
 }
 
-/// A policy's code in one pool, ready to be instantiated.
-struct Linked {
-    pre: InstancePre<State>,
-    exports: Exports,
-}
-
 /// A component, ready to become a policy.
 pub(super) struct Parts {
-    pub(super) code: Code,
-    pub(super) export: String,
-    pub(super) contract: Version,
+    /// Code in the first pool's engine.
+    pub(super) component: Component,
+    pub(super) origin: Origin,
     pub(super) config: Option<String>,
     pub(super) info: Info,
     /// CPU time of `describe`.
@@ -85,20 +75,16 @@ impl Policy {
         parts: Parts,
     ) -> wasmtime::Result<Result<Self, LoadError>> {
         shared.pools = Some(pools.clone());
+        // What can't be linked is found before any exchange needs it.
+        let code = Code::new(&pools, &parts.component, parts.origin)?;
         let mut core = Core {
             shared: Arc::new(shared),
             pools,
-            code: parts.code,
-            export: parts.export,
-            contract: parts.contract,
-            linked: Default::default(),
+            code,
             waits: (parts.info.imports.iter())
                 .any(|name| Capability::named(name).is_none_or(|known| known.waits)),
             config: parts.config,
         };
-        // What can't be linked is found before any exchange needs it.
-        core.linked(0)
-            .map_err(|error| wasmtime::Error::msg(error.to_owned()))?;
         let manifest = match core.describe(parts.cpu)? {
             Ok(manifest) => manifest,
             Err(error) => return Ok(Err(error)),
@@ -142,7 +128,7 @@ impl Core {
         let Made {
             store,
             instance,
-            exports,
+            linked,
             slot,
         } = self.instance(pace)?;
         Ok(Running {
@@ -150,19 +136,18 @@ impl Core {
             core: self.clone(),
             store,
             instance,
-            exports,
+            linked,
             _slot: slot,
         })
     }
 
     /// Makes an instance in the first pool that has a slot free.
     fn instance(&self, pace: Pace) -> Result<Made, Fault> {
-        let (slot, pool, at) = self.slot()?;
-        let linked = self.linked(at).map_err(|_| Fault::NoSlot)?;
+        let (slot, linked) = self.code.take(&self.pools)?;
         let budget = Some(self.pools.memory.clone());
         let memory = Memory::new(self.shared.limits.memory, budget);
         let state = State::new(self.shared.clone(), pace, memory);
-        let mut store = Store::new(&pool.wasm, state);
+        let mut store = Store::new(&linked.pool.wasm, state);
         limit(&mut store);
         let _running = self.pools.ticker.enter();
         // Start functions run in one poll: they may not wait, and end within a hook's budget.
@@ -174,58 +159,12 @@ impl Core {
             Some(Ok(instance)) => Ok(Made {
                 store,
                 instance,
-                exports: linked.exports,
+                linked,
                 slot,
             }),
             Some(Err(error)) => Err(store.data().fault(&error)),
             None => Err(Fault::Trapped("it waits while it starts".into())),
         }
-    }
-
-    /// Takes a slot in the first pool that has one free. A pool that can't be made is the end of
-    /// them.
-    fn slot(&self) -> Result<(Slot, &Arc<Pool>, usize), Fault> {
-        for at in 0..POOLS {
-            let Ok(Some(pool)) = self.pools.at(at) else {
-                break;
-            };
-            if let Some(slot) = pool.take() {
-                return Ok((slot, pool, at));
-            }
-        }
-        Err(Fault::NoSlot)
-    }
-
-    /// Returns the code in the pool at this place, mapped and linked now if it never was.
-    ///
-    /// # Errors
-    /// There is no such pool, or the code can't be mapped or linked. The reason is kept (an attempt
-    /// may copy all the code), and logged once where it is not the loader's to report.
-    fn linked(&self, at: usize) -> Result<&Linked, &str> {
-        let place = self.linked.get(at).ok_or("there is no such pool")?;
-        let linked = place.get_or_init(|| {
-            self.link(at).map_err(|error| {
-                if at > 0 {
-                    tracing::warn!(policy = self.shared.name, %error, "can't be linked in a pool");
-                }
-                format!("{error:#}")
-            })
-        });
-        linked.as_ref().map_err(String::as_str)
-    }
-
-    fn link(&self, at: usize) -> wasmtime::Result<Linked> {
-        let pool = (self.pools.at(at))
-            .map_err(|error| wasmtime::Error::msg(error.to_owned()))?
-            .ok_or_else(|| wasmtime::format_err!("there is no such pool"))?;
-        let component = match at {
-            0 => self.code.first.clone(),
-            _ => self.code.map(&pool.wasm)?,
-        };
-        Ok(Linked {
-            pre: linker(&pool.wasm, self.contract)?.instantiate_pre(&component)?,
-            exports: Exports::find(&component, &self.export, self.contract)?,
-        })
     }
 
     /// Calls `describe` of a new instance, and checks the types of all its hooks.
@@ -235,11 +174,12 @@ impl Core {
             slot: _slot,
             mut store,
             instance,
-            exports,
+            linked,
         } = match self.instance(Pace::loading(cpu)) {
             Ok(made) => made,
             Err(fault) => return Ok(Err(LoadError::Fault(fault))),
         };
+        let exports = &linked.exports;
         exports.check(&instance, &mut store)?;
         let _running = self.pools.ticker.enter();
         Ok(
@@ -257,10 +197,10 @@ impl Core {
     }
 }
 
-/// An instance that was just made, with the exports of its code.
+/// An instance that was just made, with its code.
 struct Made {
     store: Store<State>,
     instance: wasmtime::component::Instance,
-    exports: Exports,
+    linked: Arc<Linked>,
     slot: Slot,
 }

@@ -5,7 +5,8 @@
 //! busiest moment (measured: four times what it was, four seconds after 1,000 streams ended). To
 //! collect on the path of an exchange would cost page faults there. So it happens after a while in
 //! which no exchange began or was in progress: first for what the start left, later where memory
-//! has grown. Heaps are of a thread each, so every worker collects its own.
+//! has grown. Heaps are of a thread each, so every worker collects its own; what the instances of
+//! policies leave is given back before.
 
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
@@ -51,15 +52,18 @@ pub(crate) struct Trimmer {
     /// None where the system has no such file: then nothing is known to have grown.
     statm: Option<File>,
     schedule: Schedule,
+    /// Gives back what is no thread's heap: the slots of policies' instances.
+    trim: Box<dyn Fn() + Send>,
 }
 
 impl Trimmer {
-    /// Makes one that notifies `quiet`.
-    pub(crate) fn new(quiet: Arc<Notify>) -> Self {
+    /// Makes one that notifies `quiet`, and calls `trim` for what is no thread's heap.
+    pub(crate) fn new(quiet: Arc<Notify>, trim: impl Fn() + Send + 'static) -> Self {
         Self {
             quiet,
             statm: File::open("/proc/self/statm").ok(),
             schedule: Schedule::default(),
+            trim: Box::new(trim),
         }
     }
 
@@ -68,6 +72,7 @@ impl Trimmer {
     pub(crate) fn look(&mut self, activity: Activity) {
         let statm = self.statm.as_ref();
         if self.schedule.is_due(activity, || own_bytes(statm?)) {
+            (self.trim)();
             self.quiet.notify_waiters();
             collect();
         }
@@ -224,12 +229,16 @@ mod tests {
             tokio::spawn(collect_when(Arc::clone(&quiet), collect))
         });
         tokio::task::yield_now().await;
-        let mut trimmer = Trimmer::new(Arc::clone(&quiet));
+        let trimmed = Arc::new(AtomicUsize::new(0));
+        let trims = Arc::clone(&trimmed);
+        let mut trimmer = Trimmer::new(Arc::clone(&quiet), move || {
+            trims.fetch_add(1, Relaxed);
+        });
         for _ in 0..QUIET {
             trimmer.look(Activity::default());
         }
         tokio::task::yield_now().await;
-        assert_eq!(collected.load(Relaxed), 2);
+        assert_eq!((collected.load(Relaxed), trimmed.load(Relaxed)), (2, 1));
         assert!(own_bytes(trimmer.statm.as_ref().unwrap()).unwrap() > 0);
         for worker in workers {
             worker.abort();

@@ -30,6 +30,7 @@ mod faults;
 mod hooks;
 mod loading;
 mod services;
+mod trimming;
 
 fn file(name: &str) -> Vec<u8> {
     let directory = std::env::var_os("OUTRIGGER_TEST_POLICIES").map_or_else(

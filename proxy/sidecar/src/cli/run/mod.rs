@@ -39,7 +39,7 @@ use crate::{
     },
     upstream::{self, Pool, side},
 };
-use sandbox::Host;
+use sandbox::{Host, Instances};
 
 mod certify;
 mod greeting;
@@ -108,8 +108,9 @@ fn start(
         fetch: Arc::new(side::Client::new()),
         ..Host::none()
     });
-    let mut assembler = Assembler::new(loader(&config, Some(config.policies.cache.clone()), host)?)
-        .remembering(Seen::open(&config.policies.cache));
+    let loader = loader(&config, Some(config.policies.cache.clone()), host)?;
+    let instances = loader.instances();
+    let mut assembler = Assembler::new(loader).remembering(Seen::open(&config.policies.cache));
     let assembled = assembler
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;
@@ -159,7 +160,7 @@ fn start(
         .collect::<io::Result<_>>()?;
     reloader.observe(seen)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.spawn(overload(&shared, &config, descriptors, quiet));
+    runtime.spawn(overload(&shared, &config, descriptors, quiet, instances));
     if let Some(authority) = authority {
         runtime.spawn(renewals(authority, Arc::clone(&shared)));
     }
@@ -183,9 +184,10 @@ fn overload(
     config: &Config,
     descriptors: overload::Descriptors,
     quiet: Arc<Notify>,
+    instances: Instances,
 ) -> impl Future<Output = ()> + use<> {
     let seen = Arc::clone(shared);
-    let mut trimmer = Trimmer::new(quiet);
+    let mut trimmer = Trimmer::new(quiet, move || instances.trim());
     overload::keep(
         Arc::clone(&shared.admission),
         &config.overload,
