@@ -41,10 +41,12 @@ use crate::{
 mod clock;
 mod flow;
 mod rewrite;
+mod shown;
 
 pub(super) use clock::timeouts;
 use flow::Flow;
 use rewrite::Rewriter;
+use shown::stream_head;
 
 /// The body of what the app is answered.
 pub struct Answer(Kind);
@@ -149,12 +151,7 @@ pub(super) fn answer(reply: Reply, mut guard: Box<ExchangeGuard>) -> Response<An
             guard.record.streaming = true;
             let (mut head, upstream) = response.into_parts();
             head.headers.remove(header::CONTENT_LENGTH);
-            let shown = ReplyHead {
-                status: head.status.as_u16(),
-                headers: head.headers.clone(),
-                streaming: true,
-                dialect: guard.record.dialect,
-            };
+            let shown = stream_head(&head, guard.record.dialect);
             let body = ReplyBody::rewritten(upstream, Arc::new(shown), guard);
             Response::from_parts(head, Answer(Kind::Reply(body)))
         }
