@@ -33,7 +33,8 @@ const POOLS: usize = SIZES.len() + 1;
 /// Pools that there may be beyond the first.
 pub(super) const FURTHER: usize = POOLS - 1;
 /// Slots of the first pool that may keep their pages: up to half a MiB each, 40 KiB in most cases.
-/// A new pool costs about 2 ms of the thread that trims, and page faults of its first instances.
+/// A new pool costs the thread that trims 4 ms with five policies, and its first instances page
+/// faults.
 const WARM: u32 = 8;
 /// Set in the count of a pool that has ended, beside which none of its slots counts.
 const ENDED: u32 = 1 << 31;
