@@ -8,7 +8,8 @@
 //! again is to go over a connection that was kept.
 //!
 //! A connection is kept for as long as its upstream keeps it: [`idle_limit`] learns how long that
-//! is, [`origin`] opens one ahead of a request where the traffic says that it will be wanted.
+//! is, [`origin`] opens one ahead of a request where the traffic says that it will be wanted, and
+//! the next before that one ends.
 //!
 //! The pool is our own over hyper's connections because hyper-util's client starts a task and boxes
 //! two futures for every request.
@@ -43,7 +44,7 @@ use connection::HttpConnection;
 use group::Loan;
 pub use group::Workers;
 pub(crate) use origin::Lease;
-use origin::{MayOpen, Origin, Taken};
+use origin::{MayOpen, Opened, Origin, Pick, Taken};
 
 /// Idle connections per origin.
 pub const MAX_IDLE: usize = 256;
@@ -212,9 +213,15 @@ impl Pool {
         };
         frame(&mut request);
         let mut again = false;
-        while over == Connection::Kept
-            && let Some(taken) = origin.take(request.headers(), again)
-        {
+        let claim = loop {
+            if over == Connection::New {
+                break None;
+            }
+            let taken = match origin.pick(request.headers(), again) {
+                Pick::Idle(taken) => taken,
+                Pick::Opening(claim) => break Some(claim),
+                Pick::None => break None,
+            };
             again = true;
             let Taken {
                 mut connection,
@@ -247,11 +254,19 @@ impl Pool {
                     }
                 },
             };
-        }
+        };
         // Boxed, as few requests need it: an exchange's future is half as large without.
-        let mut connection = Box::pin(origin.open()).await?;
+        let opened = match claim {
+            Some(claim) => Box::pin(origin.wait_for(claim)).await,
+            None => Box::pin(origin.open()).await,
+        };
+        let Opened {
+            mut connection,
+            home,
+            loan,
+        } = opened?;
         match connection.send(request).await {
-            Ok(reply) => Ok(came(reply, connection, origin, None)),
+            Ok(reply) => Ok(came(reply, connection, home, loan)),
             Err(unsent) => Err(SendError::of(unsent.into_error())),
         }
     }

@@ -12,7 +12,7 @@ pub(super) const BURST: Duration = Duration::from_millis(100);
 /// Time after the latest request at which an origin counts as quiet: nothing is opened for it.
 const QUIET: Duration = Duration::from_secs(60);
 /// Spares in a row that no request took, after which none is opened for [`REST`]. Calls 30 s apart
-/// to a server that closes after 5 s use every seventh, and miss one that is being opened at times.
+/// to a server that closes after 5 s use every seventh.
 const MOST_UNUSED: u8 = 10;
 /// Pause after that, or after a connection that could not be made: the origin may count them.
 const REST: Duration = Duration::from_secs(600);

@@ -2,14 +2,14 @@
 
 use std::sync::{
     Arc, Weak,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use http::Uri;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{Connecting, ORIGINS, demand::Demand, origin::Origin};
+use super::{Connecting, ORIGINS, connection::HttpConnection, demand::Demand, origin::Origin};
 
 /// Origins as the pools of several workers know them.
 #[derive(Clone, Default)]
@@ -64,10 +64,42 @@ impl Drop for Loan {
 /// A spare that is being opened, until this is dropped.
 pub(super) struct Opening(Arc<Group>);
 
+impl Opening {
+    /// Hands the spare to the request that waits for it, and returns it where none does.
+    pub(super) fn hand_over(&self, spare: HttpConnection) -> Option<HttpConnection> {
+        let mut upcoming = self.0.upcoming.lock();
+        let claimed = upcoming.as_mut().and_then(|spare| spare.claimed.take());
+        drop(upcoming);
+        match claimed {
+            Some(waiting) => waiting.send(spare).err(),
+            None => Some(spare),
+        }
+    }
+}
+
 impl Drop for Opening {
     fn drop(&mut self) {
-        self.0.opening.store(false, Relaxed);
+        let ended = self.0.upcoming.lock().take();
+        drop(ended); // not under the lock: the origin may end with it
     }
+}
+
+/// A spare that is being opened, as requests see it.
+struct Upcoming {
+    /// The origin that opens it, and is to have it afterwards.
+    home: Arc<Origin>,
+    /// The request that waits for it.
+    claimed: Option<oneshot::Sender<HttpConnection>>,
+}
+
+/// A request's claim to the spare that is being opened. There is one at most: other requests of
+/// that time open connections of their own.
+pub(super) struct Claim {
+    /// The spare, once it is there. Fails where it could not be made.
+    pub(super) spare: oneshot::Receiver<HttpConnection>,
+    pub(super) home: Arc<Origin>,
+    /// The loan, if it is another worker's.
+    pub(super) loan: Option<Loan>,
 }
 
 /// One origin as all workers know it.
@@ -78,8 +110,8 @@ pub(super) struct Group {
     pub(super) demand: Mutex<Demand>,
     /// The workers' origins.
     members: Mutex<Vec<Weak<Origin>>>,
-    /// True while a spare is opened.
-    opening: AtomicBool,
+    /// The spare that is being opened.
+    upcoming: Mutex<Option<Upcoming>>,
 }
 
 impl Group {
@@ -88,7 +120,7 @@ impl Group {
             lent,
             demand: Mutex::default(),
             members: Mutex::default(),
-            opening: AtomicBool::new(false),
+            upcoming: Mutex::default(),
         }
     }
 
@@ -102,10 +134,36 @@ impl Group {
         Loan::new(&self.lent)
     }
 
-    /// Begins to open a spare, where none is being opened.
-    pub(super) fn begin_opening(self: &Arc<Self>) -> Option<Opening> {
-        let begins = !self.opening.swap(true, Relaxed);
-        begins.then(|| Opening(Arc::clone(self)))
+    /// Begins to open a spare of `home`, where none is being opened.
+    pub(super) fn begin_opening(self: &Arc<Self>, home: &Arc<Origin>) -> Option<Opening> {
+        let mut upcoming = self.upcoming.lock();
+        if upcoming.is_some() {
+            return None;
+        }
+        *upcoming = Some(Upcoming {
+            home: Arc::clone(home),
+            claimed: None,
+        });
+        Some(Opening(Arc::clone(self)))
+    }
+
+    /// Claims the spare that is being opened for a request of `by`, where no other request waits
+    /// for it; another worker's only if it `may_borrow`.
+    pub(super) fn claim(&self, by: &Arc<Origin>, may_borrow: bool) -> Option<Claim> {
+        let mut upcoming = self.upcoming.lock();
+        let upcoming = upcoming.as_mut()?;
+        let is_own = Arc::ptr_eq(&upcoming.home, by);
+        let is_free = (upcoming.claimed.as_ref()).is_none_or(oneshot::Sender::is_closed);
+        if !is_free || !(is_own || may_borrow) {
+            return None;
+        }
+        let (sender, spare) = oneshot::channel();
+        upcoming.claimed = Some(sender);
+        Some(Claim {
+            spare,
+            home: Arc::clone(&upcoming.home),
+            loan: (!is_own).then(|| self.note_loan()),
+        })
     }
 
     /// Returns the origins of workers that are there.

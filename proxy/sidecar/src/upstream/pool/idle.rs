@@ -125,20 +125,34 @@ impl IdleConnections {
             return None;
         }
         let until = now + self.usable(&connection);
-        let check = until.min(now + idle_limit::by_need(self.http1.len()));
-        self.http1.push(Idle {
+        let idle = Idle {
             connection,
             since: now,
             until,
-        });
+        };
+        let needed_until = now + idle_limit::by_need(self.http1.len());
+        let check = needed_until.min(self.renewal(&idle));
+        self.http1.push(idle);
         Some(check)
     }
 
-    /// True if a connection is there for the next request.
+    /// True if a connection is there for the next request, and need not be succeeded by another one
+    /// yet.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
-        let is_open = |shared: &Idle| !shared.connection.is_closed();
-        self.shared.as_ref().is_some_and(is_open)
-            || self.http1.iter().any(|idle| idle.is_usable(now))
+        let is_open = |idle: &Idle| !idle.connection.is_closed();
+        let is_fresh = |idle: &Idle| now < self.renewal(idle) && is_open(idle);
+        self.shared.as_ref().is_some_and(is_open) || self.http1.iter().any(is_fresh)
+    }
+
+    /// Returns the time at which a connection's successor is to be opened.
+    fn renewal(&self, idle: &Idle) -> Instant {
+        let usable = idle.until.saturating_duration_since(idle.since);
+        idle.until - idle_limit::lead(usable, self.distance())
+    }
+
+    /// Returns the shortest time that a connection took to be made: none before the first.
+    pub(super) fn distance(&self) -> Duration {
+        self.distance.unwrap_or_default()
     }
 
     /// Counts the spares that ended before a request took them, since this was called last.
@@ -235,7 +249,10 @@ impl IdleConnections {
         let lives = |shared: &Idle| !shared.connection.is_closed() && shared.age(now) < LONGEST;
         self.shared = self.shared.take().filter(lives);
         let shared = self.shared.as_ref().map(|shared| shared.since + LONGEST);
-        next.into_iter().chain(shared).min()
+        // The one that ends last is to have a successor; what ends before it needs none.
+        let last = self.http1.iter().map(|idle| self.renewal(idle)).max();
+        let renewal = last.filter(|renewal| now < *renewal);
+        next.into_iter().chain(shared).chain(renewal).min()
     }
 
     /// Gives connections that are idle the time that they have by what was learnt.
@@ -261,6 +278,6 @@ impl IdleConnections {
             false => self.unserved.get(),
         };
         let announced = connection.announced().unwrap_or(LONGEST);
-        idle_limit::usable(learnt.min(announced), self.distance.unwrap_or_default())
+        idle_limit::usable(learnt.min(announced), self.distance())
     }
 }

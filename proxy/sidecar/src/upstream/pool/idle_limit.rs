@@ -63,6 +63,13 @@ pub(super) fn usable(limit: Duration, distance: Duration) -> Duration {
     limit - (distance + SLACK).min(limit / 2)
 }
 
+/// Returns the time before the end of a connection, which can be used for `usable`, at which its
+/// successor is opened so that it is there by then. `distance` is the shortest time that opening one
+/// took: the next may take longer.
+pub(super) fn lead(usable: Duration, distance: Duration) -> Duration {
+    (2 * distance + SLACK).min(usable / 2)
+}
+
 /// Returns the time for which a connection is kept that `newer` others were used after.
 pub(super) fn by_need(newer: usize) -> Duration {
     if newer < FEW {
@@ -114,6 +121,13 @@ mod tests {
         assert_eq!(usable(5 * SECOND, far), Duration::from_millis(4600));
         assert_eq!(usable(SECOND / 2, far), SECOND / 4);
         assert_eq!(usable(LONGEST, far), LONGEST);
+    }
+
+    #[test]
+    fn a_successor_is_opened_early_enough_but_not_in_the_first_half_of_the_time() {
+        let far = Duration::from_millis(300);
+        assert_eq!(lead(5 * SECOND, far), Duration::from_millis(700));
+        assert_eq!(lead(SECOND, far), SECOND / 2);
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! A *spare* is a connection that no request needed yet. One is opened where the origin's traffic
 //! says that it will be wanted: requests lacked connections of late and none is left, or the last
-//! idle one ended though the next request is due. There is one spare at most, one is opened at a
-//! time, and none where spares go unused, where a connection could not be made, or in a drain.
+//! idle one is about to end, or has ended, though the next request is due. So there is one spare,
+//! or two for the short time in which one takes the other's place. One is opened at a time, and none
+//! where spares go unused, where a connection could not be made, or in a drain. A request that comes
+//! while one is being opened waits for that one, no longer than it would for its own.
 //!
 //! Each worker has its own connections, and what it needs to know of the others' is in a [`Group`]:
 //! the calls of an app that makes few come to any worker, and find the connection that another one
@@ -21,14 +23,14 @@ use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
     task::AbortHandle,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
     SendError,
     connection::HttpConnection,
     demand::BURST,
-    group::{Group, Loan},
+    group::{Claim, Group, Loan},
     idle::{IdleConnections, Wait},
 };
 use crate::upstream::connect::{Connector, Usage};
@@ -36,12 +38,31 @@ use crate::upstream::connect::{Connector, Usage};
 /// Reports whether connections may be opened ahead of requests.
 pub(super) type MayOpen = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// The answer to a request that would go over a pooled connection.
+pub(super) enum Pick {
+    /// One was idle.
+    Idle(Taken),
+    /// None was, and the spare that is being opened is for this request.
+    Opening(Claim),
+    /// The request needs one of its own.
+    None,
+}
+
 /// A pooled connection that a request may go over.
 pub(super) struct Taken {
     pub(super) connection: HttpConnection,
     /// The wait that it had.
     pub(super) wait: Wait,
     /// The origin that pooled it, which is to have it again.
+    pub(super) home: Arc<Origin>,
+    /// The loan, if that is another worker's.
+    pub(super) loan: Option<Loan>,
+}
+
+/// A connection that was made for a request.
+pub(super) struct Opened {
+    pub(super) connection: HttpConnection,
+    /// The origin that is to have it afterwards.
     pub(super) home: Arc<Origin>,
     /// The loan, if that is another worker's.
     pub(super) loan: Option<Loan>,
@@ -96,10 +117,10 @@ impl Origin {
         origin
     }
 
-    /// Takes a pooled connection for a request with `headers`: one of this worker or, where it has
+    /// Picks a pooled connection for a request with `headers`: one of this worker or, where it has
     /// none and little to do, of another. `again` is true where the request has had one that could
     /// not be used: it is no other request.
-    pub(super) fn take(self: &Arc<Self>, headers: &HeaderMap, again: bool) -> Option<Taken> {
+    pub(super) fn pick(self: &Arc<Self>, headers: &HeaderMap, again: bool) -> Pick {
         let now = Instant::now();
         let mut pooled = self.pooled.lock();
         let follows = !again && pooled.shown.is_some_and(|shown| now < shown + BURST);
@@ -108,6 +129,8 @@ impl Origin {
         }
         let own = pooled.idle.take(now);
         drop(pooled);
+        // One that becomes a socket would not come back.
+        let may_borrow = || !follows && !headers.contains_key(UPGRADE);
         let taken = match own {
             Some((connection, wait)) => Some(Taken {
                 connection,
@@ -115,16 +138,18 @@ impl Origin {
                 home: Arc::clone(self),
                 loan: None,
             }),
-            None if follows => None,
-            None if headers.contains_key(UPGRADE) => None, // it would not come back
-            None => self.borrow(now),
+            None if may_borrow() => self.borrow(now),
+            None => None,
         };
-        match &taken {
-            Some(Taken { wait, .. }) if follows && !wait.was_spare => {}
-            Some(Taken { wait, .. }) if again && !wait.was_spare => {}
-            _ => self.note_request(taken.as_ref(), now),
+        let pick = match taken {
+            Some(taken) => Pick::Idle(taken),
+            None => (self.group.claim(self, may_borrow())).map_or(Pick::None, Pick::Opening),
+        };
+        match &pick {
+            Pick::Idle(Taken { wait, .. }) if (follows || again) && !wait.was_spare => {}
+            _ => self.note_request(&pick, now),
         }
-        taken
+        pick
     }
 
     fn borrow(self: &Arc<Self>, now: Instant) -> Option<Taken> {
@@ -144,27 +169,59 @@ impl Origin {
         })
     }
 
-    fn note_request(self: &Arc<Self>, taken: Option<&Taken>, now: Instant) {
+    fn note_request(self: &Arc<Self>, pick: &Pick, now: Instant) {
         let mut demand = self.group.demand.lock();
-        demand.note_request(now, taken.is_some());
-        if taken.is_some_and(|taken| taken.wait.was_spare) {
-            demand.note_used();
+        demand.note_request(now, !matches!(pick, Pick::None));
+        match pick {
+            Pick::Idle(Taken { wait, .. }) if wait.was_spare => demand.note_used(),
+            Pick::Opening(_) => demand.note_used(),
+            Pick::Idle(_) | Pick::None => {}
         }
         drop(demand);
-        if taken.is_some() {
+        if matches!(pick, Pick::Idle(_)) {
             self.open_if_lacking(now);
         }
     }
 
+    /// Waits for the spare that a request has claimed. Where it takes longer than opening one usually
+    /// does, the request opens one of its own, too, and gets what is there first.
+    pub(super) async fn wait_for(self: &Arc<Self>, claim: Claim) -> Result<Opened, SendError> {
+        let Claim {
+            mut spare,
+            home,
+            loan,
+        } = claim;
+        let usual = self.pooled.lock().idle.distance();
+        let come = match timeout(usual + usual / 2, &mut spare).await {
+            Ok(Ok(come)) => come,
+            Ok(Err(_)) => return self.open().await, // it could not be made
+            Err(_) => tokio::select! {
+                biased;
+                Ok(come) = &mut spare => come,
+                own = self.open() => return own,
+            },
+        };
+        self.open_if_lacking(Instant::now());
+        Ok(Opened {
+            connection: come,
+            home,
+            loan,
+        })
+    }
+
     /// Makes a connection for a request. Where it is one that others share, it is pooled at once.
-    pub(super) async fn open(self: &Arc<Self>) -> Result<HttpConnection, SendError> {
+    pub(super) async fn open(self: &Arc<Self>) -> Result<Opened, SendError> {
         let connection = self.connect().await?;
         if let Some(shared) = connection.share() {
             self.keep(shared);
         } else {
             self.open_if_lacking(Instant::now());
         }
-        Ok(connection)
+        Ok(Opened {
+            connection,
+            home: Arc::clone(self),
+            loan: None,
+        })
     }
 
     async fn connect(self: &Arc<Self>) -> Result<HttpConnection, SendError> {
@@ -220,7 +277,8 @@ impl Origin {
         }
     }
 
-    /// Closes what has expired, and opens a spare where nothing is left for a request that is due.
+    /// Closes what has expired, and opens a spare where nothing is left, or will be soon, for a
+    /// request that is due.
     fn check(self: &Arc<Self>, now: Instant) {
         let mut pooled = self.pooled.lock();
         if let Some(at) = pooled.idle.expire(now) {
@@ -260,14 +318,19 @@ impl Origin {
         if self.most == 0 || !(self.may_open)() || self.group.is_ready(now) {
             return;
         }
-        let Some(opening) = self.group.begin_opening() else {
+        let Some(opening) = self.group.begin_opening(self) else {
             return;
         };
         let origin = Arc::clone(self);
         self.runtime.spawn(async move {
             if let Ok(spare) = origin.connect().await {
-                spare.usage().note_spare();
-                origin.keep(spare);
+                if let Some(shared) = spare.share() {
+                    origin.keep(shared);
+                }
+                if let Some(spare) = opening.hand_over(spare) {
+                    spare.usage().note_spare();
+                    origin.keep(spare);
+                }
             }
             drop(opening); // the spare is seen by now
         });

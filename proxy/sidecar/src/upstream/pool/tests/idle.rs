@@ -44,12 +44,13 @@ impl Idler {
         (url, events)
     }
 
-    fn serve(
+    /// Serves one of its connections.
+    pub(super) fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        mut stream: TcpStream,
+        mut stream: S,
         number: usize,
         happened: mpsc::UnboundedSender<Event>,
-    ) -> impl Future<Output = ()> + use<> {
+    ) -> impl Future<Output = ()> + use<S> {
         let (mut limit, served, header) = (self.unserved, self.served, self.header);
         async move {
             let mut since = Instant::now();
@@ -64,6 +65,7 @@ impl Idler {
                 let _ = happened.send(Event::Request(number, idle));
                 let reply = format!("HTTP/1.1 200 OK\r\n{header}content-length: 2\r\n\r\nok");
                 stream.write_all(reply.as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
                 (since, limit) = (Instant::now(), served);
             }
         }

@@ -2,6 +2,7 @@
 
 mod failures;
 mod idle;
+mod opening;
 mod reuse;
 mod spare;
 mod tls;
@@ -11,7 +12,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };

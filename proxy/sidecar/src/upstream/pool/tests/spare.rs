@@ -134,10 +134,10 @@ async fn an_origin_that_closes_every_spare_gets_no_more_of_them() {
         call(&pool, &url).await;
         sleep(6 * SECOND).await;
     }
-    // Each call needs one of its own; the spares are 10 in a row, perhaps one that was being
-    // opened, and then none.
+    // Each call needs one of its own; the spares are 10 in a row, one that had taken the place of the
+    // last of them, perhaps one that was being opened, and then none.
     let count = accepted(&taken(&mut events));
-    assert!((41..=51).contains(&count), "{count}");
+    assert!((41..=52).contains(&count), "{count}");
 }
 
 #[tokio::test(start_paused = true)]
