@@ -162,6 +162,9 @@ impl<T: Transport> Worker<T> {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
         let generation = Arc::clone(&guard.generation);
+        if !generation.chain.policies().is_empty() {
+            self.load.turn().await; // its instances are made from here on
+        }
         // Read the body, and index its passages where a policy reads them.
         let call = self.read_call(request, &generation.config, guard).await?;
         // Down the chain; an empty one forwards every call as it is.

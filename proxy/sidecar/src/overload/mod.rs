@@ -3,9 +3,9 @@
 //! An exchange is admitted by reading four numbers, without a lock
 //! ([`Admission::admit_exchange`]); a shed request runs no policy and has no log line of its own.
 //! Others keep the numbers: a sampler reads memory ten times a second while there are exchanges
-//! ([`keep`]), and each worker measures its own delay ([`worker_load`]). Each connection has a
-//! [`ConnectionState`], so that idle ones can make room for new ones, and ones that do not read can
-//! be distinguished from ones with nothing to read.
+//! ([`keep`]), and each worker measures its own delay ([`worker_load`]). What was admitted begins in
+//! turns ([`turns`]). Each connection has a [`ConnectionState`], so that idle ones can make room for
+//! new ones, and ones that do not read can be distinguished from ones with nothing to read.
 //!
 //! Memory pressure never sheds the only exchange: memory that stays in use without any exchange
 //! would otherwise shed all work for good.
@@ -29,6 +29,7 @@ mod connections;
 mod descriptors;
 mod level;
 mod machine;
+mod turns;
 pub mod worker_load;
 
 pub use bodies::BodyPermit;

@@ -27,6 +27,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use super::turns::Turns;
+
 /// Time between two measurements of the delay.
 const STEP: Duration = Duration::from_millis(10);
 /// Window within which the least delay counts.
@@ -58,6 +60,7 @@ pub struct WorkerLoad {
     second: AtomicU32,
     limit: AtomicUsize,
     woken: Notify,
+    turns: Turns,
 }
 
 impl Default for WorkerLoad {
@@ -69,6 +72,7 @@ impl Default for WorkerLoad {
             second: AtomicU32::new(0),
             limit: AtomicUsize::new(usize::MAX),
             woken: Notify::new(),
+            turns: Turns::default(),
         }
     }
 }
@@ -126,9 +130,18 @@ impl WorkerLoad {
         }
     }
 
-    /// Keeps the limit up to date, on the worker's own runtime, as long as that runs. Sleeps while
-    /// nothing is inside and no limit is set.
+    /// Waits for the turn of an admitted exchange: not at all while few begin at once.
+    pub async fn turn(&self) {
+        self.turns.begin().await;
+    }
+
+    /// Keeps turns and the limit up to date, on the worker's own runtime, as long as that runs.
+    /// Sleeps while nothing is inside and no limit is set.
     pub async fn keep(self: Arc<Self>, target: Duration) {
+        tokio::join!(self.turns.keep(), self.keep_limit(target));
+    }
+
+    async fn keep_limit(&self, target: Duration) {
         let mut control = Control::new(target, Instant::now());
         loop {
             if self.inside.load(Relaxed) == 0 && control.limit == usize::MAX {
@@ -137,6 +150,7 @@ impl WorkerLoad {
             }
             let due = Instant::now() + STEP;
             sleep_until(due).await;
+            self.turns.begin().await; // exchanges that wait for theirs are behind, too
             let now = Instant::now();
             let delay = now.saturating_duration_since(due).saturating_sub(COARSE);
             let limit = control.observe(now, delay, self.most.load(Relaxed));
@@ -297,6 +311,32 @@ mod tests {
         drop(admitted);
         assert!(!keeper.is_finished());
         assert_eq!(load.inside.load(Relaxed), 0);
+        keeper.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn exchanges_that_wait_for_their_turn_are_a_delay() {
+        let load = Arc::new(WorkerLoad::default());
+        let keeper = tokio::spawn(Arc::clone(&load).keep(TARGET));
+        tokio::task::yield_now().await;
+        let clients = (0..400).map(|_| {
+            let load = Arc::clone(&load);
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    let Some(_admitted) = load.enter() else {
+                        return true;
+                    };
+                    load.turn().await;
+                    tokio::time::advance(Duration::from_millis(1)).await; // work
+                }
+                false
+            })
+        });
+        let mut shed = false;
+        for client in clients.collect::<Vec<_>>() {
+            shed |= client.await.is_ok_and(|shed| shed);
+        }
+        assert!(shed);
         keeper.abort();
     }
 
