@@ -2,10 +2,10 @@
 //!
 //! A worker runs its tasks in the order in which they became ready. Where many requests come at
 //! once, it would begin all of them before it looks at the reply to the first: each then lies there
-//! with its body and its instances until all others have begun, and none of it is in the processor's
-//! cache any more when its reply comes. So between two looks at the sockets a worker begins
-//! [`PER_TURN`] exchanges; the others wait for the next turn, first come, first served, and what is
-//! ready by then is before them.
+//! with its body and its instances until all others have begun, and none of it is in the
+//! processor's cache any more when its reply comes. So between two looks at the sockets a worker
+//! begins [`PER_TURN`] exchanges; the others wait for the next turn, first come, first served, and
+//! what is ready by then is before them.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -14,9 +14,9 @@ use tokio::{
     task::yield_now,
 };
 
-/// Exchanges that a worker begins between two looks at its sockets. Measured with 50 KB through three
-/// policies over 256 connections: 182, 177 and 195 µs of CPU an exchange with 4, 8 and 16, and 238
-/// where all begin at once; over 32 connections 162, 162 and 171, and 170.
+/// Exchanges that a worker begins between two looks at its sockets. Measured with 50 KB through
+/// three policies over 256 connections: 182, 177 and 195 µs of CPU an exchange with 4, 8 and 16,
+/// and 238 where all begin at once; over 32 connections 162, 162 and 171, and 170.
 const PER_TURN: usize = 8;
 
 /// Turns of one worker.

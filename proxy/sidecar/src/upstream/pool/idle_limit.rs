@@ -64,8 +64,8 @@ pub(super) fn usable(limit: Duration, distance: Duration) -> Duration {
 }
 
 /// Returns the time before the end of a connection, which can be used for `usable`, at which its
-/// successor is opened so that it is there by then. `distance` is the shortest time that opening one
-/// took: the next may take longer.
+/// successor is opened so that it is there by then. `distance` is the shortest time that opening
+/// one took: the next may take longer.
 pub(super) fn lead(usable: Duration, distance: Duration) -> Duration {
     (2 * distance + SLACK).min(usable / 2)
 }

@@ -3,9 +3,10 @@
 //! A *spare* is a connection that no request needed yet. One is opened where the origin's traffic
 //! says that it will be wanted: requests lacked connections of late and none is left, or the last
 //! idle one is about to end, or has ended, though the next request is due. So there is one spare,
-//! or two for the short time in which one takes the other's place. One is opened at a time, and none
-//! where spares go unused, where a connection could not be made, or in a drain. A request that comes
-//! while one is being opened waits for that one, no longer than it would for its own.
+//! or two for the short time in which one takes the other's place. One is opened at a time, and
+//! none where spares go unused, where a connection could not be made, or in a drain. A request that
+//! comes while one is being opened waits for that one; where it takes longer than usual, the
+//! request opens one of its own beside it.
 //!
 //! Each worker has its own connections, and what it needs to know of the others' is in a [`Group`]:
 //! the calls of an app that makes few come to any worker, and find the connection that another one
@@ -183,8 +184,8 @@ impl Origin {
         }
     }
 
-    /// Waits for the spare that a request has claimed. Where it takes longer than opening one usually
-    /// does, the request opens one of its own, too, and gets what is there first.
+    /// Waits for the spare that a request has claimed. Where it takes longer than opening one
+    /// usually does, the request opens one of its own, too, and gets what is there first.
     pub(super) async fn wait_for(self: &Arc<Self>, claim: Claim) -> Result<Opened, SendError> {
         let Claim {
             mut spare,
