@@ -27,6 +27,9 @@ use text::{plain, short, unescape};
 /// The greatest depth to which containers may nest.
 pub(crate) const DEPTH: u8 = 128;
 
+/// The greatest number of digits that can't be too large for a `u64`.
+const MOST_DIGITS: usize = 19;
+
 /// The kind of a value, seen from its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are RFC 8259's")]
@@ -220,7 +223,21 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// It is malformed or nested too deeply.
+    #[inline]
     pub(crate) fn skip(&mut self) -> Result<Range<usize>, Malformed> {
+        if self.peek() == Some(b'"')
+            && let Some(length) = short(self.bytes.get(self.at + 1..).unwrap_or_default())
+        {
+            let start = self.at;
+            self.at += length + 2;
+            return Ok(start..self.at);
+        }
+        self.skip_any()
+    }
+
+    /// The same of any value.
+    #[inline(never)]
+    fn skip_any(&mut self) -> Result<Range<usize>, Malformed> {
         let kind = self.kind()?;
         let start = self.at;
         match kind {
@@ -251,6 +268,11 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// The value is malformed.
     pub(crate) fn count(&mut self) -> Result<Option<u64>, Malformed> {
+        self.peek();
+        if let Some((count, length)) = plain_count(self.bytes.get(self.at..).unwrap_or_default()) {
+            self.at += length;
+            return Ok(Some(count));
+        }
         let range = self.skip()?;
         Ok(count(self.bytes.get(range).unwrap_or_default()))
     }
@@ -323,6 +345,25 @@ impl<'a> Cursor<'a> {
     /// Takes `"key" :`.
     #[inline]
     fn key(&mut self) -> Result<Key<'a>, Malformed> {
+        // Nearly all are plain, short, and have their colon next.
+        if self.peek() == Some(b'"')
+            && let Some(length) = short(self.bytes.get(self.at + 1..).unwrap_or_default())
+            && let Some([raw @ .., b'"', b':']) = self.bytes.get(self.at + 1..self.at + length + 3)
+        {
+            let start = self.at;
+            self.at += length + 3;
+            return Ok(Key {
+                raw,
+                start,
+                escaped: false,
+            });
+        }
+        self.any_key()
+    }
+
+    /// The same of any key.
+    #[inline(never)]
+    fn any_key(&mut self) -> Result<Key<'a>, Malformed> {
         let text = self.literal("a key is expected")?;
         if self.next() != Some(b':') {
             return Err(self.malformed_before("`:` is expected"));
@@ -371,7 +412,8 @@ impl<'a> Cursor<'a> {
         self.long_literal(start)
     }
 
-    /// The same of one whose first bytes do not end it.
+    /// The same of one whose first bytes do not end it. Apart, so that the others need few registers.
+    #[inline(never)]
     fn long_literal(&mut self, start: usize) -> Result<Text, Malformed> {
         let mut escaped = false;
         loop {
@@ -442,6 +484,23 @@ impl<'a> Key<'a> {
     }
 }
 
+/// Reads a number of few digits and nothing else, as counts nearly always are, from the beginning of
+/// `rest`; returns it with its length.
+#[inline]
+fn plain_count(rest: &[u8]) -> Option<(u64, usize)> {
+    let (mut sum, mut length) = (0_u64, 0);
+    for byte in rest.iter().take(MOST_DIGITS) {
+        if !byte.is_ascii_digit() {
+            break;
+        }
+        sum = sum * 10 + u64::from(byte - b'0');
+        length += 1;
+    }
+    let is_longer = matches!(rest.get(length), None | Some(b'0'..=b'9' | b'.' | b'e' | b'E'));
+    let is_padded = length > 1 && rest.first() == Some(&b'0');
+    (length > 0 && !is_longer && !is_padded).then_some((sum, length))
+}
+
 /// Reads a JSON number as a count.
 #[expect(
     clippy::cast_possible_truncation,
@@ -449,7 +508,7 @@ impl<'a> Key<'a> {
     reason = "a cast saturates, and what is negative was sorted out"
 )]
 fn count(literal: &[u8]) -> Option<u64> {
-    if (1..20).contains(&literal.len())
+    if (1..=MOST_DIGITS).contains(&literal.len())
         && let Some(sum) = literal.iter().try_fold(0, |sum: u64, byte| {
             byte.is_ascii_digit()
                 .then(|| sum * 10 + u64::from(byte - b'0'))

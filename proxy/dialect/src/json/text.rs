@@ -45,11 +45,10 @@ pub(super) fn short(inside: &[u8]) -> Option<usize> {
     let (words, _) = inside.as_chunks::<8>();
     for (index, word) in words.iter().take(4).enumerate() {
         let word = u64::from_le_bytes(*word);
-        let quotes = equal(word, b'"');
-        let found = quotes | equal(word, b'\\') | less(word, 0x20);
+        let found = less(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
         if found != 0 {
-            let first = found.trailing_zeros();
-            return (quotes.trailing_zeros() == first).then_some(index * 8 + first as usize / 8);
+            let length = index * 8 + found.trailing_zeros() as usize / 8;
+            return (inside.get(length) == Some(&b'"')).then_some(length);
         }
     }
     None
@@ -61,11 +60,20 @@ pub(super) fn end(inside: &[u8]) -> Option<usize> {
     if let Some(length) = short(inside) {
         return Some(length);
     }
-    let closes = |at: &usize| {
-        let before = inside.get(..*at).unwrap_or_default();
-        before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0
-    };
-    memchr::memchr_iter(b'"', inside).find(closes)
+    let mut rest = inside;
+    loop {
+        let (before, after) = rest.split_at_checked(memchr::memchr(b'"', rest)?)?;
+        // No run of backslashes reaches beyond an escaped quote.
+        let escaped = match before {
+            [.., last, b'\\'] if *last != b'\\' => true,
+            [.., b'\\'] => before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1,
+            _ => false,
+        };
+        if !escaped {
+            return Some(inside.len() - after.len());
+        }
+        rest = after.get(1..)?;
+    }
 }
 
 /// The number of bytes from the first on that are neither quote, backslash nor control character.
