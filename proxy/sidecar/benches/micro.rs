@@ -50,7 +50,7 @@ use sandbox::{
 
 /// The binary's own.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: outrigger::allocator::Allocator = outrigger::allocator::Allocator;
 
 const EVENTS: u32 = 100;
 const DETECT: &str = r#"{"detect":["email","phone","credit_card","iban","cpf"],"mode":"tokenize"}"#;

@@ -37,8 +37,8 @@
 //! → cost → config → signing`: each may use those behind it, and no other. Beside that line stand
 //! [`ca`], which knows `config` and `signing`, and [`harden`], which knows `config`, `telemetry`
 //! and `tool`; `cli` and `reload` open them. [`tool`], [`refusal`], `flat_write` (one write for a
-//! small message, on both sides' connections) and `heap` (memory that load left behind is given
-//! back) know nobody. `cost` is pure.
+//! small message, on both sides' connections), [`allocator`] and `heap` (memory that load left
+//! behind is given back) know nobody. `cost` is pure.
 //!
 //! [`dialect`], [`policy`], [`::route`], [`embedded`] and [`sandbox`] are crates below all rooms,
 //! and Cargo keeps their arrows: the first knows nobody, the others know `dialect`, and the sandbox
@@ -46,6 +46,7 @@
 //! `upstream` implement.
 
 mod admin;
+pub mod allocator;
 pub mod ca;
 pub mod cli;
 pub mod config;

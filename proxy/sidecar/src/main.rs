@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use outrigger::allocator::Allocator;
+
 /// A third of the CPU per request of the system's allocator on this path.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     outrigger::cli::main()
