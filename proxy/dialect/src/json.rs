@@ -347,8 +347,9 @@ impl<'a> Cursor<'a> {
     fn key(&mut self) -> Result<Key<'a>, Malformed> {
         // Nearly all are plain, short, and have their colon next.
         if self.peek() == Some(b'"')
-            && let Some(length) = short(self.bytes.get(self.at + 1..).unwrap_or_default())
-            && let Some([raw @ .., b'"', b':']) = self.bytes.get(self.at + 1..self.at + length + 3)
+            && let Some(rest) = self.bytes.get(self.at + 1..)
+            && let Some(length) = short(rest)
+            && let (Some(raw), Some(b':')) = (rest.get(..length), rest.get(length + 1))
         {
             let start = self.at;
             self.at += length + 3;
@@ -496,7 +497,10 @@ fn plain_count(rest: &[u8]) -> Option<(u64, usize)> {
         sum = sum * 10 + u64::from(byte - b'0');
         length += 1;
     }
-    let is_longer = matches!(rest.get(length), None | Some(b'0'..=b'9' | b'.' | b'e' | b'E'));
+    let is_longer = matches!(
+        rest.get(length),
+        None | Some(b'0'..=b'9' | b'.' | b'e' | b'E')
+    );
     let is_padded = length > 1 && rest.first() == Some(&b'0');
     (length > 0 && !is_longer && !is_padded).then_some((sum, length))
 }
