@@ -55,8 +55,14 @@ pub struct Call {
     tags: Tags,
     undo: Vec<Undo>,
     estimates: Option<Arc<dyn Estimates>>,
-    caller: Arc<Caller>,
+    caller: Option<Arc<Caller>>,
 }
+
+/// The rule of calls that nobody gave one.
+static UNNAMED: Caller = Caller {
+    headers: Vec::new(),
+    cookies: Vec::new(),
+};
 
 /// Omits the content: a call is all of the prompt.
 impl std::fmt::Debug for Call {
@@ -107,19 +113,23 @@ impl Call {
             tags: Tags::default(),
             undo: Vec::new(),
             estimates: None,
-            caller: Arc::default(),
+            caller: None,
         }
     }
 
     /// Sets what identifies its caller.
     pub fn identified_by(&mut self, caller: Arc<Caller>) {
-        self.caller = caller;
+        self.caller = Some(caller);
     }
 
     /// Returns a name for the caller that does not reveal who it is; none where the request carries
     /// nothing that identifies one.
     pub fn caller(&self) -> Option<String> {
-        caller::name(&self.caller, &self.headers, &self.path)
+        caller::name(self.rule(), &self.headers, &self.path)
+    }
+
+    fn rule(&self) -> &Caller {
+        self.caller.as_deref().unwrap_or(&UNNAMED)
     }
 
     /// Sets the source of estimates of what the exchange will take.
@@ -149,7 +159,7 @@ impl Call {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         // Keyed for this process, so that the SHA-256 of a name would add nothing.
         let hash = |identity: &[u8]| KEY.hash_one(identity);
-        caller::identity(&self.caller, &self.headers, &self.path, hash)
+        caller::identity(self.rule(), &self.headers, &self.path, hash)
             .unwrap_or_else(|| KEY.hash_one(self.connection))
     }
 
