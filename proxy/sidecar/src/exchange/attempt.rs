@@ -4,7 +4,7 @@
 //! follow, and which: over a new connection where a kept one was stale, or without the usage option
 //! where the target refused that. Other targets of the plan are not tried yet.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
 use http::{Request, Response, StatusCode, header};
 use route::{Candidate, Class, Plan, Repeat};
@@ -224,11 +224,9 @@ impl<T: Transport> Worker<T> {
         // Should the app leave before an answer comes, the upstream has it, and goes on with it.
         guard.ledger.charge.reached = true;
         guard.ledger.charge.served = true;
-        let sent = timeout_at(
-            deadline,
-            self.transport.send(upstream, request, attempt.over),
-        )
-        .await;
+        // Pinned where it is made: it is large, and would be moved into its timeout.
+        let sent = pin!(self.transport.send(upstream, request, attempt.over));
+        let sent = timeout_at(deadline, sent).await;
         // Silent, it perhaps works on it; what an answer means is for who reads it to say.
         guard.ledger.charge.served = sent.is_err();
         let upstream = Arc::clone(&attempt.candidate.upstream.name);

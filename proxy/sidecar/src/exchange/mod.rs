@@ -51,7 +51,7 @@ mod whole;
 pub use attempt::Transport;
 use chain::{Decided, blocked, missed, rescue};
 use collect::{Pace, decline, gather};
-use encoding::{Codings, inflate};
+use encoding::{Codings, Unknown, inflate};
 use generation::{Phase, Shared};
 use head::{Course, course};
 use identity::{exchange_id, trace_id};
@@ -109,7 +109,8 @@ impl<T: Transport> Worker<T> {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        let surface = surface(&request);
+        let codings = Codings::of(request.headers());
+        let surface = surface(&request, codings);
         let dialect = dialect(surface, &request);
         let _admitted = match self.shared.admission.admit_exchange(&self.load) {
             Ok(admitted) => admitted,
@@ -123,7 +124,10 @@ impl<T: Transport> Worker<T> {
         let mut guard = ExchangeGuard::start(&self.shared, exchange_id(request.headers()), dialect);
         guard.record.trace_id = trace_id(request.headers());
         let sent = match surface {
-            Surface::Call(_) => self.exchange(request, &mut guard).await,
+            Surface::Call(_) => {
+                let codings = codings.unwrap_or_default(); // unknown ones are no call
+                self.exchange(request, codings, &mut guard).await
+            }
             // The rarer ones are boxed, so that a call does not take the room of the largest.
             Surface::NoPrompt => Box::pin(self.pass_unread(request, None, &mut guard)).await,
             Surface::Unread(recognise::REALTIME) if recognise::is_websocket(request.headers()) => {
@@ -156,6 +160,7 @@ impl<T: Transport> Worker<T> {
     async fn exchange<B>(
         &self,
         request: Request<B>,
+        codings: Codings,
         guard: &mut ExchangeGuard,
     ) -> Result<Reply, Refusal>
     where
@@ -166,7 +171,8 @@ impl<T: Transport> Worker<T> {
             self.load.turn().await; // its instances are made from here on
         }
         // Read the body, and index its passages where a policy reads them.
-        let call = self.read_call(request, &generation.config, guard).await?;
+        let config = &generation.config;
+        let call = self.read_call(request, codings, config, guard).await?;
         // Down the chain; an empty one forwards every call as it is.
         let mut call = match self.on_request(call, None, guard).await? {
             Decided::Forward(call) => call,
@@ -207,6 +213,7 @@ impl<T: Transport> Worker<T> {
     async fn read_call<B>(
         &self,
         request: Request<B>,
+        codings: Codings,
         config: &Config,
         guard: &mut ExchangeGuard,
     ) -> Result<Box<Call>, Refusal>
@@ -230,7 +237,6 @@ impl<T: Transport> Worker<T> {
             .map_err(|incomplete| incomplete_request(incomplete, limits.request_body))?;
         let begun = Instant::now();
         guard.record.request_bytes = body.len() as u64;
-        let codings = Codings::of(&parts.headers).unwrap_or_default(); // unknown ones are no call
         let (body, encoded) = match codings.decoder(limits.request_body) {
             None => (body, None),
             Some(decoder) => match inflate(&body, decoder, |more| permit.grow(more)).await {
@@ -323,12 +329,12 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// Recognises a request by its head, and by what comes after it.
-fn surface<B: Body>(request: &Request<B>) -> Surface {
+/// Recognises a request by its head, of which `codings` were read, and by what comes after it.
+fn surface<B: Body>(request: &Request<B>, codings: Result<Codings, Unknown>) -> Surface {
     let headers = request.headers();
     match recognise::recognise(request.method(), request.uri().path(), headers) {
         // The query of Gemini's says more than others', but not what it is.
-        Surface::Call(_) if Codings::of(headers).is_err() => Surface::Unread("encoding"),
+        Surface::Call(_) if codings.is_err() => Surface::Unread("encoding"),
         // HTTP/2 bodies need no length.
         Surface::NoPrompt
             if !request.body().is_end_stream() && !headers.contains_key(header::CONTENT_LENGTH) =>

@@ -229,13 +229,15 @@ impl ExchangeGuard {
             Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => self.ledger.cost(&taken),
         };
         if let Taken::Known(usage) = &taken {
-            let model = record.target.split_once('/').map_or("", |(_, model)| model);
+            let slash = record.target.bytes().position(|byte| byte == b'/');
+            let model = slash.and_then(|at| record.target.get(at + 1..));
             // What is remembered of a route is one choice's length.
             let usage = Usage {
                 output: usage.output / self.ledger.choices.max(1),
                 ..*usage
             };
             let routes = &self.generation.routes;
+            let model = model.unwrap_or_default();
             routes.observe(record.dialect, model, self.linear, &usage);
         }
         self.ledger.close(taken)

@@ -20,7 +20,7 @@ use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use super::{Record, sink::Sink};
 use crate::config::{Log, LogFormat, LogLevel};
-use spell::{digits, dollars, string, timestamp};
+use spell::{digits, dollars, milliseconds, string, timestamp};
 
 mod spell;
 
@@ -346,10 +346,7 @@ impl Object<'_> {
     }
     fn milliseconds(&mut self, key: &'static str, value: Duration) {
         self.key(key);
-        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
-        digits(self.0, micros / 1000, 1);
-        self.0.push(b'.');
-        digits(self.0, micros % 1000, 3);
+        milliseconds(self.0, value);
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     rc::Rc,
     sync::{
         Arc, LazyLock, OnceLock,
@@ -97,14 +97,14 @@ fn with_buckets(
         .unwrap_or_else(|_| PrometheusBuilder::new())
 }
 
-/// Model names that may be labels.
+/// Model names that may be labels. There are few: to compare them takes less than a hash.
 #[derive(Debug, Clone, Default)]
-pub struct Models(HashSet<Arc<str>>);
+pub struct Models(BTreeSet<Arc<str>>);
 
 impl Models {
     /// Those that the configuration names: aliases, and targets in both spellings.
     pub fn of(config: &Config) -> Self {
-        let mut names: HashSet<Arc<str>> = HashSet::new();
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
         for (alias, target) in &config.models {
             names.insert(alias.as_str().into());
             names.insert(target.model.as_str().into());

@@ -26,8 +26,17 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
 const MOST: usize = 20;
 
 /// Writes decimal digits, `least` at least.
-pub(super) fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
+#[inline]
+pub(super) fn digits(out: &mut Vec<u8>, value: u64, least: usize) {
     let mut room = [b'0'; MOST];
+    let written = put(&mut room, value);
+    let from = MOST - written.max(least).min(MOST);
+    out.extend_from_slice(room.get(from..).unwrap_or_default());
+}
+
+/// Puts a number's digits at the end of `room`; returns how many there are, none of 0.
+#[inline]
+fn put(room: &mut [u8], mut value: u64) -> usize {
     let mut written = 0;
     for digit in room.iter_mut().rev() {
         if value == 0 {
@@ -37,8 +46,21 @@ pub(super) fn digits(out: &mut Vec<u8>, mut value: u64, least: usize) {
         value /= 10;
         written += 1;
     }
-    let from = MOST - written.max(least).min(MOST);
-    out.extend_from_slice(room.get(from..).unwrap_or_default());
+    written
+}
+
+/// Writes milliseconds with three places: `0.042`.
+pub(super) fn milliseconds(out: &mut Vec<u8>, time: Duration) {
+    const FRACTION: usize = 3;
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let mut room = [b'0'; MOST + 1 + FRACTION];
+    let (whole, fraction) = room.split_at_mut(MOST);
+    let written = put(whole, micros / 1000).max(1);
+    if let Some((point, fraction)) = fraction.split_first_mut() {
+        *point = b'.';
+        put(fraction, micros % 1000);
+    }
+    out.extend_from_slice(room.get(MOST - written..).unwrap_or_default());
 }
 
 /// Writes money as [`NanoDollars`] displays it.
@@ -113,6 +135,20 @@ mod tests {
             }
         }
         assert_eq!(spelt(|out| digits(out, 0, 0)), "");
+    }
+
+    #[test]
+    fn times_are_spelt_in_milliseconds_with_three_places() {
+        for (micros, expected) in [
+            (0, "0.000"),
+            (7, "0.007"),
+            (42_000, "42.000"),
+            (1_234_567, "1234.567"),
+            (u64::MAX, "18446744073709551.615"),
+        ] {
+            let time = Duration::from_micros(micros);
+            assert_eq!(spelt(|out| milliseconds(out, time)), expected);
+        }
     }
 
     #[test]
