@@ -178,7 +178,10 @@ impl<T: Transport> Worker<T> {
                 request,
                 probes_usage,
             } = rendered.map_err(Failure::unsendable)?;
-            guard.record.overhead += begun.elapsed();
+            let now = Instant::now();
+            guard.record.overhead += now - begun;
+            let limit = attempt.upstream.first_content_timeout;
+            let deadline = *attempt.deadline.get_or_insert_with(|| now + limit);
             let small = is_small(request.body());
             if !small {
                 attempt.over = Connection::New;
@@ -187,7 +190,7 @@ impl<T: Transport> Worker<T> {
             if !repeatable {
                 outgoing.forget_body();
             }
-            let mut sent = self.send_once(&mut attempt, request, guard).await;
+            let mut sent = self.send_once(&attempt, request, deadline, guard).await;
             if let Ok(reply) = sent {
                 sent = match (probes_usage, attempt.asks_for_usage) {
                     // Boxed: no ordinary exchange is to take the room of it.
@@ -213,14 +216,14 @@ impl<T: Transport> Worker<T> {
     /// One request, and the head of its reply.
     async fn send_once(
         &self,
-        attempt: &mut Attempt<'_>,
+        attempt: &Attempt<'_>,
         request: Request<Payload>,
+        deadline: Instant,
         guard: &mut ExchangeGuard,
     ) -> Result<Response<Inbound>, Failure> {
         let upstream = attempt.upstream;
         let (name, limit) = (&upstream.name, upstream.first_content_timeout);
         let switches = request.headers().contains_key(header::UPGRADE);
-        let deadline = *(attempt.deadline).get_or_insert_with(|| Instant::now() + limit);
         // Should the app leave before an answer comes, the upstream has it, and goes on with it.
         guard.ledger.charge.reached = true;
         guard.ledger.charge.served = true;

@@ -45,8 +45,9 @@ fn new_id() -> String {
     let id = mixed ^ mixed >> 31;
     // Each exchange needs one, and `format!` takes ten times as long.
     let mut digits = [b'0'; 16];
-    for (digit, nibble) in digits.iter_mut().rev().zip(0..) {
-        *digit = hex((id >> (4 * nibble) & 15) as u8);
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(id.to_be_bytes()) {
+        *pair = [hex(byte >> 4), hex(byte & 15)];
     }
     str::from_utf8(&digits).unwrap_or_default().to_owned()
 }
