@@ -135,8 +135,6 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(5);
 /// Connections at once. One more closes the one that has been silent for longest, so that no number
 /// of them keeps a probe out.
 const CONNECTIONS: usize = 64;
-/// Interval at which metrics' samples are moved into their buckets.
-const UPKEEP: Duration = Duration::from_secs(1);
 
 /// Binds the address.
 ///
@@ -190,13 +188,6 @@ async fn serve(listener: TcpListener, origins: Arc<Origins>, facts: Arc<dyn Fact
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "admin address not served"),
     };
-    tokio::spawn(async {
-        let mut ticks = tokio::time::interval(UPKEEP);
-        loop {
-            ticks.tick().await;
-            metrics::upkeep();
-        }
-    });
     let mut open: VecDeque<Open> = VecDeque::with_capacity(CONNECTIONS);
     loop {
         let stream = match listener.accept().await {

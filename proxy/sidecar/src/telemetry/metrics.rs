@@ -19,15 +19,14 @@ use std::{
     },
 };
 
-use ::metrics::{
-    Counter, Label, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use ::metrics::{Counter, Label, counter, describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{
     Record, account,
     exchange::{ExchangeKey, ExchangeMeter},
     handles::Handles,
+    histograms::{self, Exporter},
     table::{self, Kind, TABLE},
 };
 pub use super::{
@@ -43,58 +42,31 @@ pub fn render() -> String {
         set(table::RESIDENT, bytes as f64);
     }
     let mut text = recorder().render();
+    histograms::render(&mut text);
     account::render(&mut text);
     text
-}
-
-/// Moves samples into their buckets. To be called about once a second: until then each sample takes
-/// 8 bytes.
-pub fn upkeep() {
-    recorder().run_upkeep();
 }
 
 /// Installs the recorder, once; every function of this file does so by itself.
 pub fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
-        let mut builder = PrometheusBuilder::new();
-        for metric in TABLE {
-            if let Kind::Histogram(buckets) = metric.kind {
-                builder = with_buckets(builder, Matcher::Full(metric.name.into()), buckets);
-            }
-        }
-        builder = with_buckets(
-            builder,
-            Matcher::Prefix(table::POLICY_PREFIX.into()),
-            table::ANY,
-        );
-        let recorder = builder.build_recorder();
+        let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         // Somebody else's recorder could only be there in a program that embeds this crate: then
         // ours stays empty, and nothing breaks.
-        let _ = ::metrics::set_global_recorder(recorder);
+        let _ = ::metrics::set_global_recorder(Exporter(recorder));
         for metric in TABLE.iter().filter(|metric| metric.name != table::COST) {
             match metric.kind {
                 Kind::Counter => describe_counter!(metric.name, metric.help),
                 Kind::Gauge => describe_gauge!(metric.name, metric.help),
-                Kind::Histogram(_) => describe_histogram!(metric.name, metric.help),
+                Kind::Histogram(_) => {}
             }
         }
         gauge!(table::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         gauge!(table::REFUSED).set(0.0);
         handle
     })
-}
-
-/// `set_buckets_for_metric` fails only on an empty list, which `table.rs` has none of.
-fn with_buckets(
-    builder: PrometheusBuilder,
-    matcher: Matcher,
-    buckets: &[f64],
-) -> PrometheusBuilder {
-    builder
-        .set_buckets_for_metric(matcher, buckets)
-        .unwrap_or_else(|_| PrometheusBuilder::new())
 }
 
 /// Model names that may be labels. There are few: to compare them takes less than a hash.

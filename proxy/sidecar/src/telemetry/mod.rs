@@ -14,6 +14,7 @@ use crate::cost::{NanoDollars, Units};
 mod account;
 mod exchange;
 mod handles;
+mod histograms;
 pub mod log;
 mod meter;
 pub mod metrics;
