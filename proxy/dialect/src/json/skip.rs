@@ -1,7 +1,10 @@
 //! Passing over values without recursion: checked as closely as those that are taken, or not at
 //! all.
 
-use super::{Cursor, DEPTH, Kind, text::end};
+use super::{
+    Cursor, DEPTH, Kind,
+    text::{end, short},
+};
 use crate::Malformed;
 
 impl Cursor<'_> {
@@ -38,7 +41,19 @@ impl Cursor<'_> {
     }
 
     /// Moves behind the string's closing quote.
+    #[inline]
     fn pass_string(&mut self) -> Result<(), Malformed> {
+        let inside = self.bytes.get(self.at + 1..).unwrap_or_default();
+        if let Some(length) = short(inside) {
+            self.at += length + 2;
+            return Ok(());
+        }
+        self.pass_long_string()
+    }
+
+    /// The same of one whose first bytes do not end it.
+    #[inline(never)]
+    fn pass_long_string(&mut self) -> Result<(), Malformed> {
         let inside = self.bytes.get(self.at + 1..).unwrap_or_default();
         match end(inside) {
             Some(end) => self.at += end + 2,

@@ -57,9 +57,6 @@ pub(super) fn short(inside: &[u8]) -> Option<usize> {
 /// The length of a literal's inside: up to the first quote that an even number of backslashes
 /// precedes. `None` where there is none.
 pub(super) fn end(inside: &[u8]) -> Option<usize> {
-    if let Some(length) = short(inside) {
-        return Some(length);
-    }
     let mut rest = inside;
     loop {
         let (before, after) = rest.split_at_checked(memchr::memchr(b'"', rest)?)?;

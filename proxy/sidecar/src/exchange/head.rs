@@ -29,10 +29,14 @@ pub(super) enum Course {
 
 /// Chooses by its head what becomes of a reply.
 pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course {
-    let (headers, streams) = (reply.headers(), is_stream(reply.headers()));
     let rewrites = guard.run.as_ref().is_some_and(Run::rewrites);
+    let cuts = guard.ledger.cuts();
+    if !(rewrites || cuts || head_waits(guard) || guard.record.streaming) {
+        return Course::Relay; // whatever it says of itself
+    }
+    let (headers, streams) = (reply.headers(), is_stream(reply.headers()));
     // A stream that may have to be cut is looked at event by event.
-    let shown = rewrites || streams && guard.ledger.cuts();
+    let shown = rewrites || streams && cuts;
     if !reply.status().is_success() {
         let plain = !streams && unreadable(headers).is_none();
         return match shown {

@@ -7,7 +7,12 @@ use crate::cost::{NanoDollars, prices::date};
 
 /// Writes a JSON string.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
-    if needs_escape(text.as_bytes()) {
+    let needs_escape = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // No early end, so that it is vectorised.
+    if text
+        .bytes()
+        .fold(false, |seen, byte| seen | needs_escape(byte))
+    {
         // Writing a string to a vector does not fail.
         let _ = serde_json::to_writer(out, text);
         return;
@@ -15,24 +20,6 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');
-}
-
-/// Returns whether a string holds quotes, backslashes or control characters. A word at a time: most
-/// strings are too short for what a compiler makes of a loop over bytes.
-fn needs_escape(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    // The high bits of bytes less than `below`, as far as the lowest of them.
-    let less = |word: u64, below: u64| word.wrapping_sub(ONES * below) & !word;
-    let has = |word: u64| {
-        let quotes = less(word ^ (ONES * u64::from(b'"')), 1);
-        let backslashes = less(word ^ (ONES * u64::from(b'\\')), 1);
-        (less(word, 0x20) | quotes | backslashes) & (ONES << 7) != 0
-    };
-    let (words, rest) = text.as_chunks::<8>();
-    words.iter().any(|word| has(u64::from_le_bytes(*word)))
-        || rest
-            .iter()
-            .any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
 }
 
 /// Digits of the largest number.
