@@ -228,6 +228,64 @@ fn numbers_are_integers_only_where_they_are_spelled_and_fit_so() {
 }
 
 #[test]
+fn a_count_is_taken_as_far_as_its_number_goes_and_refused_where_skipping_refuses_it() {
+    let nines = "9".repeat(19);
+    let longer = "9".repeat(20);
+    for (number, expected) in [
+        ("0", Some(0)),
+        ("7", Some(7)),
+        ("900", Some(900)),
+        (&nines, Some(9_999_999_999_999_999_999)),
+        (&longer, Some(u64::MAX)),
+        ("900.0", Some(900)),
+        ("0.5", Some(1)),
+        ("9e2", Some(900)),
+        ("9E2", Some(900)),
+        ("-1", None),
+        ("null", None),
+        ("\"7\"", None),
+        ("[7]", None),
+    ] {
+        for after in ["", ",", " ", "}", "]x"] {
+            let document = [" ", number, after].concat();
+            let mut cursor = Cursor::new(document.as_bytes());
+            assert_eq!(cursor.count(), Ok(expected), "{document}");
+            assert_eq!(cursor.at(), 1 + number.len(), "{document}");
+        }
+    }
+    for number in ["00", "01", "1.", "1e", "1e+", ".5", "-", "+1", "", "x"] {
+        let mut cursor = Cursor::new(number.as_bytes());
+        let ends = cursor.count().and_then(|_| cursor.end());
+        assert!(ends.is_err(), "{number}");
+        assert!(skip_all(number.as_bytes()).is_err(), "{number}");
+    }
+}
+
+#[test]
+fn a_key_ends_at_its_colon_wherever_that_is() {
+    for length in 0..40 {
+        let name = "k".repeat(length);
+        for colon in [":", " :", "\n\t: "] {
+            let document = format!("{{\"{name}\"{colon}1}}");
+            let mut seen = 0;
+            let mut cursor = Cursor::new(document.as_bytes());
+            let each = |key: Key<'_>, _: &mut Cursor<'_>| {
+                assert!(key.is(&name) && !key.is_escaped());
+                assert_eq!(key.range(), 1..length + 3);
+                seen += 1;
+                Ok(())
+            };
+            cursor.object(each).unwrap();
+            cursor.end().unwrap();
+            assert_eq!(seen, 1, "{document}");
+        }
+        for bad in ["", "1", "\"1\"", ",", "}"] {
+            assert!(skip_all(format!("{{\"{name}\"{bad}").as_bytes()).is_err());
+        }
+    }
+}
+
+#[test]
 fn a_string_that_is_decoded_must_be_utf8_and_one_that_is_skipped_need_not() {
     let json = b"\"a\xff\"";
     assert_eq!(skip_all(json), Ok(()));
@@ -276,6 +334,10 @@ fn a_string_ends_at_its_quote_wherever_that_is_and_whatever_precedes_it() {
                 _ => quote + 3, // the quote is escaped, the next one is not
             };
             assert_eq!(end(&inside), Some(expected), "{length} {escapes}");
+            let literal = [b"\"", &inside[..]].concat();
+            let mut cursor = Cursor::new(&literal);
+            cursor.pass().unwrap();
+            assert_eq!(cursor.at(), expected + 2, "{length} {escapes}");
             assert_eq!(end(&inside[..quote]), None);
         }
     }
