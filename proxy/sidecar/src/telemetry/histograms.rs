@@ -86,7 +86,7 @@ impl Histograms {
             return Arc::clone(known);
         }
         let made = Arc::new(Buckets::new(bounds(key.name())));
-        all.insert(key.clone(), Arc::clone(&made));
+        all.insert(key.to_retained(), Arc::clone(&made));
         made
     }
 
