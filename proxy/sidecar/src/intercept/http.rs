@@ -138,43 +138,30 @@ pub(super) async fn http<S, A, R>(
                 registered: false,
             };
             let event = poll_fn(|context| {
-                // Errors are the peer's: it left, or sent a message that was answered with 400.
-                if Pin::new(&mut *connection).poll(context).is_ready() {
-                    return Poll::Ready(Event::Over);
+                if let Poll::Ready(ended) = poll_part(&mut connection, &progress, context) {
+                    return Poll::Ready(Event::Ended(ended));
                 }
                 if progress.is_relay_due() && !last {
-                    return Poll::Ready(Event::RelayDue);
-                }
-                if progress.is_held_back() {
-                    // Polled again: its turn may have ended before it ended the connection.
-                    if Pin::new(&mut *connection).poll(context).is_ready() {
-                        return Poll::Ready(Event::Over);
-                    }
-                    if progress.is_held_back() {
-                        return Poll::Ready(Event::HeldBack);
-                    }
+                    return Poll::Ready(Event::Ended(Ended::Relayed));
                 }
                 notices.poll(context).map(Event::Notice)
             });
             match event.await {
-                Event::Over => break Ended::Over,
-                Event::RelayDue => break Ended::Relayed,
-                Event::HeldBack => break Ended::HeldBack,
+                Event::Ended(ended) => break ended,
                 Event::Notice(Notice::Draining) => {
                     Pin::new(&mut *connection).graceful_shutdown();
                     last = true;
-                    let rest = poll_fn(|context| match Pin::new(&mut *connection).poll(context) {
-                        Poll::Ready(_) => Poll::Ready(Ended::Over),
-                        Poll::Pending if progress.is_held_back() => Poll::Ready(Ended::HeldBack),
-                        Poll::Pending => Poll::Pending,
-                    });
-                    break rest.await;
+                    break poll_fn(|context| poll_part(&mut connection, &progress, context)).await;
                 }
                 Event::Notice(Notice::Signalled(ConnectionSignal::Stalled)) => return,
                 Event::Notice(Notice::Signalled(ConnectionSignal::Idle)) => {
                     Pin::new(&mut *connection).graceful_shutdown();
-                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection).await;
-                    return;
+                    last = true;
+                    let rest = poll_fn(|context| poll_part(&mut connection, &progress, context));
+                    match tokio::time::timeout(CLOSE_TIMEOUT, rest).await {
+                        Ok(Ended::HeldBack) => break Ended::HeldBack,
+                        _ => return,
+                    }
                 }
                 Event::Notice(Notice::Signalled(ConnectionSignal::Parked)) => {
                     if handle.rests() && progress.is_flushed() {
@@ -222,10 +209,7 @@ pub(super) async fn http<S, A, R>(
 
 /// Reasons for which hyper's part in a connection is interrupted, or over.
 enum Event {
-    Over,
-    RelayDue,
-    /// A head with more lines than hyper takes is held back.
-    HeldBack,
+    Ended(Ended),
     Notice(Notice),
 }
 
@@ -238,6 +222,26 @@ enum Ended {
     Relayed,
     /// A head that was held back begins the next part.
     HeldBack,
+}
+
+/// Polls hyper's part in a connection until that is over, or a head is held back. Errors are the
+/// peer's: it left, or sent a message that was answered with 400.
+fn poll_part<C: Future + Unpin, B>(
+    connection: &mut C,
+    progress: &Progress<B>,
+    context: &mut Context<'_>,
+) -> Poll<Ended> {
+    // Polled again where a head is held back: its turn may have ended before it ended the
+    // connection.
+    for _ in 0..2 {
+        if Pin::new(&mut *connection).poll(context).is_ready() {
+            return Poll::Ready(Ended::Over);
+        }
+        if !progress.is_held_back() {
+            return Poll::Pending;
+        }
+    }
+    Poll::Ready(Ended::HeldBack)
 }
 
 /// Notices for a connection from outside.

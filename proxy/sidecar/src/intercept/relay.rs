@@ -53,14 +53,14 @@ const FLUSHED: u8 = 4;
 const DRAINED: u8 = 8;
 /// The body is returned by whoever drops it.
 const RETURNS: u8 = 16;
-/// A request has come whose reply is not over.
-const BUSY: u8 = 32;
 /// hyper has read all that it is given, and the next head is held back from it.
-const HELD_BACK: u8 = 64;
+const HELD_BACK: u8 = 32;
 
 /// The progress of one connection under hyper, noted by its stream and by the reply's body.
 pub(super) struct Progress<B> {
     flags: AtomicU8,
+    /// Requests whose replies are not over.
+    requests: AtomicU8,
     body: Mutex<Option<B>>,
 }
 
@@ -68,6 +68,7 @@ impl<B> Default for Progress<B> {
     fn default() -> Self {
         Self {
             flags: AtomicU8::new(0),
+            requests: AtomicU8::new(0),
             body: Mutex::new(None),
         }
     }
@@ -85,7 +86,8 @@ impl<B> Progress<B> {
 
     /// Notes a request, which is in progress until its reply's body is dropped.
     pub(super) fn requested(&self) {
-        self.set(BUSY);
+        let more = self.requests.load(Relaxed).saturating_add(1);
+        self.requests.store(more, Relaxed);
     }
 
     /// Notes a read of the connection where the next head is held back: hyper, which does not read
@@ -97,7 +99,8 @@ impl<B> Progress<B> {
 
     /// True if hyper has nothing to do, and gets nothing more.
     pub(super) fn is_held_back(&self) -> bool {
-        self.flags.load(Relaxed) & (HELD_BACK | FLUSHED | BUSY) == HELD_BACK | FLUSHED
+        let both = HELD_BACK | FLUSHED;
+        self.flags.load(Relaxed) & both == both && self.requests.load(Relaxed) == 0
     }
 
     /// Notes a reply that begins, and whether it may be taken from hyper.
@@ -163,7 +166,8 @@ impl<B> Lent<B> {
 
 impl<B> Drop for Lent<B> {
     fn drop(&mut self) {
-        self.progress.clear(BUSY);
+        let others = self.progress.requests.load(Relaxed).saturating_sub(1);
+        self.progress.requests.store(others, Relaxed);
         if self.progress.flags.load(Relaxed) & RETURNS != 0 {
             *self.progress.body.lock() = self.body.take();
         }

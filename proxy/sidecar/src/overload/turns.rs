@@ -47,14 +47,15 @@ impl Turns {
             return;
         }
         if let Ok(begins) = self.left.acquire().await {
-            begins.forget(); // it is never closed
+            begins.forget();
         }
         if self.left.available_permits() == 0 {
             self.spent.notify_one();
         }
     }
 
-    /// Begins the next turn when it is there, on the worker's own runtime, as long as that runs.
+    /// Begins the next turn when it is there, on the worker's own runtime, as long as that runs; to
+    /// be called once, as a task of its own: the others between two of its polls are a turn.
     pub(super) async fn keep(&self) {
         self.kept.store(true, Relaxed);
         let _kept = Kept(self);
@@ -75,7 +76,7 @@ struct Kept<'a>(&'a Turns);
 impl Drop for Kept<'_> {
     fn drop(&mut self) {
         self.0.kept.store(false, Relaxed);
-        self.0.left.add_permits(Semaphore::MAX_PERMITS / 4);
+        self.0.left.close(); // who waits begins
     }
 }
 
@@ -123,6 +124,30 @@ mod tests {
             let most = most_in_progress(&turns, 20 * PER_TURN + 3).await;
             assert!(most <= 2 * PER_TURN, "{most}");
         }
+        keeper.abort();
+    }
+
+    #[tokio::test]
+    async fn those_that_leave_while_they_wait_keep_nobody_from_beginning() {
+        let turns = Arc::new(Turns::default());
+        let kept = Arc::clone(&turns);
+        let keeper = tokio::spawn(async move { kept.keep().await });
+        yield_now().await;
+        let waiting: Vec<_> = (0..20 * PER_TURN)
+            .map(|_| {
+                let turns = Arc::clone(&turns);
+                tokio::spawn(async move { turns.begin().await })
+            })
+            .collect();
+        yield_now().await;
+        for leaves in waiting.iter().step_by(2) {
+            leaves.abort();
+        }
+        for begins in waiting.into_iter().skip(1).step_by(2) {
+            assert!(begins.await.is_ok());
+        }
+        let most = most_in_progress(&turns, 20 * PER_TURN).await;
+        assert!(most <= 3 * PER_TURN, "{most}");
         keeper.abort();
     }
 

@@ -135,13 +135,15 @@ impl WorkerLoad {
         self.turns.begin().await;
     }
 
-    /// Keeps turns and the limit up to date, on the worker's own runtime, as long as that runs.
-    /// Sleeps while nothing is inside and no limit is set.
-    pub async fn keep(self: Arc<Self>, target: Duration) {
-        tokio::join!(self.turns.keep(), self.keep_limit(target));
+    /// Begins turns, on the worker's own runtime, as long as that runs. Sleeps while few exchanges
+    /// begin at once.
+    pub async fn keep_turns(self: Arc<Self>) {
+        self.turns.keep().await;
     }
 
-    async fn keep_limit(&self, target: Duration) {
+    /// Keeps the limit up to date, on the worker's own runtime, as long as that runs. Sleeps while
+    /// nothing is inside and no limit is set.
+    pub async fn keep(self: Arc<Self>, target: Duration) {
         let mut control = Control::new(target, Instant::now());
         loop {
             if self.inside.load(Relaxed) == 0 && control.limit == usize::MAX {
@@ -317,7 +319,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn exchanges_that_wait_for_their_turn_are_a_delay() {
         let load = Arc::new(WorkerLoad::default());
-        let keeper = tokio::spawn(Arc::clone(&load).keep(TARGET));
+        let keepers = [
+            tokio::spawn(Arc::clone(&load).keep_turns()),
+            tokio::spawn(Arc::clone(&load).keep(TARGET)),
+        ];
         tokio::task::yield_now().await;
         let clients = (0..400).map(|_| {
             let load = Arc::clone(&load);
@@ -337,7 +342,9 @@ mod tests {
             shed |= client.await.is_ok_and(|shed| shed);
         }
         assert!(shed);
-        keeper.abort();
+        for keeper in keepers {
+            keeper.abort();
+        }
     }
 
     #[test]

@@ -230,6 +230,7 @@ fn worker(
                 shared_flights,
             ));
             runtime.spawn(Arc::clone(worker.load()).keep(delay));
+            runtime.spawn(Arc::clone(worker.load()).keep_turns());
             runtime.spawn(heap::collect_when(quiet, heap::collect));
             let serving = intercept::serve(listeners, worker, Arc::clone(&shared), front);
             if let Err(error) = runtime.block_on(serving) {

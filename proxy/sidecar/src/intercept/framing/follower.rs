@@ -23,8 +23,9 @@ const IMPOSSIBLE_FRAME: &[u8] = &[0; 9];
 /// Most header lines that hyper is set to accept, for the largest head.
 const MOST_LINES: usize = 1024;
 
-/// Header lines that hyper takes unless it is set to take more: its default. They have their place
-/// on its stack; room for more is allocated and filled for each request, whatever it has.
+/// Header lines, and lines of trailers, that hyper takes unless it is set to take more: its
+/// default. They have their place on its stack; room for more is allocated and filled for each
+/// request, whatever it has.
 const FEW_LINES: usize = 100;
 
 /// Returns the header lines that a head of `largest` bytes may have: one for each 128 bytes.

@@ -68,7 +68,10 @@ impl Opening {
     /// Hands the spare to the request that waits for it, and returns it where none does.
     pub(super) fn hand_over(&self, spare: HttpConnection) -> Option<HttpConnection> {
         let mut upcoming = self.0.upcoming.lock();
-        let claimed = upcoming.as_mut().and_then(|spare| spare.claimed.take());
+        let claimed = upcoming.as_mut().and_then(|spare| {
+            spare.is_there = true;
+            spare.claimed.take()
+        });
         drop(upcoming);
         match claimed {
             Some(waiting) => waiting.send(spare).err(),
@@ -90,6 +93,8 @@ struct Upcoming {
     home: Arc<Origin>,
     /// The request that waits for it.
     claimed: Option<oneshot::Sender<HttpConnection>>,
+    /// True once it is handed over, or about to be pooled: nobody needs to wait for it.
+    is_there: bool,
 }
 
 /// A request's claim to the spare that is being opened. There is one at most: other requests of
@@ -100,6 +105,17 @@ pub(super) struct Claim {
     pub(super) home: Arc<Origin>,
     /// The loan, if it is another worker's.
     pub(super) loan: Option<Loan>,
+}
+
+impl Drop for Claim {
+    /// Pools the spare if it was handed over and not taken: the request has left, or has another.
+    fn drop(&mut self) {
+        self.spare.close();
+        if let Ok(spare) = self.spare.try_recv() {
+            spare.usage().note_spare();
+            self.home.keep(spare);
+        }
+    }
 }
 
 /// One origin as all workers know it.
@@ -143,6 +159,7 @@ impl Group {
         *upcoming = Some(Upcoming {
             home: Arc::clone(home),
             claimed: None,
+            is_there: false,
         });
         Some(Opening(Arc::clone(self)))
     }
@@ -154,7 +171,7 @@ impl Group {
         let upcoming = upcoming.as_mut()?;
         let is_own = Arc::ptr_eq(&upcoming.home, by);
         let is_free = (upcoming.claimed.as_ref()).is_none_or(oneshot::Sender::is_closed);
-        if !is_free || !(is_own || may_borrow) {
+        if upcoming.is_there || !is_free || !(is_own || may_borrow) {
             return None;
         }
         let (sender, spare) = oneshot::channel();

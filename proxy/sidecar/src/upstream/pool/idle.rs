@@ -122,7 +122,12 @@ impl IdleConnections {
             return Some(now + LONGEST);
         }
         if self.http1.len() >= most {
-            return None;
+            // A successor takes the place of the one that ends.
+            let ends = |idle: &Idle| now >= self.renewal(idle);
+            let at = self.http1.iter().position(ends)?;
+            if self.http1.remove(at).is_spare() {
+                self.unused += 1;
+            }
         }
         let until = now + self.usable(&connection);
         let idle = Idle {

@@ -65,9 +65,14 @@ pub(super) fn usable(limit: Duration, distance: Duration) -> Duration {
 
 /// Returns the time before the end of a connection, which can be used for `usable`, at which its
 /// successor is opened so that it is there by then. `distance` is the shortest time that opening
-/// one took: the next may take longer.
+/// one took: the next may take longer. None is opened ahead where that were more than a quarter of
+/// the time: connections to such an origin would mostly be thrown away.
 pub(super) fn lead(usable: Duration, distance: Duration) -> Duration {
-    (2 * distance + SLACK).min(usable / 2)
+    let lead = 2 * distance + SLACK;
+    if lead > usable / 4 {
+        return Duration::ZERO;
+    }
+    lead
 }
 
 /// Returns the time for which a connection is kept that `newer` others were used after.
@@ -124,10 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn a_successor_is_opened_early_enough_but_not_in_the_first_half_of_the_time() {
+    fn a_successor_is_opened_early_enough_but_not_before_three_quarters_of_the_time() {
         let far = Duration::from_millis(300);
         assert_eq!(lead(5 * SECOND, far), Duration::from_millis(700));
-        assert_eq!(lead(SECOND, far), SECOND / 2);
+        assert_eq!(lead(2 * SECOND, far), Duration::ZERO);
     }
 
     #[test]

@@ -186,27 +186,25 @@ impl Origin {
 
     /// Waits for the spare that a request has claimed. Where it takes longer than opening one
     /// usually does, the request opens one of its own, too, and gets what is there first.
-    pub(super) async fn wait_for(self: &Arc<Self>, claim: Claim) -> Result<Opened, SendError> {
-        let Claim {
-            mut spare,
-            home,
-            loan,
-        } = claim;
-        let usual = self.pooled.lock().idle.distance();
-        let come = match timeout(usual + usual / 2, &mut spare).await {
+    pub(super) async fn wait_for(self: &Arc<Self>, mut claim: Claim) -> Result<Opened, SendError> {
+        let usual = claim.home.pooled.lock().idle.distance();
+        let come = match timeout(2 * usual, &mut claim.spare).await {
             Ok(Ok(come)) => come,
-            Ok(Err(_)) => return self.open().await, // it could not be made
+            Ok(Err(_)) => {
+                drop(claim); // it could not be made: nothing is another worker's
+                return self.open().await;
+            }
             Err(_) => tokio::select! {
                 biased;
-                Ok(come) = &mut spare => come,
+                Ok(come) = &mut claim.spare => come,
                 own = self.open() => return own,
             },
         };
         self.open_if_lacking(Instant::now());
         Ok(Opened {
             connection: come,
-            home,
-            loan,
+            home: Arc::clone(&claim.home),
+            loan: claim.loan.take(),
         })
     }
 
