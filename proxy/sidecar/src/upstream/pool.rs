@@ -19,7 +19,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
-    uri::Scheme,
+    uri::{Authority, Scheme},
 };
 use http_body::Body;
 use hyper::body::Incoming;
@@ -134,7 +134,7 @@ impl Known {
         pool: &Pool,
     ) -> Result<Arc<Origin>, SetupError> {
         let is = |(key, origin): &&(Connecting<'_>, Arc<Origin>)| {
-            key == wanted && origin.uri.authority() == uri.authority()
+            key == wanted && is_same(origin.uri.authority(), uri.authority())
         };
         if let Some((_, origin)) = self.origins.iter().find(is) {
             return Ok(Arc::clone(origin));
@@ -272,6 +272,12 @@ impl Pool {
     }
 }
 
+/// Compares authorities. Those of one upstream are the same bytes; others may differ in the case of
+/// letters.
+fn is_same(one: Option<&Authority>, other: Option<&Authority>) -> bool {
+    one.map(Authority::as_str) == other.map(Authority::as_str) || one == other
+}
+
 /// Sets the header that gives a body's length, or announces the body, where hyper would not.
 fn frame(request: &mut Request<Payload>) {
     if matches!(request.body(), Payload::Whole(bytes) if bytes.is_empty())
@@ -330,9 +336,11 @@ fn repeated_length(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let first = lengths.next()?;
     let once = first.as_bytes().split(|byte| *byte == b',').next()?;
-    let repeated = once.len() < first.len() || lengths.next().is_some();
+    if once.len() == first.len() && lengths.next().is_none() {
+        return None;
+    }
     let length: u64 = str::from_utf8(once.trim_ascii()).ok()?.parse().ok()?;
-    repeated.then(|| length.into())
+    Some(length.into())
 }
 
 /// Reasons for which no reply head came. Never contains a header or a body.

@@ -46,6 +46,8 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(super) struct HttpConnection {
     sender: Sender,
     usage: Usage,
+    /// The `host` of its HTTP/1.1 requests. HTTP/2 has `:authority` in its place.
+    host: Option<HeaderValue>,
     /// Time after which the peer said, with its first reply, that it will close it.
     announced: Option<Duration>,
 }
@@ -99,6 +101,7 @@ impl HttpConnection {
         Ok(Self {
             sender,
             usage,
+            host: host(origin),
             announced: None,
         })
     }
@@ -111,6 +114,7 @@ impl HttpConnection {
             Sender::Http2(sender) => Some(Self {
                 sender: Sender::Http2(sender.clone()),
                 usage: self.usage.clone(),
+                host: None,
                 announced: None,
             }),
         }
@@ -150,14 +154,15 @@ impl HttpConnection {
         }
     }
 
-    /// Sends a request whose URI is absolute, and waits for the reply's head.
+    /// Sends a request to the origin that it was opened to, whose URI is absolute, and waits for the
+    /// reply's head.
     pub(super) async fn send(
         &mut self,
         mut request: Request<Payload>,
     ) -> Result<Response<Incoming>, Unsent> {
         let sent = match &mut self.sender {
             Sender::Http1(sender) => {
-                use_origin_form(&mut request);
+                use_origin_form(&mut request, self.host.as_ref());
                 sender.try_send_request(request).await
             }
             Sender::Http2(sender) => sender.try_send_request(request).await,
@@ -187,18 +192,18 @@ fn announced(reply: &HeaderMap) -> Option<Duration> {
 
 /// Writes the URI as HTTP/1.1 sends it to an origin server: the path alone, and the authority in
 /// `host` (RFC 9112 §3.2).
-fn use_origin_form(request: &mut Request<Payload>) {
-    let uri = std::mem::take(request.uri_mut());
+fn use_origin_form(request: &mut Request<Payload>, host: Option<&HeaderValue>) {
     if !request.headers().contains_key(HOST)
-        && let Some(host) = host(&uri)
+        && let Some(host) = host
     {
-        request.headers_mut().insert(HOST, host);
+        request.headers_mut().insert(HOST, host.clone());
     }
+    let uri = std::mem::take(request.uri_mut());
     let path = uri.into_parts().path_and_query;
     *request.uri_mut() = path.map_or_else(Uri::default, |path: PathAndQuery| path.into());
 }
 
-/// Returns the `host` of an absolute URI, without the port that its scheme implies.
+/// Returns the `host` of requests to an origin, without the port that its scheme implies.
 fn host(uri: &Uri) -> Option<HeaderValue> {
     let authority = uri.authority()?;
     let implied = match uri.scheme() {
