@@ -11,7 +11,7 @@ use bytes::Bytes;
 use dialect::{Dialect, recognise, recognise::Surface, request::Body as RequestBody};
 use http::{HeaderName, Request, Response, header};
 use http_body::Body;
-use policy::Call;
+use policy::{Call, ConnectionId};
 use tokio::time::Instant;
 
 use crate::{
@@ -104,8 +104,13 @@ impl<T: Transport> Worker<T> {
         &self.load
     }
 
-    /// Serves one exchange. Never fails: a refusal is an answer too.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Answer>
+    /// Serves one exchange; `connection` is the one that it came on, if that is known. Never fails: a
+    /// refusal is an answer too.
+    pub async fn handle<B>(
+        &self,
+        request: Request<B>,
+        connection: Option<ConnectionId>,
+    ) -> Response<Answer>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
@@ -123,6 +128,7 @@ impl<T: Transport> Worker<T> {
         };
         let mut guard = ExchangeGuard::start(&self.shared, exchange_id(request.headers()), dialect);
         guard.record.trace_id = trace_id(request.headers());
+        guard.connection = connection;
         let sent = match surface {
             Surface::Call(_) => {
                 let codings = codings.unwrap_or_default(); // unknown ones are no call

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialect::{answer, request::Body as RequestBody};
 use http::{HeaderName, HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
-use policy::{ByHost, Call, ConnectionId, Estimates, Run};
+use policy::{ByHost, Call, Estimates, Run};
 use route::{NoRoute, Plan};
 use tokio::time::Instant;
 
@@ -211,7 +211,6 @@ fn asks_for_usage(attempt: &Attempt<'_>, guard: &ExchangeGuard) -> bool {
 
 pub(super) fn call(mut parts: Parts, body: RequestBody, guard: &ExchangeGuard) -> Box<Call> {
     let home = parts.extensions.remove::<ByHost>();
-    let connection = parts.extensions.remove::<ConnectionId>();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let tags = tags::read(&guard.generation.tags, &parts.headers);
     let mut call = Box::new(Call::new(
@@ -226,7 +225,7 @@ pub(super) fn call(mut parts: Parts, body: RequestBody, guard: &ExchangeGuard) -
         call.requested_model = call.body.model().map(Into::into);
     }
     call.home = home;
-    call.connection = connection;
+    call.connection = guard.connection;
     call.tagged(tags);
     call.identified_by(Arc::clone(&guard.generation.config.caller));
     call.estimated_by(Arc::clone(&guard.generation) as Arc<dyn Estimates>);

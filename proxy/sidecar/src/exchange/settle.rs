@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use dialect::{Dialect, Kind, Usage, reply::Reply as Decoder};
 use http::{HeaderName, HeaderValue};
-use policy::{Call, Outcome, Reserved, Run, Settled};
+use policy::{Call, ConnectionId, Outcome, Reserved, Run, Settled};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -37,6 +37,8 @@ pub(super) struct ExchangeGuard {
     pub(super) begun: Instant,
     /// Its id as a header's value, for the provider and the app; none once the app's head has it.
     pub(super) id: Option<HeaderValue>,
+    /// The connection that it came on.
+    pub(super) connection: Option<ConnectionId>,
     /// Everything that is known so far. `client_gone` stands until the reply was given out to its
     /// end, be it a good one.
     pub(super) record: Record,
@@ -81,6 +83,7 @@ impl ExchangeGuard {
             generation,
             shared: Arc::clone(shared),
             begun: Instant::now(),
+            connection: None,
             run: None,
             ledger: Ledger::default(),
             reply_headers: Vec::new(),

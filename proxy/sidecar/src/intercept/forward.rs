@@ -297,7 +297,10 @@ async fn plain(mut request: Request<Incoming>, context: &Arc<Context>) -> Respon
     metrics::connection(MODE, "plain");
     if let Some(home) = home {
         request.extensions_mut().insert(home);
-        return context.exchange(request).await.map(Outbound::Exchange);
+        return context
+            .exchange(request, None)
+            .await
+            .map(Outbound::Exchange);
     }
     if others == Others::Refuse {
         return refused(

@@ -24,7 +24,6 @@ use http::{HeaderValue, Method, Version, header};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use policy::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
@@ -108,8 +107,7 @@ pub(super) async fn http<S, A, R>(
             return Box::pin(serve_http2(stream, limits, draining, permit, answer)).await;
         }
         // Boxed, as is the connection itself: nothing of them is left while parked.
-        let service = service_fn(|mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectionId(permit.id()));
+        let service = service_fn(|request: Request<Incoming>| {
             let (busy, wants) = (handle.exchange(), wants_socket(&request));
             let relays = allows_relay(&request);
             let (answered, socket) = (answer(request), Arc::clone(&socket));

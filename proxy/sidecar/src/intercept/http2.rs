@@ -9,7 +9,6 @@ use std::{
 use futures_util::FutureExt;
 use hyper::{Request, Response, body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use policy::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{http::CLOSE_TIMEOUT, served::Served, slow::TrackedBody};
@@ -37,8 +36,7 @@ pub(super) async fn serve_http2<S, A, R>(
     R: Future<Output = Response<Answer>> + Send + 'static,
 {
     let handle = permit.handle();
-    let service = service_fn(|mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectionId(permit.id()));
+    let service = service_fn(|request: Request<Incoming>| {
         let busy = handle.exchange();
         let tracked = |answered: Response<_>| answered.map(|body| TrackedBody::new(body, busy));
         Box::pin(answer(request).map(|answered| Ok::<_, Infallible>(tracked(answered))))

@@ -12,6 +12,7 @@
 use std::{io, net, sync::Arc, time::Duration};
 
 use hyper::{Method, Request, Response, body::Incoming};
+use policy::ConnectionId;
 use rustls::{ServerConfig, server::ResolvesServerCert};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
@@ -191,8 +192,13 @@ struct Context {
 }
 
 impl Context {
-    /// Serves a request that may become an exchange.
-    async fn exchange(&self, request: Request<Incoming>) -> Response<Answer> {
+    /// Serves a request that may become an exchange; `connection` is the one that it came on, if
+    /// that is known.
+    async fn exchange(
+        &self,
+        request: Request<Incoming>,
+        connection: Option<ConnectionId>,
+    ) -> Response<Answer> {
         if request.method() == Method::CONNECT {
             // Closes the connection: the framing check takes what follows for a tunnel's bytes.
             let refusal = Refusal::new(
@@ -204,7 +210,7 @@ impl Context {
         if let Err(refusal) = message::check(&request) {
             return self.worker.refuse(&request, refusal);
         }
-        self.worker.handle(request).await
+        self.worker.handle(request, connection).await
     }
 }
 
@@ -311,9 +317,10 @@ async fn connection(stream: TcpStream, permit: ConnectionPermit, context: Arc<Co
     metrics::connection("base_url", "plain");
     let limits = context.shared.generation.load().config.limits.clone();
     let shared = Arc::clone(&context.shared);
+    let id = Some(ConnectionId(permit.id()));
     http(stream, false, &limits, &shared, &permit, move |request| {
         let context = Arc::clone(&context);
-        async move { context.exchange(request).await }
+        async move { context.exchange(request, id).await }
     })
     .await;
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use hyper::{Request, body::Incoming};
-use policy::ByHost;
+use policy::{ByHost, ConnectionId};
 use rustls::{ServerConfig, server::ResolvesServerCert};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -102,6 +102,7 @@ pub(super) async fn terminate(
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let dialled = Arc::new(dialled);
     let shared = Arc::clone(&context.shared);
+    let id = Some(ConnectionId(permit.id()));
     http(
         stream,
         http2,
@@ -115,7 +116,7 @@ pub(super) async fn terminate(
                 match claimed {
                     Ok(home) => {
                         request.extensions_mut().insert(home);
-                        context.exchange(request).await
+                        context.exchange(request, id).await
                     }
                     Err(refusal) => context.worker.refuse(&request, refusal),
                 }

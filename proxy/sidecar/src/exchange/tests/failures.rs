@@ -71,7 +71,7 @@ async fn protocols_that_are_switched_unasked_are_a_failure() {
 async fn an_app_that_leaves_before_the_answer_is_settled_by_what_it_asked() {
     let rig = rig(&[], [Turn::Silence]);
     let five = Duration::from_secs(5);
-    let left = tokio::time::timeout(five, rig.worker.handle(chat(ASK))).await;
+    let left = tokio::time::timeout(five, rig.worker.handle(chat(ASK), None)).await;
     assert!(left.is_err());
     let record = rig.settled();
     assert!(record.client_gone && record.error.is_none());

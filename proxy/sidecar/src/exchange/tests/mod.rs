@@ -277,7 +277,7 @@ impl Rig {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        read(self.worker.handle(request).await).await
+        read(self.worker.handle(request, None).await).await
     }
 
     async fn ask(&self, body: &'static str) -> Answered {

@@ -131,7 +131,7 @@ async fn text_that_a_policy_holds_goes_out_after_its_time_without_waiting_for_mo
     let pieces = [Text(HELLO), Wait(10), Text(STOP), Text(DONE)];
     let rig = rig(&[Policy::Holds], [stream(&pieces)]);
     let begun = Instant::now();
-    let mut response = rig.worker.handle(chat(ASK_STREAM)).await;
+    let mut response = rig.worker.handle(chat(ASK_STREAM), None).await;
     let mut text = String::new();
     while !text.contains("hello") {
         let frame = response.body_mut().frame().await.unwrap().unwrap();
@@ -147,7 +147,7 @@ async fn text_that_a_policy_holds_goes_out_after_its_time_without_waiting_for_mo
 #[tokio::test(start_paused = true)]
 async fn an_app_that_leaves_while_a_policy_works_is_settled_with_what_policies_did() {
     let rig = rig(&[Policy::Ponders, Policy::Reserves], [stream(&STREAM)]);
-    let response = rig.worker.handle(chat(ASK_STREAM)).await;
+    let response = rig.worker.handle(chat(ASK_STREAM), None).await;
     let five = Duration::from_secs(5);
     assert!(tokio::time::timeout(five, read(response)).await.is_err());
     let record = rig.settled();

@@ -119,7 +119,7 @@ async fn a_whole_reply_that_is_cut_is_broken_and_nothing_is_added_to_it() {
 #[tokio::test(start_paused = true)]
 async fn an_app_that_leaves_in_mid_stream_is_settled_by_what_went_by() {
     let rig = rig(&[], [stream(&[Text(HELLO), Wait(10), Text(DONE)])]);
-    let mut response = rig.worker.handle(chat(ASK_STREAM)).await;
+    let mut response = rig.worker.handle(chat(ASK_STREAM), None).await;
     response.body_mut().frame().await.unwrap().unwrap();
     drop(response);
     let record = rig.settled();
@@ -132,7 +132,7 @@ async fn an_app_that_leaves_in_mid_stream_is_settled_by_what_went_by() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_drain_window_cuts_a_stream() {
     let rig = rig(&[], [stream(&[Text(HELLO), Wait(10), Text(DONE)])]);
-    let response = rig.worker.handle(chat(ASK_STREAM)).await;
+    let response = rig.worker.handle(chat(ASK_STREAM), None).await;
     let cut = async {
         sleep(Duration::from_secs(4)).await;
         rig.shared.enter(Phase::Cut);

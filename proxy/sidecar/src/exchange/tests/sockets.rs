@@ -36,7 +36,7 @@ async fn a_socket_that_the_upstream_refuses_is_answered_as_it_says() {
 async fn a_socket_whose_connections_are_never_handed_over_is_settled_as_failed() {
     let switched = with(whole(101, ""), "upgrade", "websocket");
     let rig = rig(&[], [switched]);
-    let mut response = rig.worker.handle(ask()).await;
+    let mut response = rig.worker.handle(ask(), None).await;
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     assert_eq!(response.headers()["upgrade"], "websocket");
     let tunnel = response.extensions_mut().remove::<Tunnel>().unwrap();

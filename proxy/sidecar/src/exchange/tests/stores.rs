@@ -57,7 +57,7 @@ async fn a_repeat_counts_once() {
 async fn an_app_that_leaves_before_the_answer_keeps_what_was_reserved() {
     let rig = rig(&[Policy::Reserves], [Turn::Silence]);
     let five = Duration::from_secs(5);
-    let left = tokio::time::timeout(five, rig.worker.handle(chat(ASK))).await;
+    let left = tokio::time::timeout(five, rig.worker.handle(chat(ASK), None)).await;
     assert!(left.is_err() && rig.settled().client_gone);
     assert_eq!(rig.used().await, 1000);
 }
