@@ -8,6 +8,7 @@
 use std::net::Ipv6Addr;
 
 use http::{HeaderMap, Method, Request, Uri, header, uri::Scheme};
+use memchr::memchr;
 use policy::ByHost;
 
 use crate::refusal::{Code, Refusal};
@@ -114,7 +115,7 @@ fn is_authority(text: &str) -> bool {
             _ => return false,
         },
         None => {
-            let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            let (host, port) = text.split_at(memchr(b':', text.as_bytes()).unwrap_or(text.len()));
             (Some(host), port)
         }
     };
