@@ -194,23 +194,29 @@ struct Context {
 impl Context {
     /// Serves a request that may become an exchange; `connection` is the one that it came on, if
     /// that is known.
-    async fn exchange(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would move its arguments once more"
+    )]
+    fn exchange(
         &self,
         request: Request<Incoming>,
         connection: Option<ConnectionId>,
-    ) -> Response<Answer> {
-        if request.method() == Method::CONNECT {
-            // Closes the connection: the framing check takes what follows for a tunnel's bytes.
-            let refusal = Refusal::new(
-                Code::BadFraming,
-                "this is no forward proxy: name `listen.forward_proxy` in HTTPS_PROXY",
-            );
-            return self.worker.refuse(&request, refusal);
+    ) -> impl Future<Output = Response<Answer>> {
+        async move {
+            if request.method() == Method::CONNECT {
+                // Closes the connection: the framing check takes what follows for a tunnel's bytes.
+                let refusal = Refusal::new(
+                    Code::BadFraming,
+                    "this is no forward proxy: name `listen.forward_proxy` in HTTPS_PROXY",
+                );
+                return self.worker.refuse(&request, refusal);
+            }
+            if let Err(refusal) = message::check(&request) {
+                return self.worker.refuse(&request, refusal);
+            }
+            self.worker.handle(request, connection).await
         }
-        if let Err(refusal) = message::check(&request) {
-            return self.worker.refuse(&request, refusal);
-        }
-        self.worker.handle(request, connection).await
     }
 }
 

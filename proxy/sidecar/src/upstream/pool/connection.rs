@@ -156,24 +156,30 @@ impl HttpConnection {
 
     /// Sends a request to the origin that it was opened to, whose URI is absolute, and waits for the
     /// reply's head.
-    pub(super) async fn send(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would move its arguments once more"
+    )]
+    pub(super) fn send(
         &mut self,
         mut request: Request<Payload>,
-    ) -> Result<Response<Incoming>, Unsent> {
-        let sent = match &mut self.sender {
-            Sender::Http1(sender) => {
-                use_origin_form(&mut request, self.host.as_ref());
-                sender.try_send_request(request).await
+    ) -> impl Future<Output = Result<Response<Incoming>, Unsent>> {
+        async move {
+            let sent = match &mut self.sender {
+                Sender::Http1(sender) => {
+                    use_origin_form(&mut request, self.host.as_ref());
+                    sender.try_send_request(request).await
+                }
+                Sender::Http2(sender) => sender.try_send_request(request).await,
+            };
+            if let Ok(reply) = &sent {
+                if !self.usage.served() {
+                    self.announced = announced(reply.headers());
+                }
+                self.usage.head_came();
             }
-            Sender::Http2(sender) => sender.try_send_request(request).await,
-        };
-        if let Ok(reply) = &sent {
-            if !self.usage.served() {
-                self.announced = announced(reply.headers());
-            }
-            self.usage.head_came();
+            sent
         }
-        sent
     }
 
     /// Reports whether a request failed because the connection, which had served before, had ended
