@@ -82,7 +82,7 @@ impl Code {
             first: RwLock::new(Arc::new(linked)),
             further: Default::default(),
         });
-        pools.lodge(&code);
+        pools.add(&code);
         Ok(code)
     }
 
@@ -100,7 +100,7 @@ impl Code {
                 Err(Lack::Ended) => {}
             }
             drop(first);
-            pools.settled();
+            pools.wait_for_successor();
         }
         for (at, place) in (1..).zip(&self.further) {
             if let Some(taken) = self.take_further(pools, at, place)? {
@@ -186,7 +186,7 @@ impl Code {
     }
 
     /// Takes it out of the further pool at this place; returns what was there.
-    pub(super) fn leave(&self, at: usize) -> Place {
+    pub(super) fn take_out(&self, at: usize) -> Place {
         let place = at.checked_sub(1).and_then(|at| self.further.get(at));
         place.and_then(|place| place.write().take())
     }

@@ -151,14 +151,14 @@ impl Pools {
     }
 
     /// Takes in a policy's code, to have it taken out of pools that end.
-    pub(super) fn lodge(&self, code: &Arc<Code>) {
+    pub(super) fn add(&self, code: &Arc<Code>) {
         let mut codes = self.codes.lock();
         codes.retain(|code| code.strong_count() > 0);
         codes.push(Arc::downgrade(code));
     }
 
     /// Waits until the first pool, which has ended, is succeeded.
-    pub(super) fn settled(&self) {
+    pub(super) fn wait_for_successor(&self) {
         if let Some(first) = self.made.first() {
             drop(first.read());
         }
@@ -227,7 +227,7 @@ fn end(place: &RwLock<Made>, at: usize, codes: &[Arc<Code>]) {
     {
         return;
     }
-    let left: Vec<_> = codes.iter().map(|code| code.leave(at)).collect();
+    let left: Vec<_> = codes.iter().map(|code| code.take_out(at)).collect();
     let old = mem::take(&mut *made);
     drop(made);
     drop((old, left));

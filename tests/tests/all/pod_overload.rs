@@ -154,6 +154,33 @@ fn pod_a_connection_too_many_is_turned_away_unless_an_idle_one_makes_room() {
 }
 
 #[test]
+fn pod_a_head_of_many_lines_that_has_begun_is_answered_though_its_connection_makes_room() {
+    let upstream = upstream(Duration::ZERO);
+    let sidecar = Sidecar::start(&format!(
+        "overload: {{ connections: 1 }}\n{}",
+        config(&upstream, "")
+    ));
+    let lines: Vec<_> = (0..300).map(|n| format!("x-{n}: {n}")).collect();
+    let mut headers = vec!["content-type: application/json"];
+    headers.extend(lines.iter().map(String::as_str));
+    let body = Api::Chat.ask("m", "hi", false).to_string();
+    let request = wire::request("POST", Api::Chat.path(), &headers, body.as_bytes());
+    let (begun, rest) = request.split_at(600);
+    let mut connection = wire::Connection::open(sidecar.base);
+    connection.send(begun);
+    // Idle for a moment now.
+    std::thread::sleep(Duration::from_millis(2500));
+    let _other = wire::Connection::open(sidecar.base);
+    eventually("it makes room", || {
+        sidecar.metric("outrigger_connections_cut_total", &["evicted"]) > 0.5
+    });
+    connection.send(rest);
+    let reply = connection.reply();
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("connection"), Some("close"));
+}
+
+#[test]
 fn pod_a_connection_that_was_idle_for_long_goes_on_where_it_was() {
     let upstream = upstream(Duration::ZERO);
     let sidecar = Sidecar::start(&config(&upstream, ""));

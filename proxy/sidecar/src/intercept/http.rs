@@ -157,7 +157,7 @@ pub(super) async fn http<S, A, R>(
                     last = true;
                     let rest = poll_fn(|context| poll_part(&mut connection, &progress, context));
                     match tokio::time::timeout(CLOSE_TIMEOUT, rest).await {
-                        Ok(Ended::HeldBack) => break Ended::HeldBack,
+                        Ok(Ended::Deferred) => break Ended::Deferred,
                         _ => return,
                     }
                 }
@@ -218,28 +218,28 @@ enum Ended {
     Parked,
     /// The rest of a reply is to be relayed.
     Relayed,
-    /// A head that was held back begins the next part.
-    HeldBack,
+    /// A head that was deferred begins the next part.
+    Deferred,
 }
 
-/// Polls hyper's part in a connection until that is over, or a head is held back. Errors are the
+/// Polls hyper's part in a connection until that is over, or a head is deferred. Errors are the
 /// peer's: it left, or sent a message that was answered with 400.
 fn poll_part<C: Future + Unpin, B>(
     connection: &mut C,
     progress: &Progress<B>,
     context: &mut Context<'_>,
 ) -> Poll<Ended> {
-    // Polled again where a head is held back: its turn may have ended before it ended the
+    // Polled again where a head is deferred: its turn may have ended before it ended the
     // connection.
     for _ in 0..2 {
         if Pin::new(&mut *connection).poll(context).is_ready() {
             return Poll::Ready(Ended::Over);
         }
-        if !progress.is_held_back() {
+        if !progress.is_restart_due() {
             return Poll::Pending;
         }
     }
-    Poll::Ready(Ended::HeldBack)
+    Poll::Ready(Ended::Deferred)
 }
 
 /// Notices for a connection from outside.

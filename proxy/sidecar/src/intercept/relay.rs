@@ -53,8 +53,8 @@ const FLUSHED: u8 = 4;
 const DRAINED: u8 = 8;
 /// The body is returned by whoever drops it.
 const RETURNS: u8 = 16;
-/// hyper has read all that it is given, and the next head is held back from it.
-const HELD_BACK: u8 = 32;
+/// hyper has read all that it is given, and the next head is deferred.
+const DEFERRED: u8 = 32;
 
 /// The progress of one connection under hyper, noted by its stream and by the reply's body.
 pub(super) struct Progress<B> {
@@ -90,16 +90,16 @@ impl<B> Progress<B> {
         self.requests.store(more, Relaxed);
     }
 
-    /// Notes a read of the connection where the next head is held back: hyper, which does not read
+    /// Notes a read of the connection where the next head is deferred: hyper, which does not read
     /// before it has used what it has, has all of the messages before.
-    pub(super) fn held_back(&self) {
+    pub(super) fn deferred(&self) {
         self.clear(DRAINED);
-        self.set(HELD_BACK);
+        self.set(DEFERRED);
     }
 
     /// True if hyper has nothing to do, and gets nothing more.
-    pub(super) fn is_held_back(&self) -> bool {
-        let both = HELD_BACK | FLUSHED;
+    pub(super) fn is_restart_due(&self) -> bool {
+        let both = DEFERRED | FLUSHED;
         self.flags.load(Relaxed) & both == both && self.requests.load(Relaxed) == 0
     }
 

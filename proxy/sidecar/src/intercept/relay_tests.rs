@@ -281,20 +281,20 @@ fn a_relay_is_due_once_the_head_is_out_and_nothing_is_left_to_read() {
 }
 
 #[test]
-fn a_head_is_held_back_until_the_reply_before_it_is_written() {
+fn a_head_is_deferred_until_the_reply_before_it_is_written() {
     let progress = Arc::new(Progress::default());
     let mut context = Context::from_waker(Waker::noop());
     progress.requested();
-    progress.held_back();
+    progress.deferred();
     progress.written(true);
-    assert!(!progress.is_held_back(), "the reply is yet to come");
+    assert!(!progress.is_restart_due(), "the reply is yet to come");
     let mut lent = Lent::new(Scripted([piece(b"x")].into()), Arc::clone(&progress));
     progress.replied(false);
     assert!(Pin::new(&mut lent).poll_frame(&mut context).is_ready());
     drop(lent);
-    assert!(!progress.is_held_back(), "hyper has yet to write it");
+    assert!(!progress.is_restart_due(), "hyper has yet to write it");
     progress.written(false);
-    assert!(!progress.is_held_back(), "the socket did not take all");
+    assert!(!progress.is_restart_due(), "the socket did not take all");
     progress.written(true);
-    assert!(progress.is_held_back());
+    assert!(progress.is_restart_due());
 }

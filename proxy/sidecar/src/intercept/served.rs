@@ -21,8 +21,8 @@ use crate::{exchange::Answer, flat_write::poll_write_flat, overload::ConnectionH
 pub(super) enum Heads {
     /// Those with no more lines than hyper takes by default.
     Few,
-    /// None any more: one with more lines has come, and is held back.
-    HeldBack,
+    /// None any more: one with more lines has come, and is deferred.
+    Deferred,
     /// Those with as many lines as the limit allows.
     Many,
 }
@@ -31,7 +31,7 @@ pub(super) enum Heads {
 /// was started.
 pub(super) struct Served<S> {
     pub(super) stream: Checked<TrackedStream<S>>,
-    /// Bytes that were read already, or are held back.
+    /// Bytes that were read already, or are deferred.
     pub(super) begun: Vec<u8>,
     pub(super) heads: Heads,
     pub(super) handle: ConnectionHandle,
@@ -39,7 +39,7 @@ pub(super) struct Served<S> {
 }
 
 impl<S: AsyncRead + Unpin> Served<S> {
-    /// Reads from the stream, and holds back what begins with a head of more lines than hyper takes.
+    /// Reads from the stream, and defers what begins with a head of more lines than hyper takes.
     /// Pending, without a waker, where nothing came before it: what hyper does next depends on other
     /// things.
     fn poll_stream(
@@ -52,7 +52,7 @@ impl<S: AsyncRead + Unpin> Served<S> {
         if self.heads == Heads::Few
             && let Some(from) = self.stream.many_lines_from()
         {
-            self.heads = Heads::HeldBack;
+            self.heads = Heads::Deferred;
             let from = (before + from).min(buffer.filled().len());
             self.begun = buffer.filled().get(from..).unwrap_or_default().to_vec();
             buffer.set_filled(from);
@@ -71,7 +71,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Served<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.begun.is_empty() && this.heads != Heads::HeldBack {
+        if !this.begun.is_empty() && this.heads != Heads::Deferred {
             let some = this.begun.len().min(buffer.remaining());
             let rest = this.begun.split_off(some);
             buffer.put_slice(&std::mem::replace(&mut this.begun, rest));
@@ -85,13 +85,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Served<S> {
             return Poll::Ready(Ok(()));
         }
         let polled = match this.heads {
-            Heads::HeldBack => Poll::Pending,
+            Heads::Deferred => Poll::Pending,
             _ => this.poll_stream(context, buffer),
         };
-        if this.heads == Heads::HeldBack {
+        if this.heads == Heads::Deferred {
             this.handle.between_messages(false);
             match polled.is_pending() {
-                true => this.progress.held_back(),
+                true => this.progress.deferred(),
                 false => this.progress.read(false),
             }
             return polled;

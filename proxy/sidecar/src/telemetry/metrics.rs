@@ -69,7 +69,7 @@ pub fn recorder() -> &'static PrometheusHandle {
     })
 }
 
-/// Model names that may be labels. There are few: to compare them takes less than a hash.
+/// Model names that may be labels.
 #[derive(Debug, Clone, Default)]
 pub struct Models(BTreeSet<Arc<str>>);
 

@@ -1,4 +1,4 @@
-//! Heads with more lines than hyper takes by default, which are held back until hyper has been
+//! Heads with more lines than hyper takes by default, which are deferred until hyper has been
 //! begun anew: they arrive whole, and so does what comes before and after them.
 
 use super::*;
@@ -110,6 +110,15 @@ async fn in_pieces(stream: &mut TcpStream, request: &str, ends: &[usize], last: 
     over(stream, &request[begun..], last).await
 }
 
+/// Reads on until `answer` has so many whole bodies.
+async fn read_on(stream: &mut TcpStream, answer: &mut String, bodies: usize) {
+    while answer.matches("{}").count() < bodies {
+        let more = over(stream, "", "{}").await;
+        assert!(!more.is_empty(), "{answer}");
+        answer.push_str(&more);
+    }
+}
+
 /// Places at which a request is cut in pieces.
 fn cuts(request: &str) -> Vec<Vec<usize>> {
     let lines: Vec<usize> = request.match_indices("\r\n").map(|(at, _)| at).collect();
@@ -209,16 +218,9 @@ async fn requests_behind_one_another_are_answered_in_order() {
             seen.lock().clear();
             let mut stream = TcpStream::connect(rig.base_url).await.unwrap();
             let mut answer = in_pieces(&mut stream, &all, &cuts, "{}").await;
-            while answer.matches("{}").count() < 6 {
-                let more = over(&mut stream, "", "{}").await;
-                assert!(!more.is_empty(), "{cuts:?}: {answer}");
-                answer.push_str(&more);
-            }
-            assert_eq!(
-                answer.matches("HTTP/1.1 200").count(),
-                6,
-                "{cuts:?}: {answer}"
-            );
+            read_on(&mut stream, &mut answer, 6).await;
+            let good = answer.matches("HTTP/1.1 200").count();
+            assert_eq!(good, 6, "{cuts:?}: {answer}");
             let seen = seen.lock();
             let many: Vec<bool> = seen
                 .iter()
@@ -277,16 +279,9 @@ async fn a_head_that_comes_while_a_reply_streams_is_answered_after_it() {
             tokio::time::sleep(Duration::from_millis(40)).await; // the reply's head is out
             begun = cut;
         }
-        while answer.matches("{}").count() < 2 {
-            let more = over(&mut stream, "", "{}").await;
-            assert!(!more.is_empty(), "{cuts:?}: {answer}");
-            answer.push_str(&more);
-        }
-        assert_eq!(
-            answer.matches("HTTP/1.1 200").count(),
-            4,
-            "{cuts:?}: {answer}"
-        );
+        read_on(&mut stream, &mut answer, 2).await;
+        let good = answer.matches("HTTP/1.1 200").count();
+        assert_eq!(good, 4, "{cuts:?}: {answer}");
         assert_eq!(
             answer.matches("[DONE]\n\n\r\n0\r\n\r\n").count(),
             2,
