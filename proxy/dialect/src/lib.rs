@@ -23,10 +23,12 @@ mod anthropic_messages;
 pub(crate) mod arbitrary;
 pub mod canon;
 pub mod describe;
+pub mod failure;
 mod fetched;
 #[cfg(test)]
 mod fuzz;
 mod gemini_generate;
+pub mod hold;
 pub mod in_band;
 mod json;
 mod kind;
