@@ -8,15 +8,13 @@
 //! One target per alias is tried so far. Strategies, breakers and budgets of retries belong here.
 
 pub mod class;
-mod failure;
 mod family;
 mod plan;
 mod room;
 #[cfg(test)]
 mod tests;
 
-pub use class::{Answer, Failure, ProviderRules, RequestFault, Row, Scope, classify};
-pub use failure::{Class, Repeat};
+pub use class::{Answer, Class, Failure, ProviderRules, RequestFault, Row, Scope, classify};
 pub use family::Family;
 pub use plan::{
     Candidate, Excluded, Exclusion, Home, NoRoute, Plan, Request, Table, Target, Upstream,

@@ -247,6 +247,10 @@ pub struct Upstream {
     /// where the caller did not request it, and the usage is removed from the reply again. Default:
     /// where the upstream is an OpenAI-like HTTP endpoint.
     pub usage: bool,
+    /// The provider whose meanings its failures have.
+    pub provider: route::ProviderRules,
+    /// Meanings of failures that go before the provider's.
+    pub failures: Vec<route::Row>,
     /// Time to a connection with TLS. Default 10 s.
     pub connect_timeout: Duration,
     /// Time from the request's last byte to the first *content* of a stream, or to the head of a

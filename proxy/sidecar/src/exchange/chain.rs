@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::{
     Reply, Worker,
-    attempt::{Failure, Transport},
+    attempt::Transport,
+    failure::Failure,
     refusals::{failed, log_refusal, unseen, wordless},
     render::replied,
     settle::ExchangeGuard,

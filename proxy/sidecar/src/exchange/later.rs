@@ -23,7 +23,8 @@ use tokio::time::Instant;
 
 use super::{
     Reply, Worker,
-    attempt::{Failure, Transport},
+    attempt::Transport,
+    failure::Failure,
     passing::payload,
     path_of,
     refusals::unseen_reply,

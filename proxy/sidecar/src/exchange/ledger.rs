@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     pub(super) background: bool,
     /// The attempt that was made last.
     pub(super) charge: Charge,
+    /// One that is under way beside it, to another target.
+    pub(super) hedge: Option<Charge>,
     /// The sum of those before it.
     pub(super) earlier: Earlier,
 }
@@ -52,23 +54,44 @@ pub(super) struct Earlier {
 
 impl Ledger {
     /// Opens the settlement of an attempt. What the one before it took stays counted.
-    pub(super) fn begin(&mut self, expected: Estimate, price: Option<Price>) {
-        if self.charge.reached {
-            // It was answered with nothing that anybody read.
-            let taken = Observed::default().taken(self);
-            let cost = taken.cost(self.charge.price.as_ref());
-            self.earlier = Earlier {
-                reached: true,
-                usage: sum(self.earlier.usage, taken.usage().copied(), plus),
-                cost: sum(self.earlier.cost, cost, |a, b| {
-                    NanoDollars(a.0.saturating_add(b.0))
-                }),
-            };
+    pub(super) fn begin(&mut self, charge: Charge) {
+        // It was answered with nothing that anybody read.
+        self.conclude(&Observed::default());
+        self.charge = charge;
+    }
+
+    /// Concludes the last attempt by what was seen of its reply: others follow it.
+    pub(super) fn conclude(&mut self, seen: &Observed) {
+        let charge = std::mem::take(&mut self.charge);
+        self.add(charge, seen);
+    }
+
+    /// Concludes the attempt that was made beside the last one, and lost.
+    pub(super) fn conclude_hedge(&mut self, seen: &Observed) {
+        if let Some(charge) = self.hedge.take() {
+            self.add(charge, seen);
         }
-        self.charge = Charge {
-            expected,
-            price,
-            ..Charge::default()
+    }
+
+    /// Makes the attempt beside the last one the last: it answers.
+    pub(super) fn exchange_with_hedge(&mut self) {
+        if let Some(hedge) = &mut self.hedge {
+            std::mem::swap(&mut self.charge, hedge);
+        }
+    }
+
+    fn add(&mut self, charge: Charge, seen: &Observed) {
+        if !charge.reached {
+            return;
+        }
+        let taken = seen.taken_of(&charge, self.kind, self.background);
+        let cost = taken.cost(charge.price.as_ref());
+        self.earlier = Earlier {
+            reached: true,
+            usage: sum(self.earlier.usage, taken.usage().copied(), plus),
+            cost: sum(self.earlier.cost, cost, |a, b| {
+                NanoDollars(a.0.saturating_add(b.0))
+            }),
         };
     }
 
@@ -119,6 +142,7 @@ impl Ledger {
     /// Puts what the exchange took in the place of what was reserved. What is returned tells when a
     /// shared store has it.
     pub(super) fn close(&mut self, taken: Taken) -> Vec<Settled> {
+        self.conclude_hedge(&Observed::default());
         let (earlier, price) = (self.earlier, self.charge.price.as_ref());
         let reached = self.charge.reached || earlier.reached;
         let mut settled = Vec::new();
@@ -251,23 +275,37 @@ impl Observed {
         }
     }
 
-    /// Concludes what the attempt took, as far as that shows.
+    /// An error that came as a success, before any content.
+    pub(super) fn of_error(streaming: bool) -> Self {
+        Self {
+            reading: Reading::Whole,
+            streaming,
+            failed: true,
+            ..Self::default()
+        }
+    }
+
+    /// Concludes what the last attempt took, as far as that shows.
     pub(super) fn taken(&self, ledger: &Ledger) -> Taken {
-        if !ledger.charge.served || ledger.kind == Kind::Count {
+        self.taken_of(&ledger.charge, ledger.kind, ledger.background)
+    }
+
+    fn taken_of(&self, charge: &Charge, kind: Kind, background: bool) -> Taken {
+        if !charge.served || kind == Kind::Count {
             return Taken::Nothing;
         }
         let reported = self.usage.unwrap_or_default();
         let estimated = |output: u64| Usage {
             input: match reported.input {
-                0 => ledger.charge.expected.input,
+                0 => charge.expected.input,
                 input => input,
             },
             output,
             estimated: true,
             ..reported
         };
-        let seen = self.seen(ledger.kind);
-        let has_prompt = reported.input > 0 || ledger.charge.expected.input == 0;
+        let seen = self.seen(kind);
+        let has_prompt = reported.input > 0 || charge.expected.input == 0;
         match self.reading {
             Reading::Whole if self.failed && self.usage.is_none() && self.output == 0 => {
                 // A success in its head only, and an error instead of a reply.
@@ -278,8 +316,8 @@ impl Observed {
                 }
             }
             // What its requests generate comes later, to whoever fetches it.
-            _ if ledger.kind == Kind::Batch => Taken::Unknown {
-                least: estimated(ledger.charge.expected.output),
+            _ if kind == Kind::Batch => Taken::Unknown {
+                least: estimated(charge.expected.output),
             },
             Reading::Whole if self.usage.is_some() && has_prompt && !reported.estimated => {
                 match reported.output {
@@ -289,7 +327,7 @@ impl Observed {
                 }
             }
             Reading::Whole => Taken::Estimated(estimated(seen.max(reported.output))),
-            Reading::Part if self.streaming && !ledger.background => {
+            Reading::Part if self.streaming && !background => {
                 let complete = self.usage.is_some() && !reported.estimated;
                 if complete && has_prompt && reported.output >= self.output {
                     return Taken::Known(reported);
@@ -298,7 +336,7 @@ impl Observed {
             }
             // The provider wrote it to its end, seen or not.
             Reading::Part | Reading::Unread => Taken::Unknown {
-                least: estimated(seen.max(ledger.charge.expected.output)),
+                least: estimated(seen.max(charge.expected.output)),
             },
         }
     }

@@ -28,6 +28,7 @@ mod chain;
 mod collect;
 mod decode;
 mod encoding;
+mod failure;
 pub mod generation;
 mod head;
 mod identity;
@@ -44,6 +45,7 @@ mod shed;
 pub mod socket;
 #[cfg(test)]
 mod tests;
+mod transmit;
 pub mod upstreams;
 mod usage_option;
 mod whole;

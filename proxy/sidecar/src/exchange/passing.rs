@@ -23,9 +23,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Reply, Worker,
-    attempt::{Failure, Transport},
+    attempt::Transport,
     chain::{Decided, blocked},
     collect::{Incomplete, Pace, decline, discard},
+    failure::Failure,
     refusals::too_large,
     render::{Outgoing, call, plan},
     settle::ExchangeGuard,

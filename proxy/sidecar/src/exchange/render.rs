@@ -18,6 +18,7 @@ use super::{
     REQUEST_ID,
     attempt::Attempt,
     generation::{Generation, now},
+    ledger::Charge,
     settle::ExchangeGuard,
     usage_option::Standing,
 };
@@ -38,6 +39,8 @@ pub(super) struct Outgoing {
     pub(super) upgrade: Option<HeaderValue>,
     /// Others are to have the reply, too.
     pub(super) shares: bool,
+    /// An alias names it: its reply is read until it commits.
+    pub(super) alias: bool,
 }
 
 /// A request as it leaves for one target.
@@ -46,6 +49,18 @@ pub(super) struct Rendered {
     /// A stream is to report its usage though the app did not want it, and the target is not known
     /// to take that.
     pub(super) probes_usage: bool,
+    pub(super) terms: Terms,
+}
+
+/// The part of an exchange that is its attempt's: what its reply is read and settled by.
+pub(super) struct Terms {
+    /// `upstream/model`.
+    pub(super) target: String,
+    /// Usage was asked for in the app's place.
+    pub(super) strips_usage: bool,
+    /// What comes encoded is decoded.
+    pub(super) decodes: bool,
+    pub(super) charge: Charge,
 }
 
 /// The candidates for a call as policies left it.
@@ -67,6 +82,7 @@ impl Outgoing {
             stream: None,
             upgrade: None,
             shares: false,
+            alias: false,
         }
     }
 
@@ -84,13 +100,13 @@ impl Outgoing {
         self.call.encoded = None;
     }
 
-    /// Writes the request for one attempt, and opens that attempt's settlement.
+    /// Writes the request for one attempt.
     pub(super) fn render(
         &mut self,
         attempt: &Attempt<'_>,
-        guard: &mut ExchangeGuard,
+        guard: &ExchangeGuard,
     ) -> Result<Rendered, Refusal> {
-        let generation = Arc::clone(&guard.generation);
+        let generation = &*guard.generation;
         let (call, upstream) = (&*self.call, attempt.upstream);
         // No copy where the target changes nothing.
         let mut edited: Option<RequestBody> = None;
@@ -99,17 +115,18 @@ impl Outgoing {
                 .get_or_insert_with(|| call.body.for_target())
                 .set_model(model);
         }
-        charge(call, edited.as_ref().unwrap_or(&call.body), upstream, guard);
+        let (target, charge) = charge(call, edited.as_ref().unwrap_or(&call.body), upstream, guard);
         let standing = match asks_for_usage(attempt, guard) {
-            true => (guard.shared.usage_option).standing(&guard.record.target, Instant::now()),
+            true => (guard.shared.usage_option).standing(&target, Instant::now()),
             false => Standing::Refuses,
         };
-        guard.strips_usage = standing != Standing::Refuses
+        let strips_usage = standing != Standing::Refuses
             && (edited.get_or_insert_with(|| call.body.for_target())).ask_for_usage();
         // Whoever reads, counts or keeps needs what is inside. A reply that nobody looks into comes
         // as the app wants it.
-        guard.decodes = self.shares
-            || guard.strips_usage
+        let decodes = self.shares
+            || self.alias
+            || strips_usage
             || guard.ledger.has_reservations()
             || generation.config.prices.reply_header
             || guard.run.as_ref().is_some_and(Run::rewrites);
@@ -120,7 +137,7 @@ impl Outgoing {
             (None, Some(encoded)) => Payload::Whole(encoded.clone()),
             (None, None) => Payload::Whole(body.render()),
         };
-        let mut head = head(call, body, attempt, &generation, guard)?;
+        let mut head = head(call, body, attempt, decodes, guard)?;
         if encoded.is_some() && body.edited() {
             head.headers.remove(header::CONTENT_ENCODING); // what is sent was written anew
         }
@@ -131,7 +148,13 @@ impl Outgoing {
         }
         Ok(Rendered {
             request: Request::from_parts(head, payload),
-            probes_usage: guard.strips_usage && standing == Standing::Unknown,
+            probes_usage: strips_usage && standing == Standing::Unknown,
+            terms: Terms {
+                target,
+                strips_usage,
+                decodes,
+                charge,
+            },
         })
     }
 }
@@ -142,9 +165,10 @@ fn head(
     call: &Call,
     body: &RequestBody,
     attempt: &Attempt<'_>,
-    generation: &Generation,
+    decodes: bool,
     guard: &ExchangeGuard,
 ) -> Result<Parts, Refusal> {
+    let generation = &*guard.generation;
     let unsendable =
         |error: &dyn std::fmt::Display| Refusal::new(Code::BadRequest, error.to_string());
     let path = body.path(&call.path);
@@ -171,7 +195,7 @@ fn head(
         )
     });
     let mut head = outgoing.map_err(|error| unsendable(&error))?;
-    if guard.decodes {
+    if decodes {
         let identity = HeaderValue::from_static("identity");
         head.headers.insert(header::ACCEPT_ENCODING, identity);
     }
@@ -181,11 +205,14 @@ fn head(
     Ok(head)
 }
 
-/// Opens an attempt's settlement: its target, what it is expected to take, and what that costs
-/// there.
-fn charge(call: &Call, body: &RequestBody, upstream: &Upstream, guard: &mut ExchangeGuard) {
+/// An attempt's target, what it is expected to take, and what that costs there.
+fn charge(
+    call: &Call,
+    body: &RequestBody,
+    upstream: &Upstream,
+    guard: &ExchangeGuard,
+) -> (String, Charge) {
     let model = body.model().unwrap_or_default();
-    guard.record.target = [&upstream.name, "/", model].concat();
     let generation = &guard.generation;
     let (expected, price) = match guard.ledger.has_reservations() {
         true => generation.expected(call, &upstream.name, model),
@@ -197,7 +224,12 @@ fn charge(call: &Call, body: &RequestBody, upstream: &Upstream, guard: &mut Exch
             (Estimate { input, output: 0 }, price)
         }
     };
-    guard.ledger.begin(expected, price);
+    let charge = Charge {
+        expected,
+        price,
+        ..Charge::default()
+    };
+    ([&upstream.name, "/", model].concat(), charge)
 }
 
 /// Returns whether a stream is to report its usage though the app did not want it. With an empty

@@ -17,6 +17,7 @@ use super::{
     ledger::{Ledger, Observed, Reading},
     passing::BodyProgress,
     refusals::incomplete_request,
+    render::Terms,
 };
 use crate::{
     cost::{NanoDollars, Taken},
@@ -130,6 +131,17 @@ impl ExchangeGuard {
         }
     }
 
+    /// Makes an attempt the one that the exchange is read and settled by.
+    pub(super) fn adopt(&mut self, terms: Terms) {
+        let target = std::mem::replace(&mut self.record.target, terms.target);
+        if let Some(end) = self.record.last.take() {
+            (self.record.earlier).push(telemetry::EarlierAttempt { target, end });
+        }
+        self.strips_usage = terms.strips_usage;
+        self.decodes = terms.decodes;
+        self.ledger.begin(terms.charge);
+    }
+
     /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and
     /// nothing generated.
     pub(super) fn take_over(&mut self, reserved: Vec<Reserved>) {
@@ -209,6 +221,7 @@ impl ExchangeGuard {
             }
             return self.ledger.close(Taken::Nothing);
         }
+        self.ledger.conclude_hedge(&Observed::default());
         let taken = self.observed.taken(&self.ledger);
         if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
             let open = Open {

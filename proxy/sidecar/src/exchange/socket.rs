@@ -31,8 +31,9 @@ use tokio::{
 
 use super::{
     Answer, Reply, Worker,
-    attempt::{Failure, Transport},
+    attempt::Transport,
     chain::{Decided, missed},
+    failure::Failure,
     generation::{Phase, Shared},
     ledger::{Observed, Reading},
     live,

@@ -16,7 +16,7 @@ use route::Class;
 use tokio::time::Instant;
 
 use super::{
-    attempt::Failure, collect::collect, live::timeouts, refusals::incomplete_reply,
+    collect::collect, failure::Failure, live::timeouts, refusals::incomplete_reply,
     settle::ExchangeGuard,
 };
 use crate::upstream::Inbound;
@@ -70,47 +70,51 @@ impl UsageOption {
     }
 }
 
-/// Takes the answer to a request that asked for usage in the app's place, where the target was not
-/// known to take that. A failure where it may be what was refused.
+/// Takes what became of a request that asked for usage in the app's place, where the target was not
+/// known to take that. A failure that the app's own request mends, where it may be what was
+/// refused.
 pub(super) async fn learn(
-    reply: Response<Inbound>,
+    judged: Result<Response<Inbound>, Failure>,
     guard: &mut ExchangeGuard,
 ) -> Result<Response<Inbound>, Failure> {
-    let status = reply.status();
-    if status.is_success() {
-        let known = &guard.shared.usage_option;
-        known.note(&guard.record.target, Standing::Takes, Instant::now());
-        return Ok(reply);
-    }
-    if is_about_others(status) {
-        return Ok(reply);
-    }
-    if is_about_the_request(status) {
-        return Err(Failure::answered(Class::UsageOption, reply));
-    }
+    let failure = match judged {
+        Ok(reply) => {
+            let known = &guard.shared.usage_option;
+            known.note(&guard.record.target, Standing::Takes, Instant::now());
+            return Ok(reply);
+        }
+        Err(failure) => failure,
+    };
+    let Failure { reply, meaning, .. } = failure;
+    let reply = match reply {
+        Ok(reply) if is_about_the_request(reply.status()) => {
+            return Err(Failure::of_usage_option(reply));
+        }
+        Ok(reply) if !is_about_others(reply.status()) => reply,
+        reply => return Err(Failure { reply, ..failure }),
+    };
     let (head, body) = reply.into_parts();
     let limit = guard.generation.config.limits.reply_body;
-    let body = collect(body, limit, timeouts(guard).idle)
-        .await
-        .map_err(|incomplete| Failure::refused(Class::Broken, incomplete_reply(incomplete)))?;
+    let body = collect(body, limit, timeouts(guard).idle).await;
+    let body = body
+        .map_err(|incomplete| Failure::refused(Class::MaybeDone, incomplete_reply(incomplete)))?;
     let names_it = names_the_option(&body);
     let reply = Response::from_parts(head, Inbound::Kept([body].into()));
-    match names_it {
-        true => Err(Failure::answered(Class::UsageOption, reply)),
-        false => Ok(reply),
-    }
+    Err(match names_it {
+        true => Failure::of_usage_option(reply),
+        false => Failure::answered(meaning, reply),
+    })
 }
 
-/// Takes the answer to the app's own request, after the one that asked for usage was refused.
+/// Takes what became of the app's own request, after the one that asked for usage was refused.
 pub(super) fn learn_from_repeat(
-    reply: Response<Inbound>,
+    judged: &Result<Response<Inbound>, Failure>,
     guard: &ExchangeGuard,
-) -> Response<Inbound> {
-    if reply.status().is_success() {
+) {
+    if judged.is_ok() {
         let known = &guard.shared.usage_option;
         known.note(&guard.record.target, Standing::Refuses, Instant::now());
     }
-    reply
 }
 
 /// Returns whether the request is called bad: that may be the option, in whatever words.

@@ -161,6 +161,23 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
         o.text(key!("target"), &record.target);
     }
     o.number(key!("status"), record.status.into());
+    let mut open = b'[';
+    for (target, attempt) in record.attempts() {
+        if open == b'[' {
+            o.key(key!("attempts"));
+        }
+        o.0.push(open);
+        open = b',';
+        o.0.extend_from_slice(b"{\"target\":");
+        string(o.0, short(target));
+        o.word(key!("class"), attempt.class);
+        o.number(key!("status"), attempt.status.into());
+        o.milliseconds(key!("ms"), attempt.took);
+        o.0.push(b'}');
+    }
+    if open == b',' {
+        o.0.push(b']');
+    }
     o.flag(key!("streaming"), record.streaming);
     if let Some(usage) = &record.usage {
         o.number(key!("input_tokens"), usage.input);
@@ -248,6 +265,9 @@ fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
     );
     if !record.target.is_empty() {
         let _ = write!(line, " -> {}", plain(&record.target));
+    }
+    for made in &record.earlier {
+        let _ = write!(line, " ({} {})", plain(&made.target), made.end.class);
     }
     let _ = write!(line, " {:.1} ms", ms(record.total));
     if let Some(first) = record.first_token {

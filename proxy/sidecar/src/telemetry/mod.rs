@@ -38,6 +38,10 @@ pub struct Record {
     pub upstream: Option<Arc<str>>,
     /// `upstream/model`; empty where no attempt was made.
     pub target: String,
+    /// Attempts that others followed or overtook, in order.
+    pub earlier: Vec<EarlierAttempt>,
+    /// What the last attempt, to `target`, came to; none where there was none.
+    pub last: Option<Attempted>,
     /// Status of the app's answer; 0 where it left before.
     pub status: u16,
     /// True if the reply was a stream of events.
@@ -86,6 +90,8 @@ impl Record {
             model_label: metrics::other(),
             upstream: None,
             target: String::new(),
+            earlier: Vec::new(),
+            last: None,
             status: 0,
             streaming: false,
             usage: None,
@@ -105,6 +111,36 @@ impl Record {
             generation: 0,
             trace_id: None,
         }
+    }
+}
+
+/// The end of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempted {
+    /// `success`, or the failure's class: `rate`, `overload`, ….
+    pub class: &'static str,
+    /// Status of the upstream's answer; 0 where none came.
+    pub status: u16,
+    /// Time until it was decided: to the first content of a success.
+    pub took: Duration,
+    /// The wait that the provider wants.
+    pub retry_after: Option<Duration>,
+}
+
+/// An attempt that was not the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierAttempt {
+    /// `upstream/model`.
+    pub target: String,
+    /// Its end.
+    pub end: Attempted,
+}
+
+impl Record {
+    /// Iterates over all attempts, in order, each with its target.
+    pub fn attempts(&self) -> impl Iterator<Item = (&str, Attempted)> {
+        let earlier = self.earlier.iter().map(|made| (&*made.target, made.end));
+        earlier.chain(self.last.map(|last| (&*self.target, last)))
     }
 }
 

@@ -100,6 +100,21 @@ pub enum Inbound {
     Kept(VecDeque<Bytes>),
     /// A reply whose content coding is decoded as it comes.
     Decoded(Decoded),
+    /// A reply whose beginning was read before it was given on.
+    Ahead(Ahead),
+}
+
+/// The beginning of a body, and the rest.
+pub struct Ahead {
+    frames: VecDeque<Frame<Bytes>>,
+    rest: Box<Inbound>,
+}
+
+impl fmt::Debug for Ahead {
+    /// Omits the frames: they are the reply.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ahead({} frames)", self.frames.len())
+    }
 }
 
 /// A body from a provider's connection, which is kept for the next request once the body has been
@@ -114,11 +129,27 @@ pub struct Network {
 const LAST_WORDS: (Duration, usize) = (Duration::from_secs(1), 16);
 
 impl Inbound {
+    /// Puts back what was read of a body.
+    pub fn with_beginning(self, frames: VecDeque<Frame<Bytes>>) -> Self {
+        match frames.is_empty() {
+            true => self,
+            false => Self::Ahead(Ahead {
+                frames,
+                rest: Box::new(self),
+            }),
+        }
+    }
+
     /// Reads the end of a body whose message is over, so that its connection is kept: an app that
     /// has read a stream's last event closes its own without waiting for the body's end.
     pub fn finish_later(self) {
-        if let Self::Network(mut network) = self
-            && network.lease.is_some()
+        let network = match self {
+            Self::Network(network) => network,
+            Self::Ahead(ahead) if ahead.frames.is_empty() => return ahead.rest.finish_later(),
+            _ => return,
+        };
+        let mut network = network;
+        if network.lease.is_some()
             && let Ok(runtime) = Handle::try_current()
         {
             let (longest, most) = LAST_WORDS;
@@ -185,7 +216,17 @@ impl Body for Inbound {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        if let Self::Ahead(ahead) = this {
+            match ahead.frames.pop_front() {
+                Some(frame) => return Poll::Ready(Some(Ok(frame))),
+                None => {
+                    let rest = mem::replace(&mut *ahead.rest, Self::Kept(VecDeque::new()));
+                    *this = rest;
+                }
+            }
+        }
+        match this {
             Self::Network(network) => network.poll_frame(cx),
             Self::Embedded(body) => Pin::new(body)
                 .poll_frame(cx)
@@ -193,6 +234,8 @@ impl Body for Inbound {
             Self::Shared(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Kept(pieces) => Poll::Ready(pieces.pop_front().map(|p| Ok(Frame::data(p)))),
             Self::Decoded(Decoded(body)) => body.as_mut().poll_frame(cx),
+            // Its rest is never one: the beginning is put back once.
+            Self::Ahead(ahead) => Pin::new(&mut *ahead.rest).poll_frame(cx),
         }
     }
 
@@ -203,6 +246,7 @@ impl Body for Inbound {
             Self::Shared(body) => body.is_end_stream(),
             Self::Kept(pieces) => pieces.is_empty(),
             Self::Decoded(Decoded(body)) => body.is_end_stream(),
+            Self::Ahead(ahead) => ahead.frames.is_empty() && ahead.rest.is_end_stream(),
         }
     }
 
@@ -215,6 +259,21 @@ impl Body for Inbound {
                 SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
             }
             Self::Decoded(Decoded(body)) => body.size_hint(),
+            Self::Ahead(ahead) => ahead.size_hint(),
         }
+    }
+}
+
+impl Ahead {
+    fn size_hint(&self) -> SizeHint {
+        let data = self.frames.iter().filter_map(Frame::data_ref);
+        let here: u64 = data.map(|bytes| bytes.len() as u64).sum();
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(here));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(here));
+        }
+        hint
     }
 }

@@ -198,6 +198,8 @@ mod tests {
             },
             key: key.map(|key| Secret::new(key.into())),
             usage: false,
+            provider: route::ProviderRules::Openai,
+            failures: Vec::new(),
             connect_timeout: Duration::from_secs(1),
             first_content_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),

@@ -12,7 +12,7 @@ pub mod credentials;
 pub mod pool;
 pub mod side;
 
-pub use body::{Decoded, Inbound, Payload};
+pub use body::{Ahead, Decoded, Inbound, Payload};
 pub use pool::{Connection, Pool, SendError, Workers};
 
 pub use crate::BoxError;

@@ -327,6 +327,8 @@ fn upstream(name: &str, family: Family, kind: Kind) -> Upstream {
         usage: family == Family::Openai && matches!(kind, Kind::Http { .. }),
         kind,
         key: None,
+        provider: route::ProviderRules::of_family(Some(family)),
+        failures: Vec::new(),
         connect_timeout: Duration::from_secs(10),
         first_content_timeout: Duration::from_secs(120),
         idle_timeout: Duration::from_secs(120),

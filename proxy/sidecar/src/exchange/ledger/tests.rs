@@ -160,17 +160,20 @@ fn an_error_in_the_place_of_a_reply_takes_nothing_and_one_in_mid_stream_what_wen
 
 #[test]
 fn what_an_attempt_took_before_another_followed_stays_counted() {
-    let expected = |input| Estimate { input, output: 20 };
+    let expected = |input| Charge {
+        expected: Estimate { input, output: 20 },
+        ..Charge::default()
+    };
     let mut ledger = Ledger::default();
-    ledger.begin(expected(100), None);
+    ledger.begin(expected(100));
     // Refused: it took nothing.
     ledger.charge.reached = true;
-    ledger.begin(expected(100), None);
+    ledger.begin(expected(100));
     assert_eq!(ledger.usage(&Taken::Nothing), None);
     // Silent: it perhaps took all that was expected.
     ledger.charge.reached = true;
     ledger.charge.served = true;
-    ledger.begin(expected(300), None);
+    ledger.begin(expected(300));
     let last = Taken::Known(Usage {
         input: 7,
         output: 5,
@@ -184,4 +187,27 @@ fn what_an_attempt_took_before_another_followed_stays_counted() {
     assert_eq!(ledger.earlier.of(Unit::TotalTokens), 120);
     assert_eq!(ledger.earlier.of(Unit::Requests), 0);
     assert!(ledger.earlier.reached);
+}
+
+#[test]
+fn an_attempt_beside_another_is_counted_whichever_answers() {
+    let charge = |input| Charge {
+        expected: Estimate { input, output: 20 },
+        served: true,
+        reached: true,
+        ..Charge::default()
+    };
+    for hedge_answers in [false, true] {
+        let mut ledger = Ledger::default();
+        ledger.begin(charge(100));
+        ledger.hedge = Some(charge(300));
+        if hedge_answers {
+            ledger.exchange_with_hedge();
+        }
+        ledger.conclude_hedge(&Observed::default());
+        assert_eq!(ledger.hedge.map(|hedge| hedge.reached), None);
+        let usage = ledger.usage(&Taken::Nothing).unwrap_or_default();
+        let lost = if hedge_answers { 100 } else { 300 };
+        assert_eq!((usage.input, usage.output), (lost, 20));
+    }
 }

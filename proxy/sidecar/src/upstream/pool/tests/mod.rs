@@ -33,6 +33,8 @@ fn upstream(url: &str, roots: Option<&Path>) -> Upstream {
         },
         key: None,
         usage: false,
+        provider: route::ProviderRules::Openai,
+        failures: Vec::new(),
         connect_timeout: SECOND,
         first_content_timeout: SECOND,
         idle_timeout: SECOND,

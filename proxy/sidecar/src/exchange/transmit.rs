@@ -1,0 +1,211 @@
+//! One request on its way to one target, and its reply up to the point where it commits.
+//!
+//! A reply commits with its first content: until then nothing of it goes to the app, so that an
+//! error which follows a success's head can still be answered by another attempt. What was read
+//! meanwhile is put back, byte for byte. The hold is bounded in bytes, events and time; a stream
+//! that is longer about it commits as it is, and its pings go on to the app.
+//!
+//! Nothing here touches the exchange's account: two attempts may be under way at once.
+
+use std::{collections::VecDeque, pin::pin, time::Duration};
+
+use bytes::Bytes;
+use dialect::{
+    Dialect,
+    failure::ErrorFacts,
+    hold::{self, Hold, Verdict},
+};
+use http::{Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Worker, attempt::Transport, decode::decoded, head::is_stream};
+use crate::{
+    BoxError,
+    config::Upstream,
+    upstream::{Connection, Inbound, Payload, SendError},
+};
+
+/// Longest time for which a stream's beginning is held after its head. SDKs wait for a head, and
+/// some proxies between do not wait for ever.
+const HELD_TIME: Duration = Duration::from_secs(15);
+
+/// The clocks of an attempt: each runs by itself, and no comment, blank line or ping feeds one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clocks {
+    /// By when the reply's head has to be there.
+    pub(super) head: Instant,
+    /// By when a stream's first content has to be there.
+    pub(super) content: Instant,
+    /// Longest silence in a whole reply.
+    pub(super) idle: Duration,
+    /// By when all has to be there that is waited for here.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Clocks {
+    /// The clock of a reply of which the head alone is waited for.
+    pub(super) fn of_head(head: Instant) -> Self {
+        Self {
+            head,
+            content: head,
+            idle: Duration::MAX,
+            deadline: None,
+        }
+    }
+
+    /// The sooner of a clock and the deadline.
+    fn bounded(&self, clock: Instant) -> Instant {
+        self.deadline.map_or(clock, |deadline| clock.min(deadline))
+    }
+}
+
+/// The end of a request, as far as it is waited for here.
+pub(super) enum Sent {
+    /// A head, and where it is a success of which the beginning is held, its first content.
+    Reply(Response<Inbound>),
+    /// An error inside a success; the reply as it came.
+    InBand(Box<ErrorFacts>, Response<Inbound>),
+    /// No head came.
+    Failed(SendError),
+    /// The reply broke off before its first content.
+    Broken(BoxError),
+    /// It ended, and not as its dialect ends one.
+    Unterminated,
+    /// No head in time.
+    NoHead,
+    /// No content in time.
+    NoContent,
+}
+
+impl Sent {
+    /// Reports whether the upstream perhaps works on it, or has: only an answer says otherwise, or
+    /// a connection that was none.
+    pub(super) const fn may_be_served(&self) -> bool {
+        matches!(
+            self,
+            Self::NoHead
+                | Self::NoContent
+                | Self::InBand(..)
+                | Self::Broken(_)
+                | Self::Unterminated
+        )
+    }
+}
+
+impl<T: Transport> Worker<T> {
+    /// Sends a request, and waits for its reply to commit. `holds`: the dialect in which the
+    /// beginning of a success is read before it is given on; none where its head is enough.
+    pub(super) async fn transmit(
+        &self,
+        upstream: &Upstream,
+        request: Request<Payload>,
+        over: Connection,
+        clocks: Clocks,
+        holds: Option<Dialect>,
+    ) -> Sent {
+        let switches = request.headers().contains_key(header::UPGRADE);
+        // Pinned where it is made: it is large, and would be moved into its timeout.
+        let sent = pin!(self.transport.send(upstream, request, over));
+        let reply = match timeout_at(clocks.bounded(clocks.head), sent).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => return Sent::Failed(error),
+            Err(_) => return Sent::NoHead,
+        };
+        if reply.status() == StatusCode::SWITCHING_PROTOCOLS && !switches {
+            return Sent::Failed(SendError::Protocol(
+                "it switched protocols, which nobody wanted".into(),
+            ));
+        }
+        match holds {
+            // Boxed: no ordinary exchange is to take the room of it.
+            Some(dialect) if reply.status().is_success() => {
+                Box::pin(wait_for_content(decoded(reply), dialect, clocks)).await
+            }
+            _ => Sent::Reply(reply),
+        }
+    }
+}
+
+/// Reads a success until its first content, its end, or a bound.
+async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Clocks) -> Sent {
+    let streaming = is_stream(reply.headers());
+    let plain = super::head::unreadable(reply.headers()).is_none();
+    if !plain {
+        return Sent::Reply(reply);
+    }
+    let (head, mut body) = reply.into_parts();
+    let mut held = Beginning::new(dialect, streaming);
+    let commits = Instant::now() + HELD_TIME;
+    let mut news = Instant::now();
+    loop {
+        let patience = match streaming {
+            true => clocks.bounded(clocks.content).min(commits),
+            false => clocks.bounded(news + clocks.idle),
+        };
+        let verdict = match timeout_at(patience, body.frame()).await {
+            Err(_) if streaming && commits <= patience => Verdict::Content,
+            Err(_) => return Sent::NoContent,
+            Ok(Some(Err(error))) => return Sent::Broken(error),
+            Ok(Some(Ok(frame))) => {
+                if frame
+                    .data_ref()
+                    .is_some_and(|bytes| !bytes.trim_ascii().is_empty())
+                {
+                    news = Instant::now();
+                }
+                let verdict = held.push(frame);
+                // A body of known length is not asked for its end.
+                match http_body::Body::is_end_stream(&body) && matches!(verdict, Verdict::Wait) {
+                    true => held.finish(),
+                    false => verdict,
+                }
+            }
+            Ok(None) => match held.finish() {
+                Verdict::Wait if streaming => return Sent::Unterminated,
+                verdict => verdict,
+            },
+        };
+        let reply = |body| Response::from_parts(head.clone(), body);
+        match verdict {
+            Verdict::Wait if !held.is_full() => {}
+            Verdict::Wait | Verdict::Content => return Sent::Reply(reply(held.put_back(body))),
+            Verdict::Error(facts) => return Sent::InBand(facts, reply(held.put_back(body))),
+        }
+    }
+}
+
+/// The beginning of a reply, and what it says so far.
+struct Beginning {
+    frames: VecDeque<Frame<Bytes>>,
+    hold: Hold,
+}
+
+impl Beginning {
+    fn new(dialect: Dialect, streaming: bool) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            hold: Hold::new(dialect, streaming),
+        }
+    }
+
+    fn push(&mut self, frame: Frame<Bytes>) -> Verdict {
+        let data = frame.data_ref();
+        let verdict = data.map_or(Verdict::Wait, |bytes| self.hold.push(bytes));
+        self.frames.push_back(frame);
+        verdict
+    }
+
+    fn finish(&mut self) -> Verdict {
+        self.hold.finish()
+    }
+
+    fn is_full(&self) -> bool {
+        self.hold.bytes() > hold::BYTES || self.hold.events() > hold::EVENTS
+    }
+
+    fn put_back(self, rest: Inbound) -> Inbound {
+        rest.with_beginning(self.frames)
+    }
+}
