@@ -2,8 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     fmt::{self, Write as _},
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -13,14 +13,40 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::faults::Broken;
+
 /// Events as they are written.
 #[derive(Default)]
-pub(super) struct Events(VecDeque<Bytes>);
+pub(super) struct Events {
+    all: VecDeque<Bytes>,
+    /// Number of events before the first content.
+    lifecycle: usize,
+}
 
 impl Events {
+    /// Notes that the first so many events carry no content yet.
+    pub(super) const fn open_with(&mut self, events: usize) {
+        self.lifecycle = events;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Drops everything from the first content on.
+    pub(super) fn keep_lifecycle(&mut self) {
+        self.all.truncate(self.lifecycle);
+    }
+
+    /// Drops the second half of what comes after the first content.
+    pub(super) fn keep_half(&mut self) {
+        let content = self.all.len().saturating_sub(self.lifecycle);
+        self.all.truncate(self.lifecycle + content.div_ceil(2));
+    }
+
     /// Adds an event without a name (`openai.chat`).
     pub(super) fn data(&mut self, data: fmt::Arguments<'_>) {
-        self.0.push_back(format!("data: {data}\n\n").into());
+        self.all.push_back(format!("data: {data}\n\n").into());
     }
 
     /// Adds an event with a name.
@@ -28,7 +54,7 @@ impl Events {
         let mut event = String::with_capacity(256);
         // Writing to a string does not fail.
         let _ = write!(event, "event: {name}\ndata: {data}\n\n");
-        self.0.push_back(event.into());
+        self.all.push_back(event.into());
     }
 }
 
@@ -39,27 +65,43 @@ pub struct Body {
     /// The wait before the next piece; made when the first is polled for, so that a body needs no
     /// runtime to be built.
     wait: Option<Pin<Box<Sleep>>>,
-    /// True if the length is announced.
-    whole: bool,
+    /// The length that is announced, less what has been released.
+    announced: Option<u64>,
+    /// True if it breaks off where its pieces end.
+    breaks: bool,
 }
 
 impl Body {
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self {
+            announced: Some(bytes.len() as u64),
             pieces: VecDeque::from([bytes]),
             delay: Duration::ZERO,
             wait: None,
-            whole: true,
+            breaks: false,
         }
     }
 
     pub(super) fn events(events: Events, delay: Duration) -> Self {
         Self {
-            pieces: events.0,
+            pieces: events.all,
             delay,
             wait: None,
-            whole: false,
+            announced: None,
+            breaks: false,
         }
+    }
+
+    /// The same, broken off where its pieces end; of a whole reply half is left, and its length is
+    /// still announced.
+    pub(super) fn broken_off(mut self) -> Self {
+        if self.announced.is_some() {
+            for piece in &mut self.pieces {
+                piece.truncate(piece.len() / 2);
+            }
+        }
+        self.breaks = true;
+        self
     }
 
     /// The next piece, when it is due; `None` at the end.
@@ -85,29 +127,31 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    /// The error of a body that never breaks off.
-    type Error = Infallible;
+    type Error = Broken;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.get_mut().poll_piece(cx);
-        piece.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let body = self.get_mut();
+        let Some(piece) = ready!(body.poll_piece(cx)) else {
+            let breaks = mem::take(&mut body.breaks);
+            return Poll::Ready(breaks.then_some(Err(Broken)));
+        };
+        if let Some(announced) = &mut body.announced {
+            *announced = announced.saturating_sub(piece.len() as u64);
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        self.pieces.is_empty() && !self.breaks
     }
 
     /// The exact length of a whole reply; a stream announces none, like a provider's.
     fn size_hint(&self) -> SizeHint {
-        if self.whole {
-            let length = self.pieces.iter().map(Bytes::len).sum::<usize>();
-            SizeHint::with_exact(length as u64)
-        } else {
-            SizeHint::default()
-        }
+        self.announced
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

@@ -54,6 +54,8 @@ fn message(request: &Request) -> String {
 /// The same as events: choices take turns, as a provider's do.
 pub(super) fn stream(request: &Request) -> Events {
     let mut events = Events::default();
+    let roles = usize::try_from(request.choices).unwrap_or(usize::MAX);
+    events.open_with(roles);
     let head = format!(
         r#""id":"{}","object":"chat.completion.chunk","created":{},"model":{},"service_tier":"default","system_fingerprint":"fp_embedded""#,
         id("chatcmpl-"),

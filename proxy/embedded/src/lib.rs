@@ -25,11 +25,14 @@
 //!   whole. Of `gemini.generate`, whose model stands in the path, the query is written
 //!   percent-encoded.
 //! - **Embeddings** in which texts that share words lie close together.
+//! - **Failures** of a share of the calls, where the caller has [`Faults`] for it: refusals, broken
+//!   streams and silence in the forms of the real providers.
 
 mod body;
 mod chat;
 mod completions;
 mod embeddings;
+mod faults;
 mod gemini;
 mod instance;
 mod messages;
@@ -51,9 +54,11 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
 pub use body::Body;
+pub use faults::{Broken, FaultClass, Faults};
 
 use self::{
     body::Events,
+    faults::Failing,
     request::{Invalid, Request},
 };
 
@@ -71,9 +76,9 @@ enum Shape {
     Gemini,
 }
 
-/// Answers as a provider would. Never fails: what it can't read is answered with the dialect's own
-/// error.
-pub async fn answer<B>(request: http::Request<B>) -> Response<Body>
+/// Answers as a provider would. What it can't read is answered with the dialect's own error; with
+/// `faults` a share of what it can read fails as they say.
+pub async fn answer<B>(request: http::Request<B>, faults: Option<&Faults>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
 {
@@ -118,6 +123,18 @@ where
         Ok(request) => request,
         Err(Invalid(why)) => return refuse(shape, StatusCode::BAD_REQUEST, &why),
     };
+    let failing = match faults.and_then(|faults| faults.of_next_call().zip(Some(faults))) {
+        None => None,
+        Some((failing, faults)) => {
+            faults.wait(failing.class).await;
+            match failing.class {
+                FaultClass::Silent => None,
+                FaultClass::Cut => Some(failing),
+                FaultClass::ErrorIn200 if request.stream => Some(failing),
+                class => return faults::refused(shape, class, faults),
+            }
+        }
+    };
     for (end, name) in [
         ("/count_tokens", "input_tokens"),
         (":countTokens", "totalTokens"),
@@ -134,21 +151,39 @@ where
         let why = "the request asked the embedded model for this error";
         return refuse(shape, status, why);
     }
-    match (shape, request.stream) {
-        (Shape::Chat, false) => json(StatusCode::OK, chat::whole(&request)),
-        (Shape::Chat, true) => events(chat::stream(&request), &request),
-        (Shape::Responses, false) => json(StatusCode::OK, responses::whole(&request)),
-        (Shape::Responses, true) => events(responses::stream(&request), &request),
-        (Shape::Messages, false) => json(StatusCode::OK, messages::whole(&request)),
-        (Shape::Messages, true) => events(messages::stream(&request), &request),
-        (Shape::Completions, false) => json(StatusCode::OK, completions::whole(&request)),
-        (Shape::Completions, true) => events(completions::stream(&request), &request),
-        (Shape::Embeddings, _) => json(StatusCode::OK, embeddings::whole(&request)),
+    let whole = match (shape, request.stream) {
+        (Shape::Chat, false) => chat::whole(&request),
+        (Shape::Responses, false) => responses::whole(&request),
+        (Shape::Messages, false) => messages::whole(&request),
+        (Shape::Completions, false) => completions::whole(&request),
+        (Shape::Embeddings, _) => embeddings::whole(&request),
         (Shape::Gemini, false) if path.ends_with(":streamGenerateContent") => {
-            json(StatusCode::OK, gemini::listed(&request))
+            gemini::listed(&request)
         }
-        (Shape::Gemini, false) => json(StatusCode::OK, gemini::whole(&request)),
-        (Shape::Gemini, true) => events(gemini::stream(&request), &request),
+        (Shape::Gemini, false) => gemini::whole(&request),
+        (_, true) => {
+            let events = match shape {
+                Shape::Responses => responses::stream(&request),
+                Shape::Messages => messages::stream(&request),
+                Shape::Completions => completions::stream(&request),
+                Shape::Gemini => gemini::stream(&request),
+                Shape::Chat | Shape::Embeddings => chat::stream(&request),
+            };
+            let spoilt = match failing {
+                Some(failing) => faults::spoilt(shape, events, failing),
+                None => events,
+            };
+            return broken_off(self::events(spoilt, &request), failing);
+        }
+    };
+    broken_off(json(StatusCode::OK, whole), failing)
+}
+
+/// The reply, broken off where that is its failure.
+fn broken_off(reply: Response<Body>, failing: Option<Failing>) -> Response<Body> {
+    match failing {
+        Some(failing) if failing.class == FaultClass::Cut => reply.map(Body::broken_off),
+        _ => reply,
     }
 }
 

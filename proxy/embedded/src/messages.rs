@@ -48,6 +48,7 @@ fn message(request: &Request, content: &str, stop: &str, output: u64) -> String 
 /// The same as events.
 pub(super) fn stream(request: &Request) -> Events {
     let mut events = Events::default();
+    events.open_with(3); // the message, its first block, a ping
     events.named(
         "message_start",
         format_args!(

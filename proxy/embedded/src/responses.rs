@@ -163,6 +163,7 @@ pub(super) fn stream(request: &Request) -> Events {
         events: Events::default(),
         next: 0,
     };
+    out.events.open_with(3); // the response twice, its first item
     let begun = response(request, &response_id, created, "in_progress", "", "null");
     out.add("response.created", format_args!(r#""response":{begun}"#));
     out.add(

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod faults;
 mod gemini;
 mod inputs;
 mod replay;
@@ -23,7 +24,7 @@ async fn send(path: &str, body: &Value) -> (StatusCode, String) {
 
 async fn send_raw(path: &str, body: impl Into<Bytes>) -> (StatusCode, String) {
     let request = Request::post(path).body(Full::new(body.into())).unwrap();
-    let reply = answer(request).await;
+    let reply = answer(request, None).await;
     let status = reply.status();
     let body = reply.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -329,7 +330,7 @@ async fn what_can_not_be_answered_is_refused_in_the_dialects_shape() {
     }
     assert_eq!(send_raw("/v1/audio/speech", "{}").await.0, 404);
     let get = Request::get("/v1/messages").body(Empty::new()).unwrap();
-    assert_eq!(answer(get).await.status(), 405);
+    assert_eq!(answer(get, None).await.status(), 405);
 }
 
 #[tokio::test]
@@ -341,7 +342,7 @@ async fn models_and_token_counts_are_reported() {
         }
         let request = request.body(Empty::new()).unwrap();
         async {
-            let body = answer(request).await.into_body();
+            let body = answer(request, None).await.into_body();
             serde_json::from_slice::<Value>(&body.collect().await.unwrap().to_bytes()).unwrap()
         }
     };

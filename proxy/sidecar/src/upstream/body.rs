@@ -92,7 +92,7 @@ impl fmt::Debug for Payload {
 pub enum Inbound {
     /// A body from a provider's connection.
     Network(Network),
-    /// A body from the embedded model, which never breaks off.
+    /// A body from the embedded model.
     Embedded(embedded::Body),
     /// A reply that several exchanges share. The last of them to leave stops it.
     Shared(FlightBody),
@@ -228,9 +228,7 @@ impl Body for Inbound {
         }
         match this {
             Self::Network(network) => network.poll_frame(cx),
-            Self::Embedded(body) => Pin::new(body)
-                .poll_frame(cx)
-                .map_err(|never| match never {}),
+            Self::Embedded(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Shared(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Kept(pieces) => Poll::Ready(pieces.pop_front().map(|p| Ok(Frame::data(p)))),
             Self::Decoded(Decoded(body)) => body.as_mut().poll_frame(cx),
