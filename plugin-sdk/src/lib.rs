@@ -41,7 +41,7 @@
 //! last four. What configurations have in common (durations, money, globs, whose exchange it is) is
 //! in [`settings`].
 //!
-//! It speaks version 0.3 of the policy contract, `wit/policy.wit`. Places and dialects are words
+//! It speaks version 0.4 of the policy contract, `wit/policy.wit`. Places and dialects are words
 //! there: one that this SDK does not know yet reads as `Other`, so a policy works on beside a later
 //! proxy.
 

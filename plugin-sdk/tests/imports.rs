@@ -39,7 +39,7 @@ fn imports(name: &str) -> Vec<String> {
 
 #[test]
 fn a_policy_imports_the_functions_that_it_calls_and_no_others() {
-    let exchange = "outrigger:policy/exchange@0.3.0.";
+    let exchange = "outrigger:policy/exchange@0.4.0.";
     let mut found = imports("model-allowlist");
     found.sort();
     let expected = [
@@ -64,7 +64,7 @@ fn no_policy_needs_a_grant_without_using_it() {
     for name in ["model-allowlist", "model-router", "noop", "hide-word"] {
         let found = imports(name);
         assert!(
-            found.contains(&"outrigger:policy/exchange@0.3.0.[resource-drop]request".to_owned()),
+            found.contains(&"outrigger:policy/exchange@0.4.0.[resource-drop]request".to_owned()),
             "{name}"
         );
         assert!(granted(&found).is_empty(), "{name}: {found:?}");

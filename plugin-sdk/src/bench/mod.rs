@@ -238,6 +238,8 @@ impl<P: Policy> Exchange<P> {
         self.policy.on_failure(&Failure {
             status,
             code: code.into(),
+            class: String::new(),
+            attempts: Vec::new(),
         })
     }
 
@@ -290,6 +292,7 @@ pub fn outcome() -> Outcome {
         first_token_ms: Some(20),
         total_ms: 100,
         error: None,
+        attempts: Vec::new(),
     }
 }
 

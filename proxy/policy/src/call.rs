@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
-use super::{Caller, Claims, Estimates, Tags, Unit, caller, claims};
+use super::{Caller, Candidate, Claims, Estimates, Tags, Unit, caller, claims, targets};
 
 /// The upstream that an exchange came in for, because the app dialled a host that it claims.
 /// Travels as a request's extension.
@@ -143,6 +144,22 @@ impl Call {
         self.estimates.as_ref()?.estimate(self, unit)
     }
 
+    /// Returns the targets that the exchange may go to, as the call is now, in the order in which
+    /// they would be tried; without what policies have said of them.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let known = self.estimates.as_ref();
+        known.map_or_else(Vec::new, |known| known.candidates(self))
+    }
+
+    /// Returns the time that the exchange may take in all, from its beginning.
+    pub fn deadline(&self) -> Option<Duration> {
+        let hosts = self
+            .estimates
+            .as_ref()
+            .and_then(|known| known.deadline(self));
+        targets::shorter(self.claims.deadline, hosts)
+    }
+
     /// Sets the tags that the host found, before any policy.
     pub fn tagged(&mut self, tags: Tags) {
         self.tags = tags;
@@ -204,9 +221,11 @@ impl Call {
         }
     }
 
-    /// Reports whether anything was edited since `mark`.
+    /// Reports whether anything was edited since `mark`, or may go elsewhere than it would have.
     pub(crate) fn edited_since(&self, mark: &Mark) -> bool {
-        self.undo.len() > mark.undo || !self.body.unchanged_since(&mark.body)
+        self.undo.len() > mark.undo
+            || !self.body.unchanged_since(&mark.body)
+            || !mark.claims.routes_like(&self.claims)
     }
 
     /// Takes back the headers for the reply that were set since `mark`.

@@ -166,6 +166,8 @@ pub enum Verdict {
     Replied,
     /// An answer with a kept or shared reply.
     Served,
+    /// Further attempts in the place of a failure.
+    Retried,
     /// A fault that ended the exchange.
     Faulted,
     /// A fault after which the exchange went on without it.
@@ -181,6 +183,7 @@ impl Verdict {
             Self::Refused => "refused",
             Self::Replied => "replied",
             Self::Served => "served",
+            Self::Retried => "retried",
             Self::Faulted => "faulted",
             Self::Skipped => "skipped",
         }

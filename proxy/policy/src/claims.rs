@@ -1,5 +1,5 @@
 //! Claims of policies in an exchange's name: units reserved, headers for the app's reply, replies
-//! found and to be kept.
+//! found and to be kept, targets and the time that it may take.
 //!
 //! A policy that faults has its claims undone like its edits: what it reserved is given back, the
 //! flight it led makes room for another leader. The rest is settled at the exchange's end, however
@@ -10,7 +10,10 @@ use std::{any::Any, pin::Pin, time::Duration};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use super::{Unit, Work};
+use super::{
+    Unit, Work,
+    targets::{fits, shorter},
+};
 
 /// The claims of all policies of one exchange.
 #[derive(Default)]
@@ -28,6 +31,14 @@ pub struct Claims {
     /// True if the policy that is called now sees replies as they came: only such replies can be
     /// kept and shared.
     pub recordable: bool,
+    /// Targets that are tried before all others, in this order.
+    pub prefer: Vec<String>,
+    /// Targets that are left out.
+    pub exclude: Vec<String>,
+    /// A target that gets a copy of the exchange, whose reply nobody sees.
+    pub mirror: Option<String>,
+    /// Time that the exchange may take in all, from its beginning.
+    pub deadline: Option<Duration>,
 }
 
 /// Units that one call of `reserve` took.
@@ -133,35 +144,98 @@ pub struct Keep {
     pub max_bytes: usize,
 }
 
-/// The lengths of an exchange's claims at some point, to roll back to.
-pub(super) struct Mark([usize; 5]);
+/// The lengths of an exchange's claims at some point, and those that are single, to roll back to.
+pub(super) struct Mark {
+    reserved: usize,
+    reply_headers: usize,
+    found: usize,
+    leads: usize,
+    keeps: usize,
+    prefer: usize,
+    exclude: usize,
+    mirror: Option<String>,
+    deadline: Option<Duration>,
+}
 
 impl Mark {
     /// Returns the number of headers for the reply at that point.
     pub(super) const fn reply_headers(&self) -> usize {
-        let Self([_, headers, ..]) = self;
-        *headers
+        self.reply_headers
+    }
+
+    /// Reports whether claims say the same of targets and time as they did at that point.
+    pub(super) fn routes_like(&self, claims: &Claims) -> bool {
+        self.prefer == claims.prefer.len()
+            && self.exclude == claims.exclude.len()
+            && self.mirror == claims.mirror
+            && self.deadline == claims.deadline
     }
 }
 
 impl Claims {
-    pub(super) const fn mark(&self) -> Mark {
-        Mark([
-            self.reserved.len(),
-            self.reply_headers.len(),
-            self.found.len(),
-            self.leads.len(),
-            self.keeps.len(),
-        ])
+    /// Has these targets tried before all others, behind those that were named before. Returns
+    /// false, and takes none of the rest, at one that can't be a name or is one too many.
+    pub fn prefer(&mut self, targets: Vec<String>) -> bool {
+        add(&mut self.prefer, targets)
     }
 
-    pub(super) fn roll_back(&mut self, Mark([reserved, headers, found, leads, keeps]): Mark) {
-        self.reserved.truncate(reserved);
-        self.reply_headers.truncate(headers);
-        self.found.truncate(found);
-        self.leads.truncate(leads);
-        self.keeps.truncate(keeps);
+    /// Leaves these targets out, too; as [`Claims::prefer`].
+    pub fn exclude(&mut self, targets: Vec<String>) -> bool {
+        add(&mut self.exclude, targets)
     }
+
+    /// Sends a copy of the exchange to this target; the last one that is named gets it. Returns
+    /// false where it can't be a name.
+    pub fn mirror(&mut self, target: String) -> bool {
+        let fits = fits(&[], &target);
+        if fits {
+            self.mirror = Some(target);
+        }
+        fits
+    }
+
+    /// Shortens the time that the exchange may take in all.
+    pub fn end_within(&mut self, time: Duration) {
+        self.deadline = shorter(self.deadline, Some(time));
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            reserved: self.reserved.len(),
+            reply_headers: self.reply_headers.len(),
+            found: self.found.len(),
+            leads: self.leads.len(),
+            keeps: self.keeps.len(),
+            prefer: self.prefer.len(),
+            exclude: self.exclude.len(),
+            mirror: self.mirror.clone(),
+            deadline: self.deadline,
+        }
+    }
+
+    pub(super) fn roll_back(&mut self, mark: Mark) {
+        self.reserved.truncate(mark.reserved);
+        self.reply_headers.truncate(mark.reply_headers);
+        self.found.truncate(mark.found);
+        self.leads.truncate(mark.leads);
+        self.keeps.truncate(mark.keeps);
+        self.prefer.truncate(mark.prefer);
+        self.exclude.truncate(mark.exclude);
+        self.mirror = mark.mirror;
+        self.deadline = mark.deadline;
+    }
+}
+
+/// Adds the targets that a list has not got.
+fn add(list: &mut Vec<String>, targets: Vec<String>) -> bool {
+    targets.into_iter().all(|target| {
+        let new = !list.contains(&target);
+        let fits = !new || fits(list, &target);
+        if new && fits {
+            list.push(target);
+        }
+        fits
+    })
 }
 
 /// Omits keys and values: they may be the caller's.
@@ -223,6 +297,53 @@ mod tests {
         assert_eq!(Arc::strong_count(&taken), 3);
         let left: Vec<u64> = claims.reserved[0].reservation.amounts().collect();
         assert_eq!(left, [1, 20]);
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_faulty_policy_said_of_targets_is_undone_and_what_came_before_it_stays() {
+        let mut claims = Claims::default();
+        assert!(claims.prefer(names(&["a/m"])) && claims.exclude(names(&["b/m"])));
+        assert!(claims.mirror("c/m".into()));
+        claims.end_within(Duration::from_secs(9));
+        let mark = claims.mark();
+        assert!(mark.routes_like(&claims));
+        assert!(claims.prefer(names(&["d/m"])) && claims.exclude(names(&["a/m", "e/m"])));
+        assert!(claims.mirror("d/m".into()));
+        claims.end_within(Duration::from_secs(1));
+        assert!(!mark.routes_like(&claims));
+        claims.roll_back(mark);
+        assert_eq!(
+            (claims.prefer, claims.exclude),
+            (names(&["a/m"]), names(&["b/m"]))
+        );
+        assert_eq!(claims.mirror.as_deref(), Some("c/m"));
+        assert_eq!(claims.deadline, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn a_list_of_targets_is_bounded_and_has_each_once() {
+        let mut claims = Claims::default();
+        let all: Vec<String> = (0..64).map(|n| format!("a/{n}")).collect();
+        assert!(claims.prefer(all.clone()) && claims.prefer(all.clone()));
+        assert_eq!(claims.prefer, all);
+        assert!(!claims.prefer(names(&["a/64"])) && claims.prefer.len() == 64);
+        for name in [String::new(), "x".repeat(513)] {
+            assert!(!claims.exclude(vec![name.clone()]) && !claims.mirror(name));
+        }
+        assert!(claims.exclude.is_empty() && claims.mirror.is_none());
+    }
+
+    #[test]
+    fn a_policy_may_shorten_the_time_of_an_exchange_and_never_lengthens_it() {
+        let mut claims = Claims::default();
+        for (seconds, left) in [(9, 9), (3, 3), (5, 3)] {
+            claims.end_within(Duration::from_secs(seconds));
+            assert_eq!(claims.deadline, Some(Duration::from_secs(left)));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! [`Caller`]), which configuration and accounting read and fill; and the traits of what policies
 //! take on in stores ([`Reservation`], [`Ticket`]), which is all that it knows of them.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use dialect::{Delta, Dialect, Places, Usage};
 
@@ -20,6 +20,7 @@ mod hold;
 mod limits;
 mod quarantine;
 pub mod tags;
+mod targets;
 mod unit;
 
 pub use call::{ByHost, Call, ConnectionId};
@@ -31,6 +32,7 @@ pub use effect::{Effect, OnUnseen};
 pub use limits::PolicyLimits;
 pub use quarantine::Quarantine;
 pub use tags::Tags;
+pub use targets::{AttemptMade, Candidate, CandidatePrice, LONGEST_TARGET, MOST_TARGETS, Rescue};
 pub use unit::Unit;
 
 /// A boxed future that owns what it works on, so that its waiter may leave.
@@ -64,15 +66,19 @@ pub struct Hooks {
 }
 
 /// A call that came to nothing, before anything was sent to the app.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failure {
     /// Status that the app would get.
     pub status: u16,
     /// The refusal's code, or `upstream_status`.
     pub code: String,
+    /// Class of the last attempt's failure: `rate`, `overload`, …
+    pub class: String,
+    /// The attempts so far, in their order.
+    pub attempts: Vec<AttemptMade>,
 }
 
-/// A policy's decision about a request.
+/// A policy's decision about a request or a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Sends it on.
@@ -83,6 +89,8 @@ pub enum Decision {
     Reply(String),
     /// Answers it with the reply that was found under this key.
     Serve(String),
+    /// Tries these targets, in this order; about a failure only.
+    TryNow(Vec<String>),
 }
 
 /// A policy's refusal, as it gave it.
@@ -119,6 +127,8 @@ pub struct Outcome {
     pub total_ms: u32,
     /// Code of the refusal or fault.
     pub error: Option<String>,
+    /// The attempts, in their order.
+    pub attempts: Vec<AttemptMade>,
 }
 
 /// A failure inside a policy's call. The instance is gone.
@@ -238,12 +248,18 @@ pub type Rescued = (Box<dyn Instance>, Decision);
 /// Result of `on-reply`: the instance, and an entry per delta (or none at all), or its refusal.
 pub type Shown = (Box<dyn Instance>, Result<Vec<Option<String>>, Denial>);
 
-/// Estimates of what an exchange will take: the generation in force knows prices and past
-/// exchanges.
+/// Estimates of what an exchange will take, and where it may go: the generation in force knows
+/// prices, targets and past exchanges.
 pub trait Estimates: Send + Sync {
     /// Returns how much of `unit` this call will take; money in billionths of a dollar, none where
     /// its model has no price.
     fn estimate(&self, call: &Call, unit: Unit) -> Option<u64>;
+    /// Returns the targets that this call may go to, as it is now, in the order in which they would
+    /// be tried. Those that can't take it are not among them, those that are open are.
+    fn candidates(&self, call: &Call) -> Vec<Candidate>;
+    /// Returns the time that the exchange may take in all, whatever policies say; `None` if there is
+    /// no limit.
+    fn deadline(&self, call: &Call) -> Option<Duration>;
 }
 
 /// A policy's instance: made for one exchange, dropped with it.

@@ -30,6 +30,7 @@ use super::{
     functions::Functions,
     pace::{Pace, at_once},
     proposals,
+    renumber::renumbered,
     returns::without_single_returns,
     snapshot::Snapshotted,
     store::{Shared, State, limit},
@@ -39,15 +40,17 @@ use super::{
 /// Time that the child may take in all.
 const CHILD_TIME: Duration = Duration::from_secs(180);
 
-/// Returns the job's file as a component: a core module is wrapped into one. A file made with more
-/// than policies may use is refused first.
+/// Returns the job's file as a component: a core module is wrapped into one, and the imports of an
+/// earlier contract get the names that they are linked by. A file made with more than policies may
+/// use is refused first.
 pub(super) fn component<'a>(job: &Job, file: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError> {
     proposals::check(file)?;
-    if job.component {
-        return Ok(file.into());
-    }
-    let wrapped = wrap(file).map_err(|e| LoadError::Malformed(format!("{e:#}")))?;
-    Ok(wrapped.into())
+    let malformed = |why| LoadError::Malformed(format!("{why:#}"));
+    let component = match job.component {
+        true => file.into(),
+        false => wrap(file).map_err(malformed)?.into(),
+    };
+    renumbered(component, job.contract).map_err(|error| malformed(error.into()))
 }
 
 /// Compiles the job's file in this process.

@@ -11,9 +11,9 @@ use super::{
 };
 
 /// The contract's version, as `plugin-sdk/wit` has it.
-pub const CONTRACT: &str = "0.3.0";
+pub const CONTRACT: &str = "0.4.0";
 /// The contract's package.
-const PACKAGE: &str = "outrigger:policy";
+pub(super) const PACKAGE: &str = "outrigger:policy";
 
 /// The versions of the contract that this host speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,20 +21,42 @@ pub enum Version {
     /// Version 0.2, through an adapter: dialects, places and hooks are closed sets.
     #[serde(rename = "0.2")]
     V0_2,
-    /// Version 0.3: [`CONTRACT`].
+    /// Version 0.3, through an adapter: nothing said what was tried.
     #[serde(rename = "0.3")]
     V0_3,
+    /// Version 0.4: [`CONTRACT`].
+    #[serde(rename = "0.4")]
+    V0_4,
 }
 
 impl Version {
     /// All versions, the newest first.
-    pub const ALL: [Self; 2] = [Self::V0_3, Self::V0_2];
+    pub const ALL: [Self; 3] = [Self::V0_4, Self::V0_3, Self::V0_2];
+
+    /// Returns all of them as a sentence lists them.
+    pub(super) fn spoken() -> String {
+        let lines = Self::ALL.map(Self::line).join(", ");
+        match lines.rsplit_once(", ") {
+            Some((all, last)) => format!("{all} and {last}"),
+            None => lines,
+        }
+    }
 
     /// Returns the part of the version number that is common to its line.
     pub const fn line(self) -> &'static str {
         match self {
             Self::V0_2 => "0.2",
             Self::V0_3 => "0.3",
+            Self::V0_4 => "0.4",
+        }
+    }
+
+    /// Returns the version whose functions its imports are linked to: its own, or a later one that
+    /// has all of them as they were.
+    pub(super) const fn linked_as(self) -> Self {
+        match self {
+            Self::V0_2 => Self::V0_2,
+            Self::V0_3 | Self::V0_4 => Self::V0_4,
         }
     }
 
@@ -192,14 +214,32 @@ mod tests {
     fn the_version_is_the_one_in_the_contract() {
         let wit = include_str!("../../../plugin-sdk/wit/policy.wit");
         assert!(wit.contains(&format!("\npackage {PACKAGE}@{CONTRACT};")));
-        assert!(CONTRACT.starts_with(Version::V0_3.line()));
-        let earlier = include_str!("../../../plugin-sdk/wit/0.2/policy.wit");
-        assert!(earlier.contains(&format!("\npackage {PACKAGE}@0.2.0;")));
+        assert!(CONTRACT.starts_with(Version::V0_4.line()));
+        for (wit, version) in [
+            (
+                include_str!("../../../plugin-sdk/wit/0.3/policy.wit"),
+                "0.3.0",
+            ),
+            (
+                include_str!("../../../plugin-sdk/wit/0.2/policy.wit"),
+                "0.2.0",
+            ),
+        ] {
+            assert!(wit.contains(&format!("\npackage {PACKAGE}@{version};")));
+        }
+    }
+
+    #[test]
+    fn a_version_is_written_over_that_of_the_functions_it_is_linked_to() {
+        for version in Version::ALL {
+            assert_eq!(version.line().len(), version.linked_as().line().len());
+        }
     }
 
     #[test]
     fn before_1_0_the_minor_version_must_match_and_the_patch_may_differ() {
         for (version, line) in [
+            ("0.4.0", Version::V0_4),
             ("0.3.0", Version::V0_3),
             ("0.3.7", Version::V0_3),
             ("0.2.0", Version::V0_2),
@@ -208,7 +248,7 @@ mod tests {
             assert_eq!(Version::of(version), Ok(line), "{version}");
         }
         for other in [
-            "0.1.0", "0.4.0", "0.20.0", "0.30.0", "1.1.0", "0.3", "0.3.", "0.3.x", "", "x",
+            "0.1.0", "0.5.0", "0.20.0", "0.30.0", "1.1.0", "0.3", "0.3.", "0.3.x", "", "x",
         ] {
             assert!(Version::of(other).is_err(), "{other}");
         }
@@ -217,13 +257,13 @@ mod tests {
     #[test]
     fn a_file_is_of_one_contract_only() {
         assert!(interface("outrigger:policy/log@0.2.0", Version::V0_2).is_ok());
-        let why = interface("outrigger:policy/log@0.2.0", Version::V0_3).unwrap_err();
+        let why = interface("outrigger:policy/log@0.2.0", Version::V0_4).unwrap_err();
         assert_eq!(
             why.to_string(),
-            "exports hooks of version 0.3 of the policy contract and imports `outrigger:policy/log@0.2.0` of another: build it with one outrigger-sdk"
+            "exports hooks of version 0.4 of the policy contract and imports `outrigger:policy/log@0.2.0` of another: build it with one outrigger-sdk"
         );
         assert!(matches!(
-            interface("outrigger:policy/log@0.9.0", Version::V0_3),
+            interface("outrigger:policy/log@0.9.0", Version::V0_4),
             Err(LoadError::Version { built }) if built == "0.9.0"
         ));
     }
@@ -233,19 +273,19 @@ mod tests {
         let why = Version::of("0.7.2").unwrap_err().to_string();
         assert_eq!(
             why,
-            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.3 and 0.2: rebuild it with outrigger-sdk 0.3"
+            "built for version 0.7.2 of the policy contract, and this Outrigger speaks 0.4, 0.3 and 0.2: rebuild it with outrigger-sdk 0.4"
         );
     }
 
     #[test]
     fn what_was_not_granted_or_is_not_offered_is_refused_by_its_name() {
         let none = Grants::default();
-        let allowed = |name: &str, grants: &Grants| allowed(name, Version::V0_3, grants);
+        let allowed = |name: &str, grants: &Grants| allowed(name, Version::V0_4, grants);
         assert!(allowed("log", &none).is_ok());
         assert!(matches!(allowed("values", &none), Err(LoadError::Ungranted(n)) if n == "values"));
         assert!(matches!(allowed("fetch", &none), Err(LoadError::Ungranted(n)) if n == "fetch"));
         assert!(matches!(allowed("body", &none), Err(LoadError::Unknown(n)) if n == "body"));
-        let name = interface("wasi:sockets/tcp@0.2.0", Version::V0_3).unwrap();
+        let name = interface("wasi:sockets/tcp@0.2.0", Version::V0_4).unwrap();
         assert!(
             matches!(allowed(&name, &none), Err(LoadError::Unknown(n)) if n == "wasi:sockets/tcp@0.2.0")
         );

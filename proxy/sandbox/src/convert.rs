@@ -2,7 +2,10 @@
 //! returned.
 
 use dialect::{Delta, Passage, Place, Places};
-use policy::{Decision, Denial, Fault, Hooks, Manifest, Outcome};
+use policy::{
+    AttemptMade, Candidate, CandidatePrice, Decision, Denial, Failure, Fault, Hooks,
+    LONGEST_TARGET, MOST_TARGETS, Manifest, Outcome,
+};
 
 use super::{LoadError, bindings::types as wit};
 
@@ -31,6 +34,62 @@ impl From<Delta> for wit::Delta {
     }
 }
 
+impl From<Candidate> for wit::Target {
+    fn from(candidate: Candidate) -> Self {
+        Self {
+            name: candidate.name,
+            upstream: candidate.upstream,
+            model: candidate.model,
+            region: candidate.region,
+            dialect: candidate.dialect,
+            price: candidate.price.map(Into::into),
+            cost_microusd: candidate.cost_microusd,
+            window: candidate.window,
+            output: candidate.output,
+            takes: candidate.takes,
+            lacks: candidate.lacks,
+            first_token_ms: candidate.first_token_ms,
+            in_flight: candidate.in_flight,
+            breaker: candidate.breaker,
+            retry_after_ms: candidate.retry_after_ms,
+            requests_left: candidate.requests_left,
+            tokens_left: candidate.tokens_left,
+        }
+    }
+}
+
+impl From<CandidatePrice> for wit::Price {
+    fn from(price: CandidatePrice) -> Self {
+        Self {
+            input_microusd: price.input_microusd,
+            output_microusd: price.output_microusd,
+        }
+    }
+}
+
+impl From<&AttemptMade> for wit::Attempt {
+    fn from(attempt: &AttemptMade) -> Self {
+        Self {
+            target: attempt.target.clone(),
+            class: attempt.class.clone(),
+            status: attempt.status,
+            total_ms: attempt.total_ms,
+            retry_after_ms: attempt.retry_after_ms,
+        }
+    }
+}
+
+impl From<&Failure> for wit::Failure {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            status: failure.status,
+            code: failure.code.clone(),
+            class: failure.class.clone(),
+            attempts: failure.attempts.iter().map(Into::into).collect(),
+        }
+    }
+}
+
 impl From<&Outcome> for wit::Outcome {
     fn from(outcome: &Outcome) -> Self {
         Self {
@@ -50,6 +109,7 @@ impl From<&Outcome> for wit::Outcome {
             first_token_ms: outcome.first_token_ms,
             total_ms: outcome.total_ms,
             error: outcome.error.clone(),
+            attempts: outcome.attempts.iter().map(Into::into).collect(),
         }
     }
 }
@@ -121,7 +181,19 @@ pub(super) fn decision(decision: wit::Decision) -> Result<Decision, Fault> {
         wit::Decision::Refuse(refusal) => Decision::Refuse(denial(refusal)?),
         wit::Decision::Reply(reply) => Decision::Reply(reply.text),
         wit::Decision::Serve(key) => Decision::Serve(key),
+        wit::Decision::TryNow(targets) => Decision::TryNow(tried(targets)?),
     })
+}
+
+/// Checks the targets that are to be tried.
+fn tried(targets: Vec<String>) -> Result<Vec<String>, Fault> {
+    let named = |name: &String| (1..=LONGEST_TARGET).contains(&name.len());
+    match (1..=MOST_TARGETS).contains(&targets.len()) && targets.iter().all(named) {
+        true => Ok(targets),
+        false => Err(Fault::BadReturn(format!(
+            "`try-now` names 1 to {MOST_TARGETS} targets, in {LONGEST_TARGET} bytes each"
+        ))),
+    }
 }
 
 /// Checks a refusal.
@@ -190,6 +262,20 @@ mod tests {
                 matches!(fault, Some(Fault::BadReturn(_))),
                 "{status} {code}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_tried_is_a_few_targets_with_names() {
+        let bounds = |names: Vec<String>| tried(names).is_ok();
+        assert!(bounds(vec!["a/m".into()]) && bounds(vec!["x".repeat(512); 64]));
+        for names in [
+            vec![],
+            vec![String::new()],
+            vec!["x".repeat(513)],
+            vec!["a/m".into(); 65],
+        ] {
+            assert!(!bounds(names));
         }
     }
 

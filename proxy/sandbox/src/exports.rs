@@ -13,7 +13,7 @@ use super::{
     contract::Version,
     convert,
     store::State,
-    v0_2,
+    v0_2, v0_3,
 };
 
 /// Calls an instance's `describe`.
@@ -24,7 +24,7 @@ pub(super) async fn describe(
     hook: &ComponentExportIndex,
 ) -> wasmtime::Result<Result<Manifest, LoadError>> {
     Ok(match contract {
-        Version::V0_3 => {
+        Version::V0_4 | Version::V0_3 => {
             let describe: TypedFunc<(), (wit::Manifest,)> =
                 instance.get_typed_func(&mut *store, hook)?;
             let (manifest,) = describe.call_async(store, ()).await?;
@@ -51,14 +51,14 @@ pub(super) struct Exports {
     pub(super) on_end: ComponentExportIndex,
 }
 
-// Types are compared by their structure, so those that both contracts have in common are the same
+// Types are compared by their structure, so those that several contracts have in common are the same
 // Rust types.
 pub(super) type Configure = TypedFunc<(String,), (Result<(), String>,)>;
-type OnRequest = TypedFunc<(Resource<RequestHandle>,), (wit::Decision,)>;
+type OnRequest<Decision> = TypedFunc<(Resource<RequestHandle>,), (Decision,)>;
 type OnReply<Delta> = TypedFunc<(Resource<HeadHandle>, Vec<Delta>), (Rewritten,)>;
 pub(super) type Rewritten = Result<Vec<Option<String>>, wit::Refusal>;
-type OnFailure = TypedFunc<(wit::Failure,), (wit::Decision,)>;
-type OnEnd = TypedFunc<(wit::Outcome,), ()>;
+type OnFailure<Failure, Decision> = TypedFunc<(Failure,), (Decision,)>;
+type OnEnd<Outcome> = TypedFunc<(Outcome,), ()>;
 
 impl Exports {
     pub(super) fn find(
@@ -92,9 +92,8 @@ impl Exports {
         store: &mut Store<State>,
     ) -> wasmtime::Result<()> {
         let _: Configure = instance.get_typed_func(&mut *store, self.configure)?;
-        let _: OnRequest = instance.get_typed_func(&mut *store, self.on_request)?;
         match self.contract {
-            Version::V0_3 => {
+            Version::V0_4 | Version::V0_3 => {
                 let _: OnReply<wit::Delta> = instance.get_typed_func(&mut *store, self.on_reply)?;
             }
             Version::V0_2 => {
@@ -102,8 +101,28 @@ impl Exports {
                     instance.get_typed_func(&mut *store, self.on_reply)?;
             }
         }
-        let _: OnFailure = instance.get_typed_func(&mut *store, self.on_failure)?;
-        let _: OnEnd = instance.get_typed_func(&mut *store, self.on_end)?;
+        let Self {
+            on_request,
+            on_failure,
+            on_end,
+            ..
+        } = self;
+        match self.contract {
+            Version::V0_4 => {
+                let _: OnRequest<wit::Decision> =
+                    instance.get_typed_func(&mut *store, on_request)?;
+                let _: OnFailure<wit::Failure, wit::Decision> =
+                    instance.get_typed_func(&mut *store, on_failure)?;
+                let _: OnEnd<wit::Outcome> = instance.get_typed_func(&mut *store, on_end)?;
+            }
+            Version::V0_3 | Version::V0_2 => {
+                let _: OnRequest<v0_3::Decision> =
+                    instance.get_typed_func(&mut *store, on_request)?;
+                let _: OnFailure<v0_3::Failure, v0_3::Decision> =
+                    instance.get_typed_func(&mut *store, on_failure)?;
+                let _: OnEnd<v0_3::Outcome> = instance.get_typed_func(&mut *store, on_end)?;
+            }
+        }
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ use super::{
     pools::Slot,
     program::Core,
     store::State,
-    v0_2,
+    v0_2, v0_3,
 };
 
 /// One exchange's instance.
@@ -108,16 +108,32 @@ impl Running {
         let request = Resource::<RequestHandle>::new_borrow(0);
         let body = self.store.data().call.as_ref();
         let body = body.map_or(0, |call| call.body.size());
-        let hook = self.linked.exports.on_request;
-        let (decision,): (wit::Decision,) = self.call(hook, (request,), 0, body).await?;
+        let Exports {
+            contract,
+            on_request: hook,
+            ..
+        } = self.linked.exports;
+        let (decision,): (wit::Decision,) = match contract {
+            Version::V0_4 => self.call(hook, (request,), 0, body).await?,
+            Version::V0_3 | Version::V0_2 => {
+                let (decision,): (v0_3::Decision,) = self.call(hook, (request,), 0, body).await?;
+                (decision.into(),)
+            }
+        };
         let decision = convert::decision(decision)?;
-        if let (Decision::Serve(key), Some(call)) = (&decision, &self.store.data().call)
-            && !call.claims.found.iter().any(|(known, _)| known == key)
-        {
-            let why = "it serves a reply under a key that it did not find";
-            return Err(Fault::BadReturn(why.into()));
+        match (&decision, &self.store.data().call) {
+            (Decision::Serve(key), Some(call))
+                if !call.claims.found.iter().any(|(known, _)| known == key) =>
+            {
+                let why = "it serves a reply under a key that it did not find";
+                Err(Fault::BadReturn(why.into()))
+            }
+            (Decision::TryNow(_), _) => {
+                let why = "`try-now` is for a failure; a request goes on with `prefer`";
+                Err(Fault::BadReturn(why.into()))
+            }
+            _ => Ok(decision),
         }
-        Ok(decision)
     }
 
     async fn on_reply(
@@ -132,7 +148,7 @@ impl Running {
             contract, on_reply, ..
         } = self.linked.exports;
         let (outcome,): (Rewritten,) = match contract {
-            Version::V0_3 => {
+            Version::V0_4 | Version::V0_3 => {
                 let deltas: Vec<wit::Delta> = deltas.into_iter().map(Into::into).collect();
                 self.call(on_reply, (head, deltas), text, 0).await?
             }
@@ -149,15 +165,25 @@ impl Running {
 
     async fn on_failure(&mut self, failure: &Failure) -> Result<Decision, Fault> {
         self.configure().await?;
-        let failure = wit::Failure {
-            status: failure.status,
-            code: failure.code.clone(),
+        let Exports {
+            contract,
+            on_failure: hook,
+            ..
+        } = self.linked.exports;
+        let (decision,): (wit::Decision,) = match contract {
+            Version::V0_4 => {
+                let failure = wit::Failure::from(failure);
+                self.call(hook, (failure,), 0, 0).await?
+            }
+            Version::V0_3 | Version::V0_2 => {
+                let failure = v0_3::Failure::from(failure);
+                let (decision,): (v0_3::Decision,) = self.call(hook, (failure,), 0, 0).await?;
+                (decision.into(),)
+            }
         };
-        let hook = self.linked.exports.on_failure;
-        let (decision,): (wit::Decision,) = self.call(hook, (failure,), 0, 0).await?;
         match convert::decision(decision)? {
             Decision::Serve(_) => Err(Fault::BadReturn(
-                "a failure is answered with a text or a refusal".into(),
+                "a failure is answered with a text, a refusal or other targets".into(),
             )),
             decision => Ok(decision),
         }
@@ -165,9 +191,21 @@ impl Running {
 
     async fn on_end(&mut self, outcome: &Outcome) -> Result<(), Fault> {
         self.configure().await?;
-        let outcome = wit::Outcome::from(outcome);
-        self.call(self.linked.exports.on_end, (outcome,), 0, 0)
-            .await
+        let Exports {
+            contract,
+            on_end: hook,
+            ..
+        } = self.linked.exports;
+        match contract {
+            Version::V0_4 => {
+                let outcome = wit::Outcome::from(outcome);
+                self.call(hook, (outcome,), 0, 0).await
+            }
+            Version::V0_3 | Version::V0_2 => {
+                let outcome = v0_3::Outcome::from(outcome);
+                self.call(hook, (outcome,), 0, 0).await
+            }
+        }
     }
 }
 

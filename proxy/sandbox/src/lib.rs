@@ -39,12 +39,15 @@ mod processor;
 mod program;
 mod proposals;
 #[cfg(feature = "compile")]
+mod renumber;
+#[cfg(feature = "compile")]
 mod returns;
 #[cfg(feature = "compile")]
 mod snapshot;
 mod store;
 mod ticker;
 mod v0_2;
+mod v0_3;
 
 pub use capabilities::{Grants, Host};
 #[cfg(feature = "compile")]

@@ -75,7 +75,7 @@ pub enum LoadError {
     /// A policy built for another version of the contract.
     #[error(
         "built for version {built} of the policy contract, and this Outrigger speaks {}: rebuild it with outrigger-sdk {}",
-        Version::ALL.map(Version::line).join(" and "),
+        Version::spoken(),
         Version::ALL[0].line()
     )]
     Version {
@@ -307,7 +307,7 @@ impl Loader {
             release: RELEASE.to_owned(),
             component: false,
             export: String::new(),
-            contract: Version::V0_3,
+            contract: Version::ALL[0],
             memory: source.limits.memory,
             cpu: self.load_time,
             lack: None,

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_frees_the_returns_of_hooks_that_are_called_once_is_left_out() {
-        let of = |hook| format!("cabi_post_outrigger:policy/policy@0.3.0#{hook}");
+        let of = |hook| format!("cabi_post_outrigger:policy/policy@0.4.0#{hook}");
         let (reply, request) = (of("on-reply"), of("on-request"));
         let (describe, failure) = (of("describe"), of("on-failure"));
         let names = [

@@ -39,8 +39,8 @@ use outrigger::{
     telemetry::metrics::PolicyMeter,
 };
 use policy::{
-    Call, Chain, Decision, Effect, Estimates, Instance, LoadedPolicy, PolicyLimits, Program,
-    ReplyHead, Run, Unit,
+    Call, Candidate, Chain, Decision, Effect, Estimates, Instance, LoadedPolicy, PolicyLimits,
+    Program, ReplyHead, Run, Unit,
 };
 use rustix::time::{ClockId, clock_gettime};
 use sandbox::{
@@ -142,6 +142,14 @@ impl Estimates for Plain {
             output: 512,
         };
         estimate.of(unit, None)
+    }
+
+    fn candidates(&self, _: &Call) -> Vec<Candidate> {
+        Vec::new()
+    }
+
+    fn deadline(&self, _: &Call) -> Option<Duration> {
+        None
     }
 }
 

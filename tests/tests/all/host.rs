@@ -323,13 +323,13 @@ fn what_is_no_policy_or_asks_for_too_much_is_refused_at_start_with_the_reason() 
     // The contract's version is part of the names that the module exports: another minor one is
     // another contract before 1.0.
     for at in 0..later.len() - 5 {
-        if &later[at..at + 5] == b"0.3.0" {
+        if &later[at..at + 5] == b"0.4.0" {
             later[at + 2] = b'9';
         }
     }
     let said = refused_at_start(&later, "{ use: bad }");
     assert!(
-        said.contains("0.9") && said.contains("0.3"),
+        said.contains("0.9") && said.contains("0.4"),
         "it says which contract it takes: {said}"
     );
 }

@@ -18,6 +18,8 @@ pub(super) struct ActivePolicy {
     pub(super) instance: Option<Box<dyn Instance>>,
     /// True if it failed or was not admitted: it is not called again in this exchange.
     pub(super) out: bool,
+    /// True if it has had targets tried in the place of a failure: it does so once.
+    pub(super) retried: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) took: Duration,
     pub(super) holds: BTreeMap<u32, Withheld>,
@@ -31,6 +33,7 @@ impl ActivePolicy {
             policy: Arc::clone(policy),
             instance: None,
             out: false,
+            retried: false,
             verdict: None,
             took: Duration::ZERO,
             holds: BTreeMap::new(),

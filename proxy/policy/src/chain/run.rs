@@ -11,7 +11,7 @@ use super::{
     Chain, LoadedPolicy, Stop, Verdict,
     active::{ActivePolicy, Side, mark},
 };
-use crate::{Call, Coverage, Decision, Denial, Failure, Outcome, ReplyHead, Work, call::Mark};
+use crate::{Call, Coverage, Decision, Failure, Outcome, ReplyHead, Rescue, Work, call::Mark};
 
 /// One exchange's pass through the chain.
 pub struct Run {
@@ -109,12 +109,15 @@ impl Run {
                         Decision::Refuse(_) => Verdict::Refused,
                         Decision::Reply(_) => Verdict::Replied,
                         Decision::Serve(_) => Verdict::Served,
-                        Decision::Forward if call.edited_since(&mark) => Verdict::Edited,
-                        Decision::Forward => Verdict::Forwarded,
+                        // The sandbox lets no policy try targets before anything failed.
+                        Decision::Forward | Decision::TryNow(_) if call.edited_since(&mark) => {
+                            Verdict::Edited
+                        }
+                        Decision::Forward | Decision::TryNow(_) => Verdict::Forwarded,
                     };
                     active.worked(instance, "request", verdict, took);
                     match decision {
-                        Decision::Forward => {}
+                        Decision::Forward | Decision::TryNow(_) => {}
                         Decision::Refuse(denial) => {
                             return Err(Stop::Refused(
                                 Some(call),
@@ -324,8 +327,9 @@ impl Run {
 
     /// Calls the failure hooks of the policies that were called for the request, from the last to
     /// the first, for what replaces the failure. `None`: nothing does. A policy that fails here
-    /// changes nothing: the exchange has failed already.
-    pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Result<String, Denial>> {
+    /// changes nothing: the exchange has failed already. To be called again where what was tried
+    /// instead fails, too: each policy has targets tried once.
+    pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Rescue> {
         for active in self.active.iter_mut().rev() {
             let was_called = active.verdict.is_some() && !active.out;
             if !was_called || !active.policy.program.manifest().hooks.failure {
@@ -341,13 +345,18 @@ impl Run {
             match turn {
                 Ok((instance, Decision::Reply(text))) => {
                     active.worked(instance, "failure", Verdict::Replied, took);
-                    return Some(Ok(text));
+                    return Some(Rescue::Text(text));
                 }
                 Ok((instance, Decision::Refuse(denial))) => {
                     active.worked(instance, "failure", Verdict::Refused, took);
-                    return Some(Err(denial));
+                    return Some(Rescue::Denied(denial));
                 }
-                Ok((instance, Decision::Forward | Decision::Serve(_))) => {
+                Ok((instance, Decision::TryNow(targets))) if !active.retried => {
+                    active.retried = true;
+                    active.worked(instance, "failure", Verdict::Retried, took);
+                    return Some(Rescue::TryNow(targets));
+                }
+                Ok((instance, _)) => {
                     active.worked(instance, "failure", Verdict::Forwarded, took);
                 }
                 Err(fault) => drop(active.failed("failure", fault, self.caller, now, took)),

@@ -23,7 +23,7 @@ pub fn add_to_linker<T: 'static, D: HostWithStore<T>>(
     linker: &mut Linker<T>,
     _: fn(&mut T) -> D::Data<'_>,
 ) -> wasmtime::Result<()> {
-    linker.instance("outrigger:policy/types@0.3.0").map(drop)
+    linker.instance("outrigger:policy/types@0.4.0").map(drop)
 }
 
 pub type Dialect = String;
@@ -85,6 +85,57 @@ pub enum Decision {
     Reply(Reply),
     #[component(name = "serve")]
     Serve(String),
+    #[component(name = "try-now")]
+    TryNow(Vec<String>),
+}
+
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Price {
+    #[component(name = "input-microusd")]
+    pub input_microusd: u64,
+    #[component(name = "output-microusd")]
+    pub output_microusd: u64,
+}
+
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub struct Target {
+    pub name: String,
+    pub upstream: String,
+    pub model: String,
+    pub region: Option<String>,
+    pub dialect: String,
+    pub price: Option<Price>,
+    #[component(name = "cost-microusd")]
+    pub cost_microusd: Option<u64>,
+    pub window: Option<u64>,
+    pub output: Option<u64>,
+    pub takes: Vec<String>,
+    pub lacks: Vec<String>,
+    #[component(name = "first-token-ms")]
+    pub first_token_ms: Option<u32>,
+    #[component(name = "in-flight")]
+    pub in_flight: u32,
+    pub breaker: String,
+    #[component(name = "retry-after-ms")]
+    pub retry_after_ms: Option<u32>,
+    #[component(name = "requests-left")]
+    pub requests_left: Option<u64>,
+    #[component(name = "tokens-left")]
+    pub tokens_left: Option<u64>,
+}
+
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub struct Attempt {
+    pub target: String,
+    pub class: String,
+    pub status: u16,
+    #[component(name = "total-ms")]
+    pub total_ms: u32,
+    #[component(name = "retry-after-ms")]
+    pub retry_after_ms: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, ComponentType, Lift, Lower)]
@@ -103,7 +154,7 @@ pub struct Usage {
     pub estimated: bool,
 }
 
-#[derive(Debug, Clone, ComponentType, Lift, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower)]
 #[component(record)]
 pub struct Outcome {
     pub status: u16,
@@ -119,13 +170,16 @@ pub struct Outcome {
     #[component(name = "total-ms")]
     pub total_ms: u32,
     pub error: Option<String>,
+    pub attempts: Vec<Attempt>,
 }
 
-#[derive(Debug, Clone, ComponentType, Lift, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower)]
 #[component(record)]
 pub struct Failure {
     pub status: u16,
     pub code: String,
+    pub class: String,
+    pub attempts: Vec<Attempt>,
 }
 
 #[derive(Debug, Clone, ComponentType, Lift, Lower)]

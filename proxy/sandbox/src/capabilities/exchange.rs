@@ -4,9 +4,11 @@
 //! So lending costs no table entry, and a handle that outlives its call cannot exist (the component
 //! model traps what is not given back).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use dialect::{Passage, canon, request::Body};
-use policy::Unit;
+use policy::{LONGEST_TARGET, MOST_TARGETS, Unit};
 use ring::digest::{SHA256, digest};
 use wasmtime::component::Resource;
 
@@ -212,6 +214,33 @@ impl exchange::HostRequest for State {
         )
     }
 
+    fn targets(&mut self, _: Request) -> wasmtime::Result<Vec<wit::Target>> {
+        let candidates = self.lent()?.candidates();
+        Ok(candidates.into_iter().map(Into::into).collect())
+    }
+
+    fn prefer(&mut self, _: Request, targets: Vec<String>) -> wasmtime::Result<()> {
+        named("prefer", self.lent()?.claims.prefer(targets))
+    }
+
+    fn exclude(&mut self, _: Request, targets: Vec<String>) -> wasmtime::Result<()> {
+        named("exclude", self.lent()?.claims.exclude(targets))
+    }
+
+    fn mirror(&mut self, _: Request, target: String) -> wasmtime::Result<()> {
+        named("mirror", self.lent()?.claims.mirror(target))
+    }
+
+    fn deadline_ms(&mut self, _: Request) -> wasmtime::Result<Option<u64>> {
+        let deadline = self.lent()?.deadline();
+        Ok(deadline.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    fn set_deadline_ms(&mut self, _: Request, ms: u64) -> wasmtime::Result<()> {
+        self.lent()?.claims.end_within(Duration::from_millis(ms));
+        Ok(())
+    }
+
     fn parameter(&mut self, _: Request, pointer: String) -> wasmtime::Result<Option<String>> {
         let parameter = self.lent()?.body.parameter(&pointer);
         self.pace
@@ -315,6 +344,16 @@ pub(super) fn edited<E: std::fmt::Display>(
     outcome: Result<(), E>,
 ) -> wasmtime::Result<()> {
     outcome.or_else(|why| misuse(format!("{method}: {why}")))
+}
+
+/// Turns targets that are no names, or too many, into a trap.
+fn named(method: &str, taken: bool) -> wasmtime::Result<()> {
+    match taken {
+        true => Ok(()),
+        false => misuse(format!(
+            "{method}: an exchange names {MOST_TARGETS} targets at most, each in 1 to {LONGEST_TARGET} bytes"
+        )),
+    }
 }
 
 /// Returns an error for a body that could not take an edit: it is malformed.

@@ -23,16 +23,17 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::{bindings::interfaces, contract::Version, store::State, v0_2::interfaces as earlier};
 
-/// Lists the functions of an interface, for each contract since the one that brought it.
+/// Lists the functions of an interface, for each contract since the one that brought it; those that
+/// are linked as another one are not listed.
 macro_rules! linked {
-    ($interface:ident since V0_3) => {
-        &[(super::Version::V0_3, |linker| {
+    ($interface:ident since V0_4) => {
+        &[(super::Version::V0_4, |linker| {
             super::interfaces::$interface::add_to_linker::<_, super::Lent>(linker, |state| state)
         })]
     };
     ($interface:ident since V0_2) => {
         &[
-            (super::Version::V0_3, |linker| {
+            (super::Version::V0_4, |linker| {
                 super::interfaces::$interface::add_to_linker::<_, super::Lent>(linker, |s| s)
             }),
             (super::Version::V0_2, |linker| {
@@ -149,6 +150,7 @@ impl Capability {
 
     /// Reports whether it is an interface of this contract.
     pub(super) fn is_in(&self, contract: Version) -> bool {
+        let contract = contract.linked_as();
         self.linked.iter().any(|(version, _)| *version == contract)
     }
 }
@@ -165,6 +167,7 @@ pub(super) fn linker(
     engine: &wasmtime::Engine,
     contract: Version,
 ) -> wasmtime::Result<Linker<State>> {
+    let contract = contract.linked_as();
     let mut linker = Linker::new(engine);
     let linked = CAPABILITIES.iter().flat_map(|known| known.linked);
     for (_, add) in linked.filter(|(version, _)| *version == contract) {
@@ -267,8 +270,13 @@ mod tests {
     #[test]
     fn every_import_of_each_contract_is_in_the_table_and_nothing_else_is() {
         let newest = include_str!("../../../../plugin-sdk/wit/policy.wit");
+        let before = include_str!("../../../../plugin-sdk/wit/0.3/policy.wit");
         let earlier = include_str!("../../../../plugin-sdk/wit/0.2/policy.wit");
-        for (contract, wit) in [(Version::V0_3, newest), (Version::V0_2, earlier)] {
+        for (contract, wit) in [
+            (Version::V0_4, newest),
+            (Version::V0_3, before),
+            (Version::V0_2, earlier),
+        ] {
             let mut imports: Vec<&str> = wit
                 .lines()
                 .filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dialect::answer;
 use http::Response;
-use policy::{Call, Chain, Coverage, LoadedPolicy, Run, chain::Stop};
+use policy::{Call, Chain, Coverage, LoadedPolicy, Rescue, Run, chain::Stop};
 use tokio::time::Instant;
 
 use super::{
@@ -95,20 +95,23 @@ pub(super) async fn rescue(
         Ok(reply) => policy::Failure {
             status: reply.status().as_u16(),
             code: "upstream_status".into(),
+            ..policy::Failure::default()
         },
         Err(refusal) => policy::Failure {
             status: refusal.status().as_u16(),
             code: refusal.word().to_owned(),
+            ..policy::Failure::default()
         },
     };
     match guard.run.as_mut()?.on_failure(&Arc::new(failure)).await? {
-        Ok(text) => {
+        Rescue::Text(text) => {
             if let Err(refusal) = &failed.reply {
                 log_refusal(&guard.record.id, refusal);
             }
             Some(Ok(Reply::Whole(replied(&text, guard))))
         }
-        Err(denial) => Some(Err(Refusal::denied(denial))),
+        Rescue::Denied(denial) => Some(Err(Refusal::denied(denial))),
+        Rescue::TryNow(_) => None,
     }
 }
 

@@ -1,12 +1,12 @@
 //! The basis of an exchange: one immutable generation of configuration and policies, and the few
 //! things that all generations share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use dialect::{Dialect, Kind};
 use http::HeaderMap;
-use policy::{Call, Chain, Estimates, Unit};
+use policy::{Call, Candidate, Chain, Estimates, Unit};
 use route::{Family, NoRoute, Plan};
 use tokio::sync::watch;
 
@@ -116,6 +116,14 @@ impl Estimates for Generation {
             Unit::Microusd => price.map(|price| price.cost(&estimate.usage()).0),
             unit => estimate.of(unit, None),
         }
+    }
+
+    fn candidates(&self, _: &Call) -> Vec<Candidate> {
+        Vec::new()
+    }
+
+    fn deadline(&self, _: &Call) -> Option<Duration> {
+        None
     }
 }
 

@@ -271,6 +271,7 @@ impl ExchangeGuard {
             first_token_ms: record.first_token.map(millis),
             total_ms: millis(record.total),
             error: record.error.as_deref().map(str::to_owned),
+            attempts: Vec::new(),
         }
     }
 }

@@ -3,15 +3,15 @@
 
 use std::{
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use policy::{
-    Call, Chain, Coverage, Denial, Effect, Estimates, Fault, LoadedPolicy, PolicyLimits, Program,
-    ReplyHead, Run, Unit,
+    Call, Candidate, Chain, Coverage, Denial, Effect, Estimates, Fault, LoadedPolicy, PolicyLimits,
+    Program, ReplyHead, Run, Unit,
     chain::{Listener, Stop},
 };
 
@@ -68,16 +68,24 @@ impl Estimates for Plain {
             unit => estimate.of(unit, None),
         }
     }
+
+    fn candidates(&self, _: &Call) -> Vec<Candidate> {
+        Vec::new()
+    }
+
+    fn deadline(&self, _: &Call) -> Option<Duration> {
+        None
+    }
 }
 
 /// A listener that ignores everything: a rehearsal is not counted.
 struct Deaf;
 
 impl Listener for Deaf {
-    fn called(&self, _: &LoadedPolicy, _: &'static str, _: &'static str, _: std::time::Duration) {}
+    fn called(&self, _: &LoadedPolicy, _: &'static str, _: &'static str, _: Duration) {}
     fn faulted(&self, _: &LoadedPolicy, _: &'static str, _: &Fault) {}
     fn quarantined(&self, _: &LoadedPolicy, _: bool) {}
-    fn withheld(&self, _: &LoadedPolicy, _: std::time::Duration, _: usize) {}
+    fn withheld(&self, _: &LoadedPolicy, _: Duration, _: usize) {}
     fn covered(&self, _: &LoadedPolicy, _: &Coverage) {}
 }
 

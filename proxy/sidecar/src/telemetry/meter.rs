@@ -33,7 +33,7 @@ const HOOKS: [&str; 4] = ["request", "reply", "end", "failure"];
 
 /// Outcomes of a call: the verdicts of a hook, and [`policy::Fault::label`]; `held_released`
 /// for text that went out as it was because its time was over. Anything else is counted as `other`.
-const OUTCOMES: [&str; 18] = [
+const OUTCOMES: [&str; 19] = [
     "other",
     "ok",
     "forwarded",
@@ -41,6 +41,7 @@ const OUTCOMES: [&str; 18] = [
     "refused",
     "replied",
     "served",
+    "retried",
     "trap",
     "cpu_time",
     "wall_time",

@@ -79,7 +79,7 @@ fn a_child_compiles_a_policy_of_0_2_and_the_cache_keeps_it_apart_from_today_s() 
         let new = loader.load(source("{}")).unwrap();
         assert_eq!(
             (old.info().contract, new.info().contract),
-            (Version::V0_2, Version::V0_3)
+            (Version::V0_2, Version::V0_4)
         );
         assert_eq!((old.info().cached, new.info().cached), (cached, cached));
     }

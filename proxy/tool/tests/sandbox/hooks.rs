@@ -74,6 +74,7 @@ async fn a_failure_is_reported_to_the_instance_that_saw_the_request_and_it_may_a
         Arc::new(Failure {
             status: 502,
             code: "upstream_connect".into(),
+            ..Failure::default()
         })
     };
     let (_, outcome) = ask(&load(r#"{"failure":"reply"}"#), "hi").await;

@@ -78,7 +78,7 @@ fn patched(from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn a_policy_for_another_version_is_refused_with_the_way_to_rebuild_it() {
-    let bytes = patched("@0.3.0", "@0.9.0");
+    let bytes = patched("@0.4.0", "@0.9.0");
     let error = refused(Source {
         bytes,
         ..source("{}")
@@ -86,7 +86,7 @@ fn a_policy_for_another_version_is_refused_with_the_way_to_rebuild_it() {
     .to_string();
     assert!(error.contains("0.9.0"), "{error}");
     assert!(
-        error.contains("rebuild it with outrigger-sdk 0.3"),
+        error.contains("rebuild it with outrigger-sdk 0.4"),
         "{error}"
     );
 }
@@ -94,7 +94,7 @@ fn a_policy_for_another_version_is_refused_with_the_way_to_rebuild_it() {
 #[test]
 fn an_import_that_nobody_offers_is_refused_by_its_name() {
     let other = "wasi:sockets/tcp@0.2.0000000";
-    let bytes = patched("outrigger:policy/clock@0.3.0", other);
+    let bytes = patched("outrigger:policy/clock@0.4.0", other);
     let error = refused(Source {
         bytes,
         ..source("{}")
@@ -105,7 +105,7 @@ fn an_import_that_nobody_offers_is_refused_by_its_name() {
 #[test]
 fn a_file_of_two_versions_is_refused() {
     let bytes = patched(
-        "outrigger:policy/clock@0.3.0",
+        "outrigger:policy/clock@0.4.0",
         "outrigger:policy/clock@0.2.0",
     );
     let error = refused(Source {
@@ -131,7 +131,7 @@ fn a_place_that_the_host_does_not_know_refuses_the_policy_and_a_star_is_every_pl
         let policy = load(&format!(r#"{{"reads":"{place}"}}"#));
         assert_eq!(policy.manifest().reads, expected, "{place}");
     }
-    assert_eq!(load("{}").info().contract, Version::V0_3);
+    assert_eq!(load("{}").info().contract, Version::V0_4);
 }
 
 /// The file with a tag for exceptions in it, of the module's first type without results.

@@ -21,6 +21,8 @@ pub(super) enum Does {
     Lags,
     Refuses,
     Replies,
+    /// Forwards requests, and has another target tried where one failed.
+    Retries,
     /// Forwards requests, and has no other hook.
     Judges,
     /// Forwards requests, leaves texts as they are, and has no later hook.
@@ -69,9 +71,7 @@ impl Instance for FakeInstance {
                 Does::Refuses => Ok((self, Decision::Refuse(denial()))),
                 Does::Replies => Ok((self, Decision::Reply("hello".into()))),
                 Does::RunsOut => Err(Fault::CpuTime),
-                Does::Signs | Does::Swallows | Does::Lags | Does::Judges | Does::Reads => {
-                    Ok((self, Decision::Forward))
-                }
+                _ => Ok((self, Decision::Forward)),
             };
             (call, turn)
         })
@@ -95,9 +95,7 @@ impl Instance for FakeInstance {
                     let before = |delta: Delta| std::mem::replace(&mut self.last, delta.text);
                     Ok(deltas.into_iter().map(before).map(Some).collect())
                 }
-                Does::TrapsAfterEdit | Does::Replies | Does::RunsOut | Does::Judges => {
-                    return Err(Fault::CpuTime);
-                }
+                _ => return Err(Fault::CpuTime),
             };
             Ok((self as Box<dyn Instance>, outcome))
         })
@@ -108,6 +106,7 @@ impl Instance for FakeInstance {
             let decision = match self.does {
                 Does::Signs => Decision::Reply(format!("{} {}", self.name, failure.status)),
                 Does::Refuses => Decision::Refuse(denial()),
+                Does::Retries => Decision::TryNow(vec![self.name.clone()]),
                 Does::TrapsAfterEdit => return Err(Fault::CpuTime),
                 _ => Decision::Forward,
             };

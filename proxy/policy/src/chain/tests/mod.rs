@@ -13,7 +13,7 @@ use http::{HeaderMap, Method};
 use fakes::{Does, Events, Fake};
 
 use super::*;
-use crate::{Call, ConnectionId, Failure, Hooks, Manifest, Outcome, ReplyHead};
+use crate::{Call, ConnectionId, Failure, Hooks, Manifest, Outcome, ReplyHead, Rescue};
 
 fn chain(policies: &[(&str, Does, Effect)]) -> (Chain, Arc<Events>) {
     let events = Arc::new(Events::default());
@@ -238,6 +238,7 @@ async fn a_failure_is_answered_by_the_last_policy_that_was_called_and_answers() 
     let failure = Arc::new(Failure {
         status: 502,
         code: "upstream_connect".into(),
+        ..Failure::default()
     });
     let (chain, _) = chain(&[
         ("first", Does::Signs, Effect::Block),
@@ -247,5 +248,36 @@ async fn a_failure_is_answered_by_the_last_policy_that_was_called_and_answers() 
     assert_eq!(run.on_failure(&failure).await, None, "none was called");
     run.on_request(call(), None).await.unwrap();
     let answer = run.on_failure(&failure).await;
-    assert_eq!(answer, Some(Ok("first 502".to_owned())));
+    assert_eq!(answer, Some(Rescue::Text("first 502".to_owned())));
+}
+
+#[tokio::test]
+async fn each_policy_has_targets_tried_once_and_then_the_next_one_answers() {
+    let (chain, events) = chain(&[
+        ("a", Does::Signs, Effect::Block),
+        ("b", Does::Retries, Effect::Block),
+        ("c", Does::Retries, Effect::Block),
+    ]);
+    let mut run = Run::new(&chain, Instant::now);
+    run.on_request(call(), None).await.unwrap();
+    events.0.lock().clear();
+    let failure = Arc::new(Failure::default());
+    for answer in [
+        Rescue::TryNow(vec!["c".to_owned()]),
+        Rescue::TryNow(vec!["b".to_owned()]),
+        Rescue::Text("a 0".to_owned()),
+    ] {
+        assert_eq!(run.on_failure(&failure).await, Some(answer));
+    }
+    assert_eq!(
+        *events.0.lock(),
+        [
+            "c failure retried",
+            "c failure forwarded",
+            "b failure retried",
+            "c failure forwarded",
+            "b failure forwarded",
+            "a failure replied"
+        ]
+    );
 }
