@@ -10,11 +10,13 @@
 pub mod class;
 mod canary;
 mod draw;
+mod facts;
 mod failure;
 mod family;
 mod hedge;
 mod plan;
 mod room;
+mod strategy;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,8 @@ mod shadow;
 mod tests;
 
 pub use canary::{Arm, Canary, Metric, Rollback, Sample, Verdict};
+pub use class::{Answer, Failure, ProviderRules, RequestFault, Row, Scope, classify};
+pub use facts::{Endpoints, ModelFacts};
 pub use failure::{Class, Repeat};
 pub use family::Family;
 pub use hedge::{HedgeBudget, HedgeCall, ReservedHedge};
@@ -34,3 +38,4 @@ pub use plan::{
 pub use room::{Quantity, Room};
 pub use queue::{Bound, Bounds, Dequeued, Entry, FairQueue, Full, Priority, Ticket};
 pub use shadow::{NoShadow, ReservedShadow, ShadowBudget};
+pub use strategy::{Sticky, Strategy};

@@ -1,0 +1,67 @@
+//! What models take: a table of those that lack something, and what configuration says.
+
+use dialect::Dialect;
+
+/// What a model takes, as far as it is known. Nothing is known of most: those take everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ModelFacts {
+    /// Tokens of its context.
+    pub window: Option<u64>,
+    /// Tokens that it generates at most.
+    pub output: Option<u64>,
+    /// Definitions of tools.
+    pub tools: Option<bool>,
+    /// Images in the prompt.
+    pub images: Option<bool>,
+    /// Sound in the prompt.
+    pub audio: Option<bool>,
+    /// Other files in the prompt, documents above all.
+    pub files: Option<bool>,
+    /// The dialects of the endpoints at which it is served.
+    pub endpoints: Option<Endpoints>,
+}
+
+/// A set of dialects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Endpoints(u16);
+
+impl Endpoints {
+    /// The set with `dialect` in it.
+    #[must_use]
+    pub const fn with(self, dialect: Dialect) -> Self {
+        Self(self.0 | 1 << dialect as u16)
+    }
+
+    /// Returns whether `dialect` is in it.
+    pub const fn contains(self, dialect: Dialect) -> bool {
+        self.0 & 1 << dialect as u16 != 0
+    }
+}
+
+impl FromIterator<Dialect> for Endpoints {
+    fn from_iter<I: IntoIterator<Item = Dialect>>(dialects: I) -> Self {
+        dialects.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+impl ModelFacts {
+    /// The facts of the built-in table for a model of this name.
+    pub fn of(model: &str) -> Self {
+        let _ = model;
+        Self::default()
+    }
+
+    /// These facts, where `own` does not say otherwise.
+    #[must_use]
+    pub fn overridden_by(self, own: Self) -> Self {
+        Self {
+            window: own.window.or(self.window),
+            output: own.output.or(self.output),
+            tools: own.tools.or(self.tools),
+            images: own.images.or(self.images),
+            audio: own.audio.or(self.audio),
+            files: own.files.or(self.files),
+            endpoints: own.endpoints.or(self.endpoints),
+        }
+    }
+}
