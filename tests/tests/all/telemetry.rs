@@ -313,7 +313,7 @@ fn bad_starts_are_one_sentence_and_an_exit_code() {
         ("missing key", "upstreams:\n  o: { dialect: openai, url: \"https://api.openai.com/v1\", key: \"${OUTRIGGER_NO_SUCH}\" }\n".into(), &["OUTRIGGER_NO_SUCH"]),
         ("no such directory", "upstreams: { m: { kind: embedded } }\npolicies: { directory: /no/such/place, chain: [{ use: noop }] }\n".into(), &["policies.directory", "does not exist"]),
         ("no such policy", "upstreams: { m: { kind: embedded } }\npolicies: { directory: \".\", chain: [{ use: nothing }] }\n".into(), &["nothing"]),
-        ("later feature", "upstreams: { m: { kind: embedded } }\nmodels: { fast: { targets: [m/x], strategy: fallback } }\n".into(), &["models.fast.strategy", "not in this version"]),
+        ("unknown strategy", "upstreams: { m: { kind: embedded } }\nmodels: { fast: { targets: [m/x], strategy: round_robin } }\n".into(), &["models.fast.strategy", "is none of"]),
         ("not YAML", "listen: [\n".into(), &["outrigger.yaml:", "listen"]),
     ];
     for (name, config, words) in rows {

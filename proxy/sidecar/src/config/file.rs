@@ -1,15 +1,14 @@
 //! The file's shape as the operator writes it: keys and nothing else.
 //!
 //! Scalars stay as they were written ([`Text`], [`Span`], [`Size`]): `${ENV}` is replaced and units
-//! are read in `check/`, where all problems of a file are collected at once. Keys of later versions
-//! are read as [`NotYet`] and refused there with a sentence, so that nobody takes them for typing
-//! mistakes.
+//! are read in `check/`, where all problems of a file are collected at once.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 mod admin;
 mod guard;
+mod models;
 mod policies;
 mod prices;
 mod state;
@@ -18,16 +17,20 @@ mod upstreams;
 
 pub(crate) use admin::WrittenAdmin;
 pub(crate) use guard::{Harden, Overload};
+pub(crate) use models::{
+    Canary, Hedge, Model, ModelFacts, Queue, Retry, Shadow, TargetEntry, WrittenLimited,
+    WrittenStrategy, WrittenTarget,
+};
 pub(in crate::config) use policies::grants_there_are;
 pub(crate) use policies::{Grant, Policies, PolicyLimits, Use};
 pub(crate) use prices::{Price, PriceFile, Prices};
 pub(crate) use state::{Redis, State, WrittenRedis};
 pub(in crate::config) use unseen::DEFAULT;
 pub(crate) use unseen::WrittenUnseen;
-pub(crate) use upstreams::{Model, Upstream, WrittenTarget};
+pub(crate) use upstreams::{FailureRow, Faults, Upstream, WrittenKey};
 
 pub(crate) use super::scalars::{
-    Count, Dollars, Named, NotYet, OneOrMore, Optional, Size, Span, Text,
+    Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Text, Weight,
 };
 
 /// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment
@@ -48,6 +51,9 @@ pub(crate) struct File {
     pub upstreams: Option<Named<Upstream>>,
     /// Names that apps use instead of a model's.
     pub models: Option<Named<Model>>,
+    /// What models take, where the built-in table says something else or nothing: by
+    /// `upstream/model` or the model's name.
+    pub model_facts: Option<Named<ModelFacts>>,
     /// The policies in force.
     pub policies: Option<Policies>,
     /// Bounds of one exchange.

@@ -8,9 +8,10 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use policy::{Caller, Effect, OnUnseen, PolicyLimits};
-use route::Family;
+use route::{Family, ModelFacts};
 use sandbox::Grants;
 
+mod alias;
 mod ca;
 pub mod cases;
 mod check;
@@ -30,6 +31,7 @@ pub(crate) mod tests;
 mod upstream;
 pub mod values;
 
+pub use alias::{Alias, AliasTarget, Canary, Hedge, Limited, Queue, Retry, Shadow};
 pub use ca::Ca;
 pub use harden::{Harden, Landlock};
 pub use hosts::Hosts;
@@ -41,6 +43,7 @@ pub(crate) use problems::io_words;
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
+pub use upstream::{Key, Kind, Upstream};
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -60,8 +63,11 @@ pub struct Config {
     pub workers: usize,
     /// Providers by name.
     pub upstreams: BTreeMap<String, Upstream>,
-    /// Names that apps use → `upstream/model`.
-    pub models: BTreeMap<String, Target>,
+    /// Names that apps use for models.
+    pub models: BTreeMap<String, Alias>,
+    /// What models take, where it is not what the built-in table says: by `upstream/model` or the
+    /// model's name.
+    pub model_facts: BTreeMap<String, ModelFacts>,
     /// The chain and where its files are.
     pub policies: Policies,
     /// Bounds of one exchange.
@@ -230,51 +236,6 @@ impl Config {
         .filter_map(|(key, changed)| changed.then_some(key))
         .collect()
     }
-}
-
-/// A provider's endpoint.
-#[derive(Debug, Clone)]
-pub struct Upstream {
-    /// Its name.
-    pub name: String,
-    /// Family of dialects that it speaks.
-    pub family: Family,
-    /// The embedded model, or an HTTP endpoint.
-    pub kind: Kind,
-    /// Sent instead of the caller's credentials, where set.
-    pub key: Option<Secret>,
-    /// True if streams of `openai.chat` and `openai.completions` are requested with their usage
-    /// where the caller did not request it, and the usage is removed from the reply again. Default:
-    /// where the upstream is an OpenAI-like HTTP endpoint.
-    pub usage: bool,
-    /// The provider whose meanings its failures have.
-    pub provider: route::ProviderRules,
-    /// Meanings of failures that go before the provider's.
-    pub failures: Vec<route::Row>,
-    /// Time to a connection with TLS. Default 10 s.
-    pub connect_timeout: Duration,
-    /// Time from the request's last byte to the first *content* of a stream, or to the head of a
-    /// whole reply. Default 120 s.
-    pub first_content_timeout: Duration,
-    /// Longest silence between bytes of a reply. Default 120 s.
-    pub idle_timeout: Duration,
-}
-
-/// Kind of upstream.
-#[derive(Debug, Clone)]
-pub enum Kind {
-    /// The model inside the binary.
-    Embedded,
-    /// An HTTP endpoint.
-    Http {
-        /// Scheme and authority; `https` or `http`.
-        origin: http::Uri,
-        /// The URL's path without a trailing slash (`/v1`), or empty. [`Upstream::path`] joins it
-        /// and an app's path.
-        prefix: String,
-        /// PEM roots to trust instead of the built-in ones.
-        roots: Option<PathBuf>,
-    },
 }
 
 /// `upstream/model`.

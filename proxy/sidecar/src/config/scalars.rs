@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData, ops::Der
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
 /// A list as a sentence has it: `a, b and c`.
@@ -60,6 +60,15 @@ scalar!(
     /// A whole number.
     Count, { "type": ["integer", "string"], "minimum": 1, "pattern": "^\\+?[0-9]+$|\\$\\{" });
 scalar!(
+    /// A whole number that may be nothing.
+    Weight, { "type": ["integer", "string"], "minimum": 0, "pattern": "^\\+?[0-9]+$|\\$\\{" });
+scalar!(
+    /// A number.
+    Number, { "type": ["number", "string"], "minimum": 0, "pattern": "^[0-9]+(\\.[0-9]+)?$|\\$\\{" });
+scalar!(
+    /// A part of a whole.
+    Share, { "type": ["number", "string"], "minimum": 0, "maximum": 1, "examples": ["20%", 0.2], "pattern": "^[0-9]+(\\.[0-9]+)?%?$|\\$\\{" });
+scalar!(
     /// An amount of US dollars.
     Dollars, { "type": ["number", "string"], "minimum": 0 });
 
@@ -83,15 +92,6 @@ impl Visitor<'_> for Scalar {
     }
     fn visit_f64<E: Error>(self, v: f64) -> Result<String, E> {
         Ok(v.to_string())
-    }
-}
-
-/// A key that this version knows of and doesn't have.
-#[derive(Debug)]
-pub(crate) struct NotYet;
-impl<'de> Deserialize<'de> for NotYet {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(d).map(|_| Self)
     }
 }
 

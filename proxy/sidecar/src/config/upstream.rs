@@ -1,10 +1,109 @@
-//! Mapping of an app's path to an upstream's.
+//! Upstreams, and the mapping of an app's path to theirs.
 
-use route::Family;
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Kind, Upstream};
+use route::{Family, ProviderRules};
+
+use super::Secret;
+
+/// A provider's endpoint.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// Family of dialects that it speaks.
+    pub family: Family,
+    /// The embedded model, or an HTTP endpoint.
+    pub kind: Kind,
+    /// Sent instead of the caller's credentials, one for each request; empty: callers send their
+    /// own.
+    pub keys: Vec<Key>,
+    /// The account that pays where callers send their own keys, and that of each of `keys` that
+    /// names none. Default: the upstream's name.
+    pub account: Arc<str>,
+    /// A label that policies see, such as `eu`.
+    pub region: Option<Arc<str>>,
+    /// The provider by whose table failures are classified. Default: by the URL's host, else by the
+    /// family.
+    pub provider: ProviderRules,
+    /// Rows that go before that table's.
+    pub failures: Vec<route::Row>,
+    /// True if streams of `openai.chat` and `openai.completions` are requested with their usage
+    /// where the caller did not request it, and the usage is removed from the reply again. Default:
+    /// where the upstream is an OpenAI-like HTTP endpoint.
+    pub usage: bool,
+    /// Time to a connection with TLS. Default 10 s, or less where `head_timeout` is.
+    pub connect_timeout: Duration,
+    /// Time from the request's last byte to a reply's head. Default: as `first_content_timeout`.
+    pub head_timeout: Duration,
+    /// Time from the request's last byte to the first *content* of a stream, or to the head of a
+    /// whole reply, until the target's own is learnt. Default 120 s.
+    pub first_content_timeout: Duration,
+    /// Longest silence between bytes of a reply. Default 120 s.
+    pub idle_timeout: Duration,
+    /// Failures that the embedded model makes on purpose.
+    pub faults: Option<embedded::Faults>,
+}
+
+/// One of an upstream's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The key itself.
+    pub secret: Secret,
+    /// The account that pays for what it opens.
+    pub account: Arc<str>,
+}
+
+/// Kind of upstream.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// The model inside the binary.
+    Embedded,
+    /// An HTTP endpoint.
+    Http {
+        /// Scheme and authority; `https` or `http`.
+        origin: http::Uri,
+        /// The URL's path without a trailing slash (`/v1`), or empty. [`Upstream::path`] joins it
+        /// and an app's path.
+        prefix: String,
+        /// PEM roots to trust instead of the built-in ones.
+        roots: Option<PathBuf>,
+    },
+}
 
 impl Upstream {
+    /// An upstream with every default.
+    pub fn of(name: &str, family: Family, kind: Kind) -> Self {
+        let host = match &kind {
+            Kind::Http { origin, .. } => origin.host(),
+            Kind::Embedded => None,
+        };
+        let provider = host.and_then(ProviderRules::of_host);
+        Self {
+            name: name.into(),
+            family,
+            keys: Vec::new(),
+            account: name.into(),
+            region: None,
+            provider: provider.unwrap_or_else(|| ProviderRules::of_family(Some(family))),
+            failures: Vec::new(),
+            usage: family == Family::Openai && matches!(kind, Kind::Http { .. }),
+            kind,
+            connect_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(120),
+            first_content_timeout: Duration::from_secs(120),
+            idle_timeout: Duration::from_secs(120),
+            faults: None,
+        }
+    }
+
+    /// Accounts that pay for what it is sent, in order; callers' own keys count as one.
+    pub fn accounts(&self) -> BTreeSet<Arc<str>> {
+        let of_keys = self.keys.iter().map(|key| Arc::clone(&key.account));
+        let callers = self.keys.is_empty().then(|| Arc::clone(&self.account));
+        of_keys.chain(callers).collect()
+    }
+
     /// Returns the path (and query) to request from this upstream for the app's `app_path`.
     ///
     /// Base URLs are written as each family's SDKs take them: OpenAI's with the version

@@ -78,6 +78,33 @@ pub fn dollars(text: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("`{text}` is more than the 4294 dollars that a price may be"))
 }
 
+/// Reads `20%` and `0.2` as a number from 0 to 1.
+///
+/// # Errors
+/// The sentence says what to write.
+pub fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let number = decimal(number)
+        .ok_or_else(|| format!("`{text}` is not a share; write it like `20%` or `0.2`"))?;
+    if number > whole {
+        return Err(format!(
+            "`{text}` is more than all; write `100%` at most, or a number up to 1"
+        ));
+    }
+    Ok(number / whole)
+}
+
+/// Reads digits, with or without decimals: no sign, exponent or word.
+pub(crate) fn decimal(text: &str) -> Option<f64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let number = (digits(whole) && digits(part)).then(|| text.parse().ok())??;
+    f64::is_finite(number).then_some(number)
+}
+
 fn number_and_unit(text: &str) -> (&str, &str) {
     text.split_at(
         text.find(|c: char| !c.is_ascii_digit())

@@ -132,14 +132,15 @@ pub fn routing_table(config: &Config) -> route::Table {
     let upstreams = config.upstreams.values().map(|upstream| route::Upstream {
         name: upstream.name.as_str().into(),
         family: upstream.family,
-        has_credentials: upstream.key.is_some() || matches!(upstream.kind, config::Kind::Embedded),
+        has_credentials: !upstream.keys.is_empty()
+            || matches!(upstream.kind, config::Kind::Embedded),
     });
-    let aliases = config.models.iter().map(|(alias, target)| {
-        let target = route::Target {
-            upstream: target.upstream.as_str().into(),
-            model: target.model.as_str().into(),
-        };
-        (alias.as_str().into(), vec![target])
+    let aliases = config.models.iter().map(|(name, alias)| {
+        let targets = alias.targets.iter().map(|of| route::Target {
+            upstream: of.target.upstream.as_str().into(),
+            model: of.target.model.as_str().into(),
+        });
+        (name.as_str().into(), targets.collect())
     });
     let families = [Family::Openai, Family::Anthropic, Family::Gemini];
     let defaults = families.into_iter().filter_map(|family| {

@@ -77,10 +77,12 @@ impl Models {
     /// Those that the configuration names: aliases, and targets in both spellings.
     pub fn of(config: &Config) -> Self {
         let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
-        for (alias, target) in &config.models {
-            names.insert(alias.as_str().into());
-            names.insert(target.model.as_str().into());
-            names.insert(format!("{}/{}", target.upstream, target.model).into());
+        for (name, alias) in &config.models {
+            names.insert(name.as_str().into());
+            for target in alias.all_targets() {
+                names.insert(target.model.as_str().into());
+                names.insert(format!("{}/{}", target.upstream, target.model).into());
+            }
         }
         Self(names)
     }

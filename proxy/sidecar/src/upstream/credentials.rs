@@ -17,7 +17,7 @@ use http::{
 };
 use route::Family;
 
-use crate::config::{Kind, Secret, Upstream};
+use crate::config::{Kind, Upstream};
 
 /// Headers in which a caller may carry credentials.
 pub const CREDENTIALS: [HeaderName; 5] = [
@@ -61,7 +61,7 @@ impl Credential {
     /// # Errors
     /// No header can hold the key; configuration checks that.
     pub fn of(upstream: &Upstream) -> Result<Option<Self>, Unsendable> {
-        let Some(key) = upstream.key.as_ref().map(Secret::reveal) else {
+        let Some(key) = upstream.keys.first().map(|key| key.secret.reveal()) else {
             return Ok(None);
         };
         let (name, value) = match upstream.family {
@@ -183,26 +183,22 @@ fn is_hop_by_hop(name: &str) -> bool {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::config::{Key, Secret};
 
     fn upstream(family: Family, url: &str, key: Option<&str>) -> Upstream {
+        let kind = Kind::Http {
+            origin: url.parse().unwrap(),
+            prefix: String::new(),
+            roots: None,
+        };
+        let key = key.map(|key| Key {
+            secret: Secret::new(key.into()),
+            account: "u".into(),
+        });
         Upstream {
-            name: "u".into(),
-            family,
-            kind: Kind::Http {
-                origin: url.parse().unwrap(),
-                prefix: String::new(),
-                roots: None,
-            },
-            key: key.map(|key| Secret::new(key.into())),
-            usage: false,
-            provider: route::ProviderRules::Openai,
-            failures: Vec::new(),
-            connect_timeout: Duration::from_secs(1),
-            first_content_timeout: Duration::from_secs(1),
-            idle_timeout: Duration::from_secs(1),
+            keys: key.into_iter().collect(),
+            ..Upstream::of("u", family, kind)
         }
     }
 

@@ -24,12 +24,15 @@ fn greeting(config: &Config) -> String {
     let alias = config
         .models
         .iter()
-        .find(|(_, target)| openai.is_some_and(|u| u.name == target.upstream))
+        .find(|(_, alias)| {
+            let mut targets = alias.targets.iter();
+            targets.any(|of| openai.is_some_and(|u| u.name == of.target.upstream))
+        })
         .map(|(alias, _)| alias);
     let model = alias.map_or("gpt-5-mini", String::as_str);
     let try_it = match openai {
         Some(upstream) => {
-            let key = if upstream.key.is_some()
+            let key = if !upstream.keys.is_empty()
                 || matches!(upstream.kind, crate::config::Kind::Embedded)
             {
                 ""

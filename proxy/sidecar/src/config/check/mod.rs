@@ -9,7 +9,7 @@ use std::{fmt::Display, ops::Deref, path::PathBuf, str::FromStr, time::Duration}
 
 use super::{
     Config, Limits, Log, LogFormat, LogLevel,
-    file::{self, Count, File, Size, Span, Text},
+    file::{self, Count, File, Number, Share, Size, Span, Text},
     problems::{Path, Problem, Problems, locate},
     scalars::listed,
     values,
@@ -17,13 +17,20 @@ use super::{
 
 mod ca;
 mod caller;
+mod degrade;
+mod endpoint;
+mod facts;
+mod failures;
 mod guard;
+mod keys;
 mod listen;
+mod models;
 mod policies;
 mod prices;
 mod signing;
 mod state;
 mod tags;
+mod targets;
 mod upstreams;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -62,9 +69,11 @@ impl Check<'_> {
         let (base_url, admin, listen) =
             self.listen(file.listen.unwrap_or_default(), file.admin.as_ref());
         let admin_hosts = self.admin_hosts(&file.admin.0.unwrap_or_default());
-        let (upstreams, hosts) = self.upstreams(file.upstreams);
-        let hosts = self.hosts(&upstreams, hosts, &listen);
+        let mut upstreams = self.upstreams(file.upstreams);
+        let hosts = std::mem::take(&mut upstreams.hosts);
+        let hosts = self.hosts(&upstreams.by_name, hosts, &listen);
         let models = self.models(file.models, &upstreams);
+        let model_facts = self.model_facts(file.model_facts);
         let policies = self.policies(file.policies.unwrap_or_default());
         let limits = self.limits(file.limits.unwrap_or_default());
         let prices = self.prices(file.prices.unwrap_or_default());
@@ -87,8 +96,9 @@ impl Check<'_> {
             admin,
             admin_hosts,
             workers,
-            upstreams,
+            upstreams: upstreams.by_name,
             models,
+            model_facts,
             policies,
             limits,
             prices,
@@ -164,12 +174,6 @@ impl Check<'_> {
             key: at.to_string(),
             message: message.to_string(),
         });
-    }
-
-    fn not_yet(&mut self, at: &Path, there: bool, instead: &str) {
-        if there {
-            self.problem(at, format!("is not in this version; remove it ({instead})"));
-        }
     }
 
     fn text(&mut self, at: &Path, written: Option<&impl Deref<Target = str>>) -> Option<String> {
@@ -256,6 +260,28 @@ impl Check<'_> {
             number.ok_or_else(|| {
                 format!("`{text}` is not a number of {what}; write one from 1 to {most}")
             })
+        })
+    }
+
+    /// Reads a part of a whole, as a number from 0 to 1.
+    fn fraction(&mut self, at: &Path, written: Option<&Share>, default: f64) -> f64 {
+        self.parsed(at, written, default, values::share)
+    }
+
+    /// The same, and more than nothing.
+    fn some_fraction(&mut self, at: &Path, written: Option<&Share>, default: f64) -> f64 {
+        let share = self.fraction(at, written, default);
+        if share <= 0.0 {
+            self.problem(at, NOTHING);
+        }
+        share
+    }
+
+    /// Reads a number that may have decimals, up to `most`.
+    fn decimal(&mut self, at: &Path, written: Option<&Number>, default: f64, most: f64) -> f64 {
+        self.parsed(at, written, default, |text| {
+            let number = values::decimal(text).filter(|number| *number <= most);
+            number.ok_or_else(|| format!("`{text}` is not a number; write one from 0 to {most}"))
         })
     }
 

@@ -1,22 +1,27 @@
-//! `upstreams:` and `models:`.
+//! `upstreams:`.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use dialect::recognise::{Surface, recognise};
-use route::Family;
+use route::{Family, ProviderRules};
 
-use super::{Check, listen::WrittenHosts};
+use super::{Check, endpoint::base_url, listen::WrittenHosts};
 use crate::config::{
-    Kind, Secret, Target, Upstream,
-    file::{self, Text, WrittenTarget},
+    Kind, Upstream,
+    file::{self, Text},
     problems::{Path, io_words},
 };
 
+/// What `upstreams:` says.
+pub(super) struct Upstreams {
+    pub(super) by_name: BTreeMap<String, Upstream>,
+    /// The hosts that each names.
+    pub(super) hosts: WrittenHosts,
+    /// Those whose `connect_timeout` the operator wrote.
+    pub(super) with_connect_timeout: Vec<String>,
+}
+
 impl Check<'_> {
-    pub(super) fn upstreams(
-        &mut self,
-        written: Option<file::Named<file::Upstream>>,
-    ) -> (BTreeMap<String, Upstream>, WrittenHosts) {
+    pub(super) fn upstreams(&mut self, written: Option<file::Named<file::Upstream>>) -> Upstreams {
         let at = Path::default().key("upstreams");
         let Some(file::Named(written)) = written else {
             let upstreams: BTreeMap<_, _> = [
@@ -40,23 +45,30 @@ impl Check<'_> {
                     prefix: prefix.into(),
                     roots: None,
                 };
-                (name.to_owned(), upstream(name, family, kind))
+                (name.to_owned(), Upstream::of(name, family, kind))
             })
             .into();
-            let hosts = upstreams.keys().map(|name| (name.clone(), None)).collect();
-            return (upstreams, hosts);
+            return Upstreams {
+                hosts: upstreams.keys().map(|name| (name.clone(), None)).collect(),
+                by_name: upstreams,
+                with_connect_timeout: Vec::new(),
+            };
         };
         if written.is_empty() {
             self.problem(&at, "names no upstream; add one, or leave the key out for the public OpenAI, Anthropic and Gemini APIs");
         }
         let mut upstreams = BTreeMap::new();
         let mut hosts = Vec::new();
+        let mut with_connect_timeout = Vec::new();
         for (name, mut written) in written {
             let at = at.key(&name);
             if name.is_empty() || name.contains('/') {
                 self.problem(&at, "is no name for an upstream; write one without `/`, as targets are `upstream/model`");
             }
             hosts.push((name.clone(), written.hosts.0.take()));
+            if written.connect_timeout.is_some() {
+                with_connect_timeout.push(name.clone());
+            }
             let upstream = self.upstream(&at, &name, written);
             upstreams.insert(name, upstream);
         }
@@ -72,7 +84,11 @@ impl Check<'_> {
                 ));
             }
         }
-        (upstreams, hosts)
+        Upstreams {
+            by_name: upstreams,
+            hosts,
+            with_connect_timeout,
+        }
     }
 
     fn upstream(&mut self, at: &Path, name: &str, written: file::Upstream) -> Upstream {
@@ -81,7 +97,7 @@ impl Check<'_> {
             Some("embedded") => true,
             Some(_) => {
                 self.problem(&at.key("kind"), "is no kind of upstream; write `embedded`, or leave it out for an HTTP endpoint");
-                return upstream(name, Family::Every, Kind::Embedded);
+                return Upstream::of(name, Family::Every, Kind::Embedded);
             }
         };
         if embedded {
@@ -89,6 +105,7 @@ impl Check<'_> {
                 ("dialect", written.dialect.is_some()),
                 ("url", written.url.is_some()),
                 ("key", written.key.is_some()),
+                ("keys", written.keys.is_some()),
                 ("roots", written.roots.is_some()),
                 ("connect_timeout", written.connect_timeout.is_some()),
             ] {
@@ -105,38 +122,94 @@ impl Check<'_> {
         } else {
             (self.family(at, &written), self.endpoint(at, &written))
         };
-        let key = if embedded {
-            None
+        let default = Upstream::of(name, family, kind);
+        let faults = self.faults(&at.key("faults"), written.faults.as_ref(), embedded);
+        let own_account = self.label(&at.key("account"), written.account.as_ref(), "an account");
+        let account = own_account.unwrap_or_else(|| default.account.clone());
+        let keys = if embedded {
+            Vec::new()
         } else {
-            self.secret(&at.key("key"), written.key.as_ref())
+            self.keys(at, &written, &account)
         };
-        let default = upstream(name, family, kind);
         if written.usage.is_some() && !matches!(family, Family::Openai | Family::Every) {
             self.problem(
                 &at.key("usage"),
                 "has no effect here, as this dialect's streams always tell their usage; remove it",
             );
         }
+        let [connect_timeout, head_timeout, first_content_timeout] =
+            self.clocks(at, &written, &default);
         Upstream {
-            key,
+            keys,
+            account,
+            region: self.label(&at.key("region"), written.region.as_ref(), "a region"),
+            provider: self.provider(
+                &at.key("provider"),
+                written.provider.as_ref(),
+                default.provider,
+            ),
+            failures: self.failures(&at.key("failures"), written.failures.as_deref()),
             usage: written.usage.unwrap_or(default.usage),
-            connect_timeout: self.span(
-                &at.key("connect_timeout"),
-                written.connect_timeout.as_ref(),
-                default.connect_timeout,
-            ),
-            first_content_timeout: self.span(
-                &at.key("first_content_timeout"),
-                written.first_content_timeout.as_ref(),
-                default.first_content_timeout,
-            ),
+            connect_timeout,
+            head_timeout,
+            first_content_timeout,
             idle_timeout: self.span(
                 &at.key("idle_timeout"),
                 written.idle_timeout.as_ref(),
                 default.idle_timeout,
             ),
+            faults,
             ..default
         }
+    }
+
+    /// The times to a connection, to a reply's head and to its first content. A later one is no
+    /// shorter than an earlier one; one that is left out fits the others.
+    fn clocks(&mut self, at: &Path, written: &file::Upstream, default: &Upstream) -> [Duration; 3] {
+        let first_content = self.span(
+            &at.key("first_content_timeout"),
+            written.first_content_timeout.as_ref(),
+            default.first_content_timeout,
+        );
+        let head_at = at.key("head_timeout");
+        let mut head = self.span(&head_at, written.head_timeout.as_ref(), first_content);
+        if head > first_content {
+            self.problem(
+                &head_at,
+                "is longer than `first_content_timeout`, which begins at the same byte and ends later; write less here or more there",
+            );
+            head = first_content;
+        }
+        let connect_at = at.key("connect_timeout");
+        let connect = self.span(
+            &connect_at,
+            written.connect_timeout.as_ref(),
+            default.connect_timeout.min(head),
+        );
+        if written.connect_timeout.is_some() && connect >= head {
+            let later = match &*written.head_timeout {
+                Some(_) => "head_timeout",
+                None => "first_content_timeout",
+            };
+            self.problem(
+                &connect_at,
+                format!("is not shorter than `{later}`, and a reply comes later than its connection; write less here or more there"),
+            );
+        }
+        [connect, head, first_content]
+    }
+
+    fn provider(
+        &mut self,
+        at: &Path,
+        written: Option<&Text>,
+        default: ProviderRules,
+    ) -> ProviderRules {
+        self.parsed(at, written, default, |text| {
+            ProviderRules::named(text).ok_or_else(|| {
+                "is no provider whose errors are known; write one like `groq` or `openrouter`, or leave the key out and describe them under `failures`".into()
+            })
+        })
     }
 
     fn family(&mut self, at: &Path, written: &file::Upstream) -> Family {
@@ -201,192 +274,5 @@ impl Check<'_> {
             Err(error) => self.problem(at, format!("can't be read: {}", io_words(&error))),
         }
         None
-    }
-
-    /// `${NAME}`, `file:/path` or the text itself. Empty is a mistake, except where `:-` says that
-    /// it may be.
-    fn secret(&mut self, at: &Path, written: Option<&Text>) -> Option<Secret> {
-        let raw = written?;
-        let text = self.text(at, written)?;
-        let text = self.read_secret(at, text)?;
-        if text.is_empty() {
-            if !raw.0.contains(":-") {
-                self.problem(at, "is empty; give it a value, or leave the key out so that callers send their own");
-            }
-            return None;
-        }
-        if !text.bytes().all(|b| (0x21..0x7f).contains(&b)) {
-            self.problem(at, "holds a space, a line break or another character that no HTTP header may carry; give the bare key");
-            return None;
-        }
-        Some(Secret::new(text))
-    }
-
-    /// Reads the file that `file:/path` names, without the line break at its end; other text is
-    /// returned as it is.
-    pub(super) fn read_secret(&mut self, at: &Path, text: String) -> Option<String> {
-        let Some(path) = text.strip_prefix("file:").map(PathBuf::from) else {
-            return Some(text);
-        };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                self.read.push(path);
-                let text = zeroize::Zeroizing::new(text);
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
-            }
-            Err(error) => {
-                let cause = io_words(&error);
-                self.problem(at, format!("names a file that can't be read: {cause}"));
-                None
-            }
-        }
-    }
-
-    pub(super) fn models(
-        &mut self,
-        written: Option<file::Named<file::Model>>,
-        upstreams: &BTreeMap<String, Upstream>,
-    ) -> BTreeMap<String, Target> {
-        let mut models = BTreeMap::new();
-        for (alias, written) in written.map(|n| n.0).unwrap_or_default() {
-            let at = Path::default().key("models").key(&alias);
-            self.not_yet(
-                &at.key("strategy"),
-                written.strategy.is_some(),
-                "an alias has one target",
-            );
-            let at = at.key("targets");
-            match written.targets.as_slice() {
-                [] => self.problem(
-                    &at,
-                    "is empty; write one target, like `[openai/gpt-5-mini]`",
-                ),
-                [WrittenTarget::Weighted] => self.not_yet(
-                    &at.index(0),
-                    true,
-                    "write the target alone, like `openai/gpt-5-mini`",
-                ),
-                [WrittenTarget::Name(target)] => {
-                    let target = self.target(&at.index(0), target, upstreams);
-                    models.extend(target.map(|target| (alias, target)));
-                }
-                _ => self.problem(
-                    &at,
-                    "has several targets, which is not in this version; keep one",
-                ),
-            }
-        }
-        models
-    }
-
-    fn target(
-        &mut self,
-        at: &Path,
-        written: &Text,
-        upstreams: &BTreeMap<String, Upstream>,
-    ) -> Option<Target> {
-        let text = self.text(at, Some(written))?;
-        let Some((upstream, model)) = text
-            .split_once('/')
-            .filter(|(u, m)| !u.is_empty() && !m.is_empty())
-        else {
-            self.problem(
-                at,
-                format!(
-                    "`{}` is not a target; write `upstream/model`, like `openai/gpt-5-mini`",
-                    written.0
-                ),
-            );
-            return None;
-        };
-        if !upstreams.contains_key(upstream) {
-            let known: Vec<_> = upstreams.keys().map(|name| format!("`{name}`")).collect();
-            self.problem(
-                at,
-                format!(
-                    "`{}` names an upstream that is not under `upstreams`; there {} {}",
-                    written.0,
-                    if known.len() == 1 { "is" } else { "are" },
-                    known.join(", ")
-                ),
-            );
-            return None;
-        }
-        Some(Target {
-            upstream: upstream.into(),
-            model: model.into(),
-        })
-    }
-}
-
-/// An upstream with every default.
-fn upstream(name: &str, family: Family, kind: Kind) -> Upstream {
-    Upstream {
-        name: name.into(),
-        family,
-        usage: family == Family::Openai && matches!(kind, Kind::Http { .. }),
-        kind,
-        key: None,
-        provider: route::ProviderRules::of_family(Some(family)),
-        failures: Vec::new(),
-        connect_timeout: Duration::from_secs(10),
-        first_content_timeout: Duration::from_secs(120),
-        idle_timeout: Duration::from_secs(120),
-    }
-}
-
-/// The part of `path` that is a call's own, where it ends in one.
-fn endpoint_of(path: &str) -> Option<&str> {
-    let called = |path: &str| {
-        let surface = recognise(&http::Method::POST, path, &http::HeaderMap::new());
-        matches!(surface, Surface::Call(_))
-    };
-    if !called(path) {
-        return None;
-    }
-    // The shortest end that is a call by itself, without the version before it.
-    let starts: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
-    let shortest = starts.into_iter().rev().map(|at| path.split_at(at).1);
-    shortest.into_iter().find(|end| called(end)).or(Some(path))
-}
-
-/// Splits a base URL into scheme and authority, and the path without its trailing slash.
-fn base_url(text: &str) -> Result<(http::Uri, String), String> {
-    let wrong = |what: &str| {
-        Err(format!(
-            "{what}; write a URL like `https://api.openai.com/v1`"
-        ))
-    };
-    if !text.starts_with("https://") && !text.starts_with("http://") {
-        return wrong("begins with neither `https://` nor `http://`");
-    }
-    let Ok(url) = text.parse::<http::Uri>() else {
-        return wrong("is not a URL");
-    };
-    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
-        return wrong("names no host");
-    };
-    if authority.as_str().contains('@') {
-        return wrong("holds credentials, which belong under `key`");
-    }
-    if authority.host().is_empty() {
-        return wrong("names no host");
-    }
-    if url.query().is_some() || text.contains('#') {
-        return wrong("has a query or a fragment, which no base URL has");
-    }
-    if let Some(endpoint) = endpoint_of(url.path()) {
-        return Err(format!(
-            "ends in the endpoint `{endpoint}`, which apps add themselves; write the base URL alone, like `https://api.openai.com/v1`"
-        ));
-    }
-    match http::Uri::builder()
-        .scheme(scheme)
-        .authority(authority.clone())
-        .path_and_query("/")
-        .build()
-    {
-        Ok(origin) => Ok((origin, url.path().trim_end_matches('/').to_owned())),
-        Err(_) => wrong("is not a URL"),
     }
 }

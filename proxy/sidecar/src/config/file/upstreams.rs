@@ -1,15 +1,14 @@
-//! `upstreams:` and `models:` as written.
+//! `upstreams:` as written.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{NotYet, Optional, Span, Text};
-use crate::config::scalars::VARIABLE;
+use super::{Count, Optional, Share, Span, Text};
 
 /// A provider's endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,9 +23,23 @@ pub(crate) struct Upstream {
     /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`.
     /// Default: the host of an `https` URL.
     pub hosts: Optional<Vec<Text>>,
-    /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`. Left out: the caller's
-    /// own go through.
+    /// Sent instead of the caller's credentials: `${NAME}`, or `file:/path`, which is read again
+    /// when it changes. Left out: the caller's own go through.
     pub key: Optional<Text>,
+    /// Several keys instead of `key`, each written like it, or `{ key: …, account: … }`. Each
+    /// request is sent with the one that has the most room, as far as the provider says, else with
+    /// the next in turn.
+    pub keys: Optional<Vec<WrittenKey>>,
+    /// The account that pays: of `key`, of each of `keys` that names none, or, without keys, of all
+    /// callers. Keys of one account share its quota. Default: the upstream's name.
+    pub account: Optional<Text>,
+    /// A label that policies see, such as `eu`.
+    pub region: Optional<Text>,
+    /// The provider whose table says what each of its errors means, where the URL's host does not
+    /// tell it.
+    pub provider: Optional<Text>,
+    /// Rows that go before that table's.
+    pub failures: Optional<Vec<FailureRow>>,
     /// True if streams are requested with their usage where the caller did not request it; the
     /// caller does not receive it. Only of upstreams that speak `openai`, where the default is
     /// `true`. A request that a server refuses because of `stream_options` is sent once more
@@ -34,64 +47,105 @@ pub(crate) struct Upstream {
     pub usage: Optional<bool>,
     /// A PEM file of roots to trust instead of the built-in ones.
     pub roots: Optional<Text>,
-    /// Time to a connection with TLS. Default `10s`.
+    /// Time to a connection with TLS. Default `10s`, or `head_timeout` where that is shorter.
     pub connect_timeout: Optional<Span>,
+    /// Time from the request's last byte to a reply's head. Default: as `first_content_timeout`.
+    pub head_timeout: Optional<Span>,
     /// Time from the request's last byte to a stream's first content, or to a whole reply's head.
-    /// Default `120s`.
+    /// For the targets of `models`, until 20 replies have shown how long it takes there. Default
+    /// `120s`.
     pub first_content_timeout: Optional<Span>,
     /// Longest silence between bytes of a reply. Default `120s`.
     pub idle_timeout: Optional<Span>,
+    /// Failures that the embedded model makes on purpose.
+    pub faults: Optional<Faults>,
 }
 
-/// An alias: a name that apps use for a model.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Model {
-    /// One `upstream/model`.
-    pub targets: Vec<WrittenTarget>,
-    /// A key of a later version.
-    #[serde(default)]
-    #[schemars(skip)]
-    pub strategy: Optional<NotYet>,
-}
-
-/// A target as written.
+/// A key as written.
 #[derive(Debug)]
-pub(crate) enum WrittenTarget {
-    /// `upstream/model`.
-    Name(Text),
-    /// A form of a later version.
-    Weighted,
+pub(crate) enum WrittenKey {
+    /// The key alone.
+    Key(Text),
+    /// The key, and its account.
+    Full(KeyEntry),
 }
 
-impl<'de> Deserialize<'de> for WrittenTarget {
+/// A key, and who pays for what it opens.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyEntry {
+    /// `${NAME}` or `file:/path`.
+    pub key: Text,
+    /// Its account. Default: the upstream's `account`.
+    #[serde(default)]
+    pub account: Optional<Text>,
+}
+
+/// The meaning of an answer that a provider gives; all conditions that are there must hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FailureRow {
+    /// Its status.
+    #[serde(default)]
+    pub status: Optional<Count>,
+    /// The code or the type in its error, such as `insufficient_quota`, in any case.
+    #[serde(default)]
+    pub code: Optional<Text>,
+    /// A part of its error's message, in any case.
+    #[serde(default)]
+    pub message: Optional<Text>,
+    /// True if it has a `retry-after`, false if it has none.
+    #[serde(default)]
+    pub retry_after: Optional<bool>,
+    /// The class of the failure: `rate`, `overload`, `money`, `key`, `maybe_done` or `request`.
+    pub class: Text,
+}
+
+/// Failures that the embedded model makes on purpose.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Faults {
+    /// The share of requests that fail, such as `50%`.
+    pub rate: Share,
+    /// Kinds of failures, in turn. Default `[overload]`.
+    #[serde(default)]
+    pub classes: Optional<Vec<Text>>,
+    /// Time before each answer. Default none.
+    #[serde(default)]
+    pub delay: Optional<Span>,
+    /// The time that refusals give in `retry-after`. Left out: none.
+    #[serde(default)]
+    pub retry_after: Optional<Span>,
+}
+
+impl<'de> Deserialize<'de> for WrittenKey {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Either;
         impl<'de> Visitor<'de> for Either {
-            type Value = WrittenTarget;
+            type Value = WrittenKey;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`upstream/model`")
+                f.write_str("a key, or a map with it under `key`")
             }
-            fn visit_str<E: Error>(self, v: &str) -> Result<WrittenTarget, E> {
-                Ok(WrittenTarget::Name(Text(v.to_owned())))
+            fn visit_str<E: Error>(self, v: &str) -> Result<WrittenKey, E> {
+                Ok(WrittenKey::Key(Text(v.to_owned())))
             }
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<WrittenTarget, A::Error> {
-                IgnoredAny::deserialize(MapAccessDeserializer::new(entries))
-                    .map(|_| WrittenTarget::Weighted)
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<WrittenKey, A::Error> {
+                KeyEntry::deserialize(MapAccessDeserializer::new(entries)).map(WrittenKey::Full)
             }
         }
         d.deserialize_any(Either)
     }
 }
 
-impl JsonSchema for WrittenTarget {
+impl JsonSchema for WrittenKey {
     fn schema_name() -> Cow<'static, str> {
-        "Target".into()
+        "WrittenKey".into()
     }
     fn inline_schema() -> bool {
         true
     }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": format!("^[^/]+/.|{VARIABLE}"), "examples": ["openai/gpt-5-mini"] })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let full = generator.subschema_for::<KeyEntry>();
+        json_schema!({ "anyOf": [{ "type": "string" }, full] })
     }
 }

@@ -146,7 +146,7 @@ policies:
     .replace("DIRECTORY", directory.path().to_str().unwrap());
     let config = parse(&yaml).unwrap();
     let openai = &config.upstreams["openai"];
-    assert_eq!(openai.key.as_ref().unwrap().reveal(), "sk-canary-openai");
+    assert_eq!(openai.keys[0].secret.reveal(), "sk-canary-openai");
     let Kind::Http { origin, prefix, .. } = &openai.kind else {
         panic!("not HTTP")
     };
@@ -156,10 +156,10 @@ policies:
     );
     assert_eq!(
         config.models["fast"],
-        Target {
+        Alias::of(vec![AliasTarget::of(Target {
             upstream: "openai".into(),
             model: "gpt-5-mini".into()
-        }
+        })])
     );
     let [redact, limit] = config.policies.chain.as_slice() else {
         panic!("two policies")
@@ -203,7 +203,7 @@ fn an_empty_file_is_a_wire_to_the_public_apis_with_the_callers_own_keys() {
             config.upstreams["anthropic"].path("/v1/messages"),
             "/v1/messages"
         );
-        assert!(config.upstreams.values().all(|u| u.key.is_none()));
+        assert!(config.upstreams.values().all(|u| u.keys.is_empty()));
     }
 }
 

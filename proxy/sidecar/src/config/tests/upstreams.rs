@@ -27,13 +27,13 @@ fn a_key_may_be_left_out_or_come_from_a_file_and_is_watched_there() {
         format!("upstreams: {{ u: {{ dialect: openai, url: 'http://a', key: 'file:{path}' }} }}");
     let config = parse(&yaml).unwrap();
     assert_eq!(
-        config.upstreams["u"].key.as_ref().unwrap().reveal(),
+        config.upstreams["u"].keys[0].secret.reveal(),
         "sk-from-a-file"
     );
     assert_eq!(config.files, [file.path()]);
 
     let optional = "upstreams: { u: { dialect: openai, url: 'http://a', key: '${NO_SUCH:-}' } }";
-    assert!(parse(optional).unwrap().upstreams["u"].key.is_none());
+    assert!(parse(optional).unwrap().upstreams["u"].keys.is_empty());
 }
 
 #[test]
@@ -135,12 +135,6 @@ fn each_mistake_in_an_upstream_or_a_model_is_reported() {
 fn what_a_later_version_has_is_named_as_that() {
     mistakes(
         r#"
-            upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [d/a, d/b] } }
-                => models.m.targets | several targets | not in this version
-            upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [d/a], strategy: fallback } }
-                => models.m.strategy | not in this version
-            upstreams: { d: { kind: embedded } }\nmodels: { m: { targets: [{ target: d/a, weight: 1 }] } }
-                => models.m.targets[0] | not in this version
             upstreams: { b: { dialect: bedrock, url: 'http://a' } }
                 => upstreams.b.dialect | not in this version
         "#,

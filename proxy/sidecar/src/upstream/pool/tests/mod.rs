@@ -23,21 +23,16 @@ use route::Family;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn upstream(url: &str, roots: Option<&Path>) -> Upstream {
+    let kind = Kind::Http {
+        origin: url.parse().unwrap(),
+        prefix: String::new(),
+        roots: roots.map(Into::into),
+    };
     Upstream {
-        name: "u".into(),
-        family: Family::Openai,
-        kind: Kind::Http {
-            origin: url.parse().unwrap(),
-            prefix: String::new(),
-            roots: roots.map(Into::into),
-        },
-        key: None,
-        usage: false,
-        provider: route::ProviderRules::Openai,
-        failures: Vec::new(),
         connect_timeout: SECOND,
         first_content_timeout: SECOND,
         idle_timeout: SECOND,
+        ..Upstream::of("u", Family::Openai, kind)
     }
 }
 
