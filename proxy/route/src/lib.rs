@@ -7,35 +7,29 @@
 //!
 //! One target per alias is tried so far. Strategies, breakers and budgets of retries belong here.
 
-pub mod class;
 mod canary;
+pub mod class;
 mod draw;
 mod facts;
-mod failure;
 mod family;
 mod hedge;
 mod plan;
+mod queue;
 mod room;
+mod shadow;
 mod strategy;
 #[cfg(test)]
 mod tests;
 
-pub use class::{Answer, Class, Failure, ProviderRules, RequestFault, Row, Scope, classify};
-mod queue;
-mod shadow;
-#[cfg(test)]
-mod tests;
-
 pub use canary::{Arm, Canary, Metric, Rollback, Sample, Verdict};
-pub use class::{Answer, Failure, ProviderRules, RequestFault, Row, Scope, classify};
+pub use class::{Answer, Class, Failure, ProviderRules, RequestFault, Row, Scope, classify};
 pub use facts::{Endpoints, ModelFacts};
-pub use failure::{Class, Repeat};
 pub use family::Family;
 pub use hedge::{HedgeBudget, HedgeCall, ReservedHedge};
 pub use plan::{
     Candidate, Excluded, Exclusion, Home, NoRoute, Plan, Request, Table, Target, Upstream,
 };
-pub use room::{Quantity, Room};
 pub use queue::{Bound, Bounds, Dequeued, Entry, FairQueue, Full, Priority, Ticket};
+pub use room::{Quantity, Room};
 pub use shadow::{NoShadow, ReservedShadow, ShadowBudget};
 pub use strategy::{Sticky, Strategy};

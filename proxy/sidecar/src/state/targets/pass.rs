@@ -1,0 +1,105 @@
+//! The leave to make one attempt: a permit of each breaker that it is counted by.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use route::{Admits, Outcome, Permit, Room, Scope};
+
+use super::{Breaker, KeyPlace, Part, Place, TargetState, now};
+
+/// Longest time for which a reply may go on after its first content before its place counts as
+/// lost.
+const REPLY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An attempt's permits. Dropped, it gives them back: as a success where it was committed, and else
+/// as one that shows nothing.
+#[must_use = "dropping it gives its permits back"]
+pub struct Pass {
+    target: Arc<TargetState>,
+    permits: [Option<(Arc<Breaker>, Permit)>; 4],
+    is_committed: bool,
+}
+
+impl Pass {
+    /// Enters a place with one of its keys, for an attempt of about `tokens` tokens that must show
+    /// its first content within `lease`.
+    ///
+    /// # Errors
+    /// The end of what is in its way.
+    pub fn enter(
+        place: &Place,
+        key: &KeyPlace,
+        tokens: u64,
+        lease: Duration,
+        now: Instant,
+    ) -> Result<Self, Admits> {
+        let mut pass = Self {
+            target: Arc::clone(&place.target),
+            permits: [const { None }; 4],
+            is_committed: false,
+        };
+        place.target.in_flight.fetch_add(1, Ordering::Relaxed);
+        let breakers = [&place.target.breaker].into_iter().chain(key.breakers());
+        for (slot, breaker) in pass.permits.iter_mut().zip(breakers) {
+            let permit = breaker.enter(now, tokens, lease)?;
+            *slot = Some((Arc::clone(breaker), permit));
+        }
+        place.target.attempts.fetch_add(1, Ordering::Relaxed);
+        Ok(pass)
+    }
+
+    /// The target's state.
+    pub const fn target(&self) -> &Arc<TargetState> {
+        &self.target
+    }
+
+    /// Notes the first content: everything works. The places stay taken until the reply's end.
+    pub fn commit(&mut self, now: Instant) {
+        self.is_committed = true;
+        for (breaker, permit) in self.permits.iter().flatten() {
+            breaker.commit(*permit, REPLY, now);
+        }
+    }
+
+    /// Takes over the room that the reply's head reports for its key and model.
+    pub fn learn_room(&self, room: &Room, now: Instant) {
+        let permits = self.permits.iter().flatten();
+        for (breaker, permit) in permits.filter(|(breaker, _)| breaker.part() == Part::KeyModel) {
+            breaker.learn_room(*permit, room, now);
+        }
+    }
+
+    /// Ends the attempt as a failure, which shows something of the parts that `outcomes` name.
+    pub fn fail(mut self, outcomes: &[(Scope, Outcome)], now: Instant) {
+        self.target.failures.fetch_add(1, Ordering::Relaxed);
+        for (breaker, permit) in self.permits.iter_mut().filter_map(Option::take) {
+            let is_of = |(scope, _): &&(Scope, Outcome)| scope_of(breaker.part()) == *scope;
+            let outcome = outcomes.iter().find(is_of);
+            breaker.leave(permit, outcome.map_or(Outcome::Nothing, |(_, outcome)| *outcome), now);
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.target.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let outcome = match self.is_committed {
+            true => Outcome::Success,
+            false => Outcome::Nothing,
+        };
+        for (breaker, permit) in self.permits.iter_mut().filter_map(Option::take) {
+            breaker.leave(permit, outcome, now());
+        }
+    }
+}
+
+const fn scope_of(part: Part) -> Scope {
+    match part {
+        Part::Target => Scope::Target,
+        Part::Key => Scope::Key,
+        Part::KeyModel => Scope::KeyModel,
+        Part::Account => Scope::Account,
+    }
+}

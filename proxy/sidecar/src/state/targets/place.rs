@@ -1,0 +1,82 @@
+//! The places that an attempt is counted at: its target, its key, and the account that pays.
+
+use std::{sync::Arc, time::Instant};
+
+use route::Admits;
+
+use super::{Breaker, TargetState};
+
+/// A target, and the keys that it may be called with; there is one at the least.
+pub struct Place {
+    /// The target's state.
+    pub target: Arc<TargetState>,
+    /// Its upstream's keys.
+    pub keys: Vec<KeyPlace>,
+}
+
+/// The breakers of a key.
+pub struct KeyPlace {
+    /// The key's own; none where callers send theirs.
+    pub key: Option<Arc<Breaker>>,
+    /// The key's with the target's model; none of a request that no alias names.
+    pub key_model: Option<Arc<Breaker>>,
+    /// The account's.
+    pub account: Arc<Breaker>,
+}
+
+impl Place {
+    /// Reports whether an attempt may be made there with any key.
+    pub fn admits(&self, now: Instant, tokens: u64) -> Admits {
+        let target = self.target.breaker.admits(now, tokens);
+        if let Admits::No { .. } = target {
+            return target;
+        }
+        let keys = self.keys.iter().map(|key| key.admits(now, tokens));
+        let best = keys.reduce(better).unwrap_or(Admits::Yes);
+        match (target, best) {
+            (Admits::Yes, best) => best,
+            (probe, Admits::Yes | Admits::Probe) => probe,
+            (_, no) => no,
+        }
+    }
+}
+
+impl KeyPlace {
+    /// Reports whether an attempt may be made with the key.
+    pub fn admits(&self, now: Instant, tokens: u64) -> Admits {
+        let breakers = self.breakers();
+        let all = breakers.map(|breaker| breaker.admits(now, tokens));
+        all.reduce(worse).unwrap_or(Admits::Yes)
+    }
+
+    /// Iterates over its breakers.
+    pub(super) fn breakers(&self) -> impl Iterator<Item = &Arc<Breaker>> {
+        [&self.key, &self.key_model]
+            .into_iter()
+            .flatten()
+            .chain([&self.account])
+    }
+}
+
+/// Of two that must both admit: the later end counts.
+fn worse(one: Admits, other: Admits) -> Admits {
+    match (one, other) {
+        (Admits::No { until: one }, Admits::No { until: other }) => Admits::No {
+            until: one.zip(other).map(|(one, other)| one.max(other)),
+        },
+        (no @ Admits::No { .. }, _) | (_, no @ Admits::No { .. }) => no,
+        (Admits::Probe, _) | (_, Admits::Probe) => Admits::Probe,
+        (Admits::Yes, Admits::Yes) => Admits::Yes,
+    }
+}
+
+/// Of two of which either may admit: the sooner end counts.
+fn better(one: Admits, other: Admits) -> Admits {
+    match (one, other) {
+        (Admits::Yes, _) | (_, Admits::Yes) => Admits::Yes,
+        (Admits::Probe, _) | (_, Admits::Probe) => Admits::Probe,
+        (Admits::No { until: one }, Admits::No { until: other }) => Admits::No {
+            until: one.into_iter().chain(other).min(),
+        },
+    }
+}
