@@ -8,11 +8,16 @@
 //! One target per alias is tried so far. Strategies, breakers and budgets of retries belong here.
 
 mod canary;
+mod attempts;
+mod backoff;
+mod budget;
+mod cell;
 pub mod class;
 mod draw;
 mod facts;
 mod family;
 mod hedge;
+mod latency;
 mod plan;
 mod queue;
 mod room;
@@ -26,6 +31,14 @@ pub use class::{Answer, Class, Failure, ProviderRules, RequestFault, Row, Scope,
 pub use facts::{Endpoints, ModelFacts};
 pub use family::Family;
 pub use hedge::{HedgeBudget, HedgeCall, ReservedHedge};
+pub use attempts::{Budgets, Circumstances, Next, Trail, TrailLimits};
+pub use backoff::full_jitter;
+pub use budget::{MoneyBudget, RetryBudget};
+pub use cell::{Admits, Cell, Change, Outcome, Permit, Remote, State};
+pub use class::{Answer, Failure, ProviderRules, RequestFault, Row, Scope, classify};
+pub use failure::{Class, Repeat};
+pub use family::Family;
+pub use latency::{CallClass, Effort, Latency, Sample, SizeClass};
 pub use plan::{
     Candidate, Excluded, Exclusion, Home, NoRoute, Plan, Request, Table, Target, Upstream,
 };

@@ -1,0 +1,69 @@
+//! What other replicas learn.
+
+use std::time::{Duration, Instant};
+
+use super::{Cell, FURTHEST, LONGEST_JITTER, Phase};
+use crate::class::Class;
+
+/// Halvings that are closer together are one: replicas meet the same shortage at the same time.
+const ONE_HALVING: Duration = Duration::from_secs(1);
+
+/// What another replica has learnt, its times put on this one's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remote {
+    /// [`Change::Opened`].
+    Opened {
+        /// Its end.
+        until: Instant,
+        /// The class of the failure.
+        cause: Option<Class>,
+    },
+    /// [`Change::Halved`].
+    Halved {
+        /// The time of the 429.
+        at: Instant,
+    },
+}
+
+impl Cell {
+    /// Takes over what another replica has learnt. Never shortens what this one knows, and makes no
+    /// difference the second time. Returns whether it made one.
+    pub fn merge(&mut self, remote: Remote, now: Instant) -> bool {
+        match remote {
+            Remote::Opened { until, cause } => {
+                let until = until.min(now + FURTHEST + LONGEST_JITTER);
+                if until <= now {
+                    return false;
+                }
+                match &mut self.phase {
+                    Phase::Open { until: own, .. } if *own >= until => false,
+                    Phase::Open {
+                        until: own,
+                        cause: own_cause,
+                        ..
+                    } => {
+                        (*own, *own_cause) = (until, cause);
+                        true
+                    }
+                    Phase::Closed => {
+                        self.set_open(until, cause);
+                        true
+                    }
+                }
+            }
+            Remote::Halved { at } => {
+                let known = self.remote_halving.is_some_and(|last| at <= last);
+                let own = self.halved_at.is_some_and(|own| at <= own + ONE_HALVING);
+                if !known {
+                    self.remote_halving = Some(at);
+                }
+                if known || own {
+                    return false;
+                }
+                let in_flight = self.in_flight(now);
+                self.halve(in_flight, now);
+                true
+            }
+        }
+    }
+}

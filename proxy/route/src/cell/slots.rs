@@ -1,0 +1,204 @@
+//! Attempts in flight: who they are, so that none is given back twice, and until when, so that one
+//! that is lost comes back by itself.
+
+use std::time::Duration;
+
+/// More free slots than these are given back once nothing is in flight.
+const KEPT: usize = 64;
+/// The end of the list of free slots.
+const NONE: u32 = u32::MAX;
+
+/// A place in [`Slots`], and which of its users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    index: u32,
+    number: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Slots {
+    entries: Vec<Entry>,
+    /// The first free entry.
+    free: u32,
+    taken: u32,
+    /// The number of the last user of any slot.
+    last_number: u32,
+    /// No lease ends before this.
+    next_end: Tenths,
+    /// Attempts in flight without a reply's head, which a reply of another may not have counted.
+    unanswered: Load,
+}
+
+/// Attempts and what they were estimated to take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Load {
+    pub(super) requests: u64,
+    pub(super) tokens: u64,
+}
+
+/// Tenths of a second since the cell began: 13 years of them in four bytes.
+type Tenths = u32;
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// The number of its user; 0 while it is free.
+    number: u32,
+    /// The end of the lease; of a free entry, the next free one.
+    ends: u32,
+    tokens: u32,
+    answered: bool,
+    committed: bool,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            free: NONE,
+            taken: 0,
+            last_number: 0,
+            next_end: NONE,
+            unanswered: Load::default(),
+        }
+    }
+}
+
+impl Slots {
+    /// Takes a slot until `ends`, a time since the cell began.
+    pub(super) fn take(&mut self, ends: Duration, tokens: u64) -> Slot {
+        self.last_number = self.last_number.wrapping_add(1).max(1);
+        let entry = Entry {
+            number: self.last_number,
+            ends: tenths_after(ends),
+            tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+            answered: false,
+            committed: false,
+        };
+        self.next_end = self.next_end.min(entry.ends);
+        self.taken += 1;
+        self.unanswered.requests += 1;
+        self.unanswered.tokens += u64::from(entry.tokens);
+        let index = self.free;
+        if let Some(free) = self.entries.get_mut(index as usize) {
+            self.free = free.ends;
+            *free = entry;
+            return Slot {
+                index,
+                number: entry.number,
+            };
+        }
+        self.entries.push(entry);
+        Slot {
+            index: (self.entries.len() - 1) as u32,
+            number: entry.number,
+        }
+    }
+
+    /// Gives a slot back and returns whether its attempt had committed; `None` where it was given
+    /// back before, or its lease ended.
+    pub(super) fn give_back(&mut self, slot: Slot) -> Option<bool> {
+        let entry = *self.entry(slot)?;
+        self.free(slot.index as usize);
+        self.shrink();
+        Some(entry.committed)
+    }
+
+    /// Notes that a reply's head came: whoever sent it has counted the request.
+    pub(super) fn answer(&mut self, slot: Slot) {
+        let Some(entry) = self.entry(slot).filter(|entry| !entry.answered) else {
+            return;
+        };
+        entry.answered = true;
+        let tokens = u64::from(entry.tokens);
+        self.unanswered.requests -= 1;
+        self.unanswered.tokens -= tokens;
+    }
+
+    /// Notes a reply's first content, and lets the slot be taken until `ends`. Returns whether it is
+    /// the first that is known of.
+    pub(super) fn commit(&mut self, slot: Slot, ends: Duration) -> bool {
+        self.answer(slot);
+        let ends = tenths_after(ends);
+        let Some(entry) = self.entry(slot) else {
+            return false;
+        };
+        let first = !entry.committed;
+        entry.committed = true;
+        entry.ends = ends;
+        self.next_end = self.next_end.min(ends);
+        first
+    }
+
+    /// Returns how many slots are taken, without those whose lease has ended.
+    pub(super) fn taken(&self, age: Duration) -> u32 {
+        let now = tenths(age);
+        if now < self.next_end {
+            return self.taken;
+        }
+        let live = |entry: &&Entry| entry.number != 0 && entry.ends > now;
+        self.entries.iter().filter(live).count() as u32
+    }
+
+    /// Returns what is in flight and was not answered yet.
+    pub(super) const fn unanswered(&self) -> Load {
+        self.unanswered
+    }
+
+    /// Frees the slots whose lease has ended.
+    pub(super) fn end_leases(&mut self, age: Duration) {
+        let now = tenths(age);
+        if now < self.next_end {
+            return;
+        }
+        self.next_end = NONE;
+        for index in 0..self.entries.len() {
+            let Entry { number, ends, .. } = self.entries[index];
+            if number == 0 {
+                continue;
+            }
+            if ends <= now {
+                self.free(index);
+            } else {
+                self.next_end = self.next_end.min(ends);
+            }
+        }
+        self.shrink();
+    }
+
+    fn entry(&mut self, slot: Slot) -> Option<&mut Entry> {
+        self.entries
+            .get_mut(slot.index as usize)
+            .filter(|entry| entry.number == slot.number)
+    }
+
+    fn free(&mut self, index: usize) {
+        let entry = &mut self.entries[index];
+        if !entry.answered {
+            self.unanswered.requests -= 1;
+            self.unanswered.tokens -= u64::from(entry.tokens);
+        }
+        entry.number = 0;
+        entry.ends = self.free;
+        self.free = index as u32;
+        self.taken -= 1;
+    }
+
+    fn shrink(&mut self) {
+        if self.taken == 0 {
+            self.next_end = NONE;
+            if self.entries.len() > KEPT {
+                self.entries = Vec::new();
+                self.free = NONE;
+            }
+        }
+    }
+}
+
+fn tenths(age: Duration) -> Tenths {
+    (age.as_millis() / 100) as Tenths
+}
+
+/// Rounded up: a lease is never shorter than it was given.
+fn tenths_after(age: Duration) -> Tenths {
+    tenths(age).saturating_add(1)
+}
