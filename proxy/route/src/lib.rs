@@ -7,10 +7,10 @@
 //!
 //! One target per alias is tried so far. Strategies, breakers and budgets of retries belong here.
 
-mod canary;
 mod attempts;
 mod backoff;
 mod budget;
+pub mod canary;
 mod cell;
 pub mod class;
 mod draw;
@@ -26,18 +26,15 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 
-pub use canary::{Arm, Canary, Metric, Rollback, Sample, Verdict};
+pub use attempts::{Budgets, Circumstances, Next, Trail, TrailLimits};
+pub use backoff::full_jitter;
+pub use budget::{MoneyBudget, RetryBudget};
+pub use canary::{Arm, Canary};
+pub use cell::{Admits, Cell, Change, Outcome, Permit, Remote, State};
 pub use class::{Answer, Class, Failure, ProviderRules, RequestFault, Row, Scope, classify};
 pub use facts::{Endpoints, ModelFacts};
 pub use family::Family;
 pub use hedge::{HedgeBudget, HedgeCall, ReservedHedge};
-pub use attempts::{Budgets, Circumstances, Next, Trail, TrailLimits};
-pub use backoff::full_jitter;
-pub use budget::{MoneyBudget, RetryBudget};
-pub use cell::{Admits, Cell, Change, Outcome, Permit, Remote, State};
-pub use class::{Answer, Failure, ProviderRules, RequestFault, Row, Scope, classify};
-pub use failure::{Class, Repeat};
-pub use family::Family;
 pub use latency::{CallClass, Effort, Latency, Sample, SizeClass};
 pub use plan::{
     Candidate, Excluded, Exclusion, Home, NoRoute, Plan, Request, Table, Target, Upstream,

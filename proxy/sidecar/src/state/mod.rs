@@ -33,7 +33,9 @@ pub mod flights;
 mod keeper;
 pub mod limits;
 mod ports;
+pub mod queue;
 pub mod replies;
+pub mod targets;
 pub mod values;
 
 pub use limits::{Ask, MOST, Standing, Unavailable, Window};

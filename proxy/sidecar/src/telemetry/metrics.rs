@@ -32,6 +32,10 @@ use super::{
 pub use super::{
     meter::{Hook, PolicyMeter, PolicyMeters},
     pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
+    targets::{
+        attempt_result, breaker_opened, breaker_state, canary, canary_rolled_back, hedge,
+        queue_depth, queued, retry_budget_spent, shadow, targets_usable,
+    },
 };
 use crate::config::Config;
 
@@ -155,6 +159,7 @@ struct Cache {
     exchanges: Handles<ExchangeKey, Rc<ExchangeMeter>>,
     verdicts: NamedCounters,
     attempts: NamedCounters,
+    results: NamedCounters,
     words: HashMap<[&'static str; 3], Counter>,
 }
 
@@ -255,6 +260,12 @@ pub fn served(kind: &'static str) {
 pub fn attempt(upstream: &Arc<str>, reason: &'static str) {
     CACHE.with_borrow_mut(|cache| {
         count_named(&mut cache.attempts, table::ATTEMPTS, upstream, reason);
+    });
+}
+
+pub(super) fn count_attempt_result(upstream: &Arc<str>, class: &'static str) {
+    CACHE.with_borrow_mut(|cache| {
+        count_named(&mut cache.results, table::ATTEMPT_RESULTS, upstream, class);
     });
 }
 

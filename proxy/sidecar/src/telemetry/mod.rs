@@ -21,6 +21,7 @@ pub mod metrics;
 mod pod;
 mod sink;
 mod table;
+mod targets;
 pub mod trace;
 
 /// Facts about an exchange at its end.

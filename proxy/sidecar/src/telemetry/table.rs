@@ -88,6 +88,30 @@ table! {
         "Answers that Outrigger gave in its own name.";
     ATTEMPTS = "outrigger_upstream_attempts_total", Kind::Counter, ["upstream", "reason"],
         "Requests to upstreams, and the reason for each.";
+    ATTEMPT_RESULTS = "outrigger_upstream_results_total", Kind::Counter, ["upstream", "class"],
+        "Attempts by what became of them: success, or the class of the failure.";
+    BREAKER_OPENED = "outrigger_breaker_opened_total", Kind::Counter, ["part", "cause"],
+        "Openings of breakers of targets, keys, keys with one model and accounts, by the class of the failure; failures: many in a row; replica: another replica's.";
+    BREAKER_STATE = "outrigger_breaker_state", Kind::Gauge, ["target"],
+        "State of a target's breaker: 0 closed, 1 half open, 2 open.";
+    TARGETS_USABLE = "outrigger_targets_usable", Kind::Gauge, ["model"],
+        "Targets of an alias that are not open.";
+    RETRY_BUDGET_SPENT = "outrigger_retry_budget_spent_total", Kind::Counter, ["model"],
+        "Retries that were not made because the alias's budget had none left.";
+    QUEUE_DEPTH = "outrigger_queue_depth", Kind::Gauge, ["model"],
+        "Exchanges that wait because every candidate is limited.";
+    QUEUE_SECONDS = "outrigger_queue_wait_seconds", Kind::Histogram(DURATION), ["model"],
+        "Time for which exchanges waited.";
+    QUEUE_RESULTS = "outrigger_queue_results_total", Kind::Counter, ["model", "result"],
+        "Exchanges that came to the queue: served, full (by which bound) or too_long.";
+    HEDGES = "outrigger_hedges_total", Kind::Counter, ["model", "winner"],
+        "Second attempts beside slow first ones, by which came first: first, hedge or none.";
+    SHADOWS = "outrigger_shadows_total", Kind::Counter, ["model", "result"],
+        "Copies to a shadow target: compared, failed, or why there was none.";
+    CANARY = "outrigger_canary_exchanges_total", Kind::Counter, ["model", "arm"],
+        "Exchanges of a model's canary, and of its control.";
+    CANARY_ROLLED_BACK = "outrigger_canary_rolled_back", Kind::Gauge, ["model"],
+        "1 while a model's canary is rolled back.";
     DISCONNECTS = "outrigger_client_disconnects_total", Kind::Counter, ["settled"],
         "Apps that hung up before the end, and whether usage was settled all the same.";
     INSPECTION = "outrigger_inspection_bytes_total", Kind::Counter, ["plugin", "inspected", "reason"],

@@ -26,6 +26,7 @@ mod target;
 pub use alias::AliasState;
 pub use breaker::{Breaker, Part};
 pub use pass::Pass;
+pub(in crate::state) use place::better;
 pub use place::{KeyPlace, Place};
 pub use target::{TargetFigures, TargetState};
 
@@ -90,7 +91,7 @@ impl Targets {
             return Arc::clone(&known);
         }
         let breaker = self.breaker(Part::Target, name);
-        let made = || Arc::new(TargetState::new(breaker, now()));
+        let made = || Arc::new(TargetState::new(breaker));
         let state = self.0.targets.entry(name.into()).or_insert_with(made);
         Arc::clone(&state)
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use route::{Admits, Outcome, Permit, Room, Scope};
+use route::{Admits, Failure, Outcome, Permit, Room, Scope};
 
 use super::{Breaker, KeyPlace, Part, Place, TargetState, now};
 
@@ -71,13 +71,14 @@ impl Pass {
         }
     }
 
-    /// Ends the attempt as a failure, which shows something of the parts that `outcomes` name.
-    pub fn fail(mut self, outcomes: &[(Scope, Outcome)], now: Instant) {
-        self.target.failures.fetch_add(1, Ordering::Relaxed);
+    /// Ends the attempt as a failure, which shows something of the part that it is of.
+    pub fn fail(mut self, failure: &Failure, now: Instant) {
+        if failure.scope != Scope::Nothing {
+            self.target.failures.fetch_add(1, Ordering::Relaxed);
+        }
         for (breaker, permit) in self.permits.iter_mut().filter_map(Option::take) {
-            let is_of = |(scope, _): &&(Scope, Outcome)| scope_of(breaker.part()) == *scope;
-            let outcome = outcomes.iter().find(is_of);
-            breaker.leave(permit, outcome.map_or(Outcome::Nothing, |(_, outcome)| *outcome), now);
+            let outcome = failure.outcome_in(scope_of(breaker.part()), now);
+            breaker.leave(permit, outcome, now);
         }
     }
 }

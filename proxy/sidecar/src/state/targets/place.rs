@@ -71,7 +71,7 @@ fn worse(one: Admits, other: Admits) -> Admits {
 }
 
 /// Of two of which either may admit: the sooner end counts.
-fn better(one: Admits, other: Admits) -> Admits {
+pub(in crate::state) fn better(one: Admits, other: Admits) -> Admits {
     match (one, other) {
         (Admits::Yes, _) | (_, Admits::Yes) => Admits::Yes,
         (Admits::Probe, _) | (_, Admits::Probe) => Admits::Probe,

@@ -5,11 +5,11 @@ use std::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use route::{CallClass, Latency};
+use route::Latency;
 use serde::Serialize;
 
 use super::{Breaker, now};
@@ -45,10 +45,10 @@ pub struct TargetFigures {
 }
 
 impl TargetState {
-    pub(super) fn new(breaker: Arc<Breaker>, now: Instant) -> Self {
+    pub(super) fn new(breaker: Arc<Breaker>) -> Self {
         Self {
             breaker,
-            latency: Mutex::new(Latency::new(now)),
+            latency: Mutex::new(Latency::new()),
             attempts: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),

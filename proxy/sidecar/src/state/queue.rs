@@ -1,0 +1,207 @@
+//! The queue of an alias: exchanges that wait because every candidate is limited.
+//!
+//! Who is next is [`FairQueue`]'s to say. A dispatcher runs while anybody waits: it sleeps until a
+//! limit ends or a place is free, lets one exchange through, and waits until that one has entered a
+//! place, or has seen that it can't, before it looks again. So nobody is let through who finds the
+//! place taken, and the provider sees no more calls than its limits allow. An exchange that leaves
+//! frees its place at once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use route::{Admits, Bounds, Entry, FairQueue, Full, Ticket};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{sleep_until, timeout},
+};
+
+use super::targets::{Place, now};
+use crate::{config, telemetry::metrics};
+
+/// The longest sleep while nobody knows when there is room.
+const LOOK: Duration = Duration::from_millis(100);
+/// The longest wait for an exchange that was let through to enter a place.
+const HANDED_OVER: Duration = Duration::from_secs(1);
+
+/// The exchanges of one alias that wait. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue(Arc<Inner>);
+
+struct Inner {
+    alias: Box<str>,
+    wait: Duration,
+    fair: Mutex<FairQueue<oneshot::Sender<Turn>>>,
+    is_dispatched: AtomicBool,
+    /// Something may have changed: a place is free, somebody came.
+    changed: Notify,
+}
+
+/// The turn of an exchange; dropped once it has entered a place, or has seen that it can't.
+pub struct Turn {
+    _done: oneshot::Sender<()>,
+}
+
+/// An exchange that waits. Dropped, it leaves the queue.
+struct Waiting {
+    queue: Queue,
+    ticket: Ticket,
+}
+
+/// The reason why an exchange does not wait, or no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoTurn {
+    /// There is no room for it, or its wait would be longer than it has.
+    Full(Full),
+    /// It has waited for as long as it may.
+    TooLong,
+}
+
+impl Queue {
+    pub(super) fn new(alias: &str, bounds: &config::Queue) -> Self {
+        let fair = FairQueue::new(Bounds {
+            exchanges: bounds.exchanges,
+            bytes: bounds.bytes,
+            tokens: bounds.tokens,
+        });
+        Self(Arc::new(Inner {
+            alias: alias.into(),
+            wait: bounds.wait,
+            fair: Mutex::new(fair),
+            is_dispatched: AtomicBool::new(false),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// The longest wait of an exchange.
+    pub fn longest_wait(&self) -> Duration {
+        self.0.wait
+    }
+
+    /// The number of exchanges that wait.
+    pub fn len(&self) -> usize {
+        self.0.fair.lock().len()
+    }
+
+    /// Reports whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits for a turn. `places` are the alias's targets.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn wait(&self, entry: Entry<'_>, places: &[Arc<Place>]) -> Result<Turn, NoTurn> {
+        let (sender, turn) = oneshot::channel();
+        let begun = now();
+        let deadline = entry.deadline;
+        let pushed = {
+            let mut fair = self.0.fair.lock();
+            let pushed = fair.push(sender, entry, begun);
+            metrics::queue_depth(&self.0.alias, fair.len());
+            pushed
+        };
+        let ticket = pushed.map_err(|full| {
+            metrics::queued(&self.0.alias, full.bound.name(), Duration::ZERO);
+            NoTurn::Full(full)
+        })?;
+        let waiting = Waiting {
+            queue: self.clone(),
+            ticket,
+        };
+        self.dispatch(places);
+        let waited = timeout(deadline.saturating_duration_since(begun), turn).await;
+        drop(waiting);
+        let (turn, result) = match waited {
+            Ok(Ok(turn)) => (Ok(turn), "served"),
+            Ok(Err(_)) | Err(_) => (Err(NoTurn::TooLong), "too_long"),
+        };
+        let waited = now().saturating_duration_since(begun);
+        metrics::queued(&self.0.alias, result, waited);
+        turn
+    }
+
+    /// Notes that a place may be free.
+    pub fn note_change(&self) {
+        self.0.changed.notify_one();
+    }
+
+    fn dispatch(&self, places: &[Arc<Place>]) {
+        if self.0.is_dispatched.swap(true, Ordering::AcqRel) {
+            self.0.changed.notify_one();
+            return;
+        }
+        let (queue, places) = (self.clone(), places.to_vec());
+        tokio::spawn(async move { queue.run(&places).await });
+    }
+
+    async fn run(&self, places: &[Arc<Place>]) {
+        loop {
+            let present = now();
+            let admits = best(places, present);
+            let next = match admits {
+                Admits::Yes | Admits::Probe => self.pop(present),
+                Admits::No { .. } => None,
+            };
+            if let Some(turn) = next {
+                let (done, entered) = oneshot::channel();
+                // One that left meanwhile has no turn.
+                if turn.send(Turn { _done: done }).is_ok() {
+                    let _ = timeout(HANDED_OVER, entered).await;
+                }
+                continue;
+            }
+            if self.ends() {
+                return;
+            }
+            let until = match admits {
+                Admits::No { until: Some(until) } => until.min(present + Duration::from_secs(1)),
+                Admits::No { until: None } | Admits::Yes | Admits::Probe => present + LOOK,
+            };
+            tokio::select! {
+                () = sleep_until(until.into()) => {}
+                () = self.0.changed.notified() => {}
+            }
+        }
+    }
+
+    fn pop(&self, now: Instant) -> Option<oneshot::Sender<Turn>> {
+        let mut fair = self.0.fair.lock();
+        drop(fair.expired(now));
+        let next = fair.pop(now, None);
+        metrics::queue_depth(&self.0.alias, fair.len());
+        next.map(|next| next.value)
+    }
+
+    /// Ends the dispatcher where nobody waits. Whoever comes after that begins another.
+    fn ends(&self) -> bool {
+        let mut fair = self.0.fair.lock();
+        drop(fair.expired(now()));
+        if !fair.is_empty() {
+            return false;
+        }
+        self.0.is_dispatched.store(false, Ordering::Release);
+        true
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut fair = self.queue.0.fair.lock();
+        if fair.remove(self.ticket).is_some() {
+            metrics::queue_depth(&self.queue.0.alias, fair.len());
+        }
+    }
+}
+
+/// The best that any of these places says.
+fn best(places: &[Arc<Place>], now: Instant) -> Admits {
+    let all = places.iter().map(|place| place.admits(now, 0));
+    all.reduce(super::targets::better).unwrap_or(Admits::Yes)
+}
