@@ -29,6 +29,7 @@ mod fetched;
 mod fuzz;
 mod gemini_generate;
 pub mod hold;
+pub mod hash;
 pub mod in_band;
 mod json;
 mod kind;

@@ -5,8 +5,11 @@
 //! order in which they are tried, and why others are left out. Each is
 //! an attempt; what one came to is a [`Class`] of failure, which says what may follow it.
 //!
-//! One target per alias is tried so far. Strategies, breakers and budgets of retries belong here.
+//! An alias's targets are filtered first: what each model takes ([`ModelFacts`]), what the exchange
+//! carries, and what a [`View`] of the present says of them. A [`Strategy`] puts in order what is
+//! left.
 
+mod affinity;
 mod attempts;
 mod backoff;
 mod budget;
@@ -37,7 +40,9 @@ pub use family::Family;
 pub use hedge::{HedgeBudget, HedgeCall, ReservedHedge};
 pub use latency::{CallClass, Effort, Latency, Sample, SizeClass};
 pub use plan::{
-    Candidate, Excluded, Exclusion, Home, NoRoute, Plan, Request, Table, Target, Upstream,
+    Alias, AliasId, AliasRow, AliasTarget, Candidate, Excluded, Exclusion, Explained, FactsOf,
+    Home, Needs, NoRoute, NoneLeft, Plan, Properties, Rank, Request, Standing, Table, Target,
+    TargetId, TargetRow, Upstream, Verdict, View,
 };
 pub use queue::{Bound, Bounds, Dequeued, Entry, FairQueue, Full, Priority, Ticket};
 pub use room::{Quantity, Room};

@@ -1,42 +1,37 @@
 //! The plan of an exchange: from the model that the app named to the targets that can serve it.
+//!
+//! [`Table::plan`] filters first: a target that would have to refuse the request is no candidate,
+//! and keeps the reason. What is left is put in the order of the alias's [`Strategy`]. What no alias
+//! names is a wire: one candidate, of which nothing is looked at.
+//!
+//! [`Strategy`]: crate::Strategy
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dialect::Dialect;
+pub use dialect::request::Needs;
 
-use crate::Family;
+use crate::{Admits, Family, ModelFacts, State};
 
-/// The part of an upstream that decides what it may be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The dialects that it speaks.
-    pub family: Family,
-    /// It has a key of its own, or needs none: it may be sent what was not meant for it.
-    pub has_credentials: bool,
-}
+mod choose;
+mod explain;
+mod filter;
+mod no_route;
+mod preferred;
+mod table;
 
-/// `upstream/model`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// An upstream's name.
-    pub upstream: Arc<str>,
-    /// The model's name there.
-    pub model: Arc<str>,
-}
-
-/// Everything that routing knows of one generation.
-#[derive(Debug, Clone, Default)]
-pub struct Table {
-    /// A handful: a list is searched faster than a map.
-    upstreams: Vec<Upstream>,
-    aliases: HashMap<Box<str>, Vec<Target>>,
-    defaults: Vec<(Family, Arc<str>)>,
-}
+pub use explain::Explained;
+pub use filter::Exclusion;
+pub use no_route::{NoRoute, NoneLeft, Verdict};
+pub use table::{
+    Alias, AliasId, AliasRow, AliasTarget, FactsOf, Table, Target, TargetId, TargetRow, Upstream,
+};
 
 /// A request as far as routing looks at it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The format of its body.
     pub dialect: Dialect,
@@ -46,6 +41,14 @@ pub struct Request<'a> {
     pub model: Option<&'a str>,
     /// The place to which it belongs, if it came in by host.
     pub home: Option<Home<'a>>,
+    /// Targets (`upstream/model`) and aliases that policies want tried before all others.
+    pub prefer: &'a [String],
+    /// Targets (`upstream/model`) that policies rule out.
+    pub exclude: &'a [String],
+    /// Targets (`upstream/model`) that this exchange has tried and should not try again.
+    pub tried: &'a [String],
+    /// Everything else, computed when a filter or a strategy needs it.
+    pub properties: &'a dyn Properties,
 }
 
 /// The place to which a request belongs that came in by host.
@@ -59,79 +62,165 @@ pub struct Home<'a> {
     pub model: Option<&'a str>,
 }
 
+/// The properties of a call that cost something to find out. A plan asks for each once at most, and
+/// for none that no filter and no strategy of the alias looks at.
+pub trait Properties {
+    /// The estimate of the prompt's tokens.
+    fn input_tokens(&self) -> u64;
+
+    /// A number that [`Self::input_tokens`] does not exceed, where one is to be had for less.
+    fn input_bound(&self) -> u64 {
+        self.input_tokens()
+    }
+
+    /// The limit on generated tokens, where the call sets one.
+    fn max_output_tokens(&self) -> Option<u64>;
+
+    /// The abilities that it needs of a model.
+    fn needs(&self) -> Needs;
+
+    /// The value of a tag that the exchange carries.
+    fn tag(&self, name: &str) -> Option<&str>;
+
+    /// The hash of the conversation's beginning; none of a call that is no conversation.
+    fn conversation(&self) -> Option<u64>;
+
+    /// The hash of the caller's name; none where nothing identifies one.
+    fn caller(&self) -> Option<u64>;
+
+    /// A random number: the same one for all plans of an exchange, another for the next.
+    fn random(&self) -> u64;
+}
+
+/// The state of targets, which lives longer than any table. It is asked only where an alias, or a
+/// policy, leaves something to choose.
+pub trait View {
+    /// The standing of a target of the table.
+    fn standing(&self, target: TargetId) -> Standing;
+
+    /// The estimated cost of this exchange there, in billionths of a dollar; none where the model
+    /// has no price.
+    fn cost(&self, target: TargetId) -> Option<u64>;
+
+    /// The standing of a target that no alias names and a policy prefers.
+    fn standing_of_unlisted(&self, target: &Target) -> Standing {
+        let _ = target;
+        Standing::IDLE
+    }
+
+    /// The estimated cost of this exchange there, in billionths of a dollar.
+    fn cost_of_unlisted(&self, target: &Target) -> Option<u64> {
+        let _ = target;
+        None
+    }
+}
+
+/// The standing of one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether an attempt may be made there.
+    pub admits: Admits,
+    /// The state of its breaker, which tells a target that is open from one that is limited.
+    pub state: State,
+    /// Attempts under way, of this process.
+    pub in_flight: u32,
+    /// The moving average of the time to the first content, made comparable between calls of
+    /// different sizes. None while it is unknown: too few samples, or none for so long that they
+    /// say nothing about now. An unknown target is explored; one whose bad times never grew old
+    /// would never be tried again.
+    pub first_content: Option<Duration>,
+}
+
+impl Standing {
+    /// The standing of a target of which nothing is known.
+    pub const IDLE: Self = Self {
+        admits: Admits::Yes,
+        state: State::Closed,
+        in_flight: 0,
+        first_content: None,
+    };
+}
+
 /// The targets that can serve one request, best first, and those that can't. There is one candidate
 /// at the least; a single one costs no allocation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Plan<'t> {
+    alias: Option<&'t AliasRow>,
     first: Candidate<'t>,
     others: Vec<Candidate<'t>>,
     excluded: Vec<Excluded<'t>>,
+    unknown: Vec<String>,
 }
 
 /// A target that can serve the request.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Candidate<'t> {
+    /// Its number in the table; none where no alias names it.
+    pub id: Option<TargetId>,
     /// The upstream that it goes to.
     pub upstream: &'t Upstream,
     /// The model's name there, where it is not the one in the body.
     pub model: Option<Arc<str>>,
     /// The app dialled this upstream's own host: its path is the provider's, and passes as it is.
     pub dialled: bool,
+    /// What the model takes, as far as it was looked up: not of a wire's.
+    pub facts: ModelFacts,
+    /// The reason for its place in the order.
+    pub rank: Rank,
+}
+
+/// A reason for a candidate's place in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// The request names it, or belongs there.
+    Named,
+    /// A policy prefers it.
+    Preferred,
+    /// The order of the alias's targets.
+    Order,
+    /// The share that a key has of this weight.
+    Weight(u32),
+    /// The conversation's home.
+    Affinity,
+    /// Its breaker waits for a probe.
+    Probe,
+    /// Its first content's time is unknown, and its turn to be found out.
+    Explored,
+    /// The estimated cost, in billionths of a dollar.
+    Cost(Option<u64>),
+    /// The time to its first content, and what is in flight there.
+    Latency(Option<Duration>, u32),
+    /// Attempts under way there.
+    Load(u32),
 }
 
 /// A target that can't, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Excluded<'t> {
+    /// Its number in the table; none where no alias names it.
+    pub id: Option<TargetId>,
     /// The upstream that it would have gone to.
     pub upstream: &'t Upstream,
+    /// The model's name there.
+    pub model: Arc<str>,
     /// The reason why it does not.
     pub reason: Exclusion,
 }
 
-/// A reason for which a target is no candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exclusion {
-    /// The app's credentials are for the host that it dialled, and this upstream has none of its
-    /// own.
-    NoKey,
-    /// The upstream is of another family than the request, which is written in this dialect.
-    OtherFamily(&'static str),
-}
-
-/// The reason why nothing can serve a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoute {
-    /// No upstream speaks the dialect.
-    #[error("no upstream speaks {0}; add one under `upstreams:`")]
-    NobodySpeaks(&'static str),
-    /// The app dialled a host, and the upstream that claimed it is gone.
-    #[error("no upstream claims this host any more")]
-    Unclaimed,
-    /// The alias or prefix names this upstream, and no other one; it is left out.
-    #[error(fmt = excluded)]
-    Excluded(Arc<str>, Exclusion),
-}
-
-fn excluded(upstream: &str, reason: &Exclusion, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match reason {
-        Exclusion::NoKey => write!(
-            f,
-            "this model is served by the upstream `{upstream}`, which has no key of its own, and the app's is for the host that it dialled; give the upstream a `key`"
-        ),
-        Exclusion::OtherFamily(dialect) => write!(
-            f,
-            "the upstream `{upstream}` does not speak {dialect}, and this version does not translate"
-        ),
-    }
-}
-
 impl<'t> Plan<'t> {
-    fn of_one(candidate: Candidate<'t>) -> Self {
+    const fn of_one(candidate: Candidate<'t>) -> Self {
         Self {
+            alias: None,
             first: candidate,
             others: Vec::new(),
             excluded: Vec::new(),
+            unknown: Vec::new(),
         }
+    }
+
+    /// The alias that the request named; none of a wire.
+    pub const fn alias(&self) -> Option<&'t AliasRow> {
+        self.alias
     }
 
     /// The best candidate.
@@ -139,7 +228,15 @@ impl<'t> Plan<'t> {
         &self.first
     }
 
-    /// All candidates, best first.
+    /// The candidate at this place, from 0 on.
+    pub fn candidate(&self, at: usize) -> Option<&Candidate<'t>> {
+        match at.checked_sub(1) {
+            None => Some(&self.first),
+            Some(at) => self.others.get(at),
+        }
+    }
+
+    /// All candidates, best first: the order in which they are tried.
     pub fn candidates(&self) -> impl Iterator<Item = &Candidate<'t>> {
         std::iter::once(&self.first).chain(&self.others)
     }
@@ -148,113 +245,15 @@ impl<'t> Plan<'t> {
     pub fn excluded(&self) -> &[Excluded<'t>] {
         &self.excluded
     }
-}
 
-impl Table {
-    /// A table of these upstreams. `aliases` are names that apps use for targets, best first;
-    /// `defaults` tell where a family's requests go that name none. A target or default whose
-    /// upstream is not among `upstreams` is none.
-    pub fn new(
-        upstreams: Vec<Upstream>,
-        aliases: impl IntoIterator<Item = (Box<str>, Vec<Target>)>,
-        defaults: Vec<(Family, Arc<str>)>,
-    ) -> Self {
-        Self {
-            upstreams,
-            aliases: aliases.into_iter().collect(),
-            defaults,
-        }
+    /// The soonest known end of what keeps a target out that is open or limited.
+    pub fn soonest(&self) -> Option<Instant> {
+        let ends = self.excluded.iter().map(|left| &left.reason);
+        ends.filter_map(Exclusion::until).min()
     }
 
-    /// Decides for a request whose body names a model: an alias, `upstream/model`, or else where it
-    /// was going: the upstream whose host the app dialled, whatever it speaks there, or, at the
-    /// base URL, the upstream of its family.
-    ///
-    /// A name that an app writes to the host that it dialled is that host's own: `openai/gpt-5` is
-    /// a model of OpenRouter's, and no prefix there. A policy's `upstream/model` is one everywhere.
-    ///
-    /// # Errors
-    /// Nothing can serve it.
-    pub fn plan(&self, request: &Request<'_>) -> Result<Plan<'_>, NoRoute> {
-        if let Some(model) = request.model {
-            if let Some(targets) = self.aliases.get(model) {
-                let named = (targets.iter())
-                    .filter_map(|to| Some((self.find(&to.upstream)?, Arc::clone(&to.model))));
-                if let Some(plan) = named_targets(named, request) {
-                    return plan;
-                }
-            }
-            let is_the_hosts = request.home.is_some_and(|home| home.model == Some(model));
-            if let Some((upstream, model)) = model.split_once('/').filter(|_| !is_the_hosts) {
-                let named = self.find(upstream).map(|upstream| (upstream, model.into()));
-                if let Some(plan) = named_targets(named.into_iter(), request) {
-                    return plan;
-                }
-            }
-        }
-        let (name, none) = match request.home {
-            Some(home) => (Some(home.upstream), NoRoute::Unclaimed),
-            None => (
-                self.default_for(request.family),
-                NoRoute::NobodySpeaks(request.dialect.name()),
-            ),
-        };
-        let upstream = name.and_then(|name| self.find(name)).ok_or(none)?;
-        Ok(Plan::of_one(Candidate {
-            upstream,
-            model: None,
-            dialled: request.home.is_some_and(|home| home.own_host),
-        }))
+    /// Names that policies preferred, and that nothing has.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
     }
-
-    fn find(&self, name: &str) -> Option<&Upstream> {
-        self.upstreams.iter().find(|known| *known.name == *name)
-    }
-
-    fn default_for(&self, family: Family) -> Option<&str> {
-        let mut defaults = self.defaults.iter();
-        let (_, name) = defaults.find(|(known, _)| *known == family)?;
-        Some(name)
-    }
-}
-
-/// The plan over targets that were named; none where no upstream of theirs is known.
-fn named_targets<'t>(
-    targets: impl Iterator<Item = (&'t Upstream, Arc<str>)>,
-    request: &Request<'_>,
-) -> Option<Result<Plan<'t>, NoRoute>> {
-    let mut plan: Option<Plan<'t>> = None;
-    let mut excluded = Vec::new();
-    for (upstream, model) in targets {
-        if let Some(reason) = exclusion(upstream, request) {
-            excluded.push(Excluded { upstream, reason });
-            continue;
-        }
-        let home = request.home.filter(|home| home.own_host);
-        let candidate = Candidate {
-            upstream,
-            model: Some(model),
-            dialled: home.is_some_and(|home| *home.upstream == *upstream.name),
-        };
-        match &mut plan {
-            Some(plan) => plan.others.push(candidate),
-            None => plan = Some(Plan::of_one(candidate)),
-        }
-    }
-    match (plan, excluded.first()) {
-        (Some(plan), _) => Some(Ok(Plan { excluded, ..plan })),
-        (None, Some(Excluded { upstream, reason })) => {
-            Some(Err(NoRoute::Excluded(Arc::clone(&upstream.name), *reason)))
-        }
-        (None, None) => None,
-    }
-}
-
-/// The reason for which a target is no candidate, where it is none.
-fn exclusion(upstream: &Upstream, request: &Request<'_>) -> Option<Exclusion> {
-    if !upstream.family.speaks(request.family) {
-        return Some(Exclusion::OtherFamily(request.dialect.name()));
-    }
-    let elsewhere = (request.home).is_some_and(|home| *home.upstream != *upstream.name);
-    (elsewhere && !upstream.has_credentials).then_some(Exclusion::NoKey)
 }

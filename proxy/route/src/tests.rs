@@ -3,9 +3,18 @@
 use dialect::Dialect;
 
 use crate::{
-    Candidate, Class, Exclusion, Family, Home, NoRoute, Plan, Repeat, Request, Table, Target,
-    Upstream,
+    Alias, AliasTarget, Candidate, Class, Exclusion, Family, Home, NoRoute, Plan, Repeat, Request,
+    Sticky, Strategy, Table, Target, Upstream,
 };
+
+mod affinity;
+mod fakes;
+mod filters;
+mod preferred;
+mod properties;
+mod strategies;
+
+use fakes::Fake;
 
 fn upstream(name: &str, family: Family, has_credentials: bool) -> Upstream {
     Upstream {
@@ -15,12 +24,41 @@ fn upstream(name: &str, family: Family, has_credentials: bool) -> Upstream {
     }
 }
 
-fn alias(name: &str, targets: &[(&str, &str)]) -> (Box<str>, Vec<Target>) {
-    let target = |(upstream, model): &(&str, &str)| Target {
-        upstream: (*upstream).into(),
-        model: (*model).into(),
+fn target(upstream: &str, model: &str) -> Target {
+    Target {
+        upstream: upstream.into(),
+        model: model.into(),
+    }
+}
+
+fn alias(name: &str, targets: &[(&str, &str)]) -> Alias {
+    let of = |(upstream, model): &(&str, &str)| AliasTarget {
+        target: target(upstream, model),
+        weight: 1,
+        conditions: Vec::new(),
     };
-    (name.into(), targets.iter().map(target).collect())
+    Alias {
+        name: name.into(),
+        targets: targets.iter().map(of).collect(),
+        strategy: Strategy::Fallback,
+        sticky: Sticky::Conversation,
+        max_cost: None,
+        aside: Vec::new(),
+    }
+}
+
+/// A table of models of which nothing is known.
+fn table(
+    upstreams: Vec<Upstream>,
+    aliases: impl IntoIterator<Item = Alias>,
+    defaults: Vec<(Family, std::sync::Arc<str>)>,
+) -> Table {
+    Table::new(
+        upstreams,
+        aliases,
+        defaults,
+        std::sync::Arc::new(|_, _| crate::ModelFacts::UNKNOWN),
+    )
 }
 
 /// Upstream and model of each candidate.
@@ -33,7 +71,8 @@ fn candidates(plan: &Plan<'_>) -> Vec<(String, Option<String>)> {
 
 #[test]
 fn an_alias_a_prefix_and_the_family_find_geminis_upstream_and_no_other_one() {
-    let table = Table::new(
+    let view = Fake::default();
+    let table = table(
         vec![
             upstream("gemini", Family::Gemini, false),
             upstream("openai", Family::Openai, false),
@@ -52,9 +91,11 @@ fn an_alias_a_prefix_and_the_family_find_geminis_upstream_and_no_other_one() {
             dialect: Dialect::GeminiGenerate,
             family: Family::Gemini,
             model: Some(model),
-            home: None,
+            ..view.request()
         };
-        table.plan(&request).map(|plan| candidates(&plan))
+        table
+            .plan(&request, &view, view.now)
+            .map(|plan| candidates(&plan))
     };
     let one =
         |upstream: &str, model: Option<&str>| Ok(vec![(upstream.into(), model.map(str::to_owned))]);
@@ -68,7 +109,8 @@ fn an_alias_a_prefix_and_the_family_find_geminis_upstream_and_no_other_one() {
 
 #[test]
 fn candidates_keep_the_aliases_order_and_what_is_left_out_its_reason() {
-    let table = Table::new(
+    let view = Fake::default();
+    let table = table(
         vec![
             upstream("azure", Family::Openai, true),
             upstream("claude", Family::Anthropic, true),
@@ -96,8 +138,9 @@ fn candidates_keep_the_aliases_order_and_what_is_left_out_its_reason() {
             own_host: true,
             model: Some("fast"),
         }),
+        ..view.request()
     };
-    let plan = table.plan(&request).unwrap();
+    let plan = table.plan(&request, &view, view.now).unwrap();
     let dialled: Vec<_> = plan.candidates().map(|c| c.dialled).collect();
     assert_eq!(dialled, [false, true]);
     assert_eq!(
@@ -123,12 +166,13 @@ fn candidates_keep_the_aliases_order_and_what_is_left_out_its_reason() {
         ..request
     };
     let nobody = Err(NoRoute::NobodySpeaks("openai.chat"));
-    assert_eq!(table.plan(&unnamed), nobody);
+    assert_eq!(table.plan(&unnamed, &view, view.now), nobody);
 }
 
 #[test]
 fn what_came_in_by_host_goes_there_unless_an_alias_or_a_policy_says_otherwise() {
-    let table = Table::new(
+    let view = Fake::default();
+    let table = table(
         vec![
             upstream("anthropic", Family::Anthropic, false),
             upstream("azure", Family::Openai, false),
@@ -150,8 +194,9 @@ fn what_came_in_by_host_goes_there_unless_an_alias_or_a_policy_says_otherwise() 
                 own_host,
                 model: Some(written),
             }),
+            ..view.request()
         };
-        table.plan(&request).map(|plan| {
+        table.plan(&request, &view, view.now).map(|plan| {
             let first = plan.first();
             let model = first.model.as_deref().map(str::to_owned);
             (first.upstream.name.to_string(), model, first.dialled)

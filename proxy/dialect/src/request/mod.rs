@@ -23,15 +23,20 @@ use super::{
 
 mod batch;
 mod edits;
+mod effort;
 mod facts;
 mod index;
 mod limit;
+mod needs;
+mod opening;
 mod reserve;
 #[cfg(test)]
 mod tests;
 
+pub use effort::Effort;
 use facts::{Facts, Model};
 use index::Index;
+pub use needs::Needs;
 
 /// A request's body.
 pub struct Body {

@@ -45,6 +45,17 @@ impl FromIterator<Dialect> for Endpoints {
 }
 
 impl ModelFacts {
+    /// Those of a model of which nothing is known.
+    pub const UNKNOWN: Self = Self {
+        window: None,
+        output: None,
+        tools: None,
+        images: None,
+        audio: None,
+        files: None,
+        endpoints: None,
+    };
+
     /// The facts of the built-in table for a model of this name.
     pub fn of(model: &str) -> Self {
         let _ = model;

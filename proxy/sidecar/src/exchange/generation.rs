@@ -10,11 +10,17 @@ use policy::{Call, Candidate, Chain, Estimates, Unit};
 use route::{Family, NoRoute, Plan};
 use tokio::sync::watch;
 
-use super::{later::Later, upstreams::Upstreams, usage_option::UsageOption};
+use super::{
+    later::Later,
+    places::{self, Places, Properties, View},
+    upstreams::Upstreams,
+    usage_option::UsageOption,
+};
 use crate::{
-    config::{self, Config},
+    config::Config,
     cost::{Estimate, Price, Prices, Routes, tags::Rules},
     overload::Admission,
+    state::targets::{self, Targets},
     telemetry::metrics::Models,
 };
 
@@ -27,18 +33,22 @@ pub struct Generation {
     pub config: Config,
     /// The policies in force.
     pub chain: Chain,
-    /// The targets of requests, from [`routing_table`].
+    /// The targets of requests, from [`routing_table`](super::places::routing_table).
     pub table: route::Table,
     /// Model names that may be labels.
     pub models: Models,
     /// The prices of models.
-    pub prices: Prices,
+    pub prices: Arc<Prices>,
     /// The headers that say whom an exchange is accounted to.
     pub tags: Rules,
     /// The parts of requests that are each upstream's.
     pub upstreams: Upstreams,
+    /// The state of what the table names.
+    pub places: Places,
     /// The lessons of past exchanges; the same for all generations.
     pub routes: Arc<Routes>,
+    /// What is known of targets; the same for all generations.
+    pub targets: Targets,
 }
 
 impl Generation {
@@ -47,17 +57,36 @@ impl Generation {
     /// # Errors
     /// Nothing can serve it.
     pub(super) fn plan(&self, call: &Call) -> Result<Plan<'_>, NoRoute> {
+        self.plan_without(call, &[])
+    }
+
+    /// The same without the targets that were tried.
+    ///
+    /// # Errors
+    /// Nothing else can serve it.
+    pub(super) fn plan_without(&self, call: &Call, tried: &[String]) -> Result<Plan<'_>, NoRoute> {
         let home = call.home.as_ref().map(|by| route::Home {
             upstream: &by.upstream,
             own_host: by.own,
             model: call.requested_model.as_deref(),
         });
-        self.table.plan(&route::Request {
+        let now = targets::now();
+        let request = route::Request {
             dialect: call.dialect,
             family: family(call.dialect, call.headers()),
             model: call.body.model(),
             home,
-        })
+            prefer: &call.claims.prefer,
+            exclude: &call.claims.exclude,
+            tried,
+            properties: &Properties(call),
+        };
+        let view = View {
+            generation: self,
+            call,
+            now,
+        };
+        self.table.plan(&request, &view, now)
     }
 
     /// Estimates what a call will take at this target, and finds the price that it has there.
@@ -118,36 +147,13 @@ impl Estimates for Generation {
         }
     }
 
-    fn candidates(&self, _: &Call) -> Vec<Candidate> {
-        Vec::new()
+    fn candidates(&self, call: &Call) -> Vec<Candidate> {
+        places::candidates(self, call)
     }
 
-    fn deadline(&self, _: &Call) -> Option<Duration> {
-        None
+    fn deadline(&self, call: &Call) -> Option<Duration> {
+        places::time_left(self, call)
     }
-}
-
-/// Everything that routing knows of a configuration.
-pub fn routing_table(config: &Config) -> route::Table {
-    let upstreams = config.upstreams.values().map(|upstream| route::Upstream {
-        name: upstream.name.as_str().into(),
-        family: upstream.family,
-        has_credentials: !upstream.keys.is_empty()
-            || matches!(upstream.kind, config::Kind::Embedded),
-    });
-    let aliases = config.models.iter().map(|(name, alias)| {
-        let targets = alias.targets.iter().map(|of| route::Target {
-            upstream: of.target.upstream.as_str().into(),
-            model: of.target.model.as_str().into(),
-        });
-        (name.as_str().into(), targets.collect())
-    });
-    let families = [Family::Openai, Family::Anthropic, Family::Gemini];
-    let defaults = families.into_iter().filter_map(|family| {
-        let upstream = config.upstream_of(family)?;
-        Some((family, upstream.name.as_str().into()))
-    });
-    route::Table::new(upstreams.collect(), aliases, defaults.collect())
 }
 
 /// The family of a request: its dialect's, or, where no dialect reads it, the one whose headers it

@@ -37,6 +37,7 @@ mod later;
 mod ledger;
 pub mod live;
 mod passing;
+pub mod places;
 mod refusals;
 mod render;
 pub mod report;

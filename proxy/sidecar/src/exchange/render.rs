@@ -68,7 +68,9 @@ pub(super) fn plan<'g>(generation: &'g Generation, call: &Call) -> Result<Plan<'
     generation.plan(call).map_err(|none| {
         let code = match none {
             NoRoute::Unclaimed => Code::Misdirected,
-            NoRoute::NobodySpeaks(_) | NoRoute::Excluded(..) => Code::NoUpstream,
+            NoRoute::NobodySpeaks(_) | NoRoute::Excluded(..) | NoRoute::NoneLeft(_) => {
+                Code::NoUpstream
+            }
         };
         Refusal::new(code, none.to_string())
     })

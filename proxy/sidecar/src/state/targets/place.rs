@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use route::Admits;
+use route::{Admits, State};
 
 use super::{Breaker, TargetState};
 
@@ -38,6 +38,32 @@ impl Place {
             (probe, Admits::Yes | Admits::Probe) => probe,
             (_, no) => no,
         }
+    }
+}
+
+impl Place {
+    /// The state of what keeps attempts out, or lets them in: the target's, or where that is closed,
+    /// that of its best key.
+    pub fn state(&self, now: Instant) -> State {
+        let target = self.target.breaker.state(now);
+        let open = |key: &KeyPlace| {
+            let mut states = key.breakers().map(|breaker| breaker.state(now));
+            states.find(|state| *state != State::Closed)
+        };
+        match target {
+            State::Closed => {
+                let keys = self.keys.iter().map(open);
+                keys.reduce(|one, other| one.and(other)).flatten().unwrap_or(State::Closed)
+            }
+            state => state,
+        }
+    }
+
+    /// The requests and tokens that the provider says are left, of the key that has most.
+    pub fn room(&self, now: Instant) -> (Option<u64>, Option<u64>) {
+        let rooms = self.keys.iter().filter_map(|key| key.key_model.as_ref());
+        let rooms = rooms.map(|breaker| breaker.read(|cell| cell.room(now)));
+        rooms.reduce(|one, other| (one.0.max(other.0), one.1.max(other.1))).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,271 @@
+//! Filters: the targets that would have to refuse a request, and those that may not be sent it.
+
+use std::{cell::OnceCell, time::Instant};
+
+use dialect::{Dialect, request::Needs};
+
+use super::{Properties, Request, Standing, Upstream};
+use crate::{Admits, ModelFacts, State};
+
+/// A reason for which a target is no candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exclusion {
+    /// The app's credentials are for the host that it dialled, and this upstream has none of its
+    /// own.
+    NoKey,
+    /// The upstream is of another family than the request, which is written in this dialect.
+    OtherFamily(&'static str),
+    /// The model is not served at the endpoint of this dialect.
+    Endpoint(&'static str),
+    /// The call, with what it may generate, has more tokens than the model's window.
+    Window {
+        /// The call's tokens, by estimate, and the limit that it sets on generated ones.
+        tokens: u64,
+        /// The model's.
+        window: u64,
+    },
+    /// The call may generate more tokens than the model can.
+    Output {
+        /// The limit that the call sets.
+        tokens: u64,
+        /// The model's.
+        most: u64,
+    },
+    /// The model takes no tools.
+    Tools,
+    /// The model takes no images.
+    Images,
+    /// The model takes no sound.
+    Audio,
+    /// The model takes no files.
+    Files,
+    /// The exchange carries none of the tags that the target is for (`where`).
+    Condition,
+    /// The exchange would cost more there than the alias allows.
+    Price,
+    /// A policy rules it out.
+    ByPolicy,
+    /// It was tried.
+    Tried,
+    /// Its breaker is open.
+    Open {
+        /// The time at which it lets a probe pass.
+        until: Option<Instant>,
+    },
+    /// Its provider's limits leave no room.
+    Limited {
+        /// The time at which there is room again.
+        until: Option<Instant>,
+    },
+}
+
+impl Exclusion {
+    /// Its name, of a bounded set.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::OtherFamily(_) => "other_family",
+            Self::Endpoint(_) => "endpoint",
+            Self::Window { .. } => "window",
+            Self::Output { .. } => "output",
+            Self::Tools => "tools",
+            Self::Images => "images",
+            Self::Audio => "audio",
+            Self::Files => "files",
+            Self::Condition => "condition",
+            Self::Price => "price",
+            Self::ByPolicy => "policy",
+            Self::Tried => "tried",
+            Self::Open { .. } => "open",
+            Self::Limited { .. } => "limited",
+        }
+    }
+
+    /// The end of what passes by itself, where it is known.
+    pub const fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Open { until } | Self::Limited { until } => *until,
+            _ => None,
+        }
+    }
+
+    /// Returns whether it passes by itself: a call that waits may find the target a candidate.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Limited { .. })
+    }
+
+    /// Returns whether it is the request, as it is written, that the target can't take.
+    pub const fn is_requests(&self) -> bool {
+        matches!(
+            self,
+            Self::Endpoint(_)
+                | Self::Window { .. }
+                | Self::Output { .. }
+                | Self::Tools
+                | Self::Images
+                | Self::Audio
+                | Self::Files
+        )
+    }
+
+    /// The reason as the end of a sentence that begins with the target's name.
+    pub fn words(&self, now: Instant) -> String {
+        let further = |what: &str, until: &Option<Instant>| match until {
+            Some(until) => {
+                let left = until.saturating_duration_since(now).as_secs_f64().ceil();
+                format!("{what} for another {left} s")
+            }
+            None => what.to_owned(),
+        };
+        match self {
+            Self::NoKey => "has no key of its own".to_owned(),
+            Self::OtherFamily(dialect) => format!("does not speak {dialect}"),
+            Self::Endpoint(dialect) => format!("is not served as {dialect}"),
+            Self::Window { tokens, window } => {
+                format!("takes {window} tokens, and this request has about {tokens} with its reply")
+            }
+            Self::Output { tokens, most } => {
+                format!("generates {most} tokens at most, and this request wants {tokens}")
+            }
+            Self::Tools => "takes no tools".to_owned(),
+            Self::Images => "takes no images".to_owned(),
+            Self::Audio => "takes no audio".to_owned(),
+            Self::Files => "takes no files".to_owned(),
+            Self::Condition => "is for requests with other tags (`where`)".to_owned(),
+            Self::Price => "would cost more than the alias allows (`max_usd`)".to_owned(),
+            Self::ByPolicy => "is ruled out by a policy".to_owned(),
+            Self::Tried => "was tried and failed".to_owned(),
+            Self::Open { until } => further("fails and is left alone", until),
+            Self::Limited { until } => further("is limited by its provider", until),
+        }
+    }
+}
+
+/// A call's properties, each found out once.
+pub(super) struct Asked<'a> {
+    properties: &'a dyn Properties,
+    bound: OnceCell<u64>,
+    input: OnceCell<u64>,
+    output: OnceCell<Option<u64>>,
+    needs: OnceCell<Needs>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) const fn new(properties: &'a dyn Properties) -> Self {
+        Self {
+            properties,
+            bound: OnceCell::new(),
+            input: OnceCell::new(),
+            output: OnceCell::new(),
+            needs: OnceCell::new(),
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        *self.needs.get_or_init(|| self.properties.needs())
+    }
+
+    fn output(&self) -> Option<u64> {
+        (self.output)
+            .get_or_init(|| self.properties.max_output_tokens())
+            .to_owned()
+    }
+
+    /// Estimates the input only where a bound that costs nothing does not settle the matter.
+    fn exceeds(&self, room: u64) -> Option<u64> {
+        if self.input.get().is_none()
+            && *self.bound.get_or_init(|| self.properties.input_bound()) <= room
+        {
+            return None;
+        }
+        let input = *self.input.get_or_init(|| self.properties.input_tokens());
+        (input > room).then_some(input)
+    }
+}
+
+/// The upstream's part: whether it may be sent the request at all.
+pub(super) fn barred(upstream: &Upstream, request: &Request<'_>) -> Option<Exclusion> {
+    if !upstream.family.speaks(request.family) {
+        return Some(Exclusion::OtherFamily(request.dialect.name()));
+    }
+    let elsewhere = (request.home).is_some_and(|home| *home.upstream != *upstream.name);
+    (elsewhere && !upstream.has_credentials).then_some(Exclusion::NoKey)
+}
+
+/// The exchange's part: the tags that a target is for.
+pub(super) fn other_tags(conditions: &[(String, Vec<String>)], request: &Request<'_>) -> bool {
+    conditions.iter().any(|(tag, values)| {
+        let value = request.properties.tag(tag);
+        value.is_none_or(|value| values.iter().all(|one| one != value))
+    })
+}
+
+/// The model's part. `lenient` lets pass what only an estimate, and what a call may generate, speak
+/// against.
+pub(super) fn unfit(
+    facts: &ModelFacts,
+    dialect: Dialect,
+    asked: &Asked<'_>,
+    lenient: bool,
+) -> Option<Exclusion> {
+    let endpoints = facts.endpoints;
+    if endpoints.is_some_and(|some| is_endpoint(dialect) && !some.contains(dialect)) {
+        return Some(Exclusion::Endpoint(dialect.name()));
+    }
+    let lacks = |fact: Option<bool>| fact == Some(false);
+    if lacks(facts.tools) || lacks(facts.images) || lacks(facts.audio) || lacks(facts.files) {
+        let needs = asked.needs();
+        let missing = [
+            (needs.tools && lacks(facts.tools), Exclusion::Tools),
+            (needs.images && lacks(facts.images), Exclusion::Images),
+            (needs.audio && lacks(facts.audio), Exclusion::Audio),
+            (needs.files && lacks(facts.files), Exclusion::Files),
+        ];
+        if let Some((_, reason)) = missing.into_iter().find(|(misses, _)| *misses) {
+            return Some(reason);
+        }
+    }
+    // a batch is many calls, each with a window of its own
+    match dialect == Dialect::AnthropicBatches {
+        true => None,
+        false => too_long(facts, asked, lenient),
+    }
+}
+
+fn too_long(facts: &ModelFacts, asked: &Asked<'_>, lenient: bool) -> Option<Exclusion> {
+    if facts.window.is_none() && facts.output.is_none() {
+        return None;
+    }
+    let output = asked.output().filter(|_| !lenient);
+    if let (Some(tokens), Some(most)) = (output, facts.output)
+        && tokens > most
+    {
+        return Some(Exclusion::Output { tokens, most });
+    }
+    let window = facts.window?;
+    let output = output.unwrap_or(0);
+    let room = match lenient {
+        true => window.saturating_add(window / 10),
+        false => window.saturating_sub(output),
+    };
+    let input = asked.exceeds(room)?;
+    Some(Exclusion::Window {
+        tokens: input.saturating_add(output),
+        window,
+    })
+}
+
+/// Returns whether models are listed by the endpoint of this dialect. A batch's requests are of
+/// another one, and what nobody reads is of none.
+const fn is_endpoint(dialect: Dialect) -> bool {
+    !matches!(dialect, Dialect::AnthropicBatches | Dialect::Other)
+}
+
+/// The cell's part.
+pub(super) const fn shut(standing: &Standing) -> Option<Exclusion> {
+    match (standing.admits, standing.state) {
+        (Admits::Yes | Admits::Probe, _) => None,
+        (Admits::No { until }, State::Closed) => Some(Exclusion::Limited { until }),
+        (Admits::No { until }, State::Open | State::HalfOpen) => Some(Exclusion::Open { until }),
+    }
+}

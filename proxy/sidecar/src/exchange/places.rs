@@ -1,0 +1,350 @@
+//! Targets of one generation: the state of each, and how a plan and a policy see it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use dialect::hash;
+use http::HeaderName;
+use policy::{Call, Candidate};
+use route::{Admits, AliasId, AliasRow, Family, ModelFacts, Standing, TargetId};
+
+use super::generation::{Generation, now};
+use crate::{
+    config::{self, Config},
+    cost::Prices,
+    state::targets::{AliasState, Place, Targets},
+};
+
+/// The header by which a caller shortens an exchange's time: `30s`, `500ms`, or plain seconds.
+pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("x-outrigger-timeout");
+
+/// The state of a table's targets and aliases, by their numbers.
+#[derive(Default)]
+pub struct Places {
+    places: Vec<Arc<Place>>,
+    aliases: Vec<(Arc<AliasState>, Vec<Arc<Place>>)>,
+}
+
+impl Places {
+    /// Looks up what is known of a table's targets.
+    pub fn of(config: &Config, table: &route::Table, targets: &Targets) -> Self {
+        let place = |row: &route::TargetRow| {
+            let (upstream, model) = (&*row.target.upstream, &*row.target.model);
+            let keys = config.upstreams.get(upstream).map(|found| keys(found, model, targets));
+            Arc::new(Place {
+                target: targets.target(&row.target.to_string()),
+                keys: keys.unwrap_or_default(),
+            })
+        };
+        let places: Vec<_> = table.targets().iter().map(place).collect();
+        let alias = |row: &AliasRow| {
+            let terms = config.models.get(&*row.name)?;
+            let of = row.targets.iter().filter_map(|of| places.get(of.target.index()));
+            Some((targets.alias(&row.name, terms), of.cloned().collect()))
+        };
+        let aliases = table.aliases().iter().filter_map(alias).collect();
+        Self { places, aliases }
+    }
+
+    /// The state of a target.
+    pub(super) fn place(&self, target: TargetId) -> Option<&Arc<Place>> {
+        self.places.get(target.index())
+    }
+
+    /// The state of an alias, and of its targets.
+    pub(super) fn alias(&self, alias: AliasId) -> Option<(&Arc<AliasState>, &[Arc<Place>])> {
+        let (state, places) = self.aliases.get(alias.index())?;
+        Some((state, places))
+    }
+
+    /// Iterates over all targets that an alias names.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Place>> {
+        self.places.iter()
+    }
+
+    /// Iterates over the aliases.
+    pub fn aliases(&self) -> impl Iterator<Item = (&Arc<AliasState>, &[Arc<Place>])> {
+        let aliases = self.aliases.iter();
+        aliases.map(|(state, places)| (state, &**places))
+    }
+}
+
+/// The keys of an upstream, with this model; one that stands for callers' own where it has none.
+fn keys(
+    upstream: &config::Upstream,
+    model: &str,
+    targets: &Targets,
+) -> Vec<crate::state::targets::KeyPlace> {
+    let place = |secret: Option<&str>, account: &str| {
+        targets.key(&upstream.name, secret, account, Some(model))
+    };
+    if upstream.keys.is_empty() {
+        return vec![place(None, &upstream.account)];
+    }
+    let keys = upstream.keys.iter();
+    keys.map(|key| place(Some(key.secret.reveal()), &key.account)).collect()
+}
+
+/// The state of a target that no alias names, for one exchange: nothing is learnt of it.
+pub(super) fn unlisted(generation: &Generation, upstream: &str, model: &str) -> Arc<Place> {
+    let apart = Targets::default();
+    let found = generation.config.upstreams.get(upstream);
+    Arc::new(Place {
+        target: apart.target(&[upstream, "/", model].concat()),
+        keys: found.map(|found| keys(found, model, &apart)).unwrap_or_default(),
+    })
+}
+
+/// A call, as far as its plan needs it.
+pub(super) struct Properties<'c>(pub(super) &'c Call);
+
+impl route::Properties for Properties<'_> {
+    fn input_tokens(&self) -> u64 {
+        self.0.body.input_tokens()
+    }
+
+    fn input_bound(&self) -> u64 {
+        self.0.body.input_bound()
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        self.0.body.max_output_tokens()
+    }
+
+    fn needs(&self) -> route::Needs {
+        self.0.body.needs()
+    }
+
+    fn tag(&self, name: &str) -> Option<&str> {
+        self.0.tag(name)
+    }
+
+    fn conversation(&self) -> Option<u64> {
+        self.0.body.opening()
+    }
+
+    fn caller(&self) -> Option<u64> {
+        let name = self.0.caller()?;
+        Some(hash::of(name.as_bytes()))
+    }
+
+    fn random(&self) -> u64 {
+        hash::of(self.0.id.as_bytes())
+    }
+}
+
+/// The state of targets, as it is for one call.
+pub(super) struct View<'g> {
+    pub(super) generation: &'g Generation,
+    pub(super) call: &'g Call,
+    pub(super) now: std::time::Instant,
+}
+
+impl route::View for View<'_> {
+    fn standing(&self, target: TargetId) -> Standing {
+        match self.generation.places.place(target) {
+            Some(place) => standing(place, guess_tokens(self.call), self.now),
+            None => Standing::IDLE,
+        }
+    }
+
+    fn cost(&self, target: TargetId) -> Option<u64> {
+        let row = self.generation.table.target(target)?;
+        self.cost_of_unlisted(&row.target)
+    }
+
+    fn cost_of_unlisted(&self, target: &route::Target) -> Option<u64> {
+        let expected = self.generation.expected(self.call, &target.upstream, &target.model);
+        let (estimate, price) = expected;
+        price.map(|price| price.cost(&estimate.usage()).0)
+    }
+}
+
+fn standing(place: &Place, tokens: u64, now: std::time::Instant) -> Standing {
+    let target = &place.target;
+    Standing {
+        admits: place.admits(now, tokens),
+        state: place.state(now),
+        in_flight: target.in_flight(),
+        first_content: target.latency(|latency| latency.first_content(now)),
+    }
+}
+
+/// A call's tokens, as far as its size tells: four bytes are a token.
+pub(super) fn guess_tokens(call: &Call) -> u64 {
+    call.body.size() as u64 / 4
+}
+
+/// The candidates for a call, as policies see them: the targets of the alias that it names, those
+/// that are left out now among them.
+pub(super) fn candidates(generation: &Generation, call: &Call) -> Vec<Candidate> {
+    let Some(alias) = call.body.model().and_then(|model| generation.table.alias(model)) else {
+        return Vec::new();
+    };
+    let now_wall = now();
+    let view = View {
+        generation,
+        call,
+        now: crate::state::targets::now(),
+    };
+    let of = |of: &route::AliasTarget| {
+        let row = generation.table.target(of.target)?;
+        let place = generation.places.place(of.target)?;
+        let (upstream, model) = (&*row.target.upstream, &*row.target.model);
+        let found = generation.config.upstreams.get(upstream)?;
+        let standing = standing(place, guess_tokens(call), view.now);
+        let (requests_left, tokens_left) = place.room(view.now);
+        let end = match standing.admits {
+            Admits::No { until } => until,
+            Admits::Yes | Admits::Probe => None,
+        };
+        let cost = route::View::cost(&view, of.target);
+        let abilities = |has| {
+            let facts = &row.facts;
+            let all = [
+                ("tools", facts.tools),
+                ("images", facts.images),
+                ("audio", facts.audio),
+                ("files", facts.files),
+            ];
+            let some = all.into_iter().filter(|(_, fact)| *fact == Some(has));
+            some.map(|(name, _)| name.to_owned()).collect()
+        };
+        Some(Candidate {
+            name: row.target.to_string(),
+            upstream: upstream.to_owned(),
+            model: model.to_owned(),
+            region: found.region.as_deref().map(str::to_owned),
+            dialect: family_name(found.family).to_owned(),
+            price: price(&generation.prices, upstream, model, now_wall),
+            cost_microusd: cost.map(|nanos| nanos.div_ceil(1000)),
+            window: row.facts.window,
+            output: row.facts.output,
+            takes: abilities(true),
+            lacks: abilities(false),
+            first_token_ms: standing.first_content.map(millis),
+            in_flight: standing.in_flight,
+            breaker: standing.state.name().to_owned(),
+            retry_after_ms: end.map(|end| millis(end.saturating_duration_since(view.now))),
+            requests_left,
+            tokens_left,
+        })
+    };
+    alias.targets.iter().filter_map(of).collect()
+}
+
+/// The name of a family in configuration; none of the embedded model, which speaks all.
+const fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Openai => "openai",
+        Family::Anthropic => "anthropic",
+        Family::Gemini => "gemini",
+        Family::Every => "",
+    }
+}
+
+fn price(
+    prices: &Prices,
+    upstream: &str,
+    model: &str,
+    now: u64,
+) -> Option<policy::CandidatePrice> {
+    let price = prices.price(upstream, model, now)?;
+    Some(policy::CandidatePrice {
+        input_microusd: price.base.input.into(),
+        output_microusd: price.base.output.into(),
+    })
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// The time that a call's exchange has, as it stands: the alias's, or what the caller or a policy
+/// set, where that is less.
+pub(super) fn time_left(generation: &Generation, call: &Call) -> Option<Duration> {
+    let alias = call.body.model().and_then(|model| generation.config.models.get(model));
+    let alias = alias.map(|alias| alias.deadline);
+    [alias, callers_deadline(call.headers()), call.claims.deadline]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// The time that a caller gives its exchange.
+pub(super) fn callers_deadline(headers: &http::HeaderMap) -> Option<Duration> {
+    let text = headers.get(TIMEOUT)?.to_str().ok()?.trim();
+    let (number, unit) = match text {
+        text if text.ends_with("ms") => (text.trim_end_matches("ms"), 0.001),
+        text if text.ends_with('s') => (text.trim_end_matches('s'), 1.0),
+        text if text.ends_with('m') => (text.trim_end_matches('m'), 60.0),
+        text => (text, 1.0),
+    };
+    let seconds = number.trim().parse::<f64>().ok()? * unit;
+    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
+}
+
+/// Everything that routing knows of a configuration.
+pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
+    let upstreams = config.upstreams.values().map(|upstream| route::Upstream {
+        name: upstream.name.as_str().into(),
+        family: upstream.family,
+        has_credentials: !upstream.keys.is_empty()
+            || matches!(upstream.kind, config::Kind::Embedded),
+    });
+    let target = |target: &config::Target| route::Target {
+        upstream: target.upstream.as_str().into(),
+        model: target.model.as_str().into(),
+    };
+    let aliases = config.models.iter().map(|(name, alias)| {
+        let targets = alias.targets.iter().map(|of| route::AliasTarget {
+            target: target(&of.target),
+            weight: of.weight,
+            conditions: of.conditions.clone(),
+        });
+        let aside = [
+            alias.canary.as_ref().map(|canary| target(&canary.target)),
+            alias.shadow.as_ref().map(|shadow| target(&shadow.target)),
+        ];
+        route::Alias {
+            name: name.as_str().into(),
+            targets: targets.collect(),
+            strategy: alias.strategy,
+            sticky: alias.sticky.clone(),
+            max_cost: alias.max_cost,
+            aside: aside.into_iter().flatten().collect(),
+        }
+    });
+    let families = [Family::Openai, Family::Anthropic, Family::Gemini];
+    let defaults = families.into_iter().filter_map(|family| {
+        let upstream = config.upstream_of(family)?;
+        Some((family, upstream.name.as_str().into()))
+    });
+    let (own, prices) = (config.model_facts.clone(), Arc::clone(prices));
+    let facts =
+        move |upstream: &route::Upstream, model: &str| facts(&prices, &own, &upstream.name, model);
+    route::Table::new(
+        upstreams.collect(),
+        aliases,
+        defaults.collect(),
+        Arc::new(facts),
+    )
+}
+
+/// What a model takes: the operator's word, then the tables'.
+fn facts(
+    prices: &Prices,
+    own: &BTreeMap<String, ModelFacts>,
+    upstream: &str,
+    model: &str,
+) -> ModelFacts {
+    let listed = prices.find(upstream, model, now()).map(|priced| priced.limits);
+    let limits = ModelFacts {
+        window: listed.and_then(|limits| limits.context).map(u64::from),
+        output: listed.and_then(|limits| limits.output).map(u64::from),
+        ..ModelFacts::default()
+    };
+    let known = ModelFacts::of(model).overridden_by(limits);
+    let target = [upstream, "/", model].concat();
+    let own = own.get(&target).or_else(|| own.get(model));
+    own.map_or(known, |own| known.overridden_by(*own))
+}
