@@ -24,6 +24,8 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// Set where waiting helps.
     pub retry_after: Option<Duration>,
+    /// Attempts were made in the app's place, until none was left.
+    attempts_used_up: bool,
     /// For the operator's log only; never sent to the app.
     pub cause: Option<BoxError>,
 }
@@ -47,6 +49,12 @@ pub enum Code {
     Misdirected,
     /// No upstream can take the request.
     NoUpstream,
+    /// Every target of the model is limited by its provider.
+    TargetsLimited,
+    /// Every target of the model fails, and is left alone for a while.
+    TargetsOpen,
+    /// No target of the model takes such a request.
+    NoTargetFits,
     /// A policy refused.
     PolicyDenied,
     /// A policy failed and may not be skipped.
@@ -83,6 +91,9 @@ impl Code {
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Misdirected => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
             Self::NoUpstream => ("no_upstream", StatusCode::NOT_FOUND),
+            Self::TargetsLimited => ("targets_limited", StatusCode::TOO_MANY_REQUESTS),
+            Self::TargetsOpen => ("targets_open", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoTargetFits => ("no_target_fits", StatusCode::BAD_REQUEST),
             Self::PolicyDenied => ("policy_denied", StatusCode::FORBIDDEN),
             Self::PolicyFailed => ("policy_failed", StatusCode::INTERNAL_SERVER_ERROR),
             Self::PolicyInputTooLarge => ("policy_input_too_large", StatusCode::PAYLOAD_TOO_LARGE),
@@ -119,7 +130,19 @@ impl Refusal {
             denial: None,
             message: message.into(),
             retry_after: None,
+            attempts_used_up: false,
             cause: None,
+        }
+    }
+
+    /// After attempts in the app's place: an SDK's own would multiply them, except after `wait`,
+    /// where that is known to help.
+    #[must_use]
+    pub fn with_attempts_used_up(self, wait: Option<Duration>) -> Self {
+        Self {
+            retry_after: wait,
+            attempts_used_up: true,
+            ..self
         }
     }
 
@@ -180,7 +203,7 @@ impl Refusal {
         );
         let again = match self.retry_after {
             Some(wait) => wait <= LONGEST_WAIT,
-            None => self.denial.is_none() && self.code.passes(),
+            None => self.denial.is_none() && self.code.passes() && !self.attempts_used_up,
         };
         let again = if again { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(again));
@@ -216,7 +239,8 @@ impl Refusal {
     /// The `type` of an in-band error event with this refusal's news.
     pub fn event_type(&self) -> &'static str {
         match self.code {
-            Code::Draining | Code::Overloaded => "overloaded_error",
+            Code::Draining | Code::Overloaded | Code::TargetsOpen => "overloaded_error",
+            Code::TargetsLimited => "rate_limit_error",
             Code::PolicyDenied => "permission_error",
             _ => "api_error",
         }

@@ -38,6 +38,8 @@ pub struct CallClass {
     pub size: SizeClass,
     /// The effort.
     pub effort: Effort,
+    /// It streams: the first content of a whole reply is its last, too.
+    pub streaming: bool,
 }
 
 impl SizeClass {
@@ -68,17 +70,18 @@ impl Effort {
 
 impl CallClass {
     /// The number of classes.
-    pub(super) const COUNT: usize = 25;
+    pub(super) const COUNT: usize = 50;
 
     /// The class of a call.
-    pub const fn of(input_tokens: u64, effort: Effort) -> Self {
+    pub const fn of(input_tokens: u64, effort: Effort, streaming: bool) -> Self {
         Self {
             size: SizeClass::of(input_tokens),
             effort,
+            streaming,
         }
     }
 
     pub(super) const fn index(self) -> usize {
-        self.size as usize * 5 + self.effort as usize
+        (self.streaming as usize * 5 + self.size as usize) * 5 + self.effort as usize
     }
 }

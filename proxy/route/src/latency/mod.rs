@@ -52,7 +52,7 @@ pub enum Sample {
 }
 
 /// Times to first content of one target. About 250 bytes, and 260 for each class of calls that it
-/// has seen; there are 25.
+/// has seen; there are 50.
 #[derive(Debug, Clone, Default)]
 pub struct Latency {
     recent: Average,

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     config::Upstream,
     refusal::{Code, Refusal},
+    state::targets,
     telemetry::{Attempted, metrics},
     upstream::{Connection, Inbound, Payload, Pool, SendError},
 };
@@ -129,7 +130,9 @@ impl<T: Transport> Worker<T> {
         let generation = Arc::clone(&guard.generation);
         guard.take_on(&mut outgoing.call);
         let candidate = plan.first();
-        let mut attempt = Attempt::first(candidate, 0, &generation)?;
+        let upstream = generation.upstreams.find(&candidate.upstream.name);
+        let key = upstream.map_or(0, |upstream| upstream.choose_key(targets::now()));
+        let mut attempt = Attempt::first(candidate, key, &generation)?;
         loop {
             let begun = Instant::now();
             let rendered = outgoing.render(&attempt, guard);

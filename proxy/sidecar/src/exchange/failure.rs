@@ -89,6 +89,11 @@ impl Failure {
         )
     }
 
+    /// Reports whether it is that something did not come in time.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(&self.reply, Err(refusal) if refusal.code == Code::UpstreamTimeout)
+    }
+
     /// The app's answer.
     pub(super) fn into_reply(self) -> Result<Response<Inbound>, Refusal> {
         self.reply

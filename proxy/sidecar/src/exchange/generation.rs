@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     later::Later,
-    places::{self, Places, Properties, View},
+    places::{self, Places, Properties, View, routing_table},
     upstreams::Upstreams,
     usage_option::UsageOption,
 };
@@ -51,7 +51,36 @@ pub struct Generation {
     pub targets: Targets,
 }
 
+/// The things that every generation shares with the next.
+#[derive(Clone, Default)]
+pub struct Lasting {
+    /// The lessons of past exchanges.
+    pub routes: Arc<Routes>,
+    /// What is known of targets.
+    pub targets: Targets,
+}
+
 impl Generation {
+    /// The generation of a configuration and its loaded policies.
+    pub fn of(number: u64, config: Config, chain: Chain, lasting: &Lasting) -> Self {
+        let prices = Arc::new(Prices::of(&config));
+        let table = routing_table(&config, &prices);
+        let targets = lasting.targets.clone();
+        Self {
+            number,
+            chain,
+            models: Models::of(&config),
+            tags: Rules::of(&config.tags),
+            places: Places::of(&config, &table, &targets),
+            upstreams: Upstreams::of(&config, &targets),
+            table,
+            prices,
+            routes: Arc::clone(&lasting.routes),
+            targets,
+            config,
+        }
+    }
+
     /// The candidates for a call as it stands now.
     ///
     /// # Errors

@@ -18,10 +18,11 @@ use crate::{
 pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("x-outrigger-timeout");
 
 /// The state of a table's targets and aliases, by their numbers.
-#[derive(Default)]
 pub struct Places {
     places: Vec<Arc<Place>>,
     aliases: Vec<(Arc<AliasState>, Vec<Arc<Place>>)>,
+    /// The terms of what policies send elsewhere, and no alias names.
+    unnamed: (config::Alias, Arc<AliasState>),
 }
 
 impl Places {
@@ -42,7 +43,18 @@ impl Places {
             Some((targets.alias(&row.name, terms), of.cloned().collect()))
         };
         let aliases = table.aliases().iter().filter_map(alias).collect();
-        Self { places, aliases }
+        let terms = config::Alias::of(Vec::new());
+        let unnamed = targets.alias("", &terms);
+        Self {
+            places,
+            aliases,
+            unnamed: (terms, unnamed),
+        }
+    }
+
+    /// The terms of what no alias names.
+    pub(super) fn unnamed(&self) -> (&config::Alias, &Arc<AliasState>, &[Arc<Place>]) {
+        (&self.unnamed.0, &self.unnamed.1, &[])
     }
 
     /// The state of a target.

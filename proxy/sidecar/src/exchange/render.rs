@@ -65,15 +65,16 @@ pub(super) struct Terms {
 
 /// The candidates for a call as policies left it.
 pub(super) fn plan<'g>(generation: &'g Generation, call: &Call) -> Result<Plan<'g>, Refusal> {
-    generation.plan(call).map_err(|none| {
-        let code = match none {
-            NoRoute::Unclaimed => Code::Misdirected,
-            NoRoute::NobodySpeaks(_) | NoRoute::Excluded(..) | NoRoute::NoneLeft(_) => {
-                Code::NoUpstream
-            }
-        };
-        Refusal::new(code, none.to_string())
-    })
+    let planned = generation.plan(call);
+    planned.map_err(|none| Refusal::new(code_of(&none), none.to_string()))
+}
+
+/// The code of a refusal because nothing can serve a request.
+pub(super) fn code_of(none: &NoRoute) -> Code {
+    match none {
+        NoRoute::Unclaimed => Code::Misdirected,
+        NoRoute::NobodySpeaks(_) | NoRoute::Excluded(..) | NoRoute::NoneLeft(_) => Code::NoUpstream,
+    }
 }
 
 impl Outgoing {
@@ -94,6 +95,13 @@ impl Outgoing {
             stream: Some(body),
             ..Self::whole(call)
         }
+    }
+
+    /// Removes what other models have signed of the reasoning in it. Returns false where there is
+    /// nothing of it.
+    pub(super) fn strip_signatures(&mut self) -> bool {
+        self.call.encoded = None;
+        self.call.body.strip_signatures()
     }
 
     /// Lets go of a body that is not sent again.
@@ -185,7 +193,7 @@ fn head(
     let path = path.map_err(|error| unsendable(&error))?;
     let is_stripped = |name: &HeaderName| tags::is_stripped(&generation.tags, resolved.reads, name);
     let (method, headers) = (&call.method, call.headers());
-    let credential = resolved.credential();
+    let credential = resolved.credential(attempt.key);
     let outgoing = credential.and_then(|credential| {
         credentials::outgoing(
             attempt.upstream,

@@ -23,6 +23,7 @@ use crate::{
     cost::{NanoDollars, Taken},
     overload::BodyPermit,
     refusal::Refusal,
+    state::targets::Pass,
     telemetry::{self, Record, metrics::Inflight},
 };
 
@@ -64,6 +65,10 @@ pub(super) struct ExchangeGuard {
     pub(super) linear: u64,
     /// Its body's share of the bodies' budget.
     pub(super) body_permit: Option<BodyPermit>,
+    /// The permits of the attempt that answers, for as long as its reply goes on.
+    pub(super) pass: Option<Pass>,
+    /// By when the reply has to be over, where somebody set an end.
+    pub(super) deadline: Option<Instant>,
     /// The progress of a body that passes unread.
     pub(super) passing: Option<BodyProgress>,
     _inflight: Inflight,
@@ -96,6 +101,8 @@ impl ExchangeGuard {
             unfinished: None,
             linear: 0,
             body_permit: None,
+            pass: None,
+            deadline: None,
             passing: None,
             _inflight: Inflight::enter(),
         })

@@ -20,7 +20,7 @@ use crate::{
     config::{Config, Use},
     cost::{Prices, Routes, tags::Rules},
     exchange::{
-        generation::{Generation, routing_table},
+        generation::{Generation, Lasting},
         upstreams::Upstreams,
     },
     reload::{
@@ -69,7 +69,7 @@ pub(crate) struct Assembler {
     known: BTreeMap<String, Known>,
     seen: Seen,
     number: u64,
-    routes: Arc<Routes>,
+    lasting: Lasting,
 }
 
 struct Known {
@@ -114,7 +114,7 @@ impl Assembler {
             known: BTreeMap::new(),
             seen: Seen::default(),
             number: 0,
-            routes: Arc::default(),
+            lasting: Lasting::default(),
         }
     }
 
@@ -207,17 +207,7 @@ impl Assembler {
         self.number += 1;
         self.loader.give_way();
         Ok(Assembled {
-            generation: Generation {
-                number: self.number,
-                chain: Chain::new(chain),
-                table: routing_table(&config),
-                models: Models::of(&config),
-                prices: Prices::of(&config),
-                tags: Rules::of(&config.tags),
-                upstreams: Upstreams::of(&config),
-                routes: Arc::clone(&self.routes),
-                config,
-            },
+            generation: Generation::of(self.number, config, Chain::new(chain), &self.lasting),
             entries,
             refused,
         })

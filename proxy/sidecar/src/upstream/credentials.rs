@@ -56,15 +56,12 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The credential of an upstream; none where callers send their own.
+    /// The header that carries a key to an upstream of this family.
     ///
     /// # Errors
     /// No header can hold the key; configuration checks that.
-    pub fn of(upstream: &Upstream) -> Result<Option<Self>, Unsendable> {
-        let Some(key) = upstream.keys.first().map(|key| key.secret.reveal()) else {
-            return Ok(None);
-        };
-        let (name, value) = match upstream.family {
+    pub fn of(family: Family, key: &str) -> Result<Self, Unsendable> {
+        let (name, value) = match family {
             Family::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
             Family::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key)),
             Family::Openai | Family::Every => {
@@ -74,7 +71,7 @@ impl Credential {
         };
         let mut value = value.map_err(|_| Unsendable::Key)?;
         value.set_sensitive(true); // `Debug` prints it as "Sensitive", HPACK never indexes it
-        Ok(Some(Self { name, value }))
+        Ok(Self { name, value })
     }
 }
 

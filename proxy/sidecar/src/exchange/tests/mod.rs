@@ -21,13 +21,13 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Answer, Transport, Worker,
-    generation::{Generation, Shared, routing_table},
+    generation::{Generation, Lasting, Shared},
 };
 use crate::{
     BoxError,
     config::Upstream,
     state::{Stores, flights::Flights},
-    telemetry::{Record, metrics::Models},
+    telemetry::Record,
     upstream::{Connection, Decoded, Inbound, Payload, SendError},
 };
 
@@ -225,17 +225,9 @@ fn rig(policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
     let config = crate::config::tests::read(YAML);
     let stores = Stores::in_memory();
     let links = policies.iter().map(|policy| fakes::link(*policy, &stores));
-    let shared = Arc::new(Shared::new(Generation {
-        number: 1,
-        chain: Chain::new(links.collect()),
-        table: routing_table(&config),
-        models: Models::of(&config),
-        prices: crate::cost::Prices::of(&config),
-        tags: crate::cost::tags::Rules::default(),
-        upstreams: crate::exchange::upstreams::Upstreams::of(&config),
-        routes: Arc::default(),
-        config,
-    }));
+    let chain = Chain::new(links.collect());
+    let generation = Generation::of(1, config, chain, &Lasting::default());
+    let shared = Arc::new(Shared::new(generation));
     let upstream = FakeUpstream::default();
     upstream.turns.lock().extend(turns);
     Rig {

@@ -27,7 +27,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::{
-    exchange::generation::{Generation, routing_table},
+    exchange::generation::{Generation, Lasting},
     state::{Clock, Stores, flights::Flights},
     telemetry::metrics::Models,
     upstream::Pool,
@@ -139,17 +139,7 @@ fn generation(yaml: &str) -> Generation {
     let yaml = format!("admin: '127.0.0.1:0'\n{}", yaml.replace("LISTEN", listen));
     let yaml = yaml.replace("listen: {", "listen: { base_url: '127.0.0.1:0',");
     let config = crate::config::tests::read(&yaml);
-    Generation {
-        number: 1,
-        chain: Chain::new(Vec::new()),
-        table: routing_table(&config),
-        models: Models::of(&config),
-        prices: crate::cost::Prices::of(&config),
-        tags: crate::cost::tags::Rules::default(),
-        upstreams: crate::exchange::upstreams::Upstreams::of(&config),
-        routes: Arc::default(),
-        config,
-    }
+    Generation::of(1, config, Chain::new(Vec::new()), &Lasting::default())
 }
 
 fn worker(shared: &Arc<Shared>) -> Arc<Worker> {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use route::{Admits, Failure, Outcome, Permit, Room, Scope};
+use route::{Admits, CallClass, Failure, Outcome, Permit, Room, Sample, Scope};
 
 use super::{Breaker, KeyPlace, Part, Place, TargetState, now};
 
@@ -19,6 +19,8 @@ const REPLY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Pass {
     target: Arc<TargetState>,
     permits: [Option<(Arc<Breaker>, Permit)>; 4],
+    /// The calls that take about as long, and since when its first content is waited for.
+    waits: Option<(CallClass, Instant)>,
     is_committed: bool,
 }
 
@@ -38,6 +40,7 @@ impl Pass {
         let mut pass = Self {
             target: Arc::clone(&place.target),
             permits: [const { None }; 4],
+            waits: None,
             is_committed: false,
         };
         place.target.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -55,9 +58,17 @@ impl Pass {
         &self.target
     }
 
-    /// Notes the first content: everything works. The places stay taken until the reply's end.
-    pub fn commit(&mut self, now: Instant) {
+    /// Notes that the request is sent. A caller who leaves before its first content shows that this
+    /// took longer: else an outage would look as if users left.
+    pub const fn awaits_content(&mut self, class: CallClass, now: Instant) {
+        self.waits = Some((class, now));
+    }
+
+    /// Notes the first content, `took` after the request: everything works. The places stay taken
+    /// until the reply's end.
+    pub fn commit(&mut self, took: Duration, now: Instant) {
         self.is_committed = true;
+        self.record(Sample::Content(took), now);
         for (breaker, permit) in self.permits.iter().flatten() {
             breaker.commit(*permit, REPLY, now);
         }
@@ -71,8 +82,19 @@ impl Pass {
         }
     }
 
-    /// Ends the attempt as a failure, which shows something of the part that it is of.
-    pub fn fail(mut self, failure: &Failure, now: Instant) {
+    fn record(&mut self, sample: Sample, now: Instant) {
+        if let Some((class, _)) = self.waits.take() {
+            self.target.latency(|latency| latency.record(class, sample, now));
+        }
+    }
+
+    /// Ends the attempt as a failure, which shows something of the part that it is of; `sample` is
+    /// what it shows of the time to first content.
+    pub fn fail(mut self, failure: &Failure, sample: Option<Sample>, now: Instant) {
+        match sample {
+            Some(sample) => self.record(sample, now),
+            None => self.waits = None,
+        }
         if failure.scope != Scope::Nothing {
             self.target.failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -90,8 +112,12 @@ impl Drop for Pass {
             true => Outcome::Success,
             false => Outcome::Nothing,
         };
+        let present = now();
+        if let Some((_, since)) = self.waits {
+            self.record(Sample::Left(present.saturating_duration_since(since)), present);
+        }
         for (breaker, permit) in self.permits.iter_mut().filter_map(Option::take) {
-            breaker.leave(permit, outcome, now());
+            breaker.leave(permit, outcome, present);
         }
     }
 }

@@ -1,0 +1,281 @@
+//! What an alias tries: one attempt after another, until one commits or none may follow.
+//!
+//! `route` decides: its plan is the order of the candidates, its trail says what may follow a
+//! failure, its breakers let an attempt pass or keep it out. Here it is done. [`spots`] enters the
+//! breakers, [`timing`] bounds an attempt in time, [`left`] is what becomes of an exchange for which
+//! no candidate is left: it waits, goes on with another alias, or is refused with the soonest end.
+//! Each attempt renders the call anew from what policies left, which is kept until one commits.
+
+use std::{sync::Arc, time::Duration};
+
+use http::Response;
+use route::{AliasRow, Circumstances, Class, Failure as Meaning, Next, Plan, Sample, Trail, TrailLimits};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Worker,
+    attempt::{Attempt, Transport},
+    failure::Failure,
+    generation::{Generation, now as wall_now},
+    places::guess_tokens,
+    render::Outgoing,
+    settle::ExchangeGuard,
+};
+use crate::{
+    config::Alias,
+    state::{
+        queue::Turn,
+        targets::{AliasState, Pass, Place, now},
+    },
+    upstream::{Connection, Inbound},
+};
+
+mod left;
+mod spots;
+mod timing;
+
+use left::Left;
+use spots::{Outside, Spot, Spots};
+use timing::Timing;
+
+/// The terms under which an exchange tries targets.
+struct Terms<'g> {
+    generation: &'g Generation,
+    alias: &'g Alias,
+    state: &'g Arc<AliasState>,
+    places: &'g [Arc<Place>],
+    timing: Timing,
+    /// The call's tokens, roughly.
+    tokens: u64,
+}
+
+/// The end of the attempts of one plan.
+enum Ended {
+    Reply(Box<Response<Inbound>>),
+    /// Nothing may follow.
+    Failed(Box<Failure>),
+    /// No candidate is left; what the last one came to, where there was one.
+    Left(Option<Box<Failure>>),
+}
+
+impl<T: Transport> Worker<T> {
+    /// Sends what goes out to one candidate after another, until a reply commits.
+    pub(super) async fn send_to_any(
+        &self,
+        outgoing: &mut Outgoing,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Response<Inbound>, Failure> {
+        let generation = Arc::clone(&guard.generation);
+        guard.take_on(&mut outgoing.call);
+        outgoing.alias = true;
+        let mut queued_until = None;
+        let mut turn: Option<Turn> = None;
+        let mut is_first = true;
+        loop {
+            let model = outgoing.call.body.model();
+            let row = model.and_then(|model| generation.table.alias(model));
+            let terms = Terms::of(&generation, row, outgoing, guard);
+            if std::mem::take(&mut is_first) {
+                terms.state.deposit(now());
+            }
+            guard.deadline = terms.timing.deadline_of_reply();
+            let planned = generation.plan(&outgoing.call);
+            let ended = match &planned {
+                Ok(plan) => self.try_plan(&terms, plan, &mut turn, outgoing, guard).await,
+                Err(_) => Ended::Left(None),
+            };
+            drop(turn.take());
+            let failure = match ended {
+                Ended::Reply(reply) => return Ok(*reply),
+                Ended::Failed(failure) => return Err(left::finish(*failure, None)),
+                Ended::Left(failure) => failure,
+            };
+            let none = match &failure {
+                Some(_) => generation.plan(&outgoing.call).err(),
+                None => planned.err(),
+            };
+            let left = left::without_candidates(&terms, none, failure, &mut queued_until, outgoing);
+            match left.await {
+                Left::Turn(next) => turn = Some(next),
+                Left::Degraded => {}
+                Left::Failed(failure) => return Err(*failure),
+            }
+        }
+    }
+
+    /// Makes attempts at the candidates of a plan.
+    async fn try_plan(
+        &self,
+        terms: &Terms<'_>,
+        plan: &Plan<'_>,
+        turn: &mut Option<Turn>,
+        outgoing: &mut Outgoing,
+        guard: &mut ExchangeGuard,
+    ) -> Ended {
+        let mut spots = Spots::of(plan, terms.generation);
+        let mut trail = Trail::new(terms.limits(), terms.timing.deadline);
+        let mut outside = Outside::Nothing;
+        let mut reason = match guard.record.last {
+            Some(_) => "retry",
+            None => "first",
+        };
+        let mut last: Option<Box<Failure>> = None;
+        loop {
+            let Some((spot, pass)) = spots.enter(&outside, terms, now()) else {
+                return Ended::Left(last);
+            };
+            // The next of the queue may look: this one is in.
+            drop(turn.take());
+            let begun = Instant::now();
+            let sent = self.try_once(terms, &spots, spot, pass, &trail, reason, outgoing, guard);
+            let failure = match sent.await {
+                Ok(reply) => return Ended::Reply(Box::new(reply)),
+                Err(failure) => failure,
+            };
+            let circumstances = spots.circumstances(spot, terms, outgoing, begun.elapsed());
+            let meaning = failure.meaning;
+            let next = terms.state.with_budgets(|budgets| {
+                let next = trail.after(&meaning, &circumstances, budgets);
+                (next, budgets.retries.allows(circumstances.now))
+            });
+            let (next, has_budget) = next;
+            if next == Next::Stop && !has_budget {
+                terms.state.note_spent();
+            }
+            let pause;
+            (outside, reason, pause) = match next {
+                Next::Same { after } => (Outside::OtherTargets(spot), "retry", after),
+                Next::Other { outside } => {
+                    (Outside::Scope(outside, spot), "failover", Duration::ZERO)
+                }
+                Next::LargerWindow => (Outside::SmallerWindows(spot), "failover", Duration::ZERO),
+                Next::Stripped if outgoing.strip_signatures() => {
+                    (Outside::AllBut(spot), "stripped", Duration::ZERO)
+                }
+                Next::Stripped | Next::Stop => {
+                    let may_wait = matches!(meaning.class, Class::Rate | Class::Overload);
+                    return match may_wait || terms.degrades() && failure.is_upstreams() {
+                        true => Ended::Left(Some(Box::new(failure))),
+                        false => Ended::Failed(Box::new(failure)),
+                    };
+                }
+            };
+            last = Some(Box::new(failure));
+            if !pause.is_zero() {
+                sleep(pause).await;
+                spots.wait_for(spot, terms).await;
+            }
+        }
+    }
+
+    /// Makes one attempt, and what mends it at its own target.
+    #[expect(clippy::too_many_arguments, reason = "one caller, and each is of another kind")]
+    async fn try_once(
+        &self,
+        terms: &Terms<'_>,
+        spots: &Spots<'_>,
+        spot: Spot,
+        mut pass: Pass,
+        trail: &Trail,
+        reason: &'static str,
+        outgoing: &mut Outgoing,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Response<Inbound>, Failure> {
+        let candidate = spots.candidate(spot);
+        let mut attempt = Attempt::first(candidate, spot.key, terms.generation)?;
+        attempt.reason = reason;
+        let class = terms.timing.class;
+        let holds = Some(guard.record.dialect).filter(|dialect| dialect.is_read());
+        pass.awaits_content(class, now());
+        let (sent, took) = loop {
+            let begun = Instant::now();
+            let rendered = outgoing.render(&attempt, guard).map_err(Failure::unsendable)?;
+            guard.record.overhead += begun.elapsed();
+            let begun = Instant::now();
+            let clocks = terms.timing.clocks(attempt.upstream, pass.target(), trail.is_last());
+            let sent = self.make(&attempt, rendered, clocks, holds, guard).await;
+            match sent {
+                Err(Failure {
+                    repeat: Some(repeat),
+                    ..
+                }) => attempt = attempt.repeated(repeat),
+                sent => break (sent, begun.elapsed()),
+            }
+        };
+        let present = now();
+        let head = match &sent {
+            Ok(reply) => Some(reply),
+            Err(failure) => failure.reply.as_ref().ok(),
+        };
+        let room = head.and_then(|reply| route::Room::read(reply.headers(), wall_now()));
+        if let Some(room) = room {
+            pass.learn_room(&room, present);
+        }
+        match sent {
+            Ok(reply) => {
+                pass.commit(took, present);
+                guard.pass = Some(pass);
+                Ok(reply)
+            }
+            Err(failure) => {
+                pass.fail(&failure.meaning, sample(&failure, took), present);
+                if let Some(seen) = &failure.seen {
+                    guard.ledger.conclude(seen);
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// What a failure shows of the time to first content; nothing of one that is not the target's.
+fn sample(failure: &Failure, took: Duration) -> Option<Sample> {
+    let Meaning {
+        class, retry_after, ..
+    } = failure.meaning;
+    match class {
+        Class::MaybeDone if failure.is_timeout() => Some(Sample::TimedOut(took)),
+        Class::Refused | Class::Overload | Class::MaybeDone | Class::Rate => {
+            Some(Sample::Failed { retry_after })
+        }
+        Class::Money | Class::Key | Class::Request | Class::Caller | Class::Own => None,
+    }
+}
+
+impl<'g> Terms<'g> {
+    fn of(
+        generation: &'g Generation,
+        row: Option<&AliasRow>,
+        outgoing: &Outgoing,
+        guard: &ExchangeGuard,
+    ) -> Self {
+        let named = row.and_then(|row| {
+            let (state, places) = generation.places.alias(row.id)?;
+            Some((generation.config.models.get(&*row.name)?, state, places))
+        });
+        let (alias, state, places) = named.unwrap_or_else(|| generation.places.unnamed());
+        Self {
+            generation,
+            alias,
+            state,
+            places,
+            timing: Timing::of(alias, &outgoing.call, guard),
+            tokens: guess_tokens(&outgoing.call),
+        }
+    }
+
+    fn limits(&self) -> TrailLimits {
+        let retry = &self.alias.retry;
+        TrailLimits {
+            attempts: self.alias.attempts,
+            wait: retry.wait,
+            maybe_done: retry.maybe_done > 0.0,
+            content_filter: retry.content_filter,
+        }
+    }
+
+    /// Reports whether another alias takes over where no target of this one is left.
+    const fn degrades(&self) -> bool {
+        matches!(self.alias.limited, crate::config::Limited::Degrade(_))
+    }
+}
