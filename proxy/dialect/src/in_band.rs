@@ -160,7 +160,8 @@ fn mentions(bytes: &[u8]) -> bool {
     ERROR.find(bytes).is_some() || FAILED.find(bytes).is_some()
 }
 
-fn event_is_error(dialect: Dialect, event: &Event, bytes: &[u8]) -> bool {
+/// Reports whether an event says that the reply failed; `bytes` are those of its frames.
+pub(crate) fn event_is_error(dialect: Dialect, event: &Event, bytes: &[u8]) -> bool {
     let raw = bytes.get(event.raw.clone()).unwrap_or_default();
     if event.data_lines == 0 || !mentions(raw) {
         return false;

@@ -11,7 +11,7 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::Malformed;
+use super::{Malformed, json::Cursor};
 
 /// The events of one stream. Ranges of its [`Event`]s count from the first byte that was not yet
 /// taken.
@@ -56,6 +56,38 @@ impl Event {
             _ => (Cow::Owned(joined(part(self.fields.clone()))), 0),
         }
     }
+}
+
+impl Event {
+    /// Reports whether it keeps the connection and says nothing: comments, no data, or a ping.
+    /// `bytes` are those of its frames.
+    pub(crate) fn keeps_alive(&self, bytes: &[u8]) -> bool {
+        /// Bytes of a ping with a number, and room for more.
+        const PING: usize = 64;
+        let part = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
+        let (name, data) = (part(&self.name), part(&self.data));
+        if self.data_lines <= 1 && data.trim_ascii().is_empty() || is_ping(name.trim_ascii()) {
+            return true;
+        }
+        let mut found = false;
+        let ends = self.data_lines == 1 && data.len() <= PING && data.ends_with(b"}");
+        let read = ends.then(|| {
+            Cursor::new(data).object(|key, value| {
+                if key.is("type")
+                    && let Some(text) = value.text_or_skip()?
+                {
+                    found |= is_ping(text.decode(data).as_bytes());
+                }
+                Ok(())
+            })
+        });
+        matches!(read, Some(Ok(()))) && found
+    }
+}
+
+/// Reports whether an event of this name or type is a ping: Anthropic's, or the Responses API's.
+fn is_ping(name: &[u8]) -> bool {
+    matches!(name, b"ping" | b"keepalive")
 }
 
 impl Frames {

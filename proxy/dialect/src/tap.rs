@@ -46,6 +46,8 @@ pub struct Tap {
     /// True once an event was too large to be read.
     blind: bool,
     content_seen: bool,
+    /// True if something came that is more than a sign of life, and no event says so.
+    advanced: bool,
 }
 
 impl Tap {
@@ -64,6 +66,7 @@ impl Tap {
             blank: true,
             blind: false,
             content_seen: false,
+            advanced: false,
         }
     }
 
@@ -71,12 +74,16 @@ impl Tap {
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.dialect.is_read() {
             self.content_seen |= !bytes.is_empty();
+            self.advanced |= !bytes.is_empty();
         }
         if self.streaming {
             self.read(|reader| reader.push(bytes));
+            self.advanced |= self.blind && !bytes.is_empty();
             return self.lines(bytes);
         }
-        self.content_seen |= !bytes.trim_ascii().is_empty();
+        let is_blank = bytes.trim_ascii().is_empty();
+        self.content_seen |= !is_blank;
+        self.advanced |= !is_blank;
         if self.dialect.is_read() {
             self.take(bytes);
         }
@@ -211,6 +218,16 @@ impl Tap {
     /// and pings.
     pub fn content_seen(&self) -> bool {
         self.content_seen
+    }
+
+    /// Returns whether more than comments, blank lines and pings came since the last call, for the
+    /// idle clock: those are signs of life of a server that may be stuck. An event counts once it
+    /// is complete. Of a stream that is not read, all bytes count, and of a whole reply those that
+    /// are not blank.
+    pub fn take_advanced(&mut self) -> bool {
+        let read = self.reader.as_mut().filter(|_| self.streaming);
+        let advanced = read.is_some_and(|reader| reader.take_advanced());
+        std::mem::take(&mut self.advanced) || advanced
     }
 
     /// Reports whether the stream's terminator was seen. A whole reply has none: true.

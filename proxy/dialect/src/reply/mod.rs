@@ -70,6 +70,8 @@ pub struct Reply {
     done: bool,
     /// True once it was refused or broken off: nothing may follow.
     closed: bool,
+    /// True if an event was read that is more than a sign of life.
+    advanced: bool,
     /// The error after which nothing is shown or written, since that might be text that was never
     /// shown.
     failed: Option<Malformed>,
@@ -105,6 +107,7 @@ impl Reply {
             sniffed: false,
             done: false,
             closed: false,
+            advanced: false,
             failed: None,
         }
     }
@@ -303,6 +306,12 @@ impl Reply {
     /// and pings.
     pub fn content_seen(&self) -> bool {
         self.state.content_seen
+    }
+
+    /// Returns whether an event other than comments, blank lines and pings was read since the last
+    /// call, for clocks that such signs of life must not wind. Of a whole reply: false.
+    pub fn take_advanced(&mut self) -> bool {
+        std::mem::take(&mut self.advanced)
     }
 
     /// Content that no policy was shown, in bytes under a label: the kinds that are exempt

@@ -133,6 +133,7 @@ impl Reply {
     }
 
     fn read_event(&mut self, event: Event) {
+        self.advanced |= !event.keeps_alive(self.frames.bytes());
         if event.data_lines == 0 {
             if !is_silent(self.data(&event)) {
                 self.state.cannot_read("event", event.fields.len());

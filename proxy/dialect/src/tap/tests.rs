@@ -76,6 +76,61 @@ fn streams() -> [(Dialect, &'static str, Usage, &'static str); 5] {
     ]
 }
 
+#[test]
+fn comments_blank_lines_and_pings_advance_nothing() {
+    let messages = Dialect::AnthropicMessages;
+    for (dialect, streaming, bytes, advances) in [
+        (messages, true, ": keep-alive\n\n", false),
+        (messages, true, "\n\n\r\n", false),
+        (
+            messages,
+            true,
+            "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+            false,
+        ),
+        (messages, true, "data: {\"type\": \"ping\"}\n\n", false),
+        (messages, true, "data: {\"type\":\"pi", false),
+        (
+            messages,
+            true,
+            "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+            true,
+        ),
+        (
+            Dialect::OpenaiResponses,
+            true,
+            "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":3}\n\n",
+            false,
+        ),
+        (
+            Dialect::OpenaiChat,
+            true,
+            ": OPENROUTER PROCESSING\n\n",
+            false,
+        ),
+        (
+            Dialect::OpenaiChat,
+            true,
+            "data: {\"choices\":[{\"delta\":{\"content\":\"ping\"}}]}\n\n",
+            true,
+        ),
+        (Dialect::OpenaiChat, false, "\n\n", false),
+        (Dialect::OpenaiChat, false, "{\"id\":", true),
+        (Dialect::Other, true, ": ping\n\n", true),
+    ] {
+        let mut tap = Tap::new(dialect, streaming);
+        tap.push(bytes.as_bytes());
+        assert_eq!(tap.take_advanced(), advances, "{bytes}");
+        assert!(!tap.take_advanced(), "nothing since: {bytes}");
+    }
+    let mut blind = Tap::new(messages, true);
+    blind.push(&vec![b'x'; EVENT + 1]);
+    assert!(blind.take_advanced());
+    assert!(!blind.take_advanced());
+    blind.push(b": who knows\n\n");
+    assert!(blind.take_advanced(), "what can't be read counts");
+}
+
 fn observed(dialect: Dialect, pieces: &[&[u8]]) -> Tap {
     let mut tap = Tap::new(dialect, true);
     for piece in pieces {
