@@ -2,6 +2,8 @@
 
 use dialect::Dialect;
 
+mod builtin;
+
 /// What a model takes, as far as it is known. Nothing is known of most: those take everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ModelFacts {
@@ -56,10 +58,10 @@ impl ModelFacts {
         endpoints: None,
     };
 
-    /// The facts of the built-in table for a model of this name.
+    /// The facts of the built-in table for a model of this name, whoever serves it. It knows what
+    /// models lack, and nothing of windows, which come with prices.
     pub fn of(model: &str) -> Self {
-        let _ = model;
-        Self::default()
+        builtin::find(model)
     }
 
     /// These facts, where `own` does not say otherwise.
