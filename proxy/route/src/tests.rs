@@ -47,6 +47,32 @@ fn alias(name: &str, targets: &[(&str, &str)]) -> Alias {
     }
 }
 
+/// An alias `fast` of these models at the upstream `up`, with this strategy.
+fn fast(models: &[&str], strategy: Strategy) -> Table {
+    fast_with(models, strategy, |_| {})
+}
+
+fn fast_with(models: &[&str], strategy: Strategy, change: impl FnOnce(&mut Alias)) -> Table {
+    let targets: Vec<_> = models.iter().map(|model| ("up", *model)).collect();
+    let mut fast = Alias {
+        strategy,
+        ..alias("fast", &targets)
+    };
+    change(&mut fast);
+    table(
+        vec![upstream("up", Family::Openai, true)],
+        [fast],
+        Vec::new(),
+    )
+}
+
+/// The models of a plan for `fast`, best first.
+fn order(table: &Table, fake: &Fake) -> Vec<String> {
+    let plan = table.plan(&fake.request(), fake, fake.now).unwrap();
+    let model = |candidate: &Candidate<'_>| candidate.model.as_deref().unwrap().to_owned();
+    plan.candidates().map(model).collect()
+}
+
 /// A table of models of which nothing is known.
 fn table(
     upstreams: Vec<Upstream>,
