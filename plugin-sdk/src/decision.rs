@@ -24,6 +24,13 @@ impl Decision {
     pub fn serve(key: impl Into<String>) -> Self {
         Self::Serve(key.into())
     }
+
+    /// Has these targets tried now, in this order: an answer to a failure alone. A policy does so
+    /// once in an exchange; where they fail, too, it is called again.
+    #[must_use]
+    pub fn try_now(targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::TryNow(targets.into_iter().map(Into::into).collect())
+    }
 }
 
 impl From<Refusal> for Decision {

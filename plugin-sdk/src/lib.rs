@@ -41,6 +41,11 @@
 //! last four. What configurations have in common (durations, money, globs, whose exchange it is) is
 //! in [`settings`].
 //!
+//! A request's model may stand for several targets: [`Request::targets`] lists them with price,
+//! region, window, speed and health, [`Request::prefer`] and [`Request::exclude`] say which of them
+//! are tried, and [`Policy::on_failure`] sees what was tried and may answer
+//! [`Decision::try_now`].
+//!
 //! It speaks version 0.4 of the policy contract, `wit/policy.wit`. Places and dialects are words
 //! there: one that this SDK does not know yet reads as `Other`, so a policy works on beside a later
 //! proxy.
@@ -57,6 +62,7 @@ mod place;
 mod policy;
 mod reply;
 mod request;
+mod target;
 
 pub mod capabilities;
 pub mod json;
@@ -92,6 +98,7 @@ pub use place::{Place, Places};
 pub use policy::Policy;
 pub use reply::{Delta, ReplyHead};
 pub use request::{Passage, Passages, Request};
+pub use target::{Attempt, Price, Target};
 
 /// The message index of passages that belong to no message: tool definitions, metadata.
 pub const NO_MESSAGE: u32 = u32::MAX;

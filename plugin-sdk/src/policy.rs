@@ -73,7 +73,8 @@ pub trait Policy: DeserializeOwned + 'static {
     }
 
     /// The call failed, and nothing was sent to the app yet: `Forward` lets the failure pass,
-    /// `Reply` and `Refuse` take its place. Needs [`Hooks::FAILURE`](crate::Hooks).
+    /// `Reply`, `Refuse` and, once, `TryNow` take its place. Needs
+    /// [`Hooks::FAILURE`](crate::Hooks).
     fn on_failure(&mut self, failure: &Failure) -> Decision {
         let _ = failure;
         Decision::Forward

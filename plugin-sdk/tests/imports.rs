@@ -81,6 +81,7 @@ fn no_policy_needs_a_grant_without_using_it() {
 fn a_policy_that_uses_a_store_imports_that_one_and_no_other() {
     for (name, expected) in [
         ("turn-limit", &["values"][..]),
+        ("degrade", &["replies"]),
         ("token-rate-limit", &["limits"]),
         ("budget", &["limits", "values", "fetch"]),
         ("response-cache", &["replies"]),

@@ -45,11 +45,13 @@ use crate::{
 
 mod config;
 mod cuts;
+mod failures;
 pub(crate) mod host;
 mod passages;
 mod requests;
 
 pub use config::{assert_config_error, merged};
+pub use failures::{attempt, failure, target};
 pub use host::{
     buckets, counter, gauge, kept, log_lines, observations, on_fetch, reservations, set_clock,
     set_price, stores_fail, used,
@@ -106,6 +108,10 @@ impl<P: Policy> Bench<P> {
         } else {
             Decision::Forward
         };
+        assert!(
+            !matches!(decision, Decision::TryNow(_)),
+            "`Decision::try_now` answers a failure; a request goes on with `Request::prefer`"
+        );
         Exchange {
             policy,
             request,
@@ -229,18 +235,36 @@ impl<P: Policy> Exchange<P> {
         Ok(deltas.iter().map(|delta| delta.text().to_owned()).collect())
     }
 
-    /// Fails the call; returns the policy's decision, `Forward` where it has no such hook.
+    /// Fails the call, after one attempt of the class that is usual for the status; returns the
+    /// policy's decision, `Forward` where it has no such hook.
     pub fn fail(&mut self, status: u16, code: &str) -> Decision {
+        let class = failures::usual_class(status);
+        self.fail_with(&Failure {
+            status,
+            code: code.into(),
+            class: class.into(),
+            attempts: vec![attempt("openai/gpt-5", class, status)],
+        })
+    }
+
+    /// Fails the call with this very [`failure`].
+    ///
+    /// # Panics
+    /// If the policy names no target, or serves a kept reply: neither can answer a failure.
+    #[track_caller]
+    pub fn fail_with(&mut self, failure: &Failure) -> Decision {
         host::enter(self.number, &self.request.host, false);
         if !self.policy.hooks().contains(Hooks::FAILURE) {
             return Decision::Forward;
         }
-        self.policy.on_failure(&Failure {
-            status,
-            code: code.into(),
-            class: String::new(),
-            attempts: Vec::new(),
-        })
+        let decision = self.policy.on_failure(failure);
+        let can = match &decision {
+            Decision::TryNow(targets) => (1..=64).contains(&targets.len()),
+            Decision::Serve(_) => false,
+            _ => true,
+        };
+        assert!(can, "no failure can be answered with {decision:?}");
+        decision
     }
 
     /// Ends the exchange: its reservations are settled, its reply is kept where the exchange wants

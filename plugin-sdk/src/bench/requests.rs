@@ -1,9 +1,11 @@
 //! Requests as tests write them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::host;
-use crate::{Dialect, Header, Request, Unit};
+use crate::{Dialect, Header, Request, Target, Unit};
 
 /// Requests for tests.
 impl Request {
@@ -97,6 +99,38 @@ impl Request {
     pub fn with_estimate(self, unit: Unit, amount: u64) -> Self {
         self.host.expect(unit, amount);
         self
+    }
+
+    /// Sets the targets that its model stands for, in the proxy's order. Default: none.
+    #[must_use]
+    pub fn with_targets(self, targets: impl IntoIterator<Item = Target>) -> Self {
+        self.host.lead_to(targets.into_iter().collect());
+        self
+    }
+
+    /// Sets the time that the exchange may take. Default: it has no end.
+    #[must_use]
+    pub fn with_deadline(mut self, time: Duration) -> Self {
+        self.set_deadline(time);
+        self
+    }
+
+    /// The targets that policies preferred, in their order.
+    #[must_use]
+    pub fn preferred(&self) -> Vec<String> {
+        self.host.preferred()
+    }
+
+    /// The targets that policies excluded.
+    #[must_use]
+    pub fn excluded(&self) -> Vec<String> {
+        self.host.excluded()
+    }
+
+    /// The target that gets a copy.
+    #[must_use]
+    pub fn mirrored(&self) -> Option<String> {
+        self.host.mirrored()
     }
 
     /// The headers that policies added to the answer.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod stores;
+mod targets;
 
 use serde_json::{Value, json};
 

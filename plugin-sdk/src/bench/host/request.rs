@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use super::super::passages::{self, Spot};
 use crate::{Dialect, Header, Passage, Place, Places, Unit, json::depth, settings::CREDENTIALS};
+use targets::Targets;
+
+mod targets;
 
 /// Headers that are the proxy's own.
 const RESERVED: [&str; 6] = [
@@ -50,6 +53,7 @@ struct State {
     path: Option<String>,
     method: String,
     reply_headers: Vec<Header>,
+    targets: Targets,
     /// The body as the test spelt it, and as it is parsed.
     spelt: Option<(String, Value)>,
 }
@@ -113,6 +117,7 @@ impl Request {
             path: None,
             method: "POST".into(),
             reply_headers: Vec::new(),
+            targets: Targets::default(),
             spelt: None,
         };
         state.index();
