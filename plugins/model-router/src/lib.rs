@@ -1,8 +1,9 @@
 //! Routes requests by ordered rules: the first one that matches says which model serves the
 //! request, or refuses it.
 //!
-//! It decides, and nothing else: what a model's name stands for, retries and failover are the
-//! proxy's. A request that no rule matches goes on unchanged. Patterns and globs are compiled while
+//! It decides, and nothing else: retries and failover are the proxy's. Where a model stands for
+//! several targets, a rule also says which of them may be tried, and in which order. A request that
+//! no rule matches goes on unchanged. Patterns and globs are compiled while
 //! the policy is configured, and a rule that could never act is an error then.
 
 use outrigger_sdk::{Decision, Passage, Places, Policy, Refusal, Request, export_policy};
@@ -10,6 +11,7 @@ use outrigger_sdk::{Decision, Passage, Places, Policy, Refusal, Request, export_
 mod matching;
 mod rules;
 mod split;
+mod targets;
 
 use rules::{Action, Rules};
 
@@ -39,6 +41,7 @@ impl Policy for ModelRouter {
             return Decision::Forward;
         };
         match rule.action() {
+            Action::Stay => {}
             Action::Model(model) => request.set_model(model),
             Action::Split(split) => request.set_model(split.choose(request, &mut texts)),
             Action::Refuse {
@@ -48,6 +51,9 @@ impl Policy for ModelRouter {
             } => {
                 return Refusal::new(*status, message).code(code).into();
             }
+        }
+        if let Some(choice) = rule.targets() {
+            choice.apply(request);
         }
         Decision::Forward
     }

@@ -22,6 +22,8 @@ pub(crate) struct Match {
     input_tokens: Option<Range>,
     /// True for requests that offer the model tools, false for those that do not.
     tools: Option<bool>,
+    /// True for requests with images, false for those without.
+    images: Option<bool>,
     passages: Option<Patterns>,
 }
 
@@ -34,6 +36,7 @@ impl Match {
             && self.streaming.is_none()
             && self.input_tokens.is_none()
             && self.tools.is_none()
+            && self.images.is_none()
             && self.passages.is_none()
     }
 
@@ -49,6 +52,9 @@ impl Match {
             && self
                 .tools
                 .is_none_or(|tools| tools == (request.tools() > 0))
+            && self
+                .images
+                .is_none_or(|images| images == (request.images() > 0))
             && self
                 .tags
                 .iter()

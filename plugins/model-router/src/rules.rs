@@ -5,7 +5,7 @@ use std::ops::Deref;
 use outrigger_sdk::{Places, Request, settings::ModelName};
 use serde::Deserialize;
 
-use crate::{Texts, matching::Match, split::Split};
+use crate::{Texts, matching::Match, split::Split, targets::Choice};
 
 /// Rules in their order; never empty, and each can be reached.
 #[derive(Debug, Deserialize)]
@@ -46,6 +46,7 @@ impl TryFrom<Vec<Rule>> for Rules {
 pub(crate) struct Rule {
     conditions: Match,
     action: Action,
+    targets: Option<Choice>,
 }
 
 impl Rule {
@@ -55,6 +56,11 @@ impl Rule {
 
     pub(crate) fn action(&self) -> &Action {
         &self.action
+    }
+
+    /// The choice among the targets of the model that the action leads to.
+    pub(crate) fn targets(&self) -> Option<&Choice> {
+        self.targets.as_ref()
     }
 
     /// The places that this rule has to be shown.
@@ -70,6 +76,8 @@ impl Rule {
 /// The treatment of a request that a rule matches.
 #[derive(Debug)]
 pub(crate) enum Action {
+    /// The model that was requested.
+    Stay,
     /// An alias, `upstream/model`, or a bare name.
     Model(String),
     /// One of several models.
@@ -90,6 +98,7 @@ struct File {
     model: Option<ModelName>,
     refuse: Option<Refuse>,
     split: Option<Split>,
+    targets: Option<Choice>,
 }
 
 impl TryFrom<File> for Rule {
@@ -99,13 +108,19 @@ impl TryFrom<File> for Rule {
         let action = match (file.model, file.split, file.refuse) {
             (Some(ModelName(model)), None, None) => Action::Model(model),
             (None, Some(split), None) => Action::Split(split),
+            (None, None, Some(_)) if file.targets.is_some() => {
+                return Err("what is refused has no targets: keep one of `refuse`, `targets`");
+            }
             (None, None, Some(refuse)) => Action::Refuse {
                 status: refuse.status.0,
                 code: refuse.code.0,
                 message: refuse.message,
             },
+            (None, None, None) if file.targets.is_some() => Action::Stay,
             (None, None, None) => {
-                return Err("the rule does nothing: add one of `model`, `split`, `refuse`");
+                return Err(
+                    "the rule does nothing: add one of `model`, `split`, `targets`, `refuse`",
+                );
             }
             _ => {
                 return Err("the rule has several actions: keep one of `model`, `split`, `refuse`");
@@ -114,6 +129,7 @@ impl TryFrom<File> for Rule {
         Ok(Self {
             conditions: file.conditions,
             action,
+            targets: file.targets,
         })
     }
 }

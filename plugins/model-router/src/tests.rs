@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::ModelRouter;
 
+mod targets;
+
 fn router(rules: Value) -> Bench<ModelRouter> {
     Bench::new(json!({ "rules": rules })).unwrap()
 }
@@ -335,6 +337,15 @@ fn a_configuration_that_is_wrong_or_has_no_effect_is_refused_with_its_path() {
         rule { "match": { "input_tokens": { "min": 2, "max": 1 } }, "model": "y" }
             => "rules[1].match.input_tokens: no number is in the range",
         rule {} => "rules[1]: the rule does nothing",
+        rule { "targets": {} } => "rules[1].targets: no target is chosen",
+        rule { "targets": { "only": {} } } => "rules[1].targets.only: every target would do",
+        rule { "targets": { "by": "luck" } } => "rules[1].targets.by: ",
+        rule { "targets": { "only": { "max_usd": 0 } } }
+            => "rules[1].targets.only.max_usd: expected dollars",
+        rule { "targets": { "prefer": { "zone": "eu" } } }
+            => "rules[1].targets.prefer.zone: unknown key",
+        rule { "targets": { "by": "price" }, "refuse": { "message": "b" } }
+            => "rules[1]: what is refused has no targets",
         rule { "model": "a", "refuse": { "message": "b" } }
             => "rules[1]: the rule has several actions",
         rule { "model": " " } => "rules[1].model: the model's name is empty",
