@@ -4,10 +4,15 @@
 use std::{collections::BTreeMap, path::Path};
 
 use dialect::Dialect;
+use policy::Denial;
 use sandbox::{Grants, capabilities::Capability};
 use serde::Deserialize;
 
 use super::scalars::listed;
+
+mod targets;
+
+pub use targets::{CaseAttempt, CaseFailure, CasePrice, CaseTarget, ExpectRescue};
 
 /// A policy's cases.
 #[derive(Debug, Deserialize)]
@@ -39,11 +44,23 @@ pub struct Case {
     pub headers: BTreeMap<String, String>,
     /// The request's body.
     pub request: serde_json::Value,
+    /// The targets that the request's model stands for. Default: none is known.
+    #[serde(default)]
+    pub targets: Vec<CaseTarget>,
     /// The policy's decision. Default: it forwards.
     #[serde(default)]
     pub expect: Expect,
     /// The body that goes upstream, equal as JSON.
     pub expect_request: Option<serde_json::Value>,
+    /// The targets that the policy prefers, in their order.
+    pub expect_prefer: Option<Vec<String>>,
+    /// The targets that the policy excludes, in any order.
+    pub expect_exclude: Option<Vec<String>>,
+    /// The target that gets a copy.
+    pub expect_mirror: Option<String>,
+    /// Failures after the request was forwarded, one after the other.
+    #[serde(default)]
+    pub failures: Vec<CaseFailure>,
     /// The model's text, piece by piece: run as given, as one piece, and character by character.
     pub reply: Option<Vec<String>>,
     /// The text that the app reads.
@@ -66,13 +83,28 @@ pub enum Expect {
 }
 
 /// The parts of an expected refusal that a case names.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectRefusal {
     /// Its status.
     pub status: Option<u16>,
     /// Its code.
     pub code: Option<String>,
+    /// Its text.
+    pub message: Option<String>,
+    /// Milliseconds to wait.
+    pub retry_after_ms: Option<u32>,
+}
+
+impl ExpectRefusal {
+    /// Reports whether a refusal has every part that is named.
+    pub fn fits(&self, denial: &Denial) -> bool {
+        let status = self.status.is_none_or(|status| status == denial.status);
+        let code = self.code.as_ref().is_none_or(|code| *code == denial.code);
+        let message = (self.message.as_ref()).is_none_or(|text| *text == denial.message);
+        let wait = self.retry_after_ms.is_none() || self.retry_after_ms == denial.retry_after_ms;
+        status && code && message && wait
+    }
 }
 
 fn openai_chat() -> String {
@@ -145,6 +177,33 @@ mod tests {
         assert!(matches!(cases.cases[0].expect, Expect::Forward));
         assert!(matches!(&cases.cases[1].expect, Expect::Refuse(r) if r.status == Some(403)));
         assert!(matches!(&cases.cases[2].expect, Expect::Reply(text) if text == "hello"));
+    }
+
+    #[test]
+    fn a_case_says_what_its_targets_are_and_what_becomes_of_failures() {
+        let cases = Cases::parse(
+            "cases:\n- name: a\n  request: {}\n  targets: [{ name: a/m, price: { input: 0.25, output: 2 }, breaker: open }, { name: m }]\n\
+             \x20 expect_prefer: [a/m]\n  expect_exclude: []\n  expect_mirror: b/m\n\
+             \x20 failures: [{ status: 503, class: overload, expect: { try_now: [b/m] } }, { status: 429, class: rate, retry_after_ms: 5 }]\n",
+        )
+        .unwrap();
+        let case = &cases.cases[0];
+        let target = case.targets[0].candidate(1000, 10).unwrap();
+        assert_eq!((&*target.upstream, &*target.model), ("a", "m"));
+        assert_eq!(
+            (&*target.breaker, target.cost_microusd),
+            ("open", Some(270))
+        );
+        let error = case.targets[1].candidate(1, 1).unwrap_err();
+        assert_eq!(error, "targets: `m` is no target; write UPSTREAM/MODEL");
+        let [first, second] = &case.failures[..] else {
+            panic!("{:?}", case.failures)
+        };
+        assert!(matches!(&first.expect, ExpectRescue::TryNow(names) if *names == ["b/m"]));
+        assert!(matches!(second.expect, ExpectRescue::Forward));
+        let failure = second.failure("a/m");
+        assert_eq!(failure.attempts[0].target, "a/m");
+        assert_eq!(failure.attempts[0].retry_after_ms, Some(5));
     }
 
     #[test]

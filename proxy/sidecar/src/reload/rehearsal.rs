@@ -10,8 +10,8 @@ use bytes::Bytes;
 use dialect::{Delta, Dialect, Place, request::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use policy::{
-    Call, Candidate, Chain, Coverage, Denial, Effect, Estimates, Fault, LoadedPolicy, PolicyLimits,
-    Program, ReplyHead, Run, Unit,
+    Call, Candidate, Chain, Claims, Coverage, Denial, Effect, Estimates, Fault, LoadedPolicy,
+    PolicyLimits, Program, ReplyHead, Rescue, Run, Unit,
     chain::{Listener, Stop},
 };
 
@@ -19,7 +19,7 @@ use sandbox::Host;
 
 use crate::{
     config::{
-        cases::{Case, Cases, Expect},
+        cases::{Case, Cases, Expect, ExpectRescue},
         scalars::listed,
     },
     cost::{Estimate, Prices, learn::UNKNOWN_OUTPUT},
@@ -48,8 +48,9 @@ pub struct Miss {
     pub what: String,
 }
 
-/// Estimates for a call in a rehearsal: nothing was learnt, and models have their list prices.
-struct Plain;
+/// Estimates for a call in a rehearsal: nothing was learnt, models have their list prices, and the
+/// case says where they are.
+struct Plain(Vec<Candidate>);
 
 impl Estimates for Plain {
     fn estimate(&self, call: &Call, unit: Unit) -> Option<u64> {
@@ -70,7 +71,7 @@ impl Estimates for Plain {
     }
 
     fn candidates(&self, _: &Call) -> Vec<Candidate> {
-        Vec::new()
+        self.0.clone()
     }
 
     fn deadline(&self, _: &Call) -> Option<Duration> {
@@ -142,9 +143,10 @@ async fn run(case: &Case, chain: &Chain) -> Result<(), String> {
     for pieces in deliveries {
         let mut run = Run::new(chain, now);
         let mut call = Box::new(call(case)?);
-        call.estimated_by(Arc::new(Plain));
+        call.estimated_by(Arc::new(Plain(targets(case, &call)?)));
         let outcome = run.on_request(call, None).await;
         decided(case, outcome)?;
+        failed(case, &mut run).await?;
         if case.reply.is_some() {
             replied(case, &mut run, &pieces).await?;
         }
@@ -187,6 +189,7 @@ fn call(case: &Case) -> Result<Call, String> {
 fn decided(case: &Case, outcome: Result<Box<Call>, Stop>) -> Result<(), String> {
     match (&case.expect, outcome) {
         (Expect::Forward, Ok(call)) => {
+            routed(case, &call.claims)?;
             let Some(expected) = &case.expect_request else {
                 return Ok(());
             };
@@ -198,17 +201,8 @@ fn decided(case: &Case, outcome: Result<Box<Call>, Stop>) -> Result<(), String> 
                 Err(format!("sent {sent}, expected {expected}"))
             }
         }
-        (Expect::Refuse(expected), Err(Stop::Refused(_, _, denial))) => {
-            let status = expected.status.is_none_or(|status| status == denial.status);
-            let code = expected
-                .code
-                .as_ref()
-                .is_none_or(|code| *code == denial.code);
-            if status && code {
-                Ok(())
-            } else {
-                Err(refused(&denial))
-            }
+        (Expect::Refuse(expected), Err(Stop::Refused(_, _, denial))) if expected.fits(&denial) => {
+            Ok(())
         }
         (Expect::Reply(expected), Err(Stop::Replied(_, _, text))) if *expected == text => Ok(()),
         (_, Ok(_)) => Err("it forwarded".to_owned()),
@@ -217,6 +211,70 @@ fn decided(case: &Case, outcome: Result<Box<Call>, Stop>) -> Result<(), String> 
         (_, Err(Stop::Served(..))) => Err("it served a kept reply".into()),
         (_, Err(Stop::Failed(_, fault))) => Err(format!("it {fault}")),
     }
+}
+
+/// Returns the targets of a case as its policy sees them.
+fn targets(case: &Case, call: &Call) -> Result<Vec<Candidate>, String> {
+    let input = call.body.input_tokens();
+    let output = call.body.max_output_tokens().unwrap_or(UNKNOWN_OUTPUT);
+    let targets = case.targets.iter();
+    targets
+        .map(|target| target.candidate(input, output))
+        .collect()
+}
+
+/// Compares what the policy said of targets.
+fn routed(case: &Case, claims: &Claims) -> Result<(), String> {
+    let list = |names: &[String]| format!("[{}]", names.join(", "));
+    if let Some(expected) = &case.expect_prefer
+        && *expected != claims.prefer
+    {
+        let (preferred, expected) = (list(&claims.prefer), list(expected));
+        return Err(format!("it preferred {preferred}, expected {expected}"));
+    }
+    let (mut excluded, mut expected) = (claims.exclude.clone(), case.expect_exclude.clone());
+    excluded.sort();
+    expected.iter_mut().for_each(|names| names.sort());
+    if let Some(expected) = expected
+        && expected != excluded
+    {
+        let (excluded, expected) = (list(&excluded), list(&expected));
+        return Err(format!("it excluded {excluded}, expected {expected}"));
+    }
+    match (&case.expect_mirror, &claims.mirror) {
+        (Some(expected), mirror) if mirror.as_ref() != Some(expected) => {
+            let mirror = mirror.as_deref().unwrap_or("none");
+            Err(format!("it copies to {mirror}, expected {expected}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails the call as often as the case says, and compares what the policy makes of it.
+async fn failed(case: &Case, run: &mut Run) -> Result<(), String> {
+    let first = case.targets.first().map_or("", |target| &target.name);
+    for (at, failure) in case.failures.iter().enumerate() {
+        let rescue = run.on_failure(&Arc::new(failure.failure(first))).await;
+        let fits = match (&failure.expect, &rescue) {
+            (ExpectRescue::Forward, None) => true,
+            (ExpectRescue::Refuse(expected), Some(Rescue::Denied(denial))) => expected.fits(denial),
+            (ExpectRescue::Reply(expected), Some(Rescue::Text(text))) => expected == text,
+            (ExpectRescue::TryNow(expected), Some(Rescue::TryNow(targets))) => expected == targets,
+            _ => false,
+        };
+        if !fits {
+            let what = match rescue {
+                None => "it let it pass".to_owned(),
+                Some(Rescue::Text(text)) => format!("it replied {text:?}"),
+                Some(Rescue::Denied(denial)) => refused(&denial),
+                Some(Rescue::TryNow(targets)) => {
+                    format!("it had [{}] tried", targets.join(", "))
+                }
+            };
+            return Err(format!("at failures[{at}] {what}"));
+        }
+    }
+    Ok(())
 }
 
 async fn replied(case: &Case, run: &mut Run, pieces: &[String]) -> Result<(), String> {
@@ -264,8 +322,10 @@ async fn replied(case: &Case, run: &mut Run, pieces: &[String]) -> Result<(), St
 }
 
 fn refused(denial: &Denial) -> String {
+    let wait = denial.retry_after_ms;
+    let wait = wait.map_or_else(String::new, |ms| format!(", to be tried again in {ms} ms"));
     format!(
-        "it refused with {} `{}`: {}",
+        "it refused with {} `{}`: {}{wait}",
         denial.status, denial.code, denial.message
     )
 }
