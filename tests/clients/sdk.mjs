@@ -53,6 +53,7 @@ async function responses(client, job, seen) {
   for await (const event of await client.responses.create({ ...asked, stream: true })) {
     if (event.type === "response.output_text.delta") seen.text += event.delta;
     else if (event.type === "response.failed") throw new Error("response.failed: " + JSON.stringify(event.response.error));
+    else if (event.type === "error") throw new Error("error: " + JSON.stringify(event));
     else if (event.type === "response.completed" || event.type === "response.incomplete") {
       const text = finished(event.response);
       if (text !== seen.text) throw new Error(`deltas and final text differ: ${seen.text.slice(0, 200)} and ${text.slice(0, 200)}`);
@@ -64,7 +65,7 @@ async function run(job) {
   const seen = { text: "", finish: null, error: null, tools: [], usage: null };
   const started = performance.now();
   try {
-    const client = new OpenAI({ baseURL: job.base + "/v1", apiKey: "test-key", timeout: job.timeout * 1000 });
+    const client = new OpenAI({ baseURL: job.base + "/v1", apiKey: "test-key", timeout: job.timeout * 1000, ...(job.retries == null ? {} : { maxRetries: job.retries }) });
     await { chat, responses }[job.api](client, job, seen);
   } catch (error) {
     seen.error = `${error.constructor.name}: ${error.message}`;

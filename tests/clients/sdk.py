@@ -1,13 +1,17 @@
-"""Runs jobs (a JSON list on standard input) in the openai and anthropic SDKs, and prints a JSON list of what an app would see."""
+"""Runs jobs (a JSON list on standard input) in the openai, anthropic and google-genai SDKs, and prints a JSON list of what an app would see."""
 import json, sys, time
 from concurrent.futures import ThreadPoolExecutor
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
+def retries(job):
+    return {} if job.get("retries") is None else {"max_retries": job["retries"]}
+
+
 def chat(job, seen):
     from openai import OpenAI
-    client = OpenAI(base_url=job["base"] + "/v1", api_key="test-key", timeout=job["timeout"])
+    client = OpenAI(base_url=job["base"] + "/v1", api_key="test-key", timeout=job["timeout"], **retries(job))
     more = {}
     if job["tools"]:
         tool = {"name": "get_weather", "description": "Tells the weather.", "parameters": SCHEMA}
@@ -41,7 +45,7 @@ def chat(job, seen):
 
 def responses(job, seen):
     from openai import OpenAI
-    client = OpenAI(base_url=job["base"] + "/v1", api_key="test-key", timeout=job["timeout"])
+    client = OpenAI(base_url=job["base"] + "/v1", api_key="test-key", timeout=job["timeout"], **retries(job))
     more = {}
     if job["tools"]:
         more = {"tools": [{"type": "function", "name": "get_weather", "description": "Tells the weather.", "parameters": SCHEMA}],
@@ -65,6 +69,8 @@ def responses(job, seen):
             elif event.type == "response.failed":
                 # The SDK hands it over instead of raising; an app that looks sees a failure, and so do we.
                 raise RuntimeError(f"response.failed: {event.response.error}")
+            elif event.type == "error":  # the same, before there is a response that could fail
+                raise RuntimeError(f"error: {event.code} {event.message}")
             elif event.type in ("response.completed", "response.incomplete"):
                 final = finished(event.response)
     # A stream that ends without a last event is what an app takes for a finished one: the SDK is silent about it.
@@ -74,7 +80,7 @@ def responses(job, seen):
 
 def messages(job, seen):
     from anthropic import Anthropic
-    client = Anthropic(base_url=job["base"], api_key="test-key", timeout=job["timeout"])
+    client = Anthropic(base_url=job["base"], api_key="test-key", timeout=job["timeout"], **retries(job))
     more = {}
     if job["tools"]:
         more = {"tools": [{"name": "get_weather", "description": "Tells the weather.", "input_schema": SCHEMA}], "tool_choice": {"type": "any"}}
@@ -104,11 +110,26 @@ def messages(job, seen):
     seen["tools"] = [tools[i] for i in sorted(tools)]
 
 
+def gemini(job, seen):
+    from google import genai
+    again = {} if job.get("retries") is None else {"retry_options": genai.types.HttpRetryOptions(attempts=1 + job["retries"], initial_delay=0.1)}
+    options = genai.types.HttpOptions(base_url=job["base"], timeout=int(job["timeout"] * 1000), **again)
+    client = genai.Client(api_key="test-key", http_options=options)
+    asked = {"model": job["model"], "contents": job["prompt"]}
+    replies = client.models.generate_content_stream(**asked) if job["stream"] else [client.models.generate_content(**asked)]
+    for reply in replies:
+        seen["text"] += reply.text or ""
+        for candidate in reply.candidates or []:
+            seen["finish"] = candidate.finish_reason.value if candidate.finish_reason else seen["finish"]
+        if reply.usage_metadata:
+            seen["usage"] = [reply.usage_metadata.prompt_token_count, reply.usage_metadata.candidates_token_count]
+
+
 def run(job):
     seen = {"text": "", "finish": None, "error": None, "tools": [], "usage": None}
     started = time.monotonic()
     try:
-        {"chat": chat, "responses": responses, "messages": messages}[job["api"]](job, seen)
+        {"chat": chat, "responses": responses, "messages": messages, "gemini": gemini}[job["api"]](job, seen)
     except BaseException as error:  # what an app would have to catch
         seen["error"] = f"{type(error).__name__}: {error}"
     seen["seconds"] = time.monotonic() - started
@@ -119,7 +140,9 @@ jobs = json.load(sys.stdin)
 # Imported once here: two threads that import at the same time may wait for each other.
 if any(job["api"] == "messages" for job in jobs):
     import anthropic  # noqa: F401
-if any(job["api"] != "messages" for job in jobs):
+if any(job["api"] in ("chat", "responses") for job in jobs):
     import openai  # noqa: F401
+if any(job["api"] == "gemini" for job in jobs):
+    from google import genai  # noqa: F401
 with ThreadPoolExecutor(max(1, min(16, len(jobs)))) as pool:
     json.dump(list(pool.map(run, jobs)), sys.stdout)

@@ -1,4 +1,5 @@
-//! The real SDKs, in processes of their own: `openai` and `anthropic` in Python, `openai` in Node.
+//! The real SDKs, in processes of their own: `openai`, `anthropic` and `google-genai` in Python,
+//! `openai` in Node.
 //!
 //! A batch of [`Job`]s goes to one process, which runs them side by side and answers with an
 //! [`Outcome`] each: what an app would see.
@@ -19,16 +20,19 @@ pub enum Sdk {
     AnthropicPython,
     /// `openai` from npm: chat and responses.
     OpenaiNode,
+    /// `google-genai` from PyPI: Gemini.
+    GooglePython,
 }
 
 impl Sdk {
-    /// All of them.
+    /// Those whose APIs name the model in the body.
     pub const ALL: [Self; 3] = [Self::OpenaiPython, Self::AnthropicPython, Self::OpenaiNode];
 
     /// The APIs that it calls.
     pub const fn apis(self) -> &'static [Api] {
         match self {
             Self::AnthropicPython => &[Api::Messages],
+            Self::GooglePython => &[Api::Gemini],
             Self::OpenaiPython | Self::OpenaiNode => &[Api::Chat, Api::Responses],
         }
     }
@@ -40,6 +44,7 @@ impl Sdk {
             Self::OpenaiNode => crate::target().join("npm/node_modules/openai").exists(),
             Self::OpenaiPython => crate::target().join("python/openai").exists(),
             Self::AnthropicPython => crate::target().join("python/anthropic").exists(),
+            Self::GooglePython => crate::target().join("python/google/genai").exists(),
         };
         assert!(
             there || self == Self::OpenaiNode,
@@ -69,6 +74,8 @@ pub struct Job {
     pub tools: bool,
     /// The client's time-out, in seconds.
     pub timeout: f64,
+    /// The most repetitions that the client makes by itself; `None`: as it does by default.
+    pub retries: Option<u32>,
 }
 
 impl Job {
@@ -82,12 +89,13 @@ impl Job {
             stream: true,
             tools: false,
             timeout: 10.0,
+            retries: None,
         }
     }
 
     fn to_json(&self) -> Value {
         json!({"api": format!("{:?}", self.api).to_lowercase(), "base": self.base, "model": self.model, "prompt": self.prompt,
-               "stream": self.stream, "tools": self.tools, "timeout": self.timeout})
+               "stream": self.stream, "tools": self.tools, "timeout": self.timeout, "retries": self.retries})
     }
 }
 
@@ -145,7 +153,7 @@ pub fn run(sdk: Sdk, jobs: &[Job]) -> Vec<Outcome> {
                 .env("OUTRIGGER_NPM", crate::target().join("npm"));
             command
         }
-        Sdk::OpenaiPython | Sdk::AnthropicPython => {
+        Sdk::OpenaiPython | Sdk::AnthropicPython | Sdk::GooglePython => {
             let mut command = Command::new("python3");
             command
                 .arg(clients.join("sdk.py"))

@@ -1,6 +1,6 @@
 //! The harness of the end-to-end tests: a [`Sidecar`] (the built binary, run as an operator runs
 //! it), a scripted [`Upstream`], exact-bytes HTTP in [`wire`], the [`faults`] that real providers
-//! show, and the real SDKs as [`clients`].
+//! show, [`provider`]s that fail as a test wants it, and the real SDKs as [`clients`].
 //!
 //! Nothing here knows the proxy's code. Everything is blocking and runs on threads, so that a test
 //! reads from top to bottom and a byte on the wire is where the test put it. It panics freely: a
@@ -20,9 +20,11 @@
 pub mod agents;
 pub mod app;
 pub mod clients;
+pub mod failover;
 pub mod faults;
 pub mod internet;
 pub mod netns;
+pub mod provider;
 pub mod redis;
 pub mod registry;
 pub mod replies;
@@ -32,6 +34,7 @@ pub mod upstream;
 pub mod wire;
 
 pub use app::App;
+pub use provider::{Act, Fault, Provider};
 pub use sidecar::Sidecar;
 pub use upstream::{Seen, Step, Upstream};
 

@@ -14,23 +14,56 @@ pub enum Api {
     Responses,
     /// `POST /v1/messages`.
     Messages,
+    /// `POST /v1beta/models/MODEL:generateContent`, and `:streamGenerateContent`.
+    Gemini,
 }
 
 impl Api {
-    /// All of them.
+    /// Those whose body names the model.
     pub const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
 
-    /// Its path under Outrigger and at the provider.
+    /// All of them.
+    pub const EVERY: [Self; 4] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini];
+
+    /// Its path under Outrigger and at the provider; of Gemini's the part before the model.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Responses => "/v1/responses",
             Self::Messages => "/v1/messages",
+            Self::Gemini => "/v1beta/models/",
+        }
+    }
+
+    /// Its path for a model.
+    pub fn address(self, model: &str, stream: bool) -> String {
+        match (self, stream) {
+            (Self::Gemini, true) => {
+                format!("{}{model}:streamGenerateContent?alt=sse", self.path())
+            }
+            (Self::Gemini, false) => format!("{}{model}:generateContent", self.path()),
+            _ => self.path().to_owned(),
+        }
+    }
+
+    /// The `dialect` of an upstream that speaks it.
+    pub const fn family(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Responses => "openai",
+            Self::Messages => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 
     /// The API that a path belongs to.
     pub fn of(path: &str) -> Self {
+        // Google's SDKs spell the version as they like.
+        if [":generateContent", ":streamGenerateContent"]
+            .iter()
+            .any(|method| path.contains(method))
+        {
+            return Self::Gemini;
+        }
         Self::ALL
             .into_iter()
             .find(|a| path.starts_with(a.path()))
@@ -47,6 +80,7 @@ impl Api {
             Self::Messages => {
                 json!({"model": model, "stream": stream, "max_tokens": 256, "messages": [{"role": "user", "content": prompt}]})
             }
+            Self::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": prompt}]}]}),
         }
     }
 
@@ -62,6 +96,9 @@ impl Api {
             ),
             Self::Messages => format!(
                 r#"{{ "id":"msg_1","type":"message","role":"assistant","model":"m","x_unknown":{{"b":1E2}},"content":[{{"type":"text","text":{quoted}}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":10,"output_tokens":5}}}}"#
+            ),
+            Self::Gemini => format!(
+                r#"{{ "candidates":[{{"content":{{"parts":[{{"text":{quoted}}}],"role":"model"}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15}},"modelVersion":"m","x_unknown":{{"b":1E2}}}}"#
             ),
         }
     }
@@ -141,6 +178,16 @@ impl Api {
                 events.push(event("message_delta", json!({"delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":5}})));
                 events.push(event("message_stop", json!({})));
             }
+            Self::Gemini => {
+                let chunk = |text: &str, finish: &str| {
+                    format!(
+                        "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":{}}}],\"role\":\"model\"}}{finish},\"index\":0}}],\"usageMetadata\":{{\"promptTokenCount\":10,\"candidatesTokenCount\":5,\"totalTokenCount\":15}},\"modelVersion\":\"m\"}}\r\n\r\n",
+                        Value::from(text)
+                    )
+                };
+                events.extend(pieces.iter().map(|piece| chunk(piece, "")));
+                events.push(chunk("", ",\"finishReason\":\"STOP\""));
+            }
         }
         events
     }
@@ -151,6 +198,16 @@ impl Api {
             Self::Chat => 2,
             Self::Responses => 4,
             Self::Messages => 3,
+            Self::Gemini => 1,
+        }
+    }
+
+    /// Number of events of [`Api::events`] before the first delta.
+    pub const fn opening_events(self) -> usize {
+        match self {
+            Self::Chat => 1,
+            Self::Responses | Self::Messages => 3,
+            Self::Gemini => 0,
         }
     }
 }

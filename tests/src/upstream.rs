@@ -16,6 +16,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Waits.
     Pause(Duration),
+    /// Waits, and ends the script where the peer closes meanwhile; see [`Upstream::left_early`].
+    Linger(Duration),
     /// Closes in order (FIN).
     Close,
     /// Resets (RST).
@@ -39,6 +41,8 @@ pub struct Seen {
     pub head: String,
     /// The body without its framing.
     pub body: Vec<u8>,
+    /// The time at which it was complete.
+    pub at: Instant,
 }
 
 impl Seen {
@@ -54,9 +58,30 @@ impl Seen {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
-    /// The body's `model`.
+    /// The body's `model`, or the path's.
     pub fn model(&self) -> String {
-        self.json()["model"].as_str().unwrap_or("").to_owned()
+        let in_path = || {
+            self.path()
+                .rsplit_once("/models/")?
+                .1
+                .split([':', '?'])
+                .next()
+        };
+        let body = self.json();
+        let named = body["model"].as_str().or_else(in_path);
+        named.unwrap_or("").to_owned()
+    }
+    /// True if it asks for a stream.
+    pub fn streams(&self) -> bool {
+        self.json()["stream"] == true || self.path().contains(":streamGenerateContent")
+    }
+    /// The key that it came with, in whichever header.
+    pub fn key(&self) -> &str {
+        let bearer = || self.header("authorization")?.strip_prefix("Bearer ");
+        self.header("x-api-key")
+            .or_else(|| self.header("x-goog-api-key"))
+            .or_else(bearer)
+            .unwrap_or("")
     }
 }
 
@@ -66,6 +91,7 @@ type Script = dyn Fn(&Seen, usize) -> Vec<Step> + Send + Sync;
 struct Book {
     seen: Mutex<Vec<Seen>>,
     left: Mutex<Vec<Instant>>,
+    left_early: Mutex<Vec<usize>>,
     flooded: AtomicU64,
     connections: AtomicUsize,
     open: AtomicUsize,
@@ -126,6 +152,10 @@ impl Upstream {
     pub fn left(&self) -> Vec<Instant> {
         self.book.left.lock().unwrap().clone()
     }
+    /// Numbers of the requests, from 0, whose peer closed before their script was over.
+    pub fn left_early(&self) -> Vec<usize> {
+        self.book.left_early.lock().unwrap().clone()
+    }
     /// Bytes that floods got rid of.
     pub fn flooded(&self) -> u64 {
         self.book.flooded.load(Ordering::Relaxed)
@@ -157,32 +187,68 @@ fn serve(mut stream: TcpStream, book: &Book, script: &Script) -> std::io::Result
             all.len() - 1
         };
         for step in script(&seen, before) {
-            match step {
-                Step::Send(bytes) => stream.write_all(&bytes)?,
-                Step::Pause(time) => std::thread::sleep(time),
-                Step::Close => return stream.shutdown(std::net::Shutdown::Both),
-                Step::Reset => {
-                    return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-                }
-                Step::Hold => {
-                    while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
-                    book.left.lock().unwrap().push(Instant::now());
-                    return Ok(());
-                }
-                Step::Flood { piece, pieces } => {
-                    for _ in 0..pieces {
-                        if let Err(error) = stream.write_all(&piece) {
-                            book.left.lock().unwrap().push(Instant::now());
-                            return Err(error);
-                        }
-                        book.flooded
-                            .fetch_add(piece.len() as u64, Ordering::Relaxed);
-                    }
-                }
+            let played = play(&mut stream, book, step);
+            if !matches!(played, Ok(Played::On | Played::Over)) {
+                book.left_early.lock().unwrap().push(before);
+            }
+            if !matches!(played?, Played::On) {
+                return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// The state of a script after a step.
+enum Played {
+    On,
+    Over,
+    PeerLeft,
+}
+
+fn play(stream: &mut TcpStream, book: &Book, step: Step) -> std::io::Result<Played> {
+    match step {
+        Step::Send(bytes) => stream.write_all(&bytes)?,
+        Step::Pause(time) => std::thread::sleep(time),
+        Step::Linger(time) => {
+            let until = Instant::now() + time;
+            stream.set_read_timeout(Some(time.max(Duration::from_millis(1))))?;
+            let peeked = stream.peek(&mut [0]);
+            stream.set_read_timeout(None)?;
+            match peeked {
+                Ok(0) => return Ok(Played::PeerLeft),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                    return Ok(Played::PeerLeft);
+                }
+                // Silence, or the next request: neither ends this one.
+                _ => std::thread::sleep(until.saturating_duration_since(Instant::now())),
+            }
+        }
+        Step::Close => {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            return Ok(Played::Over);
+        }
+        Step::Reset => {
+            socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO))?;
+            return Ok(Played::Over);
+        }
+        Step::Hold => {
+            while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
+            book.left.lock().unwrap().push(Instant::now());
+            return Ok(Played::PeerLeft);
+        }
+        Step::Flood { piece, pieces } => {
+            for _ in 0..pieces {
+                if let Err(error) = stream.write_all(&piece) {
+                    book.left.lock().unwrap().push(Instant::now());
+                    return Err(error);
+                }
+                book.flooded
+                    .fetch_add(piece.len() as u64, Ordering::Relaxed);
+            }
+        }
+    }
+    Ok(Played::On)
 }
 
 /// Reads a request; `None` where the peer closed between two.
@@ -237,5 +303,6 @@ fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result
             }
         }
     }
-    Ok(Some(Seen { head, body }))
+    let at = Instant::now();
+    Ok(Some(Seen { head, body, at }))
 }

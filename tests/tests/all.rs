@@ -30,6 +30,7 @@ mod all {
     mod documents;
     mod earlier_contract;
     mod encodings;
+    mod failover_harness;
     mod flow_control;
     mod harness;
     mod host;

@@ -22,6 +22,7 @@ fn odd_requests(api: Api) -> Vec<String> {
         Api::Messages => vec![format!(
             "{{ \"max_tokens\":1e2,\"model\":\"m\",\"stream\":STREAM,\"system\":\"s\",\"messages\":[{{\"role\":\"user\",\"content\":[{{\"type\":\"text\",\"text\":\"{text}\"}}]}}],{tail}"
         )],
+        Api::Gemini => Vec::new(),
     }
 }
 
