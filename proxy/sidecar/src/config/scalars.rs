@@ -193,6 +193,18 @@ impl<'de> Deserialize<'de> for OneOrMore {
             fn visit_str<E: Error>(self, v: &str) -> Result<OneOrMore, E> {
                 Ok(OneOrMore(vec![Text(v.to_owned())]))
             }
+            fn visit_bool<E: Error>(self, v: bool) -> Result<OneOrMore, E> {
+                self.visit_str(&v.to_string())
+            }
+            fn visit_u64<E: Error>(self, v: u64) -> Result<OneOrMore, E> {
+                self.visit_str(&v.to_string())
+            }
+            fn visit_i64<E: Error>(self, v: i64) -> Result<OneOrMore, E> {
+                self.visit_str(&v.to_string())
+            }
+            fn visit_f64<E: Error>(self, v: f64) -> Result<OneOrMore, E> {
+                self.visit_str(&v.to_string())
+            }
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMore, A::Error> {
                 let mut several = Vec::new();
                 while let Some(item) = items.next_element()? {
@@ -214,6 +226,6 @@ impl JsonSchema for OneOrMore {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let text = Text::json_schema(generator);
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": text }] })
+        json_schema!({ "anyOf": [text.clone(), { "type": "array", "minItems": 1, "items": text }] })
     }
 }

@@ -253,6 +253,35 @@ mod tests {
     }
 
     #[test]
+    fn shares_are_written_as_percentages_or_parts_of_one() {
+        for (text, expected) in [
+            ("20%", 0.2),
+            ("0.2", 0.2),
+            ("2.5%", 0.025),
+            ("100%", 1.0),
+            ("1", 1.0),
+            ("0", 0.0),
+            ("0%", 0.0),
+        ] {
+            assert_eq!(share(text), Ok(expected), "{text}");
+        }
+        for (wrong, said) in [
+            ("", "write it like"),
+            ("%", "write it like"),
+            ("-1%", "write it like"),
+            ("1e-3", "write it like"),
+            ("inf", "write it like"),
+            ("NaN", "write it like"),
+            (".5", "write it like"),
+            ("5 %", "write it like"),
+            ("20", "more than all"),
+            ("100.1%", "more than all"),
+        ] {
+            assert!(share(wrong).is_err_and(|e| e.contains(said)), "{wrong}");
+        }
+    }
+
+    #[test]
     fn variables_are_replaced_and_only_variables() {
         let env = |name: &str| match name {
             "A" => Some("one".to_owned()),

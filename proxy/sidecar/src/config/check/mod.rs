@@ -17,6 +17,7 @@ use super::{
 
 mod ca;
 mod caller;
+mod conditions;
 mod degrade;
 mod endpoint;
 mod facts;
@@ -78,6 +79,7 @@ impl Check<'_> {
         let limits = self.limits(file.limits.unwrap_or_default());
         let prices = self.prices(file.prices.unwrap_or_default());
         let tags = self.tags(file.tags);
+        self.conditions_can_hold(&models, &tags);
         let caller = self.caller(file.caller);
         let workers = match &*file.workers {
             None => std::thread::available_parallelism()

@@ -8,7 +8,7 @@ use std::{
 use policy::tags::is_name;
 use route::{Sticky, Strategy};
 
-use super::{Check, targets::NO_TAG, upstreams::Upstreams};
+use super::{Check, conditions::NO_TAG, upstreams::Upstreams};
 use crate::config::{
     Alias, Canary, Hedge, Limited, Queue, Retry, Shadow, Target,
     file::{self, Named, Text, WrittenLimited, WrittenStrategy},
@@ -169,6 +169,9 @@ impl Check<'_> {
         targets: &[&Target],
         upstreams: &Upstreams,
     ) {
+        if deadline.is_zero() {
+            return; // reported already
+        }
         let slow = targets.iter().find(|target| {
             upstreams.with_connect_timeout.contains(&target.upstream)
                 && upstreams.by_name[&target.upstream].connect_timeout >= deadline
@@ -212,7 +215,7 @@ impl Check<'_> {
         wait: Duration,
         deadline: Duration,
     ) {
-        if written.is_some() && wait >= deadline {
+        if written.is_some() && wait >= deadline && !deadline.is_zero() {
             self.problem(
                 at,
                 "is not shorter than the alias' `deadline`, in which it ends; write less here or more there",
@@ -308,10 +311,10 @@ impl Check<'_> {
     fn has_second_account(&mut self, at: &Path, targets: &[&Target], upstreams: &Upstreams) {
         let of_target = |target: &&Target| upstreams.by_name[&target.upstream].accounts();
         let accounts: BTreeSet<_> = targets.iter().flat_map(of_target).collect();
-        if let (1, Some(account)) = (accounts.len(), accounts.first()) {
+        if accounts.len() == 1 {
             self.problem(
                 at,
-                format!("needs a second account, and all targets have `{account}`; add a target or a key of another one, or remove it"),
+                "needs a second account, and all targets have the same one; add a target or a key of another account, or remove it",
             );
         }
     }

@@ -1,14 +1,13 @@
-//! Targets of an alias: their names, weights and conditions.
+//! Targets of an alias: their names and weights.
 
 use std::collections::BTreeMap;
 
-use policy::tags::{is_name, is_value};
 use route::Strategy;
 
 use super::Check;
 use crate::config::{
     AliasTarget, Target, Upstream,
-    file::{Named, OneOrMore, TargetEntry, Text, Weight, WrittenTarget},
+    file::{TargetEntry, Text, Weight, WrittenTarget},
     problems::Path,
 };
 
@@ -105,64 +104,6 @@ impl Check<'_> {
         })
     }
 
-    fn conditions(
-        &mut self,
-        at: &Path,
-        Named(written): &Named<OneOrMore>,
-    ) -> Vec<(String, Vec<String>)> {
-        if written.is_empty() {
-            self.problem(
-                at,
-                "is empty; name a tag and its value, like `{ region: eu }`, or leave the key out",
-            );
-        }
-        let mut conditions = Vec::new();
-        for (tag, OneOrMore(values)) in written {
-            let at = at.key(tag);
-            if !is_name(tag) {
-                self.problem(&at, NO_TAG);
-            }
-            if values.is_empty() {
-                self.problem(
-                    &at,
-                    "is an empty list, which no exchange fulfils; name a value, or remove the condition",
-                );
-            }
-            let values = values.iter().enumerate().filter_map(|(n, value)| {
-                let at = if values.len() > 1 {
-                    at.index(n)
-                } else {
-                    at.clone()
-                };
-                self.tag_value(&at, value)
-            });
-            conditions.push((tag.clone(), values.collect()));
-        }
-        conditions
-    }
-
-    fn tag_value(&mut self, at: &Path, written: &Text) -> Option<String> {
-        let value = self.text(at, Some(written))?;
-        if !is_value(&value) {
-            self.problem(
-                at,
-                "is no value that a tag can have; write 1 to 128 bytes of printable text",
-            );
-            return None;
-        }
-        Some(value)
-    }
-
-    /// The name of a tag, which need not stand under `tags`.
-    pub(super) fn tag_name(&mut self, at: &Path, written: Option<&Text>, default: &str) -> String {
-        self.parsed(at, written, default.to_owned(), |text| {
-            match is_name(text) {
-                true => Ok(text.to_owned()),
-                false => Err(NO_TAG.into()),
-            }
-        })
-    }
-
     /// One `upstream/model`.
     pub(super) fn target(
         &mut self,
@@ -203,6 +144,3 @@ impl Check<'_> {
         })
     }
 }
-
-/// What is said of a name that no tag can have.
-pub(super) const NO_TAG: &str = "is no name of a tag; write a letter, then letters, digits, `-` and `_`, in lower case and 32 at most";

@@ -7,7 +7,7 @@ use route::{Family, ProviderRules};
 use super::{Check, endpoint::base_url, listen::WrittenHosts};
 use crate::config::{
     Kind, Upstream,
-    file::{self, Text},
+    file::{self, Span, Text},
     problems::{Path, io_words},
 };
 
@@ -166,33 +166,34 @@ impl Check<'_> {
     /// The times to a connection, to a reply's head and to its first content. A later one is no
     /// shorter than an earlier one; one that is left out fits the others.
     fn clocks(&mut self, at: &Path, written: &file::Upstream, default: &Upstream) -> [Duration; 3] {
-        let first_content = self.span(
-            &at.key("first_content_timeout"),
+        let mut read = |key: &str, written: Option<&Span>, default| {
+            written.map_or(default, |span| self.span(&at.key(key), Some(span), default))
+        };
+        let first_content = read(
+            "first_content_timeout",
             written.first_content_timeout.as_ref(),
             default.first_content_timeout,
         );
-        let head_at = at.key("head_timeout");
-        let mut head = self.span(&head_at, written.head_timeout.as_ref(), first_content);
-        if head > first_content {
-            self.problem(
-                &head_at,
-                "is longer than `first_content_timeout`, which begins at the same byte and ends later; write less here or more there",
-            );
-            head = first_content;
-        }
-        let connect_at = at.key("connect_timeout");
-        let connect = self.span(
-            &connect_at,
+        let head = read("head_timeout", written.head_timeout.as_ref(), first_content);
+        let connect = read(
+            "connect_timeout",
             written.connect_timeout.as_ref(),
             default.connect_timeout.min(head),
         );
-        if written.connect_timeout.is_some() && connect >= head {
+        if head > first_content && !first_content.is_zero() {
+            self.problem(
+                &at.key("head_timeout"),
+                "is longer than `first_content_timeout`, which begins at the same byte and ends later; write less here or more there",
+            );
+        }
+        let next = head.min(first_content);
+        if written.connect_timeout.is_some() && connect >= next && !next.is_zero() {
             let later = match &*written.head_timeout {
                 Some(_) => "head_timeout",
                 None => "first_content_timeout",
             };
             self.problem(
-                &connect_at,
+                &at.key("connect_timeout"),
                 format!("is not shorter than `{later}`, and a reply comes later than its connection; write less here or more there"),
             );
         }

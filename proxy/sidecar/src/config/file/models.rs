@@ -49,7 +49,7 @@ pub(crate) struct Model {
     /// Second attempts at another account, beside first ones that are slow. Left out: none.
     #[serde(default)]
     pub hedge: Optional<Hedge>,
-    /// A target on trial, which is left again by itself where it does worse than the others.
+    /// A target on trial, which is given up by itself where it does worse than the others.
     #[serde(default)]
     pub canary: Optional<Canary>,
     /// A target that is sent copies of exchanges; the app sees nothing of its replies.

@@ -35,8 +35,8 @@ pub(crate) struct Upstream {
     pub account: Optional<Text>,
     /// A label that policies see, such as `eu`.
     pub region: Optional<Text>,
-    /// The provider whose table says what each of its errors means, where the URL's host does not
-    /// tell it.
+    /// The provider whose errors it has, such as `groq`. Default: the one whose host the URL names,
+    /// else the one that designed the dialect.
     pub provider: Optional<Text>,
     /// Rows that go before that table's.
     pub failures: Optional<Vec<FailureRow>>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 
 mod listen;
+mod models;
 mod money;
 mod policies;
 mod schema;
@@ -110,7 +111,7 @@ pub(in crate::config) fn mistakes(table: &str) {
         let said = errors(&yaml);
         assert_eq!(said.lines().count(), 1, "{yaml}\n{said}");
         assert!(said.starts_with("t.yaml:"), "{said}");
-        assert!(!said.contains("canary"), "{said}");
+        assert!(!said.contains("sk-canary"), "{said}");
         for word in words {
             assert!(said.contains(word), "{yaml}\nsaid: {said}\nwithout: {word}");
         }
@@ -315,6 +316,12 @@ fn no_debug_and_no_error_holds_a_secret() {
         "upstreams: sk-canary",
         "upstreams: { u: { dialect: openai, url: 'http://a', key: [sk-canary] } }",
         "upstreams: { u: { dialect: openai, url: 'http://a', key: '${TWO_LINES}' } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', keys: ['${CANARY}', { key: '${CANARY}' }] } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', keys: [{ key: sk-canary, acount: a }] } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', keys: sk-canary } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', provider: '${CANARY}', failures: [{ status: '${CANARY}', class: '${CANARY}' }] } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', account: '${CANARY}', key: k } }\nmodels: { m: { targets: [u/m], hedge: {} } }",
+        "models: { m: { targets: [openai/a, { target: openai/b, weight: '${CANARY}' }], strategy: '${CANARY}', limited: { degrade: '${CANARY}' }, retry: { share: '${CANARY}', per_second: '${CANARY}' } } }",
         "models: { m: { targets: ['${CANARY}'] } }",
         "models: { m: { targets: ['${CANARY}/x'] } }",
         "policies: { directory: '/no/${CANARY}' }",

@@ -15,6 +15,10 @@ fn the_schema_names_every_key_that_is_read() {
         "reach",
         "hosts",
         "first_content_timeout",
+        "strategy",
+        "where",
+        "usd_per_day",
+        "model_facts",
         "on_unseen",
         "held_bytes",
         "fetch",
@@ -41,6 +45,10 @@ fn the_schema_takes_every_grant_and_every_spelling_of_a_scalar_that_reads() {
         "workers: '2'",
         "workers: '${N:-3}'",
         "upstreams: { a: { kind: embedded } }\nmodels: { 4: { targets: ['${T:-a/b}'] } }",
+        "upstreams: { a: { kind: embedded }, b: { kind: embedded, faults: { rate: 0.5 } }, c: { kind: embedded, faults: { rate: '1%' } } }\n\
+         models: { m: { targets: [a/b, { target: '${T:-b/c}', weight: '${W:-2}', where: { region: '${R:-eu}', plan: [1, true] } }], strategy: '${S:-weighted}', sticky: '${K:-caller}', attempts: '${N:-3}', max_usd: '0.5', \
+         retry: { share: 1, per_second: '2.5', maybe_done: '${M:-0}' }, limited: '${L:-refuse}' }, n: { targets: [a/b], limited: { queue: { exchanges: '5' } } } }",
+        "upstreams: { u: { dialect: openai, url: 'http://a', keys: ['${K:-a}', { key: b }], failures: [{ status: '${S:-429}', class: '${C:-rate}' }] } }",
         "tags: { plan: { value: 3 }, region: { value: true } }",
         "log: { level: '${LEVEL:-info}' }",
     ] {
@@ -50,8 +58,9 @@ fn the_schema_takes_every_grant_and_every_spelling_of_a_scalar_that_reads() {
 
 #[test]
 fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
-    let yaml = "listen: { others: refuse }\nadmin: { hosts: [a] }\nupstreams: { a: { kind: embedded } }\n\
-                models: { m: { targets: [a/b] } }\nlimits: { event: 1MiB }\nprices: { reply_header: true }\n\
+    let yaml = "listen: { others: refuse }\nadmin: { hosts: [a] }\nupstreams: { a: { kind: embedded, faults: { rate: 1 } }, b: { dialect: openai, url: 'http://b', keys: [k, { key: l }], failures: [{ status: 429, class: rate }] } }\n\
+                models: { m: { targets: [a/b, { target: b/c, where: { region: eu } }], retry: { share: 1% }, limited: { queue: { wait: 1s } }, hedge: { share: 1% }, canary: { target: a/c }, shadow: { target: a/d, usd_per_day: 1 } } }\n\
+                model_facts: { m: { tools: true } }\nlimits: { event: 1MiB }\nprices: { reply_header: true }\n\
                 tags: { plan: { value: a } }\nlog: { level: info }\nca: { bundle: /tmp }\nharden: { landlock: 'off' }\n\
                 state: { redis: { url: 'redis://a' }, memory: { values: 1MiB } }\noverload: {}\n\
                 policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [a] }], on_unseen: { image: block }, limits: { cpu: 10ms } }] }";
@@ -59,7 +68,13 @@ fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
     let whole: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
     let mut sections: Vec<String> = Vec::new();
     collect_maps(&whole, String::new(), &mut sections);
-    let by_name = ["/upstreams", "/models", "/tags"];
+    let by_name = [
+        "/upstreams",
+        "/models",
+        "/model_facts",
+        "/models/m/targets/1/where",
+        "/tags",
+    ];
     for at in sections.iter().filter(|at| !by_name.contains(&at.as_str())) {
         let mut wrong = whole.clone();
         wrong.pointer_mut(at).unwrap()["no_such_key"] = 1.into();
@@ -70,7 +85,7 @@ fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
         );
         assert!(parse_in(&wrong, &env).is_err(), "{at}");
     }
-    assert!(sections.len() > 15, "{sections:?}");
+    assert!(sections.len() > 25, "{sections:?}");
 }
 
 fn collect_maps(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
