@@ -28,8 +28,8 @@ mod fetched;
 #[cfg(test)]
 mod fuzz;
 mod gemini_generate;
-pub mod hold;
 pub mod hash;
+pub mod hold;
 pub mod in_band;
 mod json;
 mod kind;

@@ -30,6 +30,7 @@ mod limit;
 mod needs;
 mod opening;
 mod reserve;
+mod signatures;
 #[cfg(test)]
 mod tests;
 

@@ -51,9 +51,9 @@ pub enum Sample {
     },
 }
 
-/// Times to first content of one target. About 250 bytes, and 260 for each class of calls that it
+/// Times to first content of one target. About 450 bytes, and 260 for each class of calls that it
 /// has seen; there are 50.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Latency {
     recent: Average,
     /// Of contents alone, over a longer time.
@@ -69,10 +69,20 @@ struct Average {
     at: Option<Instant>,
 }
 
+impl Default for Latency {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Latency {
     /// A target of which nothing is known.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            recent: Average::default(),
+            usual: Average::default(),
+            classes: [const { None }; CallClass::COUNT],
+        }
     }
 
     /// Records what an attempt has shown.

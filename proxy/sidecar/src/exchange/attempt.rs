@@ -123,7 +123,7 @@ impl<T: Transport> Worker<T> {
     /// the wait for the answer.
     pub(super) async fn send(
         &self,
-        mut outgoing: Outgoing,
+        outgoing: &mut Outgoing,
         plan: &Plan<'_>,
         guard: &mut ExchangeGuard,
     ) -> Result<Response<Inbound>, Failure> {

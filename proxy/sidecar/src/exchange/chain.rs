@@ -83,35 +83,39 @@ impl<T: Transport> Worker<T> {
     }
 }
 
+/// What policies put in the place of a failure.
+pub(super) enum Rescued {
+    /// An answer, or a refusal.
+    Answer(Result<Reply, Refusal>),
+    /// Attempts at these targets, in this order.
+    TryNow(Vec<String>),
+}
+
 /// Asks the chain what takes the place of a call that failed; `None` where nothing does.
-pub(super) async fn rescue(
-    failed: &Failure,
-    guard: &mut ExchangeGuard,
-) -> Option<Result<Reply, Refusal>> {
+pub(super) async fn rescue(failed: &Failure, guard: &mut ExchangeGuard) -> Option<Rescued> {
     if !failed.is_upstreams() {
         return None;
     }
-    let failure = match &failed.reply {
-        Ok(reply) => policy::Failure {
-            status: reply.status().as_u16(),
-            code: "upstream_status".into(),
-            ..policy::Failure::default()
-        },
-        Err(refusal) => policy::Failure {
-            status: refusal.status().as_u16(),
-            code: refusal.word().to_owned(),
-            ..policy::Failure::default()
-        },
+    guard.run.as_ref()?;
+    let (status, code) = match &failed.reply {
+        Ok(reply) => (reply.status().as_u16(), "upstream_status".into()),
+        Err(refusal) => (refusal.status().as_u16(), refusal.word().to_owned()),
+    };
+    let failure = policy::Failure {
+        status,
+        code,
+        class: failed.meaning.class.name().into(),
+        attempts: guard.attempts(),
     };
     match guard.run.as_mut()?.on_failure(&Arc::new(failure)).await? {
         Rescue::Text(text) => {
             if let Err(refusal) = &failed.reply {
                 log_refusal(&guard.record.id, refusal);
             }
-            Some(Ok(Reply::Whole(replied(&text, guard))))
+            Some(Rescued::Answer(Ok(Reply::Whole(replied(&text, guard)))))
         }
-        Rescue::Denied(denial) => Some(Err(Refusal::denied(denial))),
-        Rescue::TryNow(_) => None,
+        Rescue::Denied(denial) => Some(Rescued::Answer(Err(Refusal::denied(denial)))),
+        Rescue::TryNow(targets) => Some(Rescued::TryNow(targets)),
     }
 }
 

@@ -150,8 +150,8 @@ impl<T: Transport> Worker<T> {
         let empty = RequestBody::wire(guard.record.dialect, Bytes::new()).at(path_of(&parts));
         let call = call(parts, empty, guard);
         let plan = plan(&generation, &call)?;
-        let outgoing = Outgoing::streamed(call, payload);
-        let sent = self.send(outgoing, &plan, guard).await;
+        let mut outgoing = Outgoing::streamed(call, payload);
+        let sent = self.send(&mut outgoing, &plan, guard).await;
         let reply = sent.or_else(Failure::into_reply)?;
         match unread {
             Some(reason) => {

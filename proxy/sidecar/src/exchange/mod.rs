@@ -28,6 +28,7 @@ mod chain;
 mod collect;
 mod decode;
 mod encoding;
+mod failover;
 mod failure;
 pub mod generation;
 mod head;
@@ -52,7 +53,7 @@ mod usage_option;
 mod whole;
 
 pub use attempt::Transport;
-use chain::{Decided, blocked, missed, rescue};
+use chain::{Decided, Rescued, blocked, missed, rescue};
 use collect::{Pace, decline, gather};
 use encoding::{Codings, Unknown, inflate};
 use generation::{Phase, Shared};
@@ -76,6 +77,14 @@ pub struct Worker<T = Pool> {
     stores: Stores,
     flights: Flights,
     load: Arc<WorkerLoad>,
+}
+
+/// The end of what was sent.
+enum Sent {
+    /// An upstream's reply.
+    Reply(Response<Inbound>),
+    /// A policy's answer in its place.
+    Answered(Reply),
 }
 
 /// A reply before it is written.
@@ -194,21 +203,14 @@ impl<T: Transport> Worker<T> {
         let leads = std::mem::take(&mut call.claims.leads);
         let keeps = std::mem::take(&mut call.claims.keeps);
         let shares = leads.len() + keeps.len() > 0;
-        // To which targets, in which order.
-        let plan = plan(&generation, &call)?;
-        // The upstream's reply, or a policy's in the place of a failure.
         let outgoing = Outgoing {
             shares,
             ..Outgoing::whole(call)
         };
-        let sent = self.send(outgoing, &plan, guard).await;
-        guard.body_permit = None; // the upstream has it
-        let mut reply = match sent {
-            Ok(reply) => reply,
-            Err(failure) => match rescue(&failure, guard).await {
-                Some(answer) => return answer,
-                None => failure.into_reply()?,
-            },
+        // The upstream's reply, or a policy's in the place of a failure.
+        let mut reply = match self.send_planned(outgoing, guard).await? {
+            Sent::Reply(reply) => reply,
+            Sent::Answered(answer) => return Ok(answer),
         };
         if guard.decodes {
             reply = decode::decoded(reply);
@@ -219,6 +221,48 @@ impl<T: Transport> Worker<T> {
         }
         // Up the chain, or past it.
         self.return_reply(reply, guard).await
+    }
+
+    /// Sends a call where its plan says: to the one target of a wire, or to one after another of an
+    /// alias. Where that fails, policies may put an answer in its place, or have others tried.
+    async fn send_planned(
+        &self,
+        mut outgoing: Outgoing,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Sent, Refusal> {
+        let generation = Arc::clone(&guard.generation);
+        loop {
+            let call = &outgoing.call;
+            let named = call
+                .body
+                .model()
+                .and_then(|model| generation.table.alias(model));
+            let sent = match named.is_none() && call.claims.prefer.is_empty() {
+                true => {
+                    let plan = plan(&generation, call)?;
+                    self.send(&mut outgoing, &plan, guard).await
+                }
+                // Boxed: a wire is not to take the room of it.
+                false => Box::pin(self.send_to_any(&mut outgoing, guard)).await,
+            };
+            let failure = match sent {
+                Ok(reply) => {
+                    guard.body_permit = None; // the upstream has it
+                    return Ok(Sent::Reply(reply));
+                }
+                Err(failure) => failure,
+            };
+            match rescue(&failure, guard).await {
+                Some(Rescued::Answer(answer)) => return answer.map(Sent::Answered),
+                Some(Rescued::TryNow(targets)) if !outgoing.is_gone() => {
+                    outgoing.call.claims.prefer = targets;
+                }
+                Some(Rescued::TryNow(_)) | None => {
+                    guard.body_permit = None;
+                    return failure.into_reply().map(Sent::Reply);
+                }
+            }
+        }
     }
 
     /// Reads the call: the whole body, and the index of its passages where a policy reads them.

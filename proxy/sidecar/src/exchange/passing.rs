@@ -180,8 +180,8 @@ impl<T: Transport> Worker<T> {
             };
         }
         let plan = plan(&generation, &call)?;
-        let outgoing = Outgoing::streamed(call, payload);
-        let sent = self.send(outgoing, &plan, guard).await;
+        let mut outgoing = Outgoing::streamed(call, payload);
+        let sent = self.send(&mut outgoing, &plan, guard).await;
         let reply = sent.or_else(Failure::into_reply)?;
         // What it took nobody can tell: what policies reserved for it stands.
         guard.ledger.charge.served = unread.is_some() && reply.status().is_success();

@@ -30,7 +30,10 @@ impl Places {
     pub fn of(config: &Config, table: &route::Table, targets: &Targets) -> Self {
         let place = |row: &route::TargetRow| {
             let (upstream, model) = (&*row.target.upstream, &*row.target.model);
-            let keys = config.upstreams.get(upstream).map(|found| keys(found, model, targets));
+            let keys = config
+                .upstreams
+                .get(upstream)
+                .map(|found| keys(found, model, targets));
             Arc::new(Place {
                 target: targets.target(&row.target.to_string()),
                 keys: keys.unwrap_or_default(),
@@ -39,7 +42,10 @@ impl Places {
         let places: Vec<_> = table.targets().iter().map(place).collect();
         let alias = |row: &AliasRow| {
             let terms = config.models.get(&*row.name)?;
-            let of = row.targets.iter().filter_map(|of| places.get(of.target.index()));
+            let of = row
+                .targets
+                .iter()
+                .filter_map(|of| places.get(of.target.index()));
             Some((targets.alias(&row.name, terms), of.cloned().collect()))
         };
         let aliases = table.aliases().iter().filter_map(alias).collect();
@@ -93,7 +99,8 @@ fn keys(
         return vec![place(None, &upstream.account)];
     }
     let keys = upstream.keys.iter();
-    keys.map(|key| place(Some(key.secret.reveal()), &key.account)).collect()
+    keys.map(|key| place(Some(key.secret.reveal()), &key.account))
+        .collect()
 }
 
 /// The state of a target that no alias names, for one exchange: nothing is learnt of it.
@@ -102,7 +109,9 @@ pub(super) fn unlisted(generation: &Generation, upstream: &str, model: &str) -> 
     let found = generation.config.upstreams.get(upstream);
     Arc::new(Place {
         target: apart.target(&[upstream, "/", model].concat()),
-        keys: found.map(|found| keys(found, model, &apart)).unwrap_or_default(),
+        keys: found
+            .map(|found| keys(found, model, &apart))
+            .unwrap_or_default(),
     })
 }
 
@@ -165,7 +174,9 @@ impl route::View for View<'_> {
     }
 
     fn cost_of_unlisted(&self, target: &route::Target) -> Option<u64> {
-        let expected = self.generation.expected(self.call, &target.upstream, &target.model);
+        let expected = self
+            .generation
+            .expected(self.call, &target.upstream, &target.model);
         let (estimate, price) = expected;
         price.map(|price| price.cost(&estimate.usage()).0)
     }
@@ -189,7 +200,11 @@ pub(super) fn guess_tokens(call: &Call) -> u64 {
 /// The candidates for a call, as policies see them: the targets of the alias that it names, those
 /// that are left out now among them.
 pub(super) fn candidates(generation: &Generation, call: &Call) -> Vec<Candidate> {
-    let Some(alias) = call.body.model().and_then(|model| generation.table.alias(model)) else {
+    let Some(alias) = call
+        .body
+        .model()
+        .and_then(|model| generation.table.alias(model))
+    else {
         return Vec::new();
     };
     let now_wall = now();
@@ -254,12 +269,7 @@ const fn family_name(family: Family) -> &'static str {
     }
 }
 
-fn price(
-    prices: &Prices,
-    upstream: &str,
-    model: &str,
-    now: u64,
-) -> Option<policy::CandidatePrice> {
+fn price(prices: &Prices, upstream: &str, model: &str, now: u64) -> Option<policy::CandidatePrice> {
     let price = prices.price(upstream, model, now)?;
     Some(policy::CandidatePrice {
         input_microusd: price.base.input.into(),
@@ -274,12 +284,19 @@ fn millis(time: Duration) -> u32 {
 /// The time that a call's exchange has, as it stands: the alias's, or what the caller or a policy
 /// set, where that is less.
 pub(super) fn time_left(generation: &Generation, call: &Call) -> Option<Duration> {
-    let alias = call.body.model().and_then(|model| generation.config.models.get(model));
+    let alias = call
+        .body
+        .model()
+        .and_then(|model| generation.config.models.get(model));
     let alias = alias.map(|alias| alias.deadline);
-    [alias, callers_deadline(call.headers()), call.claims.deadline]
-        .into_iter()
-        .flatten()
-        .min()
+    [
+        alias,
+        callers_deadline(call.headers()),
+        call.claims.deadline,
+    ]
+    .into_iter()
+    .flatten()
+    .min()
 }
 
 /// The time that a caller gives its exchange.
@@ -292,7 +309,9 @@ pub(super) fn callers_deadline(headers: &http::HeaderMap) -> Option<Duration> {
         text => (text, 1.0),
     };
     let seconds = number.trim().parse::<f64>().ok()? * unit;
-    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
 }
 
 /// Everything that routing knows of a configuration.
@@ -349,7 +368,9 @@ fn facts(
     upstream: &str,
     model: &str,
 ) -> ModelFacts {
-    let listed = prices.find(upstream, model, now()).map(|priced| priced.limits);
+    let listed = prices
+        .find(upstream, model, now())
+        .map(|priced| priced.limits);
     let limits = ModelFacts {
         window: listed.and_then(|limits| limits.context).map(u64::from),
         output: listed.and_then(|limits| limits.output).map(u64::from),

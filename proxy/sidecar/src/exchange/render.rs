@@ -41,6 +41,8 @@ pub(super) struct Outgoing {
     pub(super) shares: bool,
     /// An alias names it: its reply is read until it commits.
     pub(super) alias: bool,
+    /// Its body was let go of.
+    pub(super) is_gone: bool,
 }
 
 /// A request as it leaves for one target.
@@ -86,6 +88,7 @@ impl Outgoing {
             upgrade: None,
             shares: false,
             alias: false,
+            is_gone: false,
         }
     }
 
@@ -104,8 +107,14 @@ impl Outgoing {
         self.call.body.strip_signatures()
     }
 
+    /// Reports whether its body is gone, so that nothing can be sent any more.
+    pub(super) const fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
     /// Lets go of a body that is not sent again.
     pub(super) fn forget_body(&mut self) {
+        self.is_gone = true;
         self.call.body = RequestBody::wire(self.call.dialect, Bytes::new());
         self.call.encoded = None;
     }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use dialect::{Dialect, Kind, Usage, reply::Reply as Decoder};
 use http::{HeaderName, HeaderValue};
-use policy::{Call, ConnectionId, Outcome, Reserved, Run, Settled};
+use policy::{AttemptMade, Call, ConnectionId, Outcome, Reserved, Run, Settled};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -266,6 +266,18 @@ impl ExchangeGuard {
         self.ledger.close(taken)
     }
 
+    /// The attempts so far, as policies see them.
+    pub(super) fn attempts(&self) -> Vec<AttemptMade> {
+        let made = |(target, end): (&str, telemetry::Attempted)| AttemptMade {
+            target: target.to_owned(),
+            class: end.class.to_owned(),
+            status: end.status,
+            total_ms: millis(end.took),
+            retry_after_ms: end.retry_after.map(millis),
+        };
+        self.record.attempts().map(made).collect()
+    }
+
     fn outcome(&self) -> Outcome {
         let record = &self.record;
         Outcome {
@@ -278,7 +290,7 @@ impl ExchangeGuard {
             first_token_ms: record.first_token.map(millis),
             total_ms: millis(record.total),
             error: record.error.as_deref().map(str::to_owned),
-            attempts: Vec::new(),
+            attempts: self.attempts(),
         }
     }
 }

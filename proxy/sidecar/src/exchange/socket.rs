@@ -96,11 +96,11 @@ impl<T: Transport> Worker<T> {
             Decided::Served(reply) => return Ok(Reply::Relay(reply)),
         };
         let plan = plan(&generation, &call)?;
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             upgrade: protocol,
             ..Outgoing::whole(call)
         };
-        let sent = self.send(outgoing, &plan, guard).await;
+        let sent = self.send(&mut outgoing, &plan, guard).await;
         let mut reply = sent.or_else(Failure::into_reply)?;
         if reply.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Reply::Relay(reply));

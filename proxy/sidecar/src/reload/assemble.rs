@@ -18,18 +18,14 @@ use sandbox::{Grants, Loader};
 
 use crate::{
     config::{Config, Use},
-    cost::{Prices, Routes, tags::Rules},
-    exchange::{
-        generation::{Generation, Lasting},
-        upstreams::Upstreams,
-    },
+    exchange::generation::{Generation, Lasting},
     reload::{
         admit::admitted,
         bring::{bring, with_rules},
         scan::PolicyFile,
     },
     signing::{Seen, Trust, Verified, hex},
-    telemetry::metrics::{self, Models},
+    telemetry::metrics,
 };
 
 /// Policies loaded at once, at the most: each is a compiling process, which may take tens of

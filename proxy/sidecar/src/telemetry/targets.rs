@@ -76,5 +76,6 @@ pub fn canary(alias: &str, arm: &'static str) {
 /// Sets the gauge of a canary that is rolled back.
 pub fn canary_rolled_back(alias: &str, is_back: bool) {
     recorder();
-    gauge!(table::CANARY_ROLLED_BACK, "model" => alias.to_owned()).set(f64::from(u8::from(is_back)));
+    gauge!(table::CANARY_ROLLED_BACK, "model" => alias.to_owned())
+        .set(f64::from(u8::from(is_back)));
 }

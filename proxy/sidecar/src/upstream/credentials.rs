@@ -213,7 +213,10 @@ mod tests {
         path: PathAndQuery,
     ) -> Result<Parts, Unsendable> {
         let head = head(headers);
-        let credential = Credential::of(upstream)?;
+        let key = upstream.keys.first().map(|key| key.secret.reveal());
+        let credential = key
+            .map(|key| Credential::of(upstream.family, key))
+            .transpose()?;
         let (method, headers) = (&head.method, &head.headers);
         outgoing(
             upstream,

@@ -80,7 +80,7 @@ async fn wait(
     terms: &Terms<'_>,
     bounds: &config::Queue,
     queued_until: &mut Option<Instant>,
-    outgoing: &Outgoing,
+    outgoing: &mut Outgoing,
 ) -> Result<Turn, Option<Duration>> {
     let Some(queue) = &terms.state.queue else {
         return Err(None);
@@ -95,10 +95,13 @@ async fn wait(
         bytes: call.body.size() as u64,
         deadline: longest.min(terms.timing.deadline),
     };
-    queue.wait(entry, terms.places).await.map_err(|none| match none {
-        NoTurn::Full(full) => full.retry_after,
-        NoTurn::TooLong => None,
-    })
+    queue
+        .wait(entry, terms.places)
+        .await
+        .map_err(|none| match none {
+            NoTurn::Full(full) => full.retry_after,
+            NoTurn::TooLong => None,
+        })
 }
 
 /// The time until the soonest end of what keeps the candidates out.
@@ -108,7 +111,10 @@ fn soonest(
     failure: Option<&Failure>,
 ) -> Option<Duration> {
     let present = now();
-    let ends = terms.places.iter().map(|place| place.admits(present, terms.tokens));
+    let ends = terms
+        .places
+        .iter()
+        .map(|place| place.admits(present, terms.tokens));
     let ends = ends.filter_map(|admits| match admits {
         route::Admits::No { until } => until,
         route::Admits::Yes | route::Admits::Probe => None,
@@ -150,8 +156,14 @@ fn with_end(mut reply: Response<Inbound>, wait: Option<Duration>) -> Response<In
 fn refused(none: Option<NoRoute>, soonest: Option<Duration>) -> Failure {
     let Some(none) = none else {
         // A candidate came back while the queue was full.
-        let refusal = Refusal::new(Code::TargetsLimited, "every target of this model is limited");
-        return Failure::refused(Class::Rate, refusal.worth_retrying_after(Duration::from_secs(1)));
+        let refusal = Refusal::new(
+            Code::TargetsLimited,
+            "every target of this model is limited",
+        );
+        return Failure::refused(
+            Class::Rate,
+            refusal.worth_retrying_after(Duration::from_secs(1)),
+        );
     };
     let verdict = match &none {
         NoRoute::NoneLeft(none) => none.verdict(),

@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Response;
-use route::{AliasRow, Circumstances, Class, Failure as Meaning, Next, Plan, Sample, Trail, TrailLimits};
+use route::{AliasRow, Class, Failure as Meaning, Next, Plan, Sample, Trail, TrailLimits};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -27,7 +27,7 @@ use crate::{
         queue::Turn,
         targets::{AliasState, Pass, Place, now},
     },
-    upstream::{Connection, Inbound},
+    upstream::Inbound,
 };
 
 mod left;
@@ -81,7 +81,10 @@ impl<T: Transport> Worker<T> {
             guard.deadline = terms.timing.deadline_of_reply();
             let planned = generation.plan(&outgoing.call);
             let ended = match &planned {
-                Ok(plan) => self.try_plan(&terms, plan, &mut turn, outgoing, guard).await,
+                Ok(plan) => {
+                    self.try_plan(&terms, plan, &mut turn, outgoing, guard)
+                        .await
+                }
                 Err(_) => Ended::Left(None),
             };
             drop(turn.take());
@@ -169,7 +172,10 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Makes one attempt, and what mends it at its own target.
-    #[expect(clippy::too_many_arguments, reason = "one caller, and each is of another kind")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller, and each is of another kind"
+    )]
     async fn try_once(
         &self,
         terms: &Terms<'_>,
@@ -189,10 +195,14 @@ impl<T: Transport> Worker<T> {
         pass.awaits_content(class, now());
         let (sent, took) = loop {
             let begun = Instant::now();
-            let rendered = outgoing.render(&attempt, guard).map_err(Failure::unsendable)?;
+            let rendered = outgoing
+                .render(&attempt, guard)
+                .map_err(Failure::unsendable)?;
             guard.record.overhead += begun.elapsed();
             let begun = Instant::now();
-            let clocks = terms.timing.clocks(attempt.upstream, pass.target(), trail.is_last());
+            let clocks = terms
+                .timing
+                .clocks(attempt.upstream, pass.target(), trail.is_last());
             let sent = self.make(&attempt, rendered, clocks, holds, guard).await;
             match sent {
                 Err(Failure {

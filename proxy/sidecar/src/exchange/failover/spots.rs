@@ -64,7 +64,10 @@ impl<'p> Spots<'p> {
                     let upstream = generation.upstreams.find(&candidate.upstream.name);
                     let first = upstream.map_or(0, |upstream| upstream.next_turn());
                     let from = order.len();
-                    order.extend((0..keys).map(|n| Spot { at, key: (first + n) % keys }));
+                    order.extend((0..keys).map(|n| Spot {
+                        at,
+                        key: (first + n) % keys,
+                    }));
                     if let Some(own) = order.get_mut(from..) {
                         own.sort_by_key(|spot| Reverse(room(place.keys.get(spot.key))));
                     }
@@ -92,7 +95,10 @@ impl<'p> Spots<'p> {
         now: std::time::Instant,
     ) -> Option<(Spot, Pass)> {
         let lease = timing::LEASE;
-        let entered = self.order.iter().filter(|spot| self.allows(outside, **spot));
+        let entered = self
+            .order
+            .iter()
+            .filter(|spot| self.allows(outside, **spot));
         let entered = entered.filter_map(|spot| {
             let (place, key) = self.place_of(*spot)?;
             let pass = Pass::enter(place, key, terms.tokens, lease, now).ok()?;
@@ -105,7 +111,9 @@ impl<'p> Spots<'p> {
 
     /// Waits for a spot's breakers, where they end a little later than the pause before it.
     pub(super) async fn wait_for(&self, spot: Spot, terms: &Terms<'_>) {
-        let Some(place) = self.places.get(spot.at) else { return };
+        let Some(place) = self.places.get(spot.at) else {
+            return;
+        };
         let present = now();
         if let Admits::No { until: Some(until) } = place.admits(present, terms.tokens)
             && until < terms.timing.deadline
@@ -125,7 +133,10 @@ impl<'p> Spots<'p> {
     ) -> Circumstances {
         let present = now();
         let is_free = |outside: Outside| {
-            let mut allowed = self.order.iter().filter(|spot| self.allows(&outside, **spot));
+            let mut allowed = self
+                .order
+                .iter()
+                .filter(|spot| self.allows(&outside, **spot));
             allowed.any(|spot| {
                 self.place_of(*spot).is_some_and(|(place, key)| {
                     let target = place.target.breaker().admits(present, terms.tokens);
@@ -151,7 +162,12 @@ impl<'p> Spots<'p> {
     }
 
     fn allows(&self, outside: &Outside, spot: Spot) -> bool {
-        let is_untried = |scope: Scope| !self.tried.iter().any(|tried| self.share(scope, *tried, spot));
+        let is_untried = |scope: Scope| {
+            !self
+                .tried
+                .iter()
+                .any(|tried| self.share(scope, *tried, spot))
+        };
         match outside {
             Outside::Nothing => true,
             Outside::Scope(Scope::Nothing, _) => is_untried(Scope::KeyModel),

@@ -78,6 +78,7 @@ fn effort(call: &Call) -> Effort {
     use dialect::request::Effort as Wanted;
     match call.body.effort() {
         Wanted::Unset | Wanted::None => Effort::None,
+        Wanted::Minimal => Effort::Minimal,
         Wanted::Low => Effort::Low,
         Wanted::Medium => Effort::Medium,
         Wanted::High => Effort::High,

@@ -29,7 +29,6 @@ use super::*;
 use crate::{
     exchange::generation::{Generation, Lasting},
     state::{Clock, Stores, flights::Flights},
-    telemetry::metrics::Models,
     upstream::Pool,
 };
 

@@ -132,6 +132,7 @@ impl Breaker {
                 "breaker opened"
             );
         }
-        self.changes.push(&[self.part.name(), ":", &self.name].concat(), change);
+        self.changes
+            .push(&[self.part.name(), ":", &self.name].concat(), change);
     }
 }

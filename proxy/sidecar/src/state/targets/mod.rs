@@ -121,7 +121,13 @@ impl Targets {
 
     /// The place of a key, and of the account whose money it spends. `secret` none: callers send
     /// their own.
-    pub fn key(&self, upstream: &str, secret: Option<&str>, account: &str, model: Option<&str>) -> KeyPlace {
+    pub fn key(
+        &self,
+        upstream: &str,
+        secret: Option<&str>,
+        account: &str,
+        model: Option<&str>,
+    ) -> KeyPlace {
         let name = match secret {
             Some(secret) => [upstream, "#", &digest_of(upstream, secret)].concat(),
             None => [upstream, "#callers"].concat(),
@@ -129,9 +135,8 @@ impl Targets {
         KeyPlace {
             // One caller's wrong key is no other's.
             key: secret.map(|_| self.breaker(Part::Key, &name)),
-            key_model: model.map(|model| {
-                self.breaker(Part::KeyModel, &[&name, "/", model].concat())
-            }),
+            key_model: model
+                .map(|model| self.breaker(Part::KeyModel, &[&name, "/", model].concat())),
             account: self.breaker(Part::Account, account),
         }
     }
@@ -139,9 +144,15 @@ impl Targets {
     /// Forgets what nothing refers to any more.
     pub fn forget_unused(&self) {
         let registry = &self.0;
-        registry.aliases.retain(|_, state| Arc::strong_count(state) > 1);
-        registry.targets.retain(|_, state| Arc::strong_count(state) > 1);
-        registry.breakers.retain(|_, state| Arc::strong_count(state) > 1);
+        registry
+            .aliases
+            .retain(|_, state| Arc::strong_count(state) > 1);
+        registry
+            .targets
+            .retain(|_, state| Arc::strong_count(state) > 1);
+        registry
+            .breakers
+            .retain(|_, state| Arc::strong_count(state) > 1);
     }
 
     /// Finds the breaker of a name that another replica sent, `part:name`.

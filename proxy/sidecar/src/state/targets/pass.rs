@@ -84,7 +84,8 @@ impl Pass {
 
     fn record(&mut self, sample: Sample, now: Instant) {
         if let Some((class, _)) = self.waits.take() {
-            self.target.latency(|latency| latency.record(class, sample, now));
+            self.target
+                .latency(|latency| latency.record(class, sample, now));
         }
     }
 
@@ -114,7 +115,10 @@ impl Drop for Pass {
         };
         let present = now();
         if let Some((_, since)) = self.waits {
-            self.record(Sample::Left(present.saturating_duration_since(since)), present);
+            self.record(
+                Sample::Left(present.saturating_duration_since(since)),
+                present,
+            );
         }
         for (breaker, permit) in self.permits.iter_mut().filter_map(Option::take) {
             breaker.leave(permit, outcome, present);

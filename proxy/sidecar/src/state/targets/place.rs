@@ -53,7 +53,9 @@ impl Place {
         match target {
             State::Closed => {
                 let keys = self.keys.iter().map(open);
-                keys.reduce(|one, other| one.and(other)).flatten().unwrap_or(State::Closed)
+                keys.reduce(|one, other| one.and(other))
+                    .flatten()
+                    .unwrap_or(State::Closed)
             }
             state => state,
         }
@@ -63,7 +65,9 @@ impl Place {
     pub fn room(&self, now: Instant) -> (Option<u64>, Option<u64>) {
         let rooms = self.keys.iter().filter_map(|key| key.key_model.as_ref());
         let rooms = rooms.map(|breaker| breaker.read(|cell| cell.room(now)));
-        rooms.reduce(|one, other| (one.0.max(other.0), one.1.max(other.1))).unwrap_or_default()
+        rooms
+            .reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))
+            .unwrap_or_default()
     }
 }
 

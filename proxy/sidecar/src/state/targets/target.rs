@@ -83,7 +83,9 @@ impl TargetState {
             failures: self.failures.load(Ordering::Relaxed),
             in_flight: self.in_flight(),
             open_ms: until.filter(|left| !left.is_zero()).map(millis),
-            first_content_ms: self.latency(|latency| latency.first_content(now)).map(millis),
+            first_content_ms: self
+                .latency(|latency| latency.first_content(now))
+                .map(millis),
         }
     }
 }
