@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use dialect::failure::{duration_of, timestamp_of};
+use http::{HeaderMap, HeaderName};
 
 /// The room that a reply's head reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,11 +29,117 @@ pub struct Quantity {
     pub resets_in: Option<Duration>,
 }
 
+/// The names of the headers that report one quantity.
+struct Spelling {
+    is_tokens: bool,
+    remaining: HeaderName,
+    limit: HeaderName,
+    reset: HeaderName,
+}
+
+/// A row of requests (`false`) or tokens (`true`).
+macro_rules! spelling {
+    ($is_tokens:literal, $remaining:literal, $limit:literal, $reset:literal) => {
+        Spelling {
+            is_tokens: $is_tokens,
+            remaining: HeaderName::from_static($remaining),
+            limit: HeaderName::from_static($limit),
+            reset: HeaderName::from_static($reset),
+        }
+    };
+}
+
+#[rustfmt::skip]
+static SPELLINGS: [Spelling; 9] = [
+    // OpenAI, Azure, Groq
+    spelling!(false, "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests", "x-ratelimit-reset-requests"),
+    spelling!(true, "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"),
+    // Anthropic
+    spelling!(false, "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-reset"),
+    spelling!(true, "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-reset"),
+    spelling!(true, "anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-limit", "anthropic-ratelimit-input-tokens-reset"),
+    spelling!(true, "anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-limit", "anthropic-ratelimit-output-tokens-reset"),
+    // Cerebras
+    spelling!(false, "x-ratelimit-remaining-requests-day", "x-ratelimit-limit-requests-day", "x-ratelimit-reset-requests-day"),
+    spelling!(true, "x-ratelimit-remaining-tokens-minute", "x-ratelimit-limit-tokens-minute", "x-ratelimit-reset-tokens-minute"),
+    // OpenRouter, Together
+    spelling!(false, "x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset"),
+];
+
 impl Room {
     /// Reads what a head reports; `None` where that is nothing. `wall_now` is the time since the
     /// Unix epoch in seconds, by which dates are read.
     pub fn read(headers: &HeaderMap, wall_now: u64) -> Option<Self> {
-        let _ = (headers, wall_now);
-        None
+        let mut room = Self::default();
+        for spelling in &SPELLINGS {
+            let quantity = spelling.read(headers, wall_now);
+            let slot = match spelling.is_tokens {
+                true => &mut room.tokens,
+                false => &mut room.requests,
+            };
+            *slot = scarcer(*slot, quantity);
+        }
+        (room != Self::default()).then_some(room)
     }
 }
+
+impl Spelling {
+    fn read(&self, headers: &HeaderMap, wall_now: u64) -> Option<Quantity> {
+        let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+        let remaining = text(&self.remaining)?.parse().ok()?;
+        let limit = text(&self.limit).map(str::parse::<u64>);
+        // a limit of -1 or 0 is not known, and then what is left is not, either
+        if limit
+            .as_ref()
+            .is_some_and(|limit| matches!(limit, Ok(0) | Err(_)))
+        {
+            return None;
+        }
+        Some(Quantity {
+            remaining,
+            limit: limit.and_then(Result::ok),
+            resets_in: text(&self.reset).and_then(|reset| until(reset, wall_now)),
+        })
+    }
+}
+
+/// The quantity of which less is left.
+fn scarcer(one: Option<Quantity>, other: Option<Quantity>) -> Option<Quantity> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let rank =
+                |quantity: &Quantity| (quantity.remaining, std::cmp::Reverse(quantity.resets_in));
+            Some(if rank(&other) < rank(&one) {
+                other
+            } else {
+                one
+            })
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+/// The time until a reset: a span, a date of RFC 3339, or seconds or milliseconds since the epoch.
+fn until(reset: &str, wall_now: u64) -> Option<Duration> {
+    /// More seconds than any span has, and fewer than since the epoch; and the same of milliseconds.
+    const EPOCH: [u64; 2] = [1_000_000_000, 1_000_000_000_000];
+    let now = Duration::from_secs(wall_now);
+    if let Ok(number) = reset.parse::<u64>()
+        && number >= EPOCH[0]
+    {
+        let at = match number >= EPOCH[1] {
+            true => Duration::from_millis(number),
+            false => Duration::from_secs(number),
+        };
+        return Some(at.saturating_sub(now));
+    }
+    match timestamp_of(reset) {
+        Some(at) => Some(at.saturating_sub(now)),
+        None => duration_of(reset)
+            .filter(|(_, length)| *length == reset.len())
+            .map(|(span, _)| span),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,65 +2,112 @@
 
 use super::{
     Class,
-    row::{Meaning, Seen},
+    row::{Known, Meaning, Seen},
+    rules::{
+        ANTHROPIC, AZURE, BAILIAN, BEDROCK, CEREBRAS, DEEPSEEK, FIREWORKS, GEMINI, GROQ, MISTRAL,
+        MOONSHOT, OPENAI, OPENROUTER, SHARED, STATUSES, XAI, ZHIPU,
+    },
 };
 use crate::Family;
 
-/// The provider whose table of failures holds for an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProviderRules {
+/// A provider's row in the table of providers.
+struct Provider {
+    /// The name in configuration.
+    name: &'static str,
+    /// Its hosts; a `*` stands for any letters.
+    hosts: &'static [&'static str],
+    /// Its own rows, then those of the APIs that it speaks.
+    rows: &'static [&'static [Known]],
+    /// True if it documents that its messages give an end.
+    says_wait: bool,
+}
+
+/// Writes the table of providers: for each its variant and its row.
+macro_rules! providers {
+    ($($(#[$doc:meta])+ $rules:ident: $name:literal, [$($host:literal),*], [$($rows:ident),+], $says_wait:literal;)+) => {
+        /// The provider whose table of failures holds for an upstream.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ProviderRules {
+            $($(#[$doc])+ $rules,)+
+        }
+
+        impl ProviderRules {
+            /// All of them.
+            pub const ALL: [Self; [$(stringify!($rules)),+].len()] = [$(Self::$rules),+];
+
+            const fn provider(self) -> &'static Provider {
+                match self {
+                    $(Self::$rules => &Provider {
+                        name: $name,
+                        hosts: &[$($host),*],
+                        rows: const { &[$($rows),+] },
+                        says_wait: $says_wait,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+providers! {
     /// OpenAI, and every server that speaks its API and is none of the others.
-    Openai,
+    Openai: "openai", ["api.openai.com", "*.api.openai.com"], [OPENAI], true;
     /// Anthropic.
-    Anthropic,
+    Anthropic: "anthropic", ["api.anthropic.com"], [ANTHROPIC], false;
     /// The Gemini API.
-    Gemini,
+    Gemini: "gemini", ["generativelanguage.googleapis.com"], [GEMINI], true;
     /// Vertex AI, with Google's models and others'.
-    Vertex,
+    Vertex: "vertex", ["aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com"], [GEMINI, ANTHROPIC, OPENAI], false;
     /// Azure OpenAI and Foundry.
-    Azure,
+    Azure: "azure", ["*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"], [AZURE, OPENAI, ANTHROPIC], true;
     /// Amazon Bedrock.
-    Bedrock,
+    Bedrock: "bedrock", ["bedrock*.amazonaws.com", "bedrock*.amazonaws.com.cn", "bedrock*.api.aws"], [BEDROCK, ANTHROPIC, OPENAI], false;
     /// Groq.
-    Groq,
+    Groq: "groq", ["api.groq.com"], [GROQ, OPENAI], true;
     /// OpenRouter.
-    Openrouter,
+    Openrouter: "openrouter", ["openrouter.ai", "*.openrouter.ai"], [OPENROUTER, OPENAI, ANTHROPIC, GEMINI], false;
     /// DeepSeek.
-    Deepseek,
+    Deepseek: "deepseek", ["api.deepseek.com"], [DEEPSEEK, OPENAI, ANTHROPIC], false;
     /// Alibaba Cloud's Model Studio.
-    Bailian,
+    Bailian: "bailian", ["dashscope*.aliyuncs.com", "*.maas.aliyuncs.com"], [BAILIAN, OPENAI, ANTHROPIC], false;
     /// Mistral.
-    Mistral,
+    Mistral: "mistral", ["*.mistral.ai"], [MISTRAL, OPENAI], false;
     /// xAI.
-    Xai,
+    Xai: "xai", ["api.x.ai", "*.api.x.ai"], [XAI, OPENAI, ANTHROPIC], false;
     /// Fireworks.
-    Fireworks,
-    /// Together.
-    Together,
+    Fireworks: "fireworks", ["api.fireworks.ai"], [FIREWORKS, OPENAI, ANTHROPIC], false;
     /// Moonshot.
-    Moonshot,
+    Moonshot: "moonshot", ["api.moonshot.ai", "api.moonshot.cn"], [MOONSHOT, OPENAI, ANTHROPIC], false;
     /// Z.ai and Zhipu.
-    Zhipu,
+    Zhipu: "zhipu", ["api.z.ai", "open.bigmodel.cn"], [ZHIPU, OPENAI, ANTHROPIC], false;
     /// Cerebras.
-    Cerebras,
+    Cerebras: "cerebras", ["api.cerebras.ai"], [CEREBRAS, OPENAI], false;
 }
 
 impl ProviderRules {
-    /// The rules of the provider at this host, by its name without a port.
+    /// The rules of the provider at this host, which may have a port behind it; `None` at hosts of
+    /// nobody known.
     pub fn of_host(host: &str) -> Option<Self> {
-        let _ = host;
-        None
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let mut all = Self::ALL.into_iter();
+        all.find(|rules| {
+            rules
+                .provider()
+                .hosts
+                .iter()
+                .any(|host| is_host(host, &name))
+        })
     }
 
     /// The rules of this name in configuration.
     pub fn named(name: &str) -> Option<Self> {
-        let _ = name;
-        None
+        Self::ALL.into_iter().find(|rules| rules.name() == name)
     }
 
     /// The name in configuration.
     pub const fn name(self) -> &'static str {
-        "openai"
+        self.provider().name
     }
 
     /// The rules of whoever designed a family's API; OpenAI's where there is no family.
@@ -72,20 +119,38 @@ impl ProviderRules {
         }
     }
 
+    /// Reports whether messages of its errors give an end.
+    pub(super) const fn says_wait(self) -> bool {
+        self.provider().says_wait
+    }
+
     /// The meaning of an answer that is a failure.
     pub(super) fn meaning(self, seen: &Seen<'_>) -> Meaning {
-        let class = match seen.status {
-            Some(401 | 403) => Class::Key,
-            Some(402) => Class::Money,
-            Some(429) => Class::Rate,
-            Some(503 | 529) => Class::Overload,
-            Some(400..500) => Class::Request,
-            _ => Class::MaybeDone,
-        };
-        Meaning {
-            class,
-            scope: None,
-            fault: None,
+        (self.rows())
+            .find_map(|row| row.matches(seen))
+            .unwrap_or(Meaning::of(match seen.status {
+                Some(400..500) => Class::Request,
+                // what says nothing of itself may have been answered
+                _ => Class::MaybeDone,
+            }))
+    }
+}
+
+impl ProviderRules {
+    /// The rows in the order in which they are read.
+    pub(super) fn rows(self) -> impl Iterator<Item = &'static Known> {
+        let shared: [&'static [Known]; 2] = [SHARED, STATUSES];
+        let own = self.provider().rows.iter().copied();
+        own.chain(shared).flatten()
+    }
+}
+
+/// Reports whether a name is that of a host in the table.
+fn is_host(host: &str, name: &str) -> bool {
+    match host.split_once('*') {
+        None => host == name,
+        Some((begin, end)) => {
+            name.len() > begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end)
         }
     }
 }
