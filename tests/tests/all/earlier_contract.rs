@@ -1,16 +1,25 @@
-//! Deployed policies, built against version 0.2 of the contract, go on loading.
+//! Deployed policies, built against versions 0.2 and 0.3 of the contract, go on loading.
 
 use outrigger_tests::replies::{self, Api};
 use outrigger_tests::{Sidecar, Step, Upstream, sidecar};
 
 use super::config;
 
-fn file(name: &str) -> std::path::PathBuf {
-    outrigger_tests::root().join(format!("tests/data/policies-0.2/{name}.wasm"))
+fn file(version: &str, name: &str) -> std::path::PathBuf {
+    outrigger_tests::root().join(format!("tests/data/policies-{version}/{name}.wasm"))
 }
 
 #[test]
 fn a_policy_of_0_2_sees_passages_and_edits_a_stream() {
+    sees_and_edits("0.2");
+}
+
+#[test]
+fn a_policy_of_0_3_sees_passages_and_edits_a_stream() {
+    sees_and_edits("0.3");
+}
+
+fn sees_and_edits(version: &str) {
     let upstream = Upstream::start(|seen, _| {
         if seen.json()["stream"] == true {
             replies::stream(&Api::Chat.events(&["of <pro", "ject> I ", "know"]))
@@ -23,7 +32,8 @@ fn a_policy_of_0_2_sees_passages_and_edits_a_stream() {
     let chain = "[{ use: hide-word, config: { hide: Apollo, show: \"<project>\" } }]";
     let sidecar = Sidecar::start(&config(&upstream, chain));
     let before = sidecar.generation();
-    sidecar.place("hide-word", &std::fs::read(file("hide-word")).unwrap());
+    let policy = std::fs::read(file(version, "hide-word")).unwrap();
+    sidecar.place("hide-word", &policy);
     outrigger_tests::eventually("it serves", || sidecar.generation() > before);
     for stream in [false, true] {
         let ask = Api::Chat.ask("m", "tell me of Apollo", stream).to_string();
@@ -46,7 +56,11 @@ fn a_policy_of_0_2_sees_passages_and_edits_a_stream() {
 #[test]
 fn inspect_names_the_contract_that_a_policy_was_built_for() {
     let here = std::path::Path::new(".");
-    for (file, contract) in [(file("noop"), "0.2"), (sidecar::policy("noop"), "0.3")] {
+    for (file, contract) in [
+        (file("0.2", "noop"), "0.2"),
+        (file("0.3", "noop"), "0.3"),
+        (sidecar::policy("noop"), "0.4"),
+    ] {
         let (code, said) =
             sidecar::run_to_end(&["policy", "inspect", file.to_str().unwrap()], here, &[]);
         assert_eq!(code, Some(0), "{said}");

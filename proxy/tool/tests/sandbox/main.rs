@@ -19,7 +19,10 @@ use std::{
 
 use dialect::{Delta, Dialect, Place, Places, request::Body};
 use outrigger::telemetry::metrics::PolicyMeters;
-use policy::{Call, Decision, Failure, Fault, Instance, Outcome, PolicyLimits, Program, ReplyHead};
+use policy::{
+    AttemptMade, Call, Candidate, CandidatePrice, Decision, Estimates, Failure, Fault, Instance,
+    Outcome, PolicyLimits, Program, ReplyHead, Unit,
+};
 use sandbox::{
     Compiler, Grants, Host, Loader, Options, Policy, Source, Version,
     capabilities::{BODY, CREDENTIALS, FETCH, VALUES},
@@ -30,6 +33,7 @@ mod faults;
 mod hooks;
 mod loading;
 mod services;
+mod targets;
 mod trimming;
 
 fn file(name: &str) -> Vec<u8> {

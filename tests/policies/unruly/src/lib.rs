@@ -187,6 +187,26 @@ impl Guest for Unruly {
                     text: format!("{} {authorization} {}", dump.join(" "), request.path()),
                 })
             }
+            "targets" => Decision::Reply(Reply {
+                text: format!("{:?} {:?}", request.deadline_ms(), request.targets()),
+            }),
+            "route" => {
+                request.prefer(&["b/m".to_owned(), "a/m".to_owned()]);
+                request.exclude(&["c/m".to_owned()]);
+                request.mirror("d/m");
+                request.set_deadline_ms(5000);
+                Decision::Forward
+            }
+            "many_targets" => {
+                let names: Vec<String> = (0..65).map(|n| format!("a/{n}")).collect();
+                request.prefer(&names);
+                Decision::Forward
+            }
+            "nameless_target" => {
+                request.exclude(&[String::new()]);
+                Decision::Forward
+            }
+            "try_now" => Decision::TryNow(vec!["a/m".into()]),
             "body" => Decision::Reply(Reply {
                 text: request.body().len().to_string(),
             }),
@@ -241,13 +261,25 @@ impl Guest for Unruly {
             "reply" => Decision::Reply(Reply {
                 text: format!("{} {}", failure.status, failure.code),
             }),
+            "try_now" => {
+                let tried = failure.attempts.iter().map(|tried| tried.target.clone());
+                Decision::TryNow(tried.chain([failure.class]).collect())
+            }
+            "try_nothing" => Decision::TryNow(vec![]),
+            "serve" => Decision::Serve("key".into()),
             _ => Decision::Forward,
         }
     }
 
     fn on_end(outcome: Outcome) {
+        let how = behaviour("end");
+        if how == "attempts" {
+            // A trap says that there were none.
+            let tried = outcome.attempts.iter().map(|tried| tried.class.as_str());
+            assert!(tried.eq(["overload", "success"]));
+        }
         black_box(outcome);
-        misbehave(&behaviour("end"));
+        misbehave(&how);
     }
 }
 
