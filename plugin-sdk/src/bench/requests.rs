@@ -101,7 +101,8 @@ impl Request {
         self
     }
 
-    /// Sets the targets that its model stands for, in the proxy's order. Default: none.
+    /// Sets the targets that its model stands for, whichever a policy makes it, in the proxy's order.
+    /// Default: none.
     #[must_use]
     pub fn with_targets(self, targets: impl IntoIterator<Item = Target>) -> Self {
         self.host.lead_to(targets.into_iter().collect());

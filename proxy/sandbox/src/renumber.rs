@@ -51,3 +51,63 @@ fn versions(component: &[u8], line: &str) -> Result<Vec<usize>, BinaryReaderErro
     }
     Ok(places)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::{
+        super::{compile::component, introduce::job},
+        *,
+    };
+
+    /// The names of a component's own imports and exports.
+    fn names(component: &[u8]) -> (Vec<String>, Vec<String>) {
+        let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0);
+        for payload in Parser::new(0).parse_all(component) {
+            match payload.unwrap() {
+                Payload::Version { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    let names = section.into_iter().map(|import| import.unwrap().name.name);
+                    imports.extend(names.map(str::to_owned));
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    let names = section.into_iter().map(|export| export.unwrap().name.name);
+                    exports.extend(names.map(str::to_owned));
+                }
+                _ => {}
+            }
+        }
+        (imports, exports)
+    }
+
+    #[test]
+    fn a_policy_of_0_3_imports_what_there_is_today_and_exports_what_it_did() {
+        let file = include_bytes!("../../../tests/data/policies-0.3/unruly.wasm");
+        let mut job = job(file).unwrap();
+        assert_eq!(job.contract, Version::V0_3);
+        let made = component(&job, file).unwrap();
+        let (imports, exports) = names(&made);
+        assert!(
+            imports.iter().all(|name| name.ends_with("@0.4.0")),
+            "{imports:?}"
+        );
+        assert!(imports.contains(&"outrigger:policy/exchange@0.4.0".to_owned()));
+        assert!(exports.contains(&"outrigger:policy/policy@0.3.0".to_owned()));
+        // A file that is a component already is taken as it is, but for those names.
+        let as_today = made.clone().into_owned();
+        job.component = true;
+        assert_eq!(component(&job, &as_today).unwrap(), as_today);
+    }
+
+    #[test]
+    fn imports_of_today_and_those_of_0_2_keep_their_names() {
+        let file = include_bytes!("../../../tests/data/policies-0.2/noop.wasm");
+        let made = component(&job(file).unwrap(), file).unwrap();
+        let (imports, _) = names(&made);
+        assert!(
+            imports.iter().all(|name| name.ends_with("@0.2.0")),
+            "{imports:?}"
+        );
+    }
+}

@@ -46,6 +46,11 @@ impl ActivePolicy {
         !self.out && self.policy.program.manifest().hooks.end && self.verdict.is_some()
     }
 
+    /// Reports whether it was called for the request, and is to be called for a failure.
+    pub(super) fn rescues(&self) -> bool {
+        !self.out && self.policy.program.manifest().hooks.failure && self.verdict.is_some()
+    }
+
     pub(super) fn rewrites(&self) -> bool {
         !self.out && self.policy.rewrites_replies()
     }
@@ -79,7 +84,8 @@ impl ActivePolicy {
         // the end of a reply.
         self.instance = (hook != "request" || self.has_later_hooks()).then_some(instance);
         self.took += took;
-        if self.verdict != Some(Verdict::Edited) || verdict != Verdict::Forwarded {
+        let stays = matches!(self.verdict, Some(Verdict::Edited | Verdict::Retried));
+        if !stays || verdict != Verdict::Forwarded {
             self.verdict = Some(verdict);
         }
         self.policy.calls.fetch_add(1, Ordering::Relaxed);

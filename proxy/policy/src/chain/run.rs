@@ -325,14 +325,18 @@ impl Run {
         }
     }
 
+    /// Reports whether any policy is to be called for a failure.
+    pub fn rescues(&self) -> bool {
+        self.active.iter().any(ActivePolicy::rescues)
+    }
+
     /// Calls the failure hooks of the policies that were called for the request, from the last to
     /// the first, for what replaces the failure. `None`: nothing does. A policy that fails here
     /// changes nothing: the exchange has failed already. To be called again where what was tried
     /// instead fails, too: each policy has targets tried once.
     pub async fn on_failure(&mut self, failure: &Arc<Failure>) -> Option<Rescue> {
         for active in self.active.iter_mut().rev() {
-            let was_called = active.verdict.is_some() && !active.out;
-            if !was_called || !active.policy.program.manifest().hooks.failure {
+            if !active.rescues() {
                 continue;
             }
             let begun = (self.clock)();

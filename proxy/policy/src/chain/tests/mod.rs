@@ -245,8 +245,10 @@ async fn a_failure_is_answered_by_the_last_policy_that_was_called_and_answers() 
         ("second", Does::Swallows, Effect::Block),
     ]);
     let mut run = Run::new(&chain, Instant::now);
+    assert!(!run.rescues());
     assert_eq!(run.on_failure(&failure).await, None, "none was called");
     run.on_request(call(), None).await.unwrap();
+    assert!(run.rescues());
     let answer = run.on_failure(&failure).await;
     assert_eq!(answer, Some(Rescue::Text("first 502".to_owned())));
 }
@@ -280,4 +282,6 @@ async fn each_policy_has_targets_tried_once_and_then_the_next_one_answers() {
             "a failure replied"
         ]
     );
+    let verdicts = run.verdicts().map(|(_, verdict, _)| verdict);
+    assert!(verdicts.eq([Verdict::Replied, Verdict::Retried, Verdict::Retried]));
 }
