@@ -125,3 +125,22 @@ impl MoneyBudget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_days_spendings_are_few_numbers_however_many_they_are() {
+        let mut now = Instant::now();
+        let mut budget = MoneyBudget::per_day(u64::MAX);
+        for _ in 0..50_000 {
+            assert!(budget.withdraw(1, now));
+            now += Duration::from_secs(10);
+        }
+        let Bound::PerDay { spent, .. } = &budget.bound else {
+            unreachable!()
+        };
+        assert!(spent.len() <= 98, "{}", spent.len());
+    }
+}

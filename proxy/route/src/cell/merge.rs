@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Cell, FURTHEST, LONGEST_JITTER, Phase};
+use super::{Cell, FURTHEST, Phase};
 use crate::class::Class;
 
 /// Halvings that are closer together are one: replicas meet the same shortage at the same time.
@@ -31,25 +31,23 @@ impl Cell {
     pub fn merge(&mut self, remote: Remote, now: Instant) -> bool {
         match remote {
             Remote::Opened { until, cause } => {
-                let until = until.min(now + FURTHEST + LONGEST_JITTER);
-                if until <= now {
+                let until = until.min(now + FURTHEST);
+                if until <= now || self.open_until().is_some_and(|own| own >= until) {
                     return false;
                 }
+                // Later than the others by its own share, so that they do not probe together.
+                let until = until + self.jitter(until - now);
                 match &mut self.phase {
-                    Phase::Open { until: own, .. } if *own >= until => false,
                     Phase::Open {
                         until: own,
                         cause: own_cause,
                         ..
                     } => {
                         (*own, *own_cause) = (until, cause);
-                        true
                     }
-                    Phase::Closed => {
-                        self.set_open(until, cause);
-                        true
-                    }
+                    Phase::Closed => self.set_open(until, cause),
                 }
+                true
             }
             Remote::Halved { at } => {
                 let known = self.remote_halving.is_some_and(|last| at <= last);
@@ -60,8 +58,7 @@ impl Cell {
                 if known || own {
                     return false;
                 }
-                let in_flight = self.in_flight(now);
-                self.halve(in_flight, now);
+                self.halve(now);
                 true
             }
         }

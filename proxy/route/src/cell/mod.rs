@@ -180,11 +180,13 @@ impl Cell {
     /// Ends an attempt, and returns what other replicas should learn. A success that was committed
     /// counts once. A permit that was left with before, or whose lease has ended, changes nothing.
     pub fn leave(&mut self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Change> {
-        let committed = self.slots.give_back(permit.slot)?;
-        if committed && outcome == Outcome::Success {
-            return None;
-        }
-        self.apply(permit, outcome, now)
+        let committed = self.slots.committed(permit.slot)?;
+        let change = match outcome {
+            Outcome::Success if committed => None,
+            _ => self.apply(permit, outcome, now),
+        };
+        self.slots.give_back(permit.slot);
+        change
     }
 
     /// Takes over what a reply's headers say is left. Attempts in flight that nobody has answered
@@ -265,9 +267,7 @@ impl Cell {
                 (self.run >= RUN || self.fails_often()).then(|| self.open_after_failures(now))
             }
             (Phase::Closed, Outcome::Limited) if permit.halvings == self.halvings => {
-                // The attempt itself was in flight when it met the limit.
-                let in_flight = self.in_flight(now) + 1;
-                self.halve(in_flight, now);
+                self.halve(now);
                 Some(Change::Halved { at: now })
             }
             (Phase::Closed, Outcome::Limited) => None,
@@ -376,8 +376,8 @@ impl Cell {
         }
     }
 
-    fn halve(&mut self, in_flight: u32, now: Instant) {
-        self.bound = Some(Bound::halved(self.bound, in_flight));
+    fn halve(&mut self, now: Instant) {
+        self.bound = Some(Bound::halved(self.bound, self.in_flight(now)));
         self.halvings = self.halvings.wrapping_add(1);
         self.halved_at = Some(now);
     }

@@ -94,13 +94,18 @@ impl Slots {
         }
     }
 
-    /// Gives a slot back and returns whether its attempt had committed; `None` where it was given
-    /// back before, or its lease ended.
-    pub(super) fn give_back(&mut self, slot: Slot) -> Option<bool> {
-        let entry = *self.entry(slot)?;
-        self.free(slot.index as usize);
-        self.shrink();
-        Some(entry.committed)
+    /// Returns whether an attempt has committed; `None` where its slot was given back, or its lease
+    /// has ended.
+    pub(super) fn committed(&mut self, slot: Slot) -> Option<bool> {
+        self.entry(slot).map(|entry| entry.committed)
+    }
+
+    /// Gives a slot back.
+    pub(super) fn give_back(&mut self, slot: Slot) {
+        if self.entry(slot).is_some() {
+            self.free(slot.index as usize);
+            self.shrink();
+        }
     }
 
     /// Notes that a reply's head came: whoever sent it has counted the request.
@@ -163,6 +168,11 @@ impl Slots {
             }
         }
         self.shrink();
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.entries.capacity()
     }
 
     fn entry(&mut self, slot: Slot) -> Option<&mut Entry> {

@@ -102,14 +102,10 @@ impl Latency {
             }
             Sample::TimedOut(time) => {
                 self.histogram(class).add_ended(time);
-                self.recent
-                    .add(time.clamp(PENALTY, LONGEST_PENALTY), DECAY, now);
+                self.penalise(time, now);
             }
             Sample::Failed { retry_after } => {
-                let penalty = retry_after
-                    .unwrap_or(PENALTY)
-                    .clamp(PENALTY, LONGEST_PENALTY);
-                self.recent.add(penalty, DECAY, now);
+                self.penalise(retry_after.unwrap_or_default(), now);
             }
         }
     }
@@ -152,6 +148,13 @@ impl Latency {
             Some(Quantile::AtLeast(time)) => time.min(LONGEST_LIMIT).max(fixed),
             None => fixed,
         }
+    }
+
+    /// Records a failure: never as less than what contents take.
+    fn penalise(&mut self, time: Duration, now: Instant) {
+        let usual = Duration::from_secs_f64(self.recent.seconds);
+        self.recent
+            .add(time.clamp(PENALTY, LONGEST_PENALTY).max(usual), DECAY, now);
     }
 
     fn quantile(&self, class: CallClass) -> Option<Quantile> {
