@@ -147,6 +147,13 @@ fn a_rate_limit_with_a_warm_cache_is_waited_for_once_and_then_left() {
         bench.after(ending(Class::Rate, secs(6))),
         ELSEWHERE(Scope::KeyModel)
     );
+    let mut bench = Bench::new();
+    bench.at.cache_is_warm = true;
+    bench.at.now += secs(58);
+    assert_eq!(
+        bench.after(ending(Class::Rate, secs(3))),
+        ELSEWHERE(Scope::KeyModel)
+    );
 }
 
 #[test]

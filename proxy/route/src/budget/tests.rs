@@ -42,6 +42,16 @@ fn what_is_not_spent_within_ten_seconds_is_lost() {
 }
 
 #[test]
+fn what_is_lost_first_is_spent_first() {
+    let now = Instant::now();
+    let mut budget = RetryBudget::new(1.0, 0.0, now);
+    (0..5).for_each(|_| budget.deposit(now));
+    (0..5).for_each(|_| budget.deposit(now + secs(9)));
+    (0..5).for_each(|_| assert!(budget.withdraw(now + secs(9))));
+    assert_eq!(budget.balance(now + secs(10)), 5.0);
+}
+
+#[test]
 fn shares_add_up_exactly() {
     let now = Instant::now();
     let mut budget = RetryBudget::new(0.1, 0.0, now);

@@ -32,7 +32,9 @@ enum Step {
     Opened {
         time: u64,
     },
+    /// By a clock that may be ahead.
     Halved {
+        ahead: u64,
         ago: u64,
     },
     Reset,
@@ -83,7 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
             |(permit, requests, tokens, reset)| Step::Learn { permit, requests, tokens, reset },
         ),
         1 => (0_u64..900).prop_map(|time| Step::Opened { time }),
-        1 => (0_u64..30).prop_map(|ago| Step::Halved { ago }),
+        1 => (0_u64..30, 0_u64..30).prop_map(|(ahead, ago)| Step::Halved { ahead, ago }),
         1 => Just(Step::Reset),
     ]
 }
@@ -210,9 +212,9 @@ impl Run {
                 assert_eq!(self.cell.open_until(), known);
                 assert!(time == 0 || known.is_some_and(|known| known >= until));
             }
-            Step::Halved { ago } => {
+            Step::Halved { ahead, ago } => {
                 let remote = Remote::Halved {
-                    at: now - tenths(ago),
+                    at: now + tenths(ahead) - tenths(ago),
                 };
                 self.cell.merge(remote, now);
                 let known = self.cell.limit();

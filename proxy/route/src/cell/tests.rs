@@ -134,14 +134,19 @@ fn outcomes_of_thirty_seconds_ago_do_not_count() {
     bench.wait(secs(30));
     assert_eq!(bench.attempt(Outcome::Failure), None);
     bench.wait(secs(26));
-    bench.attempt(Outcome::Success);
-    for _ in 0..2 {
-        (0..3).for_each(|_| assert_eq!(bench.attempt(Outcome::Failure), None));
-        bench.attempt(Outcome::Success);
+    for outcome in [
+        Outcome::Success,
+        Outcome::Failure,
+        Outcome::Failure,
+        Outcome::Failure,
+    ]
+    .repeat(2)
+    {
+        assert_eq!(bench.attempt(outcome), None);
     }
     assert!(
         bench.attempt(Outcome::Failure).is_some(),
-        "the one of 26 s ago does: 8 of 11"
+        "with the one of 26 s ago they are ten"
     );
 }
 
@@ -235,6 +240,8 @@ fn one_request_is_the_probe_and_its_success_closes_the_cell() {
         (bench.state(), bench.admits()),
         (State::Closed, Admits::Yes)
     );
+    bench.fail(4);
+    bench.attempt(Outcome::Success);
     bench.fail(4);
     assert_eq!(
         bench.state(),
@@ -640,6 +647,19 @@ fn another_replicas_halving_halves_once_and_not_beside_ones_own() {
 }
 
 #[test]
+fn a_halving_by_a_clock_that_is_ahead_is_taken_over_once() {
+    let mut bench = Bench::new();
+    let permits: Vec<_> = (0..16).map(|_| bench.enter()).collect();
+    let ahead = Remote::Halved {
+        at: bench.now + secs(5),
+    };
+    assert!(bench.cell.merge(ahead, bench.now));
+    assert!(!bench.cell.merge(ahead, bench.now));
+    assert_eq!(bench.cell.limit(), Some(8));
+    leave_all(&mut bench, &permits, Outcome::Nothing);
+}
+
+#[test]
 fn an_operators_reset_closes_it_and_what_is_in_flight_stays_counted() {
     let mut bench = Bench::new();
     let [old, limited, last] = std::array::from_fn(|_| bench.enter());
@@ -657,6 +677,20 @@ fn an_operators_reset_closes_it_and_what_is_in_flight_stays_counted() {
     assert_eq!(bench.state(), State::Closed);
     bench.fail(1);
     assert!(within_jitter(bench.open_for(), secs(1)));
+}
+
+#[test]
+fn slots_of_lost_attempts_are_used_again() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        (0..8).for_each(|_| _ = bench.enter());
+        bench.wait(LEASE + secs(1));
+    }
+    assert!(
+        bench.cell.slots.capacity() <= 16,
+        "{}",
+        bench.cell.slots.capacity()
+    );
 }
 
 #[test]
