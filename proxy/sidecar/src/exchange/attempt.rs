@@ -180,6 +180,7 @@ impl<T: Transport> Worker<T> {
         let upstream = attempt.upstream;
         let begun = Instant::now();
         guard.adopt(terms);
+        guard.attempt_begun = Some(begun);
         // Should the app leave before an answer comes, the upstream has it, and goes on with it.
         guard.ledger.charge.reached = true;
         guard.ledger.charge.served = true;
@@ -205,7 +206,7 @@ impl<T: Transport> Worker<T> {
             }
         };
         let took = begun.elapsed();
-        guard.record.last = Some(match &judged {
+        let attempted = match &judged {
             Ok(reply) => Attempted {
                 class: "success",
                 status: reply.status().as_u16(),
@@ -213,7 +214,11 @@ impl<T: Transport> Worker<T> {
                 retry_after: None,
             },
             Err(failure) => failure.attempted(took),
-        });
+        };
+        if let Some(upstream) = &guard.record.upstream {
+            metrics::attempt_result(upstream, attempted.class);
+        }
+        guard.record.last = Some(attempted);
         judged
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     cost::{NanoDollars, Taken},
     overload::BodyPermit,
     refusal::Refusal,
-    state::targets::Pass,
+    state::targets::{Pass, now},
     telemetry::{self, Record, metrics::Inflight},
 };
 
@@ -67,6 +67,8 @@ pub(super) struct ExchangeGuard {
     pub(super) body_permit: Option<BodyPermit>,
     /// The permits of the attempt that answers, for as long as its reply goes on.
     pub(super) pass: Option<Pass>,
+    /// Since when the attempt that was made last is under way.
+    pub(super) attempt_begun: Option<Instant>,
     /// By when the reply has to be over, where somebody set an end.
     pub(super) deadline: Option<Instant>,
     /// The progress of a body that passes unread.
@@ -102,6 +104,7 @@ impl ExchangeGuard {
             linear: 0,
             body_permit: None,
             pass: None,
+            attempt_begun: None,
             deadline: None,
             passing: None,
             _inflight: Inflight::enter(),
@@ -197,9 +200,17 @@ impl ExchangeGuard {
         }
     }
 
+    /// Counts a reply that failed after its first content against its target.
+    pub(super) fn fail_target(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            pass.fail(&route::Failure::of(route::Class::MaybeDone), None, now());
+        }
+    }
+
     /// Notes that the reply said of itself that it failed, where nothing else went wrong.
     pub(super) fn failed_in_band(&mut self) {
         self.observed.failed = true;
+        self.fail_target();
         let error = || "upstream_error_as_success".into();
         self.record.error.get_or_insert_with(error);
     }
@@ -300,6 +311,20 @@ impl Drop for ExchangeGuard {
         self.record.total = self.begun.elapsed();
         if let Some(passing) = &self.passing {
             self.record.request_bytes = passing.received();
+        }
+        if self.record.last.is_none()
+            && self.ledger.charge.reached
+            && !self.record.target.is_empty()
+        {
+            // The app left, or nobody waited for the answer.
+            self.record.last = Some(telemetry::Attempted {
+                class: route::Class::Caller.name(),
+                status: 0,
+                took: self
+                    .attempt_begun
+                    .map_or(Duration::ZERO, |begun| begun.elapsed()),
+                retry_after: None,
+            });
         }
         let settled = self.account();
         self.record.model_label = self.generation.models.label(self.record.model.as_deref());

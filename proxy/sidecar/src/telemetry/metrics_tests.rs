@@ -294,6 +294,17 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     meter.inspected(10);
     meter.not_inspected("audio", 10);
     attempt(&"openai".into(), "stale_connection");
+    attempt_result(&"openai".into(), "overload");
+    breaker_opened("key", "money");
+    breaker_state("openai/m", 2);
+    targets_usable("fast", 1);
+    retry_budget_spent("fast");
+    queue_depth("fast", 3);
+    queued("fast", "served", Duration::ZERO);
+    hedge("fast", "first");
+    shadow("fast", "compared");
+    canary("fast", "control");
+    canary_rolled_back("fast", false);
     reload(true);
     reply_kept("kept");
     served("kept");

@@ -194,7 +194,9 @@ impl Pool {
         over: Connection,
     ) -> Result<Response<Inbound>, SendError> {
         let Kind::Http { origin, roots, .. } = &upstream.kind else {
-            return Ok(embedded::answer(request, None).await.map(Inbound::Embedded));
+            return Ok(embedded::answer(request, upstream.faults.as_ref())
+                .await
+                .map(Inbound::Embedded));
         };
         let tls = origin.scheme() == Some(&Scheme::HTTPS);
         let wanted = Connecting {

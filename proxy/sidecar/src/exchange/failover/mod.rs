@@ -193,6 +193,9 @@ impl<T: Transport> Worker<T> {
         let class = terms.timing.class;
         let holds = Some(guard.record.dialect).filter(|dialect| dialect.is_read());
         pass.awaits_content(class, now());
+        if let Some(queue) = &terms.state.queue {
+            pass.frees_for(queue);
+        }
         let (sent, took) = loop {
             let begun = Instant::now();
             let rendered = outgoing

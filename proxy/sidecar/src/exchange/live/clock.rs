@@ -25,6 +25,8 @@ pub(super) struct Clock {
     waits: Timeouts,
     begun: Instant,
     last: Instant,
+    /// The end of the exchange's time, where somebody set one.
+    deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     window: Option<Window>,
     alarm: Option<(Arc<Alarm>, Waker)>,
@@ -69,16 +71,24 @@ pub(super) enum Expired {
     Hold,
     /// Its end, before the process's.
     Drained,
+    /// Its end, before the exchange's.
+    Deadline,
 }
 
 impl Clock {
-    /// Begins to wait. `window` ends when the process does; none where the reply is not cut then.
-    pub(super) fn start(waits: Timeouts, window: Option<Window>) -> Self {
+    /// Begins to wait. `deadline` is the end of the exchange's time, where there is one; `window` ends
+    /// when the process does; none where the reply is not cut then.
+    pub(super) fn start(
+        waits: Timeouts,
+        deadline: Option<Instant>,
+        window: Option<Window>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             waits,
             begun: now,
             last: now,
+            deadline,
             timer: None,
             window,
             alarm: None,
@@ -134,6 +144,7 @@ impl Clock {
             return Poll::Ready(Expired::Drained);
         }
         let first = self.begun + self.waits.idle.min(self.waits.first_content);
+        let first = self.deadline.map_or(first, |deadline| first.min(deadline));
         let mut timer = self
             .timer
             .take()
@@ -159,10 +170,16 @@ impl Clock {
 
     /// The wait that runs out next, and when.
     fn next(&self, awaits_content: bool, hold_until: Option<Instant>) -> (Instant, Expired) {
-        let mut next = (self.last + self.waits.idle, Expired::Silent);
-        let content = (self.begun + self.waits.first_content, Expired::NoContent);
-        if awaits_content && content.0 < next.0 {
-            next = content;
+        // Silence is one after content: before it the other clock runs alone, as a model may think
+        // for longer than it may pause.
+        let mut next = match awaits_content {
+            true => (self.begun + self.waits.first_content, Expired::NoContent),
+            false => (self.last + self.waits.idle, Expired::Silent),
+        };
+        if let Some(deadline) = self.deadline
+            && deadline < next.0
+        {
+            next = (deadline, Expired::Deadline);
         }
         match hold_until {
             Some(until) if until < next.0 => (until, Expired::Hold),
@@ -211,7 +228,7 @@ mod tests {
             idle: SECOND * idle,
             first_content: SECOND * first_content,
         };
-        Clock::start(waits, None)
+        Clock::start(waits, None, None)
     }
 
     async fn expires(clock: &mut Clock, awaits_content: bool) -> Expired {
@@ -231,6 +248,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nothing_puts_off_the_end_of_the_exchanges_time() {
+        let begun = Instant::now();
+        let waits = Timeouts {
+            idle: SECOND * 5,
+            first_content: SECOND * 60,
+        };
+        let mut clock = Clock::start(waits, Some(begun + SECOND * 7), None);
+        tokio::time::sleep(SECOND * 4).await;
+        clock.came();
+        assert_eq!(expires(&mut clock, true).await, Expired::Deadline);
+        assert_eq!(begun.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn held_text_is_due_at_its_own_time_however_late_the_timer_was_set() {
         let begun = Instant::now();
         let mut clock = clock(60, 60);
@@ -246,9 +277,9 @@ mod tests {
             idle: SECOND,
             first_content: SECOND,
         };
-        let mut clock = Clock::start(waits, Some(Box::pin(tokio::time::sleep(SECOND / 2))));
+        let mut clock = Clock::start(waits, None, Some(Box::pin(tokio::time::sleep(SECOND / 2))));
         assert_eq!(expires(&mut clock, true).await, Expired::Drained);
-        assert_eq!(expires(&mut clock, true).await, Expired::Silent);
+        assert_eq!(expires(&mut clock, true).await, Expired::NoContent);
     }
 
     #[tokio::test(start_paused = true)]
@@ -263,7 +294,7 @@ mod tests {
             idle: SECOND,
             first_content: SECOND,
         };
-        let mut clock = Clock::start(waits, Some(window));
+        let mut clock = Clock::start(waits, None, Some(window));
         let held = Some(Instant::now() + SECOND / 2);
         for (hold_until, expected) in [(vec![None; 2], 1), (vec![None, None, held, held], 3)] {
             let task = tokio::spawn(async move {

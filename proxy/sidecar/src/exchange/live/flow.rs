@@ -77,7 +77,7 @@ impl Flow {
     pub(super) fn new(upstream: Inbound, guard: Box<ExchangeGuard>, stream: bool) -> Self {
         let window = stream.then(|| Box::pin(guard.shared.reached(Phase::Cut)) as Window);
         Self {
-            clock: Clock::start(timeouts(&guard), window),
+            clock: Clock::start(timeouts(&guard), guard.deadline, window),
             state: State::Open,
             errors: None,
             filter: None,
@@ -109,10 +109,14 @@ impl Flow {
         }
         match Pin::new(&mut self.upstream).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.clock.came();
                 if let Some(bytes) = frame.data_ref() {
                     self.guard.record.reply_bytes += bytes.len() as u64;
                     self.read(bytes);
+                }
+                // A sign of life of a server that may be stuck winds no clock.
+                let tap = self.reader.tap.as_mut();
+                if tap.is_none_or(Tap::take_advanced) {
+                    self.clock.came();
                 }
                 // A body of known length is not asked for its end.
                 if self.upstream.is_end_stream() {
@@ -309,6 +313,7 @@ impl From<Expired> for Cut {
     fn from(expired: Expired) -> Self {
         match expired {
             Expired::NoContent => Self::NoContent,
+            Expired::Deadline => Self::Deadline,
             Expired::Drained => Self::Draining,
             // What policies hold is asked of them where it is due.
             Expired::Silent | Expired::Hold => Self::Silent,

@@ -75,11 +75,20 @@ enum Cut {
     Unterminated,
     Silent,
     NoContent,
+    Deadline,
     Draining,
     Refusal(Refusal),
 }
 
 impl Cut {
+    /// Reports whether it is the upstream's fault.
+    const fn is_upstreams(&self) -> bool {
+        match self {
+            Self::Upstream(_) | Self::Unterminated | Self::Silent | Self::NoContent => true,
+            Self::Deadline | Self::Draining | Self::Refusal(_) => false,
+        }
+    }
+
     fn refusal(self) -> Refusal {
         match self {
             Self::Upstream(cause) => {
@@ -95,6 +104,10 @@ impl Cut {
                 Code::UpstreamTimeout,
                 "the upstream's stream brought no content in time",
             ),
+            Self::Deadline => Refusal::new(
+                Code::UpstreamTimeout,
+                "the exchange's time is over before its reply's end",
+            ),
             Self::Draining => Refusal::new(
                 Code::Draining,
                 "this sidecar shut down before the stream's end",
@@ -107,6 +120,9 @@ impl Cut {
 impl ExchangeGuard {
     /// Notes how a reply was cut; the answer for the app.
     fn cut(&mut self, cut: Cut) -> Refusal {
+        if cut.is_upstreams() {
+            self.fail_target();
+        }
         let refusal = self.request_fault().unwrap_or_else(|| cut.refusal());
         self.record.error = Some(refusal.word().to_owned().into());
         log_refusal(&self.record.id, &refusal);

@@ -91,9 +91,13 @@ impl Flow {
                     });
                 }
             };
-            self.clock.came();
             let begun = Instant::now();
-            let done = match self.decode(piece) {
+            let decoded = self.decode(piece);
+            let rewriter = self.rewriter.as_mut();
+            if rewriter.is_none_or(|rewriter| rewriter.decoder.take_advanced()) {
+                self.clock.came();
+            }
+            let done = match decoded {
                 Ok(deltas) if self.has_work(&deltas) => {
                     self.guard.record.overhead += begun.elapsed();
                     return Poll::Ready(Turn::Work(Task::Show(deltas)));

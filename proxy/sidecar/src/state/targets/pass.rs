@@ -7,7 +7,7 @@ use std::{
 
 use route::{Admits, CallClass, Failure, Outcome, Permit, Room, Sample, Scope};
 
-use super::{Breaker, KeyPlace, Part, Place, TargetState, now};
+use super::{super::queue::Queue, Breaker, KeyPlace, Part, Place, TargetState, now};
 
 /// Longest time for which a reply may go on after its first content before its place counts as
 /// lost.
@@ -21,6 +21,8 @@ pub struct Pass {
     permits: [Option<(Arc<Breaker>, Permit)>; 4],
     /// The calls that take about as long, and since when its first content is waited for.
     waits: Option<(CallClass, Instant)>,
+    /// Those who wait for a place.
+    queue: Option<Queue>,
     is_committed: bool,
 }
 
@@ -41,6 +43,7 @@ impl Pass {
             target: Arc::clone(&place.target),
             permits: [const { None }; 4],
             waits: None,
+            queue: None,
             is_committed: false,
         };
         place.target.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -51,6 +54,11 @@ impl Pass {
         }
         place.target.attempts.fetch_add(1, Ordering::Relaxed);
         Ok(pass)
+    }
+
+    /// Lets a queue know when its places are free.
+    pub fn frees_for(&mut self, queue: &Queue) {
+        self.queue = Some(queue.clone());
     }
 
     /// The target's state.
@@ -122,6 +130,9 @@ impl Drop for Pass {
         }
         for (breaker, permit) in self.permits.iter_mut().filter_map(Option::take) {
             breaker.leave(permit, outcome, present);
+        }
+        if let Some(queue) = &self.queue {
+            queue.note_change();
         }
     }
 }
