@@ -4,11 +4,11 @@
 //! edit is made where the request is, in the proxy. Only the model's name is kept here once it was
 //! read, so that it can be lent out.
 
-use std::{cell::OnceCell, time::Duration};
+use std::cell::OnceCell;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Dialect, Header, Place, Target, Unit, host};
+use crate::{Dialect, Header, Place, Unit, host};
 
 /// Passages that are fetched at a time: bounds the memory that a long conversation takes here.
 const PAGE: u32 = 64;
@@ -244,73 +244,6 @@ impl Request {
         self.host.set_max_output_tokens(tokens);
     }
 
-    /// The targets that the request's model stands for, as the request is now, in the order in which
-    /// they would be tried. One that can't take the request is not among them; one that is open or
-    /// limited is.
-    ///
-    /// ```
-    /// # use outrigger_sdk::{Decision, Failure, Hooks, Policy, Request};
-    /// /// Europe first, and a small model where nothing else answers.
-    /// #[derive(serde::Deserialize)]
-    /// struct Careful { last: String }
-    ///
-    /// impl Policy for Careful {
-    ///     const HOOKS: Hooks = Hooks::REQUEST.union(Hooks::FAILURE);
-    ///
-    ///     fn on_request(&mut self, request: &mut Request) -> Decision {
-    ///         let targets = request.targets();
-    ///         let near = targets.iter().filter(|target| target.region.as_deref() == Some("eu"));
-    ///         request.prefer(&near.map(|target| &*target.name).collect::<Vec<_>>());
-    ///         Decision::Forward
-    ///     }
-    ///
-    ///     fn on_failure(&mut self, failure: &Failure) -> Decision {
-    ///         match failure.class.as_str() {
-    ///             "request" | "caller" => Decision::Forward,
-    ///             _ => Decision::try_now([&self.last]),
-    ///         }
-    ///     }
-    /// }
-    /// ```
-    #[must_use]
-    pub fn targets(&self) -> Vec<Target> {
-        self.host.targets()
-    }
-
-    /// Has these tried before the others, behind those that were preferred before. Names of targets
-    /// that can't take the exchange change nothing. More than 64 in an exchange are a fault.
-    pub fn prefer(&mut self, targets: &[impl AsRef<str>]) {
-        if !targets.is_empty() {
-            self.host.prefer(&owned(targets));
-        }
-    }
-
-    /// Leaves these out, with the same bound. Where nothing is left, the exchange is refused.
-    pub fn exclude(&mut self, targets: &[impl AsRef<str>]) {
-        if !targets.is_empty() {
-            self.host.exclude(&owned(targets));
-        }
-    }
-
-    /// Sends a copy of the exchange to this target, too, whose reply is counted and shown to nobody.
-    /// The last one that is named gets it; none does where the proxy is busy or its budget for
-    /// copies is spent.
-    pub fn mirror(&mut self, target: &str) {
-        self.host.mirror(target);
-    }
-
-    /// The time that the exchange may take in all, from its beginning.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Duration> {
-        self.host.deadline_ms().map(Duration::from_millis)
-    }
-
-    /// Shortens that time; never lengthens it.
-    pub fn set_deadline(&mut self, time: Duration) {
-        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.host.set_deadline_ms(ms);
-    }
-
     /// The body's value at a JSON pointer (RFC 6901), or `None` where there is none or it is no
     /// `T`.
     #[must_use]
@@ -373,7 +306,7 @@ impl Request {
     }
 }
 
-fn owned(texts: &[impl AsRef<str>]) -> Vec<String> {
+pub(crate) fn owned(texts: &[impl AsRef<str>]) -> Vec<String> {
     texts.iter().map(|text| text.as_ref().to_owned()).collect()
 }
 
