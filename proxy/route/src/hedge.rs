@@ -123,3 +123,147 @@ fn millionths(share: f64) -> u64 {
     // Half of one ten-thousandth of a millionth, so that 0.02 is 20,000 and not 19,999.
     (share.clamp(0.0, 1.0) * MILLION as f64 + 0.000_05) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::{BURST, Duration, HedgeBudget, HedgeCall, MILLION};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    const CALL: HedgeCall = HedgeCall {
+        p95: None,
+        other_account: true,
+        hosted_tools: false,
+        server_state: false,
+        remaining: Duration::from_secs(60),
+    };
+
+    #[test]
+    fn a_hedge_waits_for_the_targets_p95_and_never_less_than_configured() {
+        let budget = HedgeBudget::new(0.02, 2 * SECOND);
+        let delay = |p95| budget.delay(&HedgeCall { p95, ..CALL });
+        assert_eq!(delay(None), Some(2 * SECOND));
+        assert_eq!(delay(Some(SECOND)), Some(2 * SECOND));
+        assert_eq!(delay(Some(5 * SECOND)), Some(5 * SECOND));
+        assert_eq!(
+            delay(Some(60 * SECOND)),
+            None,
+            "there is no time left by then"
+        );
+    }
+
+    #[test]
+    fn what_would_happen_twice_or_on_the_same_account_is_never_hedged() {
+        let budget = HedgeBudget::new(0.02, SECOND);
+        let calls = [
+            HedgeCall {
+                other_account: false,
+                ..CALL
+            },
+            HedgeCall {
+                hosted_tools: true,
+                ..CALL
+            },
+            HedgeCall {
+                server_state: true,
+                ..CALL
+            },
+        ];
+        assert!(calls.iter().all(|call| budget.delay(call).is_none()));
+        assert!(budget.delay(&CALL).is_some());
+    }
+
+    #[test]
+    fn the_first_hedge_comes_after_as_many_exchanges_as_the_share_says() {
+        let mut budget = HedgeBudget::new(0.02, SECOND);
+        for _ in 0..49 {
+            budget.deposit(Some(100));
+        }
+        assert!(budget.begin(Some(0)).is_none());
+        budget.deposit(Some(100));
+        assert!(
+            budget.begin(Some(101)).is_none(),
+            "dearer than the share of the money"
+        );
+        assert!(
+            budget.begin(None).is_none(),
+            "nobody knows what it would cost"
+        );
+        assert!(budget.begin(Some(100)).is_some());
+        assert!(budget.begin(Some(0)).is_none());
+    }
+
+    #[test]
+    fn a_quiet_time_saves_ten_hedges_and_no_more() {
+        let mut budget = HedgeBudget::new(0.5, SECOND);
+        for _ in 0..100_000 {
+            budget.deposit(Some(100));
+        }
+        assert_eq!(budget.balance(), BURST);
+        let mut hedges = 0;
+        while budget.begin(Some(10)).is_some() {
+            hedges += 1;
+        }
+        assert_eq!(hedges, BURST);
+    }
+
+    #[test]
+    fn a_hedge_that_cost_more_than_its_estimate_is_paid_by_later_exchanges() {
+        let mut budget = HedgeBudget::new(0.1, SECOND);
+        let mut hedge_after = |exchanges, estimate, actual| {
+            for _ in 0..exchanges {
+                budget.deposit(Some(1_000));
+            }
+            let hedge = budget.begin(Some(estimate));
+            let began = hedge.is_some();
+            if let Some(hedge) = hedge {
+                budget.settle(hedge, actual);
+            }
+            began
+        };
+        assert!(hedge_after(20, 500, 5_000));
+        assert!(!hedge_after(20, 500, 500));
+        assert!(hedge_after(15, 500, 500));
+    }
+
+    #[test]
+    fn a_hedge_that_was_never_sent_is_given_back() {
+        let mut budget = HedgeBudget::new(1.0, SECOND);
+        budget.deposit(Some(100));
+        let hedge = budget.begin(Some(100));
+        assert_eq!(budget.balance(), 0);
+        if let Some(hedge) = hedge {
+            budget.cancel(hedge);
+        }
+        assert!(budget.begin(Some(100)).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn hedges_stay_within_their_share_of_exchanges_and_money(
+            share in 1_u64..200_000,
+            steps in vec((any::<bool>(), 0_u64..1_000_000, 0_u64..1_000_000), 1..2_000),
+        ) {
+            let mut budget = HedgeBudget::new(share as f64 / MILLION as f64, SECOND);
+            let (mut exchanges, mut spent) = (0_u64, 0_u64);
+            let (mut hedges, mut hedged) = (0_u64, 0_u64);
+            for (hedge, estimate, actual) in steps {
+                if !hedge {
+                    exchanges += 1;
+                    spent += actual;
+                    budget.deposit(Some(actual));
+                } else if let Some(reserved) = budget.begin(Some(estimate)) {
+                    let actual = actual.min(estimate);
+                    hedges += 1;
+                    hedged += actual;
+                    budget.settle(reserved, actual);
+                }
+                prop_assert!(hedges * MILLION <= exchanges * share);
+                prop_assert!(hedged * MILLION <= spent * share);
+            }
+        }
+    }
+}

@@ -117,3 +117,99 @@ impl ShadowBudget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::{NoShadow, SECONDS_PER_DAY, ShadowBudget};
+
+    const NOON: u64 = 20_000 * SECONDS_PER_DAY + SECONDS_PER_DAY / 2;
+    const MIDNIGHT: u64 = 20_001 * SECONDS_PER_DAY;
+
+    #[test]
+    fn the_share_is_sampled_by_the_exchange() {
+        let budget = ShadowBudget::new(0.01, 1);
+        let sampled = (0..100_000).filter(|hash| budget.samples(*hash)).count();
+        assert!((900..1_100).contains(&sampled), "{sampled}");
+        assert!((0..1_000).all(|hash| !ShadowBudget::new(0.0, 1).samples(hash)));
+        assert!((0..1_000).all(|hash| ShadowBudget::new(1.0, 1).samples(hash)));
+    }
+
+    #[test]
+    fn each_reason_for_no_shadow_has_its_name() {
+        let mut none = ShadowBudget::new(0.0, 100);
+        let mut all = ShadowBudget::new(1.0, 100);
+        let reasons = [
+            none.begin(1, Some(1), false, NOON).err(),
+            all.begin(1, Some(1), true, NOON).err(),
+            all.begin(1, None, false, NOON).err(),
+            all.begin(1, Some(101), false, NOON).err(),
+            all.begin(1, Some(u64::MAX), false, NOON).err(),
+        ];
+        let names = reasons.map(|reason| reason.map(NoShadow::name));
+        let expected = ["not_sampled", "loaded", "unpriced", "money", "money"];
+        assert_eq!(names, expected.map(Some));
+        assert!(all.begin(1, Some(100), false, NOON).is_ok());
+    }
+
+    #[test]
+    fn a_settled_shadow_gives_back_what_it_did_not_cost() {
+        let mut budget = ShadowBudget::new(1.0, 100);
+        let shadow = budget.begin(1, Some(100), false, NOON);
+        assert_eq!(budget.left(NOON), 0);
+        if let Ok(shadow) = shadow {
+            budget.settle(shadow, 30, NOON);
+        }
+        assert_eq!(budget.left(NOON), 70);
+    }
+
+    #[test]
+    fn each_day_of_utc_has_its_own_money_and_no_day_has_it_twice() {
+        let mut budget = ShadowBudget::new(1.0, 100);
+        let yesterday = budget.begin(1, Some(100), false, MIDNIGHT - 1);
+        assert!(budget.begin(2, Some(1), false, MIDNIGHT - 1).is_err());
+        assert_eq!(budget.left(MIDNIGHT), 100);
+        let today = budget.begin(3, Some(60), false, MIDNIGHT);
+        assert!(today.is_ok());
+        if let Ok(shadow) = yesterday {
+            budget.settle(shadow, 0, MIDNIGHT);
+        }
+        assert_eq!(budget.left(MIDNIGHT), 40);
+        assert_eq!(budget.left(MIDNIGHT - 1), 40, "the clock was set back");
+    }
+
+    proptest! {
+        #[test]
+        fn no_day_costs_more_than_its_cap_and_what_was_in_flight(
+            cap in 0_u64..1_000,
+            steps in vec((any::<bool>(), 0_u64..300, 0_u64..300, 0_u64..20_000), 1..300),
+        ) {
+            let mut budget = ShadowBudget::new(1.0, cap);
+            let mut in_flight = Vec::new();
+            let (mut now, mut day, mut cost, mut excess) = (NOON, NOON / SECONDS_PER_DAY, 0, 0);
+            for (begin, estimate, actual, seconds) in steps {
+                now += seconds;
+                if now / SECONDS_PER_DAY > day {
+                    (day, cost, excess) = (now / SECONDS_PER_DAY, 0, 0);
+                }
+                if begin {
+                    if let Ok(shadow) = budget.begin(1, Some(estimate), false, now) {
+                        in_flight.push((shadow, day, estimate));
+                    }
+                } else if let Some((shadow, began, estimate)) = in_flight.pop() {
+                    budget.settle(shadow, actual, now);
+                    if began == day {
+                        cost += actual;
+                        excess += actual.saturating_sub(estimate);
+                    }
+                }
+                let of_today = in_flight.iter().filter(|(_, began, _)| *began == day);
+                let reserved = of_today.map(|(_, _, estimate)| estimate).sum::<u64>();
+                prop_assert!(cost + reserved <= cap + excess);
+                prop_assert_eq!(budget.left(now), cap.saturating_sub(cost + reserved));
+            }
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Tests by betting on pairs of samples, one of the canary and one of the control.
 
+use std::collections::VecDeque;
+
 /// The samples of one arm that can wait for the other arm's. Arms of equal size drift apart by
 /// about the root of their number; a sample that finds no room is left out, whatever it says.
 const MAX_UNPAIRED: usize = 64;
@@ -7,21 +9,21 @@ const MAX_UNPAIRED: usize = 64;
 /// The part of the wealth that is not staked at the first pair but later: what was lost in a good
 /// year would otherwise have to be won back before a bad hour is seen. A half of what is left is
 /// staked anew whenever the number of pairs has doubled, from [`FIRST_RESTAKE`] on.
-const RESERVE: f64 = 0.2;
+const RESERVE: f64 = 0.1;
 const FIRST_RESTAKE: u64 = 1024;
 
 /// Samples of the arm that is ahead.
 #[derive(Debug, Clone)]
 struct Unpaired {
     of_canary: bool,
-    waiting: std::collections::VecDeque<f64>,
+    waiting: VecDeque<f64>,
 }
 
 impl Unpaired {
     const fn new() -> Self {
         Self {
             of_canary: false,
-            waiting: std::collections::VecDeque::new(),
+            waiting: VecDeque::new(),
         }
     }
 
@@ -76,9 +78,23 @@ impl<const N: usize> Bettors<N> {
         }
     }
 
+    fn visit(&mut self, visit: &mut impl FnMut(&mut f64)) {
+        visit_count(&mut self.pairs, visit);
+        visit(&mut self.reserve);
+        self.wealth.iter_mut().for_each(visit);
+    }
+
     fn total(&self) -> f64 {
         self.reserve + self.wealth.iter().sum::<f64>()
     }
+}
+
+/// Visits a count as a number.
+pub(super) fn visit_count(count: &mut u64, visit: &mut impl FnMut(&mut f64)) {
+    let mut number = *count as f64;
+    visit(&mut number);
+    // Below 0 or no number at all becomes 0.
+    *count = number as u64;
 }
 
 /// Evidence that something happens more often to the canary.
@@ -105,7 +121,7 @@ pub(super) struct Ratios {
 
 impl Rates {
     /// The ratios of rates on which bettors bet.
-    const RATIOS: [f64; 3] = [1.5, 2.0, 3.0];
+    const RATIOS: [f64; 3] = [1.6, 2.0, 3.0];
 
     /// Events and samples that count as seen before the first: 2 % is a rate to begin with.
     const PRIOR: [f64; 2] = [0.5, 25.0];
@@ -150,12 +166,16 @@ impl Rates {
         self.events[1] += u64::from(control);
     }
 
-    pub(super) const fn pairs(&self) -> u64 {
-        self.bettors.pairs
+    pub(super) fn visit(&mut self, visit: &mut impl FnMut(&mut f64)) {
+        self.bettors.visit(visit);
+        for count in &mut self.events {
+            visit_count(count, visit);
+        }
     }
 
-    pub(super) fn wealth(&self) -> f64 {
-        self.bettors.total()
+    /// Returns the number of pairs, and the wealth.
+    pub(super) fn evidence(&self) -> (u64, f64) {
+        (self.bettors.pairs, self.bettors.total())
     }
 
     /// Returns the rates: canary, control.
@@ -209,15 +229,20 @@ impl Ratios {
         self.sums[1] += control;
     }
 
-    pub(super) const fn pairs(&self) -> u64 {
-        self.greater.pairs
+    pub(super) fn visit(&mut self, visit: &mut impl FnMut(&mut f64)) {
+        self.greater.visit(visit);
+        self.smaller.visit(visit);
+        self.sums.iter_mut().for_each(visit);
     }
 
-    pub(super) fn wealth(&self) -> f64 {
-        match self.least {
-            None => self.greater.total(),
-            Some(_) => f64::midpoint(self.greater.total(), self.smaller.total()),
-        }
+    /// Returns the number of pairs, and the wealth.
+    pub(super) fn evidence(&self) -> (u64, f64) {
+        let (greater, smaller) = (self.greater.total(), self.smaller.total());
+        let wealth = match self.least {
+            None => greater,
+            Some(_) => f64::midpoint(greater, smaller),
+        };
+        (self.greater.pairs, wealth)
     }
 
     /// Returns the geometric means: canary, control.

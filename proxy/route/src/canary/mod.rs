@@ -11,16 +11,24 @@
 //!
 //! Samples are paired in the order in which they come, one of each arm. Nothing is assumed of
 //! how values are distributed, or that they stay as they are: only that in a pair the two arms had
-//! the same circumstances. Calls of one conversation are alike and of one arm, so where few
-//! conversations make many calls there is less evidence than the number of samples says.
+//! the same circumstances. Calls of one conversation are alike, and all of one arm: ten failures of
+//! one conversation are no ten pieces of evidence. So only its 1st, 4th, 16th, … sample counts. With
+//! few conversations, or where few callers are what sticks, evidence comes slowly.
+//!
+//! At equal quality, 0.5 to 3 % of simulated canaries are rolled back (2,000 exchanges an arm, looked
+//! at after each). At twice the failures, 96 % of those that fail 20 % instead of 10 % are within
+//! 500 exchanges an arm; for 10 % instead of 5 % that takes 1,000, for 4 % instead of 2 % it takes
+//! 2,500: failures are few, and no test sees more in them than there is.
 
 mod evidence;
+mod repeats;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
 use self::evidence::{Rates, Ratios};
+use self::repeats::Repeats;
 use crate::draw::{Purpose, draw};
 
 /// The samples that each arm has before a rollback.
@@ -96,9 +104,9 @@ impl Metric {
     /// to 5 %; failures, which need the most samples, have the most.
     const fn alpha(self) -> f64 {
         match self {
-            Self::Failures => 0.02,
-            Self::FirstContent | Self::Cost => 0.01,
-            Self::OutputTokens | Self::Finishes => 0.005,
+            Self::Failures => 0.03,
+            Self::FirstContent | Self::Cost => 0.0075,
+            Self::OutputTokens | Self::Finishes => 0.0025,
         }
     }
 }
@@ -131,6 +139,7 @@ pub struct Rollback {
 pub struct Canary {
     share: f64,
     samples: [u64; 2],
+    repeats: Repeats,
     failures: Rates,
     first_content: Ratios,
     output_tokens: Ratios,
@@ -147,6 +156,7 @@ impl Canary {
         Self {
             share: share.clamp(0.0, 0.5),
             samples: [0; 2],
+            repeats: Repeats::new(),
             failures: Rates::new(),
             first_content: Ratios::new(QUARTER_MORE, None),
             output_tokens: Ratios::new(QUARTER_MORE, Some(HALF)),
@@ -172,14 +182,15 @@ impl Canary {
         }
     }
 
-    /// Adds a sample. One of [`Arm::Rest`], or of a canary that is rolled back, changes nothing.
-    pub fn observe(&mut self, arm: Arm, sample: &Sample) {
+    /// Adds a sample; `hash` is what the arm was chosen by. One of [`Arm::Rest`], or of a canary
+    /// that is rolled back, changes nothing.
+    pub fn observe(&mut self, arm: Arm, hash: u64, sample: &Sample) {
         let is_canary = match arm {
             Arm::Canary => true,
             Arm::Control => false,
             Arm::Rest => return,
         };
-        if self.rollback.is_some() {
+        if self.rollback.is_some() || !self.repeats.counts(hash) {
             return;
         }
         self.samples[usize::from(!is_canary)] += 1;
@@ -210,20 +221,21 @@ impl Canary {
         }
     }
 
-    /// Returns the samples so far, of the canary and of the control.
+    /// Returns the samples that counted so far, of the canary and of the control.
     pub const fn samples(&self) -> [u64; 2] {
         self.samples
     }
 
     /// Returns a metric's figures so far, rolled back or not.
     pub fn figures(&self, metric: Metric) -> Rollback {
-        let (pairs, [canary, control]) = match metric {
-            Metric::Failures => (self.failures.pairs(), self.failures.figures()),
-            Metric::FirstContent => (self.first_content.pairs(), self.first_content.figures()),
-            Metric::OutputTokens => (self.output_tokens.pairs(), self.output_tokens.figures()),
-            Metric::Cost => (self.cost.pairs(), self.cost.figures()),
-            Metric::Finishes => (self.finishes.pairs(), self.finishes.figures()),
+        let [canary, control] = match metric {
+            Metric::Failures => self.failures.figures(),
+            Metric::FirstContent => self.first_content.figures(),
+            Metric::OutputTokens => self.output_tokens.figures(),
+            Metric::Cost => self.cost.figures(),
+            Metric::Finishes => self.finishes.figures(),
         };
+        let (pairs, _) = self.evidence(metric);
         Rollback {
             metric,
             canary,
@@ -232,25 +244,76 @@ impl Canary {
         }
     }
 
-    /// Begins anew, at an operator's word: the only way back from a rollback.
+    /// Returns the evidence as plain numbers, all finite: what a restart or another process needs to
+    /// go on from here. Samples that wait for their pair are not among them.
+    pub fn numbers(&self) -> Vec<f64> {
+        let mut numbers = Vec::new();
+        let mut copy = self.clone();
+        copy.visit(&mut |number| numbers.push(*number));
+        numbers
+    }
+
+    /// Makes a canary that goes on from the numbers of another one. `None` where they are none.
+    pub fn with_numbers(share: f64, numbers: &[f64]) -> Option<Self> {
+        let mut canary = Self::new(share);
+        let mut expected = 0;
+        canary.visit(&mut |number| {
+            *number = numbers.get(expected).copied().unwrap_or_default();
+            expected += 1;
+        });
+        (expected == numbers.len() && numbers.iter().all(|number| number.is_finite()))
+            .then_some(canary)
+    }
+
+    /// Visits each number of the evidence, in an order that stays.
+    fn visit(&mut self, visit: &mut impl FnMut(&mut f64)) {
+        for count in &mut self.samples {
+            evidence::visit_count(count, visit);
+        }
+        for rates in [&mut self.failures, &mut self.finishes] {
+            rates.visit(visit);
+        }
+        for ratios in [
+            &mut self.first_content,
+            &mut self.output_tokens,
+            &mut self.cost,
+        ] {
+            ratios.visit(visit);
+        }
+        // The metric's place, from 1 on; 0 is none.
+        let place = |metric: Metric| f64::from(metric as u8 + 1);
+        let mut rolled_back = self.rollback.map_or(0.0, |rollback| place(rollback.metric));
+        visit(&mut rolled_back);
+        let metric = Metric::ALL
+            .into_iter()
+            .find(|metric| place(*metric) == rolled_back);
+        self.rollback = metric.map(|metric| self.figures(metric));
+    }
+
+    /// Begins anew, when an operator says so: the only way back from a rollback.
     pub fn resume(&mut self) {
         *self = Self::new(self.share);
     }
 
     fn judge(&self, metric: Metric) -> Option<Rollback> {
-        let wealth = match metric {
-            Metric::Failures => self.failures.wealth(),
-            Metric::FirstContent => self.first_content.wealth(),
-            Metric::OutputTokens => self.output_tokens.wealth(),
-            Metric::Cost => self.cost.wealth(),
-            Metric::Finishes => self.finishes.wealth(),
-        };
-        let figures = self.figures(metric);
-        let is_worse = figures.pairs >= LEAST_SAMPLES && wealth * metric.alpha() >= 1.0;
-        is_worse.then_some(figures)
+        let (pairs, wealth) = self.evidence(metric);
+        let is_worse = pairs >= LEAST_SAMPLES && wealth * metric.alpha() >= 1.0;
+        is_worse.then(|| self.figures(metric))
+    }
+
+    /// Returns a metric's pairs of samples and its wealth.
+    fn evidence(&self, metric: Metric) -> (u64, f64) {
+        match metric {
+            Metric::Failures => self.failures.evidence(),
+            Metric::FirstContent => self.first_content.evidence(),
+            Metric::OutputTokens => self.output_tokens.evidence(),
+            Metric::Cost => self.cost.evidence(),
+            Metric::Finishes => self.finishes.evidence(),
+        }
     }
 }
 
+/// Tokens and nano dollars of one exchange are below 2^53.
 const fn count(number: u64) -> f64 {
     number as f64
 }

@@ -23,6 +23,8 @@ pub(super) struct Level {
     turns: List,
     by_tenant: HashMap<Arc<str>, Slot>,
     shared: Slot,
+    /// The number of the round that has gone farthest.
+    round: u64,
     pub(super) tokens: u64,
 }
 
@@ -33,8 +35,12 @@ pub(super) struct Flow {
     pub(super) entries: List,
     tokens: u64,
     deficit: u64,
+    /// The last round in which it had a turn. It falls behind while it waits for room, and gets what
+    /// it missed at its next.
+    round: u64,
     has_turn: bool,
-    /// Tokens of others that went past its next exchange, which had its turn but no room.
+    /// Tokens of others that went past its next exchange, which had its turn but no room. Never more
+    /// than its own.
     passed: u64,
 }
 
@@ -45,8 +51,8 @@ pub(super) enum Next {
     Of(Slot),
     /// Nobody's next exchange has room.
     NoRoom,
-    /// The one whose turn it is has no room, and others went past it for as many tokens as it has:
-    /// it is waited for.
+    /// Who has room would go past one whose turn it is for more tokens than that one has: the room
+    /// is kept for it.
     Reserved,
 }
 
@@ -57,6 +63,7 @@ impl Level {
             turns: List::new(),
             by_tenant: HashMap::new(),
             shared: NONE,
+            round: 0,
             tokens: 0,
         }
     }
@@ -94,6 +101,7 @@ impl Level {
             entries: List::new(),
             tokens: 0,
             deficit: 0,
+            round: self.round,
             has_turn: false,
             passed: 0,
         });
@@ -138,8 +146,14 @@ impl Level {
         }
     }
 
-    /// Finds the next exchange. `first` gives the tokens of a flow's first one, at least 1.
-    pub(super) fn next(&mut self, first: impl Fn(&Flow) -> u64, room: Option<u64>) -> Next {
+    /// Finds the next exchange. `first` gives the tokens of a flow's first one, at least 1;
+    /// `passable` are those that may go past exchanges of higher priorities.
+    pub(super) fn next(
+        &mut self,
+        first: impl Fn(&Flow) -> u64,
+        room: Option<u64>,
+        passable: u64,
+    ) -> Next {
         let fits = |tokens| room.is_none_or(|room| tokens <= room);
         // Without this, each of many calls in vain would add to what tenants have saved.
         if room.is_some()
@@ -150,11 +164,12 @@ impl Level {
         {
             return Next::NoRoom;
         }
-        if let Some(next) = self.one_round(&first, fits) {
+        if let Some(next) = self.one_round(&first, fits, passable) {
             return next;
         }
         self.skip_rounds(&first, fits);
-        self.one_round(&first, fits).unwrap_or(Next::NoRoom)
+        self.one_round(&first, fits, passable)
+            .unwrap_or(Next::NoRoom)
     }
 
     /// Gives each its turn, once, until one has saved enough for its first exchange.
@@ -162,23 +177,30 @@ impl Level {
         &mut self,
         first: impl Fn(&Flow) -> u64,
         fits: impl Fn(u64) -> bool,
+        mut passable: u64,
     ) -> Option<Next> {
         let mut slot = self.turns.head;
         for _ in 0..self.turns.len {
             let next = self.flows.next(slot);
             let flow = self.flows.get_mut(slot)?;
             let tokens = first(flow);
-            if !flow.has_turn {
-                flow.has_turn = true;
-                flow.deficit = flow.deficit.saturating_add(QUANTUM);
-            }
+            let turns = if flow.has_turn {
+                self.round.saturating_sub(flow.round)
+            } else {
+                1
+            };
+            flow.has_turn = true;
+            flow.take_turns(turns);
+            self.round = self.round.max(flow.round);
             if flow.deficit < tokens {
                 flow.has_turn = false;
                 self.flows.unlink(&mut self.turns, slot);
                 self.flows.push_back(&mut self.turns, slot);
-            } else if fits(tokens) {
+            } else if !fits(tokens) {
+                passable = passable.min(tokens.saturating_sub(flow.passed));
+            } else if tokens <= passable {
                 return Some(Next::Of(slot));
-            } else if flow.passed >= tokens {
+            } else {
                 return Some(Next::Reserved);
             }
             slot = next;
@@ -190,24 +212,21 @@ impl Level {
     /// of many quanta costs no more than one of few.
     fn skip_rounds(&mut self, first: impl Fn(&Flow) -> u64, fits: impl Fn(u64) -> bool) {
         let flows = self.flows.walk(self.turns).map(|(_, flow)| flow);
-        let rounds = flows
-            .map(|flow| (first(flow), flow.deficit))
-            .filter(|(tokens, _)| fits(*tokens))
-            .map(|(tokens, deficit)| tokens.saturating_sub(deficit).div_ceil(QUANTUM));
-        let saved = rounds.min().unwrap_or(0).saturating_sub(1) * QUANTUM;
+        let needed = |flow: &Flow| first(flow).saturating_sub(flow.deficit).div_ceil(QUANTUM);
+        let rounds = flows.filter(|flow| fits(first(flow))).map(needed).min();
+        let skipped = rounds.unwrap_or(0).saturating_sub(1);
         let mut slot = self.turns.head;
         for _ in 0..self.turns.len {
             let next = self.flows.next(slot);
             if let Some(flow) = self.flows.get_mut(slot).filter(|flow| !flow.has_turn) {
-                let most = first(flow).max(flow.deficit);
-                flow.deficit = flow.deficit.saturating_add(saved).min(most);
+                flow.take_turns(needed(flow).min(skipped));
+                self.round = self.round.max(flow.round);
             }
             slot = next;
         }
     }
 
-    /// Notes that a flow's first exchange goes, for so many of its tenant's tokens, past those in
-    /// front of it.
+    /// Has a flow pay for its first exchange, which goes past those in front of it.
     pub(super) fn spend(&mut self, slot: Slot, tokens: u64) {
         let mut before = self.turns.head;
         while before != slot && before != NONE {
@@ -229,10 +248,10 @@ impl Level {
         }
     }
 
-    /// Returns whether as many tokens went past the first in turn as it has.
-    pub(super) fn is_passed_enough(&self, first: impl Fn(&Flow) -> u64) -> bool {
+    /// Returns the tokens that may still go past the first in turn.
+    pub(super) fn passable(&self, first: impl Fn(&Flow) -> u64) -> u64 {
         let flow = self.flows.get(self.turns.head);
-        flow.is_some_and(|flow| flow.passed >= first(flow))
+        flow.map_or(u64::MAX, |flow| first(flow).saturating_sub(flow.passed))
     }
 
     /// Returns the tokens that go before a new exchange of a tenant: its own, and of the others'
@@ -253,6 +272,11 @@ impl Level {
 }
 
 impl Flow {
+    const fn take_turns(&mut self, turns: u64) {
+        self.round = self.round.saturating_add(turns);
+        self.deficit = self.deficit.saturating_add(turns.saturating_mul(QUANTUM));
+    }
+
     /// Gives back what an exchange spent that was put back.
     pub(super) const fn refund(&mut self, tokens: u64) {
         self.deficit = self.deficit.saturating_add(tokens);

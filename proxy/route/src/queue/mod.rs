@@ -7,16 +7,20 @@
 //!   of them wait, what they were given differs by a quantum (8,192 tokens) and the largest
 //!   exchange at most, however large the exchanges of one and small those of the other are, and
 //!   whoever has more of them. 1,024 tenants have a turn of their own; all others share one.
-//! - **Priorities** are strict, with an ageing rule: a lower one that waits earns one token for
-//!   each eight that leave with a higher one, and goes first once it has earned more than a
-//!   quantum. So it gets a ninth at least of what leaves.
+//! - **Priorities** are strict, with an ageing rule: a lower one that waits earns a token for each
+//!   eight that leave with a higher one. Once it has earned 1,024 it goes first, and pays for what
+//!   it takes. So it gets a ninth of what leaves while higher ones never end.
 //! - **Room**: an exchange that is larger than the room that a provider gives may be passed by
-//!   smaller ones until those have as many tokens as it; then the room is kept for it.
+//!   smaller ones, of as many tokens as it has; then the room is kept for it. Its tenant gets the
+//!   turns that it missed meanwhile.
 //! - **Deadlines** order nothing: who is more hurried is not served earlier. An exchange whose
 //!   deadline has passed is never popped.
 
 mod drain;
+mod entry;
 mod level;
+#[cfg(test)]
+mod properties;
 mod slab;
 #[cfg(test)]
 mod tests;
@@ -25,126 +29,18 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use self::drain::DrainRate;
-use self::level::{Flow, Level, Next, QUANTUM};
+pub use self::entry::{Bound, Bounds, Dequeued, Entry, Full, Priority, Ticket};
+use self::level::{Flow, Level, Next};
 use self::slab::{List, NONE, Slab, Slot};
 
 /// Tokens of higher priorities for which a lower one that waits earns one.
 const AGEING: u64 = 8;
 
+/// Tokens that a lower priority has earned when it goes first.
+const AGED: i64 = 1024;
+
 /// The least that a refusal's Retry-After says.
 const LEAST_RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// The priority of an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Priority {
-    /// Before all others.
-    High,
-    /// The default.
-    #[default]
-    Normal,
-    /// After all others.
-    Low,
-}
-
-impl Priority {
-    /// Every priority, the highest first.
-    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
-
-    /// Returns the name, as tags have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Normal => "normal",
-            Self::Low => "low",
-        }
-    }
-
-    /// Returns the priority of a name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|priority| priority.name() == name)
-    }
-}
-
-/// The bounds of a queue, over everything that waits in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Exchanges.
-    pub exchanges: usize,
-    /// Bytes of their bodies.
-    pub bytes: u64,
-    /// Their estimated tokens.
-    pub tokens: u64,
-}
-
-/// An exchange that wants to wait.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
-    /// The tenant whose turn it waits for; any text.
-    pub tenant: &'a str,
-    /// Its priority.
-    pub priority: Priority,
-    /// Estimated tokens of request and reply. Counts as one at least.
-    pub tokens: u64,
-    /// Bytes that are kept for it while it waits.
-    pub bytes: u64,
-    /// The end of its wait.
-    pub deadline: Instant,
-}
-
-/// A place in a queue. Of no use once the exchange has left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket {
-    slot: Slot,
-    sequence: u64,
-}
-
-/// A queue's refusal of an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full {
-    /// The bound that it would break.
-    pub bound: Bound,
-    /// The time after which it could be expected to be served within its wait; one second at
-    /// least. `None` where that is not known, or never.
-    pub retry_after: Option<Duration>,
-}
-
-/// A bound of a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
-    /// Too many exchanges wait.
-    Exchanges,
-    /// Their bodies are too large.
-    Bytes,
-    /// Their tokens are too many.
-    Tokens,
-    /// Its turn would come after its deadline, by the rate at which the queue drains.
-    Deadline,
-}
-
-impl Bound {
-    /// Returns the name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Exchanges => "exchanges",
-            Self::Bytes => "bytes",
-            Self::Tokens => "tokens",
-            Self::Deadline => "deadline",
-        }
-    }
-}
-
-/// An exchange that left a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dequeued<T> {
-    /// What was pushed.
-    pub value: T,
-    /// Its estimated tokens.
-    pub tokens: u64,
-    /// The time of its entry.
-    pub entered: Instant,
-}
 
 /// A bounded queue that is fair by tenant.
 #[derive(Debug)]
@@ -155,8 +51,7 @@ pub struct FairQueue<T> {
     bytes: u64,
     tokens: u64,
     levels: [Level; 3],
-    /// Tokens that each level has earned by waiting. Never more than a quantum below zero but for
-    /// what it was given in advance.
+    /// Tokens that each level has earned by waiting; below zero while it still owes.
     earned: [i64; 3],
     deadlines: BTreeSet<(Instant, Slot)>,
     /// Exchanges whose deadline has passed, which nobody has drained yet.
@@ -188,7 +83,7 @@ impl<T> FairQueue<T> {
             bytes: 0,
             tokens: 0,
             levels: [Level::new(), Level::new(), Level::new()],
-            earned: [-signed(QUANTUM); 3],
+            earned: [0; 3],
             deadlines: BTreeSet::new(),
             expired: List::new(),
             drain: DrainRate::new(),
@@ -210,7 +105,8 @@ impl<T> FairQueue<T> {
     }
 
     /// Puts an exchange back that was popped and found its target limited again: as its tenant's
-    /// first, with the time of its first entry and without paying for its turn twice.
+    /// first, with the time of its first entry and without paying for its turn twice. What others
+    /// took meanwhile may leave it no place.
     pub fn put_back(
         &mut self,
         value: T,
@@ -232,24 +128,29 @@ impl<T> FairQueue<T> {
         let natural = Priority::ALL
             .into_iter()
             .filter(|level| Some(*level) != aged);
-        let mut lowest = Priority::Low;
-        let mut passed = [false; 3];
+        // Tokens of lower priorities that may go past each one that has no room.
+        let mut passable = [u64::MAX; 3];
         for priority in aged.into_iter().chain(natural) {
             let waiting = &self.waiting;
             let first = |flow: &Flow| waiting.first(flow.entries).map_or(1, |first| first.tokens);
+            let (higher, _) = passable.split_at(priority as usize);
+            let most = higher.iter().copied().min().unwrap_or(u64::MAX);
             let level = &mut self.levels[priority as usize];
-            if level.is_empty() || priority > lowest {
+            if level.is_empty() {
                 continue;
             }
-            match level.next(first, room_tokens) {
+            match level.next(first, room_tokens, most) {
                 Next::Of(flow) => {
                     let tokens = level.flow(flow).map_or(1, first);
-                    self.pass(passed, tokens);
+                    for (level, passable) in self.levels.iter_mut().zip(passable) {
+                        if passable < u64::MAX {
+                            level.pass(tokens);
+                        }
+                    }
                     return self.take_first(priority, flow, aged == Some(priority));
                 }
-                Next::NoRoom if !level.is_passed_enough(first) => passed[priority as usize] = true,
-                // The room is kept for it: no lower priority takes it.
-                Next::NoRoom | Next::Reserved => lowest = priority,
+                Next::NoRoom => passable[priority as usize] = level.passable(first),
+                Next::Reserved => passable[priority as usize] = 0,
             }
         }
         None
@@ -381,20 +282,10 @@ impl<T> FairQueue<T> {
         let lower = [Priority::Normal, Priority::Low].into_iter();
         let earned = |priority: &Priority| self.earned[*priority as usize];
         lower
-            .filter(|priority| earned(priority) > 0 && !self.levels[*priority as usize].is_empty())
+            .filter(|priority| {
+                earned(priority) >= AGED && !self.levels[*priority as usize].is_empty()
+            })
             .max_by_key(earned)
-    }
-
-    /// Notes that so many tokens go past the levels that had no room for their own.
-    fn pass(&mut self, passed: [bool; 3], tokens: u64) {
-        for (level, _) in self
-            .levels
-            .iter_mut()
-            .zip(passed)
-            .filter(|(_, passed)| *passed)
-        {
-            level.pass(tokens);
-        }
     }
 
     fn take_first(&mut self, priority: Priority, flow: Slot, aged: bool) -> Option<Dequeued<T>> {
@@ -413,16 +304,16 @@ impl<T> FairQueue<T> {
         self.take(slot)
     }
 
-    /// Has the priorities below earn their part of what leaves. One that does not wait saves
-    /// nothing.
+    /// Has the priorities below earn their part of what leaves. One that does not wait pays what
+    /// it owes with it, but earns nothing.
     fn age(&mut self, priority: Priority, tokens: u64) {
         for lower in priority as usize + 1..self.levels.len() {
-            let earned = self.earned[lower].saturating_add(signed(tokens.div_ceil(AGEING)));
-            let is_waiting = !self.levels[lower].is_empty();
-            self.earned[lower] = if is_waiting {
-                earned
+            let before = self.earned[lower];
+            let earned = before.saturating_add(signed(tokens.div_ceil(AGEING)));
+            self.earned[lower] = if self.levels[lower].is_empty() {
+                earned.min(before.max(0))
             } else {
-                earned.min(-signed(QUANTUM))
+                earned
             };
         }
     }
@@ -434,6 +325,7 @@ impl<T> FairQueue<T> {
                 return;
             }
             self.detach(slot);
+            self.deadlines.remove(&(deadline, slot));
             self.waiting.push_back(&mut self.expired, slot);
         }
     }
@@ -459,7 +351,7 @@ impl<T> FairQueue<T> {
         level.subtract(flow, tokens, was_first);
         if level.is_empty() {
             let earned = &mut self.earned[priority as usize];
-            *earned = (*earned).min(-signed(QUANTUM));
+            *earned = (*earned).min(AGED);
         }
     }
 
