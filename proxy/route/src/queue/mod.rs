@@ -142,7 +142,8 @@ impl<T> FairQueue<T> {
             match level.next(first, room_tokens, most) {
                 Next::Of(flow) => {
                     let tokens = level.flow(flow).map_or(1, first);
-                    for (level, passable) in self.levels.iter_mut().zip(passable) {
+                    let (higher, _) = self.levels.split_at_mut(priority as usize);
+                    for (level, passable) in higher.iter_mut().zip(passable) {
                         if passable < u64::MAX {
                             level.pass(tokens);
                         }

@@ -119,6 +119,28 @@ fn what_does_not_fit_is_passed_for_its_own_size_and_then_waited_for() {
 }
 
 #[test]
+fn only_lower_priorities_go_past_one_that_waits_for_room() {
+    let now = Instant::now();
+    let mut queue = FairQueue::new(WIDE);
+    let mut push = |priority, tokens| {
+        let entry = entry("a", tokens, now + HOUR);
+        let entry = Entry { priority, ..entry };
+        queue.push(priority, entry, now).unwrap();
+    };
+    push(Priority::Normal, 5_000);
+    (0..20).for_each(|_| push(Priority::High, 1_000));
+    (0..20).for_each(|_| push(Priority::Low, 1_000));
+
+    let mut popped = [0; 3];
+    while let Some(next) = queue.pop(now, Some(1_000)) {
+        popped[next.value as usize] += 1;
+    }
+    // Five of as many tokens, and one that goes first because it has waited.
+    assert_eq!(popped, [20, 0, 6]);
+    assert_eq!(queue.pop(now, None).unwrap().value, Priority::Normal);
+}
+
+#[test]
 fn a_caller_who_leaves_frees_its_place_its_bytes_and_its_tokens() {
     let now = Instant::now();
     let mut queue = FairQueue::new(Bounds {
