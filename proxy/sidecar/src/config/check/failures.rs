@@ -7,9 +7,8 @@ use route::{Row, class::Class};
 
 use super::Check;
 use crate::config::{
-    file::{self, FailureRow},
+    file::{self, FailureRow, faults_there_are},
     problems::Path,
-    scalars::listed,
 };
 
 /// Classes of failures that an answer can be of, by their words in a file.
@@ -89,10 +88,8 @@ impl Check<'_> {
         let classes = match &*written.classes {
             None => vec![FaultClass::Overload],
             Some(words) => self.list(&classes_at, words, |text| {
-                FaultClass::named(text).ok_or_else(|| {
-                    let known = FaultClass::ALL.map(|known| format!("`{}`", known.name()));
-                    format!("is none of {}; write one of them", listed(&known, "and"))
-                })
+                FaultClass::named(text)
+                    .ok_or_else(|| format!("is none of {}; write one of them", faults_there_are()))
             }),
         };
         if written.classes.as_ref().is_some_and(Vec::is_empty) {

@@ -40,27 +40,33 @@ impl Check<'_> {
                 "is empty; write a key, or leave it out so that callers send their own",
             );
         }
-        let mut keys: Vec<(usize, Key)> = Vec::new();
+        let mut keys: Vec<Key> = Vec::new();
+        let mut sources: Vec<&Text> = Vec::new();
         for (n, key) in several.iter().enumerate() {
             let at = several_at.index(n);
             let (key_at, key, own) = match key {
                 WrittenKey::Key(key) => (at.clone(), key, None),
                 WrittenKey::Full(entry) => (at.key("key"), &entry.key, entry.account.as_ref()),
             };
+            let twin = sources.iter().position(|known| *known == key);
+            sources.push(key);
+            if let Some(twin) = twin {
+                let message = format!("is the same key as `keys[{twin}]`; remove one");
+                self.problem(&key_at, message);
+                continue;
+            }
             let own = self.label(&at.key("account"), own, "an account");
             let account = own.unwrap_or_else(|| Arc::clone(account));
             let Some(secret) = self.secret(&key_at, Some(key)) else {
                 continue;
             };
-            match keys.iter().find(|(_, known)| known.secret == secret) {
-                Some((twin, _)) => {
-                    let message = format!("is the same key as `keys[{twin}]`; remove one");
-                    self.problem(&key_at, message);
-                }
-                None => keys.push((n, Key { secret, account })),
+            // Two files hold the same key while one of them is being replaced: that is one key, and
+            // no mistake.
+            if keys.iter().all(|known| known.secret != secret) {
+                keys.push(Key { secret, account });
             }
         }
-        keys.into_iter().map(|(_, key)| key).collect()
+        keys
     }
 
     /// The name of `what`, as logs, metrics and policies show it.

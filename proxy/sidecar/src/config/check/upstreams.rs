@@ -7,7 +7,7 @@ use route::{Family, ProviderRules};
 use super::{Check, endpoint::base_url, listen::WrittenHosts};
 use crate::config::{
     Kind, Upstream,
-    file::{self, Span, Text},
+    file::{self, Span, Text, providers_there_are},
     problems::{Path, io_words},
 };
 
@@ -208,7 +208,10 @@ impl Check<'_> {
     ) -> ProviderRules {
         self.parsed(at, written, default, |text| {
             ProviderRules::named(text).ok_or_else(|| {
-                "is no provider whose errors are known; write one like `groq` or `openrouter`, or leave the key out and describe them under `failures`".into()
+                format!(
+                    "is none of {}; write one of them, or leave the key out and describe its errors under `failures`",
+                    providers_there_are()
+                )
             })
         })
     }

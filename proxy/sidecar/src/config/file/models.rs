@@ -125,6 +125,7 @@ pub(crate) enum WrittenLimited {
 /// Effect of having no target left that is not limited.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(crate) struct LimitedForm {
     /// Exchanges wait, within these bounds; `{}` for the defaults.
     pub queue: Optional<Queue>,
@@ -175,15 +176,15 @@ pub(crate) struct Canary {
 /// A target that is sent copies.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["target", "usd_per_day"]))]
 pub(crate) struct Shadow {
     /// `upstream/model`; none of `targets`.
     pub target: TargetName,
     /// Share of exchanges that are copied. Default `1%`.
     #[serde(default)]
     pub share: Optional<Share>,
-    /// Most that the copies of a day may cost, in US dollars; it must be there.
+    /// Most that the copies of a day may cost, in US dollars. It has no default.
     #[serde(default)]
-    #[schemars(required)]
     pub usd_per_day: Optional<Dollars>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use embedded::FaultClass;
+use route::ProviderRules;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -9,6 +11,7 @@ use serde::{
 };
 
 use super::{Count, Optional, Share, Span, Text};
+use crate::config::scalars::listed;
 
 /// A provider's endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -35,8 +38,8 @@ pub(crate) struct Upstream {
     pub account: Optional<Text>,
     /// A label that policies see, such as `eu`.
     pub region: Optional<Text>,
-    /// The provider whose errors it has, such as `groq`. Default: the one whose host the URL names,
-    /// else the one that designed the dialect.
+    /// The provider whose errors it has.
+    #[schemars(description = format!("The provider whose errors it has: {}. Default: the one whose host the URL names, else the one that designed the dialect.", providers_there_are()))]
     pub provider: Optional<Text>,
     /// Rows that go before that table's.
     pub failures: Optional<Vec<FailureRow>>,
@@ -107,15 +110,29 @@ pub(crate) struct FailureRow {
 pub(crate) struct Faults {
     /// The share of requests that fail, such as `50%`.
     pub rate: Share,
-    /// Kinds of failures, in turn. Default `[overload]`.
+    /// Kinds of failures.
     #[serde(default)]
+    #[schemars(description = format!("Kinds of failures, each as likely as the others: {}. Default `[overload]`.", faults_there_are()))]
     pub classes: Optional<Vec<Text>>,
-    /// Time before each answer. Default none.
+    /// Time from a failing call to its failure. Default none.
     #[serde(default)]
     pub delay: Optional<Span>,
-    /// The time that refusals give in `retry-after`. Left out: none.
+    /// The time after which a caller may come back, as failures of the kind `rate` say it. Left
+    /// out: they say nothing.
     #[serde(default)]
     pub retry_after: Optional<Span>,
+}
+
+/// Names every provider whose errors are known, for a message.
+pub(in crate::config) fn providers_there_are() -> String {
+    let known = ProviderRules::ALL.map(|known| format!("`{}`", known.name()));
+    listed(&known, "and")
+}
+
+/// Names every kind of failure, for a message.
+pub(in crate::config) fn faults_there_are() -> String {
+    let known = FaultClass::ALL.map(|known| format!("`{}`", known.name()));
+    listed(&known, "and")
 }
 
 impl<'de> Deserialize<'de> for WrittenKey {

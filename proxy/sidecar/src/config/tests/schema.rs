@@ -88,6 +88,24 @@ fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
     assert!(sections.len() > 25, "{sections:?}");
 }
 
+#[test]
+fn the_schema_refuses_forms_that_lack_something_or_say_two_things() {
+    for models in [
+        "{ targets: [a/m], shadow: { target: a/n } }",
+        "{ targets: [a/m], limited: {} }",
+        "{ targets: [a/m], limited: { queue: {}, degrade: n } }",
+        "{ targets: [a/m], strategy: [fallback, cheapest] }",
+        "{ targets: [a/m], strategy: round_robin }",
+        "{ targets: [a/m], retry: { share: 20 } }",
+    ] {
+        let yaml = format!(
+            "upstreams: {{ a: {{ kind: embedded }} }}\nmodels: {{ m: {models}, n: {{ targets: [a/n] }} }}"
+        );
+        assert!(parse_in(&yaml, &env).is_err(), "{models}");
+        assert!(!schema_errors(&yaml).is_empty(), "{models}");
+    }
+}
+
 fn collect_maps(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
     match value {
         serde_json::Value::Object(entries) => {

@@ -66,6 +66,15 @@ fn an_upstream_has_several_keys_each_with_its_account() {
 }
 
 #[test]
+fn two_sources_of_one_key_are_one_key() {
+    let yaml = "upstreams: { u: { dialect: openai, url: 'http://a', keys: ['${OPENAI_API_KEY}', sk-canary-openai, other] } }";
+    let config = parse(yaml).unwrap();
+    let keys = config.upstreams["u"].keys.iter();
+    let keys: Vec<_> = keys.map(|key| key.secret.reveal()).collect();
+    assert_eq!(keys, ["sk-canary-openai", "other"]);
+}
+
+#[test]
 fn an_account_is_the_upstreams_unless_it_is_named() {
     let yaml = "upstreams: { u: { dialect: openai, url: 'http://a', key: k }, openai: { dialect: openai, url: 'http://b', account: ours } }";
     let config = parse(yaml).unwrap();
@@ -244,7 +253,7 @@ fn each_mistake_in_an_upstream_or_a_model_is_reported() {
             upstreams: { u: { dialect: openai, url: 'http://a', region: "e\tu" } }
                 => upstreams.u.region | is no name of a region
             upstreams: { u: { dialect: openai, url: 'http://a', provider: nobody } }
-                => upstreams.u.provider | `failures`
+                => upstreams.u.provider | `openai`, `anthropic` | `groq` | `failures`
             upstreams: { u: { dialect: openai, url: 'http://a', failures: [] } }
                 => upstreams.u.failures | is empty
             upstreams: { u: { dialect: openai, url: 'http://a', failures: [{ class: rate }] } }
