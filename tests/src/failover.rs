@@ -70,8 +70,15 @@ impl Setup {
         } else {
             format!("models:\n{}", self.models)
         };
+        // Of several one has the family's name, which is where requests without an alias go. Nobody
+        // is there.
+        let family = self.api.family();
+        let home = match self.upstreams.lines().count() {
+            0 | 1 => String::new(),
+            _ => format!("  {family}: {{ dialect: {family}, url: \"http://127.0.0.1:9\" }}\n"),
+        };
         format!(
-            "workers: 2\nupstreams:\n{}{models}{}",
+            "workers: 2\nupstreams:\n{home}{}{models}{}",
             self.upstreams, self.rest
         )
     }
@@ -197,6 +204,14 @@ pub fn billed(sidecar: &Sidecar, upstream: &str) -> (u64, u64) {
         sidecar.metric("outrigger_tokens_total", &labels) as u64
     };
     (tokens("kind=\"input\""), tokens("kind=\"output\""))
+}
+
+/// Fails unless these come to be the tokens that are counted for an upstream: a provider's report
+/// of 10 in and 5 out for each answer, and nothing for what was refused.
+pub fn bills(sidecar: &Sidecar, upstream: &str, tokens: (u64, u64)) {
+    eventually(&format!("{tokens:?} are billed to {upstream}"), || {
+        billed(sidecar, upstream) == tokens
+    });
 }
 
 /// Fails unless nothing is in flight any more: no exchange, and no attempt at any target.

@@ -1,6 +1,7 @@
 //! Everything that an app or an operator can see, over real sockets, a file per subject: what
-//! outlives exchanges (limits, kept replies, cost) is in `stores_…`, what happens in a pod, in
-//! network namespaces, in `pod_…`, the image and the manifests in `deploy_…`.
+//! outlives exchanges (limits, kept replies, cost) is in `stores_…`, what is tried when a target
+//! fails in `failover_…`, what happens in a pod, in network namespaces, in `pod_…`, the image and
+//! the manifests in `deploy_…`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -85,11 +85,11 @@ fn each_failure_is_the_error_that_its_sdk_has_for_it_by_status_and_in_a_stream()
     for (place, sdk) in SDKS.into_iter().enumerate() {
         let mut jobs = Vec::new();
         for api in sdk.apis() {
-            for number in 0..rows.len() {
+            for (number, row) in rows.iter().enumerate() {
                 for way in ["status", "stream"] {
                     let model = format!("{way}-{number}");
                     jobs.push((
-                        rows[number],
+                        row,
                         Job {
                             retries: Some(0),
                             timeout: 60.0,
@@ -99,11 +99,11 @@ fn each_failure_is_the_error_that_its_sdk_has_for_it_by_status_and_in_a_stream()
                 }
             }
         }
-        let (rows, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        let (of_jobs, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
         let before = provider.count();
         let outcomes = clients::run(sdk, &jobs);
         assert_eq!(provider.count(), before + jobs.len(), "{sdk:?} asks once");
-        for (((fault, expected), job), outcome) in rows.iter().zip(&jobs).zip(outcomes) {
+        for (((fault, expected), job), outcome) in of_jobs.iter().zip(&jobs).zip(outcomes) {
             let error = outcome.error.as_deref().unwrap_or("no error");
             // In a stream the SDKs differ in what they make of it, but none takes it for content or
             // for an end.
