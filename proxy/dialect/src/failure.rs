@@ -10,6 +10,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod time;
+mod words;
 
 use std::{fmt, time::Duration};
 

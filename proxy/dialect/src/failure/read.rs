@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use super::{ErrorFacts, MESSAGE, duration_of, timestamp_of};
+use super::{ErrorFacts, MESSAGE, duration_of, timestamp_of, words};
 use crate::{
     Malformed,
     json::{Cursor, Key, Kind},
@@ -23,6 +23,8 @@ use crate::{
 
 /// Levels of errors within errors.
 const LEVELS: u8 = 4;
+/// The rank of a type that stands beside an error, or at the top of a document that is none.
+const OUTER: u8 = 1;
 /// Bytes of a code, a type, or a quota's name.
 const WORD: usize = 128;
 /// The most quotas.
@@ -42,7 +44,7 @@ pub(super) struct Reader<'d> {
 }
 
 /// The ranks of the members that facts were taken from: the deeper of two counts.
-#[derive(Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Ranks {
     code: u8,
     kind: u8,
@@ -81,8 +83,16 @@ impl<'d> Reader<'d> {
             }
         }
         self.read_raw();
-        self.read_message();
-        (self.facts != ErrorFacts::default()).then_some(self.facts)
+        words::read(&self.message, &mut self.facts);
+        bounded(&self.message, MESSAGE).clone_into(&mut self.facts.message);
+        let is_type_alone = self.ranks.kind == OUTER && {
+            let kind = self.facts.kind.take();
+            let is_alone = self.facts == ErrorFacts::default();
+            self.facts.kind = kind;
+            is_alone
+        };
+        let has_facts = self.facts != ErrorFacts::default() && !is_type_alone;
+        has_facts.then_some(self.facts)
     }
 
     /// Takes what may be an error: an object, the first of a list, or a text.
@@ -92,10 +102,13 @@ impl<'d> Reader<'d> {
         }
         match cursor.kind()? {
             Kind::Object => cursor.object(|key, value| self.member(&key, value, level)),
-            Kind::Array => cursor.array(|_, value| match self.has_facts() {
-                true => value.skip().map(drop),
-                false => self.nested(value, level),
-            }),
+            Kind::Array => {
+                let before = self.ranks;
+                cursor.array(|_, value| match self.ranks == before {
+                    true => self.nested(value, level),
+                    false => value.skip().map(drop),
+                })
+            }
             Kind::String => {
                 let text = cursor.text()?.decode(self.doc).into_owned();
                 if !text.contains(char::is_whitespace) {
@@ -106,16 +119,6 @@ impl<'d> Reader<'d> {
             }
             Kind::Number | Kind::Boolean | Kind::Null => cursor.skip().map(drop),
         }
-    }
-
-    fn has_facts(&self) -> bool {
-        let ranks = &self.ranks;
-        ranks
-            .code
-            .max(ranks.kind)
-            .max(ranks.message)
-            .max(ranks.status)
-            > 0
     }
 
     fn member(
@@ -134,11 +137,16 @@ impl<'d> Reader<'d> {
                     self.put_message(&text, rank);
                     Ok(())
                 }
-                Kind::Object | Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => {
-                    self.nested(value, level + 1)
-                }
+                // an object of another kind is the beginning of a reply
+                Kind::Object => value.object(|key, value| match key.is("detail") {
+                    true => self.nested(value, level + 1),
+                    false => Ok(()),
+                }),
+                Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
             },
             b"code" | b"error_code" => self.code(value, rank),
+            // beside an error it may be the event's
+            b"type" if level == 0 => self.kind(value, OUTER),
             b"type" | b"__type" => self.kind(value, rank),
             b"status" => match value.kind()? {
                 Kind::String => self.status_name(value, rank),
@@ -148,7 +156,10 @@ impl<'d> Reader<'d> {
             },
             b"status_code" | b"statusCode" => self.status(value, rank),
             b"details" => self.details(value),
-            b"metadata" => value.object_or_skip(|key, value| self.metadata(&key, value)),
+            // elsewhere it is the app's own
+            b"metadata" if level > 0 => {
+                value.object_or_skip(|key, value| self.metadata(&key, value))
+            }
             b"response" if level == 0 => value.object_or_skip(|key, value| match key.is("error") {
                 true => self.nested(value, 1),
                 false => Ok(()),
@@ -324,40 +335,6 @@ impl<'d> Reader<'d> {
             self.message = inner.message;
         }
     }
-
-    /// Reads what only the message says.
-    fn read_message(&mut self) {
-        let facts = &mut self.facts;
-        let lower = self.message.to_ascii_lowercase();
-        facts.limit_is_zero |= says_zero(&lower);
-        let after = |phrase| {
-            let at = memchr::memmem::find(lower.as_bytes(), str::as_bytes(phrase))?;
-            lower.get(at + phrase.len()..)
-        };
-        facts.retry_after_in_message = PHRASES
-            .iter()
-            .find_map(|phrase| after(phrase).and_then(duration_of))
-            .map(|(span, _)| span);
-        facts.resets_at = (facts.resets_at).or(after("regain access on ").and_then(timestamp_of));
-        bounded(&self.message, MESSAGE).clone_into(&mut facts.message);
-    }
-}
-
-/// The words before a wait.
-const PHRASES: [&str; 5] = [
-    "try again in ",
-    "retry in ",
-    "retry after ",
-    "try again after ",
-    "please wait ",
-];
-
-/// Reports whether a message speaks of a `limit: 0`.
-fn says_zero(message: &str) -> bool {
-    message.match_indices("limit: 0").any(|(at, found)| {
-        let next = message.as_bytes().get(at + found.len());
-        next.is_none_or(|byte| !byte.is_ascii_digit() && *byte != b'.')
-    })
 }
 
 fn is_literal(text: &str) -> bool {

@@ -15,7 +15,7 @@ type Row = (
     &'static str,
 );
 
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 28] = [
     (
         r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"credit_balance_exhausted"}}"#,
         Some("credit_balance_exhausted"),
@@ -78,6 +78,13 @@ const ROWS: [Row; 27] = [
         Some("value_error.missing"),
         None,
         "field required",
+    ),
+    (
+        r#"{"object":"error","type":"invalid_request_error","detail":[{"msg":"Field required"}]}"#,
+        None,
+        Some("invalid_request_error"),
+        None,
+        "Field required",
     ),
     (
         r#"{"object":"error","message":{"detail":[{"type":"missing","msg":"Field required"}]},"type":"invalid_request_error","code":null}"#,
@@ -227,10 +234,23 @@ fn what_is_no_error_has_no_facts() {
         "null",
         r#"{"id":"c","choices":[{"index":0,"message":{"content":"error"}}]}"#,
         r#"{"error":null}"#,
+        r#"{"type":"message_start","message":{"type":"message","content":[]}}"#,
+        r#"{"type":"response.created","response":{"error":null,"metadata":{"retry_after":"9"}}}"#,
         "\u{feff}{}",
     ] {
         assert_eq!(read(body.as_bytes()), None, "{body}");
     }
+}
+
+#[test]
+fn of_a_stream_the_error_is_read_and_not_what_came_before_it() {
+    let stream = concat!(
+        ": hello\n\n",
+        "data: {\"type\":\"response.created\",\"response\":{\"status\":\"in_progress\"}}\n\n",
+        "data: {\"type\":\"error\",\"code\":\"insufficient_quota\",\"message\":\"no\"}\n\n",
+    );
+    let code = read(stream.as_bytes()).and_then(|facts| facts.code);
+    assert_eq!(code.as_deref(), Some("insufficient_quota"));
 }
 
 #[test]

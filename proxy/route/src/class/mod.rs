@@ -135,6 +135,11 @@ impl Class {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 
+    /// Returns whether it is the upstream's, so that policies may put something in its place.
+    pub const fn is_upstreams(self) -> bool {
+        !matches!(self, Self::Caller | Self::Own)
+    }
+
     /// The part that a failure of this class is of, where nothing says otherwise.
     pub const fn scope(self) -> Scope {
         match self {

@@ -63,6 +63,13 @@ pub(super) static ANTHROPIC: &[Known] = &[
         "credit balance is too low",
         "monthly spend limit",
     ]),
+    // Of an account that may not use the larger window: it never fits.
+    Known::request(ContextLength)
+        .status(&[400, 403, 429])
+        .message(&[
+            "required for long context requests",
+            "long context beta is not",
+        ]),
     Known::is(Overload).code(&["overloaded_error"]),
     Known::request(ContentFilter)
         .status(&[400])

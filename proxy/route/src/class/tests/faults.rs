@@ -14,6 +14,7 @@ pub(super) const FAULTS: &[(ProviderRules, u16, &str, RequestFault)] = {
         (Anthropic, 400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 209353 tokens > 199999 maximum"}}"#, ContextLength),
         (Anthropic, 200, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 209353 tokens > 199999 maximum"}}"#, ContextLength),
         (Anthropic, 400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 1 + 2 > 2"}}"#, ContextLength),
+        (Anthropic, 429, r#"{"type":"error","error":{"type":"rate_limit_error","message":"Extra usage is required for long context requests."}}"#, ContextLength),
         (Gemini, 400, r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048575).","status":"INVALID_ARGUMENT"}}"#, ContextLength),
         (Bedrock, 400, r#"{"message":"Input is too long for requested model."}"#, ContextLength),
         (Groq, 413, r#"{"error":{"code":"rate_limit_exceeded","message":"Request too large for model"}}"#, ContextLength),
