@@ -1,3 +1,6 @@
+//! What may follow each class of failure.
+#![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
+
 use proptest::prelude::*;
 
 use super::*;

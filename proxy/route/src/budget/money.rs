@@ -127,6 +127,7 @@ impl MoneyBudget {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own instants")]
 mod tests {
     use super::*;
 

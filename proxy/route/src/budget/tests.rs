@@ -1,3 +1,6 @@
+//! Budgets under a simulated clock.
+#![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
+
 use proptest::prelude::*;
 
 use super::*;

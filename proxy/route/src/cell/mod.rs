@@ -18,8 +18,6 @@ mod slots;
 mod window;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 use std::time::{Duration, Instant};

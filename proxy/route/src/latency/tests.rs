@@ -1,3 +1,10 @@
+//! Times to first content under a simulated clock.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "tests make their own instants"
+)]
+
 use super::*;
 
 const CALL: CallClass = CallClass::of(500, Effort::None);

@@ -1,3 +1,5 @@
+//! Any sequence of what can happen to a cell.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -141,7 +143,7 @@ impl Run {
                 let admits = self.cell.admits(now, tokens);
                 match self.cell.enter(now, tokens, tenths(lease)) {
                     Ok(permit) => {
-                        assert_ne!(matches!(admits, Admits::No { .. }), true);
+                        assert!(!matches!(admits, Admits::No { .. }));
                         self.attempts.push(Attempt {
                             permit,
                             ends: self.age + lease,
@@ -246,7 +248,8 @@ proptest! {
         run.age += 6_001;
         let now = run.now();
         prop_assert_eq!(run.cell.in_flight(now), 0);
-        prop_assert_ne!(matches!(run.cell.admits(now, 1 << 40), Admits::No { .. }), true);
+        let refused = matches!(run.cell.admits(now, 1 << 40), Admits::No { .. });
+        prop_assert!(!refused);
         let permit = run.cell.enter(now, 1, tenths(10)).expect("an attempt may be made");
         run.cell.leave(permit, Outcome::Success, now);
         prop_assert_eq!(run.cell.state(now), State::Closed);
