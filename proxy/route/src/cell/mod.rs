@@ -48,7 +48,7 @@ const LONGEST_JITTER: Duration = Duration::from_secs(10);
 /// A bound of nothing in flight is forgotten so long after the last 429.
 const BOUND_LASTS: Duration = Duration::from_secs(60);
 
-/// A breaker with its bound of what is in flight. About 300 bytes, and 20 for each attempt.
+/// A breaker with its bound of what is in flight. About 340 bytes, and 16 for each attempt.
 #[derive(Debug, Clone)]
 pub struct Cell {
     born: Instant,
@@ -213,7 +213,7 @@ impl Cell {
         }
     }
 
-    /// Returns how many attempts are under way.
+    /// Returns how many attempts are in flight.
     pub fn in_flight(&self, now: Instant) -> u32 {
         self.slots.taken(self.age(now))
     }

@@ -35,8 +35,8 @@ pub enum Admits {
     Probe,
     /// It may not.
     No {
-        /// The end of what is in its way, where one is known: of the cell being open, or of a
-        /// provider's limit. `None` while a probe is under way, or as many are in flight as may be.
+        /// The end of what is against it, where one is known: of the cell being open, or of a
+        /// provider's limit. `None` while a probe is in flight, or as many are in flight as may be.
         until: Option<Instant>,
     },
 }
@@ -57,7 +57,7 @@ pub enum Outcome {
     },
     /// A 429 without an end: less at once might work.
     Limited,
-    /// Nothing, neither way: the caller left, or the request was at fault.
+    /// Nothing, for or against it: the caller left, or the request was at fault.
     Nothing,
 }
 
