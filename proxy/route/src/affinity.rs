@@ -47,11 +47,14 @@ const SLACK: u64 = 2;
 /// until then each of them keeps to the next nearest.
 pub(crate) fn home(entries: &[Entry<'_>], key: u64, costly: Costly) -> Option<usize> {
     let around = Around::of(entries);
-    let fits = |entry: &Entry<'_>| {
-        !around.is_loaded(entry) && !(costly == Costly::LoadAndLatency && around.is_slow(entry))
+    let is_left = |entry: &Entry<'_>| {
+        around.is_loaded(entry) || (costly == Costly::LoadAndLatency && around.is_slow(entry))
     };
     let near = |entry: &Entry<'_>| distance(key, entry.seed, 1);
-    let entries = entries.iter().enumerate().filter(|(_, entry)| fits(entry));
+    let entries = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| !is_left(entry));
     let nearest = entries.min_by(|(_, one), (_, other)| near(one).total_cmp(&near(other)));
     nearest.map(|(at, _)| at)
 }

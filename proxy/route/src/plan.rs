@@ -62,22 +62,24 @@ pub struct Home<'a> {
     pub model: Option<&'a str>,
 }
 
-/// The properties of a call that cost something to find out. A plan asks for each once at most, and
-/// for none that no filter and no strategy of the alias looks at.
+/// The properties of a call that cost something to find out. A plan asks for none that no filter and
+/// no strategy of the alias looks at, and for no number twice.
 pub trait Properties {
     /// The estimate of the prompt's tokens.
     fn input_tokens(&self) -> u64;
 
-    /// A number that [`Self::input_tokens`] does not exceed, where one is to be had for less.
-    fn input_bound(&self) -> u64 {
-        self.input_tokens()
+    /// Returns whether [`Self::input_tokens`] is certainly no more than `tokens`, where that is to be
+    /// had for less than the estimate.
+    fn surely_fits(&self, tokens: u64) -> bool {
+        let _ = tokens;
+        false
     }
 
     /// The limit on generated tokens, where the call sets one.
     fn max_output_tokens(&self) -> Option<u64>;
 
-    /// The abilities that it needs of a model.
-    fn needs(&self) -> Needs;
+    /// The abilities among `of` that it needs of a model.
+    fn needs(&self, of: Needs) -> Needs;
 
     /// The value of a tag that the exchange carries.
     fn tag(&self, name: &str) -> Option<&str>;

@@ -116,7 +116,7 @@ impl Body {
         }
         let named = places.names.iter().find_map(|at| {
             let literal = bytes.get(json::pointer(bytes, at)?)?;
-            Some(literal.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
+            literal.strip_prefix(b"\"")?.strip_suffix(b"\"")
         });
         if let Some(name) = named {
             return Effort::named(name);

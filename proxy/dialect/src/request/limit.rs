@@ -1,5 +1,7 @@
 //! The limit on generated tokens, under the names that the dialects have for it.
 
+use memchr::memmem;
+
 use super::Body;
 use crate::{Kind, json};
 
@@ -10,7 +12,18 @@ impl Body {
         if let Some(batch) = &self.state.facts.batch {
             return self.batch_limit(batch);
         }
+        if !self.may_name_a_limit() {
+            return None;
+        }
         (self.limit_names().iter()).find_map(|name| self.count_at(name))
+    }
+
+    /// Returns false where no member's name can be that of a limit: all of them begin so, in plain
+    /// letters or in escapes. A look at all members takes twenty times as long.
+    fn may_name_a_limit(&self) -> bool {
+        let bytes = &self.state.bytes;
+        let has = |part: &[u8]| memmem::find(bytes, part).is_some();
+        has(b"\"max") || has(b"\\u00")
     }
 
     /// Limits the generated tokens; in `openai.chat` by the name that the caller used, or else by
@@ -75,5 +88,36 @@ impl Body {
 
     fn limit_names(&self) -> &'static [&'static str] {
         (self.dialect.description()).map_or(&[], |description| description.limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::Dialect;
+
+    #[test]
+    fn a_limit_is_found_under_every_name_plain_or_escaped() {
+        for dialect in Dialect::ALL {
+            let limits = dialect.description().map_or(&[][..], |row| row.limits);
+            for name in limits.iter().filter_map(|limit| limit.rsplit('/').next()) {
+                assert!(
+                    name.starts_with("max"),
+                    "{name}: the look at the bytes misses it"
+                );
+            }
+        }
+        for (json, limit) in [
+            (r#"{"max_tokens":7}"#, Some(7)),
+            (r#"{"\u006dax_tokens":7}"#, Some(7)),
+            (r#"{"m\u0061x_tokens":7}"#, Some(7)),
+            (r#"{"messages":[{"content":"the \"max\""}]}"#, None),
+            (r#"{"messages":[]}"#, None),
+        ] {
+            let body = Body::wire(Dialect::OpenaiChat, Bytes::from_static(json.as_bytes()));
+            assert_eq!(body.max_output_tokens(), limit, "{json}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! The abilities that a call needs of a model: whether a target can take it at all.
 //!
-//! Most calls have neither images nor files, so what could be one is looked for first, at the speed
-//! of `memchr`: a quotation mark and a few letters. Only where there is something does the index
-//! decide.
+//! Most calls have neither images nor files. So a word is looked for first, at the speed of
+//! `memchr`; then the word at the beginning of a string, where prose does not have it; and only
+//! where there is that does the index decide.
+
+use memchr::memmem;
 
 use super::{Body, index::Index};
 use crate::json::{self, Kind};
@@ -20,28 +22,53 @@ pub struct Needs {
     pub files: bool,
 }
 
-/// The beginnings of members and types in which media stand.
-const MEDIA: [&[u8]; 13] = [
-    b"image",
-    b"audio",
-    b"video",
-    b"file",
-    b"document",
-    b"inline",
-    b"cached",
-    b"media",
-    b"mime",
-    b"input_image",
-    b"input_audio",
-    b"input_file",
-    b"input_video",
-];
-/// The members in which tools stand.
-const TOOLS: [&[u8]; 2] = [b"tools\"", b"functions\""];
-/// An image is counted as 800 tokens and a file as 1,000, and none is written in fewer than 20
-/// bytes.
-const MOST_PER_BYTE_OF_MEDIA: u64 = 64;
-/// Text is counted as at most 1.4 tokens a byte, where every other one is a digit.
+impl Needs {
+    /// Each of them.
+    pub const ALL: Self = Self {
+        tools: true,
+        images: true,
+        audio: true,
+        files: true,
+    };
+
+    /// Those of either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            tools: self.tools || other.tools,
+            images: self.images || other.images,
+            audio: self.audio || other.audio,
+            files: self.files || other.files,
+        }
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            tools: self.tools && other.tools,
+            images: self.images && other.images,
+            audio: self.audio && other.audio,
+            files: self.files && other.files,
+        }
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Returns whether a body has a word without which it can't have any of these.
+    fn may_be_in(self, bytes: &[u8]) -> bool {
+        let has = |word: &[u8]| memmem::find(bytes, word).is_some();
+        (self.tools && (has(b"tools\"") || has(b"functions\"")))
+            || (self.images && has(b"image"))
+            || (self.audio && has(b"audio"))
+            || (self.files && (has(b"file") || has(b"document") || has(b"inline") || has(b"video")))
+    }
+}
+
+/// Text is counted as at most 1.4 tokens a byte, where every other byte is a digit.
 const MOST_PER_BYTE: u64 = 2;
 
 /// What there may be in a body.
@@ -52,19 +79,34 @@ struct Hints {
 }
 
 impl Hints {
+    /// Looks at the beginnings of strings: of members and types in which media stand, and of the
+    /// members in which tools do.
     fn find(bytes: &[u8]) -> Self {
         let mut hints = Self::default();
         for quote in memchr::memchr_iter(b'"', bytes) {
             let rest = bytes.get(quote + 1..).unwrap_or_default();
+            let begins = |starts: &[&[u8]]| starts.iter().any(|start| rest.starts_with(start));
             match rest.first() {
-                Some(b't' | b'f') if !hints.tools => {
-                    hints.tools = TOOLS.iter().any(|key| rest.starts_with(key));
-                    hints.media |= rest.starts_with(b"file");
+                Some(b't') => hints.tools |= begins(&[b"tools\""]),
+                Some(b'f') => {
+                    hints.tools |= begins(&[b"functions\""]);
+                    hints.media |= begins(&[b"file"]);
                 }
-                Some(b'a' | b'c' | b'd' | b'f' | b'i' | b'm' | b'v') if !hints.media => {
-                    hints.media = MEDIA.iter().any(|start| rest.starts_with(start));
+                Some(b'i') => {
+                    hints.media |= begins(&[
+                        b"image",
+                        b"inline",
+                        b"input_image",
+                        b"input_audio",
+                        b"input_file",
+                        b"input_video",
+                    ]);
                 }
-                _ if hints.media && hints.tools => break,
+                Some(b'a') => hints.media |= begins(&[b"audio"]),
+                Some(b'c') => hints.media |= begins(&[b"cached"]),
+                Some(b'd') => hints.media |= begins(&[b"document"]),
+                Some(b'm') => hints.media |= begins(&[b"media", b"mime"]),
+                Some(b'v') => hints.media |= begins(&[b"video"]),
                 _ => {}
             }
         }
@@ -73,37 +115,35 @@ impl Hints {
 }
 
 impl Body {
-    /// The abilities that it needs of a model. A body that is no request of its dialect needs none,
-    /// as far as anybody can tell. What stands in dropped messages counts.
-    pub fn needs(&self) -> Needs {
-        let hints = Hints::find(&self.state.bytes);
-        if self.dialect.description().is_none() || hints == Hints::default() {
+    /// The abilities among `of` that it needs of a model. A body that is no request of its dialect
+    /// needs none, as far as anybody can tell. What stands in dropped messages counts.
+    pub fn needs(&self, of: Needs) -> Needs {
+        if let Some(index) = self.known() {
+            return Needs::found(index).and(of);
+        }
+        let bytes = &self.state.bytes;
+        if self.dialect.description().is_none() || !of.may_be_in(bytes) {
             return Needs::default();
         }
-        let is_batch = self.state.facts.batch.is_some();
-        if !hints.media && !is_batch && self.known().is_none() {
+        let hints = Hints::find(bytes);
+        if !hints.media && self.state.facts.batch.is_none() {
             return Needs {
-                tools: self.has_tools(),
+                tools: of.tools && hints.tools && self.has_tools(),
                 ..Needs::default()
             };
         }
-        match self.known() {
-            Some(index) => Needs::of(index),
-            None => Index::build(self.dialect, &self.state.bytes, 0)
-                .map_or_else(|_| Needs::default(), |index| Needs::of(&index)),
-        }
+        let index = Index::build(self.dialect, bytes, 0);
+        index.map_or_else(|_| Needs::default(), |index| Needs::found(&index).and(of))
     }
 
-    /// A number that [`Body::input_tokens`] does not exceed, for a fraction of its cost.
-    pub fn input_bound(&self) -> u64 {
-        if let Some(tokens) = self.state.tokens.get() {
-            return *tokens;
+    /// Returns whether [`Body::input_tokens`] is no more than `tokens`, where the size tells: the
+    /// estimate takes ten times as long as all else that a plan needs. Links count as their text
+    /// here, and more in the estimate; what they weigh only the provider knows.
+    pub fn surely_fits(&self, tokens: u64) -> bool {
+        match self.state.tokens.get() {
+            Some(input) => *input <= tokens,
+            None => (self.size() as u64).saturating_mul(MOST_PER_BYTE) <= tokens,
         }
-        let most = match Hints::find(&self.state.bytes).media {
-            true => MOST_PER_BYTE_OF_MEDIA,
-            false => MOST_PER_BYTE,
-        };
-        (self.size() as u64).saturating_mul(most)
     }
 
     fn has_tools(&self) -> bool {
@@ -129,7 +169,7 @@ impl Body {
 }
 
 impl Needs {
-    fn of(index: &Index) -> Self {
+    fn found(index: &Index) -> Self {
         let has = |kind: &str| index.unseen.iter().any(|(label, _)| *label == kind);
         Self {
             tools: index.tools > 0,
@@ -143,7 +183,7 @@ impl Needs {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use proptest::prelude::{ProptestConfig, any, prop, proptest};
+    use proptest::prelude::{ProptestConfig, proptest};
 
     use super::*;
     use crate::Dialect;
@@ -254,10 +294,12 @@ mod tests {
             (Dialect::OpenaiChat, r#"{"tools":[{"image"#, tools(false)),
             (Dialect::Other, r#"{"tools":[{}]}"#, tools(false)),
         ] {
-            assert_eq!(body(dialect, json).needs(), needs, "{json}");
+            assert_eq!(body(dialect, json).needs(Needs::ALL), needs, "{json}");
             let mut indexed = body(dialect, json);
+            let none = body(dialect, json).needs(Needs::default());
+            assert!(none.is_empty(), "nobody asked: {json}");
             if indexed.index().is_ok() {
-                assert_eq!(indexed.needs(), needs, "indexed: {json}");
+                assert_eq!(indexed.needs(Needs::ALL), needs, "indexed: {json}");
             }
         }
     }
@@ -265,29 +307,31 @@ mod tests {
     #[test]
     fn the_calls_of_a_batch_need_what_any_of_them_needs() {
         let json = r#"{"requests":[{"custom_id":"a","params":{"model":"m","messages":[]}},{"custom_id":"b","params":{"model":"m","messages":[],"tools":[{"name":"f"}]}}]}"#;
-        assert!(body(Dialect::AnthropicBatches, json).needs().tools);
+        assert!(
+            body(Dialect::AnthropicBatches, json)
+                .needs(Needs::ALL)
+                .tools
+        );
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn no_estimate_exceeds_its_bound(
+        fn no_call_fits_surely_whose_estimate_does_not(
             text in "([0-9][a-z,;.]|[a-zé漢🦀_\\-]| |[0-9]|1a|\\{\\}){0,200}",
-            images in prop::collection::vec(any::<bool>(), 0..6),
         ) {
-            let parts: Vec<_> = (images.iter()).map(|image| match image {
-                true => r#"{"type":"image_url","image_url":{"url":"x"}}"#.to_owned(),
-                false => format!(r#"{{"type":"text","text":"{text}"}}"#),
-            }).collect();
             let json = format!(
-                r#"{{"messages":[{{"role":"user","content":[{}]}},{{}},{{}},{{"content":"{text}"}}]}}"#,
-                parts.join(",")
+                r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"{text}"}}]}},{{}},{{}},{{"content":"{text}"}}]}}"#
             );
             let body = body(Dialect::OpenaiChat, &json);
-            let bound = body.input_bound();
-            assert!(body.input_tokens() <= bound, "{} > {bound}: {json}", body.input_tokens());
-            assert_eq!(body.input_bound(), body.input_tokens(), "once it is known");
+            let estimated = Body::wire(Dialect::OpenaiChat, body.render()).input_tokens();
+            for tokens in [0, estimated.saturating_sub(1), estimated / 2] {
+                assert!(!body.surely_fits(tokens) || estimated <= tokens, "{tokens}: {json}");
+            }
+            assert!(body.surely_fits(estimated * 20 + 1000), "{json}");
+            assert_eq!(body.input_tokens(), estimated);
+            assert!(body.surely_fits(estimated) && !body.surely_fits(estimated - 1));
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::{
     json::{Cursor, Key, Kind},
 };
 
+/// So many bytes of a text tell it from others, with its length.
+const ENOUGH: usize = 4096;
 /// A line that Claude Code puts before its instructions, with a number of its own in each request.
 const BILLING: &[u8] = b"x-anthropic-billing-header";
 
@@ -181,7 +183,9 @@ fn hash_texts(value: &mut Cursor<'_>, bytes: &[u8], sum: &mut Option<u64>) -> Re
             let inside = bytes.get(start + 1..value.at().saturating_sub(1));
             let text = inside.unwrap_or_default();
             if !text.starts_with(BILLING) {
-                *sum = Some(hash::join(sum.unwrap_or_default(), hash::of(text)));
+                let start = hash::of(text.get(..ENOUGH).unwrap_or(text));
+                let text = hash::join(start, text.len() as u64);
+                *sum = Some(hash::join(sum.unwrap_or_default(), text));
             }
             Ok(())
         }

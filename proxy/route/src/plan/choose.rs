@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     AliasRow, AliasTarget, Candidate, Excluded, Exclusion, NoRoute, NoneLeft, Plan, Rank, Request,
     Standing, Table, Target, TargetId, TargetRow, Upstream, View,
-    filter::{self, Asked},
+    filter::{self, Asked, Scrutiny},
 };
 use crate::{
     ModelFacts, affinity,
@@ -47,7 +47,10 @@ impl Table {
             now,
             asked: Asked::new(request.properties),
             alias,
-            lenient: false,
+            scrutiny: match alias {
+                Some(alias) if alias.targets.len() == 1 && !chosen => Scrutiny::Sole,
+                _ => Scrutiny::Full,
+            },
             front: Vec::new(),
             entries: Vec::new(),
             excluded: Vec::new(),
@@ -115,8 +118,7 @@ pub(super) struct Choice<'t, 'r> {
     now: Instant,
     asked: Asked<'r>,
     pub(super) alias: Option<&'t AliasRow>,
-    /// An estimate alone leaves nothing out.
-    lenient: bool,
+    scrutiny: Scrutiny,
     /// What policies prefer.
     pub(super) front: Vec<Entry<'t>>,
     pub(super) entries: Vec<Entry<'t>>,
@@ -146,8 +148,8 @@ impl<'t> Choice<'t, '_> {
         if let Some(wire) = wire {
             self.add_wire(wire);
         }
-        if self.is_empty() && none.is_none() && self.may_be_wrong() {
-            self.lenient = true;
+        if self.is_empty() && self.scrutiny == Scrutiny::Full && self.may_be_wrong() {
+            self.scrutiny = Scrutiny::Lenient;
             self.excluded.clear();
             self.unknown.clear();
             self.fill();
@@ -250,7 +252,7 @@ impl<'t> Choice<'t, '_> {
         if filter::other_tags(subject.conditions, request) {
             return Err(Exclusion::Condition);
         }
-        let unfit = filter::unfit(&subject.facts, request.dialect, &self.asked, self.lenient);
+        let unfit = filter::unfit(&subject.facts, request.dialect, &self.asked, self.scrutiny);
         if let Some(reason) = unfit {
             return Err(reason);
         }

@@ -1,6 +1,9 @@
 //! Filters: the targets that would have to refuse a request, and those that may not be sent it.
 
-use std::{cell::OnceCell, time::Instant};
+use std::{
+    cell::{Cell, OnceCell},
+    time::Instant,
+};
 
 use dialect::{Dialect, request::Needs};
 
@@ -144,38 +147,48 @@ impl Exclusion {
 /// A call's properties, each found out once.
 pub(super) struct Asked<'a> {
     properties: &'a dyn Properties,
-    bound: OnceCell<u64>,
+    /// The least room that the call is known to fit in.
+    fits: Cell<u64>,
     input: OnceCell<u64>,
     output: OnceCell<Option<u64>>,
-    needs: OnceCell<Needs>,
+    /// The needs that were asked for, and those among them that the call has.
+    needs: Cell<(Needs, Needs)>,
 }
 
 impl<'a> Asked<'a> {
-    pub(super) const fn new(properties: &'a dyn Properties) -> Self {
+    pub(super) fn new(properties: &'a dyn Properties) -> Self {
         Self {
             properties,
-            bound: OnceCell::new(),
+            fits: Cell::new(u64::MAX),
             input: OnceCell::new(),
             output: OnceCell::new(),
-            needs: OnceCell::new(),
+            needs: Cell::default(),
         }
     }
 
-    fn needs(&self) -> Needs {
-        *self.needs.get_or_init(|| self.properties.needs())
+    fn needs(&self, of: Needs) -> Needs {
+        let (asked, needs) = self.needs.get();
+        if asked.and(of) == of {
+            return needs.and(of);
+        }
+        let all = asked.or(of);
+        let needs = self.properties.needs(all);
+        self.needs.set((all, needs));
+        needs.and(of)
     }
 
     fn output(&self) -> Option<u64> {
-        (self.output)
-            .get_or_init(|| self.properties.max_output_tokens())
-            .to_owned()
+        *(self.output).get_or_init(|| self.properties.max_output_tokens())
     }
 
-    /// Estimates the input only where a bound that costs nothing does not settle the matter.
+    /// The estimate of the input where it exceeds this room; made only where nothing cheaper settles
+    /// the matter.
     fn exceeds(&self, room: u64) -> Option<u64> {
-        if self.input.get().is_none()
-            && *self.bound.get_or_init(|| self.properties.input_bound()) <= room
-        {
+        if room >= self.fits.get() {
+            return None;
+        }
+        if self.input.get().is_none() && self.properties.surely_fits(room) {
+            self.fits.set(room);
             return None;
         }
         let input = *self.input.get_or_init(|| self.properties.input_tokens());
@@ -200,43 +213,63 @@ pub(super) fn other_tags(conditions: &[(String, Vec<String>)], request: &Request
     })
 }
 
-/// The model's part. `lenient` lets pass what only an estimate, and what a call may generate, speak
-/// against.
+/// The rules by which a call is held against what a model takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scrutiny {
+    /// All that is known of the model counts.
+    Full,
+    /// The target is the only one: what takes a look at the whole body, and is seldom true, is left
+    /// to its provider, who knows better.
+    Sole,
+    /// An estimate, and what the call may generate, leave nothing out.
+    Lenient,
+}
+
+/// The model's part.
 pub(super) fn unfit(
     facts: &ModelFacts,
     dialect: Dialect,
     asked: &Asked<'_>,
-    lenient: bool,
+    scrutiny: Scrutiny,
 ) -> Option<Exclusion> {
     let endpoints = facts.endpoints;
     if endpoints.is_some_and(|some| is_endpoint(dialect) && !some.contains(dialect)) {
         return Some(Exclusion::Endpoint(dialect.name()));
     }
-    let lacks = |fact: Option<bool>| fact == Some(false);
-    if lacks(facts.tools) || lacks(facts.images) || lacks(facts.audio) || lacks(facts.files) {
-        let needs = asked.needs();
-        let missing = [
-            (needs.tools && lacks(facts.tools), Exclusion::Tools),
-            (needs.images && lacks(facts.images), Exclusion::Images),
-            (needs.audio && lacks(facts.audio), Exclusion::Audio),
-            (needs.files && lacks(facts.files), Exclusion::Files),
+    let is_sole = scrutiny == Scrutiny::Sole;
+    let lacks = Needs {
+        tools: facts.tools == Some(false),
+        images: facts.images == Some(false),
+        audio: facts.audio == Some(false) && !is_sole,
+        files: facts.files == Some(false) && !is_sole,
+    };
+    if !lacks.is_empty() {
+        let missing = asked.needs(lacks);
+        let reasons = [
+            (missing.tools, Exclusion::Tools),
+            (missing.images, Exclusion::Images),
+            (missing.audio, Exclusion::Audio),
+            (missing.files, Exclusion::Files),
         ];
-        if let Some((_, reason)) = missing.into_iter().find(|(misses, _)| *misses) {
+        if let Some((_, reason)) = reasons.into_iter().find(|(is_missing, _)| *is_missing) {
             return Some(reason);
         }
     }
     // a batch is many calls, each with a window of its own
     match dialect == Dialect::AnthropicBatches {
         true => None,
-        false => too_long(facts, asked, lenient),
+        false => too_long(facts, asked, scrutiny),
     }
 }
 
-fn too_long(facts: &ModelFacts, asked: &Asked<'_>, lenient: bool) -> Option<Exclusion> {
+fn too_long(facts: &ModelFacts, asked: &Asked<'_>, scrutiny: Scrutiny) -> Option<Exclusion> {
     if facts.window.is_none() && facts.output.is_none() {
         return None;
     }
-    let output = asked.output().filter(|_| !lenient);
+    let output = match scrutiny {
+        Scrutiny::Full => asked.output(),
+        Scrutiny::Sole | Scrutiny::Lenient => None,
+    };
     if let (Some(tokens), Some(most)) = (output, facts.output)
         && tokens > most
     {
@@ -244,9 +277,9 @@ fn too_long(facts: &ModelFacts, asked: &Asked<'_>, lenient: bool) -> Option<Excl
     }
     let window = facts.window?;
     let output = output.unwrap_or(0);
-    let room = match lenient {
-        true => window.saturating_add(window / 10),
-        false => window.saturating_sub(output),
+    let room = match scrutiny {
+        Scrutiny::Full => window.saturating_sub(output),
+        Scrutiny::Sole | Scrutiny::Lenient => window.saturating_add(window / 10),
     };
     let input = asked.exceeds(room)?;
     Some(Exclusion::Window {

@@ -3,12 +3,17 @@
 use std::{
     cell::Cell,
     collections::HashMap,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use dialect::Dialect;
 
 use crate::{Admits, Family, Needs, Properties, Request, Standing, State, Table, TargetId, View};
+
+/// The time of all tests.
+#[expect(clippy::disallowed_methods, reason = "a clock begins somewhere")]
+pub(super) static NOW: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Both: a test has one of each.
 pub(super) struct Fake {
@@ -30,7 +35,7 @@ pub(super) struct Fake {
 impl Default for Fake {
     fn default() -> Self {
         Self {
-            now: Instant::now(),
+            now: *NOW,
             input: 100,
             bound: None,
             output: None,
@@ -103,16 +108,16 @@ impl Properties for Fake {
         self.count_call(self.input)
     }
 
-    fn input_bound(&self) -> u64 {
-        self.bound.unwrap_or_else(|| self.input_tokens())
+    fn surely_fits(&self, tokens: u64) -> bool {
+        self.bound.is_some_and(|bound| bound <= tokens)
     }
 
     fn max_output_tokens(&self) -> Option<u64> {
         self.count_call(self.output)
     }
 
-    fn needs(&self) -> Needs {
-        self.count_call(self.needs)
+    fn needs(&self, of: Needs) -> Needs {
+        self.count_call(self.needs.and(of))
     }
 
     fn tag(&self, name: &str) -> Option<&str> {

@@ -191,6 +191,38 @@ fn a_call_that_waits_for_a_larger_window_is_not_sent_to_a_smaller_one() {
 }
 
 #[test]
+fn what_takes_a_look_at_the_body_is_left_to_the_provider_of_a_sole_target() {
+    let facts = ModelFacts {
+        audio: Some(false),
+        files: Some(false),
+        ..window(1000, Some(100))
+    };
+    let table = models(&[("one", facts)]);
+    let fake = Fake {
+        output: Some(200),
+        bound: Some(900),
+        needs: Needs {
+            audio: true,
+            ..Needs::default()
+        },
+        ..Fake::default()
+    };
+    let plan = table.plan(&fake.request(), &fake, fake.now).unwrap();
+    assert_eq!(order(&plan), ["one"]);
+    assert_eq!(fake.asked_of_call.get(), 0);
+    let blind = ModelFacts {
+        images: Some(false),
+        ..UNKNOWN
+    };
+    let fake = Fake {
+        needs: Needs::ALL,
+        ..Fake::default()
+    };
+    let none = none_left(&models(&[("one", blind)]), &fake.request(), &fake);
+    assert_eq!(none.excluded, [("up/one".into(), Exclusion::Images)]);
+}
+
+#[test]
 fn a_batch_has_no_window_of_its_own() {
     let table = Table::new(
         vec![upstream("up", Family::Anthropic, true)],
@@ -373,7 +405,7 @@ fn a_call_is_asked_for_what_a_filter_needs_and_once() {
         ..UNKNOWN
     };
     assert_eq!(counted(all, None), 0);
-    // the limit on output; a bound that is free; and no estimate
+    // the limit on output, and an estimate where nothing else tells
     assert_eq!(counted(window(1000, None), Some(900)), 1);
     assert_eq!(counted(window(1000, None), Some(9000)), 2);
     let blind = ModelFacts {

@@ -123,16 +123,16 @@ impl route::Properties for Properties<'_> {
         self.0.body.input_tokens()
     }
 
-    fn input_bound(&self) -> u64 {
-        self.0.body.input_bound()
+    fn surely_fits(&self, tokens: u64) -> bool {
+        self.0.body.surely_fits(tokens)
     }
 
     fn max_output_tokens(&self) -> Option<u64> {
         self.0.body.max_output_tokens()
     }
 
-    fn needs(&self) -> route::Needs {
-        self.0.body.needs()
+    fn needs(&self, of: route::Needs) -> route::Needs {
+        self.0.body.needs(of)
     }
 
     fn tag(&self, name: &str) -> Option<&str> {
