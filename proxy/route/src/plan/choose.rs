@@ -164,13 +164,15 @@ impl<'t> Choice<'t, '_> {
         self.front.is_empty() && self.entries.is_empty()
     }
 
-    /// Returns whether no target is left because of estimates, and none will be.
+    /// Returns whether estimates are why no target is left, and neither time nor another attempt's
+    /// failure is: a call that waits, or has failed elsewhere, is not sent where it hardly fits.
     fn may_be_wrong(&self) -> bool {
         let estimated = |reason: &Exclusion| {
             matches!(reason, Exclusion::Window { .. } | Exclusion::Output { .. })
         };
         let reasons = || self.excluded.iter().map(|left| &left.reason);
-        reasons().any(estimated) && !reasons().any(Exclusion::passes)
+        let waits = |reason: &Exclusion| reason.passes() || *reason == Exclusion::Tried;
+        reasons().any(estimated) && !reasons().any(waits)
     }
 
     fn fill(&mut self) {
@@ -297,6 +299,8 @@ impl<'t> Choice<'t, '_> {
             }
             return;
         }
+        // whatever a filter said of it: it is none of the alias's, and passes as it is
+        self.excluded.retain(|left| !left.is_at(&target));
         let listed = |names: &[String]| names.iter().any(|name| target.is_named(name));
         let reason = match (listed(self.request.exclude), listed(self.request.tried)) {
             (true, _) => Exclusion::ByPolicy,
@@ -312,14 +316,12 @@ impl<'t> Choice<'t, '_> {
                 return;
             }
         };
-        if !self.knows_excluded(&target) {
-            self.excluded.push(Excluded {
-                id: None,
-                upstream: wire.upstream,
-                model: target.model,
-                reason,
-            });
-        }
+        self.excluded.push(Excluded {
+            id: None,
+            upstream: wire.upstream,
+            model: target.model,
+            reason,
+        });
     }
 
     fn finish(self) -> Result<Plan<'t>, NoRoute> {
@@ -358,6 +360,12 @@ impl<'t> Choice<'t, '_> {
                 .collect(),
             now,
         })))
+    }
+}
+
+impl Excluded<'_> {
+    pub(super) fn is_at(&self, target: &Target) -> bool {
+        self.upstream.name == target.upstream && self.model == target.model
     }
 }
 

@@ -125,7 +125,7 @@ impl Exclusion {
             Self::OtherFamily(dialect) => format!("does not speak {dialect}"),
             Self::Endpoint(dialect) => format!("is not served as {dialect}"),
             Self::Window { tokens, window } => {
-                format!("takes {window} tokens, and this request has about {tokens} with its reply")
+                format!("takes {window} tokens, and this request needs about {tokens}")
             }
             Self::Output { tokens, most } => {
                 format!("generates {most} tokens at most, and this request wants {tokens}")

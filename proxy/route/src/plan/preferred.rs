@@ -96,9 +96,8 @@ impl<'t> Choice<'t, '_> {
         self.front.iter().position(|entry| is_at(entry, target))
     }
 
-    pub(super) fn knows_excluded(&self, target: &Target) -> bool {
-        let mut excluded = self.excluded.iter();
-        excluded.any(|left| left.upstream.name == target.upstream && left.model == target.model)
+    fn knows_excluded(&self, target: &Target) -> bool {
+        self.excluded.iter().any(|left| left.is_at(target))
     }
 }
 

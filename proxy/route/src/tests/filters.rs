@@ -173,7 +173,7 @@ fn an_estimate_alone_leaves_no_call_without_a_target() {
     assert_eq!(none.verdict(), Verdict::Unfit);
     assert_eq!(
         none.to_string(),
-        "no target of `fast` can serve this request: `up/one` takes 1000 tokens, and this request has about 1200 with its reply"
+        "no target of `fast` can serve this request: `up/one` takes 1000 tokens, and this request needs about 1200"
     );
 }
 
@@ -188,6 +188,23 @@ fn a_call_that_waits_for_a_larger_window_is_not_sent_to_a_smaller_one() {
     let none = none_left(&table, &fake.request(), &fake);
     assert_eq!(none.verdict(), Verdict::Limited);
     assert_eq!(none.soonest(), Some(fake.now + Duration::from_secs(5)));
+    let (fake, tried) = (
+        Fake {
+            input: 1050,
+            ..Fake::default()
+        },
+        ["up/large".to_owned()],
+    );
+    let request = Request {
+        tried: &tried,
+        ..fake.request()
+    };
+    let none = none_left(&table, &request, &fake);
+    assert_eq!(
+        none.verdict(),
+        Verdict::Tried,
+        "nor is one whose larger window failed"
+    );
 }
 
 #[test]
