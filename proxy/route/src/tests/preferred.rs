@@ -259,4 +259,12 @@ fn an_unlisted_target_that_is_preferred_has_a_standing_by_its_name() {
         plan.excluded()[0].reason,
         Exclusion::Limited { until: None }
     );
+    // a wire passes nevertheless
+    let request = Request {
+        model: Some("up/new"),
+        ..request
+    };
+    let plan = table.plan(&request, &view, view.0.now).unwrap();
+    assert_eq!(order(plan.candidates()), ["up/new"]);
+    assert_eq!(plan.excluded(), []);
 }
