@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod affinity;
+mod asked;
 mod fakes;
 mod filters;
 mod preferred;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An alias `fast` of these models at one upstream, of each of which these facts are known.
-fn models(of: &[(&'static str, ModelFacts)]) -> Table {
+pub(super) fn models(of: &[(&'static str, ModelFacts)]) -> Table {
     models_with(of, |_| {})
 }
 
@@ -49,7 +49,7 @@ fn none_left(table: &Table, request: &Request<'_>, fake: &Fake) -> NoneLeft {
     }
 }
 
-const UNKNOWN: ModelFacts = ModelFacts::UNKNOWN;
+pub(super) const UNKNOWN: ModelFacts = ModelFacts::UNKNOWN;
 
 #[test]
 fn a_model_that_lacks_what_the_call_needs_is_no_candidate() {
@@ -101,7 +101,7 @@ fn a_model_that_lacks_what_the_call_needs_is_no_candidate() {
     );
 }
 
-fn window(window: u64, output: Option<u64>) -> ModelFacts {
+pub(super) fn window(window: u64, output: Option<u64>) -> ModelFacts {
     ModelFacts {
         window: Some(window),
         output,
@@ -381,53 +381,4 @@ fn the_verdict_is_the_kindest_of_the_reasons() {
     assert_eq!(verdict(&fake, &[], &["up/a"]), Verdict::Open);
     fake.limit(&table, "up/a", 1);
     assert_eq!(verdict(&fake, &[], &[]), Verdict::Limited);
-}
-
-#[test]
-fn nothing_is_asked_about_a_wire() {
-    let table = Table::new(
-        vec![upstream("up", Family::Openai, true)],
-        [alias("fast", &[("up", "one")])],
-        vec![(Family::Openai, "up".into())],
-        Arc::new(|_, _| window(10, None)),
-    );
-    let fake = Fake::default();
-    for model in [Some("gpt-5"), Some("up/one"), None] {
-        let request = Request {
-            model,
-            ..fake.request()
-        };
-        let plan = table.plan(&request, &fake, fake.now).unwrap();
-        assert_eq!(plan.candidates().count(), 1);
-        assert!(plan.alias().is_none() && plan.first().id.is_none());
-    }
-    assert_eq!((fake.asked_of_call.get(), fake.asked_of_view.get()), (0, 0));
-}
-
-#[test]
-fn a_call_is_asked_for_what_a_filter_needs_and_once() {
-    let counted = |facts, bound| {
-        let table = models(&[("a", facts), ("b", facts), ("c", facts)]);
-        let fake = Fake {
-            bound,
-            ..Fake::default()
-        };
-        table.plan(&fake.request(), &fake, fake.now).unwrap();
-        assert_eq!(fake.asked_of_view.get(), 3);
-        fake.asked_of_call.get()
-    };
-    let all = ModelFacts {
-        tools: Some(true),
-        images: Some(true),
-        ..UNKNOWN
-    };
-    assert_eq!(counted(all, None), 0);
-    // the limit on output, and an estimate where nothing else tells
-    assert_eq!(counted(window(1000, None), Some(900)), 1);
-    assert_eq!(counted(window(1000, None), Some(9000)), 2);
-    let blind = ModelFacts {
-        images: Some(false),
-        ..UNKNOWN
-    };
-    assert_eq!(counted(blind, None), 1);
 }
