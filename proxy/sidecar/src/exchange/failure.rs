@@ -1,7 +1,7 @@
 //! Failures of attempts: what each means for the next, and what the app gets where nothing follows.
 
 use dialect::failure::{ErrorFacts, read};
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use route::{Answer, Class, Failure as Meaning};
@@ -54,6 +54,14 @@ impl Failure {
             status: 0,
             seen: None,
             reply: Err(refusal),
+        }
+    }
+
+    /// A reply that began with this status, and came to nothing.
+    fn of_status(status: StatusCode, refusal: Refusal) -> Self {
+        Self {
+            status: status.as_u16(),
+            ..Self::refused(Class::MaybeDone, refusal)
         }
     }
 
@@ -180,24 +188,28 @@ pub(super) async fn judge(
             })
         }
         Sent::Failed(error) => Err(Failure::of_error(error, name)),
-        Sent::Broken(cause) => {
+        Sent::Broken(status, cause) => {
             let message =
                 format!("the upstream `{name}` broke off before its reply's first content");
             let refusal = Refusal::new(Code::UpstreamFailed, message).caused_by(cause);
-            Err(Failure::refused(Class::MaybeDone, refusal))
+            Err(Failure::of_status(status, refusal))
         }
-        Sent::Unterminated => {
+        Sent::Unterminated(status) => {
             let message =
                 format!("the upstream `{name}` ended the stream before its first content");
             let refusal = Refusal::new(Code::UpstreamFailed, message);
-            Err(Failure::refused(Class::MaybeDone, refusal))
+            Err(Failure::of_status(status, refusal))
         }
         Sent::NoHead => Err(silent(format!(
             "the upstream `{name}` did not answer within its time"
         ))),
-        Sent::NoContent => Err(silent(format!(
-            "the upstream `{name}` began its reply, and brought no content in time"
-        ))),
+        Sent::NoContent(status) => {
+            let message = format!(
+                "the upstream `{name}` began its reply, and brought no content in time"
+            );
+            let refusal = Refusal::new(Code::UpstreamTimeout, message);
+            Err(Failure::of_status(status, refusal))
+        }
     }
 }
 

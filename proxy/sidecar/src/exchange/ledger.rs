@@ -44,6 +44,14 @@ pub(super) struct Charge {
     pub(super) reached: bool,
 }
 
+/// What one attempt took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    pub(super) usage: Option<Usage>,
+    /// None: its model has no price.
+    pub(super) cost: Option<NanoDollars>,
+}
+
 /// The sum of attempts that others followed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Earlier {
@@ -53,24 +61,17 @@ pub(super) struct Earlier {
 }
 
 impl Ledger {
-    /// Opens the settlement of an attempt. What the one before it took stays counted.
-    pub(super) fn begin(&mut self, charge: Charge) {
-        // It was answered with nothing that anybody read.
-        self.conclude(&Observed::default());
-        self.charge = charge;
-    }
-
-    /// Concludes the last attempt by what was seen of its reply: others follow it.
-    pub(super) fn conclude(&mut self, seen: &Observed) {
-        let charge = std::mem::take(&mut self.charge);
-        self.add(charge, seen);
+    /// Opens the settlement of an attempt. What the one before it took, as far as `seen` shows it,
+    /// stays counted, and is returned.
+    pub(super) fn begin(&mut self, charge: Charge, seen: &Observed) -> Spent {
+        let before = std::mem::replace(&mut self.charge, charge);
+        self.add(before, seen)
     }
 
     /// Concludes the attempt that was made beside the last one, and lost.
-    pub(super) fn conclude_hedge(&mut self, seen: &Observed) {
-        if let Some(charge) = self.hedge.take() {
-            self.add(charge, seen);
-        }
+    pub(super) fn conclude_hedge(&mut self, seen: &Observed) -> Spent {
+        let hedge = self.hedge.take();
+        hedge.map_or_else(Spent::default, |charge| self.add(charge, seen))
     }
 
     /// Makes the attempt beside the last one the last: it answers.
@@ -80,19 +81,23 @@ impl Ledger {
         }
     }
 
-    fn add(&mut self, charge: Charge, seen: &Observed) {
+    fn add(&mut self, charge: Charge, seen: &Observed) -> Spent {
         if !charge.reached {
-            return;
+            return Spent::default();
         }
         let taken = seen.taken_of(&charge, self.kind, self.background);
-        let cost = taken.cost(charge.price.as_ref());
+        let spent = Spent {
+            usage: taken.usage().copied(),
+            cost: taken.cost(charge.price.as_ref()),
+        };
         self.earlier = Earlier {
             reached: true,
-            usage: sum(self.earlier.usage, taken.usage().copied(), plus),
-            cost: sum(self.earlier.cost, cost, |a, b| {
+            usage: sum(self.earlier.usage, spent.usage, plus),
+            cost: sum(self.earlier.cost, spent.cost, |a, b| {
                 NanoDollars(a.0.saturating_add(b.0))
             }),
         };
+        spent
     }
 
     /// The usage of all attempts, where the last took `taken`.
@@ -142,7 +147,7 @@ impl Ledger {
     /// Puts what the exchange took in the place of what was reserved. What is returned tells when a
     /// shared store has it.
     pub(super) fn close(&mut self, taken: Taken) -> Vec<Settled> {
-        self.conclude_hedge(&Observed::default());
+        let _ = self.conclude_hedge(&Observed::default());
         let (earlier, price) = (self.earlier, self.charge.price.as_ref());
         let reached = self.charge.reached || earlier.reached;
         let mut settled = Vec::new();

@@ -144,12 +144,20 @@ impl ExchangeGuard {
     /// Makes an attempt the one that the exchange is read and settled by.
     pub(super) fn adopt(&mut self, terms: Terms) {
         let target = std::mem::replace(&mut self.record.target, terms.target);
+        // It was answered with nothing that anybody read, or with an error.
+        let seen = std::mem::take(&mut self.observed);
+        let spent = self.ledger.begin(terms.charge, &seen);
         if let Some(end) = self.record.last.take() {
-            (self.record.earlier).push(telemetry::EarlierAttempt { target, end });
+            (self.record.earlier).push(telemetry::EarlierAttempt {
+                target,
+                upstream: self.record.upstream.take(),
+                end,
+                usage: spent.usage,
+                cost: spent.cost,
+            });
         }
         self.strips_usage = terms.strips_usage;
         self.decodes = terms.decodes;
-        self.ledger.begin(terms.charge);
     }
 
     /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and
@@ -239,7 +247,7 @@ impl ExchangeGuard {
             }
             return self.ledger.close(Taken::Nothing);
         }
-        self.ledger.conclude_hedge(&Observed::default());
+        let _ = self.ledger.conclude_hedge(&Observed::default());
         let taken = self.observed.taken(&self.ledger);
         if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
             let open = Open {
@@ -262,6 +270,12 @@ impl ExchangeGuard {
             Kind::Count if self.ledger.charge.served => Some(NanoDollars::default()),
             Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => self.ledger.cost(&taken),
         };
+        if let (Taken::Known(usage), Some(pass)) = (&taken, &self.pass)
+            && usage.cached.saturating_mul(2) >= usage.input
+            && usage.cached > 0
+        {
+            pass.note_cached();
+        }
         if let Taken::Known(usage) = &taken {
             let slash = record.target.bytes().position(|byte| byte == b'/');
             let model = slash.and_then(|at| record.target.get(at + 1..));

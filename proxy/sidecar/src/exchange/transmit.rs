@@ -69,14 +69,14 @@ pub(super) enum Sent {
     InBand(Box<ErrorFacts>, Response<Inbound>),
     /// No head came.
     Failed(SendError),
-    /// The reply broke off before its first content.
-    Broken(BoxError),
+    /// The reply of this status broke off before its first content.
+    Broken(StatusCode, BoxError),
     /// It ended, and not as its dialect ends one.
-    Unterminated,
+    Unterminated(StatusCode),
     /// No head in time.
     NoHead,
     /// No content in time.
-    NoContent,
+    NoContent(StatusCode),
 }
 
 impl Sent {
@@ -86,10 +86,11 @@ impl Sent {
         matches!(
             self,
             Self::NoHead
-                | Self::NoContent
+                | Self::NoContent(_)
                 | Self::InBand(..)
-                | Self::Broken(_)
-                | Self::Unterminated
+                | Self::Broken(..)
+                | Self::Unterminated(_)
+                | Self::Failed(SendError::Closed(_))
         )
     }
 }
@@ -146,8 +147,8 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
         };
         let verdict = match timeout_at(patience, body.frame()).await {
             Err(_) if streaming && commits <= patience => Verdict::Content,
-            Err(_) => return Sent::NoContent,
-            Ok(Some(Err(error))) => return Sent::Broken(error),
+            Err(_) => return Sent::NoContent(head.status),
+            Ok(Some(Err(error))) => return Sent::Broken(head.status, error),
             Ok(Some(Ok(frame))) => {
                 if frame
                     .data_ref()
@@ -163,7 +164,7 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
                 }
             }
             Ok(None) => match held.finish() {
-                Verdict::Wait if streaming => return Sent::Unterminated,
+                Verdict::Wait if streaming => return Sent::Unterminated(head.status),
                 verdict => verdict,
             },
         };

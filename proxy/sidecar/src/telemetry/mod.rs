@@ -133,8 +133,14 @@ pub struct Attempted {
 pub struct EarlierAttempt {
     /// `upstream/model`.
     pub target: String,
+    /// Its upstream.
+    pub upstream: Option<Arc<str>>,
     /// Its end.
     pub end: Attempted,
+    /// Tokens that it took, where it may have taken any; a part of the record's.
+    pub usage: Option<Usage>,
+    /// The charge for it; a part of the record's.
+    pub cost: Option<NanoDollars>,
 }
 
 impl Record {

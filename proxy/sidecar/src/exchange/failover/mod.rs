@@ -193,6 +193,7 @@ impl<T: Transport> Worker<T> {
         let class = terms.timing.class;
         let holds = Some(guard.record.dialect).filter(|dialect| dialect.is_read());
         pass.awaits_content(class, now());
+        pass.is_of(outgoing.call.body.opening());
         if let Some(queue) = &terms.state.queue {
             pass.frees_for(queue);
         }
@@ -232,9 +233,7 @@ impl<T: Transport> Worker<T> {
             }
             Err(failure) => {
                 pass.fail(&failure.meaning, sample(&failure, took), present);
-                if let Some(seen) = &failure.seen {
-                    guard.ledger.conclude(seen);
-                }
+                guard.observed = failure.seen.unwrap_or_default();
                 Err(failure)
             }
         }

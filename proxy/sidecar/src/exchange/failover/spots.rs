@@ -11,8 +11,6 @@ use crate::{
     state::targets::{KeyPlace, Pass, Place, now},
 };
 
-/// A call of fewer tokens is not worth a wait for a prompt cache: providers cache from there on.
-const CACHED_FROM: u64 = 1024;
 /// The longest that an attempt at the same target waits beyond its pause: breakers of replicas end
 /// at different times, so that they do not probe together.
 const LINGER: Duration = Duration::from_secs(2);
@@ -152,11 +150,10 @@ impl<'p> Spots<'p> {
             other_keys: is_free(Outside::Scope(Scope::Key, spot)),
             other_accounts: is_free(Outside::Scope(Scope::Account, spot)),
             larger_window: is_free(Outside::SmallerWindows(spot)),
-            // A conversation that goes on has its beginning in the cache of the target that it
-            // comes back to.
-            cache_is_warm: spot.at == 0
-                && terms.tokens >= CACHED_FROM
-                && outgoing.call.body.messages() > 2,
+            cache_is_warm: self.places.get(spot.at).is_some_and(|place| {
+                let conversation = outgoing.call.body.opening();
+                conversation.is_some_and(|of| place.target.has_cached(of, present))
+            }),
             random: random(),
         }
     }
@@ -211,12 +208,13 @@ impl<'p> Spots<'p> {
     }
 }
 
-/// The tokens that a provider says are left for a key; more than all where it says nothing, so that
-/// such keys take turns, and show theirs.
-fn room(key: Option<&KeyPlace>) -> u64 {
+/// The tokens and requests that a provider says are left for a key; more than all where it says
+/// nothing, so that such keys take turns, and show theirs.
+fn room(key: Option<&KeyPlace>) -> (u64, u64) {
     let breaker = key.and_then(|key| key.key_model.as_ref());
-    let tokens = breaker.and_then(|breaker| breaker.read(|cell| cell.room(now()).1));
-    tokens.unwrap_or(u64::MAX)
+    let left = breaker.map(|breaker| breaker.read(|cell| cell.room(now())));
+    let (requests, tokens) = left.unwrap_or_default();
+    (tokens.unwrap_or(u64::MAX), requests.unwrap_or(u64::MAX))
 }
 
 /// A random number in `0.0..1.0`.

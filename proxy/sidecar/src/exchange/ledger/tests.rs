@@ -165,15 +165,15 @@ fn what_an_attempt_took_before_another_followed_stays_counted() {
         ..Charge::default()
     };
     let mut ledger = Ledger::default();
-    ledger.begin(expected(100));
+    let _ = ledger.begin(expected(100), &Observed::default());
     // Refused: it took nothing.
     ledger.charge.reached = true;
-    ledger.begin(expected(100));
+    let _ = ledger.begin(expected(100), &Observed::default());
     assert_eq!(ledger.usage(&Taken::Nothing), None);
     // Silent: it perhaps took all that was expected.
     ledger.charge.reached = true;
     ledger.charge.served = true;
-    ledger.begin(expected(300));
+    let _ = ledger.begin(expected(300), &Observed::default());
     let last = Taken::Known(Usage {
         input: 7,
         output: 5,
@@ -199,12 +199,12 @@ fn an_attempt_beside_another_is_counted_whichever_answers() {
     };
     for hedge_answers in [false, true] {
         let mut ledger = Ledger::default();
-        ledger.begin(charge(100));
+        let _ = ledger.begin(charge(100), &Observed::default());
         ledger.hedge = Some(charge(300));
         if hedge_answers {
             ledger.exchange_with_hedge();
         }
-        ledger.conclude_hedge(&Observed::default());
+        let _ = ledger.conclude_hedge(&Observed::default());
         assert_eq!(ledger.hedge.map(|hedge| hedge.reached), None);
         let usage = ledger.usage(&Taken::Nothing).unwrap_or_default();
         let lost = if hedge_answers { 100 } else { 300 };

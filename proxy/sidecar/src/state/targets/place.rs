@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use route::{Admits, State};
+use route::{Admits, Cell, Class, State};
 
 use super::{Breaker, TargetState};
 
@@ -43,22 +43,19 @@ impl Place {
 
 impl Place {
     /// The state of what keeps attempts out, or lets them in: the target's, or where that is closed,
-    /// that of its best key.
+    /// that of its best key. What is open because of a rate limit is limited, and counts as closed.
     pub fn state(&self, now: Instant) -> State {
-        let target = self.target.breaker.state(now);
-        let open = |key: &KeyPlace| {
-            let mut states = key.breakers().map(|breaker| breaker.state(now));
-            states.find(|state| *state != State::Closed)
+        let open = |breaker: &Breaker| {
+            let state = breaker.state(now);
+            let is_limited = breaker.read(Cell::cause) == Some(Class::Rate);
+            (state != State::Closed && !is_limited).then_some(state)
         };
-        match target {
-            State::Closed => {
-                let keys = self.keys.iter().map(open);
-                keys.reduce(|one, other| one.and(other))
-                    .flatten()
-                    .unwrap_or(State::Closed)
-            }
-            state => state,
-        }
+        let of_key = |key: &KeyPlace| key.breakers().find_map(|breaker| open(breaker));
+        let keys = || {
+            let all = self.keys.iter().map(of_key);
+            all.reduce(|one, other| one.and(other)).flatten()
+        };
+        open(&self.target.breaker).or_else(keys).unwrap_or(State::Closed)
     }
 
     /// The requests and tokens that the provider says are left, of the key that has most.

@@ -1,11 +1,12 @@
 //! The state of one target.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -14,10 +15,16 @@ use serde::Serialize;
 
 use super::{Breaker, now};
 
+/// Conversations of which it is known that a provider has cached them; each takes 24 bytes.
+const CONVERSATIONS: usize = 256;
+/// The time for which providers keep a prompt at the least: five minutes from its last use.
+const CACHED_FOR: Duration = Duration::from_secs(300);
+
 /// What is known of `upstream/model`.
 pub struct TargetState {
     pub(super) breaker: Arc<Breaker>,
     latency: Mutex<Latency>,
+    cached: Mutex<VecDeque<(u64, Instant)>>,
     pub(super) attempts: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) in_flight: AtomicU32,
@@ -49,6 +56,7 @@ impl TargetState {
         Self {
             breaker,
             latency: Mutex::new(Latency::new()),
+            cached: Mutex::default(),
             attempts: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
@@ -68,6 +76,25 @@ impl TargetState {
     /// Reads or changes what is known of its latency.
     pub fn latency<R>(&self, act: impl FnOnce(&mut Latency) -> R) -> R {
         act(&mut self.latency.lock())
+    }
+
+    /// Notes that the provider had most of a conversation's prompt in its cache.
+    pub fn note_cached(&self, conversation: u64, now: Instant) {
+        let mut cached = self.cached.lock();
+        cached.retain(|(known, _)| *known != conversation);
+        if cached.len() >= CONVERSATIONS {
+            cached.pop_front();
+        }
+        cached.push_back((conversation, now));
+    }
+
+    /// Reports whether the provider probably still has a conversation's prompt in its cache.
+    pub fn has_cached(&self, conversation: u64, now: Instant) -> bool {
+        let cached = self.cached.lock();
+        let mut latest = cached.iter().rev();
+        latest.any(|(known, since)| {
+            *known == conversation && now.saturating_duration_since(*since) < CACHED_FOR
+        })
     }
 
     /// The figures for the admin address.
