@@ -2,7 +2,7 @@
 # A provider dies under live traffic, another falls silent, both recover: and no app notices. On a laptop, without a key or a network.
 #
 # Eight apps stream without end from one model name, behind which stand three targets (outrigger.yaml beside this script: the embedded
-# model, which is told to fail). Twenty seconds later the last line says how many streams came whole and how many errors an app saw.
+# model, which is told to fail). Half a minute later the last line says how many streams came whole and how many errors an app saw.
 # Exits with 1 if there was one.
 #
 #   north dies      it refuses, or opens streams with an error where content should be. The next target answers within the same

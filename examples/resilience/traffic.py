@@ -9,10 +9,10 @@ HERE = pathlib.Path(__file__).parent
 OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # a laptop's proxy is not meant for localhost
 SCALE = float(os.environ.get("SECONDS_PER_ACT", "5"))
 ACTS = [
-    ("all is well", {"north": "0", "south": "0"}),
-    ("north dies", {"north": "1", "south": "0"}),
-    ("south falls silent, too", {"north": "1", "south": "1"}),
-    ("both recover", {"north": "0", "south": "0"}),
+    ("all is well", 1, {"north": "0", "south": "0"}),
+    ("north dies", 1, {"north": "1", "south": "0"}),
+    ("south falls silent, too", 1, {"north": "1", "south": "1"}),
+    ("both recover", 2, {"north": "0", "south": "0"}),  # a breaker that opened again and again is probed seldom
 ]
 
 
@@ -86,7 +86,7 @@ def main(binary):
             new.write_text("log: { format: json }\n" + with_rates(text, rates))
             new.replace(config)
 
-        configure(ACTS[0][1])
+        configure(ACTS[0][2])
         addresses = {"LISTEN": f"127.0.0.1:{base_port}", "ADMIN": f"127.0.0.1:{admin_port}"}
         with log_path.open("w") as log:
             outrigger = subprocess.Popen([binary, "run", "--config", config], env=os.environ | addresses, stdout=log, stderr=subprocess.STDOUT)
@@ -113,9 +113,9 @@ def acts(outrigger, base, admin, configure, log_path):
     good, errors, before = 0, [], {}
     print(f"{APPS} apps stream from `assistant`: north, else south, else west\n")
     print(f"{'':26}{'answered':>9}{'errors':>8}{'slowest':>9}   calls (of which failed): breaker")
-    for name, rates in ACTS:
+    for name, length, rates in ACTS:
         configure(rates)
-        for _ in range(max(1, round(SCALE))):
+        for _ in range(max(1, round(SCALE * length))):
             time.sleep(min(SCALE, 1.0))
             answered, bad, slowest = seen.take()
             good, errors = good + answered, errors + bad

@@ -31,6 +31,7 @@ mod all {
     mod documents;
     mod earlier_contract;
     mod encodings;
+    mod failover_accounts;
     mod failover_backpressure;
     mod failover_breakers;
     mod failover_choice;

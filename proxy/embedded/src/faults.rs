@@ -346,7 +346,7 @@ fn google(form: &Form, details: &str) -> String {
 fn details(class: FaultClass, after: Option<Duration>) -> String {
     let quota = match class {
         FaultClass::Rate => "GenerateRequestsPerMinutePerProjectPerModel",
-        FaultClass::Money => "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
+        FaultClass::Money => "GenerateRequestsPerDayPerProject",
         _ => return String::new(),
     };
     let retry = after.map_or_else(String::new, |after| {

@@ -243,7 +243,7 @@ pub fn error_body(api: Api, fault: Fault) -> String {
             let mut details = Vec::new();
             if let Some(quota) = match fault {
                 Fault::Rate(_) => Some("GenerateRequestsPerMinutePerProjectPerModel"),
-                Fault::Money => Some("GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
+                Fault::Money => Some("GenerateRequestsPerDayPerProject"),
                 _ => None,
             } {
                 details.push(json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": quota}]}));

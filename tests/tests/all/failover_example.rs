@@ -15,7 +15,7 @@ fn the_example_shows_providers_failing_and_no_app_noticing() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}{errors}");
     assert!(text.contains("errors that an app saw: 0"), "{text}");
-    for class in ["success", "overload", "rate", "maybe_done"] {
+    for class in ["success", "overload", "maybe_done"] {
         assert!(text.contains(&format!("{class} ")), "no {class} in {text}");
     }
     let acts = [

@@ -168,6 +168,20 @@ fn storm(
     sums.into_inner().unwrap()
 }
 
+/// Asks until the first target, who is well again, is asked again. After a long storm its breaker may
+/// be open for more than a minute.
+fn comes_back(sidecar: &Sidecar, api: Api) {
+    let started = Instant::now();
+    loop {
+        let reply = ask_for(sidecar, api, "fast", "hi", true);
+        if judged(api, &reply) == "whole" && state(sidecar, "a/m") == "closed" {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(100), "it is wedged");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn three_flapping_targets_leave_nothing_hanging_cut_or_taken() {
     let apis = [Api::Chat, Api::Messages];
@@ -184,14 +198,7 @@ fn three_flapping_targets_leave_nothing_hanging_cut_or_taken() {
 
         // The storm is over: everything comes back.
         nothing_is_in_flight(&sidecar);
-        eventually("every target is closed again", || {
-            ask_for(&sidecar, api, "fast", "hi", true);
-            ["a/m", "b/m", "c/m"].iter().all(|target| {
-                // Nobody asks the later ones: open they may stay until somebody does.
-                let state = state(&sidecar, target);
-                state == "closed" || *target != "a/m"
-            })
-        });
+        comes_back(&sidecar, api);
         nothing_is_in_flight(&sidecar);
         assert_eq!(sidecar.metric("outrigger_inflight_requests", &[]), 0.0);
         assert_eq!(sidecar.metric("outrigger_store_unsettled", &[]), 0.0);

@@ -108,7 +108,7 @@ async fn each_refusal_has_the_status_and_the_words_of_the_shapes_provider() {
             Money,
             429,
             "/error/details/0/violations/0/quotaId",
-            "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
+            "GenerateRequestsPerDayPerProject",
         ),
         (GEMINI, Key, 401, "/error/status", "UNAUTHENTICATED"),
         (GEMINI, MaybeDone, 500, "/error/status", "INTERNAL"),

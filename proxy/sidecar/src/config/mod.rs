@@ -196,7 +196,11 @@ impl Config {
             Family::Gemini => "gemini",
             Family::Every => "",
         };
-        let speaks = |wanted: Family| self.upstreams.values().find(|u| u.family == wanted);
+        // Of several, none is the one: aliases name them.
+        let speaks = |wanted: Family| {
+            let mut all = self.upstreams.values().filter(|u| u.family == wanted);
+            all.next().filter(|_| all.next().is_none())
+        };
         self.upstreams
             .get(name)
             .filter(|u| u.family == family)

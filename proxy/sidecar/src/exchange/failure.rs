@@ -204,9 +204,8 @@ pub(super) async fn judge(
             "the upstream `{name}` did not answer within its time"
         ))),
         Sent::NoContent(status) => {
-            let message = format!(
-                "the upstream `{name}` began its reply, and brought no content in time"
-            );
+            let message =
+                format!("the upstream `{name}` began its reply, and brought no content in time");
             let refusal = Refusal::new(Code::UpstreamTimeout, message);
             Err(Failure::of_status(status, refusal))
         }

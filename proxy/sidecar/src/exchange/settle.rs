@@ -266,6 +266,10 @@ impl ExchangeGuard {
                 }
         };
         record.usage = self.ledger.usage(&taken).filter(some);
+        if !record.earlier.is_empty() {
+            record.last_usage = taken.usage().copied().filter(some);
+            record.last_cost = taken.cost(self.ledger.charge.price.as_ref());
+        }
         record.cost = match self.ledger.kind {
             Kind::Count if self.ledger.charge.served => Some(NanoDollars::default()),
             Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => self.ledger.cost(&taken),

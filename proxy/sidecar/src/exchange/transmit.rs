@@ -90,7 +90,6 @@ impl Sent {
                 | Self::InBand(..)
                 | Self::Broken(..)
                 | Self::Unterminated(_)
-                | Self::Failed(SendError::Closed(_))
         )
     }
 }

@@ -93,11 +93,31 @@ pub(super) fn count(record: &Record, untagged: &OnceLock<Arc<Account>>) {
     if record.usage.is_none() && record.cost.is_none() {
         return;
     }
+    if record.earlier.iter().any(|made| made.usage.is_some()) {
+        return count_each(record);
+    }
     if LABELS.iter().all(|label| record.tags.get(label).is_none()) {
         let account = || ACCOUNTS.open(Key::of(record, [none(), none(), none(), none()]));
         return untagged.get_or_init(account).count(record);
     }
     KNOWN.with_borrow_mut(|known| ACCOUNTS.account(known, record).count(record));
+}
+
+/// Counts each attempt under its own upstream.
+fn count_each(record: &Record) {
+    let earlier = record.earlier.iter().filter(|made| made.usage.is_some());
+    let earlier = earlier.map(|made| (made.upstream.clone(), made.usage, made.cost));
+    let last = (record.upstream.clone(), record.last_usage, record.last_cost);
+    for (upstream, usage, cost) in earlier.chain([last]) {
+        let own = Record {
+            upstream,
+            usage,
+            cost,
+            earlier: Vec::new(),
+            ..record.clone()
+        };
+        KNOWN.with_borrow_mut(|known| ACCOUNTS.account(known, &own).count(&own));
+    }
 }
 
 impl Key {

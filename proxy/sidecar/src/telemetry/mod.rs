@@ -43,6 +43,10 @@ pub struct Record {
     pub earlier: Vec<EarlierAttempt>,
     /// What the last attempt, to `target`, came to; none where there was none.
     pub last: Option<Attempted>,
+    /// Tokens that the last attempt took, where others took some before it; a part of `usage`.
+    pub last_usage: Option<Usage>,
+    /// The charge for the last attempt; a part of `cost`.
+    pub last_cost: Option<NanoDollars>,
     /// Status of the app's answer; 0 where it left before.
     pub status: u16,
     /// True if the reply was a stream of events.
@@ -93,6 +97,8 @@ impl Record {
             target: String::new(),
             earlier: Vec::new(),
             last: None,
+            last_usage: None,
+            last_cost: None,
             status: 0,
             streaming: false,
             usage: None,

@@ -70,7 +70,11 @@ impl Check<'_> {
         let (base_url, admin, listen) =
             self.listen(file.listen.unwrap_or_default(), file.admin.as_ref());
         let admin_hosts = self.admin_hosts(&file.admin.0.unwrap_or_default());
-        let mut upstreams = self.upstreams(file.upstreams);
+        let has_aliases = file
+            .models
+            .as_ref()
+            .is_some_and(|models| !models.0.is_empty());
+        let mut upstreams = self.upstreams(file.upstreams, has_aliases);
         let hosts = std::mem::take(&mut upstreams.hosts);
         let hosts = self.hosts(&upstreams.by_name, hosts, &listen);
         let models = self.models(file.models, &upstreams);

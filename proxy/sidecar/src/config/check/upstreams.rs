@@ -21,7 +21,12 @@ pub(super) struct Upstreams {
 }
 
 impl Check<'_> {
-    pub(super) fn upstreams(&mut self, written: Option<file::Named<file::Upstream>>) -> Upstreams {
+    /// `has_aliases`: requests may name targets by aliases, and need no other place to go.
+    pub(super) fn upstreams(
+        &mut self,
+        written: Option<file::Named<file::Upstream>>,
+        has_aliases: bool,
+    ) -> Upstreams {
         let at = Path::default().key("upstreams");
         let Some(file::Named(written)) = written else {
             let upstreams: BTreeMap<_, _> = [
@@ -78,9 +83,9 @@ impl Check<'_> {
             (Family::Gemini, "gemini"),
         ] {
             let several = upstreams.values().filter(|u| u.family == family).count() > 1;
-            if several && upstreams.get(word).is_none_or(|u| u.family != family) {
+            if several && !has_aliases && upstreams.get(word).is_none_or(|u| u.family != family) {
                 self.problem(&at, format!(
-                    "has several upstreams that speak {word}; call one of them `{word}`, so that a request without an alias has one place to go"
+                    "has several upstreams that speak {word}; call one of them `{word}`, so that requests have one place to go, or name targets under `models`"
                 ));
             }
         }

@@ -55,7 +55,9 @@ impl Place {
             let all = self.keys.iter().map(of_key);
             all.reduce(|one, other| one.and(other)).flatten()
         };
-        open(&self.target.breaker).or_else(keys).unwrap_or(State::Closed)
+        open(&self.target.breaker)
+            .or_else(keys)
+            .unwrap_or(State::Closed)
     }
 
     /// The requests and tokens that the provider says are left, of the key that has most.
