@@ -60,8 +60,8 @@ pub enum Sticky {
 }
 
 impl Sticky {
-    /// The key that this is for an exchange.
-    fn key(&self, properties: &dyn Properties) -> Option<u64> {
+    /// The key that this is for an exchange; none where the exchange has nothing of the kind.
+    pub fn key(&self, properties: &dyn Properties) -> Option<u64> {
         match self {
             Self::Conversation => properties.conversation(),
             Self::Caller => properties.caller(),

@@ -12,6 +12,7 @@ use policy::{AttemptMade, Call, ConnectionId, Outcome, Reserved, Run, Settled};
 use tokio::time::{Instant, timeout};
 
 use super::{
+    failover::Trial,
     generation::{Generation, Shared},
     later::Open,
     ledger::{Ledger, Observed, Reading},
@@ -69,6 +70,8 @@ pub(super) struct ExchangeGuard {
     pub(super) pass: Option<Pass>,
     /// Since when the attempt that was made last is under way.
     pub(super) attempt_begun: Option<Instant>,
+    /// Its part in the trial of a target.
+    pub(super) trial: Option<Box<Trial>>,
     /// By when the reply has to be over, where somebody set an end.
     pub(super) deadline: Option<Instant>,
     /// The progress of a body that passes unread.
@@ -105,6 +108,7 @@ impl ExchangeGuard {
             body_permit: None,
             pass: None,
             attempt_begun: None,
+            trial: None,
             deadline: None,
             passing: None,
             _inflight: Inflight::enter(),
@@ -249,6 +253,9 @@ impl ExchangeGuard {
         }
         let _ = self.ledger.conclude_hedge(&Observed::default());
         let taken = self.observed.taken(&self.ledger);
+        if let Some(trial) = self.trial.take() {
+            trial.settle(record, &taken, &self.ledger.charge);
+        }
         if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
             let open = Open {
                 settled: *settled,

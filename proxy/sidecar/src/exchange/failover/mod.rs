@@ -30,10 +30,12 @@ use crate::{
     upstream::Inbound,
 };
 
+mod canary;
 mod left;
 mod spots;
 mod timing;
 
+pub(super) use canary::Trial;
 use left::Left;
 use spots::{Outside, Spot, Spots};
 use timing::Timing;
@@ -77,6 +79,10 @@ impl<T: Transport> Worker<T> {
             let terms = Terms::of(&generation, row, outgoing, guard);
             if std::mem::take(&mut is_first) {
                 terms.state.deposit(now());
+                if let Some(row) = row.filter(|_| guard.trial.is_none()) {
+                    let call = &mut outgoing.call;
+                    guard.trial = Trial::begin(terms.alias, terms.state, row, call);
+                }
             }
             guard.deadline = terms.timing.deadline_of_reply();
             let planned = generation.plan(&outgoing.call);
@@ -100,7 +106,11 @@ impl<T: Transport> Worker<T> {
             let left = left::without_candidates(&terms, none, failure, &mut queued_until, outgoing);
             match left.await {
                 Left::Turn(next) => turn = Some(next),
-                Left::Degraded => {}
+                Left::Degraded => {
+                    if let Some(trial) = &guard.trial {
+                        trial.withdraw(&mut outgoing.call);
+                    }
+                }
                 Left::Failed(failure) => return Err(*failure),
             }
         }
@@ -131,7 +141,11 @@ impl<T: Transport> Worker<T> {
             drop(turn.take());
             let begun = Instant::now();
             let sent = self.try_once(terms, &spots, spot, pass, &trail, reason, outgoing, guard);
-            let failure = match sent.await {
+            let sent = sent.await;
+            if let Some(trial) = &mut guard.trial {
+                trial.note(&guard.record.target, &sent);
+            }
+            let failure = match sent {
                 Ok(reply) => return Ended::Reply(Box::new(reply)),
                 Err(failure) => failure,
             };

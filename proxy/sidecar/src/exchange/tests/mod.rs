@@ -38,6 +38,7 @@ mod relayed;
 mod requests;
 mod sockets;
 mod stores;
+mod trial;
 
 use fakes::Policy;
 

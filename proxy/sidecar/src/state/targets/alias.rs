@@ -1,9 +1,15 @@
 //! The state of one alias: what its exchanges share.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Instant,
+};
 
 use parking_lot::Mutex;
-use route::{Budgets, Canary, HedgeBudget, RetryBudget, ShadowBudget};
+use route::{
+    Arm, Budgets, Canary, HedgeBudget, RetryBudget, ShadowBudget,
+    canary::{Sample, Verdict},
+};
 
 use super::super::queue::Queue;
 use crate::{
@@ -21,6 +27,8 @@ pub struct AliasState {
     pub hedges: Option<Mutex<HedgeBudget>>,
     /// A target on trial; none where there is none.
     pub canary: Option<Mutex<Canary>>,
+    /// The target on trial gets nothing more: by the evidence of this process, or of another.
+    is_rolled_back: AtomicBool,
     /// Bounds copies; none where there are none.
     pub shadows: Option<Mutex<ShadowBudget>>,
     /// The exchanges that wait; none where none may.
@@ -36,12 +44,16 @@ impl AliasState {
         );
         let hedge = terms.hedge.as_ref();
         let shadow = terms.shadow.as_ref();
+        if terms.canary.is_some() {
+            metrics::canary_rolled_back(name, false);
+        }
         Self {
             name: name.into(),
             terms: terms.clone(),
             retries: Mutex::new(budgets),
             hedges: hedge.map(|hedge| Mutex::new(HedgeBudget::new(hedge.share, hedge.delay))),
             canary: (terms.canary.as_ref()).map(|canary| Mutex::new(Canary::new(canary.share))),
+            is_rolled_back: AtomicBool::new(false),
             shadows: shadow.map(|shadow| {
                 let nanos = (shadow.usd_per_day * 1e9) as u64;
                 Mutex::new(ShadowBudget::new(shadow.share, nanos))
@@ -82,5 +94,83 @@ impl AliasState {
     /// Notes that a retry was wanted, and the budget had none.
     pub fn note_spent(&self) {
         metrics::retry_budget_spent(&self.name);
+    }
+
+    /// The arm of an exchange in the trial of a target; none where there is no trial.
+    pub fn canary_arm(&self, hash: u64) -> Option<Arm> {
+        let canary = self.canary.as_ref()?;
+        match self.canary_rolled_back() {
+            true => None,
+            false => Some(canary.lock().arm(hash)),
+        }
+    }
+
+    /// Adds what one exchange of the trial showed, and rolls back where that makes it evident that
+    /// the target on trial is worse. `hash` is what chose the arm.
+    pub fn observe_canary(&self, arm: Arm, hash: u64, sample: &Sample) {
+        let Some(canary) = &self.canary else { return };
+        let verdict = {
+            let mut canary = canary.lock();
+            canary.observe(arm, hash, sample);
+            canary.verdict()
+        };
+        if let Verdict::RolledBack(rollback) = verdict
+            && self.turn_back()
+        {
+            tracing::error!(
+                model = &*self.name,
+                metric = rollback.metric.name(),
+                canary = rollback.canary,
+                control = rollback.control,
+                pairs = rollback.pairs,
+                "canary rolled back; it gets nothing until it is resumed on the admin address"
+            );
+        }
+    }
+
+    /// Reports whether the target on trial was rolled back.
+    pub fn canary_rolled_back(&self) -> bool {
+        self.is_rolled_back.load(Relaxed)
+    }
+
+    /// Rolls the target on trial back, for a cause that is not this process's own evidence.
+    pub fn roll_back_canary(&self, cause: &str) {
+        if self.canary.is_some() && self.turn_back() {
+            tracing::error!(
+                model = &*self.name,
+                cause,
+                "canary rolled back; it gets nothing until it is resumed on the admin address"
+            );
+        }
+    }
+
+    /// Begins the trial anew at an operator's word, without its evidence so far. Returns false
+    /// where there is none.
+    pub fn resume_canary(&self) -> bool {
+        let Some(canary) = &self.canary else {
+            return false;
+        };
+        canary.lock().resume();
+        if self.is_rolled_back.swap(false, Relaxed) {
+            tracing::info!(model = &*self.name, "canary resumed");
+        }
+        metrics::canary_rolled_back(&self.name, false);
+        true
+    }
+
+    /// Takes back what its gauges say, where no other state of its name will.
+    pub(super) fn retire(&self) {
+        if self.canary_rolled_back() {
+            metrics::canary_rolled_back(&self.name, false);
+        }
+    }
+
+    /// Reports whether that was news.
+    fn turn_back(&self) -> bool {
+        let is_news = !self.is_rolled_back.swap(true, Relaxed);
+        if is_news {
+            metrics::canary_rolled_back(&self.name, true);
+        }
+        is_news
     }
 }

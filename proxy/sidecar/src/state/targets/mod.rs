@@ -102,7 +102,10 @@ impl Targets {
             return Arc::clone(&known);
         }
         let state = Arc::new(AliasState::new(name, terms, now()));
-        self.0.aliases.insert(name.into(), Arc::clone(&state));
+        let before = self.0.aliases.insert(name.into(), Arc::clone(&state));
+        if let Some(before) = before.filter(|_| terms.canary.is_none()) {
+            before.retire();
+        }
         state
     }
 
@@ -144,9 +147,13 @@ impl Targets {
     /// Forgets what nothing refers to any more.
     pub fn forget_unused(&self) {
         let registry = &self.0;
-        registry
-            .aliases
-            .retain(|_, state| Arc::strong_count(state) > 1);
+        registry.aliases.retain(|_, state| {
+            let is_used = Arc::strong_count(state) > 1;
+            if !is_used {
+                state.retire();
+            }
+            is_used
+        });
         registry
             .targets
             .retain(|_, state| Arc::strong_count(state) > 1);
