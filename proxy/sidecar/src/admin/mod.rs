@@ -1,8 +1,10 @@
-//! Health, readiness, metrics, policies, generation: read-only answers on an address of its own.
+//! Health, readiness, metrics, policies, generation, targets: read-only answers on an address of
+//! its own.
 //!
 //! They are served by a thread of their own, so that a busy worker does not look like a dead pod to
 //! whoever scrapes; [`Facts::alive`] reports whether the workers are alive. Nothing here knows a
-//! prompt or a key, and nothing but two calls below `/state` changes anything.
+//! prompt or a key, and nothing but two calls below `/state` and two below `/targets` changes
+//! anything.
 
 use std::{
     collections::VecDeque,
@@ -28,6 +30,9 @@ use origin::{ChangeIntent, Origins};
 
 mod origin;
 mod state;
+mod targets;
+
+pub(crate) use targets::TargetFacts;
 
 /// An answer of this address.
 type Reply = Response<Full<Bytes>>;
@@ -44,6 +49,24 @@ pub(crate) trait Facts: Send + Sync + 'static {
     fn generation(&self) -> Generation;
     /// The chain, in order.
     fn policies(&self) -> Vec<PolicyFacts>;
+    /// Every target that an alias names. Default none.
+    fn targets(&self) -> Vec<TargetFacts> {
+        Vec::new()
+    }
+    /// Brings the gauges up to date that change by time alone. Default: there are none.
+    fn refresh_gauges(&self) {}
+    /// Closes the breakers of a target, its keys and accounts; of every target where none is named.
+    /// Returns the number of targets. Default none.
+    fn reset_targets(&self, target: Option<&str>) -> usize {
+        let _ = target;
+        0
+    }
+    /// Resumes an alias's canary. Returns whether it was rolled back; none where there is none.
+    /// Default none.
+    fn resume_canary(&self, model: &str) -> Option<bool> {
+        let _ = model;
+        None
+    }
     /// State that outlives exchanges. Default none.
     fn stores(&self) -> Option<&Stores> {
         None
@@ -216,7 +239,7 @@ async fn serve(listener: TcpListener, origins: Arc<Origins>, facts: Arc<dyn Fact
                 let answers = Arc::clone(&answers);
                 answers.store(true, Relaxed);
                 async move {
-                    let reply = reply(&request, &origins, &*facts).await;
+                    let reply = reply(request, &origins, &*facts).await;
                     answers.store(false, Relaxed);
                     Ok::<_, Infallible>(reply)
                 }
@@ -240,15 +263,23 @@ struct Open {
     answering: Arc<AtomicBool>,
 }
 
-async fn reply(request: &Request<Incoming>, origins: &Origins, facts: &dyn Facts) -> Reply {
-    if let Some(refused) = origins.refuse(request) {
+async fn reply(request: Request<Incoming>, origins: &Origins, facts: &dyn Facts) -> Reply {
+    if let Some(refused) = origins.refuse(&request) {
         return refused;
     }
-    let path = request.uri().path();
-    let intent = ChangeIntent::of(request.method(), request.headers());
-    match path == "/state" || path.starts_with("/state/") {
-        true => state::answer(request.method(), path, intent, facts).await,
-        false => answer(request.method(), path, facts),
+    let (head, body) = request.into_parts();
+    let (method, path) = (&head.method, head.uri.path());
+    let intent = ChangeIntent::of(method, &head.headers);
+    let is_below = |root: &str| {
+        let rest = path.strip_prefix(root);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if is_below("/state") {
+        state::answer(method, path, intent, facts).await
+    } else if is_below("/targets") {
+        targets::answer(method, path, intent, body, facts).await
+    } else {
+        answer(method, path, facts)
     }
 }
 
@@ -259,7 +290,8 @@ fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
         "/healthz" | "/readyz" | "/metrics" | "/policies" | "/generation"
     );
     if !known {
-        let message = "there are /healthz, /readyz, /metrics, /policies, /generation and /state";
+        let message =
+            "there are /healthz, /readyz, /metrics, /policies, /generation, /targets and /state";
         return error(StatusCode::NOT_FOUND, message);
     }
     if method != Method::GET && method != Method::HEAD {
@@ -300,12 +332,18 @@ fn answer(method: &Method, path: &str, facts: &dyn Facts) -> Reply {
         }
         "/policies" => json(StatusCode::OK, &facts.policies()),
         "/generation" => json(StatusCode::OK, &facts.generation()),
-        _ => respond(
-            StatusCode::OK,
-            "text/plain; version=0.0.4; charset=utf-8",
-            metrics::render(),
-        ),
+        _ => {
+            facts.refresh_gauges();
+            let kind = "text/plain; version=0.0.4; charset=utf-8";
+            respond(StatusCode::OK, kind, metrics::render())
+        }
     }
+}
+
+/// The refusal of a change where changes are off.
+fn changes_are_off() -> Reply {
+    let message = "changes are off; set `state: { admin_changes: true }`";
+    error(StatusCode::FORBIDDEN, message)
 }
 
 /// An answer for whoever can act on `message`.

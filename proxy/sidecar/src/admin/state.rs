@@ -6,7 +6,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{ChangeIntent, Facts, Reply, error, json};
+use super::{ChangeIntent, Facts, Reply, changes_are_off, error, json};
 use crate::{
     config::values::unescaped,
     state::{Stores, Unavailable},
@@ -38,8 +38,7 @@ pub(super) async fn answer(
         return error(StatusCode::NOT_FOUND, message);
     }
     if !facts.takes_changes() {
-        let message = "changes are off; set `state: { admin_changes: true }`";
-        return error(StatusCode::FORBIDDEN, message);
+        return changes_are_off();
     }
     if *method != Method::DELETE {
         return error(StatusCode::METHOD_NOT_ALLOWED, "change with DELETE");

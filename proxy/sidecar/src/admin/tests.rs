@@ -55,10 +55,22 @@ fn served() -> (SocketAddr, Arc<Fixed>) {
 
 /// Status and body over a real connection.
 fn send(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    send_with(address, method, path, "", "")
+}
+
+/// The same with more lines in the head, and a body.
+fn send_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    more: &str,
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n{body}"
     )
     .unwrap();
     let mut text = String::new();
@@ -155,4 +167,120 @@ fn an_address_in_use_is_one_sentence_that_says_what_to_do() {
             "can't listen on {address}: it is in use; end what holds it, or write another address under `admin`"
         )
     );
+}
+
+/// A target, a canary that is rolled back, and what was changed.
+#[derive(Default)]
+struct Routed {
+    takes_changes: AtomicBool,
+    reset: Mutex<Vec<Option<String>>>,
+}
+impl Facts for Routed {
+    fn phase(&self) -> Phase {
+        Phase::Serving
+    }
+    fn generation(&self) -> Generation {
+        Generation::default()
+    }
+    fn policies(&self) -> Vec<PolicyFacts> {
+        Vec::new()
+    }
+    fn targets(&self) -> Vec<TargetFacts> {
+        let targets = crate::state::targets::Targets::default();
+        let place = crate::state::targets::Place {
+            target: targets.target("a/m"),
+            keys: vec![targets.key("a", Some("sk-secret"), "a", Some("m"))],
+        };
+        vec![TargetFacts {
+            figures: place.figures(),
+            aliases: vec!["fast".into(), "smart".into()],
+        }]
+    }
+    fn reset_targets(&self, target: Option<&str>) -> usize {
+        self.reset.lock().push(target.map(str::to_owned));
+        usize::from(target.is_none_or(|target| target == "a/m"))
+    }
+    fn resume_canary(&self, model: &str) -> Option<bool> {
+        (model == "fast").then_some(true)
+    }
+    fn takes_changes(&self) -> bool {
+        self.takes_changes.load(Relaxed)
+    }
+}
+
+fn routed() -> (SocketAddr, Arc<Routed>) {
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    let facts = Arc::new(Routed::default());
+    spawn(listener, Vec::new(), Arc::<Routed>::clone(&facts)).unwrap();
+    (address, facts)
+}
+
+#[test]
+fn targets_are_a_list_with_states_figures_keys_and_aliases() {
+    let (address, _) = routed();
+    let (status, text) = send(address, "GET", "/targets");
+    assert_eq!(status, 200);
+    let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let row = &list[0];
+    for (name, expected) in [
+        ("target", serde_json::json!("a/m")),
+        ("state", "closed".into()),
+        ("attempts", 0.into()),
+        ("failures", 0.into()),
+        ("in_flight", 0.into()),
+        ("aliases", serde_json::json!(["fast", "smart"])),
+    ] {
+        assert_eq!(row[name], expected, "{text}");
+    }
+    assert_eq!(row["keys"][0]["state"], "closed", "{text}");
+    assert_eq!(row["keys"][0]["account"]["name"], "a", "{text}");
+    assert!(!text.contains("sk-secret"), "{text}");
+    assert_eq!(send(address, "HEAD", "/targets"), (200, String::new()));
+    assert_eq!(send(address, "DELETE", "/targets").0, 405);
+    for path in ["/targets/", "/targets/a", "/targetsx"] {
+        assert_eq!(send(address, "GET", path).0, 404, "{path}");
+    }
+    assert!(send(address, "GET", "/x").1.contains("/targets"));
+}
+
+#[test]
+fn breakers_are_closed_and_canaries_resumed_only_by_an_operator_who_means_to() {
+    let (address, facts) = routed();
+    let meant = "x-outrigger-admin: 1\r\n";
+    let (reset, resume) = ("/targets/reset", "/targets/resume");
+    let post = |path: &str, more: &str, body: &str| send_with(address, "POST", path, more, body);
+    let (status, text) = post(reset, meant, "{}");
+    assert_eq!(status, 403);
+    assert!(text.contains("admin_changes"), "{text}");
+    facts.takes_changes.store(true, Relaxed);
+    let (status, text) = post(reset, "", "{}");
+    assert_eq!(status, 403);
+    assert!(text.contains("x-outrigger-admin"), "{text}");
+    let foreign = "x-outrigger-admin: 1\r\norigin: http://evil.example\r\n";
+    assert_eq!(post(reset, foreign, "{}").0, 403);
+    assert_eq!(send_with(address, "GET", reset, meant, "").0, 405);
+    for wrong in ["[", "{\"targets\": \"a/m\"}", "{\"target\": 1}", "\"a/m\""] {
+        assert_eq!(post(reset, meant, wrong).0, 400, "{wrong}");
+        assert_eq!(post(resume, meant, wrong).0, 400, "{wrong}");
+    }
+    let long = " ".repeat(5 << 10) + "{}";
+    assert_eq!(post(reset, meant, &long).0, 400);
+    assert!(facts.reset.lock().is_empty());
+    for (body, expected) in [
+        ("", 200),
+        ("{}", 200),
+        ("{\"target\": \"a/m\"}", 200),
+        ("{\"target\": \"a/x\"}", 404),
+    ] {
+        assert_eq!(post(reset, meant, body).0, expected, "{body}");
+    }
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        *facts.reset.lock(),
+        [None, None, named("a/m"), named("a/x")]
+    );
+    assert_eq!(post(resume, meant, "{\"model\": \"smart\"}").0, 404);
+    let (status, text) = post(resume, meant, "{\"model\": \"fast\"}");
+    assert_eq!((status, text.trim_end()), (200, "{\"done\":true}"));
 }

@@ -8,8 +8,9 @@ use std::{
 use dialect::{Place, Places};
 use policy::LoadedPolicy;
 
+use super::targets;
 use crate::{
-    admin::{Facts, Generation, Phase, PolicyFacts, State},
+    admin::{Facts, Generation, Phase, PolicyFacts, State, TargetFacts},
     config::Use,
     exchange::generation,
     reload::{Reloader, assemble::Entry},
@@ -38,6 +39,18 @@ impl Facts for Running {
             last_error: (!status.refused.is_empty()).then(|| status.refused.join("; ")),
             restart_needed: status.restart_needed,
         }
+    }
+
+    fn targets(&self) -> Vec<TargetFacts> {
+        targets::facts(&self.reloader.shared().generation.load())
+    }
+
+    fn reset_targets(&self, target: Option<&str>) -> usize {
+        targets::reset(&self.reloader.shared().generation.load(), target)
+    }
+
+    fn resume_canary(&self, model: &str) -> Option<bool> {
+        targets::resume(&self.reloader.shared().generation.load(), model)
     }
 
     fn stores(&self) -> Option<&Stores> {

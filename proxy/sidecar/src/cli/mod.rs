@@ -22,6 +22,7 @@ use crate::{
 mod check;
 mod facts;
 mod run;
+mod targets;
 
 /// A sidecar that lets sandboxed policies read, route, rewrite and refuse LLM calls, live streams
 /// included.

@@ -19,12 +19,14 @@ use tokio::sync::watch;
 
 mod alias;
 mod breaker;
+mod figures;
 mod pass;
 mod place;
 mod target;
 
 pub use alias::AliasState;
 pub use breaker::{Breaker, Part};
+pub use figures::{AccountFigures, KeyFigures, PartFigures, PlaceFigures, level};
 pub use pass::Pass;
 pub(in crate::state) use place::better;
 pub use place::{KeyPlace, Place};

@@ -63,6 +63,11 @@ impl TargetState {
         }
     }
 
+    /// Its name: `upstream/model`.
+    pub fn name(&self) -> &str {
+        self.breaker.name()
+    }
+
     /// Its breaker.
     pub const fn breaker(&self) -> &Arc<Breaker> {
         &self.breaker
