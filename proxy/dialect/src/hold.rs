@@ -18,7 +18,7 @@ mod tests;
 use std::fmt;
 
 use super::{
-    Dialect, Malformed, Places,
+    Dialect, Malformed, Places, Usage,
     failure::{self, ErrorFacts},
     in_band,
     reply::{Reply, ReplyLimits, is_events},
@@ -95,6 +95,14 @@ impl Hold {
     /// came.
     pub fn finish(&mut self) -> Verdict {
         self.read(&[], true)
+    }
+
+    /// The usage that the reply has reported so far.
+    pub fn usage(&self) -> Option<Usage> {
+        match &self.form {
+            Form::Events(_, reader) => reader.usage(),
+            Form::Unknown(_) | Form::Document(_) | Form::Elements(_) => None,
+        }
     }
 
     /// The number of events that came, without comments and pings.

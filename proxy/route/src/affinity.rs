@@ -4,6 +4,8 @@
 //! Nothing is stored, every replica finds the same home, and a target that comes or goes moves only
 //! the keys that are, or were, its own.
 
+use std::time::Duration;
+
 use dialect::hash;
 
 use crate::{Target, strategy::Entry};
@@ -64,7 +66,13 @@ struct Around {
     count: u64,
     in_flight: u64,
     known: u32,
-    latency: f64,
+    /// Sum of the reciprocals of what is known: a target that fails, and counts as slow, makes no
+    /// other look fast.
+    swiftness: f64,
+}
+
+fn seconds(latency: Duration) -> f64 {
+    latency.as_secs_f64().max(1e-6)
 }
 
 impl Around {
@@ -77,7 +85,7 @@ impl Around {
                 .map(|entry| u64::from(entry.standing.in_flight)))
             .sum(),
             known: known().count() as u32,
-            latency: known().map(|latency| latency.as_secs_f64()).sum(),
+            swiftness: known().map(|latency| 1.0 / seconds(latency)).sum(),
         }
     }
 
@@ -87,12 +95,10 @@ impl Around {
         all * 4 > self.in_flight * 5 && all >= self.in_flight + SLACK * self.count
     }
 
-    /// More than 1.25 × the mean latency; unknown beside known ones, and being found out.
+    /// More than 1.25 × the (harmonic) mean latency; unknown beside known ones, and being found out.
     fn is_slow(&self, entry: &Entry<'_>) -> bool {
         match entry.standing.first_content {
-            Some(latency) => {
-                latency.as_secs_f64() * f64::from(self.known) * 4.0 > self.latency * 5.0
-            }
+            Some(latency) => seconds(latency) * self.swiftness * 4.0 > f64::from(self.known) * 5.0,
             None => self.known > 0 && entry.standing.in_flight > 0,
         }
     }

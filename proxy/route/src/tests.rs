@@ -3,8 +3,8 @@
 use dialect::Dialect;
 
 use crate::{
-    Alias, AliasTarget, Candidate, Class, Exclusion, Family, Home, NoRoute, Plan, Repeat, Request,
-    Sticky, Strategy, Table, Target, Upstream,
+    Alias, AliasTarget, Candidate, Exclusion, Family, Home, NoRoute, Plan, Request, Sticky,
+    Strategy, Table, Target, Upstream,
 };
 
 mod affinity;
@@ -250,30 +250,4 @@ fn what_came_in_by_host_goes_there_unless_an_alias_or_a_policy_says_otherwise() 
         to("anthropic", None, true)
     );
     assert_eq!(app("gpt-5", ("gone", true)), Err(NoRoute::Unclaimed));
-}
-
-#[test]
-fn only_what_nobody_read_or_what_was_added_is_sent_again() {
-    for (class, follows) in [
-        (Class::StaleConnection, Some(Repeat::OverNewConnection)),
-        (Class::UsageOption, Some(Repeat::WithoutUsageOption)),
-        (Class::Unsendable, None),
-        (Class::Caller, None),
-        (Class::Unreachable, None),
-        (Class::Broken, None),
-        (Class::Silent, None),
-        (Class::Status, None),
-    ] {
-        assert_eq!(class.may_follow(), follows, "{class:?}");
-    }
-}
-
-#[test]
-fn too_many_requests_and_the_upstreams_own_errors_are_failures_and_the_apps_are_not() {
-    for status in [429, 500, 503, 529, 599] {
-        assert_eq!(Class::of_status(status), Some(Class::Status), "{status}");
-    }
-    for status in [101, 200, 304, 400, 401, 404, 499, 600] {
-        assert_eq!(Class::of_status(status), None, "{status}");
-    }
 }

@@ -119,9 +119,13 @@ fn each_attempt_starts_from_the_callers_bytes() {
     for api in Api::ALL {
         let (a, b) = (Provider::start("from-a"), Provider::start("from-b"));
         a.now(Act::Refuses(Fault::Overload));
+        let more = match api.family() {
+            "openai" => "key: ours, usage: false",
+            _ => "key: ours",
+        };
         let sidecar = Setup::new(api)
-            .upstream("a", &a, "key: ours, usage: false")
-            .upstream("b", &b, "key: ours, usage: false")
+            .upstream("a", &a, more)
+            .upstream("b", &b, more)
             .model("fast: { targets: [a/small, b/large-one] }")
             .start();
         // Spelling that a parse and a print would change.

@@ -105,7 +105,12 @@ fn judged(api: Api, reply: &Reply) -> &'static str {
 }
 
 fn setup(api: Api, providers: &[Provider; 3]) -> Setup {
-    let limits = "first_content_timeout: 2s, head_timeout: 2s, idle_timeout: 2s, usage: false";
+    let limits = "first_content_timeout: 2s, head_timeout: 2s, idle_timeout: 2s";
+    let usage = match api.family() {
+        "openai" => ", usage: false",
+        _ => "",
+    };
+    let limits = &format!("{limits}{usage}");
     let [a, b, c] = providers;
     Setup::new(api)
         .upstream("a", a, &format!("keys: [one, two], {limits}"))

@@ -7,7 +7,7 @@
 
 use super::*;
 
-const CALL: CallClass = CallClass::of(500, Effort::None);
+const CALL: CallClass = CallClass::of(500, Effort::None, true);
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -202,8 +202,8 @@ fn each_size_and_effort_has_a_limit_of_its_own() {
     bench.record(50, Sample::Content(millis(40)));
     assert_eq!(bench.limit(), secs(10));
     for other in [
-        CallClass::of(50_000, Effort::None),
-        CallClass::of(500, Effort::High),
+        CallClass::of(50_000, Effort::None, true),
+        CallClass::of(500, Effort::High, true),
     ] {
         assert_eq!(
             bench.latency.first_content_limit(other, secs(120)),
@@ -213,8 +213,10 @@ fn each_size_and_effort_has_a_limit_of_its_own() {
     let indexes: std::collections::HashSet<_> = [0, 1_000, 8_000, 32_000, 128_000]
         .into_iter()
         .flat_map(|tokens| {
-            ["none", "minimal", "low", "medium", "high"]
-                .map(|name| CallClass::of(tokens, Effort::named(name)).index())
+            ["none", "minimal", "low", "medium", "high"].map(|name| (tokens, Effort::named(name)))
+        })
+        .flat_map(|(tokens, effort)| {
+            [true, false].map(|streaming| CallClass::of(tokens, effort, streaming).index())
         })
         .collect();
     assert_eq!(indexes.len(), CallClass::COUNT);
@@ -262,5 +264,5 @@ fn callers_who_leave_before_content_do_not_shorten_the_limit() {
 #[test]
 fn a_target_takes_kibibytes_whatever_it_has_seen() {
     let classes = CallClass::COUNT * (size_of::<Histogram>() + 16);
-    assert!(size_of::<Latency>() + classes <= 8 * 1024);
+    assert!(size_of::<Latency>() + classes <= 16 * 1024);
 }

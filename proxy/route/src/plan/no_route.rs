@@ -8,7 +8,9 @@ use super::Exclusion;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoute {
     /// No upstream speaks the dialect, or several do and none is named after its family.
-    #[error("no upstream is the one for {0} requests whose model no alias names: ask for one of `models:`, or add such an upstream, named after the dialect's family where there are several")]
+    #[error(
+        "no upstream is the one for {0} requests whose model no alias names: ask for one of `models:`, or add such an upstream, named after the dialect's family where there are several"
+    )]
     NobodySpeaks(&'static str),
     /// The app dialled a host, and the upstream that claimed it is gone.
     #[error("no upstream claims this host any more")]

@@ -1,14 +1,19 @@
 //! Failures of attempts: what each means for the next, and what the app gets where nothing follows.
 
 use dialect::failure::{ErrorFacts, read};
-use http::{Response, StatusCode};
+use http::Response;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use route::{Answer, Class, Failure as Meaning};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
-use super::{generation::now, head::is_stream, ledger::Observed, transmit::Sent};
+use super::{
+    generation::now,
+    head::is_stream,
+    ledger::Observed,
+    transmit::{Begun, Sent},
+};
 use crate::{
     config::Upstream,
     refusal::{Code, Refusal},
@@ -57,10 +62,11 @@ impl Failure {
         }
     }
 
-    /// A reply that began with this status, and came to nothing.
-    fn of_status(status: StatusCode, refusal: Refusal) -> Self {
+    /// A reply that began, and came to nothing.
+    fn of_begun(begun: Begun, refusal: Refusal) -> Self {
         Self {
-            status: status.as_u16(),
+            status: begun.status.as_u16(),
+            seen: Some(Observed::of_error(true, begun.usage)),
             ..Self::refused(Class::MaybeDone, refusal)
         }
     }
@@ -179,35 +185,35 @@ pub(super) async fn judge(
                 None => Ok(reply),
             }
         }
-        Sent::InBand(error, reply) => {
+        Sent::InBand(error, reply, usage) => {
             let meaning = classify(upstream, &reply, Some(&*error));
             let meaning = meaning.unwrap_or(Meaning::of(Class::MaybeDone));
             Err(Failure {
-                seen: Some(Observed::of_error(is_stream(reply.headers()))),
+                seen: Some(Observed::of_error(is_stream(reply.headers()), usage)),
                 ..Failure::answered(meaning, reply)
             })
         }
         Sent::Failed(error) => Err(Failure::of_error(error, name)),
-        Sent::Broken(status, cause) => {
+        Sent::Broken(begun, cause) => {
             let message =
                 format!("the upstream `{name}` broke off before its reply's first content");
             let refusal = Refusal::new(Code::UpstreamFailed, message).caused_by(cause);
-            Err(Failure::of_status(status, refusal))
+            Err(Failure::of_begun(begun, refusal))
         }
-        Sent::Unterminated(status) => {
+        Sent::Unterminated(begun) => {
             let message =
                 format!("the upstream `{name}` ended the stream before its first content");
             let refusal = Refusal::new(Code::UpstreamFailed, message);
-            Err(Failure::of_status(status, refusal))
+            Err(Failure::of_begun(begun, refusal))
         }
         Sent::NoHead => Err(silent(format!(
             "the upstream `{name}` did not answer within its time"
         ))),
-        Sent::NoContent(status) => {
+        Sent::NoContent(begun) => {
             let message =
                 format!("the upstream `{name}` began its reply, and brought no content in time");
             let refusal = Refusal::new(Code::UpstreamTimeout, message);
-            Err(Failure::of_status(status, refusal))
+            Err(Failure::of_begun(begun, refusal))
         }
     }
 }
@@ -257,4 +263,49 @@ async fn read_error(reply: Response<Inbound>) -> (Response<Inbound>, Option<Erro
     let error = if whole { read(&text) } else { None };
     let body = body.with_beginning(frames);
     (Response::from_parts(head, body), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error() -> crate::upstream::BoxError {
+        "why".into()
+    }
+
+    #[test]
+    fn only_what_nobody_read_is_sent_again_to_the_same_target() {
+        for (error, class, repeat) in [
+            (
+                SendError::Stale(error()),
+                Class::MaybeDone,
+                Some(Repeat::OverNewConnection),
+            ),
+            (SendError::Connect(error()), Class::Refused, None),
+            (SendError::Refused(error()), Class::Refused, None),
+            (SendError::Closed(error()), Class::MaybeDone, None),
+            (SendError::Protocol(error()), Class::MaybeDone, None),
+            (SendError::Body(error()), Class::Caller, None),
+        ] {
+            let failure = Failure::of_error(error, "u");
+            assert_eq!((failure.meaning.class, failure.repeat), (class, repeat));
+        }
+    }
+
+    #[test]
+    fn a_wires_answers_are_the_apps_but_for_too_many_requests_and_server_errors() {
+        let failure = |status| {
+            let mut reply = Response::new(Inbound::Kept(VecDeque::new()));
+            *reply.status_mut() = status;
+            Failure::answered(Meaning::of(Class::Key), reply)
+        };
+        for status in [400, 401, 404, 499] {
+            let status = http::StatusCode::from_u16(status).unwrap_or_default();
+            assert!(failure(status).unless_the_apps().is_ok(), "{status}");
+        }
+        for status in [429, 500, 503, 529, 599] {
+            let status = http::StatusCode::from_u16(status).unwrap_or_default();
+            assert!(failure(status).unless_the_apps().is_err(), "{status}");
+        }
+    }
 }

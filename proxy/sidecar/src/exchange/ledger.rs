@@ -280,11 +280,12 @@ impl Observed {
         }
     }
 
-    /// An error that came as a success, before any content.
-    pub(super) fn of_error(streaming: bool) -> Self {
+    /// An error that came as a success, before any content, and the usage that it reported.
+    pub(super) fn of_error(streaming: bool, usage: Option<Usage>) -> Self {
         Self {
             reading: Reading::Whole,
             streaming,
+            usage,
             failed: true,
             ..Self::default()
         }

@@ -186,7 +186,7 @@ fn standing(place: &Place, tokens: u64, now: std::time::Instant) -> Standing {
     let target = &place.target;
     Standing {
         admits: place.admits(now, tokens),
-        state: place.state(now),
+        state: place.state_beside_limits(now),
         in_flight: target.in_flight(),
         first_content: target.latency(|latency| latency.first_content(now)),
     }

@@ -11,7 +11,7 @@ use std::{collections::VecDeque, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use dialect::{
-    Dialect,
+    Dialect, Usage,
     failure::ErrorFacts,
     hold::{self, Hold, Verdict},
 };
@@ -61,22 +61,30 @@ impl Clocks {
     }
 }
 
+/// A reply that began, and came to nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    pub(super) status: StatusCode,
+    /// The usage that it reported so far.
+    pub(super) usage: Option<Usage>,
+}
+
 /// The end of a request, as far as it is waited for here.
 pub(super) enum Sent {
     /// A head, and where it is a success of which the beginning is held, its first content.
     Reply(Response<Inbound>),
-    /// An error inside a success; the reply as it came.
-    InBand(Box<ErrorFacts>, Response<Inbound>),
+    /// An error inside a success; the reply as it came, and what it reported before.
+    InBand(Box<ErrorFacts>, Response<Inbound>, Option<Usage>),
     /// No head came.
     Failed(SendError),
     /// The reply of this status broke off before its first content.
-    Broken(StatusCode, BoxError),
+    Broken(Begun, BoxError),
     /// It ended, and not as its dialect ends one.
-    Unterminated(StatusCode),
+    Unterminated(Begun),
     /// No head in time.
     NoHead,
     /// No content in time.
-    NoContent(StatusCode),
+    NoContent(Begun),
 }
 
 impl Sent {
@@ -146,8 +154,8 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
         };
         let verdict = match timeout_at(patience, body.frame()).await {
             Err(_) if streaming && commits <= patience => Verdict::Content,
-            Err(_) => return Sent::NoContent(head.status),
-            Ok(Some(Err(error))) => return Sent::Broken(head.status, error),
+            Err(_) => return Sent::NoContent(held.begun(head.status)),
+            Ok(Some(Err(error))) => return Sent::Broken(held.begun(head.status), error),
             Ok(Some(Ok(frame))) => {
                 if frame
                     .data_ref()
@@ -163,7 +171,7 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
                 }
             }
             Ok(None) => match held.finish() {
-                Verdict::Wait if streaming => return Sent::Unterminated(head.status),
+                Verdict::Wait if streaming => return Sent::Unterminated(held.begun(head.status)),
                 verdict => verdict,
             },
         };
@@ -171,7 +179,10 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
         match verdict {
             Verdict::Wait if !held.is_full() => {}
             Verdict::Wait | Verdict::Content => return Sent::Reply(reply(held.put_back(body))),
-            Verdict::Error(facts) => return Sent::InBand(facts, reply(held.put_back(body))),
+            Verdict::Error(facts) => {
+                let usage = held.hold.usage();
+                return Sent::InBand(facts, reply(held.put_back(body)), usage);
+            }
         }
     }
 }
@@ -203,6 +214,13 @@ impl Beginning {
 
     fn is_full(&self) -> bool {
         self.hold.bytes() > hold::BYTES || self.hold.events() > hold::EVENTS
+    }
+
+    fn begun(&self, status: StatusCode) -> Begun {
+        Begun {
+            status,
+            usage: self.hold.usage(),
+        }
     }
 
     fn put_back(self, rest: Inbound) -> Inbound {

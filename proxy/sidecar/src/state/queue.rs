@@ -93,17 +93,26 @@ impl Queue {
         self.len() == 0
     }
 
-    /// Waits for a turn. `places` are the alias's targets.
+    /// Waits for a turn. `since` is when the exchange came for the first time: one that had a turn in
+    /// vain comes back to its place. `places` are the alias's targets.
     ///
     /// # Errors
     /// There is none.
-    pub async fn wait(&self, entry: Entry<'_>, places: &[Arc<Place>]) -> Result<Turn, NoTurn> {
+    pub async fn wait(
+        &self,
+        entry: Entry<'_>,
+        since: Instant,
+        places: &[Arc<Place>],
+    ) -> Result<Turn, NoTurn> {
         let (sender, turn) = oneshot::channel();
         let begun = now();
         let deadline = entry.deadline;
         let pushed = {
             let mut fair = self.0.fair.lock();
-            let pushed = fair.push(sender, entry, begun);
+            let pushed = match since < begun {
+                true => fair.put_back(sender, entry, since, begun),
+                false => fair.push(sender, entry, begun),
+            };
             metrics::queue_depth(&self.0.alias, fair.len());
             pushed
         };

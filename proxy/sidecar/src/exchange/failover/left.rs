@@ -21,6 +21,13 @@ use crate::{
 /// Longest wait that SDKs are to make by themselves.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// The wait of an exchange, over all of its turns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Queued {
+    since: Instant,
+    until: Instant,
+}
+
 /// What becomes of an exchange.
 pub(super) enum Left {
     /// Its turn has come.
@@ -36,7 +43,7 @@ pub(super) async fn without_candidates(
     terms: &Terms<'_>,
     none: Option<NoRoute>,
     failure: Option<Box<Failure>>,
-    queued_until: &mut Option<Instant>,
+    queued: &mut Option<Queued>,
     outgoing: &mut Outgoing,
 ) -> Left {
     let excluded = match &none {
@@ -49,7 +56,7 @@ pub(super) async fn without_candidates(
     let soonest = soonest(terms, excluded, failure.as_deref());
     match &terms.alias.limited {
         Limited::Queue(bounds) if is_limited => {
-            match wait(terms, bounds, queued_until, outgoing).await {
+            match wait(terms, bounds, soonest, queued, outgoing).await {
                 Ok(turn) => return Left::Turn(turn),
                 Err(full) => {
                     let failure = match failure {
@@ -79,24 +86,33 @@ pub(super) async fn without_candidates(
 async fn wait(
     terms: &Terms<'_>,
     bounds: &config::Queue,
-    queued_until: &mut Option<Instant>,
+    soonest: Option<Duration>,
+    queued: &mut Option<Queued>,
     outgoing: &mut Outgoing,
 ) -> Result<Turn, Option<Duration>> {
     let Some(queue) = &terms.state.queue else {
         return Err(None);
     };
     let call = &outgoing.call;
-    let longest = *queued_until.get_or_insert_with(|| now() + queue.longest_wait());
+    let present = now();
+    let Queued { since, until } = *queued.get_or_insert_with(|| Queued {
+        since: present,
+        until: (present + queue.longest_wait()).min(terms.timing.deadline),
+    });
+    // Nobody waits for an end that comes too late.
+    if soonest.is_some_and(|end| present + end > until) {
+        return Err(soonest);
+    }
     let priority = call.tag(&bounds.priority).and_then(Priority::named);
     let entry = Entry {
         tenant: call.tag(&bounds.tenant).unwrap_or_default(),
         priority: priority.unwrap_or(Priority::Normal),
         tokens: call.body.input_tokens(),
         bytes: call.body.size() as u64,
-        deadline: longest.min(terms.timing.deadline),
+        deadline: until,
     };
     queue
-        .wait(entry, terms.places)
+        .wait(entry, since, terms.places)
         .await
         .map_err(|none| match none {
             NoTurn::Full(full) => full.retry_after,

@@ -70,7 +70,7 @@ impl<T: Transport> Worker<T> {
         let generation = Arc::clone(&guard.generation);
         guard.take_on(&mut outgoing.call);
         outgoing.alias = true;
-        let mut queued_until = None;
+        let mut queued: Option<left::Queued> = None;
         let mut turn: Option<Turn> = None;
         let mut is_first = true;
         loop {
@@ -103,7 +103,7 @@ impl<T: Transport> Worker<T> {
                 Some(_) => generation.plan(&outgoing.call).err(),
                 None => planned.err(),
             };
-            let left = left::without_candidates(&terms, none, failure, &mut queued_until, outgoing);
+            let left = left::without_candidates(&terms, none, failure, &mut queued, outgoing);
             match left.await {
                 Left::Turn(next) => turn = Some(next),
                 Left::Degraded => {
@@ -294,7 +294,11 @@ impl<'g> Terms<'g> {
         let retry = &self.alias.retry;
         TrailLimits {
             attempts: self.alias.attempts,
-            wait: retry.wait,
+            // Whoever may wait in the queue waits there, where it is fair.
+            wait: match &self.state.queue {
+                Some(_) => Duration::ZERO,
+                None => retry.wait,
+            },
             maybe_done: retry.maybe_done > 0.0,
             content_filter: retry.content_filter,
         }

@@ -43,13 +43,22 @@ impl Place {
 
 impl Place {
     /// The state of what keeps attempts out, or lets them in: the target's, or where that is closed,
-    /// that of its best key. What is open because of a rate limit is limited, and counts as closed.
+    /// that of its best key.
     pub fn state(&self, now: Instant) -> State {
-        let open = |breaker: &Breaker| {
-            let state = breaker.state(now);
-            let is_limited = breaker.read(Cell::cause) == Some(Class::Rate);
-            (state != State::Closed && !is_limited).then_some(state)
-        };
+        self.state_by(|breaker| breaker.state(now))
+    }
+
+    /// The same, where what is open because of a rate limit counts as closed: such a target is
+    /// limited, and does not fail.
+    pub fn state_beside_limits(&self, now: Instant) -> State {
+        self.state_by(|breaker| match breaker.read(Cell::cause) {
+            Some(Class::Rate) => State::Closed,
+            _ => breaker.state(now),
+        })
+    }
+
+    fn state_by(&self, state: impl Fn(&Breaker) -> State) -> State {
+        let open = |breaker: &Breaker| Some(state(breaker)).filter(|state| *state != State::Closed);
         let of_key = |key: &KeyPlace| key.breakers().find_map(|breaker| open(breaker));
         let keys = || {
             let all = self.keys.iter().map(of_key);
