@@ -136,6 +136,7 @@ fn the_fastest_leaves_a_home_that_is_slower_than_the_others_and_the_least_busy_d
         fake.set_latency(&table, &format!("up/{own}"), 160);
         assert_eq!(first(&table, &fake) == own, stays, "{strategy:?}");
         // One that fails, and so counts as very slow, makes none of the others look fast.
+        fake.set_latency(&table, &format!("up/{own}"), 400);
         let failing = ["a", "b", "c"].into_iter().find(|model| own != *model);
         if let Some(failing) = failing {
             fake.set_latency(&table, &format!("up/{failing}"), 5_000);

@@ -52,7 +52,8 @@ pub(super) async fn without_candidates(
     };
     let verdict = excluded.map(NoneLeft::verdict);
     let failed = failure.as_ref().map(|failure| failure.meaning.class);
-    let is_limited = verdict == Some(Verdict::Limited) || failed == Some(Class::Rate);
+    let is_taken = none.is_none() && failure.is_none();
+    let is_limited = verdict == Some(Verdict::Limited) || failed == Some(Class::Rate) || is_taken;
     let soonest = soonest(terms, excluded, failure.as_deref());
     match &terms.alias.limited {
         Limited::Queue(bounds) if is_limited => {

@@ -40,6 +40,9 @@ use left::Left;
 use spots::{Outside, Spot, Spots};
 use timing::Timing;
 
+/// Plans that are made anew at once where each candidate was taken as it was to be entered.
+const REPLANS: u32 = 3;
+
 /// The terms under which an exchange tries targets.
 struct Terms<'g> {
     generation: &'g Generation,
@@ -73,6 +76,7 @@ impl<T: Transport> Worker<T> {
         let mut queued: Option<left::Queued> = None;
         let mut turn: Option<Turn> = None;
         let mut is_first = true;
+        let mut replans = 0;
         loop {
             let model = outgoing.call.body.model();
             let row = model.and_then(|model| generation.table.alias(model));
@@ -99,10 +103,13 @@ impl<T: Transport> Worker<T> {
                 Ended::Failed(failure) => return Err(left::finish(*failure, None)),
                 Ended::Left(failure) => failure,
             };
-            let none = match &failure {
-                Some(_) => generation.plan(&outgoing.call).err(),
-                None => planned.err(),
-            };
+            // As it is now: another exchange may have been first at a place that the plan had.
+            let none = generation.plan(&outgoing.call).err();
+            if none.is_none() && failure.is_none() && replans < REPLANS {
+                replans += 1;
+                tokio::task::yield_now().await;
+                continue;
+            }
             let left = left::without_candidates(&terms, none, failure, &mut queued, outgoing);
             match left.await {
                 Left::Turn(next) => turn = Some(next),
