@@ -78,9 +78,19 @@ impl ShadowBudget {
         loaded: bool,
         wall_secs: u64,
     ) -> Result<ReservedShadow, NoShadow> {
-        if !self.samples(hash) {
-            return Err(NoShadow::NotSampled);
+        match self.samples(hash) {
+            true => self.begin_chosen(estimate, loaded, wall_secs),
+            false => Err(NoShadow::NotSampled),
         }
+    }
+
+    /// Begins a shadow that somebody chose, whatever the share.
+    pub fn begin_chosen(
+        &mut self,
+        estimate: Option<u64>,
+        loaded: bool,
+        wall_secs: u64,
+    ) -> Result<ReservedShadow, NoShadow> {
         if loaded {
             return Err(NoShadow::Loaded);
         }

@@ -29,6 +29,7 @@ mod index;
 mod limit;
 mod needs;
 mod opening;
+mod repeatable;
 mod reserve;
 mod signatures;
 #[cfg(test)]

@@ -187,7 +187,7 @@ impl Estimates for Generation {
 
 /// The family of a request: its dialect's, or, where no dialect reads it, the one whose headers it
 /// has.
-fn family(dialect: Dialect, headers: &HeaderMap) -> Family {
+pub(super) fn family(dialect: Dialect, headers: &HeaderMap) -> Family {
     let has = |name| headers.contains_key(name);
     match Family::of(dialect) {
         Some(family) => family,

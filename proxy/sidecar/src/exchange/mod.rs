@@ -43,6 +43,7 @@ mod refusals;
 mod render;
 pub mod report;
 mod settle;
+mod shadow;
 mod shed;
 pub mod socket;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub use live::Answer;
 use refusals::{incomplete_request, not_inflated, refuse, too_large, unreadable_reply};
 use render::{Outgoing, call, plan};
 use settle::ExchangeGuard;
+use shadow::Copies;
 
 /// The exchange's id, for the app's log and the operator's.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -73,10 +75,11 @@ const MODELS: &str = "models";
 /// Serves exchanges on one worker thread.
 pub struct Worker<T = Pool> {
     shared: Arc<Shared>,
-    transport: T,
+    transport: Arc<T>,
     stores: Stores,
     flights: Flights,
     load: Arc<WorkerLoad>,
+    copies: Copies,
 }
 
 /// The end of what was sent.
@@ -104,10 +107,11 @@ impl<T: Transport> Worker<T> {
     pub fn new(shared: Arc<Shared>, transport: T, stores: Stores, flights: Flights) -> Self {
         Self {
             shared,
-            transport,
+            transport: Arc::new(transport),
             stores,
             flights,
             load: Arc::default(),
+            copies: Copies::default(),
         }
     }
 
@@ -247,6 +251,9 @@ impl<T: Transport> Worker<T> {
             };
             let failure = match sent {
                 Ok(reply) => {
+                    if reply.status().is_success() {
+                        self.copy(named, &mut outgoing, guard);
+                    }
                     guard.body_permit = None; // the upstream has it
                     return Ok(Sent::Reply(reply));
                 }

@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 use dialect::{Dialect, Kind, Usage, reply::Reply as Decoder};
 use http::{HeaderName, HeaderValue};
 use policy::{AttemptMade, Call, ConnectionId, Outcome, Reserved, Run, Settled};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 
 use super::{
     failover::Trial,
@@ -19,6 +22,7 @@ use super::{
     passing::BodyProgress,
     refusals::incomplete_request,
     render::Terms,
+    shadow::Figures,
 };
 use crate::{
     cost::{NanoDollars, Taken},
@@ -72,6 +76,8 @@ pub(super) struct ExchangeGuard {
     pub(super) attempt_begun: Option<Instant>,
     /// Its part in the trial of a target.
     pub(super) trial: Option<Box<Trial>>,
+    /// Copies of it that wait to be compared.
+    pub(super) copies: Vec<oneshot::Sender<Figures>>,
     /// By when the reply has to be over, where somebody set an end.
     pub(super) deadline: Option<Instant>,
     /// The progress of a body that passes unread.
@@ -109,6 +115,7 @@ impl ExchangeGuard {
             pass: None,
             attempt_begun: None,
             trial: None,
+            copies: Vec::new(),
             deadline: None,
             passing: None,
             _inflight: Inflight::enter(),
@@ -255,6 +262,14 @@ impl ExchangeGuard {
         let taken = self.observed.taken(&self.ledger);
         if let Some(trial) = self.trial.take() {
             trial.settle(record, &taken, &self.ledger.charge);
+        }
+        if !self.copies.is_empty() {
+            let begun = self.attempt_begun.unwrap_or(self.begun);
+            let figures = Figures::of(record, (self.begun, begun), &taken, &self.ledger);
+            let copies = self.copies.drain(..);
+            for (copy, figures) in copies.zip(figures.into_iter().cycle()) {
+                let _ = copy.send(figures); // one that has failed waits for none
+            }
         }
         if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
             let open = Open {

@@ -103,36 +103,49 @@ impl Sent {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Sends a request, and waits for its reply to commit. `holds`: the dialect in which the
-    /// beginning of a success is read before it is given on; none where its head is enough.
-    pub(super) async fn transmit(
-        &self,
-        upstream: &Upstream,
+    /// Sends a request, and waits for its reply to commit; as [`transmit`] over the worker's own
+    /// connections.
+    pub(super) fn transmit<'a>(
+        &'a self,
+        upstream: &'a Upstream,
         request: Request<Payload>,
         over: Connection,
         clocks: Clocks,
         holds: Option<Dialect>,
-    ) -> Sent {
-        let switches = request.headers().contains_key(header::UPGRADE);
-        // Pinned where it is made: it is large, and would be moved into its timeout.
-        let sent = pin!(self.transport.send(upstream, request, over));
-        let reply = match timeout_at(clocks.bounded(clocks.head), sent).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Sent::Failed(error),
-            Err(_) => return Sent::NoHead,
-        };
-        if reply.status() == StatusCode::SWITCHING_PROTOCOLS && !switches {
-            return Sent::Failed(SendError::Protocol(
-                "it switched protocols, which nobody wanted".into(),
-            ));
+    ) -> impl Future<Output = Sent> + Send + 'a {
+        transmit(&*self.transport, upstream, request, over, clocks, holds)
+    }
+}
+
+/// Sends a request, and waits for its reply to commit. `holds`: the dialect in which the beginning
+/// of a success is read before it is given on; none where its head is enough.
+pub(super) async fn transmit<T: Transport>(
+    transport: &T,
+    upstream: &Upstream,
+    request: Request<Payload>,
+    over: Connection,
+    clocks: Clocks,
+    holds: Option<Dialect>,
+) -> Sent {
+    let switches = request.headers().contains_key(header::UPGRADE);
+    // Pinned where it is made: it is large, and would be moved into its timeout.
+    let sent = pin!(transport.send(upstream, request, over));
+    let reply = match timeout_at(clocks.bounded(clocks.head), sent).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => return Sent::Failed(error),
+        Err(_) => return Sent::NoHead,
+    };
+    if reply.status() == StatusCode::SWITCHING_PROTOCOLS && !switches {
+        return Sent::Failed(SendError::Protocol(
+            "it switched protocols, which nobody wanted".into(),
+        ));
+    }
+    match holds {
+        // Boxed: no ordinary exchange is to take the room of it.
+        Some(dialect) if reply.status().is_success() => {
+            Box::pin(wait_for_content(decoded(reply), dialect, clocks)).await
         }
-        match holds {
-            // Boxed: no ordinary exchange is to take the room of it.
-            Some(dialect) if reply.status().is_success() => {
-                Box::pin(wait_for_content(decoded(reply), dialect, clocks)).await
-            }
-            _ => Sent::Reply(reply),
-        }
+        _ => Sent::Reply(reply),
     }
 }
 

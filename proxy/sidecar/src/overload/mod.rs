@@ -185,6 +185,14 @@ impl Admission {
         admitted.map_err(|reason| self.shed(reason))
     }
 
+    /// Reports whether work is turned away, or about to be: what no app waits for is left out then.
+    pub fn is_short(&self, load: &WorkerLoad) -> bool {
+        self.level.load(Relaxed) != Level::Calm as u8
+            || metrics::inflight() >= self.exchanges.load(Relaxed)
+            || !self.has_upstream()
+            || load.is_behind()
+    }
+
     /// True if there is a descriptor for one more connection to an upstream.
     fn has_upstream(&self) -> bool {
         metrics::inflight() + self.tunnels.load(Relaxed) < self.upstreams.load(Relaxed)

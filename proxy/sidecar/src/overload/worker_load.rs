@@ -130,6 +130,11 @@ impl WorkerLoad {
         }
     }
 
+    /// Reports whether the worker is behind, and so admits fewer exchanges than come.
+    pub(super) fn is_behind(&self) -> bool {
+        self.limit.load(Relaxed) != usize::MAX
+    }
+
     /// Waits for the turn of an admitted exchange: not at all while few begin at once.
     pub async fn turn(&self) {
         self.turns.begin().await;

@@ -33,8 +33,9 @@ pub use super::{
     meter::{Hook, PolicyMeter, PolicyMeters},
     pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
     targets::{
-        attempt_result, breaker_opened, breaker_state, canary, canary_rolled_back, hedge,
-        queue_depth, queued, retry_budget_spent, shadow, targets_usable,
+        ShadowRatios, attempt_result, breaker_opened, breaker_state, canary, canary_rolled_back,
+        hedge, queue_depth, queued, retry_budget_spent, shadow, shadow_cost, shadow_ratios,
+        targets_usable,
     },
 };
 use crate::config::Config;

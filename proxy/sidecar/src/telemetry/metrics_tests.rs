@@ -303,6 +303,17 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     queued("fast", "served", Duration::ZERO);
     hedge("fast", "first");
     shadow("fast", "compared");
+    shadow_cost("fast", NanoDollars(1));
+    shadow_ratios(
+        "fast",
+        &ShadowRatios {
+            output: Some(1.0),
+            first_content: Some(1.0),
+            end: Some(1.0),
+            cost: Some(1.0),
+            same_finish: Some(true),
+        },
+    );
     canary("fast", "control");
     canary_rolled_back("fast", false);
     reload(true);

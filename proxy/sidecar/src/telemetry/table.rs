@@ -52,6 +52,10 @@ const TOKEN_COUNTS: &[f64] = &[
     1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0,
     16777216.0, 67108864.0,
 ];
+/// A shadow's figure to that of the exchange that it is a copy of.
+const RATIO: &[f64] = &[
+    0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0,
+];
 /// Values that a policy observes by itself: no unit is known.
 pub(super) const ANY: &[f64] = &[
     1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6,
@@ -107,7 +111,17 @@ table! {
     HEDGES = "outrigger_hedges_total", Kind::Counter, ["model", "winner"],
         "Second attempts beside slow first ones, by which came first: first, hedge or none.";
     SHADOWS = "outrigger_shadows_total", Kind::Counter, ["model", "result"],
-        "Copies to a shadow target: compared, failed, or why there was none.";
+        "Copies to a shadow target: compared, failed, alone (the app's reply came to no end), or why there was none.";
+    SHADOW_OUTPUT = "outrigger_shadow_output_ratio", Kind::Histogram(RATIO), ["model"],
+        "Output tokens of a shadow's reply to those of the app's.";
+    SHADOW_LATENCY = "outrigger_shadow_latency_ratio", Kind::Histogram(RATIO), ["model", "until"],
+        "Time of a shadow to that of the exchange, until the first content or the end.";
+    SHADOW_COST_RATIO = "outrigger_shadow_cost_ratio", Kind::Histogram(RATIO), ["model"],
+        "Cost of a shadow to that of the exchange.";
+    SHADOW_FINISH = "outrigger_shadow_finish_total", Kind::Counter, ["model", "same"],
+        "Shadows that were compared, by whether they ended for the same reason.";
+    SHADOW_COST = "outrigger_shadow_cost_nanousd_total", Kind::Counter, ["model"],
+        "Billionths of a dollar that shadows cost; they are in no exchange's cost.";
     CANARY = "outrigger_canary_exchanges_total", Kind::Counter, ["model", "arm"],
         "Exchanges of a model's canary, and of its control.";
     CANARY_ROLLED_BACK = "outrigger_canary_rolled_back", Kind::Gauge, ["model"],

@@ -13,6 +13,7 @@ use super::{
     metrics::{count, count_attempt_result, recorder},
     table,
 };
+use crate::cost::NanoDollars;
 
 /// Counts what became of an attempt: `success`, or the failure's class.
 pub fn attempt_result(upstream: &Arc<str>, class: &'static str) {
@@ -61,10 +62,55 @@ pub fn hedge(alias: &str, winner: &'static str) {
     counter!(table::HEDGES, "model" => alias.to_owned(), "winner" => winner).increment(1);
 }
 
-/// Counts a copy to a shadow target: `compared`, `failed`, or the reason why there was none.
+/// Counts a copy to a shadow target: `compared`, `failed`, `alone` (the app's reply came to no end),
+/// or the reason why there was none: `loaded`, `busy` (too many are under way), `unfit` (the call may
+/// not be copied, or the target can't take it), `no_key`, `limited`, `unpriced`, `money`.
 pub fn shadow(alias: &str, result: &'static str) {
     recorder();
     counter!(table::SHADOWS, "model" => alias.to_owned(), "result" => result).increment(1);
+}
+
+/// A shadow beside the exchange that it is a copy of: its figures to that one's, as far as both are
+/// known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ShadowRatios {
+    /// Output tokens.
+    pub output: Option<f64>,
+    /// Times to the first content.
+    pub first_content: Option<f64>,
+    /// Times to the end.
+    pub end: Option<f64>,
+    /// Costs.
+    pub cost: Option<f64>,
+    /// Whether they ended for the same reason.
+    pub same_finish: Option<bool>,
+}
+
+/// Records how a shadow compares.
+pub fn shadow_ratios(alias: &str, ratios: &ShadowRatios) {
+    recorder();
+    let model = || alias.to_owned();
+    if let Some(output) = ratios.output {
+        histogram!(table::SHADOW_OUTPUT, "model" => model()).record(output);
+    }
+    for (until, ratio) in [("first_content", ratios.first_content), ("end", ratios.end)] {
+        if let Some(ratio) = ratio {
+            histogram!(table::SHADOW_LATENCY, "model" => model(), "until" => until).record(ratio);
+        }
+    }
+    if let Some(cost) = ratios.cost {
+        histogram!(table::SHADOW_COST_RATIO, "model" => model()).record(cost);
+    }
+    if let Some(same) = ratios.same_finish {
+        let same = if same { "true" } else { "false" };
+        counter!(table::SHADOW_FINISH, "model" => model(), "same" => same).increment(1);
+    }
+}
+
+/// Counts what a shadow cost.
+pub fn shadow_cost(alias: &str, cost: NanoDollars) {
+    recorder();
+    counter!(table::SHADOW_COST, "model" => alias.to_owned()).increment(cost.0);
 }
 
 /// Counts an exchange of a model's canary, or of its control.

@@ -39,11 +39,13 @@ pub(super) enum Policy {
     Serves,
     /// Has the reply kept.
     Keeps,
+    /// Sends a copy to `new/gpt-5`.
+    Mirrors,
 }
 
 use Policy::{
-    Answers, Cuts, Faults, Holds, Keeps, Ponders, Reads, RefusesReply, RefusesRequest, Rescues,
-    Reserves, Rewrites, Serves,
+    Answers, Cuts, Faults, Holds, Keeps, Mirrors, Ponders, Reads, RefusesReply, RefusesRequest,
+    Rescues, Reserves, Rewrites, Serves,
 };
 
 /// The bucket that policies reserve from: 10,000 tokens that never come back.
@@ -195,6 +197,10 @@ impl Instance for FakeInstance {
                         tool_calls: false,
                         max_bytes: 1 << 20,
                     });
+                    Decision::Forward
+                }
+                Mirrors => {
+                    assert!(call.claims.mirror("new/gpt-5".into()));
                     Decision::Forward
                 }
                 Reads | Rewrites | Holds | RefusesReply | Ponders | Rescues => Decision::Forward,

@@ -4,6 +4,7 @@ use super::*;
 use crate::state::targets::AliasState;
 
 mod canary;
+mod shadow;
 
 /// Answers requests by the upstream that they go to.
 #[derive(Clone)]
@@ -53,6 +54,14 @@ struct Field {
 impl Field {
     /// `turn` makes the answer of an upstream to its nth request.
     fn new(alias: &str, turn: impl Fn(&str, usize) -> Turn + Send + Sync + 'static) -> Self {
+        Self::with(&[], alias, turn)
+    }
+
+    fn with(
+        policies: &[Policy],
+        alias: &str,
+        turn: impl Fn(&str, usize) -> Turn + Send + Sync + 'static,
+    ) -> Self {
         let upstream = |name: &str| {
             format!(
                 "  {name}: {{ dialect: openai, url: 'http://{name}.test/v1', key: k, account: of-{name} }}\n"
@@ -61,19 +70,17 @@ impl Field {
         let upstreams: String = ["openai", "b", "new"].map(upstream).concat();
         let yaml = format!("upstreams:\n{upstreams}models: {{ m: {alias} }}\n");
         let config = crate::config::tests::read(&yaml);
-        let generation = Generation::of(1, config, Chain::default(), &Lasting::default());
+        let stores = Stores::in_memory();
+        let links = policies.iter().map(|policy| fakes::link(*policy, &stores));
+        let chain = Chain::new(links.collect());
+        let generation = Generation::of(1, config, chain, &Lasting::default());
         let shared = Arc::new(Shared::new(generation));
         let seen = Arc::default();
         let upstream = ByUpstream {
             turn: Arc::new(turn),
             seen: Arc::clone(&seen),
         };
-        let worker = Worker::new(
-            Arc::clone(&shared),
-            upstream,
-            Stores::in_memory(),
-            Flights::default(),
-        );
+        let worker = Worker::new(Arc::clone(&shared), upstream, stores, Flights::default());
         Self {
             worker,
             shared,
@@ -93,6 +100,19 @@ impl Field {
         let request = Request::post("/v1/chat/completions").header("content-length", body.len());
         let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())));
         read(self.worker.handle(request.unwrap(), None).await).await
+    }
+
+    /// Lets tasks that nobody waits for go on.
+    async fn settle_down(&self) {
+        sleep(Duration::from_millis(1)).await;
+    }
+
+    /// The bodies that an upstream saw.
+    fn bodies(&self, upstream: &str) -> Vec<String> {
+        let seen = self.seen.lock();
+        let own = seen.iter().filter(|(name, _)| name == upstream);
+        own.map(|(_, body)| String::from_utf8(body.to_vec()).unwrap())
+            .collect()
     }
 
     /// The upstreams that saw a request, in order.

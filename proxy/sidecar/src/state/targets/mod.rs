@@ -15,6 +15,7 @@ use std::{
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use ring::digest::{SHA256, digest};
+use route::ShadowBudget;
 use tokio::sync::watch;
 
 mod alias;
@@ -46,8 +47,20 @@ struct Registry {
     targets: DashMap<Box<str>, Arc<TargetState>>,
     aliases: DashMap<Box<str>, Arc<AliasState>>,
     changes: Arc<Changes>,
+    mirrors: Mirrors,
     /// Makes this replica's jitter unlike that of others.
     seed: RandomState,
+}
+
+/// Bounds copies that policies want of exchanges whose alias has no budget of its own: a dollar a
+/// day, so that a policy which copies everything costs no more.
+struct Mirrors(Mutex<ShadowBudget>);
+
+impl Default for Mirrors {
+    fn default() -> Self {
+        const DOLLAR: u64 = 1_000_000_000;
+        Self(Mutex::new(ShadowBudget::new(1.0, DOLLAR)))
+    }
 }
 
 /// Changes of breakers, for whoever shares them with other replicas.
@@ -144,6 +157,11 @@ impl Targets {
                 .map(|model| self.breaker(Part::KeyModel, &[&name, "/", model].concat())),
             account: self.breaker(Part::Account, account),
         }
+    }
+
+    /// The bound of copies that policies want of exchanges whose alias has none of its own.
+    pub fn mirrors(&self) -> &Mutex<ShadowBudget> {
+        &self.0.mirrors.0
     }
 
     /// Forgets what nothing refers to any more.
