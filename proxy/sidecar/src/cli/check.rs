@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Stop, environment, loader, say};
+use super::{Stop, environment, explain::explain, loader, say};
 use crate::{
     config::{Config, Use, file},
     reload::{self, Scan, admit::admitted, assemble::Assembler},
@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// Prints the configuration's JSON Schema instead.
     #[arg(long, conflicts_with = "config")]
     schema: bool,
+    /// Prints the order in which the targets of an alias would be tried, and why, instead.
+    #[arg(long, value_name = "MODEL", conflicts_with = "schema")]
+    explain: Option<String>,
 }
 
 pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
@@ -25,6 +28,9 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
         return say(&(file::schema() + "\n"));
     };
     let config = Config::load(path, &environment)?;
+    if let Some(model) = &arguments.explain {
+        return say(&explain(&config, model)?);
+    }
     let signed = vouched(path, &config)?;
     load(path, &config)?;
     say(&format!(
@@ -92,6 +98,6 @@ fn load(file: &Path, config: &Config) -> Result<(), Stop> {
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))
 }
 
-fn count(n: usize, one: &str, many: &str) -> String {
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }

@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod check;
+mod explain;
 mod facts;
 mod run;
 mod targets;
@@ -37,7 +38,7 @@ struct Arguments {
 enum Command {
     /// Serves a configuration until SIGTERM or SIGINT.
     Run(run::Arguments),
-    /// Tells whether a configuration is right, or prints its JSON Schema.
+    /// Tells whether a configuration is right, explains an alias of it, or prints the JSON Schema.
     Check(check::Arguments),
     #[command(external_subcommand)]
     Tool(Vec<OsString>),
@@ -173,6 +174,7 @@ mod tests {
              --transparent [::1]:15006 --admin 0.0.0.0:4190 --drain 20s --ca /var/lib/outrigger/ca --ca-bundle /var/run/outrigger/ca",
             "outrigger check --config a.yaml",
             "outrigger check --schema",
+            "outrigger check --config a.yaml --explain fast",
         ] {
             assert!(
                 Arguments::try_parse_from(line.split_whitespace()).is_ok(),
@@ -181,6 +183,7 @@ mod tests {
         }
         for line in [
             "check",
+            "check --explain fast",
             "run --config a.yaml --forward-proxy 4142",
             "run --config a.yaml --transparent localhost:1",
             "run --config a.yaml --drain 20",
