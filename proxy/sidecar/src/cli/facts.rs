@@ -15,12 +15,14 @@ use crate::{
     exchange::generation,
     reload::{Reloader, assemble::Entry},
     state::Stores,
+    telemetry::metrics::TargetGauges,
 };
 
 /// The running parts.
 pub(super) struct Running {
     pub(super) reloader: Arc<Reloader>,
     pub(super) stores: Stores,
+    pub(super) gauges: TargetGauges,
 }
 
 impl Facts for Running {
@@ -43,6 +45,11 @@ impl Facts for Running {
 
     fn targets(&self) -> Vec<TargetFacts> {
         targets::facts(&self.reloader.shared().generation.load())
+    }
+
+    fn refresh_gauges(&self) {
+        let generation = self.reloader.shared().generation.load();
+        targets::refresh_gauges(&generation, &self.gauges);
     }
 
     fn reset_targets(&self, target: Option<&str>) -> usize {

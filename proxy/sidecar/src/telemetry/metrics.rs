@@ -33,9 +33,8 @@ pub use super::{
     meter::{Hook, PolicyMeter, PolicyMeters},
     pod::{connection, connection_refused, cut, landlock, load, passed, shed, tunnel, tunnelled},
     targets::{
-        ShadowRatios, attempt_result, breaker_opened, breaker_state, canary, canary_rolled_back,
+        ShadowRatios, TargetGauges, attempt_result, breaker_opened, canary, canary_rolled_back,
         hedge, queue_depth, queued, retry_budget_spent, shadow, shadow_cost, shadow_ratios,
-        targets_usable,
     },
 };
 use crate::config::Config;

@@ -296,8 +296,7 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     attempt(&"openai".into(), "stale_connection");
     attempt_result(&"openai".into(), "overload");
     breaker_opened("key", "money");
-    breaker_state("openai/m", 2);
-    targets_usable("fast", 1);
+    TargetGauges::default().set([("openai/m", 2)].into_iter(), [("fast", 1)].into_iter());
     retry_budget_spent("fast");
     queue_depth("fast", 3);
     queued("fast", "served", Duration::ZERO);

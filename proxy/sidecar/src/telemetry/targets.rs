@@ -5,9 +5,10 @@
     reason = "this room is the one table of metrics"
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ::metrics::{counter, gauge, histogram};
+use parking_lot::Mutex;
 
 use super::{
     metrics::{count, count_attempt_result, recorder},
@@ -25,16 +26,44 @@ pub fn breaker_opened(part: &'static str, cause: &'static str) {
     count(table::BREAKER_OPENED, [part, cause], 1);
 }
 
-/// Sets the gauge of a target's breaker: 0 closed, 1 half open, 2 open.
-pub fn breaker_state(target: &str, state: u8) {
-    recorder();
-    gauge!(table::BREAKER_STATE, "target" => target.to_owned()).set(f64::from(state));
+/// The gauges of targets and of aliases that somebody keeps.
+#[derive(Default)]
+pub struct TargetGauges(Mutex<[BTreeSet<String>; 2]>);
+
+impl TargetGauges {
+    /// Sets the gauges of targets' breakers (0 closed, 1 half open, 2 open) and of each alias's
+    /// targets that are not open. One that was set before and is in neither list any more is no
+    /// number from then on: no alert goes on about what is gone.
+    pub fn set<'a>(
+        &self,
+        breakers: impl Iterator<Item = (&'a str, u8)>,
+        usable: impl Iterator<Item = (&'a str, usize)>,
+    ) {
+        recorder();
+        let [targets, aliases] = &mut *self.0.lock();
+        let breakers = breakers.map(|(target, state)| (target, f64::from(state)));
+        set_all(targets, breakers, |target, value| {
+            gauge!(table::BREAKER_STATE, "target" => target).set(value);
+        });
+        let usable = usable.map(|(alias, usable)| (alias, usable as f64));
+        set_all(aliases, usable, |alias, value| {
+            gauge!(table::TARGETS_USABLE, "model" => alias).set(value);
+        });
+    }
 }
 
-/// Sets the gauge of an alias's targets that are not open.
-pub fn targets_usable(alias: &str, usable: usize) {
-    recorder();
-    gauge!(table::TARGETS_USABLE, "model" => alias.to_owned()).set(usable as f64);
+fn set_all<'a>(
+    known: &mut BTreeSet<String>,
+    values: impl Iterator<Item = (&'a str, f64)>,
+    set: impl Fn(String, f64),
+) {
+    let mut gone = std::mem::take(known);
+    for (name, value) in values {
+        gone.remove(name);
+        known.insert(name.to_owned());
+        set(name.to_owned(), value);
+    }
+    gone.into_iter().for_each(|name| set(name, f64::NAN));
 }
 
 /// Counts a retry that an alias's budget had no room for.

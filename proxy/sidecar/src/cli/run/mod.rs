@@ -138,6 +138,7 @@ fn start(
     let running = Running {
         reloader: Arc::clone(&reloader),
         stores: stores.clone(),
+        gauges: metrics::TargetGauges::default(),
     };
     admin::spawn(
         admin_listener,
