@@ -218,7 +218,7 @@ def runbooks():
             family = metric.endswith("_") and any(other.startswith(metric) for other in known)      # grep's
             assert metric in known | labels or family or metric.startswith("outrigger_policy_"), f"{name}: there is no metric {metric}"
         for path in re.findall(r"127\.0\.0\.1:4190(/\w*)", text):
-            assert path in ("/healthz", "/readyz", "/metrics", "/policies", "/generation", "/state"), f"{name}: {path}"
+            assert path in ("/healthz", "/readyz", "/metrics", "/policies", "/generation", "/state", "/targets"), f"{name}: {path}"
         for link in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (DEPLOY / "runbooks" / link).exists(), f"{name}: {link}"
     print(f"{len(alerts)} alerts, {len(books)} runbooks")
