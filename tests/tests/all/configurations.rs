@@ -196,10 +196,24 @@ fn refused(mut config: Value) -> Option<String> {
         .into_iter()
         .flatten()
     {
-        if let Some(key) = upstream.1.get_mut("key")
-            && key.as_str().is_some_and(|key| key.starts_with("file:"))
-        {
-            *key = format!("file:{}", secret.display()).into();
+        let Some(written) = upstream.1.as_object_mut() else {
+            continue;
+        };
+        let keys = written.iter_mut().flat_map(|(name, value)| match value {
+            Value::String(_) if name == "key" => vec![value],
+            Value::Array(several) if name == "keys" => several
+                .iter_mut()
+                .map(|key| match key {
+                    Value::Object(_) => &mut key["key"],
+                    key => key,
+                })
+                .collect(),
+            _ => Vec::new(),
+        });
+        for key in keys {
+            if key.as_str().is_some_and(|key| key.starts_with("file:")) {
+                *key = format!("file:{}", secret.display()).into();
+            }
         }
     }
     let (code, said) = check(folder.path(), &serde_yaml::to_string(&config).unwrap());
