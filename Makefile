@@ -1,7 +1,7 @@
 # The face of the project. Each target is a thin call: the work is in cargo and in the scripts named here.
 CARGO ?= cargo
 
-.PHONY: build policies run test fuzz bench bench-distance bench-instructions lint clean
+.PHONY: build policies run test fuzz bench bench-distance bench-failover bench-instructions lint clean
 
 # Two invocations: in one, Cargo would unite their features, and the sidecar would have the tool's compiler.
 build: policies ## target/release/outrigger, outrigger-tool beside it, target/policies/NAME.wasm, and their functions as native code
@@ -29,6 +29,11 @@ bench-distance: ## the time to the first token over 40 ms of distance, the real 
 	$(CARGO) build --release --locked -p outrigger
 	tests/setup.sh
 	python3 tests/bench/distance.py --outrigger "$${CARGO_TARGET_DIR:-target}/release/outrigger"
+
+bench-failover: ## what aliases cost and what is tried when a target fails; BEFORE=BINARY compares an alias of one target with an older sidecar
+	$(CARGO) build --release --locked -p outrigger
+	$(CARGO) build --release --locked -p outrigger-tests --bins
+	python3 tests/bench/failover.py --bin "$${CARGO_TARGET_DIR:-target}/release" $(if $(BEFORE),--before $(BEFORE))
 
 bench-instructions: policies ## instructions per request, by callgrind; WRITE=1 checks the figures in that `make test` compares with
 	tests/bench/instructions.sh $(if $(WRITE),--write)

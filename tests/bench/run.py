@@ -6,7 +6,7 @@ what it costs and not what its neighbours do to it; each subject idles while ano
 """
 import argparse, datetime, json, os, pathlib, platform, resource, shutil, statistics, subprocess, sys, time
 
-import distance
+import distance, failover
 from instructions import instructions
 from subjects import CHAINS, EVERY, ROUTER, Bench, admin, free_port, page_tables_kib, pin, pss_mib, rss_mib, wait_for_port
 
@@ -19,6 +19,7 @@ KEYS = (
        "first_token_distance_ratio_6s", "first_token_distance_ratio_30s", "cpu_ratio_empty_vs_passthrough_50kb", "instructions_per_request_empty",
        "instructions_per_request_three", "policy_loaded_us", "three_policies_loaded_us", "three_policies_50kb_loaded_us", "pss_stream_kib_empty",
        "pss_stream_kib_three", "rss_idle_none_mib", "pss_after_streams_ratio", "goodput_256_connections_ratio"]
+    + list(failover.KEYS)
 )
 # What to reach: key, words, unit, the figure not to exceed, or the target in words, or None.
 TARGETS = (
@@ -59,7 +60,7 @@ TARGETS = (
     ("cache_hit_us", "an exact cache hit at 1 KB, from request to reply, p50", "µs", 150),
     ("single_flight_joiner_ms", "the first event of a shared stream, added to direct, p50", "ms", 1),
     ("redact_count_limit_400kb_ms", "redact, count and limit a 400 KB body, CPU", "ms", 10),
-)
+) + failover.TARGETS
 
 
 class Comparison(Bench):
@@ -276,6 +277,7 @@ def main():
     p.add_argument("--seconds", type=float, default=1.0)
     p.add_argument("--quick", action="store_true", help="two short rounds, to see that it works")
     p.add_argument("--only-plain", action="store_true", help="without Outrigger: what the machine and the others give")
+    p.add_argument("--before", help="an older sidecar's binary, whose CPU for an alias of one target is compared")
     p.add_argument("--keys", action="store_true", help="print the promised keys and stop")
     args = p.parse_args()
     if args.keys:
@@ -301,6 +303,7 @@ def main():
             for process in [p for p in bench.processes if p is not upstream]:  # they watch the same directory, and would load what is timed here
                 bench.stop(process)
             out |= bench.stream_memory()
+            out |= failover.measure(bench)
             out["ready_cold_ms"], out["ready_cached_ms"] = bench.starts()
             out["rss_idle_none_mib"], out["pss_idle_none_mib"] = bench.idle([])
             out["rss_idle_mib"], out["pss_idle_mib"] = bench.idle(5)

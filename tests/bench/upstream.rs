@@ -1,17 +1,23 @@
 //! The bench's provider: as fast as it can be, so that what is measured is the proxy.
 //!
-//! `bench-upstream LISTEN`. Reads a request by its `Content-Length`, never parses it, and answers
+//! `bench-upstream LISTEN [SCRIPT]`. Reads a request by its `Content-Length`, never parses it, and answers
 //! by what its head asks for: a chat completion of about 400 bytes; with `x-stream:
 //! EVENTS,MICROSECONDS` a stream of that many events, evenly spaced by the clock, each a write and
 //! a chunk of its own; 0 sends them as fast as the peer takes them. Each event's text carries the
 //! time when it was sent, in ns of the system's monotonic clock, which the load generator on the
 //! same machine subtracts from its own.
+//!
+//! A SCRIPT makes it fail: `fails STATUS EVERY` answers with STATUS, but each EVERY-th call well (0:
+//! none); `limited CALLS MS` takes so many calls in a time, says in its rate-limit headers how many
+//! are left, and answers others with a 429 and its end. `GET /counts` says how many calls came, and
+//! how many of them were failed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a bench stops at the first thing that is not as it should be"
 )]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -42,12 +48,97 @@ fn now() -> u64 {
     u64::try_from(t.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap()
 }
 
-async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
+fn reply(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What it does with calls.
+#[derive(Clone, Copy)]
+enum Script {
+    Answers,
+    Fails { status: u16, every: u64 },
+    Limited { calls: u64, nanos: u64 },
+}
+
+impl Script {
+    fn read(words: &[String]) -> Self {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            [] => Self::Answers,
+            ["fails", status, every] => Self::Fails {
+                status: status.parse().unwrap(),
+                every: every.parse().unwrap(),
+            },
+            ["limited", calls, ms] => Self::Limited {
+                calls: calls.parse().unwrap(),
+                nanos: ms.parse::<u64>().unwrap() * 1_000_000,
+            },
+            _ => panic!("fails or limited; the file's head tells"),
+        }
+    }
+}
+
+/// The calls so far.
+#[derive(Default)]
+struct Counts {
+    calls: u64,
+    failed: u64,
+    /// Those within the present time of a limit, and its end.
+    within: u64,
+    ends: u64,
+}
+
+impl Counts {
+    /// The reply to the next call: what goes before a good one's length, or a whole failure.
+    fn next(&mut self, script: Script) -> Result<String, String> {
+        self.calls += 1;
+        let answered = match script {
+            Script::Answers => Ok(String::new()),
+            Script::Fails { every, .. } if every > 0 && self.calls.is_multiple_of(every) => {
+                Ok(String::new())
+            }
+            Script::Fails { status, .. } => Err(reply(
+                &format!("{status} Failed"),
+                "",
+                r#"{"error":{"message":"not now","type":"server_error","code":null}}"#,
+            )),
+            Script::Limited { calls, nanos } => {
+                let at = now();
+                if at >= self.ends {
+                    (self.within, self.ends) = (0, at + nanos);
+                }
+                let ms = (self.ends - at).div_ceil(1_000_000);
+                if self.within < calls {
+                    self.within += 1;
+                    let left = calls - self.within;
+                    Ok(format!(
+                        "x-ratelimit-limit-requests: {calls}\r\nx-ratelimit-remaining-requests: {left}\r\nx-ratelimit-reset-requests: {ms}ms\r\n"
+                    ))
+                } else {
+                    Err(reply(
+                        "429 Too Many Requests",
+                        &format!(
+                            "retry-after: {}\r\nretry-after-ms: {ms}\r\n",
+                            ms.div_ceil(1000)
+                        ),
+                        r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#,
+                    ))
+                }
+            }
+        };
+        self.failed += u64::from(answered.is_err());
+        answered
+    }
+}
+
+type Shared = Arc<(Script, Mutex<Counts>)>;
+
+async fn serve(mut stream: TcpStream, shared: Shared) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let whole = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
-        BODY.len()
-    );
+    let whole = reply("200 OK", "", BODY);
     let mut buffer = Vec::with_capacity(128 * 1024);
     loop {
         let head_end = loop {
@@ -58,6 +149,17 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
                 return Ok(());
             }
         };
+        if buffer.starts_with(b"GET /counts") {
+            buffer.drain(..head_end);
+            let text = {
+                let counts = shared.1.lock().unwrap();
+                format!(r#"{{"calls":{},"failed":{}}}"#, counts.calls, counts.failed)
+            };
+            stream
+                .write_all(reply("200 OK", "", &text).as_bytes())
+                .await?;
+            continue;
+        }
         let streamed: Option<(u32, u64)> = header(&buffer[..head_end], "x-stream")
             .and_then(|v| v.split_once(','))
             .map(|(events, gap)| (events.parse().unwrap(), gap.parse().unwrap()));
@@ -83,6 +185,18 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
                 }
             };
             buffer.drain(..end);
+        }
+        if !matches!(shared.0, Script::Answers) {
+            let answered = shared.1.lock().unwrap().next(shared.0);
+            let text = match answered {
+                Ok(headers) if streamed.is_none() => reply("200 OK", &headers, BODY),
+                Ok(_) => String::new(),
+                Err(failure) => failure,
+            };
+            if !text.is_empty() {
+                stream.write_all(text.as_bytes()).await?;
+                continue;
+            }
         }
         match streamed {
             None => stream.write_all(whole.as_bytes()).await?,
@@ -125,22 +239,26 @@ async fn stream_events(stream: &mut TcpStream, events: u32, gap: u64) -> std::io
         .await
 }
 
-async fn run(listen: String) {
+async fn run(listen: String, script: Script) {
+    let shared: Shared = Arc::new((script, Mutex::default()));
     let listener = tokio::net::TcpSocket::new_v4().unwrap();
     listener.set_reuseaddr(true).unwrap();
     listener.bind(listen.parse().unwrap()).unwrap();
     let listener = listener.listen(4096).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(async move { serve(stream).await });
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { serve(stream, shared).await });
     }
 }
 
 fn main() {
-    let listen = std::env::args().nth(1).expect("LISTEN");
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let listen = words.first().expect("LISTEN").clone();
+    let script = Script::read(&words[1..]);
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
-        .block_on(run(listen));
+        .block_on(run(listen, script));
 }
