@@ -20,6 +20,9 @@ pub struct Alias {
     pub attempts: u8,
     /// Time of the whole exchange, queue and attempts included. Default 10 minutes.
     pub deadline: Duration,
+    /// True if the deadline ends a reply under way, too: where the operator set it. A stream may take
+    /// hours.
+    pub ends_replies: bool,
     /// Billionths of a dollar: a target at which the exchange would cost more, by estimate, is no
     /// candidate.
     pub max_cost: Option<u64>,
@@ -130,6 +133,7 @@ impl Alias {
             sticky: Sticky::Conversation,
             attempts: 3,
             deadline: Duration::from_secs(600),
+            ends_replies: false,
             max_cost: None,
             retry: Retry::default(),
             limited: Limited::Refuse,

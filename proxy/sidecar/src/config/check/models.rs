@@ -89,6 +89,7 @@ impl Check<'_> {
             sticky: self.sticky(&at.key("sticky"), written.sticky.as_ref(), shares),
             attempts,
             deadline,
+            ends_replies: written.deadline.is_some(),
             max_cost: self.max_cost(&at.key("max_usd"), written.max_usd.as_ref()),
             retry: match written.retry.as_ref() {
                 Some(retry) => self.retry(&retry_at, retry, deadline),

@@ -31,8 +31,9 @@ pub(crate) struct Model {
     /// Attempts of one exchange, the first among them: 1 to 10. Default 3.
     #[serde(default)]
     pub attempts: Optional<Count>,
-    /// Time of a whole exchange, waits and attempts included; a caller's header
-    /// `x-outrigger-timeout` may shorten it. Default `10m`.
+    /// Time of a whole exchange, waits, attempts and reply included; a caller's header
+    /// `x-outrigger-timeout` may shorten it. Left out: `10m` for waits and attempts, and none for a
+    /// reply under way.
     #[serde(default)]
     pub deadline: Optional<Span>,
     /// Most that an exchange may cost at a target, in US dollars and by estimate: a dearer target is

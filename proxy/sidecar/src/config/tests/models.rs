@@ -44,6 +44,7 @@ fn targets_and_a_strategy_are_enough_and_all_else_has_safe_defaults() {
         sticky: Sticky::Conversation,
         attempts: 3,
         deadline: Duration::from_secs(600),
+        ends_replies: false,
         max_cost: None,
         retry: Retry {
             share: 0.2,
@@ -95,6 +96,7 @@ fn every_key_of_an_alias_is_read() {
         sticky: Sticky::Tag("team".into()),
         attempts: 5,
         deadline: Duration::from_secs(120),
+        ends_replies: true,
         max_cost: Some(50_000_000),
         retry: Retry {
             share: 0.1,

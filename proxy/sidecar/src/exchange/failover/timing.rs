@@ -36,8 +36,8 @@ impl Timing {
         let given = [callers_deadline(call.headers()), call.claims.deadline];
         let given = given.into_iter().flatten().min();
         let most = alias.deadline;
-        let whole = given.map(|time| guard.begun + time.min(most));
-        let end = whole.unwrap_or(guard.begun + most);
+        let end = guard.begun + given.map_or(most, |time| time.min(most));
+        let whole = (given.is_some() || alias.ends_replies).then_some(end);
         Self {
             deadline: end.into_std(),
             whole,
