@@ -103,7 +103,6 @@ impl Outgoing {
     /// Removes what other models have signed of the reasoning in it. Returns false where there is
     /// nothing of it.
     pub(super) fn strip_signatures(&mut self) -> bool {
-        self.call.encoded = None;
         self.call.body.strip_signatures()
     }
 
