@@ -4,7 +4,7 @@
 //! spellings are in use; each is a row here. Azure writes `-1`, and `0` of `0`, where it does not
 //! know: that is no room reported, and not none left.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use dialect::failure::{duration_of, timestamp_of};
 use http::{HeaderMap, HeaderName};
@@ -27,7 +27,12 @@ pub struct Quantity {
     pub limit: Option<u64>,
     /// The time until it is full again.
     pub resets_in: Option<Duration>,
+    /// True if it comes back evenly until then, and not all at once.
+    pub refills: bool,
 }
+
+/// A reset further away than that is no minute's limit, and is not waited for.
+pub(crate) const FURTHEST: Duration = Duration::from_secs(60 * 60);
 
 /// The names of the headers that report one quantity.
 struct Spelling {
@@ -81,6 +86,24 @@ impl Room {
         }
         (room != Self::default()).then_some(room)
     }
+
+    /// The same, at a provider whose limits come back evenly
+    /// ([`ProviderRules::refills_evenly`](crate::ProviderRules::refills_evenly)).
+    #[must_use]
+    pub fn refilling(mut self) -> Self {
+        for quantity in [&mut self.requests, &mut self.tokens].into_iter().flatten() {
+            quantity.refills = true;
+        }
+        self
+    }
+}
+
+impl Quantity {
+    /// The time until it is full again, where that is known and worth waiting for. Without it a
+    /// quantity is as good as unknown: it might be full by now.
+    pub(crate) fn resets_soon(&self) -> Option<Duration> {
+        self.resets_in.filter(|reset| *reset <= FURTHEST)
+    }
 }
 
 impl Spelling {
@@ -99,16 +122,28 @@ impl Spelling {
             remaining,
             limit: limit.and_then(Result::ok),
             resets_in: text(&self.reset).and_then(|reset| until(reset, wall_now)),
+            refills: false,
         })
     }
 }
 
-/// The quantity of which less is left.
+/// The quantity of which less is left, among those that are full again soon: a day's limit of which
+/// little is left must not hide a minute's.
 fn scarcer(one: Option<Quantity>, other: Option<Quantity>) -> Option<Quantity> {
     match (one, other) {
         (Some(one), Some(other)) => {
-            let rank =
-                |quantity: &Quantity| (quantity.remaining, std::cmp::Reverse(quantity.resets_in));
+            let rank = |quantity: &Quantity| {
+                let Quantity {
+                    remaining,
+                    resets_in,
+                    ..
+                } = *quantity;
+                (
+                    quantity.resets_soon().is_none(),
+                    remaining,
+                    Reverse(resets_in),
+                )
+            };
             Some(if rank(&other) < rank(&one) {
                 other
             } else {

@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::slots::Load;
-use crate::{Quantity, Room};
-
-/// A reset further away than that is no minute's limit, and is not waited for.
-const FURTHEST: Duration = Duration::from_secs(60 * 60);
+use crate::{Quantity, Room, room::FURTHEST};
 
 /// Requests and tokens that are left, as of the last reply, without what was sent since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,26 +13,38 @@ pub(super) struct Left {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Amount {
-    left: u64,
-    reset: Instant,
+enum Amount {
+    /// All of it comes back at once.
+    Window { left: u64, reset: Instant },
+    /// It comes back evenly.
+    Bucket(Bucket),
+}
+
+/// A token bucket, kept as the time at which it is full again: what is in it follows from that.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// The amount in it when it is full.
+    size: u64,
+    /// The time in which it fills.
+    fills_in: Duration,
+    full: Instant,
 }
 
 impl Left {
     /// `unanswered` is subtracted: the provider may not have counted it yet. Without a time of its
     /// reset, a quantity is as good as unknown: it might have been reset by now.
     pub(super) fn of(room: &Room, unanswered: Load, now: Instant) -> Self {
-        let amount = |quantity: Option<Quantity>, unanswered: u64| {
-            let Quantity {
-                remaining,
-                resets_in,
-                ..
-            } = quantity?;
-            let reset = now + resets_in.filter(|reset| *reset <= FURTHEST)?;
-            Some(Amount {
-                left: remaining.saturating_sub(unanswered),
-                reset,
-            })
+        let amount = |quantity: Option<Quantity>, unanswered| {
+            let quantity = quantity?;
+            let resets_in = quantity.resets_soon()?;
+            let bucket = Bucket::of(&quantity, resets_in, unanswered, now);
+            Some(bucket.map_or(
+                Amount::Window {
+                    left: quantity.remaining.saturating_sub(unanswered),
+                    reset: now + resets_in,
+                },
+                Amount::Bucket,
+            ))
         };
         Self {
             requests: amount(room.requests, unanswered.requests),
@@ -44,29 +53,82 @@ impl Left {
     }
 
     /// Subtracts a request that is sent.
-    pub(super) fn take(&mut self, tokens: u64) {
+    pub(super) fn take(&mut self, tokens: u64, now: Instant) {
         for (amount, taken) in [(&mut self.requests, 1), (&mut self.tokens, tokens)] {
-            if let Some(amount) = amount {
-                amount.left = amount.left.saturating_sub(taken);
+            match amount {
+                Some(Amount::Window { left, .. }) => *left = left.saturating_sub(taken),
+                Some(Amount::Bucket(bucket)) => bucket.take(taken, now),
+                None => {}
             }
         }
     }
 
-    /// Returns the reset of the limit that has no room for a request of so many tokens.
+    /// Returns when there is room for a request of so many tokens, where a limit has none now.
     pub(super) fn short_until(&self, now: Instant, tokens: u64) -> Option<Instant> {
-        let short = |amount: Option<Amount>, needed: u64| {
-            Some(
-                amount
-                    .filter(|amount| now < amount.reset && amount.left < needed)?
-                    .reset,
-            )
+        let short = |amount: Option<Amount>, needed| {
+            let until = match amount? {
+                Amount::Window { left, reset } => (left < needed).then_some(reset)?,
+                Amount::Bucket(bucket) => bucket.has(needed)?,
+            };
+            (now < until).then_some(until)
         };
         short(self.requests, 1).max(short(self.tokens, tokens))
     }
 
     /// Returns the requests and the tokens.
     pub(super) fn amounts(&self, now: Instant) -> (Option<u64>, Option<u64>) {
-        let left = |amount: Option<Amount>| Some(amount.filter(|amount| now < amount.reset)?.left);
+        let left = |amount: Option<Amount>| match amount? {
+            Amount::Window { left, reset } => (now < reset).then_some(left),
+            Amount::Bucket(bucket) => Some(bucket.left(now)),
+        };
         (left(self.requests), left(self.tokens))
     }
+}
+
+impl Bucket {
+    /// The bucket of a quantity that comes back evenly, where its size is known and something is
+    /// missing that says how fast it fills.
+    fn of(quantity: &Quantity, resets_in: Duration, unanswered: u64, now: Instant) -> Option<Self> {
+        let size = quantity.limit.filter(|_| quantity.refills)?;
+        let missing = size.checked_sub(quantity.remaining).filter(|m| *m > 0)?;
+        if resets_in.is_zero() {
+            return None;
+        }
+        let mut bucket = Self {
+            size,
+            fills_in: part(resets_in, size, missing),
+            full: now,
+        };
+        bucket.take(missing.saturating_add(unanswered), now);
+        Some(bucket)
+    }
+
+    fn take(&mut self, amount: u64, now: Instant) {
+        let time = part(self.fills_in, amount, self.size);
+        // what is not there is owed, but no more than there ever is
+        self.full = (self.full.max(now) + time).min(now + 2 * self.fills_in);
+    }
+
+    /// Returns when it has so much, or is full if that is more than it ever has; `None` where it
+    /// always had.
+    fn has(&self, amount: u64) -> Option<Instant> {
+        let spare = part(self.fills_in, self.size.saturating_sub(amount), self.size);
+        self.full.checked_sub(spare)
+    }
+
+    fn left(&self, now: Instant) -> u64 {
+        let missing = self.full.saturating_duration_since(now);
+        let (missing, all) = (missing.as_nanos(), self.fills_in.as_nanos().max(1));
+        let missing = (u128::from(self.size) * missing).div_ceil(all);
+        let missing = u64::try_from(missing).unwrap_or(u64::MAX);
+        self.size.saturating_sub(missing)
+    }
+}
+
+/// `time` × `share` ÷ `whole`, at most [`FURTHEST`].
+fn part(time: Duration, share: u64, whole: u64) -> Duration {
+    let nanos = time.as_nanos().saturating_mul(u128::from(share)) / u128::from(whole.max(1));
+    u64::try_from(nanos)
+        .map_or(FURTHEST, Duration::from_nanos)
+        .min(FURTHEST)
 }

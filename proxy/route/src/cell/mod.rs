@@ -48,7 +48,7 @@ const LONGEST_JITTER: Duration = Duration::from_secs(10);
 /// A bound of nothing in flight is forgotten so long after the last 429.
 const BOUND_LASTS: Duration = Duration::from_secs(60);
 
-/// A breaker with its bound of what is in flight. About 340 bytes, and 16 for each attempt.
+/// A breaker with its bound of what is in flight. About 380 bytes, and 16 for each attempt.
 #[derive(Debug, Clone)]
 pub struct Cell {
     born: Instant,
@@ -156,7 +156,7 @@ impl Cell {
             }
             (Admits::Probe | Admits::Yes, _) => {}
         }
-        self.left.take(tokens);
+        self.left.take(tokens, now);
         let slot = self.slots.take(age + lease, tokens);
         Ok(Permit {
             slot,

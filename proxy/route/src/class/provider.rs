@@ -20,11 +20,13 @@ struct Provider {
     rows: &'static [&'static [Known]],
     /// True if it documents that its messages give an end.
     says_wait: bool,
+    /// True if it documents that its limits come back evenly, and not all at once.
+    refills_evenly: bool,
 }
 
 /// Writes the table of providers: for each its variant and its row.
 macro_rules! providers {
-    ($($(#[$doc:meta])+ $rules:ident: $name:literal, [$($host:literal),*], [$($rows:ident),+], $says_wait:literal;)+) => {
+    ($($(#[$doc:meta])+ $rules:ident: $name:literal, [$($host:literal),*], [$($rows:ident),+], $says_wait:literal, $refills_evenly:literal;)+) => {
         /// The provider whose table of failures holds for an upstream.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ProviderRules {
@@ -42,6 +44,7 @@ macro_rules! providers {
                         hosts: &[$($host),*],
                         rows: const { &[$($rows),+] },
                         says_wait: $says_wait,
+                        refills_evenly: $refills_evenly,
                     },)+
                 }
             }
@@ -51,37 +54,37 @@ macro_rules! providers {
 
 providers! {
     /// OpenAI, and every server that speaks its API and is none of the others.
-    Openai: "openai", ["api.openai.com", "*.api.openai.com"], [OPENAI], true;
+    Openai: "openai", ["api.openai.com", "*.api.openai.com"], [OPENAI], true, true;
     /// Anthropic.
-    Anthropic: "anthropic", ["api.anthropic.com"], [ANTHROPIC], false;
+    Anthropic: "anthropic", ["api.anthropic.com"], [ANTHROPIC], false, true;
     /// The Gemini API.
-    Gemini: "gemini", ["generativelanguage.googleapis.com"], [GEMINI], true;
+    Gemini: "gemini", ["generativelanguage.googleapis.com"], [GEMINI], true, false;
     /// Vertex AI, with Google's models and others'.
-    Vertex: "vertex", ["aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com"], [GEMINI, ANTHROPIC, OPENAI], false;
+    Vertex: "vertex", ["aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com"], [GEMINI, ANTHROPIC, OPENAI], false, false;
     /// Azure OpenAI and Foundry.
-    Azure: "azure", ["*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"], [AZURE, OPENAI, ANTHROPIC], true;
+    Azure: "azure", ["*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"], [AZURE, OPENAI, ANTHROPIC], true, false;
     /// Amazon Bedrock.
-    Bedrock: "bedrock", ["bedrock*.amazonaws.com", "bedrock*.amazonaws.com.cn", "bedrock*.api.aws"], [BEDROCK, ANTHROPIC, OPENAI], false;
+    Bedrock: "bedrock", ["bedrock*.amazonaws.com", "bedrock*.amazonaws.com.cn", "bedrock*.api.aws"], [BEDROCK, ANTHROPIC, OPENAI], false, false;
     /// Groq.
-    Groq: "groq", ["api.groq.com"], [GROQ, OPENAI], true;
+    Groq: "groq", ["api.groq.com"], [GROQ, OPENAI], true, false;
     /// OpenRouter.
-    Openrouter: "openrouter", ["openrouter.ai", "*.openrouter.ai"], [OPENROUTER, OPENAI, ANTHROPIC, GEMINI], false;
+    Openrouter: "openrouter", ["openrouter.ai", "*.openrouter.ai"], [OPENROUTER, OPENAI, ANTHROPIC, GEMINI], false, false;
     /// DeepSeek.
-    Deepseek: "deepseek", ["api.deepseek.com"], [DEEPSEEK, OPENAI, ANTHROPIC], false;
+    Deepseek: "deepseek", ["api.deepseek.com"], [DEEPSEEK, OPENAI, ANTHROPIC], false, false;
     /// Alibaba Cloud's Model Studio.
-    Bailian: "bailian", ["dashscope*.aliyuncs.com", "*.maas.aliyuncs.com"], [BAILIAN, OPENAI, ANTHROPIC], false;
+    Bailian: "bailian", ["dashscope*.aliyuncs.com", "*.maas.aliyuncs.com"], [BAILIAN, OPENAI, ANTHROPIC], false, false;
     /// Mistral.
-    Mistral: "mistral", ["*.mistral.ai"], [MISTRAL, OPENAI], false;
+    Mistral: "mistral", ["*.mistral.ai"], [MISTRAL, OPENAI], false, false;
     /// xAI.
-    Xai: "xai", ["api.x.ai", "*.api.x.ai"], [XAI, OPENAI, ANTHROPIC], false;
+    Xai: "xai", ["api.x.ai", "*.api.x.ai"], [XAI, OPENAI, ANTHROPIC], false, false;
     /// Fireworks.
-    Fireworks: "fireworks", ["api.fireworks.ai"], [FIREWORKS, OPENAI, ANTHROPIC], false;
+    Fireworks: "fireworks", ["api.fireworks.ai"], [FIREWORKS, OPENAI, ANTHROPIC], false, false;
     /// Moonshot.
-    Moonshot: "moonshot", ["api.moonshot.ai", "api.moonshot.cn"], [MOONSHOT, OPENAI, ANTHROPIC], false;
+    Moonshot: "moonshot", ["api.moonshot.ai", "api.moonshot.cn"], [MOONSHOT, OPENAI, ANTHROPIC], false, false;
     /// Z.ai and Zhipu.
-    Zhipu: "zhipu", ["api.z.ai", "open.bigmodel.cn"], [ZHIPU, OPENAI, ANTHROPIC], false;
+    Zhipu: "zhipu", ["api.z.ai", "open.bigmodel.cn"], [ZHIPU, OPENAI, ANTHROPIC], false, false;
     /// Cerebras.
-    Cerebras: "cerebras", ["api.cerebras.ai"], [CEREBRAS, OPENAI], false;
+    Cerebras: "cerebras", ["api.cerebras.ai"], [CEREBRAS, OPENAI], false, false;
 }
 
 impl ProviderRules {
@@ -122,6 +125,20 @@ impl ProviderRules {
     /// Reports whether messages of its errors give an end.
     pub(super) const fn says_wait(self) -> bool {
         self.provider().says_wait
+    }
+
+    /// Reports whether its limits come back evenly, so that there is room for a call long before
+    /// they are full again: OpenAI's and Anthropic's are token buckets. Azure counts by the minute,
+    /// and most servers by windows of some kind. Of [`Self::Openai`] it holds at OpenAI's own host
+    /// only ([`Self::of_host`]).
+    ///
+    /// | source | for |
+    /// |---|---|
+    /// | <https://developers.openai.com/api/docs/guides/rate-limits> | OpenAI |
+    /// | <https://docs.claude.com/en/api/rate-limits> | Anthropic |
+    /// | <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/quota> | Azure |
+    pub const fn refills_evenly(self) -> bool {
+        self.provider().refills_evenly
     }
 
     /// The meaning of an answer that is a failure.

@@ -23,6 +23,7 @@ fn quantity(remaining: u64, limit: Option<u64>, millis: Option<u64>) -> Option<Q
         remaining,
         limit,
         resets_in: millis.map(Duration::from_millis),
+        refills: false,
     })
 }
 
@@ -73,6 +74,44 @@ fn the_room_is_read_in_every_spelling() {
             tokens: None,
         })
     );
+}
+
+#[test]
+fn a_days_limit_does_not_hide_a_minutes() {
+    let both = |day: [&'static str; 2]| {
+        room(&[
+            ("x-ratelimit-limit-requests-day", "1000"),
+            ("x-ratelimit-remaining-requests-day", day[0]),
+            ("x-ratelimit-reset-requests-day", day[1]),
+            ("x-ratelimit-limit-requests", "60"),
+            ("x-ratelimit-remaining-requests", "20"),
+            ("x-ratelimit-reset-requests", "30"),
+        ])
+        .and_then(|room| room.requests)
+    };
+    let minutes = quantity(20, Some(60), Some(30_000));
+    assert_eq!(both(["900", "80000"]), minutes);
+    assert_eq!(both(["10", "80000"]), minutes, "nobody waits for a day");
+    assert_eq!(both(["10", "soon"]), minutes);
+    let days = quantity(10, Some(1000), Some(3_000_000));
+    assert_eq!(both(["10", "3000"]), days, "less than an hour of it");
+    let only = room(&[
+        ("x-ratelimit-remaining-requests-day", "10"),
+        ("x-ratelimit-reset-requests-day", "80000"),
+    ]);
+    assert_eq!(
+        only.and_then(|room| room.requests),
+        quantity(10, None, Some(80_000_000))
+    );
+}
+
+#[test]
+fn where_limits_come_back_evenly_each_quantity_says_so() {
+    let requests = room(&[("x-ratelimit-remaining-requests", "0")]);
+    let refills = |room: Room| (room.requests.map(|q| q.refills), room.tokens);
+    assert_eq!(requests.map(refills), Some((Some(false), None)));
+    let refilling = requests.map(Room::refilling);
+    assert_eq!(refilling.map(refills), Some((Some(true), None)));
 }
 
 #[test]

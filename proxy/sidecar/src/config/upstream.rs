@@ -26,6 +26,9 @@ pub struct Upstream {
     /// The provider by whose table failures are classified. Default: by the URL's host, else by the
     /// family.
     pub provider: ProviderRules,
+    /// True if the limits that it reports come back evenly, and not all at once. By the URL's host,
+    /// as one server's limits are not another's whatever errors they share.
+    pub refills_evenly: bool,
     /// Rows that go before that table's.
     pub failures: Vec<route::Row>,
     /// True if streams of `openai.chat` and `openai.completions` are requested with their usage
@@ -86,6 +89,7 @@ impl Upstream {
             account: name.into(),
             region: None,
             provider: provider.unwrap_or_else(|| ProviderRules::of_family(Some(family))),
+            refills_evenly: provider.is_some_and(ProviderRules::refills_evenly),
             failures: Vec::new(),
             usage: family == Family::Openai && matches!(kind, Kind::Http { .. }),
             kind,

@@ -30,6 +30,7 @@ enum Step {
         requests: u64,
         tokens: u64,
         reset: u64,
+        refills: bool,
     },
     Opened {
         time: u64,
@@ -83,8 +84,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(permit, outcome)| Step::Leave { permit, outcome }),
         1 => (permit.clone(), kind())
             .prop_map(|(permit, outcome)| Step::LeaveAgain { permit, outcome }),
-        1 => (permit, 0_u64..20, 0_u64..9000, 0_u64..900).prop_map(
-            |(permit, requests, tokens, reset)| Step::Learn { permit, requests, tokens, reset },
+        1 => (permit, 0_u64..20, 0_u64..9000, 0_u64..900, any::<bool>()).prop_map(
+            |(permit, requests, tokens, reset, refills)| {
+                Step::Learn { permit, requests, tokens, reset, refills }
+            },
         ),
         1 => (0_u64..900).prop_map(|time| Step::Opened { time }),
         1 => (0_u64..30, 0_u64..30).prop_map(|(ahead, ago)| Step::Halved { ahead, ago }),
@@ -187,14 +190,18 @@ impl Run {
                 requests,
                 tokens,
                 reset,
+                refills,
             } => {
                 if let Some(index) = self.pick(permit) {
                     let resets_in = Some(tenths(reset));
                     let quantity = |remaining| {
+                        // it fills in 270 s at most, and owes no more than that
+                        let limit = Some(remaining + remaining / 2 + 1);
                         Some(Quantity {
                             remaining,
-                            limit: None,
+                            limit,
                             resets_in,
+                            refills,
                         })
                     };
                     let room = Room {

@@ -7,6 +7,7 @@ fn room(requests: Option<(u64, u64)>, tokens: Option<(u64, u64)>) -> Room {
         remaining,
         limit: None,
         resets_in: Some(secs(seconds)),
+        refills: false,
     };
     Room {
         requests: requests.map(quantity),
@@ -105,4 +106,158 @@ fn a_quantity_without_a_reset_in_sight_is_unknown() {
     none.requests.as_mut().expect("requests").resets_in = None;
     bench.cell.learn_room(permit, &none, bench.now);
     assert_eq!(bench.cell.admits(bench.now, 10), Admits::Yes);
+}
+
+/// A token bucket of a provider's: what is left of how much, and the time until it is full.
+fn bucket(remaining: u64, limit: u64, millis: u64) -> Option<crate::Quantity> {
+    Some(crate::Quantity {
+        remaining,
+        limit: Some(limit),
+        resets_in: Some(Duration::from_millis(millis)),
+        refills: true,
+    })
+}
+
+/// The time after which a cell admits a call of so many tokens, by its own word.
+fn wait(bench: &Bench, tokens: u64) -> Duration {
+    match bench.cell.admits(bench.now, tokens) {
+        Admits::No { until } => until.expect("an end") - bench.now,
+        Admits::Yes | Admits::Probe => Duration::ZERO,
+    }
+}
+
+#[test]
+fn a_limit_that_comes_back_evenly_has_room_long_before_it_is_full() {
+    let millis = Duration::from_millis;
+    for (requests, expected) in [
+        (bucket(0, 60, 60_000), 1000),
+        (bucket(0, 30_000, 60_000), 2),
+        (bucket(1, 60, 59_000), 0),
+    ] {
+        let mut bench = Bench::new();
+        let permit = bench.enter();
+        let room = Room {
+            requests,
+            tokens: None,
+        };
+        bench.cell.learn_room(permit, &room, bench.now);
+        assert_eq!(wait(&bench, 10), millis(expected), "{requests:?}");
+        bench.wait(millis(expected));
+        assert_eq!(bench.cell.admits(bench.now, 10), Admits::Yes);
+        bench.leave(permit, Outcome::Success);
+    }
+}
+
+#[test]
+fn of_a_token_bucket_a_large_call_waits_for_longer_and_at_most_until_it_is_full() {
+    let mut bench = Bench::new();
+    let permit = bench.enter();
+    let room = Room {
+        requests: None,
+        tokens: bucket(10_000, 40_000, 45_000),
+    };
+    bench.cell.learn_room(permit, &room, bench.now);
+    // 45 s × (n − 10,000) ÷ (40,000 − 10,000)
+    for (tokens, seconds) in [
+        (10_000, 0),
+        (12_000, 3),
+        (25_000, 22),
+        (40_000, 45),
+        (90_000, 45),
+    ] {
+        assert_eq!(wait(&bench, tokens).as_secs(), seconds, "{tokens}");
+    }
+    assert_eq!(bench.cell.room(bench.now), (None, Some(10_000)));
+    bench.wait(secs(3));
+    assert_eq!(bench.cell.room(bench.now), (None, Some(12_000)));
+    bench.wait(secs(60));
+    assert_eq!(bench.cell.room(bench.now), (None, Some(40_000)));
+    bench.leave(permit, Outcome::Success);
+}
+
+#[test]
+fn calls_take_from_a_bucket_that_goes_on_filling() {
+    let mut bench = Bench::new();
+    let permit = bench.enter();
+    let room = Room {
+        requests: bucket(1, 60, 59_000),
+        tokens: None,
+    };
+    bench.cell.learn_room(permit, &room, bench.now);
+    bench.leave(permit, Outcome::Success);
+    let mut made = 0;
+    for _ in 0..200 {
+        if let Ok(permit) = bench.cell.enter(bench.now, 10, LEASE) {
+            made += 1;
+            bench.leave(permit, Outcome::Success);
+        }
+        bench.wait(Duration::from_millis(50));
+    }
+    assert_eq!(made, 10, "one a second for ten seconds, and what was left");
+    bench.wait(secs(600));
+    let many = (0..100).filter(|_| {
+        let entered = bench.cell.enter(bench.now, 10, LEASE);
+        entered
+            .map(|permit| bench.leave(permit, Outcome::Success))
+            .is_ok()
+    });
+    assert_eq!(many.count(), 60, "no more than there ever is");
+}
+
+#[test]
+fn a_bucket_owes_what_was_sent_beyond_it_and_no_more_than_it_holds() {
+    let mut bench = Bench::new();
+    let permits: Vec<_> = (0..31).map(|_| bench.enter()).collect();
+    let room = Room {
+        requests: bucket(0, 60, 60_000),
+        tokens: None,
+    };
+    bench.cell.learn_room(permits[0], &room, bench.now);
+    assert_eq!(wait(&bench, 0), secs(31), "thirty are unanswered");
+    assert_eq!(bench.cell.room(bench.now).0, Some(0));
+    let huge = Room {
+        requests: None,
+        tokens: bucket(0, u64::MAX, 3_600_000),
+    };
+    let permit = bench.cell.enter(bench.now + secs(40), u64::MAX, LEASE);
+    bench
+        .cell
+        .learn_room(permit.expect("room"), &huge, bench.now);
+    assert!(wait(&bench, u64::MAX) <= secs(2 * 60 * 60));
+}
+
+#[test]
+fn a_bucket_of_unknown_size_or_speed_is_a_window() {
+    for quantity in [
+        crate::Quantity {
+            limit: None,
+            ..bucket(0, 60, 60_000).expect("some")
+        },
+        crate::Quantity {
+            refills: false,
+            ..bucket(0, 60, 60_000).expect("some")
+        },
+        bucket(0, 0, 60_000).expect("some"),
+    ] {
+        let mut bench = Bench::new();
+        let permit = bench.enter();
+        let room = Room {
+            requests: Some(quantity),
+            tokens: None,
+        };
+        bench.cell.learn_room(permit, &room, bench.now);
+        assert_eq!(wait(&bench, 0), secs(60), "{quantity:?}");
+        bench.wait(secs(60));
+        assert_eq!(bench.cell.room(bench.now), (None, None));
+        bench.leave(permit, Outcome::Success);
+    }
+    let mut bench = Bench::new();
+    let permit = bench.enter();
+    let room = Room {
+        requests: bucket(0, 60, 0),
+        tokens: None,
+    };
+    bench.cell.learn_room(permit, &room, bench.now);
+    assert_eq!(bench.cell.admits(bench.now, 0), Admits::Yes);
+    bench.leave(permit, Outcome::Success);
 }

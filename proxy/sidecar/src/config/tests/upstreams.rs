@@ -141,6 +141,27 @@ fn an_upstreams_errors_are_read_by_its_hosts_table_or_the_one_that_is_named_afte
 }
 
 #[test]
+fn limits_come_back_evenly_by_the_host_and_not_by_the_name_of_a_table() {
+    let table = "
+        openai https://api.openai.com/v1 => true
+        openai https://eu.api.openai.com/v1 => true
+        anthropic https://api.anthropic.com => true
+        openai https://api.groq.com/openai/v1 => false
+        openai https://a.openai.azure.com/openai/v1 => false
+        openai http://10.0.0.1:8000/v1 => false
+        anthropic https://gateway/anthropic => false
+    ";
+    for (upstream, expected) in super::rows(table) {
+        let (dialect, url) = upstream.split_once(' ').unwrap();
+        for named in ["", ", provider: openai"] {
+            let yaml = format!("upstreams: {{ u: {{ dialect: {dialect}, url: '{url}'{named} }} }}");
+            let refills = parse(&yaml).unwrap().upstreams["u"].refills_evenly;
+            assert_eq!(expected, [refills.to_string()], "{upstream}{named}");
+        }
+    }
+}
+
+#[test]
 fn the_embedded_model_fails_as_it_is_configured() {
     let faults = |written: &str| {
         let yaml = format!("upstreams: {{ u: {{ kind: embedded, faults: {{ {written} }} }} }}");

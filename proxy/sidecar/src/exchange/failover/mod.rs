@@ -243,7 +243,10 @@ impl<T: Transport> Worker<T> {
             Err(failure) => failure.reply.as_ref().ok(),
         };
         let room = head.and_then(|reply| route::Room::read(reply.headers(), wall_now()));
-        if let Some(room) = room {
+        if let Some(mut room) = room {
+            if attempt.upstream.refills_evenly {
+                room = room.refilling();
+            }
             pass.learn_room(&room, present);
         }
         match sent {
