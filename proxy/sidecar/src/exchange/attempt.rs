@@ -194,7 +194,7 @@ impl<T: Transport> Worker<T> {
         let answered = matches!(sent, Sent::Reply(_) | Sent::InBand(..));
         let judged = match guard.request_fault().filter(|_| !answered) {
             Some(fault) => Err(Failure::refused(Class::Caller, fault)),
-            None => judge(sent, upstream, holds.is_some()).await,
+            None => judge(sent, upstream, guard.record.dialect, holds.is_some()).await,
         };
         let judged = match (probes_usage, attempt.asks_for_usage) {
             // Boxed: no ordinary exchange is to take the room of it.

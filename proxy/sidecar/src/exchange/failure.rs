@@ -1,10 +1,13 @@
 //! Failures of attempts: what each means for the next, and what the app gets where nothing follows.
 
-use dialect::failure::{ErrorFacts, read};
+use dialect::{
+    Dialect,
+    failure::{ErrorFacts, read},
+};
 use http::Response;
 use http_body::Frame;
 use http_body_util::BodyExt;
-use route::{Answer, Class, Failure as Meaning};
+use route::{Answer, Class, Failure as Meaning, Family, ProviderRules};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -163,6 +166,7 @@ impl Failure {
 pub(super) async fn judge(
     sent: Sent,
     upstream: &Upstream,
+    dialect: Dialect,
     reads_errors: bool,
 ) -> Result<Response<Inbound>, Failure> {
     let name = &upstream.name;
@@ -179,14 +183,14 @@ pub(super) async fn judge(
                 true => read_error(reply).await,
                 false => (reply, None),
             };
-            let meaning = classify(upstream, &reply, error.as_ref());
+            let meaning = classify(upstream, dialect, &reply, error.as_ref());
             match meaning {
                 Some(meaning) => Err(Failure::answered(meaning, reply)),
                 None => Ok(reply),
             }
         }
         Sent::InBand(error, reply, usage) => {
-            let meaning = classify(upstream, &reply, Some(&*error));
+            let meaning = classify(upstream, dialect, &reply, Some(&*error));
             let meaning = meaning.unwrap_or(Meaning::of(Class::MaybeDone));
             Err(Failure {
                 seen: Some(Observed::of_error(is_stream(reply.headers()), usage)),
@@ -220,6 +224,7 @@ pub(super) async fn judge(
 
 fn classify(
     upstream: &Upstream,
+    dialect: Dialect,
     reply: &Response<Inbound>,
     error: Option<&ErrorFacts>,
 ) -> Option<Meaning> {
@@ -228,7 +233,18 @@ fn classify(
         headers: reply.headers(),
         error,
     };
-    route::classify(upstream.provider, &upstream.failures, &answer, now())
+    route::classify(rules(upstream, dialect), &upstream.failures, &answer, now())
+}
+
+/// The rules by which an upstream's answers are classified. What answers in every dialect has each
+/// one's errors, unless the operator names a provider.
+fn rules(upstream: &Upstream, dialect: Dialect) -> ProviderRules {
+    let family = ProviderRules::of_family(Some(upstream.family));
+    if upstream.family == Family::Every && upstream.provider == family {
+        ProviderRules::of_family(Family::of(dialect))
+    } else {
+        upstream.provider
+    }
 }
 
 /// Reads the error in a reply's body, which is put back.
@@ -268,6 +284,7 @@ async fn read_error(reply: Response<Inbound>) -> (Response<Inbound>, Option<Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Kind;
 
     fn error() -> crate::upstream::BoxError {
         "why".into()
@@ -290,6 +307,58 @@ mod tests {
             let failure = Failure::of_error(error, "u");
             assert_eq!((failure.meaning.class, failure.repeat), (class, repeat));
         }
+    }
+
+    #[test]
+    fn what_answers_in_every_dialect_is_classified_by_the_calls() {
+        let classified = |upstream: &Upstream, dialect, status, error: &str| {
+            let mut reply = Response::new(Inbound::Kept(VecDeque::new()));
+            *reply.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+            let error = read(error.as_bytes());
+            classify(upstream, dialect, &reply, error.as_ref()).map(|meaning| meaning.class)
+        };
+        let embedded = Upstream::of("demo", Family::Every, Kind::Embedded);
+        let named = Upstream {
+            provider: ProviderRules::Groq,
+            ..embedded.clone()
+        };
+        for (dialect, status, error, class) in [
+            (
+                Dialect::AnthropicMessages,
+                200,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                Class::Overload,
+            ),
+            (
+                Dialect::GeminiGenerate,
+                400,
+                r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"User location is not supported for the API use."}}"#,
+                Class::Key,
+            ),
+            (
+                Dialect::OpenaiChat,
+                429,
+                r#"{"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"You exceeded your current quota"}}"#,
+                Class::Money,
+            ),
+        ] {
+            assert_eq!(
+                classified(&embedded, dialect, status, error),
+                Some(class),
+                "{dialect:?}"
+            );
+            let openai = Upstream {
+                family: Family::Openai,
+                ..embedded.clone()
+            };
+            let by_openai = classified(&openai, dialect, status, error);
+            assert_eq!(by_openai == Some(class), dialect == Dialect::OpenaiChat);
+        }
+        assert_eq!(
+            classified(&named, Dialect::AnthropicMessages, 498, "{}"),
+            Some(Class::Rate),
+            "the provider that is named"
+        );
     }
 
     #[test]
