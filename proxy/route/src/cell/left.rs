@@ -15,9 +15,21 @@ pub(super) struct Left {
 #[derive(Debug, Clone, Copy)]
 enum Amount {
     /// All of it comes back at once.
-    Window { left: u64, reset: Instant },
+    Window(Window),
     /// It comes back evenly.
     Bucket(Bucket),
+}
+
+/// A fixed window. Once it is over, the next begins with the first request of it, and allows as much:
+/// whoever is sent before the provider says so is counted against that.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    left: u64,
+    reset: Instant,
+    /// The amount of a whole window, where it is known.
+    size: Option<u64>,
+    /// The longest time to a reset that was reported: a window is no shorter.
+    length: Duration,
 }
 
 /// A token bucket, kept as the time at which it is full again: what is in it follows from that.
@@ -33,22 +45,31 @@ struct Bucket {
 impl Left {
     /// `unanswered` is subtracted: the provider may not have counted it yet. Without a time of its
     /// reset, a quantity is as good as unknown: it might have been reset by now.
-    pub(super) fn of(room: &Room, unanswered: Load, now: Instant) -> Self {
-        let amount = |quantity: Option<Quantity>, unanswered| {
+    pub(super) fn of(room: &Room, unanswered: Load, before: &Self, now: Instant) -> Self {
+        let amount = |quantity: Option<Quantity>, unanswered, before: Option<Amount>| {
             let quantity = quantity?;
             let resets_in = quantity.resets_soon()?;
-            let bucket = Bucket::of(&quantity, resets_in, unanswered, now);
-            Some(bucket.map_or(
-                Amount::Window {
-                    left: quantity.remaining.saturating_sub(unanswered),
-                    reset: now + resets_in,
-                },
-                Amount::Bucket,
-            ))
+            if let Some(bucket) = Bucket::of(&quantity, resets_in, unanswered, now) {
+                return Some(Amount::Bucket(bucket));
+            }
+            let known = match before {
+                Some(Amount::Window(window))
+                    if window.size.is_some() && window.size == quantity.limit =>
+                {
+                    window.length
+                }
+                _ => Duration::ZERO,
+            };
+            Some(Amount::Window(Window {
+                left: quantity.remaining.saturating_sub(unanswered),
+                reset: now + resets_in,
+                size: quantity.limit.filter(|size| *size > 0),
+                length: resets_in.max(known),
+            }))
         };
         Self {
-            requests: amount(room.requests, unanswered.requests),
-            tokens: amount(room.tokens, unanswered.tokens),
+            requests: amount(room.requests, unanswered.requests, before.requests),
+            tokens: amount(room.tokens, unanswered.tokens, before.tokens),
         }
     }
 
@@ -56,7 +77,7 @@ impl Left {
     pub(super) fn take(&mut self, tokens: u64, now: Instant) {
         for (amount, taken) in [(&mut self.requests, 1), (&mut self.tokens, tokens)] {
             match amount {
-                Some(Amount::Window { left, .. }) => *left = left.saturating_sub(taken),
+                Some(Amount::Window(window)) => window.take(taken, now),
                 Some(Amount::Bucket(bucket)) => bucket.take(taken, now),
                 None => {}
             }
@@ -67,7 +88,7 @@ impl Left {
     pub(super) fn short_until(&self, now: Instant, tokens: u64) -> Option<Instant> {
         let short = |amount: Option<Amount>, needed| {
             let until = match amount? {
-                Amount::Window { left, reset } => (left < needed).then_some(reset)?,
+                Amount::Window(window) => (window.left < needed).then_some(window.reset)?,
                 Amount::Bucket(bucket) => bucket.has(needed)?,
             };
             (now < until).then_some(until)
@@ -78,10 +99,21 @@ impl Left {
     /// Returns the requests and the tokens.
     pub(super) fn amounts(&self, now: Instant) -> (Option<u64>, Option<u64>) {
         let left = |amount: Option<Amount>| match amount? {
-            Amount::Window { left, reset } => (now < reset).then_some(left),
+            Amount::Window(window) if now < window.reset => Some(window.left),
+            Amount::Window(window) => window.size,
             Amount::Bucket(bucket) => Some(bucket.left(now)),
         };
         (left(self.requests), left(self.tokens))
+    }
+}
+
+impl Window {
+    fn take(&mut self, amount: u64, now: Instant) {
+        if now >= self.reset {
+            let Some(size) = self.size else { return };
+            (self.left, self.reset) = (size, now + self.length);
+        }
+        self.left = self.left.saturating_sub(amount);
     }
 }
 

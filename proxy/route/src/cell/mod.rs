@@ -192,7 +192,7 @@ impl Cell {
     pub fn learn_room(&mut self, permit: Permit, room: &Room, now: Instant) {
         self.slots.end_leases(self.age(now));
         self.slots.answer(permit.slot);
-        self.left = Left::of(room, self.slots.unanswered(), now);
+        self.left = Left::of(room, self.slots.unanswered(), &self.left, now);
     }
 
     /// Closes the cell and forgets what it has learnt, at an operator's word. Attempts in flight

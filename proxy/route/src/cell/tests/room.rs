@@ -248,7 +248,8 @@ fn a_bucket_of_unknown_size_or_speed_is_a_window() {
         bench.cell.learn_room(permit, &room, bench.now);
         assert_eq!(wait(&bench, 0), secs(60), "{quantity:?}");
         bench.wait(secs(60));
-        assert_eq!(bench.cell.room(bench.now), (None, None));
+        let next = quantity.limit.filter(|size| *size > 0);
+        assert_eq!(bench.cell.room(bench.now), (next, None));
         bench.leave(permit, Outcome::Success);
     }
     let mut bench = Bench::new();
@@ -260,4 +261,32 @@ fn a_bucket_of_unknown_size_or_speed_is_a_window() {
     bench.cell.learn_room(permit, &room, bench.now);
     assert_eq!(bench.cell.admits(bench.now, 0), Admits::Yes);
     bench.leave(permit, Outcome::Success);
+}
+
+#[test]
+fn after_a_windows_reset_no_more_are_sent_than_the_next_one_takes() {
+    let mut bench = Bench::new();
+    let permit = bench.enter();
+    let window = crate::Quantity {
+        remaining: 0,
+        limit: Some(2),
+        resets_in: Some(secs(5)),
+        refills: false,
+    };
+    let room = Room {
+        requests: Some(window),
+        tokens: None,
+    };
+    bench.cell.learn_room(permit, &room, bench.now);
+    bench.leave(permit, Outcome::Success);
+    bench.wait(secs(5));
+    let sent: Vec<_> = (0..5)
+        .filter_map(|_| bench.cell.enter(bench.now, 1, LEASE).ok())
+        .collect();
+    assert_eq!(sent.len(), 2);
+    let until = Some(bench.now + secs(5));
+    assert_eq!(bench.cell.admits(bench.now, 1), Admits::No { until });
+    // Nobody answered: the window after that begins all the same.
+    bench.wait(secs(5));
+    assert_eq!(bench.cell.admits(bench.now, 1), Admits::Yes);
 }
