@@ -4,7 +4,7 @@
 //! connection where a kept one was stale, without the usage option where the target refused that.
 //! What an alias tries besides is in `failover/`.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use dialect::Dialect;
 use http::{Request, Response};
@@ -15,7 +15,7 @@ use super::{
     Worker,
     failure::{Failure, Repeat, judge},
     generation::Generation,
-    render::{Outgoing, Rendered},
+    render::{Outgoing, Rendered, Terms},
     settle::ExchangeGuard,
     transmit::{Clocks, Sent},
     usage_option,
@@ -53,6 +53,15 @@ impl Transport for Pool {
     ) -> impl Future<Output = Result<Response<Inbound>, SendError>> + Send {
         Self::send(self, upstream, request, over)
     }
+}
+
+/// A request that was sent, and what became of it.
+pub(super) struct Performed {
+    /// The upstream perhaps works on it, or has.
+    pub(super) may_be_served: bool,
+    /// Something came from the upstream.
+    pub(super) answered: bool,
+    pub(super) judged: Result<Response<Inbound>, Failure>,
 }
 
 /// One request to one target.
@@ -96,6 +105,11 @@ impl<'p> Attempt<'p> {
             over: Connection::Kept,
             deadline: None,
         })
+    }
+
+    /// The same, counted under another label.
+    pub(super) fn because(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
     }
 
     /// The attempt that mends a failure at the same target.
@@ -177,24 +191,46 @@ impl<T: Transport> Worker<T> {
             probes_usage,
             terms,
         } = rendered;
-        let upstream = attempt.upstream;
-        let begun = Instant::now();
-        guard.adopt(terms);
-        guard.attempt_begun = Some(begun);
-        // Should the app leave before an answer comes, the upstream has it, and goes on with it.
-        guard.ledger.charge.reached = true;
-        guard.ledger.charge.served = true;
-        let name = Arc::clone(&attempt.candidate.upstream.name);
-        metrics::attempt(&name, attempt.reason);
-        guard.record.upstream = Some(name);
-        let sent = self.transmit(upstream, request, attempt.over, clocks, holds);
-        let sent = sent.await;
-        // Silent, it perhaps works on it; what an answer means is for who reads it to say.
-        guard.ledger.charge.served = sent.may_be_served();
-        let answered = matches!(sent, Sent::Reply(_) | Sent::InBand(..));
-        let judged = match guard.request_fault().filter(|_| !answered) {
+        let begun = launch(attempt, terms, guard);
+        let (upstream, dialect) = (attempt.upstream, guard.record.dialect);
+        let done = self.perform(upstream, request, attempt.over, clocks, dialect, holds);
+        let done = done.await;
+        self.conclude(attempt, probes_usage, begun, done, guard)
+            .await
+    }
+
+    /// Sends a request, and judges what became of it; the exchange's account is not touched.
+    pub(super) async fn perform(
+        &self,
+        upstream: &Upstream,
+        request: Request<Payload>,
+        over: Connection,
+        clocks: Clocks,
+        dialect: Dialect,
+        holds: Option<Dialect>,
+    ) -> Performed {
+        let sent = self.transmit(upstream, request, over, clocks, holds).await;
+        Performed {
+            // Silent, it perhaps works on it; what an answer means is for who reads it to say.
+            may_be_served: sent.may_be_served(),
+            answered: matches!(sent, Sent::Reply(_) | Sent::InBand(..)),
+            judged: judge(sent, upstream, dialect, holds.is_some()).await,
+        }
+    }
+
+    /// Takes over what became of the attempt that was launched last.
+    pub(super) async fn conclude(
+        &self,
+        attempt: &Attempt<'_>,
+        probes_usage: bool,
+        begun: Instant,
+        done: Performed,
+        guard: &mut ExchangeGuard,
+    ) -> Result<Response<Inbound>, Failure> {
+        guard.ledger.charge.served = done.may_be_served;
+        let judged = match guard.request_fault().filter(|_| !done.answered) {
             Some(fault) => Err(Failure::refused(Class::Caller, fault)),
-            None => judge(sent, upstream, guard.record.dialect, holds.is_some()).await,
+            None => done.judged,
         };
         let judged = match (probes_usage, attempt.asks_for_usage) {
             // Boxed: no ordinary exchange is to take the room of it.
@@ -205,22 +241,44 @@ impl<T: Transport> Worker<T> {
                 judged
             }
         };
-        let took = begun.elapsed();
-        let attempted = match &judged {
-            Ok(reply) => Attempted {
-                class: "success",
-                status: reply.status().as_u16(),
-                took,
-                retry_after: None,
-            },
-            Err(failure) => failure.attempted(took),
-        };
-        if let Some(upstream) = &guard.record.upstream {
-            metrics::attempt_result(upstream, attempted.class);
-        }
-        guard.record.last = Some(attempted);
+        guard.record.last = Some(attempted(&judged, begun.elapsed(), guard));
         judged
     }
+}
+
+/// Notes that an attempt is sent now.
+pub(super) fn launch(attempt: &Attempt<'_>, terms: Terms, guard: &mut ExchangeGuard) -> Instant {
+    let begun = Instant::now();
+    guard.adopt(terms);
+    guard.attempt_begun = Some(begun);
+    // Should the app leave before an answer comes, the upstream has it, and goes on with it.
+    guard.ledger.charge.reached = true;
+    guard.ledger.charge.served = true;
+    let name = Arc::clone(&attempt.candidate.upstream.name);
+    metrics::attempt(&name, attempt.reason);
+    guard.record.upstream = Some(name);
+    begun
+}
+
+/// The line of the attempt that was made last, counted.
+pub(super) fn attempted(
+    judged: &Result<Response<Inbound>, Failure>,
+    took: Duration,
+    guard: &ExchangeGuard,
+) -> Attempted {
+    let attempted = match judged {
+        Ok(reply) => Attempted {
+            class: "success",
+            status: reply.status().as_u16(),
+            took,
+            retry_after: None,
+        },
+        Err(failure) => failure.attempted(took),
+    };
+    if let Some(upstream) = &guard.record.upstream {
+        metrics::attempt_result(upstream, attempted.class);
+    }
+    attempted
 }
 
 /// Returns whether a request's body may stay in memory until the reply's head comes, to be sent

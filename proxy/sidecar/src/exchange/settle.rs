@@ -15,14 +15,14 @@ use tokio::{
 };
 
 use super::{
-    failover::Trial,
+    failover::{Hedges, Trial},
     generation::{Generation, Shared},
     later::Open,
     ledger::{Ledger, Observed, Reading},
     passing::BodyProgress,
     refusals::incomplete_request,
     render::Terms,
-    shadow::Figures,
+    shadow::{self, Figures},
 };
 use crate::{
     cost::{NanoDollars, Taken},
@@ -76,6 +76,8 @@ pub(super) struct ExchangeGuard {
     pub(super) attempt_begun: Option<Instant>,
     /// Its part in the trial of a target.
     pub(super) trial: Option<Box<Trial>>,
+    /// Its part in the budget of second attempts beside slow first ones.
+    pub(super) hedges: Option<Box<Hedges>>,
     /// Copies of it that wait to be compared.
     pub(super) copies: Vec<oneshot::Sender<Figures>>,
     /// By when the reply has to be over, where somebody set an end.
@@ -115,6 +117,7 @@ impl ExchangeGuard {
             pass: None,
             attempt_begun: None,
             trial: None,
+            hedges: None,
             copies: Vec::new(),
             deadline: None,
             passing: None,
@@ -258,18 +261,20 @@ impl ExchangeGuard {
             }
             return self.ledger.close(Taken::Nothing);
         }
-        let _ = self.ledger.conclude_hedge(&Observed::default());
+        if self.ledger.hedge.is_some() {
+            let spent = self.ledger.conclude_hedge(&Observed::default());
+            if let Some(hedges) = &mut self.hedges {
+                hedges.left(record, spent);
+            }
+        }
         let taken = self.observed.taken(&self.ledger);
         if let Some(trial) = self.trial.take() {
             trial.settle(record, &taken, &self.ledger.charge);
         }
         if !self.copies.is_empty() {
-            let begun = self.attempt_begun.unwrap_or(self.begun);
-            let figures = Figures::of(record, (self.begun, begun), &taken, &self.ledger);
-            let copies = self.copies.drain(..);
-            for (copy, figures) in copies.zip(figures.into_iter().cycle()) {
-                let _ = copy.send(figures); // one that has failed waits for none
-            }
+            let begun = (self.begun, self.attempt_begun.unwrap_or(self.begun));
+            let figures = Figures::of(record, begun, &taken, &self.ledger);
+            shadow::deliver(&mut self.copies, figures);
         }
         if let (Some(id), Some(settled)) = (&self.unfinished, taken.usage()) {
             let open = Open {
@@ -296,6 +301,9 @@ impl ExchangeGuard {
             Kind::Count if self.ledger.charge.served => Some(NanoDollars::default()),
             Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => self.ledger.cost(&taken),
         };
+        if let Some(hedges) = self.hedges.take() {
+            hedges.settle(record.cost, &taken, &self.ledger.charge);
+        }
         if let (Taken::Known(usage), Some(pass)) = (&taken, &self.pass)
             && usage.cached.saturating_mul(2) >= usage.input
             && usage.cached > 0

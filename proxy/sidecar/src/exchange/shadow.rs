@@ -36,7 +36,7 @@ mod copy;
 mod figures;
 
 use copy::{Copy, Done};
-pub(super) use figures::Figures;
+pub(super) use figures::{Figures, deliver};
 
 /// Most copies that a worker has under way.
 const MOST: usize = 16;

@@ -116,6 +116,11 @@ impl Trial {
         self.first.get_or_insert(first);
     }
 
+    /// Leaves the exchange out: what it shows is not its arm's alone.
+    pub(super) fn leave_out(&mut self) {
+        self.first = Some(First::Nothing);
+    }
+
     /// Adds what the exchange showed. `taken` and `charge` are those of the attempt that answered.
     pub(in crate::exchange) fn settle(self, record: &Record, taken: &Taken, charge: &Charge) {
         let sample = match self.first {

@@ -22,7 +22,7 @@ use super::{
     settle::ExchangeGuard,
 };
 use crate::{
-    config::Alias,
+    config::{Alias, Upstream},
     state::{
         queue::Turn,
         targets::{AliasState, Pass, Place, now},
@@ -31,11 +31,14 @@ use crate::{
 };
 
 mod canary;
+mod hedge;
 mod left;
 mod spots;
 mod timing;
 
 pub(super) use canary::Trial;
+pub(super) use hedge::Hedges;
+use hedge::{Entered, First};
 use left::Left;
 use spots::{Outside, Spot, Spots};
 use timing::Timing;
@@ -83,6 +86,9 @@ impl<T: Transport> Worker<T> {
             let terms = Terms::of(&generation, row, outgoing, guard);
             if std::mem::take(&mut is_first) {
                 terms.state.deposit(now());
+                if guard.hedges.is_none() {
+                    guard.hedges = Hedges::of(terms.state);
+                }
                 if let Some(row) = row.filter(|_| guard.trial.is_none()) {
                     let call = &mut outgoing.call;
                     guard.trial = Trial::begin(terms.alias, terms.state, row, call);
@@ -141,13 +147,14 @@ impl<T: Transport> Worker<T> {
         };
         let mut last: Option<Box<Failure>> = None;
         loop {
-            let Some((spot, pass)) = spots.enter(&outside, terms, now()) else {
+            let Some((mut spot, pass)) = spots.enter(&outside, terms, now()) else {
                 return Ended::Left(last);
             };
             // The next of the queue may look: this one is in.
             drop(turn.take());
             let begun = Instant::now();
-            let sent = self.try_once(terms, &spots, spot, pass, &trail, reason, outgoing, guard);
+            let entered = (&mut spot, pass);
+            let sent = self.try_once(terms, &mut spots, entered, &trail, reason, outgoing, guard);
             let sent = sent.await;
             if let Some(trial) = &mut guard.trial {
                 trial.note(&guard.record.target, &sent);
@@ -192,7 +199,8 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// Makes one attempt, and what mends it at its own target.
+    /// Makes one attempt, and what mends it at its own target. Where a hedge came to what is
+    /// returned, the spot is its.
     #[expect(
         clippy::too_many_arguments,
         reason = "one caller, and each is of another kind"
@@ -200,15 +208,15 @@ impl<T: Transport> Worker<T> {
     async fn try_once(
         &self,
         terms: &Terms<'_>,
-        spots: &Spots<'_>,
-        spot: Spot,
-        mut pass: Pass,
+        spots: &mut Spots<'_>,
+        (spot, mut pass): (&mut Spot, Pass),
         trail: &Trail,
         reason: &'static str,
         outgoing: &mut Outgoing,
         guard: &mut ExchangeGuard,
     ) -> Result<Response<Inbound>, Failure> {
-        let candidate = spots.candidate(spot);
+        let first_spot = *spot;
+        let candidate = spots.candidate(first_spot);
         let mut attempt = Attempt::first(candidate, spot.key, terms.generation)?;
         attempt.reason = reason;
         let class = terms.timing.class;
@@ -228,39 +236,73 @@ impl<T: Transport> Worker<T> {
             let clocks = terms
                 .timing
                 .clocks(attempt.upstream, pass.target(), trail.is_last());
-            let sent = self.make(&attempt, rendered, clocks, holds, guard).await;
+            let (sent, took) = match hedge::delay(terms, &pass, trail, guard) {
+                None => {
+                    let sent = self.make(&attempt, rendered, clocks, holds, guard).await;
+                    (sent, begun.elapsed())
+                }
+                Some(delay) => {
+                    let first = First {
+                        attempt: &attempt,
+                        rendered,
+                        clocks,
+                        holds,
+                        delay,
+                    };
+                    let entered = Entered {
+                        spot,
+                        pass: &mut pass,
+                    };
+                    // Boxed: few exchanges have one, and none else is to take the room of it.
+                    let made = self.make_hedged(first, entered, terms, spots, outgoing, guard);
+                    Box::pin(made).await
+                }
+            };
             match sent {
                 Err(Failure {
                     repeat: Some(repeat),
                     ..
                 }) => attempt = attempt.repeated(repeat),
-                sent => break (sent, begun.elapsed()),
+                sent => break (sent, took),
             }
         };
-        let present = now();
-        let head = match &sent {
-            Ok(reply) => Some(reply),
-            Err(failure) => failure.reply.as_ref().ok(),
+        let upstream = match *spot == first_spot {
+            true => attempt.upstream,
+            false => Attempt::first(spots.candidate(*spot), spot.key, terms.generation)?.upstream,
         };
-        let room = head.and_then(|reply| route::Room::read(reply.headers(), wall_now()));
-        if let Some(mut room) = room {
-            if attempt.upstream.refills_evenly {
-                room = room.refilling();
-            }
-            pass.learn_room(&room, present);
-        }
         match sent {
             Ok(reply) => {
-                pass.commit(took, present);
+                learn_room(&pass, upstream, &reply);
+                pass.commit(took, now());
                 guard.pass = Some(pass);
                 Ok(reply)
             }
             Err(failure) => {
-                pass.fail(&failure.meaning, sample(&failure, took), present);
+                fail(pass, upstream, &failure, took);
                 guard.observed = failure.seen.unwrap_or_default();
                 Err(failure)
             }
         }
+    }
+}
+
+/// Ends a failed attempt's permits.
+fn fail(pass: Pass, upstream: &Upstream, failure: &Failure, took: Duration) {
+    if let Ok(reply) = &failure.reply {
+        learn_room(&pass, upstream, reply);
+    }
+    pass.fail(&failure.meaning, sample(failure, took), now());
+}
+
+/// Takes over the room that a reply's head reports.
+fn learn_room(pass: &Pass, upstream: &Upstream, reply: &Response<Inbound>) {
+    let room = route::Room::read(reply.headers(), wall_now());
+    let room = room.map(|room| match upstream.refills_evenly {
+        true => room.refilling(),
+        false => room,
+    });
+    if let Some(room) = room {
+        pass.learn_room(&room, now());
     }
 }
 

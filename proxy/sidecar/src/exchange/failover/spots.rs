@@ -107,6 +107,11 @@ impl<'p> Spots<'p> {
         Some(entered)
     }
 
+    /// Takes a spot back in that was entered, and where nothing was sent to.
+    pub(super) fn forget(&mut self, spot: Spot) {
+        self.tried.retain(|tried| *tried != spot);
+    }
+
     /// Waits for a spot's breakers, where they end a little later than the pause before it.
     pub(super) async fn wait_for(&self, spot: Spot, terms: &Terms<'_>) {
         let Some(place) = self.places.get(spot.at) else {

@@ -161,7 +161,7 @@ async fn send<T: Transport>(
         ledger.charge.served = true;
         let sent = transmit(transport, upstream, request, over, clocks, holds).await;
         let may_be_served = sent.may_be_served();
-        let judged = judge(sent, upstream, true).await;
+        let judged = judge(sent, upstream, dialect, true).await;
         ledger.charge.served = may_be_served || judged.is_ok();
         match judged {
             Err(failure)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     cost::{NanoDollars, Taken},
@@ -62,6 +62,16 @@ impl Figures {
             cost: ratio(nanos(self.cost), nanos(main.cost)),
             same_finish: finish.map(|(own, other)| own == other),
         }
+    }
+}
+
+/// Has copies compared with an exchange; those of one without figures learn that there are none.
+pub(in crate::exchange) fn deliver(
+    copies: &mut Vec<oneshot::Sender<Figures>>,
+    figures: Option<Figures>,
+) {
+    for (copy, figures) in copies.drain(..).zip(figures.into_iter().cycle()) {
+        let _ = copy.send(figures); // one that has failed waits for none
     }
 }
 

@@ -4,12 +4,16 @@ use super::*;
 use crate::state::targets::AliasState;
 
 mod canary;
+mod hedge;
 mod shadow;
+
+/// The answer of an upstream to its nth request.
+type Turns = Arc<dyn Fn(&str, usize) -> Turn + Send + Sync>;
 
 /// Answers requests by the upstream that they go to.
 #[derive(Clone)]
 struct ByUpstream {
-    turn: Arc<dyn Fn(&str, usize) -> Turn + Send + Sync>,
+    turn: Turns,
     /// The upstream of each request, and its body.
     seen: Arc<Mutex<Vec<(String, Bytes)>>>,
 }
@@ -52,7 +56,6 @@ struct Field {
 }
 
 impl Field {
-    /// `turn` makes the answer of an upstream to its nth request.
     fn new(alias: &str, turn: impl Fn(&str, usize) -> Turn + Send + Sync + 'static) -> Self {
         Self::with(&[], alias, turn)
     }
