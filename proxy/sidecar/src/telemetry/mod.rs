@@ -124,7 +124,8 @@ impl Record {
 /// The end of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempted {
-    /// `success`, or the failure's class: `rate`, `overload`, ….
+    /// `success`, `hedged` where another one answered first, or the failure's class: `rate`,
+    /// `overload`, ….
     pub class: &'static str,
     /// Status of the upstream's answer; 0 where none came.
     pub status: u16,

@@ -93,7 +93,7 @@ table! {
     ATTEMPTS = "outrigger_upstream_attempts_total", Kind::Counter, ["upstream", "reason"],
         "Requests to upstreams, and the reason for each.";
     ATTEMPT_RESULTS = "outrigger_upstream_results_total", Kind::Counter, ["upstream", "class"],
-        "Attempts by what became of them: success, or the class of the failure.";
+        "Attempts by what became of them: success, hedged (another one answered first), or the class of the failure.";
     BREAKER_OPENED = "outrigger_breaker_opened_total", Kind::Counter, ["part", "cause"],
         "Openings of breakers of targets, keys, keys with one model and accounts, by the class of the failure; failures: many in a row; replica: another replica's.";
     BREAKER_STATE = "outrigger_breaker_state", Kind::Gauge, ["target"],

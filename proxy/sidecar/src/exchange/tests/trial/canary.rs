@@ -1,5 +1,7 @@
 //! A target on trial.
 
+use route::canary::Metric;
+
 use super::*;
 
 const TRIAL: &str =
@@ -91,6 +93,25 @@ async fn limits_and_apps_that_leave_are_no_samples() {
     }
     let state = silent.state();
     assert_eq!(state.canary.as_ref().unwrap().lock().samples(), [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_breaks_off_after_its_beginning_is_a_failure_of_its_target() {
+    let field = Field::new(TRIAL, |name, _| match name {
+        "new" => stream(&[Text(HELLO), Cut]),
+        _ => stream(&[Text(HELLO), Text(STOP), Text(DONE)]),
+    });
+    for n in 0..10 {
+        let ask = ASK_STREAM
+            .replace("gpt-5", "m")
+            .replace("hi", &format!("words {n}"));
+        field.send(&ask).await;
+    }
+    let state = field.state();
+    let canary = state.canary.as_ref().unwrap().lock();
+    let figures = canary.figures(Metric::Failures);
+    assert!(figures.pairs > 0);
+    assert_eq!((figures.canary, figures.control), (1.0, 0.0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,6 +90,11 @@ async fn the_first_to_commit_answers_and_the_other_is_no_failure() {
         assert!(loser.0 > 0);
         assert_eq!(record.upstream.as_deref(), expected[1].0.split('/').next());
     }
+    let text = crate::telemetry::metrics::render();
+    for winner in ["first", "hedge"] {
+        let series = format!(r#"outrigger_hedges_total{{model="m",winner="{winner}"}}"#);
+        assert!(text.contains(&series), "{series}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
