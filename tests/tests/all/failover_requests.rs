@@ -2,7 +2,7 @@
 
 use outrigger_tests::failover::{Setup, answered, ask, ask_for, attempts, exchange, tried};
 use outrigger_tests::replies::Api;
-use outrigger_tests::{Act, Fault, Provider};
+use outrigger_tests::{Act, Fault, Provider, wire};
 use serde_json::json;
 
 /// Two targets, the second with ten times the first one's window.
@@ -97,6 +97,28 @@ fn a_foreign_encrypted_reasoning_item_is_taken_out_once() {
     let text = String::from_utf8_lossy(&last.body).into_owned();
     assert!(!text.contains("another-accounts"), "{text}");
     assert!(text.contains("hello") && text.contains("and now?"));
+}
+
+#[test]
+fn a_compressed_request_leaves_inflated_without_its_signatures() {
+    let a = Provider::start("from-a");
+    let body = json!({"model": "fast", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "another-accounts"}]},
+        {"role": "user", "content": "and now?"}]})
+    .to_string();
+    a.next([Act::Refuses(Fault::ForeignSignature)]);
+    let sidecar = Setup::alias(Api::Messages, &[&a], "").start();
+    let body = zstd::stream::encode_all(body.as_bytes(), 3).unwrap();
+    let headers = ["content-type: application/json", "content-encoding: zstd"];
+    let request = wire::request("POST", Api::Messages.path(), &headers, &body);
+    answered(&wire::call(sidecar.base, &request), "from-a");
+    let last = a.calls().pop().unwrap();
+    assert_eq!(last.header("content-encoding"), None);
+    let messages =
+        json!([{"role": "user", "content": "hi"}, {"role": "user", "content": "and now?"}]);
+    assert_eq!(last.json()["messages"], messages);
+    tried(&sidecar, 0, &["a/m request 400", "a/m success 200"]);
 }
 
 #[test]
