@@ -34,11 +34,12 @@ pub(super) fn facts(generation: &Generation) -> Vec<TargetFacts> {
 /// Brings the gauges of targets and aliases up to date: an open one changes by time alone.
 pub(super) fn refresh_gauges(generation: &Generation, gauges: &TargetGauges) {
     let now = now();
-    let state = |place: &Arc<Place>| place.state(now);
     let breakers = generation.places.iter();
-    let breakers = breakers.map(|place| (place.target.name(), level(state(place))));
+    let breakers = breakers.map(|place| (place.target.name(), level(place.breaker_state(now))));
     let usable = generation.places.aliases().map(|(alias, places)| {
-        let usable = places.iter().filter(|place| state(place) != State::Open);
+        let usable = places
+            .iter()
+            .filter(|place| place.state(now) != State::Open);
         (alias.name(), usable.count())
     });
     gauges.set(breakers, usable);
@@ -79,13 +80,13 @@ mod tests {
         upstreams: { ga: { kind: embedded }, gb: { kind: embedded } }\n\
         models: { gauged: { targets: [ga/m, gb/m], canary: { target: gb/new, share: 5% } }, other: { targets: [gb/m] } }\n";
 
-    fn fails(generation: &Generation, target: &str) {
+    fn fails(generation: &Generation, target: &str, class: Class) {
         let mut places = generation.places.iter();
         let place = places.find(|place| place.target.name() == target).unwrap();
         let pass = Pass::enter(place, &place.keys[0], 1, Duration::from_secs(9), now());
         let failure = Failure {
             retry_after: Some(Duration::from_secs(20)),
-            ..Failure::of(Class::Rate)
+            ..Failure::of(class)
         };
         pass.ok().unwrap().fail(&failure, None, now());
     }
@@ -108,7 +109,14 @@ mod tests {
             [metric(ga), metric(gauged)]
         };
         assert_eq!(values(&before), ["0", "2"]);
-        fails(&before, "ga/m");
+        fails(&before, "ga/m", Class::Rate);
+        assert_eq!(
+            values(&before),
+            ["2", "2"],
+            "it is limited, and not out of order"
+        );
+        reset(&before, None);
+        fails(&before, "ga/m", Class::Overload);
         assert_eq!(values(&before), ["2", "1"]);
         tokio::time::advance(Duration::from_secs(24)).await;
         assert_eq!(
@@ -133,8 +141,8 @@ mod tests {
         };
         assert_eq!(row("gb/m").aliases, ["gauged", "other"]);
         assert_eq!(row("gb/new").aliases, ["gauged"]);
-        fails(&generation, "ga/m");
-        fails(&generation, "gb/m");
+        fails(&generation, "ga/m", Class::Rate);
+        fails(&generation, "gb/m", Class::Overload);
         let open = || {
             let rows = facts(&generation);
             let open = rows.iter().filter(|row| row.figures.target.state == "open");

@@ -97,9 +97,9 @@ table! {
     BREAKER_OPENED = "outrigger_breaker_opened_total", Kind::Counter, ["part", "cause"],
         "Openings of breakers of targets, keys, keys with one model and accounts, by the class of the failure; failures: many in a row; replica: another replica's.";
     BREAKER_STATE = "outrigger_breaker_state", Kind::Gauge, ["target"],
-        "State of a target's breaker: 0 closed, 1 half open, 2 open.";
+        "State of a target's breaker, or of its best key's: 0 closed, 1 half open, 2 open.";
     TARGETS_USABLE = "outrigger_targets_usable", Kind::Gauge, ["model"],
-        "Targets of an alias that are not open.";
+        "Targets of an alias that are not open; those that their providers limit are counted.";
     RETRY_BUDGET_SPENT = "outrigger_retry_budget_spent_total", Kind::Counter, ["model"],
         "Retries that were not made because the alias's budget had none left.";
     QUEUE_DEPTH = "outrigger_queue_depth", Kind::Gauge, ["model"],

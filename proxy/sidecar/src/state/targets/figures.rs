@@ -10,8 +10,7 @@ use super::{Breaker, KeyPlace, Place, TargetFigures, now};
 /// A target and its keys, as the admin address shows them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlaceFigures {
-    /// The target. Its state is that of what keeps attempts out, or lets them in: its own, or where
-    /// that is closed, its best key's.
+    /// The target. Its state is its breaker's, or where that is closed, its best key's.
     #[serde(flatten)]
     pub target: TargetFigures,
     /// The class of the failure that opened it; none of one that is closed, or that many failures
@@ -72,7 +71,7 @@ impl Place {
         let now = now();
         let mut target = self.target.figures();
         let mut cause = cause(&self.target.breaker);
-        let state = self.state(now);
+        let state = self.breaker_state(now);
         if target.state != state.name() {
             // its keys are what keeps attempts out
             target.state = state.name();
@@ -87,6 +86,25 @@ impl Place {
             keys: (self.keys.iter().map(|key| key.figures(&target.target, now))).collect(),
             target,
             cause,
+        }
+    }
+
+    /// The state of its breaker, or where that is closed, of its best key's; one that its provider
+    /// limits is open.
+    pub fn breaker_state(&self, now: Instant) -> State {
+        let worse = |one: State, other: State| match level(one) < level(other) {
+            true => other,
+            false => one,
+        };
+        let of_key = |key: &KeyPlace| {
+            let states = key.breakers().map(|breaker| breaker.state(now));
+            states.fold(State::Closed, worse)
+        };
+        let keys = self.keys.iter().map(of_key);
+        let best = keys.min_by_key(|state| level(*state));
+        match self.target.breaker.state(now) {
+            State::Closed => best.unwrap_or(State::Closed),
+            state => state,
         }
     }
 
