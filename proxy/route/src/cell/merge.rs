@@ -23,10 +23,15 @@ pub enum Remote {
         /// The time of the 429.
         at: Instant,
     },
+    /// [`Change::Closed`], or an operator has closed it there.
+    ///
+    /// [`Change::Closed`]: super::Change::Closed
+    Closed,
 }
 
 impl Cell {
-    /// Takes over what another replica has learnt. Never shortens what this one knows, and makes no
+    /// Takes over what another replica has learnt. Never shortens what this one knows, but that one
+    /// request may find out at once what a success there has shown: it is the probe here. Makes no
     /// difference the second time. Returns whether it made one.
     pub fn merge(&mut self, remote: Remote, now: Instant) -> bool {
         match remote {
@@ -49,6 +54,13 @@ impl Cell {
                 }
                 true
             }
+            Remote::Closed => match &mut self.phase {
+                Phase::Open { until, .. } if *until > now => {
+                    *until = now;
+                    true
+                }
+                Phase::Open { .. } | Phase::Closed => false,
+            },
             Remote::Halved { at } => {
                 let known = self.remote_halving.is_some_and(|last| at <= last);
                 let own = self.halved_at.is_some_and(|own| at <= own + ONE_HALVING);

@@ -25,6 +25,7 @@ use crate::{
         scan::PolicyFile,
     },
     signing::{Seen, Trust, Verified, hex},
+    state::targets::Targets,
     telemetry::metrics,
 };
 
@@ -118,6 +119,13 @@ impl Assembler {
     #[must_use]
     pub(crate) fn remembering(self, seen: Seen) -> Self {
         Self { seen, ..self }
+    }
+
+    /// Uses `targets`, what is known of them.
+    #[must_use]
+    pub(crate) fn knowing(mut self, targets: Targets) -> Self {
+        self.lasting.targets = targets;
+        self
     }
 
     /// Makes the next generation. A policy that fails keeps its former version; one that has none

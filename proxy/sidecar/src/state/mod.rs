@@ -4,7 +4,8 @@
 //! [`Stores`] is all of it. [`limits`] are reserved before an exchange and settled after it, over
 //! all replicas that share a store; [`values`] are small and belong to policies; [`replies`] are
 //! what a cache stores. The three have one behaviour over both backends, which the tests in
-//! `tests/stores` check.
+//! `tests/stores` check. [`targets`] is what is learnt of providers: it is always here, and
+//! replicas share it where there is a store.
 //!
 //! Redis has two connections, so that a reply of a megabyte does not delay a reservation, and one
 //! thread, which reads answers while the workers compute. Nothing of an exchange waits for Redis
@@ -45,6 +46,7 @@ use client::StoreClient;
 use flights::Flights;
 use keeper::Keeper;
 use limits::memory::Buckets;
+use targets::{Share, Targets};
 
 /// Longest time that the thread of a store without users goes on sending settlements.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -59,6 +61,7 @@ struct Inner {
     values: Arc<values::memory::Memory>,
     replies: Replies,
     flights: Flights,
+    targets: Targets,
     shared: Option<Shared>,
 }
 
@@ -118,13 +121,14 @@ impl Stores {
                 limits::shared::Limits::new(Arc::clone(&quick), state, server, clock.clone());
             let limits = Arc::new(limits);
             let values = Arc::new(values::shared::Shared::new(Arc::clone(&bulk), prefix));
+            let share = Share::new(&inner.targets, Arc::clone(&quick), prefix, clock.clone());
             inner.replies = Replies::shared(Arc::clone(&bulk), prefix, clock);
             let keepers = [
                 Keeper::new(Arc::clone(&quick), server.clone(), "limits"),
                 Keeper::new(Arc::clone(&bulk), server.clone(), "values"),
             ];
             let (used, unused) = oneshot::channel();
-            run(keepers, Arc::clone(&limits), unused)?;
+            run(keepers, Arc::clone(&limits), share, unused)?;
             inner.shared = Some(Shared {
                 limits,
                 values,
@@ -144,6 +148,11 @@ impl Stores {
     /// Returns the replies that exchanges in progress share in this process.
     pub fn flights(&self) -> &Flights {
         &self.0.flights
+    }
+
+    /// Returns what is known of targets.
+    pub fn targets(&self) -> &Targets {
+        &self.0.targets
     }
 
     /// Returns the store of replies.
@@ -197,6 +206,7 @@ fn memory(state: &config::State, clock: Clock) -> Inner {
         values: Arc::new(values::memory::Memory::new(state.memory.values)),
         replies: Replies::in_memory(state.memory.replies, clock.clone()),
         flights: Flights::default(),
+        targets: Targets::default(),
         shared: None,
         clock,
     }
@@ -206,6 +216,7 @@ fn memory(state: &config::State, clock: Clock) -> Inner {
 fn run(
     keepers: [Keeper; 2],
     limits: Arc<limits::shared::Limits>,
+    share: Share,
     unused: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -220,7 +231,7 @@ fn run(
         let serve = Arc::clone(&limits).serve();
         tokio::select! {
             () = farewell => {}
-            _ = async { tokio::join!(quick.keep(), bulk.keep(), serve) } => {}
+            _ = async { tokio::join!(quick.keep(), bulk.keep(), serve, share.serve()) } => {}
         }
     };
     std::thread::Builder::new()

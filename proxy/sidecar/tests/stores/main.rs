@@ -3,7 +3,8 @@
 //!
 //! `conformance` holds every store to one behaviour, memory included; `differential` compares them
 //! over random histories; `faults` takes the server away in every way there is; `crash` kills
-//! clients and servers in the middle of their work and adds up what is left.
+//! clients and servers in the middle of their work and adds up what is left; `targets` is what
+//! replicas learn from each other.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +19,7 @@ mod faults;
 mod kept;
 mod lossy;
 mod servers;
+mod targets;
 
 use std::{
     sync::{

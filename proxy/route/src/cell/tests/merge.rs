@@ -94,3 +94,18 @@ fn a_halving_by_a_clock_that_is_ahead_is_taken_over_once() {
     assert_eq!(bench.cell.limit(), Some(8));
     leave_all(&mut bench, &permits, Outcome::Nothing);
 }
+
+#[test]
+fn a_success_of_another_replica_lets_one_request_find_out_at_once() {
+    let mut bench = Bench::new();
+    assert!(!bench.cell.merge(Remote::Closed, bench.now));
+    bench.fail(5);
+    assert_eq!(bench.state(), State::Open);
+    assert!(bench.cell.merge(Remote::Closed, bench.now));
+    assert!(!bench.cell.merge(Remote::Closed, bench.now));
+    assert_eq!(bench.state(), State::HalfOpen);
+    let probe = bench.enter();
+    assert_eq!(bench.cell.admits(bench.now, 0), Admits::No { until: None });
+    assert!(!bench.cell.merge(Remote::Closed, bench.now));
+    assert_eq!(bench.leave(probe, Outcome::Success), Some(Change::Closed));
+}

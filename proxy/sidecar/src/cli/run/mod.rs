@@ -110,7 +110,9 @@ fn start(
     });
     let loader = loader(&config, Some(config.policies.cache.clone()), host)?;
     let instances = loader.instances();
-    let mut assembler = Assembler::new(loader).remembering(Seen::open(&config.policies.cache));
+    let mut assembler = Assembler::new(loader)
+        .remembering(Seen::open(&config.policies.cache))
+        .knowing(stores.targets().clone());
     let assembled = assembler
         .assemble(config.clone(), &seen.policies)
         .map_err(|sentences| Stop::Mistake(sentences.join("\noutrigger: ")))?;

@@ -21,7 +21,7 @@ use crate::{
 /// only then.
 pub struct AliasState {
     name: Box<str>,
-    terms: Alias,
+    pub(super) terms: Alias,
     retries: Mutex<(RetryBudget, RetryBudget)>,
     /// Bounds second attempts beside slow ones; none where they are off.
     pub hedges: Option<Mutex<HedgeBudget>>,

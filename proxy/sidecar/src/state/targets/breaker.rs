@@ -110,14 +110,27 @@ impl Breaker {
 
     /// Takes over what another replica has learnt.
     pub fn merge(&self, remote: Remote, now: Instant) {
-        if self.cell.lock().merge(remote, now) {
+        let is_news = self.cell.lock().merge(remote, now);
+        if let (true, Remote::Opened { cause, .. }) = (is_news, remote) {
             metrics::breaker_opened(self.part.name(), "replica");
+            tracing::info!(
+                breaker = self.part.name(),
+                name = &*self.name,
+                cause = cause.map_or("failures", route::Class::name),
+                "breaker opened by what another replica has learnt"
+            );
         }
     }
 
-    /// Closes it at an operator's word.
+    /// Closes it at an operator's word, which other replicas learn as they do of a probe.
     pub fn reset(&self) {
-        self.cell.lock().reset();
+        let was_open = {
+            let mut cell = self.cell.lock();
+            let was_open = cell.open_until().is_some();
+            cell.reset();
+            was_open
+        };
+        self.publish(was_open.then_some(Change::Closed));
     }
 
     fn publish(&self, change: Option<Change>) {

@@ -8,7 +8,10 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -23,6 +26,7 @@ mod breaker;
 mod figures;
 mod pass;
 mod place;
+mod share;
 mod target;
 
 pub use alias::AliasState;
@@ -31,6 +35,7 @@ pub use figures::{AccountFigures, KeyFigures, PartFigures, PlaceFigures, level};
 pub use pass::Pass;
 pub(in crate::state) use place::better;
 pub use place::{KeyPlace, Place};
+pub(in crate::state) use share::Share;
 pub use target::{TargetFigures, TargetState};
 
 /// Changes that wait to be shared; of more the oldest are dropped, as each replica learns by itself,
@@ -48,6 +53,8 @@ struct Registry {
     aliases: DashMap<Box<str>, Arc<AliasState>>,
     changes: Arc<Changes>,
     mirrors: Mirrors,
+    /// Breakers and aliases that were begun, so that what others know of new ones is looked up.
+    begun: AtomicU64,
     /// Makes this replica's jitter unlike that of others.
     seed: RandomState,
 }
@@ -117,6 +124,7 @@ impl Targets {
             return Arc::clone(&known);
         }
         let state = Arc::new(AliasState::new(name, terms, now()));
+        self.0.begun.fetch_add(1, Relaxed);
         let before = self.0.aliases.insert(name.into(), Arc::clone(&state));
         if let Some(before) = before.filter(|_| terms.canary.is_none()) {
             before.retire();
@@ -132,7 +140,10 @@ impl Targets {
         }
         let seed = self.0.seed.hash_one(&key);
         let changes = Arc::clone(&self.0.changes);
-        let made = || Arc::new(Breaker::new(name, part, changes, now(), seed));
+        let made = || {
+            self.0.begun.fetch_add(1, Relaxed);
+            Arc::new(Breaker::new(name, part, changes, now(), seed))
+        };
         let breaker = self.0.breakers.entry(key.into()).or_insert_with(made);
         Arc::clone(&breaker)
     }
