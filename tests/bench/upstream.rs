@@ -17,12 +17,13 @@
     reason = "a bench stops at the first thing that is not as it should be"
 )]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -152,7 +153,7 @@ async fn serve(mut stream: TcpStream, shared: Shared) -> std::io::Result<()> {
         if buffer.starts_with(b"GET /counts") {
             buffer.drain(..head_end);
             let text = {
-                let counts = shared.1.lock().unwrap();
+                let counts = shared.1.lock().await;
                 format!(r#"{{"calls":{},"failed":{}}}"#, counts.calls, counts.failed)
             };
             stream
@@ -187,7 +188,7 @@ async fn serve(mut stream: TcpStream, shared: Shared) -> std::io::Result<()> {
             buffer.drain(..end);
         }
         if !matches!(shared.0, Script::Answers) {
-            let answered = shared.1.lock().unwrap().next(shared.0);
+            let answered = shared.1.lock().await.next(shared.0);
             let text = match answered {
                 Ok(headers) if streamed.is_none() => reply("200 OK", &headers, BODY),
                 Ok(_) => String::new(),
