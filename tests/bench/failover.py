@@ -14,6 +14,7 @@ KEYS = ("failover_added_ms", "alias_one_us", "alias_five_us", "alias_five_fastes
 TARGETS = (
     ("failover_added_ms", "failover to the next target, above the failed attempt's own time, p50", "ms", 1),
     ("one_target_cpu_ratio", "an alias of one target, CPU per request ÷ the sidecar before aliases had several", "×", 1.02),
+    ("wire_cpu_ratio", "a wire, the same", "×", None),
     ("alias_one_us", "an alias of one target, CPU over a wire", "µs", None),
     ("alias_five_us", "an alias of five, CPU over one of one", "µs", 2),
     ("alias_five_fastest_us", "the same, `strategy: fastest`", "µs", None),
@@ -96,7 +97,7 @@ class Failover:
         loads |= {f"{name}_p99": (subject, ("any", "@", 8, seconds, self.body(name))) for name in ("three", "swallowed")}
         if self.bench.args.before:
             former, _, _ = self.sidecar({"one": models["one"]}, binary=self.bench.args.before)
-            loads["one_before"] = former, ("whole", "@", 32, seconds, self.body("one"))
+            loads |= {f"{name}_before": (former, ("whole", "@", 32, seconds, self.body(name))) for name in ("bench", "one")}
         seen = self.rounds(loads)
         self.bench.stop(process)
 
@@ -112,7 +113,8 @@ class Failover:
             "black_hole_p99_ratio": statistics.median(a["p99_us"] / b["p99_us"] for a, b in zip(seen["swallowed_p99"], seen["three_p99"])),
         }
         if "one_before" in seen:
-            out["one_target_cpu_ratio"] = statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in zip(seen["one"], seen["one_before"]))
+            for key, name in (("one_target_cpu_ratio", "one"), ("wire_cpu_ratio", "bench")):
+                out[key] = statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in zip(seen[name], seen[f"{name}_before"]))
         return out
 
     def swallow(self, subject, exchanges):
