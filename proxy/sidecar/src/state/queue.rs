@@ -3,8 +3,8 @@
 //! Who is next is [`FairQueue`]'s to say. A dispatcher runs while anybody waits: it sleeps until a
 //! limit ends or a place is free, lets one exchange through, and waits until that one has entered a
 //! place, or has seen that it can't, before it looks again. So nobody is let through who finds the
-//! place taken, and the provider sees no more calls than its limits allow. An exchange that leaves
-//! frees its place at once.
+//! place taken, and the provider sees no more calls than its limits allow. Once all who wait had a
+//! turn in vain, it sleeps. An exchange that leaves frees its place at once.
 
 use std::{
     sync::{
@@ -42,9 +42,18 @@ struct Inner {
     changed: Notify,
 }
 
-/// The turn of an exchange; dropped once it has entered a place, or has seen that it can't.
+/// The turn of an exchange. Dropped, it says that the exchange could not enter a place.
+#[must_use = "whoever is next waits until it is over"]
 pub struct Turn {
-    _done: oneshot::Sender<()>,
+    entered: oneshot::Sender<()>,
+}
+
+impl Turn {
+    /// Ends the turn of an exchange that has entered a place.
+    pub fn entered(self) {
+        // The dispatcher waits no longer where it took too long.
+        let _ = self.entered.send(());
+    }
 }
 
 /// An exchange that waits. Dropped, it leaves the queue.
@@ -94,7 +103,8 @@ impl Queue {
     }
 
     /// Waits for a turn. `since` is when the exchange came for the first time: one that had a turn in
-    /// vain comes back to its place. `places` are the alias's targets.
+    /// vain comes back to its place. `places` are the alias's targets. `before` is the exchange's last
+    /// turn, where it could not enter a place: it is over once the exchange is in the queue again.
     ///
     /// # Errors
     /// There is none.
@@ -103,6 +113,7 @@ impl Queue {
         entry: Entry<'_>,
         since: Instant,
         places: &[Arc<Place>],
+        before: Option<Turn>,
     ) -> Result<Turn, NoTurn> {
         let (sender, turn) = oneshot::channel();
         let begun = now();
@@ -124,7 +135,8 @@ impl Queue {
             queue: self.clone(),
             ticket,
         };
-        self.dispatch(places);
+        self.dispatch(places, before.is_none());
+        drop(before);
         let waited = timeout(deadline.saturating_duration_since(begun), turn).await;
         drop(waiting);
         let (turn, result) = match waited {
@@ -141,9 +153,12 @@ impl Queue {
         self.0.changed.notify_one();
     }
 
-    fn dispatch(&self, places: &[Arc<Place>]) {
+    /// Sees that a dispatcher runs. One that comes back after a turn in vain is no news for it.
+    fn dispatch(&self, places: &[Arc<Place>], is_new: bool) {
         if self.0.is_dispatched.swap(true, Ordering::AcqRel) {
-            self.0.changed.notify_one();
+            if is_new {
+                self.0.changed.notify_one();
+            }
             return;
         }
         let (queue, places) = (self.clone(), places.to_vec());
@@ -151,6 +166,8 @@ impl Queue {
     }
 
     async fn run(&self, places: &[Arc<Place>]) {
+        // Turns in a row that were in vain: a place may be free that none of those who wait can use.
+        let mut vain = 0;
         loop {
             let present = now();
             let admits = best(places, present);
@@ -158,14 +175,18 @@ impl Queue {
                 Admits::Yes | Admits::Probe => self.pop(present),
                 Admits::No { .. } => None,
             };
-            if let Some(turn) = next {
-                let (done, entered) = oneshot::channel();
+            if let Some(next) = next {
+                let (entered, was_used) = oneshot::channel();
                 // One that left meanwhile has no turn.
-                if turn.send(Turn { _done: done }).is_ok() {
-                    let _ = timeout(HANDED_OVER, entered).await;
+                if next.send(Turn { entered }).is_ok() {
+                    let was_used = matches!(timeout(HANDED_OVER, was_used).await, Ok(Ok(())));
+                    vain = if was_used { 0 } else { vain + 1 };
                 }
-                continue;
+                if vain < self.len().max(1) {
+                    continue;
+                }
             }
+            vain = 0;
             if self.ends() {
                 return;
             }
@@ -214,3 +235,6 @@ fn best(places: &[Arc<Place>], now: Instant) -> Admits {
     let all = places.iter().map(|place| place.admits(now, 0));
     all.reduce(super::targets::better).unwrap_or(Admits::Yes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,13 +37,21 @@ pub(super) enum Left {
     Failed(Box<Failure>),
 }
 
+/// The waits of an exchange in the queue.
+pub(super) struct Waits<'w> {
+    /// All of them together, once there was one.
+    pub(super) queued: &'w mut Option<Queued>,
+    /// Its last turn, where it could not enter a place.
+    pub(super) before: Option<Turn>,
+}
+
 /// Decides what becomes of an exchange for which no candidate is left. `none` says why, and
 /// `failure` is what the last attempt came to.
 pub(super) async fn without_candidates(
     terms: &Terms<'_>,
     none: Option<NoRoute>,
     failure: Option<Box<Failure>>,
-    queued: &mut Option<Queued>,
+    waits: Waits<'_>,
     outgoing: &mut Outgoing,
 ) -> Left {
     let excluded = match &none {
@@ -56,8 +64,8 @@ pub(super) async fn without_candidates(
     let is_limited = verdict == Some(Verdict::Limited) || failed == Some(Class::Rate) || is_taken;
     let soonest = soonest(terms, excluded, failure.as_deref());
     match &terms.alias.limited {
-        Limited::Queue(bounds) if is_limited => {
-            match wait(terms, bounds, soonest, queued, outgoing).await {
+        Limited::Queue(bounds) if may_wait(terms, none.as_ref(), failure.as_deref()) => {
+            match wait(terms, bounds, soonest, waits, outgoing).await {
                 Ok(turn) => return Left::Turn(turn),
                 Err(full) => {
                     let failure = match failure {
@@ -83,12 +91,31 @@ pub(super) async fn without_candidates(
     }))
 }
 
+/// Reports whether an exchange may wait in the queue: for a limit, or for a place that somebody else
+/// has taken meanwhile. After a limit without an end that is one more retry: without its budget, those
+/// who wait would be tried as fast as the provider refuses them.
+fn may_wait(terms: &Terms<'_>, none: Option<&NoRoute>, failure: Option<&Failure>) -> bool {
+    let is_limited = |none: &NoRoute| match none {
+        NoRoute::NoneLeft(none) => none.verdict() == Verdict::Limited,
+        NoRoute::NobodySpeaks(_) | NoRoute::Unclaimed | NoRoute::Excluded(..) => false,
+    };
+    match failure {
+        None => none.is_none_or(is_limited),
+        // Its attempts are used up while there are places.
+        Some(_) if !none.is_some_and(is_limited) => false,
+        Some(failure) => {
+            failure.meaning.retry_after.is_some()
+                || (terms.state).with_budgets(|budgets| budgets.retries.withdraw(now()))
+        }
+    }
+}
+
 /// Waits for a turn in the alias's queue.
 async fn wait(
     terms: &Terms<'_>,
     bounds: &config::Queue,
     soonest: Option<Duration>,
-    queued: &mut Option<Queued>,
+    waits: Waits<'_>,
     outgoing: &mut Outgoing,
 ) -> Result<Turn, Option<Duration>> {
     let Some(queue) = &terms.state.queue else {
@@ -96,7 +123,7 @@ async fn wait(
     };
     let call = &outgoing.call;
     let present = now();
-    let Queued { since, until } = *queued.get_or_insert_with(|| Queued {
+    let Queued { since, until } = *waits.queued.get_or_insert_with(|| Queued {
         since: present,
         until: (present + queue.longest_wait()).min(terms.timing.deadline),
     });
@@ -113,7 +140,7 @@ async fn wait(
         deadline: until,
     };
     queue
-        .wait(entry, since, terms.places)
+        .wait(entry, since, terms.places, waits.before)
         .await
         .map_err(|none| match none {
             NoTurn::Full(full) => full.retry_after,

@@ -103,7 +103,6 @@ impl<T: Transport> Worker<T> {
                 }
                 Err(_) => Ended::Left(None),
             };
-            drop(turn.take());
             let failure = match ended {
                 Ended::Reply(reply) => return Ok(*reply),
                 Ended::Failed(failure) => return Err(left::finish(*failure, None)),
@@ -116,7 +115,11 @@ impl<T: Transport> Worker<T> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let left = left::without_candidates(&terms, none, failure, &mut queued, outgoing);
+            let waits = left::Waits {
+                queued: &mut queued,
+                before: turn.take(),
+            };
+            let left = left::without_candidates(&terms, none, failure, waits, outgoing);
             match left.await {
                 Left::Turn(next) => turn = Some(next),
                 Left::Degraded => {
@@ -151,7 +154,9 @@ impl<T: Transport> Worker<T> {
                 return Ended::Left(last);
             };
             // The next of the queue may look: this one is in.
-            drop(turn.take());
+            if let Some(turn) = turn.take() {
+                turn.entered();
+            }
             let begun = Instant::now();
             let entered = (&mut spot, pass);
             let sent = self.try_once(terms, &mut spots, entered, &trail, reason, outgoing, guard);

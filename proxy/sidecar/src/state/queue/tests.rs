@@ -1,0 +1,235 @@
+//! Turns, under paused time.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::atomic::AtomicUsize;
+
+use route::{Class, Failure, Priority};
+
+use super::*;
+use crate::state::targets::{Pass, Targets};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A queue before one place, which is limited for so many seconds.
+struct Waits {
+    queue: Queue,
+    places: Vec<Arc<Place>>,
+}
+
+fn limited_for(seconds: u64) -> Waits {
+    let targets = Targets::default();
+    let place = Arc::new(Place {
+        target: targets.target("u/m"),
+        keys: vec![targets.key("u", Some("k"), "of-u", Some("m"))],
+    });
+    if seconds > 0 {
+        let failure = Failure {
+            retry_after: Some(SECOND * u32::try_from(seconds).unwrap()),
+            ..Failure::of(Class::Rate)
+        };
+        pass(&place).unwrap().fail(&failure, None, now());
+    }
+    let bounds = config::Queue {
+        exchanges: 20,
+        bytes: 1 << 20,
+        tokens: 1 << 20,
+        wait: SECOND * 30,
+        tenant: "tenant".into(),
+        priority: "priority".into(),
+    };
+    Waits {
+        queue: Queue::new("m", &bounds),
+        places: vec![place],
+    }
+}
+
+fn pass(place: &Place) -> Result<Pass, Admits> {
+    Pass::enter(place, &place.keys[0], 0, SECOND * 60, now())
+}
+
+fn entry(wait: Duration) -> Entry<'static> {
+    Entry {
+        tenant: "",
+        priority: Priority::Normal,
+        tokens: 1,
+        bytes: 1,
+        deadline: now() + wait,
+    }
+}
+
+impl Waits {
+    async fn turn(&self, wait: Duration) -> Result<Turn, NoTurn> {
+        self.queue.wait(entry(wait), now(), &self.places, None).await
+    }
+
+    fn spawned(&self, wait: Duration) -> tokio::task::JoinHandle<Result<Turn, NoTurn>> {
+        let (queue, places) = (self.queue.clone(), self.places.clone());
+        tokio::spawn(async move { queue.wait(entry(wait), now(), &places, None).await })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_after_another_has_its_turn() {
+    let waits = limited_for(0);
+    let others = [waits.spawned(SECOND * 30), waits.spawned(SECOND * 30)];
+    let first = waits.turn(SECOND * 30).await.unwrap();
+    tokio::task::yield_now().await;
+    let begun = now();
+    let done = others.iter().filter(|other| other.is_finished()).count();
+    // Whoever came first holds the place's turn, and the others wait until it is over.
+    drop(first);
+    for other in others {
+        other.await.unwrap().unwrap().entered();
+    }
+    assert!(done <= 2);
+    assert!(now() - begun <= SECOND * 3);
+    assert!(waits.queue.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_let_through_while_another_is_on_its_way_in() {
+    let waits = limited_for(1);
+    let most = Arc::new(AtomicUsize::new(0));
+    let at_once = Arc::new(AtomicUsize::new(0));
+    let mut all = Vec::new();
+    for _ in 0..10 {
+        let (queue, places) = (waits.queue.clone(), waits.places.clone());
+        let (most, at_once) = (Arc::clone(&most), Arc::clone(&at_once));
+        all.push(tokio::spawn(async move {
+            let turn = queue.wait(entry(SECOND * 30), now(), &places, None).await.unwrap();
+            let number = at_once.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(number, Ordering::SeqCst);
+            for _ in 0..5 {
+                tokio::task::yield_now().await;
+            }
+            at_once.fetch_sub(1, Ordering::SeqCst);
+            turn.entered();
+        }));
+    }
+    for one in all {
+        one.await.unwrap();
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_comes_with_the_end_of_the_limit() {
+    let waits = limited_for(7);
+    let begun = now();
+    waits.turn(SECOND * 30).await.unwrap().entered();
+    let waited = now() - begun;
+    assert!((7..9).contains(&waited.as_secs()), "{waited:?}");
+    assert!(waits.queue.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_too_long_hears_so_at_its_deadline() {
+    let waits = limited_for(60);
+    let begun = now();
+    let late = waits.turn(SECOND * 4).await;
+    assert_eq!(late.err(), Some(NoTurn::TooLong));
+    assert_eq!((now() - begun).as_secs(), 4);
+    assert!(waits.queue.is_empty());
+    let none = waits.turn(Duration::ZERO).await;
+    assert!(matches!(none.err(), Some(NoTurn::Full(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_leaves_frees_its_place_and_holds_up_nobody() {
+    let waits = limited_for(5);
+    let leaves = waits.spawned(SECOND * 30);
+    tokio::task::yield_now().await;
+    let stays = waits.spawned(SECOND * 30);
+    tokio::task::yield_now().await;
+    assert_eq!(waits.queue.len(), 2);
+    leaves.abort();
+    assert!(leaves.await.is_err());
+    assert_eq!(waits.queue.len(), 1);
+    let begun = now();
+    stays.await.unwrap().unwrap().entered();
+    assert!((5..7).contains(&(now() - begun).as_secs()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_leaves_with_its_turn_gives_it_to_the_next() {
+    let waits = limited_for(0);
+    let turn = waits.turn(SECOND * 30).await.unwrap();
+    let next = waits.spawned(SECOND * 30);
+    tokio::task::yield_now().await;
+    assert!(!next.is_finished());
+    drop(turn);
+    let begun = now();
+    next.await.unwrap().unwrap().entered();
+    assert!(now() - begun <= LOOK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_freed_wakes_the_first() {
+    let waits = limited_for(0);
+    let place = &waits.places[0];
+    // Two in flight, of which one is limited: one may be.
+    let (mut first, second) = (pass(place).unwrap(), pass(place).unwrap());
+    second.fail(&Failure::of(Class::Rate), None, now());
+    assert_eq!(place.admits(now(), 0), Admits::No { until: None });
+    first.frees_for(&waits.queue);
+    let next = waits.spawned(SECOND * 30);
+    tokio::time::sleep(SECOND * 5 + LOOK / 3).await;
+    assert!(!next.is_finished());
+    let begun = now();
+    drop(first);
+    next.await.unwrap().unwrap().entered();
+    assert_eq!(now(), begun, "nothing was slept through");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dispatcher_ends_with_the_last_and_begins_with_the_next() {
+    let waits = limited_for(0);
+    for _ in 0..50 {
+        waits.turn(SECOND).await.unwrap().entered();
+        // As it is about to end, or has ended.
+        for _ in 0..3 {
+            let turn = tokio::time::timeout(LOOK * 2, waits.turn(SECOND)).await;
+            turn.unwrap().unwrap().entered();
+            tokio::task::yield_now().await;
+        }
+    }
+    tokio::time::sleep(SECOND).await;
+    assert!(!waits.queue.0.is_dispatched.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_no_place_takes_is_called_now_and_then_and_others_go_past_it() {
+    let waits = limited_for(0);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (queue, places, counted) = (
+        waits.queue.clone(),
+        waits.places.clone(),
+        Arc::clone(&calls),
+    );
+    let stuck = tokio::spawn(async move {
+        let deadline = now() + SECOND * 10;
+        let mut before = None;
+        loop {
+            let entry = Entry {
+                deadline,
+                ..entry(SECOND)
+            };
+            match queue.wait(entry, now(), &places, before.take()).await {
+                Ok(turn) => before = Some(turn), // and could not enter
+                Err(none) => return none,
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    tokio::time::sleep(SECOND).await;
+    for _ in 0..20 {
+        let begun = now();
+        waits.turn(SECOND).await.unwrap().entered();
+        assert!(now() - begun <= LOOK);
+    }
+    let none = stuck.await.unwrap();
+    assert!(matches!(none, NoTurn::TooLong | NoTurn::Full(_)));
+    let calls = calls.load(Ordering::SeqCst);
+    assert!((50..=200).contains(&calls), "{calls}");
+    assert!(waits.queue.is_empty());
+}
