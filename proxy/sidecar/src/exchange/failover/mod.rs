@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Response;
-use route::{AliasRow, Class, Failure as Meaning, Next, Plan, Sample, Trail, TrailLimits};
+use route::{AliasRow, Class, Failure as Meaning, Next, Plan, Sample, Scope, Trail, TrailLimits};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -231,7 +231,7 @@ impl<T: Transport> Worker<T> {
         if let Some(queue) = &terms.state.queue {
             pass.frees_for(queue);
         }
-        let (sent, took) = loop {
+        let (mut sent, took) = loop {
             let begun = Instant::now();
             let rendered = outgoing
                 .render(&attempt, guard)
@@ -271,6 +271,13 @@ impl<T: Transport> Worker<T> {
                 sent => break (sent, took),
             }
         };
+        if let Err(failure) = &mut sent
+            && failure.is_timeout()
+            && terms.timing.deadline <= now()
+        {
+            // The exchange's own end, which a caller may set: nothing against the target.
+            failure.meaning.scope = Scope::Nothing;
+        }
         let upstream = match *spot == first_spot {
             true => attempt.upstream,
             false => Attempt::first(spots.candidate(*spot), spot.key, terms.generation)?.upstream,
@@ -314,9 +321,15 @@ fn learn_room(pass: &Pass, upstream: &Upstream, reply: &Response<Inbound>) {
 /// What a failure shows of the time to first content; nothing of one that is not the target's.
 fn sample(failure: &Failure, took: Duration) -> Option<Sample> {
     let Meaning {
-        class, retry_after, ..
+        class,
+        scope,
+        retry_after,
+        ..
     } = failure.meaning;
     match class {
+        Class::MaybeDone if failure.is_timeout() && scope == Scope::Nothing => {
+            Some(Sample::Left(took))
+        }
         Class::MaybeDone if failure.is_timeout() => Some(Sample::TimedOut(took)),
         Class::Refused | Class::Overload | Class::MaybeDone | Class::Rate => {
             Some(Sample::Failed { retry_after })

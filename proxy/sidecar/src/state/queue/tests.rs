@@ -59,7 +59,9 @@ fn entry(wait: Duration) -> Entry<'static> {
 
 impl Waits {
     async fn turn(&self, wait: Duration) -> Result<Turn, NoTurn> {
-        self.queue.wait(entry(wait), now(), &self.places, None).await
+        self.queue
+            .wait(entry(wait), now(), &self.places, None)
+            .await
     }
 
     fn spawned(&self, wait: Duration) -> tokio::task::JoinHandle<Result<Turn, NoTurn>> {
@@ -96,7 +98,10 @@ async fn nobody_is_let_through_while_another_is_on_its_way_in() {
         let (queue, places) = (waits.queue.clone(), waits.places.clone());
         let (most, at_once) = (Arc::clone(&most), Arc::clone(&at_once));
         all.push(tokio::spawn(async move {
-            let turn = queue.wait(entry(SECOND * 30), now(), &places, None).await.unwrap();
+            let turn = queue
+                .wait(entry(SECOND * 30), now(), &places, None)
+                .await
+                .unwrap();
             let number = at_once.fetch_add(1, Ordering::SeqCst) + 1;
             most.fetch_max(number, Ordering::SeqCst);
             for _ in 0..5 {
