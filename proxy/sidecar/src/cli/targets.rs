@@ -39,7 +39,7 @@ pub(super) fn refresh_gauges(generation: &Generation, gauges: &TargetGauges) {
     let usable = generation.places.aliases().map(|(alias, places)| {
         let usable = places
             .iter()
-            .filter(|place| place.state(now) != State::Open);
+            .filter(|place| place.state_beside_limits(now) != State::Open);
         (alias.name(), usable.count())
     });
     gauges.set(breakers, usable);

@@ -35,6 +35,12 @@ pub(super) enum Policy {
     Cuts,
     /// Answers in the place of a call that failed.
     Rescues,
+    /// Has `b/gpt-5` tried where a call failed.
+    TriesNow,
+    /// Prefers `b/gpt-5`.
+    Prefers,
+    /// Rules `a/gpt-5` out.
+    Excludes,
     /// Serves a reply that was kept.
     Serves,
     /// Has the reply kept.
@@ -44,8 +50,8 @@ pub(super) enum Policy {
 }
 
 use Policy::{
-    Answers, Cuts, Faults, Holds, Keeps, Mirrors, Ponders, Reads, RefusesReply, RefusesRequest,
-    Rescues, Reserves, Rewrites, Serves,
+    Answers, Cuts, Excludes, Faults, Holds, Keeps, Mirrors, Ponders, Prefers, Reads, RefusesReply,
+    RefusesRequest, Rescues, Reserves, Rewrites, Serves, TriesNow,
 };
 
 /// The bucket that policies reserve from: 10,000 tokens that never come back.
@@ -68,7 +74,7 @@ pub(super) fn link(policy: Policy, stores: &Stores) -> Arc<LoadedPolicy> {
             request: true,
             reply: rewrites,
             end: true,
-            failure: policy == Rescues,
+            failure: matches!(policy, Rescues | TriesNow),
         },
         reads: match policy {
             Reads => Places::ALL,
@@ -203,7 +209,17 @@ impl Instance for FakeInstance {
                     assert!(call.claims.mirror("new/gpt-5".into()));
                     Decision::Forward
                 }
-                Reads | Rewrites | Holds | RefusesReply | Ponders | Rescues => Decision::Forward,
+                Prefers => {
+                    call.claims.prefer.push("b/gpt-5".into());
+                    Decision::Forward
+                }
+                Excludes => {
+                    call.claims.exclude.push("a/gpt-5".into());
+                    Decision::Forward
+                }
+                Reads | Rewrites | Holds | RefusesReply | Ponders | Rescues | TriesNow => {
+                    Decision::Forward
+                }
             };
             (call, Ok((self as Box<dyn Instance>, decision)))
         })
@@ -237,7 +253,10 @@ impl Instance for FakeInstance {
 
     fn on_failure(self: Box<Self>, _: Arc<Failure>) -> Work<Result<Rescued, Fault>> {
         Box::pin(async move {
-            let decision = Decision::Reply("try later".into());
+            let decision = match self.policy {
+                TriesNow => Decision::TryNow(vec!["b/gpt-5".into()]),
+                _ => Decision::Reply("try later".into()),
+            };
             Ok((self as Box<dyn Instance>, decision))
         })
     }

@@ -31,6 +31,7 @@ use crate::{
     upstream::{Connection, Decoded, Inbound, Payload, SendError},
 };
 
+mod failover;
 mod failures;
 mod fakes;
 mod policies;

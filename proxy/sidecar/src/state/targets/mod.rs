@@ -28,6 +28,8 @@ mod pass;
 mod place;
 mod share;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use alias::AliasState;
 pub use breaker::{Breaker, Part};
