@@ -73,18 +73,19 @@ impl Waits {
 #[tokio::test(start_paused = true)]
 async fn one_after_another_has_its_turn() {
     let waits = limited_for(0);
-    let others = [waits.spawned(SECOND * 30), waits.spawned(SECOND * 30)];
-    let first = waits.turn(SECOND * 30).await.unwrap();
-    tokio::task::yield_now().await;
+    let mut all: Vec<_> = (0..3).map(|_| waits.spawned(SECOND * 30)).collect();
     let begun = now();
-    let done = others.iter().filter(|other| other.is_finished()).count();
-    // Whoever came first holds the place's turn, and the others wait until it is over.
-    drop(first);
-    for other in others {
-        other.await.unwrap().unwrap().entered();
+    for left in (0..3).rev() {
+        // As the first has its turn, the others wait for its end.
+        let turn = all.remove(0).await.unwrap().unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(waits.queue.len(), left);
+        assert!(all.iter().all(|one| !one.is_finished()));
+        turn.entered();
     }
-    assert!(done <= 2);
-    assert!(now() - begun <= SECOND * 3);
+    assert_eq!(now(), begun);
     assert!(waits.queue.is_empty());
 }
 
