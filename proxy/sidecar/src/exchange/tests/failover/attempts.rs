@@ -165,6 +165,29 @@ async fn filtered_content_goes_elsewhere_only_where_the_operator_allows_that() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_model_has_signed_is_left_out_once() {
+    const SIGNED: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"c2lnbmVk"},{"type":"text","text":"yes"}]},{"role":"user","content":"so?"}]}"#;
+    const FOREIGN: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
+    const REPLY: &str = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":5}}"#;
+    let upstreams = UPSTREAMS.replace("openai", "anthropic");
+    let yaml = format!("upstreams:\n{upstreams}models: {{ m: {{ targets: [a/x, b/x] }} }}\n");
+    for (takes, status) in [(true, 200), (false, 400)] {
+        let scene = scene_of(&yaml, &[], move |arrival| match arrival.nth {
+            1 if takes => whole(200, REPLY),
+            _ => whole(400, FOREIGN),
+        });
+        assert_eq!(scene.post("/v1/messages", SIGNED).await.status, status);
+        let arrivals = scene.arrivals();
+        let signed = arrivals.iter().map(|arrival| {
+            let body = String::from_utf8_lossy(&arrival.body);
+            (arrival.upstream.clone(), body.contains("c2lnbmVk"))
+        });
+        let expected = [("a".to_owned(), true), ("a".to_owned(), false)];
+        assert_eq!(signed.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_all_attempts_are_used_up_sdks_are_not_to_make_more() {
     let scene = scene(THREE, |_| whole(503, BUSY));
     let answered = scene.ask(M).await;
