@@ -44,6 +44,7 @@ mod all {
     mod failover_replicas;
     mod failover_requests;
     mod failover_sdks;
+    mod failover_shared;
     mod failover_storm;
     mod failover_streams;
     mod failover_time;

@@ -64,6 +64,8 @@ pub(in crate::state) struct Share {
     /// The last attempt to publish failed: the next one reads alone, which a store without memory
     /// still lets through.
     failed: bool,
+    /// The log says that the server refused a call.
+    refused: bool,
     /// Canaries, and those known to be rolled back.
     canaries: BTreeMap<String, (Weak<AliasState>, bool)>,
     /// Counts changes of breakers.
@@ -101,6 +103,7 @@ impl Share {
             begun: 0,
             unpublished: BTreeMap::new(),
             failed: false,
+            refused: false,
             canaries: BTreeMap::new(),
             changes: targets.0.changes.count.subscribe(),
         }
@@ -145,11 +148,20 @@ impl Share {
             }
             Err(fault) => {
                 self.failed = true;
-                if fault != Fault::Away {
-                    metrics::store_fault("targets", fault.word());
-                }
+                self.note(&fault);
                 false
             }
+        }
+    }
+
+    fn note(&mut self, fault: &Fault) {
+        if *fault != Fault::Away {
+            metrics::store_fault("targets", fault.word());
+        }
+        if let Fault::Refused(code) = fault
+            && !std::mem::replace(&mut self.refused, true)
+        {
+            tracing::error!(%code, "redis refuses what replicas share of targets; each learns alone, and this is said no more");
         }
     }
 
@@ -163,6 +175,9 @@ impl Share {
             };
             let name = [group, ":", &*breaker].concat();
             self.unpublished.insert(name, News::Breaker(change));
+        }
+        while self.unpublished.len() > KEPT {
+            self.unpublished.pop_first();
         }
         let begun = registry.begun.load(Relaxed);
         if std::mem::replace(&mut self.begun, begun) != begun {
