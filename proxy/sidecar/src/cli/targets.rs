@@ -35,7 +35,7 @@ pub(super) fn facts(generation: &Generation) -> Vec<TargetFacts> {
 pub(super) fn refresh_gauges(generation: &Generation, gauges: &TargetGauges) {
     let now = now();
     let breakers = generation.places.iter();
-    let breakers = breakers.map(|place| (place.target.name(), level(place.breaker_state(now))));
+    let breakers = breakers.map(|place| (place.target.name(), level(place.state(now))));
     let usable = generation.places.aliases().map(|(alias, places)| {
         let usable = places
             .iter()

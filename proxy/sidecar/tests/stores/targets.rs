@@ -42,7 +42,7 @@ fn limited(seconds: u64) -> Failure {
 }
 
 fn state(place: &Place) -> State {
-    place.breaker_state(now())
+    place.state(now())
 }
 
 fn alias(stores: &Stores, canary: &str, attempts: u8) -> Arc<AliasState> {

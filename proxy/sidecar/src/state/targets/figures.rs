@@ -71,7 +71,7 @@ impl Place {
         let now = now();
         let mut target = self.target.figures();
         let mut cause = cause(&self.target.breaker);
-        let state = self.breaker_state(now);
+        let state = self.state(now);
         if target.state != state.name() {
             // its keys are what keeps attempts out
             target.state = state.name();
@@ -86,25 +86,6 @@ impl Place {
             keys: (self.keys.iter().map(|key| key.figures(&target.target, now))).collect(),
             target,
             cause,
-        }
-    }
-
-    /// The state of its breaker, or where that is closed, of its best key's; one that its provider
-    /// limits is open.
-    pub fn breaker_state(&self, now: Instant) -> State {
-        let worse = |one: State, other: State| match level(one) < level(other) {
-            true => other,
-            false => one,
-        };
-        let of_key = |key: &KeyPlace| {
-            let states = key.breakers().map(|breaker| breaker.state(now));
-            states.fold(State::Closed, worse)
-        };
-        let keys = self.keys.iter().map(of_key);
-        let best = keys.min_by_key(|state| level(*state));
-        match self.target.breaker.state(now) {
-            State::Closed => best.unwrap_or(State::Closed),
-            state => state,
         }
     }
 
