@@ -46,6 +46,8 @@ struct Inner {
 #[must_use = "whoever is next waits until it is over"]
 pub struct Turn {
     entered: oneshot::Sender<()>,
+    /// The exchange's turn before it was in vain.
+    follows_vain: bool,
 }
 
 impl Turn {
@@ -103,7 +105,8 @@ impl Queue {
     }
 
     /// Waits for a turn. `since` is when the exchange came for the first time: one that had a turn in
-    /// vain comes back to its place. `places` are the alias's targets. `before` is the exchange's last
+    /// vain comes back to its place, and after a second one behind the others of its tenant, for whom
+    /// a place may be free that it can't use. `places` are the alias's targets. `before` is the exchange's last
     /// turn, where it could not enter a place: it is over once the exchange is in the queue again.
     ///
     /// # Errors
@@ -118,9 +121,12 @@ impl Queue {
         let (sender, turn) = oneshot::channel();
         let begun = now();
         let deadline = entry.deadline;
+        let was_in_vain = before.is_some();
+        let is_stuck = before.as_ref().is_some_and(|turn| turn.follows_vain);
         let pushed = {
             let mut fair = self.0.fair.lock();
-            let pushed = match since < begun {
+            let keeps_place = since < begun && !is_stuck;
+            let pushed = match keeps_place {
                 true => fair.put_back(sender, entry, since, begun),
                 false => fair.push(sender, entry, begun),
             };
@@ -140,7 +146,13 @@ impl Queue {
         let waited = timeout(deadline.saturating_duration_since(begun), turn).await;
         drop(waiting);
         let (turn, result) = match waited {
-            Ok(Ok(turn)) => (Ok(turn), "served"),
+            Ok(Ok(turn)) => (
+                Ok(Turn {
+                    follows_vain: was_in_vain,
+                    ..turn
+                }),
+                "served",
+            ),
             Ok(Err(_)) | Err(_) => (Err(NoTurn::TooLong), "too_long"),
         };
         let waited = now().saturating_duration_since(begun);
@@ -178,7 +190,13 @@ impl Queue {
             if let Some(next) = next {
                 let (entered, was_used) = oneshot::channel();
                 // One that left meanwhile has no turn.
-                if next.send(Turn { entered }).is_ok() {
+                if next
+                    .send(Turn {
+                        entered,
+                        follows_vain: false,
+                    })
+                    .is_ok()
+                {
                     let was_used = matches!(timeout(HANDED_OVER, was_used).await, Ok(Ok(())));
                     vain = if was_used { 0 } else { vain + 1 };
                 }

@@ -213,14 +213,14 @@ async fn one_that_no_place_takes_is_called_now_and_then_and_others_go_past_it() 
         Arc::clone(&calls),
     );
     let stuck = tokio::spawn(async move {
-        let deadline = now() + SECOND * 10;
+        let (since, deadline) = (now(), now() + SECOND * 10);
         let mut before = None;
         loop {
             let entry = Entry {
                 deadline,
                 ..entry(SECOND)
             };
-            match queue.wait(entry, now(), &places, before.take()).await {
+            match queue.wait(entry, since, &places, before.take()).await {
                 Ok(turn) => before = Some(turn), // and could not enter
                 Err(none) => return none,
             }
