@@ -288,6 +288,14 @@ fn element(dialect: Dialect, doc: &[u8]) -> Option<Verdict> {
     (is_read.is_err() || has_content(&reader)).then_some(Verdict::Content)
 }
 
+/// Reads a whole reply that came in one piece; `None` where it is no document, or an empty one.
+pub fn read_document(dialect: Dialect, bytes: &[u8]) -> Option<Verdict> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') if dialect.is_read() => document(dialect, bytes),
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Hold {
     /// Shows sizes only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

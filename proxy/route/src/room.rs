@@ -75,6 +75,11 @@ impl Room {
     /// Reads what a head reports; `None` where that is nothing. `wall_now` is the time since the
     /// Unix epoch in seconds, by which dates are read.
     pub fn read(headers: &HeaderMap, wall_now: u64) -> Option<Self> {
+        // Most heads report nothing: a look at the names is a tenth of looking each of them up.
+        let is_named = |name: &HeaderName| name.as_str().contains("ratelimit");
+        if !headers.keys().any(is_named) {
+            return None;
+        }
         let mut room = Self::default();
         for spelling in &SPELLINGS {
             let quantity = spelling.read(headers, wall_now);

@@ -1,7 +1,9 @@
 //! The effort that a call wants of a model's reasoning: how long the first content may take depends
 //! on it.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::Body;
 use crate::{Dialect, json};
@@ -102,6 +104,10 @@ impl Places {
     }
 }
 
+/// Parts of the names of all members that say it.
+static WORDS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["reasoning", "hinking", "effort"].map(Finder::new));
+
 impl Body {
     /// The effort that it wants of a model's reasoning, by name or by a budget of tokens.
     pub fn effort(&self) -> Effort {
@@ -110,8 +116,7 @@ impl Body {
             return Effort::Unset;
         };
         // the names of all members that could say it, at the speed of `memchr`
-        let says = |part: &[u8]| memmem::find(bytes, part).is_some();
-        if !says(b"reasoning") && !says(b"hinking") && !says(b"effort") {
+        if !WORDS.iter().any(|word| word.find(bytes).is_some()) {
             return Effort::Unset;
         }
         let named = places.names.iter().find_map(|at| {

@@ -37,6 +37,9 @@ const COST: HeaderName = HeaderName::from_static("x-outrigger-cost-usd");
 /// The longest that `on-end` waits for a shared store to have what the exchange settled.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// A prompt of fewer tokens says nothing of a provider's cache: that begins at so many.
+const CACHED_FROM: u64 = 1024;
+
 /// One exchange, from its first byte to its settlement, which is when this is dropped.
 pub(super) struct ExchangeGuard {
     pub(super) shared: Arc<Shared>,
@@ -305,10 +308,9 @@ impl ExchangeGuard {
             hedges.settle(record.cost, &taken, &self.ledger.charge);
         }
         if let (Taken::Known(usage), Some(pass)) = (&taken, &self.pass)
-            && usage.cached.saturating_mul(2) >= usage.input
-            && usage.cached > 0
+            && usage.input >= CACHED_FROM
         {
-            pass.note_cached();
+            pass.note_cached(usage.cached, usage.input);
         }
         if let Taken::Known(usage) = &taken {
             let slash = record.target.bytes().position(|byte| byte == b'/');

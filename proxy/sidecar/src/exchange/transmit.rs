@@ -16,7 +16,7 @@ use dialect::{
     hold::{self, Hold, Verdict},
 };
 use http::{Request, Response, StatusCode, header};
-use http_body::Frame;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -158,43 +158,59 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
     }
     let (head, mut body) = reply.into_parts();
     let mut held = Beginning::new(dialect, streaming);
-    let commits = Instant::now() + HELD_TIME;
     let mut news = Instant::now();
+    let commits = news + HELD_TIME;
     loop {
         let patience = match streaming {
             true => clocks.bounded(clocks.content).min(commits),
             false => clocks.bounded(news + clocks.idle),
         };
-        let verdict = match timeout_at(patience, body.frame()).await {
-            Err(_) if streaming && commits <= patience => Verdict::Content,
+        let (mut verdict, ended) = match timeout_at(patience, body.frame()).await {
+            Err(_) if streaming && commits <= patience => (Verdict::Content, false),
             Err(_) => return Sent::NoContent(held.begun(head.status)),
             Ok(Some(Err(error))) => return Sent::Broken(held.begun(head.status), error),
             Ok(Some(Ok(frame))) => {
-                if frame
-                    .data_ref()
-                    .is_some_and(|bytes| !bytes.trim_ascii().is_empty())
+                // A body of known length is not asked for its end.
+                let ended = body.is_end_stream();
+                let data = frame.data_ref();
+                // Nearly every whole reply comes in one piece, which is read where it is.
+                if ended
+                    && !streaming
+                    && held.frames.is_empty()
+                    && let Some(bytes) = data
+                    && let Some(verdict) = hold::read_document(dialect, bytes)
                 {
+                    let reply = Inbound::Kept(VecDeque::from([bytes.clone()]));
+                    let reply = Response::from_parts(head, reply);
+                    return match verdict {
+                        Verdict::Error(facts) => Sent::InBand(facts, reply, None),
+                        Verdict::Wait | Verdict::Content => Sent::Reply(reply),
+                    };
+                }
+                if !streaming && data.is_some_and(|bytes| !bytes.trim_ascii().is_empty()) {
                     news = Instant::now();
                 }
-                let verdict = held.push(frame);
-                // A body of known length is not asked for its end.
-                match http_body::Body::is_end_stream(&body) && matches!(verdict, Verdict::Wait) {
-                    true => held.finish(),
-                    false => verdict,
-                }
+                (held.push(frame), ended)
             }
-            Ok(None) => match held.finish() {
-                Verdict::Wait if streaming => return Sent::Unterminated(held.begun(head.status)),
-                verdict => verdict,
-            },
+            Ok(None) => (Verdict::Wait, true),
         };
-        let reply = |body| Response::from_parts(head.clone(), body);
+        if ended && matches!(verdict, Verdict::Wait) {
+            verdict = match held.finish() {
+                Verdict::Wait if streaming => return Sent::Unterminated(held.begun(head.status)),
+                // It is empty, and the app's to make something of.
+                Verdict::Wait => Verdict::Content,
+                verdict => verdict,
+            };
+        }
         match verdict {
             Verdict::Wait if !held.is_full() => {}
-            Verdict::Wait | Verdict::Content => return Sent::Reply(reply(held.put_back(body))),
+            Verdict::Wait | Verdict::Content => {
+                return Sent::Reply(Response::from_parts(head, held.put_back(body)));
+            }
             Verdict::Error(facts) => {
                 let usage = held.hold.usage();
-                return Sent::InBand(facts, reply(held.put_back(body)), usage);
+                let reply = Response::from_parts(head, held.put_back(body));
+                return Sent::InBand(facts, reply, usage);
             }
         }
     }

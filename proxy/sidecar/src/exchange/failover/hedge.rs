@@ -232,7 +232,6 @@ fn prepare<'a, 'p: 'a>(
     };
     guard.hedges.as_mut()?.reserve(reserved);
     pass.awaits_content(terms.timing.class, now());
-    pass.is_of(outgoing.call.body.opening());
     if let Some(queue) = &terms.state.queue {
         pass.frees_for(queue);
     }

@@ -97,6 +97,8 @@ impl<T: Transport> Worker<T> {
             guard.deadline = terms.timing.deadline_of_reply();
             let planned = generation.plan(&outgoing.call);
             let ended = match &planned {
+                // Those who wait were here first.
+                Ok(_) if turn.is_none() && terms.is_waited_for() => Ended::Left(None),
                 Ok(plan) => {
                     self.try_plan(&terms, plan, &mut turn, outgoing, guard)
                         .await
@@ -110,7 +112,8 @@ impl<T: Transport> Worker<T> {
             };
             // As it is now: another exchange may have been first at a place that the plan had.
             let none = generation.plan(&outgoing.call).err();
-            if none.is_none() && failure.is_none() && replans < REPLANS {
+            let is_lost = none.is_none() && failure.is_none() && !terms.is_waited_for();
+            if is_lost && replans < REPLANS {
                 replans += 1;
                 tokio::task::yield_now().await;
                 continue;
@@ -227,7 +230,6 @@ impl<T: Transport> Worker<T> {
         let class = terms.timing.class;
         let holds = Some(guard.record.dialect).filter(|dialect| dialect.is_read());
         pass.awaits_content(class, now());
-        pass.is_of(outgoing.call.body.opening());
         if let Some(queue) = &terms.state.queue {
             pass.frees_for(queue);
         }
@@ -372,6 +374,12 @@ impl<'g> Terms<'g> {
             maybe_done: retry.maybe_done > 0.0,
             content_filter: retry.content_filter,
         }
+    }
+
+    /// Reports whether others wait for the alias's targets.
+    fn is_waited_for(&self) -> bool {
+        let queue = self.state.queue.as_ref();
+        queue.is_some_and(|queue| !queue.is_empty())
     }
 
     /// Reports whether another alias takes over where no target of this one is left.

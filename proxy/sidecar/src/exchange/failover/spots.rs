@@ -155,10 +155,9 @@ impl<'p> Spots<'p> {
             other_keys: is_free(Outside::Scope(Scope::Key, spot)),
             other_accounts: is_free(Outside::Scope(Scope::Account, spot)),
             larger_window: is_free(Outside::SmallerWindows(spot)),
-            cache_is_warm: self.places.get(spot.at).is_some_and(|place| {
-                let conversation = outgoing.call.body.opening();
-                conversation.is_some_and(|of| place.target.has_cached(of, present))
-            }),
+            // Of a conversation's second turn on, at a target that had the turns before in its cache.
+            cache_is_warm: outgoing.call.body.messages() > 1
+                && (self.places.get(spot.at)).is_some_and(|place| place.target.has_cached(present)),
             random: random(),
         }
     }

@@ -21,8 +21,6 @@ pub struct Pass {
     permits: [Option<(Arc<Breaker>, Permit)>; 4],
     /// The calls that take about as long, and since when its first content is waited for.
     waits: Option<(CallClass, Instant)>,
-    /// The conversation of the call, where it has one.
-    conversation: Option<u64>,
     /// Those who wait for a place.
     queue: Option<Queue>,
     is_committed: bool,
@@ -45,7 +43,6 @@ impl Pass {
             target: Arc::clone(&place.target),
             permits: [const { None }; 4],
             waits: None,
-            conversation: None,
             queue: None,
             is_committed: false,
         };
@@ -59,15 +56,11 @@ impl Pass {
         Ok(pass)
     }
 
-    /// Notes the call's conversation, so that a provider's cache of it can be remembered.
-    pub const fn is_of(&mut self, conversation: Option<u64>) {
-        self.conversation = conversation;
-    }
-
-    /// Notes that the provider had most of the prompt in its cache.
-    pub fn note_cached(&self) {
-        if let Some(conversation) = self.conversation {
-            self.target.note_cached(conversation, now());
+    /// Notes how much of the prompt the provider had in its cache.
+    pub fn note_cached(&self, cached: u64, input: u64) {
+        if input > 0 {
+            let share = cached as f32 / input as f32;
+            self.target.note_cached(share, now());
         }
     }
 

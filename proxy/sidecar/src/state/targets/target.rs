@@ -1,7 +1,6 @@
 //! The state of one target.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -15,8 +14,8 @@ use serde::Serialize;
 
 use super::{Breaker, now};
 
-/// Conversations of which it is known that a provider has cached them; each takes 24 bytes.
-const CONVERSATIONS: usize = 256;
+/// The weight of one exchange in the moving average of what was cached.
+const CACHED_WEIGHT: f32 = 0.25;
 /// The time for which providers keep a prompt at the least: five minutes from its last use.
 const CACHED_FOR: Duration = Duration::from_secs(300);
 
@@ -24,7 +23,8 @@ const CACHED_FOR: Duration = Duration::from_secs(300);
 pub struct TargetState {
     pub(super) breaker: Arc<Breaker>,
     latency: Mutex<Latency>,
-    cached: Mutex<VecDeque<(u64, Instant)>>,
+    /// The moving average of the part of prompts that was cached, and since when it is that.
+    cached: Mutex<Option<(f32, Instant)>>,
     pub(super) attempts: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) in_flight: AtomicU32,
@@ -83,22 +83,19 @@ impl TargetState {
         act(&mut self.latency.lock())
     }
 
-    /// Notes that the provider had most of a conversation's prompt in its cache.
-    pub fn note_cached(&self, conversation: u64, now: Instant) {
+    /// Notes the part of a prompt that the provider had in its cache.
+    pub fn note_cached(&self, share: f32, now: Instant) {
         let mut cached = self.cached.lock();
-        cached.retain(|(known, _)| *known != conversation);
-        if cached.len() >= CONVERSATIONS {
-            cached.pop_front();
-        }
-        cached.push_back((conversation, now));
+        let before = cached.map_or(share, |(before, _)| before);
+        *cached = Some((before + (share - before) * CACHED_WEIGHT, now));
     }
 
-    /// Reports whether the provider probably still has a conversation's prompt in its cache.
-    pub fn has_cached(&self, conversation: u64, now: Instant) -> bool {
-        let cached = self.cached.lock();
-        let mut latest = cached.iter().rev();
-        latest.any(|(known, since)| {
-            *known == conversation && now.saturating_duration_since(*since) < CACHED_FOR
+    /// Reports whether the provider had most of the last prompts in its cache, and probably still
+    /// has.
+    pub fn has_cached(&self, now: Instant) -> bool {
+        let cached = *self.cached.lock();
+        cached.is_some_and(|(share, since)| {
+            share >= 0.5 && now.saturating_duration_since(since) < CACHED_FOR
         })
     }
 
