@@ -104,9 +104,10 @@ impl Places {
     }
 }
 
-/// Parts of the names of all members that say it.
-static WORDS: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| ["reasoning", "hinking", "effort"].map(Finder::new));
+/// Parts of the members' names of which one is in each body that says it.
+static REASONING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("reasoning"));
+static EFFORT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("effort"));
+static THINKING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("hinking"));
 
 impl Body {
     /// The effort that it wants of a model's reasoning, by name or by a budget of tokens.
@@ -116,7 +117,17 @@ impl Body {
             return Effort::Unset;
         };
         // the names of all members that could say it, at the speed of `memchr`
-        if !WORDS.iter().any(|word| word.find(bytes).is_some()) {
+        let has = |word: &Finder<'_>| word.find(bytes).is_some();
+        let says = match self.dialect {
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => has(&REASONING),
+            Dialect::AnthropicMessages => has(&EFFORT) || has(&THINKING),
+            Dialect::GeminiGenerate => has(&THINKING),
+            Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::AnthropicBatches
+            | Dialect::Other => false,
+        };
+        if !says {
             return Effort::Unset;
         }
         let named = places.names.iter().find_map(|at| {

@@ -246,8 +246,7 @@ impl<T: Transport> Worker<T> {
                     let plan = plan(&generation, call)?;
                     self.send(&mut outgoing, &plan, guard).await
                 }
-                // Boxed: a wire is not to take the room of it.
-                false => Box::pin(self.send_to_any(&mut outgoing, guard)).await,
+                false => self.send_to_any(&mut outgoing, guard).await,
             };
             let failure = match sent {
                 Ok(reply) => {

@@ -99,9 +99,10 @@ impl<T: Transport> Worker<T> {
             let ended = match &planned {
                 // Those who wait were here first.
                 Ok(_) if turn.is_none() && terms.is_waited_for() => Ended::Left(None),
+                // Boxed: neither a wire nor whoever waits in the queue is to take the room of it.
                 Ok(plan) => {
-                    self.try_plan(&terms, plan, &mut turn, outgoing, guard)
-                        .await
+                    let tried = self.try_plan(&terms, plan, &mut turn, outgoing, guard);
+                    Box::pin(tried).await
                 }
                 Err(_) => Ended::Left(None),
             };
