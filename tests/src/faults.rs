@@ -140,7 +140,7 @@ fn play(row: &str, seen: &Seen, attempt: usize) -> Vec<Step> {
         ]),
         "stall" => begun(&[Step::Pause(STALL), Step::Close]),
         "pings" => {
-            let ping = [Step::Pause(Duration::from_millis(900)), Step::Send(chunk(b": ping\n\n"))];
+            let ping = [Step::Pause(Duration::from_millis(400)), Step::Send(chunk(b": ping\n\n"))];
             let mut steps = begun(&[]);
             (0..4).for_each(|_| steps.extend(ping.iter().cloned()));
             steps.extend(rest());

@@ -205,7 +205,7 @@ fn plan_of<'g>(generation: &'g Generation, call: &Call, target: &String) -> Opti
         model: Some(target),
         home: None,
         prefer: std::slice::from_ref(target),
-        exclude: &[],
+        exclude: &call.claims.exclude,
         tried: &[],
         properties: &Properties(call),
     };

@@ -68,7 +68,8 @@ impl Trial {
         call: &mut Call,
     ) -> Option<Box<Self>> {
         let canary = terms.canary.as_ref()?;
-        if !call.claims.prefer.is_empty() {
+        // Whoever excludes targets knows those of the alias, and not the one on trial.
+        if !call.claims.prefer.is_empty() || !call.claims.exclude.is_empty() {
             return None;
         }
         let key = row.sticky.key(&Properties(call));
