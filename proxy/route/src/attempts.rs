@@ -119,6 +119,12 @@ impl Trail {
         }
     }
 
+    /// Goes on within other bounds: after a wait, or where another alias takes over.
+    pub const fn within(&mut self, limits: TrailLimits, deadline: Instant) {
+        self.limits = limits;
+        self.deadline = deadline;
+    }
+
     /// Returns how many attempts were made or allowed.
     pub const fn attempts(&self) -> u8 {
         self.attempts
@@ -132,6 +138,25 @@ impl Trail {
     /// Returns what is left until the deadline.
     pub fn left(&self, now: Instant) -> Duration {
         self.deadline.saturating_duration_since(now)
+    }
+
+    /// Returns whether the budgets alone keep another attempt from following the failure.
+    pub fn is_short_of_budget(
+        &self,
+        failure: &Failure,
+        now: Instant,
+        budgets: &mut Budgets<'_>,
+    ) -> bool {
+        let is_retryable = match failure.class {
+            Class::Refused | Class::Rate | Class::Overload | Class::Money | Class::Key => true,
+            Class::MaybeDone => self.may_repeat_maybe_done(),
+            Class::Request | Class::Caller | Class::Own => false,
+        };
+        let is_maybe_done = failure.class == Class::MaybeDone;
+        is_retryable
+            && !self.is_last()
+            && !self.left(now).is_zero()
+            && (!budgets.retries.allows(now) || is_maybe_done && !budgets.maybe_done.allows(now))
     }
 
     /// Decides what follows a failure, and takes that from the budgets.

@@ -42,6 +42,25 @@ fn refused_before_work_the_next_target_answers_and_the_first_costs_nothing() {
 }
 
 #[test]
+fn whoever_evicts_a_dead_target_is_answered_by_the_next_one() {
+    let b = Provider::start("from-b");
+    let nobody = sidecar::free_address();
+    let setup = Setup::alias(Api::Chat, &[&b, &b], "");
+    let text = (setup.text()).replacen(&b.address().to_string(), &nobody.to_string(), 1);
+    let one_by_one = outrigger_tests::Sidecar::start(&text);
+    for _ in 0..10 {
+        answered(&ask(&one_by_one, Api::Chat, false), "from-b");
+    }
+    assert_eq!(state(&one_by_one, "a/m"), "open");
+    let at_once = outrigger_tests::Sidecar::start(&text);
+    std::thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| answered(&ask(&at_once, Api::Chat, false), "from-b"));
+        }
+    });
+}
+
+#[test]
 fn refused_before_work_an_alias_of_one_target_is_tried_once_more() {
     let nobody = sidecar::free_address();
     let other = Provider::start("unused");

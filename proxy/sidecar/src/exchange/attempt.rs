@@ -90,12 +90,9 @@ impl<'p> Attempt<'p> {
         candidate: &'p Candidate<'p>,
         key: usize,
         generation: &'p Generation,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Refusal> {
         let upstream = generation.config.upstreams.get(&*candidate.upstream.name);
-        let gone = || {
-            let refusal = Refusal::new(Code::NoUpstream, "this upstream is not configured");
-            Failure::unsendable(refusal)
-        };
+        let gone = || Refusal::new(Code::NoUpstream, "this upstream is not configured");
         Ok(Self {
             upstream: upstream.ok_or_else(gone)?,
             candidate,
@@ -146,7 +143,10 @@ impl<T: Transport> Worker<T> {
         let candidate = plan.first();
         let upstream = generation.upstreams.find(&candidate.upstream.name);
         let key = upstream.map_or(0, |upstream| upstream.choose_key(targets::now()));
-        let mut attempt = Attempt::first(candidate, key, &generation)?;
+        let mut attempt =
+            Attempt::first(candidate, key, &generation).map_err(Failure::unsendable)?;
+        // A policy's word bounds this one, too.
+        guard.deadline = (outgoing.call.claims.deadline).map(|time| guard.begun + time);
         loop {
             let begun = Instant::now();
             let rendered = outgoing.render(&attempt, guard);
@@ -163,7 +163,10 @@ impl<T: Transport> Worker<T> {
             }
             let limit = attempt.upstream.first_content_timeout;
             let head = *attempt.deadline.get_or_insert_with(|| now + limit);
-            let clocks = Clocks::of_head(head);
+            let clocks = Clocks {
+                deadline: guard.deadline,
+                ..Clocks::of_head(head)
+            };
             let sent = self.make(&attempt, rendered, clocks, None, guard).await;
             let failure = match sent {
                 Ok(reply) => return Ok(reply),
@@ -171,7 +174,10 @@ impl<T: Transport> Worker<T> {
             };
             match failure.repeat {
                 Some(repeat) if repeatable => attempt = attempt.repeated(repeat),
-                _ => return failure.unless_the_apps(),
+                _ if failure.is_the_apps() => {
+                    return failure.into_reply().map_err(Failure::unsendable);
+                }
+                _ => return Err(failure),
             }
         }
     }

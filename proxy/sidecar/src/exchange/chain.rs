@@ -86,7 +86,7 @@ impl<T: Transport> Worker<T> {
 /// What policies put in the place of a failure.
 pub(super) enum Rescued {
     /// An answer, or a refusal.
-    Answer(Result<Reply, Refusal>),
+    Answer(Box<Result<Reply, Refusal>>),
     /// Attempts at these targets, in this order.
     TryNow(Vec<String>),
 }
@@ -112,9 +112,10 @@ pub(super) async fn rescue(failed: &Failure, guard: &mut ExchangeGuard) -> Optio
             if let Err(refusal) = &failed.reply {
                 log_refusal(&guard.record.id, refusal);
             }
-            Some(Rescued::Answer(Ok(Reply::Whole(replied(&text, guard)))))
+            let answer = Ok(Reply::Whole(replied(&text, guard)));
+            Some(Rescued::Answer(Box::new(answer)))
         }
-        Rescue::Denied(denial) => Some(Rescued::Answer(Err(Refusal::denied(denial)))),
+        Rescue::Denied(denial) => Some(Rescued::Answer(Box::new(Err(Refusal::denied(denial))))),
         Rescue::TryNow(targets) => Some(Rescued::TryNow(targets)),
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Failure {
     /// Status of the upstream's answer; 0 where none came.
     pub(super) status: u16,
     /// What was seen of a reply that it had begun.
-    pub(super) seen: Option<Observed>,
+    pub(super) seen: Option<Box<Observed>>,
     /// The app's answer, where nothing follows and no policy puts something in its place: the
     /// upstream's own, or ours.
     pub(super) reply: Result<Response<Inbound>, Refusal>,
@@ -69,7 +69,7 @@ impl Failure {
     fn of_begun(begun: Begun, refusal: Refusal) -> Self {
         Self {
             status: begun.status.as_u16(),
-            seen: Some(Observed::of_error(true, begun.usage)),
+            seen: Some(Box::new(Observed::of_error(true, begun.usage))),
             ..Self::refused(Class::MaybeDone, refusal)
         }
     }
@@ -106,6 +106,11 @@ impl Failure {
         )
     }
 
+    /// What was seen of a reply that it had begun.
+    pub(super) fn observed(&self) -> Observed {
+        self.seen.as_deref().copied().unwrap_or_default()
+    }
+
     /// Reports whether it is that something did not come in time.
     pub(super) fn is_timeout(&self) -> bool {
         matches!(&self.reply, Err(refusal) if refusal.code == Code::UpstreamTimeout)
@@ -116,16 +121,10 @@ impl Failure {
         self.reply
     }
 
-    /// The answer of an upstream that is the app's to read, whoever is to blame for it: no policy puts
-    /// anything in its place.
-    ///
-    /// # Errors
-    /// A call that came to nothing, through no fault of the app's.
-    pub(super) fn unless_the_apps(self) -> Result<Response<Inbound>, Self> {
-        match (self.status, self.reply) {
-            (status, Ok(reply)) if status != 429 && status < 500 => Ok(reply),
-            (_, reply) => Err(Self { reply, ..self }),
-        }
+    /// Reports whether it is the answer of an upstream that is the app's to read, whoever is to blame
+    /// for it: no policy puts anything in its place.
+    pub(super) fn is_the_apps(&self) -> bool {
+        self.reply.is_ok() && self.status != 429 && self.status < 500
     }
 
     /// Its line among the exchange's attempts.
@@ -193,7 +192,10 @@ pub(super) async fn judge(
             let meaning = classify(upstream, dialect, &reply, Some(&*error));
             let meaning = meaning.unwrap_or(Meaning::of(Class::MaybeDone));
             Err(Failure {
-                seen: Some(Observed::of_error(is_stream(reply.headers()), usage)),
+                seen: Some(Box::new(Observed::of_error(
+                    is_stream(reply.headers()),
+                    usage,
+                ))),
                 ..Failure::answered(meaning, reply)
             })
         }
@@ -370,11 +372,11 @@ mod tests {
         };
         for status in [400, 401, 404, 499] {
             let status = http::StatusCode::from_u16(status).unwrap_or_default();
-            assert!(failure(status).unless_the_apps().is_ok(), "{status}");
+            assert!(failure(status).is_the_apps(), "{status}");
         }
         for status in [429, 500, 503, 529, 599] {
             let status = http::StatusCode::from_u16(status).unwrap_or_default();
-            assert!(failure(status).unless_the_apps().is_err(), "{status}");
+            assert!(!failure(status).is_the_apps(), "{status}");
         }
     }
 }

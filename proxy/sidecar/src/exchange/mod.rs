@@ -235,6 +235,7 @@ impl<T: Transport> Worker<T> {
         guard: &mut ExchangeGuard,
     ) -> Result<Sent, Refusal> {
         let generation = Arc::clone(&guard.generation);
+        let mut trail = None;
         loop {
             let call = &outgoing.call;
             let named = call
@@ -246,7 +247,7 @@ impl<T: Transport> Worker<T> {
                     let plan = plan(&generation, call)?;
                     self.send(&mut outgoing, &plan, guard).await
                 }
-                false => self.send_to_any(&mut outgoing, guard).await,
+                false => self.send_to_any(&mut outgoing, &mut trail, guard).await,
             };
             let failure = match sent {
                 Ok(reply) => {
@@ -260,7 +261,10 @@ impl<T: Transport> Worker<T> {
             };
             match rescue(&failure, guard).await {
                 Some(Rescued::Answer(answer)) => return answer.map(Sent::Answered),
-                Some(Rescued::TryNow(targets)) if !outgoing.is_gone() => {
+                Some(Rescued::TryNow(targets))
+                    if !outgoing.is_gone()
+                        && failover::may_try_now(&failure, &outgoing, &mut trail, guard) =>
+                {
                     outgoing.call.claims.prefer = targets;
                 }
                 Some(Rescued::TryNow(_)) | None => {

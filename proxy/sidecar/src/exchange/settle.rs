@@ -85,6 +85,8 @@ pub(super) struct ExchangeGuard {
     pub(super) copies: Vec<oneshot::Sender<Figures>>,
     /// By when the reply has to be over, where somebody set an end.
     pub(super) deadline: Option<Instant>,
+    /// By when the first content has to be there, of a reply that was given on before.
+    pub(super) content_by: Option<Instant>,
     /// The progress of a body that passes unread.
     pub(super) passing: Option<BodyProgress>,
     _inflight: Inflight,
@@ -123,6 +125,7 @@ impl ExchangeGuard {
             hedges: None,
             copies: Vec::new(),
             deadline: None,
+            content_by: None,
             passing: None,
             _inflight: Inflight::enter(),
         })
@@ -139,6 +142,9 @@ impl ExchangeGuard {
     pub(super) fn content(&mut self) {
         if self.record.first_token.is_none() {
             self.record.first_token = Some(self.begun.elapsed());
+            if let Some(pass) = &mut self.pass {
+                pass.note_content(now());
+            }
         }
     }
 

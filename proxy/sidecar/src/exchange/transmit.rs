@@ -15,7 +15,7 @@ use dialect::{
     failure::ErrorFacts,
     hold::{self, Hold, Verdict},
 };
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header, response::Parts};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
@@ -159,6 +159,7 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
     let (head, mut body) = reply.into_parts();
     let mut held = Beginning::new(dialect, streaming);
     let mut news = Instant::now();
+    // The app is to see that something is there, whether or not there is content.
     let commits = news + HELD_TIME;
     loop {
         let patience = match streaming {
@@ -166,7 +167,9 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
             false => clocks.bounded(news + clocks.idle),
         };
         let (mut verdict, ended) = match timeout_at(patience, body.frame()).await {
-            Err(_) if streaming && commits <= patience => (Verdict::Content, false),
+            Err(_) if streaming && commits <= patience => {
+                return Sent::Reply(before_content(head, held, body));
+            }
             Err(_) => return Sent::NoContent(held.begun(head.status)),
             Ok(Some(Err(error))) => return Sent::Broken(held.begun(head.status), error),
             Ok(Some(Ok(frame))) => {
@@ -204,7 +207,8 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
         }
         match verdict {
             Verdict::Wait if !held.is_full() => {}
-            Verdict::Wait | Verdict::Content => {
+            Verdict::Wait => return Sent::Reply(before_content(head, held, body)),
+            Verdict::Content => {
                 return Sent::Reply(Response::from_parts(head, held.put_back(body)));
             }
             Verdict::Error(facts) => {
@@ -214,6 +218,17 @@ async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Cl
             }
         }
     }
+}
+
+/// The mark of a reply that is given on before its first content.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BeforeContent;
+
+/// A reply that was held for as long as it may be.
+fn before_content(head: Parts, held: Beginning, body: Inbound) -> Response<Inbound> {
+    let mut reply = Response::from_parts(head, held.put_back(body));
+    reply.extensions_mut().insert(BeforeContent);
+    reply
 }
 
 /// The beginning of a reply, and what it says so far.

@@ -10,7 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 use dialect::hash;
 use http::Response;
 use policy::Call;
-use route::{AliasRow, Arm, Class, RequestFault, canary::Sample};
+use route::{AliasRow, Arm, Class, RequestFault, Scope, canary::Sample};
 
 use crate::{
     config::Alias,
@@ -143,6 +143,7 @@ impl Trial {
 /// nor of the request.
 fn is_the_targets(failure: &Failure) -> bool {
     match failure.meaning.class {
+        _ if failure.meaning.scope == Scope::Nothing => false,
         Class::Refused | Class::Overload | Class::Money | Class::Key | Class::MaybeDone => true,
         Class::Request => failure.meaning.fault == Some(RequestFault::Model),
         Class::Rate | Class::Caller | Class::Own => false,

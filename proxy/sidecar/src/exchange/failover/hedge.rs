@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::{
     Terms,
+    outcome::fail,
     spots::{Outside, Spot, Spots},
 };
 use crate::{
@@ -163,10 +164,10 @@ impl<T: Transport> Worker<T> {
                 Err(failure) => {
                     guard.ledger.charge.served = done.may_be_served;
                     let took = begun.elapsed();
-                    let seen = failure.seen.unwrap_or_default();
+                    let seen = failure.observed();
                     guard.take_over_hedge(failure.attempted(took), &seen, strips_usage, decodes);
                     let lost = std::mem::replace(entered.pass, pass);
-                    super::fail(lost, attempt.upstream, &failure, took);
+                    fail(lost, attempt.upstream, &failure, took);
                     beside.await
                 }
             },
@@ -185,10 +186,10 @@ impl<T: Transport> Worker<T> {
                 // The first one goes on alone.
                 Err(failure) => {
                     let took = since.elapsed();
-                    let seen = failure.seen.unwrap_or_default();
+                    let seen = failure.observed();
                     let end = failure.attempted(took);
                     guard.lose_hedge(end, done.may_be_served, &seen, Winner::None);
-                    super::fail(pass, upstream, &failure, took);
+                    fail(pass, upstream, &failure, took);
                     let done = made.await;
                     if done.judged.is_ok() {
                         guard.won(Winner::First);

@@ -77,7 +77,10 @@ pub(super) async fn without_candidates(
             }
         }
         Limited::Degrade(other)
-            if is_limited || verdict == Some(Verdict::Open) || failed.is_some() =>
+            if (is_limited || verdict == Some(Verdict::Open) || failed.is_some())
+                // Whoever excludes targets knows those of this alias, and not the other's.
+                && outgoing.call.claims.exclude.is_empty()
+                && now() < terms.timing.deadline =>
         {
             if outgoing.call.body.set_model(other) {
                 return Left::Degraded;
@@ -104,7 +107,7 @@ fn may_wait(terms: &Terms<'_>, none: Option<&NoRoute>, failure: Option<&Failure>
         // Its attempts are used up while there are places.
         Some(_) if !none.is_some_and(is_limited) => false,
         Some(failure) => {
-            failure.meaning.retry_after.is_some()
+            (failure.meaning.retry_after).is_some_and(|end| !end.is_zero())
                 || (terms.state).with_budgets(|budgets| budgets.retries.withdraw(now()))
         }
     }

@@ -9,23 +9,21 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Response;
-use route::{AliasRow, Class, Failure as Meaning, Next, Plan, Sample, Scope, Trail, TrailLimits};
+use route::{Class, Next, Plan, Scope, Trail};
 use tokio::time::{Instant, sleep};
 
 use super::{
     Worker,
     attempt::{Attempt, Transport},
     failure::Failure,
-    generation::{Generation, now as wall_now},
-    places::guess_tokens,
     render::Outgoing,
     settle::ExchangeGuard,
+    transmit::BeforeContent,
 };
 use crate::{
-    config::{Alias, Upstream},
     state::{
         queue::Turn,
-        targets::{AliasState, Pass, Place, now},
+        targets::{Pass, now},
     },
     upstream::Inbound,
 };
@@ -33,29 +31,22 @@ use crate::{
 mod canary;
 mod hedge;
 mod left;
+mod outcome;
 mod spots;
+mod terms;
 mod timing;
 
 pub(super) use canary::Trial;
 pub(super) use hedge::Hedges;
 use hedge::{Entered, First};
 use left::Left;
+use outcome::{fail, learn_room};
 use spots::{Outside, Spot, Spots};
-use timing::Timing;
+use terms::Terms;
+pub(super) use terms::may_try_now;
 
 /// Plans that are made anew at once where each candidate was taken as it was to be entered.
 const REPLANS: u32 = 3;
-
-/// The terms under which an exchange tries targets.
-struct Terms<'g> {
-    generation: &'g Generation,
-    alias: &'g Alias,
-    state: &'g Arc<AliasState>,
-    places: &'g [Arc<Place>],
-    timing: Timing,
-    /// The call's tokens, roughly.
-    tokens: u64,
-}
 
 /// The end of the attempts of one plan.
 enum Ended {
@@ -67,10 +58,12 @@ enum Ended {
 }
 
 impl<T: Transport> Worker<T> {
-    /// Sends what goes out to one candidate after another, until a reply commits.
+    /// Sends what goes out to one candidate after another, until a reply commits. The trail is the
+    /// exchange's, over all rounds that policies have it make; none before the first.
     pub(super) async fn send_to_any(
         &self,
         outgoing: &mut Outgoing,
+        trail: &mut Option<Trail>,
         guard: &mut ExchangeGuard,
     ) -> Result<Response<Inbound>, Failure> {
         let generation = Arc::clone(&guard.generation);
@@ -84,8 +77,13 @@ impl<T: Transport> Worker<T> {
             let model = outgoing.call.body.model();
             let row = model.and_then(|model| generation.table.alias(model));
             let terms = Terms::of(&generation, row, outgoing, guard);
-            if std::mem::take(&mut is_first) {
+            if trail.is_none() {
                 terms.state.deposit(now());
+            }
+            let (limits, deadline) = (terms.limits(outgoing), terms.timing.deadline);
+            let trail = trail.get_or_insert_with(|| Trail::new(limits, deadline));
+            trail.within(limits, deadline);
+            if std::mem::take(&mut is_first) {
                 if guard.hedges.is_none() {
                     guard.hedges = Hedges::of(terms.state);
                 }
@@ -101,7 +99,7 @@ impl<T: Transport> Worker<T> {
                 Ok(_) if turn.is_none() && terms.is_waited_for() => Ended::Left(None),
                 // Boxed: neither a wire nor whoever waits in the queue is to take the room of it.
                 Ok(plan) => {
-                    let tried = self.try_plan(&terms, plan, &mut turn, outgoing, guard);
+                    let tried = self.try_plan(&terms, plan, trail, &mut turn, outgoing, guard);
                     Box::pin(tried).await
                 }
                 Err(_) => Ended::Left(None),
@@ -141,20 +139,24 @@ impl<T: Transport> Worker<T> {
         &self,
         terms: &Terms<'_>,
         plan: &Plan<'_>,
+        trail: &mut Trail,
         turn: &mut Option<Turn>,
         outgoing: &mut Outgoing,
         guard: &mut ExchangeGuard,
     ) -> Ended {
         let mut spots = Spots::of(plan, terms.generation);
-        let mut trail = Trail::new(terms.limits(), terms.timing.deadline);
         let mut outside = Outside::Nothing;
+        // Where that has none that admits an attempt: the failure may have been the target's last.
+        let mut besides = Outside::Nothing;
         let mut reason = match guard.record.last {
             Some(_) => "retry",
             None => "first",
         };
         let mut last: Option<Box<Failure>> = None;
         loop {
-            let Some((mut spot, pass)) = spots.enter(&outside, terms, now()) else {
+            let entered = spots.enter(&outside, terms, now());
+            let Some((mut spot, pass)) = entered.or_else(|| spots.enter(&besides, terms, now()))
+            else {
                 return Ended::Left(last);
             };
             // The next of the queue may look: this one is in.
@@ -163,7 +165,7 @@ impl<T: Transport> Worker<T> {
             }
             let begun = Instant::now();
             let entered = (&mut spot, pass);
-            let sent = self.try_once(terms, &mut spots, entered, &trail, reason, outgoing, guard);
+            let sent = self.try_once(terms, &mut spots, entered, trail, reason, outgoing, guard);
             let sent = sent.await;
             if let Some(trial) = &mut guard.trial {
                 trial.note(&guard.record.target, &sent);
@@ -174,14 +176,20 @@ impl<T: Transport> Worker<T> {
             };
             let circumstances = spots.circumstances(spot, terms, outgoing, begun.elapsed());
             let meaning = failure.meaning;
-            let next = terms.state.with_budgets(|budgets| {
-                let next = trail.after(&meaning, &circumstances, budgets);
-                (next, budgets.retries.allows(circumstances.now))
+            let (next, is_short) = terms.state.with_budgets(|budgets| {
+                let is_short = trail.is_short_of_budget(&meaning, circumstances.now, budgets);
+                (trail.after(&meaning, &circumstances, budgets), is_short)
             });
-            let (next, has_budget) = next;
-            if next == Next::Stop && !has_budget {
+            if next == Next::Stop && is_short {
                 terms.state.note_spent();
             }
+            besides = match next {
+                Next::Same { .. } if meaning.class == Class::Refused => {
+                    Outside::Scope(Scope::Target, spot)
+                }
+                Next::Same { .. } => Outside::Scope(meaning.scope, spot),
+                _ => Outside::All,
+            };
             let pause;
             (outside, reason, pause) = match next {
                 Next::Same { after } => (Outside::OtherTargets(spot), "retry", after),
@@ -203,7 +211,7 @@ impl<T: Transport> Worker<T> {
             last = Some(Box::new(failure));
             if !pause.is_zero() {
                 sleep(pause).await;
-                spots.wait_for(spot, terms).await;
+                spots.wait_for(spot, &besides, terms).await;
             }
         }
     }
@@ -226,7 +234,8 @@ impl<T: Transport> Worker<T> {
     ) -> Result<Response<Inbound>, Failure> {
         let first_spot = *spot;
         let candidate = spots.candidate(first_spot);
-        let mut attempt = Attempt::first(candidate, spot.key, terms.generation)?;
+        let mut attempt =
+            Attempt::first(candidate, spot.key, terms.generation).map_err(Failure::unsendable)?;
         attempt.reason = reason;
         let class = terms.timing.class;
         let holds = Some(guard.record.dialect).filter(|dialect| dialect.is_read());
@@ -234,6 +243,7 @@ impl<T: Transport> Worker<T> {
         if let Some(queue) = &terms.state.queue {
             pass.frees_for(queue);
         }
+        let mut content_by = None;
         let (mut sent, took) = loop {
             let begun = Instant::now();
             let rendered = outgoing
@@ -244,6 +254,7 @@ impl<T: Transport> Worker<T> {
             let clocks = terms
                 .timing
                 .clocks(attempt.upstream, pass.target(), trail.is_last());
+            content_by.get_or_insert(clocks.content);
             let (sent, took) = match hedge::delay(terms, &pass, trail, guard) {
                 None => {
                     let sent = self.make(&attempt, rendered, clocks, holds, guard).await;
@@ -283,108 +294,28 @@ impl<T: Transport> Worker<T> {
         }
         let upstream = match *spot == first_spot {
             true => attempt.upstream,
-            false => Attempt::first(spots.candidate(*spot), spot.key, terms.generation)?.upstream,
+            false => {
+                Attempt::first(spots.candidate(*spot), spot.key, terms.generation)
+                    .map_err(Failure::unsendable)?
+                    .upstream
+            }
         };
         match sent {
-            Ok(reply) => {
+            Ok(mut reply) => {
                 learn_room(&pass, upstream, &reply);
-                pass.commit(took, now());
+                match reply.extensions_mut().remove::<BeforeContent>() {
+                    // The content commits it, or its want fails it.
+                    Some(BeforeContent) => guard.content_by = content_by,
+                    None => pass.commit(took, now()),
+                }
                 guard.pass = Some(pass);
                 Ok(reply)
             }
             Err(failure) => {
                 fail(pass, upstream, &failure, took);
-                guard.observed = failure.seen.unwrap_or_default();
+                guard.observed = failure.observed();
                 Err(failure)
             }
         }
-    }
-}
-
-/// Ends a failed attempt's permits.
-fn fail(pass: Pass, upstream: &Upstream, failure: &Failure, took: Duration) {
-    if let Ok(reply) = &failure.reply {
-        learn_room(&pass, upstream, reply);
-    }
-    pass.fail(&failure.meaning, sample(failure, took), now());
-}
-
-/// Takes over the room that a reply's head reports.
-fn learn_room(pass: &Pass, upstream: &Upstream, reply: &Response<Inbound>) {
-    let room = route::Room::read(reply.headers(), wall_now());
-    let room = room.map(|room| match upstream.refills_evenly {
-        true => room.refilling(),
-        false => room,
-    });
-    if let Some(room) = room {
-        pass.learn_room(&room, now());
-    }
-}
-
-/// What a failure shows of the time to first content; nothing of one that is not the target's.
-fn sample(failure: &Failure, took: Duration) -> Option<Sample> {
-    let Meaning {
-        class,
-        scope,
-        retry_after,
-        ..
-    } = failure.meaning;
-    match class {
-        Class::MaybeDone if failure.is_timeout() && scope == Scope::Nothing => {
-            Some(Sample::Left(took))
-        }
-        Class::MaybeDone if failure.is_timeout() => Some(Sample::TimedOut(took)),
-        Class::Refused | Class::Overload | Class::MaybeDone | Class::Rate => {
-            Some(Sample::Failed { retry_after })
-        }
-        Class::Money | Class::Key | Class::Request | Class::Caller | Class::Own => None,
-    }
-}
-
-impl<'g> Terms<'g> {
-    fn of(
-        generation: &'g Generation,
-        row: Option<&AliasRow>,
-        outgoing: &Outgoing,
-        guard: &ExchangeGuard,
-    ) -> Self {
-        let named = row.and_then(|row| {
-            let (state, places) = generation.places.alias(row.id)?;
-            Some((generation.config.models.get(&*row.name)?, state, places))
-        });
-        let (alias, state, places) = named.unwrap_or_else(|| generation.places.unnamed());
-        Self {
-            generation,
-            alias,
-            state,
-            places,
-            timing: Timing::of(alias, &outgoing.call, guard),
-            tokens: guess_tokens(&outgoing.call),
-        }
-    }
-
-    fn limits(&self) -> TrailLimits {
-        let retry = &self.alias.retry;
-        TrailLimits {
-            attempts: self.alias.attempts,
-            // Whoever may wait in the queue waits there, where it is fair.
-            wait: match &self.state.queue {
-                Some(_) => Duration::ZERO,
-                None => retry.wait,
-            },
-            maybe_done: retry.maybe_done > 0.0,
-            content_filter: retry.content_filter,
-        }
-    }
-
-    /// Reports whether others wait for the alias's targets.
-    fn is_waited_for(&self) -> bool {
-        let queue = self.state.queue.as_ref();
-        queue.is_some_and(|queue| !queue.is_empty())
-    }
-
-    /// Reports whether another alias takes over where no target of this one is left.
-    const fn degrades(&self) -> bool {
-        matches!(self.alias.limited, crate::config::Limited::Degrade(_))
     }
 }

@@ -15,6 +15,9 @@ use crate::{
 /// at different times, so that they do not probe together.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// The pause between two looks at whether another exchange's probe is done.
+const PROBE_PAUSE: Duration = Duration::from_millis(50);
+
 /// A candidate of a plan, and one of its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spot {
@@ -34,6 +37,7 @@ pub(super) enum Outside {
     OtherTargets(Spot),
     /// All but one.
     AllBut(Spot),
+    All,
 }
 
 /// The spots of a plan, and those that were tried.
@@ -112,18 +116,42 @@ impl<'p> Spots<'p> {
         self.tried.retain(|tried| *tried != spot);
     }
 
-    /// Waits for a spot's breakers, where they end a little later than the pause before it.
-    pub(super) async fn wait_for(&self, spot: Spot, terms: &Terms<'_>) {
+    /// Waits for a spot's breakers, where they end a little later than the pause before it, or where
+    /// others have its probe and there is no spot `besides`.
+    pub(super) async fn wait_for(&self, spot: Spot, besides: &Outside, terms: &Terms<'_>) {
         let Some(place) = self.places.get(spot.at) else {
             return;
         };
-        let present = now();
-        if let Admits::No { until: Some(until) } = place.admits(present, terms.tokens)
-            && until < terms.timing.deadline
-            && until.saturating_duration_since(present) < LINGER
-        {
+        let last = (now() + LINGER).min(terms.timing.deadline);
+        loop {
+            let present = now();
+            let until = match place.admits(present, terms.tokens) {
+                Admits::No { until: Some(until) } => until,
+                Admits::No { until: None } if !self.has_free(besides, terms, present) => {
+                    present + PROBE_PAUSE
+                }
+                Admits::No { until: None } | Admits::Yes | Admits::Probe => return,
+            };
+            if until >= last {
+                return;
+            }
             sleep_until(until.into()).await;
         }
+    }
+
+    /// Reports whether a spot that an attempt may enter admits it.
+    fn has_free(&self, outside: &Outside, terms: &Terms<'_>, present: std::time::Instant) -> bool {
+        let mut allowed = self
+            .order
+            .iter()
+            .filter(|spot| self.allows(outside, **spot));
+        allowed.any(|spot| {
+            self.place_of(*spot).is_some_and(|(place, key)| {
+                let target = place.target.breaker().admits(present, terms.tokens);
+                let key = key.admits(present, terms.tokens);
+                !matches!(target, Admits::No { .. }) && !matches!(key, Admits::No { .. })
+            })
+        })
     }
 
     /// The circumstances of a failed attempt.
@@ -135,19 +163,7 @@ impl<'p> Spots<'p> {
         took: Duration,
     ) -> Circumstances {
         let present = now();
-        let is_free = |outside: Outside| {
-            let mut allowed = self
-                .order
-                .iter()
-                .filter(|spot| self.allows(&outside, **spot));
-            allowed.any(|spot| {
-                self.place_of(*spot).is_some_and(|(place, key)| {
-                    let target = place.target.breaker().admits(present, terms.tokens);
-                    let key = key.admits(present, terms.tokens);
-                    !matches!(target, Admits::No { .. }) && !matches!(key, Admits::No { .. })
-                })
-            })
-        };
+        let is_free = |outside: Outside| self.has_free(&outside, terms, present);
         Circumstances {
             now: present,
             took,
@@ -184,6 +200,7 @@ impl<'p> Spots<'p> {
             }
             Outside::OtherTargets(of) => spot.at == of.at,
             Outside::AllBut(of) => spot == *of,
+            Outside::All => false,
         }
     }
 

@@ -61,9 +61,11 @@ impl Timing {
         let now = Instant::now();
         let fixed = upstream.first_content_timeout;
         let limit = target.latency(|latency| latency.first_content_limit(self.class, fixed));
-        let head = match is_last {
-            true => limit,
-            false => limit.min(upstream.head_timeout),
+        // A stream's head comes soon; that of a whole reply, which takes as long as its content, does
+        // not, unless the operator wrote so.
+        let head = match !is_last && upstream.head_timeout < fixed {
+            true => limit.min(upstream.head_timeout),
+            false => limit,
         };
         Clocks {
             head: now + head,

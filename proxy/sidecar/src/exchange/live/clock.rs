@@ -208,7 +208,10 @@ pub(in crate::exchange) fn timeouts(guard: &ExchangeGuard) -> Timeouts {
             idle: Duration::from_secs(120),
         },
         |upstream| Timeouts {
-            first_content: upstream.first_content_timeout,
+            // What is left of it, where the reply was given on before its content was there.
+            first_content: (guard.content_by)
+                .map(|by| by.saturating_duration_since(Instant::now()))
+                .unwrap_or(upstream.first_content_timeout),
             idle: upstream.idle_timeout,
         },
     )

@@ -90,6 +90,13 @@ impl Pass {
         }
     }
 
+    /// Notes that there is content, where the reply was given on before it was there.
+    pub fn note_content(&mut self, now: Instant) {
+        if let (false, Some((_, since))) = (self.is_committed, self.waits) {
+            self.commit(now.saturating_duration_since(since), now);
+        }
+    }
+
     /// Takes over the room that the reply's head reports for its key and model.
     pub fn learn_room(&self, room: &Room, now: Instant) {
         let permits = self.permits.iter().flatten();

@@ -231,7 +231,7 @@ impl ExchangeGuard {
         match &done.judged {
             Ok(_) => self.won(Winner::Hedge),
             Err(failure) => {
-                let taken = failure.seen.unwrap_or_default().taken(&self.ledger);
+                let taken = failure.observed().taken(&self.ledger);
                 let cost = taken.cost(self.ledger.charge.price.as_ref());
                 if let Some(hedges) = &mut self.hedges {
                     (hedges.is_last, hedges.cost) = (false, cost);
