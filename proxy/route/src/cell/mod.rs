@@ -7,6 +7,9 @@
 //! closes the cell, a failure opens it for longer, and what proves nothing makes place for the next.
 //! A 429 without an end opens nothing: it halves what may be in flight.
 //!
+//! First content is a success at once, so that long replies count while they go on. A reply that
+//! fails after it is one failure and no success: what its first content counted is taken back.
+//!
 //! Nothing here depends on permits that come back. A permit ends with its lease, comes back once
 //! whoever leaves with it again, and changes nothing once the cell has opened or closed since.
 
@@ -27,7 +30,7 @@ use bound::Bound;
 use left::Left;
 pub use merge::Remote;
 pub use outcome::{Admits, Change, Outcome, State};
-use slots::{Slot, Slots};
+use slots::{Content, Slot, Slots};
 use window::Window;
 
 /// So many failures in a row open a cell.
@@ -57,8 +60,10 @@ pub struct Cell {
     phase: Phase,
     /// Counts openings, closings and probes: what an attempt of an older one shows is out of date.
     period: u32,
-    /// Failures in a row.
+    /// Failures without first content between them.
     run: u32,
+    /// Failures since a reply ended well.
+    unended: u32,
     /// Openings by failures without a time of rest between them.
     openings: u32,
     closed_at: Option<Instant>,
@@ -102,6 +107,7 @@ impl Cell {
             phase: Phase::Closed,
             period: 0,
             run: 0,
+            unended: 0,
             openings: 0,
             closed_at: None,
             window: Window::default(),
@@ -167,24 +173,63 @@ impl Cell {
 
     /// Notes an attempt's first content: a success, while its reply goes on for `lease` at the most.
     pub fn commit(&mut self, permit: Permit, lease: Duration, now: Instant) -> Option<Change> {
-        let ends = self.age(now) + lease.min(FURTHEST);
-        if self.slots.commit(permit.slot, ends) {
-            self.apply(permit, Outcome::Success, now)
-        } else {
-            None
+        let age = self.age(now);
+        let ends = age + lease.min(FURTHEST);
+        let bucket = self.window.bucket_at(age);
+        if !self.slots.commit(permit.slot, ends, bucket) {
+            return None;
         }
+        let change = self.apply(permit, Outcome::Success, now);
+        if change.is_some() {
+            self.slots.note_closed(permit.slot);
+        }
+        change
     }
 
-    /// Ends an attempt, and returns what other replicas should learn. A success that was committed
-    /// counts once. A permit that was left with before, or whose lease has ended, changes nothing.
+    /// Ends an attempt, and returns what other replicas should learn. It counts once: a success as
+    /// of its first content, a failure after that in its place. A permit that was left with before,
+    /// or whose lease has ended, changes nothing.
     pub fn leave(&mut self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Change> {
-        let committed = self.slots.committed(permit.slot)?;
-        let change = match outcome {
-            Outcome::Success if committed => None,
-            _ => self.apply(permit, outcome, now),
+        let change = match self.slots.content(permit.slot)? {
+            Some(content) => self.end_reply(permit, content, outcome, now),
+            None => {
+                if outcome == Outcome::Success && permit.period == self.period {
+                    self.unended = 0;
+                }
+                self.apply(permit, outcome, now)
+            }
         };
         self.slots.give_back(permit.slot);
         change
+    }
+
+    /// Ends an attempt whose first content came. What shows nothing against it leaves it a success.
+    fn end_reply(
+        &mut self,
+        mut permit: Permit,
+        content: Content,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Change> {
+        if content.closed {
+            // The period that it began by closing the cell is its own.
+            permit.period = permit.period.wrapping_add(1);
+        }
+        let is_current = permit.period == self.period;
+        match outcome {
+            Outcome::Success | Outcome::Nothing => {
+                if is_current {
+                    self.unended = 0;
+                }
+                None
+            }
+            Outcome::Failure | Outcome::Opens { .. } | Outcome::Limited => {
+                if is_current && !content.closed {
+                    self.window.take_back_success(content.bucket);
+                }
+                self.apply(permit, outcome, now)
+            }
+        }
     }
 
     /// Takes over what a reply's headers say is left. Attempts in flight that nobody has answered
@@ -261,8 +306,10 @@ impl Cell {
             }
             (Phase::Closed, Outcome::Failure) => {
                 self.run += 1;
+                self.unended += 1;
                 self.window.add_failure(age);
-                (self.run >= RUN || self.fails_often()).then(|| self.open_after_failures(now))
+                let opens = self.run >= RUN || self.fails_often();
+                opens.then(|| self.open_after_failures(now))
             }
             (Phase::Closed, Outcome::Limited) if permit.halvings == self.halvings => {
                 self.halve(now);
@@ -312,9 +359,13 @@ impl Cell {
         }
     }
 
+    /// Whether too few replies work: by the share of failures, or by a run of failures while none
+    /// ended well. Where most that began of late still go on, that none has ended shows nothing.
     fn fails_often(&self) -> bool {
         let sums = self.window.sums();
-        sums.successes.saturating_add(sums.failures) >= ENOUGH && sums.successes < sums.failures
+        let are_enough = sums.successes.saturating_add(sums.failures) >= ENOUGH;
+        (are_enough && sums.successes < sums.failures)
+            || (self.unended >= RUN && sums.successes <= sums.failures)
     }
 
     fn open_after_failures(&mut self, now: Instant) -> Change {
@@ -358,13 +409,13 @@ impl Cell {
             probe: None,
         };
         self.period = self.period.wrapping_add(1);
-        self.run = 0;
+        (self.run, self.unended) = (0, 0);
     }
 
     fn set_closed(&mut self) {
         self.phase = Phase::Closed;
         self.period = self.period.wrapping_add(1);
-        self.run = 0;
+        (self.run, self.unended) = (0, 0);
         self.window.clear();
     }
 

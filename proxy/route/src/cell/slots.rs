@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::window::Bucket;
+
 /// More free slots than these are given back once nothing is in flight.
 const KEPT: usize = 64;
 /// The end of the list of free slots.
@@ -46,8 +48,29 @@ struct Entry {
     /// The end of the lease; of a free entry, the next free one.
     ends: u32,
     tokens: u32,
-    answered: bool,
-    committed: bool,
+    progress: Progress,
+    /// The bucket of the window that its first content is counted in.
+    bucket: Bucket,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Waits,
+    /// The reply's head came.
+    Answered,
+    /// Its first content came.
+    Committed,
+    /// Its first content closed the cell.
+    Closed,
+}
+
+/// What is known of an attempt's first content.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content {
+    /// Where it is counted as a success.
+    pub(super) bucket: Bucket,
+    /// Whether it closed the cell, and is not counted.
+    pub(super) closed: bool,
 }
 
 impl Default for Slots {
@@ -71,8 +94,8 @@ impl Slots {
             number: self.last_number,
             ends: tenths_after(ends),
             tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-            answered: false,
-            committed: false,
+            progress: Progress::Waits,
+            bucket: 0,
         };
         self.next_end = self.next_end.min(entry.ends);
         self.taken += 1;
@@ -94,10 +117,16 @@ impl Slots {
         }
     }
 
-    /// Returns whether an attempt has committed; `None` where its slot was given back, or its lease
-    /// has ended.
-    pub(super) fn committed(&mut self, slot: Slot) -> Option<bool> {
-        self.entry(slot).map(|entry| entry.committed)
+    /// Returns what is known of an attempt's first content, if it came; `None` where its slot was
+    /// given back, or its lease has ended.
+    pub(super) fn content(&mut self, slot: Slot) -> Option<Option<Content>> {
+        let entry = self.entry(slot)?;
+        let closed = entry.progress == Progress::Closed;
+        let came = closed || entry.progress == Progress::Committed;
+        Some(came.then_some(Content {
+            bucket: entry.bucket,
+            closed,
+        }))
     }
 
     /// Gives a slot back.
@@ -110,28 +139,38 @@ impl Slots {
 
     /// Notes that a reply's head came: whoever sent it has counted the request.
     pub(super) fn answer(&mut self, slot: Slot) {
-        let Some(entry) = self.entry(slot).filter(|entry| !entry.answered) else {
+        let waits = |entry: &&mut Entry| entry.progress == Progress::Waits;
+        let Some(entry) = self.entry(slot).filter(waits) else {
             return;
         };
-        entry.answered = true;
+        entry.progress = Progress::Answered;
         let tokens = u64::from(entry.tokens);
         self.unanswered.requests -= 1;
         self.unanswered.tokens -= tokens;
     }
 
     /// Notes a reply's first content, and lets the slot be taken until `ends`. Returns whether it is
-    /// the first that is known of.
-    pub(super) fn commit(&mut self, slot: Slot, ends: Duration) -> bool {
+    /// the first that is known of, which is counted in `bucket`.
+    pub(super) fn commit(&mut self, slot: Slot, ends: Duration, bucket: Bucket) -> bool {
         self.answer(slot);
         let ends = tenths_after(ends);
         let Some(entry) = self.entry(slot) else {
             return false;
         };
-        let first = !entry.committed;
-        entry.committed = true;
+        let first = entry.progress == Progress::Answered;
+        if first {
+            (entry.progress, entry.bucket) = (Progress::Committed, bucket);
+        }
         entry.ends = ends;
         self.next_end = self.next_end.min(ends);
         first
+    }
+
+    /// Notes that an attempt's first content closed the cell.
+    pub(super) fn note_closed(&mut self, slot: Slot) {
+        if let Some(entry) = self.entry(slot) {
+            entry.progress = Progress::Closed;
+        }
     }
 
     /// Returns how many slots are taken, without those whose lease has ended.
@@ -183,7 +222,7 @@ impl Slots {
 
     fn free(&mut self, index: usize) {
         let entry = &mut self.entries[index];
-        if !entry.answered {
+        if entry.progress == Progress::Waits {
             self.unanswered.requests -= 1;
             self.unanswered.tokens -= u64::from(entry.tokens);
         }

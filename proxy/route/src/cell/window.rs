@@ -6,6 +6,9 @@ use std::time::Duration;
 const BUCKET: Duration = Duration::from_secs(3);
 const BUCKETS: usize = 10;
 
+/// The last bits of a bucket's number: two days, and no lease is longer than one.
+pub(super) type Bucket = u16;
+
 /// Successes and failures by bucket: counts and no averages, so that the rate of calls does not
 /// change what a share means.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,20 @@ impl Window {
         bucket.failures = bucket.failures.saturating_add(1);
     }
 
+    /// Returns the bucket of what is counted now.
+    pub(super) fn bucket_at(&self, age: Duration) -> Bucket {
+        self.number(age) as Bucket
+    }
+
+    /// Takes a success back, which was counted in this bucket; nothing, once the bucket is over.
+    pub(super) fn take_back_success(&mut self, bucket: Bucket) {
+        let ago = u64::from((self.newest as Bucket).wrapping_sub(bucket));
+        if ago < BUCKETS as u64 && ago <= self.newest {
+            let bucket = &mut self.buckets[index(self.newest - ago)];
+            bucket.successes = bucket.successes.saturating_sub(1);
+        }
+    }
+
     /// Returns the sums as of the last outcome.
     pub(super) fn sums(&self) -> Counts {
         self.buckets
@@ -49,8 +66,12 @@ impl Window {
         self.buckets = [Counts::default(); BUCKETS];
     }
 
+    fn number(&self, age: Duration) -> u64 {
+        (age.as_secs() / BUCKET.as_secs()).max(self.newest)
+    }
+
     fn bucket(&mut self, age: Duration) -> &mut Counts {
-        let number = (age.as_secs() / BUCKET.as_secs()).max(self.newest);
+        let number = self.number(age);
         let passed = (number - self.newest).min(BUCKETS as u64);
         for later in 1..=passed {
             self.buckets[index(self.newest + later)] = Counts::default();

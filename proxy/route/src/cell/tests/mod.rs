@@ -11,6 +11,7 @@ mod opening;
 mod permits;
 mod probes;
 mod properties;
+mod replies;
 mod room;
 
 use super::*;
@@ -52,6 +53,19 @@ impl Bench {
     /// Makes one attempt.
     fn attempt(&mut self, outcome: Outcome) -> Option<Change> {
         let permit = self.enter();
+        self.leave(permit, outcome)
+    }
+
+    /// Lets a reply begin, whose attempt goes on.
+    fn begin(&mut self) -> Permit {
+        let permit = self.enter();
+        assert_eq!(self.cell.commit(permit, secs(600), self.now), None);
+        permit
+    }
+
+    /// Makes one attempt whose reply ends so after its first content.
+    fn reply(&mut self, outcome: Outcome) -> Option<Change> {
+        let permit = self.begin();
         self.leave(permit, outcome)
     }
 
