@@ -113,7 +113,7 @@ impl Pass {
     }
 
     /// Ends the attempt as a failure, which shows something of the part that it is of; `sample` is
-    /// what it shows of the time to first content.
+    /// what it shows of the time to first content. After a first content it counts in its place.
     pub fn fail(mut self, failure: &Failure, sample: Option<Sample>, now: Instant) {
         match sample {
             Some(sample) => self.record(sample, now),

@@ -144,6 +144,23 @@ async fn a_success_counts_once_and_a_reply_that_fails_later_as_a_failure() {
     }
     let figures = place.target.figures();
     assert_eq!((figures.attempts, figures.failures), (5, 5));
+    assert_eq!(place.target.breaker().state(now()), State::Open);
+    for breaker in place.keys[0].breakers() {
+        assert_eq!(breaker.state(now()), State::Closed, "they work");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_callers_leave_after_first_content_are_successes() {
+    let place = place(&Targets::default(), "u/m", &["k"]);
+    for fails in [false, true].repeat(20) {
+        let mut pass = enter(&place, 0).unwrap();
+        pass.commit(Duration::from_secs(1), now());
+        if fails {
+            pass.fail(&failure(Class::MaybeDone, 0), None, now());
+        }
+    }
+    assert_eq!(place.state(now()), State::Closed);
 }
 
 #[tokio::test(start_paused = true)]
