@@ -251,14 +251,26 @@ fn rules(upstream: &Upstream, dialect: Dialect) -> ProviderRules {
 
 /// Reads the error in a reply's body, which is put back.
 async fn read_error(reply: Response<Inbound>) -> (Response<Inbound>, Option<ErrorFacts>) {
-    let (head, mut body) = reply.into_parts();
+    let (head, body) = reply.into_parts();
+    let (text, whole, body) = read_ahead(body, None).await;
+    let error = if whole { read(&text) } else { None };
+    (Response::from_parts(head, body), error)
+}
+
+/// Reads the body of an error, within bounds and no longer than until `deadline`: its text, whether
+/// that is all of it, and the body as it was. What can't be read of it is passed on, and where it
+/// broke off it breaks off for the app, too.
+pub(super) async fn read_ahead(
+    mut body: Inbound,
+    deadline: Option<Instant>,
+) -> (Vec<u8>, bool, Inbound) {
     let mut frames: VecDeque<Frame<bytes::Bytes>> = VecDeque::new();
-    let (mut text, mut whole) = (Vec::new(), false);
+    let (mut text, mut error) = (Vec::new(), None);
     let until = Instant::now() + ERROR_TIME;
-    loop {
+    let until = deadline.map_or(until, |deadline| until.min(deadline));
+    let whole = loop {
         if http_body::Body::is_end_stream(&body) {
-            whole = true;
-            break;
+            break true;
         }
         match timeout_at(until, body.frame()).await {
             Ok(Some(Ok(frame))) => {
@@ -267,116 +279,19 @@ async fn read_error(reply: Response<Inbound>) -> (Response<Inbound>, Option<Erro
                 }
                 frames.push_back(frame);
             }
-            Ok(None) => {
-                whole = true;
-                break;
+            Ok(None) => break true,
+            Ok(Some(Err(broken))) => {
+                error = Some(broken);
+                break false;
             }
-            // What there is of it is passed on, and breaks off there.
-            Ok(Some(Err(_))) | Err(_) => break,
+            Err(_) => break false,
         }
         if text.len() > LARGEST_ERROR {
-            break;
+            break false;
         }
-    }
-    let error = if whole { read(&text) } else { None };
-    let body = body.with_beginning(frames);
-    (Response::from_parts(head, body), error)
+    };
+    (text, whole, body.with_read(frames, error))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Kind;
-
-    fn error() -> crate::upstream::BoxError {
-        "why".into()
-    }
-
-    #[test]
-    fn only_what_nobody_read_is_sent_again_to_the_same_target() {
-        for (error, class, repeat) in [
-            (
-                SendError::Stale(error()),
-                Class::MaybeDone,
-                Some(Repeat::OverNewConnection),
-            ),
-            (SendError::Connect(error()), Class::Refused, None),
-            (SendError::Refused(error()), Class::Refused, None),
-            (SendError::Closed(error()), Class::MaybeDone, None),
-            (SendError::Protocol(error()), Class::MaybeDone, None),
-            (SendError::Body(error()), Class::Caller, None),
-        ] {
-            let failure = Failure::of_error(error, "u");
-            assert_eq!((failure.meaning.class, failure.repeat), (class, repeat));
-        }
-    }
-
-    #[test]
-    fn what_answers_in_every_dialect_is_classified_by_the_calls() {
-        let classified = |upstream: &Upstream, dialect, status, error: &str| {
-            let mut reply = Response::new(Inbound::Kept(VecDeque::new()));
-            *reply.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
-            let error = read(error.as_bytes());
-            classify(upstream, dialect, &reply, error.as_ref()).map(|meaning| meaning.class)
-        };
-        let embedded = Upstream::of("demo", Family::Every, Kind::Embedded);
-        let named = Upstream {
-            provider: ProviderRules::Groq,
-            ..embedded.clone()
-        };
-        for (dialect, status, error, class) in [
-            (
-                Dialect::AnthropicMessages,
-                200,
-                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-                Class::Overload,
-            ),
-            (
-                Dialect::GeminiGenerate,
-                400,
-                r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"User location is not supported for the API use."}}"#,
-                Class::Key,
-            ),
-            (
-                Dialect::OpenaiChat,
-                429,
-                r#"{"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"You exceeded your current quota"}}"#,
-                Class::Money,
-            ),
-        ] {
-            assert_eq!(
-                classified(&embedded, dialect, status, error),
-                Some(class),
-                "{dialect:?}"
-            );
-            let openai = Upstream {
-                family: Family::Openai,
-                ..embedded.clone()
-            };
-            let by_openai = classified(&openai, dialect, status, error);
-            assert_eq!(by_openai == Some(class), dialect == Dialect::OpenaiChat);
-        }
-        assert_eq!(
-            classified(&named, Dialect::AnthropicMessages, 498, "{}"),
-            Some(Class::Rate),
-            "the provider that is named"
-        );
-    }
-
-    #[test]
-    fn a_wires_answers_are_the_apps_but_for_too_many_requests_and_server_errors() {
-        let failure = |status| {
-            let mut reply = Response::new(Inbound::Kept(VecDeque::new()));
-            *reply.status_mut() = status;
-            Failure::answered(Meaning::of(Class::Key), reply)
-        };
-        for status in [400, 401, 404, 499] {
-            let status = http::StatusCode::from_u16(status).unwrap_or_default();
-            assert!(failure(status).is_the_apps(), "{status}");
-        }
-        for status in [429, 500, 503, 529, 599] {
-            let status = http::StatusCode::from_u16(status).unwrap_or_default();
-            assert!(!failure(status).is_the_apps(), "{status}");
-        }
-    }
-}
+mod tests;

@@ -104,9 +104,12 @@ pub enum Inbound {
     Ahead(Ahead),
 }
 
-/// The beginning of a body, and the rest.
+/// The beginning of a body, the error that broke it off there, and the rest.
 pub struct Ahead {
     frames: VecDeque<Frame<Bytes>>,
+    /// A body tells its error once: whoever read it there puts it back, or what was cut would pass
+    /// for whole.
+    error: Option<BoxError>,
     rest: Box<Inbound>,
 }
 
@@ -131,10 +134,16 @@ const LAST_WORDS: (Duration, usize) = (Duration::from_secs(1), 16);
 impl Inbound {
     /// Puts back what was read of a body.
     pub fn with_beginning(self, frames: VecDeque<Frame<Bytes>>) -> Self {
-        match frames.is_empty() {
+        self.with_read(frames, None)
+    }
+
+    /// Puts back what was read of a body, and the error at which it broke off behind that.
+    pub fn with_read(self, frames: VecDeque<Frame<Bytes>>, error: Option<BoxError>) -> Self {
+        match frames.is_empty() && error.is_none() {
             true => self,
             false => Self::Ahead(Ahead {
                 frames,
+                error,
                 rest: Box::new(self),
             }),
         }
@@ -145,7 +154,7 @@ impl Inbound {
     pub fn finish_later(self) {
         let network = match self {
             Self::Network(network) => network,
-            Self::Ahead(ahead) if ahead.frames.is_empty() => return ahead.rest.finish_later(),
+            Self::Ahead(ahead) if ahead.is_over() => return ahead.rest.finish_later(),
             _ => return,
         };
         let mut network = network;
@@ -217,14 +226,12 @@ impl Body for Inbound {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        if let Self::Ahead(ahead) = this {
-            match ahead.frames.pop_front() {
-                Some(frame) => return Poll::Ready(Some(Ok(frame))),
-                None => {
-                    let rest = mem::replace(&mut *ahead.rest, Self::Kept(VecDeque::new()));
-                    *this = rest;
-                }
+        while let Self::Ahead(ahead) = this {
+            if let Some(next) = ahead.next() {
+                return Poll::Ready(Some(next));
             }
+            let rest = mem::replace(&mut *ahead.rest, Self::Kept(VecDeque::new()));
+            *this = rest;
         }
         match this {
             Self::Network(network) => network.poll_frame(cx),
@@ -232,7 +239,7 @@ impl Body for Inbound {
             Self::Shared(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Kept(pieces) => Poll::Ready(pieces.pop_front().map(|p| Ok(Frame::data(p)))),
             Self::Decoded(Decoded(body)) => body.as_mut().poll_frame(cx),
-            // Its rest is never one: the beginning is put back once.
+            // Not reached: its rest took its place.
             Self::Ahead(ahead) => Pin::new(&mut *ahead.rest).poll_frame(cx),
         }
     }
@@ -244,7 +251,7 @@ impl Body for Inbound {
             Self::Shared(body) => body.is_end_stream(),
             Self::Kept(pieces) => pieces.is_empty(),
             Self::Decoded(Decoded(body)) => body.is_end_stream(),
-            Self::Ahead(ahead) => ahead.frames.is_empty() && ahead.rest.is_end_stream(),
+            Self::Ahead(ahead) => ahead.is_over() && ahead.rest.is_end_stream(),
         }
     }
 
@@ -263,15 +270,52 @@ impl Body for Inbound {
 }
 
 impl Ahead {
+    /// The next of what was read.
+    fn next(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
+        let frame = self.frames.pop_front().map(Ok);
+        frame.or_else(|| self.error.take().map(Err))
+    }
+
+    /// Reports whether only the rest is left.
+    fn is_over(&self) -> bool {
+        self.frames.is_empty() && self.error.is_none()
+    }
+
     fn size_hint(&self) -> SizeHint {
         let data = self.frames.iter().filter_map(Frame::data_ref);
         let here: u64 = data.map(|bytes| bytes.len() as u64).sum();
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(here));
-        if let Some(upper) = rest.upper() {
+        // One that breaks off is of no length that it could be sent under.
+        if let Some(upper) = rest.upper().filter(|_| self.error.is_none()) {
             hint.set_upper(upper.saturating_add(here));
         }
         hint
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_that_is_put_back_comes_behind_what_was_read() {
+        let frames = |text: &'static str| VecDeque::from([Frame::data(text.into())]);
+        let body = Inbound::Kept(VecDeque::new());
+        let body = body.with_read(frames("half"), Some("cut".into()));
+        // By another reader, too, who read nothing of what the first one left.
+        let mut body = body.with_beginning(frames("before "));
+        let hint = body.size_hint();
+        assert_eq!((hint.lower(), hint.exact()), (11, None));
+        for text in ["before ", "half"] {
+            let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+            assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), text);
+            assert!(!body.is_end_stream());
+        }
+        let error = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        assert_eq!(error.unwrap().unwrap_err().to_string(), "cut");
+        assert!(body.is_end_stream());
     }
 }
