@@ -54,7 +54,7 @@ fn a_hedge_goes_to_another_account_and_the_loser_is_let_go_and_billed() {
         assert!(started.elapsed() < Duration::from_secs(15));
         assert_eq!(b.keys(), ["theirs"]);
         eventually("the loser is let go", || a.left_early() == [60]);
-        let line = exchanges(&sidecar).pop().unwrap();
+        let line = exchange(&sidecar, 60);
         let tried = attempts(&line);
         assert_eq!(tried.len(), 2, "{line}");
         assert!(
@@ -124,7 +124,14 @@ fn a_shadow_gets_a_copy_and_the_app_sees_nothing_of_it() {
     assert_eq!(of_s[0].model(), "gpt-4o");
     assert_eq!(of_s[0].json()["messages"], of_a[0].json()["messages"]);
     assert_eq!(of_s[0].key(), "theirs");
-    eventually("its tokens are its own", || billed(&sidecar, "s").0 >= 50);
+    let compared = || {
+        let labels = ["model=\"fast\"", "result=\"compared\""];
+        sidecar.metric("outrigger_shadows_total", &labels)
+    };
+    eventually("each is compared", || compared() as u64 == 10);
+    let cost = sidecar.metric("outrigger_shadow_cost_nanousd_total", &["model=\"fast\""]);
+    assert!(cost > 0.0);
+    assert_eq!(billed(&sidecar, "s"), (0, 0), "no exchange took them");
     nothing_is_in_flight(&sidecar);
 }
 

@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use route::{Admits, Candidate, Circumstances, Plan, Scope};
+use dialect::request::Body as RequestBody;
 use tokio::time::sleep_until;
 
 use super::{Terms, timing};
@@ -172,8 +173,9 @@ impl<'p> Spots<'p> {
             other_accounts: is_free(Outside::Scope(Scope::Account, spot)),
             larger_window: is_free(Outside::SmallerWindows(spot)),
             // Of a conversation's second turn on, at a target that had the turns before in its cache.
-            cache_is_warm: outgoing.call.body.messages() > 1
-                && (self.places.get(spot.at)).is_some_and(|place| place.target.has_cached(present)),
+            cache_is_warm: (self.places.get(spot.at))
+                .is_some_and(|place| place.target.has_cached(present))
+                && is_conversation(&outgoing.call.body),
             random: random(),
         }
     }
@@ -227,6 +229,13 @@ impl<'p> Spots<'p> {
         let place = self.places.get(spot.at)?;
         Some((place, place.keys.get(spot.key)?))
     }
+}
+
+/// Reports whether a request has turns before its last message.
+fn is_conversation(body: &RequestBody) -> bool {
+    // Where no policy reads it, it has no index, and is none the slower for that.
+    let mut body = body.clone();
+    body.index().is_ok() && body.messages() > 1
 }
 
 /// The tokens and requests that a provider says are left for a key; more than all where it says
