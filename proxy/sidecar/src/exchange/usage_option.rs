@@ -9,14 +9,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use dashmap::DashMap;
 use http::{Response, StatusCode};
-use route::Class;
 use tokio::time::Instant;
 
 use super::{
-    collect::collect, failure::Failure, live::timeouts, refusals::incomplete_reply,
+    failure::{Failure, read_ahead},
     settle::ExchangeGuard,
 };
 use crate::upstream::Inbound;
@@ -85,24 +83,22 @@ pub(super) async fn learn(
         }
         Err(failure) => failure,
     };
-    let Failure { reply, meaning, .. } = failure;
-    let reply = match reply {
+    let reply = match failure.reply {
         Ok(reply) if is_about_the_request(reply.status()) => {
             return Err(Failure::of_usage_option(reply));
         }
-        Ok(reply) if !is_about_others(reply.status()) => reply,
+        Ok(reply) if may_be_about_the_request(reply.status()) => reply,
         reply => return Err(Failure { reply, ..failure }),
     };
     let (head, body) = reply.into_parts();
-    let limit = guard.generation.config.limits.reply_body;
-    let body = collect(body, limit, timeouts(guard).idle).await;
-    let body = body
-        .map_err(|incomplete| Failure::refused(Class::MaybeDone, incomplete_reply(incomplete)))?;
-    let names_it = names_the_option(&body);
-    let reply = Response::from_parts(head, Inbound::Kept([body].into()));
-    Err(match names_it {
+    let (text, _, body) = read_ahead(body, guard.deadline).await;
+    let reply = Response::from_parts(head, body);
+    Err(match names_the_option(&text) {
         true => Failure::of_usage_option(reply),
-        false => Failure::answered(meaning, reply),
+        false => Failure {
+            reply: Ok(reply),
+            ..failure
+        },
     })
 }
 
@@ -122,10 +118,12 @@ fn is_about_the_request(status: StatusCode) -> bool {
     status == StatusCode::BAD_REQUEST || status == StatusCode::UNPROCESSABLE_ENTITY
 }
 
-/// Returns whether a status tells nothing of what was in the request, but who sent it, how often,
-/// or that nobody is there.
-fn is_about_others(status: StatusCode) -> bool {
-    matches!(
+/// Returns whether an error's text may tell that it is about what was in the request. A success has
+/// no such text, even where it has an error in it: that one came after the request was taken, and
+/// the rest of it may be a stream. Other statuses tell who sent it, how often, or that nobody is
+/// there.
+fn may_be_about_the_request(status: StatusCode) -> bool {
+    let is_about_others = matches!(
         status,
         StatusCode::UNAUTHORIZED
             | StatusCode::PAYMENT_REQUIRED
@@ -135,11 +133,12 @@ fn is_about_others(status: StatusCode) -> bool {
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
-    )
+    );
+    !status.is_success() && !is_about_others
 }
 
 /// Returns whether an error names the option.
-fn names_the_option(body: &Bytes) -> bool {
+fn names_the_option(body: &[u8]) -> bool {
     let body = body.get(..SEARCHED.min(body.len())).unwrap_or_default();
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     [
@@ -185,11 +184,21 @@ mod tests {
             (r#"{"error":"there is no such model"}"#, false),
             ("", false),
         ] {
-            assert_eq!(
-                names_the_option(&Bytes::from_static(body.as_bytes())),
-                over,
-                "{body}"
-            );
+            assert_eq!(names_the_option(body.as_bytes()), over, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_errors_are_searched_and_not_those_that_are_about_others() {
+        for (status, searched) in [
+            (200, false),
+            (429, false),
+            (502, false),
+            (404, true),
+            (500, true),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            assert_eq!(may_be_about_the_request(status), searched, "{status}");
         }
     }
 }
