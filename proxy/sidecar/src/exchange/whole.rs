@@ -12,7 +12,7 @@ use policy::{ReplyHead, Run};
 use tokio::time::Instant;
 
 use super::{
-    collect::collect,
+    collect::{Incomplete, collect},
     head::may_be_masked,
     later,
     ledger::{Observed, Reading},
@@ -36,9 +36,13 @@ pub(super) async fn collect_reply(
     let config = &generation.config;
     let masked = may_be_masked(&reply, guard);
     let (mut head, body) = reply.into_parts();
-    let mut body = collect(body, config.limits.reply_body, timeouts(guard).idle)
-        .await
-        .map_err(incomplete_reply)?;
+    let collected = collect(body, config.limits.reply_body, timeouts(guard).idle).await;
+    let mut body = collected.map_err(|incomplete| {
+        if matches!(incomplete, Incomplete::Broken(_) | Incomplete::Silent) {
+            guard.fail_target(); // its head was a success, and nothing else tells
+        }
+        incomplete_reply(incomplete)
+    })?;
     if head.status.is_success() {
         guard.content();
     }
