@@ -269,7 +269,10 @@ impl Pool {
         } = opened?;
         match connection.send(request).await {
             Ok(reply) => Ok(came(reply, connection, home, loan)),
-            Err(unsent) => Err(SendError::of(unsent.into_error())),
+            Err(mut unsent) => Err(match unsent.take_message() {
+                Some(_) => SendError::Refused(unsent.into_error().into()), // nothing of it went out
+                None => SendError::of(unsent.into_error()),
+            }),
         }
     }
 }
@@ -369,8 +372,8 @@ pub enum SendError {
     /// The connection ended before the reply's head was whole: a reset, a crash.
     #[error("the upstream closed the connection without a reply")]
     Closed(#[source] BoxError),
-    /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`,
-    /// `GOAWAY`).
+    /// The upstream ended a new connection before anything of the request went out, or says over
+    /// HTTP/2 that it has not looked at it (`REFUSED_STREAM`, `GOAWAY`).
     #[error("the upstream did not take the request")]
     Refused(#[source] BoxError),
     /// The reply is not HTTP, or larger than is allowed.
