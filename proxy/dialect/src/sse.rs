@@ -27,7 +27,14 @@ pub struct Frames {
     /// True at the stream's first line, the only one that may begin with a byte order mark.
     first: bool,
     finished: bool,
+    /// The offset up to which bytes were looked at for `grew`.
+    known: usize,
+    /// True if data came of an event that is not complete and no ping.
+    grew: bool,
 }
+
+/// Bytes of a ping's data with a number, and room for more.
+const PING: usize = 64;
 
 /// One event: everything up to and with the blank line that ends it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,8 +69,6 @@ impl Event {
     /// Reports whether it keeps the connection and says nothing: comments, no data, or a ping.
     /// `bytes` are those of its frames.
     pub(crate) fn keeps_alive(&self, bytes: &[u8]) -> bool {
-        /// Bytes of a ping with a number, and room for more.
-        const PING: usize = 64;
         let part = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
         let (name, data) = (part(&self.name), part(&self.data));
         if self.data_lines <= 1 && data.trim_ascii().is_empty() || is_ping(name.trim_ascii()) {
@@ -101,6 +106,8 @@ impl Frames {
             event: Event::default(),
             first: true,
             finished: false,
+            known: 0,
+            grew: false,
         }
     }
 
@@ -186,6 +193,7 @@ impl Frames {
         back(&mut self.event.data);
         self.scanned -= end;
         self.line -= end;
+        self.known = self.known.saturating_sub(end);
         end
     }
 
@@ -216,6 +224,7 @@ impl Frames {
                 }
             };
             let blank = self.field(self.line..end);
+            self.note_growth(end);
             self.line = after;
             self.scanned = after;
             if blank {
@@ -237,11 +246,36 @@ impl Frames {
         Ok(event)
     }
 
-    fn under_way(&self) -> Result<Option<Event>, Malformed> {
+    fn under_way(&mut self) -> Result<Option<Event>, Malformed> {
         if self.buffer.len() - self.event.raw.start > self.limit {
             return Err(self.too_large());
         }
+        let end = self.buffer.len();
+        self.note_growth(end);
+        self.known = end;
         Ok(None)
+    }
+
+    /// Notes whether data came in the current line, which ends at `end` so far. Until there is more
+    /// of it than a ping has, it may be one.
+    fn note_growth(&mut self, end: usize) {
+        let data = match self.event.data_lines {
+            0 => self.line + b"data:".len(),
+            _ => self.event.data.start,
+        };
+        if self.grew || end.saturating_sub(data) <= PING {
+            return;
+        }
+        let part = |range: Range<usize>| self.buffer.get(range).unwrap_or_default();
+        let came = part(self.line.max(self.known)..end);
+        self.grew = part(self.line..end).starts_with(b"data:")
+            && !came.trim_ascii().is_empty()
+            && !is_ping(part(self.event.name.clone()).trim_ascii());
+    }
+
+    /// Returns whether data came of an event that is no ping since the last call, complete or not.
+    pub(crate) fn take_grew(&mut self) -> bool {
+        std::mem::take(&mut self.grew)
     }
 
     fn too_large(&self) -> Malformed {

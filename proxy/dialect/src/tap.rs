@@ -222,7 +222,8 @@ impl Tap {
 
     /// Returns whether more than comments, blank lines and pings came since the last call, for the
     /// idle clock: those are signs of life of a server that may be stuck. An event counts once it
-    /// is complete. Of a stream that is not read, all bytes count, and of a whole reply those that
+    /// is complete, and each piece of its data as soon as that is longer than a ping's: an image may
+    /// take its time. Of a stream that is not read, all bytes count, and of a whole reply those that
     /// are not blank.
     pub fn take_advanced(&mut self) -> bool {
         let read = self.reader.as_mut().filter(|_| self.streaming);

@@ -309,9 +309,11 @@ impl Reply {
     }
 
     /// Returns whether an event other than comments, blank lines and pings was read since the last
-    /// call, for clocks that such signs of life must not wind. Of a whole reply: false.
+    /// call, or more data of one that is not complete yet, for clocks that such signs of life must
+    /// not wind. Of a whole reply: false.
     pub fn take_advanced(&mut self) -> bool {
-        std::mem::take(&mut self.advanced)
+        let grew = self.frames.take_grew();
+        std::mem::take(&mut self.advanced) || grew
     }
 
     /// Content that no policy was shown, in bytes under a label: the kinds that are exempt

@@ -123,6 +123,45 @@ fn comments_blank_lines_and_pings_advance_nothing() {
         assert_eq!(tap.take_advanced(), advances, "{bytes}");
         assert!(!tap.take_advanced(), "nothing since: {bytes}");
     }
+    let long = "x".repeat(65);
+    for (pieces, advance) in [
+        (
+            &["data: {\"a\":\"", &long, "  \n", "y"][..],
+            &[false, true, false, false][..],
+        ),
+        (
+            &["data: {\ndata: ", &long, "\ndata: y", "\n: z", &long],
+            &[false, true, true, false, false],
+        ),
+        (
+            &["data: {\"b\":1}\n\n", "data: {\"a\":\"", &long, &long],
+            &[true, false, true, true],
+        ),
+        (&[": data: ", &long, &long, "\n\n"], &[false; 4]),
+        (
+            &["event: ping\n", "data: ", &long, &long, "\n\n"],
+            &[false; 5],
+        ),
+    ] {
+        let mut tap = Tap::new(Dialect::OpenaiChat, true);
+        for (piece, advances) in pieces.iter().zip(advance) {
+            tap.push(piece.as_bytes());
+            assert_eq!(tap.take_advanced(), *advances, "{piece}");
+        }
+    }
+    // What waits for what follows it is not new each time that it is looked at.
+    let limits = ReplyLimits {
+        event: EVENT,
+        body: EVENT,
+    };
+    let mut waiting = Reply::stream(Dialect::OpenaiChat, Places::ALL, limits);
+    let ends = r#"data: {"choices":[{"finish_reason":"stop","index":0,"delta":{"content":"x"}}]}"#;
+    for (piece, advances) in [(ends, true), ("\n\n", false), (": ping\n\n", false)] {
+        waiting.push(piece.as_bytes()).unwrap();
+        assert!(waiting.deltas().is_empty());
+        assert!(waiting.write(&[]).unwrap().is_empty());
+        assert_eq!(waiting.take_advanced(), advances, "{piece}");
+    }
     let mut blind = Tap::new(messages, true);
     blind.push(&vec![b'x'; EVENT + 1]);
     assert!(blind.take_advanced());

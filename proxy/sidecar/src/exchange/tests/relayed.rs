@@ -83,6 +83,42 @@ async fn a_stream_that_falls_silent_is_ended_after_the_idle_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_large_event_may_take_longer_than_the_idle_time_and_a_comment_may_not() {
+    /// More than a ping, and less than an event.
+    const MORE: &str = "data data data data data data data data data data data data data data data";
+    const ENDS: &str = "\"}}]}\n\n";
+    let trickle = |begin, end| {
+        let rest = [
+            Wait(15),
+            Text(MORE),
+            Wait(15),
+            Text(MORE),
+            Wait(15),
+            Text(end),
+        ];
+        let last = [Wait(15), Text(STOP), Text(DONE)];
+        [&[Text(HELLO), Text(begin)], &rest[..], &last[..]].concat()
+    };
+    let data = "data: {\"choices\":[{\"index\":0,\"delta\":{\"image\":\"";
+    let comment = ": data: {\"choices\":[";
+    let named = "event: ping\ndata: {\"p\":\"";
+    for policies in [&[][..], &[Policy::Rewrites][..]] {
+        let begun = Instant::now();
+        let whole = rig(policies, [stream(&trickle(data, ENDS))]);
+        let answered = whole.ask(ASK_STREAM).await;
+        assert!(!answered.broken, "{:?} {}", begun.elapsed(), answered.body);
+        assert_eq!(begun.elapsed().as_secs(), 60);
+        for begin in [comment, named] {
+            let begun = Instant::now();
+            let idle = rig(policies, [stream(&trickle(begin, ENDS))]);
+            let answered = idle.ask(ASK_STREAM).await;
+            assert!(answered.broken && answered.body.contains("fell silent"));
+            assert_eq!(begun.elapsed().as_secs(), 20);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pings_put_off_no_first_content() {
     let begun = Instant::now();
     let ping = Text(": ping\n\n");
