@@ -122,6 +122,23 @@ async fn an_error_inside_a_success_passes_as_it_came_where_nothing_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_inside_a_success_is_not_searched_for_the_usage_option() {
+    let yaml = format!("upstreams:\n{UPSTREAMS}models: {{ m: {TWO} }}\n");
+    let begun = Instant::now();
+    let scene = scene_of(&yaml, &[Policy::Reads], |arrival| {
+        match &*arrival.upstream {
+            "a" => stream(&[Text(ROLE), Text(TALKS[0].error), Wait(19), Text(DONE)]),
+            _ => good_stream(),
+        }
+    });
+    let answered = scene.ask(M_STREAM).await;
+    assert_eq!(answered.body, [ROLE, HELLO, STOP, DONE].concat());
+    assert_eq!(begun.elapsed().as_secs(), 0, "its stream is not waited for");
+    let record = scene.settled();
+    assert_eq!(attempts(&record)[0], ("a/gpt-5".into(), "overload", 200));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_tried_elsewhere_after_content() {
     for talk in TALKS {
         let (begin, content, error) = (talk.begin, talk.content, talk.error);
@@ -260,6 +277,20 @@ async fn a_whole_reply_is_tried_elsewhere_where_it_is_cut_and_not_beyond_the_bou
             1 => assert!(answered.broken && answered.body == begin),
             _ => assert_eq!(answered.body, WHOLE),
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_reply_that_ends_while_it_is_collected_is_a_failure_of_its_target() {
+    let begin: &'static str = format!("{{\"id\":\"{}", "x".repeat(70 << 10)).leak();
+    let yaml = format!("upstreams:\n{UPSTREAMS}models: {{ m: {ONE} }}\n");
+    for (end, status) in [(Cut, 502), (Wait(60), 504)] {
+        let pieces = [Text(begin), end];
+        let scene = scene_of(&yaml, &[Policy::Rewrites], move |_| {
+            reply("application/json", &pieces)
+        });
+        assert_eq!(scene.ask(M).await.status, status);
+        assert_eq!(scene.place("a/gpt-5").figures().target.failures, 1);
     }
 }
 
