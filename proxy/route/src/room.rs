@@ -14,8 +14,11 @@ use http::{HeaderMap, HeaderName};
 pub struct Room {
     /// Requests.
     pub requests: Option<Quantity>,
-    /// Tokens; where input and output have limits of their own, the scarcer.
+    /// Tokens of prompts, or of prompts and replies together; the scarcer of both.
     pub tokens: Option<Quantity>,
+    /// Tokens of replies, where they have a limit of their own. Nobody knows beforehand how many a
+    /// call takes: this tells only that none are left.
+    pub output: Option<Quantity>,
 }
 
 /// One quantity that is limited.
@@ -34,19 +37,27 @@ pub struct Quantity {
 /// A reset further away than that is no minute's limit, and is not waited for.
 pub(crate) const FURTHEST: Duration = Duration::from_secs(60 * 60);
 
+/// What a quantity is of.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Requests,
+    Tokens,
+    Output,
+}
+
 /// The names of the headers that report one quantity.
 struct Spelling {
-    is_tokens: bool,
+    of: Of,
     remaining: HeaderName,
     limit: HeaderName,
     reset: HeaderName,
 }
 
-/// A row of requests (`false`) or tokens (`true`).
+/// A row of one quantity.
 macro_rules! spelling {
-    ($is_tokens:literal, $remaining:literal, $limit:literal, $reset:literal) => {
+    ($of:ident, $remaining:literal, $limit:literal, $reset:literal) => {
         Spelling {
-            is_tokens: $is_tokens,
+            of: Of::$of,
             remaining: HeaderName::from_static($remaining),
             limit: HeaderName::from_static($limit),
             reset: HeaderName::from_static($reset),
@@ -57,18 +68,18 @@ macro_rules! spelling {
 #[rustfmt::skip]
 static SPELLINGS: [Spelling; 9] = [
     // OpenAI, Azure, Groq
-    spelling!(false, "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests", "x-ratelimit-reset-requests"),
-    spelling!(true, "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"),
+    spelling!(Requests, "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests", "x-ratelimit-reset-requests"),
+    spelling!(Tokens, "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"),
     // Anthropic
-    spelling!(false, "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-reset"),
-    spelling!(true, "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-reset"),
-    spelling!(true, "anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-limit", "anthropic-ratelimit-input-tokens-reset"),
-    spelling!(true, "anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-limit", "anthropic-ratelimit-output-tokens-reset"),
+    spelling!(Requests, "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-reset"),
+    spelling!(Tokens, "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-reset"),
+    spelling!(Tokens, "anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-limit", "anthropic-ratelimit-input-tokens-reset"),
+    spelling!(Output, "anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-limit", "anthropic-ratelimit-output-tokens-reset"),
     // Cerebras
-    spelling!(false, "x-ratelimit-remaining-requests-day", "x-ratelimit-limit-requests-day", "x-ratelimit-reset-requests-day"),
-    spelling!(true, "x-ratelimit-remaining-tokens-minute", "x-ratelimit-limit-tokens-minute", "x-ratelimit-reset-tokens-minute"),
+    spelling!(Requests, "x-ratelimit-remaining-requests-day", "x-ratelimit-limit-requests-day", "x-ratelimit-reset-requests-day"),
+    spelling!(Tokens, "x-ratelimit-remaining-tokens-minute", "x-ratelimit-limit-tokens-minute", "x-ratelimit-reset-tokens-minute"),
     // OpenRouter, Together
-    spelling!(false, "x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset"),
+    spelling!(Requests, "x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset"),
 ];
 
 impl Room {
@@ -83,9 +94,10 @@ impl Room {
         let mut room = Self::default();
         for spelling in &SPELLINGS {
             let quantity = spelling.read(headers, wall_now);
-            let slot = match spelling.is_tokens {
-                true => &mut room.tokens,
-                false => &mut room.requests,
+            let slot = match spelling.of {
+                Of::Requests => &mut room.requests,
+                Of::Tokens => &mut room.tokens,
+                Of::Output => &mut room.output,
             };
             *slot = scarcer(*slot, quantity);
         }
@@ -96,7 +108,8 @@ impl Room {
     /// ([`ProviderRules::refills_evenly`](crate::ProviderRules::refills_evenly)).
     #[must_use]
     pub fn refilling(mut self) -> Self {
-        for quantity in [&mut self.requests, &mut self.tokens].into_iter().flatten() {
+        let all = [&mut self.requests, &mut self.tokens, &mut self.output];
+        for quantity in all.into_iter().flatten() {
             quantity.refills = true;
         }
         self

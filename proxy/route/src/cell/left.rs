@@ -5,11 +5,21 @@ use std::time::{Duration, Instant};
 use super::slots::Load;
 use crate::{Quantity, Room, room::FURTHEST};
 
+/// One call is taken to need this part of a limit at the most. Estimates go by bytes, and are far
+/// too large of a picture: whether a call fits that is larger than that is the provider's to say,
+/// and it must not keep all others out until its reply begins.
+const LARGEST_PART: u64 = 4;
+/// Providers round what they report of replies' tokens to so many: once none are left, there may be
+/// some again when so many have come back.
+const OUTPUT_STEP: u64 = 1000;
+
 /// Requests and tokens that are left, as of the last reply, without what was sent since.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Left {
     requests: Option<Amount>,
     tokens: Option<Amount>,
+    /// Of replies; none unless nothing of it was left.
+    output: Option<Amount>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -67,14 +77,19 @@ impl Left {
                 length: resets_in.max(known),
             }))
         };
+        let limit = room.tokens.and_then(|tokens| tokens.limit);
+        let most = largest(limit).saturating_mul(unanswered.requests);
+        let none_left = room.output.filter(|output| output.remaining == 0);
         Self {
             requests: amount(room.requests, unanswered.requests, before.requests),
-            tokens: amount(room.tokens, unanswered.tokens, before.tokens),
+            tokens: amount(room.tokens, unanswered.tokens.min(most), before.tokens),
+            output: amount(none_left, 0, before.output),
         }
     }
 
-    /// Subtracts a request that is sent.
-    pub(super) fn take(&mut self, tokens: u64, now: Instant) {
+    /// Subtracts a request that is sent, and returns the tokens that it counts for.
+    pub(super) fn take(&mut self, tokens: u64, now: Instant) -> u64 {
+        let tokens = tokens.min(largest(self.tokens.and_then(Amount::size)));
         for (amount, taken) in [(&mut self.requests, 1), (&mut self.tokens, tokens)] {
             match amount {
                 Some(Amount::Window(window)) => window.take(taken, now),
@@ -82,18 +97,29 @@ impl Left {
                 None => {}
             }
         }
+        tokens
     }
 
     /// Returns when there is room for a request of so many tokens, where a limit has none now.
     pub(super) fn short_until(&self, now: Instant, tokens: u64) -> Option<Instant> {
         let short = |amount: Option<Amount>, needed| {
+            let needed = largest(amount?.size()).min(needed);
             let until = match amount? {
                 Amount::Window(window) => (window.left < needed).then_some(window.reset)?,
                 Amount::Bucket(bucket) => bucket.has(needed)?,
             };
             (now < until).then_some(until)
         };
-        short(self.requests, 1).max(short(self.tokens, tokens))
+        short(self.requests, 1)
+            .max(short(self.tokens, tokens))
+            .max(short(self.output, OUTPUT_STEP))
+    }
+
+    /// Returns the tokens of the largest call that there is room for; `None` where any has.
+    pub(super) fn fits(&self, now: Instant) -> Option<u64> {
+        let (_, left) = self.amounts(now);
+        let largest = largest(self.tokens?.size());
+        left.filter(|left| *left < largest)
     }
 
     /// Returns the requests and the tokens.
@@ -104,6 +130,16 @@ impl Left {
             Amount::Bucket(bucket) => Some(bucket.left(now)),
         };
         (left(self.requests), left(self.tokens))
+    }
+}
+
+impl Amount {
+    /// The amount that there is when nothing is used, where it is known.
+    const fn size(self) -> Option<u64> {
+        match self {
+            Self::Window(window) => window.size,
+            Self::Bucket(bucket) => Some(bucket.size),
+        }
     }
 }
 
@@ -155,6 +191,11 @@ impl Bucket {
         let missing = u64::try_from(missing).unwrap_or(u64::MAX);
         self.size.saturating_sub(missing)
     }
+}
+
+/// The most that one call is taken to need of a limit.
+fn largest(limit: Option<u64>) -> u64 {
+    limit.map_or(u64::MAX, |limit| (limit / LARGEST_PART).max(1))
 }
 
 /// `time` × `share` ÷ `whole`, at most [`FURTHEST`].

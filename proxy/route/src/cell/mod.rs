@@ -162,7 +162,7 @@ impl Cell {
             }
             (Admits::Probe | Admits::Yes, _) => {}
         }
-        self.left.take(tokens, now);
+        let tokens = self.left.take(tokens, now);
         let slot = self.slots.take(age + lease, tokens);
         Ok(Permit {
             slot,
@@ -288,6 +288,11 @@ impl Cell {
     /// Returns the requests and the tokens that a provider's limits leave, where they are known.
     pub fn room(&self, now: Instant) -> (Option<u64>, Option<u64>) {
         self.left.amounts(now)
+    }
+
+    /// Returns the tokens of the largest call that these limits have room for; `None` where any has.
+    pub fn fits(&self, now: Instant) -> Option<u64> {
+        self.left.fits(now)
     }
 
     fn apply(&mut self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Change> {

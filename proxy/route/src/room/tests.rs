@@ -41,6 +41,7 @@ fn the_room_is_read_in_every_spelling() {
         Some(Room {
             requests: quantity(59, Some(60), Some(1000)),
             tokens: quantity(149_984, Some(150_000), Some(360_000)),
+            output: None,
         })
     );
     assert_eq!(
@@ -59,9 +60,10 @@ fn the_room_is_read_in_every_spelling() {
         ]),
         Some(Room {
             requests: quantity(0, Some(50), Some(30_000)),
-            tokens: quantity(7000, Some(8000), Some(60_000)),
+            tokens: quantity(80_000, None, None),
+            output: quantity(7000, Some(8000), Some(60_000)),
         }),
-        "the scarcer of input and output"
+        "the scarcer of input and all, and output by itself"
     );
     assert_eq!(
         room(&[
@@ -72,6 +74,7 @@ fn the_room_is_read_in_every_spelling() {
         Some(Room {
             requests: quantity(0, Some(20), Some(60_000)),
             tokens: None,
+            output: None,
         })
     );
 }
@@ -107,11 +110,16 @@ fn a_days_limit_does_not_hide_a_minutes() {
 
 #[test]
 fn where_limits_come_back_evenly_each_quantity_says_so() {
-    let requests = room(&[("x-ratelimit-remaining-requests", "0")]);
-    let refills = |room: Room| (room.requests.map(|q| q.refills), room.tokens);
-    assert_eq!(requests.map(refills), Some((Some(false), None)));
-    let refilling = requests.map(Room::refilling);
-    assert_eq!(refilling.map(refills), Some((Some(true), None)));
+    let known = room(&[
+        ("x-ratelimit-remaining-requests", "0"),
+        ("anthropic-ratelimit-output-tokens-remaining", "0"),
+    ]);
+    let refills = |room: Room| {
+        [room.requests, room.tokens, room.output].map(|quantity| quantity.map(|q| q.refills))
+    };
+    assert_eq!(known.map(refills), Some([Some(false), None, Some(false)]));
+    let refilling = known.map(Room::refilling);
+    assert_eq!(refilling.map(refills), Some([Some(true), None, Some(true)]));
 }
 
 #[test]

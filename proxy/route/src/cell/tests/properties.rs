@@ -207,6 +207,7 @@ impl Run {
                     let room = Room {
                         requests: quantity(requests),
                         tokens: quantity(tokens),
+                        output: quantity(tokens / 2),
                     };
                     self.cell
                         .learn_room(self.attempts[index].permit, &room, now);

@@ -12,6 +12,7 @@ fn room(requests: Option<(u64, u64)>, tokens: Option<(u64, u64)>) -> Room {
     Room {
         requests: requests.map(quantity),
         tokens: tokens.map(quantity),
+        output: None,
     }
 }
 
@@ -138,7 +139,7 @@ fn a_limit_that_comes_back_evenly_has_room_long_before_it_is_full() {
         let permit = bench.enter();
         let room = Room {
             requests,
-            tokens: None,
+            ..Room::default()
         };
         bench.cell.learn_room(permit, &room, bench.now);
         assert_eq!(wait(&bench, 10), millis(expected), "{requests:?}");
@@ -149,27 +150,24 @@ fn a_limit_that_comes_back_evenly_has_room_long_before_it_is_full() {
 }
 
 #[test]
-fn of_a_token_bucket_a_large_call_waits_for_longer_and_at_most_until_it_is_full() {
+fn of_a_token_bucket_a_large_call_waits_for_longer_and_at_most_until_a_quarter_is_there() {
     let mut bench = Bench::new();
     let permit = bench.enter();
     let room = Room {
-        requests: None,
-        tokens: bucket(10_000, 40_000, 45_000),
+        tokens: bucket(1000, 40_000, 39_000),
+        ..Room::default()
     };
     bench.cell.learn_room(permit, &room, bench.now);
-    // 45 s × (n − 10,000) ÷ (40,000 − 10,000)
-    for (tokens, seconds) in [
-        (10_000, 0),
-        (12_000, 3),
-        (25_000, 22),
-        (40_000, 45),
-        (90_000, 45),
-    ] {
+    // a thousand a second
+    for (tokens, seconds) in [(1000, 0), (4000, 3), (10_000, 9), (40_000, 9), (90_000, 9)] {
         assert_eq!(wait(&bench, tokens).as_secs(), seconds, "{tokens}");
     }
-    assert_eq!(bench.cell.room(bench.now), (None, Some(10_000)));
+    assert_eq!(bench.cell.room(bench.now), (None, Some(1000)));
+    assert_eq!(bench.cell.fits(bench.now), Some(1000));
     bench.wait(secs(3));
-    assert_eq!(bench.cell.room(bench.now), (None, Some(12_000)));
+    assert_eq!(bench.cell.room(bench.now), (None, Some(4000)));
+    bench.wait(secs(6));
+    assert_eq!(bench.cell.fits(bench.now), None, "a quarter of it");
     bench.wait(secs(60));
     assert_eq!(bench.cell.room(bench.now), (None, Some(40_000)));
     bench.leave(permit, Outcome::Success);
@@ -181,7 +179,7 @@ fn calls_take_from_a_bucket_that_goes_on_filling() {
     let permit = bench.enter();
     let room = Room {
         requests: bucket(1, 60, 59_000),
-        tokens: None,
+        ..Room::default()
     };
     bench.cell.learn_room(permit, &room, bench.now);
     bench.leave(permit, Outcome::Success);
@@ -210,14 +208,14 @@ fn a_bucket_owes_what_was_sent_beyond_it_and_no_more_than_it_holds() {
     let permits: Vec<_> = (0..31).map(|_| bench.enter()).collect();
     let room = Room {
         requests: bucket(0, 60, 60_000),
-        tokens: None,
+        ..Room::default()
     };
     bench.cell.learn_room(permits[0], &room, bench.now);
     assert_eq!(wait(&bench, 0), secs(31), "thirty are unanswered");
     assert_eq!(bench.cell.room(bench.now).0, Some(0));
     let huge = Room {
-        requests: None,
         tokens: bucket(0, u64::MAX, 3_600_000),
+        ..Room::default()
     };
     let permit = bench.cell.enter(bench.now + secs(40), u64::MAX, LEASE);
     bench
@@ -243,7 +241,7 @@ fn a_bucket_of_unknown_size_or_speed_is_a_window() {
         let permit = bench.enter();
         let room = Room {
             requests: Some(quantity),
-            tokens: None,
+            ..Room::default()
         };
         bench.cell.learn_room(permit, &room, bench.now);
         assert_eq!(wait(&bench, 0), secs(60), "{quantity:?}");
@@ -256,7 +254,7 @@ fn a_bucket_of_unknown_size_or_speed_is_a_window() {
     let permit = bench.enter();
     let room = Room {
         requests: bucket(0, 60, 0),
-        tokens: None,
+        ..Room::default()
     };
     bench.cell.learn_room(permit, &room, bench.now);
     assert_eq!(bench.cell.admits(bench.now, 0), Admits::Yes);
@@ -275,7 +273,7 @@ fn after_a_windows_reset_no_more_are_sent_than_the_next_one_takes() {
     };
     let room = Room {
         requests: Some(window),
-        tokens: None,
+        ..Room::default()
     };
     bench.cell.learn_room(permit, &room, bench.now);
     bench.leave(permit, Outcome::Success);
@@ -289,4 +287,86 @@ fn after_a_windows_reset_no_more_are_sent_than_the_next_one_takes() {
     // Nobody answered: the window after that begins all the same.
     bench.wait(secs(5));
     assert_eq!(bench.cell.admits(bench.now, 1), Admits::Yes);
+}
+
+/// A window of tokens that lasts for a minute.
+fn window(remaining: u64, limit: u64) -> Option<crate::Quantity> {
+    Some(crate::Quantity {
+        refills: false,
+        ..bucket(remaining, limit, 60_000)?
+    })
+}
+
+#[test]
+fn a_call_that_is_estimated_larger_than_a_limit_keeps_no_others_out() {
+    for refills in [false, true] {
+        let mut bench = Bench::new();
+        let permit = bench.enter();
+        let tokens = window(40_000, 40_000).map(|quantity| crate::Quantity {
+            remaining: 39_000,
+            refills,
+            ..quantity
+        });
+        let room = Room {
+            tokens,
+            ..Room::default()
+        };
+        bench.cell.learn_room(permit, &room, bench.now);
+        bench.leave(permit, Outcome::Success);
+        // a picture of some megabytes
+        let large = bench.cell.enter(bench.now, 1_000_000, LEASE);
+        let left = bench.cell.room(bench.now).1;
+        assert_eq!(left, Some(29_000), "a quarter of the limit");
+        assert_eq!(wait(&bench, 8000), Duration::ZERO);
+        // Another's reply tells what is left without it.
+        let small = bench.cell.enter(bench.now, 500, LEASE);
+        bench
+            .cell
+            .learn_room(small.expect("room"), &room, bench.now);
+        assert_eq!(bench.cell.room(bench.now).1, Some(29_000));
+        bench.leave(large.expect("room"), Outcome::Success);
+    }
+}
+
+#[test]
+fn a_call_in_flight_from_before_the_limit_was_known_takes_no_more_than_a_quarter_of_it() {
+    let mut bench = Bench::new();
+    let _large = bench.cell.enter(bench.now, 1_000_000, LEASE);
+    let small = bench.enter();
+    let room = Room {
+        tokens: window(40_000, 40_000),
+        ..Room::default()
+    };
+    bench.cell.learn_room(small, &room, bench.now);
+    assert_eq!(bench.cell.room(bench.now).1, Some(30_000));
+}
+
+#[test]
+fn a_limit_of_replies_tokens_counts_only_once_none_are_left() {
+    let mut bench = Bench::new();
+    let permit = bench.enter();
+    let room = |output| Room {
+        tokens: window(400_000, 400_000),
+        output,
+        ..Room::default()
+    };
+    bench
+        .cell
+        .learn_room(permit, &room(window(100, 8000)), bench.now);
+    assert_eq!(wait(&bench, 50_000), Duration::ZERO);
+    let long = bench.cell.enter(bench.now, 50_000, LEASE);
+    assert_eq!(wait(&bench, 50_000), Duration::ZERO, "prompts take none");
+    bench.leave(long.expect("room"), Outcome::Success);
+    bench
+        .cell
+        .learn_room(permit, &room(window(0, 8000)), bench.now);
+    assert_eq!(wait(&bench, 1), secs(60));
+    bench.wait(secs(60));
+    assert_eq!(wait(&bench, 1), Duration::ZERO);
+    // Where it comes back evenly, some of it is there long before all is.
+    bench
+        .cell
+        .learn_room(permit, &room(bucket(0, 8000, 60_000)), bench.now);
+    assert_eq!(wait(&bench, 1), Duration::from_millis(7500));
+    bench.leave(permit, Outcome::Success);
 }
