@@ -87,12 +87,11 @@ impl KeyPlace {
         all.reduce(worse).unwrap_or(Admits::Yes)
     }
 
-    /// Iterates over its breakers.
+    /// Iterates over its breakers. That of the key with the model is the last: entering it takes
+    /// room from the provider's limits, which a refusal by another would not give back.
     pub(super) fn breakers(&self) -> impl Iterator<Item = &Arc<Breaker>> {
-        [&self.key, &self.key_model]
-            .into_iter()
-            .flatten()
-            .chain([&self.account])
+        let key = self.key.iter().chain([&self.account]);
+        key.chain(&self.key_model)
     }
 }
 

@@ -22,6 +22,19 @@ fn enter(place: &Place, key: usize) -> Result<Pass, Admits> {
     Pass::enter(place, &place.keys[key], 10, LEASE, now())
 }
 
+/// So many tokens, for five seconds.
+fn room(remaining: u64) -> Room {
+    Room {
+        tokens: Some(Quantity {
+            remaining,
+            resets_in: Some(Duration::from_secs(5)),
+            limit: None,
+            refills: false,
+        }),
+        ..Room::default()
+    }
+}
+
 fn failure(class: Class, seconds: u64) -> Failure {
     Failure {
         retry_after: Some(Duration::from_secs(seconds)).filter(|end| !end.is_zero()),
@@ -68,6 +81,18 @@ async fn a_pass_that_is_refused_half_way_gives_back_what_it_had_entered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pass_that_the_account_refuses_has_taken_no_room() {
+    let place = place(&Targets::default(), "u/m", &["k"]);
+    let pass = enter(&place, 0).unwrap();
+    pass.learn_room(&room(50), now());
+    pass.fail(&failure(Class::Money, 30), None, now());
+    for _ in 0..3 {
+        assert!(enter(&place, 0).is_err());
+    }
+    assert_eq!(place.room(now()).1, Some(50));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_is_refused_half_way_is_free_for_the_next() {
     let place = place(&Targets::default(), "u/m", &["k", "l"]);
     enter(&place, 0)
@@ -91,8 +116,8 @@ async fn a_failure_cools_the_part_that_it_is_of_and_no_other() {
     for (class, cools) in [
         (Class::Overload, [true, false, false, false]),
         (Class::Key, [false, true, false, false]),
-        (Class::Rate, [false, false, true, false]),
-        (Class::Money, [false, false, false, true]),
+        (Class::Money, [false, false, true, false]),
+        (Class::Rate, [false, false, false, true]),
         (Class::Request, [false; 4]),
         (Class::Caller, [false; 4]),
     ] {
@@ -176,16 +201,7 @@ async fn a_lost_pass_comes_back_with_its_lease() {
 async fn room_is_the_keys_with_the_model_and_ends_with_its_reset() {
     let place = place(&Targets::default(), "u/m", &["k"]);
     let pass = enter(&place, 0).unwrap();
-    let room = Room {
-        tokens: Some(Quantity {
-            remaining: 50,
-            resets_in: Some(Duration::from_secs(5)),
-            limit: None,
-            refills: false,
-        }),
-        ..Room::default()
-    };
-    pass.learn_room(&room, now());
+    pass.learn_room(&room(50), now());
     drop(pass);
     assert_eq!(place.room(now()).1, Some(50));
     assert_eq!(place.admits(now(), 50), Admits::Yes);
