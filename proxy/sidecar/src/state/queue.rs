@@ -3,8 +3,9 @@
 //! Who is next is [`FairQueue`]'s to say. A dispatcher runs while anybody waits: it sleeps until a
 //! limit ends or a place is free, lets one exchange through, and waits until that one has entered a
 //! place, or has seen that it can't, before it looks again. So nobody is let through who finds the
-//! place taken, and the provider sees no more calls than its limits allow. Once all who wait had a
-//! turn in vain, it sleeps. An exchange that leaves frees its place at once.
+//! place taken, and the provider sees no more calls than its limits allow. An exchange for which a
+//! limit has no room is not let through. Once all who wait had a turn in vain, it sleeps. An exchange
+//! that leaves frees its place at once.
 
 use std::{
     sync::{
@@ -21,11 +22,13 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 
-use super::targets::{Place, now};
+use super::targets::{Place, better, now};
 use crate::{config, telemetry::metrics};
 
 /// The longest sleep while nobody knows when there is room.
 const LOOK: Duration = Duration::from_millis(100);
+/// Every exchange has so many tokens at the least.
+const LEAST: u64 = 1;
 /// The longest wait for an exchange that was let through to enter a place.
 const HANDED_OVER: Duration = Duration::from_secs(1);
 
@@ -36,23 +39,33 @@ pub struct Queue(Arc<Inner>);
 struct Inner {
     alias: Box<str>,
     wait: Duration,
-    fair: Mutex<FairQueue<oneshot::Sender<Turn>>>,
+    fair: Mutex<FairQueue<oneshot::Sender<HandOver>>>,
+    /// The alias's targets, as the last who came knew them; none while nobody waits.
+    places: Mutex<Vec<Arc<Place>>>,
     is_dispatched: AtomicBool,
     /// Something may have changed: a place is free, somebody came.
     changed: Notify,
 }
 
+/// Tells the dispatcher that an exchange has entered a place.
+type HandOver = oneshot::Sender<()>;
+
 /// The turn of an exchange. Dropped, it says that the exchange could not enter a place.
 #[must_use = "whoever is next waits until it is over"]
 pub struct Turn {
-    entered: oneshot::Sender<()>,
+    entered: HandOver,
     /// The exchange's turn before it was in vain.
     follows_vain: bool,
+    queue: Queue,
+    /// When the exchange came for the first time.
+    since: Instant,
 }
 
 impl Turn {
-    /// Ends the turn of an exchange that has entered a place.
+    /// Ends the turn of an exchange that has entered a place: it has been served.
     pub fn entered(self) {
+        let waited = now().saturating_duration_since(self.since);
+        metrics::queued(&self.queue.0.alias, "served", waited);
         // The dispatcher waits no longer where it took too long.
         let _ = self.entered.send(());
     }
@@ -84,6 +97,7 @@ impl Queue {
             alias: alias.into(),
             wait: bounds.wait,
             fair: Mutex::new(fair),
+            places: Mutex::default(),
             is_dispatched: AtomicBool::new(false),
             changed: Notify::new(),
         }))
@@ -106,8 +120,9 @@ impl Queue {
 
     /// Waits for a turn. `since` is when the exchange came for the first time: one that had a turn in
     /// vain comes back to its place, and after a second one behind the others of its tenant, for whom
-    /// a place may be free that it can't use. `places` are the alias's targets. `before` is the exchange's last
-    /// turn, where it could not enter a place: it is over once the exchange is in the queue again.
+    /// a place may be free that it can't use. `places` are the alias's targets: from now on those that
+    /// the queue goes by. `before` is the exchange's last turn, where it could not enter a place: it
+    /// is over once the exchange is in the queue again.
     ///
     /// # Errors
     /// There is none.
@@ -131,9 +146,10 @@ impl Queue {
                 false => fair.push(sender, entry, begun),
             };
             metrics::queue_depth(&self.0.alias, fair.len());
-            pushed
+            // Under the lock: the dispatcher that ends forgets them.
+            pushed.map(|ticket| (ticket, self.take_over(places)))
         };
-        let ticket = pushed.map_err(|full| {
+        let (ticket, are_other_places) = pushed.map_err(|full| {
             metrics::queued(&self.0.alias, full.bound.name(), Duration::ZERO);
             NoTurn::Full(full)
         })?;
@@ -141,23 +157,32 @@ impl Queue {
             queue: self.clone(),
             ticket,
         };
-        self.dispatch(places, before.is_none());
+        self.dispatch(before.is_none() || are_other_places);
         drop(before);
         let waited = timeout(deadline.saturating_duration_since(begun), turn).await;
         drop(waiting);
-        let (turn, result) = match waited {
-            Ok(Ok(turn)) => (
-                Ok(Turn {
-                    follows_vain: was_in_vain,
-                    ..turn
-                }),
-                "served",
-            ),
-            Ok(Err(_)) | Err(_) => (Err(NoTurn::TooLong), "too_long"),
-        };
+        if let Ok(Ok(entered)) = waited {
+            return Ok(Turn {
+                entered,
+                follows_vain: was_in_vain,
+                queue: self.clone(),
+                since,
+            });
+        }
         let waited = now().saturating_duration_since(begun);
-        metrics::queued(&self.0.alias, result, waited);
-        turn
+        metrics::queued(&self.0.alias, "too_long", waited);
+        Err(NoTurn::TooLong)
+    }
+
+    /// Goes by these places from now on. Reports whether they are others than before.
+    fn take_over(&self, places: &[Arc<Place>]) -> bool {
+        let mut known = self.0.places.lock();
+        let is_same = |(one, other): (&Arc<Place>, &Arc<Place>)| Arc::ptr_eq(one, other);
+        if known.len() == places.len() && known.iter().zip(places).all(is_same) {
+            return false;
+        }
+        *known = places.to_vec();
+        true
     }
 
     /// Notes that a place may be free.
@@ -166,37 +191,31 @@ impl Queue {
     }
 
     /// Sees that a dispatcher runs. One that comes back after a turn in vain is no news for it.
-    fn dispatch(&self, places: &[Arc<Place>], is_new: bool) {
+    fn dispatch(&self, is_news: bool) {
         if self.0.is_dispatched.swap(true, Ordering::AcqRel) {
-            if is_new {
+            if is_news {
                 self.0.changed.notify_one();
             }
             return;
         }
-        let (queue, places) = (self.clone(), places.to_vec());
-        tokio::spawn(async move { queue.run(&places).await });
+        let queue = self.clone();
+        tokio::spawn(async move { queue.run().await });
     }
 
-    async fn run(&self, places: &[Arc<Place>]) {
+    async fn run(&self) {
         // Turns in a row that were in vain: a place may be free that none of those who wait can use.
         let mut vain = 0;
         loop {
             let present = now();
-            let admits = best(places, present);
+            let (admits, fits) = best(&self.0.places.lock(), present);
             let next = match admits {
-                Admits::Yes | Admits::Probe => self.pop(present),
+                Admits::Yes | Admits::Probe => self.pop(present, fits),
                 Admits::No { .. } => None,
             };
             if let Some(next) = next {
                 let (entered, was_used) = oneshot::channel();
                 // One that left meanwhile has no turn.
-                if next
-                    .send(Turn {
-                        entered,
-                        follows_vain: false,
-                    })
-                    .is_ok()
-                {
+                if next.send(entered).is_ok() {
                     let was_used = matches!(timeout(HANDED_OVER, was_used).await, Ok(Ok(())));
                     vain = if was_used { 0 } else { vain + 1 };
                 }
@@ -219,10 +238,11 @@ impl Queue {
         }
     }
 
-    fn pop(&self, now: Instant) -> Option<oneshot::Sender<Turn>> {
+    /// Takes the next, of those that are no larger than what `fits`.
+    fn pop(&self, now: Instant, fits: Option<u64>) -> Option<oneshot::Sender<HandOver>> {
         let mut fair = self.0.fair.lock();
         drop(fair.expired(now));
-        let next = fair.pop(now, None);
+        let next = fair.pop(now, fits);
         metrics::queue_depth(&self.0.alias, fair.len());
         next.map(|next| next.value)
     }
@@ -234,6 +254,8 @@ impl Queue {
         if !fair.is_empty() {
             return false;
         }
+        // What no generation has any more is not to be kept for the next.
+        self.0.places.lock().clear();
         self.0.is_dispatched.store(false, Ordering::Release);
         true
     }
@@ -248,10 +270,22 @@ impl Drop for Waiting {
     }
 }
 
-/// The best that any of these places says.
-fn best(places: &[Arc<Place>], now: Instant) -> Admits {
-    let all = places.iter().map(|place| place.admits(now, 0));
-    all.reduce(super::targets::better).unwrap_or(Admits::Yes)
+/// The best that any of these places says, and the tokens of the largest call that fits into one of
+/// those that admit one; `None` where any does.
+fn best(places: &[Arc<Place>], now: Instant) -> (Admits, Option<u64>) {
+    let all = places
+        .iter()
+        .map(|place| (place.admits(now, LEAST), place.fits(now)));
+    let best = all.reduce(|one, other| match (one.0, other.0) {
+        (Admits::No { .. }, Admits::No { .. }) => (better(one.0, other.0), None),
+        (Admits::No { .. }, _) => other,
+        (_, Admits::No { .. }) => one,
+        (_, _) => {
+            let fits = one.1.zip(other.1).map(|(one, other)| one.max(other));
+            (better(one.0, other.0), fits)
+        }
+    });
+    best.unwrap_or((Admits::Yes, None))
 }
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ struct Waits {
 }
 
 fn limited_for(seconds: u64) -> Waits {
+    named("m", seconds)
+}
+
+fn named(alias: &str, seconds: u64) -> Waits {
     let targets = Targets::default();
     let place = Arc::new(Place {
         target: targets.target("u/m"),
@@ -38,9 +42,16 @@ fn limited_for(seconds: u64) -> Waits {
         priority: "priority".into(),
     };
     Waits {
-        queue: Queue::new("m", &bounds),
+        queue: Queue::new(alias, &bounds),
         places: vec![place],
     }
+}
+
+/// The value of a series, as it is scraped.
+fn series(name: &str) -> Option<String> {
+    let text = crate::telemetry::metrics::render();
+    let mut lines = text.lines();
+    lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
 }
 
 fn pass(place: &Place) -> Result<Pass, Admits> {
@@ -238,4 +249,85 @@ async fn one_that_no_place_takes_is_called_now_and_then_and_others_go_past_it() 
     let calls = calls.load(Ordering::SeqCst);
     assert!((50..=200).contains(&calls), "{calls}");
     assert!(waits.queue.is_empty());
+}
+
+/// Leaves so many tokens of a place's limit for five seconds.
+fn leave_room(place: &Place, remaining: u64) {
+    let tokens = route::Quantity {
+        remaining,
+        limit: None,
+        resets_in: Some(SECOND * 5),
+        refills: false,
+    };
+    let room = route::Room {
+        tokens: Some(tokens),
+        ..route::Room::default()
+    };
+    pass(place).unwrap().learn_room(&room, now());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_for_which_there_is_no_room_has_no_turn_before_there_is() {
+    let waits = limited_for(0);
+    leave_room(&waits.places[0], 100);
+    let begun = now();
+    let large = Entry {
+        tenant: "another",
+        tokens: 500,
+        ..entry(SECOND * 30)
+    };
+    let large = waits.queue.wait(large, begun, &waits.places, None);
+    let small = async {
+        tokio::time::sleep(SECOND).await;
+        waits.turn(SECOND).await.unwrap().entered();
+        now()
+    };
+    let large = async {
+        large.await.unwrap().entered();
+        now()
+    };
+    let (large, small) = tokio::join!(large, small);
+    assert!(small - begun <= SECOND + LOOK, "it goes past the large one");
+    let waited = large - begun;
+    assert!(
+        (SECOND * 5..SECOND * 5 + LOOK * 2).contains(&waited),
+        "{waited:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_let_through_to_the_places_of_the_newest_who_came() {
+    let (old, new) = (limited_for(20), limited_for(0));
+    let begun = now();
+    let first = old.spawned(SECOND * 30);
+    tokio::time::sleep(SECOND).await;
+    assert!(!first.is_finished());
+    let places = new.places.clone();
+    let queue = old.queue.clone();
+    let second =
+        tokio::spawn(async move { queue.wait(entry(SECOND * 30), now(), &places, None).await });
+    first.await.unwrap().unwrap().entered();
+    second.await.unwrap().unwrap().entered();
+    assert_eq!(now() - begun, SECOND, "at once");
+    tokio::time::sleep(SECOND).await;
+    assert!(old.queue.0.places.lock().is_empty(), "nobody waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_is_counted_once_by_the_time_since_it_came() {
+    let waits = named("counted", 2);
+    let since = now();
+    let mut turn = waits.turn(SECOND * 30).await.unwrap();
+    for _ in 0..3 {
+        tokio::time::sleep(SECOND / 2).await;
+        let again = (waits.queue).wait(entry(SECOND * 30), since, &waits.places, Some(turn));
+        turn = again.await.unwrap();
+    }
+    let served = r#"outrigger_queue_results_total{model="counted",result="served"}"#;
+    assert_eq!(series(served), None, "in vain so far");
+    turn.entered();
+    assert_eq!(series(served).as_deref(), Some("1"));
+    let sum = series(r#"outrigger_queue_wait_seconds_sum{model="counted"}"#);
+    let sum: f64 = sum.unwrap().parse().unwrap();
+    assert!((3.5..5.0).contains(&sum), "{sum}");
 }

@@ -77,6 +77,16 @@ impl Place {
             .reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))
             .unwrap_or_default()
     }
+
+    /// The tokens of the largest call that the limits of one of its keys have room for, among keys
+    /// that admit one; `None` where any has.
+    pub fn fits(&self, now: Instant) -> Option<u64> {
+        let admits = |key: &&KeyPlace| !matches!(key.admits(now, 0), Admits::No { .. });
+        let fits = |key: &KeyPlace| key.key_model.as_ref()?.read(|cell| cell.fits(now));
+        let all = self.keys.iter().filter(admits).map(fits);
+        all.reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)))
+            .flatten()
+    }
 }
 
 impl KeyPlace {
