@@ -68,7 +68,7 @@ enum Purse {
 impl Purse {
     fn with<R>(&self, act: impl FnOnce(&mut ShadowBudget) -> R) -> Option<R> {
         let budget = match self {
-            Self::Alias(state) => state.shadows.as_ref()?,
+            Self::Alias(state) => state.shadows.as_deref()?,
             Self::Mirrors(targets) => targets.mirrors(),
         };
         Some(act(&mut budget.lock()))

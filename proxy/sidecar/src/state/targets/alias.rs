@@ -1,7 +1,10 @@
 //! The state of one alias: what its exchanges share.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -13,56 +16,72 @@ use route::{
 
 use super::super::queue::Queue;
 use crate::{
-    config::{Alias, Limited},
+    config::{self, Alias, Limited},
     telemetry::metrics,
 };
 
-/// What the exchanges of one alias share. It is begun anew when the alias's own terms change, and
-/// only then.
+/// What the exchanges of one alias share. It is begun anew when the alias's own terms change, except
+/// for what was learnt or spent under those of them that stayed: that is one with the former state's,
+/// which exchanges in flight still change.
 pub struct AliasState {
     name: Box<str>,
     pub(super) terms: Alias,
-    retries: Mutex<(RetryBudget, RetryBudget)>,
+    retries: Arc<Mutex<(RetryBudget, RetryBudget)>>,
     /// Bounds second attempts beside slow ones; none where they are off.
     pub hedges: Option<Mutex<HedgeBudget>>,
     /// A target on trial; none where there is none.
-    pub canary: Option<Mutex<Canary>>,
+    pub canary: Option<Arc<Mutex<Canary>>>,
     /// The target on trial gets nothing more: by the evidence of this process, or of another.
-    is_rolled_back: AtomicBool,
+    is_rolled_back: Arc<AtomicBool>,
     /// Bounds copies; none where there are none.
-    pub shadows: Option<Mutex<ShadowBudget>>,
+    pub shadows: Option<Arc<Mutex<ShadowBudget>>>,
     /// The exchanges that wait; none where none may.
     pub queue: Option<Queue>,
 }
 
 impl AliasState {
-    pub(super) fn new(name: &str, terms: &Alias, now: Instant) -> Self {
+    /// The state of an alias under these terms. `before` is that under the former ones.
+    pub(super) fn new(name: &str, terms: &Alias, before: Option<&Self>, now: Instant) -> Self {
         let retry = &terms.retry;
-        let budgets = (
-            RetryBudget::new(retry.share, retry.per_second, now),
-            RetryBudget::maybe_done(retry.maybe_done, now),
-        );
+        let retries = before.filter(|before| before.terms.retry == *retry);
+        let canary = before.filter(|before| before.terms.canary == terms.canary);
+        let shadow = before.filter(|before| before.terms.shadow == terms.shadow);
+        let budgets = || {
+            Arc::new(Mutex::new((
+                RetryBudget::new(retry.share, retry.per_second, now),
+                RetryBudget::maybe_done(retry.maybe_done, now),
+            )))
+        };
+        let canary_of = |canary: &config::Canary| Arc::new(Mutex::new(Canary::new(canary.share)));
+        let shadow_of = |shadow: &config::Shadow| {
+            let nanos = (shadow.usd_per_day * 1e9) as u64;
+            Arc::new(Mutex::new(ShadowBudget::new(shadow.share, nanos)))
+        };
         let hedge = terms.hedge.as_ref();
-        let shadow = terms.shadow.as_ref();
-        if terms.canary.is_some() {
-            metrics::canary_rolled_back(name, false);
-        }
-        Self {
+        let state = Self {
             name: name.into(),
             terms: terms.clone(),
-            retries: Mutex::new(budgets),
+            retries: retries.map_or_else(budgets, |before| Arc::clone(&before.retries)),
             hedges: hedge.map(|hedge| Mutex::new(HedgeBudget::new(hedge.share, hedge.delay))),
-            canary: (terms.canary.as_ref()).map(|canary| Mutex::new(Canary::new(canary.share))),
-            is_rolled_back: AtomicBool::new(false),
-            shadows: shadow.map(|shadow| {
-                let nanos = (shadow.usd_per_day * 1e9) as u64;
-                Mutex::new(ShadowBudget::new(shadow.share, nanos))
-            }),
+            canary: match canary {
+                Some(before) => before.canary.clone(),
+                None => terms.canary.as_ref().map(canary_of),
+            },
+            is_rolled_back: canary
+                .map_or_else(Arc::default, |before| Arc::clone(&before.is_rolled_back)),
+            shadows: match shadow {
+                Some(before) => before.shadows.clone(),
+                None => terms.shadow.as_ref().map(shadow_of),
+            },
             queue: match &terms.limited {
                 Limited::Queue(bounds) => Some(Queue::new(name, bounds)),
                 Limited::Refuse | Limited::Degrade(_) => None,
             },
+        };
+        if state.canary.is_some() {
+            metrics::canary_rolled_back(name, state.canary_rolled_back());
         }
+        state
     }
 
     /// Reports whether it is of these terms.

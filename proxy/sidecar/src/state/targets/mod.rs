@@ -120,12 +120,15 @@ impl Targets {
         Arc::clone(&state)
     }
 
-    /// The state of an alias under these terms; one of other terms is begun anew.
+    /// The state of an alias under these terms. One of other terms is begun anew, with what was
+    /// learnt under those of them that stayed.
     pub fn alias(&self, name: &str, terms: &crate::config::Alias) -> Arc<AliasState> {
-        if let Some(known) = self.0.aliases.get(name).filter(|known| known.is_of(terms)) {
-            return Arc::clone(&known);
-        }
-        let state = Arc::new(AliasState::new(name, terms, now()));
+        let known = self.0.aliases.get(name).map(|known| Arc::clone(&known));
+        let known = match known {
+            Some(known) if known.is_of(terms) => return known,
+            known => known,
+        };
+        let state = Arc::new(AliasState::new(name, terms, known.as_deref(), now()));
         self.0.begun.fetch_add(1, Relaxed);
         let before = self.0.aliases.insert(name.into(), Arc::clone(&state));
         if let Some(before) = before.filter(|_| terms.canary.is_none()) {

@@ -224,3 +224,75 @@ async fn the_registry_knows_what_somebody_refers_to() {
     assert!(targets.find_breaker("target:u/kept").is_some());
     assert!(targets.find_breaker("target:u/left").is_none());
 }
+
+/// An alias of one target, with a canary and a shadow.
+fn terms() -> crate::config::Alias {
+    let target = |model: &str| crate::config::Target {
+        upstream: "u".into(),
+        model: model.into(),
+    };
+    crate::config::Alias {
+        canary: Some(crate::config::Canary {
+            target: target("new"),
+            share: 0.5,
+        }),
+        shadow: Some(crate::config::Shadow {
+            target: target("copied"),
+            share: 1.0,
+            usd_per_day: 1.0,
+        }),
+        ..crate::config::Alias::of(Vec::new())
+    }
+}
+
+/// The dollars' billionths that copies may still cost today.
+fn left(state: &AliasState) -> u64 {
+    state.shadows.as_ref().unwrap().lock().left(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn terms_that_stay_keep_what_was_learnt_and_spent_under_them() {
+    let targets = Targets::default();
+    let terms = terms();
+    let first = targets.alias("kept", &terms);
+    let sample = route::canary::Sample {
+        failed: false,
+        cut_short: None,
+        first_content: None,
+        output_tokens: None,
+        cost: None,
+    };
+    let hash = 1;
+    first.observe_canary(route::Arm::Canary, hash, &sample);
+    while first.with_budgets(|budgets| budgets.retries.withdraw(now())) {}
+    let mut other = terms.clone();
+    other.attempts += 1;
+    let second = targets.alias("kept", &other);
+    assert!(!Arc::ptr_eq(&first, &second));
+    let samples = second.canary.as_ref().unwrap().lock().samples();
+    assert_eq!(samples, [1, 0]);
+    assert!(!second.with_budgets(|budgets| budgets.retries.allows(now())));
+    // An exchange of before is still in flight.
+    let money = Some(400_000_000);
+    let copy = first
+        .shadows
+        .as_ref()
+        .unwrap()
+        .lock()
+        .begin_chosen(money, false, 0);
+    assert!(copy.is_ok());
+    assert_eq!(left(&second), 600_000_000);
+    first.roll_back_canary("a test");
+    assert!(second.canary_rolled_back());
+    other.attempts += 1;
+    assert!(targets.alias("kept", &other).canary_rolled_back());
+    // What changes itself is begun anew.
+    other.canary.as_mut().unwrap().share = 0.25;
+    other.shadow.as_mut().unwrap().usd_per_day = 2.0;
+    other.retry.per_second += 1.0;
+    let third = targets.alias("kept", &other);
+    assert!(!third.canary_rolled_back());
+    assert_eq!(third.canary.as_ref().unwrap().lock().samples(), [0, 0]);
+    assert_eq!(left(&third), 2_000_000_000);
+    assert!(third.with_budgets(|budgets| budgets.retries.allows(now())));
+}
