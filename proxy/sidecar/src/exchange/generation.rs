@@ -250,6 +250,15 @@ impl Shared {
         }
     }
 
+    /// Serves with `next` from now on, and forgets what is known of targets, keys and aliases that no
+    /// generation names any more. What exchanges in flight still refer to is forgotten with one of
+    /// the generations after it.
+    pub fn replace(&self, next: Generation) {
+        let targets = next.targets.clone();
+        drop(self.generation.swap(Arc::new(next)));
+        targets.forget_unused();
+    }
+
     /// The stage that the shutdown has reached.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
@@ -279,6 +288,40 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    /// The generation of one upstream, whose alias has a canary.
+    fn generation(upstream: &str, lasting: &Lasting) -> Generation {
+        let yaml = format!(
+            "upstreams: {{ {upstream}: {{ dialect: openai, url: 'http://{upstream}.test/v1', key: k }} }}\n\
+             models: {{ of-{upstream}: {{ targets: [{upstream}/m], canary: {{ target: {upstream}/new }} }} }}\n"
+        );
+        let config = crate::config::tests::read(&yaml);
+        Generation::of(1, config, Chain::new(Vec::new()), lasting)
+    }
+
+    #[tokio::test]
+    async fn what_no_generation_names_is_forgotten_once_no_exchange_is_in_flight_with_it() {
+        let lasting = Lasting::default();
+        let is_known = |upstream: &str| {
+            let known = lasting.targets.breakers();
+            let name = format!("{upstream}/m");
+            known.iter().any(|breaker| breaker.name() == name)
+        };
+        let is_rolled_back = || {
+            let series = r#"outrigger_canary_rolled_back{model="of-first"} 1"#;
+            crate::telemetry::metrics::render().contains(series)
+        };
+        let shared = Shared::new(generation("first", &lasting));
+        let in_flight = shared.generation.load_full();
+        let (alias, _) = in_flight.places.aliases().next().expect("an alias");
+        alias.roll_back_canary("a test");
+        shared.replace(generation("second", &lasting));
+        assert!(is_known("first") && is_known("second") && is_rolled_back());
+        drop(in_flight);
+        shared.replace(generation("third", &lasting));
+        assert!(!is_known("first") && !is_known("second") && is_known("third"));
+        assert!(!is_rolled_back(), "nobody is told of a canary that is gone");
+    }
 
     #[test]
     fn every_dialect_has_a_family_and_headers_tell_it_of_what_nobody_reads() {

@@ -187,7 +187,8 @@ impl Reloader {
                     return;
                 }
                 let number = assembled.generation.number;
-                self.shared.generation.store(Arc::new(assembled.generation));
+                drop(former);
+                self.shared.replace(assembled.generation);
                 self.status.lock().since = SystemTime::now();
                 metrics::generation(number);
                 info!(

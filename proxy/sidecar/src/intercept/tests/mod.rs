@@ -252,7 +252,7 @@ impl Rig {
 
     /// Loads the next generation.
     fn reload(&self, yaml: &str) {
-        self.shared.generation.store(Arc::new(generation(yaml)));
+        self.shared.replace(generation(yaml));
     }
 }
 

@@ -33,6 +33,9 @@ pub struct AliasState {
     pub canary: Option<Arc<Mutex<Canary>>>,
     /// The target on trial gets nothing more: by the evidence of this process, or of another.
     is_rolled_back: Arc<AtomicBool>,
+    /// Another canary is on trial under this name, or none: exchanges in flight with this one tell
+    /// nobody of it.
+    is_retired: AtomicBool,
     /// Bounds copies; none where there are none.
     pub shadows: Option<Arc<Mutex<ShadowBudget>>>,
     /// The exchanges that wait; none where none may.
@@ -69,6 +72,7 @@ impl AliasState {
             },
             is_rolled_back: canary
                 .map_or_else(Arc::default, |before| Arc::clone(&before.is_rolled_back)),
+            is_retired: AtomicBool::new(false),
             shadows: match shadow {
                 Some(before) => before.shadows.clone(),
                 None => terms.shadow.as_ref().map(shadow_of),
@@ -177,16 +181,18 @@ impl AliasState {
         true
     }
 
-    /// Takes back what its gauges say, where no other state of its name will.
+    /// Takes back what its gauge says of its canary.
     pub(super) fn retire(&self) {
+        self.is_retired.store(true, Relaxed);
         if self.canary_rolled_back() {
             metrics::canary_rolled_back(&self.name, false);
         }
     }
 
-    /// Reports whether that was news.
+    /// Reports whether that was news to anybody.
     fn turn_back(&self) -> bool {
-        let is_news = !self.is_rolled_back.swap(true, Relaxed);
+        let was_back = self.is_rolled_back.swap(true, Relaxed);
+        let is_news = !was_back && !self.is_retired.load(Relaxed);
         if is_news {
             metrics::canary_rolled_back(&self.name, true);
         }

@@ -131,7 +131,7 @@ impl Targets {
         let state = Arc::new(AliasState::new(name, terms, known.as_deref(), now()));
         self.0.begun.fetch_add(1, Relaxed);
         let before = self.0.aliases.insert(name.into(), Arc::clone(&state));
-        if let Some(before) = before.filter(|_| terms.canary.is_none()) {
+        if let Some(before) = before.filter(|before| before.terms.canary != terms.canary) {
             before.retire();
         }
         state
