@@ -189,6 +189,11 @@ impl AliasState {
         }
     }
 
+    /// The one trial, whatever other terms of the alias have changed since it began.
+    pub(super) const fn trial(&self) -> &Arc<AtomicBool> {
+        &self.is_rolled_back
+    }
+
     /// Reports whether that was news to anybody.
     fn turn_back(&self) -> bool {
         let was_back = self.is_rolled_back.swap(true, Relaxed);

@@ -11,7 +11,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -66,10 +69,18 @@ pub(in crate::state) struct Share {
     failed: bool,
     /// The log says that the server refused a call.
     refused: bool,
-    /// Canaries, and those known to be rolled back.
-    canaries: BTreeMap<String, (Weak<AliasState>, bool)>,
+    /// Canaries by name.
+    canaries: BTreeMap<String, KnownCanary>,
     /// Counts changes of breakers.
     changes: watch::Receiver<u64>,
+}
+
+/// A canary, as of the last look.
+struct KnownCanary {
+    alias: Weak<AliasState>,
+    /// Tells it from another of the same name; where other terms of its alias change, it goes on.
+    trial: Weak<AtomicBool>,
+    is_back: bool,
 }
 
 /// The newest of one name.
@@ -185,21 +196,25 @@ impl Share {
             self.read = 0;
         }
         self.canaries
-            .retain(|_, (alias, _)| alias.strong_count() > 0);
+            .retain(|_, known| known.trial.strong_count() > 0);
         for alias in &registry.aliases {
             let Some(name) = name_of(&alias) else {
                 continue;
             };
             let is_back = alias.canary_rolled_back();
             let same = self.canaries.get(&name);
-            let same = same.filter(|(known, _)| std::ptr::eq(known.as_ptr(), &raw const **alias));
-            let was_back = same.is_some_and(|(_, was_back)| *was_back);
+            let same = same.filter(|known| known.trial.as_ptr() == Arc::as_ptr(alias.trial()));
+            let was_back = same.is_some_and(|known| known.is_back);
             if is_back != was_back {
                 let news = News::Canary { is_back };
                 self.unpublished.insert(name.clone(), news);
             }
-            self.canaries
-                .insert(name, (Arc::downgrade(&alias), is_back));
+            let known = KnownCanary {
+                alias: Arc::downgrade(&alias),
+                trial: Arc::downgrade(alias.trial()),
+                is_back,
+            };
+            self.canaries.insert(name, known);
         }
     }
 
@@ -272,13 +287,14 @@ impl Share {
     }
 
     fn learn_of_canary(&mut self, name: &str, is_back: bool) {
-        let Some((alias, known)) = self.canaries.get_mut(name) else {
+        let Some(known) = self.canaries.get_mut(name) else {
             return;
         };
-        let Some(alias) = alias.upgrade().filter(|_| *known != is_back) else {
+        let alias = known.alias.upgrade();
+        let Some(alias) = alias.filter(|_| known.is_back != is_back) else {
             return;
         };
-        *known = is_back;
+        known.is_back = is_back;
         match is_back {
             true => alias.roll_back_canary("another replica"),
             false => drop(alias.resume_canary()),
