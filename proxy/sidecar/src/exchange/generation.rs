@@ -94,6 +94,24 @@ impl Generation {
     /// # Errors
     /// Nothing else can serve it.
     pub(super) fn plan_without(&self, call: &Call, tried: &[String]) -> Result<Plan<'_>, NoRoute> {
+        self.plan_as(call, &call.claims.prefer, &call.claims.exclude, tried)
+    }
+
+    /// The candidates for a call, whatever policies have said of targets.
+    ///
+    /// # Errors
+    /// Nothing can serve it.
+    pub(super) fn plan_without_policies(&self, call: &Call) -> Result<Plan<'_>, NoRoute> {
+        self.plan_as(call, &[], &[], &[])
+    }
+
+    fn plan_as(
+        &self,
+        call: &Call,
+        prefer: &[String],
+        exclude: &[String],
+        tried: &[String],
+    ) -> Result<Plan<'_>, NoRoute> {
         let home = call.home.as_ref().map(|by| route::Home {
             upstream: &by.upstream,
             own_host: by.own,
@@ -105,8 +123,8 @@ impl Generation {
             family: family(call.dialect, call.headers()),
             model: call.body.model(),
             home,
-            prefer: &call.claims.prefer,
-            exclude: &call.claims.exclude,
+            prefer,
+            exclude,
             tried,
             properties: &Properties(call),
         };
@@ -198,7 +216,7 @@ pub(super) fn family(dialect: Dialect, headers: &HeaderMap) -> Family {
 }
 
 /// Seconds after 1970, for prices that change with the day.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

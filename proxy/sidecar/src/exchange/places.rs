@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use dialect::hash;
 use http::HeaderName;
 use policy::{Call, Candidate};
-use route::{Admits, AliasId, AliasRow, Family, ModelFacts, Standing, TargetId};
+use route::{Admits, AliasId, AliasRow, Family, ModelFacts, NoRoute, Standing, TargetId};
 
 use super::generation::{Generation, now};
 use crate::{
@@ -197,66 +197,92 @@ pub(super) fn guess_tokens(call: &Call) -> u64 {
     call.body.size() as u64 / 4
 }
 
-/// The candidates for a call, as policies see them: the targets of the alias that it names, those
-/// that are left out now among them.
+/// The candidates for a call, as policies see them: the targets that can take it, in the order in
+/// which they would be tried, then those that are open or limited now. None of a call that names no
+/// alias.
 pub(super) fn candidates(generation: &Generation, call: &Call) -> Vec<Candidate> {
-    let Some(alias) = call
-        .body
-        .model()
+    let model = call.body.model();
+    if model
         .and_then(|model| generation.table.alias(model))
-    else {
+        .is_none()
+    {
         return Vec::new();
-    };
-    let now_wall = now();
+    }
     let view = View {
         generation,
         call,
         now: crate::state::targets::now(),
     };
-    let of = |of: &route::AliasTarget| {
-        let row = generation.table.target(of.target)?;
-        let place = generation.places.place(of.target)?;
-        let (upstream, model) = (&*row.target.upstream, &*row.target.model);
-        let found = generation.config.upstreams.get(upstream)?;
-        let standing = standing(place, guess_tokens(call), view.now);
-        let (requests_left, tokens_left) = place.room(view.now);
-        let end = match standing.admits {
-            Admits::No { until } => until,
-            Admits::Yes | Admits::Probe => None,
-        };
-        let cost = route::View::cost(&view, of.target);
-        let abilities = |has| {
-            let facts = &row.facts;
-            let all = [
-                ("tools", facts.tools),
-                ("images", facts.images),
-                ("audio", facts.audio),
-                ("files", facts.files),
-            ];
-            let some = all.into_iter().filter(|(_, fact)| *fact == Some(has));
-            some.map(|(name, _)| name.to_owned()).collect()
-        };
-        Some(Candidate {
-            name: row.target.to_string(),
-            upstream: upstream.to_owned(),
-            model: model.to_owned(),
-            region: found.region.as_deref().map(str::to_owned),
-            dialect: family_name(found.family).to_owned(),
-            price: price(&generation.prices, upstream, model, now_wall),
-            cost_microusd: cost.map(|nanos| nanos.div_ceil(1000)),
-            window: row.facts.window,
-            output: row.facts.output,
-            takes: abilities(true),
-            lacks: abilities(false),
-            first_token_ms: standing.first_content.map(millis),
-            in_flight: standing.in_flight,
-            breaker: standing.state.name().to_owned(),
-            retry_after_ms: end.map(|end| millis(end.saturating_duration_since(view.now))),
-            requests_left,
-            tokens_left,
-        })
+    let now = now();
+    let rows = rows(generation, call).into_iter();
+    rows.filter_map(|row| candidate(&view, row, now)).collect()
+}
+
+/// The targets of those candidates, in their order.
+fn rows<'g>(generation: &'g Generation, call: &Call) -> Vec<&'g route::TargetRow> {
+    let table = &generation.table;
+    match generation.plan_without_policies(call) {
+        Ok(plan) => {
+            let can = plan.candidates().map(|candidate| candidate.id);
+            let left = plan.excluded().iter();
+            let passing = left.filter(|left| left.reason.passes()).map(|left| left.id);
+            let rows = can.chain(passing).flatten();
+            rows.filter_map(|id| table.target(id)).collect()
+        }
+        Err(NoRoute::NoneLeft(none)) => {
+            let left = none.excluded.iter();
+            let passing = left.filter(|(_, reason)| reason.passes());
+            passing
+                .filter_map(|(name, _)| table.target_named(name))
+                .collect()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+/// One of them; `now` is in seconds after 1970.
+fn candidate(view: &View<'_>, row: &route::TargetRow, now: u64) -> Option<Candidate> {
+    let generation = view.generation;
+    let place = generation.places.place(row.id)?;
+    let (upstream, model) = (&*row.target.upstream, &*row.target.model);
+    let found = generation.config.upstreams.get(upstream)?;
+    let standing = standing(place, guess_tokens(view.call), view.now);
+    let (requests_left, tokens_left) = place.room(view.now);
+    let end = match standing.admits {
+        Admits::No { until } => until,
+        Admits::Yes | Admits::Probe => None,
     };
-    alias.targets.iter().filter_map(of).collect()
+    let cost = route::View::cost(view, row.id);
+    let abilities = |has| {
+        let facts = &row.facts;
+        let all = [
+            ("tools", facts.tools),
+            ("images", facts.images),
+            ("audio", facts.audio),
+            ("files", facts.files),
+        ];
+        let some = all.into_iter().filter(|(_, fact)| *fact == Some(has));
+        some.map(|(name, _)| name.to_owned()).collect()
+    };
+    Some(Candidate {
+        name: row.target.to_string(),
+        upstream: upstream.to_owned(),
+        model: model.to_owned(),
+        region: found.region.as_deref().map(str::to_owned),
+        dialect: family_name(found.family).to_owned(),
+        price: price(&generation.prices, upstream, model, now),
+        cost_microusd: cost.map(|nanos| nanos.div_ceil(1000)),
+        window: row.facts.window,
+        output: row.facts.output,
+        takes: abilities(true),
+        lacks: abilities(false),
+        first_token_ms: standing.first_content.map(millis),
+        in_flight: standing.in_flight,
+        breaker: standing.state.name().to_owned(),
+        retry_after_ms: end.map(|end| millis(end.saturating_duration_since(view.now))),
+        requests_left,
+        tokens_left,
+    })
 }
 
 /// The name of a family in configuration; none of the embedded model, which speaks all.

@@ -8,6 +8,7 @@ use super::*;
 use crate::state::targets::Place;
 
 mod attempts;
+mod candidates;
 mod hold;
 mod keys;
 mod left;
