@@ -47,6 +47,9 @@ pub(super) fn check(file: File, name: &str, yaml: &str, env: Env<'_>) -> Result<
     };
     let config = check.config(file);
     if check.problems.is_empty() {
+        check.caps_have_prices(&config);
+    }
+    if check.problems.is_empty() {
         Ok(config)
     } else {
         Err(Problems(check.problems))

@@ -18,6 +18,8 @@ use crate::config::{
 
 /// Most attempts of one exchange.
 const MOST_ATTEMPTS: u8 = 10;
+/// Most targets of an alias: a policy's list of what it excludes has no more.
+const MOST_TARGETS: usize = 64;
 /// Largest share of exchanges that may be hedged.
 const MOST_HEDGED: f64 = 0.1;
 /// Largest share of a canary, whose control is as large.
@@ -47,6 +49,12 @@ impl Check<'_> {
         let strategy = self.strategy(&at.key("strategy"), written.strategy.as_ref(), one);
         let targets_at = at.key("targets");
         let targets = self.targets(&targets_at, &written.targets, strategy, &upstreams.by_name);
+        if written.targets.len() > MOST_TARGETS {
+            self.problem(
+                &targets_at,
+                format!("has more than {MOST_TARGETS} targets; remove some, or share them out among several aliases"),
+            );
+        }
         let all_read = targets.len() == written.targets.len();
         let default = Alias::of(targets);
         let named: Vec<&Target> = default.targets.iter().map(|of| &of.target).collect();

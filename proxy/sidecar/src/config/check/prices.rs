@@ -3,11 +3,15 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::Check;
-use crate::config::{
-    PriceLine, PriceRates, Prices,
-    file::{self, Dollars, PriceFile},
-    problems::{Path, Problem, io_words},
-    values,
+use crate::{
+    config::{
+        Config, Kind, PriceLine, PriceRates, Prices, Target,
+        file::{self, Dollars, PriceFile},
+        problems::{Path, Problem, io_words},
+        values,
+    },
+    cost,
+    exchange::generation,
 };
 
 impl Check<'_> {
@@ -34,6 +38,33 @@ impl Check<'_> {
             file,
             models,
             reply_header: written.reply_header.unwrap_or(false),
+        }
+    }
+
+    /// Reports targets of which a cap on costs says nothing, as they have no price. The embedded model
+    /// costs nothing.
+    pub(super) fn caps_have_prices(&mut self, config: &Config) {
+        let now = generation::now();
+        let mut known = None;
+        for (name, alias) in &config.models {
+            if alias.max_cost.is_none() {
+                continue;
+            }
+            let known = known.get_or_insert_with(|| cost::Prices::of(config));
+            let canary = alias.canary.as_ref().map(|canary| &canary.target);
+            let targets = alias.targets.iter().map(|of| &of.target).chain(canary);
+            let unpriced = targets.filter(|target| {
+                let upstream = config.upstreams.get(&target.upstream);
+                let is_embedded = upstream.is_some_and(|of| matches!(of.kind, Kind::Embedded));
+                !is_embedded && known.find(&target.upstream, &target.model, now).is_none()
+            });
+            let at = Path::default().key("models").key(name).key("max_usd");
+            for Target { upstream, model } in unpriced {
+                self.problem(
+                    &at,
+                    format!("caps costs, and `{upstream}/{model}` has no price, so the cap says nothing of it; add it under `prices`, or leave `max_usd` out"),
+                );
+            }
         }
     }
 

@@ -131,6 +131,36 @@ fn each_mistake_in_what_is_tried_is_reported() {
 }
 
 #[test]
+fn a_cap_on_costs_needs_a_price_of_each_target() {
+    mistakes(
+        "models: { m: { targets: [openai/gpt-5, openai/no-such], max_usd: 1 } } => models.m.max_usd | `openai/no-such` has no price | leave `max_usd` out\n\
+         models: { m: { targets: [openai/gpt-5], canary: { target: openai/no-such }, max_usd: 1 } } => models.m.max_usd | `openai/no-such`",
+    );
+    let priced = "models: { m: { targets: [a/m, b/m], max_usd: 1 } }";
+    parse(&with_upstreams(priced)).unwrap();
+    let upstream = "upstreams: { u: { dialect: openai, url: 'http://a' } }";
+    let capped = "models: { m: { targets: [u/gpt-5], max_usd: 1 } }";
+    parse(&format!("{upstream}\n{capped}")).unwrap();
+}
+
+#[test]
+fn an_alias_has_no_more_targets_than_a_policy_can_exclude() {
+    let of = |count: usize| {
+        let targets: Vec<_> = (0..count).map(|n| format!("a/m{n}")).collect();
+        with_upstreams(&format!(
+            "models: {{ m: {{ targets: [{}] }} }}",
+            targets.join(", ")
+        ))
+    };
+    parse(&of(64)).unwrap();
+    let errors = errors(&of(65));
+    assert!(
+        errors.contains("models.m.targets: has more than 64 targets"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn callers_own_keys_are_one_account_of_each_upstream() {
     mistakes(
         "models: { m: { targets: [openai/a, openai/b], hedge: {} } } => models.m.hedge | second account | the same one",
