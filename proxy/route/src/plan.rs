@@ -24,7 +24,7 @@ mod preferred;
 mod table;
 
 pub use explain::Explained;
-pub use filter::Exclusion;
+pub use filter::{Exclusion, conditions_hold};
 pub use no_route::{NoRoute, NoneLeft, Verdict};
 pub use table::{
     Alias, AliasId, AliasRow, AliasTarget, FactsOf, Table, Target, TargetId, TargetRow, Upstream,

@@ -251,7 +251,7 @@ impl<'t> Choice<'t, '_> {
         if let Some(reason) = filter::barred(subject.upstream, request) {
             return Err(reason);
         }
-        if filter::other_tags(subject.conditions, request) {
+        if !filter::conditions_hold(subject.conditions, request.properties) {
             return Err(Exclusion::Condition);
         }
         let unfit = filter::unfit(&subject.facts, request.dialect, &self.asked, self.scrutiny);
@@ -370,8 +370,9 @@ impl Excluded<'_> {
 }
 
 impl AliasRow {
-    /// Its part of a target.
+    /// Its part of a target; what is a candidate comes before what is aside.
     pub(super) fn part_of(&self, id: TargetId) -> Option<&AliasTarget> {
-        self.targets.iter().find(|of| of.target == id)
+        let mut all = self.targets.iter().chain(&self.aside);
+        all.find(|of| of.target == id)
     }
 }

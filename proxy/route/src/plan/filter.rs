@@ -205,11 +205,12 @@ pub(super) fn barred(upstream: &Upstream, request: &Request<'_>) -> Option<Exclu
     (elsewhere && !upstream.has_credentials).then_some(Exclusion::NoKey)
 }
 
-/// The exchange's part: the tags that a target is for.
-pub(super) fn other_tags(conditions: &[(String, Vec<String>)], request: &Request<'_>) -> bool {
-    conditions.iter().any(|(tag, values)| {
-        let value = request.properties.tag(tag);
-        value.is_none_or(|value| values.iter().all(|one| one != value))
+/// Returns whether an exchange carries the tags that a target is for (`where`): for each of these,
+/// one of its values.
+pub fn conditions_hold(conditions: &[(String, Vec<String>)], properties: &dyn Properties) -> bool {
+    conditions.iter().all(|(tag, values)| {
+        let value = properties.tag(tag);
+        value.is_some_and(|value| values.iter().any(|one| one == value))
     })
 }
 

@@ -90,7 +90,7 @@ pub struct Alias {
     /// The most that an exchange may cost at a target, by estimate, in billionths of a dollar.
     pub max_cost: Option<u64>,
     /// Targets that are numbered and no candidates of their own: a canary's, a shadow's.
-    pub aside: Vec<Target>,
+    pub aside: Vec<AliasTarget<Target>>,
 }
 
 /// One of an alias's targets.
@@ -113,6 +113,8 @@ pub struct AliasRow {
     pub name: Arc<str>,
     /// Its targets, best first; one at the least, each once.
     pub targets: Vec<AliasTarget>,
+    /// Targets that are no candidates unless they are preferred.
+    pub aside: Vec<AliasTarget>,
     /// The order in which they are tried.
     pub strategy: Strategy,
     /// The key that decides among weights.
@@ -172,8 +174,32 @@ impl Table {
     }
 
     fn add_alias(&mut self, alias: Alias, known: &mut HashMap<Target, TargetId>) {
-        let mut targets: Vec<AliasTarget> = Vec::with_capacity(alias.targets.len());
-        for of in alias.targets {
+        let targets = self.add_targets(alias.targets, known);
+        let aside = self.add_targets(alias.aside, known);
+        let Ok(id) = u16::try_from(self.aliases.len()).map(AliasId) else {
+            return;
+        };
+        if !targets.is_empty() {
+            self.names.insert(Arc::clone(&alias.name), id);
+            self.aliases.push(AliasRow {
+                id,
+                name: alias.name,
+                targets,
+                aside,
+                strategy: alias.strategy,
+                sticky: alias.sticky,
+                max_cost: alias.max_cost,
+            });
+        }
+    }
+
+    fn add_targets(
+        &mut self,
+        all: Vec<AliasTarget<Target>>,
+        known: &mut HashMap<Target, TargetId>,
+    ) -> Vec<AliasTarget> {
+        let mut targets: Vec<AliasTarget> = Vec::with_capacity(all.len());
+        for of in all {
             let Some(target) = self.add_target(of.target, known) else {
                 continue;
             };
@@ -185,23 +211,7 @@ impl Table {
                 });
             }
         }
-        for target in alias.aside {
-            self.add_target(target, known);
-        }
-        let Ok(id) = u16::try_from(self.aliases.len()).map(AliasId) else {
-            return;
-        };
-        if !targets.is_empty() {
-            self.names.insert(Arc::clone(&alias.name), id);
-            self.aliases.push(AliasRow {
-                id,
-                name: alias.name,
-                targets,
-                strategy: alias.strategy,
-                sticky: alias.sticky,
-                max_cost: alias.max_cost,
-            });
-        }
+        targets
     }
 
     fn add_target(

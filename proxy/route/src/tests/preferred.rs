@@ -1,5 +1,7 @@
 use super::{Fake, alias, fast, table, upstream};
-use crate::{Candidate, Exclusion, Family, Home, NoRoute, Rank, Request, Strategy, Table, View};
+use crate::{
+    AliasTarget, Candidate, Exclusion, Family, Home, NoRoute, Rank, Request, Strategy, Table, View,
+};
 
 /// `fast` and `slow`, at upstreams of which one has no key and one speaks another dialect.
 fn two_aliases() -> Table {
@@ -193,7 +195,15 @@ fn targets_are_numbered_once_and_those_aside_are_no_candidates() {
         "fast",
         &[("a", "one"), ("gone", "two"), ("a", "one"), ("b", "two")],
     );
-    one.aside = vec![super::target("b", "canary"), super::target("a", "one")];
+    let aside = |target| AliasTarget {
+        target,
+        weight: 1,
+        conditions: Vec::new(),
+    };
+    one.aside = vec![
+        aside(super::target("b", "canary")),
+        aside(super::target("a", "one")),
+    ];
     let table = table(
         vec![
             upstream("a", Family::Openai, true),
@@ -227,6 +237,31 @@ fn targets_are_numbered_once_and_those_aside_are_no_candidates() {
     );
     let shared = table.alias("slow").unwrap().targets[0].target;
     assert_eq!(shared, table.target_named("b/two").unwrap().id);
+}
+
+#[test]
+fn a_target_aside_is_left_out_of_exchanges_without_the_tags_that_it_is_for() {
+    let mut one = alias("fast", &[("up", "one")]);
+    one.aside = vec![AliasTarget {
+        target: super::target("up", "canary"),
+        weight: 1,
+        conditions: vec![("plan".into(), vec!["pro".into()])],
+    }];
+    let upstreams = vec![upstream("up", Family::Openai, true)];
+    let table = table(upstreams, [one], Vec::new());
+    let preferring = |plan: Option<&str>| {
+        let (mut fake, prefer) = (Fake::default(), names(&["up/canary"]));
+        fake.tags
+            .extend(plan.map(|plan| ("plan".into(), plan.into())));
+        let request = Request {
+            prefer: &prefer,
+            ..fake.request()
+        };
+        order(table.plan(&request, &fake, fake.now).unwrap().candidates())
+    };
+    assert_eq!(preferring(Some("pro")), ["up/canary", "up/one"]);
+    assert_eq!(preferring(Some("free")), ["up/one"]);
+    assert_eq!(preferring(None), ["up/one"]);
 }
 
 #[test]

@@ -219,9 +219,7 @@ impl Known<'_> {
         if strategy == Strategy::Weighted {
             facts.push(format!("weight {}", of.weight));
         }
-        for (tag, values) in &of.conditions {
-            facts.push(format!("only where {tag} is {}", values.join(" or ")));
-        }
+        facts.extend(of.conditions.iter().map(only_where));
         facts.extend(
             upstream
                 .region
@@ -463,15 +461,17 @@ fn besides(text: &mut String, terms: &Alias) {
         ));
     }
     if let Some(canary) = &terms.canary {
+        let only: String = canary.conditions.iter().map(in_passing).collect();
         lines.push(format!(
-            "canary: {} gets {} of exchanges, and a control of the same size is compared with it",
+            "canary: {} gets {} of exchanges{only}, and a control of the same size is compared with it",
             name_of(&canary.target),
             percent(canary.share)
         ));
     }
     if let Some(shadow) = &terms.shadow {
+        let only: String = shadow.conditions.iter().map(in_passing).collect();
         lines.push(format!(
-            "shadow: {} gets copies of {} of exchanges, for ${} a day at the most",
+            "shadow: {} gets copies of {} of exchanges{only}, for ${} a day at the most",
             name_of(&shadow.target),
             percent(shadow.share),
             number(shadow.usd_per_day)
@@ -481,6 +481,16 @@ fn besides(text: &mut String, terms: &Alias) {
         text.push_str("\nBesides:\n");
         lines.iter().for_each(|one| line(text, one));
     }
+}
+
+/// A condition on a tag.
+fn only_where((tag, values): &(String, Vec<String>)) -> String {
+    format!("only where {tag} is {}", values.join(" or "))
+}
+
+/// The same in the middle of a sentence.
+fn in_passing(condition: &(String, Vec<String>)) -> String {
+    format!(", {}", only_where(condition))
 }
 
 fn name_of(target: &config::Target) -> String {

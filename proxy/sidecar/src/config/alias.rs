@@ -111,6 +111,8 @@ pub struct Canary {
     pub target: Target,
     /// Its share of exchanges, 0 to 0.5. Default 0.05.
     pub share: f64,
+    /// Tags, and the values of which an exchange must carry one for each, to be sent there.
+    pub conditions: Vec<(String, Vec<String>)>,
 }
 
 /// A target that is sent copies.
@@ -122,6 +124,8 @@ pub struct Shadow {
     pub share: f64,
     /// US dollars that the copies of a day may cost.
     pub usd_per_day: f64,
+    /// Tags, and the values of which an exchange must carry one for each, to be copied.
+    pub conditions: Vec<(String, Vec<String>)>,
 }
 
 impl Alias {

@@ -359,16 +359,22 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
             conditions: of.conditions.clone(),
         });
         let aside = [
-            alias.canary.as_ref().map(|canary| target(&canary.target)),
-            alias.shadow.as_ref().map(|shadow| target(&shadow.target)),
+            (alias.canary.as_ref()).map(|canary| (&canary.target, &canary.conditions)),
+            (alias.shadow.as_ref()).map(|shadow| (&shadow.target, &shadow.conditions)),
         ];
+        let aside = aside.into_iter().flatten();
+        let aside = aside.map(|(of, conditions)| route::AliasTarget {
+            target: target(of),
+            weight: 1,
+            conditions: conditions.clone(),
+        });
         route::Alias {
             name: name.as_str().into(),
             targets: targets.collect(),
             strategy: alias.strategy,
             sticky: alias.sticky.clone(),
             max_cost: alias.max_cost,
-            aside: aside.into_iter().flatten().collect(),
+            aside: aside.collect(),
         }
     });
     let families = [Family::Openai, Family::Anthropic, Family::Gemini];

@@ -26,7 +26,7 @@ use super::{
     settle::ExchangeGuard,
 };
 use crate::{
-    config::{Kind, Upstream},
+    config::{self, Kind, Upstream},
     state::targets::{AliasState, Pass, Targets, now},
     telemetry::metrics,
     upstream::Payload,
@@ -103,8 +103,12 @@ impl<T: Transport> Worker<T> {
                 .is_some_and(|budget| budget.lock().samples(hash));
             let terms = generation.config.models.get(name);
             let terms = terms.and_then(|terms| terms.shadow.as_ref());
+            let is_for = |terms: &&config::Shadow| {
+                route::conditions_hold(&terms.conditions, &Properties(&outgoing.call))
+            };
             shadow = terms
                 .filter(|_| sampled)
+                .filter(is_for)
                 .map(|terms| [&terms.target.upstream, "/", &terms.target.model].concat());
         }
         let mirror = mirror.filter(|mirror| shadow.as_ref() != Some(mirror));

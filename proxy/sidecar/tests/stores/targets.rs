@@ -54,6 +54,7 @@ fn alias(stores: &Stores, canary: &str, attempts: u8) -> Arc<AliasState> {
         canary: Some(Canary {
             target: target(canary),
             share: 0.05,
+            conditions: Vec::new(),
         }),
         attempts,
         ..Alias::of(vec![AliasTarget::of(target("m"))])

@@ -16,12 +16,15 @@ use crate::config::{
 pub(super) const NO_TAG: &str = "is no name of a tag; write a letter, then letters, digits, `-` and `_`, in lower case and 32 at most";
 
 impl Check<'_> {
-    /// The `where` of a target.
+    /// The `where` of a target; none where it is left out.
     pub(super) fn conditions(
         &mut self,
         at: &Path,
-        Named(written): &Named<OneOrMore>,
+        written: Option<&Named<OneOrMore>>,
     ) -> Vec<(String, Vec<String>)> {
+        let Some(Named(written)) = written else {
+            return Vec::new();
+        };
         if written.is_empty() {
             self.problem(
                 at,

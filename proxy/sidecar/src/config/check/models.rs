@@ -90,6 +90,24 @@ impl Check<'_> {
         let shadow = written.shadow.as_ref();
         let shadow =
             shadow.and_then(|shadow| self.shadow(&at.key("shadow"), shadow, &named, upstreams));
+        let for_some = all_read && default.targets.iter().all(|of| !of.conditions.is_empty());
+        for (key, is_for_all) in [
+            (
+                "canary",
+                canary.as_ref().map(|canary| canary.conditions.is_empty()),
+            ),
+            (
+                "shadow",
+                shadow.as_ref().map(|shadow| shadow.conditions.is_empty()),
+            ),
+        ] {
+            if for_some && is_for_all == Some(true) {
+                self.problem(
+                    &at.key(key),
+                    "goes to exchanges of all tags, and every target of this alias is for some only; add a `where` here, or a target without one",
+                );
+            }
+        }
         let shares = strategy.is_none_or(|strategy| strategy == Strategy::Weighted)
             || written.canary.is_some();
         Alias {
@@ -356,7 +374,11 @@ impl Check<'_> {
             ),
             _ => {}
         }
-        Some(Canary { target, share })
+        Some(Canary {
+            target,
+            share,
+            conditions: self.conditions(&at.key("where"), written.conditions.as_ref()),
+        })
     }
 
     fn shadow(
@@ -396,6 +418,7 @@ impl Check<'_> {
             target,
             share,
             usd_per_day: f64::from(budget) / 1_000_000.0,
+            conditions: self.conditions(&at.key("where"), written.conditions.as_ref()),
         })
     }
 }

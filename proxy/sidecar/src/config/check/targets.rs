@@ -88,10 +88,7 @@ impl Check<'_> {
                 "has no effect without `strategy: weighted`; write that or remove this",
             );
         }
-        let conditions = match &*written.conditions {
-            Some(conditions) => self.conditions(&at.key("where"), conditions),
-            None => Vec::new(),
-        };
+        let conditions = self.conditions(&at.key("where"), written.conditions.as_ref());
         (weight, conditions)
     }
 

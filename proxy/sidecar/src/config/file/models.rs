@@ -172,6 +172,9 @@ pub(crate) struct Canary {
     /// Its share of exchanges: `50%` at most. Default `5%`.
     #[serde(default)]
     pub share: Optional<Share>,
+    /// Tags that an exchange must carry to be sent there, with a value or a list of values each.
+    #[serde(default, rename = "where")]
+    pub conditions: Optional<Named<OneOrMore>>,
 }
 
 /// A target that is sent copies.
@@ -187,6 +190,9 @@ pub(crate) struct Shadow {
     /// Most that the copies of a day may cost, in US dollars. It has no default.
     #[serde(default)]
     pub usd_per_day: Optional<Dollars>,
+    /// Tags that an exchange must carry to be copied, with a value or a list of values each.
+    #[serde(default, rename = "where")]
+    pub conditions: Optional<Named<OneOrMore>>,
 }
 
 /// What a model takes, where the built-in table says something else or nothing.

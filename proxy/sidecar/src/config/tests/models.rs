@@ -74,8 +74,8 @@ fn every_key_of_an_alias_is_read() {
          strategy: weighted\n    sticky: team\n    attempts: 5\n    deadline: 2m\n    max_usd: 0.05\n    \
          retry: { share: 10%, per_second: 0.5, maybe_done: 0%, wait: 0s, content_filter: true }\n    \
          limited: { queue: { exchanges: 10, bytes: 1MiB, tokens: 5000, wait: 3s, tenant: team, priority: plan } }\n    \
-         hedge: { share: 1%, delay: 500ms }\n    canary: { target: a/new, share: 50% }\n    \
-         shadow: { target: c/m, share: 100%, usd_per_day: 2.5 }\n",
+         hedge: { share: 1%, delay: 500ms }\n    canary: { target: a/new, share: 50%, where: { plan: pro } }\n    \
+         shadow: { target: c/m, share: 100%, usd_per_day: 2.5, where: { region: [eu] } }\n",
     );
     let expected = Alias {
         targets: vec![
@@ -120,11 +120,13 @@ fn every_key_of_an_alias_is_read() {
         canary: Some(Canary {
             target: target("a/new"),
             share: 0.5,
+            conditions: vec![("plan".into(), vec!["pro".into()])],
         }),
         shadow: Some(Shadow {
             target: target("c/m"),
             share: 1.0,
             usd_per_day: 2.5,
+            conditions: vec![("region".into(), vec!["eu".into()])],
         }),
     };
     assert_eq!(read, expected);

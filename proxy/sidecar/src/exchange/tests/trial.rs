@@ -99,6 +99,16 @@ impl Field {
         .await
     }
 
+    /// Says something in a conversation of its own, for a customer of this plan.
+    async fn say_as(&self, plan: &'static str, text: &str) -> Answered {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+        let request = Request::post("/v1/chat/completions")
+            .header("content-length", body.len())
+            .header("x-outrigger-plan", plan);
+        let request = request.body(Full::new(Bytes::from(body)));
+        read(self.worker.handle(request.unwrap(), None).await).await
+    }
+
     async fn send(&self, body: &str) -> Answered {
         let request = Request::post("/v1/chat/completions").header("content-length", body.len());
         let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())));

@@ -161,6 +161,25 @@ fn an_alias_has_no_more_targets_than_a_policy_can_exclude() {
 }
 
 #[test]
+fn what_goes_to_exchanges_of_all_tags_is_not_beside_targets_that_are_for_some() {
+    mistakes_in(
+        r#"
+            models: { m: { targets: [{ target: a/m, where: { region: eu } }], canary: { target: b/m } } }
+                => models.m.canary | of all tags | `where` here
+            models: { m: { targets: [{ target: a/m, where: { region: eu } }, { target: c/m, where: { plan: pro } }], shadow: { target: b/m, usd_per_day: 1 } } }
+                => models.m.shadow | of all tags | `where` here
+            models: { m: { targets: [a/m], canary: { target: b/m, where: {} } } } => models.m.canary.where | is empty
+        "#,
+    );
+    for fine in [
+        "{ targets: [{ target: a/m, where: { region: eu } }], canary: { target: b/m, where: { region: eu } }, shadow: { target: c/m, usd_per_day: 1, where: { region: eu } } }",
+        "{ targets: [{ target: a/m, where: { region: eu } }, c/m], canary: { target: b/m } }",
+    ] {
+        parse(&with_upstreams(&format!("models: {{ m: {fine} }}"))).unwrap();
+    }
+}
+
+#[test]
 fn callers_own_keys_are_one_account_of_each_upstream() {
     mistakes(
         "models: { m: { targets: [openai/a, openai/b], hedge: {} } } => models.m.hedge | second account | the same one",

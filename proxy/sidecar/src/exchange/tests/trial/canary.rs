@@ -27,6 +27,23 @@ async fn a_conversation_keeps_its_arm_and_each_arm_its_share() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_exchanges_with_the_tags_that_a_canary_is_for_go_there() {
+    let alias = "{ targets: [{ target: openai/gpt-5, where: { plan: pro } }, b/gpt-5], canary: { target: new/gpt-5, share: 50%, where: { plan: pro } } }";
+    let field = Field::new(alias, |_, _| whole(200, WHOLE));
+    for n in 0..20 {
+        field.say_as("free", &format!("conversation {n}")).await;
+    }
+    assert_eq!(field.reached(), ["b"; 20]);
+    for n in 0..20 {
+        field.say_as("pro", &format!("conversation {n}")).await;
+    }
+    let reached = &field.reached()[20..];
+    let canaries = reached.iter().filter(|name| *name == "new").count();
+    assert!((3..18).contains(&canaries), "{canaries}");
+    assert!(!reached.contains(&"b".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_the_canary_fails_the_alias_serves() {
     let field = Field::new(TRIAL, |name, _| match name {
         "new" => whole(503, OVERLOADED),

@@ -52,6 +52,19 @@ async fn the_app_gets_its_own_reply_and_the_copys_is_paid_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_exchanges_with_the_tags_that_a_shadow_is_for_are_copied() {
+    let alias = "{ targets: [openai/gpt-5], shadow: { target: new/gpt-5, share: 100%, usd_per_day: 1, where: { plan: pro } } }";
+    let field = Field::new(alias, |_, _| whole(200, WHOLE));
+    field.say("hi").await;
+    field.say_as("free", "hi").await;
+    field.settle_down().await;
+    assert_eq!(field.reached(), ["openai", "openai"]);
+    field.say_as("pro", "hi").await;
+    field.settle_down().await;
+    assert_eq!(field.reached(), ["openai", "openai", "openai", "new"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_app_waits_for_a_copy_however_it_ends() {
     for end in ["silence", "error", "cut"] {
         let field = Field::new(SHADOWED, move |name, _| match (name, end) {
