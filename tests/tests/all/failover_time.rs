@@ -92,13 +92,20 @@ fn an_exchange_has_one_deadline_and_each_attempt_what_is_left_of_it() {
     let (a, b) = two();
     a.now(Act::IsSilent);
     b.now(Act::IsSilent);
-    let sidecar = Setup::alias(Api::Chat, &[&a, &b], "deadline: 1s").start();
+    let sidecar = Setup::new(Api::Chat)
+        .upstream("a", &a, "key: ours, head_timeout: 400ms")
+        .upstream("b", &b, "key: ours")
+        .model("fast: { targets: [a/m, b/m], deadline: 1s, attempts: 2 }")
+        .start();
     let started = Instant::now();
     let reply = ask(&sidecar, Api::Chat, false);
     let took = started.elapsed();
     assert_eq!(reply.status, 504, "{}", reply.text());
     assert!(took >= Duration::from_millis(900), "{took:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!((a.count(), b.count()), (1, 1));
+    let second = b.calls()[0].at - a.calls()[0].at;
+    assert!(second >= Duration::from_millis(350), "{second:?}");
     eventually("nobody is left waiting", || {
         a.left_early().len() == a.count() && b.left_early().len() == b.count()
     });
