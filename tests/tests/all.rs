@@ -41,6 +41,7 @@ mod all {
     mod failover_explain;
     mod failover_harness;
     mod failover_keys;
+    mod failover_policies;
     mod failover_replicas;
     mod failover_requests;
     mod failover_sdks;
