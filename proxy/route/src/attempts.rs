@@ -189,14 +189,15 @@ impl Trail {
         next
     }
 
-    /// Takes one more attempt at a policy's word, whatever the failure, within the same bounds.
-    /// Returns false where there is none.
+    /// Takes one more attempt at a policy's word, whatever the failure, from the same budgets and
+    /// until the same deadline. It may be one more than there are attempts: policies are asked once
+    /// those are used up, each of them once. Returns false where there is none.
     pub fn try_now(&mut self, failure: &Failure, now: Instant, budgets: &mut Budgets<'_>) -> bool {
         let maybe_done = failure.class == Class::MaybeDone;
         if failure.class == Class::Caller || (maybe_done && !self.may_repeat_maybe_done()) {
             return false;
         }
-        let taken = self.take(Duration::ZERO, maybe_done, now, budgets);
+        let taken = self.take_from_budgets(Duration::ZERO, maybe_done, now, budgets);
         self.repeated_maybe_done |= taken && maybe_done;
         taken
     }
@@ -303,13 +304,22 @@ impl Trail {
         now: Instant,
         budgets: &mut Budgets<'_>,
     ) -> bool {
-        let possible = !self.is_last()
-            && pause < self.left(now)
+        !self.is_last() && self.take_from_budgets(pause, maybe_done, now, budgets)
+    }
+
+    fn take_from_budgets(
+        &mut self,
+        pause: Duration,
+        maybe_done: bool,
+        now: Instant,
+        budgets: &mut Budgets<'_>,
+    ) -> bool {
+        let possible = pause < self.left(now)
             && budgets.retries.allows(now)
             && (!maybe_done || budgets.maybe_done.withdraw(now))
             && budgets.retries.withdraw(now);
         if possible {
-            self.attempts += 1;
+            self.attempts = self.attempts.saturating_add(1);
         }
         possible
     }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use outrigger_tests::failover::{
-    Setup, answered, ask, ask_for, attempts, billed, exchanges, nothing_is_in_flight,
+    Setup, answered, ask, ask_for, attempts, billed, exchange, nothing_is_in_flight,
 };
 use outrigger_tests::replies::Api;
 use outrigger_tests::{Act, Fault, Provider, Sidecar, eventually};

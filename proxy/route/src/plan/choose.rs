@@ -165,8 +165,12 @@ impl<'t> Choice<'t, '_> {
     }
 
     /// Returns whether estimates are why no target is left, and neither time nor another attempt's
-    /// failure is: a call that waits, or has failed elsewhere, is not sent where it hardly fits.
+    /// failure is: a call that waits, or has failed elsewhere, is not sent where it hardly fits. Nor is
+    /// one of which policies exclude targets: they were shown only those that seemed to fit.
     fn may_be_wrong(&self) -> bool {
+        if !self.request.exclude.is_empty() {
+            return false;
+        }
         let estimated = |reason: &Exclusion| {
             matches!(reason, Exclusion::Window { .. } | Exclusion::Output { .. })
         };

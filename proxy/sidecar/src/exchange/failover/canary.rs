@@ -10,7 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 use dialect::hash;
 use http::Response;
 use policy::Call;
-use route::{AliasRow, Arm, Class, RequestFault, Scope, canary::Sample};
+use route::{AliasRow, Arm, Class, RequestFault, Scope, canary::Sample, conditions_hold};
 
 use crate::{
     config::Alias,
@@ -70,6 +70,9 @@ impl Trial {
         let canary = terms.canary.as_ref()?;
         // Whoever excludes targets knows those of the alias, and not the one on trial.
         if !call.claims.prefer.is_empty() || !call.claims.exclude.is_empty() {
+            return None;
+        }
+        if !conditions_hold(&canary.conditions, &Properties(call)) {
             return None;
         }
         let key = row.sticky.key(&Properties(call));

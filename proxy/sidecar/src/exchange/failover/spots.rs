@@ -2,8 +2,8 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use route::{Admits, Candidate, Circumstances, Plan, Scope};
 use dialect::request::Body as RequestBody;
+use route::{Admits, Candidate, Circumstances, Plan, Scope};
 use tokio::time::sleep_until;
 
 use super::{Terms, timing};
@@ -175,7 +175,7 @@ impl<'p> Spots<'p> {
             // Of a conversation's second turn on, at a target that had the turns before in its cache.
             cache_is_warm: (self.places.get(spot.at))
                 .is_some_and(|place| place.target.has_cached(present))
-                && is_conversation(&outgoing.call.body),
+                && is_conversation(&mut outgoing.call.body),
             random: random(),
         }
     }
@@ -232,10 +232,12 @@ impl<'p> Spots<'p> {
 }
 
 /// Reports whether a request has turns before its last message.
-fn is_conversation(body: &RequestBody) -> bool {
-    // Where no policy reads it, it has no index, and is none the slower for that.
-    let mut body = body.clone();
-    body.index().is_ok() && body.messages() > 1
+fn is_conversation(body: &mut RequestBody) -> bool {
+    // Where no policy reads it, it has no index, and goes on without.
+    let mark = body.mark();
+    let is_conversation = body.index().is_ok() && body.messages() > 1;
+    body.roll_back(mark);
+    is_conversation
 }
 
 /// The tokens and requests that a provider says are left for a key; more than all where it says

@@ -235,11 +235,13 @@ fn terms() -> crate::config::Alias {
         canary: Some(crate::config::Canary {
             target: target("new"),
             share: 0.5,
+            conditions: Vec::new(),
         }),
         shadow: Some(crate::config::Shadow {
             target: target("copied"),
             share: 1.0,
             usd_per_day: 1.0,
+            conditions: Vec::new(),
         }),
         ..crate::config::Alias::of(Vec::new())
     }
