@@ -118,9 +118,9 @@ impl Queue {
         self.len() == 0
     }
 
-    /// Waits for a turn. `since` is when the exchange came for the first time: one that had a turn in
-    /// vain comes back to its place, and after a second one behind the others of its tenant, for whom
-    /// a place may be free that it can't use. `places` are the alias's targets: from now on those that
+    /// Waits for a turn. `since` is when the exchange came for the first time, none where that is now.
+    /// One that had a turn comes back to its place, and after a second one in vain behind the others
+    /// of its tenant, for whom a place may be free that it can't use. `places` are the alias's targets: from now on those that
     /// the queue goes by. `before` is the exchange's last turn, where it could not enter a place: it
     /// is over once the exchange is in the queue again.
     ///
@@ -129,7 +129,7 @@ impl Queue {
     pub async fn wait(
         &self,
         entry: Entry<'_>,
-        since: Instant,
+        since: Option<Instant>,
         places: &[Arc<Place>],
         before: Option<Turn>,
     ) -> Result<Turn, NoTurn> {
@@ -140,10 +140,9 @@ impl Queue {
         let is_stuck = before.as_ref().is_some_and(|turn| turn.follows_vain);
         let pushed = {
             let mut fair = self.0.fair.lock();
-            let keeps_place = since < begun && !is_stuck;
-            let pushed = match keeps_place {
-                true => fair.put_back(sender, entry, since, begun),
-                false => fair.push(sender, entry, begun),
+            let pushed = match since.filter(|_| !is_stuck) {
+                Some(since) => fair.put_back(sender, entry, since, begun),
+                None => fair.push(sender, entry, begun),
             };
             metrics::queue_depth(&self.0.alias, fair.len());
             // Under the lock: the dispatcher that ends forgets them.
@@ -166,7 +165,7 @@ impl Queue {
                 entered,
                 follows_vain: was_in_vain,
                 queue: self.clone(),
-                since,
+                since: since.unwrap_or(begun),
             });
         }
         let waited = now().saturating_duration_since(begun);

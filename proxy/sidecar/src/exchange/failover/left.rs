@@ -126,7 +126,8 @@ async fn wait(
     };
     let call = &outgoing.call;
     let present = now();
-    let Queued { since, until } = *waits.queued.get_or_insert_with(|| Queued {
+    let before = waits.queued.map(|queued| queued.since);
+    let Queued { until, .. } = *waits.queued.get_or_insert_with(|| Queued {
         since: present,
         until: (present + queue.longest_wait()).min(terms.timing.deadline),
     });
@@ -143,7 +144,7 @@ async fn wait(
         deadline: until,
     };
     queue
-        .wait(entry, since, terms.places, waits.before)
+        .wait(entry, before, terms.places, waits.before)
         .await
         .map_err(|none| match none {
             NoTurn::Full(full) => full.retry_after,

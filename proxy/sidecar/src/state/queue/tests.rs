@@ -70,14 +70,12 @@ fn entry(wait: Duration) -> Entry<'static> {
 
 impl Waits {
     async fn turn(&self, wait: Duration) -> Result<Turn, NoTurn> {
-        self.queue
-            .wait(entry(wait), now(), &self.places, None)
-            .await
+        self.queue.wait(entry(wait), None, &self.places, None).await
     }
 
     fn spawned(&self, wait: Duration) -> tokio::task::JoinHandle<Result<Turn, NoTurn>> {
         let (queue, places) = (self.queue.clone(), self.places.clone());
-        tokio::spawn(async move { queue.wait(entry(wait), now(), &places, None).await })
+        tokio::spawn(async move { queue.wait(entry(wait), None, &places, None).await })
     }
 }
 
@@ -111,7 +109,7 @@ async fn nobody_is_let_through_while_another_is_on_its_way_in() {
         let (most, at_once) = (Arc::clone(&most), Arc::clone(&at_once));
         all.push(tokio::spawn(async move {
             let turn = queue
-                .wait(entry(SECOND * 30), now(), &places, None)
+                .wait(entry(SECOND * 30), None, &places, None)
                 .await
                 .unwrap();
             let number = at_once.fetch_add(1, Ordering::SeqCst) + 1;
@@ -231,7 +229,15 @@ async fn one_that_no_place_takes_is_called_now_and_then_and_others_go_past_it() 
                 deadline,
                 ..entry(SECOND)
             };
-            match queue.wait(entry, since, &places, before.take()).await {
+            match queue
+                .wait(
+                    entry,
+                    before.is_some().then_some(since),
+                    &places,
+                    before.take(),
+                )
+                .await
+            {
                 Ok(turn) => before = Some(turn), // and could not enter
                 Err(none) => return none,
             }
@@ -276,7 +282,7 @@ async fn one_for_which_there_is_no_room_has_no_turn_before_there_is() {
         tokens: 500,
         ..entry(SECOND * 30)
     };
-    let large = waits.queue.wait(large, begun, &waits.places, None);
+    let large = waits.queue.wait(large, None, &waits.places, None);
     let small = async {
         tokio::time::sleep(SECOND).await;
         waits.turn(SECOND).await.unwrap().entered();
@@ -305,7 +311,7 @@ async fn who_waits_is_let_through_to_the_places_of_the_newest_who_came() {
     let places = new.places.clone();
     let queue = old.queue.clone();
     let second =
-        tokio::spawn(async move { queue.wait(entry(SECOND * 30), now(), &places, None).await });
+        tokio::spawn(async move { queue.wait(entry(SECOND * 30), None, &places, None).await });
     first.await.unwrap().unwrap().entered();
     second.await.unwrap().unwrap().entered();
     assert_eq!(now() - begun, SECOND, "at once");
@@ -320,7 +326,7 @@ async fn an_exchange_is_counted_once_by_the_time_since_it_came() {
     let mut turn = waits.turn(SECOND * 30).await.unwrap();
     for _ in 0..3 {
         tokio::time::sleep(SECOND / 2).await;
-        let again = (waits.queue).wait(entry(SECOND * 30), since, &waits.places, Some(turn));
+        let again = (waits.queue).wait(entry(SECOND * 30), Some(since), &waits.places, Some(turn));
         turn = again.await.unwrap();
     }
     let served = r#"outrigger_queue_results_total{model="counted",result="served"}"#;
