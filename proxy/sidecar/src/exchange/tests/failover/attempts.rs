@@ -326,3 +326,19 @@ async fn what_policies_prefer_comes_first_and_what_they_exclude_not_at_all() {
         assert_eq!(reached, expected);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_may_have_been_begun_is_not_begun_again() {
+    for (body, reached) in [
+        (
+            r#"{"model":"m","input":"hi","background":true}"#,
+            ["a"].as_slice(),
+        ),
+        (r#"{"model":"m","input":"hi"}"#, &["a", "b"]),
+    ] {
+        let scene = scene(TWO, failing_at_a(|| whole(500, BUSY)));
+        let answered = scene.post("/v1/responses", body).await;
+        assert_eq!(answered.status == 200, reached.len() == 2, "{body}");
+        assert_eq!(scene.reached(), reached);
+    }
+}

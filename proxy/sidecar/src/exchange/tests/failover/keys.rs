@@ -106,3 +106,27 @@ async fn where_every_key_is_refused_the_app_reads_so_and_nothing_loops() {
     assert_eq!((answered.status, &*answered.code()), (503, "targets_open"));
     assert!(scene.keys().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_one_callers_own_key_is_nothing_against_the_next_one() {
+    let yaml = "upstreams:\n  openai: { dialect: openai, url: 'http://a.test/v1' }\nmodels: { m: { targets: [openai/gpt-5], attempts: 1 } }\n";
+    for (status, body) in [(402, NO_MONEY), (401, NO_KEY)] {
+        let scene = scene_of(yaml, &[], move |arrival| match arrival.nth {
+            0 => whole(status, body),
+            _ => good(),
+        });
+        let one = scene.ask_with(M, "authorization", "Bearer one").await;
+        assert_eq!(one.status, status);
+        let other = scene.ask_with(M, "authorization", "Bearer other").await;
+        assert_eq!(other.status, 200, "after {status}");
+    }
+    // A limit is perhaps the account's: it is kept, and not for long.
+    let scene = scene_of(yaml, &[], |arrival| match arrival.nth {
+        0 => limited("3600"),
+        _ => good(),
+    });
+    assert_eq!(scene.ask(M).await.status, 429);
+    assert_eq!(scene.ask(M).await.status, 429);
+    sleep(Duration::from_secs(70)).await;
+    assert_eq!(scene.ask(M).await.status, 200);
+}
