@@ -41,6 +41,8 @@ pub(super) enum Policy {
     Prefers,
     /// Rules `a/gpt-5` out.
     Excludes,
+    /// Gives the exchange five seconds.
+    Hurries,
     /// Serves a reply that was kept.
     Serves,
     /// Has the reply kept.
@@ -50,8 +52,8 @@ pub(super) enum Policy {
 }
 
 use Policy::{
-    Answers, Cuts, Excludes, Faults, Holds, Keeps, Mirrors, Ponders, Prefers, Reads, RefusesReply,
-    RefusesRequest, Rescues, Reserves, Rewrites, Serves, TriesNow,
+    Answers, Cuts, Excludes, Faults, Holds, Hurries, Keeps, Mirrors, Ponders, Prefers, Reads,
+    RefusesReply, RefusesRequest, Rescues, Reserves, Rewrites, Serves, TriesNow,
 };
 
 /// The bucket that policies reserve from: 10,000 tokens that never come back.
@@ -215,6 +217,10 @@ impl Instance for FakeInstance {
                 }
                 Excludes => {
                     call.claims.exclude.push("a/gpt-5".into());
+                    Decision::Forward
+                }
+                Hurries => {
+                    call.claims.deadline = Some(Duration::from_secs(5));
                     Decision::Forward
                 }
                 Reads | Rewrites | Holds | RefusesReply | Ponders | Rescues | TriesNow => {

@@ -134,3 +134,24 @@ async fn pings_and_lifecycle_put_off_no_first_content() {
     assert_eq!(begun.elapsed().as_secs(), 12);
     assert_eq!(scene.reached(), ["a", "b"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_policys_deadline_ends_a_wires_exchange_too() {
+    const PLAIN: &str = r#"{"model":"gpt-5","messages":[{"role":"user","content":"hi"}]}"#;
+    let yaml = "upstreams:\n  openai: { dialect: openai, url: 'http://a.test/v1', key: ka }\n";
+    let scene = scene_of(yaml, &[Policy::Hurries], |_| Turn::Silence);
+    let begun = Instant::now();
+    let answered = scene.ask(PLAIN).await;
+    assert_eq!((answered.status, begun.elapsed().as_secs()), (504, 5));
+    let pieces = [Text(HELLO), Wait(20), Text(STOP), Text(DONE)];
+    let cut = scene_of(yaml, &[Policy::Hurries], move |_| stream(&pieces));
+    let begun = Instant::now();
+    let streamed = PLAIN.replacen('{', r#"{"stream":true,"#, 1);
+    let answered = cut.post("/v1/chat/completions", &streamed).await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    assert!(
+        answered.broken && answered.body.starts_with(HELLO),
+        "{}",
+        answered.body
+    );
+}
