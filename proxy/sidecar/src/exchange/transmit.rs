@@ -89,9 +89,7 @@ pub(super) enum Sent {
 
 impl Sent {
     /// Reports whether the upstream perhaps works on it, or has: only an answer says otherwise, or
-    /// a connection that was none. One that ended under a request says nothing: a model may have
-    /// written for half a minute before it. Of one that was stale, and of what was refused, nobody
-    /// read anything; and a request that the app broke off was never whole.
+    /// a connection that was none.
     pub(super) const fn may_be_served(&self) -> bool {
         matches!(
             self,
@@ -100,7 +98,6 @@ impl Sent {
                 | Self::InBand(..)
                 | Self::Broken(..)
                 | Self::Unterminated(_)
-                | Self::Failed(SendError::Closed(_) | SendError::Protocol(_))
         )
     }
 }

@@ -269,10 +269,7 @@ impl Pool {
         } = opened?;
         match connection.send(request).await {
             Ok(reply) => Ok(came(reply, connection, home, loan)),
-            Err(mut unsent) => Err(match unsent.take_message() {
-                Some(_) => SendError::Refused(unsent.into_error().into()), // nothing of it went out
-                None => SendError::of(unsent.into_error()),
-            }),
+            Err(unsent) => Err(SendError::of(unsent.into_error())),
         }
     }
 }
@@ -372,8 +369,8 @@ pub enum SendError {
     /// The connection ended before the reply's head was whole: a reset, a crash.
     #[error("the upstream closed the connection without a reply")]
     Closed(#[source] BoxError),
-    /// The upstream ended a new connection before anything of the request went out, or says over
-    /// HTTP/2 that it has not looked at it (`REFUSED_STREAM`, `GOAWAY`).
+    /// HTTP/2: the upstream says that it has not looked at the request (`REFUSED_STREAM`,
+    /// `GOAWAY`).
     #[error("the upstream did not take the request")]
     Refused(#[source] BoxError),
     /// The reply is not HTTP, or larger than is allowed.

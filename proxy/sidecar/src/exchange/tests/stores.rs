@@ -37,8 +37,6 @@ async fn what_came_to_nothing_gives_all_of_it_back() {
 #[tokio::test(start_paused = true)]
 async fn what_nobody_saw_the_end_of_stands() {
     assert_eq!(counted(Turn::Silence, ASK).await, 1000);
-    let reset = Turn::FailAfter(25, SendError::Closed("reset".into()));
-    assert_eq!(counted(reset, ASK).await, 1000);
     let unreadable = with(whole(200, WHOLE), "content-encoding", "unheard-of");
     assert_eq!(counted(unreadable, ASK).await, 1000);
     let cut = reply("application/json", &[Text(&WHOLE[..40]), Cut]);
