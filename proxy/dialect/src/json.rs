@@ -23,7 +23,7 @@ mod text;
 
 use number::{count, plain_count};
 pub(crate) use pointer::{find, pointer, unescape_token};
-pub(crate) use text::{Text, quote};
+pub(crate) use text::{Text, quote, unescape as unescape_literal};
 use text::{plain, short, unescape};
 
 /// The greatest depth to which containers may nest.

@@ -45,6 +45,7 @@ pub mod splice;
 pub mod sse;
 pub mod tap;
 pub mod tokens;
+pub mod translate;
 mod usage;
 pub mod usage_chunk;
 

@@ -102,7 +102,7 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
 }
 
 /// Resolves the escapes of a literal's inside.
-pub(super) fn unescape(raw: &[u8]) -> String {
+pub(crate) fn unescape(raw: &[u8]) -> String {
     // bytes first, so that UTF-8 is checked once and not a run at a time
     let mut text = Vec::with_capacity(raw.len());
     let mut rest = raw;
