@@ -11,7 +11,7 @@
 //! the batch is written. So nothing can be written that was not shown.
 
 mod anthropic;
-pub(super) mod calls;
+pub(crate) mod calls;
 mod chat;
 mod figures;
 pub(super) mod format;
