@@ -114,7 +114,8 @@ pub(crate) enum Finish {
     Refused,
     /// The provider wants to go on in another request (Anthropic's `pause_turn`).
     Pause,
-    /// It came to nothing: a malformed call, a failure without words.
+    /// It came to nothing: a malformed call, a failure without words. Writers are given an
+    /// [`Event::Error`] in its place.
     Broken,
 }
 

@@ -197,7 +197,14 @@ impl Arguments<'_> {
         let mut cursor = crate::json::Cursor::new(&source);
         let read = cursor.object(|_, _| Ok(())).and_then(|()| cursor.end());
         match read {
-            // A line feed between members would end an event's data, and a document's log line.
+            // Between members a line may end, which in a stream would end the event's data.
+            Ok(()) if memchr::memchr2(b'\n', b'\r', &source).is_some() => {
+                let on_one_line = source.iter().map(|byte| match byte {
+                    b'\n' | b'\r' => b' ',
+                    byte => *byte,
+                });
+                Ok(Cow::Owned(on_one_line.collect()))
+            }
             Ok(()) => Ok(source),
             Err(_) => Err(Refused::new(
                 "tool call arguments",

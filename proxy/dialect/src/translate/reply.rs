@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Wire,
-    event::{Event, Sink},
+    event::{Event, Finish, Sink},
     format::{ReadReply, ReplyContext, WriteReply},
     loss::Dropped,
 };
@@ -49,6 +49,18 @@ impl Sink for Noting<'_> {
         if self.seen.ended || self.seen.error.is_some() {
             return; // nothing follows an end
         }
+        let event = match event {
+            // No caller's grammar has a reason for it, and nothing broken is to look whole.
+            Event::Finish {
+                reason: Finish::Broken,
+                ..
+            } => Event::Error(Box::new(ErrorFacts {
+                kind: Some("api_error".to_owned()),
+                message: "the model's reply came to nothing".to_owned(),
+                ..ErrorFacts::default()
+            })),
+            event => event,
+        };
         match &event {
             Event::Dropped(field) => self.seen.dropped.add(field),
             Event::Usage(usage) => self.seen.usage = Some(*usage),

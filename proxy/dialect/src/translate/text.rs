@@ -31,7 +31,18 @@ impl<'a> Text<'a> {
     /// No string begins here, it is malformed, or it is not UTF-8.
     pub(crate) fn read(cursor: &mut Cursor<'a>, doc: &'a [u8]) -> Result<Self, Malformed> {
         let text = cursor.text()?;
-        Ok(Self::Literal(doc.get(text.range).unwrap_or_default()))
+        Ok(Self::literal(doc.get(text.range).unwrap_or_default()))
+    }
+
+    /// A literal. One with bare control characters, which a lenient reader lets pass, is decoded: as
+    /// it stands it would make the document that it is copied into no JSON.
+    fn literal(literal: &'a [u8]) -> Self {
+        // without a branch per byte, so that it is vectorised
+        let has_control = literal.iter().fold(false, |has, byte| has | (*byte < 0x20));
+        match has_control {
+            false => Self::Literal(literal),
+            true => Self::Plain(Cow::Owned(Self::Literal(literal).decode().into_owned())),
+        }
     }
 
     /// Takes the string at the cursor, or skips another value.
@@ -43,7 +54,7 @@ impl<'a> Text<'a> {
         doc: &'a [u8],
     ) -> Result<Option<Self>, Malformed> {
         let text = cursor.text_or_skip()?;
-        Ok(text.map(|text| Self::Literal(doc.get(text.range).unwrap_or_default())))
+        Ok(text.map(|text| Self::literal(doc.get(text.range).unwrap_or_default())))
     }
 
     /// The source between the quotes of a literal; `None` of decoded text.
@@ -100,6 +111,14 @@ impl<'a> Text<'a> {
                 out.remove(start);
             }
             (Self::Literal(_), None) => {}
+        }
+    }
+
+    /// Bytes of the text, its escapes resolved.
+    pub(crate) fn bytes(&self) -> usize {
+        match self.inside() {
+            Some(inside) if memchr::memchr(b'\\', inside).is_none() => inside.len(),
+            _ => self.decode().len(),
         }
     }
 

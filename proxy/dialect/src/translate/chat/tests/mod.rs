@@ -1,0 +1,1 @@
+//! Tests of `openai.chat` in translation.
