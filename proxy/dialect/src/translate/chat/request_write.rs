@@ -5,7 +5,7 @@ use super::super::{
     format::Written,
     json::Json,
     loss::{Dropped, Loss, Refused},
-    takes::ReasoningForm,
+    takes::{MaxField, ReasoningForm, ReasoningOff},
     target::Target,
     text::Text,
 };
@@ -61,9 +61,11 @@ impl Writer<'_, '_> {
             }
         }
         if let Some(max) = request.max_output {
-            let name = match target.quirks.max_completion_tokens {
-                true => "max_completion_tokens",
-                false => "max_tokens",
+            let name = match (target.takes.max_field, target.quirks.max_completion_tokens) {
+                (MaxField::MaxCompletionTokens, _) | (MaxField::Unknown, true) => {
+                    "max_completion_tokens"
+                }
+                (MaxField::MaxTokens, _) | (MaxField::Unknown, false) => "max_tokens",
             };
             self.json.key(name).source(max);
         }
@@ -78,17 +80,28 @@ impl Writer<'_, '_> {
 
     fn sampling(&mut self) -> Result<(), Refused> {
         let (request, takes) = (self.request, self.target.takes);
+        let reasons = match self.effort() {
+            Some(effort) => effort != Effort::None,
+            None => takes.reasons_by_default,
+        };
+        let refused = takes.refuses_sampling_with_reasoning && reasons;
         let both = takes.refuses_temperature_with_top_p && request.temperature.is_some();
-        if let Some(temperature) = request.temperature {
-            match takes.refuses_temperature && !is_one(temperature) {
-                true => self.dropped.add("temperature"),
-                false => _ = self.json.key("temperature").source(temperature),
-            }
-        }
-        if let Some(top_p) = request.top_p {
-            match takes.refuses_top_p || both {
-                true => self.dropped.add("top_p"),
-                false => _ = self.json.key("top_p").source(top_p),
+        for (name, value, is_refused) in [
+            (
+                "temperature",
+                request.temperature,
+                takes.refuses_temperature || refused,
+            ),
+            (
+                "top_p",
+                request.top_p,
+                takes.refuses_top_p || both || refused,
+            ),
+        ] {
+            match value {
+                Some(value) if is_refused && !is_one(value) => self.dropped.add(name),
+                Some(value) => _ = self.json.key(name).source(value),
+                None => {}
             }
         }
         if request.top_k.is_some() {
@@ -114,12 +127,18 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    fn reasoning(&mut self) -> Result<(), Refused> {
-        let (reasoning, takes) = (&self.request.reasoning, self.target.takes);
+    /// The effort that the caller names, or that its budget stands for.
+    fn effort(&self) -> Option<Effort> {
+        let reasoning = &self.request.reasoning;
         let named = reasoning
             .effort
             .filter(|effort| *effort != Effort::Adaptive);
-        let effort = named.or_else(|| reasoning.budget.map(Effort::of_budget));
+        named.or_else(|| reasoning.budget.map(Effort::of_budget))
+    }
+
+    fn reasoning(&mut self) -> Result<(), Refused> {
+        let takes = self.target.takes;
+        let effort = self.effort();
         let is_off = effort == Some(Effort::None);
         if takes.tools_with_reasoning_in_responses_only && !self.request.tools.is_empty() && !is_off
         {
@@ -131,17 +150,22 @@ impl Writer<'_, '_> {
         let Some(effort) = effort else {
             return Ok(());
         };
-        let is_written = match takes.reasoning {
-            ReasoningForm::None => false,
+        let is_named = self.request.reasoning.effort == Some(effort);
+        let written = match takes.reasoning {
+            ReasoningForm::None => None,
             // A server that is not known may refuse what it does not know; a name that the caller
             // wrote is worth that, a number of tokens is not.
-            ReasoningForm::Unknown => named.is_some() && !is_off,
-            ReasoningForm::Effort | ReasoningForm::Budget | ReasoningForm::Adaptive => true,
+            ReasoningForm::Unknown => Some(effort).filter(|_| is_named && !is_off),
+            ReasoningForm::Effort | ReasoningForm::Budget | ReasoningForm::Adaptive => {
+                Some(takes.efforts.nearest(effort)).filter(|effort| {
+                    *effort != Effort::None || takes.reasoning_off != ReasoningOff::Refused
+                })
+            }
         };
-        match is_written {
-            true => _ = self.json.key("reasoning_effort").str(effort.name()),
-            false if is_off && takes.reasoning == ReasoningForm::None => {}
-            false => self.dropped.add("reasoning"),
+        match written {
+            Some(effort) => _ = self.json.key("reasoning_effort").str(effort.name()),
+            None if is_off && takes.reasoning == ReasoningForm::None => {}
+            None => self.dropped.add("reasoning"),
         }
         Ok(())
     }
@@ -238,8 +262,12 @@ impl Writer<'_, '_> {
                 });
             }
         }
-        if let Some(parallel) = request.parallel {
-            self.json.key("parallel_tool_calls").boolean(parallel);
+        match request.parallel {
+            Some(false) if self.target.takes.refuses_parallel => {
+                self.dropped.add("parallel_tool_calls");
+            }
+            Some(parallel) => _ = self.json.key("parallel_tool_calls").boolean(parallel),
+            None => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{
         json::Json,
         loss::Refused,
         media::write_data_url,
+        takes::SystemRole,
         text::Text,
     },
     Writer,
@@ -40,9 +41,15 @@ impl Writer<'_, '_> {
     }
 
     fn system_role(&self) -> &'static str {
-        match self.target.quirks.developer_role {
-            true => "developer",
-            false => "system",
+        match (
+            self.target.takes.system_role,
+            self.target.quirks.developer_role,
+        ) {
+            (SystemRole::None, _) => "user",
+            (SystemRole::Developer | SystemRole::Unknown, true) => "developer",
+            (SystemRole::System, _) | (SystemRole::Developer | SystemRole::Unknown, false) => {
+                "system"
+            }
         }
     }
 
@@ -157,7 +164,7 @@ impl Writer<'_, '_> {
                 }
             }
         }
-        if self.target.takes.wants_reasoning_back {
+        if self.target.takes.wants_reasoning_back && !self.target.takes.refuses_reasoning_back {
             let field = self.target.quirks.reasoning_field;
             self.json.key(field).literal(|out| {
                 for text in &texts {
