@@ -22,6 +22,7 @@ mod family;
 mod hedge;
 mod latency;
 mod plan;
+pub mod provider;
 mod queue;
 mod room;
 mod shadow;
@@ -44,6 +45,7 @@ pub use plan::{
     Home, Needs, NoRoute, NoneLeft, Plan, Properties, Rank, Request, Standing, Table, Target,
     TargetId, TargetRow, Upstream, Verdict, View, conditions_hold,
 };
+pub use provider::{Preset, Quirks};
 pub use queue::{Bound, Bounds, Dequeued, Entry, FairQueue, Full, Priority, Ticket};
 pub use room::{Quantity, Room};
 pub use shadow::{NoShadow, ReservedShadow, ShadowBudget};

@@ -3,8 +3,8 @@
 use dialect::Dialect;
 
 use crate::{
-    Alias, AliasTarget, Candidate, Exclusion, Family, Home, NoRoute, Plan, Request, Sticky,
-    Strategy, Table, Target, Upstream,
+    Alias, AliasTarget, Candidate, Endpoints, Exclusion, Family, Home, NoRoute, Plan, Request,
+    Sticky, Strategy, Table, Target, Upstream,
 };
 
 mod affinity;
@@ -21,6 +21,7 @@ fn upstream(name: &str, family: Family, has_credentials: bool) -> Upstream {
     Upstream {
         name: name.into(),
         family,
+        offers: Endpoints::of_family(family),
         has_credentials,
     }
 }

@@ -61,10 +61,14 @@ providers! {
     Gemini: "gemini", ["generativelanguage.googleapis.com"], [GEMINI], true, false;
     /// Vertex AI, with Google's models and others'.
     Vertex: "vertex", ["aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com"], [GEMINI, ANTHROPIC, OPENAI], false, false;
-    /// Azure OpenAI and Foundry.
-    Azure: "azure", ["*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"], [AZURE, OPENAI, ANTHROPIC], true, false;
-    /// Amazon Bedrock.
-    Bedrock: "bedrock", ["bedrock*.amazonaws.com", "bedrock*.amazonaws.com.cn", "bedrock*.api.aws"], [BEDROCK, ANTHROPIC, OPENAI], false, false;
+    /// Azure OpenAI.
+    Azure: "azure", ["*.openai.azure.com", "*.cognitiveservices.azure.com"], [AZURE, OPENAI, ANTHROPIC], true, false;
+    /// Microsoft Foundry: Azure OpenAI, and Claude.
+    Foundry: "foundry", ["*.services.ai.azure.com"], [AZURE, OPENAI, ANTHROPIC], true, false;
+    /// Amazon Bedrock's runtime.
+    Bedrock: "bedrock", ["bedrock*.amazonaws.com", "bedrock*.amazonaws.com.cn"], [BEDROCK, ANTHROPIC, OPENAI], false, false;
+    /// Amazon Bedrock's endpoints of other designers' APIs.
+    BedrockMantle: "bedrock-mantle", ["bedrock*.api.aws"], [BEDROCK, ANTHROPIC, OPENAI], false, false;
     /// Groq.
     Groq: "groq", ["api.groq.com"], [GROQ, OPENAI], true, false;
     /// OpenRouter.
@@ -77,6 +81,8 @@ providers! {
     Mistral: "mistral", ["*.mistral.ai"], [MISTRAL, OPENAI], false, false;
     /// xAI.
     Xai: "xai", ["api.x.ai", "*.api.x.ai"], [XAI, OPENAI, ANTHROPIC], false, false;
+    /// Together.
+    Together: "together", ["api.together.ai", "api.together.xyz"], [OPENAI], false, false;
     /// Fireworks.
     Fireworks: "fireworks", ["api.fireworks.ai"], [FIREWORKS, OPENAI, ANTHROPIC], false, false;
     /// Moonshot.
@@ -85,6 +91,14 @@ providers! {
     Zhipu: "zhipu", ["api.z.ai", "open.bigmodel.cn"], [ZHIPU, OPENAI, ANTHROPIC], false, false;
     /// Cerebras.
     Cerebras: "cerebras", ["api.cerebras.ai"], [CEREBRAS, OPENAI], false, false;
+    /// Ollama.
+    Ollama: "ollama", ["ollama.com"], [OPENAI, ANTHROPIC], false, false;
+    /// vLLM.
+    Vllm: "vllm", [], [OPENAI, ANTHROPIC], false, false;
+    /// SGLang.
+    Sglang: "sglang", [], [OPENAI, ANTHROPIC], false, false;
+    /// llama.cpp's server.
+    LlamaCpp: "llama.cpp", [], [OPENAI, ANTHROPIC], false, false;
 }
 
 impl ProviderRules {
@@ -162,8 +176,8 @@ impl ProviderRules {
     }
 }
 
-/// Reports whether a name is that of a host in the table.
-fn is_host(host: &str, name: &str) -> bool {
+/// Reports whether a name is that of a host in the table, in which a `*` stands for any letters.
+pub(crate) fn is_host(host: &str, name: &str) -> bool {
     match host.split_once('*') {
         None => host == name,
         Some((begin, end)) => {

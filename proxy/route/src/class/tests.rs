@@ -311,7 +311,7 @@ fn rules_are_found_by_host_by_name_and_by_family() {
         ),
         (
             "bedrock-mantle.us-east-1.api.aws",
-            Some(ProviderRules::Bedrock),
+            Some(ProviderRules::BedrockMantle),
         ),
         (
             "europe-west4-aiplatform.googleapis.com",

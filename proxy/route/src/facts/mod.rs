@@ -2,6 +2,8 @@
 
 use dialect::Dialect;
 
+use crate::Family;
+
 mod builtin;
 
 /// What a model takes, as far as it is known. Nothing is known of most: those take everything.
@@ -28,6 +30,52 @@ pub struct ModelFacts {
 pub struct Endpoints(u16);
 
 impl Endpoints {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// The dialects of a family; of [`Family::Every`] all.
+    pub const fn of_family(family: Family) -> Self {
+        let mut set = Self::NONE;
+        let mut left: &[Dialect] = &Dialect::ALL;
+        while let [dialect, rest @ ..] = left {
+            let is_of = match (family, Family::of(*dialect)) {
+                (Family::Every, _) => true,
+                (Family::Openai, of) => matches!(of, Some(Family::Openai)),
+                (Family::Anthropic, of) => matches!(of, Some(Family::Anthropic)),
+                (Family::Gemini, of) => matches!(of, Some(Family::Gemini)),
+            };
+            if is_of {
+                set = set.with(*dialect);
+            }
+            left = rest;
+        }
+        set
+    }
+
+    /// The dialects of either set.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The dialects of both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Returns whether no dialect is in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The dialects in it, in the contract's order.
+    pub fn iter(self) -> impl Iterator<Item = Dialect> {
+        Dialect::ALL
+            .into_iter()
+            .filter(move |dialect| self.contains(*dialect))
+    }
+
     /// The set with `dialect` in it.
     #[must_use]
     pub const fn with(self, dialect: Dialect) -> Self {

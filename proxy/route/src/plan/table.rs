@@ -2,15 +2,17 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use crate::{Family, ModelFacts, Sticky, Strategy, affinity};
+use crate::{Endpoints, Family, ModelFacts, Sticky, Strategy, affinity};
 
 /// The part of an upstream that decides what it may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Its name.
     pub name: Arc<str>,
-    /// The dialects that it speaks.
+    /// The family of dialects that it speaks above all.
     pub family: Family,
+    /// The dialects that it offers, of its family or of others.
+    pub offers: Endpoints,
     /// It has a key of its own, or needs none: it may be sent what was not meant for it.
     pub has_credentials: bool,
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use dialect::hash;
 use http::HeaderName;
 use policy::{Call, Candidate};
-use route::{Admits, AliasId, AliasRow, Family, ModelFacts, NoRoute, Standing, TargetId};
+use route::{
+    Admits, AliasId, AliasRow, Endpoints, Family, ModelFacts, NoRoute, Standing, TargetId,
+};
 
 use super::generation::{Generation, now};
 use crate::{
@@ -345,6 +347,7 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
     let upstreams = config.upstreams.values().map(|upstream| route::Upstream {
         name: upstream.name.as_str().into(),
         family: upstream.family,
+        offers: Endpoints::of_family(upstream.family),
         has_credentials: !upstream.keys.is_empty()
             || matches!(upstream.kind, config::Kind::Embedded),
     });
