@@ -36,7 +36,7 @@ pub use budget::{MoneyBudget, RetryBudget};
 pub use canary::{Arm, Canary};
 pub use cell::{Admits, Cell, Change, Outcome, Permit, Remote, State};
 pub use class::{Answer, Class, Failure, ProviderRules, RequestFault, Row, Scope, classify};
-pub use facts::{Endpoints, ModelFacts};
+pub use facts::{Endpoints, ModelFacts, Reasoning, Refusals, Takes};
 pub use family::Family;
 pub use hedge::{HedgeBudget, HedgeCall, ReservedHedge};
 pub use latency::{CallClass, Effort, Latency, Sample, SizeClass};

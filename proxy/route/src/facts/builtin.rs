@@ -1,11 +1,15 @@
-//! The built-in table: names of models that lack something, with letters for what (see
-//! `data/README.md`). It is one sorted text that lies in the binary's read-only pages; nothing is
-//! parsed or allocated at start.
+//! The built-in tables: names of models that lack something, with letters for what, and what models
+//! take of a request's members, in words (see `data/README.md`). They are sorted texts that lie in
+//! the binary's read-only pages; nothing is parsed or allocated at start.
+
+use std::borrow::Cow;
 
 use dialect::Dialect;
 
-use super::{Endpoints, ModelFacts};
+use super::{Endpoints, ModelFacts, Takes};
 
+/// What models take of a request's members.
+pub(super) const TAKES: &str = include_str!("../../data/model-takes.txt");
 const TABLE: &str = include_str!("../../data/model-facts.txt");
 
 /// Vendors and regions before a model's name: `us.anthropic.claude-3-haiku-20240307-v1:0`.
@@ -39,20 +43,19 @@ const VENDORS: [&str; 25] = [
 /// Longer names are not looked up.
 const LONGEST: usize = 256;
 
-/// The facts of the table for a model of this name, which may have a vendor before it, and a date
-/// after it that the table does not have.
+/// The facts of the tables for a model of this name, which may have a vendor before it, and a date
+/// after it that the tables do not have.
 pub(super) fn find(model: &str) -> ModelFacts {
     if model.len() > LONGEST {
         return ModelFacts::UNKNOWN;
     }
     let name = model.to_ascii_lowercase();
     let name = bare(&name);
-    let exact = row(name, false).or_else(|| row(undated(name)?, false));
-    let begins = (1..=name.len())
-        .rev()
-        .filter_map(|end| name.get(..end))
-        .find_map(|start| row(start, true));
-    let mut facts = ModelFacts::UNKNOWN;
+    let mut facts = ModelFacts {
+        takes: takes(name),
+        ..ModelFacts::UNKNOWN
+    };
+    let (exact, begins) = (exact(TABLE, name), beginning(TABLE, name));
     for letter in (exact.into_iter().chain(begins)).flat_map(str::chars) {
         match letter {
             't' => facts.tools = Some(false),
@@ -69,6 +72,28 @@ pub(super) fn find(model: &str) -> ModelFacts {
         }
     }
     facts
+}
+
+/// The words for a name: its own line, else that of the longest name that it begins with. Versions
+/// of Claude are written with dots elsewhere.
+fn takes(name: &str) -> Takes {
+    let name: Cow<'_, str> = match name.starts_with("claude") {
+        true => name.replace('.', "-").into(),
+        false => name.into(),
+    };
+    let words = exact(TAKES, &name).or_else(|| beginning(TAKES, &name));
+    words.map_or(Takes::UNKNOWN, Takes::of_words)
+}
+
+/// The line of this very name, or of it without its date.
+fn exact(table: &'static str, name: &str) -> Option<&'static str> {
+    row(table, name, false).or_else(|| row(table, undated(name)?, false))
+}
+
+/// The line of the longest beginning of this name.
+fn beginning(table: &'static str, name: &str) -> Option<&'static str> {
+    let mut starts = (1..=name.len()).rev().filter_map(|end| name.get(..end));
+    starts.find_map(|start| row(table, start, true))
 }
 
 /// The name behind paths, vendors and regions.
@@ -103,19 +128,22 @@ fn undated(name: &str) -> Option<&str> {
     long.or_else(short).map(|(name, _)| name)
 }
 
-/// The letters of a line: of this very name, or of all that begin so.
-fn row(name: &str, begins: bool) -> Option<&'static str> {
-    let (mut low, mut high) = (0, TABLE.len());
+/// What a line says: of this very name, or of all that begin so.
+fn row(table: &'static str, name: &str, begins: bool) -> Option<&'static str> {
+    let (mut low, mut high) = (0, table.len());
     while low < high {
         let middle = low.midpoint(high);
-        let bytes = TABLE.as_bytes();
-        let before = bytes.get(..middle)?.iter().rposition(|byte| *byte == b'\n');
+        let before = table
+            .as_bytes()
+            .get(..middle)?
+            .iter()
+            .rposition(|byte| *byte == b'\n');
         let start = before.map_or(0, |at| at + 1);
-        let line = TABLE.get(start..)?.lines().next()?;
-        let (key, letters) = line.split_once(' ')?;
+        let line = table.get(start..)?.lines().next()?;
+        let (key, said) = line.split_once(' ')?;
         let wanted = name.bytes().chain(begins.then_some(b'*'));
         match key.bytes().cmp(wanted) {
-            std::cmp::Ordering::Equal => return Some(letters),
+            std::cmp::Ordering::Equal => return Some(said),
             std::cmp::Ordering::Less => low = start + line.len() + 1,
             std::cmp::Ordering::Greater => high = start,
         }
@@ -147,18 +175,145 @@ mod tests {
 
     #[test]
     fn every_line_is_found_by_its_name() {
-        for line in TABLE.lines() {
-            let (key, letters) = line.split_once(' ').unwrap_or_default();
-            let begins = key.ends_with('*');
+        for table in [TABLE, TAKES] {
+            for line in table.lines() {
+                let (key, said) = line.split_once(' ').unwrap_or_default();
+                let begins = key.ends_with('*');
+                let found = row(table, key.trim_end_matches('*'), begins);
+                assert_eq!(found, Some(said), "{key}");
+            }
+            for name in ["", "zzz", "a", "gpt", "claude-", "~"] {
+                assert_eq!(row(table, name, false), None, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_of_what_models_take_is_sorted_and_small_and_of_bare_names() {
+        let keys = || {
+            TAKES
+                .lines()
+                .map(|line| line.split_once(' ').unwrap_or_default())
+        };
+        assert!(keys().is_sorted_by(|(one, _), (other, _)| one.as_bytes() < other.as_bytes()));
+        assert!(TAKES.len() < 20_000);
+        for (name, words) in keys() {
+            assert!(!words.is_empty() && bare(name) == name, "{name}");
+            assert!(!name.starts_with("claude") || !name.contains('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_most_telling_line_says_what_a_model_takes() {
+        use dialect::translate::takes::{ReasoningForm, ReasoningOff};
+        let takes = |model: &str| find(model).taken();
+        for (model, form, efforts, off) in [
+            (
+                "gpt-5-mini",
+                ReasoningForm::Effort,
+                "minimal low medium high",
+                ReasoningOff::Refused,
+            ),
+            (
+                "openai/gpt-5.1-2025-11-13",
+                ReasoningForm::Effort,
+                "none low medium high",
+                ReasoningOff::Taken,
+            ),
+            (
+                "gpt-5-pro-2025-10-06",
+                ReasoningForm::Effort,
+                "high",
+                ReasoningOff::Refused,
+            ),
+            (
+                "gpt-4o-mini",
+                ReasoningForm::None,
+                "",
+                ReasoningOff::Unknown,
+            ),
+            (
+                "o3",
+                ReasoningForm::Effort,
+                "low medium high",
+                ReasoningOff::Refused,
+            ),
+            (
+                "claude-sonnet-4-5-20250929",
+                ReasoningForm::Budget,
+                "",
+                ReasoningOff::Taken,
+            ),
+            (
+                "us.anthropic.claude-opus-4-6-v1",
+                ReasoningForm::Adaptive,
+                "low medium high max",
+                ReasoningOff::Taken,
+            ),
+            (
+                "anthropic/claude-opus-4.7",
+                ReasoningForm::Adaptive,
+                "low medium high xhigh max",
+                ReasoningOff::Taken,
+            ),
+            (
+                "claude-sonnet-5-5",
+                ReasoningForm::Adaptive,
+                "low medium high xhigh max",
+                ReasoningOff::BetweenTools,
+            ),
+            (
+                "claude-opus-5-5@20260901",
+                ReasoningForm::Adaptive,
+                "low medium high xhigh max",
+                ReasoningOff::Refused,
+            ),
+            (
+                "models/gemini-2.5-pro",
+                ReasoningForm::Budget,
+                "",
+                ReasoningOff::Refused,
+            ),
+            (
+                "gemini-3-pro-preview",
+                ReasoningForm::Effort,
+                "low high",
+                ReasoningOff::Refused,
+            ),
+            (
+                "llama-3.3-70b-versatile",
+                ReasoningForm::Unknown,
+                "",
+                ReasoningOff::Unknown,
+            ),
+        ] {
+            let takes = takes(model);
+            let names = takes.efforts.names().collect::<Vec<_>>().join(" ");
             assert_eq!(
-                row(key.trim_end_matches('*'), begins),
-                Some(letters),
-                "{key}"
+                (takes.reasoning, names.as_str(), takes.reasoning_off),
+                (form, efforts, off),
+                "{model}"
             );
         }
-        for name in ["", "zzz", "a", "gpt", "claude-", "~"] {
-            assert_eq!(row(name, false), None, "{name}");
-        }
+        assert!(
+            takes("gpt-5").refuses_temperature && !takes("gpt-5-chat-latest").refuses_temperature
+        );
+        assert!(takes("gpt-5.4-mini").tools_with_reasoning_in_responses_only);
+        assert!(!takes("gpt-5.2").tools_with_reasoning_in_responses_only);
+        assert!(
+            takes("claude-opus-4-6").refuses_prefill && !takes("claude-opus-4-5").refuses_prefill
+        );
+        assert!(takes("claude-fable-5-1").refuses_forced_tools);
+        assert!(!takes("claude-fable-5-20260601").refuses_forced_tools);
+        assert!(takes("deepseek-v4-pro").wants_reasoning_back);
+        assert!(takes("deepseek/deepseek-r1-0528").refuses_reasoning_back);
+        assert!(
+            takes("gemini-2.0-flash").openapi_schemas && !takes("gemini-2.5-flash").openapi_schemas
+        );
+        assert_eq!(
+            takes("my-own-model"),
+            dialect::translate::takes::ModelTakes::default()
+        );
     }
 
     #[test]

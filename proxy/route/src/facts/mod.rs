@@ -1,10 +1,13 @@
 //! What models take: a table of those that lack something, and what configuration says.
 
-use dialect::Dialect;
+use dialect::{Dialect, translate::takes::ModelTakes};
 
 use crate::Family;
 
 mod builtin;
+mod takes;
+
+pub use takes::{Reasoning, Refusals, Takes};
 
 /// What a model takes, as far as it is known. Nothing is known of most: those take everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +26,8 @@ pub struct ModelFacts {
     pub files: Option<bool>,
     /// The dialects of the endpoints at which it is served.
     pub endpoints: Option<Endpoints>,
+    /// What it takes of a request's members and values.
+    pub takes: Takes,
 }
 
 /// A set of dialects.
@@ -104,6 +109,7 @@ impl ModelFacts {
         audio: None,
         files: None,
         endpoints: None,
+        takes: Takes::UNKNOWN,
     };
 
     /// The facts of the built-in table for a model of this name, whoever serves it. It knows what
@@ -123,6 +129,12 @@ impl ModelFacts {
             audio: own.audio.or(self.audio),
             files: own.files.or(self.files),
             endpoints: own.endpoints.or(self.endpoints),
+            takes: self.takes.overridden_by(own.takes),
         }
+    }
+
+    /// What translation is given of them.
+    pub fn taken(&self) -> ModelTakes {
+        self.takes.resolved(self.output)
     }
 }

@@ -31,6 +31,7 @@ fn facts() -> impl Generator<Value = ModelFacts> {
                 true => Endpoints::default().with(Dialect::OpenaiChat),
                 false => Endpoints::default().with(Dialect::OpenaiResponses),
             }),
+            ..ModelFacts::UNKNOWN
         },
     )
 }

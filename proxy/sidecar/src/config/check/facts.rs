@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialect::Dialect;
-use route::{Endpoints, ModelFacts};
+use route::{Endpoints, ModelFacts, Takes};
 
 use super::Check;
 use crate::config::{
@@ -76,6 +76,7 @@ impl Check<'_> {
             audio: *written.audio,
             files: *written.files,
             endpoints: endpoints.map(Endpoints::from_iter),
+            takes: Takes::UNKNOWN,
         };
         if facts == ModelFacts::default() {
             self.problem(

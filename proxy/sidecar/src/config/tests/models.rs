@@ -208,6 +208,7 @@ fn facts_of_models_are_read() {
             audio: Some(false),
             files: Some(true),
             endpoints: Some(Endpoints::from_iter(endpoints)),
+            ..ModelFacts::default()
         }
     );
     assert_eq!(
