@@ -43,7 +43,7 @@ pub use latency::{CallClass, Effort, Latency, Sample, SizeClass};
 pub use plan::{
     Alias, AliasId, AliasRow, AliasTarget, Candidate, Excluded, Exclusion, Explained, FactsOf,
     Home, Needs, NoRoute, NoneLeft, Plan, Properties, Rank, Request, Standing, Table, Target,
-    TargetId, TargetRow, Upstream, Verdict, View, conditions_hold,
+    TargetId, TargetRow, Translation, Upstream, Verdict, View, conditions_hold,
 };
 pub use provider::{Preset, Quirks};
 pub use queue::{Bound, Bounds, Dequeued, Entry, FairQueue, Full, Priority, Ticket};

@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dialect::Dialect;
 pub use dialect::request::Needs;
+use dialect::{Dialect, translate::Wire};
 
 use crate::{Admits, Family, ModelFacts, State};
 
@@ -81,6 +81,18 @@ pub trait Properties {
     /// The abilities among `of` that it needs of a model.
     fn needs(&self, of: Needs) -> Needs;
 
+    /// The reason why the call can't be translated for this target; none where it can. All of it is
+    /// read.
+    fn untranslatable(&self, to: &Translation<'_>) -> Option<Arc<str>> {
+        let _ = to;
+        Some("this call is not translated".into())
+    }
+
+    /// Returns whether the model reasons about the call, unless it is known not to.
+    fn reasons(&self) -> bool {
+        true
+    }
+
     /// The value of a tag that the exchange carries.
     fn tag(&self, name: &str) -> Option<&str>;
 
@@ -92,6 +104,19 @@ pub trait Properties {
 
     /// A random number: the same one for all plans of an exchange, another for the next.
     fn random(&self) -> u64;
+}
+
+/// A translation of a call that is thought of.
+#[derive(Debug, Clone, Copy)]
+pub struct Translation<'t> {
+    /// The upstream that would serve it.
+    pub upstream: &'t Upstream,
+    /// The model's name there.
+    pub model: &'t str,
+    /// The wire format that it would be sent in.
+    pub wire: Wire,
+    /// What the model takes.
+    pub facts: &'t ModelFacts,
 }
 
 /// The state of targets, which lives longer than any table. It is asked only where an alias, or a
@@ -167,6 +192,8 @@ pub struct Candidate<'t> {
     pub dialled: bool,
     /// What the model takes, as far as it was looked up: not of a wire's.
     pub facts: ModelFacts,
+    /// The wire format that the request is translated into; none where it goes as it is.
+    pub wire: Option<Wire>,
     /// The reason for its place in the order.
     pub rank: Rank,
 }

@@ -22,6 +22,8 @@ fn upstream(name: &str, family: Family, has_credentials: bool) -> Upstream {
         name: name.into(),
         family,
         offers: Endpoints::of_family(family),
+        converse: false,
+        translates: false,
         has_credentials,
     }
 }
@@ -179,7 +181,7 @@ fn candidates_keep_the_aliases_order_and_what_is_left_out_its_reason() {
         ]
     );
     let excluded: Vec<_> = (plan.excluded().iter())
-        .map(|left| (&*left.upstream.name, left.reason))
+        .map(|left| (&*left.upstream.name, left.reason.clone()))
         .collect();
     assert_eq!(
         excluded,

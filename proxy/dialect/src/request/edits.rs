@@ -252,6 +252,7 @@ impl Body {
                 replaced: state.replaced,
                 tokens: std::sync::OnceLock::new(),
             },
+            translations: super::Translations::default(),
         }
     }
 

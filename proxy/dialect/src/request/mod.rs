@@ -34,16 +34,20 @@ mod reserve;
 mod signatures;
 #[cfg(test)]
 mod tests;
+mod translated;
 
 pub use effort::Effort;
 use facts::{Facts, Model};
 use index::Index;
 pub use needs::Needs;
+pub use translated::Translated;
+use translated::Translations;
 
 /// A request's body.
 pub struct Body {
     dialect: Dialect,
     state: State,
+    translations: Translations,
 }
 
 /// A state of a [`Body`] to which it can go back.
@@ -100,6 +104,7 @@ impl Body {
                 replaced: false,
                 tokens: OnceLock::new(),
             },
+            translations: Translations::default(),
         }
     }
 
@@ -283,7 +288,13 @@ impl Body {
                 Ok(index) => {
                     let (dialect, mut state) = (self.dialect, self.state.clone());
                     state.index = Some(Arc::new(index));
-                    Self { dialect, state }.count_tokens()
+                    let translations = Translations::default();
+                    Self {
+                        dialect,
+                        state,
+                        translations,
+                    }
+                    .count_tokens()
                 }
             }
         })

@@ -79,7 +79,7 @@ pub struct ReplyContext {
 
 /// Reads a target's reply. One is made for each reply, and reads either one document or the events
 /// of one stream.
-pub(crate) trait ReadReply: Send {
+pub(crate) trait ReadReply: Send + Sync {
     /// Reads the data of one event of a stream; `name` is its `event:`, empty where it has none.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ pub(crate) trait ReadReply: Send {
 
 /// Writes a caller's reply, whole or as a stream, as its [`ReplyContext`] says. A whole reply is
 /// written at [`Event::End`](super::event::Event::End), and not before.
-pub(crate) trait WriteReply: Sink + Send {
+pub(crate) trait WriteReply: Sink + Send + Sync {
     /// Takes what is written so far.
     fn take_written(&mut self) -> Vec<u8>;
 }

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
+use dialect::translate::Wire;
+
 use super::{
     AliasRow, AliasTarget, Candidate, Excluded, Exclusion, NoRoute, NoneLeft, Plan, Rank, Request,
     Standing, Table, Target, TargetId, TargetRow, Upstream, View,
@@ -99,6 +101,7 @@ impl<'t> Candidate<'t> {
             model: None,
             dialled: false,
             facts: ModelFacts::UNKNOWN,
+            wire: None,
             rank: Rank::Named,
         }
     }
@@ -125,6 +128,10 @@ pub(super) struct Choice<'t, 'r> {
     pub(super) excluded: Vec<Excluded<'t>>,
     pub(super) unknown: Vec<String>,
 }
+
+/// The standing of a target that passes the filters, the cost there, and the wire format that the
+/// request is translated into.
+type Admitted = (Standing, Option<u64>, Option<Wire>);
 
 /// A target that is looked at.
 pub(super) struct Subject<'t, 's> {
@@ -217,13 +224,14 @@ impl<'t> Choice<'t, '_> {
     /// Filters one target: an entry, or another that is left out.
     pub(super) fn look_at(&mut self, subject: &Subject<'t, '_>) -> Option<Entry<'t>> {
         match self.filter(subject) {
-            Ok((standing, cost)) => Some(Entry {
+            Ok((standing, cost, wire)) => Some(Entry {
                 candidate: Candidate {
                     id: subject.id,
                     upstream: subject.upstream,
                     model: Some(Arc::clone(&subject.target.model)),
                     dialled: is_dialled(subject.upstream, self.request),
                     facts: subject.facts,
+                    wire,
                     rank: Rank::Order,
                 },
                 standing,
@@ -243,7 +251,7 @@ impl<'t> Choice<'t, '_> {
         }
     }
 
-    fn filter(&self, subject: &Subject<'_, '_>) -> Result<(Standing, Option<u64>), Exclusion> {
+    fn filter(&self, subject: &Subject<'_, '_>) -> Result<Admitted, Exclusion> {
         let request = self.request;
         let listed = |names: &[String]| names.iter().any(|name| subject.target.is_named(name));
         if listed(request.exclude) {
@@ -252,13 +260,14 @@ impl<'t> Choice<'t, '_> {
         if listed(request.tried) {
             return Err(Exclusion::Tried);
         }
-        if let Some(reason) = filter::barred(subject.upstream, request) {
+        if let Some(reason) = filter::without_key(subject.upstream, request) {
             return Err(reason);
         }
+        let served = filter::served_as(subject, request)?;
         if !filter::conditions_hold(subject.conditions, request.properties) {
             return Err(Exclusion::Condition);
         }
-        let unfit = filter::unfit(&subject.facts, request.dialect, &self.asked, self.scrutiny);
+        let unfit = filter::unfit(&subject.facts, &served, &self.asked, self.scrutiny);
         if let Some(reason) = unfit {
             return Err(reason);
         }
@@ -267,7 +276,12 @@ impl<'t> Choice<'t, '_> {
             Some(id) => self.view.standing(id),
             None => self.view.standing_of_unlisted(subject.target),
         };
-        filter::shut(&standing).map_or(Ok((standing, cost)), Err)
+        if let Some(reason) = filter::shut(&standing) {
+            return Err(reason);
+        }
+        // Last, as it reads all of the request.
+        let wire = served.wire(subject, request)?;
+        Ok((standing, cost, wire))
     }
 
     /// The cost at a target, where the alias looks at costs.
@@ -353,14 +367,14 @@ impl<'t> Choice<'t, '_> {
             && matches!(only.reason, Exclusion::NoKey | Exclusion::OtherFamily(_))
         {
             let upstream = Arc::clone(&only.upstream.name);
-            return Err(NoRoute::Excluded(upstream, only.reason));
+            return Err(NoRoute::Excluded(upstream, only.reason.clone()));
         }
         let name = |left: &Excluded<'_>| format!("{}/{}", left.upstream.name, left.model).into();
         Err(NoRoute::NoneLeft(Box::new(NoneLeft {
             model: request.model.unwrap_or_default().into(),
             excluded: excluded
                 .iter()
-                .map(|left| (name(left), left.reason))
+                .map(|left| (name(left), left.reason.clone()))
                 .collect(),
             now,
         })))

@@ -36,7 +36,7 @@ impl Plan<'_> {
     fn reason(&self, left: &Excluded<'_>, now: Instant) -> String {
         let mut words = left.reason.words(now);
         let part = left.id.and_then(|id| self.alias?.part_of(id));
-        if let (Exclusion::Condition, Some(part)) = (left.reason, part) {
+        if let (Exclusion::Condition, Some(part)) = (&left.reason, part) {
             words.push(':');
             for (tag, values) in &part.conditions {
                 let _ = write!(words, " {tag}={}", values.join("|"));

@@ -2,16 +2,17 @@
 
 use std::{
     cell::{Cell, OnceCell},
+    sync::Arc,
     time::Instant,
 };
 
-use dialect::{Dialect, request::Needs};
+use dialect::{Dialect, request::Needs, translate::Wire};
 
-use super::{Properties, Request, Standing, Upstream};
-use crate::{Admits, ModelFacts, State};
+use super::{Properties, Request, Standing, Translation, Upstream, choose::Subject};
+use crate::{Admits, Endpoints, ModelFacts, State};
 
 /// A reason for which a target is no candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exclusion {
     /// The app's credentials are for the host that it dialled, and this upstream has none of its
     /// own.
@@ -34,6 +35,9 @@ pub enum Exclusion {
         /// The model's.
         most: u64,
     },
+    /// The target speaks other dialects, and the request can't be translated: the end of a sentence
+    /// that names the field.
+    Untranslatable(Arc<str>),
     /// The model takes no tools.
     Tools,
     /// The model takes no images.
@@ -71,6 +75,7 @@ impl Exclusion {
             Self::Endpoint(_) => "endpoint",
             Self::Window { .. } => "window",
             Self::Output { .. } => "output",
+            Self::Untranslatable(_) => "untranslatable",
             Self::Tools => "tools",
             Self::Images => "images",
             Self::Audio => "audio",
@@ -104,6 +109,7 @@ impl Exclusion {
             Self::Endpoint(_)
                 | Self::Window { .. }
                 | Self::Output { .. }
+                | Self::Untranslatable(_)
                 | Self::Tools
                 | Self::Images
                 | Self::Audio
@@ -129,6 +135,9 @@ impl Exclusion {
             }
             Self::Output { tokens, most } => {
                 format!("generates {most} tokens at most, and this request wants {tokens}")
+            }
+            Self::Untranslatable(why) => {
+                format!("speaks other dialects, and this request can't be translated: {why}")
             }
             Self::Tools => "takes no tools".to_owned(),
             Self::Images => "takes no images".to_owned(),
@@ -196,13 +205,109 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The upstream's part: whether it may be sent the request at all.
+/// The upstream's part: whether it may be sent the request at all, as it is.
 pub(super) fn barred(upstream: &Upstream, request: &Request<'_>) -> Option<Exclusion> {
-    if !upstream.family.speaks(request.family) {
+    if !offers(upstream, request) {
         return Some(Exclusion::OtherFamily(request.dialect.name()));
     }
+    without_key(upstream, request)
+}
+
+/// The app's credentials are for the host that it dialled.
+pub(super) fn without_key(upstream: &Upstream, request: &Request<'_>) -> Option<Exclusion> {
     let elsewhere = (request.home).is_some_and(|home| *home.upstream != *upstream.name);
     (elsewhere && !upstream.has_credentials).then_some(Exclusion::NoKey)
+}
+
+/// Returns whether an upstream offers the dialect of a request, or its family what no row names.
+fn offers(upstream: &Upstream, request: &Request<'_>) -> bool {
+    match is_endpoint(request.dialect) {
+        true => upstream.offers.contains(request.dialect),
+        false => upstream.family.speaks(request.family),
+    }
+}
+
+/// The dialects that a target serves a request in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Served {
+    /// The request's own.
+    AsItIs(Dialect),
+    /// Others alone; each of them may be one that the request can be translated into.
+    Translated(Endpoints),
+}
+
+/// The dialects in which a target would serve a request: its own first, as bytes are better than
+/// any translation.
+pub(super) fn served_as(
+    subject: &Subject<'_, '_>,
+    request: &Request<'_>,
+) -> Result<Served, Exclusion> {
+    let (upstream, dialect) = (subject.upstream, request.dialect);
+    let model = subject.facts.endpoints;
+    let is_served = |dialect| model.is_none_or(|some| some.contains(dialect));
+    let is_offered = offers(upstream, request);
+    let is_translated = upstream.translates && Wire::of(dialect).is_some();
+    if is_offered && (!is_endpoint(dialect) || is_served(dialect)) {
+        // gpt-5.4 and later take function tools with reasoning in the Responses API only.
+        let is_elsewhere = dialect == Dialect::OpenaiChat
+            && is_translated
+            && upstream.offers.contains(Dialect::OpenaiResponses)
+            && subject.facts.taken().tools_with_reasoning_in_responses_only
+            && request.properties.reasons()
+            && request.properties.needs(TOOLS).tools;
+        return Ok(match is_elsewhere {
+            false => Served::AsItIs(dialect),
+            true => Served::Translated(Endpoints::NONE.with(Dialect::OpenaiResponses)),
+        });
+    }
+    let others = upstream.offers.iter().filter(|other| is_served(*other));
+    let others: Endpoints = others
+        .filter(|other| *other != dialect && Wire::of(*other).is_some())
+        .collect();
+    let has_others = !others.is_empty() || upstream.converse;
+    match (is_translated && has_others, is_offered) {
+        (true, _) => Ok(Served::Translated(others)),
+        (false, true) => Err(Exclusion::Endpoint(dialect.name())),
+        (false, false) => Err(Exclusion::OtherFamily(dialect.name())),
+    }
+}
+
+const TOOLS: Needs = Needs {
+    tools: true,
+    images: false,
+    audio: false,
+    files: false,
+};
+
+impl Served {
+    /// The wire format that a request is translated into for a target; none where it goes as it is.
+    pub(super) fn wire(
+        self,
+        subject: &Subject<'_, '_>,
+        request: &Request<'_>,
+    ) -> Result<Option<Wire>, Exclusion> {
+        let Self::Translated(dialects) = self else {
+            return Ok(None);
+        };
+        let mut why = None;
+        let converse = Some(Wire::Converse).filter(|_| subject.upstream.converse);
+        for wire in dialects.iter().filter_map(Wire::of).chain(converse) {
+            let to = Translation {
+                upstream: subject.upstream,
+                model: &subject.target.model,
+                wire,
+                facts: &subject.facts,
+            };
+            match request.properties.untranslatable(&to) {
+                None => return Ok(Some(wire)),
+                Some(reason) => why = why.or(Some(reason)),
+            }
+        }
+        Err(match why {
+            Some(why) => Exclusion::Untranslatable(why),
+            None => Exclusion::OtherFamily(request.dialect.name()),
+        })
+    }
 }
 
 /// Returns whether an exchange carries the tags that a target is for (`where`): for each of these,
@@ -229,14 +334,10 @@ pub(super) enum Scrutiny {
 /// The model's part.
 pub(super) fn unfit(
     facts: &ModelFacts,
-    dialect: Dialect,
+    served: &Served,
     asked: &Asked<'_>,
     scrutiny: Scrutiny,
 ) -> Option<Exclusion> {
-    let endpoints = facts.endpoints;
-    if endpoints.is_some_and(|some| is_endpoint(dialect) && !some.contains(dialect)) {
-        return Some(Exclusion::Endpoint(dialect.name()));
-    }
     let is_sole = scrutiny == Scrutiny::Sole;
     let lacks = Needs {
         tools: facts.tools == Some(false),
@@ -257,9 +358,9 @@ pub(super) fn unfit(
         }
     }
     // a batch is many calls, each with a window of its own
-    match dialect == Dialect::AnthropicBatches {
-        true => None,
-        false => too_long(facts, asked, scrutiny),
+    match served {
+        Served::AsItIs(Dialect::AnthropicBatches) => None,
+        Served::AsItIs(_) | Served::Translated(_) => too_long(facts, asked, scrutiny),
     }
 }
 

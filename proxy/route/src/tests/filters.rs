@@ -38,7 +38,7 @@ fn order(plan: &Plan<'_>) -> Vec<String> {
 fn left(plan: &Plan<'_>) -> Vec<(String, Exclusion)> {
     let excluded = plan.excluded().iter();
     excluded
-        .map(|left| (left.model.to_string(), left.reason))
+        .map(|left| (left.model.to_string(), left.reason.clone()))
         .collect()
 }
 

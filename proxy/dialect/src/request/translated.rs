@@ -1,0 +1,66 @@
+//! A body in the words of other dialects, each translation made once.
+//!
+//! Routing wants to know whether a request can be translated before a target is chosen, perhaps
+//! several times, and the attempt wants the result.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Body, Mark};
+use crate::translate::{self, Dropped, Origin, Refused, Target, Wire, Written};
+
+/// Translations that are kept of one body: targets of an alias that speak other dialects.
+const KEPT: usize = 8;
+
+/// What became of a translation.
+pub type Translated = Result<(Written, Dropped), Refused>;
+
+/// The translations of a body so far.
+#[derive(Default)]
+pub(super) struct Translations(Mutex<Vec<Entry>>);
+
+struct Entry {
+    /// The state of the body that it is of.
+    mark: Mark,
+    key: Key,
+    translated: Arc<Translated>,
+}
+
+/// What tells translations of one body apart: what a model takes goes by its name and place.
+#[derive(PartialEq, Eq)]
+struct Key {
+    wire: Wire,
+    model: Box<str>,
+    origin: Origin,
+    strict: bool,
+}
+
+impl Body {
+    /// Translates it, as it stands, for a target of another dialect.
+    pub fn translated(&self, target: &Target<'_>) -> Arc<Translated> {
+        let key = Key {
+            wire: target.wire,
+            model: target.model.into(),
+            origin: target.origin,
+            strict: target.strict,
+        };
+        let mut entries = self
+            .translations
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| self.unchanged_since(&entry.mark));
+        if let Some(entry) = entries.iter().find(|entry| entry.key == key) {
+            return Arc::clone(&entry.translated);
+        }
+        let translated = translate::request(self.dialect, &self.render(), self.streaming(), target);
+        let translated = Arc::new(translated);
+        if entries.len() < KEPT {
+            entries.push(Entry {
+                mark: self.mark(),
+                key,
+                translated: Arc::clone(&translated),
+            });
+        }
+        translated
+    }
+}
