@@ -36,6 +36,10 @@ pub struct Alias {
     pub canary: Option<Canary>,
     /// A target that is sent copies, of whose replies the app sees nothing.
     pub shadow: Option<Shadow>,
+    /// True if targets that do not speak the caller's dialect may serve it. Default true.
+    pub translate: bool,
+    /// True if a translation that would leave something out is refused. Default false.
+    pub strict: bool,
 }
 
 /// One of an alias' targets.
@@ -144,6 +148,8 @@ impl Alias {
             hedge: None,
             canary: None,
             shadow: None,
+            translate: true,
+            strict: false,
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) use upstreams::{FailureRow, Faults, Upstream, WrittenKey};
 pub(in crate::config) use upstreams::{faults_there_are, providers_there_are};
 
 pub(crate) use super::scalars::{
-    Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Text, Weight,
+    Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Switch, Text, Weight,
 };
 
 /// An Outrigger configuration. `${NAME}` and `${NAME:-default}` are replaced from the environment

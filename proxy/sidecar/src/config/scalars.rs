@@ -178,6 +178,45 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     }
 }
 
+/// `on` or `off`, or a boolean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switch(pub(in crate::config) bool);
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Switch;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`on` or `off`")
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Switch, E> {
+                match v {
+                    "on" => Ok(Switch(true)),
+                    "off" => Ok(Switch(false)),
+                    _ => Err(E::custom(format_args!("`{v}` is neither `on` nor `off`"))),
+                }
+            }
+            fn visit_bool<E: Error>(self, v: bool) -> Result<Switch, E> {
+                Ok(Switch(v))
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for Switch {
+    fn schema_name() -> Cow<'static, str> {
+        "Switch".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": ["on", "off", true, false] })
+    }
+}
+
 /// One text, or a list of some.
 #[derive(Debug, Default)]
 pub(crate) struct OneOrMore(pub(super) Vec<Text>);

@@ -46,6 +46,10 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Failures that the embedded model makes on purpose.
     pub faults: Option<embedded::Faults>,
+    /// True if requests in dialects that it does not offer are translated for it. Default true.
+    pub translate: bool,
+    /// True if a translation that would leave something out is refused. Default false.
+    pub strict: bool,
 }
 
 /// One of an upstream's keys.
@@ -98,6 +102,16 @@ impl Upstream {
             first_content_timeout: Duration::from_secs(120),
             idle_timeout: Duration::from_secs(120),
             faults: None,
+            translate: true,
+            strict: false,
+        }
+    }
+
+    /// The differences of its server from the one that its dialect was designed for.
+    pub const fn quirks(&self) -> dialect::translate::Quirks {
+        match self.provider {
+            ProviderRules::Openai if self.refills_evenly => dialect::translate::Quirks::OPENAI,
+            _ => dialect::translate::Quirks::NONE,
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use dialect::Dialect;
 use http::{Request, Response};
 use route::{Candidate, Class, Plan};
 use tokio::time::Instant;
@@ -17,7 +16,7 @@ use super::{
     generation::Generation,
     render::{Outgoing, Rendered, Terms},
     settle::ExchangeGuard,
-    transmit::{Clocks, Sent},
+    transmit::{Clocks, Sent, Speech},
     usage_option,
 };
 use crate::{
@@ -167,7 +166,7 @@ impl<T: Transport> Worker<T> {
                 deadline: guard.deadline,
                 ..Clocks::of_head(head)
             };
-            let sent = self.make(&attempt, rendered, clocks, None, guard).await;
+            let sent = self.make(&attempt, rendered, clocks, false, guard).await;
             let failure = match sent {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
@@ -183,23 +182,28 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Makes one attempt: sends the request, and judges what became of it. `holds` as in
-    /// [`Worker::transmit`].
+    /// [`Speech`].
     pub(super) async fn make(
         &self,
         attempt: &Attempt<'_>,
         rendered: Rendered,
         clocks: Clocks,
-        holds: Option<Dialect>,
+        holds: bool,
         guard: &mut ExchangeGuard,
     ) -> Result<Response<Inbound>, Failure> {
         let Rendered {
             request,
             probes_usage,
             terms,
+            translation,
         } = rendered;
         let begun = launch(attempt, terms, guard);
-        let (upstream, dialect) = (attempt.upstream, guard.record.dialect);
-        let done = self.perform(upstream, request, attempt.over, clocks, dialect, holds);
+        let speech = Speech {
+            dialect: guard.record.dialect,
+            holds,
+            translation: translation.as_deref(),
+        };
+        let done = self.perform(attempt.upstream, request, attempt.over, clocks, speech);
         let done = done.await;
         self.conclude(attempt, probes_usage, begun, done, guard)
             .await
@@ -212,15 +216,20 @@ impl<T: Transport> Worker<T> {
         request: Request<Payload>,
         over: Connection,
         clocks: Clocks,
-        dialect: Dialect,
-        holds: Option<Dialect>,
+        speech: Speech<'_>,
     ) -> Performed {
-        let sent = self.transmit(upstream, request, over, clocks, holds).await;
+        let sent = self.transmit(upstream, request, over, clocks, speech).await;
+        // Silent, it perhaps works on it; what an answer means is for who reads it to say.
+        let may_be_served = sent.may_be_served();
+        let answered = matches!(sent, Sent::Reply(_) | Sent::InBand(..));
+        let judged = judge(sent, upstream, speech.spoken(), speech.holds).await;
         Performed {
-            // Silent, it perhaps works on it; what an answer means is for who reads it to say.
-            may_be_served: sent.may_be_served(),
-            answered: matches!(sent, Sent::Reply(_) | Sent::InBand(..)),
-            judged: judge(sent, upstream, dialect, holds.is_some()).await,
+            may_be_served,
+            answered,
+            judged: match speech.translation {
+                None => judged,
+                Some(translation) => Box::pin(translation.judged(judged)).await,
+            },
         }
     }
 
@@ -248,6 +257,9 @@ impl<T: Transport> Worker<T> {
             }
         };
         guard.record.last = Some(attempted(&judged, begun.elapsed(), guard));
+        if let (Ok(_), Some(notes)) = (&judged, &guard.translation) {
+            guard.reply_headers.extend(notes.header());
+        }
         judged
     }
 }

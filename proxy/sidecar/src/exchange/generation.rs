@@ -126,7 +126,7 @@ impl Generation {
             prefer,
             exclude,
             tried,
-            properties: &Properties(call),
+            properties: &Properties(call, &self.config),
         };
         let view = View {
             generation: self,

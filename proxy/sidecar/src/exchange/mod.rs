@@ -48,6 +48,7 @@ mod shed;
 pub mod socket;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod transmit;
 pub mod upstreams;
 mod usage_option;

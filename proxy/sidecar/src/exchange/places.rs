@@ -9,7 +9,10 @@ use route::{
     Admits, AliasId, AliasRow, Endpoints, Family, ModelFacts, NoRoute, Standing, TargetId,
 };
 
-use super::generation::{Generation, now};
+use super::{
+    generation::{Generation, now},
+    translation,
+};
 use crate::{
     config::{self, Config},
     cost::Prices,
@@ -118,7 +121,7 @@ pub(super) fn unlisted(generation: &Generation, upstream: &str, model: &str) -> 
 }
 
 /// A call, as far as its plan needs it.
-pub(super) struct Properties<'c>(pub(super) &'c Call);
+pub(super) struct Properties<'c>(pub(super) &'c Call, pub(super) &'c Config);
 
 impl route::Properties for Properties<'_> {
     fn input_tokens(&self) -> u64 {
@@ -135,6 +138,20 @@ impl route::Properties for Properties<'_> {
 
     fn needs(&self, of: route::Needs) -> route::Needs {
         self.0.body.needs(of)
+    }
+
+    fn untranslatable(&self, to: &route::Translation<'_>) -> Option<Arc<str>> {
+        let Self(call, config) = self;
+        match config.upstreams.get(&*to.upstream.name) {
+            Some(upstream) => {
+                translation::obstacle(call, upstream, config, (to.wire, to.model, to.facts))
+            }
+            None => Some("its upstream is not configured".into()),
+        }
+    }
+
+    fn reasons(&self) -> bool {
+        self.0.body.effort() != dialect::request::Effort::None
     }
 
     fn tag(&self, name: &str) -> Option<&str> {
@@ -348,6 +365,8 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
         name: upstream.name.as_str().into(),
         family: upstream.family,
         offers: Endpoints::of_family(upstream.family),
+        converse: false,
+        translates: upstream.translate,
         has_credentials: !upstream.keys.is_empty()
             || matches!(upstream.kind, config::Kind::Embedded),
     });

@@ -8,8 +8,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialect::{answer, request::Body as RequestBody};
-use http::{HeaderName, HeaderValue, Request, Response, header, request::Parts, uri::PathAndQuery};
+use dialect::{answer, request::Body as RequestBody, translate::Wire};
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery,
+};
 use policy::{ByHost, Call, Estimates, Run};
 use route::{NoRoute, Plan};
 use tokio::time::Instant;
@@ -20,6 +22,7 @@ use super::{
     generation::{Generation, now},
     ledger::Charge,
     settle::ExchangeGuard,
+    translation::{self, Notes, Translation},
     usage_option::Standing,
 };
 use crate::{
@@ -52,6 +55,8 @@ pub(super) struct Rendered {
     /// to take that.
     pub(super) probes_usage: bool,
     pub(super) terms: Terms,
+    /// Brings the reply into the caller's dialect, where the target speaks another.
+    pub(super) translation: Option<Box<Translation>>,
 }
 
 /// The part of an exchange that is its attempt's: what its reply is read and settled by.
@@ -62,6 +67,8 @@ pub(super) struct Terms {
     pub(super) strips_usage: bool,
     /// What comes encoded is decoded.
     pub(super) decodes: bool,
+    /// What is noted of its translation.
+    pub(super) notes: Option<Arc<Notes>>,
     pub(super) charge: Charge,
 }
 
@@ -124,6 +131,9 @@ impl Outgoing {
         attempt: &Attempt<'_>,
         guard: &ExchangeGuard,
     ) -> Result<Rendered, Refusal> {
+        if let Some(wire) = attempt.candidate.wire {
+            return self.render_translated(wire, attempt, guard);
+        }
         let generation = &*guard.generation;
         let (call, upstream) = (&*self.call, attempt.upstream);
         // No copy where the target changes nothing.
@@ -133,7 +143,9 @@ impl Outgoing {
                 .get_or_insert_with(|| call.body.for_target())
                 .set_model(model);
         }
-        let (target, charge) = charge(call, edited.as_ref().unwrap_or(&call.body), upstream, guard);
+        let body = edited.as_ref().unwrap_or(&call.body);
+        let model = body.model().unwrap_or_default();
+        let (target, charge) = charge(call, body.size(), (upstream, model), guard);
         let standing = match asks_for_usage(attempt, guard) {
             true => (guard.shared.usage_option).standing(&target, Instant::now()),
             false => Standing::Refuses,
@@ -155,7 +167,7 @@ impl Outgoing {
             (None, Some(encoded)) => Payload::Whole(encoded.clone()),
             (None, None) => Payload::Whole(body.render()),
         };
-        let mut head = head(call, body, attempt, decodes, guard)?;
+        let mut head = head(call, &body.path(&call.path), attempt, decodes, guard)?;
         if encoded.is_some() && body.edited() {
             head.headers.remove(header::CONTENT_ENCODING); // what is sent was written anew
         }
@@ -171,8 +183,41 @@ impl Outgoing {
                 target,
                 strips_usage,
                 decodes,
+                notes: None,
                 charge,
             },
+            translation: None,
+        })
+    }
+
+    /// The same for a target that speaks another dialect.
+    fn render_translated(
+        &self,
+        wire: Wire,
+        attempt: &Attempt<'_>,
+        guard: &ExchangeGuard,
+    ) -> Result<Rendered, Refusal> {
+        let (call, upstream, candidate) = (&*self.call, attempt.upstream, attempt.candidate);
+        let model = candidate.model.as_deref().or_else(|| call.body.model());
+        let model = model.unwrap_or_default();
+        let to = (wire, model, &candidate.facts);
+        let id = &guard.record.id;
+        let (written, translation) = Translation::of(call, upstream, &guard.generation, to, id)?;
+        let (target, charge) = charge(call, written.body.len(), (upstream, model), guard);
+        let mut head = head(call, &written.path, attempt, true, guard)?;
+        translation::add_headers(wire, &mut head.headers);
+        head.method = Method::POST;
+        Ok(Rendered {
+            request: Request::from_parts(head, Payload::Whole(written.body.into())),
+            probes_usage: false,
+            terms: Terms {
+                target,
+                strips_usage: translation.adds_usage(call),
+                decodes: true,
+                notes: Some(Arc::clone(&translation.notes)),
+                charge,
+            },
+            translation: Some(Box::new(translation)),
         })
     }
 }
@@ -181,7 +226,7 @@ impl Outgoing {
 /// that are for it.
 fn head(
     call: &Call,
-    body: &RequestBody,
+    path: &str,
     attempt: &Attempt<'_>,
     decodes: bool,
     guard: &ExchangeGuard,
@@ -189,17 +234,20 @@ fn head(
     let generation = &*guard.generation;
     let unsendable =
         |error: &dyn std::fmt::Display| Refusal::new(Code::BadRequest, error.to_string());
-    let path = body.path(&call.path);
     // The plan's table is made of these very upstreams.
     let gone = || Refusal::new(Code::NoUpstream, "this upstream is not configured");
     let resolved = generation.upstreams.find(&attempt.candidate.upstream.name);
     let resolved = resolved.ok_or_else(gone)?;
     let path = match attempt.candidate.dialled {
-        true => PathAndQuery::try_from(&*path),
-        false => resolved.path(attempt.upstream, &path),
+        true => PathAndQuery::try_from(path),
+        false => resolved.path(attempt.upstream, path),
     };
     let path = path.map_err(|error| unsendable(&error))?;
-    let is_stripped = |name: &HeaderName| tags::is_stripped(&generation.tags, resolved.reads, name);
+    let is_foreign = attempt.candidate.wire.is_some();
+    let is_stripped = |name: &HeaderName| {
+        is_foreign && !translation::is_carried(name)
+            || tags::is_stripped(&generation.tags, resolved.reads, name)
+    };
     let (method, headers) = (&call.method, call.headers());
     let credential = resolved.credential(attempt.key);
     let outgoing = credential.and_then(|credential| {
@@ -226,18 +274,17 @@ fn head(
 /// An attempt's target, what it is expected to take, and what that costs there.
 fn charge(
     call: &Call,
-    body: &RequestBody,
-    upstream: &Upstream,
+    bytes: usize,
+    (upstream, model): (&Upstream, &str),
     guard: &ExchangeGuard,
 ) -> (String, Charge) {
-    let model = body.model().unwrap_or_default();
     let generation = &guard.generation;
     let (expected, price) = match guard.ledger.has_reservations() {
         true => generation.expected(call, &upstream.name, model),
         // No policy wanted an estimate: where no usage comes back, four bytes are a token (20 % off
         // on the average).
         false => {
-            let input = body.size() as u64 / 4;
+            let input = bytes as u64 / 4;
             let price = generation.prices.price(&upstream.name, model, now());
             (Estimate { input, output: 0 }, price)
         }

@@ -23,6 +23,7 @@ use super::{
     refusals::incomplete_request,
     render::Terms,
     shadow::{self, Figures},
+    translation::Notes,
 };
 use crate::{
     cost::{NanoDollars, Taken},
@@ -61,6 +62,8 @@ pub(super) struct ExchangeGuard {
     pub(super) strips_usage: bool,
     /// The reply is read, counted or kept: what comes encoded is decoded.
     pub(super) decodes: bool,
+    /// What is noted of the translation of the attempt that was made last.
+    pub(super) translation: Option<Arc<Notes>>,
     /// The app asked for one array of pieces, as Gemini streams without `alt=sse`.
     pub(super) listed: bool,
     /// Everything that was seen of the reply.
@@ -113,6 +116,7 @@ impl ExchangeGuard {
             reply_headers: Vec::new(),
             strips_usage: false,
             decodes: false,
+            translation: None,
             listed: false,
             observed: Observed::default(),
             fetched: None,
@@ -181,6 +185,7 @@ impl ExchangeGuard {
         }
         self.strips_usage = terms.strips_usage;
         self.decodes = terms.decodes;
+        self.translation = terms.notes;
     }
 
     /// Takes over what was reserved for a reply that nobody is asked for: a request was served, and
@@ -274,6 +279,16 @@ impl ExchangeGuard {
             let spent = self.ledger.conclude_hedge(&Observed::default());
             if let Some(hedges) = &mut self.hedges {
                 hedges.left(record, spent);
+            }
+        }
+        if let Some(notes) = &self.translation {
+            record.translated = Some(telemetry::Translated {
+                to: notes.to.name(),
+                dropped: notes.fields(),
+            });
+            if let (Some(usage), true) = (notes.usage(), self.observed.usage.is_some()) {
+                // As the target counts: a caller's dialect may have no place for all of it.
+                self.observed.usage = Some(usage);
             }
         }
         let taken = self.observed.taken(&self.ledger);

@@ -104,7 +104,10 @@ impl<T: Transport> Worker<T> {
             let terms = generation.config.models.get(name);
             let terms = terms.and_then(|terms| terms.shadow.as_ref());
             let is_for = |terms: &&config::Shadow| {
-                route::conditions_hold(&terms.conditions, &Properties(&outgoing.call))
+                route::conditions_hold(
+                    &terms.conditions,
+                    &Properties(&outgoing.call, &generation.config),
+                )
             };
             shadow = terms
                 .filter(|_| sampled)
@@ -158,6 +161,11 @@ impl<T: Transport> Worker<T> {
             let plain = attempt.repeated(Repeat::WithoutUsageOption);
             rendered = outgoing.render(&plain, guard).map_err(|_| "unfit")?;
         }
+        // Its reply is read as it comes, which nobody gets.
+        let dialect = match &rendered.translation {
+            None => guard.record.dialect,
+            Some(translation) => translation.spoken().ok_or("unfit")?,
+        };
         let (mut head, Payload::Whole(body)) = rendered.request.into_parts() else {
             return Err("unfit");
         };
@@ -175,7 +183,7 @@ impl<T: Transport> Worker<T> {
         let copy = Copy {
             transport: Arc::clone(&self.transport),
             upstream: Arc::clone(&candidate.upstream.name),
-            dialect: guard.record.dialect,
+            dialect,
             head,
             body,
             permit: guard.body_permit.take(),
@@ -211,7 +219,7 @@ fn plan_of<'g>(generation: &'g Generation, call: &Call, target: &String) -> Opti
         prefer: std::slice::from_ref(target),
         exclude: &call.claims.exclude,
         tried: &[],
-        properties: &Properties(call),
+        properties: &Properties(call, &generation.config),
     };
     let view = View {
         generation,

@@ -20,7 +20,9 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Worker, attempt::Transport, decode::decoded, head::is_stream};
+use super::{
+    Worker, attempt::Transport, decode::decoded, head::is_stream, translation::Translation,
+};
 use crate::{
     BoxError,
     config::Upstream,
@@ -58,6 +60,25 @@ impl Clocks {
     /// The sooner of a clock and the deadline.
     fn bounded(&self, clock: Instant) -> Instant {
         self.deadline.map_or(clock, |deadline| clock.min(deadline))
+    }
+}
+
+/// The dialect of a reply, and what becomes of that.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speech<'t> {
+    /// The caller's dialect.
+    pub(super) dialect: Dialect,
+    /// The beginning of a success is read before it is given on; else its head is enough.
+    pub(super) holds: bool,
+    /// Brings the reply of a target that speaks another dialect into the caller's.
+    pub(super) translation: Option<&'t Translation>,
+}
+
+impl Speech<'_> {
+    /// The dialect in which the reply is judged: the target's, unless nobody reads that.
+    pub(super) fn spoken(&self) -> Dialect {
+        let target = self.translation.and_then(Translation::spoken);
+        target.unwrap_or(self.dialect)
     }
 }
 
@@ -111,21 +132,20 @@ impl<T: Transport> Worker<T> {
         request: Request<Payload>,
         over: Connection,
         clocks: Clocks,
-        holds: Option<Dialect>,
+        speech: Speech<'a>,
     ) -> impl Future<Output = Sent> + Send + 'a {
-        transmit(&*self.transport, upstream, request, over, clocks, holds)
+        transmit(&*self.transport, upstream, request, over, clocks, speech)
     }
 }
 
-/// Sends a request, and waits for its reply to commit. `holds`: the dialect in which the beginning
-/// of a success is read before it is given on; none where its head is enough.
+/// Sends a request, and waits for its reply to commit.
 pub(super) async fn transmit<T: Transport>(
     transport: &T,
     upstream: &Upstream,
     request: Request<Payload>,
     over: Connection,
     clocks: Clocks,
-    holds: Option<Dialect>,
+    speech: Speech<'_>,
 ) -> Sent {
     let switches = request.headers().contains_key(header::UPGRADE);
     // Pinned where it is made: it is large, and would be moved into its timeout.
@@ -140,13 +160,15 @@ pub(super) async fn transmit<T: Transport>(
             "it switched protocols, which nobody wanted".into(),
         ));
     }
-    match holds {
-        // Boxed: no ordinary exchange is to take the room of it.
-        Some(dialect) if reply.status().is_success() => {
-            Box::pin(wait_for_content(decoded(reply), dialect, clocks)).await
-        }
-        _ => Sent::Reply(reply),
+    if !speech.holds || !reply.status().is_success() {
+        return Sent::Reply(reply);
     }
+    let reply = match speech.translation {
+        None => decoded(reply),
+        Some(translation) => translation.unwrapped(decoded(reply)),
+    };
+    // Boxed: no ordinary exchange is to take the room of it.
+    Box::pin(wait_for_content(reply, speech.spoken(), clocks)).await
 }
 
 /// Reads a success until its first content, its end, or a bound.

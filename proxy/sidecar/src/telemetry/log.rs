@@ -178,6 +178,12 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     if open == b',' {
         o.0.push(b']');
     }
+    if let Some(translated) = &record.translated {
+        o.word(key!("translated_to"), translated.to);
+        if !translated.dropped.is_empty() {
+            o.text(key!("dropped"), &translated.dropped.join(","));
+        }
+    }
     o.flag(key!("streaming"), record.streaming);
     if let Some(usage) = &record.usage {
         o.number(key!("input_tokens"), usage.input);

@@ -35,6 +35,7 @@ pub use super::{
     targets::{
         ShadowRatios, TargetGauges, attempt_result, breaker_opened, canary, canary_rolled_back,
         hedge, queue_depth, queued, retry_budget_spent, shadow, shadow_cost, shadow_ratios,
+        translated,
     },
 };
 use crate::config::Config;

@@ -81,6 +81,8 @@ pub struct Record {
     pub client_gone: bool,
     /// The generation that it ran on.
     pub generation: u64,
+    /// The wire format that its last attempt was translated into, and the fields that were left out.
+    pub translated: Option<Translated>,
     /// The caller's trace, where it sent a valid `traceparent`.
     pub trace_id: Option<String>,
 }
@@ -116,9 +118,19 @@ impl Record {
             error: None,
             client_gone: false,
             generation: 0,
+            translated: None,
             trace_id: None,
         }
     }
+}
+
+/// A translation of a call.
+#[derive(Debug, Clone)]
+pub struct Translated {
+    /// The wire format that the target speaks.
+    pub to: &'static str,
+    /// The fields of request and reply that were left out, of a bounded set.
+    pub dropped: Vec<&'static str>,
 }
 
 /// The end of one attempt.
@@ -174,5 +186,8 @@ pub struct Verdict {
 /// Counts and logs an exchange. To be called once, however the exchange ended.
 pub fn settle(record: &Record) {
     metrics::exchange(record);
+    if let Some(translated) = &record.translated {
+        metrics::translated(record.dialect.name(), translated);
+    }
     log::exchange(record);
 }

@@ -204,6 +204,10 @@ table! {
     TIME_PER_TOKEN = "gen_ai_server_time_per_output_token", Kind::Histogram(PER_TOKEN),
         ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
         "Seconds per generated token after the first.";
+    TRANSLATIONS = "outrigger_translations_total", Kind::Counter, ["from", "to"],
+        "Exchanges whose last attempt was translated, by the dialects of the caller and of the target.";
+    TRANSLATION_DROPPED = "outrigger_translation_dropped_total", Kind::Counter, ["to", "field"],
+        "Fields that translations left out, as only cost or taste changes by that.";
     COST = "outrigger_cost_usd_total", Kind::Counter, ["model", "upstream", "tenant", "feature", "plan", "region"],
         "Dollars that exchanges cost, as far as their models have a price.";
     UNPRICED = "outrigger_unpriced_requests_total", Kind::Counter, ["model", "upstream"],

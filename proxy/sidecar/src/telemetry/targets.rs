@@ -21,6 +21,14 @@ pub fn attempt_result(upstream: &Arc<str>, class: &'static str) {
     count_attempt_result(upstream, class);
 }
 
+/// Counts a translated exchange, and what was left out of it.
+pub fn translated(from: &'static str, translated: &super::Translated) {
+    count(table::TRANSLATIONS, [from, translated.to], 1);
+    for field in &translated.dropped {
+        count(table::TRANSLATION_DROPPED, [translated.to, field], 1);
+    }
+}
+
 /// Counts an opening of a breaker.
 pub fn breaker_opened(part: &'static str, cause: &'static str) {
     count(table::BREAKER_OPENED, [part, cause], 1);

@@ -11,7 +11,7 @@ use route::{Sticky, Strategy};
 use super::{Check, conditions::NO_TAG, upstreams::Upstreams};
 use crate::config::{
     Alias, Canary, Hedge, Limited, Queue, Retry, Shadow, Target,
-    file::{self, Named, Text, WrittenLimited, WrittenStrategy},
+    file::{self, Named, Switch, Text, WrittenLimited, WrittenStrategy},
     problems::Path,
     values,
 };
@@ -128,8 +128,27 @@ impl Check<'_> {
             hedge,
             canary,
             shadow,
+            translate: self.translates(at, written.translate.as_ref(), written.strict.as_ref()),
+            strict: written.strict.unwrap_or(default.strict),
             targets: default.targets,
         }
+    }
+
+    /// Reads whether requests in other dialects are translated; `strict` is of these alone.
+    pub(super) fn translates(
+        &mut self,
+        at: &Path,
+        written: Option<&Switch>,
+        strict: Option<&bool>,
+    ) -> bool {
+        let translates = written.is_none_or(|switch| switch.0);
+        if !translates && strict == Some(&true) {
+            self.problem(
+                &at.key("strict"),
+                "has no effect with `translate: off`; remove one of them",
+            );
+        }
+        translates
     }
 
     /// The strategy; none where what is written is not one.

@@ -164,6 +164,8 @@ impl Check<'_> {
                 default.idle_timeout,
             ),
             faults,
+            translate: self.translates(at, written.translate.as_ref(), written.strict.as_ref()),
+            strict: written.strict.unwrap_or(default.strict),
             ..default
         }
     }

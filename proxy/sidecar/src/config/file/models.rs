@@ -11,7 +11,9 @@ use serde::{
     },
 };
 
-use super::{Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Text, Weight};
+use super::{
+    Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Switch, Text, Weight,
+};
 use crate::config::scalars::VARIABLE;
 
 /// An alias: a name that apps use for a model, and what is tried behind it.
@@ -56,6 +58,14 @@ pub(crate) struct Model {
     /// A target that is sent copies of exchanges; the app sees nothing of its replies.
     #[serde(default)]
     pub shadow: Optional<Shadow>,
+    /// `off`: targets that do not speak the caller's dialect are left out. Default `on`: requests
+    /// and replies are translated for them.
+    #[serde(default)]
+    pub translate: Optional<Switch>,
+    /// True if a target is left out where a translation would leave something of the request out,
+    /// even what only costs or tastes different. Default false: that is counted.
+    #[serde(default)]
+    pub strict: Optional<bool>,
 }
 
 /// A target as written.

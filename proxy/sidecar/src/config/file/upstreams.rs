@@ -10,7 +10,7 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Count, Optional, Share, Span, Text};
+use super::{Count, Optional, Share, Span, Switch, Text};
 use crate::config::scalars::listed;
 
 /// A provider's endpoint.
@@ -62,6 +62,11 @@ pub(crate) struct Upstream {
     pub idle_timeout: Optional<Span>,
     /// Failures that the embedded model makes on purpose.
     pub faults: Optional<Faults>,
+    /// `off`: requests in dialects that it does not offer are not translated for it. Default `on`.
+    pub translate: Optional<Switch>,
+    /// True if it is sent no request of which a translation would leave something out, even what
+    /// only costs or tastes different. Default false: that is counted.
+    pub strict: Optional<bool>,
 }
 
 /// A key as written.

@@ -57,6 +57,8 @@ fn targets_and_a_strategy_are_enough_and_all_else_has_safe_defaults() {
         hedge: None,
         canary: None,
         shadow: None,
+        translate: true,
+        strict: false,
     };
     for models in [
         "models: { m: { targets: [a/m, b/m], strategy: fallback } }",

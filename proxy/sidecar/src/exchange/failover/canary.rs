@@ -13,7 +13,7 @@ use policy::Call;
 use route::{AliasRow, Arm, Class, RequestFault, Scope, canary::Sample, conditions_hold};
 
 use crate::{
-    config::Alias,
+    config::{Alias, Config},
     cost::Taken,
     exchange::{failure::Failure, ledger::Charge, places::Properties},
     state::targets::AliasState,
@@ -66,16 +66,17 @@ impl Trial {
         state: &Arc<AliasState>,
         row: &AliasRow,
         call: &mut Call,
+        config: &Config,
     ) -> Option<Box<Self>> {
         let canary = terms.canary.as_ref()?;
         // Whoever excludes targets knows those of the alias, and not the one on trial.
         if !call.claims.prefer.is_empty() || !call.claims.exclude.is_empty() {
             return None;
         }
-        if !conditions_hold(&canary.conditions, &Properties(call)) {
+        if !conditions_hold(&canary.conditions, &Properties(call, config)) {
             return None;
         }
-        let key = row.sticky.key(&Properties(call));
+        let key = row.sticky.key(&Properties(call, config));
         let key = key.unwrap_or_else(|| hash::of(call.id.as_bytes()));
         let arm = state.canary_arm(key)?;
         let target = [&canary.target.upstream, "/", &canary.target.model].concat();

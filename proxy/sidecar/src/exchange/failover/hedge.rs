@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use dialect::Dialect;
 use http::Response;
 use route::{Candidate, HedgeCall, ReservedHedge, Scope, Trail};
 use tokio::time::sleep;
@@ -25,7 +24,7 @@ use crate::{
         ledger::Observed,
         render::{Outgoing, Rendered},
         settle::ExchangeGuard,
-        transmit::Clocks,
+        transmit::{Clocks, Speech},
     },
     state::targets::{Pass, now},
     upstream::Inbound,
@@ -34,14 +33,14 @@ use crate::{
 mod account;
 
 pub(in crate::exchange) use account::Hedges;
-use account::{Winner, overtaken};
+use account::{Reading, Winner, overtaken};
 
 /// The first of two attempts, before it is made.
 pub(super) struct First<'a> {
     pub(super) attempt: &'a Attempt<'a>,
     pub(super) rendered: Rendered,
     pub(super) clocks: Clocks,
-    pub(super) holds: Option<Dialect>,
+    pub(super) holds: bool,
     /// The time after which a second one begins.
     pub(super) delay: Duration,
 }
@@ -109,17 +108,16 @@ impl<T: Transport> Worker<T> {
             request,
             probes_usage,
             terms: own,
+            translation,
         } = rendered;
         let begun = launch(attempt, own, guard);
         let dialect = guard.record.dialect;
-        let made = self.perform(
-            attempt.upstream,
-            request,
-            attempt.over,
-            clocks,
+        let speech = Speech {
             dialect,
             holds,
-        );
+            translation: translation.as_deref(),
+        };
+        let made = self.perform(attempt.upstream, request, attempt.over, clocks, speech);
         let mut made = Box::pin(made);
         let mut done = tokio::select! {
             biased;
@@ -146,10 +144,19 @@ impl<T: Transport> Worker<T> {
             pass,
         } = hedge;
         let since = guard.begin_hedge(&second, &rendered);
-        let (strips_usage, decodes) = (rendered.terms.strips_usage, rendered.terms.decodes);
+        let reading = Reading {
+            strips_usage: rendered.terms.strips_usage,
+            decodes: rendered.terms.decodes,
+            notes: rendered.terms.notes.clone(),
+        };
         let upstream = second.upstream;
         let request = rendered.request;
-        let beside = self.perform(upstream, request, second.over, clocks, dialect, holds);
+        let speech = Speech {
+            dialect,
+            holds,
+            translation: rendered.translation.as_deref(),
+        };
+        let beside = self.perform(upstream, request, second.over, clocks, speech);
         let mut beside = Box::pin(beside);
         let done = tokio::select! {
             biased;
@@ -165,7 +172,7 @@ impl<T: Transport> Worker<T> {
                     guard.ledger.charge.served = done.may_be_served;
                     let took = begun.elapsed();
                     let seen = failure.observed();
-                    guard.take_over_hedge(failure.attempted(took), &seen, strips_usage, decodes);
+                    guard.take_over_hedge(failure.attempted(took), &seen, reading);
                     let lost = std::mem::replace(entered.pass, pass);
                     fail(lost, attempt.upstream, &failure, took);
                     beside.await
@@ -174,12 +181,7 @@ impl<T: Transport> Worker<T> {
             done = &mut beside => match done.judged {
                 Ok(_) => {
                     drop(made);
-                    guard.take_over_hedge(
-                        overtaken(begun),
-                        &Observed::default(),
-                        strips_usage,
-                        decodes,
-                    );
+                    guard.take_over_hedge(overtaken(begun), &Observed::default(), reading);
                     drop(std::mem::replace(entered.pass, pass));
                     done
                 }

@@ -89,7 +89,8 @@ impl<T: Transport> Worker<T> {
                 }
                 if let Some(row) = row.filter(|_| guard.trial.is_none()) {
                     let call = &mut outgoing.call;
-                    guard.trial = Trial::begin(terms.alias, terms.state, row, call);
+                    guard.trial =
+                        Trial::begin(terms.alias, terms.state, row, call, &generation.config);
                 }
             }
             guard.deadline = terms.timing.deadline_of_reply();
@@ -238,7 +239,7 @@ impl<T: Transport> Worker<T> {
             Attempt::first(candidate, spot.key, terms.generation).map_err(Failure::unsendable)?;
         attempt.reason = reason;
         let class = terms.timing.class;
-        let holds = Some(guard.record.dialect).filter(|dialect| dialect.is_read());
+        let holds = guard.record.dialect.is_read();
         pass.awaits_content(class, now());
         if let Some(queue) = &terms.state.queue {
             pass.frees_for(queue);

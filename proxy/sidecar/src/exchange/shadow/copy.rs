@@ -24,7 +24,7 @@ use crate::{
         generation::Generation,
         head::is_stream,
         ledger::{Ledger, Observed, Reading},
-        transmit::{Clocks, transmit},
+        transmit::{Clocks, Speech, transmit},
     },
     overload::BodyPermit,
     state::targets::{Pass, now},
@@ -153,13 +153,17 @@ async fn send<T: Transport>(
         idle: upstream.idle_timeout,
         deadline: Some(deadline),
     };
-    let holds = Some(dialect).filter(|dialect| dialect.is_read());
+    let speech = Speech {
+        dialect,
+        holds: dialect.is_read(),
+        translation: None,
+    };
     let mut over = Connection::Kept;
     loop {
         let request = Request::from_parts(head.clone(), Payload::Whole(body.clone()));
         ledger.charge.reached = true;
         ledger.charge.served = true;
-        let sent = transmit(transport, upstream, request, over, clocks, holds).await;
+        let sent = transmit(transport, upstream, request, over, clocks, speech).await;
         let may_be_served = sent.may_be_served();
         let judged = judge(sent, upstream, dialect, true).await;
         ledger.charge.served = may_be_served || judged.is_ok();

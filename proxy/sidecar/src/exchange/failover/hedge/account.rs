@@ -13,6 +13,7 @@ use crate::{
         ledger::{Charge, Observed, Spent},
         render::Rendered,
         settle::ExchangeGuard,
+        translation::Notes,
     },
     state::targets::AliasState,
     telemetry::{Attempted, EarlierAttempt, Record, metrics},
@@ -145,6 +146,13 @@ pub(super) fn overtaken(begun: Instant) -> Attempted {
     }
 }
 
+/// How the reply of a hedge is read.
+pub(super) struct Reading {
+    pub(super) strips_usage: bool,
+    pub(super) decodes: bool,
+    pub(super) notes: Option<Arc<Notes>>,
+}
+
 impl ExchangeGuard {
     /// Notes that a hedge is sent. Should the app leave now, it is settled with the other.
     pub(super) fn begin_hedge(&mut self, attempt: &Attempt<'_>, rendered: &Rendered) -> Instant {
@@ -193,13 +201,7 @@ impl ExchangeGuard {
 
     /// Makes the hedge the attempt that the exchange is read and settled by. `end` and `seen` are
     /// those of the first one.
-    pub(super) fn take_over_hedge(
-        &mut self,
-        end: Attempted,
-        seen: &Observed,
-        strips_usage: bool,
-        decodes: bool,
-    ) {
+    pub(super) fn take_over_hedge(&mut self, end: Attempted, seen: &Observed, reading: Reading) {
         let hedge = self.hedges.as_mut().and_then(|all| all.under_way.take());
         let Some(hedge) = hedge else { return };
         self.ledger.exchange_with_hedge();
@@ -220,8 +222,9 @@ impl ExchangeGuard {
             hedges.is_last = true;
         }
         self.attempt_begun = Some(hedge.begun);
-        self.strips_usage = strips_usage;
-        self.decodes = decodes;
+        self.strips_usage = reading.strips_usage;
+        self.decodes = reading.decodes;
+        self.translation = reading.notes;
     }
 
     /// Notes what became of a hedge that was taken over.

@@ -1,0 +1,381 @@
+//! Translated attempts: a call sent in another dialect than its caller's, and its reply brought
+//! back.
+//!
+//! A [`Translation`] is made with the request of one attempt and belongs to that. Policies never
+//! see what leaves here, nor what comes: they stand between the caller and this. The beginning of a
+//! reply is judged in the target's dialect, whose errors are its provider's; what commits is
+//! translated as it passes.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use dialect::{
+    Dialect, Kind, Usage, answer, failure, hash,
+    translate::{self, Dropped, Origin, Refused, ReplyContext, Target, Wire, Written},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::{Body, Frame};
+use parking_lot::Mutex;
+use policy::Call;
+use route::ModelFacts;
+
+use super::{failure::Failure, generation::Generation, head::is_stream};
+use crate::{
+    config::{Config, Upstream},
+    refusal::{Code, Refusal},
+    upstream::{BoxError, Decoded, Inbound},
+};
+
+/// The header by which a caller wants to know what was left out, and the one that says it.
+pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-outrigger-dropped");
+
+/// Headers of a caller that mean the same to every provider. All others are its own dialect's, or
+/// credentials for its own provider.
+const CARRIED: [&str; 8] = [
+    "content-type",
+    "user-agent",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "idempotency-key",
+    "accept-language",
+];
+
+/// The version of Anthropic's API that translated requests are written for:
+/// <https://docs.claude.com/en/api/versioning>.
+const ANTHROPIC_VERSION: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("anthropic-version"),
+    HeaderValue::from_static("2023-06-01"),
+);
+
+/// The translation of one attempt.
+#[derive(Debug, Clone)]
+pub(super) struct Translation {
+    caller: Dialect,
+    pub(super) wire: Wire,
+    context: ReplyContext,
+    pub(super) notes: Arc<Notes>,
+}
+
+/// What is noted of a translation while its reply passes.
+#[derive(Debug)]
+pub(super) struct Notes {
+    pub(super) to: Wire,
+    /// What was left out of the request.
+    dropped: Dropped,
+    /// The caller wants to know that.
+    wants_header: bool,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// What was left out of the reply.
+    dropped: Dropped,
+    usage: Option<Usage>,
+}
+
+impl Notes {
+    /// The tokens that the target reported, in its own way of counting.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.seen.lock().usage
+    }
+
+    /// The header with what was left out of the request, where the caller wants it and there is any.
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let fields = self.dropped.fields();
+        if !self.wants_header || fields.is_empty() {
+            return None;
+        }
+        let value = HeaderValue::try_from(fields.join(", ")).ok()?;
+        Some((DROPPED, value))
+    }
+
+    /// The fields that were left out of the request and of the reply, as far as it came.
+    pub(super) fn fields(&self) -> Vec<&'static str> {
+        let seen = self.seen.lock();
+        let both = self.dropped.fields().iter().chain(seen.dropped.fields());
+        both.copied().collect()
+    }
+}
+
+/// Returns whether a header of the caller's goes to a target of another dialect.
+pub(super) fn is_carried(name: &HeaderName) -> bool {
+    CARRIED.contains(&name.as_str())
+}
+
+/// Adds the headers that a wire format wants besides.
+pub(super) fn add_headers(wire: Wire, headers: &mut HeaderMap) {
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    if wire == Wire::Messages {
+        let (name, version) = ANTHROPIC_VERSION;
+        headers.insert(name, version);
+    }
+}
+
+/// The provider and account whose reasoning an upstream can read.
+fn origin(upstream: &Upstream) -> Origin {
+    let name = [&*upstream.name, "\n", &*upstream.account].concat();
+    Origin(hash::of(name.as_bytes()) as u32)
+}
+
+/// The reason why a call can't be translated for a target; none where it can.
+pub(super) fn obstacle(
+    call: &Call,
+    upstream: &Upstream,
+    config: &Config,
+    to: (Wire, &str, &ModelFacts),
+) -> Option<Arc<str>> {
+    if call.body.kind() != Kind::Generate {
+        return Some("only calls that generate text are translated".into());
+    }
+    let alias = call.body.model().and_then(|model| config.models.get(model));
+    if alias.is_some_and(|alias| !alias.translate) {
+        return Some("`translate: off` of this alias forbids it".into());
+    }
+    let translated = translated(call, upstream, config, to);
+    let refused = translated.as_ref().as_ref().err()?;
+    Some(refused.to_string().into())
+}
+
+fn translated(
+    call: &Call,
+    upstream: &Upstream,
+    config: &Config,
+    (wire, model, facts): (Wire, &str, &ModelFacts),
+) -> Arc<Result<(Written, Dropped), Refused>> {
+    let alias = call.body.model().and_then(|model| config.models.get(model));
+    call.body.translated(&Target {
+        wire,
+        model,
+        origin: origin(upstream),
+        strict: upstream.strict || alias.is_some_and(|alias| alias.strict),
+        takes: &facts.taken(),
+        quirks: &upstream.quirks(),
+    })
+}
+
+impl Translation {
+    /// Translates a call for one attempt.
+    pub(super) fn of(
+        call: &Call,
+        upstream: &Upstream,
+        generation: &Generation,
+        to: (Wire, &str, &ModelFacts),
+        id: &str,
+    ) -> Result<(Written, Self), Refusal> {
+        let translated = translated(call, upstream, &generation.config, to);
+        let (written, dropped) = match &*translated {
+            Ok((written, dropped)) => (written.clone(), dropped.clone()),
+            Err(refused) => return Err(Refusal::new(Code::BadRequest, refused.to_string())),
+        };
+        let (wire, ..) = to;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let context = ReplyContext {
+            id: id.to_owned(),
+            model: call.body.model().unwrap_or_default().to_owned(),
+            created: now.map_or(0, |since| since.as_secs()),
+            stream: call.body.streaming(),
+            listed: call.body.listed(),
+            prompt_tokens: match call.dialect {
+                Dialect::AnthropicMessages if call.body.streaming() => call.body.input_tokens(),
+                _ => 0,
+            },
+            origin: origin(upstream),
+        };
+        let notes = Arc::new(Notes {
+            to: wire,
+            dropped,
+            wants_header: call.headers().contains_key(DROPPED),
+            seen: Mutex::default(),
+        });
+        let caller = call.dialect;
+        let translation = Self {
+            caller,
+            wire,
+            context,
+            notes,
+        };
+        Ok((written, translation))
+    }
+
+    /// The dialect in which the target's replies are judged; none where no dialect reads them, and
+    /// they are judged in the caller's once they are translated.
+    pub(super) fn spoken(&self) -> Option<Dialect> {
+        self.wire.dialect()
+    }
+
+    /// Reports whether the caller has to be spared a chunk with the usage that it did not ask for.
+    pub(super) fn adds_usage(&self, call: &Call) -> bool {
+        self.context.stream && call.body.for_target().ask_for_usage()
+    }
+
+    /// Brings a success into the caller's dialect.
+    fn reply(&self, reply: Response<Inbound>) -> Response<Inbound> {
+        let streams = is_stream(reply.headers());
+        let context = self.context.clone();
+        let Some(inner) = translate::Reply::new(self.caller, self.wire, streams, context) else {
+            return reply; // there is none for a caller that nobody translates for
+        };
+        let body = |body| Passing {
+            body,
+            reply: inner,
+            notes: Arc::clone(&self.notes),
+            streams: self.context.stream,
+            is_over: false,
+        };
+        let mut reply = reply.map(|inbound| Inbound::Decoded(Decoded(Box::pin(body(inbound)))));
+        let headers = reply.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        let kind = match self.context.stream && !self.context.listed {
+            true => "text/event-stream",
+            false => "application/json",
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        reply
+    }
+
+    /// Undoes what hides the target's words from whoever judges them; nothing of most.
+    pub(super) fn unwrapped(&self, reply: Response<Inbound>) -> Response<Inbound> {
+        match self.spoken() {
+            Some(_) => reply,
+            // No dialect reads it: it is judged in the caller's words.
+            None => self.reply(reply),
+        }
+    }
+
+    /// Brings what became of an attempt into the caller's dialect.
+    pub(super) async fn judged(
+        &self,
+        judged: Result<Response<Inbound>, Failure>,
+    ) -> Result<Response<Inbound>, Failure> {
+        match judged {
+            Ok(reply) if reply.status().is_success() => Ok(match self.spoken() {
+                Some(_) => self.reply(super::decode::decoded(reply)),
+                None => reply, // it was, before it was judged
+            }),
+            Ok(reply) => Ok(reply),
+            Err(failure) => Err(self.failure(failure).await),
+        }
+    }
+
+    /// Brings an error answer into the caller's dialect: its status and message stay, its body does
+    /// not.
+    async fn failure(&self, failure: Failure) -> Failure {
+        let Failure {
+            reply: Ok(reply), ..
+        } = failure
+        else {
+            return failure;
+        };
+        let (mut head, body) = reply.into_parts();
+        let (text, _, _) = super::failure::read_ahead(body, None).await;
+        let facts = failure::read(&text).unwrap_or_default();
+        let status = match (head.status.as_u16(), facts.status) {
+            (200..300, Some(status)) if status >= 400 => status,
+            (200..300, _) => 502,
+            (529, _) if self.caller != Dialect::AnthropicMessages => 503,
+            (status, _) => status,
+        };
+        head.status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let code = facts.code.as_deref().or(facts.kind.as_deref());
+        let message = match facts.message.is_empty() {
+            true => "the provider answered with an error that says nothing",
+            false => &facts.message,
+        };
+        let error = answer::error_body(self.caller, status, code.unwrap_or("api_error"), message);
+        head.headers.remove(header::CONTENT_LENGTH);
+        head.headers.remove(header::CONTENT_ENCODING);
+        head.headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        let body = Inbound::Kept([Bytes::from(error)].into());
+        Failure {
+            reply: Ok(Response::from_parts(head, body)),
+            ..failure
+        }
+    }
+}
+
+/// A body that is translated read by read.
+struct Passing {
+    body: Inbound,
+    reply: translate::Reply,
+    notes: Arc<Notes>,
+    /// The caller gets a stream.
+    streams: bool,
+    is_over: bool,
+}
+
+/// A whole reply that its provider did not finish.
+#[derive(Debug)]
+struct Unfinished;
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reply ended before its end")
+    }
+}
+
+impl std::error::Error for Unfinished {}
+
+impl Passing {
+    fn note(&self) {
+        let mut seen = self.notes.seen.lock();
+        seen.usage = self.reply.usage();
+        if seen.dropped != *self.reply.dropped() {
+            seen.dropped = self.reply.dropped().clone();
+        }
+    }
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        loop {
+            if this.is_over {
+                return Poll::Ready(None);
+            }
+            let written = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
+                Some(frame) => match frame?.into_data() {
+                    Ok(piece) => this.reply.push(&piece)?,
+                    Err(_) => continue, // trailers are the target's
+                },
+                None => {
+                    this.is_over = true;
+                    let rest = this.reply.finish()?;
+                    this.note();
+                    // A stream without its end shows that itself; half a document is an error.
+                    if !this.streams && !this.reply.is_whole() && this.reply.error().is_none() {
+                        return Poll::Ready(Some(Err(Unfinished.into())));
+                    }
+                    rest
+                }
+            };
+            if !written.is_empty() {
+                this.note();
+                return Poll::Ready(Some(Ok(Frame::data(written.into()))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
+}
