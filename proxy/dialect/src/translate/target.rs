@@ -35,6 +35,12 @@ pub struct Quirks {
     pub json_schema: bool,
     /// It wants ids of calls of exactly nine letters and digits (Mistral).
     pub nine_letter_ids: bool,
+    /// It takes `parallel_tool_calls`.
+    pub parallel_tool_calls: bool,
+    /// The word for a forced call of any tool in `tool_choice` (Mistral: `any`).
+    pub any_tool: &'static str,
+    /// The member of `openai.chat` that has a seed; none where no seed is taken.
+    pub seed_field: Option<&'static str>,
     /// It is Vertex AI, which takes no ids of calls.
     pub vertex: bool,
 }
@@ -48,6 +54,9 @@ impl Quirks {
         stream_options: true,
         json_schema: true,
         nine_letter_ids: false,
+        parallel_tool_calls: true,
+        any_tool: "required",
+        seed_field: Some("seed"),
         vertex: false,
     };
     /// OpenAI's own.

@@ -45,8 +45,8 @@ pub struct Base {
     pub layout: Layout,
     /// The header that carries a key there.
     pub auth: Auth,
-    /// Models that are served here and by no other base, as a `*` stands for any letters; empty:
-    /// those that no other base claims.
+    /// Names of models that are served here and by no other base; a `*` stands for any letters.
+    /// Empty: those that no other base claims.
     pub claims: &'static [&'static str],
 }
 
@@ -59,8 +59,6 @@ pub enum Layout {
     /// Azure's: [`Self::Plain`], or, of an API version that is a date,
     /// `/openai/deployments/MODEL/chat/completions?api-version=…`.
     Azure,
-    /// Google's models on Vertex: `/models/MODEL:generateContent`.
-    VertexGoogle,
     /// Claude on Vertex: `/models/MODEL:rawPredict`, `:streamRawPredict`.
     VertexClaude,
     /// Bedrock's InvokeModel, of the model's own format: `/model/MODEL/invoke`,
@@ -141,12 +139,9 @@ impl Preset {
     }
 }
 
-impl Base {
-    /// Returns whether it claims a model for itself.
-    pub fn claims(&self, model: &str) -> bool {
-        let mut claims = self.claims.iter();
-        claims.any(|pattern| crate::class::is_host(pattern, model))
-    }
+/// Returns whether one of these names is a model's, in which a `*` stands for any letters.
+pub fn is_claimed(claims: &[&str], model: &str) -> bool {
+    claims.iter().any(|name| crate::class::is_host(name, model))
 }
 
 impl ProviderRules {

@@ -139,7 +139,6 @@ static VERTEX: Preset = Preset {
         Base {
             family: Family::Gemini,
             dialects: Endpoints::NONE.with(dialect::Dialect::GeminiGenerate),
-            layout: Layout::VertexGoogle,
             ..openai(
                 "/v1/projects/{project}/locations/{location}/publishers/google",
                 ALL,

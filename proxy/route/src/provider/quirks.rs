@@ -130,6 +130,27 @@ impl Quirks {
         counts_reasoning_as_output: true,
     };
 
+    /// Those that change what is written in a translation.
+    pub const fn of_translation(&self) -> dialect::translate::Quirks {
+        dialect::translate::Quirks {
+            reasoning_field: match self.reasoning {
+                Reasoning::Reasoning | Reasoning::ReasoningDetails => "reasoning",
+                Reasoning::Hidden | Reasoning::ReasoningContent | Reasoning::ThinkingParts => {
+                    "reasoning_content"
+                }
+            },
+            developer_role: matches!(self.system_role, SystemRole::Developer),
+            max_completion_tokens: matches!(self.max_field, MaxField::MaxCompletionTokens),
+            stream_options: self.takes_stream_options,
+            json_schema: matches!(self.response_schema, ResponseSchema::JsonSchema),
+            nine_letter_ids: matches!(self.tool_ids, ToolIds::Alphanumeric(9)),
+            parallel_tool_calls: self.takes_parallel_tool_calls,
+            any_tool: self.any_tool,
+            seed_field: self.seed_field,
+            ..dialect::translate::Quirks::NONE
+        }
+    }
+
     /// OpenAI's own.
     pub const OPENAI: Self = Self {
         reasoning: Reasoning::Hidden,

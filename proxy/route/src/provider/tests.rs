@@ -1,6 +1,6 @@
 use dialect::Dialect;
 
-use super::{Address, Auth, Layout, Part, Parts, Quirks, SystemRole};
+use super::{Address, Auth, Layout, Part, Parts, Quirks, SystemRole, is_claimed};
 use crate::{Endpoints, Family, ProviderRules};
 
 #[test]
@@ -109,7 +109,7 @@ fn an_address_is_made_of_its_parts_and_of_all_of_them() {
 fn a_model_is_claimed_by_its_name() {
     let vertex = ProviderRules::Vertex.preset();
     let claims = |model: &str| {
-        let claiming = vertex.bases.iter().find(|base| base.claims(model));
+        let claiming = (vertex.bases.iter()).find(|base| is_claimed(base.claims, model));
         claiming.map(|base| base.layout)
     };
     assert_eq!(

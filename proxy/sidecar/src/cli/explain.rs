@@ -397,6 +397,7 @@ fn keys(upstream: &Upstream) -> String {
     let accounts = accounts.into_iter().collect::<Vec<_>>().join(", ");
     match (upstream.keys.len(), &upstream.kind) {
         (0, config::Kind::Embedded) => "the embedded model".to_owned(),
+        (0, config::Kind::Http { .. }) if upstream.has_credentials() => "no key".to_owned(),
         (0, config::Kind::Http { .. }) => "callers' own keys".to_owned(),
         (1, _) => format!("a key of the account {accounts}"),
         (n, _) => format!("{n} keys of {accounts}"),

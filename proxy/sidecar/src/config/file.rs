@@ -28,7 +28,7 @@ pub(crate) use state::{Redis, State, WrittenRedis};
 pub(in crate::config) use unseen::DEFAULT;
 pub(crate) use unseen::WrittenUnseen;
 pub(crate) use upstreams::{FailureRow, Faults, Upstream, WrittenKey};
-pub(in crate::config) use upstreams::{faults_there_are, providers_there_are};
+pub(in crate::config) use upstreams::{auths_there_are, faults_there_are, providers_there_are};
 
 pub(crate) use super::scalars::{
     Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Switch, Text, Weight,

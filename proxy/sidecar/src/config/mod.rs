@@ -43,7 +43,7 @@ pub(crate) use problems::io_words;
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
-pub use upstream::{Key, Kind, Upstream};
+pub use upstream::{Base, Endpoint, Key, Kind, NoModel, Upstream};
 
 /// One valid configuration.
 #[derive(Debug, Clone)]
@@ -187,8 +187,8 @@ impl Config {
     }
 
     /// Returns the upstream for a request of this family whose model no alias names: the upstream
-    /// named after the family, else the only one that speaks it, else one that speaks every
-    /// dialect.
+    /// named after the family, else the only one that speaks it first of all, else the only one
+    /// that speaks it beside others, else one that speaks every dialect.
     pub fn upstream_of(&self, family: Family) -> Option<&Upstream> {
         let name = match family {
             Family::Openai => "openai",
@@ -197,15 +197,16 @@ impl Config {
             Family::Every => "",
         };
         // Of several, none is the one: aliases name them.
-        let speaks = |wanted: Family| {
-            let mut all = self.upstreams.values().filter(|u| u.family == wanted);
+        let only = |is_wanted: &dyn Fn(&Upstream) -> bool| {
+            let mut all = self.upstreams.values().filter(|u| is_wanted(u));
             all.next().filter(|_| all.next().is_none())
         };
         self.upstreams
             .get(name)
-            .filter(|u| u.family == family)
-            .or_else(|| speaks(family))
-            .or_else(|| speaks(Family::Every))
+            .filter(|u| u.speaks(family))
+            .or_else(|| only(&|u| u.family == family))
+            .or_else(|| only(&|u| u.speaks(family)))
+            .or_else(|| only(&|u| u.family == Family::Every))
     }
 
     /// Keys whose change, from `self` to `next`, is taken up by a restart only.

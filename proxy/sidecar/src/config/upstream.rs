@@ -2,17 +2,31 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use route::{Family, ProviderRules};
+use route::{Family, ProviderRules, Quirks, provider::Auth};
 
 use super::Secret;
+
+mod bases;
+mod paths;
+
+pub use bases::Base;
+pub use paths::{Endpoint, NoModel};
 
 /// A provider's endpoint.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     /// Its name.
     pub name: String,
-    /// Family of dialects that it speaks.
+    /// Family of dialects that it speaks; of several, the first.
     pub family: Family,
+    /// The dialects that it offers, where they are not those of its family below its URL; the first
+    /// is its family's.
+    pub bases: Vec<Base>,
+    /// The header that carries the operator's key. Default: as the family's designer has it.
+    pub auth: Auth,
+    /// Azure's version of its API: a date, or a word such as `preview`. Left out: the one that has
+    /// no version.
+    pub api_version: Option<Box<str>>,
     /// The embedded model, or an HTTP endpoint.
     pub kind: Kind,
     /// Sent instead of the caller's credentials, one for each request; empty: callers send their
@@ -26,6 +40,9 @@ pub struct Upstream {
     /// The provider by whose table failures are classified. Default: by the URL's host, else by the
     /// family.
     pub provider: ProviderRules,
+    /// What its OpenAI-like endpoints take and answer otherwise than OpenAI's own. Default: by the
+    /// URL's host, else those of a server of which nothing is known.
+    pub quirks: Quirks,
     /// True if the limits that it reports come back evenly, and not all at once. By the URL's host,
     /// as one server's limits are not another's whatever errors they share.
     pub refills_evenly: bool,
@@ -33,7 +50,7 @@ pub struct Upstream {
     pub failures: Vec<route::Row>,
     /// True if streams of `openai.chat` and `openai.completions` are requested with their usage
     /// where the caller did not request it, and the usage is removed from the reply again. Default:
-    /// where the upstream is an OpenAI-like HTTP endpoint.
+    /// where the upstream is an OpenAI-like HTTP endpoint that takes `stream_options`.
     pub usage: bool,
     /// Time to a connection with TLS. Default 10 s, or less where `head_timeout` is.
     pub connect_timeout: Duration,
@@ -71,7 +88,7 @@ pub enum Kind {
         /// Scheme and authority; `https` or `http`.
         origin: http::Uri,
         /// The URL's path without a trailing slash (`/v1`), or empty. [`Upstream::path`] joins it
-        /// and an app's path.
+        /// and an app's path. Where there are [`Upstream::bases`], the path of the first.
         prefix: String,
         /// PEM roots to trust instead of the built-in ones.
         roots: Option<PathBuf>,
@@ -86,16 +103,22 @@ impl Upstream {
             Kind::Embedded => None,
         };
         let provider = host.and_then(ProviderRules::of_host);
+        let quirks = Quirks::of(provider);
+        let is_openai = family == Family::Openai && matches!(kind, Kind::Http { .. });
         Self {
             name: name.into(),
             family,
+            bases: Vec::new(),
+            auth: Auth::of_family(family),
+            api_version: None,
             keys: Vec::new(),
             account: name.into(),
             region: None,
             provider: provider.unwrap_or_else(|| ProviderRules::of_family(Some(family))),
+            quirks,
             refills_evenly: provider.is_some_and(ProviderRules::refills_evenly),
             failures: Vec::new(),
-            usage: family == Family::Openai && matches!(kind, Kind::Http { .. }),
+            usage: is_openai && quirks.takes_stream_options,
             kind,
             connect_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(120),
@@ -107,11 +130,12 @@ impl Upstream {
         }
     }
 
-    /// The differences of its server from the one that its dialect was designed for.
-    pub const fn quirks(&self) -> dialect::translate::Quirks {
-        match self.provider {
-            ProviderRules::Openai if self.refills_evenly => dialect::translate::Quirks::OPENAI,
-            _ => dialect::translate::Quirks::NONE,
+    /// What translation has to know of its server.
+    pub fn translation_quirks(&self) -> dialect::translate::Quirks {
+        dialect::translate::Quirks {
+            stream_options: self.usage,
+            vertex: self.provider == ProviderRules::Vertex,
+            ..self.quirks.of_translation()
         }
     }
 
@@ -120,103 +144,5 @@ impl Upstream {
         let of_keys = self.keys.iter().map(|key| Arc::clone(&key.account));
         let callers = self.keys.is_empty().then(|| Arc::clone(&self.account));
         of_keys.chain(callers).collect()
-    }
-
-    /// Returns the path (and query) to request from this upstream for the app's `app_path`.
-    ///
-    /// Base URLs are written as each family's SDKs take them: OpenAI's with the version
-    /// (`https://api.openai.com/v1`), Anthropic's without. An app may be pointed at
-    /// `http://outrigger` or at `http://outrigger/v1`. So a leading `/v1` of the app's path stands
-    /// for the URL's path. An OpenAI-like URL without any path takes the app's path as it came: the
-    /// server is mounted where the app thinks it is.
-    ///
-    /// Gemini's SDKs write the version themselves (`/v1beta`), so its URL has none; a URL that has
-    /// one, such as Vertex' with its project, takes the place of the app's, and a path without any
-    /// gets `/v1beta`.
-    pub fn path(&self, app_path: &str) -> String {
-        let Kind::Http { prefix, .. } = &self.kind else {
-            return app_path.to_owned();
-        };
-        if self.family == Family::Gemini {
-            return gemini(prefix, app_path);
-        }
-        let unversioned = app_path
-            .strip_prefix("/v1")
-            .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        match (self.family, unversioned) {
-            (Family::Anthropic, rest) if !prefix.ends_with("/v1") => {
-                [prefix, "/v1", rest.unwrap_or(app_path)].concat()
-            }
-            (_, Some(rest)) if !prefix.is_empty() => [prefix, rest].concat(),
-            _ => [prefix, app_path].concat(),
-        }
-    }
-}
-
-fn gemini(prefix: &str, app_path: &str) -> String {
-    let version = |segment: &str| {
-        let number = segment.strip_prefix('v').unwrap_or_default();
-        number.starts_with(|c: char| c.is_ascii_digit())
-            && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    let first = app_path.split('/').nth(1).unwrap_or_default();
-    let first = first.split('?').next().unwrap_or_default();
-    let versioned = version(first);
-    match (versioned, prefix.split('/').any(version)) {
-        (true, true) => {
-            let rest = app_path.get(1 + first.len()..).unwrap_or_default();
-            format!("{prefix}{rest}")
-        }
-        (false, false) => format!("{prefix}/v1beta{app_path}"),
-        _ => format!("{prefix}{app_path}"),
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use crate::config::tests::{parse, rows};
-
-    #[test]
-    fn an_apps_path_is_joined_to_the_urls_path_with_one_version() {
-        let table = "
-            openai https://api.openai.com/v1 /v1/chat/completions => /v1/chat/completions
-            openai https://api.openai.com/v1/ /chat/completions => /v1/chat/completions
-            openai https://api.openai.com/v1 /v1/models?limit=2 => /v1/models?limit=2
-            openai https://api.openai.com/v1 /v1 => /v1
-            openai https://api.openai.com/v1 /v1?x => /v1?x
-            openai https://api.openai.com/v1 /v1beta/x => /v1/v1beta/x
-            openai https://host/openai/v1 /v1/responses => /openai/v1/responses
-            openai https://host/openai/v1 /responses => /openai/v1/responses
-            openai https://host/api/v4 /v1/chat/completions => /api/v4/chat/completions
-            openai http://127.0.0.1:8000 /v1/chat/completions => /v1/chat/completions
-            openai http://127.0.0.1:8000 /chat/completions => /chat/completions
-            openai http://127.0.0.1:8000/ / => /
-            anthropic https://api.anthropic.com /v1/messages => /v1/messages
-            anthropic https://api.anthropic.com /messages => /v1/messages
-            anthropic https://api.anthropic.com/v1 /v1/messages?beta=true => /v1/messages?beta=true
-            anthropic https://api.anthropic.com/v1 /messages => /v1/messages
-            anthropic https://gateway/anthropic /v1/messages => /anthropic/v1/messages
-            gemini https://generativelanguage.googleapis.com /v1beta/models/m:generateContent
-                => /v1beta/models/m:generateContent
-            gemini https://generativelanguage.googleapis.com /models/m:streamGenerateContent?alt=sse
-                => /v1beta/models/m:streamGenerateContent?alt=sse
-            gemini https://generativelanguage.googleapis.com/v1beta /v1/models/m:generateContent
-                => /v1beta/models/m:generateContent
-            gemini https://generativelanguage.googleapis.com/v1beta/ /models?pageSize=2
-                => /v1beta/models?pageSize=2
-            gemini https://host/v1/projects/p/locations/l/publishers/google /v1beta/models/m:generateContent
-                => /v1/projects/p/locations/l/publishers/google/models/m:generateContent
-            gemini https://gateway/google /v1alpha/models => /google/v1alpha/models
-            gemini https://gateway/google /vision/m => /google/v1beta/vision/m
-        ";
-        for (call, expected) in rows(table) {
-            let [dialect, url, app_path] = call.split(' ').collect::<Vec<_>>()[..] else {
-                panic!("{call}")
-            };
-            let yaml = format!("upstreams: {{ u: {{ dialect: {dialect}, url: '{url}' }} }}");
-            let path = parse(&yaml).unwrap().upstreams["u"].path(app_path);
-            assert_eq!(expected, [path], "{call}");
-        }
     }
 }

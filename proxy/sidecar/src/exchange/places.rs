@@ -364,11 +364,10 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
     let upstreams = config.upstreams.values().map(|upstream| route::Upstream {
         name: upstream.name.as_str().into(),
         family: upstream.family,
-        offers: Endpoints::of_family(upstream.family),
+        offers: upstream.offers(),
         converse: false,
         translates: upstream.translate,
-        has_credentials: !upstream.keys.is_empty()
-            || matches!(upstream.kind, config::Kind::Embedded),
+        has_credentials: upstream.has_credentials(),
     });
     let target = |target: &config::Target| route::Target {
         upstream: target.upstream.as_str().into(),
@@ -405,8 +404,13 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
         Some((family, upstream.name.as_str().into()))
     });
     let (own, prices) = (config.model_facts.clone(), Arc::clone(prices));
-    let facts =
-        move |upstream: &route::Upstream, model: &str| facts(&prices, &own, &upstream.name, model);
+    let by_model = config.upstreams.values().filter(|u| u.is_served_by_model());
+    let by_model: Vec<config::Upstream> = by_model.cloned().collect();
+    let facts = move |upstream: &route::Upstream, model: &str| {
+        let of = by_model.iter().find(|known| *known.name == *upstream.name);
+        let offered = of.map(|upstream| upstream.offers_for(model));
+        facts(&prices, &own, &upstream.name, model, offered)
+    };
     route::Table::new(
         upstreams.collect(),
         aliases,
@@ -415,12 +419,14 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
     )
 }
 
-/// What a model takes: the operator's word, then the tables'.
+/// What a model takes: the operator's word, then the tables'. `offered` are the dialects in which
+/// its upstream has it, where that is not all that the upstream offers.
 fn facts(
     prices: &Prices,
     own: &BTreeMap<String, ModelFacts>,
     upstream: &str,
     model: &str,
+    offered: Option<Endpoints>,
 ) -> ModelFacts {
     let listed = prices
         .find(upstream, model, now())
@@ -430,7 +436,10 @@ fn facts(
         output: listed.and_then(|limits| limits.output).map(u64::from),
         ..ModelFacts::default()
     };
-    let known = ModelFacts::of(model).overridden_by(limits);
+    let mut known = ModelFacts::of(model).overridden_by(limits);
+    if let Some(offered) = offered {
+        known.endpoints = Some(known.endpoints.map_or(offered, |some| some.and(offered)));
+    }
     let target = [upstream, "/", model].concat();
     let own = own.get(&target).or_else(|| own.get(model));
     own.map_or(known, |own| known.overridden_by(*own))

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialect::{answer, request::Body as RequestBody, translate::Wire};
+use dialect::{Dialect, answer, request::Body as RequestBody, translate::Wire};
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery,
 };
@@ -26,10 +26,13 @@ use super::{
     usage_option::Standing,
 };
 use crate::{
-    config::Upstream,
+    config::{Endpoint, Upstream},
     cost::{Estimate, tags},
     refusal::{Code, Refusal},
-    upstream::{Payload, credentials},
+    upstream::{
+        Payload,
+        credentials::{self, Unsendable},
+    },
 };
 
 /// A call that leaves.
@@ -167,7 +170,13 @@ impl Outgoing {
             (None, Some(encoded)) => Payload::Whole(encoded.clone()),
             (None, None) => Payload::Whole(body.render()),
         };
-        let mut head = head(call, &body.path(&call.path), attempt, decodes, guard)?;
+        let endpoint = Endpoint {
+            dialect: body.dialect(),
+            path: &body.path(&call.path),
+            model: body.model(),
+            is_streaming: body.streaming(),
+        };
+        let mut head = head(call, &endpoint, attempt, decodes, guard)?;
         if encoded.is_some() && body.edited() {
             head.headers.remove(header::CONTENT_ENCODING); // what is sent was written anew
         }
@@ -204,7 +213,13 @@ impl Outgoing {
         let id = &guard.record.id;
         let (written, translation) = Translation::of(call, upstream, &guard.generation, to, id)?;
         let (target, charge) = charge(call, written.body.len(), (upstream, model), guard);
-        let mut head = head(call, &written.path, attempt, true, guard)?;
+        let endpoint = Endpoint {
+            dialect: wire.dialect().unwrap_or(Dialect::Other),
+            path: &written.path,
+            model: Some(model),
+            is_streaming: call.body.streaming(),
+        };
+        let mut head = head(call, &endpoint, attempt, true, guard)?;
         translation::add_headers(wire, &mut head.headers);
         head.method = Method::POST;
         Ok(Rendered {
@@ -226,7 +241,7 @@ impl Outgoing {
 /// that are for it.
 fn head(
     call: &Call,
-    path: &str,
+    endpoint: &Endpoint<'_>,
     attempt: &Attempt<'_>,
     decodes: bool,
     guard: &ExchangeGuard,
@@ -239,8 +254,8 @@ fn head(
     let resolved = generation.upstreams.find(&attempt.candidate.upstream.name);
     let resolved = resolved.ok_or_else(gone)?;
     let path = match attempt.candidate.dialled {
-        true => PathAndQuery::try_from(path),
-        false => resolved.path(attempt.upstream, path),
+        true => PathAndQuery::try_from(endpoint.path).map_err(|_| Unsendable::Uri),
+        false => resolved.path(attempt.upstream, endpoint),
     };
     let path = path.map_err(|error| unsendable(&error))?;
     let is_foreign = attempt.candidate.wire.is_some();
@@ -249,7 +264,8 @@ fn head(
             || tags::is_stripped(&generation.tags, resolved.reads, name)
     };
     let (method, headers) = (&call.method, call.headers());
-    let credential = resolved.credential(attempt.key);
+    let auth = attempt.upstream.auth_for(endpoint.dialect);
+    let credential = resolved.credential(attempt.key, auth);
     let outgoing = credential.and_then(|credential| {
         credentials::outgoing(
             attempt.upstream,

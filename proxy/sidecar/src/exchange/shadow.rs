@@ -26,7 +26,7 @@ use super::{
     settle::ExchangeGuard,
 };
 use crate::{
-    config::{self, Kind, Upstream},
+    config::{self, Upstream},
     state::targets::{AliasState, Pass, Targets, now},
     telemetry::metrics,
     upstream::Payload,
@@ -237,8 +237,7 @@ fn enter(
     model: &str,
     call: &Call,
 ) -> Result<(usize, Pass), &'static str> {
-    let has_own =
-        |found: &&Upstream| !found.keys.is_empty() || matches!(found.kind, Kind::Embedded);
+    let has_own = |found: &&Upstream| found.has_credentials();
     let found = generation.config.upstreams.get(upstream).filter(has_own);
     found.ok_or("no_key")?;
     let name = [upstream, "/", model].concat();

@@ -160,7 +160,7 @@ fn translated(
         origin: origin(upstream),
         strict: upstream.strict || alias.is_some_and(|alias| alias.strict),
         takes: &facts.taken(),
-        quirks: &upstream.quirks(),
+        quirks: &upstream.translation_quirks(),
     })
 }
 

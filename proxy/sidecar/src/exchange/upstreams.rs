@@ -6,12 +6,13 @@ use std::{
     time::Instant,
 };
 
-use http::uri::{InvalidUri, PathAndQuery};
+use dialect::Dialect;
+use http::uri::PathAndQuery;
 use parking_lot::Mutex;
-use route::Admits;
+use route::{Admits, provider::Auth};
 
 use crate::{
-    config::{Config, Key, Kind, Upstream},
+    config::{Config, Endpoint, Key, Kind, Upstream},
     cost::tags::Reads,
     state::targets::{KeyPlace, Targets},
     upstream::credentials::{Credential, Unsendable},
@@ -29,14 +30,20 @@ pub(super) struct Resolved {
     name: String,
     /// The gateways' headers that it reads for itself.
     pub(super) reads: Reads,
-    /// The operator's keys, and what is known of each; none where callers send their own.
-    keys: Vec<(Result<Credential, Unsendable>, KeyPlace)>,
+    /// The operator's keys, as each header carries them that one of its endpoints wants, and what is
+    /// known of each; none where callers send their own.
+    keys: Vec<(Vec<Carried>, KeyPlace)>,
+    /// Neither a key of the operator's nor one of the caller's is sent.
+    is_keyless: bool,
     /// The key after the one that was chosen last.
     turn: AtomicUsize,
-    /// The path that was requested last, and the one that it becomes: apps use one endpoint all
+    /// The path that was requested last, its dialect, and the path that it becomes: apps use one endpoint all
     /// day.
-    latest: Mutex<Option<(String, PathAndQuery)>>,
+    latest: Mutex<Option<(String, Dialect, PathAndQuery)>>,
 }
+
+/// A key in one of the headers that may carry it.
+type Carried = (Auth, Result<Credential, Unsendable>);
 
 impl Upstreams {
     /// Resolves those of a configuration.
@@ -46,15 +53,23 @@ impl Upstreams {
                 Kind::Http { origin, .. } => origin.host().unwrap_or_default(),
                 Kind::Embedded => "",
             };
+            let mut auths = vec![upstream.auth];
+            for base in &upstream.bases {
+                if !auths.contains(&base.auth) {
+                    auths.push(base.auth);
+                }
+            }
             let key = |key: &Key| {
                 let secret = key.secret.reveal();
                 let place = targets.key(&upstream.name, Some(secret), &key.account, None);
-                (Credential::of(upstream.family, secret), place)
+                let carried = |auth: &Auth| (*auth, Credential::of(*auth, secret));
+                (auths.iter().map(carried).collect(), place)
             };
             Resolved {
                 name: upstream.name.clone(),
                 reads: Reads::of(&upstream.name, host),
                 keys: upstream.keys.iter().map(key).collect(),
+                is_keyless: upstream.auth == Auth::None,
                 turn: AtomicUsize::new(0),
                 latest: Mutex::default(),
             }
@@ -69,14 +84,24 @@ impl Upstreams {
 }
 
 impl Resolved {
-    /// One of the operator's keys; none where callers send their own.
+    /// One of the operator's keys, in the header that the endpoint of a call wants; none where
+    /// callers send their own.
     ///
     /// # Errors
     /// No header can hold the key.
-    pub(super) fn credential(&self, key: usize) -> Result<Option<&Credential>, Unsendable> {
-        match self.keys.get(key) {
-            Some((Ok(credential), _)) => Ok(Some(credential)),
-            Some((Err(unsendable), _)) => Err(*unsendable),
+    pub(super) fn credential(
+        &self,
+        key: usize,
+        auth: Auth,
+    ) -> Result<Option<&Credential>, Unsendable> {
+        if self.is_keyless {
+            return Ok(Some(Credential::NONE));
+        }
+        let carried = self.keys.get(key).map(|(carried, _)| carried);
+        let mut carried = carried.into_iter().flatten();
+        match carried.find(|(known, _)| *known == auth) {
+            Some((_, Ok(credential))) => Ok(Some(credential)),
+            Some((_, Err(unsendable))) => Err(*unsendable),
             None => Ok(None),
         }
     }
@@ -102,18 +127,27 @@ impl Resolved {
         turn.checked_rem(self.keys.len()).unwrap_or(0)
     }
 
-    /// The path and query at `upstream`, which this is, for an app's.
+    /// The path and query at `upstream`, which this is, for a call.
     ///
     /// # Errors
     /// They make no path.
     pub(super) fn path(
         &self,
         upstream: &Upstream,
-        app_path: &str,
-    ) -> Result<PathAndQuery, InvalidUri> {
-        let make = || PathAndQuery::try_from(upstream.path(app_path));
-        // A query may have a caller's key in it: that is not remembered.
-        if app_path.len() > LONGEST || app_path.contains('?') {
+        call: &Endpoint<'_>,
+    ) -> Result<PathAndQuery, Unsendable> {
+        let make = || {
+            let path = upstream.path_for(call).map_err(|_| Unsendable::Model)?;
+            PathAndQuery::try_from(path).map_err(|_| Unsendable::Uri)
+        };
+        // A query may have a caller's key in it: that is not remembered. Nor is what depends on
+        // more than the app's path.
+        let depends = || {
+            upstream
+                .base(call.dialect)
+                .is_some_and(|base| base.layout.names_model())
+        };
+        if call.path.len() > LONGEST || call.path.contains('?') || depends() {
             return make();
         }
         // Where another worker holds it, joining two strings is faster than waiting.
@@ -121,10 +155,12 @@ impl Resolved {
             return make();
         };
         match &*latest {
-            Some((known, path)) if known == app_path => Ok(path.clone()),
+            Some((known, dialect, path)) if known == call.path && *dialect == call.dialect => {
+                Ok(path.clone())
+            }
             _ => {
                 let path = make()?;
-                *latest = Some((app_path.to_owned(), path.clone()));
+                *latest = Some((call.path.to_owned(), call.dialect, path.clone()));
                 Ok(path)
             }
         }
@@ -143,6 +179,12 @@ mod tests {
         let upstreams = Upstreams::of(&config, &Targets::default());
         let (resolved, upstream) = (upstreams.find("u").unwrap(), &config.upstreams["u"]);
         assert!(upstreams.find("v").is_none());
+        let call = |path| Endpoint {
+            dialect: Dialect::OpenaiChat,
+            path,
+            model: Some("m"),
+            is_streaming: false,
+        };
         for path in [
             "/v1/a",
             "/v1/a",
@@ -152,12 +194,12 @@ mod tests {
             "/v1/a",
         ] {
             assert_eq!(
-                resolved.path(upstream, path).unwrap(),
+                resolved.path(upstream, &call(path)).unwrap(),
                 upstream.path(path).as_str()
             );
         }
         assert_eq!(resolved.latest.lock().as_ref().unwrap().0, "/v1/a");
-        assert!(resolved.path(upstream, "/\u{7f} ").is_err());
-        assert!(resolved.credential(0).unwrap().is_some());
+        assert!(resolved.path(upstream, &call("/\u{7f} ")).is_err());
+        assert!(resolved.credential(0, Auth::Bearer).unwrap().is_some());
     }
 }

@@ -15,7 +15,7 @@ use http::{
     request::Parts,
     uri::PathAndQuery,
 };
-use route::Family;
+use route::{Family, provider::Auth};
 
 use crate::config::{Kind, Upstream};
 
@@ -24,10 +24,11 @@ pub const CREDENTIALS: [HeaderName; 5] = [
     AUTHORIZATION,
     header::COOKIE,
     X_API_KEY,
-    HeaderName::from_static("api-key"),
+    API_KEY,
     X_GOOG_API_KEY,
 ];
 
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
@@ -42,6 +43,9 @@ pub enum Unsendable {
         "the upstream's `key` holds a character that no header may hold; remove line breaks and spaces from it"
     )]
     Key,
+    /// The path has the model's name in it, and the request names none.
+    #[error("this upstream has a path for each model, and the request names none; name a model")]
+    Model,
     /// Origin and path make no URI.
     #[error("the upstream's `url` and the request's path make no uri; check `url`")]
     Uri,
@@ -50,28 +54,30 @@ pub enum Unsendable {
 /// The operator's key for an upstream, as the header that carries it. Made once, and then only
 /// copied.
 #[derive(Debug, Clone)]
-pub struct Credential {
-    name: HeaderName,
-    value: HeaderValue,
-}
+pub struct Credential(Option<(HeaderName, HeaderValue)>);
 
 impl Credential {
-    /// The header that carries a key to an upstream of this family.
+    /// No key: what takes the place of callers' credentials is nothing.
+    pub const NONE: &Self = &Self(None);
+
+    /// The header that carries a key.
     ///
     /// # Errors
     /// No header can hold the key; configuration checks that.
-    pub fn of(family: Family, key: &str) -> Result<Self, Unsendable> {
-        let (name, value) = match family {
-            Family::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
-            Family::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key)),
-            Family::Openai | Family::Every => {
+    pub fn of(auth: Auth, key: &str) -> Result<Self, Unsendable> {
+        let (name, value) = match auth {
+            Auth::XApiKey => (X_API_KEY, HeaderValue::from_str(key)),
+            Auth::ApiKey => (API_KEY, HeaderValue::from_str(key)),
+            Auth::XGoogApiKey => (X_GOOG_API_KEY, HeaderValue::from_str(key)),
+            Auth::Bearer => {
                 let value = HeaderValue::try_from(["Bearer ", key].concat());
                 (AUTHORIZATION, value)
             }
+            Auth::None => return Ok(Self(None)),
         };
         let mut value = value.map_err(|_| Unsendable::Key)?;
         value.set_sensitive(true); // `Debug` prints it as "Sensitive", HPACK never indexes it
-        Ok(Self { name, value })
+        Ok(Self(Some((name, value))))
     }
 }
 
@@ -110,12 +116,14 @@ pub fn outgoing(
             head.headers.remove(name);
         }
     }
-    if let Some(Credential { name, value }) = credential {
+    if let Some(Credential(header)) = credential {
         for name in &CREDENTIALS {
             head.headers.remove(name);
         }
-        head.headers.insert(name, value.clone());
-        if upstream.family == Family::Gemini
+        if let Some((name, value)) = header {
+            head.headers.insert(name, value.clone());
+        }
+        if upstream.speaks(Family::Gemini)
             && let Cow::Owned(without) = address::without_key(path.as_str())
         {
             path = PathAndQuery::try_from(without).map_err(|_| Unsendable::Uri)?;
@@ -215,7 +223,7 @@ mod tests {
         let head = head(headers);
         let key = upstream.keys.first().map(|key| key.secret.reveal());
         let credential = key
-            .map(|key| Credential::of(upstream.family, key))
+            .map(|key| Credential::of(upstream.auth, key))
             .transpose()?;
         let (method, headers) = (&head.method, &head.headers);
         outgoing(

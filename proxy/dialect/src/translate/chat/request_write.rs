@@ -252,7 +252,8 @@ impl Writer<'_, '_> {
             }
             Some(Choice::None) => _ = self.json.key("tool_choice").str("none"),
             Some(Choice::Required | Choice::Allowed { required: true, .. }) => {
-                self.json.key("tool_choice").str("required");
+                let any = self.target.quirks.any_tool;
+                self.json.key("tool_choice").str(any);
             }
             Some(Choice::Function(name)) => {
                 self.json.key("tool_choice").object(|json| {
@@ -263,8 +264,13 @@ impl Writer<'_, '_> {
             }
         }
         match request.parallel {
-            Some(false) if self.target.takes.refuses_parallel => {
-                self.dropped.add("parallel_tool_calls");
+            Some(parallel)
+                if self.target.takes.refuses_parallel
+                    || !self.target.quirks.parallel_tool_calls =>
+            {
+                if !parallel {
+                    self.dropped.add("parallel_tool_calls");
+                }
             }
             Some(parallel) => _ = self.json.key("parallel_tool_calls").boolean(parallel),
             None => {}
@@ -276,7 +282,7 @@ impl Writer<'_, '_> {
         let takes = self.target.takes;
         let name = match extra.kind {
             ExtraKind::Choices => Some("n"),
-            ExtraKind::Seed => Some("seed"),
+            ExtraKind::Seed => self.target.quirks.seed_field,
             ExtraKind::FrequencyPenalty if !takes.refuses_penalties => Some("frequency_penalty"),
             ExtraKind::PresencePenalty if !takes.refuses_penalties => Some("presence_penalty"),
             ExtraKind::ServiceTier if is_tier(extra.value) => Some("service_tier"),

@@ -28,6 +28,7 @@ mod listen;
 mod models;
 mod policies;
 mod prices;
+mod providers;
 mod signing;
 mod state;
 mod tags;

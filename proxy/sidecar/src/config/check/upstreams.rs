@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use route::{Family, ProviderRules};
+use route::Family;
 
-use super::{Check, endpoint::base_url, listen::WrittenHosts};
+use super::{Check, listen::WrittenHosts};
 use crate::config::{
     Kind, Upstream,
-    file::{self, Span, Text, providers_there_are},
+    file::{self, Span, Text},
     problems::{Path, io_words},
 };
 
@@ -108,7 +108,13 @@ impl Check<'_> {
         if embedded {
             for (key, there) in [
                 ("dialect", written.dialect.is_some()),
+                ("dialects", written.dialects.is_some()),
                 ("url", written.url.is_some()),
+                ("resource", written.resource.is_some()),
+                ("project", written.project.is_some()),
+                ("location", written.location.is_some()),
+                ("api_version", written.api_version.is_some()),
+                ("auth", written.auth.is_some()),
                 ("key", written.key.is_some()),
                 ("keys", written.keys.is_some()),
                 ("roots", written.roots.is_some()),
@@ -122,12 +128,10 @@ impl Check<'_> {
                 }
             }
         }
-        let (family, kind) = if embedded {
-            (Family::Every, Kind::Embedded)
-        } else {
-            (self.family(at, &written), self.endpoint(at, &written))
+        let default = match embedded {
+            true => self.embedded(at, name, &written),
+            false => self.endpoint(at, name, &written),
         };
-        let default = Upstream::of(name, family, kind);
         let faults = self.faults(&at.key("faults"), written.faults.as_ref(), embedded);
         let own_account = self.label(&at.key("account"), written.account.as_ref(), "an account");
         let account = own_account.unwrap_or_else(|| default.account.clone());
@@ -136,7 +140,7 @@ impl Check<'_> {
         } else {
             self.keys(at, &written, &account)
         };
-        if written.usage.is_some() && !matches!(family, Family::Openai | Family::Every) {
+        if written.usage.is_some() && !embedded && !default.speaks(Family::Openai) {
             self.problem(
                 &at.key("usage"),
                 "has no effect here, as this dialect's streams always tell their usage; remove it",
@@ -148,11 +152,6 @@ impl Check<'_> {
             keys,
             account,
             region: self.label(&at.key("region"), written.region.as_ref(), "a region"),
-            provider: self.provider(
-                &at.key("provider"),
-                written.provider.as_ref(),
-                default.provider,
-            ),
             failures: self.failures(&at.key("failures"), written.failures.as_deref()),
             usage: written.usage.unwrap_or(default.usage),
             connect_timeout,
@@ -205,65 +204,6 @@ impl Check<'_> {
             );
         }
         [connect, head, first_content]
-    }
-
-    fn provider(
-        &mut self,
-        at: &Path,
-        written: Option<&Text>,
-        default: ProviderRules,
-    ) -> ProviderRules {
-        self.parsed(at, written, default, |text| {
-            ProviderRules::named(text).ok_or_else(|| {
-                format!(
-                    "is none of {}; write one of them, or leave the key out and describe its errors under `failures`",
-                    providers_there_are()
-                )
-            })
-        })
-    }
-
-    fn family(&mut self, at: &Path, written: &file::Upstream) -> Family {
-        if written.dialect.is_none() {
-            self.problem(
-                at,
-                "has no `dialect`; write `dialect: openai`, `dialect: anthropic` or `dialect: gemini`",
-            );
-        }
-        self.parsed(
-            &at.key("dialect"),
-            written.dialect.as_ref(),
-            Family::Openai,
-            |text| match text {
-                "openai" => Ok(Family::Openai),
-                "anthropic" => Ok(Family::Anthropic),
-                "gemini" => Ok(Family::Gemini),
-                "bedrock" => Err(
-                    "is a dialect that is not in this version; write `openai`, `anthropic` or `gemini`"
-                        .into(),
-                ),
-                _ => Err("is no dialect; write `openai`, `anthropic` or `gemini`".into()),
-            },
-        )
-    }
-
-    fn endpoint(&mut self, at: &Path, written: &file::Upstream) -> Kind {
-        if written.url.is_none() {
-            self.problem(at, "has no `url`; write one like `url: https://api.openai.com/v1`, or `kind: embedded`");
-        }
-        let (origin, prefix) = self.parsed(
-            &at.key("url"),
-            written.url.as_ref(),
-            Default::default(),
-            base_url,
-        );
-        let roots = self.roots(&at.key("roots"), written.roots.as_ref());
-        let roots = roots.map(|(path, _)| path);
-        Kind::Http {
-            origin,
-            prefix,
-            roots,
-        }
     }
 
     /// A file of PEM certificates, and what it holds.

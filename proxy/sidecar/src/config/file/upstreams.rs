@@ -3,14 +3,14 @@
 use std::{borrow::Cow, fmt};
 
 use embedded::FaultClass;
-use route::ProviderRules;
+use route::{ProviderRules, provider::Auth};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Count, Optional, Share, Span, Switch, Text};
+use super::{Count, Named, Optional, Share, Span, Switch, Text};
 use crate::config::scalars::listed;
 
 /// A provider's endpoint.
@@ -19,10 +19,32 @@ use crate::config::scalars::listed;
 pub(crate) struct Upstream {
     /// `http` (the default) or `embedded`, the model inside the binary.
     pub kind: Optional<Text>,
-    /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`.
+    /// The provider that it is.
+    #[schemars(description = format!("The provider that it is: {}. Where no `dialect` is written beside `url`, it sets address, authentication and the dialects that are offered; in any case the meaning of errors, and what OpenAI-like endpoints take. Default: the one whose host the URL names, else the one that designed the dialect.", providers_there_are()))]
+    pub provider: Optional<Text>,
+    /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`. With a `provider` and
+    /// no `url`: the only one, of those that the provider offers.
     pub dialect: Optional<Text>,
-    /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`.
+    /// Several families or dialects instead of `dialect`, each with its path below `url`:
+    /// `{ openai: /v1, anthropic: /anthropic }`, `{ openai.chat: /api/v1 }`. Anthropic's and
+    /// Gemini's have no version in it. A request goes to its own dialect's where that is here.
+    pub dialects: Optional<Named<Text>>,
+    /// Its base URL, as an SDK would be given it: `https://api.openai.com/v1`. Default: the
+    /// provider's address. With a `provider` and no `dialect`, the paths of all its dialects are
+    /// below it.
     pub url: Optional<Text>,
+    /// Azure's name of a resource, which its address is made of.
+    pub resource: Optional<Text>,
+    /// Google Cloud's name of a project, for `provider: vertex`.
+    pub project: Optional<Text>,
+    /// Google Cloud's name of a location, for `provider: vertex`: `global`, `eu`, `us` or a region.
+    pub location: Optional<Text>,
+    /// Azure's version of its API: a date such as `2024-10-21`, for paths with deployments in them,
+    /// or a word such as `preview`. Default: none, as its version 1 has it.
+    pub api_version: Optional<Text>,
+    /// The header that carries the key.
+    #[schemars(description = format!("The header that carries the key: {}. `none` sends none, and not the caller's either. Default: as the dialect's designer or the provider has it; of servers that need no key, `none` where none is written.", auths_there_are()))]
+    pub auth: Optional<Text>,
     /// Hosts whose TLS is ended for this upstream where apps dial them: `[api.openai.com]`.
     /// Default: the host of an `https` URL.
     pub hosts: Optional<Vec<Text>>,
@@ -36,16 +58,14 @@ pub(crate) struct Upstream {
     /// The account that pays: of `key`, of each of `keys` that names none, or, without keys, of all
     /// callers. Keys of one account share its quota. Default: the upstream's name.
     pub account: Optional<Text>,
-    /// A label that policies see, such as `eu`.
+    /// A label that policies see, such as `eu`. Of Bedrock: the region of AWS, which its address is
+    /// made of.
     pub region: Optional<Text>,
-    /// The provider whose errors it has.
-    #[schemars(description = format!("The provider whose errors it has: {}. Default: the one whose host the URL names, else the one that designed the dialect.", providers_there_are()))]
-    pub provider: Optional<Text>,
-    /// Rows that go before that table's.
+    /// Rows that go before those of the provider's table of failures.
     pub failures: Optional<Vec<FailureRow>>,
     /// True if streams are requested with their usage where the caller did not request it; the
     /// caller does not receive it. Only of upstreams that speak `openai`, where the default is
-    /// `true`. A request that a server refuses because of `stream_options` is sent once more
+    /// `true`, unless the provider is known to refuse `stream_options`. A request that a server refuses because of `stream_options` is sent once more
     /// without; `false` avoids that.
     pub usage: Optional<bool>,
     /// A PEM file of roots to trust instead of the built-in ones.
@@ -128,9 +148,15 @@ pub(crate) struct Faults {
     pub retry_after: Optional<Span>,
 }
 
-/// Names every provider whose errors are known, for a message.
+/// Names every provider that is known, for a message.
 pub(in crate::config) fn providers_there_are() -> String {
     let known = ProviderRules::ALL.map(|known| format!("`{}`", known.name()));
+    listed(&known, "and")
+}
+
+/// Names every header that may carry a key, for a message.
+pub(in crate::config) fn auths_there_are() -> String {
+    let known = Auth::ALL.map(|known| format!("`{}`", known.name()));
     listed(&known, "and")
 }
 

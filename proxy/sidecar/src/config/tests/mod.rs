@@ -10,6 +10,7 @@ mod listen;
 mod models;
 mod money;
 mod policies;
+mod providers;
 mod schema;
 mod state;
 mod upstreams;

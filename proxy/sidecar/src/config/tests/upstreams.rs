@@ -339,13 +339,3 @@ fn each_mistake_in_an_upstream_or_a_model_is_reported() {
         "#,
     );
 }
-
-#[test]
-fn what_a_later_version_has_is_named_as_that() {
-    mistakes(
-        r#"
-            upstreams: { b: { dialect: bedrock, url: 'http://a' } }
-                => upstreams.b.dialect | not in this version
-        "#,
-    );
-}

@@ -1,0 +1,95 @@
+//! The dialects that an upstream offers, each below a path of its own.
+
+use dialect::Dialect;
+use route::{
+    Endpoints, Family,
+    provider::{Auth, Layout},
+};
+
+use super::Upstream;
+
+/// Dialects that an upstream serves together, below one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// Their family.
+    pub family: Family,
+    /// The dialects.
+    pub dialects: Endpoints,
+    /// Path at the upstream's origin, without a slash at its end.
+    pub path: String,
+    /// The order of path segments behind it.
+    pub layout: Layout,
+    /// The header that carries the operator's key there.
+    pub auth: Auth,
+    /// Names of models that are served here and by no other base; a `*` stands for any letters.
+    /// Empty: those that no other base claims.
+    pub claims: &'static [&'static str],
+}
+
+impl Base {
+    /// Returns whether it serves a dialect.
+    pub const fn serves(&self, dialect: Dialect) -> bool {
+        self.dialects.contains(dialect)
+    }
+}
+
+impl Upstream {
+    /// The dialects that it offers.
+    pub fn offers(&self) -> Endpoints {
+        match self.bases.as_slice() {
+            [] => Endpoints::of_family(self.family),
+            bases => bases
+                .iter()
+                .fold(Endpoints::NONE, |all, base| all.or(base.dialects)),
+        }
+    }
+
+    /// The dialects that it offers a model of this name in: fewer where models are served by
+    /// whoever designed them.
+    pub fn offers_for(&self, model: &str) -> Endpoints {
+        let of = |bases: &mut dyn Iterator<Item = &Base>| {
+            bases.fold(Endpoints::NONE, |all, base| all.or(base.dialects))
+        };
+        let is_claimed = |base: &&Base| route::provider::is_claimed(base.claims, model);
+        let claimed = of(&mut self.bases.iter().filter(is_claimed));
+        match (self.bases.is_empty(), claimed.is_empty()) {
+            (true, _) => self.offers(),
+            (false, false) => claimed,
+            (false, true) => of(&mut self.bases.iter().filter(|base| base.claims.is_empty())),
+        }
+    }
+
+    /// Returns whether it offers a dialect. What no dialect reads is its main family's.
+    pub fn serves(&self, dialect: Dialect) -> bool {
+        dialect == Dialect::Other || self.offers().contains(dialect)
+    }
+
+    /// Returns whether some of its models are served in fewer dialects than others.
+    pub fn is_served_by_model(&self) -> bool {
+        self.bases.iter().any(|base| !base.claims.is_empty())
+    }
+
+    /// Returns whether it offers a dialect of this family.
+    pub fn speaks(&self, family: Family) -> bool {
+        self.family == family || self.bases.iter().any(|base| base.family == family)
+    }
+
+    /// The base that serves a dialect; none where it is as the upstream's URL has it.
+    pub fn base(&self, dialect: Dialect) -> Option<&Base> {
+        let serving = self.bases.iter().find(|base| base.serves(dialect));
+        serving.or_else(|| self.bases.first())
+    }
+
+    /// The header in which the operator's key goes to the endpoint of a dialect.
+    pub fn auth_for(&self, dialect: Dialect) -> Auth {
+        self.base(dialect).map_or(self.auth, |base| base.auth)
+    }
+
+    /// Returns whether it may be sent what was not meant for it: it has a key of its own, or needs
+    /// none.
+    pub fn has_credentials(&self) -> bool {
+        !self.keys.is_empty()
+            || self.auth == Auth::None
+            || matches!(self.kind, super::Kind::Embedded)
+    }
+}
