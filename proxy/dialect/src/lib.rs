@@ -33,6 +33,7 @@ pub mod hold;
 pub mod in_band;
 mod json;
 mod kind;
+pub mod models;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
