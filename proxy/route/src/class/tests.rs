@@ -68,6 +68,7 @@ fn a_rate_limit_cools_a_key_at_one_model() {
         (Groq, 498, &[], r#"{"error":{"message":"Flex tier capacity exceeded"}}"#, rate, scope),
         (Bedrock, 429, &[("x-amzn-errortype", "ThrottlingException:http://internal.amazon.com/")], r#"{"message":"Too many requests"}"#, rate, scope),
         (Bedrock, 200, &[], r#"{"__type":"throttlingException","message":"Too many requests"}"#, rate, scope),
+        (Bedrock, 200, &[], r#"{"type":"error","error":{"type":"rate_limit_error","message":"Too many requests","details":{"error_code":"throttlingException"}}}"#, rate, scope),
         (Bailian, 429, &[], r#"{"error":{"code":"insufficient_quota","type":"insufficient_quota","message":"You exceeded your current quota"}}"#, rate, scope),
     ]);
 }
@@ -86,6 +87,7 @@ fn overload_cools_a_target() {
         (Anthropic, 529, &[], r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, overload, scope),
         (Anthropic, 200, &[], r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, overload, scope),
         (Bedrock, 429, &[("x-amzn-errortype", "ModelNotReadyException")], r#"{"message":"The model is not ready"}"#, overload, scope),
+        (Bedrock, 200, &[], r#"{"type":"error","error":{"type":"overloaded_error","message":"m","details":{"error_code":"serviceUnavailableException"}}}"#, overload, scope),
         (Azure, 429, &[], r#"{"error":{"code":"429","message":"The system is currently experiencing high demand"}}"#, overload, scope),
         (Mistral, 429, &[], r#"{"object":"error","message":"Service tier capacity exceeded for this model.","type":"service_tier_capacity_exceeded","code":"3505"}"#, overload, scope),
         (Moonshot, 429, &[], r#"{"error":{"type":"engine_overloaded_error","message":"m"}}"#, overload, scope),
@@ -185,6 +187,9 @@ fn what_broke_on_the_way_may_be_done() {
         (Openrouter, 200, &[], r#"{"error":{"code":502,"message":"m"}}"#, done, scope),
         (Bedrock, 424, &[("x-amzn-errortype", "ModelErrorException")], "{}", done, scope),
         (Bedrock, 200, &[], r#"{"__type":"modelStreamErrorException","message":"m"}"#, done, scope),
+        (Bedrock, 200, &[], r#"{"type":"error","error":{"type":"api_error","message":"m","details":{"error_code":"internalServerException"}}}"#, done, scope),
+        (Bedrock, 200, &[], r#"{"type":"error","error":{"type":"api_error","message":"m","details":{"error_code":"modelStreamErrorException"}}}"#, done, scope),
+        (Bedrock, 200, &[], r#"{"type":"error","error":{"type":"timeout_error","message":"m","details":{"error_code":"modelTimeoutException"}}}"#, done, scope),
     ]);
     assert_eq!(
         failure(Openai, 522, &[], "").class,
