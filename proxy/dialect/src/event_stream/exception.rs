@@ -1,7 +1,11 @@
 //! Failures that Bedrock reports inside a reply of status 200.
 
 use super::{Frame, Message};
-use crate::{answer::Draft, json::Cursor};
+use crate::{
+    answer::Draft,
+    failure::{self, ErrorFacts},
+    json::{Cursor, quote},
+};
 
 /// The statuses that the exceptions have where they come in the place of a reply, and the error
 /// types of `anthropic.messages` that mean the same:
@@ -58,9 +62,21 @@ impl<'a> Exception<'a> {
         })
     }
 
+    /// Its facts, read as those of any other error.
+    pub(crate) fn facts(&self) -> ErrorFacts {
+        let mut document = b"{\"__type\":".to_vec();
+        quote(self.name, &mut document);
+        document.extend_from_slice(b",\"message\":");
+        quote(&self.message, &mut document);
+        document.push(b'}');
+        let mut facts = failure::read(&document).unwrap_or_default();
+        facts.status = self.row().0;
+        facts
+    }
+
     /// Appends it as the error event of `anthropic.messages`. Its type is one that clients know; the
-    /// exception's own name stands where Anthropic puts codes, which
-    /// is where [`failure::read`](crate::failure::read) finds it.
+    /// exception's own name stands where Anthropic puts codes, which is where
+    /// [`failure::read`] finds it.
     pub(super) fn write_messages_event(&self, out: &mut Vec<u8>) {
         let draft = Draft(std::mem::take(out))
             .event("error")

@@ -428,6 +428,28 @@ fn an_error_that_is_not_modelled_is_an_error_event_too() {
 }
 
 #[test]
+fn facts_of_an_exception_have_the_status_that_it_has_elsewhere() {
+    for (kind, status) in [
+        ("internalServerException", Some(500)),
+        ("modelStreamErrorException", Some(424)),
+        ("validationException", Some(400)),
+        ("throttlingException", Some(429)),
+        ("serviceUnavailableException", Some(503)),
+        ("modelTimeoutException", Some(408)),
+        ("newException", None),
+    ] {
+        let frame = exception(kind, r#"{"message":"try again in 3s"}"#);
+        let mut decoder = Decoder::new();
+        decoder.push(&frame);
+        let frame = decoder.next().unwrap().unwrap();
+        let facts = Exception::of(&frame).unwrap().facts();
+        assert_eq!(facts.kind.as_deref(), Some(kind));
+        assert_eq!(facts.status, status, "{kind}");
+        assert_eq!(facts.message, "try again in 3s");
+    }
+}
+
+#[test]
 fn a_malformed_chunk_ends_the_reply_without_an_end() {
     for payload in [
         "",

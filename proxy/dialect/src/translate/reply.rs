@@ -8,7 +8,12 @@ use super::{
     format::{ReadReply, ReplyContext, WriteReply},
     loss::Dropped,
 };
-use crate::{Dialect, Malformed, Usage, failure::ErrorFacts, sse::Frames};
+use crate::{
+    Dialect, Malformed, Usage,
+    event_stream::{Decoder, Exception, Message},
+    failure::ErrorFacts,
+    sse::Frames,
+};
 
 /// The largest event, and the largest whole reply, that is read, in bytes.
 const LARGEST: usize = 32 << 20;
@@ -25,6 +30,8 @@ pub struct Reply {
 enum Input {
     /// A stream of events.
     Events(Frames),
+    /// A stream of AWS's binary frames.
+    Frames(Decoder),
     /// A document.
     Document(Vec<u8>),
 }
@@ -94,9 +101,12 @@ impl Reply {
         Some(Self {
             reader: reader(context.clone()),
             writer: writer(context),
-            input: match streams {
-                true => Input::Events(Frames::new(LARGEST)),
-                false => Input::Document(Vec::new()),
+            input: match (streams, target) {
+                (false, _) => Input::Document(Vec::new()),
+                (true, Wire::Converse) => Input::Frames(Decoder::new()),
+                (true, Wire::Chat | Wire::Responses | Wire::Messages | Wire::Gemini) => {
+                    Input::Events(Frames::new(LARGEST))
+                }
             },
             seen: Seen::default(),
         })
@@ -109,6 +119,7 @@ impl Reply {
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
         match &mut self.input {
             Input::Events(frames) => frames.push(bytes),
+            Input::Frames(frames) => frames.push(bytes),
             Input::Document(doc) if doc.len() + bytes.len() > LARGEST => {
                 return Err(Malformed::new(
                     "the reply is larger than is read",
@@ -137,6 +148,8 @@ impl Reply {
                 frames.finish();
                 self.read_events()?;
             }
+            // What was cut off inside a frame is no end, nor is it an event.
+            Input::Frames(frames) => frames.finish()?,
         }
         let (writer, seen) = (&mut *self.writer, &mut self.seen);
         self.reader.finish(&mut Noting { writer, seen });
@@ -164,26 +177,58 @@ impl Reply {
     }
 
     fn read_events(&mut self) -> Result<(), Malformed> {
-        let Input::Events(frames) = &mut self.input else {
-            return Ok(());
+        let sink = &mut Noting {
+            writer: &mut *self.writer,
+            seen: &mut self.seen,
         };
-        while let Some(event) = frames.next()? {
-            if event.cut || event.data_lines == 0 {
-                continue; // half an event is none; nor is a comment
-            }
-            let bytes = frames.bytes();
-            let (doc, at) = event.document(bytes);
-            let data = doc.get(at..).unwrap_or_default();
-            let name = bytes.get(event.name.clone()).unwrap_or_default();
-            let sink = &mut Noting {
-                writer: &mut *self.writer,
-                seen: &mut self.seen,
-            };
-            self.reader.read_event(name.trim_ascii(), data, sink)?;
+        match &mut self.input {
+            Input::Document(_) => Ok(()),
+            Input::Events(frames) => read_events(frames, &mut *self.reader, sink),
+            Input::Frames(frames) => read_frames(frames, &mut *self.reader, sink),
         }
-        frames.discard();
-        Ok(())
     }
+}
+
+/// Reads the events that are complete.
+fn read_events(
+    frames: &mut Frames,
+    reader: &mut dyn ReadReply,
+    sink: &mut dyn Sink,
+) -> Result<(), Malformed> {
+    while let Some(event) = frames.next()? {
+        if event.cut || event.data_lines == 0 {
+            continue; // half an event is none; nor is a comment
+        }
+        let bytes = frames.bytes();
+        let (doc, at) = event.document(bytes);
+        let data = doc.get(at..).unwrap_or_default();
+        let name = bytes.get(event.name.clone()).unwrap_or_default();
+        reader.read_event(name.trim_ascii(), data, sink)?;
+    }
+    frames.discard();
+    Ok(())
+}
+
+/// Reads the frames that are complete; an exception is a failure in the place of the rest.
+fn read_frames(
+    frames: &mut Decoder,
+    reader: &mut dyn ReadReply,
+    sink: &mut dyn Sink,
+) -> Result<(), Malformed> {
+    while let Some(frame) = frames.next()? {
+        match frame.message() {
+            Message::Event(name) => reader.read_event(name.as_bytes(), frame.payload(), sink)?,
+            Message::Exception(_) | Message::Error { .. } => {
+                if let Some(exception) = Exception::of(&frame) {
+                    sink.take(Event::Error(Box::new(exception.facts())));
+                }
+            }
+            Message::Unknown => {
+                return Err(Malformed::new("a frame is of no known message type", 0));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Reply {
