@@ -80,7 +80,12 @@ impl Check<'_> {
 
     /// The model inside the binary, with every default.
     pub(super) fn embedded(&mut self, at: &Path, name: &str, written: &file::Upstream) -> Upstream {
-        let default = Upstream::of(name, Family::Every, Kind::Embedded);
+        // Bound to one family it is as a provider's endpoint, and others are translated for it.
+        let family = match written.dialect.is_some() {
+            true => self.family(&at.key("dialect"), written.dialect.as_ref()),
+            false => Family::Every,
+        };
+        let default = Upstream::of(name, family, Kind::Embedded);
         let provider = self.provider(&at.key("provider"), written.provider.as_ref());
         Upstream {
             provider: provider.unwrap_or(default.provider),

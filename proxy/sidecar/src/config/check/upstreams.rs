@@ -107,7 +107,6 @@ impl Check<'_> {
         };
         if embedded {
             for (key, there) in [
-                ("dialect", written.dialect.is_some()),
                 ("dialects", written.dialects.is_some()),
                 ("url", written.url.is_some()),
                 ("resource", written.resource.is_some()),
