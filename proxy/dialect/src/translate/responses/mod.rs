@@ -2,15 +2,16 @@
 
 use super::format::Format;
 
+mod path;
+mod request_read;
+mod request_write;
+#[cfg(test)]
+mod tests;
+
 /// Its row in the table of wire formats.
 pub(super) static FORMAT: Format = Format {
-    read_request: None,
-    write_request: |_, _, _| {
-        Err(super::Refused::new(
-            "model",
-            "is not reached by this version",
-        ))
-    },
+    read_request: Some(request_read::read),
+    write_request: request_write::write,
     reader: |_| Box::new(Nothing),
     writer: None,
 };
