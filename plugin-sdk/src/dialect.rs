@@ -19,6 +19,8 @@ pub enum Dialect {
     AnthropicBatches,
     /// `POST …/models/MODEL:generateContent`.
     GeminiGenerate,
+    /// `POST …/interactions`.
+    GeminiInteractions,
     /// Everything else, and dialects that a later proxy knows and this SDK does not.
     Other,
 }
@@ -33,6 +35,7 @@ impl Dialect {
         Self::AnthropicMessages,
         Self::AnthropicBatches,
         Self::GeminiGenerate,
+        Self::GeminiInteractions,
         Self::Other,
     ];
 
@@ -47,6 +50,7 @@ impl Dialect {
             Self::AnthropicMessages => "anthropic.messages",
             Self::AnthropicBatches => "anthropic.batches",
             Self::GeminiGenerate => "gemini.generate",
+            Self::GeminiInteractions => "gemini.interactions",
             Self::Other => "other",
         }
     }

@@ -4,11 +4,16 @@
 use outrigger_sdk::{Decision, Dialect, Refusal, Request, metrics};
 
 /// Members that put earlier turns, with their placeholders, before the request.
-const EARLIER: [&str; 2] = ["/previous_response_id", "/conversation"];
+const EARLIER: [&str; 3] = [
+    "/previous_response_id",
+    "/conversation",
+    "/previous_interaction_id",
+];
 
 /// The refusal of a request that builds on turns which the provider keeps.
 pub(crate) fn earlier_turns(request: &Request, dialect: Dialect) -> Option<Decision> {
-    if dialect != Dialect::OpenaiResponses {
+    let keeps = [Dialect::OpenaiResponses, Dialect::GeminiInteractions];
+    if !keeps.contains(&dialect) {
         return None;
     }
     let pointer = EARLIER.into_iter().find(|at| request.is_set(at))?;
@@ -25,7 +30,7 @@ pub(crate) fn in_the_background(request: &Request, dialect: Dialect) -> Option<D
         Dialect::AnthropicBatches => Some(refuse(
             "the replies to a batch are fetched later, when the values behind their placeholders are not known any more: send its requests one by one",
         )),
-        Dialect::OpenaiResponses => request.is_set("/background").then(|| {
+        Dialect::OpenaiResponses | Dialect::GeminiInteractions => request.is_set("/background").then(|| {
             refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
         }),
         _ => None,
@@ -90,6 +95,22 @@ mod tests {
             [(); 4].map(|()| None)
         );
         assert_eq!(of(json!({ "mode": "mask" }), mail), [(); 4].map(|()| None));
+    }
+
+    #[test]
+    fn an_interaction_that_goes_on_from_another_is_refused_as_well() {
+        for (member, value) in [
+            ("previous_interaction_id", json!("v1_6")),
+            ("background", json!(true)),
+        ] {
+            let body = json!({ "model": "g", "metadata": "I am ana@x.com", member: value });
+            let request = Request::from_json(Dialect::GeminiInteractions, body);
+            let done = Bench::<PiiRedact>::new(json!({})).unwrap().request(request);
+            match done.decision {
+                Decision::Refuse(refusal) => assert_eq!(refusal.code, "reply_not_restorable"),
+                other => panic!("{member}: {other:?}"),
+            }
+        }
     }
 
     #[test]

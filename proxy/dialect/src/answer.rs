@@ -110,6 +110,12 @@ pub(super) static GEMINI: Form = Form {
     events: |draft, answer| generated(draft.event(""), answer).end(),
 };
 
+/// The form of `gemini.interactions`.
+pub(super) static INTERACTIONS: Form = Form {
+    whole: |draft, answer| interaction(draft, answer, "completed", true),
+    events: interaction_events,
+};
+
 /// The form in which a request of this dialect is answered with a text, or the reason why it can't
 /// be.
 fn form(dialect: Dialect) -> Result<&'static Form, &'static str> {
@@ -362,6 +368,72 @@ fn response_events(mut draft: Draft, answer: &Answer<'_>) -> Draft {
     draft = item(draft, answer, true).raw("}").end();
     draft = begin(draft, "response.completed").raw(r#""response":"#);
     response(draft, answer, true).raw("}").end()
+}
+
+/// The interaction; if it is not `done`, without what it says.
+fn interaction(draft: Draft, answer: &Answer<'_>, status: &str, done: bool) -> Draft {
+    let draft = draft
+        .raw(r#"{"id":"#)
+        .text(&format!("v1_{}", answer.id))
+        .raw(r#","object":"interaction","status":"#)
+        .text(status)
+        .raw(r#","model":"#)
+        .text(answer.model);
+    let draft = match done {
+        true => draft
+            .raw(r#","steps":[{"type":"model_output","content":[{"type":"text","text":"#)
+            .text(answer.text)
+            .raw("}]}]"),
+        false => draft,
+    };
+    match status == "completed" {
+        true => interaction_usage(draft.raw(r#","usage":"#), &Usage::default()).raw("}"),
+        false => draft.raw("}"),
+    }
+}
+
+fn interaction_events(draft: Draft, answer: &Answer<'_>) -> Draft {
+    let draft = draft
+        .event("interaction.created")
+        .raw(r#"{"event_type":"interaction.created","interaction":"#);
+    let draft = interaction(draft, answer, "in_progress", false)
+        .raw("}")
+        .end()
+        .event("step.start")
+        .raw(r#"{"event_type":"step.start","index":0,"step":{"type":"model_output"}}"#)
+        .end()
+        .event("step.delta")
+        .raw(r#"{"event_type":"step.delta","index":0,"delta":{"type":"text","text":"#)
+        .text(answer.text)
+        .raw("}}")
+        .end()
+        .event("step.stop")
+        .raw(r#"{"event_type":"step.stop","index":0}"#)
+        .end()
+        .event("interaction.completed")
+        .raw(r#"{"event_type":"interaction.completed","interaction":"#);
+    interaction(draft, answer, "completed", false)
+        .raw("}")
+        .end()
+        .event("done")
+        .raw("[DONE]")
+        .end()
+}
+
+/// Usage as an interaction reports it.
+pub(super) fn interaction_usage(draft: Draft, usage: &Usage) -> Draft {
+    draft
+        .raw(r#"{"total_input_tokens":"#)
+        .number(usage.input)
+        .raw(r#","total_output_tokens":"#)
+        .number(usage.output.saturating_sub(usage.reasoning))
+        .raw(r#","total_thought_tokens":"#)
+        .number(usage.reasoning)
+        .raw(r#","total_cached_tokens":"#)
+        .number(usage.cached)
+        .raw(r#","total_tokens":"#)
+        .number(usage.input.saturating_add(usage.output))
+        .raw("}")
 }
 
 /// Usage as a Chat Completions chunk reports it.

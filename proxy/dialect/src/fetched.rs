@@ -40,7 +40,8 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         }
         [.., "files", name] if name.ends_with(":download") => Surface::UnreadReply("files"),
         [.., "operations", _] => Surface::UnreadReply("operations"),
-        [.., "interactions", _] => Surface::UnreadReply("interactions"),
+        [.., "interactions"] => Surface::UnreadReply("interactions"),
+        [.., "interactions", _] => Surface::Reply(Dialect::GeminiInteractions),
         [.., "sessions", _, "events"] | [.., "sessions", _, "events", "stream"] => {
             Surface::UnreadReply("sessions")
         }
@@ -48,10 +49,11 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
     })
 }
 
-/// The reply to an empty body at a path: a cancelled response comes back with all that it has.
+/// The reply to an empty body at a path: a cancelled response or interaction comes back with all that it has.
 pub(super) fn acted_on(segments: &[&str]) -> Option<Surface> {
     match segments {
         [.., "responses", _, "cancel"] => Some(Surface::Reply(Dialect::OpenaiResponses)),
+        [.., "interactions", _, "cancel"] => Some(Surface::Reply(Dialect::GeminiInteractions)),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ fn any_bytes_are_a_request_that_is_read_as_others_read_it_or_refused() {
         br#"{"instructions":"i","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"t"},{"type":"input_image","image_url":"data:image/png;base64,AAAA"}]},{"type":"reasoning","summary":[],"encrypted_content":"e"}]}"#,
         br#"{"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"tool_result","content":"r"},{"type":"document","source":{"type":"text","data":"d"}}]}],"max_tokens":5}"#,
         br#"{"contents":[{"role":"user","parts":[{"text":"t","thought":true},{"functionCall":{"name":"f","args":{"a":1}}}]}],"generation_config":{"max_output_tokens":1}}"#,
+        br#"{"agent":"a","system_instruction":"s","input":[{"type":"user_input","content":[{"type":"text","text":"t"},{"type":"image","data":"AAAA","mime_type":"image/png"}]},{"type":"thought","summary":[{"type":"text","text":"h"}],"signature":"c2ln"},{"type":"function_result","result":{"r":1},"call_id":"c"}]}"#,
         br#"{"prompt":["a",[1,2]],"suffix":"s","input":[[1],[2]]}"#,
     ];
     run(examples, |input, chance| {
@@ -57,6 +58,7 @@ fn any_stream_passes_as_it_came_and_however_it_was_cut() {
         b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"content\":[]}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n: ping\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
         b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"i\",\"output_index\":0,\"content_index\":0,\"delta\":\"x\",\"sequence_number\":3}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n",
         b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}],\"role\":\"model\"},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":1}}\r\rdata:x\ndata: y\n\n",
+        b"event: interaction.created\ndata: {\"event_type\":\"interaction.created\",\"interaction\":{\"id\":\"v\"}}\n\nevent: step.start\ndata: {\"index\":0,\"step\":{\"type\":\"model_output\"},\"event_type\":\"step.start\"}\n\nevent: step.delta\ndata: {\"index\":0,\"delta\":{\"text\":\"a\",\"type\":\"text\"},\"event_type\":\"step.delta\"}\n\nevent: interaction.completed\ndata: {\"event_type\":\"interaction.completed\",\"interaction\":{\"status\":\"completed\",\"usage\":{\"total_input_tokens\":1}}}\n\n",
     ];
     let limits = ReplyLimits {
         event: 1 << 16,

@@ -188,6 +188,9 @@ fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<boo
             if let Some(text) = value.text_or_skip()? {
                 found |= text.decode(doc) == "failed";
             }
+        } else if key.is("interaction") && dialect.features().has_event_types {
+            // an end, of which the interaction itself says that it failed
+            found |= document(dialect, doc, value)?;
         } else if key.is("choices") && value.kind()? == Kind::Array {
             value.array(|_, choice| {
                 found |= choice_failed(doc, choice)?;
@@ -293,6 +296,14 @@ mod tests {
                 Dialect::GeminiGenerate,
                 "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}",
             ),
+            (
+                Dialect::GeminiInteractions,
+                "event: error\ndata: {\"event_type\":\"error\",\"error\":{\"message\":\"x\"}}\n\n",
+            ),
+            (
+                Dialect::GeminiInteractions,
+                "data: {\"event_type\":\"interaction.completed\",\"interaction\":{\"status\":\"failed\"}}\n\n",
+            ),
         ] {
             assert!(found(dialect, event), "{event}");
         }
@@ -317,6 +328,10 @@ mod tests {
                 Dialect::AnthropicMessages,
                 "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"error\"}}\n\n",
             ),
+            (
+                Dialect::GeminiInteractions,
+                "data: {\"event_type\":\"step.start\",\"step\":{\"type\":\"function_result\",\"status\":\"failed\",\"error\":{\"a\":1}}}\n\n",
+            ),
             (Dialect::Other, "event: error\ndata: {\"error\":1}\n\n"),
         ] {
             assert!(!found(dialect, event), "{event}");
@@ -332,6 +347,11 @@ mod tests {
             (
                 Dialect::OpenaiResponses,
                 r#"{"status":"failed","error":{"code":"server_error"}}"#,
+                true,
+            ),
+            (
+                Dialect::GeminiInteractions,
+                r#"{"id":"v1_7","status":"failed","steps":[]}"#,
                 true,
             ),
             (

@@ -29,6 +29,7 @@ mod fetched;
 #[cfg(test)]
 mod fuzz;
 mod gemini_generate;
+mod gemini_interactions;
 pub mod hash;
 pub mod hold;
 pub mod in_band;
@@ -97,6 +98,8 @@ dialects! {
     /// `POST …/models/MODEL:generateContent`, `:streamGenerateContent`. Model and streaming stand
     /// in the path: see [`address`].
     GeminiGenerate: gemini_generate::DESCRIPTION,
+    /// `POST …/interactions`: replies that the provider keeps, of models and of agents.
+    GeminiInteractions: gemini_interactions::DESCRIPTION,
 }
 
 impl Dialect {

@@ -194,6 +194,9 @@ fn call(segments: &[&str]) -> Option<Dialect> {
     if is(1, "messages") && is(0, "batches") {
         return is_base(before(2)).then_some(Dialect::AnthropicBatches);
     }
+    if is(0, "interactions") {
+        return is_base(before(1)).then_some(Dialect::GeminiInteractions);
+    }
     let [.., _, last] = segments else { return None };
     let (_, method) = last.rsplit_once(':')?;
     address::METHODS

@@ -60,16 +60,20 @@ pub(super) fn read(
     let mut counts = Counts::default();
     cursor.object_or_skip(|key, cursor| {
         let slot = match &*key.bytes() {
-            b"prompt_tokens" | b"input_tokens" | b"promptTokenCount" => &mut counts.input,
-            b"completion_tokens" | b"output_tokens" | b"candidatesTokenCount" => &mut counts.output,
+            b"prompt_tokens" | b"input_tokens" | b"promptTokenCount" | b"total_input_tokens" => {
+                &mut counts.input
+            },
+            b"completion_tokens" | b"output_tokens" | b"candidatesTokenCount"
+            | b"total_output_tokens" => &mut counts.output,
             b"cache_read_input_tokens"
             | b"cachedContentTokenCount"
+            | b"total_cached_tokens"
             | b"prompt_cache_hit_tokens" // DeepSeek
             | b"cached_tokens" // Moonshot
             => &mut counts.cached,
             b"cache_creation_input_tokens" => &mut counts.written,
-            b"thoughtsTokenCount" => &mut counts.reasoning,
-            b"toolUsePromptTokenCount" => &mut counts.tools,
+            b"thoughtsTokenCount" | b"total_thought_tokens" => &mut counts.reasoning,
+            b"toolUsePromptTokenCount" | b"total_tool_use_tokens" => &mut counts.tools,
             b"total_tokens" => &mut counts.total,
             b"prompt_tokens_details" | b"input_tokens_details" => {
                 // the second is OpenRouter's

@@ -190,6 +190,7 @@ impl Request {
             Dialect::AnthropicMessages => "/v1/messages",
             Dialect::AnthropicBatches => "/v1/messages/batches",
             Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
+            Dialect::GeminiInteractions => "/v1beta/interactions",
             _ => "/v1/chat/completions",
         }
         .into()

@@ -85,7 +85,7 @@ const fn openai_type(status: u16) -> &'static str {
 }
 
 /// An error inside a stream: an event that raises in the official SDKs of all dialects (a bare
-/// `data: {"error":…}` does not). Gemini's is the error's JSON on a line of its own, as that API
+/// `data: {"error":…}` does not; of interactions they hand it on). `gemini.generate`'s is the error's JSON on a line of its own, as that API
 /// sends it: its SDKs raise at that, and at no named event. `error_type` is `api_error`,
 /// `overloaded_error` or their like.
 pub fn error_event(dialect: Dialect, error_type: &str, message: &str) -> Vec<u8> {
@@ -99,6 +99,17 @@ pub(crate) fn error_event_numbered(
     message: &str,
     sequence: u64,
 ) -> Vec<u8> {
+    if dialect.features().has_event_types {
+        return Draft::new()
+            .event("error")
+            .raw(r#"{"event_type":"error","error":{"code":"#)
+            .text(error_type)
+            .raw(r#","message":"#)
+            .text(message)
+            .raw("}}")
+            .end()
+            .0;
+    }
     if dialect.provider() == Some(Provider::Google) {
         let status = match error_type {
             "overloaded_error" => 503,

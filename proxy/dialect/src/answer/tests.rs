@@ -10,12 +10,13 @@ use crate::{
     reply::{Reply, ReplyLimits},
 };
 
-const DIALECTS: [Dialect; 5] = [
+const DIALECTS: [Dialect; 6] = [
     Dialect::OpenaiChat,
     Dialect::OpenaiResponses,
     Dialect::OpenaiCompletions,
     Dialect::AnthropicMessages,
     Dialect::GeminiGenerate,
+    Dialect::GeminiInteractions,
 ];
 const TEXT: &str = "line\none, \"quoted\" \\ and é";
 const LIMITS: ReplyLimits = ReplyLimits {
@@ -62,8 +63,12 @@ fn an_error_event_names_itself_and_carries_the_typed_error() {
         let event = String::from_utf8(error_event(dialect, "api_error", TEXT)).unwrap();
         let data = event.strip_prefix("event: error\ndata: ").unwrap();
         let data: Value = serde_json::from_str(data.strip_suffix("\n\n").unwrap()).unwrap();
-        assert_eq!(data["type"], "error");
-        assert_eq!(data["error"]["type"], "api_error");
+        let (name, code) = match dialect {
+            Dialect::GeminiInteractions => ("event_type", "code"),
+            _ => ("type", "type"),
+        };
+        assert_eq!(data[name], "error");
+        assert_eq!(data["error"][code], "api_error");
         assert_eq!(data["error"]["message"], TEXT);
         assert_eq!(
             data.get("code").is_some(),

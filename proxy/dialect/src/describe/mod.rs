@@ -111,6 +111,8 @@ pub(crate) struct Features {
     /// True if every event of a stream has a number. An error's has its members beside the error,
     /// too.
     pub numbers_events: bool,
+    /// True if every event of a stream has its name in `event_type`, an error's too.
+    pub has_event_types: bool,
     /// True if a reply's `status` says that it failed.
     pub has_status: bool,
     /// True if one reply may hold several, each a text of its own.
@@ -128,6 +130,7 @@ impl Features {
         has_background: false,
         repeats_text: false,
         numbers_events: false,
+        has_event_types: false,
         has_status: false,
         has_choices: false,
         has_done: false,

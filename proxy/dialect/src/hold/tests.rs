@@ -60,6 +60,10 @@ fn lifecycle_events_bind_nobody() {
             Dialect::GeminiGenerate,
             "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"\"}]},\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":9}}\r\n\r\n",
         ),
+        (
+            Dialect::GeminiInteractions,
+            "event: interaction.created\ndata: {\"event_type\":\"interaction.created\",\"interaction\":{\"id\":\"v\",\"status\":\"in_progress\"}}\n\nevent: interaction.status_update\ndata: {\"event_type\":\"interaction.status_update\",\"status\":\"in_progress\"}\n\ndata: {\"event_type\":\"step.start\",\"index\":0,\"step\":{\"type\":\"thought\"}}\n\ndata: {\"event_type\":\"content.start\",\"index\":0,\"content\":{\"type\":\"text\"}}\n\n",
+        ),
     ] {
         assert_eq!(verdict(dialect, true, stream), Verdict::Wait, "{stream}");
     }
@@ -150,6 +154,22 @@ fn the_first_text_thought_or_call_is_content_and_so_is_an_end() {
         (
             Dialect::GeminiGenerate,
             "{\"promptFeedback\":{\"blockReason\":\"PROHIBITED_CONTENT\"}}",
+        ),
+        (
+            Dialect::GeminiInteractions,
+            "{\"event_type\":\"step.delta\",\"index\":0,\"delta\":{\"type\":\"text\",\"text\":\"a\"}}",
+        ),
+        (
+            Dialect::GeminiInteractions,
+            "{\"event_type\":\"step.delta\",\"index\":0,\"delta\":{\"type\":\"image\",\"data\":\"QUFB\"}}",
+        ),
+        (
+            Dialect::GeminiInteractions,
+            "{\"event_type\":\"step.start\",\"index\":0,\"step\":{\"type\":\"function_call\",\"name\":\"f\",\"arguments\":{}}}",
+        ),
+        (
+            Dialect::GeminiInteractions,
+            "{\"event_type\":\"interaction.completed\",\"interaction\":{\"status\":\"incomplete\"}}",
         ),
         (Dialect::OpenaiEmbeddings, "{\"data\":[]}"),
     ] {

@@ -18,8 +18,8 @@ fn post(path: &str) -> Surface {
 #[test]
 fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
     use Dialect::{
-        AnthropicBatches, AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiCompletions,
-        OpenaiEmbeddings, OpenaiResponses,
+        AnthropicBatches, AnthropicMessages, GeminiGenerate, GeminiInteractions, OpenaiChat,
+        OpenaiCompletions, OpenaiEmbeddings, OpenaiResponses,
     };
     for (path, dialect) in [
         ("/v1/chat/completions", OpenaiChat),
@@ -47,6 +47,11 @@ fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
         (
             "/v1beta/models/gemini-pro:streamGenerateContent?alt=sse",
             GeminiGenerate,
+        ),
+        ("/v1beta/interactions", GeminiInteractions),
+        (
+            "/v1beta1/projects/p/locations/global/interactions?x",
+            GeminiInteractions,
         ),
         ("/models/fast:countTokens", GeminiGenerate),
         (
@@ -93,7 +98,8 @@ fn a_body_at_another_path_is_unread_with_a_bounded_reason() {
         ("/v1/chat/completions/x", "completions"),
         ("/v1/responses/r_1/cancel", "responses"),
         ("/v1/conversations/c_1/items", "conversations"),
-        ("/v1beta/interactions", "interactions"),
+        ("/v1beta/interactions/i/cancel", "interactions"),
+        ("/v1beta/files/interactions", "interactions"),
         ("/v1/skills", "skills"),
         ("/v1/agents/sessions/s_1/events", "sessions"),
         ("/v1/sessions/s_1/messages", "sessions"),
@@ -144,7 +150,8 @@ fn a_stored_reply_is_a_reply_though_nothing_is_generated() {
         ("/v1/files/f/content", UnreadReply("files")),
         ("/v1beta/operations/o", UnreadReply("operations")),
         ("/v1beta/batches/b", UnreadReply("batches")),
-        ("/v1beta/interactions/i", UnreadReply("interactions")),
+        ("/v1beta/interactions/i", Reply(Dialect::GeminiInteractions)),
+        ("/v1beta/interactions", UnreadReply("interactions")),
         ("/v1/models", Surface::NoPrompt),
         ("/v1/models/m", Surface::NoPrompt),
         ("/v1/batches/b", Surface::NoPrompt),

@@ -203,6 +203,30 @@ fn candidate(
     Ok(())
 }
 
+/// Of interactions.
+pub(super) fn interaction(
+    reader: &mut Reader<'_>,
+    cursor: &mut Cursor<'_>,
+) -> Result<(), Malformed> {
+    if cursor.kind()? != Kind::Object {
+        return Ok(());
+    }
+    let mut status = None;
+    cursor.object(|key, cursor| {
+        if key.is("usage") {
+            return reader.read_usage(cursor);
+        }
+        if key.is("status") {
+            status = cursor.text_or_skip()?;
+        }
+        Ok(())
+    })?;
+    if let Some(status) = status {
+        reader.note_finish(&status);
+    }
+    Ok(())
+}
+
 /// Of lists of vectors, which are as large as replies get.
 pub(super) fn vectors(reader: &mut Reader<'_>, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     cursor.object(|key, cursor| match key.is("usage") {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    anthropic, chat, figures, gemini,
+    anthropic, chat, figures, gemini, interactions,
     plan::{Ending, Progress},
     responses,
     state::State,
@@ -79,6 +79,15 @@ pub(crate) static GEMINI: Format = Format {
     endings: Some(gemini::endings),
     piece: synth::candidate_piece,
     refusal: synth::candidate_refusal,
+};
+/// The format of `gemini.interactions`.
+pub(crate) static INTERACTIONS: Format = Format {
+    event: interactions::event,
+    whole: interactions::whole,
+    figures: Some(figures::interaction),
+    endings: None,
+    piece: synth::interaction_piece,
+    refusal: synth::interaction_refusal,
 };
 /// The format of `openai.embeddings`.
 pub(crate) static VECTORS: Format = Format {

@@ -17,6 +17,7 @@ mod figures;
 pub(super) mod format;
 mod gemini;
 mod halves;
+mod interactions;
 mod items;
 mod plan;
 mod read;
@@ -267,7 +268,7 @@ impl Reply {
     }
 
     /// Reports whether the dialect's terminator was seen: `[DONE]`, `message_stop`,
-    /// `response.completed` and its like, in Gemini's the last `finishReason`; of a whole reply,
+    /// `response.completed`, `interaction.completed` and their like, in Gemini's the last `finishReason`; of a whole reply,
     /// whether it is complete.
     pub fn ended(&self) -> bool {
         self.state.parsed.ended

@@ -2,6 +2,7 @@
 
 use super::{
     format,
+    interactions::{self, Begun},
     plan::{Channel, Field, Progress, copy_members},
     responses,
     state::State,
@@ -122,6 +123,38 @@ pub(super) fn candidate_piece(draft: Draft, late: &Late<'_>) -> Draft {
     .raw("}]")
     .raw(late.head)
     .raw("}")
+}
+
+pub(super) fn interaction_piece(draft: Draft, late: &Late<'_>) -> Draft {
+    let name = match late.channel.item.as_slice() {
+        b"content.delta" => "content.delta",
+        _ => "step.delta",
+    };
+    let draft = draft
+        .event(name)
+        .raw(r#"{"event_type":"#)
+        .text(name)
+        .raw(r#","index":"#)
+        .number(u64::from(late.channel.key.outer))
+        .raw(r#","delta":{"type":"#);
+    match late.channel.key.field.place() {
+        Place::Reasoning => draft
+            .raw(r#""thought_summary","content":{"type":"text","text":"#)
+            .text(late.text)
+            .raw("}}}"),
+        Place::ToolArguments => draft
+            .raw(r#""arguments_delta","arguments":"#)
+            .text(late.text)
+            .raw("}}"),
+        Place::System
+        | Place::User
+        | Place::Assistant
+        | Place::ToolResult
+        | Place::ToolDefinition
+        | Place::Refusal
+        | Place::Metadata
+        | Place::Other => draft.raw(r#""text","text":"#).text(late.text).raw("}}"),
+    }
 }
 
 pub(super) fn completion_piece(draft: Draft, late: &Late<'_>) -> Draft {
@@ -271,6 +304,38 @@ pub(super) fn response_refusal(state: &State, sent: &Progress, refusal: &Refused
         .raw(r#","sequence_number":"#)
         .number(sequence)
         .raw("}")
+        .end()
+}
+
+pub(super) fn interaction_refusal(state: &State, sent: &Progress, refusal: &Refused<'_>) -> Draft {
+    let mut draft = comment(refusal);
+    let begun = Begun::read(&state.head);
+    if !sent.started {
+        draft = draft.event(begun.name).raw(&state.head).end();
+    }
+    let stop = format!("{}.stop", begun.part);
+    for step in &sent.open {
+        draft = draft
+            .event(&stop)
+            .raw(r#"{"event_type":"#)
+            .text(&stop)
+            .raw(r#","index":"#)
+            .number(u64::from(*step))
+            .raw("}")
+            .end();
+    }
+    let draft = draft
+        .event(begun.end)
+        .raw(r#"{"event_type":"#)
+        .text(begun.end)
+        .raw(r#","interaction":{"#)
+        .raw(interactions::unfinished(&state.head))
+        .raw(r#""status":"incomplete","usage":"#);
+    answer::interaction_usage(draft, &state.usage.unwrap_or_default())
+        .raw("}}")
+        .end()
+        .event("done")
+        .raw("[DONE]")
         .end()
 }
 

@@ -96,6 +96,10 @@ impl Places {
                     "/generation_config/thinking_config/thinking_budget",
                 ],
             }),
+            Dialect::GeminiInteractions => Some(&Self {
+                names: &["/generation_config/thinking_level"],
+                budgets: &[],
+            }),
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches
@@ -121,7 +125,7 @@ impl Body {
         let says = match self.dialect {
             Dialect::OpenaiChat | Dialect::OpenaiResponses => has(&REASONING),
             Dialect::AnthropicMessages => has(&EFFORT) || has(&THINKING),
-            Dialect::GeminiGenerate => has(&THINKING),
+            Dialect::GeminiGenerate | Dialect::GeminiInteractions => has(&THINKING),
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches

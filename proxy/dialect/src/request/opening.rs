@@ -63,6 +63,12 @@ impl Keys {
                 instructions: &["systemInstruction", "system_instruction"],
                 names: &[],
             }),
+            // what was said before is the provider's to know
+            Dialect::GeminiInteractions => Some(&Self {
+                conversation: "input",
+                instructions: &["system_instruction"],
+                names: &[],
+            }),
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches

@@ -11,8 +11,10 @@ use crate::{
 };
 
 /// Members with which a call reads or writes what a provider keeps, unless they are null or false.
-const STATE: [&str; 8] = [
+const STATE: [&str; 10] = [
     "previous_response_id",
+    "previous_interaction_id",
+    "agent",
     "conversation",
     "background",
     "container",
@@ -36,6 +38,8 @@ const APPS: [&str; 8] = [
 const DECLARATIONS: [&str; 2] = ["functionDeclarations", "function_declarations"];
 /// What refers to files that a provider keeps, wherever it stands.
 const FILES: [&[u8]; 3] = [b"file_id\"", b"fileUri\"", b"file_uri\""];
+/// What does in an interaction.
+const URI: &[u8] = b"uri\"";
 
 impl Body {
     /// Reports whether the call may be made a second time while it is under way, or be copied
@@ -51,8 +55,11 @@ impl Body {
         if self.background() || self.dialect().description().is_none() || self.names_files() {
             return false;
         }
-        // The Responses API keeps what it answers unless it is to keep nothing.
-        let mut keeps = self.dialect() == Dialect::OpenaiResponses;
+        // These two keep what they answer unless they are to keep nothing.
+        let mut keeps = matches!(
+            self.dialect(),
+            Dialect::OpenaiResponses | Dialect::GeminiInteractions
+        );
         let mut is_bound = false;
         let read = Cursor::new(&self.state.bytes).object(|key, value| {
             if key.is("store") {
@@ -72,9 +79,14 @@ impl Body {
 
     fn names_files(&self) -> bool {
         let bytes = &self.state.bytes;
+        let by_uri = self.dialect() == Dialect::GeminiInteractions;
         memchr::memchr_iter(b'"', bytes).any(|quote| {
             let rest = bytes.get(quote + 1..).unwrap_or_default();
-            rest.first() == Some(&b'f') && FILES.iter().any(|name| rest.starts_with(name))
+            match rest.first() {
+                Some(b'f') => FILES.iter().any(|name| rest.starts_with(name)),
+                Some(b'u') => by_uri && rest.starts_with(URI),
+                _ => false,
+            }
         })
     }
 }
@@ -117,8 +129,8 @@ mod tests {
     #[test]
     fn what_a_provider_keeps_or_runs_is_found_in_every_dialect() {
         use Dialect::{
-            AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiCompletions, OpenaiResponses,
-            Other,
+            AnthropicMessages, GeminiGenerate, GeminiInteractions, OpenaiChat, OpenaiCompletions,
+            OpenaiResponses, Other,
         };
         for (dialect, json, expected) in [
             (OpenaiChat, r#"{"messages":[]}"#, true),
@@ -185,6 +197,28 @@ mod tests {
             ),
             (GeminiGenerate, r#"{"tools":[{"googleSearch":{}}]}"#, false),
             (GeminiGenerate, r#"{"cachedContent":"c"}"#, false),
+            (GeminiInteractions, r#"{"input":"words"}"#, false),
+            (
+                GeminiInteractions,
+                r#"{"input":"words","store":false}"#,
+                true,
+            ),
+            (
+                GeminiInteractions,
+                r#"{"store":false,"previous_interaction_id":"v1_6"}"#,
+                false,
+            ),
+            (GeminiInteractions, r#"{"store":false,"agent":"a"}"#, false),
+            (
+                GeminiInteractions,
+                r#"{"store":false,"tools":[{"type":"function","name":"f"},{"type":"google_search"}]}"#,
+                false,
+            ),
+            (
+                GeminiInteractions,
+                r#"{"store":false,"input":{"type":"image","uri":"files/f"}}"#,
+                false,
+            ),
             (OpenaiChat, r#"{"messages":["#, false),
             (Other, "{}", false),
         ] {

@@ -10,6 +10,7 @@
 //! | `openai.responses` | items `reasoning` that are encrypted, and references to them | of other items the ids stay: nobody looks for them where nothing is stored |
 //! | `openai.chat` | signed and encrypted elements of `reasoning_details` and `thinking_blocks`; Google's signatures | gateways would send them on |
 //! | `gemini.generate` | signatures of parts | their text stays |
+//! | `gemini.interactions` | steps `thought` that are signed; signatures of other steps | a thought without its signature is none |
 //!
 //! Gemini 3 refuses a call of a function that has no signature, and takes [`UNSIGNED`] for one that it
 //! did not make: <https://ai.google.dev/gemini-api/docs/thought-signatures>.
@@ -50,7 +51,7 @@ type Read<T = ()> = Result<T, Malformed>;
 fn signed(dialect: Dialect, bytes: &[u8]) -> Read<Vec<Splice>> {
     let name = match dialect {
         Dialect::AnthropicMessages | Dialect::OpenaiChat => "messages",
-        Dialect::OpenaiResponses => "input",
+        Dialect::OpenaiResponses | Dialect::GeminiInteractions => "input",
         Dialect::GeminiGenerate => "contents",
         // batches report what was refused in their results, hours later
         Dialect::OpenaiCompletions
@@ -87,6 +88,7 @@ impl Found<'_> {
                 Dialect::AnthropicMessages => self.message(message),
                 Dialect::OpenaiResponses => self.item(message),
                 Dialect::GeminiGenerate => self.content(message).map(|()| false),
+                Dialect::GeminiInteractions => self.step(message),
                 Dialect::OpenaiChat => self.chat_message(message).map(|()| false),
                 Dialect::OpenaiCompletions
                 | Dialect::OpenaiEmbeddings
@@ -151,6 +153,27 @@ impl Found<'_> {
             (Some("item_reference") | None, Some(id)) => Ok(self.removed.contains(&id)),
             _ => Ok(false),
         }
+    }
+
+    /// Reads a step of an interaction. True if it goes.
+    fn step(&mut self, value: &mut Cursor<'_>) -> Read<bool> {
+        let bytes = self.bytes;
+        let (mut members, mut is_thought, mut is_signed) = (Cuts::default(), false, false);
+        value.object_or_skip(|key, value| {
+            if key.is("type") {
+                let mut kind = *value;
+                is_thought = string(bytes, &mut kind)?.is_some_and(|kind| kind == "thought");
+            }
+            members.member(&key, value, |value| {
+                let found = key.is("signature") && string(bytes, value)?.is_some();
+                is_signed |= found;
+                Ok(found)
+            })
+        })?;
+        if !is_thought || !is_signed {
+            self.splices.extend(members.finish().splices);
+        }
+        Ok(is_thought && is_signed)
     }
 
     /// Reads a message of `openai.chat`.

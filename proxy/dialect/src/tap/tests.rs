@@ -37,7 +37,13 @@ const GEMINI: &str = concat!(
     "data: {\"candidates\": [{\"content\": {\"parts\": []},\"finishReason\": \"STOP\"}],\"usageMetadata\": {\"promptTokenCount\": 9,\"candidatesTokenCount\": 3,\"thoughtsTokenCount\": 4,\"cachedContentTokenCount\": 5}}\r\n\r\n",
 );
 
-fn streams() -> [(Dialect, &'static str, Usage, &'static str); 5] {
+const INTERACTIONS: &str = concat!(
+    "event: interaction.created\ndata: {\"event_type\":\"interaction.created\",\"interaction\":{\"id\":\"v\",\"status\":\"in_progress\"}}\n\n",
+    "event: step.delta\ndata: {\"event_type\":\"step.delta\",\"index\":0,\"delta\":{\"type\":\"text\",\"text\":\"say hi\"}}\n\n",
+    "event: interaction.completed\ndata: {\"event_type\":\"interaction.completed\",\"interaction\":{\"id\":\"v\",\"status\":\"completed\",\"usage\":{\"total_input_tokens\":7,\"total_tool_use_tokens\":2,\"total_cached_tokens\":5,\"total_output_tokens\":3,\"total_thought_tokens\":4}}}\n\n",
+);
+
+fn streams() -> [(Dialect, &'static str, Usage, &'static str); 6] {
     let usage = |input, cached, output| Usage {
         input,
         cached,
@@ -72,6 +78,15 @@ fn streams() -> [(Dialect, &'static str, Usage, &'static str); 5] {
                 ..usage(9, 5, 7)
             },
             "STOP",
+        ),
+        (
+            Dialect::GeminiInteractions,
+            INTERACTIONS,
+            Usage {
+                reasoning: 4,
+                ..usage(9, 5, 7)
+            },
+            "completed",
         ),
     ]
 }
@@ -217,6 +232,7 @@ fn the_end_and_content_are_seen_with_their_events() {
             "[DONE]",
             "message_stop",
             "response.incomplete\"",
+            "interaction.completed\"",
             "\"STOP\"",
         ];
         assert!(ends.iter().any(|end| stream.contains(end)));
@@ -395,6 +411,9 @@ fn said(dialect: Dialect, text: &str) -> (String, String) {
             Dialect::AnthropicMessages => format!(
                 r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":{text}}}}}"#
             ),
+            Dialect::GeminiInteractions => format!(
+                r#"{{"event_type":"step.delta","index":0,"delta":{{"type":"text","text":{text}}}}}"#
+            ),
             _ => format!(
                 r#"{{"candidates":[{{"content":{{"parts":[{{"thoughtSignature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h","text":{text}}}],"role":"model"}}}}]}}"#
             ),
@@ -410,6 +429,9 @@ fn said(dialect: Dialect, text: &str) -> (String, String) {
         ),
         Dialect::AnthropicMessages => format!(
             r#"{{"content":[{{"type":"text","text":{all}}},{{"type":"thinking","thinking":"","signature":"EqQBCgIYAhIM1gbcDa9GJwZA2b3h"}}]}}"#
+        ),
+        Dialect::GeminiInteractions => format!(
+            r#"{{"id":"v1_1","status":"completed","steps":[{{"type":"thought","signature":"EqQBCgIY"}},{{"type":"model_output","content":[{{"type":"text","text":{all}}}]}}]}}"#
         ),
         _ => event(text),
     };

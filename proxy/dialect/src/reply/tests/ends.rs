@@ -120,6 +120,7 @@ fn a_stream_that_is_refused_before_it_said_anything_is_an_error() {
         let event = String::from_utf8(reply.refuse(&REFUSED).to_vec()).unwrap();
         let begins = match dialect {
             Dialect::GeminiGenerate => "{\"error\":{\"code\":403,",
+            Dialect::GeminiInteractions => "event: error\ndata: {\"event_type\":\"error\"",
             _ => "event: error\ndata: {\"type\":\"error\"",
         };
         assert!(event.starts_with(begins), "{event}");
@@ -164,6 +165,11 @@ fn a_broken_stream_gets_an_error_event_that_stands_alone() {
             let (before, event) = text.rsplit_once("event: error\ndata: ").unwrap();
             assert!(before.ends_with("\n\n"));
             let event: serde_json::Value = serde_json::from_str(event).unwrap();
+            if dialect == Dialect::GeminiInteractions {
+                assert_eq!(event["event_type"], "error");
+                assert_eq!(event["error"]["code"], "api_error");
+                continue;
+            }
             assert_eq!(event["type"], "error");
             assert_eq!(event["error"]["type"], "api_error");
         }

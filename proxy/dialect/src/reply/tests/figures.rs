@@ -18,7 +18,7 @@ fn documents() -> Vec<(Dialect, Vec<u8>)> {
             ),
         }
     }
-    let more: [(Dialect, &[u8]); 9] = [
+    let more: [(Dialect, &[u8]); 10] = [
         (
             Dialect::OpenaiEmbeddings,
             br#"{"data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8}}"#,
@@ -54,6 +54,10 @@ fn documents() -> Vec<(Dialect, Vec<u8>)> {
         (
             Dialect::GeminiGenerate,
             br#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":9}}"#,
+        ),
+        (
+            Dialect::GeminiInteractions,
+            br#"{"outputs":[{"type":"text","text":"a"}],"status":"in_progress","usage":{"total_input_tokens":9}}"#,
         ),
     ];
     documents.extend(more.map(|(dialect, doc)| (dialect, doc.to_vec())));

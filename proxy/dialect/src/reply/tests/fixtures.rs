@@ -194,6 +194,63 @@ pub(super) fn gemini_whole() -> Vec<u8> {
     .to_vec()
 }
 
+pub(super) fn interactions_stream() -> Vec<u8> {
+    stepwise(&[
+        r#"{"interaction":{"id":"v1_7","status":"in_progress","object":"interaction","model":"g-1"},"event_type":"interaction.created"}"#,
+        r#"{"interaction_id":"v1_7","status":"in_progress","event_type":"interaction.status_update"}"#,
+        r#"{"index":0,"step":{"type":"thought"},"event_type":"step.start"}"#,
+        r#"{"event_type":"step.delta","index":0,"delta":{"content":{"text":"It is [[NA","type":"text"},"type":"thought_summary"}}"#,
+        r#"{"event_type":"step.delta","index":0,"delta":{"content":{"text":"ME]]","type":"text"},"type":"thought_summary"}}"#,
+        r#"{"event_type":"step.delta","index":0,"delta":{"signature":"EqQBCgIY","type":"thought_signature"}}"#,
+        r#"{"event_type":"step.stop","index":0}"#,
+        r#"{"step":{"type":"model_output"},"event_type":"step.start","index":1}"#,
+        r#"{"event_type":"step.delta","index":1,"delta":{"text":"Dear [","type":"text"},"event_id":"e5"}"#,
+        r#"{"event_type":"step.delta","index":1,"delta":{"text":"[NAME]],\n\"h\u00e9\" [","type":"text"},"metadata":{"total_usage":{"total_input_tokens":11,"total_output_tokens":20}}}"#,
+        r#"{"event_type":"step.stop","index":1}"#,
+        r#"{"event_type":"step.start","index":2,"step":{"type":"function_call","id":"fc_1","name":"find","arguments":{}}}"#,
+        r#"{"event_type":"step.delta","index":2,"delta":{"type":"arguments_delta","arguments":"{\"who\":\"[[NAME]"}}"#,
+        r#"{"event_type":"step.delta","index":2,"delta":{"type":"arguments_delta","arguments":"]\"}"}}"#,
+        r#"{"event_type":"step.stop","index":2}"#,
+        r#"{"event_type":"interaction.completed","interaction":{"id":"v1_7","status":"requires_action","object":"interaction","model":"g-1","usage":{"total_tokens":346,"total_input_tokens":11,"input_tokens_by_modality":[{"modality":"text","tokens":11}],"total_cached_tokens":0,"total_output_tokens":90,"total_tool_use_tokens":0,"total_thought_tokens":245}}}"#,
+    ])
+}
+
+/// The same in the older form.
+pub(super) fn interactions_stream_of_contents() -> Vec<u8> {
+    stepwise(&[
+        r#"{"event_type":"interaction.start","interaction":{"id":"v1_8","status":"in_progress","object":"interaction","model":"g-1"}}"#,
+        r#"{"event_type":"content.start","index":0,"content":{"type":"text","text":"Dear "}}"#,
+        r#"{"event_type":"content.delta","index":0,"delta":{"type":"text","text":"[[NA"}}"#,
+        r#"{"event_type":"content.delta","index":0,"delta":{"type":"text","text":"ME]]!"}}"#,
+        r#"{"event_type":"content.stop","index":0}"#,
+        r#"{"event_type":"content.start","index":1,"content":{"type":"function_call"}}"#,
+        r#"{"event_type":"content.delta","index":1,"delta":{"type":"function_call","name":"find","id":"c1","arguments":{"who": "[[NAME]]", "n": 1.0}}}"#,
+        r#"{"event_type":"content.stop","index":1}"#,
+        r#"{"event_type":"interaction.complete","interaction":{"id":"v1_8","status":"completed","usage":{"total_input_tokens":11,"total_output_tokens":9}}}"#,
+    ])
+}
+
+pub(super) fn interactions_whole() -> Vec<u8> {
+    br#"{"id":"v1_7","object":"interaction","status":"requires_action","model":"g-1","created":"2026-05-20T12:25:09Z",
+  "steps":[{"type":"thought","signature":"EqQBCgIY","summary":[{"type":"text","text":"It is [[NAME]]"}]},
+    {"type":"model_output","content":[{"type":"text","text":"Dear [[NAME]],\n\u00e9 [[NA"},{"type":"text","text":"and [[NAME]]"}]},
+    {"id":"fc_1","name":"find","arguments": {"who": "[[NAME]]", "n": 1.0},"type":"function_call"}],
+  "usage":{"total_tokens":346,"total_input_tokens":11,"total_cached_tokens":0,"total_output_tokens":90,"total_thought_tokens":245},"x_unknown": 1.50e+3}
+"#
+    .to_vec()
+}
+
+/// Events under the names that they have in `event_type`, and the mark at the end.
+fn stepwise(data: &[&str]) -> Vec<u8> {
+    let mut out = String::new();
+    for data in data {
+        let parsed: serde_json::Value = serde_json::from_str(data).unwrap();
+        let name = parsed["event_type"].as_str().unwrap();
+        out += &format!("event: {name}\ndata: {data}\n\n");
+    }
+    (out + "event: done\ndata: [DONE]\n\n").into_bytes()
+}
+
 /// Returns every fixture, and whether it is a stream.
 pub(super) fn all() -> Vec<(Dialect, bool, Vec<u8>)> {
     vec![
@@ -208,5 +265,12 @@ pub(super) fn all() -> Vec<(Dialect, bool, Vec<u8>)> {
         (Dialect::GeminiGenerate, true, gemini_stream()),
         (Dialect::GeminiGenerate, false, gemini_whole()),
         (Dialect::GeminiGenerate, false, gemini_listed()),
+        (Dialect::GeminiInteractions, true, interactions_stream()),
+        (
+            Dialect::GeminiInteractions,
+            true,
+            interactions_stream_of_contents(),
+        ),
+        (Dialect::GeminiInteractions, false, interactions_whole()),
     ]
 }

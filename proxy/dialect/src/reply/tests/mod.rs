@@ -12,6 +12,7 @@ mod figures;
 pub(crate) mod fixtures;
 mod forms;
 mod gemini;
+mod interactions;
 mod properties;
 mod responses;
 
@@ -79,6 +80,13 @@ pub(super) fn client(dialect: Dialect, streaming: bool, bytes: &[u8]) -> Texts {
             }
             Dialect::OpenaiCompletions => completions(&mut texts, &data),
             Dialect::GeminiGenerate => gemini(&mut texts, &data),
+            Dialect::GeminiInteractions => {
+                assert_eq!(name, data["event_type"].as_str().unwrap());
+                let at = &data["index"];
+                for part in ["delta", "content"] {
+                    interaction(&mut texts, &at.to_string(), &data[part]);
+                }
+            }
             _ => responses(&mut texts, &data),
         }
     }
@@ -120,6 +128,21 @@ fn gemini(texts: &mut Texts, data: &Value) {
                 let name = format!("call {number} {}", call["name"]);
                 texts.insert(name, call["args"].to_string());
             }
+        }
+    }
+}
+
+/// A delta, or a step or content.
+fn interaction(texts: &mut Texts, at: &str, node: &Value) {
+    add(texts, format!("text {at}"), &node["text"]);
+    add(texts, format!("summary {at}"), &node["content"]["text"]);
+    add(texts, format!("arguments {at}"), &node["arguments"]);
+    if node["arguments"].is_object() {
+        texts.insert(format!("arguments {at}"), node["arguments"].to_string());
+    }
+    for list in ["content", "summary"] {
+        for (inner, part) in node[list].as_array().into_iter().flatten().enumerate() {
+            interaction(texts, &format!("{at} {list} {inner}"), part);
         }
     }
 }
@@ -189,6 +212,11 @@ fn whole(dialect: Dialect, body: &Value, texts: &mut Texts) {
         Dialect::GeminiGenerate => {
             let chunks = body.as_array().map_or(std::slice::from_ref(body), |l| l);
             chunks.iter().for_each(|chunk| gemini(texts, chunk));
+        }
+        Dialect::GeminiInteractions => {
+            for (at, step) in body["steps"].as_array().into_iter().flatten().enumerate() {
+                interaction(texts, &at.to_string(), step);
+            }
         }
         Dialect::AnthropicMessages => {
             for (at, block) in body["content"].as_array().into_iter().flatten().enumerate() {

@@ -211,6 +211,32 @@ fn signatures_of_parts_go_and_calls_are_marked_as_unsigned() {
 }
 
 #[test]
+fn an_interaction_goes_on_without_its_signed_thoughts() {
+    let around =
+        |steps: &str| format!(r#"{{"model":"m","input":[{{"type":"user_input"}},{steps}]}}"#);
+    let said = r#"{"type":"model_output","content":[]}"#;
+    for (before, after) in [
+        (
+            format!(r#"{{"type":"thought","summary":[],"signature":"c2ln"}},{said}"#),
+            said.to_owned(),
+        ),
+        (
+            format!(r#"{said},{{"signature":"c2ln","type":"google_search_call","id":"1"}}"#),
+            format!(r#"{said},{{"type":"google_search_call","id":"1"}}"#),
+        ),
+    ] {
+        strips(
+            Dialect::GeminiInteractions,
+            &around(&before),
+            &around(&after),
+        );
+    }
+    let unsigned = around(r#"{"type":"thought","summary":[{"text":"hm","type":"text"}]}"#);
+    let mut unsigned = body(Dialect::GeminiInteractions, &unsigned);
+    assert!(!unsigned.strip_signatures(), "there is nothing to remove");
+}
+
+#[test]
 fn policies_edits_are_kept() {
     let json = r#"{"model":"m","messages":[{"role":"user","content":"secret"},
         {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"c2ln"},{"type":"text","text":"Apollo"}]},

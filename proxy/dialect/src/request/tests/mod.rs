@@ -10,16 +10,18 @@ mod cases;
 mod edits;
 mod gemini;
 mod inputs;
+mod interactions;
 mod properties;
 mod usage;
 
-const DIALECTS: [Dialect; 6] = [
+const DIALECTS: [Dialect; 7] = [
     Dialect::OpenaiChat,
     Dialect::OpenaiResponses,
     Dialect::OpenaiCompletions,
     Dialect::OpenaiEmbeddings,
     Dialect::AnthropicMessages,
     Dialect::GeminiGenerate,
+    Dialect::GeminiInteractions,
 ];
 /// The path of Gemini's requests.
 const PATH: &str = "/v1beta/models/m:generateContent";

@@ -36,6 +36,17 @@ fn message(dialect: Dialect) -> impl Strategy<Value = Value> {
             json!({"role":"model","parts":[{"executableCode":{"language":"PYTHON","code":"@"}},{"codeExecutionResult":{"output":"@"}}]}),
             json!({"parts":[]}),
         ],
+        Dialect::GeminiInteractions => vec![
+            json!({"type":"user_input","content":[{"type":"text","text":"@"},{"type":"image","mime_type":"image/png","data":"QUFB"}]}),
+            json!({"type":"text","text":"@","odd":[1,2.50e1]}),
+            json!({"type":"thought","summary":[{"type":"text","text":"@"}],"signature":"c2ln"}),
+            json!({"type":"function_call","id":"1","name":"f","arguments":{"a":"@","b":[{"c":"@"},7]}}),
+            json!({"type":"function_result","call_id":"1","result":[{"type":"text","text":"@"}]}),
+            json!({"type":"function_result","call_id":"1","result":{"r":"@"}}),
+            json!({"role":"model","content":"@"}),
+            json!({"type":"tomorrow","words":"@"}),
+            json!({}),
+        ],
         _ => vec![
             json!({"role":"user","content":"@"}),
             json!({"role":"assistant","content":[{"type":"text","text":"@"},
@@ -75,6 +86,7 @@ fn request() -> impl Strategy<Value = (Dialect, Value, usize)> {
                 Dialect::OpenaiCompletions => ("prompt", "suffix"),
                 Dialect::OpenaiEmbeddings => ("input", "user"),
                 Dialect::GeminiGenerate => ("contents", "odd"),
+                Dialect::GeminiInteractions => ("input", "system_instruction"),
                 _ => ("messages", "system"),
             };
             let mut value = match dialect {
@@ -169,7 +181,7 @@ proptest! {
         let (mut body, mut expected) = (indexed(dialect, ugly(&value, seed)), value);
         let (before, mark) = (body.render(), body.mark());
         let name = match dialect {
-            Dialect::OpenaiResponses => "input",
+            Dialect::OpenaiResponses | Dialect::GeminiInteractions => "input",
             Dialect::GeminiGenerate => "contents",
             // inputs that are no conversation can't be dropped
             Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => "",
@@ -224,6 +236,11 @@ proptest! {
                             expected["generationConfig"]["maxOutputTokens"] = (*tokens).into();
                             prop_assert!(body.set_max_output_tokens(u64::from(*tokens)));
                             prop_assert_eq!(body.max_output_tokens(), Some(u64::from(*tokens)));
+                            continue;
+                        }
+                        Dialect::GeminiInteractions => {
+                            expected["generation_config"]["max_output_tokens"] = (*tokens).into();
+                            prop_assert!(body.set_max_output_tokens(u64::from(*tokens)));
                             continue;
                         }
                         Dialect::OpenaiEmbeddings => {
