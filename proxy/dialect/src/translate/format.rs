@@ -129,6 +129,7 @@ impl Wire {
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches
+            | Dialect::GeminiInteractions
             | Dialect::Other => None,
         }
     }
