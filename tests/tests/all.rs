@@ -55,6 +55,7 @@ mod all {
     mod idle_memory;
     mod inject;
     mod later_replies;
+    mod listings;
     mod make_run;
     mod paths;
     mod pod_harden;

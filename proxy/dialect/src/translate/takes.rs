@@ -2,7 +2,8 @@
 
 use super::form::Effort;
 
-/// What a model takes. Of an unknown one nothing is known, and it is sent what its dialect can say.
+/// Members and values that a model takes. Of an unknown one nothing is known, and it is sent what
+/// its dialect can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ModelTakes {
     /// Tokens that it generates at most.
@@ -24,7 +25,7 @@ pub struct ModelTakes {
     pub refuses_stop: bool,
     /// It refuses a conversation that ends with the model's own turn.
     pub refuses_prefill: bool,
-    /// It refuses to be told whether it may call several tools at once.
+    /// It refuses the member that says whether it may call several tools at once.
     pub refuses_parallel: bool,
     /// It refuses to be made to call a tool, whatever it reasons.
     pub refuses_forced_tools: bool,
@@ -48,7 +49,7 @@ pub struct ModelTakes {
     pub efforts: Efforts,
     /// Tokens that it takes as a budget of reasoning.
     pub budget: Option<Budget>,
-    /// The way in which it is kept from reasoning.
+    /// The means by which it is kept from reasoning.
     pub reasoning_off: ReasoningOff,
     /// It reasons where a request says nothing of it.
     pub reasons_by_default: bool,
@@ -122,7 +123,7 @@ pub enum ReasoningForm {
     Adaptive,
 }
 
-/// The way in which a model is kept from reasoning.
+/// The means by which a model is kept from reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReasoningOff {
     /// As its dialect usually says it.
@@ -169,6 +170,12 @@ impl Efforts {
     pub fn with(self, name: &str) -> Option<Self> {
         let at = Self::all_names().position(|known| known == name)?;
         Some(Self(self.0 | 1 << at))
+    }
+
+    /// The set of both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Returns whether it is not known which are taken.

@@ -8,12 +8,12 @@ use dialect::translate::takes::{
     Budget, Efforts, MaxField, ModelTakes, REFUSALS, ReasoningForm, ReasoningOff, SystemRole,
 };
 
-/// What a model takes, where it is known.
+/// Members and values that a model takes, where it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Takes {
     /// All that it refuses.
     pub refuses: Option<Refusals>,
-    /// How it reasons.
+    /// Form and bounds of its reasoning.
     pub reasoning: Option<Reasoning>,
     /// Readable reasoning goes back with each of its turns.
     pub wants_reasoning_back: Option<bool>,
@@ -25,7 +25,7 @@ pub struct Takes {
     pub openapi_schemas: Option<bool>,
 }
 
-/// How a model reasons.
+/// Form and bounds of a model's reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reasoning {
     /// The form of the effort that it is given.
@@ -34,7 +34,7 @@ pub struct Reasoning {
     pub efforts: Efforts,
     /// The budget that it takes, in tokens.
     pub budget: Option<Budget>,
-    /// The way in which it is kept from reasoning.
+    /// The means by which it is kept from reasoning.
     pub off: ReasoningOff,
     /// It reasons where a request says nothing of it.
     pub by_default: bool,
@@ -194,7 +194,7 @@ impl Takes {
         }
     }
 
-    /// What translation is given of them, with the most tokens of `output`.
+    /// The form in which translation is given them, with the most tokens of `output`.
     pub fn resolved(self, output: Option<u64>) -> ModelTakes {
         let Reasoning {
             form,

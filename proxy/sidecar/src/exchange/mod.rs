@@ -37,6 +37,7 @@ mod kept;
 mod later;
 mod ledger;
 pub mod live;
+mod models;
 mod passing;
 pub mod places;
 mod refusals;
@@ -152,7 +153,10 @@ impl<T: Transport> Worker<T> {
                 self.exchange(request, codings, &mut guard).await
             }
             // The rarer ones are boxed, so that a call does not take the room of the largest.
-            Surface::NoPrompt => Box::pin(self.pass_unread(request, None, &mut guard)).await,
+            Surface::NoPrompt => match self.list_models(&request, &mut guard) {
+                Some(listed) => listed,
+                None => Box::pin(self.pass_unread(request, None, &mut guard)).await,
+            },
             Surface::Unread(recognise::REALTIME) if recognise::is_websocket(request.headers()) => {
                 Box::pin(self.open_socket(request, &mut guard)).await
             }

@@ -34,6 +34,7 @@ use crate::{
 mod failover;
 mod failures;
 mod fakes;
+mod listings;
 mod policies;
 mod relayed;
 mod requests;
@@ -224,7 +225,12 @@ impl Answered {
 }
 
 fn rig(policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
-    let config = crate::config::tests::read(YAML);
+    rig_of(YAML, policies, turns)
+}
+
+/// The same of another configuration.
+fn rig_of(yaml: &str, policies: &[Policy], turns: impl IntoIterator<Item = Turn>) -> Rig {
+    let config = crate::config::tests::read(yaml);
     let stores = Stores::in_memory();
     let links = policies.iter().map(|policy| fakes::link(*policy, &stores));
     let chain = Chain::new(links.collect());
