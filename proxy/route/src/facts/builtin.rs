@@ -43,6 +43,12 @@ const VENDORS: [&str; 25] = [
 /// Longer names are not looked up.
 const LONGEST: usize = 256;
 
+/// Every name of the tables.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let lines = TABLE.lines().chain(TAKES.lines());
+    lines.filter_map(|line| line.split_once(' ').map(|(name, _)| name))
+}
+
 /// The facts of the tables for a model of this name, which may have a vendor before it, and a date
 /// after it that the tables do not have.
 pub(super) fn find(model: &str) -> ModelFacts {

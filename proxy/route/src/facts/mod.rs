@@ -26,7 +26,7 @@ pub struct ModelFacts {
     pub files: Option<bool>,
     /// The dialects of the endpoints at which it is served.
     pub endpoints: Option<Endpoints>,
-    /// What it takes of a request's members and values.
+    /// Members and values of a request that it takes.
     pub takes: Takes,
 }
 
@@ -118,6 +118,11 @@ impl ModelFacts {
         builtin::find(model)
     }
 
+    /// Every name of the built-in tables; one that ends in `*` stands for all that begin so.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        builtin::names()
+    }
+
     /// These facts, where `own` does not say otherwise.
     #[must_use]
     pub fn overridden_by(self, own: Self) -> Self {
@@ -133,7 +138,7 @@ impl ModelFacts {
         }
     }
 
-    /// What translation is given of them.
+    /// The form in which translation is given them.
     pub fn taken(&self) -> ModelTakes {
         self.takes.resolved(self.output)
     }

@@ -18,8 +18,8 @@ mod upstreams;
 pub(crate) use admin::WrittenAdmin;
 pub(crate) use guard::{Harden, Overload};
 pub(crate) use models::{
-    Canary, Hedge, Model, ModelFacts, Queue, Retry, Shadow, TargetEntry, WrittenLimited,
-    WrittenStrategy, WrittenTarget,
+    Canary, Hedge, Model, ModelFacts, Queue, ReasoningFacts, Retry, Shadow, TargetEntry,
+    WrittenLimited, WrittenStrategy, WrittenTarget,
 };
 pub(in crate::config) use policies::grants_there_are;
 pub(crate) use policies::{Grant, Policies, PolicyLimits, Use};
@@ -52,8 +52,9 @@ pub(crate) struct File {
     pub upstreams: Option<Named<Upstream>>,
     /// Names that apps use instead of a model's.
     pub models: Option<Named<Model>>,
-    /// What models take, where the built-in table says something else or nothing: by
-    /// `upstream/model` or the model's name.
+    /// What models take, where the built-in tables say something else or nothing: by
+    /// `upstream/model`, the model's name, or either with `*` in it. The most telling one counts
+    /// alone.
     pub model_facts: Option<Named<ModelFacts>>,
     /// The policies in force.
     pub policies: Option<Policies>,

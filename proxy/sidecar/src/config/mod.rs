@@ -8,19 +8,21 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use policy::{Caller, Effect, OnUnseen, PolicyLimits};
-use route::{Family, ModelFacts};
+use route::Family;
 use sandbox::Grants;
 
 mod alias;
 mod ca;
 pub mod cases;
 mod check;
+mod facts;
 pub(crate) mod file;
 mod harden;
 pub mod hosts;
 pub mod listen;
 mod overload;
 mod overrides;
+pub(crate) mod pattern;
 mod prices;
 mod problems;
 pub(crate) mod scalars;
@@ -33,6 +35,7 @@ pub mod values;
 
 pub use alias::{Alias, AliasTarget, Canary, Hedge, Limited, Queue, Retry, Shadow};
 pub use ca::Ca;
+pub use facts::{OwnFact, OwnFacts};
 pub use harden::{Harden, Landlock};
 pub use hosts::Hosts;
 pub use listen::{Listen, Others, Reach};
@@ -67,7 +70,7 @@ pub struct Config {
     pub models: BTreeMap<String, Alias>,
     /// What models take, where it is not what the built-in table says: by `upstream/model` or the
     /// model's name.
-    pub model_facts: BTreeMap<String, ModelFacts>,
+    pub model_facts: OwnFacts,
     /// The chain and where its files are.
     pub policies: Policies,
     /// Bounds of one exchange.

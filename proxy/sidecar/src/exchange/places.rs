@@ -1,6 +1,6 @@
 //! Targets of one generation: the state of each, and how a plan and a policy see it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use dialect::hash;
 use http::HeaderName;
@@ -14,7 +14,7 @@ use super::{
     translation,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, OwnFact, OwnFacts},
     cost::Prices,
     state::targets::{AliasState, Place, Targets},
 };
@@ -409,7 +409,7 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
     let facts = move |upstream: &route::Upstream, model: &str| {
         let of = by_model.iter().find(|known| *known.name == *upstream.name);
         let offered = of.map(|upstream| upstream.offers_for(model));
-        facts(&prices, &own, &upstream.name, model, offered)
+        FactLayers::of(&prices, &own, &upstream.name, model, offered).facts()
     };
     route::Table::new(
         upstreams.collect(),
@@ -419,28 +419,49 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
     )
 }
 
-/// What a model takes: the operator's word, then the tables'. `offered` are the dialects in which
-/// its upstream has it, where that is not all that the upstream offers.
-fn facts(
-    prices: &Prices,
-    own: &BTreeMap<String, ModelFacts>,
-    upstream: &str,
-    model: &str,
-    offered: Option<Endpoints>,
-) -> ModelFacts {
-    let listed = prices
-        .find(upstream, model, now())
-        .map(|priced| priced.limits);
-    let limits = ModelFacts {
-        window: listed.and_then(|limits| limits.context).map(u64::from),
-        output: listed.and_then(|limits| limits.output).map(u64::from),
-        ..ModelFacts::default()
-    };
-    let mut known = ModelFacts::of(model).overridden_by(limits);
-    if let Some(offered) = offered {
-        known.endpoints = Some(known.endpoints.map_or(offered, |some| some.and(offered)));
+/// Facts of a model, by who says them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FactLayers<'k> {
+    /// The tables of what models take.
+    pub(crate) built_in: ModelFacts,
+    /// The limits that come with prices.
+    pub(crate) limits: ModelFacts,
+    /// The operator.
+    pub(crate) own: Option<&'k OwnFact>,
+}
+
+impl<'k> FactLayers<'k> {
+    /// Looks up a model at an upstream. `offered` are the dialects in which the upstream has it,
+    /// where that is not all that the upstream offers.
+    pub(crate) fn of(
+        prices: &Prices,
+        own: &'k OwnFacts,
+        upstream: &str,
+        model: &str,
+        offered: Option<Endpoints>,
+    ) -> Self {
+        let own = own.find(upstream, model);
+        let name = own.and_then(|own| own.like.as_deref()).unwrap_or(model);
+        let listed = (prices.find(upstream, name, now())).map(|priced| priced.limits);
+        let mut built_in = ModelFacts::of(name);
+        if let Some(offered) = offered {
+            let endpoints = built_in.endpoints;
+            built_in.endpoints = Some(endpoints.map_or(offered, |some| some.and(offered)));
+        }
+        Self {
+            built_in,
+            limits: ModelFacts {
+                window: listed.and_then(|limits| limits.context).map(u64::from),
+                output: listed.and_then(|limits| limits.output).map(u64::from),
+                ..ModelFacts::UNKNOWN
+            },
+            own,
+        }
     }
-    let target = [upstream, "/", model].concat();
-    let own = own.get(&target).or_else(|| own.get(model));
-    own.map_or(known, |own| known.overridden_by(*own))
+
+    /// The facts that count: the operator's word, then the tables'.
+    pub(crate) fn facts(&self) -> ModelFacts {
+        let known = self.built_in.overridden_by(self.limits);
+        self.own.map_or(known, |own| known.overridden_by(own.facts))
+    }
 }

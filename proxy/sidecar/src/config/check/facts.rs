@@ -1,25 +1,21 @@
 //! `model_facts:`.
 
-use std::collections::BTreeMap;
-
 use dialect::Dialect;
-use route::{Endpoints, ModelFacts, Takes};
+use route::{Endpoints, ModelFacts};
 
 use super::Check;
 use crate::config::{
+    OwnFact, OwnFacts,
     file::{self, Named},
     problems::Path,
     scalars::listed,
 };
 
 /// Most tokens that a model may be said to take.
-const MOST_TOKENS: u64 = 1_000_000_000;
+pub(super) const MOST_TOKENS: u64 = 1_000_000_000;
 
 impl Check<'_> {
-    pub(super) fn model_facts(
-        &mut self,
-        written: Option<Named<file::ModelFacts>>,
-    ) -> BTreeMap<String, ModelFacts> {
+    pub(super) fn model_facts(&mut self, written: Option<Named<file::ModelFacts>>) -> OwnFacts {
         let at = Path::default().key("model_facts");
         let written = written.map(|named| named.0).unwrap_or_default();
         let models = written.into_iter().map(|(model, facts)| {
@@ -30,13 +26,13 @@ impl Check<'_> {
                     "is no name of a model; write one, like `gpt-5-mini` or `openai/gpt-5-mini`",
                 );
             }
-            let facts = self.facts(&at, &facts);
-            (model, facts)
+            let (like, facts) = self.facts(&at, &facts);
+            OwnFact::new(model, like, facts)
         });
         models.collect()
     }
 
-    fn facts(&mut self, at: &Path, written: &file::ModelFacts) -> ModelFacts {
+    fn facts(&mut self, at: &Path, written: &file::ModelFacts) -> (Option<String>, ModelFacts) {
         let tokens = |check: &mut Self, key: &str, written: Option<&file::Count>| {
             let at = at.key(key);
             written.map(|count| check.count(&at, Some(count), "tokens", 1, MOST_TOKENS))
@@ -76,14 +72,44 @@ impl Check<'_> {
             audio: *written.audio,
             files: *written.files,
             endpoints: endpoints.map(Endpoints::from_iter),
-            takes: Takes::UNKNOWN,
+            takes: self.takes(at, written),
         };
-        if facts == ModelFacts::default() {
+        let like = self.like(&at.key("like"), written.like.as_ref());
+        if says_nothing(written) {
             self.problem(
                 at,
                 "says nothing of the model; write `window: 400000` or another fact, or remove it",
             );
         }
-        facts
+        (like, facts)
     }
+}
+
+/// Reports whether no key is written.
+fn says_nothing(written: &file::ModelFacts) -> bool {
+    let file::ModelFacts {
+        window,
+        output,
+        tools,
+        images,
+        audio,
+        files,
+        endpoints,
+        like,
+        refuses,
+        reasoning,
+        wants_reasoning_back,
+        system_role,
+        max_field,
+        tool_schemas,
+    } = written;
+    let counts = window.is_none() && output.is_none();
+    let flags = [tools, images, audio, files, wants_reasoning_back];
+    let words = [like, system_role, max_field, tool_schemas];
+    counts
+        && flags.into_iter().all(|flag| flag.is_none())
+        && words.into_iter().all(|word| word.is_none())
+        && endpoints.is_none()
+        && refuses.is_none()
+        && reasoning.is_none()
 }

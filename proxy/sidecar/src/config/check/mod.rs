@@ -32,6 +32,7 @@ mod providers;
 mod signing;
 mod state;
 mod tags;
+mod takes;
 mod targets;
 mod upstreams;
 

@@ -223,6 +223,43 @@ pub(crate) struct ModelFacts {
     pub files: Optional<bool>,
     /// Dialects in which it is served, such as `openai.chat`.
     pub endpoints: Optional<Vec<Text>>,
+    /// The name under which the built-in tables know it, where its own is another: that of a
+    /// deployment, say. What is written here goes before what they say.
+    pub like: Optional<Text>,
+    /// All that it refuses of a translated request, as `[temperature, top_p]`; `[]`: nothing.
+    pub refuses: Optional<Vec<Text>>,
+    /// The means by which a translated request says how much it is to reason.
+    pub reasoning: Option<ReasoningFacts>,
+    /// True if the reasoning that it wrote goes back to it with each of its turns.
+    pub wants_reasoning_back: Optional<bool>,
+    /// The role of its instructions: `system`, `developer`, or `none`, where they stand in the
+    /// user's first text.
+    pub system_role: Optional<Text>,
+    /// The member of `openai.chat` for its most tokens of output: `max_tokens` or
+    /// `max_completion_tokens`.
+    pub max_field: Optional<Text>,
+    /// Schemas of tools that it takes: `json_schema`, or `openapi`, Gemini's subset of it.
+    pub tool_schemas: Optional<Text>,
+}
+
+/// The means by which a translated request says how much a model is to reason.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReasoningFacts {
+    /// `none` (it can't be steered), `effort`, `budget` or `adaptive`. Default `effort`, or `budget`
+    /// where there is one.
+    pub form: Optional<Text>,
+    /// The efforts that it takes, such as `[low, medium, high]`. Left out: all.
+    pub efforts: Optional<Vec<Text>>,
+    /// The least budget that it takes, in tokens. Default 1024.
+    pub least_tokens: Optional<Count>,
+    /// The greatest budget that it takes, in tokens.
+    pub most_tokens: Optional<Count>,
+    /// True if it can be kept from reasoning. Default true; of the form `effort`, true if `none` is
+    /// one of `efforts`.
+    pub can_be_off: Optional<bool>,
+    /// True if it reasons where a request says nothing of it. Default false.
+    pub by_default: Optional<bool>,
 }
 
 impl<'de> Deserialize<'de> for WrittenTarget {

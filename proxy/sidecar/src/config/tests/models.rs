@@ -5,6 +5,7 @@ mod wrong;
 use std::time::Duration;
 
 use dialect::Dialect;
+use dialect::translate::takes::{MaxField, ReasoningForm, ReasoningOff, SystemRole};
 use route::{Endpoints, ModelFacts, Sticky, Strategy};
 
 use super::{errors, mistakes, parse};
@@ -200,8 +201,12 @@ fn facts_of_models_are_read() {
     )
     .unwrap();
     let endpoints = [Dialect::OpenaiChat, Dialect::OpenaiResponses];
+    let facts = |target: &str| {
+        let (upstream, model) = target.split_once('/').unwrap();
+        config.model_facts.find(upstream, model).unwrap().facts
+    };
     assert_eq!(
-        config.model_facts["a/m"],
+        facts("a/m"),
         ModelFacts {
             window: Some(400_000),
             output: Some(128_000),
@@ -214,7 +219,7 @@ fn facts_of_models_are_read() {
         }
     );
     assert_eq!(
-        config.model_facts["llama"],
+        facts("b/llama"),
         ModelFacts {
             tools: Some(false),
             ..ModelFacts::default()
@@ -230,6 +235,84 @@ fn facts_of_models_are_read() {
             model_facts: { m: { endpoints: [openai.chat, openai.chatt] } }
                 => model_facts.m.endpoints[1] | is no dialect | `openai.chat`
             model_facts: { m: { tools: yes } } => model_facts.m.tools | boolean
+        "#,
+    );
+}
+
+#[test]
+fn what_models_take_of_a_request_is_read() {
+    let config = parse(
+        "model_facts:\n  \
+         prod: { like: gpt-5-mini, refuses: ['${R:-stop}', top_p], system_role: system, max_field: max_tokens, tool_schemas: openapi, wants_reasoning_back: true }\n  \
+         'a/*': { refuses: [], reasoning: { efforts: [none, high], by_default: true } }\n  \
+         b: { reasoning: { most_tokens: 8000 } }\n  \
+         c: { reasoning: { form: adaptive, efforts: [low], least_tokens: 2000, can_be_off: false } }\n  \
+         d: { reasoning: { form: none } }\n",
+    )
+    .unwrap();
+    let found = |upstream, model| config.model_facts.find(upstream, model).unwrap();
+    assert_eq!(found("x", "prod").like.as_deref(), Some("gpt-5-mini"));
+    let takes = found("x", "prod").facts.taken();
+    assert!(takes.refuses_stop && takes.refuses_top_p && !takes.refuses_temperature);
+    assert!(takes.openapi_schemas && takes.wants_reasoning_back);
+    assert_eq!(
+        (takes.system_role, takes.max_field),
+        (SystemRole::System, MaxField::MaxTokens)
+    );
+    for (model, form, efforts, budget, off) in [
+        (
+            "a",
+            ReasoningForm::Effort,
+            "none high",
+            None,
+            ReasoningOff::Taken,
+        ),
+        (
+            "b",
+            ReasoningForm::Budget,
+            "",
+            Some((1024, 8000)),
+            ReasoningOff::Taken,
+        ),
+        (
+            "c",
+            ReasoningForm::Adaptive,
+            "low",
+            Some((2000, 1_000_000_000)),
+            ReasoningOff::Refused,
+        ),
+        ("d", ReasoningForm::None, "", None, ReasoningOff::Unknown),
+    ] {
+        let takes = found(model, model).facts.taken();
+        let names = takes.efforts.names().collect::<Vec<_>>().join(" ");
+        let tokens = takes.budget.map(|budget| (budget.least, budget.most));
+        assert_eq!(
+            (takes.reasoning, &*names, tokens, takes.reasoning_off),
+            (form, efforts, budget, off),
+            "{model}"
+        );
+        assert_eq!(takes.reasons_by_default, model == "a");
+    }
+    mistakes(
+        r#"
+            model_facts: { m: { like: my-own } } => model_facts.m.like | `my-own` is no model | `gpt-5-mini`
+            model_facts: { m: { like: 'gpt-*' } } => model_facts.m.like | is no model
+            model_facts: { m: { refuses: [heat] } } => model_facts.m.refuses[0] | `heat` is none of | `temperature`
+            model_facts: { m: { refuses: all } } => model_facts.m.refuses | sequence
+            model_facts: { m: { system_role: user } } => model_facts.m.system_role | is none of | `developer`
+            model_facts: { m: { max_field: max } } => model_facts.m.max_field | is neither | `max_tokens`
+            model_facts: { m: { tool_schemas: full } } => model_facts.m.tool_schemas | is neither | `openapi`
+            model_facts: { m: { wants_reasoning_back: always } } => model_facts.m.wants_reasoning_back | boolean
+            model_facts: { m: { reasoning: { form: lots } } } => model_facts.m.reasoning.form | is none of | `adaptive`
+            model_facts: { m: { reasoning: { form: none, efforts: [low] } } } => model_facts.m.reasoning.form | remove either
+            model_facts: { m: { reasoning: { form: budget } } } => model_facts.m.reasoning.form | `most_tokens`
+            model_facts: { m: { reasoning: { efforts: [] } } } => model_facts.m.reasoning.efforts | is empty
+            model_facts: { m: { reasoning: { efforts: [low, some] } } }
+                => model_facts.m.reasoning.efforts[1] | `some` is none of | `xhigh`
+            model_facts: { m: { reasoning: { most_tokens: 0 } } } => model_facts.m.reasoning.most_tokens | 1 to
+            model_facts: { m: { reasoning: { most_tokens: 100 } } } => model_facts.m.reasoning.most_tokens | `least_tokens`
+            model_facts: { m: { reasoning: { can_be_off: maybe } } } => model_facts.m.reasoning.can_be_off | boolean
+            model_facts: { m: { reasoning: { effort: low } } } => model_facts.m.reasoning | `effort`
         "#,
     );
 }

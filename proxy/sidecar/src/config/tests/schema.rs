@@ -19,6 +19,7 @@ fn the_schema_names_every_key_that_is_read() {
         "where",
         "usd_per_day",
         "model_facts",
+        "most_tokens",
         "on_unseen",
         "held_bytes",
         "fetch",
@@ -60,7 +61,7 @@ fn the_schema_takes_every_grant_and_every_spelling_of_a_scalar_that_reads() {
 fn the_schema_refuses_a_key_that_is_not_read_at_every_depth() {
     let yaml = "listen: { others: refuse }\nadmin: { hosts: [a] }\nupstreams: { a: { kind: embedded, faults: { rate: 1 } }, b: { dialect: openai, url: 'http://b', keys: [k, { key: l }], failures: [{ status: 429, class: rate }] } }\n\
                 models: { m: { targets: [a/b, { target: b/c, where: { region: eu } }], retry: { share: 1% }, limited: { queue: { wait: 1s } }, hedge: { share: 1% }, canary: { target: a/c }, shadow: { target: a/d, usd_per_day: 1 } } }\n\
-                model_facts: { m: { tools: true } }\nlimits: { event: 1MiB }\nprices: { reply_header: true }\n\
+                model_facts: { m: { tools: true, reasoning: { form: none } } }\nlimits: { event: 1MiB }\nprices: { reply_header: true }\n\
                 tags: { plan: { value: a } }\nlog: { level: info }\nca: { bundle: /tmp }\nharden: { landlock: 'off' }\n\
                 state: { redis: { url: 'redis://a' }, memory: { values: 1MiB } }\noverload: {}\n\
                 policies: { directory: /tmp, chain: [{ use: a, grants: [{ fetch: [a] }], on_unseen: { image: block }, limits: { cpu: 10ms } }] }";

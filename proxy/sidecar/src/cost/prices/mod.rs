@@ -9,7 +9,7 @@ use std::fmt;
 use dialect::Usage;
 use parking_lot::Mutex;
 
-use crate::config::{self, Config, Kind, PriceLine, PriceRates};
+use crate::config::{self, Config, Kind, PriceLine, PriceRates, pattern::Pattern};
 
 use super::NanoDollars;
 
@@ -170,8 +170,7 @@ struct Latest {
 #[derive(Debug, Clone)]
 struct Own {
     written: String,
-    /// The text between the stars, in lower case; one piece where there is no star.
-    pieces: Vec<String>,
+    pattern: Pattern,
     price: Price,
 }
 
@@ -192,13 +191,12 @@ impl Prices {
             .models
             .iter()
             .map(|(model, price)| Own {
-                pieces: model.to_lowercase().split('*').map(str::to_owned).collect(),
+                pattern: Pattern::of(model),
                 written: model.clone(),
                 price: Price::of(price),
             })
             .collect();
-        // A name before a pattern, a long pattern before a short one.
-        own.sort_by_key(|own| (own.pieces.len() > 1, usize::MAX - own.written.len()));
+        own.sort_by_key(|own| own.pattern.rank());
         Self {
             source: config.prices.file.clone(),
             own,
@@ -256,8 +254,8 @@ impl Prices {
             .find(|(known, _)| known == upstream)
             .map_or(table::Home::Unknown, |(_, home)| *home);
         let listed = table::find(home, name);
-        let own = (self.own.iter())
-            .find(|own| matches(&own.pieces, name) || matches(&own.pieces, target));
+        let own =
+            (self.own.iter()).find(|own| own.pattern.matches(name) || own.pattern.matches(target));
         let limits = listed.map(|listed| listed.limits()).unwrap_or_default();
         match own {
             Some(own) => Some(Priced {
@@ -270,24 +268,4 @@ impl Prices {
             None => listed?.priced(now),
         }
     }
-}
-
-/// Reports whether the text is made of the pieces, in order, with anything between them.
-fn matches(pieces: &[String], text: &str) -> bool {
-    let Some((first, rest)) = pieces.split_first() else {
-        return false;
-    };
-    let Some((last, middle)) = rest.split_last() else {
-        return first == text;
-    };
-    let Some(mut text) = text.strip_prefix(first.as_str()) else {
-        return false;
-    };
-    for piece in middle {
-        match text.find(piece.as_str()) {
-            Some(at) => text = text.get(at + piece.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    text.ends_with(last.as_str())
 }
