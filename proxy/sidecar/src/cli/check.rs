@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Stop, environment, explain::explain, loader, say};
+use super::{Stop, environment, explain::explain, loader, models::models, say};
 use crate::{
     config::{Config, Use, file},
     reload::{self, Scan, admit::admitted, assemble::Assembler},
@@ -21,6 +21,16 @@ pub(super) struct Arguments {
     /// Prints the order in which the targets of an alias would be tried, and why, instead.
     #[arg(long, value_name = "MODEL", conflicts_with = "schema")]
     explain: Option<String>,
+    /// Prints what the targets of aliases take, and who says so, instead; or what other models do,
+    /// by a name or a pattern with `*`.
+    #[arg(
+        long,
+        value_name = "MODEL",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with_all = ["schema", "explain"]
+    )]
+    models: Option<String>,
 }
 
 pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
@@ -30,6 +40,9 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Stop> {
     let config = Config::load(path, &environment)?;
     if let Some(model) = &arguments.explain {
         return say(&explain(&config, model)?);
+    }
+    if let Some(wanted) = &arguments.models {
+        return say(&models(&config, wanted)?);
     }
     let signed = vouched(path, &config)?;
     load(path, &config)?;

@@ -22,6 +22,7 @@ use crate::{
 mod check;
 mod explain;
 mod facts;
+mod models;
 mod run;
 mod targets;
 
