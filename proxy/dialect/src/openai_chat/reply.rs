@@ -17,6 +17,7 @@ shape! {
     CHUNK, Other, [];
     "id" => Rule::Word, "object" => Rule::Word, "created" => Rule::Plain, "model" => Rule::Word, "system_fingerprint" => Rule::Word,
     "service_tier" => Rule::Word, "obfuscation" => Rule::Word, "provider" => Rule::Word, "x_groq" => Rule::Same(&COUNTS),
+    "prompt_filter_results" => Rule::Same(&COUNTS),
     "choices" => list(&Rule::Object(&CHOICE)), "usage" => Rule::Same(&COUNTS), "error" => Rule::Same(&ERROR),
 }
 shape! {
@@ -25,4 +26,5 @@ shape! {
     "index" => Rule::Plain, "message" => Rule::Object(&MESSAGE), "delta" => Rule::Object(&MESSAGE), "text" => text(Assistant),
     "finish_reason" => Rule::Word, "native_finish_reason" => Rule::Word, "matched_stop" => Rule::Plain,
     "logprobs" => Rule::Opaque(Exempt::Logprobs), "content_filter_results" => Rule::Same(&COUNTS),
+    "content_filter_offsets" => Rule::Same(&COUNTS),
 }

@@ -29,6 +29,7 @@ mod index;
 mod limit;
 mod needs;
 mod opening;
+mod platform;
 mod repeatable;
 mod reserve;
 mod signatures;
@@ -40,6 +41,7 @@ pub use effort::Effort;
 use facts::{Facts, Model};
 use index::Index;
 pub use needs::Needs;
+pub use platform::Platform;
 pub use translated::Translated;
 use translated::Translations;
 

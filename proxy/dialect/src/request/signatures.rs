@@ -45,7 +45,7 @@ impl Body {
     }
 }
 
-type Read<T = ()> = Result<T, Malformed>;
+pub(super) type Read<T = ()> = Result<T, Malformed>;
 
 /// The splices that remove it.
 fn signed(dialect: Dialect, bytes: &[u8]) -> Read<Vec<Splice>> {
@@ -297,15 +297,15 @@ fn elements(
 
 /// What was cut out of a list or an object.
 #[derive(Default)]
-struct Removed {
-    splices: Vec<Splice>,
+pub(super) struct Removed {
+    pub(super) splices: Vec<Splice>,
     /// True if something was, and nothing is left.
     is_all: bool,
 }
 
 /// Cuts elements out of a list, or members out of an object, each with one comma.
 #[derive(Default)]
-struct Cuts {
+pub(super) struct Cuts {
     splices: Vec<Splice>,
     /// What is cut while nothing was kept: it goes with the comma after it.
     first: Option<Range<usize>>,
@@ -326,7 +326,7 @@ impl Cuts {
     }
 
     /// Has `goes` read a member's value, and say so.
-    fn member(
+    pub(super) fn member(
         &mut self,
         key: &Key<'_>,
         value: &mut Cursor<'_>,
@@ -364,7 +364,7 @@ impl Cuts {
         Ok(())
     }
 
-    fn finish(mut self) -> Removed {
+    pub(super) fn finish(mut self) -> Removed {
         let is_all = self.first.is_some();
         self.splices.extend(self.first.map(Splice::cut));
         Removed {

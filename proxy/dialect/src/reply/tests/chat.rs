@@ -332,3 +332,39 @@ fn reasoning_in_parts_and_transcripts_grow() {
         assert_eq!(said, format!("to {VALUE} ["));
     }
 }
+
+#[test]
+fn azures_verdicts_on_content_are_neither_content_nor_unseen() {
+    let filtered = r#""content_filter_results":{"hate":{"filtered":false,"severity":"safe"}},"content_filter_offsets":{"check_offset":44,"start_offset":44,"end_offset":198}"#;
+    let chunks = [
+        r#"{"choices":[],"id":"","model":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"jailbreak":{"filtered":false,"detected":false}}}]}"#.to_owned(),
+        r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null,"content_filter_results":{}}]}"#.to_owned(),
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"hello"}},"finish_reason":null,{filtered}}}]}}"#),
+        format!(r#"{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"stop",{filtered}}}]}}"#),
+        // an asynchronous filter's word comes late, and in a chunk without a delta
+        format!(r#"{{"choices":[{{"index":0,"finish_reason":null,{filtered}}}]}}"#),
+        r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}"#.to_owned(),
+        "data: [DONE]".to_owned(),
+    ];
+    let bytes = chat(&chunks);
+    let mut reply = reply(CHAT, true);
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let (mut seen, mut texts) = (Vec::new(), Vec::new());
+    for event in text.split_inclusive("\n\n") {
+        reply.push(event.as_bytes()).unwrap();
+        seen.push(reply.content_seen());
+        texts.extend(reply.deltas().iter().map(|delta| delta.text.to_string()));
+        reply.write(&[]).unwrap();
+    }
+    let ran = run(super::reply(CHAT, true), &[&bytes], None);
+    assert_eq!(ran.bytes, bytes, "no byte is touched");
+    assert_eq!(seen[..3], [false, false, true]);
+    assert_eq!(texts.concat(), "hello");
+    assert_eq!(reply.unseen(), []);
+    assert_eq!(reply.finish_reason(), Some("stop"));
+    assert_eq!(
+        reply.usage().map(|usage| (usage.input, usage.output)),
+        Some((3, 1))
+    );
+    assert!(reply.ended());
+}
