@@ -40,6 +40,10 @@ pub(super) fn find(dialect: Dialect, body: &Value) -> Vec<Spot> {
             walk.content("/system", Place::System, NO_MESSAGE);
             walk.messages("/messages", Walk::anthropic_message);
         }
+        Dialect::GeminiInteractions => {
+            walk.content("/system_instruction", Place::System, NO_MESSAGE);
+            walk.content("/input", Place::User, 0);
+        }
         Dialect::AnthropicBatches => walk.batch(),
         _ => {}
     }

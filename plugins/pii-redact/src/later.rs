@@ -103,7 +103,7 @@ mod tests {
             ("previous_interaction_id", json!("v1_6")),
             ("background", json!(true)),
         ] {
-            let body = json!({ "model": "g", "metadata": "I am ana@x.com", member: value });
+            let body = json!({ "model": "g", "input": "I am ana@x.com", member: value });
             let request = Request::from_json(Dialect::GeminiInteractions, body);
             let done = Bench::<PiiRedact>::new(json!({})).unwrap().request(request);
             match done.decision {
