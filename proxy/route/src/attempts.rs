@@ -148,7 +148,12 @@ impl Trail {
         budgets: &mut Budgets<'_>,
     ) -> bool {
         let is_retryable = match failure.class {
-            Class::Refused | Class::Rate | Class::Overload | Class::Money | Class::Key => true,
+            Class::Refused
+            | Class::Rate
+            | Class::Overload
+            | Class::Money
+            | Class::Key
+            | Class::Credentials => true,
             Class::MaybeDone => self.may_repeat_maybe_done(),
             Class::Request | Class::Caller | Class::Own => false,
         };
@@ -210,6 +215,7 @@ impl Trail {
             Class::Overload => self.elsewhere_or_after_pause(failure, at),
             Class::Money => other_if(at.other_accounts, Scope::Account),
             Class::Key => other_if(at.other_keys, Scope::Key),
+            Class::Credentials => other_if(at.other_targets, Scope::Target),
             Class::MaybeDone if self.may_repeat_maybe_done() => {
                 self.elsewhere_or_after_pause(failure, at)
             }

@@ -69,6 +69,8 @@ pub enum Code {
     Draining,
     /// There is more to do than the process can take on.
     Overloaded,
+    /// No credential of the pod's identity for the upstream.
+    CredentialsUnavailable,
     /// No connection to the upstream.
     UpstreamConnect,
     /// The upstream broke the exchange off.
@@ -102,6 +104,7 @@ impl Code {
             Self::UpgradeRequired => ("websocket_unseen", StatusCode::UPGRADE_REQUIRED),
             Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
+            Self::CredentialsUnavailable => ("credentials_unavailable", StatusCode::BAD_GATEWAY),
             Self::UpstreamConnect => ("upstream_connect", StatusCode::BAD_GATEWAY),
             Self::UpstreamFailed => ("upstream_failed", StatusCode::BAD_GATEWAY),
             Self::UpstreamTimeout => ("upstream_timeout", StatusCode::GATEWAY_TIMEOUT),
@@ -115,6 +118,7 @@ impl Code {
             self,
             Self::Draining
                 | Self::Overloaded
+                | Self::CredentialsUnavailable
                 | Self::UpstreamConnect
                 | Self::UpstreamFailed
                 | Self::UpstreamTimeout

@@ -238,6 +238,14 @@ fn a_key_that_is_refused_is_followed_by_another_key_alone() {
 }
 
 #[test]
+fn credentials_that_can_not_be_had_are_followed_by_another_target_alone() {
+    let mut bench = Bench::new();
+    let next = bench.after_class(Class::Credentials);
+    assert_eq!(next, ELSEWHERE(Scope::Target));
+    assert_eq!(Bench::alone().after_class(Class::Credentials), Next::Stop);
+}
+
+#[test]
 fn what_may_have_been_done_is_tried_once_more_from_a_budget_of_its_own() {
     let mut bench = Bench::new();
     assert_eq!(
@@ -376,6 +384,7 @@ fn a_failure_says_something_of_its_own_scope_and_nothing_of_the_others() {
         (Failure::of(Class::Money), opens(Class::Money, half_an_hour)),
         (ending(Class::Money, secs(7)), opens(Class::Money, 7)),
         (Failure::of(Class::Key), opens(Class::Key, half_an_hour)),
+        (Failure::of(Class::Credentials), Outcome::Nothing),
         (Failure::of(Class::MaybeDone), Outcome::Failure),
         (ending(Class::MaybeDone, secs(7)), Outcome::Failure),
         (Failure::of(Class::Request), Outcome::Nothing),

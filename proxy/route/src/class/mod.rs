@@ -34,6 +34,8 @@ pub enum Class {
     Money,
     /// The key is none, or may not do this.
     Key,
+    /// The pod's identity came to no credential: nothing was sent.
+    Credentials,
     /// It failed on the way, and may have been answered and billed.
     MaybeDone,
     /// The request is at fault: it fails everywhere else, too.
@@ -104,12 +106,13 @@ pub const COOLING: Duration = Duration::from_secs(30 * 60);
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Refused,
         Self::Rate,
         Self::Overload,
         Self::Money,
         Self::Key,
+        Self::Credentials,
         Self::MaybeDone,
         Self::Request,
         Self::Caller,
@@ -124,6 +127,7 @@ impl Class {
             Self::Overload => "overload",
             Self::Money => "money",
             Self::Key => "key",
+            Self::Credentials => "credentials",
             Self::MaybeDone => "maybe_done",
             Self::Request => "request",
             Self::Caller => "caller",
@@ -148,7 +152,8 @@ impl Class {
             Self::Rate => Scope::KeyModel,
             Self::Money => Scope::Account,
             Self::Key => Scope::Key,
-            Self::Request | Self::Caller | Self::Own => Scope::Nothing,
+            // The source has pauses of its own, and a target is not down for the want of it.
+            Self::Credentials | Self::Request | Self::Caller | Self::Own => Scope::Nothing,
         }
     }
 }
@@ -173,7 +178,7 @@ impl Failure {
         match self.class {
             Class::Money | Class::Key => Some(self.retry_after.unwrap_or(COOLING)),
             Class::Rate | Class::Overload | Class::Refused | Class::MaybeDone => self.retry_after,
-            Class::Request | Class::Caller | Class::Own => None,
+            Class::Credentials | Class::Request | Class::Caller | Class::Own => None,
         }
     }
 }

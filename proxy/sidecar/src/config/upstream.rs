@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use route::{Family, ProviderRules, Quirks, provider::Auth};
 
-use super::Secret;
+use super::{Identity, Secret};
 
 mod bases;
 mod paths;
@@ -32,6 +32,8 @@ pub struct Upstream {
     /// Sent instead of the caller's credentials, one for each request; empty: callers send their
     /// own.
     pub keys: Vec<Key>,
+    /// The pod's identity whose credential is sent instead; then there are no keys.
+    pub identity: Option<Arc<Identity>>,
     /// The account that pays where callers send their own keys, and that of each of `keys` that
     /// names none. Default: the upstream's name.
     pub account: Arc<str>,
@@ -112,6 +114,7 @@ impl Upstream {
             auth: Auth::of_family(family),
             api_version: None,
             keys: Vec::new(),
+            identity: None,
             account: name.into(),
             region: None,
             provider: provider.unwrap_or_else(|| ProviderRules::of_family(Some(family))),
@@ -137,6 +140,11 @@ impl Upstream {
             vertex: self.provider == ProviderRules::Vertex,
             ..self.quirks.of_translation()
         }
+    }
+
+    /// Reports whether the operator's credentials are sent in place of the callers'.
+    pub fn has_own_credentials(&self) -> bool {
+        !self.keys.is_empty() || self.identity.is_some()
     }
 
     /// Accounts that pay for what it is sent, in order; callers' own keys count as one.

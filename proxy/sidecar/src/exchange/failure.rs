@@ -146,6 +146,13 @@ impl Failure {
             SendError::Connect(_) | SendError::ConnectTimeout(_) | SendError::Tls(_) => {
                 (Class::Refused, Code::UpstreamConnect, unreachable())
             }
+            SendError::Credentials(_) => (
+                Class::Credentials,
+                Code::CredentialsUnavailable,
+                format!(
+                    "there are no credentials for the upstream `{upstream}`; its operator's log says why"
+                ),
+            ),
             SendError::Refused(_) => (Class::Refused, Code::UpstreamFailed, broken()),
             SendError::Setup(_) => (Class::Own, Code::UpstreamFailed, broken()),
             SendError::Body(_) => (Class::Caller, Code::UpstreamFailed, broken()),

@@ -1,7 +1,7 @@
 //! Head of a request as it leaves: the credentials that it carries, and the headers that are
 //! removed.
 //!
-//! With a key of the operator's, every credential of the caller is removed first, Gemini's `?key=`
+//! With a key of the operator's, or an identity of the pod's ([`super::identity`]), every credential of the caller is removed first, Gemini's `?key=`
 //! too: an app's key never reaches a provider that it was not meant for. Without one the caller's
 //! credentials pass untouched. `host` is left out on purpose: the connection writes it from the URI
 //! (HTTP/1.1 `host`, HTTP/2 `:authority`), so that exactly one goes out.
@@ -116,11 +116,11 @@ pub fn outgoing(
             head.headers.remove(name);
         }
     }
-    if let Some(Credential(header)) = credential {
+    if credential.is_some() || upstream.identity.is_some() {
         for name in &CREDENTIALS {
             head.headers.remove(name);
         }
-        if let Some((name, value)) = header {
+        if let Some(Credential(Some((name, value)))) = credential {
             head.headers.insert(name, value.clone());
         }
         if upstream.speaks(Family::Gemini)

@@ -9,6 +9,7 @@ pub mod addresses;
 pub mod body;
 pub mod connect;
 pub mod credentials;
+pub mod identity;
 pub mod pool;
 pub mod side;
 

@@ -30,8 +30,9 @@ use super::{
     body::Network,
     cause,
     connect::{Connector, SetupError, tls},
+    identity::{self, Identity, IdentityFailure},
 };
-use crate::config::{Kind, Upstream};
+use crate::config::{self, Kind, Upstream};
 
 mod connection;
 mod demand;
@@ -78,6 +79,8 @@ struct Known {
     connectors: Vec<(Connecting<'static>, Connector)>,
     /// Origins and their connections; a handful, so a list is searched faster than a map.
     origins: Vec<(Connecting<'static>, Arc<Origin>)>,
+    /// Identities that were used here, by the address of their configuration.
+    identities: Vec<identity::Known>,
 }
 
 /// Properties that distinguish connections beyond their origin.
@@ -154,6 +157,21 @@ impl Known {
 }
 
 impl Pool {
+    /// The identity of a configuration, which all workers share.
+    fn identity(&self, wanted: &Arc<config::Identity>) -> Arc<Identity> {
+        let mut known = self.known.lock();
+        let is = |(config, _): &&identity::Known| Arc::ptr_eq(config, wanted);
+        if let Some((_, identity)) = known.identities.iter().find(is) {
+            return Arc::clone(identity);
+        }
+        if known.identities.len() >= ORIGINS {
+            known.identities.clear();
+        }
+        let identity = self.workers.identities.of(wanted);
+        (known.identities).push((Arc::clone(wanted), Arc::clone(&identity)));
+        identity
+    }
+
     /// Sets the idle connections per origin, [`MAX_IDLE`] at most; none at 0.
     #[must_use]
     pub fn keeping(mut self, idle: usize) -> Self {
@@ -182,7 +200,9 @@ impl Pool {
     /// Sends one request and waits for the head of the reply. The request's URI is absolute, as
     /// [`super::credentials::outgoing`] writes it.
     ///
-    /// Only connecting is bounded in time; the caller bounds the rest. Dropping the future or the
+    /// Where the upstream has an identity, its credential is put on the request here, so that each
+    /// attempt is signed anew. Only that and connecting are bounded in time; the caller bounds the
+    /// rest. Dropping the future or the
     /// reply's body cancels the request.
     ///
     /// # Errors
@@ -198,6 +218,14 @@ impl Pool {
                 .await
                 .map(Inbound::Embedded));
         };
+        if let Some(identity) = &upstream.identity {
+            let identity = self.identity(identity);
+            request = match identity::authenticate_now(&identity, request)? {
+                Ok(request) => request,
+                // Boxed, as one request an hour needs it.
+                Err(request) => Box::pin(identity::authenticate(&identity, request)).await?,
+            };
+        }
         let tls = origin.scheme() == Some(&Scheme::HTTPS);
         let wanted = Connecting {
             tls,
@@ -351,6 +379,9 @@ pub enum SendError {
     /// The upstream's configuration can't be used.
     #[error("the upstream's configuration can't be used")]
     Setup(#[source] SetupError),
+    /// The upstream has an identity, and there is no credential of it.
+    #[error("no credential for the upstream")]
+    Credentials(#[source] IdentityFailure),
     /// No connection: unknown name, refused, unreachable.
     #[error("no connection to the upstream")]
     Connect(#[source] BoxError),

@@ -22,7 +22,9 @@ pub(super) fn fail(pass: Pass, upstream: &Upstream, failure: &Failure, took: Dur
         learn_room(&pass, upstream, reply);
     }
     let mut shown = failure.meaning;
-    if upstream.keys.is_empty() {
+    if upstream.identity.is_some() && shown.class == Class::Key {
+        shown.scope = Scope::Nothing; // the next credential may be another
+    } else if !upstream.has_own_credentials() {
         // One caller's own key: what becomes of it shuts the target to nobody else, or not for long.
         match shown.class {
             Class::Money | Class::Key => shown.scope = Scope::Nothing,
@@ -34,7 +36,7 @@ pub(super) fn fail(pass: Pass, upstream: &Upstream, failure: &Failure, took: Dur
 
 /// Takes over the room that a reply's head reports.
 pub(super) fn learn_room(pass: &Pass, upstream: &Upstream, reply: &Response<Inbound>) {
-    if upstream.keys.is_empty() {
+    if !upstream.has_own_credentials() {
         return; // it is that of a caller's own key
     }
     let room = route::Room::read(reply.headers(), wall_now());
@@ -63,6 +65,11 @@ fn sample(failure: &Failure, took: Duration) -> Option<Sample> {
         Class::Refused | Class::Overload | Class::MaybeDone | Class::Rate => {
             Some(Sample::Failed { retry_after })
         }
-        Class::Money | Class::Key | Class::Request | Class::Caller | Class::Own => None,
+        Class::Money
+        | Class::Key
+        | Class::Credentials
+        | Class::Request
+        | Class::Caller
+        | Class::Own => None,
     }
 }

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::config::Kind;
+use crate::{
+    config::Kind,
+    upstream::identity::{Cause, IdentityFailure},
+};
 
 fn error() -> crate::upstream::BoxError {
     "why".into()
@@ -21,6 +24,15 @@ fn only_what_nobody_read_is_sent_again_to_the_same_target() {
         (SendError::Closed(error()), Class::MaybeDone, None),
         (SendError::Protocol(error()), Class::MaybeDone, None),
         (SendError::Body(error()), Class::Caller, None),
+        (
+            SendError::Credentials(IdentityFailure {
+                identity: "gcp/metadata",
+                step: "asking",
+                cause: Cause::Expired,
+            }),
+            Class::Credentials,
+            None,
+        ),
     ] {
         let failure = Failure::of_error(error, "u");
         assert_eq!((failure.meaning.class, failure.repeat), (class, repeat));

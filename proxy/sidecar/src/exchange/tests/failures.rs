@@ -32,6 +32,24 @@ async fn an_upstream_that_is_not_there_is_a_bad_gateway_and_takes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_that_can_not_be_had_are_a_bad_gateway_that_says_nothing_of_why() {
+    use crate::upstream::identity::{Cause, IdentityFailure};
+    let (answered, record) = failing(SendError::Credentials(IdentityFailure {
+        identity: "aws/instance",
+        step: "asking for the role's keys",
+        cause: Cause::Timeout(Duration::from_secs(5)),
+    }))
+    .await;
+    assert_eq!((answered.status, record.status), (502, 502));
+    assert_eq!(answered.code(), "credentials_unavailable");
+    let body = &answered.body;
+    assert!(
+        !body.contains("role") && body.contains("`openai`"),
+        "{body}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upstream_that_breaks_off_before_its_head_is_a_bad_gateway() {
     for error in [
         SendError::Closed("reset".into()),

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Connecting, ORIGINS, connection::HttpConnection, demand::Demand, origin::Origin};
+use crate::upstream::identity::Identities;
 
 /// Origins as the pools of several workers know them.
 #[derive(Clone, Default)]
@@ -17,6 +18,8 @@ pub struct Workers {
     groups: Arc<Mutex<Vec<Known>>>,
     /// Connections that one worker has from another.
     lent: Arc<AtomicUsize>,
+    /// The pod's identities, and their credentials.
+    pub(super) identities: Identities,
 }
 
 /// The key of an origin's connections, the origin, and its group.

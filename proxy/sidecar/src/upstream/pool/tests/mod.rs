@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod failures;
+mod identity;
 mod idle;
 mod opening;
 mod reuse;
