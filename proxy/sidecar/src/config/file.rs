@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 mod admin;
 mod guard;
+mod identity;
 mod models;
 mod policies;
 mod prices;
@@ -17,6 +18,7 @@ mod upstreams;
 
 pub(crate) use admin::WrittenAdmin;
 pub(crate) use guard::{Harden, Overload};
+pub(crate) use identity::{IdentityEntry, WrittenIdentity};
 pub(crate) use models::{
     Canary, Hedge, Model, ModelFacts, Queue, ReasoningFacts, Retry, Shadow, TargetEntry,
     WrittenLimited, WrittenStrategy, WrittenTarget,

@@ -23,6 +23,7 @@ mod endpoint;
 mod facts;
 mod failures;
 mod guard;
+mod identity;
 mod keys;
 mod listen;
 mod models;

@@ -116,6 +116,7 @@ impl Check<'_> {
                 ("auth", written.auth.is_some()),
                 ("key", written.key.is_some()),
                 ("keys", written.keys.is_some()),
+                ("identity", written.identity.is_some()),
                 ("roots", written.roots.is_some()),
                 ("connect_timeout", written.connect_timeout.is_some()),
             ] {
@@ -139,6 +140,11 @@ impl Check<'_> {
         } else {
             self.keys(at, &written, &account)
         };
+        let identity = if embedded {
+            None
+        } else {
+            self.identity_of(at, &written, &default)
+        };
         if written.usage.is_some() && !embedded && !default.speaks(Family::Openai) {
             self.problem(
                 &at.key("usage"),
@@ -149,6 +155,7 @@ impl Check<'_> {
             self.clocks(at, &written, &default);
         Upstream {
             keys,
+            identity,
             account,
             region: self.label(&at.key("region"), written.region.as_ref(), "a region"),
             failures: self.failures(&at.key("failures"), written.failures.as_deref()),

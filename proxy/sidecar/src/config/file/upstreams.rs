@@ -10,7 +10,7 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Count, Named, Optional, Share, Span, Switch, Text};
+use super::{Count, Named, Optional, Share, Span, Switch, Text, WrittenIdentity};
 use crate::config::scalars::listed;
 
 /// A provider's endpoint.
@@ -56,6 +56,10 @@ pub(crate) struct Upstream {
     /// request is sent with the one that has the most room, as far as the provider says, else with
     /// the next in turn.
     pub keys: Optional<Vec<WrittenKey>>,
+    /// The identity of the pod, instead of a key: `aws`, `gcp`, `azure`, or a map like
+    /// `{ from: anthropic, token: /var/run/secrets/tokens/anthropic }`. Its credentials are fetched
+    /// as they are needed, and ahead of their end.
+    pub identity: Optional<WrittenIdentity>,
     /// The account that pays: of `key`, of each of `keys` that names none, or, without keys, of all
     /// callers. Keys of one account share its quota. Default: the upstream's name.
     pub account: Optional<Text>,
