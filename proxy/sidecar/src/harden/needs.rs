@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{Config, Kind, Others};
+use crate::config::{Config, Identity, Kind, Others};
 
 /// Read, never written: files of name resolution, trusted roots, and those that an allocator and a
 /// C library read.
@@ -64,6 +64,9 @@ impl Needs {
         let mut read: BTreeSet<PathBuf> = [place(file)].into();
         read.extend(config.files.iter().map(|file| place(file)));
         read.extend(config.policies.directory.clone());
+        let identities = config.upstreams.values();
+        let identities = identities.filter_map(|upstream| upstream.identity.as_deref());
+        read.extend(identities.filter_map(Identity::file).map(place));
         let mut write: BTreeSet<PathBuf> = [config.policies.cache.clone()].into();
         let mut listen: BTreeSet<u16> = [config.base_url.port(), config.admin.port()].into();
         if config.listen.intercepts() {
@@ -170,6 +173,10 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
             let default = if plain { HTTP } else { HTTPS };
             ports.insert(origin.port_u16().unwrap_or(default));
         }
+        if let Some(identity) = &upstream.identity {
+            // A service account's file names its endpoint, which is Google's.
+            ports.insert(identity.url().map_or(HTTPS, port));
+        }
     }
     if let Some(redis) = &config.state.redis {
         if redis.cluster {
@@ -196,6 +203,13 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
     Some(ports)
 }
 
+/// The port of an URL.
+fn port(url: &str) -> u16 {
+    let url: http::Uri = url.parse().unwrap_or_default();
+    let plain = url.scheme_str() == Some("http");
+    url.port_u16().unwrap_or(if plain { HTTP } else { HTTPS })
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -218,6 +232,32 @@ mod tests {
         ));
         assert_eq!(more.connect, Some([53, 80, 443, 7000, 8000, 8443].into()));
         assert!(more.read.contains(Path::new("/usr")));
+    }
+
+    #[test]
+    fn an_identitys_file_is_read_and_its_endpoint_connected_to() {
+        let of = |identity: &str| {
+            needs(&format!(
+                "upstreams: {{ a: {{ dialect: openai, url: 'https://a.test', identity: {identity} }} }}"
+            ))
+        };
+        let token =
+            "token: /var/run/secrets/tokens/openai, identity_provider: i, service_account: s";
+        let openai = of(&format!("{{ from: openai, {token} }}"));
+        assert!(openai.read.contains(Path::new("/var/run/secrets/tokens")));
+        assert_eq!(openai.connect, Some([53, 443].into()));
+        let local = of(&format!(
+            "{{ from: openai, {token}, token_url: 'http://127.0.0.1:8099/' }}"
+        ));
+        assert_eq!(local.connect, Some([53, 443, 8099].into()));
+        assert_eq!(of("gcp").connect, Some([53, 80, 443].into()));
+        assert_eq!(
+            of("{ from: aws, region: eu-west-1 }").connect,
+            Some([53, 80, 443].into())
+        );
+        let account = of("{ from: gcp, file: /secrets/gcp/key.json }");
+        assert!(account.read.contains(Path::new("/secrets/gcp")));
+        assert_eq!(account.connect, Some([53, 443].into()));
     }
 
     #[test]
