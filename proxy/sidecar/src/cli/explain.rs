@@ -395,6 +395,9 @@ fn model_facts(facts: &ModelFacts) -> Vec<String> {
 fn keys(upstream: &Upstream) -> String {
     let accounts: BTreeSet<_> = upstream.keys.iter().map(|key| &*key.account).collect();
     let accounts = accounts.into_iter().collect::<Vec<_>>().join(", ");
+    if let Some(identity) = &upstream.identity {
+        return format!("the pod's identity, from `{}`", identity.name());
+    }
     match (upstream.keys.len(), &upstream.kind) {
         (0, config::Kind::Embedded) => "the embedded model".to_owned(),
         (0, config::Kind::Http { .. }) if upstream.has_credentials() => "no key".to_owned(),

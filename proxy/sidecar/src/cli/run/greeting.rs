@@ -32,7 +32,7 @@ fn greeting(config: &Config) -> String {
     let model = alias.map_or("gpt-5-mini", String::as_str);
     let try_it = match openai {
         Some(upstream) => {
-            let key = if !upstream.keys.is_empty()
+            let key = if upstream.has_own_credentials()
                 || matches!(upstream.kind, crate::config::Kind::Embedded)
             {
                 ""

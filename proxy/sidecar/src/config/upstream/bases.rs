@@ -88,7 +88,7 @@ impl Upstream {
     /// Returns whether it may be sent what was not meant for it: it has a key of its own, or needs
     /// none.
     pub fn has_credentials(&self) -> bool {
-        !self.keys.is_empty()
+        self.has_own_credentials()
             || self.auth == Auth::None
             || matches!(self.kind, super::Kind::Embedded)
     }

@@ -28,6 +28,42 @@ async fn a_refused_request_is_sent_once_more_and_then_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_that_can_not_be_had_send_a_request_elsewhere_and_shut_nothing() {
+    use crate::upstream::identity::{Cause, IdentityFailure};
+    let none = || {
+        Turn::Fail(SendError::Credentials(IdentityFailure {
+            identity: "gcp/metadata",
+            step: "asking",
+            cause: Cause::Expired,
+        }))
+    };
+    let yaml = format!("upstreams:\n{UPSTREAMS}models: {{ m: {TWO} }}\n");
+    let yaml = yaml.replace("key: ka", "identity: gcp");
+    let scene = scene_of(&yaml, &[], move |arrival| {
+        match (&*arrival.upstream, arrival.nth) {
+            ("a", 0) => none(),
+            _ => good(),
+        }
+    });
+    let theirs = "Bearer theirs";
+    let answered = scene.ask_with(M, "authorization", theirs).await;
+    assert_eq!(answered.status, 200);
+    let expected = [
+        ("a/gpt-5".into(), "credentials", 0),
+        ("b/gpt-5".into(), "success", 200),
+    ];
+    assert_eq!(attempts(&scene.settled()), expected);
+    assert_eq!(
+        scene.keys(),
+        ["", "kb"],
+        "the caller's own key goes nowhere"
+    );
+    scene.assert_free();
+    assert_eq!(scene.ask(M).await.status, 200);
+    assert_eq!(scene.reached(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_was_refused_late_goes_elsewhere_at_once() {
     let late = || Turn::FailAfter(2, SendError::ConnectTimeout(Duration::from_secs(2)));
     let (scene, answered) = once(TWO, late).await;
