@@ -83,7 +83,12 @@ fn describe(text: &mut String, config: &Config, prices: &Prices, name: &str) {
         Some((upstream, model)) if config.upstreams.contains_key(upstream) => (upstream, model),
         _ => ("", plain),
     };
-    let known = FactLayers::of(prices, &config.model_facts, upstream, model);
+    let known = {
+        let at = config.upstreams.get(upstream);
+        let at = at.filter(|at| at.is_served_by_model());
+        let offered = at.map(|at| at.offers_for(model));
+        FactLayers::of(prices, &config.model_facts, upstream, model, offered)
+    };
     let _ = writeln!(text, "{name}");
     if let Some(own) = known.own {
         let like = own.like.as_deref();

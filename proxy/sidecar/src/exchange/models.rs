@@ -106,7 +106,7 @@ fn described<'g>(
     generation: &'g Generation,
     caller: &Call,
 ) -> Option<Model<'g>> {
-    let properties = Properties(caller);
+    let properties = Properties(caller, &generation.config);
     let open = (row.targets.iter()).filter(|of| conditions_hold(&of.conditions, &properties));
     let facts = open.filter_map(|of| generation.table.target(of.target).map(|row| row.facts));
     united(&row.name, facts)
