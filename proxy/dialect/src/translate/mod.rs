@@ -9,6 +9,7 @@
 
 #![allow(dead_code, reason = "each wire format comes with a commit of its own")]
 
+mod base64;
 mod chat;
 mod converse;
 mod event;

@@ -7,10 +7,12 @@
 
 use std::borrow::Cow;
 
-use super::text::Text;
+use super::{base64, text::Text};
 
 /// What every tag begins with.
 const TAG: &str = "outrigger1-";
+/// What every tag begins with, in base64.
+const TAG_IN_BASE64: &str = "b3V0cmlnZ2VyMS";
 /// Hexadecimal digits of an origin.
 const ORIGIN: usize = 8;
 
@@ -61,7 +63,7 @@ impl<'a> Opaque<'a> {
     /// Reads what a caller sends back: `kind` is the form of its place, which counts where there is
     /// no tag.
     pub(crate) fn read(kind: OpaqueKind, text: Text<'a>) -> Self {
-        let tagged = parse(&text.decode()).map(|(origin, kind, data)| Opaque {
+        let tagged = parse(&unwrapped(text.decode())).map(|(origin, kind, data)| Opaque {
             origin: Some(origin),
             kind,
             data: Text::Plain(Cow::Owned(data.to_owned())),
@@ -90,9 +92,28 @@ impl<'a> Opaque<'a> {
         Text::plain(format!("{TAG}{origin:08x}{letter}-{data}"))
     }
 
+    /// The same in base64, for members that are bytes in their API's description: its SDKs decode
+    /// what they are given, and encode it again, perhaps in the other alphabet. It is read as any
+    /// tag.
+    pub(crate) fn tagged_in_base64(&self) -> Text<'static> {
+        Text::plain(base64::encode_url_safe(self.tagged().decode().as_bytes()))
+    }
+
     /// What goes home: its data, where it is of this origin and form.
     pub(crate) fn at_home(&self, origin: Origin, kind: OpaqueKind) -> Option<&Text<'a>> {
         (self.origin == Some(origin) && self.kind == kind).then_some(&self.data)
+    }
+}
+
+/// The text of a tag that is in base64; any other as it is.
+fn unwrapped(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.starts_with(TAG_IN_BASE64) {
+        return text;
+    }
+    let bytes = base64::decode(&text);
+    match bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        Some(tagged) => Cow::Owned(tagged),
+        None => text,
     }
 }
 
@@ -110,10 +131,11 @@ fn parse(text: &str) -> Option<(Origin, OpaqueKind, &str)> {
 
 /// Reports whether a text carries a tag of ours.
 pub fn is_tagged(text: &str) -> bool {
-    parse(text).is_some()
+    parse(&unwrapped(Cow::Borrowed(text))).is_some()
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -127,6 +149,22 @@ mod tests {
         assert!(back.at_home(other, OpaqueKind::Thought).is_none());
         assert!(back.at_home(home, OpaqueKind::Signature).is_none());
         assert!(is_tagged(&made.tagged().decode()));
+    }
+
+    #[test]
+    fn a_tag_survives_sdks_that_decode_and_encode_it() {
+        let (home, kind) = (Origin(7), OpaqueKind::Signature);
+        let made = Opaque::of(home, kind, Text::plain("a+/b=="));
+        let wrapped = made.tagged_in_base64().decode().into_owned();
+        let again = base64::encode(&base64::decode(&wrapped).unwrap());
+        for text in [&wrapped, &again, &again.replace('=', "")] {
+            let back = Opaque::read(OpaqueKind::Thought, Text::plain(&**text));
+            let data = back
+                .at_home(home, kind)
+                .map(|data| data.decode().into_owned());
+            assert_eq!(data.as_deref(), Some("a+/b=="), "{text}");
+            assert!(is_tagged(text));
+        }
     }
 
     #[test]
