@@ -1,6 +1,8 @@
 //! The table of wire formats between which calls are translated: for each its reader and its
 //! writer, of requests and of replies.
 
+use std::borrow::Cow;
+
 use super::{
     event::Sink,
     form::Request,
@@ -150,6 +152,15 @@ impl Wire {
         match self.dialect() {
             Some(dialect) => dialect.name(),
             None => "bedrock.converse",
+        }
+    }
+
+    /// The body with schemas as every other dialect has them, in their places: Gemini's are a
+    /// subset of OpenAPI's. Borrowed where there is nothing to change.
+    pub(super) fn with_json_schemas(self, body: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Gemini => super::gemini::with_json_schemas(body),
+            Self::Chat | Self::Responses | Self::Messages | Self::Converse => Cow::Borrowed(body),
         }
     }
 

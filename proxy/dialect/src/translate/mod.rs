@@ -52,7 +52,8 @@ pub fn request(
     let from = Wire::of(caller).ok_or_else(untranslated)?;
     let read = from.format().read_request.ok_or_else(untranslated)?;
     let mut dropped = Dropped::default();
-    let mut form = read(body, &mut dropped)?;
+    let body = from.with_json_schemas(body);
+    let mut form = read(&body, &mut dropped)?;
     form.stream |= streaming;
     let written = (target.wire.format().write_request)(&form, target, &mut dropped)?;
     match dropped.fields().first() {

@@ -1,0 +1,528 @@
+//! Requests as targets are sent them.
+
+use serde_json::{Value, json};
+
+use super::{ANYTHING, HOME, google, json, rewritten};
+use crate::translate::{
+    Quirks, Target,
+    form::{
+        Arguments, Call, Effort, Extra, ExtraKind, Media, MediaKind, Output, Part, Reasoning,
+        Request, Role, Source, Tool, ToolResult, Turn,
+    },
+    loss::{Dropped, Refused},
+    opaque::{Opaque, OpaqueKind, Origin},
+    takes::{ModelTakes, ReasoningForm},
+    text::Text,
+};
+
+fn text(text: &str) -> Part<'_> {
+    Part::Text {
+        text: Text::plain(text),
+        cache: None,
+    }
+}
+
+fn call<'a>(id: &'a str, name: &'a str) -> Part<'a> {
+    Part::Call(Call {
+        id: Some(Text::plain(id)),
+        name: Text::plain(name),
+        arguments: Arguments::Source(Text::plain("{\"n\":1.0}")),
+        cache: None,
+    })
+}
+
+fn result<'a>(id: &'a str, content: &'a str) -> Part<'a> {
+    Part::Result(ToolResult {
+        id: Some(Text::plain(id)),
+        name: None,
+        content: vec![text(content)],
+        value: None,
+        is_error: false,
+        cache: None,
+    })
+}
+
+fn turn<'a>(role: Role, parts: Vec<Part<'a>>) -> Turn<'a> {
+    Turn { role, parts }
+}
+
+fn said<'a>(turns: Vec<Turn<'a>>) -> Request<'a> {
+    Request {
+        turns,
+        ..Request::default()
+    }
+}
+
+fn write(request: &Request<'_>, target: &Target<'_>) -> Result<(Value, Dropped), Refused> {
+    let mut dropped = Dropped::default();
+    let written = super::super::request_write::write(request, target, &mut dropped)?;
+    Ok((json(&written.body), dropped))
+}
+
+fn contents(request: &Request<'_>, target: &Target<'_>) -> Value {
+    write(request, target).unwrap().0["contents"].clone()
+}
+
+fn reasoned(effort: Option<Effort>, budget: Option<u64>) -> Request<'static> {
+    Request {
+        turns: vec![turn(Role::User, vec![text("q")])],
+        reasoning: Reasoning {
+            effort,
+            budget,
+            shown: None,
+            summary: None,
+        },
+        ..Request::default()
+    }
+}
+
+fn signed<'a>(origin: Origin) -> Part<'a> {
+    Part::Reasoning {
+        text: Some(Text::plain("hm")),
+        opaque: Some(Opaque::of(origin, OpaqueKind::Thought, Text::plain("c2ln"))),
+    }
+}
+
+#[test]
+fn model_and_method_stand_in_the_path() {
+    for (model, stream, path) in [
+        (
+            "gemini-2.5-pro",
+            false,
+            "/v1beta/models/gemini-2.5-pro:generateContent",
+        ),
+        (
+            "models/m",
+            true,
+            "/v1beta/models/m:streamGenerateContent?alt=sse",
+        ),
+        (
+            "tunedModels/t 1",
+            false,
+            "/v1beta/tunedModels/t%201:generateContent",
+        ),
+    ] {
+        let request = Request {
+            stream,
+            ..said(vec![turn(Role::User, vec![text("q")])])
+        };
+        let written =
+            super::super::request_write::write(&request, &google(model), &mut Dropped::default());
+        assert_eq!(written.unwrap().path, path);
+    }
+}
+
+#[test]
+fn a_whole_request_keeps_its_meaning_in_its_own_dialect() {
+    let body = r#"{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"role":"user","parts":[{"text":"q\u0041"},{"inlineData":{"mimeType":"image/png","data":"AA=="}}]},{"role":"model","parts":[{"functionCall":{"id":"c","name":"f","args":{"n":1.50}}}]},{"role":"user","parts":[{"functionResponse":{"id":"c","name":"f","response":{"ok":true}}}]}],"tools":[{"functionDeclarations":[{"name":"f","description":"d","parametersJsonSchema":{"type":"object","properties":{}}}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}},"generationConfig":{"temperature":0.10,"topP":0.9,"topK":40,"maxOutputTokens":100,"stopSequences":["x"],"thinkingConfig":{"thinkingBudget":512,"includeThoughts":true},"candidateCount":2,"seed":1,"frequencyPenalty":0.5,"presencePenalty":0.25}}"#;
+    let (written, dropped) = rewritten(body, &google("gemini-2.5-flash")).unwrap();
+    assert_eq!(json(&written.body), json(body));
+    let source = String::from_utf8_lossy(&written.body);
+    assert!(
+        source.contains("1.50") && source.contains("0.10"),
+        "numbers stay"
+    );
+    assert!(dropped.is_empty(), "{dropped:?}");
+}
+
+#[test]
+fn results_stand_by_themselves_in_the_order_of_their_calls() {
+    let request = said(vec![
+        turn(Role::User, vec![text("q")]),
+        turn(Role::Assistant, vec![call("a", "f"), call("b", "g")]),
+        turn(Role::User, vec![result("b", "two")]),
+        turn(Role::User, vec![result("a", "{\"one\":1}"), text("and?")]),
+    ]);
+    assert_eq!(
+        contents(&request, &google("gemini-2.5-flash")),
+        json!([
+            {"role": "user", "parts": [{"text": "q"}]},
+            {"role": "model", "parts": [
+                {"functionCall": {"id": "a", "name": "f", "args": {"n": 1.0}}},
+                {"functionCall": {"id": "b", "name": "g", "args": {"n": 1.0}}},
+            ]},
+            {"role": "user", "parts": [
+                {"functionResponse": {"id": "a", "name": "f", "response": {"one": 1}}},
+                {"functionResponse": {"id": "b", "name": "g", "response": {"result": "two"}}},
+            ]},
+            {"role": "user", "parts": [{"text": "and?"}]},
+        ])
+    );
+}
+
+#[test]
+fn vertex_is_sent_no_ids() {
+    let request = said(vec![
+        turn(Role::Assistant, vec![call("a", "f")]),
+        turn(Role::User, vec![result("a", "r")]),
+    ]);
+    let vertex = Quirks {
+        vertex: true,
+        ..Quirks::NONE
+    };
+    let target = Target {
+        quirks: &vertex,
+        ..google("gemini-2.5-flash")
+    };
+    assert!(!contents(&request, &target).to_string().contains("\"id\""));
+}
+
+#[test]
+fn a_result_is_an_object_and_holds_no_reference() {
+    let response = |content: &str, is_error| {
+        let mut part = result("a", content);
+        if let Part::Result(result) = &mut part {
+            result.is_error = is_error;
+        }
+        let turns = vec![
+            turn(Role::Assistant, vec![call("a", "f")]),
+            turn(Role::User, vec![part]),
+        ];
+        contents(&said(turns), &google("gemini-2.5-flash"))[1]["parts"][0]["functionResponse"]
+            ["response"]
+            .clone()
+    };
+    for (content, is_error, expected) in [
+        ("plain\ntext", false, json!({"result": "plain\ntext"})),
+        ("[1]", false, json!({"result": "[1]"})),
+        ("", false, json!({"result": ""})),
+        ("{\"a\":", false, json!({"result": "{\"a\":"})),
+        (
+            "{\"$ref\":\"x\"}",
+            false,
+            json!({"result": "{\"$ref\":\"x\"}"}),
+        ),
+        ("no", true, json!({"error": "no"})),
+        ("{\"code\":7}", true, json!({"error": {"code": 7}})),
+    ] {
+        assert_eq!(response(content, is_error), expected, "{content}");
+    }
+}
+
+#[test]
+fn a_result_that_answers_no_call_is_refused() {
+    let request = said(vec![turn(Role::User, vec![result("x", "r")])]);
+    let refused = write(&request, &google("m")).unwrap_err();
+    assert_eq!(refused.field, "tool result");
+}
+
+#[test]
+fn images_of_results_go_where_the_model_takes_them() {
+    let image = || {
+        Part::Media(Media {
+            kind: MediaKind::Image,
+            source: Source::Base64 {
+                media_type: "image/png".into(),
+                data: "AA==".into(),
+            },
+            detail: None,
+            title: None,
+            cache: None,
+        })
+    };
+    let request = || {
+        let mut part = result("a", "see");
+        if let Part::Result(result) = &mut part {
+            result.content.push(image());
+        }
+        said(vec![
+            turn(Role::Assistant, vec![call("a", "f")]),
+            turn(Role::User, vec![part]),
+        ])
+    };
+    let data = json!({"inlineData": {"mimeType": "image/png", "data": "AA=="}});
+    let new = contents(&request(), &google("gemini-3-flash"));
+    assert_eq!(
+        new[1]["parts"][0]["functionResponse"]["parts"],
+        json!([data])
+    );
+    let old = contents(&request(), &google("gemini-2.5-flash"));
+    assert_eq!(old[1]["parts"][1], data);
+}
+
+#[test]
+fn signatures_go_home_at_the_part_behind_them_and_nowhere_else() {
+    let turns = |origin| {
+        said(vec![
+            turn(Role::User, vec![text("q")]),
+            turn(
+                Role::Assistant,
+                vec![signed(origin), call("a", "f"), call("b", "g")],
+            ),
+        ])
+    };
+    for (origin, model, signature, lost) in [
+        (HOME, "gemini-2.5-pro", json!("c2ln"), false),
+        (HOME, "gemini-3-pro", json!("c2ln"), false),
+        (Origin(1), "gemini-2.5-pro", Value::Null, true),
+        (
+            Origin(1),
+            "gemini-3-pro",
+            json!("skip_thought_signature_validator"),
+            true,
+        ),
+    ] {
+        let (body, dropped) = write(&turns(origin), &google(model)).unwrap();
+        let parts = &body["contents"][1]["parts"];
+        assert_eq!(parts[0]["thoughtSignature"], signature, "{model}");
+        assert_eq!(parts[1]["thoughtSignature"], Value::Null, "{model}");
+        assert_eq!(dropped.fields() == ["reasoning"], lost, "{model}");
+    }
+}
+
+#[test]
+fn a_signature_that_ends_a_turn_goes_home_at_an_empty_text() {
+    let request = said(vec![
+        turn(Role::User, vec![text("q")]),
+        turn(Role::Assistant, vec![text("a"), signed(HOME)]),
+        turn(Role::User, vec![text("?")]),
+    ]);
+    assert_eq!(
+        contents(&request, &google("gemini-3-pro"))[1]["parts"],
+        json!([{"text": "a"}, {"text": "", "thoughtSignature": "c2ln"}])
+    );
+}
+
+#[test]
+fn reasoning_is_asked_for_in_the_form_that_the_model_takes() {
+    let config = |model, effort, budget| {
+        let request = reasoned(effort, budget);
+        let (body, _) = write(&request, &google(model)).unwrap();
+        body["generationConfig"]["thinkingConfig"].clone()
+    };
+    let (flash, pro, three) = (
+        "gemini-2.5-flash",
+        "gemini-2.5-pro",
+        "gemini-3-flash-preview",
+    );
+    for (model, effort, budget, expected) in [
+        (flash, None, None, json!(null)),
+        (
+            flash,
+            Some(Effort::Low),
+            None,
+            json!({"thinkingBudget": 4096}),
+        ),
+        (
+            flash,
+            Some(Effort::None),
+            None,
+            json!({"thinkingBudget": 0}),
+        ),
+        (
+            flash,
+            Some(Effort::Max),
+            None,
+            json!({"thinkingBudget": 24576}),
+        ),
+        (
+            flash,
+            Some(Effort::Adaptive),
+            None,
+            json!({"thinkingBudget": -1}),
+        ),
+        (
+            flash,
+            Some(Effort::High),
+            Some(100),
+            json!({"thinkingBudget": 100}),
+        ),
+        (
+            pro,
+            Some(Effort::None),
+            None,
+            json!({"thinkingBudget": 128}),
+        ),
+        (
+            three,
+            Some(Effort::None),
+            None,
+            json!({"thinkingLevel": "MINIMAL"}),
+        ),
+        (
+            three,
+            Some(Effort::Xhigh),
+            None,
+            json!({"thinkingLevel": "HIGH"}),
+        ),
+        (three, None, Some(5000), json!({"thinkingLevel": "LOW"})),
+        (three, Some(Effort::Adaptive), None, json!(null)),
+        (
+            "gemini-3-pro",
+            Some(Effort::Minimal),
+            None,
+            json!({"thinkingLevel": "LOW"}),
+        ),
+    ] {
+        let got = config(model, effort, budget);
+        assert_eq!(got, expected, "{model} {effort:?} {budget:?}");
+    }
+    let none = ModelTakes {
+        reasoning: ReasoningForm::None,
+        ..ANYTHING
+    };
+    let target = Target {
+        takes: &none,
+        ..google("gemini-2.0-flash")
+    };
+    let (body, dropped) = write(&reasoned(Some(Effort::High), None), &target).unwrap();
+    assert_eq!(body.get("generationConfig"), None);
+    assert_eq!(dropped.fields(), ["reasoning_effort"]);
+}
+
+#[test]
+fn sampling_that_the_model_refuses_is_left_out_and_counted() {
+    let takes = ModelTakes {
+        refuses_temperature_with_top_p: true,
+        refuses_top_k: true,
+        refuses_penalties: true,
+        ..ANYTHING
+    };
+    let target = Target {
+        takes: &takes,
+        ..google("m")
+    };
+    let body = r#"{"contents":"q","generationConfig":{"temperature":1,"topP":0.5,"topK":3,"frequencyPenalty":1}}"#;
+    let (written, dropped) = rewritten(body, &target).unwrap();
+    assert_eq!(
+        json(&written.body)["generationConfig"],
+        json!({"temperature": 1})
+    );
+    assert_eq!(dropped.fields(), ["top_p", "top_k", "frequencyPenalty"]);
+}
+
+#[test]
+fn what_would_change_the_meaning_is_refused() {
+    let media = |source| {
+        said(vec![turn(
+            Role::User,
+            vec![Part::Media(Media {
+                kind: MediaKind::Image,
+                source,
+                detail: None,
+                title: None,
+                cache: None,
+            })],
+        )])
+    };
+    let url = |url: &'static str| Source::Url {
+        media_type: None,
+        url: Text::plain(url),
+    };
+    let extra = |kind, field| Request {
+        extras: vec![Extra {
+            kind,
+            field,
+            value: b"1",
+        }],
+        ..said(vec![turn(Role::User, vec![text("q")])])
+    };
+    for (request, field) in [
+        (media(url("https://example.com/a.png")), "image_url"),
+        (media(url("gs://bucket/no-ending")), "image_url"),
+        (media(Source::File(Text::plain("file-abc"))), "file_id"),
+        (
+            extra(ExtraKind::State, "previous_response_id"),
+            "previous_response_id",
+        ),
+        (extra(ExtraKind::Logprobs, "logprobs"), "logprobs"),
+        (extra(ExtraKind::Unknown, "novel"), "novel"),
+        (
+            Request {
+                stop: (0..6).map(|_| Text::plain("x")).collect(),
+                ..said(vec![turn(Role::User, vec![text("q")])])
+            },
+            "stop",
+        ),
+    ] {
+        let refused = write(&request, &google("gemini-2.5-flash")).unwrap_err();
+        assert_eq!((&*refused.field, refused.is_malformed), (field, false));
+    }
+    for (source, part) in [
+        (
+            url("data:image/png;base64,AA=="),
+            json!({"inlineData": {"mimeType": "image/png", "data": "AA=="}}),
+        ),
+        (
+            url("gs://b/a.png"),
+            json!({"fileData": {"mimeType": "image/png", "fileUri": "gs://b/a.png"}}),
+        ),
+    ] {
+        let written = contents(&media(source), &google("m"));
+        assert_eq!(written[0]["parts"][0], part);
+    }
+}
+
+#[test]
+fn instructions_stand_in_front_and_those_in_the_middle_become_the_users() {
+    let request = Request {
+        system: vec![text("one")],
+        ..said(vec![
+            turn(Role::System, vec![text("two")]),
+            turn(Role::User, vec![text("q")]),
+            turn(Role::Assistant, vec![text("")]),
+            turn(Role::System, vec![text("three")]),
+        ])
+    };
+    let (body, dropped) = write(&request, &google("m")).unwrap();
+    assert_eq!(
+        body["systemInstruction"],
+        json!({"parts": [{"text": "one"}, {"text": "two"}]})
+    );
+    assert_eq!(
+        body["contents"],
+        json!([{"role": "user", "parts": [{"text": "q"}, {"text": "three"}]}])
+    );
+    assert_eq!(dropped.fields(), ["system role"]);
+
+    let alone = Request {
+        system: vec![text("one")],
+        ..Request::default()
+    };
+    let (body, _) = write(&alone, &google("m")).unwrap();
+    assert_eq!(
+        body,
+        json!({"contents": [{"role": "user", "parts": [{"text": "one"}]}]})
+    );
+}
+
+#[test]
+fn the_form_of_the_text_is_said_with_the_schema_that_the_model_takes() {
+    let request = || Request {
+        output: Output::Schema {
+            name: Some(Text::plain("n")),
+            description: None,
+            schema: b" {\"type\":\"object\",\"additionalProperties\":false} ",
+            strict: Some(true),
+        },
+        ..said(vec![turn(Role::User, vec![text("q")])])
+    };
+    let (body, _) = write(&request(), &google("gemini-2.5-flash")).unwrap();
+    assert_eq!(
+        body["generationConfig"],
+        json!({"responseMimeType": "application/json", "responseJsonSchema": {"type": "object", "additionalProperties": false}})
+    );
+    let old = ModelTakes {
+        openapi_schemas: true,
+        ..ANYTHING
+    };
+    let target = Target {
+        takes: &old,
+        ..google("gemini-2.0-flash")
+    };
+    let (_, dropped) = write(&request(), &target).unwrap();
+    assert_eq!(dropped.fields(), ["schema"]);
+    let with_tools = Request {
+        tools: vec![Tool {
+            name: Text::plain("f"),
+            description: None,
+            parameters: None,
+            strict: None,
+            cache: None,
+        }],
+        ..request()
+    };
+    let refused = write(&with_tools, &google("gemini-2.5-flash")).unwrap_err();
+    assert_eq!(refused.field, "response_format");
+    assert!(write(&with_tools, &google("gemini-3-flash")).is_ok());
+}
