@@ -12,6 +12,8 @@
 mod base64;
 mod chat;
 mod converse;
+pub mod count;
+pub mod embeddings;
 mod event;
 mod form;
 mod format;
