@@ -82,7 +82,14 @@ pub(super) fn read(
                 return detail(cursor, slots);
             }
             b"completion_tokens_details" | b"output_tokens_details" => {
-                return detail(cursor, &mut [("reasoning_tokens", &mut counts.reasoning)]);
+                let (mut reasoning, mut thinking) = (None, None);
+                let slots = &mut [
+                    ("reasoning_tokens", &mut reasoning),
+                    ("thinking_tokens", &mut thinking), // Anthropic's
+                ];
+                detail(cursor, slots)?;
+                counts.reasoning = reasoning.or(thinking).or(counts.reasoning);
+                return Ok(());
             }
             b"cache_creation" => {
                 let (mut short, mut long) = (None, None);
