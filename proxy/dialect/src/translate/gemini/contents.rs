@@ -11,6 +11,7 @@ use crate::{
         json::Json,
         loss::Refused,
         opaque::OpaqueKind,
+        takes::SystemRole,
         text::Text,
     },
 };
@@ -19,7 +20,7 @@ use crate::{
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures>.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 /// The role of instructions that stand where the API has none.
-const SYSTEM: &str = "system role";
+const SYSTEM: &str = "role";
 
 /// A part with the role that it has here.
 struct Piece<'r, 'a> {
@@ -46,11 +47,13 @@ pub(super) fn write(draft: &mut Draft<'_, '_, '_>, out: &mut Json) -> Result<(),
         }
     }
     system.retain(|part| !is_empty(part));
-    if pieces.is_empty() {
-        // the API takes no conversation without a turn
+    let takes_none = draft.target.takes.system_role == SystemRole::None;
+    if (pieces.is_empty() || takes_none) && !system.is_empty() {
+        // the API takes no conversation without a turn, and Gemma no instructions before it
         draft.dropped.add(SYSTEM);
         let role = Role::User;
-        pieces.extend(system.drain(..).map(|part| Piece { role, part }));
+        let first = system.drain(..).map(|part| Piece { role, part });
+        pieces.splice(0..0, first);
     }
     let said_last = pieces.last().map(|piece| piece.role);
     if draft.target.takes.refuses_prefill && said_last == Some(Role::Assistant) {

@@ -17,6 +17,7 @@ mod request_write;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod thinking;
 mod tools;
 mod walk;
 

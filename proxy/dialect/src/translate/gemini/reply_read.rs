@@ -101,8 +101,8 @@ impl Reader {
             let (place, is_null) = (*cursor, cursor.kind()? == Kind::Null);
             match &*key.bytes() {
                 _ if is_null => {}
-                b"responseId" => chunk.id = text(cursor, doc)?,
-                b"modelVersion" => chunk.model = text(cursor, doc)?,
+                b"responseId" => chunk.id = Text::read_or_skip(cursor, doc)?,
+                b"modelVersion" => chunk.model = Text::read_or_skip(cursor, doc)?,
                 b"candidates" => chunk.candidates = Some(place),
                 b"usageMetadata" => chunk.usage = Some(place),
                 b"promptFeedback" => chunk.feedback = Some(place),
@@ -235,10 +235,13 @@ impl Reader {
             let (place, is_null) = (*cursor, cursor.kind()? == Kind::Null);
             match &*key.bytes() {
                 _ if is_null => {}
-                b"text" => part.text = text(cursor, doc)?.filter(|text| !text.is_empty()),
+                b"text" => {
+                    part.text = Text::read_or_skip(cursor, doc)?.filter(|text| !text.is_empty())
+                }
                 b"thought" => part.thought = cursor.boolean()?.unwrap_or(false),
                 b"thoughtSignature" | b"thought_signature" => {
-                    part.signature = text(cursor, doc)?.filter(|text| !text.is_empty());
+                    part.signature =
+                        Text::read_or_skip(cursor, doc)?.filter(|text| !text.is_empty());
                 }
                 b"functionCall" => part.call = Some(place),
                 b"inlineData" | b"fileData" => part.other = Some("inlineData"),
@@ -290,8 +293,8 @@ impl Reader {
         cursor.object_or_skip(|key, cursor| {
             let kind = cursor.kind()?;
             match &*key.bytes() {
-                b"id" => id = text(cursor, doc)?.filter(|id| !id.is_empty()),
-                b"name" => name = text(cursor, doc)?,
+                b"id" => id = Text::read_or_skip(cursor, doc)?.filter(|id| !id.is_empty()),
+                b"name" => name = Text::read_or_skip(cursor, doc)?,
                 b"args" if kind == Kind::Object => args = doc.get(cursor.skip()?),
                 _ => {}
             }
@@ -350,16 +353,6 @@ fn finished(choice: u32, reason: Finish) -> Event<'static> {
         reason,
         stop: None,
     }
-}
-
-/// Takes a string, or skips another value. A literal with bare control characters, as some servers
-/// write, is not copied as it stands.
-fn text<'a>(cursor: &mut Cursor<'a>, doc: &'a [u8]) -> Result<Option<Text<'a>>, Malformed> {
-    let text = Text::read_or_skip(cursor, doc)?;
-    Ok(text.map(|text| match &text {
-        Text::Literal(literal) if literal.iter().any(|byte| *byte < b' ') => text.into_owned(),
-        Text::Literal(_) | Text::Plain(_) => text,
-    }))
 }
 
 impl ReadReply for Reader {

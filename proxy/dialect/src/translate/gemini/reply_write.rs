@@ -6,8 +6,6 @@
 //! since usage may come behind them. A model's refusal is text, and its finish reason `SAFETY`:
 //! the API has no part of its own for it.
 
-use std::borrow::Cow;
-
 use super::finish;
 use crate::{
     Dialect, Usage, answer,
@@ -228,7 +226,7 @@ impl Writer {
                     out.key("id").text(id);
                 }
                 out.key("name").text(&call.name);
-                out.key("args").source(on_one_line(arguments));
+                out.key("args").source(&arguments);
             });
             if let Some(signature) = &signature {
                 out.key("thoughtSignature").text(signature);
@@ -331,20 +329,6 @@ fn write_text(kind: Kind, text: &Text<'_>, signature: Option<&Text<'_>>, out: &m
         signature.write(out);
     }
     out.push(b'}');
-}
-
-/// JSON without line feeds, which would end an event's line. In JSON they are whitespace.
-fn on_one_line(source: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    if memchr::memchr2(b'\n', b'\r', &source).is_none() {
-        return source;
-    }
-    let mut source = source.into_owned();
-    for byte in &mut source {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
-    }
-    Cow::Owned(source)
 }
 
 /// Usage as the API counts: cached tokens within the prompt's, thoughts beside what was said.

@@ -6,18 +6,11 @@ use crate::translate::{
     format::Written,
     json::Json,
     loss::{Dropped, Loss, Refused},
-    takes::ReasoningForm,
     target::Target,
 };
 
 /// The most texts to stop at, as the API's description has it.
 const STOPS: usize = 5;
-/// The largest budget of reasoning of Gemini 2.5 Flash, and of 2.5 Pro:
-/// <https://ai.google.dev/gemini-api/docs/thinking>.
-const BUDGETS: (u64, u64) = (24_576, 32_768);
-/// The smallest budget of Gemini 2.5 Pro, which always reasons.
-const LEAST_OF_PRO: u64 = 128;
-
 /// A request under construction.
 pub(super) struct Draft<'r, 'a, 't> {
     pub(super) request: &'r Request<'a>,
@@ -144,6 +137,16 @@ impl Draft<'_, '_, '_> {
         let Some(choice) = &self.request.choice else {
             return Ok(());
         };
+        let is_forced = matches!(
+            choice,
+            Choice::Required | Choice::Function(_) | Choice::Allowed { required: true, .. }
+        );
+        if is_forced && self.target.takes.refuses_forced_tools {
+            return Err(Refused::new(
+                "tool_choice",
+                "forces a call, which the model does not take",
+            ));
+        }
         let (mode, names) = match choice {
             Choice::Auto => ("AUTO", &[][..]),
             Choice::None => ("NONE", &[][..]),
@@ -224,8 +227,14 @@ impl Draft<'_, '_, '_> {
     fn sampling(&mut self, out: &mut Json) {
         let (request, takes) = (self.request, self.target.takes);
         let both = request.temperature.is_some() && takes.refuses_temperature_with_top_p;
-        let temperature = (request.temperature, takes.refuses_temperature);
-        let top_p = (request.top_p, takes.refuses_top_p || both);
+        let reasoning = &request.reasoning;
+        let reasons = match reasoning.effort {
+            Some(effort) => effort != Effort::None,
+            None => reasoning.budget.is_some() || takes.reasons_by_default,
+        };
+        let neither = takes.refuses_sampling_with_reasoning && reasons;
+        let temperature = (request.temperature, takes.refuses_temperature || neither);
+        let top_p = (request.top_p, takes.refuses_top_p || both || neither);
         let top_k = (request.top_k, takes.refuses_top_k);
         for (name, field, (value, refused)) in [
             ("temperature", "temperature", temperature),
@@ -305,76 +314,6 @@ impl Draft<'_, '_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// Writes how much the model is to reason: by a level from Gemini 3 on, by a budget before.
-    fn thinking(&mut self, out: &mut Json) {
-        let reasoning = &self.request.reasoning;
-        let (effort, budget) = (reasoning.effort, reasoning.budget);
-        let shown = reasoning.shown.or(reasoning.summary.as_ref().map(|_| true));
-        let by_level = match self.target.takes.reasoning {
-            ReasoningForm::Effort | ReasoningForm::Adaptive => true,
-            ReasoningForm::Budget => false,
-            ReasoningForm::Unknown => self.generation.is_some_and(|number| number >= 3),
-            ReasoningForm::None => {
-                let none = matches!(effort, None | Some(Effort::None)) && budget.is_none();
-                if !none {
-                    self.dropped.add("reasoning_effort");
-                }
-                return;
-            }
-        };
-        let mut config = Json::default();
-        config.object(|out| {
-            if by_level {
-                let effort = effort.or(budget.map(Effort::of_budget));
-                if let Some(level) = effort.and_then(|effort| self.level(effort)) {
-                    out.key("thinkingLevel").str(level);
-                }
-            } else if let Some(budget) = budget.or(effort.and_then(Effort::budget)) {
-                out.key("thinkingBudget").number(self.budget(budget));
-            } else if effort == Some(Effort::Adaptive) {
-                out.key("thinkingBudget").source("-1");
-            }
-            if let Some(shown) = shown {
-                out.key("includeThoughts").boolean(shown);
-            }
-        });
-        if config.0 != b"{}" {
-            out.key("thinkingConfig").source(&config.0);
-        }
-    }
-
-    /// The level that stands for an effort. Gemini 3 always reasons, and `minimal` is Flash's.
-    fn level(&mut self, effort: Effort) -> Option<&'static str> {
-        let least = match self.target.model.contains("flash") {
-            true => "MINIMAL",
-            false => "LOW",
-        };
-        Some(match effort {
-            Effort::None => {
-                self.dropped.add("reasoning_effort");
-                least
-            }
-            Effort::Minimal => least,
-            Effort::Low => "LOW",
-            Effort::Medium => "MEDIUM",
-            Effort::High | Effort::Xhigh | Effort::Max => "HIGH",
-            Effort::Adaptive => return None,
-        })
-    }
-
-    /// A budget within the model's.
-    fn budget(&mut self, budget: u64) -> u64 {
-        let (flash, pro) = BUDGETS;
-        match (self.target.model.contains("pro"), budget) {
-            (true, ..LEAST_OF_PRO) => {
-                self.dropped.add("reasoning_effort");
-                LEAST_OF_PRO
-            }
-            (true, _) => budget.min(pro),
-            (false, _) => budget.min(flash),
-        }
     }
 }
 

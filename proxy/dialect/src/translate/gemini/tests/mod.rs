@@ -9,6 +9,8 @@ mod schemas;
 mod targets;
 mod writer;
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::super::{
@@ -24,25 +26,9 @@ use super::super::{
 /// Where the targets of these tests are.
 const HOME: Origin = Origin(0x00c0_ffee);
 
-/// What a model takes of which nothing is known.
-static ANYTHING: ModelTakes = ModelTakes {
-    output: None,
-    refuses_temperature: false,
-    refuses_top_p: false,
-    refuses_top_k: false,
-    refuses_temperature_with_top_p: false,
-    refuses_penalties: false,
-    refuses_stop: false,
-    refuses_prefill: false,
-    reasoning: super::super::takes::ReasoningForm::Unknown,
-    refuses_json_schema: false,
-    openapi_schemas: false,
-    tools_with_reasoning_in_responses_only: false,
-    wants_reasoning_back: false,
-};
-
 /// A target of Google's own.
 fn google(model: &str) -> Target<'_> {
+    static ANYTHING: LazyLock<ModelTakes> = LazyLock::new(ModelTakes::default);
     Target {
         wire: Wire::Gemini,
         model,

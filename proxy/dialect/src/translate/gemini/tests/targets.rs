@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{ANYTHING, HOME, google, json, rewritten};
+use super::{HOME, google, json, rewritten};
 use crate::translate::{
     Quirks, Target,
     form::{
-        Arguments, Call, Effort, Extra, ExtraKind, Media, MediaKind, Output, Part, Reasoning,
-        Request, Role, Source, Tool, ToolResult, Turn,
+        Arguments, Call, Choice, Effort, Extra, ExtraKind, Media, MediaKind, Output, Part,
+        Reasoning, Request, Role, Source, Tool, ToolResult, Turn,
     },
     loss::{Dropped, Refused},
     opaque::{Opaque, OpaqueKind, Origin},
-    takes::{ModelTakes, ReasoningForm},
+    takes::{Budget, Efforts, ModelTakes, ReasoningForm, ReasoningOff, SystemRole},
     text::Text,
 };
 
@@ -359,7 +359,7 @@ fn reasoning_is_asked_for_in_the_form_that_the_model_takes() {
     }
     let none = ModelTakes {
         reasoning: ReasoningForm::None,
-        ..ANYTHING
+        ..ModelTakes::default()
     };
     let target = Target {
         takes: &none,
@@ -367,7 +367,88 @@ fn reasoning_is_asked_for_in_the_form_that_the_model_takes() {
     };
     let (body, dropped) = write(&reasoned(Some(Effort::High), None), &target).unwrap();
     assert_eq!(body.get("generationConfig"), None);
-    assert_eq!(dropped.fields(), ["reasoning_effort"]);
+    assert_eq!(dropped.fields(), ["reasoning"]);
+}
+
+#[test]
+fn efforts_and_budgets_are_the_nearest_that_the_model_takes() {
+    let efforts = Efforts::default()
+        .with("low")
+        .and_then(|all| all.with("high"));
+    let three = ModelTakes {
+        reasoning: ReasoningForm::Effort,
+        efforts: efforts.unwrap(),
+        ..ModelTakes::default()
+    };
+    let lite = ModelTakes {
+        reasoning: ReasoningForm::Budget,
+        budget: Some(Budget {
+            least: 512,
+            most: 24_576,
+        }),
+        ..ModelTakes::default()
+    };
+    let always = ModelTakes {
+        reasoning_off: ReasoningOff::Refused,
+        ..lite
+    };
+    for (takes, effort, expected, lost) in [
+        (&three, Effort::None, json!({"thinkingLevel": "LOW"}), true),
+        (
+            &three,
+            Effort::Medium,
+            json!({"thinkingLevel": "LOW"}),
+            false,
+        ),
+        (&three, Effort::Max, json!({"thinkingLevel": "HIGH"}), false),
+        (&lite, Effort::None, json!({"thinkingBudget": 0}), false),
+        (&lite, Effort::Max, json!({"thinkingBudget": 24576}), false),
+        (&always, Effort::None, json!({"thinkingBudget": 512}), true),
+    ] {
+        let target = Target {
+            takes,
+            ..google("m")
+        };
+        let (body, dropped) = write(&reasoned(Some(effort), None), &target).unwrap();
+        assert_eq!(
+            body["generationConfig"]["thinkingConfig"], expected,
+            "{effort:?}"
+        );
+        assert_eq!(!dropped.is_empty(), lost, "{effort:?}");
+    }
+}
+
+#[test]
+fn instructions_go_to_the_user_where_the_model_has_no_role_for_them() {
+    let takes = ModelTakes {
+        system_role: SystemRole::None,
+        refuses_forced_tools: true,
+        ..ModelTakes::default()
+    };
+    let target = Target {
+        takes: &takes,
+        ..google("gemma-3")
+    };
+    let mut request = Request {
+        system: vec![text("s")],
+        ..said(vec![turn(Role::User, vec![text("q")])])
+    };
+    let (body, _) = write(&request, &target).unwrap();
+    let parts = json!([{"text": "s"}, {"text": "q"}]);
+    assert_eq!(
+        body,
+        json!({"contents": [{"role": "user", "parts": parts}]})
+    );
+
+    request.choice = Some(Choice::Required);
+    request.tools.push(Tool {
+        name: Text::plain("f"),
+        description: None,
+        parameters: None,
+        strict: None,
+        cache: None,
+    });
+    assert_eq!(write(&request, &target).unwrap_err().field, "tool_choice");
 }
 
 #[test]
@@ -376,7 +457,7 @@ fn sampling_that_the_model_refuses_is_left_out_and_counted() {
         refuses_temperature_with_top_p: true,
         refuses_top_k: true,
         refuses_penalties: true,
-        ..ANYTHING
+        ..ModelTakes::default()
     };
     let target = Target {
         takes: &takes,
@@ -473,7 +554,7 @@ fn instructions_stand_in_front_and_those_in_the_middle_become_the_users() {
         body["contents"],
         json!([{"role": "user", "parts": [{"text": "q"}, {"text": "three"}]}])
     );
-    assert_eq!(dropped.fields(), ["system role"]);
+    assert_eq!(dropped.fields(), ["role"]);
 
     let alone = Request {
         system: vec![text("one")],
@@ -504,7 +585,7 @@ fn the_form_of_the_text_is_said_with_the_schema_that_the_model_takes() {
     );
     let old = ModelTakes {
         openapi_schemas: true,
-        ..ANYTHING
+        ..ModelTakes::default()
     };
     let target = Target {
         takes: &old,
