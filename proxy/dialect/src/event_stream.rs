@@ -23,6 +23,8 @@ use super::Malformed;
 pub(crate) use exception::Exception;
 pub use header::{Headers, Value};
 pub use invoke::InvokeStream;
+#[cfg(test)]
+pub(crate) use invoke::decode_base64;
 
 /// The media type of a stream of frames.
 pub const MEDIA_TYPE: &str = "application/vnd.amazon.eventstream";

@@ -192,6 +192,13 @@ fn base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// Decodes base64, for tests of what was recorded in it.
+#[cfg(test)]
+pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    base64(text, &mut out).map(|()| out)
+}
+
 /// The three bytes of four letters, and a zero.
 fn three(group: [u8; 4]) -> Option<[u8; 4]> {
     let [a, b, c, d] = group.map(|letter| VALUES.get(usize::from(letter)).copied().unwrap_or(64));
