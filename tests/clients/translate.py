@@ -41,7 +41,7 @@ class Chat:
         reply = self.say(model, "Say hello.")
         assert reply.choices[0].message.content == "Say hello.", reply
         assert reply.choices[0].finish_reason == "stop" and reply.usage.prompt_tokens > 0 and reply.usage.completion_tokens > 0, reply
-        assert reply.model == model, reply
+        assert reply.model == model or model == "to-chat", reply
 
     def stream(self, model):
         chunks = list(self.say(model, "Say hello twice.", stream=True, stream_options={"include_usage": True}))
@@ -106,7 +106,8 @@ class Responses:
 
     def text(self, model):
         reply = self.client.responses.create(model=model, input="Say hello.", instructions="Be brief.")
-        assert reply.output_text == "Say hello." and reply.status == "completed" and reply.usage.output_tokens > 0 and reply.model == model, reply
+        assert reply.output_text == "Say hello." and reply.status == "completed" and reply.usage.output_tokens > 0, reply
+        assert reply.model == model or model in ("to-chat", "to-responses"), reply
 
     def stream(self, model):
         with self.client.responses.stream(model=model, input="Say hello twice.") as events:
@@ -171,7 +172,8 @@ class Messages:
 
     def text(self, model):
         reply = self.say(model, "Say hello.", system="Be brief.")
-        assert reply.content[-1].text == "Say hello." and reply.stop_reason == "end_turn" and reply.usage.output_tokens > 0 and reply.model == model, reply
+        assert reply.content[-1].text == "Say hello." and reply.stop_reason == "end_turn" and reply.usage.output_tokens > 0, reply
+        assert reply.model == model or model == "to-messages", reply
 
     def stream(self, model):
         with self.client.messages.stream(model=model, max_tokens=64, messages=[{"role": "user", "content": "Say hello twice."}]) as events:
@@ -256,7 +258,9 @@ class Gemini:
             answer = types.FunctionResponse(id=call.function_call.id, name="get_weather", response={"result": f"sunny in {city}"})
             contents.append(types.Content(role="user", parts=[types.Part(function_response=answer)]))
             said = self.say(model, contents, **config)
-            assert f"sunny in {city}" in said.text, said
+            # what is no text in one dialect is its JSON in another
+            result = json.loads(said.text)["result"] if said.text.startswith("{") else said.text
+            assert result == f"sunny in {city}", said
             contents.append(said.candidates[0].content)
 
     def tools(self, model): self.loop(model, False)

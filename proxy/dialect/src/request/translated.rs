@@ -6,13 +6,24 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Body, Mark};
-use crate::translate::{self, Dropped, Origin, Refused, Target, Wire, Written};
+use crate::{
+    Dialect, Kind,
+    translate::{self, Answers, Dropped, Origin, Refused, Target, Wire, Written},
+};
 
 /// Translations that are kept of one body: targets of an alias that speak other dialects.
 const KEPT: usize = 8;
 
-/// What became of a translation.
-pub type Translated = Result<(Written, Dropped), Refused>;
+/// A request in the words of another dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translated {
+    /// It, as it leaves.
+    pub written: Written,
+    /// What was left out.
+    pub dropped: Dropped,
+    /// What it is answered with.
+    pub answers: Answers,
+}
 
 /// The translations of a body so far.
 #[derive(Default)]
@@ -22,7 +33,7 @@ struct Entry {
     /// The state of the body that it is of.
     mark: Mark,
     key: Key,
-    translated: Arc<Translated>,
+    translated: Arc<Result<Translated, Refused>>,
 }
 
 /// What tells translations of one body apart: what a model takes goes by its name and place.
@@ -36,7 +47,7 @@ struct Key {
 
 impl Body {
     /// Translates it, as it stands, for a target of another dialect.
-    pub fn translated(&self, target: &Target<'_>) -> Arc<Translated> {
+    pub fn translated(&self, target: &Target<'_>) -> Arc<Result<Translated, Refused>> {
         let key = Key {
             wire: target.wire,
             model: target.model.into(),
@@ -52,8 +63,7 @@ impl Body {
         if let Some(entry) = entries.iter().find(|entry| entry.key == key) {
             return Arc::clone(&entry.translated);
         }
-        let translated = translate::request(self.dialect, &self.render(), self.streaming(), target);
-        let translated = Arc::new(translated);
+        let translated = Arc::new(self.translate(target));
         if entries.len() < KEPT {
             entries.push(Entry {
                 mark: self.mark(),
@@ -62,5 +72,29 @@ impl Body {
             });
         }
         translated
+    }
+
+    fn translate(&self, target: &Target<'_>) -> Result<Translated, Refused> {
+        let body = self.render();
+        let with = |answers| {
+            move |(written, dropped)| Translated {
+                written,
+                dropped,
+                answers,
+            }
+        };
+        match (self.kind(), self.dialect) {
+            (Kind::Count, dialect) => {
+                translate::count::request(dialect, &body, target).map(with(Answers::Count))
+            }
+            (Kind::Embed, Dialect::OpenaiEmbeddings) if target.wire == Wire::Gemini => {
+                let tokens = self.input_tokens();
+                let (written, dropped, wanted) =
+                    translate::embeddings::request(&body, tokens, target)?;
+                Ok(with(Answers::Embeddings(wanted))((written, dropped)))
+            }
+            (_, dialect) => translate::request(dialect, &body, self.streaming(), target)
+                .map(with(Answers::Text)),
+        }
     }
 }

@@ -36,7 +36,29 @@ pub use opaque::{Origin, is_tagged};
 pub use reply::Reply;
 pub use target::{Quirks, Target};
 
-use crate::Dialect;
+use crate::{Dialect, Malformed};
+
+/// What a request is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answers {
+    /// What a model says: [`Reply`].
+    Text,
+    /// A number of tokens.
+    Count,
+    /// Vectors.
+    Embeddings(embeddings::Wanted),
+}
+
+impl Answers {
+    /// Translates a whole reply that is no text; `None` of one that is.
+    pub fn translate(&self, caller: Dialect, doc: &[u8]) -> Option<Result<Vec<u8>, Malformed>> {
+        match self {
+            Self::Text => None,
+            Self::Count => Some(count::reply(caller, doc)),
+            Self::Embeddings(wanted) => Some(embeddings::reply(doc, wanted)),
+        }
+    }
+}
 
 /// Translates a request of `caller` for a target of another dialect. `streaming`: the caller wants
 /// a stream, where the path says so and not the body.

@@ -246,7 +246,7 @@ pub(super) fn served_as(
     let model = subject.facts.endpoints;
     let is_served = |dialect| model.is_none_or(|some| some.contains(dialect));
     let is_offered = offers(upstream, request);
-    let is_translated = upstream.translates && Wire::of(dialect).is_some();
+    let is_translated = upstream.translates && !translations(dialect).is_empty();
     if is_offered && (!is_endpoint(dialect) || is_served(dialect)) {
         // gpt-5.4 and later take function tools with reasoning in the Responses API only.
         let is_elsewhere = dialect == Dialect::OpenaiChat
@@ -262,13 +262,29 @@ pub(super) fn served_as(
     }
     let others = upstream.offers.iter().filter(|other| is_served(*other));
     let others: Endpoints = others
-        .filter(|other| *other != dialect && Wire::of(*other).is_some())
+        .filter(|other| *other != dialect && translations(dialect).contains(other))
         .collect();
     let has_others = !others.is_empty() || upstream.converse;
     match (is_translated && has_others, is_offered) {
         (true, _) => Ok(Served::Translated(others)),
         (false, true) => Err(Exclusion::Endpoint(dialect.name())),
         (false, false) => Err(Exclusion::OtherFamily(dialect.name())),
+    }
+}
+
+/// The dialects that a request of this one can be translated into.
+fn translations(dialect: Dialect) -> &'static [Dialect] {
+    const TEXT: &[Dialect] = &[
+        Dialect::OpenaiChat,
+        Dialect::OpenaiResponses,
+        Dialect::AnthropicMessages,
+        Dialect::GeminiGenerate,
+    ];
+    match dialect {
+        // Gemini embeds at the address of what it generates with.
+        Dialect::OpenaiEmbeddings => &[Dialect::GeminiGenerate],
+        dialect if Wire::of(dialect).is_some() => TEXT,
+        _ => &[],
     }
 }
 

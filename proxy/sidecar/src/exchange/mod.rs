@@ -247,6 +247,11 @@ impl<T: Transport> Worker<T> {
                 .body
                 .model()
                 .and_then(|model| generation.table.alias(model));
+            if named.is_some()
+                && let Some(counted) = translation::count_by_estimate(&generation, call)
+            {
+                return Ok(Sent::Answered(Reply::Whole(counted)));
+            }
             let sent = match named.is_none() && call.claims.prefer.is_empty() {
                 true => {
                     let plan = plan(&generation, call)?;

@@ -16,13 +16,14 @@ use std::{
 use bytes::Bytes;
 use dialect::{
     Dialect, Kind, Usage, answer, failure, hash,
-    translate::{self, Dropped, Origin, Refused, ReplyContext, Target, Wire, Written},
+    request::Translated,
+    translate::{self, Answers, Dropped, Origin, Refused, ReplyContext, Target, Wire, Written},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use parking_lot::Mutex;
 use policy::Call;
-use route::ModelFacts;
+use route::{Exclusion, ModelFacts, NoRoute};
 
 use super::{failure::Failure, generation::Generation, head::is_stream};
 use crate::{
@@ -60,6 +61,7 @@ pub(super) struct Translation {
     caller: Dialect,
     pub(super) wire: Wire,
     context: ReplyContext,
+    answers: Answers,
     pub(super) notes: Arc<Notes>,
 }
 
@@ -135,8 +137,8 @@ pub(super) fn obstacle(
     config: &Config,
     to: (Wire, &str, &ModelFacts),
 ) -> Option<Arc<str>> {
-    if call.body.kind() != Kind::Generate {
-        return Some("only calls that generate text are translated".into());
+    if call.body.kind() == Kind::Batch {
+        return Some("batches are not translated".into());
     }
     let alias = call.body.model().and_then(|model| config.models.get(model));
     if alias.is_some_and(|alias| !alias.translate) {
@@ -147,12 +149,44 @@ pub(super) fn obstacle(
     Some(refused.to_string().into())
 }
 
+/// The header of a count that is an estimate.
+const ESTIMATED: HeaderName = HeaderName::from_static("x-outrigger-estimated");
+
+/// The answer to a request that counts tokens, where no target of its alias counts any: our
+/// estimate, and marked as one.
+pub(super) fn count_by_estimate(generation: &Generation, call: &Call) -> Option<Response<Bytes>> {
+    if call.body.kind() != Kind::Count {
+        return None;
+    }
+    let NoRoute::NoneLeft(none) = generation.plan(call).err()? else {
+        return None;
+    };
+    let counts_none = |reason: &Exclusion| {
+        matches!(
+            reason,
+            Exclusion::Untranslatable(_) | Exclusion::OtherFamily(_) | Exclusion::Endpoint(_)
+        )
+    };
+    if !none.excluded.iter().all(|(_, reason)| counts_none(reason)) {
+        return None;
+    }
+    let body = translate::count::of_tokens(call.dialect, call.body.input_tokens())?;
+    let mut response = Response::new(Bytes::from(body));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(ESTIMATED, HeaderValue::from_static("true"));
+    Some(response)
+}
+
 fn translated(
     call: &Call,
     upstream: &Upstream,
     config: &Config,
     (wire, model, facts): (Wire, &str, &ModelFacts),
-) -> Arc<Result<(Written, Dropped), Refused>> {
+) -> Arc<Result<Translated, Refused>> {
     let alias = call.body.model().and_then(|model| config.models.get(model));
     call.body.translated(&Target {
         wire,
@@ -174,8 +208,12 @@ impl Translation {
         id: &str,
     ) -> Result<(Written, Self), Refusal> {
         let translated = translated(call, upstream, &generation.config, to);
-        let (written, dropped) = match &*translated {
-            Ok((written, dropped)) => (written.clone(), dropped.clone()),
+        let Translated {
+            written,
+            dropped,
+            answers,
+        } = match &*translated {
+            Ok(translated) => translated.clone(),
             Err(refused) => return Err(Refusal::new(Code::BadRequest, refused.to_string())),
         };
         let (wire, ..) = to;
@@ -203,6 +241,7 @@ impl Translation {
             caller,
             wire,
             context,
+            answers,
             notes,
         };
         Ok((written, translation))
@@ -223,7 +262,17 @@ impl Translation {
     fn reply(&self, reply: Response<Inbound>) -> Response<Inbound> {
         let streams = is_stream(reply.headers());
         let context = self.context.clone();
-        let Some(inner) = translate::Reply::new(self.caller, self.wire, streams, context) else {
+        let inner = match &self.answers {
+            Answers::Text => {
+                translate::Reply::new(self.caller, self.wire, streams, context).map(Inner::Events)
+            }
+            answers @ (Answers::Count | Answers::Embeddings(_)) => Some(Inner::Document {
+                answers: answers.clone(),
+                caller: self.caller,
+                doc: Vec::new(),
+            }),
+        };
+        let Some(inner) = inner else {
             return reply; // there is none for a caller that nobody translates for
         };
         let body = |body| Passing {
@@ -310,11 +359,62 @@ impl Translation {
 /// A body that is translated read by read.
 struct Passing {
     body: Inbound,
-    reply: translate::Reply,
+    reply: Inner,
     notes: Arc<Notes>,
     /// The caller gets a stream.
     streams: bool,
     is_over: bool,
+}
+
+/// The reader of a reply.
+enum Inner {
+    Events(translate::Reply),
+    /// A reply that is no text: one document, which is read at its end.
+    Document {
+        answers: Answers,
+        caller: Dialect,
+        doc: Vec<u8>,
+    },
+}
+
+/// The largest document that is no text, in bytes: vectors are long.
+const LARGEST: usize = 64 << 20;
+
+impl Inner {
+    fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, BoxError> {
+        match self {
+            Self::Events(reply) => Ok(reply.push(piece)?),
+            Self::Document { doc, .. } if doc.len() + piece.len() > LARGEST => {
+                Err("the reply is larger than is read".into())
+            }
+            Self::Document { doc, .. } => {
+                doc.extend_from_slice(piece);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<Vec<u8>, BoxError> {
+        match self {
+            Self::Events(reply) => Ok(reply.finish()?),
+            Self::Document {
+                answers,
+                caller,
+                doc,
+            } => Ok(answers
+                .translate(*caller, doc)
+                .transpose()?
+                .unwrap_or_default()),
+        }
+    }
+
+    /// Reports whether it came to its end, or to a failure that it says.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Events(reply) => reply.is_whole() || reply.error().is_some(),
+            Self::Document { .. } => true,
+        }
+    }
 }
 
 /// A whole reply that its provider did not finish.
@@ -331,10 +431,13 @@ impl std::error::Error for Unfinished {}
 
 impl Passing {
     fn note(&self) {
+        let Inner::Events(reply) = &self.reply else {
+            return;
+        };
         let mut seen = self.notes.seen.lock();
-        seen.usage = self.reply.usage();
-        if seen.dropped != *self.reply.dropped() {
-            seen.dropped = self.reply.dropped().clone();
+        seen.usage = reply.usage();
+        if seen.dropped != *reply.dropped() {
+            seen.dropped = reply.dropped().clone();
         }
     }
 }
@@ -362,7 +465,7 @@ impl Body for Passing {
                     let rest = this.reply.finish()?;
                     this.note();
                     // A stream without its end shows that itself; half a document is an error.
-                    if !this.streams && !this.reply.is_whole() && this.reply.error().is_none() {
+                    if !this.streams && !this.reply.is_over() {
                         return Poll::Ready(Some(Err(Unfinished.into())));
                     }
                     rest

@@ -53,6 +53,14 @@ pub(super) fn read<'a>(doc: &'a [u8], dropped: &mut Dropped) -> Result<Request<'
     let mut cursor = Cursor::new(doc);
     members(&mut cursor, |key, cursor| reader.member(key, cursor))?;
     cursor.end()?;
+    let reasoning = &mut reader.request.reasoning;
+    let reasons = reasoning
+        .effort
+        .is_some_and(|effort| effort != Effort::None);
+    if reasons || reasoning.budget.is_some() {
+        // Servers of this dialect show what they have of it, unless they are kept from that.
+        reasoning.shown.get_or_insert(true);
+    }
     match reader.has_messages {
         true => Ok(reader.request),
         false => Err(Refused::malformed("messages", "is missing")),
