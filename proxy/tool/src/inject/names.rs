@@ -48,13 +48,16 @@ pub const CACHE_VOLUME: &str = "outrigger-cache";
 pub const CA_KEY_VOLUME: &str = "outrigger-ca-key";
 /// The CA's certificate and the bundle: the app mounts it, too.
 pub const CA_VOLUME: &str = "outrigger-ca";
+/// Tokens of the cluster, by which the sidecar has credentials: only the sidecar mounts them.
+pub const IDENTITY_VOLUME: &str = "outrigger-identity";
 /// All volumes that injection may add.
-pub const VOLUMES: [&str; 5] = [
+pub const VOLUMES: [&str; 6] = [
     CONFIG_VOLUME,
     POLICIES_VOLUME,
     CACHE_VOLUME,
     CA_KEY_VOLUME,
     CA_VOLUME,
+    IDENTITY_VOLUME,
 ];
 
 /// Mount path of the configuration's ConfigMap.
@@ -69,6 +72,10 @@ pub const CACHE_PATH: &str = "/var/cache/outrigger";
 pub const CA_KEY_PATH: &str = "/var/lib/outrigger/ca";
 /// Directory of the CA's certificate and of the bundle, in the sidecar and in the app.
 pub const CA_PATH: &str = "/var/run/outrigger/ca";
+/// Directory of the cluster's tokens.
+pub const IDENTITY_PATH: &str = "/var/run/secrets/tokens";
+/// Life of such a token in seconds; the kubelet replaces it after four fifths of that.
+pub const IDENTITY_LIFE: i64 = 3600;
 /// The pod's CA alone.
 pub const CA_FILE: &str = "/var/run/outrigger/ca/ca.pem";
 

@@ -183,6 +183,9 @@ fn sidecar(settings: &Settings, metadata: Option<&Node>, grace: i64) -> Node {
         mounts.push(mount(names::CA_KEY_VOLUME, names::CA_KEY_PATH, false));
         mounts.push(mount(names::CA_VOLUME, names::CA_PATH, false));
     }
+    if !settings.tokens.is_empty() {
+        mounts.push(mount(names::IDENTITY_VOLUME, names::IDENTITY_PATH, true));
+    }
     container.set("volumeMounts", Node::list(mounts));
     container
 }
@@ -291,6 +294,18 @@ fn volumes(settings: &Settings) -> Vec<Node> {
         // In memory, and the key's in no container but the sidecar.
         all.push(volume(names::CA_KEY_VOLUME, "emptyDir", memory("1Mi")));
         all.push(volume(names::CA_VOLUME, "emptyDir", memory("4Mi")));
+    }
+    if !settings.tokens.is_empty() {
+        let tokens = settings.tokens.iter().map(|token| {
+            let of = Node::map([
+                ("path", text(&token.file)),
+                ("audience", text(&token.audience)),
+                ("expirationSeconds", Node::plain(names::IDENTITY_LIFE)),
+            ]);
+            Node::map([("serviceAccountToken", of)])
+        });
+        let projected = Node::map([("sources", Node::list(tokens))]);
+        all.push(volume(names::IDENTITY_VOLUME, "projected", projected));
     }
     all
 }

@@ -117,6 +117,39 @@ fn quantity(text: &str) -> Result<String, String> {
     checked(text, right, "is no quantity; write 20m, 0.5, 64Mi")
 }
 
+/// A token of the cluster for the sidecar: its file's name, and the audience that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Name of its file.
+    pub file: String,
+    /// The audience, such as `https://api.anthropic.com`.
+    pub audience: String,
+}
+
+/// Reads `AUDIENCE`, whose file is `token`, or `FILE=AUDIENCE`, or several of either with commas
+/// between.
+fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let otherwise = || {
+        format!(
+            "`{text}` is no audience; write one like `https://api.anthropic.com`, or `anthropic=https://api.anthropic.com,openai=https://api.openai.com/v1`"
+        )
+    };
+    let mut all: Vec<Token> = Vec::new();
+    for entry in text.split(',').map(str::trim) {
+        let (file, audience) = entry.split_once('=').unwrap_or(("token", entry));
+        let right = !audience.is_empty() && !audience.contains(is_odd);
+        let is_twin = all.iter().any(|known| known.file == file);
+        if !right || is_twin || object_name(file).is_err() {
+            return Err(otherwise());
+        }
+        all.push(Token {
+            file: file.to_owned(),
+            audience: audience.to_owned(),
+        });
+    }
+    Ok(all)
+}
+
 fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is neither true nor false"))
@@ -135,6 +168,8 @@ pub struct Settings {
     pub policies: Policies,
     /// A Secret that becomes the sidecar's environment, the providers' keys say.
     pub secret: Option<String>,
+    /// Tokens of the cluster that upstreams' `identity` reads, in the sidecar alone.
+    pub tokens: Vec<Token>,
     /// A container beside the app's instead of a native sidecar: for Kubernetes before 1.29.
     pub plain: bool,
     /// Leaves a container's own CA variables alone instead of refusing it.
@@ -155,6 +190,7 @@ impl Default for Settings {
             config: names::DEFAULT_CONFIG.to_owned(),
             policies: Policies::ConfigMap(names::DEFAULT_POLICIES.to_owned()),
             secret: None,
+            tokens: Vec::new(),
             plain: false,
             keep_ca: false,
             cpu_request: "20m".to_owned(),
@@ -167,12 +203,13 @@ impl Default for Settings {
 impl Settings {
     /// The keys that can be set, in annotations (`outrigger.dev/KEY`) and in the webhook's file of
     /// defaults (`KEY: …`).
-    pub const KEYS: [&'static str; 10] = [
+    pub const KEYS: [&'static str; 11] = [
         "mode",
         "image",
         "config",
         "policies",
         "secret",
+        "identity-audience",
         "plain-container",
         "keep-ca",
         "cpu-request",
@@ -191,6 +228,7 @@ impl Settings {
             "config" => self.config = object_name(text)?,
             "policies" => self.policies = text.parse()?,
             "secret" => self.secret = Some(object_name(text)?),
+            "identity-audience" => self.tokens = tokens(text)?,
             "plain-container" => self.plain = yes_or_no(text)?,
             "keep-ca" => self.keep_ca = yes_or_no(text)?,
             "cpu-request" => self.cpu_request = quantity(text)?,
@@ -214,6 +252,11 @@ impl Settings {
                 Policies::ConfigMap(name) | Policies::Registry(name) => name.clone(),
             },
             "secret" => self.secret.clone().unwrap_or_default(),
+            "identity-audience" => {
+                let entries = self.tokens.iter();
+                let entries = entries.map(|token| [&token.file, "=", &token.audience].concat());
+                entries.collect::<Vec<_>>().join(",")
+            }
             "plain-container" => self.plain.to_string(),
             "keep-ca" => self.keep_ca.to_string(),
             "cpu-request" => self.cpu_request.clone(),
@@ -336,6 +379,32 @@ mod tests {
     }
 
     #[test]
+    fn audiences_have_a_file_each() {
+        let files = |text: &str| {
+            let read = of(&format!(
+                "annotations: {{ outrigger.dev/identity-audience: '{text}' }}"
+            ));
+            let tokens = read.unwrap().tokens.into_iter();
+            let tokens = tokens.map(|token| (token.file, token.audience));
+            tokens.collect::<Vec<_>>()
+        };
+        let pair = |file: &str, audience: &str| (file.to_owned(), audience.to_owned());
+        let one = "https://api.anthropic.com";
+        assert_eq!(files(one), [pair("token", one)]);
+        assert_eq!(
+            files("anthropic=https://api.anthropic.com, openai=https://api.openai.com/v1"),
+            [
+                pair("anthropic", one),
+                pair("openai", "https://api.openai.com/v1")
+            ]
+        );
+        let mut settings = Settings::default();
+        settings.set("identity-audience", one).unwrap();
+        let again = Settings::from_overrides(&settings.overrides()).unwrap();
+        assert_eq!(again, settings);
+    }
+
+    #[test]
     fn each_way_to_get_an_annotation_wrong_has_its_sentence() {
         for (line, says) in [
             ("mode: proxy", "`proxy` is no mode; take transparent"),
@@ -345,6 +414,9 @@ mod tests {
             ("policies: oci://x", "is no reference"),
             ("policies: oci://x/y@sha256:12", "has no whole digest"),
             ("secret: ''", "is no name of an object"),
+            ("identity-audience: ''", "is no audience; write one like"),
+            ("identity-audience: 'a,b'", "is no audience"),
+            ("identity-audience: '../x=a'", "is no audience"),
             ("keep-ca: maybe", "neither true nor false"),
             ("memory-limit: much", "is no quantity"),
             ("image: 'a b'", "is no image"),
