@@ -1,7 +1,8 @@
 //! The provider's side: connections, TLS, credentials, and the model that is built in.
 //!
 //! A request is sent in two steps: [`credentials::outgoing`] writes its head for one upstream,
-//! [`pool::Pool::send`] puts it on a connection. Nothing here decides: the exchange chooses the
+//! [`pool::Pool::send`] puts it on a connection, after the credential of the pod's [`identity`]
+//! where the upstream has one. Nothing here decides: the exchange chooses the
 //! upstream, the number of attempts and the time-outs. [`side`] is separate; it serves the
 //! policies' own calls.
 
