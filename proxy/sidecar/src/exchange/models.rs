@@ -6,8 +6,8 @@
 //!
 //! An alias can do what any of its targets can, as an exchange goes to a target that takes it: its
 //! window and its output are the greatest that are known. A target counts where its conditions
-//! hold for the caller's tags; an alias without one is not listed. Copies and trials count for
-//! nothing.
+//! hold for the caller's tags, and where it speaks the caller's dialects or is translated for; an
+//! alias without one is not listed. Copies and trials count for nothing.
 
 use bytes::Bytes;
 use dialect::{
@@ -82,7 +82,7 @@ fn write(
     generation: &Generation,
     caller: &Call,
 ) -> Result<Vec<u8>, Refusal> {
-    let model = |row| described(row, generation, caller);
+    let model = |row| described(row, listing.provider, generation, caller);
     if let Some(row) = alias {
         let closed = || {
             let message = format!("the model `{}` is not available to this caller", row.name);
@@ -103,12 +103,29 @@ fn write(
 /// An alias, by its targets that are this caller's; `None` where none is.
 fn described<'g>(
     row: &'g AliasRow,
+    provider: Provider,
     generation: &'g Generation,
     caller: &Call,
 ) -> Option<Model<'g>> {
     let properties = Properties(caller, &generation.config);
+    let terms = generation.config.models.get(&*row.name);
+    let translates = terms.is_none_or(|terms| terms.translate);
     let open = (row.targets.iter()).filter(|of| conditions_hold(&of.conditions, &properties));
-    let facts = open.filter_map(|of| generation.table.target(of.target).map(|row| row.facts));
+    let targets = open.filter_map(|of| generation.table.target(of.target));
+    // its own dialects, where the upstream has the model in them, or any by translation
+    let spoken_to = targets.filter(|row| {
+        let served = |dialect| {
+            row.facts
+                .endpoints
+                .is_none_or(|some| some.contains(dialect))
+        };
+        let upstream = generation.table.upstream_of(row);
+        upstream.is_some_and(|upstream| {
+            let own = |dialect: Dialect| dialect.provider() == Some(provider) && served(dialect);
+            translates && upstream.translates || upstream.offers.iter().any(own)
+        })
+    });
+    let facts = spoken_to.map(|row| row.facts);
     united(&row.name, facts)
 }
 

@@ -131,6 +131,8 @@ fn every_key_of_an_alias_is_read() {
             usd_per_day: 2.5,
             conditions: vec![("region".into(), vec!["eu".into()])],
         }),
+        translate: true,
+        strict: false,
     };
     assert_eq!(read, expected);
     let named: Vec<_> = read.all_targets().cloned().collect();

@@ -10,7 +10,8 @@ const ALIASES: &str = "upstreams:\n  \
     models:\n  \
     fast: { targets: [openai/gpt-5-mini, claude/claude-haiku-4-5] }\n  \
     paid: { targets: [{ target: claude/claude-opus-4-6, where: { plan: pro } }] }\n  \
-    own: { targets: [openai/llama] }\n\
+    own: { targets: [openai/llama] }\n  \
+    raw: { targets: [claude/claude-haiku-4-5], translate: 'off' }\n\
     model_facts: { openai/gpt-5-mini: { window: 1000, output: 100 }, claude/claude-haiku-4-5: { window: 2000 } }\n";
 
 fn get(path: &str, headers: &[(&'static str, &'static str)]) -> Request<Full<Bytes>> {
@@ -114,4 +115,14 @@ async fn an_app_that_dialled_a_provider_gets_what_the_provider_lists() {
         own: true,
     });
     assert_eq!(rig.answer(request).await.body, "{}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_that_is_not_translated_is_listed_to_callers_of_its_dialects_alone() {
+    let rig = rig_of(ALIASES, &[], []);
+    let version = ("anthropic-version", "2023-06-01");
+    let answered = rig.answer(get("/v1/models", &[version])).await;
+    assert_eq!(names(&answered, "data", "id").0, ["fast", "own", "raw"]);
+    let answered = rig.answer(get("/v1/models/raw", &[])).await;
+    assert_eq!(answered.status, 404);
 }

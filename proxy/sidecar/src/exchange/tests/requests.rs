@@ -146,10 +146,10 @@ async fn a_passing_body_that_stalls_is_the_apps_fault_and_not_the_upstreams() {
 #[tokio::test(start_paused = true)]
 async fn a_listing_passes_and_takes_nothing() {
     let rig = rig(&[Policy::Reads], [whole(200, r#"{"data":[]}"#)]);
-    let request = Request::get("/v1/models").body(Full::new(Bytes::new()));
+    let request = Request::get("/v1/files").body(Full::new(Bytes::new()));
     let answered = rig.answer(request.unwrap()).await;
     assert_eq!(answered.status, 200);
-    assert_eq!(rig.seen()[0].uri, "http://openai.test/v1/models");
+    assert_eq!(rig.seen()[0].uri, "http://openai.test/v1/files");
     let record = rig.settled();
     assert_eq!((tokens(&record), record.error), (None, None));
 }
