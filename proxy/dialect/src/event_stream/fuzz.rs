@@ -99,7 +99,7 @@ fn read(pieces: &[&[u8]]) -> (String, u64) {
     (seen, path)
 }
 
-/// Whether a reply of Converse was whole, and whether it ended well.
+/// Reports of a reply of Converse that it was whole, and that it ended well.
 fn reply(pieces: &[&[u8]]) -> (bool, bool) {
     let context = ReplyContext {
         id: "x".to_owned(),
@@ -117,7 +117,7 @@ fn reply(pieces: &[&[u8]]) -> (bool, bool) {
     (reply.is_whole(), ended.is_ok())
 }
 
-/// Whether the reply was whole, and whether it ended well.
+/// Reports that the reply was whole, and that it ended well.
 fn invoke(pieces: &[&[u8]], out: &mut Vec<u8>) -> (bool, bool) {
     let mut reply = InvokeStream::new();
     let pushed = pieces.iter().try_for_each(|piece| reply.push(piece, out));

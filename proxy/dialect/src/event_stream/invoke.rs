@@ -17,7 +17,7 @@ use crate::{
 #[derive(Default)]
 pub struct InvokeStream {
     decoder: Decoder,
-    /// The event under way, decoded: kept for its room.
+    /// The event at hand, decoded: kept for its room.
     event: Vec<u8>,
     end: Option<End>,
 }

@@ -36,7 +36,7 @@ const EVENTS: [&str; 4] = [
     r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":9,"outputTokenCount":3,"invocationLatency":551,"firstByteLatency":401}}"#,
 ];
 
-/// What comes out, whether it was whole, and how it ended.
+/// The events that come out, and the end: true if it was whole.
 fn invoke(stream: &[u8], size: usize) -> (String, bool, Result<(), Malformed>) {
     let (mut reply, mut out) = (InvokeStream::new(), Vec::new());
     let pushed = (stream.chunks(size)).try_for_each(|piece| reply.push(piece, &mut out));

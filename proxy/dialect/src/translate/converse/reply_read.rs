@@ -1,7 +1,7 @@
 //! Replies of Converse and ConverseStream.
 //!
 //! A stream's finish waits for `metadata`, which has the usage and comes behind `messageStop`; what
-//! comes the other way round is read as well. Of a stream it keeps what it said of the blocks that
+//! comes in the other order is read as well. Of a stream it keeps what it said of the blocks that
 //! are open: a signature, which may come in pieces, no longer than [`MOST_OPAQUE`].
 
 use super::super::{

@@ -106,7 +106,7 @@ pub(super) fn give_usage(cursor: &mut Cursor<'_>, sink: &mut dyn Sink) -> Result
     Ok(())
 }
 
-/// The text at which the model stopped, in the fields of its own reply that were asked for.
+/// The text at which the model stopped, in the fields of its own reply that the request named.
 pub(super) fn stop_text(doc: &[u8], cursor: &mut Cursor<'_>) -> Result<Option<String>, Malformed> {
     let mut stop = None;
     cursor.object_or_skip(|key, cursor| {

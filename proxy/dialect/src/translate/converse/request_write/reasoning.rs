@@ -26,7 +26,7 @@ const LEAST_BUDGET: u64 = 1024;
 /// Tokens that are left to answer with.
 const LEAST_ANSWER: u64 = 1024;
 
-/// What a request says of reasoning.
+/// The members of a request for reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Thinking {
     Unsaid,
@@ -44,7 +44,7 @@ pub(super) enum Thinking {
     Openai(Effort),
 }
 
-/// What becomes of a request's reasoning, and of what hangs on it.
+/// The decisions about a request's reasoning, and about all that hangs on it.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) thinking: Thinking,

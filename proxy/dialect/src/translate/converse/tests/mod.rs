@@ -56,7 +56,7 @@ fn carried(body: &str, model: &str, takes: &ModelTakes) -> Carried {
 fn context() -> ReplyContext {
     ReplyContext {
         id: "x1".into(),
-        model: "asked".into(),
+        model: "alias".into(),
         created: 1_700_000_000,
         stream: true,
         listed: false,
