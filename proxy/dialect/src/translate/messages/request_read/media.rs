@@ -146,7 +146,7 @@ impl<'a> Reader<'a, '_> {
                         doc,
                         place,
                     )?))),
-                    _ => {
+                    Kind::Object | Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => {
                         let parts = self.content(&mut content, place, Within::Result)?;
                         Ok(Content::Parts(parts))
                     }
@@ -159,11 +159,11 @@ impl<'a> Reader<'a, '_> {
 
 /// The text, borrowed from its document where nothing in it is escaped.
 fn borrowed(text: Text<'_>) -> Cow<'_, str> {
-    match text {
+    match &text {
         Text::Literal(literal) if memchr::memchr(b'\\', literal).is_none() => {
             let inside = literal.get(1..literal.len().saturating_sub(1));
             String::from_utf8_lossy(inside.unwrap_or_default())
         }
-        text => Cow::Owned(text.decode().into_owned()),
+        Text::Literal(_) | Text::Plain(_) => Cow::Owned(text.decode().into_owned()),
     }
 }

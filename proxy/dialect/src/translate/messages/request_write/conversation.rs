@@ -42,10 +42,10 @@ impl<'r, 'a> Conversation<'r, 'a> {
                 if !is_written(part, target, dropped) {
                     continue;
                 }
-                if !messages
+                let goes_on = messages
                     .last()
-                    .is_some_and(|last| last.is_assistant == is_assistant)
-                {
+                    .is_some_and(|last| last.is_assistant == is_assistant);
+                if !goes_on {
                     messages.push(Message {
                         is_assistant,
                         results: Vec::new(),

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod reading;
+mod replies_read;
+mod replies_written;
 mod writing;
 
 use serde_json::Value;
@@ -9,11 +11,14 @@ use serde_json::Value;
 use super::{
     super::{
         Wire,
+        event::Event,
         form::Request,
+        format::ReplyContext,
         loss::{Dropped, Refused},
         opaque::Origin,
         takes::ModelTakes,
         target::{Quirks, Target},
+        text::Text,
     },
     request_read, request_write,
 };
@@ -66,4 +71,59 @@ fn with(members: Value) -> Value {
         doc[name] = value.clone();
     }
     doc
+}
+
+fn context(stream: bool) -> ReplyContext {
+    ReplyContext {
+        id: "ex1".to_owned(),
+        model: "my-model".to_owned(),
+        created: 1,
+        stream,
+        listed: false,
+        prompt_tokens: 77,
+        origin: HOME,
+    }
+}
+
+/// An event in few words.
+fn brief(event: &Event<'_>) -> String {
+    match event {
+        Event::Begin { id, model } => {
+            let word = |text: &Option<Text<'_>>| {
+                text.as_ref()
+                    .map_or("-".to_owned(), |text| text.decode().into_owned())
+            };
+            format!("begin {} {}", word(id), word(model))
+        }
+        Event::Text { text, .. } => format!("text {}", text.decode()),
+        Event::Reasoning { text, .. } => format!("reasoning {}", text.decode()),
+        Event::Opaque { opaque, .. } => format!(
+            "opaque {:?} {:?} {}",
+            opaque.origin.map(|origin| origin.0),
+            opaque.kind,
+            opaque.data.decode()
+        ),
+        Event::Refusal { text, .. } => format!("refusal {}", text.decode()),
+        Event::Call { call, id, name, .. } => {
+            let id = id.as_ref().map(|id| id.decode().into_owned());
+            format!("call {call} {} {}", id.unwrap_or_default(), name.decode())
+        }
+        Event::Arguments { call, text, .. } => format!("arguments {call} {}", text.decode()),
+        Event::CallEnd { call, .. } => format!("call end {call}"),
+        Event::Usage(usage) => format!(
+            "usage {} {} {} {} {}",
+            usage.input, usage.cached, usage.written, usage.output, usage.reasoning
+        ),
+        Event::Finish { reason, stop, .. } => {
+            let stop = stop.as_ref().map(|stop| format!(" {}", stop.decode()));
+            format!("finish {reason:?}{}", stop.unwrap_or_default())
+        }
+        Event::Dropped(name) => format!("dropped {name}"),
+        Event::Error(facts) => format!(
+            "error {} {}",
+            facts.kind.as_deref().unwrap_or("-"),
+            facts.message
+        ),
+        Event::End => "end".to_owned(),
+    }
 }
