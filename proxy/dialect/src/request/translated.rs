@@ -3,7 +3,9 @@
 //! Routing wants to know whether a request can be translated before a target is chosen, perhaps
 //! several times, and the attempt wants the result.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::{Body, Mark};
 use crate::{
@@ -54,11 +56,7 @@ impl Body {
             origin: target.origin,
             strict: target.strict,
         };
-        let mut entries = self
-            .translations
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.translations.0.lock();
         entries.retain(|entry| self.unchanged_since(&entry.mark));
         if let Some(entry) = entries.iter().find(|entry| entry.key == key) {
             return Arc::clone(&entry.translated);

@@ -76,7 +76,9 @@ pub(crate) fn number<'a>(
 ) -> Result<&'a [u8], Refused> {
     match cursor.kind()? {
         Kind::Number => source(cursor, doc),
-        _ => Err(Refused::malformed(field.to_string(), "is no number")),
+        Kind::Object | Kind::Array | Kind::String | Kind::Boolean | Kind::Null => {
+            Err(Refused::malformed(field.to_string(), "is no number"))
+        }
     }
 }
 

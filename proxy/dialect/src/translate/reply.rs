@@ -56,17 +56,21 @@ impl Sink for Noting<'_> {
         if self.seen.ended || self.seen.error.is_some() {
             return; // nothing follows an end
         }
-        let event = match event {
-            // No caller's grammar has a reason for it, and nothing broken is to look whole.
+        let is_broken = matches!(
+            event,
             Event::Finish {
                 reason: Finish::Broken,
                 ..
-            } => Event::Error(Box::new(ErrorFacts {
+            }
+        );
+        // No caller's grammar has a reason for it, and nothing broken is to look whole.
+        let event = match is_broken {
+            false => event,
+            true => Event::Error(Box::new(ErrorFacts {
                 kind: Some("api_error".to_owned()),
                 message: "the model's reply came to nothing".to_owned(),
                 ..ErrorFacts::default()
             })),
-            event => event,
         };
         match &event {
             Event::Dropped(field) => self.seen.dropped.add(field),

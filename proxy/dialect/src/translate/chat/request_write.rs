@@ -226,7 +226,7 @@ impl Writer<'_, '_> {
         if request.tools.iter().any(|tool| tool.cache.is_some()) {
             self.dropped.add("cache_control");
         }
-        if request.tools.iter().filter(is_allowed).next().is_none() {
+        if !request.tools.iter().any(|tool| is_allowed(&tool)) {
             return match &request.choice {
                 Some(Choice::Required | Choice::Function(_)) => Err(Refused::malformed(
                     "tool_choice",
@@ -263,17 +263,11 @@ impl Writer<'_, '_> {
                 });
             }
         }
+        let says = !self.target.takes.refuses_parallel && self.target.quirks.parallel_tool_calls;
         match request.parallel {
-            Some(parallel)
-                if self.target.takes.refuses_parallel
-                    || !self.target.quirks.parallel_tool_calls =>
-            {
-                if !parallel {
-                    self.dropped.add("parallel_tool_calls");
-                }
-            }
-            Some(parallel) => _ = self.json.key("parallel_tool_calls").boolean(parallel),
-            None => {}
+            Some(parallel) if says => _ = self.json.key("parallel_tool_calls").boolean(parallel),
+            Some(false) => self.dropped.add("parallel_tool_calls"),
+            Some(true) | None => {}
         }
         Ok(())
     }
@@ -291,7 +285,31 @@ impl Writer<'_, '_> {
             ExtraKind::CacheKey if self.target.quirks.max_completion_tokens => {
                 Some("prompt_cache_key")
             }
-            _ => None,
+            ExtraKind::Logprobs
+            | ExtraKind::TopLogprobs
+            | ExtraKind::FrequencyPenalty
+            | ExtraKind::PresencePenalty
+            | ExtraKind::LogitBias
+            | ExtraKind::ServiceTier
+            | ExtraKind::Store
+            | ExtraKind::Metadata
+            | ExtraKind::Verbosity
+            | ExtraKind::CacheKey
+            | ExtraKind::Include
+            | ExtraKind::Truncation
+            | ExtraKind::Prediction
+            | ExtraKind::Safety
+            | ExtraKind::Modalities
+            | ExtraKind::State
+            | ExtraKind::HostedTool
+            | ExtraKind::Background
+            | ExtraKind::MaxToolCalls
+            | ExtraKind::StreamOptions
+            | ExtraKind::Labels
+            | ExtraKind::MediaResolution
+            | ExtraKind::Betas
+            | ExtraKind::InferenceGeo
+            | ExtraKind::Unknown => None,
         };
         match (name, extra.kind.loss()) {
             (Some(name), _) => _ = self.json.key(name).source(extra.value),

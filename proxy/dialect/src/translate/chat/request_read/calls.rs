@@ -46,7 +46,9 @@ pub(super) fn called<'a>(
             b"arguments" => {
                 arguments = match cursor.kind()? {
                     Kind::String => Arguments::Source(Text::read(cursor, doc)?),
-                    _ => Arguments::Value(source(cursor, doc)?),
+                    Kind::Object | Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => {
+                        Arguments::Value(source(cursor, doc)?)
+                    }
                 };
             }
             _ => {}

@@ -176,7 +176,7 @@ impl<'a> Reader<'a, '_> {
                 stop.push(text(cursor, self.doc, format_args!("stop[{index}]"))?);
                 Ok(())
             }),
-            _ => {
+            Kind::Object | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
                 stop.push(text(cursor, self.doc, "stop")?);
                 Ok(())
             }

@@ -121,14 +121,16 @@ fn url<'a>(
     let (mut url, mut detail) = (None, None);
     match cursor.kind()? {
         Kind::String => url = Some(Text::read(&mut cursor, doc)?),
-        _ => members(&mut cursor, |key, cursor| {
-            match &*key.bytes() {
-                b"url" => url = Some(text(cursor, doc, format_args!("{}.{field}.url", at()))?),
-                b"detail" => detail = Text::read_or_skip(cursor, doc)?,
-                name => return Err(unknown(&format!("{}.{field}", at()), name)),
-            }
-            Ok(())
-        })?,
+        Kind::Object | Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => {
+            members(&mut cursor, |key, cursor| {
+                match &*key.bytes() {
+                    b"url" => url = Some(text(cursor, doc, format_args!("{}.{field}.url", at()))?),
+                    b"detail" => detail = Text::read_or_skip(cursor, doc)?,
+                    name => return Err(unknown(&format!("{}.{field}", at()), name)),
+                }
+                Ok(())
+            })?
+        }
     }
     let missing = || Refused::malformed(format!("{}.{field}.url", at()), "is missing");
     Ok((Source::of_url(url.ok_or_else(missing)?), detail, None))
@@ -178,7 +180,10 @@ fn document<'a>(
                         media_type: "application/pdf".into(),
                         data: url.decode().into_owned().into(),
                     },
-                    of_url => of_url,
+                    of_url @ (Source::Base64 { .. }
+                    | Source::Url { .. }
+                    | Source::File(_)
+                    | Source::Text(_)) => of_url,
                 });
             }
             b"file_id" => {
