@@ -18,7 +18,6 @@ use dialect::failure::ErrorFacts;
 use http::HeaderMap;
 
 pub use provider::ProviderRules;
-pub(crate) use provider::is_host;
 pub use row::Row;
 
 /// The kinds of failures, by what may follow them.

@@ -176,8 +176,8 @@ impl ProviderRules {
     }
 }
 
-/// Reports whether a name is that of a host in the table, in which a `*` stands for any letters.
-pub(crate) fn is_host(host: &str, name: &str) -> bool {
+/// Reports whether a name is that of a host in the table.
+fn is_host(host: &str, name: &str) -> bool {
     match host.split_once('*') {
         None => host == name,
         Some((begin, end)) => {

@@ -64,7 +64,8 @@ pub enum Layout {
     /// Bedrock's InvokeModel, of the model's own format: `/model/MODEL/invoke`,
     /// `/model/MODEL/invoke-with-response-stream`.
     BedrockInvoke,
-    /// Bedrock's Converse: `/model/MODEL/converse`, `/model/MODEL/converse-stream`.
+    /// Bedrock's own API, Converse above all, which no caller's dialect is: `/model/MODEL/converse`,
+    /// `/model/MODEL/converse-stream`, as the path has it already.
     BedrockConverse,
 }
 
@@ -141,7 +142,23 @@ impl Preset {
 
 /// Returns whether one of these names is a model's, in which a `*` stands for any letters.
 pub fn is_claimed(claims: &[&str], model: &str) -> bool {
-    claims.iter().any(|name| crate::class::is_host(name, model))
+    claims.iter().any(|claim| is_like(claim, model))
+}
+
+fn is_like(pattern: &str, name: &str) -> bool {
+    let Some((begin, mut rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(mut left) = name.strip_prefix(begin) else {
+        return false;
+    };
+    while let Some((piece, further)) = rest.split_once('*') {
+        let Some((_, behind)) = left.split_once(piece) else {
+            return false;
+        };
+        (left, rest) = (behind, further);
+    }
+    left.ends_with(rest)
 }
 
 impl ProviderRules {

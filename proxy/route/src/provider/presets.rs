@@ -187,13 +187,25 @@ const AZURE_OPENAI: Base = Base {
     ..openai("/openai/v1", ALL)
 };
 
-// Claude is served there, too, by InvokeModel, whose streams are no SSE: see `Layout::BedrockInvoke`.
 static BEDROCK: Preset = Preset {
     address: Made {
         url: "https://bedrock-runtime.{region}.amazonaws.com",
         parts: &[Part::Region],
     },
-    bases: &[openai("/openai/v1", RESPONSES)],
+    bases: &[
+        openai("/openai/v1", RESPONSES),
+        Base {
+            layout: Layout::BedrockInvoke,
+            claims: &["anthropic.*", "*.anthropic.*"],
+            ..messages("")
+        },
+        Base {
+            dialects: Endpoints::NONE,
+            layout: Layout::BedrockConverse,
+            claims: BEDROCK_CONVERSE_ONLY,
+            ..openai("", RESPONSES)
+        },
+    ],
     quirks: BEDROCK_QUIRKS,
     keyless: false,
 };
@@ -214,6 +226,18 @@ static BEDROCK_MANTLE: Preset = Preset {
     quirks: BEDROCK_QUIRKS,
     keyless: false,
 };
+
+/// Models that are reached by Converse, and by no endpoint of another designer's API.
+const BEDROCK_CONVERSE_ONLY: &[&str] = &[
+    "ai21.*",
+    "amazon.*",
+    "*.amazon.*",
+    "cohere.*",
+    "meta.*",
+    "*.meta.*",
+    "writer.*",
+    "*.writer.*",
+];
 
 const BEDROCK_QUIRKS: Quirks = Quirks {
     reasoning: Reasoning::Reasoning,

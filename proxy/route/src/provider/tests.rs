@@ -21,7 +21,8 @@ fn every_provider_offers_something_at_an_address_that_its_host_leads_back_from()
             assert_eq!(of_host, Some(provider), "{url:?}");
         }
         for base in preset.bases {
-            assert!(!base.dialects.is_empty(), "{name}");
+            let is_own_api = base.layout == Layout::BedrockConverse;
+            assert_eq!(base.dialects.is_empty(), is_own_api, "{name}");
             let path = parts.fill(base.path);
             let is_path = path.is_empty() || path.starts_with('/');
             assert!(
@@ -117,6 +118,19 @@ fn a_model_is_claimed_by_its_name() {
         Some(Layout::VertexClaude)
     );
     assert_eq!(claims("gemini-2.5-flash"), None);
+
+    let bedrock = ["anthropic.*", "*.anthropic.*"];
+    for (model, is_claude) in [
+        ("anthropic.claude-haiku-4-5-20251001-v1:0", true),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", true),
+        ("openai.gpt-oss-120b-1:0", false),
+        ("anthropic", false),
+        ("", false),
+    ] {
+        assert_eq!(is_claimed(&bedrock, model), is_claude, "{model}");
+    }
+    assert!(is_claimed(&["a*b*b"], "a-b-b") && !is_claimed(&["a*b*b"], "ab"));
+    assert!(is_claimed(&["exact"], "exact") && !is_claimed(&[], "exact"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) use problems::io_words;
 pub use problems::{Problem, Problems};
 pub use state::{Degrade, Redis, State, StateMemory};
 pub use tags::{TagRule, Tags};
-pub use upstream::{Base, Endpoint, Key, Kind, NoModel, Upstream};
+pub use upstream::{Base, Endpoint, Key, Kind, NoPath, Upstream};
 
 /// One valid configuration.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ mod bases;
 mod paths;
 
 pub use bases::Base;
-pub use paths::{Endpoint, NoModel};
+pub use paths::{Endpoint, NoPath};
 
 /// A provider's endpoint.
 #[derive(Debug, Clone)]

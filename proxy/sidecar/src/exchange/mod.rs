@@ -30,6 +30,7 @@ mod decode;
 mod encoding;
 mod failover;
 mod failure;
+mod frames;
 pub mod generation;
 mod head;
 mod identity;

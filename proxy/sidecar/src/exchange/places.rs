@@ -365,7 +365,7 @@ pub fn routing_table(config: &Config, prices: &Arc<Prices>) -> route::Table {
         name: upstream.name.as_str().into(),
         family: upstream.family,
         offers: upstream.offers(),
-        converse: false,
+        converse: upstream.serves_converse(),
         translates: upstream.translate,
         has_credentials: upstream.has_credentials(),
     });

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialect::{Dialect, answer, request::Body as RequestBody, translate::Wire};
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts,
+    uri::PathAndQuery,
 };
 use policy::{ByHost, Call, Estimates, Run};
 use route::{NoRoute, Plan};
@@ -165,10 +166,13 @@ impl Outgoing {
             || guard.run.as_ref().is_some_and(Run::rewrites);
         let body = edited.as_ref().unwrap_or(&call.body);
         let encoded = call.encoded.as_ref();
-        let payload = match (self.stream.take(), encoded.filter(|_| !body.edited())) {
-            (Some(stream), _) => stream,
-            (None, Some(encoded)) => Payload::Whole(encoded.clone()),
-            (None, None) => Payload::Whole(body.render()),
+        let of_platform = platforms_own(attempt, body, call.headers());
+        let is_written_anew = body.edited() || of_platform.is_some();
+        let payload = match (self.stream.take(), of_platform, encoded) {
+            (Some(stream), ..) => stream,
+            (None, Some(bytes), _) => Payload::Whole(bytes),
+            (None, None, Some(encoded)) if !is_written_anew => Payload::Whole(encoded.clone()),
+            (None, None, _) => Payload::Whole(body.render()),
         };
         let endpoint = Endpoint {
             dialect: body.dialect(),
@@ -177,7 +181,7 @@ impl Outgoing {
             is_streaming: body.streaming(),
         };
         let mut head = head(call, &endpoint, attempt, decodes, guard)?;
-        if encoded.is_some() && body.edited() {
+        if encoded.is_some() && is_written_anew {
             head.headers.remove(header::CONTENT_ENCODING); // what is sent was written anew
         }
         if let Some(protocol) = &self.upgrade {
@@ -213,8 +217,14 @@ impl Outgoing {
         let id = &guard.record.id;
         let (written, translation) = Translation::of(call, upstream, &guard.generation, to, id)?;
         let (target, charge) = charge(call, written.body.len(), (upstream, model), guard);
+        let dialect = wire.dialect().unwrap_or(Dialect::Other);
+        let mut body = Bytes::from(written.body);
+        if upstream.platform(dialect).is_some() {
+            let written = RequestBody::wire(dialect, body.clone());
+            body = platforms_own(attempt, &written, &HeaderMap::new()).unwrap_or(body);
+        }
         let endpoint = Endpoint {
-            dialect: wire.dialect().unwrap_or(Dialect::Other),
+            dialect,
             path: &written.path,
             model: Some(model),
             is_streaming: call.body.streaming(),
@@ -223,7 +233,7 @@ impl Outgoing {
         translation::add_headers(wire, &mut head.headers);
         head.method = Method::POST;
         Ok(Rendered {
-            request: Request::from_parts(head, Payload::Whole(written.body.into())),
+            request: Request::from_parts(head, Payload::Whole(body)),
             probes_usage: false,
             terms: Terms {
                 target,
@@ -235,6 +245,20 @@ impl Outgoing {
             translation: Some(Box::new(translation)),
         })
     }
+}
+
+/// The body as the platform of an upstream wants it; none of most. One that is malformed is for its
+/// provider to refuse.
+fn platforms_own(attempt: &Attempt<'_>, body: &RequestBody, headers: &HeaderMap) -> Option<Bytes> {
+    let platform = attempt.upstream.platform(body.dialect());
+    let platform = platform.filter(|_| !attempt.candidate.dialled)?;
+    let betas = headers.get_all("anthropic-beta").iter();
+    let betas = betas.filter_map(|value| value.to_str().ok());
+    let betas: Vec<_> = betas
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    body.render_for(platform, &betas).ok()
 }
 
 /// The request's head for one target: its path, its credentials, and of the app's headers those

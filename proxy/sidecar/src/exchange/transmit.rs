@@ -21,7 +21,8 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Worker, attempt::Transport, decode::decoded, head::is_stream, translation::Translation,
+    Worker, attempt::Transport, decode::decoded, frames::unframed, head::is_stream,
+    translation::Translation,
 };
 use crate::{
     BoxError,
@@ -160,6 +161,7 @@ pub(super) async fn transmit<T: Transport>(
             "it switched protocols, which nobody wanted".into(),
         ));
     }
+    let reply = unframed(reply, upstream, speech.spoken());
     if !speech.holds || !reply.status().is_success() {
         return Sent::Reply(reply);
     }

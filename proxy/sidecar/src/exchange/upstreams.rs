@@ -137,7 +137,7 @@ impl Resolved {
         call: &Endpoint<'_>,
     ) -> Result<PathAndQuery, Unsendable> {
         let make = || {
-            let path = upstream.path_for(call).map_err(|_| Unsendable::Model)?;
+            let path = upstream.path_for(call)?;
             PathAndQuery::try_from(path).map_err(|_| Unsendable::Uri)
         };
         // A query may have a caller's key in it: that is not remembered. Nor is what depends on

@@ -17,7 +17,7 @@ use http::{
 };
 use route::{Family, provider::Auth};
 
-use crate::config::{Kind, Upstream};
+use crate::config::{Kind, NoPath, Upstream};
 
 /// Headers in which a caller may carry credentials.
 pub const CREDENTIALS: [HeaderName; 5] = [
@@ -43,9 +43,9 @@ pub enum Unsendable {
         "the upstream's `key` holds a character that no header may hold; remove line breaks and spaces from it"
     )]
     Key,
-    /// The path has the model's name in it, and the request names none.
-    #[error("this upstream has a path for each model, and the request names none; name a model")]
-    Model,
+    /// The upstream has no path for the call.
+    #[error(transparent)]
+    Path(#[from] NoPath),
     /// Origin and path make no URI.
     #[error("the upstream's `url` and the request's path make no uri; check `url`")]
     Uri,

@@ -337,7 +337,8 @@ impl Check<'_> {
         preset: Option<&Preset>,
     ) {
         let at = at.key("auth");
-        let has_keys = written.key.is_some() || written.keys.is_some();
+        let has_keys =
+            written.key.is_some() || written.keys.is_some() || written.identity.is_some();
         let own = self.parsed(&at, written.auth.as_ref(), None, |text| {
             Auth::named(text)
                 .map(Some)

@@ -1,6 +1,6 @@
 //! The dialects that an upstream offers, each below a path of its own.
 
-use dialect::Dialect;
+use dialect::{Dialect, request::Platform};
 use route::{
     Endpoints, Family,
     provider::{Auth, Layout},
@@ -47,15 +47,15 @@ impl Upstream {
     /// The dialects that it offers a model of this name in: fewer where models are served by
     /// whoever designed them.
     pub fn offers_for(&self, model: &str) -> Endpoints {
-        let of = |bases: &mut dyn Iterator<Item = &Base>| {
-            bases.fold(Endpoints::NONE, |all, base| all.or(base.dialects))
-        };
         let is_claimed = |base: &&Base| route::provider::is_claimed(base.claims, model);
-        let claimed = of(&mut self.bases.iter().filter(is_claimed));
-        match (self.bases.is_empty(), claimed.is_empty()) {
-            (true, _) => self.offers(),
-            (false, false) => claimed,
-            (false, true) => of(&mut self.bases.iter().filter(|base| base.claims.is_empty())),
+        let any_claims = self.bases.iter().any(|base| is_claimed(&base));
+        let serving = self.bases.iter().filter(|base| match any_claims {
+            true => is_claimed(base),
+            false => base.claims.is_empty(),
+        });
+        match self.bases.is_empty() {
+            true => self.offers(),
+            false => serving.fold(Endpoints::NONE, |all, base| all.or(base.dialects)),
         }
     }
 
@@ -78,6 +78,21 @@ impl Upstream {
     pub fn base(&self, dialect: Dialect) -> Option<&Base> {
         let serving = self.bases.iter().find(|base| base.serves(dialect));
         serving.or_else(|| self.bases.first())
+    }
+
+    /// Returns whether it serves Bedrock's Converse, which no caller speaks.
+    pub fn serves_converse(&self) -> bool {
+        let mut bases = self.bases.iter();
+        bases.any(|base| base.layout == Layout::BedrockConverse)
+    }
+
+    /// The platform whose members its bodies of a dialect need; none of most.
+    pub fn platform(&self, dialect: Dialect) -> Option<Platform> {
+        match self.bases.iter().find(|base| base.serves(dialect))?.layout {
+            Layout::VertexClaude => Some(Platform::VertexClaude),
+            Layout::BedrockInvoke => Some(Platform::BedrockClaude),
+            Layout::Plain | Layout::Azure | Layout::BedrockConverse => None,
+        }
     }
 
     /// The header in which the operator's key goes to the endpoint of a dialect.

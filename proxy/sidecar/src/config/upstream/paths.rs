@@ -20,10 +20,16 @@ pub struct Endpoint<'a> {
     pub is_streaming: bool,
 }
 
-/// No path: the model's name belongs into it, and there is none, or none that could stand there.
+/// The reasons for which a call has no path at an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this upstream has a path for each model, and the request names none; name a model")]
-pub struct NoModel;
+pub enum NoPath {
+    /// The model's name belongs into it, and there is none, or none that could stand there.
+    #[error("this upstream has a path for each model, and the request names none; name a model")]
+    NoModel,
+    /// There is no such endpoint.
+    #[error("this upstream counts no tokens by this API; leave the count out, or count elsewhere")]
+    NoCounts,
+}
 
 impl Upstream {
     /// The path and query to request from this upstream for a call.
@@ -33,25 +39,33 @@ impl Upstream {
     /// first.
     ///
     /// # Errors
-    /// The path has the model in it, and the call names none.
-    pub fn path_for(&self, call: &Endpoint<'_>) -> Result<String, NoModel> {
-        let Some(base) = self.base(call.dialect) else {
+    /// The path has the model in it, and the call names none; or there is no such endpoint.
+    pub fn path_for(&self, call: &Endpoint<'_>) -> Result<String, NoPath> {
+        let Some(base) = self.base_of(call) else {
             return Ok(self.path(call.path));
         };
         match base.layout {
             Layout::Plain => Ok(base.join(call.path)),
             Layout::Azure => self.azure(base, call),
             Layout::VertexClaude => base.vertex(call),
-            Layout::BedrockInvoke => base.bedrock(call, "invoke", "invoke-with-response-stream"),
-            Layout::BedrockConverse => base.bedrock(call, "converse", "converse-stream"),
+            Layout::BedrockInvoke => base.invoke(call),
+            Layout::BedrockConverse => Ok([&base.path, call.path].concat()),
         }
+    }
+
+    /// The base of a call: its dialect's, or that of Bedrock's own API.
+    fn base_of(&self, call: &Endpoint<'_>) -> Option<&Base> {
+        let is_own = call.dialect == Dialect::Other && call.path.starts_with("/model/");
+        let own = |base: &&Base| is_own && base.layout == Layout::BedrockConverse;
+        let own = self.bases.iter().find(own);
+        own.or_else(|| self.base(call.dialect))
     }
 
     /// Azure's: of an API version that is a date, deployments stand in the path of what they serve
     /// by themselves, and all others not.
     ///
     /// Source: <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference>.
-    fn azure(&self, base: &Base, call: &Endpoint<'_>) -> Result<String, NoModel> {
+    fn azure(&self, base: &Base, call: &Endpoint<'_>) -> Result<String, NoPath> {
         let Some(version) = self.api_version.as_deref() else {
             return Ok(base.join(call.path));
         };
@@ -124,7 +138,7 @@ impl Base {
     /// Claude on Vertex: the model and the kind of reply stand in the path.
     ///
     /// Source: <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude>.
-    fn vertex(&self, call: &Endpoint<'_>) -> Result<String, NoModel> {
+    fn vertex(&self, call: &Endpoint<'_>) -> Result<String, NoPath> {
         let (path, _) = split(call.path);
         if path.ends_with("/count_tokens") {
             return Ok([&self.path, "/models/count-tokens:rawPredict"].concat());
@@ -137,23 +151,26 @@ impl Base {
         Ok([&self.path, "/models/", &model, method].concat())
     }
 
-    /// Bedrock's: ids hold colons, and ARNs slashes, which are escaped.
+    /// Bedrock's InvokeModel: ids hold colons, and ARNs slashes, which are escaped.
     ///
     /// Source: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html>.
-    fn bedrock(&self, call: &Endpoint<'_>, whole: &str, streamed: &str) -> Result<String, NoModel> {
+    fn invoke(&self, call: &Endpoint<'_>) -> Result<String, NoPath> {
+        if split(call.path).0.ends_with("/count_tokens") {
+            return Err(NoPath::NoCounts);
+        }
         let operation = match call.is_streaming {
-            true => streamed,
-            false => whole,
+            true => "/invoke-with-response-stream",
+            false => "/invoke",
         };
         let model = segment(name_of(call)?);
-        Ok([&self.path, "/model/", &model, "/", operation].concat())
+        Ok([&self.path, "/model/", &model, operation].concat())
     }
 }
 
 /// The name that stands in a path.
-fn name_of<'a>(call: &Endpoint<'a>) -> Result<&'a str, NoModel> {
+fn name_of<'a>(call: &Endpoint<'a>) -> Result<&'a str, NoPath> {
     let name = call.model.filter(|name| !matches!(*name, "" | "." | ".."));
-    name.ok_or(NoModel)
+    name.ok_or(NoPath::NoModel)
 }
 
 /// A name as one segment of a path: everything is escaped but what no server takes for more

@@ -131,38 +131,32 @@ fn a_platform_has_the_model_in_the_path_where_it_wants_it_there() {
 }
 
 #[test]
-fn bedrocks_operations_have_the_escaped_model_in_their_path() {
-    let base = |layout| Base {
-        family: Family::Anthropic,
-        dialects: route::Endpoints::NONE.with(Dialect::AnthropicMessages),
-        path: String::new(),
-        layout,
-        auth: route::provider::Auth::Bearer,
-        claims: &[],
-    };
-    let mut upstream = parse("upstreams: { u: { provider: bedrock, region: us-east-1 } }").unwrap();
-    let upstream = upstream.upstreams.get_mut("u").unwrap();
-    let mut path = |layout, is_streaming| {
-        upstream.bases = vec![base(layout)];
-        let call = Endpoint {
-            dialect: Dialect::AnthropicMessages,
-            path: "/v1/messages",
-            model: Some("us.anthropic.claude-haiku-4-5-20251001-v1:0"),
-            is_streaming,
-        };
-        upstream.path_for(&call).unwrap()
-    };
-    let model = "/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/";
-    for (layout, is_streaming, operation) in [
-        (Layout::BedrockInvoke, false, "invoke"),
-        (Layout::BedrockInvoke, true, "invoke-with-response-stream"),
-        (Layout::BedrockConverse, false, "converse"),
-        (Layout::BedrockConverse, true, "converse-stream"),
-    ] {
-        assert_eq!(path(layout, is_streaming), [model, operation].concat());
+fn bedrocks_own_paths_have_the_escaped_model_in_them() {
+    let bedrock = "provider: bedrock, region: us-east-1";
+    let haiku = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
+    let invoke = "/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke";
+    let messages = "anthropic.messages";
+    for (is_streaming, suffix) in [(false, ""), (true, "-with-response-stream")] {
+        let path = path_of(bedrock, messages, "/v1/messages", haiku, is_streaming);
+        assert_eq!(path, [invoke, suffix].concat());
     }
-    assert_eq!(
-        segment("arn:aws:bedrock:a/b"),
-        "arn%3Aaws%3Abedrock%3Aa%2Fb"
+    let count = path_of(bedrock, messages, "/v1/messages/count_tokens", haiku, false);
+    assert_eq!(count, "-", "that would be a call that generates");
+    let arn = path_of(
+        bedrock,
+        messages,
+        "/v1/messages",
+        "arn:aws:bedrock:a/b",
+        false,
     );
+    assert_eq!(arn, "/model/arn%3Aaws%3Abedrock%3Aa%2Fb/invoke");
+
+    let behind = "provider: bedrock, url: 'https://gateway/aws'";
+    for (yaml, expected) in [
+        (bedrock, "/model/m/converse"),
+        (behind, "/aws/model/m/converse"),
+    ] {
+        let path = path_of(yaml, "other", "/model/m/converse", "-", false);
+        assert_eq!(path, expected);
+    }
 }
