@@ -136,7 +136,7 @@ impl Upstream {
     /// What translation has to know of its server.
     pub fn translation_quirks(&self) -> dialect::translate::Quirks {
         dialect::translate::Quirks {
-            stream_options: self.usage,
+            stream_options: self.usage || matches!(self.kind, Kind::Embedded),
             vertex: self.provider == ProviderRules::Vertex,
             ..self.quirks.of_translation()
         }

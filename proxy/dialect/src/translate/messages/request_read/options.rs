@@ -140,6 +140,10 @@ impl<'a> Reader<'a, '_> {
             "between_tools" => self.thinking = Some(Effort::Minimal),
             _ => return Err(place.member("type").refused(UNKNOWN)),
         }
+        if !kind.is("disabled") {
+            // The API shows it unless `display` says otherwise.
+            self.request.reasoning.shown.get_or_insert(true);
+        }
         Ok(())
     }
 
