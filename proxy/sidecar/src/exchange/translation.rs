@@ -124,9 +124,9 @@ pub(super) fn add_headers(wire: Wire, headers: &mut HeaderMap) {
     }
 }
 
-/// The provider and account whose reasoning an upstream can read.
-fn origin(upstream: &Upstream) -> Origin {
-    let name = [&*upstream.name, "\n", &*upstream.account].concat();
+/// The provider and account whose reasoning an upstream can read, in the form of one of its APIs.
+fn origin(upstream: &Upstream, wire: Wire) -> Origin {
+    let name = [&upstream.name, "\n", &*upstream.account, "\n", wire.name()].concat();
     Origin(hash::of(name.as_bytes()) as u32)
 }
 
@@ -191,7 +191,7 @@ fn translated(
     call.body.translated(&Target {
         wire,
         model,
-        origin: origin(upstream),
+        origin: origin(upstream, wire),
         strict: upstream.strict || alias.is_some_and(|alias| alias.strict),
         takes: &facts.taken(),
         quirks: &upstream.translation_quirks(),
@@ -228,7 +228,7 @@ impl Translation {
                 Dialect::AnthropicMessages if call.body.streaming() => call.body.input_tokens(),
                 _ => 0,
             },
-            origin: origin(upstream),
+            origin: origin(upstream, wire),
         };
         let notes = Arc::new(Notes {
             to: wire,
