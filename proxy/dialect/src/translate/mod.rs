@@ -17,6 +17,8 @@ pub mod embeddings;
 mod event;
 mod form;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod gemini;
 mod json;
 mod loss;
