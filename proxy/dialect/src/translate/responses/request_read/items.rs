@@ -12,44 +12,14 @@ use super::{
             read::{elements, members, text},
             text::Text,
         },
+        HOSTED_ITEMS, SEPARATOR,
         path::Path,
     },
     Reader, STATE, parts,
 };
 use crate::json::{Cursor, Kind};
 
-/// Between the parts of a summary.
-pub(in super::super) const SEPARATOR: &str = "\n\n";
-
 const HOSTED: &str = "is of a tool that its provider runs or defines, and no other has";
-
-/// Items of hosted and custom tools.
-const OTHERS: [&str; 24] = [
-    "additional_tools",
-    "apply_patch_call",
-    "apply_patch_call_output",
-    "code_interpreter_call",
-    "computer_call",
-    "computer_call_output",
-    "custom_tool_call",
-    "custom_tool_call_output",
-    "file_search_call",
-    "image_generation_call",
-    "local_shell_call",
-    "local_shell_call_output",
-    "mcp_approval_request",
-    "mcp_approval_response",
-    "mcp_call",
-    "mcp_list_tools",
-    "program",
-    "program_output",
-    "shell_call",
-    "shell_call_output",
-    "tool_search_call",
-    "tool_search_output",
-    "web_search_call",
-    "web_search_call_output",
-];
 
 /// Items that stand for something that the provider keeps.
 const KEPT: [&str; 4] = [
@@ -130,7 +100,7 @@ impl<'a> Reader<'a, '_> {
                 if let Some(name) = KEPT.into_iter().find(|known| same(known)) {
                     return Err(path.refused(name, STATE));
                 }
-                match OTHERS.into_iter().find(|known| same(known)) {
+                match HOSTED_ITEMS.into_iter().find(|known| same(known)) {
                     Some(name) => Err(path.refused(name, HOSTED)),
                     None => Err(path.member("type").unknown()),
                 }

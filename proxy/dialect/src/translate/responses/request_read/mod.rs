@@ -12,7 +12,7 @@ use super::{
 };
 use crate::json::{Cursor, Key, Kind};
 
-pub(super) mod items;
+mod items;
 mod parts;
 mod tools;
 
