@@ -12,7 +12,7 @@ pub enum Kind {
     /// Writes text: costs its prompt and what it generates.
     #[default]
     Generate,
-    /// Makes vectors: costs its prompt.
+    /// Makes vectors, verdicts or an order: costs its prompt.
     Embed,
     /// Counts the tokens of a prompt: costs nothing.
     Count,

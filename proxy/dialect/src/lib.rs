@@ -39,11 +39,14 @@ pub mod models;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
+mod openai_images;
+mod openai_moderations;
 mod openai_responses;
 pub mod recognise;
 pub mod replay;
 pub mod reply;
 pub mod request;
+mod rerank;
 pub mod splice;
 pub mod sse;
 pub mod tap;
@@ -100,6 +103,12 @@ dialects! {
     GeminiGenerate: gemini_generate::DESCRIPTION,
     /// `POST …/interactions`: replies that the provider keeps, of models and of agents.
     GeminiInteractions: gemini_interactions::DESCRIPTION,
+    /// `POST …/images/generations`.
+    OpenaiImages: openai_images::DESCRIPTION,
+    /// `POST …/moderations`.
+    OpenaiModerations: openai_moderations::DESCRIPTION,
+    /// `POST …/rerank`: documents in the order in which they answer a query.
+    Rerank: rerank::DESCRIPTION,
 }
 
 impl Dialect {

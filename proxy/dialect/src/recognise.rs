@@ -194,6 +194,15 @@ fn call(segments: &[&str]) -> Option<Dialect> {
     if is(1, "messages") && is(0, "batches") {
         return is_base(before(2)).then_some(Dialect::AnthropicBatches);
     }
+    if is(0, "generations") && is(1, "images") {
+        return is_base(before(2)).then_some(Dialect::OpenaiImages);
+    }
+    if is(0, "moderations") {
+        return is_base(before(1)).then_some(Dialect::OpenaiModerations);
+    }
+    if is(0, "rerank") {
+        return is_base(before(1)).then_some(Dialect::Rerank);
+    }
     if is(0, "interactions") {
         return is_base(before(1)).then_some(Dialect::GeminiInteractions);
     }

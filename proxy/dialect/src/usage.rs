@@ -19,6 +19,8 @@ pub(crate) enum Sums {
     Disjoint,
     /// The output's number is without its thoughts.
     ThoughtsApart,
+    /// There is a prompt and no output: where only a total is reported, it is the prompt's.
+    Total,
 }
 
 /// The counts of one object.
@@ -107,10 +109,14 @@ pub(super) fn read(
         Ok(())
     })?;
     counts.written = counts.written.or(counts.written_parts);
+    let sums = (dialect.description()).map_or(Sums::Inclusive, |row| row.usage);
+    if sums == Sums::Total {
+        counts.input = some(counts.input).or(counts.total);
+    }
     if counts.is_blank() {
         return Ok(Report::Blank);
     }
-    counts.settle(dialect, usage);
+    counts.settle(sums, usage);
     Ok(counts.report())
 }
 
@@ -148,10 +154,7 @@ impl Counts {
     }
 
     /// Takes the counts into `usage`.
-    fn settle(&self, dialect: Dialect, usage: &mut Usage) {
-        let sums = dialect
-            .description()
-            .map_or(Sums::Inclusive, |row| row.usage);
+    fn settle(&self, sums: Sums, usage: &mut Usage) {
         match sums {
             Sums::Disjoint => self.settle_parts(usage),
             Sums::ThoughtsApart => {
@@ -164,7 +167,7 @@ impl Counts {
                 usage.reasoning = thoughts;
                 usage.cached = self.cached.unwrap_or(usage.cached);
             }
-            Sums::Inclusive => {
+            Sums::Inclusive | Sums::Total => {
                 usage.input = some(self.input).unwrap_or(usage.input);
                 usage.cached = self.cached.unwrap_or(usage.cached);
                 usage.written = self.written.unwrap_or(usage.written);

@@ -53,9 +53,10 @@ const NAMED: [(&str, &[&str]); 28] = [
 ];
 
 /// Resources of calls themselves: they say less than what stands around them.
-const CALLS: [&str; 5] = [
+const CALLS: [&str; 6] = [
     "completions",
     "deployments",
+    "edits",
     "embeddings",
     "messages",
     "responses",

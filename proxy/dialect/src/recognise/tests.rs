@@ -19,7 +19,8 @@ fn post(path: &str) -> Surface {
 fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
     use Dialect::{
         AnthropicBatches, AnthropicMessages, GeminiGenerate, GeminiInteractions, OpenaiChat,
-        OpenaiCompletions, OpenaiEmbeddings, OpenaiResponses,
+        OpenaiCompletions, OpenaiEmbeddings, OpenaiImages, OpenaiModerations, OpenaiResponses,
+        Rerank,
     };
     for (path, dialect) in [
         ("/v1/chat/completions", OpenaiChat),
@@ -49,6 +50,13 @@ fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
             GeminiGenerate,
         ),
         ("/v1beta/interactions", GeminiInteractions),
+        ("/v1/images/generations", OpenaiImages),
+        (
+            "/openai/deployments/d/images/generations?api-version=1",
+            OpenaiImages,
+        ),
+        ("/v1/moderations", OpenaiModerations),
+        ("/v2/rerank", Rerank),
         (
             "/v1beta1/projects/p/locations/global/interactions?x",
             GeminiInteractions,
@@ -91,7 +99,9 @@ fn a_body_at_another_path_is_unread_with_a_bounded_reason() {
         ("/v1beta/%6dodels/gemini-pro:generateContent", "gemini"),
         ("/v1beta/gemini-pro:generateContent", "gemini"),
         ("/:generateContent", "gemini"),
-        ("/v1/images/generations", "images"),
+        ("/v1/images/edits", "images"),
+        ("/v1/images/variations", "images"),
+        ("/v1/threads/t_1/rerank", "rerank"),
         ("/v1/threads/t_1/messages", "conversations"),
         ("/v1/xchat/completions", "completions"),
         ("/v1/chat-/completions", "completions"),

@@ -59,7 +59,7 @@ pub(super) struct Reader<'d> {
 }
 
 impl Reader<'_> {
-    fn read_usage(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    pub(super) fn read_usage(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         let mut usage = self.figures.usage.unwrap_or_default();
         if usage::read(cursor, self.dialect, &mut usage)? != Report::Blank {
             self.figures.usage = Some(usage);

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    anthropic, chat, figures, gemini, interactions,
+    anthropic, chat, figures, gemini, interactions, lists,
     plan::{Ending, Progress},
     responses,
     state::State,
@@ -93,6 +93,17 @@ pub(crate) static INTERACTIONS: Format = Format {
 pub(crate) static VECTORS: Format = Format {
     whole: chat::vectors,
     figures: Some(figures::vectors),
+    ..BASE
+};
+/// The format of `openai.images`.
+pub(crate) static IMAGES: Format = Format {
+    event: lists::image,
+    ..VECTORS
+};
+/// The format of `rerank`.
+pub(crate) static RERANK: Format = Format {
+    whole: lists::order,
+    figures: Some(lists::order_figures),
     ..BASE
 };
 /// The format of whole replies in which nothing grows or is repeated: the description alone reads

@@ -19,6 +19,7 @@ mod gemini;
 mod halves;
 mod interactions;
 mod items;
+mod lists;
 mod plan;
 mod read;
 mod responses;

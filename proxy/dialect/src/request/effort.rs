@@ -103,6 +103,9 @@ impl Places {
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches
+            | Dialect::OpenaiImages
+            | Dialect::OpenaiModerations
+            | Dialect::Rerank
             | Dialect::Other => None,
         }
     }
@@ -129,6 +132,9 @@ impl Body {
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches
+            | Dialect::OpenaiImages
+            | Dialect::OpenaiModerations
+            | Dialect::Rerank
             | Dialect::Other => false,
         };
         if !says {

@@ -72,6 +72,9 @@ impl Keys {
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches
+            | Dialect::OpenaiImages
+            | Dialect::OpenaiModerations
+            | Dialect::Rerank
             | Dialect::Other => None,
         }
     }

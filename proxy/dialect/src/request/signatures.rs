@@ -57,6 +57,9 @@ fn signed(dialect: Dialect, bytes: &[u8]) -> Read<Vec<Splice>> {
         Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::AnthropicBatches
+        | Dialect::OpenaiImages
+        | Dialect::OpenaiModerations
+        | Dialect::Rerank
         | Dialect::Other => return Ok(Vec::new()),
     };
     let mut found = Found {
@@ -93,6 +96,9 @@ impl Found<'_> {
                 Dialect::OpenaiCompletions
                 | Dialect::OpenaiEmbeddings
                 | Dialect::AnthropicBatches
+                | Dialect::OpenaiImages
+                | Dialect::OpenaiModerations
+                | Dialect::Rerank
                 | Dialect::Other => Ok(false),
             })
         })?;

@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 mod forms;
 mod gemini;
 mod interactions;
+mod lists;
 mod properties;
 mod responses;
 

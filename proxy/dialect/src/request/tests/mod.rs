@@ -11,6 +11,7 @@ mod edits;
 mod gemini;
 mod inputs;
 mod interactions;
+mod lists;
 mod properties;
 mod usage;
 
