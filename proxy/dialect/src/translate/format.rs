@@ -132,6 +132,9 @@ impl Wire {
             | Dialect::OpenaiEmbeddings
             | Dialect::AnthropicBatches
             | Dialect::GeminiInteractions
+            | Dialect::OpenaiImages
+            | Dialect::OpenaiModerations
+            | Dialect::Rerank
             | Dialect::Other => None,
         }
     }

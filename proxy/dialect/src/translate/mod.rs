@@ -7,8 +7,6 @@
 //! what the caller's grammar forces, which is one call's arguments for Gemini's callers, and the
 //! repeats at the end of a response for those of the Responses API.
 
-#![allow(dead_code, reason = "each wire format comes with a commit of its own")]
-
 mod base64;
 mod chat;
 mod converse;
