@@ -173,7 +173,7 @@ impl<'a> Reader<'a, '_> {
             "text" => self.text_block(block, place, parts)?,
             "image" => parts.push(Part::Media(self.image(block, place)?)),
             "document" => self.document(block, place, parts)?,
-            "thinking" => parts.push(thinking(block, doc, place)?),
+            "thinking" => parts.extend(thinking(block, doc, place)?),
             "redacted_thinking" => parts.push(Part::Reasoning {
                 text: None,
                 opaque: Some(Opaque::read(
@@ -235,7 +235,12 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-fn thinking<'a>(block: &Block<'a>, doc: &'a [u8], place: Place<'_>) -> Result<Part<'a>, Refused> {
+/// Takes a block of thinking; `None` where nothing is in it.
+fn thinking<'a>(
+    block: &Block<'a>,
+    doc: &'a [u8],
+    place: Place<'_>,
+) -> Result<Option<Part<'a>>, Refused> {
     let (mut text, mut signature) = (None, None);
     block.each(|name, cursor| {
         match name {
@@ -246,12 +251,12 @@ fn thinking<'a>(block: &Block<'a>, doc: &'a [u8], place: Place<'_>) -> Result<Pa
         Ok(())
     })?;
     let is_there = |text: &Text<'_>| !text.is_empty();
-    Ok(Part::Reasoning {
-        text: text.filter(is_there),
-        opaque: signature
-            .filter(is_there)
-            .map(|signature| Opaque::read(OpaqueKind::Signature, signature)),
-    })
+    let text = text.filter(is_there);
+    let opaque = signature
+        .filter(is_there)
+        .map(|signature| Opaque::read(OpaqueKind::Signature, signature));
+    let is_empty = text.is_none() && opaque.is_none();
+    Ok((!is_empty).then_some(Part::Reasoning { text, opaque }))
 }
 
 fn call<'a>(block: &Block<'a>, doc: &'a [u8], place: Place<'_>) -> Result<Call<'a>, Refused> {

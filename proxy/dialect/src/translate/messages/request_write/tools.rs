@@ -88,7 +88,11 @@ impl Writer<'_, '_> {
                 "forces a tool, which the target's model does not take",
             ));
         }
-        let alone = request.parallel == Some(false);
+        let mut alone = request.parallel == Some(false);
+        if alone && self.target.takes.refuses_parallel {
+            self.dropped.add("parallel_tool_calls");
+            alone = false;
+        }
         let (kind, called) = match &request.choice {
             None if alone => ("auto", None),
             None => return Ok(()),

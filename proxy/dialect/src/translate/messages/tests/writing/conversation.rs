@@ -1,6 +1,7 @@
 //! Conversations, written.
 
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::{
     super::{
@@ -303,4 +304,56 @@ fn a_request_that_was_read_is_written_the_same_again() {
     let (request, _) = read(&doc).unwrap();
     let once = write(&request, &ModelTakes::default()).unwrap().0;
     assert_eq!(through(&once, &ModelTakes::default()).0, once);
+}
+
+/// A message of any blocks that its speaker can say.
+fn message() -> impl Strategy<Value = Value> {
+    let said = || prop::sample::select(vec!["", " ", "a", "\n\"b\\"]);
+    let text = || said().prop_map(|said| json!({"type": "text", "text": said}));
+    let id = || prop::sample::select(vec!["1", "2", "a:b"]);
+    let result = (id(), said())
+        .prop_map(|(id, said)| json!({"type": "tool_result", "tool_use_id": id, "content": said}));
+    let call =
+        id().prop_map(|id| json!({"type": "tool_use", "id": id, "name": "f", "input": {"a": 1}}));
+    let thought =
+        said().prop_map(|said| json!({"type": "thinking", "thinking": said, "signature": "s"}));
+    let users = prop::collection::vec(prop_oneof![text(), result], 0..4)
+        .prop_map(|blocks| json!({"role": "user", "content": blocks}));
+    let models = prop::collection::vec(prop_oneof![text(), call, thought], 0..4)
+        .prop_map(|blocks| json!({"role": "assistant", "content": blocks}));
+    let instructions = said().prop_map(|said| json!({"role": "system", "content": said}));
+    prop_oneof![3 => users, 3 => models, 1 => instructions]
+}
+
+proptest! {
+    #[test]
+    fn any_conversation_alternates_and_says_something_in_every_block(
+        messages in prop::collection::vec(message(), 0..8),
+    ) {
+        let doc = with(json!({"messages": messages})).to_string();
+        let (request, _) = read(&doc).unwrap();
+        let Ok((written, _)) = write(&request, &ModelTakes::default()) else {
+            let turns = request.turns.iter().flat_map(|turn| &turn.parts);
+            let says_nothing = turns.chain(&request.system).all(|part| match part {
+                Part::Text { text, .. } => text.decode().trim().is_empty(),
+                Part::Reasoning { .. } => true,
+                _ => false,
+            });
+            prop_assert!(says_nothing);
+            return Ok(());
+        };
+        let mut last = Value::Null;
+        for message in written["messages"].as_array().unwrap() {
+            prop_assert_ne!(&message["role"], &last);
+            last = message["role"].clone();
+            let blocks = message["content"].as_array().unwrap();
+            prop_assert!(!blocks.is_empty());
+            let results = blocks.iter().map(|block| block["type"] == "tool_result");
+            prop_assert!(results.is_sorted_by(|one, other| one >= other));
+            for block in blocks {
+                let text = block["text"].as_str();
+                prop_assert!(text.is_none_or(|text| !text.trim().is_empty()));
+            }
+        }
+    }
 }

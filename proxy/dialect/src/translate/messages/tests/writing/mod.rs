@@ -2,6 +2,7 @@
 
 mod conversation;
 mod options;
+mod reasoning;
 
 use serde_json::Value;
 
