@@ -94,7 +94,10 @@ impl Writer<'_, '_> {
             write_choice(&mut self.json, choice);
         }
         match request.parallel {
-            Some(_) if self.target.takes.refuses_parallel => {
+            Some(_)
+                if self.target.takes.refuses_parallel
+                    || !self.target.quirks.parallel_tool_calls =>
+            {
                 self.dropped.add("parallel_tool_calls");
             }
             Some(parallel) => _ = self.json.key("parallel_tool_calls").boolean(parallel),
