@@ -18,6 +18,7 @@ use crate::{
 use items::{Items, Piece, Place};
 
 mod items;
+mod walk;
 
 /// Reads one reply.
 pub(super) struct Reader {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Lines, context, data_of, reply_read::STREAM, stream, whole, written};
+use super::{context, data_of, reply_read::STREAM, stream, whole, written};
 use crate::{
     Usage,
     failure::ErrorFacts,
@@ -331,12 +331,12 @@ fn what_is_read_and_written_is_read_as_the_same() {
             }
             false => whole(&out),
         };
-        let told = [
+        let beginning = [
             "begin resp_x1 fast",
             "reasoning One.\n\nTwo.",
             "opaque Encrypted outrigger1-00c0ffeee-gAAA",
         ];
-        assert_eq!(lines[..3], told);
+        assert_eq!(lines[..3], beginning);
         // halves of a character are whole again where their deltas are one text
         assert!(streams || lines[3] == "text Hi 😀");
         assert_eq!(
@@ -374,5 +374,4 @@ fn a_writer_gives_each_piece_when_it_is_taken() {
         "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":5,\
          \"item_id\":\"msg_x1_0\",\"output_index\":0,\"content_index\":0,\"delta\":\"b\",\"logprobs\":[]}\n\n"
     );
-    let _ = Lines::default();
 }
