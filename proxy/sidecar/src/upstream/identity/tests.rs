@@ -1,4 +1,4 @@
-//! Requests for credentials over real sockets: what is asked for, in which order, and what becomes
+//! Requests for credentials over real sockets: what is requested, in which order, and what becomes
 //! of the answers.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -13,11 +13,11 @@ use tokio::{
 use super::*;
 use crate::config::identity::{Anthropic, Authorization, Aws, AwsSource, Azure, Gcp, Openai};
 
-/// Answers one request after another, each on a connection of its own; what was asked comes out.
+/// Answers one request after another, each on a connection of its own; the requests come out.
 async fn server(answers: Vec<(u16, String)>) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (asked, requests) = mpsc::unbounded_channel();
+    let (sender, requests) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         for (status, body) in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -28,7 +28,7 @@ async fn server(answers: Vec<(u16, String)>) -> (String, mpsc::UnboundedReceiver
                 assert!(read > 0, "the request broke off");
                 request.extend_from_slice(&buffer[..read]);
             }
-            asked.send(String::from_utf8(request).unwrap()).unwrap();
+            sender.send(String::from_utf8(request).unwrap()).unwrap();
             let head = format!(
                 "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
                 body.len()
@@ -86,8 +86,8 @@ fn ok(body: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn an_instance_is_asked_for_a_session_its_role_and_the_roles_keys() {
-    let (url, mut asked) = server(vec![ok("sess-1"), ok("my-role\n"), ok(KEYS)]).await;
+async fn an_instance_is_requests_for_a_session_its_role_and_the_roles_keys() {
+    let (url, mut requests) = server(vec![ok("sess-1"), ok("my-role\n"), ok(KEYS)]).await;
     let headers = headers(aws(AwsSource::Instance { url })).await.unwrap();
     assert_eq!(headers["x-amz-security-token"], "session");
     assert!(
@@ -96,14 +96,14 @@ async fn an_instance_is_asked_for_a_session_its_role_and_the_roles_keys() {
             .unwrap()
             .contains("Credential=AKID/20150830/")
     );
-    let session = asked.recv().await.unwrap();
+    let session = requests.recv().await.unwrap();
     assert!(
         session.starts_with("PUT /latest/api/token HTTP/1.1\r\n"),
         "{session}"
     );
     assert!(session.contains("x-aws-ec2-metadata-token-ttl-seconds: "));
     for path in ["", "my-role"] {
-        let next = asked.recv().await.unwrap();
+        let next = requests.recv().await.unwrap();
         let line = format!("GET /latest/meta-data/iam/security-credentials/{path} HTTP/1.1\r\n");
         assert!(next.starts_with(&line), "{next}");
         assert!(next.contains("\r\nx-aws-ec2-metadata-token: sess-1\r\n"));
@@ -113,7 +113,7 @@ async fn an_instance_is_asked_for_a_session_its_role_and_the_roles_keys() {
 #[tokio::test]
 async fn sts_exchanges_the_clusters_token_for_a_roles_keys() {
     let answer = "<r><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>canary</SecretAccessKey><SessionToken>session</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></r>";
-    let (url, mut asked) = server(vec![ok(answer)]).await;
+    let (url, mut requests) = server(vec![ok(answer)]).await;
     let token = file("a.jwt/+\n");
     let source = AwsSource::WebIdentity {
         file: token.path().into(),
@@ -123,7 +123,7 @@ async fn sts_exchanges_the_clusters_token_for_a_roles_keys() {
     };
     let headers = headers(aws(source)).await.unwrap();
     assert_eq!(headers["x-amz-security-token"], "session");
-    let request = asked.recv().await.unwrap();
+    let request = requests.recv().await.unwrap();
     let (_, body) = request.split_once("\r\n\r\n").unwrap();
     assert_eq!(
         body,
@@ -134,7 +134,7 @@ async fn sts_exchanges_the_clusters_token_for_a_roles_keys() {
 #[tokio::test]
 async fn a_nodes_agent_sees_the_token_that_the_file_has_at_that_moment() {
     let soon = KEYS.replace("2100", "2000");
-    let (url, mut asked) = server(vec![ok(&soon), ok(KEYS)]).await;
+    let (url, mut requests) = server(vec![ok(&soon), ok(KEYS)]).await;
     let token = file("first");
     let source = aws(AwsSource::Container {
         url: format!("{url}/v1/credentials"),
@@ -148,7 +148,7 @@ async fn a_nodes_agent_sees_the_token_that_the_file_has_at_that_moment() {
     std::fs::write(token.path(), "second").unwrap();
     headers(source).await.unwrap();
     for token in ["first", "second"] {
-        let request = asked.recv().await.unwrap();
+        let request = requests.recv().await.unwrap();
         assert!(request.starts_with("GET /v1/credentials HTTP/1.1\r\n"));
         assert!(
             request.contains(&format!("\r\nauthorization: {token}\r\n")),
@@ -158,13 +158,13 @@ async fn a_nodes_agent_sees_the_token_that_the_file_has_at_that_moment() {
 }
 
 #[tokio::test]
-async fn googles_metadata_server_is_asked_as_it_wants_to_be() {
-    let (url, mut asked) = server(vec![ok(TOKEN)]).await;
+async fn googles_metadata_server_is_requests_as_it_wants_to_be() {
+    let (url, mut requests) = server(vec![ok(TOKEN)]).await;
     let headers = headers(config::Identity::Gcp(Gcp::Metadata { url }))
         .await
         .unwrap();
     assert_eq!(headers["authorization"], "Bearer issued");
-    let request = asked.recv().await.unwrap();
+    let request = requests.recv().await.unwrap();
     assert!(request.starts_with(
         "GET /computeMetadata/v1/instance/service-accounts/default/token HTTP/1.1\r\n"
     ));
@@ -173,7 +173,7 @@ async fn googles_metadata_server_is_asked_as_it_wants_to_be() {
 
 #[tokio::test]
 async fn a_service_accounts_assertion_is_exchanged_at_its_own_endpoint() {
-    let (url, mut asked) = server(vec![ok(TOKEN)]).await;
+    let (url, mut requests) = server(vec![ok(TOKEN)]).await;
     let account = serde_json::json!({
         "type": "service_account", "client_email": "a@b", "token_uri": format!("{url}/token"),
         "private_key": include_str!("gcp/service_account/key.pem"),
@@ -185,7 +185,7 @@ async fn a_service_accounts_assertion_is_exchanged_at_its_own_endpoint() {
     };
     let headers = headers(config::Identity::Gcp(gcp)).await.unwrap();
     assert_eq!(headers["authorization"], "Bearer issued");
-    let request = asked.recv().await.unwrap();
+    let request = requests.recv().await.unwrap();
     assert!(request.starts_with("POST /token HTTP/1.1\r\n"));
     assert!(
         request.contains(
@@ -196,7 +196,7 @@ async fn a_service_accounts_assertion_is_exchanged_at_its_own_endpoint() {
 
 #[tokio::test]
 async fn entra_takes_the_clusters_token_as_the_clients_assertion() {
-    let (url, mut asked) = server(vec![ok(TOKEN)]).await;
+    let (url, mut requests) = server(vec![ok(TOKEN)]).await;
     let token = file("a.jwt");
     let azure = config::Identity::Azure(Azure {
         file: token.path().into(),
@@ -208,7 +208,7 @@ async fn entra_takes_the_clusters_token_as_the_clients_assertion() {
         headers(azure).await.unwrap()["authorization"],
         "Bearer issued"
     );
-    let request = asked.recv().await.unwrap();
+    let request = requests.recv().await.unwrap();
     assert!(request.starts_with("POST /tenant-1/oauth2/v2.0/token HTTP/1.1\r\n"));
     let (_, body) = request.split_once("\r\n\r\n").unwrap();
     assert_eq!(
@@ -223,7 +223,7 @@ async fn anthropic_and_openai_exchange_the_clusters_token_each_in_its_own_way() 
     let body_of = |request: String| -> serde_json::Value {
         serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
     };
-    let (url, mut asked) = server(vec![ok(TOKEN)]).await;
+    let (url, mut requests) = server(vec![ok(TOKEN)]).await;
     let anthropic = config::Identity::Anthropic(Anthropic {
         file: token.path().into(),
         url: format!("{url}/v1/oauth/token"),
@@ -235,7 +235,7 @@ async fn anthropic_and_openai_exchange_the_clusters_token_each_in_its_own_way() 
     let sent = headers(anthropic).await.unwrap();
     assert_eq!(sent["authorization"], "Bearer issued");
     assert_eq!(sent["anthropic-beta"], "oauth-2025-04-20");
-    let request = asked.recv().await.unwrap();
+    let request = requests.recv().await.unwrap();
     assert!(request.starts_with("POST /v1/oauth/token HTTP/1.1\r\n"));
     assert!(
         request.contains("\r\nanthropic-beta: oauth-2025-04-20,oidc-federation-2026-04-01\r\n")
@@ -249,7 +249,7 @@ async fn anthropic_and_openai_exchange_the_clusters_token_each_in_its_own_way() 
         })
     );
 
-    let (url, mut asked) = server(vec![ok(TOKEN)]).await;
+    let (url, mut requests) = server(vec![ok(TOKEN)]).await;
     let openai = config::Identity::Openai(Openai {
         file: token.path().into(),
         url: format!("{url}/oauth/token"),
@@ -261,7 +261,7 @@ async fn anthropic_and_openai_exchange_the_clusters_token_each_in_its_own_way() 
         "Bearer issued"
     );
     assert_eq!(
-        body_of(asked.recv().await.unwrap()),
+        body_of(requests.recv().await.unwrap()),
         serde_json::json!({
             "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "subject_token": "a.jwt",
@@ -305,7 +305,7 @@ async fn a_failure_names_source_step_and_status_and_nothing_of_the_secret() {
             "no credential from `azure`: exchanging the token: it is larger than 65536 bytes",
         ),
     ] {
-        let (url, _asked) = server(vec![answer]).await;
+        let (url, _requests) = server(vec![answer]).await;
         let failure = headers(azure(url)).await.unwrap_err();
         assert_eq!(failure.to_string(), expected);
         assert!(!format!("{failure:?}").contains("canary"));
@@ -337,7 +337,7 @@ async fn a_failure_names_source_step_and_status_and_nothing_of_the_secret() {
 #[tokio::test]
 async fn an_identity_reaches_an_address_that_no_policy_does() {
     use sandbox::capabilities::fetch::{Call, Error, Fetch};
-    let (url, mut asked) = server(vec![ok(TOKEN)]).await;
+    let (url, mut requests) = server(vec![ok(TOKEN)]).await;
     let host = url.strip_prefix("http://").unwrap();
     let call = |url: String| Call {
         method: http::Method::GET,
@@ -370,12 +370,12 @@ async fn an_identity_reaches_an_address_that_no_policy_does() {
             "{ip}"
         );
     }
-    assert!(asked.try_recv().is_err());
+    assert!(requests.try_recv().is_err());
     let metadata = Gcp::Metadata {
         url: format!("http://{host}"),
     };
     headers(config::Identity::Gcp(metadata)).await.unwrap();
-    assert!(asked.recv().await.is_some());
+    assert!(requests.recv().await.is_some());
 }
 
 #[tokio::test]

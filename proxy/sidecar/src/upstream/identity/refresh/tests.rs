@@ -7,7 +7,7 @@ use tokio::time::{advance, sleep};
 
 use super::*;
 
-/// A source that takes a second, counts its fetches, and fails where it is told to.
+/// A source that takes a second, counts its fetches, and fails where it is set to.
 struct Source {
     fetches: AtomicUsize,
     fails: std::sync::atomic::AtomicBool,
