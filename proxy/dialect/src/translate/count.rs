@@ -213,6 +213,47 @@ mod tests {
     }
 
     #[test]
+    fn every_count_is_translated_into_every_other() {
+        let takes = ModelTakes::default();
+        let bodies = [
+            r#"{"model":"a","system":"s","messages":[{"role":"user","content":"q"}]}"#,
+            r#"{"model":"a","instructions":"s","input":"q"}"#,
+            r#"{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"parts":[{"text":"q"}]}]}"#,
+        ];
+        for (wire, path, names) in [
+            (Wire::Messages, "/v1/messages/count_tokens", MESSAGES),
+            (Wire::Responses, "/v1/responses/input_tokens", RESPONSES),
+            (
+                Wire::Gemini,
+                "/v1beta/models/m:countTokens",
+                &["generateContentRequest"],
+            ),
+        ] {
+            for (caller, body) in CALLERS.into_iter().zip(bodies) {
+                let target = Target {
+                    wire,
+                    model: "m",
+                    origin: Origin(1),
+                    strict: true,
+                    takes: &takes,
+                    quirks: &Quirks::NONE,
+                };
+                let (written, dropped) = request(caller, body.as_bytes(), &target).unwrap();
+                assert_eq!(written.path, path);
+                assert!(dropped.is_empty(), "{caller:?} to {wire:?}: {dropped:?}");
+                let document: serde_json::Value = serde_json::from_slice(&written.body).unwrap();
+                let members = document.as_object().unwrap();
+                assert!(
+                    members.keys().all(|name| names.contains(&&**name)),
+                    "{members:?}"
+                );
+                let text = document.to_string();
+                assert!(text.contains(r#""s""#) && text.contains(r#""q""#), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn what_a_count_has_no_place_for_is_left_out() {
         let body = br#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"q"}],"stream":false}"#;
         assert_eq!(

@@ -44,9 +44,7 @@ pub(super) fn write_media(
         }
         Source::Url { media_type, url } => {
             let url = url.decode();
-            if let Some((media_type, data)) = data_url(&url) {
-                inline(media_type, data, out);
-            } else if is_file(&url) || is_youtube(&url) {
+            if is_file(&url) || is_youtube(&url) {
                 let media_type = media_type.as_ref().map(Text::decode);
                 return by_address(media_type.as_deref(), &url, media.kind, out);
             } else {
@@ -93,14 +91,6 @@ fn by_address(
         });
     });
     Ok(())
-}
-
-/// The media type and the base64 of a `data:` address.
-fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let media_type = head.strip_suffix(";base64")?;
-    let media_type = media_type.split(';').next().filter(|name| !name.is_empty());
-    Some((media_type.unwrap_or("text/plain"), data))
 }
 
 fn is_youtube(url: &str) -> bool {

@@ -2,6 +2,7 @@
 //! <https://ai.google.dev/api/generate-content> and the types of Google's SDKs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod directions;
 mod properties;
 mod replies;
 mod requests;

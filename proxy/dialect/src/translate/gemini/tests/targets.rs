@@ -521,7 +521,7 @@ fn what_would_change_the_meaning_is_refused() {
     }
     for (source, part) in [
         (
-            url("data:image/png;base64,AA=="),
+            Source::of_url(Text::plain("data:image/png;base64,AA==")),
             json!({"inlineData": {"mimeType": "image/png", "data": "AA=="}}),
         ),
         (

@@ -316,7 +316,7 @@ fn a_signature_that_nothing_follows_stands_at_an_empty_text() {
 }
 
 #[test]
-fn choices_are_candidates() {
+fn choices_are_candidates_in_their_order() {
     let events = vec![
         Event::Text {
             choice: 1,
@@ -332,15 +332,11 @@ fn choices_are_candidates() {
         Event::End,
     ];
     let reply = json(written(context(false), events));
-    let of = |index: usize| &reply["candidates"][index];
-    assert_eq!(
-        (&of(0)["index"], &of(0)["finishReason"]),
-        (&json!(1), &json!("MAX_TOKENS"))
-    );
-    assert_eq!(
-        (&of(1)["index"], &of(1)["finishReason"]),
-        (&json!(0), &json!("STOP"))
-    );
+    for (at, reason) in [(0, "STOP"), (1, "MAX_TOKENS")] {
+        let candidate = &reply["candidates"][at];
+        assert_eq!(candidate["index"], at);
+        assert_eq!(candidate["finishReason"], reason);
+    }
 }
 
 #[test]
