@@ -35,6 +35,7 @@ mod failover;
 mod failures;
 mod fakes;
 mod listings;
+mod platforms;
 mod policies;
 mod relayed;
 mod requests;
