@@ -447,8 +447,6 @@ extras! {
     State: Refuse;
     /// A tool that the provider itself runs.
     HostedTool: Refuse;
-    /// The reply is to be made in the background.
-    Background: Refuse;
     /// The most calls of hosted tools.
     MaxToolCalls: Drop;
     /// How eagerly parts of a stream are padded or cut.
@@ -461,8 +459,6 @@ extras! {
     Betas: Drop;
     /// The place at which the provider is to run the model.
     InferenceGeo: Refuse;
-    /// A member that no description names: its meaning is not known.
-    Unknown: Refuse;
 }
 
 impl<'a> Request<'a> {

@@ -7,6 +7,7 @@ use super::{
     event::{Event, Finish, Sink},
     format::{ReadReply, ReplyContext, WriteReply},
     loss::Dropped,
+    text::Text,
 };
 use crate::{
     Dialect, Malformed, Usage,
@@ -43,7 +44,12 @@ struct Seen {
     error: Option<Box<ErrorFacts>>,
     dropped: Dropped,
     usage: Option<Usage>,
+    id: Option<Box<str>>,
+    model: Option<Box<str>>,
 }
+
+/// Bytes of a provider's id or model's name that are kept; longer ones are not.
+const LONGEST_NAME: usize = 256;
 
 /// The caller's writer, with what is noted in passing.
 struct Noting<'s> {
@@ -77,8 +83,15 @@ impl Sink for Noting<'_> {
             Event::Usage(usage) => self.seen.usage = Some(*usage),
             Event::Error(facts) => self.seen.error = Some(facts.clone()),
             Event::End => self.seen.ended = true,
-            Event::Begin { .. }
-            | Event::Text { .. }
+            Event::Begin { id, model } => {
+                let name = |text: &Option<Text<'_>>| {
+                    let text = text.as_ref().map(Text::decode);
+                    let text = text.filter(|text| text.len() <= LONGEST_NAME);
+                    text.map(|text| text.as_ref().into())
+                };
+                (self.seen.id, self.seen.model) = (name(id), name(model));
+            }
+            Event::Text { .. }
             | Event::Reasoning { .. }
             | Event::Opaque { .. }
             | Event::Refusal { .. }
@@ -173,6 +186,12 @@ impl Reply {
     /// The parts of it that the caller's dialect has no place for.
     pub fn dropped(&self) -> &Dropped {
         &self.seen.dropped
+    }
+
+    /// The provider's own id of it, and the name of the model that served it, where it says them:
+    /// the caller's reply has an id and the name that it asked for.
+    pub fn names(&self) -> (Option<&str>, Option<&str>) {
+        (self.seen.id.as_deref(), self.seen.model.as_deref())
     }
 
     /// The tokens that the target reported.

@@ -282,9 +282,12 @@ impl ExchangeGuard {
             }
         }
         if let Some(notes) = &self.translation {
+            let (id, model) = notes.names();
             record.translated = Some(telemetry::Translated {
                 to: notes.to.name(),
                 dropped: notes.fields(),
+                id,
+                model,
             });
             if let (Some(usage), true) = (notes.usage(), self.observed.usage.is_some()) {
                 // As the target counts: a caller's dialect may have no place for all of it.

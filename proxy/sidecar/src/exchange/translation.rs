@@ -81,9 +81,17 @@ struct Seen {
     /// What was left out of the reply.
     dropped: Dropped,
     usage: Option<Usage>,
+    id: Option<Box<str>>,
+    model: Option<Box<str>>,
 }
 
 impl Notes {
+    /// The provider's id of the reply, and the model that served it, as far as it said them.
+    pub(super) fn names(&self) -> (Option<Box<str>>, Option<Box<str>>) {
+        let seen = self.seen.lock();
+        (seen.id.clone(), seen.model.clone())
+    }
+
     /// The tokens that the target reported, in its own way of counting.
     pub(super) fn usage(&self) -> Option<Usage> {
         self.seen.lock().usage
@@ -436,6 +444,10 @@ impl Passing {
         };
         let mut seen = self.notes.seen.lock();
         seen.usage = reply.usage();
+        if seen.id.is_none() && seen.model.is_none() {
+            let (id, model) = reply.names();
+            (seen.id, seen.model) = (id.map(Into::into), model.map(Into::into));
+        }
         if seen.dropped != *reply.dropped() {
             seen.dropped = reply.dropped().clone();
         }

@@ -180,6 +180,14 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     }
     if let Some(translated) = &record.translated {
         o.word(key!("translated_to"), translated.to);
+        for (key, name) in [
+            (key!("provider_id"), &translated.id),
+            (key!("provider_model"), &translated.model),
+        ] {
+            if let Some(name) = name {
+                o.text(key, name);
+            }
+        }
         if !translated.dropped.is_empty() {
             o.text(key!("dropped"), &translated.dropped.join(","));
         }

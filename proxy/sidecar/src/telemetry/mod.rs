@@ -131,6 +131,10 @@ pub struct Translated {
     pub to: &'static str,
     /// The fields of request and reply that were left out, of a bounded set.
     pub dropped: Vec<&'static str>,
+    /// The provider's id of the reply.
+    pub id: Option<Box<str>>,
+    /// The model that served it, as the provider names it.
+    pub model: Option<Box<str>>,
 }
 
 /// The end of one attempt.

@@ -302,14 +302,12 @@ impl Writer<'_, '_> {
             | ExtraKind::Modalities
             | ExtraKind::State
             | ExtraKind::HostedTool
-            | ExtraKind::Background
             | ExtraKind::MaxToolCalls
             | ExtraKind::StreamOptions
             | ExtraKind::Labels
             | ExtraKind::MediaResolution
             | ExtraKind::Betas
-            | ExtraKind::InferenceGeo
-            | ExtraKind::Unknown => None,
+            | ExtraKind::InferenceGeo => None,
         };
         match (name, extra.kind.loss()) {
             (Some(name), _) => _ = self.json.key(name).source(extra.value),

@@ -281,13 +281,11 @@ impl Draft<'_, '_, '_> {
             | ExtraKind::Safety
             | ExtraKind::State
             | ExtraKind::HostedTool
-            | ExtraKind::Background
             | ExtraKind::MaxToolCalls
             | ExtraKind::StreamOptions
             | ExtraKind::Labels
             | ExtraKind::Betas
-            | ExtraKind::InferenceGeo
-            | ExtraKind::Unknown => None,
+            | ExtraKind::InferenceGeo => None,
         }
     }
 

@@ -240,13 +240,11 @@ impl Writer<'_, '_> {
             | ExtraKind::Modalities
             | ExtraKind::State
             | ExtraKind::HostedTool
-            | ExtraKind::Background
             | ExtraKind::MaxToolCalls
             | ExtraKind::StreamOptions
             | ExtraKind::Labels
             | ExtraKind::MediaResolution
-            | ExtraKind::Betas
-            | ExtraKind::Unknown => {}
+            | ExtraKind::Betas => {}
         }
         match extra.kind.loss() {
             Loss::Drop => self.dropped.add(extra.field),

@@ -290,13 +290,11 @@ impl Writer<'_, '_> {
             | ExtraKind::Modalities
             | ExtraKind::State
             | ExtraKind::HostedTool
-            | ExtraKind::Background
             | ExtraKind::StreamOptions
             | ExtraKind::Labels
             | ExtraKind::MediaResolution
             | ExtraKind::Betas
-            | ExtraKind::InferenceGeo
-            | ExtraKind::Unknown => None,
+            | ExtraKind::InferenceGeo => None,
         };
         match (name, extra.kind.loss()) {
             (Some(name), _) => _ = self.json.key(name).source(extra.value),
