@@ -4,7 +4,8 @@
 //! as [`Quirks::UNKNOWN`] has it.
 
 use dialect::Dialect::{
-    AnthropicMessages, OpenaiChat, OpenaiCompletions, OpenaiEmbeddings, OpenaiResponses,
+    AnthropicMessages, OpenaiChat, OpenaiCompletions, OpenaiEmbeddings, OpenaiImages,
+    OpenaiModerations, OpenaiResponses, Rerank,
 };
 
 use super::{
@@ -19,7 +20,7 @@ const RESPONSES: Endpoints = CHAT.with(OpenaiResponses);
 const EMBEDDINGS: Endpoints = CHAT.with(OpenaiEmbeddings);
 const TEXTS: Endpoints = CHAT.with(OpenaiCompletions);
 const TEXTS_AND_EMBEDDINGS: Endpoints = TEXTS.with(OpenaiEmbeddings);
-/// Every endpoint of OpenAI's that is read.
+/// Every endpoint of text and vectors.
 const ALL: Endpoints = TEXTS_AND_EMBEDDINGS.with(OpenaiResponses);
 const MESSAGES: Endpoints = Endpoints::NONE.with(AnthropicMessages);
 
@@ -184,7 +185,7 @@ static FOUNDRY: Preset = Preset {
 const AZURE_OPENAI: Base = Base {
     layout: Layout::Azure,
     auth: Auth::ApiKey,
-    ..openai("/openai/v1", ALL)
+    ..openai("/openai/v1", ALL.with(OpenaiImages))
 };
 
 static BEDROCK: Preset = Preset {
@@ -289,7 +290,7 @@ static BAILIAN: Preset = Preset {
 
 static MISTRAL: Preset = public(
     "https://api.mistral.ai",
-    &[openai("/v1", EMBEDDINGS)],
+    &[openai("/v1", EMBEDDINGS.with(OpenaiModerations))],
     Quirks {
         reasoning: Reasoning::ThinkingParts,
         tool_ids: ToolIds::Alphanumeric(9),
@@ -304,7 +305,7 @@ static MISTRAL: Preset = public(
 // Its messages are left out: it has ended them.
 static XAI: Preset = public(
     "https://api.x.ai",
-    &[openai("/v1", RESPONSES)],
+    &[openai("/v1", RESPONSES.with(OpenaiImages))],
     Quirks {
         max_field: MaxField::MaxCompletionTokens,
         counts_reasoning_as_output: false,
@@ -314,7 +315,10 @@ static XAI: Preset = public(
 
 static TOGETHER: Preset = public(
     "https://api.together.ai",
-    &[openai("/v1", TEXTS_AND_EMBEDDINGS)],
+    &[openai(
+        "/v1",
+        TEXTS_AND_EMBEDDINGS.with(OpenaiImages).with(Rerank),
+    )],
     Quirks {
         reasoning: Reasoning::Reasoning,
         ..Quirks::UNKNOWN
@@ -323,7 +327,10 @@ static TOGETHER: Preset = public(
 
 static FIREWORKS: Preset = public(
     "https://api.fireworks.ai",
-    &[openai("/inference/v1", ALL), messages("/inference")],
+    &[
+        openai("/inference/v1", ALL.with(Rerank)),
+        messages("/inference"),
+    ],
     Quirks::UNKNOWN,
 );
 
@@ -339,7 +346,7 @@ static MOONSHOT: Preset = public(
 static ZHIPU: Preset = public(
     "https://api.z.ai",
     &[
-        openai("/api/paas/v4", EMBEDDINGS),
+        openai("/api/paas/v4", EMBEDDINGS.with(OpenaiImages).with(Rerank)),
         messages("/api/anthropic"),
     ],
     Quirks {
@@ -369,18 +376,18 @@ static OLLAMA: Preset = local(
 
 static VLLM: Preset = local(
     "http://127.0.0.1:8000",
-    &[openai("/v1", ALL), messages("")],
+    &[openai("/v1", ALL.with(Rerank)), messages("")],
     Reasoning::Reasoning,
 );
 
 static SGLANG: Preset = local(
     "http://127.0.0.1:30000",
-    &[openai("/v1", ALL), messages("")],
+    &[openai("/v1", ALL.with(Rerank)), messages("")],
     Reasoning::ReasoningContent,
 );
 
 static LLAMA_CPP: Preset = local(
     "http://127.0.0.1:8080",
-    &[openai("/v1", ALL), messages("")],
+    &[openai("/v1", ALL.with(Rerank)), messages("")],
     Reasoning::ReasoningContent,
 );

@@ -32,10 +32,10 @@ fn a_provider_needs_no_address_and_no_dialect() {
     let table = "
         groq => https://api.groq.com/ | openai.chat bearer, openai.responses bearer
         deepseek => https://api.deepseek.com/ | openai.chat bearer, anthropic.messages bearer
-        mistral => https://api.mistral.ai/ | openai.chat bearer, openai.embeddings bearer
+        mistral => https://api.mistral.ai/ | openai.chat bearer, openai.embeddings bearer, openai.moderations bearer
         anthropic => https://api.anthropic.com/ | anthropic.messages x-api-key, anthropic.batches x-api-key
         ollama => http://127.0.0.1:11434/ | openai.chat none, openai.responses none, openai.completions none, openai.embeddings none, anthropic.messages none
-        azure, resource: my-res => https://my-res.openai.azure.com/ | openai.chat api-key, openai.responses api-key, openai.completions api-key, openai.embeddings api-key
+        azure, resource: my-res => https://my-res.openai.azure.com/ | openai.chat api-key, openai.responses api-key, openai.completions api-key, openai.embeddings api-key, openai.images api-key
         bedrock-mantle, region: eu-west-1 => https://bedrock-mantle.eu-west-1.api.aws/ | openai.chat bearer, openai.responses bearer, anthropic.messages x-api-key
         vertex, project: 'example.com:p', location: us => https://aiplatform.us.rep.googleapis.com/ | anthropic.messages bearer, gemini.generate bearer
         bailian, url: 'https://dashscope-intl.aliyuncs.com' => https://dashscope-intl.aliyuncs.com/ | openai.chat bearer, openai.embeddings bearer, anthropic.messages bearer

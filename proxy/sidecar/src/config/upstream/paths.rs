@@ -77,7 +77,10 @@ impl Upstream {
             (false, _) => [&base.path, rest].concat(),
             (
                 true,
-                Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings,
+                Dialect::OpenaiChat
+                | Dialect::OpenaiCompletions
+                | Dialect::OpenaiEmbeddings
+                | Dialect::OpenaiImages,
             ) => {
                 let model = name_of(call)?;
                 [root, "/deployments/", &segment(model), rest].concat()
