@@ -55,7 +55,10 @@ struct Known<'c> {
 }
 
 /// A plain request.
-struct Plain;
+struct Plain {
+    /// The alias has it translated for targets of other dialects, and nothing in it is in the way.
+    translates: bool,
+}
 
 impl Properties for Plain {
     fn input_tokens(&self) -> u64 {
@@ -66,6 +69,9 @@ impl Properties for Plain {
     }
     fn needs(&self, _: Needs) -> Needs {
         Needs::default()
+    }
+    fn untranslatable(&self, _: &route::Translation<'_>) -> Option<std::sync::Arc<str>> {
+        (!self.translates).then(|| "`translate: off` of this alias forbids it".into())
     }
     fn tag(&self, _: &str) -> Option<&str> {
         None
@@ -105,7 +111,9 @@ impl Known<'_> {
             prefer: &[],
             exclude: &[],
             tried: &[],
-            properties: &Plain,
+            properties: &Plain {
+                translates: self.config.models.get(model).is_none_or(|alias| alias.translate),
+            },
         };
         self.table.plan(&request, self, now())
     }
@@ -183,6 +191,15 @@ impl Known<'_> {
                         text,
                         &format!("{place} {} {}", explained.target, explained.reason),
                     );
+                    let mut candidates = plan.candidates();
+                    let wire = candidates.find_map(|candidate| {
+                        let model = candidate.model.as_deref().unwrap_or_default();
+                        let name = [&candidate.upstream.name, "/", model].concat();
+                        (name == explained.target).then_some(candidate.wire)?
+                    });
+                    if let Some(wire) = wire {
+                        line(text, &format!("   translated to {}", wire.name()));
+                    }
                     facts(text, &explained.target);
                 }
             }

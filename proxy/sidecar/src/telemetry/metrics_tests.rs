@@ -295,6 +295,15 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
     meter.not_inspected("audio", 10);
     attempt(&"openai".into(), "stale_connection");
     attempt_result(&"openai".into(), "overload");
+    translated(
+        "openai.chat",
+        &crate::telemetry::Translated {
+            to: "anthropic.messages",
+            dropped: vec!["seed"],
+            id: None,
+            model: None,
+        },
+    );
     breaker_opened("key", "money");
     TargetGauges::default().set([("openai/m", 2)].into_iter(), [("fast", 1)].into_iter());
     retry_budget_spent("fast");

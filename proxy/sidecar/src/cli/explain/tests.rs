@@ -86,12 +86,13 @@ fn targets_of_two_families_have_an_order_each_and_weights_are_shown() {
     let words = [
         "both: an alias of 2 targets; strategy `weighted`: by weight",
         "by openai.chat",
-        "1. openai/gpt-4o is next in the alias's order",
+        "1. openai/gpt-4o is next by its weight",
         "weight 30",
-        "left out: claude/claude-haiku-4-5 does not speak openai.chat",
+        "2. claude/claude-haiku-4-5",
+        "translated to anthropic.messages",
         "by anthropic.messages",
-        "1. claude/claude-haiku-4-5",
-        "left out: openai/gpt-4o does not speak anthropic.messages",
+        "1. openai/gpt-4o is next by its weight",
+        "translated to openai.chat",
     ];
     says(&explained("both"), &words);
 }

@@ -507,7 +507,6 @@ fn what_would_change_the_meaning_is_refused() {
             "previous_response_id",
         ),
         (extra(ExtraKind::Logprobs, "logprobs"), "logprobs"),
-        (extra(ExtraKind::Unknown, "novel"), "novel"),
         (
             Request {
                 stop: (0..6).map(|_| Text::plain("x")).collect(),

@@ -136,7 +136,6 @@ fn stops_choices_and_logprobs_are_refused_by_name() {
         (ExtraKind::Choices, "n", "2"),
         (ExtraKind::Logprobs, "logprobs", "true"),
         (ExtraKind::Safety, "safetySettings", "[]"),
-        (ExtraKind::Unknown, "mystery", "1"),
     ] {
         assert_eq!(write(&extra(kind, field, value)).unwrap_err().field, field);
     }
