@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 TARGET="${OUTRIGGER_TARGET:-target}"
 PYTHON_NEEDS='openai==2.54.0 anthropic==2.12.0 google-genai==3.4.0 requests==2.34.2 aiohttp==3.14.5 PyYAML==6.0.3'
 PYTHON_WISHES='kubernetes-validate==1.37.0'
-NODE_NEEDS='openai@6.49.0'
+NODE_NEEDS='openai@6.49.0 @anthropic-ai/sdk@1.14.0'
 NODE_AGENTS='@anthropic-ai/claude-code@2.1.197 @openai/codex@0.171.0'
 mkdir -p "$TARGET"
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -97,7 +97,7 @@ if ! command -v promtool >/dev/null && [ ! -x "$TARGET/tools/promtool" ]; then
 fi
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-  apt nodejs npm || say 'NOT INSTALLED: node and npm; the openai npm package is not tested'
+  apt nodejs npm || say 'NOT INSTALLED: node and npm; the SDKs for Node are not tested'
 fi
 if command -v npm >/dev/null && [ "$(cat "$TARGET/npm/.stamp" 2>/dev/null)" != "$NODE_NEEDS" ]; then
   mkdir -p "$TARGET/npm"
@@ -105,7 +105,7 @@ if command -v npm >/dev/null && [ "$(cat "$TARGET/npm/.stamp" 2>/dev/null)" != "
   if npm install --silent --no-fund --no-audit --prefix "$TARGET/npm" $NODE_NEEDS >&2; then
     printf '%s' "$NODE_NEEDS" >"$TARGET/npm/.stamp"
   else
-    say "NOT INSTALLED: $NODE_NEEDS; the openai npm package is not tested"
+    say "NOT INSTALLED: $NODE_NEEDS; the SDKs for Node are not tested"
   fi
 fi
 # Coding agents: programs of a platform each, some 650 MB. Beside the SDK, so that neither's absence is the other's.

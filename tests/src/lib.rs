@@ -30,6 +30,7 @@ pub mod registry;
 pub mod replies;
 pub mod sidecar;
 pub mod signing;
+pub mod translation;
 pub mod upstream;
 pub mod wire;
 

@@ -84,6 +84,8 @@ mod all {
     mod stream_faults;
     mod stream_options;
     mod telemetry;
+    mod translation_policies;
+    mod translation_sdks;
     mod unseen_kinds;
     mod warm_upstreams;
     mod websocket;

@@ -1,0 +1,351 @@
+//! A sidecar before providers of which each speaks one API alone, and the twelve directions that a
+//! call can be translated in between them.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::Sidecar;
+use crate::clients::{self, Job, Outcome, Sdk};
+use crate::replies::{self, Api};
+use crate::upstream::{Seen, Step};
+use crate::wire::{self, Reply};
+
+/// The wire format in logs and metrics.
+pub const fn wire_name(api: Api) -> &'static str {
+    match api {
+        Api::Chat => "openai.chat",
+        Api::Responses => "openai.responses",
+        Api::Messages => "anthropic.messages",
+        Api::Gemini => "gemini.generate",
+    }
+}
+
+/// The name of the upstream that speaks this API alone.
+pub const fn upstream(api: Api) -> &'static str {
+    match api {
+        Api::Chat => "chat",
+        Api::Responses => "responses",
+        Api::Messages => "messages",
+        Api::Gemini => "gemini",
+    }
+}
+
+/// The alias whose only target speaks this API alone.
+pub const fn alias(api: Api) -> &'static str {
+    match api {
+        Api::Chat => "to-chat",
+        Api::Responses => "to-responses",
+        Api::Messages => "to-messages",
+        Api::Gemini => "to-gemini",
+    }
+}
+
+/// All directions: the caller's API, and the target's.
+pub fn directions() -> impl Iterator<Item = (Api, Api)> {
+    let callers = Api::EVERY.into_iter();
+    callers.flat_map(|caller| {
+        let targets = Api::EVERY.into_iter();
+        targets
+            .filter(move |target| *target != caller)
+            .map(move |target| (caller, target))
+    })
+}
+
+/// A configuration in the making: an upstream per API, and an alias for each.
+pub struct Setup {
+    upstreams: String,
+    facts: String,
+    models: String,
+    rest: String,
+}
+
+impl Setup {
+    /// One in which all upstreams are at one address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self::between(|_| address)
+    }
+
+    /// One in which each API's upstream is where `address` says.
+    pub fn between(address: impl Fn(Api) -> SocketAddr) -> Self {
+        let mut setup = Self {
+            upstreams: String::new(),
+            facts: String::new(),
+            models: String::new(),
+            rest: String::new(),
+        };
+        // Where requests without an alias go. Nobody is there.
+        let _ = writeln!(
+            setup.upstreams,
+            "  openai: {{ dialect: openai, url: \"http://127.0.0.1:9/v1\" }}"
+        );
+        for api in Api::EVERY {
+            setup = setup.upstream(api, upstream(api), address(api), "");
+            let alias = alias(api);
+            setup = setup.model(&format!("{alias}: {{ targets: [{}/m] }}", upstream(api)));
+        }
+        setup
+    }
+
+    /// Adds an upstream with the model `m`, which is served in one API alone; `more` are its
+    /// further members.
+    #[must_use]
+    pub fn upstream(mut self, api: Api, name: &str, address: SocketAddr, more: &str) -> Self {
+        let family = api.family();
+        let path = if family == "openai" { "/v1" } else { "" };
+        let _ = writeln!(
+            self.upstreams,
+            "  {name}: {{ dialect: {family}, url: \"http://{address}{path}\", key: key-of-{name}{more} }}"
+        );
+        if family == "openai" {
+            let _ = writeln!(
+                self.facts,
+                "  {name}/m: {{ endpoints: [{}] }}",
+                wire_name(api)
+            );
+        }
+        self
+    }
+
+    /// Adds a line of `models:`.
+    #[must_use]
+    pub fn model(mut self, line: &str) -> Self {
+        let _ = writeln!(self.models, "  {line}");
+        self
+    }
+
+    /// Adds a chain.
+    #[must_use]
+    pub fn chain(self, chain: &str) -> Self {
+        self.with(&format!(
+            "policies:\n  directory: \"{{policies}}\"\n  chain: {chain}"
+        ))
+    }
+
+    /// Adds whole lines.
+    #[must_use]
+    pub fn with(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.rest, "{lines}");
+        self
+    }
+
+    /// Starts a sidecar of it.
+    pub fn start(&self) -> Sidecar {
+        let Self {
+            upstreams,
+            facts,
+            models,
+            rest,
+        } = self;
+        Sidecar::start(&format!(
+            "workers: 2\nupstreams:\n{upstreams}model_facts:\n{facts}models:\n{models}{rest}"
+        ))
+    }
+}
+
+/// Posts a body to an API for a model. `stream` in a body says so for Gemini, too, where the path
+/// does.
+pub fn post(sidecar: &Sidecar, api: Api, model: &str, body: &Value) -> Reply {
+    post_with(sidecar, api, model, &[], body)
+}
+
+/// Posts a body with headers of the test's own.
+pub fn post_with(
+    sidecar: &Sidecar,
+    api: Api,
+    model: &str,
+    headers: &[&str],
+    body: &Value,
+) -> Reply {
+    let mut all = vec!["content-type: application/json"];
+    all.extend(headers);
+    let path = api.address(model, body["stream"] == true);
+    let mut body = body.clone();
+    if let (Api::Gemini, Some(members)) = (api, body.as_object_mut()) {
+        members.remove("stream");
+    }
+    let body = body.to_string();
+    wire::call(
+        sidecar.base,
+        &wire::request("POST", &path, &all, body.as_bytes()),
+    )
+}
+
+/// The Python SDK of an API.
+pub const fn sdk(api: Api) -> Sdk {
+    match api {
+        Api::Chat | Api::Responses => Sdk::OpenaiPython,
+        Api::Messages => Sdk::AnthropicPython,
+        Api::Gemini => Sdk::GooglePython,
+    }
+}
+
+/// Runs jobs in the SDKs of their APIs, a process each; outcomes come in the jobs' order.
+pub fn run(jobs: &[Job]) -> Vec<Outcome> {
+    let mut outcomes = vec![None; jobs.len()];
+    for sdk in [Sdk::OpenaiPython, Sdk::AnthropicPython, Sdk::GooglePython] {
+        assert!(sdk.installed());
+        let its = |job: &Job| self::sdk(job.api) == sdk;
+        let places: Vec<usize> = (0..jobs.len()).filter(|place| its(&jobs[*place])).collect();
+        let batch: Vec<Job> = places.iter().map(|place| jobs[*place].clone()).collect();
+        if batch.is_empty() {
+            continue;
+        }
+        for (place, outcome) in places.into_iter().zip(clients::run(sdk, &batch)) {
+            outcomes[place] = Some(outcome);
+        }
+    }
+    outcomes.into_iter().flatten().collect()
+}
+
+/// The text of a request's last message, whatever its API and its form.
+pub fn last_text(seen: &Seen) -> String {
+    let body = seen.json();
+    let of = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let texts = parts.iter().filter_map(|part| part["text"].as_str());
+            texts.collect()
+        }
+        _ => String::new(),
+    };
+    let last = |list: &Value| list.as_array().and_then(|all| all.last()).cloned();
+    match Api::of(seen.path()) {
+        Api::Chat | Api::Messages => of(&last(&body["messages"]).unwrap_or_default()["content"]),
+        Api::Responses if body["input"].is_string() => of(&body["input"]),
+        Api::Responses => of(&last(&body["input"]).unwrap_or_default()["content"]),
+        Api::Gemini => of(&last(&body["contents"]).unwrap_or_default()["parts"]),
+    }
+}
+
+/// The reply in which a model calls a tool, whole or streamed as the request wants it; arguments
+/// that are streamed come in these pieces.
+pub fn call(seen: &Seen, name: &str, arguments: &[&str]) -> Vec<Step> {
+    let api = Api::of(seen.path());
+    match seen.streams() {
+        true => replies::stream(&call_events(api, name, arguments)),
+        false => {
+            let whole = whole_call(api, name, &arguments.concat());
+            vec![Step::Send(replies::json_body(&whole.to_string()))]
+        }
+    }
+}
+
+fn whole_call(api: Api, name: &str, arguments: &str) -> Value {
+    let object = || serde_json::from_str::<Value>(arguments).unwrap();
+    match api {
+        Api::Chat => {
+            json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+                "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null,
+                    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}]}}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}})
+        }
+        Api::Responses => {
+            json!({"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m",
+                "parallel_tool_calls": true, "tool_choice": "auto", "tools": [], "output": [function_call(name, arguments, "completed")],
+                "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
+                    "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15}})
+        }
+        Api::Messages => {
+            json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use", "stop_sequence": null,
+                "content": [{"type": "tool_use", "id": "toolu_1", "name": name, "input": object()}],
+                "usage": {"input_tokens": 10, "output_tokens": 5}})
+        }
+        Api::Gemini => {
+            json!({"candidates": [{"index": 0, "finishReason": "STOP",
+                    "content": {"role": "model", "parts": [{"functionCall": {"name": name, "args": object()}}]}}],
+                "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}, "modelVersion": "m"})
+        }
+    }
+}
+
+fn function_call(name: &str, arguments: &str, status: &str) -> Value {
+    json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": name, "arguments": arguments, "status": status})
+}
+
+fn call_events(api: Api, name: &str, pieces: &[&str]) -> Vec<String> {
+    let whole = whole_call(api, name, &pieces.concat());
+    let named = |kind: &str, mut body: Value| {
+        body["type"] = kind.into();
+        format!("event: {kind}\ndata: {body}\n\n")
+    };
+    let mut events = Vec::new();
+    match api {
+        Api::Chat => {
+            let chunk = |delta: Value, finish: Value| {
+                let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+                format!(
+                    "data: {}\n\n",
+                    json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
+                )
+            };
+            let first = json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}});
+            events.push(chunk(
+                json!({"role": "assistant", "tool_calls": [first]}),
+                Value::Null,
+            ));
+            events.extend(pieces.iter().map(|piece| {
+                let more = json!({"index": 0, "function": {"arguments": piece}});
+                chunk(json!({"tool_calls": [more]}), Value::Null)
+            }));
+            events.push(chunk(json!({}), "tool_calls".into()));
+            events.push("data: [DONE]\n\n".to_owned());
+        }
+        Api::Responses => {
+            let mut number = 0;
+            let mut event = |kind: &str, mut body: Value| {
+                body["sequence_number"] = number.into();
+                number += 1;
+                named(kind, body)
+            };
+            let mut begun = whole.clone();
+            begun["status"] = "in_progress".into();
+            begun["output"] = json!([]);
+            begun["usage"] = Value::Null;
+            events.push(event("response.created", json!({"response": begun})));
+            let item = function_call(name, "", "in_progress");
+            events.push(event(
+                "response.output_item.added",
+                json!({"output_index": 0, "item": item}),
+            ));
+            for piece in pieces {
+                events.push(event(
+                    "response.function_call_arguments.delta",
+                    json!({"item_id": "fc_1", "output_index": 0, "delta": piece}),
+                ));
+            }
+            let all = pieces.concat();
+            events.push(event(
+                "response.function_call_arguments.done",
+                json!({"item_id": "fc_1", "output_index": 0, "arguments": all}),
+            ));
+            let item = function_call(name, &all, "completed");
+            events.push(event(
+                "response.output_item.done",
+                json!({"output_index": 0, "item": item}),
+            ));
+            events.push(event("response.completed", json!({"response": whole})));
+        }
+        Api::Messages => {
+            let mut message = whole.clone();
+            message["content"] = json!([]);
+            message["stop_reason"] = Value::Null;
+            events.push(named("message_start", json!({"message": message})));
+            let block = json!({"type": "tool_use", "id": "toolu_1", "name": name, "input": {}});
+            events.push(named(
+                "content_block_start",
+                json!({"index": 0, "content_block": block}),
+            ));
+            events.extend(pieces.iter().map(|piece| {
+                let delta = json!({"type": "input_json_delta", "partial_json": piece});
+                named("content_block_delta", json!({"index": 0, "delta": delta}))
+            }));
+            events.push(named("content_block_stop", json!({"index": 0})));
+            events.push(named("message_delta", json!({"delta": {"stop_reason": "tool_use", "stop_sequence": null}, "usage": {"output_tokens": 5}})));
+            events.push(named("message_stop", json!({})));
+        }
+        Api::Gemini => events.push(format!("data: {whole}\r\n\r\n")),
+    }
+    events
+}
