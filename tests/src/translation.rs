@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::Sidecar;
 use crate::clients::{self, Job, Outcome, Sdk};
+use crate::provider::{Act, Provider};
 use crate::replies::{self, Api};
+use crate::sidecar::Sidecar;
 use crate::upstream::{Seen, Step};
 use crate::wire::{self, Reply};
 
@@ -67,14 +68,18 @@ impl Setup {
         Self::between(|_| address)
     }
 
-    /// One in which each API's upstream is where `address` says.
-    pub fn between(address: impl Fn(Api) -> SocketAddr) -> Self {
-        let mut setup = Self {
+    fn empty() -> Self {
+        Self {
             upstreams: String::new(),
             facts: String::new(),
             models: String::new(),
             rest: String::new(),
-        };
+        }
+    }
+
+    /// One in which each API's upstream is where `address` says.
+    pub fn between(address: impl Fn(Api) -> SocketAddr) -> Self {
+        let mut setup = Self::empty();
         // Where requests without an alias go. Nobody is there.
         let _ = writeln!(
             setup.upstreams,
@@ -348,4 +353,60 @@ fn call_events(api: Api, name: &str, pieces: &[&str]) -> Vec<String> {
         Api::Gemini => events.push(format!("data: {whole}\r\n\r\n")),
     }
     events
+}
+
+/// Many rows before one sidecar: each has an upstream and an alias of its own, so that what the
+/// failure of one teaches is no other's.
+pub struct Rows {
+    provider: Provider,
+    setup: Setup,
+    count: usize,
+}
+
+impl Rows {
+    /// None yet; a provider says `text` where no row says otherwise.
+    pub fn new(text: &str) -> Self {
+        let provider = Provider::start(text);
+        let setup = Setup::at(provider.address());
+        Self {
+            provider,
+            setup,
+            count: 0,
+        }
+    }
+
+    /// Adds a row of one target after another, each with its API and what it does: its alias.
+    pub fn add(&mut self, targets: &[(Api, Act)]) -> String {
+        let row = self.count;
+        self.count += 1;
+        let mut names = Vec::new();
+        for (place, (api, act)) in targets.iter().enumerate() {
+            let name = format!("u{row}-{place}");
+            let setup = std::mem::replace(&mut self.setup, Setup::empty());
+            self.setup = setup.upstream(*api, &name, self.provider.address(), "");
+            self.provider
+                .with_key(&format!("key-of-{name}"), act.clone());
+            names.push(format!("{name}/m"));
+        }
+        let setup = std::mem::replace(&mut self.setup, Setup::empty());
+        let targets = names.join(", ");
+        self.setup = setup.model(&format!("row-{row}: {{ targets: [{targets}] }}"));
+        format!("row-{row}")
+    }
+
+    /// Starts the sidecar of all rows.
+    pub fn start(&self) -> Sidecar {
+        self.setup.start()
+    }
+
+    /// The number of calls that each target of a row got.
+    pub fn calls(&self, alias: &str) -> Vec<usize> {
+        let row = alias.trim_start_matches("row-");
+        let keys = self.provider.keys();
+        let of = |place: usize| {
+            let key = format!("key-of-u{row}-{place}");
+            keys.iter().filter(|seen| **seen == key).count()
+        };
+        vec![of(0), of(1)]
+    }
 }

@@ -84,8 +84,11 @@ mod all {
     mod stream_faults;
     mod stream_options;
     mod telemetry;
+    mod translation_errors;
+    mod translation_losses;
     mod translation_policies;
     mod translation_sdks;
+    mod translation_streams;
     mod unseen_kinds;
     mod warm_upstreams;
     mod websocket;
