@@ -93,7 +93,7 @@ fn excluded(upstream: &str, reason: &Exclusion, f: &mut fmt::Formatter<'_>) -> f
         ),
         Exclusion::OtherFamily(dialect) => write!(
             f,
-            "the upstream `{upstream}` does not speak {dialect}, and this version does not translate"
+            "the upstream `{upstream}` does not speak {dialect}, and requests of that dialect are not translated for it"
         ),
         // an end that lies ahead needs the time, which only `NoneLeft` has
         other => write!(f, "the upstream `{upstream}` is left out: {}", other.name()),
