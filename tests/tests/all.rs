@@ -84,9 +84,12 @@ mod all {
     mod stream_faults;
     mod stream_options;
     mod telemetry;
+    mod translation_bedrock;
+    mod translation_counts;
     mod translation_errors;
     mod translation_losses;
     mod translation_policies;
+    mod translation_reasoning;
     mod translation_sdks;
     mod translation_streams;
     mod unseen_kinds;

@@ -153,13 +153,11 @@ fn translation_that_is_off_leaves_targets_of_other_dialects_out() {
         for whose in ["upstream", "alias"] {
             let model = format!("{whose}-{}", upstream(to));
             let reply = post(&sidecar, caller, &model, &ask(caller, &model, &json!({})));
-            let status = reply.status;
-            assert_eq!(
-                status,
-                400,
-                "{caller:?} to {to:?} {whose}: {}",
-                reply.text()
-            );
+            // An alias of one target that speaks no dialect of the caller's family is served by
+            // nobody; where it speaks another of the family, it does not fit.
+            let is_refused = matches!(reply.status, 400 | 404);
+            assert!(is_refused, "{caller:?} to {to:?} {whose}: {}", reply.text());
+            assert!(reply.text().contains("translate"), "{}", reply.text());
             assert_eq!(provider.count(), 0, "{caller:?} to {to:?} {whose}");
         }
     }
