@@ -43,7 +43,8 @@ pub(super) fn unframed(
     reply
 }
 
-fn is_framed(reply: &Response<Inbound>) -> bool {
+/// Reports whether a success is a stream of AWS's frames.
+pub(super) fn is_framed(reply: &Response<Inbound>) -> bool {
     let kind = reply.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.as_bytes().get(..FRAMES.len()));
     reply.status().is_success() && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FRAMES))

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use policy::Call;
 use route::{Exclusion, ModelFacts, NoRoute};
 
-use super::{failure::Failure, generation::Generation, head::is_stream};
+use super::{failure::Failure, frames::is_framed, generation::Generation, head::is_stream};
 use crate::{
     config::{Config, Upstream},
     refusal::{Code, Refusal},
@@ -268,7 +268,7 @@ impl Translation {
 
     /// Brings a success into the caller's dialect.
     fn reply(&self, reply: Response<Inbound>) -> Response<Inbound> {
-        let streams = is_stream(reply.headers());
+        let streams = is_stream(reply.headers()) || is_framed(&reply);
         let context = self.context.clone();
         let inner = match &self.answers {
             Answers::Text => {

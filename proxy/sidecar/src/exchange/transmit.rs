@@ -161,7 +161,11 @@ pub(super) async fn transmit<T: Transport>(
             "it switched protocols, which nobody wanted".into(),
         ));
     }
-    let reply = unframed(reply, upstream, speech.spoken());
+    // Converse has frames of its own, which its translation reads.
+    let reply = match speech.translation.map(Translation::spoken) {
+        Some(None) => reply,
+        None | Some(Some(_)) => unframed(reply, upstream, speech.spoken()),
+    };
     if !speech.holds || !reply.status().is_success() {
         return Sent::Reply(reply);
     }
