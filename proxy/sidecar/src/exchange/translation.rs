@@ -7,10 +7,12 @@
 //! translated as it passes.
 
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,11 +23,15 @@ use dialect::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame};
+use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use policy::Call;
-use route::{Exclusion, ModelFacts, NoRoute};
+use route::{Class, Exclusion, ModelFacts, NoRoute};
+use tokio::time::timeout;
 
-use super::{failure::Failure, frames::is_framed, generation::Generation, head::is_stream};
+use super::{
+    failure::Failure, frames::is_framed, generation::Generation, head::is_stream, ledger::Observed,
+};
 use crate::{
     config::{Config, Upstream},
     refusal::{Code, Refusal},
@@ -156,6 +162,10 @@ pub(super) fn obstacle(
     let refused = translated.as_ref().as_ref().err()?;
     Some(refused.to_string().into())
 }
+
+/// Longest wait for the rest of a whole reply of which the beginning was held; a larger one is
+/// given on as it comes.
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// The header of a count that is an estimate.
 const ESTIMATED: HeaderName = HeaderName::from_static("x-outrigger-estimated");
@@ -316,13 +326,43 @@ impl Translation {
         judged: Result<Response<Inbound>, Failure>,
     ) -> Result<Response<Inbound>, Failure> {
         match judged {
-            Ok(reply) if reply.status().is_success() => Ok(match self.spoken() {
-                Some(_) => self.reply(super::decode::decoded(reply)),
-                None => reply, // it was, before it was judged
-            }),
+            Ok(reply) if reply.status().is_success() => {
+                let streams = is_stream(reply.headers());
+                let reply = match self.spoken() {
+                    Some(_) => self.reply(super::decode::decoded(reply)),
+                    None => reply, // it was, before it was judged
+                };
+                match streams {
+                    true => Ok(reply),
+                    false => self.whole(reply).await,
+                }
+            }
             Ok(reply) => Ok(reply),
             Err(failure) => Err(self.failure(failure).await),
         }
+    }
+
+    /// Reads a whole reply before it is the app's, so that one that can't be translated is a failure
+    /// of the attempt, and another may follow.
+    async fn whole(&self, reply: Response<Inbound>) -> Result<Response<Inbound>, Failure> {
+        let (head, mut body) = reply.into_parts();
+        let read = timeout(REST_TIME, body.frame()).await;
+        let cause = match read {
+            Err(_) => return Ok(Response::from_parts(head, body)),
+            Ok(Some(Ok(frame))) => {
+                let body = body.with_beginning(VecDeque::from([frame]));
+                return Ok(Response::from_parts(head, body));
+            }
+            Ok(Some(Err(error))) => error,
+            Ok(None) => Unfinished.into(),
+        };
+        let message = "the upstream's reply can't be read";
+        let refusal = Refusal::new(Code::UpstreamFailed, message).caused_by(cause);
+        Err(Failure {
+            status: head.status.as_u16(),
+            seen: Some(Box::new(Observed::of_error(false, self.notes.usage()))),
+            ..Failure::refused(Class::MaybeDone, refusal)
+        })
     }
 
     /// Brings an error answer into the caller's dialect: its status and message stay, its body does
