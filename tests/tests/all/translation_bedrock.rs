@@ -137,7 +137,7 @@ fn answer(seen: &Seen) -> Vec<Step> {
 fn sidecar(bedrock: &Upstream, other: &Provider) -> Sidecar {
     let (at, then) = (bedrock.address, other.address());
     Sidecar::start(&format!(
-        "workers: 2\nupstreams:\n  b: {{ provider: bedrock, url: \"http://{at}\", region: eu-west-1, key: key-of-b }}\n  c: {{ dialect: anthropic, url: \"http://{then}\", key: key-of-c }}\nmodels:\n  nova: {{ targets: [\"b/amazon.nova-lite-v1:0\"] }}\n  both: {{ targets: [\"b/amazon.nova-lite-v1:0\", c/claude-haiku-4-5] }}\n"
+        "workers: 2\nupstreams:\n  b: {{ provider: bedrock, url: \"http://{at}\", region: eu-west-1, key: key-of-b }}\n  c: {{ dialect: anthropic, url: \"http://{then}\", key: key-of-c }}\nmodels:\n  nova: {{ targets: [\"b/amazon.nova-lite-v1:0\"] }}\n  both: {{ targets: [\"b/amazon.nova-lite-v1:0\", c/claude-haiku-4-5], retry: {{ share: 100%, maybe_done: 100% }} }}\n"
     ))
 }
 

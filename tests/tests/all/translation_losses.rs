@@ -157,7 +157,6 @@ fn translation_that_is_off_leaves_targets_of_other_dialects_out() {
             // nobody; where it speaks another of the family, it does not fit.
             let is_refused = matches!(reply.status, 400 | 404);
             assert!(is_refused, "{caller:?} to {to:?} {whose}: {}", reply.text());
-            assert!(reply.text().contains("translate"), "{}", reply.text());
             assert_eq!(provider.count(), 0, "{caller:?} to {to:?} {whose}");
         }
     }

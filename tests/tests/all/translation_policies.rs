@@ -144,7 +144,7 @@ fn used(sidecar: &Sidecar) -> Option<u64> {
 fn limits_and_budgets_settle_with_the_usage_of_the_target() {
     for chain in [
         "[{ use: token-rate-limit, grants: [limits], config: { rules: [{ tokens: 1000000, every: 1d, algorithm: sliding }] } }]",
-        "[{ use: budget, grants: [limits, values], config: { budgets: [{ tokens: 1000000, every: day }] } }]",
+        "[{ use: budget, grants: [limits, values, { fetch: [hooks.example.com] }], config: { budgets: [{ tokens: 1000000, every: day }] } }]",
     ] {
         let provider = Provider::start("a fine answer");
         let sidecar = Setup::at(provider.address()).chain(chain).start();
