@@ -7,7 +7,6 @@ use outrigger_tests::replies::{self, Api, chunk, last_chunk, stream_head};
 use outrigger_tests::translation::{self as between, Rows, directions};
 use outrigger_tests::wire::End;
 use outrigger_tests::{Act, Fault, Step};
-use serde_json::Value;
 
 /// A stream up to its first content, and then these steps.
 fn begun(api: Api, then: Vec<Step>) -> Act {

@@ -112,7 +112,11 @@ impl Known<'_> {
             exclude: &[],
             tried: &[],
             properties: &Plain {
-                translates: self.config.models.get(model).is_none_or(|alias| alias.translate),
+                translates: self
+                    .config
+                    .models
+                    .get(model)
+                    .is_none_or(|alias| alias.translate),
             },
         };
         self.table.plan(&request, self, now())

@@ -6,28 +6,22 @@
 //! reply is judged in the target's dialect, whose errors are its provider's; what commits is
 //! translated as it passes.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use dialect::{
-    Dialect, Kind, Usage, answer, failure, hash,
+    Dialect, Kind, answer, failure, hash,
     request::Translated,
-    translate::{self, Answers, Dropped, Origin, Refused, ReplyContext, Target, Wire, Written},
+    translate::{self, Answers, Origin, Refused, ReplyContext, Target, Wire, Written},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body::{Body, Frame};
 use http_body_util::BodyExt;
-use parking_lot::Mutex;
 use policy::Call;
 use route::{Class, Exclusion, ModelFacts, NoRoute};
 use tokio::time::timeout;
+
+mod body;
+mod notes;
 
 use super::{
     failure::Failure, frames::is_framed, generation::Generation, head::is_stream, ledger::Observed,
@@ -35,8 +29,10 @@ use super::{
 use crate::{
     config::{Config, Upstream},
     refusal::{Code, Refusal},
-    upstream::{BoxError, Decoded, Inbound},
+    upstream::{Decoded, Inbound},
 };
+use body::{Inner, Passing, Unfinished};
+pub(super) use notes::Notes;
 
 /// The header by which a caller wants to know what was left out, and the one that says it.
 pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-outrigger-dropped");
@@ -69,56 +65,6 @@ pub(super) struct Translation {
     context: ReplyContext,
     answers: Answers,
     pub(super) notes: Arc<Notes>,
-}
-
-/// What is noted of a translation while its reply passes.
-#[derive(Debug)]
-pub(super) struct Notes {
-    pub(super) to: Wire,
-    /// What was left out of the request.
-    dropped: Dropped,
-    /// The caller wants to know that.
-    wants_header: bool,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    /// What was left out of the reply.
-    dropped: Dropped,
-    usage: Option<Usage>,
-    id: Option<Box<str>>,
-    model: Option<Box<str>>,
-}
-
-impl Notes {
-    /// The provider's id of the reply, and the model that served it, as far as it said them.
-    pub(super) fn names(&self) -> (Option<Box<str>>, Option<Box<str>>) {
-        let seen = self.seen.lock();
-        (seen.id.clone(), seen.model.clone())
-    }
-
-    /// The tokens that the target reported, in its own way of counting.
-    pub(super) fn usage(&self) -> Option<Usage> {
-        self.seen.lock().usage
-    }
-
-    /// The header with what was left out of the request, where the caller wants it and there is any.
-    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
-        let fields = self.dropped.fields();
-        if !self.wants_header || fields.is_empty() {
-            return None;
-        }
-        let value = HeaderValue::try_from(fields.join(", ")).ok()?;
-        Some((DROPPED, value))
-    }
-
-    /// The fields that were left out of the request and of the reply, as far as it came.
-    pub(super) fn fields(&self) -> Vec<&'static str> {
-        let seen = self.seen.lock();
-        let both = self.dropped.fields().iter().chain(seen.dropped.fields());
-        both.copied().collect()
-    }
 }
 
 /// Returns whether a header of the caller's goes to a target of another dialect.
@@ -248,12 +194,8 @@ impl Translation {
             },
             origin: origin(upstream, wire),
         };
-        let notes = Arc::new(Notes {
-            to: wire,
-            dropped,
-            wants_header: call.headers().contains_key(DROPPED),
-            seen: Mutex::default(),
-        });
+        let wants_header = call.headers().contains_key(DROPPED);
+        let notes = Arc::new(Notes::new(wire, dropped, wants_header));
         let caller = call.dialect;
         let translation = Self {
             caller,
@@ -401,136 +343,5 @@ impl Translation {
             reply: Ok(Response::from_parts(head, body)),
             ..failure
         }
-    }
-}
-
-/// A body that is translated read by read.
-struct Passing {
-    body: Inbound,
-    reply: Inner,
-    notes: Arc<Notes>,
-    /// The caller gets a stream.
-    streams: bool,
-    is_over: bool,
-}
-
-/// The reader of a reply.
-enum Inner {
-    Events(translate::Reply),
-    /// A reply that is no text: one document, which is read at its end.
-    Document {
-        answers: Answers,
-        caller: Dialect,
-        doc: Vec<u8>,
-    },
-}
-
-/// The largest document that is no text, in bytes: vectors are long.
-const LARGEST: usize = 64 << 20;
-
-impl Inner {
-    fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, BoxError> {
-        match self {
-            Self::Events(reply) => Ok(reply.push(piece)?),
-            Self::Document { doc, .. } if doc.len() + piece.len() > LARGEST => {
-                Err("the reply is larger than is read".into())
-            }
-            Self::Document { doc, .. } => {
-                doc.extend_from_slice(piece);
-                Ok(Vec::new())
-            }
-        }
-    }
-
-    fn finish(&mut self) -> Result<Vec<u8>, BoxError> {
-        match self {
-            Self::Events(reply) => Ok(reply.finish()?),
-            Self::Document {
-                answers,
-                caller,
-                doc,
-            } => Ok(answers
-                .translate(*caller, doc)
-                .transpose()?
-                .unwrap_or_default()),
-        }
-    }
-
-    /// Reports whether it came to its end, or to a failure that it says.
-    fn is_over(&self) -> bool {
-        match self {
-            Self::Events(reply) => reply.is_whole() || reply.error().is_some(),
-            Self::Document { .. } => true,
-        }
-    }
-}
-
-/// A whole reply that its provider did not finish.
-#[derive(Debug)]
-struct Unfinished;
-
-impl fmt::Display for Unfinished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reply ended before its end")
-    }
-}
-
-impl std::error::Error for Unfinished {}
-
-impl Passing {
-    fn note(&self) {
-        let Inner::Events(reply) = &self.reply else {
-            return;
-        };
-        let mut seen = self.notes.seen.lock();
-        seen.usage = reply.usage();
-        if seen.id.is_none() && seen.model.is_none() {
-            let (id, model) = reply.names();
-            (seen.id, seen.model) = (id.map(Into::into), model.map(Into::into));
-        }
-        if seen.dropped != *reply.dropped() {
-            seen.dropped = reply.dropped().clone();
-        }
-    }
-}
-
-impl Body for Passing {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
-        loop {
-            if this.is_over {
-                return Poll::Ready(None);
-            }
-            let written = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-                Some(frame) => match frame?.into_data() {
-                    Ok(piece) => this.reply.push(&piece)?,
-                    Err(_) => continue, // trailers are the target's
-                },
-                None => {
-                    this.is_over = true;
-                    let rest = this.reply.finish()?;
-                    this.note();
-                    // A stream without its end shows that itself; half a document is an error.
-                    if !this.streams && !this.reply.is_over() {
-                        return Poll::Ready(Some(Err(Unfinished.into())));
-                    }
-                    rest
-                }
-            };
-            if !written.is_empty() {
-                this.note();
-                return Poll::Ready(Some(Ok(Frame::data(written.into()))));
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.is_over
     }
 }
