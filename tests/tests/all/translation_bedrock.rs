@@ -242,8 +242,8 @@ fn an_exception_inside_a_200_before_content_is_failed_over_and_after_it_is_an_er
 
 #[test]
 fn broken_frames_never_look_whole() {
-    type Made = fn() -> Vec<Step>;
-    let broken: [(&str, Made); 3] = [
+    type Script = fn() -> Vec<Step>;
+    let broken: [(&str, Script); 3] = [
         ("cut", || {
             let mut steps = stream(&begun());
             steps.pop();
