@@ -1,7 +1,7 @@
 # The face of the project. Each target is a thin call: the work is in cargo and in the scripts named here.
 CARGO ?= cargo
 
-.PHONY: build policies run test fuzz bench bench-distance bench-failover bench-instructions lint clean
+.PHONY: build policies run test fuzz bench bench-distance bench-failover bench-instructions bench-translation lint clean
 
 # Two invocations: in one, Cargo would unite their features, and the sidecar would have the tool's compiler.
 build: policies ## target/release/outrigger, outrigger-tool beside it, target/policies/NAME.wasm, and their functions as native code
@@ -37,6 +37,9 @@ bench-failover: ## what aliases cost and what is tried when a target fails; BEFO
 
 bench-instructions: policies ## instructions per request, by callgrind; WRITE=1 checks the figures in that `make test` compares with
 	tests/bench/instructions.sh $(if $(WRITE),--write)
+
+bench-translation: ## what a request, a reply and an event of a stream cost to translate, between each two dialects
+	$(CARGO) run --release --locked --quiet -p outrigger-dialect --example translation_cost
 
 lint: ## formatting, clippy, licences
 	$(CARGO) fmt --all --check

@@ -210,11 +210,8 @@ fn an_exception_inside_a_200_before_content_is_failed_over_and_after_it_is_an_er
             let other = Provider::start("from another");
             let sidecar = sidecar(&bedrock, &other);
             let mut jobs = Vec::new();
-            // An open fault: what is judged in the words of a caller of anthropic.messages has lost
-            // the status of the exception (424), and is taken for the request's.
-            let is_lost = |caller| kind == "modelStreamErrorException" && caller == Api::Messages;
             for caller in Api::EVERY {
-                if !content && !is_lost(caller) {
+                if !content {
                     let reply = ask_for(&sidecar, caller, "both", "hi", true);
                     let text = reply.text();
                     assert!(text.contains("from another"), "{kind} {caller:?}: {text}");
@@ -233,8 +230,7 @@ fn an_exception_inside_a_200_before_content_is_failed_over_and_after_it_is_an_er
                 let what = format!("{kind} {:?}, content {content}: {outcome:?}", job.api);
                 assert!(outcome.error.is_some(), "{what}");
             }
-            let failed_over = |caller: &Api| !content && !is_lost(*caller);
-            let expected = Api::EVERY.iter().copied().filter(failed_over).count();
+            let expected = if content { 0 } else { Api::EVERY.len() };
             assert_eq!(other.count(), expected, "{kind}");
         }
     }

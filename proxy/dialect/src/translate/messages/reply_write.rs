@@ -384,7 +384,8 @@ pub(super) fn error_of(facts: &ErrorFacts) -> (&'static str, &str) {
         Some(413) => "request_too_large",
         Some(429) => "rate_limit_error",
         Some(503 | 529) => "overloaded_error",
-        Some(504) => "timeout_error",
+        Some(408 | 504) => "timeout_error",
+        Some(424) => "api_error", // the model's own (Bedrock), and not the request's
         Some(400..=499) => "invalid_request_error",
         _ => "api_error",
     };
