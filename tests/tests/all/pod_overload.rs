@@ -103,8 +103,9 @@ fn pod_an_sdk_that_is_turned_away_comes_back_by_itself_and_is_served() {
         return;
     }
     let upstream = upstream(Duration::from_millis(1500));
+    // Two workers may both look at the count before either is counted.
     let sidecar = Sidecar::start(&format!(
-        "overload: {{ exchanges: 1 }}\n{}",
+        "workers: 1\noverload: {{ exchanges: 1 }}\n{}",
         config(&upstream, "")
     ));
     let job = Job {
