@@ -104,10 +104,8 @@ fn pod_an_sdk_that_is_turned_away_comes_back_by_itself_and_is_served() {
     }
     let upstream = upstream(Duration::from_millis(1500));
     // Two workers may both look at the count before either is counted.
-    let sidecar = Sidecar::start(&format!(
-        "workers: 1\noverload: {{ exchanges: 1 }}\n{}",
-        config(&upstream, "")
-    ));
+    let one_worker = config(&upstream, "").replace("workers: 2", "workers: 1");
+    let sidecar = Sidecar::start(&format!("overload: {{ exchanges: 1 }}\n{one_worker}"));
     let job = Job {
         stream: false,
         timeout: 30.0,
