@@ -21,9 +21,9 @@ const KEPT: usize = 8;
 pub struct Translated {
     /// It, as it leaves.
     pub written: Written,
-    /// What was left out.
+    /// Fields that were left out.
     pub dropped: Dropped,
-    /// What it is answered with.
+    /// The kind of answer that it gets.
     pub answers: Answers,
 }
 
@@ -38,7 +38,7 @@ struct Entry {
     translated: Arc<Result<Translated, Refused>>,
 }
 
-/// What tells translations of one body apart: what a model takes goes by its name and place.
+/// The key of a translation among those of one body: a model's facts go by its name and place.
 #[derive(PartialEq, Eq)]
 struct Key {
     wire: Wire,

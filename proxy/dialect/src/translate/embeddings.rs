@@ -16,7 +16,7 @@ use crate::{
 /// The most texts of one request: <https://ai.google.dev/gemini-api/docs/embeddings>.
 const MOST: usize = 100;
 
-/// What the reply has to know of its request.
+/// The parts of a request that its reply depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The model, as the caller named it.

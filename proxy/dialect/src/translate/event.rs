@@ -30,7 +30,7 @@ pub(crate) enum Event<'a> {
         /// The text.
         text: Text<'a>,
     },
-    /// What its provider alone can read of the reasoning. Ends the reasoning before it, and belongs
+    /// Reasoning that its provider alone can read. Ends the reasoning before it, and belongs
     /// to that or, without any, to what follows.
     Opaque {
         /// The choice.
@@ -80,7 +80,7 @@ pub(crate) enum Event<'a> {
     Finish {
         /// The choice.
         choice: u32,
-        /// Why.
+        /// The reason.
         reason: Finish,
         /// The text at which it stopped, for [`Finish::StopSequence`].
         stop: Option<Text<'a>>,
@@ -95,7 +95,7 @@ pub(crate) enum Event<'a> {
     End,
 }
 
-/// Why a model stopped.
+/// A reason for which a model stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finish {
     /// It had said all.

@@ -29,7 +29,7 @@ pub(crate) struct Request<'a> {
     pub tools: Vec<Tool<'a>>,
     /// Which of them it may or must call; `None`: its own choice.
     pub choice: Option<Choice<'a>>,
-    /// Whether it may call several at once; `None`: the dialect's default, which is yes.
+    /// True if it may call several at once; `None`: the dialect's default, which is yes.
     pub parallel: Option<bool>,
     /// The form of its text.
     pub output: Output<'a>,
@@ -43,7 +43,7 @@ pub(crate) struct Request<'a> {
     pub top_k: Option<Number<'a>>,
     /// Texts at which it stops.
     pub stop: Vec<Text<'a>>,
-    /// How much it is to reason.
+    /// The reasoning that it is to do.
     pub reasoning: Reasoning<'a>,
     /// The end user, for the provider's abuse detection.
     pub user: Option<Text<'a>>,
@@ -57,9 +57,9 @@ pub(crate) type Number<'a> = &'a [u8];
 /// One message of a conversation.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    /// Who says it. Results of tools are [`Role::User`]'s.
+    /// The speaker. Results of tools are [`Role::User`]'s.
     pub role: Role,
-    /// What is said, in order.
+    /// The parts of it, in order.
     pub parts: Vec<Part<'a>>,
 }
 
@@ -92,9 +92,9 @@ pub(crate) enum Part<'a> {
     Result(ToolResult<'a>),
     /// The model's reasoning; it stands before what it led to.
     Reasoning {
-        /// What can be read of it.
+        /// The part that can be read.
         text: Option<Text<'a>>,
-        /// What its provider alone can read: a signature of the text, or all of it encrypted.
+        /// The part that its provider alone can read: a signature of the text, or all of it encrypted.
         opaque: Option<Opaque<'a>>,
     },
     /// The model's own refusal.
@@ -296,16 +296,16 @@ pub(crate) enum Output<'a> {
     },
 }
 
-/// How much a model is to reason.
+/// The reasoning that a model is to do.
 #[derive(Debug, Default)]
 pub(crate) struct Reasoning<'a> {
     /// None at all, some by a name or by a budget; `None`: the model's default.
     pub effort: Option<Effort>,
     /// The most tokens of it.
     pub budget: Option<u64>,
-    /// What can be read of it is wanted in the reply (`include_thoughts`, `summary`, `display`).
+    /// True if its readable part is wanted in the reply (`include_thoughts`, `summary`, `display`).
     pub shown: Option<bool>,
-    /// How it is to be summed up: `auto`, `concise`, `detailed`.
+    /// The way to sum it up: `auto`, `concise`, `detailed`.
     pub summary: Option<Text<'a>>,
 }
 

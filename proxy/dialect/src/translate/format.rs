@@ -60,7 +60,7 @@ pub struct Written {
     pub body: Vec<u8>,
 }
 
-/// What the two ends of a reply have to know of its request.
+/// The parts of a request that the two ends of its reply depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyContext {
     /// The exchange's id, of which ids are made in the caller's style.

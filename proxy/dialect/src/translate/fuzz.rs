@@ -75,7 +75,7 @@ fn any_reply_is_translated_alike_however_it_was_cut() {
     });
 }
 
-/// Whether a reply is whole, `None` where it is malformed, and what was written.
+/// Reads a reply: true if it is whole, `None` where it is malformed; and what was written.
 fn read<'i>(
     reply: &mut Reply,
     pieces: impl IntoIterator<Item = &'i [u8]>,

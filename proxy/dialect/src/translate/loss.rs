@@ -1,7 +1,7 @@
 //! What a target's dialect or model can't carry: refused by name where the meaning would change,
 //! dropped and counted where only cost or taste would.
 
-/// What becomes of a field that can't be carried.
+/// The end of a field that can't be carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// The request is refused, as its meaning would change.

@@ -38,10 +38,10 @@ pub use target::{Quirks, Target};
 
 use crate::{Dialect, Malformed};
 
-/// What a request is answered with.
+/// The kind of answer that a request gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answers {
-    /// What a model says: [`Reply`].
+    /// Text of a model: [`Reply`].
     Text,
     /// A number of tokens.
     Count,

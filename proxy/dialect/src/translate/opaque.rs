@@ -9,9 +9,9 @@ use std::borrow::Cow;
 
 use super::{base64, text::Text};
 
-/// What every tag begins with.
+/// The beginning of every tag.
 const TAG: &str = "outrigger1-";
-/// What every tag begins with, in base64.
+/// The beginning of every tag, in base64.
 const TAG_IN_BASE64: &str = "b3V0cmlnZ2VyMS";
 /// Hexadecimal digits of an origin.
 const ORIGIN: usize = 8;
@@ -99,7 +99,7 @@ impl<'a> Opaque<'a> {
         Text::plain(base64::encode_url_safe(self.tagged().decode().as_bytes()))
     }
 
-    /// What goes home: its data, where it is of this origin and form.
+    /// The data that goes home, where it is of this origin and form.
     pub(crate) fn at_home(&self, origin: Origin, kind: OpaqueKind) -> Option<&Text<'a>> {
         (self.origin == Some(origin) && self.kind == kind).then_some(&self.data)
     }

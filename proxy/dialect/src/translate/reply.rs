@@ -37,7 +37,7 @@ enum Input {
     Document(Vec<u8>),
 }
 
-/// What passed so far.
+/// Everything that passed so far.
 #[derive(Default)]
 struct Seen {
     ended: bool,

@@ -11,9 +11,9 @@ pub struct Target<'t> {
     pub model: &'t str,
     /// The provider and account, for reasoning that only these can read.
     pub origin: Origin,
-    /// What would be dropped is refused, too.
+    /// True if a request is refused of which something would be dropped.
     pub strict: bool,
-    /// What its model takes.
+    /// The facts of its model.
     pub takes: &'t ModelTakes,
     /// In what its server differs from the dialect's own.
     pub quirks: &'t Quirks,

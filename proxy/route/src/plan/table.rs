@@ -15,7 +15,7 @@ pub struct Upstream {
     pub offers: Endpoints,
     /// It serves Amazon Bedrock's Converse, which no caller speaks.
     pub converse: bool,
-    /// What is asked for in other dialects is translated for it.
+    /// True if requests in other dialects are translated for it.
     pub translates: bool,
     /// It has a key of its own, or needs none: it may be sent what was not meant for it.
     pub has_credentials: bool,

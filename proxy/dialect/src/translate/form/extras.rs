@@ -21,7 +21,7 @@ macro_rules! extras {
         pub(crate) enum ExtraKind { $($(#[$doc])+ $kind,)+ }
 
         impl ExtraKind {
-            /// What becomes of it where the target's dialect or model lacks it.
+            /// Its end where the target's dialect or model lacks it.
             pub(crate) const fn loss(self) -> Loss {
                 match self { $(Self::$kind => Loss::$loss,)+ }
             }
@@ -50,13 +50,13 @@ extras! {
     Store: Drop;
     /// Labels for the provider's console.
     Metadata: Drop;
-    /// How talkative the text is to be.
+    /// The length of the text, in words such as `low`.
     Verbosity: Drop;
     /// A key of the provider's prompt cache.
     CacheKey: Drop;
     /// Which parts the reply is to include.
     Include: Drop;
-    /// How the provider may shorten the prompt.
+    /// The way in which the provider may shorten the prompt.
     Truncation: Drop;
     /// Text that the reply is likely to repeat.
     Prediction: Drop;
@@ -70,7 +70,7 @@ extras! {
     HostedTool: Refuse;
     /// The most calls of hosted tools.
     MaxToolCalls: Drop;
-    /// How eagerly parts of a stream are padded or cut.
+    /// Padding and cuts of a stream.
     StreamOptions: Drop;
     /// Labels that Google bills by.
     Labels: Drop;

@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 
 use super::DROPPED;
 
-/// What is noted of a translation while its reply passes.
+/// Notes of a translation, made while its reply passes.
 #[derive(Debug)]
 pub(in crate::exchange) struct Notes {
     pub(in crate::exchange) to: Wire,
-    /// What was left out of the request.
+    /// Fields that were left out of the request.
     dropped: Dropped,
     /// The caller wants to know that.
     wants_header: bool,
@@ -22,7 +22,7 @@ pub(in crate::exchange) struct Notes {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// What was left out of the reply.
+    /// Parts that were left out of the reply.
     dropped: Dropped,
     usage: Option<Usage>,
     id: Option<Box<str>>,
