@@ -4,7 +4,7 @@ use super::super::{
     form::{Choice, Effort, Extra, ExtraKind, Output, Request, Tool},
     format::Written,
     json::Json,
-    loss::{Dropped, Loss, Refused},
+    loss::{Dropped, Refused},
     takes::{MaxField, ReasoningForm, ReasoningOff},
     target::Target,
     text::Text,
@@ -309,15 +309,9 @@ impl Writer<'_, '_> {
             | ExtraKind::Betas
             | ExtraKind::InferenceGeo => None,
         };
-        match (name, extra.kind.loss()) {
-            (Some(name), _) => _ = self.json.key(name).source(extra.value),
-            (None, Loss::Drop) => self.dropped.add(extra.field),
-            (None, Loss::Refuse) => {
-                return Err(Refused::new(
-                    extra.field,
-                    "can't be carried to the target's dialect",
-                ));
-            }
+        match name {
+            Some(name) => _ = self.json.key(name).source(extra.value),
+            None => extra.lose(self.dropped)?,
         }
         Ok(())
     }

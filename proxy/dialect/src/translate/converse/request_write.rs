@@ -5,7 +5,7 @@ use super::{
         form::{Cache, Choice, Extra, ExtraKind, Output, Request, Tool},
         format::Written,
         json::Json,
-        loss::{Dropped, Loss, Refused},
+        loss::{Dropped, Refused},
         target::Target,
         text::Text,
     },
@@ -272,13 +272,7 @@ impl Writer<'_, '_> {
                     .key("serviceTier")
                     .object(|json| _ = json.key("type").source(extra.value));
             }
-            (kind, _) => match kind.loss() {
-                Loss::Drop => self.dropped.add(extra.field),
-                Loss::Refuse => {
-                    let why = "can't be carried to the target's dialect";
-                    return Err(Refused::new(extra.field, why));
-                }
-            },
+            _ => extra.lose(self.dropped)?,
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Members that some dialects have and others lack, and what becomes of each where the target lacks it.
 
-use super::super::loss::Loss;
+use super::super::loss::{Dropped, Loss, Refused};
 
 /// A member that some dialects have and others lack, carried as source.
 #[derive(Debug)]
@@ -80,4 +80,21 @@ extras! {
     Betas: Drop;
     /// The place at which the provider is to run the model.
     InferenceGeo: Refuse;
+}
+
+impl Extra<'_> {
+    /// Ends it where the target lacks it, as its kind says: noted, or refused.
+    ///
+    /// # Errors
+    /// The meaning of the request would change.
+    pub(crate) fn lose(&self, dropped: &mut Dropped) -> Result<(), Refused> {
+        match self.kind.loss() {
+            Loss::Drop => dropped.add(self.field),
+            Loss::Refuse => {
+                let why = "can't be carried to the target's dialect";
+                return Err(Refused::new(self.field, why));
+            }
+        }
+        Ok(())
+    }
 }

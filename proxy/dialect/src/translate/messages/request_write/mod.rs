@@ -5,7 +5,7 @@ use super::super::{
     form::{Cache, Extra, ExtraKind, Output, Request},
     format::Written,
     json::Json,
-    loss::{Dropped, Loss, Refused},
+    loss::{Dropped, Refused},
     target::Target,
     text::Text,
 };
@@ -246,16 +246,7 @@ impl Writer<'_, '_> {
             | ExtraKind::MediaResolution
             | ExtraKind::Betas => {}
         }
-        match extra.kind.loss() {
-            Loss::Drop => self.dropped.add(extra.field),
-            Loss::Refuse => {
-                return Err(Refused::new(
-                    extra.field,
-                    "can't be carried to the target's dialect",
-                ));
-            }
-        }
-        Ok(())
+        extra.lose(self.dropped)
     }
 }
 
