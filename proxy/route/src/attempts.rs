@@ -171,14 +171,19 @@ impl Trail {
         at: &Circumstances,
         budgets: &mut Budgets<'_>,
     ) -> Next {
-        let next = self.permitted(failure, at);
+        let next = self.permitted(failure, at, budgets.retries.allows(at.now));
         let pause = match next {
             Next::Same { after } => after,
             Next::Other { .. } | Next::LargerWindow | Next::Stripped => Duration::ZERO,
             Next::Stop => return Next::Stop,
         };
         let maybe_done = failure.class == Class::MaybeDone;
-        if !self.take(pause, maybe_done, at.now, budgets) {
+        // Budgets bound the work that providers have beside the exchanges themselves. Where nobody
+        // took the request, the next provider is the first to work on it.
+        let is_first_work = failure.class == Class::Refused && matches!(next, Next::Other { .. });
+        if is_first_work && !self.is_last() && !self.left(at.now).is_zero() {
+            self.attempts = self.attempts.saturating_add(1);
+        } else if is_first_work || !self.take(pause, maybe_done, at.now, budgets) {
             return Next::Stop;
         }
         match (failure.class, next) {
@@ -207,10 +212,10 @@ impl Trail {
         taken
     }
 
-    /// What the class permits, whatever the budgets.
-    fn permitted(&self, failure: &Failure, at: &Circumstances) -> Next {
+    /// What the class permits, where the budget of retries allows one more or does not.
+    fn permitted(&self, failure: &Failure, at: &Circumstances, is_allowed: bool) -> Next {
         match failure.class {
-            Class::Refused => self.after_refused(failure, at),
+            Class::Refused => self.after_refused(failure, at, is_allowed),
             Class::Rate => self.after_rate(failure, at),
             Class::Overload => self.elsewhere_or_after_pause(failure, at),
             Class::Money => other_if(at.other_accounts, Scope::Account),
@@ -224,10 +229,10 @@ impl Trail {
         }
     }
 
-    fn after_refused(&self, failure: &Failure, at: &Circumstances) -> Next {
+    fn after_refused(&self, failure: &Failure, at: &Circumstances, is_allowed: bool) -> Next {
         let again = !self.repeated_refused;
         match at.other_targets {
-            true if again && at.took < SOON_REFUSED => Next::Same {
+            true if again && is_allowed && at.took < SOON_REFUSED => Next::Same {
                 after: Duration::ZERO,
             },
             true => Next::Other {

@@ -346,6 +346,24 @@ fn nothing_follows_at_the_deadline_or_from_a_spent_budget_or_after_the_last_atte
 }
 
 #[test]
+fn a_request_that_nobody_took_goes_to_the_next_target_without_the_budget() {
+    let mut spent = Bench::new();
+    while spent.retries.withdraw(spent.at.now) {}
+    assert_eq!(spent.after_class(Class::Refused), ELSEWHERE(Scope::Target));
+    assert_eq!(spent.after_class(Class::Refused), ELSEWHERE(Scope::Target));
+    assert!(spent.trail.is_last());
+    assert_eq!(spent.after_class(Class::Refused), Next::Stop);
+
+    let mut alone = Bench::alone();
+    while alone.retries.withdraw(alone.at.now) {}
+    assert_eq!(alone.after_class(Class::Refused), Next::Stop);
+
+    let mut late = Bench::new();
+    late.at.now += secs(60);
+    assert_eq!(late.after_class(Class::Refused), Next::Stop);
+}
+
+#[test]
 fn a_policys_own_targets_are_tried_within_the_same_budgets() {
     let mut bench = Bench::new();
     let mut try_now = |class| {
