@@ -63,6 +63,7 @@ mod all {
     mod pod_life;
     mod pod_matrix;
     mod pod_overload;
+    mod pod_overload_http2;
     mod pod_rules;
     mod policy_limits;
     mod programs;
