@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use crate::abi::outrigger::policy::types::{Attempt, Price, Target};
 use crate::{Request, request::owned};
 
-/// What a request may go to.
+/// A target that a request may go to.
 impl Request {
     /// The targets that the request's model stands for, as the request is now, in the order in which
     /// they would be tried. One that can't take the request is not among them; one that is open or

@@ -1,4 +1,4 @@
-//! What policies are shown of targets and attempts, and what they may say of them.
+//! The view that policies have of targets and attempts, and their claims about them.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ pub struct Candidate {
     pub window: Option<u64>,
     /// Most tokens of a reply; none where unknown.
     pub output: Option<u64>,
-    /// What the model is known to take besides text: `tools`, `images`, …
+    /// The inputs that the model is known to take besides text: `tools`, `images`, …
     pub takes: Vec<String>,
-    /// What it is known not to take, in the same words.
+    /// The inputs that it is known not to take, in the same words.
     pub lacks: Vec<String>,
     /// Estimated milliseconds to the first content; none before anything was seen of it.
     pub first_token_ms: Option<u32>,
@@ -71,7 +71,7 @@ pub struct AttemptMade {
     pub retry_after_ms: Option<u32>,
 }
 
-/// What takes the place of a failure.
+/// The answer in the place of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescue {
     /// An answer with this text, as a model would give it.

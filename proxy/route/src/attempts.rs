@@ -1,4 +1,4 @@
-//! What may follow a failed attempt, and what its failure says of the cells that it was in.
+//! The step that may follow a failed attempt, and the meaning of its failure for its cells.
 //!
 //! The failure's class decides; budgets, the deadline and a number of attempts bound it. A [`Trail`]
 //! is one exchange's: it knows what was done, and chooses no target. Cells, not the trail, keep the
@@ -81,7 +81,7 @@ pub struct Budgets<'a> {
     pub maybe_done: &'a mut RetryBudget,
 }
 
-/// What follows a failed attempt.
+/// The step that follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// The same target once more, with any of its keys. Its cell may be open for a little longer
@@ -92,7 +92,7 @@ pub enum Next {
     },
     /// Another candidate.
     Other {
-        /// What it must not have in common with what failed: the target, the key with the model (one
+        /// The part it must not share with what failed: the target, the key with the model (one
         /// of both may be the same), the key or the account.
         outside: Scope,
     },
@@ -212,7 +212,7 @@ impl Trail {
         taken
     }
 
-    /// What the class permits, where the budget of retries allows one more or does not.
+    /// The step that the class permits, where the budget of retries allows one more or does not.
     fn permitted(&self, failure: &Failure, at: &Circumstances, is_allowed: bool) -> Next {
         match failure.class {
             Class::Refused => self.after_refused(failure, at, is_allowed),

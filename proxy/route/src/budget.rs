@@ -21,9 +21,9 @@ const ONE: u64 = 1_000_000;
 /// floor of that time and of the window before it.
 #[derive(Debug, Clone)]
 pub struct RetryBudget {
-    /// What an exchange brings in.
+    /// The deposit of an exchange.
     share: u64,
-    /// What each slice begins with.
+    /// The balance that each slice begins with.
     floor: u64,
     slices: Slices,
 }

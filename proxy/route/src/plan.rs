@@ -115,7 +115,7 @@ pub struct Translation<'t> {
     pub model: &'t str,
     /// The wire format that it would be sent in.
     pub wire: Wire,
-    /// What the model takes.
+    /// The facts of the model.
     pub facts: &'t ModelFacts,
 }
 
@@ -145,7 +145,7 @@ pub trait View {
 /// The standing of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether an attempt may be made there.
+    /// True if an attempt may be made there.
     pub admits: Admits,
     /// The state of its breaker, which tells a target that is open from one that is limited.
     pub state: State,
@@ -190,7 +190,7 @@ pub struct Candidate<'t> {
     pub model: Option<Arc<str>>,
     /// The app dialled this upstream's own host: its path is the provider's, and passes as it is.
     pub dialled: bool,
-    /// What the model takes, as far as it was looked up: not of a wire's.
+    /// The facts of the model, as far as they were looked up: not of a wire's.
     pub facts: ModelFacts,
     /// The wire format that the request is translated into; none where it goes as it is.
     pub wire: Option<Wire>,

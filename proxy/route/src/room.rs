@@ -37,7 +37,7 @@ pub struct Quantity {
 /// A reset further away than that is no minute's limit, and is not waited for.
 pub(crate) const FURTHEST: Duration = Duration::from_secs(60 * 60);
 
-/// What a quantity is of.
+/// The unit of a quantity.
 #[derive(Debug, Clone, Copy)]
 enum Of {
     Requests,

@@ -14,7 +14,7 @@ use outrigger_sdk::{
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Degrade {
-    /// How long replies are kept for whoever asks the same.
+    /// The time for which replies are kept for whoever sends the same.
     keep: Span,
     /// Targets that are tried before the others that the model stands for.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What a failure says of the cells that its attempt was in.
+//! The meaning of a failure for the cells that its attempt was in.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What may follow each class of failure.
+//! Tests of the attempts that may follow each class of failure.
 #![expect(clippy::disallowed_methods, reason = "tests make their own instants")]
 
 use proptest::prelude::*;

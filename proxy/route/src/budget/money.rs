@@ -8,7 +8,7 @@ use super::{ONE, parts, slices::Slices};
 #[derive(Debug, Clone)]
 pub struct MoneyBudget {
     bound: Bound,
-    /// What was spent above the estimates, and is taken from what comes in next.
+    /// The money spent above the estimates, taken from what comes in next.
     owed: u64,
 }
 
@@ -23,7 +23,7 @@ enum Bound {
     },
 }
 
-/// What a day's spendings are summed by, so that they are few: 97 at the most.
+/// The time by which a day's spendings are summed, so that they are few: 97 at the most.
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -64,7 +64,7 @@ pub struct Sample {
     pub cut_short: Option<bool>,
 }
 
-/// What is compared.
+/// The figure that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// The share of exchanges that failed.

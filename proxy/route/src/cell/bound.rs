@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound {
     limit: u32,
-    /// What was in flight when it was cut.
+    /// The attempts in flight when it was cut.
     level: u32,
     /// The most that was in flight since it grew last.
     peak: u32,

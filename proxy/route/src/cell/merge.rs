@@ -1,4 +1,4 @@
-//! What other replicas learn.
+//! Merging of what other replicas learn.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::class::Class;
 /// Halvings that are closer together are one: replicas meet the same shortage at the same time.
 const ONE_HALVING: Duration = Duration::from_secs(1);
 
-/// What another replica has learnt, its times put on this one's clock.
+/// The findings of another replica, its times put on this one's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remote {
     /// [`Change::Opened`].

@@ -364,8 +364,8 @@ impl Cell {
         }
     }
 
-    /// Whether too few replies work: by the share of failures, or by a run of failures while none
-    /// ended well. Where most that began of late still go on, that none has ended shows nothing.
+    /// Returns whether too few replies work: by the share of failures, or by a run of failures while
+    /// none ended well. Where most that began of late still go on, that none has ended shows nothing.
     fn fails_often(&self) -> bool {
         let sums = self.window.sums();
         let are_enough = sums.successes.saturating_add(sums.failures) >= ENOUGH;

@@ -1,4 +1,4 @@
-//! What a cell says and learns.
+//! The findings and answers of a cell.
 
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ pub enum Admits {
     },
 }
 
-/// What an attempt has shown of a cell.
+/// The finding of an attempt about a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It works.
@@ -61,7 +61,7 @@ pub enum Outcome {
     Nothing,
 }
 
-/// What other replicas should learn of.
+/// The changes that other replicas should learn of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// The cell opened, or is open for longer than was published.
@@ -71,7 +71,7 @@ pub enum Change {
         /// The class of the failure; `None` where failures of any class opened it by their number.
         cause: Option<Class>,
     },
-    /// What may be in flight was halved.
+    /// The bound of what may be in flight was halved.
     Halved {
         /// The time of the 429.
         at: Instant,

@@ -64,12 +64,12 @@ enum Progress {
     Closed,
 }
 
-/// What is known of an attempt's first content.
+/// The state of an attempt's first content.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content {
     /// Where it is counted as a success.
     pub(super) bucket: Bucket,
-    /// Whether it closed the cell, and is not counted.
+    /// True if it closed the cell, and is not counted.
     pub(super) closed: bool,
 }
 

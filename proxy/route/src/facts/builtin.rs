@@ -8,7 +8,7 @@ use dialect::Dialect;
 
 use super::{Endpoints, ModelFacts, Takes};
 
-/// What models take of a request's members.
+/// The members of requests that models take.
 pub(super) const TAKES: &str = include_str!("../../data/model-takes.txt");
 const TABLE: &str = include_str!("../../data/model-facts.txt");
 
@@ -134,7 +134,7 @@ fn undated(name: &str) -> Option<&str> {
     long.or_else(short).map(|(name, _)| name)
 }
 
-/// What a line says: of this very name, or of all that begin so.
+/// The reach of a line: this very name, or all that begin so.
 fn row(table: &'static str, name: &str, begins: bool) -> Option<&'static str> {
     let (mut low, mut high) = (0, table.len());
     while low < high {

@@ -1,4 +1,4 @@
-//! What models take: a table of those that lack something, and what configuration says.
+//! Facts of models: a table of those that lack something, and what configuration says.
 
 use dialect::{Dialect, translate::takes::ModelTakes};
 
@@ -9,7 +9,7 @@ mod takes;
 
 pub use takes::{Reasoning, Refusals, Takes};
 
-/// What a model takes, as far as it is known. Nothing is known of most: those take everything.
+/// The facts of a model, as far as they are known. Nothing is known of most: those take everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ModelFacts {
     /// Tokens of its context.

@@ -1,4 +1,4 @@
-//! What a model takes of a request's members and values, as far as it is known: what it refuses,
+//! The members and values of requests that a model takes, as far as it is known: what it refuses,
 //! how it reasons, what its instructions and limits are called.
 //!
 //! The built-in table says it in words ([`Takes::of_words`], see `data/README.md`), configuration

@@ -31,7 +31,7 @@ pub enum Effort {
     High,
 }
 
-/// What is waited for together: calls of about the same size and effort.
+/// The calls that are waited for together: those of about the same size and effort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallClass {
     /// The class of its size.

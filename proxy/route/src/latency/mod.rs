@@ -20,7 +20,7 @@ const DECAY: Duration = Duration::from_secs(10);
 const LONG_DECAY: Duration = Duration::from_secs(300);
 /// The least and the most that one sample counts for.
 const WEIGHT: (f64, f64) = (0.02, 0.5);
-/// What a failure counts as where the provider gives no end.
+/// The time that a failure counts as where the provider gives no end.
 const PENALTY: Duration = Duration::from_secs(5);
 /// The most that it counts as.
 const LONGEST_PENALTY: Duration = Duration::from_secs(300);
@@ -35,7 +35,7 @@ const FACTOR: u32 = 3;
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_LIMIT: Duration = Duration::from_secs(600);
 
-/// What an attempt shows of a target's time to first content.
+/// The evidence of an attempt about a target's time to first content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sample {
     /// Content came, so long after the request.
@@ -181,7 +181,7 @@ impl Average {
     }
 }
 
-/// What is left of a sample's weight after a time.
+/// The part of a sample's weight that is left after a time.
 fn fading(passed: Duration, decay: Duration) -> f64 {
     (-passed.as_secs_f64() / decay.as_secs_f64()).exp()
 }

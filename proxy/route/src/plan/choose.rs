@@ -122,7 +122,7 @@ pub(super) struct Choice<'t, 'r> {
     asked: Asked<'r>,
     pub(super) alias: Option<&'t AliasRow>,
     scrutiny: Scrutiny,
-    /// What policies prefer.
+    /// The preferences of policies.
     pub(super) front: Vec<Entry<'t>>,
     pub(super) entries: Vec<Entry<'t>>,
     pub(super) excluded: Vec<Excluded<'t>>,

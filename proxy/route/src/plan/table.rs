@@ -74,7 +74,7 @@ pub struct TargetRow {
     pub id: TargetId,
     /// `upstream/model`.
     pub target: Target,
-    /// What the model takes.
+    /// The facts of the model.
     pub facts: ModelFacts,
     /// The place of its upstream.
     pub(super) upstream: usize,

@@ -1,4 +1,4 @@
-//! What is said to a queue, and what it answers.
+//! Entries of a queue, and its answers.
 
 use std::time::{Duration, Instant};
 
@@ -108,7 +108,7 @@ impl Bound {
 /// An exchange that left a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dequeued<T> {
-    /// What was pushed.
+    /// The value that was pushed.
     pub value: T,
     /// Its estimated tokens.
     pub tokens: u64,

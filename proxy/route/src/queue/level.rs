@@ -28,7 +28,7 @@ pub(super) struct Level {
     pub(super) tokens: u64,
 }
 
-/// What waits for one tenant, in the order in which it came.
+/// The entries of one tenant, in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Flow {
     tenant: Option<Arc<str>>,

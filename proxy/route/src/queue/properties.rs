@@ -59,7 +59,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-/// What a queue of no cleverness would know of an exchange.
+/// A naive queue's knowledge of an exchange.
 #[derive(Debug, Clone)]
 struct Present {
     ticket: Ticket,

@@ -5,7 +5,7 @@ use dialect::hash;
 use super::{Fake, fast, fast_with, order};
 use crate::{Admits, Rank, State, Sticky, Strategy, Table};
 
-/// How often each target comes first, over calls that differ in what is random.
+/// Counts how often each target comes first, over calls that differ in what is random.
 fn firsts(table: &Table, fake: &mut Fake, calls: u64) -> HashMap<String, u64> {
     let mut firsts = HashMap::new();
     for call in 0..calls {

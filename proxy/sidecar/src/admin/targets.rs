@@ -24,7 +24,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// A target that some alias names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct TargetFacts {
-    /// What is known of it.
+    /// Its state.
     #[serde(flatten)]
     pub figures: PlaceFigures,
     /// The aliases that it belongs to, as a canary or a shadow, too.

@@ -2,7 +2,7 @@
 //!
 //! Each attempt renders the call anew. Here are what mends an attempt at its own target: over a new
 //! connection where a kept one was stale, without the usage option where the target refused that.
-//! What an alias tries besides is in `failover/`.
+//! An alias's further attempts are in `failover/`.
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -83,7 +83,7 @@ impl<T: Transport> Worker<T> {
     }
 }
 
-/// What policies put in the place of a failure.
+/// The answer that policies put in the place of a failure.
 pub(super) enum Rescued {
     /// An answer, or a refusal.
     Answer(Box<Result<Reply, Refusal>>),

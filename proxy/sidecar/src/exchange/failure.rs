@@ -37,7 +37,7 @@ pub(super) struct Failure {
     pub(super) repeat: Option<Repeat>,
     /// Status of the upstream's answer; 0 where none came.
     pub(super) status: u16,
-    /// What was seen of a reply that it had begun.
+    /// The part that was seen of a reply that it had begun.
     pub(super) seen: Option<Box<Observed>>,
     /// The app's answer, where nothing follows and no policy puts something in its place: the
     /// upstream's own, or ours.
@@ -106,7 +106,7 @@ impl Failure {
         )
     }
 
-    /// What was seen of a reply that it had begun.
+    /// The part that was seen of a reply that it had begun.
     pub(super) fn observed(&self) -> Observed {
         self.seen.as_deref().copied().unwrap_or_default()
     }

@@ -47,7 +47,7 @@ pub struct Generation {
     pub places: Places,
     /// The lessons of past exchanges; the same for all generations.
     pub routes: Arc<Routes>,
-    /// What is known of targets; the same for all generations.
+    /// The state of targets; the same for all generations.
     pub targets: Targets,
 }
 
@@ -56,7 +56,7 @@ pub struct Generation {
 pub struct Lasting {
     /// The lessons of past exchanges.
     pub routes: Arc<Routes>,
-    /// What is known of targets.
+    /// The state of targets.
     pub targets: Targets,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Charge {
     pub(super) reached: bool,
 }
 
-/// What one attempt took.
+/// The tokens and the cost of one attempt.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Spent {
     pub(super) usage: Option<Usage>,

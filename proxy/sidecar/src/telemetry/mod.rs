@@ -41,7 +41,7 @@ pub struct Record {
     pub target: String,
     /// Attempts that others followed or overtook, in order.
     pub earlier: Vec<EarlierAttempt>,
-    /// What the last attempt, to `target`, came to; none where there was none.
+    /// The result of the last attempt, to `target`; none where there was none.
     pub last: Option<Attempted>,
     /// Tokens that the last attempt took, where others took some before it; a part of `usage`.
     pub last_usage: Option<Usage>,

@@ -119,7 +119,7 @@ pub struct ShadowRatios {
     pub end: Option<f64>,
     /// Costs.
     pub cost: Option<f64>,
-    /// Whether they ended for the same reason.
+    /// True if they ended for the same reason.
     pub same_finish: Option<bool>,
 }
 

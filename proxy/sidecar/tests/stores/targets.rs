@@ -1,4 +1,4 @@
-//! What one replica learns of targets is known to the others.
+//! Tests that what one replica learns of targets is known to the others.
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What an exchange of these tests may go to.
+/// The targets of these tests' exchanges.
 struct Known;
 
 impl Estimates for Known {

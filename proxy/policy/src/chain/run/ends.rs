@@ -1,4 +1,4 @@
-//! What follows where no reply came, and after an exchange.
+//! The steps where no reply came, and after an exchange.
 
 use std::sync::Arc;
 

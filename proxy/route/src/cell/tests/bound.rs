@@ -1,4 +1,4 @@
-//! What a 429 without an end does.
+//! Tests of a 429 without an end.
 
 use super::*;
 

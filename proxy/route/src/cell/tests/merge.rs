@@ -1,4 +1,4 @@
-//! What other replicas have learnt.
+//! Tests of merging what other replicas have learnt.
 
 use super::*;
 

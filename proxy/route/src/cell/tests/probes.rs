@@ -1,4 +1,4 @@
-//! How an open cell closes, and what changes nothing.
+//! Tests of how an open cell closes, and of what changes nothing.
 
 use super::*;
 

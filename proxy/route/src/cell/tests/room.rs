@@ -1,4 +1,4 @@
-//! What a provider says is left.
+//! Tests of the room that a provider reports.
 
 use super::*;
 

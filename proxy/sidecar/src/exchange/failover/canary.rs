@@ -49,7 +49,7 @@ pub(in crate::exchange) struct Trial {
     first: Option<First>,
 }
 
-/// What became of the first attempt.
+/// The result of the first attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum First {
     Answered,
@@ -154,8 +154,8 @@ fn is_the_targets(failure: &Failure) -> bool {
     }
 }
 
-/// What an exchange shows whose first attempt was answered; nothing where the app left, or something
-/// of ours ended it.
+/// The evidence of an exchange whose first attempt was answered; none where the app left, or
+/// something of ours ended it.
 fn answered(record: &Record, taken: &Taken, charge: &Charge) -> Option<Sample> {
     let failed = match &record.error {
         Some(word) if word.starts_with("upstream_") => true,

@@ -28,7 +28,7 @@ pub(super) struct Queued {
     until: Instant,
 }
 
-/// What becomes of an exchange.
+/// The fate of an exchange.
 pub(super) enum Left {
     /// Its turn has come.
     Turn(Turn),

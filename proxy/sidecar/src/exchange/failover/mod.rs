@@ -1,4 +1,4 @@
-//! What an alias tries: one attempt after another, until one commits or none may follow.
+//! The attempts of an alias: one after another, until one commits or none may follow.
 //!
 //! `route` decides: its plan is the order of the candidates, its trail says what may follow a
 //! failure, its breakers let an attempt pass or keep it out. Here it is done. [`spots`] enters the

@@ -1,4 +1,4 @@
-//! What an attempt shows of its target, its key and its account.
+//! The evidence of an attempt about its target, its key and its account.
 
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ pub(super) fn learn_room(pass: &Pass, upstream: &Upstream, reply: &Response<Inbo
     }
 }
 
-/// What a failure shows of the time to first content; nothing of one that is not the target's.
+/// The evidence of a failure about the time to first content; none where it is not the
+/// target's.
 fn sample(failure: &Failure, took: Duration) -> Option<Sample> {
     let Meaning {
         class,

@@ -1,4 +1,4 @@
-//! What failures mean, and what the app gets of them.
+//! Tests of the meaning of failures, and of what the app gets of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;

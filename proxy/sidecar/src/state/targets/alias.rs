@@ -20,8 +20,8 @@ use crate::{
     telemetry::metrics,
 };
 
-/// What the exchanges of one alias share. It is begun anew when the alias's own terms change, except
-/// for what was learnt or spent under those of them that stayed: that is one with the former state's,
+/// The state that the exchanges of one alias share. It is begun anew when the alias's own terms
+/// change, except for what was learnt or spent under those of them that stayed: that is one with the former state's,
 /// which exchanges in flight still change.
 pub struct AliasState {
     name: Box<str>,

@@ -1,4 +1,4 @@
-//! What is known of targets, for operators: names, states and numbers.
+//! Figures of targets, for operators: names, states and numbers.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What is known of targets, keys, accounts and aliases: breakers, latencies, budgets. It outlives
+//! The state of targets, keys, accounts and aliases: breakers, latencies, budgets. It outlives
 //! generations.
 //!
 //! [`Targets`] is the registry. A generation looks up what it needs when it is made, so that an

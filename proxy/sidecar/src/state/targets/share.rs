@@ -1,4 +1,4 @@
-//! What this replica learns of targets, for others, and what they have learnt, for this one.
+//! Exchange of findings about targets between replicas.
 //!
 //! A task on the store's thread publishes openings, halvings, closings and canaries that were
 //! rolled back, as they come, and reads twice a second what others have published; both are one

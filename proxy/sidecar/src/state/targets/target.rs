@@ -19,7 +19,7 @@ const CACHED_WEIGHT: f32 = 0.25;
 /// The time for which providers keep a prompt at the least: five minutes from its last use.
 const CACHED_FOR: Duration = Duration::from_secs(300);
 
-/// What is known of `upstream/model`.
+/// The state of `upstream/model`.
 pub struct TargetState {
     pub(super) breaker: Arc<Breaker>,
     latency: Mutex<Latency>,

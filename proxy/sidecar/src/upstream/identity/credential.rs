@@ -29,7 +29,7 @@ const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// The hash of a body that somebody else signed.
 const CONTENT_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
-/// What a source came back with.
+/// The answer of a source.
 pub(super) struct Issued {
     secret: Secret,
     /// None: for ever.
@@ -128,7 +128,7 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// What was issued at `now`.
+    /// The credential that was issued at `now`.
     pub(super) fn new(issued: Issued, aws: Option<&Aws>, now: Instant) -> Self {
         let Issued { secret, life } = issued;
         let refresh = |life: Duration| {

@@ -61,7 +61,7 @@ pub enum Cause {
         /// Most bytes that are read.
         limit: usize,
     },
-    /// What came has ended already; a clock may be wrong.
+    /// The credential that came has ended already; a clock may be wrong.
     #[error("what came has expired")]
     Expired,
     /// The client could not be set up, or an URL is none.

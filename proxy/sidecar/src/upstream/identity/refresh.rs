@@ -26,7 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What a source comes back with: a credential, or the step that failed, and why.
+/// The outcome of a source: a credential, or the step that failed, and why.
 pub(super) type Outcome = Result<Issued, (&'static str, Cause)>;
 /// A fetch under way.
 pub(super) type Issuing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -40,7 +40,7 @@ pub struct Identity {
     flight: Mutex<Flight>,
 }
 
-/// What is known of fetches.
+/// The state of fetches.
 #[derive(Default)]
 struct Flight {
     /// Ends with the fetch that is under way.
@@ -53,7 +53,7 @@ struct Flight {
     pause: Option<Instant>,
 }
 
-/// What there is where a fetch is wanted.
+/// The credential there is where a fetch is wanted.
 enum Begun {
     /// A credential, after all.
     There(Arc<Credential>),

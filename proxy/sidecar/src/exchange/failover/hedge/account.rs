@@ -32,7 +32,7 @@ pub(in crate::exchange) struct Hedges {
     winner: Winner,
     /// It is the exchange's last attempt: what that took, it took.
     is_last: bool,
-    /// What it took, where it is not.
+    /// The tokens it took, where it is not.
     cost: Option<NanoDollars>,
 }
 
@@ -146,7 +146,7 @@ pub(super) fn overtaken(begun: Instant) -> Attempted {
     }
 }
 
-/// How the reply of a hedge is read.
+/// The reading of a hedge's reply.
 pub(super) struct Reading {
     pub(super) strips_usage: bool,
     pub(super) decodes: bool,

@@ -1,4 +1,4 @@
-//! What policies see of the targets that a call may go to.
+//! Tests of what policies see of the targets that a call may go to.
 
 use dialect::{Dialect, request::Body as RequestBody};
 use policy::{Call, Estimates as _};

@@ -1,4 +1,4 @@
-//! What attempts take: each is billed, and reservations see all of them.
+//! Tests of what attempts take: each is billed, and reservations see all of them.
 
 use super::*;
 

@@ -7,7 +7,7 @@ const SHADOWED: &str =
     "{ targets: [openai/gpt-5], shadow: { target: new/gpt-5, share: 100%, usd_per_day: 1 } }";
 const OTHER: &str = r#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"another"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":500,"total_tokens":1500}}"#;
 
-/// What copies have cost so far.
+/// The cost of copies so far.
 fn spent(field: &Field) -> u64 {
     let state = field.state();
     let left = state.shadows.as_ref().unwrap().lock().left(now());
