@@ -145,7 +145,8 @@ fn split(path: &str) -> (&str, &str) {
     path.split_once('?').unwrap_or((path, ""))
 }
 
-pub(super) fn decode(text: &str) -> Cow<'_, str> {
+/// Undoes percent-encoding (RFC 3986 §2.1); what is not UTF-8 then, or was none, stays as it is.
+pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }

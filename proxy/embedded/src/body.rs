@@ -10,20 +10,43 @@ use std::{
 };
 
 use bytes::Bytes;
+use dialect::event_stream;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::faults::Broken;
 
 /// Events as they are written.
-#[derive(Default)]
 pub(super) struct Events {
+    /// Their media type.
+    pub(super) media: &'static str,
     all: VecDeque<Bytes>,
     /// Number of events before the first content.
     lifecycle: usize,
 }
 
+impl Default for Events {
+    /// Server-sent events.
+    fn default() -> Self {
+        Self::of("text/event-stream; charset=utf-8")
+    }
+}
+
 impl Events {
+    /// Pieces of this media type.
+    pub(super) const fn of(media: &'static str) -> Self {
+        Self {
+            media,
+            all: VecDeque::new(),
+            lifecycle: 0,
+        }
+    }
+
+    /// AWS's binary frames.
+    pub(super) const fn frames() -> Self {
+        Self::of(event_stream::MEDIA_TYPE)
+    }
+
     /// Notes that the first so many events carry no content yet.
     pub(super) const fn open_with(&mut self, events: usize) {
         self.lifecycle = events;
@@ -42,6 +65,33 @@ impl Events {
     pub(super) fn keep_half(&mut self) {
         let content = self.all.len().saturating_sub(self.lifecycle);
         self.all.truncate(self.lifecycle + content.div_ceil(2));
+    }
+
+    /// Adds a piece as it is.
+    pub(super) fn bytes(&mut self, piece: Bytes) {
+        self.all.push_back(piece);
+    }
+
+    /// Adds a frame with an event of this type.
+    pub(super) fn frame(&mut self, kind: &str, payload: &str) {
+        self.message("event", ":event-type", kind, payload);
+    }
+
+    /// Adds a frame with an exception of this type.
+    pub(super) fn exception(&mut self, kind: &str, payload: &str) {
+        self.message("exception", ":exception-type", kind, payload);
+    }
+
+    fn message(&mut self, message: &str, name: &str, kind: &str, payload: &str) {
+        let headers = [
+            (name, kind),
+            (":content-type", "application/json"),
+            (":message-type", message),
+        ];
+        let mut frame = Vec::with_capacity(payload.len() + 128);
+        // A piece is far smaller than a frame may be.
+        let _ = event_stream::encode(&headers, payload.as_bytes(), &mut frame);
+        self.all.push_back(frame.into());
     }
 
     /// Adds an event without a name (`openai.chat`).

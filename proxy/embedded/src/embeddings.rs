@@ -38,6 +38,13 @@ pub(super) fn whole(request: &Request) -> String {
     )
 }
 
+/// The cosine of the vectors of two texts, 0 at least.
+pub(super) fn closeness(one: &str, other: &str) -> f32 {
+    let [one, other] = [one, other].map(|text| embed(text, DIMENSIONS as usize));
+    let product = one.iter().zip(&other).map(|(x, y)| x * y);
+    product.sum::<f32>().clamp(0.0, 1.0)
+}
+
 /// A vector of length one.
 fn embed(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0.0_f32; dimensions];

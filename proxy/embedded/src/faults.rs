@@ -4,6 +4,8 @@
 //! Which call fails and how is drawn from the call's number in this process, without a clock or a
 //! source of chance: the same calls in the same order fail in the same way.
 
+mod words;
+
 use std::{
     error::Error,
     fmt,
@@ -15,10 +17,11 @@ use std::{
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{
-    Shape,
     body::{Body, Events},
+    endpoint::{Provider, Shape},
     json, quote,
 };
+use words::{Form, form_of};
 
 /// A share of calls that fail on purpose.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,148 +159,51 @@ const fn scattered(number: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// One failure as a provider writes it: its status and the members of its error.
-struct Form {
-    status: u16,
-    /// OpenAI's and Anthropic's `type`; Google's `status`.
-    kind: &'static str,
-    /// OpenAI's `code`.
-    code: Option<&'static str>,
-    message: &'static str,
-}
-
-const fn form(
-    status: u16,
-    kind: &'static str,
-    code: Option<&'static str>,
-    message: &'static str,
-) -> Form {
-    Form {
-        status,
-        kind,
-        code,
-        message,
-    }
-}
-
-/// The failure in the words of a shape's provider. Kinds without a status of their own are an
-/// overload.
-const fn form_of(shape: Shape, class: FaultClass) -> Form {
-    use FaultClass::{Key, MaybeDone, Money, Rate};
-    match shape {
-        Shape::Messages => match class {
-            Rate => form(
-                429,
-                "rate_limit_error",
-                None,
-                "This request would exceed your rate limit. Please try again later.",
-            ),
-            Money => form(
-                400,
-                "invalid_request_error",
-                None,
-                "You have reached your specified API usage limits.",
-            ),
-            Key => form(401, "authentication_error", None, "invalid x-api-key"),
-            MaybeDone => form(500, "api_error", None, "Internal server error"),
-            _ => form(529, "overloaded_error", None, "Overloaded"),
-        },
-        Shape::Gemini => match class {
-            Rate => form(
-                429,
-                "RESOURCE_EXHAUSTED",
-                None,
-                "You exceeded your current quota. Please retry later.",
-            ),
-            Money => form(
-                429,
-                "RESOURCE_EXHAUSTED",
-                None,
-                "You exceeded your current quota, please check your plan and billing details. Quota exceeded for metric: generate_content_free_tier_requests, limit: 0",
-            ),
-            Key => form(
-                401,
-                "UNAUTHENTICATED",
-                None,
-                "Request had invalid authentication credentials.",
-            ),
-            MaybeDone => form(500, "INTERNAL", None, "An internal error has occurred."),
-            _ => form(
-                503,
-                "UNAVAILABLE",
-                None,
-                "The model is overloaded. Please try again later.",
-            ),
-        },
-        Shape::Chat | Shape::Responses | Shape::Completions | Shape::Embeddings => match class {
-            Rate => form(
-                429,
-                "requests",
-                Some("rate_limit_exceeded"),
-                "Rate limit reached for requests. Please try again later.",
-            ),
-            Money => form(
-                429,
-                "insufficient_quota",
-                Some("insufficient_quota"),
-                "You exceeded your current quota, please check your plan and billing details.",
-            ),
-            Key => form(
-                401,
-                "invalid_request_error",
-                Some("invalid_api_key"),
-                "Incorrect API key provided.",
-            ),
-            MaybeDone => form(
-                500,
-                "server_error",
-                None,
-                "The server had an error while processing your request.",
-            ),
-            _ => form(
-                503,
-                "service_unavailable_error",
-                Some("server_is_overloaded"),
-                "Our servers are currently overloaded. Please try again later.",
-            ),
-        },
-    }
-}
-
 /// The failure as a reply with the status of its kind.
 pub(super) fn refused(shape: Shape, class: FaultClass, faults: &Faults) -> Response<Body> {
-    let form = form_of(shape, class);
+    let provider = shape.provider();
+    let form = form_of(provider, class);
     let after = faults.retry_after.filter(|_| class == FaultClass::Rate);
-    let body = match shape {
-        Shape::Gemini => google(&form, &details(class, after)),
-        Shape::Messages => anthropic(&form),
-        _ => openai(&form),
-    };
     let status = StatusCode::from_u16(form.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let mut reply = json(status, body);
+    let mut reply = match provider {
+        Provider::Google => json(status, google(&form, &details(class, after))),
+        Provider::Anthropic => json(status, anthropic(&form)),
+        Provider::Amazon => super::amazon(status, form.kind, message(&form)),
+        Provider::Openai => json(status, openai(&form)),
+    };
+    let Some(after) = after else {
+        return reply;
+    };
     let headers = reply.headers_mut();
-    if let Some(after) = after
-        && shape != Shape::Gemini
+    let seconds = after.as_millis().div_ceil(1000);
+    if matches!(provider, Provider::Openai | Provider::Anthropic)
+        && let Ok(seconds) = HeaderValue::try_from(seconds.to_string())
     {
-        let seconds = after.as_millis().div_ceil(1000);
-        if let Ok(seconds) = HeaderValue::try_from(seconds.to_string()) {
-            headers.insert(header::RETRY_AFTER, seconds);
-        }
-        if shape != Shape::Messages
-            && let Ok(millis) = HeaderValue::try_from(after.as_millis().to_string())
-        {
-            headers.insert("retry-after-ms", millis);
-        }
+        headers.insert(header::RETRY_AFTER, seconds);
+    }
+    if provider == Provider::Openai
+        && let Ok(millis) = HeaderValue::try_from(after.as_millis().to_string())
+    {
+        headers.insert("retry-after-ms", millis);
     }
     reply
 }
 
 /// The failure as the event that stands in a stream where content is expected.
 pub(super) fn in_stream(shape: Shape, events: &mut Events) {
-    let form = form_of(shape, FaultClass::ErrorIn200);
+    let form = form_of(shape.provider(), FaultClass::ErrorIn200);
     match shape {
         Shape::Messages => events.named("error", format_args!("{}", anthropic(&form))),
         Shape::Gemini => events.data(format_args!("{}", google(&form, ""))),
+        Shape::Interactions => events.named(
+            "error",
+            format_args!(
+                r#"{{"event_type":"error","error":{{"code":"{}","message":{}}}}}"#,
+                form.kind,
+                quote(form.message)
+            ),
+        ),
+        Shape::Converse => events.exception("serviceUnavailableException", &message(&form)),
         Shape::Responses => {
             let number = events.len();
             events.named(
@@ -309,10 +215,21 @@ pub(super) fn in_stream(shape: Shape, events: &mut Events) {
                 ),
             );
         }
-        Shape::Chat | Shape::Completions | Shape::Embeddings => {
+        Shape::Chat
+        | Shape::Completions
+        | Shape::Embeddings
+        | Shape::Images
+        | Shape::Moderations
+        | Shape::Rerank
+        | Shape::Speech
+        | Shape::Transcription => {
             events.data(format_args!("{}", openai(&form)));
         }
     }
+}
+
+fn message(form: &Form) -> String {
+    format!(r#"{{"message":{}}}"#, quote(form.message))
 }
 
 fn openai(form: &Form) -> String {

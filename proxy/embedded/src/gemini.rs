@@ -3,15 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    body::Events,
-    id, quote,
-    request::{Request, list},
-};
-
-/// The ends of the paths that it answers.
-pub(super) const METHODS: [&str; 3] =
-    [":generateContent", ":streamGenerateContent", ":countTokens"];
+use super::{body::Events, conversation::list, id, quote, request::Request};
 
 /// The same request as the embedded model reads all of them. Keys come in two spellings.
 pub(super) fn as_chat(mut raw: Map<String, Value>, model: String) -> Map<String, Value> {
@@ -117,6 +109,11 @@ fn snake(name: &str) -> String {
         false => letter.to_string(),
     });
     spelled.collect()
+}
+
+/// The count of a request's tokens.
+pub(super) fn count(request: &Request) -> String {
+    format!(r#"{{"totalTokens":{}}}"#, request.input_tokens)
 }
 
 /// The whole reply.

@@ -13,7 +13,7 @@ use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
-use super::request::list;
+use super::conversation::list;
 use merge::merge;
 use scalar::{number, string};
 

@@ -22,21 +22,32 @@
 //!   `chunk` characters in a piece (default 12); `events` pieces exactly, for which the text is
 //!   repeated or cut; `delay_ms` before each event of the stream; `first_ms` before the answer's
 //!   head; `status` answers with that error instead. `max_tokens` is not honoured: the echo stays
-//!   whole. Of `gemini.generate`, whose model stands in the path, the query is written
+//!   whole. Of `gemini.generate` and Converse, whose model stands in the path, the query is written
 //!   percent-encoded.
-//! - **Embeddings** in which texts that share words lie close together.
+//! - **Embeddings** in which texts that share words lie close together, and an order of documents
+//!   by them; **moderations** in which a text is of the categories that it names.
+//! - **Pictures** of one grey pixel and **speech** of silence; a transcription says the size of what
+//!   it could not hear.
 //! - **Failures** of a share of the calls, where the caller has [`Faults`] for it: refusals, broken
 //!   streams and silence in the forms of the real providers.
 
+mod audio;
 mod body;
 mod chat;
 mod completions;
+mod conversation;
+mod converse;
 mod embeddings;
+mod endpoint;
 mod faults;
 mod gemini;
+mod images;
 mod instance;
+mod interactions;
 mod messages;
+mod moderations;
 mod request;
+mod rerank;
 mod responses;
 mod tools;
 
@@ -48,7 +59,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dialect::{Dialect, answer as own};
+use dialect::answer as own;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
@@ -58,23 +69,13 @@ pub use faults::{Broken, FaultClass, Faults};
 
 use self::{
     body::Events,
+    endpoint::{Content, ENDPOINTS, Endpoint, Provider, Shape},
     faults::Failing,
     request::{Invalid, Request},
 };
 
 /// The largest request, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
-
-/// The API whose shapes an answer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Chat,
-    Responses,
-    Messages,
-    Completions,
-    Embeddings,
-    Gemini,
-}
 
 /// Answers as a provider would. What it can't read is answered with the dialect's own error; with
 /// `faults` a share of what it can read fails as they say.
@@ -87,28 +88,23 @@ where
     let whole_path = head.uri.path_and_query().map_or(path, |path| path.as_str());
     let google = path.starts_with("/v1beta") || head.headers.contains_key("x-goog-api-client");
     let anthropic = head.headers.contains_key("anthropic-version");
-    let shape = match path {
-        _ if path.ends_with("/chat/completions") => Shape::Chat,
-        _ if path.ends_with("/completions") => Shape::Completions,
-        _ if path.ends_with("/embeddings") => Shape::Embeddings,
-        _ if gemini::METHODS.iter().any(|method| path.ends_with(method)) => Shape::Gemini,
-        _ if path.ends_with("/responses") => Shape::Responses,
-        _ if path.ends_with("/messages") || path.ends_with("/messages/count_tokens") => {
-            Shape::Messages
-        }
-        _ if path.ends_with("/models") || path.contains("/models/") => {
+    let Some(endpoint) = Endpoint::at(path) else {
+        if path.ends_with("/models") || path.contains("/models/") {
             return models(path, anthropic, google);
         }
-        _ => {
-            let shape = match (anthropic, google) {
-                (true, _) => Shape::Messages,
-                (_, true) => Shape::Gemini,
-                _ => Shape::Chat,
-            };
-            let why = "the embedded model has no such endpoint; use chat/completions, responses, completions, embeddings, messages, models or models/MODEL:generateContent";
-            return refuse(shape, StatusCode::NOT_FOUND, why);
-        }
+        let shape = match (anthropic, google) {
+            (true, _) => Shape::Messages,
+            (_, true) => Shape::Gemini,
+            _ => Shape::Chat,
+        };
+        let ends: Vec<_> = ENDPOINTS.iter().map(|endpoint| endpoint.end).collect();
+        let why = format!(
+            "the embedded model has no such endpoint; it has {} and /models",
+            ends.join(", ")
+        );
+        return refuse(shape, StatusCode::NOT_FOUND, &why);
     };
+    let shape = endpoint.shape;
     if head.method != Method::POST {
         let why = "this endpoint takes POST";
         return refuse(shape, StatusCode::METHOD_NOT_ALLOWED, why);
@@ -130,20 +126,11 @@ where
             match failing.class {
                 FaultClass::Silent => None,
                 FaultClass::Cut => Some(failing),
-                FaultClass::ErrorIn200 if request.stream => Some(failing),
+                FaultClass::ErrorIn200 if endpoint.streams(&request) => Some(failing),
                 class => return faults::refused(shape, class, faults),
             }
         }
     };
-    for (end, name) in [
-        ("/count_tokens", "input_tokens"),
-        (":countTokens", "totalTokens"),
-    ] {
-        if path.ends_with(end) {
-            let tokens = request.input_tokens;
-            return json(StatusCode::OK, format!(r#"{{"{name}":{tokens}}}"#));
-        }
-    }
     if request.pace.first > Duration::ZERO {
         tokio::time::sleep(request.pace.first).await;
     }
@@ -151,32 +138,17 @@ where
         let why = "the request asked the embedded model for this error";
         return refuse(shape, status, why);
     }
-    let whole = match (shape, request.stream) {
-        (Shape::Chat, false) => chat::whole(&request),
-        (Shape::Responses, false) => responses::whole(&request),
-        (Shape::Messages, false) => messages::whole(&request),
-        (Shape::Completions, false) => completions::whole(&request),
-        (Shape::Embeddings, _) => embeddings::whole(&request),
-        (Shape::Gemini, false) if path.ends_with(":streamGenerateContent") => {
-            gemini::listed(&request)
-        }
-        (Shape::Gemini, false) => gemini::whole(&request),
-        (_, true) => {
-            let events = match shape {
-                Shape::Responses => responses::stream(&request),
-                Shape::Messages => messages::stream(&request),
-                Shape::Completions => completions::stream(&request),
-                Shape::Gemini => gemini::stream(&request),
-                Shape::Chat | Shape::Embeddings => chat::stream(&request),
-            };
-            let spoilt = match failing {
+    let reply = match endpoint.content(&request) {
+        Content::Whole(whole) => json(StatusCode::OK, whole),
+        Content::Stream(events) => {
+            let events = match failing {
                 Some(failing) => faults::spoilt(shape, events, failing),
                 None => events,
             };
-            return broken_off(self::events(spoilt, &request), failing);
+            self::events(events, &request)
         }
     };
-    broken_off(json(StatusCode::OK, whole), failing)
+    broken_off(reply, failing)
 }
 
 /// The reply, broken off where that is its failure.
@@ -219,14 +191,14 @@ fn models(path: &str, anthropic: bool, google: bool) -> Response<Body> {
 
 /// The dialect's own error.
 fn refuse(shape: Shape, status: StatusCode, why: &str) -> Response<Body> {
-    if shape == Shape::Gemini {
-        let body = own::error_body(Dialect::GeminiGenerate, status.as_u16(), "EMBEDDED", why);
-        return json(status, String::from_utf8(body).unwrap_or_default());
-    }
-    let why = quote(why);
-    let body = match shape {
-        Shape::Messages => {
-            let kind = match status.as_u16() {
+    let (code, quoted) = (status.as_u16(), quote(why));
+    let body = match shape.provider() {
+        Provider::Google => {
+            let body = own::error_body(shape.google(), code, "EMBEDDED", why);
+            String::from_utf8(body).unwrap_or_default()
+        }
+        Provider::Anthropic => {
+            let kind = match code {
                 401 => "authentication_error",
                 403 => "permission_error",
                 404 => "not_found_error",
@@ -237,20 +209,43 @@ fn refuse(shape: Shape, status: StatusCode, why: &str) -> Response<Body> {
                 _ => "invalid_request_error",
             };
             format!(
-                r#"{{"type":"error","error":{{"type":"{kind}","message":{why}}},"request_id":"{}"}}"#,
+                r#"{{"type":"error","error":{{"type":"{kind}","message":{quoted}}},"request_id":"{}"}}"#,
                 id("req_")
             )
         }
-        _ => {
-            let kind = match status.as_u16() {
+        Provider::Amazon => {
+            let kind = match code {
+                403 => "AccessDeniedException",
+                404 => "ResourceNotFoundException",
+                408 => "ModelTimeoutException",
+                424 => "ModelErrorException",
+                429 => "ThrottlingException",
+                503 => "ServiceUnavailableException",
+                500.. => "InternalServerException",
+                _ => "ValidationException",
+            };
+            return amazon(status, kind, format!(r#"{{"message":{quoted}}}"#));
+        }
+        Provider::Openai => {
+            let kind = match code {
                 429 => "rate_limit_error",
                 500.. => "server_error",
                 _ => "invalid_request_error",
             };
-            format!(r#"{{"error":{{"message":{why},"type":"{kind}","param":null,"code":null}}}}"#)
+            format!(
+                r#"{{"error":{{"message":{quoted},"type":"{kind}","param":null,"code":null}}}}"#
+            )
         }
     };
     json(status, body)
+}
+
+/// An error whose kind stands in a header.
+fn amazon(status: StatusCode, kind: &'static str, body: String) -> Response<Body> {
+    let mut reply = json(status, body);
+    let headers = reply.headers_mut();
+    headers.insert("x-amzn-errortype", HeaderValue::from_static(kind));
+    reply
 }
 
 fn json(status: StatusCode, body: String) -> Response<Body> {
@@ -260,9 +255,10 @@ fn json(status: StatusCode, body: String) -> Response<Body> {
 }
 
 fn events(events: Events, request: &Request) -> Response<Body> {
+    let media = HeaderValue::from_static(events.media);
     let mut response = dressed(
         Response::new(Body::events(events, request.pace.delay)),
-        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+        media,
     );
     let cache = HeaderValue::from_static("no-cache");
     response.headers_mut().insert(header::CACHE_CONTROL, cache);

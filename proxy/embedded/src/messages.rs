@@ -3,7 +3,12 @@
 use super::{body::Events, id, quote, request::Request};
 
 /// A signature that looks real to a client that only carries it.
-const SIGNATURE: &str = "ZW1iZWRkZWQtc2lnbmF0dXJl";
+pub(super) const SIGNATURE: &str = "ZW1iZWRkZWQtc2lnbmF0dXJl";
+
+/// The count of a request's tokens.
+pub(super) fn count(request: &Request) -> String {
+    format!(r#"{{"input_tokens":{}}}"#, request.input_tokens)
+}
 
 /// The whole reply.
 pub(super) fn whole(request: &Request) -> String {

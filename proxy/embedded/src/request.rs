@@ -7,7 +7,11 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
-    Shape, gemini,
+    audio,
+    conversation::{Conversation, several},
+    converse,
+    endpoint::Shape,
+    gemini, interactions,
     tools::{ToolCall, calls, structured},
 };
 
@@ -22,7 +26,7 @@ const MOST_CHOICES: u64 = 16;
 /// The longest text that is made by repetition, in characters.
 const LONGEST: usize = 4 * 1024 * 1024;
 /// The tokens that one image counts as.
-const IMAGE_TOKENS: u64 = 85;
+pub(super) const IMAGE_TOKENS: u64 = 85;
 
 /// A request, understood.
 #[derive(Debug)]
@@ -47,6 +51,13 @@ pub(super) struct Request {
     pub(super) raw: Map<String, Value>,
 }
 
+/// A piece of a reply in which thoughts, text and calls follow each other.
+pub(super) enum Block<'a> {
+    Reasoning(&'a str),
+    Text(&'a str),
+    Call(&'a ToolCall),
+}
+
 /// The timing and size of the answer's pieces.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -66,6 +77,14 @@ pub(super) struct Pace {
 pub(super) struct Invalid(pub(super) String);
 
 impl Request {
+    /// The reply's pieces: reasoning, then text or calls.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        let reasoning = self.reasoning.as_deref().map(Block::Reasoning);
+        let text = self.calls.is_empty().then_some(Block::Text(&self.text));
+        let calls = self.calls.iter().map(Block::Call);
+        reasoning.into_iter().chain(text).chain(calls)
+    }
+
     /// Cuts `text` into what each event of a stream carries.
     pub(super) fn pieces<'a>(&self, text: &'a str) -> Vec<&'a str> {
         let least = |most: usize| text.len().div_ceil(most);
@@ -128,44 +147,44 @@ impl Request {
 /// Reads a request.
 pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Request, Invalid> {
     let invalid = |why: &str| Err(Invalid(why.into()));
-    let mut raw = match serde_json::from_slice(body) {
-        Ok(Value::Object(raw)) => raw,
-        Ok(_) => return invalid("the body is not a JSON object"),
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
-            return Err(Invalid(format!(
-                "the body is not valid JSON: line {line}, column {column}"
-            )));
-        }
+    let mut raw = match shape {
+        Shape::Transcription => audio::as_chat(body),
+        _ => object(body)?,
     };
-    let mut streams = raw.get("stream") == Some(&Value::Bool(true));
-    if shape == Shape::Gemini {
-        let Some(address) = address::read(Dialect::GeminiGenerate, path) else {
-            return invalid("the path names no model; write `models/MODEL:generateContent`");
-        };
-        let model = address.model.into_owned();
-        streams = address.streaming;
-        raw = gemini::as_chat(raw, model);
+    match shape {
+        Shape::Gemini => {
+            let Some(address) = address::read(Dialect::GeminiGenerate, path) else {
+                return invalid("the path names no model; write `models/MODEL:generateContent`");
+            };
+            let model = address.model.into_owned();
+            raw = gemini::as_chat(raw, model);
+            raw.insert("stream".into(), address.streaming.into());
+        }
+        Shape::Converse => raw = converse::as_chat(raw, path)?,
+        Shape::Interactions => raw = interactions::as_chat(raw),
+        _ => {}
     }
-    let Some(Value::String(model)) = raw.get("model") else {
-        return invalid("`model` is missing; name a model");
+    let model = match raw.get("model") {
+        Some(Value::String(model)) => model.as_str(),
+        // the provider has one that is meant
+        None if matches!(shape, Shape::Images | Shape::Moderations) => "embedded",
+        _ => return invalid("`model` is missing; name a model"),
     };
     let (model, query) = model.split_once('?').unwrap_or((model, ""));
     let pace = pace(query)?;
     let model = model.to_owned();
 
-    let said = match shape {
-        Shape::Responses | Shape::Embeddings => raw.get("input"),
-        Shape::Completions => raw.get("prompt"),
-        Shape::Chat | Shape::Messages | Shape::Gemini => raw.get("messages"),
-    };
+    let (said_at, is_conversation) = input(shape);
+    let said = raw.get(said_at);
     let mut conversation = Conversation::default();
     let mut inputs = Vec::new();
     match said {
-        _ if matches!(shape, Shape::Completions | Shape::Embeddings) => {
+        _ if !is_conversation => {
             inputs = several(said);
             if inputs.is_empty() {
-                return invalid("`prompt` or `input` is missing; send text or a list of texts");
+                return Err(Invalid(format!(
+                    "`{said_at}` is missing; send text or a list of texts"
+                )));
             }
             inputs
                 .iter()
@@ -181,6 +200,9 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Request, Inv
         _ => return invalid("`messages` is missing; send a list of messages"),
     }
 
+    if shape == Shape::Rerank && !raw.get("query").is_some_and(Value::is_string) {
+        return invalid("`query` is missing; send text");
+    }
     let choices = raw.get("n").and_then(Value::as_u64).unwrap_or(1);
     if !(1..=MOST_CHOICES).contains(&choices) {
         return invalid("`n` must be between 1 and 16");
@@ -197,7 +219,7 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Request, Inv
     let input_tokens = estimate(conversation.bytes + counted(&raw, shape)) + images;
     Ok(Request {
         model,
-        stream: streams,
+        stream: raw.get("stream") == Some(&Value::Bool(true)),
         inputs,
         include_usage: raw
             .get("stream_options")
@@ -213,99 +235,45 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Request, Inv
     })
 }
 
-/// Texts that stand each for itself; token ids stay what they are.
-fn several(said: Option<&Value>) -> Vec<String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match said {
-        Some(Value::Array(list)) if list.first().is_some_and(Value::is_number) => {
-            said.into_iter().map(text).collect()
-        }
-        Some(Value::Array(list)) => list.iter().map(text).collect(),
-        Some(Value::String(only)) => vec![only.clone()],
-        _ => Vec::new(),
-    }
-}
-
-/// The texts that were collected, message by message; the last one counts.
-#[derive(Default)]
-struct Conversation {
-    /// Text of the last message that was not the model's own.
-    text: String,
-    /// True if that message was the user's rather than a tool's.
-    from_user: bool,
-    images: u64,
-    /// Bytes of text in the whole conversation.
-    bytes: usize,
-}
-
-impl Conversation {
-    fn message(&mut self, role: &str, text: &str) {
-        self.bytes += text.len();
-        if matches!(role, "user" | "tool" | "function") {
-            text.clone_into(&mut self.text);
-            self.from_user = role == "user";
-        }
-    }
-
-    /// A message of `messages`, or an item of `input`.
-    fn item(&mut self, item: &Value) {
-        let field = |name| item.get(name).and_then(Value::as_str);
-        let (role, content) = match field("type") {
-            Some("function_call_output" | "custom_tool_call_output") => {
-                ("tool", item.get("output"))
-            }
-            Some("function_call") => ("assistant", item.get("arguments")),
-            _ => (field("role").unwrap_or("assistant"), item.get("content")),
-        };
-        let mut parts = Vec::new();
-        let mut result = false;
-        self.texts(content, &mut parts, &mut result);
-        let role = if result { "tool" } else { role };
-        self.message(role, &parts.join("\n"));
-        for call in list(item.get("tool_calls")) {
-            let arguments = call.pointer("/function/arguments").and_then(Value::as_str);
-            self.bytes += arguments.map_or(0, str::len);
-        }
-    }
-
-    /// Collects the texts of a content: a string, or parts; a tool's result holds a content of its
-    /// own.
-    fn texts(&mut self, content: Option<&Value>, parts: &mut Vec<String>, result: &mut bool) {
-        if let Some(Value::String(text)) = content {
-            return parts.push(text.clone());
-        }
-        for part in list(content) {
-            match part.get("type").and_then(Value::as_str) {
-                Some("text" | "input_text" | "output_text") => {
-                    let text = part.get("text").and_then(Value::as_str);
-                    parts.extend(text.map(str::to_owned));
-                }
-                Some("tool_result") => {
-                    *result = true;
-                    self.texts(part.get("content"), parts, result);
-                }
-                Some("tool_use") => {
-                    self.bytes += part.get("input").map_or(0, |input| input.to_string().len());
-                }
-                Some("image_url" | "input_image" | "image") => self.images += 1,
-                _ => {}
-            }
+/// The body as JSON.
+fn object(body: &[u8]) -> Result<Map<String, Value>, Invalid> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(raw)) => Ok(raw),
+        Ok(_) => Err(Invalid("the body is not a JSON object".into())),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            Err(Invalid(format!(
+                "the body is not valid JSON: line {line}, column {column}"
+            )))
         }
     }
 }
 
-pub(super) fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
+/// The member that holds what is answered, and true if that is a conversation rather than inputs
+/// that stand each for itself.
+const fn input(shape: Shape) -> (&'static str, bool) {
+    match shape {
+        Shape::Responses => ("input", true),
+        Shape::Embeddings | Shape::Moderations | Shape::Speech => ("input", false),
+        Shape::Completions | Shape::Images => ("prompt", false),
+        Shape::Rerank => ("documents", false),
+        Shape::Chat
+        | Shape::Messages
+        | Shape::Gemini
+        | Shape::Interactions
+        | Shape::Converse
+        | Shape::Transcription => ("messages", true),
+    }
 }
 
 /// Bytes outside the conversation that a model reads too.
 fn counted(raw: &Map<String, Value>, shape: Shape) -> usize {
     let outside: &[&str] = match shape {
-        Shape::Completions | Shape::Embeddings => &["suffix"],
-        Shape::Chat | Shape::Gemini => &["tools"],
+        Shape::Completions => &["suffix"],
+        Shape::Rerank => &["query"],
+        Shape::Speech => &["instructions"],
+        Shape::Chat | Shape::Gemini | Shape::Interactions | Shape::Converse => &["tools"],
+        Shape::Embeddings | Shape::Images | Shape::Moderations | Shape::Transcription => &[],
         Shape::Responses => &["instructions", "tools"],
         Shape::Messages => &["system", "tools"],
     };
@@ -322,8 +290,14 @@ fn reasons(shape: Shape, raw: &Map<String, Value>) -> bool {
                 .and_then(|thinking| thinking.get("type"));
             kind.is_some_and(|kind| kind == "enabled" || kind == "adaptive")
         }
-        Shape::Completions | Shape::Embeddings => false,
-        Shape::Chat | Shape::Gemini => {
+        Shape::Completions
+        | Shape::Embeddings
+        | Shape::Images
+        | Shape::Moderations
+        | Shape::Rerank
+        | Shape::Speech
+        | Shape::Transcription => false,
+        Shape::Chat | Shape::Gemini | Shape::Interactions | Shape::Converse => {
             effort(raw.get("reasoning_effort")) || effort(raw.get("reasoning"))
         }
         Shape::Responses => raw

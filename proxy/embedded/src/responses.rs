@@ -103,6 +103,12 @@ fn summary(text: &str) -> String {
     format!(r#"{{"type":"summary_text","text":{}}}"#, quote(text))
 }
 
+/// The count of a request's tokens.
+pub(super) fn count(request: &Request) -> String {
+    let tokens = request.input_tokens;
+    format!(r#"{{"object":"response.input_tokens","input_tokens":{tokens}}}"#)
+}
+
 /// The whole reply.
 pub(super) fn whole(request: &Request) -> String {
     let done: Vec<_> = items(request).iter().map(Item::done).collect();

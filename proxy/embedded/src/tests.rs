@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod converse;
 mod faults;
 mod gemini;
 mod inputs;
+mod interactions;
 mod replay;
 mod structured;
 
@@ -328,7 +330,11 @@ async fn what_can_not_be_answered_is_refused_in_the_dialects_shape() {
             assert_eq!(error["type"] == "error", path == "/v1/messages");
         }
     }
-    assert_eq!(send_raw("/v1/audio/speech", "{}").await.0, 404);
+    let (status, text) = send_raw("/v1/files", "{}").await;
+    assert!(
+        status == 404 && text.contains("/chat/completions"),
+        "{text}"
+    );
     let get = Request::get("/v1/messages").body(Empty::new()).unwrap();
     assert_eq!(answer(get, None).await.status(), 405);
 }

@@ -2,10 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    instance::instance,
-    request::{Invalid, list},
-};
+use super::{conversation::list, instance::instance, request::Invalid};
 
 /// One tool call.
 #[derive(Debug)]

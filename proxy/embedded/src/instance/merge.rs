@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{super::request::list, allows, types};
+use super::{super::conversation::list, allows, types};
 
 /// Both schemas at once; `None` where nothing fits both.
 pub(super) fn merge(mut base: Map<String, Value>, other: &Value) -> Option<Map<String, Value>> {

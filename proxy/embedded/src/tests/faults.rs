@@ -9,6 +9,7 @@ const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 const RESPONSES: &str = "/v1/responses";
 const GEMINI: &str = "/v1beta/models/any:generateContent";
+const INTERACTIONS: &str = "/v1beta/interactions";
 const GEMINI_STREAM: &str = "/v1beta/models/any:streamGenerateContent?alt=sse";
 
 fn always(class: FaultClass) -> Faults {
@@ -21,7 +22,9 @@ fn always(class: FaultClass) -> Faults {
 }
 
 fn asked(path: &str, stream: bool) -> Value {
-    let mut body = if path.starts_with("/v1beta") {
+    let mut body = if path == INTERACTIONS {
+        json!({"model": "any", "input": TRICKY, "stream": stream})
+    } else if path.starts_with("/v1beta") {
         json!({"contents": [{"role": "user", "parts": [{"text": TRICKY}]}]})
     } else {
         said(path, TRICKY)
@@ -155,6 +158,7 @@ async fn a_stream_that_opens_and_then_fails_has_its_lifecycle_and_the_dialects_e
         (RESPONSES, "response.created", "server_is_overloaded"),
         (MESSAGES, "message_start", "overloaded_error"),
         (GEMINI_STREAM, "", "UNAVAILABLE"),
+        (INTERACTIONS, "interaction.created", "UNAVAILABLE"),
     ] {
         let reply = failed(path, true, &always(FaultClass::ErrorIn200)).await;
         assert_eq!(reply.status(), 200);
@@ -173,7 +177,7 @@ async fn a_stream_that_opens_and_then_fails_has_its_lifecycle_and_the_dialects_e
 #[tokio::test]
 async fn a_cut_stream_breaks_off_before_its_content_or_in_the_midst_of_it() {
     let faults = always(FaultClass::Cut);
-    for path in [CHAT, RESPONSES, MESSAGES, GEMINI_STREAM] {
+    for path in [CHAT, RESPONSES, MESSAGES, GEMINI_STREAM, INTERACTIONS] {
         let mut lengths = Vec::new();
         let whole = failed(
             path,
