@@ -30,6 +30,7 @@ mod all {
     mod descriptors;
     mod documents;
     mod earlier_contract;
+    mod embedded_endpoints;
     mod encodings;
     mod failover_accounts;
     mod failover_backpressure;

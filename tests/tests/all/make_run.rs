@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use outrigger_tests::clients::{self, Job, Sdk};
 use outrigger_tests::replies::Api;
 use outrigger_tests::{Sidecar, eventually, sidecar, wire};
 
@@ -76,6 +77,22 @@ fn make_run_serves_the_embedded_model_says_where_and_logs_the_first_exchange() {
         text.contains("openai.chat") && text.contains("any-model"),
         "the exchange is in the log:\n{text}"
     );
+}
+
+#[test]
+fn the_anthropic_sdk_reaches_the_model_of_another_dialect_that_make_run_serves_without_a_key() {
+    let said = "Write to ana@example.com";
+    let (text, _) = run_script(|listen| {
+        for stream in [false, true] {
+            let job = Job::new(Api::Messages, listen, "gpt", said);
+            let outcomes = clients::run(Sdk::AnthropicPython, &[Job { stream, ..job }]);
+            let outcome = outcomes.first().unwrap();
+            assert_eq!(outcome.error, None, "{outcome:?}");
+            assert_eq!(outcome.text, "Write to [[EMAIL]]", "{outcome:?}");
+            assert_eq!(outcome.finish.as_deref(), Some("end_turn"), "{outcome:?}");
+        }
+    });
+    assert!(text.contains("translated_to"), "{text}");
 }
 
 #[test]
