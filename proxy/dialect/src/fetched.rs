@@ -17,9 +17,9 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         [.., "responses"] => Surface::UnreadReply("responses"),
         [.., "responses", _, "input_items"] => Surface::UnreadReply("input_items"),
         [.., "responses", _] => Surface::Reply(Dialect::OpenaiResponses),
-        [.., "conversations", _, "items"] | [.., "conversations", _, "items", _] => {
-            Surface::UnreadReply("conversations")
-        }
+        [.., "conversations", _]
+        | [.., "conversations", _, "items"]
+        | [.., "conversations", _, "items", _] => Surface::Reply(Dialect::OpenaiConversations),
         [.., "threads", _, "messages" | "runs"]
         | [.., "threads", _, "messages" | "runs", _]
         | [.., "threads", _, "runs", _, "steps"]
@@ -32,6 +32,7 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         [.., "skills", _, "content"] | [.., "skills", _, "versions", _, "content"] => {
             Surface::UnreadReply("skills")
         }
+        [.., "messages", "batches", _, "results"] => Surface::Reply(Dialect::AnthropicBatches),
         [.., "batches", _, "results"] => Surface::UnreadReply("batches"),
         // Gemini's batches hold their replies themselves.
         [.., "v1beta" | "v1alpha", "batches", _] => Surface::UnreadReply("batches"),

@@ -19,6 +19,8 @@ pub enum Kind {
     /// Takes several requests in, and writes their replies later: costs their prompts and what they
     /// generate, which its own reply does not report.
     Batch,
+    /// Keeps turns for later calls, and generates nothing: costs nothing.
+    Store,
 }
 
 impl Kind {
@@ -46,8 +48,8 @@ mod tests {
     #[test]
     fn a_path_tells_counting_from_generating() {
         use Dialect::{
-            AnthropicBatches, AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiEmbeddings,
-            OpenaiResponses,
+            AnthropicBatches, AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiConversations,
+            OpenaiEmbeddings, OpenaiResponses,
         };
         for (dialect, path, kind) in [
             (
@@ -70,6 +72,11 @@ mod tests {
             ),
             (OpenaiEmbeddings, "/v1/embeddings", Kind::Embed),
             (AnthropicBatches, "/v1/messages/batches", Kind::Batch),
+            (
+                OpenaiConversations,
+                "/v1/conversations/c_1/items",
+                Kind::Store,
+            ),
             (OpenaiChat, "/count_tokens/chat/completions", Kind::Generate),
         ] {
             assert_eq!(Kind::of(dialect, path), kind, "{path}");

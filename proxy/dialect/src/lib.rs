@@ -38,6 +38,7 @@ mod kind;
 pub mod models;
 mod openai_chat;
 mod openai_completions;
+mod openai_conversations;
 mod openai_embeddings;
 mod openai_images;
 mod openai_moderations;
@@ -107,6 +108,9 @@ dialects! {
     OpenaiImages: openai_images::DESCRIPTION,
     /// `POST …/moderations`.
     OpenaiModerations: openai_moderations::DESCRIPTION,
+    /// `POST …/conversations`, `…/conversations/ID`, `…/conversations/ID/items`: items of
+    /// [`Self::OpenaiResponses`] that the provider keeps for later calls.
+    OpenaiConversations: openai_conversations::DESCRIPTION,
     /// `POST …/rerank`: documents in the order in which they answer a query.
     Rerank: rerank::DESCRIPTION,
 }
@@ -156,6 +160,11 @@ impl Dialect {
             Some(description) => &description.features,
             None => &Features::UNREAD,
         }
+    }
+
+    /// Reports whether a whole reply of it may be several documents, one a line.
+    pub const fn has_lines(self) -> bool {
+        self.features().has_lines
     }
 
     /// The dialect of this name.

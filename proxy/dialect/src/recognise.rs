@@ -194,6 +194,15 @@ fn call(segments: &[&str]) -> Option<Dialect> {
     if is(1, "messages") && is(0, "batches") {
         return is_base(before(2)).then_some(Dialect::AnthropicBatches);
     }
+    if is(0, "conversations") {
+        return is_base(before(1)).then_some(Dialect::OpenaiConversations);
+    }
+    if is(1, "conversations") {
+        return is_base(before(2)).then_some(Dialect::OpenaiConversations);
+    }
+    if is(2, "conversations") && is(0, "items") {
+        return is_base(before(3)).then_some(Dialect::OpenaiConversations);
+    }
     if is(0, "generations") && is(1, "images") {
         return is_base(before(2)).then_some(Dialect::OpenaiImages);
     }

@@ -1,15 +1,15 @@
-//! `anthropic.batches`: `POST …/messages/batches`:
+//! `anthropic.batches`: `POST …/messages/batches`, and `GET …/messages/batches/ID/results`:
 //! <https://docs.claude.com/en/api/creating-message-batches>.
 //!
-//! Each of its requests is read by the description of `anthropic.messages`, and there is no second
-//! list of members. A dialect of its own all the same, not a kind of that one: a policy that knows
-//! `anthropic.messages` looks for `/messages`, sets `/max_tokens` and keeps the reply under the
-//! request's key, all of which would be wrong here. One that does not know this name leaves all
-//! that alone, and the passages are shown to it as ever.
+//! Each of its requests, and each of its results, is read by the description of
+//! `anthropic.messages`, and there is no second list of members. A dialect of its own all the same,
+//! not a kind of that one: a policy that knows `anthropic.messages` looks for `/messages`, sets
+//! `/max_tokens` and keeps the reply under the request's key, all of which would be wrong here. One
+//! that does not know this name leaves all that alone, and the passages are shown to it as ever.
 
 use super::{
     Dialect, Kind,
-    anthropic_messages::request::REQUEST as MESSAGES,
+    anthropic_messages::{reply::REPLY as MESSAGE, request::REQUEST as MESSAGES},
     describe::{
         Description, Features, Provider,
         answer::{COUNTS, ERROR},
@@ -30,12 +30,13 @@ pub(super) static DESCRIPTION: Description = Description {
     unread: "batches",
     features: Features {
         has_stream: true,
+        has_lines: true,
         ..Features::NONE
     },
     request: &REQUEST,
     reply: &REPLY,
     event: &REPLY,
-    format: &format::DESCRIBED,
+    format: &format::BATCHES,
     replay: None,
     answer: Err("a batch can't be answered with a text"),
     without_input: Some("`requests` holds none"),
@@ -46,7 +47,7 @@ pub(super) static DESCRIPTION: Description = Description {
     prompts: None,
     token_ids: None,
     vectors: None,
-    usage: Sums::Inclusive,
+    usage: Sums::Disjoint,
 };
 
 shape! {
@@ -58,11 +59,15 @@ shape! {
     "custom_id" => Rule::Word, "params" => Rule::Document(&MESSAGES),
 }
 
-/// The batch as it stands: none of its replies is there yet.
+/// The batch as it stands, or, where its results are fetched, one of them a line.
 static REPLY: Rule = Rule::Object(&BATCH);
 shape! {
+    /// `custom_id` and `result` are a result's.
     BATCH, Other, [];
+    "custom_id" => Rule::Word, "result" => Rule::Object(&RESULT),
     "id" => Rule::Word, "type" => Rule::Word, "processing_status" => Rule::Word, "request_counts" => Rule::Same(&COUNTS),
     "created_at" => Rule::Word, "expires_at" => Rule::Word, "ended_at" => Rule::Word, "archived_at" => Rule::Word,
     "cancel_initiated_at" => Rule::Word, "results_url" => Rule::Word, "error" => Rule::Same(&ERROR), "request_id" => Rule::Word,
 }
+shape! { RESULT, Other, []; "type" => Rule::Word, "message" => Rule::Same(&MESSAGE), "error" => Rule::Object(&FAILURE) }
+shape! { FAILURE, Other, []; "type" => Rule::Word, "error" => Rule::Same(&ERROR), "request_id" => Rule::Word }

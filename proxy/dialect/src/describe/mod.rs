@@ -119,6 +119,8 @@ pub(crate) struct Features {
     pub has_choices: bool,
     /// True if `data: [DONE]` ends its streams.
     pub has_done: bool,
+    /// True if a whole reply may be several documents, one a line.
+    pub has_lines: bool,
 }
 
 impl Features {
@@ -134,6 +136,7 @@ impl Features {
         has_status: false,
         has_choices: false,
         has_done: false,
+        has_lines: false,
     };
     /// Those of a format that is never read.
     pub(crate) const UNREAD: Self = Self {

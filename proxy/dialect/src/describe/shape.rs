@@ -110,6 +110,7 @@ pub(crate) enum Count {
 }
 
 /// The rule by which a value is read.
+#[derive(Clone, Copy)]
 pub(crate) enum Rule {
     /// A string is a passage.
     Text(Slot),
@@ -200,6 +201,7 @@ pub(crate) enum Says {
 }
 
 /// A member of an object.
+#[derive(Clone, Copy)]
 pub(crate) struct Member {
     /// Spellings of one and the same member: two of them in an object are one key twice.
     pub keys: &'static [&'static str],
@@ -300,6 +302,24 @@ impl Shape {
             slot = (slot + 1) % SLOTS;
         }
     }
+}
+
+/// The members of one object that are those of two descriptions, for a document that is either.
+/// `N` is the number of both.
+pub(crate) const fn joined<const N: usize>(
+    one: &'static [Member],
+    other: &'static [Member],
+) -> [Member; N] {
+    assert!(one.len() + other.len() == N, "`N` is the number of both");
+    let (mut members, mut at) = ([one[0]; N], 0);
+    while at < N {
+        members[at] = match at < one.len() {
+            true => one[at],
+            false => other[at - one.len()],
+        };
+        at += 1;
+    }
+    members
 }
 
 /// Reports whether raw bytes look like a word of an API, an id or a name: at most 128 letters,

@@ -19,8 +19,8 @@ fn post(path: &str) -> Surface {
 fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
     use Dialect::{
         AnthropicBatches, AnthropicMessages, GeminiGenerate, GeminiInteractions, OpenaiChat,
-        OpenaiCompletions, OpenaiEmbeddings, OpenaiImages, OpenaiModerations, OpenaiResponses,
-        Rerank,
+        OpenaiCompletions, OpenaiConversations, OpenaiEmbeddings, OpenaiImages, OpenaiModerations,
+        OpenaiResponses, Rerank,
     };
     for (path, dialect) in [
         ("/v1/chat/completions", OpenaiChat),
@@ -56,6 +56,9 @@ fn a_call_is_known_by_the_end_of_its_path_under_any_base_url() {
             OpenaiImages,
         ),
         ("/v1/moderations", OpenaiModerations),
+        ("/v1/conversations", OpenaiConversations),
+        ("/openai/v1/conversations/c_1", OpenaiConversations),
+        ("/v1/conversations/c_1/items?include=x", OpenaiConversations),
         ("/v2/rerank", Rerank),
         (
             "/v1beta1/projects/p/locations/global/interactions?x",
@@ -107,7 +110,9 @@ fn a_body_at_another_path_is_unread_with_a_bounded_reason() {
         ("/v1/chat-/completions", "completions"),
         ("/v1/chat/completions/x", "completions"),
         ("/v1/responses/r_1/cancel", "responses"),
-        ("/v1/conversations/c_1/items", "conversations"),
+        ("/v1/conversations/c_1/items/i_1", "conversations"),
+        ("/v1/conversations/c_1/responses", "conversations"),
+        ("/v1/threads/conversations", "conversations"),
         ("/v1beta/interactions/i/cancel", "interactions"),
         ("/v1beta/files/interactions", "interactions"),
         ("/v1/skills", "skills"),
@@ -150,13 +155,21 @@ fn a_stored_reply_is_a_reply_though_nothing_is_generated() {
             "/v1/responses/resp_1/input_items",
             UnreadReply("input_items"),
         ),
-        ("/v1/conversations/c/items", UnreadReply("conversations")),
+        (
+            "/v1/conversations/c/items?limit=2",
+            Reply(Dialect::OpenaiConversations),
+        ),
         (
             "/v1/conversations/c/items/i?include=x",
-            UnreadReply("conversations"),
+            Reply(Dialect::OpenaiConversations),
         ),
+        ("/v1/conversations/c", Reply(Dialect::OpenaiConversations)),
         ("/v1/threads/t/messages", UnreadReply("conversations")),
-        ("/v1/messages/batches/b/results", UnreadReply("batches")),
+        (
+            "/v1/messages/batches/b/results",
+            Reply(Dialect::AnthropicBatches),
+        ),
+        ("/v1/batches/b/results", UnreadReply("batches")),
         ("/v1/files/f/content", UnreadReply("files")),
         ("/v1beta/operations/o", UnreadReply("operations")),
         ("/v1beta/batches/b", UnreadReply("batches")),
@@ -166,7 +179,8 @@ fn a_stored_reply_is_a_reply_though_nothing_is_generated() {
         ("/v1/models/m", Surface::NoPrompt),
         ("/v1/batches/b", Surface::NoPrompt),
         ("/v1/files/f", Surface::NoPrompt),
-        ("/v1/conversations/c", Surface::NoPrompt),
+        ("/v1/conversations", Surface::NoPrompt),
+        ("/v1/messages/batches/b", Surface::NoPrompt),
         ("/api/hello", Surface::NoPrompt),
     ] {
         assert_eq!(get(path), surface, "{path}");
@@ -233,7 +247,7 @@ fn a_path_that_servers_take_for_different_calls_is_unread() {
     assert_eq!(post(path), Surface::Unread("endpoint"));
 }
 
-const ENDPOINTS: [&str; 13] = [
+const ENDPOINTS: [&str; 15] = [
     "/v1/chat/completions",
     "/openai/deployments/d/chat/completions",
     "/v1/responses",
@@ -243,6 +257,8 @@ const ENDPOINTS: [&str; 13] = [
     "/v1/messages/count_tokens",
     "/v1/messages/batches",
     "/v1/completions",
+    "/v1/conversations",
+    "/v1/conversations/c_1/items",
     "/v1/embeddings",
     "/v1beta/models/m:generateContent",
     "/v1beta/models/m:streamGenerateContent",

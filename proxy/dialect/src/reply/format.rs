@@ -100,16 +100,21 @@ pub(crate) static IMAGES: Format = Format {
     event: lists::image,
     ..VECTORS
 };
+/// The format of `openai.conversations`.
+pub(crate) static CONVERSATIONS: Format = Format {
+    whole: lists::items,
+    ..BASE
+};
+/// The format of `anthropic.batches`: a batch as it stands, or the results of its requests, of which
+/// the description reads the texts.
+pub(crate) static BATCHES: Format = Format {
+    whole: lists::result,
+    ..BASE
+};
 /// The format of `rerank`.
 pub(crate) static RERANK: Format = Format {
     whole: lists::order,
     figures: Some(lists::order_figures),
-    ..BASE
-};
-/// The format of whole replies in which nothing grows or is repeated: the description alone reads
-/// them.
-pub(crate) static DESCRIBED: Format = Format {
-    whole: |_, _, _| Ok(()),
     ..BASE
 };
 /// The format of what is never read.

@@ -1,5 +1,6 @@
-//! Replies without a text that grows: images as they come, and the order of documents. The
-//! description reads what they say; here are their usage and their end.
+//! Replies without a text that grows: images as they come, the order of documents, items that are
+//! kept, results of batches. The description reads what they say; here are their usage and their
+//! end.
 
 use std::ops::Range;
 
@@ -8,7 +9,12 @@ use crate::{
     json::{Cursor, Kind},
 };
 
-use super::{figures::Reader, plan::inside, state::State};
+use super::{
+    figures::Reader,
+    items::item,
+    plan::{inside, narrow},
+    state::State,
+};
 
 /// Reads an event with one image. `name` is its `event:` line, for data that has no type.
 pub(super) fn image(
@@ -34,6 +40,46 @@ pub(super) fn image(
     let kind = kind.as_ref().map_or(name, |kind| inside(doc, kind));
     state.parsed.ended |= kind == b"image_generation.completed" || kind == b"image_edit.completed";
     Ok(())
+}
+
+/// Reads a list of items, or one alone.
+pub(super) fn items(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    state.content_seen = true;
+    let mut cursor = Cursor::lenient(doc, at);
+    cursor.object(|key, cursor| {
+        if key.is("data") && cursor.kind()? == Kind::Array {
+            return cursor
+                .array(|position, cursor| item(state, doc, cursor, narrow(position), true));
+        }
+        match key.is("usage") {
+            true => state.read_usage(cursor),
+            false => cursor.pass(),
+        }
+    })?;
+    cursor.end()?;
+    item(state, doc, &mut Cursor::lenient(doc, at), 0, true)
+}
+
+/// Reads the result of one request of a batch for its usage, which is added to that of the others.
+pub(super) fn result(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    state.content_seen = true;
+    let mut cursor = Cursor::lenient(doc, at);
+    inside_of(&mut cursor, "result", &mut |cursor| {
+        inside_of(cursor, "message", &mut |cursor| {
+            inside_of(cursor, "usage", &mut |cursor| state.add_usage(cursor))
+        })
+    })?;
+    cursor.end()
+}
+
+type Read<'r> = &'r mut dyn FnMut(&mut Cursor<'_>) -> Result<(), Malformed>;
+
+/// Reads a member of an object with `read`; of what is no object, nothing.
+fn inside_of(cursor: &mut Cursor<'_>, name: &str, read: Read<'_>) -> Result<(), Malformed> {
+    cursor.object_or_skip(|key, cursor| match key.is(name) {
+        true => read(cursor),
+        false => cursor.pass(),
+    })
 }
 
 /// Reads the order of documents.

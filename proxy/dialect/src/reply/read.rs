@@ -4,9 +4,10 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
-use super::{Reply, chat, format, halves, plan};
+use super::{Reply, chat, format, halves, plan, state::State};
 use crate::{
     Malformed,
+    json::Cursor,
     sse::{self, Event},
 };
 
@@ -198,14 +199,10 @@ impl Reply {
         let (state, doc) = (&mut self.state, self.frames.bytes());
         let at = doc.len() - without_mark(doc).len();
         state.parsed.ended = true;
-        state.begin();
-        let read = (format::of(state.dialect).whole)(state, doc, at);
-        state.news = true;
-        let described = state.dialect.description().map(|row| row.reply);
-        let read = read.and_then(|()| match described.filter(|_| state.reads_rest(doc)) {
-            Some(rule) => state.read_rest(doc, at, rule),
-            None => Ok(()),
-        });
+        let read = match state.dialect.features().has_lines {
+            true => read_documents(state, doc, at),
+            false => read_document(state, doc, at),
+        };
         if read.is_err() {
             state.forget(0, 0);
             match state.dialect.is_read() {
@@ -216,6 +213,33 @@ impl Reply {
         state.note_report();
         state.end(0..end, None);
         self.within_limits()
+    }
+}
+
+/// Reads the one document that stands from byte `at` on.
+fn read_document(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malformed> {
+    state.begin();
+    let read = (format::of(state.dialect).whole)(state, doc, at);
+    state.news = true;
+    let described = state.dialect.description().map(|row| row.reply);
+    read.and_then(|()| match described.filter(|_| state.reads_rest(doc)) {
+        Some(rule) => state.read_rest(doc, at, rule),
+        None => Ok(()),
+    })
+}
+
+/// Reads one document after another, as JSON Lines have them: <https://jsonlines.org>.
+fn read_documents(state: &mut State, doc: &[u8], mut at: usize) -> Result<(), Malformed> {
+    loop {
+        let rest = doc.get(at..).unwrap_or_default();
+        at += rest.len() - rest.trim_ascii_start().len();
+        if at == doc.len() {
+            return Ok(());
+        }
+        let mut cursor = Cursor::lenient(doc, at);
+        let end = cursor.skip()?.end;
+        read_document(state, doc.get(..end).unwrap_or(doc), at)?;
+        at = end;
     }
 }
 

@@ -410,6 +410,24 @@ impl State {
         Ok(())
     }
 
+    /// Takes in a `usage` object of one of several replies.
+    pub(super) fn add_usage(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        let before = self.usage.take();
+        let read = self.read_usage(cursor);
+        if let Some(before) = before {
+            let more = self.usage.unwrap_or_default();
+            self.usage = Some(Usage {
+                input: before.input.saturating_add(more.input),
+                cached: before.cached.saturating_add(more.cached),
+                written: before.written.saturating_add(more.written),
+                output: before.output.saturating_add(more.output),
+                reasoning: before.reasoning.saturating_add(more.reasoning),
+                estimated: before.estimated || more.estimated,
+            });
+        }
+        read
+    }
+
     /// Records how much of the output is reported, once the event is read: its members stand in any
     /// order.
     pub(super) fn note_report(&mut self) {

@@ -105,6 +105,7 @@ impl Places {
             | Dialect::AnthropicBatches
             | Dialect::OpenaiImages
             | Dialect::OpenaiModerations
+            | Dialect::OpenaiConversations
             | Dialect::Rerank
             | Dialect::Other => None,
         }
@@ -134,6 +135,7 @@ impl Body {
             | Dialect::AnthropicBatches
             | Dialect::OpenaiImages
             | Dialect::OpenaiModerations
+            | Dialect::OpenaiConversations
             | Dialect::Rerank
             | Dialect::Other => false,
         };

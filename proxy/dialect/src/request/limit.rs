@@ -31,7 +31,7 @@ impl Body {
     /// generates nothing is within every limit, and left as it is: providers refuse the member
     /// there. In a batch it limits the requests that want more, and no other.
     pub fn set_max_output_tokens(&mut self, tokens: u64) -> bool {
-        if self.kind() == Kind::Count {
+        if matches!(self.kind(), Kind::Count | Kind::Store) {
             return true;
         }
         if let Some(batch) = self.state.facts.batch.clone() {

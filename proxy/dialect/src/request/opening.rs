@@ -74,6 +74,7 @@ impl Keys {
             | Dialect::AnthropicBatches
             | Dialect::OpenaiImages
             | Dialect::OpenaiModerations
+            | Dialect::OpenaiConversations
             | Dialect::Rerank
             | Dialect::Other => None,
         }

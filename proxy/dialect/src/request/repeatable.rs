@@ -49,7 +49,7 @@ impl Body {
     pub fn is_repeatable(&self) -> bool {
         match self.kind() {
             Work::Count | Work::Embed => return true,
-            Work::Batch => return false,
+            Work::Batch | Work::Store => return false,
             Work::Generate => {}
         }
         if self.background() || self.dialect().description().is_none() || self.names_files() {

@@ -59,6 +59,7 @@ fn signed(dialect: Dialect, bytes: &[u8]) -> Read<Vec<Splice>> {
         | Dialect::AnthropicBatches
         | Dialect::OpenaiImages
         | Dialect::OpenaiModerations
+        | Dialect::OpenaiConversations
         | Dialect::Rerank
         | Dialect::Other => return Ok(Vec::new()),
     };
@@ -98,6 +99,7 @@ impl Found<'_> {
                 | Dialect::AnthropicBatches
                 | Dialect::OpenaiImages
                 | Dialect::OpenaiModerations
+                | Dialect::OpenaiConversations
                 | Dialect::Rerank
                 | Dialect::Other => Ok(false),
             })

@@ -40,6 +40,8 @@ const MOST: usize = 128 << 10;
 pub(super) struct Abridger {
     /// The description of the reply.
     rule: &'static Rule,
+    /// True if another reply may follow the end of one.
+    has_lines: bool,
     reader: Reply,
     kept: Vec<u8>,
     levels: Vec<Open>,
@@ -83,6 +85,7 @@ impl Abridger {
         };
         Self {
             rule,
+            has_lines: dialect.has_lines(),
             reader: Reply::whole(dialect, Places::NONE, limits).without_estimate(),
             kept: Vec::new(),
             levels: Vec::new(),
@@ -243,6 +246,17 @@ impl Abridger {
         self.make_room();
         self.levels.pop();
         self.keep(&[bracket]);
+        if self.levels.is_empty() && self.has_lines {
+            self.read_part();
+            self.kept.clear();
+        }
+    }
+
+    /// Reads what was kept of one of several replies.
+    fn read_part(&mut self) {
+        if self.reader.read_part(&self.kept).is_err() {
+            self.within = Within::Over;
+        }
     }
 
     fn comma(&mut self) {
@@ -251,10 +265,9 @@ impl Abridger {
         {
             // Elements of a list that is the reply are replies themselves.
             self.kept.push(b']');
-            if self.reader.read_part(&self.kept).is_err() {
-                self.within = Within::Over;
-            }
-            self.kept.truncate(level.start);
+            let start = level.start;
+            self.read_part();
+            self.kept.truncate(start);
             return;
         }
         self.make_room();

@@ -134,6 +134,7 @@ impl Wire {
             | Dialect::GeminiInteractions
             | Dialect::OpenaiImages
             | Dialect::OpenaiModerations
+            | Dialect::OpenaiConversations
             | Dialect::Rerank
             | Dialect::Other => None,
         }

@@ -161,13 +161,13 @@ impl Generation {
         }
         let learned = self.routes.learned(call.dialect, model);
         let mut estimate = match call.body.kind() {
-            Kind::Count => Estimate::default(),
+            Kind::Count | Kind::Store => Estimate::default(),
             Kind::Embed | Kind::Generate | Kind::Batch => {
                 learned.estimate(call.body.input_tokens(), most, limit)
             }
         };
         estimate.output = match call.body.kind() {
-            Kind::Count | Kind::Embed => 0,
+            Kind::Count | Kind::Embed | Kind::Store => 0,
             Kind::Generate | Kind::Batch => estimate.output.saturating_mul(call.body.choices()),
         };
         (estimate, price)
@@ -188,7 +188,7 @@ impl Estimates for Generation {
         match unit {
             Unit::Requests => Some(1),
             // Whatever its model costs: it is not asked to generate anything.
-            _ if call.body.kind() == Kind::Count => Some(0),
+            _ if matches!(call.body.kind(), Kind::Count | Kind::Store) => Some(0),
             Unit::Microusd => price.map(|price| price.cost(&estimate.usage()).0),
             unit => estimate.of(unit, None),
         }

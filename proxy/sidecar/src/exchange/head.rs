@@ -1,6 +1,7 @@
 //! The head of a reply, and what it says of the body: whether it streams, whether anybody can read
 //! it, and so what becomes of it.
 
+use dialect::Dialect;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 use policy::Run;
@@ -38,7 +39,7 @@ pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course
     // A stream that may have to be cut is looked at event by event.
     let shown = rewrites || streams && cuts;
     if !reply.status().is_success() {
-        let plain = !streams && unreadable(headers).is_none();
+        let plain = !streams && unreadable(headers, guard.record.dialect).is_none();
         return match shown {
             // What an error quotes of the request is restored.
             true if plain && headers.contains_key(header::CONTENT_TYPE) => Course::Collect,
@@ -46,7 +47,7 @@ pub(super) fn course(reply: &Response<Inbound>, guard: &ExchangeGuard) -> Course
             false => Course::Relay,
         };
     }
-    match unreadable(headers) {
+    match unreadable(headers, guard.record.dialect) {
         Some(reason) if shown => Course::Unreadable(reason),
         None if streams && shown => Course::Rewrite,
         None if !streams && (shown || head_waits(guard) || may_be_masked(reply, guard)) => {
@@ -68,7 +69,7 @@ pub(super) fn may_be_masked(reply: &Response<Inbound>, guard: &ExchangeGuard) ->
     let headers = reply.headers();
     let size = reply.body().size_hint().upper();
     guard.record.streaming
-        && unreadable(headers).is_none()
+        && unreadable(headers, guard.record.dialect).is_none()
         && !is_stream(headers)
         && size.is_some_and(|bytes| bytes <= LARGEST_ERROR)
 }
@@ -81,8 +82,19 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The reason for which no policy can be shown a reply with these headers.
-pub(super) fn unreadable(headers: &HeaderMap) -> Option<&'static str> {
+/// Media types of documents one a line. Anthropic's say the first; the last two are what is asked
+/// for, or says nothing.
+const LINES: [&str; 6] = [
+    "application/x-jsonl",
+    "application/jsonl",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/binary",
+    "application/octet-stream",
+];
+
+/// The reason for which no policy can be shown a reply of a dialect with these headers.
+pub(super) fn unreadable(headers: &HeaderMap, dialect: Dialect) -> Option<&'static str> {
     let encoding = headers
         .get(header::CONTENT_ENCODING)
         .map(HeaderValue::as_bytes);
@@ -95,8 +107,10 @@ pub(super) fn unreadable(headers: &HeaderMap) -> Option<&'static str> {
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or("application/json");
-    let json = kind
-        .get(..16)
-        .is_some_and(|start| start.eq_ignore_ascii_case("application/json"));
+    let is = |name: &&str| {
+        kind.get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    let json = is(&"application/json") || dialect.has_lines() && LINES.iter().any(is);
     (!json && !is_stream(headers)).then_some("content_type")
 }

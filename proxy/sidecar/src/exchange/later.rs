@@ -106,12 +106,12 @@ impl Open {
     }
 }
 
-/// A Responses reply's word on itself.
+/// A reply's word on itself, or a batch's.
 #[derive(Deserialize)]
 struct Stored<'a> {
     #[serde(borrow)]
     id: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "processing_status")]
     status: std::borrow::Cow<'a, str>,
 }
 
@@ -134,8 +134,9 @@ impl<T: Transport> Worker<T> {
     {
         let generation = std::sync::Arc::clone(&guard.generation);
         let chain = &generation.chain;
-        let path = request.uri().path().trim_end_matches("/cancel");
-        let id = path.trim_end_matches('/').rsplit('/').next();
+        let segments = request.uri().path().rsplit('/');
+        let mut segments = segments.filter(|name| !matches!(*name, "" | "cancel" | "results"));
+        let id = segments.next();
         guard.fetched = id.filter(|_| unread.is_none()).map(Into::into);
         if chain.rewrites().is_empty() {
             return self.pass_unread(request, None, guard).await;
@@ -235,6 +236,8 @@ mod tests {
     fn a_reply_that_is_being_made_says_so() {
         let body = br#"{"id":"resp_1","object":"response","status":"queued","output":[]}"#;
         assert_eq!(unfinished(body).as_deref(), Some("resp_1"));
+        let batch = br#"{"id":"msgbatch_1","processing_status":"in_progress"}"#;
+        assert_eq!(unfinished(batch).as_deref(), Some("msgbatch_1"));
         for body in [
             &br#"{"id":"resp_1","status":"completed"}"#[..],
             b"{\"status\":\"queued\"}",

@@ -300,6 +300,10 @@ impl Observed {
         if !charge.served || kind == Kind::Count {
             return Taken::Nothing;
         }
+        if kind == Kind::Store {
+            // Some servers answer at once, and say what that took.
+            return self.usage.map_or(Taken::Nothing, Taken::Known);
+        }
         let reported = self.usage.unwrap_or_default();
         let estimated = |output: u64| Usage {
             input: match reported.input {
@@ -350,7 +354,7 @@ impl Observed {
     /// Generated tokens by what went by: the text that was read, or where none was, the bytes.
     fn seen(&self, kind: Kind) -> u64 {
         match kind {
-            Kind::Embed | Kind::Count | Kind::Batch => 0,
+            Kind::Embed | Kind::Count | Kind::Batch | Kind::Store => 0,
             Kind::Generate if self.output > 0 => self.output,
             // An event of a stream takes some 200 bytes for a token or two.
             Kind::Generate if self.streaming => self.bytes / 64,

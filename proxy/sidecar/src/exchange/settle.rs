@@ -201,7 +201,8 @@ impl ExchangeGuard {
         let ledger = &mut self.ledger;
         ledger.reserve(std::mem::take(&mut call.claims.reserved));
         ledger.kind = call.body.kind();
-        ledger.background = call.body.background();
+        // A batch's replies are made later, too.
+        ledger.background = call.body.background() || ledger.kind == Kind::Batch;
         ledger.choices = 1;
         self.linear = 0;
         if ledger.has_reservations() {
@@ -325,8 +326,12 @@ impl ExchangeGuard {
             record.last_cost = taken.cost(self.ledger.charge.price.as_ref());
         }
         record.cost = match self.ledger.kind {
-            Kind::Count if self.ledger.charge.served => Some(NanoDollars::default()),
-            Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch => self.ledger.cost(&taken),
+            Kind::Count | Kind::Store if self.ledger.charge.served && taken.usage().is_none() => {
+                Some(NanoDollars::default())
+            }
+            Kind::Count | Kind::Embed | Kind::Generate | Kind::Batch | Kind::Store => {
+                self.ledger.cost(&taken)
+            }
         };
         if let Some(hedges) = self.hedges.take() {
             hedges.settle(record.cost, &taken, &self.ledger.charge);

@@ -180,7 +180,7 @@ pub(super) async fn transmit<T: Transport>(
 /// Reads a success until its first content, its end, or a bound.
 async fn wait_for_content(reply: Response<Inbound>, dialect: Dialect, clocks: Clocks) -> Sent {
     let streaming = is_stream(reply.headers());
-    let plain = super::head::unreadable(reply.headers()).is_none();
+    let plain = super::head::unreadable(reply.headers(), dialect).is_none();
     if !plain {
         return Sent::Reply(reply);
     }

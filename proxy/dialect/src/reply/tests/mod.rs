@@ -6,6 +6,7 @@
 mod anthropic;
 mod chat;
 mod completions;
+mod conversations;
 mod cuts;
 mod ends;
 mod figures;
@@ -16,6 +17,7 @@ mod interactions;
 mod lists;
 mod properties;
 mod responses;
+mod results;
 
 use std::collections::BTreeMap;
 

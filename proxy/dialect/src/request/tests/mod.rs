@@ -7,6 +7,7 @@ use Place::{
 };
 
 mod cases;
+mod conversations;
 mod edits;
 mod gemini;
 mod inputs;
