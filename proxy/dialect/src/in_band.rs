@@ -179,7 +179,9 @@ fn document(dialect: Dialect, doc: &[u8], cursor: &mut Cursor<'_>) -> Result<boo
     let mut found = false;
     cursor.object_or_skip(|key, value| {
         if key.is("error") {
-            found |= is_given(value)?;
+            // an item that is fetched may be a call that failed, and says so in words
+            let is_items = dialect == Dialect::OpenaiConversations && value.kind()? != Kind::Object;
+            found |= is_given(value)? && !is_items;
         } else if key.is("type") || key.is("object") {
             if let Some(text) = value.text_or_skip()? {
                 found |= matches!(&*text.decode(doc), "error" | "response.failed");
@@ -370,6 +372,21 @@ mod tests {
                 true,
             ),
             (Dialect::GeminiGenerate, r#"{"text":"error"}"#, false),
+            (
+                Dialect::OpenaiConversations,
+                r#"{"type":"mcp_call","error":"no such tool","status":"failed"}"#,
+                false,
+            ),
+            (
+                Dialect::OpenaiConversations,
+                r#"{"error":{"message":"no such conversation"}}"#,
+                true,
+            ),
+            (
+                Dialect::AnthropicBatches,
+                "{\"custom_id\":\"a\",\"result\":{\"type\":\"errored\",\"error\":{\"type\":\"error\"}}}\n{\"custom_id\":\"b\"}\n",
+                false,
+            ),
             (Dialect::OpenaiChat, "an error page", false),
         ] {
             assert_eq!(is_error(dialect, body.as_bytes()), error, "{body}");
