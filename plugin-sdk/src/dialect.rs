@@ -21,6 +21,9 @@ pub enum Dialect {
     GeminiGenerate,
     /// `POST …/interactions`.
     GeminiInteractions,
+    /// `POST …/conversations`, `…/conversations/ID/items`: items of `openai.responses` that later
+    /// calls build on.
+    OpenaiConversations,
     /// Everything else, and dialects that a later proxy knows and this SDK does not.
     Other,
 }
@@ -36,6 +39,7 @@ impl Dialect {
         Self::AnthropicBatches,
         Self::GeminiGenerate,
         Self::GeminiInteractions,
+        Self::OpenaiConversations,
         Self::Other,
     ];
 
@@ -51,6 +55,7 @@ impl Dialect {
             Self::AnthropicBatches => "anthropic.batches",
             Self::GeminiGenerate => "gemini.generate",
             Self::GeminiInteractions => "gemini.interactions",
+            Self::OpenaiConversations => "openai.conversations",
             Self::Other => "other",
         }
     }

@@ -17,6 +17,7 @@ pub(super) struct Spot {
 pub(super) const fn messages_key(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiResponses => "input",
+        Dialect::OpenaiConversations => "items",
         _ => "messages",
     }
 }
@@ -45,6 +46,7 @@ pub(super) fn find(dialect: Dialect, body: &Value) -> Vec<Spot> {
             walk.content("/input", Place::User, 0);
         }
         Dialect::AnthropicBatches => walk.batch(),
+        Dialect::OpenaiConversations => walk.messages("/items", Walk::responses_item),
         _ => {}
     }
     walk.tools_and_metadata();

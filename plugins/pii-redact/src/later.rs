@@ -30,6 +30,9 @@ pub(crate) fn in_the_background(request: &Request, dialect: Dialect) -> Option<D
         Dialect::AnthropicBatches => Some(refuse(
             "the replies to a batch are fetched later, when the values behind their placeholders are not known any more: send its requests one by one",
         )),
+        Dialect::OpenaiConversations => Some(refuse(
+            "what is kept in a conversation comes back with later replies, when the values behind its placeholders are not known any more: send the whole conversation in each request",
+        )),
         Dialect::OpenaiResponses | Dialect::GeminiInteractions => request.is_set("/background").then(|| {
             refuse("with `background` the reply is fetched later, when the values behind its placeholders are not known any more: leave it out")
         }),
@@ -119,6 +122,31 @@ mod tests {
             let params = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
             let body = json!({ "requests": [{ "custom_id": "a", "params": params }] });
             let request = Request::from_json(Dialect::AnthropicBatches, body);
+            let done = Bench::<PiiRedact>::new(config).unwrap().request(request);
+            match done.decision {
+                Decision::Forward => None,
+                Decision::Refuse(refusal) => Some(refusal.code),
+                other => panic!("{other:?}"),
+            }
+        };
+        let no = Some("reply_not_restorable".to_owned());
+        assert_eq!(decide(json!({}), "I am ana@x.com"), no);
+        assert_eq!(decide(json!({}), "hi"), None);
+        for config in [
+            json!({ "later_replies": "pass" }),
+            json!({ "mode": "mask" }),
+        ] {
+            assert_eq!(decide(config, "I am ana@x.com"), None);
+        }
+    }
+
+    #[test]
+    fn items_that_are_kept_are_refused_where_something_was_hidden_in_one() {
+        let decide = |config: Value, text: &str| {
+            let items =
+                json!([{ "role": "user", "content": "hi" }, { "role": "user", "content": text }]);
+            let request =
+                Request::from_json(Dialect::OpenaiConversations, json!({ "items": items }));
             let done = Bench::<PiiRedact>::new(config).unwrap().request(request);
             match done.decision {
                 Decision::Forward => None,

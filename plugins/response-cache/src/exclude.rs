@@ -95,7 +95,9 @@ impl Exclude {
     /// The reason why this request is not cached.
     pub(crate) fn reason(&self, request: &Request) -> Option<Reason> {
         let dialect = request.dialect();
-        if dialect == Dialect::Other || request.method() != "POST" {
+        // a conversation that is made once more is another one
+        let keeps = dialect == Dialect::OpenaiConversations;
+        if dialect == Dialect::Other || keeps || request.method() != "POST" {
             return Some("endpoint".into());
         }
         if request.body_size() > LARGEST {

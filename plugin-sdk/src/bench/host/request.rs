@@ -191,6 +191,7 @@ impl Request {
             Dialect::AnthropicBatches => "/v1/messages/batches",
             Dialect::GeminiGenerate => "/v1beta/models/gemini:generateContent",
             Dialect::GeminiInteractions => "/v1beta/interactions",
+            Dialect::OpenaiConversations => "/v1/conversations",
             _ => "/v1/chat/completions",
         }
         .into()
