@@ -116,6 +116,24 @@ fn counting_and_what_was_never_served_take_nothing() {
 }
 
 #[test]
+fn keeping_turns_takes_what_is_reported_and_nothing_where_that_is_nothing() {
+    let keeping = Ledger {
+        kind: Kind::Store,
+        ..ledger()
+    };
+    let whole = observed(Reading::Whole, false);
+    assert_eq!(whole.taken(&keeping), Taken::Nothing);
+    let answered = Observed {
+        usage: reported(10, 5),
+        ..whole
+    };
+    assert_eq!(
+        answered.taken(&keeping),
+        Taken::Known(reported(10, 5).unwrap_or_default())
+    );
+}
+
+#[test]
 fn what_a_batch_reserved_stands_however_well_its_own_reply_was_read() {
     let batch = Ledger {
         kind: Kind::Batch,
