@@ -24,6 +24,7 @@ mod all {
     mod ca_command;
     mod callers;
     mod configurations;
+    mod conversations;
     mod deploy_image;
     mod deploy_manifests;
     mod deploy_metrics;

@@ -31,7 +31,7 @@ fn provider() -> Upstream {
                     &Api::Chat.whole("Hello there"),
                 ))]
             }
-            "/v1/messages/batches/b/results" => vec![Step::Send(replies::whole(
+            "/v1/files/f/content" => vec![Step::Send(replies::whole(
                 "200 OK",
                 &["content-type: application/x-jsonl"],
                 "{\"custom_id\":\"1\",\"result\":{}}\n",
@@ -100,7 +100,7 @@ fn a_reply_that_is_fetched_goes_up_the_chain_whole_and_streamed() {
 #[test]
 fn what_nobody_reads_of_a_stored_reply_is_refused_or_counted_as_the_policy_says() {
     let upstream = provider();
-    let path = "/v1/messages/batches/b/results";
+    let path = "/v1/files/f/content";
     let blocks = Sidecar::start(&config(&upstream, UPPER));
     assert_eq!(get(&blocks, path).status, 403);
     assert_eq!(upstream.count(), 0, "nobody was asked");
@@ -109,7 +109,7 @@ fn what_nobody_reads_of_a_stored_reply_is_refused_or_counted_as_the_policy_says(
     assert_eq!(get(&skips, path).status, 200);
     for sidecar in [&blocks, &skips] {
         eventually("it is counted by its name", || {
-            sidecar.metric(INSPECTED, &["inspected=\"false\"", "reason=\"batches\""]) > 0.0
+            sidecar.metric(INSPECTED, &["inspected=\"false\"", "reason=\"files\""]) > 0.0
         });
     }
 }
@@ -124,7 +124,7 @@ fn without_a_policy_that_reads_replies_fetching_is_a_wire() {
         let sidecar = Sidecar::start(&config(&upstream, chain));
         let whole = get(&sidecar, "/v1/responses/resp_2");
         assert_eq!(whole.text(), Api::Responses.whole("Hello there"));
-        assert_eq!(get(&sidecar, "/v1/messages/batches/b/results").status, 200);
+        assert_eq!(get(&sidecar, "/v1/files/f/content").status, 200);
     }
 }
 
