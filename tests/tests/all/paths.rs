@@ -40,7 +40,7 @@ fn a_path_spelt_otherwise_does_not_go_round_the_policies() {
     for path in [
         "/v1/xchat/completions",
         "/v1/chat/completions/x",
-        "/v1/conversations",
+        "/v1/threads/t_1/messages",
         "/v1/responses;x%2Fv1%2Fmessages",
     ] {
         let reply = sidecar.post(path, body.to_string());
