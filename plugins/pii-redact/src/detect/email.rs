@@ -1,7 +1,7 @@
-//! E-mail addresses, found from their `@`; and passwords in URLs, which look like them.
+//! E-mail addresses, found from their `@`.
 
 use super::text::{before, byte, unescaped};
-use super::{Kind, Kinds, Span};
+use super::{Kind, Kinds, Span, secret};
 
 /// RFC 5321 §4.5.3.1: 64 bytes before the `@`, 255 after. Escapes take up to seven bytes a
 /// character.
@@ -73,11 +73,8 @@ pub(super) fn at(bytes: &[u8], at: usize, length: usize, kinds: Kinds) -> Option
         }
         start -= length;
     }
-    if before(bytes, start, 1) == b':'
-        && kinds.has(Kind::Secret)
-        && let Some(password) = password_of_url(bytes, start, at)
-    {
-        return Some(password);
+    if before(bytes, start, 1) == b':' && secret::is_password(bytes, start) {
+        return None; // `scheme://user:password@host`
     }
     // Leading punctuation belongs to the sentence.
     while start < at && matches!(bytes[start], b'.' | b'-' | b'+') {
@@ -141,28 +138,4 @@ fn domain(bytes: &[u8], start: usize) -> Option<usize> {
         i += length;
     }
     end
-}
-
-/// The password in `scheme://user:password@host`, whose part from `start` to `at` was read as a
-/// local part.
-fn password_of_url(bytes: &[u8], start: usize, at: usize) -> Option<Span> {
-    let mut user = start - 1;
-    while start - user < 64
-        && (before(bytes, user, 1).is_ascii_alphanumeric()
-            || matches!(before(bytes, user, 1), b'_' | b'-' | b'.' | b'+'))
-    {
-        user -= 1;
-    }
-    let is_url = before(bytes, user, 1) == b'/'
-        && before(bytes, user, 2) == b'/'
-        && before(bytes, user, 3) == b':';
-    let example = matches!(
-        bytes.get(start..at),
-        Some(b"pass" | b"password" | b"passwd" | b"secret" | b"token" | b"pw" | b"pwd")
-    );
-    (is_url && at > start + 1 && !example).then_some(Span {
-        start,
-        end: at,
-        kind: Kind::Secret,
-    })
 }

@@ -153,9 +153,8 @@ const AT: u8 = 2;
 const COLON: u8 = 3;
 const EQUALS: u8 = 4;
 const JOINER: u8 = 5; // - _ . : the end of a key's prefix, or the start of a key block
-const CAPITAL: u8 = 6; // K S J z G : the middle of AKIA, ASIA, eyJ, AIza, ATATT3xFfGF0
-const ESCAPE: u8 = 7; // \ % : an @ in other clothes
-const SLASH: u8 = 8;
+const ESCAPE: u8 = 6; // \ % : an @ in other clothes
+const SLASH: u8 = 7;
 
 const CLASS: [u8; 256] = {
     let mut class = [NONE; 256];
@@ -170,11 +169,6 @@ const CLASS: [u8; 256] = {
     class[b'-' as usize] = JOINER;
     class[b'_' as usize] = JOINER;
     class[b'.' as usize] = JOINER;
-    class[b'K' as usize] = CAPITAL;
-    class[b'S' as usize] = CAPITAL;
-    class[b'J' as usize] = CAPITAL;
-    class[b'z' as usize] = CAPITAL;
-    class[b'G' as usize] = CAPITAL;
     class[b'\\' as usize] = ESCAPE;
     class[b'%' as usize] = ESCAPE;
     class[b'/' as usize] = SLASH;
@@ -187,8 +181,25 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     let first = spans.len();
     let mut sieve = Sieve::new(bytes, kinds);
-    let mut at = 0;
-    while let Some(next) = sieve.next(at) {
+    let mut secrets = secret::Secrets::new(bytes, kinds);
+    // A secret whose name was met before its value.
+    let mut ahead = None;
+    let (mut at, mut covered) = (0, 0);
+    loop {
+        let next = sieve.next(at).unwrap_or(bytes.len());
+        if ahead.is_none() {
+            ahead = secrets.find(covered, next.saturating_add(1).min(bytes.len()));
+        }
+        if let Some(span) = ahead.take_if(|span| span.start <= next) {
+            let span = whole(text, span);
+            at = at.max(span.end);
+            covered = span.end;
+            push(spans, first, span);
+            continue;
+        }
+        if next == bytes.len() {
+            break;
+        }
         at = next;
         let found = match CLASS[bytes[at] as usize] {
             DIGIT => {
@@ -201,11 +212,10 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
             }
             AT => email::at(bytes, at, 1, kinds),
             COLON => ip::v6(bytes, at, kinds)
-                .or_else(|| secret::assigned(bytes, at, kinds))
-                .or_else(|| secret::telegram(bytes, at, kinds)),
+                .or_else(|| secret::telegram(bytes, at, kinds))
+                .or_else(|| secret::assigned(bytes, at, kinds)),
             EQUALS => secret::assigned(bytes, at, kinds),
             JOINER => secret::joined(bytes, at, kinds),
-            CAPITAL => secret::capital(bytes, at, kinds),
             ESCAPE => {
                 let length = text::escaped_at_sign(bytes, at);
                 if length == 0 {
@@ -218,13 +228,9 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
         };
         match found {
             Some(span) => {
-                // Scanners work on bytes; whoever cuts the text there must be able to.
-                let span = Span {
-                    start: text.floor_char_boundary(span.start),
-                    end: text.ceil_char_boundary(span.end),
-                    ..span
-                };
+                let span = whole(text, span);
                 at = span.end.max(at + 1);
+                covered = span.end;
                 push(spans, first, span);
             }
             None => at += 1,
@@ -232,6 +238,16 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
         debug_assert!(at <= bytes.len());
         // A scanner that matched in the middle of a digit run leaves the rest of the run to nobody:
         // the sieve shows a run's first digit alone.
+    }
+}
+
+/// A finding on character boundaries: scanners work on bytes, but whoever cuts the text there must
+/// be able to.
+fn whole(text: &str, span: Span) -> Span {
+    Span {
+        start: text.floor_char_boundary(span.start),
+        end: text.ceil_char_boundary(span.end),
+        ..span
     }
 }
 

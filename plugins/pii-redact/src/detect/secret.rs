@@ -1,56 +1,39 @@
 //! Keys, tokens, passwords and private-key blocks.
 //!
-//! Providers' keys are recognised by their prefix, from its last character backwards; other values
-//! by the name that they are assigned to.
+//! Three ways lead to a secret. Providers' keys are recognised by their form ([`providers`]).
+//! Other values are found by the name that they are assigned to: [`cues`] finds places where a
+//! word may speak of a secret, [`name`] reads the name around it by its parts, [`form`] goes from
+//! the name to the value, in the ways that languages, formats and sentences have, and [`value`]
+//! judges it: chance or words, a placeholder or not. And some forms need no name: passwords in
+//! addresses, webhooks, key blocks.
 
-use super::text::{byte, is_word};
+use super::text::{begins, byte, is_word};
 use super::{Kind, Kinds, Span};
 
-mod assigned;
 mod block;
+mod cues;
+mod form;
+mod known;
+mod manifest;
+mod name;
 mod prefixed;
+mod prose;
+mod providers;
+mod service;
+mod special;
+mod url;
+mod value;
 
-pub(super) use assigned::assigned;
-pub(super) use prefixed::{capital, joined, telegram};
+pub(super) use prefixed::joined;
+pub(super) use special::telegram;
+pub(super) use url::is_password;
 
 const fn is_token(b: u8) -> bool {
     is_word(b) || b == b'-'
 }
 
-/// The composition of a run of characters.
-#[derive(Default)]
-struct Makeup {
-    digits: usize,
-    upper: usize,
-    lower: usize,
-    /// A bit for each character, modulo 128.
-    seen: u128,
-}
-
-impl Makeup {
-    fn of(run: &[u8]) -> Self {
-        let mut makeup = Self::default();
-        for &b in run {
-            match b {
-                b'0'..=b'9' => makeup.digits += 1,
-                b'A'..=b'Z' => makeup.upper += 1,
-                b'a'..=b'z' => makeup.lower += 1,
-                _ => {}
-            }
-            makeup.seen |= 1 << (b & 0x7f);
-        }
-        makeup
-    }
-    fn distinct(&self) -> u32 {
-        self.seen.count_ones()
-    }
-    fn letters(&self) -> usize {
-        self.upper + self.lower
-    }
-}
-
 fn span(start: usize, end: usize) -> Option<Span> {
-    Some(Span {
+    (start < end).then_some(Span {
         start,
         end,
         kind: Kind::Secret,
@@ -59,18 +42,101 @@ fn span(start: usize, end: usize) -> Option<Span> {
 
 /// The run from `at` of bytes that `belongs` accepts, at most `most` long; gives its end.
 fn run(bytes: &[u8], at: usize, most: usize, belongs: impl Fn(u8) -> bool) -> usize {
-    let mut end = at;
-    while end - at < most && belongs(byte(bytes, end)) {
-        end += 1;
-    }
-    end
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take(most).take_while(|b| belongs(**b)).count()
 }
 
-/// The longest part between dashes and underscores that holds a digit.
-fn longest_word(key: &[u8]) -> usize {
-    key.split(|b| matches!(b, b'-' | b'_'))
-        .filter(|part| part.iter().any(u8::is_ascii_digit))
-        .map(<[u8]>::len)
-        .max()
-        .unwrap_or(0)
+/// The value of a name that is a service's alone, whose `=` or `:` is at `at`.
+pub(super) fn assigned(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
+    kinds
+        .has(Kind::Secret)
+        .then(|| form::of_service(bytes, at))?
+}
+
+/// Goes through the cues of a text.
+pub(super) struct Secrets<'t> {
+    bytes: &'t [u8],
+    /// `None` where secrets are not looked for.
+    cues: Option<cues::Cues<'t>>,
+    /// Behind the last cue that was looked at, or the name around it.
+    at: usize,
+    manifests: manifest::Manifests,
+}
+
+impl<'t> Secrets<'t> {
+    pub(super) fn new(bytes: &'t [u8], kinds: Kinds) -> Self {
+        Self {
+            bytes,
+            cues: kinds.has(Kind::Secret).then(|| cues::Cues::new(bytes)),
+            at: 0,
+            manifests: manifest::Manifests::default(),
+        }
+    }
+
+    /// The secret of the first cue in `from..end` that has one. It may lie behind `end`.
+    #[inline]
+    pub(super) fn find(&mut self, from: usize, end: usize) -> Option<Span> {
+        let cues = self.cues.as_mut()?;
+        self.at = self.at.max(from);
+        if self.manifests.inside() {
+            let value = self.manifests.next(self.bytes);
+            self.at = self.at.max(self.manifests.end().min(self.bytes.len()));
+            if value.is_some() {
+                return value;
+            }
+        }
+        while self.at < end {
+            let Some(at) = cues.next(self.at, end) else {
+                self.at = end;
+                break;
+            };
+            self.at = at + 1;
+            let Some(cue) = cues::cue(self.bytes, at) else {
+                continue;
+            };
+            if &cue == b"ta:" {
+                self.manifests.enter(self.bytes, at);
+                if self.manifests.inside() {
+                    return self.find(from, end);
+                }
+            }
+            if let Some(span) = of_cue(self.bytes, at, cue, &mut self.at) {
+                return Some(span);
+            }
+        }
+        None
+    }
+}
+
+/// The secret that the cue at `at` leads to; `next` becomes the end of the name around it.
+fn of_cue(bytes: &[u8], at: usize, cue: [u8; 3], next: &mut usize) -> Option<Span> {
+    match &cue {
+        b"://" => url::password(bytes, at),
+        b"-u " | b"-us" => form::user(bytes, at),
+        b"ied" => form::identified_by(bytes, at),
+        b"ig=" => special::signature(bytes, at),
+        b"eyj" => special::jwt(bytes, at),
+        b"bea" if byte(bytes, at + 3) | 0x20 == b'r' => form::bearer(bytes, at),
+        [b'0'..=b'9', b'q', b'~'] => special::azure(bytes, at),
+        [b's', b'k', b'0'..=b'9' | b'a'..=b'f'] => special::twilio(bytes, at),
+        b"api"
+            if begins(bytes, at.saturating_sub(1)) && byte(bytes, at.saturating_sub(1)) == b'd' =>
+        {
+            prefixed::lettered(bytes, at, cue)
+        }
+        b"key" | b"cre" | b"tok" | b"pas" | b"pwd" | b"psw" | b"mdp" | b"api" | b"egr" | b"enh"
+        | b"chl" | b"enn" | b"ehe" | b"lav" | b"hav" | b"uth" | b"ras" | b"eto" => {
+            match name::read(bytes, at) {
+                Ok(name) => {
+                    *next = name.end;
+                    form::value_of(bytes, &name)
+                }
+                Err(end) => {
+                    *next = end.max(at + 1);
+                    None
+                }
+            }
+        }
+        _ => prefixed::lettered(bytes, at, cue),
+    }
 }

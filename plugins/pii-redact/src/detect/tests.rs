@@ -101,7 +101,7 @@ fn secrets_are_found_by_prefix_by_name_and_as_blocks() {
     finds(&format!("a\n{block}\nb"), &[(Kind::Secret, &block)]);
     let cut = format!("-----BEGIN {}-----\\n{tail}", "PRIVATE KEY");
     finds(&cut, &[(Kind::Secret, &cut)]);
-    let aws = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1";
+    let aws = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYa4B9c2D8e1";
     finds(
         &format!("aws_secret_access_key = {aws}"),
         &[(Kind::Secret, aws)],

@@ -36,6 +36,10 @@ pub(super) fn block(bytes: &[u8], at: usize) -> Option<Span> {
                     | b'.'
             )
     };
+    let is_key = |end: usize| {
+        let body = bytes.get(body..end).unwrap_or_default();
+        body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_alphabetic)
+    };
     let mut end = run(bytes, body, LONGEST, inside);
     while byte(bytes, end) == b'-' && byte(bytes, end + 1) != b'-' && end - body < LONGEST {
         end = run(bytes, end + 1, LONGEST, inside); // a lone dash: `Proc-Type`
@@ -44,6 +48,9 @@ pub(super) fn block(bytes: &[u8], at: usize) -> Option<Span> {
         .get(end..)
         .is_some_and(|rest| rest.starts_with(b"-----END "))
     {
+        if !is_key(end) {
+            return None; // a template, or the words of a program
+        }
         let close = end + 9;
         let close = run(bytes, close, 48, |b| {
             b.is_ascii_uppercase() || b == b' ' || b.is_ascii_digit()
@@ -53,5 +60,5 @@ pub(super) fn block(bytes: &[u8], at: usize) -> Option<Span> {
     while end > body && !bytes[end - 1].is_ascii_alphanumeric() && bytes[end - 1] != b'=' {
         end -= 1;
     }
-    span(at, end)
+    is_key(end).then(|| span(at, end))?
 }

@@ -1,0 +1,388 @@
+//! The forms of providers' keys, a row each: prefix, alphabet and length of what follows, kind.
+//!
+//! Taken from the providers' own documentation and from what public rule sets agree on. A prefix
+//! ends in a joiner (`-`, `_`, `.`) or holds one of the [`cues`](super::cues) of its table. A row
+//! whose prefix occurs in ordinary words and names asks more of what follows.
+
+use Alphabet::{Alnum, Base64, Dotted, Hex, Lower, Token, Upper};
+
+/// The characters of a key behind its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    /// Hexadecimal digits.
+    Hex,
+    /// Small letters and digits.
+    Lower,
+    /// Capitals and digits.
+    Upper,
+    /// Letters and digits.
+    Alnum,
+    /// Letters, digits, `_` and `-`.
+    Token,
+    /// The same, `.`, `=` and `~`.
+    Dotted,
+    /// Letters, digits, `+`, `/` and `=`.
+    Base64,
+}
+
+impl Alphabet {
+    pub(super) const fn has(self, b: u8) -> bool {
+        match self {
+            Hex => b.is_ascii_hexdigit(),
+            Lower => b.is_ascii_lowercase() || b.is_ascii_digit(),
+            Upper => b.is_ascii_uppercase() || b.is_ascii_digit(),
+            Alnum => b.is_ascii_alphanumeric(),
+            Token => b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'),
+            Dotted => b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'=' | b'~'),
+            Base64 => b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='),
+        }
+    }
+}
+
+/// One form of a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) prefix: &'static [u8],
+    pub(super) alphabet: Alphabet,
+    /// Characters behind the prefix, at least.
+    pub(super) least: u16,
+    /// And at most; where that is less than [`OPEN`] no letter or digit may follow.
+    pub(super) most: u16,
+    /// True for a prefix that words and names have, too.
+    pub(super) common: bool,
+    /// The provider and the kind of key.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for readers, and for the tests' messages")
+    )]
+    pub(super) kind: &'static str,
+}
+
+/// A length that is not bounded by the form.
+pub(super) const OPEN: u16 = 4096;
+
+const fn row(
+    prefix: &'static str,
+    alphabet: Alphabet,
+    least: u16,
+    most: u16,
+    kind: &'static str,
+) -> Row {
+    Row {
+        prefix: prefix.as_bytes(),
+        alphabet,
+        least,
+        most,
+        common: false,
+        kind,
+    }
+}
+const fn some(prefix: &'static str, alphabet: Alphabet, least: u16, kind: &'static str) -> Row {
+    row(prefix, alphabet, least, OPEN, kind)
+}
+const fn common(
+    prefix: &'static str,
+    alphabet: Alphabet,
+    least: u16,
+    most: u16,
+    kind: &'static str,
+) -> Row {
+    Row {
+        common: true,
+        ..row(prefix, alphabet, least, most, kind)
+    }
+}
+
+/// Prefixes that end in a dash. Here and below one stands before those that it ends in.
+#[rustfmt::skip] // a table
+pub(super) const DASH: &[Row] = &[
+    some("sk-ant-api03-", Token, 80, "Anthropic API key"),
+    some("sk-ant-admin01-", Token, 80, "Anthropic admin key"),
+    some("sk-ant-oat01-", Token, 60, "Anthropic OAuth token"),
+    some("sk-ant-ort01-", Token, 60, "Anthropic refresh token"),
+    some("sk-proj-", Token, 32, "OpenAI project key"),
+    some("sk-svcacct-", Token, 32, "OpenAI service account key"),
+    some("sk-admin-", Token, 32, "OpenAI admin key"),
+    some("sk-or-v1-", Hex, 64, "OpenRouter key"),
+    some("sk-lf-", Token, 32, "Langfuse secret key"),
+    some("sk-helicone-", Token, 24, "Helicone key"),
+    common("csk-", Alnum, 40, 64, "Cerebras key"),
+    common("sk-", Token, 20, OPEN, "OpenAI key, and those of compatible services"),
+    row("pplx-", Alnum, 40, 64, "Perplexity key"),
+    some("xai-", Alnum, 60, "xAI key"),
+    some("nvapi-", Token, 40, "NVIDIA key"),
+    some("tvly-", Token, 20, "Tavily key"),
+    common("pa-", Token, 40, 64, "Voyage AI key"),
+    common("fc-", Hex, 32, 32, "Firecrawl key"),
+    common("m0-", Alnum, 40, 40, "Mem0 key"),
+    common("ak-", Alnum, 22, 22, "Modal token id"),
+    some("gloas-", Token, 40, "GitLab OAuth secret"),
+    common("as-", Alnum, 22, 22, "Modal token secret"),
+    common("nk-", Token, 40, 64, "Nomic key"),
+    some("bedrock-api-key-", Base64, 60, "Amazon Bedrock key, short-lived"),
+    some("xoxe.xoxp-", Token, 40, "Slack configuration token"),
+    some("xoxe.xoxb-", Token, 40, "Slack configuration token"),
+    some("xoxb-", Token, 20, "Slack bot token"),
+    some("xoxp-", Token, 20, "Slack user token"),
+    some("xoxa-", Token, 16, "Slack workspace token"),
+    some("xoxr-", Token, 16, "Slack refresh token"),
+    some("xoxs-", Token, 20, "Slack legacy token"),
+    some("xoxo-", Token, 20, "Slack legacy token"),
+    some("xoxc-", Token, 20, "Slack client token"),
+    some("xoxd-", Base64, 20, "Slack cookie"),
+    some("xoxe-", Token, 20, "Slack configuration refresh token"),
+    some("xapp-", Token, 20, "Slack app token"),
+    some("glpat-", Dotted, 20, "GitLab personal token"),
+    some("gldt-", Token, 20, "GitLab deploy token"),
+    some("glptt-", Hex, 40, "GitLab trigger token"),
+    some("glrt-", Dotted, 20, "GitLab runner token"),
+    some("glrtr-", Token, 20, "GitLab runner registration token"),
+    some("glcbt-", Token, 20, "GitLab job token"),
+    some("glsoat-", Token, 20, "GitLab SCIM token"),
+    some("glft-", Token, 20, "GitLab feed token"),
+    some("glimt-", Token, 20, "GitLab mail token"),
+    some("glagent-", Token, 40, "GitLab agent token"),
+    some("glffct-", Token, 20, "GitLab feature flag token"),
+    some("pypi-", Token, 50, "PyPI token"),
+    row("sq0csp-", Token, 40, 48, "Square secret"),
+    row("sq0atp-", Token, 20, 64, "Square access token"),
+    row("sq0idp-", Token, 20, 64, "Square application id"),
+    row("PMAK-", Token, 50, 64, "Postman key"),
+    row("PMAT-", Alnum, 24, 32, "Postman collection token"),
+    some("tskey-", Token, 16, "Tailscale key"),
+    row("CFPAT-", Token, 40, 64, "Contentful personal token"),
+    row("GOCSPX-", Token, 24, 40, "Google OAuth client secret"),
+    common("pubkey-", Hex, 32, 32, "Mailgun public key"),
+    row("dnkey-", Token, 60, 120, "Defined Networking key"),
+    common("key-", Hex, 32, 32, "Mailgun key"),
+    row("AGE-SECRET-KEY-", Upper, 58, 60, "age secret key"),
+    row("NRAK-", Alnum, 24, 40, "New Relic user key"),
+    row("NRII-", Token, 24, 40, "New Relic insert key"),
+    row("NRIQ-", Token, 24, 40, "New Relic query key"),
+    row("NRJS-", Hex, 19, 19, "New Relic browser key"),
+    row("NRSP-", Alnum, 20, 40, "New Relic Pixie key"),
+    row("HRKU-", Token, 36, 64, "Heroku key"),
+    common("sdk-", Token, 32, 36, "LaunchDarkly SDK key"),
+    common("api-", Token, 36, 36, "LaunchDarkly API key"),
+    some("v1.0-", Token, 150, "Cloudflare origin CA key"),
+    some("xkeysib-", Token, 64, "Brevo key"),
+    some("xsmtpsib-", Token, 64, "Brevo SMTP key"),
+    common("md-", Token, 22, 22, "Mandrill key"),
+    some("pat-na1-", Token, 36, "HubSpot private app token"),
+    some("pat-na2-", Token, 36, "HubSpot private app token"),
+    some("pat-eu1-", Token, 36, "HubSpot private app token"),
+    row("pul-", Hex, 40, 40, "Pulumi token"),
+    common("ico-", Alnum, 32, 32, "Infracost key"),
+    row("p8e-", Lower, 32, 32, "Adobe client secret"),
+    row("fio-u-", Token, 60, 70, "Frame.io token"),
+    row("tk-us-", Token, 48, 48, "Scalingo token"),
+    row("s-s4t2ud-", Hex, 64, 64, "42 Intra secret"),
+    row("s-s4t2af-", Hex, 64, 64, "42 Intra secret"),
+    some("FLWSECK_TEST-", Token, 12, "Flutterwave test secret"),
+    some("FLWPUBK_TEST-", Token, 12, "Flutterwave test key"),
+    some("FLWSECK-", Token, 30, "Flutterwave secret"),
+    some("APP_USR-", Token, 40, "Mercado Pago token"),
+    common("API-", Upper, 26, 26, "Octopus Deploy key"),
+    row("A3-", Token, 34, 40, "1Password secret key"),
+    some("access-sandbox-", Token, 36, "Plaid access token"),
+    some("access-development-", Token, 36, "Plaid access token"),
+    some("access-production-", Token, 36, "Plaid access token"),
+    some("secret-live-", Dotted, 30, "Stytch secret"),
+    some("secret-test-", Dotted, 30, "Stytch secret"),
+    some("signkey-prod-", Hex, 32, "Inngest signing key"),
+];
+
+/// Prefixes that end in an underscore.
+#[rustfmt::skip] // a table
+pub(super) const UNDERSCORE: &[Row] = &[
+    row("ghp_", Alnum, 30, 255, "GitHub personal token"),
+    row("gho_", Alnum, 30, 255, "GitHub OAuth token"),
+    row("ghu_", Alnum, 30, 255, "GitHub user token"),
+    some("ghs_", Dotted, 30, "GitHub server token"),
+    row("ghr_", Alnum, 30, 255, "GitHub refresh token"),
+    some("github_pat_", Token, 36, "GitHub fine-grained token"),
+    row("npm_", Alnum, 36, 40, "npm token"),
+    row("hf_", Alnum, 34, 40, "Hugging Face token"),
+    row("api_org_", Alnum, 34, 40, "Hugging Face organization token"),
+    row("gsk_", Alnum, 32, 64, "Groq key"),
+    row("r8_", Alnum, 34, 40, "Replicate token"),
+    common("fw_", Alnum, 22, 40, "Fireworks key"),
+    some("tgp_v1_", Token, 30, "Together key"),
+    row("jina_", Token, 40, 80, "Jina key"),
+    row("e2b_", Hex, 40, 40, "E2B key"),
+    some("lsv2_pt_", Token, 32, "LangSmith personal token"),
+    some("lsv2_sk_", Token, 32, "LangSmith service key"),
+    some("pcsk_", Token, 40, "Pinecone key"),
+    row("rpa_", Upper, 40, 60, "RunPod key"),
+    some("bb_live_", Token, 20, "Browserbase key"),
+    some("sk_live_", Alnum, 10, "Stripe secret key"),
+    some("sk_test_", Alnum, 10, "Stripe test key"),
+    some("sk_prod_", Alnum, 10, "Stripe secret key"),
+    some("rk_live_", Alnum, 10, "Stripe restricted key"),
+    some("rk_test_", Alnum, 10, "Stripe restricted key"),
+    some("rk_prod_", Alnum, 10, "Stripe restricted key"),
+    some("pk_live_", Alnum, 16, "Stripe publishable key"),
+    some("pk_test_", Alnum, 16, "Stripe publishable key"),
+    some("whsec_", Base64, 20, "webhook secret of Stripe and Svix"),
+    row("dop_v1_", Hex, 64, 64, "DigitalOcean personal token"),
+    row("doo_v1_", Hex, 64, 64, "DigitalOcean OAuth token"),
+    row("dor_v1_", Hex, 64, 64, "DigitalOcean refresh token"),
+    row("shpat_", Hex, 32, 40, "Shopify access token"),
+    row("shpss_", Hex, 32, 40, "Shopify shared secret"),
+    row("shpca_", Hex, 32, 40, "Shopify custom token"),
+    row("shppa_", Hex, 32, 40, "Shopify private token"),
+    row("shpua_", Hex, 32, 40, "Shopify user token"),
+    row("shptka_", Hex, 32, 40, "Shopify partner token"),
+    some("dckr_pat_", Token, 20, "Docker personal token"),
+    some("dckr_oat_", Token, 20, "Docker organization token"),
+    row("rubygems_", Hex, 48, 48, "RubyGems key"),
+    row("lin_api_", Alnum, 32, 64, "Linear key"),
+    row("lin_oauth_", Alnum, 32, 80, "Linear OAuth token"),
+    row("lin_wh_", Alnum, 20, 64, "Linear webhook secret"),
+    some("figd_", Token, 30, "Figma token"),
+    some("figo_", Token, 30, "Figma OAuth token"),
+    row("sntryu_", Hex, 64, 64, "Sentry user token"),
+    row("sbp_", Hex, 40, 40, "Supabase token"),
+    some("sb_secret_", Token, 20, "Supabase secret key"),
+    row("napi_", Lower, 40, 80, "Neon key"),
+    some("glc_", Base64, 32, "Grafana Cloud token"),
+    some("glsa_", Token, 40, "Grafana service account token"),
+    row("phx_", Alnum, 30, 60, "PostHog personal key"),
+    row("phc_", Alnum, 30, 60, "PostHog project key"),
+    row("ntn_", Alnum, 40, 50, "Notion token"),
+    common("secret_", Alnum, 32, 48, "Notion token, older"),
+    some("ops_", Base64, 60, "1Password service account token"),
+    some("mdb_sa_sk_", Token, 30, "MongoDB Atlas secret"),
+    common("sk_", Alnum, 24, 80, "secret key of several services"),
+    some("pdl_live_apikey_", Token, 40, "Paddle key"),
+    some("pdl_sdbx_apikey_", Token, 40, "Paddle key"),
+    some("permit_key_", Alnum, 30, "Permit.io key"),
+    some("unkey_", Alnum, 20, "Unkey root key"),
+    common("key_", Alnum, 24, 80, "key of several services"),
+    row("sm_pat_", Alnum, 16, 16, "SettleMint personal token"),
+    some("ory_pat_", Dotted, 30, "Ory personal token"),
+    some("tr_pat_", Alnum, 30, "Trigger.dev personal token"),
+    common("pat_", Token, 24, 80, "personal token of several services"),
+    some("pscale_tkn_", Dotted, 32, "PlanetScale token"),
+    some("pscale_pw_", Dotted, 32, "PlanetScale password"),
+    some("pscale_oauth_", Dotted, 32, "PlanetScale OAuth token"),
+    row("nfp_", Alnum, 36, 48, "Netlify token"),
+    row("nfc_", Alnum, 36, 48, "Netlify CLI token"),
+    row("nfo_", Alnum, 36, 48, "Netlify OAuth token"),
+    some("vercel_", Alnum, 24, "Vercel token"),
+    row("vcp_", Alnum, 24, 80, "Vercel personal token"),
+    row("vck_", Alnum, 24, 80, "Vercel AI gateway key"),
+    row("sgp_", Hex, 40, 40, "Sourcegraph token"),
+    row("sgp_local_", Hex, 40, 40, "Sourcegraph token"),
+    common("re_", Token, 24, 48, "Resend key"),
+    row("squ_", Hex, 40, 40, "SonarQube user token"),
+    row("sqp_", Hex, 40, 40, "SonarQube project token"),
+    row("sqa_", Hex, 40, 40, "SonarQube analysis token"),
+    some("CLOJARS_", Lower, 60, "Clojars token"),
+    some("duffel_live_", Token, 40, "Duffel token"),
+    some("duffel_test_", Token, 40, "Duffel token"),
+    row("shippo_live_", Hex, 40, 40, "Shippo token"),
+    row("shippo_test_", Hex, 40, 40, "Shippo token"),
+    row("live_pub_", Hex, 31, 31, "Lob publishable key"),
+    row("test_pub_", Hex, 31, 31, "Lob publishable key"),
+    some("rzp_live_", Alnum, 14, "Razorpay key"),
+    common("live_", Token, 30, 48, "live key of Lob, GoCardless, Mollie"),
+    some("rzp_test_", Alnum, 14, "Razorpay key"),
+    common("test_", Token, 30, 48, "test key of Lob and Mollie"),
+    row("fo1_", Token, 43, 43, "Fly.io token"),
+    some("fm1r_", Base64, 100, "Fly.io macaroon"),
+    some("fm1a_", Base64, 100, "Fly.io macaroon"),
+    some("fm2_", Base64, 100, "Fly.io macaroon"),
+    row("pnu_", Alnum, 36, 36, "Prefect key"),
+    row("pnb_", Alnum, 36, 36, "Prefect service key"),
+    row("rdme_", Lower, 70, 70, "ReadMe key"),
+    row("sm_aat_", Alnum, 16, 16, "SettleMint application token"),
+    row("sm_sat_", Alnum, 16, 16, "SettleMint service token"),
+    row("tfp_", Dotted, 40, 80, "Typeform token"),
+    row("bkua_", Hex, 40, 40, "Buildkite user token"),
+    row("bkct_", Token, 40, 80, "Buildkite cluster token"),
+    some("CCIPAT_", Token, 40, "CircleCI personal token"),
+    some("CCIPRJ_", Token, 40, "CircleCI project token"),
+    row("rnd_", Alnum, 28, 40, "Render key"),
+    some("apify_api_", Alnum, 30, "Apify token"),
+    some("dbtc_", Token, 30, "dbt Cloud token"),
+    some("dbtu_", Token, 30, "dbt Cloud user token"),
+    some("hcaik_", Token, 40, "Honeycomb ingest key"),
+    some("CCDB1_", Token, 40, "CockroachDB key"),
+    row("ddp_", Alnum, 36, 40, "Deno Deploy token"),
+    row("ddw_", Alnum, 36, 40, "Deno Deploy token"),
+    some("ory_at_", Dotted, 30, "Ory access token"),
+    some("ory_st_", Dotted, 30, "Ory session token"),
+    some("tr_prod_", Alnum, 20, "Trigger.dev key"),
+    some("tr_dev_", Alnum, 20, "Trigger.dev key"),
+    some("nyk_v0_", Alnum, 40, "Nylas key"),
+    some("xau_", Alnum, 36, "Xata key"),
+    some("cfut_", Token, 30, "Cloudflare user token"),
+    some("cfat_", Token, 30, "Cloudflare account token"),
+    some("sktsec_", Token, 30, "Socket token"),
+    some("rootly_", Hex, 60, "Rootly token"),
+    some("y0_", Token, 55, "Yandex OAuth token"),
+    some("standard_", Hex, 128, "Appwrite key"),
+    row("ion_", Alnum, 42, 42, "Ionic token"),
+    row("cu_", Hex, 32, 32, "Checkly key"),
+];
+
+/// Prefixes that end in a dot.
+#[rustfmt::skip] // a table
+pub(super) const DOT: &[Row] = &[
+    some("SG.", Dotted, 40, "SendGrid key"),
+    some("hvs.", Token, 24, "Vault service token"),
+    some("hvb.", Token, 24, "Vault batch token"),
+    some("hvr.", Token, 24, "Vault recovery token"),
+    common("s.", Alnum, 24, 24, "Vault service token, older"),
+    some("ya29.", Dotted, 30, "Google access token"),
+    some("dp.pt.", Alnum, 40, "Doppler personal token"),
+    some("dp.st.", Dotted, 40, "Doppler service token"),
+    some("dp.sa.", Alnum, 40, "Doppler service account token"),
+    some("dp.ct.", Alnum, 40, "Doppler CLI token"),
+    some("dp.scim.", Alnum, 40, "Doppler SCIM token"),
+    some("dp.audit.", Alnum, 40, "Doppler audit token"),
+    common("sl.", Dotted, 60, OPEN, "Dropbox short-lived token"),
+    some("dt0c01.", Dotted, 60, "Dynatrace token"),
+    some("dt0s01.", Dotted, 60, "Dynatrace platform token"),
+    some("dt0s02.", Dotted, 60, "Dynatrace OAuth secret"),
+    some("mlsn.", Hex, 60, "MailerSend token"),
+    some("AQ.", Token, 40, "Google AI key"),
+    common("pat.", Dotted, 60, OPEN, "Harness personal token"),
+    common("sat.", Dotted, 60, OPEN, "Harness service token"),
+    common("pk.", Dotted, 80, OPEN, "Mapbox public token"),
+    common("t1.", Dotted, 80, OPEN, "Yandex IAM token"),
+    common("st.", Dotted, 60, OPEN, "Infisical service token"),
+];
+
+/// Prefixes that end in no joiner: with the cue that is in each, and its place.
+#[rustfmt::skip] // a table
+pub(super) const LETTERS: &[(&[u8; 3], usize, Row)] = &[
+    (b"kia", 1, row("AKIA", Upper, 16, 16, "AWS access key id")),
+    (b"sia", 1, row("ASIA", Upper, 16, 16, "AWS temporary access key id")),
+    (b"bia", 1, row("ABIA", Upper, 16, 16, "AWS bearer token id")),
+    (b"cca", 1, row("ACCA", Upper, 16, 16, "AWS context credential id")),
+    (b"a3t", 0, row("A3T", Upper, 17, 17, "AWS access key id, older")),
+    (b"bsk", 1, some("ABSK", Base64, 100, "Amazon Bedrock key")),
+    (b"aiz", 0, row("AIza", Token, 35, 35, "Google API key")),
+    (b"tt3", 3, some("ATATT3", Dotted, 60, "Atlassian API token")),
+    (b"tt3", 3, some("ATCTT3", Dotted, 60, "Bitbucket access token")),
+    (b"tbb", 1, row("ATBB", Alnum, 24, 40, "Bitbucket app password")),
+    (b"lta", 0, row("LTAI", Alnum, 16, 24, "Alibaba Cloud key id")),
+    (b"api", 1, row("dapi", Hex, 32, 34, "Databricks token")),
+    (b"eaa", 0, some("EAAC", Alnum, 60, "Facebook access token")),
+    (b"eaa", 0, some("EAAM", Alnum, 60, "Facebook page token")),
+    (b"eaa", 0, some("EAAG", Alnum, 60, "Facebook user token")),
+    (b"eaa", 0, row("EAAA", Token, 40, 64, "Square access token")),
+    (b"kcp", 1, row("AKCp", Alnum, 60, 80, "Artifactory key")),
+    (b"cmv", 0, row("cmVmd", Alnum, 59, 59, "Artifactory reference token")),
+    (b"4b1", 0, row("4b1d", Alnum, 38, 38, "ClickHouse Cloud key")),
+    (b"gr1", 0, row("GR1348941", Token, 20, 24, "GitLab runner registration token")),
+    (b"zak", 1, row("EZAK", Alnum, 54, 54, "EasyPost key")),
+    (b"ztk", 1, row("EZTK", Alnum, 54, 54, "EasyPost test key")),
+    (b"aqv", 0, row("AQVN", Token, 35, 38, "Yandex Cloud key")),
+    (b"oy2", 0, row("oy2", Lower, 43, 43, "NuGet key")),
+    (b"g9r", 1, some("dG9rO", Base64, 40, "Intercom token")),
+    (b"56~", 4, row("sha256~", Token, 43, 43, "OpenShift token")),
+    (b"zxl", 0, some("ZXlK", Base64, 80, "JWT, encoded once more")),
+];

@@ -1,0 +1,463 @@
+//! Judges a value by itself: chance or words, a placeholder or not.
+
+use super::name::Class;
+
+/// For each letter a bit for every letter that commonly follows it in words: the pairs that make up
+/// 92 % of those in the distinct words of source code and documentation.
+const PAIRS: [u32; 26] = [
+    0x13e_bd6e, 0x016_4911, 0x11e_4d95, 0x016_4919, 0x1ef_f97f, 0x01e_4931, 0x016_6991, 0x008_4111,
+    0x22e_f87f, 0x000_0000, 0x004_0110, 0x11c_4919, 0x014_d113, 0x03c_657d, 0x07e_fd6f, 0x01e_c991,
+    0x010_0000, 0x11e_fd5d, 0x11c_cd95, 0x11e_c995, 0x00e_b917, 0x000_4111, 0x002_6191, 0x008_8000,
+    0x004_8000, 0x000_0010,
+];
+
+/// The composition of a value.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Makeup {
+    pub(super) length: usize,
+    pub(super) digits: usize,
+    pub(super) upper: usize,
+    pub(super) lower: usize,
+    /// Neither letters nor digits.
+    pub(super) marks: usize,
+    /// A bit for each character, modulo 128.
+    seen: u128,
+    /// Tenths of bits: what a reader could not have guessed.
+    surprise: usize,
+    /// The longest run of one character.
+    pub(super) longest_run: usize,
+    /// Characters that are hexadecimal digits.
+    hex: usize,
+    /// Places where a digit stands beside a letter.
+    turns: usize,
+}
+
+impl Makeup {
+    pub(super) fn of(value: &[u8]) -> Self {
+        let mut makeup = Self {
+            length: value.len(),
+            ..Self::default()
+        };
+        let (mut last, mut run) = (0, 0);
+        for &b in value {
+            match b {
+                b'0'..=b'9' => makeup.digits += 1,
+                b'A'..=b'Z' => makeup.upper += 1,
+                b'a'..=b'z' => makeup.lower += 1,
+                _ => makeup.marks += 1,
+            }
+            makeup.hex += usize::from(b.is_ascii_hexdigit());
+            makeup.seen |= 1 << (b & 0x7f);
+            makeup.surprise += surprise(last, b);
+            makeup.turns += usize::from(
+                last.is_ascii_digit() && b.is_ascii_alphabetic()
+                    || last.is_ascii_alphabetic() && b.is_ascii_digit(),
+            );
+            run = if b == last { run + 1 } else { 1 };
+            makeup.longest_run = makeup.longest_run.max(run);
+            last = b;
+        }
+        makeup
+    }
+
+    pub(super) fn distinct(&self) -> u32 {
+        self.seen.count_ones()
+    }
+    pub(super) fn letters(&self) -> usize {
+        self.upper + self.lower
+    }
+    /// Bits of surprise.
+    pub(super) fn bits(&self) -> usize {
+        self.surprise / 10
+    }
+    /// True if a character surprises by so many tenths of a bit, on the average.
+    pub(super) fn surprises(&self, tenths: usize) -> bool {
+        self.surprise >= tenths * self.length
+    }
+}
+
+/// Tenths of bits by which a character surprises after another.
+fn surprise(last: u8, b: u8) -> usize {
+    let letter = |b: u8| usize::from((b | 0x20).wrapping_sub(b'a'));
+    if b == last {
+        return 5;
+    }
+    if last.is_ascii_alphabetic() && b.is_ascii_alphabetic() {
+        let common = PAIRS
+            .get(letter(last))
+            .is_some_and(|row| row >> letter(b) & 1 == 1);
+        return match (last.is_ascii_lowercase(), b.is_ascii_uppercase()) {
+            (true, true) => 35,
+            _ if common => 12,
+            _ => 55,
+        };
+    }
+    if last.is_ascii_digit() && b.is_ascii_digit() {
+        return if b == last.wrapping_add(1) { 8 } else { 33 };
+    }
+    if last.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() {
+        return 42;
+    }
+    20
+}
+
+/// Words that stand for a value, in small letters.
+#[rustfmt::skip] // a table
+const STANDINS: &[&[u8]] = &[
+    b"example", b"changeme", b"change_me", b"change-me", b"changeit", b"your", b"placeholder", b"dummy", b"redacted", b"replace", b"xxxx", b"****", b"...", b"sample", b"fixme", b"foobar",
+    b"_here", b"-here", b"tokenhere", b"keyhere", b"secrethere", b"goes-here", b"insert", b"enter-", b"enter_", b"\xe2\x80\xa6", b"\xe2\x80\xa2", b"abcdefghij", b"0123456789ab", b"qwertyuiop", b"notreal", b"not-a-real", b"######",
+];
+
+/// True if the value stands for another: `${TOKEN}`, `<token>`, `xxxx`, `your-key-here`.
+pub(super) fn is_placeholder(value: &[u8], makeup: &Makeup) -> bool {
+    let (Some(&first), Some(&last)) = (value.first(), value.last()) else {
+        return true;
+    };
+    let second = value.get(1).copied().unwrap_or(0);
+    let opens = match first {
+        b'$' => {
+            second.is_ascii_alphabetic() && is_identifier(value.get(1..).unwrap_or_default())
+                || matches!(second, b'{' | b'(' | b'$')
+        }
+        b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
+        b'%' | b'@' => last == first || second == b'(' || second == b'{' || value.len() < 4,
+        b'#' => second == b'{',
+        _ => false,
+    };
+    // `${{ … }}`, `{{ … }}` and the like anywhere.
+    let templates = [b"{{".as_slice(), b"${", b"$(", b"<%", b"#{"];
+    if opens
+        || makeup.length >= 8 && makeup.distinct() <= 3
+        || makeup.longest_run >= 5 && makeup.longest_run * 3 >= makeup.length
+    {
+        return true;
+    }
+    if makeup.marks > 0 && templates.iter().any(|mark| contains(value, mark)) {
+        return true;
+    }
+    let mut small = [0_u8; 96];
+    let tested = value
+        .get(..small.len().min(value.len()))
+        .unwrap_or_default();
+    for (small, b) in small.iter_mut().zip(tested) {
+        *small = b.to_ascii_lowercase();
+    }
+    let small = small.get(..tested.len()).unwrap_or_default();
+    STANDINS.iter().any(|word| contains(small, word))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    let Some((&first, rest)) = part.split_first() else {
+        return true;
+    };
+    memchr::memchr_iter(first, text).any(|at| {
+        text.get(at + 1..)
+            .is_some_and(|text| text.starts_with(rest))
+    })
+}
+
+/// True for a name as programs have them: `api_token`, `config.password`, `Self::KEY`.
+pub(super) fn is_identifier(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'$'))
+        && !value.first().is_some_and(u8::is_ascii_digit)
+}
+
+/// True for a path or an address.
+pub(super) fn is_location(value: &[u8]) -> bool {
+    let starts = |prefix: &[u8]| {
+        value.len() >= prefix.len()
+            && value
+                .get(..prefix.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+    };
+    [
+        b"http:".as_slice(),
+        b"https:",
+        b"file:",
+        b"arn:",
+        b"ref:",
+        b"./",
+        b"../",
+        b"~/",
+        b"/run/",
+        b"/etc/",
+        b"/var/",
+        b"/home/",
+        b"/usr/",
+        b"/opt/",
+        b"/tmp/",
+        b"/users/",
+        b"projects/",
+        b"vault:",
+        b"secret/",
+        b"secrets/",
+        b"op://",
+        b"data:",
+        b"urn:",
+        b"env:",
+        b"enc[",
+        b"file://",
+    ]
+    .iter()
+    .any(|prefix| starts(prefix))
+        || value.get(1..3) == Some(b":\\")
+        || [
+            b".pem".as_slice(),
+            b".key",
+            b".json",
+            b".yaml",
+            b".yml",
+            b".txt",
+            b".crt",
+            b".cer",
+            b".p12",
+            b".pfx",
+            b".js",
+            b".ts",
+            b".py",
+            b".go",
+            b".java",
+            b".html",
+            b".md",
+            b".com",
+            b".jks",
+            b".env",
+        ]
+        .iter()
+        .any(|end| value.ends_with(end))
+}
+
+/// True for an UUID.
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Between quotes, or tags.
+    Quoted,
+    /// Right behind `=`, as in a shell or a connection string, or behind a flag.
+    Tight,
+    /// With a space between, in code or a configuration, or after a colon.
+    Loose,
+    /// In a sentence that says so.
+    Prose,
+}
+
+/// True if `value`, which stands at a place like `place` under a name of `class`, is a secret.
+pub(super) fn is_secret(value: &[u8], class: Class, place: Place) -> bool {
+    let makeup = Makeup::of(value);
+    if is_placeholder(value, &makeup) || is_location(value) || super::known::is_one(value) {
+        return false;
+    }
+    match class {
+        Class::Password => is_password(value, &makeup, place),
+        Class::Token => is_token(value, &makeup, place),
+        Class::Weak => is_strong(value, &makeup),
+    }
+}
+
+/// Words that are the password of nobody; with a few digits behind them, too.
+#[rustfmt::skip] // a table
+const TRIVIAL: &[&[u8]] = &[
+    b"password", b"passwd", b"pass", b"pwd", b"secret", b"token", b"test", b"foo", b"bar", b"user", b"username", b"none", b"null", b"true", b"false", b"string", b"key", b"apikey", b"mypassword", b"passphrase", b"senha", b"passwort", b"step", b"field", b"input", b"label", b"value", b"var", b"arg",
+];
+
+fn is_password(value: &[u8], makeup: &Makeup, place: Place) -> bool {
+    if !(4..=256).contains(&value.len()) || value.contains(&b' ') {
+        return false;
+    }
+    let marks = value
+        .iter()
+        .filter(|b| {
+            matches!(
+                b,
+                b'!'..=b'*' | b'+' | b'?' | b'@' | b'^' | b'~' | b'=' | b'|' | b'`'
+            ) || **b >= 0x80
+        })
+        .count();
+    let word = value.split(u8::is_ascii_digit).next().unwrap_or_default();
+    let rest = value.get(word.len()..).unwrap_or_default();
+    if rest.len() <= 4
+        && rest.iter().all(u8::is_ascii_digit)
+        && TRIVIAL
+            .iter()
+            .any(|trivial| trivial.eq_ignore_ascii_case(word))
+    {
+        return false;
+    }
+    if makeup.letters() == 0 {
+        return makeup.digits >= 6 && makeup.marks <= 1 && place != Place::Tight
+            || makeup.digits > 3 && marks > 0;
+    }
+    let screams = makeup.lower == 0 && value.contains(&b'_') && makeup.upper > makeup.digits;
+    let indexed = value.ends_with(b"]") && value.contains(&b'[') && place != Place::Quoted;
+    if screams || indexed {
+        return false;
+    }
+    let named = value.iter().all(|b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'[' | b']')
+    });
+    match place {
+        Place::Quoted | Place::Prose => {
+            let words = makeup.digits == 0 && named;
+            makeup.distinct() >= 4
+                && value.len() >= if place == Place::Prose { 6 } else { 5 }
+                && if words {
+                    makeup.surprises(34) && makeup.bits() >= 28
+                } else {
+                    makeup.digits > 0 || marks > 0 && value.len() >= 6 && !value.ends_with(b":")
+                }
+        }
+        Place::Tight => {
+            makeup.distinct() >= 4
+                && (makeup.digits > 0
+                    || marks > 0 && value.len() >= 6
+                    || makeup.surprises(38) && makeup.bits() >= 28)
+                && !calls(value)
+                && value.len() >= 5
+        }
+        Place::Loose => {
+            value.len() >= 6
+                && makeup.distinct() >= 5
+                && makeup.digits > 0
+                && !calls(value)
+                && (makeup.surprises(19) || makeup.digits > 1 || marks > 0)
+                && !(named
+                    && value.iter().any(|b| matches!(b, b'.' | b':' | b'['))
+                    && makeup.digits < 3)
+        }
+    }
+}
+
+/// True for what code has in place of a value: a call, an index, a pointer.
+fn calls(value: &[u8]) -> bool {
+    value.iter().any(|b| matches!(b, b'(' | b'{'))
+        || value.windows(2).any(|pair| pair == b"->" || pair == b"::")
+        || value.starts_with(b"&")
+}
+
+/// The characters that machines make keys of.
+fn is_plain(value: &[u8]) -> bool {
+    value.iter().all(|&b| {
+        b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'_' | b'-'
+                    | b'.'
+                    | b'+'
+                    | b'/'
+                    | b'='
+                    | b'~'
+                    | b'!'
+                    | b'@'
+                    | b'#'
+                    | b'%'
+                    | b'^'
+                    | b'*'
+                    | b':'
+                    | b'$'
+                    | b'|'
+                    | b'&'
+                    | b'?'
+                    | b'\\'
+            )
+    })
+}
+
+fn is_token(value: &[u8], makeup: &Makeup, place: Place) -> bool {
+    if is_uuid(value) {
+        return makeup.distinct() >= 6;
+    }
+    if !is_plain(value) || makeup.length < 10 {
+        // Somebody's own words as a key: with the marks of a password.
+        return place == Place::Quoted
+            && makeup.length >= 8
+            && makeup.marks > 0
+            && !value.contains(&b' ')
+            && makeup.digits > 0
+            && makeup.letters() > 3
+            && makeup.surprises(31);
+    }
+    if makeup.letters() == 0 {
+        return makeup.digits >= 15 && makeup.marks <= 1 && makeup.distinct() >= 5;
+    }
+    if makeup.digits == 0 {
+        return makeup.length >= 20
+            && makeup.distinct() >= 9
+            && makeup.surprises(34)
+            && makeup.marks <= 2;
+    }
+    if makeup.distinct() < 7 {
+        return false;
+    }
+    // The form of a bot's token, which is found by itself.
+    if value
+        .iter()
+        .position(|b| *b == b':')
+        .is_some_and(|colon| value.iter().take(colon).all(u8::is_ascii_digit))
+    {
+        return false;
+    }
+    if place == Place::Loose && calls(value) {
+        return false;
+    }
+    let hex = makeup.hex == makeup.length;
+    let mixed =
+        makeup.marks == 0 && makeup.digits >= 3 && makeup.letters() >= 3 && makeup.turns >= 3;
+    makeup.surprises(if makeup.length < 16 { 29 } else { 26 }) && makeup.bits() >= 28
+        || mixed && makeup.surprises(24)
+        || mixed
+            && makeup.length >= 32
+            && makeup.digits * 4 >= makeup.length
+            && makeup.surprises(18)
+        || hex && makeup.length >= 24
+        || makeup.length >= 20 && longest_chance(value) >= 16
+}
+
+/// A value that chance alone can have made.
+fn is_strong(value: &[u8], makeup: &Makeup) -> bool {
+    let hex = makeup.hex + value.iter().filter(|b| **b == b'-').count() == makeup.length;
+    is_plain(value)
+        && makeup.length >= 20
+        && makeup.digits >= 2
+        && makeup.letters() >= 6
+        && !hex
+        && makeup.distinct() >= 12
+        && makeup.surprises(31)
+        && !value.contains(&b':')
+        && makeup.marks * 6 <= makeup.length
+}
+
+/// The same under the name of a service, where the value may be a hash by its looks.
+pub(super) fn is_of_service(value: &[u8]) -> bool {
+    let makeup = Makeup::of(value);
+    if is_placeholder(value, &makeup) || is_location(value) || is_uuid(value) {
+        return false;
+    }
+    let hex = makeup.hex == makeup.length && (makeup.upper == 0 || makeup.lower == 0);
+    is_strong(value, &makeup)
+        || hex && makeup.length >= 24 && makeup.distinct() >= 8 && makeup.letters() >= 4
+}
+
+/// The longest part between marks that chance has made.
+fn longest_chance(value: &[u8]) -> usize {
+    value
+        .split(|b| !b.is_ascii_alphanumeric())
+        .filter(|part| {
+            part.len() >= 12 && {
+                let makeup = Makeup::of(part);
+                makeup.digits > 0 && makeup.letters() > 0 && makeup.surprises(28)
+            }
+        })
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0)
+}
