@@ -43,7 +43,7 @@ fn space(bytes: &[u8], at: usize) -> usize {
 pub(super) fn value_of(bytes: &[u8], name: &Found) -> Option<Span> {
     let opened = opening(bytes, name.start);
     let closed = run(bytes, name.end, 10, |b| {
-        is_quote(b) || matches!(b, b'\\' | b']' | b')')
+        is_quote(b) || matches!(b, b'\\' | b']' | b')' | b'*')
     });
     let mut at = closed;
     if closed > name.end
@@ -75,7 +75,9 @@ pub(super) fn value_of(bytes: &[u8], name: &Found) -> Option<Span> {
             literal(bytes, next, name, Place::Quoted).or_else(|| paired(bytes, behind, name))
         }
         b'(' if !quoted => literal(bytes, blanks(bytes, behind + 1), name, Place::Quoted),
-        b'/' | b'v' | b'V' | b',' | b'\n' | b'\r' | b'\\' if quoted || pairs(bytes, name.start) => {
+        b'/' | b'v' | b'V' | b',' | b'\n' | b'\r' | b'\\' | b'{'
+            if quoted || pairs(bytes, name.start) =>
+        {
             paired(bytes, behind, name)
         }
         _ if behind > at || opened == Opening::Flag => spaced(bytes, name, opened, behind),
@@ -105,8 +107,23 @@ fn opening(bytes: &[u8], start: usize) -> Opening {
             Opening::Tag
         }
         (b'-', b' ' | b'-' | b'"' | b'\'' | 0 | b'\n' | b',' | b'[') => Opening::Flag,
+        // Docker's `ENV name value`, and shells that set so.
+        (b' ', b'V' | b'v') if is_command(bytes, start) => Opening::Flag,
         _ => Opening::Other,
     }
+}
+
+/// True for `ENV ` or `setenv ` at the beginning of a line that the name at `start` is on.
+fn is_command(bytes: &[u8], start: usize) -> bool {
+    let head = bytes.get(..start).unwrap_or_default();
+    [b"ENV ".as_slice(), b"setenv ", b"SetEnv "]
+        .iter()
+        .any(|command| {
+            head.strip_suffix(*command).is_some_and(|head| {
+                head.last()
+                    .is_none_or(|b| matches!(b, b'\n' | b' ' | b'\t'))
+            })
+        })
 }
 
 /// True if the name is itself a value: of `name:` or `key=`, so that its own value may be the next one.
@@ -150,7 +167,9 @@ fn assigned(bytes: &[u8], at: usize, name: &Found) -> Option<Span> {
     let only_quoted = match operator {
         b"=" | b":" | b":=" | b"::=" | b":::=" | b"?=" | b"??=" | b"||=" | b"|=" | b"=>"
         | b"->" | b"<-" | b".=" | b"+=" | b":-" | b"?:" => false,
-        b"==" | b"===" | b"!==" | b"::" => true,
+        // A row of a table.
+        b"|" if before(bytes, start, 1) == b' ' && byte(bytes, end) == b' ' => false,
+        b"==" | b"===" | b"!==" | b"::" | b"||" | b"??" => true,
         _ => return None,
     };
     if operator == b":" && bytes.get(end..end + 2) == Some(b"//") {
@@ -445,7 +464,7 @@ fn paired(bytes: &[u8], at: usize, name: &Found) -> Option<Span> {
     for _ in 0..4 {
         next = space(bytes, next);
         match byte(bytes, next) {
-            b',' | b';' | b'>' | b'"' | b'\'' | b'-' => next += 1,
+            b',' | b';' | b'>' | b'"' | b'\'' | b'-' | b'{' => next += 1,
             b'<' | b'/' => {
                 next += 1;
                 if before(bytes, next, 1) == b'/' || byte(bytes, next) == b'/' {
@@ -487,8 +506,7 @@ fn spaced(bytes: &[u8], name: &Found, opened: Opening, at: usize) -> Option<Span
     if quote_at(bytes, at).is_some() && before(bytes, at, 1) == b' ' {
         // `pass` is a verb, too.
         let verb = name.end - name.start == 4 && byte(bytes, name.end - 1) | 0x20 == b's';
-        return ((name.alone || name.class == Class::Password) && !verb)
-            .then(|| literal(bytes, at, name, Place::Quoted))?;
+        return (!verb).then(|| literal(bytes, at, name, Place::Quoted))?;
     }
     // `var x string = "v"`, `password to: "v"`
     let end = run(bytes, at, 24, |b| {
@@ -500,6 +518,18 @@ fn spaced(bytes: &[u8], name: &Found, opened: Opening, at: usize) -> Option<Span
         && byte(bytes, end + 2) == b' '
     {
         return literal(bytes, blanks(bytes, end + 2), name, Place::Quoted);
+    }
+    let rest = bytes.get(at..)?;
+    if rest.starts_with(b"or ") {
+        return literal(bytes, at + 3, name, Place::Quoted);
+    }
+    if rest.starts_with(b"-p") && bytes.get(name.start..name.end) == Some(b"sshpass") {
+        let value = blanks(bytes, at + 2);
+        return literal(bytes, value, name, Place::Quoted)
+            .or_else(|| bare(bytes, value, name, Place::Tight, false));
+    }
+    if before(bytes, at, 1) == b'\t' {
+        return bare(bytes, at, name, Place::Loose, true);
     }
     super::prose::said(bytes, name, at).or_else(|| netrc(bytes, name, at))
 }
@@ -517,7 +547,7 @@ fn netrc(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
 
 /// `IDENTIFIED BY 'v'`, with the cue in the first word.
 pub(super) fn identified_by(bytes: &[u8], at: usize) -> Option<Span> {
-    let start = at.checked_sub(6)?;
+    let start = at.checked_sub(7)?;
     let word = bytes.get(start..start + 10)?;
     if !word.eq_ignore_ascii_case(b"identified") {
         return None;

@@ -98,6 +98,12 @@ const QUALIFIERS: &[&str] = &[
 const HARMLESS: &[&str] = &[
     "public", "pub", "primary", "foreign", "natural", "sort", "partition", "bucket", "cache", "hot", "idx", "index", "schema", "sequence", "object", "row", "column", "map", "dict", "hash", "lookup", "group", "unique", "composite", "translation", "x509", "issuer", "event", "field", "json", "range", "query", "param", "metadata", "label", "tag", "routing", "registry", "s3", "etag", "csrf", "xsrf", "page", "next", "prev", "previous", "continuation", "cursor", "eos", "bos", "pad", "unk", "sep", "mask", "cancellation", "sync", "publishable", "idempotency", "dedup", "answer", "i18n", "host", "press", "palabra", "palavra", "known", "pagination", "authenticity", "antiforgery", "forgery", "no", "not", "non", "without", "publica", "primaria", "estrangeira", "foranea", "type", "is", "has", "use", "with", "max", "min", "num", "total", "prompt", "completion", "input", "output", "cached", "reasoning",
 ];
+/// The same as a word of its own before a noun: `public key`.
+#[rustfmt::skip] // a table
+const HARMLESS_WORDS: &[&str] = &["public", "primary", "foreign", "sort", "partition", "cache", "index", "csrf", "page", "next", "cancellation", "routing", "unique", "composite", "palabra", "palavra", "publishable", "continuation", "hash", "map"];
+/// Nouns of languages that qualify them from behind: `senha_banco`.
+#[rustfmt::skip] // a table
+const ROMANCE: &[&str] = &["senha", "contrasena", "contrasenya", "clave", "chave", "cle", "mdp", "passe", "segredo", "secreto", "jeton"];
 /// What may stand behind the noun of any secret.
 #[rustfmt::skip] // a table
 const SUFFIXES: &[&str] = &[
@@ -256,11 +262,16 @@ fn parts(bytes: &[u8], start: usize, end: usize) -> Option<Parts> {
     (parts.count > 0).then_some(parts)
 }
 
-/// Calls `each` with the words before `at` that single spaces join to it, nearest first, at most
-/// three, until it returns true.
-fn words_before(bytes: &[u8], at: usize, each: impl Fn(&[u8]) -> bool) -> Option<usize> {
+/// Calls `each` with the words before `at` that single spaces join to it, nearest first, at most so
+/// many, until it returns true; gives the place of that one.
+fn words_before(
+    bytes: &[u8],
+    at: usize,
+    most: usize,
+    each: impl Fn(&[u8]) -> bool,
+) -> Option<usize> {
     let mut end = at;
-    for _ in 0..3 {
+    for _ in 0..most {
         if before(bytes, end, 1) != b' ' {
             return None;
         }
@@ -290,18 +301,27 @@ pub(super) fn read(bytes: &[u8], at: usize) -> Result<Found, usize> {
 
 fn find(bytes: &[u8], start: usize, end: usize) -> Option<Found> {
     let name = parts(bytes, start, end)?;
-    let (place, (noun, head)) = (0..name.count)
-        .rev()
-        .find_map(|place| Some((place, noun(name.get(place))?)))?;
+    // The last noun decides; `API` is one only where there is no other.
+    let nouns = |api: bool| {
+        let mut places = (0..name.count).rev();
+        places.find_map(|place| {
+            let (noun, head) = noun(name.get(place))?;
+            (api || noun != Noun::Api).then_some((place, noun, head))
+        })
+    };
+    let (place, noun, head) = nouns(false).or_else(|| nouns(true))?;
+    // In Romance languages what qualifies a noun follows it.
+    let romance = among(ROMANCE, name.get(place));
     let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
     let about = name.after(place).any(|part| among(ABOUT, part));
     let known = name
         .after(place)
-        .all(|part| digits(part) || among(SUFFIXES, part));
+        .all(|part| digits(part) || among(SUFFIXES, part) || romance);
     let harmless = || {
         among(HARMLESS, head)
             || name.before(place).any(|part| among(HARMLESS, part))
-            || words_before(bytes, start, |word| among(HARMLESS, word)).is_some() && place == 0
+            || place == 0
+                && words_before(bytes, start, 1, |word| among(HARMLESS_WORDS, word)).is_some()
     };
     let found = |class, start| {
         Some(Found {
@@ -338,12 +358,12 @@ fn find(bytes: &[u8], start: usize, end: usize) -> Option<Found> {
                     .any(|part| among(QUALIFIERS, part) || super::service::is_one(part))
                 || name
                     .after(place)
-                    .any(|part| matches!(part, b"api" | b"acesso" | b"acceso" | b"acces"))
+                    .any(|part| among(QUALIFIERS, part) || super::service::is_one(part))
             {
                 return found(Class::Token, start);
             }
             if place == 0
-                && let Some(start) = words_before(bytes, start, |word| {
+                && let Some(start) = words_before(bytes, start, 3, |word| {
                     among(QUALIFIERS, word) || super::service::is_one(word)
                 })
             {
@@ -360,7 +380,7 @@ fn find(bytes: &[u8], start: usize, end: usize) -> Option<Found> {
         }
         Noun::Api => {
             let key = |word: &[u8]| matches!(word, b"cle" | b"clave" | b"chave" | b"key");
-            let start = words_before(bytes, start, key).filter(|_| place == 0)?;
+            let start = words_before(bytes, start, 3, key).filter(|_| place == 0)?;
             found(Class::Token, start)
         }
     }

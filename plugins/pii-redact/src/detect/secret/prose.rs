@@ -25,6 +25,9 @@ pub(super) fn said(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
     {
         return None;
     }
+    if let Some(found) = used(bytes, name, at) {
+        return Some(found);
+    }
     let (mut next, mut words) = (at, 0);
     while words < WORDS && next - at < REACH {
         let mut end = next;
@@ -68,6 +71,39 @@ pub(super) fn said(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
         words += 1;
     }
     None
+}
+
+/// `with password v`: the value right behind the noun, where the word before it says that the noun
+/// is a value's name. It must look like nothing else.
+fn used(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
+    let head = bytes
+        .get(name.start.saturating_sub(8)..name.start)?
+        .strip_suffix(b" ")?;
+    let word = head.rsplit(|b| !b.is_ascii_alphabetic()).next()?;
+    let uses = [
+        b"with".as_slice(),
+        b"use",
+        b"using",
+        b"and",
+        b"con",
+        b"com",
+        b"mit",
+        b"avec",
+        b"und",
+        b"et",
+        b"y",
+        b"e",
+    ];
+    if !name.alone || !uses.iter().any(|use_| word.eq_ignore_ascii_case(use_)) {
+        return None;
+    }
+    let found = value_at(bytes, at, name)?;
+    let value = bytes.get(found.start..found.end)?;
+    let has = |test: fn(&u8) -> bool| value.iter().any(test);
+    let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && value.len() >= 8;
+    let odd = has(|b| !b.is_ascii_alphanumeric())
+        || has(u8::is_ascii_lowercase) && super::value::Makeup::of(value).surprises(28);
+    (mixed && odd).then_some(found)
 }
 
 fn value_at(bytes: &[u8], at: usize, name: &Found) -> Option<Span> {

@@ -325,9 +325,14 @@ fn is_password(value: &[u8], makeup: &Makeup, place: Place) -> bool {
                 && value.len() >= 5
         }
         Place::Loose => {
+            let inner = value
+                .iter()
+                .skip(1)
+                .any(|b| matches!(b, b'@' | b'#' | b'$' | b'%' | b'&' | b'^' | b'*'));
+            let marked = inner && !named || makeup.surprises(38) && makeup.bits() >= 30;
             value.len() >= 6
                 && makeup.distinct() >= 5
-                && makeup.digits > 0
+                && (makeup.digits > 0 || marked)
                 && !calls(value)
                 && (makeup.surprises(19) || makeup.digits > 1 || marks > 0)
                 && !(named
@@ -390,9 +395,10 @@ fn is_token(value: &[u8], makeup: &Makeup, place: Place) -> bool {
         return makeup.digits >= 15 && makeup.marks <= 1 && makeup.distinct() >= 5;
     }
     if makeup.digits == 0 {
-        return makeup.length >= 20
+        let least = if makeup.length >= 20 { 31 } else { 36 };
+        return makeup.length >= 16
             && makeup.distinct() >= 9
-            && makeup.surprises(34)
+            && makeup.surprises(least)
             && makeup.marks <= 2;
     }
     if makeup.distinct() < 7 {
