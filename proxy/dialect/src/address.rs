@@ -41,14 +41,7 @@ pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
     if !METHODS.contains(&method) {
         return None; // servers of these are exact about case
     }
-    let (start, collection) = COLLECTIONS
-        .iter()
-        .filter_map(|name| Some((before.find(name)? + 1, *name)))
-        .min()?;
-    let begin = match collection {
-        "/models/" => start + collection.len() - 1,
-        _ => start,
-    };
+    let (start, begin) = place(before)?;
     let model = decode(before.get(begin..)?);
     let piecewise = method == "streamGenerateContent";
     let is_events = |pair| matches!(&*decode(pair), "alt=sse" | "$alt=sse");
@@ -59,6 +52,27 @@ pub fn read(dialect: Dialect, path: &str) -> Option<Address<'_>> {
         listed: piecewise && !events,
         place: start..before.len(),
     })
+}
+
+/// The offsets of the collection and of the model in a path up to its method.
+fn place(before: &str) -> Option<(usize, usize)> {
+    let (start, collection) = COLLECTIONS
+        .iter()
+        .filter_map(|name| Some((before.find(name)? + 1, *name)))
+        .min()?;
+    let begin = match collection {
+        "/models/" => start + collection.len() - 1,
+        _ => start,
+    };
+    Some((start, begin))
+}
+
+/// The model in a path of any method of Gemini's, decoded.
+pub(crate) fn model_of(path: &str) -> Option<String> {
+    let (before, _) = split_method(split(path).0)?;
+    let (_, begin) = place(before)?;
+    let model = decode(before.get(begin..)?).into_owned();
+    is_name(&model).then_some(model)
 }
 
 /// Reports whether every server finds the same model in a path of Gemini's: escapes stand in the

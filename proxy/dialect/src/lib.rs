@@ -23,6 +23,7 @@ mod anthropic_messages;
 pub(crate) mod arbitrary;
 pub mod canon;
 pub mod describe;
+pub mod endpoint;
 pub mod event_stream;
 pub mod failure;
 mod fetched;

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, header};
 
 use super::{Dialect, address, fetched};
 
-pub(super) mod labels;
+pub(crate) mod labels;
 mod spelling;
 #[cfg(test)]
 mod tests;

@@ -122,7 +122,7 @@ pub(super) fn read(
 
 /// The most tokens that one exchange is believed to have taken; a larger number is a server's
 /// mistake.
-const MOST: u64 = 1_000_000_000;
+pub(crate) const MOST: u64 = 1_000_000_000;
 
 /// Takes a number of tokens; `None` for what can be none.
 fn tokens(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {

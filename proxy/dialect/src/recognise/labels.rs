@@ -3,7 +3,7 @@
 use crate::Dialect;
 
 pub(crate) const GEMINI: &str = "gemini";
-pub(super) const ELSE: &str = "endpoint";
+pub(crate) const ELSE: &str = "endpoint";
 /// Azure's base URL ends in one.
 pub(super) const DEPLOYMENTS: &str = "deployments";
 
@@ -70,7 +70,7 @@ pub(super) fn named(segment: &str) -> Option<&'static str> {
 }
 
 /// The metric label that says why a body that is no call is not read.
-pub(super) fn reason(segments: &[&str]) -> &'static str {
+pub(crate) fn reason(segments: &[&str]) -> &'static str {
     let last = segments.last().copied().unwrap_or_default();
     // `:embedContent`, `:batchGenerateContent`, `:predict`, `:rawPredict` …
     if last.contains(':') {
