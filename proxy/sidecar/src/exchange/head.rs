@@ -82,6 +82,13 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Reports whether a reply says that it is JSON, or events: no sound, no file.
+pub(super) fn is_text(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let begins = kind.and_then(|kind| kind.get(..16));
+    is_stream(headers) || begins.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/json"))
+}
+
 /// Media types of documents one a line. Anthropic's say the first; the last two are what is asked
 /// for, or says nothing.
 const LINES: [&str; 6] = [

@@ -8,7 +8,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dialect::{Dialect, recognise, recognise::Surface, request::Body as RequestBody};
+use dialect::{
+    Dialect, endpoint::Endpoint, recognise, recognise::Surface, request::Body as RequestBody,
+};
 use http::{HeaderName, Request, Response, header};
 use http_body::Body;
 use policy::{Call, ConnectionId};
@@ -52,6 +54,7 @@ pub mod socket;
 mod tests;
 mod translation;
 mod transmit;
+mod unread;
 pub mod upstreams;
 mod usage_option;
 mod whole;
@@ -145,8 +148,7 @@ impl<T: Transport> Worker<T> {
                 return shed::answer(reason, dialect, request);
             }
         };
-        let mut guard = ExchangeGuard::start(&self.shared, exchange_id(request.headers()), dialect);
-        guard.record.trace_id = trace_id(request.headers());
+        let mut guard = self.begin(&request, dialect);
         guard.connection = connection;
         let sent = match surface {
             Surface::Call(_) => {
@@ -179,9 +181,19 @@ impl<T: Transport> Worker<T> {
     pub fn refuse<B>(&self, request: &Request<B>, refusal: Refusal) -> Response<Answer> {
         let seen = recognise::recognise(request.method(), request.uri().path(), request.headers());
         let dialect = dialect(seen, request);
-        let mut guard = ExchangeGuard::start(&self.shared, exchange_id(request.headers()), dialect);
-        guard.record.trace_id = trace_id(request.headers());
+        let mut guard = self.begin(request, dialect);
         live::answer(refuse(refusal, &mut guard), guard)
+    }
+
+    /// Begins to account for a request.
+    fn begin<B>(&self, request: &Request<B>, dialect: Dialect) -> Box<ExchangeGuard> {
+        let headers = request.headers();
+        let mut guard = ExchangeGuard::start(&self.shared, exchange_id(headers), dialect);
+        guard.record.trace_id = trace_id(headers);
+        if !dialect.is_read() {
+            guard.record.endpoint = Some(Endpoint::at(request.uri().path()));
+        }
+        guard
     }
 
     /// An exchange that a dialect reads.

@@ -15,7 +15,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use dialect::{Dialect, request::Body as RequestBody};
+use dialect::{
+    Dialect,
+    endpoint::{self, Requested},
+    request::Body as RequestBody,
+};
 use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
@@ -41,6 +45,7 @@ pub(super) struct BodyProgress(Arc<Progress>);
 struct Progress {
     received: AtomicU64,
     fault: Mutex<Option<Incomplete>>,
+    model: Mutex<Option<String>>,
 }
 
 impl BodyProgress {
@@ -52,6 +57,11 @@ impl BodyProgress {
     /// Takes the note of what went wrong, where there is one.
     pub(super) fn take_fault(&self) -> Option<Incomplete> {
         self.0.fault.lock().take()
+    }
+
+    /// Takes the model that the body named, where it was found.
+    pub(super) fn take_model(&self) -> Option<String> {
+        self.0.model.lock().take()
     }
 }
 
@@ -65,6 +75,8 @@ struct Passing<B> {
     waited: Duration,
     /// Since when the next piece is waited for, and until when.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// Looks for the model in its first bytes.
+    requested: Option<Requested>,
     progress: BodyProgress,
 }
 
@@ -77,8 +89,22 @@ impl<B> Passing<B> {
             pace,
             waited: Duration::ZERO,
             wait: None,
+            requested: None,
             progress,
         }
+    }
+
+    /// Looks for the model in what passes.
+    fn look(&mut self, bytes: &[u8]) {
+        let Some(requested) = &mut self.requested else {
+            return;
+        };
+        match requested.push(bytes) {
+            endpoint::Progress::Open => return,
+            endpoint::Progress::Found(model) => *self.progress.0.model.lock() = Some(model),
+            endpoint::Progress::Over => {}
+        }
+        self.requested = None;
     }
 
     fn broken(&self, why: Incomplete) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -114,6 +140,9 @@ where
                     // reset.
                     this.body.take().map(|rest| tokio::spawn(discard(rest)));
                     return this.broken(Incomplete::TooLarge);
+                }
+                if let Some(bytes) = frame.data_ref() {
+                    this.look(bytes);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -165,6 +194,8 @@ impl<T: Transport> Worker<T> {
             return Err(blocked(&generation.chain, policy, reason, bytes));
         }
         let (parts, body) = request.into_parts();
+        let endpoint = guard.record.endpoint;
+        guard.record.model = endpoint.and_then(|endpoint| endpoint.model_in(parts.uri.path()));
         let payload = payload(&parts.headers, body, guard).await?;
         let mut call = call(
             parts,
@@ -211,7 +242,14 @@ where
         return Ok(Payload::empty());
     }
     let progress = guard.passing.insert(BodyProgress::default()).clone();
-    let passing = Passing::new(body, limit, Pace::of(limits), progress);
+    let charged = guard
+        .record
+        .endpoint
+        .filter(|endpoint| endpoint.is_charged());
+    let passing = Passing {
+        requested: charged.and_then(|_| Requested::of(headers)),
+        ..Passing::new(body, limit, Pace::of(limits), progress)
+    };
     Ok(Payload::Stream(Box::pin(passing)))
 }
 

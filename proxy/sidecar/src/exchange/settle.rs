@@ -255,6 +255,7 @@ impl ExchangeGuard {
     /// Puts the truth in the place of estimates: usage, cost, reservations, and what the next
     /// estimate may learn.
     fn account(&mut self) -> Vec<Settled> {
+        self.price_unread();
         let record = &mut self.record;
         if record.from_store.is_some() {
             // Another exchange paid for it; what it reports is not what this one took.
@@ -338,10 +339,13 @@ impl ExchangeGuard {
         }
         if let (Taken::Known(usage), Some(pass)) = (&taken, &self.pass)
             && usage.input >= CACHED_FROM
+            && record.endpoint.is_none()
         {
             pass.note_cached(usage.cached, usage.input);
         }
-        if let Taken::Known(usage) = &taken {
+        if let Taken::Known(usage) = &taken
+            && record.endpoint.is_none()
+        {
             let slash = record.target.bytes().position(|byte| byte == b'/');
             let model = slash.and_then(|at| record.target.get(at + 1..));
             // What is remembered of a route is one choice's length.

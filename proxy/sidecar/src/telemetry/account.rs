@@ -90,7 +90,7 @@ pub(super) fn count(record: &Record, untagged: &OnceLock<Arc<Account>>) {
         recorder();
         counter!(table::TAGS_IGNORED).increment(tags.ignored().into());
     }
-    if record.usage.is_none() && record.cost.is_none() {
+    if record.usage.is_none() && record.cost.is_none() && !record.is_unpriced() {
         return;
     }
     if record.earlier.iter().any(|made| made.usage.is_some()) {
@@ -231,15 +231,15 @@ impl Account {
             self.priced.get_or_init(|| ());
             self.nano_dollars.fetch_add(cost.0, Ordering::Relaxed);
         }
+        if record.is_unpriced() {
+            self.few(&self.unpriced, table::UNPRICED).increment(1);
+        }
         let Some(usage) = &record.usage else { return };
         self.tokens(usage);
         if usage.estimated {
             let count = usage.input.saturating_add(usage.output);
             self.few(&self.estimated, table::TOKENS_ESTIMATED)
                 .increment(count);
-        }
-        if record.cost.is_none() && record.upstream.is_some() {
-            self.few(&self.unpriced, table::UNPRICED).increment(1);
         }
     }
 

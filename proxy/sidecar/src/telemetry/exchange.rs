@@ -38,6 +38,15 @@ impl ExchangeKey {
     }
 }
 
+/// The label of a status; `none` where the app left before there was one.
+pub(super) fn status_label(status: u16) -> String {
+    match status {
+        0 => "none".to_owned(),
+        status @ 100..=599 => status.to_string(),
+        _ => "other".to_owned(),
+    }
+}
+
 /// The handles of one label set; those that not every exchange has are made when first needed.
 pub(super) struct ExchangeMeter {
     labels: Vec<Label>,
@@ -57,11 +66,7 @@ impl ExchangeMeter {
     pub(super) fn new(key: &ExchangeKey) -> Self {
         recorder();
         let dialect = key.dialect.name();
-        let status = match key.status {
-            0 => "none".to_owned(),
-            status @ 100..=599 => status.to_string(),
-            _ => "other".to_owned(),
-        };
+        let status = status_label(key.status);
         let upstream = key.upstream.as_deref().unwrap_or("none").to_owned();
         let provider = key.dialect.provider().map_or("other", Provider::name);
         let labels = vec![

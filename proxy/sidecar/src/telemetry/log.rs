@@ -16,6 +16,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use dialect::endpoint::Endpoint;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use super::{Record, sink::Sink};
@@ -154,6 +155,9 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     o.0.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"exchange\"");
     o.text(key!("id"), &record.id);
     o.word(key!("dialect"), record.dialect.name());
+    if let Some(endpoint) = record.endpoint {
+        o.word(key!("endpoint"), endpoint.name());
+    }
     if let Some(model) = &record.model {
         o.text(key!("model"), model);
     }
@@ -205,10 +209,18 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
             o.flag(key!("tokens_estimated"), true);
         }
     }
+    for (key, count) in [
+        (key!("images"), record.images),
+        (key!("audio_seconds"), record.audio_seconds),
+    ] {
+        if count > 0 {
+            o.number(key, count);
+        }
+    }
     if let Some(cost) = record.cost {
         o.key(key!("cost_usd"));
         dollars(o.0, cost);
-    } else if record.usage.is_some() && record.upstream.is_some() {
+    } else if record.is_unpriced() {
         o.flag(key!("unpriced"), true);
     }
     let mut reserved = record
@@ -262,7 +274,8 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
 }
 
 /// One line for people: `22:59:07 200 openai.chat fast -> openai/gpt-5-mini 812.4 ms, first 210.0
-/// ms, ours 0.2 ms, 12 + 34 tokens, pii-redact edited`.
+/// ms, ours 0.2 ms, 12 + 34 tokens, pii-redact edited`. In the place of `other` stands the endpoint
+/// of what passes unread.
 fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
     timestamp(line, now);
     line.drain(..11); // the date
@@ -274,7 +287,7 @@ fn text(line: &mut Vec<u8>, record: &Record, now: Duration) {
         line,
         " {} {} {}",
         record.status,
-        record.dialect.name(),
+        (record.endpoint).map_or(record.dialect.name(), Endpoint::name),
         plain(model)
     );
     if !record.target.is_empty() {

@@ -103,6 +103,34 @@ fn an_exchange_says_its_cost_its_reservations_and_its_tags() {
 }
 
 #[test]
+fn an_exchange_that_passed_unread_says_its_endpoint_and_what_was_reported() {
+    let passed = Record {
+        endpoint: Some(Endpoint::at("/v1/audio/transcriptions?a-secret")),
+        usage: None,
+        images: 2,
+        audio_seconds: 9,
+        charged: true,
+        upstream: Some("openai".into()),
+        ..record()
+    };
+    let passed = Record {
+        dialect: Dialect::Other,
+        ..passed
+    };
+    let json = line(json, &passed);
+    let endpoint = r#""dialect":"other","endpoint":"audio.transcriptions","model":"fast","#;
+    assert!(json.contains(endpoint), "{json}");
+    let reported = r#","images":2,"audio_seconds":9,"unpriced":true,"#;
+    assert!(json.contains(reported), "{json}");
+    let text = line(text, &passed);
+    let expected = "200 audio.transcriptions fast -> ";
+    assert!(
+        text.contains(expected) && !json.contains("secret"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_not_known_is_left_out() {
     let line = line(json, &Record::new("req-2".into(), Dialect::Other));
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).unwrap();

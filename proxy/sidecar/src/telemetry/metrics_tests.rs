@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use dialect::{Dialect, Usage};
+use dialect::{Dialect, Usage, endpoint::Endpoint};
 
 use super::*;
 use crate::telemetry::meter::OWN_NAMES;
@@ -94,6 +94,66 @@ fn an_exchange_counts_once_in_each_of_its_metrics() {
         &format!("gen_ai_server_request_duration_count{{{gen_ai}}}"),
         2.0,
     );
+}
+
+/// An exchange of an endpoint that no dialect reads.
+fn unread(model: &str) -> Record {
+    Record {
+        dialect: Dialect::Other,
+        endpoint: Some(Endpoint::at("/v1/audio/transcriptions")),
+        streaming: false,
+        usage: None,
+        images: 2,
+        audio_seconds: 9,
+        charged: true,
+        ..record(model)
+    }
+}
+
+#[test]
+fn an_exchange_that_passed_unread_is_counted_by_its_endpoint_and_never_by_its_path() {
+    let endpoint = |path| Record {
+        endpoint: Some(Endpoint::at(path)),
+        ..unread("passed-unread")
+    };
+    settle(&endpoint("/v1/videos"));
+    settle(&endpoint("/v1/videos?secret=1"));
+    for (series, expected) in [
+        (
+            r#"outrigger_unread_requests_total{endpoint="videos",upstream="openai",status="200"}"#,
+            2.0,
+        ),
+        (
+            r#"outrigger_unread_duration_seconds_sum{endpoint="videos"}"#,
+            2.4,
+        ),
+        (
+            r#"outrigger_unread_request_bytes_total{endpoint="videos"}"#,
+            20.0,
+        ),
+        (
+            r#"outrigger_unread_reply_bytes_total{endpoint="videos"}"#,
+            40.0,
+        ),
+        (r#"outrigger_unread_images_total{endpoint="videos"}"#, 4.0),
+        (
+            r#"outrigger_unread_audio_seconds_total{endpoint="videos"}"#,
+            18.0,
+        ),
+        (
+            r#"outrigger_requests_total{dialect="other",model="passed-unread",upstream="openai",status="200"}"#,
+            2.0,
+        ),
+        (
+            r#"outrigger_unpriced_requests_total{model="passed-unread",upstream="openai"}"#,
+            2.0,
+        ),
+    ] {
+        assert_value(series, expected);
+    }
+    settle(&endpoint("/v1/a-secret-word/x"));
+    assert!(value(r#"outrigger_unread_duration_seconds_count{endpoint="other"}"#) >= 1.0);
+    assert!(!render().contains("secret"));
 }
 
 #[test]
@@ -272,6 +332,7 @@ fn every_metric_that_is_served_is_in_the_table_with_its_labels_and_help() {
         cost: Some(NanoDollars(1)),
         ..record("table")
     });
+    settle(&unread("table"));
     let ignored = {
         let headers = [("helicone-property-a", "x\ty")];
         let parsed = headers.map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()));

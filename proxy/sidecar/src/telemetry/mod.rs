@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use dialect::{Dialect, Usage};
+use dialect::{Dialect, Usage, endpoint::Endpoint};
 use policy::Tags;
 
 use crate::cost::{NanoDollars, Units};
@@ -23,6 +23,7 @@ mod sink;
 mod table;
 mod targets;
 pub mod trace;
+mod unread;
 
 /// Facts about an exchange at its end.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Record {
     pub id: String,
     /// Dialect of its body.
     pub dialect: Dialect,
+    /// The endpoint of what passes unread; none of what a dialect reads.
+    pub endpoint: Option<Endpoint>,
     /// Model that the app requested.
     pub model: Option<String>,
     /// The bounded name of `model`, from [`metrics::Models::label`].
@@ -53,6 +56,12 @@ pub struct Record {
     pub streaming: bool,
     /// Tokens, where known.
     pub usage: Option<Usage>,
+    /// Images that an unread reply reported.
+    pub images: u64,
+    /// Seconds of sound that an unread reply reported.
+    pub audio_seconds: u64,
+    /// The provider charges for it, though it may report no usage.
+    pub charged: bool,
     /// The provider's charge by its prices; none where nobody knows a price, 0 for a stored reply.
     pub cost: Option<NanoDollars>,
     /// Tags by which its usage and cost are attributed.
@@ -93,6 +102,7 @@ impl Record {
         Self {
             id,
             dialect,
+            endpoint: None,
             model: None,
             model_label: metrics::other(),
             upstream: None,
@@ -104,6 +114,9 @@ impl Record {
             status: 0,
             streaming: false,
             usage: None,
+            images: 0,
+            audio_seconds: 0,
+            charged: false,
             cost: None,
             tags: Tags::default(),
             from_store: None,
@@ -172,6 +185,12 @@ impl Record {
         let earlier = self.earlier.iter().map(|made| (&*made.target, made.end));
         earlier.chain(self.last.map(|last| (&*self.target, last)))
     }
+
+    /// Reports whether an upstream charges for it, and nobody knows how much.
+    pub fn is_unpriced(&self) -> bool {
+        let is_charged = self.usage.is_some() || self.charged;
+        is_charged && self.cost.is_none() && self.upstream.is_some()
+    }
 }
 
 /// Verdict of one policy on one exchange.
@@ -190,6 +209,9 @@ pub struct Verdict {
 /// Counts and logs an exchange. To be called once, however the exchange ended.
 pub fn settle(record: &Record) {
     metrics::exchange(record);
+    if let Some(endpoint) = record.endpoint {
+        unread::count(record, endpoint);
+    }
     if let Some(translated) = &record.translated {
         metrics::translated(record.dialect.name(), translated);
     }

@@ -88,6 +88,18 @@ table! {
         "Bytes of request bodies as they came; of one that is refused by its length alone, none.";
     REPLY_BYTES = "outrigger_reply_bytes_total", Kind::Counter, ["dialect"],
         "Bytes of reply bodies as they went.";
+    UNREAD_REQUESTS = "outrigger_unread_requests_total", Kind::Counter, ["endpoint", "upstream", "status"],
+        "Exchanges that passed unread (dialect other), by the endpoint that they were for.";
+    UNREAD_SECONDS = "outrigger_unread_duration_seconds", Kind::Histogram(DURATION), ["endpoint"],
+        "Time from the first byte of a request that passed unread to the last of its reply.";
+    UNREAD_REQUEST_BYTES = "outrigger_unread_request_bytes_total", Kind::Counter, ["endpoint"],
+        "Bytes of request bodies that passed unread; a part of outrigger_request_bytes_total.";
+    UNREAD_REPLY_BYTES = "outrigger_unread_reply_bytes_total", Kind::Counter, ["endpoint"],
+        "Bytes of replies that passed unread; a part of outrigger_reply_bytes_total.";
+    UNREAD_IMAGES = "outrigger_unread_images_total", Kind::Counter, ["endpoint"],
+        "Images that replies reported which no dialect reads.";
+    UNREAD_AUDIO = "outrigger_unread_audio_seconds_total", Kind::Counter, ["endpoint"],
+        "Seconds of sound that replies reported which no dialect reads, each rounded up.";
     REFUSALS = "outrigger_refusals_total", Kind::Counter, ["code"],
         "Answers that Outrigger gave in its own name.";
     ATTEMPTS = "outrigger_upstream_attempts_total", Kind::Counter, ["upstream", "reason"],

@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use dialect::{
     answer,
+    endpoint::{self, Endpoint},
     in_band::{Document, Errors},
     tap::Tap,
     usage_chunk::Filter,
@@ -67,6 +68,8 @@ pub(super) struct Reader {
     pub(super) tap: Option<Tap>,
     /// Undoes the reply's coding for the tap; what the app gets stays encoded.
     pub(super) coding: Option<encoding::Decoder>,
+    /// Finds what a reply that no dialect describes reports of usage.
+    pub(super) figures: Option<Box<endpoint::Reader>>,
     /// Looks for an error in the place of a whole reply.
     pub(super) document: Document,
     /// The upstream's body came to its end.
@@ -178,6 +181,9 @@ impl Flow {
             true => tap.push_last(inside),
             false => tap.push(inside),
         }
+        if let Some(figures) = &mut reader.figures {
+            figures.push(inside);
+        }
         if let Some(errors) = &mut self.errors {
             errors.push(inside);
         } else {
@@ -288,12 +294,18 @@ impl Flow {
     fn note_relayed(&mut self) {
         let (reader, dialect) = (&mut self.reader, self.guard.record.dialect);
         self.guard.observed.streaming = self.stream;
-        self.guard.observed.bytes = self.guard.record.reply_bytes;
+        let endpoint = self.guard.record.endpoint;
+        if endpoint.is_none_or(Endpoint::is_sized_in_tokens) {
+            self.guard.observed.bytes = self.guard.record.reply_bytes;
+        }
         let in_stream = self.errors.as_mut().is_some_and(|errors| errors.found());
         if in_stream || reader.document.found(dialect) {
             self.guard.failed_in_band();
         }
         let Some(tap) = &reader.tap else { return };
+        if let Some(figures) = &reader.figures {
+            self.guard.note_figures(figures.figures(), reader.complete);
+        }
         self.guard.record.finish = tap.finish_reason().map(str::to_owned);
         if dialect.is_read() {
             self.guard.observed = Observed {

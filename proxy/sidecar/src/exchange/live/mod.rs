@@ -26,7 +26,7 @@ use policy::ReplyHead;
 use super::{
     REQUEST_ID, Reply,
     encoding::{self, Codings},
-    head::is_stream,
+    head::{is_stream, is_text},
     refusals::{log_refusal, unterminated},
     settle::ExchangeGuard,
     socket,
@@ -156,8 +156,14 @@ pub(super) fn answer(reply: Reply, mut guard: Box<ExchangeGuard>) -> Response<An
             let readable = codings.is_ok() && response.status().is_success();
             let coding =
                 (codings.ok().filter(|_| readable)).and_then(|codings| codings.decoder(usize::MAX));
+            let endpoint = guard.record.endpoint.filter(|_| readable);
+            let endpoint = endpoint.filter(|_| is_text(response.headers()));
+            let figures = endpoint.and_then(|endpoint| endpoint.reader(stream));
             response.map(|upstream| {
-                let body = ReplyBody::relayed(upstream, guard, stream, readable, coding);
+                let mut body = ReplyBody::relayed(upstream, guard, stream, readable, coding);
+                if let Some(flow) = &mut body.flow {
+                    flow.reader.figures = figures.map(Box::new);
+                }
                 Answer(Kind::Reply(body))
             })
         }

@@ -42,6 +42,7 @@ mod requests;
 mod sockets;
 mod stores;
 mod trial;
+mod unread;
 
 use fakes::Policy;
 
