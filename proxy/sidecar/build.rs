@@ -69,7 +69,7 @@ struct Table {
     spellings: Vec<String>,
     rows: Vec<String>,
     eras: Vec<String>,
-    rates: Vec<[u32; 4]>,
+    rates: Vec<[u32; 5]>,
     exact: Vec<String>,
     rules: Vec<String>,
 }
@@ -184,7 +184,7 @@ impl Table {
         constraint: &Value,
         prices: &serde_json::Map<String, Value>,
     ) -> Result<String, String> {
-        let (mut base, mut above, mut start) = ([NONE; 4], [NONE; 4], 0);
+        let (mut base, mut above, mut start) = ([NONE; 5], [NONE; 5], 0);
         let mut request = 0;
         for (key, value) in prices {
             let at = match key.as_str() {
@@ -197,8 +197,9 @@ impl Table {
                     request = millionths(value)?;
                     continue;
                 }
-                // no dialect reports these apart
-                "input_audio_mtok" | "output_audio_mtok" | "cache_audio_read_mtok" => continue,
+                "input_audio_mtok" => 4,
+                // nobody reports these apart
+                "output_audio_mtok" | "cache_audio_read_mtok" => continue,
                 _ => return Err(format!("has a price for `{key}`")),
             };
             if let Some(tiers) = value["tiers"].as_array() {
@@ -218,7 +219,7 @@ impl Table {
         for at in [0, 3] {
             base[at] = if base[at] == NONE { 0 } else { base[at] };
         }
-        for at in 0..4 {
+        for at in 0..5 {
             above[at] = if above[at] == NONE {
                 base[at]
             } else {
@@ -243,7 +244,7 @@ impl Table {
         ))
     }
 
-    fn rates(&mut self, rates: [u32; 4]) -> usize {
+    fn rates(&mut self, rates: [u32; 5]) -> usize {
         self.rates
             .iter()
             .position(|r| *r == rates)
@@ -330,8 +331,10 @@ impl Table {
         let rates: Vec<_> = self
             .rates
             .iter()
-            .map(|[i, c, w, o]| {
-                format!("Rates {{ input: {i}, cached: {c}, written: {w}, output: {o} }}")
+            .map(|[i, c, w, o, a]| {
+                format!(
+                    "Rates {{ input: {i}, cached: {c}, written: {w}, output: {o}, audio: {a} }}"
+                )
             })
             .collect();
         array("PROVIDERS", "Listed", &self.providers);

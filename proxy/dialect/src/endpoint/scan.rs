@@ -45,6 +45,7 @@ pub(super) struct Scanner {
     /// True where nothing of the document at hand is of concern any more.
     is_over: bool,
     usage: Option<Usage>,
+    audio_tokens: u64,
     tokens: u64,
     images: u64,
     seconds: u64,
@@ -77,6 +78,7 @@ impl Scanner {
             in_images: false,
             is_over: false,
             usage: None,
+            audio_tokens: 0,
             tokens: 0,
             images: 0,
             seconds: 0,
@@ -102,6 +104,7 @@ impl Scanner {
         };
         Figures {
             usage: self.usage.or((self.tokens > 0).then_some(counted)),
+            audio_tokens: self.audio_tokens,
             images: self.images,
             audio_seconds: self.seconds,
         }
@@ -287,15 +290,28 @@ impl Scanner {
         if matches!(read, Ok(Reported::Prompt | Reported::Output)) {
             self.usage = Some(usage);
         }
-        let mut seconds = None;
+        let (mut seconds, mut audio) = (None, None);
         let read = Cursor::lenient(object, 0).object_or_skip(|key, cursor| {
             if key.is("seconds") {
                 seconds = cursor.count()?;
+            } else if key.is("input_token_details") {
+                cursor.object_or_skip(|key, cursor| {
+                    if key.is("audio_tokens") {
+                        audio = cursor.count()?;
+                    }
+                    Ok(())
+                })?;
             }
             Ok(())
         });
-        if let (Ok(()), Some(seconds)) = (read, seconds) {
+        if read.is_err() {
+            return;
+        }
+        if let Some(seconds) = seconds {
             self.note_seconds(seconds);
+        }
+        if let (Some(usage), Some(audio)) = (&self.usage, audio) {
+            self.audio_tokens = audio.min(usage.input);
         }
     }
 }

@@ -92,6 +92,7 @@ fn a_whole_reply_is_read_alike_however_it_is_cut() {
             tokens,
             Figures {
                 usage: Some(usage(14, 101)),
+                audio_tokens: 14,
                 ..none
             },
         ),
@@ -149,7 +150,7 @@ fn a_stream_is_read_by_its_last_events_alone_however_it_is_cut() {
         let expected = Figures {
             usage: Some(expected),
             images,
-            audio_seconds: 0,
+            ..Figures::default()
         };
         for at in 0..=reply.len() {
             let (one, other) = reply.split_at(at);

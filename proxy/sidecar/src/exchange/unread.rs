@@ -4,10 +4,12 @@
 use dialect::endpoint::Figures;
 
 use super::{generation::now, ledger::Reading, passing::BodyProgress, settle::ExchangeGuard};
+use crate::cost::Price;
 
 impl ExchangeGuard {
     /// Takes over what a reply that no dialect describes reported.
     pub(super) fn note_figures(&mut self, figures: Figures, complete: bool) {
+        self.record.audio_tokens = figures.audio_tokens;
         self.record.images = figures.images;
         self.record.audio_seconds = figures.audio_seconds;
         if figures.usage.is_some() {
@@ -41,6 +43,12 @@ impl ExchangeGuard {
         }
         let price = self.generation.prices.price(upstream, model, now());
         let is_reported = self.observed.usage.is_some();
-        charge.price = price.filter(|price| is_reported || price.request.0 > 0);
+        let price = price.filter(|price| is_reported || price.request.0 > 0);
+        charge.price = price.map(|price| Price {
+            request: price
+                .request
+                .plus(price.audio_surcharge(record.audio_tokens)),
+            ..price
+        });
     }
 }

@@ -210,6 +210,7 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
         }
     }
     for (key, count) in [
+        (key!("audio_input_tokens"), record.audio_tokens),
         (key!("images"), record.images),
         (key!("audio_seconds"), record.audio_seconds),
     ] {

@@ -107,6 +107,7 @@ fn an_exchange_that_passed_unread_says_its_endpoint_and_what_was_reported() {
     let passed = Record {
         endpoint: Some(Endpoint::at("/v1/audio/transcriptions?a-secret")),
         usage: None,
+        audio_tokens: 5,
         images: 2,
         audio_seconds: 9,
         charged: true,
@@ -120,7 +121,7 @@ fn an_exchange_that_passed_unread_says_its_endpoint_and_what_was_reported() {
     let json = line(json, &passed);
     let endpoint = r#""dialect":"other","endpoint":"audio.transcriptions","model":"fast","#;
     assert!(json.contains(endpoint), "{json}");
-    let reported = r#","images":2,"audio_seconds":9,"unpriced":true,"#;
+    let reported = r#","audio_input_tokens":5,"images":2,"audio_seconds":9,"unpriced":true,"#;
     assert!(json.contains(reported), "{json}");
     let text = line(text, &passed);
     let expected = "200 audio.transcriptions fast -> ";

@@ -56,6 +56,8 @@ pub struct Record {
     pub streaming: bool,
     /// Tokens, where known.
     pub usage: Option<Usage>,
+    /// Tokens of the prompt that are sound, a part of `usage`, where an unread reply reported them.
+    pub audio_tokens: u64,
     /// Images that an unread reply reported.
     pub images: u64,
     /// Seconds of sound that an unread reply reported.
@@ -114,6 +116,7 @@ impl Record {
             status: 0,
             streaming: false,
             usage: None,
+            audio_tokens: 0,
             images: 0,
             audio_seconds: 0,
             charged: false,

@@ -42,6 +42,9 @@ pub struct Rates {
     pub written: u32,
     /// Output, reasoning included.
     pub output: u32,
+    /// Input that is sound; [`Rates::AS_INPUT`] where it makes no difference. A [`Usage`] does not
+    /// tell it apart: see [`Price::audio_surcharge`].
+    pub audio: u32,
 }
 
 impl Rates {
@@ -64,6 +67,7 @@ impl Price {
             cached: line.cached.unwrap_or(Rates::AS_INPUT),
             written: line.written.unwrap_or(Rates::AS_INPUT),
             output: line.output,
+            audio: Rates::AS_INPUT,
         };
         let above = line.above.as_ref();
         Self {
@@ -90,6 +94,13 @@ impl Price {
             + u128::from(usage.output) * u128::from(rates.output);
         let nano = (billionths_of_thousandths + 500) / 1000;
         NanoDollars(u64::try_from(nano).unwrap_or(u64::MAX)).plus(self.request)
+    }
+
+    /// The cost of `audio` tokens of input beyond that of as many tokens of text.
+    pub fn audio_surcharge(&self, audio: u64) -> NanoDollars {
+        let rate = (self.base.or_input(self.base.audio)).saturating_sub(self.base.input.into());
+        let nano = (u128::from(audio) * rate + 500) / 1000;
+        NanoDollars(u64::try_from(nano).unwrap_or(u64::MAX))
     }
 }
 

@@ -221,6 +221,17 @@ fn a_request_may_cost_something_itself() {
 }
 
 #[test]
+fn sound_costs_more_than_text_where_the_table_says_so() {
+    let price = |model| prices("").find("openai", model, NOW).unwrap().price;
+    let surcharge = |model, audio| price(model).audio_surcharge(audio).0;
+    // 6 and 2.50 dollars for a million
+    assert_eq!(surcharge("gpt-4o-transcribe", 1000), 3_500_000);
+    assert_eq!(surcharge("gpt-4o-transcribe", 0), 0);
+    assert_eq!(surcharge("gpt-5-mini", 1000), 0);
+    assert!(surcharge("gpt-4o-transcribe", u64::MAX) > 0);
+}
+
+#[test]
 fn absurd_counts_neither_overflow_nor_cost_less_than_nothing() {
     let price = prices("").find("openai", "gpt-5-mini", NOW).unwrap().price;
     let all = usage(u64::MAX, u64::MAX, u64::MAX, u64::MAX);

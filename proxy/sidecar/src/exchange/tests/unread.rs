@@ -4,7 +4,7 @@ use super::*;
 
 const SPEECH: &str = r#"{"input":"hello","model":"gpt-4o-mini-tts","voice":"coral"}"#;
 const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-4o-transcribe\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--b--\r\n";
-const TRANSCRIPT: &str = r#"{"text":"hello","usage":{"type":"tokens","total_tokens":115,"input_tokens":14,"input_token_details":{"text_tokens":14,"audio_tokens":0},"output_tokens":101}}"#;
+const TRANSCRIPT: &str = r#"{"text":"hello","usage":{"type":"tokens","total_tokens":115,"input_tokens":14,"input_token_details":{"text_tokens":4,"audio_tokens":10},"output_tokens":101}}"#;
 
 fn post(path: &str, kind: &str, body: &'static str) -> Request<Full<Bytes>> {
     let request = Request::post(path)
@@ -39,8 +39,9 @@ async fn a_transcription_is_settled_by_the_usage_that_it_reports() {
     assert_eq!(tokens(&record), Some((14, 101, false)));
     assert_eq!(record.model.as_deref(), Some("gpt-4o-transcribe"));
     assert_eq!(record.target, "openai/gpt-4o-transcribe");
-    // 14 at 2.50 and 101 at 10 dollars for a million
-    assert_eq!(record.cost.map(|cost| cost.0), Some(1_045_000));
+    // 4 of text at 2.50, 10 of sound at 6 and 101 at 10 dollars for a million
+    assert_eq!(record.cost.map(|cost| cost.0), Some(1_080_000));
+    assert_eq!(record.audio_tokens, 10);
     assert!(!record.is_unpriced());
 }
 

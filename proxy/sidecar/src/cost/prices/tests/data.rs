@@ -81,6 +81,7 @@ fn expected(model: &Value) -> Option<Price> {
         cached: rate("cache_read_mtok", above, Rates::AS_INPUT),
         written: rate("cache_write_mtok", above, Rates::AS_INPUT),
         output: rate("output_mtok", above, 0),
+        audio: rate("input_audio_mtok", above, Rates::AS_INPUT),
     };
     let starts = prices.as_object().unwrap().values();
     Some(Price {
