@@ -95,6 +95,7 @@ mod all {
     mod translation_reasoning;
     mod translation_sdks;
     mod translation_streams;
+    mod unread_endpoints;
     mod unseen_kinds;
     mod warm_upstreams;
     mod websocket;
