@@ -81,9 +81,9 @@ impl Requested {
             }
             Form::Parts(parts) => parts.push(bytes),
         };
-        match progress {
-            Progress::Open if self.room == 0 => Progress::Over,
-            progress => progress,
+        match progress == Progress::Open && self.room == 0 {
+            true => Progress::Over,
+            false => progress,
         }
     }
 }
