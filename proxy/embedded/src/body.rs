@@ -14,7 +14,7 @@ use dialect::event_stream;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use super::faults::Broken;
+use super::{embeddings::base64, faults::Broken};
 
 /// Events as they are written.
 pub(super) struct Events {
@@ -92,6 +92,19 @@ impl Events {
         // A piece is far smaller than a frame may be.
         let _ = event_stream::encode(&headers, payload.as_bytes(), &mut frame);
         self.all.push_back(frame.into());
+    }
+
+    /// The same events, the data of each in a frame `chunk`.
+    pub(super) fn framed(self) -> Self {
+        let mut frames = Self::frames();
+        for event in &self.all {
+            let data = event.windows(6).position(|bytes| bytes == b"data: ");
+            let data = data.and_then(|at| event.get(at + 6..)).unwrap_or_default();
+            let data = base64(data.trim_ascii_end());
+            frames.frame("chunk", &format!(r#"{{"bytes":"{data}"}}"#));
+        }
+        frames.open_with(self.lifecycle);
+        frames
     }
 
     /// Adds an event without a name (`openai.chat`).

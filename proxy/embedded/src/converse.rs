@@ -10,23 +10,23 @@ use super::{
     request::{Block, Invalid, Request},
 };
 
-/// The same request as the embedded model reads all of them; the model stands in the path.
-pub(super) fn as_chat(
-    mut raw: Map<String, Value>,
-    path: &str,
-) -> Result<Map<String, Value>, Invalid> {
+/// Adds to a request what stands in the path: the model, and whether it streams.
+pub(super) fn addressed(raw: &mut Map<String, Value>, path: &str) -> Result<(), Invalid> {
     let model = path.rsplit_once("/model/").map(|(_, rest)| rest);
     let Some((model, operation)) = model.and_then(|rest| rest.split_once('/')) else {
         return Err(Invalid(
             "the path names no model; write `/model/MODEL/converse`".into(),
         ));
     };
+    let operation = operation.split('?').next().unwrap_or_default();
+    raw.insert("stream".into(), operation.ends_with("-stream").into());
+    raw.insert("model".into(), address::decode(model).as_ref().into());
+    Ok(())
+}
+
+/// The same request as the embedded model reads all of them.
+pub(super) fn as_chat(mut raw: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
     let mut chat = Map::new();
-    chat.insert(
-        "stream".into(),
-        operation.starts_with("converse-stream").into(),
-    );
-    chat.insert("model".into(), address::decode(model).as_ref().into());
     if let Some(turns) = raw.get("messages").filter(|turns| turns.is_array()) {
         let system = raw
             .get("system")

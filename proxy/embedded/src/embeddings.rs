@@ -73,7 +73,7 @@ fn fnv(text: &str) -> u64 {
 }
 
 /// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter = |bits: u32| char::from(LETTERS[(bits & 63) as usize]);
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);

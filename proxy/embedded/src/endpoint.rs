@@ -18,6 +18,8 @@ pub(super) enum Shape {
     Gemini,
     Interactions,
     Converse,
+    /// Bedrock's InvokeModel, of a model that takes `anthropic.messages`.
+    Invoke,
     Images,
     Moderations,
     Rerank,
@@ -39,7 +41,7 @@ impl Shape {
         match self {
             Self::Messages => Provider::Anthropic,
             Self::Gemini | Self::Interactions => Provider::Google,
-            Self::Converse => Provider::Amazon,
+            Self::Converse | Self::Invoke => Provider::Amazon,
             Self::Chat
             | Self::Responses
             | Self::Completions
@@ -150,6 +152,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     both("/interactions", Shape::Interactions, interactions::whole, interactions::stream),
     whole("/converse", Shape::Converse, converse::whole),
     streamed("/converse-stream", Shape::Converse, converse::stream),
+    whole("/invoke", Shape::Invoke, messages::whole),
+    streamed("/invoke-with-response-stream", Shape::Invoke, messages::framed),
     whole("/embeddings", Shape::Embeddings, embeddings::whole),
     both("/images/generations", Shape::Images, images::whole, images::stream),
     whole("/moderations", Shape::Moderations, moderations::whole),

@@ -203,7 +203,9 @@ pub(super) fn in_stream(shape: Shape, events: &mut Events) {
                 quote(form.message)
             ),
         ),
-        Shape::Converse => events.exception("serviceUnavailableException", &message(&form)),
+        Shape::Converse | Shape::Invoke => {
+            events.exception("serviceUnavailableException", &message(&form))
+        }
         Shape::Responses => {
             let number = events.len();
             events.named(

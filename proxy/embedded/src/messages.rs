@@ -126,6 +126,11 @@ pub(super) fn stream(request: &Request) -> Events {
     events
 }
 
+/// The same as AWS's frames: each has an event in base64.
+pub(super) fn framed(request: &Request) -> Events {
+    stream(request).framed()
+}
+
 fn stop(request: &Request) -> &'static str {
     if request.calls.is_empty() {
         "end_turn"

@@ -160,7 +160,11 @@ pub(super) fn read(shape: Shape, body: &[u8], path: &str) -> Result<Request, Inv
             raw = gemini::as_chat(raw, model);
             raw.insert("stream".into(), address.streaming.into());
         }
-        Shape::Converse => raw = converse::as_chat(raw, path)?,
+        Shape::Converse => {
+            raw = converse::as_chat(raw)?;
+            converse::addressed(&mut raw, path)?;
+        }
+        Shape::Invoke => converse::addressed(&mut raw, path)?,
         Shape::Interactions => raw = interactions::as_chat(raw),
         _ => {}
     }
@@ -262,6 +266,7 @@ const fn input(shape: Shape) -> (&'static str, bool) {
         | Shape::Gemini
         | Shape::Interactions
         | Shape::Converse
+        | Shape::Invoke
         | Shape::Transcription => ("messages", true),
     }
 }
@@ -275,7 +280,7 @@ fn counted(raw: &Map<String, Value>, shape: Shape) -> usize {
         Shape::Chat | Shape::Gemini | Shape::Interactions | Shape::Converse => &["tools"],
         Shape::Embeddings | Shape::Images | Shape::Moderations | Shape::Transcription => &[],
         Shape::Responses => &["instructions", "tools"],
-        Shape::Messages => &["system", "tools"],
+        Shape::Messages | Shape::Invoke => &["system", "tools"],
     };
     let present = outside.iter().filter_map(|name| raw.get(*name));
     present.map(|value| value.to_string().len()).sum()
@@ -284,7 +289,7 @@ fn counted(raw: &Map<String, Value>, shape: Shape) -> usize {
 fn reasons(shape: Shape, raw: &Map<String, Value>) -> bool {
     let effort = |value: Option<&Value>| value.is_some_and(|e| !e.is_null() && e != "none");
     match shape {
-        Shape::Messages => {
+        Shape::Messages | Shape::Invoke => {
             let kind = raw
                 .get("thinking")
                 .and_then(|thinking| thinking.get("type"));

@@ -83,20 +83,32 @@ fn converse_is_answered_whole_and_in_frames() {
     }
 }
 
-/// What Bedrock serves by Converse alone, by another sidecar whose model is the embedded one.
 #[test]
-fn the_sdks_do_their_day_against_converse() {
-    let model = Sidecar::start(&embedded(""));
-    let nova = "b/amazon.nova-2-lite-v1:0";
+fn the_sdks_do_their_day_against_a_model_that_lies_at_bedrocks_paths() {
+    let mut models = String::new();
+    // Converse is translated to, and InvokeModel is the Messages API by another path.
+    for (alias, target) in [
+        ("to-converse", "b/amazon.nova-2-lite-v1:0"),
+        ("to-messages", "b/anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ] {
+        models += &format!(
+            "  {alias}: {{ targets: [\"{target}\"] }}\n  \
+             {alias}-limited: {{ targets: [\"{target}?status=429\"], attempts: 1 }}\n  \
+             {alias}-slow: {{ targets: [\"{target}?events=50&delay_ms=20\"] }}\n"
+        );
+    }
     let sidecar = Sidecar::start(&format!(
-        "upstreams:\n  b: {{ provider: bedrock, url: \"http://{}\", region: eu-west-1, key: of-nobody }}\n\
-         models:\n  to-converse: {{ targets: [\"{nova}\"] }}\n  \
-         to-converse-limited: {{ targets: [\"{nova}?status=429\"], attempts: 1 }}\n  \
-         to-converse-slow: {{ targets: [\"{nova}?events=50&delay_ms=20\"] }}\n",
-        model.base
+        "upstreams:\n  b: {{ kind: embedded, provider: bedrock }}\nmodels:\n{models}"
     ));
-    are_ok("translate.py", &sidecar, &["to-converse"], 36);
+    are_ok(
+        "translate.py",
+        &sidecar,
+        &["to-converse", "to-messages"],
+        2 * 36,
+    );
     let lines = sidecar.log_lines();
-    let translated = (lines.iter()).filter(|line| line["translated_to"] == "bedrock.converse");
-    assert!(translated.count() > 30, "{lines:?}");
+    for (wire, least) in [("bedrock.converse", 30), ("anthropic.messages", 20)] {
+        let to = lines.iter().filter(|line| line["translated_to"] == wire);
+        assert!(to.count() >= least, "{wire}");
+    }
 }

@@ -1,6 +1,6 @@
-//! Bedrock's Converse, whole and in frames.
+//! Bedrock's Converse and InvokeModel, whole and in frames.
 
-use dialect::event_stream::{Decoder, MEDIA_TYPE, Message};
+use dialect::event_stream::{Decoder, InvokeStream, MEDIA_TYPE, Message};
 
 use super::*;
 
@@ -152,4 +152,31 @@ async fn converse_fails_as_bedrock_does_with_the_name_in_a_header_or_an_exceptio
     }
     let (status, text) = send("/model/any%3Fstatus=429/converse", &user_turn("x")).await;
     assert_eq!(status, 429, "{text}");
+}
+
+#[tokio::test]
+async fn invoke_model_is_the_messages_api_with_its_events_in_frames() {
+    let said = json!([{"role": "user", "content": TRICKY}]);
+    let body =
+        json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": said});
+    let reply = whole("/model/any/invoke", &body).await;
+    assert_eq!(reply["content"][0]["text"], TRICKY);
+
+    let request = Request::post("/model/any/invoke-with-response-stream");
+    let request = request.body(Full::new(Bytes::from(body.to_string())));
+    let reply = answer(request.unwrap(), None).await;
+    assert_eq!(reply.headers()["content-type"], MEDIA_TYPE);
+    let bytes = reply.into_body().collect().await.unwrap().to_bytes();
+    let (mut stream, mut events) = (InvokeStream::new(), Vec::new());
+    stream.push(&bytes, &mut events).unwrap();
+    stream.finish().unwrap();
+    let events = String::from_utf8(events).unwrap();
+    let data = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "));
+    let data: Vec<Value> = data
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    assert_eq!(joined(&data, "/delta/text"), TRICKY);
+    assert_eq!(data.last().unwrap()["type"], "message_stop");
 }

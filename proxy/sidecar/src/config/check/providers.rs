@@ -87,8 +87,18 @@ impl Check<'_> {
         };
         let default = Upstream::of(name, family, Kind::Embedded);
         let provider = self.provider(&at.key("provider"), written.provider.as_ref());
+        // Of a provider that needs no more to be known, it has the dialects and paths.
+        let preset = provider.map(ProviderRules::preset);
+        let preset = preset.filter(|preset| {
+            let mut bases = preset.bases.iter();
+            written.dialect.is_none() && bases.all(|base| !base.path.contains('{'))
+        });
+        let bases = preset.map(|preset| self.preset(at, written, preset, &Values::default()));
+        let bases = bases.unwrap_or_default();
         Upstream {
             provider: provider.unwrap_or(default.provider),
+            family: bases.first().map_or(default.family, |base| base.family),
+            bases,
             ..default
         }
     }

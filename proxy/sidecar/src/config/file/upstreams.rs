@@ -23,8 +23,8 @@ pub(crate) struct Upstream {
     #[schemars(description = format!("The provider that it is: {}. Where no `dialect` is written beside `url`, it sets address, authentication and the dialects that are offered; in any case the meaning of errors, and what OpenAI-like endpoints take. Default: the one whose host the URL names, else the one that designed the dialect.", providers_there_are()))]
     pub provider: Optional<Text>,
     /// Family of dialects that it speaks: `openai`, `anthropic` or `gemini`. Of the embedded model,
-    /// which speaks all, left out: all. With a `provider` and
-    /// no `url`: the only one, of those that the provider offers.
+    /// which speaks all, left out: all, or those of its `provider`, at that one's paths. With a
+    /// `provider` and no `url`: the only one, of those that the provider offers.
     pub dialect: Optional<Text>,
     /// Several families or dialects instead of `dialect`, each with its path below `url`:
     /// `{ openai: /v1, anthropic: /anthropic }`, `{ openai.chat: /api/v1 }`. Anthropic's and

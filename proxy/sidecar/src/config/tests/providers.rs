@@ -157,6 +157,20 @@ fn a_family_goes_where_it_is_spoken_first_of_all_and_then_where_it_is_spoken_at_
 }
 
 #[test]
+fn the_embedded_model_lies_at_the_paths_of_its_provider_where_no_more_is_needed() {
+    let bedrock = upstream("kind: embedded, provider: bedrock");
+    assert!(bedrock.serves_converse() && !bedrock.offers().contains(Dialect::GeminiGenerate));
+    assert!(upstream("kind: embedded, provider: deepseek").speaks(Family::Anthropic));
+    // its paths have a project and a location, or its dialects are written
+    for all in ["kind: embedded, provider: vertex", "kind: embedded"] {
+        assert_eq!(upstream(all).family, Family::Every, "{all}");
+    }
+    let one = upstream("kind: embedded, provider: bedrock, dialect: openai");
+    assert_eq!((one.family, one.bases.len()), (Family::Openai, 0));
+    assert_eq!(one.provider, ProviderRules::Bedrock);
+}
+
+#[test]
 fn streams_are_not_requested_with_usage_where_that_is_refused() {
     assert!(upstream("provider: groq").usage);
     assert!(!upstream("provider: mistral").usage);
