@@ -17,8 +17,9 @@ pub(super) fn fetched(segments: &[&str]) -> Option<Surface> {
         [.., "responses"] => Surface::UnreadReply("responses"),
         [.., "responses", _, "input_items"] => Surface::UnreadReply("input_items"),
         [.., "responses", _] => Surface::Reply(Dialect::OpenaiResponses),
+        // `history` and `messages` are Mistral's
         [.., "conversations", _]
-        | [.., "conversations", _, "items"]
+        | [.., "conversations", _, "items" | "history" | "messages"]
         | [.., "conversations", _, "items", _] => Surface::Reply(Dialect::OpenaiConversations),
         [.., "threads", _, "messages" | "runs"]
         | [.., "threads", _, "messages" | "runs", _]

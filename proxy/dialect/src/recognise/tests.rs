@@ -164,6 +164,10 @@ fn a_stored_reply_is_a_reply_though_nothing_is_generated() {
             Reply(Dialect::OpenaiConversations),
         ),
         ("/v1/conversations/c", Reply(Dialect::OpenaiConversations)),
+        (
+            "/v1/conversations/c/history",
+            Reply(Dialect::OpenaiConversations),
+        ),
         ("/v1/threads/t/messages", UnreadReply("conversations")),
         (
             "/v1/messages/batches/b/results",
