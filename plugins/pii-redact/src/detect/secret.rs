@@ -11,14 +11,18 @@ use super::text::{begins, byte, is_word};
 use super::{Kind, Kinds, Span};
 
 mod block;
+mod command;
 mod cues;
 mod form;
 mod known;
+mod makeup;
 mod manifest;
 mod name;
+mod operator;
 mod prefixed;
 mod prose;
 mod providers;
+mod read;
 mod service;
 mod special;
 mod url;
@@ -50,7 +54,7 @@ fn run(bytes: &[u8], at: usize, most: usize, belongs: impl Fn(u8) -> bool) -> us
 pub(super) fn assigned(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span> {
     kinds
         .has(Kind::Secret)
-        .then(|| form::of_service(bytes, at))?
+        .then(|| service::assigned(bytes, at))?
 }
 
 /// Goes through the cues of a text.
@@ -112,11 +116,12 @@ impl<'t> Secrets<'t> {
 fn of_cue(bytes: &[u8], at: usize, cue: [u8; 3], next: &mut usize) -> Option<Span> {
     match &cue {
         b"://" => url::password(bytes, at),
-        b"-u " | b"-us" => form::user(bytes, at),
-        b"ied" => form::identified_by(bytes, at),
+        b"-u " | b"-us" => command::user(bytes, at),
+        b" -p" | b" -a" => command::flag(bytes, at),
+        b"ied" => command::identified_by(bytes, at),
         b"ig=" => special::signature(bytes, at),
         b"eyj" => special::jwt(bytes, at),
-        b"bea" if byte(bytes, at + 3) | 0x20 == b'r' => form::bearer(bytes, at),
+        b"bea" if byte(bytes, at + 3) | 0x20 == b'r' => command::bearer(bytes, at),
         [b'0'..=b'9', b'q', b'~'] => special::azure(bytes, at),
         [b's', b'k', b'0'..=b'9' | b'a'..=b'f'] => special::twilio(bytes, at),
         b"api"

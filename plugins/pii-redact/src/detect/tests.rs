@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::{Kind, Kinds, Span, scan};
 
 mod numbers;
+mod secrets;
 
 fn found(text: &str) -> Vec<(Kind, &str)> {
     let mut spans = Vec::new();

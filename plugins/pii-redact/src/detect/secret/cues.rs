@@ -21,7 +21,9 @@ const BUCKETS: [&[&[u8; CUE]]; 8] = [
     &[
         b"lta", b"pwd", b"psw", b"ztk", b"tt3", b"zxl", b"tbb", b"g9r", b"oy2",
     ],
-    &[b"uth", b"-us", b"-u ", b"56~", b"cca", b"bia"],
+    &[
+        b"uth", b"-us", b"-u ", b" -p", b" -a", b"56~", b"cca", b"bia",
+    ],
     &[b"pas", b"ras", b"sia", b"zak"],
     &[
         b"ied", b"eto", b"://", b"ig=", b"0q~", b"1q~", b"2q~", b"3q~", b"4q~", b"5q~", b"6q~",

@@ -295,7 +295,12 @@ fn words_before(
 
 /// Reads the name around the cue at `at`; gives its end too where it is none.
 pub(super) fn read(bytes: &[u8], at: usize) -> Result<Found, usize> {
-    let (start, end) = bounds(bytes, at);
+    let (mut start, end) = bounds(bytes, at);
+    // Java's `-Dname=`.
+    let define = byte(bytes, start) == b'D' && before(bytes, start, 1) == b'-';
+    if define && before(bytes, start, 2) != b'-' && start < at {
+        start += 1;
+    }
     find(bytes, start, end).ok_or(end)
 }
 

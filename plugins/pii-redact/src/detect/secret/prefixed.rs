@@ -1,8 +1,9 @@
 //! Providers' keys, by the rows of [`providers`](super::providers): from the last character of a
 //! prefix backwards.
 
+use super::makeup::Makeup;
 use super::providers::{DASH, DOT, LETTERS, OPEN, Row, UNDERSCORE};
-use super::value::{self, Makeup};
+use super::value;
 use super::{Kind, Kinds, Span, block::block, is_token, run, span};
 use crate::detect::text::{before, begins, byte};
 

@@ -102,7 +102,7 @@ fn used(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
     let has = |test: fn(&u8) -> bool| value.iter().any(test);
     let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && value.len() >= 8;
     let odd = has(|b| !b.is_ascii_alphanumeric())
-        || has(u8::is_ascii_lowercase) && super::value::Makeup::of(value).surprises(28);
+        || has(u8::is_ascii_lowercase) && super::makeup::Makeup::of(value).surprises(28);
     (mixed && odd).then_some(found)
 }
 

@@ -1,5 +1,12 @@
 //! Services whose names stand before what is assigned to them: `ALGOLIA_KEY`, `cloudflare: …`.
 
+use super::read::{is_blank, is_quote};
+use super::{Span, name, run, span, value};
+use crate::detect::text::{before, byte};
+
+/// Bytes of a value that are looked at.
+const TASTE: usize = 256;
+
 /// Names of services, in small letters, as a part of a name has them.
 #[rustfmt::skip] // a table
 const SERVICES: &[&str] = &[
@@ -15,4 +22,41 @@ const SERVICES: &[&str] = &[
 /// True if a part of a name, in small letters, is the name of a service.
 pub(super) fn is_one(part: &[u8]) -> bool {
     part.len() >= 3 && SERVICES.iter().any(|service| service.as_bytes() == part)
+}
+
+/// The value of a name that is a service's alone: `cloudflare: "v"`. `at` is the `=` or `:`.
+pub(super) fn assigned(bytes: &[u8], at: usize) -> Option<Span> {
+    // Most values are too short, or have other characters: look at the value first.
+    let mut start = run(bytes, at, 4, |b| matches!(b, b'=' | b':' | b'>'));
+    start = run(bytes, start, 8, |b| {
+        is_blank(b) || is_quote(b) || b == b'\\'
+    });
+    let end = run(bytes, start, TASTE, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~')
+    });
+    if end - start < 16
+        || !matches!(
+            byte(bytes, end),
+            0..=b' ' | b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'}' | b')' | b'&' | b'\\'
+        )
+    {
+        return None;
+    }
+    let mut name_end = at;
+    while at - name_end < 6
+        && matches!(
+            before(bytes, name_end, 1),
+            b' ' | b'"' | b'\'' | b'\\' | b':' | b'?'
+        )
+    {
+        name_end -= 1;
+    }
+    let value = bytes.get(start..end)?;
+    if !value.iter().any(u8::is_ascii_digit)
+        || !name::is_of_service(bytes, name_end)
+        || !value::is_of_service(value)
+    {
+        return None;
+    }
+    span(start, end)
 }

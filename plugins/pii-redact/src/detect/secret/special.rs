@@ -1,7 +1,8 @@
 //! Keys with a form of their own: JSON web tokens, bot tokens, webhooks, and those that a few
 //! letters in their middle or at their end give away.
 
-use super::value::{self, Makeup};
+use super::makeup::Makeup;
+use super::value;
 use super::{Kind, Kinds, Span, is_token, run, span};
 use crate::detect::text::{before, begins, byte, is_digit};
 

@@ -1,7 +1,8 @@
 //! Passwords in addresses: `scheme://user:password@host`, with any character in them that programs
 //! put up with.
 
-use super::value::{self, Makeup};
+use super::makeup::Makeup;
+use super::value;
 use super::{Span, span};
 use crate::detect::text::{before, byte};
 
@@ -10,7 +11,7 @@ const REACH: usize = 300;
 
 /// The password in the address whose `://` is at `at`.
 pub(super) fn password(bytes: &[u8], at: usize) -> Option<Span> {
-    if !before(bytes, at, 1).is_ascii_alphanumeric() {
+    if !before(bytes, at, 1).is_ascii_alphanumeric() || byte(bytes, at + 3) == b'[' {
         return None;
     }
     let start = at + 3;
