@@ -11,12 +11,12 @@ use crate::{
     matcher::Patterns,
     pattern::Node,
     replies::{Checks, OnUrl},
-    signs::{Sign, Tables},
+    signs::{Origin, Sign, Tables},
     urls::Hosts,
 };
 
 /// The score from which a text is flagged, unless configured otherwise: that of one plain sign.
-const THRESHOLD: u32 = 10;
+const THRESHOLD: Thresholds = Thresholds { user: 10, data: 10 };
 /// No score is higher.
 const HIGHEST: u32 = 200;
 
@@ -79,6 +79,58 @@ impl TryFrom<Vec<String>> for Several {
     }
 }
 
+/// The scores from which texts are flagged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "ThresholdFile")]
+pub(crate) struct Thresholds {
+    /// What a user says.
+    user: u32,
+    /// What tools return.
+    data: u32,
+}
+
+impl Thresholds {
+    /// The score from which a text of this origin is flagged.
+    pub(crate) fn at(self, origin: Origin) -> u32 {
+        match origin {
+            Origin::User | Origin::Reply => self.user,
+            Origin::Data => self.data,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a score, or `{ user: SCORE, data: SCORE }`"
+)]
+enum ThresholdFile {
+    Both(u32),
+    Each(ThresholdMap),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThresholdMap {
+    user: Option<u32>,
+    data: Option<u32>,
+}
+
+impl From<ThresholdFile> for Thresholds {
+    fn from(file: ThresholdFile) -> Self {
+        match file {
+            ThresholdFile::Both(score) => Self {
+                user: score,
+                data: score,
+            },
+            ThresholdFile::Each(map) => Self {
+                user: map.user.unwrap_or(THRESHOLD.user),
+                data: map.data.unwrap_or(THRESHOLD.data),
+            },
+        }
+    }
+}
+
 /// `signs:`, a map or `off`.
 #[derive(Deserialize)]
 #[serde(try_from = "SignsFile")]
@@ -116,7 +168,7 @@ impl TryFrom<SignsFile> for Signs {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SignsMap {
-    threshold: u32,
+    threshold: Thresholds,
     weights: BTreeMap<String, u32>,
     places: Vec<String>,
 }
@@ -244,9 +296,10 @@ impl TryFrom<Config> for PromptGuard {
             }
             None => (None, PLACES, Vec::new()),
             Some(map) => {
-                match map.threshold {
-                    0 => return Err("signs.threshold: 0 flags every request: write 1 or more, 10 is the usual one".into()),
-                    1..=HIGHEST => {}
+                let Thresholds { user, data } = map.threshold;
+                match (user.min(data), user.max(data)) {
+                    (0, _) => return Err("signs.threshold: 0 flags every request: write 1 or more, 10 is the usual one".into()),
+                    (_, ..=HIGHEST) => {}
                     _ => return Err(format!("signs.threshold: is never reached: write {HIGHEST} at the most, or `signs: off`")),
                 }
                 (Some(map.threshold), map.places()?, map.weights()?)
@@ -264,7 +317,9 @@ impl TryFrom<Config> for PromptGuard {
             deny: patterns(replies.deny),
             urls: replies.urls,
             hosts: replies.hosts,
-            threshold: threshold.filter(|_| signs_of_replies),
+            threshold: threshold
+                .filter(|_| signs_of_replies)
+                .map(|of| of.at(Origin::Reply)),
         };
         if !looks && limits.is_empty() && replies.is_idle() {
             return Err("the policy would do nothing: leave `signs: off` out, add `limits`, `deny` or `replies`, or take it out of the chain".into());

@@ -3,7 +3,7 @@
 //!
 //! It works on text as it reads ([`fold`]), in one pass and linear time, and calls nobody: no
 //! model, no network. So it misses attacks (the README has the rates), costs microseconds, and does
-//! not judge meaning. Tool results weigh half as much again as what a user writes, for nobody who
+//! not judge meaning. Orders weigh more in tool results than in what a user writes, for nobody who
 //! sits there wrote them; the app's own text (system prompt, tool definitions, reminders) is not
 //! looked at.
 
@@ -26,11 +26,11 @@ use outrigger_sdk::{
     export_policy, metrics,
 };
 
-use config::{Action, Config};
+use config::{Action, Config, Thresholds};
 use limits::Limits;
 use matcher::{Matcher, Patterns};
 use replies::{Channel, Checks};
-use signs::{Scan, Suspicion, Tables};
+use signs::{Origin, Scan, Suspicion, Tables};
 
 /// The policy, and what one exchange has seen.
 #[derive(Debug, serde::Deserialize)]
@@ -42,10 +42,18 @@ pub struct PromptGuard {
     allow: Patterns,
     tables: Tables,
     /// `None`: signs are not looked for.
-    threshold: Option<u32>,
+    threshold: Option<Thresholds>,
     places: Places,
     replies: Checks,
     channels: Channels<Channel>,
+}
+
+/// The origin that a place is judged as.
+fn origin(place: Place) -> Origin {
+    match place {
+        Place::ToolResult | Place::ToolDefinition => Origin::Data,
+        _ => Origin::User,
+    }
 }
 
 /// A fault found in a request.
@@ -114,7 +122,8 @@ impl PromptGuard {
         if self.deny.is_empty() && self.threshold.is_none() {
             return None;
         }
-        let mut worst = Suspicion::default();
+        // The worst by how far it is above its threshold: places have their own.
+        let mut worst: Option<(u32, Suspicion)> = None;
         let mut texts = request.passages().peekable();
         let mut before = None;
         while let Some(passage) = texts.next() {
@@ -128,13 +137,15 @@ impl PromptGuard {
             let Some(suspicion) = self.suspicion(&passage) else {
                 return Some(Finding::Denied);
             };
-            if suspicion.score > worst.score {
-                worst = suspicion;
+            let threshold = self.threshold.map(|of| of.at(origin(passage.place)));
+            let Some(above) = threshold.and_then(|least| suspicion.score.checked_sub(least)) else {
+                continue;
+            };
+            if worst.is_none_or(|(worst, _)| above > worst) {
+                worst = Some((above, suspicion));
             }
         }
-        self.threshold
-            .is_some_and(|threshold| worst.score >= threshold)
-            .then_some(Finding::Signs(worst))
+        worst.map(|(_, suspicion)| Finding::Signs(suspicion))
     }
 
     /// True if a block of a user's message is an agent's: one of several, from tag to tag. It
@@ -152,19 +163,14 @@ impl PromptGuard {
 
     /// The suspicion that a passage raises; `None` where it matches a denied pattern.
     fn suspicion(&self, passage: &Passage) -> Option<Suspicion> {
-        let foreign = matches!(passage.place, Place::ToolResult | Place::ToolDefinition);
         let text = self.without_allowed(&passage.text);
         if !self.deny.is_empty() && self.deny.are_in(&text) {
             return None;
         }
-        let mut suspicion = match self.threshold {
-            Some(_) => Scan::whole(&self.tables, &text, !foreign),
+        Some(match self.threshold {
+            Some(_) => Scan::whole(&self.tables, &text, origin(passage.place)),
             None => Suspicion::default(),
-        };
-        if foreign {
-            suspicion.score = suspicion.score * 3 / 2;
-        }
-        Some(suspicion)
+        })
     }
 
     /// The text with line breaks for what is allowed: nothing goes on behind those.

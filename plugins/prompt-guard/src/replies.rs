@@ -10,7 +10,7 @@ use outrigger_sdk::{Delta, Place, Refusal};
 
 use crate::{
     matcher::{Matcher, Patterns},
-    signs::{Scan, Tables},
+    signs::{Origin, Scan, Tables},
     urls::{self, Hosts, Look},
 };
 
@@ -67,7 +67,7 @@ impl Default for Channel {
     fn default() -> Self {
         Self {
             matcher: Matcher::default(),
-            scan: Scan::new(false),
+            scan: Scan::new(Origin::Reply),
             pending: String::new(),
             from: 0,
             at: 0,

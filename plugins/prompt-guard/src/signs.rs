@@ -2,15 +2,16 @@
 //! text.
 //!
 //! Signs add up while they stand near each other ([`NEAR`] words), so that a long text does not
-//! become an attack by its length. It is no judge of meaning: a text that talks *about* attacks
-//! shows signs as well, for which quoted ones weigh less. A text is read character by character, in
-//! linear time, and may come in pieces.
+//! become an attack by its length. Each has two weights: in data, which nobody who sits there
+//! wrote, orders weigh more than in what a user says. It is no judge of meaning: a text that talks
+//! *about* attacks shows signs as well, for which quoted ones and those near such talk weigh less.
+//! A text is read character by character, in linear time, and may come in pieces.
 
 use crate::{
     encoded,
     fold::{Folded, fold},
     matcher::Matcher,
-    words::{Word, class},
+    words::{CLASSES, Word, rotated},
 };
 
 mod hidden;
@@ -18,12 +19,30 @@ mod letters;
 mod table;
 
 use hidden::Hidden;
-use letters::Line;
-use table::{COUNT, MARKS};
+use letters::{Ended, Line, Quotes};
+use table::{COUNT, ENCODED, Weight};
 pub use table::{Sign, Tables};
 
-/// Words within which signs add up.
+/// Words within which signs add up in what people write: prompts that argue are long.
 const NEAR: u32 = 400;
+/// The same in data: what was put into a document is a short passage of it.
+const NEAR_IN_DATA: u32 = 80;
+/// Words turned round that make a text one that is read so.
+const TELLING: u32 = 2;
+
+/// A decoded text counts from this score on.
+const TELLING_SCORE: u32 = 5;
+
+/// The origin of a text, which decides what its signs weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A person wrote it to the model.
+    User,
+    /// It came with a tool's result or a document.
+    Data,
+    /// The model wrote it.
+    Reply,
+}
 
 /// The suspicion that a text raises.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,20 +65,23 @@ impl Suspicion {
 /// The state of the scan of one text.
 #[derive(Debug, Clone)]
 pub struct Scan {
-    /// Words so far.
+    origin: Origin,
+    /// Words so far; the end of a sentence counts as some.
     position: u32,
-    /// The last place of each class, plus one.
-    last: [u32; class::COUNT],
+    /// The last two places of each class, plus one: a word that comes again hides no act.
+    last: [[u32; 2]; CLASSES],
     word: Word,
     /// A word of single letters with a space between: `i g n o r e`.
     spelt: Word,
     spelt_letter: Option<char>,
     gap: u32,
-    /// The beginning of a quotation.
-    quote: Option<u32>,
+    quotes: Quotes,
     line: Line,
-    /// True if quotations weigh less.
-    lenient: bool,
+    ended: Ended,
+    /// Words since the last sign of punctuation.
+    clause: u32,
+    /// Words that mean something rotated, and backwards.
+    turned: [u32; 2],
     matcher: Matcher,
     /// Weight and place of each sign.
     found: [(u32, u32); COUNT],
@@ -68,19 +90,21 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// A fresh text. `lenient`: quoted instructions weigh less, for people ask about what they
-    /// read.
-    pub fn new(lenient: bool) -> Self {
+    /// A fresh text.
+    pub fn new(origin: Origin) -> Self {
         Self {
+            origin,
             position: 0,
-            last: [0; class::COUNT],
+            last: [[0; 2]; CLASSES],
             word: Word::default(),
             spelt: Word::default(),
             spelt_letter: None,
             gap: 0,
-            quote: None,
+            quotes: Quotes::default(),
             line: Line::default(),
-            lenient,
+            ended: Ended::default(),
+            clause: 0,
+            turned: [0; 2],
             matcher: Matcher::default(),
             found: [(0, 0); COUNT],
             best: Suspicion::default(),
@@ -88,14 +112,20 @@ impl Scan {
         }
     }
 
-    /// Reads a whole text, and what it holds in base64.
-    pub fn whole(tables: &Tables, text: &str, lenient: bool) -> Suspicion {
-        let mut scan = Self::new(lenient);
+    /// Reads a whole text, and what it holds in encodings.
+    pub fn whole(tables: &Tables, text: &str, origin: Origin) -> Suspicion {
+        let mut scan = Self::new(origin);
         scan.text(tables, text);
-        for hidden in encoded::texts(text) {
-            scan.decoded(tables, &hidden);
+        encoded::each(text, &mut |hidden| scan.decoded(tables, hidden));
+        scan.finish(tables);
+        let [rotations, reversals] = scan.turned;
+        if rotations >= TELLING {
+            scan.decoded(tables, &rotated(text));
         }
-        scan.finish(tables)
+        if reversals >= TELLING {
+            scan.decoded(tables, &text.chars().rev().collect::<String>());
+        }
+        scan.best
     }
 
     /// Takes the next character.
@@ -118,7 +148,7 @@ impl Scan {
         self.end_spelt(tables);
         let mut hits = 0;
         self.matcher.finish(&tables.marks, 0, &mut |hit| {
-            hits |= 1_u32 << (hit.pattern % 32)
+            hits |= 1_u64 << (hit.pattern % 64)
         });
         self.marks(tables, hits);
         self.best
@@ -129,42 +159,59 @@ impl Scan {
         self.best
     }
 
-    /// Notes the marks that were found: a bit for each of [`MARKS`].
-    fn marks(&mut self, tables: &Tables, hits: u32) {
-        for (at, (sign, weight, _)) in MARKS.iter().enumerate() {
-            if hits >> at & 1 == 1 {
-                self.sign(tables, *sign, *weight);
+    /// Notes the marks that were found: a bit for each.
+    fn marks(&mut self, tables: &Tables, mut hits: u64) {
+        while hits != 0 {
+            if let Some(mark) = tables.kinds.get(hits.trailing_zeros() as usize) {
+                self.sign(tables, mark.sign, mark.weight, self.position);
             }
+            hits &= hits - 1;
         }
     }
 
+    /// Reads what was encoded: its signs count, and that it was.
     fn decoded(&mut self, tables: &Tables, text: &str) {
-        let mut inner = Self::new(false);
+        let origin = match self.origin {
+            Origin::User => Origin::Reply,
+            origin => origin,
+        };
+        let mut inner = Self::new(origin);
         inner.text(tables, text);
         let inside = inner.finish(tables);
-        if inside.score > 0 {
-            self.sign(tables, Sign::Encoded, 6);
+        // Addresses have escapes, and words that say little.
+        if inside.score >= TELLING_SCORE {
+            self.sign(tables, Sign::Encoded, ENCODED, self.position);
             for sign in inside.signs() {
-                let weight = inner
-                    .found
-                    .get(sign as usize)
-                    .map_or(0, |(weight, _)| *weight);
-                self.sign(tables, sign, weight);
+                let (weight, _) = inner.found.get(sign as usize).copied().unwrap_or_default();
+                self.note(sign, weight);
             }
         }
     }
 
+    /// Notes a sign whose first word stands at `first`.
     #[cold]
-    fn sign(&mut self, tables: &Tables, sign: Sign, usual: u32) {
+    fn sign(&mut self, tables: &Tables, sign: Sign, weight: Weight, first: u32) {
+        let usual = match self.origin {
+            Origin::User | Origin::Reply => weight.user,
+            Origin::Data => weight.data,
+        };
         let weight = tables.weight(sign, usual);
+        self.note(sign, self.discounted(tables, weight, first));
+    }
+
+    fn note(&mut self, sign: Sign, weight: u32) {
         let now = self.position;
+        let reach = match self.origin {
+            Origin::User | Origin::Reply => NEAR,
+            Origin::Data => NEAR_IN_DATA,
+        };
         if let Some(found) = self.found.get_mut(sign as usize) {
-            let near = found.0 > 0 && now - found.1 <= NEAR;
+            let near = found.0 > 0 && now - found.1 <= reach;
             *found = (if near { found.0.max(weight) } else { weight }, now);
         }
         let mut sum = Suspicion::default();
         for (sign, (weight, place)) in Sign::ALL.iter().zip(self.found) {
-            if weight > 0 && now - place <= NEAR {
+            if weight > 0 && now - place <= reach {
                 sum.score += weight;
                 sum.signs |= 1 << *sign as u32;
             }
@@ -175,7 +222,7 @@ impl Scan {
     }
 }
 
-const _: () = assert!(MARKS.len() <= 32, "marks are noted as bits of 32");
+const _: () = assert!(COUNT <= 32, "signs are noted as bits of 32");
 
 #[cfg(test)]
 mod tests;

@@ -1,117 +1,34 @@
-//! The words that signs are made of, in six languages, and the table that finds them.
+//! The table of words: which classes each belongs to.
 //!
 //! A sign is a combination of classes of words near each other, not a sentence: an attack is
 //! reworded more easily than it does without a verb of ignoring and the thing to be ignored. The
-//! table is made while the policy is configured and is part of its image; looking a word up costs a
-//! multiplication a letter.
-
-/// Classes, as bits of a mask.
-pub(crate) mod class {
-    macro_rules! classes {
-        ($($name:ident)*) => { classes!(@ 0; $($name)*); };
-        (@ $bit:expr; $name:ident $($rest:ident)*) => {
-            #[allow(missing_docs, reason = "the words of each are below")]
-            pub(crate) const $name: u64 = 1 << $bit;
-            classes!(@ $bit + 1; $($rest)*);
-        };
-        (@ $bit:expr;) => {
-            /// Number of classes.
-            pub(crate) const COUNT: usize = $bit;
-        };
-    }
-    classes! {
-        IGNORE PRIOR ALL ORDERS REVEAL YOUR HIDDEN PROMPT BE UNBOUND NOT BOUNDS TELL USER SEND SECRET WHERE NEW AI MUST CALL IF NOTE
-        READING EVERYTHING VERBATIM NOW YOU DEVELOPER MODE PRETEND ANYTHING ROLE URGENT ASK VOID DISABLE MODEL
-    }
-}
+//! words are in `data/words.txt`, a class a line. The table is made while the policy is configured
+//! and is part of its image; looking a word up costs a multiplication a letter.
 
 use std::collections::BTreeMap;
 
-use class::*;
+use crate::fold::folded;
 
-/// The words, in lower case and without accents or apostrophes; `*` stands for any ending. English,
-/// Spanish, Portuguese, French, German, Italian.
-const WORDS: &[(u64, &str)] = &[
-    (IGNORE, "ignore ignoring disregard disregarding forget override overriding overwrite bypass bypassing
-        neglect discard circumvent supersede aside
-        ignora ignorar ignore ignoren ignorad ignorando olvida olvidar olvide olviden olvidate omite omitir desestima descarta descartar anula
-        esqueca esquecer esquece desconsidere desconsiderar desconsidera despreze desobedeca
-        ignorez ignorer oublie oubliez oublier neglige negligez faites-abstraction outrepasse
-        ignoriere ignorieren ignoriert vergiss vergessen vergesst missachte missachten umgehe umgehen verwirf
-        ignori ignorate ignorare dimentica dimenticare dimenticate trascura"),
-    (PRIOR, "previous prior preceding earlier above foregoing former initial original system developer before previously given
-        anteriores anterior previas previos previa previo precedentes originales iniciales arriba antes sistema
-        previos previas originais iniciais acima antes
-        precedentes precedents precedente precedent anterieures initiales avant dessus ci-dessus systeme
-        vorherigen vorherige vorigen bisherigen bisherige obigen obige fruheren ursprunglichen zuvor vorher oben systemanweisungen
-        precedenti precedente sopra iniziali prima"),
-    (ALL, "all any every your the these those this todas todos tus sus tu sua suas seus as os les toutes tous tes vos alle deine deinen ihre die tutte tutti le tue"),
-    (ORDERS, "instruction instructions directive directives guideline guidelines orders rule rules prompt prompts directions context
-        constraints restrictions programming training safeguards
-        instruccion instrucciones ordenes directrices reglas indicaciones
-        instrucao instrucoes ordens diretrizes regras orientacoes comandos
-        instructions consignes directives regles ordres
-        anweisung anweisungen instruktion instruktionen vorgaben regeln befehle anordnungen richtlinien systemanweisungen
-        istruzione istruzioni regole direttive ordini"),
-    (REVEAL,"reveal show print repeat output display tell share leak dump disclose expose give recite list paste copy echo write return translate
-        muestra muestrame mostrar ensename revela revelar imprime repite repetir dime escribe
-        mostre mostra revele revelar imprima repita repetir diga escreva exiba
-        montre montrez affiche affichez revele revelez repete repetez donne donnez imprime 
-        zeige zeig verrate wiederhole gib nenne drucke 
-        mostra mostrami rivela ripeti stampa dimmi"),
-    (ASK, "what whats which cual cuales qual quais quel quelle quelles welche wie lautet quali"),
-    (YOUR, "your ur tu tus su sus seu seus sua suas teu ton ta tes votre vos dein deine deinen deiner ihre ihren dir il tuo tuoi tue"),
-    (HIDDEN, "system initial hidden secret original internal confidential developer preprompt
-        sistema inicial iniciales oculto ocultas ocultos secreto secretas originales iniciais oculta secreta
-        systeme initial initiales cache cachees secretes
-        systemprompt systemanweisungen systemanweisung versteckten geheimen ursprunglichen internen
-        iniziali nascosto nascoste segrete"),
-    (PROMPT, "prompt prompts preprompt systemprompt metaprompt message configuration"),
-    (BE, "act pretend roleplay simulate become impersonate behave respond answer actua finge simula responde comportate aja finja simule responda
-        agis fais joue simule reponds tu-es handle verhalte spiele antworte agisci fingi comportati"),
-    (PRETEND, "pretend imagine suppose finge finja fais simule simula fingi"),
-    (ROLE, "system developer sistema systeme"),
-    (URGENT, "new updated revised real actual important additional urgent"),
-    (VOID, "replaced outdated obsolete void superseded invalid revoked"),
-    (DISABLE, "disable deactivate remove desactiva desactivar desative desativar desactive deaktiviere disattiva"),
-    (MODEL, "model modell modelo modele modello"),
-    (ANYTHING, "anything"),
-    (UNBOUND, "unrestricted unfiltered uncensored jailbroken unlimited amoral dan unbound unaligned lawless
-        jailbreak irrestricto sinrestricciones irrestrita irrestrito unzensiert uneingeschrankt uneingeschrankte senza-filtri"),
-    (NOT, "no not dont never without free nunca jamas sin nao nunca jamais sem ne pas sans nicht kein keine niemals ohne non mai senza"),
-    (BOUNDS, "restriction restrictions constraint constraints limitation limitations filter filters filtering censorship ethics ethical moral morals limits safety
-        restricciones limitaciones filtros censura restricoes limitacoes limites etica restrictions filtres censure
-        einschrankungen beschrankungen filter zensur restrizioni limitazioni filtri censura"),
-    (TELL, "tell mention inform notify alert reveal disclose say report warn digas menciones informes avises reveles diga mencione informe avise revele
-        dis dites mentionne mentionnez informe informez previens sage sagen erwahne erwahnen informiere dire menzionare informare"),
-    (USER, "user users human customer usuario usuarios utilizador cliente utilisateur utilisateurs benutzer nutzer anwender utente"),
-    (SEND, "send post forward upload exfiltrate transmit email mail leak append encode submit transfer include
-        envia enviar envie envien reenvia encaminhe enviar envoie envoyez envoyer transmets transfere sende senden schicke leite invia inviare"),
-    (SECRET, "password passwords credential credentials token tokens secret secrets apikey apikeys key keys conversation history env cookies ssh
-        contrasena contrasenas credenciales clave claves conversacion historial senha senhas credenciais chave chaves conversa historico
-        passe identifiants cle cles conversation historique passwort passworter kennwort zugangsdaten schlussel gesprach verlauf
-        credenziali chiave chiavi conversazione cronologia"),
-    (WHERE, "http https url webhook com net org io xyz ngrok attacker"),
-    (NEW, "new updated revised real actual nuevas nueva novas nova nouvelles neue neuen nuove"),
-    (AI, "ai llm llms assistant assistants agent agents chatbot chatgpt claude gemini copilot ia asistente assistente assistant ki assistent"),
-    (MUST, "must should immediately required need shall debes debe deve deves devez dois musst muss mussen devi deve"),
-    (CALL, "call execute run invoke use trigger open delete ejecuta ejecutar llama llamar execute chame chamar executar appelle executer rufe fuhre
-        ausfuhren esegui chiama"),
-    (IF, "if si se wenn falls"),
-    (NOTE, "note notice attention message instructions nota aviso atencion atencao avis hinweis achtung attenzione"),
-    (READING, "reading processing summarizing summarising parsing visiting leyendo lendo lisant lesen"),
-    (EVERYTHING, "everything all anything text words contents todo tudo tout alles tutto texto texte textos palabras palavras mots worter what que was
-        instructions conversation"),
-    (VERBATIM, "verbatim exactly word literally beginning starting literalmente palabra textualmente comecando empezando commencant mot wortlich
-        wortgetreu beginnend parola"),
-    (NOW, "now henceforth onwards ahora agora maintenant desormais jetzt nun ab ora"),
-    (YOU, "you youre du sie tu voce usted vous eres es bist sei"),
-    (DEVELOPER, "developer god debug sudo admin dan jailbreak maintenance desarrollador desenvolvedor developpeur entwickler"),
-    (MODE, "mode modo modus entwicklermodus modalita"),
+/// The number of a class: a bit of a [`Mask`].
+pub(crate) type Class = u8;
+/// A set of classes. Masks are only looked at where a word is in the table.
+pub(crate) type Mask = u128;
+/// The most classes there may be.
+pub(crate) const CLASSES: usize = 128;
+
+/// Classes whose words, rotated by 13 or written backwards, betray that the text around them is.
+const TELLTALE: &[&str] = &[
+    "IGNORE", "PRIOR", "ORDERS", "REVEAL", "HIDDEN", "SYSTEM", "SEND", "SECRET", "BOUNDS",
 ];
+/// The class of words that are of a telltale class when rotated by 13.
+pub(crate) const ROTATED: &str = "ROTATED";
+/// The same, when read backwards.
+pub(crate) const BACKWARDS: &str = "BACKWARDS";
+/// Shorter words mean something else when they are turned round.
+const TELLING: usize = 6;
 
 /// Places in the table: a power of two, more than twice as many as there are words.
-const PLACES: usize = 4096;
+const PLACES: usize = 8192;
 
 /// All words: a table by their hashes, small enough to stay in few pages of an instance's memory.
 #[derive(Debug, Clone)]
@@ -119,43 +36,112 @@ pub(crate) struct Table {
     /// Hashes of words, 0 where there is none; a taken place is stepped over.
     hashes: Vec<u32>,
     /// The index in `sets` of each place's word.
-    which: Vec<u8>,
+    which: Vec<u16>,
     /// Sets of classes that occur.
-    sets: Vec<u64>,
+    sets: Vec<Mask>,
+    /// The classes' names, in the order of their numbers.
+    names: Vec<String>,
 }
 
-impl Default for Table {
-    fn default() -> Self {
-        let mut classes: BTreeMap<u32, u64> = BTreeMap::new();
-        for (class, words) in WORDS {
-            for word in words.split_ascii_whitespace() {
-                let mut whole = Word::default();
-                whole.take_all(word.replace('-', "").as_bytes());
-                *classes.entry(whole.hash).or_default() |= class;
-            }
-        }
+impl Table {
+    /// Reads a list of words: a class and its words on each line; `#` begins a comment. Further
+    /// `names` are classes that have no words of their own.
+    pub(crate) fn parse(text: &str, names: &[&str]) -> Self {
         let mut table = Self {
             hashes: vec![0; PLACES],
             which: vec![0; PLACES],
             sets: Vec::new(),
+            names: Vec::new(),
         };
-        for (hash, set) in classes {
-            let known = table.sets.iter().position(|known| *known == set);
-            let which = known.unwrap_or_else(|| {
-                table.sets.push(set);
-                table.sets.len() - 1
-            });
-            let free = places(hash).find(|place| table.hashes.get(*place) == Some(&0));
-            if let Some(place) = free
-                && let (Some(slot), Some(own)) =
-                    (table.hashes.get_mut(place), table.which.get_mut(place))
-            {
-                *slot = hash;
-                *own = u8::try_from(which).unwrap_or(u8::MAX);
+        for name in names.iter().chain(&[ROTATED, BACKWARDS]) {
+            table.number(name);
+        }
+        let (mut all, mut turned): (BTreeMap<String, Mask>, _) = (BTreeMap::new(), Vec::new());
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let mut words = line.split_ascii_whitespace();
+            let Some(name) = words.next() else { continue };
+            let class = 1 << table.number(name);
+            for word in words {
+                let word = folded(word).replace('-', "");
+                if TELLTALE.contains(&name) && word.len() >= TELLING && word.is_ascii() {
+                    turned.push((rotated(&word), ROTATED));
+                    turned.push((word.chars().rev().collect(), BACKWARDS));
+                }
+                *all.entry(word).or_default() |= class;
             }
+        }
+        for (word, name) in turned {
+            let class = 1 << table.number(name);
+            if !all.contains_key(&word) || all.get(&word) == Some(&class) {
+                all.insert(word, class);
+            }
+        }
+        for (word, set) in all {
+            table.insert(&word, set);
         }
         table
     }
+
+    fn insert(&mut self, word: &str, set: Mask) {
+        let mut whole = Word::default();
+        word.chars().for_each(|letter| whole.take(letter));
+        let known = self.sets.iter().position(|known| *known == set);
+        let which = known.unwrap_or_else(|| {
+            self.sets.push(set);
+            self.sets.len() - 1
+        });
+        let free = places(whole.hash).find(|place| self.hashes.get(*place) == Some(&0));
+        if let (Some(place), Ok(which)) = (free, u16::try_from(which))
+            && let (Some(slot), Some(own)) = (self.hashes.get_mut(place), self.which.get_mut(place))
+        {
+            *slot = whole.hash;
+            *own = which;
+        }
+    }
+
+    /// The number of a class, a new one if nobody named it before.
+    fn number(&mut self, name: &str) -> Class {
+        self.class(name).unwrap_or_else(|| {
+            self.names.push(name.into());
+            u8::try_from(self.names.len() - 1).unwrap_or(u8::MAX)
+        })
+    }
+
+    /// The number of a class that words have.
+    pub(crate) fn class(&self, name: &str) -> Option<Class> {
+        let at = self.names.iter().position(|known| known == name)?;
+        u8::try_from(at).ok()
+    }
+
+    /// The sets of classes that words have, by their numbers.
+    pub(crate) fn sets(&self) -> &[Mask] {
+        &self.sets
+    }
+
+    /// The number of the set of classes that a word has.
+    pub(crate) fn find(&self, word: Word) -> Option<u16> {
+        if word.strange || word.length == 0 || word.length > LONGEST {
+            return None;
+        }
+        for place in places(word.hash) {
+            match self.hashes.get(place) {
+                Some(hash) if *hash == word.hash => return self.which.get(place).copied(),
+                Some(0) | None => return None,
+                Some(_) => {}
+            }
+        }
+        None
+    }
+}
+
+/// A word of Latin letters, rotated by 13.
+pub(crate) fn rotated(text: &str) -> String {
+    let rotate = |c: char| match c {
+        'a'..='m' | 'A'..='M' => char::from(c as u8 + 13),
+        'n'..='z' | 'N'..='Z' => char::from(c as u8 - 13),
+        _ => c,
+    };
+    text.chars().map(rotate).collect()
 }
 
 /// The places where a word may stand, the likeliest first.
@@ -175,12 +161,17 @@ pub(crate) struct Word {
 }
 
 impl Word {
-    /// Takes a letter, `a` to `z`; anything else makes it a word that is not in the table.
+    /// Takes a letter, folded; `'\0'` makes it a word that is not in the table.
     #[inline]
     pub(crate) fn take(&mut self, letter: char) {
-        match u8::try_from(letter) {
-            Ok(byte @ b'a'..=b'z') => self.hash = hashed(self.hash, byte),
-            _ => self.strange = true,
+        match letter {
+            'a'..='z' => self.hash = hashed(self.hash, letter as u8),
+            '\0' => self.strange = true,
+            _ => {
+                for byte in (letter as u32).to_le_bytes() {
+                    self.hash = hashed(self.hash, byte);
+                }
+            }
         }
         self.length = self.length.saturating_add(1);
     }
@@ -203,27 +194,6 @@ impl Word {
             .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
         length
     }
-
-    /// The classes of the whole word.
-    pub(crate) fn classes(self, table: &Table) -> u64 {
-        if self.strange || self.length > LONGEST {
-            return 0;
-        }
-        for place in places(self.hash) {
-            match table.hashes.get(place) {
-                Some(hash) if *hash == self.hash => {
-                    let set = table
-                        .which
-                        .get(place)
-                        .and_then(|which| table.sets.get(usize::from(*which)));
-                    return set.copied().unwrap_or(0);
-                }
-                Some(0) | None => return 0,
-                Some(_) => {}
-            }
-        }
-        0
-    }
 }
 
 /// No word has more letters.
@@ -237,48 +207,83 @@ const fn hashed(hash: u32, letter: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::fold::folded;
 
-    fn classes(word: &str) -> u64 {
-        let table = Table::default();
+    const WORDS: &str = include_str!("../data/words.txt");
+
+    fn table() -> Table {
+        Table::parse(WORDS, &[])
+    }
+
+    fn classes(table: &Table, word: &str) -> Vec<String> {
         let mut walk = Word::default();
-        word.chars().for_each(|letter| walk.take(letter));
-        walk.classes(&table)
+        folded(word).chars().for_each(|letter| walk.take(letter));
+        let mask = table
+            .find(walk)
+            .map_or(0, |set| table.sets()[usize::from(set)]);
+        let named = (0..table.names.len()).filter(|class| mask >> class & 1 == 1);
+        named.map(|class| table.names[class].clone()).collect()
     }
 
     #[test]
     fn whole_words_have_their_classes_and_their_parts_none() {
-        assert_eq!(classes("ignore"), IGNORE);
-        assert_eq!(classes("ignor"), 0);
-        assert_eq!(classes("ignoreme"), 0);
-        assert_eq!(classes("xignore"), 0);
-        assert_eq!(classes("systemanweisungen"), PRIOR | HIDDEN | ORDERS);
-        assert_eq!(classes("日ignore"), 0);
+        let table = table();
+        assert_eq!(classes(&table, "Ignore"), ["IGNORE"]);
+        for none in ["ignor", "ignoreme", "xignore", "日ignore", "", "ign\0re"] {
+            assert_eq!(classes(&table, none), [""; 0], "{none}");
+        }
+        let several = classes(&table, "systemanweisungen");
+        for class in ["PRIOR", "ORDERS", "HIDDEN"] {
+            assert!(several.iter().any(|has| has == class), "{class}");
+        }
     }
 
     #[test]
-    fn every_word_is_written_as_text_is_folded_and_fits_the_tree() {
-        for (_, words) in WORDS {
-            assert_eq!(folded(words), *words);
+    fn words_of_other_scripts_are_words_too() {
+        let table = table();
+        for word in [
+            "инструкции",
+            "ігноруй",
+            "निर्देशों",
+            "تجاهل",
+            "οδηγίες",
+            "ההוראות",
+        ] {
+            assert_ne!(classes(&table, word), [""; 0], "{word}");
         }
-        let words = WORDS
-            .iter()
-            .flat_map(|(_, words)| words.split_ascii_whitespace());
-        assert!(words.clone().all(|word| word.len() as u32 <= LONGEST));
-        let table = Table::default();
-        assert!(table.sets.len() < 255);
-        // Each word is found with all of its classes: no two share a hash.
-        for (class, words) in WORDS {
-            for word in words.split_ascii_whitespace() {
-                assert!(classes(&word.replace('-', "")) & class != 0, "{word}");
+    }
+
+    #[test]
+    fn words_turned_round_betray_it() {
+        let table = table();
+        assert_eq!(classes(&table, "cerivbhf"), [ROTATED]);
+        assert_eq!(classes(&table, "snoitcurtsni"), [BACKWARDS]);
+        assert_eq!(rotated(&rotated("Ignore, please")), "Ignore, please");
+    }
+
+    #[test]
+    fn every_word_is_found_with_all_its_classes() {
+        let table = table();
+        assert!(table.names.len() <= CLASSES);
+        for line in WORDS.lines().filter(|line| !line.starts_with('#')) {
+            let mut words = line.split_ascii_whitespace();
+            let Some(class) = words.next() else { continue };
+            for word in words {
+                let written = word.replace('-', "");
+                assert!(written.chars().count() <= LONGEST as usize, "{word}");
+                assert!(
+                    classes(&table, &written).iter().any(|has| has == class),
+                    "{class} {word}"
+                );
             }
         }
-        let mut distinct: Vec<String> = words.map(|word| word.replace('-', "")).collect();
-        distinct.sort();
-        distinct.dedup();
-        let taken = table.hashes.iter().filter(|hash| **hash != 0).count();
-        assert_eq!(taken, distinct.len());
-        assert!(taken * 2 < PLACES);
+        // No two words share a hash.
+        let mut hashes: Vec<u32> = table.hashes.iter().copied().filter(|h| *h != 0).collect();
+        let taken = hashes.len();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(taken, hashes.len());
+        assert!(taken * 2 < PLACES, "{taken}");
     }
 }

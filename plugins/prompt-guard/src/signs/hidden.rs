@@ -1,6 +1,9 @@
 //! Characters: those that are drawn, and those that are not.
 
-use super::{Scan, Sign, Tables};
+use super::{
+    Scan, Sign, Tables,
+    table::{HIDDEN, TORN, TURNED},
+};
 use crate::{fold::Unseen, matcher::Hit};
 
 /// The characters that were not drawn.
@@ -35,7 +38,7 @@ impl Scan {
             {
                 self.hidden.torn += 1;
                 if self.hidden.torn == 3 {
-                    self.sign(tables, Sign::ZeroWidth, 5);
+                    self.sign(tables, Sign::ZeroWidth, TORN, self.position);
                 }
             }
             self.hidden.zero_width = 0;
@@ -45,7 +48,7 @@ impl Scan {
         self.hidden.last = Some(c);
         self.letters(tables, folded);
         let mut hits = 0;
-        let mut note = |hit: Hit| hits |= 1_u32 << (hit.pattern % 32);
+        let mut note = |hit: Hit| hits |= 1_u64 << (hit.pattern % 64);
         self.matcher.feed(&tables.marks, folded, 0, &mut note);
         if hits != 0 {
             self.marks(tables, hits);
@@ -57,16 +60,16 @@ impl Scan {
             Unseen::ZeroWidth => {
                 self.hidden.zero_width += 1;
                 if self.hidden.zero_width == 8 {
-                    self.sign(tables, Sign::HiddenText, 10);
+                    self.sign(tables, Sign::HiddenText, HIDDEN, self.position);
                 }
             }
             Unseen::Selector => {
                 self.hidden.selectors += 1;
                 if self.hidden.selectors == 4 {
-                    self.sign(tables, Sign::HiddenText, 10);
+                    self.sign(tables, Sign::HiddenText, HIDDEN, self.position);
                 }
             }
-            Unseen::Override => self.sign(tables, Sign::Direction, 6),
+            Unseen::Override => self.sign(tables, Sign::Direction, TURNED, self.position),
             Unseen::Mark => {}
         }
     }
@@ -78,7 +81,7 @@ impl Scan {
         }
         self.hidden.tags += 1;
         if self.hidden.tags == 2 {
-            self.sign(tables, Sign::HiddenText, 10);
+            self.sign(tables, Sign::HiddenText, HIDDEN, self.position);
         }
         self.letters(tables, letter);
     }

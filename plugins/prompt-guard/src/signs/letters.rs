@@ -1,13 +1,21 @@
 //! Words: put together from letters, and matched with the rules.
 
 use super::{
-    Scan, Sign, Tables,
-    table::{ENDING, ENDS, RULES, Rule},
+    Origin, Scan, Tables,
+    table::{Heading, Rule},
 };
-use crate::words::{
-    Word,
-    class::{ORDERS, PROMPT, ROLE, URGENT},
-};
+use crate::words::{Mask, Word};
+
+/// The words that the end of a sentence counts for: what is said in two seldom is one act.
+const SENTENCE: u32 = 4;
+/// The same of a comma: `ignore my last mail, the instructions are below`.
+const COMMA: u32 = 4;
+/// Words within which talk about attacks makes an instruction one that is mentioned.
+const MENTIONED: u32 = 30;
+/// A word of negation forbids what so many words behind it ask for.
+const NEGATED: u32 = 2;
+/// A verb is an order among the first words of a clause only.
+const ORDERED: u32 = 2;
 
 /// The class of a byte for the fast scan.
 enum Kind {
@@ -42,8 +50,83 @@ fn kind(tables: &Tables, byte: u8) -> Kind {
 pub(super) struct Line {
     words: u32,
     /// Classes of the first one, and of all.
-    first: u64,
-    all: u64,
+    first: Mask,
+    all: Mask,
+}
+
+/// The end of a sentence, seen and not counted yet where it may be none (`v2.0`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Ended {
+    #[default]
+    No,
+    /// A full stop: a space behind it ends the sentence.
+    Stop,
+    /// A line break: an empty line ends the sentence.
+    Line,
+    Counted,
+}
+
+/// Quotations: the place of the first word of each that is open, and the last that was closed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Quotes {
+    double: Option<u32>,
+    single: Option<u32>,
+    /// A word ended, or goes on, with an apostrophe.
+    apostrophe: bool,
+    /// Back quotes in a row, and the block of code that three begin.
+    backs: u32,
+    fence: Option<u32>,
+    closed: (u32, u32),
+    /// The text is JSON, whose quotation marks mean nothing.
+    json: Option<bool>,
+}
+
+impl Quotes {
+    /// True if a word is quoted. What begins with the text quotes nothing: it is the text.
+    fn have(self, place: u32) -> bool {
+        let (begin, end) = self.closed;
+        let mut open = [self.double, self.single, self.fence].into_iter().flatten();
+        open.any(|begin| begin > 1 && place >= begin) || begin > 1 && (begin..=end).contains(&place)
+    }
+
+    /// Opens a quotation behind `place`, or closes it there.
+    fn toggle(&mut self, open: Option<u32>, place: u32) -> Option<u32> {
+        match open {
+            None => Some(place + 1),
+            Some(begin) => {
+                self.closed = (begin, place);
+                None
+            }
+        }
+    }
+
+    /// Takes a character between words; `place` is that of the word before it.
+    fn take(&mut self, c: char, place: u32) {
+        if std::mem::take(&mut self.apostrophe) && self.single.is_some() {
+            self.single = self.toggle(self.single, place);
+        }
+        if self.json.is_none() && !c.is_whitespace() {
+            self.json = Some(place == 0 && matches!(c, '{' | '['));
+        }
+        match c {
+            '"' if self.json == Some(true) => {}
+            '"' => self.double = self.toggle(self.double, place),
+            '`' => {
+                self.backs += 1;
+                if self.backs == 3 {
+                    self.double = None;
+                    self.fence = self.toggle(self.fence, place);
+                } else {
+                    self.double = self.toggle(self.double, place);
+                }
+            }
+            '\n' => (self.double, self.single) = (None, None),
+            _ => {}
+        }
+        if c != '`' {
+            self.backs = 0;
+        }
+    }
 }
 
 impl Scan {
@@ -65,6 +148,7 @@ impl Scan {
                         }
                         self.spelt_letter = Some(char::from(byte | 0x20));
                     }
+                    self.quotes.apostrophe = false;
                     at += self
                         .word
                         .take_all(text.as_bytes().get(at..).unwrap_or_default());
@@ -108,16 +192,30 @@ impl Scan {
             '4' | '@' => 'a',
             '5' | '$' => 's',
             '7' => 't',
-            '\'' => return,
-            c if c.is_ascii_digit() || !c.is_ascii() && !is_cut(c) => '\0',
+            '8' => 'b',
+            '9' => 'g',
+            '\'' => return self.apostrophe(),
+            c if c.is_ascii_digit() => '\0',
+            c if !c.is_ascii() && !is_cut(c) => c,
             c => return self.cut(tables, c),
         };
         if self.word.length == 0 && self.gap > 1 {
             self.end_spelt(tables);
         }
+        self.quotes.apostrophe = false;
         self.word.take(letter);
         if self.word.length == 1 {
             self.spelt_letter = Some(letter);
+        }
+    }
+
+    /// One that stands before a word opens a quotation, one behind it may close it, and one inside
+    /// belongs to it.
+    fn apostrophe(&mut self) {
+        if self.word.length > 0 {
+            self.quotes.apostrophe = true;
+        } else {
+            self.quotes.single = self.quotes.toggle(self.quotes.single, self.position);
         }
     }
 
@@ -131,6 +229,7 @@ impl Scan {
                     self.spelt.take(letter);
                 }
                 self.gap = 1;
+                self.ended = Ended::No;
             }
             word => {
                 self.end_spelt(tables);
@@ -138,94 +237,152 @@ impl Scan {
                 self.gap = 1;
             }
         }
-        if c == '"' || c == '`' {
-            self.quote = match self.quote {
-                None => Some(self.position + 1),
-                Some(_) => None,
-            };
-        } else if c == '\n' {
-            self.quote = None;
-            self.line = Line::default();
-        } else if c == ':' {
-            self.heading(tables);
-        } else if matches!(c, '.' | '!' | '?') {
-            self.line = Line::default();
+        self.quotes.take(c, self.position);
+        match c {
+            '\n' => {
+                self.headings(tables);
+                self.line = Line::default();
+                self.clause = 0;
+                self.ended = match self.ended {
+                    Ended::No => Ended::Line,
+                    Ended::Stop | Ended::Line => self.end_sentence(),
+                    Ended::Counted => Ended::Counted,
+                };
+            }
+            '.' | '!' | '?' => {
+                self.line = Line::default();
+                self.clause = 0;
+                self.ended = Ended::Stop;
+            }
+            ' ' if self.ended == Ended::Stop => self.ended = self.end_sentence(),
+            ':' | ']' | '>' | '*' => {
+                self.headings(tables);
+                self.clause = 0;
+            }
+            ';' => {
+                self.position += SENTENCE;
+                self.clause = 0;
+            }
+            ',' | '\u{60c}' | '\u{3001}' => {
+                self.position += COMMA;
+                self.clause = 0;
+            }
+            _ => {}
         }
     }
 
-    /// `system prompt:`, `new instructions for the assistant:`: what stands before a colon, at the
-    /// beginning of a line.
-    fn heading(&mut self, tables: &Tables) {
-        let Line { words, first, all } = self.line;
-        if words <= 3 && first & ROLE != 0 {
-            self.sign(tables, Sign::RoleLine, 4);
+    fn end_sentence(&mut self) -> Ended {
+        self.position += SENTENCE;
+        Ended::Counted
+    }
+
+    /// `system prompt:`, `new instructions for the assistant:`: a line that is short so far.
+    fn headings(&mut self, tables: &Tables) {
+        let line = self.line;
+        if line.all == 0 {
+            return;
         }
-        if words <= 6 && all & URGENT != 0 && all & (ORDERS | PROMPT) != 0 {
-            self.sign(tables, Sign::Authority, 6);
+        for heading in &tables.headings {
+            let Heading {
+                sign,
+                weight,
+                most,
+                first,
+                all,
+            } = heading;
+            if line.words <= *most
+                && (*first == 0 || line.first & first != 0)
+                && all.iter().all(|classes| line.all & classes != 0)
+            {
+                self.sign(tables, *sign, *weight, self.position);
+            }
         }
     }
 
     pub(super) fn end_spelt(&mut self, tables: &Tables) {
         let spelt = std::mem::take(&mut self.spelt);
-        if spelt.length >= 4 {
+        if spelt.length >= 2 {
             self.found_word(tables, spelt);
         }
     }
 
     fn found_word(&mut self, tables: &Tables, word: Word) {
         self.position += 1;
-        let classes = word.classes(&tables.words);
-        if self.line.words == 0 {
-            self.line.first = classes;
-        }
         self.line.words += 1;
-        self.line.all |= classes;
-        if classes == 0 {
+        self.clause += 1;
+        self.ended = Ended::No;
+        let Some(set) = tables.words.find(word) else {
             return;
+        };
+        let set = usize::from(set);
+        let mask = tables.words.sets().get(set).copied().unwrap_or_default();
+        if self.line.words == 1 {
+            self.line.first = mask;
         }
-        let mut rest = classes;
+        self.line.all |= mask;
+        let known = &tables.known;
+        let ordered =
+            mask & known.act != 0 && (self.clause <= ORDERED || self.since(known.must) <= ORDERED);
+        let mut rest = mask;
         while rest != 0 {
-            if let Some(last) = self.last.get_mut(rest.trailing_zeros() as usize) {
-                *last = self.position;
-            }
+            self.saw(rest.trailing_zeros() as usize);
             rest &= rest - 1;
         }
-        let (mut rules, mut rest) = (0, classes & ENDS);
-        while rest != 0 {
-            rules |= ENDING[rest.trailing_zeros() as usize];
-            rest &= rest - 1;
+        if ordered {
+            self.saw(usize::from(known.imperative));
         }
-        while rules != 0 {
-            let Rule(sign, weight, needs, within) = &RULES[rules.trailing_zeros() as usize];
-            rules &= rules - 1;
-            if let Some(first) = self.in_order(needs)
-                && self.position - first <= *within
+        self.turned[0] += u32::from(mask >> known.rotated & 1 == 1);
+        self.turned[1] += u32::from(mask >> known.backwards & 1 == 1);
+        for number in tables.ending.get(set).into_iter().flatten() {
+            let Some(rule) = tables.rules.get(usize::from(*number)) else {
+                continue;
+            };
+            if let Some(first) = self.in_order(rule)
+                && self.position - first <= rule.within
+                && !(rule.sign.is_undone() && self.is_negated(tables, first))
             {
-                let quoted = self.lenient && self.quote.is_some_and(|quote| first >= quote);
-                let weight = if quoted { weight * 6 / 10 } else { *weight };
-                self.sign(tables, *sign, weight);
+                self.sign(tables, rule.sign, rule.weight, first);
             }
         }
     }
 
-    /// The place of the first of these words, if they stand in this order.
-    fn in_order(&self, needs: &[u64]) -> Option<u32> {
+    /// Notes a word of a class here.
+    fn saw(&mut self, class: usize) {
+        if let Some([last, before]) = self.last.get_mut(class) {
+            *before = std::mem::replace(last, self.position);
+        }
+    }
+
+    /// True if the word at `first` is forbidden rather than asked for: "do not ignore".
+    fn is_negated(&self, tables: &Tables, first: u32) -> bool {
+        let negations = self.last.get(usize::from(tables.known.negation));
+        let mut places = negations.into_iter().flatten();
+        places.any(|place| *place > 0 && *place < first && first - place <= NEGATED)
+    }
+
+    /// The words since the last one of a class.
+    fn since(&self, class: u8) -> u32 {
+        match self.last.get(usize::from(class)) {
+            None | Some([0, _]) => u32::MAX,
+            Some([place, _]) => self.position - place,
+        }
+    }
+
+    /// The place of the first word of a rule, if they stand in its order.
+    fn in_order(&self, rule: &Rule) -> Option<u32> {
         let mut after = self.position + 1;
-        for (at, need) in needs.iter().enumerate().rev() {
+        for (at, need) in rule.needs.iter().enumerate().rev() {
             let mut latest = 0;
-            let mut rest = *need;
-            while rest != 0 {
-                let place = self
-                    .last
-                    .get(rest.trailing_zeros() as usize)
-                    .copied()
-                    .unwrap_or(0);
+            for class in need {
                 // A word of two classes stands for one of them, but at the rule's end it may be
                 // both (`systemprompt`).
-                if place < after || place == self.position && at + 2 >= needs.len() {
-                    latest = latest.max(place);
+                let both = at + 2 >= rule.needs.len();
+                let places = self.last.get(usize::from(*class)).into_iter().flatten();
+                for place in places.copied() {
+                    if place < after || both && place == self.position {
+                        latest = latest.max(place);
+                    }
                 }
-                rest &= rest - 1;
             }
             if latest == 0 {
                 return None;
@@ -234,9 +391,25 @@ impl Scan {
         }
         Some(after)
     }
+
+    /// A weight where its first word stands: less where it is quoted and where attacks are talked
+    /// about, for people ask about what they read.
+    pub(super) fn discounted(&self, tables: &Tables, weight: u32, first: u32) -> u32 {
+        if self.origin == Origin::Reply {
+            return weight;
+        }
+        let mut tenths = 10;
+        if self.quotes.have(first) {
+            tenths = if self.origin == Origin::User { 3 } else { 6 };
+        }
+        if self.since(tables.known.mention) <= MENTIONED {
+            tenths = tenths * 6 / 10;
+        }
+        weight * tenths / 10
+    }
 }
 
 /// True if a character beyond ASCII stands between words.
 fn is_cut(c: char) -> bool {
-    matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{a1}'..='\u{bf}' | '\u{1f000}'..='\u{1faff}')
+    matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{a1}'..='\u{bf}' | '\u{964}' | '\u{965}' | '\u{60c}' | '\u{61b}' | '\u{61f}' | '\u{1f000}'..='\u{1faff}')
 }

@@ -1,16 +1,12 @@
-//! The signs and what they weigh: rules over words near each other, and marks.
+//! The signs and what they weigh: rules over words near each other, headings, and marks.
 //!
-//! A rule names classes of words in their order, never sentences. Weights are such that one plain
-//! sign reaches the usual threshold of 10, and one with a harmless reading counts only beside
-//! others.
+//! The rules are in `data/rules.txt` and name classes of words in their order, never sentences;
+//! marks are patterns of characters and of scripts without spaces, in `data/marks.txt`.
 
 use crate::{
     matcher::Patterns,
     pattern::Node,
-    words::{
-        Table,
-        class::{self, *},
-    },
+    words::{self, Class, Mask, Table},
 };
 
 macro_rules! signs {
@@ -33,217 +29,225 @@ signs! {
     Override "override" "Earlier instructions are to be ignored.",
     Extraction "extraction" "The system prompt is to be shown.",
     Persona "persona" "A role without limits.",
+    RolePlay "role_play" "A role, which is harmless by itself.",
+    NoRefusal "no_refusal" "Refusing, or warning, is forbidden.",
+    License "license" "What is harmful or against rules is allowed.",
+    Form "form" "The form of the answer is dictated.",
+    Coercion "coercion" "A penalty for not obeying.",
+    Fiction "fiction" "A story as the cover for harmful things.",
     Authority "authority" "New instructions in somebody's name.",
-    Secrecy "secrecy" "The user is not to know.",
+    Secrecy "secrecy" "The user is not to know, or not to be asked.",
     Exfiltration "exfiltration" "Secrets are to be sent somewhere.",
     Addressed "addressed" "A text that speaks to the machine that reads it.",
     Command "command" "The machine must call or run something.",
+    Memory "memory" "Something is to be remembered, and done from then on.",
+    Decode "decode" "Something is to be decoded and obeyed.",
     RoleMarker "role_marker" "Control tokens of chat templates.",
     RoleLine "role_line" "A line that poses as another role's.",
     Image "image" "An image whose address carries data.",
-    Encoded "encoded" "Signs inside base64.",
+    Encoded "encoded" "Signs inside an encoding.",
     HiddenText "hidden_text" "Text in characters that are not drawn.",
     ZeroWidth "zero_width" "Words with invisible characters in them.",
     Direction "direction" "Writing turned round by force.",
 }
 
+impl Sign {
+    /// True if its opposite is harmless: "never ignore earlier instructions".
+    pub(super) const fn is_undone(self) -> bool {
+        matches!(self, Self::Override | Self::Extraction | Self::Exfiltration)
+    }
+}
+
 pub(super) const COUNT: usize = Sign::ALL.len();
 
+/// The weight of a sign, by where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Weight {
+    pub(super) user: u32,
+    pub(super) data: u32,
+}
+
+/// The weights of signs that are neither rules nor marks.
+pub(super) const HIDDEN: Weight = Weight { user: 10, data: 10 };
+pub(super) const TORN: Weight = Weight { user: 5, data: 7 };
+pub(super) const TURNED: Weight = Weight { user: 6, data: 8 };
+pub(super) const ENCODED: Weight = Weight { user: 6, data: 8 };
+
 /// Words of these classes, in this order, from the first to the last within so many words.
-pub(super) struct Rule(
-    pub(super) Sign,
-    pub(super) u32,
-    pub(super) &'static [u64],
-    pub(super) u32,
-);
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) sign: Sign,
+    pub(super) weight: Weight,
+    pub(super) within: u32,
+    pub(super) needs: Vec<Vec<Class>>,
+}
 
-pub(super) const RULES: &[Rule] = &[
-    Rule(Sign::Override, 10, &[IGNORE, PRIOR, ORDERS], 7),
-    Rule(Sign::Override, 10, &[IGNORE, ORDERS, PRIOR], 7),
-    Rule(Sign::Override, 10, &[PRIOR, ORDERS, IGNORE], 5),
-    Rule(Sign::Override, 10, &[ORDERS, PRIOR, IGNORE], 5),
-    Rule(Sign::Override, 10, &[IGNORE, EVERYTHING, PRIOR], 7),
-    Rule(Sign::Override, 6, &[IGNORE, ALL, ORDERS], 4),
-    Rule(Sign::Override, 6, &[IGNORE, PRIOR], 2),
-    Rule(Sign::Override, 5, &[PRIOR, ORDERS, VOID], 5),
-    Rule(
-        Sign::Extraction,
-        10,
-        &[REVEAL | ASK, YOUR, HIDDEN, PROMPT],
-        8,
-    ),
-    Rule(
-        Sign::Extraction,
-        10,
-        &[REVEAL | ASK, YOUR, HIDDEN, ORDERS],
-        6,
-    ),
-    Rule(Sign::Extraction, 7, &[REVEAL, YOUR, PROMPT], 8),
-    Rule(Sign::Extraction, 6, &[REVEAL, HIDDEN, PROMPT], 4),
-    Rule(
-        Sign::Extraction,
-        10,
-        &[REVEAL | ASK, YOUR, PROMPT | ORDERS, HIDDEN],
-        8,
-    ),
-    Rule(Sign::Extraction, 6, &[REVEAL, EVERYTHING, PRIOR], 5),
-    Rule(
-        Sign::Extraction,
-        10,
-        &[REVEAL, EVERYTHING, PRIOR, VERBATIM],
-        9,
-    ),
-    Rule(
-        Sign::Extraction,
-        10,
-        &[REVEAL | ASK, YOUR, ORDERS, VERBATIM],
-        8,
-    ),
-    Rule(Sign::Persona, 10, &[BE, UNBOUND], 8),
-    Rule(Sign::Persona, 10, &[ANYTHING, NOW], 1),
-    Rule(Sign::Persona, 6, &[YOU, UNBOUND], 3),
-    Rule(Sign::Persona, 10, &[YOU, NOW, UNBOUND], 6),
-    Rule(Sign::Persona, 10, &[NOW, YOU, UNBOUND], 6),
-    Rule(Sign::Persona, 10, &[PRETEND, NOT, BOUNDS], 8),
-    Rule(Sign::Persona, 10, &[BE, AI, NOT, BOUNDS], 10),
-    Rule(Sign::Persona, 8, &[BE, NOT, BOUNDS], 10),
-    Rule(Sign::Persona, 5, &[YOU, NOT, BOUNDS], 4),
-    Rule(Sign::Persona, 6, &[DISABLE, BOUNDS], 4),
-    Rule(Sign::Persona, 10, &[YOU, NOW, DEVELOPER, MODE], 8),
-    Rule(Sign::Persona, 4, &[DEVELOPER, MODE], 2),
-    Rule(Sign::Authority, 5, &[YOUR, NEW, ORDERS], 3),
-    Rule(Sign::Authority, 4, &[YOUR, DEVELOPER], 1),
-    Rule(Sign::Secrecy, 6, &[NOT, TELL, USER], 5),
-    Rule(Sign::Exfiltration, 6, &[SEND, SECRET, WHERE], 16),
-    Rule(Sign::Exfiltration, 3, &[REVEAL, SECRET], 4),
-    Rule(Sign::Addressed, 5, &[IF, YOU, AI | MODEL], 6),
-    Rule(Sign::Addressed, 5, &[AI, YOU, MUST], 5),
-    Rule(Sign::Addressed, 5, &[NOTE, AI], 3),
-    Rule(Sign::Addressed, 5, &[AI, READING], 3),
-    Rule(Sign::Addressed, 5, &[AI, IGNORE], 3),
-    Rule(Sign::Command, 4, &[AI | YOU, MUST, CALL | SEND], 6),
-    Rule(Sign::Command, 4, &[AI, CALL, NOW], 12),
-];
+/// A short line before a colon, of so many words at most: the class of its first word, if any is
+/// needed, and classes that all must be in it.
+#[derive(Debug, Clone)]
+pub(super) struct Heading {
+    pub(super) sign: Sign,
+    pub(super) weight: Weight,
+    pub(super) most: u32,
+    pub(super) first: Mask,
+    pub(super) all: Vec<Mask>,
+}
 
-/// Classes that a rule ends with: other words, and there are many, complete none.
-pub(super) const ENDS: u64 = {
-    let (mut ends, mut at) = (0, 0);
-    while at < RULES.len() {
-        if let Some(last) = RULES[at].2.last() {
-            ends |= *last;
-        }
-        at += 1;
-    }
-    ends
-};
+/// A pattern's sign.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) sign: Sign,
+    pub(super) weight: Weight,
+}
 
-/// The rules that end with each class: a bit for each of [`RULES`].
-pub(super) const ENDING: [u64; class::COUNT] = {
-    let (mut ending, mut at) = ([0; class::COUNT], 0);
-    while at < RULES.len() {
-        if let Some(last) = RULES[at].2.last() {
-            let mut rest = *last;
-            while rest != 0 {
-                ending[rest.trailing_zeros() as usize] |= 1 << at;
-                rest &= rest - 1;
-            }
-        }
-        at += 1;
-    }
-    ending
-};
+/// The class of verbs that a sentence orders something with: those of `ACT` at its beginning.
+pub(super) const IMPERATIVE: &str = "IMPERATIVE";
 
-const _: () = assert!(RULES.len() <= 64, "rules are noted as bits of 64");
-
-/// Signs that are marks and fixed phrases rather than words near each other. Other scripts than the
-/// Latin one have theirs here.
-pub(super) const MARKS: &[(Sign, u32, &str)] = &[
-    (
-        Sign::RoleMarker,
-        8,
-        r"<\|(im_start|im_end|im_sep|system|user|assistant|end|endoftext|begin_of_text|eot_id|start_header_id|end_header_id|endofprompt)\|>",
-    ),
-    (
-        Sign::RoleMarker,
-        10,
-        r"<\|im_start\|> *(system|developer|assistant|user)",
-    ),
-    (
-        Sign::RoleMarker,
-        8,
-        r"\[/?inst\]|<</?sys>>|<(start|end)_of_turn>",
-    ),
-    (
-        Sign::RoleLine,
-        4,
-        r"</?(system|system_prompt|system-prompt|instructions)>",
-    ),
-    (
-        Sign::Image,
-        8,
-        r"!\[[^\]\n]*\]\( *https?://[^) \n]*[=/](\{|<|\[|%7b|%3c|%5b|\$|your_|data\b|secret|prompt|history|conversation|summary)",
-    ),
-    (
-        Sign::Image,
-        8,
-        r"<img[^>]* src=[^>]*=(\{|<|\[|%7b|%3c|%5b|\$)",
-    ),
-    (
-        Sign::Image,
-        3,
-        r"!\[[^\]\n]*\]\( *https?://[^) \n]*\?[^) \n]",
-    ),
-    (
-        Sign::Override,
-        10,
-        r"(忽略|无视|無視|忘记|忘記|忽視)[^。\n]{0,2}(之前|以上|先前|前面|上面|此前|所有|一切)[^。\n]{0,8}(指令|指示|提示|规则|規則|要求|内容)",
-    ),
-    (
-        Sign::Override,
-        10,
-        r"(以前|これまで|上記|前)の(すべての|全ての)?(指示|命令|プロンプト|ルール)[^。\n]{0,3}(無視|忘れ)",
-    ),
-    (
-        Sign::Override,
-        10,
-        r"(이전|위|앞)[^\n]{0,6}(지시|명령|프롬프트|규칙)[^\n]{0,5}(무시|잊)",
-    ),
-    (
-        Sign::Override,
-        10,
-        r"(игнорируй|игнорируйте|проигнорируй|забудь|забудьте)[^.\n]{0,20}(предыдущи|прежни|вышеуказанн|все)[^.\n]{0,24}(инструкци|указани|правил)",
-    ),
-    (
-        Sign::Override,
-        10,
-        r"(تجاهل|انس)[^.\n]{0,14}(التعليمات|الأوامر|الإرشادات)",
-    ),
-    (
-        Sign::Extraction,
-        10,
-        r"(显示|输出|告诉我|重复|打印|顯示|輸出)[^。\n]{0,8}(系统提示|系統提示|初始指令|系统指令)",
-    ),
-];
+/// Classes that the scan itself looks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Known {
+    pub(super) act: Mask,
+    pub(super) must: Class,
+    pub(super) mention: Class,
+    pub(super) negation: Class,
+    pub(super) imperative: Class,
+    pub(super) rotated: Class,
+    pub(super) backwards: Class,
+}
 
 /// The tables, made once while the policy is configured.
 #[derive(Debug, Clone)]
 pub struct Tables {
     pub(super) words: Table,
+    pub(super) rules: Vec<Rule>,
+    /// The rules that may end with a word, by the number of its set of classes.
+    pub(super) ending: Vec<Vec<u16>>,
+    pub(super) headings: Vec<Heading>,
     pub(super) marks: Patterns,
+    pub(super) kinds: Vec<Mark>,
+    pub(super) known: Known,
     /// The weights that replace the signs' own; 0 leaves one out.
     weights: [Option<u32>; COUNT],
+}
+
+/// The lines of a table, without comments and empty ones.
+fn rows(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+}
+
+fn sign(name: &str) -> Option<Sign> {
+    Sign::ALL.iter().copied().find(|sign| sign.name() == name)
+}
+
+/// Reads `SIGN USER DATA`, and returns the rest of the line.
+fn weighed(line: &str) -> Option<(Sign, Weight, &str)> {
+    let mut rest = line;
+    let mut next = || {
+        let (word, behind) = rest.trim_start().split_once(char::is_whitespace)?;
+        rest = behind.trim_start();
+        Some(word)
+    };
+    let name = sign(next()?)?;
+    let weight = Weight {
+        user: next()?.parse().ok()?,
+        data: next()?.parse().ok()?,
+    };
+    Some((name, weight, rest))
+}
+
+fn rule(line: &str, words: &Table) -> Option<Rule> {
+    let (sign, weight, rest) = weighed(line)?;
+    let mut rest = rest.split_ascii_whitespace();
+    let within = rest.next()?.parse().ok()?;
+    let classes = |need: &str| need.split('|').map(|name| words.class(name)).collect();
+    let needs: Vec<Vec<Class>> = rest.map(classes).collect::<Option<_>>()?;
+    (!needs.is_empty()).then_some(Rule {
+        sign,
+        weight,
+        within,
+        needs,
+    })
+}
+
+fn heading(line: &str, words: &Table) -> Option<Heading> {
+    let (sign, weight, rest) = weighed(line)?;
+    let mut rest = rest.split_ascii_whitespace();
+    let most = rest.next()?.parse().ok()?;
+    let mask = |names: &str| {
+        names
+            .split('|')
+            .try_fold(0, |mask, name| Some(mask | 1 << words.class(name)?))
+    };
+    let first = match rest.next()? {
+        "-" => 0,
+        names => mask(names)?,
+    };
+    Some(Heading {
+        sign,
+        weight,
+        most,
+        first,
+        all: rest.map(mask).collect::<Option<_>>()?,
+    })
 }
 
 impl Tables {
     /// The tables with some weights of the operator's own.
     pub fn new(weights: &[(Sign, u32)]) -> Self {
-        let nodes: Vec<Node> = MARKS
+        Self::parse(
+            include_str!("../../data/words.txt"),
+            include_str!("../../data/rules.txt"),
+            include_str!("../../data/marks.txt"),
+            weights,
+        )
+    }
+
+    /// The tables from their texts. A line that is not understood is left out; a test finds it.
+    #[doc(hidden)]
+    pub fn parse(list: &str, rules: &str, marks: &str, weights: &[(Sign, u32)]) -> Self {
+        let words = Table::parse(list, &[IMPERATIVE]);
+        let class = |name: &str| words.class(name).unwrap_or_default();
+        let known = Known {
+            act: 1 << class("ACT"),
+            must: class("MUST"),
+            mention: class("MENTION"),
+            negation: class("NEG"),
+            imperative: class(IMPERATIVE),
+            rotated: class(words::ROTATED),
+            backwards: class(words::BACKWARDS),
+        };
+        let (headings, rules): (Vec<&str>, Vec<&str>) =
+            rows(rules).partition(|line| line.starts_with("heading "));
+        let headings = headings
             .iter()
-            .filter_map(|(_, _, pattern)| Node::parse(pattern).ok())
+            .filter_map(|line| heading(line.strip_prefix("heading ")?, &words))
             .collect();
+        let rules: Vec<Rule> = rules.iter().filter_map(|line| rule(line, &words)).collect();
+        let ending = |set: &Mask| {
+            let ends = |rule: &Rule| {
+                let mut last = rule.needs.last().into_iter().flatten();
+                last.any(|class| set >> class & 1 == 1)
+            };
+            let rules = (0..).zip(&rules).filter(|(_, rule)| ends(rule));
+            rules.map(|(number, _)| number).collect()
+        };
+        let ending = words.sets().iter().map(ending).collect();
+        let (mut nodes, mut kinds) = (Vec::new(), Vec::new());
+        for (sign, weight, pattern) in rows(marks).filter_map(weighed) {
+            if let Ok(node) = Node::parse(pattern) {
+                nodes.push(node);
+                kinds.push(Mark { sign, weight });
+            }
+        }
         let mut tables = Self {
-            words: Table::default(),
+            words,
+            rules,
+            ending,
+            headings,
             marks: Patterns::new(&nodes).unwrap_or_default(),
+            kinds,
+            known,
             weights: [None; COUNT],
         };
         for (sign, weight) in weights {
@@ -260,5 +264,33 @@ impl Tables {
             .copied()
             .flatten()
             .unwrap_or(usual)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_tables_is_understood() {
+        let (rules, marks) = (
+            include_str!("../../data/rules.txt"),
+            include_str!("../../data/marks.txt"),
+        );
+        let tables = Tables::new(&[]);
+        for line in rows(rules) {
+            match line.strip_prefix("heading ") {
+                Some(line) => assert!(heading(line, &tables.words).is_some(), "{line}"),
+                None => assert!(rule(line, &tables.words).is_some(), "{line}"),
+            }
+        }
+        for line in rows(marks) {
+            let pattern = weighed(line).map(|(_, _, pattern)| Node::parse(pattern));
+            assert!(matches!(pattern, Some(Ok(_))), "{line}");
+        }
+        assert!(tables.kinds.len() <= 64, "marks are noted as bits of 64");
+        let last = |rule: &Rule| rule.needs.last().cloned().unwrap_or_default();
+        let orders = tables.known.imperative;
+        assert!(!tables.rules.iter().any(|rule| last(rule).contains(&orders)));
     }
 }
