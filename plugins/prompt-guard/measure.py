@@ -368,7 +368,7 @@ def main():
     parser.add_argument("--misses", type=int, default=0, help="how many wrong ones to show of each set")
     parser.add_argument("--kind", help="only sets of this kind")
     parser.add_argument("--threshold-user", type=int, default=10)
-    parser.add_argument("--threshold-data", type=int, default=10)
+    parser.add_argument("--threshold-data", type=int, default=9)
     args = parser.parse_args()
     limits = {"user": args.threshold_user, "data": args.threshold_data}
     for title, sets, flagged_is_right in (("Attacks", ATTACKS, True), ("Ordinary texts", ORDINARY, False)):

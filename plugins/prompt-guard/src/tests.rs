@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::PromptGuard;
 
+mod agents;
 mod limits;
 mod rates;
 mod replies;
