@@ -68,6 +68,8 @@ pub(crate) struct Found {
     pub tools: u32,
     /// Bytes of what no policy can be shown, by kind.
     pub unseen: Vec<(Exempt, u64)>,
+    /// Those of it that are one medium each: its kind, and where its content or address stands.
+    pub media: Vec<(Exempt, Range<usize>)>,
 }
 
 /// Reads a document that is one object of `shape`. `role` is the place of text that nothing gives

@@ -142,6 +142,8 @@ pub(super) struct Index {
     pub(super) images: u32,
     pub(super) tools: u32,
     pub(super) unseen: Vec<(&'static str, u64)>,
+    /// Images, sound and files that are in the body: their tokens are counted one by one.
+    pub(super) media: Vec<(Exempt, Span)>,
     /// The first id that was never given.
     pub(super) next_id: u32,
 }
@@ -177,6 +179,9 @@ impl Index {
             tools: found.tools,
             unseen: (found.unseen.into_iter())
                 .map(|(kind, bytes): (Exempt, u64)| (kind.name(), bytes))
+                .collect(),
+            media: (found.media.into_iter())
+                .map(|(kind, range)| (kind, Span::from(range)))
                 .collect(),
             next_id,
         })
@@ -239,6 +244,7 @@ impl Index {
         (self.spots.iter_mut().map(|spot| &mut spot.span))
             .chain(&mut self.messages)
             .chain(&mut self.definitions)
+            .chain(self.media.iter_mut().map(|(_, span)| span))
             .chain(&mut self.conversation)
     }
 

@@ -80,7 +80,7 @@ struct State {
     next_id: u32,
     /// True if `bytes` are not those that arrived.
     replaced: bool,
-    tokens: OnceLock<u64>,
+    tokens: OnceLock<tokens::Counts>,
 }
 
 /// Edits that are not in the bytes yet.
@@ -273,20 +273,29 @@ impl Body {
         self.known().map_or(0, |index| index.tools)
     }
 
-    /// The estimate of the prompt's tokens: text, about four a message, tools as their JSON, 800 an
-    /// image, token ids as they are, sound and files by their size. Counted once per state of the
-    /// body. An index that is missing is made for it; a body that has none is counted as plain
-    /// text.
+    /// The estimate of the prompt's tokens: text, about four a message, tools as their JSON, images,
+    /// sound and files by the rules of their provider, token ids as they are. Counted once per state
+    /// of the body. An index that is missing is made for it; a body that has none is counted as
+    /// plain text.
     pub fn input_tokens(&self) -> u64 {
+        self.input_counts().total()
+    }
+
+    /// The same by kind of content.
+    pub fn input_counts(&self) -> tokens::Counts {
         *self.state.tokens.get_or_init(|| {
             if let Some(requests) = self.batched().filter(|requests| !requests.is_empty()) {
-                return requests.iter().map(Self::input_tokens).sum();
+                let mut all = tokens::Counts::default();
+                for request in requests.iter() {
+                    all.add(&request.input_counts());
+                }
+                return all;
             }
             if self.known().is_some() {
                 return self.count_tokens();
             }
             match Index::build(self.dialect, &self.state.bytes, 0) {
-                Err(_) => tokens::estimate_bytes(&self.state.bytes),
+                Err(_) => tokens::count(&self.state.bytes),
                 Ok(index) => {
                     let (dialect, mut state) = (self.dialect, self.state.clone());
                     state.index = Some(Arc::new(index));
@@ -302,24 +311,26 @@ impl Body {
         })
     }
 
-    fn count_tokens(&self) -> u64 {
-        const IMAGE: u64 = 800;
+    fn count_tokens(&self) -> tokens::Counts {
         let each = (self.dialect.description()).map_or(0, |description| description.message_tokens);
-        let Some(index) = self.known() else { return 0 };
+        let mut all = tokens::Counts::default();
+        let Some(index) = self.known() else {
+            return all;
+        };
         let uncounted = Places::NONE
             .with(Place::ToolDefinition)
             .with(Place::Metadata);
         let text = self.live_spots().filter(|s| !uncounted.contains(s.place));
-        let definitions = index
-            .definitions
-            .iter()
-            .filter_map(|d| self.state.bytes.get(d.range()));
-        text.map(|spot| tokens::estimate(&self.text(spot)))
-            .sum::<u64>()
-            + definitions.map(tokens::estimate_bytes).sum::<u64>()
-            + u64::from(self.messages()) * each
-            + u64::from(self.images()) * IMAGE
-            + self.unread_tokens(&index.unseen)
+        for spot in text {
+            all.add(&tokens::count(self.text(spot).as_bytes()));
+        }
+        for definition in &index.definitions {
+            let source = self.state.bytes.get(definition.range()).unwrap_or_default();
+            all.add(&tokens::count(source));
+        }
+        let by_rule = u64::from(self.messages()) * each + self.unread_tokens(index);
+        all.add(&tokens::Counts::of(tokens::Kind::Rule, by_rule));
+        all
     }
 
     /// Remembers the present state.

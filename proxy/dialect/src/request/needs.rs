@@ -68,7 +68,7 @@ impl Needs {
     }
 }
 
-/// Text is counted as at most 1.4 tokens a byte, where every other byte is a digit.
+/// Text is counted as at most 1.3 tokens a byte, where letters beyond ASCII stand between digits.
 const MOST_PER_BYTE: u64 = 2;
 
 /// What there may be in a body.
@@ -141,7 +141,7 @@ impl Body {
     /// here, and more in the estimate; what they weigh only the provider knows.
     pub fn surely_fits(&self, tokens: u64) -> bool {
         match self.state.tokens.get() {
-            Some(input) => *input <= tokens,
+            Some(input) => input.total() <= tokens,
             None => (self.size() as u64).saturating_mul(MOST_PER_BYTE) <= tokens,
         }
     }

@@ -1,15 +1,21 @@
-//! Estimates learned from past exchanges: how far the linear estimate of a prompt is off for this
+//! Estimates learned from past exchanges: how far the estimate of a prompt is off for this
 //! model, and how long its replies get.
 //!
-//! A route is a dialect and a model. Its factor is the ratio of two decaying sums, reported tokens
-//! over estimated ones, so that it is the *totals* that come out right and not the average of the
-//! ratios. Its output length is a histogram whose buckets are an eighth of an octave wide and which
+//! A route is a dialect and a model. It has a factor for each kind of content: vocabularies differ
+//! most in what they make of other scripts, and a model that is used in two of them would have a
+//! wrong one for both. The report of an exchange is one number, so each factor is corrected by its
+//! share of the estimate and by how little is known of it, as a Kalman filter with a diagonal
+//! covariance does. Its output length is a histogram whose buckets are an eighth of an octave wide and which
 //! is halved when it is full: older replies count less. Both are shared by all workers behind small
-//! locks; a route takes 400 bytes.
+//! locks; a route takes 450 bytes.
 
 use std::hash::{BuildHasher, RandomState};
 
-use dialect::{Dialect, Usage, describe::Provider};
+use dialect::{
+    Dialect, Usage,
+    describe::Provider,
+    tokens::{Counts, KINDS, Kind},
+};
 use parking_lot::Mutex;
 
 use super::Estimate;
@@ -17,12 +23,17 @@ use super::Estimate;
 /// Routes that are remembered; beyond it the least recently used one is forgotten.
 pub const ROUTES: usize = 1024;
 const SHARDS: usize = 16;
-/// Exchanges over which a factor is averaged; as many again weigh 1/e of it.
-const WINDOW: f64 = 128.0;
-/// A prompt of more than this many average prompts weighs only as much: one giant of strange text
-/// does not set the factor.
-const GIANT: f64 = 8.0;
+/// The variance of what a provider reports for each token estimated, between exchanges of one kind.
+const NOISE: f64 = 0.01;
+/// The variance of a factor that nothing is known of, and of that of what is counted by rule.
+const UNKNOWN: f64 = 0.1;
+const UNKNOWN_RULE: f64 = 0.01;
+/// The variance that an exchange adds: a factor is averaged over 64 exchanges.
+const DRIFT: f64 = NOISE / 4096.0;
 const FACTOR: std::ops::RangeInclusive<f64> = 0.5..=3.0;
+/// Reported tokens for each estimated one that are believed: a giant of strange text does not set
+/// a factor.
+const RATIO: std::ops::RangeInclusive<f64> = 0.25..=6.0;
 /// Replies from which on a histogram is used alone.
 const ENOUGH: u32 = 16;
 /// Least tokens reserved for the output of a route with fewer than 16 exchanges: more than
@@ -40,8 +51,8 @@ pub struct Routes {
 /// The estimates of one route.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Learned {
-    /// Reported tokens of a prompt for each that the linear estimator counts, 0.5 to 3.
-    pub factor: f64,
+    /// Reported tokens of a prompt for each that the estimator counts, 0.5 to 3, by kind of content.
+    pub factors: [f64; KINDS],
     /// Tokens that nine of ten replies do not exceed.
     pub output: u64,
     /// Exchanges that it was learned from.
@@ -49,20 +60,22 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// Tokens that an exchange will take. `linear` is the linear estimator's count of the prompt,
-    /// `most` what the caller allows the reply to take, `limit` what the model can give.
-    pub fn estimate(&self, linear: u64, most: Option<u64>, limit: Option<u32>) -> Estimate {
+    /// Tokens that an exchange will take. `counts` are the estimator's of the prompt, `most` what the
+    /// caller allows the reply to take, `limit` what the model can give.
+    pub fn estimate(&self, counts: &Counts, most: Option<u64>, limit: Option<u32>) -> Estimate {
         Estimate {
-            input: self.tokens(linear),
+            input: self.tokens(counts),
             output: most
                 .unwrap_or(self.output)
                 .min(limit.map_or(u64::MAX, u64::from)),
         }
     }
 
-    /// The linear estimator's count, corrected.
-    pub fn tokens(&self, linear: u64) -> u64 {
-        scaled(linear, self.factor)
+    /// The estimator's count, corrected.
+    pub fn tokens(&self, counts: &Counts) -> u64 {
+        let each = counts.each().iter().zip(self.factors);
+        let sum: f64 = each.map(|(tokens, factor)| *tokens as f64 * factor).sum();
+        sum.round() as u64
     }
 }
 
@@ -81,10 +94,9 @@ struct Route {
     model: Box<str>,
     used: u64,
     exchanges: u32,
-    reported: f64,
-    estimated: f64,
-    /// Weights of the exchanges in the sums above.
-    weight: f64,
+    factors: [f64; KINDS],
+    /// The variance of each.
+    variances: [f64; KINDS],
     outputs: Histogram,
 }
 
@@ -110,21 +122,21 @@ impl Routes {
             Some(route.learned())
         })
         .unwrap_or(Learned {
-            factor: prior(dialect),
+            factors: prior(dialect),
             output: UNKNOWN_OUTPUT,
             exchanges: 0,
         })
     }
 
-    /// Learns from a provider's report; `linear` is the linear estimator's count of the same
-    /// prompt, 0 where nobody counted. An estimated usage is ignored.
-    pub fn observe(&self, dialect: Dialect, model: &str, linear: u64, usage: &Usage) {
+    /// Learns from a provider's report; `counts` are the estimator's of the same prompt, none where
+    /// nobody counted. An estimated usage is ignored.
+    pub fn observe(&self, dialect: Dialect, model: &str, counts: &Counts, usage: &Usage) {
         if usage.estimated {
             return;
         }
         self.with(dialect, model, |shard, hash| {
             if let Some(route) = shard.find_or_make(hash, dialect, model) {
-                route.observe(linear, usage);
+                route.observe(counts, usage);
             }
         });
     }
@@ -185,50 +197,43 @@ impl Route {
             model: model.into(),
             used: 0,
             exchanges: 0,
-            reported: 0.0,
-            estimated: 0.0,
-            weight: 0.0,
+            factors: prior(dialect),
+            variances: UNKNOWNS,
             outputs: Histogram::default(),
         }
     }
 
-    fn observe(&mut self, linear: u64, usage: &Usage) {
+    fn observe(&mut self, counts: &Counts, usage: &Usage) {
         self.exchanges = self.exchanges.saturating_add(1);
         self.outputs.add(usage.output);
-        if linear == 0 || usage.input == 0 {
+        let estimated = counts.total();
+        if estimated == 0 || usage.input == 0 {
             return;
         }
-        let (estimated, reported) = (linear as f64, usage.input as f64);
-        let mut weight = 1.0;
-        if self.weight > 0.0 {
-            let most = GIANT * self.estimated / self.weight;
-            weight = (most / estimated).min(1.0);
-        } else {
-            // the prior counts as one exchange
-            self.reported = prior(self.dialect) * estimated;
-            self.estimated = estimated;
-            self.weight = 1.0;
+        let shares = counts.each().map(|tokens| tokens as f64 / estimated as f64);
+        let ratio = usage.input as f64 / estimated as f64;
+        let ratio = ratio.clamp(*RATIO.start(), *RATIO.end());
+        let (mut expected, mut variance) = (0.0, NOISE);
+        for ((share, factor), own) in shares.iter().zip(self.factors).zip(&mut self.variances) {
+            expected += share * factor;
+            if *share > 0.0 {
+                *own += DRIFT;
+                variance += share * share * *own;
+            }
         }
-        if self.weight >= WINDOW {
-            let keep = 1.0 - 1.0 / WINDOW;
-            self.reported *= keep;
-            self.estimated *= keep;
-            self.weight *= keep;
+        let error = ratio - expected;
+        let each = self.factors.iter_mut().zip(&mut self.variances);
+        for ((factor, own), share) in each.zip(shares) {
+            let gain = *own * share / variance;
+            *factor = (*factor + gain * error).clamp(*FACTOR.start(), *FACTOR.end());
+            *own -= gain * share * *own;
         }
-        self.reported += reported * weight;
-        self.estimated += estimated * weight;
-        self.weight += 1.0;
     }
 
     fn learned(&mut self) -> Learned {
-        let factor = if self.estimated > 0.0 {
-            self.reported / self.estimated
-        } else {
-            prior(self.dialect)
-        };
         let output = self.outputs.ninth_tenth();
         Learned {
-            factor: factor.clamp(*FACTOR.start(), *FACTOR.end()),
+            factors: self.factors,
             output: if self.exchanges < ENOUGH {
                 output.max(UNKNOWN_OUTPUT)
             } else {
@@ -239,12 +244,21 @@ impl Route {
     }
 }
 
+const UNKNOWNS: [f64; KINDS] = {
+    let mut variances = [UNKNOWN; KINDS];
+    variances[Kind::Rule as usize] = UNKNOWN_RULE;
+    variances
+};
+
 /// The estimator is fitted to o200k, which undercounts Claude by 15 to 20 %.
-const fn prior(dialect: Dialect) -> f64 {
-    match dialect.provider() {
+const fn prior(dialect: Dialect) -> [f64; KINDS] {
+    let words = match dialect.provider() {
         Some(Provider::Anthropic) => 1.17,
         Some(Provider::Openai | Provider::Google) | None => 1.0,
-    }
+    };
+    let mut factors = [words; KINDS];
+    factors[Kind::Rule as usize] = 1.0;
+    factors
 }
 
 fn scaled(tokens: u64, factor: f64) -> u64 {

@@ -153,7 +153,7 @@ impl Generation {
             for request in &requests {
                 let learned = self.routes.learned(request.dialect(), model);
                 let most = request.max_output_tokens();
-                let one = learned.estimate(request.input_tokens(), most, limit);
+                let one = learned.estimate(&request.input_counts(), most, limit);
                 all.input = all.input.saturating_add(one.input);
                 all.output = all.output.saturating_add(one.output);
             }
@@ -163,7 +163,7 @@ impl Generation {
         let mut estimate = match call.body.kind() {
             Kind::Count | Kind::Store => Estimate::default(),
             Kind::Embed | Kind::Generate | Kind::Batch => {
-                learned.estimate(call.body.input_tokens(), most, limit)
+                learned.estimate(&call.body.input_counts(), most, limit)
             }
         };
         estimate.output = match call.body.kind() {

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dialect::{Dialect, Kind, Usage, reply::Reply as Decoder};
+use dialect::{Dialect, Kind, Usage, reply::Reply as Decoder, tokens::Counts};
 use http::{HeaderName, HeaderValue};
 use policy::{AttemptMade, Call, ConnectionId, Outcome, Reserved, Run, Settled};
 use tokio::{
@@ -72,8 +72,8 @@ pub(super) struct ExchangeGuard {
     pub(super) fetched: Option<Box<str>>,
     /// The id of its own reply, where that was still being made when the provider answered.
     pub(super) unfinished: Option<Box<str>>,
-    /// The linear estimate of the prompt, 0 where nobody counted.
-    pub(super) linear: u64,
+    /// The estimate of the prompt, nothing where nobody counted.
+    pub(super) counts: Counts,
     /// Its body's share of the bodies' budget.
     pub(super) body_permit: Option<BodyPermit>,
     /// The permits of the attempt that answers, for as long as its reply goes on.
@@ -121,7 +121,7 @@ impl ExchangeGuard {
             observed: Observed::default(),
             fetched: None,
             unfinished: None,
-            linear: 0,
+            counts: Counts::default(),
             body_permit: None,
             pass: None,
             attempt_begun: None,
@@ -204,10 +204,10 @@ impl ExchangeGuard {
         // A batch's replies are made later, too.
         ledger.background = call.body.background() || ledger.kind == Kind::Batch;
         ledger.choices = 1;
-        self.linear = 0;
+        self.counts = Counts::default();
         if ledger.has_reservations() {
             ledger.choices = call.body.choices();
-            self.linear = call.body.input_tokens();
+            self.counts = call.body.input_counts();
         }
         self.record.reserved = ledger.units();
         self.record.tags = call.tags().clone();
@@ -355,7 +355,7 @@ impl ExchangeGuard {
             };
             let routes = &self.generation.routes;
             let model = model.unwrap_or_default();
-            routes.observe(record.dialect, model, self.linear, &usage);
+            routes.observe(record.dialect, model, &self.counts, &usage);
         }
         self.ledger.close(taken)
     }

@@ -29,6 +29,8 @@ pub(super) struct Said {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Media {
     pub(super) bytes: u64,
+    /// Where the last of it stands.
+    pub(super) range: (usize, usize),
     kind: Option<Exempt>,
 }
 
@@ -53,7 +55,11 @@ impl<'a> Walk<'a> {
         self.role = outer;
         if let Some(outer) = media {
             let own = std::mem::replace(&mut self.media, outer);
-            self.count_unseen(own.kind.unwrap_or(Exempt::File), own.bytes);
+            let kind = own.kind.unwrap_or(Exempt::File);
+            self.count_unseen(kind, own.bytes);
+            if own.bytes > 0 {
+                self.found.media.push((kind, own.range.0..own.range.1));
+            }
             self.found.images += u32::from(own.kind == Some(Exempt::Image));
         }
         Ok(())
@@ -85,6 +91,7 @@ impl<'a> Walk<'a> {
                 };
                 let content = content(bytes, &text);
                 media.bytes += content.len() as u64;
+                media.range = (text.range.start, text.range.end);
                 pending -= 1;
                 (leaf.place, leaf.pending) = (rest, false);
                 return !is_base64(&content);

@@ -58,8 +58,14 @@ impl<'a> Walk<'a> {
         let bytes = content.len() as u64;
         let hidden = is_base64(&content);
         match url_kind(&content).filter(|_| hidden).or(kind) {
-            Some(kind) => self.count_unseen(kind, bytes),
-            None => self.media.bytes += bytes,
+            Some(kind) => {
+                self.count_unseen(kind, bytes);
+                self.found.media.push((kind, text.range.clone()));
+            }
+            None => {
+                self.media.bytes += bytes;
+                self.media.range = (text.range.start, text.range.end);
+            }
         }
         if !hidden {
             self.leaf(text, Form::Text, Slot::Is(rest), false);
