@@ -69,7 +69,8 @@ struct Table {
     spellings: Vec<String>,
     rows: Vec<String>,
     eras: Vec<String>,
-    rates: Vec<[u32; 5]>,
+    rates: Vec<[u32; 4]>,
+    audio: Vec<[u32; 3]>,
     exact: Vec<String>,
     rules: Vec<String>,
 }
@@ -184,8 +185,8 @@ impl Table {
         constraint: &Value,
         prices: &serde_json::Map<String, Value>,
     ) -> Result<String, String> {
-        let (mut base, mut above, mut start) = ([NONE; 5], [NONE; 5], 0);
-        let mut request = 0;
+        let (mut base, mut above, mut start) = ([NONE; 4], [NONE; 4], 0);
+        let (mut audio, mut request) = ([NONE; 3], 0);
         for (key, value) in prices {
             let at = match key.as_str() {
                 "input_mtok" => 0,
@@ -197,9 +198,16 @@ impl Table {
                     request = millionths(value)?;
                     continue;
                 }
-                "input_audio_mtok" => 4,
-                // nobody reports these apart
-                "output_audio_mtok" | "cache_audio_read_mtok" => continue,
+                "input_audio_mtok" | "cache_audio_read_mtok" | "output_audio_mtok" => {
+                    let at = match key.as_str() {
+                        "input_audio_mtok" => 0,
+                        "cache_audio_read_mtok" => 1,
+                        _ => 2,
+                    };
+                    // fails where it has tiers
+                    audio[at] = millionths(value)?;
+                    continue;
+                }
                 _ => return Err(format!("has a price for `{key}`")),
             };
             if let Some(tiers) = value["tiers"].as_array() {
@@ -227,6 +235,7 @@ impl Table {
             };
         }
         let (base, above) = (self.rates(base), self.rates(above));
+        let audio = place(&mut self.audio, audio);
         let mut since = 0;
         let mut minutes = (0, 0);
         if let Some(constraint) = constraint.as_object() {
@@ -240,18 +249,12 @@ impl Table {
             }
         }
         Ok(format!(
-            "Era {{ since: {since}, minutes: {minutes:?}, base: {base}, start: {start}, above: {above}, request: {request} }}"
+            "Era {{ since: {since}, minutes: {minutes:?}, base: {base}, start: {start}, above: {above}, audio: {audio}, request: {request} }}"
         ))
     }
 
-    fn rates(&mut self, rates: [u32; 5]) -> usize {
-        self.rates
-            .iter()
-            .position(|r| *r == rates)
-            .unwrap_or_else(|| {
-                self.rates.push(rates);
-                self.rates.len() - 1
-            })
+    fn rates(&mut self, rates: [u32; 4]) -> usize {
+        place(&mut self.rates, rates)
     }
 
     /// Context window and output limit, 0 where unknown: of the prices' data, else of the limits'
@@ -331,11 +334,14 @@ impl Table {
         let rates: Vec<_> = self
             .rates
             .iter()
-            .map(|[i, c, w, o, a]| {
-                format!(
-                    "Rates {{ input: {i}, cached: {c}, written: {w}, output: {o}, audio: {a} }}"
-                )
+            .map(|[i, c, w, o]| {
+                format!("Rates {{ input: {i}, cached: {c}, written: {w}, output: {o} }}")
             })
+            .collect();
+        let audio: Vec<_> = self
+            .audio
+            .iter()
+            .map(|[i, c, o]| format!("AudioRates {{ input: {i}, cached: {c}, output: {o} }}"))
             .collect();
         array("PROVIDERS", "Listed", &self.providers);
         array("HOSTS", "Host", &self.hosts);
@@ -344,8 +350,19 @@ impl Table {
         array("ROWS", "Row", &self.rows);
         array("ERAS", "Era", &self.eras);
         array("RATES", "Rates", &rates);
+        array("AUDIO", "AudioRates", &audio);
         array("EXACT", "(Text, u16)", &self.exact);
         array("RULES", "Rule", &self.rules);
         Ok(out)
     }
+}
+
+/// The place of a row, which is made where there is none.
+fn place<T: PartialEq>(rows: &mut Vec<T>, row: T) -> usize {
+    rows.iter()
+        .position(|known| *known == row)
+        .unwrap_or_else(|| {
+            rows.push(row);
+            rows.len() - 1
+        })
 }

@@ -276,6 +276,15 @@ impl<'a> Cursor<'a> {
         Ok(count(self.bytes.get(range).unwrap_or_default()))
     }
 
+    /// Skips a value, and returns its source.
+    ///
+    /// # Errors
+    /// The value is malformed.
+    pub(crate) fn source(&mut self) -> Result<&'a [u8], Malformed> {
+        let range = self.skip()?;
+        Ok(self.bytes.get(range).unwrap_or_default())
+    }
+
     /// Takes `true` or `false`; `None` for every other value, which is skipped.
     ///
     /// # Errors

@@ -58,6 +58,7 @@ mod usage;
 pub mod usage_chunk;
 
 pub use kind::Kind;
+pub use usage::{Details, Tier};
 
 /// Writes the table of dialects: for each its variant and the row of its folder.
 macro_rules! dialects {
@@ -336,6 +337,8 @@ pub struct Usage {
     pub reasoning: u64,
     /// True if the host estimated them, as the provider reported nothing.
     pub estimated: bool,
+    /// Parts of them that have prices of their own.
+    pub details: Details,
 }
 
 /// The reason why bytes could not be read in their format.

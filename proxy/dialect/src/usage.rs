@@ -10,6 +10,10 @@
 
 use super::{Dialect, Malformed, Usage, json::Cursor};
 
+mod details;
+
+pub use details::{Details, Tier};
+
 /// The rule by which the numbers of a usage object add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sums {
@@ -36,6 +40,7 @@ struct Counts {
     /// Gemini: what tools added to the prompt.
     tools: Option<u64>,
     total: Option<u64>,
+    details: details::Report,
 }
 
 /// The extent of a usage object.
@@ -77,17 +82,15 @@ pub(super) fn read(
             b"thoughtsTokenCount" | b"total_thought_tokens" => &mut counts.reasoning,
             b"toolUsePromptTokenCount" | b"total_tool_use_tokens" => &mut counts.tools,
             b"total_tokens" => &mut counts.total,
-            b"prompt_tokens_details" | b"input_tokens_details" => {
-                // the second is OpenRouter's
-                let (cached, written) = (&mut counts.cached, &mut counts.written);
-                let slots = &mut [("cached_tokens", cached), ("cache_write_tokens", written)];
-                return detail(cursor, slots);
+            b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
+                return input_details(cursor, &mut counts);
             }
-            b"completion_tokens_details" | b"output_tokens_details" => {
+            b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
                 let (mut reasoning, mut thinking) = (None, None);
                 let slots = &mut [
                     ("reasoning_tokens", &mut reasoning),
                     ("thinking_tokens", &mut thinking), // Anthropic's
+                    ("audio_tokens", &mut counts.details.audio_output),
                 ];
                 detail(cursor, slots)?;
                 counts.reasoning = reasoning.or(thinking).or(counts.reasoning);
@@ -101,9 +104,10 @@ pub(super) fn read(
                 ];
                 detail(cursor, slots)?;
                 counts.written_parts = sum([short, long]);
+                counts.details.written_long = long;
                 return Ok(());
             }
-            _ => return Ok(()),
+            key => return counts.details.member(key, cursor).map(drop),
         };
         *slot = tokens(cursor)?.or(*slot);
         Ok(())
@@ -117,6 +121,7 @@ pub(super) fn read(
         return Ok(Report::Blank);
     }
     counts.settle(sums, usage);
+    counts.details.settle(&mut usage.details);
     Ok(counts.report())
 }
 
@@ -211,6 +216,24 @@ fn some(count: Option<u64>) -> Option<u64> {
 fn sum<const N: usize>(parts: [Option<u64>; N]) -> Option<u64> {
     let counts = parts.into_iter().flatten();
     counts.reduce(u64::saturating_add)
+}
+
+/// Reads the parts of the prompt, as OpenAI's family has them.
+fn input_details(cursor: &mut Cursor<'_>, counts: &mut Counts) -> Result<(), Malformed> {
+    cursor.object_or_skip(|key, cursor| {
+        let slot = match &*key.bytes() {
+            b"cached_tokens" => &mut counts.cached,
+            b"cache_write_tokens" => &mut counts.written, // OpenRouter's
+            b"audio_tokens" => &mut counts.details.audio_input,
+            b"cached_tokens_details" => {
+                let slots = &mut [("audio_tokens", &mut counts.details.audio_cached)];
+                return detail(cursor, slots);
+            }
+            _ => return Ok(()),
+        };
+        *slot = tokens(cursor)?.or(*slot);
+        Ok(())
+    })
 }
 
 /// Reads the counts of an object in the object.

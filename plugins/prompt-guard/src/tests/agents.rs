@@ -56,7 +56,11 @@ fn decided(body: Value) -> String {
     let exchange = guard(json!({})).request(Request::from_json(Dialect::AnthropicMessages, body));
     match exchange.decision {
         Decision::Forward => "forwarded".into(),
-        decision => format!("{} {:?}", code(&decision), exchange.request.tag("guard_signs")),
+        decision => format!(
+            "{} {:?}",
+            code(&decision),
+            exchange.request.tag("guard_signs")
+        ),
     }
 }
 

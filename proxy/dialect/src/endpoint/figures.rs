@@ -8,8 +8,6 @@ use crate::Usage;
 pub struct Figures {
     /// Tokens.
     pub usage: Option<Usage>,
-    /// Tokens of the prompt that are sound; a part of `usage`.
-    pub audio_tokens: u64,
     /// Images that were made.
     pub images: u64,
     /// Seconds of sound, rounded up.

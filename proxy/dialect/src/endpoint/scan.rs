@@ -45,7 +45,6 @@ pub(super) struct Scanner {
     /// True where nothing of the document at hand is of concern any more.
     is_over: bool,
     usage: Option<Usage>,
-    audio_tokens: u64,
     tokens: u64,
     images: u64,
     seconds: u64,
@@ -78,7 +77,6 @@ impl Scanner {
             in_images: false,
             is_over: false,
             usage: None,
-            audio_tokens: 0,
             tokens: 0,
             images: 0,
             seconds: 0,
@@ -104,7 +102,6 @@ impl Scanner {
         };
         Figures {
             usage: self.usage.or((self.tokens > 0).then_some(counted)),
-            audio_tokens: self.audio_tokens,
             images: self.images,
             audio_seconds: self.seconds,
         }
@@ -290,17 +287,10 @@ impl Scanner {
         if matches!(read, Ok(Reported::Prompt | Reported::Output)) {
             self.usage = Some(usage);
         }
-        let (mut seconds, mut audio) = (None, None);
+        let mut seconds = None;
         let read = Cursor::lenient(object, 0).object_or_skip(|key, cursor| {
             if key.is("seconds") {
                 seconds = cursor.count()?;
-            } else if key.is("input_token_details") {
-                cursor.object_or_skip(|key, cursor| {
-                    if key.is("audio_tokens") {
-                        audio = cursor.count()?;
-                    }
-                    Ok(())
-                })?;
             }
             Ok(())
         });
@@ -309,9 +299,6 @@ impl Scanner {
         }
         if let Some(seconds) = seconds {
             self.note_seconds(seconds);
-        }
-        if let (Some(usage), Some(audio)) = (&self.usage, audio) {
-            self.audio_tokens = audio.min(usage.input);
         }
     }
 }

@@ -16,6 +16,12 @@ fn usage(input: u64, output: u64) -> Usage {
     }
 }
 
+/// The same usage with this much sound in its prompt.
+fn heard(mut usage: Usage, audio: u64) -> Usage {
+    usage.details.audio_input = audio;
+    usage
+}
+
 /// The figures of a reply that comes in these pieces.
 fn read<'a>(path: &str, streaming: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Figures {
     let mut reader = Endpoint::at(path).reader(streaming).unwrap();
@@ -91,8 +97,7 @@ fn a_whole_reply_is_read_alike_however_it_is_cut() {
             "/v1/audio/transcriptions",
             tokens,
             Figures {
-                usage: Some(usage(14, 101)),
-                audio_tokens: 14,
+                usage: Some(heard(usage(14, 101), 14)),
                 ..none
             },
         ),

@@ -28,15 +28,15 @@ pub(super) fn read(state: &mut State, doc: &[u8], at: usize) -> Result<(), Malfo
             state.parsed.mentions_usage = true;
             state.news |= cursor.kind()? != Kind::Null;
             state.read_usage(cursor)?;
+        } else if key.is("service_tier") {
+            state.read_tier(cursor)?;
         } else if key.is("error") {
             state.news = true;
             if cursor.kind()? != Kind::Null {
                 state.close_all(|_| true);
             }
         } else if !HEAD.iter().any(|name| key.is(name))
-            && !["service_tier", "obfuscation", "provider"]
-                .iter()
-                .any(|name| key.is(name))
+            && !["obfuscation", "provider"].iter().any(|name| key.is(name))
         {
             state.news |= cursor.kind()? != Kind::Null;
         }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Dialect, Malformed, Usage,
     json::{Cursor, Kind, Text},
-    usage::{self, Report},
+    usage::{self, Report, Tier},
 };
 
 /// The figures of one reply, as far as they were read.
@@ -44,6 +44,7 @@ pub(crate) fn figures(dialect: Dialect, doc: &[u8]) -> Option<Figures> {
         dialect,
         doc,
         figures: Figures::default(),
+        tier: None,
     };
     let mut cursor = Cursor::lenient(doc, doc.len() - bare.len());
     // Malformed further on: what was found counts.
@@ -56,13 +57,25 @@ pub(super) struct Reader<'d> {
     dialect: Dialect,
     doc: &'d [u8],
     figures: Figures,
+    /// The tier, where it stands beside the usage.
+    tier: Option<Tier>,
 }
 
 impl Reader<'_> {
     pub(super) fn read_usage(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         let mut usage = self.figures.usage.unwrap_or_default();
         if usage::read(cursor, self.dialect, &mut usage)? != Report::Blank {
+            usage.details.tier = self.tier.unwrap_or(usage.details.tier);
             self.figures.usage = Some(usage);
+        }
+        Ok(())
+    }
+
+    /// As the readers of texts do.
+    fn read_tier(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        self.tier = Tier::named(cursor.source()?).or(self.tier);
+        if let (Some(tier), Some(usage)) = (self.tier, &mut self.figures.usage) {
+            usage.details.tier = tier;
         }
         Ok(())
     }
@@ -86,6 +99,8 @@ pub(super) fn chat(reader: &mut Reader<'_>, cursor: &mut Cursor<'_>) -> Result<(
             cursor.array_or_skip(|_, cursor| choice(reader, cursor))?;
         } else if key.is("usage") {
             reader.read_usage(cursor)?;
+        } else if key.is("service_tier") {
+            reader.read_tier(cursor)?;
         }
         Ok(())
     })
@@ -133,6 +148,9 @@ pub(super) fn response(reader: &mut Reader<'_>, cursor: &mut Cursor<'_>) -> Resu
     cursor.object(|key, cursor| {
         if key.is("usage") {
             return reader.read_usage(cursor);
+        }
+        if key.is("service_tier") {
+            return reader.read_tier(cursor);
         }
         if key.is("status") {
             status = cursor.text_or_skip()?;

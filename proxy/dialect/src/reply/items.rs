@@ -32,6 +32,9 @@ pub(super) fn response(
         if key.is("usage") {
             return state.read_usage(cursor);
         }
+        if key.is("service_tier") {
+            return state.read_tier(cursor);
+        }
         if key.is("status") {
             status = cursor.text_or_skip()?;
         } else if key.is("incomplete_details") && cursor.kind()? == Kind::Object {

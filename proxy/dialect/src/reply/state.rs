@@ -16,7 +16,7 @@ use crate::{
     Delta, Dialect, Malformed, Places, Usage,
     json::{Cursor, Text},
     tokens::Running,
-    usage::{self, Report},
+    usage::{self, Report, Tier},
 };
 
 /// The most channels, which is more than any model opens; lookups are linear.
@@ -39,6 +39,8 @@ pub(super) struct State {
     /// The strings of the choice that is being read.
     pub(super) pieces: Vec<Piece>,
     pub(super) usage: Option<Usage>,
+    /// The tier, where it stands beside the usage.
+    pub(super) tier: Option<Tier>,
     /// The part of the model's output, in tokens, that the provider's latest report covers.
     pub(super) reported: u64,
     /// True if the event that is being read holds a report.
@@ -93,6 +95,7 @@ impl State {
             sequence: 0,
             pieces: Vec::new(),
             usage: None,
+            tier: None,
             reported: 0,
             reports: false,
             finish: None,
@@ -404,6 +407,7 @@ impl State {
         let mut usage = self.usage.unwrap_or_default();
         let report = usage::read(cursor, self.dialect, &mut usage)?;
         if report != Report::Blank {
+            usage.details.tier = self.tier.unwrap_or(usage.details.tier);
             self.usage = Some(usage);
         }
         self.reports |= report == Report::Output;
@@ -423,9 +427,19 @@ impl State {
                 output: before.output.saturating_add(more.output),
                 reasoning: before.reasoning.saturating_add(more.reasoning),
                 estimated: before.estimated || more.estimated,
+                details: before.details.plus(more.details),
             });
         }
         read
+    }
+
+    /// Takes in a `service_tier` that stands beside the usage.
+    pub(super) fn read_tier(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        self.tier = Tier::named(cursor.source()?).or(self.tier);
+        if let (Some(tier), Some(usage)) = (self.tier, &mut self.usage) {
+            usage.details.tier = tier;
+        }
+        Ok(())
     }
 
     /// Records how much of the output is reported, once the event is read: its members stand in any

@@ -71,11 +71,10 @@ fn a_later_breakdown_of_anthropics_takes_the_place_of_the_earlier() {
             output: 7,
             ..Usage::default()
         };
-        assert_eq!(
-            usage(Dialect::AnthropicMessages, &[start, end]),
-            expected,
-            "{end}"
-        );
+        let mut found = usage(Dialect::AnthropicMessages, &[start, end]);
+        let long = std::mem::take(&mut found.details).written_long;
+        assert_eq!(found, expected, "{end}");
+        assert_eq!(long, if end.contains("1h") { 4 } else { 0 });
     }
 }
 
@@ -207,4 +206,64 @@ fn geminis_thoughts_are_output_and_its_last_report_counts() {
         usage(Dialect::GeminiGenerate, &[first, last, last]),
         expected
     );
+}
+
+#[test]
+fn what_has_a_price_of_its_own_is_read_apart() {
+    let details = |dialect, object| usage(dialect, &[object]).details;
+    let audio = |input, cached, output| Details {
+        audio_input: input,
+        audio_cached: cached,
+        audio_output: output,
+        ..Details::default()
+    };
+    for (dialect, object, expected) in [
+        (
+            Dialect::OpenaiChat,
+            r#"{"prompt_tokens":9,"prompt_tokens_details":{"audio_tokens":3,"cached_tokens_details":{"audio_tokens":2}},"completion_tokens":5,"completion_tokens_details":{"audio_tokens":4}}"#,
+            audio(3, 2, 4),
+        ),
+        (
+            Dialect::GeminiGenerate,
+            r#"{"promptTokenCount":9,"promptTokensDetails":[{"modality":"TEXT","tokenCount":4},{"modality":"AUDIO","tokenCount":5}],"toolUsePromptTokensDetails":[{"modality":"AUDIO","tokenCount":1}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":2}],"candidatesTokensDetails":null}"#,
+            audio(6, 2, 0),
+        ),
+        (
+            Dialect::GeminiInteractions,
+            r#"{"total_input_tokens":9,"input_tokens_by_modality":[{"modality":"audio","tokens":5}],"output_tokens_by_modality":[{"modality":"audio","tokens":7}]}"#,
+            audio(5, 0, 7),
+        ),
+        (
+            Dialect::GeminiGenerate,
+            r#"{"promptTokenCount":9,"trafficType":"ON_DEMAND_PRIORITY"}"#,
+            Details {
+                tier: Tier::Priority,
+                ..Details::default()
+            },
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#"{"input_tokens":9,"service_tier":"batch","server_tool_use":{"web_search_requests":2}}"#,
+            Details {
+                tier: Tier::Batch,
+                searches: 2,
+                ..Details::default()
+            },
+        ),
+        (
+            Dialect::OpenaiChat,
+            r#"{"prompt_tokens":9,"cost":0.1,"service_tier":null}"#,
+            Details {
+                cost: Some(100_000_000),
+                ..Details::default()
+            },
+        ),
+        (
+            Dialect::OpenaiChat,
+            r#"{"prompt_tokens":9,"cost":-1,"service_tier":"auto"}"#,
+            Details::default(),
+        ),
+    ] {
+        assert_eq!(details(dialect, object), expected, "{object}");
+    }
 }

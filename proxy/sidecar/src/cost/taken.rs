@@ -6,7 +6,7 @@
 use dialect::Usage;
 use policy::Unit;
 
-use super::{NanoDollars, Price};
+use super::{NanoDollars, Price, prices};
 
 /// Knowledge of an exchange's usage at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +38,14 @@ impl Taken {
         }
     }
 
-    /// Its cost; none where nothing was taken, or the model has no price.
+    /// Its cost; none where nothing was taken, or the model has no price and the provider reported
+    /// none.
     pub fn cost(&self, price: Option<&Price>) -> Option<NanoDollars> {
-        Some(price?.cost(self.usage()?))
+        let usage = self.usage()?;
+        match price {
+            Some(price) => Some(price.cost(usage)),
+            None => prices::reported(usage),
+        }
     }
 
     /// The amount that replaces what was `reserved` of a unit, money in billionths of a dollar.
@@ -49,7 +54,7 @@ impl Taken {
         let amount = match (unit, self.usage()) {
             (Unit::Requests, _) => return u64::from(reached),
             (_, None) => return 0,
-            (Unit::Microusd, Some(usage)) => price.map(|price| price.cost(usage).0),
+            (Unit::Microusd, Some(_)) => self.cost(price).map(|cost| cost.0),
             (unit, Some(usage)) => unit.taken(usage, None),
         };
         match self {

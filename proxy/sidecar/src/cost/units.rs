@@ -70,7 +70,6 @@ mod tests {
             cached: 25_000,
             written: Rates::AS_INPUT,
             output: 2_000_000,
-            audio: Rates::AS_INPUT,
         };
         let price = Price {
             base,

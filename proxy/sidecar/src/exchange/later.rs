@@ -97,6 +97,7 @@ impl Open {
             output,
             reasoning: reported.reasoning.min(output),
             estimated: false,
+            details: reported.details,
         };
         let cost = self.price.as_ref().map(|price| {
             let (all, settled) = (price.cost(reported), price.cost(&self.settled));

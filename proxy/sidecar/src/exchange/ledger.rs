@@ -225,6 +225,7 @@ fn plus(one: Usage, other: Usage) -> Usage {
         output: one.output.saturating_add(other.output),
         reasoning: one.reasoning.saturating_add(other.reasoning),
         estimated: one.estimated || other.estimated,
+        details: one.details.plus(other.details),
     }
 }
 

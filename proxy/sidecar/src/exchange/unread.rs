@@ -4,12 +4,11 @@
 use dialect::endpoint::Figures;
 
 use super::{generation::now, ledger::Reading, passing::BodyProgress, settle::ExchangeGuard};
-use crate::cost::Price;
 
 impl ExchangeGuard {
     /// Takes over what a reply that no dialect describes reported.
     pub(super) fn note_figures(&mut self, figures: Figures, complete: bool) {
-        self.record.audio_tokens = figures.audio_tokens;
+        self.record.audio_tokens = figures.usage.map_or(0, |usage| usage.details.audio_input);
         self.record.images = figures.images;
         self.record.audio_seconds = figures.audio_seconds;
         if figures.usage.is_some() {
@@ -44,11 +43,6 @@ impl ExchangeGuard {
         let price = self.generation.prices.price(upstream, model, now());
         let is_reported = self.observed.usage.is_some();
         let price = price.filter(|price| is_reported || price.request.0 > 0);
-        charge.price = price.map(|price| Price {
-            request: price
-                .request
-                .plus(price.audio_surcharge(record.audio_tokens)),
-            ..price
-        });
+        charge.price = price;
     }
 }

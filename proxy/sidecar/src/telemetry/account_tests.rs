@@ -24,6 +24,7 @@ fn record(model: &str, tags: &[(&str, &str)]) -> Record {
             output: 11,
             reasoning: 3,
             estimated: false,
+            details: Default::default(),
         }),
         cost: Some(NanoDollars(1_250_000_001)),
         tags: all,

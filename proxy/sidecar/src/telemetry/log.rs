@@ -221,6 +221,10 @@ fn json(line: &mut Vec<u8>, record: &Record, now: Duration) {
     if let Some(cost) = record.cost {
         o.key(key!("cost_usd"));
         dollars(o.0, cost);
+        let reported = record.usage.and_then(|usage| usage.details.cost);
+        if reported == Some(cost.0) {
+            o.flag(key!("cost_reported"), true);
+        }
     } else if record.is_unpriced() {
         o.flag(key!("unpriced"), true);
     }

@@ -1,6 +1,7 @@
 //! Results of a batch: several replies in one body, one a line.
 
 use super::*;
+use crate::{Details, Tier};
 
 const BATCHES: Dialect = Dialect::AnthropicBatches;
 
@@ -49,6 +50,10 @@ fn their_usage_is_the_sum_with_policies_and_without_and_however_long_they_are() 
         input: 34,
         cached: 4,
         output: 12,
+        details: Details {
+            tier: Tier::Batch,
+            ..Details::default()
+        },
         ..Usage::default()
     };
     for (body, usage) in [

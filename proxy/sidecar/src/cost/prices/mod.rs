@@ -11,11 +11,14 @@ use parking_lot::Mutex;
 
 use crate::config::{self, Config, Kind, PriceLine, PriceRates, pattern::Pattern};
 
+pub use tier::Tiers;
+
 use super::NanoDollars;
 
 mod table;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 /// Price of the tokens of an exchange. Money is in millionths of a dollar per million tokens:
 /// billionths of a thousandth per token.
@@ -29,6 +32,36 @@ pub struct Price {
     pub above: Rates,
     /// Price of the request itself.
     pub request: NanoDollars,
+    /// Rates of sound, where it has its own.
+    pub audio: AudioRates,
+    /// Factors of the tiers, over all tokens.
+    pub tiers: Tiers,
+    /// Price of a search of the web that the provider made.
+    pub search: NanoDollars,
+    /// True if it is the operator's: then it counts, whatever the provider reports.
+    pub own: bool,
+}
+
+/// Millionths of a dollar per million tokens of sound; [`Rates::AS_INPUT`] where they cost as other
+/// tokens do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudioRates {
+    /// Input that the provider had not cached.
+    pub input: u32,
+    /// Input that it had cached.
+    pub cached: u32,
+    /// Output.
+    pub output: u32,
+}
+
+impl Default for AudioRates {
+    fn default() -> Self {
+        Self {
+            input: Rates::AS_INPUT,
+            cached: Rates::AS_INPUT,
+            output: Rates::AS_INPUT,
+        }
+    }
 }
 
 /// Millionths of a dollar per million tokens.
@@ -42,14 +75,22 @@ pub struct Rates {
     pub written: u32,
     /// Output, reasoning included.
     pub output: u32,
-    /// Input that is sound; [`Rates::AS_INPUT`] where it makes no difference. A [`Usage`] does not
-    /// tell it apart: see [`Price::audio_surcharge`].
-    pub audio: u32,
 }
 
 impl Rates {
     /// Stands for the rate of `input`.
     pub const AS_INPUT: u32 = u32::MAX;
+
+    /// The rate of what is written for an hour: Anthropic takes 1.25 times the rate of input for five
+    /// minutes and twice for an hour
+    /// (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>), wherever its
+    /// models are served. Nobody else reports any.
+    fn written_long(self) -> u128 {
+        match self.written {
+            Self::AS_INPUT => self.input.into(),
+            written => u128::from(written) * 8 / 5,
+        }
+    }
 
     fn or_input(self, rate: u32) -> u128 {
         u128::from(if rate == Self::AS_INPUT {
@@ -67,7 +108,6 @@ impl Price {
             cached: line.cached.unwrap_or(Rates::AS_INPUT),
             written: line.written.unwrap_or(Rates::AS_INPUT),
             output: line.output,
-            audio: Rates::AS_INPUT,
         };
         let above = line.above.as_ref();
         Self {
@@ -75,33 +115,69 @@ impl Price {
             start: above.map_or(0, |(start, _)| *start),
             above: above.map_or_else(Rates::default, |(_, above)| rates(above)),
             request: NanoDollars(line.request),
+            own: true,
+            ..Self::default()
         }
     }
 
-    /// Cost of this usage, rounded to the nearest billionth of a dollar.
+    /// Cost of this usage, rounded to the nearest billionth of a dollar. Where the provider itself
+    /// says it, that.
     pub fn cost(&self, usage: &Usage) -> NanoDollars {
+        if let Some(reported) = reported(usage).filter(|_| !self.own) {
+            return reported;
+        }
         let rates = if self.start > 0 && usage.input > self.start {
             self.above
         } else {
             self.base
         };
+        let (numerator, denominator) = self.tiers.factor(usage.details.tier);
+        let tokens = self.tokens(usage, rates) * u128::from(numerator);
+        let divisor = 1000 * u128::from(denominator);
+        let nano = (tokens + divisor / 2) / divisor;
+        let searches = usage.details.searches.saturating_mul(self.search.0);
+        NanoDollars(u64::try_from(nano).unwrap_or(u64::MAX))
+            .plus(self.request)
+            .plus(NanoDollars(searches))
+    }
+
+    /// Billionths of thousandths. Each token counts once: as what it is most of all.
+    fn tokens(&self, usage: &Usage, rates: Rates) -> u128 {
+        let (audio, details) = (self.audio, usage.details);
         let cached = usage.cached.min(usage.input);
         let written = usage.written.min(usage.input - cached);
         let fresh = usage.input - cached - written;
-        let billionths_of_thousandths = u128::from(fresh) * u128::from(rates.input)
-            + u128::from(cached) * rates.or_input(rates.cached)
-            + u128::from(written) * rates.or_input(rates.written)
-            + u128::from(usage.output) * u128::from(rates.output);
-        let nano = (billionths_of_thousandths + 500) / 1000;
-        NanoDollars(u64::try_from(nano).unwrap_or(u64::MAX)).plus(self.request)
+        let written_long = details.written_long.min(written);
+        let priced = |rate: u32| rate != Rates::AS_INPUT;
+        let heard_before = match priced(audio.cached) {
+            true => details.audio_cached.min(cached),
+            false => 0,
+        };
+        let heard = match priced(audio.input) {
+            true => details.audio_input.saturating_sub(heard_before).min(fresh),
+            false => 0,
+        };
+        let spoken = match priced(audio.output) {
+            true => details.audio_output.min(usage.output),
+            false => 0,
+        };
+        let written_rate = rates.or_input(rates.written);
+        let at = |count: u64, rate: u32| u128::from(count) * u128::from(rate);
+        at(fresh - heard, rates.input)
+            + at(heard, audio.input)
+            + u128::from(cached - heard_before) * rates.or_input(rates.cached)
+            + at(heard_before, audio.cached)
+            + u128::from(written - written_long) * written_rate
+            + u128::from(written_long) * rates.written_long()
+            + at(usage.output - spoken, rates.output)
+            + at(spoken, audio.output)
     }
+}
 
-    /// The cost of `audio` tokens of input beyond that of as many tokens of text.
-    pub fn audio_surcharge(&self, audio: u64) -> NanoDollars {
-        let rate = (self.base.or_input(self.base.audio)).saturating_sub(self.base.input.into());
-        let nano = (u128::from(audio) * rate + 500) / 1000;
-        NanoDollars(u64::try_from(nano).unwrap_or(u64::MAX))
-    }
+/// The cost that the provider reported with its usage, where it did.
+pub fn reported(usage: &Usage) -> Option<NanoDollars> {
+    let cost = usage.details.cost.filter(|_| !usage.estimated);
+    cost.map(NanoDollars)
 }
 
 /// A day, UTC.

@@ -4,7 +4,10 @@
 //! `contains` …), which are tried in the data's order. The first model that matches counts, so
 //! rules that stand before the exact match are tried too.
 
-use super::{Day, Limits, NanoDollars, Price, Priced, Rates};
+use super::{
+    AudioRates, Day, Limits, NanoDollars, Price, Priced, Rates,
+    tier::{self, Tiers},
+};
 
 /// A piece of `NAMES`: where it begins and how long it is. Offsets, unlike references, need no
 /// relocation when the program starts.
@@ -66,6 +69,8 @@ struct Era {
     base: u16,
     start: u32,
     above: u16,
+    /// Its row of `AUDIO`.
+    audio: u16,
     /// Billionths of a dollar.
     request: u32,
 }
@@ -251,14 +256,19 @@ impl Found {
         let era = eras.iter().rev().find(holds).or(eras.first())?;
         let rates = |at: u16| RATES.get(usize::from(at)).copied();
         let provider = PROVIDERS.get(usize::from(self.provider))?;
+        let model = self.row.name.as_str();
         Some(Priced {
             price: Price {
                 base: rates(era.base)?,
                 start: era.start.into(),
                 above: rates(era.above)?,
                 request: NanoDollars(era.request.into()),
+                audio: AUDIO.get(usize::from(era.audio)).copied()?,
+                tiers: Tiers::of(model),
+                search: tier::search(model),
+                own: false,
             },
-            model: self.row.name.as_str(),
+            model,
             source: provider.source.as_str(),
             date: Some(if era.since > 0 { Day(era.since) } else { TAKEN }),
             limits: self.limits(),

@@ -3,6 +3,7 @@
 
 use super::*;
 
+mod bodies;
 mod data;
 
 /// 2026-11-22, noon.
@@ -218,17 +219,6 @@ fn a_request_may_cost_something_itself() {
         price.cost(&usage(1, 0, 0, 0)).0,
         price.request.0 + u64::from(price.base.input) / 1000
     );
-}
-
-#[test]
-fn sound_costs_more_than_text_where_the_table_says_so() {
-    let price = |model| prices("").find("openai", model, NOW).unwrap().price;
-    let surcharge = |model, audio| price(model).audio_surcharge(audio).0;
-    // 6 and 2.50 dollars for a million
-    assert_eq!(surcharge("gpt-4o-transcribe", 1000), 3_500_000);
-    assert_eq!(surcharge("gpt-4o-transcribe", 0), 0);
-    assert_eq!(surcharge("gpt-5-mini", 1000), 0);
-    assert!(surcharge("gpt-4o-transcribe", u64::MAX) > 0);
 }
 
 #[test]

@@ -18,6 +18,15 @@ const USAGE: Usage = Usage {
     output: 9,
     reasoning: 4,
     estimated: false,
+    details: crate::Details {
+        written_long: 0,
+        audio_input: 0,
+        audio_cached: 0,
+        audio_output: 0,
+        searches: 0,
+        tier: crate::Tier::Standard,
+        cost: None,
+    },
 };
 
 fn reply() -> Vec<Event<'static>> {

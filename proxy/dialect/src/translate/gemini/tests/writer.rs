@@ -24,6 +24,15 @@ const USAGE: Usage = Usage {
     output: 9,
     reasoning: 3,
     estimated: false,
+    details: crate::Details {
+        written_long: 0,
+        audio_input: 0,
+        audio_cached: 0,
+        audio_output: 0,
+        searches: 0,
+        tier: crate::Tier::Standard,
+        cost: None,
+    },
 };
 
 fn text(text: &str) -> Event<'_> {

@@ -81,6 +81,7 @@ fn everything() -> Vec<Event<'static>> {
             output: 87,
             reasoning: 64,
             estimated: false,
+            details: Default::default(),
         }),
         finish(Finish::Calls),
         Event::End,

@@ -92,6 +92,7 @@ fn usage_is_read_back_as_it_was_written() {
             output: 12,
             reasoning: 5,
             estimated: false,
+            details: Default::default(),
         },
         Usage {
             input: 90,
