@@ -4,7 +4,7 @@
 //! the beginning is decoded. What the rules need and the file does not say is assumed, and named
 //! here.
 
-use super::image;
+use super::{image, image_size};
 use crate::describe::Provider;
 
 /// Bytes of a file that are decoded to find an image's size, behind its metadata.
@@ -67,14 +67,16 @@ pub(crate) fn estimate(
     let base64 = source.get(data..).unwrap_or_default();
     let file = decode(base64, HEADER);
     if is_image {
-        let size = image::size(&file).unwrap_or(image::UNKNOWN);
+        let size = image_size::size(&file).unwrap_or(image::UNKNOWN);
         return Some(image::tokens(size, provider, model, low_detail));
     }
     let rates = Rates::of(provider);
     let length = base64.len() as u64 / 4 * 3;
     match &*file {
         [b'%', b'P', b'D', b'F', ..] => Some(rates.page * pages(base64)),
-        _ if image::size(&file).is_some() => estimate(source, true, low_detail, provider, model),
+        _ if image_size::size(&file).is_some() => {
+            estimate(source, true, low_detail, provider, model)
+        }
         [_, _, _, _, b'f', b't', b'y', b'p', ..] | [0x1a, 0x45, 0xdf, 0xa3, ..] => {
             Some((rates.video * length / VIDEO).max(rates.video))
         }

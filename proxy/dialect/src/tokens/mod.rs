@@ -1,6 +1,6 @@
 //! Tokens without a tokenizer: an estimate from a few counts, taken in one pass over the bytes.
 //!
-//! The pass is an automaton (`cost.rs`) with some seventy costs, fitted to the o200k vocabulary:
+//! The pass is an automaton (`automaton.rs`) with some seventy costs (`cost.rs`), fitted to the o200k vocabulary:
 //! 2 to 8 % off on average for prose in the languages that it has a row for, code, JSON, CSV,
 //! identifiers, base64 and hex, where "four characters a token" is 20 % off in English and 60 % in
 //! Hindi. Exact counting would cost 50 to 70 MB of tables in every pod. Other vocabularies differ
@@ -11,13 +11,16 @@
 //!
 //! A step waits for the one before it, so a long text is walked in four places in parallel.
 
+mod automaton;
+mod class;
 mod cost;
-pub(crate) mod image;
+mod image;
+mod image_size;
 pub(crate) mod media;
 #[cfg(test)]
 mod tests;
 
-use cost::{Step, due, kind, look};
+use automaton::{Step, due, kind, look};
 
 /// Kinds of content whose factors differ between vocabularies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -125,7 +125,9 @@ impl Report {
                     }
                     Ok(())
                 })?,
-                _ => self.cost = nano_dollars(cursor.source()?),
+                Kind::Array | Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {
+                    self.cost = nano_dollars(cursor.source()?);
+                }
             },
             b"is_byok" => self.own_key = cursor.boolean()? == Some(true),
             b"cost_details" => cursor.object_or_skip(|key, cursor| {

@@ -1,0 +1,167 @@
+//! The classes of bytes that the automaton tells apart.
+
+use Class as C;
+
+/// The class of a byte; of a lead byte, the scripts that it leads to.
+#[derive(Clone, Copy, PartialEq)]
+#[repr(u8)]
+pub(super) enum Class {
+    Small,
+    Vowel,
+    Rare,
+    Capital,
+    Digit,
+    Space,
+    Newline,
+    Sign,
+    Underscore,
+    /// C2: signs of Latin-1.
+    LatinSigns,
+    /// C3: letters of Latin-1.
+    Latin1,
+    LatinExtended,
+    LatinOther,
+    Combining,
+    Greek,
+    Cyrillic,
+    /// D1: р to я, and the letters that Russian has not.
+    CyrillicLater,
+    CyrillicExtended,
+    Hebrew,
+    Arabic,
+    ArabicExtended,
+    OtherTwo,
+    Indic,
+    SouthEast,
+    Signs,
+    Kana,
+    Han,
+    Han8,
+    Han9,
+    OtherThree,
+    Hangul,
+    FullWidth,
+    Emoji,
+    /// Bytes after the first, by value.
+    At80,
+    At81,
+    At90,
+    AtA0,
+    AtA4,
+    AtA6,
+    AtA8,
+    AtAc,
+    AtB0,
+    AtB6,
+    AtB8,
+    AtBa,
+}
+
+/// The classes, in order: the number of a class is its place.
+pub(super) const ALL: [Class; 45] = [
+    C::Small,
+    C::Vowel,
+    C::Rare,
+    C::Capital,
+    C::Digit,
+    C::Space,
+    C::Newline,
+    C::Sign,
+    C::Underscore,
+    C::LatinSigns,
+    C::Latin1,
+    C::LatinExtended,
+    C::LatinOther,
+    C::Combining,
+    C::Greek,
+    C::Cyrillic,
+    C::CyrillicLater,
+    C::CyrillicExtended,
+    C::Hebrew,
+    C::Arabic,
+    C::ArabicExtended,
+    C::OtherTwo,
+    C::Indic,
+    C::SouthEast,
+    C::Signs,
+    C::Kana,
+    C::Han,
+    C::Han8,
+    C::Han9,
+    C::OtherThree,
+    C::Hangul,
+    C::FullWidth,
+    C::Emoji,
+    C::At80,
+    C::At81,
+    C::At90,
+    C::AtA0,
+    C::AtA4,
+    C::AtA6,
+    C::AtA8,
+    C::AtAc,
+    C::AtB0,
+    C::AtB6,
+    C::AtB8,
+    C::AtBa,
+];
+
+pub(super) const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = class(byte as u8) as u8;
+        byte += 1;
+    }
+    classes
+};
+
+const fn class(byte: u8) -> Class {
+    match byte {
+        b'a' | b'i' | b'o' | b'u' => C::Vowel,
+        b'j' | b'k' | b'q' | b'v'..=b'z' => C::Rare,
+        b'b'..=b't' => C::Small,
+        b'A'..=b'Z' => C::Capital,
+        b'0'..=b'9' => C::Digit,
+        b' ' | b'\t' => C::Space,
+        b'\n' | b'\r' => C::Newline,
+        b'_' => C::Underscore,
+        0..=0x7f => C::Sign,
+        0x80 => C::At80,
+        0x81..=0x8f => C::At81,
+        0x90..=0x9f => C::At90,
+        0xa0..=0xa3 => C::AtA0,
+        0xa4 | 0xa5 => C::AtA4,
+        0xa6 | 0xa7 => C::AtA6,
+        0xa8..=0xab => C::AtA8,
+        0xac..=0xaf => C::AtAc,
+        0xb0..=0xb5 => C::AtB0,
+        0xb6 | 0xb7 => C::AtB6,
+        0xb8 | 0xb9 => C::AtB8,
+        0xba..=0xbf => C::AtBa,
+        0xc0..=0xc2 => C::LatinSigns,
+        0xc3 => C::Latin1,
+        0xc4 | 0xc5 => C::LatinExtended,
+        0xc6..=0xcb => C::LatinOther,
+        0xcc | 0xcd => C::Combining,
+        0xce | 0xcf => C::Greek,
+        0xd0 => C::Cyrillic,
+        0xd1 => C::CyrillicLater,
+        0xd2..=0xd6 => C::CyrillicExtended,
+        0xd7 => C::Hebrew,
+        0xd8 | 0xd9 => C::Arabic,
+        0xda | 0xdb => C::ArabicExtended,
+        0xdc..=0xdf => C::OtherTwo,
+        0xe0 => C::Indic,
+        0xe1 => C::SouthEast,
+        0xe2 => C::Signs,
+        0xe3 => C::Kana,
+        0xe4..=0xe7 => C::Han,
+        0xe8 => C::Han8,
+        0xe9 => C::Han9,
+        0xea => C::OtherThree,
+        0xeb..=0xed => C::Hangul,
+        0xee | 0xef => C::FullWidth,
+        0xf0..=0xff => C::Emoji,
+    }
+}
