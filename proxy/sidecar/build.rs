@@ -227,7 +227,7 @@ impl Table {
         for at in [0, 3] {
             base[at] = if base[at] == NONE { 0 } else { base[at] };
         }
-        for at in 0..5 {
+        for at in 0..4 {
             above[at] = if above[at] == NONE {
                 base[at]
             } else {
