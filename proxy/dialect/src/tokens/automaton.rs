@@ -299,7 +299,7 @@ const fn word(from: u8) -> u16 {
 /// The first space of a run.
 const fn space(from: u8) -> u16 {
     match from {
-        state::SIGN | state::SIGNS => cost::SPACE_AFTER_SIGN,
+        state::SIGN | state::SIGNS | state::UNDERSCORE => cost::SPACE_AFTER_SIGN,
         state::VOWEL_FIRST..=state::VOWEL_LAST => cost::VOWEL_AT_END,
         state::CYRILLIC => cost::CYRILLIC_END,
         state::HEBREW => cost::HEBREW_END,
