@@ -27,6 +27,7 @@ mod service;
 mod special;
 mod url;
 mod value;
+mod words;
 
 pub(super) use prefixed::joined;
 pub(super) use special::telegram;

@@ -19,7 +19,7 @@ pub(super) struct Makeup {
     /// Neither letters nor digits.
     pub(super) marks: usize,
     /// A bit for each character, modulo 128.
-    seen: u128,
+    seen: [u64; 2],
     /// Tenths of bits: what a reader could not have guessed.
     surprise: usize,
     /// The longest run of one character.
@@ -45,7 +45,7 @@ impl Makeup {
                 _ => makeup.marks += 1,
             }
             makeup.hex += usize::from(b.is_ascii_hexdigit());
-            makeup.seen |= 1 << (b & 0x7f);
+            makeup.seen[usize::from(b >> 6 & 1)] |= 1 << (b & 63);
             makeup.surprise += surprise(last, b);
             makeup.turns += usize::from(
                 last.is_ascii_digit() && b.is_ascii_alphabetic()
@@ -59,7 +59,7 @@ impl Makeup {
     }
 
     pub(super) fn distinct(&self) -> u32 {
-        self.seen.count_ones()
+        self.seen[0].count_ones() + self.seen[1].count_ones()
     }
     pub(super) fn letters(&self) -> usize {
         self.upper + self.lower

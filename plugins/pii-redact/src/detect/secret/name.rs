@@ -5,6 +5,7 @@
 //! what may come behind. A `key` alone means little, `api_key` much, and `public_key` or
 //! `token_count` are no secrets.
 
+use super::words::Words;
 use crate::detect::text::{before, byte, escape_before, unescaped};
 
 /// The evidence that a name gives, from the strongest.
@@ -63,85 +64,75 @@ impl Parts {
     }
 }
 
-/// The words of a table by the first letter would be faster; these lists are short, and most parts
-/// differ in their length or first byte.
-fn among(list: &[&str], part: &[u8]) -> bool {
-    list.iter().any(|word| word.as_bytes() == part)
-}
-
 #[rustfmt::skip] // a table
-const PASSWORDS: &[&str] = &[
+static PASSWORDS: Words = Words::of(&[
     "password", "passwd", "passwort", "passphrase", "passcode", "pwd", "pswd", "psw", "senha", "contrasena", "contrasenya", "kennwort", "mdp",
-];
+]);
 #[rustfmt::skip] // a table
-const TOKENS: &[&str] = &["token", "secret", "segredo", "secreto", "geheimnis", "jeton", "apikey", "credential", "credencial", "bearer", "authtoken", "authorization", "credentials", "creds"];
+static TOKENS: Words = Words::of(&["token", "secret", "segredo", "secreto", "geheimnis", "jeton", "apikey", "credential", "credencial", "bearer", "authtoken", "authorization", "credentials", "creds"]);
 #[rustfmt::skip] // a table
-const KEYS: &[&str] = &["key", "schlussel", "schluessel", "chave", "clave", "cle"];
+static KEYS: Words = Words::of(&["key", "schlussel", "schluessel", "chave", "clave", "cle"]);
 #[rustfmt::skip] // a table
-const LOOSE: &[&str] = &["tokens", "secrets", "keys", "passwords"];
+static LOOSE: Words = Words::of(&["tokens", "secrets", "keys", "passwords"]);
 #[rustfmt::skip] // a table
-const AUTHS: &[&str] = &["auth", "oauth", "dockerauth", "basicauth"];
+static AUTHS: Words = Words::of(&["auth", "oauth", "dockerauth", "basicauth"]);
 
 /// What `pass` may be a part of: `dbpass`.
 #[rustfmt::skip] // a table
-const PASS_OF: &[&str] = &["", "db", "my", "sql", "mysql", "smtp", "ftp", "ssh", "root", "admin", "mail", "email", "ldap", "redis", "pg", "user", "auth", "http", "proxy", "wifi", "key", "store", "db_", "login", "mot de ", "palavra", "rabbit", "mongo", "postgres"];
+static PASS_OF: Words = Words::of(&["db", "my", "sql", "mysql", "smtp", "ftp", "ssh", "root", "admin", "mail", "email", "ldap", "redis", "pg", "user", "auth", "http", "proxy", "wifi", "key", "store", "login", "palavra", "rabbit", "mongo", "postgres"]);
 
 /// What makes a `key` a secret: `apikey`, `access_key`.
 #[rustfmt::skip] // a table
-const QUALIFIERS: &[&str] = &[
+static QUALIFIERS: Words = Words::of(&[
     "api", "access", "secret", "private", "priv", "auth", "encryption", "encrypt", "decryption", "crypt", "crypto", "signing", "sign", "account", "app", "application", "master",
     "license", "licence", "client", "service", "shared", "server", "admin", "storage", "deploy", "ssh", "webhook", "session", "jwt", "hmac", "aes", "rsa", "bot", "write", "read",
     "integration", "subscription", "consumer", "merchant", "gateway", "live", "prod", "production", "staging", "env", "root", "backup", "cipher", "security", "sas", "site", "project", "maps", "model", "llm", "ingest", "insert", "ingestion", "zugangs", "zugriffs", "zugriff", "acesso", "acceso", "acces", "privada", "privee", "seguridad", "secreta", "secrete", "secreto", "recovery", "activation", "user", "dev", "org", "tenant", "cloud", "global", "origin", "personal", "universal", "identity", "reference",
-];
+]);
 /// What makes it no secret.
 #[rustfmt::skip] // a table
-const HARMLESS: &[&str] = &[
+static HARMLESS: Words = Words::of(&[
     "public", "pub", "primary", "foreign", "natural", "sort", "partition", "bucket", "cache", "hot", "idx", "index", "schema", "sequence", "object", "row", "column", "map", "dict", "hash", "lookup", "group", "unique", "composite", "translation", "x509", "issuer", "event", "field", "json", "range", "query", "param", "metadata", "label", "tag", "routing", "registry", "s3", "etag", "csrf", "xsrf", "page", "next", "prev", "previous", "continuation", "cursor", "eos", "bos", "pad", "unk", "sep", "mask", "cancellation", "sync", "publishable", "idempotency", "dedup", "answer", "i18n", "host", "press", "palabra", "palavra", "known", "pagination", "authenticity", "antiforgery", "forgery", "no", "not", "non", "without", "publica", "primaria", "estrangeira", "foranea", "type", "is", "has", "use", "with", "max", "min", "num", "total", "prompt", "completion", "input", "output", "cached", "reasoning",
-];
+]);
 /// The same as a word of its own before a noun: `public key`.
 #[rustfmt::skip] // a table
-const HARMLESS_WORDS: &[&str] = &["public", "primary", "foreign", "sort", "partition", "cache", "index", "csrf", "page", "next", "cancellation", "routing", "unique", "composite", "palabra", "palavra", "publishable", "continuation", "hash", "map"];
+static HARMLESS_WORDS: Words = Words::of(&["public", "primary", "foreign", "sort", "partition", "cache", "index", "csrf", "page", "next", "cancellation", "routing", "unique", "composite", "palabra", "palavra", "publishable", "continuation", "hash", "map"]);
 /// Nouns of languages that qualify them from behind: `senha_banco`.
 #[rustfmt::skip] // a table
-const ROMANCE: &[&str] = &["senha", "contrasena", "contrasenya", "clave", "chave", "cle", "mdp", "passe", "segredo", "secreto", "jeton"];
+static ROMANCE: Words = Words::of(&["senha", "contrasena", "contrasenya", "clave", "chave", "cle", "mdp", "passe", "segredo", "secreto", "jeton"]);
 /// What may stand behind the noun of any secret.
 #[rustfmt::skip] // a table
-const SUFFIXES: &[&str] = &[
+static SUFFIXES: Words = Words::of(&[
     "value", "val", "string", "str", "base", "b", "hex", "raw", "plain", "plaintext", "text", "env", "prod", "production", "dev", "test", "staging", "live", "old", "new", "current", "default", "var", "main", "backup", "master", "root", "admin", "user", "db", "database", "app", "api", "key", "data", "confirm", "confirmation", "again", "repeat", "alt", "temp", "tmp", "initial", "bootstrap", "secret", "token", "local", "first", "second", "primary", "secondary", "wifi", "internal", "remote", "sandbox", "example", "do", "not", "commit", "auth", "v", "x", "y", "de", "passe", "acesso", "acceso", "acces", "api", "zugang", "bot", "service", "client",
-];
+]);
 /// What makes it something about a secret, not the secret.
 #[rustfmt::skip] // a table
-const ABOUT: &[&str] = &[
+static ABOUT: Words = Words::of(&[
     "id", "ids", "name", "names", "file", "files", "filename", "path", "dir", "url", "uri", "urls", "type", "types", "length", "len", "size", "count", "limit", "limits", "field", "fields", "label", "labels", "expiry", "expires", "expiration", "expired", "exp", "ttl", "age", "version", "ver", "algorithm", "alg", "algo", "endpoint", "policy", "policies", "rotation", "vault", "store", "ring", "board", "pair", "pairs", "code", "word", "words", "down", "up", "pressed", "press", "event", "events", "provider", "manager", "service_name", "index", "idx", "format", "regex", "pattern", "prefix", "suffix", "usage", "budget", "selector", "mesh", "meshing", "frame", "frames", "stone", "alias", "ref", "reference", "source", "audience", "issuer", "scope", "scopes", "status", "state", "error", "errors", "message", "hint", "help", "description", "desc", "title", "placeholder", "validator", "required", "enabled", "valid", "invalid", "changed", "reset", "link", "form", "class", "style", "icon", "input", "output", "handler", "callback", "func", "fn", "method", "param", "params", "header", "headers", "column", "table", "set", "map", "list", "spec", "template", "signature", "fingerprint", "hash", "thumbprint", "usages", "derivation", "iterations", "strength", "settings", "config", "options", "option", "chars", "charset", "alphabet", "server", "tool", "page", "screen", "view", "model", "schema", "kind", "group", "owner", "created", "updated", "at", "date", "time", "per", "arn", "region", "location", "distance", "bindings", "binding", "by", "less", "safe", "ish", "ize", "izer", "holder", "mount", "mounts", "volume", "sha", "checksum", "digest",
-];
+]);
 
+/// The noun that a part ends in, and what stands before it in the same part.
 fn noun(part: &[u8]) -> Option<(Noun, &[u8])> {
-    // The longest ending that is a noun, and what stands before it in the same part.
-    let ending = |list: &[&str]| {
-        list.iter()
-            .find_map(|word| part.strip_suffix(word.as_bytes()))
-    };
-    if let Some(head) = ending(PASSWORDS) {
+    if let Some(head) = PASSWORDS.head(part) {
         return Some((Noun::Password, head));
     }
     if let Some(head) = part
         .strip_suffix(b"passe")
         .or_else(|| part.strip_suffix(b"pass"))
-        && among(PASS_OF, head)
+        && (head.is_empty() || PASS_OF.has(head))
     {
         return Some((Noun::Password, head));
     }
-    if let Some(head) = ending(TOKENS) {
+    if let Some(head) = TOKENS.head(part) {
         return Some((Noun::Token, head));
     }
-    if let Some(head) = ending(KEYS) {
-        let compound = head.is_empty() || among(QUALIFIERS, head) || part.ends_with(b"ssel");
+    if let Some(head) = KEYS.head(part) {
+        let compound = head.is_empty() || QUALIFIERS.has(head) || part.ends_with(b"ssel");
         return compound.then_some((Noun::Key, head));
     }
-    if among(AUTHS, part) {
+    if AUTHS.has(part) {
         return Some((Noun::Token, b""));
     }
-    if among(LOOSE, part) {
+    if LOOSE.has(part) {
         return Some((Noun::Loose, b""));
     }
     (part == b"api").then_some((Noun::Api, b""))
@@ -316,17 +307,17 @@ fn find(bytes: &[u8], start: usize, end: usize) -> Option<Found> {
     };
     let (place, noun, head) = nouns(false).or_else(|| nouns(true))?;
     // In Romance languages what qualifies a noun follows it.
-    let romance = among(ROMANCE, name.get(place));
+    let romance = ROMANCE.has(name.get(place));
     let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
-    let about = name.after(place).any(|part| among(ABOUT, part));
+    let about = name.after(place).any(|part| ABOUT.has(part));
     let known = name
         .after(place)
-        .all(|part| digits(part) || among(SUFFIXES, part) || romance);
+        .all(|part| digits(part) || SUFFIXES.has(part) || romance);
     let harmless = || {
-        among(HARMLESS, head)
-            || name.before(place).any(|part| among(HARMLESS, part))
+        HARMLESS.has(head)
+            || name.before(place).any(|part| HARMLESS.has(part))
             || place == 0
-                && words_before(bytes, start, 1, |word| among(HARMLESS_WORDS, word)).is_some()
+                && words_before(bytes, start, 1, |word| HARMLESS_WORDS.has(word)).is_some()
     };
     let found = |class, start| {
         Some(Found {
@@ -356,20 +347,20 @@ fn find(bytes: &[u8], start: usize, end: usize) -> Option<Found> {
         Noun::Loose => found(Class::Weak, start),
         Noun::Key if harmless() => None,
         Noun::Key => {
-            if among(QUALIFIERS, head)
+            if QUALIFIERS.has(head)
                 || !head.is_empty()
                 || name
                     .before(place)
-                    .any(|part| among(QUALIFIERS, part) || super::service::is_one(part))
+                    .any(|part| QUALIFIERS.has(part) || super::service::is_one(part))
                 || name
                     .after(place)
-                    .any(|part| among(QUALIFIERS, part) || super::service::is_one(part))
+                    .any(|part| QUALIFIERS.has(part) || super::service::is_one(part))
             {
                 return found(Class::Token, start);
             }
             if place == 0
                 && let Some(start) = words_before(bytes, start, 3, |word| {
-                    among(QUALIFIERS, word) || super::service::is_one(word)
+                    QUALIFIERS.has(word) || super::service::is_one(word)
                 })
             {
                 return found(Class::Token, start);
@@ -404,7 +395,6 @@ pub(super) fn is_of_service(bytes: &[u8], end: usize) -> bool {
     let mut all = (0..name.count).map(|at| name.get(at));
     all.any(super::service::is_one)
         && !(0..name.count).any(|at| {
-            among(ABOUT, name.get(at)) && !matches!(name.get(at), b"id")
-                || among(HARMLESS, name.get(at))
+            ABOUT.has(name.get(at)) && !matches!(name.get(at), b"id") || HARMLESS.has(name.get(at))
         })
 }

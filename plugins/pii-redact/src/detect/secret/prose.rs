@@ -36,9 +36,10 @@ pub(super) fn said(bytes: &[u8], name: &Found, at: usize) -> Option<Span> {
             end += 1;
         }
         let word = bytes.get(next..end)?;
-        let joins = COPULAS
-            .iter()
-            .any(|copula| word.eq_ignore_ascii_case(copula.as_bytes()));
+        let joins = word.len() <= 7
+            && COPULAS
+                .iter()
+                .any(|copula| word.eq_ignore_ascii_case(copula.as_bytes()));
         let colon = word.len() > 1 && word.ends_with(b":");
         if word.is_empty()
             || !joins

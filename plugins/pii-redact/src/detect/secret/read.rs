@@ -6,7 +6,7 @@ use super::{Span, run, span};
 use crate::detect::text::{before, byte};
 
 /// Bytes of a value that are looked at before it is taken for one.
-const TASTE: usize = 256;
+const TASTE: usize = 64;
 
 const LONGEST: usize = 4096;
 
@@ -108,14 +108,31 @@ pub(super) fn literal(bytes: &[u8], at: usize, name: &Found, place: Place) -> Op
                 && run(bytes, at, 8, |b| b == b'\\') - at == slashes
                 && byte(bytes, at + slashes) == mark
     };
+    let start = start + scheme(bytes, start);
+    let end = extent(bytes, start, name.class, place, ends)?;
+    judged(bytes, start, end, name.class, place)
+}
+
+/// The end of the value at `start`. One that is long is judged by its beginning before it is gone
+/// through: a text may have a name at every few bytes.
+fn extent(
+    bytes: &[u8],
+    start: usize,
+    class: Class,
+    place: Place,
+    ends: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let mut end = start;
-    while end - start < LONGEST && !ends(end) {
+    while end - start < TASTE && !ends(end) {
         end += 1;
     }
-    let start = start + scheme(bytes, start);
-    let end = end.max(start);
-    // A value that goes through a connection string keeps to its own part of it.
-    judged(bytes, start, end, name.class, place)
+    if end - start == TASTE {
+        judged(bytes, start, end, class, place)?;
+        while end - start < LONGEST && !ends(end) {
+            end += 1;
+        }
+    }
+    Some(end)
 }
 
 fn judged(bytes: &[u8], start: usize, end: usize, class: Class, place: Place) -> Option<Span> {
@@ -175,10 +192,7 @@ pub(super) fn bare(
         }
         _ => false,
     };
-    let mut end = start;
-    while end - start < LONGEST && !ends(end) {
-        end += 1;
-    }
+    let mut end = extent(bytes, start, name.class, place, ends)?;
     // What follows shows that this was code.
     if place == Place::Loose && matches!(byte(bytes, end), b'(' | b'[' | b'{') && end > start {
         return None;

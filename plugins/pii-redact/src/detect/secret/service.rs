@@ -1,6 +1,7 @@
 //! Services whose names stand before what is assigned to them: `ALGOLIA_KEY`, `cloudflare: …`.
 
 use super::read::{is_blank, is_quote};
+use super::words::Words;
 use super::{Span, name, run, span, value};
 use crate::detect::text::{before, byte};
 
@@ -9,7 +10,7 @@ const TASTE: usize = 256;
 
 /// Names of services, in small letters, as a part of a name has them.
 #[rustfmt::skip] // a table
-const SERVICES: &[&str] = &[
+static SERVICES: Words = Words::of(&[
     "adafruit", "adobe", "airtable", "algolia", "alibaba", "aliyun", "anthropic", "artifactory", "asana", "atlassian", "aws", "azure", "beamer", "bintray", "bitbucket", "bittrex", "cloudflare",
     "codecov", "cohere", "coinbase", "confluence", "confluent", "contentful", "datadog", "deepl", "deepseek", "digitalocean", "discord", "droneci", "dropbox", "elastic", "etsy", "facebook", "fastly",
     "figma", "finicity", "finnhub", "firebase", "flickr", "freshbooks", "gcp", "gemini", "github", "gitlab", "gitter", "gocardless", "google", "grafana", "groq", "heroku", "hubspot", "huggingface",
@@ -17,11 +18,11 @@ const SERVICES: &[&str] = &[
     "netlify", "newrelic", "notion", "npm", "nytimes", "okta", "openai", "openrouter", "pagerduty", "paypal", "plaid", "postmark", "privateai", "pusher", "rapidapi", "razorpay", "segment",
     "sendbird", "sendgrid", "sendinblue", "sentry", "shodan", "shopify", "slack", "snyk", "sonar", "sonarqube", "squarespace", "stripe", "sumologic", "supabase", "telegram", "travis", "trello",
     "twilio", "twitch", "twitter", "typeform", "virustotal", "yandex", "zendesk",
-];
+]);
 
 /// True if a part of a name, in small letters, is the name of a service.
 pub(super) fn is_one(part: &[u8]) -> bool {
-    part.len() >= 3 && SERVICES.iter().any(|service| service.as_bytes() == part)
+    SERVICES.has(part)
 }
 
 /// The value of a name that is a service's alone: `cloudflare: "v"`. `at` is the `=` or `:`.
@@ -32,8 +33,12 @@ pub(super) fn assigned(bytes: &[u8], at: usize) -> Option<Span> {
         is_blank(b) || is_quote(b) || b == b'\\'
     });
     let end = run(bytes, start, TASTE, |b| {
-        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~')
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'/' | b'~')
     });
+    if end - start < 14 {
+        return None;
+    }
+    let end = run(bytes, end, 2, |b| b == b'=');
     if end - start < 16
         || !matches!(
             byte(bytes, end),

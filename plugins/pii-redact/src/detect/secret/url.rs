@@ -24,11 +24,9 @@ pub(super) fn password(bytes: &[u8], at: usize) -> Option<Span> {
             // Behind a slash an `@` is rather of the path, unless no host could stand before it.
             b'@' if slash.is_none_or(|slash| {
                 colon.is_some_and(|colon| !is_port(bytes, colon + 1, slash))
-            }) =>
+            }) && is_host(bytes, end + 1) =>
             {
-                if is_host(bytes, end + 1) {
-                    host = Some(end);
-                }
+                host = Some(end);
             }
             b'/' | b'?' | b'#' if slash.is_none() => {
                 slash = Some(end);

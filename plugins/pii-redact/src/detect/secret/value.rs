@@ -167,14 +167,13 @@ pub(super) enum Place {
 /// True if `value`, which stands at a place like `place` under a name of `class`, is a secret.
 pub(super) fn is_secret(value: &[u8], class: Class, place: Place) -> bool {
     let makeup = Makeup::of(value);
-    if is_placeholder(value, &makeup) || is_location(value) || super::known::is_one(value) {
-        return false;
-    }
-    match class {
+    // The dearer questions come last: most values are words.
+    let fits = match class {
         Class::Password => is_password(value, &makeup, place),
         Class::Token => is_token(value, &makeup, place),
         Class::Weak => is_strong(value, &makeup),
-    }
+    };
+    fits && !is_placeholder(value, &makeup) && !is_location(value) && !super::known::is_one(value)
 }
 
 /// Words that are the password of nobody; with a few digits behind them, too.
