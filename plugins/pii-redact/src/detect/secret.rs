@@ -25,6 +25,7 @@ mod providers;
 mod read;
 mod service;
 mod special;
+mod standin;
 mod url;
 mod value;
 mod words;

@@ -3,7 +3,7 @@
 
 use super::makeup::Makeup;
 use super::providers::{DASH, DOT, LETTERS, OPEN, Row, UNDERSCORE};
-use super::value;
+use super::standin;
 use super::{Kind, Kinds, Span, block::block, is_token, run, span};
 use crate::detect::text::{before, begins, byte};
 
@@ -110,7 +110,7 @@ fn body_end(bytes: &[u8], at: usize, row: &Row) -> Option<usize> {
         return None;
     }
     let makeup = Makeup::of(body);
-    if value::is_placeholder(body, &makeup) || super::known::is_one(body) {
+    if standin::is_placeholder(body, &makeup) || super::known::is_one(body) {
         return None;
     }
     let hex = makeup.digits + makeup.letters() > 0

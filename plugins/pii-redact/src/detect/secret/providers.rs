@@ -208,7 +208,7 @@ pub(super) const UNDERSCORE: &[Row] = &[
     row("r8_", Alnum, 34, 40, "Replicate token"),
     common("fw_", Alnum, 22, 40, "Fireworks key"),
     some("tgp_v1_", Token, 30, "Together key"),
-    row("jina_", Token, 40, 80, "Jina key"),
+    row("jina_", Token, 32, 80, "Jina key"),
     row("e2b_", Hex, 40, 40, "E2B key"),
     some("lsv2_pt_", Token, 32, "LangSmith personal token"),
     some("lsv2_sk_", Token, 32, "LangSmith service key"),

@@ -2,14 +2,14 @@
 //! letters in their middle or at their end give away.
 
 use super::makeup::Makeup;
-use super::value;
+use super::standin;
 use super::{Kind, Kinds, Span, is_token, run, span};
 use crate::detect::text::{before, begins, byte, is_digit};
 
 fn by_chance(bytes: &[u8], start: usize, end: usize) -> bool {
     bytes.get(start..end).is_some_and(|key| {
         let makeup = Makeup::of(key);
-        !value::is_placeholder(key, &makeup)
+        !standin::is_placeholder(key, &makeup)
             && makeup.distinct() >= 8
             && makeup.digits > 0
             && makeup.surprises(26)
@@ -219,7 +219,7 @@ fn hook(bytes: &[u8], at: usize) -> Option<Span> {
     let fits = path.len() >= hook.least
         && makeup.digits >= 4
         && makeup.distinct() >= 8
-        && !value::is_placeholder(path, &makeup);
+        && !standin::is_placeholder(path, &makeup);
     // The address as a whole is the secret: its host and scheme go along.
     let mut first = at;
     while at - first < 80 && (is_token(before(bytes, first, 1)) || before(bytes, first, 1) == b'.')

@@ -2,6 +2,7 @@
 //! put up with.
 
 use super::makeup::Makeup;
+use super::standin;
 use super::value;
 use super::{Span, span};
 use crate::detect::text::{before, byte};
@@ -47,7 +48,7 @@ pub(super) fn password(bytes: &[u8], at: usize) -> Option<Span> {
     };
     let value = bytes.get(first..host)?;
     let makeup = Makeup::of(value);
-    (value.len() >= 4 && !is_example(value) && !value::is_placeholder(value, &makeup))
+    (value.len() >= 4 && !is_example(value) && !standin::is_placeholder(value, &makeup))
         .then(|| span(first, host))?
 }
 

@@ -2,61 +2,7 @@
 
 use super::makeup::Makeup;
 use super::name::Class;
-
-/// Words that stand for a value, in small letters.
-#[rustfmt::skip] // a table
-const STANDINS: &[&[u8]] = &[
-    b"example", b"changeme", b"change_me", b"change-me", b"changeit", b"your", b"placeholder", b"dummy", b"redacted", b"replace", b"xxxx", b"****", b"...", b"sample", b"fixme", b"foobar",
-    b"_here", b"-here", b"tokenhere", b"keyhere", b"secrethere", b"goes-here", b"insert", b"enter-", b"enter_", b"\xe2\x80\xa6", b"\xe2\x80\xa2", b"abcdefghij", b"0123456789ab", b"qwertyuiop", b"notreal", b"not-a-real", b"######",
-];
-
-/// True if the value stands for another: `${TOKEN}`, `<token>`, `xxxx`, `your-key-here`.
-pub(super) fn is_placeholder(value: &[u8], makeup: &Makeup) -> bool {
-    let (Some(&first), Some(&last)) = (value.first(), value.last()) else {
-        return true;
-    };
-    let second = value.get(1).copied().unwrap_or(0);
-    let opens = match first {
-        b'$' => {
-            second.is_ascii_alphabetic() && is_identifier(value.get(1..).unwrap_or_default())
-                || matches!(second, b'{' | b'(' | b'$')
-        }
-        b'<' | b'{' | b'[' => matches!(last, b'>' | b'}' | b']'),
-        b'%' | b'@' => last == first || second == b'(' || second == b'{' || value.len() < 4,
-        b'#' => second == b'{',
-        _ => false,
-    };
-    // `${{ … }}`, `{{ … }}` and the like anywhere.
-    let templates = [b"{{".as_slice(), b"${", b"$(", b"<%", b"#{"];
-    if opens
-        || makeup.length >= 8 && makeup.distinct() <= 3
-        || makeup.longest_run >= 5 && makeup.longest_run * 3 >= makeup.length
-    {
-        return true;
-    }
-    if makeup.marks > 0 && templates.iter().any(|mark| contains(value, mark)) {
-        return true;
-    }
-    let mut small = [0_u8; 96];
-    let tested = value
-        .get(..small.len().min(value.len()))
-        .unwrap_or_default();
-    for (small, b) in small.iter_mut().zip(tested) {
-        *small = b.to_ascii_lowercase();
-    }
-    let small = small.get(..tested.len()).unwrap_or_default();
-    STANDINS.iter().any(|word| contains(small, word))
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    let Some((&first, rest)) = part.split_first() else {
-        return true;
-    };
-    memchr::memchr_iter(first, text).any(|at| {
-        text.get(at + 1..)
-            .is_some_and(|text| text.starts_with(rest))
-    })
-}
+use super::standin::is_placeholder;
 
 /// True for a name as programs have them: `api_token`, `config.password`, `Self::KEY`.
 pub(super) fn is_identifier(value: &[u8]) -> bool {
@@ -173,7 +119,9 @@ pub(super) fn is_secret(value: &[u8], class: Class, place: Place) -> bool {
         Class::Token => is_token(value, &makeup, place),
         Class::Weak => is_strong(value, &makeup),
     };
-    fits && !is_placeholder(value, &makeup) && !is_location(value) && !super::known::is_one(value)
+    fits && !is_placeholder(value, &makeup)
+        && (makeup.marks == 0 || !is_location(value))
+        && !super::known::is_one(value)
 }
 
 /// Words that are the password of nobody; with a few digits behind them, too.
