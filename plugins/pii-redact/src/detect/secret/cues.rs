@@ -59,9 +59,35 @@ pub(super) const fn fold(byte: u8) -> u8 {
     byte | 0x20
 }
 
+/// The place of a cue among the bits of [`HASHES`].
+const fn hash(cue: [u8; CUE]) -> usize {
+    (cue[0] as usize * 7 + cue[1] as usize * 31 + cue[2] as usize * 131) % 1024
+}
+
+/// A bit for the hash of every cue: most places that only may be one are none.
+static HASHES: [u64; 16] = {
+    let mut hashes = [0; 16];
+    let mut bucket = 0;
+    while bucket < BUCKETS.len() {
+        let mut cue = 0;
+        while cue < BUCKETS[bucket].len() {
+            let hash = hash(*BUCKETS[bucket][cue]);
+            hashes[hash / 64] |= 1 << (hash % 64);
+            cue += 1;
+        }
+        bucket += 1;
+    }
+    hashes
+};
+
 /// The folded cue at `at`.
+#[inline]
 pub(super) fn cue(bytes: &[u8], at: usize) -> Option<[u8; CUE]> {
     let cue = bytes.get(at..)?.first_chunk::<CUE>()?.map(fold);
+    let hash = hash(cue);
+    if HASHES.get(hash / 64)? >> (hash % 64) & 1 == 0 {
+        return None;
+    }
     let listed = |bucket: &&[&[u8; CUE]]| bucket.contains(&&cue);
     BUCKETS.iter().any(listed).then_some(cue)
 }
