@@ -129,7 +129,7 @@ impl PromptJudge {
     fn verdict(&self, request: &Request) -> Result<Verdict, Failed> {
         let texts: Vec<(Place, String)> = request
             .passages()
-            .map(|passage| (passage.place, passage.text.into()))
+            .map(|passage| (passage.place, passage.text))
             .collect();
         let question = Question {
             passages: latest(&texts),

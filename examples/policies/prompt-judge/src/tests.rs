@@ -79,7 +79,7 @@ fn the_question_has_the_latest_text_and_is_bounded_in_bytes_and_time() {
         .message("system", "the app's own")
         .user(&long)
         .user("latest");
-    judge("refuse").request(request);
+    let _ = judge("refuse").request(request);
     let calls = seen.borrow();
     let body: serde_json::Value = serde_json::from_slice(&calls[0].body).unwrap();
     assert_eq!((calls[0].url.as_str(), calls[0].timeout_ms), (URL, 300));

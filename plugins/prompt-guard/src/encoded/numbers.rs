@@ -74,6 +74,7 @@ impl Kind {
             Self::Binary | Self::Decimal => None,
             Self::Morse => match token {
                 b"/" | b"|" => Some(' '),
+                _ if !token.iter().all(|byte| matches!(byte, b'.' | b'-')) => None,
                 _ => {
                     let known = |(code, _): &&(&str, char)| code.as_bytes() == token;
                     MORSE.iter().find(known).map(|(_, letter)| *letter)
@@ -100,6 +101,7 @@ const fn is_digit(byte: u8) -> bool {
 /// Shows the text of each list that is long enough.
 pub(super) fn each(text: &str, found: &mut impl FnMut(String)) {
     let mut lists: [String; 4] = Default::default();
+    let mut listed = false;
     for token in text
         .as_bytes()
         .split(|byte| byte.is_ascii_whitespace() || *byte == b',')
@@ -109,9 +111,17 @@ pub(super) fn each(text: &str, found: &mut impl FnMut(String)) {
         if token.is_empty() {
             continue;
         }
-        let short = token.len() <= 8 && token.iter().all(|byte| is_digit(*byte));
+        // Words are most of a text: they end a list, and no table is asked about them.
+        if token.len() > 8 || !token.iter().all(|byte| is_digit(*byte)) {
+            if listed {
+                lists.iter_mut().for_each(|list| end(list, found));
+                listed = false;
+            }
+            continue;
+        }
+        listed = true;
         for (kind, list) in KINDS.iter().zip(&mut lists) {
-            match kind.read(token).filter(|_| short) {
+            match kind.read(token) {
                 Some(c) => list.push(c),
                 None if list.is_empty() => {}
                 None => end(list, found),
