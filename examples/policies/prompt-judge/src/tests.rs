@@ -97,7 +97,7 @@ fn the_question_has_the_latest_text_and_is_bounded_in_bytes_and_time() {
 }
 
 #[test]
-fn only_what_the_guard_tagged_is_asked_about_unless_configured() {
+fn only_what_the_guard_tagged_is_judged_unless_configured() {
     on_fetch(|_| Ok(answered(200, r#"{"attack": true}"#)));
     let config = json!({ "url": URL, "timeout": "1s", "on_error": "refuse" });
     let bench = Bench::<PromptJudge>::new(config).unwrap();

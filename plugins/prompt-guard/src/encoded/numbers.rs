@@ -111,7 +111,7 @@ pub(super) fn each(text: &str, found: &mut impl FnMut(String)) {
         if token.is_empty() {
             continue;
         }
-        // Words are most of a text: they end a list, and no table is asked about them.
+        // Words are most of a text: they end a list, and no table is searched for them.
         if token.len() > 8 || !token.iter().all(|byte| is_digit(*byte)) {
             if listed {
                 lists.iter_mut().for_each(|list| end(list, found));
