@@ -8,7 +8,7 @@
 
 use super::{
     Malformed,
-    json::{Cursor, Kind, quote},
+    json::{Kind, outlined::Cursor, quote},
 };
 
 /// Writes the canonical form of `json`, without the values at these pointers (RFC 6901). `None`

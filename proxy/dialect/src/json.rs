@@ -14,6 +14,7 @@ use std::{borrow::Cow, ops::Range};
 use super::Malformed;
 
 mod number;
+pub(crate) mod outlined;
 mod pointer;
 mod skip;
 

@@ -4,7 +4,7 @@ use super::{Frame, Message};
 use crate::{
     answer::Draft,
     failure::{self, ErrorFacts},
-    json::{Cursor, quote},
+    json::{outlined::Cursor, quote},
 };
 
 /// The statuses that the exceptions have where they come in the place of a reply, and the error

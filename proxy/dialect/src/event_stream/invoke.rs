@@ -10,7 +10,7 @@ use std::fmt;
 use super::{Decoder, Exception, Frame, Message};
 use crate::{
     Malformed,
-    json::{Cursor, unescape_literal},
+    json::{outlined::Cursor, unescape_literal},
 };
 
 /// One streamed reply: frames in, server-sent events out.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::{ErrorFacts, MESSAGE, duration_of, timestamp_of, words};
 use crate::{
     Malformed,
-    json::{Cursor, Key, Kind},
+    json::{Key, Kind, outlined::Cursor},
 };
 
 /// Levels of errors within errors.

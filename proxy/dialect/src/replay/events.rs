@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::members::source;
 use crate::{
     Malformed,
-    json::Cursor,
+    json::outlined::Cursor,
     sse::{self, Frames},
 };
 

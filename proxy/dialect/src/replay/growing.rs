@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Malformed,
-    json::{Cursor, Kind, quote},
+    json::{Kind, outlined::Cursor, quote},
     reply::calls::Source,
 };
 

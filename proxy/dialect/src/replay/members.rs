@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{UNKNOWN, malformed};
 use crate::{
     Malformed,
-    json::{Cursor, Kind, quote},
+    json::{Kind, outlined::Cursor, quote},
 };
 
 /// Puts source together.

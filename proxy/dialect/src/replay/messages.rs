@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Malformed,
-    json::{Cursor, quote},
+    json::{outlined::Cursor, quote},
 };
 
 /// A content block under construction.

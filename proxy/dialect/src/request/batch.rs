@@ -9,7 +9,7 @@ use super::{Body, facts::Model};
 use crate::{
     Malformed,
     describe::shape::is_word,
-    json::{Cursor, Kind, Text, quote},
+    json::{Kind, Text, outlined::Cursor, quote},
     splice::{self, Splice},
 };
 

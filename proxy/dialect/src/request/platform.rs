@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Kind, Malformed,
-    json::{self, Cursor},
+    json::{self, outlined::Cursor},
     splice::{self, Splice},
 };
 

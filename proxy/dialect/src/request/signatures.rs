@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, ops::Range};
 use super::Body;
 use crate::{
     Dialect, Malformed,
-    json::{Cursor, Key},
+    json::{Key, outlined::Cursor},
     splice::{self, Splice},
 };
 

@@ -10,7 +10,7 @@
 use super::{
     Dropped, Refused, Target, Wire, Written, form::Request, gemini::model_path, json::Json,
 };
-use crate::{Dialect, Malformed, json::Cursor};
+use crate::{Dialect, Malformed, json::outlined::Cursor};
 
 /// The members of a count of messages; the API refuses others.
 const MESSAGES: &[&str] = &[

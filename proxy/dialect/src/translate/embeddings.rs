@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Dialect, Malformed, Usage,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     usage,
 };
 
@@ -203,7 +203,7 @@ pub fn reply(doc: &[u8], wanted: &Wanted) -> Result<Vec<u8>, Malformed> {
                 b"embeddings" => cursor
                     .array_or_skip(|_, cursor| vector(doc, cursor, wanted.base64, &mut count, out)),
                 b"usageMetadata" => {
-                    usage::read(cursor, Dialect::GeminiGenerate, &mut usage).map(drop)
+                    usage::read(cursor.inlined(), Dialect::GeminiGenerate, &mut usage).map(drop)
                 }
                 _ => Ok(()),
             });

@@ -194,7 +194,7 @@ impl Arguments<'_> {
         if source.is_empty() {
             return Ok(Cow::Borrowed(b"{}"));
         }
-        let mut cursor = crate::json::Cursor::new(&source);
+        let mut cursor = crate::json::outlined::Cursor::new(&source);
         let read = cursor.object(|_, _| Ok(())).and_then(|()| cursor.end());
         match read {
             // Between members a line may end, which in a stream would end the event's data.

@@ -23,6 +23,8 @@ pub struct Refused {
 }
 
 impl Refused {
+    #[cold]
+    #[inline(never)]
     pub(crate) fn new(field: impl Into<String>, why: &'static str) -> Self {
         Self {
             field: field.into(),
@@ -32,6 +34,8 @@ impl Refused {
     }
 
     /// A body that its own dialect would refuse.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn malformed(field: impl Into<String>, why: &'static str) -> Self {
         Self {
             is_malformed: true,
@@ -49,6 +53,7 @@ pub struct Dropped(Vec<&'static str>);
 
 impl Dropped {
     /// Notes a field.
+    #[inline(never)]
     pub(crate) fn add(&mut self, field: &'static str) {
         if self.0.len() < MOST && !self.0.contains(&field) {
             self.0.push(field);

@@ -5,14 +5,22 @@ use std::fmt;
 use super::{loss::Refused, text::Text};
 use crate::{
     Malformed,
-    json::{Cursor, Key, Kind},
+    json::{Key, Kind, outlined::Cursor},
 };
 
 impl From<Malformed> for Refused {
+    #[cold]
+    #[inline(never)]
     fn from(malformed: Malformed) -> Self {
         Self::malformed("body", malformed.what)
     }
 }
+
+/// Takes a member's value.
+type Member<'e, 'a> = &'e mut dyn for<'c> FnMut(Key<'a>, &'c mut Cursor<'a>) -> Result<(), Refused>;
+
+/// Takes an element.
+type Element<'e, 'a> = &'e mut dyn for<'c> FnMut(usize, &'c mut Cursor<'a>) -> Result<(), Refused>;
 
 /// Takes an object. `each` is called at every member's value that is not `null`; what it leaves
 /// untouched is skipped.
@@ -23,6 +31,11 @@ pub(crate) fn members<'a>(
     cursor: &mut Cursor<'a>,
     mut each: impl FnMut(Key<'a>, &mut Cursor<'a>) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
+    walk_members(cursor, &mut each)
+}
+
+#[inline(never)]
+fn walk_members<'a>(cursor: &mut Cursor<'a>, each: Member<'_, 'a>) -> Result<(), Refused> {
     let mut refused = None;
     let read = cursor.object(|key, cursor| {
         if cursor.kind()? == Kind::Null {
@@ -42,10 +55,21 @@ pub(crate) fn elements<'a>(
     cursor: &mut Cursor<'a>,
     mut each: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
+    walk_elements(cursor, &mut each)
+}
+
+#[inline(never)]
+fn walk_elements<'a>(cursor: &mut Cursor<'a>, each: Element<'_, 'a>) -> Result<(), Refused> {
     let mut refused = None;
     let read = cursor
         .array(|index, cursor| each(index, cursor).map_err(|why| stop(&mut refused, why, cursor)));
     read.map_err(|malformed| refused.unwrap_or_else(|| malformed.into()))
+}
+
+#[cold]
+#[inline(never)]
+fn malformed(field: &dyn fmt::Display, why: &'static str) -> Refused {
+    Refused::malformed(field.to_string(), why)
 }
 
 fn stop(refused: &mut Option<Refused>, why: Refused, cursor: &Cursor<'_>) -> Malformed {
@@ -62,7 +86,7 @@ pub(crate) fn text<'a>(
     doc: &'a [u8],
     field: impl fmt::Display,
 ) -> Result<Text<'a>, Refused> {
-    Text::read(cursor, doc).map_err(|_| Refused::malformed(field.to_string(), "is no string"))
+    Text::read(cursor, doc).map_err(|_| malformed(&field, "is no string"))
 }
 
 /// Takes a number, as it is spelled.
@@ -77,7 +101,7 @@ pub(crate) fn number<'a>(
     match cursor.kind()? {
         Kind::Number => source(cursor, doc),
         Kind::Object | Kind::Array | Kind::String | Kind::Boolean | Kind::Null => {
-            Err(Refused::malformed(field.to_string(), "is no number"))
+            Err(malformed(&field, "is no number"))
         }
     }
 }
@@ -88,13 +112,14 @@ pub(crate) fn number<'a>(
 /// Another value stands here.
 pub(crate) fn boolean(cursor: &mut Cursor<'_>, field: impl fmt::Display) -> Result<bool, Refused> {
     let read = cursor.boolean()?;
-    read.ok_or_else(|| Refused::malformed(field.to_string(), "is neither true nor false"))
+    read.ok_or_else(|| malformed(&field, "is neither true nor false"))
 }
 
 /// Takes any value as its source.
 ///
 /// # Errors
 /// It is malformed.
+#[inline(never)]
 pub(crate) fn source<'a>(cursor: &mut Cursor<'a>, doc: &'a [u8]) -> Result<&'a [u8], Refused> {
     let range = cursor.skip()?;
     Ok(doc.get(range).unwrap_or_default())

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::{
     Malformed,
-    json::{Cursor, quote, unescape_literal},
+    json::{outlined::Cursor, quote, unescape_literal},
 };
 
 /// A text of a document.
@@ -29,6 +29,7 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// No string begins here, it is malformed, or it is not UTF-8.
+    #[inline(never)]
     pub(crate) fn read(cursor: &mut Cursor<'a>, doc: &'a [u8]) -> Result<Self, Malformed> {
         let text = cursor.text()?;
         Ok(Self::literal(doc.get(text.range).unwrap_or_default()))
@@ -36,6 +37,7 @@ impl<'a> Text<'a> {
 
     /// A literal. One with bare control characters, which a lenient reader lets pass, is decoded: as
     /// it stands it would make the document that it is copied into no JSON.
+    #[inline(never)]
     fn literal(literal: &'a [u8]) -> Self {
         // without a branch per byte, so that it is vectorised
         let has_control = literal.iter().fold(false, |has, byte| has | (*byte < 0x20));
@@ -49,6 +51,7 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// The value is malformed.
+    #[inline(never)]
     pub(crate) fn read_or_skip(
         cursor: &mut Cursor<'a>,
         doc: &'a [u8],
@@ -66,6 +69,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text, its escapes resolved.
+    #[inline(never)]
     pub(crate) fn decode(&self) -> Cow<'_, str> {
         match (self, self.inside()) {
             (Self::Plain(text), _) => Cow::Borrowed(text),
@@ -85,6 +89,7 @@ impl<'a> Text<'a> {
     }
 
     /// Reports whether it is `word`.
+    #[inline(never)]
     pub(crate) fn is(&self, word: &str) -> bool {
         match self.inside() {
             Some(inside) if memchr::memchr(b'\\', inside).is_none() => inside == word.as_bytes(),
@@ -93,6 +98,7 @@ impl<'a> Text<'a> {
     }
 
     /// Appends it as a JSON string, quotes included.
+    #[inline(never)]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Literal(literal) => out.extend_from_slice(literal),
@@ -101,6 +107,7 @@ impl<'a> Text<'a> {
     }
 
     /// Appends the inside of it as a JSON string, without quotes: part of a longer one.
+    #[inline(never)]
     pub(crate) fn write_inside(&self, out: &mut Vec<u8>) {
         match (self, self.inside()) {
             (_, Some(inside)) => out.extend_from_slice(inside),
@@ -115,6 +122,7 @@ impl<'a> Text<'a> {
     }
 
     /// Bytes of the text, its escapes resolved.
+    #[inline(never)]
     pub(crate) fn bytes(&self) -> usize {
         match self.inside() {
             Some(inside) if memchr::memchr(b'\\', inside).is_none() => inside.len(),
@@ -123,6 +131,7 @@ impl<'a> Text<'a> {
     }
 
     /// The same text, of which nothing is borrowed.
+    #[inline(never)]
     pub(crate) fn into_owned(self) -> Text<'static> {
         Text::Plain(Cow::Owned(self.decode().into_owned()))
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Dialect, Malformed, Usage, failure, in_band,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     usage,
 };
 
@@ -82,7 +82,7 @@ impl Reader {
             choices.array_or_skip(|_, cursor| self.choice(doc, cursor, is_whole, sink))?;
         }
         if let Some(mut counts) = chunk.usage {
-            usage::read(&mut counts, Dialect::OpenaiChat, &mut self.usage)?;
+            usage::read(counts.inlined(), Dialect::OpenaiChat, &mut self.usage)?;
             if self.usage != Usage::default() {
                 sink.take(Event::Usage(self.usage));
             }

@@ -10,7 +10,7 @@ use super::super::{
     opaque::{Opaque, OpaqueKind, Origin},
     text::Text,
 };
-use crate::{Malformed, json::Cursor};
+use crate::{Malformed, json::outlined::Cursor};
 use pieces::{ToolUse, end_call, give_reasoning, give_text, give_usage, stop_text};
 
 mod pieces;

@@ -5,7 +5,7 @@ use super::{
     walk::{At, array, boolean, decoded, number, object, skip, source, text},
 };
 use crate::{
-    json::Cursor,
+    json::outlined::Cursor,
     translate::{
         form::{Effort, ExtraKind, Output, Reasoning},
         loss::Refused,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::{media::write_media, request_write::Draft};
 use crate::{
-    json::Cursor,
+    json::outlined::Cursor,
     translate::{
         form::{Call, Media, Part, Role, ToolResult},
         json::Json,

@@ -7,7 +7,7 @@ use super::{
     walk::{At, array, boolean, decoded, kind, object, object_source, skip, text},
 };
 use crate::{
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     translate::{
         form::{Arguments, Call, Media, MediaKind, Part, Source, ToolResult},
         loss::Refused,

@@ -8,7 +8,7 @@
 use super::finish::{self, is_unspecified};
 use crate::{
     Dialect, Malformed, Usage, failure,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     translate::{
         event::{Event, Finish, Sink},
         format::{ReadReply, ReplyContext},
@@ -143,7 +143,7 @@ impl Reader {
             })?;
         }
         if let Some(mut counts) = chunk.usage {
-            usage::read(&mut counts, Dialect::GeminiGenerate, &mut self.usage)?;
+            usage::read(counts.inlined(), Dialect::GeminiGenerate, &mut self.usage)?;
             if self.usage != Usage::default() {
                 sink.take(Event::Usage(self.usage));
             }

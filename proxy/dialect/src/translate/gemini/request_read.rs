@@ -12,7 +12,7 @@ use super::{
     walk::{At, array, decoded, kind, object, object_source, skip, source},
 };
 use crate::{
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     translate::{
         form::{Extra, ExtraKind, Part, Request, Role, Turn},
         loss::{Dropped, Refused},

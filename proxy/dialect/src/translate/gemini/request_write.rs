@@ -317,7 +317,7 @@ impl Draft<'_, '_, '_> {
 
 /// Reports whether a schema is an object's that names no properties.
 fn is_empty_object(schema: &[u8]) -> bool {
-    let mut cursor = crate::json::Cursor::new(schema);
+    let mut cursor = crate::json::outlined::Cursor::new(schema);
     let (mut object, mut properties) = (false, false);
     let read = cursor.object(|key, cursor| {
         let value = schema.get(cursor.skip()?).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::walk::camel;
 use crate::{
     Malformed,
-    json::{Cursor, Key, Kind},
+    json::{Key, Kind, outlined::Cursor},
     translate::json::Json,
 };
 

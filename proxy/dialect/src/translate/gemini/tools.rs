@@ -5,7 +5,7 @@ use super::{
     walk::{At, array, boolean, decoded, kind, object, text},
 };
 use crate::{
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     translate::{
         form::{Choice, Tool},
         loss::Refused,

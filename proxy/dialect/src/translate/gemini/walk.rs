@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::{
     Malformed,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     translate::{form::Number, loss::Refused, text::Text},
 };
 
@@ -21,6 +21,8 @@ pub(super) enum At<'p> {
 
 impl At<'_> {
     /// `contents[3].parts[0].text`.
+    #[cold]
+    #[inline(never)]
     pub(super) fn path(&self) -> String {
         match self {
             Self::Root => String::new(),
@@ -30,6 +32,8 @@ impl At<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn malformed(&self, why: &'static str) -> Refused {
         match self {
             Self::Root => Refused::malformed("body", why),
@@ -38,11 +42,15 @@ impl At<'_> {
     }
 
     /// What no description of the dialect names.
+    #[cold]
+    #[inline(never)]
     pub(super) fn unknown(&self) -> Refused {
         Refused::new(self.path(), "is not known, so its meaning can't be carried")
     }
 
     /// What the dialect has and no other.
+    #[cold]
+    #[inline(never)]
     pub(super) fn refused(&self, why: &'static str) -> Refused {
         Refused::new(self.path(), why)
     }
@@ -50,12 +58,28 @@ impl At<'_> {
 
 const NO_JSON: &str = "is no JSON";
 
+/// Takes a member's value.
+type Member<'e, 'a> =
+    &'e mut dyn for<'c> FnMut(&'c str, &'c mut Cursor<'a>, &'c At<'c>) -> Result<(), Refused>;
+
+/// Takes an element.
+type Element<'e, 'a> =
+    &'e mut dyn for<'c> FnMut(&'c mut Cursor<'a>, &'c At<'c>) -> Result<(), Refused>;
+
 /// Takes an object, or `null`. `each` is called with every member's name, in camel case, that is
 /// not `null`.
 pub(super) fn object<'a>(
     cursor: &mut Cursor<'a>,
     at: &At<'_>,
     mut each: impl FnMut(&str, &mut Cursor<'a>, &At<'_>) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    walk_object(cursor, at, &mut each)
+}
+
+fn walk_object<'a>(
+    cursor: &mut Cursor<'a>,
+    at: &At<'_>,
+    each: Member<'_, 'a>,
 ) -> Result<(), Refused> {
     match cursor.kind().map_err(|_| at.malformed(NO_JSON))? {
         Kind::Object => {}
@@ -83,6 +107,14 @@ pub(super) fn array<'a>(
     cursor: &mut Cursor<'a>,
     at: &At<'_>,
     mut each: impl FnMut(&mut Cursor<'a>, &At<'_>) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    walk_array(cursor, at, &mut each)
+}
+
+fn walk_array<'a>(
+    cursor: &mut Cursor<'a>,
+    at: &At<'_>,
+    each: Element<'_, 'a>,
 ) -> Result<(), Refused> {
     match cursor.kind().map_err(|_| at.malformed(NO_JSON))? {
         Kind::Array => {}

@@ -10,7 +10,7 @@ use super::{
     },
     reply_write::{Ending, call_id, error_of, write_call, write_head, write_usage},
 };
-use crate::{Dialect, Usage, answer, json::Cursor};
+use crate::{Dialect, Usage, answer, json::outlined::Cursor};
 
 /// Writes a whole reply. It keeps what it says until the end, as a document has to.
 pub(super) struct Whole {

@@ -9,7 +9,7 @@ use super::{
     },
     UNKNOWN,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 pub(super) fn call<'a>(
     cursor: &mut Cursor<'a>,

@@ -13,7 +13,7 @@ use super::{
     reasoning::{details_of, restore_reasoning},
     unknown,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 /// The members of a message, in whatever order they came.
 #[derive(Default)]

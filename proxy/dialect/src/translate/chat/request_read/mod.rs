@@ -7,7 +7,7 @@ use super::super::{
     read::{boolean, elements, members, number, source, text},
     text::Text,
 };
-use crate::json::{Cursor, Key, Kind};
+use crate::json::{Key, Kind, outlined::Cursor};
 use options::{choice, function, function_choice, output};
 use parts::cache_mark;
 

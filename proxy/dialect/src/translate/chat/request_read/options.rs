@@ -9,7 +9,7 @@ use super::{
     },
     UNKNOWN, unknown,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 pub(super) fn function<'a>(
     cursor: &mut Cursor<'a>,

@@ -9,7 +9,7 @@ use super::{
     },
     UNKNOWN, unknown,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 /// A mark for the provider's prompt cache, in Anthropic's spelling.
 pub(super) fn cache_mark<'a>(cursor: &mut Cursor<'a>, doc: &'a [u8]) -> Result<Cache, Refused> {

@@ -7,7 +7,7 @@ use super::super::super::{
     read::{elements, members},
     text::Text,
 };
-use crate::json::Cursor;
+use crate::json::outlined::Cursor;
 
 /// One entry of `reasoning_details`: of our own, or in the spelling of OpenRouter and LiteLLM.
 #[derive(Default)]

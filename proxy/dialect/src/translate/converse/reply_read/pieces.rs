@@ -6,7 +6,7 @@ use super::super::super::{
 };
 use crate::{
     Malformed, Usage,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
 };
 
 /// The most tokens that one reply is believed to have taken.

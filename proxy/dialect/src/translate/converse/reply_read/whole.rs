@@ -9,7 +9,7 @@ use super::{
     Reader,
     pieces::{ToolUse, end_call, give_reasoning, give_text, give_usage, stop_text},
 };
-use crate::{Malformed, json::Cursor};
+use crate::{Malformed, json::outlined::Cursor};
 
 impl Reader {
     /// Reads a document. One without a message is none, whatever its status.

@@ -11,7 +11,7 @@ use super::{
     conversation::{Conversation, Message, is_said},
     open,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 impl Writer<'_, '_> {
     pub(super) fn system(&mut self, conversation: &Conversation<'_, '_>) {

@@ -19,7 +19,7 @@ use super::{
     Writer,
     conversation::Conversation,
 };
-use crate::json::Cursor;
+use crate::json::outlined::Cursor;
 
 /// The smallest budget of thinking that Claude takes.
 const LEAST_BUDGET: u64 = 1024;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Malformed,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
 };
 
 /// The most blocks that are open at once.

@@ -11,7 +11,7 @@ use super::super::{
 };
 use crate::{
     Dialect, Malformed, Usage, failure, in_band,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     usage::{self, Report},
 };
 
@@ -132,7 +132,11 @@ impl Reader {
 
     fn count(&mut self, counts: Option<Cursor<'_>>, sink: &mut dyn Sink) -> Result<(), Malformed> {
         if let Some(mut counts) = counts {
-            let report = usage::read(&mut counts, Dialect::AnthropicMessages, &mut self.usage)?;
+            let report = usage::read(
+                counts.inlined(),
+                Dialect::AnthropicMessages,
+                &mut self.usage,
+            )?;
             if report != Report::Blank {
                 sink.take(Event::Usage(self.usage));
             }

@@ -10,7 +10,7 @@ use super::{
     },
     HOSTED, NO_OBJECT, Place, Reader, UNKNOWN, text_at,
 };
-use crate::json::{Cursor, Key, Kind};
+use crate::json::{Key, Kind, outlined::Cursor};
 
 /// Where content stands: not every block may stand everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

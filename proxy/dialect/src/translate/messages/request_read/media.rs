@@ -13,7 +13,7 @@ use super::{
     blocks::{Block, Within},
     text_at,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 /// The source of a document: one place, or blocks of its own.
 enum Content<'a> {

@@ -7,7 +7,7 @@ use super::super::{
     read::{boolean, elements, members, number, source, text},
     text::Text,
 };
-use crate::json::{Cursor, Key, Kind};
+use crate::json::{Key, Kind, outlined::Cursor};
 use blocks::Within;
 use place::Place;
 

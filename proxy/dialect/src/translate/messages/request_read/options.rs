@@ -11,7 +11,7 @@ use super::{
     blocks::cache_mark,
     text_at,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 impl<'a> Reader<'a, '_> {
     pub(super) fn tools(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Refused> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::super::loss::Refused;
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 /// A place: `messages[3].content[0].type`.
 #[derive(Debug, Clone, Copy)]
@@ -44,16 +44,22 @@ impl<'p> Place<'p> {
     }
 
     /// A refusal of a body that its own dialect would refuse here.
+    #[cold]
+    #[inline(never)]
     pub(super) fn malformed(&self, why: &'static str) -> Refused {
         Refused::malformed(self.to_string(), why)
     }
 
     /// A refusal of what can't be carried.
+    #[cold]
+    #[inline(never)]
     pub(super) fn refused(&self, why: &'static str) -> Refused {
         Refused::new(self.to_string(), why)
     }
 
     /// A refusal of a member of it that is not known.
+    #[cold]
+    #[inline(never)]
     pub(super) fn unknown(&self, name: &[u8]) -> Refused {
         let name = String::from_utf8_lossy(name);
         Refused::new(format!("{self}.{name}"), super::UNKNOWN)

@@ -10,7 +10,7 @@ use super::{
     },
     Conversation,
 };
-use crate::json::Cursor;
+use crate::json::outlined::Cursor;
 
 /// The most tokens of a reply where neither caller nor table names a number, which the API
 /// requires.

@@ -8,7 +8,7 @@ use super::{
     },
     Plan, Thinking, Writer, open,
 };
-use crate::json::Cursor;
+use crate::json::outlined::Cursor;
 
 impl Writer<'_, '_> {
     pub(super) fn tools(&mut self) -> Result<(), Refused> {

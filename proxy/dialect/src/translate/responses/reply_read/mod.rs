@@ -12,7 +12,7 @@ use super::super::{
 };
 use crate::{
     Dialect, Malformed, Usage, failure,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
     usage,
 };
 use items::{Items, Piece, Place};
@@ -215,7 +215,7 @@ impl Reader {
         }
         let is_complete = self.items.end(sink);
         if let Some(counts) = &mut response.usage {
-            usage::read(counts, Dialect::OpenaiResponses, &mut self.usage)?;
+            usage::read(counts.inlined(), Dialect::OpenaiResponses, &mut self.usage)?;
             if self.usage != Usage::default() {
                 sink.take(Event::Usage(self.usage));
             }

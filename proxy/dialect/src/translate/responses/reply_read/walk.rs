@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Malformed,
-    json::{Cursor, Kind},
+    json::{Kind, outlined::Cursor},
 };
 
 /// The members of an item that is read.

@@ -17,7 +17,7 @@ use super::{
     },
     Reader, STATE, parts,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 const HOSTED: &str = "is of a tool that its provider runs or defines, and no other has";
 

@@ -10,7 +10,7 @@ use super::{
     },
     path::Path,
 };
-use crate::json::{Cursor, Key, Kind};
+use crate::json::{Key, Kind, outlined::Cursor};
 
 mod items;
 mod parts;

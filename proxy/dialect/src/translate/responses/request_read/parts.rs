@@ -9,7 +9,7 @@ use super::super::{
     },
     path::Path,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 /// The media type of a file that says none and has no name that shows it.
 const UNTYPED: &str = "application/octet-stream";

@@ -9,7 +9,7 @@ use super::super::{
     },
     path::Path,
 };
-use crate::json::{Cursor, Kind};
+use crate::json::{Kind, outlined::Cursor};
 
 const HOSTED: &str = "is a tool that its provider runs or defines, and no other has";
 
