@@ -1,6 +1,6 @@
 //! The configuration's meaning: checked once here, then trusted everywhere.
 //!
-//! `file.rs` and `scalars.rs` are what the operator wrote, `check/` turns it into the types below,
+//! The crate `files` is what the operator wrote, `check/` turns it into the types below,
 //! `problems.rs` says what is wrong and where. Paths in the file are relative to the directory that
 //! Outrigger was started in. The environment enters as an argument, so that tests and `check` see
 //! the same rules as `run`.
@@ -13,10 +13,8 @@ use sandbox::Grants;
 
 mod alias;
 mod ca;
-pub mod cases;
 mod check;
 mod facts;
-pub(crate) mod file;
 mod harden;
 pub mod hosts;
 pub mod identity;
@@ -26,13 +24,15 @@ mod overrides;
 pub(crate) mod pattern;
 mod prices;
 mod problems;
-pub(crate) mod scalars;
 mod state;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 mod upstream;
 pub mod values;
+
+pub use files::cases;
+pub(crate) use files::{self as file, scalars};
 
 pub use alias::{Alias, AliasTarget, Canary, Hedge, Limited, Queue, Retry, Shadow};
 pub use ca::Ca;
@@ -185,7 +185,7 @@ impl Config {
         let mut file = if empty {
             file::File::default()
         } else {
-            serde_yaml::from_str(yaml).map_err(|e| Problems(vec![Problem::from_yaml(name, &e)]))?
+            file::File::read(yaml).map_err(|e| Problems(vec![Problem::from_yaml(name, &e)]))?
         };
         overrides.apply(&mut file);
         check::check(file, name, yaml, env)

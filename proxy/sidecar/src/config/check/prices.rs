@@ -70,7 +70,7 @@ impl Check<'_> {
 
     /// The prices in the file; its problems bear its own name and lines.
     fn price_file(&mut self, name: &str, yaml: &str) -> BTreeMap<String, PriceLine> {
-        let written: PriceFile = match serde_yaml::from_str(yaml) {
+        let written = match PriceFile::read(yaml) {
             Ok(written) => written,
             Err(error) => {
                 self.problems.push(Problem::from_yaml(name, &error));

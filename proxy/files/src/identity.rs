@@ -12,7 +12,7 @@ use super::{Optional, Text};
 
 /// An identity as written.
 #[derive(Debug)]
-pub(crate) enum WrittenIdentity {
+pub enum WrittenIdentity {
     /// Its source alone: the rest is in the environment.
     From(Text),
     /// The source, and what is not in the environment. Boxed, as most upstreams have none.
@@ -23,7 +23,7 @@ pub(crate) enum WrittenIdentity {
 /// clients read, or has their default.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct IdentityEntry {
+pub struct IdentityEntry {
     /// `aws`, `gcp`, `azure`, `anthropic` or `openai`.
     pub from: Text,
     /// `aws`: the region that requests are signed for. Default: the one that the URL's host names,

@@ -12,7 +12,7 @@ use super::{Optional, Text};
 
 /// The admin address, and the names under which it answers.
 #[derive(Debug, Default)]
-pub(crate) struct WrittenAdmin {
+pub struct WrittenAdmin {
     /// The address.
     pub listen: Option<Text>,
     /// Names besides IP addresses and `localhost`.

@@ -13,7 +13,7 @@ use super::{Count, OneOrMore, Optional, Size, Span, Text};
 /// State that outlives an exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct State {
+pub struct State {
     /// Redis or Valkey, that replicas share. Left out: this process's memory.
     pub redis: Optional<WrittenRedis>,
     /// Time that an exchange waits for Redis. Default `5ms`.
@@ -34,7 +34,7 @@ pub(crate) struct State {
 /// Redis or Valkey, with more than its address.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Redis {
+pub struct Redis {
     /// `redis://host:6379/0`, `rediss://` for TLS, `redis+cluster://` or `rediss+cluster://` for a
     /// cluster; or several nodes of a cluster.
     pub url: OneOrMore,
@@ -55,7 +55,7 @@ pub(crate) struct Redis {
 /// Bounds of what is kept in this process.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct StateMemory {
+pub struct StateMemory {
     /// Small values of policies. Default `64MiB`.
     pub values: Optional<Size>,
     /// Stored replies. Default `64MiB`.
@@ -66,7 +66,7 @@ pub(crate) struct StateMemory {
 
 /// Redis' address, as written.
 #[derive(Debug)]
-pub(crate) enum WrittenRedis {
+pub enum WrittenRedis {
     /// `redis://host:6379`.
     Url(Text),
     /// A map with a password, roots, several nodes, …

@@ -8,7 +8,7 @@ use super::{Count, Dollars, Named, Optional, Text};
 /// Prices of models.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Prices {
+pub struct Prices {
     /// A YAML file of prices that go before the built-in ones; reloaded when it changes.
     pub file: Optional<Text>,
     /// True if whole replies carry their cost in `x-outrigger-cost-usd`. Default false.
@@ -18,15 +18,25 @@ pub(crate) struct Prices {
 /// A file of prices, named by `prices.file`. US dollars per million tokens.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PriceFile {
+pub struct PriceFile {
     /// Prices by model: a name, `upstream/name`, or either with `*` in it.
     pub models: Named<Price>,
+}
+
+impl PriceFile {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// It is no YAML, or has another shape; with line and column.
+    pub fn read(yaml: &str) -> Result<Self, serde_yaml::Error> {
+        serde_yaml::from_str(yaml)
+    }
 }
 
 /// Price of a model.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Price {
+pub struct Price {
     /// Input.
     pub input: Dollars,
     /// Input that the provider had cached. Default: as `input`.
@@ -48,7 +58,7 @@ pub(crate) struct Price {
 /// Rates of a model for all tokens of an exchange with a long prompt.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PriceAbove {
+pub struct PriceAbove {
     /// Tokens of input beyond which these rates count.
     pub tokens: Count,
     /// Input, as in [`Price`].

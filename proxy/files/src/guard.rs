@@ -8,7 +8,7 @@ use super::{Count, Optional, Size, Span, Text};
 /// Rights that the process gives up at its start.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Harden {
+pub struct Harden {
     /// `auto` (the default): files and ports that the configuration does not name are given up, as
     /// far as the kernel has Landlock; `require`: no start without it; `off`.
     pub landlock: Optional<Text>,
@@ -17,7 +17,7 @@ pub(crate) struct Harden {
 /// Limits beyond which new work is refused, so that work in progress goes on.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Overload {
+pub struct Overload {
     /// Connections of apps at once; beyond it idle ones are closed, and then new ones refused.
     /// Default 10000.
     pub connections: Optional<Count>,
@@ -37,7 +37,7 @@ pub(crate) struct Overload {
 /// Limits on memory.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct OverloadMemory {
+pub struct OverloadMemory {
     /// `auto` (the default): the container's; or what this process may have in memory.
     pub limit: Optional<Text>,
     /// Share of the limit from which on new exchanges are answered 503. Default `80%`.

@@ -10,12 +10,12 @@ use serde::{
 };
 
 use super::{Optional, Size, Span, Text, WrittenUnseen};
-use crate::config::scalars::{VARIABLE, listed};
+use crate::scalars::{VARIABLE, listed};
 
 /// The policies in force and where their files are.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Policies {
+pub struct Policies {
     /// Directory of the `NAME.wasm` files; a changed one is reloaded while Outrigger runs.
     pub directory: Optional<Text>,
     /// Directory of compiled code. Default: `outrigger` in the user's cache directory.
@@ -39,7 +39,7 @@ pub(crate) struct Policies {
 /// One policy of the chain.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Use {
+pub struct Use {
     /// `NAME` of `NAME.wasm`.
     #[serde(rename = "use")]
     pub name: Text,
@@ -73,7 +73,7 @@ pub(crate) struct Use {
 /// Bounds of one policy.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PolicyLimits {
+pub struct PolicyLimits {
     /// CPU time of a call, whatever it is given. Default `10ms`.
     pub cpu: Optional<Span>,
     /// CPU time of a call besides, for each KiB of text that it is given. Default `100us`.
@@ -90,7 +90,7 @@ pub(crate) struct PolicyLimits {
 
 /// A capability as written.
 #[derive(Debug)]
-pub(crate) enum Grant {
+pub enum Grant {
     /// One of those that are granted by their name.
     Word(Text),
     /// `{ NAME: [host, …] }`, of one that is granted for hosts.
@@ -163,7 +163,7 @@ fn grants(access: Access) -> impl Iterator<Item = &'static Capability> {
 }
 
 /// Names every grant, for a message: `` `limits`, … and `{ fetch: [host] }` ``.
-pub(in crate::config) fn grants_there_are() -> String {
+pub fn grants_there_are() -> String {
     let named = grants(Access::Named).map(|known| format!("`{}`", known.name));
     let hosts = grants(Access::Hosts).map(|known| format!("`{{ {}: [host] }}`", known.name));
     listed(&named.chain(hosts).collect::<Vec<_>>(), "and")
@@ -171,7 +171,7 @@ pub(in crate::config) fn grants_there_are() -> String {
 
 /// A policy's own configuration: any JSON. Keys that stand twice and numbers that JSON lacks are
 /// refused.
-pub(crate) struct Tree(pub(in crate::config) serde_json::Value);
+pub struct Tree(pub serde_json::Value);
 
 /// Leaves out the content: it may hold a key.
 impl fmt::Debug for Tree {

@@ -11,7 +11,7 @@ use serde::{
 };
 
 /// A list as a sentence has it: `a, b and c`.
-pub(crate) fn listed(words: &[impl AsRef<str>], last: &str) -> String {
+pub fn listed(words: &[impl AsRef<str>], last: &str) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     match words.as_slice() {
         [] => String::new(),
@@ -21,13 +21,13 @@ pub(crate) fn listed(words: &[impl AsRef<str>], last: &str) -> String {
 }
 
 /// A text with a variable in it, which may become anything.
-pub(in crate::config) const VARIABLE: &str = r"\$\{";
+pub const VARIABLE: &str = r"\$\{";
 
 macro_rules! scalar {
     ($(#[$doc:meta])* $name:ident, $schema:tt) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, Eq)]
-        pub(crate) struct $name(pub(in crate::config) String);
+        pub struct $name(pub String);
 
         /// Leaves out the text: it may be a key.
         impl fmt::Debug for $name {
@@ -98,7 +98,7 @@ impl Visitor<'_> for Scalar {
 /// A value that may be left out and, once its key stands there, may not be empty: `key:` alone
 /// would otherwise be silently the default.
 #[derive(Debug)]
-pub(crate) struct Optional<T>(pub(in crate::config) Option<T>);
+pub struct Optional<T>(pub Option<T>);
 
 impl<T> Default for Optional<T> {
     fn default() -> Self {
@@ -139,7 +139,7 @@ impl<T: JsonSchema> JsonSchema for Optional<T> {
 
 /// Entries by name. A name that stands twice is refused: the last would silently win.
 #[derive(Debug)]
-pub(crate) struct Named<T>(pub(super) BTreeMap<String, T>);
+pub struct Named<T>(pub BTreeMap<String, T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -180,7 +180,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 
 /// `on` or `off`, or a boolean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Switch(pub(in crate::config) bool);
+pub struct Switch(pub bool);
 
 impl<'de> Deserialize<'de> for Switch {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -219,7 +219,7 @@ impl JsonSchema for Switch {
 
 /// One text, or a list of some.
 #[derive(Debug, Default)]
-pub(crate) struct OneOrMore(pub(super) Vec<Text>);
+pub struct OneOrMore(pub Vec<Text>);
 
 impl<'de> Deserialize<'de> for OneOrMore {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

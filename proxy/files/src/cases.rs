@@ -8,7 +8,7 @@ use policy::Denial;
 use sandbox::{Grants, capabilities::Capability};
 use serde::Deserialize;
 
-use super::scalars::listed;
+use crate::scalars::listed;
 
 mod targets;
 

@@ -14,12 +14,12 @@ use serde::{
 use super::{
     Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Switch, Text, Weight,
 };
-use crate::config::scalars::VARIABLE;
+use crate::scalars::VARIABLE;
 
 /// An alias: a name that apps use for a model, and what is tried behind it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Model {
+pub struct Model {
     /// `upstream/model` each, or `{ target: upstream/model, weight: 10, where: { region: eu } }`.
     pub targets: Vec<WrittenTarget>,
     /// The order in which they are tried: `fallback` (the default, as they stand), `weighted`,
@@ -70,7 +70,7 @@ pub(crate) struct Model {
 
 /// A target as written.
 #[derive(Debug)]
-pub(crate) enum WrittenTarget {
+pub enum WrittenTarget {
     /// `upstream/model`.
     Name(Text),
     /// `{ target: upstream/model, … }`.
@@ -80,7 +80,7 @@ pub(crate) enum WrittenTarget {
 /// A target, and when it is one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TargetEntry {
+pub struct TargetEntry {
     /// `upstream/model`.
     pub target: TargetName,
     /// Its part of the exchanges where the strategy is `weighted`; 0: only where others fail.
@@ -94,12 +94,12 @@ pub(crate) struct TargetEntry {
 
 /// `upstream/model`.
 #[derive(Debug)]
-pub(crate) struct TargetName(pub Text);
+pub struct TargetName(pub Text);
 
 /// Bounds of what follows a failure.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Retry {
+pub struct Retry {
     /// Retries as a share of the alias' exchanges. Default `20%`.
     pub share: Optional<Share>,
     /// Retries a second besides. Default 3.
@@ -117,7 +117,7 @@ pub(crate) struct Retry {
 
 /// The order of targets as written.
 #[derive(Debug)]
-pub(crate) enum WrittenStrategy {
+pub enum WrittenStrategy {
     /// One word.
     Word(Text),
     /// A list: there is one strategy.
@@ -126,7 +126,7 @@ pub(crate) enum WrittenStrategy {
 
 /// Effect of having no target left that is not limited, as written.
 #[derive(Debug)]
-pub(crate) enum WrittenLimited {
+pub enum WrittenLimited {
     /// `refuse`.
     Word(Text),
     /// `{ queue: … }` or `{ degrade: … }`.
@@ -137,7 +137,7 @@ pub(crate) enum WrittenLimited {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
-pub(crate) struct LimitedForm {
+pub struct LimitedForm {
     /// Exchanges wait, within these bounds; `{}` for the defaults.
     pub queue: Optional<Queue>,
     /// The alias whose targets are tried instead.
@@ -147,7 +147,7 @@ pub(crate) struct LimitedForm {
 /// Bounds of an alias' queue.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Queue {
+pub struct Queue {
     /// Exchanges in it. Default 1000.
     pub exchanges: Optional<Count>,
     /// Bytes of their bodies together. Default `64MiB`.
@@ -165,7 +165,7 @@ pub(crate) struct Queue {
 /// Bounds of second attempts beside slow first ones.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Hedge {
+pub struct Hedge {
     /// Their share of exchanges, and of money: `10%` at most. Default `2%`.
     pub share: Optional<Share>,
     /// The least wait before one, and the wait until it is known when 95 % of the target's replies
@@ -176,7 +176,7 @@ pub(crate) struct Hedge {
 /// A target on trial. A control of the same size is taken from the alias' other exchanges.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Canary {
+pub struct Canary {
     /// `upstream/model`; none of `targets`.
     pub target: TargetName,
     /// Its share of exchanges: `50%` at most. Default `5%`.
@@ -191,7 +191,7 @@ pub(crate) struct Canary {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("required" = ["target", "usd_per_day"]))]
-pub(crate) struct Shadow {
+pub struct Shadow {
     /// `upstream/model`; none of `targets`.
     pub target: TargetName,
     /// Share of exchanges that are copied. Default `1%`.
@@ -208,7 +208,7 @@ pub(crate) struct Shadow {
 /// What a model takes, where the built-in table says something else or nothing.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct ModelFacts {
+pub struct ModelFacts {
     /// Tokens of input and output together.
     pub window: Optional<Count>,
     /// Most tokens of output.
@@ -245,7 +245,7 @@ pub(crate) struct ModelFacts {
 /// The means by which a translated request says how much a model is to reason.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct ReasoningFacts {
+pub struct ReasoningFacts {
     /// `none` (it can't be steered), `effort`, `budget` or `adaptive`. Default `effort`, or `budget`
     /// where there is one.
     pub form: Optional<Text>,

@@ -9,17 +9,15 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::config::{
-    file::{Named, Text},
-    scalars::VARIABLE,
-};
+use super::{Named, Text};
+use crate::scalars::VARIABLE;
 
 /// The key of the map form for all that has no key of its own.
-pub(in crate::config) const DEFAULT: &str = "default";
+pub const DEFAULT: &str = "default";
 
 /// Effect on content that a policy can't see, as written.
 #[derive(Debug)]
-pub(crate) enum WrittenUnseen {
+pub enum WrittenUnseen {
     /// `block` or `skip`.
     Word(Text),
     /// `{ default: block, image: block, … }`.

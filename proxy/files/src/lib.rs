@@ -1,38 +1,45 @@
-//! The file's shape as the operator writes it: keys and nothing else.
+//! The files that people write for Outrigger, as they write them: keys, and nothing else.
 //!
-//! Scalars stay as they were written ([`Text`], [`Span`], [`Size`]): `${ENV}` is replaced and units
-//! are read in `check/`, where all problems of a file are collected at once.
+//! [`File`] is `outrigger.yaml`, [`PriceFile`] the file that its `prices:` names, and [`cases`] what
+//! lies beside a policy. Scalars stay as they were written ([`Text`], [`Span`], [`Size`]): `${ENV}`
+//! is replaced and units are read in the sidecar's `config`, where all problems of a file are
+//! collected at once.
+//!
+//! A crate of its own because of what serde and schemars make of it, half a megabyte of code that
+//! runs once a file: Cargo builds it for size.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 mod admin;
+pub mod cases;
 mod guard;
 mod identity;
 mod models;
 mod policies;
 mod prices;
+pub mod scalars;
 mod state;
 mod unseen;
 mod upstreams;
 
-pub(crate) use admin::WrittenAdmin;
-pub(crate) use guard::{Harden, Overload};
-pub(crate) use identity::{IdentityEntry, WrittenIdentity};
-pub(crate) use models::{
+pub use admin::WrittenAdmin;
+pub use guard::{Harden, Overload};
+pub use identity::{IdentityEntry, WrittenIdentity};
+pub use models::{
     Canary, Hedge, Model, ModelFacts, Queue, ReasoningFacts, Retry, Shadow, TargetEntry,
     WrittenLimited, WrittenStrategy, WrittenTarget,
 };
-pub(in crate::config) use policies::grants_there_are;
-pub(crate) use policies::{Grant, Policies, PolicyLimits, Use};
-pub(crate) use prices::{Price, PriceFile, Prices};
-pub(crate) use state::{Redis, State, WrittenRedis};
-pub(in crate::config) use unseen::DEFAULT;
-pub(crate) use unseen::WrittenUnseen;
-pub(crate) use upstreams::{FailureRow, Faults, Upstream, WrittenKey};
-pub(in crate::config) use upstreams::{auths_there_are, faults_there_are, providers_there_are};
+pub use policies::{Grant, Policies, PolicyLimits, Tree, Use, grants_there_are};
+pub use prices::{Price, PriceFile, Prices};
+pub use state::{Redis, State, WrittenRedis};
+pub use unseen::{DEFAULT, WrittenUnseen};
+pub use upstreams::{
+    FailureRow, Faults, Upstream, WrittenKey, auths_there_are, faults_there_are,
+    providers_there_are,
+};
 
-pub(crate) use super::scalars::{
+pub use scalars::{
     Count, Dollars, Named, Number, OneOrMore, Optional, Share, Size, Span, Switch, Text, Weight,
 };
 
@@ -41,7 +48,7 @@ pub(crate) use super::scalars::{
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "outrigger.yaml")]
-pub(crate) struct File {
+pub struct File {
     /// Addresses to which apps connect.
     pub listen: Option<Listen>,
     /// Address of health, metrics and policies: `127.0.0.1:4190` (the default), or
@@ -85,10 +92,20 @@ pub(crate) struct File {
     pub overload: Option<Overload>,
 }
 
+impl File {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// It is no YAML, or has another shape; with line and column.
+    pub fn read(yaml: &str) -> Result<Self, serde_yaml::Error> {
+        serde_yaml::from_str(yaml)
+    }
+}
+
 /// The pod's CA.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Ca {
+pub struct Ca {
     /// Directory of its key, which only the sidecar mounts, and that outlives its container.
     /// Default `/var/lib/outrigger/ca`.
     pub directory: Optional<Text>,
@@ -103,7 +120,7 @@ pub(crate) struct Ca {
 /// Addresses to which apps connect.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Listen {
+pub struct Listen {
     /// The address that apps use as their base URL. Default `127.0.0.1:4141`.
     pub base_url: Optional<Text>,
     /// Address of a forward proxy (`HTTPS_PROXY`): `127.0.0.1:4142`. Left out: there is none.
@@ -122,7 +139,7 @@ pub(crate) struct Listen {
 /// Bounds of one exchange.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// A request's body. Default `32MiB`.
     pub request_body: Optional<Size>,
     /// A whole reply that policies read. Default `32MiB`.
@@ -149,7 +166,7 @@ pub(crate) struct Limits {
 /// it, else the variable `OUTRIGGER_TAG_NAME`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Tag {
+pub struct Tag {
     /// Headers instead of the usual ones; the first that is there counts.
     pub headers: Optional<Vec<Text>>,
     /// A variable of the environment; where headers are given too, it counts when none of them is
@@ -167,7 +184,7 @@ pub(crate) struct Tag {
 /// else by all its cookies.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// Headers; the first that is there counts: `[x-user-id]`.
     pub headers: Optional<Vec<Text>>,
     /// Names of cookies; the first that is there counts, where none of the headers is: `[session]`.
@@ -177,7 +194,7 @@ pub(crate) struct Caller {
 /// Format and level of what is written to standard output.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Log {
+pub struct Log {
     /// `json` or `text`. Default: `text` on a terminal, else `json`.
     pub format: Optional<Text>,
     /// `error`, `warn`, `info` (the default), `debug` or `trace`.
@@ -208,7 +225,7 @@ fn section<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// The JSON Schema of the file, for editors.
-pub(crate) fn schema() -> String {
+pub fn schema() -> String {
     let mut schema = serde_json::to_value(schemars::schema_for!(File)).unwrap_or_default();
     without_null(&mut schema);
     serde_json::to_string_pretty(&schema).unwrap_or_default()

@@ -11,12 +11,12 @@ use serde::{
 };
 
 use super::{Count, Named, Optional, Share, Span, Switch, Text, WrittenIdentity};
-use crate::config::scalars::listed;
+use crate::scalars::listed;
 
 /// A provider's endpoint.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Upstream {
+pub struct Upstream {
     /// `http` (the default) or `embedded`, the model inside the binary.
     pub kind: Optional<Text>,
     /// The provider that it is.
@@ -96,7 +96,7 @@ pub(crate) struct Upstream {
 
 /// A key as written.
 #[derive(Debug)]
-pub(crate) enum WrittenKey {
+pub enum WrittenKey {
     /// The key alone.
     Key(Text),
     /// The key, and its account.
@@ -106,7 +106,7 @@ pub(crate) enum WrittenKey {
 /// A key, and who pays for what it opens.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct KeyEntry {
+pub struct KeyEntry {
     /// `${NAME}` or `file:/path`.
     pub key: Text,
     /// Its account. Default: the upstream's `account`.
@@ -117,7 +117,7 @@ pub(crate) struct KeyEntry {
 /// The meaning of an answer that a provider gives; all conditions that are there must hold.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct FailureRow {
+pub struct FailureRow {
     /// Its status.
     #[serde(default)]
     pub status: Optional<Count>,
@@ -137,7 +137,7 @@ pub(crate) struct FailureRow {
 /// Failures that the embedded model makes on purpose.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// The share of requests that fail, such as `50%`.
     pub rate: Share,
     /// Kinds of failures.
@@ -154,19 +154,19 @@ pub(crate) struct Faults {
 }
 
 /// Names every provider that is known, for a message.
-pub(in crate::config) fn providers_there_are() -> String {
+pub fn providers_there_are() -> String {
     let known = ProviderRules::ALL.map(|known| format!("`{}`", known.name()));
     listed(&known, "and")
 }
 
 /// Names every header that may carry a key, for a message.
-pub(in crate::config) fn auths_there_are() -> String {
+pub fn auths_there_are() -> String {
     let known = Auth::ALL.map(|known| format!("`{}`", known.name()));
     listed(&known, "and")
 }
 
 /// Names every kind of failure, for a message.
-pub(in crate::config) fn faults_there_are() -> String {
+pub fn faults_there_are() -> String {
     let known = FaultClass::ALL.map(|known| format!("`{}`", known.name()));
     listed(&known, "and")
 }
