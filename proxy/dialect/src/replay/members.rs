@@ -11,10 +11,15 @@ use crate::{
 /// Puts source together.
 macro_rules! source {
     ($($part:expr),* $(,)?) => {
-        [$(AsRef::<[u8]>::as_ref(&$part)),*].concat()
+        $crate::replay::members::joined(&[$(AsRef::<[u8]>::as_ref(&$part)),*])
     };
 }
 pub(super) use source;
+
+#[inline(never)]
+pub(super) fn joined(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
 
 /// The most members, or elements that are merged by index, which is more than any API writes.
 pub(super) const MOST: usize = 1024;
@@ -24,6 +29,7 @@ pub(super) const MOST: usize = 1024;
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, [u8]>)>);
 
 impl<'a> Members<'a> {
+    #[inline(never)]
     pub(super) fn read(doc: &'a [u8]) -> Result<Self, Malformed> {
         let mut members = Vec::new();
         let mut cursor = Cursor::new(doc);
@@ -60,6 +66,7 @@ impl<'a> Members<'a> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    #[inline(never)]
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
         let mut last = self.0.iter().rev();
         last.find(|(known, _)| known == name)
@@ -67,18 +74,25 @@ impl<'a> Members<'a> {
     }
 
     /// The member's value if it says something.
+    #[inline(never)]
     pub(super) fn said(&self, name: &str) -> Option<&[u8]> {
         self.get(name).filter(|value| says(value))
     }
 
     /// The inside of a string.
+    #[inline(never)]
     pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
         self.get(name).and_then(inside)
     }
 
     /// Replaces the value where it stands, or adds it at the end.
     pub(super) fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
-        let value = Cow::Owned(value.into());
+        self.set_value(name, value.into());
+    }
+
+    #[inline(never)]
+    fn set_value(&mut self, name: &str, value: Vec<u8>) {
+        let value = Cow::Owned(value);
         let mut last = self.0.iter_mut().rev();
         match last.find(|(known, _)| known == name) {
             Some(member) => member.1 = value,
@@ -93,6 +107,7 @@ impl<'a> Members<'a> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| known != name);
     }

@@ -113,9 +113,11 @@ enum Step {
 }
 
 impl Path {
+    #[inline(never)]
     pub(super) fn key(&self, key: &str) -> Self {
         self.step(Step::Key(key.into()))
     }
+    #[inline(never)]
     pub(super) fn index(&self, index: usize) -> Self {
         self.step(Step::Index(index))
     }

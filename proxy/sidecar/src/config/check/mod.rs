@@ -178,21 +178,35 @@ impl Check<'_> {
 
     // Helpers of every section.
 
+    // What they share is compiled once: the sections call them two hundred times, for two dozen
+    // types of values.
+
     fn problem(&mut self, at: &Path, message: impl Display) {
+        self.note(at, message.to_string());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, at: &Path, message: String) {
         let place = locate(self.yaml, at);
         self.problems.push(Problem {
             file: self.name.into(),
             at: place,
             key: at.to_string(),
-            message: message.to_string(),
+            message,
         });
     }
 
     fn text(&mut self, at: &Path, written: Option<&impl Deref<Target = str>>) -> Option<String> {
+        self.substituted(at, written.map(|written| &**written))
+    }
+
+    #[inline(never)]
+    fn substituted(&mut self, at: &Path, written: Option<&str>) -> Option<String> {
         match values::substitute(written?, self.env) {
             Ok(text) => Some(text),
             Err(message) => {
-                self.problem(at, message);
+                self.note(at, message);
                 None
             }
         }
@@ -205,23 +219,30 @@ impl Check<'_> {
         default: T,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
-        let Some(text) = self.text(at, written) else {
+        let written = written.map(|written| &**written);
+        let Some(text) = self.substituted(at, written) else {
             return default;
         };
         match parse(&text) {
             Ok(value) => value,
             Err(message) => {
-                // A parser may quote its input, which may have come from a variable.
-                let from_variable = written.is_some_and(|w| **w != *text);
-                let message = if from_variable {
-                    message.replace(&format!("`{text}`"), "the variable's value")
-                } else {
-                    message
-                };
-                self.problem(at, message);
+                self.refuse(at, written, &text, message);
                 default
             }
         }
+    }
+
+    /// Notes that a value is none. A parser may quote its input, which may have come from a variable.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, at: &Path, written: Option<&str>, text: &str, message: String) {
+        let from_variable = written.is_some_and(|written| written != text);
+        let message = if from_variable {
+            message.replace(&format!("`{text}`"), "the variable's value")
+        } else {
+            message
+        };
+        self.note(at, message);
     }
 
     /// Reads each of a list; leaves out what is wrong.
@@ -276,6 +297,7 @@ impl Check<'_> {
     }
 
     /// Reads a part of a whole, as a number from 0 to 1.
+    #[inline(never)]
     fn fraction(&mut self, at: &Path, written: Option<&Share>, default: f64) -> f64 {
         self.parsed(at, written, default, values::share)
     }
@@ -290,6 +312,7 @@ impl Check<'_> {
     }
 
     /// Reads a number that may have decimals, up to `most`.
+    #[inline(never)]
     fn decimal(&mut self, at: &Path, written: Option<&Number>, default: f64, most: f64) -> f64 {
         self.parsed(at, written, default, |text| {
             let number = values::decimal(text).filter(|number| *number <= most);
@@ -305,10 +328,12 @@ impl Check<'_> {
         span
     }
 
+    #[inline(never)]
     fn span_or_zero(&mut self, at: &Path, written: Option<&Span>, default: Duration) -> Duration {
         self.parsed(at, written, default, values::duration)
     }
 
+    #[inline(never)]
     fn size(&mut self, at: &Path, written: Option<&Size>, default: u64) -> u64 {
         let size = self.parsed(at, written, default, values::size);
         if size == 0 {
