@@ -36,8 +36,8 @@
 //! `cli → {admin, intercept, reload} → exchange → {overload, refusal, upstream} → state → telemetry
 //! → cost → config → signing`: each may use those behind it, and no other. Beside that line stand
 //! [`ca`], which knows `config` and `signing`, and [`harden`], which knows `config`, `telemetry`
-//! and `tool`; `cli` and `reload` open them. [`tool`], [`refusal`], `flat_write` (one write for a
-//! small message, on both sides' connections), [`allocator`] and `heap` (memory that load left
+//! and `tool`; `cli` and `reload` open them. [`tool`], [`refusal`], `ordered` (few entries in
+//! order), `flat_write` (one write for a small message, on both sides' connections), [`allocator`] and `heap` (memory that load left
 //! behind is given back) know nobody. `cost` is pure.
 //!
 //! [`dialect`], [`policy`], [`::route`], [`embedded`] and [`sandbox`] are crates below all rooms,
@@ -56,6 +56,7 @@ mod flat_write;
 pub mod harden;
 mod heap;
 mod intercept;
+mod ordered;
 pub mod overload;
 pub mod refusal;
 pub mod reload;

@@ -70,7 +70,7 @@ use store::{Lock, Store};
 /// Returns the hosts that the pod's CA is made for: those whose TLS is terminated here.
 pub fn hosts(config: &Config) -> BTreeSet<String> {
     let names = config.hosts.names().into_iter();
-    names.filter_map(canonical).collect()
+    crate::ordered::set(names.filter_map(canonical))
 }
 
 /// Outcome of [`Authority::renew`].
@@ -188,7 +188,7 @@ impl Authority {
 
     /// Returns the hosts that leaves are minted for, in canonical spelling.
     pub fn hosts(&self) -> BTreeSet<String> {
-        self.current.load().leaves.keys().cloned().collect()
+        crate::ordered::set(self.current.load().leaves.keys().cloned())
     }
 
     /// Returns the path of the CA's certificates alone: `ca.pem`.
@@ -276,10 +276,7 @@ fn settle(
         None => Renewal::Unchanged,
     };
     let current = Current {
-        leaves: hosts
-            .into_iter()
-            .map(|host| (host, ArcSwapOption::empty()))
-            .collect(),
+        leaves: crate::ordered::map(hosts.into_iter().map(|host| (host, ArcSwapOption::empty()))),
         not_before: newest.facts.not_before,
         not_after: newest.facts.not_after,
         due,

@@ -59,7 +59,7 @@ pub(super) fn plan(
         .into_iter()
         .filter(|h| valid(&h.facts) && h.facts.permitted == *permitted)
         .collect();
-    keep.sort_by_key(|h| Reverse(h.facts.not_before));
+    crate::ordered::sort_by_key(&mut keep, |h| Reverse(h.facts.not_before));
     keep.truncate(KEPT);
     let issue = match keep.first() {
         Some(newest) => (aging(&newest.facts) <= now).then_some(ReissueReason::Age),

@@ -36,7 +36,7 @@ impl OwnFact {
 impl FromIterator<OwnFact> for OwnFacts {
     fn from_iter<I: IntoIterator<Item = OwnFact>>(facts: I) -> Self {
         let mut all: Vec<_> = facts.into_iter().collect();
-        all.sort_by_key(|fact| fact.pattern.rank());
+        crate::ordered::sort_by_key(&mut all, |fact| fact.pattern.rank());
         Self(all)
     }
 }

@@ -151,6 +151,6 @@ impl Upstream {
     pub fn accounts(&self) -> BTreeSet<Arc<str>> {
         let of_keys = self.keys.iter().map(|key| Arc::clone(&key.account));
         let callers = self.keys.is_empty().then(|| Arc::clone(&self.account));
-        of_keys.chain(callers).collect()
+        crate::ordered::set(of_keys.chain(callers))
     }
 }

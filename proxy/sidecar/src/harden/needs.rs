@@ -61,14 +61,14 @@ pub(super) struct Needs {
 impl Needs {
     /// Returns the needs of `config`, read from `file`.
     pub(super) fn of(config: &Config, file: &Path) -> Self {
-        let mut read: BTreeSet<PathBuf> = [place(file)].into();
+        let mut read = crate::ordered::set([place(file)]);
         read.extend(config.files.iter().map(|file| place(file)));
         read.extend(config.policies.directory.clone());
         let identities = config.upstreams.values();
         let identities = identities.filter_map(|upstream| upstream.identity.as_deref());
         read.extend(identities.filter_map(Identity::file).map(place));
-        let mut write: BTreeSet<PathBuf> = [config.policies.cache.clone()].into();
-        let mut listen: BTreeSet<u16> = [config.base_url.port(), config.admin.port()].into();
+        let mut write = crate::ordered::set([config.policies.cache.clone()]);
+        let mut listen = crate::ordered::set([config.base_url.port(), config.admin.port()]);
         if config.listen.intercepts() {
             write.extend([config.ca.directory.clone(), config.ca.bundle.clone()]);
             read.extend(config.ca.roots.as_deref().map(place));
@@ -79,7 +79,7 @@ impl Needs {
         Self {
             read,
             write,
-            system: SYSTEM.iter().map(PathBuf::from).collect(),
+            system: crate::ordered::set(SYSTEM.iter().map(PathBuf::from)),
             listen,
             connect: connect(config),
         }
@@ -88,7 +88,7 @@ impl Needs {
     /// The same with paths as the kernel sees them: absolute, and besides each the one that its
     /// symbolic links lead to.
     pub(super) fn resolved(mut self) -> Self {
-        self.read = self.read.iter().flat_map(|path| resolved(path)).collect();
+        self.read = crate::ordered::set(self.read.iter().flat_map(|path| resolved(path)));
         // A policy's file may be a symbolic link that leads out of the directory.
         let linked: Vec<PathBuf> = (self.read.iter())
             .filter_map(|directory| directory.read_dir().ok())
@@ -104,7 +104,7 @@ impl Needs {
             })
             .collect();
         self.read.extend(linked);
-        self.write = self.write.iter().flat_map(|path| resolved(path)).collect();
+        self.write = crate::ordered::set(self.write.iter().flat_map(|path| resolved(path)));
         self
     }
 
@@ -166,7 +166,7 @@ fn connect(config: &Config) -> Option<BTreeSet<u16>> {
     if config.listen.intercepts() && config.listen.others == Others::Tunnel {
         return None; // tunnels go wherever apps dial
     }
-    let mut ports: BTreeSet<u16> = [DNS].into();
+    let mut ports = crate::ordered::set([DNS]);
     for upstream in config.upstreams.values() {
         if let Kind::Http { origin, .. } = &upstream.kind {
             let plain = origin.scheme_str() == Some("http");

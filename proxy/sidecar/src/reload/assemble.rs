@@ -318,7 +318,7 @@ impl Assembler {
             }
             outcomes
         });
-        outcomes.sort_unstable_by_key(|(n, _)| *n);
+        crate::ordered::sort_by_key(&mut outcomes, |(n, _)| *n);
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 

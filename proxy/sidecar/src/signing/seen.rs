@@ -108,21 +108,21 @@ fn read(file: &Path) -> io::Result<BTreeMap<String, Version>> {
         .take(LARGEST)
         .read_to_string(&mut text)?;
     let written: BTreeMap<String, String> = serde_json::from_str(&text)?;
-    written
-        .into_iter()
-        .map(|(policy, version)| match Version::parse(&version) {
-            Ok(version) => Ok((policy, version)),
-            Err(error) => Err(io::Error::other(error)),
-        })
-        .collect()
+    let mut newest = BTreeMap::new();
+    for (policy, version) in written {
+        let version = Version::parse(&version).map_err(io::Error::other)?;
+        newest.insert(policy, version);
+    }
+    Ok(newest)
 }
 
 /// Writes the file completely or not at all.
 fn write(file: &Path, newest: &BTreeMap<String, Version>) -> io::Result<()> {
-    let written: BTreeMap<&str, String> = newest
-        .iter()
-        .map(|(policy, version)| (policy.as_str(), version.to_string()))
-        .collect();
+    let written = crate::ordered::map(
+        newest
+            .iter()
+            .map(|(policy, version)| (policy.as_str(), version.to_string())),
+    );
     let directory = file.parent().unwrap_or(file);
     let mut partial = NamedTempFile::with_prefix_in(".partial-", directory)?;
     partial.write_all(&serde_json::to_vec(&written)?)?;

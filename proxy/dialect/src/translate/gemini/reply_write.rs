@@ -246,7 +246,7 @@ impl Writer {
             self.choice(0);
         }
         // SDKs take the first for the reply
-        self.choices.sort_by_key(|choice| choice.index);
+        self.choices.sort_unstable_by_key(|choice| choice.index);
         let indexes: Vec<u32> = self.choices.iter().map(|choice| choice.index).collect();
         for index in indexes {
             self.flush_signature(index);

@@ -1,6 +1,6 @@
 //! The terms of an alias, and the facts of its targets, in words.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use dialect::Dialect;
 use route::{ModelFacts, Sticky, Strategy};
@@ -62,7 +62,7 @@ pub(super) fn model_facts(facts: &ModelFacts) -> Vec<String> {
 }
 
 pub(super) fn keys(upstream: &Upstream) -> String {
-    let accounts: BTreeSet<_> = upstream.keys.iter().map(|key| &*key.account).collect();
+    let accounts = crate::ordered::set(upstream.keys.iter().map(|key| &*key.account));
     let accounts = accounts.into_iter().collect::<Vec<_>>().join(", ");
     if let Some(identity) = &upstream.identity {
         return format!("the pod's identity, from `{}`", identity.name());

@@ -1,9 +1,6 @@
 //! `models:`: what is tried behind each alias, and within which bounds.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use policy::tags::is_name;
 use route::{Sticky, Strategy};
@@ -356,7 +353,7 @@ impl Check<'_> {
     /// the same for the second attempt.
     fn has_second_account(&mut self, at: &Path, targets: &[&Target], upstreams: &Upstreams) {
         let of_target = |target: &&Target| upstreams.by_name[&target.upstream].accounts();
-        let accounts: BTreeSet<_> = targets.iter().flat_map(of_target).collect();
+        let accounts = crate::ordered::set(targets.iter().flat_map(of_target));
         if accounts.len() == 1 {
             self.problem(
                 at,

@@ -261,7 +261,7 @@ impl Check<'_> {
                 claims: &[],
             });
         }
-        bases.sort_by_key(|base| base.family as u8);
+        crate::ordered::sort_by_key(&mut bases, |base| base.family as u8);
         bases
     }
 

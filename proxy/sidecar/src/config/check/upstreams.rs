@@ -29,30 +29,31 @@ impl Check<'_> {
     ) -> Upstreams {
         let at = Path::default().key("upstreams");
         let Some(file::Named(written)) = written else {
-            let upstreams: BTreeMap<_, _> = [
-                ("openai", Family::Openai, "https://api.openai.com", "/v1"),
-                (
-                    "anthropic",
-                    Family::Anthropic,
-                    "https://api.anthropic.com",
-                    "",
-                ),
-                (
-                    "gemini",
-                    Family::Gemini,
-                    "https://generativelanguage.googleapis.com",
-                    "",
-                ),
-            ]
-            .map(|(name, family, origin, prefix)| {
-                let kind = Kind::Http {
-                    origin: origin.parse().unwrap_or_default(),
-                    prefix: prefix.into(),
-                    roots: None,
-                };
-                (name.to_owned(), Upstream::of(name, family, kind))
-            })
-            .into();
+            let upstreams = crate::ordered::map(
+                [
+                    ("openai", Family::Openai, "https://api.openai.com", "/v1"),
+                    (
+                        "anthropic",
+                        Family::Anthropic,
+                        "https://api.anthropic.com",
+                        "",
+                    ),
+                    (
+                        "gemini",
+                        Family::Gemini,
+                        "https://generativelanguage.googleapis.com",
+                        "",
+                    ),
+                ]
+                .map(|(name, family, origin, prefix)| {
+                    let kind = Kind::Http {
+                        origin: origin.parse().unwrap_or_default(),
+                        prefix: prefix.into(),
+                        roots: None,
+                    };
+                    (name.to_owned(), Upstream::of(name, family, kind))
+                }),
+            );
             return Upstreams {
                 hosts: upstreams.keys().map(|name| (name.clone(), None)).collect(),
                 by_name: upstreams,

@@ -283,7 +283,7 @@ impl Prices {
                 price: Price::of(price),
             })
             .collect();
-        own.sort_by_key(|own| own.pattern.rank());
+        crate::ordered::sort_by_key(&mut own, |own| own.pattern.rank());
         Self {
             source: config.prices.file.clone(),
             own,

@@ -72,7 +72,9 @@ impl<'p> Spots<'p> {
                         key: (first + n) % keys,
                     }));
                     if let Some(own) = order.get_mut(from..) {
-                        own.sort_by_key(|spot| Reverse(room(place.keys.get(spot.key))));
+                        crate::ordered::sort_by_key(own, |spot| {
+                            Reverse(room(place.keys.get(spot.key)))
+                        });
                     }
                 }
             }

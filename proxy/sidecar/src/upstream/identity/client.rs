@@ -97,7 +97,7 @@ impl Client {
         headers: &[(&str, &str)],
         fields: &[(&str, &str)],
     ) -> Result<Answer, Cause> {
-        let object: std::collections::BTreeMap<_, _> = fields.iter().copied().collect();
+        let object = crate::ordered::map(fields.iter().copied());
         let body = serde_json::to_vec(&object).map_err(|_| Cause::Setup)?;
         let headers = [&[("content-type", "application/json")], headers].concat();
         let method = reqwest::Method::POST;

@@ -104,7 +104,7 @@ fn sign_with(
     headers.push(("host", vec![request.host.as_bytes()]));
     headers.push((DATE, vec![date.as_bytes()]));
     headers.extend(keys.token.map(|token| (TOKEN, vec![token.as_bytes()])));
-    headers.sort_unstable_by_key(|(name, _)| *name);
+    crate::ordered::sort_by_key(&mut headers, |(name, _)| *name);
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
     let canonical = canonical_request(request, &headers, &names, normalizes);
