@@ -80,6 +80,12 @@ impl TryFrom<Config> for PiiRedact {
                     .into(),
             );
         }
+        if mode == Mode::Report && replies != Replies::Off {
+            return Err(
+                "`replies` would change what `mode: report` leaves as it is: leave it out, or set another `mode`"
+                    .into(),
+            );
+        }
         if mode != Mode::Tokenize && key.is_some() {
             return Err(
                 "`key` has no effect without placeholders: leave it out, or set `mode: tokenize`"

@@ -14,6 +14,7 @@ mod screen;
 
 mod config;
 mod later;
+mod tally;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -26,6 +27,7 @@ use outrigger_sdk::{
 use placeholder::Vault;
 use rules::{Finding, Rules};
 use serde::Deserialize;
+use tally::Tally;
 
 /// The treatment of a finding in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -38,6 +40,8 @@ pub enum Mode {
     /// A placeholder stands in its place, and the reply gets the value back.
     #[default]
     Tokenize,
+    /// Nothing is changed or refused, and everything is counted.
+    Report,
 }
 
 /// The treatment of personal data in a reply that was not in the request.
@@ -122,15 +126,21 @@ impl Policy for PiiRedact {
         {
             return refusal;
         }
-        let mut count = 0;
-        request.edit_passages(|passage| {
-            let (text, findings) = self.redact(passage)?;
-            count += findings;
-            Some(text)
-        });
-        if count > 0 {
-            metrics::count("redacted", count);
+        let mut tally = Tally::default();
+        if self.mode == Mode::Report {
+            for passage in request.passages() {
+                for found in self.rules.find(&passage.text) {
+                    tally.add(found.kind, passage.place);
+                }
+            }
+            tally.publish(request);
+            return Decision::Forward;
         }
+        request.edit_passages(|passage| self.redact(passage, &mut tally));
+        if tally.all() > 0 {
+            metrics::count("redacted", tally.all());
+        }
+        tally.publish(request);
         if let Some(dialect) = dialect
             && !self.vault.is_empty()
             && let Some(refusal) = later::in_the_background(request, dialect)
@@ -157,16 +167,15 @@ impl PiiRedact {
         matches!(self.mode, Mode::Tokenize) || !matches!(self.replies, Replies::Off)
     }
 
-    fn refuse_findings(&self, request: &Request) -> Decision {
-        let mut found = BTreeSet::new();
+    fn refuse_findings(&self, request: &mut Request) -> Decision {
+        let (mut found, mut tally) = (BTreeSet::new(), Tally::default());
         for passage in request.passages() {
-            found.extend(
-                self.rules
-                    .find(&passage.text)
-                    .iter()
-                    .map(|finding| finding.label.to_ascii_lowercase()),
-            );
+            for finding in self.rules.find(&passage.text) {
+                tally.add(finding.kind, passage.place);
+                found.insert(finding.label.to_ascii_lowercase());
+            }
         }
+        tally.publish(request);
         if found.is_empty() {
             return Decision::Forward;
         }
@@ -177,8 +186,8 @@ impl PiiRedact {
         Refusal::new(403, message).code("personal_data").into()
     }
 
-    /// The passage without its findings, and their number; `None` where it has none.
-    fn redact(&mut self, passage: &Passage) -> Option<(String, u64)> {
+    /// The passage without its findings; `None` where it has none.
+    fn redact(&mut self, passage: &Passage, tally: &mut Tally) -> Option<String> {
         let text = passage.text.as_str();
         let findings = self.rules.find(text);
         if findings.is_empty() {
@@ -189,39 +198,44 @@ impl PiiRedact {
             self.keyed = true;
         }
         let arguments = passage.json;
+        let json = arguments || is_list(text);
         let restore = self.restore_secrets;
+        if self.mode == Mode::Tokenize {
+            self.vault.reserve(findings.len());
+        }
         let mut depth = json::Depth::of_whole(text);
         let mut out = String::with_capacity(text.len() + 16 * findings.len());
         let mut done = 0;
         for found in &findings {
+            tally.add(found.kind, passage.place);
             // An earlier finding took this one along.
             if found.end <= done {
                 continue;
             }
             depth.read(&text[done..found.start.max(done)]);
-            let bare = depth.is_bare(arguments);
+            let bare = depth.is_bare(json);
             let (start, end) = around(text, found, done, &mut depth, bare);
             out.push_str(&text[done..start]);
             let open = depth.open();
             let quote = bare.then(|| json::escape("\"", open));
             out.extend(quote.as_deref());
             match self.mode {
-                Mode::Mask => out.push_str(&masked(found)),
-                _ => out.push_str(&placeholder(
+                Mode::Mask => mask(&mut out, found),
+                _ => placeholder(
                     &mut self.vault,
                     restore,
                     found,
                     &text[start..end],
-                    open,
-                    arguments,
-                )),
+                    (open, arguments),
+                    &mut out,
+                ),
             }
             out.extend(quote.as_deref());
             depth.skip_value();
             done = end;
         }
         out.push_str(&text[done..]);
-        Some((out, findings.len() as u64))
+        Some(out)
     }
 
     fn reply(&mut self, delta: &mut Delta) -> Result<(), Refusal> {
@@ -259,15 +273,15 @@ impl PiiRedact {
     }
 }
 
-/// The placeholder for a value that stands inside so many JSON strings.
+/// Writes the placeholder for a value that stands inside so many JSON strings.
 fn placeholder(
     vault: &mut Vault,
     restore_secrets: bool,
     found: &Finding<'_>,
     text: &str,
-    open: u32,
-    arguments: bool,
-) -> String {
+    (open, arguments): (u32, bool),
+    out: &mut String,
+) {
     // Escapes are part of the writing, not of the value; but what JSON's own escapes would not give
     // back stays as it is.
     let (value, written) = match json::needs_care(text) {
@@ -282,9 +296,21 @@ fn placeholder(
         }
     };
     if found.kind == Kind::Secret && !restore_secrets {
-        return vault.name(found.label, &value);
+        vault.name_to(out, found.label, &value);
+    } else {
+        vault.issue_to(out, found.label, &value, written);
     }
-    vault.issue(found.label, &value, written)
+}
+
+/// True if all of a text is a list of JSON's, by its ends: what is no argument may be prose in
+/// brackets.
+fn is_list(text: &str) -> bool {
+    let inside = text
+        .trim()
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let value = |b: u8| b.is_ascii_digit() || matches!(b, b'-' | b'"' | b'[' | b'{');
+    inside.is_some_and(|inside| inside.trim_ascii_start().bytes().next().is_some_and(value))
 }
 
 /// A finding's place, widened to what can be replaced without breaking the JSON around it: all of a
@@ -323,7 +349,15 @@ fn around(
 }
 
 fn masked(found: &Finding<'_>) -> String {
-    format!("[[{}]]", found.label)
+    let mut mask = String::new();
+    self::mask(&mut mask, found);
+    mask
+}
+
+fn mask(out: &mut String, found: &Finding<'_>) {
+    out.push_str("[[");
+    out.push_str(found.label);
+    out.push_str("]]");
 }
 
 #[cfg(test)]

@@ -6,9 +6,13 @@
 //! guess them; two more distinguish spellings, so that each is put back exactly as it was written.
 //! Two values of one exchange never share a placeholder: the later one is hashed again.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 
 use crate::detect::Kind;
+
+mod index;
+
+use index::Index;
 
 /// Letters and digits that no font, language model or Markdown confuses: no `l`, `o`, `0`, `1`.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -19,24 +23,37 @@ pub(crate) const LONGEST: usize = 24;
 /// Bytes of the longest label that leaves room for brackets, `_` and eight characters.
 pub(crate) const LONGEST_LABEL: usize = 11;
 
+/// Bytes of the longest tag: a placeholder without its brackets.
+const LONGEST_TAG: usize = LONGEST - 4;
+
 /// The table of one exchange: which placeholder stands for which text.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Vault {
     key: [u64; 2],
-    /// Entries by tag, in lower case and without brackets (`email_7f3a2c`): what a reply is
-    /// searched for, in order.
-    entries: BTreeMap<String, Entry>,
-    /// The placeholders that were given out, by a hash of kind and text; the text is compared.
-    issued: BTreeMap<u64, Vec<Issued>>,
+    /// The placeholders in the order in which they were given out.
+    issued: Vec<Issued>,
+    /// Where they are, by a hash of kind and text; the text is compared.
+    by_text: Index,
+    /// Where they are, by a hash of the tag.
+    by_tag: Index,
+    /// Where they are, by tag in order: what a reply is searched for.
+    ordered: OnceCell<Vec<u32>>,
 }
 
 /// A placeholder that was given out for a text.
 #[derive(Debug, Clone)]
 struct Issued {
-    label: String,
-    text: String,
-    depth: u32,
-    placeholder: String,
+    tag: Tag,
+    /// A hash of kind and text.
+    exact: u64,
+    entry: Entry,
+}
+
+/// A placeholder in lower case and without brackets: `email_7f3a2c`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tag {
+    bytes: [u8; LONGEST_TAG],
+    length: u8,
 }
 
 /// The text behind a placeholder.
@@ -61,8 +78,8 @@ impl Vault {
     }
 
     /// True if no placeholder was given out.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.issued.is_empty()
     }
 
     /// Sets another key; what was given out before keeps its placeholder.
@@ -70,109 +87,265 @@ impl Vault {
         self.key = Self::new(key).key;
     }
 
-    /// The placeholder for `text`, which is of the kind `label` (at most [`LONGEST_LABEL`] capitals
-    /// and underscores) and holds the JSON escapes of `depth` strings around it: the same for the
-    /// same text.
-    pub(crate) fn issue(&mut self, label: &str, text: &str, depth: u32) -> String {
+    /// Makes room for so many more placeholders at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.issued.reserve(more);
+        let hashes = |at: usize| self.issued.get(at).map_or(0, |issued| issued.exact);
+        self.by_text.reserve(more, hashes);
+        let tags = |at: usize| self.issued.get(at).map_or(0, |issued| issued.tag.hash());
+        self.by_tag.reserve(more, tags);
+    }
+
+    /// Writes the placeholder for `text`, which is of the kind `label` (at most [`LONGEST_LABEL`]
+    /// capitals and underscores) and holds the JSON escapes of `depth` strings around it: the same
+    /// for the same text.
+    pub(crate) fn issue_to(&mut self, out: &mut String, label: &str, text: &str, depth: u32) {
         let exact = self.hash(label, text.as_bytes(), 0);
-        let same = |issued: &&Issued| {
-            issued.text == text && issued.label == label && issued.depth == depth
-        };
-        if let Some(issued) = self.issued.get(&exact).into_iter().flatten().find(same) {
-            return issued.placeholder.clone();
+        let known = self.by_text.find(exact, |at| {
+            self.issued.get(at).is_some_and(|issued| {
+                issued.exact == exact
+                    && issued.entry.text == text
+                    && issued.entry.depth == depth
+                    && issued.tag.is_of(label)
+            })
+        });
+        if let Some(issued) = known.and_then(|at| self.issued.get(at)) {
+            issued.tag.dress(out);
+            return;
         }
         let mut attempt = 0;
-        let tag = loop {
+        let (tag, hash) = loop {
             let tag = self.tag(label, text, exact, attempt);
-            if !self.entries.contains_key(&tag) {
-                break tag;
+            let hash = tag.hash();
+            if self.place_of(&tag, hash).is_none() {
+                break (tag, hash);
             }
             attempt += 1;
         };
-        let placeholder = dress(&tag);
-        let entry = Entry {
-            text: text.to_owned(),
-            depth,
-        };
-        self.entries.insert(tag, entry);
-        self.issued.entry(exact).or_default().push(Issued {
-            label: label.to_owned(),
-            text: text.to_owned(),
-            depth,
-            placeholder: placeholder.clone(),
+        if self.by_text.is_full() || self.by_tag.is_full() {
+            self.reserve(self.issued.len().max(8));
+        }
+        tag.dress(out);
+        self.by_text.add(exact, self.issued.len());
+        self.by_tag.add(hash, self.issued.len());
+        self.ordered.take();
+        self.issued.push(Issued {
+            tag,
+            exact,
+            entry: Entry {
+                text: text.to_owned(),
+                depth,
+            },
         });
+    }
+
+    /// The same as a text of its own.
+    #[cfg(test)]
+    pub(crate) fn issue(&mut self, label: &str, text: &str, depth: u32) -> String {
+        let mut placeholder = String::new();
+        self.issue_to(&mut placeholder, label, text, depth);
         placeholder
     }
 
-    /// Returns what [`Vault::issue`] would, without remembering the text: for values that are not
+    /// Writes what [`Vault::issue_to`] would, without remembering the text: for values that are not
     /// to come back.
-    pub(crate) fn name(&self, label: &str, text: &str) -> String {
-        dress(&self.tag(label, text, self.hash(label, text.as_bytes(), 0), 0))
+    pub(crate) fn name_to(&self, out: &mut String, label: &str, text: &str) {
+        let exact = self.hash(label, text.as_bytes(), 0);
+        self.tag(label, text, exact, 0).dress(out);
     }
 
     /// Returns `email_7f3a2c`, or two more characters where the text isn't spelt in the plainest
     /// form.
-    fn tag(&self, label: &str, text: &str, exact: u64, attempt: u64) -> String {
+    fn tag(&self, label: &str, text: &str, exact: u64, attempt: u64) -> Tag {
         let number = Kind::ALL
             .iter()
             .any(|kind| kind.is_number() && kind.label() == label);
-        let mut plain = Vec::with_capacity(text.len());
-        plain.extend(text.bytes().filter(|&b| is_meaning(b, !number)));
-        plain.make_ascii_lowercase();
-        let value = self.hash(label, &plain, attempt + 1);
-        let mut tag = label.to_ascii_lowercase();
-        tag.truncate(LONGEST_LABEL);
-        tag.push('_');
-        push_characters(&mut tag, value, 6);
-        if plain != text.as_bytes() {
-            push_characters(&mut tag, exact, 2);
+        let meaning = text.bytes().filter(|&b| is_meaning(b, !number));
+        let meaning = meaning.map(|b| b.to_ascii_lowercase());
+        let mut plain = Message::of(label);
+        plain.extend(meaning);
+        let value = plain.hash(self.key, attempt + 1);
+        let is_plain = plain.text() == text.as_bytes();
+        let mut tag = Tag::of(label);
+        tag.push_characters(value, 6);
+        if !is_plain {
+            tag.push_characters(exact, 2);
         }
         tag
     }
 
     fn hash(&self, label: &str, text: &[u8], attempt: u64) -> u64 {
-        let bytes = [label.as_bytes(), text].join(&0);
-        siphash([self.key[0] ^ attempt, self.key[1]], &bytes)
+        let mut message = Message::of(label);
+        message.extend(text.iter().copied());
+        message.hash(self.key, attempt)
+    }
+
+    fn place_of(&self, tag: &Tag, hash: u64) -> Option<usize> {
+        let is = |at: usize| self.issued.get(at).is_some_and(|issued| issued.tag == *tag);
+        self.by_tag.find(hash, is)
     }
 
     /// The entry of a tag (in lower case, without brackets).
     pub(crate) fn entry(&self, tag: &str) -> Option<&Entry> {
-        self.entries.get(tag)
+        let tag = Tag::read(tag)?;
+        let at = self.place_of(&tag, tag.hash())?;
+        self.issued.get(at).map(|issued| &issued.entry)
     }
 
     /// True if some tag begins with `start`.
     pub(crate) fn has_beginning(&self, start: &str) -> bool {
-        self.entries
-            .range::<str, _>((std::ops::Bound::Included(start), std::ops::Bound::Unbounded))
-            .next()
-            .is_some_and(|(tag, _)| tag.starts_with(start))
+        let tag = |at: u32| {
+            let issued = self.issued.get(at as usize);
+            issued.map_or(&[][..], |issued| issued.tag.text())
+        };
+        let ordered = self.ordered.get_or_init(|| {
+            let mut places: Vec<u32> = (0..).take(self.issued.len()).collect();
+            places.sort_unstable_by(|one, other| tag(*one).cmp(tag(*other)));
+            places
+        });
+        let at = ordered.partition_point(|place| tag(*place) < start.as_bytes());
+        let next = ordered.get(at);
+        next.is_some_and(|place| tag(*place).starts_with(start.as_bytes()))
+    }
+}
+
+impl Tag {
+    /// The beginning of a tag: `email_`.
+    fn of(label: &str) -> Self {
+        let mut tag = Self {
+            bytes: [0; LONGEST_TAG],
+            length: 0,
+        };
+        for b in label.bytes().take(LONGEST_LABEL) {
+            tag.push(b.to_ascii_lowercase());
+        }
+        tag.push(b'_');
+        tag
+    }
+
+    /// A tag as it is written; `None` where it is longer than any.
+    fn read(text: &str) -> Option<Self> {
+        let mut bytes = [0; LONGEST_TAG];
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
+        let length = u8::try_from(text.len()).ok()?;
+        Some(Self { bytes, length })
+    }
+
+    fn push(&mut self, b: u8) {
+        if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {
+            *place = b;
+            self.length += 1;
+        }
+    }
+
+    fn push_characters(&mut self, mut hash: u64, count: usize) {
+        for _ in 0..count {
+            self.push(ALPHABET[(hash & 31) as usize]);
+            hash >>= 5;
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default()
+    }
+
+    /// The label's bytes. The characters behind it have no `_`.
+    fn label(&self) -> &[u8] {
+        let end = self.text().iter().rposition(|&b| b == b'_');
+        self.text().get(..end.unwrap_or(0)).unwrap_or_default()
+    }
+
+    fn is_of(&self, label: &str) -> bool {
+        let label = label.as_bytes();
+        let label = label.get(..LONGEST_LABEL).unwrap_or(label);
+        self.label().eq_ignore_ascii_case(label)
+    }
+
+    /// The characters are a hash already: enough to find it by.
+    fn hash(&self) -> u64 {
+        let mixed = self.bytes.iter().fold(0u64, |hash, &b| {
+            (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        });
+        mixed ^ mixed >> 32
+    }
+
+    /// Writes `[[EMAIL_7f3a2c]]`.
+    fn dress(&self, out: &mut String) {
+        out.push_str("[[");
+        let label = self.label().len();
+        for (place, &b) in self.text().iter().enumerate() {
+            let b = if place < label {
+                b.to_ascii_uppercase()
+            } else {
+                b
+            };
+            out.push(char::from(b));
+        }
+        out.push_str("]]");
+    }
+}
+
+/// A label, a zero byte and a text: what is hashed. Short ones, as nearly all are, take no memory.
+struct Message {
+    short: [u8; 112],
+    length: usize,
+    /// All of it, where it is longer.
+    long: Vec<u8>,
+    text: usize,
+}
+
+impl Message {
+    fn of(label: &str) -> Self {
+        let mut message = Self {
+            short: [0; 112],
+            length: 0,
+            long: Vec::new(),
+            text: 0,
+        };
+        message.extend(label.bytes().chain([0]));
+        message.text = message.length;
+        message
+    }
+
+    fn extend(&mut self, bytes: impl Iterator<Item = u8>) {
+        for b in bytes {
+            match self.short.get_mut(self.length) {
+                Some(place) => *place = b,
+                None => {
+                    if self.long.is_empty() {
+                        self.long.extend(self.short);
+                    }
+                    self.long.push(b);
+                }
+            }
+            self.length += 1;
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self.short.get(..self.length) {
+            Some(short) => short,
+            None => &self.long,
+        }
+    }
+
+    /// Without the label.
+    fn text(&self) -> &[u8] {
+        self.bytes().get(self.text..).unwrap_or_default()
+    }
+
+    fn hash(&self, key: [u64; 2], attempt: u64) -> u64 {
+        siphash([key[0] ^ attempt, key[1]], self.bytes())
     }
 }
 
 /// True if a byte belongs to the value and not to its spelling. In a number no punctuation does.
 fn is_meaning(b: u8, punctuation: bool) -> bool {
     b >= 0x80 || b.is_ascii_alphanumeric() || punctuation && b > b' '
-}
-
-fn push_characters(tag: &mut String, mut hash: u64, count: usize) {
-    for _ in 0..count {
-        tag.push(char::from(ALPHABET[(hash & 31) as usize]));
-        hash >>= 5;
-    }
-}
-
-/// `[[EMAIL_7f3a2c]]` of `email_7f3a2c`.
-fn dress(tag: &str) -> String {
-    let mut placeholder = String::with_capacity(LONGEST);
-    placeholder.push_str("[[");
-    placeholder.push_str(tag);
-    // The characters have no `_`.
-    let label = tag.bytes().rposition(|b| b == b'_').unwrap_or(0);
-    if let Some(label) = placeholder.get_mut(2..2 + label) {
-        label.make_ascii_uppercase();
-    }
-    placeholder.push_str("]]");
-    placeholder
 }
 
 /// SipHash-2-4 (Aumasson and Bernstein): a keyed hash that can't be guessed or steered without the

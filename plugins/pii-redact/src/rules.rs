@@ -57,13 +57,53 @@ pub(crate) struct Pattern {
 struct Written {
     name: String,
     pattern: String,
+    #[serde(default)]
+    examples: Examples,
+}
+
+/// Texts that say what a pattern is meant to find: checked when it is loaded.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Examples {
+    /// Each is found, all of it.
+    r#match: Vec<String>,
+    /// Nothing is found in any.
+    no_match: Vec<String>,
+}
+
+impl Examples {
+    fn check(&self, name: &str, regex: &regex_lite::Regex) -> Result<(), String> {
+        for example in &self.r#match {
+            let mut found = regex.find_iter(example);
+            if !found.any(|found| found.as_str() == example) {
+                let what = regex.find(example).map(|found| found.as_str());
+                let what = what.map_or("nothing".into(), |part| format!("`{part}` alone"));
+                return Err(format!(
+                    "the pattern of `{name}` finds {what} in `{example}`, which is in its `examples.match`"
+                ));
+            }
+        }
+        for example in &self.no_match {
+            if let Some(found) = regex.find(example) {
+                return Err(format!(
+                    "the pattern of `{name}` finds `{}` in `{example}`, which is in its `examples.no_match`",
+                    found.as_str()
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl TryFrom<Written> for Pattern {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { name, pattern } = written;
+        let Written {
+            name,
+            pattern,
+            examples,
+        } = written;
         let fits = (1..=LONGEST_LABEL).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
             && !name.starts_with('_')
@@ -89,6 +129,7 @@ impl TryFrom<Written> for Pattern {
                 "the pattern of `{name}` matches the empty string: make it need at least one character"
             ));
         }
+        examples.check(&name, &regex)?;
         Ok(Self { label, regex })
     }
 }
@@ -232,6 +273,7 @@ mod tests {
         Written {
             name: name.into(),
             pattern: pattern.into(),
+            examples: Examples::default(),
         }
         .try_into()
     }

@@ -364,6 +364,105 @@ fn a_wrong_configuration_is_refused_with_its_key() {
         { "key": "short" } => "… 16 characters",
         { "mode": "mask", "key": "correct horse battery" } => "… no effect",
         { "replies": "on" } => "… replies",
+        { "mode": "report", "replies": "mask" } => "… mode: report",
+        { "custom": [{ "name": "badge", "pattern": "EMP-[0-9]{4}", "examples": { "match": ["EMP-12345"] } }] } => "… `EMP-1234` alone",
+        { "custom": [{ "name": "badge", "pattern": "EMP-[0-9]{4}", "examples": { "match": ["BMP-1234"] } }] } => "… finds nothing",
+        { "custom": [{ "name": "badge", "pattern": "EMP-[0-9]{4}", "examples": { "no_match": ["see EMP-1234"] } }] } => "… no_match",
+        { "custom": [{ "name": "badge", "pattern": "EMP", "examples": { "matches": [] } }] } => "… matches",
         { "mode": "mask", "later_replies": "pass" } => "… no effect",
+    );
+}
+
+#[test]
+fn a_pattern_whose_examples_hold_is_loaded() {
+    let custom = json!([{ "name": "badge", "pattern": "EMP-[0-9]{5}",
+        "examples": { "match": ["EMP-12345"], "no_match": ["EMP-1", "IMP-12345"] } }]);
+    let bench = bench(json!({ "mode": "mask", "custom": custom }));
+    let up = sent(&bench, Request::chat("m").user("I am EMP-12345"));
+    assert_eq!(content(&up, 0), "I am [[BADGE]]");
+}
+
+#[test]
+fn findings_are_counted_by_kind_and_by_place_and_named_in_the_log_line() {
+    use outrigger_sdk::bench::counter;
+    for mode in ["report", "refuse", "mask", "tokenize"] {
+        let before = |name: &str| counter(name);
+        let (emails, users, results) = (
+            before("found_email"),
+            before("found_in_user"),
+            before("found_in_tool_result"),
+        );
+        let body = json!({ "model": "m", "messages": [
+            { "role": "user", "content": "ana@x.com and bob@x.com, 529.982.247-25" },
+            { "role": "assistant", "content": null, "tool_calls": [{ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{}" } }] },
+            { "role": "tool", "tool_call_id": "c", "content": "sent to ana@x.com" }
+        ]});
+        let request = Request::from_json(Dialect::OpenaiChat, body.clone());
+        let done = bench(json!({ "mode": mode })).request(request);
+        assert_eq!(counter("found_email") - emails, 3, "{mode}");
+        assert_eq!(counter("found_in_user") - users, 3, "{mode}");
+        assert_eq!(counter("found_in_tool_result") - results, 1, "{mode}");
+        assert_eq!(
+            done.request.tag("pii_found").as_deref(),
+            Some("email:user=2 email:tool-result=1 cpf:user=1"),
+            "{mode}"
+        );
+        if mode == "report" {
+            assert_eq!(done.decision, Decision::Forward);
+            assert_eq!(done.request.body_json(), body);
+        }
+    }
+    assert_eq!(
+        bench(json!({ "mode": "report" })).policy().hooks(),
+        Hooks::REQUEST
+    );
+}
+
+#[test]
+fn keys_speak_for_the_values_of_a_tool_call() {
+    let input = json!({ "ssn": "536221234", "phone": 11_987_654_321_u64, "order_id": "2125550100", "password": "hunter22!" });
+    let anthropic = json!({ "model": "m", "max_tokens": 9, "messages": [
+        { "role": "assistant", "content": [{ "type": "tool_use", "id": "t", "name": "f", "input": input }] },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t", "content": "ok" }] }
+    ]});
+    let openai = json!({ "model": "m", "messages": [{ "role": "assistant", "content": null, "tool_calls": [
+        { "id": "c", "type": "function", "function": { "name": "f", "arguments": input.to_string() } }] }] });
+    for (dialect, body) in [
+        (Dialect::AnthropicMessages, anthropic),
+        (Dialect::OpenaiChat, openai),
+    ] {
+        let bench = bench(json!({}));
+        let up = sent(&bench, Request::from_json(dialect, body)).to_string();
+        for gone in ["536221234", "11987654321", "hunter22!"] {
+            assert!(!up.contains(gone), "{dialect:?}: {gone} in {up}");
+        }
+        assert!(up.contains("2125550100"), "{dialect:?}: {up}");
+    }
+}
+
+#[test]
+fn a_list_of_numbers_stays_json() {
+    let bench = bench(json!({ "mode": "mask" }));
+    let up = sent(
+        &bench,
+        Request::chat("m").user("[52998224725, 4111111111111111, 7]"),
+    );
+    assert_eq!(content(&up, 0), r#"["[[CPF]]", "[[CARD]]", 7]"#);
+    let up = sent(&bench, Request::chat("m").user("[my CPF: 52998224725]"));
+    assert_eq!(content(&up, 0), "[my CPF: [[CPF]]]");
+}
+
+#[test]
+fn what_is_written_in_disguise_is_hidden_and_comes_back_as_it_was_written() {
+    let bench = bench(json!({}));
+    let text = "Write to ana (at) example (dot) com, card ４１１１ 1111 1111 1111, CPF 529.982.247\u{200b}-25.";
+    let request = Request::chat("m").user(text);
+    let up = sent(&bench, request.clone());
+    let hidden = content(&up, 0);
+    assert_eq!(placeholders(hidden).len(), 3, "{hidden}");
+    assert!(!hidden.contains("example") && !hidden.contains("1111") && !hidden.contains("529"));
+    assert_eq!(
+        bench.reply(&request, Place::Assistant, hidden).unwrap(),
+        text
     );
 }

@@ -241,8 +241,8 @@ pub(super) fn cnpj_around(bytes: &[u8], at: usize, kinds: Kinds) -> Option<Span>
     })
 }
 
-/// Fourteen capitals and digits without separators, where the words before speak of a CNPJ. `start`
-/// is any digit run's begin in it.
+/// Fourteen capitals and digits without separators: two check digits, and no word before that
+/// speaks of a thing. `start` is any digit run's begin in it.
 fn cnpj_bare(bytes: &[u8], start: usize, kinds: Kinds) -> Option<Span> {
     let capital = |b: u8| b.is_ascii_uppercase() || is_digit(b);
     let mut from = start;
@@ -255,7 +255,8 @@ fn cnpj_bare(bytes: &[u8], start: usize, kinds: Kinds) -> Option<Span> {
         && begins(bytes, from)
         && !goes_on(bytes, end)
         && bytes.get(from..end).is_some_and(check::cnpj);
-    (fits && topic(bytes, from) == Some(Topic::Cnpj)).then_some(Span {
+    let thing = || matches!(topic(bytes, from), Some(Topic::Thing | Topic::Hash));
+    (fits && !thing()).then_some(Span {
         start: from,
         end,
         kind: Kind::Cnpj,

@@ -35,13 +35,49 @@ pub(super) fn v4(bytes: &[u8], groups: &Groups, kinds: Kinds) -> Option<Span> {
     let pinned = matches!(before(bytes, start, 1), b'^' | b'~')
         || before(bytes, start, 1) == b'='
             && matches!(before(bytes, start, 2), b'=' | b'>' | b'<' | b'~');
-    if pinned || near_topic(bytes, start) == Some(Topic::Version) {
+    if pinned || near_topic(bytes, start) == Some(Topic::Version) || is_identifier(octets) {
+        return None;
+    }
+    // Almost no address has four small numbers, and most versions have.
+    let small = octets[0] != 10 && octets.iter().all(|&octet| octet < 32);
+    let served = byte(bytes, end) == b':' && byte(bytes, end + 1).is_ascii_digit();
+    if small && !served && !is_addressed(bytes, start) {
+        return None;
+    }
+    // `Chrome/124.0.0.0`
+    let product = before(bytes, start, 1) == b'/' && before(bytes, start, 2).is_ascii_alphabetic();
+    if product && octets[1..] == [0, 0, 0] {
         return None;
     }
     Some(Span {
         start,
         end,
         kind: Kind::Ip,
+    })
+}
+
+/// True for the object identifiers of four arcs that are written most: of the internet (SNMP,
+/// certificates' extensions) and of X.500 names and certificates (`1.3.6.1`, `2.5.4.3`, `2.5.29.17`).
+const fn is_identifier(arcs: [u32; 4]) -> bool {
+    matches!(arcs, [1, 3, 6, 1] | [2, 5, 4 | 29, 0..=99] | [1, 3, 132, 0])
+}
+
+/// True if a word shortly before `at` speaks of a host.
+fn is_addressed(bytes: &[u8], at: usize) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"ip", b"addr", b"host", b"from", b"client", b"server", b"peer", b"dns", b"gateway",
+        b"ping", b"remote", b"src", b"dst", b"endere", b"direcc", b"adress",
+    ];
+    let near = bytes.get(at.saturating_sub(24)..at).unwrap_or_default();
+    (0..near.len()).any(|i| {
+        let begins = i == 0 || !near[i - 1].is_ascii_alphabetic();
+        let rest = near.get(i..).unwrap_or_default();
+        let starts = |word: &&[u8]| {
+            rest.get(..word.len())
+                .is_some_and(|text| text.eq_ignore_ascii_case(word))
+                && (word.len() > 2 || !byte(rest, word.len()).is_ascii_alphabetic())
+        };
+        begins && WORDS.iter().any(starts)
     })
 }
 

@@ -8,19 +8,23 @@
 //! instance touches hardly any memory. Names and addresses are out of scope.
 //!
 //! Text may be JSON source (tool arguments, or JSON that somebody pasted): escapes count as
-//! boundaries, and `\u0040` is an `@`.
+//! boundaries, and `\u0040` is an `@`. What is hidden by other means is seen through by [`fold`].
 
 mod check;
+mod columns;
 mod context;
 mod email;
+mod fold;
 mod ids;
 mod ip;
+mod neighbour;
 mod number;
 mod phone;
 mod secret;
 mod sieve;
 mod text;
 
+use columns::Columns;
 use sieve::Sieve;
 use text::is_digit;
 
@@ -34,7 +38,8 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            const EVERY: &[Self] = &[$(Self::$kind),*];
+            /// All kinds, in order.
+            pub const EVERY: &[Self] = &[$(Self::$kind),*];
 
             /// The name in the operator's `detect:` list.
             pub const fn key(self) -> &'static str {
@@ -155,6 +160,10 @@ const EQUALS: u8 = 4;
 const JOINER: u8 = 5; // - _ . : the end of a key's prefix, or the start of a key block
 const ESCAPE: u8 = 6; // \ % : an @ in other clothes
 const SLASH: u8 = 7;
+const DRESS: u8 = 8; // what may begin something that is read otherwise than it is written
+
+/// The bytes that may begin something which is read otherwise than it is written.
+const DRESSED: &[u8] = b"&([{\\%\xc2\xd9\xdb\xe0\xe2\xe3\xef\xf0";
 
 const CLASS: [u8; 256] = {
     let mut class = [NONE; 256];
@@ -172,14 +181,36 @@ const CLASS: [u8; 256] = {
     class[b'\\' as usize] = ESCAPE;
     class[b'%' as usize] = ESCAPE;
     class[b'/' as usize] = SLASH;
+    let mut at = 0;
+    while at < DRESSED.len() {
+        if class[DRESSED[at] as usize] == NONE {
+            class[DRESSED[at] as usize] = DRESS;
+        }
+        at += 1;
+    }
     class
 };
 
 /// Appends the findings in `text` to `spans`, in order and without overlaps. Takes time linear in
 /// the text.
 pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
+    let first = spans.len();
+    let mut noted = Vec::new();
+    raw(text, kinds, spans, Some(&mut noted));
+    if kinds.has(Kind::Email) {
+        fold::note_words(text.as_bytes(), &mut noted);
+    }
+    if !noted.is_empty() {
+        fold::scan(text, &mut noted, kinds, spans, first);
+    }
+}
+
+/// The same for the text as it is written, with a note of each place that [`fold`] may read
+/// otherwise.
+fn raw(text: &str, kinds: Kinds, spans: &mut Vec<Span>, mut noted: Option<&mut Vec<usize>>) {
     let bytes = text.as_bytes();
     let first = spans.len();
+    let columns = Columns::new(bytes);
     let mut sieve = Sieve::new(bytes, kinds);
     let mut secrets = secret::Secrets::new(bytes, kinds);
     // A secret whose name was met before its value.
@@ -201,10 +232,18 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
             break;
         }
         at = next;
+        let mut note = |is_odd: bool| {
+            if let Some(noted) = noted.as_deref_mut()
+                && is_odd
+            {
+                noted.push(at);
+            }
+        };
         let found = match CLASS[bytes[at] as usize] {
             DIGIT => {
-                let (found, next) = number::at(bytes, at, kinds);
+                let (found, next) = number::at(bytes, at, kinds, &columns);
                 if found.is_none() {
+                    note(fold::is_oddly_spaced(bytes, at, next));
                     at = next;
                     continue;
                 }
@@ -217,12 +256,17 @@ pub fn scan(text: &str, kinds: Kinds, spans: &mut Vec<Span>) {
             EQUALS => secret::assigned(bytes, at, kinds),
             JOINER => secret::joined(bytes, at, kinds),
             ESCAPE => {
+                note(fold::is_noted(bytes, at));
                 let length = text::escaped_at_sign(bytes, at);
                 if length == 0 {
                     None
                 } else {
                     email::at(bytes, at, length, kinds)
                 }
+            }
+            DRESS => {
+                note(fold::is_noted(bytes, at));
+                None
             }
             _ => ids::cnpj_around(bytes, at, kinds),
         };

@@ -4,7 +4,9 @@
 //! Groups are read once from where a run of digits begins. The longest reading that a plan accepts
 //! wins; checksummed plans are tried before telephone numbers.
 
+use super::columns::Columns;
 use super::context::{LazyTopic, Topic};
+use super::neighbour::is_fraction;
 use super::text::{before, begins, byte, digits_end, goes_on, hangs_left};
 use super::{Kind, Kinds, Span, check, ids, ip, phone};
 
@@ -100,7 +102,12 @@ fn separator(bytes: &[u8], at: usize) -> (u8, usize) {
 }
 
 /// The finding at the first digit of a run, and where to go on if there is none.
-pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usize) {
+pub(super) fn at(
+    bytes: &[u8],
+    start: usize,
+    kinds: Kinds,
+    columns: &Columns<'_>,
+) -> (Option<Span>, usize) {
     let run = digits_end(bytes, start);
     // What has fewer digits than any plan, no second group and no letter before it, as most numbers
     // in a text, is nothing.
@@ -126,12 +133,12 @@ pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usi
         return (Some(span), run);
     }
     if before(bytes, start, 1) != b'+'
-        && let Some(span) = identity(bytes, &groups, kinds)
+        && let Some(span) = identity(bytes, &groups, kinds, columns)
     {
         return (Some(span), run);
     }
     let found = if kinds.has(Kind::Phone) {
-        phone::at(bytes, &groups)
+        phone::at(bytes, &groups, columns)
     } else {
         None
     };
@@ -139,18 +146,16 @@ pub(super) fn at(bytes: &[u8], start: usize, kinds: Kinds) -> (Option<Span>, usi
 }
 
 /// The longest reading as a card, a tax number or the like.
-fn identity(bytes: &[u8], groups: &Groups, kinds: Kinds) -> Option<Span> {
+fn identity(bytes: &[u8], groups: &Groups, kinds: Kinds, columns: &Columns<'_>) -> Option<Span> {
     let start = groups.starts[0];
-    let decimal =
-        matches!(before(bytes, start, 1), b',' | b'.') && before(bytes, start, 2).is_ascii_digit();
-    if decimal {
+    if is_fraction(bytes, start, groups.end(0)) {
         return None;
     }
     let mut digits = [0u8; DIGITS];
     let mut lengths = [0usize; GROUPS];
     let mut total = 0;
     let mut best = None;
-    let topic = LazyTopic::new(bytes, start);
+    let topic = LazyTopic::new(bytes, start, columns);
     for n in 1..=groups.count {
         let group = groups.digits(bytes, n - 1);
         let Some(room) = digits.get_mut(total..total + group.len()) else {
@@ -201,7 +206,7 @@ fn plan(
             let nif = (plain || lengths == [3, 3, 3])
                 && kinds.has(Kind::PtNif)
                 && check::portuguese_nif(digits);
-            (nif && topic.get() == Some(Topic::Nif)).then_some(Kind::PtNif)
+            (nif && matches!(topic.get(), Some(Topic::Nif | Topic::Tax))).then_some(Kind::PtNif)
         }
         11 => {
             let tax = (plain || lengths == [2, 3, 3, 3] && even || lengths == [2, 9])
@@ -216,8 +221,13 @@ fn plan(
             }
             let written = lengths == [3, 3, 3, 2] || lengths == [9, 2];
             let cpf = (plain || written) && kinds.has(Kind::Cpf) && check::cpf(digits);
-            (cpf && (written || !matches!(topic.get(), Some(Topic::Thing | Topic::Phone))))
-                .then_some(Kind::Cpf)
+            let other = || {
+                matches!(
+                    topic.get(),
+                    Some(Topic::Thing | Topic::Phone | Topic::Hash | Topic::Version)
+                )
+            };
+            (cpf && (written || !other())).then_some(Kind::Cpf)
         }
         14 if kinds.has(Kind::Cnpj)
             && (plain
@@ -226,8 +236,12 @@ fn plan(
                 || lengths == [12, 2])
             && check::cnpj(digits) =>
         {
-            let surely =
-                !plain || !matches!(topic.get(), Some(Topic::Thing | Topic::Card | Topic::Phone));
+            let surely = !plain
+                || match topic.get() {
+                    Some(Topic::Cnpj | Topic::Cpf | Topic::Tax) => true,
+                    Some(Topic::Thing | Topic::Card | Topic::Phone | Topic::Hash) => false,
+                    _ => !is_time(digits),
+                };
             if surely {
                 Some(Kind::Cnpj)
             } else {
@@ -252,6 +266,28 @@ fn plan(
 /// so.
 fn card(digits: &[u8], plain: bool, topic: &LazyTopic<'_>, kinds: Kinds) -> Option<Kind> {
     let usual = matches!(digits.len(), 14..=16) || !plain && digits.len() > 16;
-    let fits = kinds.has(Kind::Card) && check::card(digits);
-    (fits && (usual || topic.get() == Some(Topic::Card))).then_some(Kind::Card)
+    if !kinds.has(Kind::Card) || !check::card(digits) {
+        return None;
+    }
+    let thing = || {
+        topic.get() == Some(Topic::Hash)
+            || matches!(topic.near(), Some(Topic::Thing | Topic::Hash))
+            || digits.len() == 14 && is_time(digits)
+    };
+    let fits = topic.get() == Some(Topic::Card) || usual && !(plain && thing());
+    fits.then_some(Kind::Card)
+}
+
+/// True if fourteen digits are a date and a time, as machines write them: `20240115102030`.
+fn is_time(digits: &[u8]) -> bool {
+    let pair = |at: usize| {
+        let pair = digits.get(at..at + 2).unwrap_or_default();
+        pair.iter().fold(0, |n, &b| n * 10 + u32::from(b - b'0'))
+    };
+    matches!(pair(0), 19 | 20)
+        && (1..=12).contains(&pair(4))
+        && (1..=31).contains(&pair(6))
+        && pair(8) < 24
+        && pair(10) < 60
+        && pair(12) < 60
 }

@@ -2,9 +2,11 @@
 //!
 //! A form that other numbers share counts only after a word such as `tel` or `ligue`.
 
+use super::columns::Columns;
 use super::context::{LazyTopic, Topic};
+use super::neighbour::{is_amount, is_fraction, is_measure};
 use super::number::Groups;
-use super::text::{before, byte, goes_on};
+use super::text::{before, begins, byte, goes_on};
 use super::{Kind, Span};
 
 /// Digits after the country code, lowest and highest, where it differs from the general 6 to 12.
@@ -26,23 +28,20 @@ fn national(digits: &[u8]) -> (usize, usize, usize) {
 }
 
 /// The longest reading of the groups as a telephone number.
-pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
+pub(super) fn at(bytes: &[u8], groups: &Groups, columns: &Columns<'_>) -> Option<Span> {
     let first = groups.starts[0];
     let plus = before(bytes, first, 1) == b'+';
-    let paren = before(bytes, first, 1) == b'(';
+    // A parenthesis that closes behind the first group; any other is the sentence's, or a tuple's.
+    let paren = before(bytes, first, 1) == b'(' && groups.count > 1 && groups.separators[1] == b')';
     let start = if plus || paren { first - 1 } else { first };
-    let hanging = before(bytes, start, 1);
-    let money = matches!(hanging, b'$') || matches!(before(bytes, start, 2), b'$');
-    if super::text::is_word(hanging) && plus
-        || money
-        || matches!(hanging, b',' | b'#') && before(bytes, start, 2).is_ascii_digit()
-    {
+    let counted = before(bytes, start, 1) == b'#' && before(bytes, start, 2).is_ascii_digit();
+    if plus && !begins(bytes, start) || counted || is_fraction(bytes, start, groups.end(0)) {
         return None;
     }
     let mut digits = [0u8; 24];
     let mut lengths = [0usize; 9];
     let mut total = 0;
-    let topic = LazyTopic::new(bytes, start);
+    let topic = LazyTopic::new(bytes, start, columns);
     let mut best = None;
     for n in 1..=groups.count {
         let group = groups.digits(bytes, n - 1);
@@ -62,12 +61,12 @@ pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
         }
         let end = groups.end(n - 1);
         if n < groups.count && !matches!(groups.separators[n], b' ' | b'/' | b'(')
-            || n == groups.count && goes_on(bytes, end)
+            || n == groups.count && goes_on(bytes, end) && extension(bytes, end) == end
         {
             continue;
         }
-        if matches!(byte(bytes, end), b',') && byte(bytes, end + 1).is_ascii_digit()
-            || byte(bytes, end) == b'%'
+        let separator = groups.separators.get(n - 1).copied().unwrap_or(0);
+        if !plus && is_amount(bytes, &lengths[..n], separator, end) || is_measure(bytes, start, end)
         {
             continue;
         }
@@ -75,14 +74,21 @@ pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
         let accepted = if plus {
             let (code, low, high) = national(number);
             let rest = total.saturating_sub(code);
-            (low..=high).contains(&rest) && (number[0] != b'1' || nanp(&number[1..]))
+            // `+48.8583701` is a latitude, `+1.2125550100` a telephone number of whois.
+            let point = n == 2 && groups.separators[1] == b'.' && rest < 9;
+            (low..=high).contains(&rest) && !point && (number[0] != b'1' || nanp(&number[1..]))
         } else if number.starts_with(b"00") && number[2] != b'0' {
             let (code, low, high) = national(&number[2..]);
             (low.max(8)..=high).contains(&(total - 2).saturating_sub(code))
                 && (n > 1 || topic.get() != Some(Topic::Thing))
         } else {
             match form(number, &lengths[..n], &groups.separators[..n], paren) {
-                Form::Sure => topic.get() != Some(Topic::Thing),
+                Form::Sure => match topic.get() {
+                    Some(Topic::Thing | Topic::Hash | Topic::Version) => false,
+                    None | Some(Topic::Phone) => true,
+                    // Ungrouped, it is rather the other number, with a digit wrong.
+                    Some(_) => n > 1,
+                },
                 Form::WithWord => topic.get() == Some(Topic::Phone),
                 Form::No => false,
             }
@@ -95,7 +101,55 @@ pub(super) fn at(bytes: &[u8], groups: &Groups) -> Option<Span> {
             });
         }
     }
-    best
+    best.map(|span| Span {
+        end: extension(bytes, span.end),
+        ..span
+    })
+}
+
+/// Words before an extension, in lower case; the longer of two with one beginning first.
+const EXTENSIONS: &[&[u8]] = &[
+    b"extension",
+    b"extensi\xc3\xb3n",
+    b"ext",
+    b"ramal",
+    b"anexo",
+    b"durchwahl",
+    b"poste",
+    b"apparat",
+    b"interno",
+    b"int",
+    b"dw",
+    b"x",
+    b"#",
+];
+
+/// One past the extension of the telephone number that ends before `end`: ` ext. 123`, `x123`,
+/// ` ramal 45`; `end` where there is none.
+fn extension(bytes: &[u8], end: usize) -> usize {
+    let skip = |mut at: usize, of: &[u8], most: usize| {
+        let from = at;
+        while at - from < most && of.contains(&byte(bytes, at)) {
+            at += 1;
+        }
+        at
+    };
+    let at = skip(end, b" ,(-", 3);
+    let starts = |word: &&&[u8]| {
+        bytes
+            .get(at..at + word.len())
+            .is_some_and(|text| text.eq_ignore_ascii_case(word))
+    };
+    let Some(word) = EXTENSIONS.iter().find(starts) else {
+        return end;
+    };
+    let digits = skip(at + word.len(), b".: ", 2);
+    let behind = skip(digits, b"0123456789", 7);
+    if (1..=6).contains(&(behind - digits)) && !goes_on(bytes, behind) {
+        behind
+    } else {
+        end
+    }
 }
 
 /// North American numbering plan: area and exchange begin with 2 to 9, and neither is a service
@@ -128,6 +182,10 @@ fn form(digits: &[u8], lengths: &[usize], separators: &[u8], paren: bool) -> For
     let same = separators.iter().skip(2).all(|&s| s == separators[1]);
     let zero = digits[0] == b'0' && digits[1] != b'0';
     let round = digits.ends_with(b"000");
+    // A CPF with a wrong digit.
+    if lengths == [3, 3, 3, 2] && separators.get(1..3) == Some(b"..") {
+        return No;
+    }
     if lengths.len() == 1
         && (digits.windows(2).all(|w| w[1] == w[0] + 1)
             || digits.starts_with(b"0123456789")

@@ -1,34 +1,45 @@
 //! Finds the bytes that set off a scan, sixteen at a time.
 //!
-//! An ASCII byte is looked up by its two halves: a table has, for each low half, a bit for every
-//! high half with which it is in the set. In wasm that is two shuffles for a block of sixteen; a
-//! bit for each byte comes out, and the bits of a block are gone through before the next is read.
+//! A byte is looked up by its two halves: a table has, for each low half, a bit for every high half
+//! with which it is in the set; there is one for ASCII, and one for all else. In wasm that is two
+//! shuffles each for a block of sixteen; a bit for each byte comes out, and the bits of a block are
+//! gone through before the next is read.
 
 use super::{Kind, Kinds};
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 16;
 
-/// A set of ASCII bytes: for each low half a byte, the first one lowest, with a bit for every high
-/// half.
+/// A set of bytes, of ASCII and of the others: for each low half a byte, the first one lowest, with
+/// a bit for every high half.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct ByteSet(u128);
+struct ByteSet {
+    ascii: u128,
+    other: u128,
+}
 
 impl ByteSet {
-    const NONE: Self = Self(0);
+    const NONE: Self = Self { ascii: 0, other: 0 };
 
     const fn of(bytes: &[u8]) -> Self {
-        let (mut set, mut at) = (0, 0);
+        let (mut set, mut at) = (Self::NONE, 0);
         while at < bytes.len() {
-            assert!(bytes[at].is_ascii(), "a table of ASCII bytes");
-            set |= 1 << ((bytes[at] & 15) * 8 + (bytes[at] >> 4));
+            let bit = 1 << ((bytes[at] & 15) * 8 + (bytes[at] >> 4 & 7));
+            if bytes[at].is_ascii() {
+                set.ascii |= bit;
+            } else {
+                set.other |= bit;
+            }
             at += 1;
         }
-        Self(set)
+        set
     }
 
     const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self {
+            ascii: self.ascii | other.ascii,
+            other: self.other | other.other,
+        }
     }
 
     /// A bit for each byte of the block that is in the set, the first byte's lowest.
@@ -37,21 +48,31 @@ impl ByteSet {
     fn bits(self, block: [u8; BLOCK]) -> u32 {
         use core::arch::wasm32::{
             i8x16_bitmask, i8x16_ne, i8x16_splat, i8x16_swizzle, u8x16, u8x16_shr, u64x2, v128_and,
+            v128_or,
         };
         let words = |of: u128| u64x2(of as u64, (of >> 64) as u64);
         let bytes = words(u128::from_le_bytes(block));
-        let high = u8x16(1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0);
-        let low = i8x16_swizzle(words(self.0), v128_and(bytes, i8x16_splat(15)));
-        let found = v128_and(low, i8x16_swizzle(high, u8x16_shr(bytes, 4)));
+        let ascii = u8x16(1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0);
+        let other = u8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128);
+        let (low, high) = (v128_and(bytes, i8x16_splat(15)), u8x16_shr(bytes, 4));
+        let of = |table: u128, bits| {
+            v128_and(i8x16_swizzle(words(table), low), i8x16_swizzle(bits, high))
+        };
+        let found = v128_or(of(self.ascii, ascii), of(self.other, other));
         u32::from(i8x16_bitmask(i8x16_ne(found, i8x16_splat(0))))
     }
 
     /// The same where a byte is looked up at a time.
     #[cfg(not(target_feature = "simd128"))]
     fn bits(self, block: [u8; BLOCK]) -> u32 {
-        let table = self.0.to_le_bytes();
-        let has =
-            |byte: u8| byte.is_ascii() && table[usize::from(byte & 15)] >> (byte >> 4) & 1 == 1;
+        let has = |byte: u8| {
+            let table = if byte.is_ascii() {
+                self.ascii
+            } else {
+                self.other
+            };
+            table >> ((byte & 15) * 8 + (byte >> 4 & 7)) & 1 == 1
+        };
         (0..).zip(block).fold(0, |bits, (place, byte)| {
             bits | u32::from(has(byte)) << place
         })
@@ -76,7 +97,10 @@ pub(super) struct Sieve<'t> {
 
 impl<'t> Sieve<'t> {
     pub(super) fn new(bytes: &'t [u8], kinds: Kinds) -> Self {
-        let mut wanted = ByteSet::NONE;
+        let mut wanted = match kinds.exceeds(Kinds::NONE) {
+            true => const { ByteSet::of(super::DRESSED) },
+            false => ByteSet::NONE,
+        };
         if kinds.has(Kind::Email) || kinds.has(Kind::Secret) {
             wanted = wanted.with(const { ByteSet::of(br"@\%") });
         }
@@ -156,7 +180,7 @@ mod tests {
         let digit = |at: usize| bytes[at].is_ascii_digit();
         let wanted = |&at: &usize| match bytes[at] {
             b'0'..=b'9' => at == 0 || !digit(at - 1),
-            byte => br"@\%:=-_./".contains(&byte),
+            byte => br"@:=-_./".contains(&byte) || super::super::DRESSED.contains(&byte),
         };
         (0..bytes.len()).filter(wanted).collect()
     }
@@ -187,9 +211,9 @@ mod tests {
             found.iter().map(|&at| char::from(text[at])).collect()
         };
         assert_eq!(of(Kind::Email), r"@\%");
-        assert_eq!(of(Kind::Phone), "1");
-        assert_eq!(of(Kind::Ip), "1:");
-        assert_eq!(of(Kind::Cnpj), "1/");
+        assert_eq!(of(Kind::Phone), r"1\%");
+        assert_eq!(of(Kind::Ip), r"1\%:");
+        assert_eq!(of(Kind::Cnpj), r"1\%/");
         assert_eq!(of(Kind::Secret), r"@\%:=-_.");
         assert!(sieved(text, Kinds::NONE).is_empty());
     }

@@ -1,0 +1,270 @@
+//! Sees through what hides data from a reader of bytes: characters in other dress, escapes, blanks
+//! and line breaks inside of a number, signs that are spelt out.
+//!
+//! The scan leaves a note of each place that may be so written ([`is_noted`], [`is_oddly_spaced`]).
+//! The text around it is folded to its plain reading, each byte of which knows where it came from;
+//! that is scanned like any other, and what is found there and reads otherwise than it is written
+//! is a finding over the original bytes. A text without such a place pays for the notes alone.
+
+mod character;
+mod escape;
+mod spacing;
+mod view;
+
+use super::context::{Topic, topic};
+use super::text::{before, byte, is_digit};
+use super::{Kind, Kinds, Span, raw};
+
+pub(super) use character::may_fold;
+pub(super) use spacing::is_oddly_spaced;
+use view::View;
+
+/// Bytes on either side of a noted place that are folded with it: the words before a number, and
+/// the rest of a number.
+const AROUND: usize = 72;
+
+/// True if something at `at`, where a byte stands that may begin it, reads otherwise than it is
+/// written.
+pub(super) fn is_noted(bytes: &[u8], at: usize) -> bool {
+    match byte(bytes, at) {
+        b'&' | b'%' | b'\\' => escape::read(bytes, at).is_some(),
+        b'(' | b'[' | b'{' => {
+            let blank = usize::from(before(bytes, at, 1) == b' ');
+            escape::spelt(bytes, at - blank).is_some()
+        }
+        lead if may_fold(lead) => {
+            let rest = bytes.get(at..(at + 4).min(bytes.len())).unwrap_or_default();
+            let c = rest
+                .utf8_chunks()
+                .next()
+                .and_then(|chunk| chunk.valid().chars().next());
+            // Quotation marks and dashes between words are as common as they are harmless.
+            match c.and_then(character::plain) {
+                Some(character::Plain::As('-')) => is_digit(before(bytes, at, 1)),
+                plain => plain.is_some(),
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Notes each place where an `at` or a `dot` is spelt out between blanks.
+pub(super) fn note_words(bytes: &[u8], noted: &mut Vec<usize>) {
+    for at in Words::new(bytes) {
+        if escape::spelt(bytes, at).is_some() {
+            noted.push(at);
+        }
+    }
+}
+
+/// The blanks before ` dot `, and before ` arroba ` and its like.
+struct Words<'t> {
+    bytes: &'t [u8],
+    at: usize,
+}
+
+impl<'t> Words<'t> {
+    const fn new(bytes: &'t [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let rest = self.bytes.get(self.at..)?;
+            let found = self.at + pair::find(rest)?;
+            self.at = found + 1;
+            // `dot` from its `o`, `arroba` and `arobase` from their `o`, `ponto` from its last.
+            for back in [1, 2, 3, 4] {
+                let blank = found.checked_sub(back + 1);
+                if let Some(blank) = blank
+                    && byte(self.bytes, blank) == b' '
+                {
+                    return Some(blank);
+                }
+            }
+        }
+    }
+}
+
+mod pair {
+    //! Finds the middle of `dot`, `arroba` and `ponto`: an `o` between two letters, sixteen bytes at
+    //! a time.
+
+    /// Bytes that are looked at together.
+    const BLOCK: usize = 16;
+
+    /// The first `o` with a `d` before it and a `t` after it, or the like.
+    pub(super) fn find(bytes: &[u8]) -> Option<usize> {
+        let mut at = 1;
+        while let Some(window) = bytes.get(at - 1..at + BLOCK + 1) {
+            if let (Some(before), Some(here), Some(after)) = (
+                window.first_chunk::<BLOCK>(),
+                window.get(1..).and_then(<[u8]>::first_chunk::<BLOCK>),
+                window.get(2..).and_then(<[u8]>::first_chunk::<BLOCK>),
+            ) {
+                let bits = bits(before, here, after);
+                if bits != 0 {
+                    return Some(at + bits.trailing_zeros() as usize);
+                }
+            }
+            at += BLOCK;
+        }
+        (at..bytes.len().saturating_sub(1)).find(|&i| {
+            bytes
+                .get(i - 1..i + 2)
+                .is_some_and(|three| is_middle(three[0], three[1], three[2]))
+        })
+    }
+
+    const fn is_middle(before: u8, here: u8, after: u8) -> bool {
+        here | 0x20 == b'o'
+            && matches!(
+                (before | 0x20, after | 0x20),
+                (b'd', b't') | (b'r', b'b') | (b't', b' ')
+            )
+    }
+
+    #[cfg(target_feature = "simd128")]
+    fn bits(before: &[u8; BLOCK], here: &[u8; BLOCK], after: &[u8; BLOCK]) -> u32 {
+        use core::arch::wasm32::{
+            i8x16_bitmask, i8x16_eq, i8x16_splat, u64x2, v128, v128_and, v128_or,
+        };
+        let lower = |block: &[u8; BLOCK]| {
+            let block = u128::from_le_bytes(*block);
+            v128_or(u64x2(block as u64, (block >> 64) as u64), i8x16_splat(0x20))
+        };
+        let is = |block: v128, letter: u8| i8x16_eq(block, i8x16_splat(letter as i8));
+        let (before, here, after) = (lower(before), lower(here), lower(after));
+        let dot = v128_and(is(before, b'd'), is(after, b't'));
+        let arroba = v128_and(is(before, b'r'), is(after, b'b'));
+        let ponto = v128_and(is(before, b't'), is(after, b' '));
+        let any = v128_or(v128_or(dot, arroba), ponto);
+        u32::from(i8x16_bitmask(v128_and(any, is(here, b'o'))))
+    }
+
+    #[cfg(not(target_feature = "simd128"))]
+    fn bits(before: &[u8; BLOCK], here: &[u8; BLOCK], after: &[u8; BLOCK]) -> u32 {
+        (0..BLOCK).fold(0, |bits, i| {
+            bits | u32::from(is_middle(before[i], here[i], after[i])) << i
+        })
+    }
+}
+
+/// Adds the findings around the noted places, whose order does not matter, to those of the text as
+/// it is written.
+pub(super) fn scan(
+    text: &str,
+    noted: &mut [usize],
+    kinds: Kinds,
+    spans: &mut Vec<Span>,
+    first: usize,
+) {
+    noted.sort_unstable();
+    let mut found = Vec::new();
+    let mut view = View::default();
+    let mut rest = &*noted;
+    while let Some((&from, _)) = rest.split_first() {
+        // Places that are near each other are folded together.
+        let mut last = from;
+        let near = rest.iter().take_while(|&&place| {
+            let near = place <= last + 2 * AROUND;
+            last = if near { place } else { last };
+            near
+        });
+        rest = rest.get(near.count()..).unwrap_or_default();
+        let start = text.floor_char_boundary(from.saturating_sub(AROUND));
+        let end = text.ceil_char_boundary((last + AROUND).min(text.len()));
+        // A break inside of a number parts two groups of it, or one.
+        for joined in [false, true] {
+            view.fold(text, start, end, joined);
+            scan_view(text, &view, kinds, &mut found);
+            if !view.is_broken() {
+                break;
+            }
+        }
+    }
+    if !found.is_empty() {
+        merge(spans, first, found);
+    }
+}
+
+/// Adds the findings in a view that read otherwise than they are written.
+fn scan_view(text: &str, view: &View, kinds: Kinds, found: &mut Vec<Span>) {
+    let mut inside = Vec::new();
+    raw(&view.text, kinds, &mut inside, None);
+    for span in inside {
+        let (Some(original), Some(plain)) = (
+            view.original(span.start, span.end),
+            view.text.get(span.start..span.end),
+        ) else {
+            continue;
+        };
+        if text.get(original.clone()) == Some(plain) {
+            continue;
+        }
+        if view.is_loose(span.start, span.end) && !is_sure(&view.text, span) {
+            continue;
+        }
+        found.push(Span {
+            start: original.start,
+            end: original.end,
+            kind: span.kind,
+        });
+    }
+}
+
+/// True if a finding stands whatever blanks it was written with: by its check digits, a `+`, or the
+/// words before it.
+fn is_sure(text: &str, span: Span) -> bool {
+    let bytes = text.as_bytes();
+    match span.kind {
+        Kind::Phone => {
+            byte(bytes, span.start) == b'+' || topic(bytes, span.start) == Some(Topic::Phone)
+        }
+        Kind::Ssn => topic(bytes, span.start) == Some(Topic::Ssn),
+        // One digit in ten is right by chance: a row of a table is no card.
+        Kind::Card => {
+            let outside = |at: usize, step: fn(usize) -> Option<usize>| {
+                let mut at = Some(at);
+                while at.is_some_and(|i| byte(bytes, i) == b' ') {
+                    at = at.and_then(step);
+                }
+                at.is_some_and(|i| is_digit(byte(bytes, i)))
+            };
+            let left = span.start.checked_sub(1);
+            !left.is_some_and(|left| outside(left, |i| i.checked_sub(1)))
+                && !outside(span.end, |i| i.checked_add(1))
+        }
+        Kind::Ip | Kind::Secret => false,
+        _ => true,
+    }
+}
+
+/// Puts the findings of views among the others: of two that overlap, one remains, over both.
+fn merge(spans: &mut Vec<Span>, first: usize, mut found: Vec<Span>) {
+    found.extend(spans.drain(first..));
+    found.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    for span in found {
+        let Some(last) = spans.get_mut(first..).and_then(<[Span]>::last_mut) else {
+            spans.push(span);
+            continue;
+        };
+        if span.start >= last.end {
+            spans.push(span);
+            continue;
+        }
+        let (longer, end) = (
+            span.end - span.start > last.end - last.start,
+            span.end.max(last.end),
+        );
+        let surer = span.kind.rank() > last.kind.rank();
+        if surer || longer && span.kind.rank() == last.kind.rank() {
+            last.kind = span.kind;
+        }
+        last.end = end;
+    }
+}

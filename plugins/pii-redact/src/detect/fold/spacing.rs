@@ -1,0 +1,147 @@
+//! Blanks and line breaks inside of a number.
+
+use super::super::text::{before, byte, is_digit};
+
+/// Blanks between two groups of a number that are still one gap.
+const BLANKS: usize = 4;
+/// Fewest letters and digits of a number that is written with a blank behind each.
+const SPACED: usize = 7;
+/// Most of them: an IBAN's.
+const MOST_SPACED: usize = 34;
+
+/// A gap inside of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Several blanks.
+    Blanks,
+    /// A line break, which is read as a blank or as nothing; the dash before it, if there is one,
+    /// is the separator.
+    Break,
+}
+
+/// True if the digit run from `start` to `end` goes on behind an odd gap, or is a digit of a
+/// spaced-out number.
+pub(in crate::detect) fn is_oddly_spaced(bytes: &[u8], start: usize, end: usize) -> bool {
+    match byte(bytes, end) {
+        b' ' | b'\n' | b'\r' | b'\\' | b'-' | b'.' | b'/' => {
+            gap(bytes, end).is_some() || end - start == 1 && spaced(bytes, start).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// The gap at `at`, behind a digit, and its bytes; the number goes on behind it.
+pub(super) fn gap(bytes: &[u8], at: usize) -> Option<(Gap, usize)> {
+    let dash = usize::from(matches!(byte(bytes, at), b'-' | b'.' | b'/'));
+    let mut i = at + dash;
+    while byte(bytes, i) == b' ' && i - at < BLANKS {
+        i += 1;
+    }
+    let broken = line_break(bytes, i);
+    if broken > 0 {
+        i += broken;
+        while byte(bytes, i) == b' ' && i - at < 4 * BLANKS {
+            i += 1;
+        }
+        let ends = is_digit(byte(bytes, i)) && is_in_prose(bytes, at, i);
+        return ends.then_some((Gap::Break, i - at));
+    }
+    let blanks = i - at - dash;
+    (blanks > 1 && dash == 0 && is_digit(byte(bytes, i))).then_some((Gap::Blanks, blanks))
+}
+
+/// Bytes of the line break at `at`: of two kinds, and as JSON writes it.
+fn line_break(bytes: &[u8], at: usize) -> usize {
+    match (byte(bytes, at), byte(bytes, at + 1)) {
+        (b'\n', _) => 1,
+        (b'\r', b'\n') => 2,
+        (b'\\', b'n') => 2,
+        (b'\\', b'r') if byte(bytes, at + 2) == b'\\' && byte(bytes, at + 3) == b'n' => 4,
+        _ => 0,
+    }
+}
+
+/// True if a word is on either line of the two parts of a number, up to `end` and from `start`, and
+/// neither is a cell: columns of numbers have neither.
+fn is_in_prose(bytes: &[u8], end: usize, start: usize) -> bool {
+    let of_number =
+        |b: u8| is_digit(b) || matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+');
+    let mut left = end;
+    while end - left < 32 && of_number(before(bytes, left, 1)) {
+        left -= 1;
+    }
+    let mut right = start;
+    while right - start < 32 && of_number(byte(bytes, right)) {
+        right += 1;
+    }
+    let cell = |b: u8| matches!(b, b',' | b';' | b'\t' | b'|');
+    let (before, behind) = (before(bytes, left, 1), byte(bytes, right));
+    let line = |b: u8| matches!(b, 0 | b'\n' | b'\r');
+    !cell(before) && !(cell(behind) && byte(bytes, right + 1) != b' ') && !line(before)
+}
+
+/// One past the number whose letters and digits stand one by one from `at` on, with one separator
+/// after each: `5 2 9 . 9 8 2`.
+pub(super) fn spaced(bytes: &[u8], at: usize) -> Option<usize> {
+    let is_part = |b: u8| is_digit(b) || b.is_ascii_uppercase();
+    if !is_part(byte(bytes, at)) || before(bytes, at, 1).is_ascii_alphanumeric() {
+        return None;
+    }
+    let (mut i, mut parts, mut digits, mut end) = (at, 0, 0, at);
+    while is_part(byte(bytes, i)) && !byte(bytes, i + 1).is_ascii_alphanumeric() {
+        if parts == MOST_SPACED {
+            return None;
+        }
+        parts += 1;
+        digits += usize::from(is_digit(byte(bytes, i)));
+        end = i + 1;
+        i += 1;
+        let gap = i;
+        while i - gap < 3 && matches!(byte(bytes, i), b' ' | b'-' | b'.' | b'/' | b'_') {
+            i += 1;
+        }
+        if i == gap {
+            break;
+        }
+    }
+    (parts >= SPACED && digits >= SPACED - 1).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::digits_end;
+    use super::*;
+
+    #[test]
+    fn gaps_are_those_of_a_number_in_prose() {
+        for (text, kind) in [
+            ("my card 4111  1111", Some(Gap::Blanks)),
+            ("my card 4111\n1111 x", Some(Gap::Break)),
+            (r"my card 4111\n1111 x", Some(Gap::Break)),
+            ("my ssn 536-\n22", Some(Gap::Break)),
+            ("4111\n1111\n", None),
+            ("a,4111\n1111,b", None),
+            ("my card 4111 1111", None),
+            ("my card 4111\nand", None),
+            ("my card 4111       1111", None),
+        ] {
+            let at = text.find(['4', '5']).unwrap_or_default();
+            let end = digits_end(text.as_bytes(), at);
+            assert_eq!(
+                gap(text.as_bytes(), end).map(|(gap, _)| gap),
+                kind,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_spaced_out_number_has_one_character_at_a_time() {
+        let length = |text: &str| spaced(text.as_bytes(), 0);
+        assert_eq!(length("5 2 9 9 8 2 2 4 7 2 5 and"), Some(21));
+        assert_eq!(length("5 2 9 . 9 8 2 . 2 4 7 - 2 5"), Some(27));
+        assert_eq!(length("5-2-9-9-8-2-2-4-7-2-5"), Some(21));
+        assert_eq!(length("1 2 3 4 5"), None);
+        assert_eq!(length("A B C D E F G H I J"), None);
+    }
+}
