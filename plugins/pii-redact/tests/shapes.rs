@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    missing_docs,
     unreachable_pub,
     reason = "tests"
 )]
@@ -64,31 +63,52 @@ fn overlap(one: (usize, usize), other: (usize, usize)) -> usize {
 fn is_covered(text: &str, spans: &[Span], start: usize, end: usize) -> bool {
     text.char_indices()
         .filter(|(at, c)| (start..end).contains(at) && c.is_alphanumeric())
-        .all(|(at, _)| spans.iter().any(|span| (span.start..span.end).contains(&at)))
+        .all(|(at, _)| {
+            spans
+                .iter()
+                .any(|span| (span.start..span.end).contains(&at))
+        })
 }
 
 #[test]
 fn values_in_every_shape_are_found() {
     let mut random = Random(0x5eed_0001);
-    let (mut kinds, mut contexts) = (BTreeMap::<&str, Score>::new(), BTreeMap::<&str, Score>::new());
+    let (mut kinds, mut contexts) = (
+        BTreeMap::<&str, Score>::new(),
+        BTreeMap::<&str, Score>::new(),
+    );
     let mut missed = Vec::new();
     for round in 0..carriers::CONTEXTS.len() * 120 {
-        let document = carriers::document(carriers::CONTEXTS[round % carriers::CONTEXTS.len()], &mut random);
+        let document = carriers::document(
+            carriers::CONTEXTS[round % carriers::CONTEXTS.len()],
+            &mut random,
+        );
         let spans = found(&document.text);
         for &(start, end, kind) in &document.spans {
             let hit = spans.iter().any(|span| {
-                span.kind == kind && overlap((span.start, span.end), (start, end)) * 2 >= end - start
+                span.kind == kind
+                    && overlap((span.start, span.end), (start, end)) * 2 >= end - start
             });
             let covered = is_covered(&document.text, &spans, start, end);
-            for score in [kinds.entry(kind.label()).or_default(), contexts.entry(document.context).or_default()] {
+            for score in [
+                kinds.entry(kind.label()).or_default(),
+                contexts.entry(document.context).or_default(),
+            ] {
                 score.values += 1;
                 score.found += usize::from(hit);
                 score.covered += usize::from(covered);
             }
             if !hit || !covered {
                 let from = document.text.floor_char_boundary(start.saturating_sub(30));
-                let to = document.text.ceil_char_boundary((end + 12).min(document.text.len()));
-                missed.push(format!("{} {}: {:?}", document.context, kind.label(), &document.text[from..to]));
+                let to = document
+                    .text
+                    .ceil_char_boundary((end + 12).min(document.text.len()));
+                missed.push(format!(
+                    "{} {}: {:?}",
+                    document.context,
+                    kind.label(),
+                    &document.text[from..to]
+                ));
             }
         }
         for span in &spans {
@@ -96,25 +116,48 @@ fn values_in_every_shape_are_found() {
                 let shorter = (end - start).min(span.end - span.start);
                 kind == span.kind && overlap((span.start, span.end), (start, end)) * 2 >= shorter
             });
-            for score in [kinds.entry(span.kind.label()).or_default(), contexts.entry(document.context).or_default()] {
+            for score in [
+                kinds.entry(span.kind.label()).or_default(),
+                contexts.entry(document.context).or_default(),
+            ] {
                 score.findings += 1;
                 score.right += usize::from(right);
             }
             if !right {
-                let from = document.text.floor_char_boundary(span.start.saturating_sub(30));
-                missed.push(format!("WRONG {} {}: {:?}", document.context, span.kind.label(), &document.text[from..span.end]));
+                let from = document
+                    .text
+                    .floor_char_boundary(span.start.saturating_sub(30));
+                missed.push(format!(
+                    "WRONG {} {}: {:?}",
+                    document.context,
+                    span.kind.label(),
+                    &document.text[from..span.end]
+                ));
             }
         }
     }
     println!("| kind or context | values | F2 | covered |\n|---|---|---|---|");
     for (name, score) in kinds.iter().chain(&contexts) {
-        println!("| {name} | {} | {:.3} | {:.3} |", score.values, score.f2(), score.covered());
+        println!(
+            "| {name} | {} | {:.3} | {:.3} |",
+            score.values,
+            score.f2(),
+            score.covered()
+        );
     }
-    for line in missed.iter().take(if std::env::var_os("MISSED").is_some() { 400 } else { 0 }) {
+    for line in missed.iter().take(if std::env::var_os("MISSED").is_some() {
+        400
+    } else {
+        0
+    }) {
         println!("{line}");
     }
     for (name, score) in kinds.iter().filter(|(_, score)| score.values > 0) {
-        let least = if *name == Kind::Phone.label() { 0.93 } else { 0.97 };
+        let least = if *name == Kind::Phone.label() {
+            0.93
+        } else {
+            0.97
+        };
         assert!(score.f2() >= least && score.covered() >= 0.98, "{name}");
     }
     for (name, score) in &contexts {
@@ -131,7 +174,10 @@ fn text_without_personal_data_is_left_alone() {
         let text = clean::text(kind, 50_000, &mut random);
         let spans = found(&text);
         let spans: Vec<_> = spans.iter().filter(|span| span.kind != Kind::Ip).collect();
-        println!("| {kind} | {:.1} |", spans.len() as f64 * 1e5 / text.len() as f64);
+        println!(
+            "| {kind} | {:.1} |",
+            spans.len() as f64 * 1e5 / text.len() as f64
+        );
         if std::env::var_os("MISSED").is_some() {
             for span in spans.iter().take(12) {
                 let from = text.floor_char_boundary(span.start.saturating_sub(40));
@@ -163,13 +209,21 @@ fn values_in_disguise_are_found() {
             let (before, after) = sentence.split_once("{}").unwrap();
             let text = format!("{before}{value}{after}");
             values += 1;
-            let hidden = is_covered(&text, &found(&text), before.len(), before.len() + value.len());
+            let hidden = is_covered(
+                &text,
+                &found(&text),
+                before.len(),
+                before.len() + value.len(),
+            );
             covered += u32::from(hidden);
             if !hidden && std::env::var_os("MISSED").is_some() {
                 println!("  {way} {}: {text:?}", kind.label());
             }
         }
-        println!("| {way} | {values} | {:.3} |", f64::from(covered) / f64::from(values.max(1)));
+        println!(
+            "| {way} | {values} | {:.3} |",
+            f64::from(covered) / f64::from(values.max(1))
+        );
         all += values;
         seen += covered;
     }

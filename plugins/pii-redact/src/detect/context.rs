@@ -43,7 +43,7 @@ fn stems(first: u8) -> &'static [(&'static [u8], Topic)] {
             (b"carte", Card), (b"credit", Card), (b"c\xc3\xb3digo", Thing), (b"chamado", Thing), (b"cont\xc3\xa1ct", Phone),
             (b"checksum", Hash), (b"crc", Hash), (b"cel", Phone), (b"coupon", Thing),
         ],
-        b'd' => &[(b"dial", Phone), (b"debit", Card), (b"digest", Hash), (b"driver", Version), (b"durchwahl", Phone)],
+        b'd' => &[(b"dial", Phone), (b"debit", Card), (b"digest", Hash), (b"documento", Cpf), (b"driver", Version), (b"durchwahl", Phone)],
         b'e' => &[(b"erreich", Phone), (b"ean", Thing), (b"epoch", Thing), (b"etag", Hash)],
         b'f' => &[(b"fax", Phone), (b"fone", Phone), (b"fon", Phone), (b"festnetz", Phone), (b"fatura", Thing), (b"factur", Thing), (b"fijo", Phone), (b"fixo", Phone), (b"fixe", Phone), (b"fiscal", Nif), (b"firmware", Version), (b"fingerprint", Hash)],
         b'g' => &[(b"gtin", Thing), (b"guid", Hash)],
@@ -53,7 +53,7 @@ fn stems(first: u8) -> &'static [(&'static [u8], Topic)] {
         b'k' => &[(b"karte", Card), (b"kredit", Card), (b"kunden", Thing), (b"kontakt", Phone)],
         b'l' => &[(b"ligar", Phone), (b"ligue", Phone), (b"liga", Phone), (b"llam", Phone), (b"ll\xc3\xa1m", Phone), (b"lote", Thing), (b"landline", Phone)],
         b'm' => &[(b"mobil", Phone), (b"md5", Hash), (b"msisdn", Phone), (b"m\xc3\xb3vil", Phone), (b"movil", Phone), (b"mastercard", Card)],
-        b'n' => &[(b"nif", Nif), (b"nipc", Nif), (b"nonce", Hash), (b"num\xc3\xa9ro", Phone), (b"numero", Phone), (b"n\xc3\xbamero", Phone), (b"number", Phone), (b"nummer", Phone)],
+        b'n' => &[(b"nif", Nif), (b"nipc", Nif), (b"nir", Ssn), (b"nonce", Hash), (b"num\xc3\xa9ro", Phone), (b"numero", Phone), (b"n\xc3\xbamero", Phone), (b"number", Phone), (b"nummer", Phone)],
         b'o' => &[(b"oid", Version), (b"order", Thing), (b"orden", Thing), (b"ordre", Thing)],
         b'p' => &[
             (b"phone", Phone), (b"portable", Phone), (b"pedido", Thing), (b"protocol", Thing), (b"product", Thing), (b"produt", Thing), (b"parcel", Thing),
@@ -62,7 +62,7 @@ fn stems(first: u8) -> &'static [(&'static [u8], Topic)] {
         b'r' => &[(b"rfc", Version), (b"ruf", Phone), (b"rufen", Phone), (b"ref", Thing), (b"refer", Thing), (b"r\xc3\xa9f", Thing), (b"rechnung", Thing), (b"receipt", Thing), (b"release", Version), (b"rastre", Thing), (b"revision", Version), (b"reach", Phone), (b"ring", Phone)],
         b's' => &[
             (b"ssn", Ssn), (b"social", Ssn), (b"steuer", Tax), (b"sku", Thing), (b"serial", Thing), (b"sendung", Thing), (b"shipment", Thing), (b"sms", Phone),
-            (b"seguridad", Ssn), (b"section", Version), (b"s\xc3\xa9rie", Thing), (b"sha", Hash), (b"sha1", Hash), (b"sha256", Hash),
+            (b"seguridad", Ssn), (b"s\xc3\xa9cu", Ssn), (b"secu", Ssn), (b"section", Version), (b"s\xc3\xa9rie", Thing), (b"sha", Hash), (b"sha1", Hash), (b"sha256", Hash),
             (b"snmp", Version), (b"sdk", Version),
         ],
         b't' => &[
@@ -126,9 +126,13 @@ pub(super) fn near_topic(bytes: &[u8], at: usize) -> Option<Topic> {
 fn search(bytes: &[u8], at: usize, reach: usize) -> Option<Topic> {
     let low = at.saturating_sub(reach);
     let (mut start, mut weak) = (at, None);
+    let mut key = Key::None;
     while start > low {
         start -= 1;
         let first = bytes[start];
+        if key.is_behind(bytes, start) || is_sentence_end(bytes, start) {
+            return weak; // another member, with a key of its own, or another sentence
+        }
         if weak.is_some() && matches!(first, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'0'..=b'9')
         {
             return weak; // another phrase
@@ -168,6 +172,47 @@ fn search(bytes: &[u8], at: usize, reach: usize) -> Option<Topic> {
         }
     }
     weak
+}
+
+/// The key that a value was seen to have, on the way to the left.
+#[derive(Clone, Copy, PartialEq)]
+enum Key {
+    None,
+    /// `"key":`
+    Member,
+    /// `key=`
+    Pair,
+}
+
+impl Key {
+    /// True if the byte at `at` ends the value before the key; takes note of a key.
+    fn is_behind(&mut self, bytes: &[u8], at: usize) -> bool {
+        let b = byte(bytes, at);
+        match (b, before(bytes, at, 1)) {
+            (b':', b'"') => *self = Self::Member,
+            (b'=', word) if word.is_ascii_alphanumeric() && byte(bytes, at + 1) > b' ' => {
+                *self = Self::Pair;
+            }
+            _ => {}
+        }
+        match self {
+            Self::None => false,
+            Self::Member => b == b',',
+            Self::Pair => matches!(b, b' ' | b'&' | b'\n' | b';' | b','),
+        }
+    }
+}
+
+/// True if a sentence ends at `at`: a full stop behind a number or a word that is no abbreviation,
+/// and a blank behind it.
+fn is_sentence_end(bytes: &[u8], at: usize) -> bool {
+    matches!(byte(bytes, at), b'.' | b'!' | b'?')
+        && byte(bytes, at + 1) == b' '
+        && (before(bytes, at, 1).is_ascii_digit()
+            || (1..=5).all(|back| {
+                let b = before(bytes, at, back);
+                b.is_ascii_alphabetic() || b >= 0x80
+            }))
 }
 
 fn ends_with(bytes: &[u8], at: usize, word: &[u8]) -> bool {

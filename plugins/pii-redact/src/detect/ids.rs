@@ -1,7 +1,7 @@
 //! Identifiers that mix letters and digits: IBAN, alphanumeric CNPJ, NINO, DNI and NIE, codice
 //! fiscale.
 
-use super::context::{Topic, topic};
+use super::context::{Topic, near_topic};
 use super::text::{before, begins, byte, goes_on, hangs_left, is_digit, is_word};
 use super::{Kind, Kinds, Span, check};
 
@@ -255,7 +255,7 @@ fn cnpj_bare(bytes: &[u8], start: usize, kinds: Kinds) -> Option<Span> {
         && begins(bytes, from)
         && !goes_on(bytes, end)
         && bytes.get(from..end).is_some_and(check::cnpj);
-    let thing = || matches!(topic(bytes, from), Some(Topic::Thing | Topic::Hash));
+    let thing = || matches!(near_topic(bytes, from), Some(Topic::Thing | Topic::Hash));
     (fits && !thing()).then_some(Span {
         start: from,
         end,

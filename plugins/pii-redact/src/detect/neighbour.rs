@@ -18,6 +18,10 @@ pub(super) fn is_fraction(bytes: &[u8], start: usize, end: usize) -> bool {
     if point == b'.' {
         return true;
     }
+    // Several groups, as in the next cell's `529 982 247 25`, are no fraction.
+    if matches!(byte(bytes, end), b' ' | b'-' | b'.' | b'/') && is_digit(byte(bytes, end + 1)) {
+        return false;
+    }
     let mut whole = start - 1;
     while is_digit(before(bytes, whole, 1)) && start - whole <= WHOLE + 1 {
         whole -= 1;
@@ -26,6 +30,7 @@ pub(super) fn is_fraction(bytes: &[u8], start: usize, end: usize) -> bool {
     digits <= WHOLE
         && (digits == 1 || byte(bytes, whole) != b'0')
         && !delimits(before(bytes, whole, 1))
+        && !is_digit(before(bytes, whole, 2)) // a group of another number
         && !delimits(byte(bytes, end))
 }
 
@@ -113,7 +118,7 @@ mod tests {
     use super::*;
 
     fn fraction(text: &str) -> bool {
-        let start = text.find("5299").unwrap_or_default();
+        let start = text.rfind("52998224725").unwrap_or_default();
         is_fraction(text.as_bytes(), start, start + 11)
     }
 
@@ -135,9 +140,13 @@ mod tests {
             "a, 52998224725",
             "007,52998224725 x",
             "1;2,52998224725;",
+            "529.982.247-25,52998224725 x",
+            "286 045 699,52998224725 x",
         ] {
             assert!(!fraction(text), "{text}");
         }
+        let grouped = "-45,222 160 551 x";
+        assert!(!is_fraction(grouped.as_bytes(), 4, 7));
     }
 
     #[test]

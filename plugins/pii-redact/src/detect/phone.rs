@@ -80,7 +80,7 @@ pub(super) fn at(bytes: &[u8], groups: &Groups, columns: &Columns<'_>) -> Option
         } else if number.starts_with(b"00") && number[2] != b'0' {
             let (code, low, high) = national(&number[2..]);
             (low.max(8)..=high).contains(&(total - 2).saturating_sub(code))
-                && (n > 1 || topic.get() != Some(Topic::Thing))
+                && (n > 1 || matches!(topic.get(), None | Some(Topic::Phone)))
         } else {
             match form(number, &lengths[..n], &groups.separators[..n], paren) {
                 Form::Sure => match topic.get() {

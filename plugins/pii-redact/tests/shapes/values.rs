@@ -24,12 +24,12 @@ impl Random {
     pub fn hex(&mut self, count: usize) -> String {
         (0..count).map(|_| self.one(b"0123456789abcdef") as char).collect()
     }
-    /// Digits in the places of `9`, `2` to `8` in those of `N`, capitals in those of `A`.
+    /// Digits in the places of `#` and `9`, `2` to `8` in those of `N`, capitals in those of `A`.
     pub fn shape(&mut self, shape: &str) -> String {
         shape
             .chars()
             .map(|c| match c {
-                '9' => char::from(b'0' + self.below(10) as u8),
+                '#' | '9' => char::from(b'0' + self.below(10) as u8),
                 'N' => char::from(b'2' + self.below(7) as u8),
                 'A' => char::from(b'A' + self.below(26) as u8),
                 other => other,
@@ -38,9 +38,8 @@ impl Random {
     }
 }
 
-/// A value, and if a word must say of what it is.
+/// A value.
 pub struct Value {
-    pub kind: Kind,
     pub text: String,
 }
 
@@ -82,9 +81,12 @@ pub fn value(kind: Kind, random: &mut Random) -> Value {
                 let parts: Vec<String> = (0..6).map(|_| part(random)).collect();
                 format!("2001:db8:{}", parts.join(":"))
             }
-            _ => format!("{}.{}.{}.{}", 32 + random.below(190), random.below(256), random.below(256), 1 + random.below(254)),
+            _ => format!("{}.{}.{}.{}", 128 + random.below(90), random.below(256), random.below(256), 1 + random.below(254)),
         },
-        Kind::UkNino => random.one(&["AB999999C", "CE 99 99 99 A", "JK999999B", "PW 99 99 99 D"]).to_owned(),
+        Kind::UkNino => {
+            let shape = random.one(&["SR999999C", "CE 99 99 99 B", "JK999999D", "PW 99 99 99 C"]);
+            random.shape(shape)
+        }
         Kind::EsDni => {
             let letters = b"TRWAGMYFPDXBNJZSQVHLCKE";
             if random.below(3) == 0 {
@@ -122,8 +124,7 @@ pub fn value(kind: Kind, random: &mut Random) -> Value {
             }
         }
     };
-    let text = if kind == Kind::UkNino { random.shape(&text) } else { text };
-    Value { kind, text }
+    Value { text }
 }
 
 fn email(random: &mut Random) -> String {
@@ -136,14 +137,19 @@ fn email(random: &mut Random) -> String {
 /// Forms that are telephone numbers by themselves, and others that a word must announce.
 fn phone(random: &mut Random) -> String {
     let shape = random.one(&[
-        "+1 N99-N99-9999", "+1N99N999999", "(N99) N99-9999", "N99-N99-9999", "1-N99-N99-9999", "+55 11 99999-9999", "(21) 99999-9999", "+5511999999999",
-        "(11) 3999-9999", "11 99999-9999", "+44 20 7999 9999", "07999 999999", "020 7999 9999", "+49 30 999999", "0151 99999999", "+4915199999999",
-        "+33 6 99 99 99 99", "06 99 99 99 99", "01.99.99.99.99", "+34 6N9 999 999", "6N9 99 99 99", "+351 912 999 999", "912 999 999", "+39 347 999 9999",
-        "(N99) N99-9999 ext. 99", "+1 N99 N99 9999 x999", "(11) 3999-9999 ramal 99",
+        "+1 N3#-N4#-####", "+1N3#N4#####", "(N3#) N4#-####", "N3#-N4#-####", "1-N3#-N4#-####", "+55 11 9N###-####", "(21) 9N###-####", "+55119N######5",
+        "(11) 3###-####", "11 9N###-####", "+44 20 7### ####", "07### ######", "020 7### ####", "+49 30 ######", "0151 ########", "+49151########",
+        "+33 6 ## ## ## ##", "06 ## ## ## ##", "01.##.##.##.##", "+34 6N# ### ##5", "6N# ## ## ##", "+351 91# ### ###", "912 ### ##4", "+39 347 ### ####",
+        "(N3#) N4#-#### ext. ##", "+1 N3# N4# #### x###", "(11) 3###-#### ramal ##", "+1.N3#.N4#.####",
     ]);
-    // Area codes and exchanges do not end in 11.
-    random
-        .shape(&shape.replace("99999-9999", "98N99-9999").replace("N99", "N38").replace("5511999999999", "5511987N99999"))
+    shape
+        .chars()
+        .map(|c| match c {
+            '#' => char::from(b'0' + random.below(10) as u8),
+            'N' => char::from(b'2' + random.below(7) as u8),
+            other => other,
+        })
+        .collect()
 }
 
 fn luhn(base: &str) -> String {

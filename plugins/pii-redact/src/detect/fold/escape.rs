@@ -244,13 +244,23 @@ fn sign(bytes: &[u8], at: usize) -> Option<(char, usize)> {
         .map(|&(word, c)| (c, word.len()))
 }
 
+/// Words behind an `at` of a sentence: `look at the dot`.
+const ARTICLES: &[&[u8]] = &[
+    b"the", b"a", b"an", b"this", b"that", b"each", b"every", b"any", b"one", b"my", b"your",
+    b"his", b"her", b"its", b"our", b"their", b"which", b"what", b"another", b"some",
+];
+
 /// True if a word and a `dot` of any spelling follow the blank at `at`.
 fn dot_follows(bytes: &[u8], at: usize) -> bool {
     let mut i = at + 1;
     while i - at < 64 && (byte(bytes, i).is_ascii_alphanumeric() || byte(bytes, i) == b'-') {
         i += 1;
     }
-    i > at + 1 && i - at < 64 && matches!(spelt(bytes, i), Some(('.', _)))
+    let word = bytes.get(at + 1..i).unwrap_or_default();
+    let article = ARTICLES
+        .iter()
+        .any(|article| article.eq_ignore_ascii_case(word));
+    !article && i > at + 1 && i - at < 64 && matches!(spelt(bytes, i), Some(('.', _)))
 }
 
 #[cfg(test)]
@@ -318,6 +328,7 @@ mod tests {
             "a @ x",
             "a dots x",
             "adot x",
+            "a at the dot on",
         ] {
             assert_eq!(spelt(text.as_bytes(), 1), None, "{text}");
         }

@@ -28,7 +28,15 @@ const AROUND: usize = 72;
 pub(super) fn is_noted(bytes: &[u8], at: usize) -> bool {
     match byte(bytes, at) {
         b'&' | b'%' | b'\\' => escape::read(bytes, at).is_some(),
+        // Brackets are common: one look tells most that open no `(at)`.
         b'(' | b'[' | b'{' => {
+            let inside = match byte(bytes, at + 1) {
+                b' ' => byte(bytes, at + 2),
+                inside => inside,
+            };
+            if !matches!(inside | 0x20, b'a' | b'd' | b'p' | b'`' | b'.') {
+                return false;
+            }
             let blank = usize::from(before(bytes, at, 1) == b' ');
             escape::spelt(bytes, at - blank).is_some()
         }
@@ -226,8 +234,8 @@ fn is_sure(text: &str, span: Span) -> bool {
             byte(bytes, span.start) == b'+' || topic(bytes, span.start) == Some(Topic::Phone)
         }
         Kind::Ssn => topic(bytes, span.start) == Some(Topic::Ssn),
-        // One digit in ten is right by chance: a row of a table is no card.
-        Kind::Card => {
+        // Check digits are right by chance as well: a row of a table is no card.
+        Kind::Card | Kind::Cpf | Kind::Cnpj | Kind::DeTax | Kind::PtNif | Kind::FrNir => {
             let outside = |at: usize, step: fn(usize) -> Option<usize>| {
                 let mut at = Some(at);
                 while at.is_some_and(|i| byte(bytes, i) == b' ') {

@@ -22,6 +22,8 @@ pub(super) enum Gap {
 /// True if the digit run from `start` to `end` goes on behind an odd gap, or is a digit of a
 /// spaced-out number.
 pub(in crate::detect) fn is_oddly_spaced(bytes: &[u8], start: usize, end: usize) -> bool {
+    // `(11)  3456-7890`
+    let end = end + usize::from(byte(bytes, end) == b')');
     match byte(bytes, end) {
         b' ' | b'\n' | b'\r' | b'\\' | b'-' | b'.' | b'/' => {
             gap(bytes, end).is_some() || end - start == 1 && spaced(bytes, start).is_some()
@@ -43,11 +45,22 @@ pub(super) fn gap(bytes: &[u8], at: usize) -> Option<(Gap, usize)> {
         while byte(bytes, i) == b' ' && i - at < 4 * BLANKS {
             i += 1;
         }
-        let ends = is_digit(byte(bytes, i)) && is_in_prose(bytes, at, i);
+        let next = byte(bytes, i);
+        let goes_on = is_digit(next) || next.is_ascii_uppercase() && is_account(bytes, at);
+        let ends = goes_on && is_in_prose(bytes, at, i);
         return ends.then_some((Gap::Break, i - at));
     }
     let blanks = i - at - dash;
-    (blanks > 1 && dash == 0 && is_digit(byte(bytes, i))).then_some((Gap::Blanks, blanks))
+    let next = byte(bytes, i);
+    let fits = is_digit(next) || next.is_ascii_uppercase() && is_account(bytes, at);
+    (blanks > 1 && dash == 0 && fits).then_some((Gap::Blanks, blanks))
+}
+
+/// True if the beginning of an IBAN ends before `at`: `GB29`.
+fn is_account(bytes: &[u8], at: usize) -> bool {
+    let capital = |back| before(bytes, at, back).is_ascii_uppercase();
+    let digit = |back| is_digit(before(bytes, at, back));
+    digit(1) && digit(2) && capital(3) && capital(4)
 }
 
 /// Bytes of the line break at `at`: of two kinds, and as JSON writes it.

@@ -38,7 +38,7 @@ impl View {
                 at = self.one_by_one(bytes, at, spaced);
                 continue;
             }
-            if is_digit(before(bytes, at, 1))
+            if (is_digit(before(bytes, at, 1)) || before(bytes, at, 1) == b')')
                 && let Some((gap, length)) = spacing::gap(bytes, at)
             {
                 self.gap(bytes, at, gap, length, joined);

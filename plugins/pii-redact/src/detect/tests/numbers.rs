@@ -200,3 +200,22 @@ fn other_numbers_are_no_telephones() {
         finds(text, &[]);
     }
 }
+
+#[test]
+fn a_bare_company_number_is_found_wherever_no_word_speaks_of_a_thing() {
+    for text in [
+        "empresa;doc;amount\n1000;20484696E;20CBX136000191;573",
+        "presa,correo,nino,amount\n1000,U5B655DG385320,ana",
+    ] {
+        let number = if text.contains("20CBX") {
+            "20CBX136000191"
+        } else {
+            "U5B655DG385320"
+        };
+        assert!(
+            super::found(text).contains(&(Kind::Cnpj, number)),
+            "{text}: {:?}",
+            super::found(text)
+        );
+    }
+}
