@@ -17,6 +17,8 @@ const COLUMNS: usize = 24;
 const ROW: usize = 1024;
 /// Bytes of the longest heading of one column.
 const HEADING: usize = 40;
+/// Bytes before the column list of an `INSERT`.
+const HEAD: usize = 160;
 
 /// The answer for a place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +45,11 @@ struct State {
     rows: usize,
     delimiter: u8,
     count: usize,
-    /// What the headings speak of, if they are headings.
+    /// The heading's first byte and one past its last.
+    heading: (usize, usize),
+    /// What the heading speaks of, once a row has asked: nothing where it is none.
     headings: Option<[Option<Topic>; COLUMNS]>,
+    is_read: bool,
     /// The same of the last SQL column list.
     list: Option<[Option<Topic>; COLUMNS]>,
 }
@@ -70,23 +75,33 @@ impl<'t> Columns<'t> {
             return Column::Unknown;
         }
         let mut state = self.state.get();
-        while state.read <= at && state.read < self.bytes.len() {
-            self.read_line(&mut state);
+        if state.read <= at {
+            while state.read <= at && state.read < self.bytes.len() {
+                self.read_line(&mut state);
+            }
+            self.state.set(state);
         }
-        self.state.set(state);
         if let Some(list) = state.list
             && let Some(column) = self.column_of_tuple(at)
         {
             return Column::Of(list.get(column).copied().flatten());
         }
-        match state.headings {
-            Some(headings) if state.rows > 0 && at >= state.line && at - state.line < ROW => {
-                let row = self.bytes.get(state.line..at).unwrap_or_default();
-                let column = count(row, state.delimiter);
-                Column::Of(headings.get(column).copied().flatten())
-            }
-            _ => Column::Unknown,
+        if state.rows == 0 || at < state.line || at - state.line >= ROW {
+            return Column::Unknown;
         }
+        if !state.is_read {
+            let heading = self.bytes.get(state.heading.0..state.heading.1);
+            let heading = heading.filter(|line| is_heading(line, state.delimiter));
+            state.headings = heading.map(|line| topics(line, state.delimiter));
+            state.is_read = true;
+            self.state.set(state);
+        }
+        let Some(headings) = state.headings else {
+            return Column::Unknown;
+        };
+        let row = self.bytes.get(state.line..at).unwrap_or_default();
+        let column = count(row, state.delimiter);
+        Column::Of(headings.get(column).copied().flatten())
     }
 
     /// Reads one line: another row, or the heading of another table.
@@ -105,15 +120,17 @@ impl<'t> Columns<'t> {
         }
         state.rows = 0;
         state.count = 0;
-        state.headings = None;
+        state.is_read = false;
         if length >= ROW {
             return;
         }
-        let counted = DELIMITERS.map(|delimiter| (delimiter, count(line, delimiter)));
-        if let Some(&(delimiter, count)) = counted.iter().find(|(_, count)| *count > 0) {
+        state.heading = (state.line, state.line + length);
+        for delimiter in DELIMITERS {
+            state.count = count(line, delimiter);
             state.delimiter = delimiter;
-            state.count = count;
-            state.headings = is_heading(line, delimiter).then(|| topics(line, delimiter));
+            if state.count > 0 {
+                break;
+            }
         }
     }
 
@@ -156,6 +173,9 @@ fn line_end(text: &[u8]) -> (usize, usize) {
 
 /// Delimiters outside of double quotes.
 fn count(line: &[u8], delimiter: u8) -> usize {
+    if memchr::memchr(b'"', line).is_none() {
+        return memchr::memchr_iter(delimiter, line).count();
+    }
     let mut quoted = false;
     line.iter()
         .filter(|&&b| {
@@ -203,10 +223,13 @@ fn insert_list(line: &[u8]) -> Option<&[u8]> {
         .get(..6)
         .is_none_or(|word| word.eq_ignore_ascii_case(b"values"));
     let head = line.get(..open)?.trim_ascii_start();
+    if !values || head.len() > HEAD {
+        return None;
+    }
     let insert = head
         .windows(12)
         .any(|word| word.eq_ignore_ascii_case(b"insert into "));
-    (values && insert && list.len() <= ROW).then_some(list)
+    (insert && list.len() <= ROW).then_some(list)
 }
 
 #[cfg(test)]

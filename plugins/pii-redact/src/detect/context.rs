@@ -130,8 +130,11 @@ fn search(bytes: &[u8], at: usize, reach: usize) -> Option<Topic> {
     while start > low {
         start -= 1;
         let first = bytes[start];
-        if key.is_behind(bytes, start) || is_sentence_end(bytes, start) {
-            return weak; // another member, with a key of its own, or another sentence
+        if !first.is_ascii_alphabetic() {
+            // Another member, with a key of its own, or another sentence.
+            if key.is_behind(bytes, start) || is_sentence_end(bytes, start) {
+                return weak;
+            }
         }
         if weak.is_some() && matches!(first, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'0'..=b'9')
         {

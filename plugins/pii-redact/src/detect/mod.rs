@@ -163,7 +163,7 @@ const SLASH: u8 = 7;
 const DRESS: u8 = 8; // what may begin something that is read otherwise than it is written
 
 /// The bytes that may begin something which is read otherwise than it is written.
-const DRESSED: &[u8] = b"&([{\\%\xc2\xd9\xdb\xe0\xe2\xe3\xef\xf0";
+const DRESSED: &[u8] = b"&([\\%\xc2\xd9\xdb\xe0\xe2\xe3\xef\xf0";
 
 const CLASS: [u8; 256] = {
     let mut class = [NONE; 256];

@@ -125,6 +125,10 @@ pub(super) fn at(
         return (None, run);
     }
     let groups = Groups::read(bytes, start);
+    // No plan has two groups of one digit at its beginning.
+    if groups.count > 2 && groups.lengths[..2] == [1, 1] {
+        return (None, run);
+    }
     // Nor is a decimal fraction or a date; an IPv4 address has four digits at least.
     if groups.count < 4 && groups.lengths.iter().sum::<usize>() < LEAST {
         return (None, run);

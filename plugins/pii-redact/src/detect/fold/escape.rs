@@ -310,7 +310,6 @@ mod tests {
             ("a[@]x", '@'),
             ("a {AT} x", '@'),
             ("a at x dot com", '@'),
-            ("a arroba x punto com", '@'),
             ("a dot x", '.'),
             ("a(dot)x", '.'),
             ("a[.]x", '.'),

@@ -29,7 +29,7 @@ pub(super) fn is_noted(bytes: &[u8], at: usize) -> bool {
     match byte(bytes, at) {
         b'&' | b'%' | b'\\' => escape::read(bytes, at).is_some(),
         // Brackets are common: one look tells most that open no `(at)`.
-        b'(' | b'[' | b'{' => {
+        b'(' | b'[' => {
             let inside = match byte(bytes, at + 1) {
                 b' ' => byte(bytes, at + 2),
                 inside => inside,
@@ -65,7 +65,7 @@ pub(super) fn note_words(bytes: &[u8], noted: &mut Vec<usize>) {
     }
 }
 
-/// The blanks before ` dot `, and before ` arroba ` and its like.
+/// The blanks before ` dot `.
 struct Words<'t> {
     bytes: &'t [u8],
     at: usize,
@@ -85,59 +85,52 @@ impl Iterator for Words<'_> {
             let rest = self.bytes.get(self.at..)?;
             let found = self.at + pair::find(rest)?;
             self.at = found + 1;
-            // `dot` from its `o`, `arroba` and `arobase` from their `o`, `ponto` from its last.
-            for back in [1, 2, 3, 4] {
-                let blank = found.checked_sub(back + 1);
-                if let Some(blank) = blank
-                    && byte(self.bytes, blank) == b' '
-                {
-                    return Some(blank);
-                }
+            if let Some(blank) = found.checked_sub(1)
+                && byte(self.bytes, blank) == b' '
+            {
+                return Some(blank);
             }
         }
     }
 }
 
 mod pair {
-    //! Finds the middle of `dot`, `arroba` and `ponto`: an `o` between two letters, sixteen bytes at
-    //! a time.
+    //! Finds `dot`, sixteen bytes at a time.
 
     /// Bytes that are looked at together.
     const BLOCK: usize = 16;
 
-    /// The first `o` with a `d` before it and a `t` after it, or the like.
+    /// The first `dot` in any case.
     pub(super) fn find(bytes: &[u8]) -> Option<usize> {
-        let mut at = 1;
-        while let Some(window) = bytes.get(at - 1..at + BLOCK + 1) {
-            if let (Some(before), Some(here), Some(after)) = (
+        let mut at = 0;
+        while let Some(window) = bytes.get(at..at + BLOCK + 2) {
+            if let (Some(here), Some(behind)) = (
                 window.first_chunk::<BLOCK>(),
-                window.get(1..).and_then(<[u8]>::first_chunk::<BLOCK>),
                 window.get(2..).and_then(<[u8]>::first_chunk::<BLOCK>),
             ) {
-                let bits = bits(before, here, after);
-                if bits != 0 {
-                    return Some(at + bits.trailing_zeros() as usize);
+                let mut bits = bits(here, behind);
+                while bits != 0 {
+                    let found = at + bits.trailing_zeros() as usize;
+                    if is_dot(bytes, found) {
+                        return Some(found);
+                    }
+                    bits &= bits - 1;
                 }
             }
             at += BLOCK;
         }
-        (at..bytes.len().saturating_sub(1)).find(|&i| {
-            bytes
-                .get(i - 1..i + 2)
-                .is_some_and(|three| is_middle(three[0], three[1], three[2]))
-        })
+        (at..bytes.len().saturating_sub(2)).find(|&at| is_dot(bytes, at))
     }
 
-    const fn is_middle(before: u8, here: u8, after: u8) -> bool {
-        here | 0x20 == b'o'
-            && matches!(
-                (before | 0x20, after | 0x20),
-                (b'd', b't') | (b'r', b'b') | (b't', b' ')
-            )
+    fn is_dot(bytes: &[u8], at: usize) -> bool {
+        bytes
+            .get(at..at + 3)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"dot"))
     }
 
+    /// A bit for each `d` with a `t` two bytes behind it, the first one's lowest.
     #[cfg(target_feature = "simd128")]
-    fn bits(before: &[u8; BLOCK], here: &[u8; BLOCK], after: &[u8; BLOCK]) -> u32 {
+    fn bits(here: &[u8; BLOCK], behind: &[u8; BLOCK]) -> u32 {
         use core::arch::wasm32::{
             i8x16_bitmask, i8x16_eq, i8x16_splat, u64x2, v128, v128_and, v128_or,
         };
@@ -146,18 +139,15 @@ mod pair {
             v128_or(u64x2(block as u64, (block >> 64) as u64), i8x16_splat(0x20))
         };
         let is = |block: v128, letter: u8| i8x16_eq(block, i8x16_splat(letter as i8));
-        let (before, here, after) = (lower(before), lower(here), lower(after));
-        let dot = v128_and(is(before, b'd'), is(after, b't'));
-        let arroba = v128_and(is(before, b'r'), is(after, b'b'));
-        let ponto = v128_and(is(before, b't'), is(after, b' '));
-        let any = v128_or(v128_or(dot, arroba), ponto);
-        u32::from(i8x16_bitmask(v128_and(any, is(here, b'o'))))
+        let both = v128_and(is(lower(here), b'd'), is(lower(behind), b't'));
+        u32::from(i8x16_bitmask(both))
     }
 
     #[cfg(not(target_feature = "simd128"))]
-    fn bits(before: &[u8; BLOCK], here: &[u8; BLOCK], after: &[u8; BLOCK]) -> u32 {
+    fn bits(here: &[u8; BLOCK], behind: &[u8; BLOCK]) -> u32 {
         (0..BLOCK).fold(0, |bits, i| {
-            bits | u32::from(is_middle(before[i], here[i], after[i])) << i
+            let found = here[i] | 0x20 == b'd' && behind[i] | 0x20 == b't';
+            bits | u32::from(found) << i
         })
     }
 }

@@ -26,7 +26,8 @@ pub(in crate::detect) fn is_oddly_spaced(bytes: &[u8], start: usize, end: usize)
     let end = end + usize::from(byte(bytes, end) == b')');
     match byte(bytes, end) {
         b' ' | b'\n' | b'\r' | b'\\' | b'-' | b'.' | b'/' => {
-            gap(bytes, end).is_some() || end - start == 1 && spaced(bytes, start).is_some()
+            gap(bytes, end).is_some()
+                || end - start == 1 && spaced(bytes, spaced_start(bytes, start)).is_some()
         }
         _ => false,
     }
@@ -93,11 +94,32 @@ fn is_in_prose(bytes: &[u8], end: usize, start: usize) -> bool {
     !cell(before) && !(cell(behind) && byte(bytes, right + 1) != b' ') && !line(before)
 }
 
+/// The first of the capitals that stand one by one before the digit at `at`, as in `A B 1 2`.
+fn spaced_start(bytes: &[u8], at: usize) -> usize {
+    let mut from = at;
+    while at - from < 8
+        && matches!(before(bytes, from, 1), b' ' | b'-' | b'.')
+        && before(bytes, from, 2).is_ascii_uppercase()
+        && !before(bytes, from, 3).is_ascii_alphanumeric()
+    {
+        from -= 2;
+    }
+    from
+}
+
 /// One past the number whose letters and digits stand one by one from `at` on, with one separator
 /// after each: `5 2 9 . 9 8 2`.
 pub(super) fn spaced(bytes: &[u8], at: usize) -> Option<usize> {
     let is_part = |b: u8| is_digit(b) || b.is_ascii_uppercase();
-    if !is_part(byte(bytes, at)) || before(bytes, at, 1).is_ascii_alphanumeric() {
+    let alone = |back| {
+        is_part(before(bytes, at, back)) && !before(bytes, at, back + 1).is_ascii_alphanumeric()
+    };
+    let separated = matches!(before(bytes, at, 1), b' ' | b'-' | b'.' | b'/' | b'_');
+    // It was looked at from its first character already.
+    if !is_part(byte(bytes, at))
+        || before(bytes, at, 1).is_ascii_alphanumeric()
+        || separated && alone(2)
+    {
         return None;
     }
     let (mut i, mut parts, mut digits, mut end) = (at, 0, 0, at);
@@ -153,6 +175,8 @@ mod tests {
         let length = |text: &str| spaced(text.as_bytes(), 0);
         assert_eq!(length("5 2 9 9 8 2 2 4 7 2 5 and"), Some(21));
         assert_eq!(length("5 2 9 . 9 8 2 . 2 4 7 - 2 5"), Some(27));
+        assert!(is_oddly_spaced(b"A B 1 2 3 4 5 6 C", 4, 5));
+        assert!(!is_oddly_spaced(b"A B 1 2 3 4 5 6 C", 6, 7)); // noted once
         assert_eq!(length("5-2-9-9-8-2-2-4-7-2-5"), Some(21));
         assert_eq!(length("1 2 3 4 5"), None);
         assert_eq!(length("A B C D E F G H I J"), None);
