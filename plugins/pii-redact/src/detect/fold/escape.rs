@@ -181,6 +181,13 @@ pub(super) fn spelt(bytes: &[u8], at: usize) -> Option<(char, usize)> {
         i += 1;
     }
     let blank = i > at;
+    // Most blanks are followed by something else.
+    if !matches!(
+        byte(bytes, i) | 0x20,
+        b'a' | b'd' | b'p' | b'(' | b'[' | b'{' | b'<' | b'>'
+    ) {
+        return None;
+    }
     let closing = match byte(bytes, i) {
         b'(' => b')',
         b'[' => b']',

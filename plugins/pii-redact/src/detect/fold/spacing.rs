@@ -9,6 +9,9 @@ const SPACED: usize = 7;
 /// Most of them: an IBAN's.
 const MOST_SPACED: usize = 34;
 
+/// Most digits of a number on two lines.
+const DIGITS: usize = 32;
+
 /// A gap inside of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gap {
@@ -90,8 +93,23 @@ fn is_in_prose(bytes: &[u8], end: usize, start: usize) -> bool {
     }
     let cell = |b: u8| matches!(b, b',' | b';' | b'\t' | b'|');
     let (before, behind) = (before(bytes, left, 1), byte(bytes, right));
-    let line = |b: u8| matches!(b, 0 | b'\n' | b'\r');
-    !cell(before) && !(cell(behind) && byte(bytes, right + 1) != b' ') && !line(before)
+    let digits = |from: usize, to: usize| {
+        let part = bytes.get(from..to).unwrap_or_default();
+        part.iter().filter(|b| b.is_ascii_digit()).count()
+    };
+    // A number begins behind a blank or a bracket, and the next line's time is no part of it.
+    let begins = matches!(byte(bytes, left), b' ' | b'(' | b'+')
+        || matches!(before, b'"' | b'\'' | b':' | b'>')
+        || before >= 0x80
+        || before.is_ascii_uppercase() && is_digit(byte(bytes, left))
+        || is_account(bytes, end);
+    let date = byte(bytes, start + 4) == b'-' && byte(bytes, start + 7) == b'-';
+    begins
+        && !date
+        && !cell(before)
+        && !(cell(behind) && byte(bytes, right + 1) != b' ')
+        && !matches!(before, 0 | b'\n' | b'\r')
+        && digits(left, end) + digits(start, right) <= DIGITS
 }
 
 /// The first of the capitals that stand one by one before the digit at `at`, as in `A B 1 2`.

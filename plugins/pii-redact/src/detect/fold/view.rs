@@ -31,35 +31,36 @@ impl View {
         let (mut at, mut spaced) = (start, start);
         while at < end {
             let b = byte(bytes, at);
-            if at >= spaced && (is_digit(b) || b.is_ascii_uppercase()) {
-                spaced = spacing::spaced(bytes, at).unwrap_or(at);
-            }
             if at < spaced {
                 at = self.one_by_one(bytes, at, spaced);
                 continue;
             }
-            if (is_digit(before(bytes, at, 1)) || before(bytes, at, 1) == b')')
-                && let Some((gap, length)) = spacing::gap(bytes, at)
-            {
-                self.gap(bytes, at, gap, length, joined);
-                at += length;
-                continue;
-            }
-            let read = match b {
-                b' ' | b'(' | b'[' | b'{' | b'<' => escape::spelt(bytes, at),
-                _ => escape::read(bytes, at),
-            };
-            if let Some((c, length)) = read {
-                self.push(c, at, length);
-                at += length;
-                continue;
-            }
-            if b == b'\\' {
-                // An escape that means nothing here: its backslashes hide no other.
-                while byte(bytes, at) == b'\\' && at < end {
-                    self.push('\\', at, 1);
-                    at += 1;
+            let length = match b {
+                b'0'..=b'9' | b'A'..=b'Z' if !byte(bytes, at + 1).is_ascii_alphanumeric() => {
+                    spaced = spacing::spaced(bytes, at).unwrap_or(at);
+                    if at < spaced {
+                        continue;
+                    }
+                    0
                 }
+                b'\\' | b'&' | b'%' => self
+                    .gap(bytes, at, joined)
+                    .or_else(|| self.read(escape::read(bytes, at), at))
+                    .unwrap_or_else(|| self.backslashes(bytes, at)),
+                b' ' | b'-' | b'.' | b'/' | b'\n' | b'\r' | b'(' | b'[' | b'{' | b'<' => self
+                    .gap(bytes, at, joined)
+                    .or_else(|| self.read(escape::spelt(bytes, at), at))
+                    .unwrap_or(0),
+                _ => 0,
+            };
+            if length > 0 {
+                at += length;
+                continue;
+            }
+            if b.is_ascii() {
+                self.text.push(char::from(b));
+                self.from.push((at, at + 1));
+                at += 1;
                 continue;
             }
             let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else {
@@ -106,7 +107,31 @@ impl View {
         }
     }
 
-    fn gap(&mut self, bytes: &[u8], at: usize, gap: Gap, length: usize, joined: bool) {
+    /// Adds what was read, and gives the bytes that it took.
+    fn read(&mut self, read: Option<(char, usize)>, at: usize) -> Option<usize> {
+        let (c, length) = read?;
+        self.push(c, at, length);
+        Some(length)
+    }
+
+    /// Adds the backslashes of an escape that means nothing here, if there are any: they hide no
+    /// other.
+    fn backslashes(&mut self, bytes: &[u8], at: usize) -> usize {
+        let run = bytes.get(at..).unwrap_or_default();
+        let count = run.iter().take_while(|b| **b == b'\\').count();
+        for place in at..at + count {
+            self.push('\\', place, 1);
+        }
+        count
+    }
+
+    /// Adds the gap inside of a number that begins at `at`, and gives its bytes.
+    fn gap(&mut self, bytes: &[u8], at: usize, joined: bool) -> Option<usize> {
+        let previous = before(bytes, at, 1);
+        if !is_digit(previous) && previous != b')' {
+            return None;
+        }
+        let (gap, length) = spacing::gap(bytes, at)?;
         self.loose.push(self.text.len());
         self.broken |= gap == Gap::Break;
         let separator = byte(bytes, at);
@@ -115,6 +140,7 @@ impl View {
         } else if gap == Gap::Blanks || !joined {
             self.push(' ', at, length);
         }
+        Some(length)
     }
 
     /// Adds a character of a spaced-out number, with the gap behind it, and gives what follows.

@@ -219,3 +219,21 @@ fn a_bare_company_number_is_found_wherever_no_word_speaks_of_a_thing() {
         );
     }
 }
+
+#[test]
+fn a_number_on_two_lines_is_found_and_lines_of_a_log_are_not_joined() {
+    finds(
+        "my card is 4111 1111\n1111 1111, ok",
+        &[(Kind::Card, "4111 1111\n1111 1111")],
+    );
+    finds(
+        "my card is 41111111\n11111111, ok",
+        &[(Kind::Card, "41111111\n11111111")],
+    );
+    finds(
+        r"call +55 11 98765-\n4321 now",
+        &[(Kind::Phone, r"+55 11 98765-\n4321")],
+    );
+    finds("took ms=4111\n1111 1111 1111", &[]);
+    finds("done 4111\n2026-03-01 1111 1111", &[]);
+}
