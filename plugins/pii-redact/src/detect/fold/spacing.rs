@@ -107,7 +107,7 @@ fn is_in_prose(bytes: &[u8], end: usize, start: usize) -> bool {
     begins
         && !date
         && !cell(before)
-        && !(cell(behind) && byte(bytes, right + 1) != b' ')
+        && (!cell(behind) || byte(bytes, right + 1) == b' ')
         && !matches!(before, 0 | b'\n' | b'\r')
         && digits(left, end) + digits(start, right) <= DIGITS
 }
