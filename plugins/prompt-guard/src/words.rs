@@ -207,7 +207,6 @@ const fn hashed(hash: u32, letter: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     const WORDS: &str = include_str!("../data/words.txt");
