@@ -80,6 +80,7 @@ fn the_estimate_of_each_kind_of_text_is_within_seven_percent_on_average_and_twen
 
 /// Prints the table of `proxy/sidecar/data/tokens/README.md`.
 #[test]
+#[expect(clippy::print_stdout, reason = "the table that the README shows")]
 fn the_estimate_of_each_script_and_kind_of_content_is_near_what_the_tokenizer_counts() {
     let mut kinds = std::collections::BTreeMap::<_, Vec<f64>>::new();
     for (kind, counts, o200k, _) in sample()
