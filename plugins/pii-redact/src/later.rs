@@ -43,7 +43,7 @@ pub(crate) fn in_the_background(request: &Request, dialect: Dialect) -> Option<D
 fn refuse(why: &str) -> Decision {
     metrics::count("refused_later_replies", 1);
     let message = format!(
-        "{why}, or have the operator set `later_replies: pass`, or another `mode` than tokenize, for the policy pii-redact"
+        "{why}, or have the operator set `later_replies: pass`, or another `mode` than tokenize, for the policy that hides personal data"
     );
     Refusal::new(400, message)
         .code("reply_not_restorable")

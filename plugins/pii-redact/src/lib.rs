@@ -6,6 +6,7 @@
 //! file knows the contract. Names and street addresses are not looked for.
 
 pub mod detect;
+pub mod external;
 mod json;
 mod placeholder;
 mod restore;
@@ -22,7 +23,7 @@ use config::Config;
 use detect::Kind;
 use outrigger_sdk::{
     Channels, Decision, Delta, Hooks, Passage, Places, Policy, Refusal, ReplyHead, Request,
-    export_policy, metrics, random,
+    metrics, random,
 };
 use placeholder::Vault;
 use rules::{Finding, Rules};
@@ -160,7 +161,9 @@ impl Policy for PiiRedact {
         Ok(())
     }
 }
-export_policy!(PiiRedact);
+// A policy that has this crate for a library exports itself.
+#[cfg(not(feature = "library"))]
+outrigger_sdk::export_policy!(PiiRedact);
 
 impl PiiRedact {
     const fn touches_replies(&self) -> bool {
@@ -188,8 +191,7 @@ impl PiiRedact {
 
     /// The passage without its findings; `None` where it has none.
     fn redact(&mut self, passage: &Passage, tally: &mut Tally) -> Option<String> {
-        let text = passage.text.as_str();
-        let findings = self.rules.find(text);
+        let findings = self.rules.find(&passage.text);
         if findings.is_empty() {
             return None;
         }
@@ -197,17 +199,33 @@ impl PiiRedact {
             self.vault.set_key(&random::process_key());
             self.keyed = true;
         }
+        for found in &findings {
+            tally.add(found.kind, passage.place);
+        }
+        let restore = self.restore_secrets;
+        let vault = &mut self.vault;
+        Some(Self::replace(vault, self.mode, restore, passage, &findings))
+    }
+
+    /// The passage with masks or placeholders in the place of its findings, which are in order and
+    /// do not overlap.
+    fn replace(
+        vault: &mut Vault,
+        mode: Mode,
+        restore_secrets: bool,
+        passage: &Passage,
+        findings: &[Finding<'_>],
+    ) -> String {
+        let text = passage.text.as_str();
         let arguments = passage.json;
         let json = arguments || is_list(text);
-        let restore = self.restore_secrets;
-        if self.mode == Mode::Tokenize {
-            self.vault.reserve(findings.len());
+        if mode == Mode::Tokenize {
+            vault.reserve(findings.len());
         }
         let mut depth = json::Depth::of_whole(text);
         let mut out = String::with_capacity(text.len() + 16 * findings.len());
         let mut done = 0;
-        for found in &findings {
-            tally.add(found.kind, passage.place);
+        for found in findings {
             // An earlier finding took this one along.
             if found.end <= done {
                 continue;
@@ -219,11 +237,11 @@ impl PiiRedact {
             let open = depth.open();
             let quote = bare.then(|| json::escape("\"", open));
             out.extend(quote.as_deref());
-            match self.mode {
+            match mode {
                 Mode::Mask => mask(&mut out, found),
                 _ => placeholder(
-                    &mut self.vault,
-                    restore,
+                    vault,
+                    restore_secrets,
                     found,
                     &text[start..end],
                     (open, arguments),
@@ -235,7 +253,7 @@ impl PiiRedact {
             done = end;
         }
         out.push_str(&text[done..]);
-        Some(out)
+        out
     }
 
     fn reply(&mut self, delta: &mut Delta) -> Result<(), Refusal> {
