@@ -33,6 +33,7 @@ mod all {
     mod earlier_contract;
     mod embedded_endpoints;
     mod encodings;
+    mod external_detector;
     mod failover_accounts;
     mod failover_backpressure;
     mod failover_breakers;

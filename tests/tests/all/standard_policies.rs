@@ -23,7 +23,7 @@ fn prompt() -> String {
 }
 
 /// Says back the prompt, one character per event: a placeholder is cut everywhere.
-fn parrot() -> Upstream {
+pub(super) fn parrot() -> Upstream {
     Upstream::start(|seen, _| {
         let api = Api::of(seen.path());
         let body = seen.json();
