@@ -133,31 +133,44 @@ fn names_in_tool_arguments_and_results_are_hidden_and_json_stays_json() {
     assert_eq!(analyzer.count(), 1, "texts go in lists");
 }
 
+/// Ways for an analyzer to fail, by the word that the text begins with.
+const FAILURES: [&str; 8] = [
+    "slow",
+    "error",
+    "reset",
+    "garbage",
+    "object",
+    "short",
+    "beyond",
+    "backwards",
+];
+
+fn fail(seen: &Seen) -> Vec<Step> {
+    let question = seen.json();
+    let text = question["text"][0].as_str().unwrap();
+    let one = |start: usize, end: usize| json!([[{ "entity_type": "PERSON", "start": start, "end": end, "score": 1 }]]);
+    match text.split(' ').next().unwrap() {
+        "slow" => vec![Step::Linger(Duration::from_secs(20))],
+        "error" => vec![Step::Send(replies::whole("500 Oops", &[], "[[]]"))],
+        "reset" => vec![Step::Reset],
+        "garbage" => vec![Step::Send(replies::json_body("<html>"))],
+        "object" => answer(&json!({ "error": "no" })),
+        "short" => answer(&json!([])),
+        // What counts bytes or UTF-16 units goes beyond the code points.
+        "beyond" => answer(&one(0, text.chars().count() + 1)),
+        _ => answer(&one(4, 2)),
+    }
+}
+
 #[test]
 fn an_analyzer_that_fails_is_treated_as_configured_within_the_time() {
-    let one = |start: i64, end: i64| json!([[{ "entity_type": "PERSON", "start": start, "end": end, "score": 1 }]]);
-    let failures: [(&str, Vec<Step>); 8] = [
-        ("slow", vec![Step::Linger(Duration::from_secs(20))]),
-        (
-            "error",
-            vec![Step::Send(replies::whole("500 Oops", &[], "[[]]"))],
-        ),
-        ("reset", vec![Step::Reset]),
-        ("garbage", vec![Step::Send(replies::json_body("<html>"))]),
-        ("an object", answer(&json!({ "error": "no" }))),
-        ("too few lists", answer(&json!([]))),
-        // Nine code points, eleven as UTF-16 counts, more in bytes.
-        ("beyond the end", answer(&one(0, 10))),
-        ("backwards", answer(&one(4, 2))),
-    ];
-    for (name, steps) in failures {
-        let analyzer = Upstream::start(move |_, _| steps.clone());
-        let upstream = parrot();
-        for (on_error, expected) in [("refuse", 503), ("pass", 200)] {
-            let more = format!(", timeout: 500ms, on_error: {on_error}");
-            let chain = presidio(analyzer.address.port(), &more);
-            let sidecar = Sidecar::start(&config(&upstream, &format!("[{chain}]")));
-            let text = format!("{TARO} 😀é");
+    let (upstream, analyzer) = (parrot(), Upstream::start(|seen, _| fail(seen)));
+    for (on_error, expected) in [("refuse", 503), ("pass", 200)] {
+        let more = format!(", timeout: 500ms, on_error: {on_error}");
+        let chain = presidio(analyzer.address.port(), &more);
+        let sidecar = Sidecar::start(&config(&upstream, &format!("[{chain}]")));
+        for (n, name) in FAILURES.iter().enumerate() {
+            let text = format!("{name} {TARO} 😀é");
             let started = Instant::now();
             let reply = sidecar.post(
                 Api::Chat.path(),
@@ -170,11 +183,15 @@ fn an_analyzer_that_fails_is_treated_as_configured_within_the_time() {
                 _ => assert_eq!(reply.json()["error"]["code"], "analyzer_failed", "{name}"),
             }
             let failed = sidecar.metric("outrigger_policy_presidio_redact_failed_total", &[]);
-            assert_eq!(failed, 1.0, "{name}");
-            assert!(!sidecar.log().contains(TARO), "{name}");
+            assert_eq!(failed, (n + 1) as f64, "{name}");
         }
-        assert_eq!(upstream.count(), 1, "{name}: what was refused went nowhere");
+        assert!(!sidecar.log().contains(TARO));
     }
+    assert_eq!(
+        upstream.count(),
+        FAILURES.len(),
+        "what was refused went nowhere"
+    );
 }
 
 /// The real `presidio-analyzer` with its pattern recognisers, in a process of its own.
