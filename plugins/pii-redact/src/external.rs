@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use outrigger_sdk::{Channels, Decision, Delta, Passage, Refusal, Request, random};
+use outrigger_sdk::{Channels, Decision, Delta, Passage, Request, random};
 
 use crate::{
     LaterReplies, Mode, PiiRedact, Replies,
@@ -114,13 +114,17 @@ impl Redactor {
 
     /// Puts values back into what arrived of a reply; of a stream, the end that may still become a
     /// placeholder waits.
-    ///
-    /// # Errors
-    /// None today: of the signature of `on_reply`.
-    pub fn restore(&mut self, delta: &mut Delta) -> Result<(), Refusal> {
-        match self.0.vault.is_empty() {
-            true => Ok(()),
-            false => self.0.reply(delta),
+    pub fn restore(&mut self, delta: &mut Delta) {
+        let this = &mut self.0;
+        if this.vault.is_empty() {
+            return;
+        }
+        let (arrived, arguments) = (this.channels.of(delta.channel()), delta.json());
+        let restored = arrived
+            .restore
+            .push(&this.vault, delta.text(), delta.last(), arguments);
+        if let Some(restored) = restored {
+            delta.replace(restored);
         }
     }
 }

@@ -78,9 +78,10 @@ impl Policy for PresidioRedact {
     }
 
     fn on_reply(&mut self, _: &ReplyHead, deltas: &mut [Delta]) -> Result<(), Refusal> {
-        deltas
-            .iter_mut()
-            .try_for_each(|delta| self.redactor.restore(delta))
+        for delta in deltas {
+            self.redactor.restore(delta);
+        }
+        Ok(())
     }
 }
 export_policy!(PresidioRedact);
